@@ -1,0 +1,54 @@
+"""Spatial domains of tissue sections, guided by what genes mean."""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from napari_semst.config import Config, Request
+    from napari_semst.io.read import read
+    from napari_semst.io.save import write
+    from napari_semst.pipeline import attach, find_domains, run
+    from napari_semst.progress import Progress, RunControl
+    from napari_semst.sample import simulated_cortex
+
+__version__ = "0.1.0"
+
+_HOME = {
+    "Config": "config",
+    "Progress": "progress",
+    "Request": "config",
+    "RunControl": "progress",
+    "attach": "pipeline",
+    "find_domains": "pipeline",
+    "read": "io.read",
+    "run": "pipeline",
+    "simulated_cortex": "sample",
+    "write": "io.save",
+}
+
+__all__ = [
+    "Config",
+    "Progress",
+    "Request",
+    "RunControl",
+    "__version__",
+    "attach",
+    "find_domains",
+    "read",
+    "run",
+    "simulated_cortex",
+    "write",
+]
+
+
+def __getattr__(name: str) -> Any:
+    """Import a public name when it is first used, so that importing costs nothing."""
+    if name not in _HOME:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    return getattr(import_module(f"{__name__}.{_HOME[name]}"), name)
+
+
+def __dir__() -> list[str]:
+    return sorted(__all__)

@@ -1,0 +1,259 @@
+"""The settings of a run: one frozen dataclass per stage, and what a user asked for.
+
+A `Request` is a preset's name and the few settings that the user changed; a `Config`
+is complete, every value known. `napari_semst.presets.resolve` turns the first into
+the second once the tissue has been seen.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import tomllib
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from types import MappingProxyType
+from typing import TYPE_CHECKING, Any
+
+from napari_semst.errors import ConfigError, one_of
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+
+def _setting(default: Any, help: str, choices: tuple[Any, ...] = (), low: Any = None):  # type: ignore[no-untyped-def]  # noqa: A002
+    """Return a dataclass field that knows its help line and accepted values."""
+    meta = {"help": help, "choices": choices, "low": low}
+    return field(default=default, metadata=MappingProxyType(meta))
+
+
+@dataclass(frozen=True, slots=True)
+class PrepareConfig:
+    """From raw counts to a scaled matrix and two graphs."""
+
+    counts_layer: str = _setting("", "Layer of raw counts; empty: find it.")
+    coordinates: str = _setting("spatial", "obsm key of the coordinates.")
+    n_top_genes: int = _setting(3000, "Highly variable genes kept.", low=1)
+    min_cells: int = _setting(
+        0, "Spots that must express a gene; 0: scaled to the section.", low=0
+    )
+    target_sum: float = _setting(1e4, "Counts per spot after scaling.", low=1.0)
+    clip: float = _setting(10.0, "Largest scaled value.", low=0.1)
+    spatial_graph: str = _setting(
+        "auto",
+        "Spatial neighbours: rings of a lattice, nearest, or by what is found.",
+        ("auto", "rings", "knn"),
+    )
+    n_rings: int = _setting(2, "Rings of neighbours on a lattice.", low=1)
+    spatial_neighbours: int = _setting(15, "Nearest spots where no lattice.", low=1)
+    feature_neighbours: int = _setting(15, "Nearest spots by expression.", low=1)
+    normalisation: str = _setting(
+        "row",
+        "Graph normalisation: D^-1 (A+I), or D^-1/2 (A+I) D^-1/2.",
+        ("row", "symmetric"),
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class SemanticsConfig:
+    """Where the meaning of genes comes from."""
+
+    source: str = _setting(
+        "builtin", "Source of gene semantics.", ("builtin", "none", "precomputed")
+    )
+    embedding: str = _setting(
+        "", "obsm key or .npy file of a precomputed embedding, one row per spot."
+    )
+    n_genes: int = _setting(20, "Top genes that speak for a spot (k_g).", low=1)
+    ranking: str = _setting(
+        "scaled",
+        "What ranks a spot's genes: the scaled value or the plain expression.",
+        ("scaled", "expression"),
+    )
+    species: str = _setting("auto", "Species.", ("auto", "human", "mouse"))
+
+
+@dataclass(frozen=True, slots=True)
+class ModelConfig:
+    """The method and the shape of its network."""
+
+    method: str = _setting("semst", "Method.", ("semst", "quick"))
+    hidden: int = _setting(256, "Width of the hidden layers (h1).", low=1)
+    latent: int = _setting(128, "Width of the latent that is clustered (h2).", low=2)
+    modulation_ratio: float = _setting(
+        0.5, "Width of the modulation's hidden layer over the latent's.", low=0.01
+    )
+    weight_spatial: float = _setting(0.1, "Weight of the spatial loss.", low=0.0)
+    weight_correlation: float = _setting(
+        0.1, "Weight of the cross-view correlation loss.", low=0.0
+    )
+    weight_dropout_prior: float = _setting(
+        0.05, "Weight of the penalty on the dropout probability.", low=0.0
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class TrainingConfig:
+    """How the network is trained."""
+
+    epochs: int = _setting(100, "Passes over the section.", low=1)
+    learning_rate: float = _setting(1e-3, "Adam's step.", low=1e-12)
+    weight_decay: float = _setting(5e-4, "Adam's weight decay.", low=0.0)
+    seed: int = _setting(0, "Seed of everything random.", low=0)
+    device: str = _setting("auto", "auto, cpu, cuda, cuda:<index> or mps.")
+
+
+@dataclass(frozen=True, slots=True)
+class DomainsConfig:
+    """From the latent to labels."""
+
+    n_domains: int = _setting(0, "Number of domains (k); 0: not given.", low=0)
+    readout: str = _setting(
+        "gmm",
+        "Clustering of the latent: tied-covariance Gaussian mixture or k-means.",
+        ("gmm", "kmeans"),
+    )
+    n_starts: int = _setting(10, "Random starts of the clustering.", low=1)
+
+
+STAGES: Mapping[str, type] = MappingProxyType(
+    {
+        "prepare": PrepareConfig,
+        "semantics": SemanticsConfig,
+        "model": ModelConfig,
+        "training": TrainingConfig,
+        "domains": DomainsConfig,
+    }
+)
+
+Overrides = Mapping[str, Mapping[str, Any]]
+
+
+@dataclass(frozen=True, slots=True)
+class Config:
+    """Every setting of one run, complete."""
+
+    preset: str = "default"
+    prepare: PrepareConfig = field(default_factory=PrepareConfig)
+    semantics: SemanticsConfig = field(default_factory=SemanticsConfig)
+    model: ModelConfig = field(default_factory=ModelConfig)
+    training: TrainingConfig = field(default_factory=TrainingConfig)
+    domains: DomainsConfig = field(default_factory=DomainsConfig)
+
+    def with_overrides(self, overrides: Overrides) -> Config:
+        """Return a copy with the given settings changed.
+
+        Raises
+        ------
+        ConfigError
+            If a stage, setting or value is not accepted.
+        """
+        checked = check_overrides(overrides)
+        stages = {
+            stage: dataclasses.replace(getattr(self, stage), **values)
+            for stage, values in checked.items()
+        }
+        return dataclasses.replace(self, **stages)
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return the settings as plain nested values, fit for JSON, TOML and h5ad."""
+        return dataclasses.asdict(self)
+
+
+@dataclass(frozen=True)
+class Request:
+    """What a user asked for: a preset and the settings that differ from it."""
+
+    preset: str = "auto"
+    overrides: Overrides = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "overrides", check_overrides(self.overrides))
+
+    def with_settings(self, stage: str, **settings: Any) -> Request:
+        """Return a copy with the given settings of one stage, `None` ones left out."""
+        given = {name: value for name, value in settings.items() if value is not None}
+        merged = {name: dict(values) for name, values in self.overrides.items()}
+        merged.setdefault(stage, {}).update(given)
+        return dataclasses.replace(self, overrides=merged)
+
+    def to_toml(self) -> str:
+        """Return the request as TOML text."""
+        import tomli_w
+
+        tables = {stage: dict(values) for stage, values in self.overrides.items()}
+        return tomli_w.dumps({"preset": self.preset, **tables})
+
+    @classmethod
+    def from_toml(cls, text: str) -> Request:
+        """Return the request that a TOML text holds; unknown keys are refused.
+
+        Raises
+        ------
+        ConfigError
+            If the text is no TOML or names something unknown.
+        """
+        try:
+            tables = tomllib.loads(text)
+        except tomllib.TOMLDecodeError as error:
+            raise ConfigError(
+                f"Expected a settings file in TOML; it breaks off: {error}."
+            ) from error
+        preset = tables.pop("preset", "auto")
+        if not isinstance(preset, str):
+            raise ConfigError(f"Expected preset to be a text; got {preset!r}.")
+        return cls(preset=preset, overrides=tables)
+
+    @classmethod
+    def from_file(cls, path: str | Path) -> Request:
+        """Return the request that a TOML file holds."""
+        from pathlib import Path
+
+        try:
+            text = Path(path).read_text(encoding="utf-8")
+        except (OSError, UnicodeDecodeError) as error:
+            raise ConfigError(
+                f"Expected a readable settings file at {path}; {error}."
+            ) from error
+        return cls.from_toml(text)
+
+
+def check_overrides(overrides: Overrides) -> dict[str, dict[str, Any]]:
+    """Return the overrides with every name and value checked and cast.
+
+    Raises
+    ------
+    ConfigError
+        If a stage, setting or value is not accepted.
+    """
+    checked: dict[str, dict[str, Any]] = {}
+    for stage, values in overrides.items():
+        if stage not in STAGES:
+            raise ConfigError(one_of("settings table", stage, STAGES))
+        if not isinstance(values, Mapping):
+            raise ConfigError(
+                f"Expected [{stage}] to be a table of settings; got {values!r}."
+            )
+        fields = {f.name: f for f in dataclasses.fields(STAGES[stage])}
+        for name in values:
+            if name not in fields:
+                raise ConfigError(one_of(f"setting of [{stage}]", name, fields))
+        checked[stage] = {n: _check(stage, fields[n], v) for n, v in values.items()}
+    return checked
+
+
+def _check(stage: str, setting: dataclasses.Field[Any], value: Any) -> Any:
+    """Return one value cast to its setting's type, or say why it is not accepted."""
+    name, kind = f"{stage}.{setting.name}", type(setting.default)
+    if kind is float and isinstance(value, int) and not isinstance(value, bool):
+        value = float(value)
+    if type(value) is not kind:
+        raise ConfigError(
+            f"Expected {name} to be of type {kind.__name__}; got {value!r}."
+        )
+    choices, low = setting.metadata["choices"], setting.metadata["low"]
+    if choices and value not in choices:
+        raise ConfigError(one_of(name, value, choices))
+    # Written so that NaN is refused too.
+    if low is not None and not value >= low:
+        raise ConfigError(f"Expected {name} to be at least {low}; got {value!r}.")
+    return value

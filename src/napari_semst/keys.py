@@ -1,0 +1,47 @@
+"""Every key that the project writes into a tissue, named once."""
+
+from __future__ import annotations
+
+import re
+
+from napari_semst.errors import ConfigError
+
+DOMAIN = "semst_domain"
+CONFIDENCE = "semst_confidence"
+MODULATION = "semst_modulation"
+MODULATION_SCALE = "semst_modulation_scale"
+MODULATION_SHIFT = "semst_modulation_shift"
+COVERAGE = "semst_semantic_coverage"
+LATENT = "X_semst"
+SCALE = "semst_scale"
+SHIFT = "semst_shift"
+RUNS = "semst"
+SPATIAL = "spatial"
+DEFAULT_RUN = "default"
+
+# scanpy's convention for the colours of a categorical column.
+COLORS_SUFFIX = "_colors"
+
+_RUN_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,63}")
+
+
+def check_run_name(run: str) -> str:
+    """Return the run name if it can be part of a column name.
+
+    Raises
+    ------
+    ConfigError
+        If it has other characters than letters, digits, ``_``, ``.`` and ``-``, or
+        is longer than 64.
+    """
+    if not _RUN_NAME.fullmatch(run):
+        raise ConfigError(
+            "Expected a run name of 1 to 64 letters, digits, '_', '.' or '-', "
+            f"starting with a letter or digit; got {run!r}. Rename the run."
+        )
+    return run
+
+
+def of_run(key: str, run: str) -> str:
+    """Return the key under which a named run's own copy of a result stands."""
+    return f"{key}_{check_run_name(run)}"

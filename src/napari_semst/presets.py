@@ -1,0 +1,132 @@
+"""Named recipes, and the choice among them from what the tissue is."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from types import MappingProxyType
+from typing import TYPE_CHECKING
+
+from napari_semst.config import Config, Overrides, Request
+from napari_semst.errors import ConfigError, one_of
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+
+@dataclass(frozen=True, slots=True)
+class TissueFacts:
+    """What the choice of a preset may look at; no annotation is among it.
+
+    Parameters
+    ----------
+    n_spots, n_genes
+        Size of the section.
+    on_lattice
+        Whether the spots stand on a regular lattice.
+    """
+
+    n_spots: int
+    n_genes: int
+    on_lattice: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Preset:
+    """A recipe: what it is for, and its settings."""
+
+    summary: str
+    settings: Overrides
+
+
+def _paper(
+    summary: str,
+    *,
+    epochs: int,
+    rate: float,
+    features: int,
+    rings: int,
+    hidden: int,
+    ratio: float,
+    weight: float,
+    genes: int,
+    speaking: int,
+) -> Preset:
+    """Return one row of the published settings (semst.md, section 4)."""
+    graph: dict[str, object] = (
+        {"spatial_graph": "rings", "n_rings": rings}
+        if rings
+        else {"spatial_graph": "knn", "spatial_neighbours": 15}
+    )
+    return Preset(
+        summary,
+        {
+            "prepare": {"n_top_genes": genes, "feature_neighbours": features, **graph},
+            "semantics": {"n_genes": speaking, "ranking": "scaled"},
+            "model": {
+                "method": "semst",
+                "hidden": hidden,
+                "latent": hidden // 2,
+                "modulation_ratio": ratio,
+                "weight_spatial": weight,
+                "weight_correlation": weight,
+            },
+            "training": {"epochs": epochs, "learning_rate": rate},
+            "domains": {"readout": "kmeans"},
+        },
+    )
+
+
+PRESETS: Mapping[str, Preset] = MappingProxyType(
+    {
+        "default": Preset("The project's recipe, one for all tissues.", {}),
+        "quick": Preset(
+            "Seconds: smoothed principal components and a Gaussian mixture.",
+            {"model": {"method": "quick"}, "semantics": {"source": "none"}},
+        ),
+        "paper-dlpfc": _paper(
+            "The paper's settings for layered human cortex (Visium).",
+            epochs=100, rate=1e-3, features=14, rings=4, hidden=256, ratio=1.2,
+            weight=0.1, genes=3000, speaking=20,
+        ),
+        "paper-hbc": _paper(
+            "The paper's settings for human breast cancer (Visium).",
+            epochs=600, rate=1e-4, features=15, rings=2, hidden=256, ratio=0.5,
+            weight=0.1, genes=2000, speaking=20,
+        ),
+        "paper-mba": _paper(
+            "The paper's settings for the anterior mouse brain (Visium).",
+            epochs=200, rate=1e-3, features=15, rings=2, hidden=128, ratio=0.5,
+            weight=0.1, genes=3000, speaking=20,
+        ),
+        "paper-embryo": _paper(
+            "The paper's settings for the mouse embryo (Stereo-seq).",
+            epochs=500, rate=1e-3, features=15, rings=0, hidden=256, ratio=0.5,
+            weight=1.0, genes=3000, speaking=30,
+        ),
+        "paper-mvc": _paper(
+            "The paper's settings for the mouse visual cortex (STARmap).",
+            epochs=2000, rate=1e-3, features=5, rings=0, hidden=128, ratio=0.5,
+            weight=1.0, genes=128, speaking=30,
+        ),
+    }
+)  # fmt: skip
+
+
+def choose(facts: TissueFacts) -> str:
+    """Return the name of the preset that ``auto`` stands for on this tissue."""
+    return "default"
+
+
+def resolve(request: Request, facts: TissueFacts) -> Config:
+    """Return the complete settings for a request on a tissue.
+
+    Raises
+    ------
+    ConfigError
+        If the preset is unknown or a setting not accepted.
+    """
+    name = choose(facts) if request.preset == "auto" else request.preset
+    if name not in PRESETS:
+        raise ConfigError(one_of("preset", request.preset, ("auto", *PRESETS)))
+    config = Config(preset=name).with_overrides(PRESETS[name].settings)
+    return config.with_overrides(request.overrides)

@@ -1,0 +1,81 @@
+"""Progress events, and the switch that stops a run from outside."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Generator, Mapping
+from dataclasses import dataclass, field
+from typing import TypeVar
+
+from napari_semst.errors import Cancelled
+
+Returned = TypeVar("Returned")
+
+STAGES = ("read", "prepare", "describe", "train", "assign", "attach")
+
+
+@dataclass(frozen=True, slots=True)
+class Progress:
+    """One step of a run, as the dock, the command line and scripts see it.
+
+    Parameters
+    ----------
+    stage
+        One of `STAGES`.
+    step, steps
+        Steps done and steps in all; ``steps`` is 0 where the total is unknown.
+    message
+        One short line for people.
+    metrics
+        Named figures, for instance ``{"loss": 1.2}``.
+    """
+
+    stage: str
+    step: int = 0
+    steps: int = 0
+    message: str = ""
+    metrics: Mapping[str, float] = field(default_factory=dict)
+
+
+class RunControl:
+    """Ask a running pipeline, from any thread, to cancel or to stop early.
+
+    Cancelling discards everything; stopping early ends training at once and keeps
+    the present state of the model.
+    """
+
+    def __init__(self) -> None:
+        self._cancel = threading.Event()
+        self._stop = threading.Event()
+
+    def cancel(self) -> None:
+        """Discard the run at its next step."""
+        self._cancel.set()
+
+    def stop_early(self) -> None:
+        """End training at its next epoch and keep what was learnt."""
+        self._stop.set()
+
+    @property
+    def cancelled(self) -> bool:
+        """Whether the run is to be discarded."""
+        return self._cancel.is_set()
+
+    @property
+    def stopping(self) -> bool:
+        """Whether training is to end at its next epoch."""
+        return self._stop.is_set()
+
+    def check(self) -> None:
+        """Raise `Cancelled` if the run is to be discarded."""
+        if self.cancelled:
+            raise Cancelled("The run was cancelled; nothing was changed.")
+
+
+def exhaust(steps: Generator[Progress, None, Returned]) -> Returned:
+    """Run a progress generator to its end and return its result."""
+    while True:
+        try:
+            next(steps)
+        except StopIteration as end:
+            return end.value  # type: ignore[no-any-return]
