@@ -1,0 +1,1 @@
+"""Methods: each says what it needs, what it learns and which latent is clustered."""

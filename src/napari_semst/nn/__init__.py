@@ -1,0 +1,1 @@
+"""Small network modules that know tensors only, each with its equation."""

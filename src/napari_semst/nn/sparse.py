@@ -1,0 +1,78 @@
+"""Products with a constant sparse matrix, differentiable in the dense factor."""
+
+from __future__ import annotations
+
+import warnings
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import torch
+from torch import Tensor
+
+if TYPE_CHECKING:
+    from scipy import sparse
+
+
+class SparseOperator:
+    """A constant sparse matrix S and its transpose, for ``S @ dense``.
+
+    The gradient needs the transpose; it is laid out once, so that no step sorts
+    indices again.
+
+    Parameters
+    ----------
+    matrix
+        Shape ``(n_rows, n_columns)``.
+    device
+        Where the products are computed.
+    dtype
+        Floating-point type of the values.
+    """
+
+    def __init__(
+        self,
+        matrix: sparse.csr_matrix,
+        device: torch.device | str = "cpu",
+        dtype: torch.dtype = torch.float32,
+    ) -> None:
+        self.shape: tuple[int, int] = matrix.shape
+        self.forward_matrix = _csr(matrix, device, dtype)
+        self.backward_matrix = _csr(matrix.T.tocsr(), device, dtype)
+
+    def __matmul__(self, dense: Tensor) -> Tensor:
+        """Return ``S @ dense``, shape ``(n_rows, width)``."""
+        product: Tensor = _SparseProduct.apply(dense, self)  # type: ignore[no-untyped-call]
+        return product
+
+
+class _SparseProduct(torch.autograd.Function):
+    @staticmethod
+    def forward(context: Any, dense: Tensor, operator: SparseOperator) -> Tensor:
+        context.operator = operator
+        return operator.forward_matrix @ dense
+
+    @staticmethod
+    def backward(context: Any, gradient: Tensor) -> tuple[Tensor, None]:  # type: ignore[override]
+        return context.operator.backward_matrix @ gradient.contiguous(), None
+
+
+def _csr(
+    matrix: sparse.csr_matrix, device: torch.device | str, dtype: torch.dtype
+) -> Tensor:
+    # MKL takes 32-bit indices; beyond that torch falls back by itself.
+    if not matrix.has_canonical_format:
+        matrix = matrix.copy()
+        matrix.sum_duplicates()
+    index = np.int32 if matrix.nnz < np.iinfo(np.int32).max else np.int64
+    with warnings.catch_warnings():
+        # Torch announces that its CSR layout is in beta once per process.
+        warnings.filterwarnings("ignore", message=".*Sparse CSR tensor support")
+        return torch.sparse_csr_tensor(
+            torch.from_numpy(matrix.indptr.astype(index)),
+            torch.from_numpy(matrix.indices.astype(index)),
+            torch.from_numpy(matrix.data.copy()),
+            size=matrix.shape,
+            dtype=dtype,
+            device=device,
+            check_invariants=True,
+        )

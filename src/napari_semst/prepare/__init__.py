@@ -1,0 +1,1 @@
+"""From raw counts to a scaled sparse matrix and two neighbourhood graphs."""

@@ -1,0 +1,101 @@
+"""Choice of genes: expressed in enough spots, and highly variable."""
+
+from __future__ import annotations
+
+import warnings
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+    from scipy import sparse
+
+# The authors keep genes seen in 100 of about 4,000 spots; on a section of 260 that
+# would leave little, so the figure shrinks with the section.
+_PUBLISHED_MIN_CELLS = 100
+_PUBLISHED_SPOTS = 4000
+_SMALL_PANEL = 200
+
+
+def least_spots(n_spots: int, n_genes: int, min_cells: int = 0) -> int:
+    """Return how many spots must express a gene for it to be kept.
+
+    Parameters
+    ----------
+    n_spots, n_genes
+        Size of the section.
+    min_cells
+        The number asked for; 0 scales the published 100 of 4,000 down to the section
+        (at least 3), and asks for one spot in chosen panels of up to 200 genes.
+    """
+    if min_cells:
+        return min_cells
+    if n_genes <= _SMALL_PANEL:
+        return 1
+    scaled = round(_PUBLISHED_MIN_CELLS * n_spots / _PUBLISHED_SPOTS)
+    return int(np.clip(scaled, 3, _PUBLISHED_MIN_CELLS))
+
+
+def expressed_genes(counts: sparse.csr_matrix, min_cells: int) -> NDArray[np.intp]:
+    """Return the indices of genes seen in at least ``min_cells`` spots."""
+    seen = np.bincount(counts.indices[counts.data > 0], minlength=counts.shape[1])
+    return np.flatnonzero(seen >= min_cells)
+
+
+def variable_genes(
+    counts: sparse.csr_matrix, n_top_genes: int
+) -> NDArray[np.intp]:
+    """Return the indices of the most variable genes, in the matrix's order.
+
+    The variance is standardised by a regression on the mean (Stuart et al. 2019,
+    ``seurat_v3`` of scanpy). All genes are returned where there are not more than
+    asked for.
+
+    Parameters
+    ----------
+    counts
+        Raw counts, shape ``(n_spots, n_genes)``.
+    n_top_genes
+        Number of genes to keep.
+    """
+    n_genes = counts.shape[1]
+    if n_genes <= n_top_genes:
+        return np.arange(n_genes)
+    import scanpy
+    from anndata import AnnData
+
+    holder = AnnData(counts)
+    with warnings.catch_warnings():
+        # Counts were checked when the tissue was read.
+        warnings.filterwarnings("ignore", message=".*expects raw count data")
+        # With few spots the local regression is singular at ties of the mean.
+        span, table = 0.3, None
+        while table is None:
+            table = _seurat_v3(scanpy, holder, n_top_genes, span)
+            span += 0.2
+    chosen = np.flatnonzero(table["highly_variable"].to_numpy())
+    return chosen.astype(np.intp)
+
+
+def _seurat_v3(scanpy: Any, holder: Any, n_top_genes: int, span: float) -> Any:
+    """Return scanpy's table, or None where the regression failed at this span."""
+    try:
+        return scanpy.pp.highly_variable_genes(
+            holder,
+            n_top_genes=n_top_genes,
+            flavor="seurat_v3",
+            span=span,
+            inplace=False,
+        )
+    except ValueError as error:
+        # skmisc's loess raises ValueError for a (near) singular fit.
+        if span >= 0.9:
+            from napari_semst.errors import InputError
+
+            raise InputError(
+                "Expected counts whose variance can be fitted against their mean; "
+                f"the fit failed ({error}). Keep more spots or all genes "
+                "(n_top_genes at least the number of genes)."
+            ) from error
+        return None

@@ -1,0 +1,85 @@
+"""Scaling of counts that keeps them sparse."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+from scipy import sparse
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+
+def depth_scaled(counts: sparse.csr_matrix, target_sum: float) -> sparse.csr_matrix:
+    """Return counts scaled to one total per spot; empty spots stay empty.
+
+    Parameters
+    ----------
+    counts
+        Raw counts, shape ``(n_spots, n_genes)``.
+    target_sum
+        Total of a spot afterwards (paper's supplement, equation 15: 10,000).
+    """
+    scaled = counts.astype(np.float32, copy=True)
+    totals = np.asarray(counts.sum(axis=1), dtype=np.float64).ravel()
+    factors = np.divide(
+        target_sum, totals, out=np.zeros_like(totals), where=totals > 0
+    )
+    scaled.data *= np.repeat(factors, np.diff(scaled.indptr)).astype(np.float32)
+    return scaled
+
+
+def gene_deviation(matrix: sparse.csr_matrix) -> NDArray[np.float64]:
+    """Return the standard deviation of every gene over spots (one degree of freedom).
+
+    Parameters
+    ----------
+    matrix
+        Sparse values, shape ``(n_spots, n_genes)``; zeros count.
+    """
+    n_spots, n_genes = matrix.shape
+    values = matrix.data.astype(np.float64)
+    total = np.bincount(matrix.indices, values, n_genes)
+    square = np.bincount(matrix.indices, values**2, n_genes)
+    variance = (square - total**2 / n_spots) / max(n_spots - 1, 1)
+    deviation: NDArray[np.float64] = np.sqrt(np.maximum(variance, 0.0))
+    return deviation
+
+
+def deviation_scaled(
+    matrix: sparse.csr_matrix, clip: float
+) -> sparse.csr_matrix:
+    """Return values over their gene's standard deviation, not centred, clipped.
+
+    Without centring zeros stay zeros, so the result is as sparse as its input
+    (the authors' ``scale(zero_center=False, max_value=10)``).
+    """
+    deviation = gene_deviation(matrix)
+    deviation[deviation == 0] = 1.0
+    scaled = matrix.copy()
+    scaled.data = np.minimum(
+        scaled.data / deviation[scaled.indices].astype(np.float32), np.float32(clip)
+    )
+    return scaled
+
+
+def log_centred_moments(
+    matrix: sparse.csr_matrix,
+) -> tuple[sparse.csr_matrix, NDArray[np.float64], NDArray[np.float64]]:
+    """Return log(1 + x) kept sparse, with each gene's mean and deviation."""
+    logged = matrix.copy()
+    logged.data = np.log1p(logged.data)
+    mean = np.asarray(logged.mean(axis=0), dtype=np.float64).ravel()
+    deviation = gene_deviation(logged)
+    deviation[deviation == 0] = 1.0
+    return logged, mean, deviation
+
+
+def as_csr(matrix: sparse.csr_matrix) -> sparse.csr_matrix:
+    """Return the matrix in canonical CSR form, so that row order cannot matter."""
+    canonical = sparse.csr_matrix(matrix)
+    if not canonical.has_canonical_format:
+        canonical = canonical.copy()
+        canonical.sum_duplicates()
+    return canonical
