@@ -1,0 +1,16 @@
+"""The sample that the viewer offers under File > Open Sample > SemST."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from napari.types import LayerData
+
+
+def simulated_cortex() -> list[LayerData]:
+    """Return the layers of a small simulated section of layered cortex."""
+    from napari_semst.sample import simulated_cortex as simulate
+    from napari_semst.viewer.adapter import layers_of
+
+    return layers_of(simulate(), name="Simulated cortex")

@@ -1,0 +1,1 @@
+"""From tissues to layers: placement, colours; the viewer itself is only painted on."""

@@ -1,0 +1,212 @@
+"""Colours of the spots, and the one quick way to put them on a Points layer.
+
+Every colouring is computed here as one RGBA value per spot. A text column handed to
+the viewer would be coloured by its own cycle, and slowly.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from napari_semst import keys
+from napari_semst.viewer import columns
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from anndata import AnnData
+    from napari.layers import Points
+    from numpy.typing import NDArray
+
+    from napari_semst.viewer.columns import Colouring
+
+MISSING = "#9a9a9a"
+"""Grey of the spots that have no value."""
+
+_COLORMAPS = {
+    columns.TOTAL_COUNTS: "viridis",
+    keys.CONFIDENCE: "cividis",
+    keys.COVERAGE: "cividis",
+}
+_MODULATION_COLORMAP = "magma"
+
+
+@dataclass(frozen=True, slots=True)
+class LegendEntry:
+    """One row of a legend: a category, its colour and how many spots carry it."""
+
+    name: str
+    color: str
+    count: int
+    share: float
+
+
+@dataclass(frozen=True, slots=True)
+class CategoryPaint:
+    """A categorical colouring, ready to paint.
+
+    Parameters
+    ----------
+    rgba
+        Colours in 0 to 1, shape ``(n_spots, 4)``.
+    entries
+        The legend's rows, in the order of the categories.
+    """
+
+    rgba: NDArray[np.float32]
+    entries: tuple[LegendEntry, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class NumberPaint:
+    """A continuous colouring, ready to paint.
+
+    Parameters
+    ----------
+    rgba
+        Colours in 0 to 1, shape ``(n_spots, 4)``.
+    limits
+        Values at the colormap's ends; values beyond take the end's colour.
+    extent
+        Smallest and largest value.
+    colormap
+        Name that matplotlib knows.
+    n_missing
+        Spots without a value, painted grey.
+    """
+
+    rgba: NDArray[np.float32]
+    limits: tuple[float, float]
+    extent: tuple[float, float]
+    colormap: str
+    n_missing: int
+
+
+Paint = CategoryPaint | NumberPaint
+
+
+def paint_of(tissue: AnnData, colouring: Colouring) -> Paint:
+    """Return the colours, and what explains them, of one colouring of a tissue."""
+    if colouring.kind == "categories":
+        codes, names = columns.categories(tissue, colouring)
+        return paint_categories(codes, names, colors_of(tissue, colouring, names))
+    colormap = _COLORMAPS.get(colouring.key, _MODULATION_COLORMAP)
+    return paint_numbers(columns.numbers(tissue, colouring), colormap)
+
+
+def colors_of(
+    tissue: AnnData, colouring: Colouring, names: Sequence[str]
+) -> tuple[str, ...]:
+    """Return one colour per category: those the tissue keeps, else our own."""
+    from napari_semst.palette import domain_colors
+
+    stored = tissue.uns.get(f"{colouring.column}{keys.COLORS_SUFFIX}")
+    if stored is not None and len(stored) >= len(names):
+        # scanpy keeps one colour per category, also for those without spots.
+        every = tissue.obs[colouring.column].astype("category").cat.categories
+        kept = dict(zip((str(level) for level in every), stored, strict=False))
+        if all(name in kept for name in names):
+            return tuple(str(kept[name]) for name in names)
+    return tuple(str(color) for color in domain_colors(len(names)))
+
+
+def paint_categories(
+    codes: NDArray[np.integer], names: Sequence[str], colors: Sequence[str]
+) -> CategoryPaint:
+    """Return the colours of coded categories.
+
+    Parameters
+    ----------
+    codes
+        Category of each spot, -1 for none, shape ``(n_spots,)``.
+    names, colors
+        Name and colour of each category.
+    """
+    from matplotlib.colors import to_rgba_array
+
+    table = to_rgba_array([*colors, MISSING]).astype(np.float32)
+    counts = np.bincount(codes[codes >= 0], minlength=len(names))
+    total = max(len(codes), 1)
+    entries = [
+        LegendEntry(name, color, int(count), int(count) / total)
+        for name, color, count in zip(names, colors, counts, strict=True)
+    ]
+    n_missing = int((codes < 0).sum())
+    if n_missing:
+        entries.append(LegendEntry("none", MISSING, n_missing, n_missing / total))
+    return CategoryPaint(table[codes], tuple(entries))
+
+
+def paint_numbers(
+    values: NDArray[np.floating],
+    colormap: str = "viridis",
+    limits: tuple[float, float] | None = None,
+) -> NumberPaint:
+    """Return the colours of a value per spot; spots without one are grey.
+
+    Parameters
+    ----------
+    values
+        Value of each spot, NaN for none, shape ``(n_spots,)``.
+    colormap
+        Name that matplotlib knows.
+    limits
+        Values at the colormap's ends; by default `robust_limits`.
+    """
+    from matplotlib import colormaps
+    from matplotlib.colors import to_rgba
+
+    values = np.asarray(values, dtype=np.float64)
+    known = np.isfinite(values)
+    low, high = limits or robust_limits(values)
+    span = (high - low) or 1.0
+    unit = np.clip(np.where(known, (values - low) / span, 0.0), 0.0, 1.0)
+    rgba = np.asarray(colormaps[colormap](unit), dtype=np.float32)
+    rgba[~known] = to_rgba(MISSING)
+    extent = (
+        (float(values[known].min()), float(values[known].max()))
+        if known.any()
+        else (0.0, 0.0)
+    )
+    return NumberPaint(rgba, (low, high), extent, colormap, int((~known).sum()))
+
+
+def robust_limits(
+    values: NDArray[np.floating], low: float = 2.0, high: float = 98.0
+) -> tuple[float, float]:
+    """Return the percentiles between which the colours run, deaf to a few outliers.
+
+    Where the percentiles fall together the whole range is returned, and (0, 1) where
+    no value is known.
+    """
+    known = np.asarray(values)[np.isfinite(values)]
+    if not known.size:
+        return 0.0, 1.0
+    bottom, top = (float(v) for v in np.percentile(known, [low, high]))
+    if bottom == top:
+        bottom, top = float(known.min()), float(known.max())
+    return bottom, top
+
+
+def paint_layer(layer: Points, rgba: NDArray[np.float32]) -> None:
+    """Put one colour per spot on a layer with a single upload.
+
+    Raises
+    ------
+    ValueError
+        If the layer has another number of points than there are colours.
+    """
+    if len(layer.data) != len(rgba):
+        raise ValueError(
+            f"Expected one colour for each of the layer's {len(layer.data)} points; "
+            f"got {len(rgba)}."
+        )
+    if str(layer.face_color_mode) != "direct" or layer.face_color.shape != rgba.shape:
+        layer.face_color = rgba
+        return
+    # Writing in place uploads once; assigning `face_color` uploads twice.
+    layer.face_color[:] = rgba
+    layer.refresh()

@@ -1,0 +1,173 @@
+"""What of a tissue can be shown as colour on its spots."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Literal
+
+from napari_semst import keys
+
+if TYPE_CHECKING:
+    from anndata import AnnData
+    from numpy import ndarray
+    from pandas import Series
+
+TOTAL_COUNTS = "total_counts"
+
+# Beyond this many levels a text column is a list of names, not an annotation.
+MOST_LEVELS = 60
+
+_RESULTS: tuple[tuple[str, str, str], ...] = (
+    (keys.DOMAIN, "Domain", "The spatial domain that each spot belongs to."),
+    (
+        keys.MODULATION,
+        "Modulation",
+        "How strongly the meaning of its genes moved each spot.",
+    ),
+    (
+        keys.MODULATION_SCALE,
+        "Modulation: scale (alpha)",
+        "How strongly the meaning of its genes stretched each spot's features.",
+    ),
+    (
+        keys.MODULATION_SHIFT,
+        "Modulation: shift (beta)",
+        "How strongly the meaning of its genes shifted each spot's features.",
+    ),
+    (
+        keys.CONFIDENCE,
+        "Confidence",
+        "How clearly each spot belongs to its domain rather than to the next best.",
+    ),
+    (
+        keys.COVERAGE,
+        "Semantic coverage",
+        "Share of each spot's top genes whose meaning is known.",
+    ),
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Colouring:
+    """One way to colour the spots.
+
+    Parameters
+    ----------
+    key
+        What it is, the same for every run: a key of `napari_semst.keys`, an obs
+        column, or `TOTAL_COUNTS`.
+    label
+        Its name for users.
+    column
+        The obs column read; empty where the values are computed.
+    kind
+        ``categories`` or ``numbers``.
+    note
+        One sentence for users.
+    """
+
+    key: str
+    label: str
+    column: str
+    kind: Literal["categories", "numbers"]
+    note: str = ""
+
+
+def runs(tissue: AnnData) -> tuple[str, ...]:
+    """Return the names of the runs whose domains the tissue holds."""
+    prefix = f"{keys.DOMAIN}_"
+    columns = [c for c in tissue.obs.columns if c.startswith(prefix)]
+    return tuple(c.removeprefix(prefix) for c in columns)
+
+
+def latest_run(tissue: AnnData) -> str:
+    """Return the run that the bare result columns stand for, or ''."""
+    if keys.DOMAIN not in tissue.obs:
+        return ""
+    latest = tissue.obs[keys.DOMAIN].astype(str)
+    for run in reversed(runs(tissue)):
+        if latest.equals(tissue.obs[keys.of_run(keys.DOMAIN, run)].astype(str)):
+            return run
+    return ""
+
+
+def colourings(tissue: AnnData, run: str = "") -> tuple[Colouring, ...]:
+    """Return the ways to colour a tissue's spots, results first.
+
+    Parameters
+    ----------
+    tissue
+        The section.
+    run
+        The run whose results are offered; empty: the latest.
+    """
+    found = []
+    for key, label, note in _RESULTS:
+        column = _column(tissue, key, run)
+        if column:
+            kind = "categories" if key == keys.DOMAIN else "numbers"
+            found.append(Colouring(key, label, column, kind, note))  # type: ignore[arg-type]
+    found.append(
+        Colouring(
+            TOTAL_COUNTS, "Total counts", "", "numbers", "Molecules counted per spot."
+        )
+    )
+    for column in tissue.obs.columns:
+        name = str(column)
+        if not name.startswith("semst_") and _is_annotation(tissue.obs[column]):
+            note = f"The column {name!r} of the section's table."
+            found.append(Colouring(name, name, name, "categories", note))
+    return tuple(found)
+
+
+def first_colouring(tissue: AnnData) -> Colouring:
+    """Return the colouring that a section opens with: its domains, else its counts.
+
+    Annotations are never chosen here: what is seen first should not be the answer.
+    """
+    offered = {c.key: c for c in colourings(tissue)}
+    return offered.get(keys.DOMAIN) or offered[TOTAL_COUNTS]
+
+
+def total_counts(tissue: AnnData) -> ndarray:
+    """Return the sum of counts per spot, shape ``(n_spots,)``."""
+    import numpy as np
+
+    return np.asarray(tissue.X.sum(axis=1), dtype=np.float64).ravel()
+
+
+def numbers(tissue: AnnData, colouring: Colouring) -> ndarray:
+    """Return a continuous colouring's values, shape ``(n_spots,)``."""
+    import numpy as np
+
+    if not colouring.column:
+        return total_counts(tissue)
+    return tissue.obs[colouring.column].to_numpy(dtype=np.float64)
+
+
+def categories(tissue: AnnData, colouring: Colouring) -> tuple[ndarray, list[str]]:
+    """Return a colouring's codes, -1 where there is none, and its level names."""
+    column = tissue.obs[colouring.column].astype("category").cat
+    column = column.remove_unused_categories().cat
+    return column.codes.to_numpy(), [str(level) for level in column.categories]
+
+
+def _column(tissue: AnnData, key: str, run: str) -> str:
+    """Return the column that holds a result of a run, or '' where there is none."""
+    named = keys.of_run(key, run) if run else ""
+    if named in tissue.obs:
+        return named
+    bare_is_of_run = not run or run == latest_run(tissue)
+    return key if bare_is_of_run and key in tissue.obs else ""
+
+
+def _is_annotation(column: Series) -> bool:
+    from pandas.api import types
+
+    if isinstance(column.dtype, types.CategoricalDtype):
+        return 1 < len(column.cat.categories) <= MOST_LEVELS
+    if types.is_bool_dtype(column):
+        return column.nunique() > 1
+    if types.is_numeric_dtype(column) or types.is_datetime64_any_dtype(column):
+        return False
+    return 1 < column.nunique() <= MOST_LEVELS

@@ -1,0 +1,1 @@
+"""The docks: thin Qt skins over the pipeline and the viewer adapter."""

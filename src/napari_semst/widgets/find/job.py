@@ -1,0 +1,218 @@
+"""One run, as it goes to the worker thread and comes back; no widget is known here."""
+
+from __future__ import annotations
+
+import os
+import time
+import traceback
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from napari_semst.errors import DeviceError, SemstError, TrainingError
+from napari_semst.progress import Progress, RunControl
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Generator
+
+    from anndata import AnnData
+
+    from napari_semst.config import Request
+    from napari_semst.pipeline import DomainResult
+
+SECONDS_BETWEEN_UPDATES = 0.2
+"""The window is told at most five times a second, however fast the epochs go."""
+
+# Where each stage stands on the bar; most of a run is training.
+_SHARES = {
+    "read": (0.0, 0.02),
+    "prepare": (0.02, 0.10),
+    "describe": (0.10, 0.20),
+    "train": (0.20, 0.92),
+    "assign": (0.92, 0.99),
+    "attach": (0.99, 1.0),
+}
+
+
+@dataclass(frozen=True)
+class Job:
+    """What is asked of the worker.
+
+    Parameters
+    ----------
+    number
+        Rises by one with every job, so that answers to an older one are told apart.
+    tissue
+        The section; the worker reads it and never writes to it.
+    request
+        The settings.
+    run
+        Name under which the result is kept.
+    """
+
+    number: int
+    tissue: AnnData
+    request: Request
+    run: str
+
+
+@dataclass(frozen=True, slots=True)
+class Update:
+    """One message from the worker while it runs.
+
+    Parameters
+    ----------
+    job
+        Number of the job.
+    progress
+        The pipeline's own event.
+    fraction
+        Share of the whole run that is done, 0 to 1.
+    seconds_left
+        Estimate for the stage under way, or None where nothing can be said.
+    cuda_devices
+        CUDA devices found, as ``(name for torch, name for people)``.
+    """
+
+    job: int
+    progress: Progress
+    fraction: float
+    seconds_left: float | None = None
+    cuda_devices: tuple[tuple[str, str], ...] = ()
+
+
+@dataclass(frozen=True)
+class Answer:
+    """What the worker found."""
+
+    job: Job
+    result: DomainResult
+    seconds: float
+
+
+@dataclass(frozen=True)
+class Failure:
+    """What went wrong in the worker, as a value.
+
+    The worker's own error signal would not do: it says not whose error it is, and it
+    stays silent about `RuntimeError`, which is what torch raises.
+    """
+
+    job: Job
+    error: Exception
+    details: str
+
+
+class Clock:
+    """Estimate the time left in a stage from its own speed so far."""
+
+    def __init__(self, now: Callable[[], float] = time.monotonic) -> None:
+        self._now = now
+        self._stage = ""
+        self._start = (0.0, 0)
+
+    def seconds_left(self, progress: Progress) -> float | None:
+        """Return the seconds that the stage still takes, or None if unknown."""
+        now = self._now()
+        if progress.stage != self._stage:
+            self._stage, self._start = progress.stage, (now, progress.step)
+            return None
+        start, first = self._start
+        done = progress.step - first
+        if not progress.steps or done <= 0:
+            return None
+        return (now - start) / done * max(progress.steps - progress.step, 0)
+
+
+def fraction_done(progress: Progress) -> float:
+    """Return the share of a whole run that is done at a progress event, 0 to 1."""
+    low, high = _SHARES.get(progress.stage, (0.0, 1.0))
+    inside = progress.step / progress.steps if progress.steps else 0.0
+    return low + (high - low) * min(max(inside, 0.0), 1.0)
+
+
+def cuda_devices() -> tuple[tuple[str, str], ...]:
+    """Return the CUDA devices that torch finds; imports torch, so not for the GUI."""
+    import torch
+
+    if not torch.cuda.is_available():
+        return ()
+    count = torch.cuda.device_count()
+    return tuple((f"cuda:{i}", torch.cuda.get_device_name(i)) for i in range(count))
+
+
+def pipeline_steps(
+    job: Job, control: RunControl
+) -> Generator[Progress, None, DomainResult]:
+    """Return the pipeline's generator for a job."""
+    from napari_semst.pipeline import find_domains
+
+    return find_domains(job.tissue, job.request, control)
+
+
+def run_job(
+    job: Job,
+    control: RunControl,
+    steps: Callable[[Job, RunControl], Generator[Progress, None, DomainResult]]
+    | None = None,
+) -> Generator[Update, None, Answer | Failure]:
+    """Run a job, yield updates, at most five a second, and return how it ended.
+
+    No exception leaves it; see `Failure`.
+    """
+    started = time.monotonic()
+    yield Update(job.number, Progress("read", message="Starting"), 0.0)
+    try:
+        leave_a_core_to_the_window()
+        result = yield from _updates(job, control, steps or pipeline_steps)
+        control.check()
+    except Exception as error:  # noqa: BLE001  every error must reach the dock
+        details = "".join(traceback.format_exception(error))
+        ours = as_ours(error) if isinstance(error, RuntimeError) else error
+        return Failure(job, ours, details)
+    return Answer(job, result, time.monotonic() - started)
+
+
+def _updates(
+    job: Job,
+    control: RunControl,
+    steps: Callable[[Job, RunControl], Generator[Progress, None, DomainResult]],
+) -> Generator[Update, None, DomainResult]:
+    """Yield the pipeline's events, thinned out, and return its result."""
+    devices = cuda_devices()
+    clock, last, highest = Clock(), 0.0, 0.0
+    generator = steps(job, control)
+    try:
+        while True:
+            control.check()
+            try:
+                progress = next(generator)
+            except StopIteration as end:
+                return end.value  # type: ignore[no-any-return]
+            left = clock.seconds_left(progress)
+            highest = max(highest, fraction_done(progress))
+            if time.monotonic() - last >= SECONDS_BETWEEN_UPDATES:
+                last = time.monotonic()
+                yield Update(job.number, progress, highest, left, devices)
+    finally:
+        generator.close()
+
+
+def as_ours(error: RuntimeError) -> SemstError:
+    """Return a runtime error of torch as one that the user can act on."""
+    text = str(error).strip() or type(error).__name__
+    first = text.splitlines()[0]
+    if "out of memory" in text.lower():
+        return DeviceError(
+            "Expected the device to hold the section; its memory ran out. Choose the "
+            f"CPU under Device, or close what else uses the GPU. ({first})"
+        )
+    return TrainingError(
+        f"Expected the run to go through; the computation failed: {first}"
+    )
+
+
+def leave_a_core_to_the_window() -> None:
+    """Let torch use all cores but one, so that the window stays alive."""
+    import torch
+
+    torch.set_num_threads(max(1, (os.cpu_count() or 2) - 1))

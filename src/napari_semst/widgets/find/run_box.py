@@ -1,0 +1,81 @@
+"""Run, Stop early, Cancel, and how far the run is."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from qtpy.QtWidgets import (
+    QHBoxLayout,
+    QLabel,
+    QProgressBar,
+    QPushButton,
+    QVBoxLayout,
+    QWidget,
+)
+
+from napari_semst.widgets.find.controller import time_left
+from napari_semst.widgets.find.texts import STAGES, TIPS
+
+if TYPE_CHECKING:
+    from napari_semst.progress import Progress
+    from napari_semst.widgets.find.job import Update
+
+_STEPS = 1000
+
+
+class RunBox(QWidget):
+    """The three buttons and the progress of the run under way."""
+
+    def __init__(self, parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        self.run_button = QPushButton("Run")
+        self.run_button.setToolTip(TIPS["run_button"])
+        self.stop_button = QPushButton("Stop early")
+        self.stop_button.setToolTip(TIPS["stop_button"])
+        self.cancel_button = QPushButton("Cancel")
+        self.cancel_button.setToolTip(TIPS["cancel_button"])
+        self.bar = QProgressBar()
+        self.bar.setRange(0, _STEPS)
+        self.bar.setTextVisible(False)
+        self.line = QLabel()
+        buttons = QHBoxLayout()
+        buttons.setSpacing(6)
+        buttons.addWidget(self.run_button, 2)
+        buttons.addWidget(self.stop_button, 1)
+        buttons.addWidget(self.cancel_button, 1)
+        layout = QVBoxLayout(self)
+        layout.setContentsMargins(0, 0, 0, 0)
+        layout.setSpacing(6)
+        layout.addLayout(buttons)
+        layout.addWidget(self.bar)
+        layout.addWidget(self.line)
+        self.set_state(can_run=False, running=False)
+
+    def set_state(self, *, can_run: bool, running: bool) -> None:
+        """Enable what makes sense now; the bar is there during a run only."""
+        self.run_button.setEnabled(can_run and not running)
+        self.stop_button.setEnabled(running)
+        self.cancel_button.setEnabled(running)
+        self.bar.setVisible(running)
+        self.line.setVisible(running)
+        if not running:
+            self.bar.setValue(0)
+            self.line.clear()
+
+    def show_update(self, update: Update) -> None:
+        """Show how far the run is."""
+        self.bar.setValue(round(update.fraction * _STEPS))
+        self.line.setText(progress_line(update.progress, update.seconds_left))
+
+
+def progress_line(progress: Progress, seconds_left: float | None = None) -> str:
+    """Return for instance ``Training - epoch 12/100 - loss 1.234 - 0:32 left``."""
+    parts = [STAGES.get(progress.stage, progress.stage)]
+    if progress.stage == "train" and progress.steps:
+        parts.append(f"epoch {progress.step}/{progress.steps}")
+    elif progress.message:
+        parts.append(progress.message)
+    if "loss" in progress.metrics:
+        parts.append(f"loss {progress.metrics['loss']:.3f}")
+    left = time_left(seconds_left)
+    return " - ".join([*parts, left] if left else parts)

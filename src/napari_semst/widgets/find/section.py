@@ -1,0 +1,145 @@
+"""Top of the dock: which section, where it comes from, what it is."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from qtpy.QtCore import Signal
+from qtpy.QtWidgets import (
+    QComboBox,
+    QFormLayout,
+    QHBoxLayout,
+    QLabel,
+    QPushButton,
+    QVBoxLayout,
+    QWidget,
+)
+
+from napari_semst import keys
+from napari_semst.widgets.find.texts import NO_SECTION, TIPS
+
+if TYPE_CHECKING:
+    from anndata import AnnData
+    from napari.layers import Layer
+
+
+class SectionPicker(QWidget):
+    """Choose among the sections that are open, or ask for another to be opened."""
+
+    changed = Signal()
+    file_wanted = Signal()
+    folder_wanted = Signal()
+
+    def __init__(self, parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        self._layers: list[Layer] = []
+        self.combo = QComboBox()
+        self.combo.setToolTip(TIPS["section"])
+        self.combo.setSizeAdjustPolicy(
+            QComboBox.SizeAdjustPolicy.AdjustToMinimumContentsLengthWithIcon
+        )
+        self.file_button = QPushButton("Open file...")
+        self.file_button.setToolTip(TIPS["open_file"])
+        self.folder_button = QPushButton("Open folder...")
+        self.folder_button.setToolTip(TIPS["open_folder"])
+        self.facts = QLabel()
+        self.facts.setWordWrap(True)
+        self.coordinates = QComboBox()
+        self.coordinates.setToolTip(TIPS["coordinates"])
+        self._build()
+        self.combo.currentIndexChanged.connect(self._on_section)
+        self.coordinates.currentIndexChanged.connect(self._on_coordinates)
+        self.file_button.clicked.connect(self.file_wanted)
+        self.folder_button.clicked.connect(self.folder_wanted)
+        self.set_layers([])
+
+    def _build(self) -> None:
+        buttons = QHBoxLayout()
+        buttons.setSpacing(6)
+        buttons.addWidget(self.file_button)
+        buttons.addWidget(self.folder_button)
+        self._form = QFormLayout()
+        self._form.setContentsMargins(0, 0, 0, 0)
+        self._form.setFieldGrowthPolicy(
+            QFormLayout.FieldGrowthPolicy.AllNonFixedFieldsGrow
+        )
+        self._form.addRow("Coordinates", self.coordinates)
+        layout = QVBoxLayout(self)
+        layout.setContentsMargins(0, 0, 0, 0)
+        layout.setSpacing(6)
+        layout.addWidget(self.combo)
+        layout.addLayout(buttons)
+        layout.addWidget(self.facts)
+        layout.addLayout(self._form)
+
+    @property
+    def layer(self) -> Layer | None:
+        """The Points layer of the section chosen."""
+        index = self.combo.currentIndex()
+        return self._layers[index] if 0 <= index < len(self._layers) else None
+
+    @property
+    def tissue(self) -> AnnData | None:
+        """The section chosen."""
+        from napari_semst.viewer.adapter import tissue_of
+
+        return None if self.layer is None else tissue_of(self.layer)
+
+    @property
+    def coordinates_key(self) -> str:
+        """The obsm key of the coordinates chosen."""
+        return str(self.coordinates.currentData() or keys.SPATIAL)
+
+    def set_layers(self, layers: list[Layer], choose: Layer | None = None) -> None:
+        """Offer these layers; keep the choice where it is still there."""
+        wanted = choose if choose is not None else self.layer
+        before = self.layer
+        self._layers = list(layers)
+        self.combo.blockSignals(True)
+        self.combo.clear()
+        self.combo.addItems([layer.name for layer in self._layers] or [NO_SECTION])
+        self.combo.setEnabled(bool(self._layers))
+        if any(wanted is layer for layer in self._layers):
+            self.combo.setCurrentIndex(
+                next(i for i, layer in enumerate(self._layers) if layer is wanted)
+            )
+        self.combo.blockSignals(False)
+        if self.layer is not before or not self._layers:
+            self._on_section()
+
+    def _on_section(self) -> None:
+        tissue = self.tissue
+        found = [] if tissue is None else coordinate_keys(tissue)
+        self.coordinates.blockSignals(True)
+        self.coordinates.clear()
+        for key in found:
+            self.coordinates.addItem(key, key)
+        self.coordinates.blockSignals(False)
+        self._form.setRowVisible(self.coordinates, len(found) > 1)
+        self._on_coordinates()
+
+    def _on_coordinates(self) -> None:
+        tissue = self.tissue
+        text = "" if tissue is None else facts(tissue, self.coordinates_key)
+        self.facts.setText(text)
+        self.facts.setVisible(bool(text))
+        self.changed.emit()
+
+
+def coordinate_keys(tissue: AnnData) -> list[str]:
+    """Return the obsm keys that can be coordinates, the usual one first."""
+    from napari_semst.viewer.adapter import is_coordinates
+
+    found = [key for key in tissue.obsm if is_coordinates(tissue, key)]
+    return sorted(found, key=lambda key: (key != keys.SPATIAL, key))
+
+
+def facts(tissue: AnnData, coordinates: str = keys.SPATIAL) -> str:
+    """Return one line on a section: its size, its image and how the two agree."""
+    from napari_semst.viewer.adapter import share_on_image
+
+    size = f"{tissue.n_obs:,} spots, {tissue.n_vars:,} genes"
+    share = share_on_image(tissue, coordinates)
+    if share is None:
+        return f"{size}, no image"
+    return f"{size}, image with {share:.0%} of the spots on it"

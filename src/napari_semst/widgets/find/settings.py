@@ -1,0 +1,188 @@
+"""Middle of the dock: the settings of a run, and the request they stand for."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from qtpy.QtCore import Qt, Signal
+from qtpy.QtWidgets import (
+    QComboBox,
+    QFormLayout,
+    QLabel,
+    QLineEdit,
+    QSpinBox,
+    QWidget,
+)
+from superqt import QCollapsible
+
+from napari_semst import keys
+from napari_semst.config import Request
+from napari_semst.presets import PRESETS
+from napari_semst.widgets.find.embedding import EmbeddingPicker
+from napari_semst.widgets.find.texts import SEMANTICS, TIPS
+
+if TYPE_CHECKING:
+    from anndata import AnnData
+
+AUTO = "auto"
+_TOOLTIP_ROLE = Qt.ItemDataRole.ToolTipRole
+
+
+class DeviceCombo(QComboBox):
+    """Devices; says so when its list opens, so that GPUs are looked for only then."""
+
+    opened = Signal()
+
+    def showPopup(self) -> None:  # noqa: N802  Qt's name
+        """Open the list."""
+        self.opened.emit()
+        super().showPopup()
+
+
+class SettingsForm(QWidget):
+    """Number of domains, semantics, recipe, device and, folded away, the rest."""
+
+    def __init__(self, parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        self.n_domains = QSpinBox()
+        self.n_domains.setRange(2, 100)
+        self.n_domains.setValue(7)
+        self.semantics = QComboBox()
+        for source, label in SEMANTICS.items():
+            self.semantics.addItem(label, source)
+        self.embedding = EmbeddingPicker()
+        self.recipe = QComboBox()
+        self.recipe.addItem("Automatic", AUTO)
+        self.recipe.setItemData(0, TIPS["auto_recipe"], _TOOLTIP_ROLE)
+        for index, (name, preset) in enumerate(PRESETS.items(), start=1):
+            self.recipe.addItem(name, name)
+            self.recipe.setItemData(index, preset.summary, _TOOLTIP_ROLE)
+        self.recipe_note = _note()
+        self.device = DeviceCombo()
+        self.device.addItem("Automatic", AUTO)
+        self.device.addItem("CPU", "cpu")
+        self.device_note = _note()
+        self._build_advanced()
+        self._build()
+        self.recipe.currentIndexChanged.connect(self._on_choice)
+        self.semantics.currentIndexChanged.connect(self._on_choice)
+        self._on_choice()
+
+    def _build_advanced(self) -> None:
+        self.epochs = QSpinBox()
+        self.epochs.setRange(0, 100_000)
+        self.epochs.setSpecialValueText("As the recipe says")
+        self.seed = QSpinBox()
+        self.seed.setRange(0, 2_147_483_647)
+        self.run = QLineEdit()
+        content = QWidget()
+        form = _form(content)
+        for name, label in (
+            ("epochs", "Epochs"),
+            ("seed", "Seed"),
+            ("run", "Run name"),
+        ):
+            getattr(self, name).setToolTip(TIPS[name])
+            form.addRow(label, getattr(self, name))
+        self.advanced = QCollapsible("Advanced", expandedIcon="▾", collapsedIcon="▸")
+        self.advanced.setDuration(0)
+        self.advanced.layout().setContentsMargins(0, 0, 0, 0)
+        self.advanced.content().layout().setContentsMargins(0, 0, 0, 0)
+        self.advanced.addWidget(content)
+
+    def _build(self) -> None:
+        self._rows = form = _form(self)
+        for name, label in (
+            ("n_domains", "Domains (k)"),
+            ("semantics", "Gene semantics"),
+            ("embedding", "Embedding"),
+            ("recipe", "Recipe"),
+            ("recipe_note", ""),
+            ("device", "Device"),
+            ("device_note", ""),
+        ):
+            widget = getattr(self, name)
+            if name in TIPS:
+                widget.setToolTip(TIPS[name])
+            form.addRow(label, widget)
+        form.addRow(self.advanced)
+        form.setRowVisible(self.device_note, False)
+
+    def _on_choice(self) -> None:
+        """Show what belongs to the choice made, and only that."""
+        speaks = self.recipe_uses_semantics()
+        self.semantics.setEnabled(speaks)
+        precomputed = speaks and self.semantics.currentData() == "precomputed"
+        self._rows.setRowVisible(self.embedding, precomputed)
+        summary = self.recipe.itemData(self.recipe.currentIndex(), _TOOLTIP_ROLE)
+        self.recipe_note.setText(str(summary))
+
+    def recipe_uses_semantics(self) -> bool:
+        """Return whether the recipe chosen listens to gene semantics."""
+        preset = PRESETS.get(self.recipe.currentData())
+        settings = {} if preset is None else preset.settings.get("semantics", {})
+        return settings.get("source") != "none"
+
+    def set_tissue(self, tissue: AnnData | None, free_name: str) -> None:
+        """Offer what a section has: its embeddings, and a free name for the run."""
+        found = [] if tissue is None else list(tissue.obsm)
+        own = {keys.SPATIAL, keys.LATENT, keys.SCALE, keys.SHIFT}
+        self.embedding.set_keys([key for key in found if key not in own])
+        self.run.setPlaceholderText(free_name)
+
+    def run_name(self) -> str:
+        """Return the name typed, or else the free name offered."""
+        return self.run.text().strip() or self.run.placeholderText()
+
+    def add_cuda(self, devices: tuple[tuple[str, str], ...]) -> None:
+        """Offer CUDA devices that were found; those already offered stay."""
+        for name, label in devices:
+            if self.device.findData(name) < 0:
+                self.device.addItem(f"{label} ({name})", name)
+
+    def note_device(self, text: str) -> None:
+        """Say in one line what was used and why."""
+        self.device_note.setText(text)
+        self._rows.setRowVisible(self.device_note, bool(text))
+
+    def request(self, coordinates: str) -> Request:
+        """Return the request that the settings stand for.
+
+        Raises
+        ------
+        ConfigError
+            If an embedding is to be used and none was chosen.
+        """
+        request = Request(preset=self.recipe.currentData())
+        request = request.with_settings("domains", n_domains=self.n_domains.value())
+        request = request.with_settings(
+            "training",
+            seed=self.seed.value(),
+            device=self.device.currentData(),
+            epochs=self.epochs.value() or None,
+        )
+        if coordinates != keys.SPATIAL:
+            request = request.with_settings("prepare", coordinates=coordinates)
+        if self.recipe_uses_semantics():
+            source = self.semantics.currentData()
+            embedding = self.embedding.chosen() if source == "precomputed" else None
+            request = request.with_settings(
+                "semantics", source=source, embedding=embedding
+            )
+        return request
+
+
+def _form(parent: QWidget) -> QFormLayout:
+    form = QFormLayout(parent)
+    form.setContentsMargins(0, 0, 0, 0)
+    form.setHorizontalSpacing(10)
+    form.setVerticalSpacing(6)
+    form.setFieldGrowthPolicy(QFormLayout.FieldGrowthPolicy.AllNonFixedFieldsGrow)
+    return form
+
+
+def _note() -> QLabel:
+    label = QLabel()
+    label.setWordWrap(True)
+    label.setEnabled(False)  # the theme's own muted colour
+    return label

@@ -1,0 +1,101 @@
+"""Every sentence of the dock that is more than a word, in one place to proof-read."""
+
+from __future__ import annotations
+
+from napari_semst import errors
+
+NO_SECTION = "No section yet"
+NO_SECTION_HELP = (
+    "Open a file or a folder above, drop one on the window, or try "
+    "File > Open Sample > SemST > Simulated cortex."
+)
+READY = "Ready"
+READY_HELP = "Choose the number of domains and press Run."
+OPENING = "Opening"
+RUNNING = "Finding domains"
+RUNNING_HELP = "Stop early keeps what was learnt so far; Cancel discards it."
+STOPPING_HELP = "Stopping after this epoch; the domains follow from what was learnt."
+CANCELLED = "Cancelled"
+CANCELLED_HELP = "Nothing was changed."
+LAYER_GONE_HELP = "The section was closed during the run; nothing was changed."
+
+TIPS = {
+    "section": "The section to work on: every tissue section that is open.",
+    "open_file": "Open an .h5ad file or a 10x .h5 matrix.",
+    "open_folder": "Open a Space Ranger output folder.",
+    "coordinates": "Which of the section's coordinates say where a spot stands.",
+    "n_domains": "How many spatial domains to look for (k).",
+    "semantics": (
+        "Where the meaning of genes comes from. The built-in table holds curated "
+        "knowledge of gene function and needs no download."
+    ),
+    "embedding": (
+        "An embedding made elsewhere, one row per spot in the section's order: "
+        "a table of the section (obsm) or a NumPy .npy file."
+    ),
+    "recipe": "A set of settings that go together.",
+    "auto_recipe": "Choose the recipe by what the section is.",
+    "device": "What computes. Automatic takes a CUDA GPU where there is one.",
+    "epochs": "Passes over the section in training. Fewer is quicker and coarser.",
+    "seed": "The same seed, settings and machine give the same domains.",
+    "run": (
+        "Name under which the result is kept, so that runs can be compared. "
+        "A run of the same name is replaced."
+    ),
+    "run_button": "Find the domains of this section.",
+    "stop_button": "End training now and keep what was learnt so far.",
+    "cancel_button": "Discard this run; the section stays as it was.",
+    "results_of": "Which run's result is on show.",
+    "colour_by": "What the colour of the spots shows.",
+    "opacity": "How much the spots cover the image below them.",
+    "save": "Write the section with its results to a new .h5ad file.",
+    "save_table": "Write one row per spot with its results as a table (CSV).",
+}
+
+SEMANTICS = {
+    "builtin": "Built-in gene table",
+    "none": "None",
+    "precomputed": "Precomputed embedding",
+}
+
+STAGES = {
+    "read": "Reading",
+    "prepare": "Preparing",
+    "describe": "Reading the genes",
+    "train": "Training",
+    "assign": "Assigning domains",
+    "attach": "Storing",
+}
+
+_TITLES: tuple[tuple[type[Exception], str], ...] = (
+    (errors.CountsError, "No raw counts"),
+    (errors.InputError, "This section cannot be used"),
+    (errors.ConfigError, "A setting is not accepted"),
+    (errors.SemanticsError, "No gene semantics"),
+    (errors.DeviceError, "The device cannot be used"),
+    (errors.TrainingError, "The computation failed"),
+    (errors.SaveError, "Not saved"),
+)
+
+UNEXPECTED = "Something unexpected went wrong"
+UNEXPECTED_HELP = (
+    "Nothing was changed. If it happens again, please report it with the details."
+)
+
+
+def explain(error: Exception) -> tuple[str, str]:
+    """Return a title and a text for an error, in plain words."""
+    if isinstance(error, errors.SemstError):
+        for kind, title in _TITLES:
+            if isinstance(error, kind):
+                return title, str(error)
+        return "It did not work", str(error)
+    if isinstance(error, MemoryError):
+        return (
+            "Memory ran out",
+            "Expected enough memory for this section. Close other programs, or choose "
+            "the recipe 'quick'.",
+        )
+    lines = str(error).strip().splitlines()
+    first = lines[0] if lines else type(error).__name__
+    return UNEXPECTED, f"{first}\n{UNEXPECTED_HELP}"

@@ -1,0 +1,280 @@
+"""The dock "Find domains": joins its parts to the viewer, and does little itself."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from qtpy.QtCore import QEvent, Qt
+from qtpy.QtWidgets import QApplication, QFrame, QScrollArea, QVBoxLayout, QWidget
+
+from napari_semst.errors import SemstError
+from napari_semst.viewer import adapter, colour
+from napari_semst.widgets.find import texts
+from napari_semst.widgets.find.controller import FindController, free_run_name
+from napari_semst.widgets.find.files import Files
+from napari_semst.widgets.find.job import cuda_devices
+from napari_semst.widgets.find.results import ResultsPanel
+from napari_semst.widgets.find.run_box import RunBox
+from napari_semst.widgets.find.section import SectionPicker
+from napari_semst.widgets.find.settings import SettingsForm
+from napari_semst.widgets.find.summary import device_line, summarise
+from napari_semst.widgets.shared.errand import Errand
+from napari_semst.widgets.shared.status import StatusCard
+
+if TYPE_CHECKING:
+    from anndata import AnnData
+    from napari.layers import Layer, Points
+    from napari.viewer import Viewer
+
+    from napari_semst.viewer.colour import Paint
+    from napari_semst.widgets.find.job import Answer, Job, Update
+
+
+class FindDomains(QWidget):
+    """Choose a section and settings, run, look at the result, save it.
+
+    Parameters
+    ----------
+    napari_viewer
+        The viewer whose layers are worked on.
+    """
+
+    def __init__(self, napari_viewer: Viewer, parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        self._viewer = napari_viewer
+        self._docked = False
+        self._shown: Layer | None = None
+        self.controller = FindController()
+        self.files = Files(self)
+        self.devices = Errand(cuda_devices)
+        self.section = SectionPicker()
+        self.settings = SettingsForm()
+        self.run_box = RunBox()
+        self.card = StatusCard()
+        self.results = ResultsPanel()
+        self._build()
+        self._connect()
+        self._on_layers()
+
+    def _build(self) -> None:
+        content = QWidget()
+        column = QVBoxLayout(content)
+        column.setContentsMargins(8, 8, 8, 8)
+        column.setSpacing(10)
+        for part in (self.section, _rule(), self.settings, self.run_box, self.card):
+            column.addWidget(part)
+        column.addWidget(self.results)
+        column.addStretch(1)
+        area = QScrollArea()
+        area.setWidgetResizable(True)
+        area.setFrameShape(QFrame.Shape.NoFrame)
+        area.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
+        area.setWidget(content)
+        layout = QVBoxLayout(self)
+        layout.setContentsMargins(0, 0, 0, 0)
+        layout.addWidget(area)
+        self.setMinimumWidth(300)
+
+    def _connect(self) -> None:
+        layers = self._viewer.layers.events
+        layers.inserted.connect(self._on_layers)
+        layers.removed.connect(self._on_layers)
+        layers.reordered.connect(self._on_layers)
+        self.section.changed.connect(self._on_section)
+        self.section.file_wanted.connect(self.files.ask_file)
+        self.section.folder_wanted.connect(self.files.ask_folder)
+        self.settings.device.opened.connect(self._look_for_devices)
+        self.devices.done.connect(self.settings.add_cuda)
+        self.run_box.run_button.clicked.connect(self.run)
+        self.run_box.stop_button.clicked.connect(self._on_stop)
+        self.run_box.cancel_button.clicked.connect(self.controller.cancel)
+        self.results.painted.connect(self._on_painted)
+        self.results.opacity_changed.connect(self._on_opacity)
+        self.results.save_wanted.connect(self._on_save)
+        self.results.table_wanted.connect(self._on_save_table)
+        for source in (self.controller, self.files):
+            source.failed.connect(self._on_failed)
+        self.controller.started.connect(self._on_started)
+        self.controller.updated.connect(self._on_updated)
+        self.controller.succeeded.connect(self._on_succeeded)
+        self.controller.cancelled.connect(self._on_cancelled)
+        self.files.opening.connect(self._on_opening)
+        self.files.opened.connect(self._on_opened)
+        self.files.saved.connect(self._on_saved)
+        # A dock that goes away takes its run with it: a thread that nobody can see
+        # or cancel would keep the process alive.
+        self.destroyed.connect(self.controller.shutdown)
+        application = QApplication.instance()
+        if application is not None:
+            application.aboutToQuit.connect(self.controller.shutdown)
+
+    def event(self, event: QEvent) -> bool:
+        """Notice when the dock is taken out of the window."""
+        if event.type() == QEvent.Type.ParentChange:
+            if self.parent() is None and self._docked:
+                self.controller.shutdown()
+            self._docked = self.parent() is not None
+        return super().event(event)
+
+    # --- the section
+
+    def _sections(self) -> list[Points]:
+        return [x for x in self._viewer.layers if adapter.tissue_of(x) is not None]
+
+    def _on_layers(self, event: Any = None) -> None:
+        """Keep the list of sections true; a run whose section left is discarded."""
+        layers = self._sections()
+        for layer in layers:
+            # Connecting the same slot twice is one connection.
+            layer.events.name.connect(self._on_renamed)
+        job = self.controller.job
+        gone = job is not None and not self._layers_of(job.tissue)
+        if gone:
+            self.controller.cancel()
+        self.section.set_layers(layers)
+        if gone:
+            self.card.show_status("warning", texts.CANCELLED, texts.LAYER_GONE_HELP)
+
+    def _on_renamed(self, event: Any = None) -> None:
+        self.section.set_layers(self._sections())
+
+    def _layers_of(self, tissue: AnnData) -> list[Points]:
+        return [x for x in self._sections() if adapter.tissue_of(x) is tissue]
+
+    def _on_section(self) -> None:
+        layer, tissue = self.section.layer, self.section.tissue
+        changed = layer is not self._shown
+        self._shown = layer
+        free = "default" if tissue is None else free_run_name(tissue)
+        self.settings.set_tissue(tissue, free)
+        self._refresh_buttons()
+        if not changed and layer is not None:
+            return
+        if self.controller.job is None and not self.files.busy:
+            if tissue is None:
+                self.card.show_status("ready", texts.NO_SECTION, texts.NO_SECTION_HELP)
+            else:
+                self.card.show_status("ready", texts.READY, texts.READY_HELP)
+        self._show_results()
+
+    def _show_results(self, run: str = "", key: str = "") -> None:
+        layer, tissue = self.section.layer, self.section.tissue
+        if layer is None or tissue is None:
+            self.results.set_tissue(None)
+            return
+        key = key or layer.metadata.get(adapter.COLOUR_BY, "")
+        self.results.set_tissue(tissue, run, key, layer.opacity)
+        self.results.mark_unsaved(adapter.UNSAVED in layer.metadata)
+
+    def _refresh_buttons(self) -> None:
+        running = self.controller.job is not None
+        self.run_box.set_state(can_run=self.section.tissue is not None, running=running)
+        self.section.setEnabled(not running)
+        self.settings.setEnabled(not running)
+
+    # --- the run
+
+    def run(self) -> None:
+        """Start a run with the settings as they stand."""
+        tissue = self.section.tissue
+        if tissue is None:
+            return
+        try:
+            request = self.settings.request(self.section.coordinates_key)
+            self.controller.start(tissue, request, self.settings.run_name())
+        except SemstError as error:
+            self._on_failed(error, "")
+
+    def _look_for_devices(self) -> None:
+        if not self.devices.busy:
+            self.devices.start()
+
+    def _on_started(self, job: Job) -> None:
+        self._refresh_buttons()
+        self.card.show_status("running", texts.RUNNING, texts.RUNNING_HELP)
+
+    def _on_updated(self, update: Update) -> None:
+        self.settings.add_cuda(update.cuda_devices)
+        self.run_box.show_update(update)
+
+    def _on_stop(self) -> None:
+        self.controller.stop_early()
+        self.run_box.stop_button.setEnabled(False)
+        self.card.show_status("running", texts.RUNNING, texts.STOPPING_HELP)
+
+    def _on_cancelled(self) -> None:
+        self._refresh_buttons()
+        self.card.show_status("ready", texts.CANCELLED, texts.CANCELLED_HELP)
+
+    def _on_failed(self, error: Exception, details: str) -> None:
+        self._refresh_buttons()
+        title, text = texts.explain(error)
+        self.card.show_status("error", title, text, details)
+
+    def _on_succeeded(self, answer: Answer) -> None:
+        from napari_semst.keys import DOMAIN
+
+        job = answer.job
+        for layer in self._layers_of(job.tissue):
+            adapter.refresh(layer)
+            layer.metadata[adapter.UNSAVED] = True
+        self.settings.run.clear()
+        self.settings.set_tissue(job.tissue, free_run_name(job.tissue))
+        self.settings.note_device(device_line(answer.result.provenance))
+        self._refresh_buttons()
+        self.card.show_status(*summarise(answer))
+        self._show_results(job.run, DOMAIN)
+
+    # --- looking at it
+
+    def _on_painted(self, paint: Paint) -> None:
+        layer, colouring = self.section.layer, self.results.colouring
+        tissue = self.section.tissue
+        if layer is None or tissue is None or colouring is None:
+            return
+        for one in self._layers_of(tissue):
+            if len(one.data) == len(paint.rgba):
+                colour.paint_layer(one, paint.rgba)
+                one.metadata[adapter.COLOUR_BY] = colouring.key
+
+    def _on_opacity(self, opacity: float) -> None:
+        if self.section.layer is not None:
+            self.section.layer.opacity = opacity
+
+    # --- files
+
+    def _on_opening(self, name: str) -> None:
+        self.card.show_status("running", texts.OPENING, name)
+
+    def _on_opened(self, tissue: AnnData, name: str) -> None:
+        from napari.layers import Layer
+
+        added = None
+        for data in adapter.layers_of(tissue, name=name):
+            added = self._viewer.add_layer(Layer.create(*data))
+        self._viewer.reset_view()
+        self.section.set_layers(self._sections(), choose=added)
+        self.card.show_status("ready", texts.READY, texts.READY_HELP)
+
+    def _on_save(self) -> None:
+        if self.section.tissue is not None and self.section.layer is not None:
+            self.files.ask_save(self.section.tissue, self.section.layer.name)
+
+    def _on_save_table(self) -> None:
+        if self.section.tissue is not None and self.section.layer is not None:
+            self.files.ask_save_table(self.section.tissue, self.section.layer.name)
+
+    def _on_saved(self, tissue: AnnData, path: str, whole: bool) -> None:
+        if whole:
+            for layer in self._layers_of(tissue):
+                layer.metadata.pop(adapter.UNSAVED, None)
+            if tissue is self.section.tissue:
+                self.results.mark_unsaved(False)
+        self.card.show_status("success", "Saved", str(path))
+
+
+def _rule() -> QFrame:
+    line = QFrame()
+    line.setFrameShape(QFrame.Shape.HLine)
+    line.setFrameShadow(QFrame.Shadow.Sunken)
+    return line

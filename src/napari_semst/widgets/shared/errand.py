@@ -1,0 +1,69 @@
+"""Short jobs off the window's thread: opening, saving, looking for devices."""
+
+from __future__ import annotations
+
+import traceback
+from typing import TYPE_CHECKING, Any
+
+from qtpy.QtCore import QObject, Signal
+from superqt.utils import create_worker
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Generator
+
+
+class Errand(QObject):
+    """Call a function in a worker thread; the newest call is the one that counts.
+
+    Parameters
+    ----------
+    function
+        What is called; it must not touch widgets or layers.
+    """
+
+    done = Signal(object)
+    failed = Signal(object, str)
+
+    def __init__(self, function: Callable[..., Any]) -> None:
+        super().__init__()
+        self._function = function
+        self._number = 0
+        self._awaited: int | None = None
+
+    @property
+    def busy(self) -> bool:
+        """Whether an answer is awaited."""
+        return self._awaited is not None
+
+    def start(self, *arguments: Any) -> None:
+        """Call the function with these arguments; an older call's answer is dropped."""
+        self._number += 1
+        self._awaited = self._number
+        worker = create_worker(_call, self._number, self._function, arguments)
+        worker.returned.connect(self._on_returned)
+        worker.start()
+
+    def forget(self) -> None:
+        """Drop the answer that is awaited, if any."""
+        self._awaited = None
+
+    def _on_returned(self, answer: tuple[int, Any, Exception | None, str]) -> None:
+        number, value, error, details = answer
+        if number != self._awaited:
+            return
+        self._awaited = None
+        if error is None:
+            self.done.emit(value)
+        else:
+            self.failed.emit(error, details)
+
+
+def _call(
+    number: int, function: Callable[..., Any], arguments: tuple[Any, ...]
+) -> Generator[None, None, tuple[int, Any, Exception | None, str]]:
+    """Return the call's number and value, or its error with the traceback."""
+    yield
+    try:
+        return number, function(*arguments), None, ""
+    except Exception as error:  # noqa: BLE001  every error must reach the dock
+        return number, None, error, "".join(traceback.format_exception(error))

@@ -1,0 +1,124 @@
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from napari.layers import Image, Layer, Points
+
+from napari_semst.errors import InputError
+from napari_semst.viewer import adapter
+from napari_semst.viewer.table import results_table, write_table
+from tests.widgets.stand_in import small_tissue
+
+
+def created(tissue, name="Section"):
+    return [Layer.create(*data) for data in adapter.layers_of(tissue, name=name)]
+
+
+def test_image_lies_below_the_spots():
+    image, spots = created(small_tissue())
+    assert isinstance(image, Image)
+    assert isinstance(spots, Points)
+    assert (image.name, spots.name) == ("Section image", "Section")
+
+
+def test_spots_stand_where_the_tissue_says_with_y_down():
+    tissue = small_tissue()
+    _, spots = created(tissue)
+    np.testing.assert_allclose(spots.data, tissue.obsm["spatial"][:, ::-1])
+    np.testing.assert_allclose(spots.size, 80.0)
+
+
+def test_spots_have_neither_border_nor_antialiasing():
+    _, spots = created(small_tissue())
+    assert np.all(spots.border_width == 0)
+    assert np.all(spots.border_color[:, 3] == 0)
+    assert spots.antialiasing == 0
+
+
+def test_a_spot_lies_on_its_own_pixel_of_the_image():
+    """A mark painted under a spot is where the spot is in the world."""
+    tissue = small_tissue()
+    image_data = tissue.uns["spatial"]["one"]["images"]["hires"]
+    x, y = tissue.obsm["spatial"][37]
+    image_data[:] = 0
+    image_data[int(y * 0.1), int(x * 0.1)] = 255
+    image, spots = created(tissue)
+    value = image.get_value(spots.data_to_world(spots.data[37]), world=True)
+    assert np.all(np.asarray(value) == 255)
+    value = image.get_value(spots.data_to_world(spots.data[38]), world=True)
+    assert np.all(np.asarray(value) == 0)
+
+
+def test_without_a_diameter_spots_nearly_touch():
+    (spots,) = created(small_tissue(image=False))
+    np.testing.assert_allclose(spots.size, 85.0)
+
+
+def test_metadata_and_features():
+    tissue = small_tissue()
+    tissue.obs["semst_domain"] = "1"
+    tissue.obs["semst_modulation"] = 0.5
+    _, spots = created(tissue, "Slice")
+    assert adapter.tissue_of(spots) is tissue
+    assert spots.metadata["adata"] is tissue
+    assert spots.metadata["name"] == "Slice"
+    columns = ["barcode", "domain", "modulation", "total_counts"]
+    assert list(spots.features) == columns
+    assert spots.features["barcode"][3] == "spot-3"
+
+
+def test_foreign_layers_have_no_tissue():
+    assert adapter.tissue_of(Points(np.zeros((2, 2)))) is None
+    assert adapter.tissue_of(Points(np.zeros((2, 2)), metadata={"adata": 1})) is None
+
+
+def test_no_coordinates_is_said():
+    tissue = small_tissue(image=False)
+    del tissue.obsm["spatial"]
+    tissue.obsm["X_pca"] = np.zeros((tissue.n_obs, 2))
+    with pytest.raises(InputError, match="found obsm keys: X_pca"):
+        adapter.layers_of(tissue)
+
+
+def test_share_of_spots_on_the_image():
+    tissue = small_tissue()
+    assert adapter.share_on_image(tissue) == 1.0
+    tissue.obsm["spatial"][:30] += 10_000
+    assert adapter.share_on_image(tissue) == 0.75
+    assert adapter.share_on_image(small_tissue(image=False)) is None
+
+
+@pytest.mark.parametrize(
+    ("path", "name"),
+    [
+        ("data/slice.h5ad", "slice"),
+        ("data/slice.v2.h5ad", "slice.v2"),
+        ("data/sample/outs", "sample"),
+        ("data/sample", "sample"),
+    ],
+)
+def test_section_names(path, name):
+    assert adapter.section_name(path) == name
+
+
+def test_snapshot_is_deaf_to_later_results():
+    tissue = small_tissue()
+    copy = adapter.snapshot(tissue)
+    tissue.obs["semst_domain"] = "1"
+    tissue.uns["semst"] = {}
+    tissue.obsm["X_semst"] = np.zeros((tissue.n_obs, 2))
+    assert "semst_domain" not in copy.obs
+    assert "semst" not in copy.uns
+    assert "X_semst" not in copy.obsm
+    assert copy.X is tissue.X
+
+
+def test_table_has_places_and_results_only(tmp_path):
+    import pandas as pd
+
+    tissue = small_tissue()
+    tissue.obs["semst_domain"] = "1"
+    assert list(results_table(tissue)) == ["x", "y", "semst_domain"]
+    write_table(tissue, tmp_path / "table.csv")
+    back = pd.read_csv(tmp_path / "table.csv", index_col="barcode")
+    np.testing.assert_allclose(back[["x", "y"]], tissue.obsm["spatial"])

@@ -1,0 +1,78 @@
+from __future__ import annotations
+
+import numpy as np
+import pandas as pd
+
+from napari_semst import keys
+from napari_semst.viewer import columns
+from napari_semst.viewer.colour import colors_of, paint_of
+from tests.widgets.stand_in import small_tissue
+
+
+def labels(tissue, run=""):
+    return [c.label for c in columns.colourings(tissue, run)]
+
+
+def with_runs():
+    tissue = small_tissue()
+    for run, k in (("default", 2), ("fine", 5)):
+        domain = pd.Categorical([str(i % k + 1) for i in range(tissue.n_obs)])
+        for key in (keys.DOMAIN, keys.of_run(keys.DOMAIN, run)):
+            tissue.obs[key] = domain
+    tissue.obs[keys.CONFIDENCE] = 0.5
+    return tissue
+
+
+def test_a_raw_section_opens_with_its_counts_not_its_annotation():
+    tissue = small_tissue()
+    assert columns.first_colouring(tissue).key == columns.TOTAL_COUNTS
+    assert labels(tissue) == ["Total counts", "ground_truth"]
+
+
+def test_only_annotations_are_offered_of_the_other_columns():
+    tissue = small_tissue()
+    n = tissue.n_obs
+    tissue.obs["array_row"] = np.arange(n)
+    tissue.obs["names"] = [f"name {i}" for i in range(n)]
+    tissue.obs["one"] = "same"
+    tissue.obs["flag"] = np.arange(n) % 2 == 0
+    tissue.obs["text"] = pd.Series(["a", "b", None] * (n // 3), index=tissue.obs_names)
+    assert labels(tissue) == ["Total counts", "ground_truth", "flag", "text"]
+    text = columns.colourings(tissue)[-1]
+    codes, names = columns.categories(tissue, text)
+    assert names == ["a", "b"]
+    assert (codes == -1).sum() == n // 3
+
+
+def test_runs_and_the_latest_of_them():
+    tissue = with_runs()
+    assert columns.runs(tissue) == ("default", "fine")
+    assert columns.latest_run(tissue) == "fine"
+    found = {c.key: c.column for c in columns.colourings(tissue, "default")}
+    assert found[keys.DOMAIN] == "semst_domain_default"
+    # The bare column is of the latest run, so it is not shown as an older one's.
+    assert keys.CONFIDENCE not in found
+    found = {c.key: c.column for c in columns.colourings(tissue, "fine")}
+    assert found[keys.CONFIDENCE] == keys.CONFIDENCE
+
+
+def test_stored_colours_are_kept_per_category():
+    tissue = with_runs()
+    colouring = columns.first_colouring(tissue)
+    stored = ["#111111", "#222222", "#333333", "#444444", "#555555"]
+    tissue.uns["semst_domain_colors"] = np.array(stored)
+    _, names = columns.categories(tissue, colouring)
+    assert colors_of(tissue, colouring, names) == tuple(stored)
+    part = tissue[(tissue.obs[keys.DOMAIN] != "1").to_numpy()].copy()
+    part.obs[keys.DOMAIN] = part.obs[keys.DOMAIN].cat.set_categories(list("12345"))
+    part.uns["semst_domain_colors"] = np.array(stored)
+    _, names = columns.categories(part, colouring)
+    assert colors_of(part, colouring, names) == tuple(stored[1:])
+
+
+def test_total_counts_are_those_of_the_matrix():
+    tissue = small_tissue()
+    expected = np.asarray(tissue.X.toarray().sum(axis=1))
+    np.testing.assert_allclose(columns.total_counts(tissue), expected)
+    paint = paint_of(tissue, columns.first_colouring(tissue))
+    assert paint.rgba.shape == (tissue.n_obs, 4)

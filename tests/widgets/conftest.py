@@ -1,0 +1,36 @@
+"""What the tests of the docks share."""
+
+from __future__ import annotations
+
+import sys
+import types
+
+import pytest
+
+from tests.widgets.stand_in import StandIn, small_tissue
+
+
+@pytest.fixture(autouse=True)
+def _threads_end(monkeypatch):
+    """Layers are touched by the main thread only; no worker outlives its test."""
+    monkeypatch.setenv("NAPARI_ENSURE_PLUGIN_MAIN_THREAD", "1")
+    yield
+    from superqt.utils import WorkerBase
+
+    WorkerBase.await_workers(10_000)
+
+
+@pytest.fixture
+def tissue():
+    return small_tissue()
+
+
+@pytest.fixture
+def pipeline(monkeypatch):
+    """Put the stand-in where the docks look for the pipeline."""
+    stand_in = StandIn()
+    module = types.ModuleType("napari_semst.pipeline")
+    module.find_domains = stand_in.find_domains
+    module.attach = stand_in.attach
+    monkeypatch.setitem(sys.modules, "napari_semst.pipeline", module)
+    return stand_in

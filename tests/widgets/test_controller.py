@@ -1,0 +1,127 @@
+from __future__ import annotations
+
+import sys
+
+import pytest
+
+from napari_semst.config import Request
+from napari_semst.errors import ConfigError, InputError
+from napari_semst.widgets.find.controller import FindController, free_run_name
+
+REQUEST = Request().with_settings("domains", n_domains=3)
+
+
+@pytest.fixture
+def controller(qapp):
+    return FindController()
+
+
+@pytest.fixture
+def heard(controller):
+    """Everything that the controller said, by signal."""
+    said = {name: [] for name in ("updated", "succeeded", "failed", "cancelled")}
+    controller.updated.connect(said["updated"].append)
+    controller.succeeded.connect(said["succeeded"].append)
+
+    def on_failed(error, details):
+        said["failed"].append((error, details))
+
+    def on_cancelled():
+        said["cancelled"].append(True)
+
+    controller.failed.connect(on_failed)
+    controller.cancelled.connect(on_cancelled)
+    # The functions must live as long as the connection.
+    said["slots"] = [on_failed, on_cancelled]
+    return said
+
+
+def test_success_attaches_to_the_tissue(qtbot, controller, heard, pipeline, tissue):
+    controller.start(tissue, REQUEST, "default")
+    qtbot.waitUntil(lambda: bool(heard["succeeded"]), timeout=10_000)
+    assert tissue.obs["semst_domain"].nunique() == 3
+    assert controller.job is None
+    assert not heard["failed"]
+
+
+def test_cancel_leaves_the_tissue_as_it_was(qtbot, controller, heard, pipeline, tissue):
+    pipeline.epochs, pipeline.seconds_per_epoch = 1000, 0.02
+    before = tissue.copy()
+    controller.start(tissue, REQUEST, "default")
+    qtbot.waitUntil(lambda: len(heard["updated"]) > 1, timeout=10_000)
+    controller.cancel()
+    qtbot.waitUntil(lambda: pipeline.ended == 1, timeout=10_000)
+    qtbot.wait(50)
+    assert heard["cancelled"] == [True]
+    assert not heard["succeeded"]
+    assert list(tissue.obs) == list(before.obs)
+    assert set(tissue.uns) == set(before.uns)
+
+
+def test_stop_early_keeps_the_present_state(qtbot, controller, heard, pipeline, tissue):
+    pipeline.epochs, pipeline.seconds_per_epoch = 1000, 0.02
+    controller.start(tissue, REQUEST, "default")
+    qtbot.waitUntil(lambda: len(heard["updated"]) > 1, timeout=10_000)
+    controller.stop_early()
+    qtbot.waitUntil(lambda: bool(heard["succeeded"]), timeout=10_000)
+    assert 0 < heard["succeeded"][0].result.provenance["epochs"] < 1000
+    assert "semst_domain" in tissue.obs
+
+
+def test_answers_to_an_older_job_are_dropped(
+    qtbot, controller, heard, pipeline, tissue
+):
+    """An answer that was already on its way when a new job began changes nothing."""
+    from napari_semst.widgets.find.job import Answer, Failure
+
+    controller.start(tissue, REQUEST, "first")
+    first = controller.job
+    controller.start(tissue, REQUEST, "second")
+    controller._on_returned(Failure(first, InputError("old"), ""))
+    controller._on_returned(Answer(first, None, 1.0))
+    qtbot.waitUntil(lambda: bool(heard["succeeded"]), timeout=10_000)
+    qtbot.waitUntil(lambda: pipeline.ended >= 1, timeout=10_000)
+    assert not heard["failed"]
+    assert [answer.job.run for answer in heard["succeeded"]] == ["second"]
+    assert "semst_domain_first" not in tissue.obs
+
+
+@pytest.mark.parametrize(
+    "error", [InputError("No counts."), ValueError("odd"), RuntimeError("torch")]
+)
+def test_every_error_reaches_the_user(
+    qtbot, controller, heard, pipeline, tissue, error
+):
+    pipeline.error = error
+    controller.start(tissue, REQUEST, "default")
+    qtbot.waitUntil(lambda: bool(heard["failed"]), timeout=10_000)
+    shown, details = heard["failed"][0]
+    assert str(error) in str(shown)
+    assert "Traceback" in details
+    assert "semst_domain" not in tissue.obs
+    assert controller.job is None
+
+
+def test_error_while_attaching_reaches_the_user(
+    qtbot, controller, heard, pipeline, tissue, monkeypatch
+):
+    def broken(*arguments, **named):
+        raise InputError("The section changed during the run.")
+
+    monkeypatch.setattr(sys.modules["napari_semst.pipeline"], "attach", broken)
+    controller.start(tissue, REQUEST, "default")
+    qtbot.waitUntil(lambda: bool(heard["failed"]), timeout=10_000)
+    assert not heard["succeeded"]
+
+
+def test_run_name_is_checked_before_anything_starts(controller, tissue):
+    with pytest.raises(ConfigError, match="run name"):
+        controller.start(tissue, REQUEST, "a/b")
+    assert controller.job is None
+
+
+def test_free_run_names(tissue):
+    assert free_run_name(tissue) == "default"
+    tissue.obs["semst_domain_default"] = "1"
+    tissue.obs["semst_domain_run-2"] = "1"
+    assert free_run_name(tissue) == "run-3"
