@@ -31,7 +31,9 @@ class PrepareConfig:
     """From raw counts to a scaled matrix and two graphs."""
 
     counts_layer: str = _setting("", "Layer of raw counts; empty: find it.")
-    coordinates: str = _setting("spatial", "obsm key of the coordinates.")
+    coordinates: str = _setting(
+        "", "obsm key, or two obs columns x,y, of the coordinates; empty: find them."
+    )
     n_top_genes: int = _setting(3000, "Highly variable genes kept.", low=1)
     min_cells: int = _setting(
         0, "Spots that must express a gene; 0: scaled to the section.", low=0
@@ -46,6 +48,13 @@ class PrepareConfig:
     n_rings: int = _setting(2, "Rings of neighbours on a lattice.", low=1)
     spatial_neighbours: int = _setting(15, "Nearest spots where no lattice.", low=1)
     feature_neighbours: int = _setting(15, "Nearest spots by expression.", low=1)
+    n_components: int = _setting(15, "Principal components of expression.", low=1)
+    smoothing_neighbours: int = _setting(
+        6, "Nearest spots that components are averaged over.", low=1
+    )
+    smoothing_rounds: int = _setting(
+        3, "Times that components are averaged over neighbours.", low=0
+    )
     normalisation: str = _setting(
         "row",
         "Graph normalisation: D^-1 (A+I), or D^-1/2 (A+I) D^-1/2.",

@@ -35,7 +35,7 @@ class SaveError(SemstError):
     """A result could not be written and read back."""
 
 
-class Cancelled(SemstError):
+class Cancelled(SemstError):  # noqa: N818 - an ending, not a fault
     """The user cancelled; nothing was changed."""
 
 

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Generator, Mapping
 from dataclasses import dataclass, field
-from typing import TypeVar
+from typing import TYPE_CHECKING, TypeVar
 
 from napari_semst.errors import Cancelled
+
+if TYPE_CHECKING:
+    from collections.abc import Generator, Mapping
 
 Returned = TypeVar("Returned")
 

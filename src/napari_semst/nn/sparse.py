@@ -52,7 +52,7 @@ class _SparseProduct(torch.autograd.Function):
         return operator.forward_matrix @ dense
 
     @staticmethod
-    def backward(context: Any, gradient: Tensor) -> tuple[Tensor, None]:  # type: ignore[override]
+    def backward(context: Any, gradient: Tensor) -> tuple[Tensor, None]:
         return context.operator.backward_matrix @ gradient.contiguous(), None
 
 

@@ -15,8 +15,8 @@ THETA_RANGE = (1e-4, 1e4)
 MU_RANGE = (1e-5, 1e6)
 # Small addends inside the logarithms, as the authors have them.
 _EPSILON = 1e-10
-# Rows at once: a chunk of 3,000 genes then stays within a few MB, in cache.
-_CHUNK_VALUES = 1 << 20
+# Values of a chunk: about 130 rows of 3,000 genes measured fastest (1.5 MB a matrix).
+_CHUNK_VALUES = 3 << 17
 
 
 class ZinbTarget:
@@ -135,7 +135,7 @@ class _ZinbHeads(torch.autograd.Function):
         return (total * scale).to(hidden.dtype)
 
     @staticmethod
-    def backward(context: Any, upstream: Tensor) -> tuple[Tensor | None, ...]:  # type: ignore[override]
+    def backward(context: Any, upstream: Tensor) -> tuple[Tensor | None, ...]:
         hidden, *weights = context.saved_tensors
         return (hidden * upstream, None, None, *(w * upstream for w in weights))
 

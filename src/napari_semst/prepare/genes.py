@@ -43,9 +43,7 @@ def expressed_genes(counts: sparse.csr_matrix, min_cells: int) -> NDArray[np.int
     return np.flatnonzero(seen >= min_cells)
 
 
-def variable_genes(
-    counts: sparse.csr_matrix, n_top_genes: int
-) -> NDArray[np.intp]:
+def variable_genes(counts: sparse.csr_matrix, n_top_genes: int) -> NDArray[np.intp]:
     """Return the indices of the most variable genes, in the matrix's order.
 
     The variance is standardised by a regression on the mean (Stuart et al. 2019,

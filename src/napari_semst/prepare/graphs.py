@@ -102,9 +102,7 @@ def spatial_graph(
     raise ConfigError(one_of("prepare.spatial_graph", kind, ("auto", "rings", "knn")))
 
 
-def ring_graph(
-    coordinates: NDArray[np.floating], reach: float
-) -> sparse.csr_matrix:
+def ring_graph(coordinates: NDArray[np.floating], reach: float) -> sparse.csr_matrix:
     """Return the pairs of spots not farther apart than ``reach``."""
     pairs = KDTree(coordinates).query_pairs(reach, output_type="ndarray")
     return _symmetric(pairs[:, 0], pairs[:, 1], len(coordinates))
@@ -170,9 +168,7 @@ def _approximate_feature_graph(
     return _from_lists(nearest), text
 
 
-def normalised(
-    adjacency: sparse.csr_matrix, kind: str = "row"
-) -> sparse.csr_matrix:
+def normalised(adjacency: sparse.csr_matrix, kind: str = "row") -> sparse.csr_matrix:
     """Return the graph with self loops, normalised by degree.
 
     Parameters
@@ -196,7 +192,7 @@ def normalised(
 
 
 def _from_lists(nearest: NDArray[np.integer]) -> sparse.csr_matrix:
-    """Return the symmetric graph of neighbour lists that may contain the spot itself."""
+    """Return the symmetric graph of lists that may contain the spot itself."""
     n_spots, k = nearest.shape
     rows = np.repeat(np.arange(n_spots), k)
     columns = nearest.ravel()

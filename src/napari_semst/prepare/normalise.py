@@ -23,9 +23,7 @@ def depth_scaled(counts: sparse.csr_matrix, target_sum: float) -> sparse.csr_mat
     """
     scaled = counts.astype(np.float32, copy=True)
     totals = np.asarray(counts.sum(axis=1), dtype=np.float64).ravel()
-    factors = np.divide(
-        target_sum, totals, out=np.zeros_like(totals), where=totals > 0
-    )
+    factors = np.divide(target_sum, totals, out=np.zeros_like(totals), where=totals > 0)
     scaled.data *= np.repeat(factors, np.diff(scaled.indptr)).astype(np.float32)
     return scaled
 
@@ -47,9 +45,7 @@ def gene_deviation(matrix: sparse.csr_matrix) -> NDArray[np.float64]:
     return deviation
 
 
-def deviation_scaled(
-    matrix: sparse.csr_matrix, clip: float
-) -> sparse.csr_matrix:
+def deviation_scaled(matrix: sparse.csr_matrix, clip: float) -> sparse.csr_matrix:
     """Return values over their gene's standard deviation, not centred, clipped.
 
     Without centring zeros stay zeros, so the result is as sparse as its input

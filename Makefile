@@ -1,0 +1,48 @@
+# Two commands set everything up on a fresh machine:
+#   make demo   the main job on the built-in sample
+#   make test   the whole test suite
+# Both create .venv, install the project into it, and on Debian and Ubuntu fetch the
+# system libraries that Qt and a virtual screen need (through apt, with sudo if not root).
+
+PYTHON ?= python3
+VENV ?= .venv
+BIN := $(VENV)/bin
+DEMO ?= demo-output
+export PIP_CONSTRAINT ?= $(CURDIR)/.ci/constraints.txt
+export PIP_DISABLE_PIP_VERSION_CHECK = 1
+
+.PHONY: demo test lint docs system clean
+
+demo: $(VENV)/.installed
+	mkdir -p $(DEMO)
+	$(BIN)/semst sample $(DEMO)/cortex.h5ad --overwrite
+	$(BIN)/semst run $(DEMO)/cortex.h5ad -k 7 --truth ground_truth --overwrite \
+		--output $(DEMO)/cortex_semst.h5ad --csv $(DEMO)/cortex_domains.csv \
+		--figure $(DEMO)/cortex_domains.png
+	@echo "Look at $(DEMO)/cortex_domains.png; in napari: $(BIN)/napari, File > Open Sample > SemST"
+
+test: $(VENV)/.installed system
+	$(BIN)/python -m pytest
+
+lint: $(VENV)/.installed
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/python -m npe2 validate napari-semst
+
+docs: $(VENV)/.installed
+	$(BIN)/mkdocs build --strict
+
+$(VENV)/.installed: pyproject.toml
+	$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
+		{ echo "Python 3.11 or newer is needed; name it: make PYTHON=python3.12"; exit 1; }
+	$(PYTHON) -m venv $(VENV) || { sh .ci/system-packages venv && $(PYTHON) -m venv $(VENV); }
+	$(BIN)/python -m pip install -q --upgrade pip
+	$(BIN)/python -m pip install -q -e ".[all,test,lint,docs]"
+	touch $@
+
+system:
+	sh .ci/system-packages
+
+clean:
+	rm -rf $(VENV) $(DEMO) site dist build

@@ -1,0 +1,73 @@
+"""Writing a result into a tissue: the one place that writes keys."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import pandas as pd
+
+from napari_semst import keys
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from anndata import AnnData
+    from numpy.typing import NDArray
+
+    from napari_semst.pipeline import DomainResult
+
+
+def write_result(tissue: AnnData, result: DomainResult, run: str) -> None:
+    """Write a result under the bare keys and under the run's own."""
+    from napari_semst.palette import domain_colors
+
+    names = list(result.names)
+    labels = pd.Categorical.from_codes(result.codes.tolist(), categories=names)
+    colors = np.asarray(domain_colors(len(names)), dtype=str)
+    for key in (keys.DOMAIN, keys.of_run(keys.DOMAIN, run)):
+        tissue.obs[key] = labels
+        tissue.uns[key + keys.COLORS_SUFFIX] = colors.copy()
+    _write(tissue.obs, _per_spot(result))
+    _write(tissue.obsm, _per_spot_vectors(result))
+    runs = dict(tissue.uns.get(keys.RUNS, {}))
+    runs[run] = storable(result.provenance)
+    tissue.uns[keys.RUNS] = runs
+
+
+def _per_spot(result: DomainResult) -> dict[str, NDArray[np.float32] | None]:
+    return {
+        keys.CONFIDENCE: result.confidence,
+        keys.MODULATION: result.modulation,
+        keys.MODULATION_SCALE: result.modulation_scale,
+        keys.MODULATION_SHIFT: result.modulation_shift,
+        keys.COVERAGE: result.coverage,
+    }
+
+
+def _per_spot_vectors(result: DomainResult) -> dict[str, NDArray[np.float32] | None]:
+    return {
+        keys.LATENT: result.latent,
+        keys.SCALE: result.scale,
+        keys.SHIFT: result.shift,
+    }
+
+
+def _write(store: Any, values: Mapping[str, NDArray[np.float32] | None]) -> None:
+    """Write what this run made, and remove what an earlier run left under its keys."""
+    for key, value in values.items():
+        if value is not None:
+            store[key] = value
+        elif key in store:
+            del store[key]
+
+
+def storable(value: Any) -> Any:
+    """Return nested plain values in a form that h5ad can hold."""
+    if isinstance(value, dict):
+        return {str(k).replace("/", "_"): storable(v) for k, v in value.items()}
+    if isinstance(value, list | tuple):
+        if all(isinstance(v, str) for v in value):
+            return np.asarray(value, dtype=object if value else str)
+        return np.asarray(value)
+    return "" if value is None else value

@@ -1,0 +1,1 @@
+"""From a latent to domains: clustering and scores."""

@@ -1,0 +1,120 @@
+"""What a method is given and what it returns."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from importlib import import_module
+from types import MappingProxyType
+from typing import TYPE_CHECKING, Protocol, cast
+
+from napari_semst.errors import ConfigError, one_of
+from napari_semst.training.loop import TrainingRecord
+
+if TYPE_CHECKING:
+    from collections.abc import Generator, Mapping
+
+    import numpy as np
+    from numpy.typing import NDArray
+
+    from napari_semst.config import Config
+    from napari_semst.device import DeviceChoice
+    from napari_semst.prepare.section import Section
+    from napari_semst.progress import Progress, RunControl
+
+
+@dataclass(frozen=True)
+class ModulationMap:
+    """What semantics did to every spot.
+
+    Parameters
+    ----------
+    scale, shift
+        Alpha and beta, each ``(n_spots, width)``.
+    strength
+        Root mean square of the change that modulation made to a spot's features, over
+        that of all features of the section, shape ``(n_spots,)``.
+    scale_strength
+        Root mean square of a spot's alpha.
+    shift_strength
+        Root mean square of a spot's beta over that of all features.
+    """
+
+    scale: NDArray[np.float32]
+    shift: NDArray[np.float32]
+    strength: NDArray[np.float32]
+    scale_strength: NDArray[np.float32]
+    shift_strength: NDArray[np.float32]
+
+
+@dataclass(frozen=True)
+class Fit:
+    """What a method learnt.
+
+    Parameters
+    ----------
+    latent
+        Clustered by the pipeline, shape ``(n_spots, width)``.
+    modulation
+        `None` where no semantics took part.
+    record
+        Loss curves.
+    notes
+        Facts for the provenance.
+    """
+
+    latent: NDArray[np.float32]
+    modulation: ModulationMap | None = None
+    record: TrainingRecord = field(default_factory=TrainingRecord)
+    notes: dict[str, object] = field(default_factory=dict)
+
+
+class Method(Protocol):
+    """A way from a prepared section to a latent."""
+
+    def __call__(
+        self,
+        section: Section,
+        semantics: NDArray[np.float32] | None,
+        config: Config,
+        device: DeviceChoice,
+        control: RunControl,
+    ) -> Generator[Progress, None, Fit]:
+        """Learn the latent of a section.
+
+        Parameters
+        ----------
+        section
+            Counts and spatial neighbours.
+        semantics
+            Standardised semantic embedding, ``(n_spots, width)``, or `None`.
+        config
+            All settings.
+        device
+            Where to compute.
+        control
+            Cancel and early stop.
+        """
+        ...
+
+
+# A new method is a file of this folder and a line here.
+METHODS: Mapping[str, str] = MappingProxyType(
+    {
+        "semst": "napari_semst.methods.semst:fit",
+        "quick": "napari_semst.methods.quick:fit",
+    }
+)
+
+
+def method(name: str) -> Method:
+    """Return the method of that name.
+
+    Raises
+    ------
+    ConfigError
+        If there is none.
+    """
+    if name not in METHODS:
+        raise ConfigError(one_of("model.method", name, METHODS))
+    module, _, function = METHODS[name].partition(":")
+    return cast("Method", getattr(import_module(module), function))

@@ -1,0 +1,387 @@
+"""The one way from a tissue to its domains; dock, command line and API all take it."""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from napari_semst import keys
+from napari_semst.errors import ConfigError, SemanticsError
+from napari_semst.presets import TissueFacts, resolve
+from napari_semst.progress import Progress, RunControl, exhaust
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Generator
+    from pathlib import Path
+
+    from anndata import AnnData
+    from numpy.typing import NDArray
+
+    from napari_semst.config import Config, Request, SemanticsConfig
+    from napari_semst.device import DeviceChoice
+    from napari_semst.methods.base import Fit
+    from napari_semst.prepare.section import Section
+    from napari_semst.semantics import Semantics
+
+
+@dataclass(frozen=True)
+class DomainResult:
+    """The spatial domains of a section and what led to them.
+
+    Parameters
+    ----------
+    codes
+        Domain of each spot, ``0 .. n_domains - 1``, largest first.
+    names
+        Names of the domains.
+    latent
+        What was clustered, shape ``(n_spots, width)``.
+    modulation, modulation_scale, modulation_shift
+        How strongly semantics moved each spot: the root mean square of the change of
+        its features, of its alpha, and of its beta (see
+        `napari_semst.methods.base.ModulationMap`); `None` without semantics.
+    scale, shift
+        Alpha and beta themselves, each ``(n_spots, width)``, or `None`.
+    confidence
+        How sure the label of a spot is, 0 to 1, or `None` where a run cannot tell.
+    coverage
+        Share of each spot's listed genes that the semantic source knows, or `None`.
+    provenance
+        Plain values: settings, seed, versions, device and why, losses, input hash,
+        seconds per stage, warnings.
+    """
+
+    codes: NDArray[np.int32]
+    names: tuple[str, ...]
+    latent: NDArray[np.float32]
+    modulation: NDArray[np.float32] | None = None
+    modulation_scale: NDArray[np.float32] | None = None
+    modulation_shift: NDArray[np.float32] | None = None
+    scale: NDArray[np.float32] | None = None
+    shift: NDArray[np.float32] | None = None
+    confidence: NDArray[np.float32] | None = None
+    coverage: NDArray[np.float32] | None = None
+    provenance: dict[str, Any] = field(default_factory=dict)
+
+    @property
+    def warnings(self) -> list[str]:
+        """Sentences that users should read."""
+        return list(self.provenance.get("warnings", ()))
+
+
+class _Stopwatch:
+    """Seconds spent per stage."""
+
+    def __init__(self) -> None:
+        self.seconds: dict[str, float] = {}
+        self._last = time.perf_counter()
+
+    def lap(self, stage: str) -> None:
+        now = time.perf_counter()
+        self.seconds[stage] = round(now - self._last, 3)
+        self._last = now
+
+
+def find_domains(
+    tissue: AnnData, request: Request, control: RunControl | None = None
+) -> Generator[Progress, None, DomainResult]:
+    """Find the spatial domains of a section; the tissue is not changed.
+
+    Parameters
+    ----------
+    tissue
+        Raw counts, ``(n_spots, n_genes)``, with coordinates in ``obsm``.
+    request
+        Preset and settings; ``domains.n_domains`` must be among them.
+    control
+        Cancels or stops the run early from another thread.
+
+    Yields
+    ------
+    progress
+        Events of the stages prepare, describe, train and assign.
+
+    Returns
+    -------
+    result
+        To be written into a tissue by `attach`.
+
+    Raises
+    ------
+    SemstError
+        One of its kinds, with what was expected, found and to do.
+    """
+    from napari_semst.device import choose_device
+    from napari_semst.domains.cluster import assign_domains
+    from napari_semst.methods.base import method
+    from napari_semst.semantics import standardise
+
+    control = control or RunControl()
+    watch = _Stopwatch()
+    config, section = yield from _prepare(tissue, request, control)
+    watch.lap("prepare")
+    control.check()
+    described = yield from _describe(tissue, section, config.semantics, control)
+    embedding = None
+    if described is not None and not described.is_empty:
+        embedding = standardise(described.embedding)
+    watch.lap("describe")
+    device = choose_device(config.training.device)
+    fit = yield from method(config.model.method)(
+        section, embedding, config, device, control
+    )
+    watch.lap("train")
+    assignment = yield from assign_domains(
+        fit.latent, config.domains, config.training.seed, control
+    )
+    watch.lap("assign")
+    control.check()
+    provenance = _provenance(config, section, described, device, fit, watch.seconds)
+    names = tuple(str(code + 1) for code in range(assignment.n_domains))
+    return _result(assignment.codes, names, fit, described, provenance)
+
+
+def _prepare(
+    tissue: AnnData, request: Request, control: RunControl
+) -> Generator[Progress, None, tuple[Config, Section]]:
+    """Settle the settings and make the section ready."""
+    from napari_semst.config import Config
+    from napari_semst.io.coordinates import find_coordinates
+    from napari_semst.io.counts import find_counts
+    from napari_semst.io.symbols import gene_symbols
+    from napari_semst.prepare.graphs import detect_lattice
+    from napari_semst.prepare.section import prepare_section
+
+    yield Progress("prepare", 0, 0, "Reading counts and coordinates")
+    asked = Config().with_overrides(request.overrides).prepare
+    counts = find_counts(tissue, asked.counts_layer).matrix
+    coordinates = find_coordinates(tissue, asked.coordinates or None)
+    regular = detect_lattice(coordinates).regular
+    facts = TissueFacts(tissue.n_obs, tissue.n_vars, regular)
+    config = resolve(request, facts)
+    if config.domains.n_domains < 1:
+        raise ConfigError(
+            "Expected the number of domains (k) to be given; got none. Set "
+            "domains.n_domains: -k 7 in the shell, n_domains=7 in Python."
+        )
+    control.check()
+    section = yield from prepare_section(
+        counts, gene_symbols(tissue), coordinates, config.prepare, control
+    )
+    return config, section
+
+
+def _describe(
+    tissue: AnnData, section: Section, config: SemanticsConfig, control: RunControl
+) -> Generator[Progress, None, Semantics | None]:
+    """Turn the top genes of each spot into one semantic vector."""
+    from napari_semst.semantics import rank_genes, source
+
+    if config.source == "none":
+        return None
+    yield Progress("describe", 0, 1, "Reading what genes mean")
+    options: dict[str, Any] = {}
+    if config.source == "precomputed":
+        options["embedding"] = _embedding(tissue, config.embedding)
+    matrix = section.counts
+    if config.ranking == "scaled":
+        matrix = section.scaled_expression()
+    lists = rank_genes(
+        matrix, section.genes, config.n_genes, cancelled=lambda: control.cancelled
+    )
+    species = None if config.species == "auto" else config.species
+    return source(config.source, **options).embed_spots(
+        lists,
+        species=species,  # type: ignore[arg-type]
+        cancelled=lambda: control.cancelled,
+    )
+
+
+def _embedding(tissue: AnnData, name: str) -> Any:
+    """Return the obsm array of that name, else the name as a file's path."""
+    if not name:
+        raise SemanticsError(
+            "Expected an obsm key or a .npy file for the precomputed embedding; got "
+            "none. Set semantics.embedding."
+        )
+    if name in tissue.obsm:
+        return np.asarray(tissue.obsm[name])
+    return name
+
+
+def _result(
+    codes: NDArray[np.int32],
+    names: tuple[str, ...],
+    fit: Fit,
+    described: Semantics | None,
+    provenance: dict[str, Any],
+) -> DomainResult:
+    moved = fit.modulation
+    maps: dict[str, Any] = {}
+    if moved is not None:
+        maps = {
+            "modulation": moved.strength,
+            "modulation_scale": moved.scale_strength,
+            "modulation_shift": moved.shift_strength,
+            "scale": moved.scale,
+            "shift": moved.shift,
+        }
+    coverage = None if moved is None or described is None else described.coverage
+    return DomainResult(
+        codes, names, fit.latent, coverage=coverage, provenance=provenance, **maps
+    )
+
+
+def _provenance(
+    config: Config,
+    section: Section,
+    described: Semantics | None,
+    device: DeviceChoice,
+    fit: Fit,
+    seconds: dict[str, float],
+) -> dict[str, Any]:
+    """Return what a reader needs to repeat the run and to trust it."""
+    from napari_semst.provenance import section_hash, versions
+
+    semantics = dict(described.provenance) if described is not None else {}
+    warnings = [str(text) for text in semantics.pop("warnings", ())]
+    empty = section.notes["empty_spots"]
+    if empty:
+        warnings.append(
+            f"{empty} of {section.n_spots} spots have no count in the chosen genes; "
+            "their domain comes from their neighbours alone."
+        )
+    if fit.record.stopped_early:
+        warnings.append(
+            f"Training was stopped early after {fit.record.epochs} of "
+            f"{config.training.epochs} epochs."
+        )
+    return {
+        "config": config.to_dict(),
+        "seed": config.training.seed,
+        "versions": versions(),
+        "device": {"name": device.name, "reason": device.reason},
+        "section": dict(section.notes),
+        "semantics": semantics,
+        "training": {"epochs": fit.record.epochs, **fit.notes},
+        "losses": {name: list(curve) for name, curve in fit.record.losses.items()},
+        "seconds": dict(seconds),
+        "input_hash": section_hash(section),
+        "warnings": warnings,
+    }
+
+
+def attach(
+    tissue: AnnData,
+    result: DomainResult,
+    run: str = keys.DEFAULT_RUN,
+    *,
+    inplace: bool = False,
+) -> AnnData:
+    """Write a result into a tissue, under the keys of `napari_semst.keys`.
+
+    Parameters
+    ----------
+    tissue
+        The tissue the result was made from.
+    result
+        What `find_domains` returned.
+    run
+        Name of the run: its labels also stand in ``obs["semst_domain_<run>"]``.
+    inplace
+        Write into ``tissue`` itself instead of a copy.
+
+    Returns
+    -------
+    tissue
+        The copy, or ``tissue`` itself.
+
+    Raises
+    ------
+    ConfigError
+        If the run's name cannot be part of a column name, or the tissue has another
+        number of spots.
+    """
+    from napari_semst.attach import write_result
+
+    keys.check_run_name(run)
+    if tissue.n_obs != len(result.codes):
+        raise ConfigError(
+            f"Expected a tissue of {len(result.codes)} spots, as the result has; found "
+            f"{tissue.n_obs}. Attach the result to the tissue it was made from."
+        )
+    target = tissue if inplace else tissue.copy()
+    write_result(target, result, run)
+    return target
+
+
+def run(
+    source: AnnData | str | Path,
+    *,
+    n_domains: int,
+    preset: str = "auto",
+    seed: int = 0,
+    overrides: dict[str, dict[str, Any]] | None = None,
+    run: str = keys.DEFAULT_RUN,
+    on_progress: Callable[[Progress], None] | None = None,
+) -> AnnData:
+    """Find the domains of a tissue or file, and return the tissue with them.
+
+    Parameters
+    ----------
+    source
+        A tissue, or the path of a file or folder that `napari_semst.read` reads.
+    n_domains
+        Number of domains (k).
+    preset
+        Name of a recipe of `napari_semst.presets.PRESETS`, or ``auto``.
+    seed
+        Seed of everything random.
+    overrides
+        Settings that differ from the preset, by stage:
+        ``{"training": {"epochs": 50}}``.
+    run
+        Name of the run.
+    on_progress
+        Called with every progress event.
+
+    Returns
+    -------
+    tissue
+        A new tissue; what was given is not changed.
+    """
+    from napari_semst.config import Request
+
+    given = not hasattr(source, "obsm")
+    if given:
+        from napari_semst.io.read import read
+
+        tissue = read(source)
+    else:
+        tissue = source
+    request = (
+        Request(preset, overrides or {})
+        .with_settings("domains", n_domains=n_domains)
+        .with_settings("training", seed=seed)
+    )
+    steps = find_domains(tissue, request)
+    if on_progress is not None:
+        steps = _told(steps, on_progress)
+    return attach(tissue, exhaust(steps), run, inplace=given)
+
+
+def _told(
+    steps: Generator[Progress, None, DomainResult],
+    on_progress: Callable[[Progress], None],
+) -> Generator[Progress, None, DomainResult]:
+    while True:
+        try:
+            event = next(steps)
+        except StopIteration as end:
+            result: DomainResult = end.value
+            return result
+        on_progress(event)
+        yield event

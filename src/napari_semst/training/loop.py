@@ -1,0 +1,114 @@
+"""Full-batch training as a generator of progress, with cancel and early stop."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Protocol
+
+from napari_semst.errors import DeviceError, TrainingError
+from napari_semst.progress import Progress
+
+if TYPE_CHECKING:
+    from collections.abc import Generator, Iterable
+
+    import torch
+    from torch import Tensor
+
+    from napari_semst.config import TrainingConfig
+    from napari_semst.progress import RunControl
+
+
+class Trainable(Protocol):
+    """What the loop trains: parameters, and weighted loss terms of one step."""
+
+    def parameters(self) -> Iterable[torch.nn.Parameter]:
+        """Return what is learnt."""
+        ...
+
+    def step_losses(self, epoch: int) -> dict[str, Tensor]:
+        """Return the weighted loss terms of one step; their sum is minimised."""
+        ...
+
+
+@dataclass
+class TrainingRecord:
+    """How training went.
+
+    Parameters
+    ----------
+    losses
+        Name of each weighted term, and ``loss`` for their sum, to one value per
+        epoch.
+    stopped_early
+        Whether the user ended training before the last epoch.
+    """
+
+    losses: dict[str, list[float]] = field(default_factory=dict)
+    stopped_early: bool = False
+
+    @property
+    def epochs(self) -> int:
+        """The number of epochs done."""
+        return len(self.losses.get("loss", ()))
+
+    def add(self, values: dict[str, float]) -> None:
+        """Append one epoch's values."""
+        for name, value in values.items():
+            self.losses.setdefault(name, []).append(value)
+
+
+def train(
+    model: Trainable, config: TrainingConfig, control: RunControl
+) -> Generator[Progress, None, TrainingRecord]:
+    """Train with Adam for a fixed number of epochs, or until told to stop.
+
+    No annotation and no best epoch: the state after the last epoch is the result.
+
+    Raises
+    ------
+    TrainingError
+        If the loss is no longer a number.
+    DeviceError
+        If the device runs out of memory.
+    Cancelled
+        If the run is cancelled.
+    """
+    import torch
+
+    optimizer = torch.optim.Adam(
+        model.parameters(), lr=config.learning_rate, weight_decay=config.weight_decay
+    )
+    record = TrainingRecord()
+    for epoch in range(config.epochs):
+        control.check()
+        if control.stopping:
+            record.stopped_early = True
+            break
+        try:
+            values = _step(model, optimizer, epoch)
+        except torch.OutOfMemoryError as error:
+            raise DeviceError(
+                "Expected one training step to fit the GPU's memory; it ran out "
+                f"({str(error).splitlines()[0]}). Choose device 'cpu', fewer genes "
+                "(n_top_genes) or a narrower network (hidden)."
+            ) from error
+        record.add(values)
+        if not math.isfinite(values["loss"]):
+            raise TrainingError(
+                f"Expected a finite loss; at epoch {epoch + 1} it is {values['loss']}. "
+                "Lower the learning rate, or check the counts for extreme values."
+            )
+        yield Progress("train", epoch + 1, config.epochs, "", values)
+    return record
+
+
+def _step(
+    model: Trainable, optimizer: torch.optim.Optimizer, epoch: int
+) -> dict[str, float]:
+    losses = model.step_losses(epoch)
+    total = sum(losses.values())
+    optimizer.zero_grad()
+    total.backward()  # type: ignore[union-attr]
+    optimizer.step()
+    return {n: v.item() for n, v in {"loss": total, **losses}.items()}  # type: ignore[union-attr]
