@@ -1,0 +1,382 @@
+"""Build the gene table that napari-semst ships, from curated public knowledge.
+
+Usage: ``python scripts/build_gene_table.py --source FOLDER --output FILE.npz``
+
+Rows are HGNC protein-coding genes and the segments of immunoglobulins and T cell
+receptors (HGNC files these apart, but they mark plasma cells and T cells). Columns are
+terms: GO, pathways, words of names, single-cell signatures. The weighted matrix is
+reduced by a truncated singular value decomposition, centred, brought to unit rows and
+stored as int8 with a scale per row.
+The same input gives the same file, byte for byte, on one machine and library version.
+"""
+
+from __future__ import annotations
+
+import argparse
+import csv
+import gzip
+import hashlib
+import io
+import json
+import re
+import zipfile
+from collections import defaultdict
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from scipy import sparse
+from scipy.sparse.linalg import svds
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping
+
+    from numpy.typing import NDArray
+
+    Terms = dict[str, set[int]]
+
+DIMENSIONS = 256
+SMALLEST_TERM = 3
+LARGEST_SHARE = 0.1
+LOCUS_TYPES = (
+    "gene with protein product",
+    "immunoglobulin gene",
+    "T cell receptor gene",
+)
+BLOCK_WEIGHTS = {"go": 1.0, "pathways": 1.0, "names": 0.5, "signatures": 0.7}
+GMT_FILES = {
+    "go": (
+        "msigdb.c5.bp.v6.2.symbols.gmt.gz",
+        "msigdb.c5.cc.v7.0.symbols.gmt.gz",
+        "msigdb.c5.mf.v7.0.symbols.gmt.gz",
+    ),
+    "pathways": (
+        "reactome_pathways.gmt.gz",
+        "wikipathways.v2024.1.Hs.symbols.gmt.gz",
+        "msigdb.h.all.v7.0.symbols.gmt.gz",
+    ),
+    "signatures": ("scsig.all.v1.0.symbols.gmt.gz",),
+}
+GO_FILES = tuple(
+    f"goa_human_associations_{part}.json.gz" for part in ("BP", "CC", "MF")
+)
+HGNC_FILE = "hgnc_complete_set.txt.gz"
+HOMOLOGY_FILE = "HOM_MouseHumanSequence.rpt.gz"
+GO_RELEASE = "2025-07-18"
+ATTRIBUTION = (
+    "Derived from the Gene Ontology and its human annotations (release "
+    f"{GO_RELEASE}, CC BY 4.0), MSigDB c5 v6.2/v7.0, hallmarks v7.0 and SCSig v1.0 "
+    "(CC BY 4.0, UC San Diego and the Broad Institute), Mouse Genome Informatics "
+    "homology (CC BY 4.0, The Jackson Laboratory), Reactome (CC0), WikiPathways "
+    "2024.1 (CC0) and HGNC (CC0). Changed: reduced to 256 numbers per gene."
+)
+LICENCES = {
+    "goa_": "CC BY 4.0",
+    "msigdb": "CC BY 4.0",
+    "scsig": "CC BY 4.0",
+    "HOM_": "CC BY 4.0",
+    "reactome": "CC0",
+    "wikipathways": "CC0",
+    "hgnc": "CC0",
+}
+
+
+def read_tab_separated(path: Path) -> list[dict[str, str]]:
+    """Return the records of a gzipped tab-separated file with a header line."""
+    with gzip.open(path, "rt", encoding="utf-8", newline="") as stream:
+        return list(csv.DictReader(stream, delimiter="\t"))
+
+
+def split_field(field: str) -> list[str]:
+    """Return the parts of an HGNC field, which joins them with ``|``."""
+    return [part.strip() for part in field.split("|") if part.strip()]
+
+
+def alias_map(
+    records: Iterable[Mapping[str, str]], row_of: Mapping[str, int]
+) -> dict[str, int]:
+    """Map upper-case previous and alias symbols to rows; ambiguous ones are left out.
+
+    An approved symbol of any gene, coding or not, is never read as an alias of another.
+    """
+    records = list(records)
+    approved = {record["symbol"].upper() for record in records}
+    aliases: dict[str, int] = {}
+    ambiguous: set[str] = set()
+    for field in ("prev_symbol", "alias_symbol"):  # in order of authority
+        found: defaultdict[str, set[int]] = defaultdict(set)
+        for record in records:
+            if record["symbol"] in row_of:
+                for name in split_field(record[field]):
+                    found[name.upper()].add(row_of[record["symbol"]])
+        for name, rows in found.items():
+            if name in approved or name in aliases or name in ambiguous:
+                continue
+            if len(rows) == 1:
+                aliases[name] = next(iter(rows))
+            else:
+                ambiguous.add(name)
+    return aliases
+
+
+def gmt_terms(path: Path, lookup: Mapping[str, int]) -> Terms:
+    """Return the gene rows of each set of a gzipped GMT file."""
+    terms: Terms = {}
+    with gzip.open(path, "rt", encoding="utf-8") as stream:
+        for line in stream:
+            name, _, *symbols = line.rstrip("\n").split("\t")
+            rows = {lookup[s.upper()] for s in symbols if s.upper() in lookup}
+            terms[f"{path.name}:{name}"] = rows
+    return terms
+
+
+def protein_rows(genes: Iterable[Mapping[str, str]]) -> dict[str, set[int]]:
+    """Map each UniProt accession to the rows of the genes that encode it."""
+    rows: defaultdict[str, set[int]] = defaultdict(set)
+    for row, record in enumerate(genes):
+        for protein in split_field(record["uniprot_ids"]):
+            rows[protein].add(row)
+    return dict(rows)
+
+
+def association_terms(path: Path, rows_of_protein: Mapping[str, set[int]]) -> Terms:
+    """Return the gene rows of each GO term of a ``{UniProt: [GO ids]}`` file."""
+    terms: defaultdict[str, set[int]] = defaultdict(set)
+    with gzip.open(path, "rt", encoding="utf-8") as stream:
+        associations = json.load(stream)
+    for protein, identifiers in associations.items():
+        for identifier in identifiers:
+            terms[identifier] |= rows_of_protein.get(protein, set())
+    return dict(terms)
+
+
+def name_terms(records: Iterable[Mapping[str, str]]) -> Terms:
+    """Return the gene rows of each word of the gene names and each HGNC group."""
+    terms: defaultdict[str, set[int]] = defaultdict(set)
+    for row, record in enumerate(records):
+        for word in re.findall(r"[a-z0-9]+", record["name"].lower()):
+            if not word.isdigit() and len(word) > 1:
+                terms[f"word:{word}"].add(row)
+        for group in split_field(record["gene_group_id"]):
+            terms[f"group:{group}"].add(row)
+    return dict(terms)
+
+
+def weighted_block(terms: Terms, n_genes: int) -> sparse.csr_matrix:
+    """Return the genes x terms matrix of one block, idf-weighted, with unit rows."""
+    largest = LARGEST_SHARE * n_genes
+    kept = [
+        sorted(rows)
+        for _, rows in sorted(terms.items())
+        if SMALLEST_TERM <= len(rows) <= max(largest, SMALLEST_TERM)
+    ]
+    columns = np.repeat(np.arange(len(kept)), [len(rows) for rows in kept])
+    rows = np.array([row for term in kept for row in term], dtype=np.int64)
+    idf = np.array([np.log(n_genes / len(term)) for term in kept])
+    block = sparse.csr_matrix(
+        (idf[columns], (rows, columns)), shape=(n_genes, len(kept)), dtype=np.float64
+    )
+    norms = np.sqrt(np.asarray(block.multiply(block).sum(axis=1)).ravel())
+    return sparse.csr_matrix(sparse.diags(1 / np.where(norms > 0, norms, 1)) @ block)
+
+
+def reduce(matrix: sparse.csr_matrix, dimensions: int) -> NDArray[np.float64]:
+    """Return centred unit rows (n_genes, dimensions) of the truncated decomposition."""
+    rank = min(dimensions, min(matrix.shape) - 1)
+    # A fixed start and full convergence: the answer must not depend on the run.
+    start = np.ones(min(matrix.shape))
+    left, values, _ = svds(matrix, k=rank, v0=start, tol=0)
+    order = np.argsort(-values, kind="stable")
+    scores = left[:, order] * values[order]
+    largest = np.abs(scores).argmax(axis=0)
+    scores *= np.where(scores[largest, np.arange(rank)] < 0, -1.0, 1.0)
+    scores -= scores.mean(axis=0)
+    norms = np.linalg.norm(scores, axis=1, keepdims=True)
+    return np.asarray(scores / np.where(norms > 0, norms, 1))
+
+
+def quantise(
+    vectors: NDArray[np.float64],
+) -> tuple[NDArray[np.int8], NDArray[np.float32]]:
+    """Return int8 rows and the scale of each, so that int8 * scale gives the row."""
+    scale = np.abs(vectors).max(axis=1) / 127
+    scale[scale == 0] = 1
+    return (
+        np.rint(vectors / scale[:, None]).astype(np.int8),
+        scale.astype(np.float32),
+    )
+
+
+def homology_map(
+    records: Iterable[Mapping[str, str]], lookup: Mapping[str, int]
+) -> dict[str, list[int]]:
+    """Map each mouse symbol to the rows of its human homologues (MGI classes)."""
+    human: defaultdict[str, set[int]] = defaultdict(set)
+    mouse: defaultdict[str, set[str]] = defaultdict(set)
+    for record in records:
+        key, symbol = record["DB Class Key"], record["Symbol"]
+        if record["Common Organism Name"] == "human":
+            if symbol.upper() in lookup:
+                human[key].add(lookup[symbol.upper()])
+        else:
+            mouse[symbol].add(key)
+    homologues = {
+        symbol: sorted(set().union(*(human[key] for key in keys)))
+        for symbol, keys in sorted(mouse.items())
+    }
+    return {symbol: rows for symbol, rows in homologues.items() if rows}
+
+
+def joined(names: Iterable[str]) -> NDArray[np.uint8]:
+    """Return names as one newline-joined utf-8 byte array (nothing pickled)."""
+    return np.frombuffer("\n".join(names).encode("utf-8"), dtype=np.uint8)
+
+
+def ensembl_number(identifier: str) -> int:
+    """Return the number of a human Ensembl gene id, or 0 where there is none."""
+    match = re.fullmatch(r"ENSG(\d{11})", identifier)
+    return int(match[1]) if match else 0
+
+
+def provenance(source: Path, files: Iterable[str], genes: int, terms: int) -> str:
+    """Return where the table comes from, as JSON; dates are those of the sources."""
+    dates = [r["date_modified"] for r in read_tab_separated(source / HGNC_FILE)]
+    hgnc = max(dates)
+    listed = [
+        {
+            "file": name,
+            "sha256": hashlib.sha256((source / name).read_bytes()).hexdigest(),
+            "licence": next(v for k, v in LICENCES.items() if name.startswith(k)),
+        }
+        for name in files
+    ]
+    content: dict[str, Any] = {
+        "name": "curated gene knowledge",
+        "revision": max(hgnc, GO_RELEASE),
+        "versions": {"HGNC": hgnc, "GO": GO_RELEASE},
+        "genes": genes,
+        "terms": terms,
+        "block_weights": BLOCK_WEIGHTS,
+        "sources": listed,
+        "attribution": ATTRIBUTION,
+    }
+    return json.dumps(content, sort_keys=True)
+
+
+def build(source: Path, dimensions: int = DIMENSIONS) -> dict[str, NDArray[Any]]:
+    """Return the arrays of the table from the folder of raw files."""
+    records = read_tab_separated(source / HGNC_FILE)
+    coding = sorted(
+        (r for r in records if r["locus_type"] in LOCUS_TYPES),
+        key=lambda record: record["symbol"],
+    )
+    row_of = {record["symbol"]: row for row, record in enumerate(coding)}
+    upper = {symbol.upper(): row for symbol, row in row_of.items()}
+    aliases = alias_map(records, row_of)
+    lookup = {**aliases, **upper}
+    blocks: dict[str, Terms] = {
+        name: {
+            k: v for file in files for k, v in gmt_terms(source / file, lookup).items()
+        }
+        for name, files in GMT_FILES.items()
+    }
+    proteins = protein_rows(coding)
+    for file in GO_FILES:
+        blocks["go"].update(association_terms(source / file, proteins))
+    blocks["names"] = name_terms(coding)
+    matrix = sparse.csr_matrix(
+        sparse.hstack(
+            [
+                w * weighted_block(blocks[b], len(coding))
+                for b, w in BLOCK_WEIGHTS.items()
+            ]
+        )
+    )
+    known = np.flatnonzero(np.diff(matrix.indptr))  # a gene without a term says nothing
+    new_row = {int(old): new for new, old in enumerate(known)}
+    vectors, scale = quantise(reduce(sparse.csr_matrix(matrix[known]), dimensions))
+    files = [
+        HGNC_FILE,
+        HOMOLOGY_FILE,
+        *GO_FILES,
+        *(f for g in GMT_FILES.values() for f in g),
+    ]
+    return {
+        # One dimension after the other: its values are alike, so it packs better.
+        "vectors": np.ascontiguousarray(vectors.T),
+        "scale": scale,
+        **lookup_arrays([coding[row] for row in known], aliases, new_row),
+        **mouse_arrays(source, lookup, new_row),
+        "provenance": joined(
+            [provenance(source, sorted(files), len(known), matrix.shape[1])]
+        ),
+    }
+
+
+def lookup_arrays(
+    genes: list[dict[str, str]], aliases: Mapping[str, int], new_row: Mapping[int, int]
+) -> dict[str, NDArray[Any]]:
+    """Return the symbols, aliases and human Ensembl numbers of the table's genes."""
+    kept = {
+        name: new_row[row] for name, row in sorted(aliases.items()) if row in new_row
+    }
+    return {
+        "symbols": joined(gene["symbol"] for gene in genes),
+        "alias_symbols": joined(kept),
+        "alias_rows": np.array(list(kept.values()), dtype=np.uint32),
+        "ensembl_numbers": np.array(
+            [ensembl_number(gene["ensembl_gene_id"]) for gene in genes], dtype=np.uint32
+        ),
+    }
+
+
+def mouse_arrays(
+    source: Path, lookup: Mapping[str, int], new_row: Mapping[int, int]
+) -> dict[str, NDArray[Any]]:
+    """Return mouse symbols, how many homologues each has, and the homologues' rows."""
+    records = read_tab_separated(source / HOMOLOGY_FILE)
+    rows_of = {
+        symbol: [new_row[row] for row in rows if row in new_row]
+        for symbol, rows in homology_map(records, lookup).items()
+    }
+    kept = {symbol: rows for symbol, rows in rows_of.items() if rows}
+    return {
+        "mouse_symbols": joined(kept),
+        "mouse_counts": np.array([len(r) for r in kept.values()], dtype=np.uint16),
+        "mouse_rows": np.array(
+            [r for rows in kept.values() for r in rows], dtype=np.uint32
+        ),
+    }
+
+
+def write(arrays: Mapping[str, NDArray[Any]], output: Path) -> None:
+    """Write an npz whose bytes depend on the arrays only: no clock, no pickles."""
+    output.parent.mkdir(parents=True, exist_ok=True)
+    with zipfile.ZipFile(output, "w") as archive:
+        for name, array in arrays.items():
+            content = io.BytesIO()
+            np.lib.format.write_array(content, array, allow_pickle=False)
+            entry = zipfile.ZipInfo(f"{name}.npy", date_time=(1980, 1, 1, 0, 0, 0))
+            entry.compress_type = zipfile.ZIP_DEFLATED
+            entry.create_system = 3  # the same on every platform
+            archive.writestr(entry, content.getvalue(), compresslevel=9)
+
+
+def main(arguments: list[str] | None = None) -> None:
+    """Read the command line, build the table and write it."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument(
+        "--source", type=Path, required=True, help="folder of raw files"
+    )
+    parser.add_argument("--output", type=Path, required=True, help="npz file to write")
+    parser.add_argument("--dimensions", type=int, default=DIMENSIONS)
+    options = parser.parse_args(arguments)
+    arrays = build(options.source, options.dimensions)
+    write(arrays, options.output)
+    genes = len(arrays["scale"])
+    size = options.output.stat().st_size
+    print(f"{options.output}: {genes} genes, {size / 1e6:.2f} MB")
+
+
+if __name__ == "__main__":
+    main()
