@@ -1,0 +1,71 @@
+"""Gene semantics: sources of one vector per spot, and what they need.
+
+Sources are made by name with `source`. A new one is a file of this folder and a line
+of `SOURCES`; it is imported only when asked for, so it may need heavy packages.
+"""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import Any
+
+from napari_semst.errors import SemanticsError, one_of
+from napari_semst.semantics.protocol import (
+    GeneLists,
+    Semantics,
+    SemanticSource,
+    Species,
+)
+from napari_semst.semantics.rank import rank_genes, rank_weights
+from napari_semst.semantics.standardise import standardise
+from napari_semst.semantics.symbols import guess_species, says_little
+
+__all__ = [
+    "SOURCES",
+    "GeneLists",
+    "SemanticSource",
+    "Semantics",
+    "Species",
+    "guess_species",
+    "rank_genes",
+    "rank_weights",
+    "says_little",
+    "source",
+    "standardise",
+]
+
+# name -> module:class
+SOURCES = {
+    "builtin": "napari_semst.semantics.builtin:BuiltinTable",
+    "precomputed": "napari_semst.semantics.precomputed:Precomputed",
+    "none": "napari_semst.semantics.none:NoSemantics",
+}
+
+
+def source(name: str, **options: Any) -> SemanticSource:
+    """Return the semantic source of that name.
+
+    Parameters
+    ----------
+    name
+        One of `SOURCES`.
+    **options
+        What the source takes, for instance ``embedding`` for ``"precomputed"``.
+
+    Raises
+    ------
+    SemanticsError
+        If there is no such source, or it does not take an option.
+    """
+    if name not in SOURCES:
+        raise SemanticsError(one_of("the semantic source", name, SOURCES))
+    module, _, class_name = SOURCES[name].partition(":")
+    make = getattr(import_module(module), class_name)
+    try:
+        made: SemanticSource = make(**options)
+    except TypeError as error:
+        raise SemanticsError(
+            f"Expected the options that the source {name!r} takes; got "
+            f"{', '.join(options) or 'none'}: {error}."
+        ) from error
+    return made

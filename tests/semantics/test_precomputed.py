@@ -1,0 +1,112 @@
+"""Embeddings computed elsewhere: what is taken and what is refused."""
+
+from __future__ import annotations
+
+import json
+import pickle
+from typing import TYPE_CHECKING
+
+import numpy as np
+import pytest
+
+from napari_semst.errors import Cancelled, SemanticsError
+from napari_semst.semantics import GeneLists, source
+from napari_semst.semantics.precomputed import Precomputed
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+THREE_SPOTS = GeneLists(np.array(["A"]), np.zeros((3, 1), dtype=np.int32))
+ARRAY = np.arange(6, dtype=np.float64).reshape(3, 2)
+
+
+def embed(embedding: object, **options: str) -> np.ndarray:
+    made = source("precomputed", embedding=embedding, **options)
+    return made.embed_spots(THREE_SPOTS).embedding
+
+
+def test_an_array_comes_back_as_it_is() -> None:
+    found = source("precomputed", embedding=ARRAY).embed_spots(THREE_SPOTS)
+    np.testing.assert_array_equal(found.embedding, ARRAY)
+    assert found.embedding.dtype == np.float32
+    assert json.loads(json.dumps(found.provenance))["coverage"] is None
+
+
+def test_npy_and_npz_files_are_read(tmp_path: Path) -> None:
+    np.save(tmp_path / "one.npy", ARRAY)
+    np.savez(tmp_path / "one.npz", only=ARRAY)
+    np.savez(tmp_path / "two.npz", first=ARRAY, second=ARRAY + 1)
+    np.testing.assert_array_equal(embed(tmp_path / "one.npy"), ARRAY)
+    np.testing.assert_array_equal(embed(str(tmp_path / "one.npz")), ARRAY)
+    np.testing.assert_array_equal(embed(tmp_path / "two.npz", key="second"), ARRAY + 1)
+    with pytest.raises(SemanticsError, match="found first, second"):
+        embed(tmp_path / "two.npz")
+    with pytest.raises(SemanticsError, match="an array 'third'"):
+        embed(tmp_path / "two.npz", key="third")
+
+
+def test_other_contents_give_another_revision() -> None:
+    revisions = {
+        source("precomputed", embedding=array)
+        .embed_spots(THREE_SPOTS)
+        .provenance["revision"]
+        for array in (ARRAY, ARRAY + 1, ARRAY.copy())
+    }
+    assert len(revisions) == 2
+
+
+def test_an_obsm_key_is_read_or_the_others_are_named() -> None:
+    obsm = {"X_llm": ARRAY, "X_pca": ARRAY}
+    found = Precomputed.from_obsm(obsm, "X_llm").embed_spots(THREE_SPOTS)
+    assert found.provenance["model"] == "obsm['X_llm']"
+    with pytest.raises(SemanticsError, match="found obsm keys: X_llm, X_pca"):
+        Precomputed.from_obsm(obsm, "X_other")
+
+
+@pytest.mark.parametrize(
+    ("array", "told"),
+    [
+        (ARRAY[:2], "Expected 3 rows.*found 2"),
+        (ARRAY[:, 0], r"found shape \(3,\)"),
+        (ARRAY[:, :0], r"found shape \(3, 0\)"),
+        (np.where(ARRAY == 2, np.nan, ARRAY), "1 of 3 rows hold NaN"),
+        (ARRAY.astype(str), "Expected numbers"),
+        (ARRAY.astype(object), "Expected numbers"),
+    ],
+)
+def test_what_does_not_fit_is_explained(array: np.ndarray, told: str) -> None:
+    with pytest.raises(SemanticsError, match=told):
+        embed(array)
+
+
+def test_numbers_beyond_float32_are_refused_without_a_warning() -> None:
+    with pytest.raises(SemanticsError, match="1 of 3 rows"):
+        embed(np.where(ARRAY == 2, 1e300, ARRAY))
+
+
+class Alarm:
+    def __reduce__(self) -> tuple[object, tuple[str]]:
+        return (pytest.fail, ("a pickle was loaded",))
+
+
+def test_pickles_are_never_loaded(tmp_path: Path) -> None:
+    content = pickle.dumps(Alarm())
+    for name, told in (("a.pkl", "Pickled files are refused"), ("a.npy", "read it")):
+        (tmp_path / name).write_bytes(content)
+        with pytest.raises(SemanticsError, match=told):
+            embed(tmp_path / name)
+    objects = np.empty(3, dtype=object)
+    objects[:] = [Alarm()] * 3
+    np.save(tmp_path / "b.npy", objects, allow_pickle=True)
+    with pytest.raises(SemanticsError, match="read it"):
+        embed(tmp_path / "b.npy")
+
+
+def test_a_missing_file_is_named(tmp_path: Path) -> None:
+    with pytest.raises(SemanticsError, match=r"none\.npy does not exist"):
+        embed(tmp_path / "none.npy")
+
+
+def test_cancelling_is_heard() -> None:
+    with pytest.raises(Cancelled):
+        Precomputed(ARRAY).embed_spots(THREE_SPOTS, cancelled=lambda: True)
