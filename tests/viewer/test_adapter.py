@@ -6,7 +6,6 @@ from napari.layers import Image, Layer, Points
 
 from napari_semst.errors import InputError
 from napari_semst.viewer import adapter
-from napari_semst.viewer.table import results_table, write_table
 from tests.widgets.stand_in import small_tissue
 
 
@@ -49,9 +48,9 @@ def test_a_spot_lies_on_its_own_pixel_of_the_image():
     assert np.all(np.asarray(value) == 0)
 
 
-def test_without_a_diameter_spots_nearly_touch():
+def test_without_a_diameter_spots_touch():
     (spots,) = created(small_tissue(image=False))
-    np.testing.assert_allclose(spots.size, 85.0)
+    np.testing.assert_allclose(spots.size, 100.0)
 
 
 def test_metadata_and_features():
@@ -76,16 +75,23 @@ def test_no_coordinates_is_said():
     tissue = small_tissue(image=False)
     del tissue.obsm["spatial"]
     tissue.obsm["X_pca"] = np.zeros((tissue.n_obs, 2))
-    with pytest.raises(InputError, match="found obsm keys: X_pca"):
+    with pytest.raises(InputError, match="X_pca"):
         adapter.layers_of(tissue)
+
+
+def test_several_images_are_told_apart():
+    tissue = small_tissue()
+    tissue.uns["spatial"]["two"] = tissue.uns["spatial"]["one"]
+    names = [layer.name for layer in created(tissue)]
+    assert names == ["Section one image", "Section two image", "Section"]
 
 
 def test_share_of_spots_on_the_image():
     tissue = small_tissue()
-    assert adapter.share_on_image(tissue) == 1.0
+    assert adapter.share_on_image(tissue, "spatial") == 1.0
     tissue.obsm["spatial"][:30] += 10_000
-    assert adapter.share_on_image(tissue) == 0.75
-    assert adapter.share_on_image(small_tissue(image=False)) is None
+    assert adapter.share_on_image(tissue, "spatial") == 0.75
+    assert adapter.share_on_image(small_tissue(image=False), "spatial") is None
 
 
 @pytest.mark.parametrize(
@@ -111,14 +117,3 @@ def test_snapshot_is_deaf_to_later_results():
     assert "semst" not in copy.uns
     assert "X_semst" not in copy.obsm
     assert copy.X is tissue.X
-
-
-def test_table_has_places_and_results_only(tmp_path):
-    import pandas as pd
-
-    tissue = small_tissue()
-    tissue.obs["semst_domain"] = "1"
-    assert list(results_table(tissue)) == ["x", "y", "semst_domain"]
-    write_table(tissue, tmp_path / "table.csv")
-    back = pd.read_csv(tmp_path / "table.csv", index_col="barcode")
-    np.testing.assert_allclose(back[["x", "y"]], tissue.obsm["spatial"])

@@ -88,8 +88,7 @@ class StandIn:
                 names=tuple(str(i + 1) for i in range(k)),
                 values=np.linspace(0, 1, tissue.n_obs, dtype=np.float32),
                 provenance={
-                    "device": "cpu",
-                    "device_reason": "The CPU was asked for.",
+                    "device": {"name": "cpu", "reason": "The CPU was asked for."},
                     "warnings": list(self.warnings),
                     "epochs": done,
                 },

@@ -64,7 +64,7 @@ def test_facts_tell_size_and_image(viewer, dock):
     add(viewer, small_tissue())
     line = dock.section.facts.text()
     assert "120 spots, 30 genes" in line
-    assert "100%" in line
+    assert "100 % on the image" in line
     add(viewer, small_tissue(image=False))
     dock.section.combo.setCurrentIndex(1)
     assert dock.section.facts.text().endswith("no image")
@@ -83,6 +83,20 @@ def test_coordinates_are_offered_only_where_there_is_a_choice(viewer, dock, pipe
     dock.section.coordinates.setCurrentText("aligned")
     request = dock.settings.request(dock.section.coordinates_key)
     assert request.overrides["prepare"]["coordinates"] == "aligned"
+
+
+def test_counts_are_asked_for_only_where_there_is_a_choice(viewer, dock):
+    add(viewer, small_tissue())
+    assert dock.section.counts.isHidden()
+    other = small_tissue()
+    other.layers["counts"] = other.X.copy()
+    add(viewer, other, "Other")
+    dock.section.combo.setCurrentIndex(1)
+    assert not dock.section.counts.isHidden()
+    assert dock.section.counts_layer == ""
+    dock.section.counts.setCurrentIndex(1)
+    request = dock.settings.request("spatial", dock.section.counts_layer)
+    assert request.overrides["prepare"]["counts_layer"] == "counts"
 
 
 def test_settings_become_the_request(qtbot, viewer, dock, pipeline):

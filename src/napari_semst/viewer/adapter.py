@@ -17,7 +17,6 @@ if TYPE_CHECKING:
     from anndata import AnnData
     from napari.layers import Layer, Points
     from napari.types import LayerData
-    from numpy import ndarray
     from pandas import DataFrame
 
 TISSUE = "adata"
@@ -32,13 +31,9 @@ UNSAVED = "semst_unsaved"
 SPOT_OPACITY = 0.85
 """Leaves the stain visible through the spots."""
 
-# Spots of a section without a known diameter nearly touch at this share of their
-# distance.
-_SHARE_OF_PITCH = 0.85
-
 
 def layers_of(tissue: AnnData, name: str = "") -> list[LayerData]:
-    """Return a tissue as layers: its image, if it has one, below its spots.
+    """Return a tissue as layers: its image, where there is one, below its spots.
 
     Parameters
     ----------
@@ -48,17 +43,18 @@ def layers_of(tissue: AnnData, name: str = "") -> list[LayerData]:
         What users call the section.
     """
     name = name or "Section"
-    image = image_layer(tissue, f"{name} image")
-    spots = spots_layer(tissue, name)
-    return [spots] if image is None else [image, spots]
+    return [*image_layers(tissue, name), spots_layer(tissue, name)]
 
 
 def spots_layer(tissue: AnnData, name: str) -> LayerData:
     """Return the spots as the data of a Points layer, at their true diameter."""
+    from napari_semst.io.alignment import spot_diameter, spot_positions
+
+    key = coordinates_key(tissue)
     colouring = columns.first_colouring(tissue)
     options: dict[str, Any] = {
         "name": name,
-        "size": spot_diameter(tissue),
+        "size": spot_diameter(tissue, key=key),
         "face_color": paint_of(tissue, colouring).rgba,
         # A border or antialiasing of a pixel turns small spots solid grey.
         "border_width": 0,
@@ -68,37 +64,40 @@ def spots_layer(tissue: AnnData, name: str) -> LayerData:
         "features": features_of(tissue),
         "metadata": {TISSUE: tissue, "name": name, COLOUR_BY: colouring.key},
     }
-    return coordinates(tissue)[:, ::-1].copy(), options, "points"
+    return spot_positions(tissue, key), options, "points"
 
 
-def image_layer(tissue: AnnData, name: str) -> LayerData | None:
-    """Return the histology image as the data of an Image layer, or None."""
+def image_layers(tissue: AnnData, name: str) -> list[LayerData]:
+    """Return the histology images as the data of Image layers, finest resolution."""
     from napari_semst.io.alignment import image_placement
+    from napari_semst.io.sections import libraries
 
-    placement = image_placement(tissue)
-    if placement is None:
-        return None
-    options = {
-        "name": name,
-        "scale": placement.scale,
-        "translate": placement.translate,
-        "metadata": {"name": name},
-    }
-    return placement.image, options, "image"
+    placements = [image_placement(tissue, library) for library in libraries(tissue)]
+    found = [placement for placement in placements if placement is not None]
+    layers: list[LayerData] = []
+    for placement in found:
+        which = f" {placement.library}" if len(found) > 1 else ""
+        options = {
+            "name": f"{name}{which} image",
+            "scale": placement.scale,
+            "translate": placement.translate,
+            "rgb": placement.image.ndim == 3,
+            "metadata": {"name": name},
+        }
+        layers.append((placement.image, options, "image"))
+    return layers
 
 
-def share_on_image(tissue: AnnData, key: str = keys.SPATIAL) -> float | None:
-    """Return the share of spots whose centre lies on the image, None without one."""
-    import numpy as np
+def share_on_image(tissue: AnnData, key: str) -> float | None:
+    """Return the share of spots whose centre lies on the image, None without one.
 
-    from napari_semst.io.alignment import image_placement
+    Of several sections in one tissue the worst counts.
+    """
+    from napari_semst.io.alignment import share_inside
+    from napari_semst.io.sections import libraries
 
-    placement = image_placement(tissue)
-    if placement is None or not is_coordinates(tissue, key) or not tissue.n_obs:
-        return None
-    pixels = (coordinates(tissue, key)[:, ::-1] - placement.translate) / placement.scale
-    size = np.asarray(placement.image.shape[:2])
-    return float(((pixels >= -0.5) & (pixels <= size - 0.5)).all(axis=1).mean())
+    shares = [share_inside(tissue, library, key) for library in libraries(tissue)]
+    return min((share for share in shares if share is not None), default=None)
 
 
 def tissue_of(layer: Layer) -> AnnData | None:
@@ -134,25 +133,9 @@ def features_of(tissue: AnnData) -> DataFrame:
     return DataFrame(table)
 
 
-def coordinates(tissue: AnnData, key: str = keys.SPATIAL) -> ndarray:
-    """Return the spots' places as (x, y), shape ``(n_spots, 2)``.
-
-    Raises
-    ------
-    InputError
-        If the tissue has no such coordinates.
-    """
-    import numpy as np
-
-    from napari_semst.errors import InputError
-
-    if not is_coordinates(tissue, key):
-        found = ", ".join(sorted(tissue.obsm)) or "none"
-        raise InputError(
-            f"Expected coordinates (x, y) of every spot in obsm[{key!r}]; found obsm "
-            f"keys: {found}. Store them there, or open a file that has them."
-        )
-    return np.asarray(tissue.obsm[key], dtype=np.float64)[:, :2]
+def coordinates_key(tissue: AnnData) -> str | None:
+    """Return the usual key of the coordinates, or None to look for them."""
+    return keys.SPATIAL if keys.SPATIAL in tissue.obsm else None
 
 
 def is_coordinates(tissue: AnnData, key: str) -> bool:
@@ -160,34 +143,10 @@ def is_coordinates(tissue: AnnData, key: str) -> bool:
 
     Embeddings (``X_...``) of two dimensions, such as a UMAP, are no places.
     """
-    if key not in tissue.obsm or (key != keys.SPATIAL and key.startswith("X_")):
+    if key not in tissue.obsm or key.startswith(("X_", "semst_")):
         return False
-    shape = getattr(tissue.obsm[key], "shape", ())
-    return len(shape) == 2 and shape[1] in (2, 3)
-
-
-def spot_diameter(tissue: AnnData) -> float:
-    """Return the spots' diameter in the units of the coordinates.
-
-    Where the tissue does not say, spots nearly touch: a share of the median distance
-    between nearest spots.
-    """
-    import numpy as np
-
-    for library in tissue.uns.get("spatial", {}).values():
-        factors = library.get("scalefactors", {}) if hasattr(library, "get") else {}
-        diameter = float(factors.get("spot_diameter_fullres", 0) or 0)
-        if diameter > 0:
-            return diameter
-    if tissue.n_obs < 2:
-        return 1.0
-    from scipy.spatial import cKDTree
-
-    places = np.unique(coordinates(tissue), axis=0)
-    if len(places) < 2:
-        return 1.0
-    distances, _ = cKDTree(places).query(places, k=2)
-    return _SHARE_OF_PITCH * float(np.median(distances[:, 1]))
+    shape = tuple(getattr(tissue.obsm[key], "shape", ()))
+    return len(shape) == 2 and shape[-1] in (2, 3)
 
 
 def section_name(path: str | Path) -> str:

@@ -31,7 +31,7 @@ _COLORMAPS = {
     keys.CONFIDENCE: "cividis",
     keys.COVERAGE: "cividis",
 }
-_MODULATION_COLORMAP = "magma"
+_MODULATION_COLORMAP = "inferno"
 
 
 @dataclass(frozen=True, slots=True)

@@ -107,11 +107,7 @@ def colourings(tissue: AnnData, run: str = "") -> tuple[Colouring, ...]:
         if column:
             kind = "categories" if key == keys.DOMAIN else "numbers"
             found.append(Colouring(key, label, column, kind, note))  # type: ignore[arg-type]
-    found.append(
-        Colouring(
-            TOTAL_COUNTS, "Total counts", "", "numbers", "Molecules counted per spot."
-        )
-    )
+    found.append(_totals(tissue))
     for column in tissue.obs.columns:
         name = str(column)
         if not name.startswith("semst_") and _is_annotation(tissue.obs[column]):
@@ -130,7 +126,7 @@ def first_colouring(tissue: AnnData) -> Colouring:
 
 
 def total_counts(tissue: AnnData) -> ndarray:
-    """Return the sum of counts per spot, shape ``(n_spots,)``."""
+    """Return the sum of X per spot, shape ``(n_spots,)``."""
     import numpy as np
 
     return np.asarray(tissue.X.sum(axis=1), dtype=np.float64).ravel()
@@ -142,7 +138,7 @@ def numbers(tissue: AnnData, colouring: Colouring) -> ndarray:
 
     if not colouring.column:
         return total_counts(tissue)
-    return tissue.obs[colouring.column].to_numpy(dtype=np.float64)
+    return np.asarray(tissue.obs[colouring.column], dtype=np.float64)
 
 
 def categories(tissue: AnnData, colouring: Colouring) -> tuple[ndarray, list[str]]:
@@ -150,6 +146,20 @@ def categories(tissue: AnnData, colouring: Colouring) -> tuple[ndarray, list[str
     column = tissue.obs[colouring.column].astype("category").cat
     column = column.remove_unused_categories().cat
     return column.codes.to_numpy(), [str(level) for level in column.categories]
+
+
+def _totals(tissue: AnnData) -> Colouring:
+    """Return the colouring by the sum of X, under a name that is true of X."""
+    import numpy as np
+
+    # A glance at the first values: whether X holds counts is settled elsewhere.
+    data = getattr(tissue.X, "data", None)
+    some = np.ravel(data if isinstance(data, np.ndarray) else tissue.X[:100])[:10_000]
+    if np.array_equal(some, np.rint(some)):
+        label, note = "Total counts", "Molecules counted per spot."
+    else:
+        label, note = "Total of X", "Sum of the table's values per spot; not of counts."
+    return Colouring(TOTAL_COUNTS, label, "", "numbers", note)
 
 
 def _column(tissue: AnnData, key: str, run: str) -> str:
@@ -167,7 +177,7 @@ def _is_annotation(column: Series) -> bool:
     if isinstance(column.dtype, types.CategoricalDtype):
         return 1 < len(column.cat.categories) <= MOST_LEVELS
     if types.is_bool_dtype(column):
-        return column.nunique() > 1
+        return bool(column.nunique() > 1)
     if types.is_numeric_dtype(column) or types.is_datetime64_any_dtype(column):
         return False
-    return 1 < column.nunique() <= MOST_LEVELS
+    return bool(1 < column.nunique() <= MOST_LEVELS)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from qtpy.QtCore import QObject, Signal
+from qtpy.QtCore import QObject, Signal  # type: ignore[attr-defined]
 from qtpy.QtWidgets import QFileDialog, QMessageBox
 
 from napari_semst.viewer.adapter import snapshot
@@ -112,12 +112,9 @@ def _read(path: str) -> tuple[AnnData, str]:
 
 
 def _save(tissue: AnnData, path: Path) -> Path:
+    from napari_semst.io.save import write, write_domains_csv
+
+    # The dialog asked before it gave the name of a file that exists.
     if path.suffix == ".csv":
-        from napari_semst.viewer.table import write_table
-
-        write_table(tissue, path)
-    else:
-        from napari_semst.io.save import write
-
-        write(tissue, path)
-    return path
+        return write_domains_csv(tissue, path, overwrite=True)
+    return write(tissue, path, overwrite=True)

@@ -4,10 +4,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from qtpy.QtCore import Qt, Signal
+from qtpy.QtCore import Qt, Signal  # type: ignore[attr-defined]
 from qtpy.QtWidgets import (
     QComboBox,
-    QFormLayout,
     QHBoxLayout,
     QPushButton,
     QSlider,
@@ -19,6 +18,7 @@ from napari_semst.viewer import columns
 from napari_semst.viewer.colour import CategoryPaint, paint_of
 from napari_semst.widgets.find.texts import TIPS
 from napari_semst.widgets.shared.colorbar import Colorbar
+from napari_semst.widgets.shared.forms import add_row, form, heading
 from napari_semst.widgets.shared.legend import Legend
 
 if TYPE_CHECKING:
@@ -61,14 +61,10 @@ class ResultsPanel(QWidget):
         self.set_tissue(None)
 
     def _build(self) -> None:
-        self._form = form = QFormLayout()
-        form.setContentsMargins(0, 0, 0, 0)
-        form.setHorizontalSpacing(10)
-        form.setVerticalSpacing(6)
-        form.setFieldGrowthPolicy(QFormLayout.FieldGrowthPolicy.AllNonFixedFieldsGrow)
-        form.addRow("Result of run", self.run)
-        form.addRow("Colour by", self.colour_by)
-        form.addRow("Spot opacity", self.opacity)
+        self._form = rows = form()
+        add_row(rows, "Result of run", self.run)
+        add_row(rows, "Colour by", self.colour_by)
+        add_row(rows, "Spot opacity", self.opacity)
         for combo in (self.run, self.colour_by):
             combo.setSizeAdjustPolicy(
                 QComboBox.SizeAdjustPolicy.AdjustToMinimumContentsLengthWithIcon
@@ -80,7 +76,8 @@ class ResultsPanel(QWidget):
         layout = QVBoxLayout(self)
         layout.setContentsMargins(0, 0, 0, 0)
         layout.setSpacing(8)
-        layout.addLayout(form)
+        layout.addWidget(heading("Result"))
+        layout.addLayout(rows)
         layout.addWidget(self.legend)
         layout.addWidget(self.colorbar)
         layout.addLayout(buttons)
@@ -112,6 +109,7 @@ class ResultsPanel(QWidget):
         if tissue is None:
             return
         names = columns.runs(tissue)
+        self.table_button.setEnabled(bool(names))
         self.run.blockSignals(True)
         self.run.clear()
         self.run.addItems(list(names))

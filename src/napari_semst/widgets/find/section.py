@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
+import math
 from typing import TYPE_CHECKING
 
-from qtpy.QtCore import Signal
+from qtpy.QtCore import Signal  # type: ignore[attr-defined]
 from qtpy.QtWidgets import (
     QComboBox,
-    QFormLayout,
     QHBoxLayout,
     QLabel,
     QPushButton,
@@ -17,6 +17,7 @@ from qtpy.QtWidgets import (
 
 from napari_semst import keys
 from napari_semst.widgets.find.texts import NO_SECTION, TIPS
+from napari_semst.widgets.shared.forms import add_row, form
 
 if TYPE_CHECKING:
     from anndata import AnnData
@@ -46,6 +47,8 @@ class SectionPicker(QWidget):
         self.facts.setWordWrap(True)
         self.coordinates = QComboBox()
         self.coordinates.setToolTip(TIPS["coordinates"])
+        self.counts = QComboBox()
+        self.counts.setToolTip(TIPS["counts"])
         self._build()
         self.combo.currentIndexChanged.connect(self._on_section)
         self.coordinates.currentIndexChanged.connect(self._on_coordinates)
@@ -58,12 +61,9 @@ class SectionPicker(QWidget):
         buttons.setSpacing(6)
         buttons.addWidget(self.file_button)
         buttons.addWidget(self.folder_button)
-        self._form = QFormLayout()
-        self._form.setContentsMargins(0, 0, 0, 0)
-        self._form.setFieldGrowthPolicy(
-            QFormLayout.FieldGrowthPolicy.AllNonFixedFieldsGrow
-        )
-        self._form.addRow("Coordinates", self.coordinates)
+        self._form = form()
+        add_row(self._form, "Coordinates", self.coordinates)
+        add_row(self._form, "Counts", self.counts)
         layout = QVBoxLayout(self)
         layout.setContentsMargins(0, 0, 0, 0)
         layout.setSpacing(6)
@@ -89,6 +89,11 @@ class SectionPicker(QWidget):
     def coordinates_key(self) -> str:
         """The obsm key of the coordinates chosen."""
         return str(self.coordinates.currentData() or keys.SPATIAL)
+
+    @property
+    def counts_layer(self) -> str:
+        """Where the raw counts are; empty: X."""
+        return str(self.counts.currentData() or "")
 
     def set_layers(self, layers: list[Layer], choose: Layer | None = None) -> None:
         """Offer these layers; keep the choice where it is still there."""
@@ -116,6 +121,10 @@ class SectionPicker(QWidget):
             self.coordinates.addItem(key, key)
         self.coordinates.blockSignals(False)
         self._form.setRowVisible(self.coordinates, len(found) > 1)
+        self.counts.clear()
+        for name, label in [] if tissue is None else counts_places(tissue):
+            self.counts.addItem(label, name)
+        self._form.setRowVisible(self.counts, self.counts.count() > 1)
         self._on_coordinates()
 
     def _on_coordinates(self) -> None:
@@ -134,7 +143,15 @@ def coordinate_keys(tissue: AnnData) -> list[str]:
     return sorted(found, key=lambda key: (key != keys.SPATIAL, key))
 
 
-def facts(tissue: AnnData, coordinates: str = keys.SPATIAL) -> str:
+def counts_places(tissue: AnnData) -> list[tuple[str, str]]:
+    """Return where raw counts may be, as the setting's value and a label."""
+    places = [("", "X (main table)")]
+    if tissue.raw is not None:
+        places.append(("raw", "raw"))
+    return places + [(str(name), f"layer {name}") for name in tissue.layers]
+
+
+def facts(tissue: AnnData, coordinates: str) -> str:
     """Return one line on a section: its size, its image and how the two agree."""
     from napari_semst.viewer.adapter import share_on_image
 
@@ -142,4 +159,5 @@ def facts(tissue: AnnData, coordinates: str = keys.SPATIAL) -> str:
     share = share_on_image(tissue, coordinates)
     if share is None:
         return f"{size}, no image"
-    return f"{size}, image with {share:.0%} of the spots on it"
+    # Rounded down, so that 100 % means every spot.
+    return f"{size}, {math.floor(100 * share)} % on the image"

@@ -4,11 +4,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from qtpy.QtCore import Qt, Signal
+from qtpy.QtCore import Qt, Signal  # type: ignore[attr-defined]
 from qtpy.QtWidgets import (
     QComboBox,
-    QFormLayout,
-    QLabel,
     QLineEdit,
     QSpinBox,
     QWidget,
@@ -20,6 +18,7 @@ from napari_semst.config import Request
 from napari_semst.presets import PRESETS
 from napari_semst.widgets.find.embedding import EmbeddingPicker
 from napari_semst.widgets.find.texts import SEMANTICS, TIPS
+from napari_semst.widgets.shared.forms import add_row, form, note
 
 if TYPE_CHECKING:
     from anndata import AnnData
@@ -57,11 +56,11 @@ class SettingsForm(QWidget):
         for index, (name, preset) in enumerate(PRESETS.items(), start=1):
             self.recipe.addItem(name, name)
             self.recipe.setItemData(index, preset.summary, _TOOLTIP_ROLE)
-        self.recipe_note = _note()
+        self.recipe_note = note()
         self.device = DeviceCombo()
         self.device.addItem("Automatic", AUTO)
         self.device.addItem("CPU", "cpu")
-        self.device_note = _note()
+        self.device_note = note()
         self._build_advanced()
         self._build()
         self.recipe.currentIndexChanged.connect(self._on_choice)
@@ -76,22 +75,23 @@ class SettingsForm(QWidget):
         self.seed.setRange(0, 2_147_483_647)
         self.run = QLineEdit()
         content = QWidget()
-        form = _form(content)
+        rows = form(content)
         for name, label in (
             ("epochs", "Epochs"),
             ("seed", "Seed"),
             ("run", "Run name"),
         ):
             getattr(self, name).setToolTip(TIPS[name])
-            form.addRow(label, getattr(self, name))
+            add_row(rows, label, getattr(self, name))
         self.advanced = QCollapsible("Advanced", expandedIcon="▾", collapsedIcon="▸")
         self.advanced.setDuration(0)
-        self.advanced.layout().setContentsMargins(0, 0, 0, 0)
-        self.advanced.content().layout().setContentsMargins(0, 0, 0, 0)
+        for layout in (self.advanced.layout(), self.advanced.content().layout()):
+            if layout is not None:
+                layout.setContentsMargins(0, 0, 0, 0)
         self.advanced.addWidget(content)
 
     def _build(self) -> None:
-        self._rows = form = _form(self)
+        self._rows = rows = form(self)
         for name, label in (
             ("n_domains", "Domains (k)"),
             ("semantics", "Gene semantics"),
@@ -104,9 +104,9 @@ class SettingsForm(QWidget):
             widget = getattr(self, name)
             if name in TIPS:
                 widget.setToolTip(TIPS[name])
-            form.addRow(label, widget)
-        form.addRow(self.advanced)
-        form.setRowVisible(self.device_note, False)
+            add_row(rows, label, widget)
+        rows.addRow(self.advanced)
+        rows.setRowVisible(self.device_note, False)
 
     def _on_choice(self) -> None:
         """Show what belongs to the choice made, and only that."""
@@ -145,8 +145,15 @@ class SettingsForm(QWidget):
         self.device_note.setText(text)
         self._rows.setRowVisible(self.device_note, bool(text))
 
-    def request(self, coordinates: str) -> Request:
+    def request(self, coordinates: str, counts_layer: str = "") -> Request:
         """Return the request that the settings stand for.
+
+        Parameters
+        ----------
+        coordinates
+            obsm key of the coordinates.
+        counts_layer
+            Where the raw counts are; empty: X.
 
         Raises
         ------
@@ -161,8 +168,10 @@ class SettingsForm(QWidget):
             device=self.device.currentData(),
             epochs=self.epochs.value() or None,
         )
-        if coordinates != keys.SPATIAL:
-            request = request.with_settings("prepare", coordinates=coordinates)
+        if coordinates != keys.SPATIAL or counts_layer:
+            request = request.with_settings(
+                "prepare", coordinates=coordinates, counts_layer=counts_layer
+            )
         if self.recipe_uses_semantics():
             source = self.semantics.currentData()
             embedding = self.embedding.chosen() if source == "precomputed" else None
@@ -170,19 +179,3 @@ class SettingsForm(QWidget):
                 "semantics", source=source, embedding=embedding
             )
         return request
-
-
-def _form(parent: QWidget) -> QFormLayout:
-    form = QFormLayout(parent)
-    form.setContentsMargins(0, 0, 0, 0)
-    form.setHorizontalSpacing(10)
-    form.setVerticalSpacing(6)
-    form.setFieldGrowthPolicy(QFormLayout.FieldGrowthPolicy.AllNonFixedFieldsGrow)
-    return form
-
-
-def _note() -> QLabel:
-    label = QLabel()
-    label.setWordWrap(True)
-    label.setEnabled(False)  # the theme's own muted colour
-    return label

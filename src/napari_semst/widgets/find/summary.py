@@ -1,13 +1,28 @@
-"""What a finished run says of itself on the card."""
+"""What the card says of a section that is open and of a run that is over."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from napari_semst.widgets.find import texts
+
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+    from anndata import AnnData
+
     from napari_semst.widgets.find.job import Answer
+
+
+def standing(tissue: AnnData | None) -> tuple[str, str, str]:
+    """Return kind, title and text for the card before a run."""
+    from napari_semst.io.notes import input_warnings
+
+    if tissue is None:
+        return "ready", texts.NO_SECTION, texts.NO_SECTION_HELP
+    noticed = input_warnings(tissue)
+    kind = "warning" if noticed else "ready"
+    return kind, texts.READY, "\n".join([texts.READY_HELP, *noticed])
 
 
 def summarise(answer: Answer) -> tuple[str, str, str]:
@@ -22,11 +37,8 @@ def summarise(answer: Answer) -> tuple[str, str, str]:
 
 def device_line(provenance: Mapping[str, Any]) -> str:
     """Return what was computed on and why, or '' where it is not said."""
-    device = provenance.get("device", "")
-    if isinstance(device, dict):
-        name, reason = device.get("name", ""), device.get("reason", "")
-    else:
-        name, reason = device, provenance.get("device_reason", "")
+    device = provenance.get("device", {})
+    name, reason = device.get("name", ""), device.get("reason", "")
     return f"Used {name}. {reason}".strip() if name else ""
 
 

@@ -24,6 +24,7 @@ TIPS = {
     "open_file": "Open an .h5ad file or a 10x .h5 matrix.",
     "open_folder": "Open a Space Ranger output folder.",
     "coordinates": "Which of the section's coordinates say where a spot stands.",
+    "counts": "Which of the section's tables holds the raw counts.",
     "n_domains": "How many spatial domains to look for (k).",
     "semantics": (
         "Where the meaning of genes comes from. The built-in table holds curated "
@@ -34,7 +35,7 @@ TIPS = {
         "a table of the section (obsm) or a NumPy .npy file."
     ),
     "recipe": "A set of settings that go together.",
-    "auto_recipe": "Choose the recipe by what the section is.",
+    "auto_recipe": "The recipe that suits the section.",
     "device": "What computes. Automatic takes a CUDA GPU where there is one.",
     "epochs": "Passes over the section in training. Fewer is quicker and coarser.",
     "seed": "The same seed, settings and machine give the same domains.",

@@ -17,8 +17,9 @@ from napari_semst.widgets.find.results import ResultsPanel
 from napari_semst.widgets.find.run_box import RunBox
 from napari_semst.widgets.find.section import SectionPicker
 from napari_semst.widgets.find.settings import SettingsForm
-from napari_semst.widgets.find.summary import device_line, summarise
+from napari_semst.widgets.find.summary import device_line, standing, summarise
 from napari_semst.widgets.shared.errand import Errand
+from napari_semst.widgets.shared.forms import heading
 from napari_semst.widgets.shared.status import StatusCard
 
 if TYPE_CHECKING:
@@ -60,10 +61,17 @@ class FindDomains(QWidget):
         content = QWidget()
         column = QVBoxLayout(content)
         column.setContentsMargins(8, 8, 8, 8)
-        column.setSpacing(10)
-        for part in (self.section, _rule(), self.settings, self.run_box, self.card):
+        column.setSpacing(8)
+        for part in (
+            heading("Section"),
+            self.section,
+            heading("Settings"),
+            self.settings,
+            self.run_box,
+            self.card,
+            self.results,
+        ):
             column.addWidget(part)
-        column.addWidget(self.results)
         column.addStretch(1)
         area = QScrollArea()
         area.setWidgetResizable(True)
@@ -151,10 +159,7 @@ class FindDomains(QWidget):
         if not changed and layer is not None:
             return
         if self.controller.job is None and not self.files.busy:
-            if tissue is None:
-                self.card.show_status("ready", texts.NO_SECTION, texts.NO_SECTION_HELP)
-            else:
-                self.card.show_status("ready", texts.READY, texts.READY_HELP)
+            self.card.show_status(*standing(tissue))
         self._show_results()
 
     def _show_results(self, run: str = "", key: str = "") -> None:
@@ -180,7 +185,9 @@ class FindDomains(QWidget):
         if tissue is None:
             return
         try:
-            request = self.settings.request(self.section.coordinates_key)
+            request = self.settings.request(
+                self.section.coordinates_key, self.section.counts_layer
+            )
             self.controller.start(tissue, request, self.settings.run_name())
         except SemstError as error:
             self._on_failed(error, "")
@@ -254,7 +261,7 @@ class FindDomains(QWidget):
             added = self._viewer.add_layer(Layer.create(*data))
         self._viewer.reset_view()
         self.section.set_layers(self._sections(), choose=added)
-        self.card.show_status("ready", texts.READY, texts.READY_HELP)
+        self.card.show_status(*standing(tissue))
 
     def _on_save(self) -> None:
         if self.section.tissue is not None and self.section.layer is not None:
@@ -271,10 +278,3 @@ class FindDomains(QWidget):
             if tissue is self.section.tissue:
                 self.results.mark_unsaved(False)
         self.card.show_status("success", "Saved", str(path))
-
-
-def _rule() -> QFrame:
-    line = QFrame()
-    line.setFrameShape(QFrame.Shape.HLine)
-    line.setFrameShadow(QFrame.Shadow.Sunken)
-    return line

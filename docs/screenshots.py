@@ -1,0 +1,118 @@
+"""Make the pictures of the documentation from the real window.
+
+Run it where there is no screen as
+``xvfb-run -a -s "-screen 0 1600x1000x24" python docs/screenshots.py``.
+"""
+
+from __future__ import annotations
+
+import argparse
+import time
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import napari
+from qtpy.QtWidgets import QApplication
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from napari.viewer import Viewer
+
+    from napari_semst.widgets.find.widget import FindDomains
+
+WIDTH, HEIGHT, DOCK = 1500, 950, 400
+
+
+def wait_for(done: Callable[[], bool], seconds: float) -> None:
+    """Let the window live until something is done."""
+    end = time.monotonic() + seconds
+    while not done():
+        if time.monotonic() > end:
+            raise TimeoutError(f"Not done within {seconds:.0f} s.")
+        QApplication.processEvents()
+        time.sleep(0.01)
+
+
+def settle(seconds: float = 0.6) -> None:
+    """Let the window paint what changed."""
+    end = time.monotonic() + seconds
+    wait_for(lambda: time.monotonic() > end, seconds + 1)
+
+
+def picture(viewer: Viewer, path: Path) -> None:
+    """Take the whole window as a PNG."""
+    settle()
+    viewer.screenshot(str(path), canvas_only=False, flash=False)
+    print(path)
+
+
+def open_section(viewer: Viewer, tissue: str) -> None:
+    """Open a file, or the sample."""
+    if tissue:
+        viewer.open(tissue, plugin="napari-semst")
+    else:
+        viewer.open_sample("napari-semst", "simulated_cortex")
+
+
+def set_up(viewer: Viewer, epochs: int, domains: int) -> FindDomains:
+    """Open the dock and choose the settings in it."""
+    window, dock = viewer.window.add_plugin_dock_widget("napari-semst", "Find domains")
+    viewer.window.resize(WIDTH, HEIGHT)
+    settle()
+    main = window.parentWidget()
+    main.resizeDocks([window], [DOCK], _horizontal())
+    dock.settings.epochs.setValue(epochs)
+    dock.settings.n_domains.setValue(domains)
+    return dock
+
+
+def _horizontal():
+    from qtpy.QtCore import Qt
+
+    return Qt.Orientation.Horizontal
+
+
+def main() -> None:
+    """Walk through the dock and take pictures on the way."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--out", type=Path, default=Path("docs/images"))
+    parser.add_argument("--tissue", default="", help="file or folder; else the sample")
+    parser.add_argument("--name", default="", help="first part of the pictures' names")
+    parser.add_argument("--epochs", type=int, default=0, help="0: as the recipe says")
+    parser.add_argument("--domains", type=int, default=7)
+    arguments = parser.parse_args()
+    arguments.out.mkdir(parents=True, exist_ok=True)
+    stem = arguments.name or ("section" if arguments.tissue else "sample")
+
+    def path(what: str) -> Path:
+        return arguments.out / f"{stem}-{what}.png"
+
+    viewer = napari.Viewer(show=True)
+    viewer.theme = "dark"
+    dock = set_up(viewer, arguments.epochs, arguments.domains)
+    picture(viewer, path("empty"))
+    open_section(viewer, arguments.tissue)
+    settle()
+    picture(viewer, path("opened"))
+    dock.run_box.run_button.click()
+    ended = lambda: dock.controller.job is None  # noqa: E731
+    wait_for(lambda: ended() or "epoch" in dock.run_box.line.text(), 300)
+    picture(viewer, path("running"))
+    wait_for(ended, 3600)
+    if dock.card.kind == "error":
+        raise RuntimeError(
+            f"{dock.card.text.text()}\n{dock.card.details.toPlainText()}"
+        )
+    picture(viewer, path("domains"))
+    colour_by = dock.results.colour_by
+    colour_by.setCurrentIndex(max(colour_by.findText("Modulation"), 0))
+    picture(viewer, path("modulation"))
+    viewer.theme = "light"
+    colour_by.setCurrentIndex(0)
+    picture(viewer, path("light"))
+    viewer.close()
+
+
+if __name__ == "__main__":
+    main()
