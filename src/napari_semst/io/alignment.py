@@ -1,0 +1,225 @@
+"""Spots and image in the same coordinates: the one place where both are put there.
+
+The world is the full-resolution image: pixel j has its centre at j and covers
+[j - 1/2, j + 1/2). An image reduced by the factor s covers with its pixel i the
+full-resolution pixels [i/s, (i + 1)/s), counted from the first pixel's outer edge; its
+centre is therefore at (i + 1/2)/s - 1/2. As a viewer draws pixel i at
+``scale * i + translate``: scale = 1/s, translate = (1/s - 1)/2.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from napari_semst.errors import InputError, one_of
+from napari_semst.io.coordinates import find_coordinates
+from napari_semst.io.images import RESOLUTIONS
+from napari_semst.io.sections import (
+    as_image,
+    libraries,
+    part,
+    spots_of,
+    the_library,
+)
+
+if TYPE_CHECKING:
+    from anndata import AnnData
+    from numpy.typing import NDArray
+
+# Below this share of spots on the image, image and spots hardly belong together.
+LEAST_SHARE = 0.95
+
+
+@dataclass(frozen=True, slots=True)
+class Placement:
+    """An image and where it lies in the world.
+
+    Parameters
+    ----------
+    image
+        uint8, shape ``(height, width)``, or with 3 or 4 channels.
+    scale
+        World units per pixel, (y, x).
+    translate
+        World position of the centre of pixel (0, 0), (y, x).
+    library, resolution
+        Which image it is.
+    """
+
+    image: NDArray[np.uint8]
+    scale: tuple[float, float]
+    translate: tuple[float, float]
+    library: str
+    resolution: str
+
+    def bounds(self) -> NDArray[np.float64]:
+        """Return the outer edges as ((y, x) first, (y, x) last), shape ``(2, 2)``."""
+        scale, translate = np.array(self.scale), np.array(self.translate)
+        first = translate - scale / 2
+        return np.stack([first, first + scale * self.image.shape[:2]])
+
+
+@dataclass(frozen=True, slots=True)
+class SpotSize:
+    """Diameter of a spot in world units, and how it is known."""
+
+    diameter: float
+    source: str
+
+
+def image_placement(
+    adata: AnnData, library: str | None = None, resolution: str | None = None
+) -> Placement | None:
+    """Return a section's image placed in full-resolution pixels.
+
+    Parameters
+    ----------
+    adata
+        The tissue.
+    library
+        The section; None where there is only one with an image.
+    resolution
+        ``"hires"`` or ``"lowres"``; None takes the finest there is.
+
+    Returns
+    -------
+    Placement or None
+        None where there is no image.
+
+    Raises
+    ------
+    InputError
+        If the section must be named, is not there, or an image has no scale factor.
+    """
+    name = the_library(adata, library)
+    if name is None:
+        return None
+    images = part(adata, name, "images")
+    wanted = RESOLUTIONS if resolution is None else (resolution,)
+    if resolution is not None and resolution not in RESOLUTIONS:
+        raise InputError(one_of("resolution", resolution, RESOLUTIONS))
+    there = [r for r in wanted if r in images]
+    for one in there:
+        factor = _size(part(adata, name, "scalefactors").get(f"tissue_{one}_scalef"))
+        if factor is not None:
+            step, shift = 1 / factor, (1 / factor - 1) / 2
+            image = as_image(images[one], f"{one} image of {name!r}")
+            return Placement(image, (step, step), (shift, shift), name, one)
+    if there:
+        raise InputError(
+            f"Expected uns['spatial'][{name!r}]['scalefactors'] to hold "
+            f"tissue_{there[0]}_scalef, a positive number; found "
+            f"{dict(part(adata, name, 'scalefactors'))}. Without it nobody knows "
+            "where the spots lie on the image."
+        )
+    return None
+
+
+def spot_positions(adata: AnnData, key: str | None = "spatial") -> NDArray[np.float64]:
+    """Return the spots' positions in the world as (y, x).
+
+    Parameters
+    ----------
+    adata
+        The tissue.
+    key
+        obsm key, or two obs columns as ``"x,y"``; None looks for them.
+
+    Returns
+    -------
+    numpy.ndarray
+        Shape ``(n_spots, 2)``, float64.
+    """
+    xy = find_coordinates(adata, key)
+    return np.stack([xy[:, 1], xy[:, 0]], axis=1)
+
+
+def spot_diameter(
+    adata: AnnData, library: str | None = None, key: str | None = "spatial"
+) -> float:
+    """Return the diameter of a spot in world units; see `spot_size`."""
+    return spot_size(adata, library, key).diameter
+
+
+def spot_size(
+    adata: AnnData, library: str | None = None, key: str | None = "spatial"
+) -> SpotSize:
+    """Return the diameter of a spot and how it is known.
+
+    The diameter is the one that Space Ranger wrote; without it, the median distance
+    to the nearest other spot, so that neighbours touch.
+
+    Parameters
+    ----------
+    adata
+        The tissue.
+    library
+        The section; None takes the first that states a diameter.
+    key
+        obsm key of the coordinates.
+    """
+    for name in libraries(adata) if library is None else (library,):
+        stated = _size(part(adata, name, "scalefactors").get("spot_diameter_fullres"))
+        if stated is not None:
+            return SpotSize(stated, "spot_diameter_fullres")
+    places = np.unique(spot_positions(adata, key), axis=0)
+    if len(places) < 2:
+        return SpotSize(1.0, "a single place: set to 1")
+    from scipy.spatial import cKDTree
+
+    # The median of a sample is as good: a million queries would take seconds.
+    asked = places[:: max(1, len(places) // 50_000)]
+    # The nearest place of all is the place itself.
+    distances = np.asarray(cKDTree(places).query(asked, k=[2])[0])
+    return SpotSize(float(np.median(distances)), "median distance to the nearest spot")
+
+
+def share_inside(
+    adata: AnnData, library: str | None = None, key: str | None = "spatial"
+) -> float | None:
+    """Return the share of a section's spots whose centre lies on its image.
+
+    Returns
+    -------
+    float or None
+        From 0 to 1; None where there is no image.
+    """
+    placement = image_placement(adata, library)
+    if placement is None:
+        return None
+    own = spot_positions(adata, key)[spots_of(adata, placement.library)]
+    first, last = placement.bounds()
+    return float(((own >= first) & (own < last)).all(axis=1).mean())
+
+
+def alignment_line(
+    adata: AnnData, library: str | None = None, key: str | None = "spatial"
+) -> tuple[str, bool]:
+    """Return a line on how spots and image fit, and whether it is a warning."""
+    placement = image_placement(adata, library)
+    size = spot_size(adata, None if placement is None else placement.library, key)
+    spots = f"spot diameter {size.diameter:.4g} ({size.source})"
+    if placement is None:
+        return f"No image; {spots}.", False
+    share = share_inside(adata, placement.library, key) or 0.0
+    # Rounded down, so that 100 % means every spot.
+    percent = math.floor(1000 * share) / 10
+    text = (
+        f"{percent:g} % of the spots lie on the {placement.resolution} image; {spots}."
+    )
+    if share < LEAST_SHARE:
+        return f"{text} Image and coordinates may not belong together.", True
+    return text, False
+
+
+def _size(value: Any) -> float | None:
+    """Return a value as a positive number, None if it is none."""
+    try:
+        number = float(value)
+    except (TypeError, ValueError):
+        return None
+    return number if math.isfinite(number) and number > 0 else None

@@ -1,0 +1,197 @@
+"""Raw counts: found, checked, or refused with the reason."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from napari_semst.errors import CountsError
+from napari_semst.io.guard import a_few
+from napari_semst.io.matrices import as_csr, chunks, describe
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from anndata import AnnData
+    from scipy import sparse
+
+# How far a count may be from a whole number, and the largest that is believed.
+TOLERANCE = 1e-6
+LARGEST_COUNT = 1e9
+RAW = "raw"
+
+
+@dataclass(frozen=True, slots=True)
+class CountsFound:
+    """Raw counts and where they were found.
+
+    Parameters
+    ----------
+    matrix
+        CSR float32 (float64 above 2^24), shape ``(n_spots, n_genes)``, genes in the
+        order of ``var_names``. It may share memory with the tissue: do not write.
+    where
+        ``"X"``, ``"layers['counts']"`` or ``"raw"``.
+    """
+
+    matrix: sparse.csr_matrix
+    where: str
+
+
+def find_counts(adata: AnnData, layer: str = "") -> CountsFound:
+    """Return the raw counts of a tissue; nothing is changed.
+
+    Parameters
+    ----------
+    adata
+        The tissue.
+    layer
+        A layer, ``"raw"`` or ``"X"``; empty takes X, and where X holds no counts
+        refuses it and names what does.
+
+    Raises
+    ------
+    CountsError
+        If there is no such layer, or it holds no raw counts.
+    """
+    if layer:
+        return _named(adata, layer)
+    try:
+        return CountsFound(_counts_in(adata.X), "X")
+    except _NotCountsError as error:
+        raise CountsError(
+            f"Expected raw counts in X; found {error}. {_advice(adata)}"
+        ) from error
+
+
+class _NotCountsError(Exception):
+    """What a matrix holds instead of counts."""
+
+
+def _named(adata: AnnData, layer: str) -> CountsFound:
+    where = dict(_places(adata)).get(layer)
+    if where is None:
+        has_raw = " and .raw" if adata.raw is not None else ""
+        raise CountsError(
+            f"Expected a layer named {layer!r}; found layers "
+            f"{a_few(list(adata.layers))}{has_raw}. Pick one under Counts."
+        )
+    try:
+        return CountsFound(_counts_in(_matrix(adata, where, layer)), where)
+    except _NotCountsError as error:
+        raise CountsError(
+            f"Expected raw counts in {where}; found {error}. "
+            f"{_advice(adata, without=where)}"
+        ) from error
+
+
+def _advice(adata: AnnData, without: str = "X") -> str:
+    """Return where counts are to be had, if anywhere."""
+    good = [
+        (name, where)
+        for name, where in _places(adata)
+        if where != without and _holds_counts(adata, where, name)
+    ]
+    if len(good) == 1:
+        name, where = good[0]
+        return f"{where} holds counts: choose {name!r} under Counts."
+    if good:
+        return f"Counts are in {' and '.join(w for _, w in good)}: choose one."
+    return (
+        "No layer and no .raw holds counts either: open the file from before "
+        "normalisation."
+    )
+
+
+def _places(adata: AnnData) -> Iterator[tuple[str, str]]:
+    """Yield the names under which a matrix is asked for, and where each stands."""
+    names = {"X": "X"}
+    if adata.raw is not None:
+        names[RAW] = RAW
+    # A layer of the same name goes first.
+    names |= {name: f"layers[{name!r}]" for name in adata.layers}
+    yield from names.items()
+
+
+def _matrix(adata: AnnData, where: str, name: str) -> Any:
+    if where == RAW:
+        return _raw_of_these_genes(adata)
+    return adata.X if where == "X" else adata.layers[name]
+
+
+def _holds_counts(adata: AnnData, where: str, name: str) -> bool:
+    try:
+        _counts_in(_matrix(adata, where, name))
+    except (_NotCountsError, CountsError):
+        return False
+    return True
+
+
+def _raw_of_these_genes(adata: AnnData) -> Any:
+    """Return ``.raw`` restricted to the genes of X, in their order."""
+    from anndata.utils import make_index_unique
+
+    raw = adata.raw
+    raw_names = raw.var_names
+    if not raw_names.is_unique:
+        raw_names = make_index_unique(raw_names)
+    for names in (adata.var_names, *(adata.var.get(k) for k in _ID_COLUMNS)):
+        if names is None:
+            continue
+        rows = raw_names.get_indexer(np.asarray(names, dtype=object))
+        if (rows >= 0).all():
+            same = np.array_equal(rows, np.arange(raw.shape[1]))
+            return raw.X if same else as_csr(raw.X)[:, rows]
+    missing = int((raw_names.get_indexer(adata.var_names) < 0).sum())
+    raise CountsError(
+        f"Expected .raw to hold the {adata.n_vars:,} genes of X; {missing:,} are not "
+        "in it. Choose another layer under Counts."
+    )
+
+
+# Names of the genes from before they were replaced by symbols.
+_ID_COLUMNS = ("gene_ids", "ensembl_ids")
+
+
+def _counts_in(matrix: Any) -> sparse.csr_matrix:
+    """Return a matrix as CSR if it holds counts."""
+    if matrix is None:
+        raise _NotCountsError("no matrix")
+    dtype = np.dtype(getattr(matrix, "dtype", object))
+    if dtype.kind not in "iuf":
+        raise _NotCountsError(f"values of type {dtype}")
+    csr = as_csr(matrix)
+    largest, exact = 0.0, True
+    for values in chunks(csr):
+        if not _are_counts(values):
+            raise _NotCountsError(describe(csr))
+        largest = max(largest, float(values.max()))
+        exact = exact and bool((values == np.rint(values)).all())
+    if largest < 0.5:
+        raise _NotCountsError("nothing but zeros")
+    return _tidy(csr, largest, exact)
+
+
+def _are_counts(values: Any) -> bool:
+    """Return whether all values are whole, not negative and of a believable size."""
+    if values.dtype.kind in "iu":
+        return bool(values.min() >= 0 and values.max() <= LARGEST_COUNT)
+    # Written so that NaN is refused too.
+    in_range = (values >= -TOLERANCE) & (values <= LARGEST_COUNT)
+    if not in_range.all():
+        return False
+    return bool((np.abs(values - np.rint(values)) <= TOLERANCE).all())
+
+
+def _tidy(csr: sparse.csr_matrix, largest: float, exact: bool) -> sparse.csr_matrix:
+    """Return the counts rounded, without stored zeros, as floats that hold them."""
+    dtype = np.float32 if largest < 2**24 else np.float64
+    tidy = csr.astype(dtype, copy=False)
+    if not exact or (tidy.data < 0.5).any():
+        # What follows writes in place, and the arrays may be the tissue's own.
+        tidy = tidy.copy()
+        np.rint(tidy.data, out=tidy.data)
+        tidy.eliminate_zeros()
+    return tidy

@@ -1,0 +1,110 @@
+"""The section's images and scale factors, as Space Ranger writes them."""
+
+from __future__ import annotations
+
+import json
+import math
+import warnings
+from typing import TYPE_CHECKING, Any
+
+from napari_semst.errors import InputError
+from napari_semst.io.guard import MEGABYTE, check_file, reading
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    import numpy as np
+    from numpy.typing import NDArray
+
+RESOLUTIONS = ("hires", "lowres")
+_ENDINGS = (".png", ".jpg", ".jpeg", ".tif", ".tiff")
+# 12,000 x 12,000: Space Ranger's largest (Visium HD) is 6,000 x 6,000.
+LARGEST_IMAGE = 144_000_000
+
+
+def image_file(folder: Path, resolution: str, prefix: str = "") -> Path | None:
+    """Return the image of one resolution in a ``spatial`` folder, if there is one."""
+    names = (f"{prefix}tissue_{resolution}_image{ending}" for ending in _ENDINGS)
+    return next((folder / n for n in names if (folder / n).is_file()), None)
+
+
+def read_image(path: Path) -> NDArray[np.uint8]:
+    """Return an image as uint8, shape ``(height, width, 3)`` or with 4 channels.
+
+    Raises
+    ------
+    InputError
+        If it is damaged, no PNG, JPEG or TIFF, or claims more than `LARGEST_IMAGE`
+        pixels.
+    """
+    import numpy as np
+    from PIL import Image
+
+    check_file(path, "the image", at_most=1000 * MEGABYTE)
+    try:
+        with warnings.catch_warnings():
+            # The bound below is ours; Pillow's warning comes at half of its own.
+            warnings.simplefilter("ignore", Image.DecompressionBombWarning)
+            opened = Image.open(path, formats=("PNG", "JPEG", "TIFF"))
+    except Image.DecompressionBombError as error:
+        raise InputError(_too_large(path, "far more")) from error
+    except Exception as error:
+        raise InputError(
+            f"Expected a PNG, JPEG or TIFF image at {path}; it could not be opened. "
+            "Replace it, or move it away to open the spots without it."
+        ) from error
+    with reading(path, "the image"), opened as image:
+        width, height = image.size
+        if width * height > LARGEST_IMAGE:
+            raise InputError(_too_large(path, f"{width:,} x {height:,}"))
+        mode = "RGBA" if image.mode in ("RGBA", "LA", "PA") else "RGB"
+        return np.array(_eight_bit(image).convert(mode), dtype=np.uint8)
+
+
+def read_scalefactors(path: Path) -> dict[str, float]:
+    """Return the numbers in ``scalefactors_json.json``.
+
+    Raises
+    ------
+    InputError
+        If it is no such file or a value is not a positive number.
+    """
+    what = "the scale factors"
+    check_file(path, what, at_most=MEGABYTE)
+    with reading(path, what):
+        values: Any = json.loads(path.read_text(encoding="utf-8"))
+    if not isinstance(values, dict):
+        raise InputError(f"Expected {what} at {path} to be names and numbers.")
+    numbers = {
+        str(name): float(value)
+        for name, value in values.items()
+        if isinstance(value, int | float) and not isinstance(value, bool)
+    }
+    for name, number in numbers.items():
+        if name.startswith(("tissue_", "spot_")) and not _is_size(number):
+            raise InputError(
+                f"Expected {name} in {path} to be a positive number; got {number}."
+            )
+    return numbers
+
+
+def _is_size(number: float) -> bool:
+    return math.isfinite(number) and number > 0
+
+
+def _eight_bit(image: Any) -> Any:
+    """Return an image of 16 bits per channel scaled to 8; others as they are."""
+    if not image.mode.startswith("I"):
+        return image
+    import numpy as np
+    from PIL import Image
+
+    values = np.asarray(image)
+    return Image.fromarray((np.clip(values, 0, 65535) // 257).astype(np.uint8))
+
+
+def _too_large(path: Path, found: str) -> str:
+    return (
+        f"Expected an image of at most {LARGEST_IMAGE // 1_000_000} million pixels at "
+        f"{path}; it claims {found}. Use the hires image that Space Ranger wrote."
+    )

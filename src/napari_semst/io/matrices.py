@@ -1,0 +1,123 @@
+"""Matrices of any make as CSR, their values by chunks, and what they seem to hold."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, cast
+
+import numpy as np
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from numpy.typing import NDArray
+    from scipy import sparse
+
+# Values looked at in one go: 32 MB of float64.
+CHUNK = 4_000_000
+
+
+def as_csr(matrix: Any) -> sparse.csr_matrix:
+    """Return a matrix as canonical CSR; sparse stays sparse, nothing is changed.
+
+    Dense arrays, ``np.matrix``, data frames, CSC and COO, matrices on disk and lazy
+    (dask) ones are taken. A canonical CSR matrix is returned as it is.
+
+    Parameters
+    ----------
+    matrix
+        Shape ``(n_spots, n_genes)``.
+    """
+    from scipy import sparse
+
+    if hasattr(matrix, "compute"):  # dask
+        matrix = matrix.compute()
+    if hasattr(matrix, "to_memory"):  # anndata's sparse matrix on disk
+        matrix = matrix.to_memory()
+    if not sparse.issparse(matrix):
+        return _dense_as_csr(matrix)
+    csr: sparse.csr_matrix = sparse.csr_matrix(cast("Any", matrix))
+    if not csr.has_canonical_format:
+        csr = csr.copy()
+        csr.sum_duplicates()
+    return csr
+
+
+def chunks(csr: sparse.csr_matrix) -> Iterator[NDArray[Any]]:
+    """Yield the stored values, at most `CHUNK` at a time."""
+    for start in range(0, csr.nnz, CHUNK):
+        yield csr.data[start : start + CHUNK]
+
+
+def describe(csr: sparse.csr_matrix) -> str:
+    """Return what a matrix that holds no counts seems to hold, in words.
+
+    Parameters
+    ----------
+    csr
+        Shape ``(n_spots, n_genes)``.
+    """
+    values = csr.data
+    n_bad = sum(int((~np.isfinite(v)).sum()) for v in chunks(csr))
+    if n_bad:
+        return f"{n_bad:,} values that are NaN or infinite"
+    if values.min() < 0:
+        return f"negative values (down to {values.min():.4g}): scaled or centred data"
+    largest = float(values.max())
+    example = next((float(v) for v in values[:CHUNK] if v != np.rint(v)), largest)
+    if _evenly(totals := _row_sums(values, csr)):
+        return _normalised(float(np.median(totals)), example)
+    # exp(80) overflows float32 but not what a log of counts can reach.
+    if largest < 30:
+        back = np.expm1(values.astype(np.float64))
+        if _evenly(totals := _row_sums(back, csr)):
+            total = float(np.median(totals))
+            return (
+                f"values such as {example:.4g} that are the log (log1p) of counts "
+                f"normalised to {total:,.0f} per spot"
+            )
+        return (
+            f"values such as {example:.4g}, none above {largest:.3g}: probably "
+            "log-normalised"
+        )
+    if largest > 1e9:
+        return f"values up to {largest:.3g}, too large for counts"
+    return f"values that are not whole numbers, such as {example:.4g}"
+
+
+def _normalised(total: float, example: float) -> str:
+    if abs(total - 1) < 0.01:
+        return f"fractions that sum to 1 in each spot, such as {example:.4g}"
+    return f"values normalised to {total:,.0f} per spot, such as {example:.4g}"
+
+
+def _row_sums(values: NDArray[Any], csr: sparse.csr_matrix) -> NDArray[np.float64]:
+    """Return the sums of the spots that are not empty."""
+    cumulative = np.concatenate([[0.0], np.cumsum(values, dtype=np.float64)])
+    filled = np.flatnonzero(np.diff(csr.indptr))
+    return np.asarray(
+        cumulative[csr.indptr[filled + 1]] - cumulative[csr.indptr[filled]]
+    )
+
+
+def _evenly(totals: NDArray[np.float64]) -> bool:
+    """Return whether nearly all sums are the same."""
+    if len(totals) < 3:
+        return False
+    low, middle, high = np.percentile(totals, [5, 50, 95])
+    return bool(middle > 0 and high - low < 0.005 * middle)
+
+
+def _dense_as_csr(matrix: Any) -> sparse.csr_matrix:
+    """Return a dense matrix as CSR, a few rows at a time where it is on disk."""
+    from scipy import sparse
+
+    n_rows, n_columns = matrix.shape
+    step = max(1, CHUNK // max(1, n_columns))
+    rows = matrix.iloc if hasattr(matrix, "iloc") else matrix
+    parts = [
+        sparse.csr_matrix(np.asarray(rows[start : start + step]))
+        for start in range(0, n_rows, step)
+    ]
+    if not parts:
+        return sparse.csr_matrix((n_rows, n_columns))
+    return sparse.csr_matrix(sparse.vstack(parts, format="csr"))

@@ -1,0 +1,106 @@
+"""One entry for every kind of input."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from napari_semst.errors import InputError
+from napari_semst.io import visium
+from napari_semst.io.coordinates import find_coordinates
+from napari_semst.io.guard import a_few, check_file, reading
+from napari_semst.io.notes import note
+from napari_semst.io.options import ReadOptions
+from napari_semst.io.registry import VISIUM
+from napari_semst.io.sniff import sniff
+
+if TYPE_CHECKING:
+    from anndata import AnnData
+
+__all__ = ["find_coordinates", "read"]
+
+
+def read(
+    path: str | Path,
+    *,
+    counts: str | Path | None = None,
+    positions: str | Path | None = None,
+    table: str | None = None,
+) -> AnnData:
+    """Return the tissue section that a file or folder holds.
+
+    Parameters
+    ----------
+    path
+        An .h5ad file, a Space Ranger output folder (or the folder above it, or its
+        ``spatial`` folder), or a 10x .h5 matrix with a positions file beside it.
+    counts
+        Where the raw counts are, if that must be chosen: a layer (or ``"raw"``) of an
+        .h5ad, which becomes X; the matrix of a Space Ranger folder.
+    positions
+        Where the spots are, if that must be chosen: an obsm key or two obs columns
+        (``"x,y"``) of an .h5ad; the positions file for a 10x matrix.
+    table
+        The table of a store that holds several.
+
+    Returns
+    -------
+    anndata.AnnData
+        X of shape ``(n_spots, n_genes)``; ``obsm["spatial"]`` of shape
+        ``(n_spots, 2)`` as (x, y), in full-resolution pixels for Visium;
+        ``uns["spatial"]`` with images and scale factors where there are any;
+        ``uns["semst_input"]`` with what was noticed on the way.
+
+    Raises
+    ------
+    InputError
+        If the path holds nothing that can be read as a tissue section.
+    CountsError
+        If ``counts`` names something that holds no raw counts.
+    """
+    place = Path(path).expanduser()
+    kind = sniff(place)
+    if kind is None and visium.locate(place) is not None:
+        # Right by its names, wrong inside: reading it says what is wrong.
+        kind = VISIUM
+    if kind is None:
+        raise InputError(_why_not(place))
+    options = ReadOptions(counts=counts, positions=positions, table=table)
+    tissue = kind.read(place, options)
+    note(tissue, kind=kind.name, name=place.name)
+    return tissue
+
+
+def _why_not(place: Path) -> str:
+    """Return why a path is not recognised."""
+    if place.is_dir():
+        return _why_not_folder(place)
+    what = "a tissue section (.h5ad, Space Ranger folder or 10x .h5 matrix)"
+    check_file(place, what)
+    import h5py
+
+    if not h5py.is_hdf5(place):
+        return f"Expected {what}; {place} is no HDF5 file. Choose another file."
+    with reading(place, what), h5py.File(place, "r") as file:
+        inside = a_few(list(file))
+    return (
+        f"Expected {what}; {place} is an HDF5 file of another kind and holds: "
+        f"{inside}. Choose another file."
+    )
+
+
+def _why_not_folder(place: Path) -> str:
+    with reading(place, "a Space Ranger folder"):
+        found = sorted(entry.name for entry in place.iterdir())
+    bins = sorted(place.glob("**/binned_outputs/square_*"))[:4]
+    if bins:
+        return (
+            f"Expected one bin size of a Visium HD run; {place} holds several. Open "
+            f"one of: {a_few([str(b.relative_to(place)) for b in bins])}."
+        )
+    return (
+        "Expected a Space Ranger folder with a matrix (filtered_feature_bc_matrix.h5 "
+        "or the folder filtered_feature_bc_matrix) and spatial/tissue_positions "
+        f"(.csv, .parquet or _list.csv); {place} holds: {a_few(found)}. Choose the "
+        "folder named outs."
+    )

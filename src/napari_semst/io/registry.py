@@ -1,0 +1,48 @@
+"""The kinds of input that can be read: one line for each."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from napari_semst.io import h5ad, matrix10x, visium
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from pathlib import Path
+
+    from anndata import AnnData
+
+    from napari_semst.io.options import ReadOptions
+
+
+@dataclass(frozen=True, slots=True)
+class Kind:
+    """One kind of input.
+
+    Parameters
+    ----------
+    name
+        Short name, stable.
+    title
+        What a user calls it.
+    looks_like
+        Whether a path holds this kind, judged by what is inside.
+    read
+        The tissue that the path holds.
+    """
+
+    name: str
+    title: str
+    looks_like: Callable[[Path], bool]
+    read: Callable[[Path, ReadOptions], AnnData]
+
+
+H5AD = Kind("h5ad", "AnnData file (.h5ad)", h5ad.looks_like, h5ad.read)
+VISIUM = Kind("visium", "Space Ranger folder", visium.looks_like, visium.read)
+MATRIX_10X = Kind(
+    "10x_h5", "10x matrix (.h5)", matrix10x.looks_like, visium.read_matrix_file
+)
+
+# Asked in this order; the first that recognises a path reads it.
+KINDS: tuple[Kind, ...] = (H5AD, VISIUM, MATRIX_10X)

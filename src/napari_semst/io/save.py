@@ -1,0 +1,179 @@
+"""Results written so that they are whole, read back, and never silently replace."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from napari_semst import keys
+from napari_semst.errors import SaveError
+from napari_semst.io.atomic import write_atomically
+from napari_semst.io.readback import check_readback
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    import pandas as pd
+    from anndata import AnnData
+
+
+def write(
+    adata: AnnData,
+    path: str | Path,
+    *,
+    overwrite: bool = False,
+    compression: str | None = "gzip",
+) -> Path:
+    """Write a tissue as .h5ad, all of it, and read it back before it takes its place.
+
+    Everything that the tissue holds is kept; the object itself is not changed. The
+    file appears whole or not at all, and a file that stood there stays until then.
+
+    Parameters
+    ----------
+    adata
+        The tissue.
+    path
+        Where to, ending in ``.h5ad``.
+    overwrite
+        Whether a file that stands there may be replaced.
+    compression
+        ``"gzip"``, ``"lzf"``, or None: larger and faster.
+
+    Returns
+    -------
+    pathlib.Path
+        The file.
+
+    Raises
+    ------
+    SaveError
+        If the place cannot be written, the tissue holds something that the format
+        cannot, or the file did not read back the same.
+    """
+    import warnings
+
+    def write_file(temporary: Path) -> None:
+        with warnings.catch_warnings():
+            # Of the format's history, nothing that a user can act on.
+            warnings.simplefilter("ignore")
+            _writable(adata).write_h5ad(
+                temporary,
+                convert_strings_to_categoricals=False,
+                compression=compression,
+            )
+
+    return write_atomically(
+        path,
+        write_file,
+        lambda temporary: check_readback(adata, temporary),
+        overwrite=overwrite,
+        suffix=".h5ad",
+        least_free=1_000_000,
+    )
+
+
+def write_domains_csv(
+    adata: AnnData, path: str | Path, *, overwrite: bool = False
+) -> Path:
+    """Write one row per spot: barcode, x, y, domain and the scores there are.
+
+    Parameters
+    ----------
+    adata
+        A tissue with domains.
+    path
+        Where to, ending in ``.csv``.
+    overwrite
+        Whether a file that stands there may be replaced.
+
+    Raises
+    ------
+    SaveError
+        If there are no domains, or the place cannot be written.
+    """
+    table = domains_table(adata)
+
+    def check(temporary: Path) -> None:
+        import pandas as pd
+
+        back = pd.read_csv(temporary, dtype=str, keep_default_na=False)
+        same = list(back.columns) == list(table.columns) and len(back) == len(table)
+        if not same or list(back["barcode"]) != list(table["barcode"]):
+            raise SaveError(
+                f"Expected the table to read back the same; {len(back)} of "
+                f"{len(table)} rows did. Nothing was changed; save again."
+            )
+
+    return write_atomically(
+        path,
+        lambda temporary: table.to_csv(temporary, index=False, lineterminator="\n"),
+        check,
+        overwrite=overwrite,
+        suffix=".csv",
+    )
+
+
+def domains_table(adata: AnnData) -> pd.DataFrame:
+    """Return the results of a tissue as a table, one row per spot.
+
+    Raises
+    ------
+    SaveError
+        If the tissue has no domains.
+    """
+    import pandas as pd
+
+    from napari_semst.io.coordinates import locate_coordinates
+
+    if keys.DOMAIN not in adata.obs:
+        raise SaveError(
+            f"Expected domains in obs[{keys.DOMAIN!r}]; there are none. Find domains "
+            "first."
+        )
+    xy = locate_coordinates(adata, allow_missing=True).xy
+    columns: dict[str, Any] = {
+        "barcode": adata.obs_names.astype(str),
+        "x": xy[:, 0],
+        "y": xy[:, 1],
+    }
+    first = [keys.DOMAIN, keys.CONFIDENCE, keys.MODULATION]
+    more = [c for c in adata.obs if c.startswith(("semst_", "ig_")) and c not in first]
+    for column in [c for c in first if c in adata.obs] + more:
+        columns[column.removeprefix("semst_")] = adata.obs[column].to_numpy()
+    return pd.DataFrame(columns)
+
+
+def _writable(adata: AnnData) -> AnnData:
+    """Return a tissue that shares its arrays, with text columns the format can hold."""
+    import anndata
+
+    # What is on disk, or a view, cannot lend its arrays.
+    whole = adata.to_memory() if adata.isbacked or adata.is_view else adata
+    return anndata.AnnData(
+        X=whole.X,
+        obs=_storable(whole.obs),
+        var=_storable(whole.var),
+        uns=dict(whole.uns),
+        obsm=dict(whole.obsm),
+        varm=dict(whole.varm),
+        obsp=dict(whole.obsp),
+        varp=dict(whole.varp),
+        layers=dict(whole.layers),
+        raw=whole.raw,
+    )
+
+
+def _storable(table: pd.DataFrame) -> pd.DataFrame:
+    """Return a copy in which text with gaps or repeats is categorical."""
+    import pandas as pd
+
+    table = table.copy()
+    for column in table:
+        values = table[column]
+        if isinstance(values.dtype, pd.CategoricalDtype):
+            continue
+        kind = pd.api.types.infer_dtype(values, skipna=True)
+        if kind == "string":
+            repeats = values.isna().any() or values.nunique() < len(values)
+            table[column] = values.astype("category" if repeats else object)
+    return table

@@ -1,0 +1,81 @@
+"""The sections that ``uns["spatial"]`` describes, Visium's layout."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from napari_semst.errors import InputError, one_of
+
+if TYPE_CHECKING:
+    from anndata import AnnData
+    from numpy.typing import NDArray
+
+_LIBRARY_COLUMNS = ("library_id", "library", "sample", "sample_id", "batch", "section")
+
+
+def libraries(adata: AnnData) -> tuple[str, ...]:
+    """Return the names of the sections that ``uns["spatial"]`` describes."""
+    return tuple(name for name, value in _spatial(adata).items() if _is_map(value))
+
+
+def _spatial(adata: AnnData) -> Any:
+    spatial = adata.uns.get("spatial")
+    return spatial if _is_map(spatial) else {}
+
+
+def _is_map(value: Any) -> bool:
+    return hasattr(value, "items") and hasattr(value, "get")
+
+
+def part(adata: AnnData, library: str, name: str) -> Any:
+    """Return one part of a section's entry (``"images"``), empty where missing."""
+    section = _spatial(adata).get(library)
+    value = section.get(name) if _is_map(section) else None
+    return value if _is_map(value) else {}
+
+
+def the_library(adata: AnnData, library: str | None) -> str | None:
+    """Return the section meant; None where there is none with an image."""
+    names = libraries(adata)
+    if library is not None:
+        if library not in names:
+            raise InputError(one_of("library", library, names))
+        return library
+    with_image = [name for name in names if len(part(adata, name, "images"))]
+    if len(with_image) > 1:
+        raise InputError(
+            f"Expected one section; uns['spatial'] holds {len(with_image)} with an "
+            f"image: {', '.join(with_image)}. Pick one."
+        )
+    return with_image[0] if with_image else None
+
+
+def spots_of(adata: AnnData, library: str) -> NDArray[np.bool_]:
+    """Return which spots are of a section: all, unless a column of obs tells."""
+    if len(libraries(adata)) > 1:
+        for column in _LIBRARY_COLUMNS:
+            if column in adata.obs:
+                own = adata.obs[column].astype(str).to_numpy(dtype=object) == library
+                if own.any():
+                    return np.asarray(own, dtype=np.bool_)
+    return np.ones(adata.n_obs, dtype=bool)
+
+
+def as_image(values: Any, what: str) -> NDArray[np.uint8]:
+    """Return an image as uint8: others keep it as floats from 0 to 1, or 16 bits."""
+    image = np.asarray(values)
+    drawable = image.ndim == 2 or (image.ndim == 3 and image.shape[2] in (3, 4))
+    if not drawable or image.dtype.kind not in "uifb" or not image.size:
+        raise InputError(
+            f"Expected the {what} to be of shape (height, width) with 3 or 4 channels; "
+            f"found {image.shape} of type {image.dtype}."
+        )
+    if image.dtype == np.uint8:
+        return image
+    if image.dtype == np.uint16:
+        return np.asarray(image // 257, dtype=np.uint8)
+    bright = 255.0 if image.dtype.kind == "b" or np.nanmax(image) <= 1 else 1.0
+    whole = np.rint(np.nan_to_num(image.astype(np.float32)) * bright)
+    return np.asarray(np.clip(whole, 0, 255), dtype=np.uint8)

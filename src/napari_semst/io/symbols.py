@@ -1,0 +1,157 @@
+"""Gene symbols where a table names its genes by Ensembl id."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from napari_semst.errors import SemstError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+    from anndata import AnnData
+    from numpy.typing import NDArray
+
+    Lookup = Callable[[Sequence[str]], Sequence[str] | NDArray[np.str_]]
+
+# Columns of var that hold symbols, as the field's tools name them.
+SYMBOL_COLUMNS = (
+    "gene_symbols",
+    "gene_symbol",
+    "gene_name",
+    "gene_names",
+    "feature_name",
+    "feature_names",
+    "symbol",
+    "symbols",
+    "SYMBOL",
+    "gene_short_name",
+    "hgnc_symbol",
+    "mgi_symbol",
+    "external_gene_name",
+    "gene",
+    "Gene",
+    "name",
+)
+_ENSEMBL = re.compile(r"(ENS[A-Z]*G\d{11})(?:\.\d+)?(?:_PAR_Y)?")
+_EMPTY = frozenset({"", "nan", "none", "na", "n/a", "<na>", "-", "."})
+
+
+@dataclass(frozen=True, slots=True)
+class Symbols:
+    """Names of the genes and where they come from.
+
+    Parameters
+    ----------
+    names
+        Shape ``(n_genes,)``; not necessarily unique.
+    where
+        ``"var_names"``, a column of var, or ``"built-in table"``.
+    warnings
+        What the user should know.
+    """
+
+    names: NDArray[np.str_]
+    where: str
+    warnings: tuple[str, ...] = ()
+
+
+def is_ensembl_id(name: str) -> bool:
+    """Return whether a name is an Ensembl gene id, with or without a version."""
+    return _ENSEMBL.fullmatch(name) is not None
+
+
+def gene_symbols(adata: AnnData) -> NDArray[np.str_]:
+    """Return a symbol for each gene, the id where none is known; nothing is changed.
+
+    Returns
+    -------
+    numpy.ndarray
+        Shape ``(n_genes,)``, str.
+    """
+    return find_symbols(adata).names
+
+
+def find_symbols(adata: AnnData, lookup: Lookup | None = None) -> Symbols:
+    """Return the genes' symbols: Ensembl ids replaced, other names kept.
+
+    Parameters
+    ----------
+    adata
+        The table; it is not changed.
+    lookup
+        Function from ids to names, for what no column of var tells; None asks the
+        built-in table of genes.
+    """
+    names = np.array([str(name) for name in adata.var_names], dtype=np.str_)
+    ids = np.array([is_ensembl_id(name) for name in names], dtype=bool)
+    if not ids.any():
+        return Symbols(names, "var_names")
+    where, symbols = _from_columns(adata, names, ids)
+    open_ids = np.flatnonzero(ids & (symbols == ""))
+    # A reference names genes without symbol by their id: a few such ids in a table
+    # of symbols are no reason to load a table.
+    if len(open_ids) and ids.sum() > len(names) / 2:
+        told = (lookup or _built_in)([_without_version(names[i]) for i in open_ids])
+        named = np.array([_usable(t) for t in told], dtype=object)
+        symbols[open_ids] = named
+        if where == "var_names" and (named != "").any():
+            where = "built-in table"
+    known = symbols != ""
+    mixed = np.where(ids & known, symbols.astype(object), names.astype(object))
+    left = int((ids & ~known).sum())
+    warnings = (_too_few(left, len(names)),) if left > len(names) / 2 else ()
+    return Symbols(mixed.astype(np.str_), where, warnings)
+
+
+def _from_columns(
+    adata: AnnData, names: NDArray[np.str_], ids: NDArray[np.bool_]
+) -> tuple[str, NDArray[np.object_]]:
+    """Return the first column that names at least half of the ids, and its symbols."""
+    for column in SYMBOL_COLUMNS:
+        if column not in adata.var:
+            continue
+        values = adata.var[column].astype(object).to_numpy()
+        pairs = zip(values, names, ids, strict=True)
+        symbols = [_usable(v, name) if is_id else "" for v, name, is_id in pairs]
+        if sum(s != "" for s in symbols) >= ids.sum() / 2:
+            return f"var[{column!r}]", np.array(symbols, dtype=object)
+    return "var_names", np.full(len(names), "", dtype=object)
+
+
+def _usable(value: Any, gene_id: str = "") -> str:
+    """Return a value as symbol; empty where it says nothing or is an id itself."""
+    text = str(value).strip()
+    # CELLxGENE tells symbols that occur twice apart by the id: TBCE_ENSG00000284770.
+    if gene_id:
+        text = text.removesuffix(f"_{_without_version(gene_id)}")
+    return "" if text.lower() in _EMPTY or is_ensembl_id(text) else text
+
+
+def _without_version(name: str) -> str:
+    """Return an id without its version."""
+    match = _ENSEMBL.fullmatch(name)
+    return match[1] if match else str(name)
+
+
+def _built_in(ids: Sequence[str]) -> Sequence[str] | NDArray[np.str_]:
+    # Imported here and nowhere else: io stands below semantics and needs its table
+    # only for files that name genes by nothing but ids.
+    try:
+        from napari_semst.semantics.symbols import readable_names
+
+        return readable_names(list(ids))
+    except (SemstError, ImportError, OSError):
+        return ids
+
+
+def _too_few(n_left: int, n_genes: int) -> str:
+    return (
+        f"{n_left:,} of {n_genes:,} genes are named by Ensembl ids that could not be "
+        "turned into symbols: gene semantics may know few of them. Add the symbols as "
+        "a column gene_symbols of var."
+    )

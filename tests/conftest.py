@@ -1,0 +1,61 @@
+"""What every test may ask for: real tissue where it is there, and a small simulated."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+from anndata import AnnData
+from scipy import sparse
+
+_BESIDE = Path(__file__).resolve().parents[2] / "shared" / "data"
+
+
+@pytest.fixture(scope="session")
+def shared_data() -> Path:
+    """The folder of real tissue: SEMST_DATA, or shared/data beside the project."""
+    folder = Path(os.environ.get("SEMST_DATA", _BESIDE))
+    if not (folder / "tissue").is_dir():
+        pytest.skip(f"no real tissue at {folder}; set SEMST_DATA to its folder")
+    return folder
+
+
+@pytest.fixture
+def tissue() -> AnnData:
+    """About 200 spots x 60 genes of simulated counts: three bands on a lattice."""
+    rng = np.random.default_rng(0)
+    rows, columns = np.divmod(np.arange(14 * 14), 14)
+    band = rows // 5
+    base = rng.gamma(2.0, 1.0, size=60)
+    # Each band has 15 genes of its own; 15 are the same everywhere.
+    lift = np.ones((3, 60))
+    for code in range(3):
+        lift[code, 15 * code : 15 * (code + 1)] = 4.0
+    depth = rng.lognormal(0.0, 0.3, size=len(band))
+    counts = rng.poisson(base * lift[band] * depth[:, None])
+    x = 100.0 * columns + 50.0 * (rows % 2) + 150.0
+    y = 86.6 * rows + 150.0
+    return AnnData(
+        sparse.csr_matrix(counts, dtype=np.float32),
+        obs=pd.DataFrame(
+            {
+                "array_row": rows,
+                "array_col": 2 * columns + rows % 2,
+                "ground_truth": pd.Categorical([f"band {b}" for b in band]),
+            },
+            index=[f"{_barcode(i)}-1" for i in range(len(band))],
+        ),
+        var=pd.DataFrame(
+            {"gene_ids": [f"ENSG{i:011d}" for i in range(60)]},
+            index=[f"GENE{i}" for i in range(60)],
+        ),
+        obsm={"spatial": np.column_stack([x, y])},
+    )
+
+
+def _barcode(number: int) -> str:
+    letters = [("ACGT")[(number >> shift) & 3] for shift in range(0, 32, 2)]
+    return "".join(letters)
