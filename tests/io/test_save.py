@@ -16,6 +16,7 @@ from napari_semst.errors import SaveError
 from napari_semst.io import atomic, save
 from napari_semst.io.read import read
 from napari_semst.io.readback import check_readback
+from napari_semst.io.room import room_for
 from napari_semst.io.save import write, write_domains_csv
 
 RNG = np.random.default_rng(0)
@@ -185,6 +186,28 @@ def test_a_disk_that_is_nearly_full_is_refused(tmp_path, result, monkeypatch):
     monkeypatch.setattr(atomic.shutil, "disk_usage", lambda _: usage)
     with pytest.raises(SaveError, match="MB free"):
         write(result, tmp_path / "result.h5ad")
+
+
+def test_a_share_of_the_disk_that_is_used_up_is_refused(tmp_path, result):
+    # HDF5 itself would crash the program, at the latest when it ends.
+    resource = pytest.importorskip("resource")
+    limit = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (50_000, limit[1]))
+    try:
+        with pytest.raises(SaveError, match="full"):
+            write(result, tmp_path / "result.h5ad")
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, limit)
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize("dense", [False, True])
+def test_the_room_asked_for_is_enough_and_not_far_more(tmp_path, result, dense):
+    if dense:
+        result.X = result.X.toarray()
+    path = write(result, tmp_path / "result.h5ad", compression=None)
+    size = path.stat().st_size
+    assert 0.5 * size < room_for(result) < 2 * size + 1_000_000
 
 
 def test_an_interrupt_leaves_nothing(tmp_path, result, monkeypatch):

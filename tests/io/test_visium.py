@@ -338,3 +338,17 @@ def test_reads_the_real_section(tmp_path, shared_data):
     np.testing.assert_array_equal(mine["images"]["lowres"], stored["images"]["lowres"])
     assert mine["scalefactors"]["tissue_lowres_scalef"] == pytest.approx(0.045004502)
     assert share_inside(found) == 1.0
+
+
+def test_matrix_with_repeated_barcodes_or_no_genes_is_refused(tmp_path, tissue):
+    outs = write_outs(tmp_path / "outs", tissue)
+    path = outs / "filtered_feature_bc_matrix.h5"
+    with h5py.File(path, "a") as file:
+        file["matrix/barcodes"][1] = file["matrix/barcodes"][0]
+    with pytest.raises(InputError, match="1 occur again"):
+        read(outs)
+    write_10x_h5(path, tissue)
+    with h5py.File(path, "a") as file:
+        file["matrix/features/feature_type"][:] = b"Custom"
+    with pytest.raises(InputError, match="found Custom"):
+        read(outs)

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from napari_semst.errors import SaveError, SemstError
+from napari_semst.io.room import reserve
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -42,7 +43,7 @@ def write_atomically(
     suffix
         How the name must end.
     least_free
-        Bytes that the file takes at least.
+        Bytes that must be free; see `napari_semst.io.room`.
 
     Returns
     -------
@@ -59,6 +60,7 @@ def write_atomically(
     try:
         # Created here, so that the file gets the permissions that any new file gets.
         os.close(os.open(temporary, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o666))
+        reserve(temporary, least_free)
         write(temporary)
         _to_disk(temporary)
         check(temporary)

@@ -67,7 +67,7 @@ def read(
         raise InputError(_why_not(place))
     options = ReadOptions(counts=counts, positions=positions, table=table)
     tissue = kind.read(place, options)
-    note(tissue, kind=kind.name, name=place.name)
+    note(tissue, kind=kind.name, name=place.absolute().name)
     return tissue
 
 
@@ -92,7 +92,9 @@ def _why_not(place: Path) -> str:
 def _why_not_folder(place: Path) -> str:
     with reading(place, "a Space Ranger folder"):
         found = sorted(entry.name for entry in place.iterdir())
-    bins = sorted(place.glob("**/binned_outputs/square_*"))[:4]
+    # Not deeper: the folder may be a whole disk.
+    runs = (place / "binned_outputs", place / "outs" / "binned_outputs")
+    bins = sorted(folder for run in runs for folder in run.glob("square_*"))[:4]
     if bins:
         return (
             f"Expected one bin size of a Visium HD run; {place} holds several. Open "

@@ -8,6 +8,7 @@ from napari_semst import keys
 from napari_semst.errors import SaveError
 from napari_semst.io.atomic import write_atomically
 from napari_semst.io.readback import check_readback
+from napari_semst.io.room import room_for
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -68,7 +69,7 @@ def write(
         lambda temporary: check_readback(adata, temporary),
         overwrite=overwrite,
         suffix=".h5ad",
-        least_free=1_000_000,
+        least_free=room_for(adata),
     )
 
 
