@@ -156,7 +156,7 @@ def test_domains_are_painted_and_explained(qtbot, viewer, dock):
     assert [row.text(0) for row in rows] == ["1", "2", "3"]
     assert [row.text(1) for row in rows] == ["40", "40", "40"]
     assert list(layer.features["domain"].unique()) == ["1", "2", "3"]
-    assert "Used cpu" in dock.settings.device_note.text()
+    assert "Used the CPU" in dock.settings.device_note.text()
     assert dock.results.save_button.text() == "Save... *"
     assert dock.settings.run_name() == "run-2"
 

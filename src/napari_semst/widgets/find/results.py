@@ -76,7 +76,7 @@ class ResultsPanel(QWidget):
         layout = QVBoxLayout(self)
         layout.setContentsMargins(0, 0, 0, 0)
         layout.setSpacing(8)
-        layout.addWidget(heading("Result"))
+        layout.addWidget(heading("View and save"))
         layout.addLayout(rows)
         layout.addWidget(self.legend)
         layout.addWidget(self.colorbar)
@@ -109,7 +109,8 @@ class ResultsPanel(QWidget):
         if tissue is None:
             return
         names = columns.runs(tissue)
-        self.table_button.setEnabled(bool(names))
+        for button in (self.save_button, self.table_button):
+            button.setEnabled(bool(names))
         self.run.blockSignals(True)
         self.run.clear()
         self.run.addItems(list(names))

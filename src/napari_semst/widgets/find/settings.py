@@ -11,14 +11,13 @@ from qtpy.QtWidgets import (
     QSpinBox,
     QWidget,
 )
-from superqt import QCollapsible
 
 from napari_semst import keys
 from napari_semst.config import Request
 from napari_semst.presets import PRESETS
 from napari_semst.widgets.find.embedding import EmbeddingPicker
 from napari_semst.widgets.find.texts import SEMANTICS, TIPS
-from napari_semst.widgets.shared.forms import add_row, form, note
+from napari_semst.widgets.shared.forms import add_row, folded, form, note
 
 if TYPE_CHECKING:
     from anndata import AnnData
@@ -83,12 +82,7 @@ class SettingsForm(QWidget):
         ):
             getattr(self, name).setToolTip(TIPS[name])
             add_row(rows, label, getattr(self, name))
-        self.advanced = QCollapsible("Advanced", expandedIcon="▾", collapsedIcon="▸")
-        self.advanced.setDuration(0)
-        for layout in (self.advanced.layout(), self.advanced.content().layout()):
-            if layout is not None:
-                layout.setContentsMargins(0, 0, 0, 0)
-        self.advanced.addWidget(content)
+        self.advanced = folded("Advanced", content)
 
     def _build(self) -> None:
         self._rows = rows = form(self)

@@ -39,7 +39,8 @@ def device_line(provenance: Mapping[str, Any]) -> str:
     """Return what was computed on and why, or '' where it is not said."""
     device = provenance.get("device", {})
     name, reason = device.get("name", ""), device.get("reason", "")
-    return f"Used {name}. {reason}".strip() if name else ""
+    shown = "the CPU" if name == "cpu" else name
+    return f"Used {shown}. {reason}".strip() if name else ""
 
 
 def duration(seconds: float) -> str:

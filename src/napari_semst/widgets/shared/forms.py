@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from qtpy.QtCore import Qt
+from qtpy.QtCore import QPointF, Qt
+from qtpy.QtGui import QColor, QIcon, QPainter, QPixmap, QPolygonF
 from qtpy.QtWidgets import QFormLayout, QLabel, QWidget
+from superqt import QCollapsible
 
 # Wide enough for the longest label, so that fields line up from part to part.
-_LABEL_WIDTH = 104
+_LABEL_WIDTH = 112
 
 
 def form(parent: QWidget | None = None) -> QFormLayout:
@@ -47,3 +49,28 @@ def note() -> QLabel:
     font.setItalic(True)
     label.setFont(font)
     return label
+
+
+def folded(title: str, content: QWidget) -> QCollapsible:
+    """Return a part that is folded away until its title is pressed."""
+    # Drawn in a middle grey: the widget's own arrows are black on a dark theme.
+    down, right = _arrow([(3, 5), (13, 5), (8, 11)]), _arrow([(5, 3), (11, 8), (5, 13)])
+    part = QCollapsible(title, expandedIcon=down, collapsedIcon=right)
+    part.setDuration(0)
+    part.addWidget(content)
+    for layout in (part.layout(), part.content().layout()):
+        if layout is not None:
+            layout.setContentsMargins(0, 0, 0, 0)
+    return part
+
+
+def _arrow(corners: list[tuple[int, int]]) -> QIcon:
+    pixmap = QPixmap(16, 16)
+    pixmap.fill(Qt.GlobalColor.transparent)
+    painter = QPainter(pixmap)
+    painter.setRenderHint(QPainter.RenderHint.Antialiasing)
+    painter.setPen(Qt.PenStyle.NoPen)
+    painter.setBrush(QColor(140, 140, 140))
+    painter.drawPolygon(QPolygonF([QPointF(x, y) for x, y in corners]))
+    painter.end()
+    return QIcon(pixmap)

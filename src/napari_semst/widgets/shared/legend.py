@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from qtpy.QtCore import QRectF, Qt
+from qtpy.QtCore import QRectF, QSize, Qt
 from qtpy.QtGui import QColor, QIcon, QPainter, QPixmap
 from qtpy.QtWidgets import QAbstractItemView, QHeaderView, QTreeWidget, QTreeWidgetItem
 
@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 
 ROWS_BEFORE_SCROLLING = 12
 _CHIP = 14
+_ROW = 21
 
 
 class Legend(QTreeWidget):
@@ -33,10 +34,15 @@ class Legend(QTreeWidget):
         self.setToolTip("The colours on the tissue, with the spots of each.")
         header = self.header()
         header.setStretchLastSection(False)
-        header.setMinimumSectionSize(48)
+        header.setMinimumSectionSize(64)
         header.setSectionResizeMode(0, QHeaderView.ResizeMode.Stretch)
         for column in (1, 2):
             header.setSectionResizeMode(column, QHeaderView.ResizeMode.ResizeToContents)
+        # The viewer's theme leaves headers to the platform, which does not match it.
+        header.setStyleSheet(
+            "QHeaderView::section { background: transparent; border: none;"
+            " padding: 2px 4px; }"
+        )
 
     def show_entries(self, entries: Sequence[LegendEntry], heading: str) -> None:
         """Show the rows under a heading for the first column."""
@@ -51,16 +57,16 @@ class Legend(QTreeWidget):
             item = QTreeWidgetItem([entry.name, f"{entry.count:,}", share])
             item.setIcon(0, _chip(entry.color, self.devicePixelRatioF()))
             item.setToolTip(0, entry.name)
+            item.setSizeHint(0, QSize(0, _ROW))
             for column in (1, 2):
                 item.setTextAlignment(column, right)
             self.addTopLevelItem(item)
         self._fit_height(len(entries))
 
     def _fit_height(self, rows: int) -> None:
-        row = max(self.sizeHintForRow(0), _CHIP + 6)
         shown = min(max(rows, 1), ROWS_BEFORE_SCROLLING)
-        frame = 2 * self.frameWidth() + 4
-        self.setFixedHeight(self.header().sizeHint().height() + row * shown + frame)
+        frame = 2 * self.frameWidth() + 2
+        self.setFixedHeight(self.header().sizeHint().height() + _ROW * shown + frame)
 
 
 def _chip(color: str, ratio: float) -> QIcon:

@@ -1,0 +1,86 @@
+"""The dock with the real pipeline on a small simulated section."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from napari_semst import keys, simulated_cortex
+from napari_semst.widgets.find.widget import FindDomains
+from tests.widgets.test_widget import add
+
+
+@pytest.fixture
+def dock(make_napari_viewer, request):
+    # Only a window that is shown has a canvas with pixels.
+    shown = request.node.get_closest_marker("screen") is not None
+    viewer = make_napari_viewer(show=shown)
+    dock = FindDomains(viewer)
+    viewer.window.add_dock_widget(dock, name="Find domains")
+    dock.settings.n_domains.setValue(4)
+    dock.settings.epochs.setValue(2)
+    return dock
+
+
+def run(qtbot, dock):
+    dock.run_box.run_button.click()
+    qtbot.waitUntil(lambda: dock.controller.job is None, timeout=60_000)
+    text = f"{dock.card.text.text()}\n{dock.card.details.toPlainText()}"
+    assert dock.card.kind in {"success", "warning"}, text
+
+
+def test_run_paints_domains_and_modulation(qtbot, dock):
+    tissue = simulated_cortex(200, 300, seed=1)
+    layer = add(dock._viewer, tissue)
+    run(qtbot, dock)
+    assert tissue.obs[keys.DOMAIN].nunique() == 4
+    assert len(np.unique(layer.face_color, axis=0)) == 4
+    labels = [c.label for c in dock.results._offered]
+    assert labels[:4] == [
+        "Domain",
+        "Modulation",
+        "Modulation: scale (alpha)",
+        "Modulation: shift (beta)",
+    ]
+    dock.results.colour_by.setCurrentIndex(1)
+    assert len(np.unique(layer.face_color, axis=0)) > 50
+    assert list(layer.features["domain"]) == list(tissue.obs[keys.DOMAIN])
+
+
+def test_quick_recipe_has_no_modulation(qtbot, dock):
+    tissue = simulated_cortex(200, 300, seed=1)
+    add(dock._viewer, tissue)
+    dock.settings.recipe.setCurrentIndex(dock.settings.recipe.findData("quick"))
+    run(qtbot, dock)
+    labels = [c.label for c in dock.results._offered]
+    assert "Domain" in labels
+    assert "Modulation" not in labels
+
+
+def test_unfit_sections_are_refused_in_words(qtbot, dock):
+    tissue = simulated_cortex(100, 100, seed=1)
+    tissue.X = tissue.X * 0.37
+    add(dock._viewer, tissue)
+    dock.run_box.run_button.click()
+    qtbot.waitUntil(lambda: dock.controller.job is None, timeout=60_000)
+    assert dock.card.kind == "error"
+    assert dock.card.title.text() == "No raw counts"
+    assert keys.DOMAIN not in tissue.obs
+
+
+@pytest.mark.screen
+def test_spots_show_their_colours_on_the_canvas(qtbot, dock):
+    """No border, no blending into grey: the canvas shows the legend's own colours."""
+    from matplotlib.colors import to_rgb
+
+    tissue = simulated_cortex(200, 300, seed=1, image=False)
+    layer = add(dock._viewer, tissue)
+    layer.opacity = 1.0
+    run(qtbot, dock)
+    dock._viewer.reset_view()
+    pixels = dock._viewer.screenshot(canvas_only=True, flash=False)[..., :3]
+    for code, count in tissue.obs[keys.DOMAIN].value_counts().items():
+        color = tissue.uns["semst_domain_colors"][int(code) - 1]
+        wanted = np.round(np.array(to_rgb(str(color))) * 255)
+        near = np.abs(pixels.astype(float) - wanted).max(axis=-1) <= 2
+        assert near.sum() >= count, (code, count)
