@@ -36,7 +36,10 @@ class PrepareConfig:
     )
     n_top_genes: int = _setting(3000, "Highly variable genes kept.", low=1)
     min_cells: int = _setting(
-        0, "Spots that must express a gene; 0: scaled to the section.", low=0
+        0, "Spots that must express a gene; 0: by min_share.", low=0
+    )
+    min_share: float = _setting(
+        0.002, "Share of spots that must express a gene (3 to 100 spots).", low=0.0
     )
     target_sum: float = _setting(1e4, "Counts per spot after scaling.", low=1.0)
     clip: float = _setting(10.0, "Largest scaled value.", low=0.1)
@@ -48,12 +51,12 @@ class PrepareConfig:
     n_rings: int = _setting(2, "Rings of neighbours on a lattice.", low=1)
     spatial_neighbours: int = _setting(15, "Nearest spots where no lattice.", low=1)
     feature_neighbours: int = _setting(15, "Nearest spots by expression.", low=1)
-    n_components: int = _setting(15, "Principal components of expression.", low=1)
+    n_components: int = _setting(50, "Principal components of expression.", low=1)
     smoothing_neighbours: int = _setting(
-        6, "Nearest spots that components are averaged over.", low=1
+        0, "Nearest spots to average over; 0: 4 on square lattices, else 6.", low=0
     )
     smoothing_rounds: int = _setting(
-        3, "Times that components are averaged over neighbours.", low=0
+        -1, "Times of averaging over them; -1: one per 400 spots, at most 3.", low=-1
     )
     normalisation: str = _setting(
         "row",
@@ -117,11 +120,12 @@ class DomainsConfig:
 
     n_domains: int = _setting(0, "Number of domains (k); 0: not given.", low=0)
     readout: str = _setting(
-        "gmm",
-        "Clustering of the latent: tied-covariance Gaussian mixture or k-means.",
-        ("gmm", "kmeans"),
+        "consensus",
+        "Clustering: consensus of mixtures over several views, or one tied-covariance "
+        "Gaussian mixture or k-means of the latent.",
+        ("consensus", "gmm", "kmeans"),
     )
-    n_starts: int = _setting(10, "Random starts of the clustering.", low=1)
+    n_starts: int = _setting(6, "Random starts of each clustering.", low=1)
 
 
 STAGES: Mapping[str, type] = MappingProxyType(

@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 
     from napari_semst.config import Config, Request, SemanticsConfig
     from napari_semst.device import DeviceChoice
+    from napari_semst.domains.cluster import Assignment
     from napari_semst.methods.base import Fit
     from napari_semst.prepare.section import Section
     from napari_semst.semantics import Semantics
@@ -135,13 +136,18 @@ def find_domains(
     )
     watch.lap("train")
     assignment = yield from assign_domains(
-        fit.latent, config.domains, config.training.seed, control
+        fit, section, config.domains, config.training.seed, control
     )
     watch.lap("assign")
     control.check()
     provenance = _provenance(config, section, described, device, fit, watch.seconds)
     names = tuple(str(code + 1) for code in range(assignment.n_domains))
-    return _result(assignment.codes, names, fit, described, provenance)
+    if assignment.n_domains < config.domains.n_domains:
+        provenance["warnings"].append(
+            f"{config.domains.n_domains} domains were asked for; the members agree on "
+            f"{assignment.n_domains}. Ask for fewer, or try readout 'gmm'."
+        )
+    return _result(assignment, names, fit, described, provenance)
 
 
 def _prepare(
@@ -213,7 +219,7 @@ def _embedding(tissue: AnnData, name: str) -> Any:
 
 
 def _result(
-    codes: NDArray[np.int32],
+    assignment: Assignment,
     names: tuple[str, ...],
     fit: Fit,
     described: Semantics | None,
@@ -231,7 +237,13 @@ def _result(
         }
     coverage = None if moved is None or described is None else described.coverage
     return DomainResult(
-        codes, names, fit.latent, coverage=coverage, provenance=provenance, **maps
+        assignment.codes,
+        names,
+        fit.latent,
+        confidence=assignment.confidence,
+        coverage=coverage,
+        provenance=provenance,
+        **maps,
     )
 
 

@@ -60,7 +60,13 @@ def _paper(
     return Preset(
         summary,
         {
-            "prepare": {"n_top_genes": genes, "feature_neighbours": features, **graph},
+            "prepare": {
+                "n_top_genes": genes,
+                # 100 of the DLPFC's 4,000 spots; scaled, it also suits small sections.
+                "min_share": 0.025,
+                "feature_neighbours": features,
+                **graph,
+            },
             "semantics": {"n_genes": speaking, "ranking": "scaled"},
             "model": {
                 "method": "semst",

@@ -1,14 +1,15 @@
-"""Clustering of a latent into a given number of domains."""
+"""Assignment of spots to a given number of domains."""
 
 from __future__ import annotations
 
-import warnings
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from napari_semst.errors import ConfigError, one_of
+from napari_semst.domains.consensus import consensus_posterior
+from napari_semst.domains.mixture import fit_many_starts
+from napari_semst.errors import ConfigError
 from napari_semst.progress import Progress
 
 if TYPE_CHECKING:
@@ -17,15 +18,9 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from napari_semst.config import DomainsConfig
+    from napari_semst.methods.base import Fit
+    from napari_semst.prepare.section import Section
     from napari_semst.progress import RunControl
-
-# Short runs from many starts, the best few carried to convergence (em-EM, Biernacki
-# et al. 2003): the likelihood ranks the optima well, and one start finds the best
-# one rarely, which is why a single run disagrees with the next seed's.
-_SHORT_ITERATIONS = 15
-_FINALISTS = 3
-_LONG_ITERATIONS = 200
-_REGULARISATION = 1e-6
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,12 +31,13 @@ class Assignment:
     ----------
     codes
         Domain of each spot, ``0 .. n_domains - 1``, largest domain first.
-    score
-        What the starts were ranked by: mean log-likelihood, or minus the inertia.
+    confidence
+        Share of the consensus that stands behind a spot's domain, 0 to 1; `None` for
+        readouts that have no members to agree.
     """
 
     codes: NDArray[np.int32]
-    score: float
+    confidence: NDArray[np.float32] | None = None
 
     @property
     def n_domains(self) -> int:
@@ -50,17 +46,16 @@ class Assignment:
 
 
 def assign_domains(
-    latent: NDArray[np.floating[Any]],
-    config: DomainsConfig,
-    seed: int,
-    control: RunControl,
+    fit: Fit, section: Section, config: DomainsConfig, seed: int, control: RunControl
 ) -> Generator[Progress, None, Assignment]:
-    """Cluster the latent; the best of several starts is kept.
+    """Assign every spot to a domain.
 
     Parameters
     ----------
-    latent
-        Shape ``(n_spots, width)``.
+    fit
+        The latent, for a single mixture or k-means, and the views, for the consensus.
+    section
+        Gives the operator that averages neighbours.
     config
         ``n_domains``, ``readout`` and ``n_starts`` are read.
     seed
@@ -71,29 +66,32 @@ def assign_domains(
     Raises
     ------
     ConfigError
-        If there are fewer spots than domains, or no number of domains is given.
+        If there are fewer spots than domains.
     """
-    k, n_spots = config.n_domains, len(latent)
-    if k < 1:
-        raise ConfigError(
-            "Expected the number of domains (k) to be given; got none. Set it, for "
-            "instance -k 7."
-        )
+    k, n_spots = config.n_domains, section.n_spots
     if n_spots < k:
         raise ConfigError(
             f"Expected at most as many domains as spots; got {k} domains for {n_spots} "
             "spots. Choose a smaller number of domains."
         )
+    control.check()
     if k == 1:
-        return Assignment(np.zeros(n_spots, np.int32), 0.0)
-    readouts = {"gmm": _mixture, "kmeans": _k_means}
-    if config.readout not in readouts:
-        raise ConfigError(one_of("domains.readout", config.readout, readouts))
-    values = np.asarray(latent, dtype=np.float64)
-    labels, score = yield from readouts[config.readout](
-        values, k, config.n_starts, seed, control
-    )
-    return Assignment(largest_first(labels), score)
+        return Assignment(np.zeros(n_spots, np.int32))
+    if config.readout == "consensus":
+        posterior = yield from consensus_posterior(
+            fit.views,
+            section.average,
+            section.smoothing_rounds,
+            k,
+            config.n_starts,
+            seed,
+            control,
+        )
+        codes = largest_first(posterior.argmax(axis=1))
+        return Assignment(codes, posterior.max(axis=1).astype(np.float32))
+    yield Progress("assign", 0, 1, config.readout)
+    single = {"gmm": _mixture, "kmeans": _k_means}[config.readout]
+    return Assignment(largest_first(single(fit.latent, k, config.n_starts, seed)))
 
 
 def largest_first(labels: NDArray[np.integer[Any]]) -> NDArray[np.int32]:
@@ -107,69 +105,16 @@ def largest_first(labels: NDArray[np.integer[Any]]) -> NDArray[np.int32]:
 
 
 def _k_means(
-    values: NDArray[np.float64], k: int, n_starts: int, seed: int, control: RunControl
-) -> Generator[Progress, None, tuple[NDArray[np.int32], float]]:
+    latent: NDArray[np.float32], k: int, n_starts: int, seed: int
+) -> NDArray[np.integer[Any]]:
     from sklearn.cluster import KMeans
 
-    best: KMeans | None = None
-    for start in range(n_starts):
-        control.check()
-        yield Progress("assign", start, n_starts, "k-means")
-        state = np.random.RandomState([seed, start])
-        found = KMeans(k, n_init=1, random_state=state).fit(values)
-        if best is None or found.inertia_ < best.inertia_:
-            best = found
-    assert best is not None
-    return best.labels_.astype(np.int32), -float(best.inertia_)
+    found = KMeans(k, n_init=n_starts, random_state=seed).fit_predict(latent)
+    return np.asarray(found)
 
 
 def _mixture(
-    values: NDArray[np.float64], k: int, n_starts: int, seed: int, control: RunControl
-) -> Generator[Progress, None, tuple[NDArray[np.int32], float]]:
-    """Fit a Gaussian mixture with one shared covariance from several starts."""
-    short = []
-    for start in range(n_starts):
-        control.check()
-        yield Progress("assign", start, n_starts, "Gaussian mixture")
-        state = np.random.RandomState([seed, start])
-        short.append(_fit(values, k, _SHORT_ITERATIONS, state))
-    short.sort(key=lambda fit: -fit.lower_bound_)
-    long = []
-    for fit in short[:_FINALISTS]:
-        control.check()
-        state = np.random.RandomState(seed)
-        long.append(_fit(values, k, _LONG_ITERATIONS, state, fit))
-    best = max(long, key=lambda fit: float(fit.lower_bound_))
-    return best.predict(values).astype(np.int32), float(best.lower_bound_)
-
-
-def _fit(
-    values: NDArray[np.float64],
-    k: int,
-    iterations: int,
-    state: np.random.RandomState,
-    begin: Any = None,
-) -> Any:
-    from sklearn.exceptions import ConvergenceWarning
-    from sklearn.mixture import GaussianMixture
-
-    given = {}
-    if begin is not None:
-        given = {
-            "weights_init": begin.weights_,
-            "means_init": begin.means_,
-            "precisions_init": begin.precisions_,
-        }
-    scale = float(values.var(axis=0).mean()) or 1.0
-    mixture = GaussianMixture(
-        k,
-        covariance_type="tied",
-        max_iter=iterations,
-        reg_covar=_REGULARISATION * scale,
-        random_state=state,
-        **given,
-    )
-    with warnings.catch_warnings():
-        # Short runs are cut on purpose; duplicates of spots shrink k-means' start.
-        warnings.simplefilter("ignore", ConvergenceWarning)
-        return mixture.fit(values)
+    latent: NDArray[np.float32], k: int, n_starts: int, seed: int
+) -> NDArray[np.integer[Any]]:
+    random = np.random.default_rng(seed)
+    return fit_many_starts(latent, k, n_starts, random).posterior.argmax(axis=1)

@@ -46,6 +46,22 @@ class ModulationMap:
     shift_strength: NDArray[np.float32]
 
 
+@dataclass(frozen=True, slots=True)
+class View:
+    """One description of the spots that the consensus reads.
+
+    Parameters
+    ----------
+    values
+        Shape ``(n_spots, width)``, columns by falling importance.
+    smooth
+        Whether it is still to be averaged over spatial neighbours.
+    """
+
+    values: NDArray[np.float32]
+    smooth: bool
+
+
 @dataclass(frozen=True)
 class Fit:
     """What a method learnt.
@@ -53,7 +69,9 @@ class Fit:
     Parameters
     ----------
     latent
-        Clustered by the pipeline, shape ``(n_spots, width)``.
+        What was learnt of each spot, shape ``(n_spots, width)``.
+    views
+        Descriptions of the spots that a consensus is to agree on.
     modulation
         `None` where no semantics took part.
     record
@@ -63,6 +81,7 @@ class Fit:
     """
 
     latent: NDArray[np.float32]
+    views: tuple[View, ...]
     modulation: ModulationMap | None = None
     record: TrainingRecord = field(default_factory=TrainingRecord)
     notes: dict[str, object] = field(default_factory=dict)

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from napari_semst.methods.base import Fit
+from napari_semst.methods.base import Fit, View
+from napari_semst.prepare.components import smoothed
 from napari_semst.progress import Progress
 
 if TYPE_CHECKING:
@@ -17,6 +18,8 @@ if TYPE_CHECKING:
     from napari_semst.device import DeviceChoice
     from napari_semst.prepare.section import Section
     from napari_semst.progress import RunControl
+
+_LATENT = 15
 
 
 def fit(
@@ -31,5 +34,7 @@ def fit(
     Semantics is not used: what is clustered is expression and space alone.
     """
     yield Progress("train", 0, 1, "Principal components")
+    root, logged = section.components(config.training.seed)
     control.check()
-    return Fit(section.smoothed_components(config.training.seed))
+    latent = smoothed(root[:, :_LATENT], section.average, section.smoothing_rounds)
+    return Fit(latent, (View(root, smooth=True), View(logged, smooth=True)))

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import torch
 
-from napari_semst.methods.base import Fit, ModulationMap
+from napari_semst.methods.base import Fit, ModulationMap, View
 from napari_semst.methods.semst_network import Encoded, SemstNetwork
 from napari_semst.nn.losses import SpatialPairs
 from napari_semst.nn.sparse import SparseOperator
@@ -112,7 +112,10 @@ def fit(
             encoded = problem.encode()
             latent = encoded.latent.float().cpu().numpy()
             modulation = modulation_map(encoded)
-        return Fit(latent, modulation, record, {"feature_graph": problem.feature_note})
+        views = (View(latent, smooth=False),)
+        return Fit(
+            latent, views, modulation, record, {"feature_graph": problem.feature_note}
+        )
     finally:
         if place.type == "cuda":
             torch.cuda.empty_cache()

@@ -14,18 +14,29 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 
-def root_scaled(counts: sparse.csr_matrix) -> sparse.csr_matrix:
-    """Return the square roots of counts scaled to the median depth.
+def median_scaled(counts: sparse.csr_matrix) -> sparse.csr_matrix:
+    """Return counts scaled to the section's median depth.
 
-    The square root steadies the variance of counts; scaling to the section's own
-    median depth, instead of a fixed 10,000, keeps small panels and shallow sections
-    from being blown up.
+    A fixed 10,000 would blow up small panels and shallow sections, and with them the
+    noise of single counts under a root or logarithm.
     """
     totals = np.asarray(counts.sum(axis=1), dtype=np.float64).ravel()
     seen = totals[totals > 0]
-    scaled = depth_scaled(counts, float(np.median(seen)) if len(seen) else 1.0)
-    scaled.data = np.sqrt(scaled.data)
-    return scaled
+    return depth_scaled(counts, float(np.median(seen)) if len(seen) else 1.0)
+
+
+def root(scaled: sparse.csr_matrix) -> sparse.csr_matrix:
+    """Return square roots, which steady the variance of counts; zeros stay zeros."""
+    result = scaled.copy()
+    result.data = np.sqrt(result.data)
+    return result
+
+
+def logged(scaled: sparse.csr_matrix) -> sparse.csr_matrix:
+    """Return log(1 + x); zeros stay zeros."""
+    result = scaled.copy()
+    result.data = np.log1p(result.data)
+    return result
 
 
 def principal_components(

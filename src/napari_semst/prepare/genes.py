@@ -11,14 +11,11 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
     from scipy import sparse
 
-# The authors keep genes seen in 100 of about 4,000 spots; on a section of 260 that
-# would leave little, so the figure shrinks with the section.
-_PUBLISHED_MIN_CELLS = 100
-_PUBLISHED_SPOTS = 4000
-_SMALL_PANEL = 200
+_FEWEST, _MOST = 3, 100
+_CHOSEN_PANEL = 200
 
 
-def least_spots(n_spots: int, n_genes: int, min_cells: int = 0) -> int:
+def least_spots(n_spots: int, n_genes: int, min_cells: int, min_share: float) -> int:
     """Return how many spots must express a gene for it to be kept.
 
     Parameters
@@ -26,15 +23,17 @@ def least_spots(n_spots: int, n_genes: int, min_cells: int = 0) -> int:
     n_spots, n_genes
         Size of the section.
     min_cells
-        The number asked for; 0 scales the published 100 of 4,000 down to the section
-        (at least 3), and asks for one spot in chosen panels of up to 200 genes.
+        The number asked for; 0 takes ``min_share`` instead.
+    min_share
+        Share of the spots, brought to between 3 and 100 of them, so that small
+        sections keep their genes; panels of up to 200 genes were chosen by hand and
+        need one spot only.
     """
     if min_cells:
         return min_cells
-    if n_genes <= _SMALL_PANEL:
+    if n_genes <= _CHOSEN_PANEL:
         return 1
-    scaled = round(_PUBLISHED_MIN_CELLS * n_spots / _PUBLISHED_SPOTS)
-    return int(np.clip(scaled, 3, _PUBLISHED_MIN_CELLS))
+    return int(np.clip(round(min_share * n_spots), _FEWEST, _MOST))
 
 
 def expressed_genes(counts: sparse.csr_matrix, min_cells: int) -> NDArray[np.intp]:

@@ -67,6 +67,24 @@ def detect_lattice(coordinates: NDArray[np.floating]) -> Lattice:
     return Lattice(regular=bool(near.mean() >= _LATTICE_SHARE), pitch=pitch)
 
 
+def near_neighbours(coordinates: NDArray[np.floating]) -> int:
+    """Return how many spots touch a spot: 4 on a square lattice, else 6.
+
+    Parameters
+    ----------
+    coordinates
+        Shape ``(n_spots, 2)``.
+    """
+    n_spots = len(coordinates)
+    if n_spots < 6:
+        return 6
+    distances, _ = KDTree(coordinates).query(coordinates, k=6)
+    typical = np.median(distances[:, 1:], axis=0)
+    # Four equal neighbours, then a jump by sqrt(2) to the diagonals.
+    square = typical[3] < 1.35 * typical[0] and typical[4] > 1.15 * typical[3]
+    return 4 if square else 6
+
+
 def spatial_graph(
     coordinates: NDArray[np.floating], config: PrepareConfig
 ) -> tuple[sparse.csr_matrix, str]:

@@ -21,6 +21,8 @@ if TYPE_CHECKING:
     from napari_semst.progress import RunControl
 
 _LEAST_SPOTS = 10
+_SPOTS_PER_ROUND = 400
+_MOST_ROUNDS = 3
 
 
 @dataclass(frozen=True)
@@ -63,13 +65,26 @@ class Section:
         depth = normalise.depth_scaled(self.counts, self.config.target_sum)
         return normalise.deviation_scaled(depth, self.config.clip)
 
-    def smoothed_components(self, seed: int) -> NDArray[np.float32]:
-        """Return principal components averaged over spatial neighbours."""
-        scores = components.principal_components(
-            components.root_scaled(self.counts), self.config.n_components, seed
+    @property
+    def smoothing_rounds(self) -> int:
+        """How often components are averaged over neighbours.
+
+        One round per 400 spots, at most three, unless set: small sections have
+        domains of few spots, which more averaging would wash out.
+        """
+        if self.config.smoothing_rounds >= 0:
+            return self.config.smoothing_rounds
+        return int(np.clip(round(self.n_spots / _SPOTS_PER_ROUND), 1, _MOST_ROUNDS))
+
+    def components(self, seed: int) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+        """Return principal components of the root and of the log of scaled counts."""
+        counts = components.median_scaled(self.counts)
+        width = self.config.n_components
+        root, logged = (
+            components.principal_components(transform(counts), width, seed)
+            for transform in (components.root, components.logged)
         )
-        rounds = self.config.smoothing_rounds
-        return components.smoothed(scores, self.average, rounds)
+        return root, logged
 
 
 def prepare_section(
@@ -106,7 +121,7 @@ def prepare_section(
         )
     yield Progress("prepare", 0, 3, "Choosing genes")
     counts = normalise.as_csr(counts)
-    least = genes.least_spots(n_spots, n_all, config.min_cells)
+    least = genes.least_spots(n_spots, n_all, config.min_cells, config.min_share)
     seen = genes.expressed_genes(counts, least)
     if not len(seen):
         raise InputError(
@@ -120,7 +135,8 @@ def prepare_section(
     control.check()
     yield Progress("prepare", 2, 3, "Finding spatial neighbours")
     spatial, found = graphs.spatial_graph(coordinates, config)
-    average = components.neighbour_average(coordinates, config.smoothing_neighbours)
+    neighbours = config.smoothing_neighbours or graphs.near_neighbours(coordinates)
+    average = components.neighbour_average(coordinates, neighbours)
     control.check()
     chosen_counts = kept[:, chosen]
     notes = {

@@ -1,0 +1,161 @@
+"""One answer from many: mixtures over several views of a section, matched and averaged.
+
+No matrix of spots by spots: members are matched domain by domain and their posteriors
+averaged, so the cost is linear in spots.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from napari_semst.domains.mixture import fit_many_starts, fit_tied, one_hot, scaled
+from napari_semst.progress import Progress
+
+if TYPE_CHECKING:
+    from collections.abc import Generator, Iterator, Sequence
+
+    from numpy.typing import NDArray
+    from scipy import sparse
+
+    from napari_semst.methods.base import View
+    from napari_semst.progress import RunControl
+
+    Posterior = NDArray[np.float64]
+
+# What members read: few components find the domains, many settle their borders.
+FIRST_WIDTHS = (10, 15, 20)
+SECOND_WIDTHS = (30, 50)
+# Rounds of averaging, relative to the section's own number.
+FIRST_ROUNDS = (-1, 0, 1)
+SECOND_ROUNDS = (-1, 0)
+# With 30 to 50 components a thin domain's share of the covariance needs a firmer floor.
+_SECOND_RIDGE = 1e-3
+_MATCHING_ROUNDS = 5
+_SETTLED = 1e-4
+
+
+def consensus_posterior(
+    views: Sequence[View],
+    average: sparse.csr_matrix,
+    rounds: int,
+    n_domains: int,
+    n_starts: int,
+    seed: int,
+    control: RunControl,
+) -> Generator[Progress, None, Posterior]:
+    """Return the probability of every domain for every spot, agreed among members.
+
+    First, mixtures over few components of every view, at three depths of spatial
+    averaging, are matched and averaged. Then mixtures over more components start from
+    that answer, and are averaged in turn.
+
+    Parameters
+    ----------
+    views
+        Descriptions of the spots, each with columns by falling importance.
+    average
+        Operator that averages each spot with its neighbours, for views that ask for
+        it.
+    rounds
+        The section's number of rounds of averaging.
+    n_domains
+        Number of domains.
+    n_starts
+        Starts of each first mixture.
+    seed
+        Seed of the starts.
+    control
+        Asked for cancelling between members.
+
+    Returns
+    -------
+    posterior
+        Shape ``(n_spots, n_domains)``, rows sum to 1.
+    """
+    random = np.random.default_rng(seed)
+    first = list(_members(views, average, rounds, FIRST_ROUNDS, FIRST_WIDTHS))
+    second = list(_members(views, average, rounds, SECOND_ROUNDS, SECOND_WIDTHS))
+    steps = len(first) + len(second)
+    found = []
+    for step, values in enumerate(first):
+        control.check()
+        yield Progress("assign", step, steps, "Members of the consensus")
+        found.append(fit_many_starts(values, n_domains, n_starts, random).posterior)
+    posterior = agreed(found)
+    found = []
+    for step, values in enumerate(second, start=len(first)):
+        control.check()
+        yield Progress("assign", step, steps, "Settling the borders")
+        member = fit_tied(scaled(values), posterior, ridge=_SECOND_RIDGE)
+        found.append(member.posterior)
+    return agreed(found)
+
+
+def _members(
+    views: Sequence[View],
+    average: sparse.csr_matrix,
+    rounds: int,
+    offsets: Sequence[int],
+    widths: Sequence[int],
+) -> Iterator[NDArray[np.float32]]:
+    """Yield every view at every depth of averaging and width, without repeats."""
+    levels = sorted({max(rounds + offset, 0) for offset in offsets})
+    for view in views:
+        columns = sorted({min(width, view.values.shape[1]) for width in widths})
+        values, done = view.values, 0
+        for level in levels if view.smooth else [0]:
+            for _ in range(level - done):
+                values = np.asarray(average @ values)
+            done = level
+            for width in columns:
+                yield values[:, :width]
+
+
+def agreed(members: Sequence[Posterior]) -> Posterior:
+    """Return the mean posterior after matching every member's domains.
+
+    Members are matched to the one that agrees best with all others, then to their
+    running mean, until it settles. Overlaps are taken over the geometric mean of the
+    domains' sizes, so that thin domains find their like.
+
+    Parameters
+    ----------
+    members
+        Posteriors of equal shape ``(n_spots, n_domains)``, domains in any order.
+    """
+    from scipy.optimize import linear_sum_assignment
+
+    mean = members[int(pairwise_agreement(members).sum(axis=1).argmax())]
+    for _ in range(_MATCHING_ROUNDS):
+        total = np.zeros_like(mean)
+        for member in members:
+            sizes = np.outer(mean.sum(axis=0) + 1e-9, member.sum(axis=0) + 1e-9)
+            overlap = mean.T @ member / np.sqrt(sizes)
+            ours, theirs = linear_sum_assignment(-overlap)
+            total[:, ours] += member[:, theirs]
+        change = float(np.abs(total / len(members) - mean).max())
+        mean = total / len(members)
+        if change < _SETTLED:
+            break
+    return mean
+
+
+def pairwise_agreement(members: Sequence[Posterior]) -> NDArray[np.float64]:
+    """Return the adjusted Rand index between all members' labels.
+
+    All contingency tables come from one product of the one-hot labels.
+    """
+    n_members, n_domains = len(members), members[0].shape[1]
+    rows = np.hstack([one_hot(m.argmax(axis=1), n_domains) for m in members])
+
+    def pairs(count: Any) -> Any:
+        return count * (count - 1) / 2
+
+    tables = (rows.T @ rows).reshape(n_members, n_domains, n_members, n_domains)
+    both = pairs(tables).sum(axis=(1, 3))
+    own = pairs(rows.sum(axis=0).reshape(n_members, n_domains)).sum(axis=1)
+    chance = np.outer(own, own) / pairs(len(rows))
+    most = (own[:, None] + own) / 2
+    return np.asarray((both - chance) / np.maximum(most - chance, 1e-12))
