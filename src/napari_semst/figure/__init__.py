@@ -1,0 +1,7 @@
+"""A figure for a paper or a talk: the tissue, its domains, their modulation."""
+
+from __future__ import annotations
+
+from napari_semst.figure.draw import domain_figure, draw_domains
+
+__all__ = ["domain_figure", "draw_domains"]

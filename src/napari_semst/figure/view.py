@@ -1,0 +1,109 @@
+"""What of a section is shown: its spots, its image, its scale."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+if TYPE_CHECKING:
+    from anndata import AnnData
+    from numpy.typing import NDArray
+
+    from napari_semst.io.alignment import Placement
+
+    Floats = NDArray[np.float64]
+
+
+# The longer side of a usual panel in inches.
+PANEL = 3.7
+
+
+@dataclass(frozen=True)
+class View:
+    """What of a section is shown: spots, image, and the rectangle around them.
+
+    Parameters
+    ----------
+    own
+        ``(n_all,)`` which spots belong to the section.
+    places
+        ``(n_spots, 2)`` positions (y, x).
+    diameter
+        Diameter of a spot in the unit of the positions.
+    placement
+        The image, where there is one.
+    low, high
+        The corners (y, x) of what is shown.
+    microns
+        Microns per unit, None where unknown.
+    section
+        Name to print, empty where there is but one.
+    """
+
+    own: NDArray[np.bool_]
+    places: Floats
+    diameter: float
+    placement: Placement | None
+    low: Floats
+    high: Floats
+    microns: float | None
+    section: str
+
+    @property
+    def panel(self) -> tuple[float, float]:
+        """Width and height of a panel in inches."""
+        height, width = np.maximum(self.high - self.low, 1e-9)
+        # Never a strip: very long sections are shown within a wider frame.
+        ratio = float(np.clip(width / height, 0.4, 2.5))
+        return (PANEL * min(ratio, 1.35), PANEL * min(ratio, 1.35) / ratio)
+
+
+def view_of(adata: AnnData, library: str | None) -> View:
+    """Return what to show of a tissue."""
+    from napari_semst.io.alignment import image_placement, spot_positions, spot_size
+    from napari_semst.io.sections import libraries, part, spots_of
+
+    names = libraries(adata)
+    candidates = [n for n in names if len(part(adata, n, "images"))] or list(names)
+    section = library
+    if section is None and candidates:
+        section = candidates[0]
+    placement = None if section is None else image_placement(adata, section)
+    own = np.ones(adata.n_obs, dtype=np.bool_)
+    if section is not None:
+        own = spots_of(adata, section)
+    places = spot_positions(adata, None)[own]
+    size = spot_size(adata, section, None)
+    low, high = places.min(axis=0), places.max(axis=0)
+    margin = max(0.045 * float((high - low).max()), 1.5 * size.diameter)
+    low, high = low - margin, high + margin
+    if placement is not None:
+        first, last = placement.bounds()
+        # Within the image, unless the spots lie beside it.
+        low = np.minimum(np.maximum(low, first), places.min(axis=0))
+        high = np.maximum(np.minimum(high, last), places.max(axis=0))
+    stated = {} if section is None else part(adata, section, "scalefactors")
+    microns = stated.get("microns_per_pixel")
+    if microns is None and "spot_diameter_fullres" in stated:
+        microns = _visium_microns(places, size.diameter)
+    label = section if section is not None and len(names) > 1 else ""
+    return View(own, places, size.diameter, placement, low, high, microns, label)
+
+
+def _visium_microns(places: Floats, diameter: float) -> float | None:
+    """Return microns per unit where the spots stand as Visium's do, else None.
+
+    Visium: six neighbours 100 microns away, spots of 55 (stated as up to 65).
+    """
+    from scipy.spatial import cKDTree
+
+    if len(places) < 20:
+        return None
+    asked = places[:: max(1, len(places) // 5000)]
+    distances = cKDTree(places).query(asked, k=8)[0][:, 1:]
+    pitch = float(np.median(distances[:, 0]))
+    near = np.median((distances < 1.2 * pitch).sum(axis=1))
+    visium = near == 6 and 0.5 < diameter / max(pitch, 1e-9) < 0.75
+    return 100.0 / pitch if visium else None
