@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from qtpy.QtCore import QEvent, Qt
+from qtpy.QtCore import QEvent, Qt, QTimer
 from qtpy.QtWidgets import QApplication, QFrame, QScrollArea, QVBoxLayout, QWidget
 
 from napari_semst.errors import SemstError
@@ -73,7 +73,7 @@ class FindDomains(QWidget):
         ):
             column.addWidget(part)
         column.addStretch(1)
-        area = QScrollArea()
+        self._area = area = QScrollArea()
         area.setWidgetResizable(True)
         area.setFrameShape(QFrame.Shape.NoFrame)
         area.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
@@ -82,6 +82,11 @@ class FindDomains(QWidget):
         layout.setContentsMargins(0, 0, 0, 0)
         layout.addWidget(area)
         self.setMinimumWidth(300)
+        # What the panels need is known only after the layout had its turn.
+        self._later = QTimer(self)
+        self._later.setSingleShot(True)
+        self._later.setInterval(50)
+        self._later.timeout.connect(self._scroll_to_results)
 
     def _connect(self) -> None:
         layers = self._viewer.layers.events
@@ -231,6 +236,10 @@ class FindDomains(QWidget):
         self._refresh_buttons()
         self.card.show_status(*summarise(answer))
         self._show_results(job.run, DOMAIN)
+        self._later.start()
+
+    def _scroll_to_results(self) -> None:
+        self._area.ensureWidgetVisible(self.results)
 
     # --- looking at it
 

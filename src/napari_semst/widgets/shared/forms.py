@@ -57,6 +57,9 @@ def folded(title: str, content: QWidget) -> QCollapsible:
     down, right = _arrow([(3, 5), (13, 5), (8, 11)]), _arrow([(5, 3), (11, 8), (5, 13)])
     part = QCollapsible(title, expandedIcon=down, collapsedIcon=right)
     part.setDuration(0)
+    button = part.toggleButton()
+    button.setStyleSheet("text-align: left; border: none; background: transparent;")
+    button.setMinimumHeight(button.fontMetrics().height() + 8)
     part.addWidget(content)
     for layout in (part.layout(), part.content().layout()):
         if layout is not None:
