@@ -89,10 +89,10 @@ class ModelConfig:
     """The method and the shape of its network."""
 
     method: str = _setting("semst", "Method.", ("semst", "quick"))
-    hidden: int = _setting(256, "Width of the hidden layers (h1).", low=1)
-    latent: int = _setting(128, "Width of the latent that is clustered (h2).", low=2)
+    hidden: int = _setting(64, "Width of the hidden layers (h1).", low=1)
+    latent: int = _setting(15, "Width of the latent (h2).", low=2)
     modulation_ratio: float = _setting(
-        0.5, "Width of the modulation's hidden layer over the latent's.", low=0.01
+        1.2, "Width of the modulation's hidden layer over the latent's.", low=0.01
     )
     weight_spatial: float = _setting(0.1, "Weight of the spatial loss.", low=0.0)
     weight_correlation: float = _setting(
@@ -101,6 +101,15 @@ class ModelConfig:
     weight_dropout_prior: float = _setting(
         0.05, "Weight of the penalty on the dropout probability.", low=0.0
     )
+    weight_modulation: float = _setting(
+        0.01, "Weight of the penalty on the size of alpha and beta.", low=0.0
+    )
+    start: str = _setting(
+        "components",
+        "What the network starts from: smoothed principal components, which it learns "
+        "to correct, or the scaled expression alone, as published.",
+        ("components", "expression"),
+    )
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,7 +117,21 @@ class TrainingConfig:
     """How the network is trained."""
 
     epochs: int = _setting(100, "Passes over the section.", low=1)
-    learning_rate: float = _setting(1e-3, "Adam's step.", low=1e-12)
+    learning_rate: float = _setting(3e-3, "Adam's step.", low=1e-12)
+    schedule: str = _setting(
+        "cosine",
+        "Learning rate over epochs: falling to a twentieth, or constant.",
+        ("cosine", "constant"),
+    )
+    decoded_spots: int = _setting(
+        512, "Spots reconstructed in a step, drawn anew each time; 0: all.", low=0
+    )
+    decoded_genes: int = _setting(
+        500, "Most variable genes that are reconstructed; 0: all.", low=0
+    )
+    average_last: float = _setting(
+        0.3, "Share of the last epochs whose latents are averaged.", low=0.0
+    )
     weight_decay: float = _setting(5e-4, "Adam's weight decay.", low=0.0)
     seed: int = _setting(0, "Seed of everything random.", low=0)
     device: str = _setting("auto", "auto, cpu, cuda, cuda:<index> or mps.")
@@ -125,7 +148,7 @@ class DomainsConfig:
         "Gaussian mixture or k-means of the latent.",
         ("consensus", "gmm", "kmeans"),
     )
-    n_starts: int = _setting(6, "Random starts of each clustering.", low=1)
+    n_starts: int = _setting(12, "Random starts of each clustering.", low=1)
 
 
 STAGES: Mapping[str, type] = MappingProxyType(

@@ -75,8 +75,17 @@ def _paper(
                 "modulation_ratio": ratio,
                 "weight_spatial": weight,
                 "weight_correlation": weight,
+                "weight_modulation": 0.0,
+                "start": "expression",
             },
-            "training": {"epochs": epochs, "learning_rate": rate},
+            "training": {
+                "epochs": epochs,
+                "learning_rate": rate,
+                "schedule": "constant",
+                "decoded_spots": 0,
+                "decoded_genes": 0,
+                "average_last": 0.0,
+            },
             "domains": {"readout": "kmeans"},
         },
     )

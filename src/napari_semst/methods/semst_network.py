@@ -65,59 +65,94 @@ class SemstNetwork(nn.Module):
 
     Parameters
     ----------
+    width_in
+        Width of the features that are propagated: the genes, or components.
     n_genes
-        Genes in and out.
+        Genes that are reconstructed.
     hidden, latent
         Widths h1 and h2.
     semantic_width
         Width of the semantic embedding; 0 builds the network without semantics.
     ratio
         Width of the modulation's hidden layer over ``latent``.
+    base_width
+        Width of a base description that the latent starts from, or 0 for none, as
+        published. With a base the network starts as exactly the base: the output's
+        last layer and the modulation are zero, and what they learn is a correction.
 
     Shapes
     ------
-    expression ``(n_spots, n_genes)``; adjacencies ``(n_spots, n_spots)``; semantics
+    features ``(n_spots, width_in)``; adjacencies ``(n_spots, n_spots)``; semantics
     ``(n_spots, semantic_width)``; latent ``(n_spots, latent)``.
     """
 
     def __init__(
         self,
+        width_in: int,
         n_genes: int,
         hidden: int,
         latent: int,
         semantic_width: int,
         ratio: float,
+        base_width: int = 0,
     ) -> None:
         super().__init__()
-        self.spatial_view = GraphConvolutionalNetwork(n_genes, hidden, latent)
-        self.feature_view = GraphConvolutionalNetwork(n_genes, hidden, latent)
+        self.spatial_view = GraphConvolutionalNetwork(width_in, hidden, latent)
+        self.feature_view = GraphConvolutionalNetwork(width_in, hidden, latent)
         self.modulation: SemanticModulation | None = None
         if semantic_width:
             self.modulation = SemanticModulation(
-                semantic_width, latent, 2 * latent, ratio
+                semantic_width, latent, 2 * latent, ratio, silent=base_width > 0
             )
         self.output = nn.Sequential(
             nn.Linear(2 * latent, hidden), nn.ReLU(), nn.Linear(hidden, latent)
         )
+        self.base: nn.Linear | None = None
+        if base_width:
+            self.base = _identity(base_width, latent)
+            nn.init.zeros_(self.output[-1].weight)  # type: ignore[arg-type]
+            nn.init.zeros_(self.output[-1].bias)  # type: ignore[arg-type]
         self.decoder = ZinbDecoder(latent, hidden, n_genes)
 
     def forward(
         self,
-        expression: Tensor | SparseOperator,
+        features: Tensor | SparseOperator | tuple[Tensor, Tensor],
         spatial_adjacency: SparseOperator,
         feature_adjacency: SparseOperator,
         semantics: Tensor | None,
+        base: Tensor | None = None,
     ) -> Encoded:
-        """Return the latent and what led to it."""
-        spatial = self.spatial_view(expression, spatial_adjacency)
-        feature = self.feature_view(expression, feature_adjacency)
+        """Return the latent and what led to it.
+
+        Parameters
+        ----------
+        features
+            Shared by both views, or a pair: already propagated over each graph.
+        spatial_adjacency, feature_adjacency
+            Normalised graphs of the two views.
+        semantics
+            Standardised semantic embedding, or `None`.
+        base
+            The base description, for networks built with one.
+        """
+        propagated = isinstance(features, tuple)
+        of_views = features if isinstance(features, tuple) else (features, features)
+        spatial = self.spatial_view(
+            of_views[0], spatial_adjacency, propagated=propagated
+        )
+        feature = self.feature_view(
+            of_views[1], feature_adjacency, propagated=propagated
+        )
         before = torch.cat([spatial, feature], dim=1)
         modulation = None
         after = before
         if self.modulation is not None and semantics is not None:
             modulation = self.modulation(semantics)
             after = modulation(before)
-        return Encoded(self.output(after), spatial, feature, before, modulation)
+        latent = self.output(after)
+        if self.base is not None:
+            latent = latent + self.base(base)
+        return Encoded(latent, spatial, feature, before, modulation)
 
     def losses(
         self,
@@ -125,10 +160,26 @@ class SemstNetwork(nn.Module):
         target: ZinbTarget,
         pairs: SpatialPairs,
         dropout_prior: float,
+        decoded: Tensor | None = None,
     ) -> dict[str, Tensor]:
-        """Return the three loss terms, unweighted (SemST, equations 11 to 13)."""
+        """Return the three loss terms, unweighted (SemST, equations 11 to 13).
+
+        Parameters
+        ----------
+        encoded
+            What `forward` returned.
+        target
+            What the decoder is to reconstruct.
+        pairs
+            Spatial neighbours.
+        dropout_prior
+            Weight of the penalty on the dropout probability.
+        decoded
+            Indices of the spots that ``target`` holds; all where `None`.
+        """
+        latent = encoded.latent if decoded is None else encoded.latent[decoded]
         return {
-            "zinb": self.decoder.loss(encoded.latent, target, dropout_prior),
+            "zinb": self.decoder.loss(latent, target, dropout_prior),
             "spatial": spatial_loss(encoded.latent, pairs),
             "correlation": correlation_loss(encoded.spatial, encoded.feature),
         }
@@ -154,6 +205,15 @@ class SemstNetwork(nn.Module):
                 "hidden, latent, modulation_ratio and the number of genes."
             )
         self.load_state_dict(renamed)
+
+
+def _identity(width_in: int, width_out: int) -> nn.Linear:
+    """Return a linear layer that starts by passing its input on."""
+    layer = nn.Linear(width_in, width_out)
+    with torch.no_grad():
+        layer.weight.copy_(torch.eye(width_out, width_in))
+        layer.bias.zero_()
+    return layer
 
 
 def _our_name(published: str) -> str:

@@ -28,6 +28,9 @@ class GraphConvolution(nn.Module):
     ``(n_spots, width_out)``.
     """
 
+    # Without an adjacency the features are taken to be propagated: A X is constant,
+    # so that the first layer of a network needs it once, not once a step.
+
     def __init__(self, width_in: int, width_out: int) -> None:
         super().__init__()
         bound = 1 / math.sqrt(width_out)
@@ -36,9 +39,12 @@ class GraphConvolution(nn.Module):
         nn.init.uniform_(self.weight, -bound, bound)
         nn.init.uniform_(self.bias, -bound, bound)
 
-    def forward(self, features: Tensor | Any, adjacency: SparseOperator) -> Tensor:
+    def forward(
+        self, features: Tensor | Any, adjacency: SparseOperator | None
+    ) -> Tensor:
         """Return the propagated features."""
-        return adjacency @ (features @ self.weight) + self.bias
+        mixed: Tensor = features @ self.weight
+        return (mixed if adjacency is None else adjacency @ mixed) + self.bias
 
 
 class GraphConvolutionalNetwork(nn.Module):
@@ -56,8 +62,24 @@ class GraphConvolutionalNetwork(nn.Module):
         self.first = GraphConvolution(n_genes, hidden)
         self.second = GraphConvolution(hidden, latent)
 
-    def forward(self, features: Tensor | Any, adjacency: SparseOperator) -> Tensor:
-        """Return the latent features of this view."""
-        hidden = torch.relu(self.first(features, adjacency))
+    def forward(
+        self,
+        features: Tensor | Any,
+        adjacency: SparseOperator,
+        *,
+        propagated: bool = False,
+    ) -> Tensor:
+        """Return the latent features of this view.
+
+        Parameters
+        ----------
+        features
+            X, or A X where ``propagated``.
+        adjacency
+            Normalised graph of this view.
+        propagated
+            Whether the first propagation is already done.
+        """
+        hidden = torch.relu(self.first(features, None if propagated else adjacency))
         result: Tensor = self.second(hidden, adjacency)
         return result

@@ -72,6 +72,19 @@ def principal_components(
     return np.asarray(scores, dtype=np.float32)
 
 
+def principal_components_dense(values: NDArray[np.floating]) -> NDArray[np.float32]:
+    """Return all principal components of a narrow dense matrix.
+
+    Parameters
+    ----------
+    values
+        Shape ``(n_spots, width)``, width small.
+    """
+    centred = np.asarray(values, dtype=np.float64) - np.mean(values, axis=0)
+    _, axes = np.linalg.eigh(centred.T @ centred)
+    return np.asarray(centred @ axes[:, ::-1], dtype=np.float32)
+
+
 def neighbour_average(
     coordinates: NDArray[np.floating], n_neighbours: int
 ) -> sparse.csr_matrix:

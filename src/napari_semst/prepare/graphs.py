@@ -139,7 +139,9 @@ def nearest_graph(
 
 
 def feature_graph(
-    expression: sparse.csr_matrix, n_neighbours: int, seed: int = 0
+    expression: sparse.csr_matrix | NDArray[np.floating],
+    n_neighbours: int,
+    seed: int = 0,
 ) -> tuple[sparse.csr_matrix, str]:
     """Return the union of every spot's nearest spots by cosine of expression.
 
@@ -149,7 +151,7 @@ def feature_graph(
     Parameters
     ----------
     expression
-        Scaled expression, shape ``(n_spots, n_genes)``.
+        Scaled expression or components of it, shape ``(n_spots, width)``.
     n_neighbours
         Neighbours per spot (k_n).
     seed
@@ -171,13 +173,15 @@ def feature_graph(
 
 
 def _approximate_feature_graph(
-    expression: sparse.csr_matrix, k: int, seed: int
+    expression: sparse.csr_matrix | NDArray[np.floating], k: int, seed: int
 ) -> tuple[sparse.csr_matrix, str]:
     from pynndescent import NNDescent
     from sklearn.decomposition import TruncatedSVD
 
-    width = min(_FEATURE_COMPONENTS, min(expression.shape) - 1)
-    reduced = TruncatedSVD(width, random_state=seed).fit_transform(expression)
+    reduced, width = expression, expression.shape[1]
+    if sparse.issparse(expression):
+        width = min(_FEATURE_COMPONENTS, min(expression.shape) - 1)
+        reduced = TruncatedSVD(width, random_state=seed).fit_transform(expression)
     search = NNDescent(
         reduced.astype(np.float32), "cosine", n_neighbors=k + 1, random_state=seed
     )

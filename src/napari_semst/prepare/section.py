@@ -41,6 +41,8 @@ class Section:
         Spatial neighbours, symmetric and binary, no self loops.
     average
         Operator that averages each spot with its nearest spots.
+    near
+        How many nearest spots that are.
     config
         The settings it was made with.
     notes
@@ -52,6 +54,7 @@ class Section:
     coordinates: NDArray[np.float64]
     spatial: sparse.csr_matrix
     average: sparse.csr_matrix
+    near: int
     config: PrepareConfig
     notes: dict[str, Any] = field(default_factory=dict)
 
@@ -77,9 +80,14 @@ class Section:
         return int(np.clip(round(self.n_spots / _SPOTS_PER_ROUND), 1, _MOST_ROUNDS))
 
     def components(self, seed: int) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
-        """Return principal components of the root and of the log of scaled counts."""
+        """Return principal components of the root and of the log of scaled counts.
+
+        Centred, not divided by each gene's deviation: that would give the noise of
+        every rare gene the weight of a marker.
+        """
         counts = components.median_scaled(self.counts)
-        width = self.config.n_components
+        # Of a small panel the last components are each gene's own noise.
+        width = min(self.config.n_components, max(len(self.genes) // 2, 2))
         root, logged = (
             components.principal_components(transform(counts), width, seed)
             for transform in (components.root, components.logged)
@@ -152,6 +160,7 @@ def prepare_section(
         np.asarray(coordinates, dtype=np.float64),
         spatial,
         average,
+        neighbours,
         config,
         notes,
     )

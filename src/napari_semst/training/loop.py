@@ -79,6 +79,7 @@ def train(
     optimizer = torch.optim.Adam(
         model.parameters(), lr=config.learning_rate, weight_decay=config.weight_decay
     )
+    slowing = _schedule(optimizer, config)
     record = TrainingRecord()
     for epoch in range(config.epochs):
         control.check()
@@ -87,6 +88,7 @@ def train(
             break
         try:
             values = _step(model, optimizer, epoch)
+            slowing.step()
         except torch.OutOfMemoryError as error:
             raise DeviceError(
                 "Expected one training step to fit the GPU's memory; it ran out "
@@ -101,6 +103,17 @@ def train(
             )
         yield Progress("train", epoch + 1, config.epochs, "", values)
     return record
+
+
+def _schedule(
+    optimizer: torch.optim.Optimizer, config: TrainingConfig
+) -> torch.optim.lr_scheduler.LRScheduler:
+    from torch.optim.lr_scheduler import ConstantLR, CosineAnnealingLR
+
+    if config.schedule == "constant":
+        return ConstantLR(optimizer, factor=1.0)
+    least = config.learning_rate / 20
+    return CosineAnnealingLR(optimizer, config.epochs, eta_min=least)
 
 
 def _step(

@@ -1,0 +1,40 @@
+"""How strongly semantics moved every spot."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from napari_semst.methods.base import ModulationMap
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+    from torch import Tensor
+
+    from napari_semst.methods.semst_network import Encoded
+
+
+def modulation_map(encoded: Encoded) -> ModulationMap | None:
+    """Return what semantics did to every spot, or `None` without semantics."""
+    if encoded.modulation is None:
+        return None
+    scale, shift = encoded.modulation
+    change = encoded.modulation(encoded.before) - encoded.before
+    features = encoded.before.square().mean().sqrt().clamp_min(1e-12)
+    return ModulationMap(
+        _array(scale),
+        _array(shift),
+        _strength(change / features),
+        _strength(scale),
+        _strength(shift / features),
+    )
+
+
+def _strength(values: Tensor) -> NDArray[np.float32]:
+    """Return the root mean square over features of each spot."""
+    return _array(values.square().mean(1).sqrt())
+
+
+def _array(values: Tensor) -> NDArray[np.float32]:
+    array: NDArray[np.float32] = values.detach().float().cpu().numpy()
+    return array
