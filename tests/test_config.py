@@ -9,9 +9,7 @@ from hypothesis import strategies as st
 
 from napari_semst.config import STAGES, Config, Request
 from napari_semst.errors import ConfigError
-from napari_semst.presets import PRESETS, TissueFacts, resolve
-
-FACTS = TissueFacts(1000, 2000, on_lattice=True)
+from napari_semst.presets import PRESETS, resolve
 
 
 @given(
@@ -56,7 +54,7 @@ def test_a_missing_file_is_named(tmp_path):
 @pytest.mark.parametrize("name", PRESETS)
 def test_every_preset_resolves_and_overrides_win(name):
     request = Request(name).with_settings("training", epochs=3, seed=7)
-    config = resolve(request, FACTS)
+    config = resolve(request)
     assert config.preset == name
     assert (config.training.epochs, config.training.seed) == (3, 7)
     for stage, settings in PRESETS[name].settings.items():
@@ -67,11 +65,11 @@ def test_every_preset_resolves_and_overrides_win(name):
 
 def test_an_unknown_preset_lists_the_known():
     with pytest.raises(ConfigError, match="paper-dlpfc"):
-        resolve(Request("papper"), FACTS)
+        resolve(Request("papper"))
 
 
 def test_auto_is_a_preset_and_recorded():
-    assert resolve(Request(), FACTS).preset in PRESETS
+    assert resolve(Request()).preset in PRESETS
 
 
 def test_every_setting_has_a_help_line_and_an_accepted_default():

@@ -64,6 +64,14 @@ def run(
         str | None,
         typer.Option(help="obs column with an annotation: it is scored, never used."),
     ] = None,
+    drop_unannotated: Annotated[
+        bool,
+        typer.Option(
+            "--drop-unannotated",
+            help="Leave out spots without --truth before everything, as published "
+            "comparisons do.",
+        ),
+    ] = False,
     csv: Annotated[
         Path | None, typer.Option(help="Also write the domains as a table.")
     ] = None,
@@ -100,7 +108,8 @@ def run(
         figure,
         overwrite,
     )
-    cli_run.run(source, request, name, truth, files, as_json=as_json, quiet=quiet)
+    scoring = cli_run.Scoring(truth, drop_unannotated)
+    cli_run.run(source, request, name, scoring, files, as_json=as_json, quiet=quiet)
 
 
 @app.command()

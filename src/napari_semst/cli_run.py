@@ -16,7 +16,9 @@ if TYPE_CHECKING:
     from collections.abc import Generator
     from pathlib import Path
 
+    import numpy as np
     from anndata import AnnData
+    from numpy.typing import NDArray
 
     from napari_semst.pipeline import DomainResult
 
@@ -61,6 +63,47 @@ class Files:
                 )
 
 
+@dataclass(frozen=True, slots=True)
+class Scoring:
+    """An annotation to score against, and whether spots without one are left out."""
+
+    truth: str | None
+    drop_unannotated: bool
+
+    def choose(self, tissue: AnnData) -> AnnData:
+        """Return the spots to cluster: all, unless the user asked otherwise."""
+        if not self.drop_unannotated:
+            return tissue
+        if self.truth is None:
+            raise ConfigError(
+                "Expected --truth COLUMN with --drop-unannotated; got none. Name the "
+                "annotation, or cluster every spot."
+            )
+        return tissue[_column(tissue, self.truth).notna().to_numpy()].copy()
+
+    def scores(
+        self, tissue: AnnData, codes: NDArray[np.int32], coordinates: str
+    ) -> dict[str, float]:
+        """Return the scores in space and, where there is one, against the annotation.
+
+        Parameters
+        ----------
+        tissue
+            The spots that were clustered.
+        codes
+            Their domains.
+        coordinates
+            Where their coordinates stand; empty: found.
+        """
+        from napari_semst.domains.metrics import spatial_scores, truth_scores
+        from napari_semst.io.coordinates import find_coordinates
+
+        found = spatial_scores(codes, find_coordinates(tissue, coordinates or None))
+        if self.truth is None:
+            return found
+        return {**truth_scores(codes, _column(tissue, self.truth)), **found}
+
+
 def stem(source: Path) -> str:
     """Return the name that results of an input are called after."""
     path = source.absolute()
@@ -85,7 +128,7 @@ def run(
     source: Path,
     request: Request,
     name: str,
-    truth: str | None,
+    scoring: Scoring,
     files: Files,
     *,
     as_json: bool,
@@ -93,22 +136,17 @@ def run(
 ) -> None:
     """Read, find domains, save and report."""
     from napari_semst import keys
-    from napari_semst.domains.metrics import spatial_scores, truth_scores
-    from napari_semst.io.coordinates import find_coordinates
     from napari_semst.io.read import read
     from napari_semst.pipeline import attach, find_domains
 
     keys.check_run_name(name)
     files.check()
-    tissue = read(source)
-    annotation = None
-    if truth is not None:
-        annotation = _column(tissue, truth)
+    tissue = scoring.choose(read(source))
+    if scoring.truth is not None:
+        _column(tissue, scoring.truth)
     result = exhaust(_shown(find_domains(tissue, request), quiet=quiet))
-    key = result.provenance["config"]["prepare"]["coordinates"]
-    scores = spatial_scores(result.codes, find_coordinates(tissue, key or None))
-    if annotation is not None:
-        scores = {**truth_scores(result.codes, annotation), **scores}
+    place = result.provenance["config"]["prepare"]["coordinates"]
+    scores = scoring.scores(tissue, result.codes, place)
     attach(tissue, result, name, inplace=True)
     written = _write(tissue, files)
     report = _report(source, result, scores, written)

@@ -10,7 +10,7 @@ import numpy as np
 
 from napari_semst import keys
 from napari_semst.errors import ConfigError, SemanticsError
-from napari_semst.presets import TissueFacts, resolve
+from napari_semst.presets import resolve
 from napari_semst.progress import Progress, RunControl, exhaust
 
 if TYPE_CHECKING:
@@ -117,6 +117,7 @@ def find_domains(
     """
     from napari_semst.device import choose_device
     from napari_semst.domains.cluster import assign_domains
+    from napari_semst.io.notes import input_warnings
     from napari_semst.methods.base import method
     from napari_semst.semantics import standardise
 
@@ -141,6 +142,7 @@ def find_domains(
     watch.lap("assign")
     control.check()
     provenance = _provenance(config, section, described, device, fit, watch.seconds)
+    provenance["warnings"][:0] = input_warnings(tissue)
     names = tuple(str(code + 1) for code in range(assignment.n_domains))
     if assignment.n_domains < config.domains.n_domains:
         provenance["warnings"].append(
@@ -154,25 +156,20 @@ def _prepare(
     tissue: AnnData, request: Request, control: RunControl
 ) -> Generator[Progress, None, tuple[Config, Section]]:
     """Settle the settings and make the section ready."""
-    from napari_semst.config import Config
     from napari_semst.io.coordinates import find_coordinates
     from napari_semst.io.counts import find_counts
     from napari_semst.io.symbols import gene_symbols
-    from napari_semst.prepare.graphs import detect_lattice
     from napari_semst.prepare.section import prepare_section
 
     yield Progress("prepare", 0, 0, "Reading counts and coordinates")
-    asked = Config().with_overrides(request.overrides).prepare
-    counts = find_counts(tissue, asked.counts_layer).matrix
-    coordinates = find_coordinates(tissue, asked.coordinates or None)
-    regular = detect_lattice(coordinates).regular
-    facts = TissueFacts(tissue.n_obs, tissue.n_vars, regular)
-    config = resolve(request, facts)
+    config = resolve(request)
     if config.domains.n_domains < 1:
         raise ConfigError(
             "Expected the number of domains (k) to be given; got none. Set "
             "domains.n_domains: -k 7 in the shell, n_domains=7 in Python."
         )
+    counts = find_counts(tissue, config.prepare.counts_layer).matrix
+    coordinates = find_coordinates(tissue, config.prepare.coordinates or None)
     control.check()
     section = yield from prepare_section(
         counts, gene_symbols(tissue), coordinates, config.prepare, control

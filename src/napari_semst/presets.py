@@ -1,4 +1,4 @@
-"""Named recipes, and the choice among them from what the tissue is."""
+"""Named recipes."""
 
 from __future__ import annotations
 
@@ -13,21 +13,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
 
-@dataclass(frozen=True, slots=True)
-class TissueFacts:
-    """What the choice of a preset may look at; no annotation is among it.
-
-    Parameters
-    ----------
-    n_spots, n_genes
-        Size of the section.
-    on_lattice
-        Whether the spots stand on a regular lattice.
-    """
-
-    n_spots: int
-    n_genes: int
-    on_lattice: bool
+AUTO = "auto"
 
 
 @dataclass(frozen=True, slots=True)
@@ -127,21 +113,20 @@ PRESETS: Mapping[str, Preset] = MappingProxyType(
 )  # fmt: skip
 
 
-def choose(facts: TissueFacts) -> str:
-    """Return the name of the preset that ``auto`` stands for on this tissue."""
-    return "default"
+def resolve(request: Request) -> Config:
+    """Return the complete settings for a request.
 
-
-def resolve(request: Request, facts: TissueFacts) -> Config:
-    """Return the complete settings for a request on a tissue.
+    ``auto`` is the default recipe: what differs between kinds of data it reads off the
+    section itself (lattice or scattered cells, square or hexagonal, depth of averaging
+    by size, components by panel), not off a data set's name.
 
     Raises
     ------
     ConfigError
         If the preset is unknown or a setting not accepted.
     """
-    name = choose(facts) if request.preset == "auto" else request.preset
+    name = "default" if request.preset == AUTO else request.preset
     if name not in PRESETS:
-        raise ConfigError(one_of("preset", request.preset, ("auto", *PRESETS)))
+        raise ConfigError(one_of("preset", request.preset, (AUTO, *PRESETS)))
     config = Config(preset=name).with_overrides(PRESETS[name].settings)
     return config.with_overrides(request.overrides)

@@ -117,4 +117,5 @@ def _mixture(
     latent: NDArray[np.float32], k: int, n_starts: int, seed: int
 ) -> NDArray[np.integer[Any]]:
     random = np.random.default_rng(seed)
-    return np.argmax(fit_many_starts(latent, k, n_starts, random).posterior, axis=1)
+    found = fit_many_starts(latent, k, n_starts, random)
+    return np.asarray(found.posterior.argmax(axis=1))
