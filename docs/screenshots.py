@@ -12,7 +12,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import napari
-from PIL import Image
 from qtpy.QtWidgets import QApplication
 
 if TYPE_CHECKING:
@@ -45,10 +44,6 @@ def picture(viewer: Viewer, path: Path) -> None:
     """Take the whole window as a PNG."""
     settle()
     viewer.screenshot(str(path), canvas_only=False, flash=False)
-    # A palette of 256 colours is a third of the size and looks the same on a page.
-    with Image.open(path) as image:
-        small = image.convert("RGB").quantize(256, dither=Image.Dither.NONE)
-    small.save(path, optimize=True)
     print(path)
 
 
@@ -102,7 +97,7 @@ def main() -> None:
     picture(viewer, path("opened"))
     dock.run_box.run_button.click()
     ended = lambda: dock.controller.job is None  # noqa: E731
-    wait_for(lambda: ended() or "epoch" in dock.run_box.line.text(), 300)
+    wait_for(lambda: ended() or "left" in dock.run_box.line.text(), 300)
     picture(viewer, path("running"))
     wait_for(ended, 3600)
     if dock.card.kind == "error":

@@ -64,10 +64,12 @@ class StandIn:
         self.error: Exception | None = None
         self.warnings: list[str] = []
         self.requests: list = []
+        self.control = None
         self.ended = 0
 
     def find_domains(self, tissue, request, control=None):
         self.requests.append(request)
+        self.control = control
         try:
             yield Progress("prepare", 1, 1, "Preparing")
             done = 0

@@ -50,6 +50,8 @@ def test_cancel_leaves_the_tissue_as_it_was(qtbot, controller, heard, pipeline, 
     controller.start(tissue, REQUEST, "default")
     qtbot.waitUntil(lambda: len(heard["updated"]) > 1, timeout=10_000)
     controller.cancel()
+    # Between two events only the control can end a long step.
+    assert pipeline.control.cancelled
     qtbot.waitUntil(lambda: pipeline.ended == 1, timeout=10_000)
     qtbot.wait(50)
     assert heard["cancelled"] == [True]

@@ -48,4 +48,5 @@ def duration(seconds: float) -> str:
     whole = max(round(seconds), 1)
     if whole < 60:
         return f"{whole} s"
-    return f"{whole // 60} min {whole % 60} s"
+    rest = f" {whole % 60} s" if whole % 60 else ""
+    return f"{whole // 60} min{rest}"
