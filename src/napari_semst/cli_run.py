@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import typer
 
 from napari_semst.config import Request
-from napari_semst.errors import InputError, SaveError
+from napari_semst.errors import ConfigError, InputError, SaveError
 from napari_semst.progress import Progress, exhaust
 
 if TYPE_CHECKING:
