@@ -100,10 +100,12 @@ def test_cancel_closes_the_pipeline():
 
 
 def test_clock_knows_the_time_left_from_its_own_speed():
-    now = iter([0.0, 2.0, 10.0])
+    """The first epoch, slow because everything warms up, is left out."""
+    now = iter([0.0, 30.0, 32.0, 38.0])
     clock = work.Clock(lambda: next(now))
     assert clock.seconds_left(Progress("train", 0, 10)) is None
-    assert clock.seconds_left(Progress("train", 1, 10)) == pytest.approx(18.0)
+    assert clock.seconds_left(Progress("train", 1, 10)) is None
+    assert clock.seconds_left(Progress("train", 2, 10)) == pytest.approx(16.0)
     assert clock.seconds_left(Progress("train", 5, 10)) == pytest.approx(10.0)
 
 

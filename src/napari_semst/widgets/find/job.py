@@ -108,13 +108,17 @@ class Clock:
     def __init__(self, now: Callable[[], float] = time.monotonic) -> None:
         self._now = now
         self._stage = ""
-        self._start = (0.0, 0)
+        self._start: tuple[float, int] | None = None
 
     def seconds_left(self, progress: Progress) -> float | None:
         """Return the seconds that the stage still takes, or None if unknown."""
         now = self._now()
         if progress.stage != self._stage:
-            self._stage, self._start = progress.stage, (now, progress.step)
+            self._stage, self._start = progress.stage, None
+        if self._start is None:
+            # The first step warms up and is slow: the count begins after it.
+            if progress.step > 0:
+                self._start = (now, progress.step)
             return None
         start, first = self._start
         done = progress.step - first
