@@ -6,10 +6,11 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from napari_semst.attach import attach
     from napari_semst.config import Config, Request
     from napari_semst.io.read import read
     from napari_semst.io.save import write
-    from napari_semst.pipeline import attach, find_domains, run
+    from napari_semst.pipeline import find_domains, run
     from napari_semst.progress import Progress, RunControl
     from napari_semst.sample import simulated_cortex
 
@@ -20,7 +21,7 @@ _HOME = {
     "Progress": "progress",
     "Request": "config",
     "RunControl": "progress",
-    "attach": "pipeline",
+    "attach": "attach",
     "find_domains": "pipeline",
     "read": "io.read",
     "run": "pipeline",

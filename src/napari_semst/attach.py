@@ -8,6 +8,7 @@ import numpy as np
 import pandas as pd
 
 from napari_semst import keys
+from napari_semst.errors import ConfigError
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -15,10 +16,52 @@ if TYPE_CHECKING:
     from anndata import AnnData
     from numpy.typing import NDArray
 
-    from napari_semst.pipeline import DomainResult
+    from napari_semst.result import DomainResult
 
 
-def write_result(tissue: AnnData, result: DomainResult, run: str) -> None:
+def attach(
+    tissue: AnnData,
+    result: DomainResult,
+    run: str = keys.DEFAULT_RUN,
+    *,
+    inplace: bool = False,
+) -> AnnData:
+    """Write a result into a tissue, under the keys of `napari_semst.keys`.
+
+    Parameters
+    ----------
+    tissue
+        The tissue the result was made from.
+    result
+        What `find_domains` returned.
+    run
+        Name of the run: its labels also stand in ``obs["semst_domain_<run>"]``.
+    inplace
+        Write into ``tissue`` itself instead of a copy.
+
+    Returns
+    -------
+    tissue
+        The copy, or ``tissue`` itself.
+
+    Raises
+    ------
+    ConfigError
+        If the run's name cannot be part of a column name, or the tissue has another
+        number of spots.
+    """
+    keys.check_run_name(run)
+    if tissue.n_obs != len(result.codes):
+        raise ConfigError(
+            f"Expected a tissue of {len(result.codes)} spots, as the result has; found "
+            f"{tissue.n_obs}. Attach the result to the tissue it was made from."
+        )
+    target = tissue if inplace else tissue.copy()
+    _write_result(target, result, run)
+    return target
+
+
+def _write_result(tissue: AnnData, result: DomainResult, run: str) -> None:
     """Write a result under the bare keys and under the run's own."""
     from napari_semst.palette import domain_colors
 

@@ -3,74 +3,30 @@
 from __future__ import annotations
 
 import time
-from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from napari_semst import keys
+from napari_semst.attach import attach
 from napari_semst.errors import ConfigError, SemanticsError
 from napari_semst.presets import resolve
 from napari_semst.progress import Progress, RunControl, exhaust
+from napari_semst.result import DomainResult
+
+__all__ = ["DomainResult", "attach", "find_domains", "run"]
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Generator
     from pathlib import Path
 
     from anndata import AnnData
-    from numpy.typing import NDArray
 
     from napari_semst.config import Config, Request, SemanticsConfig
-    from napari_semst.device import DeviceChoice
     from napari_semst.domains.cluster import Assignment
     from napari_semst.methods.base import Fit
     from napari_semst.prepare.section import Section
     from napari_semst.semantics import Semantics
-
-
-@dataclass(frozen=True)
-class DomainResult:
-    """The spatial domains of a section and what led to them.
-
-    Parameters
-    ----------
-    codes
-        Domain of each spot, ``0 .. n_domains - 1``, largest first.
-    names
-        Names of the domains.
-    latent
-        What was clustered, shape ``(n_spots, width)``.
-    modulation, modulation_scale, modulation_shift
-        How strongly semantics moved each spot: the root mean square of the change of
-        its features, of its alpha, and of its beta (see
-        `napari_semst.methods.base.ModulationMap`); `None` without semantics.
-    scale, shift
-        Alpha and beta themselves, each ``(n_spots, width)``, or `None`.
-    confidence
-        How sure the label of a spot is, 0 to 1, or `None` where a run cannot tell.
-    coverage
-        Share of each spot's listed genes that the semantic source knows, or `None`.
-    provenance
-        Plain values: settings, seed, versions, device and why, losses, input hash,
-        seconds per stage, warnings.
-    """
-
-    codes: NDArray[np.int32]
-    names: tuple[str, ...]
-    latent: NDArray[np.float32]
-    modulation: NDArray[np.float32] | None = None
-    modulation_scale: NDArray[np.float32] | None = None
-    modulation_shift: NDArray[np.float32] | None = None
-    scale: NDArray[np.float32] | None = None
-    shift: NDArray[np.float32] | None = None
-    confidence: NDArray[np.float32] | None = None
-    coverage: NDArray[np.float32] | None = None
-    provenance: dict[str, Any] = field(default_factory=dict)
-
-    @property
-    def warnings(self) -> list[str]:
-        """Sentences that users should read."""
-        return list(self.provenance.get("warnings", ()))
 
 
 class _Stopwatch:
@@ -119,6 +75,7 @@ def find_domains(
     from napari_semst.domains.cluster import assign_domains
     from napari_semst.io.notes import input_warnings
     from napari_semst.methods.base import method
+    from napari_semst.provenance import record
     from napari_semst.semantics import standardise
 
     control = control or RunControl()
@@ -141,7 +98,7 @@ def find_domains(
     )
     watch.lap("assign")
     control.check()
-    provenance = _provenance(config, section, described, device, fit, watch.seconds)
+    provenance = record(config, section, described, device, fit, watch.seconds)
     provenance["warnings"][:0] = input_warnings(tissue)
     names = tuple(str(code + 1) for code in range(assignment.n_domains))
     if assignment.n_domains < config.domains.n_domains:
@@ -242,89 +199,6 @@ def _result(
         provenance=provenance,
         **maps,
     )
-
-
-def _provenance(
-    config: Config,
-    section: Section,
-    described: Semantics | None,
-    device: DeviceChoice,
-    fit: Fit,
-    seconds: dict[str, float],
-) -> dict[str, Any]:
-    """Return what a reader needs to repeat the run and to trust it."""
-    from napari_semst.provenance import section_hash, versions
-
-    semantics = dict(described.provenance) if described is not None else {}
-    warnings = [str(text) for text in semantics.pop("warnings", ())]
-    empty = section.notes["empty_spots"]
-    if empty:
-        warnings.append(
-            f"{empty} of {section.n_spots} spots have no count in the chosen genes; "
-            "their domain comes from their neighbours alone."
-        )
-    if fit.record.stopped_early:
-        warnings.append(
-            f"Training was stopped early after {fit.record.epochs} of "
-            f"{config.training.epochs} epochs."
-        )
-    return {
-        "config": config.to_dict(),
-        "seed": config.training.seed,
-        "versions": versions(),
-        "device": {"name": device.name, "reason": device.reason},
-        "section": dict(section.notes),
-        "semantics": semantics,
-        "training": {"epochs": fit.record.epochs, **fit.notes},
-        "losses": {name: list(curve) for name, curve in fit.record.losses.items()},
-        "seconds": dict(seconds),
-        "input_hash": section_hash(section),
-        "warnings": warnings,
-    }
-
-
-def attach(
-    tissue: AnnData,
-    result: DomainResult,
-    run: str = keys.DEFAULT_RUN,
-    *,
-    inplace: bool = False,
-) -> AnnData:
-    """Write a result into a tissue, under the keys of `napari_semst.keys`.
-
-    Parameters
-    ----------
-    tissue
-        The tissue the result was made from.
-    result
-        What `find_domains` returned.
-    run
-        Name of the run: its labels also stand in ``obs["semst_domain_<run>"]``.
-    inplace
-        Write into ``tissue`` itself instead of a copy.
-
-    Returns
-    -------
-    tissue
-        The copy, or ``tissue`` itself.
-
-    Raises
-    ------
-    ConfigError
-        If the run's name cannot be part of a column name, or the tissue has another
-        number of spots.
-    """
-    from napari_semst.attach import write_result
-
-    keys.check_run_name(run)
-    if tissue.n_obs != len(result.codes):
-        raise ConfigError(
-            f"Expected a tissue of {len(result.codes)} spots, as the result has; found "
-            f"{tissue.n_obs}. Attach the result to the tissue it was made from."
-        )
-    target = tissue if inplace else tissue.copy()
-    write_result(target, result, run)
-    return target
 
 
 def run(

@@ -4,12 +4,16 @@ from __future__ import annotations
 
 import hashlib
 from importlib.metadata import PackageNotFoundError, version
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 if TYPE_CHECKING:
+    from napari_semst.config import Config
+    from napari_semst.device import DeviceChoice
+    from napari_semst.methods.base import Fit
     from napari_semst.prepare.section import Section
+    from napari_semst.semantics import Semantics
 
 _PACKAGES = ("napari-semst", "numpy", "scipy", "scikit-learn", "scanpy", "torch")
 
@@ -37,3 +41,40 @@ def section_hash(section: Section) -> str:
         digest.update(np.ascontiguousarray(part, dtype=np.float64).view(np.uint8).data)
     digest.update("\n".join(section.genes.tolist()).encode())
     return digest.hexdigest()
+
+
+def record(
+    config: Config,
+    section: Section,
+    described: Semantics | None,
+    device: DeviceChoice,
+    fit: Fit,
+    seconds: dict[str, float],
+) -> dict[str, Any]:
+    """Return what a reader needs to repeat the run and to trust it."""
+    semantics = dict(described.provenance) if described is not None else {}
+    warnings = [str(text) for text in semantics.pop("warnings", ())]
+    empty = section.notes["empty_spots"]
+    if empty:
+        warnings.append(
+            f"{empty} of {section.n_spots} spots have no count in the chosen genes; "
+            "their domain comes from their neighbours alone."
+        )
+    if fit.record.stopped_early:
+        warnings.append(
+            f"Training was stopped early after {fit.record.epochs} of "
+            f"{config.training.epochs} epochs."
+        )
+    return {
+        "config": config.to_dict(),
+        "seed": config.training.seed,
+        "versions": versions(),
+        "device": {"name": device.name, "reason": device.reason},
+        "section": dict(section.notes),
+        "semantics": semantics,
+        "training": {"epochs": fit.record.epochs, **fit.notes},
+        "losses": {name: list(curve) for name, curve in fit.record.losses.items()},
+        "seconds": dict(seconds),
+        "input_hash": section_hash(section),
+        "warnings": warnings,
+    }
