@@ -23,8 +23,8 @@ class DomainResult:
     latent
         What was clustered, shape ``(n_spots, width)``.
     modulation, modulation_scale, modulation_shift
-        How strongly semantics moved each spot: the root mean square of the change of
-        its features, of its alpha, and of its beta (see
+        How strongly semantics moved each spot apart from all others: the root mean
+        square of the change of its features, of its alpha, and of its beta (see
         `napari_semst.methods.base.ModulationMap`); `None` without semantics.
     scale, shift
         Alpha and beta themselves, each ``(n_spots, width)``, or `None`.

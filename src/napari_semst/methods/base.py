@@ -31,12 +31,13 @@ class ModulationMap:
     scale, shift
         Alpha and beta, each ``(n_spots, width)``.
     strength
-        Root mean square of the change that modulation made to a spot's features, over
-        that of all features of the section, shape ``(n_spots,)``.
+        Root mean square of ``(alpha - mean alpha) * Z + (beta - mean beta)`` of a spot
+        over that of all features Z of the section, shape ``(n_spots,)``; means are
+        over spots.
     scale_strength
-        Root mean square of a spot's alpha.
+        Root mean square of a spot's ``alpha - mean alpha``.
     shift_strength
-        Root mean square of a spot's beta over that of all features.
+        Root mean square of a spot's ``beta - mean beta`` over that of all features.
     """
 
     scale: NDArray[np.float32]

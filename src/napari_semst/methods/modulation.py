@@ -15,18 +15,23 @@ if TYPE_CHECKING:
 
 
 def modulation_map(encoded: Encoded) -> ModulationMap | None:
-    """Return what semantics did to every spot, or `None` without semantics."""
+    """Return what semantics did to every spot, or `None` without semantics.
+
+    Strengths are taken of alpha and beta less their means over the section: what is
+    done to every spot alike is no more than a constant of the next layer, and says
+    nothing of what a spot's genes mean.
+    """
     if encoded.modulation is None:
         return None
     scale, shift = encoded.modulation
-    change = encoded.modulation(encoded.before) - encoded.before
+    own_scale, own_shift = scale - scale.mean(0), shift - shift.mean(0)
     features = encoded.before.square().mean().sqrt().clamp_min(1e-12)
     return ModulationMap(
         _array(scale),
         _array(shift),
-        _strength(change / features),
-        _strength(scale),
-        _strength(shift / features),
+        _strength((own_scale * encoded.before + own_shift) / features),
+        _strength(own_scale),
+        _strength(own_shift / features),
     )
 
 
