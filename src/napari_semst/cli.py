@@ -23,6 +23,26 @@ InputPath = Annotated[
 Domains = Annotated[int, typer.Option("--domains", "-k", help="Number of domains.")]
 
 
+def _version(wanted: bool) -> None:
+    if wanted:
+        from napari_semst import __version__
+
+        typer.echo(f"napari-semst {__version__}")
+        raise typer.Exit
+
+
+@app.callback()
+def root(
+    version: Annotated[
+        bool,
+        typer.Option(
+            "--version", callback=_version, is_eager=True, help="Show the version."
+        ),
+    ] = False,
+) -> None:
+    """Find the spatial domains of a tissue section, guided by what genes mean."""
+
+
 @app.command()
 def run(
     source: InputPath,
@@ -52,6 +72,13 @@ def run(
     embedding: Annotated[
         str | None,
         typer.Option(help="obsm key or .npy file of a precomputed embedding."),
+    ] = None,
+    weights: Annotated[
+        Path | None,
+        typer.Option(
+            help="Published SemST weights to begin with (a paper preset; with "
+            "--epochs 0 they are used as they are)."
+        ),
     ] = None,
     counts_layer: Annotated[
         str | None, typer.Option(help="Layer that holds the raw counts.")
@@ -100,6 +127,7 @@ def run(
             "source": semantics or ("precomputed" if embedding else None),
             "embedding": embedding,
         },
+        model={"weights": None if weights is None else str(weights)},
         prepare={"counts_layer": counts_layer, "coordinates": coordinates},
     )
     files = cli_run.Files(

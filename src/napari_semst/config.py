@@ -104,6 +104,9 @@ class ModelConfig:
     weight_modulation: float = _setting(
         0.01, "Weight of the penalty on the size of alpha and beta.", low=0.0
     )
+    weights: str = _setting(
+        "", "File of published weights to begin with; needs start 'expression'."
+    )
     start: str = _setting(
         "components",
         "What the network starts from: smoothed principal components, which it learns "
@@ -116,7 +119,9 @@ class ModelConfig:
 class TrainingConfig:
     """How the network is trained."""
 
-    epochs: int = _setting(100, "Passes over the section.", low=1)
+    epochs: int = _setting(
+        100, "Passes over the section; 0: use the weights as they are.", low=0
+    )
     learning_rate: float = _setting(3e-3, "Adam's step.", low=1e-12)
     schedule: str = _setting(
         "cosine",

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from napari_semst.domains.consensus import consensus_posterior
-from napari_semst.domains.mixture import fit_many_starts
+from napari_semst.domains.mixture import fit_many_starts, k_means
 from napari_semst.errors import ConfigError
 from napari_semst.progress import Progress
 
@@ -107,10 +107,7 @@ def largest_first(labels: NDArray[np.integer[Any]]) -> NDArray[np.int32]:
 def _k_means(
     latent: NDArray[np.float32], k: int, n_starts: int, seed: int
 ) -> NDArray[np.integer[Any]]:
-    from sklearn.cluster import KMeans
-
-    found = KMeans(k, n_init=n_starts, random_state=seed).fit_predict(latent)
-    return np.asarray(found)
+    return k_means(latent, k, n_starts, seed)
 
 
 def _mixture(

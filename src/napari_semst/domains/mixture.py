@@ -101,6 +101,36 @@ def fit_tied(
     return Mixture(posterior, likelihood)
 
 
+def k_means(
+    points: NDArray[np.floating[Any]],
+    n_clusters: int,
+    n_starts: int,
+    seed: int,
+    iterations: int = 300,
+) -> NDArray[np.integer[Any]]:
+    """Return the cluster of each spot; clusters stay empty where spots are alike.
+
+    Parameters
+    ----------
+    points
+        Shape ``(n_spots, width)``.
+    n_clusters, n_starts, seed, iterations
+        As scikit-learn's ``KMeans``.
+    """
+    import warnings
+
+    from sklearn.cluster import KMeans
+    from sklearn.exceptions import ConvergenceWarning
+
+    search = KMeans(
+        n_clusters, n_init=n_starts, max_iter=iterations, random_state=seed
+    )
+    with warnings.catch_warnings():
+        # Fewer distinct spots than clusters: the run says so itself, once.
+        warnings.simplefilter("ignore", ConvergenceWarning)
+        return np.asarray(search.fit_predict(points))
+
+
 def fit_many_starts(
     values: NDArray[np.floating[Any]],
     n_components: int,
@@ -120,15 +150,11 @@ def fit_many_starts(
     random
         Draws the seeds of the starts.
     """
-    from sklearn.cluster import KMeans
-
     points = scaled(values)
     best: Mixture | None = None
     for _ in range(n_starts):
         state = int(random.integers(2**31))
-        start = KMeans(
-            n_components, n_init=1, max_iter=_START_ITERATIONS, random_state=state
-        ).fit_predict(points)
+        start = k_means(points, n_components, 1, state, _START_ITERATIONS)
         # Never cut short by tolerance: starts are compared after equal effort.
         short = fit_tied(
             points, one_hot(start, n_components), SHORT_STEPS, tolerance=-np.inf

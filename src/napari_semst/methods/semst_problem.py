@@ -8,8 +8,10 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import torch
 
+from napari_semst.errors import ConfigError
 from napari_semst.methods.base import View
 from napari_semst.methods.semst_network import Encoded, SemstNetwork
+from napari_semst.methods.weights import read_weights
 from napari_semst.nn.losses import SpatialPairs
 from napari_semst.nn.sparse import SparseOperator
 from napari_semst.nn.zinb import ZinbTarget
@@ -152,10 +154,11 @@ def from_expression(
     kind = config.prepare.normalisation
     graphs = [normalised(graph, kind) for graph in (section.spatial, feature)]
     spatial_operator, feature_operator = (SparseOperator(g, device) for g in graphs)
+    network = _network(config, expression.shape[1], expression.shape[1], semantics)
+    if config.model.weights:
+        network.load_published(read_weights(config.model.weights))
     return Problem(
-        _network(config, expression.shape[1], expression.shape[1], semantics).to(
-            device
-        ),
+        network.to(device),
         SparseOperator(expression, device),
         (spatial_operator, feature_operator),
         SpatialPairs(section.spatial, device),
@@ -179,6 +182,11 @@ def from_components(
     spots by these components; the latent starts as the leading components averaged
     over neighbours.
     """
+    if config.model.weights:
+        raise ConfigError(
+            "Expected model.start 'expression' with published weights; got "
+            "'components'. Choose one of the paper's presets, for instance paper-dlpfc."
+        )
     root, logged = section.components(config.training.seed)
     propagated = _of_unit_scale(root[:, :_PROPAGATED])
     base = _of_unit_scale(

@@ -1,0 +1,8 @@
+"""``python -m napari_semst`` is ``semst``."""
+
+from __future__ import annotations
+
+from napari_semst.cli import main
+
+if __name__ == "__main__":
+    main()
