@@ -122,9 +122,7 @@ def k_means(
     from sklearn.cluster import KMeans
     from sklearn.exceptions import ConvergenceWarning
 
-    search = KMeans(
-        n_clusters, n_init=n_starts, max_iter=iterations, random_state=seed
-    )
+    search = KMeans(n_clusters, n_init=n_starts, max_iter=iterations, random_state=seed)
     with warnings.catch_warnings():
         # Fewer distinct spots than clusters: the run says so itself, once.
         warnings.simplefilter("ignore", ConvergenceWarning)
