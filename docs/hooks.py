@@ -1,0 +1,89 @@
+"""Write the tables of recipes and settings from the code when the pages are built.
+
+A page asks for a table with a line ``<!-- presets -->`` or ``<!-- settings -->``.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from typing import TYPE_CHECKING, Any
+
+from napari_semst.config import STAGES
+from napari_semst.presets import PRESETS
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+# What the tables of settings are called, in the order of a run.
+_TITLES = {
+    "prepare": "From counts to a matrix and graphs",
+    "semantics": "What genes mean",
+    "model": "Method and network",
+    "training": "Training",
+    "domains": "From the latent to domains",
+}
+
+
+def on_page_markdown(markdown: str, **_: Any) -> str:
+    """Put the tables in place of their marks."""
+    for mark, table in (("presets", presets_table), ("settings", settings_tables)):
+        comment = f"<!-- {mark} -->"
+        if comment in markdown:
+            markdown = markdown.replace(comment, table())
+    return markdown
+
+
+def presets_table() -> str:
+    """Return the recipes with what each changes."""
+    rows = ["| recipe | for | differs from `default` in |", "|---|---|---|"]
+    for name, preset in PRESETS.items():
+        rows.append(f"| `{name}` | {preset.summary} | {_changes(preset.settings)} |")
+    return "\n".join(rows)
+
+
+def settings_tables() -> str:
+    """Return one table for each stage."""
+    if set(_TITLES) != set(STAGES):
+        raise ValueError(f"Give a title to each of {', '.join(STAGES)}.")
+    return "\n\n".join(
+        f"### `[{stage}]` {title}\n\n{_settings_table(STAGES[stage])}"
+        for stage, title in _TITLES.items()
+    )
+
+
+def _settings_table(stage: type) -> str:
+    rows = ["| setting | default | accepted | what it is |", "|---|---|---|---|"]
+    for setting in dataclasses.fields(stage):
+        rows.append(
+            f"| `{setting.name}` | {_value(setting.default)} | {_accepted(setting)} | "
+            f"{setting.metadata['help']} |"
+        )
+    return "\n".join(rows)
+
+
+def _accepted(setting: dataclasses.Field[Any]) -> str:
+    choices, low = setting.metadata["choices"], setting.metadata["low"]
+    if choices:
+        return ", ".join(_value(choice) for choice in choices)
+    kind = {str: "text", int: "whole number", float: "number"}[type(setting.default)]
+    return kind if low is None else f"{kind}, at least {low:g}"
+
+
+def _changes(settings: Mapping[str, Mapping[str, Any]]) -> str:
+    changes = [
+        f"`{stage}.{name}` {_value(value)}"
+        for stage, values in settings.items()
+        for name, value in values.items()
+        if value != _default(stage, name)
+    ]
+    return ", ".join(changes) or "nothing"
+
+
+def _default(stage: str, name: str) -> Any:
+    return next(f.default for f in dataclasses.fields(STAGES[stage]) if f.name == name)
+
+
+def _value(value: Any) -> str:
+    if isinstance(value, float):
+        return f"{value:g}"
+    return str(value) if isinstance(value, int) else f"`{value or 'empty'}`"
