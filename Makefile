@@ -19,7 +19,7 @@ demo: $(VENV)/.installed
 	$(BIN)/semst run $(DEMO)/cortex.h5ad -k 7 --truth ground_truth --overwrite \
 		--output $(DEMO)/cortex_semst.h5ad --csv $(DEMO)/cortex_domains.csv \
 		--figure $(DEMO)/cortex_domains.png
-	@echo "Look at $(DEMO)/cortex_domains.png; in napari: $(BIN)/napari, File > Open Sample > SemST"
+	@echo "Look at $(DEMO)/cortex_domains.png; in napari ($(BIN)/napari): File > Open Sample > SemST"
 
 test: $(VENV)/.installed system
 	$(BIN)/python -m pytest

@@ -35,7 +35,10 @@ def test_contributions(manifest):
     found = manifest.contributions
     assert [w.display_name for w in found.widgets] == ["Find domains"]
     samples = [(s.key, s.display_name) for s in found.sample_data]
-    assert samples == [("simulated_cortex", "Simulated cortex")]
+    assert samples == [
+        ("simulated_cortex", "Simulated cortex"),
+        ("simulated_cells", "Simulated cortex, single cells"),
+    ]
     assert found.readers[0].accepts_directories
 
 

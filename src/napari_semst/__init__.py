@@ -6,12 +6,12 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from napari_semst.attach import attach
     from napari_semst.config import Config, Request
     from napari_semst.io.read import read
     from napari_semst.io.save import write
     from napari_semst.pipeline import find_domains, run
     from napari_semst.progress import Progress, RunControl
+    from napari_semst.result import attach
     from napari_semst.sample import simulated_cortex
 
 __version__ = "0.1.0"
@@ -21,7 +21,7 @@ _HOME = {
     "Progress": "progress",
     "Request": "config",
     "RunControl": "progress",
-    "attach": "attach",
+    "attach": "result",
     "find_domains": "pipeline",
     "read": "io.read",
     "run": "pipeline",

@@ -1,4 +1,4 @@
-"""The sample that the viewer offers under File > Open Sample > SemST."""
+"""The samples that the viewer offers under File > Open Sample > SemST."""
 
 from __future__ import annotations
 
@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from napari.types import LayerData
 
+_CELLS, _PANEL = 10_000, 500
+
 
 def simulated_cortex() -> list[LayerData]:
     """Return the layers of a small simulated section of layered cortex."""
@@ -14,3 +16,12 @@ def simulated_cortex() -> list[LayerData]:
     from napari_semst.viewer.adapter import layers_of
 
     return layers_of(simulate(), name="Simulated cortex")
+
+
+def simulated_cells() -> list[LayerData]:
+    """Return the layers of the same cortex as scattered cells with a gene panel."""
+    from napari_semst.sample import simulated_cortex as simulate
+    from napari_semst.viewer.adapter import layers_of
+
+    tissue = simulate(_CELLS, _PANEL, platform="cells")
+    return layers_of(tissue, name="Simulated cells")

@@ -52,7 +52,7 @@ def run(
         typer.Option(
             "--output",
             "-o",
-            help="Where to save [default: <name>_semst.h5ad here, nothing with --json]",
+            help="Where to save; else <name>_semst.h5ad here, or nothing with --json.",
         ),
     ] = None,
     preset: Annotated[

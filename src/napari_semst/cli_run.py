@@ -218,10 +218,9 @@ def _words(report: dict[str, Any]) -> str:
     ]
     semantics = report["semantics"]
     if semantics:
-        lines.append(
-            f"  semantics          {semantics['source']}, covers "
-            f"{semantics['coverage']:.0%} of the genes listed"
-        )
+        known = semantics.get("coverage")
+        covers = "" if known is None else f", covers {known:.0%} of the genes listed"
+        lines.append(f"  semantics          {semantics['source']}{covers}")
     shown = ("ari", "nmi", "acc", "chaos", "pas")
     scores = [f"{n} {report['scores'][n]:.3f}" for n in shown if n in report["scores"]]
     lines.append(f"  scores             {'  '.join(scores)}")

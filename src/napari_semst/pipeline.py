@@ -8,11 +8,10 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from napari_semst import keys
-from napari_semst.attach import attach
 from napari_semst.errors import ConfigError, SemanticsError
 from napari_semst.presets import resolve
 from napari_semst.progress import Progress, RunControl, exhaust
-from napari_semst.result import DomainResult
+from napari_semst.result import DomainResult, attach
 
 __all__ = ["DomainResult", "attach", "find_domains", "run"]
 

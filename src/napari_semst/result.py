@@ -1,12 +1,19 @@
-"""What a run returns."""
+"""What a run returns, and how it is written into a tissue."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
+
+from napari_semst import keys
+from napari_semst.errors import ConfigError
+
 if TYPE_CHECKING:
-    import numpy as np
+    from collections.abc import Mapping
+
+    from anndata import AnnData
     from numpy.typing import NDArray
 
 
@@ -53,3 +60,102 @@ class DomainResult:
     def warnings(self) -> list[str]:
         """Sentences that users should read."""
         return list(self.provenance.get("warnings", ()))
+
+
+def attach(
+    tissue: AnnData,
+    result: DomainResult,
+    run: str = keys.DEFAULT_RUN,
+    *,
+    inplace: bool = False,
+) -> AnnData:
+    """Write a result into a tissue, under the keys of `napari_semst.keys`.
+
+    Parameters
+    ----------
+    tissue
+        The tissue the result was made from.
+    result
+        What `find_domains` returned.
+    run
+        Name of the run: its labels also stand in ``obs["semst_domain_<run>"]``.
+    inplace
+        Write into ``tissue`` itself instead of a copy.
+
+    Returns
+    -------
+    tissue
+        The copy, or ``tissue`` itself.
+
+    Raises
+    ------
+    ConfigError
+        If the run's name cannot be part of a column name, or the tissue has another
+        number of spots.
+    """
+    keys.check_run_name(run)
+    if tissue.n_obs != len(result.codes):
+        raise ConfigError(
+            f"Expected a tissue of {len(result.codes)} spots, as the result has; found "
+            f"{tissue.n_obs}. Attach the result to the tissue it was made from."
+        )
+    target = tissue if inplace else tissue.copy()
+    _write_result(target, result, run)
+    return target
+
+
+def _write_result(tissue: AnnData, result: DomainResult, run: str) -> None:
+    """Write a result under the bare keys and under the run's own."""
+    import pandas as pd
+
+    from napari_semst.palette import domain_colors
+
+    names = list(result.names)
+    labels = pd.Categorical.from_codes(result.codes.tolist(), categories=names)
+    colors = np.asarray(domain_colors(len(names)), dtype=str)
+    for key in (keys.DOMAIN, keys.of_run(keys.DOMAIN, run)):
+        tissue.obs[key] = labels
+        tissue.uns[key + keys.COLORS_SUFFIX] = colors.copy()
+    _write(tissue.obs, _per_spot(result))
+    _write(tissue.obsm, _per_spot_vectors(result))
+    runs = dict(tissue.uns.get(keys.RUNS, {}))
+    runs[run] = storable(result.provenance)
+    tissue.uns[keys.RUNS] = runs
+
+
+def _per_spot(result: DomainResult) -> dict[str, NDArray[np.float32] | None]:
+    return {
+        keys.CONFIDENCE: result.confidence,
+        keys.MODULATION: result.modulation,
+        keys.MODULATION_SCALE: result.modulation_scale,
+        keys.MODULATION_SHIFT: result.modulation_shift,
+        keys.COVERAGE: result.coverage,
+    }
+
+
+def _per_spot_vectors(result: DomainResult) -> dict[str, NDArray[np.float32] | None]:
+    return {
+        keys.LATENT: result.latent,
+        keys.SCALE: result.scale,
+        keys.SHIFT: result.shift,
+    }
+
+
+def _write(store: Any, values: Mapping[str, NDArray[np.float32] | None]) -> None:
+    """Write what this run made, and remove what an earlier run left under its keys."""
+    for key, value in values.items():
+        if value is not None:
+            store[key] = value
+        elif key in store:
+            del store[key]
+
+
+def storable(value: Any) -> Any:
+    """Return nested plain values in a form that h5ad can hold."""
+    if isinstance(value, dict):
+        return {str(k).replace("/", "_"): storable(v) for k, v in value.items()}
+    if isinstance(value, list | tuple):
+        if all(isinstance(v, str) for v in value):
+            return np.asarray(value, dtype=object if value else str)
+        return np.asarray(value)
+    return "" if value is None else value

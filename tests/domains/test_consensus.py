@@ -5,6 +5,7 @@ import pytest
 from sklearn.metrics import adjusted_rand_score
 from sklearn.mixture import GaussianMixture
 
+from napari_semst.domains import consensus
 from napari_semst.domains.consensus import (
     agreed,
     consensus_posterior,
@@ -54,7 +55,7 @@ def test_the_likelihood_never_falls():
 def test_more_starts_are_never_less_likely():
     values, _ = blobs(5, spread=4.0)
     found = [
-        fit_many_starts(values, 6, n, np.random.default_rng(1)).log_likelihood
+        fit_many_starts(scaled(values), 6, n, np.random.default_rng(1)).log_likelihood
         for n in (1, 8)
     ]
     assert found[1] >= found[0] - 1e-3
@@ -129,3 +130,21 @@ def test_cancel_ends_it_between_members():
     control.cancel()
     with pytest.raises(Cancelled):
         exhaust(steps)
+
+
+def test_a_sample_of_spots_gives_nearly_the_same_domains(monkeypatch):
+    points, truth, values = section_of_bands()
+    whole = exhaust(run(View(values, smooth=True), points))
+    monkeypatch.setattr(consensus, "FITTED_SPOTS", 150)
+    part = exhaust(run(View(values, smooth=True), points))
+    assert part.shape == whole.shape
+    assert not np.array_equal(part, whole)
+    assert adjusted_rand_score(part.argmax(1), whole.argmax(1)) > 0.6
+    assert adjusted_rand_score(truth, part.argmax(1)) > 0.6
+
+
+def test_predicting_the_fitted_spots_repeats_their_posterior():
+    values, truth = blobs(7, spread=2.0)
+    points = scaled(values)
+    member = fit_tied(points, one_hot(truth, 3))
+    np.testing.assert_allclose(member.predict(points), member.posterior, atol=1e-5)

@@ -166,7 +166,7 @@ def test_raw_is_named_and_gives_the_genes_of_x(tissue):
     tissue = tissue[:, ::-1][:, :40].copy()
     tissue.raw = raw
     tissue.X = logged(tissue.X)
-    with pytest.raises(CountsError, match="raw holds counts: choose 'raw' under"):
+    with pytest.raises(CountsError, match="raw holds counts: choose 'raw' as"):
         find_counts(tissue)
     found = find_counts(tissue, "raw")
     assert found.where == "raw"

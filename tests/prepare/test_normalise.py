@@ -71,3 +71,16 @@ def test_averaging_is_over_the_spot_and_its_nearest():
     assert once.sum() == np.float32(3 + 3 + 3) + once[[0, 4], 0].sum()
     np.testing.assert_allclose(components.smoothed(values, average, 0), values)
     np.testing.assert_allclose(average.sum(1).A1, 1, rtol=1e-6)
+
+
+def test_axes_of_a_sample_serve_all_spots(monkeypatch):
+    random = np.random.default_rng(0)
+    loading = random.gamma(1.0, 1.0, (3, 40))
+    kind = random.integers(3, size=600)
+    counts = sparse.csr_matrix(random.poisson(3 * loading[kind]).astype(np.float32))
+    whole = components.principal_components(counts, 2, seed=0)
+    monkeypatch.setattr(components, "FITTED_SPOTS", 200)
+    part = components.principal_components(counts, 2, seed=0)
+    # The same plane up to a rotation: its projector is nearly the same.
+    basis = [np.linalg.qr(scores - scores.mean(0))[0] for scores in (whole, part)]
+    assert np.linalg.norm(basis[0].T @ basis[1]) > 0.98 * np.sqrt(2)

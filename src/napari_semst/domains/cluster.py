@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from napari_semst.domains.consensus import consensus_posterior
-from napari_semst.domains.mixture import fit_many_starts, k_means
+from napari_semst.domains.mixture import fit_many_starts, k_means, scaled
 from napari_semst.errors import ConfigError
 from napari_semst.progress import Progress
 
@@ -114,5 +114,5 @@ def _mixture(
     latent: NDArray[np.float32], k: int, n_starts: int, seed: int
 ) -> NDArray[np.integer[Any]]:
     random = np.random.default_rng(seed)
-    found = fit_many_starts(latent, k, n_starts, random)
+    found = fit_many_starts(scaled(latent), k, n_starts, random)
     return np.asarray(found.posterior.argmax(axis=1))

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from napari_semst.methods.base import View
     from napari_semst.progress import RunControl
 
-    Posterior = NDArray[np.float64]
+    Posterior = NDArray[np.floating[Any]]
 
 # What members read: few components find the domains, many settle their borders.
 FIRST_WIDTHS = (10, 15, 20)
@@ -32,6 +32,9 @@ FIRST_ROUNDS = (-1, 0, 1)
 SECOND_ROUNDS = (-1, 0)
 # With 30 to 50 components a thin domain's share of the covariance needs a firmer floor.
 _SECOND_RIDGE = 1e-3
+# Mixtures of some hundred parameters are fitted to a sample of this many spots; every
+# spot is then assigned.
+FITTED_SPOTS = 20_000
 _MATCHING_ROUNDS = 5
 _SETTLED = 1e-4
 
@@ -46,6 +49,8 @@ def consensus_posterior(
     control: RunControl,
 ) -> Generator[Progress, None, Posterior]:
     """Return the probability of every domain for every spot, agreed among members.
+
+    Of large sections a sample of spots is fitted, and all are assigned.
 
     First, mixtures over few components of every view, at three depths of spatial
     averaging, are matched and averaged. Then mixtures over more components start from
@@ -81,19 +86,33 @@ def consensus_posterior(
     wide = [view for view in views if view.smooth] or views
     second = list(_members(wide, average, rounds, SECOND_ROUNDS, SECOND_WIDTHS))
     steps = len(first) + len(second)
+    fitted = _fitted_spots(len(views[0].values), random)
     found = []
     for step, values in enumerate(first):
         control.check()
         yield Progress("assign", step, steps, "Members of the consensus")
-        found.append(fit_many_starts(values, n_domains, n_starts, random).posterior)
+        points = scaled(values)
+        member = fit_many_starts(points[fitted], n_domains, n_starts, random)
+        found.append(member.predict(points))
     posterior = agreed(found)
     found = []
     for step, values in enumerate(second, start=len(first)):
         control.check()
         yield Progress("assign", step, steps, "Settling the borders")
-        member = fit_tied(scaled(values), posterior, ridge=_SECOND_RIDGE)
-        found.append(member.posterior)
+        points = scaled(values)
+        start = posterior[fitted].astype(np.float64)
+        member = fit_tied(points[fitted], start, ridge=_SECOND_RIDGE)
+        found.append(member.predict(points))
     return agreed(found)
+
+
+def _fitted_spots(
+    n_spots: int, random: np.random.Generator
+) -> slice | NDArray[np.int64]:
+    """Return the spots that mixtures are fitted to: all, or a sample of many."""
+    if n_spots <= FITTED_SPOTS:
+        return slice(None)
+    return np.sort(random.choice(n_spots, FITTED_SPOTS, replace=False))
 
 
 def _members(

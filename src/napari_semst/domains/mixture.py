@@ -25,13 +25,28 @@ class Mixture(NamedTuple):
     Parameters
     ----------
     posterior
-        Probability of each component for each spot, ``(n_spots, n_components)``.
+        Probability of each component for each spot it was fitted to,
+        ``(n_spots, n_components)``.
     log_likelihood
         Mean over spots.
+    white
+        Inverse root of the shared covariance, ``(width, width)``.
+    centres
+        Means of the components after ``white``, ``(n_components, width)``.
+    weight
+        Shares of the components.
     """
 
     posterior: NDArray[np.float64]
     log_likelihood: float
+    white: NDArray[np.float64]
+    centres: NDArray[np.float64]
+    weight: NDArray[np.float64]
+
+    def predict(self, values: NDArray[np.float64]) -> NDArray[np.float32]:
+        """Return the posterior of any spots, scaled as those of the fit."""
+        spots = values @ self.white.T
+        return _expected(spots, self.centres, self.weight)[0].astype(np.float32)
 
 
 def scaled(values: NDArray[np.floating[Any]]) -> NDArray[np.float64]:
@@ -67,7 +82,7 @@ def fit_tied(
     posterior
         Where to start, ``(n_spots, n_components)``.
     steps
-        Steps at most.
+        Steps at most, at least one.
     ridge
         Added to the covariance's diagonal.
     tolerance
@@ -75,7 +90,6 @@ def fit_tied(
     """
     n_spots, width = values.shape
     second, last = values.T @ values / n_spots, -np.inf
-    likelihood = last
     for _ in range(steps):
         size = posterior.sum(axis=0) + 1e-9
         mean, weight = (posterior.T @ values) / size[:, None], size / n_spots
@@ -83,14 +97,9 @@ def fit_tied(
         covariance.flat[:: width + 1] += ridge
         white = np.linalg.inv(np.linalg.cholesky(covariance))
         spots, centres = values @ white.T, mean @ white.T
-        logits = spots @ centres.T
-        logits += np.log(weight) - 0.5 * (centres**2).sum(axis=1)
-        top = logits.max(axis=1, keepdims=True)
-        posterior = np.exp(logits - top)
-        total = posterior.sum(axis=1, keepdims=True)
-        posterior /= total
+        posterior, evidence = _expected(spots, centres, weight)
         likelihood = float(
-            (top + np.log(total)).mean()
+            evidence
             - 0.5 * (spots**2).sum() / n_spots
             + np.log(np.diag(white)).sum()
             - 0.5 * width * np.log(2 * np.pi)
@@ -98,7 +107,22 @@ def fit_tied(
         if likelihood - last < tolerance:
             break
         last = likelihood
-    return Mixture(posterior, likelihood)
+    return Mixture(posterior, likelihood, white, centres, weight)
+
+
+def _expected(
+    spots: NDArray[np.float64],
+    centres: NDArray[np.float64],
+    weight: NDArray[np.float64],
+) -> tuple[NDArray[np.float64], float]:
+    """Return the posterior, and the mean log-evidence up to what all share."""
+    logits = spots @ centres.T
+    logits += np.log(weight) - 0.5 * (centres**2).sum(axis=1)
+    top = logits.max(axis=1, keepdims=True)
+    posterior = np.exp(logits - top)
+    total = posterior.sum(axis=1, keepdims=True)
+    posterior /= total
+    return posterior, float((top + np.log(total)).mean())
 
 
 def k_means(
@@ -130,7 +154,7 @@ def k_means(
 
 
 def fit_many_starts(
-    values: NDArray[np.floating[Any]],
+    points: NDArray[np.float64],
     n_components: int,
     n_starts: int,
     random: np.random.Generator,
@@ -139,8 +163,8 @@ def fit_many_starts(
 
     Parameters
     ----------
-    values
-        Shape ``(n_spots, width)``, any scale.
+    points
+        Shape ``(n_spots, width)``, as `scaled` returns them.
     n_components
         Number of components.
     n_starts
@@ -148,7 +172,6 @@ def fit_many_starts(
     random
         Draws the seeds of the starts.
     """
-    points = scaled(values)
     best: Mixture | None = None
     for _ in range(n_starts):
         state = int(random.integers(2**31))

@@ -76,7 +76,7 @@ def _named(adata: AnnData, layer: str) -> CountsFound:
         has_raw = " and .raw" if adata.raw is not None else ""
         raise CountsError(
             f"Expected a layer named {layer!r}; found layers "
-            f"{a_few(list(adata.layers))}{has_raw}. Pick one under Counts."
+            f"{a_few(list(adata.layers))}{has_raw}. Pick one as counts layer."
         )
     try:
         return CountsFound(_counts_in(_matrix(adata, where, layer)), where)
@@ -96,7 +96,7 @@ def _advice(adata: AnnData, without: str = "X") -> str:
     ]
     if len(good) == 1:
         name, where = good[0]
-        return f"{where} holds counts: choose {name!r} under Counts."
+        return f"{where} holds counts: choose {name!r} as counts layer."
     if good:
         return f"Counts are in {' and '.join(w for _, w in good)}: choose one."
     return (
@@ -147,7 +147,7 @@ def _raw_of_these_genes(adata: AnnData) -> Any:
     missing = int((raw_names.get_indexer(adata.var_names) < 0).sum())
     raise CountsError(
         f"Expected .raw to hold the {adata.n_vars:,} genes of X; {missing:,} are not "
-        "in it. Choose another layer under Counts."
+        "in it. Choose another counts layer."
     )
 
 

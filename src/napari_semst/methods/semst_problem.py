@@ -20,8 +20,6 @@ from napari_semst.prepare.genes import variable_genes
 from napari_semst.prepare.graphs import feature_graph, nearest_graph, normalised
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
-
     from numpy.typing import NDArray
     from scipy import sparse
 
@@ -74,9 +72,19 @@ class Problem:
     _sum: torch.Tensor | None = None
     _summed: int = 0
 
-    def parameters(self) -> Iterable[torch.nn.Parameter]:
-        """Return what is learnt."""
-        return self.network.parameters()
+    def parameter_groups(self) -> list[dict[str, Any]]:
+        """Return what is learnt, in groups with settings of their own.
+
+        A silent modulation has small gradients, and Adam's weight decay would pull it
+        to one constant for all spots: it has its own penalty instead.
+        """
+        modulation = self.network.modulation
+        if modulation is None or self.config.model.start == "expression":
+            return [{"params": list(self.network.parameters())}]
+        own = list(modulation.parameters())
+        mine = {id(parameter) for parameter in own}
+        others = [p for p in self.network.parameters() if id(p) not in mine]
+        return [{"params": others}, {"params": own, "weight_decay": 0.0}]
 
     def encode(self) -> Encoded:
         """Return what the network makes of the section now."""

@@ -14,6 +14,10 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 
+# Axes are found on a sample of this many spots; every spot is then projected.
+FITTED_SPOTS = 50_000
+
+
 def median_scaled(counts: sparse.csr_matrix) -> sparse.csr_matrix:
     """Return counts scaled to the section's median depth.
 
@@ -51,7 +55,7 @@ def principal_components(
     n_components
         Wanted; fewer where the matrix is smaller.
     seed
-        Seed of the solver's first vector.
+        Seed of the solver's first vector, and of the sample of large sections.
 
     Returns
     -------
@@ -64,12 +68,19 @@ def principal_components(
     width = min(n_components, min(matrix.shape) - 1)
     if width < 1:
         return np.asarray(matrix.toarray(), dtype=np.float32)
+    fitted = matrix
+    if matrix.shape[0] > FITTED_SPOTS:
+        random = np.random.default_rng(seed)
+        chosen = random.choice(matrix.shape[0], FITTED_SPOTS, replace=False)
+        fitted = matrix[np.sort(chosen)]
     # Few genes: the covariance is small and exact; many: Lanczos on the sparse matrix.
     small = matrix.shape[1] <= 1000
     solver = "covariance_eigh" if small else "arpack"
     solve = PCA(width, svd_solver=solver, random_state=seed)
-    scores = solve.fit_transform(matrix.astype(np.float64))
-    return np.asarray(scores, dtype=np.float32)
+    solve.fit(fitted.astype(np.float64))
+    axes = solve.components_.T.astype(np.float32)
+    offset = (solve.mean_ @ solve.components_.T).astype(np.float32)
+    return np.asarray(matrix @ axes - offset, dtype=np.float32)
 
 
 def principal_components_dense(values: NDArray[np.floating]) -> NDArray[np.float32]:

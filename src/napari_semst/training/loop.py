@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import math
+from contextlib import contextmanager
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 from napari_semst.errors import DeviceError, TrainingError
 from napari_semst.progress import Progress
 
 if TYPE_CHECKING:
-    from collections.abc import Generator, Iterable
+    from collections.abc import Generator, Iterator
 
     import torch
     from torch import Tensor
@@ -22,8 +23,8 @@ if TYPE_CHECKING:
 class Trainable(Protocol):
     """What the loop trains: parameters, and weighted loss terms of one step."""
 
-    def parameters(self) -> Iterable[torch.nn.Parameter]:
-        """Return what is learnt."""
+    def parameter_groups(self) -> list[dict[str, Any]]:
+        """Return what is learnt, as the groups of an optimizer."""
         ...
 
     def step_losses(self, epoch: int) -> dict[str, Tensor]:
@@ -77,7 +78,9 @@ def train(
     import torch
 
     optimizer = torch.optim.Adam(
-        model.parameters(), lr=config.learning_rate, weight_decay=config.weight_decay
+        model.parameter_groups(),
+        lr=config.learning_rate,
+        weight_decay=config.weight_decay,
     )
     slowing = _schedule(optimizer, config)
     record = TrainingRecord()
@@ -87,7 +90,8 @@ def train(
             record.stopped_early = True
             break
         try:
-            values = _step(model, optimizer, epoch)
+            with _tiny_numbers_as_zero():
+                values = _step(model, optimizer, epoch)
             slowing.step()
         except torch.OutOfMemoryError as error:
             raise DeviceError(
@@ -114,6 +118,22 @@ def _schedule(
         return ConstantLR(optimizer, factor=1.0)
     least = config.learning_rate / 20
     return CosineAnnealingLR(optimizer, config.epochs, eta_min=least)
+
+
+@contextmanager
+def _tiny_numbers_as_zero() -> Iterator[None]:
+    """Flush numbers below the smallest normal one to 0 on this thread.
+
+    Weight decay takes unused weights there, and many processors then compute a hundred
+    times slower. Outside a step the thread is the caller's, as it was.
+    """
+    import torch
+
+    torch.set_flush_denormal(True)
+    try:
+        yield
+    finally:
+        torch.set_flush_denormal(False)
 
 
 def _step(
