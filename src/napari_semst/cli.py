@@ -183,7 +183,9 @@ def sample(
 def main() -> None:
     """Run the command line; errors that users can act on are one line, no traceback."""
     from napari_semst.errors import SemstError
+    from napari_semst.threads import idle_politely
 
+    idle_politely()
     try:
         app()
     except SemstError as error:

@@ -76,6 +76,7 @@ def find_domains(
     from napari_semst.methods.base import method
     from napari_semst.provenance import record
     from napari_semst.semantics import standardise
+    from napari_semst.threads import threads_limited, threads_wanted
 
     control = control or RunControl()
     watch = _Stopwatch()
@@ -88,13 +89,14 @@ def find_domains(
         embedding = standardise(described.embedding)
     watch.lap("describe")
     device = choose_device(config.training.device)
-    fit = yield from method(config.model.method)(
-        section, embedding, config, device, control
-    )
-    watch.lap("train")
-    assignment = yield from assign_domains(
-        fit, section, config.domains, config.training.seed, control
-    )
+    with threads_limited(threads_wanted(section.n_spots, config)):
+        fit = yield from method(config.model.method)(
+            section, embedding, config, device, control
+        )
+        watch.lap("train")
+        assignment = yield from assign_domains(
+            fit, section, config.domains, config.training.seed, control
+        )
     watch.lap("assign")
     control.check()
     provenance = record(config, section, described, device, fit, watch.seconds)

@@ -1,0 +1,58 @@
+"""How many threads a run uses."""
+
+from __future__ import annotations
+
+import os
+from contextlib import contextmanager
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from napari_semst.config import Config
+
+# Below this many spots the steps of a run are too short to be shared out: with a second
+# thread they were no faster on an idle machine, and three times slower on a busy one,
+# where threads wait for each other.
+_ONE_THREAD_SPOTS = 20_000
+
+
+def idle_politely() -> None:
+    """Let waiting OpenMP threads sleep; to be called before torch is imported."""
+    os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
+
+
+def threads_wanted(n_spots: int, config: Config) -> int:
+    """Return the number of threads that suits a run.
+
+    Parameters
+    ----------
+    n_spots
+        Size of the section.
+    config
+        Settings; reconstructing every spot in every step is worth all cores.
+    """
+    whole = config.model.method == "semst" and not config.training.decoded_spots
+    if n_spots <= _ONE_THREAD_SPOTS and not whole:
+        return 1
+    return (
+        len(os.sched_getaffinity(0))
+        if hasattr(os, "sched_getaffinity")
+        else (os.cpu_count() or 1)
+    )
+
+
+@contextmanager
+def threads_limited(n_threads: int) -> Iterator[None]:
+    """Limit torch, BLAS and OpenMP to some threads, never to more than they had."""
+    import sklearn.cluster  # noqa: F401 - its OpenMP must be loaded to be limited
+    import torch
+    from threadpoolctl import threadpool_limits
+
+    before = torch.get_num_threads()
+    torch.set_num_threads(min(n_threads, before))
+    try:
+        with threadpool_limits(limits=min(n_threads, before)):
+            yield
+    finally:
+        torch.set_num_threads(before)
