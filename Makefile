@@ -13,12 +13,8 @@ export PIP_DISABLE_PIP_VERSION_CHECK = 1
 
 .PHONY: demo test lint docs system clean
 
-demo: $(VENV)/.installed
-	mkdir -p $(DEMO)
-	$(BIN)/semst sample $(DEMO)/cortex.h5ad --overwrite
-	$(BIN)/semst run $(DEMO)/cortex.h5ad -k 7 --truth ground_truth --overwrite \
-		--output $(DEMO)/cortex_semst.h5ad --csv $(DEMO)/cortex_domains.csv \
-		--figure $(DEMO)/cortex_domains.png
+demo: $(VENV)/.installed system
+	$(BIN)/semst demo $(DEMO)
 	@echo "Look at $(DEMO)/cortex_domains.png; in napari ($(BIN)/napari): File > Open Sample > SemST"
 
 test: $(VENV)/.installed system

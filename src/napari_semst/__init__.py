@@ -6,10 +6,10 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from napari_semst.api import find_domains
     from napari_semst.config import Config, Request
     from napari_semst.io.read import read
     from napari_semst.io.save import write
-    from napari_semst.pipeline import find_domains, run
     from napari_semst.progress import Progress, RunControl
     from napari_semst.result import attach
     from napari_semst.sample import simulated_cortex
@@ -22,9 +22,8 @@ _HOME = {
     "Request": "config",
     "RunControl": "progress",
     "attach": "result",
-    "find_domains": "pipeline",
+    "find_domains": "api",
     "read": "io.read",
-    "run": "pipeline",
     "simulated_cortex": "sample",
     "write": "io.save",
 }
@@ -38,7 +37,6 @@ __all__ = [
     "attach",
     "find_domains",
     "read",
-    "run",
     "simulated_cortex",
     "write",
 ]

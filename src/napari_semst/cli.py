@@ -8,6 +8,8 @@ from typing import Annotated
 
 import typer
 
+_DEBUG = "--debug"
+
 app = typer.Typer(
     name="semst",
     help="Find the spatial domains of a tissue section, guided by what genes mean.",
@@ -15,12 +17,17 @@ app = typer.Typer(
     add_completion=False,
     pretty_exceptions_enable=False,
 )
+samples = typer.Typer(help="Write a simulated section.", no_args_is_help=True)
+app.add_typer(samples, name="sample")
 
 InputPath = Annotated[
     Path,
     typer.Argument(help="An .h5ad file, a Space Ranger folder, or a 10x .h5 matrix."),
 ]
-Domains = Annotated[int, typer.Option("--domains", "-k", help="Number of domains.")]
+AsJson = Annotated[bool, typer.Option("--json", help="Print JSON on standard output.")]
+Overwrite = Annotated[
+    bool, typer.Option("--overwrite", help="Replace files that exist.")
+]
 
 
 def _version(wanted: bool) -> None:
@@ -39,6 +46,9 @@ def root(
             "--version", callback=_version, is_eager=True, help="Show the version."
         ),
     ] = False,
+    debug: Annotated[
+        bool, typer.Option(_DEBUG, help="Show the traceback of errors.")
+    ] = False,
 ) -> None:
     """Find the spatial domains of a tissue section, guided by what genes mean."""
 
@@ -46,13 +56,24 @@ def root(
 @app.command()
 def run(
     source: InputPath,
-    n_domains: Domains = 0,
+    n_domains: Annotated[
+        int, typer.Option("--domains", "-k", help="Number of domains.")
+    ] = 0,
     output: Annotated[
         Path | None,
         typer.Option(
             "--output",
             "-o",
             help="Where to save; else <name>_semst.h5ad here, or nothing with --json.",
+        ),
+    ] = None,
+    method: Annotated[
+        str | None, typer.Option(help="semst, or quick: no training, seconds.")
+    ] = None,
+    semantics: Annotated[
+        str | None,
+        typer.Option(
+            help="builtin, none, or precomputed:NAME with an obsm key or .npy file."
         ),
     ] = None,
     preset: Annotated[
@@ -63,20 +84,22 @@ def run(
     ] = None,
     seed: Annotated[int | None, typer.Option(help="Seed of everything random.")] = None,
     epochs: Annotated[int | None, typer.Option(help="Training epochs.")] = None,
+    readout: Annotated[
+        str | None, typer.Option(help="consensus, gmm or kmeans.")
+    ] = None,
+    refine: Annotated[
+        bool,
+        typer.Option(
+            "--refine", help="Give spots the domain of most near neighbours, once."
+        ),
+    ] = False,
     device: Annotated[
-        str | None, typer.Option(help="auto, cpu, cuda, cuda:<index> or mps.")
-    ] = None,
-    semantics: Annotated[
-        str | None, typer.Option(help="builtin, none or precomputed.")
-    ] = None,
-    embedding: Annotated[
-        str | None,
-        typer.Option(help="obsm key or .npy file of a precomputed embedding."),
+        str | None, typer.Option(help="auto, cpu, cuda or cuda:<index>.")
     ] = None,
     weights: Annotated[
         Path | None,
         typer.Option(
-            help="Published SemST weights to begin with (a paper preset; with "
+            help="Published SemST weights to begin with (a published preset; with "
             "--epochs 0 they are used as they are)."
         ),
     ] = None,
@@ -105,12 +128,8 @@ def run(
     figure: Annotated[
         Path | None, typer.Option(help="Also draw the domains (.png, .svg, .pdf).")
     ] = None,
-    overwrite: Annotated[
-        bool, typer.Option("--overwrite", help="Replace files that exist.")
-    ] = False,
-    as_json: Annotated[
-        bool, typer.Option("--json", help="Print the result as JSON.")
-    ] = False,
+    overwrite: Overwrite = False,
+    as_json: AsJson = False,
     quiet: Annotated[
         bool, typer.Option("--quiet", "-q", help="Show no progress.")
     ] = False,
@@ -118,16 +137,18 @@ def run(
     """Find the spatial domains of a section."""
     from napari_semst import cli_run
 
+    meaning, _, embedding = (semantics or "").partition(":")
     request = cli_run.build_request(
         preset,
         config,
-        domains={"n_domains": n_domains or None},
-        training={"seed": seed, "epochs": epochs, "device": device},
-        semantics={
-            "source": semantics or ("precomputed" if embedding else None),
-            "embedding": embedding,
+        domains={
+            "n_domains": n_domains or None,
+            "readout": readout,
+            "refine": 1 if refine else None,
         },
-        model={"weights": None if weights is None else str(weights)},
+        training={"seed": seed, "epochs": epochs, "device": device},
+        semantics={"source": meaning or None, "embedding": embedding or None},
+        model={"method": method, "weights": str(weights) if weights else None},
         prepare={"counts_layer": counts_layer, "coordinates": coordinates},
     )
     files = cli_run.Files(
@@ -141,11 +162,45 @@ def run(
 
 
 @app.command()
+def score(
+    source: InputPath,
+    truth: Annotated[str, typer.Option(help="obs column of the annotation.")],
+    labels: Annotated[str, typer.Option(help="obs column to score.")] = "semst_domain",
+    as_json: AsJson = False,
+) -> None:
+    """Score a column of labels against an annotation."""
+    from napari_semst import cli_files
+
+    cli_files.score(source, truth, labels, as_json=as_json)
+
+
+@app.command()
 def inspect(source: InputPath) -> None:
     """Say what a file or folder holds, and whether it can be clustered."""
-    from napari_semst import cli_run
+    from napari_semst import cli_files
 
-    cli_run.inspect(source)
+    if not cli_files.inspect(source):
+        raise typer.Exit(2)
+
+
+@app.command()
+def view(source: InputPath) -> None:
+    """Open a section in napari, with the dock."""
+    from napari_semst.viewer.window import show
+
+    show(source)
+
+
+@app.command()
+def demo(
+    folder: Annotated[Path, typer.Argument(help="Folder for the results.")] = Path(
+        "demo-output"
+    ),
+) -> None:
+    """Simulate a section, find its domains and draw them."""
+    from napari_semst import cli_files
+
+    cli_files.demo(folder)
 
 
 @app.command()
@@ -157,43 +212,56 @@ def presets() -> None:
         typer.echo(f"{name:14} {preset.summary}")
 
 
-@app.command()
-def sample(
-    output: Annotated[Path, typer.Argument(help="File to write (.h5ad).")],
-    n_spots: Annotated[int, typer.Option("--spots", help="About how many spots.")] = (
-        3000
-    ),
+@samples.command()
+def cortex(
+    output: Annotated[
+        Path, typer.Option("--output", "-o", help="File to write (.h5ad).")
+    ],
+    n_spots: Annotated[int, typer.Option("--spots", help="How many spots.")] = 3000,
+    n_genes: Annotated[int, typer.Option("--genes", help="How many genes.")] = 1500,
     platform: Annotated[
         str, typer.Option(help="visium (lattice and H&E) or cells (scattered).")
     ] = "visium",
     seed: Annotated[int, typer.Option(help="Seed.")] = 0,
-    overwrite: Annotated[
-        bool, typer.Option("--overwrite", help="Replace a file that exists.")
-    ] = False,
+    overwrite: Overwrite = False,
 ) -> None:
-    """Write a simulated section of cortex, with its layers as annotation."""
+    """Cerebral cortex with its layers as annotation."""
+    from napari_semst.errors import ConfigError, one_of
     from napari_semst.io.save import write
     from napari_semst.sample import simulated_cortex
 
-    tissue = simulated_cortex(n_spots, platform=platform, seed=seed)  # type: ignore[arg-type]
+    if platform not in ("visium", "cells"):
+        raise ConfigError(one_of("--platform", platform, ("visium", "cells")))
+    tissue = simulated_cortex(n_spots, n_genes, platform=platform, seed=seed)  # type: ignore[arg-type]
     write(tissue, output, overwrite=overwrite)
     typer.echo(f"Wrote {output}: {tissue.n_obs} spots x {tissue.n_vars} genes.")
 
 
 def main() -> None:
-    """Run the command line; errors that users can act on are one line, no traceback."""
+    """Run the command line; errors are one line, with a traceback after --debug."""
     from napari_semst.errors import SemstError
     from napari_semst.threads import idle_politely
 
     idle_politely()
+    # Users add it where they notice that they need it: at the end.
+    debug = _DEBUG in sys.argv
+    arguments = [argument for argument in sys.argv[1:] if argument != _DEBUG]
     try:
-        app()
+        app(arguments)
     except SemstError as error:
+        if debug:
+            raise
         typer.echo(f"semst: {error}", err=True)
         sys.exit(2)
-    except KeyboardInterrupt:
-        typer.echo("semst: interrupted; nothing was written.", err=True)
-        sys.exit(130)
+    except Exception as error:
+        if debug:
+            raise
+        typer.echo(
+            f"semst: unexpected {type(error).__name__}: {error}. Nothing of yours was "
+            "changed. Run again with --debug and report what it says.",
+            err=True,
+        )
+        sys.exit(1)
 
 
 if __name__ == "__main__":

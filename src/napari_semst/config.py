@@ -81,6 +81,11 @@ class SemanticsConfig:
         "What ranks a spot's genes: the scaled value or the plain expression.",
         ("scaled", "expression"),
     )
+    standardise: bool = _setting(
+        True,
+        "Centre and scale the embedding per dimension, whatever its source; published "
+        "weights (model.weights) take it as it is.",
+    )
     species: str = _setting("auto", "Species.", ("auto", "human", "mouse"))
 
 
@@ -154,6 +159,11 @@ class DomainsConfig:
         ("consensus", "gmm", "kmeans"),
     )
     n_starts: int = _setting(12, "Random starts of each clustering.", low=1)
+    refine: int = _setting(
+        0,
+        "Rounds of giving a spot the domain of most of its near neighbours; 0: none.",
+        low=0,
+    )
 
 
 STAGES: Mapping[str, type] = MappingProxyType(

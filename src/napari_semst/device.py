@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from napari_semst.errors import DeviceError, one_of
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     import torch
 
 CHOICES = ("auto", "cpu", "cuda", "mps")
@@ -20,7 +23,7 @@ class DeviceChoice:
     Parameters
     ----------
     name
-        Name that torch understands: ``cpu``, ``cuda``, ``cuda:1``, ``mps``.
+        Name that torch understands: ``cpu``, ``cuda``, ``cuda:1``.
     reason
         One sentence for users.
     """
@@ -41,30 +44,30 @@ def choose_device(wanted: str = "auto") -> DeviceChoice:
     Parameters
     ----------
     wanted
-        ``auto``, ``cpu``, ``cuda``, ``cuda:<index>`` or ``mps``. ``auto`` takes a
-        CUDA device where torch finds one, else the CPU: Apple's ``mps`` lacks the
-        sparse products that graph convolution needs, so it is used only when asked.
+        ``auto``, ``cpu``, ``cuda`` or ``cuda:<index>``. ``auto`` takes a CUDA device
+        where torch finds one, else the CPU. Apple's ``mps`` is known, and refused: it
+        has no 64-bit numbers, in which the loss is summed, and no sparse products in
+        CSR form, which are the graph convolution.
 
     Raises
     ------
     DeviceError
-        If a device is named that is not there.
+        If a device is named that is not there or cannot compute this.
     """
     import torch
 
     kind, _, index = wanted.partition(":")
     if kind not in CHOICES or (index and not (kind == "cuda" and index.isdigit())):
         raise DeviceError(one_of("device", wanted, (*CHOICES, "cuda:<index>")))
-    found = torch.cuda.device_count() if torch.cuda.is_available() else 0
     if kind == "cpu":
         return DeviceChoice("cpu", "The CPU was asked for.")
     if kind == "mps":
-        if not torch.backends.mps.is_available():
-            raise DeviceError(
-                "Expected an Apple GPU (device 'mps'); torch finds none. "
-                "Choose device 'auto' or 'cpu'."
-            )
-        return DeviceChoice("mps", "The Apple GPU was asked for.")
+        raise DeviceError(
+            "Expected a device with 64-bit numbers and sparse (CSR) matrix products; "
+            "Apple's GPU (device 'mps') has neither in PyTorch. Choose device 'cpu', "
+            "or 'auto', which takes the CPU on a Mac."
+        )
+    found = torch.cuda.device_count() if torch.cuda.is_available() else 0
     if kind == "cuda":
         return _cuda(wanted, int(index or 0), found)
     if found:
@@ -84,3 +87,28 @@ def _cuda(wanted: str, index: int, found: int) -> DeviceChoice:
         )
     name = torch.cuda.get_device_name(index)
     return DeviceChoice(f"cuda:{index}", f"{name} was asked for.")
+
+
+@contextmanager
+def memory_errors_explained() -> Iterator[None]:
+    """Turn a lack of memory, of the GPU or the machine, into a `DeviceError`."""
+    import torch
+
+    advice = (
+        "Choose fewer genes (n_top_genes), --method quick, or, if it was the GPU's, "
+        "device 'cpu'."
+    )
+    try:
+        yield
+    except (torch.OutOfMemoryError, MemoryError) as error:
+        what = str(error).splitlines()[0] if str(error) else type(error).__name__
+        raise DeviceError(
+            f"Expected the run to fit into memory; it did not ({what}). {advice}"
+        ) from error
+    except RuntimeError as error:
+        # Torch's allocator on the CPU has no error of its own.
+        if "not enough memory" not in str(error):
+            raise
+        raise DeviceError(
+            f"Expected the run to fit into memory; it did not. {advice}"
+        ) from error

@@ -1,4 +1,4 @@
-"""Every key that the project writes into a tissue, named once."""
+"""Every key under which results are written into a tissue, named once."""
 
 from __future__ import annotations
 
@@ -16,6 +16,7 @@ LATENT = "X_semst"
 SCALE = "semst_scale"
 SHIFT = "semst_shift"
 RUNS = "semst"
+LATEST = "semst_latest"
 SPATIAL = "spatial"
 DEFAULT_RUN = "default"
 

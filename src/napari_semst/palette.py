@@ -18,7 +18,7 @@ from napari_semst.errors import ConfigError
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from numpy.typing import ArrayLike, NDArray
+    from numpy.typing import NDArray
 
     Floats = NDArray[np.float64]
 
@@ -76,58 +76,6 @@ def domain_colors(n: int) -> list[str]:
     return [colors[place % len(colors)] for place in range(n)]
 
 
-def arrange_colors(
-    codes: ArrayLike,
-    positions: ArrayLike,
-    n: int | None = None,
-    *,
-    n_neighbours: int = 6,
-) -> list[str]:
-    """Return a colour for every domain so that touching domains contrast.
-
-    Parameters
-    ----------
-    codes
-        ``(n_spots,)`` domain of every spot, 0 to n - 1; negative: none.
-    positions
-        ``(n_spots, 2)`` coordinates in any unit.
-    n
-        Number of domains; by default as many as the codes name.
-    n_neighbours
-        Nearest spots that count as touching.
-
-    Returns
-    -------
-    list of str
-        The first ``n`` colours of `domain_colors`, in the order of the domains.
-
-    Raises
-    ------
-    ConfigError
-        If codes and positions differ in length.
-    """
-    from scipy.spatial import cKDTree
-
-    domain = np.asarray(codes, dtype=np.int64)
-    points = np.asarray(positions, dtype=np.float64)
-    if len(domain) != len(points):
-        raise ConfigError(
-            f"Expected one position per code; got {len(domain)} codes and "
-            f"{len(points)} positions."
-        )
-    count = int(domain.max(initial=-1)) + 1 if n is None else n
-    colors = domain_colors(count)
-    if count < 2 or len(domain) < 2:
-        return colors
-    reach = min(n_neighbours + 1, len(points))
-    neighbours = cKDTree(points).query(points, k=reach)[1][:, 1:]
-    mine, others = np.repeat(domain, reach - 1), domain[neighbours.ravel()]
-    real = (mine >= 0) & (others >= 0) & (mine != others)
-    pairs = mine[real] * count + others[real]
-    contact = np.bincount(pairs, minlength=count**2).reshape(count, count)
-    return _contrasting(colors, (contact + contact.T).astype(np.float64))
-
-
 def color_distances(colors: Sequence[str]) -> Floats:
     """Return how far colours look apart to people of any colour vision.
 
@@ -149,31 +97,6 @@ def color_distances(colors: Sequence[str]) -> Floats:
     """
     views = _views(_rgb(colors))
     return _distance(views, views)
-
-
-def _contrasting(colors: list[str], contact: Floats) -> list[str]:
-    """Return the colours exchanged until touching domains differ the most."""
-    count = len(colors)
-    similar = 1 / (4 + color_distances(colors)) ** 2
-    # The border counts less than in proportion, so that short ones matter too.
-    weight = np.sqrt(contact)
-    place = np.arange(count)
-    for _ in range(count):
-        best, swap = 1e-12, None
-        clash = weight * similar[np.ix_(place, place)]
-        for one in range(count):
-            for other in range(one + 1, count):
-                trial = place.copy()
-                trial[[one, other]] = place[[other, one]]
-                rows = [one, other]
-                new = (weight[rows] * similar[np.ix_(trial[rows], trial)]).sum()
-                gain = clash[rows].sum() - new
-                if gain > best:
-                    best, swap = gain, trial
-        if swap is None:
-            break
-        place = swap
-    return [colors[int(index)] for index in place]
 
 
 @cache

@@ -7,17 +7,15 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from napari_semst import keys
 from napari_semst.errors import ConfigError, SemanticsError
 from napari_semst.presets import resolve
-from napari_semst.progress import Progress, RunControl, exhaust
+from napari_semst.progress import Progress, RunControl
 from napari_semst.result import DomainResult, attach
 
-__all__ = ["DomainResult", "attach", "find_domains", "run"]
+__all__ = ["DomainResult", "attach", "find_domains"]
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Generator
-    from pathlib import Path
+    from collections.abc import Generator
 
     from anndata import AnnData
 
@@ -70,11 +68,11 @@ def find_domains(
     SemstError
         One of its kinds, with what was expected, found and to do.
     """
-    from napari_semst.device import choose_device
+    from napari_semst.device import choose_device, memory_errors_explained
     from napari_semst.domains.cluster import assign_domains
     from napari_semst.io.notes import input_warnings
     from napari_semst.methods.base import method
-    from napari_semst.provenance import record
+    from napari_semst.provenance import record, spots_hash
     from napari_semst.semantics import standardise
     from napari_semst.threads import threads_limited, threads_wanted
 
@@ -86,10 +84,13 @@ def find_domains(
     described = yield from _describe(tissue, section, config.semantics, control)
     embedding = None
     if described is not None and not described.is_empty:
-        embedding = standardise(described.embedding)
+        embedding = described.embedding
+        if config.semantics.standardise and not config.model.weights:
+            embedding = standardise(embedding)
     watch.lap("describe")
     device = choose_device(config.training.device)
-    with threads_limited(threads_wanted(section.n_spots, config)):
+    threads = threads_wanted(section.n_spots, config)
+    with threads_limited(threads), memory_errors_explained():
         fit = yield from method(config.model.method)(
             section, embedding, config, device, control
         )
@@ -101,11 +102,12 @@ def find_domains(
     control.check()
     provenance = record(config, section, described, device, fit, watch.seconds)
     provenance["warnings"][:0] = input_warnings(tissue)
+    provenance["spots_hash"] = spots_hash(tissue.obs_names)
     names = tuple(str(code + 1) for code in range(assignment.n_domains))
     if assignment.n_domains < config.domains.n_domains:
         provenance["warnings"].append(
-            f"{config.domains.n_domains} domains were asked for; the members agree on "
-            f"{assignment.n_domains}. Ask for fewer, or try readout 'gmm'."
+            f"{config.domains.n_domains} domains were asked for; the readout found "
+            f"{assignment.n_domains}. Ask for fewer, or try another readout."
         )
     return _result(assignment, names, fit, described, provenance)
 
@@ -200,72 +202,3 @@ def _result(
         provenance=provenance,
         **maps,
     )
-
-
-def run(
-    source: AnnData | str | Path,
-    *,
-    n_domains: int,
-    preset: str = "auto",
-    seed: int = 0,
-    overrides: dict[str, dict[str, Any]] | None = None,
-    run: str = keys.DEFAULT_RUN,
-    on_progress: Callable[[Progress], None] | None = None,
-) -> AnnData:
-    """Find the domains of a tissue or file, and return the tissue with them.
-
-    Parameters
-    ----------
-    source
-        A tissue, or the path of a file or folder that `napari_semst.read` reads.
-    n_domains
-        Number of domains (k).
-    preset
-        Name of a recipe of `napari_semst.presets.PRESETS`, or ``auto``.
-    seed
-        Seed of everything random.
-    overrides
-        Settings that differ from the preset, by stage:
-        ``{"training": {"epochs": 50}}``.
-    run
-        Name of the run.
-    on_progress
-        Called with every progress event.
-
-    Returns
-    -------
-    tissue
-        A new tissue; what was given is not changed.
-    """
-    from napari_semst.config import Request
-
-    given = not hasattr(source, "obsm")
-    if given:
-        from napari_semst.io.read import read
-
-        tissue = read(source)
-    else:
-        tissue = source
-    request = (
-        Request(preset, overrides or {})
-        .with_settings("domains", n_domains=n_domains)
-        .with_settings("training", seed=seed)
-    )
-    steps = find_domains(tissue, request)
-    if on_progress is not None:
-        steps = _told(steps, on_progress)
-    return attach(tissue, exhaust(steps), run, inplace=given)
-
-
-def _told(
-    steps: Generator[Progress, None, DomainResult],
-    on_progress: Callable[[Progress], None],
-) -> Generator[Progress, None, DomainResult]:
-    while True:
-        try:
-            event = next(steps)
-        except StopIteration as end:
-            result: DomainResult = end.value
-            return result
-        on_progress(event)
-        yield event

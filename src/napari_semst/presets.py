@@ -84,27 +84,27 @@ PRESETS: Mapping[str, Preset] = MappingProxyType(
             "Seconds: smoothed principal components and a Gaussian mixture.",
             {"model": {"method": "quick"}, "semantics": {"source": "none"}},
         ),
-        "paper-dlpfc": _paper(
+        "dlpfc": _paper(
             "The paper's settings for layered human cortex (Visium).",
             epochs=100, rate=1e-3, features=14, rings=4, hidden=256, ratio=1.2,
             weight=0.1, genes=3000, speaking=20,
         ),
-        "paper-hbc": _paper(
+        "hbc": _paper(
             "The paper's settings for human breast cancer (Visium).",
             epochs=600, rate=1e-4, features=15, rings=2, hidden=256, ratio=0.5,
             weight=0.1, genes=2000, speaking=20,
         ),
-        "paper-mba": _paper(
+        "mba": _paper(
             "The paper's settings for the anterior mouse brain (Visium).",
             epochs=200, rate=1e-3, features=15, rings=2, hidden=128, ratio=0.5,
             weight=0.1, genes=3000, speaking=20,
         ),
-        "paper-embryo": _paper(
+        "embryo": _paper(
             "The paper's settings for the mouse embryo (Stereo-seq).",
             epochs=500, rate=1e-3, features=15, rings=0, hidden=256, ratio=0.5,
             weight=1.0, genes=3000, speaking=30,
         ),
-        "paper-mvc": _paper(
+        "starmap": _paper(
             "The paper's settings for the mouse visual cortex (STARmap).",
             epochs=2000, rate=1e-3, features=5, rings=0, hidden=128, ratio=0.5,
             weight=1.0, genes=128, speaking=30,

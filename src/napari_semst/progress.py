@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, TypeVar
 from napari_semst.errors import Cancelled
 
 if TYPE_CHECKING:
-    from collections.abc import Generator, Mapping
+    from collections.abc import Callable, Generator, Mapping
 
 Returned = TypeVar("Returned")
 
@@ -72,6 +72,20 @@ class RunControl:
         """Raise `Cancelled` if the run is to be discarded."""
         if self.cancelled:
             raise Cancelled("The run was cancelled; nothing was changed.")
+
+
+def told(
+    steps: Generator[Progress, None, Returned], listener: Callable[[Progress], None]
+) -> Generator[Progress, None, Returned]:
+    """Pass a generator's events on, telling each to a listener first."""
+    while True:
+        try:
+            event = next(steps)
+        except StopIteration as end:
+            result: Returned = end.value
+            return result
+        listener(event)
+        yield event
 
 
 def exhaust(steps: Generator[Progress, None, Returned]) -> Returned:

@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
     from napari_semst.config import Config
     from napari_semst.device import DeviceChoice
     from napari_semst.methods.base import Fit
@@ -29,6 +31,11 @@ def versions() -> dict[str, str]:
         except PackageNotFoundError:
             found[package] = "unknown"
     return found
+
+
+def spots_hash(names: Iterable[str]) -> str:
+    """Return a SHA-256 of the spots' names in their order."""
+    return hashlib.sha256("\n".join(map(str, names)).encode()).hexdigest()
 
 
 def section_hash(section: Section) -> str:

@@ -9,6 +9,7 @@ import numpy as np
 
 from napari_semst import keys
 from napari_semst.errors import ConfigError
+from napari_semst.provenance import spots_hash
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -99,6 +100,12 @@ def attach(
             f"Expected a tissue of {len(result.codes)} spots, as the result has; found "
             f"{tissue.n_obs}. Attach the result to the tissue it was made from."
         )
+    made_from = result.provenance.get("spots_hash")
+    if made_from is not None and made_from != spots_hash(tissue.obs_names):
+        raise ConfigError(
+            "Expected the spots of the result, in the same order; found others. Attach "
+            "the result to the tissue it was made from, before it is sorted or cut."
+        )
     target = tissue if inplace else tissue.copy()
     _write_result(target, result, run)
     return target
@@ -121,6 +128,7 @@ def _write_result(tissue: AnnData, result: DomainResult, run: str) -> None:
     runs = dict(tissue.uns.get(keys.RUNS, {}))
     runs[run] = storable(result.provenance)
     tissue.uns[keys.RUNS] = runs
+    tissue.uns[keys.LATEST] = run
 
 
 def _per_spot(result: DomainResult) -> dict[str, NDArray[np.float32] | None]:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from napari_semst.domains.consensus import consensus_posterior
-from napari_semst.domains.mixture import fit_many_starts, k_means, scaled
+from napari_semst.domains.mixture import fit_many_starts, k_means, one_hot, scaled
 from napari_semst.errors import ConfigError
 from napari_semst.progress import Progress
 
@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from collections.abc import Generator
 
     from numpy.typing import NDArray
+    from scipy import sparse
 
     from napari_semst.config import DomainsConfig
     from napari_semst.methods.base import Fit
@@ -77,6 +78,7 @@ def assign_domains(
     control.check()
     if k == 1:
         return Assignment(np.zeros(n_spots, np.int32))
+    posterior = None
     if config.readout == "consensus":
         posterior = yield from consensus_posterior(
             fit.views,
@@ -87,11 +89,43 @@ def assign_domains(
             seed,
             control,
         )
-        codes = largest_first(posterior.argmax(axis=1))
-        return Assignment(codes, posterior.max(axis=1).astype(np.float32))
-    yield Progress("assign", 0, 1, config.readout)
-    single = {"gmm": _mixture, "kmeans": _k_means}[config.readout]
-    return Assignment(largest_first(single(fit.latent, k, config.n_starts, seed)))
+        labels = posterior.argmax(axis=1)
+    else:
+        yield Progress("assign", 0, 1, config.readout)
+        single = {"gmm": _mixture, "kmeans": _k_means}[config.readout]
+        labels = single(fit.latent, k, config.n_starts, seed)
+    labels = majority(labels, section.average, config.refine)
+    codes = largest_first(labels)
+    if posterior is None:
+        return Assignment(codes)
+    own = posterior[np.arange(n_spots), labels]
+    return Assignment(codes, own.astype(np.float32))
+
+
+def majority(
+    labels: NDArray[np.integer[Any]], average: sparse.csr_matrix, rounds: int
+) -> NDArray[np.integer[Any]]:
+    """Return labels after giving spots the domain of most of their near neighbours.
+
+    A spot changes only where more than half of its neighbourhood, itself included, is
+    of one other domain: thin domains two spots wide stay.
+
+    Parameters
+    ----------
+    labels
+        Domain of each spot.
+    average
+        Operator that averages each spot with its nearest spots.
+    rounds
+        Times to do it.
+    """
+    for _ in range(rounds):
+        names, place = np.unique(labels, return_inverse=True)
+        shares = average @ one_hot(place, len(names))
+        most = shares.argmax(axis=1)
+        sure = shares[np.arange(len(labels)), most] > 0.5
+        labels = np.where(sure, names[most], labels)
+    return labels
 
 
 def largest_first(labels: NDArray[np.integer[Any]]) -> NDArray[np.int32]:

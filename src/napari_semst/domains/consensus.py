@@ -54,7 +54,8 @@ def consensus_posterior(
 
     First, mixtures over few components of every view, at three depths of spatial
     averaging, are matched and averaged. Then mixtures over more components start from
-    that answer, and are averaged in turn.
+    that answer, and are averaged in turn, together with the first ones of what was
+    learnt.
 
     Parameters
     ----------
@@ -80,11 +81,11 @@ def consensus_posterior(
         Shape ``(n_spots, n_domains)``, rows sum to 1.
     """
     random = np.random.default_rng(seed)
-    first = list(_members(views, average, rounds, FIRST_ROUNDS, FIRST_WIDTHS))
-    # A learnt latent has too few columns to settle borders; on sections of some
-    # hundred spots it only drew the answer towards itself.
-    wide = [view for view in views if view.smooth] or views
-    second = list(_members(wide, average, rounds, SECOND_ROUNDS, SECOND_WIDTHS))
+    plain = [view for view in views if view.smooth]
+    learnt = [view for view in views if not view.smooth]
+    own = list(_members(learnt, average, rounds, FIRST_ROUNDS, FIRST_WIDTHS))
+    first = [*own, *_members(plain, average, rounds, FIRST_ROUNDS, FIRST_WIDTHS)]
+    second = list(_members(plain, average, rounds, SECOND_ROUNDS, SECOND_WIDTHS))
     steps = len(first) + len(second)
     fitted = _fitted_spots(len(views[0].values), random)
     found = []
@@ -95,7 +96,8 @@ def consensus_posterior(
         member = fit_many_starts(points[fitted], n_domains, n_starts, random)
         found.append(member.predict(points))
     posterior = agreed(found)
-    found = []
+    # What was learnt keeps its vote; it has too few columns to settle borders.
+    found = found[: len(own)]
     for step, values in enumerate(second, start=len(first)):
         control.check()
         yield Progress("assign", step, steps, "Settling the borders")

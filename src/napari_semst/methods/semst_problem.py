@@ -193,7 +193,7 @@ def from_components(
     if config.model.weights:
         raise ConfigError(
             "Expected model.start 'expression' with published weights; got "
-            "'components'. Choose one of the paper's presets, for instance paper-dlpfc."
+            "'components'. Choose one of the paper's presets, for instance dlpfc."
         )
     root, logged = section.components(config.training.seed)
     propagated = _of_unit_scale(root[:, :_PROPAGATED])

@@ -7,7 +7,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Protocol
 
-from napari_semst.errors import DeviceError, TrainingError
+from napari_semst.errors import TrainingError
 from napari_semst.progress import Progress
 
 if TYPE_CHECKING:
@@ -70,8 +70,6 @@ def train(
     ------
     TrainingError
         If the loss is no longer a number.
-    DeviceError
-        If the device runs out of memory.
     Cancelled
         If the run is cancelled.
     """
@@ -89,16 +87,9 @@ def train(
         if control.stopping:
             record.stopped_early = True
             break
-        try:
-            with _tiny_numbers_as_zero():
-                values = _step(model, optimizer, epoch)
+        with _tiny_numbers_as_zero():
+            values = _step(model, optimizer, epoch)
             slowing.step()
-        except torch.OutOfMemoryError as error:
-            raise DeviceError(
-                "Expected one training step to fit the GPU's memory; it ran out "
-                f"({str(error).splitlines()[0]}). Choose device 'cpu', fewer genes "
-                "(n_top_genes) or a narrower network (hidden)."
-            ) from error
         record.add(values)
         if not math.isfinite(values["loss"]):
             raise TrainingError(

@@ -1,0 +1,84 @@
+"""The whole way in one call, for scripts and notebooks."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from napari_semst import keys
+from napari_semst.config import Request
+from napari_semst.progress import exhaust, told
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from pathlib import Path
+
+    from anndata import AnnData
+
+    from napari_semst.progress import Progress
+
+
+def find_domains(
+    source: AnnData | str | Path,
+    *,
+    n_domains: int,
+    method: str | None = None,
+    preset: str = "auto",
+    seed: int = 0,
+    overrides: dict[str, dict[str, Any]] | None = None,
+    run: str = keys.DEFAULT_RUN,
+    on_progress: Callable[[Progress], None] | None = None,
+) -> AnnData:
+    """Find the domains of a tissue or file, and return the tissue with them.
+
+    `napari_semst.pipeline.find_domains` is the same as a generator, which can be
+    cancelled and stopped early.
+
+    Parameters
+    ----------
+    source
+        A tissue, or the path of a file or folder that `napari_semst.read` reads.
+    n_domains
+        Number of domains (k).
+    method
+        One of `napari_semst.methods.base.METHODS`; the preset's where `None`.
+    preset
+        Name of a recipe of `napari_semst.presets.PRESETS`, or ``auto``.
+    seed
+        Seed of everything random.
+    overrides
+        Settings that differ from the preset, by stage:
+        ``{"training": {"epochs": 50}}``.
+    run
+        Name of the run.
+    on_progress
+        Called with every progress event.
+
+    Returns
+    -------
+    tissue
+        A new tissue; what was given is not changed.
+
+    Raises
+    ------
+    SemstError
+        One of its kinds, with what was expected, found and to do.
+    """
+    from napari_semst import pipeline
+
+    keys.check_run_name(run)
+    given = not hasattr(source, "obsm")
+    if given:
+        from napari_semst.io.read import read
+
+        tissue = read(source)
+    else:
+        tissue = source
+    request = (
+        Request(preset, overrides or {})
+        .with_settings("domains", n_domains=n_domains)
+        .with_settings("training", seed=seed)
+        .with_settings("model", method=method)
+    )
+    steps = pipeline.find_domains(tissue, request)
+    result = exhaust(steps if on_progress is None else told(steps, on_progress))
+    return pipeline.attach(tissue, result, run, inplace=given)

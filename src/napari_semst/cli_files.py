@@ -1,0 +1,99 @@
+"""Commands on files that are there already: inspect, score; and the demonstration."""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING
+
+import typer
+
+from napari_semst.config import Request
+from napari_semst.errors import InputError, SemstError
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+
+def inspect(source: Path) -> bool:
+    """Print what an input holds; return whether it can be clustered as it is."""
+    from napari_semst.io.coordinates import find_coordinates
+    from napari_semst.io.counts import find_counts
+    from napari_semst.io.read import read
+    from napari_semst.prepare.graphs import detect_lattice
+
+    tissue = read(source)
+    lines = [f"{source}: {tissue.n_obs} spots x {tissue.n_vars} genes"]
+    ready = True
+    try:
+        counts = f"raw counts in {find_counts(tissue).where}"
+    except SemstError as error:
+        counts, ready = f"{error} (--counts-layer)", False
+    lines.append(f"  counts       {counts}")
+    try:
+        lattice = detect_lattice(find_coordinates(tissue))
+        kind = "a regular lattice" if lattice.regular else "scattered"
+        places = f"{kind}, spacing {lattice.pitch:.4g}"
+    except SemstError as error:
+        places, ready = f"{error} (--coordinates)", False
+    lines.append(f"  coordinates  {places}")
+    lines.append(f"  image        {', '.join(_images(tissue)) or 'none'}")
+    lines.append(f"  obs columns  {', '.join(tissue.obs) or 'none'}")
+    lines.append(f"  can run      {'yes: semst run -k K' if ready else 'not as it is'}")
+    typer.echo("\n".join(lines))
+    return ready
+
+
+def _images(tissue: object) -> list[str]:
+    from collections.abc import Mapping
+
+    libraries = getattr(tissue, "uns", {}).get("spatial", {})
+    found = libraries.values() if isinstance(libraries, Mapping) else ()
+    return [
+        f"{name} {image.shape[1]} x {image.shape[0]}"
+        for library in found
+        if isinstance(library, Mapping)
+        for name, image in library.get("images", {}).items()
+    ]
+
+
+def score(source: Path, truth: str, labels: str, *, as_json: bool) -> None:
+    """Print how well a column of labels agrees with an annotation."""
+    import pandas as pd
+
+    from napari_semst.domains.metrics import truth_scores
+    from napari_semst.io.read import read
+
+    tissue = read(source)
+    for column in (truth, labels):
+        if column not in tissue.obs:
+            raise InputError(
+                f"Expected obs[{column!r}] in {source}; found obs columns "
+                f"{', '.join(tissue.obs) or 'none'}."
+            )
+    kept = tissue.obs[tissue.obs[labels].notna()]
+    codes = pd.factorize(kept[labels].astype(str))[0]
+    found = {k: round(v, 4) for k, v in truth_scores(codes, kept[truth]).items()}
+    if as_json:
+        typer.echo(json.dumps({"input": str(source), "scores": found}, indent=2))
+    else:
+        typer.echo("\n".join(f"{name:14} {value}" for name, value in found.items()))
+
+
+def demo(folder: Path) -> None:
+    """Simulate a section, find its domains and draw them."""
+    from napari_semst import cli_run
+    from napari_semst.io.save import write
+    from napari_semst.sample import simulated_cortex
+
+    folder.mkdir(parents=True, exist_ok=True)
+    sample = folder / "cortex.h5ad"
+    write(simulated_cortex(), sample, overwrite=True)
+    files = cli_run.Files(
+        folder / "cortex_semst.h5ad",
+        folder / "cortex_domains.csv",
+        folder / "cortex_domains.png",
+        overwrite=True,
+    )
+    request = Request().with_settings("domains", n_domains=7)
+    scoring = cli_run.Scoring("ground_truth", drop_unannotated=False)
+    cli_run.run(sample, request, "default", scoring, files)

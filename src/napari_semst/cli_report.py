@@ -1,0 +1,130 @@
+"""What the command line says while it works and when it is done."""
+
+from __future__ import annotations
+
+import sys
+from typing import TYPE_CHECKING, Any
+
+from napari_semst.progress import Progress, told
+
+if TYPE_CHECKING:
+    from collections.abc import Generator
+    from pathlib import Path
+
+    from napari_semst.result import DomainResult
+
+_STAGE_NAMES = {
+    "prepare": "Preparing",
+    "describe": "Genes speak",
+    "train": "Training",
+    "assign": "Domains",
+}
+_SCORES_SHOWN = ("ari", "nmi", "acc", "chaos", "pas")
+
+
+def report(
+    source: Path,
+    n_genes: int,
+    result: DomainResult,
+    scores: dict[str, float],
+    written: list[str],
+) -> dict[str, Any]:
+    """Return the machine-readable account of a run."""
+    import numpy as np
+
+    facts = result.provenance
+    sizes = np.bincount(result.codes).tolist()
+    rounded = {key: round(value, 4) for key, value in scores.items()}
+    truth = {k: rounded.pop(k) for k in list(rounded) if k not in _SPATIAL}
+    account = {
+        "input": str(source),
+        "n_spots": len(result.codes),
+        "n_genes": n_genes,
+        "n_domains": len(result.names),
+        "domain_sizes": dict(zip(result.names, sizes, strict=True)),
+        "method": facts["config"]["model"]["method"],
+        "preset": facts["config"]["preset"],
+        "readout": facts["config"]["domains"]["readout"],
+        "seed": facts["seed"],
+        "semantics": facts["semantics"].get("source", "none"),
+        "coverage": facts["semantics"].get("coverage"),
+        "device": facts["device"],
+        "section": facts["section"],
+        "epochs": facts["training"]["epochs"],
+        "losses": {n: round(curve[-1], 6) for n, curve in facts["losses"].items()},
+        "seconds": facts["seconds"],
+        "peak_memory_mb": peak_memory_mb(),
+        "spatial_scores": rounded,
+        "warnings": facts["warnings"],
+        "written": written,
+    }
+    return {**account, "scores": truth} if truth else account
+
+
+_SPATIAL = ("chaos", "pas", "spatial_silhouette")
+
+
+def peak_memory_mb() -> float | None:
+    """Return the most memory this process has held, in MB; `None` where unknown."""
+    try:
+        import resource
+    except ImportError:  # Windows
+        return None
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    return round(peak / (1e6 if sys.platform == "darwin" else 1e3), 1)
+
+
+def words(account: dict[str, Any]) -> str:
+    """Return the account for people."""
+    sizes = "  ".join(f"{n}: {size}" for n, size in account["domain_sizes"].items())
+    seconds, device = sum(account["seconds"].values()), account["device"]
+    known = account["coverage"]
+    covers = "" if known is None else f", knows {known:.0%} of the genes listed"
+    section = account["section"]
+    lines = [
+        f"{account['n_domains']} domains of {account['n_spots']} spots "
+        f"in {seconds:.0f} s ({device['name']}: {device['reason']})",
+        f"  spots per domain   {sizes}",
+        f"  genes              {section['genes']}, {section['spatial_graph']}",
+        f"  semantics          {account['semantics']}{covers}",
+    ]
+    scores = {**account.get("scores", {}), **account["spatial_scores"]}
+    shown = [f"{n} {scores[n]:.3f}" for n in _SCORES_SHOWN if n in scores]
+    lines.append(f"  scores             {'  '.join(shown)}")
+    lines += [f"  note               {text}" for text in account["warnings"]]
+    lines += [f"  wrote              {path}" for path in account["written"]]
+    return "\n".join(lines)
+
+
+def shown(
+    steps: Generator[Progress, None, DomainResult], *, quiet: bool
+) -> Generator[Progress, None, DomainResult]:
+    """Pass events on, drawing them on the terminal's error stream."""
+    from rich.console import Console
+    from rich.progress import BarColumn, TextColumn, TimeRemainingColumn
+    from rich.progress import Progress as Bars
+
+    console = Console(stderr=True)
+    bars = Bars(
+        TextColumn("{task.description:12}"),
+        BarColumn(),
+        TextColumn("{task.fields[note]}"),
+        TimeRemainingColumn(),
+        console=console,
+        disable=quiet or not console.is_terminal,
+        transient=True,
+    )
+    with bars:
+        task = bars.add_task("Starting", total=None, note="")
+
+        def draw(event: Progress) -> None:
+            loss = event.metrics.get("loss")
+            bars.update(
+                task,
+                description=_STAGE_NAMES.get(event.stage, event.stage),
+                completed=event.step,
+                total=event.steps or None,
+                note=event.message or (f"loss {loss:.4f}" if loss else ""),
+            )
+
+        return (yield from told(steps, draw))

@@ -1,0 +1,38 @@
+"""The window, opened on a file from the command line."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from napari_semst.errors import InputError
+from napari_semst.io.sniff import sniff
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+
+def show(source: Path) -> None:
+    """Open napari on a section, with the dock, until the window is closed.
+
+    Raises
+    ------
+    InputError
+        If the file is no section, or napari has no Qt to draw with.
+    """
+    if sniff(source) is None:
+        raise InputError(
+            f"Expected a tissue section at {source}; found none. `semst inspect` says "
+            "what is there."
+        )
+    try:
+        import napari
+
+        viewer = napari.Viewer(title=f"{source.name} - napari")
+    except ImportError as error:
+        raise InputError(
+            "Expected a Qt binding for napari's window; found none. Install one: "
+            'python -m pip install "napari-semst[all]".'
+        ) from error
+    viewer.open(str(source), plugin="napari-semst")
+    viewer.window.add_plugin_dock_widget("napari-semst", "Find domains")
+    napari.run()
