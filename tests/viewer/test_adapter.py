@@ -5,6 +5,7 @@ import pytest
 from napari.layers import Image, Layer, Points
 
 from napari_semst.errors import InputError
+from napari_semst.io.notes import input_warnings
 from napari_semst.viewer import adapter
 from tests.widgets.stand_in import small_tissue
 
@@ -86,6 +87,53 @@ def test_several_images_are_told_apart():
     assert names == ["Section one image", "Section two image", "Section"]
 
 
+@pytest.mark.parametrize("broken", ["no scale factor", "odd shape"])
+def test_an_image_that_cannot_be_placed_is_left_out_with_a_warning(broken):
+    tissue = small_tissue()
+    library = tissue.uns["spatial"]["one"]
+    if broken == "no scale factor":
+        del library["scalefactors"]["tissue_hires_scalef"]
+    else:
+        library["images"]["hires"] = np.zeros((4, 4, 7), np.uint8)
+    layers = created(tissue)
+    assert [type(layer) for layer in layers] == [Points]
+    (warning,) = input_warnings(tissue)
+    assert "image of 'one' is left out" in warning
+    assert adapter.share_on_image(tissue, "spatial") is None
+
+
+def test_unusable_coordinates_give_way_to_others():
+    tissue = small_tissue(image=False)
+    tissue.obsm["aligned"] = tissue.obsm["spatial"] + 7
+    tissue.obsm["spatial"] = np.full((tissue.n_obs, 2), np.nan)
+    (spots,) = created(tissue)
+    np.testing.assert_allclose(spots.data, tissue.obsm["aligned"][:, ::-1])
+    assert spots.metadata[adapter.COORDINATES] == "aligned"
+
+
+def test_spots_move_to_other_coordinates_and_back():
+    tissue = small_tissue()
+    tissue.obsm["aligned"] = tissue.obsm["spatial"][:, ::-1] / 2 + 1000
+    _, spots = created(tissue)
+    before, colours = spots.data.copy(), spots.face_color.copy()
+    adapter.move_spots(spots, "aligned")
+    np.testing.assert_allclose(spots.data, tissue.obsm["aligned"][:, ::-1])
+    # The stated diameter is in pixels; these coordinates are of two pixels each.
+    np.testing.assert_allclose(spots.size, 40.0)
+    np.testing.assert_array_equal(spots.face_color, colours)
+    adapter.move_spots(spots, "spatial")
+    np.testing.assert_array_equal(spots.data, before)
+    np.testing.assert_allclose(spots.size, 80.0)
+
+
+def test_a_section_without_a_main_table_is_shown():
+    tissue = small_tissue()
+    tissue.layers["counts"] = tissue.X
+    tissue.X = None
+    *_, spots = created(tissue)
+    assert list(spots.features) == ["barcode"]
+
+
 def test_share_of_spots_on_the_image():
     tissue = small_tissue()
     assert adapter.share_on_image(tissue, "spatial") == 1.0
@@ -105,6 +153,16 @@ def test_share_of_spots_on_the_image():
 )
 def test_section_names(path, name):
     assert adapter.section_name(path) == name
+
+
+def test_snapshot_keeps_raw():
+    tissue = small_tissue()
+    tissue.raw = tissue.copy()
+    tissue.X = None
+    copy = adapter.snapshot(tissue)
+    assert copy.X is None
+    assert list(copy.raw.var_names) == list(tissue.raw.var_names)
+    assert (copy.raw.X != tissue.raw.X).nnz == 0
 
 
 def test_snapshot_is_deaf_to_later_results():

@@ -56,6 +56,38 @@ def test_runs_and_the_latest_of_them():
     assert found[keys.CONFIDENCE] == keys.CONFIDENCE
 
 
+def test_the_latest_run_is_the_one_that_was_attached_last():
+    """Two runs can find the same: then equal labels do not tell them apart."""
+    tissue = with_runs()
+    tissue.obs["semst_domain_same"] = tissue.obs["semst_domain_fine"]
+    tissue.uns[keys.LATEST] = "fine"
+    assert columns.latest_run(tissue) == "fine"
+    tissue.uns[keys.LATEST] = "gone"
+    assert columns.latest_run(tissue) == "same"
+
+
+def test_a_run_called_like_a_result_is_no_other_result():
+    tissue = with_runs()
+    tissue.obs["semst_domain_scale"] = tissue.obs["semst_domain_default"]
+    tissue.obs[keys.MODULATION] = 0.1
+    tissue.obs[keys.MODULATION_SCALE] = 0.2
+    tissue.uns[keys.LATEST] = "scale"
+    found = {c.key: c.column for c in columns.colourings(tissue, "scale")}
+    assert found[keys.DOMAIN] == "semst_domain_scale"
+    assert found[keys.MODULATION] == "semst_modulation"
+    tissue.uns[keys.LATEST] = "fine"
+    found = {c.key: c.column for c in columns.colourings(tissue, "scale")}
+    assert keys.MODULATION not in found
+
+
+def test_without_a_main_table_spots_are_grey():
+    tissue = small_tissue()
+    tissue.X = None
+    assert np.isnan(columns.total_counts(tissue)).all()
+    paint = paint_of(tissue, columns.first_colouring(tissue))
+    assert paint.n_missing == tissue.n_obs
+
+
 def test_stored_colours_are_kept_per_category():
     tissue = with_runs()
     colouring = columns.first_colouring(tissue)

@@ -6,6 +6,7 @@ a result, and `attach`, which writes the result's keys.
 
 from __future__ import annotations
 
+import threading
 import time
 from dataclasses import dataclass, field
 
@@ -63,6 +64,8 @@ class StandIn:
         self.seconds_per_epoch = 0.01
         self.error: Exception | None = None
         self.warnings: list[str] = []
+        # Set, it holds the run at assigning domains.
+        self.assigning = threading.Event()
         self.requests: list = []
         self.control = None
         self.ended = 0
@@ -84,6 +87,10 @@ class StandIn:
                 )
                 if self.error is not None:
                     raise self.error
+            yield Progress("assign", 0, 1, "Assigning")
+            while self.assigning.is_set():
+                control.check()
+                time.sleep(0.01)
             k = request.overrides["domains"]["n_domains"]
             return StandInResult(
                 codes=np.arange(tissue.n_obs) * k // tissue.n_obs,
@@ -103,7 +110,8 @@ class StandIn:
         domain = pd.Categorical.from_codes(result.codes, list(result.names))
         for key in (keys.DOMAIN, keys.of_run(keys.DOMAIN, run)):
             tissue.obs[key] = domain
-        for key in (keys.MODULATION, keys.of_run(keys.MODULATION, run)):
-            tissue.obs[key] = result.values
-        tissue.uns.setdefault(keys.RUNS, {})[run] = dict(result.provenance)
+        tissue.obs[keys.MODULATION] = result.values
+        runs = dict(tissue.uns.get(keys.RUNS, {}))
+        tissue.uns[keys.RUNS] = {**runs, run: dict(result.provenance)}
+        tissue.uns[keys.LATEST] = run
         return tissue

@@ -14,10 +14,14 @@ from napari_semst.viewer import columns
 from napari_semst.viewer.colour import paint_of
 
 if TYPE_CHECKING:
+    import numpy as np
     from anndata import AnnData
     from napari.layers import Layer, Points
     from napari.types import LayerData
+    from numpy.typing import NDArray
     from pandas import DataFrame
+
+    from napari_semst.io.alignment import Placement
 
 TISSUE = "adata"
 """Key of a layer's metadata that holds its tissue, as napari-spatialdata has it."""
@@ -26,7 +30,10 @@ COLOUR_BY = "semst_colour_by"
 """Key of a layer's metadata that remembers what its colours show."""
 
 UNSAVED = "semst_unsaved"
-"""Key of a layer's metadata that says its tissue has results not yet in a file."""
+"""Key of a layer's metadata that tells which results are not yet in a file."""
+
+COORDINATES = "semst_coordinates"
+"""Key of a layer's metadata that tells which coordinates its spots stand at."""
 
 SPOT_OPACITY = 0.85
 """Leaves the stain visible through the spots."""
@@ -48,13 +55,12 @@ def layers_of(tissue: AnnData, name: str = "") -> list[LayerData]:
 
 def spots_layer(tissue: AnnData, name: str) -> LayerData:
     """Return the spots as the data of a Points layer, at their true diameter."""
-    from napari_semst.io.alignment import spot_diameter, spot_positions
-
     key = coordinates_key(tissue)
+    positions, diameter = spot_places(tissue, key)
     colouring = columns.first_colouring(tissue)
     options: dict[str, Any] = {
         "name": name,
-        "size": spot_diameter(tissue, key=key),
+        "size": diameter,
         "face_color": paint_of(tissue, colouring).rgba,
         # A border or antialiasing of a pixel turns small spots solid grey.
         "border_width": 0,
@@ -62,18 +68,77 @@ def spots_layer(tissue: AnnData, name: str) -> LayerData:
         "antialiasing": 0,
         "opacity": SPOT_OPACITY,
         "features": features_of(tissue),
-        "metadata": {TISSUE: tissue, "name": name, COLOUR_BY: colouring.key},
+        "metadata": {
+            TISSUE: tissue,
+            "name": name,
+            COLOUR_BY: colouring.key,
+            COORDINATES: key,
+        },
     }
-    return spot_positions(tissue, key), options, "points"
+    return positions, options, "points"
+
+
+def spot_places(tissue: AnnData, key: str | None) -> tuple[NDArray[np.float64], float]:
+    """Return the spots' positions (y, x) at some coordinates, and their diameter.
+
+    Raises
+    ------
+    InputError
+        If the coordinates are not two finite numbers for each spot.
+    """
+    from napari_semst.io.alignment import spot_positions, spot_size
+
+    positions = spot_positions(tissue, key)
+    size = spot_size(tissue, key=key)
+    if size.source != "spot_diameter_fullres" or key == keys.SPATIAL:
+        return positions, size.diameter
+    # The diameter stated is in pixels; other coordinates can have another unit.
+    usual, own = _spread(tissue.obsm.get(keys.SPATIAL)), _spread(positions)
+    return positions, size.diameter * (own / usual if usual and own else 1.0)
+
+
+def _spread(places: Any) -> float:
+    """Return how far places lie apart, 0 where that cannot be told."""
+    import numpy as np
+
+    if places is None:
+        return 0.0
+    variances = np.var(np.asarray(places, dtype=np.float64)[:, :2], axis=0)
+    return float(np.sqrt(variances.sum())) if np.isfinite(variances).all() else 0.0
+
+
+def move_spots(layer: Points, key: str) -> None:
+    """Move a layer's spots to other coordinates of its tissue, and size them.
+
+    Raises
+    ------
+    InputError
+        If the coordinates are not two finite numbers for each spot; nothing is moved.
+    """
+    tissue = tissue_of(layer)
+    if tissue is None or tissue.n_obs != len(layer.data):
+        return
+    positions, diameter = spot_places(tissue, key)
+    layer.data = positions
+    layer.size = diameter
+    layer.metadata[COORDINATES] = key
 
 
 def image_layers(tissue: AnnData, name: str) -> list[LayerData]:
-    """Return the histology images as the data of Image layers, finest resolution."""
-    from napari_semst.io.alignment import image_placement
+    """Return the histology images as the data of Image layers, finest resolution.
+
+    An image that cannot be placed is left out, and the tissue is noted to warn of it.
+    """
+    from napari_semst.io.notes import warn
     from napari_semst.io.sections import libraries
 
-    placements = [image_placement(tissue, library) for library in libraries(tissue)]
-    found = [placement for placement in placements if placement is not None]
+    found = []
+    for library in libraries(tissue):
+        placement, problem = _placed(tissue, library)
+        if placement is not None:
+            found.append(placement)
+        elif problem:
+            warn(tissue, f"The image of {library!r} is left out. {problem}")
     layers: list[LayerData] = []
     for placement in found:
         which = f" {placement.library}" if len(found) > 1 else ""
@@ -88,15 +153,33 @@ def image_layers(tissue: AnnData, name: str) -> list[LayerData]:
     return layers
 
 
-def share_on_image(tissue: AnnData, key: str) -> float | None:
+def _placed(tissue: AnnData, library: str) -> tuple[Placement | None, str]:
+    """Return a section's image, where it can be placed, or else why it cannot be."""
+    from napari_semst.errors import InputError
+    from napari_semst.io.alignment import image_placement
+
+    try:
+        return image_placement(tissue, library), ""
+    except InputError as error:
+        return None, str(error)
+
+
+def share_on_image(tissue: AnnData, key: str | None) -> float | None:
     """Return the share of spots whose centre lies on the image, None without one.
 
-    Of several sections in one tissue the worst counts.
+    Of several sections in one tissue the worst counts; an image that cannot be placed
+    is none.
+
+    Raises
+    ------
+    InputError
+        If there is an image, and the coordinates cannot be used.
     """
     from napari_semst.io.alignment import share_inside
     from napari_semst.io.sections import libraries
 
-    shares = [share_inside(tissue, library, key) for library in libraries(tissue)]
+    placed = [one for one in libraries(tissue) if _placed(tissue, one)[0] is not None]
+    shares = [share_inside(tissue, library, key) for library in placed]
     return min((share for share in shares if share is not None), default=None)
 
 
@@ -129,13 +212,32 @@ def features_of(tissue: AnnData) -> DataFrame:
     ):
         if key in tissue.obs:
             table[label] = tissue.obs[key].to_numpy()
-    table[columns.TOTAL_COUNTS] = columns.total_counts(tissue)
+    if tissue.X is not None:
+        table[columns.TOTAL_COUNTS] = columns.total_counts(tissue)
     return DataFrame(table)
 
 
 def coordinates_key(tissue: AnnData) -> str | None:
-    """Return the usual key of the coordinates, or None to look for them."""
-    return keys.SPATIAL if keys.SPATIAL in tissue.obsm else None
+    """Return the key of the coordinates to open with, or None to look for them.
+
+    The usual one where it can be used, else the first that can.
+    """
+    from napari_semst.errors import InputError
+    from napari_semst.io.coordinates import find_coordinates
+
+    for key in coordinate_keys(tissue):
+        try:
+            find_coordinates(tissue, key)
+        except InputError:
+            continue
+        return key
+    return None
+
+
+def coordinate_keys(tissue: AnnData) -> list[str]:
+    """Return the obsm keys that can be coordinates, the usual one first."""
+    found = [key for key in tissue.obsm if is_coordinates(tissue, key)]
+    return sorted(found, key=lambda key: (key != keys.SPATIAL, key))
 
 
 def is_coordinates(tissue: AnnData, key: str) -> bool:
@@ -166,7 +268,8 @@ def snapshot(tissue: AnnData) -> AnnData:
     """
     from anndata import AnnData
 
-    copy = AnnData(
+    raw = tissue.raw
+    return AnnData(
         X=tissue.X,
         obs=tissue.obs.copy(),
         var=tissue.var.copy(),
@@ -176,6 +279,6 @@ def snapshot(tissue: AnnData) -> AnnData:
         layers=dict(tissue.layers),
         obsp=dict(tissue.obsp),
         varp=dict(tissue.varp),
+        # As parts: another tissue's raw is not accepted whole.
+        raw=None if raw is None else {"X": raw.X, "var": raw.var, "varm": raw.varm},
     )
-    copy.raw = tissue.raw
-    return copy

@@ -37,7 +37,8 @@ _RESULTS: tuple[tuple[str, str, str], ...] = (
     (
         keys.CONFIDENCE,
         "Confidence",
-        "How clearly each spot belongs to its domain rather than to the next best.",
+        "The probability of each spot's own domain, averaged over the members of the "
+        "consensus; 1 where all are sure of it.",
     ),
     (
         keys.COVERAGE,
@@ -81,11 +82,18 @@ def runs(tissue: AnnData) -> tuple[str, ...]:
 
 
 def latest_run(tissue: AnnData) -> str:
-    """Return the run that the bare result columns stand for, or ''."""
+    """Return the run that the bare result columns stand for, or ''.
+
+    Sections of before the tissue kept its name are judged by their labels.
+    """
     if keys.DOMAIN not in tissue.obs:
         return ""
+    there = runs(tissue)
+    kept = str(tissue.uns.get(keys.LATEST, ""))
+    if kept in there:
+        return kept
     latest = tissue.obs[keys.DOMAIN].astype(str)
-    for run in reversed(runs(tissue)):
+    for run in reversed(there):
         if latest.equals(tissue.obs[keys.of_run(keys.DOMAIN, run)].astype(str)):
             return run
     return ""
@@ -126,9 +134,11 @@ def first_colouring(tissue: AnnData) -> Colouring:
 
 
 def total_counts(tissue: AnnData) -> ndarray:
-    """Return the sum of X per spot, shape ``(n_spots,)``."""
+    """Return the sum of X per spot, NaN without X, shape ``(n_spots,)``."""
     import numpy as np
 
+    if tissue.X is None:
+        return np.full(tissue.n_obs, np.nan)
     return np.asarray(tissue.X.sum(axis=1), dtype=np.float64).ravel()
 
 
@@ -152,6 +162,9 @@ def _totals(tissue: AnnData) -> Colouring:
     """Return the colouring by the sum of X, under a name that is true of X."""
     import numpy as np
 
+    if tissue.X is None:
+        note = "The section has no main table (X): its spots are grey."
+        return Colouring(TOTAL_COUNTS, "Total of X", "", "numbers", note)
     # A glance at the first values: whether X holds counts is settled elsewhere.
     data = getattr(tissue.X, "data", None)
     some = np.ravel(data if isinstance(data, np.ndarray) else tissue.X[:100])[:10_000]
@@ -164,7 +177,8 @@ def _totals(tissue: AnnData) -> Colouring:
 
 def _column(tissue: AnnData, key: str, run: str) -> str:
     """Return the column that holds a result of a run, or '' where there is none."""
-    named = keys.of_run(key, run) if run else ""
+    # Only domains are kept run by run; "semst_modulation_scale" is no run's modulation.
+    named = keys.of_run(key, run) if run and key == keys.DOMAIN else ""
     if named in tissue.obs:
         return named
     bare_is_of_run = not run or run == latest_run(tissue)
