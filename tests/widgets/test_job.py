@@ -48,6 +48,30 @@ def test_updates_are_thinned_to_five_a_second(monkeypatch):
     assert 3 < len(updates) <= seconds * 5 + 1
 
 
+def test_every_new_stage_is_told_at_once(monkeypatch):
+    monkeypatch.setattr(work, "SECONDS_BETWEEN_UPDATES", 1000.0)
+
+    def steps(job, control):
+        yield Progress("train", 1, 2)
+        yield Progress("train", 2, 2)
+        yield Progress("assign", 1, 1)
+
+    stages = [update.progress.stage for update in run(steps)[0]]
+    assert stages == ["read", "train", "assign"]
+
+
+def test_a_run_leaves_the_threads_of_the_viewer_alone():
+    import torch
+
+    before = torch.get_num_threads()
+    torch.set_num_threads(2)
+    try:
+        run(training(1))
+        assert torch.get_num_threads() == 2
+    finally:
+        torch.set_num_threads(before)
+
+
 def test_fraction_never_falls(monkeypatch):
     monkeypatch.setattr(work, "SECONDS_BETWEEN_UPDATES", 0.0)
 

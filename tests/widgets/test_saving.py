@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import threading
+
 import anndata
 import pandas as pd
 import pytest
@@ -119,6 +121,102 @@ def test_what_cannot_be_opened_is_said(qtbot, dock, tmp_path):
     qtbot.waitUntil(lambda: dock.card.kind == "error", timeout=15_000)
     assert "notes.h5ad" in dock.card.text.text()
     assert len(dock._viewer.layers) == 0
+
+
+def open_file(qtbot, dock, tissue, path):
+    tissue.write_h5ad(path)
+    dock.files.open(str(path))
+    qtbot.waitUntil(lambda: dock.card.title.text() != "Opening", timeout=15_000)
+
+
+def test_a_section_without_coordinates_is_refused_on_the_card(qtbot, dock, tmp_path):
+    tissue = small_tissue(image=False)
+    del tissue.obsm["spatial"]
+    open_file(qtbot, dock, tissue, tmp_path / "nowhere.h5ad")
+    assert dock.card.kind == "error"
+    assert dock.card.text.text().startswith("No coordinates")
+    assert "Traceback" in dock.card.details.toPlainText()
+    assert len(dock._viewer.layers) == 0
+
+
+def test_a_section_with_other_coordinates_opens_at_them(qtbot, dock, tmp_path):
+    tissue = small_tissue(image=False)
+    tissue.obsm["aligned"] = tissue.obsm.pop("spatial")
+    open_file(qtbot, dock, tissue, tmp_path / "aligned.h5ad")
+    assert dock.section.coordinates_key == "aligned"
+    request = dock.settings.request(dock.section.coordinates_key)
+    assert request.overrides["prepare"]["coordinates"] == "aligned"
+
+
+def test_an_image_without_a_scale_factor_is_left_out(qtbot, dock, tmp_path):
+    tissue = small_tissue()
+    del tissue.uns["spatial"]["one"]["scalefactors"]["tissue_hires_scalef"]
+    open_file(qtbot, dock, tissue, tmp_path / "unscaled.h5ad")
+    assert [layer.name for layer in dock._viewer.layers] == ["unscaled"]
+    assert dock.card.kind == "warning"
+    assert "tissue_hires_scalef" in dock.card.text.text()
+    assert dock.section.facts.text().endswith("no image")
+
+
+def test_a_section_without_a_main_table_opens(qtbot, dock, tmp_path):
+    tissue = small_tissue()
+    tissue.layers["counts"] = tissue.X
+    tissue.X = None
+    open_file(qtbot, dock, tissue, tmp_path / "layered.h5ad")
+    assert dock.section.layer.name == "layered"
+    assert dock.section.counts_layer == "counts"
+
+
+@pytest.fixture
+def slow(monkeypatch):
+    """Hold what is being written until the event is set."""
+    from napari_semst.io import save
+
+    write, go = save.write, threading.Event()
+
+    def held(*arguments, **named):
+        go.wait(10)
+        return write(*arguments, **named)
+
+    monkeypatch.setattr(save, "write", held)
+    yield go
+    go.set()
+
+
+def test_results_of_a_run_that_ended_while_saving_are_still_unsaved(
+    qtbot, finished, monkeypatch, tmp_path, slow
+):
+    answer(monkeypatch, tmp_path / "out.h5ad")
+    finished.results.save_button.click()
+    finished.run_box.run_button.click()
+    qtbot.waitUntil(lambda: finished.controller.job is None, timeout=15_000)
+    slow.set()
+    saved(qtbot, finished)
+    assert finished.results.save_button.text() == "Save... *"
+    assert "semst_domain_run-2" not in anndata.read_h5ad(tmp_path / "out.h5ad").obs
+    finished.results.save_button.click()
+    qtbot.waitUntil(
+        lambda: finished.results.save_button.text() == "Save...", timeout=15_000
+    )
+
+
+def test_two_saves_are_both_answered(qtbot, finished, monkeypatch, tmp_path, slow):
+    told = []
+    finished.files.saved.connect(told.append)
+    first = finished.section.layer
+    other = add(finished._viewer, small_tissue(), "Other")
+    answer(monkeypatch, tmp_path / "first.h5ad")
+    finished.files.ask_save(first)
+    answer(monkeypatch, tmp_path / "other.h5ad")
+    finished.files.ask_save(other)
+    slow.set()
+    qtbot.waitUntil(lambda: len(told) == 2, timeout=15_000)
+    assert [one.path.name for one in told] == ["first.h5ad", "other.h5ad"]
+    assert [one.tissue for one in told] == [
+        first.metadata["adata"],
+        other.metadata["adata"],
+    ]
+    assert finished.results.save_button.text() == "Save..."
 
 
 def test_file_stems():

@@ -85,6 +85,49 @@ def test_coordinates_are_offered_only_where_there_is_a_choice(viewer, dock, pipe
     assert request.overrides["prepare"]["coordinates"] == "aligned"
 
 
+def test_spots_follow_the_coordinates_chosen(viewer, dock):
+    tissue = small_tissue()
+    tissue.obsm["aligned"] = tissue.obsm["spatial"] + 5000
+    layer = add(viewer, tissue)
+    other = add(viewer, small_tissue(), "Other")
+    before = layer.data.copy()
+    dock.section.coordinates.setCurrentText("aligned")
+    np.testing.assert_allclose(layer.data, before + 5000)
+    assert dock.section.facts.text().endswith("0 % on the image")
+    # What was chosen is still chosen after a look at another section.
+    dock.section.combo.setCurrentIndex(1)
+    dock.section.combo.setCurrentIndex(0)
+    assert dock.section.coordinates_key == "aligned"
+    dock.section.coordinates.setCurrentText("spatial")
+    np.testing.assert_array_equal(layer.data, before)
+    np.testing.assert_array_equal(other.data, before)
+
+
+def test_unusable_coordinates_are_refused_and_the_choice_put_back(viewer, dock):
+    tissue = small_tissue()
+    tissue.obsm["broken"] = np.full((tissue.n_obs, 2), np.nan)
+    layer = add(viewer, tissue)
+    before = layer.data.copy()
+    dock.section.coordinates.setCurrentText("broken")
+    assert dock.card.kind == "error"
+    assert "broken" in dock.card.text.text()
+    assert dock.section.coordinates_key == "spatial"
+    assert "100 % on the image" in dock.section.facts.text()
+    np.testing.assert_array_equal(layer.data, before)
+
+
+def test_choices_are_those_of_the_configuration(dock):
+    from napari_semst.config import SemanticsConfig
+    from napari_semst.presets import PRESETS
+
+    def values(combo):
+        return [combo.itemData(i) for i in range(combo.count())]
+
+    accepted = SemanticsConfig.__dataclass_fields__["source"].metadata["choices"]
+    assert values(dock.settings.semantics) == list(accepted)
+    assert values(dock.settings.recipe) == ["auto", *PRESETS]
+
+
 def test_counts_are_asked_for_only_where_there_is_a_choice(viewer, dock):
     add(viewer, small_tissue())
     assert dock.section.counts.isHidden()
@@ -230,6 +273,20 @@ def test_stop_early_keeps_the_result(qtbot, viewer, dock, pipeline):
     assert dock.card.text.text() == texts.STOPPING_HELP
     qtbot.waitUntil(lambda: dock.card.kind == "success", timeout=15_000)
     assert "semst_domain" in tissue.obs
+
+
+def test_stop_early_is_for_training_only(qtbot, viewer, dock, pipeline):
+    pipeline.assigning.set()
+    add(viewer, small_tissue())
+    dock.run_box.run_button.click()
+    assert dock.run_box.stop_button.isEnabled()
+    qtbot.waitUntil(
+        lambda: dock.run_box.line.text().startswith("Assigning"), timeout=15_000
+    )
+    assert not dock.run_box.stop_button.isEnabled()
+    assert dock.run_box.cancel_button.isEnabled()
+    pipeline.assigning.clear()
+    qtbot.waitUntil(lambda: dock.card.kind == "success", timeout=15_000)
 
 
 @pytest.mark.parametrize("error", [SemanticsError("Expected a table."), KeyError("x")])

@@ -2,21 +2,50 @@
 
 from __future__ import annotations
 
+from collections import deque
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from qtpy.QtCore import QObject, Signal  # type: ignore[attr-defined]
 from qtpy.QtWidgets import QFileDialog, QMessageBox
 
-from napari_semst.viewer.adapter import snapshot
+from napari_semst.viewer.adapter import UNSAVED, snapshot, tissue_of
 from napari_semst.widgets.shared.errand import Errand
 
 if TYPE_CHECKING:
     from anndata import AnnData
+    from napari.layers import Layer
     from qtpy.QtWidgets import QWidget
+
+    _Order = tuple[AnnData, "Saved"]
 
 H5AD = "AnnData (*.h5ad)"
 CSV = "Table (*.csv)"
+
+
+@dataclass(frozen=True)
+class Saved:
+    """What was written.
+
+    Parameters
+    ----------
+    tissue
+        The section itself; a snapshot of it was written.
+    path
+        The file.
+    revision
+        Which unsaved results the snapshot held: `UNSAVED` of its layer at that time.
+    """
+
+    tissue: AnnData
+    path: Path
+    revision: str
+
+    @property
+    def whole(self) -> bool:
+        """Whether the section was written, not a table of its results alone."""
+        return self.path.suffix == ".h5ad"
 
 
 class Files(QObject):
@@ -24,19 +53,19 @@ class Files(QObject):
 
     opening = Signal(str)
     opened = Signal(object, str)  # the tissue, its name
-    saved = Signal(object, str, bool)  # the tissue, the path, whether whole
+    saved = Signal(object)  # Saved
     failed = Signal(object, str)
 
     def __init__(self, window: QWidget) -> None:
         super().__init__()
         self._window = window
-        self._tissue: AnnData | None = None
+        self._waiting: deque[_Order] = deque()
         self._reading = Errand(_read)
         self._saving = Errand(_save)
         self._reading.done.connect(self._on_read)
         self._saving.done.connect(self._on_saved)
         self._reading.failed.connect(self.failed)
-        self._saving.failed.connect(self.failed)
+        self._saving.failed.connect(self._on_not_saved)
 
     @property
     def busy(self) -> bool:
@@ -62,16 +91,16 @@ class Files(QObject):
         self.opening.emit(Path(path).name)
         self._reading.start(path)
 
-    def ask_save(self, tissue: AnnData, name: str) -> None:
-        """Ask for a file name and write the section with its results."""
-        self._ask(tissue, f"{file_stem(name)}_semst.h5ad", "Save the section", H5AD)
+    def ask_save(self, layer: Layer) -> None:
+        """Ask for a file name and write a layer's section with its results."""
+        self._ask(layer, ".h5ad", "Save the section", H5AD)
 
-    def ask_save_table(self, tissue: AnnData, name: str) -> None:
+    def ask_save_table(self, layer: Layer) -> None:
         """Ask for a file name and write the results as a table."""
-        self._ask(tissue, f"{file_stem(name)}_semst.csv", "Save the table", CSV)
+        self._ask(layer, ".csv", "Save the table", CSV)
 
-    def _ask(self, tissue: AnnData, name: str, title: str, kind: str) -> None:
-        suffix = Path(name).suffix
+    def _ask(self, layer: Layer, suffix: str, title: str, kind: str) -> None:
+        name = f"{file_stem(layer.name)}_semst{suffix}"
         typed, _ = QFileDialog.getSaveFileName(self._window, title, name, kind)
         if not typed:
             return
@@ -81,8 +110,18 @@ class Files(QObject):
             path = path.with_name(path.name + suffix)
             if path.exists() and not self._may_replace(path):
                 return
-        self._tissue = tissue
-        self._saving.start(snapshot(tissue), path)
+        tissue = tissue_of(layer)
+        if tissue is None:
+            return
+        # Both now: a run can end while the dialog is open, and while it is written.
+        revision = layer.metadata.get(UNSAVED, "")
+        self._waiting.append((snapshot(tissue), Saved(tissue, path, revision)))
+        self._save_next()
+
+    def _save_next(self) -> None:
+        """Write one after the other: every one is answered, and the last one stays."""
+        if self._waiting and not self._saving.busy:
+            self._saving.start(*self._waiting.popleft())
 
     def _may_replace(self, path: Path) -> bool:
         yes = QMessageBox.StandardButton.Yes
@@ -94,8 +133,13 @@ class Files(QObject):
     def _on_read(self, answer: tuple[AnnData, str]) -> None:
         self.opened.emit(*answer)
 
-    def _on_saved(self, path: Path) -> None:
-        self.saved.emit(self._tissue, str(path), path.suffix == ".h5ad")
+    def _on_saved(self, answer: Saved) -> None:
+        self.saved.emit(answer)
+        self._save_next()
+
+    def _on_not_saved(self, error: Exception, details: str) -> None:
+        self.failed.emit(error, details)
+        self._save_next()
 
 
 def file_stem(name: str) -> str:
@@ -111,10 +155,12 @@ def _read(path: str) -> tuple[AnnData, str]:
     return read(path), section_name(Path(path))
 
 
-def _save(tissue: AnnData, path: Path) -> Path:
+def _save(tissue: AnnData, wanted: Saved) -> Saved:
     from napari_semst.io.save import write, write_domains_csv
 
     # The dialog asked before it gave the name of a file that exists.
-    if path.suffix == ".csv":
-        return write_domains_csv(tissue, path, overwrite=True)
-    return write(tissue, path, overwrite=True)
+    if wanted.path.suffix == ".csv":
+        path = write_domains_csv(tissue, wanted.path, overwrite=True)
+    else:
+        path = write(tissue, wanted.path, overwrite=True)
+    return replace(wanted, path=path)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import time
 import traceback
 from dataclasses import dataclass
@@ -20,7 +19,7 @@ if TYPE_CHECKING:
     from napari_semst.pipeline import DomainResult
 
 SECONDS_BETWEEN_UPDATES = 0.2
-"""The window is told at most five times a second, however fast the epochs go."""
+"""The window is told of a stage at most five times a second, however fast it goes."""
 
 # Where each stage stands on the bar; most of a run is training.
 _SHARES = {
@@ -159,14 +158,13 @@ def run_job(
     steps: Callable[[Job, RunControl], Generator[Progress, None, DomainResult]]
     | None = None,
 ) -> Generator[Update, None, Answer | Failure]:
-    """Run a job, yield updates, at most five a second, and return how it ended.
+    """Run a job, yield updates, few of each stage, and return how it ended.
 
     No exception leaves it; see `Failure`.
     """
     started = time.monotonic()
     yield Update(job.number, Progress("read", message="Starting"), 0.0)
     try:
-        leave_a_core_to_the_window()
         result = yield from _updates(job, control, steps or pipeline_steps)
         control.check()
     except Exception as error:  # noqa: BLE001  every error must reach the dock
@@ -183,7 +181,7 @@ def _updates(
 ) -> Generator[Update, None, DomainResult]:
     """Yield the pipeline's events, thinned out, and return its result."""
     devices = cuda_devices()
-    clock, last, highest = Clock(), 0.0, 0.0
+    clock, last, highest, stage = Clock(), 0.0, 0.0, ""
     generator = steps(job, control)
     try:
         while True:
@@ -194,8 +192,10 @@ def _updates(
                 return end.value  # type: ignore[no-any-return]
             left = clock.seconds_left(progress)
             highest = max(highest, fraction_done(progress))
-            if time.monotonic() - last >= SECONDS_BETWEEN_UPDATES:
-                last = time.monotonic()
+            # A new stage is always told: it changes what can be done.
+            new = progress.stage != stage
+            if new or time.monotonic() - last >= SECONDS_BETWEEN_UPDATES:
+                last, stage = time.monotonic(), progress.stage
                 yield Update(job.number, progress, highest, left, devices)
     finally:
         generator.close()
@@ -213,10 +213,3 @@ def as_ours(error: RuntimeError) -> SemstError:
     return TrainingError(
         f"Expected the run to go through; the computation failed: {first}"
     )
-
-
-def leave_a_core_to_the_window() -> None:
-    """Let torch use all cores but one, so that the window stays alive."""
-    import torch
-
-    torch.set_num_threads(max(1, (os.cpu_count() or 2) - 1))

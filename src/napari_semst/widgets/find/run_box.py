@@ -21,6 +21,8 @@ if TYPE_CHECKING:
     from napari_semst.widgets.find.job import Update
 
 _STEPS = 1000
+# Stopping early ends training; once it has ended there is nothing to stop.
+_AFTER_TRAINING = ("assign", "attach")
 
 
 class RunBox(QWidget):
@@ -65,6 +67,8 @@ class RunBox(QWidget):
     def show_update(self, update: Update) -> None:
         """Show how far the run is."""
         self.bar.setValue(round(update.fraction * _STEPS))
+        if update.progress.stage in _AFTER_TRAINING:
+            self.stop_button.setEnabled(False)
         self.line.setText(progress_line(update.progress, update.seconds_left))
 
 

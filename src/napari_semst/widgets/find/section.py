@@ -16,6 +16,8 @@ from qtpy.QtWidgets import (
 )
 
 from napari_semst import keys
+from napari_semst.errors import InputError
+from napari_semst.viewer import adapter
 from napari_semst.widgets.find.texts import NO_SECTION, TIPS
 from napari_semst.widgets.shared.forms import add_row, form
 
@@ -28,6 +30,7 @@ class SectionPicker(QWidget):
     """Choose among the sections that are open, or ask for another to be opened."""
 
     changed = Signal()
+    coordinates_chosen = Signal(str)
     file_wanted = Signal()
     folder_wanted = Signal()
 
@@ -52,6 +55,7 @@ class SectionPicker(QWidget):
         self._build()
         self.combo.currentIndexChanged.connect(self._on_section)
         self.coordinates.currentIndexChanged.connect(self._on_coordinates)
+        self.coordinates.currentIndexChanged.connect(self._on_chosen)
         self.file_button.clicked.connect(self.file_wanted)
         self.folder_button.clicked.connect(self.folder_wanted)
         self.set_layers([])
@@ -81,9 +85,7 @@ class SectionPicker(QWidget):
     @property
     def tissue(self) -> AnnData | None:
         """The section chosen."""
-        from napari_semst.viewer.adapter import tissue_of
-
-        return None if self.layer is None else tissue_of(self.layer)
+        return None if self.layer is None else adapter.tissue_of(self.layer)
 
     @property
     def coordinates_key(self) -> str:
@@ -114,11 +116,12 @@ class SectionPicker(QWidget):
 
     def _on_section(self) -> None:
         tissue = self.tissue
-        found = [] if tissue is None else coordinate_keys(tissue)
+        found = [] if tissue is None else adapter.coordinate_keys(tissue)
         self.coordinates.blockSignals(True)
         self.coordinates.clear()
         for key in found:
             self.coordinates.addItem(key, key)
+        self._choose_as_shown()
         self.coordinates.blockSignals(False)
         self._form.setRowVisible(self.coordinates, len(found) > 1)
         self.counts.clear()
@@ -127,36 +130,47 @@ class SectionPicker(QWidget):
         self._form.setRowVisible(self.counts, self.counts.count() > 1)
         self._on_coordinates()
 
+    def _choose_as_shown(self) -> None:
+        """Choose the coordinates at which the spots stand on the canvas."""
+        shown = None if self.layer is None else self.layer.metadata
+        index = self.coordinates.findData((shown or {}).get(adapter.COORDINATES))
+        if index >= 0:
+            self.coordinates.setCurrentIndex(index)
+
+    def put_coordinates_back(self) -> None:
+        """Choose the coordinates on show again, without another word."""
+        self.coordinates.blockSignals(True)
+        self._choose_as_shown()
+        self.coordinates.blockSignals(False)
+        self._on_coordinates()
+
+    def _on_chosen(self) -> None:
+        if self.coordinates.currentData():
+            self.coordinates_chosen.emit(self.coordinates_key)
+
     def _on_coordinates(self) -> None:
         tissue = self.tissue
-        text = "" if tissue is None else facts(tissue, self.coordinates_key)
+        text = "" if tissue is None else facts(tissue, self.coordinates.currentData())
         self.facts.setText(text)
         self.facts.setVisible(bool(text))
         self.changed.emit()
 
 
-def coordinate_keys(tissue: AnnData) -> list[str]:
-    """Return the obsm keys that can be coordinates, the usual one first."""
-    from napari_semst.viewer.adapter import is_coordinates
-
-    found = [key for key in tissue.obsm if is_coordinates(tissue, key)]
-    return sorted(found, key=lambda key: (key != keys.SPATIAL, key))
-
-
 def counts_places(tissue: AnnData) -> list[tuple[str, str]]:
     """Return where raw counts may be, as the setting's value and a label."""
-    places = [("", "X (main table)")]
+    places = [] if tissue.X is None else [("", "X (main table)")]
     if tissue.raw is not None:
         places.append(("raw", "raw"))
     return places + [(str(name), f"layer {name}") for name in tissue.layers]
 
 
-def facts(tissue: AnnData, coordinates: str) -> str:
+def facts(tissue: AnnData, coordinates: str | None) -> str:
     """Return one line on a section: its size, its image and how the two agree."""
-    from napari_semst.viewer.adapter import share_on_image
-
     size = f"{tissue.n_obs:,} spots, {tissue.n_vars:,} genes"
-    share = share_on_image(tissue, coordinates)
+    try:
+        share = adapter.share_on_image(tissue, coordinates)
+    except InputError:
+        return f"{size}, these coordinates cannot be used"
     if share is None:
         return f"{size}, no image"
     # Rounded down, so that 100 % means every spot.

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import fields
 from typing import TYPE_CHECKING
 
 from qtpy.QtCore import Qt, Signal  # type: ignore[attr-defined]
@@ -13,8 +14,8 @@ from qtpy.QtWidgets import (
 )
 
 from napari_semst import keys
-from napari_semst.config import Request
-from napari_semst.presets import PRESETS
+from napari_semst.config import STAGES, Request
+from napari_semst.presets import AUTO, PRESETS
 from napari_semst.widgets.find.embedding import EmbeddingPicker
 from napari_semst.widgets.find.texts import SEMANTICS, TIPS
 from napari_semst.widgets.shared.forms import add_row, folded, form, note
@@ -22,8 +23,13 @@ from napari_semst.widgets.shared.forms import add_row, folded, form, note
 if TYPE_CHECKING:
     from anndata import AnnData
 
-AUTO = "auto"
 _TOOLTIP_ROLE = Qt.ItemDataRole.ToolTipRole
+
+
+def choices(stage: str, setting: str) -> tuple[str, ...]:
+    """Return the values that a setting accepts, as the configuration has them."""
+    found = {one.name: one.metadata for one in fields(STAGES[stage])}
+    return tuple(found[setting]["choices"])
 
 
 class DeviceCombo(QComboBox):
@@ -46,8 +52,8 @@ class SettingsForm(QWidget):
         self.n_domains.setRange(2, 100)
         self.n_domains.setValue(7)
         self.semantics = QComboBox()
-        for source, label in SEMANTICS.items():
-            self.semantics.addItem(label, source)
+        for source in choices("semantics", "source"):
+            self.semantics.addItem(SEMANTICS.get(source, source), source)
         self.embedding = EmbeddingPicker()
         self.recipe = QComboBox()
         self.recipe.addItem("Automatic", AUTO)

@@ -7,7 +7,8 @@ from napari_semst import errors
 NO_SECTION = "No section yet"
 NO_SECTION_HELP = (
     "Open a file or a folder above, drop one on the window, or try "
-    "File > Open Sample > SemST > Simulated cortex."
+    "File > Open Sample > SemST > Simulated cortex. "
+    "This dock is also under Plugins > Find domains (SemST)."
 )
 READY = "Ready"
 READY_HELP = "Choose the number of domains and press Run."
@@ -35,7 +36,10 @@ TIPS = {
         "a table of the section (obsm) or a NumPy .npy file."
     ),
     "recipe": "A set of settings that go together.",
-    "auto_recipe": "The recipe that suits the section.",
+    "auto_recipe": (
+        "The default recipe, which adapts to the section's lattice, size and gene "
+        "panel."
+    ),
     "device": "What computes. Automatic takes a CUDA GPU where there is one.",
     "epochs": "Passes over the section in training. Fewer is quicker and coarser.",
     "seed": "The same seed, settings and machine give the same domains.",
@@ -53,6 +57,7 @@ TIPS = {
     "save_table": "Write one row per spot with its results as a table (CSV).",
 }
 
+# What users call the sources; one that is not named here goes by its own name.
 SEMANTICS = {
     "builtin": "Built-in gene table",
     "none": "None",

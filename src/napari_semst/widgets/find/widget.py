@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import traceback
 from typing import TYPE_CHECKING, Any
+from uuid import uuid4
 
 from qtpy.QtCore import QEvent, Qt, QTimer
 from qtpy.QtWidgets import QApplication, QFrame, QScrollArea, QVBoxLayout, QWidget
@@ -28,6 +30,7 @@ if TYPE_CHECKING:
     from napari.viewer import Viewer
 
     from napari_semst.viewer.colour import Paint
+    from napari_semst.widgets.find.files import Saved
     from napari_semst.widgets.find.job import Answer, Job, Update
 
 
@@ -94,6 +97,7 @@ class FindDomains(QWidget):
         layers.removed.connect(self._on_layers)
         layers.reordered.connect(self._on_layers)
         self.section.changed.connect(self._on_section)
+        self.section.coordinates_chosen.connect(self._on_coordinates)
         self.section.file_wanted.connect(self.files.ask_file)
         self.section.folder_wanted.connect(self.files.ask_folder)
         self.settings.device.opened.connect(self._look_for_devices)
@@ -167,6 +171,22 @@ class FindDomains(QWidget):
             self.card.show_status(*standing(tissue))
         self._show_results()
 
+    def _on_coordinates(self, key: str) -> None:
+        """Move the spots on the canvas to where the run will take them to be."""
+        tissue = self.section.tissue
+        if tissue is None:
+            return
+        try:
+            for layer in self._layers_of(tissue):
+                adapter.move_spots(layer, key)
+        except Exception as error:  # noqa: BLE001  every error goes to the card
+            self.section.put_coordinates_back()
+            self._on_failed(error, "".join(traceback.format_exception(error)))
+            return
+        if self.controller.job is None and not self.files.busy:
+            self.card.show_status(*standing(tissue))
+        self._viewer.reset_view()
+
     def _show_results(self, run: str = "", key: str = "") -> None:
         layer, tissue = self.section.layer, self.section.tissue
         if layer is None or tissue is None:
@@ -226,10 +246,10 @@ class FindDomains(QWidget):
     def _on_succeeded(self, answer: Answer) -> None:
         from napari_semst.keys import DOMAIN
 
-        job = answer.job
+        job, revision = answer.job, uuid4().hex
         for layer in self._layers_of(job.tissue):
             adapter.refresh(layer)
-            layer.metadata[adapter.UNSAVED] = True
+            layer.metadata[adapter.UNSAVED] = revision
         self.settings.run.clear()
         self.settings.set_tissue(job.tissue, free_run_name(job.tissue))
         self.settings.note_device(device_line(answer.result.provenance))
@@ -263,27 +283,38 @@ class FindDomains(QWidget):
         self.card.show_status("running", texts.OPENING, name)
 
     def _on_opened(self, tissue: AnnData, name: str) -> None:
+        try:
+            self._add_section(tissue, name)
+        except Exception as error:  # noqa: BLE001  every error goes to the card
+            self._on_failed(error, "".join(traceback.format_exception(error)))
+
+    def _add_section(self, tissue: AnnData, name: str) -> None:
         from napari.layers import Layer
 
         added = None
-        for data in adapter.layers_of(tissue, name=name):
-            added = self._viewer.add_layer(Layer.create(*data))
+        # All are made before any is shown: half a section would be of no use.
+        layers = [Layer.create(*data) for data in adapter.layers_of(tissue, name=name)]
+        for layer in layers:
+            added = self._viewer.add_layer(layer)
         self._viewer.reset_view()
         self.section.set_layers(self._sections(), choose=added)
         self.card.show_status(*standing(tissue))
 
     def _on_save(self) -> None:
-        if self.section.tissue is not None and self.section.layer is not None:
-            self.files.ask_save(self.section.tissue, self.section.layer.name)
+        if self.section.layer is not None:
+            self.files.ask_save(self.section.layer)
 
     def _on_save_table(self) -> None:
-        if self.section.tissue is not None and self.section.layer is not None:
-            self.files.ask_save_table(self.section.tissue, self.section.layer.name)
+        if self.section.layer is not None:
+            self.files.ask_save_table(self.section.layer)
 
-    def _on_saved(self, tissue: AnnData, path: str, whole: bool) -> None:
-        if whole:
-            for layer in self._layers_of(tissue):
-                layer.metadata.pop(adapter.UNSAVED, None)
-            if tissue is self.section.tissue:
-                self.results.mark_unsaved(False)
-        self.card.show_status("success", "Saved", str(path))
+    def _on_saved(self, saved: Saved) -> None:
+        if saved.whole:
+            for layer in self._layers_of(saved.tissue):
+                # Of a run that ended since then nothing is in the file.
+                if layer.metadata.get(adapter.UNSAVED) == saved.revision:
+                    del layer.metadata[adapter.UNSAVED]
+            layer = self.section.layer
+            if layer is not None:
+                self.results.mark_unsaved(adapter.UNSAVED in layer.metadata)
+        self.card.show_status("success", "Saved", str(saved.path))
