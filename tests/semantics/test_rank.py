@@ -10,7 +10,7 @@ from hypothesis.extra import numpy as hnp
 from scipy import sparse
 
 from napari_semst.errors import Cancelled, SemanticsError
-from napari_semst.semantics import rank, rank_genes, rank_weights
+from napari_semst.semantics import rank, rank_genes
 
 GENES = ["PLP1", "MT-CO1", "GFAP", "RPL13", "Gm1234", "MBP", "AC012345.1", "SST"]
 
@@ -80,12 +80,6 @@ def test_stored_zeros_are_not_expressed() -> None:
         (np.array([0.0, 1.0]), np.array([0, 1]), np.array([0, 2])), shape=(1, 2)
     )
     assert rank_genes(matrix, ["A1", "B1"], 2).indices.tolist() == [[1, -1]]
-
-
-def test_weights_fall_with_rank_and_end_with_the_list() -> None:
-    lists = rank_genes(np.array([[5, 4, 0]]), ["A1", "B1", "C1"], 3)
-    weights = rank_weights(lists)
-    np.testing.assert_allclose(weights, [[1, 1 / np.log2(3), 0]], rtol=1e-6)
 
 
 def test_wrong_input_is_explained() -> None:

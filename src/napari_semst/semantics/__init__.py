@@ -16,7 +16,7 @@ from napari_semst.semantics.protocol import (
     SemanticSource,
     Species,
 )
-from napari_semst.semantics.rank import rank_genes, rank_weights
+from napari_semst.semantics.rank import rank_genes
 from napari_semst.semantics.standardise import standardise
 from napari_semst.semantics.symbols import guess_species, says_little
 
@@ -28,7 +28,6 @@ __all__ = [
     "Species",
     "guess_species",
     "rank_genes",
-    "rank_weights",
     "says_little",
     "source",
     "standardise",

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import hashlib
+import os
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from napari_semst.errors import SemanticsError
+from napari_semst.semantics.archive import UNREADABLE
 from napari_semst.semantics.protocol import (
     CancelCheck,
     GeneLists,
@@ -20,8 +22,6 @@ from napari_semst.semantics.protocol import (
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
-
     from numpy.typing import ArrayLike, NDArray
 
 
@@ -32,46 +32,30 @@ class Precomputed:
     ----------
     embedding
         The array, shape ``(n_spots, n_dimensions)``, or the path of a ``.npy`` or
-        ``.npz`` file that holds it.
-    key
-        Name of the array in an ``.npz`` file; needed if it holds several.
+        ``.npz`` file that holds it and nothing else.
     label
-        What to record as its origin; the file's name if None.
+        What to record as its origin, for instance the obsm key; the file's name if
+        None.
+
+    Raises
+    ------
+    SemanticsError
+        If the file cannot be read.
     """
 
     name = "precomputed"
 
     def __init__(
-        self,
-        embedding: ArrayLike | Path | str,
-        *,
-        key: str | None = None,
-        label: str | None = None,
+        self, embedding: ArrayLike | Path | str, *, label: str | None = None
     ) -> None:
         if isinstance(embedding, str | Path):
-            path = Path(embedding)
+            # Unlike Path's, this one leaves the names of unknown users as they are.
+            path = Path(os.path.expanduser(embedding))
             self._label = label or path.name
-            self._array = read_array(path, key)
+            self._array = read_array(path)
         else:
             self._label = label or "array"
             self._array = np.asarray(embedding)
-
-    @classmethod
-    def from_obsm(cls, obsm: Mapping[str, Any], key: str) -> Precomputed:
-        """Return the source that reads ``obsm[key]``.
-
-        Raises
-        ------
-        SemanticsError
-            If there is no such key.
-        """
-        if key not in obsm:
-            found = ", ".join(sorted(obsm)) or "none"
-            raise SemanticsError(
-                f"Expected an embedding in obsm[{key!r}]; found obsm keys: {found}. "
-                "Pick one of them."
-            )
-        return cls(obsm[key], label=f"obsm[{key!r}]")
 
     def embed_spots(
         self,
@@ -146,13 +130,13 @@ class Precomputed:
         return embedding
 
 
-def read_array(path: Path, key: str | None = None) -> NDArray[Any]:
+def read_array(path: Path) -> NDArray[Any]:
     """Return the array of a ``.npy`` or ``.npz`` file; pickles are never loaded.
 
     Raises
     ------
     SemanticsError
-        If the file is missing, of another kind, or does not say which array is meant.
+        If the file is missing, damaged, of another kind, or holds several arrays.
     """
     if path.suffix.lower() not in {".npy", ".npz"}:
         raise SemanticsError(
@@ -160,27 +144,29 @@ def read_array(path: Path, key: str | None = None) -> NDArray[Any]:
             "refused because opening one can run code: save the array with numpy.save."
         )
     if not path.is_file():
-        raise SemanticsError(f"Expected an embedding file; {path} does not exist.")
+        raise SemanticsError(
+            f"Expected an embedding file; {path} does not exist. Check the path."
+        )
     try:
-        loaded = np.load(path, allow_pickle=False)
-        if isinstance(loaded, np.ndarray):
-            return loaded
-        with loaded:
-            return np.asarray(loaded[_array_name(loaded.files, key, path)])
-    except (OSError, ValueError, EOFError) as error:
+        # Opened here: numpy leaves the file open where it is damaged.
+        with path.open("rb") as stream:
+            loaded = np.load(stream, allow_pickle=False)
+            if isinstance(loaded, np.ndarray):
+                return loaded
+            with loaded:
+                return np.asarray(loaded[_only_name(loaded.files, path)])
+    except UNREADABLE as error:
         raise SemanticsError(
             f"Expected an array of numbers in {path.name}; could not read it: {error}. "
-            "Save it again with numpy.save."
+            "It may be damaged: copy it again, or save it again with numpy.save."
         ) from error
 
 
-def _array_name(names: list[str], key: str | None, path: Path) -> str:
-    """Return the name of the array that is meant in an npz file."""
-    if key is None and len(names) == 1:
+def _only_name(names: list[str], path: Path) -> str:
+    """Return the name of the one array of an npz file."""
+    if len(names) == 1:
         return names[0]
-    if key in names:
-        return str(key)
-    wanted = "one array, or the name of one" if key is None else f"an array {key!r}"
     raise SemanticsError(
-        f"Expected {wanted}, in {path.name}; found {', '.join(names) or 'nothing'}."
+        f"Expected one array in {path.name}; found {', '.join(names) or 'nothing'}. "
+        "Save the embedding alone with numpy.save."
     )

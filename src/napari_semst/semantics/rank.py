@@ -80,13 +80,6 @@ def rank_genes(
     return GeneLists(genes=names, indices=indices)
 
 
-def rank_weights(gene_lists: GeneLists) -> NDArray[np.float32]:
-    """Return weights that fall with rank, 1 / log2(1 + rank), shape as the indices."""
-    ranks = np.arange(1, gene_lists.indices.shape[1] + 1)
-    weights = 1 / np.log2(1 + ranks)
-    return np.where(gene_lists.listed, weights, 0).astype(np.float32)
-
-
 def _checked(matrix: Any, names: NDArray[np.str_], n_listed: int) -> sparse.csr_matrix:
     """Return the matrix as canonical CSR, or say what is wrong with it."""
     if n_listed < 1:

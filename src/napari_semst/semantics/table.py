@@ -3,20 +3,23 @@
 from __future__ import annotations
 
 import json
+import os
+from contextlib import ExitStack
 from dataclasses import dataclass
 from functools import cached_property, lru_cache
 from importlib import resources
+from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any
 
 import numpy as np
 from scipy import sparse
 
 from napari_semst.errors import SemanticsError
+from napari_semst.semantics.archive import UNREADABLE
 from napari_semst.semantics.symbols import ENSEMBL, human_ensembl_number, is_nameless
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
-    from pathlib import Path
 
     from numpy.typing import NDArray
 
@@ -148,16 +151,25 @@ def read_table(source: Path | IO[bytes]) -> GeneTable:
     Raises
     ------
     SemanticsError
-        If the file is no such table; nothing pickled is ever loaded.
+        If the file is no such table, or damaged; nothing pickled is ever loaded.
     """
     try:
-        with np.load(source, allow_pickle=False) as archive:
-            arrays = {name: archive[name] for name in FIELDS}
-    except (OSError, ValueError, KeyError, EOFError, AttributeError) as error:
+        with ExitStack() as files:
+            if isinstance(source, Path):
+                # Opened here: numpy leaves the file open where it is damaged.
+                place = Path(os.path.expanduser(source))
+                source = files.enter_context(place.open("rb"))
+            archive = files.enter_context(np.load(source, allow_pickle=False))
+            return _table({name: archive[name] for name in FIELDS})
+    except UNREADABLE as error:
         raise SemanticsError(
             f"Expected a gene table (npz with {', '.join(FIELDS)}); could not read it: "
             f"{error}. Build one with scripts/build_gene_table.py."
         ) from error
+
+
+def _table(arrays: dict[str, NDArray[Any]]) -> GeneTable:
+    """Return the table of the arrays of a file; ValueError where they disagree."""
     numbers = arrays["ensembl_numbers"]
     aliases = zip(_names(arrays["alias_symbols"]), arrays["alias_rows"], strict=True)
     starts = np.cumsum(arrays["mouse_counts"], dtype=np.int64)[:-1]
