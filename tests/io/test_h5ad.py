@@ -169,9 +169,47 @@ def test_counts_of_a_layer_become_x(tmp_path, tissue):
         read(path, counts="nowhere")
 
 
-def test_a_table_is_refused(tmp_path, tissue):
-    with pytest.raises(InputError, match="table"):
-        read(saved(tmp_path, tissue), table="bins")
+def test_coordinates_of_the_file_are_kept_where_others_take_their_place(
+    tmp_path, tissue
+):
+    xy = tissue.obsm["spatial"].copy()
+    deep = np.column_stack([xy, np.full(len(xy), 7.0)])
+    tissue.obsm["spatial"] = deep
+    found = read(saved(tmp_path, tissue))
+    np.testing.assert_array_equal(found.obsm["spatial"], xy)
+    np.testing.assert_array_equal(found.obsm["spatial_original"], deep)
+    assert found.uns["semst_input"]["original_coordinates"] == (
+        "obsm['spatial_original']"
+    )
+    assert "kept in obsm['spatial_original']" in input_warnings(found)[1]
+    # Another choice of coordinates writes over neither.
+    found.obs["x"], found.obs["y"] = -xy.T
+    again = read(saved(tmp_path, found), positions="x,y")
+    np.testing.assert_array_equal(again.obsm["spatial"], -xy)
+    np.testing.assert_array_equal(again.obsm["spatial_original"], deep)
+    np.testing.assert_array_equal(again.obsm["spatial_original_2"], xy)
+
+
+@pytest.mark.parametrize("kind", [np.int32, np.float32, np.float64])
+def test_two_columns_stay_as_they_are(tmp_path, tissue, kind):
+    tissue.obsm["spatial"] = tissue.obsm["spatial"].astype(kind)
+    found = read(saved(tmp_path, tissue))
+    assert found.obsm["spatial"].dtype == kind
+    np.testing.assert_array_equal(found.obsm["spatial"], tissue.obsm["spatial"])
+    assert list(found.obsm) == ["spatial"]
+    assert input_warnings(found) == []
+
+
+@pytest.mark.parametrize("column", ["library_id", "sample"])
+def test_several_sections_in_one_file_are_warned_of(tmp_path, tissue, column):
+    tissue.uns["spatial"] = {"A": {"scalefactors": {}}, "B": {"scalefactors": {}}}
+    assert input_warnings(read(saved(tmp_path, tissue))) == []
+    tissue.obs[column] = pd.Categorical(["A"] * 100 + ["B"] * 96)
+    (told,) = input_warnings(read(saved(tmp_path, tissue)))
+    assert told.startswith(f"This file holds 2 sections (A, B; see obs['{column}'])")
+    assert "neighbours are sought across them" in told
+    alone = tissue[tissue.obs[column] == "A"].copy()
+    assert input_warnings(read(saved(tmp_path, alone))) == []
 
 
 @pytest.mark.parametrize("share", [0.0, 0.001, 0.1, 0.5, 0.9, 0.999])

@@ -30,9 +30,6 @@ if TYPE_CHECKING:
     from anndata import AnnData
     from numpy.typing import NDArray
 
-# Below this share of spots on the image, image and spots hardly belong together.
-LEAST_SHARE = 0.95
-
 
 @dataclass(frozen=True, slots=True)
 class Placement:
@@ -194,26 +191,6 @@ def share_inside(
     own = spot_positions(adata, key)[spots_of(adata, placement.library)]
     first, last = placement.bounds()
     return float(((own >= first) & (own < last)).all(axis=1).mean())
-
-
-def alignment_line(
-    adata: AnnData, library: str | None = None, key: str | None = "spatial"
-) -> tuple[str, bool]:
-    """Return a line on how spots and image fit, and whether it is a warning."""
-    placement = image_placement(adata, library)
-    size = spot_size(adata, None if placement is None else placement.library, key)
-    spots = f"spot diameter {size.diameter:.4g} ({size.source})"
-    if placement is None:
-        return f"No image; {spots}.", False
-    share = share_inside(adata, placement.library, key) or 0.0
-    # Rounded down, so that 100 % means every spot.
-    percent = math.floor(1000 * share) / 10
-    text = (
-        f"{percent:g} % of the spots lie on the {placement.resolution} image; {spots}."
-    )
-    if share < LEAST_SHARE:
-        return f"{text} Image and coordinates may not belong together.", True
-    return text, False
 
 
 def _size(value: Any) -> float | None:

@@ -11,14 +11,18 @@ from napari_semst.errors import InputError
 from napari_semst.io.coordinates import locate_coordinates
 from napari_semst.io.guard import a_few, check_file, reading
 from napari_semst.io.notes import note, warn
+from napari_semst.io.sections import mixed_sections
 
 if TYPE_CHECKING:
     from anndata import AnnData
+    from numpy.typing import NDArray
 
     from napari_semst.io.options import ReadOptions
 
 _WHAT = "the AnnData file"
 SPATIAL = "spatial"
+# Where the file's own coordinates stand once others take their place.
+ORIGINAL = "spatial_original"
 
 
 def looks_like(path: Path) -> bool:
@@ -54,7 +58,6 @@ def read(path: Path, options: ReadOptions) -> AnnData:
     """
     import anndata
 
-    options.refuse_table("AnnData file")
     check_file(path, _WHAT)
     with reading(path, _WHAT):
         adata = anndata.read_h5ad(path)
@@ -76,6 +79,7 @@ def read(path: Path, options: ReadOptions) -> AnnData:
     if options.counts is not None:
         _use_counts(adata, str(options.counts))
     _use_symbols(adata)
+    warn(adata, *mixed_sections(adata))
     return adata
 
 
@@ -126,10 +130,30 @@ def _place(adata: AnnData, key: str | None) -> AnnData:
             f"{n_without:,} of {len(placed):,} spots have no coordinates and are left "
             f"out (first: {a_few(names, 3)}).",
         )
-    adata.obsm[SPATIAL] = found.xy[placed]
     note(adata, coordinates=found.where)
     warn(adata, *found.remarks)
+    _put(adata, found.xy[placed])
     return adata
+
+
+def _put(adata: AnnData, xy: NDArray[np.float64]) -> None:
+    """Put coordinates under ``obsm["spatial"]``; what stood there is never lost."""
+    there = adata.obsm.get(SPATIAL)
+    if isinstance(there, np.ndarray) and np.array_equal(there, xy):
+        return  # left as it is, whatever its type of number
+    if there is not None:
+        key, count = ORIGINAL, 1
+        while key in adata.obsm:
+            count += 1
+            key = f"{ORIGINAL}_{count}"
+        adata.obsm[key] = there
+        note(adata, original_coordinates=f"obsm[{key!r}]")
+        warn(
+            adata,
+            f"obsm[{SPATIAL!r}] holds the coordinates in use; what the file had there "
+            f"is kept in obsm[{key!r}].",
+        )
+    adata.obsm[SPATIAL] = xy
 
 
 def _use_counts(adata: AnnData, layer: str) -> None:

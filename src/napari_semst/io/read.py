@@ -25,7 +25,6 @@ def read(
     *,
     counts: str | Path | None = None,
     positions: str | Path | None = None,
-    table: str | None = None,
 ) -> AnnData:
     """Return the tissue section that a file or folder holds.
 
@@ -40,8 +39,6 @@ def read(
     positions
         Where the spots are, if that must be chosen: an obsm key or two obs columns
         (``"x,y"``) of an .h5ad; the positions file for a 10x matrix.
-    table
-        The table of a store that holds several.
 
     Returns
     -------
@@ -65,7 +62,7 @@ def read(
         kind = VISIUM
     if kind is None:
         raise InputError(_why_not(place))
-    options = ReadOptions(counts=counts, positions=positions, table=table)
+    options = ReadOptions(counts=counts, positions=positions)
     tissue = kind.read(place, options)
     note(tissue, kind=kind.name, name=place.absolute().name)
     return tissue

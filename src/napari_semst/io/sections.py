@@ -7,12 +7,22 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from napari_semst.errors import InputError, one_of
+from napari_semst.io.guard import a_few
 
 if TYPE_CHECKING:
     from anndata import AnnData
     from numpy.typing import NDArray
 
-_LIBRARY_COLUMNS = ("library_id", "library", "sample", "sample_id", "batch", "section")
+_LIBRARY_COLUMNS = (
+    "library_id",
+    "library",
+    "sample",
+    "sample_id",
+    "batch",
+    "section",
+    "slice",
+    "orig.ident",
+)
 
 
 def libraries(adata: AnnData) -> tuple[str, ...]:
@@ -61,6 +71,28 @@ def spots_of(adata: AnnData, library: str) -> NDArray[np.bool_]:
                 if own.any():
                     return np.asarray(own, dtype=np.bool_)
     return np.ones(adata.n_obs, dtype=bool)
+
+
+def mixed_sections(adata: AnnData) -> tuple[str, ...]:
+    """Return a warning where the spots are of several sections, else nothing.
+
+    Told by a column of obs that names more than one section of ``uns["spatial"]``.
+    """
+    names = set(libraries(adata))
+    if len(names) < 2:
+        return ()
+    for column in _LIBRARY_COLUMNS:
+        if column not in adata.obs:
+            continue
+        found = sorted(names & set(adata.obs[column].astype(str).unique()))
+        if len(found) > 1:
+            return (
+                f"This file holds {len(found)} sections ({a_few(found)}; see "
+                f"obs[{column!r}]): neighbours are sought across them. One section at "
+                "a time: select one before, as in "
+                f"tissue[tissue.obs[{column!r}] == {found[0]!r}].copy().",
+            )
+    return ()
 
 
 def as_image(values: Any, what: str) -> NDArray[np.uint8]:

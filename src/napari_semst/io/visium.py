@@ -72,7 +72,6 @@ def read(path: Path, options: ReadOptions) -> AnnData:
     InputError
         If a file is missing, damaged or belongs to another run.
     """
-    options.refuse_table(_TITLE)
     outs = locate(path)
     if outs is None:
         raise InputError(
@@ -94,7 +93,6 @@ def read_matrix_file(path: Path, options: ReadOptions) -> AnnData:
     InputError
         If no positions file is given or stands beside it.
     """
-    options.refuse_table("10x matrix")
     folder = path.absolute().parent
     positions = (
         _positions_near(folder, path.name)
