@@ -48,7 +48,10 @@ def test_every_format_is_written(tissue, tmp_path, suffix) -> None:
     starts = {".png": b"\x89PNG", ".svg": b"<?xml", ".pdf": b"%PDF"}
     first = place.read_bytes()
     assert first.startswith(starts[suffix])
-    domain_figure(tissue, place, dpi=50)
+    with pytest.raises(SaveError, match="there is one"):
+        domain_figure(tissue, place, dpi=100)
+    assert place.read_bytes() == first
+    domain_figure(tissue, place, dpi=50, overwrite=True)
     assert place.read_bytes() == first
     assert list(tmp_path.iterdir()) == [place]
 
@@ -193,6 +196,17 @@ def test_one_section_of_several_is_shown(tissue) -> None:
     assert any("section other" in text for text in texts(figure))
     with pytest.raises(InputError, match="nowhere"):
         draw_domains(tissue, library="nowhere", dpi=50)
+
+
+def test_spots_are_drawn_where_the_coordinates_asked_for_say(tissue, tmp_path) -> None:
+    tissue.uns.pop("spatial", None)
+    tissue.obs["my x"], tissue.obs["my y"] = 5 * tissue.obsm["spatial"].T
+    for key, factor in (("my x,my y", 5), (None, 1)):
+        figure = draw_domains(tissue, coordinates=key, dpi=50)
+        places = spots_of(figure.axes[0]).get_offsets()
+        np.testing.assert_allclose(places, factor * tissue.obsm["spatial"])
+    with pytest.raises(InputError, match="nowhere"):
+        domain_figure(tissue, tmp_path / "a.png", coordinates="nowhere")
 
 
 def test_what_cannot_be_drawn_is_said(tissue, tmp_path) -> None:

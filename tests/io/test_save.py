@@ -12,7 +12,7 @@ import pandas as pd
 import pytest
 from anndata import AnnData
 
-from napari_semst.errors import SaveError
+from napari_semst.errors import InputError, SaveError
 from napari_semst.io import atomic, save
 from napari_semst.io.read import read
 from napari_semst.io.readback import check_readback
@@ -302,6 +302,15 @@ def test_domains_as_a_table(tmp_path, result):
         write_domains_csv(result, path)
     write_domains_csv(result, path, overwrite=True)
     assert left_beside(path) == []
+
+
+def test_a_table_holds_the_coordinates_asked_for(tmp_path, result):
+    result.obsm["turned"] = -result.obsm["spatial"]
+    path = write_domains_csv(result, tmp_path / "domains.csv", coordinates="turned")
+    table = pd.read_csv(path)
+    np.testing.assert_allclose(table[["x", "y"]], result.obsm["turned"])
+    with pytest.raises(InputError, match="nowhere"):
+        write_domains_csv(result, tmp_path / "b.csv", coordinates="nowhere")
 
 
 def test_a_table_needs_domains(tmp_path, tissue):

@@ -51,7 +51,9 @@ def domain_figure(
     *,
     run: str | None = None,
     library: str | None = None,
+    coordinates: str | None = None,
     dpi: int = 200,
+    overwrite: bool = False,
 ) -> Path:
     """Draw a section's image, domains and modulation, and write the figure.
 
@@ -60,14 +62,18 @@ def domain_figure(
     adata
         A tissue that holds domains.
     path
-        File to write, ``.png``, ``.svg`` or ``.pdf``; one that is there is replaced
-        once the new one is whole.
+        File to write, ``.png``, ``.svg`` or ``.pdf``.
     run
         Name of the run to show; by default the latest.
     library
         The section to show; by default the first that has an image.
+    coordinates
+        Where the spots are: an obsm key, or two obs columns as ``"x,y"``; by default
+        the usual places are looked through.
     dpi
         Dots per inch, of the spots also in ``.svg`` and ``.pdf``.
+    overwrite
+        Whether a file that stands there may be replaced, once the new one is whole.
 
     Returns
     -------
@@ -77,11 +83,11 @@ def domain_figure(
     Raises
     ------
     InputError
-        If the tissue holds no such domains or no such section.
+        If the tissue holds no such domains, section or coordinates.
     ConfigError
         If ``dpi`` is not positive.
     SaveError
-        If the file cannot be written.
+        If the file cannot be written, or one stands there already.
     """
     from matplotlib import rc_context
 
@@ -93,7 +99,9 @@ def domain_figure(
         raise SaveError(one_of("the figure's file ending", place.suffix, FORMATS))
     if dpi <= 0:
         raise ConfigError(f"Expected dpi to be positive; got {dpi!r}.")
-    figure = draw_domains(adata, run=run, library=library, dpi=dpi)
+    figure = draw_domains(
+        adata, run=run, library=library, coordinates=coordinates, dpi=dpi
+    )
     # No dates within, so that the same figure is the same file.
     dates: dict[str, dict[str, Any]] = {
         ".png": {"Software": "napari-semst"},
@@ -109,7 +117,7 @@ def domain_figure(
             )
 
     return write_atomically(
-        place, write, _check_not_empty, overwrite=True, suffix=place.suffix
+        place, write, _check_not_empty, overwrite=overwrite, suffix=place.suffix
     )
 
 
@@ -118,13 +126,14 @@ def draw_domains(
     *,
     run: str | None = None,
     library: str | None = None,
+    coordinates: str | None = None,
     dpi: int = 200,
 ) -> Figure:
     """Return the figure of `domain_figure` without writing it.
 
     Parameters
     ----------
-    adata, run, library, dpi
+    adata, run, library, coordinates, dpi
         As for `domain_figure`.
 
     Returns
@@ -135,7 +144,7 @@ def draw_domains(
     column = keys.DOMAIN if run is None else keys.of_run(keys.DOMAIN, run)
     if column not in adata.obs:
         raise InputError(_no_domains(adata, column))
-    view = view_of(adata, library)
+    view = view_of(adata, library, coordinates)
     names, codes, colors = _domains(adata, column)
     codes = codes[view.own]
     values = _modulation(adata, column)

@@ -60,7 +60,9 @@ class View:
         return (PANEL * min(ratio, 1.35), PANEL * min(ratio, 1.35) / ratio)
 
 
-def view_of(adata: AnnData, library: str | None) -> View:
+def view_of(
+    adata: AnnData, library: str | None, coordinates: str | None = None
+) -> View:
     """Return what to show of a tissue."""
     from napari_semst.io.alignment import image_placement, spot_positions, spot_size
     from napari_semst.io.sections import libraries, part, spots_of
@@ -74,8 +76,8 @@ def view_of(adata: AnnData, library: str | None) -> View:
     own = np.ones(adata.n_obs, dtype=np.bool_)
     if section is not None:
         own = spots_of(adata, section)
-    places = spot_positions(adata, None)[own]
-    size = spot_size(adata, section, None)
+    places = spot_positions(adata, coordinates)[own]
+    size = spot_size(adata, section, coordinates)
     low, high = places.min(axis=0), places.max(axis=0)
     margin = max(0.045 * float((high - low).max()), 1.5 * size.diameter)
     low, high = low - margin, high + margin

@@ -74,7 +74,11 @@ def write(
 
 
 def write_domains_csv(
-    adata: AnnData, path: str | Path, *, overwrite: bool = False
+    adata: AnnData,
+    path: str | Path,
+    *,
+    coordinates: str | None = None,
+    overwrite: bool = False,
 ) -> Path:
     """Write one row per spot: barcode, x, y, domain and the scores there are.
 
@@ -84,6 +88,8 @@ def write_domains_csv(
         A tissue with domains.
     path
         Where to, ending in ``.csv``.
+    coordinates
+        As for `domains_table`.
     overwrite
         Whether a file that stands there may be replaced.
 
@@ -91,8 +97,10 @@ def write_domains_csv(
     ------
     SaveError
         If there are no domains, or the place cannot be written.
+    InputError
+        If there are no such coordinates.
     """
-    table = domains_table(adata)
+    table = domains_table(adata, coordinates)
 
     def check(temporary: Path) -> None:
         import pandas as pd
@@ -114,13 +122,23 @@ def write_domains_csv(
     )
 
 
-def domains_table(adata: AnnData) -> pd.DataFrame:
+def domains_table(adata: AnnData, coordinates: str | None = None) -> pd.DataFrame:
     """Return the results of a tissue as a table, one row per spot.
+
+    Parameters
+    ----------
+    adata
+        A tissue with domains.
+    coordinates
+        Where x and y are: an obsm key, or two obs columns as ``"x,y"``; None looks
+        through the usual places.
 
     Raises
     ------
     SaveError
         If the tissue has no domains.
+    InputError
+        If there are no such coordinates.
     """
     import pandas as pd
 
@@ -131,7 +149,7 @@ def domains_table(adata: AnnData) -> pd.DataFrame:
             f"Expected domains in obs[{keys.DOMAIN!r}]; there are none. Find domains "
             "first."
         )
-    xy = locate_coordinates(adata, allow_missing=True).xy
+    xy = locate_coordinates(adata, coordinates, allow_missing=True).xy
     columns: dict[str, Any] = {
         "barcode": adata.obs_names.astype(str),
         "x": xy[:, 0],
