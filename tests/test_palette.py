@@ -1,12 +1,10 @@
 from __future__ import annotations
 
-from itertools import pairwise
-
 import numpy as np
 import pytest
 
 from napari_semst.errors import ConfigError
-from napari_semst.palette import arrange_colors, color_distances, domain_colors
+from napari_semst.palette import color_distances, domain_colors
 
 
 def lab(colors: list[str]) -> np.ndarray:
@@ -68,38 +66,3 @@ def test_distance_sees_what_a_red_green_blind_person_cannot() -> None:
     both = color_distances(["#b05a50", "#6f7a4b"])[0, 1]
     assert both < 0.5 * np.linalg.norm(np.diff(lab(["#b05a50", "#6f7a4b"]), axis=0))
     assert color_distances(["#123456", "#123456"])[0, 1] == 0
-
-
-def test_touching_domains_get_contrasting_colours() -> None:
-    # Ten stripes in an order by which like colours would touch.
-    colors = domain_colors(10)
-    apart = color_distances(colors)
-    np.fill_diagonal(apart, np.inf)
-    order = [0]
-    while len(order) < 10:
-        left = [i for i in range(10) if i not in order]
-        order.append(min(left, key=lambda i: apart[order[-1], i]))
-    codes = np.repeat(order, 40)
-    positions = np.column_stack([np.arange(400) // 4, np.arange(400) % 4])
-    arranged = arrange_colors(codes, positions)
-    assert sorted(arranged) == sorted(colors)
-
-    def closest(chosen: list[str]) -> float:
-        distance = color_distances(chosen)
-        return min(distance[a, b] for a, b in pairwise(order))
-
-    assert closest(arranged) > 1.2 * closest(colors)
-    assert arranged == arrange_colors(codes, positions)
-
-
-def test_spots_without_a_domain_do_not_matter() -> None:
-    positions = np.column_stack([np.arange(30.0), np.zeros(30)])
-    codes = np.array([-1] * 5 + [0] * 10 + [1] * 10 + [-1] * 5)
-    assert sorted(arrange_colors(codes, positions)) == sorted(domain_colors(2))
-    assert len(arrange_colors(codes, positions, 4)) == 4
-    assert arrange_colors([], np.zeros((0, 2))) == []
-
-
-def test_positions_must_match_the_codes() -> None:
-    with pytest.raises(ConfigError, match="3 codes and 2 positions"):
-        arrange_colors([0, 1, 0], np.zeros((2, 2)))

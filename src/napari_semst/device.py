@@ -57,7 +57,7 @@ def choose_device(wanted: str = "auto") -> DeviceChoice:
     import torch
 
     kind, _, index = wanted.partition(":")
-    if kind not in CHOICES or (index and not (kind == "cuda" and index.isdigit())):
+    if kind not in CHOICES or (index and not (kind == "cuda" and index.isdecimal())):
         raise DeviceError(one_of("device", wanted, (*CHOICES, "cuda:<index>")))
     if kind == "cpu":
         return DeviceChoice("cpu", "The CPU was asked for.")

@@ -1,9 +1,11 @@
 from __future__ import annotations
 
 import numpy as np
+import pandas as pd
 import pytest
 from scipy import sparse
 
+from napari_semst.errors import InputError
 from napari_semst.prepare.genes import expressed_genes, least_spots, variable_genes
 
 
@@ -51,3 +53,38 @@ def test_very_few_spots_still_get_variable_genes():
     counts = sparse.csr_matrix(random.poisson(0.3, (25, 400)).astype(np.float32))
     kept = counts[:, expressed_genes(counts, 3)]
     assert len(variable_genes(kept, 50)) == 50
+
+
+@pytest.fixture
+def failing_fits(monkeypatch):
+    """Let the regression fail below a span; return the spans that were tried."""
+    import scanpy
+
+    tried: list[float] = []
+    least = [2.0]
+
+    def fit(holder, *, n_top_genes, span, **_):
+        tried.append(span)
+        if span < least[0]:
+            raise ValueError("svddc failed in l2fit.")
+        chosen = np.arange(holder.n_vars) < n_top_genes
+        return pd.DataFrame({"highly_variable": chosen})
+
+    monkeypatch.setattr(scanpy.pp, "highly_variable_genes", fit)
+    return tried, least
+
+
+def test_a_failing_fit_is_tried_with_wider_spans(failing_fits):
+    tried, least = failing_fits
+    counts = sparse.csr_matrix(np.ones((20, 30), np.float32))
+    least[0] = 0.7
+    assert variable_genes(counts, 5).tolist() == [0, 1, 2, 3, 4]
+    assert tried == [0.3, 0.5, 0.7]
+
+
+def test_no_span_is_above_one_and_the_last_failure_is_told(failing_fits):
+    tried, _ = failing_fits
+    counts = sparse.csr_matrix(np.ones((20, 30), np.float32))
+    with pytest.raises(InputError, match=r"svddc failed.*Keep more spots"):
+        variable_genes(counts, 5)
+    assert tried == [0.3, 0.5, 0.7, 0.9, 1.0]

@@ -13,6 +13,8 @@ if TYPE_CHECKING:
 
 _FEWEST, _MOST = 3, 100
 _CHOSEN_PANEL = 200
+# Shares of the genes that the local regression looks at, the usual one first.
+_SPANS = (0.3, 0.5, 0.7, 0.9, 1.0)
 
 
 def least_spots(n_spots: int, n_genes: int, min_cells: int, min_share: float) -> int:
@@ -67,10 +69,8 @@ def variable_genes(counts: sparse.csr_matrix, n_top_genes: int) -> NDArray[np.in
         # Counts were checked when the tissue was read.
         warnings.filterwarnings("ignore", message=".*expects raw count data")
         # With few spots the local regression is singular at ties of the mean.
-        span, table = 0.3, None
-        while table is None:
-            table = _seurat_v3(scanpy, holder, n_top_genes, span)
-            span += 0.2
+        tables = (_seurat_v3(scanpy, holder, n_top_genes, span) for span in _SPANS)
+        table = next(table for table in tables if table is not None)
     chosen = np.flatnonzero(table["highly_variable"].to_numpy())
     return chosen.astype(np.intp)
 
@@ -87,7 +87,7 @@ def _seurat_v3(scanpy: Any, holder: Any, n_top_genes: int, span: float) -> Any:
         )
     except ValueError as error:
         # skmisc's loess raises ValueError for a (near) singular fit.
-        if span >= 0.9:
+        if span == _SPANS[-1]:
             from napari_semst.errors import InputError
 
             raise InputError(

@@ -60,18 +60,6 @@ def deviation_scaled(matrix: sparse.csr_matrix, clip: float) -> sparse.csr_matri
     return scaled
 
 
-def log_centred_moments(
-    matrix: sparse.csr_matrix,
-) -> tuple[sparse.csr_matrix, NDArray[np.float64], NDArray[np.float64]]:
-    """Return log(1 + x) kept sparse, with each gene's mean and deviation."""
-    logged = matrix.copy()
-    logged.data = np.log1p(logged.data)
-    mean = np.asarray(logged.mean(axis=0), dtype=np.float64).ravel()
-    deviation = gene_deviation(logged)
-    deviation[deviation == 0] = 1.0
-    return logged, mean, deviation
-
-
 def as_csr(matrix: sparse.csr_matrix) -> sparse.csr_matrix:
     """Return the matrix in canonical CSR form, so that row order cannot matter."""
     canonical = sparse.csr_matrix(matrix)
