@@ -131,6 +131,95 @@ def test_mouse_symbols_are_spelt_as_such() -> None:
     assert not tissue.var_names.str.isupper().any()
 
 
+@pytest.fixture(scope="module")
+def plain():
+    """The section of `visium` without its discordant region."""
+    return simulated_cortex(600, 300, seed=1, discordant=False)
+
+
+def _neighbours(tissue):
+    """Return six nearest neighbours of every spot, shape (n_spots, 6)."""
+    from scipy.spatial import cKDTree
+
+    places = tissue.obsm["spatial"]
+    return cKDTree(places).query(places, k=7)[1][:, 1:]
+
+
+def test_without_a_discordant_region_only_its_counts_differ(visium, plain) -> None:
+    assert "discordant" not in plain.obs
+    assert "discordant_expression" not in plain.uns["dataset_info"]
+    assert visium.uns["dataset_info"]["discordant_expression"] == "L5"
+    assert visium.obs.drop(columns="discordant").equals(plain.obs)
+    region = visium.obs["discordant"].to_numpy()
+    assert (visium.X[~region] != plain.X[~region]).nnz == 0
+    assert (visium.X[region] != plain.X[region]).nnz > region.sum()
+
+
+@pytest.mark.parametrize("platform", ["visium", "cells"])
+def test_a_discordant_region_leaves_no_trace_in_the_image(platform) -> None:
+    with_region, without = (
+        simulated_cortex(300, 50, platform=platform, seed=2, discordant=planted)
+        for planted in (True, False)
+    )
+    for name in ("hires", "lowres"):
+        one, other = (
+            tissue.uns["spatial"]["simulated_cortex"]["images"][name].tobytes()
+            for tissue in (with_region, without)
+        )
+        assert one == other
+    np.testing.assert_array_equal(
+        with_region.obs["ground_truth"].to_numpy(),
+        without.obs["ground_truth"].to_numpy(),
+    )
+
+
+@pytest.mark.parametrize("platform", ["visium", "cells"])
+@pytest.mark.parametrize(("n_spots", "count"), [(50, 3), (1000, 35)])
+@pytest.mark.parametrize("seed", range(2))
+def test_the_discordant_region_is_one_piece_within_layer_3(
+    platform, n_spots, count, seed
+) -> None:
+    from scipy.sparse.csgraph import connected_components
+
+    tissue = simulated_cortex(n_spots, 50, platform=platform, seed=seed, image=False)
+    region = tissue.obs["discordant"].to_numpy()
+    assert region.dtype == bool
+    assert region.sum() == count
+    near = _neighbours(tissue)
+    edges = (np.ones(near.size), near.ravel(), np.arange(0, near.size + 1, 6))
+    graph = sparse.csr_matrix(edges, shape=(n_spots, n_spots))
+    _, piece = connected_components(graph[region][:, region], directed=False)
+    assert np.bincount(piece).max() >= 0.9 * count
+    layer = tissue.obs["ground_truth"].to_numpy().astype(str)
+    assert (layer[region] == "L3").mean() > 0.6
+    assert set(layer[region]) <= {"L2", "L3", "L4"}
+    assert "WM" not in layer[near[region]]
+
+
+@pytest.mark.parametrize("platform", ["visium", "cells"])
+def test_the_discordant_region_expresses_layer_5(platform) -> None:
+    from scipy.stats import ttest_ind
+
+    for planted in (True, False):
+        tissue = simulated_cortex(
+            2000, 500, platform=platform, seed=0, image=False, discordant=planted
+        )
+        if planted:
+            region = tissue.obs["discordant"].to_numpy()
+            around = np.zeros(len(region), dtype=bool)
+            near = _neighbours(tissue)
+            around[near[near[region].ravel()]] = True
+            layer = tissue.obs["ground_truth"].to_numpy().astype(str)
+            around &= ~region & (layer == "L3")
+        programme = tissue.var["programme"].to_numpy().astype(str)
+        deep = tissue.X[:, programme == "Ex L5 IT"].sum(axis=1).A1
+        home = tissue.X[:, programme == "Ex L3"].sum(axis=1).A1
+        contrast = np.log((deep + 1) / (home + 1))
+        t = ttest_ind(contrast[region], contrast[around], equal_var=False).statistic
+        # Planted it is plain to see; without it the same spots are like the others.
+        assert t > 3.5 if planted else abs(t) < 3
+
+
 @pytest.mark.parametrize("n_genes", [50, 230, 1500, 2500])
 def test_a_panel_holds_as_many_different_genes_as_asked(n_genes) -> None:
     symbols, programmes = panel(n_genes, "human")

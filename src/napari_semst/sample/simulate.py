@@ -11,6 +11,7 @@ from napari_semst.errors import ConfigError, one_of
 if TYPE_CHECKING:
     from anndata import AnnData
     from numpy.typing import NDArray
+    from scipy.sparse import csr_matrix
 
     from napari_semst.sample.geometry import Section
     from napari_semst.sample.places import Places
@@ -19,6 +20,9 @@ LIBRARY = "simulated_cortex"
 _PLATFORMS = ("visium", "cells")
 _SPECIES = ("human", "mouse")
 _DIAMETER = {"visium": 55.0, "cells": 10.0}
+# Counts of a spot per gene of the panel, and their spread by chance on a log scale.
+_COUNTS_PER_GENE = {"visium": 1.0, "cells": 0.9}
+_LIBRARY_SPREAD = {"visium": 0.30, "cells": 0.40}
 # Full-resolution pixels of a slide scanner; cells come in microns.
 _MICRONS_PER_PIXEL = {"visium": 0.5, "cells": 1.0}
 # The image: pixels per micron where the section's size allows.
@@ -34,6 +38,7 @@ def simulated_cortex(
     seed: int = 0,
     image: bool = True,
     species: Literal["human", "mouse"] = "human",
+    discordant: bool = True,
 ) -> AnnData:
     """Return a simulated section of cerebral cortex with known layers.
 
@@ -56,12 +61,19 @@ def simulated_cortex(
         Whether to draw an image in the colours of haematoxylin and eosin.
     species
         Spelling of the gene symbols. The anatomy stays human.
+    discordant
+        Whether to plant one region, 3.5 % of the spots and at least three, in layer 3
+        whose counts are mostly layer 5's while the image there stays layer 3's.
+        Without it nothing else changes: all other spots have the same counts.
 
     Returns
     -------
     anndata.AnnData
         ``X`` raw counts (CSR, float32), ``obsm["spatial"]`` full-resolution pixels,
-        ``obs["ground_truth"]`` the layer, ``uns["spatial"]["simulated_cortex"]``
+        ``obs["ground_truth"]`` the layer by anatomy, as one would draw it from the
+        image, also in the planted region; ``obs["discordant"]`` whether a spot is
+        in that region, absent where none is planted; ``obs["cell_type"]``, for
+        cells, the type that the counts are of; ``uns["spatial"]["simulated_cortex"]``
         images and scale factors in Visium's layout, ``uns["dataset_info"]``.
 
     Raises
@@ -69,6 +81,7 @@ def simulated_cortex(
     ConfigError
         If an argument is not accepted.
     """
+    from napari_semst.sample.discordant import EXPRESSED_LAYER, discordant_region
     from napari_semst.sample.geometry import draw_section
     from napari_semst.sample.places import lattice, scatter
 
@@ -77,7 +90,11 @@ def simulated_cortex(
     rng = np.random.default_rng((seed, 2))
     place = lattice if platform == "visium" else scatter
     places = place(section, n_spots, rng)
-    tissue = _tissue(section, places, n_genes, platform, seed, species)
+    region = None
+    if discordant:
+        rng = np.random.default_rng((seed, 5))
+        region = discordant_region(section, places.points, rng)
+    tissue = _tissue(section, places, n_genes, platform, seed, species, region)
     tissue.uns["spatial"] = {LIBRARY: _library(section, places, platform, seed, image)}
     tissue.uns["dataset_info"] = {
         "name": LIBRARY,
@@ -88,6 +105,8 @@ def simulated_cortex(
         "species": species,
         "seed": seed,
     }
+    if discordant:
+        tissue.uns["dataset_info"]["discordant_expression"] = EXPRESSED_LAYER
     return tissue
 
 
@@ -111,44 +130,81 @@ def _tissue(
     platform: str,
     seed: int,
     species: str,
+    region: NDArray[np.bool_] | None,
 ) -> AnnData:
     """Return counts, layers and coordinates; no image yet."""
     import pandas as pd
     from anndata import AnnData
 
     from napari_semst.sample import composition, expression, geometry
+    from napari_semst.sample.discordant import discordant_shares
     from napari_semst.sample.genes import CELL_TYPES, panel
 
     rng = np.random.default_rng((seed, 3))
     symbols, programmes = panel(n_genes, species)
     genes = expression.make_panel(programmes, rng)
     depth = section.at("depth", places.points)
-    shares = composition.cell_shares(depth)
     fields = expression.smooth_fields(places.points, rng, len(genes.loadings))
     layers = geometry.layer_codes(depth)
     obs: dict[str, Any] = {"in_tissue": np.ones(len(depth), dtype=np.int64)}
     obs |= places.columns
     obs["ground_truth"] = pd.Categorical.from_codes(layers, list(geometry.LAYERS))
-    if platform == "visium":
-        n_cells = composition.cell_density(depth) * np.float32(0.006)
-        shares = expression.mix_shares(shares, n_cells, rng)
-        names = _barcodes(len(depth))
-        library = 1.0 * n_genes * _library_size(fields, depth, rng, 0.30)
-    else:
-        chosen = _choose(shares, rng)
-        obs["cell_type"] = pd.Categorical.from_codes(chosen, list(CELL_TYPES))
-        # Molecules of neighbours fall within a cell's outline.
-        shares = 0.25 * shares
-        shares[np.arange(len(chosen)), chosen] += 0.75
-        names = [f"cell_{number}" for number in range(1, len(depth) + 1)]
-        library = 0.9 * n_genes * _library_size(fields, depth, rng, 0.40)
+    shares, types = _mixtures(composition.cell_shares(depth), depth, platform, rng)
+    library = _library_size(fields, depth, rng, _LIBRARY_SPREAD[platform])
+    library = _COUNTS_PER_GENE[platform] * n_genes * library
     counts = expression.draw_counts(shares, library, fields, genes, seed)
+    if region is not None:
+        obs["discordant"] = region
+        # Generators of its own, so that every other spot keeps the counts it had.
+        rng = np.random.default_rng((seed, 6))
+        planted = discordant_shares(depth[region])
+        planted, types[region] = _mixtures(planted, depth[region], platform, rng)
+        drawn = expression.draw_counts(
+            planted, library[region], fields[region], genes, int(rng.integers(2**31))
+        )
+        counts = _with_rows(counts, region, drawn)
+    names = _barcodes(len(depth))
+    if platform == "cells":
+        obs["cell_type"] = pd.Categorical.from_codes(types, list(CELL_TYPES))
+        names = [f"cell_{number}" for number in range(1, len(depth) + 1)]
     return AnnData(
         X=counts,
         obs=pd.DataFrame(obs, index=pd.Index(names, dtype=str)),
         var=pd.DataFrame({"programme": pd.Categorical(programmes)}, index=symbols),
         obsm={"spatial": _pixels(places, platform)},
     )
+
+
+def _mixtures(
+    shares: NDArray[np.float32],
+    depth: NDArray[np.float32],
+    platform: str,
+    rng: np.random.Generator,
+) -> tuple[NDArray[np.float32], NDArray[np.int64]]:
+    """Return each spot's mixture, ``(n, n_types)``, and its main type, ``(n,)``."""
+    from napari_semst.sample import composition, expression
+
+    if platform == "visium":
+        # As many cells as the anatomy has there, whatever they express.
+        n_cells = composition.cell_density(depth) * np.float32(0.006)
+        shares = expression.mix_shares(shares, n_cells, rng)
+        return shares, shares.argmax(axis=1)
+    chosen = _choose(shares, rng)
+    # Molecules of neighbours fall within a cell's outline.
+    shares = 0.25 * shares
+    shares[np.arange(len(chosen)), chosen] += 0.75
+    return shares, chosen
+
+
+def _with_rows(
+    counts: csr_matrix, chosen: NDArray[np.bool_], rows: csr_matrix
+) -> csr_matrix:
+    """Return counts whose chosen rows, ``(n,)``, are replaced by other rows."""
+    from scipy.sparse import csr_matrix, vstack
+
+    source = np.arange(len(chosen))
+    source[chosen] = len(chosen) + np.arange(rows.shape[0])
+    return csr_matrix(vstack([counts, rows], format="csr")[source])
 
 
 def _pixels(places: Places, platform: str) -> NDArray[np.float64]:
