@@ -8,8 +8,8 @@ Every spot is clustered; spots without annotation are left out of the score. The
 of domains is that of the annotation. Figures are mean, deviation and the agreement
 (adjusted Rand index) between the seeds' own labels; no epoch, seed or setting is chosen
 by a score at run time. ``baseline`` is the plain pipeline that a method has to beat:
-3,000 variable genes, 10,000 counts a spot, log1p, z-score, 15 components, three rounds of averaging
-over 6 neighbours, one tied-covariance mixture.
+3,000 variable genes, 10,000 counts a spot, log1p, z-score, 15 components, three rounds
+of averaging over 6 neighbours, one tied-covariance mixture.
 """
 
 from __future__ import annotations

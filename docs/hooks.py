@@ -65,7 +65,12 @@ def _accepted(setting: dataclasses.Field[Any]) -> str:
     choices, low = setting.metadata["choices"], setting.metadata["low"]
     if choices:
         return ", ".join(_value(choice) for choice in choices)
-    kind = {str: "text", int: "whole number", float: "number"}[type(setting.default)]
+    kind = {
+        str: "text",
+        int: "whole number",
+        float: "number",
+        bool: "true or false",
+    }[type(setting.default)]
     return kind if low is None else f"{kind}, at least {low:g}"
 
 

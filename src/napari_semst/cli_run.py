@@ -66,14 +66,19 @@ class Files:
         """Write what is wanted; return the names of the files."""
         from napari_semst.io.save import write, write_domains_csv
 
+        place = coordinates or None
         if self.tissue is not None:
             write(tissue, self.tissue, overwrite=self.overwrite)
         if self.csv is not None:
-            write_domains_csv(tissue, self.csv, overwrite=self.overwrite)
+            write_domains_csv(
+                tissue, self.csv, overwrite=self.overwrite, coordinates=place
+            )
         if self.figure is not None:
             from napari_semst.figure import domain_figure
 
-            domain_figure(tissue, self.figure)
+            domain_figure(
+                tissue, self.figure, coordinates=place, overwrite=self.overwrite
+            )
         return [str(p) for p in (self.tissue, self.csv, self.figure) if p is not None]
 
 

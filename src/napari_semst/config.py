@@ -144,7 +144,7 @@ class TrainingConfig:
     )
     weight_decay: float = _setting(5e-4, "Adam's weight decay.", low=0.0)
     seed: int = _setting(0, "Seed of everything random.", low=0)
-    device: str = _setting("auto", "auto, cpu, cuda, cuda:<index> or mps.")
+    device: str = _setting("auto", "auto, cpu, cuda or cuda:<index>.")
 
 
 @dataclass(frozen=True, slots=True)

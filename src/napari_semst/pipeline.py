@@ -71,6 +71,7 @@ def find_domains(
     from napari_semst.device import choose_device, memory_errors_explained
     from napari_semst.domains.cluster import assign_domains
     from napari_semst.io.notes import input_warnings
+    from napari_semst.io.sections import mixed_sections
     from napari_semst.methods.base import method
     from napari_semst.provenance import record, spots_hash
     from napari_semst.semantics import standardise
@@ -101,7 +102,8 @@ def find_domains(
     watch.lap("assign")
     control.check()
     provenance = record(config, section, described, device, fit, watch.seconds)
-    provenance["warnings"][:0] = input_warnings(tissue)
+    noticed = dict.fromkeys([*input_warnings(tissue), *mixed_sections(tissue)])
+    provenance["warnings"][:0] = noticed
     provenance["spots_hash"] = spots_hash(tissue.obs_names)
     names = tuple(str(code + 1) for code in range(assignment.n_domains))
     if assignment.n_domains < config.domains.n_domains:
@@ -148,7 +150,7 @@ def _describe(
     yield Progress("describe", 0, 1, "Reading what genes mean")
     options: dict[str, Any] = {}
     if config.source == "precomputed":
-        options["embedding"] = _embedding(tissue, config.embedding)
+        options = _embedding(tissue, config.embedding)
     matrix = section.counts
     if config.ranking == "scaled":
         matrix = section.scaled_expression()
@@ -163,16 +165,16 @@ def _describe(
     )
 
 
-def _embedding(tissue: AnnData, name: str) -> Any:
+def _embedding(tissue: AnnData, name: str) -> dict[str, Any]:
     """Return the obsm array of that name, else the name as a file's path."""
     if not name:
         raise SemanticsError(
             "Expected an obsm key or a .npy file for the precomputed embedding; got "
-            "none. Set semantics.embedding."
+            "none. Set semantics.embedding (precomputed:NAME in the shell)."
         )
     if name in tissue.obsm:
-        return np.asarray(tissue.obsm[name])
-    return name
+        return {"embedding": np.asarray(tissue.obsm[name]), "label": name}
+    return {"embedding": name}
 
 
 def _result(

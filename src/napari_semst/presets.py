@@ -129,4 +129,8 @@ def resolve(request: Request) -> Config:
     if name not in PRESETS:
         raise ConfigError(one_of("preset", request.preset, (AUTO, *PRESETS)))
     config = Config(preset=name).with_overrides(PRESETS[name].settings)
-    return config.with_overrides(request.overrides)
+    config = config.with_overrides(request.overrides)
+    if config.model.method == "quick":
+        # It has no network that semantics could modulate.
+        config = config.with_overrides({"semantics": {"source": "none"}})
+    return config

@@ -84,7 +84,7 @@ def test_weights_are_used_as_they_are_with_no_epoch(tissue, tmp_path):
     path = tmp_path / "weights.pth"
     torch.save(published(tissue.n_vars, 16, 8), path)
     request = Request(
-        "paper-mba",
+        "mba",
         {
             "domains": {"n_domains": 3},
             "semantics": {"source": "none"},

@@ -64,13 +64,18 @@ def _csr(
         matrix = matrix.copy()
         matrix.sum_duplicates()
     index = np.int32 if matrix.nnz < np.iinfo(np.int32).max else np.int64
+    # Copied into torch's own memory, which is aligned: MKL sums in another order where
+    # memory starts elsewhere, and a seed would not give the same bits twice.
+    parts = (
+        torch.from_numpy(matrix.indptr.astype(index)).clone(),
+        torch.from_numpy(matrix.indices.astype(index)).clone(),
+        torch.from_numpy(matrix.data).clone(),
+    )
     with warnings.catch_warnings():
         # Torch announces that its CSR layout is in beta once per process.
         warnings.filterwarnings("ignore", message=".*Sparse CSR tensor support")
         return torch.sparse_csr_tensor(
-            torch.from_numpy(matrix.indptr.astype(index)),
-            torch.from_numpy(matrix.indices.astype(index)),
-            torch.from_numpy(matrix.data.copy()),
+            *parts,
             size=matrix.shape,
             dtype=dtype,
             device=device,

@@ -1,0 +1,109 @@
+"""Imports run one way, and importing costs nothing that is not used."""
+
+from __future__ import annotations
+
+import ast
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+import napari_semst
+
+HOME = Path(napari_semst.__file__).parent
+SKIN = ("viewer", "widgets", "_reader.py", "_sample_data.py")
+WINDOW = {"napari", "qtpy", "superqt", "magicgui"}
+
+
+def science():
+    for path in sorted(HOME.rglob("*.py")):
+        if path.relative_to(HOME).parts[0] not in SKIN:
+            yield path
+
+
+def imported(path):
+    """Yield (module, line) of every import in a file."""
+    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+        if isinstance(node, ast.Import):
+            yield from ((alias.name, node.lineno) for alias in node.names)
+        elif isinstance(node, ast.ImportFrom):
+            yield node.module, node.lineno
+
+
+def test_science_never_imports_the_window():
+    wrong = [
+        f"{path.relative_to(HOME)}:{line} {module}"
+        for path in science()
+        for module, line in imported(path)
+        if module.split(".")[0] in WINDOW
+    ]
+    assert not wrong
+
+
+@pytest.mark.parametrize(
+    ("lower", "higher"),
+    [
+        ("nn", ("methods", "training", "domains", "pipeline", "prepare", "io")),
+        ("prepare", ("methods", "training", "domains", "pipeline")),
+        ("semantics", ("methods", "training", "domains", "pipeline", "prepare")),
+        ("io", ("methods", "training", "domains", "pipeline", "prepare")),
+        ("methods", ("domains", "pipeline")),
+        ("training", ("methods", "domains", "pipeline")),
+        ("domains", ("pipeline",)),
+    ],
+)
+def test_imports_run_one_way(lower, higher):
+    banned = {f"napari_semst.{name}" for name in higher}
+    wrong = [
+        f"{path.relative_to(HOME)}:{line} {module}"
+        for path in (HOME / lower).rglob("*.py")
+        for module, line in imported(path)
+        if ".".join(module.split(".")[:2]) in banned
+        # Types only: never imported at run time.
+        and not (lower == "domains" and module.startswith("napari_semst.methods"))
+    ]
+    assert not wrong
+
+
+def test_everything_below_the_viewer_imports_without_napari_and_qt():
+    names = [
+        ".".join(("napari_semst", *path.relative_to(HOME).with_suffix("").parts))
+        for path in science()
+        if path.name != "__main__.py"
+    ]
+    code = f"""
+import importlib, sys, warnings
+warnings.simplefilter("ignore")
+class Blocked:
+    def find_spec(self, name, path=None, target=None):
+        if name.split(".")[0] in {WINDOW | {"PySide6", "PyQt6"}!r}:
+            raise ImportError(f"blocked: {{name}}")
+sys.meta_path.insert(0, Blocked())
+for name in {names!r}:
+    importlib.import_module(name.removesuffix(".__init__"))
+"""
+    done = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 0, done.stderr
+
+
+def test_the_package_imports_nothing_heavy():
+    code = (
+        "import sys, napari_semst, napari_semst._reader, napari_semst._sample_data\n"
+        "heavy = {'torch', 'scanpy', 'anndata', 'sklearn', 'napari', 'pandas'}\n"
+        "assert not heavy & set(sys.modules), heavy & set(sys.modules)"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 0, done.stderr
+
+
+def test_public_names_are_there_and_callable():
+    for name in napari_semst.__all__:
+        value = getattr(napari_semst, name)
+        assert callable(value) or name == "__version__", name
+    with pytest.raises(AttributeError, match="nothing"):
+        napari_semst.nothing  # noqa: B018
