@@ -98,3 +98,21 @@ def test_correlation_loss_of_equal_decorrelated_views_is_zero():
     view = torch.linalg.qr(torch.randn(20, 4, dtype=torch.float64))[0]
     assert correlation_loss(view, view).item() == pytest.approx(0, abs=1e-12)
     assert correlation_loss(view, -view).item() == pytest.approx(4)
+
+
+def test_the_spatial_gradient_is_the_same_with_every_number_of_threads():
+    random = np.random.default_rng(0)
+    graph = nearest_graph(random.uniform(size=(600, 2)), 30)
+    pairs = SpatialPairs(graph)
+    values = torch.as_tensor(random.normal(size=(600, 64)), dtype=torch.float32)
+    before = torch.get_num_threads()
+    gradients = set()
+    try:
+        torch.set_num_threads(4)
+        for _ in range(20):
+            latent = values.clone().requires_grad_()
+            spatial_loss(latent, pairs).backward()
+            gradients.add(latent.grad.numpy().tobytes())
+    finally:
+        torch.set_num_threads(before)
+    assert len(gradients) == 1

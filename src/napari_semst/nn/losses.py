@@ -64,10 +64,19 @@ def spatial_loss(latent: Tensor, pairs: SpatialPairs) -> Tensor:
     diagonal = n_spots * math.log(2)
     everywhere = constant * n_spots * (n_spots - 1) + linear * cosine + square * squared
     # An edge counts softplus(-x) instead of the quadratic of x; both directions.
-    edges = (unit[pairs.first] * unit[pairs.second]).sum(1)
+    edges = (_rows(unit, pairs.first) * _rows(unit, pairs.second)).sum(1)
     quadratic = constant + linear * edges + square * edges.square()
     correction = 2 * (nn.functional.softplus(-edges) - quadratic).sum()
     return (diagonal + everywhere + correction) / (2 * n_spots**2)
+
+
+def _rows(values: Tensor, rows: Tensor) -> Tensor:
+    """Return rows, with a gradient that is summed in the same order every time.
+
+    The gradient of ``values[rows]`` is added up by all threads at once, and a seed
+    would not give the same bits twice.
+    """
+    return nn.functional.embedding(rows, values)
 
 
 def correlation_loss(spatial: Tensor, feature: Tensor) -> Tensor:
