@@ -97,6 +97,13 @@ def test_what_cannot_be_done_is_refused_before_the_work(section, words, monkeypa
         call("run", section, "-k", 3, *words)
 
 
+def test_the_input_is_never_written_over(section):
+    before = section.read_bytes()
+    with pytest.raises(SemstError, match="never written over"):
+        call("run", section, "-k", 3, "-o", "section.h5ad", "--overwrite")
+    assert section.read_bytes() == before
+
+
 def test_a_truth_that_cannot_be_scored_does_not_cost_the_run(section, tissue):
     tissue.obs["empty"] = np.nan
     tissue.write_h5ad(section)

@@ -32,8 +32,13 @@ class Files:
     figure: Path | None
     overwrite: bool
 
-    def check(self) -> None:
+    def check(self, source: Path) -> None:
         """Refuse before the work, not after it.
+
+        Parameters
+        ----------
+        source
+            The input, which is never written over.
 
         Raises
         ------
@@ -55,6 +60,11 @@ class Files:
                 raise SaveError(
                     f"Expected an existing folder for {path}; found none. Make "
                     f"{path.absolute().parent} first."
+                )
+            if path.exists() and path.samefile(source):
+                raise SaveError(
+                    f"Expected another file than the input for the result; got {path}. "
+                    "The input is never written over: choose another name."
                 )
             if path.exists() and not self.overwrite:
                 raise SaveError(
@@ -167,7 +177,7 @@ def run(
     from napari_semst.pipeline import attach, find_domains
 
     keys.check_run_name(name)
-    files.check()
+    files.check(source)
     tissue = scoring.choose(read(source))
     result = exhaust(shown(find_domains(tissue, request), quiet=quiet))
     place = result.provenance["config"]["prepare"]["coordinates"]

@@ -52,6 +52,11 @@ def test_sections_come_and_go(viewer, dock):
     assert dock.run_box.run_button.isEnabled()
     layer.name = "Renamed"
     assert combo.itemText(0) == "Renamed"
+    # What was opened last is chosen; a foreign layer is no section.
+    assert dock.section.layer is other
+    combo.setCurrentIndex(0)
+    viewer.add_points(np.zeros((3, 2)), name="foreign too")
+    assert dock.section.layer is layer
     combo.setCurrentIndex(1)
     viewer.layers.remove(layer)
     assert dock.section.layer is other
@@ -90,6 +95,7 @@ def test_spots_follow_the_coordinates_chosen(viewer, dock):
     tissue.obsm["aligned"] = tissue.obsm["spatial"] + 5000
     layer = add(viewer, tissue)
     other = add(viewer, small_tissue(), "Other")
+    dock.section.combo.setCurrentIndex(0)
     before = layer.data.copy()
     dock.section.coordinates.setCurrentText("aligned")
     np.testing.assert_allclose(layer.data, before + 5000)

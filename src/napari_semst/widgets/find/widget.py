@@ -84,7 +84,7 @@ class FindDomains(QWidget):
         layout = QVBoxLayout(self)
         layout.setContentsMargins(0, 0, 0, 0)
         layout.addWidget(area)
-        self.setMinimumWidth(300)
+        self.setMinimumWidth(365)
         # What the panels need is known only after the layout had its turn.
         self._later = QTimer(self)
         self._later.setSingleShot(True)
@@ -148,7 +148,10 @@ class FindDomains(QWidget):
         gone = job is not None and not self._layers_of(job.tissue)
         if gone:
             self.controller.cancel()
-        self.section.set_layers(layers)
+        # What was opened last is what a user means to work on, unless a run is on.
+        new = event.value if event is not None and event.type == "inserted" else None
+        idle = self.controller.job is None
+        self.section.set_layers(layers, new if idle and new in layers else None)
         if gone:
             self.card.show_status("warning", texts.CANCELLED, texts.LAYER_GONE_HELP)
 
