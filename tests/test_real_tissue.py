@@ -41,7 +41,6 @@ def section(shared_data):
     return open_section
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize("name", SECTIONS)
 def test_every_section_runs_with_only_k_given(section, name):
     tissue, (k, least) = section(name), SECTIONS[name]
@@ -67,7 +66,6 @@ def test_the_annotation_of_a_real_section_is_not_used(section, name):
     assert have.latent.tobytes() == want.latent.tobytes()
 
 
-@pytest.mark.slow
 def test_a_space_ranger_folder_gives_the_domains_of_its_h5ad(
     section, shared_data, tmp_path
 ):
