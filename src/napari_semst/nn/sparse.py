@@ -64,8 +64,7 @@ def _csr(
         matrix = matrix.copy()
         matrix.sum_duplicates()
     index = np.int32 if matrix.nnz < np.iinfo(np.int32).max else np.int64
-    # Copied into torch's own memory, which is aligned: MKL sums in another order where
-    # memory starts elsewhere, and a seed would not give the same bits twice.
+    # Copied into torch's own memory: the caller's matrix stays the caller's.
     parts = (
         torch.from_numpy(matrix.indptr.astype(index)).clone(),
         torch.from_numpy(matrix.indices.astype(index)).clone(),
