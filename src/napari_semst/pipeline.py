@@ -130,6 +130,12 @@ def _prepare(
             "Expected the number of domains (k) to be given; got none. Set "
             "domains.n_domains: -k 7 in the shell, n_domains=7 in Python."
         )
+    if config.domains.n_domains > tissue.n_obs:
+        raise ConfigError(
+            "Expected at most as many domains as spots; got "
+            f"{config.domains.n_domains} domains for {tissue.n_obs} spots. Choose a "
+            "smaller number of domains."
+        )
     counts = find_counts(tissue, config.prepare.counts_layer).matrix
     coordinates = find_coordinates(tissue, config.prepare.coordinates or None)
     control.check()

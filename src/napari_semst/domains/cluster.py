@@ -9,7 +9,6 @@ import numpy as np
 
 from napari_semst.domains.consensus import consensus_posterior
 from napari_semst.domains.mixture import fit_many_starts, k_means, one_hot, scaled
-from napari_semst.errors import ConfigError
 from napari_semst.progress import Progress
 
 if TYPE_CHECKING:
@@ -58,23 +57,14 @@ def assign_domains(
     section
         Gives the operator that averages neighbours.
     config
-        ``n_domains``, ``readout`` and ``n_starts`` are read.
+        ``n_domains``, at most the number of spots, ``readout``, ``n_starts`` and
+        ``refine`` are read.
     seed
         Seed of the starts.
     control
         Asked for cancelling between starts.
-
-    Raises
-    ------
-    ConfigError
-        If there are fewer spots than domains.
     """
     k, n_spots = config.n_domains, section.n_spots
-    if n_spots < k:
-        raise ConfigError(
-            f"Expected at most as many domains as spots; got {k} domains for {n_spots} "
-            "spots. Choose a smaller number of domains."
-        )
     control.check()
     if k == 1:
         return Assignment(np.zeros(n_spots, np.int32))
