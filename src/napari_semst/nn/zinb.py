@@ -3,20 +3,21 @@
 from __future__ import annotations
 
 import math
-from typing import TYPE_CHECKING, Any, NamedTuple
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import nullcontext
+from typing import TYPE_CHECKING, Any
 
 import torch
 from torch import Tensor, nn
 
+from napari_semst.nn.zinb_chunks import Chunk, cut
+from napari_semst.nn.zinb_engine import Engine, elementwise_engine
+from napari_semst.nn.zinb_plain import MU_RANGE, THETA_RANGE
+
 if TYPE_CHECKING:
     from scipy import sparse
 
-THETA_RANGE = (1e-4, 1e4)
-MU_RANGE = (1e-5, 1e6)
-# Small addends inside the logarithms, as the authors have them.
-_EPSILON = 1e-10
-# Values of a chunk: about 130 rows of 3,000 genes measured fastest (1.5 MB a matrix).
-_CHUNK_VALUES = 3 << 17
+__all__ = ["Engine", "ZinbDecoder", "ZinbTarget", "elementwise_engine"]
 
 
 class ZinbTarget:
@@ -31,7 +32,9 @@ class ZinbTarget:
     dtype
         Floating-point type.
     chunk_rows
-        Rows per chunk; 0 chooses by the number of genes.
+        Rows per chunk; 0 chooses by the number of genes and the device.
+    engine
+        What computes the elementwise part; `None` for `elementwise_engine`.
     """
 
     def __init__(
@@ -40,32 +43,13 @@ class ZinbTarget:
         device: torch.device | str = "cpu",
         dtype: torch.dtype = torch.float32,
         chunk_rows: int = 0,
+        engine: Engine | None = None,
     ) -> None:
         self.shape: tuple[int, int] = expression.shape
-        n_spots, n_genes = self.shape
-        rows = chunk_rows or max(64, _CHUNK_VALUES // n_genes)
-        self.chunks: list[_Chunk] = []
-        for start in range(0, n_spots, rows):
-            part = expression[start : start + rows]
-            positive = part.tocoo()
-            keep = positive.data > 0
-            flat = positive.row[keep].astype("int64") * n_genes + positive.col[keep]
-            values = torch.as_tensor(positive.data[keep], dtype=dtype, device=device)
-            self.chunks.append(
-                _Chunk(
-                    slice(start, start + part.shape[0]),
-                    torch.as_tensor(flat, device=device),
-                    values,
-                    torch.lgamma(values.double() + 1).sum(),
-                )
-            )
-
-
-class _Chunk(NamedTuple):
-    rows: slice
-    flat: Tensor
-    values: Tensor
-    log_factorial: Tensor
+        self.engine = engine or elementwise_engine(device, dtype)
+        self.chunks: list[Chunk] = cut(
+            expression, self.engine.name, torch.device(device), dtype, chunk_rows
+        )
 
 
 class ZinbDecoder(nn.Module):
@@ -119,113 +103,45 @@ class _ZinbHeads(torch.autograd.Function):
         gradients = [torch.zeros_like(w) for w in weights]
         hidden_gradient = torch.empty_like(hidden)
         total = torch.zeros((), dtype=torch.float64, device=hidden.device)
-        scale = 1 / math.prod(target.shape)
-        for chunk in target.chunks:
-            rows = hidden[chunk.rows].detach()
-            raw = [torch.addmm(bias, rows, weight.T) for weight, bias in heads]
-            total += _value_and_gradients(raw, chunk, prior)
-            part = hidden_gradient[chunk.rows]
-            torch.mm(raw[0].mul_(scale), heads[0][0], out=part)
-            for index, (weight, _) in enumerate(heads):
-                if index:
-                    part.addmm_(raw[index].mul_(scale), weight)
-                gradients[2 * index].addmm_(raw[index].T, rows)
-                gradients[2 * index + 1] += raw[index].sum(0)
+        n_genes = target.shape[1]
+        most = max(chunk.n_rows for chunk in target.chunks)
+        # One buffer for all chunks: logits, then gradients in them.
+        buffer = hidden.new_empty(3 * most * n_genes)
+        ones = hidden.new_ones(most)
+        with _helpers(target.engine) as pool:
+            for chunk in target.chunks:
+                raw = buffer[: 3 * chunk.n_rows * n_genes].view(3, -1, n_genes)
+                rows = hidden[chunk.rows].detach()
+                for logits, (weight, bias) in zip(raw, heads, strict=True):
+                    torch.addmm(bias, rows, weight.T, out=logits)
+                total += chunk.turn(raw, prior, pool)
+                part = hidden_gradient[chunk.rows]
+                for index, (weight, _) in enumerate(heads):
+                    # The first head writes what the others add to.
+                    part.addmm_(raw[index], weight, beta=min(index, 1))
+                    gradients[2 * index].addmm_(raw[index].T, rows)
+                    gradients[2 * index + 1].addmv_(raw[index].T, ones[: chunk.n_rows])
+        context.scale = 1 / math.prod(target.shape)
         context.save_for_backward(hidden_gradient, *gradients)
-        return (total * scale).to(hidden.dtype)
+        mean: Tensor = (total * context.scale).to(hidden.dtype)
+        return mean
 
     @staticmethod
     def backward(context: Any, upstream: Tensor) -> tuple[Tensor | None, ...]:
+        # The mean's divisor is applied here, once, instead of to every entry.
+        factor = upstream * context.scale
         hidden, *weights = context.saved_tensors
-        return (hidden * upstream, None, None, *(w * upstream for w in weights))
+        return (hidden * factor, None, None, *(w * factor for w in weights))
 
 
-def _value_and_gradients(raw: list[Tensor], chunk: _Chunk, prior: float) -> Tensor:
-    """Return the summed loss of a chunk; ``raw`` becomes the gradient in the logits.
+def _helpers(engine: Engine) -> Any:
+    """Return the threads that help with a step: one fewer than torch may use.
 
-    Every entry is first treated as a zero, for which no gamma function is needed;
-    the few positive ones are then put in place of it.
+    They live as long as the step. Denormal numbers are 0 to them, as in training.
     """
-    at_positive = [head.view(-1)[chunk.flat] for head in raw]
-    total = _zeros(raw, prior)
-    excluded = [head.clone() for head in at_positive]
-    total = total - _zeros(excluded, prior)
-    total = total + _positives(at_positive, chunk, prior)
-    for head, gradient in zip(raw, at_positive, strict=True):
-        head.view(-1)[chunk.flat] = gradient
-    return total
-
-
-def _zeros(raw: list[Tensor], prior: float) -> Tensor:
-    """Turn logits into gradients, and return the summed loss, where the value is 0.
-
-    -log(pi + (1 - pi) p0) with p0 = (theta / (theta + mu))^theta.
-    """
-    logit, theta_raw, mu_raw = raw
-    pi = torch.sigmoid(logit)
-    theta, theta_slope = _softplus_clamped(theta_raw)
-    mu = mu_raw.exp_()
-    mu_slope = _inside(mu, MU_RANGE)
-    mu.clamp_(*MU_RANGE)
-    ratio = mu / theta
-    share = 1 / (1 + ratio)
-    # log1p keeps the digits that theta times a logarithm near 0 needs.
-    log_share = ratio.log1p_().neg_()
-    power = (theta * log_share).exp_()
-    rest = 1 - pi
-    mixture = power.mul(rest).add_(pi).add_(_EPSILON)
-    total = -mixture.log().sum(dtype=torch.float64)
-    total = total + prior * pi.square().sum(dtype=torch.float64)
-    # rest * power / mixture is the chance that a zero came from the counts.
-    counted = rest * power / mixture
-    torch.mul(rest, pi, out=logit)
-    slope = power.sub_(1).div_(mixture)
-    logit.mul_(slope.add_(pi, alpha=2 * prior))
-    torch.mul(counted, -(log_share + 1).sub_(share), out=theta_raw)
-    theta_raw.mul_(theta_slope)
-    mu.mul_(counted).mul_(share).mul_(mu_slope)
-    return total
-
-
-def _positives(raw: list[Tensor], chunk: _Chunk, prior: float) -> Tensor:
-    """Turn logits into gradients, and return the summed loss, at positive values.
-
-    -log(1 - pi) - log NB(x; mu, theta).
-    """
-    logit, theta_raw, mu_raw = raw
-    values = chunk.values
-    pi = torch.sigmoid(logit)
-    theta, theta_slope = _softplus_clamped(theta_raw)
-    mu = mu_raw.exp_()
-    mu_slope = _inside(mu, MU_RANGE)
-    mu.clamp_(*MU_RANGE)
-    both = theta + mu
-    log_ratio = torch.log1p(mu / (theta + _EPSILON))
-    log_odds = (theta + _EPSILON).log_().sub_((mu + _EPSILON).log_())
-    shifted = theta + values
-    nll = torch.lgamma(theta + _EPSILON) - torch.lgamma(shifted)
-    nll += shifted * log_ratio + values * log_odds
-    nll -= (1 - pi + _EPSILON).log_()
-    total = nll.sum(dtype=torch.float64) + chunk.log_factorial
-    total = total + prior * pi.square().sum(dtype=torch.float64)
-    # d/dlogit of -log(1 - pi) is pi; of prior * pi^2 it is 2 prior pi^2 (1 - pi).
-    torch.mul(pi, 1 + 2 * prior * pi * (1 - pi), out=logit)
-    slope = torch.digamma(theta) - torch.digamma(shifted)
-    slope += log_ratio + (values - mu) / both
-    torch.mul(slope, theta_slope, out=theta_raw)
-    # mu_raw already holds mu; its gradient in the logit is theta (mu - x) / (theta+mu)
-    torch.mul(theta * (mu - values) / both, mu_slope, out=mu_raw)
-    return total
-
-
-def _softplus_clamped(raw: Tensor) -> tuple[Tensor, Tensor]:
-    """Return clamped softplus and its slope."""
-    plain = nn.functional.softplus(raw)
-    slope = torch.sigmoid(raw).mul_(_inside(plain, THETA_RANGE))
-    return plain.clamp_(*THETA_RANGE), slope
-
-
-def _inside(values: Tensor, limits: tuple[float, float]) -> Tensor:
-    """Return 1 where a clamp passes its gradient on, else 0."""
-    low, high = limits
-    return ((values >= low) & (values <= high)).to(values.dtype)
+    count = torch.get_num_threads() - 1
+    if engine.name != "numba" or not count:
+        return nullcontext()
+    return ThreadPoolExecutor(
+        count, "zinb", initializer=torch.set_flush_denormal, initargs=(True,)
+    )
