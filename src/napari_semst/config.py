@@ -136,6 +136,15 @@ class TrainingConfig:
     decoded_spots: int = _setting(
         512, "Spots reconstructed in a step, drawn anew each time; 0: all.", low=0
     )
+    batch_spots: int = _setting(
+        -1,
+        "Spots of a step, besides their neighbours; 0: all; -1: all up to 20,000, "
+        "else 4,096.",
+        low=-1,
+    )
+    batch_parts: int = _setting(
+        4, "Parts in which a step's spots are drawn; processes share them.", low=1
+    )
     decoded_genes: int = _setting(
         500, "Most variable genes that are reconstructed; 0: all.", low=0
     )

@@ -10,8 +10,9 @@ from tests.small import short
 from napari_semst.config import Request
 from napari_semst.device import choose_device
 from napari_semst.errors import ConfigError, TrainingError
-from napari_semst.methods import semst_problem
 from napari_semst.methods.base import METHODS, method
+from napari_semst.methods.semst_inputs import from_components
+from napari_semst.methods.semst_problem import Problem
 from napari_semst.prepare.components import smoothed
 from napari_semst.prepare.section import prepare_section
 from napari_semst.presets import resolve
@@ -140,7 +141,7 @@ def problem_of(prepared, semantics, **stages):
     section = prepared(config)
     torch.manual_seed(0)
     place = torch.device("cpu")
-    return semst_problem.from_components(section, semantics, config, place)
+    return Problem(from_components(section, semantics, config), place)
 
 
 def test_latents_of_the_last_epochs_are_averaged(prepared, semantics):
@@ -156,7 +157,7 @@ def test_latents_of_the_last_epochs_are_averaged(prepared, semantics):
                 parameter.add_(0.01)
     with torch.no_grad():
         latents.append(problem.encode().latent)
-    have, _ = problem.finish()
+    have, _ = exhaust(problem.finish(RunControl()))
     # The three last epochs, as they were when trained, and what came of them.
     np.testing.assert_allclose(
         have, torch.stack(latents[7:]).mean(0).numpy(), rtol=1e-4, atol=1e-5
@@ -166,7 +167,7 @@ def test_latents_of_the_last_epochs_are_averaged(prepared, semantics):
 def test_without_averaging_the_last_state_is_the_latent(prepared, semantics):
     problem = problem_of(prepared, semantics, training={"average_last": 0.0})
     problem.step_losses(0)
-    latent, encoded = problem.finish()
+    latent, encoded = exhaust(problem.finish(RunControl()))
     np.testing.assert_array_equal(latent, encoded.latent.numpy())
 
 

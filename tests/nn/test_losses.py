@@ -71,7 +71,7 @@ def test_linear_spatial_loss_is_near_the_dense_one(seed):
     adjacency = torch.as_tensor(graph.toarray(), dtype=torch.float64)
     values, slopes = [], []
     for form in (
-        lambda z: spatial_loss(z, SpatialPairs(graph)),
+        lambda z: spatial_loss(z, SpatialPairs.of_graph(graph)),
         lambda z: dense.spatial_loss(z, adjacency),
     ):
         own = latent.clone().requires_grad_()
@@ -85,7 +85,7 @@ def test_linear_spatial_loss_is_near_the_dense_one(seed):
 
 def test_gradients_by_finite_differences():
     _, latent, graph = section(3, n_spots=8)
-    pairs = SpatialPairs(graph)
+    pairs = SpatialPairs.of_graph(graph)
     own = latent.clone().requires_grad_()
     other = latent.flip(0).clone().requires_grad_()
     assert torch.autograd.gradcheck(lambda z: spatial_loss(z, pairs), own)
@@ -103,7 +103,7 @@ def test_correlation_loss_of_equal_decorrelated_views_is_zero():
 def test_the_spatial_gradient_is_the_same_with_every_number_of_threads():
     random = np.random.default_rng(0)
     graph = nearest_graph(random.uniform(size=(600, 2)), 30)
-    pairs = SpatialPairs(graph)
+    pairs = SpatialPairs.of_graph(graph)
     values = torch.as_tensor(random.normal(size=(600, 64)), dtype=torch.float32)
     before = torch.get_num_threads()
     gradients = set()

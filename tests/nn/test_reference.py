@@ -65,7 +65,7 @@ def problem(reference):
     values = sparse.csr_matrix(reference["X"])
     target = ZinbTarget(values, dtype=double, chunk_rows=70)
     network.double()
-    return network, inputs, target, SpatialPairs(graphs[0])
+    return network, inputs, target, SpatialPairs.of_graph(graphs[0])
 
 
 def weighted(losses, weights):

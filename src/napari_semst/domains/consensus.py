@@ -6,11 +6,17 @@ averaged, so the cost is linear in spots.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
-from napari_semst.domains.mixture import fit_many_starts, fit_tied, one_hot, scaled
+from napari_semst.domains.mixture import (
+    Mixture,
+    Units,
+    fit_many_starts,
+    fit_tied,
+    one_hot,
+)
 from napari_semst.progress import Progress
 
 if TYPE_CHECKING:
@@ -35,6 +41,7 @@ _SECOND_RIDGE = 1e-3
 # Mixtures of some hundred parameters are fitted to a sample of this many spots; every
 # spot is then assigned.
 FITTED_SPOTS = 20_000
+_CHUNK_SPOTS = 100_000
 _MATCHING_ROUNDS = 5
 _SETTLED = 1e-4
 
@@ -50,7 +57,8 @@ def consensus_posterior(
 ) -> Generator[Progress, None, Posterior]:
     """Return the probability of every domain for every spot, agreed among members.
 
-    Of large sections a sample of spots is fitted, and all are assigned.
+    Of large sections a sample of spots is fitted and matched, and all are assigned by
+    the last members.
 
     First, mixtures over few components of every view, at three depths of spatial
     averaging, are matched and averaged. Then mixtures over more components start from
@@ -83,29 +91,70 @@ def consensus_posterior(
     random = np.random.default_rng(seed)
     plain = [view for view in views if view.smooth]
     learnt = [view for view in views if not view.smooth]
-    own = list(_members(learnt, average, rounds, FIRST_ROUNDS, FIRST_WIDTHS))
-    first = [*own, *_members(plain, average, rounds, FIRST_ROUNDS, FIRST_WIDTHS)]
-    second = list(_members(plain, average, rounds, SECOND_ROUNDS, SECOND_WIDTHS))
-    steps = len(first) + len(second)
+    few = _plans(learnt, rounds, FIRST_ROUNDS, FIRST_WIDTHS)
+    first = [*few, *_plans(plain, rounds, FIRST_ROUNDS, FIRST_WIDTHS)]
+    second = _plans(plain, rounds, SECOND_ROUNDS, SECOND_WIDTHS)
+    # What was learnt keeps its vote; it has too few columns to settle borders.
+    last = [*few, *second]
     fitted = _fitted_spots(len(views[0].values), random)
-    found = []
-    for step, values in enumerate(first):
+    whole = isinstance(fitted, slice)
+    steps = len(first) + len(second) + (0 if whole else len(last))
+    found: list[_Member] = []
+    for step, values in enumerate(_read(first, average)):
         control.check()
         yield Progress("assign", step, steps, "Members of the consensus")
-        points = scaled(values)
-        member = fit_many_starts(points[fitted], n_domains, n_starts, random)
-        found.append(member.predict(points))
-    posterior = agreed(found)
-    # What was learnt keeps its vote; it has too few columns to settle borders.
-    found = found[: len(own)]
-    for step, values in enumerate(second, start=len(first)):
+        units = Units.of_values(values)
+        points = units.of(values[fitted])
+        mixture = fit_many_starts(points, n_domains, n_starts, random)
+        found.append(_Member(mixture, units, mixture.predict(points)))
+    posterior = agreed([member.posterior for member in found])
+    found = found[: len(few)]
+    for step, values in enumerate(_read(second, average), start=len(first)):
         control.check()
         yield Progress("assign", step, steps, "Settling the borders")
-        points = scaled(values)
-        start = posterior[fitted].astype(np.float64)
-        member = fit_tied(points[fitted], start, ridge=_SECOND_RIDGE)
-        found.append(member.predict(points))
-    return agreed(found)
+        units = Units.of_values(values)
+        points = units.of(values[fitted])
+        start = posterior.astype(np.float64)
+        mixture = fit_tied(points, start, ridge=_SECOND_RIDGE)
+        found.append(_Member(mixture, units, mixture.predict(points)))
+    orders, posterior = matched([member.posterior for member in found])
+    if whole:
+        return posterior
+    total = np.zeros((len(views[0].values), n_domains), np.float32)
+    done = len(first) + len(second)
+    for step, values in enumerate(_read(last, average)):
+        control.check()
+        yield Progress("assign", done + step, steps, "Assigning every spot")
+        found[step].add_to(total, values, orders[step])
+    return total / np.float32(len(last))
+
+
+class _Plan(NamedTuple):
+    """What a member reads: a view, averaged so many times, so many of its columns."""
+
+    view: View
+    rounds: int
+    width: int
+
+
+class _Member(NamedTuple):
+    """A fitted mixture, the units its values came in, and its posterior there."""
+
+    mixture: Mixture
+    units: Units
+    posterior: Posterior
+
+    def add_to(
+        self,
+        total: NDArray[np.float32],
+        values: NDArray[np.float32],
+        order: NDArray[np.intp],
+    ) -> None:
+        """Add the posterior of all spots, its domains in their common order."""
+        for start in range(0, len(values), _CHUNK_SPOTS):
+            part = slice(start, start + _CHUNK_SPOTS)
+            points = self.units.of(values[part])
+            total[part] += self.mixture.predict(points)[:, order]
 
 
 def _fitted_spots(
@@ -117,28 +166,40 @@ def _fitted_spots(
     return np.sort(random.choice(n_spots, FITTED_SPOTS, replace=False))
 
 
-def _members(
-    views: Sequence[View],
-    average: sparse.csr_matrix,
-    rounds: int,
-    offsets: Sequence[int],
-    widths: Sequence[int],
-) -> Iterator[NDArray[np.float32]]:
-    """Yield every view at every depth of averaging and width, without repeats."""
+def _plans(
+    views: Sequence[View], rounds: int, offsets: Sequence[int], widths: Sequence[int]
+) -> list[_Plan]:
+    """Return every view at every depth of averaging and width, without repeats."""
     levels = sorted({max(rounds + offset, 0) for offset in offsets})
-    for view in views:
-        columns = sorted({min(width, view.values.shape[1]) for width in widths})
-        values, done = view.values, 0
-        for level in levels if view.smooth else [0]:
-            for _ in range(level - done):
-                values = np.asarray(average @ values)
-            done = level
-            for width in columns:
-                yield values[:, :width]
+    return [
+        _Plan(view, level, width)
+        for view in views
+        for level in (levels if view.smooth else [0])
+        for width in sorted({min(width, view.values.shape[1]) for width in widths})
+    ]
+
+
+def _read(
+    plans: Sequence[_Plan], average: sparse.csr_matrix
+) -> Iterator[NDArray[np.float32]]:
+    """Yield what each plan reads; plans of a view follow each other, rounds rising."""
+    view, values, done = None, np.empty((0, 0), np.float32), 0
+    for plan in plans:
+        if plan.view is not view:
+            view, values, done = plan.view, plan.view.values, 0
+        for _ in range(plan.rounds - done):
+            values = np.asarray(average @ values)
+        done = plan.rounds
+        yield values[:, : plan.width]
 
 
 def agreed(members: Sequence[Posterior]) -> Posterior:
-    """Return the mean posterior after matching every member's domains.
+    """Return the mean posterior after matching every member's domains."""
+    return matched(members)[1]
+
+
+def matched(members: Sequence[Posterior]) -> tuple[list[NDArray[np.intp]], Posterior]:
+    """Return the common order of every member's domains, and the mean posterior.
 
     Members are matched to the one that agrees best with all others, then to their
     running mean, until it settles. Overlaps are taken over the geometric mean of the
@@ -148,22 +209,29 @@ def agreed(members: Sequence[Posterior]) -> Posterior:
     ----------
     members
         Posteriors of equal shape ``(n_spots, n_domains)``, domains in any order.
+
+    Returns
+    -------
+    orders, mean
+        ``member[:, order]`` puts a member's domains in the order of the mean.
     """
     from scipy.optimize import linear_sum_assignment
 
     mean = members[int(pairwise_agreement(members).sum(axis=1).argmax())]
+    orders: list[NDArray[np.intp]] = []
     for _ in range(_MATCHING_ROUNDS):
-        total = np.zeros_like(mean)
+        total, orders = np.zeros_like(mean), []
         for member in members:
             sizes = np.outer(mean.sum(axis=0) + 1e-9, member.sum(axis=0) + 1e-9)
             overlap = mean.T @ member / np.sqrt(sizes)
-            ours, theirs = linear_sum_assignment(-overlap)
-            total[:, ours] += member[:, theirs]
+            # Rows come sorted, so that the columns are the order.
+            orders.append(linear_sum_assignment(-overlap)[1])
+            total += member[:, orders[-1]]
         change = float(np.abs(total / len(members) - mean).max())
         mean = total / len(members)
         if change < _SETTLED:
             break
-    return mean
+    return orders, mean
 
 
 def pairwise_agreement(members: Sequence[Posterior]) -> NDArray[np.float64]:

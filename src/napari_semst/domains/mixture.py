@@ -17,6 +17,7 @@ LONG_STEPS = 200
 _TOLERANCE = 1e-5
 _RIDGE = 1e-6
 _START_ITERATIONS = 20
+_CHUNK_SPOTS = 100_000
 
 
 class Mixture(NamedTuple):
@@ -49,11 +50,38 @@ class Mixture(NamedTuple):
         return _expected(spots, self.centres, self.weight)[0].astype(np.float32)
 
 
+class Units(NamedTuple):
+    """The centre and size of a section's values, so that a ridge means the same.
+
+    Parameters
+    ----------
+    centre
+        Mean of every column, ``(width,)``.
+    size
+        Root mean square of all values about it; 1 where they are all alike.
+    """
+
+    centre: NDArray[np.float64]
+    size: float
+
+    @classmethod
+    def of_values(cls, values: NDArray[np.floating[Any]]) -> Units:
+        """Return the units of values ``(n_spots, width)``."""
+        centre = values.mean(axis=0, dtype=np.float64)
+        square = sum(
+            float(((values[start : start + _CHUNK_SPOTS] - centre) ** 2).sum())
+            for start in range(0, len(values), _CHUNK_SPOTS)
+        )
+        return cls(centre, float(np.sqrt(square / max(values.size, 1))) or 1.0)
+
+    def of(self, values: NDArray[np.floating[Any]]) -> NDArray[np.float64]:
+        """Return values in these units."""
+        return np.asarray((values - self.centre) / self.size)
+
+
 def scaled(values: NDArray[np.floating[Any]]) -> NDArray[np.float64]:
-    """Return values centred and of mean square 1, so that the ridge means the same."""
-    centred = np.asarray(values, dtype=np.float64) - np.mean(values, axis=0)
-    size = np.sqrt(np.mean(centred**2))
-    return np.asarray(centred / size if size > 0 else centred)
+    """Return values centred and of mean square 1."""
+    return Units.of_values(values).of(values)
 
 
 def one_hot(labels: NDArray[np.integer[Any]], n_components: int) -> NDArray[np.float64]:

@@ -116,7 +116,7 @@ class SemstNetwork(nn.Module):
 
     def forward(
         self,
-        features: Tensor | SparseOperator | tuple[Tensor, Tensor],
+        features: Tensor | SparseOperator | tuple[Any, Any],
         spatial_adjacency: SparseOperator,
         feature_adjacency: SparseOperator,
         semantics: Tensor | None,
@@ -129,7 +129,8 @@ class SemstNetwork(nn.Module):
         features
             Shared by both views, or a pair: already propagated over each graph.
         spatial_adjacency, feature_adjacency
-            Normalised graphs of the two views.
+            Normalised graphs of the two views, from the spots that have features to
+            those that are encoded.
         semantics
             Standardised semantic embedding, or `None`.
         base
@@ -143,6 +144,24 @@ class SemstNetwork(nn.Module):
         feature = self.feature_view(
             of_views[1], feature_adjacency, propagated=propagated
         )
+        return self.combine(spatial, feature, semantics, base)
+
+    def combine(
+        self,
+        spatial: Tensor,
+        feature: Tensor,
+        semantics: Tensor | None,
+        base: Tensor | None = None,
+    ) -> Encoded:
+        """Return the latent of spots whose two views are known.
+
+        Parameters
+        ----------
+        spatial, feature
+            The two views, each ``(n_spots, latent)``.
+        semantics, base
+            As in `forward`.
+        """
         before = torch.cat([spatial, feature], dim=1)
         modulation = None
         after = before

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import math
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import torch
 from torch import Tensor, nn
 
 if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
     from scipy import sparse
 
 # Best quadratic to softplus on [-1, 1] (Chebyshev): within 7e-4 everywhere.
@@ -20,21 +22,52 @@ class SpatialPairs:
 
     Parameters
     ----------
-    adjacency
-        Symmetric, binary, without self loops, shape ``(n_spots, n_spots)``.
+    first, second
+        The two spots of each edge, as rows of the latent that the loss is given.
+    n_spots, n_edges
+        Size of the whole section, of which the edges may be a sample.
     device
         Where the loss is computed.
     """
 
     def __init__(
-        self, adjacency: sparse.csr_matrix, device: torch.device | str = "cpu"
+        self,
+        first: NDArray[np.integer[Any]],
+        second: NDArray[np.integer[Any]],
+        n_spots: int,
+        n_edges: int,
+        device: torch.device | str = "cpu",
     ) -> None:
-        from scipy import sparse as scipy_sparse
+        self.n_spots = n_spots
+        self.edge_weight = n_edges / max(len(first), 1)
+        self.first = torch.as_tensor(first.astype("int64"), device=device)
+        self.second = torch.as_tensor(second.astype("int64"), device=device)
 
-        upper = scipy_sparse.triu(adjacency, k=1).tocoo()
-        self.n_spots: int = adjacency.shape[0]
-        self.first = torch.as_tensor(upper.row.astype("int64"), device=device)
-        self.second = torch.as_tensor(upper.col.astype("int64"), device=device)
+    @classmethod
+    def of_graph(
+        cls, adjacency: sparse.csr_matrix, device: torch.device | str = "cpu"
+    ) -> SpatialPairs:
+        """Return all edges of a graph.
+
+        Parameters
+        ----------
+        adjacency
+            Symmetric, binary, without self loops, shape ``(n_spots, n_spots)``.
+        device
+            Where the loss is computed.
+        """
+        first, second = edges(adjacency)
+        return cls(first, second, adjacency.shape[0], len(first), device)
+
+
+def edges(
+    adjacency: sparse.csr_matrix,
+) -> tuple[NDArray[np.integer[Any]], NDArray[np.integer[Any]]]:
+    """Return the two spots of each edge of a symmetric graph, each edge once."""
+    from scipy import sparse as scipy_sparse
+
+    upper = scipy_sparse.triu(adjacency, k=1).tocoo()
+    return upper.row, upper.col
 
 
 def spatial_loss(latent: Tensor, pairs: SpatialPairs) -> Tensor:
@@ -46,15 +79,18 @@ def spatial_loss(latent: Tensor, pairs: SpatialPairs) -> Tensor:
     within 7e-4, the sum over all pairs needs only the column sums and the Gram matrix
     of the unit rows; edges are then counted exactly.
 
+    Of a sample of spots and edges, the pairs among them stand for all pairs and the
+    edges for all edges, so that its expectation is the loss of the section.
+
     Parameters
     ----------
     latent
-        Shape ``(n_spots, width)``.
+        Shape ``(n_latents, width)``: all spots, or a sample of them.
     pairs
         The spatial neighbours.
     """
     constant, linear, square = SOFTPLUS_QUADRATIC
-    n_spots = pairs.n_spots
+    n_latents, n_spots = len(latent), pairs.n_spots
     unit = nn.functional.normalize(latent, dim=1)
     # Sums over all ordered pairs, the diagonal's cosine of 1 taken out.
     own = unit.square().sum(1)
@@ -62,12 +98,15 @@ def spatial_loss(latent: Tensor, pairs: SpatialPairs) -> Tensor:
     squared = (unit.T @ unit).square().sum() - own.square().sum()
     # The authors set the diagonal's cosine to 0, where softplus is log 2.
     diagonal = n_spots * math.log(2)
-    everywhere = constant * n_spots * (n_spots - 1) + linear * cosine + square * squared
+    represented = n_spots * (n_spots - 1) / max(n_latents * (n_latents - 1), 1)
+    everywhere = represented * (linear * cosine + square * squared)
+    everywhere = everywhere + constant * n_spots * (n_spots - 1)
     # An edge counts softplus(-x) instead of the quadratic of x; both directions.
-    edges = (_rows(unit, pairs.first) * _rows(unit, pairs.second)).sum(1)
-    quadratic = constant + linear * edges + square * edges.square()
-    correction = 2 * (nn.functional.softplus(-edges) - quadratic).sum()
-    return (diagonal + everywhere + correction) / (2 * n_spots**2)
+    edge = (_rows(unit, pairs.first) * _rows(unit, pairs.second)).sum(1)
+    quadratic = constant + linear * edge + square * edge.square()
+    correction = 2 * (nn.functional.softplus(-edge) - quadratic).sum()
+    total = diagonal + everywhere + pairs.edge_weight * correction
+    return total / (2 * n_spots**2)
 
 
 def _rows(values: Tensor, rows: Tensor) -> Tensor:

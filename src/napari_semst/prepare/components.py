@@ -8,7 +8,7 @@ import numpy as np
 from scipy import sparse
 from scipy.spatial import KDTree
 
-from napari_semst.prepare.normalise import depth_scaled
+from napari_semst.prepare.normalise import depth_scaled, with_values
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -16,6 +16,9 @@ if TYPE_CHECKING:
 
 # Axes are found on a sample of this many spots; every spot is then projected.
 FITTED_SPOTS = 50_000
+_FEW_GENES = 1000
+_CHUNK_SPOTS = 50_000
+_DENSE_SPOTS = 4096
 
 
 def median_scaled(counts: sparse.csr_matrix) -> sparse.csr_matrix:
@@ -31,16 +34,12 @@ def median_scaled(counts: sparse.csr_matrix) -> sparse.csr_matrix:
 
 def root(scaled: sparse.csr_matrix) -> sparse.csr_matrix:
     """Return square roots, which steady the variance of counts; zeros stay zeros."""
-    result = scaled.copy()
-    result.data = np.sqrt(result.data)
-    return result
+    return with_values(scaled, np.sqrt(scaled.data))
 
 
 def logged(scaled: sparse.csr_matrix) -> sparse.csr_matrix:
     """Return log(1 + x); zeros stay zeros."""
-    result = scaled.copy()
-    result.data = np.log1p(result.data)
-    return result
+    return with_values(scaled, np.log1p(scaled.data))
 
 
 def principal_components(
@@ -63,8 +62,6 @@ def principal_components(
         Shape ``(n_spots, n_components)``, signs fixed, zero where all spots are
         alike.
     """
-    from sklearn.decomposition import PCA
-
     width = min(n_components, min(matrix.shape) - 1)
     if width < 1:
         return np.asarray(matrix.toarray(), dtype=np.float32)
@@ -74,13 +71,47 @@ def principal_components(
         chosen = random.choice(matrix.shape[0], FITTED_SPOTS, replace=False)
         fitted = matrix[np.sort(chosen)]
     # Few genes: the covariance is small and exact; many: Lanczos on the sparse matrix.
-    small = matrix.shape[1] <= 1000
-    solver = "covariance_eigh" if small else "arpack"
-    solve = PCA(width, svd_solver=solver, random_state=seed)
-    solve.fit(fitted.astype(np.float64))
-    axes = solve.components_.T.astype(np.float32)
-    offset = (solve.mean_ @ solve.components_.T).astype(np.float32)
-    return np.asarray(matrix @ axes - offset, dtype=np.float32)
+    find = _axes_of_covariance if matrix.shape[1] <= _FEW_GENES else _axes_by_lanczos
+    mean, axes = find(fitted, width, seed)
+    offset = (mean @ axes).astype(np.float32)
+    axes = axes.astype(np.float32)
+    scores = np.empty((matrix.shape[0], width), np.float32)
+    for start in range(0, len(scores), _CHUNK_SPOTS):
+        part = slice(start, start + _CHUNK_SPOTS)
+        scores[part] = matrix[part] @ axes - offset
+    return scores
+
+
+def _axes_of_covariance(
+    matrix: sparse.csr_matrix, width: int, seed: int
+) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Return the mean and the leading axes, ``(n_genes, width)``; nothing is random.
+
+    A few rows at a time are made dense: products of sparse matrices with each other
+    take ten times as long.
+    """
+    n_spots, n_genes = matrix.shape
+    mean = np.asarray(matrix.mean(axis=0, dtype=np.float64)).ravel()
+    square = np.zeros((n_genes, n_genes))
+    for start in range(0, n_spots, _DENSE_SPOTS):
+        rows = matrix[start : start + _DENSE_SPOTS].toarray().astype(np.float64)
+        square += rows.T @ rows
+    covariance = square / n_spots - np.outer(mean, mean)
+    axes = np.linalg.eigh(covariance)[1][:, ::-1][:, :width]
+    # An axis has no direction of its own: its largest entry shall be positive.
+    largest = axes[np.abs(axes).argmax(axis=0), np.arange(width)]
+    return mean, axes * np.where(largest < 0, -1.0, 1.0)
+
+
+def _axes_by_lanczos(
+    matrix: sparse.csr_matrix, width: int, seed: int
+) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Return the mean and the leading axes of many genes; centring stays implicit."""
+    from sklearn.decomposition import PCA
+
+    solve = PCA(width, svd_solver="arpack", random_state=seed)
+    solve.fit(matrix.astype(np.float64))
+    return solve.mean_, solve.components_.T
 
 
 def principal_components_dense(values: NDArray[np.floating]) -> NDArray[np.float32]:

@@ -138,6 +138,19 @@ def nearest_graph(
     return _from_lists(nearest)
 
 
+def touching_graph(average: sparse.csr_matrix) -> sparse.csr_matrix:
+    """Return the union of the spots that an averaging operator reads for each spot.
+
+    Parameters
+    ----------
+    average
+        As `napari_semst.prepare.components.neighbour_average` returns it.
+    """
+    pairs = average.tocoo()
+    other = pairs.row != pairs.col
+    return _symmetric(pairs.row[other], pairs.col[other], average.shape[0])
+
+
 def feature_graph(
     expression: sparse.csr_matrix | NDArray[np.floating],
     n_neighbours: int,

@@ -10,6 +10,27 @@ from scipy import sparse
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
+_CHUNK_VALUES = 4_000_000
+
+
+def with_values(
+    matrix: sparse.csr_matrix, values: NDArray[np.floating]
+) -> sparse.csr_matrix:
+    """Return a matrix with other values at the same places, which are shared.
+
+    Parameters
+    ----------
+    matrix
+        Shape ``(n_spots, n_genes)``.
+    values
+        One for each stored value.
+    """
+    result = sparse.csr_matrix(
+        (values, matrix.indices, matrix.indptr), shape=matrix.shape, copy=False
+    )
+    result.has_canonical_format = matrix.has_canonical_format
+    return result
+
 
 def depth_scaled(counts: sparse.csr_matrix, target_sum: float) -> sparse.csr_matrix:
     """Return counts scaled to one total per spot; empty spots stay empty.
@@ -21,11 +42,11 @@ def depth_scaled(counts: sparse.csr_matrix, target_sum: float) -> sparse.csr_mat
     target_sum
         Total of a spot afterwards (paper's supplement, equation 15: 10,000).
     """
-    scaled = counts.astype(np.float32, copy=True)
     totals = np.asarray(counts.sum(axis=1), dtype=np.float64).ravel()
     factors = np.divide(target_sum, totals, out=np.zeros_like(totals), where=totals > 0)
-    scaled.data *= np.repeat(factors, np.diff(scaled.indptr)).astype(np.float32)
-    return scaled
+    values = np.repeat(factors.astype(np.float32), np.diff(counts.indptr))
+    values *= counts.data
+    return with_values(counts, values)
 
 
 def gene_deviation(matrix: sparse.csr_matrix) -> NDArray[np.float64]:
@@ -37,9 +58,12 @@ def gene_deviation(matrix: sparse.csr_matrix) -> NDArray[np.float64]:
         Sparse values, shape ``(n_spots, n_genes)``; zeros count.
     """
     n_spots, n_genes = matrix.shape
-    values = matrix.data.astype(np.float64)
-    total = np.bincount(matrix.indices, values, n_genes)
-    square = np.bincount(matrix.indices, values**2, n_genes)
+    total, square = np.zeros(n_genes), np.zeros(n_genes)
+    for start in range(0, matrix.nnz, _CHUNK_VALUES):
+        part = slice(start, start + _CHUNK_VALUES)
+        values = matrix.data[part].astype(np.float64)
+        total += np.bincount(matrix.indices[part], values, n_genes)
+        square += np.bincount(matrix.indices[part], values**2, n_genes)
     variance = (square - total**2 / n_spots) / max(n_spots - 1, 1)
     deviation: NDArray[np.float64] = np.sqrt(np.maximum(variance, 0.0))
     return deviation
@@ -53,11 +77,8 @@ def deviation_scaled(matrix: sparse.csr_matrix, clip: float) -> sparse.csr_matri
     """
     deviation = gene_deviation(matrix)
     deviation[deviation == 0] = 1.0
-    scaled = matrix.copy()
-    scaled.data = np.minimum(
-        scaled.data / deviation[scaled.indices].astype(np.float32), np.float32(clip)
-    )
-    return scaled
+    values = matrix.data / deviation.astype(np.float32)[matrix.indices]
+    return with_values(matrix, np.minimum(values, np.float32(clip), out=values))
 
 
 def as_csr(matrix: sparse.csr_matrix) -> sparse.csr_matrix:

@@ -63,9 +63,19 @@ class Section:
         """The number of spots."""
         return int(self.counts.shape[0])
 
-    def scaled_expression(self) -> sparse.csr_matrix:
-        """Return the authors' scaled matrix: depth, then each gene's deviation."""
+    def scaled_expression(
+        self, chosen: NDArray[np.intp] | None = None
+    ) -> sparse.csr_matrix:
+        """Return the authors' scaled matrix: depth, then each gene's deviation.
+
+        Parameters
+        ----------
+        chosen
+            Genes to return, by index; all where `None`.
+        """
         depth = normalise.depth_scaled(self.counts, self.config.target_sum)
+        if chosen is not None:
+            depth = depth[:, chosen]
         return normalise.deviation_scaled(depth, self.config.clip)
 
     @property

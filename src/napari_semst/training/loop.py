@@ -27,8 +27,16 @@ class Trainable(Protocol):
         """Return what is learnt, as the groups of an optimizer."""
         ...
 
-    def step_losses(self, epoch: int) -> dict[str, Tensor]:
-        """Return the weighted loss terms of one step; their sum is minimised."""
+    @property
+    def n_parts(self) -> int:
+        """In how many parts the spots of a step come."""
+        ...
+
+    def step_losses(self, epoch: int, part: int) -> dict[str, Tensor]:
+        """Return the weighted loss terms of one part of a step.
+
+        Their sum, averaged over parts, is minimised.
+        """
         ...
 
 
@@ -130,9 +138,16 @@ def _tiny_numbers_as_zero() -> Iterator[None]:
 def _step(
     model: Trainable, optimizer: torch.optim.Optimizer, epoch: int
 ) -> dict[str, float]:
-    losses = model.step_losses(epoch)
-    total = sum(losses.values())
+    """Do one step; gradients and values are added up part by part."""
     optimizer.zero_grad()
-    total.backward()  # type: ignore[union-attr]
+    values: dict[str, Tensor] = {}
+    for part in range(model.n_parts):
+        terms = {
+            k: v / model.n_parts for k, v in model.step_losses(epoch, part).items()
+        }
+        total = sum(terms.values())
+        total.backward()  # type: ignore[union-attr]
+        for name, value in {"loss": total, **terms}.items():
+            values[name] = values.get(name, 0) + value.detach()  # type: ignore[union-attr]
     optimizer.step()
-    return {n: v.item() for n, v in {"loss": total, **losses}.items()}  # type: ignore[union-attr]
+    return {name: value.item() for name, value in values.items()}

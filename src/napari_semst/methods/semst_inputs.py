@@ -1,0 +1,166 @@
+"""What SemST learns from a section, before anything is on a device."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from napari_semst.errors import ConfigError
+from napari_semst.methods.base import View
+from napari_semst.methods.semst_network import SemstNetwork
+from napari_semst.methods.weights import read_weights
+from napari_semst.prepare.components import smoothed
+from napari_semst.prepare.genes import variable_genes
+from napari_semst.prepare.graphs import feature_graph, normalised, touching_graph
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+    from scipy import sparse
+
+    from napari_semst.config import Config
+    from napari_semst.prepare.section import Section
+
+# Components the views propagate, and those that the latent starts from.
+_PROPAGATED = 30
+
+
+@dataclass(frozen=True)
+class Inputs:
+    """Everything of a section that training reads, in the machine's memory.
+
+    Parameters
+    ----------
+    features
+        Scaled expression, ``(n_spots, n_genes)``, still to be propagated; or the pair
+        of propagated components, each ``(n_spots, width)``.
+    graphs
+        Normalised spatial and feature graph, ``(n_spots, n_spots)``.
+    neighbours
+        Neighbours of the spatial loss, symmetric and binary.
+    semantics
+        Standardised semantic embedding, or `None`.
+    base
+        What the latent starts from, ``(n_spots, width)``, or `None`.
+    expression
+        Scaled expression of the genes that are reconstructed.
+    config
+        All settings.
+    views
+        Views that the consensus reads beside the latent.
+    notes
+        Facts for the provenance.
+    """
+
+    features: sparse.csr_matrix | tuple[NDArray[np.float32], NDArray[np.float32]]
+    graphs: tuple[sparse.csr_matrix, sparse.csr_matrix]
+    neighbours: sparse.csr_matrix
+    semantics: NDArray[np.float32] | None
+    base: NDArray[np.float32] | None
+    expression: sparse.csr_matrix
+    config: Config
+    views: tuple[View, ...] = ()
+    notes: dict[str, object] = field(default_factory=dict)
+
+    @property
+    def n_spots(self) -> int:
+        """The number of spots."""
+        return int(self.expression.shape[0])
+
+    def network(self) -> SemstNetwork:
+        """Return the network that fits, with published weights where asked for."""
+        model = self.config.model
+        features = self.features
+        one = features[0] if isinstance(features, tuple) else features
+        network = SemstNetwork(
+            one.shape[1],
+            self.expression.shape[1],
+            model.hidden,
+            model.latent,
+            0 if self.semantics is None else self.semantics.shape[1],
+            model.modulation_ratio,
+            0 if self.base is None else self.base.shape[1],
+        )
+        if model.weights:
+            network.load_published(read_weights(model.weights))
+        return network
+
+
+def from_expression(
+    section: Section, semantics: NDArray[np.float32] | None, config: Config
+) -> Inputs:
+    """Return the published inputs: scaled expression and both graphs."""
+    expression = section.scaled_expression()
+    feature, note = feature_graph(
+        expression, config.prepare.feature_neighbours, config.training.seed
+    )
+    kind = config.prepare.normalisation
+    return Inputs(
+        expression,
+        (normalised(section.spatial, kind), normalised(feature, kind)),
+        section.spatial,
+        semantics,
+        None,
+        expression,
+        config,
+        notes={"feature_graph": note},
+    )
+
+
+def from_components(
+    section: Section, semantics: NDArray[np.float32] | None, config: Config
+) -> Inputs:
+    """Return inputs that start from smoothed principal components.
+
+    Both views propagate 30 components, over the spatial graph and over the nearest
+    spots by these components; the latent starts as the leading components averaged
+    over neighbours.
+    """
+    if config.model.weights:
+        raise ConfigError(
+            "Expected model.start 'expression' with published weights; got "
+            "'components'. Choose one of the paper's presets, for instance dlpfc."
+        )
+    root, logged = section.components(config.training.seed)
+    propagated = _of_unit_scale(root[:, :_PROPAGATED])
+    base = _of_unit_scale(
+        smoothed(
+            root[:, : config.model.latent], section.average, section.smoothing_rounds
+        )
+    )
+    feature, note = feature_graph(
+        propagated, config.prepare.feature_neighbours, config.training.seed
+    )
+    kind = config.prepare.normalisation
+    spatial_graph = normalised(section.spatial, kind)
+    expression_graph = normalised(feature, kind)
+    # A X is constant: the first propagation is done once, not once a step.
+    features = (
+        np.asarray(spatial_graph @ propagated, dtype=np.float32),
+        np.asarray(expression_graph @ propagated, dtype=np.float32),
+    )
+    return Inputs(
+        features,
+        (spatial_graph, expression_graph),
+        touching_graph(section.average),
+        semantics,
+        base,
+        _decoded(section, config.training.decoded_genes),
+        config,
+        (View(root, smooth=True), View(logged, smooth=True)),
+        {"feature_graph": note},
+    )
+
+
+def _decoded(section: Section, n_genes: int) -> sparse.csr_matrix:
+    """Return scaled expression of the most variable genes; of all where 0 is given."""
+    if not n_genes or n_genes >= len(section.genes):
+        return section.scaled_expression()
+    return section.scaled_expression(variable_genes(section.counts, n_genes))
+
+
+def _of_unit_scale(values: NDArray[np.float32]) -> NDArray[np.float32]:
+    """Return values over the deviation of the first, largest component."""
+    size = float(values[:, 0].std())
+    return values / np.float32(size) if size > 0 else values

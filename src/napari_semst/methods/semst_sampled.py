@@ -1,0 +1,246 @@
+"""SemST on sections of any size: a step reads some spots and their neighbours."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import torch
+
+from napari_semst.methods.semst_network import Encoded
+from napari_semst.methods.semst_terms import parameter_groups, weighted_terms
+from napari_semst.nn.fsm import Modulation
+from napari_semst.nn.losses import SpatialPairs, edges
+from napari_semst.nn.sparse import SparseOperator
+from napari_semst.nn.zinb import ZinbTarget
+from napari_semst.progress import Progress
+
+if TYPE_CHECKING:
+    from collections.abc import Generator, Iterator
+
+    from numpy.typing import NDArray
+
+    from napari_semst.config import Config
+    from napari_semst.methods.semst_inputs import Inputs
+    from napari_semst.methods.semst_network import SemstNetwork
+    from napari_semst.nn.gcn import GraphConvolutionalNetwork
+    from napari_semst.progress import RunControl
+
+# Spots encoded at once when all are: 16,384 of 256 semantic dimensions are 16 MB.
+CHUNK_SPOTS = 16_384
+
+
+class SampledProblem:
+    """What the training loop trains where a step reads a sample of the section.
+
+    Spatial edges are drawn anew for every step; the spots at their ends, with all
+    their neighbours in both graphs, are what the step sees. Neighbourhoods are whole,
+    so that there are no tiles and no borders, and the cost of a step does not depend
+    on the number of spots. The spots of a step are drawn in parts with a random
+    generator each, so that processes can share them and still add up the same.
+
+    Parameters
+    ----------
+    inputs
+        The section; it stays in the machine's memory.
+    device
+        Where the drawn spots are computed.
+    batch_spots
+        Spots of a step, not counting their neighbours.
+    """
+
+    def __init__(self, inputs: Inputs, device: torch.device, batch_spots: int) -> None:
+        self.config: Config = inputs.config
+        self.inputs = inputs
+        self.device = device
+        self.network: SemstNetwork = inputs.network().to(device)
+        self.n_parts = inputs.config.training.batch_parts
+        self.part_edges = max(batch_spots // (2 * self.n_parts), 1)
+        self._first, self._second = edges(inputs.neighbours)
+        self._mean: dict[str, torch.Tensor] = {}
+        self._n_averaged = 0
+
+    def parameter_groups(self) -> list[dict[str, Any]]:
+        """Return what is learnt, as the groups of an optimizer."""
+        return parameter_groups(self.network, self.config)
+
+    def step_losses(self, epoch: int, part: int = 0) -> dict[str, torch.Tensor]:
+        """Return the weighted loss terms of one part of a step's spots."""
+        if part == 0:
+            self._remember(epoch)
+        self.network.train()
+        random = np.random.default_rng([self.config.training.seed, epoch, part])
+        drawn = random.integers(len(self._first), size=self.part_edges)
+        first, second = self._first[drawn], self._second[drawn]
+        spots = np.unique(np.concatenate([first, second]))
+        pairs = SpatialPairs(
+            np.searchsorted(spots, first),
+            np.searchsorted(spots, second),
+            self.inputs.n_spots,
+            len(self._first),
+            self.device,
+        )
+        target, rows = self._target(spots, random)
+        return weighted_terms(
+            self.network, self._encode(spots), target, pairs, self.config, rows
+        )
+
+    def _target(
+        self, spots: NDArray[np.integer[Any]], random: np.random.Generator
+    ) -> tuple[ZinbTarget, torch.Tensor | None]:
+        """Return what is reconstructed: all spots drawn, or some of them."""
+        wanted = -(-self.config.training.decoded_spots // self.n_parts)
+        expression = self.inputs.expression
+        if not wanted or wanted >= len(spots):
+            return ZinbTarget(expression[spots], self.device), None
+        rows = np.sort(random.choice(len(spots), wanted, replace=False))
+        target = ZinbTarget(expression[spots[rows]], self.device)
+        return target, torch.as_tensor(rows, device=self.device)
+
+    def _encode(self, spots: NDArray[np.integer[Any]]) -> Encoded:
+        """Return what the network makes of some spots, given all their neighbours."""
+        operators, features = [], []
+        for view, graph in enumerate(self.inputs.graphs):
+            rows = graph[spots]
+            around, places = np.unique(rows.indices, return_inverse=True)
+            rows = type(rows)(
+                (rows.data, places, rows.indptr), shape=(len(spots), len(around))
+            )
+            operators.append(SparseOperator(rows, self.device))
+            features.append(self._features(view, around))
+        inputs = self.inputs
+        encoded: Encoded = self.network(
+            tuple(features),
+            *operators,
+            _rows(inputs.semantics, spots, self.device),
+            _rows(inputs.base, spots, self.device),
+        )
+        return encoded
+
+    def _features(
+        self, view: int, spots: NDArray[np.integer[Any]] | slice
+    ) -> torch.Tensor | SparseOperator:
+        """Return the propagated features of some spots in one of the views."""
+        features = self.inputs.features
+        if isinstance(features, tuple):
+            return _tensor(features[view][spots], self.device)
+        return SparseOperator(self.inputs.graphs[view][spots] @ features, self.device)
+
+    def _remember(self, epoch: int) -> None:
+        """Average the weights over the last epochs, before each of their steps.
+
+        With all spots at hand the latents themselves are averaged; here that would
+        cost a pass over the section for every epoch.
+        """
+        training = self.config.training
+        if epoch >= training.epochs * (1 - training.average_last):
+            self._average()
+
+    def _average(self) -> None:
+        self._n_averaged += 1
+        for name, now in self.network.state_dict().items():
+            if not now.is_floating_point():
+                continue
+            mean = self._mean.setdefault(name, torch.zeros_like(now))
+            mean += (now - mean) / self._n_averaged
+
+    @torch.no_grad()
+    def finish(
+        self, control: RunControl
+    ) -> Generator[Progress, None, tuple[NDArray[np.float32], Encoded]]:
+        """Return the latent of all spots, and what led to it, chunk by chunk."""
+        if self._n_averaged:
+            self._average()
+            self.network.load_state_dict(self._mean, strict=False)
+        self.network.eval()
+        n_spots, steps = self.inputs.n_spots, 3 * -(-self.inputs.n_spots // CHUNK_SPOTS)
+        views, done = [], 0
+        networks = self.network.spatial_view, self.network.feature_view
+        for view, network in enumerate(networks):
+            mixed = np.empty((n_spots, network.second.weight.shape[1]), np.float32)
+            for spots in _chunks(n_spots):
+                control.check()
+                yield Progress("train", done, steps, "Encoding all spots")
+                mixed[spots] = _array(self._mixed(network, view, spots))
+                done += 1
+            views.append(mixed)
+        parts = _Collected(n_spots)
+        for spots in _chunks(n_spots):
+            control.check()
+            yield Progress("train", done, steps, "Encoding all spots")
+            parts.add(spots, self._last_layer(views, spots))
+            done += 1
+        encoded = parts.encoded()
+        return encoded.latent.numpy(), encoded
+
+    def _mixed(
+        self, network: GraphConvolutionalNetwork, view: int, spots: slice
+    ) -> torch.Tensor:
+        """Return what the second layer propagates, of some spots."""
+        hidden = torch.relu(network.first(self._features(view, spots), None))
+        mixed: torch.Tensor = hidden @ network.second.weight
+        return mixed
+
+    def _last_layer(self, mixed: list[NDArray[np.float32]], spots: slice) -> Encoded:
+        """Return the encoding of some spots from what is to be propagated to them."""
+        views = [
+            _tensor(graph[spots] @ values, self.device) + network.second.bias
+            for graph, values, network in zip(
+                self.inputs.graphs,
+                mixed,
+                (self.network.spatial_view, self.network.feature_view),
+                strict=True,
+            )
+        ]
+        return self.network.combine(
+            views[0],
+            views[1],
+            _rows(self.inputs.semantics, spots, self.device),
+            _rows(self.inputs.base, spots, self.device),
+        )
+
+
+class _Collected:
+    """Encodings of chunks, put together in the machine's memory."""
+
+    def __init__(self, n_spots: int) -> None:
+        self.n_spots = n_spots
+        self.parts: dict[str, torch.Tensor] = {}
+
+    def add(self, spots: slice, encoded: Encoded) -> None:
+        values = {"latent": encoded.latent, "before": encoded.before}
+        if encoded.modulation is not None:
+            values["scale"], values["shift"] = encoded.modulation
+        for name, part in values.items():
+            if name not in self.parts:
+                self.parts[name] = torch.empty((self.n_spots, part.shape[1]))
+            self.parts[name][spots] = part.float().cpu()
+
+    def encoded(self) -> Encoded:
+        before, modulation = self.parts["before"], None
+        if "scale" in self.parts:
+            modulation = Modulation(self.parts["scale"], self.parts["shift"])
+        spatial, feature = before.chunk(2, dim=1)
+        return Encoded(self.parts["latent"], spatial, feature, before, modulation)
+
+
+def _chunks(n_spots: int) -> Iterator[slice]:
+    for start in range(0, n_spots, CHUNK_SPOTS):
+        yield slice(start, min(start + CHUNK_SPOTS, n_spots))
+
+
+def _rows(
+    values: NDArray[np.float32] | None,
+    spots: NDArray[np.integer[Any]] | slice,
+    device: torch.device,
+) -> torch.Tensor | None:
+    return None if values is None else _tensor(values[spots], device)
+
+
+def _tensor(values: NDArray[np.float32], device: torch.device) -> torch.Tensor:
+    return torch.as_tensor(np.ascontiguousarray(values), device=device)
+
+
+def _array(values: torch.Tensor) -> NDArray[np.float32]:
+    array: NDArray[np.float32] = values.float().cpu().numpy()
+    return array

@@ -1,0 +1,65 @@
+"""What is minimised and what is learnt, whether a step reads all spots or some."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+    from napari_semst.config import Config
+    from napari_semst.methods.semst_network import Encoded, SemstNetwork
+    from napari_semst.nn.losses import SpatialPairs
+    from napari_semst.nn.zinb import ZinbTarget
+
+
+def parameter_groups(network: SemstNetwork, config: Config) -> list[dict[str, Any]]:
+    """Return what is learnt, in groups with settings of their own.
+
+    A silent modulation has small gradients, and Adam's weight decay would pull it to
+    one constant for all spots: it has its own penalty instead.
+    """
+    modulation = network.modulation
+    if modulation is None or config.model.start == "expression":
+        return [{"params": list(network.parameters())}]
+    own = list(modulation.parameters())
+    mine = {id(parameter) for parameter in own}
+    others = [p for p in network.parameters() if id(p) not in mine]
+    return [{"params": others}, {"params": own, "weight_decay": 0.0}]
+
+
+def weighted_terms(
+    network: SemstNetwork,
+    encoded: Encoded,
+    target: ZinbTarget,
+    pairs: SpatialPairs,
+    config: Config,
+    decoded: Tensor | None,
+) -> dict[str, Tensor]:
+    """Return the weighted loss terms of encoded spots; their sum is minimised.
+
+    Parameters
+    ----------
+    network, encoded
+        The network, and what it made of the spots.
+    target
+        What is to be reconstructed.
+    pairs
+        Spatial neighbours among the spots.
+    config
+        The weights.
+    decoded
+        Which of the spots ``target`` holds; all where `None`.
+    """
+    model = config.model
+    found = network.losses(encoded, target, pairs, model.weight_dropout_prior, decoded)
+    terms = {
+        "zinb": found["zinb"],
+        "spatial": model.weight_spatial * found["spatial"],
+        "correlation": model.weight_correlation * found["correlation"],
+    }
+    if encoded.modulation is not None and model.weight_modulation:
+        scale, shift = encoded.modulation
+        size = scale.square().mean() + shift.square().mean()
+        terms["modulation"] = model.weight_modulation * size
+    return terms

@@ -1,0 +1,197 @@
+"""Steps that read a sample of the section and all neighbours of it."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+import torch
+from sklearn.metrics import adjusted_rand_score
+from tests.small import short
+
+from napari_semst.config import Request, TrainingConfig
+from napari_semst.device import choose_device
+from napari_semst.errors import Cancelled
+from napari_semst.methods import semst_sampled
+from napari_semst.methods.base import method
+from napari_semst.methods.semst import BATCH_SPOTS, WHOLE_SPOTS, batch_spots
+from napari_semst.methods.semst_inputs import from_components, from_expression
+from napari_semst.methods.semst_problem import Problem
+from napari_semst.methods.semst_sampled import SampledProblem
+from napari_semst.nn.losses import SpatialPairs, edges, spatial_loss
+from napari_semst.pipeline import find_domains
+from napari_semst.prepare.graphs import nearest_graph
+from napari_semst.prepare.section import prepare_section
+from napari_semst.presets import resolve
+from napari_semst.progress import RunControl, exhaust
+from napari_semst.sample import simulated_cortex
+
+CPU = torch.device("cpu")
+BUILDERS = {"auto": from_components, "dlpfc": from_expression}
+
+
+def inputs_of(tissue, preset="auto", **stages):
+    config = resolve(short(preset, **stages))
+    section = exhaust(
+        prepare_section(
+            tissue.X,
+            tissue.var_names.to_numpy(dtype=str),
+            tissue.obsm["spatial"],
+            config.prepare,
+            RunControl(),
+        )
+    )
+    random = np.random.default_rng(0)
+    semantics = random.normal(size=(tissue.n_obs, 8)).astype(np.float32)
+    return BUILDERS[preset](section, semantics, config)
+
+
+def both(tissue, preset, batch=20, **stages):
+    """Return the two kinds of problem with the same, non-silent weights."""
+    inputs = inputs_of(tissue, preset, **stages)
+    torch.manual_seed(0)
+    whole = Problem(inputs, CPU)
+    sampled = SampledProblem(inputs, CPU, batch)
+    with torch.no_grad():
+        for parameter in whole.network.parameters():
+            parameter.add_(0.05 * torch.randn_like(parameter))
+    sampled.network.load_state_dict(whole.network.state_dict())
+    return whole, sampled
+
+
+@pytest.mark.parametrize("preset", BUILDERS)
+def test_sampled_spots_are_encoded_as_in_the_whole_section(tissue, preset):
+    whole, sampled = both(tissue, preset)
+    spots = np.array([3, 7, 50, 51, 190])
+    with torch.no_grad():
+        every, some = whole.encode(), sampled._encode(spots)
+    for have, want in zip(some[:4], every[:4], strict=True):
+        torch.testing.assert_close(have, want[spots], rtol=1e-4, atol=1e-5)
+    torch.testing.assert_close(some.modulation.scale, every.modulation.scale[spots])
+
+
+@pytest.mark.parametrize("preset", BUILDERS)
+def test_the_last_pass_encodes_every_spot_exactly(tissue, preset, monkeypatch):
+    monkeypatch.setattr(semst_sampled, "CHUNK_SPOTS", 37)
+    whole, sampled = both(tissue, preset, training={"average_last": 0.0})
+    want, every = exhaust(whole.finish(RunControl()))
+    have, encoded = exhaust(sampled.finish(RunControl()))
+    np.testing.assert_allclose(have, want, rtol=1e-4, atol=1e-5)
+    torch.testing.assert_close(encoded.before, every.before, rtol=1e-4, atol=1e-5)
+    torch.testing.assert_close(encoded.spatial, every.spatial, rtol=1e-4, atol=1e-5)
+    torch.testing.assert_close(encoded.modulation.shift, every.modulation.shift)
+
+
+def test_the_last_pass_can_be_cancelled(tissue):
+    _, sampled = both(tissue, "auto")
+    control = RunControl()
+    steps = sampled.finish(control)
+    next(steps)
+    control.cancel()
+    with pytest.raises(Cancelled):
+        exhaust(steps)
+
+
+def test_the_spatial_loss_of_samples_is_on_average_that_of_the_section():
+    random = np.random.default_rng(0)
+    graph = nearest_graph(random.uniform(size=(400, 2)), 6)
+    latent = torch.as_tensor(random.normal(size=(400, 5)) + 0.5)
+    whole = spatial_loss(latent, SpatialPairs.of_graph(graph)).item()
+    first, second = edges(graph)
+    degree = np.bincount(np.concatenate([first, second]), minlength=400)
+    found = []
+    for _ in range(300):
+        drawn = random.integers(len(first), size=60)
+        spots = np.unique(np.concatenate([first[drawn], second[drawn]]))
+        pairs = SpatialPairs(
+            np.searchsorted(spots, first[drawn]),
+            np.searchsorted(spots, second[drawn]),
+            400,
+            len(first),
+        )
+        found.append(spatial_loss(latent[spots], pairs).item())
+    assert degree.std() / degree.mean() < 0.25
+    assert np.mean(found) == pytest.approx(whole, rel=2e-3)
+
+
+def test_parts_draw_spots_of_their_own_and_the_same_ones_again(tissue):
+    _, sampled = both(tissue, "auto", batch=40)
+    assert sampled.n_parts == 4
+    once, again = (
+        [sampled.step_losses(0, part)["zinb"].item() for part in range(4)]
+        for _ in range(2)
+    )
+    assert once == again
+    assert len(set(once)) == 4
+
+
+def test_weights_of_the_last_epochs_are_averaged(tissue):
+    _, sampled = both(tissue, "auto", training={"epochs": 10, "average_last": 0.3})
+    weights = []
+    name = "output.0.weight"
+    for epoch in range(10):
+        weights.append(sampled.network.state_dict()[name].clone())
+        for part in range(sampled.n_parts):
+            sampled.step_losses(epoch, part)
+        with torch.no_grad():
+            for parameter in sampled.network.parameters():
+                parameter.add_(0.01)
+    weights.append(sampled.network.state_dict()[name].clone())
+    exhaust(sampled.finish(RunControl()))
+    want = torch.stack(weights[7:]).mean(0)
+    torch.testing.assert_close(sampled.network.state_dict()[name], want)
+
+
+@pytest.mark.parametrize(
+    ("asked", "n_spots", "expected"),
+    [
+        (-1, WHOLE_SPOTS, 0),
+        (-1, WHOLE_SPOTS + 1, BATCH_SPOTS),
+        (0, 10**6, 0),
+        (500, 400, 0),
+        (500, 10**6, 500),
+    ],
+)
+def test_size_decides_what_a_step_reads(asked, n_spots, expected):
+    assert batch_spots(TrainingConfig(batch_spots=asked), n_spots) == expected
+
+
+@pytest.mark.parametrize("preset", BUILDERS)
+def test_the_loss_falls(tissue, preset):
+    config = resolve(
+        short(preset, training={"epochs": 30, "batch_spots": 60, "decoded_spots": 0})
+    )
+    section = exhaust(
+        prepare_section(
+            tissue.X,
+            tissue.var_names.to_numpy(dtype=str),
+            tissue.obsm["spatial"],
+            config.prepare,
+            RunControl(),
+        )
+    )
+    steps = method("semst")(section, None, config, choose_device("cpu"), RunControl())
+    fit = exhaust(steps)
+    curve = fit.record.losses["loss"]
+    assert np.mean(curve[-5:]) < 0.97 * np.mean(curve[:5])
+    assert "drawn anew" in fit.notes["step"]
+
+
+def test_samples_lead_to_the_domains_of_the_whole(tmp_path):
+    """The size at which sampling switches on must not show in the result."""
+    tissue = simulated_cortex(image=False)
+    found = [
+        exhaust(
+            find_domains(
+                tissue,
+                Request(
+                    overrides={
+                        "domains": {"n_domains": 7},
+                        "training": {"batch_spots": size},
+                    }
+                ),
+            )
+        )
+        for size in (0, 2048)
+    ]
+    assert adjusted_rand_score(found[0].codes, found[1].codes) >= 0.95
+    assert found[1].modulation is not None
