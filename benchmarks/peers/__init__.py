@@ -1,0 +1,1 @@
+"""The peers that `benchmarks/peers.py` runs, and how they are run."""
