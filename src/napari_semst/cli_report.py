@@ -104,6 +104,8 @@ def shown(
     from rich.progress import BarColumn, TextColumn, TimeRemainingColumn
     from rich.progress import Progress as Bars
 
+    from napari_semst.training.group import follows
+
     console = Console(stderr=True)
     bars = Bars(
         TextColumn("{task.description:12}"),
@@ -111,7 +113,7 @@ def shown(
         TextColumn("{task.fields[note]}"),
         TimeRemainingColumn(),
         console=console,
-        disable=quiet or not console.is_terminal,
+        disable=quiet or not console.is_terminal or follows(),
         transient=True,
     )
     with bars:

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from napari_semst.errors import DeviceError, one_of
+from napari_semst.training.group import local_rank
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -69,10 +70,12 @@ def choose_device(wanted: str = "auto") -> DeviceChoice:
         )
     found = torch.cuda.device_count() if torch.cuda.is_available() else 0
     if kind == "cuda":
-        return _cuda(wanted, int(index or 0), found)
+        return _cuda(wanted, int(index) if index else local_rank(), found)
     if found:
-        name = torch.cuda.get_device_name(0)
-        return DeviceChoice("cuda:0", f"Found {name}.")
+        # Of several processes each takes a GPU of its own.
+        own = local_rank() % found
+        name = torch.cuda.get_device_name(own)
+        return DeviceChoice(f"cuda:{own}", f"Found {name}.")
     return DeviceChoice("cpu", f"Torch {torch.__version__} finds no CUDA GPU.")
 
 

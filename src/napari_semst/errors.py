@@ -39,6 +39,10 @@ class Cancelled(SemstError):  # noqa: N818 - an ending, not a fault
     """The user cancelled; nothing was changed."""
 
 
+class ShareDone(SemstError):  # noqa: N818 - an ending, not a fault
+    """One of several processes did its share; the first one goes on alone."""
+
+
 def one_of(name: str, value: object, accepted: object) -> str:
     """Return the sentence for a value outside its accepted set."""
     choices = ", ".join(repr(a) for a in accepted)  # type: ignore[attr-defined]

@@ -43,8 +43,17 @@ def threads_wanted(n_spots: int, config: Config) -> int:
 
 
 @contextmanager
-def threads_limited(n_threads: int) -> Iterator[None]:
-    """Limit torch, BLAS and OpenMP to some threads, never to more than they had."""
+def threads_limited(n_threads: int | None) -> Iterator[None]:
+    """Limit torch, BLAS and OpenMP to some threads, never to more than they had.
+
+    Parameters
+    ----------
+    n_threads
+        `None` changes nothing.
+    """
+    if n_threads is None:
+        yield
+        return
     import sklearn.cluster  # noqa: F401 - its OpenMP must be loaded to be limited
     import torch
     from threadpoolctl import threadpool_limits

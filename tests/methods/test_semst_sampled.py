@@ -11,7 +11,7 @@ from tests.small import short
 from napari_semst.config import Request, TrainingConfig
 from napari_semst.device import choose_device
 from napari_semst.errors import Cancelled
-from napari_semst.methods import semst_sampled
+from napari_semst.methods import semst, semst_sampled
 from napari_semst.methods.base import method
 from napari_semst.methods.semst import BATCH_SPOTS, WHOLE_SPOTS, batch_spots
 from napari_semst.methods.semst_inputs import from_components, from_expression
@@ -50,7 +50,7 @@ def both(tissue, preset, batch=20, **stages):
     inputs = inputs_of(tissue, preset, **stages)
     torch.manual_seed(0)
     whole = Problem(inputs, CPU)
-    sampled = SampledProblem(inputs, CPU, batch)
+    sampled = SampledProblem(inputs, CPU, batch, 4)
     with torch.no_grad():
         for parameter in whole.network.parameters():
             parameter.add_(0.05 * torch.randn_like(parameter))
@@ -174,6 +174,58 @@ def test_the_loss_falls(tissue, preset):
     curve = fit.record.losses["loss"]
     assert np.mean(curve[-5:]) < 0.97 * np.mean(curve[:5])
     assert "drawn anew" in fit.notes["step"]
+
+
+def fail_now_and_then(monkeypatch, owner, name, fails):
+    """Let a function find the GPU full on the calls that ``fails`` picks."""
+    plain, calls = getattr(owner, name), []
+
+    def full(self, *args):
+        calls.append(args)
+        if fails(self, *args):
+            raise torch.OutOfMemoryError("CUDA out of memory.")
+        return plain(self, *args)
+
+    monkeypatch.setattr(owner, name, full)
+    return calls
+
+
+def fitted(tissue, **training):
+    inputs = inputs_of(tissue, "auto", training=training)
+    return exhaust(semst._trained(inputs, CPU, RunControl()))
+
+
+def test_a_full_gpu_is_given_smaller_steps_and_the_record_says_so(tissue, monkeypatch):
+    fail_now_and_then(monkeypatch, Problem, "step_losses", lambda *_: True)
+    too_many = lambda problem, *_: problem.n_parts < 8  # noqa: E731
+    fail_now_and_then(monkeypatch, SampledProblem, "step_losses", too_many)
+    problem, record, note = fitted(tissue, epochs=3)
+    assert (problem.n_parts, record.epochs) == (8, 3)
+    assert note.startswith("4,096 spots drawn anew in 8 parts")
+    assert "did not fit into the GPU's memory" in note
+
+
+def test_a_gpu_too_small_for_any_step_is_told(tissue, monkeypatch):
+    for kind in (Problem, SampledProblem):
+        fail_now_and_then(monkeypatch, kind, "step_losses", lambda *_: True)
+    with pytest.raises(torch.OutOfMemoryError):
+        fitted(tissue, epochs=3)
+
+
+def test_the_last_pass_shrinks_its_chunks_on_a_full_gpu(tissue, monkeypatch):
+    _, sampled = both(tissue, "auto", training={"average_last": 0.0})
+    want, _ = exhaust(sampled.finish(RunControl()))
+    monkeypatch.setattr(semst_sampled, "_FEWEST_SPOTS", 16)
+    monkeypatch.setattr(semst_sampled, "CHUNK_SPOTS", 128)
+
+    def large(_, view, spots):
+        return spots.stop - spots.start > 50
+
+    calls = fail_now_and_then(monkeypatch, SampledProblem, "_mixed", large)
+    have, _ = exhaust(sampled.finish(RunControl()))
+    np.testing.assert_allclose(have, want, rtol=1e-5, atol=1e-6)
+    sizes = [spots.stop - spots.start for _, spots in calls]
+    assert sizes[:3] == [128, 64, 32]
 
 
 def test_samples_lead_to_the_domains_of_the_whole(tmp_path):

@@ -6,14 +6,17 @@ from typing import TYPE_CHECKING
 
 import torch
 
+from napari_semst.errors import ShareDone
 from napari_semst.methods.base import Fit, View
 from napari_semst.methods.modulation import modulation_map
 from napari_semst.methods.semst_inputs import from_components, from_expression
 from napari_semst.methods.semst_problem import Problem
 from napari_semst.methods.semst_sampled import SampledProblem
 from napari_semst.prepare.components import principal_components_dense, smoothed
-from napari_semst.progress import Progress
-from napari_semst.training.loop import train
+from napari_semst.progress import Progress, working
+from napari_semst.threads import threads_limited
+from napari_semst.training.group import current_group
+from napari_semst.training.loop import TrainingRecord, train
 
 if TYPE_CHECKING:
     from collections.abc import Generator
@@ -56,35 +59,85 @@ def fit(
     yield Progress("train", 0, config.training.epochs, "Building the network")
     published = config.model.start == "expression"
     describe = from_expression if published else from_components
-    inputs = describe(section, semantics, config)
+    if section.n_spots <= WHOLE_SPOTS:
+        inputs = describe(section, semantics, config)
+    else:
+        inputs = yield from working(
+            "train",
+            "Components, and neighbours by expression",
+            lambda _: describe(section, semantics, config),
+            control,
+        )
     control.check()
     try:
-        with torch.random.fork_rng(devices=[place] if place.type == "cuda" else []):
-            torch.manual_seed(config.training.seed)
-            problem, note = _problem(inputs, place)
-        record = yield from train(problem, config.training, control)
+        problem, record, note = yield from _trained(inputs, place, control)
+        if current_group().rank:
+            raise ShareDone("This process did its share of the training.")
         latent, encoded = yield from problem.finish(control)
-        own = View(latent, smooth=False)
-        if not published:
-            # One more round evens out what single spots were corrected by.
-            ordered = principal_components_dense(latent)
-            own = View(smoothed(ordered, section.average, 1), smooth=False)
-        notes = {**inputs.notes, "step": note}
-        return Fit(latent, (*inputs.views, own), modulation_map(encoded), record, notes)
     finally:
         if place.type == "cuda":
             torch.cuda.empty_cache()
+    own = View(latent, smooth=False)
+    if not published:
+        # One more round evens out what single spots were corrected by.
+        ordered = principal_components_dense(latent)
+        own = View(smoothed(ordered, section.average, 1), smooth=False)
+    notes = {**inputs.notes, "step": note}
+    return Fit(latent, (*inputs.views, own), modulation_map(encoded), record, notes)
+
+
+def _trained(
+    inputs: Inputs, place: torch.device, control: RunControl
+) -> Generator[Progress, None, tuple[Problem | SampledProblem, TrainingRecord, str]]:
+    """Train, with smaller steps where the GPU's memory ends, and say so."""
+    config = inputs.config.training
+    sizes = _step_sizes(config, inputs.n_spots, current_group().size)
+    for attempt, (batch, n_parts) in enumerate(sizes):
+        try:
+            with torch.random.fork_rng(devices=[place] if place.type == "cuda" else []):
+                torch.manual_seed(config.seed)
+                problem = _problem(inputs, place, batch, n_parts)
+            # A sample's products are too short to be shared out among cores.
+            with threads_limited(1 if batch else None):
+                record = yield from train(problem, config, control)
+            return problem, record, _in_words(batch, n_parts, smaller=attempt > 0)
+        except torch.OutOfMemoryError:
+            if attempt == len(sizes) - 1:
+                raise
+        # Its memory is to be free before the next attempt.
+        del problem
+        torch.cuda.empty_cache()
+    raise AssertionError("the last attempt returns or raises")
+
+
+def _step_sizes(
+    config: TrainingConfig, n_spots: int, n_processes: int
+) -> list[tuple[int, int]]:
+    """Return spots and parts of a step, wanted first, then ever smaller ones.
+
+    Parts are computed one after the other, so that twice as many need half the memory.
+    """
+    parts = max(config.batch_parts, n_processes)
+    batch = batch_spots(config, n_spots)
+    wanted = [] if batch else [(0, 1)]
+    return [*wanted, *((batch or BATCH_SPOTS, parts * 2**n) for n in range(4))]
 
 
 def _problem(
-    inputs: Inputs, device: torch.device
-) -> tuple[Problem | SampledProblem, str]:
-    """Return what is trained, and in words what a step reads."""
-    batch = batch_spots(inputs.config.training, inputs.n_spots)
+    inputs: Inputs, device: torch.device, batch: int, n_parts: int
+) -> Problem | SampledProblem:
     if not batch:
-        return Problem(inputs, device), "all spots"
-    problem = SampledProblem(inputs, device, batch)
-    return problem, f"{batch:,} spots drawn anew, with all their neighbours"
+        return Problem(inputs, device)
+    return SampledProblem(inputs, device, batch, n_parts)
+
+
+def _in_words(batch: int, n_parts: int, *, smaller: bool) -> str:
+    """Return what a step reads."""
+    if not batch:
+        return "all spots"
+    text = f"{batch:,} spots drawn anew in {n_parts} parts, with all their neighbours"
+    why = "; larger steps did not fit into the GPU's memory"
+    return text + why if smaller else text
 
 
 def batch_spots(config: TrainingConfig, n_spots: int) -> int:

@@ -16,7 +16,7 @@ from napari_semst.nn.zinb import ZinbTarget
 from napari_semst.progress import Progress
 
 if TYPE_CHECKING:
-    from collections.abc import Generator, Iterator
+    from collections.abc import Callable, Generator
 
     from numpy.typing import NDArray
 
@@ -28,6 +28,7 @@ if TYPE_CHECKING:
 
 # Spots encoded at once when all are: 16,384 of 256 semantic dimensions are 16 MB.
 CHUNK_SPOTS = 16_384
+_FEWEST_SPOTS = 256
 
 
 class SampledProblem:
@@ -47,15 +48,23 @@ class SampledProblem:
         Where the drawn spots are computed.
     batch_spots
         Spots of a step, not counting their neighbours.
+    n_parts
+        Parts that they come in.
     """
 
-    def __init__(self, inputs: Inputs, device: torch.device, batch_spots: int) -> None:
+    def __init__(
+        self,
+        inputs: Inputs,
+        device: torch.device,
+        batch_spots: int,
+        n_parts: int,
+    ) -> None:
         self.config: Config = inputs.config
         self.inputs = inputs
         self.device = device
         self.network: SemstNetwork = inputs.network().to(device)
-        self.n_parts = inputs.config.training.batch_parts
-        self.part_edges = max(batch_spots // (2 * self.n_parts), 1)
+        self.n_parts = n_parts
+        self.part_edges = max(batch_spots // (2 * n_parts), 1)
         self._first, self._second = edges(inputs.neighbours)
         self._mean: dict[str, torch.Tensor] = {}
         self._n_averaged = 0
@@ -153,80 +162,95 @@ class SampledProblem:
             self._average()
             self.network.load_state_dict(self._mean, strict=False)
         self.network.eval()
-        n_spots, steps = self.inputs.n_spots, 3 * -(-self.inputs.n_spots // CHUNK_SPOTS)
-        views, done = [], 0
-        networks = self.network.spatial_view, self.network.feature_view
-        for view, network in enumerate(networks):
-            mixed = np.empty((n_spots, network.second.weight.shape[1]), np.float32)
-            for spots in _chunks(n_spots):
-                control.check()
-                yield Progress("train", done, steps, "Encoding all spots")
-                mixed[spots] = _array(self._mixed(network, view, spots))
-                done += 1
-            views.append(mixed)
-        parts = _Collected(n_spots)
-        for spots in _chunks(n_spots):
-            control.check()
-            yield Progress("train", done, steps, "Encoding all spots")
-            parts.add(spots, self._last_layer(views, spots))
-            done += 1
+        mixed = []
+        for view in range(2):
+            parts = _Collected(self.inputs.n_spots)
+            yield from self._every_spot(
+                lambda spots, view=view: {"mixed": self._mixed(view, spots)},  # type: ignore[misc]
+                parts,
+                control,
+            )
+            mixed.append(parts.values["mixed"].numpy())
+        parts = _Collected(self.inputs.n_spots)
+        yield from self._every_spot(
+            lambda spots: self._last_layer(mixed, spots), parts, control
+        )
         encoded = parts.encoded()
         return encoded.latent.numpy(), encoded
 
-    def _mixed(
-        self, network: GraphConvolutionalNetwork, view: int, spots: slice
-    ) -> torch.Tensor:
+    def _every_spot(
+        self,
+        compute: Callable[[slice], dict[str, torch.Tensor]],
+        parts: _Collected,
+        control: RunControl,
+    ) -> Generator[Progress, None, None]:
+        """Collect what is computed of all spots, in chunks that fit the GPU."""
+        n_spots, start, size = self.inputs.n_spots, 0, CHUNK_SPOTS
+        while start < n_spots:
+            control.check()
+            yield Progress("train", start, n_spots, "Encoding all spots")
+            spots = slice(start, min(start + size, n_spots))
+            try:
+                parts.add(spots, compute(spots))
+            except torch.OutOfMemoryError:
+                if size <= _FEWEST_SPOTS:
+                    raise
+                size //= 2
+                torch.cuda.empty_cache()
+                continue
+            start = spots.stop
+
+    def _views(self) -> tuple[GraphConvolutionalNetwork, GraphConvolutionalNetwork]:
+        return self.network.spatial_view, self.network.feature_view
+
+    def _mixed(self, view: int, spots: slice) -> torch.Tensor:
         """Return what the second layer propagates, of some spots."""
+        network = self._views()[view]
         hidden = torch.relu(network.first(self._features(view, spots), None))
         mixed: torch.Tensor = hidden @ network.second.weight
         return mixed
 
-    def _last_layer(self, mixed: list[NDArray[np.float32]], spots: slice) -> Encoded:
+    def _last_layer(
+        self, mixed: list[NDArray[np.float32]], spots: slice
+    ) -> dict[str, torch.Tensor]:
         """Return the encoding of some spots from what is to be propagated to them."""
-        views = [
+        spatial, feature = (
             _tensor(graph[spots] @ values, self.device) + network.second.bias
             for graph, values, network in zip(
-                self.inputs.graphs,
-                mixed,
-                (self.network.spatial_view, self.network.feature_view),
-                strict=True,
+                self.inputs.graphs, mixed, self._views(), strict=True
             )
-        ]
-        return self.network.combine(
-            views[0],
-            views[1],
+        )
+        encoded = self.network.combine(
+            spatial,
+            feature,
             _rows(self.inputs.semantics, spots, self.device),
             _rows(self.inputs.base, spots, self.device),
         )
+        found = {"latent": encoded.latent, "before": encoded.before}
+        if encoded.modulation is not None:
+            found["scale"], found["shift"] = encoded.modulation
+        return found
 
 
 class _Collected:
-    """Encodings of chunks, put together in the machine's memory."""
+    """What was computed of chunks of spots, put together in the machine's memory."""
 
     def __init__(self, n_spots: int) -> None:
         self.n_spots = n_spots
-        self.parts: dict[str, torch.Tensor] = {}
+        self.values: dict[str, torch.Tensor] = {}
 
-    def add(self, spots: slice, encoded: Encoded) -> None:
-        values = {"latent": encoded.latent, "before": encoded.before}
-        if encoded.modulation is not None:
-            values["scale"], values["shift"] = encoded.modulation
-        for name, part in values.items():
-            if name not in self.parts:
-                self.parts[name] = torch.empty((self.n_spots, part.shape[1]))
-            self.parts[name][spots] = part.float().cpu()
+    def add(self, spots: slice, found: dict[str, torch.Tensor]) -> None:
+        for name, part in found.items():
+            if name not in self.values:
+                self.values[name] = torch.empty((self.n_spots, part.shape[1]))
+            self.values[name][spots] = part.float().cpu()
 
     def encoded(self) -> Encoded:
-        before, modulation = self.parts["before"], None
-        if "scale" in self.parts:
-            modulation = Modulation(self.parts["scale"], self.parts["shift"])
+        before, modulation = self.values["before"], None
+        if "scale" in self.values:
+            modulation = Modulation(self.values["scale"], self.values["shift"])
         spatial, feature = before.chunk(2, dim=1)
-        return Encoded(self.parts["latent"], spatial, feature, before, modulation)
-
-
-def _chunks(n_spots: int) -> Iterator[slice]:
-    for start in range(0, n_spots, CHUNK_SPOTS):
-        yield slice(start, min(start + CHUNK_SPOTS, n_spots))
+        return Encoded(self.values["latent"], spatial, feature, before, modulation)
 
 
 def _rows(
@@ -239,8 +263,3 @@ def _rows(
 
 def _tensor(values: NDArray[np.float32], device: torch.device) -> torch.Tensor:
     return torch.as_tensor(np.ascontiguousarray(values), device=device)
-
-
-def _array(values: torch.Tensor) -> NDArray[np.float32]:
-    array: NDArray[np.float32] = values.float().cpu().numpy()
-    return array

@@ -1,4 +1,4 @@
-"""Full-batch training as a generator of progress, with cancel and early stop."""
+"""Training as a generator of progress, with cancel and early stop."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 from napari_semst.errors import TrainingError
 from napari_semst.progress import Progress
+from napari_semst.training.group import current_group
 
 if TYPE_CHECKING:
     from collections.abc import Generator, Iterator
@@ -138,16 +139,57 @@ def _tiny_numbers_as_zero() -> Iterator[None]:
 def _step(
     model: Trainable, optimizer: torch.optim.Optimizer, epoch: int
 ) -> dict[str, float]:
-    """Do one step; gradients and values are added up part by part."""
-    optimizer.zero_grad()
+    """Do one step; gradients and values are added up in the order of the parts."""
+    import torch
+
+    group, n_parts = current_group(), model.n_parts
+    # What cannot be shared out is done by every process for itself.
+    alone = group.size == 1 or n_parts < group.size
+    learnt = [p for settings in optimizer.param_groups for p in settings["params"]]
+    rows: list[Tensor] = []
     values: dict[str, Tensor] = {}
-    for part in range(model.n_parts):
-        terms = {
-            k: v / model.n_parts for k, v in model.step_losses(epoch, part).items()
-        }
-        total = sum(terms.values())
-        total.backward()  # type: ignore[union-attr]
-        for name, value in {"loss": total, **terms}.items():
-            values[name] = values.get(name, 0) + value.detach()  # type: ignore[union-attr]
+    optimizer.zero_grad()
+    for part in range(n_parts) if alone else group.own(n_parts):
+        found = _part_step(model, epoch, part)
+        if alone:
+            values = {k: values[k] + v if values else v for k, v in found.items()}
+            continue
+        values = found
+        rows.append(_flat(learnt, found))
+        optimizer.zero_grad()
+    if rows:
+        values = _shared(learnt, group.ordered_sum(torch.stack(rows), n_parts), values)
     optimizer.step()
     return {name: value.item() for name, value in values.items()}
+
+
+def _part_step(model: Trainable, epoch: int, part: int) -> dict[str, Tensor]:
+    """Add the gradient of one part's share of the loss; return its terms."""
+    terms = model.step_losses(epoch, part)
+    shares = {name: value / model.n_parts for name, value in terms.items()}
+    total = sum(shares.values())
+    total.backward()  # type: ignore[union-attr]
+    named = {"loss": total, **shares}
+    return {name: value.detach() for name, value in named.items()}  # type: ignore[union-attr]
+
+
+def _flat(learnt: list[Tensor], values: dict[str, Tensor]) -> Tensor:
+    """Return all gradients, then the terms, as one row."""
+    import torch
+
+    gradients = [
+        (torch.zeros_like(p) if p.grad is None else p.grad).reshape(-1) for p in learnt
+    ]
+    return torch.cat([*gradients, torch.stack(list(values.values())).to(gradients[0])])
+
+
+def _shared(
+    learnt: list[Tensor], row: Tensor, values: dict[str, Tensor]
+) -> dict[str, Tensor]:
+    """Give every parameter its gradient of a summed row; return the summed terms."""
+    start = 0
+    for parameter in learnt:
+        stop = start + parameter.numel()
+        parameter.grad = row[start:stop].view_as(parameter).clone()
+        start = stop
+    return dict(zip(values, row[start:], strict=True))
