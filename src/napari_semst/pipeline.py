@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import time
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from napari_semst.errors import ConfigError, SemanticsError
 from napari_semst.presets import resolve
-from napari_semst.progress import Progress, RunControl
+from napari_semst.progress import Progress, RunControl, working
 from napari_semst.result import DomainResult, attach
 
 __all__ = ["DomainResult", "attach", "find_domains"]
@@ -18,8 +19,9 @@ if TYPE_CHECKING:
     from collections.abc import Generator
 
     from anndata import AnnData
+    from numpy.typing import NDArray
 
-    from napari_semst.config import Config, Request, SemanticsConfig
+    from napari_semst.config import Config, Request
     from napari_semst.domains.cluster import Assignment
     from napari_semst.methods.base import Fit
     from napari_semst.prepare.section import Section
@@ -74,7 +76,6 @@ def find_domains(
     from napari_semst.io.sections import mixed_sections
     from napari_semst.methods.base import method
     from napari_semst.provenance import record, spots_hash
-    from napari_semst.semantics import standardise
     from napari_semst.threads import threads_limited, threads_wanted
 
     control = control or RunControl()
@@ -82,12 +83,7 @@ def find_domains(
     config, section = yield from _prepare(tissue, request, control)
     watch.lap("prepare")
     control.check()
-    described = yield from _describe(tissue, section, config.semantics, control)
-    embedding = None
-    if described is not None and not described.is_empty:
-        embedding = described.embedding
-        if config.semantics.standardise and not config.model.weights:
-            embedding = standardise(embedding)
+    embedding, described = yield from _describe(tissue, section, config, control)
     watch.lap("describe")
     device = choose_device(config.training.device)
     threads = threads_wanted(section.n_spots, config)
@@ -146,29 +142,54 @@ def _prepare(
 
 
 def _describe(
-    tissue: AnnData, section: Section, config: SemanticsConfig, control: RunControl
-) -> Generator[Progress, None, Semantics | None]:
-    """Turn the top genes of each spot into one semantic vector."""
-    from napari_semst.semantics import rank_genes, source
+    tissue: AnnData, section: Section, config: Config, control: RunControl
+) -> Generator[Progress, None, tuple[NDArray[np.float32] | None, Semantics | None]]:
+    """Turn the top genes of each spot into one semantic vector.
 
-    if config.source == "none":
-        return None
-    yield Progress("describe", 0, 1, "Reading what genes mean")
+    The vectors come standardised where they are to be, and apart from what is told
+    of them, so that those of a million spots are held once.
+    """
+    from napari_semst.semantics import rank_genes, source, standardise
+
+    wanted = config.semantics
+    if wanted.source == "none":
+        return None, None
     options: dict[str, Any] = {}
-    if config.source == "precomputed":
-        options = _embedding(tissue, config.embedding)
+    if wanted.source == "precomputed":
+        options = _embedding(tissue, wanted.embedding)
     matrix = section.counts
-    if config.ranking == "scaled":
+    if wanted.ranking == "scaled":
         matrix = section.scaled_expression()
-    lists = rank_genes(
-        matrix, section.genes, config.n_genes, cancelled=lambda: control.cancelled
+    lists = yield from working(
+        "describe",
+        "Ranking the genes of every spot",
+        lambda tell: rank_genes(
+            matrix,
+            section.genes,
+            wanted.n_genes,
+            progress=tell,
+            cancelled=lambda: control.cancelled,
+        ),
+        control,
     )
-    species = None if config.species == "auto" else config.species
-    return source(config.source, **options).embed_spots(
-        lists,
-        species=species,  # type: ignore[arg-type]
-        cancelled=lambda: control.cancelled,
+    species = None if wanted.species == "auto" else wanted.species
+    described = yield from working(
+        "describe",
+        "Reading what genes mean",
+        lambda tell: source(wanted.source, **options).embed_spots(
+            lists,
+            species=species,  # type: ignore[arg-type]
+            progress=tell,
+            cancelled=lambda: control.cancelled,
+        ),
+        control,
     )
+    if described.is_empty:
+        return None, described
+    embedding = described.embedding
+    if wanted.standardise and not config.model.weights:
+        embedding = standardise(embedding)
+    return embedding, replace(described, embedding=np.empty_like(embedding[:0]))
 
 
 def _embedding(tissue: AnnData, name: str) -> dict[str, Any]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import queue
 import threading
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, TypeVar
@@ -13,6 +14,7 @@ if TYPE_CHECKING:
 
 Returned = TypeVar("Returned")
 
+_POLL_SECONDS = 0.2
 STAGES = ("read", "prepare", "describe", "train", "assign", "attach")
 
 
@@ -72,6 +74,57 @@ class RunControl:
         """Raise `Cancelled` if the run is to be discarded."""
         if self.cancelled:
             raise Cancelled("The run was cancelled; nothing was changed.")
+
+
+def working(
+    stage: str,
+    message: str,
+    work: Callable[[Callable[[int, int], None]], Returned],
+    control: RunControl,
+) -> Generator[Progress, None, Returned]:
+    """Run work in a thread of its own, and yield an event for every step it tells.
+
+    For work that reports by calling a function, and for long calls that report
+    nothing: whoever iterates can repaint, and cancelling is heard at once. Work that
+    does not ask for it then goes on in its thread until it is done, to no effect.
+
+    Parameters
+    ----------
+    stage, message
+        Of the events.
+    work
+        Is given a function to be called with (steps done, steps in all).
+    control
+        Asked for cancelling.
+    """
+    steps: queue.SimpleQueue[tuple[int, int] | None] = queue.SimpleQueue()
+    outcome: list[Returned] = []
+    failure: list[BaseException] = []
+
+    def run() -> None:
+        try:
+            outcome.append(work(lambda done, in_all: steps.put((done, in_all))))
+        except BaseException as error:  # noqa: BLE001 - raised again by the caller
+            failure.append(error)
+        finally:
+            steps.put(None)
+
+    worker = threading.Thread(target=run, name=f"semst {stage}", daemon=True)
+    yield Progress(stage, 0, 0, message)
+    worker.start()
+    while True:
+        control.check()
+        try:
+            step = steps.get(timeout=_POLL_SECONDS)
+        except queue.Empty:
+            continue
+        if step is None:
+            break
+        yield Progress(stage, *step, message)
+    worker.join()
+    if failure:
+        raise failure[0]
+    return outcome[0]
 
 
 def told(

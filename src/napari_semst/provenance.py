@@ -11,12 +11,15 @@ import numpy as np
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
+    from numpy.typing import NDArray
+
     from napari_semst.config import Config
     from napari_semst.device import DeviceChoice
     from napari_semst.methods.base import Fit
     from napari_semst.prepare.section import Section
     from napari_semst.semantics import Semantics
 
+_CHUNK_VALUES = 4_000_000
 _PACKAGES = ("napari-semst", "numpy", "scipy", "scikit-learn", "scanpy", "torch")
 
 
@@ -42,12 +45,19 @@ def section_hash(section: Section) -> str:
     """Return a SHA-256 of the counts, genes and coordinates that were used."""
     digest = hashlib.sha256()
     counts = section.counts
-    for part in (counts.indptr, counts.indices):
-        digest.update(np.ascontiguousarray(part, dtype=np.int64).view(np.uint8).data)
-    for part in (counts.data, section.coordinates):
-        digest.update(np.ascontiguousarray(part, dtype=np.float64).view(np.uint8).data)
+    # By one type for all, whatever the file's; chunks keep the copies small.
+    _update(digest, counts.indptr, np.int64)
+    _update(digest, counts.indices, np.int64)
+    _update(digest, counts.data, np.float64)
+    _update(digest, section.coordinates.ravel(), np.float64)
     digest.update("\n".join(section.genes.tolist()).encode())
     return digest.hexdigest()
+
+
+def _update(digest: Any, values: NDArray[Any], kind: type) -> None:
+    for start in range(0, len(values), _CHUNK_VALUES):
+        chunk: NDArray[Any] = values[start : start + _CHUNK_VALUES].astype(kind)
+        digest.update(chunk.tobytes())
 
 
 def record(

@@ -147,7 +147,8 @@ def prepare_section(
             f"{n_all}. Lower min_cells, or check that X holds counts."
         )
     control.check()
-    kept = counts[:, seen]
+    # A panel of a million cells is not copied where every gene stays.
+    kept = counts if len(seen) == n_all else counts[:, seen]
     yield Progress("prepare", 1, 3, "Finding variable genes")
     chosen = genes.variable_genes(kept, config.n_top_genes)
     control.check()
@@ -156,7 +157,7 @@ def prepare_section(
     neighbours = config.smoothing_neighbours or graphs.near_neighbours(coordinates)
     average = components.neighbour_average(coordinates, neighbours)
     control.check()
-    chosen_counts = kept[:, chosen]
+    chosen_counts = kept if len(chosen) == len(seen) else kept[:, chosen]
     notes = {
         "genes": len(chosen),
         "min_cells": least,

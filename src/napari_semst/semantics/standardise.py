@@ -9,10 +9,13 @@ import numpy as np
 from napari_semst.errors import SemanticsError
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from numpy.typing import NDArray
 
 # A spread this small beside the values is rounding of float32, not a signal.
 RELATIVE_SPREAD = 1e-5
+_CHUNK_SPOTS = 50_000
 
 
 def standardise(embedding: NDArray[np.floating[Any]]) -> NDArray[np.float32]:
@@ -37,16 +40,37 @@ def standardise(embedding: NDArray[np.floating[Any]]) -> NDArray[np.float32]:
         If the embedding is not 2-D and finite.
     """
     values = np.asarray(embedding)
-    if values.ndim != 2 or not np.isfinite(values).all():
+    if values.ndim != 2 or not all(
+        np.isfinite(values[part]).all() for part in _chunks(len(values))
+    ):
         raise SemanticsError(
             "Expected a finite embedding of spots x dimensions; found shape "
             f"{values.shape}{'' if values.ndim != 2 else ' with NaN or infinity'}."
         )
     if values.size == 0:
         return values.astype(np.float32)
-    mean = values.mean(axis=0, dtype=np.float64)
-    spread = values.std(axis=0, dtype=np.float64)
-    largest = np.abs(values).max(axis=0)
+    mean, spread, largest = _moments(values)
     constant = spread <= RELATIVE_SPREAD * largest
     scale = np.where(constant, 0.0, 1 / np.where(constant, 1.0, spread))
-    return np.asarray((values - mean) * scale, dtype=np.float32)
+    result = np.empty(values.shape, np.float32)
+    for part in _chunks(len(values)):
+        result[part] = (values[part] - mean) * scale
+    return result
+
+
+def _moments(
+    values: NDArray[np.floating[Any]],
+) -> tuple[NDArray[np.float64], NDArray[np.float64], NDArray[np.float64]]:
+    """Return mean, standard deviation and largest size of every dimension."""
+    mean = values.mean(axis=0, dtype=np.float64)
+    square, largest = np.zeros(len(mean)), np.zeros(len(mean))
+    for part in _chunks(len(values)):
+        square += ((values[part] - mean) ** 2).sum(axis=0)
+        largest = np.maximum(largest, np.abs(values[part]).max(axis=0))
+    return mean, np.sqrt(square / len(values)), largest
+
+
+def _chunks(n_spots: int) -> Iterator[slice]:
+    """Yield slices of spots: large sections are never copied as float64 at once."""
+    for start in range(0, n_spots, _CHUNK_SPOTS):
+        yield slice(start, start + _CHUNK_SPOTS)
