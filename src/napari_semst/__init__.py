@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from napari_semst.api import find_domains
+    from napari_semst.cohort import find_domains_cohort
     from napari_semst.config import Config, Request
     from napari_semst.io.read import read
     from napari_semst.io.save import write
@@ -23,6 +24,7 @@ _HOME = {
     "RunControl": "progress",
     "attach": "result",
     "find_domains": "api",
+    "find_domains_cohort": "cohort",
     "read": "io.read",
     "simulated_cortex": "sample",
     "write": "io.save",
@@ -36,6 +38,7 @@ __all__ = [
     "__version__",
     "attach",
     "find_domains",
+    "find_domains_cohort",
     "read",
     "simulated_cortex",
     "write",

@@ -55,7 +55,13 @@ def root(
 
 @app.command()
 def run(
-    source: InputPath,
+    sources: Annotated[
+        list[Path],
+        typer.Argument(
+            help=".h5ad files, Space Ranger folders or 10x .h5 matrices, each a "
+            "section. Several are done on their own, with the same settings."
+        ),
+    ],
     n_domains: Annotated[
         int, typer.Option("--domains", "-k", help="Number of domains.")
     ] = 0,
@@ -128,14 +134,32 @@ def run(
     figure: Annotated[
         Path | None, typer.Option(help="Also draw the domains (.png, .svg, .pdf).")
     ] = None,
+    output_dir: Annotated[
+        Path | None,
+        typer.Option(
+            help="Folder for <name>_semst.h5ad of several sections; else here. What is "
+            "there of the same input, settings and version is skipped."
+        ),
+    ] = None,
+    dask: Annotated[
+        str | None,
+        typer.Option(help="Scheduler whose workers do the sections: tcp://host:8786."),
+    ] = None,
+    keep_going: Annotated[
+        bool,
+        typer.Option(
+            "--keep-going/--stop-at-failure",
+            help="Of several sections, do the rest when one fails.",
+        ),
+    ] = True,
     overwrite: Overwrite = False,
     as_json: AsJson = False,
     quiet: Annotated[
         bool, typer.Option("--quiet", "-q", help="Show no progress.")
     ] = False,
 ) -> None:
-    """Find the spatial domains of a section."""
-    from napari_semst import cli_run
+    """Find the spatial domains of a section, or of each of several."""
+    from napari_semst import cli_cohort, cli_run
 
     meaning, _, embedding = (semantics or "").partition(":")
     request = cli_run.build_request(
@@ -151,13 +175,29 @@ def run(
         model={"method": method, "weights": str(weights) if weights else None},
         prepare={"counts_layer": counts_layer, "coordinates": coordinates},
     )
+    scoring = cli_run.Scoring(truth, drop_unannotated)
+    if len(sources) > 1 or output_dir is not None or dask is not None:
+        cli_cohort.refuse_single_files(output=output, csv=csv, figure=figure)
+        cli_cohort.run(
+            sources,
+            request,
+            name,
+            scoring,
+            output_dir or Path(),
+            overwrite=overwrite,
+            keep_going=keep_going,
+            address=dask,
+            as_json=as_json,
+            quiet=quiet,
+        )
+        return
+    (source,) = sources
     files = cli_run.Files(
         output or (None if as_json else Path(f"{cli_run.stem(source)}_semst.h5ad")),
         csv,
         figure,
         overwrite,
     )
-    scoring = cli_run.Scoring(truth, drop_unannotated)
     cli_run.run(source, request, name, scoring, files, as_json=as_json, quiet=quiet)
 
 
@@ -239,15 +279,20 @@ def cortex(
 
 def main() -> None:
     """Run the command line; errors are one line, with a traceback after --debug."""
-    from napari_semst.errors import SemstError
+    from napari_semst.errors import SemstError, ShareDone
     from napari_semst.threads import idle_politely
+    from napari_semst.training.group import joined_group
 
     idle_politely()
     # Users add it where they notice that they need it: at the end.
     debug = _DEBUG in sys.argv
     arguments = [argument for argument in sys.argv[1:] if argument != _DEBUG]
     try:
-        app(arguments)
+        with joined_group():
+            app(arguments)
+    except ShareDone:
+        # The first of the processes that torchrun started saves and reports.
+        sys.exit(0)
     except SemstError as error:
         if debug:
             raise

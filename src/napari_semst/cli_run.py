@@ -14,11 +14,17 @@ from napari_semst.errors import ConfigError, InputError, SaveError
 from napari_semst.progress import exhaust
 
 if TYPE_CHECKING:
+    from collections.abc import Callable, Generator, Mapping
     from pathlib import Path
 
     import numpy as np
     from anndata import AnnData
     from numpy.typing import NDArray
+
+    from napari_semst.progress import Progress, RunControl
+    from napari_semst.result import DomainResult
+
+    Steps = Generator[Progress, None, DomainResult]
 
 _FIGURES = (".png", ".svg", ".pdf")
 
@@ -99,8 +105,23 @@ class Scoring:
     truth: str | None
     drop_unannotated: bool
 
+    def check(self) -> None:
+        """Refuse to leave out spots without annotation where none is named.
+
+        Raises
+        ------
+        ConfigError
+            If no annotation is named.
+        """
+        if self.drop_unannotated and self.truth is None:
+            raise ConfigError(
+                "Expected --truth COLUMN with --drop-unannotated; got none. Name the "
+                "annotation, or cluster every spot."
+            )
+
     def choose(self, tissue: AnnData) -> AnnData:
         """Return the spots to cluster: all, unless the user asked otherwise."""
+        self.check()
         annotated = None
         if self.truth is not None:
             annotated = _column(tissue, self.truth).notna().to_numpy()
@@ -109,13 +130,8 @@ class Scoring:
                     f"Expected an annotation of at least two spots in {self.truth!r}; "
                     f"found {int(annotated.sum())}. Choose another column."
                 )
-        if not self.drop_unannotated:
+        if annotated is None or not self.drop_unannotated:
             return tissue
-        if annotated is None:
-            raise ConfigError(
-                "Expected --truth COLUMN with --drop-unannotated; got none. Name the "
-                "annotation, or cluster every spot."
-            )
         return tissue[annotated].copy()
 
     def scores(
@@ -172,6 +188,59 @@ def run(
     quiet: bool = False,
 ) -> None:
     """Read, find domains, save, score and report."""
+    account = find_and_save(
+        source,
+        request,
+        name,
+        scoring,
+        files,
+        through=lambda steps: shown(steps, quiet=quiet),
+    )
+    typer.echo(json.dumps(account, indent=2) if as_json else words(account))
+
+
+def find_and_save(
+    source: Path,
+    request: Request,
+    name: str,
+    scoring: Scoring,
+    files: Files,
+    *,
+    through: Callable[[Steps], Steps],
+    control: RunControl | None = None,
+    notes: Mapping[str, Any] | None = None,
+) -> dict[str, Any]:
+    """Read, find domains, save and score.
+
+    Parameters
+    ----------
+    source
+        The input.
+    request
+        Preset and settings.
+    name
+        Name of the run.
+    scoring
+        Annotation to score against, if any.
+    files
+        Where results go.
+    through
+        Passes the events of the run on, and shows them to whoever waits.
+    control
+        Cancels the run from another thread.
+    notes
+        More entries for the provenance of the result.
+
+    Returns
+    -------
+    account
+        What happened, as plain values.
+
+    Raises
+    ------
+    SemstError
+        One of its kinds, with what was expected, found and to do.
+    """
     from napari_semst import keys
     from napari_semst.io.read import read
     from napari_semst.pipeline import attach, find_domains
@@ -179,14 +248,14 @@ def run(
     keys.check_run_name(name)
     files.check(source)
     tissue = scoring.choose(read(source))
-    result = exhaust(shown(find_domains(tissue, request), quiet=quiet))
+    result = exhaust(through(find_domains(tissue, request, control)))
+    result.provenance.update(notes or {})
     place = result.provenance["config"]["prepare"]["coordinates"]
     attach(tissue, result, name, inplace=True)
     # Saved first: a score that cannot be had must not cost the result.
     written = files.write(tissue, place)
     scores = scoring.scores(tissue, result.codes, place)
-    account = report(source, tissue.n_vars, result, scores, written)
-    typer.echo(json.dumps(account, indent=2) if as_json else words(account))
+    return report(source, tissue.n_vars, result, scores, written)
 
 
 def _column(tissue: AnnData, name: str) -> Any:
