@@ -285,7 +285,7 @@ def child(kind, device, path, pipe):
     """Do one role, at the parent's word."""
     import napari_semst.methods.semst
     import napari_semst.nn.zinb
-    import napari_semst.training.loop  # noqa: F401 - all imports are before the base
+    import napari_semst.training.loop
 
     # What imports leave for their first use: a backward pass, an optimizer, numba.
     weight = torch.ones(8, device=device, requires_grad=True)

@@ -217,3 +217,12 @@ def test_explicit_zeros_are_zeros():
         total = target.chunks[0].turn(torch.tensor(raw), PRIOR, None)
         assert float(total) == pytest.approx(expected, rel=1e-5)
     assert stored.nnz == 2
+
+
+def test_the_sum_of_log_factorials_is_exact_for_small_and_huge_values():
+    values = np.array([[1e-6, 0.3, 1, 4.5, 20, 3e5, 1e30]], np.float32)
+    for column in range(values.shape[1]):
+        one = sparse.csr_matrix(values[:, [column]])
+        found = ZinbTarget(one).chunks[0].log_factorials
+        exact = torch.lgamma(torch.tensor(one.data, dtype=torch.float64) + 1).item()
+        assert found == pytest.approx(exact, rel=1e-9, abs=1e-12)

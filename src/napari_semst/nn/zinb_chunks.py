@@ -9,7 +9,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from napari_semst.nn.zinb_engine import compiled_forms, fused_kernel
+from napari_semst.nn.zinb_engine import compiled_forms, fused_kernels
 from napari_semst.nn.zinb_plain import as_positives, as_zeros
 
 if TYPE_CHECKING:
@@ -95,11 +95,6 @@ def _only_positive(part: sparse.csr_matrix) -> sparse.csr_matrix:
     return own
 
 
-def _log_factorials(values: NDArray[np.floating]) -> float:
-    exact = torch.as_tensor(values, dtype=torch.float64)
-    return float(torch.lgamma(exact + 1).sum())
-
-
 @dataclass(frozen=True, slots=True)
 class FusedChunk:
     """Rows in CSR form, for the pass compiled by numba."""
@@ -114,13 +109,15 @@ class FusedChunk:
     @classmethod
     def of(cls, rows: slice, part: sparse.csr_matrix) -> FusedChunk:
         """Return the chunk of a matrix that stores positive values only."""
+        log_factorials, _ = fused_kernels()
+        values = part.data.astype(np.float32)
         return cls(
             rows,
             part.shape[0],
             part.indptr.astype(np.int64),
             part.indices.astype(np.int32),
-            part.data.astype(np.float32),
-            _log_factorials(part.data),
+            values,
+            log_factorials(values),
         )
 
     def turn(self, raw: Tensor, prior: float, pool: Executor | None) -> float:
@@ -128,7 +125,7 @@ class FusedChunk:
 
         Every row has its own sum, so that the number of threads changes no bit.
         """
-        kernel, losses = fused_kernel(), np.empty(self.n_rows)
+        (_, kernel), losses = fused_kernels(), np.empty(self.n_rows)
         logits = raw.numpy()
 
         def share(first: int, last: int) -> None:
@@ -177,7 +174,7 @@ class TorchChunk:
             part.shape[0],
             torch.as_tensor(flat, device=device),
             torch.as_tensor(positive.data, dtype=dtype, device=device),
-            _log_factorials(positive.data),
+            float(torch.lgamma(torch.as_tensor(part.data).double() + 1).sum()),
             compiled,
         )
 

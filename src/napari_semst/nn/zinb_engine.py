@@ -51,7 +51,7 @@ def elementwise_engine(
 @cache
 def _engine(kind: str, dtype: torch.dtype) -> Engine:
     if kind == "cpu" and dtype == torch.float32:
-        failure = _failure_of(fused_kernel)
+        failure = _failure_of(fused_kernels)
         if failure:
             return Engine(
                 "torch",
@@ -77,12 +77,14 @@ def _engine(kind: str, dtype: torch.dtype) -> Engine:
     return Engine("compiled", f"torch.compile computes the ZINB loss on {kind}.")
 
 
-def fused_kernel() -> Callable[..., None]:
-    """Return the pass compiled by numba; the first call compiles or loads it."""
-    from napari_semst.nn.zinb_fused import turn_rows
+def fused_kernels() -> tuple[Callable[..., Any], Callable[..., Any]]:
+    """Return the sum of log(x!) and the pass over rows, both compiled by numba.
 
-    kernel: Callable[..., None] = turn_rows
-    return kernel
+    The first call compiles or loads them.
+    """
+    from napari_semst.nn.zinb_fused import log_factorials, turn_rows
+
+    return log_factorials, turn_rows
 
 
 @cache

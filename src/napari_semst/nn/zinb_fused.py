@@ -24,7 +24,7 @@ _LEAST, _MOST = -87.0, 88.0
 
 _f32, _i32, _f64, _i64 = np.float32, np.int32, np.float64, np.int64
 _ONE, _TWO, _HALF = _f32(1), _f32(2), _f32(0.5)
-_LOG2E, _LN2 = 1.4426950408889634, 0.6931471805599453
+_LOG2E, _LN2, _LN_PI = 1.4426950408889634, 0.6931471805599453, 1.1447298858494002
 # ln 2 in two parts: the first has few digits, so that n times it is exact.
 _LN2_HIGH_32, _LN2_LOW_32 = _f32(0.693359375), _f32(-2.12194440054690583e-4)
 _LN2_HIGH_64, _LN2_LOW_64 = 0.693147180369123816490, 1.90821492927058770002e-10
@@ -239,6 +239,24 @@ def _sum(values):  # type: ignore[no-untyped-def]
     for value in values:
         total += _f64(value)
     return total
+
+
+@njit(
+    "float64(float32[::1])",
+    nogil=True,
+    cache=True,
+    fastmath={"contract", "reassoc"},
+    error_model="numpy",
+)
+def log_factorials(values):  # type: ignore[no-untyped-def]
+    """Return the sum of log-gamma(x + 1) over non-negative values."""
+    total = 0.0
+    for k in range(values.size):
+        x = _f64(values[k]) + 1
+        product, _ = _shifted_product(x)
+        gamma, _ = _stirling(x + 6, _log64(x + 6))
+        total += gamma - _log64(product)
+    return total + values.size * 0.5 * (_LN2 + _LN_PI)
 
 
 @njit(
