@@ -94,39 +94,33 @@ def consensus_posterior(
     few = _plans(learnt, rounds, FIRST_ROUNDS, FIRST_WIDTHS)
     first = [*few, *_plans(plain, rounds, FIRST_ROUNDS, FIRST_WIDTHS)]
     second = _plans(plain, rounds, SECOND_ROUNDS, SECOND_WIDTHS)
-    # What was learnt keeps its vote; it has too few columns to settle borders.
-    last = [*few, *second]
     fitted = _fitted_spots(len(views[0].values), random)
-    whole = isinstance(fitted, slice)
-    steps = len(first) + len(second) + (0 if whole else len(last))
+    steps = len(first) + len(second)
     found: list[_Member] = []
     for step, values in enumerate(_read(first, average)):
         control.check()
         yield Progress("assign", step, steps, "Members of the consensus")
-        units = Units.of_values(values)
+        units = Units.of_values(values[fitted])
         points = units.of(values[fitted])
         mixture = fit_many_starts(points, n_domains, n_starts, random)
-        found.append(_Member(mixture, units, mixture.predict(points)))
-    posterior = agreed([member.posterior for member in found])
+        # What was learnt keeps its vote; it has too few columns to settle borders.
+        votes = values if step < len(few) else values[:0]
+        found.append(_Member.of(mixture, units, points, votes))
+    posterior = agreed([member.fitted for member in found])
     found = found[: len(few)]
     for step, values in enumerate(_read(second, average), start=len(first)):
         control.check()
         yield Progress("assign", step, steps, "Settling the borders")
-        units = Units.of_values(values)
+        units = Units.of_values(values[fitted])
         points = units.of(values[fitted])
         start = posterior.astype(np.float64)
         mixture = fit_tied(points, start, ridge=_SECOND_RIDGE)
-        found.append(_Member(mixture, units, mixture.predict(points)))
-    orders, posterior = matched([member.posterior for member in found])
-    if whole:
-        return posterior
-    total = np.zeros((len(views[0].values), n_domains), np.float32)
-    done = len(first) + len(second)
-    for step, values in enumerate(_read(last, average)):
-        control.check()
-        yield Progress("assign", done + step, steps, "Assigning every spot")
-        found[step].add_to(total, values, orders[step])
-    return total / np.float32(len(last))
+        found.append(_Member.of(mixture, units, points, values))
+    orders, _ = matched([member.fitted for member in found])
+    total = np.zeros_like(found[0].every)
+    for member, order in zip(found, orders, strict=True):
+        total += member.every[:, order]
+    return total / np.float32(len(found))
 
 
 class _Plan(NamedTuple):
@@ -138,23 +132,28 @@ class _Plan(NamedTuple):
 
 
 class _Member(NamedTuple):
-    """A fitted mixture, the units its values came in, and its posterior there."""
+    """A member's posterior at the fitted spots, and at every spot where it votes."""
 
-    mixture: Mixture
-    units: Units
-    posterior: Posterior
+    fitted: Posterior
+    every: Posterior
 
-    def add_to(
-        self,
-        total: NDArray[np.float32],
-        values: NDArray[np.float32],
-        order: NDArray[np.intp],
-    ) -> None:
-        """Add the posterior of all spots, its domains in their common order."""
-        for start in range(0, len(values), _CHUNK_SPOTS):
+    @classmethod
+    def of(
+        cls,
+        mixture: Mixture,
+        units: Units,
+        points: NDArray[np.float64],
+        votes: NDArray[np.float32],
+    ) -> _Member:
+        """Return what a mixture says of fitted points, and of the spots it votes on."""
+        fitted = mixture.predict(points)
+        if len(votes) == len(points):
+            return cls(fitted, fitted)
+        every = np.empty((len(votes), fitted.shape[1]), np.float32)
+        for start in range(0, len(votes), _CHUNK_SPOTS):
             part = slice(start, start + _CHUNK_SPOTS)
-            points = self.units.of(values[part])
-            total[part] += self.mixture.predict(points)[:, order]
+            every[part] = mixture.predict(units.of(votes[part]))
+        return cls(fitted, every)
 
 
 def _fitted_spots(
@@ -184,9 +183,10 @@ def _read(
 ) -> Iterator[NDArray[np.float32]]:
     """Yield what each plan reads; plans of a view follow each other, rounds rising."""
     view, values, done = None, np.empty((0, 0), np.float32), 0
+    widest = max((plan.width for plan in plans), default=0)
     for plan in plans:
         if plan.view is not view:
-            view, values, done = plan.view, plan.view.values, 0
+            view, values, done = plan.view, plan.view.values[:, :widest], 0
         for _ in range(plan.rounds - done):
             values = np.asarray(average @ values)
         done = plan.rounds

@@ -1,0 +1,172 @@
+"""Time and memory of every stage, from a thousand spots to a million.
+
+    python benchmarks/scaling.py --folder FOLDER --figure docs/images/scaling.png
+
+Simulated cells (`semst sample cortex --platform cells`), default settings, from file to
+saved domains; every size in a process of its own. The input files are kept in the
+folder and used again.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import subprocess
+import sys
+import threading
+import time
+from pathlib import Path
+
+STAGES = ("imports", "read", "prepare", "describe", "train", "assign", "save")
+
+
+def main() -> None:
+    options = parsed()
+    if options.one:
+        print(json.dumps(run_one(options.one, options.method)))
+        return
+    options.folder.mkdir(parents=True, exist_ok=True)
+    found = []
+    for size in options.sizes:
+        source = section(options.folder, size, options.genes)
+        command = [sys.executable, __file__, "--one", str(source)]
+        command += ["--method", options.method, "--folder", str(options.folder)]
+        done = subprocess.run(command, check=True, capture_output=True, text=True)
+        found.append({"spots": size, **json.loads(done.stdout.splitlines()[-1])})
+        print(row(found[-1]), file=sys.stderr, flush=True)
+    print(table(found))
+    if options.json:
+        options.json.write_text(json.dumps(found, indent=1), encoding="utf-8")
+    if options.figure:
+        draw(found, options.figure)
+
+
+def parsed() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--folder", type=Path, required=True)
+    parser.add_argument(
+        "--sizes", type=int, nargs="+", default=[1_000, 10_000, 100_000, 1_000_000]
+    )
+    parser.add_argument("--genes", type=int, default=500)
+    parser.add_argument("--method", default="semst")
+    parser.add_argument("--json", type=Path)
+    parser.add_argument("--figure", type=Path)
+    parser.add_argument("--one", type=Path, help=argparse.SUPPRESS)
+    return parser.parse_args()
+
+
+def section(folder: Path, size: int, n_genes: int) -> Path:
+    """Return the file of a section of this size, made where it is not there."""
+    path = folder / f"cells_{size}_{n_genes}.h5ad"
+    if not path.exists():
+        command = [sys.executable, "-m", "napari_semst", "sample", "cortex"]
+        command += ["--platform", "cells", "--spots", str(size)]
+        command += ["--genes", str(n_genes), "-o", str(path)]
+        subprocess.run(command, check=True, stdout=subprocess.DEVNULL)
+    return path
+
+
+class Watch:
+    """Seconds and most memory of every stage."""
+
+    def __init__(self) -> None:
+        self.seconds: dict[str, float] = {}
+        self.gigabytes: dict[str, float] = {}
+        self.stage, self._since = "imports", time.perf_counter()
+        threading.Thread(target=self._sample, daemon=True).start()
+
+    def _sample(self) -> None:
+        import psutil
+
+        process = psutil.Process()
+        while True:
+            now = process.memory_info().rss / 2**30
+            self.gigabytes[self.stage] = max(now, self.gigabytes.get(self.stage, 0.0))
+            time.sleep(0.02)
+
+    def enter(self, stage: str) -> None:
+        """Charge what passed to the stage so far."""
+        if stage == self.stage:
+            return
+        now = time.perf_counter()
+        spent = self.seconds.get(self.stage, 0.0)
+        self.seconds[self.stage] = spent + now - self._since
+        self.stage, self._since = stage, now
+
+
+def run_one(source: Path, method: str) -> dict[str, object]:
+    """Find the domains of one file, as `semst run` does."""
+    watch = Watch()
+    from napari_semst.threads import idle_politely
+
+    idle_politely()
+    from sklearn.metrics import adjusted_rand_score
+
+    from napari_semst.config import Request
+    from napari_semst.io.read import read
+    from napari_semst.io.save import write
+    from napari_semst.pipeline import attach, find_domains
+
+    watch.enter("read")
+    tissue = read(source)
+    request = Request(overrides={"domains": {"n_domains": 7}})
+    steps = find_domains(tissue, request.with_settings("model", method=method))
+    while True:
+        try:
+            watch.enter(next(steps).stage)
+        except StopIteration as end:
+            result = end.value
+            break
+    watch.enter("save")
+    attach(tissue, result, inplace=True)
+    output = source.with_name("result.h5ad")
+    write(tissue, output, overwrite=True)
+    watch.enter("done")
+    output.unlink()
+    return {
+        "seconds": {k: round(v, 2) for k, v in watch.seconds.items()},
+        "gigabytes": {k: round(v, 2) for k, v in watch.gigabytes.items()},
+        "ari": round(adjusted_rand_score(tissue.obs["ground_truth"], result.codes), 4),
+        "values": int(tissue.X.nnz),
+    }
+
+
+def row(found: dict[str, object]) -> str:
+    seconds, gigabytes = found["seconds"], found["gigabytes"]
+    cells = [f"{found['spots']:,}"]
+    cells += [f"{seconds.get(stage, 0):.1f}" for stage in STAGES]
+    cells += [f"{sum(seconds.values()):.0f}", f"{max(gigabytes.values()):.2f}"]
+    return " | ".join([*cells, f"{found['ari']:.3f}"])
+
+
+def table(found: list[dict[str, object]]) -> str:
+    heads = ["spots", *(f"{s} (s)" for s in STAGES), "total (s)", "peak (GiB)", "ARI"]
+    lines = [" | ".join(heads), "|".join("---" for _ in heads)]
+    return "\n".join(f"| {line} |" for line in [*lines, *map(row, found)])
+
+
+def draw(found: list[dict[str, object]], path: Path) -> None:
+    """Draw time per stage and peak memory over size, with lines of linear growth."""
+    import matplotlib as mpl
+
+    mpl.use("Agg")
+    import matplotlib.pyplot as plt
+
+    sizes = [f["spots"] for f in found]
+    figure, (left, right) = plt.subplots(1, 2, figsize=(9, 3.6), layout="constrained")
+    for stage in STAGES[1:]:
+        left.plot(sizes, [f["seconds"].get(stage, 0) for f in found], "o-", label=stage)
+    total = [sum(f["seconds"].values()) for f in found]
+    left.plot(sizes, total, "ko-", lw=2, label="all")
+    left.set(ylabel="seconds", xlabel="spots", xscale="log", yscale="log")
+    left.legend(frameon=False, fontsize=8)
+    right.plot(sizes, [max(f["gigabytes"].values()) for f in found], "ko-", lw=2)
+    right.set(ylabel="peak memory (GiB)", xlabel="spots", xscale="log", yscale="log")
+    for axes in (left, right):
+        axes.spines[["top", "right"]].set_visible(False)
+        axes.grid(alpha=0.25)
+    figure.savefig(path, dpi=150)
+
+
+if __name__ == "__main__":
+    main()
