@@ -23,6 +23,8 @@ import hashlib
 import json
 import os
 import platform
+import re
+import signal
 import sys
 import time
 from pathlib import Path
@@ -79,9 +81,14 @@ def command_of(peer, python, options, labels, facts):
     return [*script, str(labels), str(facts), *peer.options]
 
 
+def stem_of(peer):
+    """Return the beginning of the names of a peer's files."""
+    return "-".join(re.findall(r"[a-z0-9]+", peer.name.lower()))
+
+
 def measured(peer, options, folder, truth):
     """Run a peer and return its row."""
-    stem = peer.name.replace(" ", "-").replace("(", "").replace(")", "").lower()
+    stem = stem_of(peer)
     log, labels, facts = (
         folder / f"{stem}{end}" for end in (".log", ".csv", ".facts.json")
     )
@@ -121,11 +128,9 @@ def measured(peer, options, folder, truth):
 
 def row_of(peer, options, folder, truth):
     """Return the row of a peer, from an earlier run where that still holds."""
-    if peer.ours:
-        return measured(peer, options, folder, truth)
-    kept = folder / f"{hashlib.sha256(peer.name.encode()).hexdigest()[:12]}.json"
-    key = key_of(peer, options)
-    if kept.exists() and not options.again:
+    kept = folder / f"{stem_of(peer)}.row.json"
+    key = None if peer.ours else key_of(peer, options)
+    if key and kept.exists() and not options.again:
         old = json.loads(kept.read_text())
         if old["key"] == key:
             return {**old["row"], "from_before": True}
@@ -135,7 +140,7 @@ def row_of(peer, options, folder, truth):
     except Exception as error:  # noqa: BLE001
         row = {"name": peer.name, "kind": peer.kind, "note": peer.note, "keep": False}
         row["reason"] = f"{type(error).__name__}: {error}"
-    if row.pop("keep"):
+    if row.pop("keep") and key:
         kept.write_text(json.dumps({"key": key, "row": row}, indent=1) + "\n")
     return row
 
@@ -172,6 +177,8 @@ def parsed():
 
 
 def main():
+    # Ended from outside, it ends the run that is under way too.
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit("Ended from outside."))
     options = parsed()
     truth = annotation(options.section, options.truth)
     folder = options.work / "results" / f"{options.section.stem}-k{options.domains}"

@@ -25,8 +25,7 @@ def line(row):
 
 def write(folder, about, rows):
     """Write the rows as JSON and as a table."""
-    told = [{k: v for k, v in row.items() if k != "keep"} for row in rows]
-    whole = {"about": about, "rows": told, "not_run": NOT_RUN}
+    whole = {"about": about, "rows": rows, "not_run": NOT_RUN}
     (folder / "peers.json").write_text(json.dumps(whole, indent=1) + "\n")
     (folder / "peers.md").write_text(table(about, rows))
 
