@@ -22,7 +22,9 @@ app.add_typer(samples, name="sample")
 
 InputPath = Annotated[
     Path,
-    typer.Argument(help="An .h5ad file, a Space Ranger folder, or a 10x .h5 matrix."),
+    typer.Argument(
+        help="An .h5ad or .zarr, a Space Ranger folder, or a 10x .h5 matrix."
+    ),
 ]
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON on standard output.")]
 Overwrite = Annotated[

@@ -161,7 +161,9 @@ def stem(source: Path) -> str:
     """Return the name that results of an input are called after."""
     path = source.absolute()
     if path.is_dir():
-        return path.parent.name if path.name == "outs" else path.name
+        return (
+            path.parent.name if path.name == "outs" else path.name.removesuffix(".zarr")
+        )
     return path.stem
 
 

@@ -61,7 +61,20 @@ def read(path: Path, options: ReadOptions) -> AnnData:
     check_file(path, _WHAT)
     with reading(path, _WHAT):
         adata = anndata.read_h5ad(path)
-        _check_matrix(adata)
+        check_matrix(adata)
+    return as_section(adata, path, options)
+
+
+def as_section(adata: AnnData, path: Path, options: ReadOptions) -> AnnData:
+    """Return a table just read as a section: names unique, spots placed.
+
+    Parameters
+    ----------
+    adata
+        What the file held.
+    path, options
+        As in `read`.
+    """
     if not adata.n_obs or not adata.n_vars:
         raise InputError(
             f"Expected spots and genes in {path}; found {adata.n_obs} spots and "
@@ -83,7 +96,7 @@ def read(path: Path, options: ReadOptions) -> AnnData:
     return adata
 
 
-def _check_matrix(adata: AnnData) -> None:
+def check_matrix(adata: AnnData) -> None:
     """Refuse a sparse matrix whose indices point outside of it."""
     from scipy import sparse
 

@@ -72,7 +72,9 @@ def _why_not(place: Path) -> str:
     """Return why a path is not recognised."""
     if place.is_dir():
         return _why_not_folder(place)
-    what = "a tissue section (.h5ad, Space Ranger folder or 10x .h5 matrix)"
+    what = (
+        "a tissue section (.h5ad, AnnData .zarr, Space Ranger folder or 10x .h5 matrix)"
+    )
     check_file(place, what)
     import h5py
 
