@@ -210,6 +210,14 @@ def test_a_scheduler_that_is_not_there_is_told():
         connect("somewhere")
 
 
+def test_another_server_is_not_waited_for(monkeypatch):
+    monkeypatch.setattr("napari_semst.cohort_dask._SECONDS_TO_ANSWER", 0.5)
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        address = f"tcp://127.0.0.1:{silent.getsockname()[1]}"
+        with pytest.raises(InputError, match="none answered"):
+            connect(address)
+
+
 def test_without_the_extra_the_line_to_install_it_is_told(monkeypatch):
     monkeypatch.setitem(sys.modules, "distributed", None)
     with pytest.raises(ConfigError, match=r"pip install 'napari-semst\[dask\]'"):

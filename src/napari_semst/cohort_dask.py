@@ -52,15 +52,29 @@ def connect(address: str) -> Any:
 
 
 def _knock(address: str) -> None:
-    """Fail at once where nobody listens; the client itself would go on asking."""
+    """Fail soon where nobody listens, or something else than a scheduler.
+
+    The client itself would go on asking, and wait for ever for a strange server.
+    """
+    import asyncio
     import socket
 
     place = urlsplit(address)
     if not (place.scheme and place.hostname and place.port):
         raise ValueError("an address has a protocol, a host and a port")
-    if place.scheme in ("tcp", "tls"):
+    # Others need what Dask's settings name: certificates, for instance.
+    if place.scheme == "tcp":
         where = (place.hostname, place.port)
         socket.create_connection(where, timeout=_SECONDS_TO_ANSWER).close()
+        asyncio.run(_greeted(address))
+
+
+async def _greeted(address: str) -> None:
+    import asyncio
+
+    comm: Any = import_module("distributed.comm")
+    greeting = comm.connect(address, timeout=_SECONDS_TO_ANSWER)
+    (await asyncio.wait_for(greeting, _SECONDS_TO_ANSWER)).abort()
 
 
 def over_dask(
