@@ -125,6 +125,57 @@ def _stirling(x, log):  # type: ignore[no-untyped-def]
 
 
 @_inline
+def _theta(raw):  # type: ignore[no-untyped-def]
+    """Return clamped softplus and its slope."""
+    small = _exp(-abs(raw))
+    large = _ONE / (_ONE + small)
+    s, tail = _log1p_parts(small)
+    theta = (raw if raw > 0 else raw * _f32(0)) + (_TWO * s + tail)
+    slope = large if raw >= 0 else small * large
+    slope = _f32(0) if theta < _f32(_THETA_LOW) else slope
+    slope = _f32(0) if theta > _f32(_THETA_HIGH) else slope
+    theta = _f32(_THETA_LOW) if theta < _f32(_THETA_LOW) else theta
+    theta = _f32(_THETA_HIGH) if theta > _f32(_THETA_HIGH) else theta
+    return theta, slope
+
+
+@_inline
+def _mu(raw):  # type: ignore[no-untyped-def]
+    """Return clamped exp and its slope, which is mu or 0."""
+    mu = _exp(raw)
+    slope = _f32(0) if mu < _f32(_MU_LOW) else mu
+    slope = _f32(0) if mu > _f32(_MU_HIGH) else slope
+    mu = _f32(_MU_LOW) if mu < _f32(_MU_LOW) else mu
+    mu = _f32(_MU_HIGH) if mu > _f32(_MU_HIGH) else mu
+    return mu, slope
+
+
+@_inline
+def _theta64(raw):  # type: ignore[no-untyped-def]
+    """Return clamped softplus and its slope."""
+    small = _exp64(-abs(raw))
+    large = 1 / (1 + small)
+    theta = (raw if raw > 0 else raw * 0) + _log64(1 + small)
+    slope = large if raw >= 0 else small * large
+    slope = 0.0 if theta < _THETA_LOW else slope
+    slope = 0.0 if theta > _THETA_HIGH else slope
+    theta = _THETA_LOW if theta < _THETA_LOW else theta
+    theta = _THETA_HIGH if theta > _THETA_HIGH else theta
+    return theta, slope
+
+
+@_inline
+def _mu64(raw):  # type: ignore[no-untyped-def]
+    """Return clamped exp, and whether its logarithm has a slope."""
+    mu = _exp64(raw)
+    slope = 0.0 if mu < _MU_LOW else 1.0
+    slope = 0.0 if mu > _MU_HIGH else slope
+    mu = _MU_LOW if mu < _MU_LOW else mu
+    mu = _MU_HIGH if mu > _MU_HIGH else mu
+    return mu, slope
+
+
+@_inline
 def _zero_entries(logit, theta_raw, mu_raw, loss, prior):  # type: ignore[no-untyped-def]
     """Turn logits into gradients, with the loss, as though every value were 0.
 
@@ -138,23 +189,8 @@ def _zero_entries(logit, theta_raw, mu_raw, loss, prior):  # type: ignore[no-unt
         pi = large if raw >= 0 else small
         rest = small if raw >= 0 else large
 
-        raw = theta_raw[j]
-        small = _exp(-abs(raw))
-        large = _ONE / (_ONE + small)
-        s, tail = _log1p_parts(small)
-        theta = (raw if raw > 0 else raw * _f32(0)) + (_TWO * s + tail)
-        theta_slope = large if raw >= 0 else small * large
-        theta_slope = _f32(0) if theta < _f32(_THETA_LOW) else theta_slope
-        theta_slope = _f32(0) if theta > _f32(_THETA_HIGH) else theta_slope
-        theta = _f32(_THETA_LOW) if theta < _f32(_THETA_LOW) else theta
-        theta = _f32(_THETA_HIGH) if theta > _f32(_THETA_HIGH) else theta
-
-        mu = _exp(mu_raw[j])
-        mu_slope = _f32(0) if mu < _f32(_MU_LOW) else mu
-        mu_slope = _f32(0) if mu > _f32(_MU_HIGH) else mu_slope
-        mu = _f32(_MU_LOW) if mu < _f32(_MU_LOW) else mu
-        mu = _f32(_MU_HIGH) if mu > _f32(_MU_HIGH) else mu
-
+        theta, theta_slope = _theta(theta_raw[j])
+        mu, mu_slope = _mu(mu_raw[j])
         ratio = mu / theta
         share = _ONE / (_ONE + ratio)
         far = ratio > _ONE
@@ -195,22 +231,8 @@ def _positive_entries(logit, theta_raw, mu_raw, values, prior):  # type: ignore[
         pi = large if raw >= 0 else small
         rest = small if raw >= 0 else large
 
-        raw = theta_raw[k]
-        small = _exp64(-abs(raw))
-        large = 1 / (1 + small)
-        theta = (raw if raw > 0 else raw * 0) + _log64(1 + small)
-        theta_slope = large if raw >= 0 else small * large
-        theta_slope = 0.0 if theta < _THETA_LOW else theta_slope
-        theta_slope = 0.0 if theta > _THETA_HIGH else theta_slope
-        theta = _THETA_LOW if theta < _THETA_LOW else theta
-        theta = _THETA_HIGH if theta > _THETA_HIGH else theta
-
-        mu = _exp64(mu_raw[k])
-        mu_slope = 0.0 if mu < _MU_LOW else 1.0
-        mu_slope = 0.0 if mu > _MU_HIGH else mu_slope
-        mu = _MU_LOW if mu < _MU_LOW else mu
-        mu = _MU_HIGH if mu > _MU_HIGH else mu
-
+        theta, theta_slope = _theta64(theta_raw[k])
+        mu, mu_slope = _mu64(mu_raw[k])
         least = theta + _EPSILON
         shifted = theta + x
         log_least = _log64(least)
