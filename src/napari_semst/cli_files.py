@@ -9,6 +9,7 @@ import typer
 
 from napari_semst.config import Request
 from napari_semst.errors import InputError, SemstError
+from napari_semst.presets import resolve
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -24,8 +25,11 @@ def inspect(source: Path) -> bool:
     tissue = read(source)
     lines = [f"{source}: {tissue.n_obs} spots x {tissue.n_vars} genes"]
     ready = True
+    needs = "unknown until there are counts"
     try:
-        counts = f"raw counts in {find_counts(tissue).where}"
+        found = find_counts(tissue)
+        counts = f"raw counts in {found.where}"
+        needs = _needs(tissue.n_obs, tissue.n_vars, found.matrix.nnz)
     except SemstError as error:
         counts, ready = f"{error} (--counts-layer)", False
     lines.append(f"  counts       {counts}")
@@ -38,9 +42,23 @@ def inspect(source: Path) -> bool:
     lines.append(f"  coordinates  {places}")
     lines.append(f"  image        {', '.join(_images(tissue)) or 'none'}")
     lines.append(f"  obs columns  {', '.join(tissue.obs) or 'none'}")
+    lines.append(f"  will need    {needs}")
     lines.append(f"  can run      {'yes: semst run -k K' if ready else 'not as it is'}")
     typer.echo("\n".join(lines))
     return ready
+
+
+def _needs(n_spots: int, n_genes: int, n_counts: int) -> str:
+    """Return time and memory of a run with default settings and of a quick one."""
+    from napari_semst.device import choose_device
+    from napari_semst.forecast import forecast
+
+    found = [
+        f"{name}: {forecast(n_spots, n_genes, n_counts, resolve(Request(name)))}"
+        for name in ("default", "quick")
+    ]
+    where = choose_device().name
+    return f"on this machine ({where})\n    " + "\n    ".join(found)
 
 
 def _images(tissue: object) -> list[str]:

@@ -80,7 +80,7 @@ def find_domains(
 
     control = control or RunControl()
     watch = _Stopwatch()
-    config, section = yield from _prepare(tissue, request, control)
+    config, section, short = yield from _prepare(tissue, request, control)
     watch.lap("prepare")
     control.check()
     embedding, described = yield from _describe(tissue, section, config, control)
@@ -99,6 +99,8 @@ def find_domains(
     control.check()
     provenance = record(config, section, described, device, fit, watch.seconds)
     noticed = dict.fromkeys([*input_warnings(tissue), *mixed_sections(tissue)])
+    if short is not None:
+        noticed[short] = None
     provenance["warnings"][:0] = noticed
     provenance["spots_hash"] = spots_hash(tissue.obs_names)
     names = tuple(str(code + 1) for code in range(assignment.n_domains))
@@ -112,8 +114,9 @@ def find_domains(
 
 def _prepare(
     tissue: AnnData, request: Request, control: RunControl
-) -> Generator[Progress, None, tuple[Config, Section]]:
+) -> Generator[Progress, None, tuple[Config, Section, str | None]]:
     """Settle the settings and make the section ready."""
+    from napari_semst.forecast import memory_warning
     from napari_semst.io.coordinates import find_coordinates
     from napari_semst.io.counts import find_counts
     from napari_semst.io.symbols import gene_symbols
@@ -133,12 +136,15 @@ def _prepare(
             "smaller number of domains."
         )
     counts = find_counts(tissue, config.prepare.counts_layer).matrix
+    short = memory_warning(tissue.n_obs, counts.nnz, config)
+    if short is not None:
+        yield Progress("prepare", 0, 0, short)
     coordinates = find_coordinates(tissue, config.prepare.coordinates or None)
     control.check()
     section = yield from prepare_section(
         counts, gene_symbols(tissue), coordinates, config.prepare, control
     )
-    return config, section
+    return config, section, short
 
 
 def _describe(

@@ -105,6 +105,7 @@ def test_the_spatial_loss_of_samples_is_on_average_that_of_the_section():
         pairs = SpatialPairs(
             np.searchsorted(spots, first[drawn]),
             np.searchsorted(spots, second[drawn]),
+            len(spots),
             400,
             len(first),
         )

@@ -9,7 +9,7 @@ import torch
 
 from napari_semst.methods.semst_terms import parameter_groups, weighted_terms
 from napari_semst.nn.losses import SpatialPairs
-from napari_semst.nn.sparse import SparseOperator
+from napari_semst.nn.sparse import SparseOperator, constant_matrix
 from napari_semst.nn.zinb import ZinbTarget
 from napari_semst.progress import Progress
 
@@ -40,12 +40,13 @@ class Problem:
 
     def __init__(self, inputs: Inputs, device: torch.device) -> None:
         self.config: Config = inputs.config
+        self.device = device
         self.network: SemstNetwork = inputs.network().to(device)
         features = inputs.features
         self.features = (
             (_tensor(features[0], device), _tensor(features[1], device))
             if isinstance(features, tuple)
-            else SparseOperator(features, device)
+            else constant_matrix(features, device)
         )
         spatial, feature = inputs.graphs
         self.adjacencies = (
@@ -107,7 +108,7 @@ class Problem:
     def _target(self, epoch: int) -> tuple[ZinbTarget, torch.Tensor | None]:
         """Return what this step reconstructs: all spots, or some drawn anew."""
         training, n_spots = self.config.training, self.expression.shape[0]
-        device = self.pairs.first.device
+        device = self.device
         if not training.decoded_spots or training.decoded_spots >= n_spots:
             if self._whole is None:
                 self._whole = ZinbTarget(self.expression, device)

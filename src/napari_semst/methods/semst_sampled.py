@@ -85,6 +85,7 @@ class SampledProblem:
         pairs = SpatialPairs(
             np.searchsorted(spots, first),
             np.searchsorted(spots, second),
+            len(spots),
             self.inputs.n_spots,
             len(self._first),
             self.device,

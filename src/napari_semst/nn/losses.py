@@ -3,29 +3,36 @@
 from __future__ import annotations
 
 import math
+import warnings
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
 import torch
+from scipy import sparse
 from torch import Tensor, nn
 
+from napari_semst.nn.sparse import csr_tensor
+
 if TYPE_CHECKING:
-    import numpy as np
     from numpy.typing import NDArray
-    from scipy import sparse
 
 # Best quadratic to softplus on [-1, 1] (Chebyshev): within 7e-4 everywhere.
 SOFTPLUS_QUADRATIC = (0.6938, 0.5, 0.1201)
+_CHUNK_EDGES = 16_384
 
 
 class SpatialPairs:
-    """The edges of the spatial graph, each once, as the spatial loss needs them.
+    """The edges of the spatial graph in both directions, laid out for the loss.
 
     Parameters
     ----------
     first, second
-        The two spots of each edge, as rows of the latent that the loss is given.
+        The two spots of each edge, as rows of the latent that the loss is given; an
+        edge given twice counts twice.
+    n_latents
+        Rows of that latent.
     n_spots, n_edges
-        Size of the whole section, of which the edges may be a sample.
+        Size of the whole section, of which rows and edges may be a sample.
     device
         Where the loss is computed.
     """
@@ -34,14 +41,20 @@ class SpatialPairs:
         self,
         first: NDArray[np.integer[Any]],
         second: NDArray[np.integer[Any]],
+        n_latents: int,
         n_spots: int,
         n_edges: int,
         device: torch.device | str = "cpu",
     ) -> None:
         self.n_spots = n_spots
         self.edge_weight = n_edges / max(len(first), 1)
-        self.first = torch.as_tensor(first.astype("int64"), device=device)
-        self.second = torch.as_tensor(second.astype("int64"), device=device)
+        both = np.concatenate([first, second]), np.concatenate([second, first])
+        ones = np.ones(len(both[0]), np.float32)
+        graph = sparse.csr_matrix((ones, both), shape=(n_latents, n_latents))
+        graph.sum_duplicates()
+        self.pattern = csr_tensor(graph, device, torch.float32)
+        rows = np.repeat(np.arange(n_latents), np.diff(graph.indptr))
+        self.rows = torch.as_tensor(rows, device=device)
 
     @classmethod
     def of_graph(
@@ -57,16 +70,15 @@ class SpatialPairs:
             Where the loss is computed.
         """
         first, second = edges(adjacency)
-        return cls(first, second, adjacency.shape[0], len(first), device)
+        n_spots = adjacency.shape[0]
+        return cls(first, second, n_spots, n_spots, len(first), device)
 
 
 def edges(
     adjacency: sparse.csr_matrix,
 ) -> tuple[NDArray[np.integer[Any]], NDArray[np.integer[Any]]]:
     """Return the two spots of each edge of a symmetric graph, each edge once."""
-    from scipy import sparse as scipy_sparse
-
-    upper = scipy_sparse.triu(adjacency, k=1).tocoo()
+    upper = sparse.triu(adjacency, k=1).tocoo()
     return upper.row, upper.col
 
 
@@ -102,20 +114,49 @@ def spatial_loss(latent: Tensor, pairs: SpatialPairs) -> Tensor:
     everywhere = represented * (linear * cosine + square * squared)
     everywhere = everywhere + constant * n_spots * (n_spots - 1)
     # An edge counts softplus(-x) instead of the quadratic of x; both directions.
-    edge = (_rows(unit, pairs.first) * _rows(unit, pairs.second)).sum(1)
-    quadratic = constant + linear * edge + square * edge.square()
-    correction = 2 * (nn.functional.softplus(-edge) - quadratic).sum()
+    correction: Tensor = _EdgeCorrection.apply(unit, pairs)  # type: ignore[no-untyped-call]
     total = diagonal + everywhere + pairs.edge_weight * correction
     return total / (2 * n_spots**2)
 
 
-def _rows(values: Tensor, rows: Tensor) -> Tensor:
-    """Return rows, with a gradient that is summed in the same order every time.
+class _EdgeCorrection(torch.autograd.Function):
+    """Sum of softplus(-x) - q(x) over the cosines x of all edges, in both directions.
 
-    The gradient of ``values[rows]`` is added up by all threads at once, and a seed
-    would not give the same bits twice.
+    The gradient is a product with a sparse matrix: nothing of edges x width is kept,
+    and a seed gives the same bits twice, which scattered sums do not.
     """
-    return nn.functional.embedding(rows, values)
+
+    @staticmethod
+    def forward(context: Any, unit: Tensor, pairs: SpatialPairs) -> Tensor:
+        constant, linear, square = SOFTPLUS_QUADRATIC
+        times = pairs.pattern.values().to(unit.dtype)
+        columns = pairs.pattern.col_indices()
+        cosine = torch.empty_like(times)
+        for start in range(0, len(cosine), _CHUNK_EDGES):
+            part = slice(start, start + _CHUNK_EDGES)
+            ends = unit[pairs.rows[part]] * unit[columns[part]]
+            torch.sum(ends, dim=1, out=cosine[part])
+        slope = -torch.sigmoid(-cosine) - linear - 2 * square * cosine
+        context.save_for_backward(unit, times * slope)
+        context.pairs = pairs
+        quadratic = constant + linear * cosine + square * cosine.square()
+        return (times * (nn.functional.softplus(-cosine) - quadratic)).sum()
+
+    @staticmethod
+    def backward(context: Any, upstream: Tensor) -> tuple[Tensor, None]:
+        unit, slope = context.saved_tensors
+        pattern = context.pairs.pattern
+        with warnings.catch_warnings():
+            warnings.filterwarnings("ignore", message=".*Sparse CSR tensor support")
+            weights = torch.sparse_csr_tensor(
+                pattern.crow_indices(),
+                pattern.col_indices(),
+                slope,
+                pattern.shape,
+                check_invariants=False,
+            )
+        # An edge stands in the matrix in both directions, and each moves both ends.
+        return 2 * upstream * (weights @ unit), None
 
 
 def correlation_loss(spatial: Tensor, feature: Tensor) -> Tensor:

@@ -13,6 +13,30 @@ if TYPE_CHECKING:
     from scipy import sparse
 
 
+# A matrix with more than this share of values that are not zero is faster dense, if
+# that takes no more than this many bytes.
+_DENSE_SHARE = 0.2
+_DENSE_BYTES = 2**28
+
+
+def constant_matrix(
+    matrix: sparse.csr_matrix,
+    device: torch.device | str = "cpu",
+    dtype: torch.dtype = torch.float32,
+) -> Tensor | SparseOperator:
+    """Return a constant matrix in the form whose products are the faster ones.
+
+    Parameters
+    ----------
+    matrix, device, dtype
+        As for `SparseOperator`.
+    """
+    size = matrix.shape[0] * matrix.shape[1]
+    if matrix.nnz > _DENSE_SHARE * size and 4 * size <= _DENSE_BYTES:
+        return torch.as_tensor(matrix.toarray(), dtype=dtype, device=device)
+    return SparseOperator(matrix, device, dtype)
+
+
 class SparseOperator:
     """A constant sparse matrix S and its transpose, for ``S @ dense``.
 
@@ -36,8 +60,8 @@ class SparseOperator:
         dtype: torch.dtype = torch.float32,
     ) -> None:
         self.shape: tuple[int, int] = matrix.shape
-        self.forward_matrix = _csr(matrix, device, dtype)
-        self.backward_matrix = _csr(matrix.T.tocsr(), device, dtype)
+        self.forward_matrix = csr_tensor(matrix, device, dtype)
+        self.backward_matrix = csr_tensor(matrix.T.tocsr(), device, dtype)
 
     def __matmul__(self, dense: Tensor) -> Tensor:
         """Return ``S @ dense``, shape ``(n_rows, width)``."""
@@ -56,9 +80,10 @@ class _SparseProduct(torch.autograd.Function):
         return context.operator.backward_matrix @ gradient.contiguous(), None
 
 
-def _csr(
+def csr_tensor(
     matrix: sparse.csr_matrix, device: torch.device | str, dtype: torch.dtype
 ) -> Tensor:
+    """Return a matrix as torch's CSR tensor, in memory of its own."""
     # MKL takes 32-bit indices; beyond that torch falls back by itself.
     if not matrix.has_canonical_format:
         matrix = matrix.copy()

@@ -1,0 +1,160 @@
+"""How long a run will take and how much memory it needs, told before it starts.
+
+The figures are those of docs/benchmarks.md brought to the size of the section and, by a
+short measurement, to the speed of the machine.
+"""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from napari_semst.config import Config
+
+_GIB = 2**30
+# Seconds on the machine of docs/benchmarks.md, of which `_probe` took `_PROBE_SECONDS`.
+_PROBE_SECONDS = 0.10
+_COUNT_SECONDS = 2.5e-7  # each stored count: read, scaled, ranked, saved
+_SPOT_SECONDS = 1.0e-4  # each spot: graphs, semantics, neighbours, all of the readout
+_FIT_SECONDS = 7e-4  # each spot that mixtures are fitted to, at 12 starts
+_COMPILE_SECONDS = 15.0  # the search for approximate neighbours, once a process
+_SAMPLED_STEP_SECONDS = 0.11
+_WHOLE_STEP_SECONDS = 1.4e-5  # each spot of a step that reads them all
+_DECODED_SECONDS = 2e-7  # each spot and gene that a step reconstructs
+# Bytes: what is imported, each stored count, each spot, each of its semantic numbers.
+_BASE_BYTES = 0.7 * _GIB
+_COUNT_BYTES = 20.0
+_SPOT_BYTES = 1500.0
+_SEMANTIC_BYTES = 4.0 * 256
+# With more of the free memory than this a run is likely to end without a result.
+_SAFE_SHARE = 0.9
+
+
+@dataclass(frozen=True, slots=True)
+class Forecast:
+    """What a run will need.
+
+    Parameters
+    ----------
+    seconds
+        From file to domains on this machine, within a factor of about two.
+    memory
+        Bytes held at most.
+    free
+        Bytes of memory that are free now.
+    """
+
+    seconds: float
+    memory: float
+    free: float
+
+    def __str__(self) -> str:
+        """Return the forecast in one line."""
+        return (
+            f"about {_duration(self.seconds)}, {self.memory / _GIB:.1f} GiB of memory "
+            f"({self.free / _GIB:.1f} GiB free)"
+        )
+
+
+def forecast(n_spots: int, n_genes: int, n_counts: int, config: Config) -> Forecast:
+    """Return what a run on this machine will need.
+
+    Parameters
+    ----------
+    n_spots, n_genes
+        Size of the section.
+    n_counts
+        Counts that are not zero.
+    config
+        The settings, complete.
+    """
+    relative = _probe() / _PROBE_SECONDS
+    seconds = relative * _seconds(
+        n_spots, min(n_genes, config.prepare.n_top_genes), config
+    )
+    seconds += relative * n_counts * _COUNT_SECONDS
+    return Forecast(seconds, memory_needed(n_spots, n_counts, config), _free())
+
+
+def memory_needed(n_spots: int, n_counts: int, config: Config) -> float:
+    """Return the bytes that a run holds at most.
+
+    Parameters
+    ----------
+    n_spots, n_counts, config
+        As in `forecast`.
+    """
+    memory = _BASE_BYTES + n_counts * _COUNT_BYTES + n_spots * _SPOT_BYTES
+    if config.semantics.source != "none":
+        memory += n_spots * _SEMANTIC_BYTES
+    return memory
+
+
+def memory_warning(n_spots: int, n_counts: int, config: Config) -> str | None:
+    """Return what to do where the memory that is free may not do, else `None`."""
+    needed, free = memory_needed(n_spots, n_counts, config), _free()
+    if needed <= _SAFE_SHARE * free:
+        return None
+    return (
+        f"This run may need {needed / _GIB:.1f} GiB of memory; {free / _GIB:.1f} GiB "
+        "were free when it began. Close other programs, keep fewer genes "
+        "(n_top_genes), or choose method 'quick' without semantics."
+    )
+
+
+def _free() -> float:
+    import psutil
+
+    return float(psutil.virtual_memory().available)
+
+
+def _seconds(n_spots: int, n_genes: int, config: Config) -> float:
+    """Return what depends on spots, on the machine of the benchmarks."""
+    from napari_semst.domains.consensus import FITTED_SPOTS
+    from napari_semst.methods.semst import WHOLE_SPOTS, batch_spots
+
+    seconds = n_spots * _SPOT_SECONDS
+    if config.domains.readout == "consensus":
+        starts = config.domains.n_starts / 12
+        seconds += min(n_spots, FITTED_SPOTS) * _FIT_SECONDS * starts
+    if config.model.method != "semst":
+        return seconds
+    training = config.training
+    if n_spots > WHOLE_SPOTS:
+        seconds += _COMPILE_SECONDS
+    if batch_spots(training, n_spots):
+        return seconds + training.epochs * _SAMPLED_STEP_SECONDS
+    decoded = min(training.decoded_spots or n_spots, n_spots)
+    decoded *= min(training.decoded_genes or n_genes, n_genes)
+    width = config.model.hidden / 64
+    step = n_spots * _WHOLE_STEP_SECONDS + decoded * _DECODED_SECONDS
+    return seconds + training.epochs * step * width
+
+
+def _probe() -> float:
+    """Return how long a fixed piece of work takes here: the kinds a run is made of."""
+    import numpy as np
+    from scipy import sparse
+
+    random = np.random.default_rng(0)
+    dense = random.random((2000, 64), dtype=np.float32)
+    columns = random.integers(2000, size=(2000, 16))
+    pointers = np.arange(0, columns.size + 1, 16)
+    graph = sparse.csr_matrix(
+        (np.ones(columns.size, np.float32), columns.ravel(), pointers), (2000, 2000)
+    )
+    taken = []
+    for _ in range(5):
+        start = time.perf_counter()
+        for _ in range(4):
+            np.log1p(graph @ dense).T @ dense
+        taken.append(time.perf_counter() - start)
+    return float(np.median(taken))
+
+
+def _duration(seconds: float) -> str:
+    if seconds < 90:
+        return f"{max(seconds, 1):.0f} s"
+    return f"{seconds / 60:.0f} min"

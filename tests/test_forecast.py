@@ -1,0 +1,66 @@
+"""Time and memory told before a run."""
+
+from __future__ import annotations
+
+import psutil
+import pytest
+
+from napari_semst import forecast as module
+from napari_semst.config import Request
+from napari_semst.forecast import forecast, memory_needed, memory_warning
+from napari_semst.pipeline import find_domains
+from napari_semst.presets import resolve
+from napari_semst.progress import exhaust
+
+DEFAULT = resolve(Request())
+QUICK = resolve(Request("quick"))
+
+
+@pytest.fixture(autouse=True)
+def same_speed(monkeypatch):
+    monkeypatch.setattr(module, "_probe", lambda: module._PROBE_SECONDS)
+
+
+def test_large_sections_need_more_in_proportion():
+    small, large = (forecast(n, 500, 200 * n, DEFAULT) for n in (10**5, 10**6))
+    assert 5 < large.seconds / small.seconds < 11
+    assert 5 < large.memory / small.memory < 10
+
+
+def test_a_quick_run_needs_less():
+    one, other = (forecast(4000, 3000, 10**6, c) for c in (DEFAULT, QUICK))
+    assert other.seconds < one.seconds
+    assert other.memory < one.memory
+
+
+@pytest.mark.parametrize("preset", ["dlpfc", "starmap"])
+def test_published_recipes_are_slow(preset):
+    config = resolve(Request(preset))
+    fast, slow = (forecast(4000, 3000, 10**6, c).seconds for c in (DEFAULT, config))
+    assert slow > 5 * fast
+
+
+def test_a_slow_machine_is_told_more(monkeypatch):
+    here = forecast(4000, 3000, 10**6, DEFAULT).seconds
+    monkeypatch.setattr(module, "_probe", lambda: 3 * module._PROBE_SECONDS)
+    assert forecast(4000, 3000, 10**6, DEFAULT).seconds == pytest.approx(3 * here)
+
+
+def test_the_line_names_time_and_memory():
+    told = str(forecast(10**6, 500, 2 * 10**8, DEFAULT))
+    assert " min, " in told
+    assert "GiB of memory (" in told
+    assert " s, " in str(forecast(300, 500, 10**4, QUICK))
+
+
+def test_memory_that_is_short_is_told_before_and_after(tissue, monkeypatch):
+    assert memory_warning(tissue.n_obs, tissue.X.nnz, DEFAULT) is None
+    free = memory_needed(tissue.n_obs, tissue.X.nnz, QUICK) - 1.0
+    monkeypatch.setattr(
+        psutil, "virtual_memory", lambda: type("Memory", (), {"available": free})
+    )
+    request = Request("quick", {"domains": {"n_domains": 3, "n_starts": 1}})
+    steps = find_domains(tissue, request)
+    told = [next(steps).message for _ in range(2)]
+    assert any("This run may need" in message for message in told)
+    assert any("may need" in text for text in exhaust(steps).warnings)
