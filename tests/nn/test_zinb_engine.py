@@ -97,3 +97,11 @@ def test_the_compiled_form_is_the_plain_one():
         expected, slopes = plain(raw, values)
         assert total == pytest.approx(expected, rel=1e-5)
         np.testing.assert_allclose(gradients, slopes, rtol=1e-5, atol=2e-6)
+
+
+def test_a_gpu_compiles_for_much_work_only(monkeypatch):
+    monkeypatch.setattr(zinb_engine, "try_compiled", lambda *_: None)
+    little, much = (elementwise_engine("meta", entries=n) for n in (1e9, 1e12))
+    assert (little.name, much.name) == ("torch", "compiled")
+    assert "longer than it saves" in little.reason
+    assert elementwise_engine("cpu", entries=1.0).name == "numba"

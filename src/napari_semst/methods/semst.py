@@ -12,7 +12,6 @@ from napari_semst.methods.modulation import modulation_map
 from napari_semst.methods.semst_inputs import from_components, from_expression
 from napari_semst.methods.semst_problem import Problem
 from napari_semst.methods.semst_sampled import SampledProblem
-from napari_semst.nn.zinb import elementwise_engine
 from napari_semst.prepare.components import principal_components_dense, smoothed
 from napari_semst.progress import Progress, working
 from napari_semst.threads import threads_limited
@@ -83,8 +82,7 @@ def fit(
         # One more round evens out what single spots were corrected by.
         ordered = principal_components_dense(latent)
         own = View(smoothed(ordered, section.average, 1), smooth=False)
-    engine = elementwise_engine(place)
-    notes = {**inputs.notes, "step": note, "zinb": engine.reason}
+    notes = {**inputs.notes, "step": note, "zinb": problem.engine.reason}
     return Fit(latent, (*inputs.views, own), modulation_map(encoded), record, notes)
 
 

@@ -7,7 +7,11 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import torch
 
-from napari_semst.methods.semst_terms import parameter_groups, weighted_terms
+from napari_semst.methods.semst_terms import (
+    engine_for,
+    parameter_groups,
+    weighted_terms,
+)
 from napari_semst.nn.losses import SpatialPairs
 from napari_semst.nn.sparse import SparseOperator, constant_matrix
 from napari_semst.nn.zinb import ZinbTarget
@@ -42,6 +46,7 @@ class Problem:
         self.config: Config = inputs.config
         self.device = device
         self.network: SemstNetwork = inputs.network().to(device)
+        self.engine = engine_for(self.config, inputs.expression.shape, device)
         features = inputs.features
         self.features = (
             (_tensor(features[0], device), _tensor(features[1], device))
@@ -111,12 +116,12 @@ class Problem:
         device = self.device
         if not training.decoded_spots or training.decoded_spots >= n_spots:
             if self._whole is None:
-                self._whole = ZinbTarget(self.expression, device)
+                self._whole = ZinbTarget(self.expression, device, engine=self.engine)
             return self._whole, None
         random = np.random.default_rng([training.seed, epoch])
         rows = random.choice(n_spots, training.decoded_spots, replace=False)
         rows.sort()
-        target = ZinbTarget(self.expression[rows], device)
+        target = ZinbTarget(self.expression[rows], device, engine=self.engine)
         return target, torch.as_tensor(rows, device=device)
 
 

@@ -8,7 +8,11 @@ import numpy as np
 import torch
 
 from napari_semst.methods.semst_network import Encoded
-from napari_semst.methods.semst_terms import parameter_groups, weighted_terms
+from napari_semst.methods.semst_terms import (
+    engine_for,
+    parameter_groups,
+    weighted_terms,
+)
 from napari_semst.nn.fsm import Modulation
 from napari_semst.nn.losses import SpatialPairs, edges
 from napari_semst.nn.sparse import SparseOperator
@@ -63,6 +67,9 @@ class SampledProblem:
         self.inputs = inputs
         self.device = device
         self.network: SemstNetwork = inputs.network().to(device)
+        self.engine = engine_for(
+            self.config, (batch_spots, inputs.expression.shape[1]), device
+        )
         self.n_parts = n_parts
         self.part_edges = max(batch_spots // (2 * n_parts), 1)
         self._first, self._second = edges(inputs.neighbours)
@@ -102,9 +109,9 @@ class SampledProblem:
         wanted = -(-self.config.training.decoded_spots // self.n_parts)
         expression = self.inputs.expression
         if not wanted or wanted >= len(spots):
-            return ZinbTarget(expression[spots], self.device), None
+            return ZinbTarget(expression[spots], self.device, engine=self.engine), None
         rows = np.sort(random.choice(len(spots), wanted, replace=False))
-        target = ZinbTarget(expression[spots[rows]], self.device)
+        target = ZinbTarget(expression[spots[rows]], self.device, engine=self.engine)
         return target, torch.as_tensor(rows, device=self.device)
 
     def _encode(self, spots: NDArray[np.integer[Any]]) -> Encoded:

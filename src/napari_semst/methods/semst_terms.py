@@ -4,13 +4,34 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from napari_semst.nn.zinb import elementwise_engine
+
 if TYPE_CHECKING:
+    import torch
     from torch import Tensor
 
     from napari_semst.config import Config
     from napari_semst.methods.semst_network import Encoded, SemstNetwork
     from napari_semst.nn.losses import SpatialPairs
-    from napari_semst.nn.zinb import ZinbTarget
+    from napari_semst.nn.zinb import Engine, ZinbTarget
+
+
+def engine_for(config: Config, shape: tuple[int, int], device: torch.device) -> Engine:
+    """Return what computes the ZINB over a whole training.
+
+    Parameters
+    ----------
+    config
+        Epochs and decoded spots are read.
+    shape
+        Spots of a step and genes, where all are reconstructed.
+    device
+        Where to compute.
+    """
+    training = config.training
+    spots = min(training.decoded_spots or shape[0], shape[0])
+    entries = float(training.epochs) * spots * shape[1]
+    return elementwise_engine(device, entries=entries)
 
 
 def parameter_groups(network: SemstNetwork, config: Config) -> list[dict[str, Any]]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from functools import cache
 from typing import TYPE_CHECKING, Any
@@ -12,6 +13,9 @@ from napari_semst.nn.zinb_plain import as_positives, as_zeros
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+
+
+_WORTH_COMPILING = 5e10
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,7 +36,9 @@ class Engine:
 
 
 def elementwise_engine(
-    device: torch.device | str = "cpu", dtype: torch.dtype = torch.float32
+    device: torch.device | str = "cpu",
+    dtype: torch.dtype = torch.float32,
+    entries: float = math.inf,
 ) -> Engine:
     """Return the code that computes the ZINB there, and why it is this one.
 
@@ -44,8 +50,18 @@ def elementwise_engine(
         Where the loss is computed.
     dtype
         Floating-point type of logits and values.
+    entries
+        Values that the whole training reconstructs, counted in every step: a GPU's
+        kernels are compiled for much work only, since that takes ten seconds or more.
     """
-    return _engine(torch.device(device).type, dtype)
+    kind = torch.device(device).type
+    if kind != "cpu" and entries < _WORTH_COMPILING:
+        return Engine(
+            "torch",
+            f"Plain torch computes the ZINB loss on {kind}: compiling for so little "
+            "work would take longer than it saves.",
+        )
+    return _engine(kind, dtype)
 
 
 @cache
