@@ -6,6 +6,7 @@ import dataclasses
 import shutil
 from pathlib import Path
 
+import anndata
 import numpy as np
 import pytest
 from anndata import read_h5ad
@@ -221,4 +222,16 @@ def test_a_folder_is_known_by_the_files_that_are_read(tissue, tmp_path, part):
     assert input_record(task) == first
     with (outs / part).open("ab") as file:
         file.write(b"\n")
+    assert input_record(task)["sha256"] != first["sha256"]
+
+
+def test_a_store_is_known_by_all_its_files(tissue, tmp_path):
+    store = tmp_path / "section.zarr"
+    with anndata.settings.override(zarr_write_format=3):
+        tissue.write_zarr(store)
+    task = tasks_of([store], tmp_path / "results")[0]
+    first = input_record(task)
+    assert input_record(task) == first
+    one = max(f for f in (store / "X").rglob("*") if f.is_file())
+    one.write_bytes(one.read_bytes() + b"0")
     assert input_record(task)["sha256"] != first["sha256"]

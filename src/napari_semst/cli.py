@@ -60,7 +60,7 @@ def run(
     sources: Annotated[
         list[Path],
         typer.Argument(
-            help=".h5ad files, Space Ranger folders or 10x .h5 matrices, each a "
+            help=".h5ad or .zarr, Space Ranger folders or 10x .h5 matrices, each a "
             "section. Several are done on their own, with the same settings."
         ),
     ],

@@ -37,10 +37,12 @@ def input_record(task: SectionTask) -> dict[str, str]:
     """
     config = resolve(Request.from_toml(task.request))
     digest = hashlib.sha256()
-    for file in _files(Path(task.source), config):
+    source = Path(task.source)
+    for file in _files(source, config):
         with file.open("rb") as content:
             digest.update(hashlib.file_digest(content, "sha256").digest())
-        digest.update(file.name.encode())
+        inside = file.is_relative_to(source)
+        digest.update(str(file.relative_to(source) if inside else file.name).encode())
     return {"path": task.source, "sha256": digest.hexdigest(), "spots": task.spots}
 
 
@@ -120,9 +122,15 @@ def _files(source: Path, config: Config) -> Iterator[Path]:
 
 def _files_of_folder(source: Path) -> Iterator[Path]:
     from napari_semst.io import visium
+    from napari_semst.io.registry import VISIUM
+    from napari_semst.io.sniff import sniff
 
-    outs = visium.locate(source)
-    if outs is None:  # reading it says what is wrong
+    kind = sniff(source)
+    if kind is None:  # reading it says what is wrong
+        return
+    outs = visium.locate(source) if kind is VISIUM else None
+    if outs is None:  # a store is read whole
+        yield from sorted(file for file in source.rglob("*") if file.is_file())
         return
     matrix = outs.matrix
     yield from sorted(matrix.iterdir()) if matrix.is_dir() else [matrix]
