@@ -47,7 +47,12 @@ _CELLCHARTER = (
     "cellcharter==0.3.7",
     "scvi-tools==1.4.2",
 )
-_SQUIDPY = (*COMMON, "squidpy==1.8.2")
+_SQUIDPY = (
+    *COMMON,
+    "igraph==1.0.0",
+    "leidenalg==0.11.0",
+    "squidpy==1.8.2",
+)
 
 PEERS = (
     Peer("semst default", "ours, deep", "", ("default",)),
@@ -158,15 +163,15 @@ PEERS = (
     ),
 )
 
-# By what their authors' installation instructions say; nothing of these was tried.
+# By their authors' installation instructions; none of these was tried.
 NOT_RUN = {
-    "SEDR": "no package: its authors install from the repository",
+    "SEDR": "no package: its authors run it from the repository",
     "CCST": "no package: scripts in a repository",
     "conST": "no package: notebooks in a repository",
-    "DeepST": "no package: its authors install from the repository",
-    "SpaMask": "no package: its authors install from the repository",
+    "DeepST": "no package: its authors run it from the repository",
+    "SpaMask": "no package: scripts in a repository",
     "STAligner": "no package; it aligns several sections, this is one",
-    "scNiche": "no package; it needs DGL, and cell types as input",
-    "NicheCompass": "needs gene programmes from outside, which the section has not",
-    "squidpy niche (neighborhood)": "needs cell types, which the section has not",
+    "scNiche": "no package; it needs DGL, and by default the types of cells",
+    "NicheCompass": "needs gene programmes from outside, fetched while it runs",
+    "squidpy niche (neighborhood)": "needs cell types, which a section has not",
 }

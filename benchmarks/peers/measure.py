@@ -9,7 +9,7 @@ import subprocess
 import time
 from dataclasses import dataclass
 
-_SAMPLE_SECONDS = 0.05
+_SAMPLE_SECONDS = 0.1
 _THREAD_VARIABLES = (
     "OMP_NUM_THREADS",
     "MKL_NUM_THREADS",
@@ -26,7 +26,7 @@ class Run:
 
     ``code`` is its exit status, ``limit`` the limit that ended it (or empty), ``peak``
     the most resident memory of it and its children together, in bytes, looked at every
-    0.05 s.
+    0.1 s.
     """
 
     code: int
