@@ -3,13 +3,19 @@
 from __future__ import annotations
 
 import os
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator, Sequence
 
     from napari_semst.config import Config
+
+Result = TypeVar("Result")
+
+# How many threads torch had before they were limited; of the process, as that is.
+_before_limits: list[int] = []
 
 # Below this many spots the steps of a run are too short to be shared out: with a second
 # thread they were no faster on an idle machine, and three times slower on a busy one,
@@ -59,9 +65,35 @@ def threads_limited(n_threads: int | None) -> Iterator[None]:
     from threadpoolctl import threadpool_limits
 
     before = torch.get_num_threads()
+    _before_limits.append(before)
     torch.set_num_threads(min(n_threads, before))
     try:
         with threadpool_limits(limits=min(n_threads, before)):
             yield
     finally:
         torch.set_num_threads(before)
+        _before_limits.remove(before)
+
+
+def side_by_side(jobs: Sequence[Callable[[], Result]]) -> list[Result]:
+    """Do independent jobs on all cores, each on one thread; results in their order.
+
+    Threads that share one job wait for each other at every step, for long where other
+    programs are at work; threads with jobs of their own do not.
+    """
+    import torch
+    from threadpoolctl import threadpool_limits
+
+    allowed = max([torch.get_num_threads(), *_before_limits])
+    n_workers = min(allowed, len(jobs))
+    with threads_limited(1):
+        if n_workers < 2:
+            return [job() for job in jobs]
+
+        def alone(job: Callable[[], Result]) -> Result:
+            # OpenMP counts threads for each thread that asks; BLAS for the process.
+            with threadpool_limits(limits=1, user_api="openmp"):
+                return job()
+
+        with ThreadPoolExecutor(n_workers) as pool:
+            return list(pool.map(alone, jobs))

@@ -2,11 +2,18 @@
 
 from __future__ import annotations
 
+import warnings
+from contextlib import contextmanager
+from functools import partial
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
+from napari_semst.threads import side_by_side
+
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from numpy.typing import NDArray
 
 # Short runs from several starts, the best carried on (em-EM, Biernacki et al. 2003).
@@ -169,16 +176,28 @@ def k_means(
     n_clusters, n_starts, seed, iterations
         As scikit-learn's ``KMeans``.
     """
-    import warnings
+    search = _search(n_clusters, n_starts, seed, iterations)
+    with _alike_spots_allowed():
+        return np.asarray(search.fit_predict(points))
 
+
+def _search(n_clusters: int, n_starts: int, seed: int, iterations: int) -> Any:
     from sklearn.cluster import KMeans
+
+    return KMeans(n_clusters, n_init=n_starts, max_iter=iterations, random_state=seed)
+
+
+@contextmanager
+def _alike_spots_allowed() -> Iterator[None]:
+    """Hold back the warning of fewer distinct spots than clusters.
+
+    The run says so itself, once. Filters belong to the process: not for single threads.
+    """
     from sklearn.exceptions import ConvergenceWarning
 
-    search = KMeans(n_clusters, n_init=n_starts, max_iter=iterations, random_state=seed)
     with warnings.catch_warnings():
-        # Fewer distinct spots than clusters: the run says so itself, once.
         warnings.simplefilter("ignore", ConvergenceWarning)
-        return np.asarray(search.fit_predict(points))
+        yield
 
 
 def fit_many_starts(
@@ -200,15 +219,18 @@ def fit_many_starts(
     random
         Draws the seeds of the starts.
     """
-    best: Mixture | None = None
-    for _ in range(n_starts):
-        state = int(random.integers(2**31))
-        start = k_means(points, n_components, 1, state, _START_ITERATIONS)
+
+    def short(state: int) -> Mixture:
+        search = _search(n_components, 1, state, _START_ITERATIONS)
+        start = np.asarray(search.fit_predict(points))
         # Never cut short by tolerance: starts are compared after equal effort.
-        short = fit_tied(
+        return fit_tied(
             points, one_hot(start, n_components), SHORT_STEPS, tolerance=-np.inf
         )
-        if best is None or short.log_likelihood > best.log_likelihood:
-            best = short
-    assert best is not None
+
+    states = [int(random.integers(2**31)) for _ in range(n_starts)]
+    with _alike_spots_allowed():
+        found = side_by_side([partial(short, state) for state in states])
+    # The first of equals, so that the order in which starts end cannot matter.
+    best = max(found, key=lambda mixture: mixture.log_likelihood)
     return fit_tied(points, best.posterior)
