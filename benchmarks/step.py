@@ -1,7 +1,8 @@
 """The training step: against the authors' loop, its own products and the machine.
 
     OMP_NUM_THREADS=2 OMP_WAIT_POLICY=PASSIVE python benchmarks/step.py
-        [--section FILE | --spots 4000] [--genes 3000] [--epochs 5] [--device cpu|cuda] [--json FILE]
+        [--section FILE | --spots 4000] [--genes 3000] [--hidden 256] [--epochs 5]
+        [--device cpu|cuda] [--json FILE]
 
 Published settings for cortex (preset dlpfc), a section of yours or a simulated one (of
 which 40 % of the values are not zero, thrice what Visium gives), a random semantic
@@ -40,7 +41,7 @@ SEMANTIC_WIDTH = 768
 ZERO_OPERATIONS, POSITIVE_OPERATIONS = 220, 430
 
 
-def made_inputs(n_spots, n_genes, section_file=None):
+def made_inputs(n_spots, n_genes, section_file=None, hidden=256):
     """Return a section, simulated where no file is given, as training reads it."""
     from napari_semst.config import Request
     from napari_semst.io.read import read
@@ -59,6 +60,7 @@ def made_inputs(n_spots, n_genes, section_file=None):
         .with_settings("domains", n_domains=7)
         .with_settings("prepare", n_top_genes=n_genes, min_share=0.0)
         .with_settings("training", epochs=1000)
+        .with_settings("model", hidden=hidden, latent=hidden // 2)
     )
     section = exhaust(
         prepare_section(
@@ -356,7 +358,8 @@ def measure(options, folder):
     """Let the processes take turns and return every figure."""
     path = str(folder / "inputs.pickle")
     make = get_context("spawn").Process(
-        target=write_inputs, args=(options.spots, options.genes, options.section, path)
+        target=write_inputs,
+        args=(options.spots, options.genes, options.section, options.hidden, path),
     )
     make.start()
     make.join()
@@ -384,9 +387,9 @@ def measure(options, folder):
 ROLES = ("plain", "ours", "parts")
 
 
-def write_inputs(n_spots, n_genes, section_file, path):
+def write_inputs(n_spots, n_genes, section_file, hidden, path):
     with Path(path).open("wb") as file:
-        pickle.dump(made_inputs(n_spots, n_genes, section_file), file)
+        pickle.dump(made_inputs(n_spots, n_genes, section_file, hidden), file)
 
 
 def summary(times, parts, ceilings, memory, cost):
@@ -472,6 +475,7 @@ def main():
     parser.add_argument("--section", help="A section of yours instead.")
     parser.add_argument("--spots", type=int, default=4000)
     parser.add_argument("--genes", type=int, default=3000)
+    parser.add_argument("--hidden", type=int, default=256, help="Width h1; h2 is half.")
     parser.add_argument("--epochs", type=int, default=5)
     parser.add_argument("--device", choices=["cpu", "cuda"], default="cpu")
     parser.add_argument("--json", type=Path)

@@ -116,3 +116,23 @@ def test_the_spatial_gradient_is_the_same_with_every_number_of_threads():
     finally:
         torch.set_num_threads(before)
     assert len(gradients) == 1
+
+
+def test_edges_without_the_sampled_product_are_the_same(monkeypatch):
+    _, latent, graph = section(1)
+    pairs = SpatialPairs.of_graph(graph)
+    values, slopes = [], []
+    for attempt in range(2):
+        own = latent.clone().requires_grad_()
+        loss = spatial_loss(own, pairs)
+        loss.backward()
+        values.append(loss.item())
+        slopes.append(own.grad)
+        if not attempt:
+
+            def missing(*_, **__):
+                raise RuntimeError("sampled_addmm is not built")
+
+            monkeypatch.setattr(torch.sparse, "sampled_addmm", missing)
+    assert values[0] == pytest.approx(values[1], rel=1e-12)
+    torch.testing.assert_close(*slopes)

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 # Best quadratic to softplus on [-1, 1] (Chebyshev): within 7e-4 everywhere.
 SOFTPLUS_QUADRATIC = (0.6938, 0.5, 0.1201)
-_CHUNK_EDGES = 16_384
+_CHUNK_EDGES = 4096
 
 
 class SpatialPairs:
@@ -130,12 +130,7 @@ class _EdgeCorrection(torch.autograd.Function):
     def forward(context: Any, unit: Tensor, pairs: SpatialPairs) -> Tensor:
         constant, linear, square = SOFTPLUS_QUADRATIC
         times = pairs.pattern.values().to(unit.dtype)
-        columns = pairs.pattern.col_indices()
-        cosine = torch.empty_like(times)
-        for start in range(0, len(cosine), _CHUNK_EDGES):
-            part = slice(start, start + _CHUNK_EDGES)
-            ends = unit[pairs.rows[part]] * unit[columns[part]]
-            torch.sum(ends, dim=1, out=cosine[part])
+        cosine = _cosines(unit, pairs)
         slope = -torch.sigmoid(-cosine) - linear - 2 * square * cosine
         context.save_for_backward(unit, times * slope)
         context.pairs = pairs
@@ -157,6 +152,26 @@ class _EdgeCorrection(torch.autograd.Function):
             )
         # An edge stands in the matrix in both directions, and each moves both ends.
         return 2 * upstream * (weights @ unit), None
+
+
+def _cosines(unit: Tensor, pairs: SpatialPairs) -> Tensor:
+    """Return the cosine of every edge, in the order of the pattern's values."""
+    pattern = pairs.pattern.to(unit.dtype)
+    try:
+        sampled = torch.sparse.sampled_addmm(pattern, unit, unit.T, beta=0.0)
+    except RuntimeError:
+        # Builds of torch without MKL or CUDA have no such product on this device.
+        columns = pattern.col_indices()
+        parts = [
+            (
+                unit[pairs.rows[start : start + _CHUNK_EDGES]]
+                * unit[columns[start : start + _CHUNK_EDGES]]
+            ).sum(1)
+            for start in range(0, len(columns), _CHUNK_EDGES)
+        ]
+        return torch.cat(parts) if parts else unit.new_zeros(0)
+    cosines: Tensor = sampled.values()
+    return cosines
 
 
 def correlation_loss(spatial: Tensor, feature: Tensor) -> Tensor:

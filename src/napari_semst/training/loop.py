@@ -88,6 +88,7 @@ def train(
         model.parameter_groups(),
         lr=config.learning_rate,
         weight_decay=config.weight_decay,
+        fused=True,
     )
     slowing = _schedule(optimizer, config)
     record = TrainingRecord()
