@@ -26,6 +26,8 @@ _RING_SLACK = 0.2
 # Above this many spots nearest neighbours by expression are approximate.
 EXACT_FEATURE_SPOTS = 20_000
 _FEATURE_COMPONENTS = 50
+# Distances held at once by the exact search; scikit-learn would take a gigabyte.
+_DISTANCES_MEGABYTES = 128
 
 
 @dataclass(frozen=True, slots=True)
@@ -176,11 +178,13 @@ def feature_graph(
         return sparse.csr_matrix((n_spots, n_spots), dtype=np.float32), "none"
     if n_spots > EXACT_FEATURE_SPOTS:
         return _approximate_feature_graph(expression, k, seed)
+    from sklearn import config_context
     from sklearn.neighbors import NearestNeighbors
 
     search = NearestNeighbors(n_neighbors=k, metric="cosine", algorithm="brute")
-    # Asked without points, a spot is never its own neighbour, duplicates included.
-    nearest = search.fit(expression).kneighbors(return_distance=False)
+    with config_context(working_memory=_DISTANCES_MEGABYTES):
+        # Asked without points, a spot is never its own neighbour, duplicates included.
+        nearest = search.fit(expression).kneighbors(return_distance=False)
     own = np.arange(n_spots)[:, None]
     return _from_lists(np.hstack([own, nearest])), f"{k} nearest by expression"
 
