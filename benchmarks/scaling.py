@@ -22,6 +22,9 @@ STAGES = ("imports", "read", "prepare", "describe", "train", "assign", "save")
 
 def main() -> None:
     options = parsed()
+    if options.known:
+        draw(json.loads(options.known.read_text(encoding="utf-8")), options.figure)
+        return
     if options.one:
         print(json.dumps(run_one(options.one, options.method)))
         return
@@ -43,7 +46,7 @@ def main() -> None:
 
 def parsed() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--folder", type=Path, required=True)
+    parser.add_argument("--folder", type=Path, default=Path("scaling"))
     parser.add_argument(
         "--sizes", type=int, nargs="+", default=[1_000, 10_000, 100_000, 1_000_000]
     )
@@ -51,6 +54,7 @@ def parsed() -> argparse.Namespace:
     parser.add_argument("--method", default="semst")
     parser.add_argument("--json", type=Path)
     parser.add_argument("--figure", type=Path)
+    parser.add_argument("--known", type=Path, help="Draw the figure of this JSON only.")
     parser.add_argument("--one", type=Path, help=argparse.SUPPRESS)
     return parser.parse_args()
 
@@ -155,14 +159,22 @@ def draw(found: list[dict[str, object]], path: Path) -> None:
     sizes = [f["spots"] for f in found]
     figure, (left, right) = plt.subplots(1, 2, figsize=(9, 3.6), layout="constrained")
     for stage in STAGES[1:]:
-        left.plot(sizes, [f["seconds"].get(stage, 0) for f in found], "o-", label=stage)
+        seconds = [f["seconds"].get(stage, 0) for f in found]
+        left.plot(sizes, seconds, "o-", ms=4, label=stage)
     total = [sum(f["seconds"].values()) for f in found]
     left.plot(sizes, total, "ko-", lw=2, label="all")
-    left.set(ylabel="seconds", xlabel="spots", xscale="log", yscale="log")
+    left.set(ylabel="seconds", yscale="log")
     left.legend(frameon=False, fontsize=8)
-    right.plot(sizes, [max(f["gigabytes"].values()) for f in found], "ko-", lw=2)
-    right.set(ylabel="peak memory (GiB)", xlabel="spots", xscale="log", yscale="log")
+    memory = [max(f["gigabytes"].values()) for f in found]
+    right.plot(sizes, memory, "ko-", lw=2)
+    for size, held in zip(sizes, memory, strict=True):
+        place = {"textcoords": "offset points", "xytext": (0, 8), "ha": "center"}
+        right.annotate(f"{held:.1f}", (size, held), fontsize=8, **place)
+    right.set(ylabel="peak memory (GiB)", ylim=(0, 1.15 * max(memory)))
     for axes in (left, right):
+        axes.set(xlabel="spots", xscale="log", xticks=sizes)
+        axes.xaxis.set_major_formatter("{x:,.0f}")
+        axes.xaxis.set_minor_locator(mpl.ticker.NullLocator())
         axes.spines[["top", "right"]].set_visible(False)
         axes.grid(alpha=0.25)
     figure.savefig(path, dpi=150)
