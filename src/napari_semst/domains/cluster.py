@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from napari_semst.domains.consensus import consensus_posterior
+from napari_semst.domains.consensus import Voter, consensus_posterior
 from napari_semst.domains.mixture import fit_many_starts, k_means, one_hot, scaled
 from napari_semst.progress import Progress
 
@@ -34,10 +34,14 @@ class Assignment:
     confidence
         Share of the consensus that stands behind a spot's domain, 0 to 1; `None` for
         readouts that have no members to agree.
+    voters
+        Members of the consensus, their domains in the order of the codes, those
+        without a spot last; empty for the other readouts.
     """
 
     codes: NDArray[np.int32]
     confidence: NDArray[np.float32] | None = None
+    voters: tuple[Voter, ...] = ()
 
     @property
     def n_domains(self) -> int:
@@ -69,6 +73,7 @@ def assign_domains(
     if k == 1:
         return Assignment(np.zeros(n_spots, np.int32))
     posterior = None
+    voters: list[Voter] = []
     if config.readout == "consensus":
         posterior = yield from consensus_posterior(
             fit.views,
@@ -78,6 +83,7 @@ def assign_domains(
             config.n_starts,
             seed,
             control,
+            voters=voters,
         )
         labels = posterior.argmax(axis=1)
     else:
@@ -89,7 +95,18 @@ def assign_domains(
     if posterior is None:
         return Assignment(codes)
     own = posterior[np.arange(n_spots), labels]
-    return Assignment(codes, own.astype(np.float32))
+    order = _columns(labels, codes, k)
+    ordered = tuple(voter.ordered(order) for voter in voters)
+    return Assignment(codes, own.astype(np.float32), ordered)
+
+
+def _columns(
+    labels: NDArray[np.integer[Any]], codes: NDArray[np.int32], n_domains: int
+) -> NDArray[np.integer[Any]]:
+    """Return the label behind every code, then the labels that no spot has."""
+    _, first = np.unique(codes, return_index=True)
+    named = labels[first]
+    return np.concatenate([named, np.setdiff1d(np.arange(n_domains), named)])
 
 
 def majority(

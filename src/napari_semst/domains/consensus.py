@@ -54,6 +54,8 @@ def consensus_posterior(
     n_starts: int,
     seed: int,
     control: RunControl,
+    *,
+    voters: list[Voter] | None = None,
 ) -> Generator[Progress, None, Posterior]:
     """Return the probability of every domain for every spot, agreed among members.
 
@@ -82,6 +84,9 @@ def consensus_posterior(
         Seed of the starts.
     control
         Asked for cancelling between members.
+    voters
+        Where given, the members behind the answer are appended to it, their domains
+        in its order: `vote` asks them about the spots of another section.
 
     Returns
     -------
@@ -120,7 +125,99 @@ def consensus_posterior(
     total = np.zeros_like(found[0].every)
     for member, order in zip(found, orders, strict=True):
         total += member.every[:, order]
+    if voters is not None:
+        plans = [*few, *second]
+        voters += [
+            Voter.of(plan, views, member).ordered(order)
+            for plan, member, order in zip(plans, found, orders, strict=True)
+        ]
     return total / np.float32(len(found))
+
+
+class Voter(NamedTuple):
+    """A member of a consensus, ready to be asked about spots it has not seen.
+
+    Parameters
+    ----------
+    view
+        Which of the views it reads.
+    rounds
+        How often that is averaged over neighbours.
+    units
+        Of the values it was fitted to, ``(width,)``: it reads so many columns.
+    mixture
+        What was fitted; of its posterior nothing is kept.
+    """
+
+    view: int
+    rounds: int
+    units: Units
+    mixture: Mixture
+
+    @classmethod
+    def of(cls, plan: _Plan, views: Sequence[View], member: _Member) -> Voter:
+        """Return the voter that a member is once its own spots are forgotten."""
+        view = next(place for place, known in enumerate(views) if known is plan.view)
+        bare = member.mixture._replace(posterior=member.mixture.posterior[:0])
+        return cls(view, plan.rounds, member.units, bare)
+
+    def ordered(self, order: NDArray[np.integer[Any]]) -> Voter:
+        """Return the same voter with its domains in another order."""
+        mixture = self.mixture
+        changed = mixture._replace(
+            posterior=mixture.posterior[:, order],
+            centres=mixture.centres[order],
+            weight=mixture.weight[order],
+        )
+        return self._replace(mixture=changed)
+
+
+def vote(
+    views: Sequence[View],
+    average: sparse.csr_matrix,
+    voters: Sequence[Voter],
+    control: RunControl,
+) -> Generator[Progress, None, Posterior]:
+    """Return what the members of an earlier consensus say of other spots.
+
+    Parameters
+    ----------
+    views
+        Descriptions of the spots, made as those that the voters were fitted to.
+    average
+        Operator that averages each of these spots with its neighbours.
+    voters
+        Members, all with their domains in one order.
+    control
+        Asked for cancelling between members.
+
+    Returns
+    -------
+    posterior
+        Shape ``(n_spots, n_domains)``, rows sum to 1.
+    """
+    plans = [
+        _Plan(views[voter.view], voter.rounds, len(voter.units.centre))
+        for voter in voters
+    ]
+    shape = len(views[0].values), len(voters[0].mixture.weight)
+    total = np.zeros(shape, np.float32)
+    for step, values in enumerate(_read(plans, average)):
+        control.check()
+        yield Progress("assign", step, len(voters), "Members of the consensus")
+        total += _posterior(voters[step].mixture, voters[step].units, values)
+    return total / np.float32(len(voters))
+
+
+def _posterior(
+    mixture: Mixture, units: Units, values: NDArray[np.float32]
+) -> NDArray[np.float32]:
+    """Return a mixture's posterior of any spots, some of them at a time."""
+    every = np.empty((len(values), len(mixture.weight)), np.float32)
+    for start in range(0, len(values), _CHUNK_SPOTS):
+        part = slice(start, start + _CHUNK_SPOTS)
+        every[part] = mixture.predict(units.of(values[part]))
+    return every
 
 
 class _Plan(NamedTuple):
@@ -136,6 +233,8 @@ class _Member(NamedTuple):
 
     fitted: Posterior
     every: Posterior
+    mixture: Mixture
+    units: Units
 
     @classmethod
     def of(
@@ -148,12 +247,8 @@ class _Member(NamedTuple):
         """Return what a mixture says of fitted points, and of the spots it votes on."""
         fitted = mixture.predict(points)
         if len(votes) == len(points):
-            return cls(fitted, fitted)
-        every = np.empty((len(votes), fitted.shape[1]), np.float32)
-        for start in range(0, len(votes), _CHUNK_SPOTS):
-            part = slice(start, start + _CHUNK_SPOTS)
-            every[part] = mixture.predict(units.of(votes[part]))
-        return cls(fitted, every)
+            return cls(fitted, fitted, mixture, units)
+        return cls(fitted, _posterior(mixture, units, votes), mixture, units)
 
 
 def _fitted_spots(
