@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import threading
+from functools import partial
 
 import pytest
 
 from napari_semst.errors import Cancelled, SemstError
-from napari_semst.progress import STAGES, Progress, RunControl, exhaust
+from napari_semst.progress import STAGES, Progress, RunControl, exhaust, told, working
+from napari_semst.threads import side_by_side, threads_limited
 
 
 def test_a_fresh_control_lets_everything_pass():
@@ -80,3 +82,71 @@ def test_events_cannot_be_changed_and_share_nothing():
         event.step = 2
     assert event.metrics is not Progress(STAGES[0]).metrics
     assert (event.step, event.steps, event.message) == (0, 0, "")
+
+
+def test_work_in_a_thread_tells_its_steps_and_returns():
+    def work(tell):
+        tell(1, 2)
+        tell(2, 2)
+        return threading.current_thread() is not threading.main_thread()
+
+    events: list[Progress] = []
+    steps = working("train", "Working", work, RunControl())
+    assert exhaust(told(steps, events.append)) is True
+    assert [(event.step, event.steps) for event in events] == [(0, 0), (1, 2), (2, 2)]
+    assert {event.message for event in events} == {"Working"}
+
+
+def test_a_fault_of_the_work_is_raised_where_it_is_awaited():
+    with pytest.raises(ZeroDivisionError):
+        exhaust(working("train", "", lambda _: 1 / 0, RunControl()))
+
+
+def test_cancelling_does_not_wait_for_work_that_tells_nothing():
+    control, release = RunControl(), threading.Event()
+    steps = working("train", "", lambda _: release.wait(60), control)
+    next(steps)
+    control.cancel()
+    with pytest.raises(Cancelled):
+        exhaust(steps)
+    release.set()
+
+
+def test_work_has_as_many_threads_as_who_awaits_it():
+    import torch
+    from threadpoolctl import threadpool_info
+
+    def of_openmp(_):
+        return {
+            i["num_threads"] for i in threadpool_info() if i["user_api"] == "openmp"
+        }
+
+    with threads_limited(1):
+        assert torch.get_num_threads() == 1
+        found = exhaust(working("train", "", of_openmp, RunControl()))
+    assert found == {1}
+
+
+def test_jobs_side_by_side_keep_their_order():
+    barrier = threading.Barrier(2, timeout=30)
+
+    def job(number):
+        barrier.wait()
+        return number
+
+    import torch
+
+    before = torch.get_num_threads()
+    torch.set_num_threads(2)
+    try:
+        assert side_by_side([partial(job, number) for number in range(4)]) == [
+            0,
+            1,
+            2,
+            3,
+        ]
+        with threads_limited(1):
+            # What may run at once is what was there before the limit.
+            assert side_by_side([partial(job, n) for n in range(2)]) == [0, 1]
+    finally:
+        torch.set_num_threads(before)

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, TypeVar
 
 from napari_semst.errors import Cancelled
+from napari_semst.threads import carried_limits
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Generator, Mapping
@@ -101,9 +102,12 @@ def working(
     outcome: list[Returned] = []
     failure: list[BaseException] = []
 
+    limits = carried_limits()
+
     def run() -> None:
         try:
-            outcome.append(work(lambda done, in_all: steps.put((done, in_all))))
+            with limits():
+                outcome.append(work(lambda done, in_all: steps.put((done, in_all))))
         except BaseException as error:  # noqa: BLE001 - raised again by the caller
             failure.append(error)
         finally:

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import os
+import sys
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, TypeVar
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
+    from contextlib import AbstractContextManager
 
     from napari_semst.config import Config
 
@@ -73,6 +75,28 @@ def threads_limited(n_threads: int | None) -> Iterator[None]:
     finally:
         torch.set_num_threads(before)
         _before_limits.remove(before)
+
+
+def carried_limits() -> Callable[[], AbstractContextManager[None]]:
+    """Return what gives another thread as many threads as this one may use.
+
+    OpenMP and numba count for each thread that asks: one newly begun would take all
+    cores, whatever the run or a cluster's worker was given.
+    """
+    numba, torch = sys.modules.get("numba"), sys.modules.get("torch")
+    of_numba = numba.get_num_threads() if numba else None
+    of_torch = torch.get_num_threads() if torch else None
+
+    @contextmanager
+    def limits() -> Iterator[None]:
+        from threadpoolctl import threadpool_limits
+
+        if numba and of_numba:
+            numba.set_num_threads(of_numba)
+        with threadpool_limits(limits=of_torch, user_api="openmp"):
+            yield
+
+    return limits
 
 
 def side_by_side(jobs: Sequence[Callable[[], Result]]) -> list[Result]:
