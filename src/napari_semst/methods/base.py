@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from importlib import import_module
 from types import MappingProxyType
-from typing import TYPE_CHECKING, Protocol, cast
+from typing import TYPE_CHECKING, Any, Protocol, cast
 
 from napari_semst.errors import ConfigError, one_of
 from napari_semst.training.loop import TrainingRecord
@@ -79,6 +79,9 @@ class Fit:
         Loss curves.
     notes
         Facts for the provenance.
+    learnt
+        Named arrays by which the method's describer makes the same views of another
+        section; `None` where there is none.
     """
 
     latent: NDArray[np.float32]
@@ -86,6 +89,7 @@ class Fit:
     modulation: ModulationMap | None = None
     record: TrainingRecord = field(default_factory=TrainingRecord)
     notes: dict[str, object] = field(default_factory=dict)
+    learnt: Mapping[str, NDArray[Any]] | None = None
 
 
 class Method(Protocol):
@@ -117,11 +121,46 @@ class Method(Protocol):
         ...
 
 
+class Describer(Protocol):
+    """A way from another section to the views that a method's consensus reads."""
+
+    def __call__(
+        self,
+        section: Section,
+        semantics: NDArray[np.float32] | None,
+        learnt: Mapping[str, NDArray[Any]],
+        config: Config,
+        device: DeviceChoice,
+        control: RunControl,
+    ) -> Generator[Progress, None, Fit]:
+        """Describe a section by what was learnt from another; nothing is trained.
+
+        Parameters
+        ----------
+        section
+            Counts of the genes that were learnt from, in their order.
+        semantics
+            Embedding, standardised as the one that was learnt from, or `None`.
+        learnt
+            What the fit to the other section returned.
+        config, device, control
+            As for a `Method`.
+        """
+        ...
+
+
 # A new method is a file of this folder and a line here.
 METHODS: Mapping[str, str] = MappingProxyType(
     {
         "semst": "napari_semst.methods.semst:fit",
         "quick": "napari_semst.methods.quick:fit",
+    }
+)
+# Those that can describe a section by what was learnt from another.
+DESCRIBERS: Mapping[str, str] = MappingProxyType(
+    {
+        "semst": "napari_semst.methods.semst_describe:describe",
+        "quick": "napari_semst.methods.quick:describe",
     }
 )
 
@@ -134,7 +173,22 @@ def method(name: str) -> Method:
     ConfigError
         If there is none.
     """
-    if name not in METHODS:
-        raise ConfigError(one_of("model.method", name, METHODS))
-    module, _, function = METHODS[name].partition(":")
-    return cast("Method", getattr(import_module(module), function))
+    return cast("Method", _registered(name, METHODS))
+
+
+def describer(name: str) -> Describer:
+    """Return what describes other sections by what the method of that name learnt.
+
+    Raises
+    ------
+    ConfigError
+        If there is none.
+    """
+    return cast("Describer", _registered(name, DESCRIBERS))
+
+
+def _registered(name: str, registry: Mapping[str, str]) -> Any:
+    if name not in registry:
+        raise ConfigError(one_of("model.method", name, registry))
+    module, _, function = registry[name].partition(":")
+    return getattr(import_module(module), function)

@@ -5,11 +5,12 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from napari_semst.methods.base import Fit, View
-from napari_semst.prepare.components import smoothed
+from napari_semst.prepare.components import ExpressionAxes, smoothed
 from napari_semst.progress import Progress
 
 if TYPE_CHECKING:
-    from collections.abc import Generator
+    from collections.abc import Generator, Mapping
+    from typing import Any
 
     import numpy as np
     from numpy.typing import NDArray
@@ -34,7 +35,34 @@ def fit(
     Semantics is not used: what is clustered is expression and space alone.
     """
     yield Progress("train", 0, 1, "Principal components")
-    root, logged = section.components(config.training.seed)
+    axes, root, logged = ExpressionAxes.of_section(
+        section.counts, section.config.n_components, config.training.seed
+    )
     control.check()
+    return _fit(section, root, logged, axes.arrays())
+
+
+def describe(
+    section: Section,
+    semantics: NDArray[np.float32] | None,
+    learnt: Mapping[str, NDArray[Any]],
+    config: Config,
+    device: DeviceChoice,
+    control: RunControl,
+) -> Generator[Progress, None, Fit]:
+    """Return another section's components on the axes of the one learnt from."""
+    yield Progress("train", 0, 1, "Principal components of the model")
+    root, logged = ExpressionAxes.of_arrays(learnt).scores(section.counts)
+    control.check()
+    return _fit(section, root, logged)
+
+
+def _fit(
+    section: Section,
+    root: NDArray[np.float32],
+    logged: NDArray[np.float32],
+    learnt: Mapping[str, NDArray[Any]] | None = None,
+) -> Fit:
     latent = smoothed(root[:, :_LATENT], section.average, section.smoothing_rounds)
-    return Fit(latent, (View(root, smooth=True), View(logged, smooth=True)))
+    views = (View(root, smooth=True), View(logged, smooth=True))
+    return Fit(latent, views, learnt=learnt)

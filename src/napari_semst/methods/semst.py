@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+import numpy as np
 import torch
 
 from napari_semst.errors import ShareDone
@@ -12,7 +13,7 @@ from napari_semst.methods.modulation import modulation_map
 from napari_semst.methods.semst_inputs import from_components, from_expression
 from napari_semst.methods.semst_problem import Problem
 from napari_semst.methods.semst_sampled import SampledProblem
-from napari_semst.prepare.components import principal_components_dense, smoothed
+from napari_semst.prepare.components import dense_axes, rotated, smoothed
 from napari_semst.progress import Progress, working
 from napari_semst.threads import threads_limited
 from napari_semst.training.group import current_group
@@ -20,8 +21,8 @@ from napari_semst.training.loop import TrainingRecord, train
 
 if TYPE_CHECKING:
     from collections.abc import Generator
+    from typing import Any
 
-    import numpy as np
     from numpy.typing import NDArray
 
     from napari_semst.config import Config, TrainingConfig
@@ -33,6 +34,10 @@ if TYPE_CHECKING:
 # Up to this many spots a step reads the whole section; above, a sample of them.
 WHOLE_SPOTS = 20_000
 BATCH_SPOTS = 4096
+# Among the arrays that are learnt, weights of the network begin so; those of the
+# decoder are not kept, for nothing is reconstructed of other sections.
+NETWORK = "network."
+DECODER = "decoder."
 
 
 def fit(
@@ -77,13 +82,58 @@ def fit(
     finally:
         if place.type == "cuda":
             torch.cuda.empty_cache()
-    own = View(latent, smooth=False)
-    if not published:
-        # One more round evens out what single spots were corrected by.
-        ordered = principal_components_dense(latent)
-        own = View(smoothed(ordered, section.average, 1), smooth=False)
     notes = {**inputs.notes, "step": note, "zinb": problem.engine.reason}
-    return Fit(latent, (*inputs.views, own), modulation_map(encoded), record, notes)
+    moved = modulation_map(encoded)
+    if published:
+        views = (*inputs.views, View(latent, smooth=False))
+        return Fit(latent, views, moved, record, notes)
+    axes = dense_axes(latent)
+    views = (*inputs.views, own_view(latent, axes, section))
+    learnt = _learnt(inputs, axes, problem.lasting)
+    return Fit(latent, views, moved, record, notes, learnt)
+
+
+def own_view(
+    latent: NDArray[np.float32],
+    axes: tuple[NDArray[np.float64], NDArray[np.float64]],
+    section: Section,
+) -> View:
+    """Return what was learnt of the spots as the consensus reads it.
+
+    Parameters
+    ----------
+    latent
+        Shape ``(n_spots, width)``.
+    axes
+        Mean and principal axes of the latent of the section that was learnt from.
+    section
+        Gives the operator that averages neighbours.
+    """
+    ordered = rotated(latent, *axes)
+    # One more round evens out what single spots were corrected by.
+    return View(smoothed(ordered, section.average, 1), smooth=False)
+
+
+def _learnt(
+    inputs: Inputs,
+    axes: tuple[NDArray[np.float64], NDArray[np.float64]],
+    weights: dict[str, torch.Tensor],
+) -> dict[str, NDArray[Any]]:
+    """Return what describes other sections, as arrays by name."""
+    scale = inputs.scale
+    assert scale is not None, "components come with their scale"
+    encoder = {
+        f"{NETWORK}{name}": weight.detach().float().cpu().numpy().copy()
+        for name, weight in weights.items()
+        if not name.startswith(DECODER)
+    }
+    return {
+        **scale.axes.arrays(),
+        "sizes": np.array([scale.propagated, scale.base]),
+        "latent.mean": axes[0],
+        "latent.axes": axes[1],
+        **encoder,
+    }
 
 
 def _trained(

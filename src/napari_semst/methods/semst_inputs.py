@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
@@ -11,7 +11,7 @@ from napari_semst.errors import ConfigError
 from napari_semst.methods.base import View
 from napari_semst.methods.semst_network import SemstNetwork
 from napari_semst.methods.weights import read_weights
-from napari_semst.prepare.components import smoothed
+from napari_semst.prepare.components import ExpressionAxes, smoothed
 from napari_semst.prepare.genes import variable_genes
 from napari_semst.prepare.graphs import feature_graph, normalised, touching_graph
 
@@ -24,6 +24,22 @@ if TYPE_CHECKING:
 
 # Components the views propagate, and those that the latent starts from.
 _PROPAGATED = 30
+
+
+class Scale(NamedTuple):
+    """By what the components of a section become inputs, for it and others like it.
+
+    Parameters
+    ----------
+    axes
+        Of the expression.
+    propagated, base
+        Sizes that the propagated components and the base are divided by.
+    """
+
+    axes: ExpressionAxes
+    propagated: float
+    base: float
 
 
 @dataclass(frozen=True)
@@ -51,6 +67,8 @@ class Inputs:
         Views that the consensus reads beside the latent.
     notes
         Facts for the provenance.
+    scale
+        By what the features were made, where they are components.
     """
 
     features: sparse.csr_matrix | tuple[NDArray[np.float32], NDArray[np.float32]]
@@ -62,6 +80,7 @@ class Inputs:
     config: Config
     views: tuple[View, ...] = ()
     notes: dict[str, object] = field(default_factory=dict)
+    scale: Scale | None = None
 
     @property
     def n_spots(self) -> int:
@@ -122,13 +141,50 @@ def from_components(
             "Expected model.start 'expression' with published weights; got "
             "'components'. Choose one of the paper's presets, for instance dlpfc."
         )
-    root, logged = section.components(config.training.seed)
-    propagated = _of_unit_scale(root[:, :_PROPAGATED])
-    base = _of_unit_scale(
-        smoothed(
-            root[:, : config.model.latent], section.average, section.smoothing_rounds
-        )
+    axes, root, logged = ExpressionAxes.of_section(
+        section.counts, section.config.n_components, config.training.seed
     )
+    scale = Scale(axes, _size(root), _size(_averaged(root, section, config)))
+    decoded = _decoded(section, config.training.decoded_genes)
+    return _inputs(section, semantics, config, scale, (root, logged), decoded)
+
+
+def from_scale(
+    section: Section,
+    semantics: NDArray[np.float32] | None,
+    config: Config,
+    scale: Scale,
+) -> Inputs:
+    """Return inputs made as those of the section that a scale comes from.
+
+    They are to be encoded and not learnt from: nothing is to be reconstructed.
+    """
+    from scipy import sparse
+
+    scores = scale.axes.scores(section.counts)
+    nothing = sparse.csr_matrix((section.n_spots, 1), dtype=np.float32)
+    return _inputs(section, semantics, config, scale, scores, nothing)
+
+
+def _averaged(
+    root: NDArray[np.float32], section: Section, config: Config
+) -> NDArray[np.float32]:
+    """Return the leading components averaged over neighbours."""
+    leading = root[:, : config.model.latent]
+    return smoothed(leading, section.average, section.smoothing_rounds)
+
+
+def _inputs(
+    section: Section,
+    semantics: NDArray[np.float32] | None,
+    config: Config,
+    scale: Scale,
+    scores: tuple[NDArray[np.float32], NDArray[np.float32]],
+    decoded: sparse.csr_matrix,
+) -> Inputs:
+    root, logged = scores
+    propagated = root[:, :_PROPAGATED] / np.float32(scale.propagated)
+    base = _averaged(root, section, config) / np.float32(scale.base)
     feature, note = feature_graph(
         propagated, config.prepare.feature_neighbours, config.training.seed
     )
@@ -146,10 +202,11 @@ def from_components(
         touching_graph(section.average),
         semantics,
         base,
-        _decoded(section, config.training.decoded_genes),
+        decoded,
         config,
         (View(root, smooth=True), View(logged, smooth=True)),
         {"feature_graph": note},
+        scale,
     )
 
 
@@ -160,7 +217,6 @@ def _decoded(section: Section, n_genes: int) -> sparse.csr_matrix:
     return section.scaled_expression(variable_genes(section.counts, n_genes))
 
 
-def _of_unit_scale(values: NDArray[np.float32]) -> NDArray[np.float32]:
-    """Return values over the deviation of the first, largest component."""
-    size = float(values[:, 0].std())
-    return values / np.float32(size) if size > 0 else values
+def _size(values: NDArray[np.float32]) -> float:
+    """Return the deviation of the first, largest component; 1 where all are alike."""
+    return float(values[:, 0].std()) or 1.0

@@ -8,6 +8,7 @@ import numpy as np
 import torch
 
 from napari_semst.methods.semst_terms import (
+    AveragedWeights,
     engine_for,
     parameter_groups,
     weighted_terms,
@@ -65,6 +66,8 @@ class Problem:
         self._whole: ZinbTarget | None = None
         self._sum: torch.Tensor | None = None
         self._summed = 0
+        self._weights = AveragedWeights()
+        self.lasting: dict[str, torch.Tensor] = {}
 
     def parameter_groups(self) -> list[dict[str, Any]]:
         """Return what is learnt, as the groups of an optimizer."""
@@ -90,12 +93,16 @@ class Problem:
     def finish(
         self, control: RunControl
     ) -> Generator[Progress, None, tuple[NDArray[np.float32], Encoded]]:
-        """Return the latent, averaged over the last epochs, and the last encoding."""
+        """Return the latent, averaged over the last epochs, and the last encoding.
+
+        Weights averaged alike are then `lasting`: they encode other sections.
+        """
         control.check()
         yield Progress("train", 0, 1, "Encoding all spots")
         self.network.eval()
         with torch.no_grad():
             encoded = self.encode()
+            self.lasting = self._weights.finished(self.network)
         latent = encoded.latent
         if self._sum is not None:
             latent = (self._sum + latent) / (self._summed + 1)
@@ -109,6 +116,7 @@ class Problem:
         now = latent.detach()
         self._sum = now.clone() if self._sum is None else self._sum.add_(now)
         self._summed += 1
+        self._weights.add(self.network)
 
     def _target(self, epoch: int) -> tuple[ZinbTarget, torch.Tensor | None]:
         """Return what this step reconstructs: all spots, or some drawn anew."""

@@ -9,6 +9,7 @@ import torch
 
 from napari_semst.methods.semst_network import Encoded
 from napari_semst.methods.semst_terms import (
+    AveragedWeights,
     engine_for,
     parameter_groups,
     weighted_terms,
@@ -73,8 +74,8 @@ class SampledProblem:
         self.n_parts = n_parts
         self.part_edges = max(batch_spots // (2 * n_parts), 1)
         self._first, self._second = edges(inputs.neighbours)
-        self._mean: dict[str, torch.Tensor] = {}
-        self._n_averaged = 0
+        self._weights = AveragedWeights()
+        self.lasting: dict[str, torch.Tensor] = {}
 
     def parameter_groups(self) -> list[dict[str, Any]]:
         """Return what is learnt, as the groups of an optimizer."""
@@ -151,24 +152,18 @@ class SampledProblem:
         """
         training = self.config.training
         if epoch >= training.epochs * (1 - training.average_last):
-            self._average()
-
-    def _average(self) -> None:
-        self._n_averaged += 1
-        for name, now in self.network.state_dict().items():
-            if not now.is_floating_point():
-                continue
-            mean = self._mean.setdefault(name, torch.zeros_like(now))
-            mean += (now - mean) / self._n_averaged
+            self._weights.add(self.network)
 
     @torch.no_grad()
     def finish(
         self, control: RunControl
     ) -> Generator[Progress, None, tuple[NDArray[np.float32], Encoded]]:
-        """Return the latent of all spots, and what led to it, chunk by chunk."""
-        if self._n_averaged:
-            self._average()
-            self.network.load_state_dict(self._mean, strict=False)
+        """Return the latent of all spots, and what led to it, chunk by chunk.
+
+        The averaged weights are then `lasting`: they encode other sections.
+        """
+        self.lasting = self._weights.finished(self.network)
+        self.network.load_state_dict(self.lasting, strict=False)
         self.network.eval()
         mixed = []
         for view in range(2):

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+import torch
+
 from napari_semst.nn.zinb import elementwise_engine
 
 if TYPE_CHECKING:
-    import torch
     from torch import Tensor
 
     from napari_semst.config import Config
@@ -84,3 +85,30 @@ def weighted_terms(
         size = scale.square().mean() + shift.square().mean()
         terms["modulation"] = model.weight_modulation * size
     return terms
+
+
+class AveragedWeights:
+    """The mean of a network's weights over the last epochs."""
+
+    def __init__(self) -> None:
+        self._mean: dict[str, Tensor] = {}
+        self._added = 0
+
+    def add(self, network: SemstNetwork) -> None:
+        """Count the weights as they are now."""
+        self._added += 1
+        for name, now in network.state_dict().items():
+            if not now.is_floating_point():
+                continue
+            mean = self._mean.setdefault(name, torch.zeros_like(now))
+            mean += (now - mean) / self._added
+
+    def finished(self, network: SemstNetwork) -> dict[str, Tensor]:
+        """Return the mean, the weights after the last step among it.
+
+        Where nothing was added, these are the weights as they are.
+        """
+        if not self._added:
+            return dict(network.state_dict())
+        self.add(network)
+        return self._mean

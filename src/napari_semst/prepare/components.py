@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 from scipy import sparse
@@ -11,6 +11,8 @@ from scipy.spatial import KDTree
 from napari_semst.prepare.normalise import depth_scaled, with_values
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from numpy.typing import NDArray
 
 
@@ -27,9 +29,14 @@ def median_scaled(counts: sparse.csr_matrix) -> sparse.csr_matrix:
     A fixed 10,000 would blow up small panels and shallow sections, and with them the
     noise of single counts under a root or logarithm.
     """
+    return depth_scaled(counts, median_depth(counts))
+
+
+def median_depth(counts: sparse.csr_matrix) -> float:
+    """Return the median total of the spots that have counts; 1 where none has."""
     totals = np.asarray(counts.sum(axis=1), dtype=np.float64).ravel()
     seen = totals[totals > 0]
-    return depth_scaled(counts, float(np.median(seen)) if len(seen) else 1.0)
+    return float(np.median(seen)) if len(seen) else 1.0
 
 
 def root(scaled: sparse.csr_matrix) -> sparse.csr_matrix:
@@ -42,10 +49,56 @@ def logged(scaled: sparse.csr_matrix) -> sparse.csr_matrix:
     return with_values(scaled, np.log1p(scaled.data))
 
 
+class Axes(NamedTuple):
+    """Axes on which any spots can be placed.
+
+    Parameters
+    ----------
+    offset
+        What the mean spot scores on each axis, ``(width,)``.
+    axes
+        Shape ``(n_genes, width)``.
+    """
+
+    offset: NDArray[np.floating]
+    axes: NDArray[np.floating]
+
+    def scores(self, matrix: sparse.csr_matrix) -> NDArray[np.float32]:
+        """Return the place of each spot on every axis, ``(n_spots, width)``.
+
+        Parameters
+        ----------
+        matrix
+            Sparse values, shape ``(n_spots, n_genes)``.
+        """
+        scores = np.empty((matrix.shape[0], self.axes.shape[1]), np.float32)
+        for start in range(0, len(scores), _CHUNK_SPOTS):
+            part = slice(start, start + _CHUNK_SPOTS)
+            scores[part] = matrix[part] @ self.axes - self.offset
+        return scores
+
+
 def principal_components(
     matrix: sparse.csr_matrix, n_components: int, seed: int
 ) -> NDArray[np.float32]:
-    """Return the leading principal components; centring stays implicit.
+    """Return the scores of all spots on the `principal_axes`.
+
+    Parameters
+    ----------
+    matrix, n_components, seed
+        As for `principal_axes`.
+
+    Returns
+    -------
+    scores
+        Shape ``(n_spots, n_components)``, signs fixed, zero where all spots are
+        alike.
+    """
+    return principal_axes(matrix, n_components, seed).scores(matrix)
+
+
+def principal_axes(matrix: sparse.csr_matrix, n_components: int, seed: int) -> Axes:
+    """Return the leading principal axes; centring stays implicit.
 
     Parameters
     ----------
@@ -55,16 +108,11 @@ def principal_components(
         Wanted; fewer where the matrix is smaller.
     seed
         Seed of the solver's first vector, and of the sample of large sections.
-
-    Returns
-    -------
-    scores
-        Shape ``(n_spots, n_components)``, signs fixed, zero where all spots are
-        alike.
     """
     width = min(n_components, min(matrix.shape) - 1)
     if width < 1:
-        return np.asarray(matrix.toarray(), dtype=np.float32)
+        every = np.eye(matrix.shape[1], dtype=np.float32)
+        return Axes(np.zeros(len(every), np.float32), every)
     fitted = matrix
     if matrix.shape[0] > FITTED_SPOTS:
         random = np.random.default_rng(seed)
@@ -73,13 +121,74 @@ def principal_components(
     # Few genes: the covariance is small and exact; many: Lanczos on the sparse matrix.
     find = _axes_of_covariance if matrix.shape[1] <= _FEW_GENES else _axes_by_lanczos
     mean, axes = find(fitted, width, seed)
-    offset = (mean @ axes).astype(np.float32)
-    axes = axes.astype(np.float32)
-    scores = np.empty((matrix.shape[0], width), np.float32)
-    for start in range(0, len(scores), _CHUNK_SPOTS):
-        part = slice(start, start + _CHUNK_SPOTS)
-        scores[part] = matrix[part] @ axes - offset
-    return scores
+    return Axes((mean @ axes).astype(np.float32), axes.astype(np.float32))
+
+
+class ExpressionAxes(NamedTuple):
+    """The axes of a section's expression, for it and for others like it.
+
+    Parameters
+    ----------
+    depth
+        Counts to which every spot is scaled.
+    root, logged
+        Axes of the square root and of the logarithm of scaled counts.
+    """
+
+    depth: float
+    root: Axes
+    logged: Axes
+
+    @classmethod
+    def of_section(
+        cls, counts: sparse.csr_matrix, n_components: int, seed: int
+    ) -> tuple[ExpressionAxes, NDArray[np.float32], NDArray[np.float32]]:
+        """Return the axes of a section, and its scores on the two kinds.
+
+        Parameters
+        ----------
+        counts
+            Raw counts of the chosen genes, shape ``(n_spots, n_genes)``.
+        n_components
+            Wanted; at most half as many as genes are found.
+        seed
+            As for `principal_axes`.
+        """
+        # Of a small panel the last components are each gene's own noise.
+        width = min(n_components, max(counts.shape[1] // 2, 2))
+        depth = median_depth(counts)
+        scaled = depth_scaled(counts, depth)
+        found, scores = [], []
+        for transformed in (root(scaled), logged(scaled)):
+            found.append(principal_axes(transformed, width, seed))
+            scores.append(found[-1].scores(transformed))
+        return cls(depth, *found), scores[0], scores[1]
+
+    def scores(
+        self, counts: sparse.csr_matrix
+    ) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+        """Return the scores of any section's spots, from counts of the same genes."""
+        scaled = depth_scaled(counts, self.depth)
+        return self.root.scores(root(scaled)), self.logged.scores(logged(scaled))
+
+    def arrays(self) -> dict[str, NDArray[np.floating]]:
+        """Return everything as named arrays."""
+        return {
+            "depth": np.array([self.depth]),
+            "root.offset": self.root.offset,
+            "root.axes": self.root.axes,
+            "logged.offset": self.logged.offset,
+            "logged.axes": self.logged.axes,
+        }
+
+    @classmethod
+    def of_arrays(cls, arrays: Mapping[str, NDArray[np.floating]]) -> ExpressionAxes:
+        """Return what `arrays` was made from."""
+        both = (
+            Axes(arrays[f"{kind}.offset"], arrays[f"{kind}.axes"])
+            for kind in ("root", "logged")
+        )
+        return cls(float(arrays["depth"][0]), *both)
 
 
 def _axes_of_covariance(
@@ -122,9 +231,33 @@ def principal_components_dense(values: NDArray[np.floating]) -> NDArray[np.float
     values
         Shape ``(n_spots, width)``, width small.
     """
-    centred = np.asarray(values, dtype=np.float64) - np.mean(values, axis=0)
+    return rotated(values, *dense_axes(values))
+
+
+def dense_axes(
+    values: NDArray[np.floating],
+) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Return the mean ``(width,)`` and all principal axes ``(width, width)``.
+
+    Parameters
+    ----------
+    values
+        Shape ``(n_spots, width)``, width small.
+    """
+    mean = np.mean(values, axis=0)
+    centred = np.asarray(values, dtype=np.float64) - mean
     _, axes = np.linalg.eigh(centred.T @ centred)
-    return np.asarray(centred @ axes[:, ::-1], dtype=np.float32)
+    return mean.astype(np.float64), np.ascontiguousarray(axes[:, ::-1])
+
+
+def rotated(
+    values: NDArray[np.floating],
+    mean: NDArray[np.float64],
+    axes: NDArray[np.float64],
+) -> NDArray[np.float32]:
+    """Return values less the mean on other axes, as `dense_axes` returns both."""
+    centred = np.asarray(values, dtype=np.float64) - mean
+    return np.asarray(centred @ axes, dtype=np.float32)
 
 
 def neighbour_average(

@@ -1,0 +1,104 @@
+"""SemST on a section it was not trained on: the network is inductive."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import torch
+
+from napari_semst.errors import InputError
+from napari_semst.methods.base import Fit
+from napari_semst.methods.modulation import modulation_map
+from napari_semst.methods.semst import (
+    BATCH_SPOTS,
+    DECODER,
+    NETWORK,
+    WHOLE_SPOTS,
+    own_view,
+)
+from napari_semst.methods.semst_inputs import Scale, from_scale
+from napari_semst.methods.semst_problem import Problem
+from napari_semst.methods.semst_sampled import SampledProblem
+from napari_semst.prepare.components import ExpressionAxes
+from napari_semst.progress import Progress, working
+
+if TYPE_CHECKING:
+    from collections.abc import Generator, Mapping
+
+    from numpy.typing import NDArray
+
+    from napari_semst.config import Config
+    from napari_semst.device import DeviceChoice
+    from napari_semst.methods.semst_network import SemstNetwork
+    from napari_semst.prepare.section import Section
+    from napari_semst.progress import RunControl
+
+
+def describe(
+    section: Section,
+    semantics: NDArray[np.float32] | None,
+    learnt: Mapping[str, NDArray[Any]],
+    config: Config,
+    device: DeviceChoice,
+    control: RunControl,
+) -> Generator[Progress, None, Fit]:
+    """Encode a section by a network that was trained on another.
+
+    Components are those of the other section's axes and sizes; neighbours, in space
+    and by expression, are this section's own. The weights are the mean over the last
+    epochs of the training.
+
+    Raises
+    ------
+    InputError
+        If the weights do not fit the settings.
+    Cancelled, DeviceError
+        As for a run.
+    """
+    sizes = learnt["sizes"]
+    scale = Scale(ExpressionAxes.of_arrays(learnt), float(sizes[0]), float(sizes[1]))
+    inputs = yield from working(
+        "train",
+        "Components, and neighbours by expression",
+        lambda _: from_scale(section, semantics, config, scale),
+        control,
+    )
+    place = device.torch()
+    try:
+        # The first weights are drawn, then replaced: the caller's numbers stay as is.
+        with torch.random.fork_rng(devices=[place] if place.type == "cuda" else []):
+            problem: Problem | SampledProblem = (
+                Problem(inputs, place)
+                if section.n_spots <= WHOLE_SPOTS
+                else SampledProblem(inputs, place, BATCH_SPOTS, 1)
+            )
+        _load(problem.network, learnt)
+        latent, encoded = yield from problem.finish(control)
+    finally:
+        if place.type == "cuda":
+            torch.cuda.empty_cache()
+    axes = learnt["latent.mean"], learnt["latent.axes"]
+    views = (*inputs.views, own_view(latent, axes, section))
+    return Fit(latent, views, modulation_map(encoded), notes=inputs.notes)
+
+
+def _load(network: SemstNetwork, learnt: Mapping[str, NDArray[Any]]) -> None:
+    """Give the network its weights, all but the decoder's."""
+    state = {
+        name.removeprefix(NETWORK): torch.as_tensor(np.ascontiguousarray(values))
+        for name, values in learnt.items()
+        if name.startswith(NETWORK)
+    }
+    own = {n: w for n, w in network.state_dict().items() if not n.startswith(DECODER)}
+    wrong = sorted(
+        {*own, *state}
+        - {n for n in own if n in state and own[n].shape == state[n].shape}
+    )
+    if wrong:
+        raise InputError(
+            "Expected the weights that the model's settings and this section's "
+            f"semantics ask for; missing, unknown or of another shape: "
+            f"{', '.join(wrong)}. Save the model again with this version."
+        )
+    network.load_state_dict(state, strict=False)
