@@ -20,10 +20,12 @@ if TYPE_CHECKING:
 
     from anndata import AnnData
     from numpy.typing import NDArray
+    from scipy import sparse
 
     from napari_semst.config import Config, Request
     from napari_semst.domains.cluster import Assignment
     from napari_semst.methods.base import Fit
+    from napari_semst.model_file import DomainModel, Standard
     from napari_semst.prepare.section import Section
     from napari_semst.semantics import Semantics
 
@@ -83,7 +85,9 @@ def find_domains(
     config, section, short = yield from _prepare(tissue, request, control)
     watch.lap("prepare")
     control.check()
-    embedding, described = yield from _describe(tissue, section, config, control)
+    embedding, described, standard = yield from _describe(
+        tissue, section, config, control
+    )
     watch.lap("describe")
     device = choose_device(config.training.device)
     threads = threads_wanted(section.n_spots, config)
@@ -109,7 +113,9 @@ def find_domains(
             f"{config.domains.n_domains} domains were asked for; the readout found "
             f"{assignment.n_domains}. Ask for fewer, or try another readout."
         )
-    return _result(assignment, names, fit, described, provenance)
+    result = labelled(assignment, names, fit, described, provenance)
+    model = _model(section, config, assignment, result, fit, described, standard)
+    return replace(result, model=model)
 
 
 def _prepare(
@@ -149,29 +155,70 @@ def _prepare(
 
 def _describe(
     tissue: AnnData, section: Section, config: Config, control: RunControl
-) -> Generator[Progress, None, tuple[NDArray[np.float32] | None, Semantics | None]]:
+) -> Generator[
+    Progress,
+    None,
+    tuple[NDArray[np.float32] | None, Semantics | None, Standard | None],
+]:
     """Turn the top genes of each spot into one semantic vector.
 
     The vectors come standardised where they are to be, and apart from what is told
     of them, so that those of a million spots are held once.
     """
-    from napari_semst.semantics import rank_genes, source, standardise
+    from napari_semst.model_file import Standard
+    from napari_semst.semantics import standardise
 
     wanted = config.semantics
     if wanted.source == "none":
-        return None, None
-    options: dict[str, Any] = {}
-    if wanted.source == "precomputed":
-        options = _embedding(tissue, wanted.embedding)
+        return None, None, None
     matrix = section.counts
     if wanted.ranking == "scaled":
         matrix = section.scaled_expression()
+    described = yield from meaning(tissue, matrix, section.genes, config, control)
+    if described.is_empty:
+        return None, described, None
+    embedding, standard = described.embedding, None
+    if wanted.standardise and not config.model.weights:
+        embedding = standardise(embedding)
+        standard = Standard.between(described.embedding, embedding)
+    bare = replace(described, embedding=np.empty_like(embedding[:0]))
+    return embedding, bare, standard
+
+
+def meaning(
+    tissue: AnnData,
+    ranked: sparse.csr_matrix,
+    genes: NDArray[np.str_],
+    config: Config,
+    control: RunControl,
+) -> Generator[Progress, None, Semantics]:
+    """Return what the top genes of each spot mean, as their source has it.
+
+    Parameters
+    ----------
+    tissue
+        Holds the embedding where it is a precomputed one.
+    ranked
+        Values by which genes are ranked, ``(n_spots, n_genes)``.
+    genes
+        Their names.
+    config
+        Its ``semantics`` are read.
+    control
+        Asked for cancelling.
+    """
+    from napari_semst.semantics import rank_genes, source
+
+    wanted = config.semantics
+    options: dict[str, Any] = {}
+    if wanted.source == "precomputed":
+        options = _embedding(tissue, wanted.embedding)
     lists = yield from working(
         "describe",
         "Ranking the genes of every spot",
         lambda tell: rank_genes(
-            matrix,
-            section.genes,
+            ranked,
+            genes,
             wanted.n_genes,
             progress=tell,
             cancelled=lambda: control.cancelled,
@@ -179,23 +226,19 @@ def _describe(
         control,
     )
     species = None if wanted.species == "auto" else wanted.species
-    described = yield from working(
-        "describe",
-        "Reading what genes mean",
-        lambda tell: source(wanted.source, **options).embed_spots(
-            lists,
-            species=species,  # type: ignore[arg-type]
-            progress=tell,
-            cancelled=lambda: control.cancelled,
-        ),
-        control,
+    return (
+        yield from working(
+            "describe",
+            "Reading what genes mean",
+            lambda tell: source(wanted.source, **options).embed_spots(
+                lists,
+                species=species,  # type: ignore[arg-type]
+                progress=tell,
+                cancelled=lambda: control.cancelled,
+            ),
+            control,
+        )
     )
-    if described.is_empty:
-        return None, described
-    embedding = described.embedding
-    if wanted.standardise and not config.model.weights:
-        embedding = standardise(embedding)
-    return embedding, replace(described, embedding=np.empty_like(embedding[:0]))
 
 
 def _embedding(tissue: AnnData, name: str) -> dict[str, Any]:
@@ -210,13 +253,26 @@ def _embedding(tissue: AnnData, name: str) -> dict[str, Any]:
     return {"embedding": name}
 
 
-def _result(
+def labelled(
     assignment: Assignment,
     names: tuple[str, ...],
     fit: Fit,
     described: Semantics | None,
     provenance: dict[str, Any],
 ) -> DomainResult:
+    """Return a result of what was assigned, learnt and described.
+
+    Parameters
+    ----------
+    assignment, names
+        Domain of each spot, and names of the domains.
+    fit
+        Latent and modulation.
+    described
+        What is told of the semantics, or `None`.
+    provenance
+        How it was made.
+    """
     moved = fit.modulation
     maps: dict[str, Any] = {}
     if moved is not None:
@@ -236,4 +292,48 @@ def _result(
         coverage=coverage,
         provenance=provenance,
         **maps,
+    )
+
+
+def _model(
+    section: Section,
+    config: Config,
+    assignment: Assignment,
+    result: DomainResult,
+    fit: Fit,
+    described: Semantics | None,
+    standard: Standard | None,
+) -> DomainModel | None:
+    """Return what labels other sections alike, or `None` where nothing can."""
+    from napari_semst.model_file import DomainModel
+    from napari_semst.palette import domain_colors
+    from napari_semst.prepare.normalise import depth_scaled, gene_deviation
+
+    if not assignment.voters or fit.learnt is None:
+        return None
+    deviation, told = None, result.provenance
+    read = described is not None and not described.is_empty
+    if read and config.semantics.ranking == "scaled":
+        depth = depth_scaled(section.counts, config.prepare.target_sum)
+        deviation = gene_deviation(depth)
+    semantics = {
+        name: str(told["semantics"].get(name, "")) for name in ("source", "revision")
+    }
+    facts = {
+        "version": told["versions"]["napari-semst"],
+        "input_hash": told["input_hash"],
+        "spots": section.n_spots,
+        "semantics": semantics,
+    }
+    return DomainModel(
+        config,
+        section.genes,
+        result.names,
+        tuple(domain_colors(len(result.names))),
+        section.smoothing_rounds,
+        assignment.voters,
+        fit.learnt,
+        standard,
+        deviation,
+        facts,
     )

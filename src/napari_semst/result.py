@@ -17,6 +17,8 @@ if TYPE_CHECKING:
     from anndata import AnnData
     from numpy.typing import NDArray
 
+    from napari_semst.model_file import DomainModel
+
 
 @dataclass(frozen=True)
 class DomainResult:
@@ -43,6 +45,12 @@ class DomainResult:
     provenance
         Plain values: settings, seed, versions, device and why, losses, input hash,
         seconds per stage, warnings.
+    colors
+        Colours of the domains, ``#rrggbb``; those of `napari_semst.palette` where
+        `None`.
+    model
+        Labels other sections alike, without training; `None` for results that have
+        no model.
     """
 
     codes: NDArray[np.int32]
@@ -56,6 +64,8 @@ class DomainResult:
     confidence: NDArray[np.float32] | None = None
     coverage: NDArray[np.float32] | None = None
     provenance: dict[str, Any] = field(default_factory=dict)
+    colors: tuple[str, ...] | None = None
+    model: DomainModel | None = None
 
     @property
     def warnings(self) -> list[str]:
@@ -119,7 +129,7 @@ def _write_result(tissue: AnnData, result: DomainResult, run: str) -> None:
 
     names = list(result.names)
     labels = pd.Categorical.from_codes(result.codes.tolist(), categories=names)
-    colors = np.asarray(domain_colors(len(names)), dtype=str)
+    colors = np.asarray(result.colors or domain_colors(len(names)), dtype=str)
     for key in (keys.DOMAIN, keys.of_run(keys.DOMAIN, run)):
         tissue.obs[key] = labels
         tissue.uns[key + keys.COLORS_SUFFIX] = colors.copy()
