@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from napari_semst.domains.confidence import spot_confidence
 from napari_semst.domains.consensus import Voter, consensus_posterior
 from napari_semst.domains.mixture import fit_many_starts, k_means, one_hot, scaled
 from napari_semst.progress import Progress
@@ -32,8 +33,8 @@ class Assignment:
     codes
         Domain of each spot, ``0 .. n_domains - 1``, largest domain first.
     confidence
-        Share of the consensus that stands behind a spot's domain, 0 to 1; `None` for
-        readouts that have no members to agree.
+        How sure a spot's domain is, 0 to 1, see `spot_confidence`; `None` for readouts
+        that have no members to agree.
     voters
         Members of the consensus, their domains in the order of the codes, those
         without a spot last; empty for the other readouts.
@@ -94,10 +95,13 @@ def assign_domains(
     codes = largest_first(labels)
     if posterior is None:
         return Assignment(codes)
-    own = posterior[np.arange(n_spots), labels]
+    share = posterior[np.arange(n_spots), labels]
+    confidence = yield from spot_confidence(
+        fit.views, section, codes, share, seed, control
+    )
     order = _columns(labels, codes, k)
     ordered = tuple(voter.ordered(order) for voter in voters)
-    return Assignment(codes, own.astype(np.float32), ordered)
+    return Assignment(codes, confidence, ordered)
 
 
 def _columns(

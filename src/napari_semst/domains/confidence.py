@@ -1,0 +1,227 @@
+"""How sure the domain of every spot is, from three sides and without labels."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+import numpy as np
+
+from napari_semst.domains.consensus import FITTED_SPOTS
+from napari_semst.domains.mixture import Units, fit_many_starts, fit_tied, one_hot
+from napari_semst.progress import Progress
+
+if TYPE_CHECKING:
+    from collections.abc import Generator, Iterator, Sequence
+
+    from numpy.typing import NDArray
+
+    from napari_semst.domains.mixture import Mixture
+    from napari_semst.methods.base import View
+    from napari_semst.prepare.section import Section
+    from napari_semst.progress import RunControl
+
+    Values = NDArray[np.float32]
+
+# Rounds of averaging, relative to the section's own number, and columns read there.
+LADDER = ((-1, 10), (0, 15), (1, 20))
+# Numbers of domains to ask, relative to the one that was wanted.
+OTHER_DOMAINS = (-1, 1)
+# Fewer than the consensus takes: these answers are averaged and never shown.
+_STARTS = 3
+_CHUNK_SPOTS = 100_000
+_TINY = 1e-9
+
+
+def spot_confidence(
+    views: Sequence[View],
+    section: Section,
+    codes: NDArray[np.int32],
+    share: NDArray[np.floating[Any]],
+    seed: int,
+    control: RunControl,
+) -> Generator[Progress, None, NDArray[np.float32]]:
+    """Return how sure the domain of every spot is, 0 to 1.
+
+    Three measures are ranked, the ranks averaged with equal weight, and the average
+    is read on the mean scale of the three (`pooled`):
+
+    - the share of the consensus behind the spot's domain;
+    - the margin: how far the nearest other domain is, relative to the own (`margin`);
+    - the kept share: with one domain fewer and one more, how much of the groups that
+      the spot falls into is of its domain (`kept_share`). Domains that join, and
+      borders that move, are in doubt even where all members of the consensus agree.
+
+    A measure of doubt relative to the section, not a probability of error. It does not
+    notice a domain that holds two tissues if both stay apart from all others. Where
+    all spots are of one domain there is nothing to compare: the share is returned.
+
+    Parameters
+    ----------
+    views
+        Descriptions of the spots, as the consensus reads them.
+    section
+        Gives the operator that averages neighbours, and how often.
+    codes
+        Domain of each spot, ``0 .. n_domains - 1``, each with a spot.
+    share
+        Share of the consensus behind it, ``(n_spots,)``.
+    seed
+        Seed of the starts and of the sample of large sections.
+    control
+        Asked for cancelling between mixtures.
+
+    Raises
+    ------
+    Cancelled
+        By `control`.
+
+    Notes
+    -----
+    Linear in spots but for sorting. Mixtures are fitted to a sample of large sections.
+    Margin: fuzzy membership between two centres (Bezdek 1981) in the metric of the
+    shared covariance. Common scale: quantile normalisation (Bolstad et al. 2003).
+    """
+    n_domains = int(codes.max()) + 1
+    if n_domains == 1:
+        return share.astype(np.float32)
+    # A stream of its own: labels do not depend on how sure they are.
+    random = np.random.default_rng([seed, 1])
+    sample: slice | NDArray[np.int64] = slice(None)
+    if len(codes) > FITTED_SPOTS:
+        sample = np.sort(random.choice(len(codes), FITTED_SPOTS, replace=False))
+    n_fitted = min(len(codes), FITTED_SPOTS)
+    asked = [n for n in (n_domains + d for d in OTHER_DOMAINS) if 2 <= n <= n_fitted]
+    # What was learnt has its borders settled; else what was averaged most often.
+    learnt = any(not view.smooth for view in views)
+    margins, kept = [], []
+    steps = sum(len(LADDER) if view.smooth else 1 for view in views)
+    for step, read in enumerate(_reads(views, section)):
+        control.check()
+        yield Progress("assign", step, steps, "How sure the domains are")
+        units = Units.of_values(read.values[sample])
+        points = units.of(read.values[sample])
+        if read.settled and read.smooth is not learnt:
+            own = fit_tied(points, one_hot(codes[sample], n_domains), steps=1)
+            margins.append(margin(own, units, read.values, codes))
+        for n_others in asked:
+            control.check()
+            others = fit_many_starts(points, n_others, _STARTS, random)
+            kept.append(kept_share(others, units, read.values, codes, sample))
+    measures = [share, np.mean(margins, axis=0)]
+    return pooled([*measures, np.mean(kept, axis=0)] if kept else measures)
+
+
+class _Read(NamedTuple):
+    """What is read of a view at one depth of averaging."""
+
+    values: Values
+    smooth: bool
+    settled: bool
+
+
+def _reads(views: Sequence[View], section: Section) -> Iterator[_Read]:
+    """Yield every view on every rung of the ladder, the last ones marked settled."""
+    for view in views:
+        if not view.smooth:
+            yield _Read(view.values[:, : LADDER[1][1]], smooth=False, settled=True)
+            continue
+        values, done = view.values[:, : LADDER[-1][1]], 0
+        for offset, width in LADDER:
+            rounds = max(section.smoothing_rounds + offset, 0)
+            for _ in range(rounds - done):
+                values = np.asarray(section.average @ values)
+            done = rounds
+            last = offset == LADDER[-1][0]
+            yield _Read(values[:, :width], smooth=True, settled=last)
+
+
+def margin(
+    mixture: Mixture, units: Units, values: Values, codes: NDArray[np.int32]
+) -> NDArray[np.float32]:
+    """Return the distance of the nearest other domain over that and the own.
+
+    Parameters
+    ----------
+    mixture
+        Its components are the domains, in the order of the codes; two at least.
+    units
+        Of the values that it was fitted to.
+    values
+        Shape ``(n_spots, width)``.
+    codes
+        Domain of each spot.
+
+    Returns
+    -------
+    margin
+        Of squared distances; a half midway between two centres, below where another
+        domain's is nearer, 1 at the own centre.
+    """
+    found = np.empty(len(codes), np.float32)
+    for part in _chunks(len(codes)):
+        spots = units.of(values[part]) @ mixture.white.T
+        square = (spots**2).sum(axis=1)[:, None] + (mixture.centres**2).sum(axis=1)
+        square = np.maximum(square - 2 * spots @ mixture.centres.T, 0.0)
+        rows = np.arange(len(spots))
+        own = square[rows, codes[part]]
+        square[rows, codes[part]] = np.inf
+        other = square.min(axis=1)
+        found[part] = (other + _TINY) / (own + other + 2 * _TINY)
+    return found
+
+
+def kept_share(
+    others: Mixture,
+    units: Units,
+    values: Values,
+    codes: NDArray[np.int32],
+    sample: slice | NDArray[np.int64],
+) -> NDArray[np.float32]:
+    """Return how much of the groups that a spot falls into is of its domain.
+
+    Parameters
+    ----------
+    others
+        A mixture of any number of groups, fitted to the sample.
+    units
+        Of the values that it was fitted to.
+    values
+        Shape ``(n_spots, width)``.
+    codes
+        Domain of each spot.
+    sample
+        The spots in which groups and domains are compared.
+    """
+    table = one_hot(codes[sample], int(codes.max()) + 1).T @ others.posterior
+    purity = table / np.maximum(table.sum(axis=0), _TINY)
+    kept = np.empty(len(codes), np.float32)
+    for part in _chunks(len(codes)):
+        groups = others.predict(units.of(values[part]))
+        kept[part] = (groups * purity[codes[part]]).sum(axis=1)
+    return kept
+
+
+def pooled(measures: Sequence[NDArray[np.floating[Any]]]) -> NDArray[np.float32]:
+    """Return the mean rank of measures, on the mean scale of the measures.
+
+    The spot that is n-th from below by its mean rank gets the mean of what the
+    measures have there, so that none outweighs the others by its spread, and values
+    keep their meaning from 0 to 1. Equal ranks get equal values.
+
+    Parameters
+    ----------
+    measures
+        Each ``(n_spots,)``, more is surer.
+    """
+    from scipy.stats import rankdata
+
+    ranks = np.sum([rankdata(measure) for measure in measures], axis=0)
+    scale = np.mean([np.sort(measure) for measure in measures], axis=0)
+    place = rankdata(ranks) - 1
+    found = np.interp(place, np.arange(len(scale)), scale)
+    return np.asarray(np.clip(found, 0.0, 1.0), np.float32)
+
+
+def _chunks(n_spots: int) -> Iterator[slice]:
+    for start in range(0, n_spots, _CHUNK_SPOTS):
+        yield slice(start, min(start + _CHUNK_SPOTS, n_spots))
