@@ -7,6 +7,8 @@ import re
 from napari_semst.errors import ConfigError
 
 DOMAIN = "semst_domain"
+# Not "semst_domain_fine": that is where a run named "fine" has its domains.
+FINE = "semst_fine_domain"
 CONFIDENCE = "semst_confidence"
 MODULATION = "semst_modulation"
 MODULATION_SCALE = "semst_modulation_scale"
