@@ -7,10 +7,12 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from napari_semst.api import find_domains
+    from napari_semst.apply import apply_model
     from napari_semst.cohort import find_domains_cohort
     from napari_semst.config import Config, Request
     from napari_semst.io.read import read
     from napari_semst.io.save import write
+    from napari_semst.model_file import load_model, save_model
     from napari_semst.progress import Progress, RunControl
     from napari_semst.result import attach
     from napari_semst.sample import simulated_cortex
@@ -22,10 +24,13 @@ _HOME = {
     "Progress": "progress",
     "Request": "config",
     "RunControl": "progress",
+    "apply_model": "apply",
     "attach": "result",
     "find_domains": "api",
     "find_domains_cohort": "cohort",
+    "load_model": "model_file",
     "read": "io.read",
+    "save_model": "model_file",
     "simulated_cortex": "sample",
     "write": "io.save",
 }
@@ -36,10 +41,13 @@ __all__ = [
     "Request",
     "RunControl",
     "__version__",
+    "apply_model",
     "attach",
     "find_domains",
     "find_domains_cohort",
+    "load_model",
     "read",
+    "save_model",
     "simulated_cortex",
     "write",
 ]

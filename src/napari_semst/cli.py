@@ -136,6 +136,13 @@ def run(
     figure: Annotated[
         Path | None, typer.Option(help="Also draw the domains (.png, .svg, .pdf).")
     ] = None,
+    save_model: Annotated[
+        Path | None,
+        typer.Option(
+            help="Also save a model that labels other sections (.safetensors); see "
+            "`semst apply`."
+        ),
+    ] = None,
     output_dir: Annotated[
         Path | None,
         typer.Option(
@@ -179,7 +186,9 @@ def run(
     )
     scoring = cli_run.Scoring(truth, drop_unannotated)
     if len(sources) > 1 or output_dir is not None or dask is not None:
-        cli_cohort.refuse_single_files(output=output, csv=csv, figure=figure)
+        cli_cohort.refuse_single_files(
+            output=output, csv=csv, figure=figure, save_model=save_model
+        )
         cli_cohort.run(
             sources,
             request,
@@ -199,8 +208,68 @@ def run(
         csv,
         figure,
         overwrite,
+        save_model,
     )
     cli_run.run(source, request, name, scoring, files, as_json=as_json, quiet=quiet)
+
+
+@app.command()
+def apply(
+    model: Annotated[
+        Path, typer.Argument(help="A model that `semst run --save-model` wrote.")
+    ],
+    source: InputPath,
+    output: Annotated[
+        Path | None,
+        typer.Option(
+            "--output",
+            "-o",
+            help="Where to save; else <name>_semst.h5ad here, or nothing with --json.",
+        ),
+    ] = None,
+    counts_layer: Annotated[
+        str, typer.Option(help="Layer that holds the raw counts.")
+    ] = "",
+    coordinates: Annotated[str, typer.Option(help="obsm key of the coordinates.")] = "",
+    device: Annotated[str, typer.Option(help="auto, cpu, cuda or cuda:<index>.")] = (
+        "auto"
+    ),
+    name: Annotated[str, typer.Option("--run", help="Name of the run.")] = "default",
+    truth: Annotated[
+        str | None,
+        typer.Option(help="obs column with an annotation: it is scored, never used."),
+    ] = None,
+    csv: Annotated[
+        Path | None, typer.Option(help="Also write the domains as a table.")
+    ] = None,
+    figure: Annotated[
+        Path | None, typer.Option(help="Also draw the domains (.png, .svg, .pdf).")
+    ] = None,
+    overwrite: Overwrite = False,
+    as_json: AsJson = False,
+    quiet: Annotated[
+        bool, typer.Option("--quiet", "-q", help="Show no progress.")
+    ] = False,
+) -> None:
+    """Label a section by a saved model, without training."""
+    from napari_semst import cli_apply, cli_run
+
+    files = cli_run.Files(
+        output or (None if as_json else Path(f"{cli_run.stem(source)}_semst.h5ad")),
+        csv,
+        figure,
+        overwrite,
+    )
+    cli_apply.apply(
+        model,
+        source,
+        cli_apply.Reading(counts_layer, coordinates, device),
+        name,
+        truth,
+        files,
+        as_json=as_json,
+        quiet=quiet,
+    )
 
 
 @app.command()

@@ -37,6 +37,7 @@ class Files:
     csv: Path | None
     figure: Path | None
     overwrite: bool
+    model: Path | None = None
 
     def check(self, source: Path) -> None:
         """Refuse before the work, not after it.
@@ -51,7 +52,11 @@ class Files:
         SaveError
             If a file exists, or its folder does not.
         """
-        accepted = {".h5ad": self.tissue, ".csv": self.csv}
+        accepted = {
+            ".h5ad": self.tissue,
+            ".csv": self.csv,
+            ".safetensors": self.model,
+        }
         for path, suffixes in (
             *((path, (suffix,)) for suffix, path in accepted.items()),
             (self.figure, _FIGURES),
@@ -245,10 +250,14 @@ def find_and_save(
     """
     from napari_semst import keys
     from napari_semst.io.read import read
+    from napari_semst.model_file import check_savable, save_model
     from napari_semst.pipeline import attach, find_domains
+    from napari_semst.presets import resolve
 
     keys.check_run_name(name)
     files.check(source)
+    if files.model is not None:
+        check_savable(resolve(request))
     tissue = scoring.choose(read(source))
     result = exhaust(through(find_domains(tissue, request, control)))
     result.provenance.update(notes or {})
@@ -256,6 +265,9 @@ def find_and_save(
     attach(tissue, result, name, inplace=True)
     # Saved first: a score that cannot be had must not cost the result.
     written = files.write(tissue, place)
+    if files.model is not None:
+        saved = save_model(result.model, files.model, overwrite=files.overwrite)
+        written.append(str(saved))
     scores = scoring.scores(tissue, result.codes, place)
     return report(source, tissue.n_vars, result, scores, written)
 
