@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from napari_semst import keys
-from napari_semst.config import Request
+from napari_semst.config import Request, number_of_domains
 from napari_semst.progress import exhaust, told
 
 if TYPE_CHECKING:
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 def find_domains(
     source: AnnData | str | Path,
     *,
-    n_domains: int,
+    n_domains: int | str,
     method: str | None = None,
     preset: str = "auto",
     seed: int = 0,
@@ -38,7 +38,8 @@ def find_domains(
     source
         A tissue, or the path of a file or folder that `napari_semst.read` reads.
     n_domains
-        Number of domains (k).
+        Number of domains (k), or ``"auto"``: chosen from a curve without annotation,
+        which stands in ``uns["semst"][run]["number_of_domains"]``.
     method
         One of `napari_semst.methods.base.METHODS`; the preset's where `None`.
     preset
@@ -75,7 +76,7 @@ def find_domains(
         tissue = source
     request = (
         Request(preset, overrides or {})
-        .with_settings("domains", n_domains=n_domains)
+        .with_settings("domains", n_domains=number_of_domains(n_domains))
         .with_settings("training", seed=seed)
         .with_settings("model", method=method)
     )

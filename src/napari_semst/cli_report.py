@@ -58,6 +58,8 @@ def report(
         "warnings": facts["warnings"],
         "written": written,
     }
+    if "number_of_domains" in facts:
+        account["number_of_domains"] = facts["number_of_domains"]
     return {**account, "scores": truth} if truth else account
 
 
@@ -88,6 +90,12 @@ def words(account: dict[str, Any]) -> str:
         f"  genes              {section['genes']}, {section['spatial_graph']}",
         f"  semantics          {account['semantics']}{covers}",
     ]
+    curve = account.get("number_of_domains")
+    if curve is not None:
+        from napari_semst.domains.choose_k import chosen_in_words
+
+        text = chosen_in_words(curve["chosen"], curve["runners_up"])
+        lines.append(f"  number             {text}")
     scores = {**account.get("scores", {}), **account["spatial_scores"]}
     shown = [f"{n} {scores[n]:.3f}" for n in _SCORES_SHOWN if n in scores]
     lines.append(f"  scores             {'  '.join(shown)}")

@@ -20,6 +20,10 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 
+# The number of domains that asks for it to be chosen.
+AUTO_DOMAINS = -1
+
+
 def _setting(default: Any, help: str, choices: tuple[Any, ...] = (), low: Any = None):  # type: ignore[no-untyped-def]  # noqa: A002
     """Return a dataclass field that knows its help line and accepted values."""
     meta = {"help": help, "choices": choices, "low": low}
@@ -125,7 +129,9 @@ class TrainingConfig:
     """How the network is trained."""
 
     epochs: int = _setting(
-        100, "Passes over the section; 0: use the weights as they are.", low=0
+        100,
+        "Training steps, each over all spots or a sample; 0: use the weights as they are.",
+        low=0,
     )
     learning_rate: float = _setting(3e-3, "Adam's step.", low=1e-12)
     schedule: str = _setting(
@@ -160,7 +166,9 @@ class TrainingConfig:
 class DomainsConfig:
     """From the latent to labels."""
 
-    n_domains: int = _setting(0, "Number of domains (k); 0: not given.", low=0)
+    n_domains: int = _setting(
+        0, "Number of domains (k); 0: not given; -1: chosen from a curve.", low=-1
+    )
     readout: str = _setting(
         "consensus",
         "Clustering: consensus of mixtures over several views, or one tied-covariance "
@@ -275,6 +283,29 @@ class Request:
                 f"Expected a readable settings file at {path}; {error}."
             ) from error
         return cls.from_toml(text)
+
+
+def number_of_domains(wanted: int | str) -> int:
+    """Return a number of domains as settings hold it: itself, or -1 for ``auto``.
+
+    Raises
+    ------
+    ConfigError
+        If it is neither a number of 1 or more nor ``auto``.
+    """
+    if wanted == "auto":
+        return AUTO_DOMAINS
+    try:
+        number = int(wanted)
+    except (TypeError, ValueError):
+        number = 0
+    if number < 1 or (isinstance(wanted, float) and wanted != number):
+        raise ConfigError(
+            "Expected the number of domains (k) to be 1 or more, or 'auto'; got "
+            f"{wanted!r}. Give -k 7 or -k auto in the shell, n_domains=7 or "
+            "n_domains='auto' in Python."
+        )
+    return number
 
 
 def check_overrides(overrides: Overrides) -> dict[str, dict[str, Any]]:

@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from napari_semst.errors import ConfigError, SemanticsError
+from napari_semst.config import AUTO_DOMAINS
+from napari_semst.errors import ConfigError, SemanticsError, ShareDone
 from napari_semst.presets import resolve
 from napari_semst.progress import Progress, RunControl, working
 from napari_semst.result import DomainResult, attach
@@ -23,6 +24,7 @@ if TYPE_CHECKING:
     from scipy import sparse
 
     from napari_semst.config import Config, Request
+    from napari_semst.domains.choose_k import NumberOfDomains
     from napari_semst.domains.cluster import Assignment
     from napari_semst.methods.base import Fit
     from napari_semst.model_file import DomainModel, Standard
@@ -74,13 +76,16 @@ def find_domains(
     """
     from napari_semst.device import choose_device, memory_errors_explained
     from napari_semst.domains.cluster import assign_domains
+    from napari_semst.domains.hierarchy import build_hierarchy
     from napari_semst.io.notes import input_warnings
     from napari_semst.io.sections import mixed_sections
     from napari_semst.methods.base import method
     from napari_semst.provenance import record, spots_hash
-    from napari_semst.threads import threads_limited, threads_wanted
+    from napari_semst.threads import settle_threads, threads_limited, threads_wanted
+    from napari_semst.training.group import current_group
 
     control = control or RunControl()
+    settle_threads()
     watch = _Stopwatch()
     config, section, short = yield from _prepare(tissue, request, control)
     watch.lap("prepare")
@@ -96,9 +101,14 @@ def find_domains(
             section, embedding, config, device, control
         )
         watch.lap("train")
+        if current_group().rank:
+            raise ShareDone("This process did its share; the first one goes on.")
+        wanted, chosen = yield from _number(fit, section, config, control)
+        seed = config.training.seed
         assignment = yield from assign_domains(
-            fit, section, config.domains, config.training.seed, control
+            fit, section, replace(config.domains, n_domains=wanted), seed, control
         )
+        tree = yield from build_hierarchy(assignment.codes, fit, section, seed, control)
     watch.lap("assign")
     control.check()
     provenance = record(config, section, described, device, fit, watch.seconds)
@@ -108,14 +118,31 @@ def find_domains(
     provenance["warnings"][:0] = noticed
     provenance["spots_hash"] = spots_hash(tissue.obs_names)
     names = tuple(str(code + 1) for code in range(assignment.n_domains))
-    if assignment.n_domains < config.domains.n_domains:
+    if chosen is not None:
+        provenance["number_of_domains"] = chosen.table()
+        provenance["warnings"] += chosen.warnings()
+    provenance["hierarchy"] = tree.table()
+    if assignment.n_domains < wanted:
         provenance["warnings"].append(
-            f"{config.domains.n_domains} domains were asked for; the readout found "
+            f"{wanted} domains were asked for; the readout found "
             f"{assignment.n_domains}. Ask for fewer, or try another readout."
         )
     result = labelled(assignment, names, fit, described, provenance)
     model = _model(section, config, assignment, result, fit, described, standard)
-    return replace(result, model=model)
+    return replace(result, model=model, fine=tree.fine)
+
+
+def _number(
+    fit: Fit, section: Section, config: Config, control: RunControl
+) -> Generator[Progress, None, tuple[int, NumberOfDomains | None]]:
+    """Return the number of domains, and the curve where it is to be chosen."""
+    from napari_semst.domains.choose_k import choose_number
+
+    wanted = config.domains.n_domains
+    if wanted != AUTO_DOMAINS:
+        return wanted, None
+    chosen = yield from choose_number(fit.views, section, config.training.seed, control)
+    return chosen.chosen, chosen
 
 
 def _prepare(
@@ -130,10 +157,11 @@ def _prepare(
 
     yield Progress("prepare", 0, 0, "Reading counts and coordinates")
     config = resolve(request)
-    if config.domains.n_domains < 1:
+    if config.domains.n_domains == 0:
         raise ConfigError(
             "Expected the number of domains (k) to be given; got none. Set "
-            "domains.n_domains: -k 7 in the shell, n_domains=7 in Python."
+            "domains.n_domains: -k 7 in the shell, n_domains=7 in Python; or let it "
+            "be chosen: -k auto, n_domains='auto'."
         )
     if config.domains.n_domains > tissue.n_obs:
         raise ConfigError(

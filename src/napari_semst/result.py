@@ -42,6 +42,9 @@ class DomainResult:
         How sure the label of a spot is, 0 to 1, or `None` where a run cannot tell.
     coverage
         Share of each spot's listed genes that the semantic source knows, or `None`.
+    fine
+        Fine domain of each spot, from which `napari_semst.domains.hierarchy` makes
+        any smaller number of domains; `None` where there is no hierarchy.
     provenance
         Plain values: settings, seed, versions, device and why, losses, input hash,
         seconds per stage, warnings.
@@ -63,6 +66,7 @@ class DomainResult:
     shift: NDArray[np.float32] | None = None
     confidence: NDArray[np.float32] | None = None
     coverage: NDArray[np.float32] | None = None
+    fine: NDArray[np.int32] | None = None
     provenance: dict[str, Any] = field(default_factory=dict)
     colors: tuple[str, ...] | None = None
     model: DomainModel | None = None
@@ -133,12 +137,32 @@ def _write_result(tissue: AnnData, result: DomainResult, run: str) -> None:
     for key in (keys.DOMAIN, keys.of_run(keys.DOMAIN, run)):
         tissue.obs[key] = labels
         tissue.uns[key + keys.COLORS_SUFFIX] = colors.copy()
+    _write_fine(tissue, result.fine, run)
     _write(tissue.obs, _per_spot(result))
     _write(tissue.obsm, _per_spot_vectors(result))
     runs = dict(tissue.uns.get(keys.RUNS, {}))
     runs[run] = storable(result.provenance)
     tissue.uns[keys.RUNS] = runs
     tissue.uns[keys.LATEST] = run
+
+
+def _write_fine(tissue: AnnData, fine: NDArray[np.int32] | None, run: str) -> None:
+    """Write fine domains under both keys, or remove what an earlier run left there."""
+    import pandas as pd
+
+    from napari_semst.palette import domain_colors
+
+    for key in (keys.FINE, keys.of_run(keys.FINE, run)):
+        if fine is None:
+            if key in tissue.obs:
+                del tissue.obs[key]
+            tissue.uns.pop(key + keys.COLORS_SUFFIX, None)
+            continue
+        names = [str(code + 1) for code in range(int(fine.max()) + 1)]
+        labels = pd.Categorical.from_codes(fine.tolist(), categories=names)
+        tissue.obs[key] = labels
+        colors = np.asarray(domain_colors(len(names)), dtype=str)
+        tissue.uns[key + keys.COLORS_SUFFIX] = colors
 
 
 def _per_spot(result: DomainResult) -> dict[str, NDArray[np.float32] | None]:
