@@ -65,8 +65,13 @@ def run(
         ),
     ],
     n_domains: Annotated[
-        int, typer.Option("--domains", "-k", help="Number of domains.")
-    ] = 0,
+        str | None,
+        typer.Option(
+            "--domains",
+            "-k",
+            help="Number of domains, or auto: chosen from a curve, runners-up told.",
+        ),
+    ] = None,
     output: Annotated[
         Path | None,
         typer.Option(
@@ -169,13 +174,15 @@ def run(
 ) -> None:
     """Find the spatial domains of a section, or of each of several."""
     from napari_semst import cli_cohort, cli_run
+    from napari_semst.config import number_of_domains
+    from napari_semst.errors import ConfigError
 
     meaning, _, embedding = (semantics or "").partition(":")
     request = cli_run.build_request(
         preset,
         config,
         domains={
-            "n_domains": n_domains or None,
+            "n_domains": None if n_domains is None else number_of_domains(n_domains),
             "readout": readout,
             "refine": 1 if refine else None,
         },
@@ -186,6 +193,11 @@ def run(
     )
     scoring = cli_run.Scoring(truth, drop_unannotated)
     if len(sources) > 1 or output_dir is not None or dask is not None:
+        if n_domains == "auto":
+            raise ConfigError(
+                "Expected a number after -k for several sections; got 'auto'. Run the "
+                "sections one by one, or give one number for all."
+            )
         cli_cohort.refuse_single_files(
             output=output, csv=csv, figure=figure, save_model=save_model
         )
@@ -270,6 +282,33 @@ def apply(
         as_json=as_json,
         quiet=quiet,
     )
+
+
+@app.command()
+def domains(
+    source: Annotated[Path, typer.Argument(help="A file that `semst run` wrote.")],
+    n_domains: Annotated[
+        int, typer.Option("--domains", "-k", help="Number of domains.")
+    ] = 0,
+    name: Annotated[
+        str | None, typer.Option("--run", help="Name of the run; else the latest.")
+    ] = None,
+    output: Annotated[
+        Path | None,
+        typer.Option(
+            "--output", "-o", help="Save: .h5ad with the file's all, or .csv."
+        ),
+    ] = None,
+    curve: Annotated[
+        Path | None,
+        typer.Option(help="Draw the curve that -k auto chose by (.png, .svg, .pdf)."),
+    ] = None,
+    overwrite: Overwrite = False,
+) -> None:
+    """Give the domains of a saved run at another number, without a new run."""
+    from napari_semst import cli_domains
+
+    cli_domains.domains(source, n_domains, name, output, curve, overwrite=overwrite)
 
 
 @app.command()
