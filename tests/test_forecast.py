@@ -56,6 +56,7 @@ def test_the_line_names_time_and_memory():
 def test_memory_that_is_short_is_told_before_and_after(tissue, monkeypatch):
     assert memory_warning(tissue.n_obs, tissue.X.nnz, DEFAULT) is None
     free = memory_needed(tissue.n_obs, tissue.X.nnz, QUICK) - 1.0
+    monkeypatch.setattr(module, "_held", lambda: 0.0)
     monkeypatch.setattr(
         psutil, "virtual_memory", lambda: type("Memory", (), {"available": free})
     )
@@ -64,3 +65,21 @@ def test_memory_that_is_short_is_told_before_and_after(tissue, monkeypatch):
     told = [next(steps).message for _ in range(2)]
     assert any("This run may need" in message for message in told)
     assert any("may need" in text for text in exhaust(steps).warnings)
+
+
+def test_a_containers_share_counts(tmp_path, monkeypatch):
+    monkeypatch.setattr(module, "_CONTAINER", tmp_path)
+    whole = module._free()
+    for limit, free in (("max", None), (str(3 * 2**20), 2**20)):
+        (tmp_path / "memory.max").write_text(limit + "\n", encoding="ascii")
+        (tmp_path / "memory.current").write_text(str(2 * 2**20), encoding="ascii")
+        assert module._free() == (free or pytest.approx(whole, rel=0.2))
+
+
+def test_what_is_held_already_is_not_asked_for_again(tissue, monkeypatch):
+    needed = memory_needed(tissue.n_obs, tissue.X.nnz, DEFAULT)
+    monkeypatch.setattr(module, "_free", lambda: needed / 2)
+    monkeypatch.setattr(module, "_held", lambda: 0.0)
+    assert memory_warning(tissue.n_obs, tissue.X.nnz, DEFAULT) is not None
+    monkeypatch.setattr(module, "_held", lambda: 0.6 * needed)
+    assert memory_warning(tissue.n_obs, tissue.X.nnz, DEFAULT) is None

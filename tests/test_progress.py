@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 import threading
 from functools import partial
 
@@ -150,3 +152,27 @@ def test_jobs_side_by_side_keep_their_order():
             assert side_by_side([partial(job, n) for n in range(2)]) == [0, 1]
     finally:
         torch.set_num_threads(before)
+
+
+FRESH = """
+import torch
+from napari_semst.config import Request
+from napari_semst.pipeline import find_domains
+from napari_semst.sample import simulated_cortex
+
+tissue = simulated_cortex(200, 600, image=False)
+settings = {"domains": {"n_domains": 3}, "training": {"epochs": 3}}
+torch.set_num_threads(2)
+for event in find_domains(tissue, Request(overrides=settings)):
+    if event.stage == "train":
+        assert torch.get_num_threads() == 1, event
+assert torch.get_num_threads() == 2
+"""
+
+
+def test_a_small_section_is_trained_on_one_thread_from_the_first_step():
+    """In a process of its own: numba starts its threads once."""
+    done = subprocess.run(
+        [sys.executable, "-c", FRESH], capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 0, done.stderr

@@ -176,6 +176,7 @@ def run(
     from napari_semst import cli_cohort, cli_run
     from napari_semst.config import number_of_domains
     from napari_semst.errors import ConfigError
+    from napari_semst.training.group import joined_group, refuse_cohorts
 
     meaning, _, embedding = (semantics or "").partition(":")
     request = cli_run.build_request(
@@ -198,6 +199,7 @@ def run(
                 "Expected a number after -k for several sections; got 'auto'. Run the "
                 "sections one by one, or give one number for all."
             )
+        refuse_cohorts()
         cli_cohort.refuse_single_files(
             output=output, csv=csv, figure=figure, save_model=save_model
         )
@@ -222,7 +224,36 @@ def run(
         overwrite,
         save_model,
     )
-    cli_run.run(source, request, name, scoring, files, as_json=as_json, quiet=quiet)
+    # What torchrun started trains together; without it this joins nobody.
+    with joined_group():
+        cli_run.run(source, request, name, scoring, files, as_json=as_json, quiet=quiet)
+
+
+@app.command()
+def domains(
+    source: Annotated[Path, typer.Argument(help="A file that `semst run` wrote.")],
+    n_domains: Annotated[
+        int, typer.Option("--domains", "-k", help="Number of domains.")
+    ] = 0,
+    name: Annotated[
+        str | None, typer.Option("--run", help="Name of the run; else the latest.")
+    ] = None,
+    output: Annotated[
+        Path | None,
+        typer.Option(
+            "--output", "-o", help="Save: .h5ad with the file's all, or .csv."
+        ),
+    ] = None,
+    curve: Annotated[
+        Path | None,
+        typer.Option(help="Draw the curve that -k auto chose by (.png, .svg, .pdf)."),
+    ] = None,
+    overwrite: Overwrite = False,
+) -> None:
+    """Give the domains of a saved run at another number, without a new run."""
+    from napari_semst import cli_domains
+
+    cli_domains.domains(source, n_domains, name, output, curve, overwrite=overwrite)
 
 
 @app.command()
@@ -282,33 +313,6 @@ def apply(
         as_json=as_json,
         quiet=quiet,
     )
-
-
-@app.command()
-def domains(
-    source: Annotated[Path, typer.Argument(help="A file that `semst run` wrote.")],
-    n_domains: Annotated[
-        int, typer.Option("--domains", "-k", help="Number of domains.")
-    ] = 0,
-    name: Annotated[
-        str | None, typer.Option("--run", help="Name of the run; else the latest.")
-    ] = None,
-    output: Annotated[
-        Path | None,
-        typer.Option(
-            "--output", "-o", help="Save: .h5ad with the file's all, or .csv."
-        ),
-    ] = None,
-    curve: Annotated[
-        Path | None,
-        typer.Option(help="Draw the curve that -k auto chose by (.png, .svg, .pdf)."),
-    ] = None,
-    overwrite: Overwrite = False,
-) -> None:
-    """Give the domains of a saved run at another number, without a new run."""
-    from napari_semst import cli_domains
-
-    cli_domains.domains(source, n_domains, name, output, curve, overwrite=overwrite)
 
 
 @app.command()
@@ -391,15 +395,13 @@ def main() -> None:
     """Run the command line; errors are one line, with a traceback after --debug."""
     from napari_semst.errors import SemstError, ShareDone
     from napari_semst.threads import idle_politely
-    from napari_semst.training.group import joined_group
 
     idle_politely()
     # Users add it where they notice that they need it: at the end.
     debug = _DEBUG in sys.argv
     arguments = [argument for argument in sys.argv[1:] if argument != _DEBUG]
     try:
-        with joined_group():
-            app(arguments)
+        app(arguments)
     except ShareDone:
         # The first of the processes that torchrun started saves and reports.
         sys.exit(0)

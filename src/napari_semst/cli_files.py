@@ -58,6 +58,8 @@ def _needs(n_spots: int, n_genes: int, n_counts: int) -> str:
         for name in ("default", "quick")
     ]
     where = choose_device().name
+    if where != "cpu":
+        where += ", which was not measured; told as for its CPU"
     return f"on this machine ({where})\n    " + "\n    ".join(found)
 
 

@@ -130,7 +130,8 @@ class TrainingConfig:
 
     epochs: int = _setting(
         100,
-        "Training steps, each over all spots or a sample; 0: use the weights as they are.",
+        "Training steps, each over all spots or a sample; 0: use the weights as they "
+        "are.",
         low=0,
     )
     learning_rate: float = _setting(3e-3, "Adam's step.", low=1e-12)

@@ -14,6 +14,7 @@ if TYPE_CHECKING:
 
     import torch
 
+_MEMORY_SIGNS = ("not enough memory", "can't allocate memory", "ALLOC_FAILED")
 CHOICES = ("auto", "cpu", "cuda", "mps")
 
 
@@ -73,7 +74,9 @@ def choose_device(wanted: str = "auto") -> DeviceChoice:
         return _cuda(wanted, int(index) if index else local_rank(), found)
     if found:
         # Of several processes each takes a GPU of its own.
-        own = local_rank() % found
+        own = local_rank()
+        if own >= found:
+            return _cuda(f"cuda:{own}", own, found)
         name = torch.cuda.get_device_name(own)
         return DeviceChoice(f"cuda:{own}", f"Found {name}.")
     return DeviceChoice("cpu", f"Torch {torch.__version__} finds no CUDA GPU.")
@@ -109,8 +112,8 @@ def memory_errors_explained() -> Iterator[None]:
             f"Expected the run to fit into memory; it did not ({what}). {advice}"
         ) from error
     except RuntimeError as error:
-        # Torch's allocator on the CPU has no error of its own.
-        if "not enough memory" not in str(error):
+        # Torch's allocator on the CPU and NVIDIA's libraries raise plain errors.
+        if not any(sign in str(error) for sign in _MEMORY_SIGNS):
             raise
         raise DeviceError(
             f"Expected the run to fit into memory; it did not. {advice}"

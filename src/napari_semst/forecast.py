@@ -8,12 +8,15 @@ from __future__ import annotations
 
 import time
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from napari_semst.config import Config
 
 _GIB = 2**30
+# Where Linux tells a container, or a job of a scheduler, its share of the memory.
+_CONTAINER = Path("/sys/fs/cgroup")
 # Seconds on the machine of docs/benchmarks.md, of which `_probe` took `_PROBE_SECONDS`.
 _PROBE_SECONDS = 3.9e-3
 _START_SECONDS = 3.0  # imports, the gene table
@@ -97,7 +100,8 @@ def memory_needed(n_spots: int, n_counts: int, config: Config) -> float:
 def memory_warning(n_spots: int, n_counts: int, config: Config) -> str | None:
     """Return what to do where the memory that is free may not do, else `None`."""
     needed, free = memory_needed(n_spots, n_counts, config), _free()
-    if needed <= _SAFE_SHARE * free:
+    # What was read and imported is held already.
+    if needed - _held() <= _SAFE_SHARE * free:
         return None
     return (
         f"This run may need {needed / _GIB:.1f} GiB of memory; {free / _GIB:.1f} GiB "
@@ -106,10 +110,25 @@ def memory_warning(n_spots: int, n_counts: int, config: Config) -> str | None:
     )
 
 
-def _free() -> float:
+def _held() -> float:
     import psutil
 
-    return float(psutil.virtual_memory().available)
+    return float(psutil.Process().memory_info().rss)
+
+
+def _free() -> float:
+    """Return the bytes that are free: of the machine, or of a container's share."""
+    import psutil
+
+    free = float(psutil.virtual_memory().available)
+    try:
+        limit, used = (
+            (_CONTAINER / name).read_text(encoding="ascii").strip()
+            for name in ("memory.max", "memory.current")
+        )
+    except OSError:
+        return free
+    return free if limit == "max" else min(free, float(limit) - float(used))
 
 
 def _seconds(n_spots: int, n_genes: int, config: Config) -> float:
@@ -150,7 +169,7 @@ def _probe() -> float:
         (np.ones(columns.size, np.float32), columns.ravel(), pointers), (2000, 2000)
     )
     taken = []
-    # One thread, and the best of several: what else runs now is not the machine's speed.
+    # One thread, the best of several: what else runs now is not the machine's speed.
     with threadpool_limits(limits=1):
         for _ in range(9):
             start = time.perf_counter()

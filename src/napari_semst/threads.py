@@ -50,6 +50,20 @@ def threads_wanted(n_spots: int, config: Config) -> int:
     )
 
 
+def settle_threads() -> None:
+    """Let numba start its threads now, and keep the number of threads torch had.
+
+    Numba starts them at its first use, and then sets OpenMP's number, which torch
+    shares, to all cores: in the middle of a run that would undo every limit.
+    """
+    import numba
+    import torch
+
+    before = torch.get_num_threads()
+    numba.get_num_threads()
+    torch.set_num_threads(before)
+
+
 @contextmanager
 def threads_limited(n_threads: int | None) -> Iterator[None]:
     """Limit torch, BLAS and OpenMP to some threads, never to more than they had.
@@ -66,6 +80,7 @@ def threads_limited(n_threads: int | None) -> Iterator[None]:
     import torch
     from threadpoolctl import threadpool_limits
 
+    settle_threads()
     before = torch.get_num_threads()
     _before_limits.append(before)
     torch.set_num_threads(min(n_threads, before))

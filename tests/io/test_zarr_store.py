@@ -70,13 +70,15 @@ def test_links_inside_the_folder_are_followed(store, tissue):
     np.testing.assert_array_equal(read(store).obsm["spatial"], tissue.obsm["spatial"])
 
 
-def test_a_pickled_array_is_refused_before_it_is_read(store):
+@pytest.mark.parametrize("written", ["pickle", "p\\u0069ckle"])
+def test_a_pickled_array_is_refused_before_it_is_read(store, written):
     metadata = store / "obsm" / "spatial" / ".zarray"
     name = ".zarray" if metadata.exists() else "zarr.json"
     metadata = store / "obsm" / "spatial" / name
     held = json.loads(metadata.read_text(encoding="utf-8"))
     held["filters"] = [{"id": "pickle", "protocol": 5}]
-    metadata.write_text(json.dumps(held), encoding="utf-8")
+    text = json.dumps(held).replace("pickle", written)
+    metadata.write_text(text, encoding="utf-8")
     with pytest.raises(InputError, match="is pickled, which can run code"):
         read(store)
 

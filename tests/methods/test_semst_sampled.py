@@ -24,6 +24,8 @@ from napari_semst.prepare.section import prepare_section
 from napari_semst.presets import resolve
 from napari_semst.progress import RunControl, exhaust
 from napari_semst.sample import simulated_cortex
+from napari_semst.training.group import Group
+from napari_semst.training.loop import train
 
 CPU = torch.device("cpu")
 BUILDERS = {"auto": from_components, "dlpfc": from_expression}
@@ -91,27 +93,32 @@ def test_the_last_pass_can_be_cancelled(tissue):
         exhaust(steps)
 
 
-def test_the_spatial_loss_of_samples_is_on_average_that_of_the_section():
+def test_samples_give_value_and_gradient_of_the_whole_on_average():
+    """Drawn edges are common among drawn spots, as they are not in the section."""
     random = np.random.default_rng(0)
-    graph = nearest_graph(random.uniform(size=(400, 2)), 6)
-    latent = torch.as_tensor(random.normal(size=(400, 5)) + 0.5)
-    whole = spatial_loss(latent, SpatialPairs.of_graph(graph)).item()
+    n_spots, n_draws = 8000, 200
+    graph = nearest_graph(random.uniform(size=(n_spots, 2)), 6)
+    latent = torch.as_tensor(random.normal(size=(n_spots, 5)) + 0.3)
+    smoother = torch.as_tensor((graph @ latent.numpy()) / graph.sum(1)) - latent
     first, second = edges(graph)
-    degree = np.bincount(np.concatenate([first, second]), minlength=400)
+
+    def at(spots, pairs):
+        """Return the loss, and how it changes as spots move to their neighbours."""
+        own = latent[spots].clone().requires_grad_()
+        loss = spatial_loss(own, pairs)
+        loss.backward()
+        return loss.item(), float((own.grad * smoother[spots]).sum())
+
+    whole = at(np.arange(n_spots), SpatialPairs.of_graph(graph))
     found = []
-    for _ in range(300):
-        drawn = random.integers(len(first), size=60)
+    for _ in range(n_draws):
+        drawn = random.integers(len(first), size=300)
         spots = np.unique(np.concatenate([first[drawn], second[drawn]]))
-        pairs = SpatialPairs(
-            np.searchsorted(spots, first[drawn]),
-            np.searchsorted(spots, second[drawn]),
-            len(spots),
-            400,
-            len(first),
-        )
-        found.append(spatial_loss(latent[spots], pairs).item())
-    assert degree.std() / degree.mean() < 0.25
-    assert np.mean(found) == pytest.approx(whole, rel=2e-3)
+        ends = (np.searchsorted(spots, ends[drawn]) for ends in (first, second))
+        found.append(at(spots, SpatialPairs(*ends, len(spots), n_spots, len(first))))
+    mean, error = np.mean(found, 0), np.std(found, 0) / np.sqrt(n_draws)
+    assert (error < 0.01 * np.abs(whole)).all()
+    assert (np.abs(mean - whole) < 4 * error + 1e-3 * np.abs(whole)).all()
 
 
 def test_parts_draw_spots_of_their_own_and_the_same_ones_again(tissue):
@@ -229,7 +236,49 @@ def test_the_last_pass_shrinks_its_chunks_on_a_full_gpu(tissue, monkeypatch):
     assert sizes[:3] == [128, 64, 32]
 
 
-def test_samples_lead_to_the_domains_of_the_whole(tmp_path):
+def test_a_gpu_too_small_for_the_section_itself_is_given_samples(tissue, monkeypatch):
+    fail_now_and_then(monkeypatch, Problem, "__init__", lambda *_: True)
+    problem, _, note = fitted(tissue, epochs=2)
+    assert isinstance(problem, SampledProblem)
+    assert "did not fit" in note
+
+
+def test_several_processes_do_not_retry_on_their_own(tissue, monkeypatch):
+    fail_now_and_then(monkeypatch, Problem, "step_losses", lambda *_: True)
+    monkeypatch.setattr(semst, "current_group", lambda: Group(0, 2))
+    monkeypatch.setattr(Group, "check_same", lambda *_: None)
+    with pytest.raises(torch.OutOfMemoryError):
+        fitted(tissue, epochs=2)
+
+
+def test_samples_teach_what_the_whole_section_teaches(tissue):
+    """Judged by the loss over the whole section, which sampled steps never see."""
+
+    def loss_of(weights):
+        whole = Problem(inputs, CPU)
+        whole.network.load_state_dict(weights)
+        with torch.no_grad():
+            return sum(whole.step_losses(0).values()).item()
+
+    training = {"epochs": 60, "decoded_spots": 0, "average_last": 0.0}
+    inputs = inputs_of(tissue, training=training)
+    losses = {}
+    for name, n_parts in (("whole", 1), ("sampled", 2)):
+        torch.manual_seed(0)
+        problem = (
+            Problem(inputs, CPU)
+            if name == "whole"
+            else SampledProblem(inputs, CPU, 160, n_parts)
+        )
+        losses["untrained"] = loss_of(problem.network.state_dict())
+        exhaust(train(problem, inputs.config.training, RunControl()))
+        losses[name] = loss_of(problem.network.state_dict())
+    gained = losses["untrained"] - losses["whole"]
+    assert gained > 0.05 * losses["untrained"]
+    assert losses["untrained"] - losses["sampled"] > 0.9 * gained
+
+
+def test_samples_lead_to_the_domains_of_the_whole():
     """The size at which sampling switches on must not show in the result."""
     tissue = simulated_cortex(image=False)
     found = [

@@ -13,6 +13,7 @@ import torch
 from anndata import read_h5ad
 
 from napari_semst.config import Request
+from napari_semst.errors import ConfigError
 from napari_semst.io.save import write
 from napari_semst.training.group import (
     Group,
@@ -20,6 +21,7 @@ from napari_semst.training.group import (
     follows,
     joined_group,
     local_rank,
+    refuse_cohorts,
 )
 
 SETTINGS = {
@@ -49,7 +51,26 @@ def test_the_sum_keeps_the_order_of_the_parts():
     assert rows.double().sum().item() == 1.0
 
 
-def launched(folder, source, n_processes):
+def test_a_group_of_the_users_own_is_none_of_ours(tmp_path):
+    import torch.distributed as distributed
+
+    distributed.init_process_group(
+        "gloo", init_method=f"file://{tmp_path / 'meet'}", rank=0, world_size=1
+    )
+    try:
+        assert current_group() == Group(0, 1)
+    finally:
+        distributed.destroy_process_group()
+
+
+def test_many_sections_are_refused_under_torchrun(monkeypatch):
+    refuse_cohorts()
+    monkeypatch.setenv("WORLD_SIZE", "2")
+    with pytest.raises(ConfigError, match="--dask"):
+        refuse_cohorts()
+
+
+def launched(folder, source, n_processes, *options):
     """Run the command line, in processes that torchrun starts."""
     output = folder / f"by_{n_processes}.h5ad"
     settings = folder / "settings.toml"
@@ -59,7 +80,7 @@ def launched(folder, source, n_processes):
         *("-m", "torch.distributed.run", "--nproc-per-node", str(n_processes)),
         *("--master-addr", "127.0.0.1", "--master-port", "0", "--standalone"),
         *("-m", "napari_semst", "run", str(source), "-k", "3"),
-        *("--config", str(settings), "-o", str(output), "--json"),
+        *("--config", str(settings), "-o", str(output), "--json", *options),
     ]
     done = subprocess.run(
         command,
@@ -71,15 +92,14 @@ def launched(folder, source, n_processes):
     )
     assert done.returncode == 0, done.stderr
     # One account, whatever the number of processes.
-    account = json.loads(done.stdout)
-    assert account["epochs"] == 12
-    return read_h5ad(output)
+    return read_h5ad(output), json.loads(done.stdout)
 
 
 def test_two_processes_find_what_one_finds(tissue, tmp_path):
     source = tmp_path / "tissue.h5ad"
     write(tissue, source)
-    one, two = (launched(tmp_path, source, n) for n in (1, 2))
+    (one, _), (two, account) = (launched(tmp_path, source, n) for n in (1, 2))
+    assert account["epochs"] == 12
     assert "drawn anew in 4 parts" in one.uns["semst"]["default"]["training"]["step"]
     np.testing.assert_array_equal(two.obsm["X_semst"], one.obsm["X_semst"])
     assert (two.obs["semst_domain"] == one.obs["semst_domain"]).all()
@@ -87,3 +107,11 @@ def test_two_processes_find_what_one_finds(tissue, tmp_path):
         two.uns["semst"]["default"]["losses"]["loss"],
         one.uns["semst"]["default"]["losses"]["loss"],
     )
+
+
+def test_methods_without_training_save_once(tissue, tmp_path):
+    source = tmp_path / "tissue.h5ad"
+    write(tissue, source)
+    found, account = launched(tmp_path, source, 2, "--method", "quick")
+    assert account["method"] == "quick"
+    assert found.obs["semst_domain"].nunique() == 3

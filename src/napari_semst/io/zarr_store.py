@@ -70,7 +70,7 @@ def check_store(path: Path) -> None:
                 f"{entry.relative_to(root)} leads to {entry.resolve()}. Copy the store "
                 "with its links followed, if you trust it."
             )
-        if entry.name in _METADATA and _names_codec(entry):
+        if entry.name in _METADATA and _is_pickled(entry):
             raise InputError(
                 f"Expected {_WHAT} {path} to hold plain data; "
                 f"{entry.relative_to(root)} is pickled, which can run code when read. "
@@ -86,6 +86,20 @@ def _entries(root: Path) -> Iterator[Path]:
             yield from _entries(entry)
 
 
-def _names_codec(metadata: Path) -> bool:
-    text = metadata.read_text(encoding="utf-8", errors="replace")
-    return f'"{_RUNS_CODE}"' in text
+def _is_pickled(metadata: Path) -> bool:
+    """Return whether metadata names the codec, read as zarr reads it."""
+    with reading(metadata, _WHAT):
+        return _RUNS_CODE in _texts(json.loads(metadata.read_bytes()))
+
+
+def _texts(value: object) -> Iterator[str]:
+    """Yield all texts of nested JSON values, names of entries too."""
+    if isinstance(value, str):
+        yield value
+    elif isinstance(value, dict):
+        for name, inner in value.items():
+            yield name
+            yield from _texts(inner)
+    elif isinstance(value, list):
+        for inner in value:
+            yield from _texts(inner)

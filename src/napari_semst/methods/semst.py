@@ -140,9 +140,11 @@ def _trained(
     inputs: Inputs, place: torch.device, control: RunControl
 ) -> Generator[Progress, None, tuple[Problem | SampledProblem, TrainingRecord, str]]:
     """Train, with smaller steps where the GPU's memory ends, and say so."""
-    config = inputs.config.training
-    sizes = _step_sizes(config, inputs.n_spots, current_group().size)
+    config, group = inputs.config.training, current_group()
+    group.check_same(inputs.fingerprint(), place)
+    sizes = _step_sizes(config, inputs.n_spots, group.size)
     for attempt, (batch, n_parts) in enumerate(sizes):
+        problem: Problem | SampledProblem | None = None
         try:
             with torch.random.fork_rng(devices=[place] if place.type == "cuda" else []):
                 torch.manual_seed(config.seed)
@@ -152,7 +154,8 @@ def _trained(
                 record = yield from train(problem, config, control)
             return problem, record, _in_words(batch, n_parts, smaller=attempt > 0)
         except torch.OutOfMemoryError:
-            if attempt == len(sizes) - 1:
+            # Other processes would go on with the larger step, and wait for ever.
+            if attempt == len(sizes) - 1 or group.size > 1:
                 raise
         # Its memory is to be free before the next attempt.
         del problem

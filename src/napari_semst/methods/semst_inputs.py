@@ -87,6 +87,16 @@ class Inputs:
         """The number of spots."""
         return int(self.expression.shape[0])
 
+    def fingerprint(self) -> float:
+        """Return a number that hardly any other section, setting or graph gives."""
+        features = self.features if isinstance(self.features, tuple) else ()
+        arrays = [*features, self.semantics, self.base, self.expression.data]
+        arrays += [
+            part for graph in self.graphs for part in (graph.data, graph.indices)
+        ]
+        sums = [float(a.sum(dtype=np.float64)) for a in arrays if a is not None]
+        return float(np.dot(sums, np.arange(1, len(sums) + 1)) + self.expression.nnz)
+
     def network(self) -> SemstNetwork:
         """Return the network that fits, with published weights where asked for."""
         model = self.config.model

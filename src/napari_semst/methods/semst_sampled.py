@@ -107,7 +107,9 @@ class SampledProblem:
         self, spots: NDArray[np.integer[Any]], random: np.random.Generator
     ) -> tuple[ZinbTarget, torch.Tensor | None]:
         """Return what is reconstructed: all spots drawn, or some of them."""
+        # Batch normalisation needs two.
         wanted = -(-self.config.training.decoded_spots // self.n_parts)
+        wanted = max(wanted, 2) if wanted else 0
         expression = self.inputs.expression
         if not wanted or wanted >= len(spots):
             return ZinbTarget(expression[spots], self.device, engine=self.engine), None

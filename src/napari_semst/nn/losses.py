@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import warnings
+from functools import cache
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -46,7 +47,7 @@ class SpatialPairs:
         n_edges: int,
         device: torch.device | str = "cpu",
     ) -> None:
-        self.n_spots = n_spots
+        self.n_spots, self.n_edges = n_spots, n_edges
         self.edge_weight = n_edges / max(len(first), 1)
         both = np.concatenate([first, second]), np.concatenate([second, first])
         ones = np.ones(len(both[0]), np.float32)
@@ -91,8 +92,9 @@ def spatial_loss(latent: Tensor, pairs: SpatialPairs) -> Tensor:
     within 7e-4, the sum over all pairs needs only the column sums and the Gram matrix
     of the unit rows; edges are then counted exactly.
 
-    Of a sample of spots and edges, the pairs among them stand for all pairs and the
-    edges for all edges, so that its expectation is the loss of the section.
+    Of a sample of spots and edges, the edges stand for all edges and the other pairs
+    among the spots for all other pairs, so that value and gradient are on average
+    those of the section.
 
     Parameters
     ----------
@@ -108,37 +110,45 @@ def spatial_loss(latent: Tensor, pairs: SpatialPairs) -> Tensor:
     own = unit.square().sum(1)
     cosine = unit.sum(0).square().sum() - own.sum()
     squared = (unit.T @ unit).square().sum() - own.square().sum()
+    n_pairs = n_latents * (n_latents - 1)
+    pairs_sum = constant * n_pairs + linear * cosine + square * squared
+    # Drawn edges are far too common among drawn spots: they are taken out before the
+    # other pairs stand for all pairs that are no edges, and count for the edges alone.
+    no_edges = n_spots * (n_spots - 1) - 2 * pairs.n_edges
+    represented = no_edges / max(n_pairs - len(pairs.rows), 1)
+    edge_sum: Tensor = _EdgeSum.apply(unit, pairs, represented)  # type: ignore[no-untyped-call]
     # The authors set the diagonal's cosine to 0, where softplus is log 2.
     diagonal = n_spots * math.log(2)
-    represented = n_spots * (n_spots - 1) / max(n_latents * (n_latents - 1), 1)
-    everywhere = represented * (linear * cosine + square * squared)
-    everywhere = everywhere + constant * n_spots * (n_spots - 1)
-    # An edge counts softplus(-x) instead of the quadratic of x; both directions.
-    correction: Tensor = _EdgeCorrection.apply(unit, pairs)  # type: ignore[no-untyped-call]
-    total = diagonal + everywhere + pairs.edge_weight * correction
+    total = diagonal + represented * pairs_sum + edge_sum
     return total / (2 * n_spots**2)
 
 
-class _EdgeCorrection(torch.autograd.Function):
-    """Sum of softplus(-x) - q(x) over the cosines x of all edges, in both directions.
+class _EdgeSum(torch.autograd.Function):
+    """Sum of w softplus(-x) - r q(x) over the cosines x of all edges, both directions.
 
-    The gradient is a product with a sparse matrix: nothing of edges x width is kept,
-    and a seed gives the same bits twice, which scattered sums do not.
+    w is what an edge stands for and how often it was drawn, r what a pair stands for,
+    q the quadratic by which it was counted among the pairs. The gradient is a product
+    with a sparse matrix: nothing of edges x width is kept, and a seed gives the same
+    bits twice, which scattered sums do not.
     """
 
     @staticmethod
-    def forward(context: Any, unit: Tensor, pairs: SpatialPairs) -> Tensor:
+    def forward(
+        context: Any, unit: Tensor, pairs: SpatialPairs, represented: float
+    ) -> Tensor:
         constant, linear, square = SOFTPLUS_QUADRATIC
-        times = pairs.pattern.values().to(unit.dtype)
+        times = pairs.edge_weight * pairs.pattern.values().to(unit.dtype)
         cosine = _cosines(unit, pairs)
-        slope = -torch.sigmoid(-cosine) - linear - 2 * square * cosine
-        context.save_for_backward(unit, times * slope)
+        slope = -times * torch.sigmoid(-cosine)
+        slope -= represented * (linear + 2 * square * cosine)
+        context.save_for_backward(unit, slope)
         context.pairs = pairs
-        quadratic = constant + linear * cosine + square * cosine.square()
-        return (times * (nn.functional.softplus(-cosine) - quadratic)).sum()
+        counted = constant + linear * cosine + square * cosine.square()
+        exact = times * nn.functional.softplus(-cosine)
+        return (exact - represented * counted).sum()
 
     @staticmethod
-    def backward(context: Any, upstream: Tensor) -> tuple[Tensor, None]:
+    def backward(context: Any, upstream: Tensor) -> tuple[Tensor, None, None]:
         unit, slope = context.saved_tensors
         pattern = context.pairs.pattern
         with warnings.catch_warnings():
@@ -151,27 +161,35 @@ class _EdgeCorrection(torch.autograd.Function):
                 check_invariants=False,
             )
         # An edge stands in the matrix in both directions, and each moves both ends.
-        return 2 * upstream * (weights @ unit), None
+        return 2 * upstream * (weights @ unit), None, None
 
 
 def _cosines(unit: Tensor, pairs: SpatialPairs) -> Tensor:
     """Return the cosine of every edge, in the order of the pattern's values."""
     pattern = pairs.pattern.to(unit.dtype)
-    try:
+    if _has_sampled_product(unit.device.type):
         sampled = torch.sparse.sampled_addmm(pattern, unit, unit.T, beta=0.0)
+        cosines: Tensor = sampled.values()
+        return cosines
+    columns = pattern.col_indices()
+    parts = [unit.new_zeros(0)]
+    for start in range(0, len(columns), _CHUNK_EDGES):
+        part = slice(start, start + _CHUNK_EDGES)
+        parts.append((unit[pairs.rows[part]] * unit[columns[part]]).sum(1))
+    return torch.cat(parts)
+
+
+@cache
+def _has_sampled_product(kind: str) -> bool:
+    """Return whether this torch has the product on a kind of device."""
+    one = csr_tensor(
+        sparse.csr_matrix(np.ones((1, 1), np.float32)), kind, torch.float32
+    )
+    try:
+        torch.sparse.sampled_addmm(one, one.to_dense(), one.to_dense(), beta=0.0)
     except RuntimeError:
-        # Builds of torch without MKL or CUDA have no such product on this device.
-        columns = pattern.col_indices()
-        parts = [
-            (
-                unit[pairs.rows[start : start + _CHUNK_EDGES]]
-                * unit[columns[start : start + _CHUNK_EDGES]]
-            ).sum(1)
-            for start in range(0, len(columns), _CHUNK_EDGES)
-        ]
-        return torch.cat(parts) if parts else unit.new_zeros(0)
-    cosines: Tensor = sampled.values()
-    return cosines
+        return False
+    return True
 
 
 def correlation_loss(spatial: Tensor, feature: Tensor) -> Tensor:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from threading import Lock
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -26,6 +27,7 @@ _RING_SLACK = 0.2
 # Above this many spots nearest neighbours by expression are approximate.
 EXACT_FEATURE_SPOTS = 20_000
 _FEATURE_COMPONENTS = 50
+_ONE_SEARCH = Lock()
 # Distances held at once by the exact search; scikit-learn would take a gigabyte.
 _DISTANCES_MEGABYTES = 128
 
@@ -199,10 +201,13 @@ def _approximate_feature_graph(
     if sparse.issparse(expression):
         width = min(_FEATURE_COMPONENTS, min(expression.shape) - 1)
         reduced = TruncatedSVD(width, random_state=seed).fit_transform(expression)
-    search = NNDescent(
-        reduced.astype(np.float32), "cosine", n_neighbors=k + 1, random_state=seed
-    )
-    nearest, _ = search.neighbor_graph
+    # A cancelled run's search goes on until it is done, and where numba has its own
+    # threads a second one beside it would end the program.
+    with _ONE_SEARCH:
+        search = NNDescent(
+            reduced.astype(np.float32), "cosine", n_neighbors=k + 1, random_state=seed
+        )
+        nearest, _ = search.neighbor_graph
     text = f"{k} nearest by expression (approximate, {width} components)"
     return _from_lists(nearest), text
 

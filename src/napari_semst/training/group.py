@@ -7,11 +7,12 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from napari_semst.errors import DeviceError
+from napari_semst.errors import ConfigError, DeviceError
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    import torch
     from torch import Tensor
 
 # Set by torchrun.
@@ -36,6 +37,35 @@ class Group:
     def own(self, n_parts: int) -> range:
         """Return which parts of a step this process computes."""
         return range(self.rank, n_parts, self.size)
+
+    def check_same(self, fingerprint: float, device: torch.device) -> None:
+        """Raise unless all processes hold the same problem.
+
+        Parameters
+        ----------
+        fingerprint
+            A number made of everything that training reads.
+        device
+            Where the processes meet.
+
+        Raises
+        ------
+        DeviceError
+            If one differs.
+        """
+        import torch
+
+        if self.size == 1:
+            return
+        own = torch.tensor([fingerprint], dtype=torch.float64, device=device)
+        every = [torch.empty_like(own) for _ in range(self.size)]
+        torch.distributed.all_gather(every, own)
+        if any(other.item() != every[0].item() for other in every):
+            raise DeviceError(
+                "Expected the same section, settings and graphs in every process; they "
+                "differ. Start all with the same command, file and versions, on "
+                "machines of one kind."
+            )
 
     def ordered_sum(self, own: Tensor, n_parts: int) -> Tensor:
         """Return the sum over parts, in their order whoever computed them.
@@ -65,18 +95,34 @@ class Group:
         return total
 
 
+# What `joined_group` joined. A user's own torch.distributed group is none of ours.
+_joined: list[Group] = []
+
+
 def current_group() -> Group:
     """Return the processes that train together now: usually this one alone."""
-    import torch
-
-    if not (torch.distributed.is_available() and torch.distributed.is_initialized()):
-        return Group()
-    return Group(torch.distributed.get_rank(), torch.distributed.get_world_size())
+    return _joined[-1] if _joined else Group()
 
 
 def launched_processes() -> int:
     """Return how many processes torchrun started, 1 without it."""
     return int(os.environ.get(_SIZE, "1") or 1)
+
+
+def refuse_cohorts() -> None:
+    """Refuse many sections in processes that are to train one together.
+
+    Raises
+    ------
+    ConfigError
+        Under torchrun.
+    """
+    if launched_processes() > 1:
+        raise ConfigError(
+            "Expected one section under torchrun, whose processes train it together; "
+            "got several, or --output-dir or --dask. Run many sections without "
+            "torchrun: with --dask they are spread over machines."
+        )
 
 
 def follows() -> bool:
@@ -108,7 +154,8 @@ def joined_group() -> Iterator[Group]:
             "Expected a torch with torch.distributed for several processes; this one "
             "has none. Start without torchrun, or install another build of torch."
         )
-    backend = "nccl" if torch.cuda.is_available() else "gloo"
+    # What is on the CPU goes over gloo also where there are GPUs.
+    backend = "cpu:gloo,cuda:nccl" if torch.cuda.is_available() else "gloo"
     try:
         torch.distributed.init_process_group(backend)
     except (RuntimeError, ValueError) as error:
@@ -116,7 +163,10 @@ def joined_group() -> Iterator[Group]:
             f"Expected to join {launched_processes()} processes over {backend}; it "
             f"failed: {error}. Start them with torchrun, all with the same command."
         ) from error
+    group = Group(torch.distributed.get_rank(), torch.distributed.get_world_size())
+    _joined.append(group)
     try:
-        yield current_group()
+        yield group
     finally:
+        _joined.remove(group)
         torch.distributed.destroy_process_group()

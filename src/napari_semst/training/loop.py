@@ -130,11 +130,13 @@ def _tiny_numbers_as_zero() -> Iterator[None]:
     """
     import torch
 
+    # There is no way to ask but to try.
+    was = (torch.tensor(1e-310, dtype=torch.float64) * 1).item() == 0
     torch.set_flush_denormal(True)
     try:
         yield
     finally:
-        torch.set_flush_denormal(False)
+        torch.set_flush_denormal(was)
 
 
 def _step(
