@@ -40,7 +40,6 @@ MOST_DOMAINS = 15
 WIDTHS = (10, 15)
 _STARTS = 3
 _SPOTS_PER_DOMAIN = 10
-_NOISES = 32
 # Twice the log of the evidence ratio above which it is "very strong" (Kass and Raftery
 # 1995); below it, two numbers of domains are a close call.
 CLOSE = 10.0
@@ -185,7 +184,7 @@ def choose_number(
             "n_domains=2 in Python."
         )
     fitted = fitted_spots(n_spots, seed)
-    share = independent_share(section.average, section.smoothing_rounds, seed)
+    share = independent_share(section.average, section.smoothing_rounds, fitted)
     points = [r.points for r in readings(views, section, fitted)]
     edges = section.spatial[fitted][:, fitted].tocoo()
     numbers = np.arange(2, most + 1)
@@ -276,7 +275,9 @@ def readings(
     return found
 
 
-def independent_share(average: sparse.csr_matrix, rounds: int, seed: int) -> float:
+def independent_share(
+    average: sparse.csr_matrix, rounds: int, fitted: NDArray[np.int64]
+) -> float:
     """Return for how much of a spot each counts after averaging, 0 to 1.
 
     The variance left of white noise: averaging m independent spots leaves 1/m.
@@ -287,15 +288,15 @@ def independent_share(average: sparse.csr_matrix, rounds: int, seed: int) -> flo
         Operator that averages each spot with its neighbours.
     rounds
         Times of averaging.
-    seed
-        Seed of the noise.
+    fitted
+        The spots to look at.
     """
     if rounds == 0:
         return 1.0
-    noise = np.random.default_rng(seed).choice([-1.0, 1.0], (average.shape[0], _NOISES))
-    for _ in range(rounds):
-        noise = np.asarray(average @ noise)
-    return float((noise**2).mean())
+    weights = average[fitted]
+    for _ in range(rounds - 1):
+        weights = weights @ average
+    return float((weights.data.astype(np.float64) ** 2).sum() / len(fitted))
 
 
 def _coherence(labels: NDArray[np.intp], edges: sparse.coo_matrix, k: int) -> float:
