@@ -43,6 +43,7 @@ def apply_model(
     counts_layer: str = "",
     coordinates: str = "",
     device: str = "auto",
+    adapt: bool = True,
     on_progress: Callable[[Progress], None] | None = None,
 ) -> AnnData:
     """Label a tissue or file by a model, and return the tissue with its domains.
@@ -59,6 +60,8 @@ def apply_model(
         Name of the run.
     counts_layer, coordinates, device
         As the settings of these names; they belong to the section, not to the model.
+    adapt
+        As for `label_section`.
     on_progress
         Called with every progress event.
 
@@ -86,6 +89,7 @@ def apply_model(
         counts_layer=counts_layer,
         coordinates=coordinates,
         device=device,
+        adapt=adapt,
     )
     result = exhaust(steps if on_progress is None else told(steps, on_progress))
     return attach(tissue, result, run, inplace=given)
@@ -99,6 +103,7 @@ def label_section(
     counts_layer: str = "",
     coordinates: str = "",
     device: str = "auto",
+    adapt: bool = True,
 ) -> Generator[Progress, None, DomainResult]:
     """Label a section by a model; the tissue is not changed.
 
@@ -116,6 +121,10 @@ def label_section(
         Cancels from another thread.
     counts_layer, coordinates, device
         As the settings of these names.
+    adapt
+        Let the centres of the model's domains move towards this section's spots
+        before they are labelled. A spot's label then depends on the section it is in;
+        switch it off for pieces that hold a few spots of a domain or two.
 
     Yields
     ------
@@ -151,12 +160,15 @@ def label_section(
         fit = yield from describer(config.model.method)(
             section, embedding, model.learnt, config, place, control
         )
-        assignment = yield from _voted(fit, section, model, config, control)
+        assignment = yield from _voted(
+            fit, section, model, config, control, adapt=adapt
+        )
     control.check()
     seconds = {"apply": round(time.perf_counter() - start, 3)}
     provenance = _record(
         tissue, model, matched, (config, section, described, place, fit, seconds)
     )
+    provenance["model"]["adapted"] = adapt
     from napari_semst.pipeline import labelled
 
     result = labelled(assignment, model.names, fit, described, provenance)
@@ -354,17 +366,27 @@ def _voted(
     model: DomainModel,
     config: Config,
     control: RunControl,
+    *,
+    adapt: bool,
 ) -> Generator[Progress, None, Assignment]:
     """Return the domains that the model's members agree on, by the model's codes."""
     from napari_semst.domains.cluster import Assignment, majority
+    from napari_semst.domains.confidence import spot_confidence
     from napari_semst.domains.consensus import vote
 
-    posterior = yield from vote(fit.views, section.average, model.voters, control)
+    seed = config.training.seed
+    posterior = yield from vote(
+        fit.views, section.average, model.voters, seed, control, adapt=adapt
+    )
     # Domains that had no spot when the model was made have no name.
     labels = posterior[:, : len(model.names)].argmax(axis=1)
     labels = majority(labels, section.average, config.domains.refine)
-    own = posterior[np.arange(len(labels)), labels]
-    return Assignment(labels.astype(np.int32), own.astype(np.float32))
+    share = posterior[np.arange(len(labels)), labels]
+    present = np.unique(labels, return_inverse=True)[1].astype(np.int32)
+    confidence = yield from spot_confidence(
+        fit.views, section, present, share, seed, control
+    )
+    return Assignment(labels.astype(np.int32), confidence)
 
 
 def _record(

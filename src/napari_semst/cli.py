@@ -277,6 +277,12 @@ def apply(
     device: Annotated[str, typer.Option(help="auto, cpu, cuda or cuda:<index>.")] = (
         "auto"
     ),
+    adapt: Annotated[
+        bool,
+        typer.Option(
+            help="Let the model's domains move towards this section's spots first."
+        ),
+    ] = True,
     name: Annotated[str, typer.Option("--run", help="Name of the run.")] = "default",
     truth: Annotated[
         str | None,
@@ -306,7 +312,7 @@ def apply(
     cli_apply.apply(
         model,
         source,
-        cli_apply.Reading(counts_layer, coordinates, device),
+        cli_apply.Reading(counts_layer, coordinates, device, adapt),
         name,
         truth,
         files,

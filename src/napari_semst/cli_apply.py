@@ -20,11 +20,12 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class Reading:
-    """How a section is read, and where it is computed: none of it is the model's."""
+    """How a section is read and labelled: none of it is the model's."""
 
     counts_layer: str
     coordinates: str
     device: str
+    adapt: bool
 
 
 def apply(
@@ -45,7 +46,7 @@ def apply(
     model, source
         The model's file and the input.
     reading
-        Counts, coordinates and device.
+        Counts, coordinates and device, and whether the model adapts.
     name
         Name of the run.
     truth
@@ -77,6 +78,7 @@ def apply(
         counts_layer=reading.counts_layer,
         coordinates=reading.coordinates,
         device=reading.device,
+        adapt=reading.adapt,
     )
     result = exhaust(shown(steps, quiet=quiet))
     # The file's own name says more than its hash alone.

@@ -331,8 +331,11 @@ def _check(model: DomainModel, arrays: Arrays) -> None:
         shapes = mixture.white.shape, mixture.centres.shape
         if shapes != ((width, width), (len(mixture.weight), width)):
             raise ValueError("the width of a member")
-        if min(voter.view, voter.rounds) < 0:
+        # Two views of components, and what a network learnt.
+        if not 0 <= voter.view < 3 - (model.config.model.method == "quick"):
             raise ValueError("the view of a member")
+        if voter.rounds < 0:
+            raise ValueError("the averaging of a member")
     for kind in ("root", "logged"):
         if model.learnt[f"{kind}.axes"].shape[0] != n_genes:
             raise ValueError("genes and axes")

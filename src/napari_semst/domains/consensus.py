@@ -44,6 +44,10 @@ FITTED_SPOTS = 20_000
 _CHUNK_SPOTS = 100_000
 _MATCHING_ROUNDS = 5
 _SETTLED = 1e-4
+# Another section's domains lie elsewhere by more than their spots scatter. What a
+# domain was counts as a tenth of the section's spots, each domain by its share.
+_KEPT_WEIGHT = 0.1
+_MOVING_STEPS = 20
 
 
 def consensus_posterior(
@@ -176,7 +180,10 @@ def vote(
     views: Sequence[View],
     average: sparse.csr_matrix,
     voters: Sequence[Voter],
+    seed: int,
     control: RunControl,
+    *,
+    adapt: bool = True,
 ) -> Generator[Progress, None, Posterior]:
     """Return what the members of an earlier consensus say of other spots.
 
@@ -188,8 +195,12 @@ def vote(
         Operator that averages each of these spots with its neighbours.
     voters
         Members, all with their domains in one order.
+    seed
+        Seed of the sample of large sections that members adapt to.
     control
         Asked for cancelling between members.
+    adapt
+        Let the centres of the domains move towards these spots, see `adapted`.
 
     Returns
     -------
@@ -202,11 +213,41 @@ def vote(
     ]
     shape = len(views[0].values), len(voters[0].mixture.weight)
     total = np.zeros(shape, np.float32)
+    sample = _fitted_spots(shape[0], np.random.default_rng(seed))
     for step, values in enumerate(_read(plans, average)):
         control.check()
         yield Progress("assign", step, len(voters), "Members of the consensus")
-        total += _posterior(voters[step].mixture, voters[step].units, values)
+        mixture, units = voters[step].mixture, voters[step].units
+        if adapt:
+            mixture = adapted(mixture, units.of(values[sample]))
+        total += _posterior(mixture, units, values)
     return total / np.float32(len(voters))
+
+
+def adapted(mixture: Mixture, points: NDArray[np.float64]) -> Mixture:
+    """Return a mixture whose centres have moved towards other spots.
+
+    Expectation maximisation of the centres alone, with the old ones as a prior
+    (Gauvain and Lee 1994): a domain that these spots have moves to where it is among
+    them, one that they lack hardly moves. Covariance and shares are kept.
+
+    Parameters
+    ----------
+    mixture
+        Fitted to the spots of another section.
+    points
+        The spots, in that section's units, ``(n_spots, width)``.
+    """
+    spots = points @ mixture.white.T
+    kept = _KEPT_WEIGHT * len(points) * mixture.weight[:, None]
+    now = mixture
+    for _ in range(_MOVING_STEPS):
+        posterior = now.predict(points).astype(np.float64)
+        size = posterior.sum(axis=0)[:, None] + kept
+        now = now._replace(
+            centres=(posterior.T @ spots + kept * mixture.centres) / size
+        )
+    return now
 
 
 def _posterior(
