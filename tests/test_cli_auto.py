@@ -5,12 +5,32 @@ from __future__ import annotations
 import json
 
 import numpy as np
+import pandas as pd
 import pytest
-from anndata import read_h5ad
+from anndata import AnnData, read_h5ad
+from scipy import sparse
 
 from napari_semst import find_domains
 from napari_semst.errors import ConfigError, InputError, SaveError
 from tests.test_cli import call, section  # noqa: F401
+
+
+@pytest.fixture
+def tissue():
+    """Return 24 x 24 spots in three bands, with ten markers each."""
+    random = np.random.default_rng(0)
+    rows, columns = np.divmod(np.arange(24 * 24), 24)
+    rate = np.ones((3, 40))
+    for band in range(3):
+        rate[band, 10 * band : 10 * (band + 1)] = 6.0
+    counts = random.poisson(rate[rows // 8]).astype(np.float32)
+    names = [f"spot{number}" for number in range(len(rows))]
+    return AnnData(
+        sparse.csr_matrix(counts),
+        obs=pd.DataFrame(index=names),
+        var=pd.DataFrame(index=[f"GENE{number}" for number in range(40)]),
+        obsm={"spatial": np.column_stack([columns, rows]).astype(float)},
+    )
 
 
 @pytest.fixture
