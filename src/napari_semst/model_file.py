@@ -18,6 +18,7 @@ from napari_semst.config import Config
 from napari_semst.domains.consensus import Voter
 from napari_semst.domains.mixture import Mixture, Units
 from napari_semst.errors import ConfigError, InputError, SaveError, SemstError
+from napari_semst.prepare.components import ExpressionAxes
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -33,6 +34,8 @@ _HEADER = "napari-semst model"
 _LEARNT = "learnt."
 _MODULATION = "network.modulation."
 _MIXTURE = ("white", "centres", "weight")
+# What a network's models hold beside its weights and the axes of all models.
+_OF_NETWORK = ("sizes", "latent.mean", "latent.axes")
 
 
 class Standard(NamedTuple):
@@ -336,9 +339,12 @@ def _check(model: DomainModel, arrays: Arrays) -> None:
             raise ValueError("the view of a member")
         if voter.rounds < 0:
             raise ValueError("the averaging of a member")
-    for kind in ("root", "logged"):
-        if model.learnt[f"{kind}.axes"].shape[0] != n_genes:
+    known = ExpressionAxes.of_arrays(model.learnt)
+    for axes in (known.root, known.logged):
+        if axes.axes.shape != (n_genes, len(axes.offset)):
             raise ValueError("genes and axes")
+    if model.config.model.method == "semst" and not {*_OF_NETWORK} <= {*model.learnt}:
+        raise ValueError("what the network is given")
     if model.deviation is not None and model.deviation.shape != (n_genes,):
         raise ValueError("genes and their deviation")
 
