@@ -113,6 +113,16 @@ def test_a_domain_that_the_section_lacks_keeps_its_name_and_colour(tissue, made)
     assert "semst_domain" not in lacking.obs
 
 
+def test_domains_without_a_spot_are_told(tissue, made):
+    model = made().model
+    one = tissue[tissue.obs["ground_truth"] == "band 2"].copy()
+    found = exhaust(label_section(one, model, adapt=False))
+    gone = [n for code, n in enumerate(model.names) if code not in found.codes]
+    assert gone
+    (told,) = [text for text in found.warnings if "have no spot here" in text]
+    assert f"({', '.join(gone)})" in told
+
+
 def test_provenance_names_the_model(tissue, made):
     model = made().model
     result = napari_semst.apply_model(model, tissue, run="applied")

@@ -169,6 +169,7 @@ def label_section(
         tissue, model, matched, (config, section, described, place, fit, seconds)
     )
     provenance["model"]["adapted"] = adapt
+    provenance["warnings"] += _absent(assignment.codes, model.names)
     from napari_semst.pipeline import labelled
 
     result = labelled(assignment, model.names, fit, described, provenance)
@@ -387,6 +388,19 @@ def _voted(
         fit.views, section, present, share, seed, control
     )
     return Assignment(labels.astype(np.int32), confidence)
+
+
+def _absent(codes: NDArray[np.int32], names: tuple[str, ...]) -> list[str]:
+    """Return a warning where domains of the model have no spot in the section."""
+    gone = [name for code, name in enumerate(names) if not (codes == code).any()]
+    if not gone:
+        return []
+    return [
+        f"{len(gone)} of the model's {len(names)} domains have no spot here "
+        f"({', '.join(gone)}). Either the section lacks them, or it differs from the "
+        "model's by donor or chemistry more than by tissue, and its labels are not to "
+        "be trusted: compare them with those of a run of its own."
+    ]
 
 
 def _record(
