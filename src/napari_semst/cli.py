@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from pathlib import Path
 from typing import Annotated
@@ -409,8 +410,11 @@ def main() -> None:
     try:
         app(arguments)
     except ShareDone:
-        # The first of the processes that torchrun started saves and reports.
-        sys.exit(0)
+        # The first of the processes that torchrun started saves and reports. This one
+        # holds nothing that is to be closed, and ends without unloading libraries.
+        sys.stdout.flush()
+        sys.stderr.flush()
+        os._exit(0)
     except SemstError as error:
         if debug:
             raise

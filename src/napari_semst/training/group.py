@@ -7,7 +7,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from napari_semst.errors import ConfigError, DeviceError
+from napari_semst.errors import ConfigError, DeviceError, ShareDone
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -167,6 +167,14 @@ def joined_group() -> Iterator[Group]:
     _joined.append(group)
     try:
         yield group
+    except ShareDone:
+        # It is about to end, see `napari_semst.cli.main`: torn down here, the group's
+        # threads now and then aborted the process.
+        raise
+    except BaseException:
+        torch.distributed.destroy_process_group()
+        raise
+    else:
+        torch.distributed.destroy_process_group()
     finally:
         _joined.remove(group)
-        torch.distributed.destroy_process_group()
