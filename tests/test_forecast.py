@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import numpy as np
 import psutil
 import pytest
 
@@ -83,3 +84,22 @@ def test_what_is_held_already_is_not_asked_for_again(tissue, monkeypatch):
     assert memory_warning(tissue.n_obs, tissue.X.nnz, DEFAULT) is not None
     monkeypatch.setattr(module, "_held", lambda: 0.6 * needed)
     assert memory_warning(tissue.n_obs, tissue.X.nnz, DEFAULT) is None
+
+
+def test_a_wide_embedding_needs_its_room(tissue, monkeypatch):
+    narrow = memory_needed(10**6, 10**8, DEFAULT)
+    wide = memory_needed(10**6, 10**8, DEFAULT, semantic_width=4096)
+    assert wide - narrow == 10**6 * 4 * (4096 - 256)
+    asked = []
+    monkeypatch.setattr(
+        module, "memory_warning", lambda *_, **more: asked.append(more) or None
+    )
+    tissue.obsm["mine"] = np.zeros((tissue.n_obs, 7), np.float32)
+    settings = {
+        "domains": {"n_domains": 3},
+        "semantics": {"source": "precomputed", "embedding": "mine"},
+    }
+    steps = find_domains(tissue, Request(overrides=settings))
+    for _ in range(2):
+        next(steps)
+    assert asked == [{"semantic_width": 7}]

@@ -65,15 +65,10 @@ def find_domains(
         One of its kinds, with what was expected, found and to do.
     """
     from napari_semst import pipeline
+    from napari_semst.io.read import tissue_of
 
     keys.check_run_name(run)
-    given = not hasattr(source, "obsm")
-    if given:
-        from napari_semst.io.read import read
-
-        tissue = read(source)
-    else:
-        tissue = source
+    tissue, own = tissue_of(source)
     request = (
         Request(preset, overrides or {})
         .with_settings("domains", n_domains=number_of_domains(n_domains))
@@ -82,4 +77,4 @@ def find_domains(
     )
     steps = pipeline.find_domains(tissue, request)
     result = exhaust(steps if on_progress is None else told(steps, on_progress))
-    return pipeline.attach(tissue, result, run, inplace=given)
+    return pipeline.attach(tissue, result, run, inplace=own)

@@ -75,14 +75,13 @@ def apply_model(
     SemstError
         One of its kinds, with what was expected, found and to do.
     """
-    from napari_semst.io.read import read
+    from napari_semst.io.read import tissue_of
     from napari_semst.model_file import load_model
     from napari_semst.result import attach
 
     keys.check_run_name(run)
     known = load_model(model) if isinstance(model, str | Path) else model
-    given = isinstance(source, str | Path)
-    tissue = read(source) if isinstance(source, str | Path) else source
+    tissue, own = tissue_of(source)
     steps = label_section(
         tissue,
         known,
@@ -92,7 +91,7 @@ def apply_model(
         adapt=adapt,
     )
     result = exhaust(steps if on_progress is None else told(steps, on_progress))
-    return attach(tissue, result, run, inplace=given)
+    return attach(tissue, result, run, inplace=own)
 
 
 def label_section(

@@ -28,11 +28,11 @@ _SAMPLED_STEP_SECONDS = 0.11
 _WHOLE_STEP_SECONDS = 0.022
 _STEP_SPOT_SECONDS = 8.8e-6  # each spot of a step that reads them all, at width 64
 _DECODED_SECONDS = 1.8e-10  # each value that a step reconstructs, times the width
-# Bytes: what is imported, each stored count, each spot, each of its semantic numbers.
+# Bytes: what is imported, each stored count, each spot besides its semantic vector.
 _BASE_BYTES = 0.7 * _GIB
 _COUNT_BYTES = 20.0
 _SPOT_BYTES = 1900.0
-_SEMANTIC_BYTES = 4.0 * 256
+_SEMANTIC_WIDTH = 256
 # With more of the free memory than this a run is likely to end without a result.
 _SAFE_SHARE = 0.9
 
@@ -83,23 +83,30 @@ def forecast(n_spots: int, n_genes: int, n_counts: int, config: Config) -> Forec
     return Forecast(seconds, memory_needed(n_spots, n_counts, config), _free())
 
 
-def memory_needed(n_spots: int, n_counts: int, config: Config) -> float:
+def memory_needed(
+    n_spots: int, n_counts: int, config: Config, semantic_width: int = _SEMANTIC_WIDTH
+) -> float:
     """Return the bytes that a run holds at most.
 
     Parameters
     ----------
     n_spots, n_counts, config
         As in `forecast`.
+    semantic_width
+        Numbers of a spot's semantic vector; the built-in table's unless given.
     """
     memory = _BASE_BYTES + n_counts * _COUNT_BYTES + n_spots * _SPOT_BYTES
     if config.semantics.source != "none":
-        memory += n_spots * _SEMANTIC_BYTES
+        memory += n_spots * 4.0 * semantic_width
     return memory
 
 
-def memory_warning(n_spots: int, n_counts: int, config: Config) -> str | None:
+def memory_warning(
+    n_spots: int, n_counts: int, config: Config, semantic_width: int = _SEMANTIC_WIDTH
+) -> str | None:
     """Return what to do where the memory that is free may not do, else `None`."""
-    needed, free = memory_needed(n_spots, n_counts, config), _free()
+    needed = memory_needed(n_spots, n_counts, config, semantic_width)
+    free = _free()
     # What was read and imported is held already.
     if needed - _held() <= _SAFE_SHARE * free:
         return None
@@ -133,7 +140,7 @@ def _free() -> float:
 
 def _seconds(n_spots: int, n_genes: int, config: Config) -> float:
     """Return what depends on spots, on the machine of the benchmarks."""
-    from napari_semst.domains.consensus import FITTED_SPOTS
+    from napari_semst.domains.sample import FITTED_SPOTS
     from napari_semst.methods.semst import WHOLE_SPOTS, batch_spots
 
     seconds = _START_SECONDS + n_spots * _SPOT_SECONDS

@@ -170,7 +170,10 @@ def _prepare(
             "smaller number of domains."
         )
     counts = find_counts(tissue, config.prepare.counts_layer).matrix
-    short = memory_warning(tissue.n_obs, counts.nnz, config)
+    given = tissue.obsm.get(config.semantics.embedding)
+    # Of an embedding in a file the width is not known yet.
+    width = {} if given is None else {"semantic_width": given.shape[1]}
+    short = memory_warning(tissue.n_obs, counts.nnz, config, **width)
     if short is not None:
         yield Progress("prepare", 0, 0, short)
     coordinates = find_coordinates(tissue, config.prepare.coordinates or None)

@@ -16,6 +16,10 @@ def counts_of(seed, n_spots=30, n_genes=12):
     return sparse.csr_matrix(dense)
 
 
+def at_median_depth(counts):
+    return normalise.depth_scaled(counts, components.median_depth(counts))
+
+
 @settings(max_examples=25, deadline=None)
 @given(seed=st.integers(0, 10_000))
 def test_scaling_agrees_with_the_dense_form(seed):
@@ -40,7 +44,7 @@ def test_empty_spots_stay_empty_and_finite():
     counts = counts_of(0)
     for scaled in (
         normalise.depth_scaled(counts, 1e4),
-        components.root(components.median_scaled(counts)),
+        components.root(at_median_depth(counts)),
     ):
         assert np.isfinite(scaled.data).all()
         assert scaled[3].nnz == 0
@@ -48,14 +52,14 @@ def test_empty_spots_stay_empty_and_finite():
 
 def test_root_scaling_keeps_the_median_depth():
     counts = counts_of(1)
-    totals = components.root(components.median_scaled(counts)).power(2).sum(1).A1
+    totals = components.root(at_median_depth(counts)).power(2).sum(1).A1
     expected = np.median(counts.sum(1).A1[counts.sum(1).A1 > 0])
     np.testing.assert_allclose(totals[totals > 0], expected, rtol=1e-5)
 
 
 def test_components_are_those_of_the_centred_matrix():
-    matrix = components.root(components.median_scaled(counts_of(2, 60, 20)))
-    scores = components.principal_components(matrix, 5, seed=0)
+    matrix = components.root(at_median_depth(counts_of(2, 60, 20)))
+    scores = components.principal_axes(matrix, 5, seed=0).scores(matrix)
     centred = matrix.toarray() - matrix.toarray().mean(0)
     left, values, _ = np.linalg.svd(centred, full_matrices=False)
     expected = left[:, :5] * values[:5]
@@ -78,9 +82,9 @@ def test_axes_of_a_sample_serve_all_spots(monkeypatch):
     loading = random.gamma(1.0, 1.0, (3, 40))
     kind = random.integers(3, size=600)
     counts = sparse.csr_matrix(random.poisson(3 * loading[kind]).astype(np.float32))
-    whole = components.principal_components(counts, 2, seed=0)
+    whole = components.principal_axes(counts, 2, seed=0).scores(counts)
     monkeypatch.setattr(components, "FITTED_SPOTS", 200)
-    part = components.principal_components(counts, 2, seed=0)
+    part = components.principal_axes(counts, 2, seed=0).scores(counts)
     # The same plane up to a rotation: its projector is nearly the same.
     basis = [np.linalg.qr(scores - scores.mean(0))[0] for scores in (whole, part)]
     assert np.linalg.norm(basis[0].T @ basis[1]) > 0.98 * np.sqrt(2)

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
-from napari_semst.domains.consensus import FITTED_SPOTS, agreed, pairwise_agreement
+from napari_semst.domains.consensus import agreed, pairwise_agreement
 from napari_semst.domains.mixture import (
     Mixture,
     Units,
@@ -22,6 +22,7 @@ from napari_semst.domains.mixture import (
     fit_tied,
     one_hot,
 )
+from napari_semst.domains.sample import fitted_spots
 from napari_semst.errors import InputError
 from napari_semst.progress import Progress
 
@@ -183,7 +184,7 @@ def choose_number(
             f"domains from; found {n_spots}. Give the number: -k 2 in the shell, "
             "n_domains=2 in Python."
         )
-    fitted = fitted_spots(n_spots, seed)
+    fitted = fitted_spots(n_spots, np.random.default_rng(seed))
     share = independent_share(section.average, section.smoothing_rounds, fitted)
     points = [r.points for r in readings(views, section, fitted)]
     edges = section.spatial[fitted][:, fitted].tocoo()
@@ -249,14 +250,6 @@ def members_at(
     start = agreed([member.posterior for member in first]).astype(np.float64)
     control.check()
     return first, [fit_tied(values, start) for values in points]
-
-
-def fitted_spots(n_spots: int, seed: int) -> NDArray[np.int64]:
-    """Return the spots that mixtures are fitted to: all, or a sample of many."""
-    if n_spots <= FITTED_SPOTS:
-        return np.arange(n_spots)
-    random = np.random.default_rng(seed)
-    return np.sort(random.choice(n_spots, FITTED_SPOTS, replace=False))
 
 
 def readings(

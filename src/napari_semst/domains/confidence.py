@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
-from napari_semst.domains.consensus import FITTED_SPOTS
 from napari_semst.domains.mixture import Units, fit_many_starts, fit_tied, one_hot
+from napari_semst.domains.sample import chunks, fitted_spots
 from napari_semst.progress import Progress
 
 if TYPE_CHECKING:
@@ -28,7 +28,6 @@ LADDER = ((-1, 10), (0, 15), (1, 20))
 OTHER_DOMAINS = (-1, 1)
 # Fewer than the consensus takes: these answers are averaged and never shown.
 _STARTS = 3
-_CHUNK_SPOTS = 100_000
 _TINY = 1e-9
 
 
@@ -86,11 +85,9 @@ def spot_confidence(
         return share.astype(np.float32)
     # A stream of its own: labels do not depend on how sure they are.
     random = np.random.default_rng([seed, 1])
-    sample: slice | NDArray[np.int64] = slice(None)
-    if len(codes) > FITTED_SPOTS:
-        sample = np.sort(random.choice(len(codes), FITTED_SPOTS, replace=False))
-    n_fitted = min(len(codes), FITTED_SPOTS)
-    asked = [n for n in (n_domains + d for d in OTHER_DOMAINS) if 2 <= n <= n_fitted]
+    sample = fitted_spots(len(codes), random)
+    others = (n_domains + difference for difference in OTHER_DOMAINS)
+    asked = [n for n in others if 2 <= n <= len(sample)]
     # What was learnt has its borders settled; else what was averaged most often.
     learnt = any(not view.smooth for view in views)
     margins, kept = [], []
@@ -105,8 +102,8 @@ def spot_confidence(
             margins.append(margin(own, units, read.values, codes))
         for n_others in asked:
             control.check()
-            others = fit_many_starts(points, n_others, _STARTS, random)
-            kept.append(kept_share(others, units, read.values, codes, sample))
+            groups = fit_many_starts(points, n_others, _STARTS, random)
+            kept.append(kept_share(groups, units, read.values, codes, sample))
     measures = [share, np.mean(margins, axis=0)]
     return pooled([*measures, np.mean(kept, axis=0)] if kept else measures)
 
@@ -158,7 +155,7 @@ def margin(
         domain's is nearer, 1 at the own centre.
     """
     found = np.empty(len(codes), np.float32)
-    for part in _chunks(len(codes)):
+    for part in chunks(len(codes)):
         spots = units.of(values[part]) @ mixture.white.T
         square = (spots**2).sum(axis=1)[:, None] + (mixture.centres**2).sum(axis=1)
         square = np.maximum(square - 2 * spots @ mixture.centres.T, 0.0)
@@ -175,7 +172,7 @@ def kept_share(
     units: Units,
     values: Values,
     codes: NDArray[np.int32],
-    sample: slice | NDArray[np.int64],
+    sample: NDArray[np.int64] | slice,
 ) -> NDArray[np.float32]:
     """Return how much of the groups that a spot falls into is of its domain.
 
@@ -195,7 +192,7 @@ def kept_share(
     table = one_hot(codes[sample], int(codes.max()) + 1).T @ others.posterior
     purity = table / np.maximum(table.sum(axis=0), _TINY)
     kept = np.empty(len(codes), np.float32)
-    for part in _chunks(len(codes)):
+    for part in chunks(len(codes)):
         groups = others.predict(units.of(values[part]))
         kept[part] = (groups * purity[codes[part]]).sum(axis=1)
     return kept
@@ -220,8 +217,3 @@ def pooled(measures: Sequence[NDArray[np.floating[Any]]]) -> NDArray[np.float32]
     place = rankdata(ranks) - 1
     found = np.interp(place, np.arange(len(scale)), scale)
     return np.asarray(np.clip(found, 0.0, 1.0), np.float32)
-
-
-def _chunks(n_spots: int) -> Iterator[slice]:
-    for start in range(0, n_spots, _CHUNK_SPOTS):
-        yield slice(start, min(start + _CHUNK_SPOTS, n_spots))

@@ -17,6 +17,7 @@ from napari_semst.domains.mixture import (
     fit_tied,
     one_hot,
 )
+from napari_semst.domains.sample import chunks, fitted_spots
 from napari_semst.progress import Progress
 
 if TYPE_CHECKING:
@@ -38,10 +39,6 @@ FIRST_ROUNDS = (-1, 0, 1)
 SECOND_ROUNDS = (-1, 0)
 # With 30 to 50 components a thin domain's share of the covariance needs a firmer floor.
 _SECOND_RIDGE = 1e-3
-# Mixtures of some hundred parameters are fitted to a sample of this many spots; every
-# spot is then assigned.
-FITTED_SPOTS = 20_000
-_CHUNK_SPOTS = 100_000
 _MATCHING_ROUNDS = 5
 _SETTLED = 1e-4
 # Another section's domains lie elsewhere by more than their spots scatter. What a
@@ -103,7 +100,7 @@ def consensus_posterior(
     few = _plans(learnt, rounds, FIRST_ROUNDS, FIRST_WIDTHS)
     first = [*few, *_plans(plain, rounds, FIRST_ROUNDS, FIRST_WIDTHS)]
     second = _plans(plain, rounds, SECOND_ROUNDS, SECOND_WIDTHS)
-    fitted = _fitted_spots(len(views[0].values), random)
+    fitted = fitted_spots(len(views[0].values), random)
     steps = len(first) + len(second)
     found: list[_Member] = []
     for step, values in enumerate(_read(first, average)):
@@ -213,7 +210,7 @@ def vote(
     ]
     shape = len(views[0].values), len(voters[0].mixture.weight)
     total = np.zeros(shape, np.float32)
-    sample = _fitted_spots(shape[0], np.random.default_rng(seed))
+    sample = fitted_spots(shape[0], np.random.default_rng(seed))
     for step, values in enumerate(_read(plans, average)):
         control.check()
         yield Progress("assign", step, len(voters), "Members of the consensus")
@@ -255,8 +252,7 @@ def _posterior(
 ) -> NDArray[np.float32]:
     """Return a mixture's posterior of any spots, some of them at a time."""
     every = np.empty((len(values), len(mixture.weight)), np.float32)
-    for start in range(0, len(values), _CHUNK_SPOTS):
-        part = slice(start, start + _CHUNK_SPOTS)
+    for part in chunks(len(values)):
         every[part] = mixture.predict(units.of(values[part]))
     return every
 
@@ -290,15 +286,6 @@ class _Member(NamedTuple):
         if len(votes) == len(points):
             return cls(fitted, fitted, mixture, units)
         return cls(fitted, _posterior(mixture, units, votes), mixture, units)
-
-
-def _fitted_spots(
-    n_spots: int, random: np.random.Generator
-) -> slice | NDArray[np.int64]:
-    """Return the spots that mixtures are fitted to: all, or a sample of many."""
-    if n_spots <= FITTED_SPOTS:
-        return slice(None)
-    return np.sort(random.choice(n_spots, FITTED_SPOTS, replace=False))
 
 
 def _plans(

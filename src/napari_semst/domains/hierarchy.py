@@ -13,12 +13,12 @@ import numpy as np
 from napari_semst import keys
 from napari_semst.domains.choose_k import (
     MOST_DOMAINS,
-    fitted_spots,
     members_at,
     readings,
 )
 from napari_semst.domains.consensus import matched
 from napari_semst.domains.mixture import one_hot
+from napari_semst.domains.sample import chunks, fitted_spots
 from napari_semst.errors import ConfigError, InputError
 from napari_semst.progress import Progress
 
@@ -43,7 +43,6 @@ _LEAST_SHARE = 0.005
 _LEAST_SPOTS = 5
 # Domains touch if at least this share of the smaller one's neighbours is the other's.
 _TOUCHING = 0.01
-_CHUNK_SPOTS = 100_000
 
 
 class Hierarchy(NamedTuple):
@@ -209,14 +208,13 @@ def _fine_posterior(
     fit: Fit, section: Section, k: int, seed: int, control: RunControl
 ) -> NDArray[np.float32]:
     """Return what members agree on for many domains, for every spot."""
-    fitted = fitted_spots(section.n_spots, seed)
+    fitted = fitted_spots(section.n_spots, np.random.default_rng(seed))
     read = readings(fit.views, section, fitted)
     _, members = members_at([r.points for r in read], k, seed, control)
     orders, _ = matched([member.posterior for member in members])
     total = np.zeros((section.n_spots, k), np.float32)
     for one, member, order in zip(read, members, orders, strict=True):
-        for start in range(0, section.n_spots, _CHUNK_SPOTS):
-            part = slice(start, start + _CHUNK_SPOTS)
+        for part in chunks(section.n_spots):
             total[part] += member.predict(one.units.of(one.values[part]))[:, order]
     return total / np.float32(len(members))
 

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
+from napari_semst.domains.sample import chunks
 from napari_semst.threads import side_by_side
 
 if TYPE_CHECKING:
@@ -24,7 +25,6 @@ LONG_STEPS = 200
 _TOLERANCE = 1e-5
 _RIDGE = 1e-6
 _START_ITERATIONS = 20
-_CHUNK_SPOTS = 100_000
 
 
 class Mixture(NamedTuple):
@@ -76,8 +76,7 @@ class Units(NamedTuple):
         """Return the units of values ``(n_spots, width)``."""
         centre = values.mean(axis=0, dtype=np.float64)
         square = sum(
-            float(((values[start : start + _CHUNK_SPOTS] - centre) ** 2).sum())
-            for start in range(0, len(values), _CHUNK_SPOTS)
+            float(((values[part] - centre) ** 2).sum()) for part in chunks(len(values))
         )
         return cls(centre, float(np.sqrt(square / max(values.size, 1))) or 1.0)
 

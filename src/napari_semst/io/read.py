@@ -68,6 +68,13 @@ def read(
     return tissue
 
 
+def tissue_of(source: AnnData | str | Path) -> tuple[AnnData, bool]:
+    """Return the tissue that is given or that a path holds, and whether it was read."""
+    if isinstance(source, str | Path):
+        return read(source), True
+    return source, False
+
+
 def _why_not(place: Path) -> str:
     """Return why a path is not recognised."""
     if place.is_dir():

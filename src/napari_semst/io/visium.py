@@ -26,7 +26,6 @@ if TYPE_CHECKING:
 
 # The filtered matrix holds the spots in tissue; the raw one holds them too.
 _MATRICES = ("filtered_feature_bc_matrix", "raw_feature_bc_matrix")
-_TITLE = "Space Ranger folder"
 
 
 @dataclass(frozen=True, slots=True)

@@ -35,9 +35,7 @@ def fit(
     Semantics is not used: what is clustered is expression and space alone.
     """
     yield Progress("train", 0, 1, "Principal components")
-    axes, root, logged = ExpressionAxes.of_section(
-        section.counts, section.config.n_components, config.training.seed
-    )
+    axes, root, logged = section.components(config.training.seed)
     control.check()
     return _fit(section, root, logged, axes.arrays())
 

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from napari_semst.prepare.section import Section
 
 # Components the views propagate, and those that the latent starts from.
-_PROPAGATED = 30
+PROPAGATED = 30
 
 
 class Scale(NamedTuple):
@@ -151,9 +151,7 @@ def from_components(
             "Expected model.start 'expression' with published weights; got "
             "'components'. Choose one of the paper's presets, for instance dlpfc."
         )
-    axes, root, logged = ExpressionAxes.of_section(
-        section.counts, section.config.n_components, config.training.seed
-    )
+    axes, root, logged = section.components(config.training.seed)
     scale = Scale(axes, _size(root), _size(_averaged(root, section, config)))
     decoded = _decoded(section, config.training.decoded_genes)
     return _inputs(section, semantics, config, scale, (root, logged), decoded)
@@ -193,7 +191,7 @@ def _inputs(
     decoded: sparse.csr_matrix,
 ) -> Inputs:
     root, logged = scores
-    propagated = root[:, :_PROPAGATED] / np.float32(scale.propagated)
+    propagated = root[:, :PROPAGATED] / np.float32(scale.propagated)
     base = _averaged(root, section, config) / np.float32(scale.base)
     feature, note = feature_graph(
         propagated, config.prepare.feature_neighbours, config.training.seed

@@ -23,17 +23,12 @@ _CHUNK_SPOTS = 50_000
 _DENSE_SPOTS = 4096
 
 
-def median_scaled(counts: sparse.csr_matrix) -> sparse.csr_matrix:
-    """Return counts scaled to the section's median depth.
+def median_depth(counts: sparse.csr_matrix) -> float:
+    """Return the median total of the spots that have counts; 1 where none has.
 
     A fixed 10,000 would blow up small panels and shallow sections, and with them the
     noise of single counts under a root or logarithm.
     """
-    return depth_scaled(counts, median_depth(counts))
-
-
-def median_depth(counts: sparse.csr_matrix) -> float:
-    """Return the median total of the spots that have counts; 1 where none has."""
     totals = np.asarray(counts.sum(axis=1), dtype=np.float64).ravel()
     seen = totals[totals > 0]
     return float(np.median(seen)) if len(seen) else 1.0
@@ -76,25 +71,6 @@ class Axes(NamedTuple):
             part = slice(start, start + _CHUNK_SPOTS)
             scores[part] = matrix[part] @ self.axes - self.offset
         return scores
-
-
-def principal_components(
-    matrix: sparse.csr_matrix, n_components: int, seed: int
-) -> NDArray[np.float32]:
-    """Return the scores of all spots on the `principal_axes`.
-
-    Parameters
-    ----------
-    matrix, n_components, seed
-        As for `principal_axes`.
-
-    Returns
-    -------
-    scores
-        Shape ``(n_spots, n_components)``, signs fixed, zero where all spots are
-        alike.
-    """
-    return principal_axes(matrix, n_components, seed).scores(matrix)
 
 
 def principal_axes(matrix: sparse.csr_matrix, n_components: int, seed: int) -> Axes:
@@ -221,17 +197,6 @@ def _axes_by_lanczos(
     solve = PCA(width, svd_solver="arpack", random_state=seed)
     solve.fit(matrix.astype(np.float64))
     return solve.mean_, solve.components_.T
-
-
-def principal_components_dense(values: NDArray[np.floating]) -> NDArray[np.float32]:
-    """Return all principal components of a narrow dense matrix.
-
-    Parameters
-    ----------
-    values
-        Shape ``(n_spots, width)``, width small.
-    """
-    return rotated(values, *dense_axes(values))
 
 
 def dense_axes(

@@ -89,20 +89,17 @@ class Section:
             return self.config.smoothing_rounds
         return int(np.clip(round(self.n_spots / _SPOTS_PER_ROUND), 1, _MOST_ROUNDS))
 
-    def components(self, seed: int) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
-        """Return principal components of the root and of the log of scaled counts.
+    def components(
+        self, seed: int
+    ) -> tuple[components.ExpressionAxes, NDArray[np.float32], NDArray[np.float32]]:
+        """Return axes and components of the root and of the log of scaled counts.
 
         Centred, not divided by each gene's deviation: that would give the noise of
         every rare gene the weight of a marker.
         """
-        counts = components.median_scaled(self.counts)
-        # Of a small panel the last components are each gene's own noise.
-        width = min(self.config.n_components, max(len(self.genes) // 2, 2))
-        root, logged = (
-            components.principal_components(transform(counts), width, seed)
-            for transform in (components.root, components.logged)
+        return components.ExpressionAxes.of_section(
+            self.counts, self.config.n_components, seed
         )
-        return root, logged
 
 
 def prepare_section(

@@ -43,10 +43,6 @@ class Errand(QObject):
         worker.returned.connect(self._on_returned)
         worker.start()
 
-    def forget(self) -> None:
-        """Drop the answer that is awaited, if any."""
-        self._awaited = None
-
     def _on_returned(self, answer: tuple[int, Any, Exception | None, str]) -> None:
         number, value, error, details = answer
         if number != self._awaited:

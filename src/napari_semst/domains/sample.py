@@ -1,0 +1,38 @@
+"""What of a large section is fitted, and in what pieces all of it is read."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from numpy.typing import NDArray
+
+# Mixtures of some hundred parameters are fitted to a sample of this many spots; every
+# spot is then assigned.
+FITTED_SPOTS = 20_000
+CHUNK_SPOTS = 100_000
+
+
+def fitted_spots(n_spots: int, random: np.random.Generator) -> NDArray[np.int64]:
+    """Return the spots that mixtures are fitted to: all, or a sample of many.
+
+    Parameters
+    ----------
+    n_spots
+        Size of the section.
+    random
+        Draws the sample; untouched where all are fitted.
+    """
+    if n_spots <= FITTED_SPOTS:
+        return np.arange(n_spots)
+    return np.sort(random.choice(n_spots, FITTED_SPOTS, replace=False))
+
+
+def chunks(n_spots: int) -> Iterator[slice]:
+    """Yield slices of spots, so that nothing wide is held for all of them at once."""
+    for start in range(0, n_spots, CHUNK_SPOTS):
+        yield slice(start, min(start + CHUNK_SPOTS, n_spots))
