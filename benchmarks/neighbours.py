@@ -39,7 +39,7 @@ def main() -> None:
             RunControl(),
         )
     )
-    values = section.components(0)[1][:, :PROPAGATED]
+    values = section.components(0).root[:, :PROPAGATED]
     k = config.prepare.feature_neighbours
     graph, how = graphs.feature_graph(values, k)
     random = np.random.default_rng(0)

@@ -9,7 +9,7 @@ from napari_semst.config import Request, number_of_domains
 from napari_semst.progress import exhaust, told
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Sequence
     from pathlib import Path
 
     from anndata import AnnData
@@ -18,9 +18,10 @@ if TYPE_CHECKING:
 
 
 def find_domains(
-    source: AnnData | str | Path,
+    source: AnnData | str | Path | Sequence[AnnData | str | Path],
     *,
     n_domains: int | str,
+    section_key: str | None = None,
     method: str | None = None,
     preset: str = "auto",
     seed: int = 0,
@@ -36,10 +37,14 @@ def find_domains(
     Parameters
     ----------
     source
-        A tissue, or the path of a file or folder that `napari_semst.read` reads.
+        A tissue, or the path of a file or folder that `napari_semst.read` reads. A list
+        of several: they are joined, and their domains found together.
     n_domains
         Number of domains (k), or ``"auto"``: chosen from a curve without annotation,
         which stands in ``uns["semst"][run]["number_of_domains"]``.
+    section_key
+        obs column that tells the sections of one tissue apart: neighbours are sought
+        inside sections, and their domains found together.
     method
         One of `napari_semst.methods.base.METHODS`; the preset's where `None`.
     preset
@@ -66,15 +71,20 @@ def find_domains(
     """
     from napari_semst import pipeline
     from napari_semst.io.read import tissue_of
+    from napari_semst.io.together import joined_of
 
     keys.check_run_name(run)
-    tissue, own = tissue_of(source)
     request = (
         Request(preset, overrides or {})
         .with_settings("domains", n_domains=number_of_domains(n_domains))
         .with_settings("training", seed=seed)
         .with_settings("model", method=method)
+        .with_settings("prepare", section_key=section_key)
     )
+    if isinstance(source, list | tuple):
+        (tissue, request), own = joined_of(source, request), True
+    else:
+        tissue, own = tissue_of(source)
     steps = pipeline.find_domains(tissue, request)
     result = exhaust(steps if on_progress is None else told(steps, on_progress))
     return pipeline.attach(tissue, result, run, inplace=own)

@@ -228,10 +228,10 @@ def _prepare(
     """Match the genes and find this section's own neighbours."""
     from napari_semst.io.coordinates import find_coordinates
     from napari_semst.io.counts import find_counts
+    from napari_semst.io.sections import sections_of
     from napari_semst.io.symbols import gene_symbols
-    from napari_semst.prepare import components, graphs
     from napari_semst.prepare.normalise import as_csr
-    from napari_semst.prepare.section import Section
+    from napari_semst.prepare.section import Section, spatial_neighbours
 
     yield Progress("prepare", 0, 2, "Matching genes")
     if tissue.n_obs < _FEWEST_SPOTS:
@@ -245,8 +245,8 @@ def _prepare(
     yield Progress("prepare", 1, 2, "Finding spatial neighbours")
     places = find_coordinates(tissue, config.prepare.coordinates or None)
     places = np.asarray(places, dtype=np.float64)
-    spatial, found = graphs.spatial_graph(places, config.prepare)
-    near = config.prepare.smoothing_neighbours or graphs.near_neighbours(places)
+    parts = sections_of(tissue)
+    spatial, found, average, near = spatial_neighbours(places, config.prepare, parts)
     notes = {
         "genes": matched.n_genes,
         "genes_found": matched.n_found,
@@ -254,9 +254,16 @@ def _prepare(
         "mean_spatial_neighbours": float(spatial.nnz / tissue.n_obs),
         "empty_spots": int((np.diff(counts.indptr) == 0).sum()),
     }
-    average = components.neighbour_average(places, near)
     section = Section(
-        model.genes, counts, places, spatial, average, near, config.prepare, notes
+        model.genes,
+        counts,
+        places,
+        spatial,
+        average,
+        near,
+        parts,
+        config.prepare,
+        notes,
     )
     return section, matched
 

@@ -62,7 +62,8 @@ def run(
         list[Path],
         typer.Argument(
             help=".h5ad or .zarr, Space Ranger folders or 10x .h5 matrices, each a "
-            "section. Several are done on their own, with the same settings."
+            "section. Several are done on their own, with the same settings, unless "
+            "--together."
         ),
     ],
     n_domains: Annotated[
@@ -96,7 +97,25 @@ def run(
     config: Annotated[
         Path | None, typer.Option(help="Settings file (TOML); options go before it.")
     ] = None,
+    together: Annotated[
+        bool,
+        typer.Option(
+            "--together",
+            help="Join the inputs and find domains common to all, in one result.",
+        ),
+    ] = False,
+    section_key: Annotated[
+        str | None,
+        typer.Option(
+            help="obs column that tells the sections of one file apart: neighbours "
+            "stay inside sections, domains are common."
+        ),
+    ] = None,
     seed: Annotated[int | None, typer.Option(help="Seed of everything random.")] = None,
+    ensemble: Annotated[
+        int | None,
+        typer.Option(help="Networks trained, each from a seed of its own."),
+    ] = None,
     epochs: Annotated[int | None, typer.Option(help="Training epochs.")] = None,
     readout: Annotated[
         str | None, typer.Option(help="consensus, gmm or kmeans.")
@@ -177,6 +196,7 @@ def run(
     from napari_semst import cli_cohort, cli_run
     from napari_semst.config import number_of_domains
     from napari_semst.errors import ConfigError
+    from napari_semst.io.together import stem
     from napari_semst.training.group import joined_group, refuse_cohorts
 
     meaning, _, embedding = (semantics or "").partition(":")
@@ -188,13 +208,25 @@ def run(
             "readout": readout,
             "refine": 1 if refine else None,
         },
-        training={"seed": seed, "epochs": epochs, "device": device},
+        training={
+            "seed": seed,
+            "epochs": epochs,
+            "device": device,
+            "ensemble": ensemble,
+        },
         semantics={"source": meaning or None, "embedding": embedding or None},
         model={"method": method, "weights": str(weights) if weights else None},
-        prepare={"counts_layer": counts_layer, "coordinates": coordinates},
+        prepare={
+            "counts_layer": counts_layer,
+            "coordinates": coordinates,
+            "section_key": section_key,
+        },
     )
     scoring = cli_run.Scoring(truth, drop_unannotated)
-    if len(sources) > 1 or output_dir is not None or dask is not None:
+    cohort = output_dir is not None or dask is not None
+    if together:
+        cli_run.refuse_apart(sources, output_dir=output_dir, dask=dask)
+    elif len(sources) > 1 or cohort:
         if n_domains == "auto":
             raise ConfigError(
                 "Expected a number after -k for several sections; got 'auto'. Run the "
@@ -217,9 +249,9 @@ def run(
             quiet=quiet,
         )
         return
-    (source,) = sources
+    name_of_all = "sections" if together else stem(sources[0])
     files = cli_run.Files(
-        output or (None if as_json else Path(f"{cli_run.stem(source)}_semst.h5ad")),
+        output or (None if as_json else Path(f"{name_of_all}_semst.h5ad")),
         csv,
         figure,
         overwrite,
@@ -227,7 +259,9 @@ def run(
     )
     # What torchrun started trains together; without it this joins nobody.
     with joined_group():
-        cli_run.run(source, request, name, scoring, files, as_json=as_json, quiet=quiet)
+        cli_run.run(
+            sources, request, name, scoring, files, as_json=as_json, quiet=quiet
+        )
 
 
 @app.command()
@@ -303,9 +337,10 @@ def apply(
 ) -> None:
     """Label a section by a saved model, without training."""
     from napari_semst import cli_apply, cli_run
+    from napari_semst.io.together import stem
 
     files = cli_run.Files(
-        output or (None if as_json else Path(f"{cli_run.stem(source)}_semst.h5ad")),
+        output or (None if as_json else Path(f"{stem(source)}_semst.h5ad")),
         csv,
         figure,
         overwrite,

@@ -116,4 +116,4 @@ def demo(folder: Path) -> None:
     )
     request = Request().with_settings("domains", n_domains=7)
     scoring = cli_run.Scoring("ground_truth", drop_unannotated=False)
-    cli_run.run(sample, request, "default", scoring, files)
+    cli_run.run([sample], request, "default", scoring, files)

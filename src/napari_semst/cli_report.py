@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 from napari_semst.progress import Progress, told
 
 if TYPE_CHECKING:
-    from collections.abc import Generator
+    from collections.abc import Generator, Sequence
     from pathlib import Path
 
     from napari_semst.result import DomainResult
@@ -23,7 +23,7 @@ _SCORES_SHOWN = ("ari", "nmi", "acc", "chaos", "pas")
 
 
 def report(
-    source: Path,
+    sources: Sequence[Path],
     n_genes: int,
     result: DomainResult,
     scores: dict[str, float],
@@ -37,7 +37,7 @@ def report(
     rounded = {key: round(value, 4) for key, value in scores.items()}
     truth = {k: rounded.pop(k) for k in list(rounded) if k not in _SPATIAL}
     account = {
-        "input": str(source),
+        "input": str(sources[0]) if len(sources) == 1 else list(map(str, sources)),
         "n_spots": len(result.codes),
         "n_genes": n_genes,
         "n_domains": len(result.names),

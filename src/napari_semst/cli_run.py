@@ -14,7 +14,7 @@ from napari_semst.errors import ConfigError, InputError, SaveError
 from napari_semst.progress import exhaust
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Generator, Mapping
+    from collections.abc import Callable, Generator, Mapping, Sequence
     from pathlib import Path
 
     import numpy as np
@@ -140,7 +140,11 @@ class Scoring:
         return tissue[annotated].copy()
 
     def scores(
-        self, tissue: AnnData, codes: NDArray[np.int32], coordinates: str
+        self,
+        tissue: AnnData,
+        codes: NDArray[np.int32],
+        coordinates: str,
+        section_key: str = "",
     ) -> dict[str, float]:
         """Return the scores in space and, where there is one, against the annotation.
 
@@ -152,24 +156,41 @@ class Scoring:
             Their domains.
         coordinates
             Where their coordinates stand; empty: found.
+        section_key
+            obs column that tells sections apart.
         """
         from napari_semst.domains.metrics import spatial_scores, truth_scores
         from napari_semst.io.coordinates import find_coordinates
+        from napari_semst.io.sections import sections_of
 
-        found = spatial_scores(codes, find_coordinates(tissue, coordinates or None))
+        places = find_coordinates(tissue, coordinates or None)
+        found = spatial_scores(
+            codes, places, sections=sections_of(tissue, section_key).codes
+        )
         if self.truth is None:
             return found
         return {**truth_scores(codes, _column(tissue, self.truth)), **found}
 
 
-def stem(source: Path) -> str:
-    """Return the name that results of an input are called after."""
-    path = source.absolute()
-    if path.is_dir():
-        return (
-            path.parent.name if path.name == "outs" else path.name.removesuffix(".zarr")
+def refuse_apart(sources: Sequence[Path], **options: object) -> None:
+    """Refuse what does not go with joining the inputs.
+
+    Raises
+    ------
+    ConfigError
+        If there is one input only, or an option of sections done on their own.
+    """
+    if len(sources) < 2:
+        raise ConfigError(
+            "Expected several inputs with --together; got one. Give more, or name the "
+            "column that tells its sections apart with --section-key."
         )
-    return path.stem
+    for name, value in options.items():
+        if value is not None:
+            raise ConfigError(
+                f"Expected --{name.replace('_', '-')} with sections done on their own; "
+                "got --together, which gives one result: name its file with --output."
+            )
 
 
 def build_request(
@@ -185,7 +206,7 @@ def build_request(
 
 
 def run(
-    source: Path,
+    sources: Sequence[Path],
     request: Request,
     name: str,
     scoring: Scoring,
@@ -194,9 +215,9 @@ def run(
     as_json: bool = False,
     quiet: bool = False,
 ) -> None:
-    """Read, find domains, save, score and report."""
+    """Read, find domains, save, score and report; several inputs are joined."""
     account = find_and_save(
-        source,
+        sources,
         request,
         name,
         scoring,
@@ -207,7 +228,7 @@ def run(
 
 
 def find_and_save(
-    source: Path,
+    sources: Sequence[Path],
     request: Request,
     name: str,
     scoring: Scoring,
@@ -221,8 +242,8 @@ def find_and_save(
 
     Parameters
     ----------
-    source
-        The input.
+    sources
+        The input; several are joined, and done together.
     request
         Preset and settings.
     name
@@ -250,26 +271,33 @@ def find_and_save(
     """
     from napari_semst import keys
     from napari_semst.io.read import read
+    from napari_semst.io.together import joined_of
     from napari_semst.model_file import check_savable, save_model
     from napari_semst.pipeline import attach, find_domains
     from napari_semst.presets import resolve
 
     keys.check_run_name(name)
-    files.check(source)
+    for source in sources:
+        files.check(source)
     if files.model is not None:
         check_savable(resolve(request))
-    tissue = scoring.choose(read(source))
+    if len(sources) > 1:
+        tissue, request = joined_of(sources, request)
+    else:
+        tissue = read(sources[0])
+    tissue = scoring.choose(tissue)
     result = exhaust(through(find_domains(tissue, request, control)))
     result.provenance.update(notes or {})
-    place = result.provenance["config"]["prepare"]["coordinates"]
+    settings = result.provenance["config"]["prepare"]
+    place = settings["coordinates"]
     attach(tissue, result, name, inplace=True)
     # Saved first: a score that cannot be had must not cost the result.
     written = files.write(tissue, place)
     if files.model is not None:
         saved = save_model(result.model, files.model, overwrite=files.overwrite)
         written.append(str(saved))
-    scores = scoring.scores(tissue, result.codes, place)
-    return report(source, tissue.n_vars, result, scores, written)
+    scores = scoring.scores(tissue, result.codes, place, settings["section_key"])
+    return report(sources, tissue.n_vars, result, scores, written)
 
 
 def _column(tissue: AnnData, name: str) -> Any:

@@ -56,8 +56,8 @@ def plan(
         If a result would replace an input, or another result.
     """
     from napari_semst import keys
-    from napari_semst.cli_run import stem
     from napari_semst.cohort_identity import unlike
+    from napari_semst.io.together import stem
     from napari_semst.provenance import versions
 
     keys.check_run_name(run)

@@ -82,7 +82,7 @@ def _done_or_skipped(
         return _skipped(task, record)
     try:
         account = find_and_save(
-            Path(task.source),
+            [Path(task.source)],
             Request.from_toml(task.request),
             task.run,
             _scoring(task),
@@ -154,7 +154,7 @@ def _account(task: SectionTask, recorded: dict[str, Any]) -> dict[str, Any]:
     )
     place = recorded["config"]["prepare"]["coordinates"]
     scores = _scoring(task).scores(AnnData(obs=obs, obsm=obsm), result.codes, place)
-    account = report(Path(task.source), n_genes, result, scores, [task.result])
+    account = report([Path(task.source)], n_genes, result, scores, [task.result])
     # Of this process, which did not make it.
     return {**account, "peak_memory_mb": None}
 

@@ -38,6 +38,11 @@ class PrepareConfig:
     coordinates: str = _setting(
         "", "obsm key, or two obs columns x,y, of the coordinates; empty: find them."
     )
+    section_key: str = _setting(
+        "",
+        "obs column that tells sections apart, which are then done together; empty: "
+        "semst_section where several were joined, else one section.",
+    )
     n_top_genes: int = _setting(3000, "Highly variable genes kept.", low=1)
     min_cells: int = _setting(
         0, "Spots that must express a gene; 0: by min_share.", low=0
@@ -157,6 +162,15 @@ class TrainingConfig:
     )
     average_last: float = _setting(
         0.3, "Share of the last epochs whose latents are averaged.", low=0.0
+    )
+    ensemble: int = _setting(
+        1, "Networks trained, each from a seed of its own; all are heard.", low=1
+    )
+    checkpoints: int = _setting(
+        1,
+        "Late states of each network that are heard, the last among them, where its "
+        "latents are not averaged.",
+        low=1,
     )
     weight_decay: float = _setting(5e-4, "Adam's weight decay.", low=0.0)
     seed: int = _setting(0, "Seed of everything random.", low=0)

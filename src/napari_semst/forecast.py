@@ -140,8 +140,8 @@ def _free() -> float:
 
 def _seconds(n_spots: int, n_genes: int, config: Config) -> float:
     """Return what depends on spots, on the machine of the benchmarks."""
-    from napari_semst.domains.sample import FITTED_SPOTS
-    from napari_semst.methods.semst import WHOLE_SPOTS, batch_spots
+    from napari_semst.methods.semst_training import WHOLE_SPOTS, batch_spots
+    from napari_semst.sampling import FITTED_SPOTS
 
     seconds = _START_SECONDS + n_spots * _SPOT_SECONDS
     if config.domains.readout == "consensus":

@@ -20,6 +20,8 @@ SHIFT = "semst_shift"
 RUNS = "semst"
 LATEST = "semst_latest"
 SPATIAL = "spatial"
+# Which section a spot is of, where several were joined.
+SECTION = "semst_section"
 DEFAULT_RUN = "default"
 
 # scanpy's convention for the colours of a categorical column.

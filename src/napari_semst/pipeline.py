@@ -31,6 +31,9 @@ if TYPE_CHECKING:
     from napari_semst.prepare.section import Section
     from napari_semst.semantics import Semantics
 
+# With a smaller share of spots that have a mutual neighbour, sections hardly touch.
+_FEWEST_PAIRED = 0.1
+
 
 class _Stopwatch:
     """Seconds spent per stage."""
@@ -112,10 +115,13 @@ def find_domains(
     watch.lap("assign")
     control.check()
     provenance = record(config, section, described, device, fit, watch.seconds)
-    noticed = dict.fromkeys([*input_warnings(tissue), *mixed_sections(tissue)])
+    noticed = dict.fromkeys(input_warnings(tissue))
+    if len(section.sections.names) == 1:
+        noticed |= dict.fromkeys(mixed_sections(tissue))
     if short is not None:
         noticed[short] = None
     provenance["warnings"][:0] = noticed
+    provenance["warnings"] += _unpaired(section, fit)
     provenance["spots_hash"] = spots_hash(tissue.obs_names)
     names = tuple(str(code + 1) for code in range(assignment.n_domains))
     if chosen is not None:
@@ -130,6 +136,20 @@ def find_domains(
     result = labelled(assignment, names, fit, described, provenance)
     model = _model(section, config, assignment, result, fit, described, standard)
     return replace(result, model=model, fine=tree.fine)
+
+
+def _unpaired(section: Section, fit: Fit) -> list[str]:
+    """Return a warning for sections that hardly any spot ties to the others."""
+    shares = fit.notes.get("paired_shares", [])
+    assert isinstance(shares, list)
+    names = section.sections.names
+    return [
+        f"Only {share:.0%} of the spots of section {name!r} have a mutual nearest "
+        "neighbour in another section: its domains may not be those of the others, "
+        "whatever they are called. Compare it with a run of its own."
+        for name, share in zip(names, shares, strict=False)
+        if share < _FEWEST_PAIRED
+    ]
 
 
 def _number(
@@ -152,6 +172,7 @@ def _prepare(
     from napari_semst.forecast import memory_warning
     from napari_semst.io.coordinates import find_coordinates
     from napari_semst.io.counts import find_counts
+    from napari_semst.io.sections import sections_of
     from napari_semst.io.symbols import gene_symbols
     from napari_semst.prepare.section import prepare_section
 
@@ -179,7 +200,12 @@ def _prepare(
     coordinates = find_coordinates(tissue, config.prepare.coordinates or None)
     control.check()
     section = yield from prepare_section(
-        counts, gene_symbols(tissue), coordinates, config.prepare, control
+        counts,
+        gene_symbols(tissue),
+        coordinates,
+        config.prepare,
+        control,
+        sections_of(tissue, config.prepare.section_key),
     )
     return config, section, short
 

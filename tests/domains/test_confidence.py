@@ -5,7 +5,7 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 
-from napari_semst.domains import sample
+from napari_semst import sampling
 from napari_semst.domains.confidence import (
     kept_share,
     margin,
@@ -88,8 +88,8 @@ def test_spots_that_are_all_alike_get_one_value():
 def test_a_sample_of_a_large_section_speaks_for_all(monkeypatch):
     values, places, codes = strip(n_spots=1200)
     whole = sure(values, places, codes)
-    monkeypatch.setattr(sample, "FITTED_SPOTS", 300)
-    monkeypatch.setattr(sample, "CHUNK_SPOTS", 500)
+    monkeypatch.setattr(sampling, "FITTED_SPOTS", 300)
+    monkeypatch.setattr(sampling, "CHUNK_SPOTS", 500)
     sampled = sure(values, places, codes)
     assert np.corrcoef(whole, sampled)[0, 1] > 0.8
 

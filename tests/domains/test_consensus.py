@@ -5,7 +5,7 @@ import pytest
 from sklearn.metrics import adjusted_rand_score
 from sklearn.mixture import GaussianMixture
 
-from napari_semst.domains import sample
+from napari_semst import sampling
 from napari_semst.domains.consensus import (
     agreed,
     consensus_posterior,
@@ -135,7 +135,7 @@ def test_cancel_ends_it_between_members():
 def test_a_sample_of_spots_gives_nearly_the_same_domains(monkeypatch):
     points, truth, values = section_of_bands()
     whole = exhaust(run(View(values, smooth=True), points))
-    monkeypatch.setattr(sample, "FITTED_SPOTS", 150)
+    monkeypatch.setattr(sampling, "FITTED_SPOTS", 150)
     part = exhaust(run(View(values, smooth=True), points))
     assert part.shape == whole.shape
     assert not np.array_equal(part, whole)

@@ -67,7 +67,7 @@ def test_unknown_methods_are_refused():
 
 def test_quick_is_smoothed_components(prepared, semantics):
     fit, section, _ = fitted(prepared, semantics, "quick")
-    _, root, _ = section.components(0)
+    root = section.components(0).root
     want = smoothed(root[:, :15], section.average, section.smoothing_rounds)
     assert np.array_equal(fit.latent, want)
     assert fit.modulation is None
@@ -120,7 +120,7 @@ def test_the_base_is_what_the_latent_starts_from(prepared, semantics):
     """A rate of almost nothing leaves smoothed components."""
     training = {"epochs": 1, "learning_rate": 1e-12, "average_last": 0.0}
     fit, section, config = fitted(prepared, semantics, training=training)
-    _, root, _ = section.components(0)
+    root = section.components(0).root
     width = config.model.latent
     scaled = root / root[:, :30][:, 0].std()
     want = smoothed(scaled[:, :width], section.average, section.smoothing_rounds)

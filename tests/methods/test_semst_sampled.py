@@ -11,12 +11,16 @@ from tests.small import short
 from napari_semst.config import Request, TrainingConfig
 from napari_semst.device import choose_device
 from napari_semst.errors import Cancelled
-from napari_semst.methods import semst, semst_sampled
+from napari_semst.methods import semst_sampled, semst_training
 from napari_semst.methods.base import method
-from napari_semst.methods.semst import BATCH_SPOTS, WHOLE_SPOTS, batch_spots
 from napari_semst.methods.semst_inputs import from_components, from_expression
 from napari_semst.methods.semst_problem import Problem
 from napari_semst.methods.semst_sampled import SampledProblem
+from napari_semst.methods.semst_training import (
+    BATCH_SPOTS,
+    WHOLE_SPOTS,
+    batch_spots,
+)
 from napari_semst.nn.losses import SpatialPairs, edges, spatial_loss
 from napari_semst.pipeline import find_domains
 from napari_semst.prepare.graphs import nearest_graph
@@ -200,7 +204,7 @@ def fail_now_and_then(monkeypatch, owner, name, fails):
 
 def fitted(tissue, **training):
     inputs = inputs_of(tissue, "auto", training=training)
-    return exhaust(semst._trained(inputs, CPU, RunControl()))
+    return exhaust(semst_training._trained(inputs, CPU, RunControl()))
 
 
 def test_a_full_gpu_is_given_smaller_steps_and_the_record_says_so(tissue, monkeypatch):
@@ -245,7 +249,7 @@ def test_a_gpu_too_small_for_the_section_itself_is_given_samples(tissue, monkeyp
 
 def test_several_processes_do_not_retry_on_their_own(tissue, monkeypatch):
     fail_now_and_then(monkeypatch, Problem, "step_losses", lambda *_: True)
-    monkeypatch.setattr(semst, "current_group", lambda: Group(0, 2))
+    monkeypatch.setattr(semst_training, "current_group", lambda: Group(0, 2))
     monkeypatch.setattr(Group, "check_same", lambda *_: None)
     with pytest.raises(torch.OutOfMemoryError):
         fitted(tissue, epochs=2)

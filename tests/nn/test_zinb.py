@@ -226,3 +226,31 @@ def test_the_sum_of_log_factorials_is_exact_for_small_and_huge_values():
         found = ZinbTarget(one).chunks[0].log_factorials
         exact = torch.lgamma(torch.tensor(one.data, dtype=torch.float64) + 1).item()
         assert found == pytest.approx(exact, rel=1e-9, abs=1e-12)
+
+
+def test_sections_are_a_covariate_of_the_reconstruction():
+    torch.manual_seed(0)
+    random = np.random.default_rng(0)
+    decoder = ZinbDecoder(3, 8, 6, n_sections=2)
+    latent = torch.randn(20, 3)
+    sections = torch.as_tensor(np.tile([0, 1], 10))
+    target = ZinbTarget(sparse.csr_matrix(random.poisson(2.0, (20, 6)) * 1.0))
+    alone = decoder.loss(latent, target, PRIOR)
+    # It starts silent, learns, and is the same in both forms.
+    torch.testing.assert_close(decoder.loss(latent, target, PRIOR, sections), alone)
+    with torch.no_grad():
+        decoder.section.weight[1] = 2.0
+    changed = decoder.loss(latent, target, PRIOR, sections)
+    assert abs((changed - alone).item()) > 1e-4
+    changed.backward()
+    assert (decoder.section.weight.grad.abs().sum(dim=1) > 0).all()
+    pi, theta, mu = decoder(latent, sections)
+    raw = torch.stack([torch.logit(pi), torch.log(torch.expm1(theta)), torch.log(mu)])
+    values = torch.as_tensor(random.poisson(2.0, (20, 6)), dtype=torch.float32)
+    target = ZinbTarget(sparse.csr_matrix(values.numpy()))
+    torch.testing.assert_close(
+        decoder.loss(latent, target, PRIOR, sections),
+        plain_loss(raw, values).mean(),
+        rtol=1e-4,
+        atol=1e-4,
+    )

@@ -5,7 +5,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy import sparse
 
-from napari_semst.prepare import components, normalise
+from napari_semst.prepare import components, genes, normalise
 
 
 def counts_of(seed, n_spots=30, n_genes=12):
@@ -88,3 +88,36 @@ def test_axes_of_a_sample_serve_all_spots(monkeypatch):
     # The same plane up to a rotation: its projector is nearly the same.
     basis = [np.linalg.qr(scores - scores.mean(0))[0] for scores in (whole, part)]
     assert np.linalg.norm(basis[0].T @ basis[1]) > 0.98 * np.sqrt(2)
+
+
+def test_axes_inside_sections_do_not_see_what_lies_between_them():
+    random = np.random.default_rng(0)
+    sections = np.repeat([0, 1, 2], [40, 50, 60]).astype(np.int32)
+    dense = random.poisson(3.0, (150, 12)).astype(np.float32)
+    dense[:, 0] += 40 * sections  # differs between sections only
+    dense[:, 1] += 9 * (np.arange(150) % 2)  # differs inside them
+    matrix = sparse.csr_matrix(dense)
+    inside = components.principal_axes(matrix, 3, 0, sections)
+    centred = (
+        dense - np.stack([dense[sections == s].mean(0) for s in range(3)])[sections]
+    )
+    expected = np.linalg.svd(centred, full_matrices=False)[2][:3].T
+    np.testing.assert_allclose(np.abs(inside.axes), np.abs(expected), atol=1e-4)
+    np.testing.assert_allclose(
+        inside.scores(matrix).mean(axis=0), np.zeros(3), atol=1e-3
+    )
+    assert np.abs(inside.axes[1, 0]) > 0.95
+    assert np.abs(components.principal_axes(matrix, 3, 0).axes[0, 0]) > 0.95
+
+
+def test_genes_that_differ_between_sections_only_are_not_variable():
+    random = np.random.default_rng(0)
+    sections = np.repeat([0, 1], 150).astype(np.int32)
+    rates = np.tile(random.gamma(2.0, 3.0, size=200), (300, 1))
+    rates[:, 0] = 2 + 18 * sections
+    rates[:, 1] = 2 + 18 * (np.arange(300) % 2)
+    counts = sparse.csr_matrix(random.poisson(rates).astype(np.float32))
+    assert genes.variable_genes(counts, 2).tolist() == [0, 1]
+    inside = genes.variable_genes(counts, 2, sections)
+    assert 0 not in inside
+    assert 1 in inside

@@ -109,7 +109,7 @@ def test_scaled_expression(tissue):
 
 def test_components_do_not_depend_on_depth_alone(tissue):
     section = prepared(tissue)
-    _, root, logged = section.components(0)
+    _, root, logged, _ = section.components(0)
     assert root.shape == logged.shape == (tissue.n_obs, 30)
     band = tissue.obs["ground_truth"].cat.codes.to_numpy()
     between = [root[band == code, 0].mean() for code in range(3)]

@@ -22,9 +22,9 @@ from napari_semst.domains.mixture import (
     fit_tied,
     one_hot,
 )
-from napari_semst.domains.sample import fitted_spots
 from napari_semst.errors import InputError
 from napari_semst.progress import Progress
+from napari_semst.sampling import fitted_spots
 
 if TYPE_CHECKING:
     from collections.abc import Generator, Sequence

@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import numpy as np
 
 from napari_semst.domains.mixture import Units, fit_many_starts, fit_tied, one_hot
-from napari_semst.domains.sample import chunks, fitted_spots
 from napari_semst.progress import Progress
+from napari_semst.sampling import chunks, fitted_spots
 
 if TYPE_CHECKING:
     from collections.abc import Generator, Iterator, Sequence

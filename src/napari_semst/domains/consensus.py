@@ -17,8 +17,8 @@ from napari_semst.domains.mixture import (
     fit_tied,
     one_hot,
 )
-from napari_semst.domains.sample import chunks, fitted_spots
 from napari_semst.progress import Progress
+from napari_semst.sampling import chunks, fitted_spots
 
 if TYPE_CHECKING:
     from collections.abc import Generator, Iterator, Sequence

@@ -18,9 +18,9 @@ from napari_semst.domains.choose_k import (
 )
 from napari_semst.domains.consensus import matched
 from napari_semst.domains.mixture import one_hot
-from napari_semst.domains.sample import chunks, fitted_spots
 from napari_semst.errors import ConfigError, InputError
 from napari_semst.progress import Progress
+from napari_semst.sampling import chunks, fitted_spots
 
 if TYPE_CHECKING:
     from collections.abc import Generator

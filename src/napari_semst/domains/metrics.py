@@ -100,6 +100,7 @@ def spatial_scores(
     codes: NDArray[np.integer[Any]],
     coordinates: NDArray[np.floating[Any]],
     seed: int = 0,
+    sections: NDArray[np.integer[Any]] | None = None,
 ) -> dict[str, float]:
     """Return how coherent domains are in space, without any annotation.
 
@@ -111,6 +112,8 @@ def spatial_scores(
         Shape ``(n_spots, 2)``, any unit.
     seed
         Chooses the spots of the silhouette in sections above 10,000.
+    sections
+        Section of each spot: scores are the mean over sections, by their spots.
 
     Returns
     -------
@@ -125,6 +128,8 @@ def spatial_scores(
 
     codes = np.asarray(codes)
     n_spots = len(codes)
+    if sections is not None and sections.max() > 0:
+        return _by_section(codes, coordinates, seed, sections)
     neighbours = min(_PAS_NEIGHBOURS, n_spots - 1)
     distances, nearest = KDTree(coordinates).query(coordinates, k=neighbours + 1)
     spacing = float(np.median(distances[:, 1])) or 1.0
@@ -148,3 +153,20 @@ def spatial_scores(
             )
         )
     return scores
+
+
+def _by_section(
+    codes: NDArray[np.integer[Any]],
+    coordinates: NDArray[np.floating[Any]],
+    seed: int,
+    sections: NDArray[np.integer[Any]],
+) -> dict[str, float]:
+    """Return the mean scores of sections, weighted by their spots."""
+    total: dict[str, float] = {}
+    spots: dict[str, int] = {}
+    for section in np.unique(sections):
+        own = sections == section
+        for name, value in spatial_scores(codes[own], coordinates[own], seed).items():
+            total[name] = total.get(name, 0.0) + value * int(own.sum())
+            spots[name] = spots.get(name, 0) + int(own.sum())
+    return {name: value / spots[name] for name, value in total.items()}

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
-from napari_semst.domains.sample import chunks
+from napari_semst.sampling import chunks
 from napari_semst.threads import side_by_side
 
 if TYPE_CHECKING:

@@ -150,13 +150,13 @@ def domains_table(adata: AnnData, coordinates: str | None = None) -> pd.DataFram
             "first."
         )
     xy = locate_coordinates(adata, coordinates, allow_missing=True).xy
-    columns: dict[str, Any] = {
-        "barcode": adata.obs_names.astype(str),
-        "x": xy[:, 0],
-        "y": xy[:, 1],
-    }
+    columns: dict[str, Any] = {"barcode": adata.obs_names.astype(str)}
+    if keys.SECTION in adata.obs:
+        columns["section"] = adata.obs[keys.SECTION].to_numpy()
+    columns |= {"x": xy[:, 0], "y": xy[:, 1]}
     first = [keys.DOMAIN, keys.CONFIDENCE, keys.MODULATION]
-    more = [c for c in adata.obs if c.startswith(("semst_", "ig_")) and c not in first]
+    known = [*first, keys.SECTION]
+    more = [c for c in adata.obs if c.startswith(("semst_", "ig_")) and c not in known]
     for column in [c for c in first if c in adata.obs] + more:
         columns[column.removeprefix("semst_")] = adata.obs[column].to_numpy()
     return pd.DataFrame(columns)

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from napari_semst import keys
 from napari_semst.errors import InputError, one_of
 from napari_semst.io.guard import a_few
 
@@ -13,7 +14,10 @@ if TYPE_CHECKING:
     from anndata import AnnData
     from numpy.typing import NDArray
 
+    from napari_semst.several import Sections
+
 _LIBRARY_COLUMNS = (
+    keys.SECTION,
     "library_id",
     "library",
     "sample",
@@ -88,11 +92,67 @@ def mixed_sections(adata: AnnData) -> tuple[str, ...]:
         if len(found) > 1:
             return (
                 f"This file holds {len(found)} sections ({a_few(found)}; see "
-                f"obs[{column!r}]): neighbours are sought across them. One section at "
-                "a time: select one before, as in "
-                f"tissue[tissue.obs[{column!r}] == {found[0]!r}].copy().",
+                f"obs[{column!r}]): neighbours are sought across them. Name the "
+                f"column to keep them apart: --section-key {column} in the shell, "
+                f"section_key={column!r} in Python.",
             )
     return ()
+
+
+def section_column(adata: AnnData, key: str = "") -> str | None:
+    """Return the obs column that tells sections apart, `None` for one section.
+
+    Parameters
+    ----------
+    adata
+        The tissue.
+    key
+        The column asked for; empty takes the one that joined sections have.
+
+    Raises
+    ------
+    InputError
+        If there is no such column, or spots have no entry in it.
+    """
+    column = key or keys.SECTION
+    if column not in adata.obs:
+        if not key:
+            return None
+        raise InputError(
+            f"Expected obs[{key!r}] to tell which section a spot is of; found obs "
+            f"columns {a_few(list(adata.obs))}. Name one of them as the section key."
+        )
+    missing = int(adata.obs[column].isna().sum())
+    if missing:
+        raise InputError(
+            f"Expected a section for every spot in obs[{column!r}]; {missing:,} of "
+            f"{adata.n_obs:,} have none. Leave these spots out, or name another column."
+        )
+    return column
+
+
+def sections_of(adata: AnnData, key: str = "") -> Sections:
+    """Return which spots are of which section, in the order of their first spots.
+
+    Parameters
+    ----------
+    adata, key
+        As for `section_column`.
+
+    Raises
+    ------
+    InputError
+        As `section_column`.
+    """
+    import pandas as pd
+
+    from napari_semst.several import Sections
+
+    column = section_column(adata, key)
+    if column is None:
+        return Sections.one(adata.n_obs)
+    codes, names = pd.factorize(adata.obs[column].astype(str))
+    return Sections(codes.astype(np.int32), tuple(map(str, names)))
 
 
 def as_image(values: Any, what: str) -> NDArray[np.uint8]:

@@ -73,6 +73,9 @@ class Fit:
         What was learnt of each spot, shape ``(n_spots, width)``.
     views
         Descriptions of the spots that a consensus is to agree on.
+    others
+        Latents of further networks and checkpoints, each in a frame of its own: what
+        is read of one latent is read of each, and averaged.
     modulation
         `None` where no semantics took part.
     record
@@ -86,6 +89,7 @@ class Fit:
 
     latent: NDArray[np.float32]
     views: tuple[View, ...]
+    others: tuple[NDArray[np.float32], ...] = ()
     modulation: ModulationMap | None = None
     record: TrainingRecord = field(default_factory=TrainingRecord)
     notes: dict[str, object] = field(default_factory=dict)

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING
+
+import numpy as np
 
 from napari_semst.methods.base import ModulationMap
 
 if TYPE_CHECKING:
-    import numpy as np
+    from collections.abc import Sequence
+
     from numpy.typing import NDArray
     from torch import Tensor
 
@@ -33,6 +37,21 @@ def modulation_map(encoded: Encoded) -> ModulationMap | None:
         _strength(own_scale),
         _strength(own_shift / features),
     )
+
+
+def mean_map(maps: Sequence[ModulationMap | None]) -> ModulationMap | None:
+    """Return what semantics did in several networks: strengths in their mean.
+
+    Alpha and beta are the first network's, for each has features of its own.
+    """
+    found = [one for one in maps if one is not None]
+    if len(found) < 2:
+        return found[0] if found else None
+    strengths = {
+        name: np.mean([getattr(one, name) for one in found], axis=0)
+        for name in ("strength", "scale_strength", "shift_strength")
+    }
+    return replace(found[0], **strengths)
 
 
 def _strength(values: Tensor) -> NDArray[np.float32]:

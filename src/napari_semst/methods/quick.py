@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from napari_semst.methods.base import Fit, View
@@ -35,9 +36,10 @@ def fit(
     Semantics is not used: what is clustered is expression and space alone.
     """
     yield Progress("train", 0, 1, "Principal components")
-    axes, root, logged = section.components(config.training.seed)
+    found = section.components(config.training.seed)
     control.check()
-    return _fit(section, root, logged, axes.arrays())
+    fit = _fit(section, found.root, found.logged, found.axes.arrays())
+    return replace(fit, notes=found.notes())
 
 
 def describe(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from itertools import count
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -9,22 +10,17 @@ import torch
 
 from napari_semst.errors import InputError
 from napari_semst.methods.base import Fit
-from napari_semst.methods.modulation import modulation_map
-from napari_semst.methods.semst import (
-    BATCH_SPOTS,
-    DECODER,
-    NETWORK,
-    WHOLE_SPOTS,
-    own_view,
-)
+from napari_semst.methods.modulation import mean_map, modulation_map
+from napari_semst.methods.semst import DECODER, mean_latent, network_prefix, own_view
 from napari_semst.methods.semst_inputs import Scale, from_scale
 from napari_semst.methods.semst_problem import Problem
 from napari_semst.methods.semst_sampled import SampledProblem
+from napari_semst.methods.semst_training import BATCH_SPOTS, WHOLE_SPOTS
 from napari_semst.prepare.components import ExpressionAxes
 from napari_semst.progress import Progress, working
 
 if TYPE_CHECKING:
-    from collections.abc import Generator, Mapping
+    from collections.abc import Generator, Iterator, Mapping
 
     from numpy.typing import NDArray
 
@@ -73,22 +69,38 @@ def describe(
                 if section.n_spots <= WHOLE_SPOTS
                 else SampledProblem(inputs, place, BATCH_SPOTS, 1)
             )
-        _load(problem.network, learnt)
-        latent, encoded = yield from problem.finish(control)
+        latents, maps = [], []
+        for number in _networks(learnt):
+            _load(problem.network, learnt, network_prefix(number))
+            latent, encoded = yield from problem.finish(control)
+            latents.append(latent)
+            maps.append(modulation_map(encoded))
     finally:
         if place.type == "cuda":
             torch.cuda.empty_cache()
+    latent = mean_latent(latents)
     axes = learnt["latent.mean"], learnt["latent.axes"]
     views = (*inputs.views, own_view(latent, axes, section))
-    return Fit(latent, views, modulation_map(encoded), notes=inputs.notes)
+    return Fit(latent, views, modulation=mean_map(maps), notes=inputs.notes)
 
 
-def _load(network: SemstNetwork, learnt: Mapping[str, NDArray[Any]]) -> None:
-    """Give the network its weights, all but the decoder's."""
+def _networks(learnt: Mapping[str, NDArray[Any]]) -> Iterator[int]:
+    """Yield the numbers of the networks whose weights are there; one at least."""
+    yield 0
+    for number in count(1):
+        if not any(name.startswith(network_prefix(number)) for name in learnt):
+            return
+        yield number
+
+
+def _load(
+    network: SemstNetwork, learnt: Mapping[str, NDArray[Any]], prefix: str
+) -> None:
+    """Give the network one of the learnt ones' weights, all but the decoder's."""
     state = {
-        name.removeprefix(NETWORK): torch.as_tensor(np.ascontiguousarray(values))
+        name.removeprefix(prefix): torch.as_tensor(np.ascontiguousarray(values))
         for name, values in learnt.items()
-        if name.startswith(NETWORK)
+        if name.startswith(prefix)
     }
     own = {n: w for n, w in network.state_dict().items() if not n.startswith(DECODER)}
     wrong = sorted(

@@ -14,12 +14,14 @@ from napari_semst.methods.weights import read_weights
 from napari_semst.prepare.components import ExpressionAxes, smoothed
 from napari_semst.prepare.genes import variable_genes
 from napari_semst.prepare.graphs import feature_graph, normalised, touching_graph
+from napari_semst.prepare.section import Components
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
     from scipy import sparse
 
     from napari_semst.config import Config
+    from napari_semst.prepare.mutual import Alignment
     from napari_semst.prepare.section import Section
 
 # Components the views propagate, and those that the latent starts from.
@@ -61,6 +63,8 @@ class Inputs:
         What the latent starts from, ``(n_spots, width)``, or `None`.
     expression
         Scaled expression of the genes that are reconstructed.
+    sections
+        Section of each spot, a covariate of the reconstruction; `None` for one.
     config
         All settings.
     views
@@ -77,6 +81,7 @@ class Inputs:
     semantics: NDArray[np.float32] | None
     base: NDArray[np.float32] | None
     expression: sparse.csr_matrix
+    sections: NDArray[np.int32] | None
     config: Config
     views: tuple[View, ...] = ()
     notes: dict[str, object] = field(default_factory=dict)
@@ -110,6 +115,7 @@ class Inputs:
             0 if self.semantics is None else self.semantics.shape[1],
             model.modulation_ratio,
             0 if self.base is None else self.base.shape[1],
+            0 if self.sections is None else int(self.sections.max()) + 1,
         )
         if model.weights:
             network.load_published(read_weights(model.weights))
@@ -121,9 +127,11 @@ def from_expression(
 ) -> Inputs:
     """Return the published inputs: scaled expression and both graphs."""
     expression = section.scaled_expression()
-    feature, note = feature_graph(
-        expression, config.prepare.feature_neighbours, config.training.seed
-    )
+    alignment, notes = None, {}
+    if len(section.sections.names) > 1:
+        found = section.components(config.training.seed)
+        alignment, notes = found.alignment, found.notes()
+    feature, note = _feature_graph(expression, section, config, alignment)
     kind = config.prepare.normalisation
     return Inputs(
         expression,
@@ -132,8 +140,9 @@ def from_expression(
         semantics,
         None,
         expression,
+        _covariate(section),
         config,
-        notes={"feature_graph": note},
+        notes={"feature_graph": note, **notes},
     )
 
 
@@ -151,10 +160,11 @@ def from_components(
             "Expected model.start 'expression' with published weights; got "
             "'components'. Choose one of the paper's presets, for instance dlpfc."
         )
-    axes, root, logged = section.components(config.training.seed)
-    scale = Scale(axes, _size(root), _size(_averaged(root, section, config)))
+    found = section.components(config.training.seed)
+    size = _size(_averaged(found.root, section, config))
+    scale = Scale(found.axes, _size(found.root), size)
     decoded = _decoded(section, config.training.decoded_genes)
-    return _inputs(section, semantics, config, scale, (root, logged), decoded)
+    return _inputs(section, semantics, config, scale, found, decoded)
 
 
 def from_scale(
@@ -169,7 +179,7 @@ def from_scale(
     """
     from scipy import sparse
 
-    scores = scale.axes.scores(section.counts)
+    scores = Components(scale.axes, *scale.axes.scores(section.counts))
     nothing = sparse.csr_matrix((section.n_spots, 1), dtype=np.float32)
     return _inputs(section, semantics, config, scale, scores, nothing)
 
@@ -187,15 +197,13 @@ def _inputs(
     semantics: NDArray[np.float32] | None,
     config: Config,
     scale: Scale,
-    scores: tuple[NDArray[np.float32], NDArray[np.float32]],
+    scores: Components,
     decoded: sparse.csr_matrix,
 ) -> Inputs:
-    root, logged = scores
+    root, logged = scores.root, scores.logged
     propagated = root[:, :PROPAGATED] / np.float32(scale.propagated)
     base = _averaged(root, section, config) / np.float32(scale.base)
-    feature, note = feature_graph(
-        propagated, config.prepare.feature_neighbours, config.training.seed
-    )
+    feature, note = _feature_graph(propagated, section, config, scores.alignment)
     kind = config.prepare.normalisation
     spatial_graph = normalised(section.spatial, kind)
     expression_graph = normalised(feature, kind)
@@ -211,11 +219,34 @@ def _inputs(
         semantics,
         base,
         decoded,
+        _covariate(section),
         config,
         (View(root, smooth=True), View(logged, smooth=True)),
-        {"feature_graph": note},
+        {"feature_graph": note, **scores.notes()},
         scale,
     )
+
+
+def _feature_graph(
+    expression: sparse.csr_matrix | NDArray[np.float32],
+    section: Section,
+    config: Config,
+    alignment: Alignment | None,
+) -> tuple[sparse.csr_matrix, str]:
+    """Return neighbours by expression: inside sections, and mutual ones across."""
+    k, seed = config.prepare.feature_neighbours, config.training.seed
+    graph, note = section.sections.inside(
+        lambda spots: feature_graph(expression[spots], k, seed)
+    )
+    if alignment is None:
+        return graph, note
+    across = f"; {alignment.pairs.nnz // 2:,} mutual nearest pairs across sections"
+    return (graph + alignment.pairs).tocsr(), note + across
+
+
+def _covariate(section: Section) -> NDArray[np.int32] | None:
+    several = len(section.sections.names) > 1
+    return section.sections.codes if several else None
 
 
 def _decoded(section: Section, n_genes: int) -> sparse.csr_matrix:

@@ -79,6 +79,8 @@ class SemstNetwork(nn.Module):
         Width of a base description that the latent starts from, or 0 for none, as
         published. With a base the network starts as exactly the base: the output's
         last layer and the modulation are zero, and what they learn is a correction.
+    n_sections
+        Sections that the reconstruction tells apart, or 0 for one.
 
     Shapes
     ------
@@ -95,6 +97,7 @@ class SemstNetwork(nn.Module):
         semantic_width: int,
         ratio: float,
         base_width: int = 0,
+        n_sections: int = 0,
     ) -> None:
         super().__init__()
         self.spatial_view = GraphConvolutionalNetwork(width_in, hidden, latent)
@@ -112,7 +115,7 @@ class SemstNetwork(nn.Module):
             self.base = _identity(base_width, latent)
             nn.init.zeros_(self.output[-1].weight)  # type: ignore[arg-type]
             nn.init.zeros_(self.output[-1].bias)  # type: ignore[arg-type]
-        self.decoder = ZinbDecoder(latent, hidden, n_genes)
+        self.decoder = ZinbDecoder(latent, hidden, n_genes, n_sections)
 
     def forward(
         self,
@@ -180,6 +183,7 @@ class SemstNetwork(nn.Module):
         pairs: SpatialPairs,
         dropout_prior: float,
         decoded: Tensor | None = None,
+        sections: Tensor | None = None,
     ) -> dict[str, Tensor]:
         """Return the three loss terms, unweighted (SemST, equations 11 to 13).
 
@@ -195,10 +199,15 @@ class SemstNetwork(nn.Module):
             Weight of the penalty on the dropout probability.
         decoded
             Indices of the spots that ``target`` holds; all where `None`.
+        sections
+            Section of each spot, for networks built with several.
         """
-        latent = encoded.latent if decoded is None else encoded.latent[decoded]
+        latent = encoded.latent
+        if decoded is not None:
+            latent = latent[decoded]
+            sections = None if sections is None else sections[decoded]
         return {
-            "zinb": self.decoder.loss(latent, target, dropout_prior),
+            "zinb": self.decoder.loss(latent, target, dropout_prior, sections),
             "spatial": spatial_loss(encoded.latent, pairs),
             "correlation": correlation_loss(encoded.spatial, encoded.feature),
         }

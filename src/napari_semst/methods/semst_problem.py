@@ -23,10 +23,13 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-    from napari_semst.config import Config
+    from napari_semst.config import Config, TrainingConfig
     from napari_semst.methods.semst_inputs import Inputs
     from napari_semst.methods.semst_network import Encoded, SemstNetwork
     from napari_semst.progress import RunControl
+
+# Of the epochs, the share from which checkpoints are taken.
+_LATE_SHARE = 0.3
 
 
 class Problem:
@@ -62,11 +65,14 @@ class Problem:
         self.pairs = SpatialPairs.of_graph(inputs.neighbours, device)
         self.semantics = _tensor(inputs.semantics, device)
         self.base = _tensor(inputs.base, device)
+        self.sections = _tensor(inputs.sections, device)
         self.expression = inputs.expression
         self._whole: ZinbTarget | None = None
         self._sum: torch.Tensor | None = None
         self._summed = 0
         self._weights = AveragedWeights()
+        self._marks = checkpoint_epochs(self.config.training)
+        self.checkpoints: list[NDArray[np.float32]] = []
         self.lasting: dict[str, torch.Tensor] = {}
 
     def parameter_groups(self) -> list[dict[str, Any]]:
@@ -87,7 +93,7 @@ class Problem:
         self._remember(encoded.latent, epoch)
         target, rows = self._target(epoch)
         return weighted_terms(
-            self.network, encoded, target, self.pairs, self.config, rows
+            self.network, encoded, target, self.pairs, self.config, rows, self.sections
         )
 
     def finish(
@@ -111,9 +117,11 @@ class Problem:
     def _remember(self, latent: torch.Tensor, epoch: int) -> None:
         """Add up the late epochs' latents; the forward pass is done anyway."""
         training = self.config.training
+        now = latent.detach()
+        if epoch in self._marks:
+            self.checkpoints.append(now.float().cpu().numpy().copy())
         if epoch < training.epochs * (1 - training.average_last):
             return
-        now = latent.detach()
         self._sum = now.clone() if self._sum is None else self._sum.add_(now)
         self._summed += 1
         self._weights.add(self.network)
@@ -131,6 +139,23 @@ class Problem:
         rows.sort()
         target = ZinbTarget(self.expression[rows], device, engine=self.engine)
         return target, torch.as_tensor(rows, device=device)
+
+
+def checkpoint_epochs(training: TrainingConfig) -> set[int]:
+    """Return the epochs before which latents are kept: late ones, evenly apart.
+
+    None where latents are averaged: the mean is made of the same ones.
+
+    Parameters
+    ----------
+    training
+        ``epochs``, ``checkpoints`` and ``average_last`` are read.
+    """
+    if training.average_last:
+        return set()
+    n = training.checkpoints
+    step = training.epochs * _LATE_SHARE / n
+    return {int(training.epochs - step * place) for place in range(1, n)}
 
 
 def _tensor(values: NDArray[Any] | None, device: torch.device) -> Any:

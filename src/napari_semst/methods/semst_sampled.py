@@ -76,6 +76,8 @@ class SampledProblem:
         self._first, self._second = edges(inputs.neighbours)
         self._weights = AveragedWeights()
         self.lasting: dict[str, torch.Tensor] = {}
+        # Each would cost a pass over the section.
+        self.checkpoints: tuple[NDArray[np.float32], ...] = ()
 
     def parameter_groups(self) -> list[dict[str, Any]]:
         """Return what is learnt, as the groups of an optimizer."""
@@ -99,8 +101,15 @@ class SampledProblem:
             self.device,
         )
         target, rows = self._target(spots, random)
+        sections = _rows(self.inputs.sections, spots, self.device)
         return weighted_terms(
-            self.network, self._encode(spots), target, pairs, self.config, rows
+            self.network,
+            self._encode(spots),
+            target,
+            pairs,
+            self.config,
+            rows,
+            sections,
         )
 
     def _target(
@@ -259,12 +268,12 @@ class _Collected:
 
 
 def _rows(
-    values: NDArray[np.float32] | None,
+    values: NDArray[Any] | None,
     spots: NDArray[np.integer[Any]] | slice,
     device: torch.device,
 ) -> torch.Tensor | None:
     return None if values is None else _tensor(values[spots], device)
 
 
-def _tensor(values: NDArray[np.float32], device: torch.device) -> torch.Tensor:
+def _tensor(values: NDArray[Any], device: torch.device) -> torch.Tensor:
     return torch.as_tensor(np.ascontiguousarray(values), device=device)

@@ -57,6 +57,7 @@ def weighted_terms(
     pairs: SpatialPairs,
     config: Config,
     decoded: Tensor | None,
+    sections: Tensor | None,
 ) -> dict[str, Tensor]:
     """Return the weighted loss terms of encoded spots; their sum is minimised.
 
@@ -72,9 +73,12 @@ def weighted_terms(
         The weights.
     decoded
         Which of the spots ``target`` holds; all where `None`.
+    sections
+        Section of each spot; `None` for one.
     """
     model = config.model
-    found = network.losses(encoded, target, pairs, model.weight_dropout_prior, decoded)
+    prior = model.weight_dropout_prior
+    found = network.losses(encoded, target, pairs, prior, decoded, sections)
     terms = {
         "zinb": found["zinb"],
         "spatial": model.weight_spatial * found["spatial"],

@@ -58,34 +58,65 @@ class ZinbDecoder(nn.Module):
     Source: SemST, equations 10 and 11: a linear layer with batch normalisation and
     ReLU, then three heads: pi = sigmoid, theta = clamped softplus, mu = clamped exp.
 
+    Parameters
+    ----------
+    latent, hidden, n_genes
+        Widths.
+    n_sections
+        Sections whose spots are reconstructed together, or 0 for one: what a section
+        adds to the linear layer is learnt, so that the latent need not tell them
+        apart.
+
     Shapes
     ------
     input ``(n_spots, latent)``; each parameter ``(n_spots, n_genes)``.
     """
 
-    def __init__(self, latent: int, hidden: int, n_genes: int) -> None:
+    def __init__(
+        self, latent: int, hidden: int, n_genes: int, n_sections: int = 0
+    ) -> None:
         super().__init__()
         self.body = nn.Sequential(
             nn.Linear(latent, hidden), nn.BatchNorm1d(hidden), nn.ReLU()
         )
+        self.section: nn.Embedding | None = None
+        if n_sections:
+            self.section = nn.Embedding(n_sections, hidden)
+            nn.init.zeros_(self.section.weight)
         self.pi = nn.Linear(hidden, n_genes)
         self.theta = nn.Linear(hidden, n_genes)
         self.mu = nn.Linear(hidden, n_genes)
 
-    def forward(self, latent: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+    def forward(
+        self, latent: Tensor, sections: Tensor | None = None
+    ) -> tuple[Tensor, Tensor, Tensor]:
         """Return pi, theta and mu."""
-        hidden = self.body(latent)
+        hidden = self._hidden(latent, sections)
         theta = nn.functional.softplus(self.theta(hidden)).clamp(*THETA_RANGE)
         mu = torch.exp(self.mu(hidden)).clamp(*MU_RANGE)
         return torch.sigmoid(self.pi(hidden)), theta, mu
 
-    def loss(self, latent: Tensor, target: ZinbTarget, prior: float) -> Tensor:
+    def _hidden(self, latent: Tensor, sections: Tensor | None) -> Tensor:
+        linear, normalise, activate = self.body
+        mixed = linear(latent)
+        if self.section is not None and sections is not None:
+            mixed = mixed + self.section(sections)
+        hidden: Tensor = activate(normalise(mixed))
+        return hidden
+
+    def loss(
+        self,
+        latent: Tensor,
+        target: ZinbTarget,
+        prior: float,
+        sections: Tensor | None = None,
+    ) -> Tensor:
         """Return the mean negative log-likelihood plus ``prior * mean(pi^2)``.
 
         Value and gradients are computed chunk by chunk in one pass; nothing of size
-        ``n_spots x n_genes`` is kept.
+        ``n_spots x n_genes`` is kept. ``sections`` are those of the spots.
         """
-        hidden = self.body(latent)
+        hidden = self._hidden(latent, sections)
         heads = (self.pi, self.theta, self.mu)
         weights = [p for head in heads for p in (head.weight, head.bias)]
         loss: Tensor = _ZinbHeads.apply(hidden, target, prior, *weights)  # type: ignore[no-untyped-call]

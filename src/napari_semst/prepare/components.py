@@ -73,7 +73,12 @@ class Axes(NamedTuple):
         return scores
 
 
-def principal_axes(matrix: sparse.csr_matrix, n_components: int, seed: int) -> Axes:
+def principal_axes(
+    matrix: sparse.csr_matrix,
+    n_components: int,
+    seed: int,
+    sections: NDArray[np.int32] | None = None,
+) -> Axes:
     """Return the leading principal axes; centring stays implicit.
 
     Parameters
@@ -84,6 +89,9 @@ def principal_axes(matrix: sparse.csr_matrix, n_components: int, seed: int) -> A
         Wanted; fewer where the matrix is smaller.
     seed
         Seed of the solver's first vector, and of the sample of large sections.
+    sections
+        Section of each spot: the axes are then those along which spots differ inside
+        sections; `None` for one section.
     """
     width = min(n_components, min(matrix.shape) - 1)
     if width < 1:
@@ -93,7 +101,11 @@ def principal_axes(matrix: sparse.csr_matrix, n_components: int, seed: int) -> A
     if matrix.shape[0] > FITTED_SPOTS:
         random = np.random.default_rng(seed)
         chosen = random.choice(matrix.shape[0], FITTED_SPOTS, replace=False)
-        fitted = matrix[np.sort(chosen)]
+        chosen.sort()
+        fitted = matrix[chosen]
+        sections = None if sections is None else sections[chosen]
+    if sections is not None:
+        return _axes_inside(fitted, width, seed, sections)
     # Few genes: the covariance is small and exact; many: Lanczos on the sparse matrix.
     find = _axes_of_covariance if matrix.shape[1] <= _FEW_GENES else _axes_by_lanczos
     mean, axes = find(fitted, width, seed)
@@ -117,7 +129,11 @@ class ExpressionAxes(NamedTuple):
 
     @classmethod
     def of_section(
-        cls, counts: sparse.csr_matrix, n_components: int, seed: int
+        cls,
+        counts: sparse.csr_matrix,
+        n_components: int,
+        seed: int,
+        sections: NDArray[np.int32] | None = None,
     ) -> tuple[ExpressionAxes, NDArray[np.float32], NDArray[np.float32]]:
         """Return the axes of a section, and its scores on the two kinds.
 
@@ -127,7 +143,7 @@ class ExpressionAxes(NamedTuple):
             Raw counts of the chosen genes, shape ``(n_spots, n_genes)``.
         n_components
             Wanted; at most half as many as genes are found.
-        seed
+        seed, sections
             As for `principal_axes`.
         """
         # Of a small panel the last components are each gene's own noise.
@@ -136,7 +152,7 @@ class ExpressionAxes(NamedTuple):
         scaled = depth_scaled(counts, depth)
         found, scores = [], []
         for transformed in (root(scaled), logged(scaled)):
-            found.append(principal_axes(transformed, width, seed))
+            found.append(principal_axes(transformed, width, seed, sections))
             scores.append(found[-1].scores(transformed))
         return cls(depth, *found), scores[0], scores[1]
 
@@ -197,6 +213,41 @@ def _axes_by_lanczos(
     solve = PCA(width, svd_solver="arpack", random_state=seed)
     solve.fit(matrix.astype(np.float64))
     return solve.mean_, solve.components_.T
+
+
+def _axes_inside(
+    matrix: sparse.csr_matrix,
+    width: int,
+    seed: int,
+    sections: NDArray[np.int32],
+) -> Axes:
+    """Return the axes of the spots about the means of their sections.
+
+    The scatter inside sections is applied and never formed: of 3,000 genes it would
+    be dense.
+    """
+    from scipy.sparse.linalg import LinearOperator, eigsh
+
+    n_spots, n_genes = matrix.shape
+    values = matrix.astype(np.float64)
+    sizes = np.bincount(sections).astype(np.float64)
+    owner = sparse.csr_matrix(
+        (np.ones(n_spots), (sections, np.arange(n_spots))), (len(sizes), n_spots)
+    )
+    means = np.asarray((owner @ values).todense()) / np.maximum(sizes, 1)[:, None]
+
+    def scatter(vector: NDArray[np.float64]) -> NDArray[np.float64]:
+        flat = vector.ravel()
+        between = means.T @ (sizes * (means @ flat))
+        return np.asarray(values.T @ (values @ flat) - between)
+
+    start = np.random.default_rng(seed).normal(size=n_genes)
+    operator = LinearOperator((n_genes, n_genes), matvec=scatter, dtype=np.float64)
+    axes = eigsh(operator, k=width, v0=start)[1][:, ::-1]
+    largest = axes[np.abs(axes).argmax(axis=0), np.arange(width)]
+    axes = axes * np.where(largest < 0, -1.0, 1.0)
+    mean = (sizes @ means) / n_spots
+    return Axes((mean @ axes).astype(np.float32), axes.astype(np.float32))
 
 
 def dense_axes(

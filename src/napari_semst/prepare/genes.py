@@ -44,7 +44,11 @@ def expressed_genes(counts: sparse.csr_matrix, min_cells: int) -> NDArray[np.int
     return np.flatnonzero(seen >= min_cells)
 
 
-def variable_genes(counts: sparse.csr_matrix, n_top_genes: int) -> NDArray[np.intp]:
+def variable_genes(
+    counts: sparse.csr_matrix,
+    n_top_genes: int,
+    sections: NDArray[np.int32] | None = None,
+) -> NDArray[np.intp]:
     """Return the indices of the most variable genes, in the matrix's order.
 
     The variance is standardised by a regression on the mean (Stuart et al. 2019,
@@ -57,14 +61,20 @@ def variable_genes(counts: sparse.csr_matrix, n_top_genes: int) -> NDArray[np.in
         Raw counts, shape ``(n_spots, n_genes)``.
     n_top_genes
         Number of genes to keep.
+    sections
+        Section of each spot: genes are ranked inside each, so that what differs
+        between sections is not taken for variable; `None` for one section.
     """
     n_genes = counts.shape[1]
     if n_genes <= n_top_genes:
         return np.arange(n_genes)
+    import pandas as pd
     import scanpy
     from anndata import AnnData
 
     holder = AnnData(counts)
+    if sections is not None:
+        holder.obs["section"] = pd.Categorical(sections)
     with warnings.catch_warnings():
         # Counts were checked when the tissue was read.
         warnings.filterwarnings("ignore", message=".*expects raw count data")
@@ -83,6 +93,7 @@ def _seurat_v3(scanpy: Any, holder: Any, n_top_genes: int, span: float) -> Any:
             n_top_genes=n_top_genes,
             flavor="seurat_v3",
             span=span,
+            batch_key="section" if "section" in holder.obs else None,
             inplace=False,
         )
     except ValueError as error:

@@ -127,7 +127,7 @@ def spatial_graph(
 def ring_graph(coordinates: NDArray[np.floating], reach: float) -> sparse.csr_matrix:
     """Return the pairs of spots not farther apart than ``reach``."""
     pairs = KDTree(coordinates).query_pairs(reach, output_type="ndarray")
-    return _symmetric(pairs[:, 0], pairs[:, 1], len(coordinates))
+    return symmetric_graph(pairs[:, 0], pairs[:, 1], len(coordinates))
 
 
 def nearest_graph(
@@ -152,7 +152,7 @@ def touching_graph(average: sparse.csr_matrix) -> sparse.csr_matrix:
     """
     pairs = average.tocoo()
     other = pairs.row != pairs.col
-    return _symmetric(pairs.row[other], pairs.col[other], average.shape[0])
+    return symmetric_graph(pairs.row[other], pairs.col[other], average.shape[0])
 
 
 def feature_graph(
@@ -241,12 +241,13 @@ def _from_lists(nearest: NDArray[np.integer]) -> sparse.csr_matrix:
     rows = np.repeat(np.arange(n_spots), k)
     columns = nearest.ravel()
     other = (rows != columns) & (columns >= 0)
-    return _symmetric(rows[other], columns[other], n_spots)
+    return symmetric_graph(rows[other], columns[other], n_spots)
 
 
-def _symmetric(
+def symmetric_graph(
     rows: NDArray[np.integer], columns: NDArray[np.integer], n_spots: int
 ) -> sparse.csr_matrix:
+    """Return pairs of spots as a symmetric, binary graph."""
     both = np.concatenate([rows, columns]), np.concatenate([columns, rows])
     ones = np.ones(len(both[0]), dtype=np.float32)
     graph = sparse.csr_matrix((ones, both), shape=(n_spots, n_spots))

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
 from napari_semst.errors import InputError
 from napari_semst.prepare import components, genes, graphs, normalise
+from napari_semst.prepare.mutual import align_sections
 from napari_semst.progress import Progress
+from napari_semst.several import Sections
 
 if TYPE_CHECKING:
     from collections.abc import Generator
@@ -18,11 +20,36 @@ if TYPE_CHECKING:
     from scipy import sparse
 
     from napari_semst.config import PrepareConfig
+    from napari_semst.prepare.mutual import Alignment
     from napari_semst.progress import RunControl
 
 _LEAST_SPOTS = 10
 _SPOTS_PER_ROUND = 400
 _MOST_ROUNDS = 3
+
+
+class Components(NamedTuple):
+    """A section's components, and by what they were made.
+
+    Parameters
+    ----------
+    axes
+        Of the expression.
+    root, logged
+        Scores of all spots, each ``(n_spots, width)``; those of several sections are
+        shifted into the frame of the largest.
+    alignment
+        By what they were shifted; `None` for one section.
+    """
+
+    axes: components.ExpressionAxes
+    root: NDArray[np.float32]
+    logged: NDArray[np.float32]
+    alignment: Alignment | None = None
+
+    def notes(self) -> dict[str, object]:
+        """Return what the provenance tells of the alignment; nothing of one section."""
+        return {} if self.alignment is None else self.alignment.notes()
 
 
 @dataclass(frozen=True)
@@ -42,7 +69,9 @@ class Section:
     average
         Operator that averages each spot with its nearest spots.
     near
-        How many nearest spots that are.
+        How many nearest spots that are, in the mean of sections.
+    sections
+        Which spots are of which section.
     config
         The settings it was made with.
     notes
@@ -54,7 +83,8 @@ class Section:
     coordinates: NDArray[np.float64]
     spatial: sparse.csr_matrix
     average: sparse.csr_matrix
-    near: int
+    near: float
+    sections: Sections
     config: PrepareConfig
     notes: dict[str, Any] = field(default_factory=dict)
 
@@ -83,23 +113,37 @@ class Section:
         """How often components are averaged over neighbours.
 
         One round per 400 spots, at most three, unless set: small sections have
-        domains of few spots, which more averaging would wash out.
+        domains of few spots, which more averaging would wash out. Of several sections
+        the mean size counts.
         """
         if self.config.smoothing_rounds >= 0:
             return self.config.smoothing_rounds
-        return int(np.clip(round(self.n_spots / _SPOTS_PER_ROUND), 1, _MOST_ROUNDS))
+        spots = self.n_spots / len(self.sections.names)
+        return int(np.clip(round(spots / _SPOTS_PER_ROUND), 1, _MOST_ROUNDS))
 
-    def components(
-        self, seed: int
-    ) -> tuple[components.ExpressionAxes, NDArray[np.float32], NDArray[np.float32]]:
+    def components(self, seed: int) -> Components:
         """Return axes and components of the root and of the log of scaled counts.
 
         Centred, not divided by each gene's deviation: that would give the noise of
-        every rare gene the weight of a marker.
+        every rare gene the weight of a marker. Several sections have the axes along
+        which spots differ inside sections, and are shifted into one frame.
         """
-        return components.ExpressionAxes.of_section(
-            self.counts, self.config.n_components, seed
+        codes = self.sections.codes if len(self.sections.names) > 1 else None
+        axes, root, logged = components.ExpressionAxes.of_section(
+            self.counts, self.config.n_components, seed, codes
         )
+        if codes is None:
+            return Components(axes, root, logged)
+        averaged = [
+            components.smoothed(one, self.average, self.smoothing_rounds)
+            for one in (root, logged)
+        ]
+        found = align_sections((root, logged), averaged, self.sections, seed)
+        root, logged = (
+            one + shift[codes]
+            for one, shift in zip((root, logged), found.shifts, strict=True)
+        )
+        return Components(axes, root, logged, found)
 
 
 def prepare_section(
@@ -108,6 +152,7 @@ def prepare_section(
     coordinates: NDArray[np.floating[Any]],
     config: PrepareConfig,
     control: RunControl,
+    sections: Sections | None = None,
 ) -> Generator[Progress, None, Section]:
     """Choose genes and find spatial neighbours (semst.md, sections 1 and 2).
 
@@ -123,6 +168,8 @@ def prepare_section(
         The settings of this stage.
     control
         Asked for cancelling between steps.
+    sections
+        Which spots are of which section; all of one where `None`.
 
     Raises
     ------
@@ -130,10 +177,8 @@ def prepare_section(
         If there are too few spots, or no gene is left.
     """
     n_spots, n_all = counts.shape
-    if n_spots < _LEAST_SPOTS:
-        raise InputError(
-            f"Expected a section of at least {_LEAST_SPOTS} spots; found {n_spots}."
-        )
+    sections = sections or Sections.one(n_spots)
+    check_sizes(sections)
     yield Progress("prepare", 0, 3, "Choosing genes")
     counts = normalise.as_csr(counts)
     least = genes.least_spots(n_spots, n_all, config.min_cells, config.min_share)
@@ -147,12 +192,11 @@ def prepare_section(
     # A panel of a million cells is not copied where every gene stays.
     kept = counts if len(seen) == n_all else counts[:, seen]
     yield Progress("prepare", 1, 3, "Finding variable genes")
-    chosen = genes.variable_genes(kept, config.n_top_genes)
+    several = sections.codes if len(sections.names) > 1 else None
+    chosen = genes.variable_genes(kept, config.n_top_genes, several)
     control.check()
     yield Progress("prepare", 2, 3, "Finding spatial neighbours")
-    spatial, found = graphs.spatial_graph(coordinates, config)
-    neighbours = config.smoothing_neighbours or graphs.near_neighbours(coordinates)
-    average = components.neighbour_average(coordinates, neighbours)
+    spatial, found, average, near = spatial_neighbours(coordinates, config, sections)
     control.check()
     chosen_counts = kept if len(chosen) == len(seen) else kept[:, chosen]
     notes = {
@@ -162,13 +206,67 @@ def prepare_section(
         "mean_spatial_neighbours": float(spatial.nnz / n_spots),
         "empty_spots": int((np.diff(chosen_counts.indptr) == 0).sum()),
     }
+    if several is not None:
+        sizes = map(int, sections.sizes)
+        notes["sections"] = dict(zip(sections.names, sizes, strict=True))
     return Section(
         gene_names[seen][chosen],
         chosen_counts,
         np.asarray(coordinates, dtype=np.float64),
         spatial,
         average,
-        neighbours,
+        near,
+        sections,
         config,
         notes,
     )
+
+
+def check_sizes(sections: Sections) -> None:
+    """Refuse sections of too few spots.
+
+    Raises
+    ------
+    InputError
+        If there is one.
+    """
+    for name, size in zip(sections.names, sections.sizes, strict=True):
+        if size < _LEAST_SPOTS:
+            which = f" in {name!r}" if name else ""
+            raise InputError(
+                f"Expected a section of at least {_LEAST_SPOTS} spots; found "
+                f"{size}{which}."
+            )
+
+
+def spatial_neighbours(
+    coordinates: NDArray[np.floating[Any]], config: PrepareConfig, sections: Sections
+) -> tuple[sparse.csr_matrix, str, sparse.csr_matrix, float]:
+    """Return spatial neighbours and the averaging operator, both inside sections.
+
+    Parameters
+    ----------
+    coordinates
+        Shape ``(n_spots, 2)``.
+    config
+        The settings of this stage.
+    sections
+        Which spots are of which section.
+
+    Returns
+    -------
+    spatial, description, average, near
+        As `Section` has them; in words how neighbours were found.
+    """
+    near: list[int] = []
+
+    def averaging(spots: NDArray[np.int64]) -> tuple[sparse.csr_matrix, str]:
+        places = coordinates[spots]
+        near.append(config.smoothing_neighbours or graphs.near_neighbours(places))
+        return components.neighbour_average(places, near[-1]), ""
+
+    spatial, found = sections.inside(
+        lambda spots: graphs.spatial_graph(coordinates[spots], config)
+    )
+    average, _ = sections.inside(averaging)
+    return spatial, found, average, float(np.mean(near))

@@ -1,0 +1,202 @@
+"""Several sections joined into one table, each known by its name."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from napari_semst import keys
+from napari_semst.errors import ConfigError, InputError
+from napari_semst.io.guard import a_few
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from anndata import AnnData
+
+    from napari_semst.config import Request
+
+# With fewer genes in common than this share of the smallest panel users are told.
+_FEW_GENES = 0.5
+
+
+def join_sections(
+    tissues: Mapping[str, AnnData], counts_layer: str = "", coordinates: str = ""
+) -> AnnData:
+    """Return one tissue of several, with the genes that all of them have.
+
+    Sections are told apart by ``obs["semst_section"]``, spots by names that begin with
+    their section's. Counts, coordinates, annotations and images are kept; what was
+    computed of single sections (layers, other obsm, uns) is not.
+
+    Parameters
+    ----------
+    tissues
+        Sections by name, in the order that spots are to have.
+    counts_layer, coordinates
+        Where these are in every section; empty: found.
+
+    Raises
+    ------
+    InputError
+        If there are fewer than two, no gene is common, or one has no raw counts or
+        coordinates.
+    """
+    import anndata
+    import pandas as pd
+
+    from napari_semst.io.notes import input_warnings, warn
+
+    if len(tissues) < 2:
+        raise InputError(
+            f"Expected two sections or more to join; got {len(tissues)}. Give several."
+        )
+    parts = {
+        name: _part(tissue, name, counts_layer, coordinates)
+        for name, tissue in tissues.items()
+    }
+    genes = _common_genes(parts)
+    joined = anndata.concat(
+        [part[:, genes] for part in parts.values()], join="outer", merge=None
+    )
+    sizes = [part.n_obs for part in parts.values()]
+    joined.obs[keys.SECTION] = pd.Categorical.from_codes(
+        np.repeat(np.arange(len(sizes)), sizes).tolist(), categories=list(parts)
+    )
+    joined.uns["spatial"] = {
+        name: entry
+        for name, tissue in tissues.items()
+        if (entry := _library(tissue)) is not None
+    }
+    for name, tissue in tissues.items():
+        warn(joined, *(f"{name}: {text}" for text in input_warnings(tissue)))
+    fewest = min(tissue.n_vars for tissue in tissues.values())
+    if len(genes) < _FEW_GENES * fewest:
+        warn(
+            joined,
+            f"The sections have {len(genes):,} genes in common, of {fewest:,} of the "
+            "smallest one: were they measured with the same panel?",
+        )
+    return joined
+
+
+def joined_of(
+    sources: Sequence[AnnData | str | Path], request: Request
+) -> tuple[AnnData, Request]:
+    """Return several sections as one tissue, and the request that fits it.
+
+    Parameters
+    ----------
+    sources
+        Tissues, or paths that `napari_semst.read` reads.
+    request
+        Where counts and coordinates are is read from it, for every section; in the
+        joined tissue they have their usual places.
+
+    Raises
+    ------
+    SemstError
+        As `napari_semst.read` and `join_sections`.
+    """
+    from napari_semst.io.read import tissue_of
+
+    settings = dict(request.overrides.get("prepare", {}))
+    layer, coordinates = (
+        str(settings.pop(name, "")) for name in ("counts_layer", "coordinates")
+    )
+    if settings.pop("section_key", ""):
+        raise ConfigError(
+            "Expected several inputs or a section key; got both. Each input is a "
+            "section; leave the section key out."
+        )
+    names = section_names(sources)
+    tissues = {
+        name: tissue_of(source)[0] for name, source in zip(names, sources, strict=True)
+    }
+    joined = join_sections(tissues, layer, coordinates)
+    overrides = {**request.overrides, "prepare": settings}
+    return joined, replace(request, overrides=overrides)
+
+
+def section_names(sources: Sequence[AnnData | str | Path]) -> list[str]:
+    """Return what to call sections: by their paths, else by number, never twice.
+
+    Parameters
+    ----------
+    sources
+        Tissues, files and folders.
+    """
+    names: list[str] = []
+    for number, source in enumerate(sources, start=1):
+        named = isinstance(source, str | Path)
+        base = stem(Path(source)) if named else f"section-{number}"
+        name, again = base, 2
+        while name in names:
+            name, again = f"{base}-{again}", again + 1
+        names.append(name)
+    return names
+
+
+def stem(source: Path) -> str:
+    """Return the name that results of an input are called after."""
+    path = source.absolute()
+    if path.is_dir():
+        return (
+            path.parent.name if path.name == "outs" else path.name.removesuffix(".zarr")
+        )
+    return path.stem
+
+
+def _part(tissue: AnnData, name: str, counts_layer: str, coordinates: str) -> AnnData:
+    """Return counts, places and annotations of a section, under common names."""
+    import anndata
+
+    from napari_semst.io.coordinates import find_coordinates
+    from napari_semst.io.counts import find_counts
+    from napari_semst.io.symbols import gene_symbols
+
+    counts = find_counts(tissue, counts_layer).matrix
+    obs = tissue.obs.copy()
+    obs.index = [f"{name}:{spot}" for spot in tissue.obs_names]
+    own = [column for column in obs if str(column).startswith("semst_")]
+    part = anndata.AnnData(counts, obs=obs.drop(columns=own))
+    part.var_names = _unique(gene_symbols(tissue))
+    part.obsm[keys.SPATIAL] = find_coordinates(tissue, coordinates or None)
+    return part
+
+
+def _unique(symbols: Any) -> list[str]:
+    """Return symbols, those that stand several times with their number."""
+    seen: dict[str, int] = {}
+    names = []
+    for symbol in map(str, symbols):
+        seen[symbol] = seen.get(symbol, 0) + 1
+        names.append(symbol if seen[symbol] == 1 else f"{symbol}-{seen[symbol]}")
+    return names
+
+
+def _common_genes(parts: Mapping[str, AnnData]) -> list[str]:
+    """Return the genes of all sections, in the order of the first."""
+    first, *others = parts.values()
+    known = [set(part.var_names) for part in others]
+    genes = [gene for gene in first.var_names if all(gene in other for other in known)]
+    if not genes:
+        named = "; ".join(
+            f"{name}: {a_few(list(part.var_names), 3)}" for name, part in parts.items()
+        )
+        raise InputError(
+            f"Expected genes that all sections have; found none in common ({named}). "
+            "Give all sections the same kind of gene names, symbols or Ensembl ids."
+        )
+    return genes
+
+
+def _library(tissue: AnnData) -> Any:
+    """Return the images and scale factors of a tissue that describes one section."""
+    from napari_semst.io.sections import libraries
+
+    names = libraries(tissue)
+    return tissue.uns["spatial"][names[0]] if len(names) == 1 else None
