@@ -164,13 +164,6 @@ def _placed(tissue: AnnData, library: str) -> tuple[Placement | None, str]:
         return None, str(error)
 
 
-def has_image(tissue: AnnData) -> bool:
-    """Return whether a tissue has an image that can be placed below its spots."""
-    from napari_semst.io.sections import libraries
-
-    return any(_placed(tissue, one)[0] is not None for one in libraries(tissue))
-
-
 def share_on_image(tissue: AnnData, key: str | None) -> float | None:
     """Return the share of spots whose centre lies on the image, None without one.
 

@@ -15,15 +15,13 @@ SURE = 0.8
 UNSURE = 0.4
 """Confidence up to which a spot is faintest."""
 
-FAINTEST = 0.15
-"""Share of its colour that the faintest spot keeps: still to be told from no spot."""
-
-# Stands out from the canvas of both themes, where there is no tissue to show through.
-_GREY = 0.5
+FAINTEST = 0.25
+"""Opacity that the faintest spot keeps: an image shows through, and on an empty canvas,
+black or white, the spot is still there."""
 
 
 def strength(confidence: NDArray[np.floating]) -> NDArray[np.float32]:
-    """Return the share of its colour that each spot keeps.
+    """Return the opacity that each spot keeps, as a share of its own.
 
     Parameters
     ----------
@@ -41,24 +39,16 @@ def strength(confidence: NDArray[np.floating]) -> NDArray[np.float32]:
     return np.asarray(FAINTEST + (1.0 - FAINTEST) * risen, dtype=np.float32)
 
 
-def faded(
-    rgba: NDArray[np.float32], kept: NDArray[np.float32], *, see_through: bool
-) -> NDArray[np.float32]:
-    """Return colours of which every spot keeps its share.
+def faded(rgba: NDArray[np.float32], kept: NDArray[np.float32]) -> NDArray[np.float32]:
+    """Return colours of which every spot keeps its share of opacity.
 
     Parameters
     ----------
     rgba
         Colours in 0 to 1, shape ``(n_spots, 4)``; they are not changed.
     kept
-        Share of its colour that each spot keeps, as `strength` returns it.
-    see_through
-        Fade towards transparent, so that the image below shows; else towards grey,
-        as on an empty canvas what is transparent would look like a hole.
+        Share that each spot keeps, as `strength` returns it.
     """
     result = np.array(rgba, dtype=np.float32)
-    if see_through:
-        result[:, 3] *= kept
-    else:
-        result[:, :3] = _GREY + (result[:, :3] - _GREY) * kept[:, None]
+    result[:, 3] *= kept
     return result

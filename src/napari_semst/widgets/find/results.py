@@ -17,7 +17,7 @@ from qtpy.QtWidgets import (
 )
 
 from napari_semst import keys
-from napari_semst.viewer import adapter, columns, fade
+from napari_semst.viewer import columns, fade
 from napari_semst.viewer.colour import CategoryPaint, paint_of
 from napari_semst.viewer.levels import levels_of
 from napari_semst.viewer.look import Look
@@ -54,7 +54,6 @@ class ResultsPanel(QWidget):
         self._offered: tuple[Colouring, ...] = ()
         self._levels: Levels | None = None
         self._strength: NDArray[np.float32] | None = None
-        self._see_through = False
         self.run = QComboBox()
         self.run.setToolTip(TIPS["results_of"])
         self.colour_by = QComboBox()
@@ -168,7 +167,6 @@ class ResultsPanel(QWidget):
         for part in (self.run, self.opacity, self.fade):
             part.blockSignals(False)
         self._form.setRowVisible(self.run, len(names) > 1)
-        self._see_through = adapter.has_image(tissue)
         key = look.colour_by or columns.first_colouring(tissue).key
         self._offer(key, look.level if there else None)
 
@@ -228,7 +226,7 @@ class ResultsPanel(QWidget):
         if categorical and self._strength is not None and self.fade.isChecked():
             self.fade_note.setText(self._about_fading(levels))
             self.fade_note.show()
-            rgba = fade.faded(paint.rgba, self._strength, see_through=self._see_through)
+            rgba = fade.faded(paint.rgba, self._strength)
             paint = replace(paint, rgba=rgba)
         self.painted.emit(paint)
 
@@ -241,8 +239,7 @@ class ResultsPanel(QWidget):
         return paint_of(self._tissue, colouring)
 
     def _about_fading(self, levels: Levels | None) -> str:
-        where = "" if self._see_through else texts.FADED_TO_GREY
-        text = texts.FADED.format(sure=fade.SURE, unsure=fade.UNSURE, where=where)
+        text = texts.FADED.format(sure=fade.SURE, unsure=fade.UNSURE)
         if levels is None or self.level_bar.level is None:
             return text
         return f"{text} {texts.FADED_OWN.format(own=levels.own)}"

@@ -69,19 +69,23 @@ TIPS = {
     ),
     "level_kept": "The run's own domains are in the section already.",
     "fade": (
-        "Take colour away from spots whose domain is unsure, so that ambiguous "
+        "Make spots the fainter, the less sure their domain is, so that ambiguous "
         "borders show."
     ),
-    "curve": "What the run chose its number of domains by.",
+    "curve": (
+        "The criterion alone chose; differences below 10 are a close call. Stability: "
+        "how well clusterings from several views agree with each other. Coherence: "
+        "how often neighbours share a domain, beyond chance. Rest the mouse on the "
+        "curve for its values."
+    ),
     "save": "Write the section with its results to a new .h5ad file.",
     "save_table": "Write one row per spot with its results as a table (CSV).",
 }
 
 FADED = (
     "Faint: unsure. Full colour from a confidence of {sure:g}, faintest from "
-    "{unsure:g} down{where}."
+    "{unsure:g} down."
 )
-FADED_TO_GREY = ", greyish as there is no image"
 FADED_OWN = "The confidence is that of the run's own {own} domains."
 KEPT = "Kept"
 KEPT_HELP = (
