@@ -47,6 +47,13 @@ def picture(viewer: Viewer, path: Path) -> None:
     print(path)
 
 
+def picture_of_dock(dock: FindDomains, path: Path) -> None:
+    """Take the dock alone as a PNG."""
+    settle()
+    dock.grab().save(str(path))
+    print(path)
+
+
 def open_section(viewer: Viewer, tissue: str) -> None:
     """Open a file, or the sample."""
     if tissue:
@@ -117,7 +124,7 @@ def pictures_of_levels(
     results.curve_part.expand()
     viewer.theme = "light"
     scroll_to(dock, 1)
-    picture(viewer, path("curve"))
+    picture_of_dock(dock, path("curve"))
     results.curve_part.collapse()
     viewer.theme = "dark"
 
@@ -154,11 +161,13 @@ def main() -> None:
     picture(viewer, path("domains"))
     pictures_of_levels(viewer, dock, path, arguments.few)
     dock.results.fade.setChecked(False)
+    scroll_to(dock, 1)
     colour_by = dock.results.colour_by
     colour_by.setCurrentIndex(max(colour_by.findText("Modulation"), 0))
     picture(viewer, path("modulation"))
     viewer.theme = "light"
     colour_by.setCurrentIndex(0)
+    scroll_to(dock, 1)
     picture(viewer, path("light"))
     viewer.close()
 

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 _SCORE = QColor(58, 134, 200)
 _STABILITY = QColor(214, 110, 30)
 _COHERENCE = QColor(30, 158, 125)
-_ROOM_LEFT, _ROOM_RIGHT = 44.0, 10.0
+_ROOM_LEFT, _ROOM_RIGHT = 48.0, 10.0
 _PANEL = 92.0
 
 
@@ -101,7 +101,7 @@ class CurvePlot(QWidget):
     def sizeHint(self) -> QSize:  # noqa: N802  Qt's name
         """Return the size that both panels and their labels need."""
         line = self.fontMetrics().height()
-        return QSize(300, round(2 * (_PANEL + line + 8) + 2 * line + 8))
+        return QSize(300, round(2 * (_PANEL + line + 12) + 2 * line + 4))
 
     def minimumSizeHint(self) -> QSize:  # noqa: N802  Qt's name
         """Return the smallest useful size."""
@@ -139,7 +139,7 @@ class CurvePlot(QWidget):
                 _PANEL,
             )
             self._paint_panel(painter, panel, area)
-            top = area.bottom() + 4
+            top = area.bottom() + 8
         self._paint_axis(painter, top, line)
         painter.end()
 
