@@ -47,12 +47,26 @@ def picture(viewer: Viewer, path: Path) -> None:
     print(path)
 
 
+def picture_of_dock(dock: FindDomains, path: Path) -> None:
+    """Take the dock alone as a PNG."""
+    settle()
+    dock.grab().save(str(path))
+    print(path)
+
+
 def open_section(viewer: Viewer, tissue: str) -> None:
     """Open a file, or the sample."""
     if tissue:
         viewer.open(tissue, plugin="napari-semst")
     else:
         viewer.open_sample("napari-semst", "simulated_cortex")
+
+
+def scroll_to(dock: FindDomains, where: float) -> None:
+    """Scroll the dock: 0 to its top, 1 to its end."""
+    settle(0.3)
+    bar = dock._area.verticalScrollBar()
+    bar.setValue(round(where * bar.maximum()))
 
 
 def set_up(viewer: Viewer, epochs: int, domains: int) -> FindDomains:
@@ -73,15 +87,63 @@ def _horizontal():
     return Qt.Orientation.Horizontal
 
 
-def main() -> None:
-    """Walk through the dock and take pictures on the way."""
+def number(text: str) -> int:
+    """Return a number of domains, or -1 for auto, as settings hold it."""
+    from napari_semst.config import number_of_domains
+
+    return number_of_domains(text)
+
+
+def run(viewer: Viewer, dock: FindDomains, path: Callable[[str], Path]) -> None:
+    """Run with the settings as they stand; take a picture on the way."""
+    dock.run_box.run_button.click()
+    ended = lambda: dock.controller.job is None  # noqa: E731
+    wait_for(lambda: ended() or "left" in dock.run_box.line.text(), 300)
+    picture(viewer, path("running"))
+    wait_for(ended, 3600)
+    if dock.card.kind == "error":
+        raise RuntimeError(
+            f"{dock.card.text.text()}\n{dock.card.details.toPlainText()}"
+        )
+
+
+def pictures_of_levels(
+    viewer: Viewer, dock: FindDomains, path: Callable[[str], Path], few: int
+) -> None:
+    """Take fewer domains, unsure spots faded, and the curve where there is one."""
+    results = dock.results
+    results.level_bar.slider.setValue(few)
+    scroll_to(dock, 1)
+    picture(viewer, path("levels"))
+    results.level_bar.home_button.click()
+    results.fade.setChecked(True)
+    scroll_to(dock, 1)
+    picture(viewer, path("faded"))
+    if results.curve_part.isHidden():
+        return
+    results.curve_part.expand()
+    viewer.theme = "light"
+    scroll_to(dock, 1)
+    picture_of_dock(dock, path("curve"))
+    results.curve_part.collapse()
+    viewer.theme = "dark"
+
+
+def arguments_given() -> argparse.Namespace:
+    """Read the command line."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--out", type=Path, default=Path("docs/images"))
     parser.add_argument("--tissue", default="", help="file or folder; else the sample")
     parser.add_argument("--name", default="", help="first part of the pictures' names")
     parser.add_argument("--epochs", type=int, default=0, help="0: as the recipe says")
-    parser.add_argument("--domains", type=int, default=7)
-    arguments = parser.parse_args()
+    parser.add_argument("--domains", type=number, default=7, help="a number, or auto")
+    parser.add_argument("--few", type=int, default=4, help="domains of the levels")
+    return parser.parse_args()
+
+
+def main() -> None:
+    """Walk through the dock and take pictures on the way."""
+    arguments = arguments_given()
     arguments.out.mkdir(parents=True, exist_ok=True)
     stem = arguments.name or ("section" if arguments.tissue else "sample")
 
@@ -95,21 +157,17 @@ def main() -> None:
     open_section(viewer, arguments.tissue)
     settle()
     picture(viewer, path("opened"))
-    dock.run_box.run_button.click()
-    ended = lambda: dock.controller.job is None  # noqa: E731
-    wait_for(lambda: ended() or "left" in dock.run_box.line.text(), 300)
-    picture(viewer, path("running"))
-    wait_for(ended, 3600)
-    if dock.card.kind == "error":
-        raise RuntimeError(
-            f"{dock.card.text.text()}\n{dock.card.details.toPlainText()}"
-        )
+    run(viewer, dock, path)
     picture(viewer, path("domains"))
+    pictures_of_levels(viewer, dock, path, arguments.few)
+    dock.results.fade.setChecked(False)
+    scroll_to(dock, 1)
     colour_by = dock.results.colour_by
     colour_by.setCurrentIndex(max(colour_by.findText("Modulation"), 0))
     picture(viewer, path("modulation"))
     viewer.theme = "light"
     colour_by.setCurrentIndex(0)
+    scroll_to(dock, 1)
     picture(viewer, path("light"))
     viewer.close()
 

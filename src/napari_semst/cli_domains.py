@@ -68,26 +68,17 @@ def domains(
 def _write(
     tissue: AnnData, k: int, run: str | None, output: Path | None, *, overwrite: bool
 ) -> None:
-    import numpy as np
-
-    from napari_semst import keys
     from napari_semst.domains.hierarchy import domains_at
+    from napari_semst.domains.levels import write_level
     from napari_semst.io.save import write
-    from napari_semst.palette import MOST_DOMAINS, domain_colors
 
-    labels = domains_at(tissue, k, run)
     if output is None:
-        typer.echo(labels.to_csv(index_label="spot"), nl=False)
+        typer.echo(domains_at(tissue, k, run).to_csv(index_label="spot"), nl=False)
         return
     if output.suffix.lower() == ".csv":
-        labels.to_csv(output, index_label="spot")
+        domains_at(tissue, k, run).to_csv(output, index_label="spot")
     else:
-        key = keys.of_run(keys.DOMAIN, f"at_{k}")
-        colors = domain_colors(MOST_DOMAINS)
-        tissue.obs[key] = labels
-        tissue.uns[key + keys.COLORS_SUFFIX] = np.asarray(
-            [colors[(int(n) - 1) % MOST_DOMAINS] for n in labels.cat.categories]
-        )
+        write_level(tissue, k, run)
         write(tissue, output, overwrite=overwrite)
     typer.echo(f"Wrote {output}: {k} domains of {tissue.n_obs} spots.")
 

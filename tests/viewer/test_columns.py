@@ -108,3 +108,27 @@ def test_total_counts_are_those_of_the_matrix():
     np.testing.assert_allclose(columns.total_counts(tissue), expected)
     paint = paint_of(tissue, columns.first_colouring(tissue))
     assert paint.rgba.shape == (tissue.n_obs, 4)
+
+
+def test_a_kept_level_is_offered_as_a_colouring_and_is_no_run():
+    tissue = with_runs()
+    tissue.uns[keys.RUNS] = {"default": {}, "fine": {}, "at_2": {}}
+    for name in ("at_2", "at_4", "at_last"):
+        tissue.obs[f"semst_domain_{name}"] = tissue.obs["semst_domain_default"]
+    assert columns.kept_levels(tissue) == {"semst_domain_at_4": 4}
+    assert columns.runs(tissue) == ("default", "fine", "at_2", "at_last")
+    offered = {c.label: c for c in columns.colourings(tissue, "fine")}
+    assert offered["Domains, 4 kept"].column == "semst_domain_at_4"
+    assert paint_of(tissue, offered["Domains, 4 kept"]).entries[0].count == 60
+
+
+def test_confidence_and_curve_are_those_of_the_run():
+    tissue = with_runs()
+    curve = {"k": [2, 3], "chosen": 2}
+    tissue.uns[keys.RUNS] = {"default": {"number_of_domains": curve}, "fine": {}}
+    assert columns.number_curve(tissue, "default") == curve
+    assert columns.number_curve(tissue, "fine") is None
+    assert columns.number_curve(tissue, "gone") is None
+    # The latest run is "fine": confidence is kept for it alone.
+    assert columns.confidence_of(tissue, "default") is None
+    assert (columns.confidence_of(tissue, "fine") == 0.5).all()

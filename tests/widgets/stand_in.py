@@ -115,3 +115,59 @@ class StandIn:
         tissue.uns[keys.RUNS] = {**runs, run: dict(result.provenance)}
         tissue.uns[keys.LATEST] = run
         return tissue
+
+
+FINE_PIECES = 6
+
+
+def section_with_levels(
+    *, run: str = "default", confident: bool = True, auto: bool = False
+) -> anndata.AnnData:
+    """Return 120 spots with a run of 3 domains, each of two fine ones."""
+    tissue = small_tissue()
+    attach_levels(tissue, run=run, confident=confident, auto=auto)
+    return tissue
+
+
+def attach_levels(
+    tissue: anndata.AnnData,
+    *,
+    run: str = "default",
+    confident: bool = True,
+    auto: bool = False,
+    turned: bool = False,
+) -> None:
+    """Attach a run with a hierarchy; ``turned``, its domains come in other places."""
+    from napari_semst.result import DomainResult, attach
+
+    pieces = np.arange(tissue.n_obs) * FINE_PIECES // tissue.n_obs
+    order = [5, 2, 4, 1, 3, 0] if turned else [0, 3, 1, 4, 2, 5]
+    fine = np.array(order, np.int32)[pieces]
+    curve = {
+        "k": [2, 3, 4],
+        "score": [-30.0, 0.0, -4.0],
+        "bic": [-130.0, -100.0, -104.0],
+        "stability": [0.9, 0.8, 0.6],
+        "coherence": [0.9, 0.7, 0.5],
+        "chosen": 3,
+        "runners_up": [4, 2],
+        "independent_spots": 12.0,
+    }
+    result = DomainResult(
+        codes=(fine % 3).astype(np.int32),
+        names=("1", "2", "3"),
+        latent=np.zeros((tissue.n_obs, 2), np.float32),
+        confidence=np.linspace(0, 1, tissue.n_obs, dtype=np.float32)
+        if confident
+        else None,
+        fine=fine,
+        provenance={
+            "hierarchy": {
+                "kept": [2, 1, 0, 0, 0],
+                "merged": [5, 4, 3, 2, 1],
+                "cost": [0.1, 0.2, 0.3, 0.4, 0.5],
+            },
+            **({"number_of_domains": curve} if auto else {}),
+        },
+    )
+    attach(tissue, result, run, inplace=True)

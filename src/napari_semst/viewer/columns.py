@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 from napari_semst import keys
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from anndata import AnnData
     from numpy import ndarray
     from pandas import Series
@@ -16,6 +19,9 @@ TOTAL_COUNTS = "total_counts"
 
 # Beyond this many levels a text column is a list of names, not an annotation.
 MOST_LEVELS = 60
+
+# A level of a run's hierarchy that was kept as a column, see `domains.levels`.
+_KEPT = re.compile(rf"{keys.DOMAIN}_at_(\d+)")
 
 _RESULTS: tuple[tuple[str, str, str], ...] = (
     (keys.DOMAIN, "Domain", "The spatial domain that each spot belongs to."),
@@ -37,8 +43,8 @@ _RESULTS: tuple[tuple[str, str, str], ...] = (
     (
         keys.CONFIDENCE,
         "Confidence",
-        "The probability of each spot's own domain, averaged over the members of the "
-        "consensus; 1 where all are sure of it.",
+        "How sure each spot's domain is within this section, 0 to 1; low along "
+        "borders, and where a domain could as well be split another way.",
     ),
     (
         keys.COVERAGE,
@@ -76,9 +82,23 @@ class Colouring:
 
 def runs(tissue: AnnData) -> tuple[str, ...]:
     """Return the names of the runs whose domains the tissue holds."""
-    prefix = f"{keys.DOMAIN}_"
-    columns = [c for c in tissue.obs.columns if c.startswith(prefix)]
-    return tuple(c.removeprefix(prefix) for c in columns)
+    prefix, levels = f"{keys.DOMAIN}_", kept_levels(tissue)
+    columns = [c for c in map(str, tissue.obs.columns) if c.startswith(prefix)]
+    return tuple(c.removeprefix(prefix) for c in columns if c not in levels)
+
+
+def kept_levels(tissue: AnnData) -> dict[str, int]:
+    """Return the columns that hold a level of a hierarchy, with its number of domains.
+
+    A run may be named like one; then the column is that run's.
+    """
+    found = {c: _KEPT.fullmatch(c) for c in map(str, tissue.obs.columns)}
+    known = tissue.uns.get(keys.RUNS, {})
+    return {
+        column: int(match[1])
+        for column, match in found.items()
+        if match and column.removeprefix(f"{keys.DOMAIN}_") not in known
+    }
 
 
 def latest_run(tissue: AnnData) -> str:
@@ -115,6 +135,11 @@ def colourings(tissue: AnnData, run: str = "") -> tuple[Colouring, ...]:
         if column:
             kind = "categories" if key == keys.DOMAIN else "numbers"
             found.append(Colouring(key, label, column, kind, note))  # type: ignore[arg-type]
+    for column, k in kept_levels(tissue).items():
+        note = f"Kept from a run's hierarchy, in the column {column!r}."
+        found.append(
+            Colouring(column, f"Domains, {k} kept", column, "categories", note)
+        )
     found.append(_totals(tissue))
     for column in tissue.obs.columns:
         name = str(column)
@@ -195,3 +220,18 @@ def _is_annotation(column: Series) -> bool:
     if types.is_numeric_dtype(column) or types.is_datetime64_any_dtype(column):
         return False
     return bool(1 < column.nunique() <= MOST_LEVELS)
+
+
+def number_curve(tissue: AnnData, run: str) -> Mapping[str, Any] | None:
+    """Return what a run chose its number of domains by, None where it was given."""
+    facts = tissue.uns.get(keys.RUNS, {}).get(run, {})
+    curve: Mapping[str, Any] | None = facts.get("number_of_domains")
+    return curve
+
+
+def confidence_of(tissue: AnnData, run: str) -> ndarray | None:
+    """Return how sure a run's domains are, ``(n_spots,)``, None where it is unknown."""
+    import numpy as np
+
+    column = _column(tissue, keys.CONFIDENCE, run)
+    return np.asarray(tissue.obs[column], dtype=np.float32) if column else None

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from qtpy.QtCore import Qt, Signal  # type: ignore[attr-defined]
 from qtpy.QtWidgets import (
+    QCheckBox,
     QComboBox,
     QHBoxLayout,
     QPushButton,
@@ -14,24 +16,35 @@ from qtpy.QtWidgets import (
     QWidget,
 )
 
-from napari_semst.viewer import columns
+from napari_semst import keys
+from napari_semst.viewer import columns, fade
 from napari_semst.viewer.colour import CategoryPaint, paint_of
+from napari_semst.viewer.levels import levels_of
+from napari_semst.viewer.look import Look
+from napari_semst.widgets.find import texts
+from napari_semst.widgets.find.curve import CurvePlot
+from napari_semst.widgets.find.levels import LevelBar
 from napari_semst.widgets.find.texts import TIPS
 from napari_semst.widgets.shared.colorbar import Colorbar
-from napari_semst.widgets.shared.forms import add_row, form, heading
+from napari_semst.widgets.shared.forms import add_row, folded, form, heading, note
 from napari_semst.widgets.shared.legend import Legend
 
 if TYPE_CHECKING:
+    import numpy as np
     from anndata import AnnData
+    from numpy.typing import NDArray
 
+    from napari_semst.viewer.colour import Paint
     from napari_semst.viewer.columns import Colouring
+    from napari_semst.viewer.levels import Levels
 
 
 class ResultsPanel(QWidget):
-    """Choose run and colouring; show the legend or colorbar; ask for saving."""
+    """Choose run, colouring and level; show what the colours mean; ask for saving."""
 
     painted = Signal(object)  # Paint
     opacity_changed = Signal(float)
+    keep_wanted = Signal(int)
     save_wanted = Signal()
     table_wanted = Signal()
 
@@ -39,6 +52,8 @@ class ResultsPanel(QWidget):
         super().__init__(parent)
         self._tissue: AnnData | None = None
         self._offered: tuple[Colouring, ...] = ()
+        self._levels: Levels | None = None
+        self._strength: NDArray[np.float32] | None = None
         self.run = QComboBox()
         self.run.setToolTip(TIPS["results_of"])
         self.colour_by = QComboBox()
@@ -46,18 +61,22 @@ class ResultsPanel(QWidget):
         self.opacity = QSlider(Qt.Orientation.Horizontal)
         self.opacity.setRange(0, 100)
         self.opacity.setToolTip(TIPS["opacity"])
+        self.level_bar = LevelBar()
+        self.level_bar.setToolTip(TIPS["level"])
+        self.fade = QCheckBox("Fade unsure spots")
+        self.fade.setToolTip(TIPS["fade"])
         self.legend = Legend()
         self.colorbar = Colorbar()
+        self.fade_note = note()
+        self.curve = CurvePlot()
+        self.curve_part = folded(texts.CURVE_TITLE, self.curve)
+        self.curve_part.setToolTip(TIPS["curve"])
         self.save_button = QPushButton("Save...")
         self.save_button.setToolTip(TIPS["save"])
         self.table_button = QPushButton("Save table...")
         self.table_button.setToolTip(TIPS["save_table"])
         self._build()
-        self.run.currentIndexChanged.connect(self._on_run)
-        self.colour_by.currentIndexChanged.connect(self._on_colour)
-        self.opacity.valueChanged.connect(self._on_opacity)
-        self.save_button.clicked.connect(self.save_wanted)
-        self.table_button.clicked.connect(self.table_wanted)
+        self._connect()
         self.set_tissue(None)
 
     def _build(self) -> None:
@@ -65,6 +84,8 @@ class ResultsPanel(QWidget):
         add_row(rows, "Result of run", self.run)
         add_row(rows, "Colour by", self.colour_by)
         add_row(rows, "Spot opacity", self.opacity)
+        add_row(rows, "Number of\ndomains shown", self.level_bar)
+        add_row(rows, "", self.fade)
         for combo in (self.run, self.colour_by):
             combo.setSizeAdjustPolicy(
                 QComboBox.SizeAdjustPolicy.AdjustToMinimumContentsLengthWithIcon
@@ -78,9 +99,19 @@ class ResultsPanel(QWidget):
         layout.setSpacing(8)
         layout.addWidget(heading("View and save"))
         layout.addLayout(rows)
-        layout.addWidget(self.legend)
-        layout.addWidget(self.colorbar)
+        for part in (self.legend, self.colorbar, self.fade_note, self.curve_part):
+            layout.addWidget(part)
         layout.addLayout(buttons)
+
+    def _connect(self) -> None:
+        self.run.currentIndexChanged.connect(self._on_run)
+        self.colour_by.currentIndexChanged.connect(self._paint)
+        self.opacity.valueChanged.connect(self._on_opacity)
+        self.level_bar.moved.connect(self._paint)
+        self.level_bar.keep_wanted.connect(self.keep_wanted)
+        self.fade.toggled.connect(self._paint)
+        self.save_button.clicked.connect(self.save_wanted)
+        self.table_button.clicked.connect(self.table_wanted)
 
     @property
     def colouring(self) -> Colouring | None:
@@ -88,39 +119,56 @@ class ResultsPanel(QWidget):
         index = self.colour_by.currentIndex()
         return self._offered[index] if 0 <= index < len(self._offered) else None
 
+    @property
+    def look(self) -> Look:
+        """What is on show, as the layer is to remember it."""
+        key = self.colouring.key if self.colouring else ""
+        level = None if self._levels is None else self.level_bar.level
+        return Look(key, self.run.currentText(), level, self.fade.isChecked())
+
+    @property
+    def level_labels(self) -> NDArray[np.object_] | None:
+        """Name of each spot's domain on show, None where it is the run's own."""
+        look, levels = self.look, self._levels
+        if look.colour_by != keys.DOMAIN or levels is None or look.level is None:
+            return None
+        return levels.labels(look.level)
+
     def set_tissue(
-        self, tissue: AnnData | None, run: str = "", key: str = "", opacity: float = 1.0
+        self, tissue: AnnData | None, look: Look | None = None, opacity: float = 1.0
     ) -> None:
-        """Offer a section's runs and colourings.
+        """Offer a section's runs, colourings and levels.
 
         Parameters
         ----------
         tissue
             The section, or None.
-        run
-            The run to show; the latest if empty.
-        key
-            The colouring to show; the section's first if empty or absent.
+        look
+            What to show. Of what is not there (any more) the section's first is
+            shown: its latest run, that run's own number of domains.
         opacity
             Opacity of the spots as it is.
         """
-        self._tissue = tissue
+        self._tissue, look = tissue, look or Look()
         self.setVisible(tissue is not None)
         if tissue is None:
             return
         names = columns.runs(tissue)
         for button in (self.save_button, self.table_button):
             button.setEnabled(bool(names))
-        self.run.blockSignals(True)
+        there = look.run in names
+        for part in (self.run, self.opacity, self.fade):
+            part.blockSignals(True)
         self.run.clear()
         self.run.addItems(list(names))
-        self.run.setCurrentText(run or columns.latest_run(tissue))
-        self.run.blockSignals(False)
-        self._form.setRowVisible(self.run, len(names) > 1)
-        self.opacity.blockSignals(True)
+        self.run.setCurrentText(look.run if there else columns.latest_run(tissue))
         self.opacity.setValue(round(opacity * 100))
-        self.opacity.blockSignals(False)
-        self._offer(key or columns.first_colouring(tissue).key)
+        self.fade.setChecked(look.fade)
+        for part in (self.run, self.opacity, self.fade):
+            part.blockSignals(False)
+        self._form.setRowVisible(self.run, len(names) > 1)
+        key = look.colour_by or columns.first_colouring(tissue).key
+        self._offer(key, look.level if there else None)
 
     def mark_unsaved(self, unsaved: bool) -> None:
         """Show on the button whether there is something to save."""
@@ -130,9 +178,11 @@ class ResultsPanel(QWidget):
             f"{tip} There are unsaved results." * unsaved or tip
         )
 
-    def _offer(self, key: str) -> None:
+    def _offer(self, key: str, level: int | None = None) -> None:
+        """Offer what the chosen run has, and paint."""
         assert self._tissue is not None
-        self._offered = columns.colourings(self._tissue, self.run.currentText())
+        run = self.run.currentText()
+        self._offered = columns.colourings(self._tissue, run)
         self.colour_by.blockSignals(True)
         self.colour_by.clear()
         for i, colouring in enumerate(self._offered):
@@ -141,16 +191,27 @@ class ResultsPanel(QWidget):
         offered = [c.key for c in self._offered]
         self.colour_by.setCurrentIndex(offered.index(key) if key in offered else 0)
         self.colour_by.blockSignals(False)
-        self._on_colour()
+        self._levels = levels_of(self._tissue, run)
+        if self._levels is not None:
+            held = self._levels.holds(level)
+            self.level_bar.show_levels(self._levels, level if held else None)
+        confidence = columns.confidence_of(self._tissue, run)
+        self._strength = None if confidence is None else fade.strength(confidence)
+        curve = columns.number_curve(self._tissue, run)
+        self.curve_part.setVisible(curve is not None)
+        if curve is not None:
+            self.curve.show_curve(curve)
+        self._paint()
 
     def _on_run(self) -> None:
         self._offer(self.colouring.key if self.colouring else "")
 
-    def _on_colour(self) -> None:
+    def _paint(self) -> None:
+        """Show the colouring chosen, what explains it, and what belongs to it."""
         colouring = self.colouring
         if self._tissue is None or colouring is None:
             return
-        paint = paint_of(self._tissue, colouring)
+        paint = self._colours(colouring)
         categorical = isinstance(paint, CategoryPaint)
         self.legend.setVisible(categorical)
         self.colorbar.setVisible(not categorical)
@@ -158,7 +219,30 @@ class ResultsPanel(QWidget):
             self.legend.show_entries(paint.entries, colouring.label)
         else:
             self.colorbar.show_paint(paint)
+        levels = self._levels if colouring.key == keys.DOMAIN else None
+        self._form.setRowVisible(self.level_bar, levels is not None)
+        self._form.setRowVisible(self.fade, categorical and self._strength is not None)
+        self.fade_note.hide()
+        if categorical and self._strength is not None and self.fade.isChecked():
+            self.fade_note.setText(self._about_fading(levels))
+            self.fade_note.show()
+            rgba = fade.faded(paint.rgba, self._strength)
+            paint = replace(paint, rgba=rgba)
         self.painted.emit(paint)
+
+    def _colours(self, colouring: Colouring) -> Paint:
+        """Return the colours of the level on show, or else of the column itself."""
+        assert self._tissue is not None
+        level = self.look.level
+        if colouring.key == keys.DOMAIN and self._levels is not None and level:
+            return self._levels.paint(level)
+        return paint_of(self._tissue, colouring)
+
+    def _about_fading(self, levels: Levels | None) -> str:
+        text = texts.FADED.format(sure=fade.SURE, unsure=fade.UNSURE)
+        if levels is None or self.level_bar.level is None:
+            return text
+        return f"{text} {texts.FADED_OWN.format(own=levels.own)}"
 
     def _on_opacity(self, percent: int) -> None:
         self.opacity_changed.emit(percent / 100)

@@ -17,6 +17,7 @@ from napari_semst import keys
 from napari_semst.config import STAGES, Request
 from napari_semst.presets import AUTO, PRESETS
 from napari_semst.widgets.find.embedding import EmbeddingPicker
+from napari_semst.widgets.find.number import NumberField
 from napari_semst.widgets.find.texts import SEMANTICS, TIPS
 from napari_semst.widgets.shared.forms import add_row, folded, form, note
 
@@ -48,9 +49,7 @@ class SettingsForm(QWidget):
 
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(parent)
-        self.n_domains = QSpinBox()
-        self.n_domains.setRange(2, 100)
-        self.n_domains.setValue(7)
+        self.n_domains = NumberField()
         self.semantics = QComboBox()
         for source in choices("semantics", "source"):
             self.semantics.addItem(SEMANTICS.get(source, source), source)

@@ -29,10 +29,19 @@ def summarise(answer: Answer) -> tuple[str, str, str]:
     """Return kind, title and text for the card: a warning if the run warned."""
     result, job = answer.result, answer.job
     title = f"{len(result.names)} domains found in {duration(answer.seconds)}"
-    lines = [str(line) for line in result.provenance.get("warnings", ())]
-    if not lines:
-        return "success", title, f"Kept as run '{job.run}'."
-    return "warning", title, "\n".join([f"Kept as run '{job.run}'.", *lines])
+    warnings = [str(line) for line in result.provenance.get("warnings", ())]
+    lines = [*chosen_line(result.provenance), f"Kept as run '{job.run}'.", *warnings]
+    return "warning" if warnings else "success", title, "\n".join(lines)
+
+
+def chosen_line(provenance: Mapping[str, Any]) -> list[str]:
+    """Return how many domains were chosen and what would do, if the run chose."""
+    from napari_semst.domains.choose_k import chosen_in_words
+
+    curve = provenance.get("number_of_domains")
+    if curve is None:
+        return []
+    return [f"{chosen_in_words(int(curve['chosen']), curve['runners_up'])}."]
 
 
 def device_line(provenance: Mapping[str, Any]) -> str:

@@ -11,7 +11,7 @@ NO_SECTION_HELP = (
     "This dock is also under Plugins > Find domains (SemST)."
 )
 READY = "Ready"
-READY_HELP = "Choose the number of domains and press Run."
+READY_HELP = "Choose the number of domains, or Automatic, and press Run."
 OPENING = "Opening"
 RUNNING = "Finding domains"
 RUNNING_HELP = "Stop early keeps what was learnt so far; Cancel discards it."
@@ -27,6 +27,10 @@ TIPS = {
     "coordinates": "Which of the section's coordinates say where a spot stands.",
     "counts": "Which of the section's tables holds the raw counts.",
     "n_domains": "How many spatial domains to look for (k).",
+    "automatic": (
+        "Let the run choose the number, without any annotation. It is a suggestion: "
+        "look at the next best too. Choosing takes some seconds to a minute more."
+    ),
     "semantics": (
         "Where the meaning of genes comes from. The built-in table holds curated "
         "knowledge of gene function and needs no download."
@@ -53,9 +57,43 @@ TIPS = {
     "results_of": "Which run's result is on show.",
     "colour_by": "What the colour of the spots shows.",
     "opacity": "How much the spots cover the image below them.",
+    "level": (
+        "Number of domains shown: walk through the run's hierarchy. Neighbouring "
+        "domains merge, or split, one at a time; the larger part keeps its name and "
+        "colour. The mark is the run's own number; a double click goes back to it."
+    ),
+    "level_home": "Show the domains as the run found them.",
+    "level_keep": (
+        "Write the {number} domains on show into the section, as the column "
+        "semst_domain_at_{number}: they can then be saved and coloured by."
+    ),
+    "level_kept": "The run's own domains are in the section already.",
+    "fade": (
+        "Make spots the fainter, the less sure their domain is, so that ambiguous "
+        "borders show."
+    ),
+    "curve": (
+        "The criterion alone chose; differences below 10 are a close call. Stability: "
+        "how well clusterings from several views agree with each other. Coherence: "
+        "how often neighbours share a domain, beyond chance. Rest the mouse on the "
+        "curve for its values."
+    ),
     "save": "Write the section with its results to a new .h5ad file.",
     "save_table": "Write one row per spot with its results as a table (CSV).",
 }
+
+FADED = (
+    "Faint: unsure. Full colour from a confidence of {sure:g}, faintest from "
+    "{unsure:g} down."
+)
+FADED_OWN = "The confidence is that of the run's own {own} domains."
+KEPT = "Kept"
+KEPT_HELP = (
+    "{number} domains are now in the column {key}: under Colour by, and in the file "
+    "once it is saved.{replaced}"
+)
+KEPT_REPLACED = " They took the place of others kept under that number before."
+CURVE_TITLE = "How the number was chosen"
 
 # What users call the sources; one that is not named here goes by its own name.
 SEMANTICS = {

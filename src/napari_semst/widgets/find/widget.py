@@ -10,8 +10,11 @@ from qtpy.QtCore import QEvent, Qt, QTimer
 from qtpy.QtWidgets import QApplication, QFrame, QScrollArea, QVBoxLayout, QWidget
 
 from napari_semst.errors import SemstError
-from napari_semst.viewer import adapter, colour
+from napari_semst.keys import DOMAIN
+from napari_semst.viewer import adapter
+from napari_semst.viewer.look import Look
 from napari_semst.widgets.find import texts
+from napari_semst.widgets.find.canvas import Canvas
 from napari_semst.widgets.find.controller import FindController, free_run_name
 from napari_semst.widgets.find.files import Files
 from napari_semst.widgets.find.job import cuda_devices
@@ -29,7 +32,6 @@ if TYPE_CHECKING:
     from napari.layers import Layer, Points
     from napari.viewer import Viewer
 
-    from napari_semst.viewer.colour import Paint
     from napari_semst.widgets.find.files import Saved
     from napari_semst.widgets.find.job import Answer, Job, Update
 
@@ -56,6 +58,7 @@ class FindDomains(QWidget):
         self.run_box = RunBox()
         self.card = StatusCard()
         self.results = ResultsPanel()
+        self.canvas = Canvas(self.results, self._shown_layers, self)
         self._build()
         self._connect()
         self._on_layers()
@@ -105,8 +108,8 @@ class FindDomains(QWidget):
         self.run_box.run_button.clicked.connect(self.run)
         self.run_box.stop_button.clicked.connect(self._on_stop)
         self.run_box.cancel_button.clicked.connect(self.controller.cancel)
-        self.results.painted.connect(self._on_painted)
         self.results.opacity_changed.connect(self._on_opacity)
+        self.results.keep_wanted.connect(self._on_keep)
         self.results.save_wanted.connect(self._on_save)
         self.results.table_wanted.connect(self._on_save_table)
         for source in (self.controller, self.files):
@@ -161,6 +164,10 @@ class FindDomains(QWidget):
     def _layers_of(self, tissue: AnnData) -> list[Points]:
         return [x for x in self._sections() if adapter.tissue_of(x) is tissue]
 
+    def _shown_layers(self) -> list[Points]:
+        tissue = self.section.tissue
+        return [] if tissue is None else self._layers_of(tissue)
+
     def _on_section(self) -> None:
         layer, tissue = self.section.layer, self.section.tissue
         changed = layer is not self._shown
@@ -190,13 +197,13 @@ class FindDomains(QWidget):
             self.card.show_status(*standing(tissue))
         self._viewer.reset_view()
 
-    def _show_results(self, run: str = "", key: str = "") -> None:
+    def _show_results(self, look: Look | None = None) -> None:
+        """Show a section's results as its layer remembers them, or with a new look."""
         layer, tissue = self.section.layer, self.section.tissue
         if layer is None or tissue is None:
             self.results.set_tissue(None)
             return
-        key = key or layer.metadata.get(adapter.COLOUR_BY, "")
-        self.results.set_tissue(tissue, run, key, layer.opacity)
+        self.results.set_tissue(tissue, look or Look.of(layer), layer.opacity)
         self.results.mark_unsaved(adapter.UNSAVED in layer.metadata)
 
     def _refresh_buttons(self) -> None:
@@ -247,34 +254,45 @@ class FindDomains(QWidget):
         self.card.show_status("error", title, text, details)
 
     def _on_succeeded(self, answer: Answer) -> None:
-        from napari_semst.keys import DOMAIN
-
-        job, revision = answer.job, uuid4().hex
+        job = answer.job
         for layer in self._layers_of(job.tissue):
             adapter.refresh(layer)
-            layer.metadata[adapter.UNSAVED] = revision
+        self._mark_unsaved(job.tissue)
         self.settings.run.clear()
         self.settings.set_tissue(job.tissue, free_run_name(job.tissue))
         self.settings.note_device(device_line(answer.result.provenance))
         self._refresh_buttons()
         self.card.show_status(*summarise(answer))
-        self._show_results(job.run, DOMAIN)
+        self._show_results(Look(DOMAIN, job.run, None, self.results.look.fade))
         self._later.start()
+
+    def _mark_unsaved(self, tissue: AnnData) -> None:
+        revision = uuid4().hex
+        for layer in self._layers_of(tissue):
+            layer.metadata[adapter.UNSAVED] = revision
 
     def _scroll_to_results(self) -> None:
         self._area.ensureWidgetVisible(self.results)
 
     # --- looking at it
 
-    def _on_painted(self, paint: Paint) -> None:
-        layer, colouring = self.section.layer, self.results.colouring
+    def _on_keep(self, number: int) -> None:
+        """Write the level on show into the section, as a column of its own."""
+        from napari_semst.domains.levels import level_key, write_level
+
         tissue = self.section.tissue
-        if layer is None or tissue is None or colouring is None:
+        if tissue is None:
             return
-        for one in self._layers_of(tissue):
-            if len(one.data) == len(paint.rgba):
-                colour.paint_layer(one, paint.rgba)
-                one.metadata[adapter.COLOUR_BY] = colouring.key
+        replaced = texts.KEPT_REPLACED if level_key(number) in tissue.obs else ""
+        try:
+            key = write_level(tissue, number, self.results.look.run)
+        except SemstError as error:
+            self._on_failed(error, "")
+            return
+        self._mark_unsaved(tissue)
+        self._show_results()
+        text = texts.KEPT_HELP.format(number=number, key=key, replaced=replaced)
+        self.card.show_status("success", texts.KEPT, text)
 
     def _on_opacity(self, opacity: float) -> None:
         if self.section.layer is not None:

@@ -1,0 +1,86 @@
+"""How a section is looked at, as its layer remembers it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from napari_semst.viewer.adapter import COLOUR_BY
+
+if TYPE_CHECKING:
+    import numpy as np
+    from napari.layers import Layer, Points
+    from numpy.typing import NDArray
+
+RUN = "semst_run_shown"
+"""Key of a layer's metadata that remembers which run's result is on show."""
+
+LEVEL = "semst_domains_shown"
+"""Key of a layer's metadata for the number of domains, absent at the run's own."""
+
+FADE = "semst_fade_unsure"
+"""Key of a layer's metadata that remembers whether unsure spots are faded."""
+
+_SHOWN = "domain shown"
+
+
+@dataclass(frozen=True, slots=True)
+class Look:
+    """What the colours of a layer show.
+
+    Parameters
+    ----------
+    colour_by
+        Key of the colouring; empty: the section's first.
+    run
+        The run on show; empty: the latest.
+    level
+        Number of domains on show; `None`: the run's own.
+    fade
+        Whether unsure spots are faded.
+    """
+
+    colour_by: str = ""
+    run: str = ""
+    level: int | None = None
+    fade: bool = False
+
+    @classmethod
+    def of(cls, layer: Layer) -> Look:
+        """Return the look that a layer remembers."""
+        kept = layer.metadata
+        return cls(
+            kept.get(COLOUR_BY, ""),
+            kept.get(RUN, ""),
+            kept.get(LEVEL),
+            kept.get(FADE, False),
+        )
+
+    def keep_in(self, layer: Layer) -> None:
+        """Let a layer remember this look."""
+        layer.metadata[COLOUR_BY] = self.colour_by
+        layer.metadata[RUN] = self.run
+        layer.metadata[FADE] = self.fade
+        if self.level is None:
+            layer.metadata.pop(LEVEL, None)
+        else:
+            layer.metadata[LEVEL] = self.level
+
+
+def tell_labels(layer: Points, labels: NDArray[np.object_] | None) -> None:
+    """Let hovering over a spot tell its domain at the level on show.
+
+    Parameters
+    ----------
+    layer
+        The spots.
+    labels
+        Name of each spot's domain; `None` where the run's own are on show, which
+        hovering tells anyway.
+    """
+    table = layer.features.drop(columns=_SHOWN, errors="ignore")
+    if labels is None and _SHOWN not in layer.features:
+        return
+    if labels is not None:
+        table.insert(1, _SHOWN, labels)
+    layer.features = table

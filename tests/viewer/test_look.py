@@ -1,0 +1,25 @@
+from __future__ import annotations
+
+import numpy as np
+from napari.layers import Points
+
+from napari_semst.viewer.look import Look, tell_labels
+
+
+def test_a_layer_remembers_its_look():
+    layer = Points(np.zeros((2, 2)))
+    assert Look.of(layer) == Look()
+    for look in (Look("semst_domain", "one", 4, True), Look("semst_domain", "one")):
+        look.keep_in(layer)
+        assert Look.of(layer) == look
+
+
+def test_hovering_tells_the_level_only_while_there_is_one():
+    layer = Points(np.zeros((2, 2)), features={"barcode": ["a", "b"], "n": [1, 2]})
+    tell_labels(layer, np.array(["1", "3"], object))
+    assert list(layer.features) == ["barcode", "domain shown", "n"]
+    assert list(layer.features["domain shown"]) == ["1", "3"]
+    tell_labels(layer, np.array(["1", "1"], object))
+    assert list(layer.features["domain shown"]) == ["1", "1"]
+    tell_labels(layer, None)
+    assert list(layer.features) == ["barcode", "n"]
