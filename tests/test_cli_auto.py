@@ -88,8 +88,6 @@ def test_what_cannot_be_done_says_what_to_do(section, saved):  # noqa: F811
         call("run", section, "--json")
     with pytest.raises(ConfigError, match="'auto'; got 'many'"):
         call("run", section, "-k", "many", "--json")
-    with pytest.raises(ConfigError, match="one number for all"):
-        call("run", section, saved, "-k", "auto", "--json")
 
 
 def test_python_takes_auto_too(tissue):

@@ -237,3 +237,16 @@ def test_a_store_is_known_by_all_its_files(tissue, tmp_path):
     one = max(f for f in (store / "X").rglob("*") if f.is_file())
     one.write_bytes(one.read_bytes() + b"0")
     assert input_record(task)["sha256"] != first["sha256"]
+
+
+def test_a_number_is_chosen_for_each_section(cohort, tissue, tmp_path):
+    band = tissue[tissue.obs["ground_truth"] != "band 2"].copy()
+    band.write_h5ad(tmp_path / "B.h5ad")
+    outcomes = cohort(n_domains="auto")
+    assert [outcome.status for outcome in outcomes] == ["done", "done"]
+    results = [
+        read_h5ad(outcome.result).uns["semst"]["default"] for outcome in outcomes
+    ]
+    chosen = [int(told["number_of_domains"]["chosen"]) for told in results]
+    assert [outcome.account["n_domains"] for outcome in outcomes] == chosen
+    assert {outcome.status for outcome in cohort(n_domains="auto")} == {"skipped"}

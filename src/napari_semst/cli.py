@@ -195,7 +195,6 @@ def run(
     """Find the spatial domains of a section, or of each of several."""
     from napari_semst import cli_cohort, cli_run
     from napari_semst.config import number_of_domains
-    from napari_semst.errors import ConfigError
     from napari_semst.io.together import stem
     from napari_semst.training.group import joined_group, refuse_cohorts
 
@@ -227,11 +226,6 @@ def run(
     if together:
         cli_run.refuse_apart(sources, output_dir=output_dir, dask=dask)
     elif len(sources) > 1 or cohort:
-        if n_domains == "auto":
-            raise ConfigError(
-                "Expected a number after -k for several sections; got 'auto'. Run the "
-                "sections one by one, or give one number for all."
-            )
         refuse_cohorts()
         cli_cohort.refuse_single_files(
             output=output, csv=csv, figure=figure, save_model=save_model

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from napari_semst import keys
 from napari_semst.cohort_plan import plan
 from napari_semst.cohort_task import SectionOutcome, SectionTask
-from napari_semst.config import Request
+from napari_semst.config import Request, number_of_domains
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Generator, Iterable, Sequence
@@ -22,7 +22,7 @@ __all__ = ["SectionOutcome", "find_domains_cohort", "run_cohort"]
 def find_domains_cohort(
     sources: Iterable[str | Path],
     *,
-    n_domains: int,
+    n_domains: int | str,
     output_dir: str | Path,
     method: str | None = None,
     preset: str = "auto",
@@ -45,7 +45,7 @@ def find_domains_cohort(
     sources
         Files and folders that `napari_semst.read` reads, each a section.
     n_domains
-        Number of domains (k), the same for all.
+        Number of domains (k), the same for all; ``"auto"`` chooses one for each.
     output_dir
         Folder of the results, ``<name>_semst.h5ad``; it is made if it is not there.
     method, preset, seed, overrides, run
@@ -79,7 +79,7 @@ def find_domains_cohort(
 
     request = (
         Request(preset, overrides or {})
-        .with_settings("domains", n_domains=n_domains)
+        .with_settings("domains", n_domains=number_of_domains(n_domains))
         .with_settings("training", seed=seed)
         .with_settings("model", method=method)
     )

@@ -92,10 +92,11 @@ def _settled(request: Request) -> Request:
     from napari_semst.presets import resolve
 
     config = resolve(request)
-    if config.domains.n_domains < 1:
+    if config.domains.n_domains == 0:
         raise ConfigError(
             "Expected the number of domains (k) to be given; got none. Set "
-            "domains.n_domains: -k 7 in the shell, n_domains=7 in Python."
+            "domains.n_domains: -k 7 or -k auto in the shell, n_domains=7 or "
+            "n_domains='auto' in Python."
         )
     weights = Path(config.model.weights).expanduser()
     if config.model.weights and weights.is_file():

@@ -9,6 +9,8 @@ from napari_semst import keys
 from napari_semst.config import Request
 from napari_semst.errors import ConfigError, InputError
 from napari_semst.io.notes import input_warnings, warn
+from napari_semst.io.read import read
+from napari_semst.io.save import write
 from napari_semst.io.sections import sections_of, spots_of
 from napari_semst.io.together import join_sections, joined_of, section_names
 
@@ -123,3 +125,20 @@ def test_sections_of_a_table_are_told_by_a_column(tissue):
     tissue.obs.loc[tissue.obs_names[:3], "slide"] = None
     with pytest.raises(InputError, match="3 of 196 have none"):
         sections_of(tissue, "slide")
+
+
+def test_annotations_of_one_section_only_can_be_saved(pair, tmp_path):
+    n = pair["one"].n_obs
+    pair["one"].obs["tissue"] = True
+    pair["one"].obs["number"] = np.arange(n)
+    pair["one"].obs["mixed"] = "a"
+    pair["two"].obs["mixed"] = np.arange(n)
+    for section in pair.values():
+        section.var["strand"] = "+"
+    joined = join_sections(pair)
+    assert joined.var["strand"].tolist() == ["+"] * joined.n_vars
+    back = read(write(joined, tmp_path / "joined.h5ad"))
+    assert back.obs["number"].iloc[:n].tolist() == list(range(n))
+    assert back.obs["number"].iloc[n:].isna().all()
+    assert back.obs["tissue"].iloc[n:].isna().all()
+    assert back.obs["mixed"].iloc[-1] == str(n - 1)

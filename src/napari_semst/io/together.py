@@ -15,6 +15,7 @@ from napari_semst.io.guard import a_few
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
+    import pandas as pd
     from anndata import AnnData
 
     from napari_semst.config import Request
@@ -60,8 +61,10 @@ def join_sections(
     }
     genes = _common_genes(parts)
     joined = anndata.concat(
-        [part[:, genes] for part in parts.values()], join="outer", merge=None
+        [part[:, genes] for part in parts.values()], join="outer", merge="same"
     )
+    for column in joined.obs:
+        joined.obs[column] = _of_one_type(joined.obs[column])
     sizes = [part.n_obs for part in parts.values()]
     joined.obs[keys.SECTION] = pd.Categorical.from_codes(
         np.repeat(np.arange(len(sizes)), sizes).tolist(), categories=list(parts)
@@ -159,13 +162,24 @@ def _part(tissue: AnnData, name: str, counts_layer: str, coordinates: str) -> An
     from napari_semst.io.symbols import gene_symbols
 
     counts = find_counts(tissue, counts_layer).matrix
-    obs = tissue.obs.copy()
-    obs.index = [f"{name}:{spot}" for spot in tissue.obs_names]
+    obs = tissue.obs.set_axis([f"{name}:{spot}" for spot in tissue.obs_names])
     own = [column for column in obs if str(column).startswith("semst_")]
-    part = anndata.AnnData(counts, obs=obs.drop(columns=own))
-    part.var_names = _unique(gene_symbols(tissue))
+    var = tissue.var.set_axis(_unique(gene_symbols(tissue)))
+    part = anndata.AnnData(counts, obs=obs.drop(columns=own), var=var)
     part.obsm[keys.SPATIAL] = find_coordinates(tissue, coordinates or None)
     return part
+
+
+def _of_one_type(column: pd.Series[Any]) -> pd.Series[Any]:
+    """Return a column as files can hold it, where sections had it of other types."""
+    import pandas as pd
+
+    if column.dtype != object:
+        return column
+    kind = pd.api.types.infer_dtype(column, skipna=True)
+    if kind == "boolean":
+        return column.astype("boolean")
+    return column.where(column.isna(), column.astype(str)).astype("category")
 
 
 def _unique(symbols: Any) -> list[str]:
