@@ -1,7 +1,7 @@
 """Accuracy on annotated sections, label-free, as docs/benchmarks.md reports it.
 
     python benchmarks/accuracy.py FOLDER [--presets default quick] [--seeds 5]
-        [--sections NAME ...] [--output FILE.json]
+        [--sections NAME ...] [--set training.ensemble=3 ...] [--output FILE.json]
 
 FOLDER holds .h5ad files with raw counts and an annotation in obs["ground_truth"].
 Every spot is clustered; spots without annotation are left out of the score. The number
@@ -19,6 +19,7 @@ import itertools
 import json
 import resource
 import time
+import tomllib
 import warnings
 from concurrent.futures import ProcessPoolExecutor
 from multiprocessing import get_context
@@ -54,13 +55,25 @@ def baseline(tissue, k, seed):
     return mixture.fit_predict(values)
 
 
-def one_run(tissue, preset, k, seed, semantics):
+def settings(texts):
+    """Return settings by stage from texts like ``training.ensemble=3``."""
+    found = {}
+    for text in texts:
+        name, _, value = text.partition("=")
+        stage, _, setting = name.partition(".")
+        plain = value[:1].isdigit() or value in ("true", "false")
+        known = tomllib.loads(f"value = {value}")["value"] if plain else value
+        found.setdefault(stage, {})[setting] = known
+    return found
+
+
+def one_run(tissue, preset, k, seed, semantics, overrides):
     if preset == "baseline":
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
             return baseline(tissue, k, seed), None
     request = (
-        Request(preset)
+        Request(preset, overrides)
         .with_settings("domains", n_domains=k)
         .with_settings("training", seed=seed)
         .with_settings("semantics", source=semantics)
@@ -87,7 +100,7 @@ def confidence_auroc(codes, confidence, truth):
     return float(roc_auc_score(wrong, -confidence[known]))
 
 
-def measure(path, preset, seeds, semantics):
+def measure(path, preset, seeds, semantics, overrides):
     """Return the figures of one section and preset."""
     from sklearn.metrics import adjusted_rand_score
 
@@ -97,7 +110,7 @@ def measure(path, preset, seeds, semantics):
     labels, scores, seconds, sure = [], [], [], []
     for seed in range(seeds):
         start = time.perf_counter()
-        codes, confidence = one_run(tissue, preset, k, seed, semantics)
+        codes, confidence = one_run(tissue, preset, k, seed, semantics, overrides)
         seconds.append(time.perf_counter() - start)
         labels.append(codes)
         scores.append(truth_scores(codes, truth))
@@ -109,6 +122,7 @@ def measure(path, preset, seeds, semantics):
         "section": path.stem,
         "preset": preset,
         "semantics": semantics or "preset's own",
+        "settings": overrides,
         "k": k,
         "seeds": seeds,
         "ari_mean": round(float(np.mean(ari)), 4),
@@ -132,6 +146,7 @@ def main():
     parser.add_argument("--sections", nargs="+")
     parser.add_argument("--seeds", type=int, default=5)
     parser.add_argument("--semantics", choices=["builtin", "none"])
+    parser.add_argument("--set", nargs="+", default=[], dest="settings")
     parser.add_argument("--output", type=Path)
     options = parser.parse_args()
     rows = []
@@ -142,7 +157,12 @@ def main():
             # A process of its own, so that the peak of memory is this row's.
             with ProcessPoolExecutor(1, get_context("spawn")) as pool:
                 row = pool.submit(
-                    measure, path, preset, options.seeds, options.semantics
+                    measure,
+                    path,
+                    preset,
+                    options.seeds,
+                    options.semantics,
+                    settings(options.settings),
                 ).result()
             rows.append(row)
             print(json.dumps(rows[-1]), flush=True)
