@@ -72,6 +72,15 @@ def test_all_files_are_written_and_hold_the_domains(section):
 
 
 @pytest.mark.parametrize(
+    ("words", "rounds"), [((), 3), (("--refine",), 3), (("--no-refine",), 0)]
+)
+def test_borders_are_settled_unless_they_are_to_be_left(section, words, rounds):
+    call("run", section, "-k", 3, "--preset", "quick", *words)
+    stored = read_h5ad("section_semst.h5ad").uns["semst"]["default"]
+    assert stored["config"]["domains"]["refine"] == rounds
+
+
+@pytest.mark.parametrize(
     "words",
     [
         ("--output", "section.h5ad"),

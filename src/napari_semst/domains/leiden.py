@@ -27,7 +27,7 @@ NEIGHBOURS = 15
 # Resolutions tried at most, doubling and halving included.
 MOST_STEPS = 24
 _LEAST_RESOLUTION = 1e-3
-# Sweeps of one optimisation; it seldom gains anything after the third.
+# Sweeps of one optimisation at most, so that each step has an end.
 _ITERATIONS = 10
 _CHUNK_SPOTS = 10_000
 # igraph has one generator of random numbers for the whole process.
