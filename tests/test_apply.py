@@ -144,6 +144,26 @@ def test_embeddings_of_another_width_are_refused(tissue):
         exhaust(label_section(tissue, model))
 
 
+@pytest.mark.parametrize("rounds", [0, 2])
+def test_labels_are_refined_as_those_of_the_run(tissue, monkeypatch, rounds):
+    from napari_semst.domains import refine
+
+    request = short("quick", domains={"refine": rounds})
+    model = exhaust(find_domains(tissue, request)).model
+    asked, own = {}, refine.refined
+
+    def watched(posterior, views, section, n_rounds, seed, control):
+        asked.update(rounds=n_rounds, width=posterior.shape[1])
+        labels = yield from own(posterior, views, section, n_rounds, seed, control)
+        asked["labels"] = (labels + 1) % len(model.names)
+        return asked["labels"]
+
+    monkeypatch.setattr(refine, "refined", watched)
+    result = exhaust(label_section(tissue, model))
+    assert (asked["rounds"], asked["width"]) == (rounds, len(model.names))
+    np.testing.assert_array_equal(result.codes, asked["labels"])
+
+
 def test_cancel_ends_it(tissue, made):
     control = RunControl()
     steps = label_section(tissue, made("auto").model, control)

@@ -72,6 +72,15 @@ def test_all_files_are_written_and_hold_the_domains(section):
 
 
 @pytest.mark.parametrize(
+    ("words", "rounds"), [((), 3), (("--refine",), 3), (("--no-refine",), 0)]
+)
+def test_borders_are_settled_unless_they_are_to_be_left(section, words, rounds):
+    call("run", section, "-k", 3, "--preset", "quick", *words)
+    stored = read_h5ad("section_semst.h5ad").uns["semst"]["default"]
+    assert stored["config"]["domains"]["refine"] == rounds
+
+
+@pytest.mark.parametrize(
     "words",
     [
         ("--output", "section.h5ad"),
@@ -92,7 +101,7 @@ def test_what_cannot_be_done_is_refused_before_the_work(section, words, monkeypa
     def worked(*_):
         raise AssertionError("the work had begun")
 
-    monkeypatch.setattr("napari_semst.domains.cluster.consensus_posterior", worked)
+    monkeypatch.setattr("napari_semst.domains.readouts.consensus_posterior", worked)
     with pytest.raises(SemstError):
         call("run", section, "-k", 3, *words)
 

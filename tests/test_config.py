@@ -63,6 +63,12 @@ def test_every_preset_resolves_and_overrides_win(name):
                 assert getattr(getattr(config, stage), setting) == value
 
 
+@pytest.mark.parametrize("name", PRESETS)
+def test_published_recipes_leave_labels_as_they_are(name):
+    domains = resolve(Request(name)).domains
+    assert (domains.refine == 0) == (domains.readout == "kmeans")
+
+
 def test_an_unknown_preset_lists_the_known():
     with pytest.raises(ConfigError, match="dlpfc"):
         resolve(Request("papper"))

@@ -377,17 +377,20 @@ def _voted(
     adapt: bool,
 ) -> Generator[Progress, None, Assignment]:
     """Return the domains that the model's members agree on, by the model's codes."""
-    from napari_semst.domains.cluster import Assignment, majority
+    from napari_semst.domains.cluster import Assignment
     from napari_semst.domains.confidence import spot_confidence
     from napari_semst.domains.consensus import vote
+    from napari_semst.domains.refine import refined
 
     seed = config.training.seed
     posterior = yield from vote(
         fit.views, section.average, model.voters, seed, control, adapt=adapt
     )
     # Domains that had no spot when the model was made have no name.
-    labels = posterior[:, : len(model.names)].argmax(axis=1)
-    labels = majority(labels, section.average, config.domains.refine)
+    posterior = posterior[:, : len(model.names)]
+    labels = yield from refined(
+        posterior, fit.views, section, config.domains.refine, seed, control
+    )
     share = posterior[np.arange(len(labels)), labels]
     present = np.unique(labels, return_inverse=True)[1].astype(np.int32)
     confidence = yield from spot_confidence(

@@ -118,14 +118,17 @@ def run(
     ] = None,
     epochs: Annotated[int | None, typer.Option(help="Training epochs.")] = None,
     readout: Annotated[
-        str | None, typer.Option(help="consensus, gmm or kmeans.")
+        str | None,
+        typer.Option(help="consensus, gmm, gmm-full, kmeans or leiden."),
     ] = None,
     refine: Annotated[
-        bool,
+        bool | None,
         typer.Option(
-            "--refine", help="Give spots the domain of most near neighbours, once."
+            "--refine/--no-refine",
+            help="Settle borders by each spot's own expression and its neighbours' "
+            "domains, or leave them; without either: as the recipe has it.",
         ),
-    ] = False,
+    ] = None,
     device: Annotated[
         str | None, typer.Option(help="auto, cpu, cuda or cuda:<index>.")
     ] = None,
@@ -194,7 +197,7 @@ def run(
 ) -> None:
     """Find the spatial domains of a section, or of each of several."""
     from napari_semst import cli_cohort, cli_run
-    from napari_semst.config import number_of_domains
+    from napari_semst.config import REFINE_ROUNDS, number_of_domains
     from napari_semst.io.together import stem
     from napari_semst.training.group import joined_group, refuse_cohorts
 
@@ -205,7 +208,7 @@ def run(
         domains={
             "n_domains": None if n_domains is None else number_of_domains(n_domains),
             "readout": readout,
-            "refine": 1 if refine else None,
+            "refine": None if refine is None else REFINE_ROUNDS * refine,
         },
         training={
             "seed": seed,

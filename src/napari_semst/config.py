@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 
 # The number of domains that asks for it to be chosen.
 AUTO_DOMAINS = -1
+REFINE_ROUNDS = 3
 
 
 def _setting(default: Any, help: str, choices: tuple[Any, ...] = (), low: Any = None):  # type: ignore[no-untyped-def]  # noqa: A002
@@ -186,14 +187,16 @@ class DomainsConfig:
     )
     readout: str = _setting(
         "consensus",
-        "Clustering: consensus of mixtures over several views, or one tied-covariance "
-        "Gaussian mixture or k-means of the latent.",
-        ("consensus", "gmm", "kmeans"),
+        "Clustering: consensus of mixtures over several views; or, of the latent "
+        "alone, a Gaussian mixture with one covariance for all domains (gmm) or one "
+        "for each (gmm-full), k-means, or Leiden communities.",
+        ("consensus", "gmm", "gmm-full", "kmeans", "leiden"),
     )
     n_starts: int = _setting(12, "Random starts of each clustering.", low=1)
     refine: int = _setting(
-        0,
-        "Rounds of giving a spot the domain of most of its near neighbours; 0: none.",
+        REFINE_ROUNDS,
+        "Rounds of settling borders by each spot's own expression and the domains of "
+        "its neighbours; 0: none.",
         low=0,
     )
 

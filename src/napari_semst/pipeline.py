@@ -128,10 +128,11 @@ def find_domains(
         provenance["number_of_domains"] = chosen.table()
         provenance["warnings"] += chosen.warnings()
     provenance["hierarchy"] = tree.table()
-    if assignment.n_domains < wanted:
+    if assignment.n_domains != wanted:
+        other = "fewer" if assignment.n_domains < wanted else "more"
         provenance["warnings"].append(
             f"{wanted} domains were asked for; the readout found "
-            f"{assignment.n_domains}. Ask for fewer, or try another readout."
+            f"{assignment.n_domains}. Ask for {other}, or try another readout."
         )
     result = labelled(assignment, names, fit, described, provenance)
     model = _model(section, config, assignment, result, fit, described, standard)

@@ -72,7 +72,7 @@ def _paper(
                 "decoded_genes": 0,
                 "average_last": 0.0,
             },
-            "domains": {"readout": "kmeans"},
+            "domains": {"readout": "kmeans", "refine": 0},
         },
     )
 

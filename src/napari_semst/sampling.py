@@ -32,7 +32,7 @@ def fitted_spots(n_spots: int, random: np.random.Generator) -> NDArray[np.int64]
     return np.sort(random.choice(n_spots, FITTED_SPOTS, replace=False))
 
 
-def chunks(n_spots: int) -> Iterator[slice]:
+def chunks(n_spots: int, size: int = CHUNK_SPOTS) -> Iterator[slice]:
     """Yield slices of spots, so that nothing wide is held for all of them at once."""
-    for start in range(0, n_spots, CHUNK_SPOTS):
-        yield slice(start, min(start + CHUNK_SPOTS, n_spots))
+    for start in range(0, n_spots, size):
+        yield slice(start, min(start + size, n_spots))

@@ -14,6 +14,7 @@ from napari_semst.domains.cluster import assign_domains, largest_first
 from napari_semst.methods.base import Fit, View
 from napari_semst.prepare.components import neighbour_average
 from napari_semst.progress import Progress, RunControl, exhaust
+from napari_semst.several import Sections
 
 
 @given(arrays(np.int64, st.integers(1, 60), elements=st.integers(-3, 9)))
@@ -52,6 +53,31 @@ def test_confidence_is_asked_about_the_codes_and_the_share_behind_them(monkeypat
     assert (found.confidence == 0.25).all()
 
 
+def test_the_share_is_that_of_the_refined_domain(monkeypatch):
+    values, places = bands()
+    asked = {}
+
+    def turned(posterior, views, section, rounds, seed, control):
+        asked.update(posterior=posterior, rounds=rounds)
+        yield Progress("assign", 0, 0, "")
+        labels = posterior.argmax(axis=1)
+        labels[20] = 1 - labels[20]
+        return labels
+
+    def recorded(views, section, codes, share, seed, control):
+        asked.update(share=share)
+        yield Progress("assign", 0, 0, "")
+        return share
+
+    monkeypatch.setattr(cluster, "refined", turned)
+    monkeypatch.setattr(cluster, "spot_confidence", recorded)
+    codes = assigned(values, places).codes
+    assert codes[20] != codes[19]
+    assert asked["rounds"] == DomainsConfig().refine
+    assert asked["share"][20] == asked["posterior"][20].min()
+    np.testing.assert_array_equal(asked["share"][21:], asked["posterior"][21:].max(1))
+
+
 def test_spots_between_two_domains_are_less_sure():
     values, places = bands()
     found = assigned(values, places)
@@ -68,7 +94,11 @@ def bands():
 
 def assigned(values, places):
     section = SimpleNamespace(
-        average=neighbour_average(places, 4), smoothing_rounds=1, n_spots=len(places)
+        average=neighbour_average(places, 4),
+        smoothing_rounds=1,
+        n_spots=len(places),
+        coordinates=places,
+        sections=Sections.one(len(places)),
     )
     config = DomainsConfig(n_domains=2, n_starts=1)
     fit = Fit(values, (View(values, smooth=True),))

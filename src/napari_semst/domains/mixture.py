@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 # that, not the representation, is why one seed disagrees with the next.
 SHORT_STEPS = 15
 LONG_STEPS = 200
-_TOLERANCE = 1e-5
+TOLERANCE = 1e-5
 _RIDGE = 1e-6
 _START_ITERATIONS = 20
 
@@ -55,6 +55,12 @@ class Mixture(NamedTuple):
         """Return the posterior of any spots, scaled as those of the fit."""
         spots = values @ self.white.T
         return _expected(spots, self.centres, self.weight)[0].astype(np.float32)
+
+    def evidence(self, values: NDArray[np.float64]) -> NDArray[np.float32]:
+        """Return the log of the same, up to what a spot's domains share."""
+        logits = _logits(values @ self.white.T, self.centres, self.weight)
+        logits -= logits.max(axis=1, keepdims=True)
+        return logits.astype(np.float32)
 
 
 class Units(NamedTuple):
@@ -102,7 +108,7 @@ def fit_tied(
     posterior: NDArray[np.float64],
     steps: int = LONG_STEPS,
     ridge: float = _RIDGE,
-    tolerance: float = _TOLERANCE,
+    tolerance: float = TOLERANCE,
 ) -> Mixture:
     """Fit a mixture with one shared covariance by expectation maximisation.
 
@@ -150,13 +156,22 @@ def _expected(
     weight: NDArray[np.float64],
 ) -> tuple[NDArray[np.float64], float]:
     """Return the posterior, and the mean log-evidence up to what all share."""
-    logits = spots @ centres.T
-    logits += np.log(weight) - 0.5 * (centres**2).sum(axis=1)
+    logits = _logits(spots, centres, weight)
     top = logits.max(axis=1, keepdims=True)
     posterior = np.exp(logits - top)
     total = posterior.sum(axis=1, keepdims=True)
     posterior /= total
     return posterior, float((top + np.log(total)).mean())
+
+
+def _logits(
+    spots: NDArray[np.float64],
+    centres: NDArray[np.float64],
+    weight: NDArray[np.float64],
+) -> NDArray[np.float64]:
+    logits = spots @ centres.T
+    logits += np.log(weight) - 0.5 * (centres**2).sum(axis=1)
+    return np.asarray(logits)
 
 
 def k_means(
@@ -165,6 +180,7 @@ def k_means(
     n_starts: int,
     seed: int,
     iterations: int = 300,
+    fitted: NDArray[np.int64] | None = None,
 ) -> NDArray[np.integer[Any]]:
     """Return the cluster of each spot; clusters stay empty where spots are alike.
 
@@ -174,10 +190,14 @@ def k_means(
         Shape ``(n_spots, width)``.
     n_clusters, n_starts, seed, iterations
         As scikit-learn's ``KMeans``.
+    fitted
+        Spots that centres are found in; all of them where `None`.
     """
     search = _search(n_clusters, n_starts, seed, iterations)
-    with _alike_spots_allowed():
-        return np.asarray(search.fit_predict(points))
+    with alike_spots_allowed():
+        if fitted is None or len(fitted) == len(points):
+            return np.asarray(search.fit_predict(points))
+        return np.asarray(search.fit(points[fitted]).predict(points))
 
 
 def _search(n_clusters: int, n_starts: int, seed: int, iterations: int) -> Any:
@@ -187,7 +207,7 @@ def _search(n_clusters: int, n_starts: int, seed: int, iterations: int) -> Any:
 
 
 @contextmanager
-def _alike_spots_allowed() -> Iterator[None]:
+def alike_spots_allowed() -> Iterator[None]:
     """Hold back the warning of fewer distinct spots than clusters.
 
     The run says so itself, once. Filters belong to the process: not for single threads.
@@ -228,7 +248,7 @@ def fit_many_starts(
         )
 
     states = [int(random.integers(2**31)) for _ in range(n_starts)]
-    with _alike_spots_allowed():
+    with alike_spots_allowed():
         found = side_by_side([partial(short, state) for state in states])
     # The first of equals, so that the order in which starts end cannot matter.
     best = max(found, key=lambda mixture: mixture.log_likelihood)
