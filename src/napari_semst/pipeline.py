@@ -170,6 +170,7 @@ def _prepare(
     tissue: AnnData, request: Request, control: RunControl
 ) -> Generator[Progress, None, tuple[Config, Section, str | None]]:
     """Settle the settings and make the section ready."""
+    from napari_semst.domains.leiden import check_installed
     from napari_semst.forecast import memory_warning
     from napari_semst.io.coordinates import find_coordinates
     from napari_semst.io.counts import find_counts
@@ -191,6 +192,8 @@ def _prepare(
             f"{config.domains.n_domains} domains for {tissue.n_obs} spots. Choose a "
             "smaller number of domains."
         )
+    if config.domains.readout == "leiden":
+        check_installed()
     counts = find_counts(tissue, config.prepare.counts_layer).matrix
     given = tissue.obsm.get(config.semantics.embedding)
     # Of an embedding in a file the width is not known yet.

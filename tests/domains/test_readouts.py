@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import random
 from dataclasses import replace
+from importlib import util
 from types import SimpleNamespace
 
 import numpy as np
@@ -12,10 +13,11 @@ from scipy import sparse
 from sklearn.metrics import adjusted_rand_score
 from tests.small import found, named, short
 
+from napari_semst import sampling
 from napari_semst.config import STAGES, DomainsConfig
 from napari_semst.domains import leiden
 from napari_semst.domains.readouts import READOUTS
-from napari_semst.errors import Cancelled
+from napari_semst.errors import Cancelled, ConfigError
 from napari_semst.methods.base import Fit, View
 from napari_semst.prepare.components import neighbour_average
 from napari_semst.progress import RunControl, exhaust
@@ -198,6 +200,13 @@ def test_an_ensemble_of_the_published_recipe_has_a_confidence(tissue):
     assert len(result.names) == 3
     assert 0 <= result.confidence.min() < result.confidence.max() <= 1
     assert result.provenance["training"]["networks"] == 2
+
+
+def test_without_igraph_leiden_is_refused_before_the_work(tissue, monkeypatch):
+    monkeypatch.setattr(util, "find_spec", lambda _: None)
+    request = short("quick", domains={"readout": "leiden"})
+    with pytest.raises(ConfigError, match=r"napari-semst\[leiden\]"):
+        found(named(tissue), request)
 
 
 def blobs(k):

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from napari_semst.domains.mixture import Units
+from napari_semst.errors import ConfigError
 from napari_semst.progress import Progress, working
 from napari_semst.sampling import chunks, fitted_spots
 
@@ -82,6 +83,24 @@ def leiden(
     if len(sample) == len(latent):
         return found
     return (yield from _nearest(latent, sample, centre, found, control))
+
+
+def check_installed() -> None:
+    """Refuse the readout where igraph is missing, before the work.
+
+    Raises
+    ------
+    ConfigError
+        If it is.
+    """
+    from importlib.util import find_spec
+
+    if find_spec("igraph") is None:
+        raise ConfigError(
+            "Expected igraph for the readout 'leiden'; it is not installed. Install "
+            'it, python -m pip install "napari-semst[leiden]", or choose another '
+            "readout."
+        )
 
 
 def communities(
