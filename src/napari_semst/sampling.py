@@ -17,7 +17,9 @@ FITTED_SPOTS = 20_000
 CHUNK_SPOTS = 100_000
 
 
-def fitted_spots(n_spots: int, random: np.random.Generator) -> NDArray[np.int64]:
+def fitted_spots(
+    n_spots: int, random: np.random.Generator, most: int | None = None
+) -> NDArray[np.int64]:
     """Return the spots that mixtures are fitted to: all, or a sample of many.
 
     Parameters
@@ -26,10 +28,13 @@ def fitted_spots(n_spots: int, random: np.random.Generator) -> NDArray[np.int64]
         Size of the section.
     random
         Draws the sample; untouched where all are fitted.
+    most
+        Size of the sample; `FITTED_SPOTS` where `None`.
     """
-    if n_spots <= FITTED_SPOTS:
+    most = FITTED_SPOTS if most is None else most
+    if n_spots <= most:
         return np.arange(n_spots)
-    return np.sort(random.choice(n_spots, FITTED_SPOTS, replace=False))
+    return np.sort(random.choice(n_spots, most, replace=False))
 
 
 def chunks(n_spots: int, size: int = CHUNK_SPOTS) -> Iterator[slice]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from napari_semst import sampling
+from napari_semst.prepare import mutual
 from napari_semst.prepare.mutual import align_sections, mutual_neighbours
 from napari_semst.several import Sections
 
@@ -50,7 +50,7 @@ def test_a_shift_is_found_whatever_a_section_lacks(lacking):
 
 def test_a_sample_of_large_sections_finds_the_same_shift(monkeypatch):
     values, _, sections, back = shifted_sections()
-    monkeypatch.setattr(sampling, "FITTED_SPOTS", 150)
+    monkeypatch.setattr(mutual, "COMPARED_SPOTS", 150)
     found = align_sections((values,), (values,), sections, 0)
     np.testing.assert_allclose(found.shifts[0], back, atol=1.0)
     assert (found.paired <= 1).all()

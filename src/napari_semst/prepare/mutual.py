@@ -24,7 +24,9 @@ NEIGHBOURS = 20
 _WIDTH = 20
 _ROUNDS = 10
 # A shift has settled when it moves by less than this share of the spread.
-_SETTLED = 1e-3
+_SETTLED = 5e-3
+# Spots of a section that are compared, each with all of those before: 36 million pairs.
+COMPARED_SPOTS = 6_000
 
 
 class Alignment(NamedTuple):
@@ -80,7 +82,7 @@ def align_sections(
     random = np.random.default_rng([seed, 2])
     order = np.argsort(-sections.sizes, kind="stable")
     spots = list(sections.spots())
-    looked = [own[fitted_spots(len(own), random)] for own in spots]
+    looked = [own[fitted_spots(len(own), random, COMPARED_SPOTS)] for own in spots]
     shifts = [np.zeros((len(spots), one.shape[1]), np.float32) for one in scores]
     paired = np.ones(len(spots))
     rows, columns = [], []
@@ -92,7 +94,7 @@ def align_sections(
         rows.append(reference[there])
         columns.append(own[here])
         both = np.concatenate([reference, own])
-        reference = both[fitted_spots(len(both), random)]
+        reference = both[fitted_spots(len(both), random, COMPARED_SPOTS)]
     return Alignment(tuple(shifts), _graph(rows, columns, len(scores[0])), paired)
 
 
@@ -165,7 +167,7 @@ def _nearest(asked: Scores, among: Scores, n_neighbours: int) -> sparse.csr_matr
     search = NearestNeighbors(
         n_neighbors=min(n_neighbours, len(among)), algorithm="brute"
     ).fit(among)
-    # At most some ten thousand by as many, a block of rows at a time.
+    # At most some thousands by as many, a block of rows at a time.
     return search.kneighbors_graph(asked)
 
 
