@@ -237,3 +237,21 @@ def test_a_store_is_known_by_all_its_files(tissue, tmp_path):
     one = max(f for f in (store / "X").rglob("*") if f.is_file())
     one.write_bytes(one.read_bytes() + b"0")
     assert input_record(task)["sha256"] != first["sha256"]
+
+
+def test_a_gene_table_travels_absolute_and_counts_as_input(
+    sections, tmp_path, monkeypatch
+):
+    monkeypatch.chdir(tmp_path)
+    Path("genes.csv").write_text("symbol,a\nGENE1,1\n")
+    request = (
+        Request()
+        .with_settings("domains", n_domains=3)
+        .with_settings("semantics", source="table", table="genes.csv")
+    )
+    task = tasks_of(["A.h5ad"], "results", request)[0]
+    settings = Request.from_toml(task.request).overrides["semantics"]
+    assert settings["table"] == str(tmp_path / "genes.csv")
+    first = input_record(task)
+    Path("genes.csv").write_text("symbol,a\nGENE1,2\n")
+    assert input_record(task)["sha256"] != first["sha256"]
