@@ -250,3 +250,21 @@ def test_a_number_is_chosen_for_each_section(cohort, tissue, tmp_path):
     chosen = [int(told["number_of_domains"]["chosen"]) for told in results]
     assert [outcome.account["n_domains"] for outcome in outcomes] == chosen
     assert {outcome.status for outcome in cohort(n_domains="auto")} == {"skipped"}
+
+
+def test_a_gene_table_travels_absolute_and_counts_as_input(
+    sections, tmp_path, monkeypatch
+):
+    monkeypatch.chdir(tmp_path)
+    Path("genes.csv").write_text("symbol,a\nGENE1,1\n")
+    request = (
+        Request()
+        .with_settings("domains", n_domains=3)
+        .with_settings("semantics", source="table", table="genes.csv")
+    )
+    task = tasks_of(["A.h5ad"], "results", request)[0]
+    settings = Request.from_toml(task.request).overrides["semantics"]
+    assert settings["table"] == str(tmp_path / "genes.csv")
+    first = input_record(task)
+    Path("genes.csv").write_text("symbol,a\nGENE1,2\n")
+    assert input_record(task)["sha256"] != first["sha256"]

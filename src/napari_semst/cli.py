@@ -9,6 +9,8 @@ from typing import Annotated
 
 import typer
 
+from napari_semst.cli_server import server
+
 _DEBUG = "--debug"
 
 app = typer.Typer(
@@ -20,6 +22,7 @@ app = typer.Typer(
 )
 samples = typer.Typer(help="Write a simulated section.", no_args_is_help=True)
 app.add_typer(samples, name="sample")
+app.command()(server)
 
 InputPath = Annotated[
     Path,
@@ -88,7 +91,21 @@ def run(
     semantics: Annotated[
         str | None,
         typer.Option(
-            help="builtin, none, or precomputed:NAME with an obsm key or .npy file."
+            help="builtin, none, precomputed:NAME with an obsm key or .npy file, "
+            "table:FILE with gene vectors, or server:URL of an embedding server."
+        ),
+    ] = None,
+    semantics_model: Annotated[
+        str | None, typer.Option(help="Model that the server is asked for.")
+    ] = None,
+    per: Annotated[
+        str | None,
+        typer.Option(help="What the server reads: spot (gene lists) or gene (once)."),
+    ] = None,
+    control: Annotated[
+        str | None,
+        typer.Option(
+            help="Spoil the semantics to learn its worth: random, shuffled, unrelated."
         ),
     ] = None,
     preset: Annotated[
@@ -201,7 +218,8 @@ def run(
     from napari_semst.io.together import stem
     from napari_semst.training.group import joined_group, refuse_cohorts
 
-    meaning, _, embedding = (semantics or "").partition(":")
+    meaning, _, place = (semantics or "").partition(":")
+    holder = {"table": "table", "server": "url"}.get(meaning, "embedding")
     request = cli_run.build_request(
         preset,
         config,
@@ -216,7 +234,13 @@ def run(
             "device": device,
             "ensemble": ensemble,
         },
-        semantics={"source": meaning or None, "embedding": embedding or None},
+        semantics={
+            "source": meaning or None,
+            holder: place or None,
+            "model": semantics_model,
+            "per": per,
+            "control": control,
+        },
         model={"method": method, "weights": str(weights) if weights else None},
         prepare={
             "counts_layer": counts_layer,

@@ -46,7 +46,7 @@ def report(
         "preset": facts["config"]["preset"],
         "readout": facts["config"]["domains"]["readout"],
         "seed": facts["seed"],
-        "semantics": facts["semantics"].get("source", "none"),
+        "semantics": _semantics(facts["semantics"]),
         "coverage": facts["semantics"].get("coverage"),
         "device": facts["device"],
         "section": facts["section"],
@@ -61,6 +61,13 @@ def report(
     if "number_of_domains" in facts:
         account["number_of_domains"] = facts["number_of_domains"]
     return {**account, "scores": truth} if truth else account
+
+
+def _semantics(facts: dict[str, Any]) -> str:
+    """Return the name of the source; a control is never taken for a result."""
+    control = facts.get("control")
+    name = str(facts.get("source", "none"))
+    return f"{name} (CONTROL: {control})" if control else name
 
 
 _SPATIAL = ("chaos", "pas", "spatial_silhouette")

@@ -80,10 +80,40 @@ class SemanticsConfig:
     """Where the meaning of genes comes from."""
 
     source: str = _setting(
-        "builtin", "Source of gene semantics.", ("builtin", "none", "precomputed")
+        "builtin",
+        "Source of gene semantics.",
+        ("builtin", "none", "precomputed", "table", "server"),
+    )
+    control: str = _setting(
+        "none",
+        "Spoil the semantics on purpose, to learn what it is worth: vectors of equal "
+        "covariance, gene names permuted, or unrelated genes or sentences.",
+        ("none", "random", "shuffled", "unrelated"),
     )
     embedding: str = _setting(
-        "", "obsm key or .npy file of a precomputed embedding, one row per spot."
+        "",
+        "obsm key, or .npy, .npz, .csv or .tsv file, of a precomputed embedding, one "
+        "row per spot.",
+    )
+    table: str = _setting(
+        "", "File of gene vectors (.npz, .csv, .tsv) for the source 'table'."
+    )
+    url: str = _setting(
+        "", "Address of the embedding server for the source 'server', up to its /v1."
+    )
+    model: str = _setting("", "Model that the server is asked for; empty: its own.")
+    per: str = _setting(
+        "spot",
+        "What the server reads: the gene list of each spot, or each gene once, "
+        "averaged over the lists afterwards.",
+        ("spot", "gene"),
+    )
+    batch_texts: int = _setting(
+        32, "Texts in one request to the server; halved where it refuses.", low=1
+    )
+    connections: int = _setting(4, "Requests to the server at one time.", low=1)
+    timeout: float = _setting(
+        60.0, "Seconds without an answer after which a request is repeated.", low=0.01
     )
     n_genes: int = _setting(20, "Top genes that speak for a spot (k_g).", low=1)
     ranking: str = _setting(

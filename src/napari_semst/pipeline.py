@@ -268,12 +268,13 @@ def meaning(
     control
         Asked for cancelling.
     """
-    from napari_semst.semantics import rank_genes, source
+    from napari_semst.semantics import controlled, rank_genes, source
 
     wanted = config.semantics
-    options: dict[str, Any] = {}
-    if wanted.source == "precomputed":
-        options = _embedding(tissue, wanted.embedding)
+    options = _options(tissue, config)
+    made = controlled(
+        source(wanted.source, **options), wanted.control, config.training.seed
+    )
     lists = yield from working(
         "describe",
         "Ranking the genes of every spot",
@@ -290,8 +291,9 @@ def meaning(
     return (
         yield from working(
             "describe",
-            "Reading what genes mean",
-            lambda tell: source(wanted.source, **options).embed_spots(
+            # Sources that send anything elsewhere say so before they do.
+            getattr(made, "notice", "") or "Reading what genes mean",
+            lambda tell: made.embed_spots(
                 lists,
                 species=species,  # type: ignore[arg-type]
                 progress=tell,
@@ -300,6 +302,19 @@ def meaning(
             control,
         )
     )
+
+
+def _options(tissue: AnnData, config: Config) -> dict[str, Any]:
+    """Return what the source of the settings is made with."""
+    wanted = config.semantics
+    if wanted.source == "precomputed":
+        return _embedding(tissue, wanted.embedding)
+    if wanted.source == "table":
+        return {"table": wanted.table}
+    if wanted.source == "server":
+        names = ("url", "model", "per", "batch_texts", "connections", "timeout")
+        return {name: getattr(wanted, name) for name in names}
+    return {}
 
 
 def _embedding(tissue: AnnData, name: str) -> dict[str, Any]:
@@ -311,7 +326,7 @@ def _embedding(tissue: AnnData, name: str) -> dict[str, Any]:
         )
     if name in tissue.obsm:
         return {"embedding": np.asarray(tissue.obsm[name]), "label": name}
-    return {"embedding": name}
+    return {"embedding": name, "spots": tissue.obs_names}
 
 
 def labelled(

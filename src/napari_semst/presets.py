@@ -123,7 +123,7 @@ def resolve(request: Request) -> Config:
     Raises
     ------
     ConfigError
-        If the preset is unknown or a setting not accepted.
+        If the preset is unknown, a setting not accepted, or a control without source.
     """
     name = "default" if request.preset == AUTO else request.preset
     if name not in PRESETS:
@@ -133,4 +133,10 @@ def resolve(request: Request) -> Config:
     if config.model.method == "quick":
         # It has no network that semantics could modulate.
         config = config.with_overrides({"semantics": {"source": "none"}})
+    if config.semantics.source == "none" and config.semantics.control != "none":
+        raise ConfigError(
+            "Expected a source of gene semantics for the control "
+            f"{config.semantics.control!r}; got none. Choose a source, and a method "
+            "that reads it; a run without semantics is a control by itself."
+        )
     return config

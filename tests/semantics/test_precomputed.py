@@ -53,6 +53,43 @@ def test_a_path_may_begin_at_home(
         embed("~nobody-of-that-name/one.npy")
 
 
+@pytest.mark.parametrize(
+    "text",
+    ["0,1\n2,3\n4,5\n", "x,y\n0,1\n2,3\n4,5\n", "spot,0,1\na,0,1\nb,2,3\nc,4,5\n"],
+)
+def test_tables_of_text_are_read_row_by_row(tmp_path: Path, text: str) -> None:
+    for ending, separator in (("csv", ","), ("tsv", "\t")):
+        path = tmp_path / f"one.{ending}"
+        path.write_text(text.replace(",", separator))
+        np.testing.assert_array_equal(embed(path), ARRAY)
+
+
+def test_rows_with_names_are_brought_into_the_order_of_the_spots(
+    tmp_path: Path,
+) -> None:
+    path = tmp_path / "one.csv"
+    path.write_text("barcode,0,1\nc,4,5\nextra,9,9\na,0,1\nb,2,3\n")
+    found = source("precomputed", embedding=path, spots=["a", "b", "c"])
+    np.testing.assert_array_equal(found.embed_spots(THREE_SPOTS).embedding, ARRAY)
+    with pytest.raises(SemanticsError, match=r"row for each of 2 spots.*instance z"):
+        Precomputed(path, spots=["a", "z"])
+    path.write_text("barcode,0\na,1\na,2\nb,3\n")
+    with pytest.raises(SemanticsError, match="1 of 3 rows repeat a name"):
+        Precomputed(path, spots=["a", "b"])
+
+
+def test_the_published_embeddings_are_read_by_the_order_of_spots(
+    tmp_path: Path,
+) -> None:
+    """Shape, type and file of what the authors offer: spots x 2,560 in a .npy file."""
+    values = np.random.default_rng(0).normal(size=(3, 2560)).astype(np.float16)
+    np.save(tmp_path / "llm.npy", values)
+    np.testing.assert_array_equal(embed(tmp_path / "llm.npy"), values)
+    np.save(tmp_path / "llm.npy", values[:2])
+    with pytest.raises(SemanticsError, match=r"Expected 3 rows.*found 2"):
+        embed(tmp_path / "llm.npy")
+
+
 def whole(tmp_path: Path) -> bytes:
     np.savez_compressed(tmp_path / "whole.npz", only=np.arange(3000.0).reshape(3, -1))
     return (tmp_path / "whole.npz").read_bytes()

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 import numpy as np
 import pytest
 
@@ -9,12 +11,22 @@ from napari_semst import semantics
 from napari_semst.errors import SemanticsError
 from napari_semst.semantics import SOURCES, GeneLists, SemanticSource, source
 
-OPTIONS = {"precomputed": {"embedding": np.ones((2, 2))}}
+if TYPE_CHECKING:
+    from pathlib import Path
+
+OPTIONS = {
+    "precomputed": {"embedding": np.ones((2, 2))},
+    "server": {"url": "http://localhost:8000/v1"},
+}
 
 
 @pytest.mark.parametrize("name", sorted(SOURCES))
-def test_every_line_of_the_registry_is_a_source(name: str) -> None:
-    made = source(name, **OPTIONS.get(name, {}))
+def test_every_line_of_the_registry_is_a_source(name: str, tmp_path: Path) -> None:
+    options = dict(OPTIONS.get(name, {}))
+    if name == "table":
+        options["table"] = tmp_path / "table.csv"
+        options["table"].write_text("symbol,a\nMBP,1\n")
+    made = source(name, **options)
     assert isinstance(made, SemanticSource)
     assert made.name == name
 

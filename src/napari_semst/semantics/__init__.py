@@ -10,6 +10,7 @@ from importlib import import_module
 from typing import Any
 
 from napari_semst.errors import SemanticsError, one_of
+from napari_semst.semantics.controls import controlled
 from napari_semst.semantics.protocol import (
     GeneLists,
     Semantics,
@@ -26,6 +27,7 @@ __all__ = [
     "SemanticSource",
     "Semantics",
     "Species",
+    "controlled",
     "guess_species",
     "rank_genes",
     "says_little",
@@ -38,6 +40,8 @@ SOURCES = {
     "builtin": "napari_semst.semantics.builtin:BuiltinTable",
     "precomputed": "napari_semst.semantics.precomputed:Precomputed",
     "none": "napari_semst.semantics.none:NoSemantics",
+    "table": "napari_semst.semantics.user_table:UserTable",
+    "server": "napari_semst.semantics.server:ServerSource",
 }
 
 

@@ -22,6 +22,8 @@ from napari_semst.semantics.symbols import ENSEMBL, guess_species
 from napari_semst.semantics.table import GeneTable, builtin_table
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from numpy.typing import NDArray
 
 CHUNK_SPOTS = 20_000
@@ -78,33 +80,44 @@ class BuiltinTable:
         Cancelled
             If `cancelled` returned True.
         """
-        used = np.unique(gene_lists.indices[gene_lists.listed])
-        names = gene_lists.genes[used]
         species = species or guess_species(gene_lists.genes)
+        embedding, coverage, n_empty = averaged(
+            gene_lists,
+            weights,
+            lambda names: self._known(names, species),
+            progress,
+            cancelled,
+        )
+        return Semantics(
+            embedding=embedding,
+            coverage=coverage,
+            provenance=self._provenance(coverage, n_empty, species, weights),
+        )
+
+    def genes_outside(
+        self, names: NDArray[np.str_], species: Species
+    ) -> tuple[NDArray[np.str_], Species]:
+        """Return the symbols of all genes but those named; they are human."""
+        taken = {row for name in names for row in self.table.rows(str(name), species)}
+        symbols = enumerate(self.table.symbols)
+        return np.array([s for row, s in symbols if row not in taken]), "human"
+
+    def _known(
+        self, names: NDArray[np.str_], species: Species
+    ) -> tuple[NDArray[np.float32], NDArray[np.bool_]]:
         vectors, known = self.table.map_genes(names, species)
         if not known.any():
             raise SemanticsError(_nothing_known(names, species))
-        place = np.searchsorted(used, gene_lists.indices)  # -1 lands on 0, masked below
-        is_known = gene_lists.listed & known[np.minimum(place, len(used) - 1)]
-        share = _checked_weights(weights, gene_lists) * is_known
-        embedding = pool(share, place, vectors, progress, cancelled)
-        empty = share.sum(axis=1) == 0
-        embedding[empty] = embedding[~empty].mean(axis=0) if (~empty).any() else 0
-        coverage = is_known.sum(axis=1) / np.maximum(gene_lists.listed.sum(axis=1), 1)
-        return Semantics(
-            embedding=embedding,
-            coverage=coverage.astype(np.float32),
-            provenance=self._provenance(coverage, int(empty.sum()), species, weights),
-        )
+        return vectors, known
 
     def _provenance(
         self,
-        coverage: NDArray[np.float64],
+        coverage: NDArray[np.float32],
         n_empty: int,
         species: Species,
         weights: object,
     ) -> dict[str, Any]:
-        mean = float(coverage.mean()) if coverage.size else 0.0
+        mean = float(coverage.mean(dtype=np.float64)) if coverage.size else 0.0
         warnings = []
         if mean < LOW_COVERAGE:
             warnings.append(
@@ -128,6 +141,50 @@ class BuiltinTable:
             warnings=warnings,
             attribution=str(about.get("attribution", "")),
         )
+
+
+def averaged(
+    gene_lists: GeneLists,
+    weights: NDArray[np.floating[Any]] | None,
+    vectors_of: Callable[
+        [NDArray[np.str_]], tuple[NDArray[np.float32], NDArray[np.bool_]]
+    ],
+    progress: ProgressCallback | None = None,
+    cancelled: CancelCheck | None = None,
+) -> tuple[NDArray[np.float32], NDArray[np.float32], int]:
+    """Return the mean of the known genes' vectors per spot, whoever knows them.
+
+    Parameters
+    ----------
+    gene_lists, weights
+        As in `BuiltinTable.embed_spots`.
+    vectors_of
+        Returns vectors ``(n_genes, n_dimensions)`` and which are known ``(n_genes,)``
+        of the names of all listed genes, each asked once.
+    progress, cancelled
+        As in `SemanticSource.embed_spots`.
+
+    Returns
+    -------
+    tuple
+        Embedding ``(n_spots, n_dimensions)``; share of known genes ``(n_spots,)``;
+        number of spots without any, which were given the mean of the others.
+    """
+    used = np.unique(gene_lists.indices[gene_lists.listed])
+    share = _checked_weights(weights, gene_lists)
+    vectors, known = vectors_of(gene_lists.genes[used])
+    if not len(used):
+        empty_lists = np.zeros(gene_lists.n_spots, dtype=np.float32)
+        width = vectors.shape[1]
+        return np.zeros((gene_lists.n_spots, width), np.float32), empty_lists, 0
+    place = np.searchsorted(used, gene_lists.indices)  # -1 lands on 0, masked below
+    is_known = gene_lists.listed & known[np.minimum(place, len(used) - 1)]
+    share = share * is_known
+    embedding = pool(share, place, vectors, progress, cancelled)
+    empty = share.sum(axis=1) == 0
+    embedding[empty] = embedding[~empty].mean(axis=0) if (~empty).any() else 0
+    coverage = is_known.sum(axis=1) / np.maximum(gene_lists.listed.sum(axis=1), 1)
+    return embedding, coverage.astype(np.float32), int(empty.sum())
 
 
 def pool(

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import os
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -11,6 +10,7 @@ import numpy as np
 
 from napari_semst.errors import SemanticsError
 from napari_semst.semantics.archive import UNREADABLE
+from napari_semst.semantics.numbers import is_text_table, read_numbers, user_path
 from napari_semst.semantics.protocol import (
     CancelCheck,
     GeneLists,
@@ -22,6 +22,8 @@ from napari_semst.semantics.protocol import (
 )
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from numpy.typing import ArrayLike, NDArray
 
 
@@ -31,11 +33,15 @@ class Precomputed:
     Parameters
     ----------
     embedding
-        The array, shape ``(n_spots, n_dimensions)``, or the path of a ``.npy`` or
-        ``.npz`` file that holds it and nothing else.
+        The array, shape ``(n_spots, n_dimensions)``, or the path of a ``.npy``,
+        ``.npz``, ``.csv`` or ``.tsv`` file that holds it and nothing else; a table of
+        text may begin with a column of the spots' names.
     label
         What to record as its origin, for instance the obsm key; the file's name if
         None.
+    spots
+        Names of the spots in their order: a file that names its rows is then brought
+        into this order. Files without names are taken row by row.
 
     Raises
     ------
@@ -46,13 +52,19 @@ class Precomputed:
     name = "precomputed"
 
     def __init__(
-        self, embedding: ArrayLike | Path | str, *, label: str | None = None
+        self,
+        embedding: ArrayLike | Path | str,
+        *,
+        label: str | None = None,
+        spots: Sequence[str] | None = None,
     ) -> None:
         if isinstance(embedding, str | Path):
-            # Unlike Path's, this one leaves the names of unknown users as they are.
-            path = Path(os.path.expanduser(embedding))
+            path = user_path(embedding)
             self._label = label or path.name
-            self._array = read_array(path)
+            if is_text_table(path):
+                self._array = _in_order(*read_numbers(path), spots, path.name)
+            else:
+                self._array = read_array(path)
         else:
             self._label = label or "array"
             self._array = np.asarray(embedding)
@@ -130,6 +142,31 @@ class Precomputed:
         return embedding
 
 
+def _in_order(
+    names: Sequence[str] | None,
+    values: NDArray[np.float64],
+    spots: Sequence[str] | None,
+    file: str,
+) -> NDArray[np.float64]:
+    """Return the rows in the order of the spots, where both are named."""
+    if names is None or spots is None:
+        return values
+    rows = {name: row for row, name in enumerate(names)}
+    if len(rows) < len(names):
+        raise SemanticsError(
+            f"Expected every spot once in {file}; {len(names) - len(rows)} of "
+            f"{len(names)} rows repeat a name. Remove them."
+        )
+    missing = [str(spot) for spot in spots if str(spot) not in rows]
+    if missing:
+        raise SemanticsError(
+            f"Expected a row for each of {len(spots)} spots in {file}; {len(missing)} "
+            f"have none, for instance {missing[0]}. Compute the embedding for the "
+            "spots of this section; where rows are in their order, leave names out."
+        )
+    return values[[rows[str(spot)] for spot in spots]]
+
+
 def read_array(path: Path) -> NDArray[Any]:
     """Return the array of a ``.npy`` or ``.npz`` file; pickles are never loaded.
 
@@ -140,8 +177,9 @@ def read_array(path: Path) -> NDArray[Any]:
     """
     if path.suffix.lower() not in {".npy", ".npz"}:
         raise SemanticsError(
-            f"Expected a .npy or .npz file; found {path.name}. Pickled files are "
-            "refused because opening one can run code: save the array with numpy.save."
+            "Expected a .npy or .npz file, or a table (.csv, .tsv); found "
+            f"{path.name}. Pickled files are refused because opening one can run code: "
+            "save the array with numpy.save."
         )
     if not path.is_file():
         raise SemanticsError(

@@ -1,0 +1,107 @@
+"""What an embedding server answers, checked."""
+
+from __future__ import annotations
+
+import re
+from datetime import UTC, datetime
+from email.utils import parsedate_to_datetime
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+if TYPE_CHECKING:
+    import httpx
+    from numpy.typing import NDArray
+
+
+class Unfit(Exception):  # noqa: N818 - told in an error of its own
+    """An answer that holds something else than was expected."""
+
+    def __init__(self, expected: str, found: str) -> None:
+        super().__init__(expected, found)
+        self.expected, self.found = expected, found
+
+
+def body_of(answer: httpx.Response) -> dict[str, Any]:
+    """Return the JSON of an answer with a list ``data``; `Unfit` where it has none."""
+    try:
+        body = answer.json()
+    except (ValueError, RecursionError):
+        body = None
+    if isinstance(body, dict) and isinstance(body.get("data"), list):
+        return body
+    raise Unfit("JSON with a list 'data'", answer.text or "nothing")
+
+
+def vectors_of(entries: list[Any], n_texts: int) -> NDArray[np.float32]:
+    """Return the vectors of an answer in the order of the texts.
+
+    Parameters
+    ----------
+    entries
+        Its ``data``: ``index`` and ``embedding`` of each text, in any order.
+    n_texts
+        Texts that were sent.
+
+    Returns
+    -------
+    numpy.ndarray
+        Shape ``(n_texts, n_dimensions)``, float32, finite.
+
+    Raises
+    ------
+    Unfit
+        If there is not one vector of finite numbers for every text.
+    """
+    if len(entries) != n_texts:
+        raise Unfit(f"{n_texts} vectors", str(len(entries)))
+    by_index = {
+        entry["index"]: entry.get("embedding")
+        for entry in entries
+        if isinstance(entry, dict) and type(entry.get("index")) is int
+    }
+    if sorted(by_index) != list(range(n_texts)):
+        raise Unfit(f"vectors of index 0 to {n_texts - 1}", "other indices")
+    try:
+        values = np.asarray([by_index[i] for i in range(n_texts)])
+    except ValueError as error:
+        raise Unfit("vectors of one dimension", "several") from error
+    if values.ndim == 3:
+        raise Unfit(
+            "one vector per text", "one per token; switch pooling on in the server"
+        )
+    # A null among numbers makes an array of objects.
+    if values.ndim != 2 or not values.shape[1] or values.dtype.kind not in "fi":
+        raise Unfit("vectors of numbers", f"something else ({values.dtype})")
+    with np.errstate(over="ignore"):  # what does not fit is told below
+        vectors: NDArray[np.float32] = values.astype(np.float32)
+    bad = int((~np.isfinite(vectors)).any(axis=1).sum())
+    if bad:
+        raise Unfit("finite numbers", f"NaN or infinity in {bad} of {n_texts} vectors")
+    return vectors
+
+
+def retry_after(value: str) -> float:
+    """Return the seconds of a Retry-After header, 0 where it says nothing."""
+    value = value.strip()
+    if re.fullmatch(r"\d{1,9}(\.\d{1,9})?", value):
+        return float(value)
+    try:
+        moment = parsedate_to_datetime(value)
+    except (ValueError, TypeError, OverflowError):
+        return 0.0
+    if moment.tzinfo is None:
+        moment = moment.replace(tzinfo=UTC)
+    return max(0.0, (moment - datetime.now(UTC)).total_seconds())
+
+
+def said(answer: httpx.Response) -> str:
+    """Return the message of a failed answer, wherever the server puts it."""
+    try:
+        body: Any = answer.json()
+    except (ValueError, RecursionError):
+        return answer.text
+    for name in ("error", "message", "detail"):
+        if isinstance(body, dict) and name in body:
+            body = body[name]
+    return body if isinstance(body, str) else str(answer.text)

@@ -1,0 +1,110 @@
+"""Tables of numbers in text files, with a column of names or without."""
+
+from __future__ import annotations
+
+import csv
+import gzip
+import os
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from napari_semst.errors import SemanticsError
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from numpy.typing import NDArray
+
+SEPARATORS = {".csv": ",", ".tsv": "\t", ".csv.gz": ",", ".tsv.gz": "\t"}
+TEXT_ENDINGS = tuple(SEPARATORS)
+# Titles of a column that holds names; pandas leaves that of an index empty.
+_TITLES = {"", "symbol", "symbols", "gene", "genes", "gene_symbol", "gene_name"}
+_TITLES |= {"name", "names", "index", "spot", "spots", "barcode", "barcodes", "cell"}
+
+
+def is_text_table(path: Path) -> bool:
+    """Return whether a file's name ends as a table of text."""
+    return path.name.lower().endswith(TEXT_ENDINGS)
+
+
+def read_numbers(path: Path) -> tuple[list[str] | None, NDArray[np.float64]]:
+    """Return the names, if any, and the numbers of a .csv or .tsv file.
+
+    A first row is a header where it has the title of a column of names (``symbol``,
+    ``gene``, ``spot``, ``barcode``, nothing, ...), or no number at all. Names are in
+    the column of that title, else in the first column where this is not all numbers.
+
+    Parameters
+    ----------
+    path
+        A file that ends as one of `SEPARATORS`.
+
+    Returns
+    -------
+    tuple
+        Names or None; numbers ``(n_rows, n_columns)``, float64.
+
+    Raises
+    ------
+    SemanticsError
+        If the file is missing, empty, ragged, or holds other than numbers.
+    """
+    import pandas
+
+    name = path.name.lower()
+    separator = next(own for end, own in SEPARATORS.items() if name.endswith(end))
+    if not path.is_file():
+        raise SemanticsError(
+            f"Expected a table of numbers; {path} does not exist. Check the path."
+        )
+    try:
+        first = _first_row(path, separator)
+        titled = [i for i, f in enumerate(first) if f.strip().lower() in _TITLES]
+        column = titled[0] if titled else 0
+        has_header = bool(titled) or not any(map(_is_number, first))
+        kinds = dict.fromkeys(range(len(first)), np.float64)
+        frame = pandas.read_csv(
+            path,
+            sep=separator,
+            header=None,
+            skiprows=int(has_header),
+            dtype={**kinds, column: str},
+            # Nothing is taken for a missing value: NA is a name as well.
+            keep_default_na=False,
+        )
+        names = [field.strip() for field in frame.pop(column)]
+        if not titled and all(map(_is_number, names)):
+            frame.insert(0, column, [float(field) for field in names])
+            return None, frame.to_numpy(np.float64)
+        return names, frame.to_numpy(np.float64)
+    except (OSError, EOFError, ValueError, csv.Error) as error:
+        raise SemanticsError(
+            f"Expected a table of numbers in {path.name}; could not read it: {error}. "
+            f"Save it with fields apart by {separator!r} and a number in each."
+        ) from error
+
+
+def user_path(place: str | Path) -> Path:
+    """Return a path in which ``~`` stands for the user's home."""
+    # Unlike Path's, this one leaves the names of unknown users as they are.
+    return Path(os.path.expanduser(place))
+
+
+def _first_row(path: Path, separator: str) -> Sequence[str]:
+    """Return the fields of the first row."""
+    opened = gzip.open if path.suffix.lower() == ".gz" else open
+    with opened(path, "rt", encoding="utf-8-sig", newline="") as stream:
+        fields = next(csv.reader(stream, delimiter=separator), None)
+    if not fields:
+        raise ValueError("it is empty")
+    return fields
+
+
+def _is_number(field: str) -> bool:
+    try:
+        float(field)
+    except ValueError:
+        return False
+    return True

@@ -1,0 +1,107 @@
+"""The key to a server: from the environment into one header, and nowhere else."""
+
+from __future__ import annotations
+
+import json
+import logging
+import os
+from contextlib import contextmanager
+from typing import TYPE_CHECKING
+
+from napari_semst.errors import SemanticsError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+VARIABLES = ("SEMST_API_KEY", "OPENAI_API_KEY")
+HIDDEN = "[key]"
+_LONGEST_QUOTE = 300
+# What the HTTP library logs of answers may hold what a server echoes.
+_LOGGERS = (
+    "httpx",
+    *(f"httpcore.{n}" for n in ("connection", "http11", "http2", "proxy", "socks")),
+)
+
+
+class Secret:
+    """A key, or none; never shown.
+
+    Parameters
+    ----------
+    value
+        The key; empty for none.
+    """
+
+    __slots__ = ("_value",)
+
+    def __init__(self, value: str) -> None:
+        self._value = value
+
+    def __bool__(self) -> bool:
+        return bool(self._value)
+
+    def __repr__(self) -> str:
+        return f"Secret({HIDDEN if self._value else 'none'})"
+
+    def __reduce__(self) -> str:
+        # Never into a pickle either.
+        raise TypeError("A key is not passed on.")
+
+    def headers(self) -> dict[str, str]:
+        """Return the header that carries the key, if there is one."""
+        return {"Authorization": f"Bearer {self._value}"} if self._value else {}
+
+    def hide(self, text: str) -> str:
+        """Return a text without the key, plain or as Python and JSON quote it."""
+        if not self._value:
+            return text
+        python, quoted = repr(self._value.encode())[2:-1], json.dumps(self._value)
+        forms = {self._value, python, quoted[1:-1]}
+        for form in sorted(forms, key=len, reverse=True):
+            text = text.replace(form, HIDDEN)
+        return text
+
+    def quoted(self, text: str) -> str:
+        """Return what a server said: without the key, one short printable line."""
+        line = " ".join(self.hide(text).split())
+        line = "".join(letter for letter in line if letter.isprintable())
+        cut = len(line) > _LONGEST_QUOTE
+        return line[:_LONGEST_QUOTE] + ("..." if cut else "")
+
+    @contextmanager
+    def kept_from_logs(self) -> Iterator[None]:
+        """Hide the key in what the HTTP library logs."""
+
+        def hide(entry: logging.LogRecord) -> bool:
+            # Made final here: the parts of a record may hold the key in bytes.
+            entry.msg, entry.args = self.hide(entry.getMessage()), ()
+            return True
+
+        loggers = [logging.getLogger(name) for name in _LOGGERS] if self else []
+        for logger in loggers:
+            logger.addFilter(hide)
+        try:
+            yield
+        finally:
+            for logger in loggers:
+                logger.removeFilter(hide)
+
+
+def key_from_environment() -> Secret:
+    """Return the key of ``SEMST_API_KEY``, else of ``OPENAI_API_KEY``, else none.
+
+    ``SEMST_API_KEY`` set to nothing means that no key is sent, whatever the other.
+
+    Raises
+    ------
+    SemanticsError
+        If the key cannot be sent in a header; it is not shown.
+    """
+    found = next((name for name in VARIABLES if name in os.environ), None)
+    key = os.environ[found].strip() if found else ""
+    if not (key.isascii() and key.isprintable()) or " " in key:
+        raise SemanticsError(
+            f"Expected a key of plain characters without spaces in {found}; found "
+            "others. Set it again."
+        )
+    return Secret(key)
