@@ -157,9 +157,10 @@ def look_at(viewer: Viewer, box: NDArray[np.float64] | None) -> None:
     """Let a box of the canvas, ``(2, 2)`` in (y, x), fill the window."""
     if box is None:
         return
+    # Camera and size of the canvas have moved from one version of napari to the next.
+    camera = getattr(viewer, "scene", viewer).camera
     canvas = getattr(viewer, "canvas", None)
-    # The canvas' size has moved from one version of napari to the next.
     size = getattr(canvas, "size", None) or getattr(viewer, "_canvas_size", (600, 800))
     room = np.asarray(size, dtype=float) * (1 - _MARGIN)
-    viewer.camera.center = tuple(box.mean(axis=0))
-    viewer.camera.zoom = float((room / np.maximum(box[1] - box[0], 1e-9)).min())
+    camera.center = tuple(box.mean(axis=0))
+    camera.zoom = float((room / np.maximum(box[1] - box[0], 1e-9)).min())
