@@ -5,6 +5,7 @@ from __future__ import annotations
 import anndata
 import numpy as np
 import pytest
+from napari.utils._proxies import PublicOnlyProxy
 from qtpy.QtCore import Qt
 
 from napari_semst import keys
@@ -26,7 +27,8 @@ def viewer(make_napari_viewer):
 
 @pytest.fixture
 def dock(viewer, pipeline):
-    dock = FindDomains(viewer)
+    # As the window makes it: a plugin gets the viewer and its layers as stand-ins.
+    dock = FindDomains(PublicOnlyProxy(viewer))
     viewer.window.add_dock_widget(dock, name="Find domains")
     return dock
 

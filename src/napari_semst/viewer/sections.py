@@ -157,10 +157,15 @@ def look_at(viewer: Viewer, box: NDArray[np.float64] | None) -> None:
     """Let a box of the canvas, ``(2, 2)`` in (y, x), fill the window."""
     if box is None:
         return
-    # Camera and size of the canvas have moved from one version of napari to the next.
+    viewer.reset_view()
+    # Where the camera is has changed from one version of napari to the next.
     camera = getattr(viewer, "scene", viewer).camera
-    canvas = getattr(viewer, "canvas", None)
-    size = getattr(canvas, "size", None) or getattr(viewer, "_canvas_size", (600, 800))
-    room = np.asarray(size, dtype=float) * (1 - _MARGIN)
+    size = getattr(getattr(viewer, "canvas", None), "size", None)
+    if size is None:
+        # Versions that do not tell: at least what all layers take up now.
+        whole = np.asarray(viewer.layers.extent.world)[:, -2:]
+        room = (whole[1] - whole[0]) * float(camera.zoom)
+    else:
+        room = np.asarray(size, dtype=float) * (1 - _MARGIN)
     camera.center = tuple(box.mean(axis=0))
     camera.zoom = float((room / np.maximum(box[1] - box[0], 1e-9)).min())

@@ -356,13 +356,13 @@ class FindDomains(QWidget):
     def _add_section(self, tissue: AnnData, name: str) -> None:
         from napari.layers import Layer
 
-        added = None
         # All are made before any is shown: half a section would be of no use.
         layers = [Layer.create(*data) for data in adapter.layers_of(tissue, name=name)]
         for layer in layers:
-            added = self._viewer.add_layer(layer)
+            self._viewer.add_layer(layer)
         self._viewer.reset_view()
-        self.section.set_layers(self._sections(), choose=added)
+        # Not what `add_layer` returns: a plugin's viewer hands out stand-ins of layers.
+        self.section.set_layers(self._sections(), choose=self._layers_of(tissue)[-1])
         self.card.show_status(*standing(tissue))
 
     def _on_all_opened(self, count: int) -> None:
