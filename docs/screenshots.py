@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import napari
+from napari.layers import Layer
 from qtpy.QtWidgets import QApplication
 
 if TYPE_CHECKING:
@@ -129,6 +130,46 @@ def pictures_of_levels(
     viewer.theme = "dark"
 
 
+def two_sections() -> list[Layer]:
+    """Return two simulated sections of the same tissue, the second one turned over."""
+    import numpy as np
+
+    from napari_semst.sample import simulated_cortex
+    from napari_semst.viewer.adapter import layers_of
+
+    first, second = simulated_cortex(3000), simulated_cortex(2000)
+    entry = second.uns["spatial"]["simulated_cortex"]
+    images = entry["images"]
+    factor = entry["scalefactors"]["tissue_hires_scalef"]
+    width = images["hires"].shape[1] / factor
+    entry["images"] = {"hires": np.ascontiguousarray(images["hires"][:, ::-1])}
+    # Pixel j has its centre at j.
+    second.obsm["spatial"][:, 0] = width - 1 - second.obsm["spatial"][:, 0]
+    both = (("Cortex A", first), ("Cortex B", second))
+    return [
+        Layer.create(*data) for name, one in both for data in layers_of(one, name=name)
+    ]
+
+
+def pictures_together(
+    viewer: Viewer, dock: FindDomains, path: Callable[[str], Path]
+) -> None:
+    """Join two sections, find their domains, and look at both and at one."""
+    for layer in two_sections():
+        viewer.add_layer(layer)
+    dock.section.join_button.click()
+    dialog = dock.joiner.dialog
+    settle()
+    dialog.grab().save(str(path("joining")))
+    dialog.join_button.click()
+    wait_for(lambda: dock.card.title.text() == "2 sections joined", 60)
+    run(viewer, dock, path)
+    scroll_to(dock, 0)
+    picture(viewer, path("domains"))
+    dock.section.shown.setCurrentIndex(2)
+    picture(viewer, path("alone"))
+
+
 def arguments_given() -> argparse.Namespace:
     """Read the command line."""
     parser = argparse.ArgumentParser(description=__doc__)
@@ -137,6 +178,9 @@ def arguments_given() -> argparse.Namespace:
     parser.add_argument("--name", default="", help="first part of the pictures' names")
     parser.add_argument("--epochs", type=int, default=0, help="0: as the recipe says")
     parser.add_argument("--domains", type=number, default=7, help="a number, or auto")
+    parser.add_argument(
+        "--together", action="store_true", help="two simulated sections, joined"
+    )
     parser.add_argument("--few", type=int, default=4, help="domains of the levels")
     return parser.parse_args()
 
@@ -145,7 +189,8 @@ def main() -> None:
     """Walk through the dock and take pictures on the way."""
     arguments = arguments_given()
     arguments.out.mkdir(parents=True, exist_ok=True)
-    stem = arguments.name or ("section" if arguments.tissue else "sample")
+    usual = "section" if arguments.tissue else "sample"
+    stem = arguments.name or ("together" if arguments.together else usual)
 
     def path(what: str) -> Path:
         return arguments.out / f"{stem}-{what}.png"
@@ -153,6 +198,10 @@ def main() -> None:
     viewer = napari.Viewer(show=True)
     viewer.theme = "dark"
     dock = set_up(viewer, arguments.epochs, arguments.domains)
+    if arguments.together:
+        pictures_together(viewer, dock, path)
+        viewer.close()
+        return
     picture(viewer, path("empty"))
     open_section(viewer, arguments.tissue)
     settle()

@@ -6,7 +6,7 @@ from napari.layers import Image, Layer, Points
 
 from napari_semst.errors import InputError
 from napari_semst.io.notes import input_warnings
-from napari_semst.viewer import adapter
+from napari_semst.viewer import adapter, arrange, sections
 from tests.widgets.stand_in import small_tissue
 
 
@@ -99,7 +99,7 @@ def test_an_image_that_cannot_be_placed_is_left_out_with_a_warning(broken):
     assert [type(layer) for layer in layers] == [Points]
     (warning,) = input_warnings(tissue)
     assert "image of 'one' is left out" in warning
-    assert adapter.share_on_image(tissue, "spatial") is None
+    assert arrange.share_on_image(tissue, "spatial") is None
 
 
 def test_unusable_coordinates_give_way_to_others():
@@ -116,12 +116,12 @@ def test_spots_move_to_other_coordinates_and_back():
     tissue.obsm["aligned"] = tissue.obsm["spatial"][:, ::-1] / 2 + 1000
     _, spots = created(tissue)
     before, colours = spots.data.copy(), spots.face_color.copy()
-    adapter.move_spots(spots, "aligned")
+    sections.move_spots(spots, "aligned")
     np.testing.assert_allclose(spots.data, tissue.obsm["aligned"][:, ::-1])
     # The stated diameter is in pixels; these coordinates are of two pixels each.
     np.testing.assert_allclose(spots.size, 40.0)
     np.testing.assert_array_equal(spots.face_color, colours)
-    adapter.move_spots(spots, "spatial")
+    sections.move_spots(spots, "spatial")
     np.testing.assert_array_equal(spots.data, before)
     np.testing.assert_allclose(spots.size, 80.0)
 
@@ -136,10 +136,10 @@ def test_a_section_without_a_main_table_is_shown():
 
 def test_share_of_spots_on_the_image():
     tissue = small_tissue()
-    assert adapter.share_on_image(tissue, "spatial") == 1.0
+    assert arrange.share_on_image(tissue, "spatial") == 1.0
     tissue.obsm["spatial"][:30] += 10_000
-    assert adapter.share_on_image(tissue, "spatial") == 0.75
-    assert adapter.share_on_image(small_tissue(image=False), "spatial") is None
+    assert arrange.share_on_image(tissue, "spatial") == 0.75
+    assert arrange.share_on_image(small_tissue(image=False), "spatial") is None
 
 
 @pytest.mark.parametrize(

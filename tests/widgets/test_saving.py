@@ -228,7 +228,7 @@ def test_dialogs_open_what_was_picked(qapp, monkeypatch):
     files, opened = Files(None), []
     monkeypatch.setattr(files, "open", opened.append)
     monkeypatch.setattr(
-        module.QFileDialog, "getOpenFileName", lambda *a: ("/a.h5ad", "")
+        module.QFileDialog, "getOpenFileNames", lambda *a: (["/a.h5ad"], "")
     )
     monkeypatch.setattr(module.QFileDialog, "getExistingDirectory", lambda *a: "/outs")
     files.ask_file()

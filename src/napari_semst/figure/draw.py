@@ -9,25 +9,25 @@ import numpy as np
 
 from napari_semst import keys
 from napari_semst.errors import ConfigError, InputError, SaveError, one_of
-from napari_semst.figure.legend import (
-    EDGE,
-    ROWS,
-    add_caption,
-    add_legend,
-    legend_column,
-)
+from napari_semst.figure.grid import Domains, draw_grid
+from napari_semst.figure.legend import EDGE, add_caption, add_legend, legend_width
 from napari_semst.figure.panels import (
     FOOT,
+    GAP,
+    HEAD,
     MISSING,
+    add_bar,
     add_image,
+    add_modulation,
     add_panel,
     add_scale_bar,
     add_spots,
     add_title,
-    modulation_panel,
+    modulation_scale,
     rgba,
 )
-from napari_semst.figure.view import view_of
+from napari_semst.figure.view import views_of
+from napari_semst.io.apart import shown_section_key
 
 if TYPE_CHECKING:
     from anndata import AnnData
@@ -42,7 +42,7 @@ if TYPE_CHECKING:
 
 FORMATS = (".png", ".svg", ".pdf")
 # Inches.
-GAP, HEAD, BAR = 0.16, 0.34, 0.66
+BAR = 0.66
 
 
 def domain_figure(
@@ -52,10 +52,14 @@ def domain_figure(
     run: str | None = None,
     library: str | None = None,
     coordinates: str | None = None,
+    section_key: str | None = None,
     dpi: int = 200,
     overwrite: bool = False,
 ) -> Path:
     """Draw a section's image, domains and modulation, and write the figure.
+
+    Of several sections the domains are drawn, a panel for each, at one scale where
+    that can be known; of up to four the modulation too.
 
     Parameters
     ----------
@@ -66,10 +70,14 @@ def domain_figure(
     run
         Name of the run to show; by default the latest.
     library
-        The section to show; by default the first that has an image.
+        The section to show; by default all that the section key tells apart, else
+        the first that has an image.
     coordinates
         Where the spots are: an obsm key, or two obs columns as ``"x,y"``; by default
         the usual places are looked through.
+    section_key
+        The obs column that tells sections apart; by default the one that the run was
+        told, else that of joined sections. Empty: one section.
     dpi
         Dots per inch, of the spots also in ``.svg`` and ``.pdf``.
     overwrite
@@ -100,7 +108,12 @@ def domain_figure(
     if dpi <= 0:
         raise ConfigError(f"Expected dpi to be positive; got {dpi!r}.")
     figure = draw_domains(
-        adata, run=run, library=library, coordinates=coordinates, dpi=dpi
+        adata,
+        run=run,
+        library=library,
+        coordinates=coordinates,
+        section_key=section_key,
+        dpi=dpi,
     )
     # No dates within, so that the same figure is the same file.
     dates: dict[str, dict[str, Any]] = {
@@ -127,13 +140,14 @@ def draw_domains(
     run: str | None = None,
     library: str | None = None,
     coordinates: str | None = None,
+    section_key: str | None = None,
     dpi: int = 200,
 ) -> Figure:
     """Return the figure of `domain_figure` without writing it.
 
     Parameters
     ----------
-    adata, run, library, coordinates, dpi
+    adata, run, library, coordinates, section_key, dpi
         As for `domain_figure`.
 
     Returns
@@ -144,33 +158,46 @@ def draw_domains(
     column = keys.DOMAIN if run is None else keys.of_run(keys.DOMAIN, run)
     if column not in adata.obs:
         raise InputError(_no_domains(adata, column))
-    view = view_of(adata, library, coordinates)
-    names, codes, colors = _domains(adata, column)
-    codes = codes[view.own]
+    if section_key is None:
+        section_key = shown_section_key(adata, run or "")
+    views = views_of(adata, library, coordinates, section_key)
+    domains = _domains(adata, column)
     values = _modulation(adata, column)
-    legend_rows = len(names) + bool((codes < 0).any())
-    legend_width = 0.1 - (-legend_rows // ROWS) * legend_column(names)
-    figure, panels = _empty(view, legend_width, values is not None, dpi)
+    if len(views) > 1:
+        return draw_grid(views, domains, values, run, dpi)
+    return _draw_one(views[0], domains, values, run, dpi)
+
+
+def _draw_one(
+    view: View, domains: Domains, values: Floats | None, run: str | None, dpi: int
+) -> Figure:
+    """Return the figure of a single section."""
+    names, colors = domains.names, domains.colors
+    codes = domains.codes[view.own]
+    beside = legend_width(names, codes)
+    figure, panels = _empty(view, beside, values is not None, dpi)
     if view.placement is not None:
         add_title(panels[0], "Tissue")
         add_image(panels[0], view.placement)
         add_scale_bar(panels[0], view)
-    domains = panels[int(view.placement is not None)]
-    add_title(domains, "Domains")
-    table = rgba([*colors, MISSING])
-    add_spots(domains, view, table[codes])
-    add_legend(figure, domains, names, colors, codes)
+    panel = panels[int(view.placement is not None)]
+    add_title(panel, "Domains")
+    add_spots(panel, view, rgba([*colors, MISSING])[codes])
+    add_legend(figure, panel.get_position(), names, colors, codes)
     if view.placement is None:
-        add_scale_bar(domains, view)
+        add_scale_bar(panel, view)
     if values is not None:
+        scale, beyond = modulation_scale(values[view.own])
         add_title(panels[-1], "Modulation by gene semantics")
-        modulation_panel(figure, panels[-1], view, values[view.own])
-    add_caption(figure, view, len(codes), len(names), run)
+        add_modulation(panels[-1], view, values[view.own], scale)
+        add_bar(figure, panels[-1].get_position(), scale, beyond)
+    section = f"section {view.section}" if view.section else ""
+    add_caption(figure, len(codes), len(names), section, run)
     return figure
 
 
 def _empty(
-    view: View, legend_width: float, with_values: bool, dpi: int
+    view: View, beside: float, with_values: bool, dpi: int
 ) -> tuple[Figure, list[Axes]]:
     """Return a figure as large as its panels need, and the panels."""
     from matplotlib.backends.backend_agg import FigureCanvasAgg
@@ -178,7 +205,7 @@ def _empty(
 
     width, height = view.panel
     wide = [width] if view.placement is not None else []
-    wide += [width + legend_width]
+    wide += [width + beside]
     wide += [width + BAR] if with_values else []
     size = (2 * EDGE + sum(wide) + GAP * (len(wide) - 1), height + HEAD + FOOT)
     figure = Figure(figsize=size, dpi=dpi, facecolor="white")
@@ -187,10 +214,7 @@ def _empty(
     return figure, [add_panel(figure, float(left), view) for left in lefts]
 
 
-def _domains(
-    adata: AnnData, column: str
-) -> tuple[list[str], NDArray[np.int64], list[str]]:
-    """Return names, codes (-1: none) and colours of the domains."""
+def _domains(adata: AnnData, column: str) -> Domains:
     from napari_semst.palette import domain_colors
 
     labels = adata.obs[column].astype("category").cat
@@ -199,7 +223,7 @@ def _domains(
     colors = domain_colors(len(names))
     if stored is not None and len(stored) >= len(names):
         colors = [str(color) for color in list(stored)[: len(names)]]
-    return names, labels.codes.to_numpy(dtype=np.int64), colors
+    return Domains(names, labels.codes.to_numpy(dtype=np.int64), colors)
 
 
 def _modulation(adata: AnnData, column: str) -> Floats | None:

@@ -9,11 +9,9 @@ import numpy as np
 from napari_semst.figure.panels import INK, MISSING, SOFT
 
 if TYPE_CHECKING:
-    from matplotlib.axes import Axes
     from matplotlib.figure import Figure
+    from matplotlib.transforms import Bbox
     from numpy.typing import NDArray
-
-    from napari_semst.figure.view import View
 
     Floats = NDArray[np.float64]
 
@@ -31,19 +29,19 @@ def legend_column(names: list[str]) -> float:
 
 def add_legend(
     figure: Figure,
-    axes: Axes,
+    box: Bbox,
     names: list[str],
     colors: list[str],
     codes: NDArray[np.int64],
 ) -> None:
-    """List the domains beside their panel: colour, name, share of the spots."""
+    """List the domains right of a box: colour, name, share of the spots."""
     from matplotlib.lines import Line2D
 
     counts = np.bincount(codes[codes >= 0], minlength=len(names))
     rows = list(zip(names, colors, counts, strict=True))
     if (codes < 0).any():
         rows.append(("none", MISSING, int((codes < 0).sum())))
-    box, total = axes.get_position(), figure.get_size_inches()
+    total = figure.get_size_inches()
     step = min(0.235, box.height * total[1] / ROWS) / total[1]
     n_rows = min(len(rows), ROWS)
     wide = legend_column(names)
@@ -69,12 +67,18 @@ def add_legend(
         )  # fmt: skip
 
 
+def legend_width(names: list[str], codes: NDArray[np.int64]) -> float:
+    """Return the width in inches that the legend needs beside its panel."""
+    rows = len(names) + bool((codes < 0).any())
+    return 0.1 - (-rows // ROWS) * legend_column(names)
+
+
 def add_caption(
-    figure: Figure, view: View, n_spots: int, n_domains: int, run: str | None
+    figure: Figure, n_spots: int, n_domains: int, section: str, run: str | None
 ) -> None:
     """Say below the panels, small, what is shown."""
     parts = [f"{n_spots:,} spots", f"{n_domains} domains"]
-    parts += [f"section {view.section}"] if view.section else []
+    parts += [section] if section else []
     parts += [f"run {run}"] if run is not None else []
     width, height = figure.get_size_inches()
     text = "  \N{MIDDLE DOT}  ".join(parts)

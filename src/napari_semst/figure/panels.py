@@ -8,7 +8,9 @@ import numpy as np
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
+    from matplotlib.cm import ScalarMappable
     from matplotlib.figure import Figure
+    from matplotlib.transforms import Bbox
     from numpy.typing import NDArray
 
     from napari_semst.figure.view import View
@@ -20,15 +22,27 @@ if TYPE_CHECKING:
 MISSING = "#9a9a9a"
 MODULATION_COLORMAP = "inferno"
 INK, SOFT = "#1c1c22", "#6b6b76"
-# Inches below the panels.
-FOOT = 0.30
+# Inches: below panels, above them, between them.
+FOOT, HEAD, GAP = 0.30, 0.34, 0.16
 
 
-def add_panel(figure: Figure, left: float, view: View) -> Axes:
-    """Return an empty panel of the view, y downwards."""
-    width, height = view.panel
+def add_panel(
+    figure: Figure, left: float, view: View, bottom: float = FOOT, size: float = 1.0
+) -> Axes:
+    """Return an empty panel of the view, y downwards.
+
+    Parameters
+    ----------
+    figure, view
+        Where, and of what.
+    left, bottom
+        Place in inches.
+    size
+        Share of the usual size of the view's panel.
+    """
+    width, height = size * view.panel[0], size * view.panel[1]
     total_width, total_height = figure.get_size_inches()
-    box = (left / total_width, FOOT / total_height)
+    box = (left / total_width, bottom / total_height)
     axes = figure.add_axes((*box, width / total_width, height / total_height))
     (y0, x0), (y1, x1) = view.low, view.high
     axes.set(xlim=(x0, x1), ylim=(y1, y0), aspect="equal", anchor="NW")
@@ -82,27 +96,42 @@ def add_spots(axes: Axes, view: View, colors: Floats, *, grey: bool = False) -> 
     axes.add_collection(spots, autolim=False)
 
 
-def modulation_panel(figure: Figure, axes: Axes, view: View, values: Floats) -> None:
-    """Draw the modulation with a bar; 2 % of the spots lie beyond either end."""
+def modulation_scale(values: Floats) -> tuple[ScalarMappable, str]:
+    """Return the colours of modulation, and which ends of them have spots beyond.
+
+    2 % of the spots lie beyond either end.
+    """
     from matplotlib import colormaps
     from matplotlib.cm import ScalarMappable
     from matplotlib.colors import Normalize
-    from matplotlib.ticker import MaxNLocator
 
     known = values[np.isfinite(values)]
     low, high = np.percentile(known, [2, 98]) if len(known) else (0.0, 1.0)
     high = high if high > low else low + max(abs(low), 1.0) * 1e-3
     scale = ScalarMappable(Normalize(low, high), colormaps[MODULATION_COLORMAP])
+    beyond = ("neither", "min", "max", "both")[
+        int(known.min() < low) + 2 * int(known.max() > high) if len(known) else 0
+    ]
+    return scale, beyond
+
+
+def add_modulation(
+    axes: Axes, view: View, values: Floats, scale: ScalarMappable
+) -> None:
+    """Draw every spot in the colour of its modulation."""
     colors = scale.to_rgba(np.nan_to_num(values))
     colors[~np.isfinite(values)] = rgba([MISSING])
     # Beneath colours that mean a number, those of the stain would mislead.
     add_spots(axes, view, colors, grey=True)
-    box, total = axes.get_position(), figure.get_size_inches()
+
+
+def add_bar(figure: Figure, box: Bbox, scale: ScalarMappable, beyond: str) -> None:
+    """Explain the colours of modulation right of a box."""
+    from matplotlib.ticker import MaxNLocator
+
+    total = figure.get_size_inches()
     inner = (box.x1 + 0.10 / total[0], box.y0 + 0.2 * box.height)
     slot = figure.add_axes((*inner, 0.11 / total[0], 0.6 * box.height))
-    beyond = ("neither", "min", "max", "both")[
-        int(known.min() < low) + 2 * int(known.max() > high) if len(known) else 0
-    ]
     bar = figure.colorbar(scale, cax=slot, extend=beyond, extendfrac=0.03)
     bar.outline.set_visible(False)
     bar.locator = MaxNLocator(4)

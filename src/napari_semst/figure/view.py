@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 import numpy as np
+
+from napari_semst import keys
 
 if TYPE_CHECKING:
     from anndata import AnnData
@@ -18,6 +20,10 @@ if TYPE_CHECKING:
 
 # The longer side of a usual panel in inches.
 PANEL = 3.7
+# Up to this ratio of the spots' diameters the units of sections are taken to be one.
+_SAME_UNIT = 1.5
+# Sections are shown at one scale unless the longest is so much longer.
+_ONE_SCALE = 2.5
 
 
 @dataclass(frozen=True)
@@ -92,6 +98,60 @@ def view_of(
         microns = _visium_microns(places, size.diameter)
     label = section if section is not None and len(names) > 1 else ""
     return View(own, places, size.diameter, placement, low, high, microns, label)
+
+
+def views_of(
+    adata: AnnData, library: str | None, coordinates: str | None, column: str
+) -> list[View]:
+    """Return what to show of a tissue: all its sections, or the one asked for.
+
+    Parameters
+    ----------
+    adata, library, coordinates
+        As for `napari_semst.figure.domain_figure`.
+    column
+        The obs column that tells sections apart, empty for one section.
+    """
+    from napari_semst.io.apart import sections_apart
+
+    parts = sections_apart(adata, column, coordinates) if column else []
+    wanted = [part for part in parts if library in (None, part.name)]
+    if len(parts) < 2 or not wanted:
+        return [view_of(adata, library, coordinates)]
+    views = []
+    for part in wanted:
+        own = np.zeros(adata.n_obs, dtype=np.bool_)
+        own[part.spots] = True
+        alone = view_of(part.tissue, None, keys.SPATIAL)
+        views.append(replace(alone, own=own, section=part.name))
+    return views
+
+
+def at_one_scale(views: list[View]) -> list[View]:
+    """Return views of equal windows, so that sections can be compared in size.
+
+    Where nobody knows how their units compare, or one is far larger than another,
+    they are returned as they are, each to fill its panel.
+    """
+    microns = [view.microns for view in views]
+    diameters = np.array([view.diameter for view in views])
+    units = np.ones(len(views))
+    if all(microns):
+        units = np.array(microns, dtype=np.float64)
+    elif diameters.max() > _SAME_UNIT * diameters.min():
+        return views
+    sizes = np.stack([view.high - view.low for view in views]) * units[:, None]
+    longest = sizes.max(axis=1)
+    if longest.max() > _ONE_SCALE * longest.min():
+        return views
+    windows = sizes.max(axis=0) / units[:, None] / 2
+    middles = np.stack([(view.low + view.high) / 2 for view in views])
+    # Below their names, which stand at the left.
+    middles[:, 1] = [view.low[1] for view in views] + windows[:, 1]
+    return [
+        replace(view, low=middle - window, high=middle + window)
+        for view, middle, window in zip(views, middles, windows, strict=True)
+    ]
 
 
 def _visium_microns(places: Floats, diameter: float) -> float | None:

@@ -6,22 +6,23 @@ running down as on the screen.
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
+from uuid import uuid4
 
 from napari_semst import keys
 from napari_semst.viewer import columns
+from napari_semst.viewer.arrange import arrange, placed
 from napari_semst.viewer.colour import paint_of
 
 if TYPE_CHECKING:
-    import numpy as np
     from anndata import AnnData
     from napari.layers import Layer, Points
     from napari.types import LayerData
-    from numpy.typing import NDArray
     from pandas import DataFrame
 
-    from napari_semst.io.alignment import Placement
+    from napari_semst.viewer.arrange import Arrangement
 
 TISSUE = "adata"
 """Key of a layer's metadata that holds its tissue, as napari-spatialdata has it."""
@@ -35,12 +36,33 @@ UNSAVED = "semst_unsaved"
 COORDINATES = "semst_coordinates"
 """Key of a layer's metadata that tells which coordinates its spots stand at."""
 
+SECTIONS_BY = "semst_sections_by"
+"""Key of a layer's metadata for the obs column that tells its sections apart."""
+
+SECTIONS = "semst_sections"
+"""Key of a layer's metadata for its sections, where there are several: names, each with
+the library of its image."""
+
+SECTION_SHOWN = "semst_section_shown"
+"""Key of a layer's metadata for the section shown alone, empty for all."""
+
+PAIR = "semst_pair"
+"""Key of the metadata that spots and their images have in common."""
+
+PLACEMENT = "semst_placement"
+"""Key of an image's metadata for its place among its section's own coordinates."""
+
+HIDDEN = "semst_hidden"
+"""Key of an image's metadata that tells that it was hidden with its section."""
+
 SPOT_OPACITY = 0.85
 """Leaves the stain visible through the spots."""
 
 
 def layers_of(tissue: AnnData, name: str = "") -> list[LayerData]:
     """Return a tissue as layers: its image, where there is one, below its spots.
+
+    Several sections stand side by side, each with its image.
 
     Parameters
     ----------
@@ -50,137 +72,103 @@ def layers_of(tissue: AnnData, name: str = "") -> list[LayerData]:
         What users call the section.
     """
     name = name or "Section"
-    return [*image_layers(tissue, name), spots_layer(tissue, name)]
+    key, column = coordinates_key(tissue), _opening_column(tissue)
+    arrangement = arrange(tissue, key, column)
+    pair = uuid4().hex
+    images = image_layers(tissue, name, arrangement)
+    spots = spots_layer(tissue, name, arrangement, column)
+    for _, options, _ in (*images, spots):
+        options["metadata"][PAIR] = pair
+    spots[1]["metadata"][COORDINATES] = key
+    return [*images, spots]
 
 
-def spots_layer(tissue: AnnData, name: str) -> LayerData:
+def told(arrangement: Arrangement, column: str) -> dict[str, Any]:
+    """Return what a layer's metadata tell of the sections that it shows."""
+    libraries = dict(zip(arrangement.names, arrangement.libraries, strict=True))
+    return {SECTIONS_BY: column, SECTIONS: libraries if len(libraries) > 1 else {}}
+
+
+def _opening_column(tissue: AnnData) -> str:
+    """Return the column by which a tissue opens in sections, empty for one section."""
+    from napari_semst.errors import InputError
+    from napari_semst.io.apart import shown_section_key
+    from napari_semst.io.notes import warn
+    from napari_semst.io.sections import section_column
+
+    column = shown_section_key(tissue)
+    try:
+        return column and str(section_column(tissue, column))
+    except InputError as error:
+        warn(tissue, f"Its sections are shown as one. {error}")
+        return ""
+
+
+def spots_layer(
+    tissue: AnnData, name: str, arrangement: Arrangement, column: str = ""
+) -> LayerData:
     """Return the spots as the data of a Points layer, at their true diameter."""
-    key = coordinates_key(tissue)
-    positions, diameter = spot_places(tissue, key)
     colouring = columns.first_colouring(tissue)
     options: dict[str, Any] = {
         "name": name,
-        "size": diameter,
+        "size": arrangement.diameters,
         "face_color": paint_of(tissue, colouring).rgba,
         # A border or antialiasing of a pixel turns small spots solid grey.
         "border_width": 0,
         "border_color": "transparent",
         "antialiasing": 0,
         "opacity": SPOT_OPACITY,
-        "features": features_of(tissue),
+        "features": features_of(tissue, column if len(arrangement.names) > 1 else ""),
         "metadata": {
             TISSUE: tissue,
             "name": name,
             COLOUR_BY: colouring.key,
-            COORDINATES: key,
+            **told(arrangement, column),
         },
     }
-    return positions, options, "points"
+    return arrangement.positions, options, "points"
 
 
-def spot_places(tissue: AnnData, key: str | None) -> tuple[NDArray[np.float64], float]:
-    """Return the spots' positions (y, x) at some coordinates, and their diameter.
-
-    Raises
-    ------
-    InputError
-        If the coordinates are not two finite numbers for each spot.
-    """
-    from napari_semst.io.alignment import spot_positions, spot_size
-
-    positions = spot_positions(tissue, key)
-    size = spot_size(tissue, key=key)
-    if size.source != "spot_diameter_fullres" or key == keys.SPATIAL:
-        return positions, size.diameter
-    # The diameter stated is in pixels; other coordinates can have another unit.
-    usual, own = _spread(tissue.obsm.get(keys.SPATIAL)), _spread(positions)
-    return positions, size.diameter * (own / usual if usual and own else 1.0)
-
-
-def _spread(places: Any) -> float:
-    """Return how far places lie apart, 0 where that cannot be told."""
-    import numpy as np
-
-    if places is None:
-        return 0.0
-    variances = np.var(np.asarray(places, dtype=np.float64)[:, :2], axis=0)
-    return float(np.sqrt(variances.sum())) if np.isfinite(variances).all() else 0.0
-
-
-def move_spots(layer: Points, key: str) -> None:
-    """Move a layer's spots to other coordinates of its tissue, and size them.
-
-    Raises
-    ------
-    InputError
-        If the coordinates are not two finite numbers for each spot; nothing is moved.
-    """
-    tissue = tissue_of(layer)
-    if tissue is None or tissue.n_obs != len(layer.data):
-        return
-    positions, diameter = spot_places(tissue, key)
-    layer.data = positions
-    layer.size = diameter
-    layer.metadata[COORDINATES] = key
-
-
-def image_layers(tissue: AnnData, name: str) -> list[LayerData]:
+def image_layers(
+    tissue: AnnData, name: str, arrangement: Arrangement
+) -> list[LayerData]:
     """Return the histology images as the data of Image layers, finest resolution.
 
-    An image that cannot be placed is left out, and the tissue is noted to warn of it.
+    An image that cannot be placed is left out, one of none of the sections is hidden,
+    and the tissue is noted to warn of it.
     """
     from napari_semst.io.notes import warn
     from napari_semst.io.sections import libraries
 
     found = []
     for library in libraries(tissue):
-        placement, problem = _placed(tissue, library)
+        placement, problem = placed(tissue, library)
         if placement is not None:
             found.append(placement)
+            if arrangement.moved(placement) is None:
+                names = ", ".join(arrangement.names)
+                problem = f"hidden: it is of none of the sections {names}."
         elif problem:
-            warn(tissue, f"The image of {library!r} is left out. {problem}")
+            problem = f"left out. {problem}"
+        if problem:
+            warn(tissue, f"The image of {library!r} is {problem}")
     layers: list[LayerData] = []
     for placement in found:
+        moved = arrangement.moved(placement)
+        scale, translate = moved or (placement.scale, placement.translate)
         which = f" {placement.library}" if len(found) > 1 else ""
+        # The layer has the pixels; its metadata tell where they belong by themselves.
+        kept = replace(placement, image=placement.image[:0, :0])
         options = {
             "name": f"{name}{which} image",
-            "scale": placement.scale,
-            "translate": placement.translate,
+            "scale": scale,
+            "translate": translate,
             "rgb": placement.image.ndim == 3,
-            "metadata": {"name": name},
+            "visible": moved is not None,
+            "metadata": {"name": name, PLACEMENT: kept, HIDDEN: moved is None},
         }
         layers.append((placement.image, options, "image"))
     return layers
-
-
-def _placed(tissue: AnnData, library: str) -> tuple[Placement | None, str]:
-    """Return a section's image, where it can be placed, or else why it cannot be."""
-    from napari_semst.errors import InputError
-    from napari_semst.io.alignment import image_placement
-
-    try:
-        return image_placement(tissue, library), ""
-    except InputError as error:
-        return None, str(error)
-
-
-def share_on_image(tissue: AnnData, key: str | None) -> float | None:
-    """Return the share of spots whose centre lies on the image, None without one.
-
-    Of several sections in one tissue the worst counts; an image that cannot be placed
-    is none.
-
-    Raises
-    ------
-    InputError
-        If there is an image, and the coordinates cannot be used.
-    """
-    from napari_semst.io.alignment import share_inside
-    from napari_semst.io.sections import libraries
-
-    placed = [one for one in libraries(tissue) if _placed(tissue, one)[0] is not None]
-    shares = [share_inside(tissue, library, key) for library in placed]
-    return min((share for share in shares if share is not None), default=None)
 
 
 def tissue_of(layer: Layer) -> AnnData | None:
@@ -196,14 +184,26 @@ def refresh(layer: Points) -> None:
     """Bring a layer's features up to what its tissue holds now; colours stay."""
     tissue = tissue_of(layer)
     if tissue is not None and tissue.n_obs == len(layer.data):
-        layer.features = features_of(tissue)
+        column = layer.metadata.get(SECTIONS_BY, "")
+        several = bool(layer.metadata.get(SECTIONS))
+        layer.features = features_of(tissue, column if several else "")
 
 
-def features_of(tissue: AnnData) -> DataFrame:
-    """Return what hovering over a spot shows: one row per spot."""
+def features_of(tissue: AnnData, column: str = "") -> DataFrame:
+    """Return what hovering over a spot shows: one row per spot.
+
+    Parameters
+    ----------
+    tissue
+        The tissue.
+    column
+        The obs column that tells sections apart; empty for one section.
+    """
     from pandas import DataFrame
 
     table: dict[str, Any] = {"barcode": tissue.obs_names.to_numpy(dtype=object)}
+    if column:
+        table["section"] = tissue.obs[column].astype(str).to_numpy(dtype=object)
     if keys.DOMAIN in tissue.obs:
         table["domain"] = tissue.obs[keys.DOMAIN].astype(str).to_numpy(dtype=object)
     for label, key in (

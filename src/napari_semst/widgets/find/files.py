@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 from qtpy.QtCore import QObject, Signal  # type: ignore[attr-defined]
 from qtpy.QtWidgets import QFileDialog, QMessageBox
 
+from napari_semst.errors import InputError
 from napari_semst.viewer.adapter import UNSAVED, snapshot, tissue_of
 from napari_semst.widgets.shared.errand import Errand
 
@@ -19,6 +20,7 @@ if TYPE_CHECKING:
     from qtpy.QtWidgets import QWidget
 
     _Order = tuple[AnnData, "Saved"]
+    _Problem = tuple[Exception, str]
 
 H5AD = "AnnData (*.h5ad)"
 CSV = "Table (*.csv)"
@@ -53,6 +55,7 @@ class Files(QObject):
 
     opening = Signal(str)
     opened = Signal(object, str)  # the tissue, its name
+    all_opened = Signal(int)  # how many, where they were several
     saved = Signal(object)  # Saved
     failed = Signal(object, str)
 
@@ -60,25 +63,28 @@ class Files(QObject):
         super().__init__()
         self._window = window
         self._waiting: deque[_Order] = deque()
+        self._paths: deque[str] = deque()
+        self._n_read = 0
+        self._problems: list[_Problem] = []
         self._reading = Errand(_read)
         self._saving = Errand(_save)
         self._reading.done.connect(self._on_read)
         self._saving.done.connect(self._on_saved)
-        self._reading.failed.connect(self.failed)
+        self._reading.failed.connect(self._on_not_read)
         self._saving.failed.connect(self._on_not_saved)
 
     @property
     def busy(self) -> bool:
         """Whether a section is being read."""
-        return self._reading.busy
+        return self._reading.busy or bool(self._paths)
 
     def ask_file(self) -> None:
-        """Ask for a file and open it."""
-        path, _ = QFileDialog.getOpenFileName(
-            self._window, "Open a section", "", "Tissue sections (*.h5ad *.h5)"
+        """Ask for files and open them, each as a section of its own."""
+        paths, _ = QFileDialog.getOpenFileNames(
+            self._window, "Open sections", "", "Tissue sections (*.h5ad *.h5)"
         )
-        if path:
-            self.open(path)
+        if paths:
+            self.open(*paths)
 
     def ask_folder(self) -> None:
         """Ask for a folder and open it."""
@@ -86,10 +92,22 @@ class Files(QObject):
         if path:
             self.open(path)
 
-    def open(self, path: str) -> None:
-        """Read a section in the background."""
-        self.opening.emit(Path(path).name)
-        self._reading.start(path)
+    def open(self, *paths: str) -> None:
+        """Read sections in the background, one after the other."""
+        self._paths, self._n_read, self._problems = deque(paths), 0, []
+        self._read_next()
+
+    def _read_next(self) -> None:
+        """Read the next section; after the last say how all of it went."""
+        if self._paths:
+            path = self._paths.popleft()
+            self.opening.emit(Path(path).name)
+            self._reading.start(path)
+            return
+        if self._n_read > 1:
+            self.all_opened.emit(self._n_read)
+        for problem in together(self._problems):
+            self.failed.emit(*problem)
 
     def ask_save(self, layer: Layer) -> None:
         """Ask for a file name and write a layer's section with its results."""
@@ -131,7 +149,14 @@ class Files(QObject):
         return bool(answer == yes)
 
     def _on_read(self, answer: tuple[AnnData, str]) -> None:
+        self._n_read += 1
         self.opened.emit(*answer)
+        self._read_next()
+
+    def _on_not_read(self, error: Exception, details: str) -> None:
+        # Told when all are read: what is said now would be overwritten by the next.
+        self._problems.append((error, details))
+        self._read_next()
 
     def _on_saved(self, answer: Saved) -> None:
         self.saved.emit(answer)
@@ -140,6 +165,14 @@ class Files(QObject):
     def _on_not_saved(self, error: Exception, details: str) -> None:
         self.failed.emit(error, details)
         self._save_next()
+
+
+def together(problems: list[_Problem]) -> list[_Problem]:
+    """Return several problems as one, so that none hides another."""
+    if len(problems) < 2:
+        return problems
+    text = "\n".join(str(error) for error, _ in problems)
+    return [(InputError(text), "\n".join(details for _, details in problems))]
 
 
 def file_stem(name: str) -> str:

@@ -17,8 +17,10 @@ from qtpy.QtWidgets import (
 
 from napari_semst import keys
 from napari_semst.errors import InputError
-from napari_semst.viewer import adapter
-from napari_semst.widgets.find.texts import NO_SECTION, TIPS
+from napari_semst.viewer import adapter, sections
+from napari_semst.viewer.arrange import share_on_image
+from napari_semst.widgets.find.join import can_be_joined
+from napari_semst.widgets.find.texts import NO_SECTION, SIDE_BY_SIDE, TIPS
 from napari_semst.widgets.shared.forms import add_row, form
 
 if TYPE_CHECKING:
@@ -31,6 +33,8 @@ class SectionPicker(QWidget):
 
     changed = Signal()
     coordinates_chosen = Signal(str)
+    shown_chosen = Signal(str)
+    join_wanted = Signal()
     file_wanted = Signal()
     folder_wanted = Signal()
 
@@ -46,6 +50,13 @@ class SectionPicker(QWidget):
         self.file_button.setToolTip(TIPS["open_file"])
         self.folder_button = QPushButton("Open folder...")
         self.folder_button.setToolTip(TIPS["open_folder"])
+        self.join_button = QPushButton("Join sections...")
+        self.join_button.setToolTip(TIPS["join"])
+        self.shown = QComboBox()
+        self.shown.setToolTip(TIPS["shown"])
+        self.shown.setSizeAdjustPolicy(
+            QComboBox.SizeAdjustPolicy.AdjustToMinimumContentsLengthWithIcon
+        )
         self.facts = QLabel()
         self.facts.setWordWrap(True)
         self.coordinates = QComboBox()
@@ -58,6 +69,8 @@ class SectionPicker(QWidget):
         self.coordinates.currentIndexChanged.connect(self._on_chosen)
         self.file_button.clicked.connect(self.file_wanted)
         self.folder_button.clicked.connect(self.folder_wanted)
+        self.join_button.clicked.connect(self.join_wanted)
+        self.shown.currentIndexChanged.connect(self._on_shown)
         self.set_layers([])
 
     def _build(self) -> None:
@@ -66,6 +79,7 @@ class SectionPicker(QWidget):
         buttons.addWidget(self.file_button)
         buttons.addWidget(self.folder_button)
         self._form = form()
+        add_row(self._form, "Section", self.shown)
         add_row(self._form, "Coordinates", self.coordinates)
         add_row(self._form, "Counts", self.counts)
         layout = QVBoxLayout(self)
@@ -73,6 +87,7 @@ class SectionPicker(QWidget):
         layout.setSpacing(6)
         layout.addWidget(self.combo)
         layout.addLayout(buttons)
+        layout.addWidget(self.join_button)
         layout.addWidget(self.facts)
         layout.addLayout(self._form)
 
@@ -106,6 +121,7 @@ class SectionPicker(QWidget):
         self.combo.clear()
         self.combo.addItems([layer.name for layer in self._layers] or [NO_SECTION])
         self.combo.setEnabled(bool(self._layers))
+        self.join_button.setVisible(sum(map(can_be_joined, layers)) > 1)
         if any(wanted is layer for layer in self._layers):
             self.combo.setCurrentIndex(
                 next(i for i, layer in enumerate(self._layers) if layer is wanted)
@@ -128,7 +144,30 @@ class SectionPicker(QWidget):
         for name, label in [] if tissue is None else counts_places(tissue):
             self.counts.addItem(label, name)
         self._form.setRowVisible(self.counts, self.counts.count() > 1)
+        self._offer_sections()
         self._on_coordinates()
+
+    def _offer_sections(self) -> None:
+        """Offer the sections that the layer shows, where they are several."""
+        layer = self.layer
+        names = () if layer is None else sections.sections_on(layer)
+        self.shown.blockSignals(True)
+        self.shown.clear()
+        self.shown.addItem(SIDE_BY_SIDE, "")
+        for name in names:
+            self.shown.addItem(name, name)
+        on_show = "" if layer is None else sections.section_shown(layer)
+        self.shown.setCurrentIndex(max(self.shown.findData(on_show), 0))
+        self.shown.blockSignals(False)
+        self._form.setRowVisible(self.shown, bool(names))
+
+    def refresh(self) -> None:
+        """Bring what is told of the layer up to how it stands now."""
+        self._offer_sections()
+        self._tell_facts()
+
+    def _on_shown(self) -> None:
+        self.shown_chosen.emit(str(self.shown.currentData() or ""))
 
     def _choose_as_shown(self) -> None:
         """Choose the coordinates at which the spots stand on the canvas."""
@@ -149,11 +188,17 @@ class SectionPicker(QWidget):
             self.coordinates_chosen.emit(self.coordinates_key)
 
     def _on_coordinates(self) -> None:
-        tissue = self.tissue
-        text = "" if tissue is None else facts(tissue, self.coordinates.currentData())
+        self._tell_facts()
+        self.changed.emit()
+
+    def _tell_facts(self) -> None:
+        layer, tissue, text = self.layer, self.tissue, ""
+        if layer is not None and tissue is not None:
+            key = self.coordinates.currentData()
+            several = len(sections.sections_on(layer))
+            text = facts(tissue, key, sections.sections_by(layer), several)
         self.facts.setText(text)
         self.facts.setVisible(bool(text))
-        self.changed.emit()
 
 
 def counts_places(tissue: AnnData) -> list[tuple[str, str]]:
@@ -164,14 +209,28 @@ def counts_places(tissue: AnnData) -> list[tuple[str, str]]:
     return places + [(str(name), f"layer {name}") for name in tissue.layers]
 
 
-def facts(tissue: AnnData, coordinates: str | None) -> str:
-    """Return one line on a section: its size, its image and how the two agree."""
+def facts(
+    tissue: AnnData, coordinates: str | None, column: str = "", n_sections: int = 0
+) -> str:
+    """Return one line on a section: its size, its image and how the two agree.
+
+    Parameters
+    ----------
+    tissue, coordinates, column
+        As for `napari_semst.viewer.arrange.arrange`.
+    n_sections
+        How many sections the tissue is shown in, where they are several.
+    """
     size = f"{tissue.n_obs:,} spots, {tissue.n_vars:,} genes"
+    if n_sections > 1:
+        size = f"{size}, {n_sections} sections"
     try:
-        share = adapter.share_on_image(tissue, coordinates)
+        share = share_on_image(tissue, coordinates, column)
     except InputError:
         return f"{size}, these coordinates cannot be used"
     if share is None:
         return f"{size}, no image"
     # Rounded down, so that 100 % means every spot.
-    return f"{size}, {math.floor(100 * share)} % on the image"
+    least = "at least " if n_sections > 1 and share < 1 else ""
+    images = "their images" if n_sections > 1 else "the image"
+    return f"{size}, {least}{math.floor(100 * share)} % on {images}"

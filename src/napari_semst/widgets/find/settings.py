@@ -18,12 +18,14 @@ from napari_semst.config import STAGES, Request
 from napari_semst.presets import AUTO, PRESETS
 from napari_semst.widgets.find.embedding import EmbeddingPicker
 from napari_semst.widgets.find.number import NumberField
+from napari_semst.widgets.find.sections import SectionsCombo
 from napari_semst.widgets.find.texts import SEMANTICS, TIPS
 from napari_semst.widgets.shared.forms import add_row, folded, form, note
 
 if TYPE_CHECKING:
     from anndata import AnnData
 
+_MOST_NETWORKS = 20
 _TOOLTIP_ROLE = Qt.ItemDataRole.ToolTipRole
 
 
@@ -77,12 +79,17 @@ class SettingsForm(QWidget):
         self.epochs.setSpecialValueText("As the recipe says")
         self.seed = QSpinBox()
         self.seed.setRange(0, 2_147_483_647)
+        self.ensemble = QSpinBox()
+        self.ensemble.setRange(1, _MOST_NETWORKS)
+        self.sections = SectionsCombo()
         self.run = QLineEdit()
         content = QWidget()
         rows = form(content)
         for name, label in (
             ("epochs", "Epochs"),
             ("seed", "Seed"),
+            ("ensemble", "Ensemble"),
+            ("sections", "Sections"),
             ("run", "Run name"),
         ):
             getattr(self, name).setToolTip(TIPS[name])
@@ -122,8 +129,21 @@ class SettingsForm(QWidget):
         settings = {} if preset is None else preset.settings.get("semantics", {})
         return settings.get("source") != "none"
 
-    def set_tissue(self, tissue: AnnData | None, free_name: str) -> None:
-        """Offer what a section has: its embeddings, and a free name for the run."""
+    def set_tissue(
+        self, tissue: AnnData | None, free_name: str, sections_by: str = ""
+    ) -> None:
+        """Offer what a section has: its embeddings, its columns, a name for the run.
+
+        Parameters
+        ----------
+        tissue
+            The section, or None.
+        free_name
+            A name that none of its runs has.
+        sections_by
+            The column that tells its sections apart, empty for one section.
+        """
+        self.sections.set_tissue(tissue, sections_by)
         found = [] if tissue is None else list(tissue.obsm)
         own = {keys.SPATIAL, keys.LATENT, keys.SCALE, keys.SHIFT}
         self.embedding.set_keys([key for key in found if key not in own])
@@ -166,11 +186,14 @@ class SettingsForm(QWidget):
             seed=self.seed.value(),
             device=self.device.currentData(),
             epochs=self.epochs.value() or None,
+            ensemble=self.ensemble.value() if self.ensemble.value() > 1 else None,
         )
         if coordinates != keys.SPATIAL or counts_layer:
             request = request.with_settings(
                 "prepare", coordinates=coordinates, counts_layer=counts_layer
             )
+        if self.sections.asked:
+            request = request.with_settings("prepare", section_key=self.sections.asked)
         if self.recipe_uses_semantics():
             source = self.semantics.currentData()
             embedding = self.embedding.chosen() if source == "precomputed" else None

@@ -25,6 +25,15 @@ def standing(tissue: AnnData | None) -> tuple[str, str, str]:
     return kind, texts.READY, "\n".join([texts.READY_HELP, *noticed])
 
 
+def joined(tissue: AnnData, count: int) -> tuple[str, str, str]:
+    """Return kind, title and text for the card after sections were joined."""
+    kind, _, noticed = standing(tissue)
+    title = texts.JOINED.format(count=count)
+    about = texts.JOINED_HELP.format(genes=tissue.n_vars)
+    kind = "success" if kind == "ready" else kind
+    return kind, title, f"{about}\n{noticed}"
+
+
 def summarise(answer: Answer) -> tuple[str, str, str]:
     """Return kind, title and text for the card: a warning if the run warned."""
     result, job = answer.result, answer.job

@@ -10,6 +10,24 @@ NO_SECTION_HELP = (
     "File > Open Sample > SemST > Simulated cortex. "
     "This dock is also under Plugins > Find domains (SemST)."
 )
+OPENED = "{count} sections opened"
+OPENED_HELP = (
+    "Each is worked on by itself. To find domains that are common to them, press Join "
+    "sections..."
+)
+JOIN_TITLE = "Join sections"
+JOIN_HELP = (
+    "The sections ticked become one, with the genes that all of them have. Results of "
+    "single sections are not taken over."
+)
+JOINING = "Joining"
+JOINED = "{count} sections joined"
+JOINED_HELP = (
+    "{genes:,} genes are common to them. The single sections are hidden, not closed."
+)
+ONE_SECTION = "One section"
+AS_JOINED = "As joined"
+SIDE_BY_SIDE = "All side by side"
 READY = "Ready"
 READY_HELP = "Choose the number of domains, or Automatic, and press Run."
 OPENING = "Opening"
@@ -22,8 +40,13 @@ LAYER_GONE_HELP = "The section was closed during the run; nothing was changed."
 
 TIPS = {
     "section": "The section to work on: every tissue section that is open.",
-    "open_file": "Open an .h5ad file or a 10x .h5 matrix.",
+    "open_file": "Open .h5ad files or 10x .h5 matrices, one or several.",
     "open_folder": "Open a Space Ranger output folder.",
+    "join": (
+        "Join open sections into one, to find domains that are common to them. They "
+        "then stand side by side."
+    ),
+    "shown": "Show all sections side by side, or one of them alone.",
     "coordinates": "Which of the section's coordinates say where a spot stands.",
     "counts": "Which of the section's tables holds the raw counts.",
     "n_domains": "How many spatial domains to look for (k).",
@@ -47,6 +70,15 @@ TIPS = {
     "device": "What computes. Automatic takes a CUDA GPU where there is one.",
     "epochs": "Passes over the section in training. Fewer is quicker and coarser.",
     "seed": "The same seed, settings and machine give the same domains.",
+    "ensemble": (
+        "Networks trained, each from a seed of its own. More take as many times as "
+        "long; the domains are hardly more accurate."
+    ),
+    "sections": (
+        "What tells sections apart that are in one table. Neighbours are then sought "
+        "inside each, the domains are common to all, and the sections stand side by "
+        "side."
+    ),
     "run": (
         "Name under which the result is kept, so that runs can be compared. "
         "A run of the same name is replaced."

@@ -11,18 +11,24 @@ from qtpy.QtWidgets import QApplication, QFrame, QScrollArea, QVBoxLayout, QWidg
 
 from napari_semst.errors import SemstError
 from napari_semst.keys import DOMAIN
-from napari_semst.viewer import adapter
+from napari_semst.viewer import adapter, sections
 from napari_semst.viewer.look import Look
 from napari_semst.widgets.find import texts
 from napari_semst.widgets.find.canvas import Canvas
 from napari_semst.widgets.find.controller import FindController, free_run_name
 from napari_semst.widgets.find.files import Files
 from napari_semst.widgets.find.job import cuda_devices
+from napari_semst.widgets.find.join import Joiner, can_be_joined
 from napari_semst.widgets.find.results import ResultsPanel
 from napari_semst.widgets.find.run_box import RunBox
 from napari_semst.widgets.find.section import SectionPicker
 from napari_semst.widgets.find.settings import SettingsForm
-from napari_semst.widgets.find.summary import device_line, standing, summarise
+from napari_semst.widgets.find.summary import (
+    device_line,
+    joined,
+    standing,
+    summarise,
+)
 from napari_semst.widgets.shared.errand import Errand
 from napari_semst.widgets.shared.forms import heading
 from napari_semst.widgets.shared.status import StatusCard
@@ -52,6 +58,7 @@ class FindDomains(QWidget):
         self._shown: Layer | None = None
         self.controller = FindController()
         self.files = Files(self)
+        self.joiner = Joiner(self)
         self.devices = Errand(cuda_devices)
         self.section = SectionPicker()
         self.settings = SettingsForm()
@@ -101,6 +108,9 @@ class FindDomains(QWidget):
         layers.reordered.connect(self._on_layers)
         self.section.changed.connect(self._on_section)
         self.section.coordinates_chosen.connect(self._on_coordinates)
+        self.section.shown_chosen.connect(self._on_shown)
+        self.section.join_wanted.connect(self._on_join)
+        self.settings.sections.chosen.connect(self._on_sections)
         self.section.file_wanted.connect(self.files.ask_file)
         self.section.folder_wanted.connect(self.files.ask_folder)
         self.settings.device.opened.connect(self._look_for_devices)
@@ -112,7 +122,7 @@ class FindDomains(QWidget):
         self.results.keep_wanted.connect(self._on_keep)
         self.results.save_wanted.connect(self._on_save)
         self.results.table_wanted.connect(self._on_save_table)
-        for source in (self.controller, self.files):
+        for source in (self.controller, self.files, self.joiner):
             source.failed.connect(self._on_failed)
         self.controller.started.connect(self._on_started)
         self.controller.updated.connect(self._on_updated)
@@ -120,7 +130,10 @@ class FindDomains(QWidget):
         self.controller.cancelled.connect(self._on_cancelled)
         self.files.opening.connect(self._on_opening)
         self.files.opened.connect(self._on_opened)
+        self.files.all_opened.connect(self._on_all_opened)
         self.files.saved.connect(self._on_saved)
+        self.joiner.joining.connect(self._on_joining)
+        self.joiner.joined.connect(self._on_joined)
         # A dock that goes away takes its run with it: a thread that nobody can see
         # or cancel would keep the process alive.
         self.destroyed.connect(self.controller.shutdown)
@@ -172,8 +185,7 @@ class FindDomains(QWidget):
         layer, tissue = self.section.layer, self.section.tissue
         changed = layer is not self._shown
         self._shown = layer
-        free = "default" if tissue is None else free_run_name(tissue)
-        self.settings.set_tissue(tissue, free)
+        self._offer_settings()
         self._refresh_buttons()
         if not changed and layer is not None:
             return
@@ -181,21 +193,53 @@ class FindDomains(QWidget):
             self.card.show_status(*standing(tissue))
         self._show_results()
 
+    def _offer_settings(self) -> None:
+        layer, tissue = self.section.layer, self.section.tissue
+        free = "default" if tissue is None else free_run_name(tissue)
+        by = "" if layer is None else sections.sections_by(layer)
+        self.settings.set_tissue(tissue, free, by)
+
     def _on_coordinates(self, key: str) -> None:
         """Move the spots on the canvas to where the run will take them to be."""
+        if not self._move(key, None):
+            self.section.put_coordinates_back()
+
+    def _on_sections(self, column: str) -> None:
+        """Let sections stand side by side as the run will tell them apart."""
+        layer = self.section.layer
+        key = None if layer is None else layer.metadata.get(adapter.COORDINATES)
+        if not self._move(key, column):
+            self._offer_settings()
+
+    def _move(self, key: str | None, column: str | None) -> bool:
+        """Move the section's spots and images; return whether that was possible."""
         tissue = self.section.tissue
         if tissue is None:
-            return
+            return True
         try:
             for layer in self._layers_of(tissue):
-                adapter.move_spots(layer, key)
+                images = sections.images_of(layer, self._viewer.layers)
+                sections.move_spots(layer, key, column, images)
         except Exception as error:  # noqa: BLE001  every error goes to the card
-            self.section.put_coordinates_back()
             self._on_failed(error, "".join(traceback.format_exception(error)))
-            return
+            return False
+        self.section.refresh()
         if self.controller.job is None and not self.files.busy:
             self.card.show_status(*standing(tissue))
         self._viewer.reset_view()
+        return True
+
+    def _on_shown(self, name: str) -> None:
+        """Show one section alone, and look at it, or all of them."""
+        layer = self.section.layer
+        if layer is None:
+            return
+        images = sections.images_of(layer, self._viewer.layers)
+        sections.show_section(layer, name, images)
+        if name:
+            sections.look_at(self._viewer, sections.box_on_show(layer, images))
+        else:
+            self._viewer.reset_view()
 
     def _show_results(self, look: Look | None = None) -> None:
         """Show a section's results as its layer remembers them, or with a new look."""
@@ -259,7 +303,7 @@ class FindDomains(QWidget):
             adapter.refresh(layer)
         self._mark_unsaved(job.tissue)
         self.settings.run.clear()
-        self.settings.set_tissue(job.tissue, free_run_name(job.tissue))
+        self._offer_settings()
         self.settings.note_device(device_line(answer.result.provenance))
         self._refresh_buttons()
         self.card.show_status(*summarise(answer))
@@ -312,14 +356,37 @@ class FindDomains(QWidget):
     def _add_section(self, tissue: AnnData, name: str) -> None:
         from napari.layers import Layer
 
-        added = None
         # All are made before any is shown: half a section would be of no use.
         layers = [Layer.create(*data) for data in adapter.layers_of(tissue, name=name)]
         for layer in layers:
-            added = self._viewer.add_layer(layer)
+            self._viewer.add_layer(layer)
         self._viewer.reset_view()
-        self.section.set_layers(self._sections(), choose=added)
+        # Not what `add_layer` returns: a plugin's viewer hands out stand-ins of layers.
+        self.section.set_layers(self._sections(), choose=self._layers_of(tissue)[-1])
         self.card.show_status(*standing(tissue))
+
+    def _on_all_opened(self, count: int) -> None:
+        self.card.show_status(
+            "ready", texts.OPENED.format(count=count), texts.OPENED_HELP
+        )
+
+    def _on_join(self) -> None:
+        self.joiner.ask([x for x in self._sections() if can_be_joined(x)])
+
+    def _on_joining(self, names: str) -> None:
+        self.card.show_status("running", texts.JOINING, names)
+
+    def _on_joined(self, tissue: AnnData, name: str, single: list[Points]) -> None:
+        try:
+            self._add_section(tissue, name)
+        except Exception as error:  # noqa: BLE001  every error goes to the card
+            self._on_failed(error, "".join(traceback.format_exception(error)))
+            return
+        # The first of the joined ones stands where its single section does.
+        for layer in single:
+            for one in (layer, *sections.images_of(layer, self._viewer.layers)):
+                one.visible = False
+        self.card.show_status(*joined(tissue, len(single)))
 
     def _on_save(self) -> None:
         if self.section.layer is not None:

@@ -1,0 +1,171 @@
+"""Several sections on one layer of spots: moved, shown alone, and looked at."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from napari_semst.viewer import adapter
+from napari_semst.viewer.arrange import arrange, bounds
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
+
+    from napari.layers import Layer, Points
+    from napari.viewer import Viewer
+    from numpy.typing import NDArray
+
+    from napari_semst.io.alignment import Placement
+
+# Of the canvas, around what is looked at; as napari's own.
+_MARGIN = 0.05
+
+
+def images_of(layer: Layer, layers: Iterable[Layer]) -> list[Layer]:
+    """Return those layers that hold the images of a layer of spots."""
+    pair = layer.metadata.get(adapter.PAIR)
+    return [
+        one
+        for one in layers
+        if pair and one.metadata.get(adapter.PAIR) == pair and _placement(one)
+    ]
+
+
+def _placement(image: Layer) -> Placement | None:
+    placement: Placement | None = image.metadata.get(adapter.PLACEMENT)
+    return placement
+
+
+def sections_by(layer: Layer) -> str:
+    """Return the column that tells a layer's sections apart, empty for one section."""
+    return str(layer.metadata.get(adapter.SECTIONS_BY, ""))
+
+
+def sections_on(layer: Layer) -> tuple[str, ...]:
+    """Return the names of a layer's sections, nothing for a single section."""
+    return tuple(layer.metadata.get(adapter.SECTIONS, {}))
+
+
+def section_shown(layer: Layer) -> str:
+    """Return the section that a layer shows alone, empty where it shows all."""
+    return str(layer.metadata.get(adapter.SECTION_SHOWN, ""))
+
+
+def move_spots(
+    layer: Points,
+    key: str | None,
+    column: str | None = None,
+    images: Sequence[Layer] = (),
+) -> None:
+    """Move a layer's spots to other coordinates, or to stand in other sections.
+
+    Parameters
+    ----------
+    layer
+        The spots; all of them are shown again.
+    key
+        obsm key of the coordinates.
+    column
+        The obs column that tells sections apart, empty for one section; `None`
+        leaves it as it is.
+    images
+        The layer's images, which move with their sections.
+
+    Raises
+    ------
+    InputError
+        If the coordinates are not two finite numbers for each spot, or the column
+        does not tell every spot's section; nothing is moved.
+    """
+    tissue = adapter.tissue_of(layer)
+    if tissue is None or tissue.n_obs != len(layer.data):
+        return
+    column = sections_by(layer) if column is None else column
+    arrangement = arrange(tissue, key, column)
+    layer.data = arrangement.positions
+    layer.size = arrangement.diameters
+    layer.metadata[adapter.COORDINATES] = key
+    layer.metadata.update(adapter.told(arrangement, column))
+    adapter.refresh(layer)
+    for image in images:
+        placement = _placement(image)
+        moved = None if placement is None else arrangement.moved(placement)
+        if moved is not None:
+            image.scale, image.translate = moved
+    show_section(layer, "", images)
+
+
+def show_section(layer: Points, name: str, images: Sequence[Layer] = ()) -> None:
+    """Show one section of a layer alone, or all of them.
+
+    Parameters
+    ----------
+    layer
+        The spots.
+    name
+        Of the section; empty for all.
+    images
+        The layer's images: those of other sections are hidden, and come back.
+    """
+    tissue, column = adapter.tissue_of(layer), sections_by(layer)
+    if tissue is None or tissue.n_obs != len(layer.data):
+        return
+    layer.metadata[adapter.SECTION_SHOWN] = name
+    layer.shown = (
+        tissue.obs[column].astype(str).to_numpy(dtype=object) == name
+        if name
+        else np.ones(tissue.n_obs, dtype=bool)
+    )
+    libraries: dict[str, Any] = layer.metadata.get(adapter.SECTIONS, {})
+    wanted = {libraries[name]} if name else set(libraries.values())
+    for image in images:
+        placement = _placement(image)
+        if libraries and placement is not None and placement.library not in wanted:
+            if image.visible:
+                image.visible, image.metadata[adapter.HIDDEN] = False, True
+        elif image.metadata.get(adapter.HIDDEN):
+            # One that the user has hidden stays hidden.
+            image.visible, image.metadata[adapter.HIDDEN] = True, False
+
+
+def box_on_show(
+    layer: Points, images: Sequence[Layer] = ()
+) -> NDArray[np.float64] | None:
+    """Return the least and largest (y, x) of spots on show and visible images.
+
+    Parameters
+    ----------
+    layer, images
+        The spots and their images.
+
+    Returns
+    -------
+    numpy.ndarray or None
+        Shape ``(2, 2)``; None where nothing is on show.
+    """
+    spots = np.asarray(layer.data)[layer.shown]
+    if not len(spots):
+        return None
+    radius = float(np.max(np.asarray(layer.size)[layer.shown])) / 2
+    boxes = [bounds(spots) + np.array([[-radius], [radius]])]
+    boxes += [np.asarray(one.extent.world) for one in images if one.visible]
+    return bounds(np.concatenate(boxes))
+
+
+def look_at(viewer: Viewer, box: NDArray[np.float64] | None) -> None:
+    """Let a box of the canvas, ``(2, 2)`` in (y, x), fill the window."""
+    if box is None:
+        return
+    viewer.reset_view()
+    # Where the camera is has changed from one version of napari to the next.
+    camera = getattr(viewer, "scene", viewer).camera
+    size = getattr(getattr(viewer, "canvas", None), "size", None)
+    if size is None:
+        # Versions that do not tell: at least what all layers take up now.
+        whole = np.asarray(viewer.layers.extent.world)[:, -2:]
+        room = (whole[1] - whole[0]) * float(camera.zoom)
+    else:
+        room = np.asarray(size, dtype=float) * (1 - _MARGIN)
+    camera.center = tuple(box.mean(axis=0))
+    camera.zoom = float((room / np.maximum(box[1] - box[0], 1e-9)).min())
