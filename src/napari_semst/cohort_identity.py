@@ -115,7 +115,8 @@ def _files(source: Path, config: Config) -> Iterator[Path]:
         if source.suffix == ".h5":
             yield from _beside(source.parent / "spatial")
             yield from _beside(source.parent)
-    for name in (config.model.weights, config.semantics.embedding):
+    wanted = config.semantics
+    for name in (config.model.weights, wanted.embedding, wanted.summaries):
         if name and Path(name).is_file():
             yield Path(name)
 

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from napari_semst.cli_run import Scoring
     from napari_semst.config import Request
 
-_ARRAYS = (".npy", ".npz")
+_ARRAYS = (".npy", ".npz", ".safetensors")
 _SHOWN = 5
 
 
@@ -104,6 +104,12 @@ def _settled(request: Request) -> Request:
     array = Path(config.semantics.embedding).expanduser()
     if array.suffix in _ARRAYS and array.is_file():
         request = request.with_settings("semantics", embedding=str(array.absolute()))
+    for name in ("summaries", "model"):
+        given = request.overrides.get("semantics", {}).get(name, "")
+        place = Path(given).expanduser()
+        if given and place.exists():
+            found = {name: str(place.absolute())}
+            request = request.with_settings("semantics", **found)
     return request
 
 

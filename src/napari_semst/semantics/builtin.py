@@ -86,7 +86,7 @@ class BuiltinTable:
             raise SemanticsError(_nothing_known(names, species))
         place = np.searchsorted(used, gene_lists.indices)  # -1 lands on 0, masked below
         is_known = gene_lists.listed & known[np.minimum(place, len(used) - 1)]
-        share = _checked_weights(weights, gene_lists) * is_known
+        share = checked_weights(weights, gene_lists) * is_known
         embedding = pool(share, place, vectors, progress, cancelled)
         empty = share.sum(axis=1) == 0
         embedding[empty] = embedding[~empty].mean(axis=0) if (~empty).any() else 0
@@ -174,10 +174,23 @@ def pool(
     return pooled
 
 
-def _checked_weights(
+def checked_weights(
     weights: NDArray[np.floating[Any]] | None, gene_lists: GeneLists
 ) -> NDArray[np.float64]:
-    """Return weights of the lists' shape, or say what is wrong with them."""
+    """Return weights of the lists' shape, or say what is wrong with them.
+
+    Parameters
+    ----------
+    weights
+        Shape as ``gene_lists.indices``, not negative; all 1 if None.
+    gene_lists
+        The lists they are for.
+
+    Raises
+    ------
+    SemanticsError
+        If they have another shape, or are negative or not finite.
+    """
     if weights is None:
         return np.ones(gene_lists.indices.shape)
     values = np.asarray(weights, dtype=np.float64)
