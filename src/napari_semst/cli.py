@@ -9,6 +9,15 @@ from typing import Annotated
 
 import typer
 
+from napari_semst.cli_embed_options import (
+    Pooling,
+    PromptTemplate,
+    Summaries,
+    TissueName,
+    cache,
+    embed,
+)
+
 _DEBUG = "--debug"
 
 app = typer.Typer(
@@ -20,6 +29,8 @@ app = typer.Typer(
 )
 samples = typer.Typer(help="Write a simulated section.", no_args_is_help=True)
 app.add_typer(samples, name="sample")
+app.add_typer(cache, name="cache")
+app.command()(embed)
 
 InputPath = Annotated[
     Path,
@@ -88,9 +99,15 @@ def run(
     semantics: Annotated[
         str | None,
         typer.Option(
-            help="builtin, none, or precomputed:NAME with an obsm key or .npy file."
+            help="builtin, none, precomputed:NAME with an obsm key or file, or a "
+            "language model: prompts[:MODEL] reads every spot's list of genes, "
+            "genes[:MODEL] every gene."
         ),
     ] = None,
+    pooling: Pooling = None,
+    template: PromptTemplate = None,
+    tissue: TissueName = None,
+    summaries: Summaries = None,
     preset: Annotated[
         str, typer.Option(help="Recipe; `semst presets` lists them.")
     ] = "auto",
@@ -194,12 +211,12 @@ def run(
 ) -> None:
     """Find the spatial domains of a section, or of each of several."""
     from napari_semst import cli_cohort, cli_run
+    from napari_semst.cli_embed import semantic_settings
     from napari_semst.config import number_of_domains
     from napari_semst.errors import ConfigError
     from napari_semst.io.together import stem
     from napari_semst.training.group import joined_group, refuse_cohorts
 
-    meaning, _, embedding = (semantics or "").partition(":")
     request = cli_run.build_request(
         preset,
         config,
@@ -214,7 +231,13 @@ def run(
             "device": device,
             "ensemble": ensemble,
         },
-        semantics={"source": meaning or None, "embedding": embedding or None},
+        semantics=semantic_settings(
+            semantics,
+            pooling=pooling,
+            template=template,
+            tissue=tissue,
+            summaries=str(summaries) if summaries else None,
+        ),
         model={"method": method, "weights": str(weights) if weights else None},
         prepare={
             "counts_layer": counts_layer,
