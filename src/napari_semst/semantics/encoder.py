@@ -134,11 +134,16 @@ class Encoder:
 
     def close(self) -> None:
         """Give back the memory of the model, the GPU's too."""
+        self._model = self._prefix = None
+        self._release()
+
+    def _release(self) -> None:
+        """Give memory that nothing uses back to whoever else wants it."""
         import torch
 
-        self._model = self._prefix = None
-        gc.collect()
+        # Looking for cycles takes long; on a CPU what is free is given back without.
         if self.reading.device.startswith("cuda"):
+            gc.collect()
             torch.cuda.empty_cache()
 
     @property
@@ -206,8 +211,6 @@ class Encoder:
         self, full: list[Tokens], width: int, rows: int
     ) -> NDArray[np.float32] | None:
         """Return the vectors of a batch, or `None` where memory ran out."""
-        import torch
-
         try:
             return self._run(full, width)
         except (RuntimeError, MemoryError) as error:
@@ -220,9 +223,7 @@ class Encoder:
                     "smaller model, fewer genes (semantics.n_genes), or device 'cpu'."
                 ) from error
         # Out here nothing holds the tensors of what failed.
-        gc.collect()
-        if self.reading.device.startswith("cuda"):
-            torch.cuda.empty_cache()
+        self._release()
         self._halved += 1
         if self._say is not None:
             rows = max(self.rows(width) >> self._halved, 1)

@@ -21,6 +21,7 @@ _COMMIT = re.compile(r"[0-9a-f]{40}")
 _HUB_NAME = re.compile(r"[\w.-]+/[\w.-]+")
 # Weights that run no code when they are opened, and what is needed to read text.
 _PATTERNS = ["*.safetensors", "*.json", "*.txt", "*.model", "*.jinja"]
+_TOKENIZERS = ("tokenizer.json", "vocab.txt", "vocab.json", "tokenizer.model")
 _BLOCK = 1 << 22
 
 
@@ -163,6 +164,9 @@ def _lacking(folder: Path) -> str:
     """Return the name of a file that a model needs and the folder lacks, if any."""
     if not (folder / "config.json").is_file():
         return "config.json"
+    # Without it transformers makes up a tokenizer that knows no words.
+    if not any((folder / name).is_file() for name in _TOKENIZERS):
+        return _TOKENIZERS[0]
     index = folder / "model.safetensors.index.json"
     if index.is_file():
         try:
