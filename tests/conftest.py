@@ -8,12 +8,16 @@ from pathlib import Path
 # Before torch is imported: threads that wait for each other on a busy machine make
 # small sections many times slower, and nothing here is large.
 os.environ.setdefault("OMP_NUM_THREADS", "1")
+# No test asks a hub for anything.
+os.environ["HF_HUB_OFFLINE"] = "1"
 
 import numpy as np
 import pandas as pd
 import pytest
 from anndata import AnnData
 from scipy import sparse
+
+from tests.semantics.language_models import save_tiny_qwen
 
 _BESIDE = Path(__file__).resolve().parents[2] / "shared" / "data"
 
@@ -25,6 +29,19 @@ def shared_data() -> Path:
     if not (folder / "tissue").is_dir():
         pytest.skip(f"no real tissue at {folder}; set SEMST_DATA to its folder")
     return folder
+
+
+@pytest.fixture(autouse=True)
+def own_cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A cache of vectors for each test, away from the user's."""
+    monkeypatch.setenv("SEMST_CACHE", str(tmp_path / "semst-cache"))
+    return tmp_path / "semst-cache"
+
+
+@pytest.fixture(scope="session")
+def tiny_qwen(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A random Qwen3 of 2 layers with a byte-level BPE, saved as hubs hold models."""
+    return save_tiny_qwen(tmp_path_factory.mktemp("models") / "tiny-qwen")
 
 
 @pytest.fixture

@@ -339,7 +339,10 @@ def _describe(
         return None, None
     ranked = section.counts
     if model.deviation is not None:
-        ranked = _scaled_alike(section, model.deviation)
+        # What is ranked by specificity was not clipped.
+        plain = config.semantics.ranking == "specificity"
+        clip = np.inf if plain else section.config.clip
+        ranked = _scaled_alike(section, model.deviation, clip)
     found = yield from meaning(tissue, ranked, section.genes, config, control)
     embedding = found.embedding
     if model.standard is not None:
@@ -355,7 +358,7 @@ def _describe(
 
 
 def _scaled_alike(
-    section: Section, deviation: NDArray[np.float64]
+    section: Section, deviation: NDArray[np.float64], clip: float
 ) -> sparse.csr_matrix:
     """Return scaled expression by the deviations of the model's section."""
     from napari_semst.prepare.normalise import depth_scaled, with_values
@@ -363,7 +366,7 @@ def _scaled_alike(
     depth = depth_scaled(section.counts, section.config.target_sum)
     known = np.where(deviation == 0, 1.0, deviation).astype(np.float32)
     values = depth.data / known[depth.indices]
-    np.minimum(values, np.float32(section.config.clip), out=values)
+    np.minimum(values, np.float32(clip), out=values)
     return with_values(depth, values)
 
 

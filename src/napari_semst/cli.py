@@ -9,6 +9,14 @@ from typing import Annotated
 
 import typer
 
+from napari_semst.cli_embed_options import (
+    Pooling,
+    PromptTemplate,
+    Summaries,
+    TissueName,
+    cache,
+    embed,
+)
 from napari_semst.cli_server import server
 
 _DEBUG = "--debug"
@@ -22,6 +30,8 @@ app = typer.Typer(
 )
 samples = typer.Typer(help="Write a simulated section.", no_args_is_help=True)
 app.add_typer(samples, name="sample")
+app.add_typer(cache, name="cache")
+app.command()(embed)
 app.command()(server)
 
 InputPath = Annotated[
@@ -91,8 +101,10 @@ def run(
     semantics: Annotated[
         str | None,
         typer.Option(
-            help="builtin, none, precomputed:NAME with an obsm key or .npy file, "
-            "table:FILE with gene vectors, or server:URL of an embedding server."
+            help="builtin, none; prompts[:MODEL] (a language model reads every spot's "
+            "list of genes), genes[:MODEL] (it reads every gene), server:URL (an "
+            "embedding server), table:FILE (gene vectors), or precomputed:NAME (an "
+            "obsm key or a file)."
         ),
     ] = None,
     semantics_model: Annotated[
@@ -108,6 +120,10 @@ def run(
             help="Spoil the semantics to learn its worth: random, shuffled, unrelated."
         ),
     ] = None,
+    pooling: Pooling = None,
+    template: PromptTemplate = None,
+    tissue: TissueName = None,
+    summaries: Summaries = None,
     preset: Annotated[
         str, typer.Option(help="Recipe; `semst presets` lists them.")
     ] = "auto",
@@ -214,12 +230,11 @@ def run(
 ) -> None:
     """Find the spatial domains of a section, or of each of several."""
     from napari_semst import cli_cohort, cli_run
+    from napari_semst.cli_embed import semantic_settings
     from napari_semst.config import REFINE_ROUNDS, number_of_domains
     from napari_semst.io.together import stem
     from napari_semst.training.group import joined_group, refuse_cohorts
 
-    meaning, _, place = (semantics or "").partition(":")
-    holder = {"table": "table", "server": "url"}.get(meaning, "embedding")
     request = cli_run.build_request(
         preset,
         config,
@@ -234,13 +249,16 @@ def run(
             "device": device,
             "ensemble": ensemble,
         },
-        semantics={
-            "source": meaning or None,
-            holder: place or None,
-            "model": semantics_model,
-            "per": per,
-            "control": control,
-        },
+        semantics=semantic_settings(
+            semantics,
+            semantics_model,
+            pooling=pooling,
+            template=template,
+            tissue=tissue,
+            summaries=str(summaries) if summaries else None,
+            per=per,
+            control=control,
+        ),
         model={"method": method, "weights": str(weights) if weights else None},
         prepare={
             "counts_layer": counts_layer,

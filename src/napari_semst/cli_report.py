@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from napari_semst.progress import Progress, told
 
@@ -12,6 +12,8 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from napari_semst.result import DomainResult
+
+Returned = TypeVar("Returned")
 
 _STAGE_NAMES = {
     "prepare": "Preparing",
@@ -112,8 +114,8 @@ def words(account: dict[str, Any]) -> str:
 
 
 def shown(
-    steps: Generator[Progress, None, DomainResult], *, quiet: bool
-) -> Generator[Progress, None, DomainResult]:
+    steps: Generator[Progress, None, Returned], *, quiet: bool
+) -> Generator[Progress, None, Returned]:
     """Pass events on, drawing them on the terminal's error stream."""
     from rich.console import Console
     from rich.progress import BarColumn, TextColumn, TimeRemainingColumn

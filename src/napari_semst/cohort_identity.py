@@ -116,7 +116,8 @@ def _files(source: Path, config: Config) -> Iterator[Path]:
             yield from _beside(source.parent / "spatial")
             yield from _beside(source.parent)
     read = config.semantics
-    for name in (config.model.weights, read.embedding, read.table):
+    tables = (read.embedding, read.table, read.summaries)
+    for name in (config.model.weights, *tables):
         if name and Path(name).is_file():
             yield Path(name)
 

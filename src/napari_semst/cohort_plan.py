@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from napari_semst.cli_run import Scoring
     from napari_semst.config import Request
 
-_ARRAYS = (".npy", ".npz", ".csv", ".tsv", ".gz")
+_ARRAYS = (".npy", ".npz", ".safetensors", ".csv", ".tsv", ".gz")
 _SHOWN = 5
 
 
@@ -105,9 +105,12 @@ def _settled(request: Request) -> Request:
     array = Path(config.semantics.embedding).expanduser()
     if array.suffix in _ARRAYS and array.is_file():
         request = request.with_settings("semantics", embedding=str(array.absolute()))
-    table = Path(config.semantics.table).expanduser()
-    if config.semantics.table and table.is_file():
-        request = request.with_settings("semantics", table=str(table.absolute()))
+    for name in ("summaries", "table", "model"):
+        given = request.overrides.get("semantics", {}).get(name, "")
+        place = Path(given).expanduser()
+        if given and place.exists():
+            found = {name: str(place.absolute())}
+            request = request.with_settings("semantics", **found)
     return request
 
 

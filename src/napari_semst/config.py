@@ -82,7 +82,7 @@ class SemanticsConfig:
     source: str = _setting(
         "builtin",
         "Source of gene semantics.",
-        ("builtin", "none", "precomputed", "table", "server"),
+        ("builtin", "none", "precomputed", "table", "server", "prompts", "genes"),
     )
     control: str = _setting(
         "none",
@@ -92,16 +92,40 @@ class SemanticsConfig:
     )
     embedding: str = _setting(
         "",
-        "obsm key, or .npy, .npz, .csv or .tsv file, of a precomputed embedding, one "
-        "row per spot.",
+        "obsm key, or .npy, .npz, .safetensors, .csv or .tsv file, of a precomputed "
+        "embedding, one row per spot.",
     )
     table: str = _setting(
         "", "File of gene vectors (.npz, .csv, .tsv) for the source 'table'."
     )
+    model: str = _setting(
+        "",
+        "Language model of prompts and genes, a Hugging Face id or folder, or of the "
+        "server; empty: Qwen/Qwen3-4B-Thinking-2507, or the server's own.",
+    )
+    revision: str = _setting(
+        "", "Commit, tag or branch of the model; empty: the one that is here, or main."
+    )
+    pooling: str = _setting(
+        "mean",
+        "Tokens whose states are averaged: all, those of gene names, or the last.",
+        ("mean", "genes", "last"),
+    )
+    template: str = _setting(
+        "paper",
+        "Words around a spot's genes: the paper's, or with species and tissue.",
+        ("paper", "tissue"),
+    )
+    tissue: str = _setting("", "What the section is of, for the template 'tissue'.")
+    summaries: str = _setting(
+        "", "File of symbol,summary (.csv, .tsv) that the source genes reads."
+    )
+    batch_tokens: int = _setting(
+        0, "Tokens read at once; 0: 1,024 on CPUs, 8,192 on GPUs.", low=0
+    )
     url: str = _setting(
         "", "Address of the embedding server for the source 'server', up to its /v1."
     )
-    model: str = _setting("", "Model that the server is asked for; empty: its own.")
     per: str = _setting(
         "spot",
         "What the server reads: the gene list of each spot, or each gene once, "
@@ -118,8 +142,12 @@ class SemanticsConfig:
     n_genes: int = _setting(20, "Top genes that speak for a spot (k_g).", low=1)
     ranking: str = _setting(
         "scaled",
-        "What ranks a spot's genes: the scaled value or the plain expression.",
-        ("scaled", "expression"),
+        "What ranks a spot's genes: the scaled value, the plain expression, or the "
+        "expression times how few spots have the gene.",
+        ("scaled", "expression", "specificity"),
+    )
+    leave_out_uninformative: bool = _setting(
+        True, "Leave mitochondrial, ribosomal and nameless genes out of the lists."
     )
     standardise: bool = _setting(
         True,

@@ -29,7 +29,8 @@ if TYPE_CHECKING:
     from napari_semst.methods.base import Fit
     from napari_semst.model_file import DomainModel, Standard
     from napari_semst.prepare.section import Section
-    from napari_semst.semantics import Semantics
+    from napari_semst.progress import Teller
+    from napari_semst.semantics import GeneLists, Semantics
 
 # With a smaller share of spots that have a mutual neighbour, sections hardly touch.
 _FEWEST_PAIRED = 0.1
@@ -90,7 +91,7 @@ def find_domains(
     control = control or RunControl()
     settle_threads()
     watch = _Stopwatch()
-    config, section, short = yield from _prepare(tissue, request, control)
+    config, section, short = yield from prepared(tissue, request, control)
     watch.lap("prepare")
     control.check()
     embedding, described, standard = yield from _describe(
@@ -166,10 +167,21 @@ def _number(
     return chosen.chosen, chosen
 
 
-def _prepare(
+def prepared(
     tissue: AnnData, request: Request, control: RunControl
 ) -> Generator[Progress, None, tuple[Config, Section, str | None]]:
-    """Settle the settings and make the section ready."""
+    """Settle the settings and make the section ready.
+
+    Parameters
+    ----------
+    tissue, request, control
+        As in `find_domains`.
+
+    Returns
+    -------
+    tuple
+        Settings, section, and a warning where memory may not do.
+    """
     from napari_semst.domains.leiden import check_installed
     from napari_semst.forecast import memory_warning
     from napari_semst.io.coordinates import find_coordinates
@@ -226,15 +238,14 @@ def _describe(
     The vectors come standardised where they are to be, and apart from what is told
     of them, so that those of a million spots are held once.
     """
+    from napari_semst.gene_lists import ranked_values
     from napari_semst.model_file import Standard
     from napari_semst.semantics import standardise
 
     wanted = config.semantics
     if wanted.source == "none":
         return None, None, None
-    matrix = section.counts
-    if wanted.ranking == "scaled":
-        matrix = section.scaled_expression()
+    matrix = ranked_values(section, wanted.ranking)
     described = yield from meaning(tissue, matrix, section.genes, config, control)
     if described.is_empty:
         return None, described, None
@@ -268,40 +279,54 @@ def meaning(
     control
         Asked for cancelling.
     """
-    from napari_semst.semantics import controlled, rank_genes, source
+    from napari_semst.gene_lists import listed
+
+    options = _options(tissue, config)
+    lists = yield from listed(ranked, genes, config, control)
+    return (yield from described_lists(lists, config, control, **options))
+
+
+def described_lists(
+    lists: GeneLists, config: Config, control: RunControl, **options: Any
+) -> Generator[Progress, None, Semantics]:
+    """Return what lists of genes mean, as the source of the settings has it.
+
+    Parameters
+    ----------
+    lists
+        The genes of each spot, or of other units.
+    config
+        Its ``semantics``, seed and device are read.
+    control
+        Asked for cancelling.
+    **options
+        More options of the source.
+    """
+    from napari_semst.device import choose_device
+    from napari_semst.semantics import controlled, source
 
     wanted = config.semantics
-    options = _options(tissue, config)
-    made = controlled(
-        source(wanted.source, **options), wanted.control, config.training.seed
-    )
-    lists = yield from working(
-        "describe",
-        "Ranking the genes of every spot",
-        lambda tell: rank_genes(
-            ranked,
-            genes,
-            wanted.n_genes,
+    species = None if wanted.species == "auto" else wanted.species
+    if wanted.source in ("prompts", "genes"):
+        device = choose_device(config.training.device).name
+        options = {"settings": wanted, "device": device, **options}
+
+    def work(tell: Teller) -> Semantics:
+        if wanted.source in ("prompts", "genes"):
+            options["say"] = tell.say
+        made = source(wanted.source, **options)
+        made = controlled(made, wanted.control, config.training.seed)
+        # Sources that send anything elsewhere say so before they do.
+        if notice := getattr(made, "notice", ""):
+            tell.say(notice)
+        return made.embed_spots(
+            lists,
+            species=species,  # type: ignore[arg-type]
             progress=tell,
             cancelled=lambda: control.cancelled,
-        ),
-        control,
-    )
-    species = None if wanted.species == "auto" else wanted.species
-    return (
-        yield from working(
-            "describe",
-            # Sources that send anything elsewhere say so before they do.
-            getattr(made, "notice", "") or "Reading what genes mean",
-            lambda tell: made.embed_spots(
-                lists,
-                species=species,  # type: ignore[arg-type]
-                progress=tell,
-                cancelled=lambda: control.cancelled,
-            ),
-            control,
         )
-    )
+
+    return (yield from working("describe", "Reading what genes mean", work, control))
 
 
 def _options(tissue: AnnData, config: Config) -> dict[str, Any]:
@@ -321,7 +346,7 @@ def _embedding(tissue: AnnData, name: str) -> dict[str, Any]:
     """Return the obsm array of that name, else the name as a file's path."""
     if not name:
         raise SemanticsError(
-            "Expected an obsm key or a .npy file for the precomputed embedding; got "
+            "Expected an obsm key or a file for the precomputed embedding; got "
             "none. Set semantics.embedding (precomputed:NAME in the shell)."
         )
     if name in tissue.obsm:
@@ -381,17 +406,16 @@ def _model(
     standard: Standard | None,
 ) -> DomainModel | None:
     """Return what labels other sections alike, or `None` where nothing can."""
+    from napari_semst.gene_lists import gene_divisor
     from napari_semst.model_file import DomainModel
     from napari_semst.palette import domain_colors
-    from napari_semst.prepare.normalise import depth_scaled, gene_deviation
 
     if not assignment.voters or fit.learnt is None:
         return None
     deviation, told = None, result.provenance
     read = described is not None and not described.is_empty
-    if read and config.semantics.ranking == "scaled":
-        depth = depth_scaled(section.counts, config.prepare.target_sum)
-        deviation = gene_deviation(depth)
+    if read and config.semantics.ranking != "expression":
+        deviation = gene_divisor(section, config.semantics.ranking)
     semantics = {
         name: str(told["semantics"].get(name, "")) for name in ("source", "revision")
     }

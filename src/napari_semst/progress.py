@@ -77,10 +77,30 @@ class RunControl:
             raise Cancelled("The run was cancelled; nothing was changed.")
 
 
+class Teller:
+    """What work in a thread tells of itself: steps done and, if it likes, in words."""
+
+    def __init__(self, message: str) -> None:
+        self._message = message
+        self._step = (0, 0)
+        self.events: queue.SimpleQueue[tuple[int, int, str] | None]
+        self.events = queue.SimpleQueue()
+
+    def __call__(self, done: int, in_all: int) -> None:
+        """Tell of steps done."""
+        self._step = (done, in_all)
+        self.events.put((done, in_all, self._message))
+
+    def say(self, message: str) -> None:
+        """Say what is going on, in place of the message so far."""
+        self._message = message
+        self.events.put((*self._step, message))
+
+
 def working(
     stage: str,
     message: str,
-    work: Callable[[Callable[[int, int], None]], Returned],
+    work: Callable[[Teller], Returned],
     control: RunControl,
 ) -> Generator[Progress, None, Returned]:
     """Run work in a thread of its own, and yield an event for every step it tells.
@@ -94,11 +114,11 @@ def working(
     stage, message
         Of the events.
     work
-        Is given a function to be called with (steps done, steps in all).
+        Is given a `Teller`, to be called with (steps done, steps in all).
     control
         Asked for cancelling.
     """
-    steps: queue.SimpleQueue[tuple[int, int] | None] = queue.SimpleQueue()
+    teller = Teller(message)
     outcome: list[Returned] = []
     failure: list[BaseException] = []
 
@@ -107,11 +127,11 @@ def working(
     def run() -> None:
         try:
             with limits():
-                outcome.append(work(lambda done, in_all: steps.put((done, in_all))))
+                outcome.append(work(teller))
         except BaseException as error:  # noqa: BLE001 - raised again by the caller
             failure.append(error)
         finally:
-            steps.put(None)
+            teller.events.put(None)
 
     worker = threading.Thread(target=run, name=f"semst {stage}", daemon=True)
     yield Progress(stage, 0, 0, message)
@@ -119,12 +139,12 @@ def working(
     while True:
         control.check()
         try:
-            step = steps.get(timeout=_POLL_SECONDS)
+            step = teller.events.get(timeout=_POLL_SECONDS)
         except queue.Empty:
             continue
         if step is None:
             break
-        yield Progress(stage, *step, message)
+        yield Progress(stage, *step)
     worker.join()
     if failure:
         raise failure[0]

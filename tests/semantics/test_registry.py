@@ -32,7 +32,7 @@ def test_every_line_of_the_registry_is_a_source(name: str, tmp_path: Path) -> No
 
 
 def test_an_unknown_source_is_refused_with_the_known_ones() -> None:
-    with pytest.raises(SemanticsError, match="'builtin', 'precomputed', 'none'"):
+    with pytest.raises(SemanticsError, match=r"'builtin', .*'none'"):
         source("oracle")
 
 

@@ -81,6 +81,23 @@ def deviation_scaled(matrix: sparse.csr_matrix, clip: float) -> sparse.csr_matri
     return with_values(matrix, np.minimum(values, np.float32(clip), out=values))
 
 
+def gene_commonness(matrix: sparse.csr_matrix) -> NDArray[np.float64]:
+    """Return how common every gene is: 1 / log(1 + spots / spots that have it).
+
+    Values divided by it are those of term frequency times inverse document frequency,
+    spots being the documents.
+
+    Parameters
+    ----------
+    matrix
+        Sparse values, shape ``(n_spots, n_genes)``, without stored zeros.
+    """
+    having = np.bincount(matrix.indices, minlength=matrix.shape[1])
+    commonness: NDArray[np.float64]
+    commonness = 1 / np.log1p(matrix.shape[0] / np.maximum(having, 1))
+    return commonness
+
+
 def as_csr(matrix: sparse.csr_matrix) -> sparse.csr_matrix:
     """Return the matrix in canonical CSR form, so that row order cannot matter."""
     canonical = sparse.csr_matrix(matrix)

@@ -39,6 +39,8 @@ __all__ = [
 SOURCES = {
     "builtin": "napari_semst.semantics.builtin:BuiltinTable",
     "precomputed": "napari_semst.semantics.precomputed:Precomputed",
+    "prompts": "napari_semst.semantics.language_model:SpotPrompts",
+    "genes": "napari_semst.semantics.language_model:GeneTexts",
     "none": "napari_semst.semantics.none:NoSemantics",
     "table": "napari_semst.semantics.user_table:UserTable",
     "server": "napari_semst.semantics.server:ServerSource",

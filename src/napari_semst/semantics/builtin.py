@@ -171,7 +171,7 @@ def averaged(
         number of spots without any, which were given the mean of the others.
     """
     used = np.unique(gene_lists.indices[gene_lists.listed])
-    share = _checked_weights(weights, gene_lists)
+    share = checked_weights(weights, gene_lists)
     vectors, known = vectors_of(gene_lists.genes[used])
     if not len(used):
         empty_lists = np.zeros(gene_lists.n_spots, dtype=np.float32)
@@ -231,10 +231,23 @@ def pool(
     return pooled
 
 
-def _checked_weights(
+def checked_weights(
     weights: NDArray[np.floating[Any]] | None, gene_lists: GeneLists
 ) -> NDArray[np.float64]:
-    """Return weights of the lists' shape, or say what is wrong with them."""
+    """Return weights of the lists' shape, or say what is wrong with them.
+
+    Parameters
+    ----------
+    weights
+        Shape as ``gene_lists.indices``, not negative; all 1 if None.
+    gene_lists
+        The lists they are for.
+
+    Raises
+    ------
+    SemanticsError
+        If they have another shape, or are negative or not finite.
+    """
     if weights is None:
         return np.ones(gene_lists.indices.shape)
     values = np.asarray(weights, dtype=np.float64)

@@ -34,8 +34,8 @@ class Precomputed:
     ----------
     embedding
         The array, shape ``(n_spots, n_dimensions)``, or the path of a ``.npy``,
-        ``.npz``, ``.csv`` or ``.tsv`` file that holds it and nothing else; a table of
-        text may begin with a column of the spots' names.
+        ``.npz``, ``.safetensors``, ``.csv`` or ``.tsv`` file that holds it and nothing
+        else; a table of text may begin with a column of the spots' names.
     label
         What to record as its origin, for instance the obsm key; the file's name if
         None.
@@ -167,17 +167,25 @@ def _in_order(
     return values[[rows[str(spot)] for spot in spots]]
 
 
-def read_array(path: Path) -> NDArray[Any]:
-    """Return the array of a ``.npy`` or ``.npz`` file; pickles are never loaded.
+def read_array(path: Path, suffix: str = "") -> NDArray[Any]:
+    """Return the array of a file of numbers; pickles are never loaded.
+
+    Parameters
+    ----------
+    path
+        A ``.npy``, ``.npz`` or ``.safetensors`` file.
+    suffix
+        Which of them it is, where its name does not say so.
 
     Raises
     ------
     SemanticsError
         If the file is missing, damaged, of another kind, or holds several arrays.
     """
-    if path.suffix.lower() not in {".npy", ".npz"}:
+    kind = (suffix or path.suffix).lower()
+    if kind not in {".npy", ".npz", ".safetensors"}:
         raise SemanticsError(
-            "Expected a .npy or .npz file, or a table (.csv, .tsv); found "
+            "Expected a .npy, .npz, .safetensors, .csv or .tsv file; found "
             f"{path.name}. Pickled files are refused because opening one can run code: "
             "save the array with numpy.save."
         )
@@ -185,6 +193,8 @@ def read_array(path: Path) -> NDArray[Any]:
         raise SemanticsError(
             f"Expected an embedding file; {path} does not exist. Check the path."
         )
+    if kind == ".safetensors":
+        return _read_safetensors(path)
     try:
         # Opened here: numpy leaves the file open where it is damaged.
         with path.open("rb") as stream:
@@ -197,6 +207,22 @@ def read_array(path: Path) -> NDArray[Any]:
         raise SemanticsError(
             f"Expected an array of numbers in {path.name}; could not read it: {error}. "
             "It may be damaged: copy it again, or save it again with numpy.save."
+        ) from error
+
+
+def _read_safetensors(path: Path) -> NDArray[Any]:
+    """Return the one array of a ``.safetensors`` file."""
+    from safetensors import SafetensorError, safe_open
+
+    try:
+        with safe_open(path, framework="np") as held:
+            return np.asarray(held.get_tensor(_only_name(list(held.keys()), path)))
+    # TypeError: numbers that numpy does not know, as bfloat16.
+    except (OSError, ValueError, KeyError, TypeError, SafetensorError) as error:
+        raise SemanticsError(
+            f"Expected an array of numbers in {path.name}; could not read it: {error}. "
+            "It may be damaged, or hold numbers that numpy does not know: save it "
+            "again, as float32."
         ) from error
 
 

@@ -132,6 +132,8 @@ SEMANTICS = {
     "builtin": "Built-in gene table",
     "none": "None",
     "precomputed": "Precomputed embedding",
+    "prompts": "Language model, per spot",
+    "genes": "Language model, per gene",
 }
 
 STAGES = {

@@ -1,0 +1,129 @@
+"""Options of `semst embed` and `semst cache`, and those that `semst run` shares."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+cache = typer.Typer(
+    help="What language models said of texts, kept for later runs.",
+    no_args_is_help=True,
+)
+Pooling = Annotated[
+    str | None,
+    typer.Option(help="Of a language model: mean over all tokens, genes, or last."),
+]
+PromptTemplate = Annotated[
+    str | None,
+    typer.Option(help="Words around a spot's genes: paper, or tissue (with --tissue)."),
+]
+TissueName = Annotated[
+    str | None, typer.Option(help="What the section is of, for --template tissue.")
+]
+Summaries = Annotated[
+    Path | None,
+    typer.Option(help="Table of symbol,summary (.csv, .tsv) that genes reads."),
+]
+
+
+def embed(
+    output: Annotated[
+        Path,
+        typer.Option(
+            "--output", "-o", help="File to write (.npy, .npz or .safetensors)."
+        ),
+    ],
+    sources: Annotated[
+        list[Path] | None,
+        typer.Argument(
+            help="A section; with --merge the shares, or nothing: those beside OUTPUT."
+        ),
+    ] = None,
+    semantics: Annotated[
+        str | None,
+        typer.Option(
+            help="prompts[:MODEL], genes[:MODEL] or builtin; else what --config says, "
+            "or prompts."
+        ),
+    ] = None,
+    shard: Annotated[
+        str | None,
+        typer.Option(help="Do the i-th of n shares (i/n), beside OUTPUT; for arrays."),
+    ] = None,
+    merge: Annotated[
+        bool, typer.Option("--merge", help="Merge shares into OUTPUT.")
+    ] = False,
+    pooling: Pooling = None,
+    template: PromptTemplate = None,
+    tissue: TissueName = None,
+    summaries: Summaries = None,
+    revision: Annotated[
+        str | None, typer.Option(help="Commit, tag or branch of the model.")
+    ] = None,
+    preset: Annotated[
+        str, typer.Option(help="Recipe; `semst presets` lists them.")
+    ] = "auto",
+    config: Annotated[
+        Path | None, typer.Option(help="Settings file (TOML); options go before it.")
+    ] = None,
+    device: Annotated[
+        str | None, typer.Option(help="auto, cpu, cuda or cuda:<index>.")
+    ] = None,
+    counts_layer: Annotated[
+        str | None, typer.Option(help="Layer that holds the raw counts.")
+    ] = None,
+    overwrite: Annotated[
+        bool, typer.Option("--overwrite", help="Replace files that exist.")
+    ] = False,
+    quiet: Annotated[
+        bool, typer.Option("--quiet", "-q", help="Show no progress.")
+    ] = False,
+) -> None:
+    """Compute the semantics of every spot once, for --semantics precomputed:FILE."""
+    from napari_semst import cli_embed, cli_run
+
+    request = cli_run.build_request(
+        preset,
+        config,
+        semantics=cli_embed.semantic_settings(
+            semantics or (None if config else "prompts"),
+            pooling=pooling,
+            template=template,
+            tissue=tissue,
+            summaries=str(summaries) if summaries else None,
+            revision=revision,
+        ),
+        training={"device": device},
+        prepare={"counts_layer": counts_layer},
+    )
+    cli_embed.embed(
+        sources or [],
+        output,
+        request,
+        shard,
+        merge=merge,
+        overwrite=overwrite,
+        quiet=quiet,
+    )
+
+
+@cache.command("list")
+def list_cache() -> None:
+    """Say what is kept, and where."""
+    from napari_semst import cli_embed
+
+    cli_embed.list_cache()
+
+
+@cache.command("clear")
+def clear_cache(
+    model: Annotated[
+        str, typer.Option(help="Name of the model whose vectors go; else all.")
+    ] = "",
+) -> None:
+    """Remove what is kept."""
+    from napari_semst import cli_embed
+
+    cli_embed.clear_cache(model)

@@ -1,0 +1,189 @@
+"""Files of embeddings: whole ones, and shares that are still to be merged."""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from napari_semst.embed import Share
+from napari_semst.errors import InputError, SaveError
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from pathlib import Path
+
+    from numpy.typing import NDArray
+
+SUFFIXES = (".npy", ".npz", ".safetensors")
+_NAME = "embedding"
+_KIND = "napari-semst share 1"
+
+
+def check_place(output: Path, *, overwrite: bool) -> None:
+    """Refuse a place for an embedding before the work, not after it.
+
+    Raises
+    ------
+    SaveError
+        If the ending is another, the folder is missing, or the file exists.
+    """
+    if output.suffix.lower() not in SUFFIXES:
+        raise SaveError(
+            f"Expected a name that ends in {', '.join(SUFFIXES)}; got {output}."
+        )
+    if not output.absolute().parent.is_dir():
+        raise SaveError(
+            f"Expected an existing folder for {output}; found none. Make "
+            f"{output.absolute().parent} first."
+        )
+    if output.exists() and not overwrite:
+        raise SaveError(
+            f"Expected {output} not to exist yet; it does. Choose another name or add "
+            "--overwrite."
+        )
+
+
+def share_file(output: Path, number: int, of: int) -> Path:
+    """Return where a share of an embedding is written, beside the whole."""
+    return output.with_name(f"{output.stem}.{number}-of-{of}.safetensors")
+
+
+def share_files(output: Path) -> list[Path]:
+    """Return the shares that lie beside the place of the whole."""
+    found = output.absolute().parent.glob("*.safetensors")
+    begin = f"{output.stem}."
+    return sorted(
+        file
+        for file in found
+        if file.name.startswith(begin) and "-of-" in file.name[len(begin) :]
+    )
+
+
+def write_embedding(
+    embedding: NDArray[np.float32],
+    output: Path,
+    provenance: Mapping[str, Any],
+    *,
+    overwrite: bool,
+) -> Path:
+    """Write an embedding, whole or not at all; `precomputed` reads it.
+
+    Parameters
+    ----------
+    embedding
+        Shape ``(n_spots, n_dimensions)``.
+    output
+        Ends in one of `SUFFIXES`; ``.safetensors`` also keeps the provenance.
+    provenance
+        How it was made.
+    overwrite
+        Whether a file that stands there may be replaced.
+
+    Raises
+    ------
+    SaveError
+        If it cannot be written.
+    """
+    from safetensors.numpy import save_file
+
+    from napari_semst.io.atomic import write_atomically
+    from napari_semst.semantics.precomputed import read_array
+
+    def write(file: Path) -> None:
+        if output.suffix.lower() == ".safetensors":
+            told = {"provenance": json.dumps(provenance, sort_keys=True)}
+            save_file({_NAME: embedding}, file, told)
+            return
+        # numpy adds an ending to names that lack it, but not to open files.
+        with file.open("wb") as stream:
+            if output.suffix.lower() == ".npz":
+                np.savez(stream, embedding=embedding)
+            else:
+                np.save(stream, embedding)
+
+    def check(file: Path) -> None:
+        if not np.array_equal(read_array(file, output.suffix), embedding):
+            raise SaveError(f"Expected {output.name} to read back the same.")
+
+    return write_atomically(
+        output,
+        write,
+        check,
+        overwrite=overwrite,
+        suffix=output.suffix,
+        least_free=embedding.nbytes + 4096,
+    )
+
+
+def write_share(share: Share, file: Path, *, overwrite: bool) -> Path:
+    """Write a share, whole or not at all.
+
+    Raises
+    ------
+    SaveError
+        If it cannot be written.
+    """
+    from safetensors.numpy import save_file
+
+    from napari_semst.io.atomic import write_atomically
+
+    held: dict[str, NDArray[Any]]
+    held = {"spots": share.spots, "rows": share.rows, "vectors": share.vectors}
+    about = {
+        "kind": _KIND,
+        "share": f"{share.number}/{share.of}",
+        "n_spots": str(share.n_spots),
+        "fingerprint": share.fingerprint,
+        "provenance": json.dumps(share.provenance, sort_keys=True),
+    }
+
+    def check(written: Path) -> None:
+        found = read_share(written)
+        if not np.array_equal(found.vectors, share.vectors):
+            raise SaveError(f"Expected {file.name} to read back the same.")
+
+    return write_atomically(
+        file,
+        lambda place: save_file(held, place, about),
+        check,
+        overwrite=overwrite,
+        suffix=".safetensors",
+        least_free=share.vectors.nbytes + 2 * share.spots.nbytes + 4096,
+    )
+
+
+def read_share(file: Path) -> Share:
+    """Return the share that a file holds.
+
+    Raises
+    ------
+    InputError
+        If it is no share, or damaged.
+    """
+    from safetensors import SafetensorError, safe_open
+
+    try:
+        with safe_open(file, framework="np") as held:
+            about = held.metadata() or {}
+            if about.get("kind") != _KIND:
+                raise ValueError("it is another kind of file")
+            number, of = map(int, about["share"].split("/"))
+            names = ("spots", "rows", "vectors")
+            spots, rows, vectors = (held.get_tensor(name) for name in names)
+            return Share(
+                number,
+                of,
+                int(about["n_spots"]),
+                spots,
+                rows,
+                vectors,
+                about["fingerprint"],
+                json.loads(about["provenance"]),
+            )
+    except (OSError, ValueError, KeyError, SafetensorError) as error:
+        raise InputError(
+            f"Expected a share of an embedding in {file}, as `semst embed --shard` "
+            f"writes it; could not read it: {error}. Compute it again."
+        ) from error

