@@ -5,7 +5,7 @@ from __future__ import annotations
 import sys
 from typing import TYPE_CHECKING, Any
 
-from napari_semst.progress import Progress, told
+from napari_semst.progress import Progress, Returned, told
 
 if TYPE_CHECKING:
     from collections.abc import Generator, Sequence
@@ -18,6 +18,7 @@ _STAGE_NAMES = {
     "describe": "Genes speak",
     "train": "Training",
     "assign": "Domains",
+    "explain": "Explaining",
 }
 _SCORES_SHOWN = ("ari", "nmi", "acc", "chaos", "pas")
 
@@ -105,8 +106,8 @@ def words(account: dict[str, Any]) -> str:
 
 
 def shown(
-    steps: Generator[Progress, None, DomainResult], *, quiet: bool
-) -> Generator[Progress, None, DomainResult]:
+    steps: Generator[Progress, None, Returned], *, quiet: bool
+) -> Generator[Progress, None, Returned]:
     """Pass events on, drawing them on the terminal's error stream."""
     from rich.console import Console
     from rich.progress import BarColumn, TextColumn, TimeRemainingColumn
