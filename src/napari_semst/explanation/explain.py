@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
     from napari_semst.explanation.markers import Markers
     from napari_semst.explanation.meaning import Listed, Meaning
-    from napari_semst.explanation.significance import TermTests, Tested
+    from napari_semst.explanation.significance import TermSet, TermTests
     from napari_semst.prepare.section import Section
 
 _STAGE = "explain"
@@ -76,7 +76,7 @@ class Meanings:
 
     listed: Listed
     meaning: Meaning
-    tested: Tested
+    tested: TermSet
     tests: TermTests
 
 
@@ -293,8 +293,9 @@ def _meanings(
     """Return what the built-in table says, with every term tested."""
     from napari_semst.explanation.meaning import find_meaning
     from napari_semst.explanation.regions import make_patches
-    from napari_semst.explanation.significance import choose_terms, tests_of_terms
+    from napari_semst.explanation.significance import choose_terms, compare_terms
     from napari_semst.prepare.graphs import touching_graph
+    from napari_semst.semantics.protocol import LOW_COVERAGE
     from napari_semst.semantics.table import builtin_table
     from napari_semst.semantics.terms import builtin_terms
 
@@ -304,6 +305,11 @@ def _meanings(
     except SemanticsError as error:
         notes.append(f"Genes only are told. {error}")
         return None
+    if listed.coverage < LOW_COVERAGE:
+        notes.append(
+            f"Of the listed genes the gene table knows {listed.coverage:.0%}: what it "
+            "says stands on few of them."
+        )
     n_domains = len(what.names)
     meaning = find_meaning(listed, codes, n_domains)
     tested = choose_terms(builtin_terms(), builtin_table(), listed)
@@ -315,7 +321,7 @@ def _meanings(
     tests = yield from working(
         _STAGE,
         "Comparing with random connected domains and genes",
-        lambda tell: tests_of_terms(
+        lambda tell: compare_terms(
             tested,
             listed,
             meaning,

@@ -140,7 +140,7 @@ def _rank_sums(
     ranks = np.bincount(cell, rank, n_domains * n_genes).reshape(shape)
     seen = np.bincount(cell, minlength=n_domains * n_genes).reshape(shape)
     inside = np.bincount(codes, minlength=n_domains)[:, None]
-    ranks += (inside - seen) * (zeros + 1) / 2
+    ranks = ranks + (inside - seen) * (zeros + 1) / 2
     runs = np.bincount(gene[starts], _cubes(tied), n_genes) + _cubes(zeros)
     return ranks, seen.astype(np.float64), 1 - runs / _cubes(np.array(n_spots))
 

@@ -37,7 +37,7 @@ _LARGEST_TERM = 300
 _SAME_GENES = 0.6
 # Of two terms told of a domain: the cosine, and the share of the smaller excess, from
 # which on they say the same.
-_SAME_DIRECTION, _SAME_EXCESS = 0.8, 0.5
+_SAME_DIRECTION, _SAME_EXCESS = 0.7, 0.5
 # Only the nearest terms get a p-value by draws; all others count as 1, which can only
 # raise what is told of them.
 _MOST_DRAWN = 300
@@ -46,7 +46,7 @@ _GENE_DRAWS = 20
 
 
 @dataclass(frozen=True)
-class Tested:
+class TermSet:
     """Terms that are tested in a section.
 
     Parameters
@@ -64,7 +64,7 @@ class Tested:
     directions: NDArray[np.float32]
 
 
-def choose_terms(terms: TermTable, table: GeneTable, listed: Listed) -> Tested:
+def choose_terms(terms: TermTable, table: GeneTable, listed: Listed) -> TermSet:
     """Return the terms that the listed genes can say something about.
 
     No domain is looked at. Of terms with nearly the same listed genes the one stays of
@@ -96,7 +96,7 @@ def choose_terms(terms: TermTable, table: GeneTable, listed: Listed) -> Tested:
             met[pairs.indices[pairs.indptr[term] : pairs.indptr[term + 1]]] = True
     chosen = np.sort(np.array(kept, np.int64))
     index = fit[chosen]
-    return Tested(index, members[:, chosen], terms.directions(table)[index])
+    return TermSet(index, members[:, chosen], terms.directions(table)[index])
 
 
 @dataclass(frozen=True)
@@ -128,8 +128,8 @@ class TermTests:
     q: NDArray[np.float64]
 
 
-def tests_of_terms(
-    tested: Tested,
+def compare_terms(
+    tested: TermSet,
     listed: Listed,
     meaning: Meaning,
     patches: Patches,
@@ -187,7 +187,7 @@ def tests_of_terms(
 
 
 def _own_share(
-    tested: Tested, listed: Listed, meaning: Meaning, score: NDArray[np.float64]
+    tested: TermSet, listed: Listed, meaning: Meaning, score: NDArray[np.float64]
 ) -> NDArray[np.float64]:
     """Return what the terms' own genes make of their nearness."""
     pairs = tested.members.tocoo()
@@ -197,11 +197,12 @@ def _own_share(
     part = sparse.csr_matrix((near, (pairs.row, pairs.col)), shape=pairs.shape)
     made = (part.T @ meaning.excess.T).T
     own: NDArray[np.float64] = np.zeros_like(score)
-    return np.divide(made, score, out=own, where=score > 0)
+    np.divide(made, score, out=own, where=score > 0)
+    return own
 
 
 def _asked(
-    tested: Tested,
+    tested: TermSet,
     listed: Listed,
     meaning: Meaning,
     score: NDArray[np.float64],
@@ -225,7 +226,7 @@ def _asked(
 
 
 def _by_domains(
-    tested: Tested,
+    tested: TermSet,
     listed: Listed,
     patches: Patches,
     wanted: NDArray[np.int64],
@@ -248,8 +249,12 @@ def _by_domains(
     sums = (together @ listed.shares) @ listed.vectors
     columns = np.column_stack([told, sums]).astype(np.float32)
     total = columns.sum(axis=0, dtype=np.float64)
-    real = membership(codes, wanted.shape[1]) @ np.column_stack(
-        [listed.told, listed.shares @ listed.vectors]
+    domains = membership(codes, wanted.shape[1])
+    real = np.column_stack(
+        [
+            domains @ listed.told.astype(float),
+            (domains @ listed.shares) @ listed.vectors,
+        ]
     )
     between, _ = _between(real[None], total, directions)
     follows, high, done = np.zeros(len(some)), np.zeros((len(score), len(some))), 0
@@ -284,7 +289,7 @@ def _between(
 
 
 def _by_genes(
-    tested: Tested,
+    tested: TermSet,
     listed: Listed,
     meaning: Meaning,
     score: NDArray[np.float64],
@@ -314,7 +319,7 @@ def _by_genes(
 
 
 def distinct(
-    order: NDArray[np.int64], tested: Tested, excess: NDArray[np.float64], most: int
+    order: NDArray[np.int64], tested: TermSet, excess: NDArray[np.float64], most: int
 ) -> list[int]:
     """Return terms in their order, without those that say the same as one before.
 

@@ -80,13 +80,13 @@ def _genes(found: Found, domain: int, most: int) -> dict[str, list[Any]]:
 def _semantic_genes(
     meanings: Meanings | None, domain: int, most: int
 ) -> dict[str, list[Any]]:
-    """Return the genes that make most of the difference in meaning."""
+    """Return the genes, listed more often inside, that make most of the difference."""
     if meanings is None:
         return {}
     meaning = meanings.meaning
     part = meaning.contribution[domain]
-    order = np.argsort(-part, kind="stable")[:most]
-    order = order[part[order] > 0]
+    order = np.argsort(-part, kind="stable")
+    order = order[(part[order] > 0) & (meaning.excess[domain, order] > 0)][:most]
     return {
         "gene": [str(gene) for gene in meanings.listed.genes[order]],
         "contribution": _rounded(part[order]),
