@@ -19,6 +19,8 @@ if TYPE_CHECKING:
 FOUND = 0.05
 # A term with as much in more than this share of random connected domains is shared.
 _SHARED = 0.05
+# Medians this near the middle of all spots are not worth telling apart.
+_AS_OTHERS = 0.1
 _GENES_SAID, _TERMS_SAID, _GENES_OF_TERM = 3, 2, 5
 
 
@@ -181,6 +183,10 @@ def _moved_said(moved: dict[str, Any]) -> str:
     if not moved or moved["modulation_in"] < UNUSED:
         return ""
     share = moved["spots_moved_less"]
+    if abs(share - 0.5) <= _AS_OTHERS:
+        return "semantics moved it about as much as other spots"
+    if share < 0.5:
+        return f"semantics moved its median spot less than {1 - share:.0%} of spots"
     return f"semantics moved its median spot more than {share:.0%} of spots"
 
 
