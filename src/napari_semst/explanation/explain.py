@@ -8,8 +8,9 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from napari_semst import keys
-from napari_semst.errors import ConfigError, SemanticsError
+from napari_semst.errors import ConfigError
 from napari_semst.explanation import run as runs
+from napari_semst.explanation.meanings import STAGE, heard, read_meanings
 from napari_semst.progress import Progress, RunControl, exhaust, told, working
 
 if TYPE_CHECKING:
@@ -20,11 +21,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from napari_semst.explanation.markers import Markers
-    from napari_semst.explanation.meaning import Listed, Meaning
-    from napari_semst.explanation.significance import TermSet, TermTests
-    from napari_semst.prepare.section import Section
-
-_STAGE = "explain"
+    from napari_semst.explanation.meanings import Meanings
 
 
 @dataclass(frozen=True)
@@ -68,16 +65,6 @@ class Wanted:
                     f"Expected {name} to be at least {least}; got "
                     f"{getattr(self, name)!r}."
                 )
-
-
-@dataclass(frozen=True)
-class Meanings:
-    """What the built-in table says of a section's domains."""
-
-    listed: Listed
-    meaning: Meaning
-    tested: TermSet
-    tests: TermTests
 
 
 @dataclass(frozen=True)
@@ -191,7 +178,9 @@ def explain_steps(
     genes, markers = yield from _markers(tissue, what, codes, control)
     meanings = None
     if _wants_meanings(wanted, what, notes):
-        meanings = yield from _meanings(tissue, what, codes, wanted, control, notes)
+        meanings = yield from read_meanings(
+            tissue, what, codes, wanted.n_draws, wanted.seed, control, notes
+        )
     found = Found(what, genes, markers, meanings, moved, changed, notes)
     return told_of(found, wanted, np.bincount(codes))
 
@@ -232,7 +221,7 @@ def _markers(
     from napari_semst.semantics import says_little
 
     settings = what.config.prepare
-    yield Progress(_STAGE, 0, 0, "Reading counts")
+    yield Progress(STAGE, 0, 0, "Reading counts")
     counts = as_csr(find_counts(tissue, settings.counts_layer).matrix)
     names = gene_symbols(tissue)
     n_spots, n_genes = counts.shape
@@ -242,26 +231,12 @@ def _markers(
     logged = log_normalised(counts, settings.target_sum)[:, seen]
     control.check()
     markers = yield from working(
-        _STAGE,
+        STAGE,
         "Comparing genes",
-        lambda tell: find_markers(
-            logged, codes, len(what.names), _heard(tell, control)
-        ),
+        lambda tell: find_markers(logged, codes, len(what.names), heard(tell, control)),
         control,
     )
     return names[seen], markers
-
-
-def _heard(
-    tell: Callable[[int, int], None], control: RunControl
-) -> Callable[[int, int], None]:
-    """Return a listener that ends the work in its thread once it is cancelled."""
-
-    def listen(done: int, of: int) -> None:
-        control.check()
-        tell(done, of)
-
-    return listen
 
 
 def _wants_meanings(wanted: Wanted, what: runs.Explained, notes: list[str]) -> bool:
@@ -280,119 +255,6 @@ def _wants_meanings(wanted: Wanted, what: runs.Explained, notes: list[str]) -> b
             "of the genes was read afterwards."
         )
     return wanted.semantics != "none"
-
-
-def _meanings(
-    tissue: AnnData,
-    what: runs.Explained,
-    codes: NDArray[np.int32],
-    wanted: Wanted,
-    control: RunControl,
-    notes: list[str],
-) -> Generator[Progress, None, Meanings | None]:
-    """Return what the built-in table says, with every term tested."""
-    from napari_semst.explanation.meaning import find_meaning
-    from napari_semst.explanation.regions import make_patches
-    from napari_semst.explanation.significance import choose_terms, compare_terms
-    from napari_semst.prepare.graphs import touching_graph
-    from napari_semst.semantics.protocol import LOW_COVERAGE
-    from napari_semst.semantics.table import builtin_table
-    from napari_semst.semantics.terms import builtin_terms
-
-    section = yield from _section(tissue, what, control)
-    try:
-        listed = yield from _listed(section, what, control)
-    except SemanticsError as error:
-        notes.append(f"Genes only are told. {error}")
-        return None
-    if listed.coverage < LOW_COVERAGE:
-        notes.append(
-            f"Of the listed genes the gene table knows {listed.coverage:.0%}: what it "
-            "says stands on few of them."
-        )
-    n_domains = len(what.names)
-    meaning = find_meaning(listed, codes, n_domains)
-    tested = choose_terms(builtin_terms(), builtin_table(), listed)
-    graph = touching_graph(section.average)
-    patches = make_patches(section.coordinates, section.sections, graph)
-    sizes = [
-        np.bincount(codes[s], minlength=n_domains) for s in section.sections.spots()
-    ]
-    tests = yield from working(
-        _STAGE,
-        "Comparing with random connected domains and genes",
-        lambda tell: compare_terms(
-            tested,
-            listed,
-            meaning,
-            patches,
-            np.array(sizes, np.int64),
-            codes,
-            wanted.n_draws,
-            wanted.seed,
-            _heard(tell, control),
-        ),
-        control,
-    )
-    return Meanings(listed, meaning, tested, tests)
-
-
-def _section(
-    tissue: AnnData, what: runs.Explained, control: RunControl
-) -> Generator[Progress, None, Section]:
-    """Return the section as the run had it: the same genes and neighbours."""
-    from napari_semst.io.coordinates import find_coordinates
-    from napari_semst.io.counts import find_counts
-    from napari_semst.io.sections import sections_of
-    from napari_semst.io.symbols import gene_symbols
-    from napari_semst.prepare.section import prepare_section
-
-    settings = what.config.prepare
-    return (
-        yield from prepare_section(
-            find_counts(tissue, settings.counts_layer).matrix,
-            gene_symbols(tissue),
-            find_coordinates(tissue, settings.coordinates or None),
-            settings,
-            control,
-            sections_of(tissue, settings.section_key),
-        )
-    )
-
-
-def _listed(
-    section: Section, what: runs.Explained, control: RunControl
-) -> Generator[Progress, None, Listed]:
-    """Return each spot's listed genes, ranked as the run ranked them."""
-    from napari_semst.explanation.meaning import listed_genes
-    from napari_semst.semantics import guess_species, rank_genes
-    from napari_semst.semantics.table import builtin_table
-
-    settings = what.config.semantics
-    scaled = settings.ranking == "scaled"
-    lists = yield from working(
-        _STAGE,
-        "Ranking the genes of every spot",
-        lambda tell: rank_genes(
-            section.scaled_expression() if scaled else section.counts,
-            section.genes,
-            settings.n_genes,
-            progress=tell,
-            cancelled=lambda: control.cancelled,
-        ),
-        control,
-    )
-    species = settings.species
-    if species == "auto":
-        species = guess_species(lists.genes)
-    listed = listed_genes(lists, builtin_table(), species)  # type: ignore[arg-type]
-    if not len(listed.genes):
-        raise SemanticsError(
-            "Expected gene names that the built-in table knows; it knows none of the "
-            f"{len(lists.genes)} genes (read as {species}). Use gene symbols or human "
-            "Ensembl ids."
-        )
-    return listed
 
 
 def attach_explanation(tissue: AnnData, explanation: dict[str, Any]) -> None:

@@ -13,7 +13,8 @@ if TYPE_CHECKING:
     import pandas as pd
     from numpy.typing import NDArray
 
-    from napari_semst.explanation.explain import Found, Meanings, Wanted
+    from napari_semst.explanation.explain import Found, Wanted
+    from napari_semst.explanation.meanings import Meanings
 
 # Largest adjusted p-value of what is told as found.
 FOUND = 0.05
