@@ -1,12 +1,15 @@
 """Build the gene table that napari-semst ships, from curated public knowledge.
 
-Usage: ``python scripts/build_gene_table.py --source FOLDER --output FILE.npz``
+Usage: ``python scripts/build_gene_table.py --source FOLDER --output FILE.npz
+[--terms FILE.npz]``
 
 Rows are HGNC protein-coding genes and the segments of immunoglobulins and T cell
 receptors (HGNC files these apart, but they mark plasma cells and T cells). Columns are
 terms: GO, pathways, words of names, single-cell signatures. The weighted matrix is
 reduced by a truncated singular value decomposition, centred, brought to unit rows and
 stored as int8 with a scale per row.
+``--terms FILE.npz`` also writes the names of GO terms and pathways with the rows of
+their genes, by which results are explained.
 The same input gives the same file, byte for byte, on one machine and library version.
 """
 
@@ -60,6 +63,17 @@ GMT_FILES = {
 GO_FILES = tuple(
     f"goa_human_associations_{part}.json.gz" for part in ("BP", "CC", "MF")
 )
+# GO terms as people read them: names by identifier, and the c5 file of the same branch.
+TERM_FILES = {
+    "GO process": ("go_terms_bp.json.gz", GO_FILES[0], GMT_FILES["go"][0]),
+    "GO component": ("go_terms_cc.json.gz", GO_FILES[1], GMT_FILES["go"][1]),
+    "GO function": ("go_terms_mf.json.gz", GO_FILES[2], GMT_FILES["go"][2]),
+}
+PATHWAY_NAMES = dict(
+    zip(("Reactome", "WikiPathways", "Hallmark"), GMT_FILES["pathways"], strict=True)
+)
+# Smaller sets are found by chance, larger ones say nothing of a domain.
+TERM_GENES = (5, 500)
 HGNC_FILE = "hgnc_complete_set.txt.gz"
 HOMOLOGY_FILE = "HOM_MouseHumanSequence.rpt.gz"
 GO_RELEASE = "2025-07-18"
@@ -70,7 +84,15 @@ ATTRIBUTION = (
     "homology (CC BY 4.0, The Jackson Laboratory), Reactome (CC0), WikiPathways "
     "2024.1 (CC0) and HGNC (CC0). Changed: reduced to 256 numbers per gene."
 )
+TERM_ATTRIBUTION = (
+    "Names and gene sets of the Gene Ontology and its human annotations (release "
+    f"{GO_RELEASE}, CC BY 4.0) joined with those of MSigDB c5 v6.2/v7.0 (CC BY 4.0, "
+    "UC San Diego and the Broad Institute), of Reactome (CC0), WikiPathways 2024.1 "
+    "(CC0) and MSigDB hallmarks v7.0 (CC BY 4.0). Changed: genes brought to HGNC "
+    "symbols, sets of one name joined, small, large and repeated sets left out."
+)
 LICENCES = {
+    "go_terms": "CC BY 4.0",
     "goa_": "CC BY 4.0",
     "msigdb": "CC BY 4.0",
     "scsig": "CC BY 4.0",
@@ -238,11 +260,9 @@ def ensembl_number(identifier: str) -> int:
     return int(match[1]) if match else 0
 
 
-def provenance(source: Path, files: Iterable[str], genes: int, terms: int) -> str:
-    """Return where the table comes from, as JSON; dates are those of the sources."""
-    dates = [r["date_modified"] for r in read_tab_separated(source / HGNC_FILE)]
-    hgnc = max(dates)
-    listed = [
+def listed_sources(source: Path, files: Iterable[str]) -> list[dict[str, str]]:
+    """Return name, SHA-256 and licence of every raw file."""
+    return [
         {
             "file": name,
             "sha256": hashlib.sha256((source / name).read_bytes()).hexdigest(),
@@ -250,6 +270,12 @@ def provenance(source: Path, files: Iterable[str], genes: int, terms: int) -> st
         }
         for name in files
     ]
+
+
+def provenance(source: Path, files: Iterable[str], genes: int, terms: int) -> str:
+    """Return where the table comes from, as JSON; dates are those of the sources."""
+    dates = [r["date_modified"] for r in read_tab_separated(source / HGNC_FILE)]
+    hgnc = max(dates)
     content: dict[str, Any] = {
         "name": "curated gene knowledge",
         "revision": max(hgnc, GO_RELEASE),
@@ -257,7 +283,7 @@ def provenance(source: Path, files: Iterable[str], genes: int, terms: int) -> st
         "genes": genes,
         "terms": terms,
         "block_weights": BLOCK_WEIGHTS,
-        "sources": listed,
+        "sources": listed_sources(source, files),
         "attribution": ATTRIBUTION,
     }
     return json.dumps(content, sort_keys=True)
@@ -349,6 +375,84 @@ def mouse_arrays(
     }
 
 
+def plain_name(name: str) -> str:
+    """Return a name by which spellings of one term are found alike."""
+    return re.sub(r"[^A-Z0-9]+", "_", name.upper()).strip("_")
+
+
+def readable_name(name: str) -> str:
+    """Return a set's name without its collection's prefix, in words."""
+    words = re.sub(r"^(GO|WP|HALLMARK)_", "", name)
+    if words == name:
+        return name
+    words = words.replace("_", " ").lower().strip()
+    return re.sub(r" dn$", " down", words)
+
+
+def named_terms(source: Path, lookup: Mapping[str, int], proteins: Any) -> Terms:
+    """Return the rows of each term, ``origin<tab>name``; GO's of both sources joined.
+
+    Annotations are direct ones, the sets of c5 hold those of narrower terms too.
+    """
+    terms: defaultdict[str, set[int]] = defaultdict(set)
+    for origin, (names_file, direct, sets) in TERM_FILES.items():
+        with gzip.open(source / names_file, "rt", encoding="utf-8") as stream:
+            names = {key: value["name"] for key, value in json.load(stream).items()}
+        for key, rows in association_terms(source / direct, proteins).items():
+            if key in names:
+                terms[f"{origin}\t{names[key]}"] |= rows
+        spelt = {plain_name(name): name for name in names.values()}
+        for key, rows in gmt_terms(source / sets, lookup).items():
+            words = readable_name(key.partition(":")[2])
+            terms[f"{origin}\t{spelt.get(plain_name(words), words)}"] |= rows
+    for origin, file in PATHWAY_NAMES.items():
+        for key, rows in gmt_terms(source / file, lookup).items():
+            terms[f"{origin}\t{readable_name(key.partition(':')[2])}"] |= rows
+    return dict(terms)
+
+
+def term_arrays(
+    source: Path, table: Mapping[str, NDArray[Any]], smallest: int, largest: int
+) -> dict[str, NDArray[Any]]:
+    """Return names, origins and genes of terms, as rows of the gene table.
+
+    Rows of a term are sorted, the first as it is, the others as what they are above
+    the one before: small numbers pack better.
+    """
+    symbols = table["symbols"].tobytes().decode("utf-8").split("\n")
+    row_of = {symbol: row for row, symbol in enumerate(symbols)}
+    names = table["alias_symbols"].tobytes().decode("utf-8").split("\n")
+    aliases = dict(zip(names, table["alias_rows"].tolist(), strict=True))
+    lookup = {**aliases, **{symbol.upper(): row for symbol, row in row_of.items()}}
+    records = read_tab_separated(source / HGNC_FILE)
+    proteins: defaultdict[str, set[int]] = defaultdict(set)
+    for record in records:
+        if record["symbol"] in row_of:
+            for protein in split_field(record["uniprot_ids"]):
+                proteins[protein].add(row_of[record["symbol"]])
+    kept: dict[tuple[int, ...], str] = {}
+    for name, rows in named_terms(source, lookup, proteins).items():
+        if smallest <= len(rows) <= largest:
+            kept.setdefault(tuple(sorted(rows)), name)
+    order = sorted(kept, key=lambda rows: kept[rows])
+    steps = [np.diff(rows, prepend=0) for rows in order]
+    files = {name for files in TERM_FILES.values() for name in files}
+    listed = listed_sources(source, sorted(files | set(PATHWAY_NAMES.values())))
+    about = {
+        "terms": len(order),
+        "genes": len(symbols),
+        "sources": listed,
+        "attribution": TERM_ATTRIBUTION,
+    }
+    return {
+        "names": joined(kept[rows].partition("\t")[2] for rows in order),
+        "origins": joined(kept[rows].partition("\t")[0] for rows in order),
+        "sizes": np.array([len(rows) for rows in order], dtype=np.uint16),
+        "steps": np.concatenate([*steps, []]).astype(np.uint16),
+        "provenance": joined([json.dumps(about, sort_keys=True)]),
+    }
+
+
 def write(arrays: Mapping[str, NDArray[Any]], output: Path) -> None:
     """Write an npz whose bytes depend on the arrays only: no clock, no pickles."""
     output.parent.mkdir(parents=True, exist_ok=True)
@@ -369,6 +473,7 @@ def main(arguments: list[str] | None = None) -> None:
         "--source", type=Path, required=True, help="folder of raw files"
     )
     parser.add_argument("--output", type=Path, required=True, help="npz file to write")
+    parser.add_argument("--terms", type=Path, help="npz file to write terms to")
     parser.add_argument("--dimensions", type=int, default=DIMENSIONS)
     options = parser.parse_args(arguments)
     arrays = build(options.source, options.dimensions)
@@ -376,6 +481,11 @@ def main(arguments: list[str] | None = None) -> None:
     genes = len(arrays["scale"])
     size = options.output.stat().st_size
     print(f"{options.output}: {genes} genes, {size / 1e6:.2f} MB")
+    if options.terms is not None:
+        terms = term_arrays(options.source, arrays, *TERM_GENES)
+        write(terms, options.terms)
+        size = options.terms.stat().st_size
+        print(f"{options.terms}: {len(terms['sizes'])} terms, {size / 1e6:.2f} MB")
 
 
 if __name__ == "__main__":

@@ -10,6 +10,7 @@ if TYPE_CHECKING:
     from napari_semst.apply import apply_model
     from napari_semst.cohort import find_domains_cohort
     from napari_semst.config import Config, Request
+    from napari_semst.explanation.explain import explain
     from napari_semst.io.read import read
     from napari_semst.io.save import write
     from napari_semst.model_file import load_model, save_model
@@ -26,6 +27,7 @@ _HOME = {
     "RunControl": "progress",
     "apply_model": "apply",
     "attach": "result",
+    "explain": "explanation.explain",
     "find_domains": "api",
     "find_domains_cohort": "cohort",
     "load_model": "model_file",
@@ -43,6 +45,7 @@ __all__ = [
     "__version__",
     "apply_model",
     "attach",
+    "explain",
     "find_domains",
     "find_domains_cohort",
     "load_model",

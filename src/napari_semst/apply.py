@@ -333,7 +333,7 @@ def _describe(
     control: RunControl,
 ) -> Generator[Progress, None, tuple[NDArray[np.float32] | None, Semantics | None]]:
     """Return one semantic vector per spot, standardised as the model's section."""
-    from napari_semst.pipeline import meaning
+    from napari_semst.meaning import meaning
 
     if not model.reads_semantics:
         return None, None

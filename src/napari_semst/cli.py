@@ -331,6 +331,59 @@ def domains(
 
 
 @app.command()
+def explain(
+    source: Annotated[Path, typer.Argument(help="A file that `semst run` wrote.")],
+    name: Annotated[
+        str | None, typer.Option("--run", help="Name of the run; else the latest.")
+    ] = None,
+    labels: Annotated[
+        str | None, typer.Option(help="obs column to explain instead of a run.")
+    ] = None,
+    semantics: Annotated[
+        str,
+        typer.Option(
+            help="auto: the built-in table where the run had it; builtin: always; "
+            "none: genes only."
+        ),
+    ] = "auto",
+    counterfactual: Annotated[
+        bool,
+        typer.Option(
+            "--counterfactual",
+            help="Also find the domains again, without semantics and with another "
+            "seed: two more runs.",
+        ),
+    ] = False,
+    draws: Annotated[
+        int, typer.Option(help="Random connected domains to compare with.")
+    ] = 999,
+    output: Annotated[
+        Path | None,
+        typer.Option(
+            "--output", "-o", help="Save: .csv, or .h5ad with the file's all."
+        ),
+    ] = None,
+    overwrite: Overwrite = False,
+    as_json: AsJson = False,
+    quiet: Annotated[
+        bool, typer.Option("--quiet", "-q", help="Show no progress.")
+    ] = False,
+) -> None:
+    """Say why each domain is a domain: genes, meanings, what semantics moved."""
+    from napari_semst import cli_explain
+    from napari_semst.explanation.explain import Wanted
+
+    cli_explain.explain(
+        source,
+        Wanted(name, labels, semantics, counterfactual, n_draws=draws),
+        output,
+        overwrite=overwrite,
+        as_json=as_json,
+        quiet=quiet,
+    )
+
+
+@app.command()
 def apply(
     model: Annotated[
         Path, typer.Argument(help="A model that `semst run --save-model` wrote.")

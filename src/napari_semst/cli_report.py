@@ -5,7 +5,7 @@ from __future__ import annotations
 import sys
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from napari_semst.progress import Progress, told
+from napari_semst.progress import Progress, Returned, told
 
 if TYPE_CHECKING:
     from collections.abc import Generator, Sequence
@@ -20,6 +20,7 @@ _STAGE_NAMES = {
     "describe": "Genes speak",
     "train": "Training",
     "assign": "Domains",
+    "explain": "Explaining",
 }
 _SCORES_SHOWN = ("ari", "nmi", "acc", "chaos", "pas")
 

@@ -109,7 +109,8 @@ def embed(
         One of its kinds, with what was expected, found and to do.
     """
     from napari_semst.gene_lists import listed, ranked_values
-    from napari_semst.pipeline import described_lists, prepared
+    from napari_semst.meaning import described_lists
+    from napari_semst.pipeline import prepared
     from napari_semst.semantics import GeneLists
 
     control = control or RunControl()

@@ -6,12 +6,10 @@ import time
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
-
 from napari_semst.config import AUTO_DOMAINS
-from napari_semst.errors import ConfigError, SemanticsError, ShareDone
+from napari_semst.errors import ConfigError, ShareDone
 from napari_semst.presets import resolve
-from napari_semst.progress import Progress, RunControl, working
+from napari_semst.progress import Progress, RunControl
 from napari_semst.result import DomainResult, attach
 
 __all__ = ["DomainResult", "attach", "find_domains"]
@@ -20,8 +18,6 @@ if TYPE_CHECKING:
     from collections.abc import Generator
 
     from anndata import AnnData
-    from numpy.typing import NDArray
-    from scipy import sparse
 
     from napari_semst.config import Config, Request
     from napari_semst.domains.choose_k import NumberOfDomains
@@ -29,8 +25,7 @@ if TYPE_CHECKING:
     from napari_semst.methods.base import Fit
     from napari_semst.model_file import DomainModel, Standard
     from napari_semst.prepare.section import Section
-    from napari_semst.progress import Teller
-    from napari_semst.semantics import GeneLists, Semantics
+    from napari_semst.semantics import Semantics
 
 # With a smaller share of spots that have a mutual neighbour, sections hardly touch.
 _FEWEST_PAIRED = 0.1
@@ -83,6 +78,7 @@ def find_domains(
     from napari_semst.domains.hierarchy import build_hierarchy
     from napari_semst.io.notes import input_warnings
     from napari_semst.io.sections import mixed_sections
+    from napari_semst.meaning import describe
     from napari_semst.methods.base import method
     from napari_semst.provenance import record, spots_hash
     from napari_semst.threads import settle_threads, threads_limited, threads_wanted
@@ -94,7 +90,7 @@ def find_domains(
     config, section, short = yield from prepared(tissue, request, control)
     watch.lap("prepare")
     control.check()
-    embedding, described, standard = yield from _describe(
+    embedding, described, standard = yield from describe(
         tissue, section, config, control
     )
     watch.lap("describe")
@@ -224,134 +220,6 @@ def prepared(
         sections_of(tissue, config.prepare.section_key),
     )
     return config, section, short
-
-
-def _describe(
-    tissue: AnnData, section: Section, config: Config, control: RunControl
-) -> Generator[
-    Progress,
-    None,
-    tuple[NDArray[np.float32] | None, Semantics | None, Standard | None],
-]:
-    """Turn the top genes of each spot into one semantic vector.
-
-    The vectors come standardised where they are to be, and apart from what is told
-    of them, so that those of a million spots are held once.
-    """
-    from napari_semst.gene_lists import ranked_values
-    from napari_semst.model_file import Standard
-    from napari_semst.semantics import standardise
-
-    wanted = config.semantics
-    if wanted.source == "none":
-        return None, None, None
-    matrix = ranked_values(section, wanted.ranking)
-    described = yield from meaning(tissue, matrix, section.genes, config, control)
-    if described.is_empty:
-        return None, described, None
-    embedding, standard = described.embedding, None
-    if wanted.standardise and not config.model.weights:
-        embedding = standardise(embedding)
-        standard = Standard.between(described.embedding, embedding)
-    bare = replace(described, embedding=np.empty_like(embedding[:0]))
-    return embedding, bare, standard
-
-
-def meaning(
-    tissue: AnnData,
-    ranked: sparse.csr_matrix,
-    genes: NDArray[np.str_],
-    config: Config,
-    control: RunControl,
-) -> Generator[Progress, None, Semantics]:
-    """Return what the top genes of each spot mean, as their source has it.
-
-    Parameters
-    ----------
-    tissue
-        Holds the embedding where it is a precomputed one.
-    ranked
-        Values by which genes are ranked, ``(n_spots, n_genes)``.
-    genes
-        Their names.
-    config
-        Its ``semantics`` are read.
-    control
-        Asked for cancelling.
-    """
-    from napari_semst.gene_lists import listed
-
-    options = _options(tissue, config)
-    lists = yield from listed(ranked, genes, config, control)
-    return (yield from described_lists(lists, config, control, **options))
-
-
-def described_lists(
-    lists: GeneLists, config: Config, control: RunControl, **options: Any
-) -> Generator[Progress, None, Semantics]:
-    """Return what lists of genes mean, as the source of the settings has it.
-
-    Parameters
-    ----------
-    lists
-        The genes of each spot, or of other units.
-    config
-        Its ``semantics``, seed and device are read.
-    control
-        Asked for cancelling.
-    **options
-        More options of the source.
-    """
-    from napari_semst.device import choose_device
-    from napari_semst.semantics import controlled, source
-
-    wanted = config.semantics
-    species = None if wanted.species == "auto" else wanted.species
-    if wanted.source in ("prompts", "genes"):
-        device = choose_device(config.training.device).name
-        options = {"settings": wanted, "device": device, **options}
-
-    def work(tell: Teller) -> Semantics:
-        if wanted.source in ("prompts", "genes"):
-            options["say"] = tell.say
-        made = source(wanted.source, **options)
-        made = controlled(made, wanted.control, config.training.seed)
-        # Sources that send anything elsewhere say so before they do.
-        if notice := getattr(made, "notice", ""):
-            tell.say(notice)
-        return made.embed_spots(
-            lists,
-            species=species,  # type: ignore[arg-type]
-            progress=tell,
-            cancelled=lambda: control.cancelled,
-        )
-
-    return (yield from working("describe", "Reading what genes mean", work, control))
-
-
-def _options(tissue: AnnData, config: Config) -> dict[str, Any]:
-    """Return what the source of the settings is made with."""
-    wanted = config.semantics
-    if wanted.source == "precomputed":
-        return _embedding(tissue, wanted.embedding)
-    if wanted.source == "table":
-        return {"table": wanted.table}
-    if wanted.source == "server":
-        names = ("url", "model", "per", "batch_texts", "connections", "timeout")
-        return {name: getattr(wanted, name) for name in names}
-    return {}
-
-
-def _embedding(tissue: AnnData, name: str) -> dict[str, Any]:
-    """Return the obsm array of that name, else the name as a file's path."""
-    if not name:
-        raise SemanticsError(
-            "Expected an obsm key or a file for the precomputed embedding; got "
-            "none. Set semantics.embedding (precomputed:NAME in the shell)."
-        )
-    if name in tissue.obsm:
-        return {"embedding": np.asarray(tissue.obsm[name]), "label": name}
-    return {"embedding": name, "spots": tissue.obs_names}
 
 
 def labelled(

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 Returned = TypeVar("Returned")
 
 _POLL_SECONDS = 0.2
-STAGES = ("read", "prepare", "describe", "train", "assign", "attach")
+STAGES = ("read", "prepare", "describe", "train", "assign", "attach", "explain")
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,0 +1,1 @@
+"""Why a domain is a domain: its genes, what they mean, what semantics moved."""

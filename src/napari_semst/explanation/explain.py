@@ -1,0 +1,285 @@
+"""Why a domain is a domain: the walk from a labelled tissue to its explanation."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from napari_semst import keys
+from napari_semst.errors import ConfigError
+from napari_semst.explanation import run as runs
+from napari_semst.explanation.meanings import STAGE, heard, read_meanings
+from napari_semst.progress import Progress, RunControl, exhaust, told, working
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Generator
+    from pathlib import Path
+
+    from anndata import AnnData
+    from numpy.typing import NDArray
+
+    from napari_semst.explanation.markers import Markers
+    from napari_semst.explanation.meanings import Meanings
+
+
+@dataclass(frozen=True)
+class Wanted:
+    """What is asked of an explanation.
+
+    Parameters
+    ----------
+    run
+        Name of the run; the latest where `None`.
+    labels
+        obs column to explain instead of a run.
+    semantics
+        Where meanings come from: ``auto``, the built-in table where the run had it;
+        ``builtin``, always; ``none``, genes only.
+    counterfactual
+        Whether to find the domains again without semantics.
+    n_genes, n_terms
+        Genes and terms told of each domain, at most.
+    n_draws
+        Random connected domains that domains are compared with.
+    seed
+        Of the draws.
+    """
+
+    run: str | None = None
+    labels: str | None = None
+    semantics: str = "auto"
+    counterfactual: bool = False
+    n_genes: int = 10
+    n_terms: int = 5
+    n_draws: int = 999
+    seed: int = 0
+
+    def __post_init__(self) -> None:
+        """Refuse what cannot be."""
+        runs.check_meaning(self.semantics)
+        for name, least in (("n_genes", 1), ("n_terms", 1), ("n_draws", 99)):
+            if getattr(self, name) < least:
+                raise ConfigError(
+                    f"Expected {name} to be at least {least}; got "
+                    f"{getattr(self, name)!r}."
+                )
+
+
+@dataclass(frozen=True)
+class Found:
+    """Everything that an explanation is told from.
+
+    Parameters
+    ----------
+    what
+        The run or column.
+    genes
+        Names of the genes that `markers` are of.
+    markers
+        Genes, domain by domain.
+    meanings
+        `None` for genes only.
+    moved, changed
+        For each domain: modulation, and the share of spots that change without
+        semantics; empty where there is none.
+    notes
+        Sentences on what was not told, and why.
+    """
+
+    what: runs.Explained
+    genes: NDArray[np.str_]
+    markers: Markers
+    meanings: Meanings | None
+    moved: list[dict[str, Any]]
+    changed: list[dict[str, float]]
+    notes: list[str]
+
+
+def explain(
+    source: AnnData | str | Path,
+    *,
+    on_progress: Callable[[Progress], None] | None = None,
+    **wanted: Any,
+) -> dict[str, Any]:
+    """Say why each domain of a section is a domain; the section is not changed.
+
+    Parameters
+    ----------
+    source
+        A tissue with domains, or the path of a file that `napari_semst.read` reads.
+    on_progress
+        Called with every progress event.
+    **wanted
+        ``run``: name of the run, else the latest; ``labels``: an obs column instead of
+        a run; ``semantics``: ``"auto"``, ``"builtin"`` or ``"none"``;
+        ``counterfactual``: also find the domains again without semantics; ``n_genes``,
+        ``n_terms``, ``n_draws``, ``seed``.
+
+    Returns
+    -------
+    dict
+        Plain values: ``domains`` by name, each with a ``sentence``, its ``genes``,
+        ``semantic_genes`` and ``terms`` as columns of equal length, ``modulation`` and
+        ``counterfactual``; ``notes`` on what was not told, and why.
+
+    Raises
+    ------
+    SemstError
+        One of its kinds, with what was expected, found and to do.
+    """
+    from napari_semst.io.read import tissue_of
+
+    tissue, _ = tissue_of(source)
+    steps = explain_steps(tissue, Wanted(**wanted))
+    return exhaust(steps if on_progress is None else told(steps, on_progress))
+
+
+def explain_steps(
+    tissue: AnnData, wanted: Wanted, control: RunControl | None = None
+) -> Generator[Progress, None, dict[str, Any]]:
+    """Say why each domain is a domain, as a generator that can be cancelled.
+
+    Parameters
+    ----------
+    tissue
+        With domains; it is not changed.
+    wanted
+        What is asked.
+    control
+        Cancels from another thread.
+
+    Returns
+    -------
+    dict
+        As `explain` returns it.
+    """
+    from napari_semst.explanation.moved import counterfactual
+    from napari_semst.explanation.tell import told_of
+    from napari_semst.threads import settle_threads
+
+    control = control or RunControl()
+    settle_threads()
+    what = runs.explained(tissue, wanted.run, wanted.labels)
+    changed: list[dict[str, float]] = [{} for _ in what.names]
+    if wanted.counterfactual:
+        changed = yield from counterfactual(tissue, what, control)
+    notes: list[str] = []
+    moved = _moved(tissue, what, notes)
+    inside = what.codes >= 0
+    if not inside.all():
+        notes.append(
+            f"{int((~inside).sum())} of {tissue.n_obs} spots have no label in "
+            f"obs[{what.column!r}]; they are left out."
+        )
+        tissue = tissue[inside].copy()
+    codes = what.codes[inside]
+    genes, markers = yield from _markers(tissue, what, codes, control)
+    meanings = None
+    if _wants_meanings(wanted, what, notes):
+        meanings = yield from read_meanings(
+            tissue, what, codes, wanted.n_draws, wanted.seed, control, notes
+        )
+    found = Found(what, genes, markers, meanings, moved, changed, notes)
+    return told_of(found, wanted, np.bincount(codes))
+
+
+def _moved(
+    tissue: AnnData, what: runs.Explained, notes: list[str]
+) -> list[dict[str, Any]]:
+    """Return the modulation of each domain, where the tissue has it."""
+    from napari_semst.explanation.moved import UNUSED, modulation_of
+
+    none: list[dict[str, Any]] = [{} for _ in what.names]
+    if not what.run or what.read_meaning == "none":
+        return none
+    if what.run != str(tissue.uns.get(keys.LATEST, "")):
+        notes.append(
+            "Modulation is kept for the latest run only: how strongly semantics moved "
+            f"the spots of {what.run!r} is not known any more."
+        )
+        return none
+    moved = modulation_of(tissue, what.codes, len(what.names))
+    if moved[0] and max(one["modulation_in"] for one in moved) < UNUSED:
+        notes.append(
+            "The network made next to no use of semantics (modulation below "
+            f"{UNUSED:g} in every domain): ranks between domains say nothing."
+        )
+    return moved
+
+
+def _markers(
+    tissue: AnnData, what: runs.Explained, codes: NDArray[np.int32], control: RunControl
+) -> Generator[Progress, None, tuple[NDArray[np.str_], Markers]]:
+    """Return the genes that are seen often enough and say something, tested."""
+    from napari_semst.explanation.markers import find_markers, log_normalised
+    from napari_semst.io.counts import find_counts
+    from napari_semst.io.symbols import gene_symbols
+    from napari_semst.prepare.genes import expressed_genes, least_spots
+    from napari_semst.prepare.normalise import as_csr
+    from napari_semst.semantics import says_little
+
+    settings = what.config.prepare
+    yield Progress(STAGE, 0, 0, "Reading counts")
+    counts = as_csr(find_counts(tissue, settings.counts_layer).matrix)
+    names = gene_symbols(tissue)
+    n_spots, n_genes = counts.shape
+    least = least_spots(n_spots, n_genes, settings.min_cells, settings.min_share)
+    seen = expressed_genes(counts, least)
+    seen = seen[~says_little(names[seen])]
+    logged = log_normalised(counts, settings.target_sum)[:, seen]
+    control.check()
+    markers = yield from working(
+        STAGE,
+        "Comparing genes",
+        lambda tell: find_markers(logged, codes, len(what.names), heard(tell, control)),
+        control,
+    )
+    return names[seen], markers
+
+
+def _wants_meanings(wanted: Wanted, what: runs.Explained, notes: list[str]) -> bool:
+    """Return whether meanings are to be told, and say why where they are not."""
+    had = what.read_meaning
+    if wanted.semantics == "auto" and had not in ("", "builtin"):
+        why = "had no semantics" if had == "none" else f"read {had!r} semantics"
+        notes.append(
+            f"The run {what.run!r} {why}: genes only are told. --semantics builtin "
+            "(semantics='builtin') reads its domains by the built-in table."
+        )
+        return False
+    if wanted.semantics == "builtin" and had not in ("", "builtin"):
+        notes.append(
+            f"The built-in table took no part in the run {what.run!r}: what it says "
+            "of the genes was read afterwards."
+        )
+    return wanted.semantics != "none"
+
+
+def attach_explanation(tissue: AnnData, explanation: dict[str, Any]) -> None:
+    """Write an explanation into ``uns["semst"][run]["explanation"]`` of a tissue.
+
+    Parameters
+    ----------
+    tissue
+        With the run that was explained; it is changed.
+    explanation
+        What `explain` returned.
+
+    Raises
+    ------
+    ConfigError
+        If a column of labels was explained: it has no place of its own.
+    """
+    from napari_semst.result import storable
+
+    run = explanation["run"]
+    stored = dict(tissue.uns.get(keys.RUNS, {}))
+    if not run or run not in stored:
+        raise ConfigError(
+            "Expected the explanation of a run that the tissue holds; got "
+            f"{run or explanation['labels']!r}. Save a table (.csv) instead."
+        )
+    stored[run] = {**stored[run], "explanation": storable(explanation)}
+    tissue.uns[keys.RUNS] = stored

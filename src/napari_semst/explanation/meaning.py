@@ -1,0 +1,139 @@
+"""What sets a domain apart in meaning, and which listed genes that comes from."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+from scipy import sparse
+
+from napari_semst.explanation.groups import inside_and_outside, membership
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    from napari_semst.semantics import GeneLists, Species
+    from napari_semst.semantics.table import GeneTable
+
+
+@dataclass(frozen=True)
+class Listed:
+    """The listed genes that the table knows, and how each spot is made of them.
+
+    Parameters
+    ----------
+    genes
+        Names, shape ``(n_genes,)``.
+    vectors
+        The table's, unit length, ``(n_genes, n_dimensions)``.
+    rows
+        Which rows of the table stand for each gene, ``(n_genes, n_table_genes)``.
+    shares
+        What each gene is of each spot's semantic vector, ``(n_spots, n_genes)``; rows
+        sum to 1, or to 0 where no listed gene is known.
+    coverage
+        Share of the listed genes that are known, over all spots.
+    """
+
+    genes: NDArray[np.str_]
+    vectors: NDArray[np.float32]
+    rows: sparse.csr_matrix
+    shares: sparse.csr_matrix
+    coverage: float
+
+    @property
+    def told(self) -> NDArray[np.bool_]:
+        """Which spots list a known gene, shape ``(n_spots,)``."""
+        told: NDArray[np.bool_] = np.diff(self.shares.indptr) > 0
+        return told
+
+
+def listed_genes(lists: GeneLists, table: GeneTable, species: Species) -> Listed:
+    """Return what the built-in table makes of each spot's list.
+
+    Parameters
+    ----------
+    lists
+        The ranked genes of each spot.
+    table
+        Where vectors are from.
+    species
+        Of the names.
+    """
+    used = np.unique(lists.indices[lists.listed])
+    vectors, known = table.map_genes(lists.genes[used], species)
+    column = np.full(len(lists.genes), -1)
+    column[used[known]] = np.arange(known.sum())
+    places = np.where(lists.listed, column[lists.indices], -1)
+    spots, _ = np.nonzero(places >= 0)
+    lengths = np.bincount(spots, minlength=lists.n_spots)
+    shares = sparse.csr_matrix(
+        (1 / lengths[spots], places[places >= 0], np.append(0, np.cumsum(lengths))),
+        shape=(lists.n_spots, int(known.sum())),
+    )
+    names = lists.genes[used[known]]
+    found = [table.rows(str(name), species) for name in names]
+    gene = np.repeat(np.arange(len(found)), [len(rows) for rows in found])
+    flat = np.array([row for rows in found for row in rows], dtype=np.int64)
+    shape = len(names), len(table.symbols)
+    rows = sparse.csr_matrix((np.ones(len(flat)), (gene, flat)), shape=shape)
+    coverage = len(spots) / max(int(lists.listed.sum()), 1)
+    return Listed(names, vectors[known], rows, shares, coverage)
+
+
+@dataclass(frozen=True)
+class Meaning:
+    """What each domain's mean semantic vector has beyond all other spots'.
+
+    Parameters
+    ----------
+    share_in, share_out
+        Mean share of each gene inside and outside, ``(n_domains, n_genes)``.
+    difference
+        Of the mean semantic vectors, ``(n_domains, n_dimensions)``.
+    contribution
+        Share of each gene in the squared length of that difference, ``(n_domains,
+        n_genes)``; rows sum to 1, where there is a difference.
+    """
+
+    share_in: NDArray[np.float64]
+    share_out: NDArray[np.float64]
+    difference: NDArray[np.float64]
+    contribution: NDArray[np.float64]
+
+    @property
+    def excess(self) -> NDArray[np.float64]:
+        """How much more each gene is of the spots inside; rows sum to 0."""
+        return self.share_in - self.share_out
+
+
+def find_meaning(listed: Listed, codes: NDArray[np.int32], n_domains: int) -> Meaning:
+    """Return what sets each domain apart from all other spots, gene by gene.
+
+    A semantic vector is the mean of the vectors of listed genes, and so is exactly the
+    sum of what each gene is of it: no gene's part is estimated.
+
+    Parameters
+    ----------
+    listed
+        Spots as made of genes; those without a known gene are left out.
+    codes
+        Domain of each spot.
+    n_domains
+        How many there are.
+    """
+    codes = np.where(listed.told, codes, -1)
+    inside = np.bincount(codes[codes >= 0], minlength=n_domains)[:, None]
+    sums = (membership(codes, n_domains) @ listed.shares).toarray()
+    # A domain of which nothing is told, or beside which nothing is, has no difference.
+    one_sided = (inside == 0) | (inside == inside.sum())
+    share_in, share_out = inside_and_outside(sums, np.where(one_sided, 0.5, inside))
+    excess = np.where(one_sided, 0, share_in - share_out)
+    share_in, share_out = (np.where(one_sided, 0, s) for s in (share_in, share_out))
+    vectors = listed.vectors.astype(np.float64)
+    difference = excess @ vectors
+    length = (difference**2).sum(axis=1, keepdims=True)
+    part = excess * (difference @ vectors.T)
+    contribution = np.divide(part, length, out=np.zeros_like(part), where=length > 0)
+    return Meaning(share_in, share_out, difference, contribution)
