@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any
 
 from napari_semst.progress import Progress, Returned, told
 
@@ -13,7 +13,6 @@ if TYPE_CHECKING:
 
     from napari_semst.result import DomainResult
 
-Returned = TypeVar("Returned")
 
 _STAGE_NAMES = {
     "prepare": "Preparing",
