@@ -268,3 +268,15 @@ def test_a_gene_table_travels_absolute_and_counts_as_input(
     first = input_record(task)
     Path("genes.csv").write_text("symbol,a\nGENE1,2\n")
     assert input_record(task)["sha256"] != first["sha256"]
+
+
+def test_skipped_sections_have_the_scores_they_had(sections, cohort):
+    for path in sections:
+        tissue = read_h5ad(path)
+        tissue.obs["slide"] = ["a", "b"] * (tissue.n_obs // 2)
+        tissue.write_h5ad(path)
+    options = {"overrides": {"prepare": {"section_key": "slide"}}}
+    first, second = cohort(**options), cohort(**options)
+    assert {outcome.status for outcome in second} == {"skipped"}
+    for one, other in zip(first, second, strict=True):
+        assert one.account["spatial_scores"] == other.account["spatial_scores"]

@@ -15,8 +15,12 @@ import napari_semst
 from napari_semst import keys
 from napari_semst.apply import label_section
 from napari_semst.cli import app
-from napari_semst.errors import Cancelled
+from napari_semst.errors import Cancelled, InputError
+from napari_semst.io.sections import sections_of
 from napari_semst.io.together import join_sections
+from napari_semst.methods.semst_inputs import from_components
+from napari_semst.prepare.section import prepare_section
+from napari_semst.presets import resolve
 from napari_semst.progress import RunControl, exhaust
 from tests.small import found, named, short, walked
 
@@ -83,16 +87,14 @@ def test_a_column_tells_sections_apart_as_joining_does(pair):
 def test_sections_with_nothing_in_common_are_warned_of(pair):
     random = np.random.default_rng(0)
     stranger = pair["right"].copy()
-    # Another tissue: other genes are on, in patterns of its own.
+    # Another tissue: other genes are on, at other places.
     shuffled = stranger.X[:, random.permutation(stranger.n_vars)].toarray()
-    shuffled[:, :20] += random.poisson(60.0, (stranger.n_obs, 20))
     stranger.X = sparse.csr_matrix(shuffled.astype(np.float32))
-    stranger = stranger[:12].copy()
     joined = join_sections({"left": pair["left"], "stranger": stranger})
-    result = found(joined, short("quick", k=2))
-    shares = result.provenance["training"]["paired_shares"]
-    said = [text for text in result.warnings if "mutual nearest" in text]
-    assert len(said) == sum(share < 0.1 for share in shares)
+    said = [t for t in found(joined, short("quick")).warnings if "no like in" in t]
+    assert any("'stranger'" in text for text in said)
+    alike = found(join_sections(pair), short("quick"))
+    assert not any("no like in" in text for text in alike.warnings)
 
 
 def test_cancel_ends_a_joint_run(pair):
@@ -110,8 +112,64 @@ def test_a_model_of_two_sections_labels_a_third(pair, tissue):
     assert adjusted_rand_score(truth(third), labels) > 0.8
     # And both at once, each with its own neighbours.
     again = exhaust(label_section(joined, model))
-    assert adjusted_rand_score(truth(joined), again.codes) > 0.7
-    assert "inside every section" in again.provenance["section"]["spatial_graph"]
+    assert adjusted_rand_score(truth(joined), again.codes) > 0.8
+    assert again.provenance["section"]["sections"] == {"left": 196, "right": 196}
+
+
+def test_a_model_labels_each_section_of_a_table_as_it_would_alone(pair):
+    joined = join_sections(pair)
+    order = np.random.default_rng(0).permutation(joined.n_obs)
+    mixed = joined[order].copy()
+    mixed.obs["slide"] = mixed.obs.pop(keys.SECTION).astype(str)
+    model = found(mixed, short("quick", prepare={"section_key": "slide"})).model
+    labels = exhaust(label_section(mixed, model))
+    assert len(labels.confidence) == len(labels.codes) == mixed.n_obs
+    for name in pair:
+        own = (mixed.obs["slide"] == name).to_numpy()
+        alone = exhaust(label_section(mixed[own].copy(), model))
+        assert np.array_equal(labels.codes[own], alone.codes)
+        np.testing.assert_allclose(labels.latent[own], alone.latent, rtol=1e-5)
+    few = mixed.copy()
+    few.obs["slide"] = np.where(np.arange(few.n_obs) < 389, "left", "rest")
+    with pytest.raises(InputError, match=r"Section 'rest': .* found 3"):
+        exhaust(label_section(few, model))
+
+
+def test_what_is_reconstructed_does_not_differ_between_sections_only(pair):
+    right = pair["right"].copy()
+    dense = right.X.toarray()
+    dense[:, :10] += 40  # genes of a batch
+    right.X = sparse.csr_matrix(dense)
+    joined = join_sections({"left": pair["left"], "right": right})
+    config = resolve(short(training={"decoded_genes": 20}))
+    section = exhaust(
+        prepare_section(
+            joined.X,
+            joined.var_names.to_numpy(dtype=str),
+            joined.obsm["spatial"],
+            config.prepare,
+            RunControl(),
+            sections_of(joined),
+        )
+    )
+    decoded = from_components(section, None, config).expression
+    # Genes are in the section's order: those of the batch come first.
+    whole = section.scaled_expression()
+    batch = [gene for gene in range(10) if _holds(decoded, whole[:, gene])]
+    assert len(batch) <= 5
+
+
+def _holds(matrix, column):
+    return any(
+        (matrix[:, place] != column).nnz == 0 for place in range(matrix.shape[1])
+    )
+
+
+def test_settings_that_a_recipe_ignores_are_told(pair):
+    quick = found(pair["left"], short("quick", training={"ensemble": 3}))
+    assert any("trains no network" in text for text in quick.warnings)
+    plain = found(pair["left"], short(training={"checkpoints": 3}))
+    assert any("checkpoints are not heard" in text for text in plain.warnings)
 
 
 def test_lists_and_columns_in_python(pair):

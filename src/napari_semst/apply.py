@@ -106,9 +106,10 @@ def label_section(
 ) -> Generator[Progress, None, DomainResult]:
     """Label a section by a model; the tissue is not changed.
 
-    Genes are found by symbol. Counts are scaled to the model's depth and placed on its
-    axes, neighbours are the section's own, and the members of the model's consensus
-    vote on every spot.
+    Several sections in one table are labelled one after the other: what a model adapts
+    to is one section. Genes are found by symbol. Counts are scaled to the model's depth
+    and placed on its axes, neighbours are the section's own, and the members of the
+    model's consensus vote on every spot.
 
     Parameters
     ----------
@@ -142,16 +143,43 @@ def label_section(
     SemstError
         Others of its kinds, as a run.
     """
+    from napari_semst.apply_several import together
+    from napari_semst.io.sections import sections_of
+    from napari_semst.several import named
+
+    control = control or RunControl()
+    config = _own_settings(model, counts_layer, coordinates, device)
+    key = config.prepare.section_key
+    parts = sections_of(tissue, key if key in tissue.obs else "")
+    if len(parts.names) == 1:
+        return (yield from _label_one(tissue, model, config, control, adapt=adapt))
+    found = []
+    for name, spots in zip(parts.names, parts.spots(), strict=True):
+        with named(name):
+            steps = _label_one(
+                tissue[spots].copy(), model, config, control, adapt=adapt
+            )
+            found.append((yield from steps))
+    return together(found, parts, tissue)
+
+
+def _label_one(
+    tissue: AnnData,
+    model: DomainModel,
+    config: Config,
+    control: RunControl,
+    *,
+    adapt: bool,
+) -> Generator[Progress, None, DomainResult]:
+    """Label a single section."""
     from napari_semst.device import choose_device, memory_errors_explained
     from napari_semst.methods.base import describer
     from napari_semst.threads import threads_limited, threads_wanted
 
-    control = control or RunControl()
     start = time.perf_counter()
-    config = _own_settings(model, counts_layer, coordinates, device)
     section, matched = yield from _prepare(tissue, model, config, control)
     embedding, described = yield from _describe(tissue, section, model, config, control)
-    place = choose_device(device)
+    place = choose_device(config.training.device)
     with (
         threads_limited(threads_wanted(section.n_spots, config)),
         memory_errors_explained(),
@@ -228,10 +256,10 @@ def _prepare(
     """Match the genes and find this section's own neighbours."""
     from napari_semst.io.coordinates import find_coordinates
     from napari_semst.io.counts import find_counts
-    from napari_semst.io.sections import sections_of
     from napari_semst.io.symbols import gene_symbols
     from napari_semst.prepare.normalise import as_csr
     from napari_semst.prepare.section import Section, spatial_neighbours
+    from napari_semst.several import Sections
 
     yield Progress("prepare", 0, 2, "Matching genes")
     if tissue.n_obs < _FEWEST_SPOTS:
@@ -245,8 +273,8 @@ def _prepare(
     yield Progress("prepare", 1, 2, "Finding spatial neighbours")
     places = find_coordinates(tissue, config.prepare.coordinates or None)
     places = np.asarray(places, dtype=np.float64)
-    parts = sections_of(tissue)
-    spatial, found, average, near = spatial_neighbours(places, config.prepare, parts)
+    one = Sections.one(tissue.n_obs)
+    spatial, found, average, near = spatial_neighbours(places, config.prepare, one)
     notes = {
         "genes": matched.n_genes,
         "genes_found": matched.n_found,
@@ -261,7 +289,7 @@ def _prepare(
         spatial,
         average,
         near,
-        parts,
+        one,
         config.prepare,
         notes,
     )

@@ -152,8 +152,13 @@ def _account(task: SectionTask, recorded: dict[str, Any]) -> dict[str, Any]:
         obsm[keys.LATENT],
         provenance=recorded,
     )
-    place = recorded["config"]["prepare"]["coordinates"]
-    scores = _scoring(task).scores(AnnData(obs=obs, obsm=obsm), result.codes, place)
+    settings = recorded["config"]["prepare"]
+    scores = _scoring(task).scores(
+        AnnData(obs=obs, obsm=obsm),
+        result.codes,
+        settings["coordinates"],
+        settings.get("section_key", ""),
+    )
     account = report([Path(task.source)], n_genes, result, scores, [task.result])
     # Of this process, which did not make it.
     return {**account, "peak_memory_mb": None}

@@ -152,14 +152,15 @@ def _seconds(n_spots: int, n_genes: int, config: Config) -> float:
     training = config.training
     if n_spots > WHOLE_SPOTS:
         seconds += _COMPILE_SECONDS
+    steps = training.epochs * training.ensemble
     if batch_spots(training, n_spots):
-        return seconds + training.epochs * _SAMPLED_STEP_SECONDS
+        return seconds + steps * _SAMPLED_STEP_SECONDS
     hidden = config.model.hidden
     decoded = min(training.decoded_spots or n_spots, n_spots)
     decoded *= min(training.decoded_genes or n_genes, n_genes)
     step = _WHOLE_STEP_SECONDS + n_spots * _STEP_SPOT_SECONDS * hidden / 64
     step += decoded * hidden * _DECODED_SECONDS
-    return seconds + training.epochs * step
+    return seconds + steps * step
 
 
 def _probe() -> float:

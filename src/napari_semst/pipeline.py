@@ -27,8 +27,8 @@ if TYPE_CHECKING:
     from napari_semst.prepare.section import Section
     from napari_semst.semantics import Semantics
 
-# With a smaller share of spots that have a mutual neighbour, sections hardly touch.
-_FEWEST_PAIRED = 0.1
+# Sections of one tissue were found at 1.1 to 1.4, unrelated ones at 2 to 4.
+_FARTHEST = 1.75
 
 
 class _Stopwatch:
@@ -118,7 +118,7 @@ def find_domains(
     if short is not None:
         noticed[short] = None
     provenance["warnings"][:0] = noticed
-    provenance["warnings"] += _unpaired(section, fit)
+    provenance["warnings"] += [*_unused(config), *_unlike(section, fit)]
     provenance["spots_hash"] = spots_hash(tissue.obs_names)
     names = tuple(str(code + 1) for code in range(assignment.n_domains))
     if chosen is not None:
@@ -136,18 +136,40 @@ def find_domains(
     return replace(result, model=model, fine=tree.fine)
 
 
-def _unpaired(section: Section, fit: Fit) -> list[str]:
-    """Return a warning for sections that hardly any spot ties to the others."""
-    shares = fit.notes.get("paired_shares", [])
-    assert isinstance(shares, list)
+def _unused(config: Config) -> list[str]:
+    """Return warnings for settings that were changed and that the recipe ignores."""
+    training, found = config.training, []
+    if training.ensemble > 1 and config.model.method == "quick":
+        found.append("The method 'quick' trains no network: the ensemble is not used.")
+    if training.checkpoints > 1 and training.average_last:
+        found.append(
+            "Latents of the last epochs are averaged (training.average_last): late "
+            "checkpoints are not heard apart."
+        )
+    return found
+
+
+def _unlike(section: Section, fit: Fit) -> list[str]:
+    """Return warnings for sections that are not of one kind with the others."""
+    ratios, rests = (fit.notes.get(name, []) for name in ("apart", "settled"))
+    assert isinstance(ratios, list)
+    assert isinstance(rests, list)
     names = section.sections.names
-    return [
-        f"Only {share:.0%} of the spots of section {name!r} have a mutual nearest "
-        "neighbour in another section: its domains may not be those of the others, "
-        "whatever they are called. Compare it with a run of its own."
-        for name, share in zip(names, shares, strict=False)
-        if share < _FEWEST_PAIRED
+    found = [
+        f"Most spots of section {name!r} have no like in the other sections (they lie "
+        f"{ratio:.1f} times as far from them as from their own; 1.1 to 1.4 is usual): "
+        "the same domain there may be another tissue here. Compare it with a run of "
+        "its own."
+        for name, ratio in zip(names, ratios, strict=False)
+        if ratio > _FARTHEST
     ]
+    restless = [n for n, rest in zip(names, rests, strict=False) if not rest]
+    if restless:
+        found.append(
+            f"The shift of {', '.join(map(repr, restless))} did not come to rest: what "
+            "it has in common with the other sections is not clear."
+        )
+    return found
 
 
 def _number(

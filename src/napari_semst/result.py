@@ -120,7 +120,11 @@ def attach(
             "Expected the spots of the result, in the same order; found others. Attach "
             "the result to the tissue it was made from, before it is sorted or cut."
         )
-    target = tissue if inplace else tissue.copy()
+    if inplace:
+        target = tissue
+    else:
+        # What is read from disk as it is needed has no copy but in memory.
+        target = tissue.to_memory() if tissue.isbacked else tissue.copy()
     _write_result(target, result, run)
     return target
 

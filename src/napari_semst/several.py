@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 from scipy import sparse
+
+from napari_semst.errors import CountsError, InputError, SemanticsError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -67,3 +70,12 @@ class Sections(NamedTuple):
         place = np.argsort(np.concatenate(order))
         told = "; ".join(dict.fromkeys(texts))
         return together[place][:, place], f"{told}, inside every section"
+
+
+@contextmanager
+def named(section: str) -> Iterator[None]:
+    """Say in errors which section they are of."""
+    try:
+        yield
+    except (InputError, SemanticsError, CountsError) as error:
+        raise type(error)(f"Section {section!r}: {error}") from error

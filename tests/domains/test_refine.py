@@ -63,6 +63,33 @@ def test_small_domains_lose_no_spot():
     assert (refine(soft(labels, 3, few), values, section)[few] == 2).all()
 
 
+def test_a_thin_domain_does_not_vanish_whatever_its_size():
+    """Stripes one spot wide, a fifth of all, whose expression says nothing."""
+    values, truth, section = halves()
+    rows = np.repeat(np.arange(SIDE), SIDE)
+    stripes = rows % 5 == 2
+    labels = np.where(stripes, 2, truth)
+    share = np.full(len(labels), 0.7)
+    posterior = np.full((len(labels), 3), 0.15, np.float32)
+    posterior[np.arange(len(labels)), labels] = share
+    after = refine(posterior, np.zeros_like(values), section)
+    assert (after == 2).sum() >= stripes.sum() / 2
+
+
+def test_a_domain_that_is_small_in_one_section_keeps_its_spots_there():
+    values, truth, section = halves()
+    few = np.array([SIDE * 5 + 4, SIDE * 9 + 5, SIDE * 9 + 7])
+    labels = np.concatenate([truth, np.where(truth == 1, 2, truth)])
+    labels[few] = 2
+    both = SimpleNamespace(
+        coordinates=np.concatenate([section.coordinates] * 2),
+        sections=Sections(np.repeat([0, 1], len(values)).astype(np.int32), ("a", "b")),
+    )
+    doubted = soft(labels, 3, few)
+    after = refine(doubted, np.concatenate([values, values]), both)
+    assert (after[few] == 2).all()
+
+
 def test_no_rounds_change_nothing():
     values, _, section = halves()
     posterior = np.random.default_rng(0).dirichlet(np.ones(3), size=len(values))

@@ -7,7 +7,7 @@ import pytest
 
 from napari_semst import keys
 from napari_semst.config import Request
-from napari_semst.errors import ConfigError, InputError
+from napari_semst.errors import ConfigError, CountsError, InputError
 from napari_semst.io.notes import input_warnings, warn
 from napari_semst.io.read import read
 from napari_semst.io.save import write
@@ -58,10 +58,10 @@ def test_images_stay_with_their_section(pair):
 
 def test_what_was_noticed_of_sections_is_kept(pair):
     warn(pair["two"], "Something odd.")
-    pair["one"] = pair["one"][:, :12].copy()
+    pair["one"] = pair["one"][:, :14].copy()
     assert input_warnings(join_sections(pair)) == [
         "two: Something odd.",
-        "The sections have 2 genes in common, of 12 of the smallest one: were they "
+        "The sections have 4 genes in common, of 14 of the smallest one: were they "
         "measured with the same panel?",
     ]
 
@@ -79,7 +79,7 @@ def test_symbols_that_stand_twice_are_joined_by_their_order(pair):
 
 def test_sections_without_a_common_gene_are_refused(pair):
     pair["two"].var_names = [f"other{i}" for i in range(pair["two"].n_vars)]
-    with pytest.raises(InputError, match=r"one: GENE0.*two: other0"):
+    with pytest.raises(InputError, match=r"0 of at least 50 .one: GENE0.*two: other0"):
         join_sections(pair)
     with pytest.raises(InputError, match="two sections or more"):
         join_sections({"one": pair["one"]})
@@ -142,3 +142,43 @@ def test_annotations_of_one_section_only_can_be_saved(pair, tmp_path):
     assert back.obs["number"].iloc[n:].isna().all()
     assert back.obs["tissue"].iloc[n:].isna().all()
     assert back.obs["mixed"].iloc[-1] == str(n - 1)
+
+
+def test_hardly_any_common_gene_is_refused(pair):
+    pair["two"].var_names = [f"other{i}" for i in range(47)] + [
+        "GENE1",
+        "GENE2",
+        "GENE3",
+    ]
+    with pytest.raises(InputError, match="3 of at least 50"):
+        join_sections(pair)
+
+
+def test_sections_that_were_joined_before_stay_apart(pair):
+    both = join_sections(pair)
+    again = join_sections({"set": both, "new": pair["one"]})
+    assert sections_of(again).names == ("set/one", "set/two", "new")
+    assert set(again.uns["spatial"]) == {"set/one", "new"}
+
+
+def test_where_counts_are_may_differ_between_sections(pair):
+    first = pair["one"]
+    first.layers["counts"] = first.X.copy()
+    first.X = first.X.copy()
+    first.X.data = np.log1p(first.X.data)
+    with pytest.raises(CountsError, match="Section 'one'"):
+        join_sections(pair)
+    joined = join_sections(pair, counts_layer="counts")
+    assert input_warnings(joined) == [
+        "two: there is no layer 'counts'; counts are taken from X."
+    ]
+    own = joined[: first.n_obs]
+    assert (first[:, joined.var_names].layers["counts"] != own.X).nnz == 0
+
+
+def test_arrays_that_all_sections_have_are_kept(pair):
+    for width, section in zip((4, 5), pair.values(), strict=True):
+        section.obsm["emb"] = np.ones((section.n_obs, 4))
+        section.obsm["unlike"] = np.ones((section.n_obs, width))
+    pair["one"].obsm["single"] = np.ones((pair["one"].n_obs, 2))
+    assert set(join_sections(pair).obsm) == {"spatial", "emb"}

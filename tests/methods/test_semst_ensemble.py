@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
+import torch
 from tests.small import short
 
 from napari_semst.config import TrainingConfig
 from napari_semst.device import choose_device
 from napari_semst.methods.base import method
+from napari_semst.methods.semst_inputs import from_components
 from napari_semst.methods.semst_problem import checkpoint_epochs
-from napari_semst.methods.semst_training import member_seed
+from napari_semst.methods.semst_training import member_seed, train_members
 from napari_semst.prepare.section import prepare_section
 from napari_semst.presets import resolve
 from napari_semst.progress import RunControl, exhaust
@@ -40,6 +44,20 @@ def steps(tissue):
             control or RunControl(),
         )
 
+    def inputs(**training):
+        config = resolve(short(training=training))
+        section = exhaust(
+            prepare_section(
+                tissue.X,
+                tissue.var_names.to_numpy(dtype=str),
+                tissue.obsm["spatial"],
+                config.prepare,
+                RunControl(),
+            )
+        )
+        return from_components(section, semantics.astype(np.float32), config)
+
+    begin.inputs = inputs
     return begin
 
 
@@ -49,7 +67,20 @@ def test_an_ensemble_is_the_mean_of_runs_from_its_seeds(steps):
     assert seeds[0] == 5
     assert len(set(seeds)) == 3
     alone = [exhaust(steps(seed=5))]
-    assert np.abs(alone[0].latent - together.latent).max() > 1e-6
+    inputs = steps.inputs(seed=5)
+    latents = []
+    for seed in seeds:
+        config = replace(
+            inputs.config, training=replace(inputs.config.training, seed=seed)
+        )
+        (one,) = exhaust(
+            train_members(
+                replace(inputs, config=config), torch.device("cpu"), RunControl()
+            )
+        )
+        latents.append(one.latent)
+    np.testing.assert_allclose(together.latent, np.mean(latents, axis=0), atol=1e-5)
+    assert np.abs(latents[0] - latents[1]).max() > 1e-6
     assert together.notes["networks"] == 3
     assert len(set(together.notes["last_losses"])) == 3
     assert together.notes["last_losses"][0] == alone[0].notes["last_losses"][0]

@@ -39,6 +39,8 @@ MARGIN = 0.5
 # Domains below this share of the mean size lose no spot: at their borders larger ones
 # outvote them.
 SMALL = 0.5
+# A domain that would lose a larger share of its spots is not ragged but thin.
+MOST_LOST = 0.5
 # Probability that a domain has at least, so that own evidence can still raise it.
 LEAST = 1e-3
 _RIDGE = 1e-3
@@ -57,8 +59,9 @@ def refined(
     In every round ``log q = log p + 0.4 e + 4 n`` up to a constant: p is the
     posterior, e the spot's own evidence (`own_evidence`), n the mean of q over the 18
     nearest spots and itself. A spot changes only where q of its new domain exceeds
-    that of the old one by a half. Small domains, of less than half the mean size, lose
-    no spot, and others at most half of theirs or else none: thin ones stay.
+    that of the old one by a half. Domains of less than half their section's mean size
+    lose no spot there, and those that would lose more than half of their spots none:
+    thin ones stay.
 
     Parameters
     ----------
@@ -104,9 +107,33 @@ def refined(
     after = now.argmax(axis=1)
     rows = np.arange(len(now))
     sure = now[rows, after] > now[rows, before] + MARGIN
-    size = np.bincount(before, minlength=posterior.shape[1])
-    small = size < SMALL * size.mean()
-    return np.where(sure & ~small[before], after, before)
+    moves = sure & (after != before)
+    cells = section.sections.codes.astype(np.int64) * posterior.shape[1] + before
+    return np.where(moves & ~_kept(cells, moves, posterior.shape[1]), after, before)
+
+
+def _kept(
+    cells: NDArray[np.int64], moves: NDArray[np.bool_], n_domains: int
+) -> NDArray[np.bool_]:
+    """Return which spots stay because of the size of their domain in their section.
+
+    Parameters
+    ----------
+    cells
+        Section and domain of each spot as one number.
+    moves
+        Which spots would change.
+    n_domains
+        Number of domains.
+    """
+    n_cells = -(-(int(cells.max()) + 1) // n_domains) * n_domains
+    size = np.bincount(cells, minlength=n_cells)
+    there = np.maximum((size.reshape(-1, n_domains) > 0).sum(axis=1), 1)
+    mean = np.repeat(size.reshape(-1, n_domains).sum(axis=1) / there, n_domains)
+    lost = np.bincount(cells[moves], minlength=n_cells)
+    stays = (size < SMALL * mean) | (lost > MOST_LOST * size)
+    kept: NDArray[np.bool_] = stays[cells]
+    return kept
 
 
 def refined_labels(

@@ -142,6 +142,7 @@ def domains_table(adata: AnnData, coordinates: str | None = None) -> pd.DataFram
     """
     import pandas as pd
 
+    from napari_semst.io.apart import shown_section_key
     from napari_semst.io.coordinates import locate_coordinates
 
     if keys.DOMAIN not in adata.obs:
@@ -151,8 +152,8 @@ def domains_table(adata: AnnData, coordinates: str | None = None) -> pd.DataFram
         )
     xy = locate_coordinates(adata, coordinates, allow_missing=True).xy
     columns: dict[str, Any] = {"barcode": adata.obs_names.astype(str)}
-    if keys.SECTION in adata.obs:
-        columns["section"] = adata.obs[keys.SECTION].to_numpy()
+    if section := shown_section_key(adata):
+        columns["section"] = adata.obs[section].to_numpy()
     columns |= {"x": xy[:, 0], "y": xy[:, 1]}
     first = [keys.DOMAIN, keys.CONFIDENCE, keys.MODULATION]
     known = [*first, keys.SECTION]

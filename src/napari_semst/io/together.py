@@ -6,22 +6,23 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
-
 from napari_semst import keys
 from napari_semst.errors import ConfigError, InputError
 from napari_semst.io.guard import a_few
+from napari_semst.several import named
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Iterator, Mapping, Sequence
 
     import pandas as pd
     from anndata import AnnData
 
     from napari_semst.config import Request
 
-# With fewer genes in common than this share of the smallest panel users are told.
+# Genes in common, as shares of the smallest panel: below the first users are told,
+# below the second the sections are refused.
 _FEW_GENES = 0.5
+_TOO_FEW_GENES = 0.1
 
 
 def join_sections(
@@ -30,8 +31,9 @@ def join_sections(
     """Return one tissue of several, with the genes that all of them have.
 
     Sections are told apart by ``obs["semst_section"]``, spots by names that begin with
-    their section's. Counts, coordinates, annotations and images are kept; what was
-    computed of single sections (layers, other obsm, uns) is not.
+    their section's. Counts, coordinates, annotations, images and those obsm arrays that
+    all have are kept; layers, uns and results of runs are not. A section that was
+    joined before keeps its own, called ``name/section``.
 
     Parameters
     ----------
@@ -55,34 +57,32 @@ def join_sections(
         raise InputError(
             f"Expected two sections or more to join; got {len(tissues)}. Give several."
         )
-    parts = {
-        name: _part(tissue, name, counts_layer, coordinates)
-        for name, tissue in tissues.items()
-    }
+    parts, told = {}, []
+    for name, tissue in tissues.items():
+        with named(name):
+            parts[name], found = _part(tissue, name, counts_layer, coordinates)
+        told += [f"{name}: {text}" for text in [*input_warnings(tissue), *found]]
     genes = _common_genes(parts)
+    _keep_common_arrays(list(parts.values()))
     joined = anndata.concat(
         [part[:, genes] for part in parts.values()], join="outer", merge="same"
     )
     for column in joined.obs:
         joined.obs[column] = _of_one_type(joined.obs[column])
-    sizes = [part.n_obs for part in parts.values()]
-    joined.obs[keys.SECTION] = pd.Categorical.from_codes(
-        np.repeat(np.arange(len(sizes)), sizes).tolist(), categories=list(parts)
-    )
+    names = [name for part in parts.values() for name in part.obs[keys.SECTION]]
+    joined.obs[keys.SECTION] = pd.Categorical(names, list(dict.fromkeys(names)))
     joined.uns["spatial"] = {
-        name: entry
+        library: entry
         for name, tissue in tissues.items()
-        if (entry := _library(tissue)) is not None
+        for library, entry in _libraries(tissue, name)
     }
-    for name, tissue in tissues.items():
-        warn(joined, *(f"{name}: {text}" for text in input_warnings(tissue)))
     fewest = min(tissue.n_vars for tissue in tissues.values())
     if len(genes) < _FEW_GENES * fewest:
-        warn(
-            joined,
+        told.append(
             f"The sections have {len(genes):,} genes in common, of {fewest:,} of the "
-            "smallest one: were they measured with the same panel?",
+            "smallest one: were they measured with the same panel?"
         )
+    warn(joined, *told)
     return joined
 
 
@@ -134,8 +134,8 @@ def section_names(sources: Sequence[AnnData | str | Path]) -> list[str]:
     """
     names: list[str] = []
     for number, source in enumerate(sources, start=1):
-        named = isinstance(source, str | Path)
-        base = stem(Path(source)) if named else f"section-{number}"
+        read = isinstance(source, str | Path)
+        base = stem(Path(source)) if read else f"section-{number}"
         name, again = base, 2
         while name in names:
             name, again = f"{base}-{again}", again + 1
@@ -153,21 +153,54 @@ def stem(source: Path) -> str:
     return path.stem
 
 
-def _part(tissue: AnnData, name: str, counts_layer: str, coordinates: str) -> AnnData:
-    """Return counts, places and annotations of a section, under common names."""
+def _part(
+    tissue: AnnData, name: str, layer: str, coordinates: str
+) -> tuple[AnnData, list[str]]:
+    """Return counts, places and annotations of a section, and what to tell of it."""
     import anndata
 
     from napari_semst.io.coordinates import find_coordinates
     from napari_semst.io.counts import find_counts
+    from napari_semst.io.sections import mixed_sections, sections_of
     from napari_semst.io.symbols import gene_symbols
 
-    counts = find_counts(tissue, counts_layer).matrix
+    told = []
+    if layer and layer not in {*tissue.layers, "X", "raw"}:
+        told.append(f"there is no layer {layer!r}; counts are taken from X.")
+        layer = ""
+    if coordinates and "," not in coordinates and coordinates not in tissue.obsm:
+        told.append(f"there is no {coordinates!r}; coordinates are looked for.")
+        coordinates = ""
+    counts = find_counts(tissue, layer).matrix
     obs = tissue.obs.set_axis([f"{name}:{spot}" for spot in tissue.obs_names])
     own = [column for column in obs if str(column).startswith("semst_")]
     var = tissue.var.set_axis(_unique(gene_symbols(tissue)))
     part = anndata.AnnData(counts, obs=obs.drop(columns=own), var=var)
     part.obsm[keys.SPATIAL] = find_coordinates(tissue, coordinates or None)
-    return part
+    for key in tissue.obsm:
+        if key not in part.obsm and not str(key).startswith(("semst_", "X_semst")):
+            part.obsm[key] = tissue.obsm[key]
+    inside = sections_of(tissue)
+    if len(inside.names) == 1:
+        told += mixed_sections(tissue)
+    part.obs[keys.SECTION] = [_inner(name, inside.names[c]) for c in inside.codes]
+    return part, told
+
+
+def _keep_common_arrays(parts: Sequence[AnnData]) -> None:
+    """Remove obsm arrays that not all sections have, equally wide."""
+    widths = [
+        {key: value.shape[1:] for key, value in part.obsm.items()} for part in parts
+    ]
+    for part in parts:
+        for key in list(part.obsm):
+            if len({str(known.get(key)) for known in widths}) > 1:
+                del part.obsm[key]
+
+
+def _inner(name: str, section: str) -> str:
+    """Return what a section of a table that was joined before is called now."""
+    return f"{name}/{section}" if section else name
 
 
 def _of_one_type(column: pd.Series[Any]) -> pd.Series[Any]:
@@ -197,20 +230,26 @@ def _common_genes(parts: Mapping[str, AnnData]) -> list[str]:
     first, *others = parts.values()
     known = [set(part.var_names) for part in others]
     genes = [gene for gene in first.var_names if all(gene in other for other in known)]
-    if not genes:
-        named = "; ".join(
+    fewest = min(part.n_vars for part in parts.values())
+    if len(genes) < max(_TOO_FEW_GENES * fewest, 1):
+        shown = "; ".join(
             f"{name}: {a_few(list(part.var_names), 3)}" for name, part in parts.items()
         )
         raise InputError(
-            f"Expected genes that all sections have; found none in common ({named}). "
-            "Give all sections the same kind of gene names, symbols or Ensembl ids."
+            f"Expected sections with most genes in common; they have {len(genes):,} of "
+            f"at least {fewest:,} ({shown}). Give all sections the same species and "
+            "kind of gene names, symbols or Ensembl ids, and the same panel."
         )
     return genes
 
 
-def _library(tissue: AnnData) -> Any:
-    """Return the images and scale factors of a tissue that describes one section."""
-    from napari_semst.io.sections import libraries
+def _libraries(tissue: AnnData, name: str) -> Iterator[tuple[str, Any]]:
+    """Yield images and scale factors of a tissue, by the names of its sections."""
+    from napari_semst.io.sections import libraries, sections_of
 
-    names = libraries(tissue)
-    return tissue.uns["spatial"][names[0]] if len(names) == 1 else None
+    known, inside = libraries(tissue), sections_of(tissue).names
+    if len(known) == 1 and len(inside) == 1:
+        yield name, tissue.uns["spatial"][known[0]]
+    for section in inside:
+        if section in known and section:
+            yield _inner(name, section), tissue.uns["spatial"][section]

@@ -253,7 +253,9 @@ def _decoded(section: Section, n_genes: int) -> sparse.csr_matrix:
     """Return scaled expression of the most variable genes; of all where 0 is given."""
     if not n_genes or n_genes >= len(section.genes):
         return section.scaled_expression()
-    return section.scaled_expression(variable_genes(section.counts, n_genes))
+    return section.scaled_expression(
+        variable_genes(section.counts, n_genes, _covariate(section))
+    )
 
 
 def _size(values: NDArray[np.float32]) -> float:
