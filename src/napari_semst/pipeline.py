@@ -35,6 +35,9 @@ if TYPE_CHECKING:
 # With a smaller share of spots that have a mutual neighbour, sections hardly touch.
 _FEWEST_PAIRED = 0.1
 
+# Numbers that a language model of 4 billion weights gives for a spot.
+_LANGUAGE_WIDTH = 2560
+
 
 class _Stopwatch:
     """Seconds spent per stage."""
@@ -206,6 +209,8 @@ def prepared(
     given = tissue.obsm.get(config.semantics.embedding)
     # Of an embedding in a file the width is not known yet.
     width = {} if given is None else {"semantic_width": given.shape[1]}
+    if config.semantics.source in ("prompts", "genes"):
+        width = {"semantic_width": _LANGUAGE_WIDTH}
     short = memory_warning(tissue.n_obs, counts.nnz, config, **width)
     if short is not None:
         yield Progress("prepare", 0, 0, short)
