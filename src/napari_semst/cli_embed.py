@@ -128,7 +128,7 @@ def _shown(steps: Any, *, quiet: bool) -> Any:
         nonlocal last, when
         now = time.monotonic()
         # Of the sentences with the time left, one in half a minute.
-        due = not event.step or now - when > _EVERY
+        due = not event.message.endswith(" left") or now - when > _EVERY
         if due and event.message not in ("", last):
             typer.echo(event.message, err=True)
             last, when = event.message, now

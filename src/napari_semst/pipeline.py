@@ -30,6 +30,9 @@ if TYPE_CHECKING:
 # Sections of one tissue were found at 1.1 to 1.4, unrelated ones at 2 to 4.
 _FARTHEST = 1.75
 
+# Numbers that a language model of 4 billion weights gives for a spot.
+_LANGUAGE_WIDTH = 2560
+
 
 class _Stopwatch:
     """Seconds spent per stage."""
@@ -228,6 +231,8 @@ def prepared(
     given = tissue.obsm.get(config.semantics.embedding)
     # Of an embedding in a file the width is not known yet.
     width = {} if given is None else {"semantic_width": given.shape[1]}
+    if config.semantics.source in ("prompts", "genes"):
+        width = {"semantic_width": _LANGUAGE_WIDTH}
     short = memory_warning(tissue.n_obs, counts.nnz, config, **width)
     if short is not None:
         yield Progress("prepare", 0, 0, short)

@@ -36,8 +36,9 @@ _STEP = 8
 _MOST_ROWS = 128
 _SHORTEST_PREFIX = 8
 _PROBES = (("MBP", "PLP1", "GFAP"), ("ACTB", "SNAP25", "SYT1", "OLIG1", "CD74", "HBB"))
-# Relative difference of vectors that should be the same, by how numbers are held.
-_TOLERANCE = {"float32": 1e-3, "bfloat16": 5e-2}
+# Relative difference of vectors that should be the same, by how numbers are held:
+# above rounding, below what another text does (11 % and more on small models).
+_TOLERANCE = {"float32": 1e-3, "bfloat16": 1e-1}
 _MEMORY_SIGNS = ("out of memory", "not enough memory", "can't allocate memory")
 
 

@@ -22,7 +22,9 @@ class EmbeddingPicker(QWidget):
             QComboBox.SizeAdjustPolicy.AdjustToMinimumContentsLengthWithIcon
         )
         self.button = QPushButton("File...")
-        self.button.setToolTip("Pick a NumPy file (.npy or .npz), one row per spot.")
+        self.button.setToolTip(
+            "Pick a file (.npy, .npz, .safetensors), one row per spot."
+        )
         layout = QHBoxLayout(self)
         layout.setContentsMargins(0, 0, 0, 0)
         layout.setSpacing(6)
@@ -66,11 +68,11 @@ class EmbeddingPicker(QWidget):
 
     def _ask(self) -> None:
         path, _ = QFileDialog.getOpenFileName(
-            self, "Choose an embedding", "", "NumPy arrays (*.npy *.npz)"
+            self, "Choose an embedding", "", "Arrays (*.npy *.npz *.safetensors)"
         )
         if path:
             self.add_file(path)
 
 
 def _is_file(value: object) -> bool:
-    return Path(str(value)).suffix in {".npy", ".npz"}
+    return Path(str(value)).suffix in {".npy", ".npz", ".safetensors"}

@@ -60,7 +60,7 @@ TIPS = {
     ),
     "embedding": (
         "An embedding made elsewhere, one row per spot in the section's order: "
-        "a table of the section (obsm) or a NumPy .npy file."
+        "a table of the section (obsm) or a file (.npy, .npz, .safetensors)."
     ),
     "recipe": "A set of settings that go together.",
     "auto_recipe": (
