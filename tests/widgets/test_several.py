@@ -256,6 +256,6 @@ def test_what_cannot_be_joined_is_said_on_the_card(qtbot, viewer, dock):
     layer = add(viewer, other, "b")
     asked(dock).join_button.click()
     qtbot.waitUntil(lambda: dock.card.kind == "error", timeout=15_000)
-    assert "none in common" in dock.card.text.text()
+    assert "most genes in common" in dock.card.text.text()
     assert layer.visible
     assert len(viewer.layers) == 4
