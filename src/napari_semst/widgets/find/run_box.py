@@ -40,6 +40,8 @@ class RunBox(QWidget):
         self.bar.setRange(0, _STEPS)
         self.bar.setTextVisible(False)
         self.line = QLabel()
+        # What a language model says of its progress is longer than a dock is wide.
+        self.line.setWordWrap(True)
         buttons = QHBoxLayout()
         buttons.setSpacing(6)
         buttons.addWidget(self.run_button, 2)
@@ -81,5 +83,6 @@ def progress_line(progress: Progress, seconds_left: float | None = None) -> str:
         parts.append(progress.message)
     if "loss" in progress.metrics:
         parts.append(f"loss {progress.metrics['loss']:.3f}")
-    left = time_left(seconds_left)
+    # A language model forecasts by tokens, which is better than by texts.
+    left = "" if progress.message.endswith("left") else time_left(seconds_left)
     return " - ".join([*parts, left] if left else parts)

@@ -1,0 +1,31 @@
+"""Texts in narrow docks: every line of them is on show."""
+
+from __future__ import annotations
+
+import pytest
+from qtpy.QtWidgets import QWidget
+
+from napari_semst.widgets.shared.forms import add_row, form, note
+from napari_semst.widgets.shared.status import Banner
+
+LONG = "A sentence of several words that no dock is wide enough for. " * 3
+
+
+@pytest.mark.parametrize("made", [note, Banner])
+def test_no_line_is_cut_off_in_a_form_within_a_form(qtbot, made):
+    window, inner, label = QWidget(), QWidget(), made()
+    qtbot.addWidget(window)
+    outer = form(window)
+    add_row(form(inner), "Label", label)
+    outer.addRow(inner)
+    label.say("warning", LONG) if made is Banner else label.setText(LONG)
+    window.resize(400, 300)
+    window.show()
+    for width in (400, 700, 365):
+        window.resize(width, 300)
+        qtbot.waitUntil(
+            lambda: label.height() == label.heightForWidth(label.width()), timeout=5000
+        )
+    tall = label.height()
+    label.setText("Short.")
+    qtbot.waitUntil(lambda: label.height() < tall / 2, timeout=5000)
