@@ -71,7 +71,9 @@ def test_models_that_must_be_downloaded(hub):
     assert texts.SIZE_UNKNOWN in where_model_is(NAME)
 
 
-@pytest.mark.parametrize("name", ["/no/such/folder", "model", "a/b/c", "a b/c"])
+@pytest.mark.parametrize(
+    "name", ["/no/such/folder", "model", "a/b/c", "a b/c", "~nobody-of-that-name"]
+)
 def test_names_that_are_none(hub, name):
     assert where_model_is(name) == texts.MODEL_UNKNOWN
     with pytest.raises(SemanticsError, match="neither"):

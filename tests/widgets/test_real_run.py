@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+from qtpy.QtCore import Qt
 
 from napari_semst import keys, simulated_cortex
 from napari_semst.widgets.find.widget import FindDomains
+from tests.semantics.language_models import save_tiny_qwen
 from tests.widgets.test_widget import add
 
 
@@ -120,3 +122,26 @@ def test_a_gene_table_of_ones_own_and_its_control(qtbot, dock, tmp_path):
     assert dock.card.text.text().startswith(said)
     assert dock.card.text.text().count("CONTROL RUN") == 1
     assert "CONTROL RUN" not in dock.results.meaning.warnings.text()
+
+
+def test_a_language_model_reads_the_genes(qtbot, dock, tmp_path, monkeypatch):
+    monkeypatch.setenv("SEMST_CACHE", str(tmp_path / "cache"))
+    model = save_tiny_qwen(tmp_path / "tiny")
+    add(dock._viewer, simulated_cortex(200, 300, seed=1))
+    settings = dock.settings
+    settings.semantics.setCurrentIndex(settings.semantics.findData("genes"))
+    settings.meaning.model.combo.setEditText(str(model))
+    lines = []
+    dock.controller.updated.connect(
+        lambda _: lines.append(dock.run_box.line.text()),
+        Qt.ConnectionType.QueuedConnection,
+    )
+    run(qtbot, dock)
+    assert "Gene semantics: Language model, per gene, tiny." in dock.card.text.text()
+    rows = dict(dock.results.meaning.rows)
+    assert rows["Revision"].startswith("sha256:")
+    assert rows["Texts"].endswith("0 of them from the cache")
+    assert any(line.startswith("Reading the genes") for line in lines)
+    run(qtbot, dock)
+    texts = dict(dock.results.meaning.rows)["Texts"].split(" ")
+    assert texts[0] == texts[2]

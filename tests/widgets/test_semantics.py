@@ -7,9 +7,11 @@ import pytest
 from qtpy.QtWidgets import QFileDialog
 
 from napari_semst.errors import ConfigError, SemanticsError
+from napari_semst.progress import Progress
 from napari_semst.semantics import controlled, source
 from napari_semst.widgets.find import texts
 from napari_semst.widgets.find.control import UNFIT
+from napari_semst.widgets.find.run_box import progress_line
 from napari_semst.widgets.find.settings import SettingsForm, choices
 from tests.widgets.stand_in import small_tissue
 
@@ -199,3 +201,11 @@ def test_nothing_is_wider_than_a_dock(form, name):
     )
     form.control.setCurrentIndex(1)
     assert form.minimumSizeHint().width() <= 365
+
+
+def test_a_forecast_of_the_model_is_not_told_twice():
+    said = "tiny read 9 of 90 distinct texts, 4 tokens a second; about 3 min left"
+    reading = Progress("describe", 9, 90, said)
+    assert progress_line(reading, 200.0) == f"Reading the genes - {said}"
+    other = Progress("describe", 9, 90, "Ranking the genes of every spot")
+    assert progress_line(other, 200.0).endswith("3:20 left")

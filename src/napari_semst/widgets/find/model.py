@@ -134,10 +134,11 @@ def where_model_is(name: str) -> str:
     from huggingface_hub import try_to_load_from_cache
 
     from napari_semst.semantics.model_files import check_weights
+    from napari_semst.semantics.numbers import user_path
 
     if not name:
         return texts.MODEL_NONE
-    folder = Path(name).expanduser()
+    folder = user_path(name)
     if folder.is_dir():
         try:
             check_weights(folder, folder.name)

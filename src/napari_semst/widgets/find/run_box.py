@@ -6,7 +6,6 @@ from typing import TYPE_CHECKING
 
 from qtpy.QtWidgets import (
     QHBoxLayout,
-    QLabel,
     QProgressBar,
     QPushButton,
     QVBoxLayout,
@@ -15,6 +14,7 @@ from qtpy.QtWidgets import (
 
 from napari_semst.widgets.find.controller import time_left
 from napari_semst.widgets.find.texts import STAGES, TIPS
+from napari_semst.widgets.shared.forms import WrappedLabel
 
 if TYPE_CHECKING:
     from napari_semst.progress import Progress
@@ -39,9 +39,8 @@ class RunBox(QWidget):
         self.bar = QProgressBar()
         self.bar.setRange(0, _STEPS)
         self.bar.setTextVisible(False)
-        self.line = QLabel()
         # What a language model says of its progress is longer than a dock is wide.
-        self.line.setWordWrap(True)
+        self.line = WrappedLabel()
         buttons = QHBoxLayout()
         buttons.setSpacing(6)
         buttons.addWidget(self.run_button, 2)
