@@ -1,4 +1,4 @@
-"""What the dock tells of a run's semantics once it is over."""
+"""What the dock tells of semantics before a run and once it is over."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ import pytest
 from napari_semst.widgets.find import texts
 from napari_semst.widgets.find.meaning import MeaningFacts, meaning_line, meaning_rows
 from napari_semst.widgets.find.widget import FindDomains
+from tests.semantics.fake_server import Reply
 from tests.widgets.stand_in import small_tissue
 from tests.widgets.test_widget import add, run_to_end
 
@@ -97,3 +98,26 @@ def test_long_revisions_do_not_widen_the_dock(qtbot):
     # Rows of another run take the place of the first one's.
     facts.show_run({"semantics": {"source": "none"}})
     assert facts.rows == [("Source", "None")]
+
+
+def test_dock_closed_during_a_test_of_a_server(qtbot, dock, server):
+    server.always = Reply(503, "busy")
+    fields = dock.settings.meaning.server
+    fields.url.setText(server.url)
+    fields.test_button.click()
+    qtbot.waitUntil(lambda: bool(server.asked), timeout=15_000)
+    assert fields.test.busy
+    dock._viewer.window.remove_dock_widget(dock)
+    assert not fields.test.busy
+
+
+def test_a_server_without_an_address_is_refused_before_the_run(dock, pipeline):
+    add(dock._viewer, small_tissue())
+    settings = dock.settings
+    settings.semantics.setCurrentIndex(settings.semantics.findData("server"))
+    dock.run_box.run_button.click()
+    assert dock.card.kind == "error"
+    assert dock.card.title.text() == "No gene semantics"
+    assert "http://localhost:8000/v1" in dock.card.text.text()
+    assert dock.controller.job is None
+    assert pipeline.requests == []

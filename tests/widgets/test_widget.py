@@ -10,7 +10,6 @@ from napari_semst.errors import SemanticsError
 from napari_semst.viewer import adapter
 from napari_semst.widgets.find import texts
 from napari_semst.widgets.find.widget import FindDomains
-from tests.semantics.fake_server import Reply
 from tests.widgets.stand_in import small_tissue
 
 
@@ -342,28 +341,3 @@ def test_dock_closed_during_the_run(qtbot, viewer, dock, pipeline):
     viewer.window.remove_dock_widget(dock)
     qtbot.waitUntil(lambda: pipeline.ended == 1, timeout=15_000)
     assert "semst_domain" not in tissue.obs
-
-
-def test_dock_closed_during_a_test_of_a_server(qtbot, viewer, dock, server):
-    server.always = Reply(503, "busy")
-    fields = dock.settings.meaning.server
-    fields.url.setText(server.url)
-    fields.test_button.click()
-    qtbot.waitUntil(lambda: bool(server.asked), timeout=15_000)
-    assert fields.test.busy
-    viewer.window.remove_dock_widget(dock)
-    assert not fields.test.busy
-
-
-def test_a_server_without_an_address_is_refused_before_the_run(
-    qtbot, viewer, dock, pipeline
-):
-    add(viewer, small_tissue())
-    settings = dock.settings
-    settings.semantics.setCurrentIndex(settings.semantics.findData("server"))
-    dock.run_box.run_button.click()
-    assert dock.card.kind == "error"
-    assert dock.card.title.text() == "No gene semantics"
-    assert "http://localhost:8000/v1" in dock.card.text.text()
-    assert dock.controller.job is None
-    assert pipeline.requests == []
