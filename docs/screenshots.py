@@ -170,6 +170,38 @@ def pictures_together(
     picture(viewer, path("alone"))
 
 
+def pictures_of_semantics(
+    viewer: Viewer, dock: FindDomains, path: Callable[[str], Path]
+) -> None:
+    """Take the sources of gene semantics and what is told of a control run."""
+    part, control = dock.settings.meaning, dock.settings.control
+    part.server.url.setText("https://embeddings.example.org/v1")
+    part.server.model.setText("Qwen/Qwen3-Embedding-0.6B")
+    for source in ("server", "prompts", "genes"):
+        part.source.setCurrentIndex(part.source.findData(source))
+        settle()
+        scroll_to(dock, 0)
+        picture_of_dock(dock, path(source))
+    part.server.url.setText("http://127.0.0.1:9/v1")
+    part.source.setCurrentIndex(part.source.findData("server"))
+    part.server.test_button.click()
+    wait_for(lambda: not part.server.test.busy, 30)
+    picture_of_dock(dock, path("server-error"))
+    part.source.setCurrentIndex(part.source.findData("builtin"))
+    control.setCurrentIndex(control.findData("shuffled"))
+    dock.settings.advanced.expand()
+    picture_of_dock(dock, path("control-ahead"))
+    dock.settings.advanced.collapse()
+    run(viewer, dock, path)
+    scroll_to(dock, 1)
+    picture(viewer, path("control"))
+    viewer.theme = "light"
+    picture_of_dock(dock, path("control-light"))
+    part.source.setCurrentIndex(part.source.findData("server"))
+    scroll_to(dock, 0)
+    picture_of_dock(dock, path("server-light"))
+
+
 def arguments_given() -> argparse.Namespace:
     """Read the command line."""
     parser = argparse.ArgumentParser(description=__doc__)
@@ -180,6 +212,9 @@ def arguments_given() -> argparse.Namespace:
     parser.add_argument("--domains", type=number, default=7, help="a number, or auto")
     parser.add_argument(
         "--together", action="store_true", help="two simulated sections, joined"
+    )
+    parser.add_argument(
+        "--semantics", action="store_true", help="sources of gene semantics"
     )
     parser.add_argument("--few", type=int, default=4, help="domains of the levels")
     return parser.parse_args()
@@ -205,6 +240,10 @@ def main() -> None:
     picture(viewer, path("empty"))
     open_section(viewer, arguments.tissue)
     settle()
+    if arguments.semantics:
+        pictures_of_semantics(viewer, dock, path)
+        viewer.close()
+        return
     picture(viewer, path("opened"))
     run(viewer, dock, path)
     picture(viewer, path("domains"))

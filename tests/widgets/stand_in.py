@@ -64,6 +64,7 @@ class StandIn:
         self.seconds_per_epoch = 0.01
         self.error: Exception | None = None
         self.warnings: list[str] = []
+        self.semantics: dict = {}
         # Set, it holds the run at assigning domains.
         self.assigning = threading.Event()
         self.requests: list = []
@@ -100,6 +101,7 @@ class StandIn:
                     "device": {"name": "cpu", "reason": "The CPU was asked for."},
                     "warnings": list(self.warnings),
                     "epochs": done,
+                    "semantics": dict(self.semantics),
                 },
             )
         finally:

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+from qtpy.QtCore import Qt
 
 from napari_semst import keys, simulated_cortex
 from napari_semst.widgets.find.widget import FindDomains
+from tests.semantics.language_models import save_tiny_qwen
 from tests.widgets.test_widget import add
 
 
@@ -84,3 +86,62 @@ def test_spots_show_their_colours_on_the_canvas(qtbot, dock):
         wanted = np.round(np.array(to_rgb(str(color))) * 255)
         near = np.abs(pixels.astype(float) - wanted).max(axis=-1) <= 2
         assert near.sum() >= count, (code, count)
+
+
+def test_a_server_reads_the_genes(qtbot, dock, server):
+    tissue = simulated_cortex(200, 300, seed=1)
+    add(dock._viewer, tissue)
+    settings = dock.settings
+    settings.semantics.setCurrentIndex(settings.semantics.findData("server"))
+    settings.meaning.server.url.setText(server.url)
+    settings.meaning.server.per.setCurrentIndex(1)
+    run(qtbot, dock)
+    assert "Gene semantics: Embedding server, tiny." in dock.card.text.text()
+    rows = dict(dock.results.meaning.rows)
+    assert rows["Server"] == f"127.0.0.1:{server.server_address[1]}"
+    assert rows["It read"] == "Each gene once"
+    assert keys.MODULATION in tissue.obs
+
+
+def test_a_gene_table_of_ones_own_and_its_control(qtbot, dock, tmp_path):
+    tissue = simulated_cortex(200, 300, seed=1)
+    add(dock._viewer, tissue)
+    vectors = np.random.default_rng(0).normal(size=(tissue.n_vars, 8))
+    symbols = np.array(tissue.var_names, dtype=str)
+    np.savez(tmp_path / "genes.npz", symbols=symbols, vectors=vectors)
+    settings = dock.settings
+    settings.semantics.setCurrentIndex(settings.semantics.findData("table"))
+    settings.meaning.table.add_file(str(tmp_path / "genes.npz"))
+    settings.control.setCurrentIndex(settings.control.findData("shuffled"))
+    run(qtbot, dock)
+    assert dock.card.title.text().startswith("CONTROL RUN: 4 domains found")
+    assert dict(dock.results.meaning.rows)["Model"] == "genes.npz"
+    # Said once, in the library's words.
+    said = dock.results.meaning.control.text()
+    assert said.startswith("CONTROL RUN (shuffled): semantics was spoilt on purpose")
+    assert dock.card.text.text().startswith(said)
+    assert dock.card.text.text().count("CONTROL RUN") == 1
+    assert "CONTROL RUN" not in dock.results.meaning.warnings.text()
+
+
+def test_a_language_model_reads_the_genes(qtbot, dock, tmp_path, monkeypatch):
+    monkeypatch.setenv("SEMST_CACHE", str(tmp_path / "cache"))
+    model = save_tiny_qwen(tmp_path / "tiny")
+    add(dock._viewer, simulated_cortex(200, 300, seed=1))
+    settings = dock.settings
+    settings.semantics.setCurrentIndex(settings.semantics.findData("genes"))
+    settings.meaning.model.combo.setEditText(str(model))
+    lines = []
+    dock.controller.updated.connect(
+        lambda _: lines.append(dock.run_box.line.text()),
+        Qt.ConnectionType.QueuedConnection,
+    )
+    run(qtbot, dock)
+    assert "Gene semantics: Language model, per gene, tiny." in dock.card.text.text()
+    rows = dict(dock.results.meaning.rows)
+    assert rows["Revision"].startswith("sha256:")
+    assert rows["Texts"].endswith("0 of them from the cache")
+    assert any(line.startswith("Reading the genes") for line in lines)
+    run(qtbot, dock)
+    texts = dict(dock.results.meaning.rows)["Texts"].split(" ")
+    assert texts[0] == texts[2]

@@ -176,16 +176,16 @@ def test_precomputed_embedding_is_asked_for(qtbot, viewer, dock, pipeline, tmp_p
     tissue.obsm["X_language"] = np.zeros((tissue.n_obs, 8), np.float32)
     add(viewer, tissue)
     settings = dock.settings
-    assert settings.embedding.isHidden()
+    assert settings.meaning.embedding.isHidden()
     settings.semantics.setCurrentIndex(settings.semantics.findData("precomputed"))
-    assert not settings.embedding.isHidden()
+    assert not settings.meaning.embedding.isHidden()
     dock.run_box.run_button.click()
     assert dock.card.kind == "error"
     assert "Pick one under Embedding" in dock.card.text.text()
-    settings.embedding.combo.setCurrentIndex(0)
+    settings.meaning.embedding.combo.setCurrentIndex(0)
     asked = settings.request("spatial").overrides["semantics"]
     assert asked == {"source": "precomputed", "embedding": "X_language"}
-    settings.embedding.add_file(str(tmp_path / "spots.npy"))
+    settings.meaning.embedding.add_file(str(tmp_path / "spots.npy"))
     asked = settings.request("spatial").overrides["semantics"]
     assert asked["embedding"] == str(tmp_path / "spots.npy")
 

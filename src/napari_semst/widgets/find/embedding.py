@@ -1,42 +1,36 @@
-"""Choice of a precomputed embedding: a table of the section, or a file."""
+"""Choice of vectors made elsewhere: of the spots, or of the genes."""
 
 from __future__ import annotations
 
-from pathlib import Path
+from typing import TYPE_CHECKING
 
-from qtpy.QtWidgets import QComboBox, QFileDialog, QHBoxLayout, QPushButton, QWidget
+from napari_semst.widgets.find import texts
+from napari_semst.widgets.find.picker import FilePicker
 
-from napari_semst.errors import ConfigError
-from napari_semst.widgets.find.texts import TIPS
+if TYPE_CHECKING:
+    from qtpy.QtWidgets import QWidget
 
 
-class EmbeddingPicker(QWidget):
+class EmbeddingPicker(FilePicker):
     """Offer the section's obsm keys and any file that was picked."""
 
     def __init__(self, parent: QWidget | None = None) -> None:
-        super().__init__(parent)
-        self.combo = QComboBox()
-        self.combo.setToolTip(TIPS["embedding"])
-        self.combo.setPlaceholderText("Choose")
-        self.combo.setSizeAdjustPolicy(
-            QComboBox.SizeAdjustPolicy.AdjustToMinimumContentsLengthWithIcon
+        super().__init__(
+            texts.TIPS["embedding"],
+            texts.PICK_EMBEDDING,
+            "Arrays and tables (*.npy *.npz *.safetensors *.csv *.tsv *.csv.gz "
+            "*.tsv.gz)",
+            texts.NO_EMBEDDING,
+            parent,
         )
-        self.button = QPushButton("File...")
-        self.button.setToolTip(
-            "Pick a file (.npy, .npz, .safetensors), one row per spot."
-        )
-        layout = QHBoxLayout(self)
-        layout.setContentsMargins(0, 0, 0, 0)
-        layout.setSpacing(6)
-        layout.addWidget(self.combo, 1)
-        layout.addWidget(self.button)
-        self.button.clicked.connect(self._ask)
+        self._keys: list[str] = []
 
     def set_keys(self, keys: list[str]) -> None:
         """Offer these obsm keys; files that were picked stay on offer."""
         chosen = self.combo.currentData()
         values = [self.combo.itemData(i) for i in range(self.combo.count())]
-        files = [value for value in values if _is_file(value)]
+        files = [value for value in values if value not in self._keys]
+        self._keys = list(keys)
         self.combo.clear()
         for key in keys:
             self.combo.addItem(key, key)
@@ -44,35 +38,15 @@ class EmbeddingPicker(QWidget):
             self.add_file(path)
         self.combo.setCurrentIndex(self.combo.findData(chosen) if chosen else -1)
 
-    def add_file(self, path: str) -> None:
-        """Offer a file and choose it."""
-        if self.combo.findData(path) < 0:
-            self.combo.addItem(Path(path).name, path)
-        self.combo.setCurrentIndex(self.combo.findData(path))
 
-    def chosen(self) -> str:
-        """Return the obsm key or the path chosen.
+class TablePicker(FilePicker):
+    """Offer the gene tables that were picked."""
 
-        Raises
-        ------
-        ConfigError
-            If none was chosen.
-        """
-        value = self.combo.currentData()
-        if not value:
-            raise ConfigError(
-                "Expected an embedding; none is chosen. Pick one under Embedding, or "
-                "set Gene semantics to the built-in gene table."
-            )
-        return str(value)
-
-    def _ask(self) -> None:
-        path, _ = QFileDialog.getOpenFileName(
-            self, "Choose an embedding", "", "Arrays (*.npy *.npz *.safetensors)"
+    def __init__(self, parent: QWidget | None = None) -> None:
+        super().__init__(
+            texts.TIPS["table"],
+            texts.PICK_TABLE,
+            "Gene tables (*.npz *.csv *.tsv *.csv.gz *.tsv.gz)",
+            texts.NO_TABLE,
+            parent,
         )
-        if path:
-            self.add_file(path)
-
-
-def _is_file(value: object) -> bool:
-    return Path(str(value)).suffix in {".npy", ".npz", ".safetensors"}

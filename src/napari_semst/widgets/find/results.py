@@ -24,6 +24,7 @@ from napari_semst.viewer.look import Look
 from napari_semst.widgets.find import texts
 from napari_semst.widgets.find.curve import CurvePlot
 from napari_semst.widgets.find.levels import LevelBar
+from napari_semst.widgets.find.meaning import MeaningFacts, control_of, run_facts
 from napari_semst.widgets.find.texts import TIPS
 from napari_semst.widgets.shared.colorbar import Colorbar
 from napari_semst.widgets.shared.forms import add_row, folded, form, heading, note
@@ -71,6 +72,8 @@ class ResultsPanel(QWidget):
         self.curve = CurvePlot()
         self.curve_part = folded(texts.CURVE_TITLE, self.curve)
         self.curve_part.setToolTip(TIPS["curve"])
+        self.meaning = MeaningFacts()
+        self.meaning_part = folded(texts.SEMANTICS_OF_RUN, self.meaning)
         self.save_button = QPushButton("Save...")
         self.save_button.setToolTip(TIPS["save"])
         self.table_button = QPushButton("Save table...")
@@ -99,8 +102,10 @@ class ResultsPanel(QWidget):
         layout.setSpacing(8)
         layout.addWidget(heading("View and save"))
         layout.addLayout(rows)
-        for part in (self.legend, self.colorbar, self.fade_note, self.curve_part):
+        for part in (self.legend, self.colorbar, self.fade_note):
             layout.addWidget(part)
+        for folding in (self.curve_part, self.meaning_part):
+            layout.addWidget(folding)
         layout.addLayout(buttons)
 
     def _connect(self) -> None:
@@ -201,7 +206,20 @@ class ResultsPanel(QWidget):
         self.curve_part.setVisible(curve is not None)
         if curve is not None:
             self.curve.show_curve(curve)
+        self._show_meaning(run)
         self._paint()
+
+    def _show_meaning(self, run: str) -> None:
+        """Show what gave the run's genes their meaning; a control shows unfolded."""
+        assert self._tissue is not None
+        facts = run_facts(self._tissue, run)
+        self.meaning_part.setVisible("semantics" in facts)
+        self.meaning.show_run(facts)
+        control = control_of(facts)
+        title = f"{texts.SEMANTICS_OF_RUN}: CONTROL" if control else ""
+        self.meaning_part.setText(title or texts.SEMANTICS_OF_RUN)
+        if control:
+            self.meaning_part.expand()
 
     def _on_run(self) -> None:
         self._offer(self.colouring.key if self.colouring else "")

@@ -6,7 +6,6 @@ from typing import TYPE_CHECKING
 
 from qtpy.QtWidgets import (
     QHBoxLayout,
-    QLabel,
     QProgressBar,
     QPushButton,
     QVBoxLayout,
@@ -15,6 +14,7 @@ from qtpy.QtWidgets import (
 
 from napari_semst.widgets.find.controller import time_left
 from napari_semst.widgets.find.texts import STAGES, TIPS
+from napari_semst.widgets.shared.forms import WrappedLabel
 
 if TYPE_CHECKING:
     from napari_semst.progress import Progress
@@ -39,7 +39,8 @@ class RunBox(QWidget):
         self.bar = QProgressBar()
         self.bar.setRange(0, _STEPS)
         self.bar.setTextVisible(False)
-        self.line = QLabel()
+        # What a language model says of its progress is longer than a dock is wide.
+        self.line = WrappedLabel()
         buttons = QHBoxLayout()
         buttons.setSpacing(6)
         buttons.addWidget(self.run_button, 2)
@@ -81,5 +82,6 @@ def progress_line(progress: Progress, seconds_left: float | None = None) -> str:
         parts.append(progress.message)
     if "loss" in progress.metrics:
         parts.append(f"loss {progress.metrics['loss']:.3f}")
-    left = time_left(seconds_left)
+    # A language model forecasts by tokens, which is better than by texts.
+    left = "" if progress.message.endswith("left") else time_left(seconds_left)
     return " - ".join([*parts, left] if left else parts)

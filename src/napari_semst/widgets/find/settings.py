@@ -16,11 +16,13 @@ from qtpy.QtWidgets import (
 from napari_semst import keys
 from napari_semst.config import STAGES, Request
 from napari_semst.presets import AUTO, PRESETS
-from napari_semst.widgets.find.embedding import EmbeddingPicker
+from napari_semst.widgets.find.control import ControlCombo
 from napari_semst.widgets.find.number import NumberField
 from napari_semst.widgets.find.sections import SectionsCombo
-from napari_semst.widgets.find.texts import SEMANTICS, TIPS
+from napari_semst.widgets.find.semantics import SemanticsForm
+from napari_semst.widgets.find.texts import CONTROL_AHEAD, TIPS
 from napari_semst.widgets.shared.forms import add_row, folded, form, note
+from napari_semst.widgets.shared.status import Banner
 
 if TYPE_CHECKING:
     from anndata import AnnData
@@ -52,10 +54,9 @@ class SettingsForm(QWidget):
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(parent)
         self.n_domains = NumberField()
-        self.semantics = QComboBox()
-        for source in choices("semantics", "source"):
-            self.semantics.addItem(SEMANTICS.get(source, source), source)
-        self.embedding = EmbeddingPicker()
+        self.meaning = SemanticsForm(choices("semantics", "source"))
+        self.semantics = self.meaning.source
+        self.control_note = Banner()
         self.recipe = QComboBox()
         self.recipe.addItem("Automatic", AUTO)
         self.recipe.setItemData(0, TIPS["auto_recipe"], _TOOLTIP_ROLE)
@@ -70,7 +71,8 @@ class SettingsForm(QWidget):
         self._build_advanced()
         self._build()
         self.recipe.currentIndexChanged.connect(self._on_choice)
-        self.semantics.currentIndexChanged.connect(self._on_choice)
+        self.semantics.currentIndexChanged.connect(self._on_control)
+        self.control.currentIndexChanged.connect(self._on_control)
         self._on_choice()
 
     def _build_advanced(self) -> None:
@@ -82,6 +84,7 @@ class SettingsForm(QWidget):
         self.ensemble = QSpinBox()
         self.ensemble.setRange(1, _MOST_NETWORKS)
         self.sections = SectionsCombo()
+        self.control = ControlCombo(choices("semantics", "control"))
         self.run = QLineEdit()
         content = QWidget()
         rows = form(content)
@@ -90,6 +93,7 @@ class SettingsForm(QWidget):
             ("seed", "Seed"),
             ("ensemble", "Ensemble"),
             ("sections", "Sections"),
+            ("control", "Control"),
             ("run", "Run name"),
         ):
             getattr(self, name).setToolTip(TIPS[name])
@@ -100,8 +104,8 @@ class SettingsForm(QWidget):
         self._rows = rows = form(self)
         for name, label in (
             ("n_domains", "Domains (k)"),
-            ("semantics", "Gene semantics"),
-            ("embedding", "Embedding"),
+            ("meaning", None),
+            ("control_note", None),
             ("recipe", "Recipe"),
             ("recipe_note", ""),
             ("device", "Device"),
@@ -110,18 +114,26 @@ class SettingsForm(QWidget):
             widget = getattr(self, name)
             if name in TIPS:
                 widget.setToolTip(TIPS[name])
-            add_row(rows, label, widget)
+            if label is None:
+                rows.addRow(widget)
+            else:
+                add_row(rows, label, widget)
         rows.addRow(self.advanced)
         rows.setRowVisible(self.device_note, False)
 
     def _on_choice(self) -> None:
         """Show what belongs to the choice made, and only that."""
-        speaks = self.recipe_uses_semantics()
-        self.semantics.setEnabled(speaks)
-        precomputed = speaks and self.semantics.currentData() == "precomputed"
-        self._rows.setRowVisible(self.embedding, precomputed)
+        self.meaning.set_heard(self.recipe_uses_semantics())
+        self._on_control()
         summary = self.recipe.itemData(self.recipe.currentIndex(), _TOOLTIP_ROLE)
         self.recipe_note.setText(str(summary))
+
+    def _on_control(self) -> None:
+        """Offer the controls of the source; say that one is chosen, also if folded."""
+        self.control.set_source(self.meaning.chosen)
+        told = CONTROL_AHEAD.format(control=self.control.currentText().lower())
+        self.control_note.say("warning", told)
+        self._rows.setRowVisible(self.control_note, self.control.control != "none")
 
     def recipe_uses_semantics(self) -> bool:
         """Return whether the recipe chosen listens to gene semantics."""
@@ -144,9 +156,7 @@ class SettingsForm(QWidget):
             The column that tells its sections apart, empty for one section.
         """
         self.sections.set_tissue(tissue, sections_by)
-        found = [] if tissue is None else list(tissue.obsm)
-        own = {keys.SPATIAL, keys.LATENT, keys.SCALE, keys.SHIFT}
-        self.embedding.set_keys([key for key in found if key not in own])
+        self.meaning.set_tissue(tissue)
         self.run.setPlaceholderText(free_name)
 
     def run_name(self) -> str:
@@ -176,8 +186,8 @@ class SettingsForm(QWidget):
 
         Raises
         ------
-        ConfigError
-            If an embedding is to be used and none was chosen.
+        SemstError
+            If the source of semantics lacks what it needs, or cannot be controlled so.
         """
         request = Request(preset=self.recipe.currentData())
         request = request.with_settings("domains", n_domains=self.n_domains.value())
@@ -195,9 +205,9 @@ class SettingsForm(QWidget):
         if self.sections.asked:
             request = request.with_settings("prepare", section_key=self.sections.asked)
         if self.recipe_uses_semantics():
-            source = self.semantics.currentData()
-            embedding = self.embedding.chosen() if source == "precomputed" else None
-            request = request.with_settings(
-                "semantics", source=source, embedding=embedding
-            )
+            request = request.with_settings("semantics", **self.meaning.settings())
+        # Also where nothing could be spoilt: the run then says so.
+        control = self.control.chosen()
+        if control is not None:
+            request = request.with_settings("semantics", control=control)
         return request

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from napari_semst.widgets.find import texts
+from napari_semst.widgets.find.meaning import meaning_line, warnings_of
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -38,8 +39,15 @@ def summarise(answer: Answer) -> tuple[str, str, str]:
     """Return kind, title and text for the card: a warning if the run warned."""
     result, job = answer.result, answer.job
     title = f"{len(result.names)} domains found in {duration(answer.seconds)}"
-    warnings = [str(line) for line in result.provenance.get("warnings", ())]
-    lines = [*chosen_line(result.provenance), f"Kept as run '{job.run}'.", *warnings]
+    control, warnings = warnings_of(result.provenance)
+    lines = [
+        *chosen_line(result.provenance),
+        f"Kept as run '{job.run}'.",
+        *meaning_line(result.provenance),
+        *warnings,
+    ]
+    if control:
+        return "warning", f"CONTROL RUN: {title}", "\n".join([control, *lines])
     return "warning" if warnings else "success", title, "\n".join(lines)
 
 

@@ -59,8 +59,34 @@ TIPS = {
         "knowledge of gene function and needs no download."
     ),
     "embedding": (
-        "An embedding made elsewhere, one row per spot in the section's order: "
-        "a table of the section (obsm) or a file (.npy, .npz, .safetensors)."
+        "An embedding made elsewhere, one row per spot: a table of the section (obsm), "
+        "or a file (.npy, .npz, .safetensors, .csv, .tsv)."
+    ),
+    "table": (
+        "A file of gene vectors: .npz with symbols and vectors, or .csv or .tsv with "
+        "a column of symbols and numbers in all others."
+    ),
+    "model": (
+        "The language model: a Hugging Face id (owner/name), or a folder that holds "
+        "its files (config.json, tokenizer, .safetensors)."
+    ),
+    "server_url": (
+        "The server's address, up to /v1. Never put a key into it: keys are read from "
+        "the environment."
+    ),
+    "server_model": "The model to ask for; empty where the server has one only.",
+    "server_per": (
+        "The whole list of each spot's genes, or each gene once; genes are then "
+        "averaged over the lists, which needs far fewer texts."
+    ),
+    "server_test_button": (
+        "Ask for a few vectors of texts that tell nothing; nothing of the section is "
+        "sent."
+    ),
+    "control": (
+        "Spoil the semantics on purpose, to learn what it is worth: if the domains are "
+        "as good as without a control, what genes mean did not matter. Never report "
+        "the domains of a control."
     ),
     "recipe": "A set of settings that go together.",
     "auto_recipe": (
@@ -132,8 +158,120 @@ SEMANTICS = {
     "builtin": "Built-in gene table",
     "none": "None",
     "precomputed": "Precomputed embedding",
+    "table": "Gene table of your own",
+    "server": "Embedding server",
     "prompts": "Language model, per spot",
     "genes": "Language model, per gene",
+}
+NEEDS = {
+    "builtin": "Curated knowledge of genes. Needs nothing; takes seconds.",
+    "none": "Nothing is said of genes: no modulation map.",
+    "precomputed": "Needs one vector per spot, made elsewhere.",
+    "table": "Averages the vectors of each spot's genes. Needs a file of them.",
+    "server": (
+        "A server with OpenAI's embedding interface reads the genes. Needs its address."
+    ),
+    "prompts": (
+        "Reads each spot's list of genes, the paper's way. Without a GPU a large model "
+        "may take hours: the line below Run forecasts it. What was read is kept, also "
+        "after Cancel."
+    ),
+    "genes": (
+        "Reads every gene once, a few thousand short texts at most, and keeps them in "
+        "a cache for later runs. A small model does without a GPU."
+    ),
+}
+NOT_HEARD = "This recipe does not listen to gene semantics."
+PICK_EMBEDDING = "Choose an embedding, one row per spot"
+NO_EMBEDDING = (
+    "Expected an embedding; none is chosen. Pick one under Embedding, or set Gene "
+    "semantics to the built-in gene table."
+)
+PICK_TABLE = "Choose a table of gene vectors"
+NO_TABLE = (
+    "Expected a table of gene vectors; none is chosen. Pick a file under Gene table, "
+    "or set Gene semantics to the built-in gene table."
+)
+
+PICK_MODEL = "Choose the folder of a language model"
+NO_MODEL = (
+    "Expected a language model; none is named. Pick one under Language model, type a "
+    "Hugging Face id (owner/name), or choose a folder."
+)
+MODEL_OF_THE_PAPER = "The paper's model: 4 billion parameters. Needs a GPU."
+MODEL_EMBEDS = "Made for embeddings: 0.6 billion parameters."
+MODEL_SMALL = "Small and quick, also without a GPU: 23 million parameters."
+MODEL_LOOKING = "Looking whether it is on this machine..."
+MODEL_NONE = "Type a Hugging Face id (owner/name), or choose a folder."
+MODEL_UNKNOWN = (
+    "Neither a folder of this machine nor a Hugging Face id (owner/name). Check it."
+)
+MODEL_FOLDER = "A folder of this machine, {size}. No download."
+MODEL_HERE = "On this machine already, {size}. No download."
+MODEL_PARTLY = (
+    "Only a part is on this machine: the run downloads the rest from huggingface.co."
+)
+MODEL_AWAY = "Not on this machine: a run downloads it from huggingface.co ({size})."
+SIZE_UNKNOWN = "size not known"
+
+SERVERS_OWN = "The server's own"
+PER = {"spot": "The gene list of each spot", "gene": "Each gene once"}
+SENT = {"spot": "Gene lists", "gene": "Gene names"}
+LEAVES = "{what} leave this machine: they are sent to {host}."
+STAYS = "{what} are sent to {host}: this machine, unless that is a tunnel."
+KEY_NONE = "No key: neither SEMST_API_KEY nor OPENAI_API_KEY is set in the environment."
+KEY_EMPTY = "No key: {variable} is set to nothing."
+KEY_SET = "Key: {variable} is set; it is sent to {host}."
+KEY_EXPOSED = "It travels unencrypted: use https."
+THE_SERVER = "the server"
+TEST = "Test connection"
+STOP_TEST = "Stop the test"
+TESTING = "Asking for a few vectors..."
+SERVER_ANSWERS = (
+    "{host} answers. Model {model}, {dimension:,} dimensions, norm {norm:.3f} "
+    "({length}); first text {first:.2f} s, then {per_text:.3f} s per text."
+)
+UNIT_LENGTH = "unit length"
+NOT_NORMALISED = "not normalised"
+
+CONTROLS = {
+    "none": "None",
+    "random": "Random vectors",
+    "shuffled": "Gene names shuffled",
+    "unrelated": "Unrelated genes or texts",
+}
+CONTROL_TIPS = {
+    "none": "A run like any other.",
+    "random": "Random vectors, as large and as spread as the source's own.",
+    "shuffled": "Every gene gets the meaning of another one.",
+    "unrelated": "Genes that no spot lists, or sentences about something else.",
+}
+CONTROL_UNFIT = (
+    "Expected a control that the source can have; {source!r} has none of the kind "
+    "{control!r}. Choose another under Advanced > Control, or None."
+)
+CONTROL_AHEAD = (
+    "CONTROL ({control}): the next run is spoilt on purpose. Its domains are no "
+    "result. Advanced > Control turns it off."
+)
+CONTROL_BEGINS = "CONTROL RUN"
+CONTROL_RUN = "CONTROL RUN ({control}): spoilt on purpose. Its domains are no result."
+SEMANTICS_OF = "Gene semantics"
+SEMANTICS_OF_RUN = "Gene semantics of this run"
+WARNINGS = "Warnings of the run:"
+COVERAGE = "{share:.0%} of the listed genes known"
+TEXTS_READ = "{texts:,} distinct, {cached:,} of them from the cache"
+# What a run's record says of its semantics, in the order of display.
+FACTS = {
+    "model": "Model",
+    "revision": "Revision",
+    "pooling": "Pooling",
+    "coverage": "Coverage",
+    "species": "Species",
+    "host": "Server",
+    "per": "It read",
+    "dimension": "Dimensions",
+    "template": "Template",
 }
 
 STAGES = {

@@ -137,15 +137,18 @@ class FindDomains(QWidget):
         # A dock that goes away takes its run with it: a thread that nobody can see
         # or cancel would keep the process alive.
         self.destroyed.connect(self.controller.shutdown)
+        self.destroyed.connect(self.settings.meaning.server.test.abandon)
         application = QApplication.instance()
         if application is not None:
             application.aboutToQuit.connect(self.controller.shutdown)
+            application.aboutToQuit.connect(self.settings.meaning.server.test.abandon)
 
     def event(self, event: QEvent) -> bool:
         """Notice when the dock is taken out of the window."""
         if event.type() == QEvent.Type.ParentChange:
             if self.parent() is None and self._docked:
                 self.controller.shutdown()
+                self.settings.meaning.server.test.abandon()
             self._docked = self.parent() is not None
         return super().event(event)
 

@@ -2,13 +2,19 @@
 
 from __future__ import annotations
 
-from qtpy.QtCore import QPointF, Qt
+from typing import TYPE_CHECKING
+
+from qtpy.QtCore import QPointF, QSize, Qt
 from qtpy.QtGui import QColor, QIcon, QPainter, QPixmap, QPolygonF
-from qtpy.QtWidgets import QFormLayout, QLabel, QWidget
+from qtpy.QtWidgets import QFormLayout, QLabel, QSizePolicy, QWidget
 from superqt import QCollapsible
 
+if TYPE_CHECKING:
+    from qtpy.QtCore import QEvent
+    from qtpy.QtGui import QResizeEvent
+
 # Wide enough for the longest label, so that fields line up from part to part.
-_LABEL_WIDTH = 112
+_LABEL_WIDTH = 120
 
 
 def form(parent: QWidget | None = None) -> QFormLayout:
@@ -40,11 +46,57 @@ def heading(text: str) -> QLabel:
     return label
 
 
+class WrappedLabel(QLabel):
+    """Plain text in as many lines as it needs at the width that it has.
+
+    Forms inside forms ask for the height before they know the width, and then cut
+    lines off: this label sets its height itself.
+    """
+
+    def __init__(self, parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        self.setWordWrap(True)
+        self.setTextFormat(Qt.TextFormat.PlainText)
+        self._needed = 0
+        self.setSizePolicy(QSizePolicy.Policy.Preferred, QSizePolicy.Policy.Fixed)
+
+    def setText(self, text: str) -> None:  # noqa: N802  Qt's name
+        """Show a text and take the height that it needs."""
+        super().setText(text)
+        self._fit()
+
+    def changeEvent(self, event: QEvent) -> None:  # noqa: N802  Qt's name
+        """Take the height that another font or style needs."""
+        super().changeEvent(event)
+        self._fit()
+
+    def resizeEvent(self, event: QResizeEvent) -> None:  # noqa: N802  Qt's name
+        """Take the height that the text needs at another width."""
+        super().resizeEvent(event)
+        self._fit()
+
+    def hasHeightForWidth(self) -> bool:  # noqa: N802  Qt's name
+        """Return no: layouts are told one height, that at the present width."""
+        return False
+
+    def sizeHint(self) -> QSize:  # noqa: N802  Qt's name
+        """Return the size at the width that the label has."""
+        return QSize(super().sizeHint().width(), self._needed)
+
+    def minimumSizeHint(self) -> QSize:  # noqa: N802  Qt's name
+        """Return the width of the longest word, and the height needed."""
+        return QSize(super().minimumSizeHint().width(), self._needed)
+
+    def _fit(self) -> None:
+        needed = self.heightForWidth(self.width())
+        if needed != self._needed:
+            self._needed = needed
+            self.updateGeometry()
+
+
 def note() -> QLabel:
     """Return a label for one or two lines of explanation."""
-    label = QLabel()
-    label.setWordWrap(True)
-    label.setTextFormat(Qt.TextFormat.PlainText)
+    label = WrappedLabel()
     font = label.font()
     font.setItalic(True)
     label.setFont(font)

@@ -15,6 +15,8 @@ from qtpy.QtWidgets import (
     QWidget,
 )
 
+from napari_semst.widgets.shared.forms import WrappedLabel
+
 # Middle tones that stand out on dark and on light grounds alike; the text keeps the
 # theme's own colour.
 _ACCENTS = {
@@ -98,6 +100,26 @@ class StatusCard(QFrame):
         clipboard = QApplication.clipboard()
         if clipboard is not None:
             clipboard.setText(self.details.toPlainText())
+
+
+class Banner(WrappedLabel):
+    """One or two sentences on a tinted ground, in the colour of a kind of status."""
+
+    def __init__(self, parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        self.kind = "ready"
+        self.setTextInteractionFlags(Qt.TextInteractionFlag.TextSelectableByMouse)
+
+    def say(self, kind: str, text: str) -> None:
+        """Show a text; `kind` is one of those of `StatusCard.show_status`."""
+        self.kind = kind
+        red, green, blue = _ACCENTS[kind]
+        self.setStyleSheet(
+            f"QLabel {{ background: rgba({red}, {green}, {blue}, 34);"
+            f" border: none; border-left: 3px solid rgb({red}, {green}, {blue});"
+            " border-radius: 3px; padding: 4px 8px; }"
+        )
+        self.setText(text)
 
 
 def _label(*, bold: bool = False) -> QLabel:

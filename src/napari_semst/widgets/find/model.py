@@ -1,0 +1,172 @@
+"""Choice of a language model, and whether it is on this machine already."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+from typing import NamedTuple
+
+from qtpy.QtCore import Qt, QTimer
+from qtpy.QtWidgets import (
+    QComboBox,
+    QFileDialog,
+    QHBoxLayout,
+    QPushButton,
+    QVBoxLayout,
+    QWidget,
+)
+
+from napari_semst.errors import ConfigError, SemanticsError
+from napari_semst.widgets.find import texts
+from napari_semst.widgets.shared.errand import Errand
+from napari_semst.widgets.shared.forms import note
+
+_HUB_NAME = re.compile(r"[\w.-]+/[\w.-]+")
+_TYPING_PAUSE = 300  # milliseconds
+
+
+class Suggestion(NamedTuple):
+    """A model that is known to be readable, and the bytes of its download."""
+
+    name: str
+    size: float
+    tip: str
+
+
+SUGGESTIONS = (
+    Suggestion("Qwen/Qwen3-4B-Thinking-2507", 8.1e9, texts.MODEL_OF_THE_PAPER),
+    Suggestion("Qwen/Qwen3-Embedding-0.6B", 1.2e9, texts.MODEL_EMBEDS),
+    Suggestion("sentence-transformers/all-MiniLM-L6-v2", 0.09e9, texts.MODEL_SMALL),
+)
+
+
+class ModelField(QWidget):
+    """A Hugging Face id or a folder, with a note on where the model is."""
+
+    def __init__(self, parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        self.setToolTip(texts.TIPS["model"])
+        self.combo = QComboBox()
+        self.combo.setToolTip(texts.TIPS["model"])
+        self.combo.setEditable(True)
+        self.combo.setInsertPolicy(QComboBox.InsertPolicy.NoInsert)
+        self.combo.setSizeAdjustPolicy(
+            QComboBox.SizeAdjustPolicy.AdjustToMinimumContentsLengthWithIcon
+        )
+        for index, model in enumerate(SUGGESTIONS):
+            self.combo.addItem(model.name)
+            self.combo.setItemData(index, model.tip, Qt.ItemDataRole.ToolTipRole)
+        self.button = QPushButton("Folder...")
+        self.button.setToolTip(texts.PICK_MODEL)
+        self.note = note()
+        # Folders may be large and disks slow: looked at in a thread, never here.
+        self.errand = Errand(where_model_is)
+        self._pause = QTimer(self)
+        self._pause.setSingleShot(True)
+        self._pause.setInterval(_TYPING_PAUSE)
+        row = QHBoxLayout()
+        row.setSpacing(6)
+        row.addWidget(self.note, 1)
+        row.addWidget(self.button, 0, Qt.AlignmentFlag.AlignTop)
+        layout = QVBoxLayout(self)
+        layout.setContentsMargins(0, 0, 0, 0)
+        layout.setSpacing(4)
+        # Names of models are long: they have the row to themselves.
+        layout.addWidget(self.combo)
+        layout.addLayout(row)
+        self.setFocusProxy(self.combo)
+        self._tell_all()
+        self.combo.editTextChanged.connect(self._on_typed)
+        self._pause.timeout.connect(self.look)
+        self.errand.done.connect(self.note.setText)
+        self.errand.failed.connect(self._on_failed)
+        self.button.clicked.connect(self._ask)
+
+    @property
+    def name(self) -> str:
+        """The model as it stands in the field."""
+        return str(self.combo.currentText()).strip()
+
+    def chosen(self) -> str:
+        """Return the model.
+
+        Raises
+        ------
+        ConfigError
+            If none is named.
+        """
+        if not self.name:
+            raise ConfigError(texts.NO_MODEL)
+        return self.name
+
+    def look(self) -> None:
+        """Find out, in a thread, whether the model is on this machine."""
+        self._pause.stop()
+        self.note.setText(texts.MODEL_LOOKING)
+        self.errand.start(self.name)
+
+    def _on_typed(self) -> None:
+        self._tell_all()
+        self.note.setText(texts.MODEL_LOOKING)
+        self._pause.start()
+
+    def _tell_all(self) -> None:
+        """Show the whole of a long name on hovering."""
+        self.combo.setToolTip(f"{self.name}\n{texts.TIPS['model']}".strip())
+
+    def _on_failed(self, error: Exception, details: str) -> None:
+        self.note.setText(str(error))
+
+    def _ask(self) -> None:
+        folder = QFileDialog.getExistingDirectory(self, texts.PICK_MODEL, self.name)
+        if folder:
+            self.combo.setEditText(folder)
+
+
+def where_model_is(name: str) -> str:
+    """Return a sentence on where a model is, without asking any network.
+
+    Parameters
+    ----------
+    name
+        Hugging Face id or folder.
+    """
+    from huggingface_hub import try_to_load_from_cache
+
+    from napari_semst.semantics.model_files import check_weights
+    from napari_semst.semantics.numbers import user_path
+
+    if not name:
+        return texts.MODEL_NONE
+    folder = user_path(name)
+    if folder.is_dir():
+        try:
+            check_weights(folder, folder.name)
+        except SemanticsError as error:
+            return str(error)
+        return texts.MODEL_FOLDER.format(size=_size(_bytes_of(folder)))
+    if not _HUB_NAME.fullmatch(name):
+        return texts.MODEL_UNKNOWN
+    held = try_to_load_from_cache(name, "config.json")
+    if isinstance(held, str):
+        folder = Path(held).parent
+        try:
+            check_weights(folder, name)
+        except SemanticsError:
+            return texts.MODEL_PARTLY
+        return texts.MODEL_HERE.format(size=_size(_bytes_of(folder)))
+    known = {model.name: model.size for model in SUGGESTIONS}
+    if name in known:
+        return texts.MODEL_AWAY.format(size=f"about {_size(known[name])}")
+    return texts.MODEL_AWAY.format(size=texts.SIZE_UNKNOWN)
+
+
+def _bytes_of(folder: Path) -> float:
+    return float(sum(f.stat().st_size for f in folder.iterdir() if f.is_file()))
+
+
+def _size(n_bytes: float) -> str:
+    """Return a size as file managers show it."""
+    if n_bytes >= 1e9:
+        return f"{n_bytes / 1e9:.1f} GB"
+    return f"{max(n_bytes / 1e6, 0.1):.{0 if n_bytes >= 1e7 else 1}f} MB"
