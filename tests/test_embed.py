@@ -172,6 +172,35 @@ def test_shares_that_do_not_belong_together_are_refused(
         read_share(damaged)
 
 
+def test_shares_of_other_summaries_or_of_a_control_are_refused(
+    section: AnnData, tiny_qwen: Path, tmp_path: Path
+) -> None:
+    shares = []
+    for number, said in ((1, "binds calcium"), (2, "binds zinc")):
+        told = tmp_path / "summaries.csv"
+        told.write_text(f"symbol,summary\n{section.var_names[0]},{said}\n")
+        request = _asking(tiny_qwen, source="genes", summaries=str(told))
+        shares.append(exhaust(embed(section, request, share=(number, 2))))
+    with pytest.raises(ConfigError, match="same settings"):
+        merged(shares)
+    spoilt = _asking(tiny_qwen, control="random")
+    with pytest.raises(ConfigError, match="no control with shares"):
+        exhaust(embed(section, spoilt, share=(1, 2)))
+
+
+def test_a_table_of_gene_vectors_can_be_embedded(
+    section: AnnData, tiny_qwen: Path, tmp_path: Path
+) -> None:
+    table = tmp_path / "genes.csv"
+    rows = [f"{gene},{n},{n % 3}" for n, gene in enumerate(section.var_names)]
+    table.write_text("\n".join(["symbol,a,b", *rows]) + "\n")
+    request = _asking(tiny_qwen, source="table", table=str(table))
+    found = merged([exhaust(embed(section, request))])
+    assert found.shape == (section.n_obs, 2)
+    shares = [exhaust(embed(section, request, share=(n, 2))) for n in (1, 2)]
+    np.testing.assert_array_equal(merged(shares), found)
+
+
 @pytest.mark.parametrize("text", ["0/3", "4/3", "1", "a/b", "1/0", "-1/2"])
 def test_shares_are_counted_from_one(text: str) -> None:
     with pytest.raises(ConfigError, match="3/8"):

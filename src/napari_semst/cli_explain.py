@@ -92,10 +92,18 @@ def _write(
 ) -> None:
     from napari_semst.explanation.explain import attach_explanation
     from napari_semst.explanation.tell import as_table
+    from napari_semst.io.atomic import write_atomically
     from napari_semst.io.save import write
 
     if table:
-        as_table(told).to_csv(output, index=False)
+        rows = as_table(told)
+        write_atomically(
+            output,
+            lambda file: rows.to_csv(file, index=False),
+            lambda file: None,
+            overwrite=overwrite,
+            suffix=".csv",
+        )
         return
     attach_explanation(tissue, told)
     write(tissue, output, overwrite=overwrite)

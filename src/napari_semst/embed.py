@@ -9,6 +9,7 @@ from __future__ import annotations
 import hashlib
 import json
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -109,7 +110,7 @@ def embed(
         One of its kinds, with what was expected, found and to do.
     """
     from napari_semst.gene_lists import listed, ranked_values
-    from napari_semst.meaning import described_lists
+    from napari_semst.meaning import described_lists, source_options
     from napari_semst.pipeline import prepared
     from napari_semst.semantics import GeneLists
 
@@ -121,6 +122,12 @@ def embed(
             "Expected a source of semantics that is to be computed; got "
             f"{config.semantics.source!r}. Choose one with --semantics, for instance "
             "prompts."
+        )
+    if config.semantics.control != "none" and share[1] > 1:
+        raise ConfigError(
+            "Expected no control with shares; got "
+            f"{config.semantics.control!r}: it depends on all lists at once. Compute "
+            "it in one piece."
         )
     ranked = ranked_values(section, config.semantics.ranking)
     lists = yield from listed(ranked, section.genes, config, control)
@@ -137,7 +144,10 @@ def embed(
             f"shares for {int(some.sum())} lists. Use fewer."
         )
     found = yield from described_lists(
-        GeneLists(lists.genes, rows[own].astype(np.int32)), config, control
+        GeneLists(lists.genes, rows[own].astype(np.int32)),
+        config,
+        control,
+        **source_options(tissue, config),
     )
     return Share(
         number,
@@ -201,9 +211,23 @@ def _fingerprint(lists: GeneLists, config: Config, told: dict[str, Any]) -> str:
     digest.update(np.ascontiguousarray(lists.indices).tobytes())
     settings = dict(config.to_dict()["semantics"])
     # A model is known by what it is, wherever each machine of a cluster keeps it.
-    for name in ("model", "revision", "summaries", "batch_tokens"):
+    for name in ("model", "revision", "batch_tokens", "url"):
         settings.pop(name)
+    for name in ("summaries", "table"):
+        settings[name] = _content(settings[name])
     settings["made_by"] = [told.get(name) for name in ("model", "revision", "template")]
     settings["dtype"] = told.get("reading", {}).get("dtype")
     digest.update(json.dumps(settings, sort_keys=True).encode())
     return digest.hexdigest()
+
+
+def _content(path: str) -> str:
+    """Return a hash of what a file holds, wherever each machine keeps it."""
+    if not path:
+        return ""
+    try:
+        return hashlib.sha256(Path(path).expanduser().read_bytes()).hexdigest()
+    except OSError as error:
+        raise ConfigError(
+            f"Expected a file that can be read at {path}; {error}. Check the path."
+        ) from error

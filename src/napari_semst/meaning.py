@@ -79,7 +79,7 @@ def meaning(
     """
     from napari_semst.gene_lists import listed
 
-    options = _options(tissue, config)
+    options = source_options(tissue, config)
     lists = yield from listed(ranked, genes, config, control)
     return (yield from described_lists(lists, config, control, **options))
 
@@ -127,8 +127,16 @@ def described_lists(
     return (yield from working("describe", "Reading what genes mean", work, control))
 
 
-def _options(tissue: AnnData, config: Config) -> dict[str, Any]:
-    """Return what the source of the settings is made with."""
+def source_options(tissue: AnnData, config: Config) -> dict[str, Any]:
+    """Return what the source of the settings is made with.
+
+    Parameters
+    ----------
+    tissue
+        Holds the embedding where it is a precomputed one.
+    config
+        Its ``semantics`` are read.
+    """
     wanted = config.semantics
     if wanted.source == "precomputed":
         return _embedding(tissue, wanted.embedding)

@@ -9,6 +9,7 @@ import pytest
 from anndata import read_h5ad
 
 import napari_semst
+from napari_semst import semantics
 from napari_semst.errors import Cancelled, ConfigError, InputError
 from napari_semst.explanation.explain import Wanted, attach_explanation, explain_steps
 from napari_semst.explanation.tell import FOUND, as_table
@@ -204,3 +205,30 @@ def test_cancelling_ends_the_work(with_run):
     control.cancel()
     with pytest.raises(Cancelled):
         exhaust(steps)
+
+
+def test_a_control_is_never_told_as_a_result(tissue):
+    named(tissue)
+    request = short(semantics={"control": "shuffled"})
+    labelled = attach(tissue, found(tissue, request))
+    told = napari_semst.explain(labelled, n_draws=99)
+    assert "was a control (shuffled)" in " ".join(told["notes"])
+
+
+def test_lists_are_those_of_the_run(tissue, monkeypatch):
+    named(tissue)
+    request = short(
+        semantics={"ranking": "specificity", "leave_out_uninformative": False}
+    )
+    labelled = attach(tissue, found(tissue, request))
+    seen = {}
+    real = semantics.rank_genes
+
+    def spied(matrix, *arguments, **options):
+        seen.update(options, total=float(matrix.sum()))
+        return real(matrix, *arguments, **options)
+
+    monkeypatch.setattr(semantics, "rank_genes", spied)
+    napari_semst.explain(labelled, n_draws=99)
+    assert seen["leave_out_uninformative"] is False
+    assert seen["total"] != float(tissue.X.sum())

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from napari_semst.errors import Cancelled, SemanticsError
-from napari_semst.semantics import GeneLists, read_texts
+from napari_semst.semantics import GeneLists, controlled, read_texts, vector_cache
 from napari_semst.semantics.encoder import Encoder
 from napari_semst.semantics.vector_cache import clear, entries
 from tests.semantics.language_models import genes, prompts, save_tiny_qwen, some_lists
@@ -345,3 +345,31 @@ def test_folders_without_safe_or_whole_weights_are_refused(
     (cut / "model.safetensors").write_bytes(b"damaged")
     with pytest.raises(SemanticsError, match="model of cut"):
         _found(prompts(cut))
+
+
+def test_a_shard_that_cannot_be_read_for_once_is_not_removed(
+    tiny_qwen: Path, own_cache: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    first = prompts(tiny_qwen).embed_spots(some_lists())
+    kept = _shards(own_cache)
+    assert kept
+
+    def busy(*_: Any, **__: Any) -> None:
+        raise OSError("Stale file handle")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(vector_cache, "_read_shard", busy)
+        again = prompts(tiny_qwen).embed_spots(some_lists())
+    assert any("could not be read" in text for text in again.warnings)
+    np.testing.assert_array_equal(again.embedding, first.embedding)
+    assert _shards(own_cache).keys() == kept.keys()
+
+
+def test_unrelated_sentences_are_read_with_any_pooling(tiny_qwen: Path) -> None:
+    lists = some_lists()
+    for pooling in ("mean", "genes", "last"):
+        source = controlled(prompts(tiny_qwen, pooling=pooling), "unrelated", 0)
+        found = source.embed_spots(lists)
+        assert found.embedding.shape == (40, 32)
+        assert np.isfinite(found.embedding).all()
+        assert "sentences" in found.provenance["control"] or found.warnings

@@ -92,7 +92,7 @@ def test_a_key_that_is_echoed_is_not_in_the_error(
 def test_no_object_shows_the_key(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("SEMST_API_KEY", KEY)
     source = ServerSource("http://localhost:1/v1")
-    secret = key_from_environment()
+    secret = key_from_environment(encrypted=True)
     assert KEY not in repr(source) + repr(vars(source)) + repr(secret) + str(secret)
     with pytest.raises(TypeError):
         pickle.dumps(secret)
@@ -115,7 +115,7 @@ def test_filters_of_logs_are_taken_back(
     ("own", "other", "sent"),
     [
         ("a", "b", "Bearer a"),
-        (None, "b", "Bearer b"),
+        (None, "b", None),
         ("", "b", None),
         (None, None, None),
         (" a\n", None, "Bearer a"),
@@ -133,6 +133,16 @@ def test_where_the_key_comes_from(
             monkeypatch.setenv(variable, value)
     made(server).embed_spots(many_lists(3))
     assert {one["headers"].get("Authorization") for one in server.seen} == {sent}
+
+
+def test_the_key_of_another_service_is_sent_encrypted_only(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setenv("OPENAI_API_KEY", "b")
+    assert key_from_environment(encrypted=True).headers() == {
+        "Authorization": "Bearer b"
+    }
+    assert not key_from_environment(encrypted=False)
 
 
 @pytest.mark.parametrize("key", ["sk-é", "sk-a\nb", "sk a"])

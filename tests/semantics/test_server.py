@@ -268,6 +268,31 @@ def test_wrong_answers_are_refused_in_words(
     assert len(server.asked) == 2
 
 
+def test_an_answer_that_ends_in_the_middle_is_asked_again(server: FakeServer) -> None:
+    server.replies = [None, Reply(200, '{"data": [{"index": 0, "embed')]
+    source = made(server)
+    found = source.embed_spots(many_lists(3))
+    assert found.embedding.shape == (3, WIDTH)
+    assert len(source.waits) >= 1
+
+
+@pytest.mark.parametrize(
+    ("vector", "told"), [([0.0] * WIDTH, "zeros"), ([1.0] * WIDTH, "same for all")]
+)
+def test_vectors_that_say_nothing_are_refused(
+    server: FakeServer, vector: list[float], told: str
+) -> None:
+    def reply(texts: list[str]) -> Reply:
+        body = answer_to(texts)
+        for entry in body["data"]:
+            entry["embedding"] = vector
+        return Reply(200, body)
+
+    server.replies = [None, reply]
+    with pytest.raises(SemanticsError, match=told):
+        made(server).embed_spots(many_lists(3))
+
+
 def test_the_first_failure_ends_all_connections(server: FakeServer) -> None:
     server.replies = [None, Reply(400, "no")]
     with pytest.raises(SemanticsError, match="400: no"):

@@ -130,8 +130,12 @@ def test_the_key_is_told_of_but_never_shown(fields, monkeypatch):
     assert said() == texts.KEY_NONE
     monkeypatch.setenv("OPENAI_API_KEY", KEY)
     assert said() == "Key: OPENAI_API_KEY is set; it is sent to api.example.org."
+    # It was set for another service: never sent in plain text.
+    assert said("http://api.example.org/v1") == texts.KEY_NONE
+    monkeypatch.setenv("SEMST_API_KEY", KEY)
     assert texts.KEY_EXPOSED in said("http://api.example.org/v1")
-    assert texts.KEY_EXPOSED not in said("http://localhost:1/v1")
+    monkeypatch.delenv("SEMST_API_KEY")
+    assert said("http://localhost:1/v1") == texts.KEY_NONE
     monkeypatch.setenv("SEMST_API_KEY", "")
     assert said() == "No key: SEMST_API_KEY is set to nothing."
     monkeypatch.setenv("SEMST_API_KEY", KEY + "2")

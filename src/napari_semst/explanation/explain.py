@@ -242,6 +242,12 @@ def _markers(
 def _wants_meanings(wanted: Wanted, what: runs.Explained, notes: list[str]) -> bool:
     """Return whether meanings are to be told, and say why where they are not."""
     had = what.read_meaning
+    control = what.config.semantics.control
+    if control != "none":
+        notes.append(
+            f"The run {what.run!r} was a control ({control}): its gene semantics were "
+            "spoilt on purpose. Do not report its domains, or what is said of them."
+        )
     if wanted.semantics == "auto" and had not in ("", "builtin"):
         why = "had no semantics" if had == "none" else f"read {had!r} semantics"
         notes.append(

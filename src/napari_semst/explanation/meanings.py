@@ -147,18 +147,19 @@ def _listed(
 ) -> Generator[Progress, None, Listed]:
     """Return each spot's listed genes, ranked as the run ranked them."""
     from napari_semst.explanation.meaning import listed_genes
+    from napari_semst.gene_lists import ranked_values
     from napari_semst.semantics import guess_species, rank_genes
     from napari_semst.semantics.table import builtin_table
 
     settings = what.config.semantics
-    scaled = settings.ranking == "scaled"
     lists = yield from working(
         STAGE,
         "Ranking the genes of every spot",
         lambda tell: rank_genes(
-            section.scaled_expression() if scaled else section.counts,
+            ranked_values(section, settings.ranking),
             section.genes,
             settings.n_genes,
+            leave_out_uninformative=settings.leave_out_uninformative,
             progress=tell,
             cancelled=lambda: control.cancelled,
         ),

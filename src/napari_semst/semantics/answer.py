@@ -22,6 +22,17 @@ class Unfit(Exception):  # noqa: N818 - told in an error of its own
         self.expected, self.found = expected, found
 
 
+def is_cut_off(answer: httpx.Response) -> bool:
+    """Return whether an answer begins as a JSON object and does not end as one."""
+    if not answer.text.lstrip().startswith("{"):
+        return False
+    try:
+        answer.json()
+    except (ValueError, RecursionError):
+        return True
+    return False
+
+
 def body_of(answer: httpx.Response) -> dict[str, Any]:
     """Return the JSON of an answer with a list ``data``; `Unfit` where it has none."""
     try:
@@ -78,6 +89,11 @@ def vectors_of(entries: list[Any], n_texts: int) -> NDArray[np.float32]:
     bad = int((~np.isfinite(vectors)).any(axis=1).sum())
     if bad:
         raise Unfit("finite numbers", f"NaN or infinity in {bad} of {n_texts} vectors")
+    if not vectors.any(axis=1).all():
+        raise Unfit("vectors that say something", "zeros")
+    # Texts are sent once each: what says the same of all says nothing.
+    if n_texts > 1 and (vectors == vectors[0]).all():
+        raise Unfit("another vector for another text", "the same for all")
     return vectors
 
 

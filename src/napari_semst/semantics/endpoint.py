@@ -12,7 +12,14 @@ import numpy as np
 
 from napari_semst.errors import SemanticsError
 from napari_semst.semantics.address import address
-from napari_semst.semantics.answer import Unfit, body_of, retry_after, said, vectors_of
+from napari_semst.semantics.answer import (
+    Unfit,
+    body_of,
+    is_cut_off,
+    retry_after,
+    said,
+    vectors_of,
+)
 from napari_semst.semantics.protocol import CancelCheck, check_cancelled
 from napari_semst.semantics.secret import Secret, key_from_environment
 
@@ -99,7 +106,7 @@ class Endpoint:
         """Open the connection with the key of the environment."""
         import httpx
 
-        self._key = key_from_environment()
+        self._key = key_from_environment(encrypted=self.address.is_encrypted)
         with ExitStack() as opened:
             opened.enter_context(self._key.kept_from_logs())
             self._client = opened.enter_context(
@@ -192,9 +199,12 @@ class Endpoint:
                 if first and unheard:
                     break
             else:
-                if answer.is_success:
+                cut = answer.is_success and is_cut_off(answer)
+                if answer.is_success and not cut:
                     return self._vectors(answer, len(texts))
-                trouble = self._trouble(answer, len(texts))
+                trouble = "its answer was cut off"
+                if not cut:
+                    trouble = self._trouble(answer, len(texts))
                 pause = max(pause, self._asked_pause(answer))
             if attempt < RETRIES:
                 self._pause(pause, cancelled)

@@ -121,7 +121,7 @@ class SpotPrompts(_LanguageModel):
             return [words.passage(names) for names in distinct], place
         said = self._texts(gene_lists, species)
         found, place = np.unique(np.asarray(said), return_inverse=True)
-        return [Passage(words.system, str(one), (), "") for one in found], place
+        return [Passage(words.system, "", (str(one),), "") for one in found], place
 
     def embed_spots(
         self,

@@ -87,17 +87,24 @@ class Secret:
                 logger.removeFilter(hide)
 
 
-def key_from_environment() -> Secret:
+def key_from_environment(*, encrypted: bool) -> Secret:
     """Return the key of ``SEMST_API_KEY``, else of ``OPENAI_API_KEY``, else none.
 
     ``SEMST_API_KEY`` set to nothing means that no key is sent, whatever the other.
+    ``OPENAI_API_KEY`` was set for others: it is never sent in plain text.
+
+    Parameters
+    ----------
+    encrypted
+        Whether what is sent can be read by nobody on the way.
 
     Raises
     ------
     SemanticsError
         If the key cannot be sent in a header; it is not shown.
     """
-    found = next((name for name in VARIABLES if name in os.environ), None)
+    known = VARIABLES if encrypted else VARIABLES[:1]
+    found = next((name for name in known if name in os.environ), None)
     key = os.environ[found].strip() if found else ""
     if not (key.isascii() and key.isprintable()) or " " in key:
         raise SemanticsError(

@@ -10,6 +10,7 @@ from __future__ import annotations
 import hashlib
 import json
 import os
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -79,6 +80,13 @@ class VectorCache:
         for file in sorted(self.folder.glob(_SHARD)):
             try:
                 found = _read_shard(file, wanted)
+            except OSError as error:
+                # It may be whole: a network folder can fail for a moment.
+                self.warnings.append(
+                    f"A file of the cache could not be read ({file.name}: {error}); "
+                    "its vectors are computed again."
+                )
+                continue
             except _DAMAGED as error:
                 self._drop(file, error)
                 continue
@@ -141,7 +149,8 @@ class VectorCache:
             f"A file of the cache was damaged ({file.name}: {told[0]}); it was removed "
             "and its vectors are computed again."
         )
-        file.unlink(missing_ok=True)
+        with suppress(OSError):
+            file.unlink(missing_ok=True)
 
 
 _UNKEPT = "Vectors could not be kept in the cache"
@@ -216,10 +225,11 @@ def _digest(held: Mapping[str, NDArray[Any]]) -> str:
 def _damage() -> tuple[type[Exception], ...]:
     from safetensors import SafetensorError
 
-    return (OSError, ValueError, KeyError, SafetensorError)
+    return (ValueError, KeyError, SafetensorError)
 
 
 _DAMAGED = _damage()
+_UNREADABLE: tuple[type[Exception], ...] = (OSError, *_DAMAGED)
 
 
 @dataclass(frozen=True, slots=True)
@@ -257,7 +267,7 @@ def entries() -> Iterator[Entry]:
                 size += file.stat().st_size
                 with safe_open(file, framework="np") as held:
                     count += int(held.get_slice("keys").get_shape()[0])
-            except _DAMAGED:
+            except _UNREADABLE:
                 continue
         yield Entry(place.parent, about, count, size)
 
@@ -274,7 +284,8 @@ def clear(model: str = "") -> int:
     for entry in list(entries()):
         if model and model != entry.about.get("model"):
             continue
-        for file in (*entry.folder.glob(_SHARD), entry.folder / _ABOUT):
+        remains = entry.folder.glob(".*.tmp")
+        for file in (*entry.folder.glob(_SHARD), *remains, entry.folder / _ABOUT):
             file.unlink(missing_ok=True)
         freed += entry.n_bytes
         if not any(entry.folder.iterdir()):

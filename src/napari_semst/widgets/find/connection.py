@@ -105,7 +105,10 @@ def address_or_none(url: str) -> Address | None:
 
 def key_in_words(place: Address | None) -> str:
     """Return which variable of the environment holds a key; never the key."""
-    variable = next((name for name in VARIABLES if name in os.environ), None)
+    # The other variable was set for other servers: never sent in plain text.
+    plain = place is not None and not place.is_encrypted
+    known = VARIABLES[:1] if plain else VARIABLES
+    variable = next((name for name in known if name in os.environ), None)
     if variable is None:
         return texts.KEY_NONE
     if not os.environ[variable].strip():
