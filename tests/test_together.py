@@ -88,8 +88,11 @@ def test_sections_with_nothing_in_common_are_warned_of(pair):
     random = np.random.default_rng(0)
     stranger = pair["right"].copy()
     # Another tissue: other genes are on, at other places.
-    shuffled = stranger.X[:, random.permutation(stranger.n_vars)].toarray()
-    stranger.X = sparse.csr_matrix(shuffled.astype(np.float32))
+    counts = stranger.X[:, random.permutation(stranger.n_vars)].toarray()
+    left = stranger.obsm["spatial"][:, 0] < np.median(stranger.obsm["spatial"][:, 0])
+    counts[np.ix_(left, np.arange(0, 60, 3))] += 40
+    counts[np.ix_(~left, np.arange(1, 60, 3))] += 40
+    stranger.X = sparse.csr_matrix(counts.astype(np.float32))
     joined = join_sections({"left": pair["left"], "stranger": stranger})
     said = [t for t in found(joined, short("quick")).warnings if "no like in" in t]
     assert any("'stranger'" in text for text in said)

@@ -22,9 +22,9 @@ if TYPE_CHECKING:
 NEIGHBOURS = 20
 # Leading components by which they are sought.
 _WIDTH = 20
-_ROUNDS = 100
-# Neighbours at the rim of a cloud lie too near: a step falls short of the way to go.
-_PACE = 1.7
+# The first rounds go by spots that are truly alike; many more lay whole sections upon
+# each other, alike or not (docs/benchmarks.md).
+_ROUNDS = 10
 # A shift has settled when a step is below this share of the spread.
 _SETTLED = 5e-4
 # Spots of a section, and of all before it, by which its shift is found, and among which
@@ -48,18 +48,15 @@ class Alignment(NamedTuple):
     paired
         Share of every section's spots, of those looked at, that have such a
         neighbour; 1 for the section that all others are brought to.
-    settled
-        Whether every section's shift came to rest.
     apart
         How far a section's spots are from the nearest of other sections, once shifted,
         over how far from the 20th nearest of their own; the median. Sections of one
-        tissue have 1.1 to 1.4, others 2 and more.
+        tissue were found at 1.2 to 1.9, others at 2.3 and more.
     """
 
     shifts: tuple[NDArray[np.float32], ...]
     pairs: sparse.csr_matrix
     paired: NDArray[np.float64]
-    settled: NDArray[np.bool_]
     apart: NDArray[np.float64]
 
     def notes(self) -> dict[str, object]:
@@ -67,7 +64,6 @@ class Alignment(NamedTuple):
         return {
             "mutual_pairs": self.pairs.nnz // 2,
             "paired_shares": [round(float(share), 4) for share in self.paired],
-            "settled": [bool(rests) for rests in self.settled],
             "apart": [round(float(ratio), 3) for ratio in self.apart],
         }
 
@@ -79,7 +75,7 @@ def align_sections(
 
     Mutual nearest neighbours (Haghverdi et al. 2018) are taken to be of one kind: what
     lies between them is the difference of the sections. Here it is one shift for a
-    section, the mean over its pairs, repeated until it settles, and not one for every
+    section, the mean over its pairs, repeated a few times, and not one for every
     spot: on real sections shifts by spot followed noise (docs/benchmarks.md).
 
     Parameters
@@ -101,7 +97,7 @@ def align_sections(
         [np.zeros((len(spots), one.shape[1]), np.float32) for one in scores],
         sections.codes,
     )
-    paired, settled = np.ones(len(spots)), np.ones(len(spots), bool)
+    paired = np.ones(len(spots))
     rows, columns = [], []
     for place, code in enumerate(order[1:], start=1):
         done = [spots[other] for other in order[:place]]
@@ -109,14 +105,14 @@ def align_sections(
             (_drawn(done, size, random), _drawn([spots[code]], size, random))
             for size in (SETTLING_SPOTS, COMPARED_SPOTS)
         )
-        settled[code] = frame.settle(*few, code)
-        there, here = frame.pairs(*many, code)
+        frame.move(*few, code)
+        there, here = frame.pairs(*many)
         paired[code] = len(np.unique(here)) / len(many[1])
         rows.append(many[0][there])
         columns.append(many[1][here])
     graph = _graph(rows, columns, len(scores[0]))
     apart = np.array([frame.apart(spots, code, random) for code in range(len(spots))])
-    return Alignment(tuple(frame.shifts), graph, paired, settled, apart)
+    return Alignment(tuple(frame.shifts), graph, paired, apart)
 
 
 def _drawn(
@@ -157,29 +153,28 @@ class _Frame:
         return shifted
 
     def pairs(
-        self, reference: NDArray[np.int64], own: NDArray[np.int64], code: int
+        self, reference: NDArray[np.int64], own: NDArray[np.int64]
     ) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
         """Return mutual neighbours of two samples of spots, by leading components."""
         first, second = (self._now(0, spots)[:, :_WIDTH] for spots in (reference, own))
         return mutual_neighbours(first, second, NEIGHBOURS)
 
-    def settle(
+    def move(
         self, reference: NDArray[np.int64], own: NDArray[np.int64], code: int
-    ) -> bool:
-        """Move one section's shift until it rests; return whether it does."""
+    ) -> None:
+        """Move one section's shift for some rounds, or until it rests."""
         goals = [self._now(kind, reference) for kind in range(len(self.averaged))]
         spread = float(goals[0][:, :_WIDTH].std(axis=0).max()) or 1.0
         for _ in range(_ROUNDS):
-            there, here = self.pairs(reference, own, code)
+            there, here = self.pairs(reference, own)
             steps = [
                 _between(goal, self._now(kind, own), there, here)
                 for kind, goal in enumerate(goals)
             ]
             for shift, step in zip(self.shifts, steps, strict=True):
-                shift[code] += np.float32(_PACE) * step
+                shift[code] += step
             if float(np.abs(steps[0][:_WIDTH]).max()) < _SETTLED * spread:
-                return True
-        return False
+                break
 
     def apart(
         self,
