@@ -60,7 +60,7 @@ def domains(
     )
     tissue = read(source)
     if curve is not None:
-        _draw(tissue, run, curve)
+        _draw(tissue, run, curve, overwrite=overwrite)
     if n_domains:
         _write(tissue, n_domains, run, output, overwrite=overwrite)
 
@@ -70,22 +70,26 @@ def _write(
 ) -> None:
     from napari_semst.domains.hierarchy import domains_at
     from napari_semst.domains.levels import write_level
-    from napari_semst.io.save import write
+    from napari_semst.io.save import write, write_table
 
     if output is None:
         typer.echo(domains_at(tissue, k, run).to_csv(index_label="spot"), nl=False)
         return
     if output.suffix.lower() == ".csv":
-        domains_at(tissue, k, run).to_csv(output, index_label="spot")
+        table = domains_at(tissue, k, run).rename_axis("spot").reset_index()
+        write_table(table, output, overwrite=overwrite)
     else:
         write_level(tissue, k, run)
         write(tissue, output, overwrite=overwrite)
     typer.echo(f"Wrote {output}: {k} domains of {tissue.n_obs} spots.")
 
 
-def _draw(tissue: AnnData, run: str | None, path: Path) -> None:
+def _draw(tissue: AnnData, run: str | None, path: Path, *, overwrite: bool) -> None:
     """Draw the curve that a number of domains was chosen by."""
     from matplotlib.figure import Figure
+
+    from napari_semst.figure.draw import check_not_empty
+    from napari_semst.io.atomic import write_atomically
 
     curve = _curve(tissue, run)
     figure = Figure(figsize=(6, 5), layout="constrained")
@@ -100,7 +104,14 @@ def _draw(tissue: AnnData, run: str | None, path: Path) -> None:
         panel.axvline(int(curve["chosen"]), color="#888888", linewidth=0.8)
         panel.set_xticks([int(k) for k in curve["k"]])
         panel.spines[["top", "right"]].set_visible(False)
-    figure.savefig(path, dpi=150)
+    kind = path.suffix.lower()
+    write_atomically(
+        path,
+        lambda temporary: figure.savefig(temporary, format=kind[1:], dpi=150),
+        check_not_empty,
+        overwrite=overwrite,
+        suffix=path.suffix,
+    )
     typer.echo(f"Wrote {path}.")
 
 

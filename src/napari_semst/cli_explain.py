@@ -92,18 +92,10 @@ def _write(
 ) -> None:
     from napari_semst.explanation.explain import attach_explanation
     from napari_semst.explanation.tell import as_table
-    from napari_semst.io.atomic import write_atomically
-    from napari_semst.io.save import write
+    from napari_semst.io.save import write, write_table
 
     if table:
-        rows = as_table(told)
-        write_atomically(
-            output,
-            lambda file: rows.to_csv(file, index=False),
-            lambda file: None,
-            overwrite=overwrite,
-            suffix=".csv",
-        )
+        write_table(as_table(told), output, overwrite=overwrite)
         return
     attach_explanation(tissue, told)
     write(tissue, output, overwrite=overwrite)

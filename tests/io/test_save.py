@@ -17,7 +17,7 @@ from napari_semst.io import atomic, save
 from napari_semst.io.read import read
 from napari_semst.io.readback import check_readback
 from napari_semst.io.room import room_for
-from napari_semst.io.save import write, write_domains_csv
+from napari_semst.io.save import write, write_domains_csv, write_table
 
 RNG = np.random.default_rng(0)
 
@@ -326,3 +326,18 @@ def test_real_sections_survive_a_round(tmp_path, shared_data):
         back.uns["spatial"]["A1"]["images"]["hires"],
         tissue.uns["spatial"]["A1"]["images"]["hires"],
     )
+
+
+def test_a_table_that_breaks_off_leaves_the_old_one(tmp_path, monkeypatch):
+    table = pd.DataFrame({"spot": ["a", "b"], "domain": ["1", "2"]})
+    path = write_table(table, tmp_path / "table.csv")
+    old = path.read_bytes()
+
+    def breaks_off(self, file, **_):
+        Path(file).write_text("spot,domain\na,1\n")
+
+    monkeypatch.setattr(pd.DataFrame, "to_csv", breaks_off)
+    with pytest.raises(SaveError, match="1 of 2 rows"):
+        write_table(table, path, overwrite=True)
+    assert path.read_bytes() == old
+    assert [file.name for file in tmp_path.iterdir()] == ["table.csv"]

@@ -130,7 +130,7 @@ def domain_figure(
             )
 
     return write_atomically(
-        place, write, _check_not_empty, overwrite=overwrite, suffix=place.suffix
+        place, write, check_not_empty, overwrite=overwrite, suffix=place.suffix
     )
 
 
@@ -246,6 +246,7 @@ def _no_domains(adata: AnnData, column: str) -> str:
     )
 
 
-def _check_not_empty(path: Path) -> None:
+def check_not_empty(path: Path) -> None:
+    """Refuse a figure that was written without content."""
     if path.stat().st_size == 0:
         raise SaveError(f"Expected a figure in {path}; it is empty.")

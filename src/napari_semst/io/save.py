@@ -100,14 +100,36 @@ def write_domains_csv(
     InputError
         If there are no such coordinates.
     """
-    table = domains_table(adata, coordinates)
+    return write_table(domains_table(adata, coordinates), path, overwrite=overwrite)
+
+
+def write_table(
+    table: pd.DataFrame, path: str | Path, *, overwrite: bool = False
+) -> Path:
+    """Write a table as .csv, and read it back before it takes its place.
+
+    Parameters
+    ----------
+    table
+        Written without its index.
+    path
+        Where to, ending in ``.csv``.
+    overwrite
+        Whether a file that stands there may be replaced.
+
+    Raises
+    ------
+    SaveError
+        If the place cannot be written, or the table did not read back the same.
+    """
+    first = table.columns[0]
 
     def check(temporary: Path) -> None:
         import pandas as pd
 
         back = pd.read_csv(temporary, dtype=str, keep_default_na=False)
         same = list(back.columns) == list(table.columns) and len(back) == len(table)
-        if not same or list(back["barcode"]) != list(table["barcode"]):
+        if not same or list(back[first]) != [str(value) for value in table[first]]:
             raise SaveError(
                 f"Expected the table to read back the same; {len(back)} of "
                 f"{len(table)} rows did. Nothing was changed; save again."
