@@ -93,7 +93,8 @@ def paint_of(tissue: AnnData, colouring: Colouring) -> Paint:
     if colouring.kind == "categories":
         codes, names = columns.categories(tissue, colouring)
         return paint_categories(codes, names, colors_of(tissue, colouring, names))
-    colormap = _COLORMAPS.get(colouring.key, _MODULATION_COLORMAP)
+    given = "viridis" if colouring.place != "obs" else _MODULATION_COLORMAP
+    colormap = _COLORMAPS.get(colouring.key, given)
     return paint_numbers(columns.numbers(tissue, colouring), colormap)
 
 

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal
 
 from napari_semst import keys
+from napari_semst.explore import values
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -71,6 +72,8 @@ class Colouring:
         ``categories`` or ``numbers``.
     note
         One sentence for users.
+    place
+        Where the values are: ``obs``, or a gene's in ``X``, or in ``obsm``.
     """
 
     key: str
@@ -78,6 +81,7 @@ class Colouring:
     column: str
     kind: Literal["categories", "numbers"]
     note: str = ""
+    place: Literal["obs", "gene", "obsm"] = "obs"
 
 
 def runs(tissue: AnnData) -> tuple[str, ...]:
@@ -149,6 +153,61 @@ def colourings(tissue: AnnData, run: str = "") -> tuple[Colouring, ...]:
     return tuple(found)
 
 
+def gene_colouring(tissue: AnnData, gene: str) -> Colouring:
+    """Return the colouring by a gene's expression."""
+    note = f"Expression of {gene}, {values.unit_of_genes(tissue)}."
+    return Colouring(f"gene:{gene}", gene, gene, "numbers", note, "gene")
+
+
+def embedding_colouring(key: str, number: int) -> Colouring:
+    """Return the colouring by a column of obsm, counted from 1."""
+    note = f"Column {number} of obsm[{key!r}]."
+    column = f"{key}:{number}"
+    return Colouring(
+        f"obsm:{column}", f"{key} {number}", column, "numbers", note, "obsm"
+    )
+
+
+def obs_colouring(tissue: AnnData, column: str) -> Colouring | None:
+    """Return the colouring by a column of obs, None where it shows nothing."""
+    from pandas.api import types
+
+    series, note = tissue.obs[column], f"The column {column!r} of the section's table."
+    if _is_annotation(series):
+        return Colouring(column, column, column, "categories", note)
+    numeric = types.is_numeric_dtype(series) and not types.is_bool_dtype(series)
+    if numeric and series.nunique() > 1:
+        return Colouring(column, column, column, "numbers", note)
+    return None
+
+
+def colouring_of(tissue: AnnData, key: str, run: str = "") -> Colouring | None:
+    """Return the colouring of a key, None where the tissue has nothing of the kind.
+
+    Parameters
+    ----------
+    tissue
+        The section.
+    key
+        As a `Colouring` has it.
+    run
+        The run whose results are meant.
+    """
+    kind, _, name = key.partition(":")
+    if kind == "gene" and tissue.X is not None and name in tissue.var_names:
+        return gene_colouring(tissue, name)
+    if kind == "obsm" and name:
+        entry, _, number = name.rpartition(":")
+        width = values.embedding_columns(tissue).get(entry, 0)
+        if number.isdigit() and 1 <= int(number) <= width:
+            return embedding_colouring(entry, int(number))
+        return None
+    offered = {c.key: c for c in colourings(tissue, run)}
+    if key not in offered and key in tissue.obs:
+        return obs_colouring(tissue, key)
+    return offered.get(key)
+
+
 def first_colouring(tissue: AnnData) -> Colouring:
     """Return the colouring that a section opens with: its domains, else its counts.
 
@@ -171,6 +230,11 @@ def numbers(tissue: AnnData, colouring: Colouring) -> ndarray:
     """Return a continuous colouring's values, shape ``(n_spots,)``."""
     import numpy as np
 
+    if colouring.place == "gene":
+        return values.gene_values(tissue, colouring.column)
+    if colouring.place == "obsm":
+        key, _, number = colouring.column.rpartition(":")
+        return values.embedding_values(tissue, key, int(number) - 1)
     if not colouring.column:
         return total_counts(tissue)
     return np.asarray(tissue.obs[colouring.column], dtype=np.float64)

@@ -1,0 +1,165 @@
+"""Edits of a section's labels: never of what a run or the user's file says, undoable.
+
+A run's domains and the user's own columns are facts. The first edit of one makes a copy
+under a name of its own, and edits go on there.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING
+
+from napari_semst import keys
+from napari_semst.errors import ConfigError
+from napari_semst.explore.labels import (
+    Labels,
+    empty_labels,
+    free_name,
+    read_labels,
+    write_colors,
+    write_labels,
+)
+
+if TYPE_CHECKING:
+    from anndata import AnnData
+
+Edit = Callable[[Labels], Labels]
+
+MADE = "semst_annotations"
+"""Key in ``uns`` of the columns that were made by hand: column -> what it began as."""
+
+_MOST_STEPS = 50
+
+
+def made_by_hand(tissue: AnnData) -> dict[str, str]:
+    """Return the columns that may be edited in place, with what each began as."""
+    kept = tissue.uns.get(MADE, {})
+    return {str(c): str(kept[c]) for c in kept if c in tissue.obs}
+
+
+def edited_name(tissue: AnnData, column: str) -> str:
+    """Return the name of the column that holds edits of another one."""
+    stem = column.removeprefix("semst_")
+    return free_name(f"{stem}_edited", set(map(str, tissue.obs.columns)))
+
+
+class Annotator:
+    """Edit one section's labels; remember how to go back.
+
+    Parameters
+    ----------
+    tissue
+        The section, which edits change.
+    """
+
+    def __init__(self, tissue: AnnData) -> None:
+        self._tissue = tissue
+        # Column, labels before (None: there was none), labels after.
+        self._done: list[tuple[str, Labels | None, Labels]] = []
+        self._undone: list[tuple[str, Labels | None, Labels]] = []
+
+    @property
+    def can_undo(self) -> bool:
+        """Whether there is an edit to take back."""
+        return bool(self._done)
+
+    @property
+    def can_redo(self) -> bool:
+        """Whether there is an edit to do again."""
+        return bool(self._undone)
+
+    def edit(self, column: str, change: Edit) -> str:
+        """Edit a column, or a copy of one that was not made by hand.
+
+        Parameters
+        ----------
+        column
+            Of ``obs``.
+        change
+            Labels to labels, a method of `Labels` say; it may raise.
+
+        Returns
+        -------
+        str
+            The column that holds the edit.
+        """
+        before = read_labels(self._tissue, column)
+        after = change(before)
+        if column in made_by_hand(self._tissue):
+            if after is not before:
+                self._do(column, before, after)
+            return column
+        copy = edited_name(self._tissue, column)
+        self._do(copy, None, after, began=column)
+        return copy
+
+    def recolour(self, column: str, name: str, color: str) -> None:
+        """Give a name another colour, in the column itself: colours are no facts."""
+        before = read_labels(self._tissue, column)
+        self._do(column, before, before.recoloured(name, color))
+
+    def begin(self, column: str) -> str:
+        """Make a column in which no spot has a name yet; return it.
+
+        Raises
+        ------
+        ConfigError
+            If the name is empty, taken, or of a kind that results have.
+        """
+        column = column.strip()
+        if not column or column.startswith("semst_") or "/" in column:
+            raise ConfigError(
+                "Expected a name for the column, without '/' and not beginning with "
+                f"'semst_', which results have; got {column!r}."
+            )
+        if column in self._tissue.obs:
+            raise ConfigError(
+                f"Expected a name that is free; obs has a column {column!r}. Choose "
+                "another."
+            )
+        self._do(column, None, empty_labels(self._tissue.n_obs), began="")
+        return column
+
+    def undo(self) -> str:
+        """Take back the last edit; return the column it was of."""
+        column, before, after = self._done.pop()
+        self._undone.append((column, before, after))
+        if before is None:
+            del self._tissue.obs[column]
+            self._tissue.uns.pop(f"{column}{keys.COLORS_SUFFIX}", None)
+        else:
+            self._write(column, before)
+        return column
+
+    def redo(self) -> str:
+        """Do again what was taken back last; return the column it is of."""
+        column, before, after = self._undone.pop()
+        self._done.append((column, before, after))
+        self._write(column, after)
+        return column
+
+    def _do(
+        self,
+        column: str,
+        before: Labels | None,
+        after: Labels,
+        *,
+        began: str | None = None,
+    ) -> None:
+        if began is not None:
+            kept = self._tissue.uns.get(MADE, {})
+            self._tissue.uns[MADE] = {**kept, column: began}
+        self._write(column, after)
+        self._done = [*self._done[-_MOST_STEPS + 1 :], (column, before, after)]
+        self._undone = []
+
+    def _write(self, column: str, labels: Labels) -> None:
+        """Write a column made by hand; of any other its colours alone."""
+        if column in self._tissue.uns.get(MADE, {}):
+            write_labels(self._tissue, column, labels)
+        else:
+            write_colors(self._tissue, column, labels.colors)
+        # The bare key shows the latest run: their colours are the same colours.
+        latest = str(self._tissue.uns.get(keys.LATEST, ""))
+        if latest and column == f"{keys.DOMAIN}_{latest}":
+            write_colors(self._tissue, keys.DOMAIN, labels.colors)

@@ -1,0 +1,85 @@
+"""Limits and colours of a continuous colouring."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from qtpy.QtCore import Signal  # type: ignore[attr-defined]
+from qtpy.QtWidgets import (
+    QComboBox,
+    QDoubleSpinBox,
+    QHBoxLayout,
+    QPushButton,
+    QVBoxLayout,
+    QWidget,
+)
+
+from napari_semst.widgets.explore.texts import TIPS
+from napari_semst.widgets.shared.colorbar import Colorbar
+
+if TYPE_CHECKING:
+    from napari_semst.viewer.colour import NumberPaint
+
+COLORMAPS = ("viridis", "cividis", "inferno", "magma", "plasma", "Greys", "coolwarm")
+"""Perceptually even ones; the last one for values around zero."""
+
+
+class Limits(QWidget):
+    """A colorbar, the values at its ends, and the choice of its colours."""
+
+    changed = Signal()
+    reset_wanted = Signal()
+
+    def __init__(self, parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        self.colorbar = Colorbar()
+        self.low, self.high = QDoubleSpinBox(), QDoubleSpinBox()
+        for box in (self.low, self.high):
+            box.setToolTip(TIPS["limits"])
+            box.setRange(-1e12, 1e12)
+            box.setKeyboardTracking(False)
+            box.valueChanged.connect(self.changed)
+        self.colormap = QComboBox()
+        self.colormap.setToolTip(TIPS["colormap"])
+        self.colormap.addItems(list(COLORMAPS))
+        self.colormap.currentIndexChanged.connect(self.changed)
+        self.reset = QPushButton("Reset")
+        self.reset.setToolTip(TIPS["reset"])
+        self.reset.clicked.connect(self.reset_wanted)
+        row = QHBoxLayout()
+        row.setSpacing(6)
+        for part in (self.low, self.high, self.colormap, self.reset):
+            row.addWidget(part)
+        layout = QVBoxLayout(self)
+        layout.setContentsMargins(0, 0, 0, 0)
+        layout.setSpacing(6)
+        layout.addWidget(self.colorbar)
+        layout.addLayout(row)
+
+    @property
+    def values(self) -> tuple[float, float]:
+        """The values at the ends, the lower first."""
+        low, high = sorted((self.low.value(), self.high.value()))
+        return low, high
+
+    def show_paint(self, paint: NumberPaint) -> None:
+        """Show a colouring as it is painted."""
+        self.colorbar.show_paint(paint)
+        span = abs(paint.extent[1] - paint.extent[0])
+        for part in (self.low, self.high, self.colormap):
+            part.blockSignals(True)
+        for box, value in zip((self.low, self.high), paint.limits, strict=True):
+            box.setDecimals(_decimals(span))
+            box.setSingleStep(span / 50 or 0.1)
+            box.setValue(value)
+        self.colormap.setCurrentText(paint.colormap)
+        for part in (self.low, self.high, self.colormap):
+            part.blockSignals(False)
+
+
+def _decimals(span: float) -> int:
+    """Return the decimals that show a hundredth of a span."""
+    decimals = 2
+    while span and span < 10 ** (1 - decimals) * 10 and decimals < 6:
+        decimals += 1
+    return decimals

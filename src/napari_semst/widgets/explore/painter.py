@@ -1,0 +1,94 @@
+"""Colours of one section as the dock has them: hidden names, limits, selection."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from napari_semst.viewer import columns
+from napari_semst.viewer.colour import CategoryPaint, paint_numbers, paint_of
+
+if TYPE_CHECKING:
+    from anndata import AnnData
+    from numpy.typing import NDArray
+
+    from napari_semst.viewer.colour import Paint
+    from napari_semst.viewer.columns import Colouring
+
+CHOICES = "semst_choices"
+"""Key of a layer's metadata for its `Choices`."""
+
+_UNSELECTED = 0.15
+
+
+@dataclass(slots=True)
+class Choices:
+    """What was chosen by hand for the colourings of one layer.
+
+    Parameters
+    ----------
+    hidden
+        Colouring -> names that are not shown.
+    limits
+        Colouring -> values at the ends, and the colormap.
+    """
+
+    hidden: dict[str, frozenset[str]] = field(default_factory=dict)
+    limits: dict[str, tuple[tuple[float, float], str]] = field(default_factory=dict)
+
+
+def painted(
+    tissue: AnnData,
+    colouring: Colouring,
+    choices: Choices,
+    selected: NDArray[np.bool_] | None = None,
+) -> tuple[Paint, NDArray[np.float32]]:
+    """Return a colouring with its legend, and the colours to put on the spots.
+
+    Parameters
+    ----------
+    tissue, colouring
+        What is shown.
+    choices
+        Names hidden, and limits.
+    selected
+        Spots that stand out; the others are faint. None: no selection.
+
+    Returns
+    -------
+    tuple
+        The paint, whose colours are those of all names, and RGBA ``(n_spots, 4)``.
+    """
+    if colouring.kind == "categories":
+        paint: Paint = paint_of(tissue, colouring)
+        hidden = choices.hidden.get(colouring.key, frozenset())
+    else:
+        paint, hidden = _numbers(tissue, colouring, choices), frozenset()
+    rgba = paint.rgba
+    if not hidden and selected is None:
+        return paint, rgba
+    rgba = rgba.copy()
+    if hidden and isinstance(paint, CategoryPaint):
+        rgba[_of_names(tissue, colouring, hidden), 3] = 0
+    if selected is not None:
+        rgba[~selected, 3] *= _UNSELECTED
+    return paint, rgba
+
+
+def _numbers(tissue: AnnData, colouring: Colouring, choices: Choices) -> Paint:
+    by_hand = choices.limits.get(colouring.key)
+    if by_hand is None:
+        return paint_of(tissue, colouring)
+    limits, colormap = by_hand
+    return paint_numbers(columns.numbers(tissue, colouring), colormap, limits)
+
+
+def _of_names(
+    tissue: AnnData, colouring: Colouring, names: frozenset[str]
+) -> NDArray[np.bool_]:
+    codes, there = columns.categories(tissue, colouring)
+    # Spots without a name are the legend's row "none".
+    wanted = np.array([*(name in names for name in there), "none" in names])
+    return np.asarray(wanted[codes])
