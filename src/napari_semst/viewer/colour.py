@@ -26,6 +26,9 @@ if TYPE_CHECKING:
 MISSING = "#9a9a9a"
 """Grey of the spots that have no value."""
 
+# Apart for the colour-blind too: one is light, the other strong.
+_DIFFERING = {"agree": "#c9d3dc", "differ": "#d1495b"}
+
 _COLORMAPS = {
     columns.TOTAL_COUNTS: "viridis",
     keys.CONFIDENCE: "cividis",
@@ -104,6 +107,8 @@ def colors_of(
     """Return one colour per category: those the tissue keeps, else our own."""
     from napari_semst.palette import domain_colors
 
+    if colouring.place == "differ":
+        return tuple(_DIFFERING[name] for name in names)
     stored = tissue.uns.get(f"{colouring.column}{keys.COLORS_SUFFIX}")
     if stored is not None and len(stored) >= len(names):
         # scanpy keeps one colour per category, also for those without spots.

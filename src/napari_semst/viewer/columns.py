@@ -18,6 +18,12 @@ if TYPE_CHECKING:
 
 TOTAL_COUNTS = "total_counts"
 
+DIFFERING = ("agree", "differ")
+"""Names of spots in the comparison of two columns."""
+
+# Between the names of two columns; no column has it.
+_AND = "\x1f"
+
 # Beyond this many levels a text column is a list of names, not an annotation.
 MOST_LEVELS = 60
 
@@ -73,7 +79,8 @@ class Colouring:
     note
         One sentence for users.
     place
-        Where the values are: ``obs``, or a gene's in ``X``, or in ``obsm``.
+        Where the values are: ``obs``, or a gene's in ``X``, or in ``obsm``; or made of
+        two columns, as where they differ.
     """
 
     key: str
@@ -81,7 +88,7 @@ class Colouring:
     column: str
     kind: Literal["categories", "numbers"]
     note: str = ""
-    place: Literal["obs", "gene", "obsm"] = "obs"
+    place: Literal["obs", "gene", "obsm", "differ"] = "obs"
 
 
 def runs(tissue: AnnData) -> tuple[str, ...]:
@@ -196,6 +203,10 @@ def colouring_of(tissue: AnnData, key: str, run: str = "") -> Colouring | None:
     kind, _, name = key.partition(":")
     if kind == "gene" and tissue.X is not None and name in tissue.var_names:
         return gene_colouring(tissue, name)
+    if kind == "differ" and all(one in tissue.obs for one in name.split(_AND)):
+        label = name.replace(_AND, " and ")
+        note = f"Where the columns {label} agree, names matched one to one."
+        return Colouring(key, label, name, "categories", note, "differ")
     if kind == "obsm" and name:
         entry, _, number = name.rpartition(":")
         width = values.embedding_columns(tissue).get(entry, 0)
@@ -242,9 +253,29 @@ def numbers(tissue: AnnData, colouring: Colouring) -> ndarray:
 
 def categories(tissue: AnnData, colouring: Colouring) -> tuple[ndarray, list[str]]:
     """Return a colouring's codes, -1 where there is none, and its level names."""
+    if colouring.place == "differ":
+        return _differing(tissue, colouring.column)
     column = tissue.obs[colouring.column].astype("category").cat
     column = column.remove_unused_categories().cat
     return column.codes.to_numpy(), [str(level) for level in column.categories]
+
+
+def differing_key(one: str, other: str) -> str:
+    """Return the key of the colouring by where two columns differ."""
+    return f"differ:{one}{_AND}{other}"
+
+
+def _differing(tissue: AnnData, pair: str) -> tuple[ndarray, list[str]]:
+    """Return where two labellings agree (0), differ (1) or lack a name (-1)."""
+    import numpy as np
+
+    from napari_semst.explore.compare import compare
+    from napari_semst.explore.labels import read_labels
+
+    found = compare(*(read_labels(tissue, column) for column in pair.split(_AND)))
+    codes = np.where(found.agree, 0, 1)
+    codes[~found.known] = -1
+    return codes, list(DIFFERING)
 
 
 def _totals(tissue: AnnData) -> Colouring:

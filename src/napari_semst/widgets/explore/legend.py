@@ -72,6 +72,7 @@ class LegendTable(QWidget):
         )
         self._buttons: dict[str, QToolButton] = {}
         self._chosen: list[str] = []
+        self._editable = True
         self._build()
         self.tree.itemChanged.connect(self._on_item)
         self.tree.itemSelectionChanged.connect(self._on_chosen)
@@ -125,7 +126,12 @@ class LegendTable(QWidget):
         return list(self._chosen)
 
     def show_entries(
-        self, entries: Sequence[LegendEntry], heading: str, hidden: Collection[str] = ()
+        self,
+        entries: Sequence[LegendEntry],
+        heading: str,
+        hidden: Collection[str] = (),
+        *,
+        editable: bool = True,
     ) -> None:
         """Show the rows of a colouring; what was chosen and is there stays chosen.
 
@@ -137,8 +143,10 @@ class LegendTable(QWidget):
             Of the first column.
         hidden
             Names that are not ticked.
+        editable
+            Whether names can be worked on, not only shown.
         """
-        kept = self._chosen
+        kept, self._editable = self._chosen, editable
         self.tree.blockSignals(True)
         self.tree.clear()
         heads = QTreeWidgetItem([heading, "Spots", "Share"])
@@ -159,7 +167,8 @@ class LegendTable(QWidget):
             shown = entry.name not in hidden
             state = Qt.CheckState.Checked if shown else Qt.CheckState.Unchecked
             item.setCheckState(0, state)
-            item.setFlags(item.flags() | Qt.ItemFlag.ItemIsEditable)
+            if editable and entry.name != "none":
+                item.setFlags(item.flags() | Qt.ItemFlag.ItemIsEditable)
             for column in (1, 2):
                 item.setTextAlignment(column, right)
             self.tree.addTopLevelItem(item)
@@ -214,6 +223,8 @@ class LegendTable(QWidget):
         n = len(self._chosen)
         for name in ("isolate", "zoom"):
             self._buttons[name].setEnabled(n > 0)
+        if not self._editable or "none" in self._chosen:
+            n = 0
         for name in ("colour", "split", "up", "down"):
             self._buttons[name].setEnabled(n == 1)
         self._buttons["merge"].setEnabled(n > 1)

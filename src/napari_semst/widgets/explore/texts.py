@@ -38,6 +38,24 @@ TIPS = {
     "limits": "Values at the ends of the colours; values beyond take the end's colour.",
     "reset": "Colours from the 2nd to the 98th percentile.",
     "colormap": "The colours that stand for numbers.",
+    "against": (
+        "What the chosen names are compared with: all other spots, or the domains that "
+        "border on them."
+    ),
+    "find_markers": "Find the genes that set the names chosen in the legend apart.",
+    "dot_plot": "Draw the genes chosen (else the first six) by domain.",
+    "save_markers": "Write the whole table as CSV.",
+    "search_marker": "Show only the genes whose name has these letters.",
+    "markers": "Click a gene to colour the tissue by it; click a heading to sort.",
+    "dots": "Share of spots as size, mean as colour.",
+    "violins": "How the expression is spread in each domain.",
+    "save_plot": "Write the plot as PNG, SVG or PDF.",
+    "compare": "A run, a column made by hand, or an annotation.",
+    "confusion": (
+        "Spots that have both names. Bold: matched with each other, so that most spots "
+        "agree."
+    ),
+    "differ": "Colour the spots whose two names are not matched with each other.",
     "opacity": "How much the spots cover the image below them.",
     "size": "Size of the spots, as a share of their true diameter.",
 }
@@ -56,3 +74,30 @@ GENE_UNKNOWN = "No gene of this name"
 GENE_UNKNOWN_HELP = "Expected a gene of the section; none is called {gene!r}."
 A_GENE = "A gene, below"
 GENE_HINT = "Gene, for instance {gene}"
+AGAINST = {"rest": "Against all others", "neighbours": "Against neighbours"}
+NO_MARKERS = "Choose one or several names in the legend, then press Find markers."
+MARKERS_BUSY = "Looking for markers of {about}..."
+MARKERS_OF = "{about}: {inside:,} spots, {against} ({outside:,} spots)."
+MARKER_COLUMNS = {
+    "gene": "The gene's name.",
+    "log2_fold_change": "Mean inside against mean outside, as scanpy has it.",
+    "share_in": "Share of the spots inside that have the gene.",
+    "share_out": "Share of the spots outside that have the gene.",
+    "auc": "Chance that a spot inside has more of it than one outside.",
+    "p_adjusted": (
+        "Wilcoxon's rank sum test, Benjamini-Hochberg over genes. The domains were "
+        "found from these genes, and neighbouring spots are alike: it ranks genes, it "
+        "proves nothing."
+    ),
+}
+CHOOSE_DOMAINS = "Choose domains first"
+CHOOSE_DOMAINS_HELP = (
+    "Markers are of the names chosen in the legend. Colour by domains or another "
+    "column of labels, choose rows, and press Find markers again."
+)
+NOTHING_TO_COMPARE = "Choose two different columns of labels."
+AGREEMENT = (
+    "ARI {ari:.3f}, NMI {nmi:.3f}; {share:.0%} of {spots:,} spots have names that are "
+    "matched with each other."
+)
+SAVED = "Saved"

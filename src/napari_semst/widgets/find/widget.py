@@ -31,6 +31,7 @@ from napari_semst.widgets.find.summary import (
 )
 from napari_semst.widgets.shared.errand import Errand
 from napari_semst.widgets.shared.forms import heading
+from napari_semst.widgets.shared.state import state_of
 from napari_semst.widgets.shared.status import StatusCard
 
 if TYPE_CHECKING:
@@ -54,6 +55,7 @@ class FindDomains(QWidget):
     def __init__(self, napari_viewer: Viewer, parent: QWidget | None = None) -> None:
         super().__init__(parent)
         self._viewer = napari_viewer
+        self.state = state_of(napari_viewer)
         self._docked = False
         self._shown: Layer | None = None
         self.controller = FindController()
@@ -128,6 +130,7 @@ class FindDomains(QWidget):
         self.controller.updated.connect(self._on_updated)
         self.controller.succeeded.connect(self._on_succeeded)
         self.controller.cancelled.connect(self._on_cancelled)
+        self.state.tissue_changed.connect(self._on_tissue_changed)
         self.files.opening.connect(self._on_opening)
         self.files.opened.connect(self._on_opened)
         self.files.all_opened.connect(self._on_all_opened)
@@ -311,12 +314,18 @@ class FindDomains(QWidget):
         self._refresh_buttons()
         self.card.show_status(*summarise(answer))
         self._show_results(Look(DOMAIN, job.run, None, self.results.look.fade))
+        self.state.tissue_changed.emit(job.tissue, self)
         self._later.start()
 
     def _mark_unsaved(self, tissue: AnnData) -> None:
         revision = uuid4().hex
         for layer in self._layers_of(tissue):
             layer.metadata[adapter.UNSAVED] = revision
+
+    def _on_tissue_changed(self, tissue: AnnData, by: object) -> None:
+        """Offer the columns that another dock made."""
+        if by is not self and tissue is self.section.tissue:
+            self._show_results()
 
     def _scroll_to_results(self) -> None:
         self._area.ensureWidgetVisible(self.results)
@@ -338,6 +347,7 @@ class FindDomains(QWidget):
             return
         self._mark_unsaved(tissue)
         self._show_results()
+        self.state.tissue_changed.emit(tissue, self)
         text = texts.KEPT_HELP.format(number=number, key=key, replaced=replaced)
         self.card.show_status("success", texts.KEPT, text)
 
