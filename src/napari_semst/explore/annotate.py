@@ -83,6 +83,7 @@ class Annotator:
         str
             The column that holds the edit.
         """
+        column = self._of_run(column)
         before = read_labels(self._tissue, column)
         after = change(before)
         if column in made_by_hand(self._tissue):
@@ -95,6 +96,7 @@ class Annotator:
 
     def recolour(self, column: str, name: str, color: str) -> None:
         """Give a name another colour, in the column itself: colours are no facts."""
+        column = self._of_run(column)
         before = read_labels(self._tissue, column)
         self._do(column, before, before.recoloured(name, color))
 
@@ -137,6 +139,12 @@ class Annotator:
         self._done.append((column, before, after))
         self._write(column, after)
         return column
+
+    def _of_run(self, column: str) -> str:
+        """Return a run's own column where the bare key of the latest run is meant."""
+        latest = str(self._tissue.uns.get(keys.LATEST, ""))
+        own = f"{keys.DOMAIN}_{latest}"
+        return own if column == keys.DOMAIN and own in self._tissue.obs else column
 
     def _do(
         self,

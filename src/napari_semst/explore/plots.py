@@ -48,9 +48,13 @@ def draw_dots(tissue: AnnData, genes: Sequence[str], labels: Labels) -> Figure:
         "domain",
         figsize=(2.6 + 0.42 * len(genes), 1.4 + 0.32 * len(labels.names)),
     ).style(cmap="viridis")
-    drawn = drawn.legend(colorbar_title=unit_of_genes(tissue).replace(" per", "\nper"))
+    unit = unit_of_genes(tissue).replace(" per", "\nper")
+    drawn = drawn.legend(colorbar_title=unit, size_title="Share of spots (%)")
     drawn.make_figure()
     figure: Figure = drawn.fig
+    # Names of genes stand upright below, longer ones need more room.
+    longest = max(map(len, genes))
+    figure.subplots_adjust(bottom=min(0.12 + 0.022 * longest, 0.45), top=0.93)
     # Kept by nobody else: the window that shows it owns it.
     plt.close(figure)
     return figure
@@ -89,7 +93,7 @@ def draw_violins(tissue: AnnData, genes: Sequence[str], labels: Labels) -> Figur
         axes[place].plot(
             range(1, len(there) + 1), [np.median(v) for v in values], "_k", ms=10
         )
-        axes[place].set_ylabel(gene)
+        axes[place].set_ylabel(gene, rotation=0, ha="right", va="center")
         axes[place].spines[["top", "right"]].set_visible(False)
     names = [groups.categories[i] for i in there]
     long = max(map(len, names)) > 4

@@ -27,7 +27,7 @@ MISSING = "#9a9a9a"
 """Grey of the spots that have no value."""
 
 # Apart for the colour-blind too: one is light, the other strong.
-_DIFFERING = {"agree": "#c9d3dc", "differ": "#d1495b"}
+DIFFERING_COLORS = {"agree": "#c9d3dc", "differ": "#d1495b"}
 
 _COLORMAPS = {
     columns.TOTAL_COUNTS: "viridis",
@@ -108,7 +108,7 @@ def colors_of(
     from napari_semst.palette import domain_colors
 
     if colouring.place == "differ":
-        return tuple(_DIFFERING[name] for name in names)
+        return tuple(DIFFERING_COLORS[name] for name in names)
     stored = tissue.uns.get(f"{colouring.column}{keys.COLORS_SUFFIX}")
     if stored is not None and len(stored) >= len(names):
         # scanpy keeps one colour per category, also for those without spots.

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from napari_semst import keys
 from napari_semst.explore import values
+from napari_semst.explore.annotate import made_by_hand
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -152,9 +153,13 @@ def colourings(tissue: AnnData, run: str = "") -> tuple[Colouring, ...]:
             Colouring(column, f"Domains, {k} kept", column, "categories", note)
         )
     found.append(_totals(tissue))
+    by_hand = made_by_hand(tissue)
     for column in tissue.obs.columns:
         name = str(column)
-        if not name.startswith("semst_") and _is_annotation(tissue.obs[column]):
+        if name.startswith("semst_"):
+            continue
+        # Begun by hand, a column may have one name yet, or none.
+        if name in by_hand or _is_annotation(tissue.obs[column]):
             note = f"The column {name!r} of the section's table."
             found.append(Colouring(name, name, name, "categories", note))
     return tuple(found)
@@ -180,7 +185,7 @@ def obs_colouring(tissue: AnnData, column: str) -> Colouring | None:
     from pandas.api import types
 
     series, note = tissue.obs[column], f"The column {column!r} of the section's table."
-    if _is_annotation(series):
+    if column in made_by_hand(tissue) or _is_annotation(series):
         return Colouring(column, column, column, "categories", note)
     numeric = types.is_numeric_dtype(series) and not types.is_bool_dtype(series)
     if numeric and series.nunique() > 1:

@@ -12,7 +12,7 @@ from qtpy.QtWidgets import (
     QHBoxLayout,
     QHeaderView,
     QMenu,
-    QToolButton,
+    QPushButton,
     QTreeWidget,
     QTreeWidgetItem,
     QVBoxLayout,
@@ -70,7 +70,7 @@ class LegendTable(QWidget):
             "QHeaderView::section { background: transparent; border: none;"
             " padding: 2px 4px; }"
         )
-        self._buttons: dict[str, QToolButton] = {}
+        self._buttons: dict[str, QPushButton] = {}
         self._chosen: list[str] = []
         self._editable = True
         self._build()
@@ -92,13 +92,11 @@ class LegendTable(QWidget):
             line = QHBoxLayout()
             line.setSpacing(4)
             for name, text in row:
-                button = QToolButton()
-                button.setText(text)
+                button = QPushButton(text)
                 button.setToolTip(TIPS[name])
-                button.setMinimumHeight(24)
-                line.addWidget(button)
+                button.setStyleSheet("padding: 3px 5px; min-width: 14px;")
+                line.addWidget(button, 1 if len(text) > 1 else 0)
                 self._buttons[name] = button
-            line.addStretch(1)
             layout.addLayout(line)
         act = self._buttons
         act["isolate"].clicked.connect(self._on_isolate)
@@ -114,9 +112,8 @@ class LegendTable(QWidget):
         menu.addAction(texts.SPLIT_PIECES, self._on_split_pieces)
         menu.addAction(texts.SPLIT_TWO, self._on_split_latent)
         act["split"].setMenu(menu)
-        act["split"].setPopupMode(QToolButton.ToolButtonPopupMode.InstantPopup)
 
-    def button(self, name: str) -> QToolButton:
+    def button(self, name: str) -> QPushButton:
         """Return a button by the name of its action."""
         return self._buttons[name]
 

@@ -112,8 +112,9 @@ class MarkerPanel(QWidget):
         view = self.view
         view.setModel(self.sorted)
         view.setToolTip(TIPS["markers"])
+        # As they come, the best first, until a heading is clicked.
+        view.horizontalHeader().setSortIndicator(-1, Qt.SortOrder.AscendingOrder)
         view.setSortingEnabled(True)
-        view.sortByColumn(-1, Qt.SortOrder.DescendingOrder)
         view.setSelectionBehavior(QAbstractItemView.SelectionBehavior.SelectRows)
         view.setSelectionMode(QAbstractItemView.SelectionMode.ExtendedSelection)
         view.verticalHeader().hide()
@@ -150,6 +151,8 @@ class MarkerPanel(QWidget):
         """Show markers, or none, and a line on what they are of."""
         self.table = table
         self.rows.show_table(table)
+        header = self.view.horizontalHeader()
+        header.setSortIndicator(-1, Qt.SortOrder.AscendingOrder)
         self.said.setText(said)
         for part in (self.view, self.search, self.plot_button, self.save_button):
             part.setVisible(table is not None)
