@@ -57,6 +57,11 @@ TIPS = {
     ),
     "differ": "Colour the spots whose two names are not matched with each other.",
     "opacity": "How much the spots cover the image below them.",
+    "pin": (
+        "Keep a copy with the colours of now to the right of the section, so that two "
+        "colourings are seen at once."
+    ),
+    "unpin": "Take the copies away.",
     "size": "Size of the spots, as a share of their true diameter.",
 }
 

@@ -5,12 +5,20 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from qtpy.QtCore import Qt
+from qtpy.QtCore import Qt, QTimer
 from qtpy.QtGui import QKeySequence, QShortcut  # type: ignore[attr-defined]
-from qtpy.QtWidgets import QFrame, QScrollArea, QSlider, QVBoxLayout, QWidget
+from qtpy.QtWidgets import (
+    QFrame,
+    QHBoxLayout,
+    QPushButton,
+    QScrollArea,
+    QSlider,
+    QVBoxLayout,
+    QWidget,
+)
 
 from napari_semst import keys
-from napari_semst.viewer import adapter, columns, sections
+from napari_semst.viewer import adapter, columns, pins, sections
 from napari_semst.viewer.arrange import arrange, bounds
 from napari_semst.viewer.colour import CategoryPaint, paint_layer
 from napari_semst.viewer.look import Look
@@ -58,6 +66,10 @@ class ExploreDomains(QWidget):
         self.compare = ComparePanel()
         self.editing = Editing(self.sections, self)
         self.genes = GeneWork(self.sections, self.legend, self.markers, self)
+        self.pin_button = QPushButton("Pin beside")
+        self.pin_button.setToolTip(TIPS["pin"])
+        self.unpin_button = QPushButton("Unpin")
+        self.unpin_button.setToolTip(TIPS["unpin"])
         self.opacity = _slider(0, 100, TIPS["opacity"])
         self.spot_size = _slider(10, 300, TIPS["size"])
         self.card = StatusCard()
@@ -83,6 +95,11 @@ class ExploreDomains(QWidget):
         for part in above:
             self.column.addWidget(part)
         self.column.addLayout(rows)
+        row = QHBoxLayout()
+        row.setSpacing(6)
+        row.addWidget(self.pin_button)
+        row.addWidget(self.unpin_button)
+        self.column.addLayout(row)
         self.column.addWidget(self.card)
         self.column.addWidget(folded("Markers", self.markers))
         self.column.addWidget(folded("Compare", self.compare))
@@ -112,6 +129,13 @@ class ExploreDomains(QWidget):
         for worker in (self.editing, self.genes):
             worker.said.connect(self.card.show_status)
             worker.failed.connect(self._on_failed)
+        self.pin_button.clicked.connect(self.pin)
+        self.unpin_button.clicked.connect(self.unpin)
+        self._viewer.layers.events.removed.connect(self._on_removed)
+        # Not while the viewer is still taking the section away.
+        self._later = QTimer(self)
+        self._later.setSingleShot(True)
+        self._later.timeout.connect(self._drop_lone_pins)
         self.opacity.valueChanged.connect(self._on_opacity)
         self.spot_size.valueChanged.connect(self._on_size)
         self.state.tissue_changed.connect(self._on_tissue_changed)
@@ -138,6 +162,8 @@ class ExploreDomains(QWidget):
         parts: tuple[QWidget, ...] = (self.choice, self.legend, self.limits)
         for part in (*parts, self.opacity, self.spot_size, self.markers, self.compare):
             part.setEnabled(tissue is not None)
+        self.pin_button.setEnabled(layer is not None)
+        self._refresh_pins()
         self._offer()
         if layer is None or tissue is None:
             self.legend.show_entries((), "")
@@ -246,6 +272,34 @@ class ExploreDomains(QWidget):
         key = layer.metadata.get(adapter.COORDINATES)
         true = arrange(tissue, key, sections.sections_by(layer)).diameters
         layer.size = np.asarray(true) * (percent / 100)
+
+    def pin(self) -> None:
+        """Keep the colours of now beside the section, to compare the next ones with."""
+        layer, colouring = self.sections.layer, self.sections.colouring
+        if layer is not None and colouring is not None:
+            pins.pin(self._viewer, layer, colouring.label)
+            self._refresh_pins()
+
+    def unpin(self) -> None:
+        """Take away what is pinned beside the section."""
+        if self.sections.layer is not None:
+            pins.unpin(self._viewer, self.sections.layer)
+            self._refresh_pins()
+            self._viewer.reset_view()
+
+    def _on_removed(self, event: Any = None) -> None:
+        self._later.start(0)
+
+    def _drop_lone_pins(self) -> None:
+        """Let pins go with their section."""
+        for one in pins.lone_pins(self._viewer):
+            self._viewer.layers.remove(one)
+        self._refresh_pins()
+
+    def _refresh_pins(self) -> None:
+        layer = self.sections.layer
+        there = layer is not None and bool(pins.pins_of(self._viewer, layer))
+        self.unpin_button.setEnabled(there)
 
     def _on_marker(self, gene: str) -> None:
         self.colour_by(f"gene:{gene}")
