@@ -11,6 +11,9 @@ if TYPE_CHECKING:
     from napari_semst.cohort import find_domains_cohort
     from napari_semst.config import Config, Request
     from napari_semst.explanation.explain import explain
+    from napari_semst.figure.coloured import colour_figure
+    from napari_semst.io.geojson.label import add_regions
+    from napari_semst.io.geojson.write import write_geojson
     from napari_semst.io.read import read
     from napari_semst.io.save import write
     from napari_semst.model_file import load_model, save_model
@@ -25,8 +28,10 @@ _HOME = {
     "Progress": "progress",
     "Request": "config",
     "RunControl": "progress",
+    "add_regions": "io.geojson.label",
     "apply_model": "apply",
     "attach": "result",
+    "colour_figure": "figure.coloured",
     "explain": "explanation.explain",
     "find_domains": "api",
     "find_domains_cohort": "cohort",
@@ -35,6 +40,7 @@ _HOME = {
     "save_model": "model_file",
     "simulated_cortex": "sample",
     "write": "io.save",
+    "write_geojson": "io.geojson.write",
 }
 
 __all__ = [
@@ -43,8 +49,10 @@ __all__ = [
     "Request",
     "RunControl",
     "__version__",
+    "add_regions",
     "apply_model",
     "attach",
+    "colour_figure",
     "explain",
     "find_domains",
     "find_domains_cohort",
@@ -53,6 +61,7 @@ __all__ = [
     "save_model",
     "simulated_cortex",
     "write",
+    "write_geojson",
 ]
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from itertools import cycle
 from typing import TYPE_CHECKING, Literal
 
 import numpy as np
@@ -128,7 +129,7 @@ def add_regions(
     if found.outside == len(found.codes):
         raise InputError(_nothing_met(spots, path))
     codes = np.full(adata.n_obs, -1)
-    codes[spots.index] = found.codes
+    codes[spots.rows] = found.codes
     adata.obs[column] = pd.Categorical.from_codes(codes, list(found.names))
     adata.uns[column + keys.COLORS_SUFFIX] = np.array(found.colors, dtype=str)
     return found
@@ -158,8 +159,8 @@ def label_spots(
     names = tuple(dict.fromkeys(labels))
     code = {name: number for number, name in enumerate(names)}
     codes_of = np.array([code[label] for label in labels])
-    point, region = _members(spots, used)
-    order = np.lexsort((region, -_areas(used)[region], point))
+    point, region, areas = _members(spots, used)
+    order = np.lexsort((region, -areas[region], point))
     point, members = point[order], codes_of[region[order]]
     codes = np.full(len(spots.places), -1)
     # The last of a spot's regions is the smallest.
@@ -178,35 +179,43 @@ def label_spots(
     )
 
 
-def _members(spots: Spots, regions: list[Region]) -> tuple[Ints, Ints]:
-    """Return the pairs of a spot and a region that it lies in."""
-    sides, owners = _sides(regions)
+def _members(spots: Spots, regions: list[Region]) -> tuple[Ints, Ints, Floats]:
+    """Return the pairs of a spot and a region around it, and the regions' areas."""
+    sides, owners, areas = _sides(regions)
     point, polygon = inside(spots.places, sides)
     near_point, near_region = _near_points(spots, regions)
     point = np.concatenate([point, near_point])
     region = np.concatenate([owners[polygon], near_region])
-    once = np.unique(np.stack([point, region], axis=1), axis=0)
-    return once[:, 0], once[:, 1]
+    once = np.unique(point * len(regions) + region)
+    return once // len(regions), once % len(regions), areas
 
 
-def _sides(regions: list[Region]) -> tuple[Polygons, Ints]:
-    """Return the sides of all polygons, and which region each polygon is of."""
-    starts, ends, polygon, owners = [np.empty((0, 2))], [np.empty((0, 2))], [], []
+def _sides(regions: list[Region]) -> tuple[Polygons, Ints, Floats]:
+    """Return the sides of all polygons, the region of each, and regions' areas."""
+    rings = [np.empty((0, 2))]
+    polygon: list[int] = []
+    owners: list[int] = []
+    hole: list[int] = []
     for number, region in enumerate(regions):
-        for rings in region.polygons:
-            for ring in rings:
-                starts.append(ring)
-                ends.append(np.roll(ring, -1, axis=0))
-                polygon.append((len(owners), len(ring)))
+        for one in region.polygons:
+            rings += one
+            polygon += [len(owners)] * len(one)
+            hole += [0, *[1] * (len(one) - 1)]
             owners.append(number)
-    which, many = np.array(polygon, dtype=np.int64).reshape(-1, 2).T
-    sides = Polygons(
-        np.concatenate(starts),
-        np.concatenate(ends),
-        np.repeat(which, many),
-        len(owners),
-    )
-    return sides, np.array(owners, dtype=np.int64)
+    many = np.array([len(ring) for ring in rings[1:]], dtype=np.int64)
+    start, owner = np.concatenate(rings), np.array(owners, dtype=np.int64)
+    first = np.cumsum(many) - many
+    onward = np.arange(1, len(start) + 1)
+    onward[first + many - 1] = first
+    ring = np.repeat(np.arange(len(many)), many)
+    which, end = np.array(polygon, dtype=np.int64), start[onward]
+    # From the ring's own corner: far from the origin little would be left of it.
+    (x0, y0), (x1, y1) = (start - start[first[ring]]).T, (end - start[first[ring]]).T
+    area = np.abs(np.bincount(ring, x0 * y1 - x1 * y0, len(many))) / 2
+    sign = 1.0 - 2.0 * np.array(hole, dtype=np.float64)
+    areas: Floats = np.zeros(len(regions))
+    np.add.at(areas, owner[which], sign * area)
+    return Polygons(start, end, which[ring], len(owner)), owner, areas
 
 
 def _near_points(spots: Spots, regions: list[Region]) -> tuple[Ints, Ints]:
@@ -223,37 +232,19 @@ def _near_points(spots: Spots, regions: list[Region]) -> tuple[Ints, Ints]:
     return np.asarray(spot[near], dtype=np.int64), region[near]
 
 
-def _areas(regions: list[Region]) -> Floats:
-    """Return the area of each region: outer rings less holes, 0 for points."""
-    return np.array(
-        [
-            sum(
-                _area(rings[0]) - sum(_area(hole) for hole in rings[1:])
-                for rings in region.polygons
-            )
-            for region in regions
-        ],
-        dtype=np.float64,
-    )
-
-
-def _area(ring: Floats) -> float:
-    x, y = (ring - ring[0]).T
-    return abs(float((x * np.roll(y, -1) - np.roll(x, -1) * y).sum())) / 2
-
-
 def _colors(
     names: tuple[str, ...], labels: list[str], regions: list[Region]
 ) -> tuple[str, ...]:
     """Return the file's colours, and our own where it has none."""
-    from napari_semst.palette import domain_colors
+    from napari_semst.palette import MOST_DOMAINS, domain_colors
 
     told: dict[str, str] = {}
     for label, region in zip(labels, regions, strict=True):
         if region.color:
             told.setdefault(label, region.color)
     taken = set(told.values())
-    spare = (c for c in domain_colors(len(names) + len(taken)) if c not in taken)
+    free = [c for c in domain_colors(MOST_DOMAINS) if c not in taken]
+    spare = cycle(free or domain_colors(MOST_DOMAINS))
     return tuple(told.get(name) or next(spare) for name in names)
 
 

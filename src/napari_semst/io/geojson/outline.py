@@ -150,8 +150,9 @@ def _rings(walks: _Walks) -> list[tuple[int, Ints]]:
 
 def _without_straight(points: Floats) -> Floats:
     """Return a ring without the corners at which it does not turn."""
-    before = points - np.roll(points, 1, axis=0)
-    after = np.roll(points, -1, axis=0) - points
+    around = np.concatenate([points[-1:], points, points[:1]])
+    steps = np.diff(around, axis=0)
+    before, after = steps[:-1], steps[1:]
     turns = before[:, 0] * after[:, 1] != before[:, 1] * after[:, 0]
     kept: Floats = points[turns] if turns.sum() > 2 else points
     return kept

@@ -112,7 +112,7 @@ def read_geojson(path: str | Path) -> Regions:
             f"Expected polygons or points in {place}; found none. Draw or classify "
             "regions, and export them again."
         )
-    notes = ()
+    notes: tuple[str, ...] = ()
     if skipped:
         notes = (f"{skipped:,} objects without an area or points were left out.",)
     return Regions(tuple(regions), notes)
@@ -169,9 +169,7 @@ def _region(feature: Any, where: str) -> Region | None:
     )
 
 
-def _shapes(
-    geometry: Any, where: str
-) -> tuple[tuple[tuple[Floats, ...], ...], Floats]:
+def _shapes(geometry: Any, where: str) -> tuple[tuple[tuple[Floats, ...], ...], Floats]:
     """Return the polygons and the points of a geometry; lines have neither."""
     polygons: list[tuple[Floats, ...]] = []
     points = [np.empty((0, 2))]

@@ -21,7 +21,7 @@ class Spots(NamedTuple):
 
     Parameters
     ----------
-    index
+    rows
         Which of the tissue's spots they are.
     places
         ``(n, 2)`` (x, y) in pixels of the file.
@@ -31,7 +31,7 @@ class Spots(NamedTuple):
         Whether the diameter is one that was stated, as of Visium's round spots.
     """
 
-    index: Ints
+    rows: Ints
     places: Floats
     diameter: float
     round: bool

@@ -47,6 +47,14 @@ class Tiles:
     beside: Ints
 
 
+def unique_places(places: Floats) -> tuple[Floats, Ints, Ints]:
+    """Return places each once, the first row of each, and the place of each row."""
+    # As complex numbers, which sort by x, then y, many times faster than rows.
+    flat = places[:, 0] + 1j * places[:, 1]
+    found, first, own = np.unique(flat, return_index=True, return_inverse=True)
+    return np.stack([found.real, found.imag], axis=1), first, own.reshape(-1)
+
+
 def tiles(places: Floats, spacing: float) -> Tiles:
     """Return the tiles around places.
 
@@ -84,8 +92,8 @@ def tiles(places: Floats, spacing: float) -> Tiles:
     digits = max(2, 4 - int(np.floor(np.log10(spacing))))
     # No negative zeros.
     rounded = np.round(where * spacing + middle, digits) + 0.0
-    unique, own = np.unique(rounded, axis=0, return_inverse=True)
-    sides = own.reshape(-1)[ends]
+    unique, _, own = unique_places(rounded)
+    sides = own[ends]
     real = sides[:, 0] != sides[:, 1]
     return Tiles(unique, sides[real], beside[real])
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import uuid
-from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 
 import numpy as np
@@ -13,9 +12,11 @@ from napari_semst import keys
 from napari_semst.errors import ConfigError, InputError, SaveError, one_of
 from napari_semst.io.atomic import write_atomically
 from napari_semst.io.geojson.outline import outlines
+from napari_semst.io.geojson.tiles import unique_places
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+    from pathlib import Path
 
     from anndata import AnnData
     from numpy.typing import NDArray
@@ -114,7 +115,7 @@ def write_geojson(
         raise ConfigError(one_of("shapes", shapes, SHAPES))
     spots = spots_in_pixels(adata, section, coordinates, pixel_size)
     codes, names, colors = labels_of(adata, column)
-    codes = codes[spots.index]
+    codes = codes[spots.rows]
     table = [
         {"name": name, "color": [int(color[i : i + 2], 16) for i in (1, 3, 5)]}
         for name, color in zip(names, colors, strict=True)
@@ -193,10 +194,10 @@ def _regions(
     column: str,
 ) -> Iterator[str]:
     """Yield an annotation for each label that has spots."""
-    places, first = np.unique(spots.places, axis=0, return_index=True)
+    places, first, _ = unique_places(spots.places)
     found = outlines(places, codes[first], len(table), spots.diameter)
     measured = _measured(adata, spots)
-    names = "\n".join(map(str, adata.obs_names[spots.index]))
+    names = "\n".join(map(str, adata.obs_names[spots.rows]))
     for code, (group, polygons) in enumerate(zip(table, found, strict=True)):
         own = codes == code
         if not polygons:
@@ -228,7 +229,7 @@ def _detections(
     shown = np.flatnonzero(codes >= 0)
     places = spots.places[shown]
     widths = np.full(len(places), spots.diameter)
-    others = np.unique(spots.places, axis=0)
+    others, _, _ = unique_places(spots.places)
     if len(others) > 1:
         # No spot's shape reaches the middle of another.
         apart = cKDTree(others).query(places, k=[2])[0][:, 0]
@@ -242,7 +243,7 @@ def _detections(
         name: np.round(values[shown], 6).tolist()
         for name, values in _measured(adata, spots).items()
     }
-    names = adata.obs_names[spots.index][shown].astype(str)
+    names = adata.obs_names[spots.rows][shown].astype(str)
     # A file of text has a line for every spot: this is the one loop over spots.
     rows = zip(names, codes[shown].tolist(), places, widths, strict=True)
     for row, (name, code, place, width) in enumerate(rows):
@@ -264,7 +265,7 @@ def _measured(adata: AnnData, spots: Spots) -> dict[str, NDArray[np.float64]]:
     """Return the scores of spots that go along, under names for people."""
     wanted = {"confidence": keys.CONFIDENCE, "modulation": keys.MODULATION}
     return {
-        name: adata.obs[key].to_numpy(dtype=np.float64)[spots.index]
+        name: adata.obs[key].to_numpy(dtype=np.float64)[spots.rows]
         for name, key in wanted.items()
         if key in adata.obs
     }
@@ -304,8 +305,8 @@ def _check(temporary: Path, spots: Spots, codes: Ints, names: list[str]) -> None
 
 def _mixed(spots: Spots, codes: Ints) -> NDArray[np.bool_]:
     """Return the spots whose place is also that of a spot with another label."""
-    place = np.unique(spots.places, axis=0, return_inverse=True)[1].reshape(-1)
-    n = int(place.max()) + 1
+    found, _, place = unique_places(spots.places)
+    n = len(found)
     low, high = np.full(n, codes.max()), np.full(n, -1)
     np.minimum.at(low, place, codes)
     np.maximum.at(high, place, codes)
