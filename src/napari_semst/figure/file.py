@@ -27,9 +27,20 @@ def check_file_name(path: str | Path, dpi: int) -> Path:
     place = Path(path)
     if place.suffix.lower() not in FORMATS:
         raise SaveError(one_of("the figure's file ending", place.suffix, FORMATS))
+    check_dpi(dpi)
+    return place
+
+
+def check_dpi(dpi: int) -> None:
+    """Refuse what is no number of dots per inch, or so many that no memory would do.
+
+    Raises
+    ------
+    ConfigError
+        If ``dpi`` is not from 1 to 2400.
+    """
     if not 0 < dpi <= _MOST_DPI:
         raise ConfigError(f"Expected dpi to be from 1 to {_MOST_DPI}; got {dpi!r}.")
-    return place
 
 
 def save_figure(figure: Figure, path: Path, *, dpi: int, overwrite: bool) -> Path:
