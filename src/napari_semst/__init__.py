@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from napari_semst.io.save import write
     from napari_semst.model_file import load_model, save_model
     from napari_semst.progress import Progress, RunControl
+    from napari_semst.report.write import write_report
     from napari_semst.result import attach
     from napari_semst.sample import simulated_cortex
 
@@ -41,6 +42,7 @@ _HOME = {
     "simulated_cortex": "sample",
     "write": "io.save",
     "write_geojson": "io.geojson.write",
+    "write_report": "report.write",
 }
 
 __all__ = [
@@ -62,6 +64,7 @@ __all__ = [
     "simulated_cortex",
     "write",
     "write_geojson",
+    "write_report",
 ]
 
 

@@ -1,4 +1,4 @@
-"""``semst export``, ``semst import`` and ``semst figure``."""
+"""``semst export``, ``semst import``, ``semst figure`` and ``semst report``."""
 
 from __future__ import annotations
 
@@ -57,6 +57,16 @@ class Drawn:
     section: str | None
     coordinates: str | None
     microns: float | None
+
+
+@dataclass(frozen=True)
+class Reported:
+    """What a report tells, as for `napari_semst.write_report`; markers as a file."""
+
+    run: str | None
+    annotation: str | None
+    markers: Path | None
+    colors: tuple[str, ...]
 
 
 def check_output(source: Path, output: Path, *, overwrite: bool) -> None:
@@ -256,4 +266,61 @@ def figure(
             dpi=dpi,
             overwrite=overwrite,
         )
+    typer.echo(f"Wrote {output}.")
+
+
+def report(
+    source: Path,
+    output: Path,
+    reported: Reported,
+    coordinates: str | None,
+    *,
+    overwrite: bool,
+) -> None:
+    """Write a report.
+
+    Parameters
+    ----------
+    source
+        A file with domains.
+    output
+        ``.html``.
+    reported
+        What is told.
+    coordinates
+        Where the spots are; None looks for them.
+    overwrite
+        Replace a file that exists.
+
+    Raises
+    ------
+    SemstError
+        One of its kinds, with what was expected, found and to do.
+    """
+    import pandas as pd
+
+    from napari_semst.io.guard import MEGABYTE, check_file, reading
+    from napari_semst.io.read import read
+    from napari_semst.report import write_report
+
+    if output.suffix.lower() != ".html":
+        raise SaveError(f"Expected a name that ends in .html; got {output}.")
+    check_output(source, output, overwrite=overwrite)
+    markers = None
+    if reported.markers is not None:
+        what = "a table of marker genes (.csv)"
+        check_file(reported.markers, what, at_most=64 * MEGABYTE)
+        with reading(reported.markers, what):
+            markers = pd.read_csv(reported.markers)
+    write_report(
+        read(source),
+        output,
+        run=reported.run,
+        annotation=reported.annotation,
+        markers=markers,
+        colors=reported.colors,
+        source=source,
+        coordinates=coordinates,
+        overwrite=overwrite,
+    )
     typer.echo(f"Wrote {output}.")

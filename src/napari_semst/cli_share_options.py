@@ -1,4 +1,4 @@
-"""Options of ``semst export``, ``semst import`` and ``semst figure``."""
+"""Options of ``semst export``, ``import``, ``figure`` and ``report``."""
 
 from __future__ import annotations
 
@@ -123,3 +123,33 @@ def figure(
 
     drawn = cli_share.Drawn(tuple(color or ()), run, section, coordinates, microns)
     cli_share.figure(source, output, drawn, image=image, dpi=dpi, overwrite=overwrite)
+
+
+def report(
+    source: InputPath,
+    output: Annotated[
+        Path, typer.Option("--output", "-o", help="Page to write (.html).")
+    ],
+    run: Annotated[
+        str | None, typer.Option("--run", help="Name of the run; else the latest.")
+    ] = None,
+    annotation: Annotated[
+        str | None,
+        typer.Option(help="obs column to show and to compare the domains with."),
+    ] = None,
+    markers: Annotated[
+        Path | None,
+        typer.Option(help="Table of marker genes to print (.csv)."),
+    ] = None,
+    color: Annotated[
+        list[str] | None,
+        typer.Option("--color", "-c", help="More pictures, as in semst figure."),
+    ] = None,
+    coordinates: Coordinates = None,
+    overwrite: Overwrite = False,
+) -> None:
+    """Write a report of a run as one HTML page."""
+    from napari_semst import cli_share
+
+    reported = cli_share.Reported(run, annotation, markers, tuple(color or ()))
+    cli_share.report(source, output, reported, coordinates, overwrite=overwrite)

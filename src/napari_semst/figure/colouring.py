@@ -198,4 +198,6 @@ def _numbers(
 
 
 def _title(name: str) -> str:
+    if name.startswith(f"{keys.DOMAIN}_"):
+        return f"Domains, {name.removeprefix(f'{keys.DOMAIN}_')}"
     return _TITLES.get(name, name)

@@ -120,9 +120,7 @@ def facts_of(
     from napari_semst.io.notes import INPUT, input_warnings
 
     name = str(adata.uns.get(keys.LATEST, "")) if run is None else run
-    column = keys.of_run(keys.DOMAIN, name) if name else keys.DOMAIN
-    if run is None and column not in adata.obs:
-        column = keys.DOMAIN
+    column = keys.DOMAIN if run is None else keys.of_run(keys.DOMAIN, run)
     if column not in adata.obs:
         there = [str(c) for c in adata.obs if str(c).startswith(keys.DOMAIN)]
         raise InputError(

@@ -175,7 +175,7 @@ def _agreement(facts: Facts) -> str:
     head = ["Domain", *map(str, table.columns)]
     lines = [
         f"<tr><td>{escape(str(name))}</td>"
-        + "".join(f"<td class='number'>{int(value):,}</td>" for value in row)
+        + "".join(_count(int(value), int(row.max())) for value in row)
         + "</tr>"
         for name, row in zip(table.index, table.to_numpy(), strict=True)
     ]
@@ -186,6 +186,11 @@ def _agreement(facts: Facts) -> str:
         "compared after the run and is no part of it.</p>\n"
         + _table(head, numbers, lines)
     )
+
+
+def _count(value: int, most: int) -> str:
+    kind = "none" if value == 0 else "most" if value == most else ""
+    return f"<td class='number {kind}'>{value:,}</td>"
 
 
 def _pairs(pairs: Sequence[tuple[str, str]]) -> str:

@@ -31,9 +31,11 @@ p { margin: 8px 0; }
 .figures { display: grid; gap: 18px; grid-template-columns: 1fr 1fr; }
 figure {
   margin: 0; border: 1px solid var(--line); border-radius: 8px; overflow: hidden;
-  break-inside: avoid;
+  break-inside: avoid; display: flex; flex-direction: column;
 }
-figure .sheet { background: #ffffff; padding: 8px; }
+figure .sheet {
+  background: #ffffff; padding: 8px; flex: 1; display: flex; align-items: center;
+}
 figure img { display: block; max-width: 100%; max-height: 380px; margin: 0 auto; }
 figcaption {
   padding: 7px 12px; font-size: 13px; color: var(--soft);
@@ -50,13 +52,15 @@ td.number, th.number {
   text-align: right; font-variant-numeric: tabular-nums; white-space: nowrap;
 }
 tr { break-inside: avoid; }
+td.none { color: var(--soft); opacity: 0.55; }
+td.most { font-weight: 600; }
 .swatch {
   display: inline-block; width: 13px; height: 13px; border-radius: 50%;
   margin-right: 8px; vertical-align: -1px; border: 1px solid rgb(128 128 128 / 40%);
 }
 .bar { display: block; height: 8px; border-radius: 4px; min-width: 2px; }
 td.wide { width: 32%; vertical-align: middle; }
-dl { display: grid; grid-template-columns: 190px 1fr; gap: 3px 16px; margin: 0; }
+dl { display: grid; grid-template-columns: 240px 1fr; gap: 3px 16px; margin: 0; }
 dt { color: var(--soft); }
 dd { margin: 0; overflow-wrap: anywhere; }
 pre {
