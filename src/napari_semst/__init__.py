@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from napari_semst.io.geojson.write import write_geojson
     from napari_semst.io.read import read
     from napari_semst.io.save import write
+    from napari_semst.io.spatialdata_table import write_spatialdata_table
     from napari_semst.model_file import load_model, save_model
     from napari_semst.progress import Progress, RunControl
     from napari_semst.report.write import write_report
@@ -43,6 +44,7 @@ _HOME = {
     "write": "io.save",
     "write_geojson": "io.geojson.write",
     "write_report": "report.write",
+    "write_spatialdata_table": "io.spatialdata_table",
 }
 
 __all__ = [
@@ -65,6 +67,7 @@ __all__ = [
     "write",
     "write_geojson",
     "write_report",
+    "write_spatialdata_table",
 ]
 
 

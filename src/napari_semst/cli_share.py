@@ -126,12 +126,18 @@ def export(
     from napari_semst.io.geojson.write import write_geojson
     from napari_semst.io.read import read
     from napari_semst.io.save import write_domains_csv
+    from napari_semst.io.spatialdata_table import write_spatialdata_table
 
     suffix = output.suffix.lower()
     if suffix not in _EXPORTS:
         raise SaveError(one_of("the ending of --output", output.suffix, _EXPORTS))
     if suffix == ".zarr":
-        raise SaveError("Not there yet.")
+        # The store is there already: what is refused is a table of that name.
+        write_spatialdata_table(
+            read(source), output, table=table, region=region, overwrite=overwrite
+        )
+        typer.echo(f"Wrote the table {table} into {output}.")
+        return
     check_output(source, output, overwrite=overwrite)
     tissue = read(source)
     if suffix == ".csv":

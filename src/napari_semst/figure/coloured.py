@@ -41,9 +41,8 @@ if TYPE_CHECKING:
     from napari_semst.figure.view import View
 
 
-# Inches that panels and what explains them take beside each other, about an A4 sheet
-# on its side.
-_WIDTH = 13.0
+# Inches that panels and what explains them take beside each other: three of them.
+_WIDTH = 14.2
 _MOST_PANELS = 60
 
 
