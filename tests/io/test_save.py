@@ -104,11 +104,14 @@ def test_whatever_others_keep_comes_back(tmp_path, seed, kinds, dtype, form, nes
     made = {"csr": sparse.csr_matrix, "csc": sparse.csc_matrix, "dense": np.asarray}
     tissue = AnnData(
         made[form](counts),
-        obs=pd.DataFrame({k: KINDS[k](rng, n) for k in kinds}, [f"s{i}" for i in range(n)]),
+        obs=pd.DataFrame(
+            {kind: KINDS[kind](rng, n) for kind in kinds},
+            index=[f"spot {i}" for i in range(n)],
+        ),
         layers={"other": made[form](counts * 2)},
         obsm={"theirs": rng.normal(size=(n, 3))},
         uns={"theirs": {"deep": nested, "list": np.arange(3)}},
-    )  # fmt: skip
+    )
     tissue.obs["semst_domain"] = pd.Categorical(rng.integers(1, 3, n).astype(str))
     before = tissue.copy()
     path = write(tissue, tmp_path / "a.h5ad", overwrite=True)
