@@ -27,14 +27,11 @@ class Spots(NamedTuple):
         ``(n, 2)`` (x, y) in pixels of the file.
     diameter
         Of a spot, in pixels of the file.
-    round
-        Whether the diameter is one that was stated, as of Visium's round spots.
     """
 
     rows: Ints
     places: Floats
     diameter: float
-    round: bool
 
 
 def spots_in_pixels(
@@ -91,5 +88,4 @@ def spots_in_pixels(
         index = np.arange(adata.n_obs)
         places = find_coordinates(adata, coordinates)
         found = spot_size(adata, None, coordinates)
-    stated = found.source == "spot_diameter_fullres"
-    return Spots(index, places / size, found.diameter / size, stated)
+    return Spots(index, places / size, found.diameter / size)
