@@ -16,6 +16,7 @@ from napari_semst.cli_embed_options import (
 from napari_semst.cli_options import AsJson, InputPath, Overwrite
 from napari_semst.cli_run_options import run
 from napari_semst.cli_server import server
+from napari_semst.cli_share_options import export, figure, import_regions, report
 
 _DEBUG = "--debug"
 
@@ -32,6 +33,10 @@ app.command()(run)
 app.add_typer(cache, name="cache")
 app.command()(embed)
 app.command()(server)
+app.command()(export)
+app.command("import")(import_regions)
+app.command()(figure)
+app.command()(report)
 
 
 def _version(wanted: bool) -> None:
