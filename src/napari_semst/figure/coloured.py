@@ -58,7 +58,7 @@ class _Panel(NamedTuple):
 def colour_figure(
     adata: AnnData,
     path: str | Path,
-    colors: Sequence[str],
+    colors: Sequence[str | Categories | Numbers],
     *,
     section: str | None = None,
     coordinates: str | None = None,
@@ -78,7 +78,8 @@ def colour_figure(
         File to write, ``.png``, ``.svg`` or ``.pdf``. Text stays text; above 20,000
         spots these are pixels within ``.svg`` and ``.pdf``.
     colors
-        What to colour by: obs columns, genes, columns of obsm as ``"X_semst:1"``.
+        What to colour by: obs columns, genes, columns of obsm as ``"X_semst:1"``; or
+        the values themselves.
     section
         The section to show; by default all.
     coordinates
@@ -127,7 +128,7 @@ def colour_figure(
 
 def draw_colours(
     adata: AnnData,
-    colors: Sequence[str],
+    colors: Sequence[str | Categories | Numbers],
     *,
     section: str | None = None,
     coordinates: str | None = None,
@@ -158,7 +159,9 @@ def draw_colours(
         views = [replace(view, microns=microns) for view in views]
     if not image:
         views = [replace(view, placement=None) for view in views]
-    colourings = [colouring_of(adata, name) for name in colors]
+    colourings = [
+        colouring_of(adata, one) if isinstance(one, str) else one for one in colors
+    ]
     if not 0 < len(colourings) * len(views) <= _MOST_PANELS:
         raise ConfigError(
             f"Expected 1 to {_MOST_PANELS} panels; got {len(colourings)} colourings of "
@@ -174,7 +177,7 @@ def _panel(view: View, colouring: Categories | Numbers) -> _Panel:
         beside = legend_width(colouring.names, colouring.codes[view.own])
         return _Panel(view, colouring, None, width + beside)
     # One scale for all sections.
-    scale = number_scale(colouring.values, colouring.colormap)
+    scale = number_scale(colouring.values, colouring.colormap, colouring.limits)
     return _Panel(view, colouring, scale, width + BAR)
 
 
@@ -213,7 +216,11 @@ def _draw(figure: Figure, panel: _Panel, left: float, bottom: float) -> None:
     add_scale_bar(axes, view)
     if isinstance(colouring, Categories):
         codes = colouring.codes[view.own]
-        add_spots(axes, view, rgba([*colouring.colors, MISSING])[codes])
+        shades = rgba([*colouring.colors, MISSING])[codes]
+        if colouring.hidden is not None:
+            shades[colouring.hidden[view.own], 3] = 0
+            codes = codes[~colouring.hidden[view.own]]
+        add_spots(axes, view, shades)
         box = axes.get_position()
         add_legend(figure, box, colouring.names, colouring.colors, codes)
         return

@@ -50,12 +50,15 @@ class Categories:
         Group of each spot, -1 for none, shape ``(n_spots,)``.
     names, colors
         Of the groups.
+    hidden
+        Spots that are not drawn, shape ``(n_spots,)``; None: all are.
     """
 
     title: str
     codes: NDArray[np.int64]
     names: list[str]
     colors: list[str]
+    hidden: NDArray[np.bool_] | None = None
 
 
 @dataclass(frozen=True)
@@ -72,12 +75,15 @@ class Numbers:
         Name that matplotlib knows.
     unit
         What the numbers are, empty where the title says it.
+    limits
+        Values at the colormap's ends; None: the 2nd and 98th percentile.
     """
 
     title: str
     values: Floats
     colormap: str
     unit: str = ""
+    limits: tuple[float, float] | None = None
 
 
 def colouring_of(adata: AnnData, name: str) -> Categories | Numbers:

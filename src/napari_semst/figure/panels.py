@@ -101,11 +101,14 @@ def add_spots(axes: Axes, view: View, colors: Floats, *, grey: bool = False) -> 
 
 
 def number_scale(
-    values: Floats, colormap: str = MODULATION_COLORMAP
+    values: Floats,
+    colormap: str = MODULATION_COLORMAP,
+    limits: tuple[float, float] | None = None,
 ) -> tuple[ScalarMappable, str]:
     """Return the colours of numbers, and which ends of them have spots beyond.
 
-    2 % of the spots lie beyond either end, none where most values are the same.
+    2 % of the spots lie beyond either end, none where most values are the same, unless
+    limits are given.
     """
     from matplotlib import colormaps
     from matplotlib.cm import ScalarMappable
@@ -113,7 +116,9 @@ def number_scale(
 
     known = values[np.isfinite(values)]
     low, high = np.percentile(known, [2, 98]) if len(known) else (0.0, 1.0)
-    if high <= low and len(known):
+    if limits is not None:
+        low, high = limits
+    elif high <= low and len(known):
         low, high = known.min(), known.max()
     high = high if high > low else low + max(abs(low), 1.0) * 1e-3
     scale = ScalarMappable(Normalize(low, high), colormaps[colormap])

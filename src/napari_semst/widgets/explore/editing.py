@@ -90,6 +90,29 @@ class Editing(QObject):
             self._tell(done)
         return done
 
+    def take(self, name: str, labels: Labels) -> str:
+        """Take labels of a file in as a column, and show it.
+
+        Parameters
+        ----------
+        name
+            Of the column; the next that is free where it is taken.
+        labels
+            One per spot.
+
+        Returns
+        -------
+        str
+            The column, empty where it could not be.
+        """
+        annotator = self.annotator
+        if annotator is None:
+            return ""
+        done = self._tried(lambda: annotator.put(name, labels, "a file"))
+        if done:
+            self._tell(done)
+        return done
+
     def recolour(self, name: str, color: str) -> None:
         """Give a name of the column on show another colour."""
         annotator, colouring = self.annotator, self._sections.colouring

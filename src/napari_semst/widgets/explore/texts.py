@@ -62,6 +62,19 @@ TIPS = {
         "colourings are seen at once."
     ),
     "unpin": "Take the copies away.",
+    "save": "Write the section with all results and edits to an .h5ad file.",
+    "table": "Write one row per spot with its results as a table (CSV).",
+    "figure": "Save a figure: what is on show, with legend and scale bar.",
+    "report": "Save a report: one HTML page on the latest run, to send or to print.",
+    "regions_out": (
+        "Save regions: the labels on show as GeoJSON, which QuPath opens "
+        "(full-resolution pixels)."
+    ),
+    "regions_in": (
+        "Read regions of QuPath (GeoJSON), or a table of spots and labels as Loupe "
+        "writes it (CSV), as a new column."
+    ),
+    "dpi": "Sharpness of figures.",
     "size": "Size of the spots, as a share of their true diameter.",
 }
 
@@ -106,3 +119,13 @@ AGREEMENT = (
     "matched with each other."
 )
 SAVED = "Saved"
+WRITING = "Writing"
+READING = "Reading"
+KINDS = {
+    "figure": (".png", "Figures (*.png *.svg *.pdf)"),
+    "report": (".html", "Web page (*.html)"),
+    "regions_out": (".geojson", "GeoJSON (*.geojson)"),
+}
+REGIONS_TITLE = "Read regions"
+REGIONS_KINDS = "Regions and labels (*.geojson *.json *.csv)"
+REGIONS_READ = "Regions are in the column {column}"

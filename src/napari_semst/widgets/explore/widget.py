@@ -32,6 +32,7 @@ from napari_semst.widgets.explore.limits import Limits
 from napari_semst.widgets.explore.markers import MarkerPanel
 from napari_semst.widgets.explore.painter import painted
 from napari_semst.widgets.explore.sections import OpenSections
+from napari_semst.widgets.explore.share import SharePanel, Sharing
 from napari_semst.widgets.explore.texts import TIPS
 from napari_semst.widgets.find.texts import explain
 from napari_semst.widgets.shared.forms import add_row, folded, form, heading
@@ -70,6 +71,8 @@ class ExploreDomains(QWidget):
         self.pin_button.setToolTip(TIPS["pin"])
         self.unpin_button = QPushButton("Unpin")
         self.unpin_button.setToolTip(TIPS["unpin"])
+        self.share = SharePanel()
+        self.sharing = Sharing(self.sections, self.editing, self.share, self)
         self.opacity = _slider(0, 100, TIPS["opacity"])
         self.spot_size = _slider(10, 300, TIPS["size"])
         self.card = StatusCard()
@@ -103,6 +106,7 @@ class ExploreDomains(QWidget):
         self.column.addWidget(self.card)
         self.column.addWidget(folded("Markers", self.markers))
         self.column.addWidget(folded("Compare", self.compare))
+        self.column.addWidget(folded("Save and share", self.share))
         self.column.addStretch(1)
         area = QScrollArea()
         area.setWidgetResizable(True)
@@ -122,11 +126,12 @@ class ExploreDomains(QWidget):
         self.legend.zoom_wanted.connect(self._on_zoom)
         self.editing.listen_to(self.legend)
         self.editing.edited.connect(self.show_edited)
+        self.sharing.saved.connect(self._mark_unsaved)
         self.limits.changed.connect(self._on_limits)
         self.limits.reset_wanted.connect(self._on_reset)
         self.markers.gene_wanted.connect(self._on_marker)
         self.compare.colours_wanted.connect(self.colour_by)
-        for worker in (self.editing, self.genes):
+        for worker in (self.editing, self.genes, self.sharing):
             worker.said.connect(self.card.show_status)
             worker.failed.connect(self._on_failed)
         self.pin_button.clicked.connect(self.pin)
@@ -163,6 +168,7 @@ class ExploreDomains(QWidget):
         for part in (*parts, self.opacity, self.spot_size, self.markers, self.compare):
             part.setEnabled(tissue is not None)
         self.pin_button.setEnabled(layer is not None)
+        self._mark_unsaved()
         self._refresh_pins()
         self._offer()
         if layer is None or tissue is None:
@@ -334,7 +340,14 @@ class ExploreDomains(QWidget):
             column = columns.first_colouring(tissue).key
         self.colour_by(column)
         self._offer()
+        self._mark_unsaved()
         self.state.tissue_changed.emit(tissue, self)
+
+    def _mark_unsaved(self, saved: object = None) -> None:
+        layer = self.sections.layer
+        self.share.setEnabled(layer is not None)
+        unsaved = layer is not None and adapter.UNSAVED in layer.metadata
+        self.share.mark_unsaved(unsaved)
 
     def _on_failed(self, error: Exception, details: str) -> None:
         self.card.show_status("error", *explain(error), details)
@@ -345,6 +358,7 @@ class ExploreDomains(QWidget):
         if by is not self and tissue is self.tissue:
             self._offer()
             self._explain_colours()
+            self._mark_unsaved()
 
     def _on_colours_wanted(self, tissue: AnnData, key: str) -> None:
         if tissue is self.tissue:
