@@ -22,6 +22,10 @@ PromptTemplate = Annotated[
 TissueName = Annotated[
     str | None, typer.Option(help="What the section is of, for --template tissue.")
 ]
+GeneText = Annotated[
+    str | None,
+    typer.Option(help="What is read of a gene: knowledge (name, groups), or symbol."),
+]
 Summaries = Annotated[
     Path | None,
     typer.Option(help="Table of symbol,summary (.csv, .tsv) that genes reads."),
@@ -58,6 +62,7 @@ def embed(
     pooling: Pooling = None,
     template: PromptTemplate = None,
     tissue: TissueName = None,
+    gene_text: GeneText = None,
     summaries: Summaries = None,
     revision: Annotated[
         str | None, typer.Option(help="Commit, tag or branch of the model.")
@@ -92,6 +97,7 @@ def embed(
             pooling=pooling,
             template=template,
             tissue=tissue,
+            gene_text=gene_text,
             summaries=str(summaries) if summaries else None,
             revision=revision,
         ),

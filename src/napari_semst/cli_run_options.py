@@ -8,6 +8,7 @@ from typing import Annotated
 import typer
 
 from napari_semst.cli_embed_options import (
+    GeneText,
     Pooling,
     PromptTemplate,
     Summaries,
@@ -69,6 +70,7 @@ def run(
     pooling: Pooling = None,
     template: PromptTemplate = None,
     tissue: TissueName = None,
+    gene_text: GeneText = None,
     summaries: Summaries = None,
     preset: Annotated[
         str, typer.Option(help="Recipe; `semst presets` lists them.")
@@ -201,6 +203,7 @@ def run(
             pooling=pooling,
             template=template,
             tissue=tissue,
+            gene_text=gene_text,
             summaries=str(summaries) if summaries else None,
             per=per,
             control=control,

@@ -144,7 +144,12 @@ def source_options(tissue: AnnData, config: Config) -> dict[str, Any]:
         return {"table": wanted.table}
     if wanted.source == "server":
         names = ("url", "model", "per", "batch_texts", "connections", "timeout")
-        return {name: getattr(wanted, name) for name in names}
+        options = {name: getattr(wanted, name) for name in names}
+        if wanted.per == "gene" and wanted.gene_text == "knowledge":
+            from napari_semst.semantics.gene_texts import known_texts
+
+            options["texts"] = known_texts
+        return options
     return {}
 
 

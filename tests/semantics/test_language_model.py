@@ -96,9 +96,11 @@ def test_summaries_change_vectors_and_count_as_coverage(
     lines = (("Symbol", "other", "Summary"), ("mbp", "1", "myelin"), ("GFAP", "2", " "))
     table.write_text("\n".join(separator.join(line) for line in lines) + "\n")
     lists = GeneLists(np.array(["MBP", "GFAP"]), np.array([[0], [1]], dtype=np.int32))
-    plain = genes(tiny_qwen).embed_spots(lists)
-    told = genes(tiny_qwen, summaries=str(table)).embed_spots(lists)
+    plain = genes(tiny_qwen, gene_text="symbol").embed_spots(lists)
+    alone: dict[str, str] = {"gene_text": "symbol", "summaries": str(table)}
+    told = genes(tiny_qwen, **alone).embed_spots(lists)
     assert plain.provenance["coverage"] is None
+    assert plain.provenance["gene_text"] == "symbol"
     assert told.coverage.tolist() == [1, 0]
     assert np.abs(told.embedding[0] - plain.embedding[0]).max() > 1e-3
     np.testing.assert_array_equal(told.embedding[1], plain.embedding[1])
