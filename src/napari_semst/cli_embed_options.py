@@ -59,10 +59,10 @@ def embed(
     merge: Annotated[
         bool, typer.Option("--merge", help="Merge shares into OUTPUT.")
     ] = False,
+    gene_text: GeneText = None,
     pooling: Pooling = None,
     template: PromptTemplate = None,
     tissue: TissueName = None,
-    gene_text: GeneText = None,
     summaries: Summaries = None,
     revision: Annotated[
         str | None, typer.Option(help="Commit, tag or branch of the model.")
@@ -94,10 +94,10 @@ def embed(
         config,
         semantics=cli_embed.semantic_settings(
             semantics or (None if config else "prompts"),
+            gene_text=gene_text,
             pooling=pooling,
             template=template,
             tissue=tissue,
-            gene_text=gene_text,
             summaries=str(summaries) if summaries else None,
             revision=revision,
         ),

@@ -67,10 +67,10 @@ def run(
             help="Spoil the semantics to learn its worth: random, shuffled, unrelated."
         ),
     ] = None,
+    gene_text: GeneText = None,
     pooling: Pooling = None,
     template: PromptTemplate = None,
     tissue: TissueName = None,
-    gene_text: GeneText = None,
     summaries: Summaries = None,
     preset: Annotated[
         str, typer.Option(help="Recipe; `semst presets` lists them.")
@@ -200,10 +200,10 @@ def run(
         semantics=semantic_settings(
             semantics,
             semantics_model,
+            gene_text=gene_text,
             pooling=pooling,
             template=template,
             tissue=tissue,
-            gene_text=gene_text,
             summaries=str(summaries) if summaries else None,
             per=per,
             control=control,

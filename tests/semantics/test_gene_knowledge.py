@@ -17,12 +17,12 @@ from anndata import AnnData
 
 from napari_semst.config import Request
 from napari_semst.errors import SemanticsError
-from napari_semst.meaning import source_options
+from napari_semst.meaning import described_lists, source_options
 from napari_semst.presets import resolve
+from napari_semst.progress import RunControl, exhaust
 from napari_semst.semantics import GeneLists
 from napari_semst.semantics.gene_knowledge import builtin_knowledge, read_knowledge
 from napari_semst.semantics.gene_texts import gene_passages, known_texts
-from napari_semst.semantics.server import ServerSource
 from napari_semst.semantics.table import read_table
 
 if TYPE_CHECKING:
@@ -218,16 +218,21 @@ def test_arrays_that_disagree_are_refused(
         read_knowledge(content, read_table(table_file))
 
 
-def test_a_run_s_server_is_sent_what_is_known_of_genes(server: FakeServer) -> None:
-    def options(**settings: str) -> dict[str, Any]:
-        wanted = {"source": "server", "url": server.url, "per": "gene", **settings}
-        request = Request().with_settings("semantics", **wanted)
-        return source_options(AnnData(), resolve(request))
-
+@pytest.mark.parametrize("gene_text", ["knowledge", "symbol"])
+def test_a_run_s_server_is_sent_the_same_texts(
+    server: FakeServer, gene_text: str
+) -> None:
+    request = Request().with_settings(
+        "semantics",
+        source="server",
+        url=server.url,
+        per="gene",
+        gene_text=gene_text,
+        species="mouse",
+    )
+    config = resolve(request)
     lists = GeneLists(np.array(["Mbp", "Gm1234"]), np.array([[0, 1]], np.int32))
-    ServerSource(**options()).embed_spots(lists, species="mouse")
-    nameless, known = sorted(server.texts())
-    assert nameless == "Gm1234"
-    assert known == _text("Mbp", "mouse")
-    assert "texts" not in options(gene_text="symbol")
-    assert "texts" not in options(per="spot")
+    options = source_options(AnnData(), config)
+    exhaust(described_lists(lists, config, RunControl(), **options))
+    known = _text("Mbp", "mouse") if gene_text == "knowledge" else "Mbp"
+    assert sorted(server.texts()) == ["Gm1234", known]
