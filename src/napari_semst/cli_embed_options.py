@@ -22,7 +22,7 @@ PromptTemplate = Annotated[
 TissueName = Annotated[
     str | None, typer.Option(help="What the section is of, for --template tissue.")
 ]
-GeneText = Annotated[
+TextOfGenes = Annotated[
     str | None,
     typer.Option(help="What is read of a gene: knowledge (name, groups), or symbol."),
 ]
@@ -59,7 +59,7 @@ def embed(
     merge: Annotated[
         bool, typer.Option("--merge", help="Merge shares into OUTPUT.")
     ] = False,
-    gene_text: GeneText = None,
+    gene_text: TextOfGenes = None,
     pooling: Pooling = None,
     template: PromptTemplate = None,
     tissue: TissueName = None,

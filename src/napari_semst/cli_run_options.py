@@ -8,10 +8,10 @@ from typing import Annotated
 import typer
 
 from napari_semst.cli_embed_options import (
-    GeneText,
     Pooling,
     PromptTemplate,
     Summaries,
+    TextOfGenes,
     TissueName,
 )
 from napari_semst.cli_options import AsJson, Overwrite
@@ -67,7 +67,7 @@ def run(
             help="Spoil the semantics to learn its worth: random, shuffled, unrelated."
         ),
     ] = None,
-    gene_text: GeneText = None,
+    gene_text: TextOfGenes = None,
     pooling: Pooling = None,
     template: PromptTemplate = None,
     tissue: TissueName = None,

@@ -11,6 +11,7 @@ import numpy as np
 
 from napari_semst.errors import SemanticsError
 from napari_semst.semantics.prompts import Passage
+from napari_semst.semantics.protocol import LOW_COVERAGE
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -82,6 +83,26 @@ def known_texts(gene_lists: GeneLists, species: Species) -> list[str]:
     symbols = [gene_lists.names(row)[0] for row in range(gene_lists.n_spots)]
     told = gene_passages(symbols, species, {}, builtin_knowledge())
     return [passage.user for passage in told.passages]
+
+
+def little_known(coverage: float | None, species: Species) -> list[str]:
+    """Return a warning where little is known of the listed genes, else nothing.
+
+    Parameters
+    ----------
+    coverage
+        Share of the listed genes of which more than the symbol is known; None: not
+        asked.
+    species
+        As which names were read.
+    """
+    if coverage is None or coverage >= LOW_COVERAGE:
+        return []
+    return [
+        f"More than the symbol is known of {coverage:.0%} of the listed genes (50% or "
+        f"more is expected). Names were read as {species}: check the species, and that "
+        "the genes are symbols or human Ensembl ids."
+    ]
 
 
 def read_summaries(path: str) -> dict[str, str]:

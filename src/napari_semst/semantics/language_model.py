@@ -12,7 +12,11 @@ from napari_semst.errors import SemanticsError
 from napari_semst.semantics.builtin import checked_weights, pool
 from napari_semst.semantics.encoder import Reading
 from napari_semst.semantics.gene_knowledge import GeneKnowledge, builtin_knowledge
-from napari_semst.semantics.gene_texts import gene_passages, read_summaries
+from napari_semst.semantics.gene_texts import (
+    gene_passages,
+    little_known,
+    read_summaries,
+)
 from napari_semst.semantics.model_files import Located, locate
 from napari_semst.semantics.prompts import (
     Passage,
@@ -21,7 +25,6 @@ from napari_semst.semantics.prompts import (
     template,
 )
 from napari_semst.semantics.protocol import (
-    LOW_COVERAGE,
     NO_GENE,
     CancelCheck,
     GeneLists,
@@ -272,7 +275,7 @@ class GeneTexts(_LanguageModel):
                 model,
                 texts,
                 n_empty=int(empty.sum()),
-                warnings=[] if knowledge is None else _little_known(mean, species),
+                warnings=[] if knowledge is None else little_known(mean, species),
                 pooling=self._settings.pooling,
                 coverage=mean,
                 species=species,
@@ -288,17 +291,6 @@ class GeneTexts(_LanguageModel):
     def _knowledge(self) -> GeneKnowledge | None:
         """Return what is told of genes, None where it is the symbol alone."""
         return None if self._settings.gene_text == "symbol" else builtin_knowledge()
-
-
-def _little_known(coverage: float | None, species: Species) -> list[str]:
-    """Return a warning where little is known of the listed genes."""
-    if coverage is None or coverage >= LOW_COVERAGE:
-        return []
-    return [
-        f"More than the symbol is known of {coverage:.0%} of the listed genes (50% or "
-        f"more is expected). Names were read as {species}: check the species, and that "
-        "the genes are symbols or human Ensembl ids."
-    ]
 
 
 _NO_GENES = (
