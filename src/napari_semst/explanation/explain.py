@@ -56,7 +56,7 @@ class Wanted:
     counterfactual: bool = False
     n_genes: int = 10
     n_terms: int = 5
-    n_draws: int = 1_999
+    n_draws: int = 9_999
     seed: int = 0
 
     def __post_init__(self) -> None:

@@ -34,7 +34,6 @@ _LEAST_OWN = 0.1
 # raise what is told of them.
 _MOST_DRAWN = 300
 _DRAWS_AT_ONCE = 200
-_GENE_DRAWS = 5
 
 
 @dataclass(frozen=True)
@@ -90,8 +89,8 @@ def compare_terms(
     wanted
         Spots of each domain in each section, ``(n_sections, n_domains)``.
     n_draws
-        How often random connected domains are drawn; the excess is given to genes at
-        random five times as often.
+        How often random connected domains are drawn, and the excess is given to genes
+        at random.
     seed
         Of the draws.
     tell
@@ -102,13 +101,13 @@ def compare_terms(
     length = np.linalg.norm(meaning.difference, axis=1, keepdims=True)
     own = _own_share(tested, listed, meaning, score)
     asked = _asked(tested, listed, meaning, score, own)
-    of = (1 + _GENE_DRAWS) * n_draws
+    of = 2 * n_draws
     p_domains = by_places(
         tested, listed, patches, wanted, score, np.flatnonzero(asked.any(axis=0)),
         n_draws, seed, lambda done: tell(done, of),
     )  # fmt: skip
     p_genes = _by_genes(
-        tested, listed, meaning, score, asked, _GENE_DRAWS * n_draws, seed,
+        tested, listed, meaning, score, asked, n_draws, seed,
         lambda done: tell(n_draws + done, of),
     )  # fmt: skip
     # Told is what neither explains, so that the larger p-value is that of both.
