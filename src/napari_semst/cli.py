@@ -110,7 +110,7 @@ def explain(
     ] = False,
     draws: Annotated[
         int, typer.Option(help="Random connected domains to compare with.")
-    ] = 999,
+    ] = 9_999,
     output: Annotated[
         Path | None,
         typer.Option(
