@@ -12,7 +12,12 @@ from napari_semst.errors import DeviceError, SemanticsError
 from napari_semst.semantics import encoder as module
 from napari_semst.semantics.encoder import POOLINGS, Encoder, Reading
 from napari_semst.semantics.model_load import load_model, load_tokenizer
-from napari_semst.semantics.prompts import distinct_lists, template
+from napari_semst.semantics.prompts import (
+    PAPER,
+    ListedPassages,
+    distinct_lists,
+    template,
+)
 from napari_semst.semantics.tokens import Tokenizing
 from tests.semantics.language_models import save_tiny_qwen, some_lists
 
@@ -26,8 +31,8 @@ if TYPE_CHECKING:
 
 @pytest.fixture(scope="module")
 def passages() -> list[Passage]:
-    words = template("paper")
-    return [words.passage(names) for names in distinct_lists(some_lists(16))[0]]
+    lists = some_lists(16)
+    return list(ListedPassages(PAPER, lists.genes, distinct_lists(lists)[0]))
 
 
 def _in_order(encoder: Encoder, passages: list[Passage]) -> NDArray[np.float32]:
@@ -117,11 +122,11 @@ def _failing(limit: int, error: type[Exception], text: str):  # type: ignore[no-
     """Return a `_run` that has memory for few texts only, and counts its failures."""
     plain, failures = Encoder._run, []
 
-    def run(self, batch, width, *, plain_=plain, **options):  # type: ignore[no-untyped-def]
+    def run(self, batch, width):  # type: ignore[no-untyped-def]
         if len(batch) > limit:
             failures.append(len(batch))
             raise error(text)
-        return plain_(self, batch, width, **options)
+        return plain(self, batch, width)
 
     return run, failures
 
@@ -206,8 +211,8 @@ def test_a_model_that_mixes_the_texts_of_a_batch_is_refused(
 ) -> None:
     plain = Encoder._run
 
-    def mixed(self, batch, width, **options):  # type: ignore[no-untyped-def]
-        return plain(self, batch, width, **options) + len(batch)
+    def mixed(self, batch, width):  # type: ignore[no-untyped-def]
+        return plain(self, batch, width) + len(batch)
 
     monkeypatch.setattr(Encoder, "_run", mixed)
     with (

@@ -358,7 +358,7 @@ def test_a_shard_that_cannot_be_read_for_once_is_not_removed(
         raise OSError("Stale file handle")
 
     with monkeypatch.context() as patch:
-        patch.setattr(vector_cache, "_read_shard", busy)
+        patch.setattr(vector_cache, "read_shard", busy)
         again = prompts(tiny_qwen).embed_spots(some_lists())
     assert any("could not be read" in text for text in again.warnings)
     np.testing.assert_array_equal(again.embedding, first.embedding)

@@ -12,8 +12,9 @@ from napari_semst.errors import SemanticsError
 from napari_semst.semantics.builtin import checked_weights, pool
 from napari_semst.semantics.encoder import Reading
 from napari_semst.semantics.gene_texts import gene_passages, read_summaries
-from napari_semst.semantics.model_files import Located, locate
+from napari_semst.semantics.model_files import DEFAULT_MODEL, Located, locate
 from napari_semst.semantics.prompts import (
+    ListedPassages,
     Passage,
     Template,
     distinct_lists,
@@ -32,15 +33,11 @@ from napari_semst.semantics.read_texts import Listeners, Texts, read_texts
 from napari_semst.semantics.symbols import guess_species
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Sequence
 
     from numpy.typing import NDArray
 
     Say = Callable[[str], None]
-
-
-# The paper's.
-DEFAULT_MODEL = "Qwen/Qwen3-4B-Thinking-2507"
 
 
 class _LanguageModel:
@@ -114,14 +111,15 @@ class SpotPrompts(_LanguageModel):
 
     def _passages(
         self, gene_lists: GeneLists, words: Template, species: Species
-    ) -> tuple[list[Passage], NDArray[np.int64]]:
+    ) -> tuple[Sequence[Passage], NDArray[np.int64]]:
         """Return every distinct text once, and which of them each spot has."""
         if self._texts is None:
-            distinct, place = distinct_lists(gene_lists)
-            return [words.passage(names) for names in distinct], place
+            rows, place = distinct_lists(gene_lists)
+            return ListedPassages(words, gene_lists.genes, rows), place
         said = self._texts(gene_lists, species)
-        found, place = np.unique(np.asarray(said), return_inverse=True)
-        return [Passage(words.system, "", (str(one),), "") for one in found], place
+        first: dict[str, int] = {}
+        place = np.array([first.setdefault(one, len(first)) for one in said])
+        return [Passage(words.system, "", (one,), "") for one in first], place
 
     def embed_spots(
         self,
@@ -164,11 +162,13 @@ class SpotPrompts(_LanguageModel):
             raise SemanticsError(_NO_GENES)
         model = self._located()
         to = Listeners(progress, cancelled, self._say)
-        texts = read_texts(passages, model, reading, to)
+        texts = read_texts(passages, model, reading, to, place)
         empty = place == NO_GENE
-        embedding = texts.vectors[place]
+        embedding = texts.vectors
         if empty.any():
-            embedding[empty] = embedding[~empty].mean(axis=0)
+            # They are zero so far; a mean of the others would copy them all.
+            total = embedding.sum(axis=0, dtype=np.float64)
+            embedding[empty] = total / (~empty).sum()
         return Semantics(
             embedding=embedding,
             coverage=np.where(empty, 0, 1).astype(np.float32),
