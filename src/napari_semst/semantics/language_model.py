@@ -69,7 +69,15 @@ class _LanguageModel:
         settings = self._settings
         return Reading(settings.pooling, self._device, settings.batch_tokens)
 
-    def _located(self) -> Located:
+    def _located(self, n_texts: int) -> Located:
+        """Find the model; before a download or a long run, say what it takes."""
+        from napari_semst.semantics.model_forecast import forecast_texts
+
+        if self._say is not None:
+            for sentence in forecast_texts(
+                self._settings, n_texts, self._device
+            ).sentences:
+                self._say(sentence)
         model = self._settings.model or DEFAULT_MODEL
         return locate(model, self._settings.revision, self._say)
 
@@ -160,7 +168,7 @@ class SpotPrompts(_LanguageModel):
         passages, place = self._passages(gene_lists, words, species)
         if not passages:
             raise SemanticsError(_NO_GENES)
-        model = self._located()
+        model = self._located(len(passages))
         to = Listeners(progress, cancelled, self._say)
         texts = read_texts(passages, model, reading, to, place)
         empty = place == NO_GENE
@@ -235,7 +243,7 @@ class GeneTexts(_LanguageModel):
         symbols = [str(name) for name in gene_lists.genes[used]]
         summaries = read_summaries(self._settings.summaries)
         passages, told = gene_passages(symbols, summaries)
-        model = self._located()
+        model = self._located(len(passages))
         to = Listeners(progress, cancelled, self._say)
         texts = read_texts(passages, model, reading, to)
         place = np.searchsorted(used, gene_lists.indices)

@@ -113,11 +113,26 @@ def needs_download(settings: SemanticsConfig) -> DownloadNeed | None:
     if settings.source not in ("prompts", "genes"):
         return None
     model = settings.model or DEFAULT_MODEL
-    if Path(os.path.expanduser(model)).is_dir() or not _HUB_NAME.fullmatch(model):
-        return None
-    if isinstance(_snapshot(model, settings.revision, local=True), Path):
+    if local_folder(model, settings.revision) or not _HUB_NAME.fullmatch(model):
         return None
     return DownloadNeed(model, _KNOWN_BYTES.get(model))
+
+
+def local_folder(model: str, revision: str = "") -> Path | None:
+    """Return the folder of a model on this machine, if it is here; asks no network.
+
+    Parameters
+    ----------
+    model, revision
+        As in `locate`.
+    """
+    folder = Path(os.path.expanduser(model))
+    if folder.is_dir():
+        return folder
+    if not _HUB_NAME.fullmatch(model):
+        return None
+    found = _snapshot(model, revision, local=True)
+    return found if isinstance(found, Path) else None
 
 
 def locate(model: str, revision: str = "", say: Say | None = None) -> Located:

@@ -156,6 +156,7 @@ class VectorCache:
 
 
 _UNKEPT = "Vectors could not be kept in the cache"
+_UNREADABLE: tuple[type[Exception], ...] = (OSError, *DAMAGED)
 
 
 @dataclass(frozen=True, slots=True)
@@ -190,7 +191,7 @@ def entries() -> Iterator[Entry]:
             try:
                 size += file.stat().st_size
                 count += n_vectors(file)
-            except (OSError, *DAMAGED):
+            except _UNREADABLE:
                 continue
         yield Entry(place.parent, about, count, size)
 
