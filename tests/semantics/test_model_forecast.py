@@ -59,6 +59,10 @@ def test_a_model_that_is_not_here_is_told_with_its_size() -> None:
     assert unknown is not None
     assert "size unknown" in unknown.sentences[1]
     assert "unknown until it is here" in unknown.sentences[2]
+    path = SemanticsConfig(source="genes", model="/no/such/folder")
+    nowhere = forecast_language_model(path, 4000, 3000)
+    assert nowhere is not None
+    assert nowhere.sentences[1] == "/no/such/folder is not on this machine."
 
 
 def test_nothing_is_to_be_downloaded_for_folders_and_other_sources(

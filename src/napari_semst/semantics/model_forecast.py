@@ -75,6 +75,8 @@ class ModelForecast:
         About how long it takes at most; `None` where the model's size is not known.
     download
         What must be downloaded first, if anything.
+    here
+        Whether the model is on this machine.
     """
 
     model: str
@@ -85,11 +87,12 @@ class ModelForecast:
     rate: float
     seconds: float | None
     download: DownloadNeed | None
+    here: bool
 
     @property
     def sentences(self) -> tuple[str, ...]:
         """The forecast for users."""
-        here = f"{self.model} is on this machine."
+        here = f"{self.model} is {'' if self.here else 'not '}on this machine."
         if self.download is not None:
             here = f"To be downloaded from huggingface.co first: {self.download}."
         return (
@@ -159,8 +162,18 @@ def forecast_texts(
     where, rate = _speed(device)
     n_tokens = int(n_texts * each)
     seconds = 2 * n_weights * n_tokens / rate if n_weights else None
-    need = needs_download(settings)
-    return ModelForecast(model, n_texts, n_tokens, unit, where, rate, seconds, need)
+    need = None if folder else needs_download(settings)
+    return ModelForecast(
+        model,
+        n_texts,
+        n_tokens,
+        unit,
+        where,
+        rate,
+        seconds,
+        need,
+        folder is not None,
+    )
 
 
 def multiplied_weights(folder: Path) -> float | None:
