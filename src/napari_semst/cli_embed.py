@@ -20,7 +20,7 @@ _WHAT = {"prompts": "model", "genes": "model", "table": "table", "server": "url"
 
 
 def semantic_settings(
-    semantics: str | None, model: str | None = None, **options: str | None
+    semantics: str | None, model: str | None = None, **options: str | bool | None
 ) -> dict[str, Any]:
     """Return the settings that ``--semantics`` and the options beside it stand for.
 
@@ -35,7 +35,7 @@ def semantic_settings(
         Further settings; `None` where not given.
     """
     source, _, what = (semantics or "").partition(":")
-    settings = {"source": source or None, "model": model, **options}
+    settings: dict[str, Any] = {"source": source or None, "model": model, **options}
     if what:
         settings[_WHAT.get(source, "embedding")] = what
     return settings

@@ -24,6 +24,17 @@ if TYPE_CHECKING:
     from napari_semst.semantics import GeneLists, Semantics
 
 
+_OF_SERVERS = (
+    "url",
+    "model",
+    "per",
+    "batch_texts",
+    "connections",
+    "timeout",
+    "keep_vectors",
+)
+
+
 def describe(
     tissue: AnnData, section: Section, config: Config, control: RunControl
 ) -> Generator[
@@ -143,8 +154,7 @@ def source_options(tissue: AnnData, config: Config) -> dict[str, Any]:
     if wanted.source == "table":
         return {"table": wanted.table}
     if wanted.source == "server":
-        names = ("url", "model", "per", "batch_texts", "connections", "timeout")
-        return {name: getattr(wanted, name) for name in names}
+        return {name: getattr(wanted, name) for name in _OF_SERVERS}
     return {}
 
 

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 _WIDEST = 32_768
 # A number as JSON has it, with a line and an indentation of its own.
 _NUMBER_BYTES = 64
-_REST_BYTES = 65_536
+_REST_BYTES = 1_000_000
 
 
 def most_bytes(n_texts: int, dimension: int | None) -> int:

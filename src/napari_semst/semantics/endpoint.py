@@ -37,7 +37,7 @@ LONGEST_PAUSE = 300.0  # seconds; who asks for more is not waited for
 # Times the time-out of a silence: a server that drips is never silent.
 WHOLE_ANSWER = 3
 _PAUSE_SLICE = 0.5  # seconds between two looks whether to cancel
-_PROBE = "MBP, PLP1, MOBP"
+PROBE = "MBP, PLP1, MOBP"
 _AGAIN = {408, 425, 429, 500, 502, 503, 504, 529}
 _LIMIT = re.compile(
     r"too many|batch.?size|number of (?:inputs|texts)|max\w*\W[^.]{0,40}(?:input|batch)"
@@ -102,6 +102,7 @@ class Endpoint:
         self.address = address(url)
         self.model = model
         self.dimension: int | None = None
+        self.probed: NDArray[np.float32] | None = None
         self._answers_as = ""
         self._timeout, self._wait = timeout, wait
         self._key = Secret("")
@@ -142,7 +143,7 @@ class Endpoint:
         return bool(self._key) and plain
 
     def probe(self, cancelled: CancelCheck | None = None) -> Probe:
-        """Ask for one text that tells nothing, and remember the dimension.
+        """Ask for one text that tells nothing; keep its vector and the dimension.
 
         Raises
         ------
@@ -150,8 +151,9 @@ class Endpoint:
             If the server cannot be reached, refuses, or answers something else.
         """
         start = time.perf_counter()
-        vectors = self.ask([_PROBE], cancelled, first=True)
+        vectors = self.ask([PROBE], cancelled, first=True)
         seconds = time.perf_counter() - start
+        self.probed = vectors[0]
         norm = float(np.linalg.norm(vectors[0].astype(np.float64)))
         return Probe(
             self.address.url,
