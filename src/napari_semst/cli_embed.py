@@ -52,8 +52,8 @@ def embed(
     quiet: bool,
 ) -> None:
     """Compute an embedding or a share of it, or merge shares."""
+    from napari_semst.embed import account, merged, parse_share
     from napari_semst.embed import embed as computed
-    from napari_semst.embed import merged, parse_share
     from napari_semst.embed_files import (
         check_place,
         share_file,
@@ -81,11 +81,12 @@ def embed(
     check_place(place, overwrite=overwrite)
     tissue = read(sources[0])
     found = exhaust(_shown(computed(tissue, request, share=share), quiet=quiet))
-    for sentence in found.provenance.get("warnings", ()):
+    about = found.provenance if shard else account([found])
+    for sentence in about.get("warnings", ()):
         typer.echo(f"  note   {sentence}")
     if shard is None:
         embedding = merged([found])
-        write_embedding(embedding, place, found.provenance, overwrite=overwrite)
+        write_embedding(embedding, place, about, found.names, overwrite=overwrite)
         shape = f"{embedding.shape[0]} spots x {embedding.shape[1]} dimensions"
     else:
         write_share(found, place, overwrite=overwrite)
@@ -94,7 +95,7 @@ def embed(
 
 
 def _merge(sources: Sequence[Path], output: Path, *, overwrite: bool) -> None:
-    from napari_semst.embed import merged
+    from napari_semst.embed import account, merged
     from napari_semst.embed_files import read_share, share_files, write_embedding
 
     files = list(sources) or share_files(output)
@@ -105,7 +106,8 @@ def _merge(sources: Sequence[Path], output: Path, *, overwrite: bool) -> None:
         )
     shares = [read_share(file) for file in files]
     embedding = merged(shares)
-    write_embedding(embedding, output, shares[0].provenance, overwrite=overwrite)
+    names = next(one.names for one in shares if one.number == 1)
+    write_embedding(embedding, output, account(shares), names, overwrite=overwrite)
     typer.echo(
         f"Wrote {output}: {embedding.shape[0]} spots x {embedding.shape[1]} "
         f"dimensions, merged of {len(shares)} shares."

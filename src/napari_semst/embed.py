@@ -16,6 +16,8 @@ import numpy as np
 
 from napari_semst.errors import ConfigError
 from napari_semst.progress import Progress, RunControl
+from napari_semst.provenance import spots_hash
+from napari_semst.semantics.protocol import AVERAGED
 
 if TYPE_CHECKING:
     from collections.abc import Generator
@@ -23,7 +25,7 @@ if TYPE_CHECKING:
     from anndata import AnnData
     from numpy.typing import NDArray
 
-    from napari_semst.config import Config, Request
+    from napari_semst.config import Config, Request, SemanticsConfig
     from napari_semst.semantics import GeneLists
 
 
@@ -43,6 +45,10 @@ class Share:
         Which vector each of them has, same shape.
     vectors
         Shape ``(n_lists, n_dimensions)``, float32.
+    coverage
+        Share of the genes of each list that the source knows, shape ``(n_lists,)``.
+    names
+        Of all spots of the section in their order; the first share alone has them.
     fingerprint
         Hash of lists and settings; shares of one section have the same.
     provenance
@@ -55,6 +61,8 @@ class Share:
     spots: NDArray[np.int64]
     rows: NDArray[np.int64]
     vectors: NDArray[np.float32]
+    coverage: NDArray[np.float32]
+    names: list[str]
     fingerprint: str
     provenance: dict[str, Any]
 
@@ -135,30 +143,76 @@ def embed(
     place = np.asarray(place).reshape(-1)
     number, of = share
     # Spots without any gene get the mean of the others, once all shares are merged.
-    some = (rows >= 0).any(axis=1)
-    own = np.flatnonzero(some)[number - 1 :: of]
-    spots = np.flatnonzero(np.isin(place, own))
+    some = np.flatnonzero((rows >= 0).any(axis=1))
+    own = some[number - 1 :: of]
     if not len(own):
         raise ConfigError(
             f"Expected at most as many shares as distinct lists of genes; got {of} "
-            f"shares for {int(some.sum())} lists. Use fewer."
+            f"shares for {len(some)} lists. Use fewer."
         )
+    asked = _asked(rows, some, own, config.semantics)
     found = yield from described_lists(
-        GeneLists(lists.genes, rows[own].astype(np.int32)),
+        GeneLists(lists.genes, asked.astype(np.int32)),
         config,
         control,
         **source_options(tissue, config),
     )
+    vectors, coverage = found.embedding[: len(own)], found.coverage[: len(own)]
+    if config.semantics.source in _TABLES:
+        mine = np.searchsorted(some, own)
+        vectors, coverage = found.embedding[mine], found.coverage[mine]
+        # What a table says of genes it does not know is a mean of others, too.
+        own, vectors = own[coverage > 0], vectors[coverage > 0]
+        coverage = coverage[coverage > 0]
+    spots = np.flatnonzero(np.isin(place, own))
+    names = [str(name) for name in tissue.obs_names]
+    told = {**found.provenance, "lists": _lists(config.semantics)}
     return Share(
         number,
         of,
         lists.n_spots,
         spots,
         np.searchsorted(own, place[spots]),
-        found.embedding,
-        _fingerprint(lists, config, dict(found.provenance)),
-        dict(found.provenance),
+        np.ascontiguousarray(vectors),
+        coverage,
+        names if number == 1 else [],
+        _fingerprint(lists, names, config, told),
+        told,
     )
+
+
+# Sources that look all lists up in a moment: each share does, so that what is unknown
+# and what is told of it do not depend on the shares.
+_TABLES = ("builtin", "table")
+
+
+def _asked(
+    rows: NDArray[np.int32],
+    some: NDArray[np.int64],
+    own: NDArray[np.int64],
+    wanted: SemanticsConfig,
+) -> NDArray[np.int32]:
+    """Return the lists that a share has to ask for, its own first."""
+    if wanted.source in _TABLES:
+        return rows[some]
+    by_gene = wanted.source == "genes" or (
+        wanted.source == "server" and wanted.per == "gene"
+    )
+    if not by_gene or len(own) == len(some):
+        return rows[own]
+    # Genes are read in batches: the same genes make the same batches in each share.
+    used = np.unique(rows[some])
+    rest = np.setdiff1d(used[used >= 0], rows[own])
+    width = rows.shape[1]
+    filled = np.full(-(-len(rest) // width) * width, -1, dtype=rows.dtype)
+    filled[: len(rest)] = rest
+    return np.concatenate([rows[own], filled.reshape(-1, width)])
+
+
+def _lists(wanted: SemanticsConfig) -> dict[str, Any]:
+    """Return by which settings genes were listed."""
+    names = ("n_genes", "ranking", "leave_out_uninformative")
+    return {name: getattr(wanted, name) for name in names}
 
 
 def merged(shares: list[Share]) -> NDArray[np.float32]:
@@ -204,14 +258,69 @@ def merged(shares: list[Share]) -> NDArray[np.float32]:
     return result
 
 
-def _fingerprint(lists: GeneLists, config: Config, told: dict[str, Any]) -> str:
+def account(shares: list[Share]) -> dict[str, Any]:
+    """Return how an embedding was made: what all of its shares tell.
+
+    Parameters
+    ----------
+    shares
+        As for `merged`.
+    """
+    found: dict[str, Any] = _common([one.provenance for one in shares])
+    coverage = np.zeros(shares[0].n_spots, dtype=np.float32)
+    empty = np.ones(len(coverage), dtype=bool)
+    warnings: dict[str, None] = {}
+    for one in shares:
+        coverage[one.spots] = one.coverage[one.rows]
+        empty[one.spots] = False
+        warnings |= dict.fromkeys(one.provenance.get("warnings", ()))
+    if any(one.provenance.get("coverage") is not None for one in shares):
+        found["coverage"] = float(coverage.mean(dtype=np.float64))
+    # Sources counted lists, and not all of them.
+    told = [text for text in warnings if not text.endswith(AVERAGED)]
+    if empty.any():
+        told.append(
+            f"{int(empty.sum())} of {len(empty)} spots list no gene that the source "
+            f"knows; {AVERAGED}"
+        )
+    return {**found, "warnings": told}
+
+
+def _common(records: list[Any]) -> dict[str, Any]:
+    """Return what is the same in all records."""
+    found = {}
+    for name, value in records[0].items():
+        others = [one.get(name) for one in records]
+        if all(isinstance(other, dict) for other in others):
+            found[name] = _common(others)
+        elif all(other == value for other in others):
+            found[name] = value
+    return found
+
+
+_OF_THE_MACHINE = (
+    "model",
+    "revision",
+    "url",
+    "timeout",
+    "keep_vectors",
+    "batch_tokens",
+    "batch_texts",
+    "connections",
+)
+
+
+def _fingerprint(
+    lists: GeneLists, names: list[str], config: Config, told: dict[str, Any]
+) -> str:
     """Return a hash of what all shares of a section have in common."""
     digest = hashlib.sha256()
+    digest.update(spots_hash(names).encode())
     digest.update("\n".join(lists.genes.tolist()).encode())
     digest.update(np.ascontiguousarray(lists.indices).tobytes())
     settings = dict(config.to_dict()["semantics"])
     # A model is known by what it is, wherever each machine of a cluster keeps it.
-    for name in ("model", "revision", "batch_tokens", "url"):
+    for name in _OF_THE_MACHINE:
         settings.pop(name)
     for name in ("summaries", "table"):
         settings[name] = _content(settings[name])

@@ -15,6 +15,7 @@ from napari_semst.semantics.builtin import averaged
 from napari_semst.semantics.endpoint import PROBE, Endpoint, Probe
 from napari_semst.semantics.gather import Gathering
 from napari_semst.semantics.protocol import (
+    AVERAGED,
     CancelCheck,
     GeneLists,
     ProgressCallback,
@@ -236,10 +237,7 @@ class ServerSource:
                 f"The key was sent to {self.address.host} unencrypted: use https."
             )
         if n_empty:
-            warnings.append(
-                f"{n_empty} of {n_spots} spots list no gene; they were given the "
-                "average of the other spots."
-            )
+            warnings.append(f"{n_empty} of {n_spots} spots list no gene; {AVERAGED}")
         return warnings
 
 
