@@ -12,8 +12,9 @@ from typer.testing import CliRunner
 
 from napari_semst.apply import apply_model
 from napari_semst.cli import app
-from napari_semst.embed import account, embed, merged, parse_share
+from napari_semst.embed import embed, parse_share
 from napari_semst.embed_files import read_share, share_files, write_embedding
+from napari_semst.embed_merge import account, merged
 from napari_semst.errors import ConfigError, InputError, SaveError, SemanticsError
 from napari_semst.io.read import read
 from napari_semst.io.save import write

@@ -13,7 +13,8 @@ from pyarrow import parquet
 from typer.testing import CliRunner
 
 from napari_semst.cli import app
-from napari_semst.embed import embed, merged
+from napari_semst.embed import embed
+from napari_semst.embed_merge import merged
 from napari_semst.errors import ConfigError, InputError, SaveError
 from napari_semst.io.save import write
 from napari_semst.progress import exhaust

@@ -52,14 +52,15 @@ def embed(
     quiet: bool,
 ) -> None:
     """Compute an embedding or a share of it, or merge shares."""
-    from napari_semst.embed import account, merged, parse_share
     from napari_semst.embed import embed as computed
+    from napari_semst.embed import parse_share
     from napari_semst.embed_files import (
         check_place,
         share_file,
         write_embedding,
         write_share,
     )
+    from napari_semst.embed_merge import account, merged
     from napari_semst.io.read import read
 
     if merge:
@@ -95,8 +96,8 @@ def embed(
 
 
 def _merge(sources: Sequence[Path], output: Path, *, overwrite: bool) -> None:
-    from napari_semst.embed import account, merged
     from napari_semst.embed_files import read_share, share_files, write_embedding
+    from napari_semst.embed_merge import account, merged
 
     files = list(sources) or share_files(output)
     if not files:

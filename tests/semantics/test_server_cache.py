@@ -7,14 +7,21 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pytest
+from typer.testing import CliRunner
 
+from napari_semst.cli import app
 from napari_semst.errors import Cancelled, SemanticsError
+from napari_semst.io.save import write
+from napari_semst.semantics.embedding_file import read_held
 from napari_semst.semantics.vector_cache import entries
 from tests.semantics.fake_server import FakeServer, Reply
 from tests.semantics.test_server import expected, made, many_lists
+from tests.small import named
 
 if TYPE_CHECKING:
     from pathlib import Path
+
+    from anndata import AnnData
 
 KEY = "sk-do-not-keep-5d2a"
 
@@ -150,3 +157,31 @@ def test_the_key_is_not_kept(
     files = [file for file in own_cache.rglob("*") if file.is_file()]
     assert files
     assert not any(KEY.encode() in file.read_bytes() for file in files)
+
+
+@pytest.mark.parametrize("per", ["spot", "gene"])
+def test_shares_of_a_server_merge_to_the_whole(
+    server: FakeServer, tissue: AnnData, tmp_path: Path, per: str
+) -> None:
+    source, output = tmp_path / "section.h5ad", tmp_path / "made.npz"
+    write(named(tissue)[:40].copy(), source)
+    settings = tmp_path / "settings.toml"
+    settings.write_text(f"[semantics]\nn_genes = 2\nper = '{per}'\n")
+    given = ["embed", str(source), "-o", str(output), "-q", "--config", str(settings)]
+    given += ["--semantics", f"server:{server.url}"]
+
+    def ran(*more: str) -> bytes:
+        done = CliRunner().invoke(app, [*given, *more], catch_exceptions=False)
+        assert done.exit_code == 0, done.output
+        return read_held(output).array.tobytes() if output.exists() else b""
+
+    for number in (1, 2):
+        ran("--shard", f"{number}/2", "--no-cache")
+    given[1:2] = []
+    whole = ran("--merge")
+    assert not list(entries())
+    given[1:1] = [str(source)]
+    assert ran("--overwrite") == whole
+    assert len(list(entries())) == 1
+    about = read_held(output).about
+    assert (about["source"], about["model"], about["per"]) == ("server", "tiny", per)
