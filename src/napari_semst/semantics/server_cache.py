@@ -63,7 +63,7 @@ class ServerCache:
                 },
                 {"revision": found.host, "pooling": "server's", "dtype": "float32"},
             )
-            before, places = self._cache.read([self._probe])
+            before, places = _read(self._cache, [self._probe])
             if not places:
                 break
             if _alike(before[0], self._vector):
@@ -82,13 +82,13 @@ class ServerCache:
 
     def read(self, keys: Sequence[bytes]) -> tuple[NDArray[np.float32], list[int]]:
         """Return the vectors that are here, and the positions of their keys."""
-        return self._cache.read(keys)
+        return _read(self._cache, keys)
 
     def write(self, keys: Sequence[bytes], vectors: NDArray[np.float32]) -> None:
         """Keep vectors, and with them what tells their model from others."""
         more = [] if self._probe in keys else [self._probe]
         parts = [vectors, *(self._vector[None] for _ in more)]
-        self._cache.write([*keys, *more], np.concatenate(parts))
+        _write(self._cache, [*keys, *more], np.concatenate(parts))
 
 
 class Collected:
@@ -151,3 +151,17 @@ def _alike(before: NDArray[np.float32], now: NDArray[np.float32]) -> bool:
     cosine = float(one @ other) / max(lengths[0] * lengths[1], 1e-300)
     stretched = abs(lengths[0] - lengths[1]) / max(*lengths, 1e-300)
     return cosine >= _LEAST_COSINE and stretched <= _MOST_STRETCHED
+
+
+def _read(
+    cache: VectorCache, keys: Sequence[bytes]
+) -> tuple[NDArray[np.float32], list[int]]:
+    """Return the vectors that a cache has, and the positions of their keys."""
+    return cache.read(keys)
+
+
+def _write(
+    cache: VectorCache, keys: Sequence[bytes], vectors: NDArray[np.float32]
+) -> None:
+    """Keep vectors in a cache."""
+    cache.write(keys, vectors)
