@@ -151,7 +151,7 @@ def _chat(wanted: SemanticsConfig) -> str:
     """Return how the model of the settings is given a conversation."""
     from pathlib import Path
 
-    from napari_semst.semantics.language_model import DEFAULT_MODEL
+    from napari_semst.semantics.model_files import DEFAULT_MODEL
 
     model = wanted.model or DEFAULT_MODEL
     if Path(model).expanduser().is_dir():

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from napari_semst.semantics.shards import NAME
 from napari_semst.semantics.vector_cache import VectorCache
 
 if TYPE_CHECKING:
@@ -157,11 +158,18 @@ def _read(
     cache: VectorCache, keys: Sequence[bytes]
 ) -> tuple[NDArray[np.float32], list[int]]:
     """Return the vectors that a cache has, and the positions of their keys."""
-    return cache.read(keys)
+    order = sorted(range(len(keys)), key=keys.__getitem__)
+    names = np.frombuffer(b"".join(keys[place] for place in order), NAME)
+    parts: list[NDArray[np.float32]] = [np.zeros((0, 0), np.float32)]
+    places: list[int] = []
+    for at, vectors in cache.read(names):
+        parts.append(vectors)
+        places += [order[one] for one in at.tolist()]
+    return np.concatenate(parts[1:] or parts), places
 
 
 def _write(
     cache: VectorCache, keys: Sequence[bytes], vectors: NDArray[np.float32]
 ) -> None:
     """Keep vectors in a cache."""
-    cache.write(keys, vectors)
+    cache.write(np.frombuffer(b"".join(keys), NAME), vectors)
