@@ -14,6 +14,7 @@ from napari_semst.cli_embed_options import (
     embed,
 )
 from napari_semst.cli_options import AsJson, InputPath, Overwrite
+from napari_semst.cli_prompts import prompts
 from napari_semst.cli_run_options import run
 from napari_semst.cli_server import server
 from napari_semst.cli_share_options import export, figure, import_regions, report
@@ -37,6 +38,7 @@ app.command()(export)
 app.command("import")(import_regions)
 app.command()(figure)
 app.command()(report)
+app.add_typer(prompts, name="prompts")
 
 
 def _version(wanted: bool) -> None:
@@ -115,7 +117,7 @@ def explain(
     ] = False,
     draws: Annotated[
         int, typer.Option(help="Random connected domains to compare with.")
-    ] = 999,
+    ] = 9_999,
     output: Annotated[
         Path | None,
         typer.Option(

@@ -8,9 +8,11 @@ from typing import Annotated
 import typer
 
 from napari_semst.cli_embed_options import (
+    KeepVectors,
     Pooling,
     PromptTemplate,
     Summaries,
+    TextOfGenes,
     TissueName,
 )
 from napari_semst.cli_options import AsJson, Overwrite
@@ -60,12 +62,14 @@ def run(
         str | None,
         typer.Option(help="What the server reads: spot (gene lists) or gene (once)."),
     ] = None,
+    cache: KeepVectors = None,
     control: Annotated[
         str | None,
         typer.Option(
             help="Spoil the semantics to learn its worth: random, shuffled, unrelated."
         ),
     ] = None,
+    gene_text: TextOfGenes = None,
     pooling: Pooling = None,
     template: PromptTemplate = None,
     tissue: TissueName = None,
@@ -198,11 +202,13 @@ def run(
         semantics=semantic_settings(
             semantics,
             semantics_model,
+            gene_text=gene_text,
             pooling=pooling,
             template=template,
             tissue=tissue,
             summaries=str(summaries) if summaries else None,
             per=per,
+            keep_vectors=cache,
             control=control,
         ),
         model={"method": method, "weights": str(weights) if weights else None},

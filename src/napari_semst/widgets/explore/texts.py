@@ -50,6 +50,11 @@ TIPS = {
     "dots": "Share of spots as size, mean as colour.",
     "violins": "How the expression is spread in each domain.",
     "save_plot": "Write the plot as PNG, SVG or PDF.",
+    "explain": (
+        "Find the genes and the meanings that set each domain on show apart, tested "
+        "against random pieces of tissue. Takes seconds to a minute."
+    ),
+    "cancel_explain": "Give the explanation up.",
     "compare": "A run, a column made by hand, or an annotation.",
     "confusion": (
         "Spots that have both names. Bold: matched with each other, so that most spots "
@@ -129,3 +134,11 @@ KINDS = {
 REGIONS_TITLE = "Read regions"
 REGIONS_KINDS = "Regions and labels (*.geojson *.json *.csv)"
 REGIONS_READ = "Regions are in the column {column}"
+WHY_ASK = "Why is a domain a domain? Genes and meanings, in a sentence for each."
+WHY_BUSY = "Reading the genes..."
+WHY_CHOOSE = "Choose names in the legend to read theirs alone."
+EXPLAINED = "Explained"
+EXPLAINED_HELP = "The sentences are below, under Why, and in the file once it is saved."
+CHOOSE_LABELS_HELP = (
+    "Colour by domains or another column of labels, and press it again."
+)

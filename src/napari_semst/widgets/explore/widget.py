@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
+from uuid import uuid4
 
 import numpy as np
 from qtpy.QtCore import Qt, QTimer
@@ -31,9 +32,11 @@ from napari_semst.widgets.explore.legend import LegendTable
 from napari_semst.widgets.explore.limits import Limits
 from napari_semst.widgets.explore.markers import MarkerPanel
 from napari_semst.widgets.explore.painter import painted
+from napari_semst.widgets.explore.reasons import Reasons
 from napari_semst.widgets.explore.sections import OpenSections
 from napari_semst.widgets.explore.share import SharePanel, Sharing
 from napari_semst.widgets.explore.texts import TIPS
+from napari_semst.widgets.explore.why import WhyPanel
 from napari_semst.widgets.find.texts import explain
 from napari_semst.widgets.shared.forms import add_row, folded, form, heading
 from napari_semst.widgets.shared.state import state_of
@@ -73,6 +76,8 @@ class ExploreDomains(QWidget):
         self.unpin_button.setToolTip(TIPS["unpin"])
         self.share = SharePanel()
         self.sharing = Sharing(self.sections, self.editing, self.share, self)
+        self.why = WhyPanel()
+        self.reasons = Reasons(self.sections, self.legend, self.why, self)
         self.opacity = _slider(0, 100, TIPS["opacity"])
         self.spot_size = _slider(10, 300, TIPS["size"])
         self.card = StatusCard()
@@ -104,6 +109,7 @@ class ExploreDomains(QWidget):
         row.addWidget(self.unpin_button)
         self.column.addLayout(row)
         self.column.addWidget(self.card)
+        self.column.addWidget(folded("Why", self.why))
         self.column.addWidget(folded("Markers", self.markers))
         self.column.addWidget(folded("Compare", self.compare))
         self.column.addWidget(folded("Save and share", self.share))
@@ -126,12 +132,14 @@ class ExploreDomains(QWidget):
         self.legend.zoom_wanted.connect(self._on_zoom)
         self.editing.listen_to(self.legend)
         self.editing.edited.connect(self.show_edited)
+        self.reasons.kept.connect(self._on_kept)
+        self.destroyed.connect(self.why.cancel)
         self.sharing.saved.connect(self._mark_unsaved)
         self.limits.changed.connect(self._on_limits)
         self.limits.reset_wanted.connect(self._on_reset)
         self.markers.gene_wanted.connect(self._on_marker)
         self.compare.colours_wanted.connect(self.colour_by)
-        for worker in (self.editing, self.genes, self.sharing):
+        for worker in (self.editing, self.genes, self.sharing, self.reasons):
             worker.said.connect(self.card.show_status)
             worker.failed.connect(self._on_failed)
         self.pin_button.clicked.connect(self.pin)
@@ -229,6 +237,7 @@ class ExploreDomains(QWidget):
             self._show_paint(paint, colouring)
 
     def _show_paint(self, paint: Any, colouring: Colouring) -> None:
+        self.reasons.refresh()
         categorical = isinstance(paint, CategoryPaint)
         self.legend.setVisible(categorical)
         self.limits.setVisible(not categorical)
@@ -342,6 +351,12 @@ class ExploreDomains(QWidget):
         self._offer()
         self._mark_unsaved()
         self.state.tissue_changed.emit(tissue, self)
+
+    def _on_kept(self, tissue: AnnData) -> None:
+        """Mark a section that holds more than its file."""
+        for layer in self.sections.layers_of(tissue):
+            layer.metadata[adapter.UNSAVED] = uuid4().hex
+        self._mark_unsaved()
 
     def _mark_unsaved(self, saved: object = None) -> None:
         layer = self.sections.layer
