@@ -6,16 +6,18 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from napari_semst.errors import InputError
-from napari_semst.io import visium
+from napari_semst.io import visium, visium_hd
 from napari_semst.io.coordinates import find_coordinates
 from napari_semst.io.guard import a_few, check_file, reading
 from napari_semst.io.notes import note
 from napari_semst.io.options import ReadOptions
-from napari_semst.io.registry import VISIUM
+from napari_semst.io.registry import VISIUM, VISIUM_HD
 from napari_semst.io.sniff import sniff
 
 if TYPE_CHECKING:
     from anndata import AnnData
+
+    from napari_semst.io.registry import Kind
 
 __all__ = ["find_coordinates", "read"]
 
@@ -25,6 +27,7 @@ def read(
     *,
     counts: str | Path | None = None,
     positions: str | Path | None = None,
+    part: str | None = None,
 ) -> AnnData:
     """Return the tissue section that a file or folder holds.
 
@@ -38,7 +41,12 @@ def read(
         .h5ad, which becomes X; the matrix of a Space Ranger folder.
     positions
         Where the spots are, if that must be chosen: an obsm key or two obs columns
-        (``"x,y"``) of an .h5ad; the positions file for a 10x matrix.
+        (``"x,y"``) of an .h5ad; the positions file for a 10x matrix or a table of
+        counts.
+    part
+        Which part, where an input holds several: the bin size of Visium HD (in
+        micrometres; 8 where there is nothing said) or of Stereo-seq (in spots of the
+        chip; 50), the table of a SpatialData store.
 
     Returns
     -------
@@ -57,15 +65,21 @@ def read(
     """
     place = Path(path).expanduser()
     kind = sniff(place)
-    if kind is None and visium.locate(place) is not None:
-        # Right by its names, wrong inside: reading it says what is wrong.
-        kind = VISIUM
+    if kind is None:
+        kind = _kind_by_names(place)
     if kind is None:
         raise InputError(_why_not(place))
-    options = ReadOptions(counts=counts, positions=positions)
+    options = ReadOptions(counts=counts, positions=positions, part=part)
     tissue = kind.read(place, options)
     note(tissue, kind=kind.name, name=place.absolute().name)
     return tissue
+
+
+def _kind_by_names(place: Path) -> Kind | None:
+    """Return what is right by its names and wrong inside: reading it says how."""
+    if visium_hd.bins_in(place):
+        return VISIUM_HD
+    return VISIUM if visium.locate(place) is not None else None
 
 
 def tissue_of(source: AnnData | str | Path) -> tuple[AnnData, bool]:
@@ -98,14 +112,6 @@ def _why_not(place: Path) -> str:
 def _why_not_folder(place: Path) -> str:
     with reading(place, "a Space Ranger folder"):
         found = sorted(entry.name for entry in place.iterdir())
-    # Not deeper: the folder may be a whole disk.
-    runs = (place / "binned_outputs", place / "outs" / "binned_outputs")
-    bins = sorted(folder for run in runs for folder in run.glob("square_*"))[:4]
-    if bins:
-        return (
-            f"Expected one bin size of a Visium HD run; {place} holds several. Open "
-            f"one of: {a_few([str(b.relative_to(place)) for b in bins])}."
-        )
     return (
         "Expected a Space Ranger folder with a matrix (filtered_feature_bc_matrix.h5 "
         "or the folder filtered_feature_bc_matrix) and spatial/tissue_positions "

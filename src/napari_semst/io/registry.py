@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from napari_semst.io import h5ad, matrix10x, visium, zarr_store
+from napari_semst.io import h5ad, matrix10x, visium, visium_hd, zarr_store
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -41,9 +41,10 @@ class Kind:
 H5AD = Kind("h5ad", "AnnData file (.h5ad)", h5ad.looks_like, h5ad.read)
 ZARR = Kind("zarr", "AnnData store (.zarr)", zarr_store.looks_like, zarr_store.read)
 VISIUM = Kind("visium", "Space Ranger folder", visium.looks_like, visium.read)
+VISIUM_HD = Kind("visium_hd", "Visium HD run", visium_hd.looks_like, visium_hd.read)
 MATRIX_10X = Kind(
     "10x_h5", "10x matrix (.h5)", matrix10x.looks_like, visium.read_matrix_file
 )
 
 # Asked in this order; the first that recognises a path reads it.
-KINDS: tuple[Kind, ...] = (H5AD, ZARR, VISIUM, MATRIX_10X)
+KINDS: tuple[Kind, ...] = (H5AD, ZARR, VISIUM_HD, VISIUM, MATRIX_10X)
