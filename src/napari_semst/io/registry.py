@@ -5,7 +5,16 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from napari_semst.io import h5ad, matrix10x, visium, visium_hd, zarr_store
+from napari_semst.io import (
+    cosmx,
+    h5ad,
+    matrix10x,
+    merscope,
+    visium,
+    visium_hd,
+    xenium,
+    zarr_store,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -42,9 +51,23 @@ H5AD = Kind("h5ad", "AnnData file (.h5ad)", h5ad.looks_like, h5ad.read)
 ZARR = Kind("zarr", "AnnData store (.zarr)", zarr_store.looks_like, zarr_store.read)
 VISIUM = Kind("visium", "Space Ranger folder", visium.looks_like, visium.read)
 VISIUM_HD = Kind("visium_hd", "Visium HD run", visium_hd.looks_like, visium_hd.read)
+XENIUM = Kind("xenium", "Xenium output folder", xenium.looks_like, xenium.read)
+MERSCOPE = Kind(
+    "merscope", "MERSCOPE output folder", merscope.looks_like, merscope.read
+)
+COSMX = Kind("cosmx", "CosMx flat files", cosmx.looks_like, cosmx.read)
 MATRIX_10X = Kind(
     "10x_h5", "10x matrix (.h5)", matrix10x.looks_like, visium.read_matrix_file
 )
 
 # Asked in this order; the first that recognises a path reads it.
-KINDS: tuple[Kind, ...] = (H5AD, ZARR, VISIUM_HD, VISIUM, MATRIX_10X)
+KINDS: tuple[Kind, ...] = (
+    H5AD,
+    ZARR,
+    VISIUM_HD,
+    VISIUM,
+    XENIUM,
+    MERSCOPE,
+    COSMX,
+    MATRIX_10X,
+)
