@@ -7,9 +7,11 @@ from typing import TYPE_CHECKING
 
 from napari_semst.io import (
     cosmx,
+    gem,
     h5ad,
     matrix10x,
     merscope,
+    stereo,
     visium,
     visium_hd,
     xenium,
@@ -56,6 +58,8 @@ MERSCOPE = Kind(
     "merscope", "MERSCOPE output folder", merscope.looks_like, merscope.read
 )
 COSMX = Kind("cosmx", "CosMx flat files", cosmx.looks_like, cosmx.read)
+GEF = Kind("gef", "Stereo-seq file (.gef)", stereo.looks_like, stereo.read)
+GEM = Kind("gem", "Stereo-seq molecules (.gem)", gem.looks_like, gem.read)
 MATRIX_10X = Kind(
     "10x_h5", "10x matrix (.h5)", matrix10x.looks_like, visium.read_matrix_file
 )
@@ -69,5 +73,7 @@ KINDS: tuple[Kind, ...] = (
     XENIUM,
     MERSCOPE,
     COSMX,
+    GEF,
+    GEM,
     MATRIX_10X,
 )
