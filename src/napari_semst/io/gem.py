@@ -81,7 +81,7 @@ def _summed(
     sums = bins.BinSums(size)
     numbers: dict[str, int] = {}
     named: dict[str, str] = {}
-    for part in pieces(path, head, list(types), types, bins.STEP):
+    for part in pieces(path, head, types, bins.STEP):
         # Genes are known by their ids where the file has both.
         codes = _numbered(part[gene if ids is None else ids], numbers)
         if ids is not None:

@@ -6,13 +6,14 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from napari_semst.errors import InputError
-from napari_semst.io import visium, visium_hd
+from napari_semst.io import cosmx, merscope, visium, visium_hd
 from napari_semst.io.coordinates import find_coordinates
 from napari_semst.io.guard import a_few, check_file, reading
 from napari_semst.io.notes import note
 from napari_semst.io.options import ReadOptions
-from napari_semst.io.registry import VISIUM, VISIUM_HD
+from napari_semst.io.registry import COSMX, MERSCOPE, PLAIN, VISIUM, VISIUM_HD
 from napari_semst.io.sniff import sniff
+from napari_semst.io.text_tables import has_ending
 
 if TYPE_CHECKING:
     from anndata import AnnData
@@ -77,6 +78,11 @@ def read(
 
 def _kind_by_names(place: Path) -> Kind | None:
     """Return what is right by its names and wrong inside: reading it says how."""
+    if place.is_file() and has_ending(place):
+        for kind, files in ((MERSCOPE, merscope.locate), (COSMX, cosmx.locate)):
+            if files(place) is not None:
+                return kind
+        return PLAIN
     if visium_hd.bins_in(place):
         return VISIUM_HD
     return VISIUM if visium.locate(place) is not None else None

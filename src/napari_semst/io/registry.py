@@ -11,6 +11,7 @@ from napari_semst.io import (
     h5ad,
     matrix10x,
     merscope,
+    plain,
     stereo,
     visium,
     visium_hd,
@@ -60,6 +61,7 @@ MERSCOPE = Kind(
 COSMX = Kind("cosmx", "CosMx flat files", cosmx.looks_like, cosmx.read)
 GEF = Kind("gef", "Stereo-seq file (.gef)", stereo.looks_like, stereo.read)
 GEM = Kind("gem", "Stereo-seq molecules (.gem)", gem.looks_like, gem.read)
+PLAIN = Kind("plain", "Tables of counts and places", plain.looks_like, plain.read)
 MATRIX_10X = Kind(
     "10x_h5", "10x matrix (.h5)", matrix10x.looks_like, visium.read_matrix_file
 )
@@ -76,4 +78,5 @@ KINDS: tuple[Kind, ...] = (
     GEF,
     GEM,
     MATRIX_10X,
+    PLAIN,
 )

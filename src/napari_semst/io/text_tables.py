@@ -133,7 +133,7 @@ def head_of(path: Path, what: str) -> Head:
 
 
 def pieces(
-    path: Path, head: Head, columns: Sequence[int], types: dict[int, Any], n_rows: int
+    path: Path, head: Head, types: dict[int, Any], n_rows: int
 ) -> Iterator[pd.DataFrame]:
     """Yield a table's rows, a few at a time; columns go by their number.
 
@@ -141,24 +141,21 @@ def pieces(
     ----------
     path, head
         The file, and its first lines.
-    columns
-        Those wanted.
     types
-        Type of each.
+        Of the columns wanted; others may come too.
     n_rows
         How many rows at a time.
     """
     import pandas as pd
 
+    # Without usecols and index_col: with them, fields too many in a row go unnoticed.
     with pd.read_csv(
         path,
         sep=head.delimiter,
         compression="gzip" if head.packed else None,
         header=None,
         names=range(len(head.names)),
-        index_col=False,
         skiprows=len(head.comments) + 1,
-        usecols=sorted(columns),
         dtype=types,
         na_filter=False,
         chunksize=n_rows,
@@ -191,7 +188,6 @@ def read_columns(path: Path, what: str, texts: Sequence[str]) -> pd.DataFrame:
             compression="gzip" if head.packed else None,
             header=None,
             names=list(_distinct(head.names)),
-            index_col=False,
             skiprows=len(head.comments) + 1,
             dtype=dict.fromkeys(texts, str),
             skipinitialspace=True,
@@ -235,7 +231,7 @@ def read_wide(
     texts, counts = [], []
     with reading(path, what):
         try:
-            for part in pieces(path, head, [*ids, *values], types, n_rows):
+            for part in pieces(path, head, types, n_rows):
                 numbers = part[values].to_numpy(np.float32)
                 _refuse_gaps(numbers, part[list(ids)], names, what, path)
                 texts.append(part[list(ids)])
