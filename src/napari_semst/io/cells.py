@@ -76,6 +76,14 @@ class Picture:
     per_unit: float
     origin: tuple[float, float] = (0.0, 0.0)
 
+    def factors(self) -> dict[str, float]:
+        """Return where the image lies, as `napari_semst.io.alignment` reads it."""
+        return {
+            "tissue_hires_scalef": self.per_unit,
+            "tissue_hires_origin_x": self.origin[0],
+            "tissue_hires_origin_y": self.origin[1],
+        }
+
 
 def section_of(found: Found, library: str, picture: Picture | None = None) -> AnnData:
     """Return the cells that have both counts and a place, in the order of the counts.
@@ -181,7 +189,5 @@ def _entry(
     images = {}
     if picture is not None:
         images["hires"] = picture.image
-        factors["tissue_hires_scalef"] = picture.per_unit
-        factors["tissue_hires_origin_x"] = picture.origin[0]
-        factors["tissue_hires_origin_y"] = picture.origin[1]
+        factors |= picture.factors()
     return {"images": images, "scalefactors": factors}

@@ -10,6 +10,7 @@ import numpy as np
 from napari_semst.errors import InputError
 from napari_semst.io.cells import Found, section_of
 from napari_semst.io.guard import check_file, reading
+from napari_semst.io.ngff import is_plain
 from napari_semst.io.notes import note, warn
 from napari_semst.io.text_tables import look, read_columns, read_wide
 
@@ -154,16 +155,9 @@ def _picture(folder: Path) -> tuple[Picture | None, tuple[str, ...]]:
     check_file(transform, "the transform of the image", at_most=2**20)
     with reading(transform, "the transform of the image"):
         matrix = np.loadtxt(transform)
-    if matrix.shape != (3, 3) or not np.isfinite(matrix).all() or not _is_plain(matrix):
+    if matrix.shape != (3, 3) or not np.isfinite(matrix).all() or not is_plain(matrix):
         return None, (f"{_TRANSFORM} turns or bends the image: it is not shown.",)
     # The middle of the slices that were imaged through the section.
     per_micron = float(matrix[0, 0])
     origin = (-matrix[0, 2] / per_micron, -matrix[1, 2] / per_micron)
     return picture_of(mosaics[len(mosaics) // 2], per_micron, origin)
-
-
-def _is_plain(matrix: NDArray[np.float64]) -> bool:
-    """Return whether a transform scales both axes alike and moves, and no more."""
-    scale = matrix[0, 0]
-    wanted = np.array([[scale, 0, matrix[0, 2]], [0, scale, matrix[1, 2]], [0, 0, 1]])
-    return bool(scale > 0 and np.allclose(matrix, wanted, rtol=1e-3, atol=1e-6))

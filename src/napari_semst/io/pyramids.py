@@ -56,7 +56,7 @@ def picture_of(
             f"The image {path.name} is too large to be read without smaller copies of "
             "it in the file: the section is shown without it.",
         )
-    return Picture(_eight_bit(pixels), per_unit * reduced, origin), ()
+    return Picture(shown(pixels), per_unit * reduced, origin), ()
 
 
 def size_of(path: Path) -> tuple[int, int]:
@@ -122,7 +122,7 @@ def _share(start: int, length: int, step: int, most: int) -> tuple[slice, int]:
     return slice(min(first, most), min(last, most)), first * step + step // 2 - start
 
 
-def _eight_bit(pixels: NDArray[Any]) -> NDArray[np.uint8]:
+def shown(pixels: NDArray[Any]) -> NDArray[np.uint8]:
     """Return an image as uint8; of more bits, stretched to what it holds."""
     if pixels.dtype == np.uint8:
         return pixels

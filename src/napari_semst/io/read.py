@@ -65,15 +65,25 @@ def read(
         If ``counts`` names something that holds no raw counts.
     """
     place = Path(path).expanduser()
-    kind = sniff(place)
-    if kind is None:
-        kind = _kind_by_names(place)
-    if kind is None:
-        raise InputError(_why_not(place))
+    kind = kind_of(place)
     options = ReadOptions(counts=counts, positions=positions, part=part)
     tissue = kind.read(place, options)
     note(tissue, kind=kind.name, name=place.absolute().name)
     return tissue
+
+
+def kind_of(place: Path) -> Kind:
+    """Return the kind of input at a path.
+
+    Raises
+    ------
+    InputError
+        If it holds nothing that can be read as a tissue section.
+    """
+    kind = sniff(place) or _kind_by_names(place)
+    if kind is None:
+        raise InputError(_why_not(place))
+    return kind
 
 
 def _kind_by_names(place: Path) -> Kind | None:

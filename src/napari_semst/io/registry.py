@@ -12,6 +12,7 @@ from napari_semst.io import (
     matrix10x,
     merscope,
     plain,
+    spatialdata_store,
     stereo,
     visium,
     visium_hd,
@@ -52,6 +53,12 @@ class Kind:
 
 H5AD = Kind("h5ad", "AnnData file (.h5ad)", h5ad.looks_like, h5ad.read)
 ZARR = Kind("zarr", "AnnData store (.zarr)", zarr_store.looks_like, zarr_store.read)
+SPATIALDATA = Kind(
+    "spatialdata",
+    "SpatialData store (.zarr)",
+    spatialdata_store.looks_like,
+    spatialdata_store.read,
+)
 VISIUM = Kind("visium", "Space Ranger folder", visium.looks_like, visium.read)
 VISIUM_HD = Kind("visium_hd", "Visium HD run", visium_hd.looks_like, visium_hd.read)
 XENIUM = Kind("xenium", "Xenium output folder", xenium.looks_like, xenium.read)
@@ -70,6 +77,7 @@ MATRIX_10X = Kind(
 KINDS: tuple[Kind, ...] = (
     H5AD,
     ZARR,
+    SPATIALDATA,
     VISIUM_HD,
     VISIUM,
     XENIUM,
