@@ -106,7 +106,7 @@ def read(path: Path, options: ReadOptions) -> AnnData:
         files.counts, what, ids, lambda name: name.lower() not in _NOT_COUNTS
     )
     inside = np.flatnonzero((table[ids[1]] != "0").to_numpy())
-    kept = [i for i, g in enumerate(genes) if not g.lower().startswith(_NO_GENES)]
+    kept = [i for i, gene in enumerate(genes) if is_gene(gene)]
     cells = _cells(files)
     found = Found(
         counts[inside][:, kept],
@@ -124,6 +124,12 @@ def read(path: Path, options: ReadOptions) -> AnnData:
     if not len(kept):
         warn(tissue, f"{what} names no gene.")
     return tissue
+
+
+def is_gene(name: str) -> bool:
+    """Return whether a column of the table of counts is a gene."""
+    told = name.lower()
+    return told not in (*_NOT_COUNTS, "fov") and not told.startswith(_NO_GENES)
 
 
 def _names(views: pd.Series, cells: pd.Series) -> pd.Index:

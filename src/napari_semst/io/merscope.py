@@ -86,7 +86,7 @@ def read(path: Path, options: ReadOptions) -> AnnData:
     ids, genes, counts = read_wide(
         files.counts, f"the table {files.counts.name}", [0], lambda name: True
     )
-    kept = [i for i, gene in enumerate(genes) if not gene.lower().startswith(_NO_GENES)]
+    kept = [i for i, gene in enumerate(genes) if is_gene(gene)]
     cells = _cells(files.cells)
     picture, doubt = _picture(files.images)
     found = Found(
@@ -104,6 +104,17 @@ def read(path: Path, options: ReadOptions) -> AnnData:
     note(tissue, not_genes=len(genes) - len(kept))
     warn(tissue, *doubt)
     return tissue
+
+
+def is_gene(name: str) -> bool:
+    """Return whether a column of counts is a gene, not a code that stands for none."""
+    return not name.lower().startswith(_NO_GENES)
+
+
+def image_in(folder: Path) -> Path | None:
+    """Return the nuclei's mosaic of the middle slice, None without one."""
+    mosaics = sorted(folder.glob("mosaic_DAPI_z*.tif")) if folder.is_dir() else []
+    return mosaics[len(mosaics) // 2] if mosaics else None
 
 
 def _names(values: pd.Series) -> pd.Index:
@@ -143,8 +154,8 @@ def _picture(folder: Path) -> tuple[Picture | None, tuple[str, ...]]:
     """Return the nuclei's mosaic, and why there is none where one could be expected."""
     from napari_semst.io.pyramids import picture_of
 
-    mosaics = sorted(folder.glob("mosaic_DAPI_z*.tif")) if folder.is_dir() else []
-    if not mosaics:
+    mosaic = image_in(folder)
+    if mosaic is None:
         return None, ()
     transform = folder / _TRANSFORM
     if not transform.is_file():
@@ -157,7 +168,6 @@ def _picture(folder: Path) -> tuple[Picture | None, tuple[str, ...]]:
         matrix = np.loadtxt(transform)
     if matrix.shape != (3, 3) or not np.isfinite(matrix).all() or not is_plain(matrix):
         return None, (f"{_TRANSFORM} turns or bends the image: it is not shown.",)
-    # The middle of the slices that were imaged through the section.
     per_micron = float(matrix[0, 0])
     origin = (-matrix[0, 2] / per_micron, -matrix[1, 2] / per_micron)
-    return picture_of(mosaics[len(mosaics) // 2], per_micron, origin)
+    return picture_of(mosaic, per_micron, origin)

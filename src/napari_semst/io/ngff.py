@@ -113,6 +113,18 @@ def is_plain(matrix: NDArray[np.float64]) -> bool:
     return bool(scale > 0 and np.allclose(matrix, wanted, rtol=1e-3, atol=1e-6))
 
 
+def size_of(group: Path) -> tuple[int, int] | None:
+    """Return height and width of an image's finest level, None for no image."""
+    import zarr
+
+    about = multiscales(group)
+    if not about:
+        return None
+    axes = [str(axis["name"]) for axis in about["axes"]]
+    array: Any = zarr.open_array(group / str(about["datasets"][0]["path"]), mode="r")
+    return int(array.shape[axes.index("y")]), int(array.shape[axes.index("x")])
+
+
 def level_of(group: Path, most: int) -> tuple[NDArray[Any], float] | None:
     """Return an image no finer than wanted, and its pixels per pixel of the finest.
 

@@ -134,7 +134,7 @@ def places_of(path: Path) -> Places | None:
             others = [i for i in range(len(names)) if i not in columns]
             spots = ids or others
             return Places(path, head, spots[0], *columns) if spots else None
-    bare = len(names) == 3 and all(map(_is_number, head.names[1:]))
+    bare = len(names) == 3 and all(map(is_number, head.names[1:]))
     return Places(path, head, 0, 1, 2, bare=True) if bare else None
 
 
@@ -143,7 +143,7 @@ def pair_of(counts: Path, places: Places) -> Pair | None:
     head = look(counts, _ROWS)
     if head is None or len(head.names) <= _FEWEST_GENES:
         return None
-    if not all(_is_number(v) for row in head.rows for v in row[1:]):
+    if not all(is_number(v) for row in head.rows for v in row[1:]):
         return None
     names = names_in(places)
     first = [row[0] for row in head.rows]
@@ -170,9 +170,7 @@ def read(path: Path, options: ReadOptions) -> AnnData:
     InputError
         If no table of places goes with the counts, or one of them is damaged.
     """
-    pair = locate(path) if options.positions is None else _given(path, options)
-    if pair is None:
-        raise InputError(why_not(path))
+    pair = pair_for(path, options)
     counts, names, genes = _counts(pair)
     cells = _cells(pair.places)
     columns = list(cells.columns)
@@ -195,6 +193,20 @@ def read(path: Path, options: ReadOptions) -> AnnData:
             f"{twice:,} names of genes occur again: told apart by -1, -2 at their end.",
         )
     return tissue
+
+
+def pair_for(path: Path, options: ReadOptions) -> Pair:
+    """Return the two tables to read.
+
+    Raises
+    ------
+    InputError
+        If no table of places goes with the counts.
+    """
+    pair = locate(path) if options.positions is None else _given(path, options)
+    if pair is None:
+        raise InputError(why_not(path))
+    return pair
 
 
 def why_not(path: Path) -> str:
@@ -275,7 +287,8 @@ def _cells(places: Places) -> pd.DataFrame:
     return cells
 
 
-def _is_number(text: str) -> bool:
+def is_number(text: str) -> bool:
+    """Return whether a text is a finite number."""
     try:
         return bool(np.isfinite(float(text)))
     except ValueError:

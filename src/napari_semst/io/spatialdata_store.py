@@ -113,6 +113,24 @@ def read(path: Path, options: ReadOptions) -> AnnData:
     return tissue
 
 
+def shapes_of(path: Path, table: Path) -> list[str]:
+    """Return the shapes that a table says it describes, if all are there."""
+    told = ngff.attributes(table).get("region", [])
+    names = [told] if isinstance(told, str) else list(told or ())
+    there = [(path / "shapes" / name / "shapes.parquet").is_file() for name in names]
+    return names if all(there) else []
+
+
+def image_size(path: Path) -> tuple[int, int] | None:
+    """Return height and width of the first image of a store, None without one."""
+    folder = path / "images"
+    for group in sorted(folder.iterdir()) if folder.is_dir() else ():
+        size = ngff.size_of(group)
+        if size is not None:
+            return size
+    return None
+
+
 def _system(path: Path) -> str:
     """Return the coordinate system in which a section is shown."""
     there: list[str] = []
