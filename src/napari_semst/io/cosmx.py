@@ -77,6 +77,20 @@ def locate(path: Path) -> Files | None:
     return None if cells is None else Files(tables[0], cells, beside[_VIEWS])
 
 
+def tables(path: Path) -> list[Path]:
+    """Return the files that counts and places are read from."""
+    files = locate(path)
+    return (
+        []
+        if files is None
+        else [
+            file
+            for file in (files.counts, files.cells, files.views)
+            if file is not None
+        ]
+    )
+
+
 def read(path: Path, options: ReadOptions) -> AnnData:
     """Return the cells of a slide, coordinates in pixels of the instrument.
 

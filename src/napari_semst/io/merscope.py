@@ -69,6 +69,12 @@ def locate(path: Path) -> Files | None:
     return Files(tables[0], cells, folder / "images") if cells.is_file() else None
 
 
+def tables(path: Path) -> list[Path]:
+    """Return the files that counts and places are read from."""
+    files = locate(path)
+    return [] if files is None else [files.counts, files.cells]
+
+
 def read(path: Path, options: ReadOptions) -> AnnData:
     """Return the cells of a section, coordinates in micrometres.
 

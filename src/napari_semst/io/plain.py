@@ -162,6 +162,12 @@ def names_in(places: Places) -> set[str]:
     return names | {places.head.names[places.spot]} if places.bare else names
 
 
+def tables(path: Path) -> list[Path]:
+    """Return the files that counts and places are read from."""
+    pair = locate(path)
+    return [] if pair is None else [pair.counts, pair.places.path]
+
+
 def read(path: Path, options: ReadOptions) -> AnnData:
     """Return the spots of a table of counts, with the places of the table beside it.
 

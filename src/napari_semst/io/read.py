@@ -35,8 +35,11 @@ def read(
     Parameters
     ----------
     path
-        An .h5ad file, a Space Ranger output folder (or the folder above it, or its
-        ``spatial`` folder), or a 10x .h5 matrix with a positions file beside it.
+        A file or folder of one of the kinds in `napari_semst.io.registry.KINDS`:
+        AnnData (.h5ad, .zarr), SpatialData (.zarr), a folder of Space Ranger (Visium,
+        Visium HD), Xenium, MERSCOPE or CosMx, Stereo-seq (.gef, .gem), a 10x .h5
+        matrix with a positions file beside it, or a table of counts beside a table of
+        places.
     counts
         Where the raw counts are, if that must be chosen: a layer (or ``"raw"``) of an
         .h5ad, which becomes X; the matrix of a Space Ranger folder.
@@ -53,7 +56,8 @@ def read(
     -------
     anndata.AnnData
         X of shape ``(n_spots, n_genes)``; ``obsm["spatial"]`` of shape
-        ``(n_spots, 2)`` as (x, y), in full-resolution pixels for Visium;
+        ``(n_spots, 2)`` as (x, y), in full-resolution pixels for Visium, micrometres
+        for Xenium and MERSCOPE, pixels for CosMx, spots of the chip for Stereo-seq;
         ``uns["spatial"]`` with images and scale factors where there are any;
         ``uns["semst_input"]`` with what was noticed on the way.
 
@@ -98,10 +102,18 @@ def _kind_by_names(place: Path) -> Kind | None:
     return VISIUM if visium.locate(place) is not None else None
 
 
-def tissue_of(source: AnnData | str | Path) -> tuple[AnnData, bool]:
-    """Return the tissue that is given or that a path holds, and whether it was read."""
+def tissue_of(source: AnnData | str | Path, part: str = "") -> tuple[AnnData, bool]:
+    """Return the tissue that is given or that a path holds, and whether it was read.
+
+    Parameters
+    ----------
+    source
+        A tissue, or a path.
+    part
+        As for `read`; empty for the usual one.
+    """
     if isinstance(source, str | Path):
-        return read(source), True
+        return read(source, part=part or None), True
     return source, False
 
 
@@ -109,14 +121,16 @@ def _why_not(place: Path) -> str:
     """Return why a path is not recognised."""
     if place.is_dir():
         return _why_not_folder(place)
-    what = (
-        "a tissue section (.h5ad, AnnData .zarr, Space Ranger folder or 10x .h5 matrix)"
-    )
+    what = "a tissue section"
     check_file(place, what)
     import h5py
 
     if not h5py.is_hdf5(place):
-        return f"Expected {what}; {place} is no HDF5 file. Choose another file."
+        return (
+            f"Expected {what} (.h5ad, .zarr, .gef, .gem, a 10x .h5 matrix, tables of "
+            f"counts and places, or an instrument's folder); {place} is none of these "
+            "inside. Choose another file."
+        )
     with reading(place, what), h5py.File(place, "r") as file:
         inside = a_few(list(file))
     return (
@@ -126,11 +140,14 @@ def _why_not(place: Path) -> str:
 
 
 def _why_not_folder(place: Path) -> str:
-    with reading(place, "a Space Ranger folder"):
+    with reading(place, "a section's folder"):
         found = sorted(entry.name for entry in place.iterdir())
     return (
-        "Expected a Space Ranger folder with a matrix (filtered_feature_bc_matrix.h5 "
-        "or the folder filtered_feature_bc_matrix) and spatial/tissue_positions "
-        f"(.csv, .parquet or _list.csv); {place} holds: {a_few(found)}. Choose the "
-        "folder named outs."
+        "Expected an instrument's folder: of Space Ranger "
+        "(filtered_feature_bc_matrix.h5 or the folder filtered_feature_bc_matrix, and "
+        "spatial/tissue_positions .csv, .parquet or _list.csv), Xenium "
+        "(cell_feature_matrix.h5 and cells.parquet), MERSCOPE (cell_by_gene.csv and "
+        "cell_metadata.csv) or CosMx (*exprMat_file.csv and *metadata_file.csv), or a "
+        f"store (.zarr); {place} holds: {a_few(found)}. Choose the folder that holds "
+        "these, such as the one named outs."
     )

@@ -43,12 +43,16 @@ class Kind:
         Whether a path holds this kind, judged by what is inside.
     read
         The tissue that the path holds.
+    tables
+        The files that counts and places are read from, where these are a few of a
+        folder's; None where the path is read whole.
     """
 
     name: str
     title: str
     looks_like: Callable[[Path], bool]
     read: Callable[[Path, ReadOptions], AnnData]
+    tables: Callable[[Path], list[Path]] | None = None
 
 
 H5AD = Kind("h5ad", "AnnData file (.h5ad)", h5ad.looks_like, h5ad.read)
@@ -60,15 +64,29 @@ SPATIALDATA = Kind(
     spatialdata_store.read,
 )
 VISIUM = Kind("visium", "Space Ranger folder", visium.looks_like, visium.read)
-VISIUM_HD = Kind("visium_hd", "Visium HD run", visium_hd.looks_like, visium_hd.read)
-XENIUM = Kind("xenium", "Xenium output folder", xenium.looks_like, xenium.read)
-MERSCOPE = Kind(
-    "merscope", "MERSCOPE output folder", merscope.looks_like, merscope.read
+VISIUM_HD = Kind(
+    "visium_hd",
+    "Visium HD run",
+    visium_hd.looks_like,
+    visium_hd.read,
+    visium_hd.tables,
 )
-COSMX = Kind("cosmx", "CosMx flat files", cosmx.looks_like, cosmx.read)
+XENIUM = Kind(
+    "xenium", "Xenium output folder", xenium.looks_like, xenium.read, xenium.tables
+)
+MERSCOPE = Kind(
+    "merscope",
+    "MERSCOPE output folder",
+    merscope.looks_like,
+    merscope.read,
+    merscope.tables,
+)
+COSMX = Kind("cosmx", "CosMx flat files", cosmx.looks_like, cosmx.read, cosmx.tables)
 GEF = Kind("gef", "Stereo-seq file (.gef)", stereo.looks_like, stereo.read)
 GEM = Kind("gem", "Stereo-seq molecules (.gem)", gem.looks_like, gem.read)
-PLAIN = Kind("plain", "Tables of counts and places", plain.looks_like, plain.read)
+PLAIN = Kind(
+    "plain", "Tables of counts and places", plain.looks_like, plain.read, plain.tables
+)
 MATRIX_10X = Kind(
     "10x_h5", "10x matrix (.h5)", matrix10x.looks_like, visium.read_matrix_file
 )

@@ -65,6 +65,12 @@ def chosen(path: Path, options: ReadOptions) -> tuple[int, Path]:
     return asked, bins[asked]
 
 
+def tables(path: Path) -> list[Path]:
+    """Return the files that counts and places are read from, of all bin sizes."""
+    runs = [outs for outs in map(visium.locate, bins_in(path).values()) if outs]
+    return [file for outs in runs for file in (outs.matrix, outs.positions)]
+
+
 def read(path: Path, options: ReadOptions) -> AnnData:
     """Return one bin size of a run: 8 micrometres unless another is asked for.
 

@@ -85,6 +85,14 @@ def columns_of(cells: Path) -> tuple[str, ...]:
     return () if head is None else head.names
 
 
+def tables(path: Path) -> list[Path]:
+    """Return the files that counts and places are read from."""
+    files = locate(path)
+    if files is None:
+        return []
+    return [files.matrix, files.cells]
+
+
 def read(path: Path, options: ReadOptions) -> AnnData:
     """Return the cells of a run, coordinates in micrometres.
 
