@@ -119,9 +119,11 @@ def section_of(found: Found, library: str, picture: Picture | None = None) -> An
     told += _unplaced(int(both.sum()), int(placed.sum()), found)
     obs = _writable(found.cells.iloc[rows[placed]])
     obs.index = pd.Index(found.names[placed].to_numpy(dtype=object))
+    # A copy of a large matrix is left out where it would be the same.
+    counts = found.counts if placed.all() else found.counts[np.flatnonzero(placed)]
     genes = make_index_unique(pd.Index(list(found.genes), dtype=object))
     tissue = anndata.AnnData(
-        found.counts[np.flatnonzero(placed)].astype(np.float32),
+        counts.astype(np.float32, copy=False),
         obs=obs,
         var=pd.DataFrame(found.var, index=genes),
         obsm={"spatial": xy.to_numpy(np.float64)[rows[placed]]},

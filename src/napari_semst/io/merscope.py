@@ -90,13 +90,13 @@ def read(path: Path, options: ReadOptions) -> AnnData:
             "there. Choose the folder that holds both."
         )
     ids, genes, counts = read_wide(
-        files.counts, f"the table {files.counts.name}", [0], lambda name: True
+        files.counts, "the table of counts", [0], lambda name: True
     )
     kept = [i for i, gene in enumerate(genes) if is_gene(gene)]
     cells = _cells(files.cells)
     picture, doubt = _picture(files.images)
     found = Found(
-        counts[:, kept],
+        counts if len(kept) == len(genes) else counts[:, kept],
         _names(ids[0]),
         [genes[i] for i in kept],
         cells,
@@ -132,7 +132,7 @@ def _names(values: pd.Series) -> pd.Index:
 
 
 def _cells(path: Path) -> pd.DataFrame:
-    what = f"the table {path.name}"
+    what = "the table of cells"
     head = look(path, 1)
     first = "" if head is None else head.names[0]
     if first not in _IDS:
@@ -141,8 +141,8 @@ def _cells(path: Path) -> pd.DataFrame:
     missing = {first, "center_x", "center_y"} - set(cells)
     if missing:
         raise InputError(
-            f"Expected {what} to have the columns center_x and center_y; missing: "
-            f"{', '.join(sorted(missing))}. Choose another folder."
+            f"Expected {what} {path} to have the columns center_x and center_y; "
+            f"missing: {', '.join(sorted(missing))}. Choose another folder."
         )
     return cells.drop(columns=first).set_index(_names(cells[first]))
 

@@ -262,7 +262,7 @@ def _counts(pair: Pair) -> tuple[Any, pd.Index, list[str]]:
     import pandas as pd
     from scipy import sparse
 
-    what = f"the table {pair.counts.name}"
+    what = "the table of counts"
     ids, columns, counts = read_wide(pair.counts, what, [0], lambda name: True)
     rows = ids[0].str.strip()
     if pair.turned:
@@ -276,7 +276,7 @@ def _cells(places: Places) -> pd.DataFrame:
     import pandas as pd
 
     path, head = places.path, places.head
-    what = f"the table {path.name}"
+    what = "the table of places"
     if places.bare:
         types = dict.fromkeys(range(3), str)
         rows = next(iter(pieces(path, head, types, 2**40)))

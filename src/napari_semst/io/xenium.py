@@ -146,7 +146,7 @@ def _cells_in(folder: Path) -> Path | None:
 
 def _cells(path: Path) -> pd.DataFrame:
     """Return the table of cells by id, whatever the version writes ids as."""
-    what = f"the table {path.name}"
+    what = "the table of cells"
     if path.suffix == ".parquet":
         import pandas as pd
 
@@ -158,8 +158,8 @@ def _cells(path: Path) -> pd.DataFrame:
     missing = {"cell_id", _X, _Y} - set(cells)
     if missing:
         raise InputError(
-            f"Expected {what} to have the columns cell_id, {_X} and {_Y}; missing: "
-            f"{', '.join(sorted(missing))}; found: {a_few(list(cells))}. Choose the "
+            f"Expected {what} {path} to have the columns cell_id, {_X} and {_Y}; "
+            f"missing: {', '.join(sorted(missing))}; found: {a_few(list(cells))}. Choose the "
             "output folder of a run."
         )
     ids = cells["cell_id"].map(lambda v: v.decode() if isinstance(v, bytes) else str(v))
