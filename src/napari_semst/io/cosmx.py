@@ -183,7 +183,8 @@ def _on_the_slide(cells: pd.DataFrame, files: Files, what: str) -> pd.DataFrame:
     if missing:
         raise InputError(
             f"Expected {told} {files.views} to have the columns fov, "
-            f"{', '.join(corners)}; missing: {', '.join(missing)}. Export the flat files again."
+            f"{', '.join(corners)}; missing: {', '.join(missing)}. Export the "
+            "flat files again."
         )
     corner = views.drop_duplicates("fov").set_index("fov")
     return cells.assign(

@@ -159,8 +159,8 @@ def _cells(path: Path) -> pd.DataFrame:
     if missing:
         raise InputError(
             f"Expected {what} {path} to have the columns cell_id, {_X} and {_Y}; "
-            f"missing: {', '.join(sorted(missing))}; found: {a_few(list(cells))}. Choose the "
-            "output folder of a run."
+            f"missing: {', '.join(sorted(missing))}; found: {a_few(list(cells))}. "
+            "Choose the output folder of a run."
         )
     ids = cells["cell_id"].map(lambda v: v.decode() if isinstance(v, bytes) else str(v))
     return cells.drop(columns="cell_id").set_index(ids.to_numpy(dtype=object))
