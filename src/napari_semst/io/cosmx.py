@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from napari_semst.errors import InputError
-from napari_semst.io.cells import Found, section_of
+from napari_semst.io.cells import Found, discs, numbers, section_of
 from napari_semst.io.guard import a_few
 from napari_semst.io.notes import note, warn
 from napari_semst.io.text_tables import look, read_columns, read_wide
@@ -189,8 +189,8 @@ def _on_the_slide(cells: pd.DataFrame, files: Files, what: str) -> pd.DataFrame:
     corner = views.drop_duplicates("fov").set_index("fov")
     return cells.assign(
         **{
-            _X: cells[_LOCAL[0]] + cells["fov"].map(corner[corners[0]]),
-            _Y: cells[_LOCAL[1]] + cells["fov"].map(corner[corners[1]]),
+            name: numbers(cells[local]) + numbers(cells["fov"].map(corner[edge]))
+            for name, local, edge in zip((_X, _Y), _LOCAL, corners, strict=True)
         }
     )
 
@@ -198,7 +198,7 @@ def _on_the_slide(cells: pd.DataFrame, files: Files, what: str) -> pd.DataFrame:
 def _diameters(cells: pd.DataFrame) -> NDArray[np.float64] | None:
     """Return diameters of discs of the cells' areas, in pixels."""
     if "Area" in cells:
-        return np.asarray(2 * np.sqrt(cells["Area"].to_numpy(np.float64) / np.pi))
+        return discs(cells["Area"])
     if {"Width", "Height"} <= set(cells):
-        return np.asarray((cells["Width"] + cells["Height"]).to_numpy(np.float64) / 2)
+        return (numbers(cells["Width"]) + numbers(cells["Height"])) / 2
     return None

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from napari_semst.errors import InputError
-from napari_semst.io.cells import Found, section_of
+from napari_semst.io.cells import Found, numbers, section_of
 from napari_semst.io.guard import check_file, reading
 from napari_semst.io.ngff import is_plain
 from napari_semst.io.notes import note, warn
@@ -152,7 +152,7 @@ def _diameters(cells: pd.DataFrame) -> NDArray[np.float64] | None:
     sides = ("min_x", "max_x", "min_y", "max_y")
     if not set(sides) <= set(cells):
         return None
-    left, right, top, bottom = (cells[side].to_numpy(np.float64) for side in sides)
+    left, right, top, bottom = (numbers(cells[side]) for side in sides)
     return np.asarray(((right - left) + (bottom - top)) / 2)
 
 

@@ -11,7 +11,7 @@ import numpy as np
 from napari_semst.errors import InputError
 from napari_semst.io.cells import Found, section_of
 from napari_semst.io.coordinates import OBS_PAIRS
-from napari_semst.io.guard import a_few
+from napari_semst.io.guard import a_few, reading
 from napari_semst.io.notes import note, warn
 from napari_semst.io.text_tables import (
     Head,
@@ -157,8 +157,9 @@ def pair_of(counts: Path, places: Places) -> Pair | None:
 def names_in(places: Places) -> set[str]:
     """Return the first names of spots in a table of places."""
     types = {places.spot: str}
-    parts = pieces(places.path, places.head, types, _NAMES)
-    names = set(next(iter(parts))[places.spot].str.strip())
+    with reading(places.path, "the table of places"):
+        parts = pieces(places.path, places.head, types, _NAMES)
+        names = set(next(iter(parts))[places.spot].str.strip())
     return names | {places.head.names[places.spot]} if places.bare else names
 
 
@@ -279,7 +280,8 @@ def _cells(places: Places) -> pd.DataFrame:
     what = "the table of places"
     if places.bare:
         types = dict.fromkeys(range(3), str)
-        rows = next(iter(pieces(path, head, types, 2**40)))
+        with reading(path, what):
+            rows = next(iter(pieces(path, head, types, 2**40)))
         first = pd.DataFrame([head.names])
         table = pd.concat([first, rows], ignore_index=True)
         table.columns = pd.Index(["spot", "x", "y"])

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import gzip
+import zlib
 from dataclasses import dataclass
 from typing import IO, TYPE_CHECKING, Any
 
@@ -86,7 +87,7 @@ def look(path: Path, n_rows: int = 20) -> Head | None:
         with open_text(path) as file:
             comments, lines = _first_lines(file, n_rows)
         packed = is_packed(path)
-    except (OSError, EOFError, UnicodeDecodeError):
+    except (OSError, EOFError, UnicodeDecodeError, zlib.error):
         return None
     if len(lines) < 2 or any("\0" in line for line in lines):
         return None

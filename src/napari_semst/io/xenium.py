@@ -10,7 +10,7 @@ import numpy as np
 
 from napari_semst.errors import InputError
 from napari_semst.io import matrix10x
-from napari_semst.io.cells import Found, section_of
+from napari_semst.io.cells import Found, discs, section_of
 from napari_semst.io.guard import MEGABYTE, a_few, check_file, reading
 from napari_semst.io.notes import note, warn
 from napari_semst.io.text_tables import look, read_columns
@@ -197,7 +197,7 @@ def _diameters(cells: pd.DataFrame) -> NDArray[np.float64] | None:
     """Return diameters of discs of the cells' areas, in micrometres."""
     if "cell_area" not in cells:
         return None
-    return np.asarray(2 * np.sqrt(cells["cell_area"].to_numpy(np.float64) / np.pi))
+    return discs(cells["cell_area"])
 
 
 def _picture(files: Files, pixel: float) -> tuple[Picture | None, tuple[str, ...]]:
