@@ -6,8 +6,6 @@ import json
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
-
 from napari_semst.errors import InputError
 from napari_semst.io import matrix10x
 from napari_semst.io.cells import Found, discs, section_of
@@ -18,6 +16,7 @@ from napari_semst.io.text_tables import look, read_columns
 if TYPE_CHECKING:
     from pathlib import Path
 
+    import numpy as np
     import pandas as pd
     from anndata import AnnData
     from numpy.typing import NDArray
