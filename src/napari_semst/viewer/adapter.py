@@ -257,7 +257,12 @@ def section_name(path: str | Path) -> str:
     # Space Ranger calls every result folder "outs"; the sample's name is above it.
     if path.name in {"outs", "spatial"} and path.resolve().parent.name:
         return path.resolve().parent.name
-    return path.stem if path.suffix in {".h5ad", ".h5"} else path.name
+    endings = {".h5ad", ".h5", ".gef", ".gem", ".csv", ".tsv", ".txt", ".zarr"}
+    if path.suffix == ".xenium":
+        return section_name(path.absolute().parent)
+    bare = path.name.removesuffix(".gz")
+    ending = Path(bare).suffix
+    return bare.removesuffix(ending) if ending in endings else path.name
 
 
 def snapshot(tissue: AnnData) -> AnnData:
