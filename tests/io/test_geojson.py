@@ -336,7 +336,7 @@ def test_large_files_are_refused(put, monkeypatch):
         add_regions(section([[5, 5], [6, 6]]), put(feature()))
 
 
-def test_what_cannot_be_written_is_said(tissue, tmp_path):
+def test_what_cannot_be_written_is_said(tissue, tmp_path, monkeypatch):
     path = tmp_path / "a.geojson"
     with pytest.raises(InputError, match="semst_domain"):
         write_geojson(tissue, path)
@@ -345,17 +345,21 @@ def test_what_cannot_be_written_is_said(tissue, tmp_path):
         write_geojson(tissue, path, column="many", shapes="dots")
     with pytest.raises(ConfigError, match="pixel size"):
         write_geojson(tissue, path, column="many", pixel_size=0)
+    with monkeypatch.context() as patch:
+        patch.setattr("napari_semst.io.geojson.write.MOST_SPOTS", 9)
+        with pytest.raises(ConfigError, match="Write regions instead"):
+            write_geojson(tissue, path, column="ground_truth", shapes="spots")
     with pytest.raises(SaveError, match=r"\.geojson"):
         write_geojson(tissue, tmp_path / "a.json", column="many")
     assert not list(tmp_path.iterdir())
 
 
 def test_a_file_that_reads_back_otherwise_is_not_kept(tissue, tmp_path, monkeypatch):
-    from napari_semst.io.geojson import write
+    from napari_semst.io.geojson import features
 
     path = tmp_path / "a.geojson"
     path.write_text("precious")
-    monkeypatch.setattr(write, "outlines", lambda *a: list(reversed(outlines(*a))))
+    monkeypatch.setattr(features, "outlines", lambda *a: list(reversed(outlines(*a))))
     with pytest.raises(SaveError, match="did not"):
         write_geojson(tissue, path, column="ground_truth", overwrite=True)
     assert path.read_text() == "precious"

@@ -119,15 +119,7 @@ def facts_of(
     from napari_semst.explanation.run import plain
     from napari_semst.io.notes import INPUT, input_warnings
 
-    name = str(adata.uns.get(keys.LATEST, "")) if run is None else run
-    column = keys.DOMAIN if run is None else keys.of_run(keys.DOMAIN, run)
-    if column not in adata.obs:
-        there = [str(c) for c in adata.obs if str(c).startswith(keys.DOMAIN)]
-        raise InputError(
-            f"Expected domains in obs[{column!r}]; found "
-            f"{', '.join(there) or 'no domains'}. Find domains first, or name another "
-            "run."
-        )
+    name, column = _run_and_column(adata, run)
     runs = adata.uns.get(keys.RUNS, {})
     recorded = plain(runs.get(name, {})) if hasattr(runs, "get") else {}
     noticed = plain(adata.uns.get(INPUT, {}))
@@ -157,6 +149,20 @@ def facts_of(
         confusion=confusion,
         losses=_losses(recorded),
     )
+
+
+def _run_and_column(adata: AnnData, run: str | None) -> tuple[str, str]:
+    """Return the run's name, empty where unknown, and the column of its domains."""
+    name = str(adata.uns.get(keys.LATEST, "")) if run is None else run
+    column = keys.DOMAIN if run is None else keys.of_run(keys.DOMAIN, run)
+    if column not in adata.obs:
+        there = [str(c) for c in adata.obs if str(c).startswith(keys.DOMAIN)]
+        raise InputError(
+            f"Expected domains in obs[{column!r}]; found "
+            f"{', '.join(there) or 'no domains'}. Find domains first, or name another "
+            "run."
+        )
+    return name, column
 
 
 def _rows(

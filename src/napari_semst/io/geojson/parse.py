@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
     Floats = NDArray[np.float64]
 
-MOST_BYTES = 512 * MEGABYTE
+MOST_BYTES = 1024 * MEGABYTE
 _WHAT = "a GeoJSON file"
 UNNAMED = "unclassified"
 # What QuPath finds, unlike what people draw.
@@ -78,7 +78,7 @@ def read_geojson(path: str | Path) -> Regions:
     Parameters
     ----------
     path
-        The file, of at most 512 MB.
+        The file, of at most 1 GB.
 
     Raises
     ------
