@@ -42,7 +42,7 @@ if TYPE_CHECKING:
 
 
 # Inches that panels and what explains them take beside each other: three of them.
-_WIDTH = 14.2
+_WIDTH = 16.0
 _MOST_PANELS = 60
 
 

@@ -22,6 +22,12 @@ if TYPE_CHECKING:
 
 _BLOCK = 2**22
 _SETTINGS = "settings.toml"
+_STAGES = {
+    "prepare": "Preparing",
+    "describe": "Gene semantics",
+    "train": "Training",
+    "assign": "Domains",
+}
 
 
 @dataclass(frozen=True)
@@ -139,9 +145,7 @@ def facts_of(
         given=tuple(_given(adata, noticed, recorded, source)),
         made=tuple(_made(recorded)),
         versions=tuple((k, str(v)) for k, v in recorded.get("versions", {}).items()),
-        seconds=tuple(
-            (k, f"{float(v):.1f} s") for k, v in recorded.get("seconds", {}).items()
-        ),
+        seconds=_seconds(recorded.get("seconds", {})),
         settings=settings,
         command=command,
         warnings=tuple(dict.fromkeys(warnings)),
@@ -210,7 +214,7 @@ def _given(
 ) -> list[tuple[str, str]]:
     """Return what is known of the input."""
     found = [("Spots", f"{adata.n_obs:,}"), ("Genes", f"{adata.n_vars:,}")]
-    if "name" in noticed:
+    if "name" in noticed and (source is None or source.name != noticed["name"]):
         found.append(("Read from", str(noticed["name"])))
     if "kind" in noticed:
         found.append(("Format", str(noticed["kind"])))
@@ -228,6 +232,15 @@ def _given(
     if recorded.get("input_hash"):
         found.append(("SHA-256 of what was used", str(recorded["input_hash"])))
     return found
+
+
+def _seconds(told: Mapping[str, Any]) -> tuple[tuple[str, str], ...]:
+    """Return the time of each stage, in their order."""
+    stages = [stage for stage in _STAGES if stage in told]
+    stages += [stage for stage in told if stage not in _STAGES]
+    return tuple(
+        (_STAGES.get(stage, stage), f"{float(told[stage]):.1f} s") for stage in stages
+    )
 
 
 def _file_hash(path: Path) -> str:
