@@ -345,6 +345,10 @@ def test_what_cannot_be_written_is_said(tissue, tmp_path, monkeypatch):
         write_geojson(tissue, path, column="many", shapes="dots")
     with pytest.raises(ConfigError, match="pixel size"):
         write_geojson(tissue, path, column="many", pixel_size=0)
+    for label in ("", " a", "a\nb", "x" * 201):
+        tissue.obs["odd"] = label
+        with pytest.raises(InputError, match="Rename it"):
+            write_geojson(tissue, path, column="odd")
     with monkeypatch.context() as patch:
         patch.setattr("napari_semst.io.geojson.write.MOST_SPOTS", 9)
         with pytest.raises(ConfigError, match="Write regions instead"):

@@ -11,6 +11,7 @@ import numpy as np
 from napari_semst import keys
 from napari_semst.errors import InputError
 from napari_semst.io.geojson.outline import outlines
+from napari_semst.io.geojson.parse import plain_name
 from napari_semst.io.geojson.tiles import unique_places
 
 if TYPE_CHECKING:
@@ -43,7 +44,8 @@ def labels_of(adata: AnnData, column: str) -> tuple[Ints, list[str], list[str]]:
     Raises
     ------
     InputError
-        If there is no such column, it holds no labels, or more than 1,000 of them.
+        If there is no such column, it holds no labels, more than 1,000 of them, or
+        one that would not come back.
     """
     import pandas as pd
 
@@ -69,6 +71,12 @@ def labels_of(adata: AnnData, column: str) -> tuple[Ints, list[str], list[str]]:
     order = np.append(np.cumsum(there) - 1, -1)
     kept = np.flatnonzero(there)
     names = [str(whole.categories[code]) for code in kept]
+    odd = [name for name in names if plain_name(name) != name or not name]
+    if odd:
+        raise InputError(
+            f"Expected labels of 1 to 200 printable letters in obs[{column!r}], "
+            f"without spaces at their ends; found {odd[0][:60]!r}. Rename it."
+        )
     return order[whole.codes].astype(np.int64), names, [every[code] for code in kept]
 
 

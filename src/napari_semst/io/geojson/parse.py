@@ -158,7 +158,7 @@ def _region(feature: Any, where: str) -> Region | None:
     if not polygons and not len(points):
         return None
     group = properties.get("classification")
-    name, label = _text(properties.get("name")), _class_name(group)
+    name, label = plain_name(properties.get("name")), _class_name(group)
     return Region(
         label or name or UNNAMED,
         name or label or UNNAMED,
@@ -233,13 +233,13 @@ def _class_name(group: Any) -> str:
     if isinstance(group, dict):
         parts = group.get("names")
         if isinstance(parts, list) and parts:
-            return _text(": ".join(_text(part) for part in parts))
-        return _text(group.get("name"))
-    return _text(group)
+            return plain_name(": ".join(plain_name(part) for part in parts))
+        return plain_name(group.get("name"))
+    return plain_name(group)
 
 
-def _text(value: Any) -> str:
-    """Return a name without what breaks tables and file formats."""
+def plain_name(value: Any) -> str:
+    """Return a name without what breaks tables and file formats, empty for none."""
     if isinstance(value, bool) or not isinstance(value, str | int | float):
         return ""
     plain = "".join(c if c.isprintable() else " " for c in str(value))
