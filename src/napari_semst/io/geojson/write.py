@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Literal, NamedTuple
 import numpy as np
 
 from napari_semst import keys
-from napari_semst.errors import ConfigError, SaveError, one_of
+from napari_semst.errors import ConfigError, InputError, SaveError, one_of
 from napari_semst.io.atomic import write_atomically
 from napari_semst.io.geojson.features import detections, labels_of, regions
 from napari_semst.io.geojson.tiles import unique_places
@@ -44,6 +44,8 @@ class Written(NamedTuple):
 SHAPES = ("regions", "spots", "both")
 # A file of more would be too large to be read back.
 MOST_SPOTS = 1_000_000
+# Share of a spot's diameter within which two places are one to a shape.
+_SAME_PLACE = 1e-3
 
 
 def write_geojson(
@@ -111,6 +113,11 @@ def write_geojson(
     spots = spots_in_pixels(adata, section, coordinates, pixel_size)
     codes, names, colors = labels_of(adata, column)
     codes = codes[spots.rows]
+    if (codes < 0).all():
+        raise InputError(
+            f"Expected labels in obs[{column!r}] for spots of the section {section!r}; "
+            "found none. Name another section or column."
+        )
     if shapes != "regions" and (codes >= 0).sum() > MOST_SPOTS:
         raise ConfigError(
             f"Expected at most {MOST_SPOTS:,} spots as detections; got "
@@ -134,24 +141,37 @@ def write_geojson(
                 file.write((",\n" if number else "") + line)
             file.write("\n]}\n")
 
+    mixed = _mixed(spots, codes)
     place = write_atomically(
         path,
         write,
-        lambda temporary: _check(temporary, spots, codes, names),
+        lambda temporary: _check(temporary, spots, codes, names, mixed),
         overwrite=overwrite,
         suffix=".geojson",
     )
-    return Written(place, _notes(spots, codes))
+    if not mixed.any():
+        return Written(place, ())
+    note = (
+        f"{int(mixed.sum()):,} spots share their place with a spot of another label: "
+        "shapes cannot tell them apart."
+    )
+    return Written(place, (note,))
 
 
-def _check(temporary: Path, spots: Spots, codes: Ints, names: list[str]) -> None:
+def _check(
+    temporary: Path,
+    spots: Spots,
+    codes: Ints,
+    names: list[str],
+    mixed: NDArray[np.bool_],
+) -> None:
     """Refuse a file from which a spot would get another label."""
     from napari_semst.io.geojson.label import label_spots
     from napari_semst.io.geojson.parse import read_geojson
 
     found = label_spots(spots, read_geojson(temporary))
     back = np.append(np.array([names.index(n) for n in found.names]), -1)[found.codes]
-    wrong = (back != codes) & ~_mixed(spots, codes)
+    wrong = (back != codes) & ~mixed
     if wrong.any():
         raise SaveError(
             f"Expected every spot to read back with its label; {int(wrong.sum()):,} of "
@@ -160,21 +180,18 @@ def _check(temporary: Path, spots: Spots, codes: Ints, names: list[str]) -> None
 
 
 def _mixed(spots: Spots, codes: Ints) -> NDArray[np.bool_]:
-    """Return the spots whose place is also that of a spot with another label."""
+    """Return the spots at the very place of a spot with another label."""
+    from scipy.spatial import cKDTree
+
     found, _, place = unique_places(spots.places)
     n = len(found)
     low, high = np.full(n, codes.max()), np.full(n, -1)
     np.minimum.at(low, place, codes)
     np.maximum.at(high, place, codes)
-    mixed: NDArray[np.bool_] = (low != high)[place]
-    return mixed
-
-
-def _notes(spots: Spots, codes: Ints) -> tuple[str, ...]:
-    mixed = int(_mixed(spots, codes).sum())
-    if not mixed:
-        return ()
-    return (
-        f"{mixed:,} spots share their place with a spot of another label: shapes "
-        "cannot tell them apart.",
-    )
+    mixed = low != high
+    if n > 1:
+        distance, near = cKDTree(found).query(found, k=[2])
+        same = distance[:, 0] < _SAME_PLACE * spots.diameter
+        mixed |= same & (low != low[near[:, 0]])
+    of_spots: NDArray[np.bool_] = mixed[place]
+    return of_spots
