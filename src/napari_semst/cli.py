@@ -33,10 +33,6 @@ app.command()(run)
 app.add_typer(cache, name="cache")
 app.command()(embed)
 app.command()(server)
-app.command()(export)
-app.command("import")(import_regions)
-app.command()(figure)
-app.command()(report)
 
 
 def _version(wanted: bool) -> None:
@@ -206,6 +202,12 @@ def apply(
         as_json=as_json,
         quiet=quiet,
     )
+
+
+app.command()(figure)
+app.command()(report)
+app.command()(export)
+app.command("import")(import_regions)
 
 
 @app.command()
