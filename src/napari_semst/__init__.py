@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from napari_semst.figure.coloured import colour_figure
     from napari_semst.io.geojson.label import add_regions
     from napari_semst.io.geojson.write import write_geojson
+    from napari_semst.io.labels_csv import add_labels
     from napari_semst.io.read import read
     from napari_semst.io.save import write
     from napari_semst.io.spatialdata_table import write_spatialdata_table
@@ -30,6 +31,7 @@ _HOME = {
     "Progress": "progress",
     "Request": "config",
     "RunControl": "progress",
+    "add_labels": "io.labels_csv",
     "add_regions": "io.geojson.label",
     "apply_model": "apply",
     "attach": "result",
@@ -53,6 +55,7 @@ __all__ = [
     "Request",
     "RunControl",
     "__version__",
+    "add_labels",
     "add_regions",
     "apply_model",
     "attach",

@@ -34,10 +34,6 @@ app.command()(run)
 app.add_typer(cache, name="cache")
 app.command()(embed)
 app.command()(server)
-app.command()(export)
-app.command("import")(import_regions)
-app.command()(figure)
-app.command()(report)
 app.add_typer(prompts, name="prompts")
 
 
@@ -208,6 +204,12 @@ def apply(
         as_json=as_json,
         quiet=quiet,
     )
+
+
+app.command()(figure)
+app.command()(report)
+app.command()(export)
+app.command("import")(import_regions)
 
 
 @app.command()

@@ -196,11 +196,12 @@ def test_any_places_come_back(tmp_path, n, seed, kind, size):
 
 
 def test_spots_at_one_place_are_told(tmp_path):
-    tissue = section([[0, 0], [0, 0], [5, 5], [9, 0]], ["a", "b", "b", "b"])
+    places = [[0, 0], [0, 0], [5, 5], [9, 0], [9, 1e-9]]
+    tissue = section(places, ["a", "b", "b", "b", "a"])
     written = write_geojson(tissue, tmp_path / "a.geojson", column="label")
-    assert "2 spots share their place" in written.notes[0]
+    assert "4 spots share their place" in written.notes[0]
     add_regions(tissue, written.path)
-    assert labels_of(tissue) == ["a", "a", "b", "b"]
+    assert labels_of(tissue)[:3] == ["a", "a", "b"]
 
 
 def test_pixels_are_not_micrometres(tissue, tmp_path):
@@ -221,6 +222,9 @@ def test_one_section_of_several(tissue, tmp_path):
         write_geojson(tissue, path, column="ground_truth")
     with pytest.raises(InputError, match="'two', 'one'; got 'three'"):
         write_geojson(tissue, path, column="ground_truth", section="three")
+    tissue.obs["half"] = pd.Categorical(np.where(half, "a", None))
+    with pytest.raises(InputError, match="section 'two'"):
+        write_geojson(tissue, path, column="half", section="two")
     write_geojson(tissue, path, column="ground_truth", section="one")
     add_regions(tissue, path, section="one")
     wanted = tissue.obs["ground_truth"].where(half == 1).tolist()
@@ -336,7 +340,7 @@ def test_large_files_are_refused(put, monkeypatch):
         add_regions(section([[5, 5], [6, 6]]), put(feature()))
 
 
-def test_what_cannot_be_written_is_said(tissue, tmp_path):
+def test_what_cannot_be_written_is_said(tissue, tmp_path, monkeypatch):
     path = tmp_path / "a.geojson"
     with pytest.raises(InputError, match="semst_domain"):
         write_geojson(tissue, path)
@@ -345,17 +349,25 @@ def test_what_cannot_be_written_is_said(tissue, tmp_path):
         write_geojson(tissue, path, column="many", shapes="dots")
     with pytest.raises(ConfigError, match="pixel size"):
         write_geojson(tissue, path, column="many", pixel_size=0)
+    for label in ("", " a", "a\nb", "x" * 201):
+        tissue.obs["odd"] = label
+        with pytest.raises(InputError, match="Rename it"):
+            write_geojson(tissue, path, column="odd")
+    with monkeypatch.context() as patch:
+        patch.setattr("napari_semst.io.geojson.write.MOST_SPOTS", 9)
+        with pytest.raises(ConfigError, match="Write regions instead"):
+            write_geojson(tissue, path, column="ground_truth", shapes="spots")
     with pytest.raises(SaveError, match=r"\.geojson"):
         write_geojson(tissue, tmp_path / "a.json", column="many")
     assert not list(tmp_path.iterdir())
 
 
 def test_a_file_that_reads_back_otherwise_is_not_kept(tissue, tmp_path, monkeypatch):
-    from napari_semst.io.geojson import write
+    from napari_semst.io.geojson import features
 
     path = tmp_path / "a.geojson"
     path.write_text("precious")
-    monkeypatch.setattr(write, "outlines", lambda *a: list(reversed(outlines(*a))))
+    monkeypatch.setattr(features, "outlines", lambda *a: list(reversed(outlines(*a))))
     with pytest.raises(SaveError, match="did not"):
         write_geojson(tissue, path, column="ground_truth", overwrite=True)
     assert path.read_text() == "precious"

@@ -17,7 +17,6 @@ from napari_semst.figure.panels import (
     FOOT,
     GAP,
     HEAD,
-    INK,
     MISSING,
     add_bar,
     add_numbers,
@@ -42,7 +41,9 @@ if TYPE_CHECKING:
 
 
 # Inches that panels and what explains them take beside each other: three of them.
-_WIDTH = 14.2
+_WIDTH = 16.0
+# Inches of what a bar counts, beside its numbers.
+_UNIT = 0.18
 _MOST_PANELS = 60
 
 
@@ -178,7 +179,8 @@ def _panel(view: View, colouring: Categories | Numbers) -> _Panel:
         return _Panel(view, colouring, None, width + beside)
     # One scale for all sections.
     scale = number_scale(colouring.values, colouring.colormap, colouring.limits)
-    return _Panel(view, colouring, scale, width + BAR)
+    beside = BAR + (_UNIT if colouring.unit else 0.0)
+    return _Panel(view, colouring, scale, width + beside)
 
 
 def _drawn(panels: list[_Panel], dpi: int) -> Figure:
@@ -227,9 +229,4 @@ def _draw(figure: Figure, panel: _Panel, left: float, bottom: float) -> None:
     if panel.scale is not None:
         scale, beyond = panel.scale
         add_numbers(axes, view, colouring.values[view.own], scale)
-        add_bar(figure, axes.get_position(), scale, beyond)
-    if colouring.unit:
-        axes.text(
-            1, -0.025, colouring.unit, transform=axes.transAxes, fontsize=7.5,
-            color=INK, va="center", ha="right",
-        )  # fmt: skip
+        add_bar(figure, axes.get_position(), scale, beyond, colouring.unit)

@@ -136,7 +136,9 @@ def add_numbers(axes: Axes, view: View, values: Floats, scale: ScalarMappable) -
     add_spots(axes, view, colors, grey=True)
 
 
-def add_bar(figure: Figure, box: Bbox, scale: ScalarMappable, beyond: str) -> None:
+def add_bar(
+    figure: Figure, box: Bbox, scale: ScalarMappable, beyond: str, unit: str = ""
+) -> None:
     """Explain the colours of numbers right of a box."""
     from matplotlib.ticker import MaxNLocator
 
@@ -147,6 +149,8 @@ def add_bar(figure: Figure, box: Bbox, scale: ScalarMappable, beyond: str) -> No
     bar.outline.set_visible(False)
     bar.locator = MaxNLocator(4)
     bar.ax.tick_params(labelsize=8, length=0, pad=3, labelcolor=INK)
+    if unit:
+        bar.set_label(unit, fontsize=7.5, color=SOFT)
 
 
 def add_scale_bar(axes: Axes, view: View) -> None:

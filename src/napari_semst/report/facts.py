@@ -22,6 +22,12 @@ if TYPE_CHECKING:
 
 _BLOCK = 2**22
 _SETTINGS = "settings.toml"
+_STAGES = {
+    "prepare": "Preparing",
+    "describe": "Gene semantics",
+    "train": "Training",
+    "assign": "Domains",
+}
 
 
 @dataclass(frozen=True)
@@ -119,15 +125,7 @@ def facts_of(
     from napari_semst.explanation.run import plain
     from napari_semst.io.notes import INPUT, input_warnings
 
-    name = str(adata.uns.get(keys.LATEST, "")) if run is None else run
-    column = keys.DOMAIN if run is None else keys.of_run(keys.DOMAIN, run)
-    if column not in adata.obs:
-        there = [str(c) for c in adata.obs if str(c).startswith(keys.DOMAIN)]
-        raise InputError(
-            f"Expected domains in obs[{column!r}]; found "
-            f"{', '.join(there) or 'no domains'}. Find domains first, or name another "
-            "run."
-        )
+    name, column = _run_and_column(adata, run)
     runs = adata.uns.get(keys.RUNS, {})
     recorded = plain(runs.get(name, {})) if hasattr(runs, "get") else {}
     noticed = plain(adata.uns.get(INPUT, {}))
@@ -147,9 +145,7 @@ def facts_of(
         given=tuple(_given(adata, noticed, recorded, source)),
         made=tuple(_made(recorded)),
         versions=tuple((k, str(v)) for k, v in recorded.get("versions", {}).items()),
-        seconds=tuple(
-            (k, f"{float(v):.1f} s") for k, v in recorded.get("seconds", {}).items()
-        ),
+        seconds=_seconds(recorded.get("seconds", {})),
         settings=settings,
         command=command,
         warnings=tuple(dict.fromkeys(warnings)),
@@ -157,6 +153,20 @@ def facts_of(
         confusion=confusion,
         losses=_losses(recorded),
     )
+
+
+def _run_and_column(adata: AnnData, run: str | None) -> tuple[str, str]:
+    """Return the run's name, empty where unknown, and the column of its domains."""
+    name = str(adata.uns.get(keys.LATEST, "")) if run is None else run
+    column = keys.DOMAIN if run is None else keys.of_run(keys.DOMAIN, run)
+    if column not in adata.obs:
+        there = [str(c) for c in adata.obs if str(c).startswith(keys.DOMAIN)]
+        raise InputError(
+            f"Expected domains in obs[{column!r}]; found "
+            f"{', '.join(there) or 'no domains'}. Find domains first, or name another "
+            "run."
+        )
+    return name, column
 
 
 def _rows(
@@ -204,7 +214,7 @@ def _given(
 ) -> list[tuple[str, str]]:
     """Return what is known of the input."""
     found = [("Spots", f"{adata.n_obs:,}"), ("Genes", f"{adata.n_vars:,}")]
-    if "name" in noticed:
+    if "name" in noticed and (source is None or source.name != noticed["name"]):
         found.append(("Read from", str(noticed["name"])))
     if "kind" in noticed:
         found.append(("Format", str(noticed["kind"])))
@@ -222,6 +232,15 @@ def _given(
     if recorded.get("input_hash"):
         found.append(("SHA-256 of what was used", str(recorded["input_hash"])))
     return found
+
+
+def _seconds(told: Mapping[str, Any]) -> tuple[tuple[str, str], ...]:
+    """Return the time of each stage, in their order."""
+    stages = [stage for stage in _STAGES if stage in told]
+    stages += [stage for stage in told if stage not in _STAGES]
+    return tuple(
+        (_STAGES.get(stage, stage), f"{float(told[stage]):.1f} s") for stage in stages
+    )
 
 
 def _file_hash(path: Path) -> str:

@@ -162,7 +162,8 @@ def _markers(table: pd.DataFrame | None) -> str:
         + "</tr>"
         for row in shown.itertuples(index=False)
     ]
-    text = _table(list(shown.columns), numbers, lines)
+    head = [str(name).replace("_", " ").capitalize() for name in shown]
+    text = _table(head, numbers, lines)
     left = len(table) - len(shown)
     return text + (f"\n<p>{left:,} more rows are left out.</p>" if left else "")
 

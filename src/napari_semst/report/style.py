@@ -49,7 +49,8 @@ th, td {
 }
 th { font-weight: 600; color: var(--soft); font-size: 13px; }
 td.number, th.number {
-  text-align: right; font-variant-numeric: tabular-nums; white-space: nowrap;
+  text-align: right; padding-right: 16px; font-variant-numeric: tabular-nums;
+  white-space: nowrap;
 }
 tr { break-inside: avoid; }
 td.none { color: var(--soft); opacity: 0.55; }

@@ -17,6 +17,14 @@ if TYPE_CHECKING:
 
 
 _GENES_EACH = 5
+_COLUMNS = (
+    "gene",
+    "log2_fold_change",
+    "auc",
+    "share_in",
+    "share_out",
+    "p_adjusted",
+)
 
 
 def write_report(
@@ -120,7 +128,11 @@ def _explained(adata: AnnData, run: str) -> pd.DataFrame | None:
     domains = told.get("explanation", {}).get("domains", {})
     tables = []
     for name, one in domains.items():
-        table = pd.DataFrame(one.get("genes", {})).head(_GENES_EACH)
+        genes = one.get("genes", {})
+        # Files keep the columns in the order of the alphabet.
+        order = [c for c in _COLUMNS if c in genes]
+        table = pd.DataFrame({column: genes[column] for column in order})
+        table = table.head(_GENES_EACH)
         if len(table):
             table.insert(0, "domain", name)
             tables.append(table)

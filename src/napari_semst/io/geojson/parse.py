@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
     Floats = NDArray[np.float64]
 
-MOST_BYTES = 512 * MEGABYTE
+MOST_BYTES = 1024 * MEGABYTE
 _WHAT = "a GeoJSON file"
 UNNAMED = "unclassified"
 # What QuPath finds, unlike what people draw.
@@ -78,7 +78,7 @@ def read_geojson(path: str | Path) -> Regions:
     Parameters
     ----------
     path
-        The file, of at most 512 MB.
+        The file, of at most 1 GB.
 
     Raises
     ------
@@ -158,7 +158,7 @@ def _region(feature: Any, where: str) -> Region | None:
     if not polygons and not len(points):
         return None
     group = properties.get("classification")
-    name, label = _text(properties.get("name")), _class_name(group)
+    name, label = plain_name(properties.get("name")), _class_name(group)
     return Region(
         label or name or UNNAMED,
         name or label or UNNAMED,
@@ -233,13 +233,13 @@ def _class_name(group: Any) -> str:
     if isinstance(group, dict):
         parts = group.get("names")
         if isinstance(parts, list) and parts:
-            return _text(": ".join(_text(part) for part in parts))
-        return _text(group.get("name"))
-    return _text(group)
+            return plain_name(": ".join(plain_name(part) for part in parts))
+        return plain_name(group.get("name"))
+    return plain_name(group)
 
 
-def _text(value: Any) -> str:
-    """Return a name without what breaks tables and file formats."""
+def plain_name(value: Any) -> str:
+    """Return a name without what breaks tables and file formats, empty for none."""
     if isinstance(value, bool) or not isinstance(value, str | int | float):
         return ""
     plain = "".join(c if c.isprintable() else " " for c in str(value))

@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-import json
-import uuid
-from typing import TYPE_CHECKING, Any, Literal, NamedTuple
+from typing import TYPE_CHECKING, Literal, NamedTuple
 
 import numpy as np
 
 from napari_semst import keys
 from napari_semst.errors import ConfigError, InputError, SaveError, one_of
 from napari_semst.io.atomic import write_atomically
-from napari_semst.io.geojson.outline import outlines
+from napari_semst.io.geojson.features import detections, labels_of, regions
 from napari_semst.io.geojson.tiles import unique_places
 
 if TYPE_CHECKING:
@@ -21,7 +19,6 @@ if TYPE_CHECKING:
     from anndata import AnnData
     from numpy.typing import NDArray
 
-    from napari_semst.io.geojson.outline import Polygon
     from napari_semst.io.geojson.spots import Spots
 
     Ints = NDArray[np.int64]
@@ -45,10 +42,10 @@ class Written(NamedTuple):
 
 
 SHAPES = ("regions", "spots", "both")
-# Corners of the polygon that stands for a round spot.
-_CORNERS = 16
-_MOST_LABELS = 1000
-_NAMESPACE = uuid.UUID("1c2b7e5e-6f0d-5a53-9a7e-5d1a0c0e57a1")
+# A file of more would be too large to be read back.
+MOST_SPOTS = 1_000_000
+# Share of a spot's diameter within which two places are one to a shape.
+_SAME_PLACE = 1e-3
 
 
 def write_geojson(
@@ -116,6 +113,16 @@ def write_geojson(
     spots = spots_in_pixels(adata, section, coordinates, pixel_size)
     codes, names, colors = labels_of(adata, column)
     codes = codes[spots.rows]
+    if (codes < 0).all():
+        raise InputError(
+            f"Expected labels in obs[{column!r}] for spots of the section {section!r}; "
+            "found none. Name another section or column."
+        )
+    if shapes != "regions" and (codes >= 0).sum() > MOST_SPOTS:
+        raise ConfigError(
+            f"Expected at most {MOST_SPOTS:,} spots as detections; got "
+            f"{int((codes >= 0).sum()):,}. Write regions instead."
+        )
     table = [
         {"name": name, "color": [int(color[i : i + 2], 16) for i in (1, 3, 5)]}
         for name, color in zip(names, colors, strict=True)
@@ -123,9 +130,9 @@ def write_geojson(
 
     def lines() -> Iterator[str]:
         if shapes != "spots":
-            yield from _regions(adata, spots, codes, table, column)
+            yield from regions(adata, spots, codes, table, column)
         if shapes != "regions":
-            yield from _detections(adata, spots, codes, table)
+            yield from detections(adata, spots, codes, table)
 
     def write(temporary: Path) -> None:
         with temporary.open("w", encoding="utf-8", newline="\n") as file:
@@ -134,168 +141,37 @@ def write_geojson(
                 file.write((",\n" if number else "") + line)
             file.write("\n]}\n")
 
+    mixed = _mixed(spots, codes)
     place = write_atomically(
         path,
         write,
-        lambda temporary: _check(temporary, spots, codes, names),
+        lambda temporary: _check(temporary, spots, codes, names, mixed),
         overwrite=overwrite,
         suffix=".geojson",
     )
-    return Written(place, _notes(spots, codes))
+    if not mixed.any():
+        return Written(place, ())
+    note = (
+        f"{int(mixed.sum()):,} spots share their place with a spot of another label: "
+        "shapes cannot tell them apart."
+    )
+    return Written(place, (note,))
 
 
-def labels_of(adata: AnnData, column: str) -> tuple[Ints, list[str], list[str]]:
-    """Return the codes, -1 for none, names and colours of a column of labels.
-
-    Parameters
-    ----------
-    adata
-        The tissue.
-    column
-        The obs column. Labels without spots are left out.
-
-    Raises
-    ------
-    InputError
-        If there is no such column, it holds no labels, or more than 1,000 of them.
-    """
-    import pandas as pd
-
-    from napari_semst.io.guard import a_few
-    from napari_semst.palette import domain_colors, hex_colors
-
-    if column not in adata.obs:
-        raise InputError(
-            f"Expected labels in obs[{column!r}]; found obs columns "
-            f"{a_few(list(adata.obs))}. Name one of them."
-        )
-    whole = pd.Categorical(adata.obs[column])
-    stored = adata.uns.get(column + keys.COLORS_SUFFIX)
-    every = domain_colors(len(whole.categories))
-    if stored is not None and len(stored) >= len(whole.categories):
-        every = hex_colors(list(stored)[: len(whole.categories)], every)
-    there = np.bincount(whole.codes[whole.codes >= 0], minlength=len(every)) > 0
-    if not there.any() or there.sum() > _MOST_LABELS:
-        raise InputError(
-            f"Expected 1 to {_MOST_LABELS:,} labels in obs[{column!r}]; found "
-            f"{int(there.sum()):,}. Name a column of domains or of an annotation."
-        )
-    order = np.append(np.cumsum(there) - 1, -1)
-    kept = np.flatnonzero(there)
-    names = [str(whole.categories[code]) for code in kept]
-    return order[whole.codes].astype(np.int64), names, [every[code] for code in kept]
-
-
-def _regions(
-    adata: AnnData,
+def _check(
+    temporary: Path,
     spots: Spots,
     codes: Ints,
-    table: list[dict[str, Any]],
-    column: str,
-) -> Iterator[str]:
-    """Yield an annotation for each label that has spots."""
-    places, first, _ = unique_places(spots.places)
-    found = outlines(places, codes[first], len(table), spots.diameter)
-    measured = _measured(adata, spots)
-    names = "\n".join(map(str, adata.obs_names[spots.rows]))
-    for code, (group, polygons) in enumerate(zip(table, found, strict=True)):
-        own = codes == code
-        if not polygons:
-            continue
-        means = {
-            f"Mean {name}": round(float(np.nanmean(values[own])), 6)
-            for name, values in measured.items()
-            if np.isfinite(values[own]).any()
-        }
-        yield _line(
-            uuid.uuid5(_NAMESPACE, f"{column}\n{group['name']}\n{names}"),
-            _geometry(polygons),
-            {
-                "objectType": "annotation",
-                "name": group["name"],
-                "classification": group,
-                "measurements": {"Spots": int(own.sum()), **means},
-                "metadata": {"column": column},
-            },
-        )
-
-
-def _detections(
-    adata: AnnData, spots: Spots, codes: Ints, table: list[dict[str, Any]]
-) -> Iterator[str]:
-    """Yield a detection for each spot that has a label."""
-    from scipy.spatial import cKDTree
-
-    shown = np.flatnonzero(codes >= 0)
-    places = spots.places[shown]
-    widths = np.full(len(places), spots.diameter)
-    others, _, _ = unique_places(spots.places)
-    if len(others) > 1:
-        # No spot's shape reaches the middle of another.
-        apart = cKDTree(others).query(places, k=[2])[0][:, 0]
-        widths = np.minimum(widths, 1.9 * apart)
-    turn = 2 * np.pi * np.arange(_CORNERS + 1) / _CORNERS
-    turn[-1] = 0.0
-    circle = np.stack([np.cos(turn), np.sin(turn)], axis=1) / 2
-    # For bounding boxes, by which QuPath reads ellipses, every fourth corner counts.
-    digits = max(2, 3 - int(np.floor(np.log10(max(spots.diameter, 1e-9)))))
-    measured = {
-        name: np.round(values[shown], 6).tolist()
-        for name, values in _measured(adata, spots).items()
-    }
-    names = adata.obs_names[spots.rows][shown].astype(str)
-    # A file of text has a line for every spot: this is the one loop over spots.
-    rows = zip(names, codes[shown].tolist(), places, widths, strict=True)
-    for row, (name, code, place, width) in enumerate(rows):
-        ring = np.round(place + width * circle, digits).tolist()
-        values = {key: column[row] for key, column in measured.items()}
-        yield _line(
-            uuid.uuid5(_NAMESPACE, f"spot\n{name}"),
-            {"type": "Polygon", "coordinates": [ring], "isEllipse": True},
-            {
-                "objectType": "detection",
-                "name": name,
-                "classification": table[code],
-                "measurements": {k: v for k, v in values.items() if v == v},
-            },
-        )
-
-
-def _measured(adata: AnnData, spots: Spots) -> dict[str, NDArray[np.float64]]:
-    """Return the scores of spots that go along, under names for people."""
-    wanted = {"confidence": keys.CONFIDENCE, "modulation": keys.MODULATION}
-    return {
-        name: adata.obs[key].to_numpy(dtype=np.float64)[spots.rows]
-        for name, key in wanted.items()
-        if key in adata.obs
-    }
-
-
-def _geometry(polygons: list[Polygon]) -> dict[str, Any]:
-    rings = [[ring.tolist() for ring in polygon] for polygon in polygons]
-    if len(rings) == 1:
-        return {"type": "Polygon", "coordinates": rings[0]}
-    return {"type": "MultiPolygon", "coordinates": rings}
-
-
-def _line(number: uuid.UUID, geometry: Any, properties: dict[str, Any]) -> str:
-    feature = {
-        "type": "Feature",
-        "id": str(number),
-        "geometry": geometry,
-        "properties": properties,
-    }
-    return json.dumps(feature, ensure_ascii=False, allow_nan=False)
-
-
-def _check(temporary: Path, spots: Spots, codes: Ints, names: list[str]) -> None:
+    names: list[str],
+    mixed: NDArray[np.bool_],
+) -> None:
     """Refuse a file from which a spot would get another label."""
     from napari_semst.io.geojson.label import label_spots
     from napari_semst.io.geojson.parse import read_geojson
 
     found = label_spots(spots, read_geojson(temporary))
     back = np.append(np.array([names.index(n) for n in found.names]), -1)[found.codes]
-    wrong = (back != codes) & ~_mixed(spots, codes)
+    wrong = (back != codes) & ~mixed
     if wrong.any():
         raise SaveError(
             f"Expected every spot to read back with its label; {int(wrong.sum()):,} of "
@@ -304,21 +180,18 @@ def _check(temporary: Path, spots: Spots, codes: Ints, names: list[str]) -> None
 
 
 def _mixed(spots: Spots, codes: Ints) -> NDArray[np.bool_]:
-    """Return the spots whose place is also that of a spot with another label."""
+    """Return the spots at the very place of a spot with another label."""
+    from scipy.spatial import cKDTree
+
     found, _, place = unique_places(spots.places)
     n = len(found)
     low, high = np.full(n, codes.max()), np.full(n, -1)
     np.minimum.at(low, place, codes)
     np.maximum.at(high, place, codes)
-    mixed: NDArray[np.bool_] = (low != high)[place]
-    return mixed
-
-
-def _notes(spots: Spots, codes: Ints) -> tuple[str, ...]:
-    mixed = int(_mixed(spots, codes).sum())
-    if not mixed:
-        return ()
-    return (
-        f"{mixed:,} spots share their place with a spot of another label: shapes "
-        "cannot tell them apart.",
-    )
+    mixed = low != high
+    if n > 1:
+        distance, near = cKDTree(found).query(found, k=[2])
+        same = distance[:, 0] < _SAME_PLACE * spots.diameter
+        mixed |= same & (low != low[near[:, 0]])
+    of_spots: NDArray[np.bool_] = mixed[place]
+    return of_spots
