@@ -11,14 +11,19 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from uuid import uuid4
 
+import numpy as np
+
 from napari_semst import keys
-from napari_semst.viewer import columns
+from napari_semst.viewer import columns, spots
 from napari_semst.viewer.arrange import arrange, placed
 from napari_semst.viewer.colour import paint_of
+from napari_semst.viewer.raster import SpotRaster
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from anndata import AnnData
-    from napari.layers import Layer, Points
+    from napari.layers import Layer
     from napari.types import LayerData
     from pandas import DataFrame
 
@@ -57,6 +62,9 @@ HIDDEN = "semst_hidden"
 
 SPOT_OPACITY = 0.85
 """Leaves the stain visible through the spots."""
+
+# How far, as a share of its side, a bin may be from its place on the grid.
+_ON_GRID = 0.05
 
 
 def layers_of(tissue: AnnData, name: str = "") -> list[LayerData]:
@@ -107,18 +115,16 @@ def _opening_column(tissue: AnnData) -> str:
 def spots_layer(
     tissue: AnnData, name: str, arrangement: Arrangement, column: str = ""
 ) -> LayerData:
-    """Return the spots as the data of a Points layer, at their true diameter."""
+    """Return the spots as the data of a layer, at their true diameter.
+
+    It is a Points layer, or an Image layer where there are more than
+    `spots.MOST_POINTS`.
+    """
     colouring = columns.first_colouring(tissue)
+    rgba = paint_of(tissue, colouring).rgba
     options: dict[str, Any] = {
         "name": name,
-        "size": arrangement.diameters,
-        "face_color": paint_of(tissue, colouring).rgba,
-        # A border or antialiasing of a pixel turns small spots solid grey.
-        "border_width": 0,
-        "border_color": "transparent",
-        "antialiasing": 0,
         "opacity": SPOT_OPACITY,
-        "features": features_of(tissue, column if len(arrangement.names) > 1 else ""),
         "metadata": {
             TISSUE: tissue,
             "name": name,
@@ -126,7 +132,39 @@ def spots_layer(
             **told(arrangement, column),
         },
     }
-    return arrangement.positions, options, "points"
+    if spots.are_many(tissue.n_obs):
+        square = are_bins(tissue, arrangement)
+        raster = SpotRaster(arrangement.positions, arrangement.diameters, square)
+        raster.paint(rgba)
+        return spots.as_image(raster, options)
+    several = column if len(arrangement.names) > 1 else ""
+    as_points = {
+        "size": arrangement.diameters,
+        "face_color": rgba,
+        # A border or antialiasing of a pixel turns small spots solid grey.
+        "border_width": 0,
+        "border_color": "transparent",
+        "antialiasing": 0,
+        "features": features_of(tissue, several),
+    }
+    return arrangement.positions, {**options, **as_points}, "points"
+
+
+def are_bins(tissue: AnnData, arrangement: Arrangement) -> bool:
+    """Return whether spots are the squares of a grid.
+
+    Visium HD says so; else they are where spots that touch stand in rows and columns.
+    """
+    from napari_semst.io.sections import libraries, part
+
+    if any("bin_size_um" in part(tissue, x, "scalefactors") for x in libraries(tissue)):
+        return True
+    places = arrangement.positions
+    size = np.broadcast_to(np.asarray(arrangement.diameters), len(places))[:, None]
+    # Each section has a grid of its own: places count from a spot of the same.
+    _, first = np.unique(arrangement.codes, return_index=True)
+    steps = (places - places[first[arrangement.codes]]) / size
+    return bool((np.abs(steps - np.rint(steps)) < _ON_GRID).all(axis=1).mean() > 0.99)
 
 
 def image_layers(
@@ -172,24 +210,51 @@ def image_layers(
 
 
 def tissue_of(layer: Layer) -> AnnData | None:
-    """Return the tissue that a Points layer shows, or None if it shows none."""
+    """Return the tissue whose spots a layer shows, or None if it shows none."""
     from anndata import AnnData
-    from napari.layers import Points
 
-    tissue = layer.metadata.get(TISSUE) if isinstance(layer, Points) else None
+    tissue = layer.metadata.get(TISSUE) if spots.draws_spots(layer) else None
     return tissue if isinstance(tissue, AnnData) else None
 
 
-def refresh(layer: Points) -> None:
+def refresh(layer: Layer) -> None:
     """Bring a layer's features up to what its tissue holds now; colours stay."""
     tissue = tissue_of(layer)
-    if tissue is not None and tissue.n_obs == len(layer.data):
-        column = layer.metadata.get(SECTIONS_BY, "")
-        several = bool(layer.metadata.get(SECTIONS))
-        layer.features = features_of(tissue, column if several else "")
+    # Of spots that are an image the tissue is asked when the mouse is over one.
+    if tissue is None or spots.raster_of(layer) is not None:
+        return
+    if tissue.n_obs == len(layer.data):
+        layer.features = features_of(tissue, _column_told(layer))
 
 
-def features_of(tissue: AnnData, column: str = "") -> DataFrame:
+def _column_told(layer: Layer) -> str:
+    """Return the column of which hovering tells the section."""
+    column = str(layer.metadata.get(SECTIONS_BY, ""))
+    return column if layer.metadata.get(SECTIONS) else ""
+
+
+def features_at(layer: Layer, spot: int) -> dict[str, Any]:
+    """Return what hovering over a spot of a layer tells, by name.
+
+    Parameters
+    ----------
+    layer
+        The spots, as points or as an image.
+    spot
+        Index of the spot.
+    """
+    tissue = tissue_of(layer)
+    if spots.raster_of(layer) is None or tissue is None:
+        return dict(layer.features.iloc[spot])
+    row = features_of(tissue, _column_told(layer), [spot]).iloc[0].to_dict()
+    more = layer.metadata.get(spots.MORE_FEATURES, {})
+    told = {name: values[spot] for name, values in more.items()}
+    return {"barcode": row.pop("barcode"), **told, **row}
+
+
+def features_of(
+    tissue: AnnData, column: str = "", these: Sequence[int] | None = None
+) -> DataFrame:
     """Return what hovering over a spot shows: one row per spot.
 
     Parameters
@@ -198,22 +263,31 @@ def features_of(tissue: AnnData, column: str = "") -> DataFrame:
         The tissue.
     column
         The obs column that tells sections apart; empty for one section.
+    these
+        Indices of the spots asked for; `None`: all.
     """
     from pandas import DataFrame
 
-    table: dict[str, Any] = {"barcode": tissue.obs_names.to_numpy(dtype=object)}
+    rows = slice(None) if these is None else list(these)
+
+    def words(name: str) -> Any:
+        return tissue.obs[name].iloc[rows].astype(str).to_numpy(dtype=object)
+
+    table: dict[str, Any] = {"barcode": tissue.obs_names[rows].to_numpy(dtype=object)}
     if column:
-        table["section"] = tissue.obs[column].astype(str).to_numpy(dtype=object)
+        table["section"] = words(column)
     if keys.DOMAIN in tissue.obs:
-        table["domain"] = tissue.obs[keys.DOMAIN].astype(str).to_numpy(dtype=object)
+        table["domain"] = words(keys.DOMAIN)
     for label, key in (
         ("modulation", keys.MODULATION),
         ("confidence", keys.CONFIDENCE),
     ):
         if key in tissue.obs:
-            table[label] = tissue.obs[key].to_numpy()
+            table[label] = tissue.obs[key].iloc[rows].to_numpy()
     if tissue.X is not None:
-        table[columns.TOTAL_COUNTS] = columns.total_counts(tissue)
+        every = these is None
+        totals = columns.total_counts(tissue) if every else tissue.X[rows].sum(axis=1)
+        table[columns.TOTAL_COUNTS] = np.asarray(totals, dtype=np.float64).ravel()
     return DataFrame(table)
 
 

@@ -35,7 +35,7 @@ from napari_semst.widgets.shared.status import StatusCard
 
 if TYPE_CHECKING:
     from anndata import AnnData
-    from napari.layers import Layer, Points
+    from napari.layers import Layer
     from napari.viewer import Viewer
 
     from napari_semst.widgets.find.files import Saved
@@ -154,7 +154,7 @@ class FindDomains(QWidget):
 
     # --- the section
 
-    def _sections(self) -> list[Points]:
+    def _sections(self) -> list[Layer]:
         return [x for x in self._viewer.layers if adapter.tissue_of(x) is not None]
 
     def _on_layers(self, event: Any = None) -> None:
@@ -177,10 +177,10 @@ class FindDomains(QWidget):
     def _on_renamed(self, event: Any = None) -> None:
         self.section.set_layers(self._sections())
 
-    def _layers_of(self, tissue: AnnData) -> list[Points]:
+    def _layers_of(self, tissue: AnnData) -> list[Layer]:
         return [x for x in self._sections() if adapter.tissue_of(x) is tissue]
 
-    def _shown_layers(self) -> list[Points]:
+    def _shown_layers(self) -> list[Layer]:
         tissue = self.section.tissue
         return [] if tissue is None else self._layers_of(tissue)
 
@@ -379,7 +379,7 @@ class FindDomains(QWidget):
     def _on_joining(self, names: str) -> None:
         self.card.show_status("running", texts.JOINING, names)
 
-    def _on_joined(self, tissue: AnnData, name: str, single: list[Points]) -> None:
+    def _on_joined(self, tissue: AnnData, name: str, single: list[Layer]) -> None:
         try:
             self._add_section(tissue, name)
         except Exception as error:  # noqa: BLE001  every error goes to the card

@@ -1,0 +1,75 @@
+"""The status bar over spots that are an image: it tells what it tells over points."""
+
+from __future__ import annotations
+
+from types import MethodType
+from typing import TYPE_CHECKING, Any
+
+from napari_semst.viewer import adapter, spots
+
+if TYPE_CHECKING:
+    from napari.layers import Layer
+    from napari.viewer import Viewer
+
+
+def watch(viewer: Viewer) -> None:
+    """Let a viewer tell spots that are images, those there now and those to come."""
+    for layer in viewer.layers:
+        tell_spots(layer)
+    # Connecting the same function twice is one connection.
+    viewer.layers.events.inserted.connect(_on_inserted)
+
+
+def watch_current() -> None:
+    """Do so in the viewer that is in use, where there is one.
+
+    A reader returns data, of which the viewer makes layers by itself.
+    """
+    from napari.viewer import current_viewer
+
+    viewer = current_viewer()
+    if viewer is not None:
+        watch(viewer)
+
+
+def _on_inserted(event: Any) -> None:
+    tell_spots(event.value)
+
+
+def tell_spots(layer: Layer) -> None:
+    """Let a layer tell its spot under the mouse, if its spots are an image."""
+    if spots.raster_of(layer) is not None:
+        layer.get_status = MethodType(_status, layer)
+
+
+def _status(
+    layer: Layer, position: Any = None, *, world: bool = False, **more: Any
+) -> dict[str, Any]:
+    """Return the layer's own status with the spot in the place of the pixel."""
+    status: dict[str, Any] = type(layer).get_status(
+        layer, position, world=world, **more
+    )
+    if position is None:
+        return status
+    place = position if world else layer.data_to_world(position)
+    spot = spots.spot_at(layer, place)
+    told = status.get("value", "")
+    new = "" if spot is None else spot_in_words(layer, spot)
+    for part in ("coordinates", "value"):
+        if told and part in status:
+            status[part] = status[part].removesuffix(told) + new
+    return status
+
+
+def spot_in_words(layer: Layer, spot: int) -> str:
+    """Return a spot's number and features as the status bar shows those of points."""
+    features = adapter.features_at(layer, spot).items()
+    # What is not known is not equal to itself.
+    known = [f"{name}: {_word(value)}" for name, value in features if value == value]
+    return f"{spot}; {', '.join(known)}"
+
+
+def _word(value: Any) -> str:
+    if isinstance(value, float):
+        return f"{value:.3f}".rstrip("0").rstrip(".")
+    return str(value)
