@@ -8,28 +8,30 @@ from typing import TYPE_CHECKING, Any
 from napari_semst.viewer import adapter, spots
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from napari.layers import Layer
-    from napari.viewer import Viewer
+    from napari.types import LayerData
 
 
-def watch(viewer: Viewer) -> None:
-    """Let a viewer tell spots that are images, those there now and those to come."""
-    for layer in viewer.layers:
-        tell_spots(layer)
-    # Connecting the same function twice is one connection.
-    viewer.layers.events.inserted.connect(_on_inserted)
-
-
-def watch_current() -> None:
-    """Do so in the viewer that is in use, where there is one.
+def watch_current(layers: Sequence[LayerData]) -> None:
+    """Let the viewer in use tell the spots of layers that it is about to make.
 
     A reader returns data, of which the viewer makes layers by itself.
+
+    Parameters
+    ----------
+    layers
+        Data of layers, as `adapter.layers_of` returns them.
     """
-    from napari.viewer import current_viewer
+    if not any(spots.RASTER in options["metadata"] for _, options, _ in layers):
+        return
+    from napari import current_viewer
 
     viewer = current_viewer()
     if viewer is not None:
-        watch(viewer)
+        # Connecting the same function twice is one connection.
+        viewer.layers.events.inserted.connect(_on_inserted)
 
 
 def _on_inserted(event: Any) -> None:
@@ -38,6 +40,8 @@ def _on_inserted(event: Any) -> None:
 
 def tell_spots(layer: Layer) -> None:
     """Let a layer tell its spot under the mouse, if its spots are an image."""
+    # A plugin's viewer hands out stand-ins of layers.
+    layer = getattr(layer, "__wrapped__", layer)
     if spots.raster_of(layer) is not None:
         layer.get_status = MethodType(_status, layer)
 

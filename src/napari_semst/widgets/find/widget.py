@@ -12,6 +12,7 @@ from qtpy.QtWidgets import QApplication, QFrame, QScrollArea, QVBoxLayout, QWidg
 from napari_semst.errors import SemstError
 from napari_semst.keys import DOMAIN
 from napari_semst.viewer import adapter, sections
+from napari_semst.viewer.hover import tell_spots
 from napari_semst.viewer.look import Look
 from napari_semst.widgets.find import texts
 from napari_semst.widgets.find.canvas import Canvas
@@ -36,6 +37,7 @@ from napari_semst.widgets.shared.status import StatusCard
 if TYPE_CHECKING:
     from anndata import AnnData
     from napari.layers import Layer
+    from napari.types import LayerData
     from napari.viewer import Viewer
 
     from napari_semst.widgets.find.files import Saved
@@ -163,6 +165,7 @@ class FindDomains(QWidget):
         for layer in layers:
             # Connecting the same slot twice is one connection.
             layer.events.name.connect(self._on_renamed)
+            tell_spots(layer)
         job = self.controller.job
         gone = job is not None and not self._layers_of(job.tissue)
         if gone:
@@ -350,17 +353,17 @@ class FindDomains(QWidget):
     def _on_opening(self, name: str) -> None:
         self.card.show_status("running", texts.OPENING, name)
 
-    def _on_opened(self, tissue: AnnData, name: str) -> None:
+    def _on_opened(self, tissue: AnnData, name: str, data: list[LayerData]) -> None:
         try:
-            self._add_section(tissue, name)
+            self._add_section(tissue, data)
         except Exception as error:  # noqa: BLE001  every error goes to the card
             self._on_failed(error, "".join(traceback.format_exception(error)))
 
-    def _add_section(self, tissue: AnnData, name: str) -> None:
+    def _add_section(self, tissue: AnnData, data: list[LayerData]) -> None:
         from napari.layers import Layer
 
         # All are made before any is shown: half a section would be of no use.
-        layers = [Layer.create(*data) for data in adapter.layers_of(tissue, name=name)]
+        layers = [Layer.create(*one) for one in data]
         for layer in layers:
             self._viewer.add_layer(layer)
         self._viewer.reset_view()
@@ -379,9 +382,15 @@ class FindDomains(QWidget):
     def _on_joining(self, names: str) -> None:
         self.card.show_status("running", texts.JOINING, names)
 
-    def _on_joined(self, tissue: AnnData, name: str, single: list[Layer]) -> None:
+    def _on_joined(
+        self,
+        tissue: AnnData,
+        name: str,
+        data: list[LayerData],
+        single: list[Layer],
+    ) -> None:
         try:
-            self._add_section(tissue, name)
+            self._add_section(tissue, data)
         except Exception as error:  # noqa: BLE001  every error goes to the card
             self._on_failed(error, "".join(traceback.format_exception(error)))
             return
