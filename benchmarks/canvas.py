@@ -7,7 +7,8 @@ Scattered spots with 12 domains and 200 genes, drawn as napari-semst draws them:
 or above `viewer.spots.MOST_POINTS` an image. A time runs from the order to the frame
 that shows it, computing the colours included; medians, after one run to warm up, on
 the wall and of the process's threads together ("cpu").
-"Open" is from a tissue in memory to the first frame; with ``--section`` the reading too.
+"prepare" makes the layers' data of a tissue in memory, which the dock does in a worker;
+"add" is from there to the first frame. With ``--section`` a file is opened, reading too.
 """
 
 from __future__ import annotations
@@ -71,6 +72,7 @@ class Window:
         self.settle()
 
     def settle(self):
+        """Let the window do what it still has to do, and draw."""
         from qtpy.QtWidgets import QApplication
 
         for _ in range(3):

@@ -145,9 +145,8 @@ def spots_layer(
             **told(arrangement, column),
         },
     }
-    if spots.are_many(tissue.n_obs):
-        square = are_bins(tissue, arrangement)
-        raster = SpotRaster(arrangement.positions, arrangement.diameters, square)
+    raster = raster_for(tissue, arrangement)
+    if raster is not None:
         raster.paint(rgba)
         return spots.as_image(raster, options)
     several = column if len(arrangement.names) > 1 else ""
@@ -161,6 +160,14 @@ def spots_layer(
         "features": features_of(tissue, several),
     }
     return arrangement.positions, {**options, **as_points}, "points"
+
+
+def raster_for(tissue: AnnData, arrangement: Arrangement) -> SpotRaster | None:
+    """Return a tissue's spots as an image, None where they are few enough for points."""
+    if not spots.are_many(tissue.n_obs):
+        return None
+    square = are_bins(tissue, arrangement)
+    return SpotRaster(arrangement.positions, arrangement.diameters, square)
 
 
 def are_bins(tissue: AnnData, arrangement: Arrangement) -> bool:

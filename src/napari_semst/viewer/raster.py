@@ -130,9 +130,9 @@ class SpotRaster:
         self.shown = np.array(mask, dtype=bool)
         self._fill()
 
-    def take_colours(self, other: SpotRaster) -> None:
-        """Give the spots the colours that they have in another image, and show all."""
-        self._rgba[:] = other._rgba
+    def take_look(self, other: SpotRaster) -> None:
+        """Colour and show the spots as they are in another image."""
+        self._rgba[:], self.shown = other._rgba, other.shown
         self._fill()
 
     def _fill(self) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -18,6 +19,8 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from napari_semst.io.alignment import Placement
+    from napari_semst.viewer.arrange import Arrangement
+    from napari_semst.viewer.raster import SpotRaster
 
 # Of the canvas, around what is looked at; as napari's own.
 _MARGIN = 0.05
@@ -53,11 +56,48 @@ def section_shown(layer: Layer) -> str:
     return str(layer.metadata.get(adapter.SECTION_SHOWN, ""))
 
 
+@dataclass(frozen=True, slots=True, eq=False)
+class Moved:
+    """Where spots and images are to stand, worked out before they are moved.
+
+    Parameters
+    ----------
+    tissue, key, column
+        What was asked, see `napari_semst.viewer.arrange.arrange`.
+    arrangement
+        The places.
+    raster
+        The spots as an image, where they are drawn as one.
+    """
+
+    tissue: AnnData
+    key: str | None
+    column: str
+    arrangement: Arrangement
+    raster: SpotRaster | None
+
+
+def places_for(tissue: AnnData, key: str | None, column: str) -> Moved:
+    """Return where a tissue's spots are to stand; no layer is touched.
+
+    Raises
+    ------
+    InputError
+        As `napari_semst.viewer.arrange.arrange` does.
+    """
+    arrangement = arrange(tissue, key, column)
+    raster = adapter.raster_for(tissue, arrangement)
+    if raster is not None:
+        raster.warm()
+    return Moved(tissue, key, column, arrangement, raster)
+
+
 def move_spots(
     layer: Layer,
     key: str | None,
     column: str | None = None,
     images: Sequence[Layer] = (),
+    moved: Moved | None = None,
 ) -> None:
     """Move a layer's spots to other coordinates, or to stand in other sections.
 
@@ -72,6 +112,8 @@ def move_spots(
         leaves it as it is.
     images
         The layer's images, which move with their sections.
+    moved
+        The places, where they are known already; no other layer may share them.
 
     Raises
     ------
@@ -83,16 +125,17 @@ def move_spots(
     if tissue is None or tissue.n_obs != spots.count(layer):
         return
     column = sections_by(layer) if column is None else column
-    arrangement = arrange(tissue, key, column)
-    spots.move(layer, arrangement.positions, arrangement.diameters)
+    moved = moved or places_for(tissue, key, column)
+    arrangement = moved.arrangement
+    spots.move(layer, arrangement.positions, arrangement.diameters, moved.raster)
     layer.metadata[adapter.COORDINATES] = key
     layer.metadata.update(adapter.told(arrangement, column))
     adapter.refresh(layer)
     for image in images:
         placement = _placement(image)
-        moved = None if placement is None else arrangement.moved(placement)
-        if moved is not None:
-            image.scale, image.translate = moved
+        place = None if placement is None else arrangement.moved(placement)
+        if place is not None:
+            image.scale, image.translate = place
     show_section(layer, "", images)
 
 

@@ -105,7 +105,7 @@ def move(
     sizes: float | Floats,
     raster: SpotRaster | None = None,
 ) -> None:
-    """Move a layer's spots; their colours stay.
+    """Move a layer's spots; their colours stay, and which of them are shown.
 
     Parameters
     ----------
@@ -116,19 +116,20 @@ def move(
     sizes
         Diameters, one or one per spot.
     raster
-        The same as an image, where it is made already: for a million spots that
-        takes about a second. It is painted here.
+        The same as an image, which a layer that draws one takes over; `None`: it is
+        made here.
     """
     old = raster_of(layer)
     if old is None:
         layer.data = places
         layer.size = sizes
         return
-    new = SpotRaster(places, sizes, old.square) if raster is None else raster
-    new.take_colours(old)
-    layer.metadata[RASTER] = new
-    layer.data = new.levels
-    layer.scale, layer.translate = new.scale, new.translate
+    if raster is None:
+        raster = SpotRaster(places, sizes, old.square)
+    raster.take_look(old)
+    layer.metadata[RASTER] = raster
+    layer.data = raster.levels
+    layer.scale, layer.translate = raster.scale, raster.translate
 
 
 def spot_at(layer: Layer, position: Sequence[float] | Floats) -> int | None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import traceback
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 from uuid import uuid4
 
@@ -11,7 +12,7 @@ from qtpy.QtWidgets import QApplication, QFrame, QScrollArea, QVBoxLayout, QWidg
 
 from napari_semst.errors import SemstError
 from napari_semst.keys import DOMAIN
-from napari_semst.viewer import adapter, sections
+from napari_semst.viewer import adapter, sections, spots
 from napari_semst.viewer.hover import tell_spots
 from napari_semst.viewer.look import Look
 from napari_semst.widgets.find import texts
@@ -62,6 +63,7 @@ class FindDomains(QWidget):
         self.files = Files(self)
         self.joiner = Joiner(self)
         self.devices = Errand(cuda_devices)
+        self.moving = Errand(sections.places_for)
         self.section = SectionPicker()
         self.settings = SettingsForm()
         self.run_box = RunBox()
@@ -134,6 +136,8 @@ class FindDomains(QWidget):
         self.files.opened.connect(self._on_opened)
         self.files.all_opened.connect(self._on_all_opened)
         self.files.saved.connect(self._on_saved)
+        self.moving.done.connect(self._on_places)
+        self.moving.failed.connect(self._on_no_places)
         self.joiner.joining.connect(self._on_joining)
         self.joiner.joined.connect(self._on_joined)
         # A dock that goes away takes its run with it: a thread that nobody can see
@@ -218,22 +222,42 @@ class FindDomains(QWidget):
             self._offer_settings()
 
     def _move(self, key: str | None, column: str | None) -> bool:
-        """Move the section's spots and images; return whether that was possible."""
-        tissue = self.section.tissue
-        if tissue is None:
+        """Move the section's spots and images; return whether that was possible.
+
+        Where to is worked out in the background if they are many.
+        """
+        layer, tissue = self.section.layer, self.section.tissue
+        if layer is None or tissue is None:
+            return True
+        if column is None:
+            column = sections.sections_by(layer)
+        if spots.are_many(tissue.n_obs):
+            self.card.show_status("running", texts.MOVING, layer.name)
+            self.moving.start(tissue, key, column)
             return True
         try:
-            for layer in self._layers_of(tissue):
-                images = sections.images_of(layer, self._viewer.layers)
-                sections.move_spots(layer, key, column, images)
+            self._on_places(sections.places_for(tissue, key, column))
         except Exception as error:  # noqa: BLE001  every error goes to the card
             self._on_failed(error, "".join(traceback.format_exception(error)))
             return False
+        return True
+
+    def _on_places(self, moved: sections.Moved) -> None:
+        """Move spots and images to places that are known by now."""
+        for layer in self._layers_of(moved.tissue):
+            images = sections.images_of(layer, self._viewer.layers)
+            sections.move_spots(layer, moved.key, moved.column, images, moved)
+            # A layer keeps the image of the spots for itself.
+            moved = replace(moved, raster=None)
         self.section.refresh()
         if self.controller.job is None and not self.files.busy:
-            self.card.show_status(*standing(tissue))
+            self.card.show_status(*standing(self.section.tissue))
         self._viewer.reset_view()
-        return True
+
+    def _on_no_places(self, error: Exception, details: str) -> None:
+        self._on_failed(error, details)
+        self.section.put_coordinates_back()
+        self._offer_settings()
 
     def _on_shown(self, name: str) -> None:
         """Show one section alone, and look at it, or all of them."""
