@@ -11,21 +11,17 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from uuid import uuid4
 
-import numpy as np
-
 from napari_semst import keys
 from napari_semst.viewer import columns, spots
 from napari_semst.viewer.arrange import arrange, placed
 from napari_semst.viewer.colour import paint_of
-from napari_semst.viewer.raster import SpotRaster
+from napari_semst.viewer.features import features_of
+from napari_semst.viewer.many import as_image, raster_for
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
-
     from anndata import AnnData
     from napari.layers import Layer
     from napari.types import LayerData
-    from pandas import DataFrame
 
     from napari_semst.viewer.arrange import Arrangement
 
@@ -62,9 +58,6 @@ HIDDEN = "semst_hidden"
 
 SPOT_OPACITY = 0.85
 """Leaves the stain visible through the spots."""
-
-# How far, as a share of its side, a bin may be from its place on the grid.
-_ON_GRID = 0.05
 
 
 def layers_of(tissue: AnnData, name: str = "") -> list[LayerData]:
@@ -131,7 +124,7 @@ def spots_layer(
     """Return the spots as the data of a layer, at their true diameter.
 
     It is a Points layer, or an Image layer where there are more than
-    `spots.MOST_POINTS`.
+    `many.MOST_POINTS`.
     """
     colouring = columns.first_colouring(tissue)
     rgba = paint_of(tissue, colouring).rgba
@@ -148,7 +141,7 @@ def spots_layer(
     raster = raster_for(tissue, arrangement)
     if raster is not None:
         raster.paint(rgba)
-        return spots.as_image(raster, options)
+        return as_image(raster, options)
     several = column if len(arrangement.names) > 1 else ""
     as_points = {
         "size": arrangement.diameters,
@@ -160,31 +153,6 @@ def spots_layer(
         "features": features_of(tissue, several),
     }
     return arrangement.positions, {**options, **as_points}, "points"
-
-
-def raster_for(tissue: AnnData, arrangement: Arrangement) -> SpotRaster | None:
-    """Return a tissue's spots as an image, None where they are few enough for points."""
-    if not spots.are_many(tissue.n_obs):
-        return None
-    square = are_bins(tissue, arrangement)
-    return SpotRaster(arrangement.positions, arrangement.diameters, square)
-
-
-def are_bins(tissue: AnnData, arrangement: Arrangement) -> bool:
-    """Return whether spots are the squares of a grid.
-
-    Visium HD says so; else they are where spots that touch stand in rows and columns.
-    """
-    from napari_semst.io.sections import libraries, part
-
-    if any("bin_size_um" in part(tissue, x, "scalefactors") for x in libraries(tissue)):
-        return True
-    places = arrangement.positions
-    size = np.broadcast_to(np.asarray(arrangement.diameters), len(places))[:, None]
-    # Each section has a grid of its own: places count from a spot of the same.
-    _, first = np.unique(arrangement.codes, return_index=True)
-    steps = (places - places[first[arrangement.codes]]) / size
-    return bool((np.abs(steps - np.rint(steps)) < _ON_GRID).all(axis=1).mean() > 0.99)
 
 
 def image_layers(
@@ -244,71 +212,13 @@ def refresh(layer: Layer) -> None:
     if tissue is None or spots.raster_of(layer) is not None:
         return
     if tissue.n_obs == len(layer.data):
-        layer.features = features_of(tissue, _column_told(layer))
+        layer.features = features_of(tissue, told_sections_by(layer))
 
 
-def _column_told(layer: Layer) -> str:
-    """Return the column of which hovering tells the section."""
+def told_sections_by(layer: Layer) -> str:
+    """Return the column of which hovering tells the section, empty for one section."""
     column = str(layer.metadata.get(SECTIONS_BY, ""))
     return column if layer.metadata.get(SECTIONS) else ""
-
-
-def features_at(layer: Layer, spot: int) -> dict[str, Any]:
-    """Return what hovering over a spot of a layer tells, by name.
-
-    Parameters
-    ----------
-    layer
-        The spots, as points or as an image.
-    spot
-        Index of the spot.
-    """
-    tissue = tissue_of(layer)
-    if spots.raster_of(layer) is None or tissue is None:
-        return dict(layer.features.iloc[spot])
-    row = features_of(tissue, _column_told(layer), [spot]).iloc[0].to_dict()
-    more = layer.metadata.get(spots.MORE_FEATURES, {})
-    told = {name: values[spot] for name, values in more.items()}
-    return {"barcode": row.pop("barcode"), **told, **row}
-
-
-def features_of(
-    tissue: AnnData, column: str = "", these: Sequence[int] | None = None
-) -> DataFrame:
-    """Return what hovering over a spot shows: one row per spot.
-
-    Parameters
-    ----------
-    tissue
-        The tissue.
-    column
-        The obs column that tells sections apart; empty for one section.
-    these
-        Indices of the spots asked for; `None`: all.
-    """
-    from pandas import DataFrame
-
-    rows = slice(None) if these is None else list(these)
-
-    def words(name: str) -> Any:
-        return tissue.obs[name].iloc[rows].astype(str).to_numpy(dtype=object)
-
-    table: dict[str, Any] = {"barcode": tissue.obs_names[rows].to_numpy(dtype=object)}
-    if column:
-        table["section"] = words(column)
-    if keys.DOMAIN in tissue.obs:
-        table["domain"] = words(keys.DOMAIN)
-    for label, key in (
-        ("modulation", keys.MODULATION),
-        ("confidence", keys.CONFIDENCE),
-    ):
-        if key in tissue.obs:
-            table[label] = tissue.obs[key].iloc[rows].to_numpy()
-    if tissue.X is not None:
-        every = these is None
-        totals = columns.total_counts(tissue) if every else tissue.X[rows].sum(axis=1)
-        table[columns.TOTAL_COUNTS] = np.asarray(totals, dtype=np.float64).ravel()
-    return DataFrame(table)
 
 
 def coordinates_key(tissue: AnnData) -> str | None:

@@ -6,6 +6,7 @@ from types import MethodType
 from typing import TYPE_CHECKING, Any
 
 from napari_semst.viewer import adapter, spots
+from napari_semst.viewer.features import features_of
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -65,9 +66,28 @@ def _status(
     return status
 
 
+def features_at(layer: Layer, spot: int) -> dict[str, Any]:
+    """Return what hovering over a spot of a layer tells, by name.
+
+    Parameters
+    ----------
+    layer
+        The spots, as points or as an image.
+    spot
+        Index of the spot.
+    """
+    tissue = adapter.tissue_of(layer)
+    if spots.raster_of(layer) is None or tissue is None:
+        return dict(layer.features.iloc[spot])
+    row = features_of(tissue, adapter.told_sections_by(layer), [spot]).iloc[0].to_dict()
+    more = layer.metadata.get(spots.MORE_FEATURES, {})
+    told = {name: values[spot] for name, values in more.items()}
+    return {"barcode": row.pop("barcode"), **told, **row}
+
+
 def spot_in_words(layer: Layer, spot: int) -> str:
     """Return a spot's number and features as the status bar shows those of points."""
-    features = adapter.features_at(layer, spot).items()
+    features = features_at(layer, spot).items()
     # What is not known is not equal to itself.
     known = [f"{name}: {_word(value)}" for name, value in features if value == value]
     return f"{spot}; {', '.join(known)}"

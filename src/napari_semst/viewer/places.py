@@ -41,7 +41,9 @@ class Places:
         self._starts = np.concatenate([[0], np.cumsum(counts)])
 
     def _cells(self, places: Floats) -> NDArray[np.int64]:
-        return np.asarray(np.floor((places - self.least) / self._step), dtype=np.int64)
+        """Return the cells of places; those outside are of cells just beyond."""
+        cells = np.floor((places - self.least) / self._step)
+        return np.asarray(np.clip(cells, -1, _MOST_CELLS_A_SIDE + 1), dtype=np.int64)
 
     def within(self, low: Floats, high: Floats) -> NDArray[np.int64]:
         """Return the indices of the places in a box, in ascending order.

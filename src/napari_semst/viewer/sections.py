@@ -9,6 +9,7 @@ import numpy as np
 
 from napari_semst.viewer import adapter, spots
 from napari_semst.viewer.arrange import arrange, bounds
+from napari_semst.viewer.many import raster_for
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -86,7 +87,7 @@ def places_for(tissue: AnnData, key: str | None, column: str) -> Moved:
         As `napari_semst.viewer.arrange.arrange` does.
     """
     arrangement = arrange(tissue, key, column)
-    raster = adapter.raster_for(tissue, arrangement)
+    raster = raster_for(tissue, arrangement)
     if raster is not None:
         raster.warm()
     return Moved(tissue, key, column, arrangement, raster)

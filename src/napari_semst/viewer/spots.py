@@ -1,7 +1,7 @@
 """A layer of spots, whatever draws it: points, or an image where they are many.
 
 What the rest of the project asks of a layer of spots it asks here (colours:
-`colour.paint_layer`; what hovering tells: `adapter.features_of`).
+`colour.paint_layer`; what hovering tells: `hover.features_at`).
 """
 
 from __future__ import annotations
@@ -16,13 +16,9 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from napari.layers import Layer
-    from napari.types import LayerData
     from numpy.typing import NDArray
 
     Floats = NDArray[np.float64]
-
-MOST_POINTS = 100_000
-"""Spots up to which a section is drawn as points; more are drawn as an image."""
 
 RASTER = "semst_raster"
 """Key of a layer's metadata for the spots of an image, see `SpotRaster`."""
@@ -30,11 +26,6 @@ RASTER = "semst_raster"
 MORE_FEATURES = "semst_more_features"
 """Key of a layer's metadata for what hovering tells besides what the tissue holds:
 a column for each name."""
-
-
-def are_many(n_spots: int) -> bool:
-    """Return whether so many spots are drawn as an image."""
-    return n_spots > MOST_POINTS
 
 
 def raster_of(layer: Layer) -> SpotRaster | None:
@@ -48,21 +39,6 @@ def draws_spots(layer: Layer) -> bool:
     from napari.layers import Points
 
     return isinstance(layer, Points) or raster_of(layer) is not None
-
-
-def as_image(raster: SpotRaster, options: dict[str, Any]) -> LayerData:
-    """Return spots as the data of an Image layer.
-
-    Parameters
-    ----------
-    raster
-        The spots, painted.
-    options
-        The layer's other options, its metadata among them.
-    """
-    options["metadata"][RASTER] = raster
-    place = {"scale": raster.scale, "translate": raster.translate}
-    return raster.levels, {**options, **place, "rgb": True, "multiscale": True}, "image"
 
 
 def count(layer: Layer) -> int:

@@ -12,9 +12,10 @@ from qtpy.QtWidgets import QApplication, QFrame, QScrollArea, QVBoxLayout, QWidg
 
 from napari_semst.errors import SemstError
 from napari_semst.keys import DOMAIN
-from napari_semst.viewer import adapter, sections, spots
+from napari_semst.viewer import adapter, sections
 from napari_semst.viewer.hover import tell_spots
 from napari_semst.viewer.look import Look
+from napari_semst.viewer.many import are_many
 from napari_semst.widgets.find import texts
 from napari_semst.widgets.find.canvas import Canvas
 from napari_semst.widgets.find.controller import FindController, free_run_name
@@ -231,7 +232,7 @@ class FindDomains(QWidget):
             return True
         if column is None:
             column = sections.sections_by(layer)
-        if spots.are_many(tissue.n_obs):
+        if are_many(tissue.n_obs):
             self.card.show_status("running", texts.MOVING, layer.name)
             self.moving.start(tissue, key, column)
             return True
