@@ -136,6 +136,17 @@ def test_only_so_many_tiles_are_kept(monkeypatch):
     np.testing.assert_array_equal(raster.numbers(LEVELS - 3), whole)
 
 
+@pytest.mark.parametrize("square", [False, True])
+def test_levels_drawn_beforehand_are_the_same(square):
+    cold, warm = made(square=square), made(square=square).warm()
+    tiles = dict(warm._tiles)
+    for level in range(LEVELS - rasters.WARM, LEVELS):
+        np.testing.assert_array_equal(warm.numbers(level), cold.numbers(level))
+    # They were there and not drawn again.
+    assert all(warm._tiles[key] is tile for key, tile in tiles.items())
+    assert len(warm._tiles) == len(tiles)
+
+
 def test_a_single_spot_is_an_image_too():
     raster = SpotRaster(np.array([[3.0, 4.0]]), 2.0)
     raster.paint(np.ones((1, 4)))

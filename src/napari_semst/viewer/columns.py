@@ -173,7 +173,8 @@ def numbers(tissue: AnnData, colouring: Colouring) -> ndarray:
 
     if not colouring.column:
         return total_counts(tissue)
-    return np.asarray(tissue.obs[colouring.column], dtype=np.float64)
+    # Not `asarray`, which makes pandas look a name up among those of all spots.
+    return np.asarray(tissue.obs[colouring.column].to_numpy(), dtype=np.float64)
 
 
 def categories(tissue: AnnData, colouring: Colouring) -> tuple[ndarray, list[str]]:
@@ -234,4 +235,7 @@ def confidence_of(tissue: AnnData, run: str) -> ndarray | None:
     import numpy as np
 
     column = _column(tissue, keys.CONFIDENCE, run)
-    return np.asarray(tissue.obs[column], dtype=np.float32) if column else None
+    # Not `asarray`, which makes pandas look a name up among those of all spots.
+    return (
+        np.asarray(tissue.obs[column].to_numpy(), dtype=np.float32) if column else None
+    )

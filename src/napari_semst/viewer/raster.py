@@ -195,10 +195,22 @@ class SpotRaster:
         # A spot smaller than a pixel still fills the one that its centre is in.
         margin = max(self.reach, pitch)
         spots = self.index.within(low - margin, low + TILE * pitch + margin)
-        tile = np.zeros((TILE, TILE), np.int32)
+        return self._keep(key, self._drawn(spots, low, pitch, (TILE, TILE)))
+
+    def _drawn(
+        self, spots: Any, low: Floats, pitch: float, shape: tuple[int, int]
+    ) -> NDArray[np.int32]:
+        """Return some spots as an image whose outer corner is at a place."""
+        image = np.zeros(shape, np.int32)
+        numbers = np.arange(1, len(self) + 1, dtype=np.int32)[spots]
         centres = (self.positions[spots] - low) / pitch
         radii = self.diameters[spots] / (2 * pitch)
-        stamp(tile, centres, radii, (spots + 1).astype(np.int32), self.square)
+        stamp(image, centres, radii, numbers, self.square)
+        return image
+
+    def _keep(
+        self, key: tuple[int, int, int], tile: NDArray[np.int32]
+    ) -> NDArray[np.int32]:
         with self._lock:
             self._tiles[key] = tile
             while len(self._tiles) > MOST_TILES:
@@ -207,8 +219,15 @@ class SpotRaster:
 
     def warm(self) -> SpotRaster:
         """Draw the coarser levels now, so that a look at the whole need not wait."""
-        for level in range(LEVELS - 1, LEVELS - 1 - WARM, -1):
-            self.numbers(level)
+        for level in range(LEVELS - WARM, LEVELS):
+            # At one go: all spots are in it, and need not be looked for.
+            rows, columns = (-(-side // TILE) for side in self.shape(level))
+            shape = rows * TILE, columns * TILE
+            image = self._drawn(slice(None), self.origin, self.pitch(level), shape)
+            for y in range(rows):
+                for x in range(columns):
+                    tile = image[y * TILE : (y + 1) * TILE, x * TILE : (x + 1) * TILE]
+                    self._keep((level, y, x), tile.copy())
         return self
 
     def spots_at(self, place: Floats) -> NDArray[np.int64]:
