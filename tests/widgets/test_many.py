@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 from napari.layers import Image, Layer
+from napari.utils._proxies import PublicOnlyProxy
 
 from napari_semst import keys
 from napari_semst.io.save import write
@@ -145,6 +146,20 @@ def test_a_file_opened_by_the_viewer_tells_its_spots(viewer, tmp_path):
     path = write(small_tissue(), tmp_path / "section.h5ad")
     viewer.open(str(path), plugin="napari-semst")
     assert "barcode: spot-7" in value(viewer.layers["section"], 7)
+
+
+def test_the_stand_ins_that_a_plugin_is_given_are_understood(viewer, pipeline):
+    dock = FindDomains(PublicOnlyProxy(viewer))
+    viewer.window.add_dock_widget(dock, name="Find domains")
+    layer = add(viewer, section_with_levels())
+    assert "barcode: spot-7" in value(layer, 7)
+    # The layer itself, and not a stand-in of it, keeps what tells its spots.
+    assert type(layer.get_status.__self__) is Image
+    dock.results.level_bar.slider.setValue(2)
+    paint = paint_of(dock.section.tissue, dock.results.colouring).rgba
+    assert not np.allclose(colours(layer), paint, atol=0.01)
+    dock.results.level_bar.slider.setValue(3)
+    np.testing.assert_allclose(colours(layer), paint, atol=0.01)
 
 
 def test_without_a_viewer_a_reader_returns_its_layers_all_the_same():

@@ -80,12 +80,16 @@ class SpotRaster:
         self._table = np.zeros((n + 1, 4), np.uint8)
         self._coarse_numbers = self.numbers(LEVELS - 1)
         self._coarse = np.zeros((*self._coarse_numbers.shape, 4), np.uint8)
-        self.levels: list[Any] = [Level(self, level) for level in range(LEVELS - 1)]
-        # A viewer may keep what it once read of the coarsest: it is written in place.
-        self.levels.append(self._coarse)
 
     def __len__(self) -> int:
         return len(self.shown)
+
+    @property
+    def levels(self) -> list[Any]:
+        """Of the image, the finest first: what a viewer is to show."""
+        drawn = [Level(self, level) for level in range(LEVELS - 1)]
+        # A viewer may keep what it once read of the coarsest: it is written in place.
+        return [*drawn, self._coarse]
 
     @property
     def positions(self) -> Floats:
