@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from napari_semst import keys
 from napari_semst.explore import values
+from napari_semst.explore.annotate import made_by_hand
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -145,9 +146,11 @@ def colourings(tissue: AnnData, run: str = "") -> tuple[Colouring, ...]:
             Colouring(column, f"Domains, {k} kept", column, "categories", note)
         )
     found.append(_totals(tissue))
+    made = made_by_hand(tissue)
     for column in tissue.obs.columns:
         name = str(column)
-        if not name.startswith("semst_") and _is_annotation(tissue.obs[column]):
+        shows = name in made or _is_annotation(tissue.obs[column])
+        if not name.startswith("semst_") and shows:
             note = f"The column {name!r} of the section's table."
             found.append(Colouring(name, name, name, "categories", note))
     return tuple(found)
@@ -173,7 +176,8 @@ def obs_colouring(tissue: AnnData, column: str) -> Colouring | None:
     from pandas.api import types
 
     series, note = tissue.obs[column], f"The column {column!r} of the section's table."
-    if _is_annotation(series):
+    # One being made by hand shows where names are, however few there are.
+    if _is_annotation(series) or column in made_by_hand(tissue):
         return Colouring(column, column, column, "categories", note)
     numeric = types.is_numeric_dtype(series) and not types.is_bool_dtype(series)
     if numeric and series.nunique() > 1:

@@ -71,7 +71,7 @@ def painted(
         return paint, rgba
     rgba = rgba.copy()
     if hidden and isinstance(paint, CategoryPaint):
-        rgba[_of_names(tissue, colouring, hidden), 3] = 0
+        rgba[of_names(tissue, colouring, hidden), 3] = 0
     if selected is not None:
         rgba[~selected, 3] *= _UNSELECTED
     return paint, rgba
@@ -85,9 +85,10 @@ def _numbers(tissue: AnnData, colouring: Colouring, choices: Choices) -> Paint:
     return paint_numbers(columns.numbers(tissue, colouring), colormap, limits)
 
 
-def _of_names(
+def of_names(
     tissue: AnnData, colouring: Colouring, names: frozenset[str]
 ) -> NDArray[np.bool_]:
+    """Return which spots have one of some names of a colouring, ``(n_spots,)``."""
     codes, there = columns.categories(tissue, colouring)
     # Spots without a name are the legend's row "none".
     wanted = np.array([*(name in names for name in there), "none" in names])

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 from weakref import WeakKeyDictionary
 
 import numpy as np
-from qtpy.QtCore import Qt
+from qtpy.QtCore import Qt, Signal  # type: ignore[attr-defined]
 from qtpy.QtGui import QKeySequence, QShortcut  # type: ignore[attr-defined]
 from qtpy.QtWidgets import (
     QComboBox,
@@ -29,7 +29,9 @@ from napari_semst.widgets.explore.choice import ColourChoice
 from napari_semst.widgets.explore.legend import LegendTable
 from napari_semst.widgets.explore.limits import Limits
 from napari_semst.widgets.explore.painter import CHOICES, Choices, painted
+from napari_semst.widgets.explore.select import SelectPart
 from napari_semst.widgets.explore.texts import TIPS
+from napari_semst.widgets.explore.umap import UmapPart
 from napari_semst.widgets.find.texts import explain
 from napari_semst.widgets.shared.forms import add_row, form, heading
 from napari_semst.widgets.shared.state import state_of
@@ -55,6 +57,9 @@ class ExploreDomains(QWidget):
         The viewer whose layers are looked at.
     """
 
+    section_changed = Signal()
+    painted = Signal(object)  # RGBA of the section's spots
+
     def __init__(self, napari_viewer: Viewer, parent: QWidget | None = None) -> None:
         super().__init__(parent)
         self._viewer = napari_viewer
@@ -70,6 +75,10 @@ class ExploreDomains(QWidget):
         self.card = StatusCard()
         self._build()
         self._connect()
+        self.select = SelectPart(self, napari_viewer)
+        self.umap = UmapPart(self, napari_viewer)
+        for part in (self.select, self.umap):
+            self.column.insertWidget(self.column.count() - 2, part)
         self._on_layers()
 
     def _build(self) -> None:
@@ -199,6 +208,7 @@ class ExploreDomains(QWidget):
         self.section.blockSignals(False)
 
     def _on_section(self) -> None:
+        self.section_changed.emit()
         layer, tissue = self.layer, self.tissue
         parts: tuple[QWidget, ...] = (self.choice, self.legend, self.limits)
         for part in (*parts, self.opacity, self.spot_size):
@@ -259,13 +269,16 @@ class ExploreDomains(QWidget):
         for one in self._layers_of(tissue):
             paint_layer(one, rgba)
         self._show_paint(paint, colouring)
+        self.painted.emit(rgba)
 
     def _explain_colours(self) -> None:
         """Show what the colours on the spots mean, without painting them anew."""
         layer, tissue, colouring = self.layer, self.tissue, self.colouring
         if layer is not None and tissue is not None and colouring is not None:
-            paint, _ = painted(tissue, colouring, self.choices(layer))
+            selected = self.state.selection(tissue)
+            paint, rgba = painted(tissue, colouring, self.choices(layer), selected)
             self._show_paint(paint, colouring)
+            self.painted.emit(rgba)
 
     def _show_paint(self, paint: Any, colouring: Colouring) -> None:
         categorical = isinstance(paint, CategoryPaint)
@@ -368,7 +381,7 @@ class ExploreDomains(QWidget):
 
         self.edit(split)
 
-    def edit(self, change: Edit, column: str = "") -> str:
+    def edit(self, change: Edit, column: str = "", *, begin: bool = False) -> str:
         """Edit labels, or a copy of them where they are no work of hand.
 
         Parameters
@@ -377,6 +390,8 @@ class ExploreDomains(QWidget):
             Labels to labels.
         column
             Which ones; empty: those on show.
+        begin
+            Whether to make the column if there is none.
 
         Returns
         -------
@@ -387,9 +402,9 @@ class ExploreDomains(QWidget):
         if annotator is None or tissue is None or colouring is None:
             return ""
         column = column or colouring.column
-        done = self._tried(lambda: annotator.edit(column, change))
+        done = self._tried(lambda: annotator.edit(column, change, begin=begin))
         if done:
-            if done != column:
+            if done != column.strip():
                 text = texts.COPIED_HELP.format(column=column, copy=done)
                 self.card.show_status("success", texts.COPIED, text)
             self.show_edited(done)
