@@ -121,7 +121,7 @@ def spots_near(positions: Floats, start: Floats, end: Floats, radius: float) -> 
     return inside
 
 
-def spots_in_polygon(positions: Floats, polygon: Floats) -> Mask:
+def spots_in_polygon(positions: NDArray[np.floating], polygon: Floats) -> Mask:
     """Return which spots lie in a polygon; where it crosses itself, even-odd counts.
 
     Parameters
@@ -148,12 +148,13 @@ def spots_in_polygon(positions: Floats, polygon: Floats) -> Mask:
     return inside
 
 
-def _in_box(positions: Floats, low: Floats, high: Floats) -> Mask:
+def _in_box(positions: NDArray[np.floating], low: Floats, high: Floats) -> Mask:
     y, x = positions[:, 0], positions[:, 1]
-    return (y >= low[0]) & (y <= high[0]) & (x >= low[1]) & (x <= high[1])
+    inside: Mask = (y >= low[0]) & (y <= high[0]) & (x >= low[1]) & (x <= high[1])
+    return inside
 
 
-def _contains(polygon: Floats, positions: Floats) -> Mask:
+def _contains(polygon: Floats, positions: NDArray[np.floating]) -> Mask:
     from matplotlib.path import Path
 
     closed = np.concatenate([polygon, polygon[:1]])

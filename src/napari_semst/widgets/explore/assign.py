@@ -56,7 +56,9 @@ class AssignPart(QWidget):
         layout.addLayout(buttons)
         self.assign_button.clicked.connect(self.assign)
         self.remove_button.clicked.connect(self.remove_name)
-        self.name.lineEdit().returnPressed.connect(self.assign)
+        enter = self.name.lineEdit()
+        if enter is not None:
+            enter.returnPressed.connect(self.assign)
         self.column.editTextChanged.connect(self._on_column)
         self.name.editTextChanged.connect(self._refresh)
         dock.section_changed.connect(self._on_section)
@@ -128,11 +130,13 @@ def _editable(tip: str, hint: str) -> QComboBox:
     combo.setEditable(True)
     combo.setInsertPolicy(QComboBox.InsertPolicy.NoInsert)
     combo.setToolTip(tip)
-    combo.lineEdit().setPlaceholderText(hint)
-    # Names differ in case: neither is one put in the place of another, nor finished
-    # before it is typed.
-    combo.completer().setCaseSensitivity(Qt.CaseSensitivity.CaseSensitive)
-    combo.completer().setCompletionMode(QCompleter.CompletionMode.PopupCompletion)
+    line, completer = combo.lineEdit(), combo.completer()
+    if line is not None and completer is not None:
+        line.setPlaceholderText(hint)
+        # Names differ in case: neither is one put in the place of another, nor
+        # finished before it is typed.
+        completer.setCaseSensitivity(Qt.CaseSensitivity.CaseSensitive)
+        completer.setCompletionMode(QCompleter.CompletionMode.PopupCompletion)
     combo.setSizeAdjustPolicy(
         QComboBox.SizeAdjustPolicy.AdjustToMinimumContentsLengthWithIcon
     )

@@ -9,7 +9,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from qtpy.QtCore import QObject, Signal  # type: ignore[attr-defined]
+from qtpy.QtCore import QObject, QTimer, Signal  # type: ignore[attr-defined]
 
 from napari_semst.widgets.explore import texts
 
@@ -100,7 +100,11 @@ class DrawingTool(QObject):
         self._before = (layers.selection.active, list(layers.selection))
         self._kind, self._home = kind, np.asarray(at, dtype=np.float64)
         self._layer = Vectors(
-            _path([self._home] * 2), edge_color=_COLOR, vector_style="line", opacity=1.0
+            _path([self._home] * 2),
+            name=texts.TOOL_NAMES[kind],
+            edge_color=_COLOR,
+            vector_style="line",
+            opacity=1.0,
         )
         self._layer.mouse_pan = False
         self._layer.mouse_drag_callbacks.append(self._on_drag)
@@ -113,6 +117,7 @@ class DrawingTool(QObject):
         layers.selection.active = self._layer
         layers.selection.events.active.connect(self._on_active)
         layers.events.removed.connect(self._on_removed)
+        self._viewer.dims.events.ndisplay.connect(self._on_turned)
         return True
 
     def stop(self) -> None:
@@ -125,6 +130,7 @@ class DrawingTool(QObject):
         was_active = layers.selection.active is layer or layer not in layers
         layers.selection.events.active.disconnect(self._on_active)
         layers.events.removed.disconnect(self._on_removed)
+        self._viewer.dims.events.ndisplay.disconnect(self._on_turned)
         if layer in layers:
             layers.remove(layer)
         for index, callback in self._zooming:
@@ -158,7 +164,7 @@ class DrawingTool(QObject):
     # --- what the mouse and keys do
 
     def _on_drag(self, layer: Layer, event: Any) -> Iterator[None]:
-        if event.button != 1 or self._panning or len(event.dims_displayed) != 2:
+        if event.button != 1 or self._panning:
             return
         event.handled = True
         how = how_of(event.modifiers)
@@ -181,6 +187,8 @@ class DrawingTool(QObject):
             yield
         if self._layer is None:
             return
+        if len(path) > 1 and np.abs(np.asarray(event.pos) - pixel).max() >= _STEP:
+            path.append(_place(event))  # the last moves may not have been told
         self._show([])
         if self._kind == "lasso" and len(path) > 2:
             self.surrounded.emit(np.array(path), how)
@@ -188,7 +196,7 @@ class DrawingTool(QObject):
             self.lifted.emit()
 
     def _on_move(self, layer: Layer, event: Any) -> None:
-        if self._kind == "brush" and len(event.dims_displayed) == 2:
+        if self._kind == "brush":
             self._show([_place(event)])
 
     def _show(self, path: list[Floats]) -> None:
@@ -219,8 +227,15 @@ class DrawingTool(QObject):
         self._panning = layer.mouse_pan = False
 
     def _on_active(self, event: Any = None) -> None:
+        # Later: this may be told while our own layer is being removed.
+        QTimer.singleShot(0, self._stop_if_left)
+
+    def _stop_if_left(self) -> None:
         if self._viewer.layers.selection.active is not self._layer:
             self.stop()
+
+    def _on_turned(self, event: Any = None) -> None:
+        self.stop()
 
     def _on_removed(self, event: Any = None) -> None:
         if self._layer is not None and self._layer not in self._viewer.layers:

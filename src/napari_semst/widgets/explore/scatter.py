@@ -57,7 +57,8 @@ class Scatter(QWidget):
         self._places: NDArray[np.float32] = np.zeros((0, 2), np.float32)
         self._rgba: NDArray[np.float32] = np.zeros((0, 4), np.float32)
         self._ranks: NDArray[np.int8] = np.zeros(0, np.int8)
-        self._order: NDArray[np.int32] = np.zeros(0, np.int32)
+        none = np.zeros(0, np.int32)
+        self._order: tuple[NDArray[np.int32], NDArray[np.int32]] = none, none
         self._view: PlaneView | None = None
         self._numbers: NDArray[np.int32] | None = None
         self._picture: QImage | None = None
@@ -150,7 +151,7 @@ class Scatter(QWidget):
         self._ranks = ranks
         mixed = np.random.default_rng(0).permutation(len(ranks)).astype(np.int32)
         by_rank = ranks[mixed]
-        self._order = np.concatenate([mixed[by_rank == 1], mixed[by_rank == 2]])
+        self._order = mixed[by_rank == 1], mixed[by_rank == 2]
         self._numbers = None
 
     def _repaint(self) -> None:
@@ -158,7 +159,7 @@ class Scatter(QWidget):
         self.update()
 
     def _size(self, ratio: float, zoom: float) -> int:
-        size = next((s for most, s in _SIZES if len(self._order) <= most), 2)
+        size = next((s for most, s in _SIZES if len(self._places) <= most), 2)
         return max(1, round(size * ratio * float(np.clip(np.sqrt(zoom), 1, 3))))
 
     def _draw(self) -> QImage:
@@ -171,9 +172,14 @@ class Scatter(QWidget):
             view, self._numbers = view.resized(width, height), None
         self._view = dots.within(view, home)
         if self._numbers is None:
-            pixels = self._view.to_pixels(self._places[self._order])
             size = self._size(ratio, self._view.zoom / home.zoom)
-            self._numbers = dots.numbered(pixels, self._view, self._order, size)
+            below, above = (
+                dots.numbered(
+                    self._view.to_pixels(self._places[one]), self._view, one, size
+                )
+                for one in self._order
+            )
+            self._numbers = np.where(above == dots.NO_POINT, below, above)
         picture = dots.coloured(self._numbers, self._rgba, self.background)
         form = QImage.Format.Format_RGBA8888
         image = QImage(picture.data, width, height, 4 * width, form).copy()

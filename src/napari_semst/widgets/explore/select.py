@@ -245,7 +245,9 @@ class SelectPart(QWidget):
             return
         old, done, positions, shown = self._stroke
         ends = picking.to_spots(layer, np.stack([start, end]))
-        done |= picking.spots_near(positions, *ends, self.tool.radius) & shown
+        done |= shown & picking.spots_near(
+            positions, ends[0], ends[1], self.tool.radius
+        )
         self._how = how
         if len(done) <= _MOST_LIVE:
             self._dock.state.select(tissue, picking.combined(old, done, how))

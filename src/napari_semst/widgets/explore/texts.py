@@ -49,10 +49,10 @@ TIPS = {
     "invert": "Select the visible spots that are not selected, and no others.",
     "clear": "Select nothing. Ctrl+D in this dock.",
     "assign_column": (
-        "The column that gets the names: one made by hand, or a new one; type how it is "
-        "to be called."
+        "The column that gets the names: one made by hand, or a new one; type what to "
+        "call it."
     ),
-    "assign_name": "The name for the selected spots: one of the column's, or a new one.",
+    "assign_name": "The name for the selected spots: of the column, or a new one.",
     "assign": "Give the selected spots this name. Undo takes it back.",
     "remove_name": "Leave the selected spots without a name in this column.",
     "umap": (

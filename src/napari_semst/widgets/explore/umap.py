@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import traceback
 from typing import TYPE_CHECKING, Any
 from weakref import WeakKeyDictionary
 
@@ -44,8 +43,8 @@ class UmapPanel(QWidget):
         self.scatter.setAccessibleName("UMAP")
         self.lasso = _button("Lasso", TIPS["umap_lasso"])
         self.lasso.setCheckable(True)
-        self.fit = _button("Show all", TIPS["umap_fit"])
-        self.again = _button("Make anew", TIPS["umap_again"])
+        self.fit = _button("Whole map", TIPS["umap_fit"])
+        self.again = _button("Recompute", TIPS["umap_again"])
         self.out = _button("Pop out", TIPS["umap_out"])
         self.source = note()
         self.source.setToolTip(TIPS["umap"])
@@ -134,7 +133,7 @@ class UmapPart(QWidget):
         self._tell()
 
     def _look(self) -> None:
-        """Show the map that there is; make it where it is missing or of an older run."""
+        """Show the map that there is; make one that is missing or of an older run."""
         layer, tissue = self._dock.layer, self._dock.tissue
         self._show()
         if layer is None or tissue is None or not self.on_show:
