@@ -29,7 +29,7 @@ def test_zoom_keeps_the_place_below_the_mouse(places):
     assert np.allclose(nearer.to_plane(at), before)
     assert nearer.zoom == pytest.approx(2.5 * view.zoom)
     moved = view.panned(5, -3)
-    assert np.allclose(moved.to_plane(at + (5, -3)), before)
+    assert np.allclose(moved.to_plane(at + np.array([5, -3])), before)
 
 
 def test_zoom_has_ends(places):

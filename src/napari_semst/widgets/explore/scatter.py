@@ -57,13 +57,18 @@ class Scatter(QWidget):
         self._places: NDArray[np.float32] = np.zeros((0, 2), np.float32)
         self._rgba: NDArray[np.float32] = np.zeros((0, 4), np.float32)
         self._ranks: NDArray[np.int8] = np.zeros(0, np.int8)
-        none = np.zeros(0, np.int32)
-        self._order: tuple[NDArray[np.int32], NDArray[np.int32]] = none, none
+        self._box: NDArray[np.floating] = self._places
+        # Numbers and places in a mixed order: in the order of the spots whole regions
+        # would lie on top of others. Then those of each rank, to paint one by one.
+        self._mixed: NDArray[np.int32] = np.zeros(0, np.int32)
+        self._mixed_places = self._places
+        self._layers: list[tuple[NDArray[np.int32], NDArray[np.float32]]] = []
         self._view: PlaneView | None = None
         self._numbers: NDArray[np.int32] | None = None
         self._picture: QImage | None = None
         self._lasso: list[QPointF] = []
         self._grabbed: QPointF | None = None
+        self._rank(self._ranks)
 
     def sizeHint(self) -> QSize:  # noqa: N802  Qt's name
         """Return a size at which clusters can be told apart."""
@@ -80,6 +85,11 @@ class Scatter(QWidget):
         self._places = np.asarray(places, dtype=np.float32)
         self._rgba = np.full((len(places), 4), (0.6, 0.6, 0.6, 1.0), np.float32)
         self._view = None
+        mixed = np.random.default_rng(0).permutation(len(places))
+        some = bool(len(places))
+        self._box = np.stack([places.min(0), places.max(0)]) if some else places
+        self._mixed = mixed.astype(np.int32)
+        self._mixed_places = self._places[mixed]
         self._rank(np.ones(len(places), np.int8))
         self._repaint()
 
@@ -144,14 +154,11 @@ class Scatter(QWidget):
     # --- the picture
 
     def _rank(self, ranks: NDArray[np.int8]) -> None:
-        """Order the points by what lies on top, otherwise at random.
-
-        In the order of the spots whole regions would lie on top of others.
-        """
+        """Order the points by what lies on top; those of rank 0 are left out."""
         self._ranks = ranks
-        mixed = np.random.default_rng(0).permutation(len(ranks)).astype(np.int32)
-        by_rank = ranks[mixed]
-        self._order = mixed[by_rank == 1], mixed[by_rank == 2]
+        by_rank = ranks[self._mixed]
+        chosen = [by_rank == rank for rank in (1, 2)]
+        self._layers = [(self._mixed[c], self._mixed_places[c]) for c in chosen]
         self._numbers = None
 
     def _repaint(self) -> None:
@@ -166,7 +173,7 @@ class Scatter(QWidget):
         ratio = self.devicePixelRatioF()
         width = max(round(self.width() * ratio), 1)
         height = max(round(self.height() * ratio), 1)
-        home = dots.whole(self._places, width, height)
+        home = dots.whole(self._box, width, height)
         view = self._view or home
         if (view.width, view.height) != (width, height):
             view, self._numbers = view.resized(width, height), None
@@ -174,10 +181,8 @@ class Scatter(QWidget):
         if self._numbers is None:
             size = self._size(ratio, self._view.zoom / home.zoom)
             below, above = (
-                dots.numbered(
-                    self._view.to_pixels(self._places[one]), self._view, one, size
-                )
-                for one in self._order
+                dots.numbered(self._view.to_pixels(places), self._view, points, size)
+                for points, places in self._layers
             )
             self._numbers = np.where(above == dots.NO_POINT, below, above)
         picture = dots.coloured(self._numbers, self._rgba, self.background)
