@@ -30,6 +30,12 @@ def test_a_map_that_the_section_has_is_taken_without_its_holes():
     assert "X_umap" in view.source
 
 
+def test_its_own_map_can_be_left_aside(laid_out):
+    tissue = small_tissue()
+    tissue.obsm["X_umap"] = np.zeros((tissue.n_obs, 2))
+    assert "counts" in umap.umap_of(tissue, own=False).source
+
+
 def test_the_latent_comes_before_the_counts(laid_out):
     tissue = small_tissue()
     assert "counts" in umap.umap_of(tissue).source

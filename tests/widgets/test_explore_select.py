@@ -284,6 +284,12 @@ def test_a_lasso_in_the_real_window(viewer, dock, qtbot):
     drag(qtbot, viewer, pixels([(100, 0), (100, 600), (200, 600), (200, 0)]), alt)
     assert np.flatnonzero(dock.state.selection(dock.tissue)).tolist() == list(range(6))
     assert (camera.center, camera.zoom) == before
+    QTest.keyPress(canvas, Qt.Key.Key_Space)
+    drag(qtbot, viewer, pixels([(300, 300), (400, 400), (500, 500)]))
+    QTest.keyRelease(canvas, Qt.Key.Key_Space)
+    assert camera.center != before[0]
+    assert selected(dock) == 6
+    assert not camera.mouse_pan
     QTest.keyClick(canvas, Qt.Key.Key_Escape)
     assert dock.select.tool.kind == ""
     assert len(viewer.layers) == 2

@@ -191,11 +191,12 @@ def test_the_map_has_the_colours_of_the_tissue(qtbot, dock):
 
 
 def test_it_is_made_when_looked_at_and_anew_after_a_run(qtbot, viewer, monkeypatch):
-    asked, go = [], threading.Event()
+    asked, taken, go = [], [], threading.Event()
 
-    def made(tissue):
+    def made(tissue, seed, own):
         assert go.wait(10)
         asked.append(tissue)
+        taken.append(own)
         places = np.random.default_rng(len(asked)).normal(size=(tissue.n_obs, 2))
         source = "the latent of the latest run"
         return UmapView(places.astype(np.float32), np.arange(tissue.n_obs), source)
@@ -232,10 +233,11 @@ def test_it_is_made_when_looked_at_and_anew_after_a_run(qtbot, viewer, monkeypat
     assert len(dock.umap.view.spots) == 120
     viewer.layers.remove(other)
     assert len(asked) == 4
+    assert taken == [True, True, False, True]
 
 
 def test_what_went_wrong_is_told(qtbot, viewer, monkeypatch):
-    def fails(tissue):
+    def fails(tissue, seed, own):
         raise InputError("Expected a run's latent; found none. Find domains first.")
 
     monkeypatch.setattr(part, "umap_of", fails)

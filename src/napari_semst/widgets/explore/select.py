@@ -65,7 +65,7 @@ class SelectPart(QWidget):
         self.radius.setDecimals(1)
         self.radius.setSingleStep(0.5)
         self.radius.setValue(_RADIUS)
-        self.radius.setPrefix("r ")
+        self.radius.setPrefix("radius ")
         self.count = QLabel(texts.NOTHING_SELECTED)
         self.hint = note()
         self.hint.setText(texts.TOOL_HINT)

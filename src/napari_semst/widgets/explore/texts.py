@@ -64,7 +64,10 @@ TIPS = {
         "Ctrl takes out of it."
     ),
     "umap_fit": "Show the whole map.",
-    "umap_again": "Make the map anew from what the section has now.",
+    "umap_again": (
+        "Make the map anew from the latent of the latest run, or else from the counts, "
+        "even where the section came with a map."
+    ),
     "umap_out": "Show the map in a dock of its own, or put it back here.",
     "limits": "Values at the ends of the colours; values beyond take the end's colour.",
     "reset": "Colours from the 2nd to the 98th percentile.",

@@ -31,6 +31,7 @@ if TYPE_CHECKING:
     from napari_semst.viewer.picking import How
     from napari_semst.widgets.explore.widget import ExploreDomains
 
+_SEED = 0
 Made = tuple[tuple[Any, ...], "UmapView"]
 
 
@@ -97,7 +98,7 @@ class UmapPart(QWidget):
         self.fold.toggled.connect(self._on_fold)
         panel.lasso.toggled.connect(self._on_lasso)
         panel.fit.clicked.connect(panel.scatter.fit)
-        panel.again.clicked.connect(self.make)
+        panel.again.clicked.connect(self._on_again)
         panel.out.clicked.connect(self._on_out)
         panel.scatter.surrounded.connect(self._on_surrounded)
         panel.scatter.hovered.connect(self._on_hovered)
@@ -123,13 +124,19 @@ class UmapPart(QWidget):
 
     # --- the map
 
-    def make(self) -> None:
-        """Make the map of the section chosen, in a worker."""
+    def make(self, *, own: bool = True) -> None:
+        """Make the map of the section chosen, in a worker.
+
+        Parameters
+        ----------
+        own
+            Whether a map that the section has already will do.
+        """
         layer, tissue = self._dock.layer, self._dock.tissue
         if layer is None or tissue is None:
             return
         self._awaited = (layer, _made_from(tissue))
-        self.errand.start(snapshot(tissue))
+        self.errand.start(snapshot(tissue), _SEED, own)
         self._tell()
 
     def _look(self) -> None:
@@ -216,6 +223,9 @@ class UmapPart(QWidget):
         self.panel.scatter.refresh()
 
     # --- what is done on the map
+
+    def _on_again(self) -> None:
+        self.make(own=False)
 
     def _on_lasso(self, on: bool) -> None:
         self.panel.scatter.lasso_on = on
