@@ -68,7 +68,7 @@ class Annotator:
         """Whether there is an edit to do again."""
         return bool(self._undone)
 
-    def edit(self, column: str, change: Edit) -> str:
+    def edit(self, column: str, change: Edit, *, begin: bool = False) -> str:
         """Edit a column, or a copy of one that was not made by hand.
 
         Parameters
@@ -77,12 +77,20 @@ class Annotator:
             Of ``obs``.
         change
             Labels to labels, a method of `Labels` say; it may raise.
+        begin
+            Whether to make the column if there is none, as `begin`; undone in one.
 
         Returns
         -------
         str
             The column that holds the edit.
         """
+        if begin and column.strip() not in self._tissue.obs:
+            column = self._free(column)
+            empty = empty_labels(self._tissue.n_obs)
+            self._do(column, None, change(empty), began="")
+            return column
+        column = column.strip() if begin else column
         column = self._of_run(column)
         before = read_labels(self._tissue, column)
         after = change(before)
@@ -108,13 +116,18 @@ class Annotator:
         ConfigError
             If the name is empty, taken, or of a kind that results have.
         """
+        column = self._free(column)
+        self._do(column, None, empty_labels(self._tissue.n_obs), began="")
+        return column
+
+    def _free(self, column: str) -> str:
+        """Return the name of a column to be, or say why it cannot be."""
         column = _column_name(column)
         if column in self._tissue.obs:
             raise ConfigError(
                 f"Expected a name that is free; obs has a column {column!r}. Choose "
                 "another."
             )
-        self._do(column, None, empty_labels(self._tissue.n_obs), began="")
         return column
 
     def put(self, column: str, labels: Labels, began: str) -> str:

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 from uuid import uuid4
 
 import numpy as np
-from qtpy.QtCore import Qt, QTimer
+from qtpy.QtCore import Qt, QTimer, Signal  # type: ignore[attr-defined]
 from qtpy.QtGui import QKeySequence, QShortcut  # type: ignore[attr-defined]
 from qtpy.QtWidgets import (
     QFrame,
@@ -19,7 +19,7 @@ from qtpy.QtWidgets import (
 )
 
 from napari_semst import keys
-from napari_semst.viewer import adapter, columns, pins, sections
+from napari_semst.viewer import adapter, columns, pins, sections, spots
 from napari_semst.viewer.arrange import arrange, bounds
 from napari_semst.viewer.colour import CategoryPaint, paint_layer
 from napari_semst.viewer.look import Look
@@ -31,11 +31,13 @@ from napari_semst.widgets.explore.genes import GeneWork
 from napari_semst.widgets.explore.legend import LegendTable
 from napari_semst.widgets.explore.limits import Limits
 from napari_semst.widgets.explore.markers import MarkerPanel
-from napari_semst.widgets.explore.painter import painted
+from napari_semst.widgets.explore.painter import of_names, painted
 from napari_semst.widgets.explore.reasons import Reasons
 from napari_semst.widgets.explore.sections import OpenSections
+from napari_semst.widgets.explore.select import SelectPart
 from napari_semst.widgets.explore.share import SharePanel, Sharing
 from napari_semst.widgets.explore.texts import TIPS
+from napari_semst.widgets.explore.umap import UmapPart
 from napari_semst.widgets.explore.why import WhyPanel
 from napari_semst.widgets.find.texts import explain
 from napari_semst.widgets.shared.forms import add_row, folded, form, heading
@@ -44,6 +46,7 @@ from napari_semst.widgets.shared.status import StatusCard
 
 if TYPE_CHECKING:
     from anndata import AnnData
+    from napari.layers import Layer
     from napari.viewer import Viewer
 
     from napari_semst.viewer.columns import Colouring
@@ -57,6 +60,9 @@ class ExploreDomains(QWidget):
     napari_viewer
         The viewer whose layers are looked at.
     """
+
+    section_changed = Signal()
+    painted = Signal(object)  # RGBA of the section's spots
 
     def __init__(self, napari_viewer: Viewer, parent: QWidget | None = None) -> None:
         super().__init__(parent)
@@ -83,6 +89,11 @@ class ExploreDomains(QWidget):
         self.card = StatusCard()
         self._build()
         self._connect()
+        self.select = SelectPart(self, napari_viewer)
+        self.umap = UmapPart(self, napari_viewer)
+        at = self.column.indexOf(self.card) + 1
+        for place, part in enumerate((self.select, self.umap)):
+            self.column.insertWidget(at + place, part)
         self.sections.look_again()
 
     def _build(self) -> None:
@@ -170,12 +181,20 @@ class ExploreDomains(QWidget):
         """The section chosen."""
         return self.sections.tissue
 
+    @property
+    def layer(self) -> Layer | None:
+        """The layer of the section chosen."""
+        return self.sections.layer
+
     def _on_section(self) -> None:
+        self.section_changed.emit()
         layer, tissue = self.sections.layer, self.tissue
         parts: tuple[QWidget, ...] = (self.choice, self.legend, self.limits)
         for part in (*parts, self.opacity, self.spot_size, self.markers, self.compare):
             part.setEnabled(tissue is not None)
-        self.pin_button.setEnabled(layer is not None)
+        # An image of many spots has one size, and one table of colours.
+        points = layer is not None and _are_points(layer)
+        self.pin_button.setEnabled(points)
         self._mark_unsaved()
         self._refresh_pins()
         self._offer()
@@ -186,6 +205,7 @@ class ExploreDomains(QWidget):
             return
         _set_quietly(self.opacity, round(100 * layer.opacity))
         _set_quietly(self.spot_size, 100)
+        self.spot_size.setEnabled(points)
         help_ = texts.READY_HELP
         if keys.DOMAIN not in tissue.obs:
             help_ = f"{texts.NO_DOMAINS_HELP} {help_}"
@@ -228,13 +248,16 @@ class ExploreDomains(QWidget):
         for one in self.sections.layers_of(tissue):
             paint_layer(one, rgba)
         self._show_paint(paint, colouring)
+        self.painted.emit(rgba)
 
     def _explain_colours(self) -> None:
         """Show what the colours on the spots mean, without painting them anew."""
         tissue, colouring = self.tissue, self.sections.colouring
         if tissue is not None and colouring is not None:
-            paint, _ = painted(tissue, colouring, self.sections.choices)
+            selected = self.state.selection(tissue)
+            paint, rgba = painted(tissue, colouring, self.sections.choices, selected)
             self._show_paint(paint, colouring)
+            self.painted.emit(rgba)
 
     def _show_paint(self, paint: Any, colouring: Colouring) -> None:
         self.reasons.refresh()
@@ -282,7 +305,7 @@ class ExploreDomains(QWidget):
 
     def _on_size(self, percent: int) -> None:
         layer, tissue = self.sections.layer, self.tissue
-        if layer is None or tissue is None or not hasattr(layer, "size"):
+        if layer is None or tissue is None or not _are_points(layer):
             return
         key = layer.metadata.get(adapter.COORDINATES)
         true = arrange(tissue, key, sections.sections_by(layer)).diameters
@@ -332,11 +355,9 @@ class ExploreDomains(QWidget):
         colouring = self.sections.colouring
         if layer is None or tissue is None or colouring is None:
             return
-        codes, there = columns.categories(tissue, colouring)
-        wanted = np.array([*(name in names for name in there), "none" in names])
-        spots = np.asarray(layer.data)[wanted[codes]]
-        if len(spots):
-            sections.look_at(self._viewer, bounds(spots))
+        places = spots.positions(layer)[of_names(tissue, colouring, names)]
+        if len(places):
+            sections.look_at(self._viewer, bounds(places))
 
     # --- what changes
 
@@ -382,6 +403,12 @@ class ExploreDomains(QWidget):
     def _on_selection(self, tissue: AnnData) -> None:
         if tissue is self.tissue:
             self.paint()
+
+
+def _are_points(layer: Layer) -> bool:
+    from napari.layers import Points
+
+    return isinstance(layer, Points)
 
 
 def _set_quietly(slider: QSlider, value: int) -> None:
