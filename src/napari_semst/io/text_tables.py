@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import gzip
+import itertools
 import zlib
 from dataclasses import dataclass
 from typing import IO, TYPE_CHECKING, Any
@@ -19,12 +20,19 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     import pandas as pd
+    from numpy.typing import NDArray
     from scipy import sparse
 
 ENDINGS = (".csv", ".tsv", ".txt", ".csv.gz", ".tsv.gz", ".txt.gz")
 _DELIMITERS = "\t,; "
 # A header that names a million spots has this size.
 _LONGEST_LINE = 64 * MEGABYTE
+# Fields that are looked at in the first lines.
+_FIELDS = 1_000_000
+# What pandas and numpy say of a text where a number should be.
+_NO_NUMBER = ("convert", "read to its end")
+# Columns from which on rows are parsed one by one.
+_WIDE = 2000
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,6 +119,7 @@ def _first_lines(file: IO[str], n_rows: int) -> tuple[list[str], list[str]]:
             comments.append(line[1:].strip())
         elif line.strip():
             lines.append(line)
+            n_rows = min(n_rows, 1 + _FIELDS // (1 + max(map(line.count, _DELIMITERS))))
     return comments, lines
 
 
@@ -226,19 +235,17 @@ def read_wide(
 
     head = head_of(path, what)
     values = [i for i, name in enumerate(head.names) if i not in ids and wanted(name)]
-    types = dict.fromkeys(ids, str) | dict.fromkeys(values, np.float32)
     names = [head.names[i] for i in values]
     n_rows = max(1, CHUNK // max(1, len(head.names)))
     texts, counts = [], []
     with reading(path, what):
         try:
-            for part in pieces(path, head, types, n_rows):
-                numbers = part[values].to_numpy(np.float32)
-                _refuse_gaps(numbers, part[list(ids)], names, what, path)
-                texts.append(part[list(ids)])
+            for table, numbers in _blocks(path, head, ids, values, n_rows):
+                _refuse_gaps(numbers, table, names, what, path)
+                texts.append(table)
                 counts.append(sparse.csr_matrix(numbers))
         except ValueError as error:
-            if "convert" not in str(error):
+            if not any(words in str(error) for words in _NO_NUMBER):
                 raise
             raise InputError(
                 f"Expected nothing but numbers in {what} {path} (beside the names of "
@@ -247,6 +254,52 @@ def read_wide(
             ) from error
     table = pd.concat(texts, ignore_index=True)
     return table, names, sparse.csr_matrix(sparse.vstack(counts, format="csr"))
+
+
+def _blocks(
+    path: Path, head: Head, ids: Sequence[int], values: list[int], n_rows: int
+) -> Iterator[tuple[pd.DataFrame, NDArray[np.float32]]]:
+    """Yield names and numbers of a few rows at a time."""
+    last = list(range(len(head.names) - len(values), len(head.names)))
+    if len(values) >= _WIDE and values == last:
+        yield from _wide_blocks(path, head, ids, values, n_rows)
+        return
+    types = dict.fromkeys(ids, str) | dict.fromkeys(values, np.float32)
+    for part in pieces(path, head, types, n_rows):
+        yield part[list(ids)], part[values].to_numpy(np.float32)
+
+
+def _wide_blocks(
+    path: Path, head: Head, ids: Sequence[int], values: list[int], n_rows: int
+) -> Iterator[tuple[pd.DataFrame, NDArray[np.float32]]]:
+    """Yield the same of a table with so many columns that pandas takes minutes."""
+    import pandas as pd
+
+    n_first, n_values = values[0], len(values)
+    with open_text(path) as file:
+        lines = (line for line in file if line.strip())
+        for _ in range(len(head.comments) + 1):
+            next(lines)
+        while some := list(itertools.islice(lines, n_rows)):
+            names = np.empty((len(some), n_first), dtype=object)
+            numbers = np.empty((len(some), n_values), np.float32)
+            for row, line in enumerate(some):
+                *names[row], rest = line.split(head.delimiter, n_first)
+                if '"' in line:
+                    fields = next(csv.reader([line], delimiter=head.delimiter))
+                    names[row], found = (
+                        fields[:n_first],
+                        np.array(fields[n_first:], "f4"),
+                    )
+                else:
+                    found = np.fromstring(rest, np.float32, sep=head.delimiter)
+                if len(found) != n_values:
+                    raise ValueError(
+                        f"could not convert all of the row {names[row, 0]}: of "
+                        f"{n_values:,} fields {len(found):,} are numbers"
+                    )
+                numbers[row] = found
+            yield pd.DataFrame(names)[list(ids)], numbers
 
 
 def _refuse_gaps(
