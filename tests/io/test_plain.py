@@ -135,8 +135,8 @@ def test_a_row_cut_short_is_refused(pair):
 @pytest.mark.parametrize("turned", [False, True])
 @pytest.mark.parametrize("quoting", [csv.QUOTE_MINIMAL, csv.QUOTE_ALL])
 def test_tables_of_many_columns(tmp_path, tissue, monkeypatch, turned, quoting):
-    monkeypatch.setattr("napari_semst.io.text_tables._WIDE", 10)
-    monkeypatch.setattr("napari_semst.io.text_tables.CHUNK", 1500)
+    monkeypatch.setattr("napari_semst.io.wide_tables._WIDE", 10)
+    monkeypatch.setattr("napari_semst.io.wide_tables.CHUNK", 1500)
     save(places_table(tissue), tmp_path / "places.csv")
     table = table_of(tissue).T if turned else table_of(tissue)
     path = save(table, tmp_path / "counts.csv.gz", quoting=quoting)

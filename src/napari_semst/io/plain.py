@@ -20,8 +20,8 @@ from napari_semst.io.text_tables import (
     look,
     pieces,
     read_columns,
-    read_wide,
 )
+from napari_semst.io.wide_tables import read_wide
 
 if TYPE_CHECKING:
     import pandas as pd
