@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import contextlib
+import csv
 
 import numpy as np
 import pandas as pd
@@ -129,6 +130,23 @@ def test_a_row_cut_short_is_refused(pair):
     pair.write_text(text[: len(text) * 2 // 3].rsplit(",", 3)[0])
     with pytest.raises(InputError, match=r"number in every field|nothing but numbers"):
         read(pair)
+
+
+@pytest.mark.parametrize("turned", [False, True])
+@pytest.mark.parametrize("quoting", [csv.QUOTE_MINIMAL, csv.QUOTE_ALL])
+def test_tables_of_many_columns(tmp_path, tissue, monkeypatch, turned, quoting):
+    monkeypatch.setattr("napari_semst.io.wide_tables._WIDE", 10)
+    monkeypatch.setattr("napari_semst.io.wide_tables.CHUNK", 1500)
+    save(places_table(tissue), tmp_path / "places.csv")
+    table = table_of(tissue).T if turned else table_of(tissue)
+    path = save(table, tmp_path / "counts.csv.gz", quoting=quoting)
+    assert_same(read(path), tissue)
+    for bad in ("many", "", "nan", "1 1"):
+        spoiled = table.astype(object)
+        spoiled.iloc[30, 4] = bad
+        save(spoiled, path, quoting=quoting)
+        with pytest.raises(InputError, match=r"but numbers|number in every field"):
+            read(path)
 
 
 def test_other_tables_are_declined_at_once(tmp_path, pair, tissue):

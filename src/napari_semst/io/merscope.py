@@ -12,7 +12,8 @@ from napari_semst.io.cells import Found, numbers, section_of
 from napari_semst.io.guard import check_file, reading
 from napari_semst.io.ngff import is_plain
 from napari_semst.io.notes import note, warn
-from napari_semst.io.text_tables import look, read_columns, read_wide
+from napari_semst.io.text_tables import look, read_columns
+from napari_semst.io.wide_tables import read_wide
 
 if TYPE_CHECKING:
     from pathlib import Path
