@@ -40,6 +40,8 @@ def test_contributions(manifest):
         ("simulated_cells", "Simulated cortex, single cells"),
     ]
     assert found.readers[0].accepts_directories
+    # napari would ask before every table that anybody opens.
+    assert "*.csv" not in found.readers[0].filename_patterns
 
 
 @pytest.mark.skipif(

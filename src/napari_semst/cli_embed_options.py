@@ -22,9 +22,20 @@ PromptTemplate = Annotated[
 TissueName = Annotated[
     str | None, typer.Option(help="What the section is of, for --template tissue.")
 ]
+TextOfGenes = Annotated[
+    str | None,
+    typer.Option(help="What is read of a gene: knowledge (name, groups), or symbol."),
+]
 Summaries = Annotated[
     Path | None,
     typer.Option(help="Table of symbol,summary (.csv, .tsv) that genes reads."),
+]
+KeepVectors = Annotated[
+    bool | None,
+    typer.Option(
+        "--cache/--no-cache",
+        help="Of a server: keep what it says, and ask for nothing twice; or do not.",
+    ),
 ]
 
 
@@ -55,10 +66,12 @@ def embed(
     merge: Annotated[
         bool, typer.Option("--merge", help="Merge shares into OUTPUT.")
     ] = False,
+    gene_text: TextOfGenes = None,
     pooling: Pooling = None,
     template: PromptTemplate = None,
     tissue: TissueName = None,
     summaries: Summaries = None,
+    cache: KeepVectors = None,
     revision: Annotated[
         str | None, typer.Option(help="Commit, tag or branch of the model.")
     ] = None,
@@ -89,11 +102,13 @@ def embed(
         config,
         semantics=cli_embed.semantic_settings(
             semantics or (None if config else "prompts"),
+            gene_text=gene_text,
             pooling=pooling,
             template=template,
             tissue=tissue,
             summaries=str(summaries) if summaries else None,
             revision=revision,
+            keep_vectors=cache,
         ),
         training={"device": device},
         prepare={"counts_layer": counts_layer},
@@ -120,7 +135,7 @@ def list_cache() -> None:
 @cache.command("clear")
 def clear_cache(
     model: Annotated[
-        str, typer.Option(help="Name of the model whose vectors go; else all.")
+        str, typer.Option(help="Id or folder of the model whose vectors go; else all.")
     ] = "",
 ) -> None:
     """Remove what is kept."""

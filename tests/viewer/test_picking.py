@@ -3,16 +3,8 @@ from __future__ import annotations
 import numpy as np
 import pytest
 from matplotlib.path import Path
-from napari.layers import Image, Layer
 
-from napari_semst.viewer import adapter, picking
-from tests.widgets.stand_in import small_tissue
-
-
-@pytest.fixture
-def layer():
-    data = adapter.layers_of(small_tissue(image=False), name="One")[-1]
-    return Layer.create(*data)
+from napari_semst.viewer import picking
 
 
 @pytest.mark.parametrize("seed", range(6))
@@ -63,31 +55,3 @@ def test_selections_are_replaced_added_to_and_taken_from():
     assert picking.combined(old, new, "subtract").tolist() == [1, 0, 0, 0]
     assert picking.combined(None, new, "add").tolist() == [0, 1, 1, 0]
     assert not picking.combined(None, new, "subtract").any()
-
-
-def test_places_follow_a_layer_that_was_moved_by_hand(layer):
-    tissue = adapter.tissue_of(layer)
-    own = np.asarray(tissue.obsm["spatial"])[:, ::-1]
-    assert np.array_equal(picking.spot_positions(layer), own)
-    layer.translate, layer.scale = (500.0, 0.0), (2.0, 2.0)
-    world = own[:3] * 2 + (500, 0)
-    assert np.allclose(picking.to_spots(layer, world), own[:3])
-    assert picking.spot_diameter(layer) == pytest.approx(np.median(layer.size))
-
-
-def test_spots_of_a_hidden_section_are_not_on_show(layer):
-    assert picking.spots_on_show(layer).all()
-    layer.shown = np.arange(len(layer.data)) < 7
-    assert picking.spots_on_show(layer).sum() == 7
-
-
-def test_places_come_from_the_tissue_where_spots_are_an_image(layer, monkeypatch):
-    def of_metadata(one):
-        return one.metadata.get(adapter.TISSUE)
-
-    monkeypatch.setattr(adapter, "tissue_of", of_metadata)
-    image = Image(np.zeros((4, 4)), metadata=dict(layer.metadata))
-    assert np.array_equal(picking.spot_positions(image), layer.data)
-    assert picking.spots_on_show(image).all()
-    world = np.array([[3.0, 4.0]])
-    assert np.array_equal(picking.to_spots(image, world), world)

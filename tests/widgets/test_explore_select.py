@@ -114,7 +114,7 @@ def test_several_chosen_layers_are_chosen_again(viewer, dock):
 
 def test_the_tool_ends_with_escape_another_layer_or_the_section(viewer, dock, qtbot):
     tool, lasso = dock.select.tool, dock.select.lasso
-    spots = dock.layer
+    spots = dock.sections.layer
     lasso.click()
     layer = viewer.layers.selection.active
     key = next(k for k in layer.keymap if str(k) == "Escape")
@@ -167,13 +167,13 @@ def test_the_brush_selects_along_its_way(viewer, dock, monkeypatch, most_live):
 
 
 def test_what_cannot_be_seen_is_not_selected(viewer, dock):
-    dock.choices(dock.layer).hidden["ground_truth"] = frozenset({"upper"})
+    dock.sections.choices.hidden["ground_truth"] = frozenset({"upper"})
     dock.select.lasso.click()
     stroke(viewer, box(-100, -100, 2000, 2000))
     assert set(dock.tissue.obs["ground_truth"][dock.state.selection(dock.tissue)]) == {
         "lower"
     }
-    dock.layer.shown = np.arange(120) >= 110
+    dock.sections.layer.shown = np.arange(120) >= 110
     stroke(viewer, box(-100, -100, 2000, 2000))
     assert selected(dock) == 10
 
@@ -200,9 +200,9 @@ def test_names_go_to_a_new_column_and_come_back_with_undo(viewer, dock):
     part.assign_button.click()
     column = dock.tissue.obs["annotation"]
     assert column.notna().sum() == 24
-    assert dock.colouring.key == "annotation"
+    assert dock.sections.colouring.key == "annotation"
     assert dock.card.title.text() == texts.ASSIGNED
-    assert adapter.UNSAVED in dock.layer.metadata
+    assert adapter.UNSAVED in dock.sections.layer.metadata
     assert part.column.currentText() == "annotation"
     assert [part.name.itemText(i) for i in range(part.name.count())] == ["edge"]
     # More, under another name, and some without.
@@ -214,11 +214,11 @@ def test_names_go_to_a_new_column_and_come_back_with_undo(viewer, dock):
     part.remove_button.click()
     assert dock.tissue.obs["annotation"].notna().sum() == 12
     for left in (24, 24, None):
-        dock.undo()
+        dock.editing.undo()
         there = dock.tissue.obs.get("annotation")
         assert left is None or there.notna().sum() == left
     assert "annotation" not in dock.tissue.obs
-    assert not dock.annotator.can_undo
+    assert not dock.editing.annotator.can_undo
 
 
 def test_facts_of_the_section_are_copied_before_they_get_names(viewer, dock):

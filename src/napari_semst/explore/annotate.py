@@ -85,12 +85,12 @@ class Annotator:
         str
             The column that holds the edit.
         """
-        if begin and column.strip() not in self._tissue.obs:
-            column = self._free(column)
+        if begin and column not in self._tissue.obs:
+            column = _column_name(column)
             empty = empty_labels(self._tissue.n_obs)
             self._do(column, None, change(empty), began="")
             return column
-        column = column.strip() if begin else column
+        column = self._of_run(column)
         before = read_labels(self._tissue, column)
         after = change(before)
         if column in made_by_hand(self._tissue):
@@ -103,6 +103,7 @@ class Annotator:
 
     def recolour(self, column: str, name: str, color: str) -> None:
         """Give a name another colour, in the column itself: colours are no facts."""
+        column = self._of_run(column)
         before = read_labels(self._tissue, column)
         self._do(column, before, before.recoloured(name, color))
 
@@ -114,23 +115,30 @@ class Annotator:
         ConfigError
             If the name is empty, taken, or of a kind that results have.
         """
-        column = self._free(column)
-        self._do(column, None, empty_labels(self._tissue.n_obs), began="")
-        return column
-
-    def _free(self, column: str) -> str:
-        """Return the name of a column to be, or say why it cannot be."""
-        column = column.strip()
-        if not column or column.startswith("semst_") or "/" in column:
-            raise ConfigError(
-                "Expected a name for the column, without '/' and not beginning with "
-                f"'semst_', which results have; got {column!r}."
-            )
+        column = _column_name(column)
         if column in self._tissue.obs:
             raise ConfigError(
                 f"Expected a name that is free; obs has a column {column!r}. Choose "
                 "another."
             )
+        self._do(column, None, empty_labels(self._tissue.n_obs), began="")
+        return column
+
+    def put(self, column: str, labels: Labels, began: str) -> str:
+        """Take labels in as a column that may be edited; return its name.
+
+        Parameters
+        ----------
+        column
+            Its name; where that is taken, the next that is free.
+        labels
+            One per spot.
+        began
+            What it came from, for people.
+        """
+        there = set(map(str, self._tissue.obs.columns))
+        column = free_name(_column_name(column), there)
+        self._do(column, None, labels, began=began)
         return column
 
     def undo(self) -> str:
@@ -150,6 +158,12 @@ class Annotator:
         self._done.append((column, before, after))
         self._write(column, after)
         return column
+
+    def _of_run(self, column: str) -> str:
+        """Return a run's own column where the bare key of the latest run is meant."""
+        latest = str(self._tissue.uns.get(keys.LATEST, ""))
+        own = f"{keys.DOMAIN}_{latest}"
+        return own if column == keys.DOMAIN and own in self._tissue.obs else column
 
     def _do(
         self,
@@ -176,3 +190,14 @@ class Annotator:
         latest = str(self._tissue.uns.get(keys.LATEST, ""))
         if latest and column == f"{keys.DOMAIN}_{latest}":
             write_colors(self._tissue, keys.DOMAIN, labels.colors)
+
+
+def _column_name(column: str) -> str:
+    """Return the name of a column, refused where results or files have others."""
+    column = column.strip()
+    if not column or column.startswith("semst_") or "/" in column:
+        raise ConfigError(
+            "Expected a name for the column, without '/' and not beginning with "
+            f"'semst_', which results have; got {column!r}."
+        )
+    return column

@@ -11,9 +11,15 @@ from napari_semst.config import SemanticsConfig
 from napari_semst.errors import SemanticsError
 from napari_semst.semantics.builtin import checked_weights, pool
 from napari_semst.semantics.encoder import Reading
-from napari_semst.semantics.gene_texts import gene_passages, read_summaries
-from napari_semst.semantics.model_files import Located, locate
+from napari_semst.semantics.gene_knowledge import GeneKnowledge, builtin_knowledge
+from napari_semst.semantics.gene_texts import (
+    gene_passages,
+    little_known,
+    read_summaries,
+)
+from napari_semst.semantics.model_files import DEFAULT_MODEL, Located, locate
 from napari_semst.semantics.prompts import (
+    ListedPassages,
     Passage,
     Template,
     distinct_lists,
@@ -32,15 +38,11 @@ from napari_semst.semantics.read_texts import Listeners, Texts, read_texts
 from napari_semst.semantics.symbols import guess_species
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Sequence
 
     from numpy.typing import NDArray
 
     Say = Callable[[str], None]
-
-
-# The paper's.
-DEFAULT_MODEL = "Qwen/Qwen3-4B-Thinking-2507"
 
 
 class _LanguageModel:
@@ -49,7 +51,8 @@ class _LanguageModel:
     Parameters
     ----------
     settings
-        Model, revision, pooling, template, tissue, summaries and batch_tokens are read.
+        Model, revision, pooling, template, tissue, gene_text, summaries and
+        batch_tokens are read.
     device
         Name that torch understands.
     say
@@ -72,14 +75,28 @@ class _LanguageModel:
         settings = self._settings
         return Reading(settings.pooling, self._device, settings.batch_tokens)
 
-    def _located(self) -> Located:
+    def _located(self, n_texts: int) -> Located:
+        """Find the model; before a download or a long run, say what it takes."""
+        from napari_semst.semantics.model_forecast import forecast_texts
+
+        if self._say is not None:
+            for sentence in forecast_texts(
+                self._settings, n_texts, self._device
+            ).sentences:
+                self._say(sentence)
         model = self._settings.model or DEFAULT_MODEL
         return locate(model, self._settings.revision, self._say)
 
     def _record(
-        self, model: Located, texts: Texts, *, n_empty: int, **more: Any
+        self,
+        model: Located,
+        texts: Texts,
+        *,
+        n_empty: int,
+        warnings: Sequence[str] = (),
+        **more: Any,
     ) -> dict[str, Any]:
-        warnings = list(texts.warnings)
+        warnings = [*warnings, *texts.warnings]
         if n_empty:
             warnings.append(
                 f"{n_empty} spots list no gene; they were given the average of the "
@@ -114,14 +131,15 @@ class SpotPrompts(_LanguageModel):
 
     def _passages(
         self, gene_lists: GeneLists, words: Template, species: Species
-    ) -> tuple[list[Passage], NDArray[np.int64]]:
+    ) -> tuple[Sequence[Passage], NDArray[np.int64]]:
         """Return every distinct text once, and which of them each spot has."""
         if self._texts is None:
-            distinct, place = distinct_lists(gene_lists)
-            return [words.passage(names) for names in distinct], place
+            rows, place = distinct_lists(gene_lists)
+            return ListedPassages(words, gene_lists.genes, rows), place
         said = self._texts(gene_lists, species)
-        found, place = np.unique(np.asarray(said), return_inverse=True)
-        return [Passage(words.system, "", (str(one),), "") for one in found], place
+        first: dict[str, int] = {}
+        place = np.array([first.setdefault(one, len(first)) for one in said])
+        return [Passage(words.system, "", (one,), "") for one in first], place
 
     def embed_spots(
         self,
@@ -162,13 +180,15 @@ class SpotPrompts(_LanguageModel):
         passages, place = self._passages(gene_lists, words, species)
         if not passages:
             raise SemanticsError(_NO_GENES)
-        model = self._located()
+        model = self._located(len(passages))
         to = Listeners(progress, cancelled, self._say)
-        texts = read_texts(passages, model, reading, to)
+        texts = read_texts(passages, model, reading, to, place)
         empty = place == NO_GENE
-        embedding = texts.vectors[place]
+        embedding = texts.vectors
         if empty.any():
-            embedding[empty] = embedding[~empty].mean(axis=0)
+            # They are zero so far; a mean of the others would copy them all.
+            total = embedding.sum(axis=0, dtype=np.float64)
+            embedding[empty] = total / (~empty).sum()
         return Semantics(
             embedding=embedding,
             coverage=np.where(empty, 0, 1).astype(np.float32),
@@ -188,8 +208,9 @@ class SpotPrompts(_LanguageModel):
 class GeneTexts(_LanguageModel):
     """Let a language model read each gene once, and average over a spot's genes.
 
-    Texts are symbols, with a summary where the user gave a file of them. Costs one text
-    per gene and not per spot, and is kept for every later section.
+    Texts are symbols with what is known of the genes (see `gene_knowledge`) unless the
+    setting gene_text is ``"symbol"``, and with the user's summaries. Costs one text per
+    gene and not per spot, and is kept for every later section.
     """
 
     name = "genes"
@@ -211,7 +232,7 @@ class GeneTexts(_LanguageModel):
         weights
             Weight of each listed gene, shape as ``gene_lists.indices``; equal if None.
         species
-            Recorded only.
+            By which names are found in what is known; guessed from them if None.
         progress
             Called with (genes done, genes in all).
         cancelled
@@ -232,20 +253,29 @@ class GeneTexts(_LanguageModel):
         used = np.unique(gene_lists.indices[listed])
         if not len(used):
             raise SemanticsError(_NO_GENES)
-        symbols = [str(name) for name in gene_lists.genes[used]]
+        species = species or guess_species(gene_lists.genes)
         summaries = read_summaries(self._settings.summaries)
-        passages, told = gene_passages(symbols, summaries)
-        model = self._located()
+        knowledge = self._knowledge()
+        symbols = [str(name) for name in gene_lists.genes[used]]
+        told = gene_passages(symbols, species, summaries, knowledge)
+        if knowledge is not None and self._say is not None:
+            self._say(
+                f"Of {told.known.sum():,} of {len(used):,} genes more than the symbol "
+                "is read"
+            )
+        model = self._located(len(told.passages))
         to = Listeners(progress, cancelled, self._say)
-        texts = read_texts(passages, model, reading, to)
+        texts = read_texts(told.passages, model, reading, to)
         place = np.searchsorted(used, gene_lists.indices)
         place = np.minimum(place, len(used) - 1)
         embedding = pool(share, place, texts.vectors, None, cancelled)
         empty = share.sum(axis=1) == 0
         if empty.any():
             embedding[empty] = embedding[~empty].mean(axis=0) if (~empty).any() else 0
-        known = listed & (told[place] if summaries else True)
+        asked = knowledge is not None or bool(summaries)
+        known = listed & (told.known[place] if asked else True)
         coverage = known.sum(axis=1) / np.maximum(listed.sum(axis=1), 1)
+        mean = float(coverage.mean()) if asked else None
         return Semantics(
             embedding=embedding,
             coverage=coverage.astype(np.float32),
@@ -253,12 +283,22 @@ class GeneTexts(_LanguageModel):
                 model,
                 texts,
                 n_empty=int(empty.sum()),
+                warnings=[] if knowledge is None else little_known(mean, species),
                 pooling=self._settings.pooling,
-                coverage=float(coverage.mean()) if summaries else None,
-                species=species or guess_species(gene_lists.genes),
-                summaries=int(told.sum()),
+                coverage=mean,
+                species=species,
+                gene_text=self._settings.gene_text
+                if knowledge is None
+                else knowledge.version,
+                known_genes=int(told.known.sum()) if asked else None,
+                summaries=int(told.summarised.sum()),
+                attribution="" if knowledge is None else knowledge.attribution,
             ),
         )
+
+    def _knowledge(self) -> GeneKnowledge | None:
+        """Return what is told of genes, None where it is the symbol alone."""
+        return None if self._settings.gene_text == "symbol" else builtin_knowledge()
 
 
 _NO_GENES = (

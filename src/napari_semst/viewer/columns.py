@@ -19,6 +19,12 @@ if TYPE_CHECKING:
 
 TOTAL_COUNTS = "total_counts"
 
+DIFFERING = ("agree", "differ")
+"""Names of spots in the comparison of two columns."""
+
+# Between the names of two columns; no column has it.
+_AND = "\x1f"
+
 # Beyond this many levels a text column is a list of names, not an annotation.
 MOST_LEVELS = 60
 
@@ -74,7 +80,8 @@ class Colouring:
     note
         One sentence for users.
     place
-        Where the values are: ``obs``, or a gene's in ``X``, or in ``obsm``.
+        Where the values are: ``obs``, or a gene's in ``X``, or in ``obsm``; or made of
+        two columns, as where they differ.
     """
 
     key: str
@@ -82,7 +89,7 @@ class Colouring:
     column: str
     kind: Literal["categories", "numbers"]
     note: str = ""
-    place: Literal["obs", "gene", "obsm"] = "obs"
+    place: Literal["obs", "gene", "obsm", "differ"] = "obs"
 
 
 def runs(tissue: AnnData) -> tuple[str, ...]:
@@ -146,11 +153,13 @@ def colourings(tissue: AnnData, run: str = "") -> tuple[Colouring, ...]:
             Colouring(column, f"Domains, {k} kept", column, "categories", note)
         )
     found.append(_totals(tissue))
-    made = made_by_hand(tissue)
+    by_hand = made_by_hand(tissue)
     for column in tissue.obs.columns:
         name = str(column)
-        shows = name in made or _is_annotation(tissue.obs[column])
-        if not name.startswith("semst_") and shows:
+        if name.startswith("semst_"):
+            continue
+        # Begun by hand, a column may have one name yet, or none.
+        if name in by_hand or _is_annotation(tissue.obs[column]):
             note = f"The column {name!r} of the section's table."
             found.append(Colouring(name, name, name, "categories", note))
     return tuple(found)
@@ -176,8 +185,7 @@ def obs_colouring(tissue: AnnData, column: str) -> Colouring | None:
     from pandas.api import types
 
     series, note = tissue.obs[column], f"The column {column!r} of the section's table."
-    # One being made by hand shows where names are, however few there are.
-    if _is_annotation(series) or column in made_by_hand(tissue):
+    if column in made_by_hand(tissue) or _is_annotation(series):
         return Colouring(column, column, column, "categories", note)
     numeric = types.is_numeric_dtype(series) and not types.is_bool_dtype(series)
     if numeric and series.nunique() > 1:
@@ -200,6 +208,10 @@ def colouring_of(tissue: AnnData, key: str, run: str = "") -> Colouring | None:
     kind, _, name = key.partition(":")
     if kind == "gene" and tissue.X is not None and name in tissue.var_names:
         return gene_colouring(tissue, name)
+    if kind == "differ" and all(one in tissue.obs for one in name.split(_AND)):
+        label = name.replace(_AND, " and ")
+        note = f"Where the columns {label} agree, names matched one to one."
+        return Colouring(key, label, name, "categories", note, "differ")
     if kind == "obsm" and name:
         entry, _, number = name.rpartition(":")
         width = values.embedding_columns(tissue).get(entry, 0)
@@ -241,14 +253,35 @@ def numbers(tissue: AnnData, colouring: Colouring) -> ndarray:
         return values.embedding_values(tissue, key, int(number) - 1)
     if not colouring.column:
         return total_counts(tissue)
-    return np.asarray(tissue.obs[colouring.column], dtype=np.float64)
+    # Not `asarray`, which makes pandas look a name up among those of all spots.
+    return np.asarray(tissue.obs[colouring.column].to_numpy(), dtype=np.float64)
 
 
 def categories(tissue: AnnData, colouring: Colouring) -> tuple[ndarray, list[str]]:
     """Return a colouring's codes, -1 where there is none, and its level names."""
+    if colouring.place == "differ":
+        return _differing(tissue, colouring.column)
     column = tissue.obs[colouring.column].astype("category").cat
     column = column.remove_unused_categories().cat
     return column.codes.to_numpy(), [str(level) for level in column.categories]
+
+
+def differing_key(one: str, other: str) -> str:
+    """Return the key of the colouring by where two columns differ."""
+    return f"differ:{one}{_AND}{other}"
+
+
+def _differing(tissue: AnnData, pair: str) -> tuple[ndarray, list[str]]:
+    """Return where two labellings agree (0), differ (1) or lack a name (-1)."""
+    import numpy as np
+
+    from napari_semst.explore.compare import compare
+    from napari_semst.explore.labels import read_labels
+
+    found = compare(*(read_labels(tissue, column) for column in pair.split(_AND)))
+    codes = np.where(found.agree, 0, 1)
+    codes[~found.known] = -1
+    return codes, list(DIFFERING)
 
 
 def _totals(tissue: AnnData) -> Colouring:
@@ -302,4 +335,7 @@ def confidence_of(tissue: AnnData, run: str) -> ndarray | None:
     import numpy as np
 
     column = _column(tissue, keys.CONFIDENCE, run)
-    return np.asarray(tissue.obs[column], dtype=np.float32) if column else None
+    # Not `asarray`, which makes pandas look a name up among those of all spots.
+    return (
+        np.asarray(tissue.obs[column].to_numpy(), dtype=np.float32) if column else None
+    )

@@ -1,4 +1,4 @@
-"""Which spots lie in a shape drawn on the canvas; no widgets."""
+"""Which spots lie in a shape drawn on the canvas; neither layers nor widgets."""
 
 from __future__ import annotations
 
@@ -6,12 +6,7 @@ from typing import TYPE_CHECKING, Literal
 
 import numpy as np
 
-from napari_semst.viewer import adapter
-from napari_semst.viewer.arrange import arrange
-from napari_semst.viewer.sections import section_shown, sections_by
-
 if TYPE_CHECKING:
-    from napari.layers import Layer
     from numpy.typing import NDArray
 
     Floats = NDArray[np.float64]
@@ -23,61 +18,6 @@ How = Literal["replace", "add", "subtract"]
 _CELLS = 512
 # Fewer spots are looked at one by one sooner than the grid is made.
 _FEW = 5_000
-
-
-def spot_positions(layer: Layer) -> Floats:
-    """Return where a section's spots stand on its layer, (y, x), ``(n_spots, 2)``."""
-    from napari.layers import Points
-
-    if isinstance(layer, Points):
-        return np.asarray(layer.data, dtype=np.float64)[:, -2:]
-    tissue = adapter.tissue_of(layer)
-    if tissue is None:
-        return np.zeros((0, 2))
-    key = layer.metadata.get(adapter.COORDINATES)
-    return arrange(tissue, key, sections_by(layer)).positions
-
-
-def spot_diameter(layer: Layer) -> float:
-    """Return the usual diameter of a section's spots, in the unit of their places."""
-    tissue = adapter.tissue_of(layer)
-    if tissue is None:
-        return 1.0
-    key = layer.metadata.get(adapter.COORDINATES)
-    return float(np.median(arrange(tissue, key, sections_by(layer)).diameters))
-
-
-def spots_on_show(layer: Layer) -> Mask:
-    """Return which spots' sections are on show, shape ``(n_spots,)``."""
-    from napari.layers import Points
-
-    tissue = adapter.tissue_of(layer)
-    if isinstance(layer, Points):
-        return np.asarray(layer.shown, dtype=bool)
-    if tissue is None:
-        return np.zeros(0, bool)
-    alone, column = section_shown(layer), sections_by(layer)
-    if not alone or column not in tissue.obs:
-        return np.ones(tissue.n_obs, bool)
-    return np.asarray(tissue.obs[column].astype(str) == alone, dtype=bool)
-
-
-def to_spots(layer: Layer, world: Floats) -> Floats:
-    """Return places of the canvas in the coordinates of `spot_positions`.
-
-    Parameters
-    ----------
-    layer
-        Of the spots; it may have been moved or turned by hand.
-    world
-        (y, x) on the canvas, shape ``(n, 2)``; few, as the corners of a lasso.
-    """
-    from napari.layers import Points
-
-    if not isinstance(layer, Points):
-        return np.asarray(world, dtype=np.float64)
-    # Before them stand the axes that the section does not have.
-    return np.array([layer.world_to_data(place)[-2:] for place in world])
 
 
 def combined(old: Mask | None, new: Mask, how: How) -> Mask:

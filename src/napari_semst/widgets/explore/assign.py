@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 import numpy as np
-from qtpy.QtCore import Qt
+from qtpy.QtCore import Qt, Signal  # type: ignore[attr-defined]
 from qtpy.QtWidgets import (
     QComboBox,
     QCompleter,
@@ -15,13 +15,16 @@ from qtpy.QtWidgets import (
     QWidget,
 )
 
+from napari_semst.explore.annotate import made_by_hand
 from napari_semst.explore.labels import free_name, read_labels
 from napari_semst.widgets.explore import texts
 from napari_semst.widgets.explore.texts import TIPS
 from napari_semst.widgets.shared.forms import add_row, form
 
 if TYPE_CHECKING:
-    from napari_semst.widgets.explore.widget import ExploreDomains
+    from napari_semst.widgets.explore.editing import Editing
+    from napari_semst.widgets.explore.sections import OpenSections
+    from napari_semst.widgets.shared.state import ViewerState
 
 
 class AssignPart(QWidget):
@@ -29,13 +32,25 @@ class AssignPart(QWidget):
 
     Parameters
     ----------
-    dock
-        The dock, whose section is worked on.
+    sections
+        Tells the section.
+    editing
+        What writes the column.
+    state
+        Tells the spots selected.
     """
 
-    def __init__(self, dock: ExploreDomains) -> None:
-        super().__init__(dock)
-        self._dock = dock
+    said = Signal(str, str, str)  # kind, title and text of the card
+
+    def __init__(
+        self,
+        sections: OpenSections,
+        editing: Editing,
+        state: ViewerState,
+        parent: QWidget | None = None,
+    ) -> None:
+        super().__init__(parent)
+        self._sections, self._editing, self._state = sections, editing, state
         self.column = _editable(TIPS["assign_column"], texts.COLUMN_HINT)
         self.name = _editable(TIPS["assign_name"], texts.NAME_HINT)
         self.assign_button = QPushButton("Assign")
@@ -61,9 +76,9 @@ class AssignPart(QWidget):
             enter.returnPressed.connect(self.assign)
         self.column.editTextChanged.connect(self._on_column)
         self.name.editTextChanged.connect(self._refresh)
-        dock.section_changed.connect(self._on_section)
-        dock.state.tissue_changed.connect(self._on_tissue_changed)
-        dock.state.selection_changed.connect(self._refresh)
+        sections.changed.connect(self._on_section)
+        state.tissue_changed.connect(self._on_tissue_changed)
+        state.selection_changed.connect(self._refresh)
         self._on_section()
 
     def assign(self) -> None:
@@ -78,11 +93,11 @@ class AssignPart(QWidget):
             self._change(None, texts.REMOVED, texts.REMOVED_HELP)
 
     def _change(self, name: str | None, title: str, text: str) -> None:
-        tissue, wanted = self._dock.tissue, self.column.currentText().strip()
-        spots = self._dock.state.selection(tissue)
+        tissue, wanted = self._sections.tissue, self.column.currentText().strip()
+        spots = self._state.selection(tissue)
         if tissue is None or spots is None:
             return
-        done = self._dock.edit(
+        done = self._editing.edit(
             lambda labels: labels.assigned(spots, name), wanted, begin=name is not None
         )
         if not done:
@@ -91,11 +106,20 @@ class AssignPart(QWidget):
         if done == wanted:  # else the card says that a copy was made
             n = int(np.count_nonzero(spots))
             text = text.format(n=n, name=name, column=done)
-            self._dock.card.show_status("success", title, text)
+            self.said.emit("success", title, text)
+
+    def _made(self) -> list[str]:
+        """Return the columns of the section that were made by hand."""
+        tissue = self._sections.tissue
+        return [] if tissue is None else list(made_by_hand(tissue))
 
     def _on_section(self) -> None:
-        taken = [] if self._dock.tissue is None else list(self._dock.tissue.obs.columns)
-        made = self._dock.annotation_columns()
+        taken = (
+            []
+            if self._sections.tissue is None
+            else list(self._sections.tissue.obs.columns)
+        )
+        made = self._made()
         _offer(self.column, made)
         self.column.setEditText(
             made[-1] if made else free_name(texts.NEW_COLUMN, list(map(str, taken)))
@@ -103,22 +127,22 @@ class AssignPart(QWidget):
         self._on_column()
 
     def _on_tissue_changed(self, tissue: object, by: object) -> None:
-        if tissue is self._dock.tissue:
-            _offer(self.column, self._dock.annotation_columns())
+        if tissue is self._sections.tissue:
+            _offer(self.column, self._made())
             self._on_column()
 
     def _on_column(self) -> None:
         """Offer the names that the column has."""
-        tissue, column = self._dock.tissue, self.column.currentText().strip()
+        tissue, column = self._sections.tissue, self.column.currentText().strip()
         names: list[str] = []
-        if tissue is not None and column in self._dock.annotation_columns():
+        if tissue is not None and column in self._made():
             names = list(read_labels(tissue, column).names)
         _offer(self.name, names)
         self._refresh()
 
     def _refresh(self, *_: object) -> None:
-        tissue, column = self._dock.tissue, self.column.currentText().strip()
-        some = self._dock.state.selection(tissue) is not None
+        tissue, column = self._sections.tissue, self.column.currentText().strip()
+        some = self._state.selection(tissue) is not None
         ready = some and bool(column)
         self.assign_button.setEnabled(ready and bool(self.name.currentText().strip()))
         there = tissue is not None and column in tissue.obs

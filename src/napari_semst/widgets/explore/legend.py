@@ -12,7 +12,7 @@ from qtpy.QtWidgets import (
     QHBoxLayout,
     QHeaderView,
     QMenu,
-    QToolButton,
+    QPushButton,
     QTreeWidget,
     QTreeWidgetItem,
     QVBoxLayout,
@@ -70,8 +70,9 @@ class LegendTable(QWidget):
             "QHeaderView::section { background: transparent; border: none;"
             " padding: 2px 4px; }"
         )
-        self._buttons: dict[str, QToolButton] = {}
+        self._buttons: dict[str, QPushButton] = {}
         self._chosen: list[str] = []
+        self._editable = True
         self._build()
         self.tree.itemChanged.connect(self._on_item)
         self.tree.itemSelectionChanged.connect(self._on_chosen)
@@ -91,13 +92,11 @@ class LegendTable(QWidget):
             line = QHBoxLayout()
             line.setSpacing(4)
             for name, text in row:
-                button = QToolButton()
-                button.setText(text)
+                button = QPushButton(text)
                 button.setToolTip(TIPS[name])
-                button.setMinimumHeight(24)
-                line.addWidget(button)
+                button.setStyleSheet("padding: 3px 5px; min-width: 14px;")
+                line.addWidget(button, 1 if len(text) > 1 else 0)
                 self._buttons[name] = button
-            line.addStretch(1)
             layout.addLayout(line)
         act = self._buttons
         act["isolate"].clicked.connect(self._on_isolate)
@@ -113,9 +112,8 @@ class LegendTable(QWidget):
         menu.addAction(texts.SPLIT_PIECES, self._on_split_pieces)
         menu.addAction(texts.SPLIT_TWO, self._on_split_latent)
         act["split"].setMenu(menu)
-        act["split"].setPopupMode(QToolButton.ToolButtonPopupMode.InstantPopup)
 
-    def button(self, name: str) -> QToolButton:
+    def button(self, name: str) -> QPushButton:
         """Return a button by the name of its action."""
         return self._buttons[name]
 
@@ -125,7 +123,12 @@ class LegendTable(QWidget):
         return list(self._chosen)
 
     def show_entries(
-        self, entries: Sequence[LegendEntry], heading: str, hidden: Collection[str] = ()
+        self,
+        entries: Sequence[LegendEntry],
+        heading: str,
+        hidden: Collection[str] = (),
+        *,
+        editable: bool = True,
     ) -> None:
         """Show the rows of a colouring; what was chosen and is there stays chosen.
 
@@ -137,8 +140,10 @@ class LegendTable(QWidget):
             Of the first column.
         hidden
             Names that are not ticked.
+        editable
+            Whether names can be worked on, not only shown.
         """
-        kept = self._chosen
+        kept, self._editable = self._chosen, editable
         self.tree.blockSignals(True)
         self.tree.clear()
         heads = QTreeWidgetItem([heading, "Spots", "Share"])
@@ -159,7 +164,8 @@ class LegendTable(QWidget):
             shown = entry.name not in hidden
             state = Qt.CheckState.Checked if shown else Qt.CheckState.Unchecked
             item.setCheckState(0, state)
-            item.setFlags(item.flags() | Qt.ItemFlag.ItemIsEditable)
+            if editable and entry.name != "none":
+                item.setFlags(item.flags() | Qt.ItemFlag.ItemIsEditable)
             for column in (1, 2):
                 item.setTextAlignment(column, right)
             self.tree.addTopLevelItem(item)
@@ -214,6 +220,8 @@ class LegendTable(QWidget):
         n = len(self._chosen)
         for name in ("isolate", "zoom"):
             self._buttons[name].setEnabled(n > 0)
+        if not self._editable or "none" in self._chosen:
+            n = 0
         for name in ("colour", "split", "up", "down"):
             self._buttons[name].setEnabled(n == 1)
         self._buttons["merge"].setEnabled(n > 1)

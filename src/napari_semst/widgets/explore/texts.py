@@ -72,7 +72,48 @@ TIPS = {
     "limits": "Values at the ends of the colours; values beyond take the end's colour.",
     "reset": "Colours from the 2nd to the 98th percentile.",
     "colormap": "The colours that stand for numbers.",
+    "against": (
+        "What the chosen names are compared with: all other spots, or the domains that "
+        "border on them."
+    ),
+    "find_markers": "Find the genes that set the names chosen in the legend apart.",
+    "dot_plot": "Draw the genes chosen (else the first six) by domain.",
+    "save_markers": "Write the whole table as CSV.",
+    "search_marker": "Show only the genes whose name has these letters.",
+    "markers": "Click a gene to colour the tissue by it; click a heading to sort.",
+    "dots": "Share of spots as size, mean as colour.",
+    "violins": "How the expression is spread in each domain.",
+    "save_plot": "Write the plot as PNG, SVG or PDF.",
+    "explain": (
+        "Find the genes and the meanings that set each domain on show apart, tested "
+        "against random pieces of tissue. Takes seconds to a minute."
+    ),
+    "cancel_explain": "Give the explanation up.",
+    "compare": "A run, a column made by hand, or an annotation.",
+    "confusion": (
+        "Spots that have both names. Bold: matched with each other, so that most spots "
+        "agree."
+    ),
+    "differ": "Colour the spots whose two names are not matched with each other.",
     "opacity": "How much the spots cover the image below them.",
+    "pin": (
+        "Keep a copy with the colours of now to the right of the section, so that two "
+        "colourings are seen at once."
+    ),
+    "unpin": "Take the copies away.",
+    "save": "Write the section with all results and edits to an .h5ad file.",
+    "table": "Write one row per spot with its results as a table (CSV).",
+    "figure": "Save a figure: what is on show, with legend and scale bar.",
+    "report": "Save a report: one HTML page on the latest run, to send or to print.",
+    "regions_out": (
+        "Save regions: the labels on show as GeoJSON, which QuPath opens "
+        "(full-resolution pixels)."
+    ),
+    "regions_in": (
+        "Read regions of QuPath (GeoJSON), or a table of spots and labels as Loupe "
+        "writes it (CSV), as a new column."
+    ),
+    "dpi": "Sharpness of figures.",
     "size": "Size of the spots, as a share of their true diameter.",
 }
 
@@ -113,3 +154,48 @@ GENE_UNKNOWN = "No gene of this name"
 GENE_UNKNOWN_HELP = "Expected a gene of the section; none is called {gene!r}."
 A_GENE = "A gene, below"
 GENE_HINT = "Gene, for instance {gene}"
+AGAINST = {"rest": "Against all others", "neighbours": "Against neighbours"}
+NO_MARKERS = "Choose one or several names in the legend, then press Find markers."
+MARKERS_BUSY = "Looking for markers of {about}..."
+MARKERS_OF = "{about}: {inside:,} spots, {against} ({outside:,} spots)."
+MARKER_COLUMNS = {
+    "gene": "The gene's name.",
+    "log2_fold_change": "Mean inside against mean outside, as scanpy has it.",
+    "share_in": "Share of the spots inside that have the gene.",
+    "share_out": "Share of the spots outside that have the gene.",
+    "auc": "Chance that a spot inside has more of it than one outside.",
+    "p_adjusted": (
+        "Wilcoxon's rank sum test, Benjamini-Hochberg over genes. The domains were "
+        "found from these genes, and neighbouring spots are alike: it ranks genes, it "
+        "proves nothing."
+    ),
+}
+CHOOSE_DOMAINS = "Choose domains first"
+CHOOSE_DOMAINS_HELP = (
+    "Markers are of the names chosen in the legend. Colour by domains or another "
+    "column of labels, choose rows, and press Find markers again."
+)
+NOTHING_TO_COMPARE = "Choose two different columns of labels."
+AGREEMENT = (
+    "ARI {ari:.3f}, NMI {nmi:.3f}; {share:.0%} of {spots:,} spots have names that are "
+    "matched with each other."
+)
+SAVED = "Saved"
+WRITING = "Writing"
+READING = "Reading"
+KINDS = {
+    "figure": (".png", "Figures (*.png *.svg *.pdf)"),
+    "report": (".html", "Web page (*.html)"),
+    "regions_out": (".geojson", "GeoJSON (*.geojson)"),
+}
+REGIONS_TITLE = "Read regions"
+REGIONS_KINDS = "Regions and labels (*.geojson *.json *.csv)"
+REGIONS_READ = "Regions are in the column {column}"
+WHY_ASK = "Why is a domain a domain? Genes and meanings, in a sentence for each."
+WHY_BUSY = "Reading the genes..."
+WHY_CHOOSE = "Choose names in the legend to read theirs alone."
+EXPLAINED = "Explained"
+EXPLAINED_HELP = "The sentences are below, under Why, and in the file once it is saved."
+CHOOSE_LABELS_HELP = (
+    "Colour by domains or another column of labels, and press it again."
+)

@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-import traceback
 from typing import TYPE_CHECKING, Any
-from weakref import WeakKeyDictionary
+from uuid import uuid4
 
 import numpy as np
-from qtpy.QtCore import Qt, Signal  # type: ignore[attr-defined]
+from qtpy.QtCore import Qt, QTimer, Signal  # type: ignore[attr-defined]
 from qtpy.QtGui import QKeySequence, QShortcut  # type: ignore[attr-defined]
 from qtpy.QtWidgets import (
-    QComboBox,
     QFrame,
+    QHBoxLayout,
+    QPushButton,
     QScrollArea,
     QSlider,
     QVBoxLayout,
@@ -19,32 +19,35 @@ from qtpy.QtWidgets import (
 )
 
 from napari_semst import keys
-from napari_semst.explore.annotate import Annotator, made_by_hand
-from napari_semst.viewer import adapter, columns, sections
-from napari_semst.viewer.arrange import bounds
+from napari_semst.viewer import adapter, columns, pins, sections
+from napari_semst.viewer.arrange import arrange, bounds
 from napari_semst.viewer.colour import CategoryPaint, paint_layer
 from napari_semst.viewer.look import Look
 from napari_semst.widgets.explore import texts
 from napari_semst.widgets.explore.choice import ColourChoice
+from napari_semst.widgets.explore.compare import ComparePanel
+from napari_semst.widgets.explore.editing import Editing
+from napari_semst.widgets.explore.genes import GeneWork
 from napari_semst.widgets.explore.legend import LegendTable
 from napari_semst.widgets.explore.limits import Limits
-from napari_semst.widgets.explore.painter import CHOICES, Choices, painted
+from napari_semst.widgets.explore.markers import MarkerPanel
+from napari_semst.widgets.explore.painter import painted
+from napari_semst.widgets.explore.reasons import Reasons
+from napari_semst.widgets.explore.sections import OpenSections
 from napari_semst.widgets.explore.select import SelectPart
+from napari_semst.widgets.explore.share import SharePanel, Sharing
 from napari_semst.widgets.explore.texts import TIPS
 from napari_semst.widgets.explore.umap import UmapPart
+from napari_semst.widgets.explore.why import WhyPanel
 from napari_semst.widgets.find.texts import explain
-from napari_semst.widgets.shared.forms import add_row, form, heading
+from napari_semst.widgets.shared.forms import add_row, folded, form, heading
 from napari_semst.widgets.shared.state import state_of
 from napari_semst.widgets.shared.status import StatusCard
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-
     from anndata import AnnData
-    from napari.layers import Layer
     from napari.viewer import Viewer
 
-    from napari_semst.explore.annotate import Edit
     from napari_semst.viewer.columns import Colouring
 
 
@@ -57,35 +60,38 @@ class ExploreDomains(QWidget):
         The viewer whose layers are looked at.
     """
 
-    section_changed = Signal()
     painted = Signal(object)  # RGBA of the section's spots
 
     def __init__(self, napari_viewer: Viewer, parent: QWidget | None = None) -> None:
         super().__init__(parent)
         self._viewer = napari_viewer
-        self._layers: list[Layer] = []
-        self._annotators: WeakKeyDictionary[Layer, Annotator] = WeakKeyDictionary()
         self.state = state_of(napari_viewer)
-        self.section = QComboBox()
+        self.sections = OpenSections(napari_viewer)
         self.choice = ColourChoice()
         self.legend = LegendTable()
         self.limits = Limits()
+        self.markers = MarkerPanel()
+        self.compare = ComparePanel()
+        self.editing = Editing(self.sections, self)
+        self.select = SelectPart(self.sections, self.editing, napari_viewer)
+        self.umap = UmapPart(self.sections, self.select, napari_viewer)
+        self.genes = GeneWork(self.sections, self.legend, self.markers, self)
+        self.pin_button = QPushButton("Pin beside")
+        self.pin_button.setToolTip(TIPS["pin"])
+        self.unpin_button = QPushButton("Unpin")
+        self.unpin_button.setToolTip(TIPS["unpin"])
+        self.share = SharePanel()
+        self.sharing = Sharing(self.sections, self.editing, self.share, self)
+        self.why = WhyPanel()
+        self.reasons = Reasons(self.sections, self.legend, self.why, self)
         self.opacity = _slider(0, 100, TIPS["opacity"])
         self.spot_size = _slider(10, 300, TIPS["size"])
         self.card = StatusCard()
         self._build()
         self._connect()
-        self.select = SelectPart(self, napari_viewer)
-        self.umap = UmapPart(self, napari_viewer)
-        for part in (self.select, self.umap):
-            self.column.insertWidget(self.column.count() - 2, part)
-        self._on_layers()
+        self.sections.look_again()
 
     def _build(self) -> None:
-        self.section.setToolTip(TIPS["section"])
-        self.section.setSizeAdjustPolicy(
-            QComboBox.SizeAdjustPolicy.AdjustToMinimumContentsLengthWithIcon
-        )
         rows = form()
         add_row(rows, "Spot opacity", self.opacity)
         add_row(rows, "Spot size", self.spot_size)
@@ -93,17 +99,28 @@ class ExploreDomains(QWidget):
         self.column = QVBoxLayout(content)
         self.column.setContentsMargins(8, 8, 8, 8)
         self.column.setSpacing(8)
-        parts: tuple[QWidget, ...] = (
+        above: tuple[QWidget, ...] = (
             heading("Section"),
-            self.section,
+            self.sections,
             self.choice,
             self.legend,
             self.limits,
         )
-        for part in parts:
+        for part in above:
             self.column.addWidget(part)
         self.column.addLayout(rows)
+        row = QHBoxLayout()
+        row.setSpacing(6)
+        row.addWidget(self.pin_button)
+        row.addWidget(self.unpin_button)
+        self.column.addLayout(row)
+        self.column.addWidget(self.select)
         self.column.addWidget(self.card)
+        self.column.addWidget(self.umap)
+        self.column.addWidget(folded("Why", self.why))
+        self.column.addWidget(folded("Markers", self.markers))
+        self.column.addWidget(folded("Compare", self.compare))
+        self.column.addWidget(folded("Save and share", self.share))
         self.column.addStretch(1)
         area = QScrollArea()
         area.setWidgetResizable(True)
@@ -116,32 +133,43 @@ class ExploreDomains(QWidget):
         self.setMinimumWidth(365)
 
     def _connect(self) -> None:
-        layers = self._viewer.layers.events
-        for event in (layers.inserted, layers.removed, layers.reordered):
-            event.connect(self._on_layers)
-        self.section.currentIndexChanged.connect(self._on_section)
+        self.sections.changed.connect(self._on_section)
+        self.painted.connect(self.umap.show_colours)
+        self.select.listen_in(self)
         self.choice.chosen.connect(self.colour_by)
         self.choice.gene_unknown.connect(self._on_gene_unknown)
         self.legend.shown_changed.connect(self._on_hidden)
-        self.legend.renamed.connect(self._on_renamed)
-        self.legend.recoloured.connect(self._on_recoloured)
-        self.legend.merged.connect(self._on_merged)
-        self.legend.split.connect(self._on_split)
-        self.legend.moved.connect(self._on_moved)
         self.legend.zoom_wanted.connect(self._on_zoom)
-        self.legend.undo_wanted.connect(self.undo)
-        self.legend.redo_wanted.connect(self.redo)
+        self.editing.listen_to(self.legend)
+        self.editing.edited.connect(self.show_edited)
+        self.reasons.kept.connect(self._on_kept)
+        self.destroyed.connect(self.why.cancel)
+        self.sharing.saved.connect(self._mark_unsaved)
         self.limits.changed.connect(self._on_limits)
         self.limits.reset_wanted.connect(self._on_reset)
+        self.markers.gene_wanted.connect(self._on_marker)
+        self.compare.colours_wanted.connect(self.colour_by)
+        for worker in (self.editing, self.genes, self.sharing, self.reasons):
+            worker.said.connect(self.card.show_status)
+            worker.failed.connect(self._on_failed)
+        self.select.said.connect(self.card.show_status)
+        self.umap.failed.connect(self._on_failed)
+        self.pin_button.clicked.connect(self.pin)
+        self.unpin_button.clicked.connect(self.unpin)
+        self._viewer.layers.events.removed.connect(self._on_removed)
+        # Not while the viewer is still taking the section away.
+        self._later = QTimer(self)
+        self._later.setSingleShot(True)
+        self._later.timeout.connect(self._drop_lone_pins)
         self.opacity.valueChanged.connect(self._on_opacity)
         self.spot_size.valueChanged.connect(self._on_size)
         self.state.tissue_changed.connect(self._on_tissue_changed)
         self.state.colours_wanted.connect(self._on_colours_wanted)
         self.state.selection_changed.connect(self._on_selection)
         for sequence, slot in (
-            (QKeySequence.StandardKey.Undo, self.undo),
-            (QKeySequence.StandardKey.Redo, self.redo),
-            (QKeySequence("Ctrl+G"), self._go_to_genes),
+            (QKeySequence.StandardKey.Undo, self.editing.undo),
+            (QKeySequence.StandardKey.Redo, self.editing.redo),
+            ("Ctrl+G", self._go_to_genes),
         ):
             shortcut = QShortcut(QKeySequence(sequence), self)
             shortcut.setContext(Qt.ShortcutContext.WidgetWithChildrenShortcut)
@@ -150,77 +178,26 @@ class ExploreDomains(QWidget):
     # --- the section
 
     @property
-    def layer(self) -> Layer | None:
-        """The layer of the section chosen."""
-        index = self.section.currentIndex()
-        return self._layers[index] if 0 <= index < len(self._layers) else None
-
-    @property
     def tissue(self) -> AnnData | None:
         """The section chosen."""
-        return None if self.layer is None else adapter.tissue_of(self.layer)
-
-    @property
-    def colouring(self) -> Colouring | None:
-        """What colours the spots of the section chosen."""
-        layer, tissue = self.layer, self.tissue
-        if layer is None or tissue is None:
-            return None
-        look = Look.of(layer)
-        found = columns.colouring_of(tissue, look.colour_by, look.run)
-        return found or columns.first_colouring(tissue)
-
-    @property
-    def annotator(self) -> Annotator | None:
-        """What edits the labels of the section chosen."""
-        layer, tissue = self.layer, self.tissue
-        if layer is None or tissue is None:
-            return None
-        return self._annotators.setdefault(layer, Annotator(tissue))
-
-    def choices(self, layer: Layer) -> Choices:
-        """Return what was chosen by hand for a layer's colours."""
-        found: Choices = layer.metadata.setdefault(CHOICES, Choices())
-        return found
-
-    def _on_layers(self, event: Any = None) -> None:
-        now = self.layer
-        self._layers = [
-            x for x in self._viewer.layers if adapter.tissue_of(x) is not None
-        ]
-        for layer in self._layers:
-            layer.events.name.connect(self._on_names)
-        new = event.value if event is not None and event.type == "inserted" else None
-        self._offer_sections(new if new in self._layers else now)
-        if self.layer is not now or not self._layers:
-            self._on_section()
-
-    def _on_names(self, event: Any = None) -> None:
-        self._offer_sections(self.layer)
-
-    def _offer_sections(self, choose: Layer | None) -> None:
-        self.section.blockSignals(True)
-        self.section.clear()
-        self.section.addItems([x.name for x in self._layers] or [texts.NO_SECTION])
-        self.section.setEnabled(bool(self._layers))
-        if choose in self._layers:
-            self.section.setCurrentIndex(self._layers.index(choose))
-        self.section.blockSignals(False)
+        return self.sections.tissue
 
     def _on_section(self) -> None:
-        self.section_changed.emit()
-        layer, tissue = self.layer, self.tissue
+        layer, tissue = self.sections.layer, self.tissue
         parts: tuple[QWidget, ...] = (self.choice, self.legend, self.limits)
-        for part in (*parts, self.opacity, self.spot_size):
+        for part in (*parts, self.opacity, self.spot_size, self.markers, self.compare):
             part.setEnabled(tissue is not None)
+        self.pin_button.setEnabled(layer is not None)
+        self._mark_unsaved()
+        self._refresh_pins()
         self._offer()
         if layer is None or tissue is None:
             self.legend.show_entries((), "")
             self.limits.hide()
             self.card.show_status("ready", texts.NO_SECTION, texts.NO_SECTION_HELP)
             return
-        self._set_quietly(self.opacity, round(100 * layer.opacity))
-        self._set_quietly(self.spot_size, 100)
+        _set_quietly(self.opacity, round(100 * layer.opacity))
+        _set_quietly(self.spot_size, 100)
         help_ = texts.READY_HELP
         if keys.DOMAIN not in tissue.obs:
             help_ = f"{texts.NO_DOMAINS_HELP} {help_}"
@@ -228,17 +205,12 @@ class ExploreDomains(QWidget):
         self._explain_colours()
 
     def _offer(self) -> None:
-        """Offer what the section has now to colour by."""
-        layer, tissue = self.layer, self.tissue
+        """Offer what the section has now to colour by and to compare."""
+        layer, colouring = self.sections.layer, self.sections.colouring
         run = "" if layer is None else Look.of(layer).run
-        key = "" if self.colouring is None else self.colouring.key
-        self.choice.set_tissue(tissue, run, key)
-
-    @staticmethod
-    def _set_quietly(slider: QSlider, value: int) -> None:
-        slider.blockSignals(True)
-        slider.setValue(value)
-        slider.blockSignals(False)
+        key = "" if colouring is None else colouring.key
+        self.choice.set_tissue(self.tissue, run, key)
+        self.compare.set_tissue(self.tissue)
 
     # --- colours
 
@@ -250,8 +222,8 @@ class ExploreDomains(QWidget):
         key
             Of a `napari_semst.viewer.columns.Colouring`: ``gene:MBP``, a column.
         """
-        layer, tissue = self.layer, self.tissue
-        if layer is None or tissue is None:
+        layer = self.sections.layer
+        if layer is None:
             return
         look = Look.of(layer)
         Look(key, look.run, look.level, look.fade).keep_in(layer)
@@ -260,91 +232,119 @@ class ExploreDomains(QWidget):
 
     def paint(self) -> None:
         """Put the colouring chosen on the spots, and show what it means."""
-        layer, tissue, colouring = self.layer, self.tissue, self.colouring
-        if layer is None or tissue is None or colouring is None:
+        tissue, colouring = self.tissue, self.sections.colouring
+        if tissue is None or colouring is None:
             return
         selected = self.state.selection(tissue)
-        choices = self.choices(layer)
-        paint, rgba = painted(tissue, colouring, choices, selected)
-        for one in self._layers_of(tissue):
+        paint, rgba = painted(tissue, colouring, self.sections.choices, selected)
+        for one in self.sections.layers_of(tissue):
             paint_layer(one, rgba)
         self._show_paint(paint, colouring)
         self.painted.emit(rgba)
 
     def _explain_colours(self) -> None:
         """Show what the colours on the spots mean, without painting them anew."""
-        layer, tissue, colouring = self.layer, self.tissue, self.colouring
-        if layer is not None and tissue is not None and colouring is not None:
+        tissue, colouring = self.tissue, self.sections.colouring
+        if tissue is not None and colouring is not None:
             selected = self.state.selection(tissue)
-            paint, rgba = painted(tissue, colouring, self.choices(layer), selected)
+            paint, rgba = painted(tissue, colouring, self.sections.choices, selected)
             self._show_paint(paint, colouring)
             self.painted.emit(rgba)
 
     def _show_paint(self, paint: Any, colouring: Colouring) -> None:
+        self.reasons.refresh()
         categorical = isinstance(paint, CategoryPaint)
         self.legend.setVisible(categorical)
         self.limits.setVisible(not categorical)
-        if categorical:
-            layer = self.layer
-            hidden = self.choices(layer).hidden if layer is not None else {}
-            self.legend.show_entries(
-                paint.entries, colouring.label, hidden.get(colouring.key, ())
-            )
-            annotator = self.annotator
-            self.legend.set_undo(
-                can_undo=annotator is not None and annotator.can_undo,
-                can_redo=annotator is not None and annotator.can_redo,
-            )
-        else:
+        if not categorical:
             self.limits.show_paint(paint)
-
-    def _layers_of(self, tissue: AnnData) -> list[Layer]:
-        return [x for x in self._layers if adapter.tissue_of(x) is tissue]
+            return
+        hidden = self.sections.choices.hidden.get(colouring.key, ())
+        editable = colouring.place == "obs"
+        self.legend.show_entries(
+            paint.entries, colouring.label, hidden, editable=editable
+        )
+        if editable:
+            self.genes.labelled = colouring.column
+        annotator = self.editing.annotator
+        self.legend.set_undo(
+            can_undo=annotator is not None and annotator.can_undo,
+            can_redo=annotator is not None and annotator.can_redo,
+        )
 
     def _on_hidden(self, hidden: frozenset[str]) -> None:
-        layer, colouring = self.layer, self.colouring
-        if layer is not None and colouring is not None:
-            self.choices(layer).hidden[colouring.key] = hidden
+        colouring = self.sections.colouring
+        if colouring is not None:
+            self.sections.choices.hidden[colouring.key] = hidden
             self.paint()
 
     def _on_limits(self) -> None:
-        layer, colouring = self.layer, self.colouring
-        if layer is not None and colouring is not None:
+        colouring = self.sections.colouring
+        if colouring is not None:
             chosen = self.limits.values, self.limits.colormap.currentText()
-            self.choices(layer).limits[colouring.key] = chosen
+            self.sections.choices.limits[colouring.key] = chosen
             self.paint()
 
     def _on_reset(self) -> None:
-        layer, colouring = self.layer, self.colouring
-        if layer is not None and colouring is not None:
-            self.choices(layer).limits.pop(colouring.key, None)
+        colouring = self.sections.colouring
+        if colouring is not None:
+            self.sections.choices.limits.pop(colouring.key, None)
             self.paint()
 
     def _on_opacity(self, percent: int) -> None:
-        if self.layer is not None:
-            self.layer.opacity = percent / 100
+        if self.sections.layer is not None:
+            self.sections.layer.opacity = percent / 100
 
     def _on_size(self, percent: int) -> None:
-        from napari_semst.viewer.arrange import arrange
-
-        layer, tissue = self.layer, self.tissue
+        layer, tissue = self.sections.layer, self.tissue
         if layer is None or tissue is None or not hasattr(layer, "size"):
             return
         key = layer.metadata.get(adapter.COORDINATES)
         true = arrange(tissue, key, sections.sections_by(layer)).diameters
         layer.size = np.asarray(true) * (percent / 100)
 
+    def pin(self) -> None:
+        """Keep the colours of now beside the section, to compare the next ones with."""
+        layer, colouring = self.sections.layer, self.sections.colouring
+        if layer is not None and colouring is not None:
+            pins.pin(self._viewer, layer, colouring.label)
+            self._refresh_pins()
+
+    def unpin(self) -> None:
+        """Take away what is pinned beside the section."""
+        if self.sections.layer is not None:
+            pins.unpin(self._viewer, self.sections.layer)
+            self._refresh_pins()
+            self._viewer.reset_view()
+
+    def _on_removed(self, event: Any = None) -> None:
+        self._later.start(0)
+
+    def _drop_lone_pins(self) -> None:
+        """Let pins go with their section."""
+        for one in pins.lone_pins(self._viewer):
+            self._viewer.layers.remove(one)
+        self._refresh_pins()
+
+    def _refresh_pins(self) -> None:
+        layer = self.sections.layer
+        there = layer is not None and bool(pins.pins_of(self._viewer, layer))
+        self.unpin_button.setEnabled(there)
+
+    def _on_marker(self, gene: str) -> None:
+        self.colour_by(f"gene:{gene}")
+
     def _on_gene_unknown(self, gene: str) -> None:
-        self.card.show_status(
-            "warning", texts.GENE_UNKNOWN, texts.GENE_UNKNOWN_HELP.format(gene=gene)
-        )
+        text = texts.GENE_UNKNOWN_HELP.format(gene=gene)
+        self.card.show_status("warning", texts.GENE_UNKNOWN, text)
 
     def _go_to_genes(self) -> None:
         self.choice.gene.setFocus()
         self.choice.gene.selectAll()
 
     def _on_zoom(self, names: list[str]) -> None:
-        layer, tissue, colouring = self.layer, self.tissue, self.colouring
+        layer, tissue = self.sections.layer, self.tissue
+        colouring = self.sections.colouring
         if layer is None or tissue is None or colouring is None:
             return
         codes, there = columns.categories(tissue, colouring)
@@ -353,121 +353,42 @@ class ExploreDomains(QWidget):
         if len(spots):
             sections.look_at(self._viewer, bounds(spots))
 
-    # --- edits
-
-    def _on_renamed(self, name: str, new: str) -> None:
-        self.edit(lambda labels: labels.renamed(name, new))
-
-    def _on_merged(self, names: list[str]) -> None:
-        self.edit(lambda labels: labels.merged(names))
-
-    def _on_moved(self, name: str, step: int) -> None:
-        self.edit(lambda labels: labels.moved(name, step))
-
-    def _on_split(self, name: str, how: str) -> None:
-        from napari_semst.explore.split import connected_parts, latent_parts
-
-        layer, tissue = self.layer, self.tissue
-        if layer is None or tissue is None:
-            return
-
-        def split(labels: Any) -> Any:
-            spots = labels.spots_of([name])
-            if how == "pieces":
-                parts = connected_parts(np.asarray(layer.data)[spots])
-            else:
-                parts = latent_parts(tissue, spots)
-            return labels.split(name, parts)
-
-        self.edit(split)
-
-    def edit(self, change: Edit, column: str = "", *, begin: bool = False) -> str:
-        """Edit labels, or a copy of them where they are no work of hand.
-
-        Parameters
-        ----------
-        change
-            Labels to labels.
-        column
-            Which ones; empty: those on show.
-        begin
-            Whether to make the column if there is none.
-
-        Returns
-        -------
-        str
-            The column edited, empty where it could not be.
-        """
-        annotator, tissue, colouring = self.annotator, self.tissue, self.colouring
-        if annotator is None or tissue is None or colouring is None:
-            return ""
-        column = column or colouring.column
-        done = self._tried(lambda: annotator.edit(column, change, begin=begin))
-        if done:
-            if done != column.strip():
-                text = texts.COPIED_HELP.format(column=column, copy=done)
-                self.card.show_status("success", texts.COPIED, text)
-            self.show_edited(done)
-        return done
-
-    def _on_recoloured(self, name: str, color: str) -> None:
-        annotator, colouring = self.annotator, self.colouring
-        if annotator is None or colouring is None:
-            return
-        annotator.recolour(colouring.column, name, color)
-        self.show_edited(colouring.key)
-
-    def undo(self) -> None:
-        """Take back the last edit of the section's labels."""
-        annotator, tissue = self.annotator, self.tissue
-        if annotator is None or tissue is None or not annotator.can_undo:
-            return
-        column = annotator.undo()
-        self.card.show_status("success", texts.UNDONE, column)
-        self.show_edited(column)
-
-    def redo(self) -> None:
-        """Do again the edit that was taken back last."""
-        annotator = self.annotator
-        if annotator is None or not annotator.can_redo:
-            return
-        column = annotator.redo()
-        self.card.show_status("success", texts.REDONE, column)
-        self.show_edited(column)
+    # --- what changes
 
     def show_edited(self, column: str) -> None:
         """Show a column that has changed, and tell the other docks."""
-        from uuid import uuid4
-
         tissue = self.tissue
         if tissue is None:
             return
-        for layer in self._layers_of(tissue):
-            layer.metadata[adapter.UNSAVED] = uuid4().hex
-        if column in tissue.obs or columns.colouring_of(tissue, column):
-            key = column
-        else:
-            key = columns.first_colouring(tissue).key
-        self.colour_by(key)
+        if columns.colouring_of(tissue, column) is None:
+            column = columns.first_colouring(tissue).key
+        self.colour_by(column)
         self._offer()
+        self._mark_unsaved()
         self.state.tissue_changed.emit(tissue, self)
 
-    def _tried(self, do: Callable[[], str]) -> str:
-        """Return what a call returns; its error goes to the card."""
-        try:
-            return do()
-        except Exception as error:  # noqa: BLE001  every error goes to the card
-            details = "".join(traceback.format_exception(error))
-            self.card.show_status("error", *explain(error), details)
-            self._explain_colours()
-            return ""
+    def _on_kept(self, tissue: AnnData) -> None:
+        """Mark a section that holds more than its file."""
+        for layer in self.sections.layers_of(tissue):
+            layer.metadata[adapter.UNSAVED] = uuid4().hex
+        self._mark_unsaved()
 
-    # --- what other docks do
+    def _mark_unsaved(self, saved: object = None) -> None:
+        layer = self.sections.layer
+        self.share.setEnabled(layer is not None)
+        unsaved = layer is not None and adapter.UNSAVED in layer.metadata
+        self.share.mark_unsaved(unsaved)
+
+    def _on_failed(self, error: Exception, details: str) -> None:
+        self.card.show_status("error", *explain(error), details)
+        # A name typed that was not accepted is taken out of the legend again.
+        self._explain_colours()
 
     def _on_tissue_changed(self, tissue: AnnData, by: object) -> None:
         if by is not self and tissue is self.tissue:
             self._offer()
             self._explain_colours()
+            self._mark_unsaved()
 
     def _on_colours_wanted(self, tissue: AnnData, key: str) -> None:
         if tissue is self.tissue:
@@ -477,9 +398,11 @@ class ExploreDomains(QWidget):
         if tissue is self.tissue:
             self.paint()
 
-    def annotation_columns(self) -> list[str]:
-        """Return the columns of the section that were made by hand."""
-        return [] if self.tissue is None else list(made_by_hand(self.tissue))
+
+def _set_quietly(slider: QSlider, value: int) -> None:
+    slider.blockSignals(True)
+    slider.setValue(value)
+    slider.blockSignals(False)
 
 
 def _slider(low: int, high: int, tip: str) -> QSlider:

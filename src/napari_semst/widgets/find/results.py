@@ -188,6 +188,10 @@ class ResultsPanel(QWidget):
         assert self._tissue is not None
         run = self.run.currentText()
         self._offered = columns.colourings(self._tissue, run)
+        other = columns.colouring_of(self._tissue, key, run)
+        if other is not None and other not in self._offered:
+            # What another dock shows, a gene say: it is not to be painted over.
+            self._offered = (*self._offered, other)
         self.colour_by.blockSignals(True)
         self.colour_by.clear()
         for i, colouring in enumerate(self._offered):

@@ -80,4 +80,7 @@ def chip(color: str, ratio: float) -> QIcon:
     painter.setPen(QColor(128, 128, 128, 160))
     painter.drawRoundedRect(QRectF(0.5, 0.5, _CHIP - 1, _CHIP - 1), 3, 3)
     painter.end()
-    return QIcon(pixmap)
+    icon = QIcon(pixmap)
+    # A row that is chosen must not tint the colour that it explains.
+    icon.addPixmap(pixmap, QIcon.Mode.Selected)
+    return icon

@@ -1,0 +1,154 @@
+"""Two columns beside each other: agreement, table of both, where they differ."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from qtpy.QtCore import Qt, Signal  # type: ignore[attr-defined]
+from qtpy.QtGui import QColor
+from qtpy.QtWidgets import (
+    QAbstractItemView,
+    QComboBox,
+    QHeaderView,
+    QPushButton,
+    QTableWidget,
+    QTableWidgetItem,
+    QVBoxLayout,
+    QWidget,
+)
+
+from napari_semst.errors import SemstError
+from napari_semst.explore.compare import compare
+from napari_semst.explore.labels import read_labels
+from napari_semst.viewer import columns
+from napari_semst.widgets.explore import texts
+from napari_semst.widgets.explore.texts import TIPS
+from napari_semst.widgets.shared.forms import add_row, form, note
+
+if TYPE_CHECKING:
+    from anndata import AnnData
+
+    from napari_semst.explore.compare import Comparison
+
+_ROW = 22
+_MOST_ROWS = 10
+
+
+class ComparePanel(QWidget):
+    """Choose two columns of labels; read how they agree; paint where they do not."""
+
+    colours_wanted = Signal(str)  # key of a colouring
+
+    def __init__(self, parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        self._tissue: AnnData | None = None
+        self.one, self.other = QComboBox(), QComboBox()
+        for combo in (self.one, self.other):
+            combo.setToolTip(TIPS["compare"])
+            combo.setSizeAdjustPolicy(
+                QComboBox.SizeAdjustPolicy.AdjustToMinimumContentsLengthWithIcon
+            )
+            combo.currentIndexChanged.connect(self._on_chosen)
+        self.said = note()
+        self.table = QTableWidget()
+        self.table.setToolTip(TIPS["confusion"])
+        self.table.setEditTriggers(QAbstractItemView.EditTrigger.NoEditTriggers)
+        self.table.setSelectionMode(QAbstractItemView.SelectionMode.NoSelection)
+        self.table.verticalHeader().setDefaultSectionSize(_ROW)
+        self.table.horizontalHeader().setDefaultSectionSize(58)
+        self.table.horizontalHeader().setSectionResizeMode(
+            QHeaderView.ResizeMode.Interactive
+        )
+        self.button = QPushButton("Show where they differ")
+        self.button.setToolTip(TIPS["differ"])
+        self.button.clicked.connect(self._on_differ)
+        rows = form()
+        add_row(rows, "Rows", self.one)
+        add_row(rows, "Columns", self.other)
+        layout = QVBoxLayout(self)
+        layout.setContentsMargins(0, 4, 0, 0)
+        layout.setSpacing(6)
+        layout.addLayout(rows)
+        for part in (self.said, self.table, self.button):
+            layout.addWidget(part)
+
+    def set_tissue(self, tissue: AnnData | None) -> None:
+        """Offer the labels that a section has now; keep what is chosen and there."""
+        self._tissue = tissue
+        names = [] if tissue is None else label_columns(tissue)
+        kept = self.one.currentText(), self.other.currentText()
+        for place, combo in enumerate((self.one, self.other)):
+            combo.blockSignals(True)
+            combo.clear()
+            combo.addItems(names)
+            wanted = kept[place] if kept[place] in names else names[place : place + 1]
+            combo.setCurrentText(wanted if isinstance(wanted, str) else "".join(wanted))
+            combo.blockSignals(False)
+        self._on_chosen()
+
+    def _on_chosen(self) -> None:
+        found = None
+        said = texts.NOTHING_TO_COMPARE
+        names = self.one.currentText(), self.other.currentText()
+        if self._tissue is not None and all(names) and names[0] != names[1]:
+            try:
+                found = compare(*(read_labels(self._tissue, name) for name in names))
+                said = texts.AGREEMENT.format(
+                    ari=found.ari,
+                    nmi=found.nmi,
+                    share=found.share,
+                    spots=int(found.known.sum()),
+                )
+            except SemstError as error:
+                said = str(error)
+        self.said.setText(said)
+        self.table.setVisible(found is not None)
+        self.button.setEnabled(found is not None)
+        if found is not None:
+            self._show(found)
+
+    def _show(self, found: Comparison) -> None:
+        table = self.table
+        table.clear()
+        table.setRowCount(len(found.rows))
+        table.setColumnCount(len(found.columns))
+        table.setVerticalHeaderLabels(list(found.rows))
+        table.setHorizontalHeaderLabels(list(found.columns))
+        totals = found.table.sum(axis=1)
+        for row, partner in enumerate(found.partner):
+            for column in range(len(found.columns)):
+                count = int(found.table[row, column])
+                item = QTableWidgetItem(f"{count:,}" if count else "")
+                item.setTextAlignment(
+                    Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignVCenter
+                )
+                share = count / max(int(totals[row]), 1)
+                item.setBackground(QColor(58, 134, 200, round(200 * share)))
+                font = item.font()
+                font.setBold(bool(column == partner))
+                item.setFont(font)
+                item.setToolTip(
+                    f"{count:,} spots: {found.rows[row]} and {found.columns[column]} "
+                    f"({share:.0%} of {found.rows[row]})"
+                )
+                table.setItem(row, column, item)
+        shown = min(len(found.rows), _MOST_ROWS)
+        head = table.horizontalHeader().sizeHint().height()
+        table.setFixedHeight(head + _ROW * shown + 20)
+
+    def _on_differ(self) -> None:
+        key = columns.differing_key(self.one.currentText(), self.other.currentText())
+        self.colours_wanted.emit(key)
+
+
+def label_columns(tissue: AnnData) -> list[str]:
+    """Return the columns that hold labels: of runs, made by hand, the user's own."""
+    runs = [f"semst_domain_{run}" for run in columns.runs(tissue)]
+    levels = list(columns.kept_levels(tissue))
+    own = [
+        str(column)
+        for column in tissue.obs.columns
+        if not str(column).startswith("semst_")
+        and getattr(columns.obs_colouring(tissue, column), "kind", "") == "categories"
+    ]
+    return [*runs, *levels, *own]

@@ -1,0 +1,180 @@
+"""Edits of labels from the legend, and going back; widgets stay outside."""
+
+from __future__ import annotations
+
+import traceback
+from typing import TYPE_CHECKING
+from uuid import uuid4
+from weakref import WeakKeyDictionary
+
+import numpy as np
+from qtpy.QtCore import QObject, Signal  # type: ignore[attr-defined]
+
+from napari_semst.explore.annotate import Annotator
+from napari_semst.viewer import adapter
+from napari_semst.widgets.explore import texts
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from napari.layers import Layer
+
+    from napari_semst.explore.annotate import Edit
+    from napari_semst.explore.labels import Labels
+    from napari_semst.widgets.explore.legend import LegendTable
+    from napari_semst.widgets.explore.sections import OpenSections
+
+
+class Editing(QObject):
+    """Edit the labels of the section chosen.
+
+    Parameters
+    ----------
+    sections
+        Tells the section and the column on show.
+    """
+
+    edited = Signal(str)  # column to show
+    said = Signal(str, str, str)  # kind, title and text of the card
+    failed = Signal(object, str)
+
+    def __init__(self, sections: OpenSections, parent: QObject | None = None) -> None:
+        super().__init__(parent)
+        self._sections = sections
+        self._annotators: WeakKeyDictionary[Layer, Annotator] = WeakKeyDictionary()
+
+    def listen_to(self, legend: LegendTable) -> None:
+        """Do what a legend asks for."""
+        legend.renamed.connect(self._on_renamed)
+        legend.recoloured.connect(self.recolour)
+        legend.merged.connect(self._on_merged)
+        legend.split.connect(self._on_split)
+        legend.moved.connect(self._on_moved)
+        legend.undo_wanted.connect(self.undo)
+        legend.redo_wanted.connect(self.redo)
+
+    @property
+    def annotator(self) -> Annotator | None:
+        """What edits the section chosen."""
+        layer, tissue = self._sections.layer, self._sections.tissue
+        if layer is None or tissue is None:
+            return None
+        if layer not in self._annotators:
+            self._annotators[layer] = Annotator(tissue)
+        return self._annotators[layer]
+
+    def edit(self, change: Edit, column: str = "", *, begin: bool = False) -> str:
+        """Edit labels, or a copy of them where they are no work of hand.
+
+        Parameters
+        ----------
+        change
+            Labels to labels.
+        column
+            Which ones; empty: those on show.
+        begin
+            Whether to make the column if there is none.
+
+        Returns
+        -------
+        str
+            The column edited, empty where it could not be.
+        """
+        annotator, colouring = self.annotator, self._sections.colouring
+        if annotator is None or colouring is None:
+            return ""
+        column = column or colouring.column
+        done = self._tried(lambda: annotator.edit(column, change, begin=begin))
+        if done and done != column:
+            text = texts.COPIED_HELP.format(column=column, copy=done)
+            self.said.emit("success", texts.COPIED, text)
+        if done:
+            self._tell(done)
+        return done
+
+    def take(self, name: str, labels: Labels) -> str:
+        """Take labels of a file in as a column, and show it.
+
+        Parameters
+        ----------
+        name
+            Of the column; the next that is free where it is taken.
+        labels
+            One per spot.
+
+        Returns
+        -------
+        str
+            The column, empty where it could not be.
+        """
+        annotator = self.annotator
+        if annotator is None:
+            return ""
+        done = self._tried(lambda: annotator.put(name, labels, "a file"))
+        if done:
+            self._tell(done)
+        return done
+
+    def recolour(self, name: str, color: str) -> None:
+        """Give a name of the column on show another colour."""
+        annotator, colouring = self.annotator, self._sections.colouring
+        if annotator is not None and colouring is not None:
+            annotator.recolour(colouring.column, name, color)
+            self._tell(colouring.key)
+
+    def undo(self) -> None:
+        """Take back the last edit of the section's labels."""
+        annotator = self.annotator
+        if annotator is not None and annotator.can_undo:
+            column = annotator.undo()
+            self.said.emit("success", texts.UNDONE, column)
+            self._tell(column)
+
+    def redo(self) -> None:
+        """Do again the edit that was taken back last."""
+        annotator = self.annotator
+        if annotator is not None and annotator.can_redo:
+            column = annotator.redo()
+            self.said.emit("success", texts.REDONE, column)
+            self._tell(column)
+
+    def _tell(self, column: str) -> None:
+        tissue = self._sections.tissue
+        if tissue is not None:
+            for layer in self._sections.layers_of(tissue):
+                layer.metadata[adapter.UNSAVED] = uuid4().hex
+        self.edited.emit(column)
+
+    def _tried(self, do: Callable[[], str]) -> str:
+        """Return what a call returns; its error is told."""
+        try:
+            return do()
+        except Exception as error:  # noqa: BLE001  every error goes to the card
+            self.failed.emit(error, "".join(traceback.format_exception(error)))
+            return ""
+
+    def _on_renamed(self, name: str, new: str) -> None:
+        self.edit(lambda labels: labels.renamed(name, new))
+
+    def _on_merged(self, names: list[str]) -> None:
+        self.edit(lambda labels: labels.merged(names))
+
+    def _on_moved(self, name: str, step: int) -> None:
+        self.edit(lambda labels: labels.moved(name, step))
+
+    def _on_split(self, name: str, how: str) -> None:
+        from napari_semst.explore.split import connected_parts, latent_parts
+
+        layer, tissue = self._sections.layer, self._sections.tissue
+        if layer is None or tissue is None:
+            return
+
+        def split(labels: Labels) -> Labels:
+            spots = labels.spots_of([name])
+            if how == "pieces":
+                parts = connected_parts(np.asarray(layer.data)[spots])
+            else:
+                parts = latent_parts(tissue, spots)
+            return labels.split(name, parts)
+
+        self.edit(split)

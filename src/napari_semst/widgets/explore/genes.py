@@ -1,0 +1,113 @@
+"""Markers, plots of genes and tables of them, for the section chosen."""
+
+from __future__ import annotations
+
+import traceback
+from typing import TYPE_CHECKING
+
+import numpy as np
+from qtpy.QtCore import QObject, Signal  # type: ignore[attr-defined]
+from qtpy.QtWidgets import QFileDialog
+
+from napari_semst import keys
+from napari_semst.explore.labels import read_labels
+from napari_semst.viewer import columns
+from napari_semst.widgets.explore import texts
+from napari_semst.widgets.explore.dotplot import GenePlot
+from napari_semst.widgets.explore.markers import Question
+
+if TYPE_CHECKING:
+    import pandas as pd
+    from qtpy.QtWidgets import QWidget
+
+    from napari_semst.widgets.explore.legend import LegendTable
+    from napari_semst.widgets.explore.markers import MarkerPanel
+    from napari_semst.widgets.explore.sections import OpenSections
+
+
+class GeneWork(QObject):
+    """Answer what the marker panel asks.
+
+    Parameters
+    ----------
+    sections
+        Tells the section and the column on show.
+    legend
+        Tells the names chosen.
+    panel
+        Asks, and shows the answers.
+    window
+        Above which dialogs open.
+    """
+
+    said = Signal(str, str, str)  # kind, title and text of the card
+    failed = Signal(object, str)
+
+    def __init__(
+        self,
+        sections: OpenSections,
+        legend: LegendTable,
+        panel: MarkerPanel,
+        window: QWidget,
+    ) -> None:
+        super().__init__(window)
+        self._sections, self._legend = sections, legend
+        self._panel, self._window = panel, window
+        self.labelled = ""  # the labels last on show
+        panel.asked.connect(self.find_markers)
+        panel.plot_wanted.connect(self.plot)
+        panel.save_wanted.connect(self._on_save)
+        panel.failed.connect(self.failed)
+
+    def find_markers(self) -> None:
+        """Find the markers of the names chosen in the legend."""
+        layer, tissue = self._sections.layer, self._sections.tissue
+        colouring, names = self._sections.colouring, self._legend.chosen
+        if layer is None or tissue is None or colouring is None:
+            return
+        if colouring.kind != "categories" or not names:
+            self.said.emit("warning", texts.CHOOSE_DOMAINS, texts.CHOOSE_DOMAINS_HELP)
+            return
+        codes, there = columns.categories(tissue, colouring)
+        wanted = np.array([*(name in names for name in there), "none" in names])
+        self._panel.ask(
+            Question(
+                tissue,
+                np.array(layer.data, dtype=np.float64),
+                wanted[codes],
+                codes.astype(np.int32),
+                str(self._panel.against.currentData()),
+                ", ".join(names),
+            )
+        )
+
+    def plot(self, genes: list[str]) -> None:
+        """Show genes by the labels last on show, else by the latest run's domains."""
+        tissue = self._sections.tissue
+        if tissue is None:
+            return
+        found = [c for c in (self.labelled, keys.DOMAIN) if c in tissue.obs]
+        if not found:
+            self.said.emit("warning", texts.CHOOSE_DOMAINS, texts.CHOOSE_DOMAINS_HELP)
+            return
+        try:
+            GenePlot(tissue, genes, read_labels(tissue, found[0]), self._window).show()
+        except Exception as error:  # noqa: BLE001  every error goes to the card
+            self.failed.emit(error, "".join(traceback.format_exception(error)))
+
+    def _on_save(self, table: pd.DataFrame) -> None:
+        from napari_semst.io.save import write_table
+
+        path, _ = QFileDialog.getSaveFileName(
+            self._window, "Save the markers", "markers.csv", "Table (*.csv)"
+        )
+        if not path:
+            return
+        path = path if path.endswith(".csv") else f"{path}.csv"
+        try:
+            # The dialog asked before it gave the name of a file that exists.
+            done = write_table(table, path, overwrite=True)
+        except Exception as error:  # noqa: BLE001  every error goes to the card
+            self.failed.emit(error, "".join(traceback.format_exception(error)))
+            return
+        self.said.emit("success", texts.SAVED, str(done))
