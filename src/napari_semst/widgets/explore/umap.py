@@ -8,15 +8,14 @@ from weakref import WeakKeyDictionary
 import numpy as np
 from qtpy.QtCore import QEvent, QTimer, Signal  # type: ignore[attr-defined]
 from qtpy.QtGui import QCursor
-from qtpy.QtWidgets import QHBoxLayout, QPushButton, QToolTip, QVBoxLayout, QWidget
+from qtpy.QtWidgets import QToolTip, QVBoxLayout, QWidget
 
 from napari_semst import keys
 from napari_semst.explore import dots
 from napari_semst.explore.umap import umap_of
 from napari_semst.viewer.adapter import snapshot
 from napari_semst.widgets.explore import texts
-from napari_semst.widgets.explore.scatter import Scatter
-from napari_semst.widgets.explore.texts import TIPS
+from napari_semst.widgets.explore.umap_panel import UmapPanel
 from napari_semst.widgets.shared.errand import Errand
 from napari_semst.widgets.shared.forms import folded, note
 from napari_semst.widgets.shared.state import state_of
@@ -34,33 +33,6 @@ if TYPE_CHECKING:
 
 _SEED = 0
 Made = tuple[tuple[Any, ...], "UmapView"]
-
-
-class UmapPanel(QWidget):
-    """The map, its buttons, and what it was made from."""
-
-    def __init__(self, parent: QWidget | None = None) -> None:
-        super().__init__(parent)
-        self.scatter = Scatter()
-        self.scatter.setAccessibleName("UMAP")
-        self.lasso = _button("Lasso", TIPS["umap_lasso"])
-        self.lasso.setCheckable(True)
-        self.fit = _button("Whole map", TIPS["umap_fit"])
-        self.again = _button("Recompute", TIPS["umap_again"])
-        self.out = _button("Pop out", TIPS["umap_out"])
-        self.source = note()
-        self.source.setToolTip(TIPS["umap"])
-        row = QHBoxLayout()
-        row.setSpacing(4)
-        for button in (self.lasso, self.fit, self.again, self.out):
-            row.addWidget(button)
-        row.addStretch(1)
-        layout = QVBoxLayout(self)
-        layout.setContentsMargins(0, 4, 0, 0)
-        layout.setSpacing(6)
-        layout.addWidget(self.scatter, 1)
-        layout.addLayout(row)
-        layout.addWidget(self.source)
 
 
 class UmapPart(QWidget):
@@ -304,11 +276,3 @@ def _made_from(tissue: AnnData) -> tuple[Any, ...]:
 
 def _same(one: tuple[Any, ...], other: tuple[Any, ...]) -> bool:
     return all(a is b for a, b in zip(one, other, strict=True))
-
-
-def _button(text: str, tip: str) -> QPushButton:
-    button = QPushButton()
-    button.setText(text)
-    button.setToolTip(tip)
-    button.setMinimumHeight(24)
-    return button
