@@ -114,7 +114,7 @@ def test_several_chosen_layers_are_chosen_again(viewer, dock):
 
 def test_the_tool_ends_with_escape_another_layer_or_the_section(viewer, dock, qtbot):
     tool, lasso = dock.select.tool, dock.select.lasso
-    spots = dock.sections.layer
+    spots = dock.layer
     lasso.click()
     layer = viewer.layers.selection.active
     key = next(k for k in layer.keymap if str(k) == "Escape")
@@ -173,7 +173,7 @@ def test_what_cannot_be_seen_is_not_selected(viewer, dock):
     assert set(dock.tissue.obs["ground_truth"][dock.state.selection(dock.tissue)]) == {
         "lower"
     }
-    dock.sections.layer.shown = np.arange(120) >= 110
+    dock.layer.shown = np.arange(120) >= 110
     stroke(viewer, box(-100, -100, 2000, 2000))
     assert selected(dock) == 10
 
@@ -218,7 +218,7 @@ def test_names_go_to_a_new_column_and_come_back_with_undo(viewer, dock):
     assert column.notna().sum() == 24
     assert dock.sections.colouring.key == "annotation"
     assert dock.card.title.text() == texts.ASSIGNED
-    assert adapter.UNSAVED in dock.sections.layer.metadata
+    assert adapter.UNSAVED in dock.layer.metadata
     assert part.column.currentText() == "annotation"
     assert [part.name.itemText(i) for i in range(part.name.count())] == ["edge"]
     # More, under another name, and some without.

@@ -169,20 +169,20 @@ def test_a_lasso_on_the_map_selects_on_the_tissue(qtbot, dock):
     half = [(0, 0), (wide / 2, 0), (wide / 2, high), (0, high)]
     draw(scatter, half, Qt.KeyboardModifier.AltModifier)
     assert dock.state.selection(dock.tissue).sum() == 30
-    faint = dock.sections.layer.face_color[:, 3] < 0.5
+    faint = dock.layer.face_color[:, 3] < 0.5
     assert np.array_equal(faint, ~dock.state.selection(dock.tissue))
 
 
 def test_the_map_has_the_colours_of_the_tissue(qtbot, dock):
     look(qtbot, dock)
     scatter = dock.umap.panel.scatter
-    assert np.array_equal(scatter._rgba, dock.sections.layer.face_color)
+    assert np.array_equal(scatter._rgba, dock.layer.face_color)
     dock.colour_by("gene:GENE3")
-    assert np.array_equal(scatter._rgba, dock.sections.layer.face_color)
+    assert np.array_equal(scatter._rgba, dock.layer.face_color)
     selected = np.arange(120) < 9
     dock.state.select(dock.tissue, selected)
     assert np.array_equal(scatter._ranks == 2, selected)
-    assert np.array_equal(scatter._rgba[:, :3], dock.sections.layer.face_color[:, :3])
+    assert np.array_equal(scatter._rgba[:, :3], dock.layer.face_color[:, :3])
     assert dock.umap.panel.source.text() == texts.UMAP_SOURCE.format(
         source="the section's own X_umap"
     )

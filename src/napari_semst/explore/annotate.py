@@ -85,11 +85,12 @@ class Annotator:
         str
             The column that holds the edit.
         """
-        if begin and column not in self._tissue.obs:
-            column = _column_name(column)
+        if begin and column.strip() not in self._tissue.obs:
+            column = self._free(column)
             empty = empty_labels(self._tissue.n_obs)
             self._do(column, None, change(empty), began="")
             return column
+        column = column.strip() if begin else column
         column = self._of_run(column)
         before = read_labels(self._tissue, column)
         after = change(before)
@@ -115,13 +116,18 @@ class Annotator:
         ConfigError
             If the name is empty, taken, or of a kind that results have.
         """
+        column = self._free(column)
+        self._do(column, None, empty_labels(self._tissue.n_obs), began="")
+        return column
+
+    def _free(self, column: str) -> str:
+        """Return the name of a column to be, or say why it cannot be."""
         column = _column_name(column)
         if column in self._tissue.obs:
             raise ConfigError(
                 f"Expected a name that is free; obs has a column {column!r}. Choose "
                 "another."
             )
-        self._do(column, None, empty_labels(self._tissue.n_obs), began="")
         return column
 
     def put(self, column: str, labels: Labels, began: str) -> str:

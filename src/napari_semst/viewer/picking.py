@@ -1,4 +1,4 @@
-"""Which spots lie in a shape drawn on the canvas; neither layers nor widgets."""
+"""Which spots lie in a shape drawn on the canvas; no widgets."""
 
 from __future__ import annotations
 
@@ -6,7 +6,10 @@ from typing import TYPE_CHECKING, Literal
 
 import numpy as np
 
+from napari_semst.viewer import spots
+
 if TYPE_CHECKING:
+    from napari.layers import Layer
     from numpy.typing import NDArray
 
     Floats = NDArray[np.float64]
@@ -18,6 +21,22 @@ How = Literal["replace", "add", "subtract"]
 _CELLS = 512
 # Fewer spots are looked at one by one sooner than the grid is made.
 _FEW = 5_000
+
+
+def spot_positions(layer: Layer) -> Floats:
+    """Return where a section's spots stand on its layer, (y, x), ``(n_spots, 2)``."""
+    return np.asarray(spots.positions(layer), dtype=np.float64)[:, -2:]
+
+
+def spot_diameter(layer: Layer) -> float:
+    """Return the usual diameter of a section's spots, in the unit of their places."""
+    diameters = spots.diameters(layer)
+    return float(np.median(diameters)) if len(diameters) else 1.0
+
+
+def spots_on_show(layer: Layer) -> Mask:
+    """Return which spots' sections are on show, shape ``(n_spots,)``."""
+    return np.asarray(spots.shown(layer), dtype=bool)
 
 
 def combined(old: Mask | None, new: Mask, how: How) -> Mask:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 import numpy as np
-from qtpy.QtCore import Qt, Signal  # type: ignore[attr-defined]
+from qtpy.QtCore import Qt
 from qtpy.QtWidgets import (
     QComboBox,
     QCompleter,
@@ -22,9 +22,9 @@ from napari_semst.widgets.explore.texts import TIPS
 from napari_semst.widgets.shared.forms import add_row, form
 
 if TYPE_CHECKING:
-    from napari_semst.widgets.explore.editing import Editing
-    from napari_semst.widgets.explore.sections import OpenSections
-    from napari_semst.widgets.shared.state import ViewerState
+    from anndata import AnnData
+
+    from napari_semst.widgets.explore.widget import ExploreDomains
 
 
 class AssignPart(QWidget):
@@ -32,25 +32,13 @@ class AssignPart(QWidget):
 
     Parameters
     ----------
-    sections
-        Tells the section.
-    editing
-        What writes the column.
-    state
-        Tells the spots selected.
+    dock
+        The dock, whose section is worked on.
     """
 
-    said = Signal(str, str, str)  # kind, title and text of the card
-
-    def __init__(
-        self,
-        sections: OpenSections,
-        editing: Editing,
-        state: ViewerState,
-        parent: QWidget | None = None,
-    ) -> None:
-        super().__init__(parent)
-        self._sections, self._editing, self._state = sections, editing, state
+    def __init__(self, dock: ExploreDomains) -> None:
+        super().__init__(dock)
+        self._dock = dock
         self.column = _editable(TIPS["assign_column"], texts.COLUMN_HINT)
         self.name = _editable(TIPS["assign_name"], texts.NAME_HINT)
         self.assign_button = QPushButton("Assign")
@@ -76,9 +64,9 @@ class AssignPart(QWidget):
             enter.returnPressed.connect(self.assign)
         self.column.editTextChanged.connect(self._on_column)
         self.name.editTextChanged.connect(self._refresh)
-        sections.changed.connect(self._on_section)
-        state.tissue_changed.connect(self._on_tissue_changed)
-        state.selection_changed.connect(self._refresh)
+        dock.section_changed.connect(self._on_section)
+        dock.state.tissue_changed.connect(self._on_tissue_changed)
+        dock.state.selection_changed.connect(self._refresh)
         self._on_section()
 
     def assign(self) -> None:
@@ -93,11 +81,11 @@ class AssignPart(QWidget):
             self._change(None, texts.REMOVED, texts.REMOVED_HELP)
 
     def _change(self, name: str | None, title: str, text: str) -> None:
-        tissue, wanted = self._sections.tissue, self.column.currentText().strip()
-        spots = self._state.selection(tissue)
+        tissue, wanted = self._dock.tissue, self.column.currentText().strip()
+        spots = self._dock.state.selection(tissue)
         if tissue is None or spots is None:
             return
-        done = self._editing.edit(
+        done = self._dock.editing.edit(
             lambda labels: labels.assigned(spots, name), wanted, begin=name is not None
         )
         if not done:
@@ -106,20 +94,11 @@ class AssignPart(QWidget):
         if done == wanted:  # else the card says that a copy was made
             n = int(np.count_nonzero(spots))
             text = text.format(n=n, name=name, column=done)
-            self.said.emit("success", title, text)
-
-    def _made(self) -> list[str]:
-        """Return the columns of the section that were made by hand."""
-        tissue = self._sections.tissue
-        return [] if tissue is None else list(made_by_hand(tissue))
+            self._dock.card.show_status("success", title, text)
 
     def _on_section(self) -> None:
-        taken = (
-            []
-            if self._sections.tissue is None
-            else list(self._sections.tissue.obs.columns)
-        )
-        made = self._made()
+        taken = [] if self._dock.tissue is None else list(self._dock.tissue.obs.columns)
+        made = _made(self._dock.tissue)
         _offer(self.column, made)
         self.column.setEditText(
             made[-1] if made else free_name(texts.NEW_COLUMN, list(map(str, taken)))
@@ -127,22 +106,22 @@ class AssignPart(QWidget):
         self._on_column()
 
     def _on_tissue_changed(self, tissue: object, by: object) -> None:
-        if tissue is self._sections.tissue:
-            _offer(self.column, self._made())
+        if tissue is self._dock.tissue:
+            _offer(self.column, _made(self._dock.tissue))
             self._on_column()
 
     def _on_column(self) -> None:
         """Offer the names that the column has."""
-        tissue, column = self._sections.tissue, self.column.currentText().strip()
+        tissue, column = self._dock.tissue, self.column.currentText().strip()
         names: list[str] = []
-        if tissue is not None and column in self._made():
+        if tissue is not None and column in _made(self._dock.tissue):
             names = list(read_labels(tissue, column).names)
         _offer(self.name, names)
         self._refresh()
 
     def _refresh(self, *_: object) -> None:
-        tissue, column = self._sections.tissue, self.column.currentText().strip()
-        some = self._state.selection(tissue) is not None
+        tissue, column = self._dock.tissue, self.column.currentText().strip()
+        some = self._dock.state.selection(tissue) is not None
         ready = some and bool(column)
         self.assign_button.setEnabled(ready and bool(self.name.currentText().strip()))
         there = tissue is not None and column in tissue.obs
@@ -175,3 +154,8 @@ def _offer(combo: QComboBox, names: list[str]) -> None:
     combo.addItems(names)
     combo.setEditText(typed)
     combo.blockSignals(False)
+
+
+def _made(tissue: AnnData | None) -> list[str]:
+    """Return the columns of a section that were made by hand."""
+    return [] if tissue is None else list(made_by_hand(tissue))

@@ -7,11 +7,10 @@ from typing import TYPE_CHECKING
 from uuid import uuid4
 from weakref import WeakKeyDictionary
 
-import numpy as np
 from qtpy.QtCore import QObject, Signal  # type: ignore[attr-defined]
 
 from napari_semst.explore.annotate import Annotator
-from napari_semst.viewer import adapter
+from napari_semst.viewer import adapter, spots
 from napari_semst.widgets.explore import texts
 
 if TYPE_CHECKING:
@@ -85,7 +84,7 @@ class Editing(QObject):
             return ""
         column = column or colouring.column
         done = self._tried(lambda: annotator.edit(column, change, begin=begin))
-        if done and done != column:
+        if done and done != column.strip():
             text = texts.COPIED_HELP.format(column=column, copy=done)
             self.said.emit("success", texts.COPIED, text)
         if done:
@@ -170,11 +169,11 @@ class Editing(QObject):
             return
 
         def split(labels: Labels) -> Labels:
-            spots = labels.spots_of([name])
+            own = labels.spots_of([name])
             if how == "pieces":
-                parts = connected_parts(np.asarray(layer.data)[spots])
+                parts = connected_parts(spots.positions(layer)[own])
             else:
-                parts = latent_parts(tissue, spots)
+                parts = latent_parts(tissue, own)
             return labels.split(name, parts)
 
         self.edit(split)

@@ -11,6 +11,8 @@ from napari_semst.viewer import columns
 from napari_semst.viewer.colour import paint_numbers, paint_of
 
 if TYPE_CHECKING:
+    from collections.abc import Collection
+
     from anndata import AnnData
     from numpy.typing import NDArray
 
@@ -92,6 +94,13 @@ def hidden_spots(
     names = choices.hidden.get(colouring.key)
     if not names or colouring.kind != "categories":
         return None
+    return of_names(tissue, colouring, names)
+
+
+def of_names(
+    tissue: AnnData, colouring: Colouring, names: Collection[str]
+) -> NDArray[np.bool_]:
+    """Return which spots have one of some names of a colouring, ``(n_spots,)``."""
     codes, there = columns.categories(tissue, colouring)
     # Spots without a name are the legend's row "none".
     wanted = np.array([*(name in names for name in there), "none" in names])

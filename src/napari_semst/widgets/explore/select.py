@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from qtpy.QtCore import Qt, Signal  # type: ignore[attr-defined]
+from qtpy.QtCore import Qt
 from qtpy.QtGui import QKeySequence, QShortcut  # type: ignore[attr-defined]
 from qtpy.QtWidgets import (
     QDoubleSpinBox,
@@ -20,10 +20,9 @@ from napari_semst.viewer import picking, spots
 from napari_semst.widgets.explore import texts
 from napari_semst.widgets.explore.assign import AssignPart
 from napari_semst.widgets.explore.drawing import DrawingTool
-from napari_semst.widgets.explore.painter import hidden_spots
+from napari_semst.widgets.explore.painter import of_names
 from napari_semst.widgets.explore.texts import TIPS
 from napari_semst.widgets.shared.forms import heading, note
-from napari_semst.widgets.shared.state import state_of
 
 if TYPE_CHECKING:
     from anndata import AnnData
@@ -31,8 +30,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from napari_semst.viewer.picking import How
-    from napari_semst.widgets.explore.editing import Editing
-    from napari_semst.widgets.explore.sections import OpenSections
+    from napari_semst.widgets.explore.widget import ExploreDomains
 
     Mask = NDArray[np.bool_]
 
@@ -46,26 +44,15 @@ class SelectPart(QWidget):
 
     Parameters
     ----------
-    sections
-        Tells the section.
-    editing
-        What gives names.
+    dock
+        The dock, whose section is worked on.
     viewer
         The viewer with its canvas.
     """
 
-    said = Signal(str, str, str)  # kind, title and text of the card
-
-    def __init__(
-        self,
-        sections: OpenSections,
-        editing: Editing,
-        viewer: Viewer,
-        parent: QWidget | None = None,
-    ) -> None:
-        super().__init__(parent)
-        self._sections = sections
-        self._state = state_of(viewer)
+    def __init__(self, dock: ExploreDomains, viewer: Viewer) -> None:
+        super().__init__(dock)
+        self._dock = dock
         self.tool = DrawingTool(viewer, self)
         self.lasso = _button("Lasso", TIPS["lasso"], checkable=True)
         self.brush = _button("Brush", TIPS["brush"], checkable=True)
@@ -83,9 +70,7 @@ class SelectPart(QWidget):
         self.hint = note()
         self.hint.setText(texts.TOOL_HINT)
         self.hint.hide()
-        self.assign = AssignPart(sections, editing, self._state)
-        self._escape: QShortcut | None = None
-        self._how: How = "replace"
+        self.assign = AssignPart(dock)
         self._stroke: tuple[Mask | None, Mask, Any, Mask] | None = None
         self._build()
         self._connect()
@@ -119,78 +104,80 @@ class SelectPart(QWidget):
         self.tool.brushed.connect(self._on_brushed)
         self.tool.lifted.connect(self._on_lifted)
         self.tool.ended.connect(self._on_ended)
-        self.assign.said.connect(self.said)
-        self._sections.changed.connect(self._on_section)
-        self._state.selection_changed.connect(self._on_selection)
-
-    def listen_in(self, dock: QWidget) -> None:
-        """Do what the keys told in the tooltips ask for, anywhere in a dock."""
+        self._dock.section_changed.connect(self._on_section)
+        self._dock.state.selection_changed.connect(self._on_selection)
         for keys, slot in (
             ("Ctrl+L", self.lasso.click),
             ("Ctrl+B", self.brush.click),
             ("Ctrl+D", self.clear),
-            ("Escape", self.tool.stop),
         ):
-            shortcut = QShortcut(QKeySequence(keys), dock)
-            shortcut.setContext(Qt.ShortcutContext.WidgetWithChildrenShortcut)
-            shortcut.activated.connect(slot)
-        # Only while a tool is on: it has other work in fields and lists.
-        self._escape = shortcut
-        shortcut.setEnabled(False)
+            self._shortcut(keys, slot)
+        # Only while a tool is on: Escape has other work in fields and lists.
+        self._escape = self._shortcut("Escape", self.tool.stop)
+        self._escape.setEnabled(False)
+
+    def _shortcut(self, keys: str, slot: Any) -> QShortcut:
+        shortcut = QShortcut(QKeySequence(keys), self._dock)
+        shortcut.setContext(Qt.ShortcutContext.WidgetWithChildrenShortcut)
+        shortcut.activated.connect(slot)
+        return shortcut
 
     # --- the selection
 
-    def take(self, mask: Mask, how: How) -> None:
+    def take(self, spots: Mask, how: How) -> None:
         """Select spots that were drawn around, of those on show.
 
         Parameters
         ----------
-        mask
+        spots
             Which ones, shape ``(n_spots,)``.
         how
             Whether they take the place of those selected, or come to them, or go.
         """
-        tissue = self._sections.tissue
+        tissue = self._dock.tissue
         if tissue is not None:
-            old = self._state.selection(tissue)
-            new = picking.combined(old, mask & self.on_show(), how)
-            self._state.select(tissue, new)
+            old = self._dock.state.selection(tissue)
+            new = picking.combined(old, spots & self.on_show(), how)
+            self._dock.state.select(tissue, new)
 
     def on_show(self) -> Mask:
         """Return which spots can be seen: by their section, and by their name."""
-        layer, tissue = self._sections.layer, self._sections.tissue
-        colouring = self._sections.colouring
-        if layer is None or tissue is None or colouring is None:
+        layer, tissue = self._dock.layer, self._dock.tissue
+        colouring = self._dock.sections.colouring
+        if layer is None or tissue is None:
             return np.zeros(0, bool)
-        shown = spots.shown(layer)
-        hidden = hidden_spots(tissue, colouring, self._sections.choices)
-        return shown if hidden is None else shown & ~hidden
+        shown = picking.spots_on_show(layer)
+        if colouring is not None and colouring.kind == "categories":
+            hidden = self._dock.sections.choices.hidden.get(colouring.key)
+            if hidden:
+                shown = shown & ~of_names(tissue, colouring, hidden)
+        return shown
 
     def invert(self) -> None:
         """Select the visible spots that are not selected, and no others."""
-        tissue = self._sections.tissue
+        tissue = self._dock.tissue
         if tissue is not None:
-            old, shown = self._state.selection(tissue), self.on_show()
-            self._state.select(tissue, shown if old is None else shown & ~old)
+            old, shown = self._dock.state.selection(tissue), self.on_show()
+            self._dock.state.select(tissue, shown if old is None else shown & ~old)
 
     def clear(self) -> None:
         """Select nothing."""
-        if self._sections.tissue is not None:
-            self._state.select(self._sections.tissue, None)
+        if self._dock.tissue is not None:
+            self._dock.state.select(self._dock.tissue, None)
 
     def _on_selection(self, tissue: AnnData | None = None) -> None:
-        tissue = self._sections.tissue
-        mask = self._state.selection(tissue)
-        self.clear_button.setEnabled(mask is not None)
+        tissue = self._dock.tissue
+        spots = self._dock.state.selection(tissue)
+        self.clear_button.setEnabled(spots is not None)
         text = texts.NOTHING_SELECTED
-        if tissue is not None and mask is not None:
-            n = int(np.count_nonzero(mask))
+        if tissue is not None and spots is not None:
+            n = int(np.count_nonzero(spots))
             text = texts.SELECTED.format(n=n, total=tissue.n_obs)
         self.count.setText(text)
 
     def _on_section(self) -> None:
         self.tool.stop()
-        self.setEnabled(self._sections.tissue is not None)
+        self.setEnabled(self._dock.tissue is not None)
         self._on_selection()
 
     # --- the tools
@@ -203,23 +190,24 @@ class SelectPart(QWidget):
 
     def _turn(self, kind: str, on: bool) -> None:
         """Turn a tool on, and the other off; or both off."""
-        layer = self._sections.layer
+        layer = self._dock.layer
         if not on or layer is None:
             if self.tool.kind in {kind, ""}:
                 self.tool.stop()
             return
-        places = spots.positions(layer)[:, -2:]
+        places = picking.spot_positions(layer)
         self._on_radius()
         if self.tool.start(kind, places[0] if len(places) else np.zeros(2)):
+            self._escape.setEnabled(True)
             self._press(kind)
         else:
             self._press("")
-            self.said.emit("warning", texts.FLAT_ONLY, texts.FLAT_ONLY_HELP)
+            self._dock.card.show_status(
+                "warning", texts.FLAT_ONLY, texts.FLAT_ONLY_HELP
+            )
 
     def _press(self, kind: str) -> None:
         self.hint.setVisible(bool(kind))
-        if self._escape is not None:
-            self._escape.setEnabled(bool(kind))
         for name, button in (("lasso", self.lasso), ("brush", self.brush)):
             button.blockSignals(True)
             button.setChecked(name == kind)
@@ -227,48 +215,49 @@ class SelectPart(QWidget):
 
     def _on_ended(self) -> None:
         self._stroke = None
+        self._escape.setEnabled(False)
         self._press("")
 
     def _on_radius(self) -> None:
-        if self._sections.layer is not None:
-            diameter = float(np.median(spots.diameters(self._sections.layer)))
+        if self._dock.layer is not None:
+            diameter = picking.spot_diameter(self._dock.layer)
             self.tool.radius = self.radius.value() * diameter
 
     def _on_surrounded(self, corners: NDArray[np.float64], how: How) -> None:
-        layer = self._sections.layer
+        layer = self._dock.layer
         if layer is not None:
-            inside = np.zeros(spots.count(layer), bool)
-            inside[spots.spots_in(layer, corners)] = True
-            self.take(inside, how)
+            positions = picking.spot_positions(layer)
+            polygon = spots.to_places(layer, corners)
+            self.take(picking.spots_in_polygon(positions, polygon), how)
 
     def _on_begun(self) -> None:
-        layer, tissue = self._sections.layer, self._sections.tissue
+        layer, tissue = self._dock.layer, self._dock.tissue
         if layer is None or tissue is None:
             return
-        positions = spots.positions(layer)[:, -2:]
+        positions = picking.spot_positions(layer)
         none = np.zeros(len(positions), bool)
-        old = self._state.selection(tissue)
+        old = self._dock.state.selection(tissue)
         self._stroke = old, none, positions, self.on_show()
 
     def _on_brushed(self, start: Any, end: Any, how: How) -> None:
-        layer, tissue = self._sections.layer, self._sections.tissue
+        layer, tissue = self._dock.layer, self._dock.tissue
         if layer is None or tissue is None or self._stroke is None:
             return
         old, done, positions, shown = self._stroke
-        ends = spots.own_places(layer, np.stack([start, end]))
+        ends = spots.to_places(layer, np.stack([start, end]))
         done |= shown & picking.spots_near(
             positions, ends[0], ends[1], self.tool.radius
         )
         self._how = how
         if len(done) <= _MOST_LIVE:
-            self._state.select(tissue, picking.combined(old, done, how))
+            self._dock.state.select(tissue, picking.combined(old, done, how))
 
     def _on_lifted(self) -> None:
-        tissue = self._sections.tissue
+        tissue = self._dock.tissue
         if tissue is not None and self._stroke is not None:
             old, done, _, _ = self._stroke
             new = picking.combined(old, done, self._how)
-            self._state.select(tissue, new)
+            self._dock.state.select(tissue, new)
         self._stroke = None
 
 

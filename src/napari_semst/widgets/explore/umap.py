@@ -6,19 +6,20 @@ from typing import TYPE_CHECKING, Any
 from weakref import WeakKeyDictionary
 
 import numpy as np
-from qtpy.QtCore import QEvent, QTimer, Signal  # type: ignore[attr-defined]
+from qtpy.QtCore import QEvent, QTimer
 from qtpy.QtGui import QCursor
-from qtpy.QtWidgets import QToolTip, QVBoxLayout, QWidget
+from qtpy.QtWidgets import QHBoxLayout, QPushButton, QToolTip, QVBoxLayout, QWidget
 
 from napari_semst import keys
 from napari_semst.explore import dots
 from napari_semst.explore.umap import umap_of
 from napari_semst.viewer.adapter import snapshot
 from napari_semst.widgets.explore import texts
-from napari_semst.widgets.explore.umap_panel import UmapPanel
+from napari_semst.widgets.explore.scatter import Scatter
+from napari_semst.widgets.explore.texts import TIPS
+from napari_semst.widgets.find.texts import explain
 from napari_semst.widgets.shared.errand import Errand
 from napari_semst.widgets.shared.forms import folded, note
-from napari_semst.widgets.shared.state import state_of
 
 if TYPE_CHECKING:
     from anndata import AnnData
@@ -28,11 +29,37 @@ if TYPE_CHECKING:
 
     from napari_semst.explore.umap import UmapView
     from napari_semst.viewer.picking import How
-    from napari_semst.widgets.explore.sections import OpenSections
-    from napari_semst.widgets.explore.select import SelectPart
+    from napari_semst.widgets.explore.widget import ExploreDomains
 
 _SEED = 0
 Made = tuple[tuple[Any, ...], "UmapView"]
+
+
+class UmapPanel(QWidget):
+    """The map, its buttons, and what it was made from."""
+
+    def __init__(self, parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        self.scatter = Scatter()
+        self.scatter.setAccessibleName("UMAP")
+        self.lasso = _button("Lasso", TIPS["umap_lasso"])
+        self.lasso.setCheckable(True)
+        self.fit = _button("Whole map", TIPS["umap_fit"])
+        self.again = _button("Recompute", TIPS["umap_again"])
+        self.out = _button("Pop out", TIPS["umap_out"])
+        self.source = note()
+        self.source.setToolTip(TIPS["umap"])
+        row = QHBoxLayout()
+        row.setSpacing(4)
+        for button in (self.lasso, self.fit, self.again, self.out):
+            row.addWidget(button)
+        row.addStretch(1)
+        layout = QVBoxLayout(self)
+        layout.setContentsMargins(0, 4, 0, 0)
+        layout.setSpacing(6)
+        layout.addWidget(self.scatter, 1)
+        layout.addLayout(row)
+        layout.addWidget(self.source)
 
 
 class UmapPart(QWidget):
@@ -40,26 +67,15 @@ class UmapPart(QWidget):
 
     Parameters
     ----------
-    sections
-        Tells the section.
-    select
-        Takes the spots that are drawn around on the map.
+    dock
+        The dock, whose section and colours are shown.
     viewer
         The viewer, which can give the map a dock of its own.
     """
 
-    failed = Signal(object, str)
-
-    def __init__(
-        self,
-        sections: OpenSections,
-        select: SelectPart,
-        viewer: Viewer,
-        parent: QWidget | None = None,
-    ) -> None:
-        super().__init__(parent)
-        self._sections, self._select, self._viewer = sections, select, viewer
-        self._state = state_of(viewer)
+    def __init__(self, dock: ExploreDomains, viewer: Viewer) -> None:
+        super().__init__(dock)
+        self._dock, self._viewer = dock, viewer
         self._made: WeakKeyDictionary[Layer, Made] = WeakKeyDictionary()
         self._awaited: tuple[Layer, tuple[Any, ...]] | None = None
         self._rgba: NDArray[np.float32] | None = None
@@ -78,7 +94,7 @@ class UmapPart(QWidget):
         self._on_theme()
 
     def _connect(self) -> None:
-        panel = self.panel
+        panel, dock = self.panel, self._dock
         self.fold.toggled.connect(self._on_fold)
         panel.lasso.toggled.connect(self._on_lasso)
         panel.fit.clicked.connect(panel.scatter.fit)
@@ -89,8 +105,9 @@ class UmapPart(QWidget):
         panel.installEventFilter(self)
         self.errand.done.connect(self._on_done)
         self.errand.failed.connect(self._on_failed)
-        self._sections.changed.connect(self._on_section)
-        self._state.tissue_changed.connect(self._on_tissue_changed)
+        dock.section_changed.connect(self._on_section)
+        dock.painted.connect(self._on_painted)
+        dock.state.tissue_changed.connect(self._on_tissue_changed)
         self._viewer.events.theme.connect(self._on_theme)
 
     @property
@@ -101,7 +118,7 @@ class UmapPart(QWidget):
     @property
     def view(self) -> UmapView | None:
         """The map of the section chosen, None while there is none."""
-        layer = self._sections.layer
+        layer = self._dock.layer
         made = None if layer is None else self._made.get(layer)
         return None if made is None else made[1]
 
@@ -115,7 +132,7 @@ class UmapPart(QWidget):
         own
             Whether a map that the section has already will do.
         """
-        layer, tissue = self._sections.layer, self._sections.tissue
+        layer, tissue = self._dock.layer, self._dock.tissue
         if layer is None or tissue is None:
             return
         self._awaited = (layer, _made_from(tissue))
@@ -124,7 +141,7 @@ class UmapPart(QWidget):
 
     def _look(self) -> None:
         """Show the map that there is; make one that is missing or of an older run."""
-        layer, tissue = self._sections.layer, self._sections.tissue
+        layer, tissue = self._dock.layer, self._dock.tissue
         self._show()
         if layer is None or tissue is None or not self.on_show:
             return
@@ -145,8 +162,8 @@ class UmapPart(QWidget):
 
     def _on_failed(self, error: Exception, details: str) -> None:
         self._awaited = None
+        self._dock.card.show_status("error", *explain(error), details)
         self._tell(str(error))
-        self.failed.emit(error, details)
 
     def _show(self) -> None:
         """Show the points of the section chosen, in its colours."""
@@ -159,8 +176,8 @@ class UmapPart(QWidget):
     def _tell(self, problem: str = "") -> None:
         """Say what the map was made from, or that it is being made."""
         panel, view = self.panel, self.view
-        busy = self._awaited is not None and self._awaited[0] is self._sections.layer
-        there = self._sections.tissue is not None
+        busy = self._awaited is not None and self._awaited[0] is self._dock.layer
+        there = self._dock.tissue is not None
         message = texts.UMAP_BUSY if busy else problem
         panel.scatter.message = message if view is None else ""
         source = "" if view is None else texts.UMAP_SOURCE.format(source=view.source)
@@ -172,10 +189,10 @@ class UmapPart(QWidget):
         panel.scatter.update()
 
     def _colour(self) -> None:
-        view, rgba, tissue = self.view, self._rgba, self._sections.tissue
+        view, rgba, tissue = self.view, self._rgba, self._dock.tissue
         if view is None or rgba is None or tissue is None or len(rgba) != tissue.n_obs:
             return
-        selected = self._state.selection(tissue)
+        selected = self._dock.state.selection(tissue)
         on_top = None if selected is None else selected[view.spots]
         self.panel.scatter.set_colours(rgba[view.spots], on_top)
 
@@ -190,11 +207,10 @@ class UmapPart(QWidget):
         self._look()
 
     def _on_tissue_changed(self, tissue: AnnData, by: object) -> None:
-        if tissue is self._sections.tissue:
+        if tissue is self._dock.tissue:
             self._look()
 
-    def show_colours(self, rgba: NDArray[np.float32]) -> None:
-        """Show the colours that the spots of the section have now, ``(n_spots, 4)``."""
+    def _on_painted(self, rgba: NDArray[np.float32]) -> None:
         self._rgba = rgba
         if self.on_show:
             self._colour()
@@ -215,17 +231,17 @@ class UmapPart(QWidget):
         self.panel.scatter.lasso_on = on
 
     def _on_surrounded(self, points: NDArray[np.bool_], how: How) -> None:
-        view, tissue = self.view, self._sections.tissue
+        view, tissue = self.view, self._dock.tissue
         if view is not None and tissue is not None:
             spots = np.zeros(tissue.n_obs, bool)
             spots[view.spots[points]] = True
-            self._select.take(spots, how)
+            self._dock.select.take(spots, how)
 
     def _on_hovered(self, point: int) -> None:
         view, tissue, colouring = (
             self.view,
-            self._sections.tissue,
-            self._sections.colouring,
+            self._dock.tissue,
+            self._dock.sections.colouring,
         )
         if point == dots.NO_POINT or view is None or tissue is None:
             QToolTip.hideText()
@@ -276,3 +292,11 @@ def _made_from(tissue: AnnData) -> tuple[Any, ...]:
 
 def _same(one: tuple[Any, ...], other: tuple[Any, ...]) -> bool:
     return all(a is b for a, b in zip(one, other, strict=True))
+
+
+def _button(text: str, tip: str) -> QPushButton:
+    button = QPushButton()
+    button.setText(text)
+    button.setToolTip(tip)
+    button.setStyleSheet("padding: 3px 5px; min-width: 14px;")
+    return button

@@ -19,7 +19,7 @@ from qtpy.QtWidgets import (
 )
 
 from napari_semst import keys
-from napari_semst.viewer import adapter, columns, pins, sections
+from napari_semst.viewer import adapter, columns, pins, sections, spots
 from napari_semst.viewer.arrange import arrange, bounds
 from napari_semst.viewer.colour import CategoryPaint, paint_layer
 from napari_semst.viewer.look import Look
@@ -31,7 +31,7 @@ from napari_semst.widgets.explore.genes import GeneWork
 from napari_semst.widgets.explore.legend import LegendTable
 from napari_semst.widgets.explore.limits import Limits
 from napari_semst.widgets.explore.markers import MarkerPanel
-from napari_semst.widgets.explore.painter import painted
+from napari_semst.widgets.explore.painter import of_names, painted
 from napari_semst.widgets.explore.reasons import Reasons
 from napari_semst.widgets.explore.sections import OpenSections
 from napari_semst.widgets.explore.select import SelectPart
@@ -46,6 +46,7 @@ from napari_semst.widgets.shared.status import StatusCard
 
 if TYPE_CHECKING:
     from anndata import AnnData
+    from napari.layers import Layer
     from napari.viewer import Viewer
 
     from napari_semst.viewer.columns import Colouring
@@ -60,6 +61,7 @@ class ExploreDomains(QWidget):
         The viewer whose layers are looked at.
     """
 
+    section_changed = Signal()
     painted = Signal(object)  # RGBA of the section's spots
 
     def __init__(self, napari_viewer: Viewer, parent: QWidget | None = None) -> None:
@@ -73,8 +75,6 @@ class ExploreDomains(QWidget):
         self.markers = MarkerPanel()
         self.compare = ComparePanel()
         self.editing = Editing(self.sections, self)
-        self.select = SelectPart(self.sections, self.editing, napari_viewer)
-        self.umap = UmapPart(self.sections, self.select, napari_viewer)
         self.genes = GeneWork(self.sections, self.legend, self.markers, self)
         self.pin_button = QPushButton("Pin beside")
         self.pin_button.setToolTip(TIPS["pin"])
@@ -89,6 +89,11 @@ class ExploreDomains(QWidget):
         self.card = StatusCard()
         self._build()
         self._connect()
+        self.select = SelectPart(self, napari_viewer)
+        self.umap = UmapPart(self, napari_viewer)
+        at = self.column.indexOf(self.card) + 1
+        for place, part in enumerate((self.select, self.umap)):
+            self.column.insertWidget(at + place, part)
         self.sections.look_again()
 
     def _build(self) -> None:
@@ -114,9 +119,7 @@ class ExploreDomains(QWidget):
         row.addWidget(self.pin_button)
         row.addWidget(self.unpin_button)
         self.column.addLayout(row)
-        self.column.addWidget(self.select)
         self.column.addWidget(self.card)
-        self.column.addWidget(self.umap)
         self.column.addWidget(folded("Why", self.why))
         self.column.addWidget(folded("Markers", self.markers))
         self.column.addWidget(folded("Compare", self.compare))
@@ -134,8 +137,6 @@ class ExploreDomains(QWidget):
 
     def _connect(self) -> None:
         self.sections.changed.connect(self._on_section)
-        self.painted.connect(self.umap.show_colours)
-        self.select.listen_in(self)
         self.choice.chosen.connect(self.colour_by)
         self.choice.gene_unknown.connect(self._on_gene_unknown)
         self.legend.shown_changed.connect(self._on_hidden)
@@ -152,8 +153,6 @@ class ExploreDomains(QWidget):
         for worker in (self.editing, self.genes, self.sharing, self.reasons):
             worker.said.connect(self.card.show_status)
             worker.failed.connect(self._on_failed)
-        self.select.said.connect(self.card.show_status)
-        self.umap.failed.connect(self._on_failed)
         self.pin_button.clicked.connect(self.pin)
         self.unpin_button.clicked.connect(self.unpin)
         self._viewer.layers.events.removed.connect(self._on_removed)
@@ -182,12 +181,20 @@ class ExploreDomains(QWidget):
         """The section chosen."""
         return self.sections.tissue
 
+    @property
+    def layer(self) -> Layer | None:
+        """The layer of the section chosen."""
+        return self.sections.layer
+
     def _on_section(self) -> None:
+        self.section_changed.emit()
         layer, tissue = self.sections.layer, self.tissue
         parts: tuple[QWidget, ...] = (self.choice, self.legend, self.limits)
         for part in (*parts, self.opacity, self.spot_size, self.markers, self.compare):
             part.setEnabled(tissue is not None)
-        self.pin_button.setEnabled(layer is not None)
+        # An image of many spots has one size, and one table of colours.
+        points = layer is not None and _are_points(layer)
+        self.pin_button.setEnabled(points)
         self._mark_unsaved()
         self._refresh_pins()
         self._offer()
@@ -198,6 +205,7 @@ class ExploreDomains(QWidget):
             return
         _set_quietly(self.opacity, round(100 * layer.opacity))
         _set_quietly(self.spot_size, 100)
+        self.spot_size.setEnabled(points)
         help_ = texts.READY_HELP
         if keys.DOMAIN not in tissue.obs:
             help_ = f"{texts.NO_DOMAINS_HELP} {help_}"
@@ -297,7 +305,7 @@ class ExploreDomains(QWidget):
 
     def _on_size(self, percent: int) -> None:
         layer, tissue = self.sections.layer, self.tissue
-        if layer is None or tissue is None or not hasattr(layer, "size"):
+        if layer is None or tissue is None or not _are_points(layer):
             return
         key = layer.metadata.get(adapter.COORDINATES)
         true = arrange(tissue, key, sections.sections_by(layer)).diameters
@@ -347,11 +355,9 @@ class ExploreDomains(QWidget):
         colouring = self.sections.colouring
         if layer is None or tissue is None or colouring is None:
             return
-        codes, there = columns.categories(tissue, colouring)
-        wanted = np.array([*(name in names for name in there), "none" in names])
-        spots = np.asarray(layer.data)[wanted[codes]]
-        if len(spots):
-            sections.look_at(self._viewer, bounds(spots))
+        places = spots.positions(layer)[of_names(tissue, colouring, names)]
+        if len(places):
+            sections.look_at(self._viewer, bounds(places))
 
     # --- what changes
 
@@ -397,6 +403,12 @@ class ExploreDomains(QWidget):
     def _on_selection(self, tissue: AnnData) -> None:
         if tissue is self.tissue:
             self.paint()
+
+
+def _are_points(layer: Layer) -> bool:
+    from napari.layers import Points
+
+    return isinstance(layer, Points)
 
 
 def _set_quietly(slider: QSlider, value: int) -> None:
