@@ -11,7 +11,7 @@ from qtpy.QtGui import QMouseEvent
 from qtpy.QtTest import QTest
 from qtpy.QtWidgets import QApplication
 
-from napari_semst.viewer import adapter
+from napari_semst.viewer import adapter, many, spots
 from napari_semst.widgets.explore import texts
 from napari_semst.widgets.explore.widget import ExploreDomains
 from tests.widgets.stand_in import small_tissue
@@ -176,6 +176,22 @@ def test_what_cannot_be_seen_is_not_selected(viewer, dock):
     dock.layer.shown = np.arange(120) >= 110
     stroke(viewer, box(-100, -100, 2000, 2000))
     assert selected(dock) == 10
+
+
+def test_spots_that_are_an_image_are_selected_alike(viewer, monkeypatch):
+    monkeypatch.setattr(many, "MOST_POINTS", 50)
+    dock = ExploreDomains(viewer)
+    viewer.window.add_dock_widget(dock, name="Explore domains")
+    layer = add(viewer, small_tissue())
+    assert spots.raster_of(layer) is not None
+    dock.select.lasso.click()
+    stroke(viewer, TWO_ROWS)
+    mask = dock.state.selection(dock.tissue)
+    assert np.array_equal(mask, dock.tissue.obsm["spatial"][:, 1] < 200)
+    dock.select.radius.setValue(0.75)
+    dock.select.brush.click()
+    stroke(viewer, [(250, 50), (250, 250)], "Shift")
+    assert selected(dock) == 27
 
 
 def test_invert_and_clear(viewer, dock):

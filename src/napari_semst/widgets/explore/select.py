@@ -266,5 +266,5 @@ def _button(text: str, tip: str, *, checkable: bool = False) -> QPushButton:
     button.setText(text)
     button.setToolTip(tip)
     button.setCheckable(checkable)
-    button.setMinimumHeight(24)
+    button.setStyleSheet("padding: 3px 5px; min-width: 14px;")
     return button

@@ -298,5 +298,5 @@ def _button(text: str, tip: str) -> QPushButton:
     button = QPushButton()
     button.setText(text)
     button.setToolTip(tip)
-    button.setMinimumHeight(24)
+    button.setStyleSheet("padding: 3px 5px; min-width: 14px;")
     return button
