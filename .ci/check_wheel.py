@@ -7,6 +7,7 @@ NEEDED = (
     "napari_semst/napari.yaml",
     "napari_semst/semantics/data/gene_table.npz",
     "napari_semst/semantics/data/term_table.npz",
+    "napari_semst/semantics/data/gene_texts.npz",
     "napari_semst/semantics/data/ATTRIBUTION.md",
     "napari_semst/py.typed",
 )

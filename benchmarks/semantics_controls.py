@@ -2,16 +2,17 @@
 
     python benchmarks/semantics_controls.py FOLDER
         [--sections NAME ...] [--seeds 5] [--source builtin] [--minutes 20]
-        [--inputs full 20% 5% panel] [--output FILE.json]
+        [--inputs full 20% 5% panel] [--model FOLDER] [--output FILE.json]
 
 FOLDER holds .h5ad files with raw counts and an annotation in obs["ground_truth"]. Every
 section is run as it is, with counts thinned to 20 % and 5 %, and with a panel of 50
 genes (drawn by the seed among the 500 most variable). Per seed all semantics read the
-same input: the source, none at all, and the source's controls. Figures are the adjusted
-Rand index of the default recipe, and of k-means on its latent, the published readout;
-mean and deviation over seeds, and the mean of the paired differences to "none". No
-setting is chosen by a score. Seeds are done one after the other, so that what --minutes
-cuts off is whole seeds.
+same input: the source, none at all, and the source's controls; with --model also
+"genes", the source by which that language model reads each gene once. Figures are the
+adjusted Rand index of the default recipe, and of k-means on its latent, the published
+readout; mean and deviation over seeds, and the mean of the paired differences to
+"none". No setting is chosen by a score. Seeds are done one after the other, so that
+what --minutes cuts off is whole seeds.
 """
 
 from __future__ import annotations
@@ -34,6 +35,7 @@ TRUTH = "ground_truth"
 INPUTS = {"full": 1.0, "20%": 0.2, "5%": 0.05, "panel": 1.0}
 PANEL_GENES, PANEL_POOL = 50, 500
 KINDS = ("source", "none", "random", "shuffled", "unrelated")
+GENES = "genes"  # not a control, and only with --model
 
 
 def spoilt(tissue, kind, seed):
@@ -57,20 +59,26 @@ def spoilt(tissue, kind, seed):
     return other
 
 
-def one_run(tissue, kind, source, seed):
+def semantics(kind, source, model):
+    """Return the settings of one kind of semantics."""
+    if kind == "none":
+        return {"source": "none"}
+    if kind == GENES:
+        return {"source": "genes", "model": model}
+    return {"source": source, **({} if kind == "source" else {"control": kind})}
+
+
+def one_run(tissue, asked, seed):
     """Return the scores of one run."""
     from sklearn.cluster import KMeans
 
     truth = tissue.obs[TRUTH]
     k = int(truth.nunique())
-    settings = {"source": "none"} if kind == "none" else {"source": source}
-    if kind not in ("source", "none"):
-        settings["control"] = kind
     request = (
         Request("auto")
         .with_settings("domains", n_domains=k)
         .with_settings("training", seed=seed, device="cpu")
-        .with_settings("semantics", **settings)
+        .with_settings("semantics", **asked)
     )
     result = exhaust(find_domains(tissue, request))
     plain = KMeans(k, n_init=10, random_state=seed).fit_predict(result.latent)
@@ -88,19 +96,21 @@ def runs(options):
         for path in sorted(options.folder.glob("*.h5ad"))
         if not options.sections or path.stem in options.sections
     ]
+    kinds = (*KINDS, GENES) if options.model else KINDS
     end = time.monotonic() + 60 * options.minutes
     for seed in range(options.seeds):
         for path in paths:
             whole = read(path)
             for given in options.inputs:
                 tissue = spoilt(whole, given, seed)
-                for kind in KINDS:
+                for kind in kinds:
+                    asked = semantics(kind, options.source, options.model)
                     if time.monotonic() > end:
                         return
                     start = time.perf_counter()
                     with warnings.catch_warnings():
                         warnings.simplefilter("ignore")
-                        scores = one_run(tissue, kind, options.source, seed)
+                        scores = one_run(tissue, asked, seed)
                     seconds = round(time.perf_counter() - start, 1)
                     yield {
                         "section": path.stem,
@@ -119,14 +129,15 @@ def table(records):
         "| minus none |",
         "|---|---|---|---|---|---|---|---|",
     ]
+    asked = list(dict.fromkeys(one["semantics"] for one in records))
     groups = {}
     for one in records:
         place = groups.setdefault((one["section"], one["input"]), {})
         place.setdefault(one["semantics"], {})[one["seed"]] = one
     for (section, given), kinds in groups.items():
         # Only seeds of which all kinds were run: differences are paired.
-        seeds = sorted(set.intersection(*(set(kinds.get(k, {})) for k in KINDS)))
-        for kind in KINDS if seeds else ():
+        seeds = sorted(set.intersection(*(set(kinds.get(k, {})) for k in asked)))
+        for kind in asked if seeds else ():
             cells = []
             for score in ("ari", "kmeans_ari"):
                 own = np.array([kinds[kind][s][score] for s in seeds])
@@ -149,6 +160,7 @@ def main():
     parser.add_argument("--seeds", type=int, default=5)
     parser.add_argument("--source", default="builtin")
     parser.add_argument("--inputs", nargs="+", choices=INPUTS, default=list(INPUTS))
+    parser.add_argument("--model", help="folder or id of a model that reads genes")
     parser.add_argument("--minutes", type=float, default=1e9)
     parser.add_argument("--output", type=Path)
     options = parser.parse_args()

@@ -41,6 +41,8 @@ def test_a_run_reads_from_a_server(section, server):  # noqa: F811
     account = json.loads(call(*words, "--per", "gene", "--json"))
     assert account["warnings"][0].startswith("Gene names are sent to 127.0.0.1")
     assert all(text.startswith("GENE") for text in server.asked[-1])
+    with pytest.raises(ConfigError, match=r"semantics\.gene_text.*'symbol'.*'poem'"):
+        call(*words, "--per", "gene", "--gene-text", "poem")
 
 
 def test_a_run_ends_where_the_server_refuses(section, server, tmp_path):  # noqa: F811

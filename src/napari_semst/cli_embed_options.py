@@ -22,6 +22,10 @@ PromptTemplate = Annotated[
 TissueName = Annotated[
     str | None, typer.Option(help="What the section is of, for --template tissue.")
 ]
+TextOfGenes = Annotated[
+    str | None,
+    typer.Option(help="What is read of a gene: knowledge (name, groups), or symbol."),
+]
 Summaries = Annotated[
     Path | None,
     typer.Option(help="Table of symbol,summary (.csv, .tsv) that genes reads."),
@@ -55,6 +59,7 @@ def embed(
     merge: Annotated[
         bool, typer.Option("--merge", help="Merge shares into OUTPUT.")
     ] = False,
+    gene_text: TextOfGenes = None,
     pooling: Pooling = None,
     template: PromptTemplate = None,
     tissue: TissueName = None,
@@ -89,6 +94,7 @@ def embed(
         config,
         semantics=cli_embed.semantic_settings(
             semantics or (None if config else "prompts"),
+            gene_text=gene_text,
             pooling=pooling,
             template=template,
             tissue=tissue,

@@ -11,6 +11,7 @@ from napari_semst.cli_embed_options import (
     Pooling,
     PromptTemplate,
     Summaries,
+    TextOfGenes,
     TissueName,
 )
 from napari_semst.cli_options import AsJson, Overwrite
@@ -66,6 +67,7 @@ def run(
             help="Spoil the semantics to learn its worth: random, shuffled, unrelated."
         ),
     ] = None,
+    gene_text: TextOfGenes = None,
     pooling: Pooling = None,
     template: PromptTemplate = None,
     tissue: TissueName = None,
@@ -198,6 +200,7 @@ def run(
         semantics=semantic_settings(
             semantics,
             semantics_model,
+            gene_text=gene_text,
             pooling=pooling,
             template=template,
             tissue=tissue,

@@ -117,6 +117,12 @@ class SemanticsConfig:
         ("paper", "tissue"),
     )
     tissue: str = _setting("", "What the section is of, for the template 'tissue'.")
+    gene_text: str = _setting(
+        "knowledge",
+        "What is read of a gene, by the source genes and by servers that read each "
+        "gene: symbol, name, HGNC groups and rarest GO terms, or the symbol alone.",
+        ("knowledge", "symbol"),
+    )
     summaries: str = _setting(
         "", "File of symbol,summary (.csv, .tsv) that the source genes reads."
     )

@@ -215,7 +215,8 @@ def _fingerprint(lists: GeneLists, config: Config, told: dict[str, Any]) -> str:
         settings.pop(name)
     for name in ("summaries", "table"):
         settings[name] = _content(settings[name])
-    settings["made_by"] = [told.get(name) for name in ("model", "revision", "template")]
+    made_by = ("model", "revision", "template", "gene_text")
+    settings["made_by"] = [told.get(name) for name in made_by]
     settings["dtype"] = told.get("reading", {}).get("dtype")
     digest.update(json.dumps(settings, sort_keys=True).encode())
     return digest.hexdigest()

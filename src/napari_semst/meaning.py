@@ -102,12 +102,16 @@ def described_lists(
     """
     from napari_semst.device import choose_device
     from napari_semst.semantics import controlled, source
+    from napari_semst.semantics.gene_texts import known_texts
 
     wanted = config.semantics
     species = None if wanted.species == "auto" else wanted.species
     if wanted.source in ("prompts", "genes"):
         device = choose_device(config.training.device).name
         options = {"settings": wanted, "device": device, **options}
+    reads_genes = wanted.source == "server" and wanted.per == "gene"
+    if reads_genes and wanted.gene_text == "knowledge":
+        options = {"texts": known_texts, **options}
 
     def work(tell: Teller) -> Semantics:
         if wanted.source in ("prompts", "genes"):

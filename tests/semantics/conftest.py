@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 HGNC_FIELDS = (
     "hgnc_id symbol name locus_group locus_type alias_symbol prev_symbol "
-    "gene_group_id ensembl_gene_id uniprot_ids date_modified"
+    "gene_group gene_group_id ensembl_gene_id uniprot_ids date_modified"
 )
 WORDS = ("kinase", "channel", "receptor")
 
@@ -38,6 +38,7 @@ def hgnc_lines() -> list[str]:
             "name": name,
             "locus_group": "other",
             "locus_type": locus,
+            "gene_group": ("Even ones", "Odd ones")[number % 2],
             "gene_group_id": str(number % 2),
             "ensembl_gene_id": f"ENSG{number:011d}",
             "uniprot_ids": f"P{number:05d}",

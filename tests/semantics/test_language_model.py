@@ -96,12 +96,46 @@ def test_summaries_change_vectors_and_count_as_coverage(
     lines = (("Symbol", "other", "Summary"), ("mbp", "1", "myelin"), ("GFAP", "2", " "))
     table.write_text("\n".join(separator.join(line) for line in lines) + "\n")
     lists = GeneLists(np.array(["MBP", "GFAP"]), np.array([[0], [1]], dtype=np.int32))
-    plain = genes(tiny_qwen).embed_spots(lists)
-    told = genes(tiny_qwen, summaries=str(table)).embed_spots(lists)
+    plain = genes(tiny_qwen, gene_text="symbol").embed_spots(lists)
+    alone: dict[str, str] = {"gene_text": "symbol", "summaries": str(table)}
+    told = genes(tiny_qwen, **alone).embed_spots(lists)
     assert plain.provenance["coverage"] is None
+    assert plain.provenance["gene_text"] == "symbol"
     assert told.coverage.tolist() == [1, 0]
     assert np.abs(told.embedding[0] - plain.embedding[0]).max() > 1e-3
     np.testing.assert_array_equal(told.embedding[1], plain.embedding[1])
+
+
+def test_what_is_known_of_genes_is_read_counted_and_told(tiny_qwen: Path) -> None:
+    names = np.array(["MBP", "GFAP", "NOGENE1", "NOGENE2", "NOGENE3"])
+    lists = GeneLists(names, np.array([[0, 1], [0, 2], [3, 4]], dtype=np.int32))
+    said: list[str] = []
+    told = genes(tiny_qwen, say=said.append).embed_spots(lists)
+    alone = genes(tiny_qwen, gene_text="symbol").embed_spots(lists)
+    assert told.coverage.tolist() == [1, 0.5, 0]
+    assert told.provenance["coverage"] == 0.5
+    assert told.provenance["known_genes"] == 2
+    assert told.provenance["gene_text"].startswith("knowledge, wording 1, 20")
+    assert "CC BY 4.0" in told.provenance["attribution"]
+    assert "Of 2 of 5 genes more than the symbol is read" in said
+    assert not told.warnings
+    # The cache holds the other texts already: it must not give them for these.
+    assert np.abs(told.embedding[0] - alone.embedding[0]).max() > 1e-3
+    np.testing.assert_allclose(told.embedding[2], alone.embedding[2], atol=1e-6)
+    few = GeneLists(names, np.array([[0, 2, 3]], dtype=np.int32))
+    warned = genes(tiny_qwen).embed_spots(few)
+    assert "known of 33% of the listed genes" in warned.warnings[0]
+    assert json.loads(json.dumps(warned.provenance)) == warned.provenance
+
+
+def test_shuffled_genes_have_each_other_s_texts(tiny_qwen: Path) -> None:
+    single = GeneLists(some_lists().genes, np.arange(15, dtype=np.int32)[:, None])
+    own = genes(tiny_qwen).embed_spots(single).embedding
+    other = controlled(genes(tiny_qwen), "shuffled", 0).embed_spots(single).embedding
+    gaps = np.abs(other[:, None] - own).max(axis=2)
+    assert sorted(gaps.argmin(axis=1)) == list(range(15))
+    assert gaps.min(axis=1).max() < 1e-6
+    assert (gaps.argmin(axis=1) != np.arange(15)).sum() > 8
 
 
 def test_tables_of_summaries_that_cannot_be_read_are_named(

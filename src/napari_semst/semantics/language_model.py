@@ -11,7 +11,12 @@ from napari_semst.config import SemanticsConfig
 from napari_semst.errors import SemanticsError
 from napari_semst.semantics.builtin import checked_weights, pool
 from napari_semst.semantics.encoder import Reading
-from napari_semst.semantics.gene_texts import gene_passages, read_summaries
+from napari_semst.semantics.gene_knowledge import GeneKnowledge, builtin_knowledge
+from napari_semst.semantics.gene_texts import (
+    gene_passages,
+    little_known,
+    read_summaries,
+)
 from napari_semst.semantics.model_files import Located, locate
 from napari_semst.semantics.prompts import (
     Passage,
@@ -32,7 +37,7 @@ from napari_semst.semantics.read_texts import Listeners, Texts, read_texts
 from napari_semst.semantics.symbols import guess_species
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Sequence
 
     from numpy.typing import NDArray
 
@@ -49,7 +54,8 @@ class _LanguageModel:
     Parameters
     ----------
     settings
-        Model, revision, pooling, template, tissue, summaries and batch_tokens are read.
+        Model, revision, pooling, template, tissue, gene_text, summaries and
+        batch_tokens are read.
     device
         Name that torch understands.
     say
@@ -77,9 +83,15 @@ class _LanguageModel:
         return locate(model, self._settings.revision, self._say)
 
     def _record(
-        self, model: Located, texts: Texts, *, n_empty: int, **more: Any
+        self,
+        model: Located,
+        texts: Texts,
+        *,
+        n_empty: int,
+        warnings: Sequence[str] = (),
+        **more: Any,
     ) -> dict[str, Any]:
-        warnings = list(texts.warnings)
+        warnings = [*warnings, *texts.warnings]
         if n_empty:
             warnings.append(
                 f"{n_empty} spots list no gene; they were given the average of the "
@@ -188,8 +200,9 @@ class SpotPrompts(_LanguageModel):
 class GeneTexts(_LanguageModel):
     """Let a language model read each gene once, and average over a spot's genes.
 
-    Texts are symbols, with a summary where the user gave a file of them. Costs one text
-    per gene and not per spot, and is kept for every later section.
+    Texts are symbols with what is known of the genes (see `gene_knowledge`) unless the
+    setting gene_text is ``"symbol"``, and with the user's summaries. Costs one text per
+    gene and not per spot, and is kept for every later section.
     """
 
     name = "genes"
@@ -211,7 +224,7 @@ class GeneTexts(_LanguageModel):
         weights
             Weight of each listed gene, shape as ``gene_lists.indices``; equal if None.
         species
-            Recorded only.
+            By which names are found in what is known; guessed from them if None.
         progress
             Called with (genes done, genes in all).
         cancelled
@@ -232,20 +245,29 @@ class GeneTexts(_LanguageModel):
         used = np.unique(gene_lists.indices[listed])
         if not len(used):
             raise SemanticsError(_NO_GENES)
-        symbols = [str(name) for name in gene_lists.genes[used]]
+        species = species or guess_species(gene_lists.genes)
         summaries = read_summaries(self._settings.summaries)
-        passages, told = gene_passages(symbols, summaries)
+        knowledge = self._knowledge()
+        symbols = [str(name) for name in gene_lists.genes[used]]
+        told = gene_passages(symbols, species, summaries, knowledge)
+        if knowledge is not None and self._say is not None:
+            self._say(
+                f"Of {told.known.sum():,} of {len(used):,} genes more than the symbol "
+                "is read"
+            )
         model = self._located()
         to = Listeners(progress, cancelled, self._say)
-        texts = read_texts(passages, model, reading, to)
+        texts = read_texts(told.passages, model, reading, to)
         place = np.searchsorted(used, gene_lists.indices)
         place = np.minimum(place, len(used) - 1)
         embedding = pool(share, place, texts.vectors, None, cancelled)
         empty = share.sum(axis=1) == 0
         if empty.any():
             embedding[empty] = embedding[~empty].mean(axis=0) if (~empty).any() else 0
-        known = listed & (told[place] if summaries else True)
+        asked = knowledge is not None or bool(summaries)
+        known = listed & (told.known[place] if asked else True)
         coverage = known.sum(axis=1) / np.maximum(listed.sum(axis=1), 1)
+        mean = float(coverage.mean()) if asked else None
         return Semantics(
             embedding=embedding,
             coverage=coverage.astype(np.float32),
@@ -253,12 +275,22 @@ class GeneTexts(_LanguageModel):
                 model,
                 texts,
                 n_empty=int(empty.sum()),
+                warnings=[] if knowledge is None else little_known(mean, species),
                 pooling=self._settings.pooling,
-                coverage=float(coverage.mean()) if summaries else None,
-                species=species or guess_species(gene_lists.genes),
-                summaries=int(told.sum()),
+                coverage=mean,
+                species=species,
+                gene_text=self._settings.gene_text
+                if knowledge is None
+                else knowledge.version,
+                known_genes=int(told.known.sum()) if asked else None,
+                summaries=int(told.summarised.sum()),
+                attribution="" if knowledge is None else knowledge.attribution,
             ),
         )
+
+    def _knowledge(self) -> GeneKnowledge | None:
+        """Return what is told of genes, None where it is the symbol alone."""
+        return None if self._settings.gene_text == "symbol" else builtin_knowledge()
 
 
 _NO_GENES = (
