@@ -152,6 +152,8 @@ def list_cache() -> None:
             f"pooling {about.get('pooling', '?')}  {about.get('dtype', '?')}  "
             f"{entry.n_vectors:,} vectors  {entry.n_bytes / 1e6:,.1f} MB"
         )
+        if about.get("path"):
+            typer.echo(f"    from {about['path']}")
     total = sum(entry.n_bytes for entry in found) / 1e6
     count = sum(entry.n_vectors for entry in found)
     typer.echo(f"{count:,} vectors, {total:,.1f} MB in all")

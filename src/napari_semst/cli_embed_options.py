@@ -126,7 +126,7 @@ def list_cache() -> None:
 @cache.command("clear")
 def clear_cache(
     model: Annotated[
-        str, typer.Option(help="Name of the model whose vectors go; else all.")
+        str, typer.Option(help="Id or folder of the model whose vectors go; else all.")
     ] = "",
 ) -> None:
     """Remove what is kept."""
