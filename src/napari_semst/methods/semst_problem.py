@@ -68,6 +68,7 @@ class Problem:
         self.sections = _tensor(inputs.sections, device)
         self.expression = inputs.expression
         self._whole: ZinbTarget | None = None
+        self._now: torch.Tensor | None = None
         self._sum: torch.Tensor | None = None
         self._summed = 0
         self._weights = AveragedWeights()
@@ -96,6 +97,11 @@ class Problem:
             self.network, encoded, target, self.pairs, self.config, rows, self.sections
         )
 
+    def glimpse(self) -> NDArray[np.float32]:
+        """Return the latent that the last step computed."""
+        assert self._now is not None, "no step was done"
+        return self._now.float().cpu().numpy().copy()
+
     def finish(
         self, control: RunControl
     ) -> Generator[Progress, None, tuple[NDArray[np.float32], Encoded]]:
@@ -117,7 +123,7 @@ class Problem:
     def _remember(self, latent: torch.Tensor, epoch: int) -> None:
         """Add up the late epochs' latents; the forward pass is done anyway."""
         training = self.config.training
-        now = latent.detach()
+        self._now = now = latent.detach()
         if epoch in self._marks:
             self.checkpoints.append(now.float().cpu().numpy().copy())
         if epoch < training.epochs * (1 - training.average_last):

@@ -14,7 +14,9 @@ from napari_semst.training.group import current_group
 if TYPE_CHECKING:
     from collections.abc import Generator, Iterator
 
+    import numpy as np
     import torch
+    from numpy.typing import NDArray
     from torch import Tensor
 
     from napari_semst.config import TrainingConfig
@@ -38,6 +40,10 @@ class Trainable(Protocol):
 
         Their sum, averaged over parts, is minimised.
         """
+        ...
+
+    def glimpse(self) -> NDArray[np.float32]:
+        """Return the latent of all spots as it is now; nothing is changed by it."""
         ...
 
 
@@ -106,7 +112,8 @@ def train(
                 f"Expected a finite loss; at epoch {epoch + 1} it is {values['loss']}. "
                 "Lower the learning rate, or check the counts for extreme values."
             )
-        yield Progress("train", epoch + 1, config.epochs, "", values)
+        latent = control.look(model.glimpse)
+        yield Progress("train", epoch + 1, config.epochs, "", values, latent)
     return record
 
 
