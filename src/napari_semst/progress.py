@@ -40,8 +40,8 @@ class Progress:
     metrics
         Named figures, for instance ``{"loss": 1.2}``.
     latent
-        What is learnt of the spots so far, ``(n_spots, width)``, where the run's
-        control asked for it; not to be written to.
+        What is learnt of the spots so far, averaged over neighbours,
+        ``(n_spots, width)``, where the run's control asked for it.
     """
 
     stage: str

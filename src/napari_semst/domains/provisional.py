@@ -6,16 +6,26 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from napari_semst.domains.mixture import (
+    SHORT_STEPS,
+    Units,
+    fit_tied,
+    k_means,
+    one_hot,
+)
+
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-# Centres are sought among these many spots; all are then given the nearest.
+# The mixture is fitted to these many spots at most; all are then given a domain.
 _SPOTS = 5000
-_ROUNDS = 30
+_STARTS, _START_ROUNDS, _STEPS = 6, 20, 40
+# Latents of few spots, or that hardly vary, have no covariance to speak of.
+_RIDGE = 1e-4
 
 
 class ProvisionalDomains:
-    """k-means of a latent, again and again; domains keep their numbers between looks.
+    """A mixture of a latent, again and again; domains keep their numbers.
 
     Parameters
     ----------
@@ -25,7 +35,7 @@ class ProvisionalDomains:
 
     def __init__(self, n_domains: int) -> None:
         self._n_domains = n_domains
-        self._centres: NDArray[np.float64] | None = None
+        self._posterior: NDArray[np.float64] | None = None
 
     def labels(self, latent: NDArray[np.float32]) -> NDArray[np.int32]:
         """Return the domain of every spot, counted from 0.
@@ -33,30 +43,33 @@ class ProvisionalDomains:
         Parameters
         ----------
         latent
-            Shape ``(n_spots, width)``.
+            Shape ``(n_spots, width)``, the same spots at every call.
 
         Returns
         -------
         numpy.ndarray
             Shape ``(n_spots,)``.
         """
-        from sklearn.cluster import KMeans
         from threadpoolctl import threadpool_limits
 
-        spots = np.asarray(latent, np.float64)
-        step = -(-len(spots) // _SPOTS)
-        some = spots[::step]
-        # Beginning where the last look ended keeps numbers, and takes few rounds.
-        begin = "k-means++" if self._centres is None else self._centres
-        model = KMeans(
-            min(self._n_domains, len(some)),
-            init=begin,
-            n_init=1,
-            max_iter=_ROUNDS,
-            random_state=0,
-        )
         with threadpool_limits(limits=1):
-            model.fit(some)
-            self._centres = model.cluster_centers_
-            found: NDArray[np.int32] = model.predict(spots).astype(np.int32)
-        return found
+            spots = Units.of_values(latent).of(latent)
+            # Drawn alike at every look; every n-th spot would follow the lattice.
+            drawn = np.random.default_rng(0).permutation(len(spots))[:_SPOTS]
+            some = spots[drawn]
+            if self._posterior is None:
+                self._posterior = self._start(some)
+            # Beginning where the last look ended keeps numbers, and is quick.
+            found = fit_tied(some, self._posterior, _STEPS, _RIDGE)
+            self._posterior = found.posterior
+            return found.predict(spots).argmax(axis=1).astype(np.int32)
+
+    def _start(self, spots: NDArray[np.float64]) -> NDArray[np.float64]:
+        """Return the likeliest of several short fits."""
+        n_domains = min(self._n_domains, len(spots))
+        fits = []
+        for seed in range(_STARTS):
+            begin = k_means(spots, n_domains, 1, seed, _START_ROUNDS)
+            hard = one_hot(begin, n_domains)
+            fits.append(fit_tied(spots, hard, SHORT_STEPS, _RIDGE))
+        return max(fits, key=lambda fit: fit.log_likelihood).posterior

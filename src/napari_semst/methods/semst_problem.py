@@ -58,6 +58,7 @@ class Problem:
             else constant_matrix(features, device)
         )
         spatial, feature = inputs.graphs
+        self._average = spatial
         self.adjacencies = (
             SparseOperator(spatial, device),
             SparseOperator(feature, device),
@@ -98,9 +99,10 @@ class Problem:
         )
 
     def glimpse(self) -> NDArray[np.float32]:
-        """Return the latent that the last step computed."""
+        """Return the latent that the last step computed, averaged over neighbours."""
         assert self._now is not None, "no step was done"
-        return self._now.float().cpu().numpy().copy()
+        seen: NDArray[np.float32] = self._average @ self._now.float().cpu().numpy()
+        return seen
 
     def finish(
         self, control: RunControl

@@ -179,9 +179,11 @@ class SampledProblem:
 
     @torch.no_grad()
     def glimpse(self) -> NDArray[np.float32]:
-        """Return the latent of all spots: a pass over the section."""
+        """Return the latent of all spots, averaged over neighbours: a whole pass."""
         # The next step puts the network back into training.
-        return exhaust(self._encode_all(RunControl())).latent.numpy()
+        latent = exhaust(self._encode_all(RunControl())).latent.numpy()
+        seen: NDArray[np.float32] = self.inputs.graphs[0] @ latent
+        return seen
 
     def _encode_all(self, control: RunControl) -> Generator[Progress, None, Encoded]:
         """Return what the network makes of all spots now, chunk by chunk."""

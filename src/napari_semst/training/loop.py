@@ -43,7 +43,11 @@ class Trainable(Protocol):
         ...
 
     def glimpse(self) -> NDArray[np.float32]:
-        """Return the latent of all spots as it is now; nothing is changed by it."""
+        """Return the latent as it is now, for people to look at.
+
+        Averaged over neighbours, which shows domains that single spots hide. Nothing
+        is changed by it.
+        """
         ...
 
 

@@ -26,6 +26,7 @@ from napari_semst.widgets.explore.painter import painted
 from napari_semst.widgets.explore.sections import OpenSections
 from napari_semst.widgets.explore.texts import TIPS
 from napari_semst.widgets.find.texts import explain
+from napari_semst.widgets.shared.closing import guard_closing
 from napari_semst.widgets.shared.forms import add_row, folded, form, heading
 from napari_semst.widgets.shared.state import state_of
 from napari_semst.widgets.shared.status import StatusCard
@@ -105,6 +106,7 @@ class ExploreDomains(QWidget):
         self.legend.zoom_wanted.connect(self._on_zoom)
         self.editing.listen_to(self.legend)
         self.editing.edited.connect(self.show_edited)
+        self.editing.edited.connect(self._on_unsaved)
         self.limits.changed.connect(self._on_limits)
         self.limits.reset_wanted.connect(self._on_reset)
         self.markers.gene_wanted.connect(self._on_marker)
@@ -125,6 +127,10 @@ class ExploreDomains(QWidget):
             shortcut = QShortcut(QKeySequence(sequence), self)
             shortcut.setContext(Qt.ShortcutContext.WidgetWithChildrenShortcut)
             shortcut.activated.connect(slot)
+
+    def _on_unsaved(self, column: str) -> None:
+        """Let the window ask before it closes over labels that are in no file."""
+        guard_closing(self, self._viewer)
 
     # --- the section
 
