@@ -25,21 +25,20 @@ def dock(make_napari_viewer, pipeline, qtbot):
 
 
 @pytest.fixture
-def window(dock, qtbot):
-    """The window after a run that nobody saved."""
+def closed(dock, qtbot):
+    """How often the window closed, after a run that nobody saved."""
     dock.run_box.run_button.click()
     qtbot.waitUntil(lambda: dock.card.kind == "success", timeout=60_000)
-    window = dock._viewer.window._qt_window
-    window.closed = []
+    times = []
 
-    def closed(self, event):
+    def close(self, event):
         # It is closed for good by the viewer's own fixture.
-        self.closed.append(1)
+        times.append(1)
         event.ignore()
 
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(type(window), "closeEvent", closed)
-        yield window
+        patch.setattr(type(dock._viewer.window._qt_window), "closeEvent", close)
+        yield times
 
 
 def answering(monkeypatch, answer):
@@ -48,8 +47,13 @@ def answering(monkeypatch, answer):
     return asked
 
 
-def guard_of(window):
-    return window.findChild(CloseGuard)
+def close(dock):
+    """Close the window as its cross does."""
+    dock._viewer.window._qt_window.close()
+
+
+def guard_of(dock):
+    return guard_closing(dock, dock._viewer)
 
 
 def test_without_results_nobody_asks(dock, monkeypatch):
@@ -63,50 +67,50 @@ def test_without_results_nobody_asks(dock, monkeypatch):
     assert asked == []
 
 
-def test_staying_keeps_the_window(window, monkeypatch):
+def test_staying_keeps_the_window(dock, closed, monkeypatch):
     asked = answering(monkeypatch, "")
-    window.close()
+    close(dock)
     assert asked == [1]
-    assert window.closed == []
+    assert closed == []
 
 
 def test_discarding_closes_and_a_closing_held_back_asks_again(
-    qtbot, window, monkeypatch
+    qtbot, dock, closed, monkeypatch
 ):
     asked = answering(monkeypatch, closing.DISCARD)
-    window.close()
-    assert len(window.closed) == 1
+    close(dock)
+    assert len(closed) == 1
     qtbot.wait(10)
-    window.close()
+    close(dock)
     assert asked == [1, 1]
 
 
-def test_saving_writes_and_then_closes(qtbot, window, dock, monkeypatch, tmp_path):
+def test_saving_writes_and_then_closes(qtbot, dock, closed, monkeypatch, tmp_path):
     answering(monkeypatch, closing.SAVE)
     path = tmp_path / "kept.h5ad"
     monkeypatch.setattr(
         module.QFileDialog, "getSaveFileName", lambda *_: (str(path), "")
     )
-    window.close()
-    assert window.closed == []
-    qtbot.waitUntil(lambda: len(window.closed) == 1, timeout=60_000)
+    close(dock)
+    assert closed == []
+    qtbot.waitUntil(lambda: len(closed) == 1, timeout=60_000)
     assert path.exists()
     assert adapter.UNSAVED not in dock.section.layer.metadata
     assert dock.results.save_button.text() == "Save..."
 
 
-def test_saving_without_a_name_keeps_the_window(qtbot, window, monkeypatch):
+def test_saving_without_a_name_keeps_the_window(qtbot, dock, closed, monkeypatch):
     answering(monkeypatch, closing.SAVE)
     monkeypatch.setattr(module.QFileDialog, "getSaveFileName", lambda *_: ("", ""))
-    window.close()
-    guard = guard_of(window)
+    close(dock)
+    guard = guard_of(dock)
     qtbot.waitUntil(lambda: not guard._closing.isActive(), timeout=5000)
-    assert window.closed == []
+    assert closed == []
     assert [layer.name for layer in guard.unsaved] == ["Slice"]
 
 
 @pytest.mark.parametrize("press", [closing.SAVE, closing.DISCARD, "Cancel"])
-def test_the_question_has_three_answers(window, press):
+def test_the_question_has_three_answers(dock, closed, press):
     told = []
 
     def click():
@@ -117,13 +121,13 @@ def test_the_question_has_three_answers(window, press):
         names[press].click()
 
     QTimer.singleShot(0, click)
-    answer = guard_of(window).ask()
+    answer = guard_of(dock).ask()
     assert answer == ("" if press == "Cancel" else press)
     assert "Slice" in told[0]
 
 
-def test_a_viewer_closed_by_a_script_asks_nobody(window, dock, monkeypatch):
+def test_a_viewer_closed_by_a_script_asks_nobody(dock, closed, monkeypatch):
     asked = answering(monkeypatch, "")
     dock._viewer.layers.clear()
-    window.close()
+    close(dock)
     assert asked == []

@@ -80,7 +80,10 @@ def test_a_configuration_comes_back_as_it_was(dock, tmp_path):
     assert dock.settings.extra.settings == {"prepare": {"n_top_genes": 500}}
     assert "prepare.n_top_genes = 500" in dock.settings.extra.banner.text()
     asked = dock.running.request()
-    assert asked == Request.from_toml(FULL)
+    assert asked.preset == "dlpfc"
+    wanted = {k: dict(v) for k, v in Request.from_toml(FULL).overrides.items()}
+    wanted["prepare"]["coordinates"] = "spatial"
+    assert asked.overrides == wanted
     dock.settings.extra.forget_button.click()
     assert "n_top_genes" not in dock.running.request().overrides["prepare"]
 
@@ -190,6 +193,7 @@ def test_the_forecast_follows_section_and_settings(qtbot, dock):
 
 def test_too_little_memory_is_told_before(monkeypatch):
     monkeypatch.setattr("napari_semst.forecast._free", lambda: 1e6)
+    monkeypatch.setattr("napari_semst.forecast._held", lambda: 0.0)
     request = Request().with_settings("domains", n_domains=3)
     told = look_ahead(small_tissue(), request)
     assert told.warning.startswith("May not fit in memory")
