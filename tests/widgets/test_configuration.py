@@ -203,7 +203,7 @@ def test_too_little_memory_is_told_before(monkeypatch):
 def test_the_time_of_reading_is_forecast():
     request = Request().with_settings("semantics", source="genes", model="owner/none")
     told = look_ahead(small_tissue(), request)
-    assert "At most 30 texts are read" in told.needs
+    assert "at most 30 texts are read" in told.needs
 
 
 def test_devices_in_words(monkeypatch):

@@ -94,7 +94,7 @@ def test_large_sections_are_left_alone(dock, layer, monkeypatch):
     monkeypatch.setattr("napari_semst.widgets.find.running.MOST_SPOTS", 100)
     dock.running.look_ahead()
     assert not dock.run_box.show_domains.isChecked()
-    assert MOST_SPOTS == 100_000
+    assert MOST_SPOTS == 50_000
 
 
 def test_as_many_domains_as_asked_for(dock):

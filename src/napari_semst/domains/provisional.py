@@ -62,7 +62,8 @@ class ProvisionalDomains:
             # Beginning where the last look ended keeps numbers, and is quick.
             found = fit_tied(some, self._posterior, _STEPS, _RIDGE)
             self._posterior = found.posterior
-            return found.predict(spots).argmax(axis=1).astype(np.int32)
+            nearest: NDArray[np.int32] = found.predict(spots).argmax(axis=1)
+        return nearest.astype(np.int32)
 
     def _start(self, spots: NDArray[np.float64]) -> NDArray[np.float64]:
         """Return the likeliest of several short fits."""

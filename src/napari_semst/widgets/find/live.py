@@ -17,8 +17,9 @@ if TYPE_CHECKING:
     from napari.layers import Points
     from numpy.typing import NDArray
 
-MOST_SPOTS = 100_000
-"""Above, domains are shown while training only if the user asks for it."""
+MOST_SPOTS = 50_000
+"""Above, domains are shown while training only if the user asks for it: to paint more
+takes the window longer than people notice."""
 
 
 class LiveDomains(QObject):

@@ -63,12 +63,13 @@ def look_ahead(tissue: AnnData, request: Request, counts_layer: str = "") -> Out
     n_counts = counts_stored(tissue, counts_layer)
     found = forecast(tissue.n_obs, tissue.n_vars, n_counts, config)
     device, line = device_found(config.training.device)
-    needs = [texts.FORECAST.format(forecast=found)]
-    if device != "cpu":
-        needs = [texts.FORECAST_OF_CPU.format(forecast=found)]
+    words = texts.FORECAST if device == "cpu" else texts.FORECAST_OF_CPU
     reads = config.semantics.source in _READERS
+    needs = [words.format(forecast=found)]
     if reads:
-        needs += _reading(config, tissue, device)
+        # It mostly takes longest, and so comes first.
+        rest = texts.FORECAST_OF_REST.format(forecast=found)
+        needs = [*_reading(config, tissue, device), rest]
     width = {"semantic_width": _LANGUAGE_WIDTH} if reads else {}
     short = memory_warning(tissue.n_obs, n_counts, config, **width)
     warning = "" if short is None else texts.MAY_NOT_FIT.format(forecast=found)
@@ -85,7 +86,8 @@ def _reading(config: Config, tissue: AnnData, device: str) -> list[str]:
     if found is None:
         return []
     amount, _, time = found.sentences
-    return [f"{texts.READING} {amount} {time}"]
+    amount = f"{amount[:1].lower()}{amount[1:]}"
+    return [texts.READING.format(amount=amount, time=time)]
 
 
 def counts_stored(tissue: AnnData, counts_layer: str = "") -> int:

@@ -41,7 +41,8 @@ LAYER_GONE_HELP = "The section was closed during the run; nothing was changed."
 AS_RECIPE = "As the recipe says"
 FORECAST = "Forecast: {forecast}."
 FORECAST_OF_CPU = "Forecast for the CPU: {forecast}. The GPU trains quicker."
-READING = "Reading the genes:"
+FORECAST_OF_REST = "Besides that: {forecast}."
+READING = "Forecast of reading the genes: {amount} {time}"
 MAY_NOT_FIT = (
     "May not fit in memory: {forecast}. Close other programs, or choose the recipe "
     "'quick'."
@@ -106,7 +107,7 @@ READING_TIPS = {
     "knowledge": "Symbol, name, HGNC groups and the rarest GO terms of each gene.",
     "specificity": "High in this spot and in few others.",
 }
-TISSUE_EXAMPLE = "for instance: dorsolateral prefrontal cortex"
+TISSUE_EXAMPLE = "such as mouse hippocampus"
 REVISION_HERE = "The one that is here, or main"
 
 TIPS = {
