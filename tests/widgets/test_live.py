@@ -48,6 +48,15 @@ def test_domains_show_while_training_and_cancel_takes_them_back(qtbot, dock, lay
     assert "semst_domain" not in dock.section.tissue.obs
 
 
+def test_a_dock_that_goes_away_takes_its_colours_with_it(qtbot, dock, layer, pipeline):
+    before = layer.face_color.copy()
+    dock.run_box.run_button.click()
+    qtbot.waitUntil(lambda: n_colours(layer) == 5, timeout=60_000)
+    dock._viewer.window.remove_dock_widget(dock)
+    np.testing.assert_array_equal(layer.face_color, before)
+    qtbot.waitUntil(lambda: pipeline.ended == 1, timeout=60_000)
+
+
 def test_the_check_box_turns_them_off_and_the_next_session_knows(
     qtbot, dock, layer, pipeline
 ):

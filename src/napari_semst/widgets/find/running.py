@@ -165,6 +165,12 @@ class Running(QObject):
             self._on_cancelled()
         self.controller.cancel()
 
+    def leave(self) -> None:
+        """Discard the run without a word, and what it painted; the dock goes away."""
+        self._asked = None
+        self.controller.shutdown()
+        self._end_live()
+
     def _on_declined(self) -> None:
         if self._asked is not None:
             self._asked = None

@@ -161,7 +161,7 @@ class FindDomains(QWidget):
         """Notice when the dock is taken out of the window."""
         if event.type() == QEvent.Type.ParentChange:
             if self.parent() is None and self._docked:
-                self.controller.shutdown()
+                self.running.leave()
                 self.settings.meaning.server.test.abandon()
             self._docked = self.parent() is not None
         return super().event(event)
