@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import queue
 import threading
+import time
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, TypeVar
 
@@ -13,9 +14,14 @@ from napari_semst.threads import carried_limits
 if TYPE_CHECKING:
     from collections.abc import Callable, Generator, Mapping
 
+    import numpy as np
+    from numpy.typing import NDArray
+
 Returned = TypeVar("Returned")
 
 _POLL_SECONDS = 0.2
+# Looking at what is learnt may take this share of the time at most.
+_LOOKING_SHARE = 0.1
 STAGES = ("read", "prepare", "describe", "train", "assign", "attach", "explain")
 
 
@@ -33,6 +39,9 @@ class Progress:
         One short line for people.
     metrics
         Named figures, for instance ``{"loss": 1.2}``.
+    latent
+        What is learnt of the spots so far, averaged over neighbours,
+        ``(n_spots, width)``, where the run's control asked for it.
     """
 
     stage: str
@@ -40,6 +49,7 @@ class Progress:
     steps: int = 0
     message: str = ""
     metrics: Mapping[str, float] = field(default_factory=dict)
+    latent: NDArray[np.float32] | None = field(default=None, repr=False, compare=False)
 
 
 class RunControl:
@@ -52,6 +62,8 @@ class RunControl:
     def __init__(self) -> None:
         self._cancel = threading.Event()
         self._stop = threading.Event()
+        self._look_every: float | None = None
+        self._next_look = 0.0
 
     def cancel(self) -> None:
         """Discard the run at its next step."""
@@ -60,6 +72,33 @@ class RunControl:
     def stop_early(self) -> None:
         """End training at its next epoch and keep what was learnt."""
         self._stop.set()
+
+    def look_every(self, seconds: float | None) -> None:
+        """Ask for what is learnt so far, again and again; the result stays the same.
+
+        Parameters
+        ----------
+        seconds
+            Time between two looks at least; `None` asks no more.
+        """
+        self._look_every = seconds
+
+    def look(self, at: Callable[[], NDArray[np.float32]]) -> NDArray[np.float32] | None:
+        """Return what is learnt so far if it is asked for now, else `None`.
+
+        Parameters
+        ----------
+        at
+            Returns the latent; the longer it takes, the rarer it is called.
+        """
+        started = time.monotonic()
+        if self._look_every is None or started < self._next_look:
+            return None
+        latent = at()
+        ended = time.monotonic()
+        pause = max(self._look_every, (ended - started) / _LOOKING_SHARE)
+        self._next_look = ended + pause
+        return latent
 
     @property
     def cancelled(self) -> bool:

@@ -40,6 +40,7 @@ from napari_semst.widgets.explore.texts import TIPS
 from napari_semst.widgets.explore.umap import UmapPart
 from napari_semst.widgets.explore.why import WhyPanel
 from napari_semst.widgets.find.texts import explain
+from napari_semst.widgets.shared.closing import guard_closing
 from napari_semst.widgets.shared.forms import add_row, folded, form, heading
 from napari_semst.widgets.shared.state import state_of
 from napari_semst.widgets.shared.status import StatusCard
@@ -146,6 +147,7 @@ class ExploreDomains(QWidget):
         self.reasons.kept.connect(self._on_kept)
         self.destroyed.connect(self.why.cancel)
         self.sharing.saved.connect(self._mark_unsaved)
+        self.editing.edited.connect(self._on_unsaved)
         self.limits.changed.connect(self._on_limits)
         self.limits.reset_wanted.connect(self._on_reset)
         self.markers.gene_wanted.connect(self._on_marker)
@@ -173,6 +175,10 @@ class ExploreDomains(QWidget):
             shortcut = QShortcut(QKeySequence(sequence), self)
             shortcut.setContext(Qt.ShortcutContext.WidgetWithChildrenShortcut)
             shortcut.activated.connect(slot)
+
+    def _on_unsaved(self, column: str) -> None:
+        """Let the window ask before it closes over labels that are in no file."""
+        guard_closing(self, self._viewer)
 
     # --- the section
 
@@ -377,6 +383,7 @@ class ExploreDomains(QWidget):
         """Mark a section that holds more than its file."""
         for layer in self.sections.layers_of(tissue):
             layer.metadata[adapter.UNSAVED] = uuid4().hex
+        guard_closing(self, self._viewer)
         self._mark_unsaved()
 
     def _mark_unsaved(self, saved: object = None) -> None:
