@@ -217,11 +217,20 @@ def score(
 
 
 @app.command()
-def inspect(source: InputPath) -> None:
+def inspect(
+    source: InputPath,
+    part: Annotated[
+        str | None,
+        typer.Option(help="Part of an input that holds several: bin size or table."),
+    ] = None,
+    quick: Annotated[
+        bool, typer.Option("--quick", help="Only a preview: the counts are not read.")
+    ] = False,
+) -> None:
     """Say what a file or folder holds, and whether it can be clustered."""
     from napari_semst import cli_files
 
-    if not cli_files.inspect(source):
+    if not (cli_files.glance if quick else cli_files.inspect)(source, part):
         raise typer.Exit(2)
 
 

@@ -21,9 +21,8 @@ def run(
     sources: Annotated[
         list[Path],
         typer.Argument(
-            help=".h5ad or .zarr, Space Ranger folders or 10x .h5 matrices, each a "
-            "section. Several are done on their own, with the same settings, unless "
-            "--together."
+            help="Files or folders, each a section. Several are done on their own, "
+            "with the same settings, unless --together."
         ),
     ],
     n_domains: Annotated[
@@ -126,6 +125,13 @@ def run(
     coordinates: Annotated[
         str | None, typer.Option(help="obsm key of the coordinates.")
     ] = None,
+    part: Annotated[
+        str | None,
+        typer.Option(
+            help="Part to read of an input that holds several: bin size of Visium HD "
+            "(micrometres) or Stereo-seq (spots of the chip), table of SpatialData."
+        ),
+    ] = None,
     name: Annotated[str, typer.Option("--run", help="Name of the run.")] = "default",
     truth: Annotated[
         str | None,
@@ -212,6 +218,7 @@ def run(
         prepare={
             "counts_layer": counts_layer,
             "coordinates": coordinates,
+            "part": part,
             "section_key": section_key,
         },
     )

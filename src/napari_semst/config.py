@@ -39,6 +39,11 @@ class PrepareConfig:
     coordinates: str = _setting(
         "", "obsm key, or two obs columns x,y, of the coordinates; empty: find them."
     )
+    part: str = _setting(
+        "",
+        "Part to read of an input that holds several: bin size of Visium HD or "
+        "Stereo-seq, table of SpatialData; empty: the usual one.",
+    )
     section_key: str = _setting(
         "",
         "obs column that tells sections apart, which are then done together; empty: "

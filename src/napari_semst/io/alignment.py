@@ -5,6 +5,10 @@ The world is the full-resolution image: pixel j has its centre at j and covers
 full-resolution pixels [i/s, (i + 1)/s), counted from the first pixel's outer edge; its
 centre is therefore at (i + 1/2)/s - 1/2. As a viewer draws pixel i at
 ``scale * i + translate``: scale = 1/s, translate = (1/s - 1)/2.
+
+Cells stand in micrometres or other units than pixels: there s is the number of the
+image's pixels in one unit, and tissue_hires_origin_x and _y say where the first pixel's
+outer corner lies, which is (-1/2, -1/2) for pixels.
 """
 
 from __future__ import annotations
@@ -103,9 +107,10 @@ def image_placement(
     for one in there:
         factor = _size(part(adata, name, "scalefactors").get(f"tissue_{one}_scalef"))
         if factor is not None:
-            step, shift = 1 / factor, (1 / factor - 1) / 2
+            step = 1 / factor
+            shift = tuple(edge + step / 2 for edge in _outer_edge(adata, name, one))
             image = as_image(images[one], f"{one} image of {name!r}")
-            return Placement(image, (step, step), (shift, shift), name, one)
+            return Placement(image, (step, step), (shift[0], shift[1]), name, one)
     if there:
         raise InputError(
             f"Expected uns['spatial'][{name!r}]['scalefactors'] to hold "
@@ -191,6 +196,13 @@ def share_inside(
     own = spot_positions(adata, key)[spots_of(adata, placement.library)]
     first, last = placement.bounds()
     return float(((own >= first) & (own < last)).all(axis=1).mean())
+
+
+def _outer_edge(adata: AnnData, library: str, resolution: str) -> tuple[float, float]:
+    """Return where the outer corner of an image's first pixel lies, (y, x)."""
+    factors = part(adata, library, "scalefactors")
+    y, x = (factors.get(f"tissue_{resolution}_origin_{axis}", -0.5) for axis in "yx")
+    return float(y), float(x)
 
 
 def _size(value: Any) -> float | None:

@@ -115,9 +115,11 @@ def joined_of(
             "Expected several inputs or a section key; got both. Each input is a "
             "section; leave the section key out."
         )
+    part = str(settings.get("part", ""))
     names = section_names(sources)
     tissues = {
-        name: tissue_of(source)[0] for name, source in zip(names, sources, strict=True)
+        name: tissue_of(source, part)[0]
+        for name, source in zip(names, sources, strict=True)
     }
     joined = join_sections(tissues, layer, coordinates)
     overrides = {**request.overrides, "prepare": settings}

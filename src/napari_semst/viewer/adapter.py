@@ -55,6 +55,8 @@ PLACEMENT = "semst_placement"
 HIDDEN = "semst_hidden"
 """Key of an image's metadata that tells that it was hidden with its section."""
 
+_ENDINGS = {".h5ad", ".h5", ".gef", ".gem", ".csv", ".tsv", ".txt", ".zarr"}
+
 SPOT_OPACITY = 0.85
 """Leaves the stain visible through the spots."""
 
@@ -257,7 +259,11 @@ def section_name(path: str | Path) -> str:
     # Space Ranger calls every result folder "outs"; the sample's name is above it.
     if path.name in {"outs", "spatial"} and path.resolve().parent.name:
         return path.resolve().parent.name
-    return path.stem if path.suffix in {".h5ad", ".h5"} else path.name
+    if path.suffix == ".xenium":
+        return section_name(path.absolute().parent)
+    bare = path.name.removesuffix(".gz")
+    ending = Path(bare).suffix
+    return bare.removesuffix(ending) if ending in _ENDINGS else path.name
 
 
 def snapshot(tissue: AnnData) -> AnnData:

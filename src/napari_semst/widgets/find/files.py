@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     _Problem = tuple[Exception, str]
 
 H5AD = "AnnData (*.h5ad)"
+ENDINGS = "*.h5ad *.h5 *.gef *.gem *.gem.gz *.csv *.csv.gz *.tsv *.tsv.gz *.xenium"
 CSV = "Table (*.csv)"
 
 
@@ -81,7 +82,10 @@ class Files(QObject):
     def ask_file(self) -> None:
         """Ask for files and open them, each as a section of its own."""
         paths, _ = QFileDialog.getOpenFileNames(
-            self._window, "Open sections", "", "Tissue sections (*.h5ad *.h5)"
+            self._window,
+            "Open sections",
+            "",
+            f"Tissue sections ({ENDINGS});;All files (*)",
         )
         if paths:
             self.open(*paths)

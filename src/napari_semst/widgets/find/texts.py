@@ -40,8 +40,8 @@ LAYER_GONE_HELP = "The section was closed during the run; nothing was changed."
 
 TIPS = {
     "section": "The section to work on: every tissue section that is open.",
-    "open_file": "Open .h5ad files or 10x .h5 matrices, one or several.",
-    "open_folder": "Open a Space Ranger output folder.",
+    "open_file": "Open files of sections or tables of counts, one or several.",
+    "open_folder": "Open the output folder of an instrument, or a .zarr store.",
     "join": (
         "Join open sections into one, to find domains that are common to them. They "
         "then stand side by side."
