@@ -1,10 +1,10 @@
 """Alignment by hand: an image turned and shifted below its spots.
 
-It stands in ``uns["semst_alignment"][library]`` as ``swap_axes``, ``flip_x``, ``flip_y``
-(true or false) and ``shift_x``, ``shift_y`` (in the unit of the coordinates). The image
-is turned as a picture is: first its axes are exchanged, then it is flipped from left to
-right (x) and upside down (y); its upper left corner stays where it was. Then it is
-shifted. Coordinates are never changed.
+It stands in ``uns["semst_alignment"][library]`` as ``swap_axes``, ``flip_x``,
+``flip_y`` (true or false) and ``shift_x``, ``shift_y`` (in the unit of the
+coordinates). The image is turned as a picture is: first its axes are exchanged, then it
+is flipped from left to right (x) and upside down (y); its upper left corner stays where
+it was. Then it is shifted. Coordinates are never changed.
 """
 
 from __future__ import annotations
@@ -112,13 +112,13 @@ def adjustment_of(adata: AnnData, library: str) -> Adjustment:
     if kept is None:
         return Adjustment()
     try:
-        turns = {name: bool(kept[name]) for name in _TURNS}
-        shifts = {name: float(kept[name]) for name in _SHIFTS}
+        turns = [bool(kept[name]) for name in _TURNS]
+        shifts = [float(kept[name]) for name in _SHIFTS]
     except (TypeError, ValueError, KeyError, IndexError):
         raise InputError(_unusable(library, kept)) from None
-    if not all(map(math.isfinite, shifts.values())):
+    if not all(map(math.isfinite, shifts)):
         raise InputError(_unusable(library, kept))
-    return Adjustment(**turns, **shifts)
+    return Adjustment(*turns, *shifts)
 
 
 def adjust(adata: AnnData, library: str, adjustment: Adjustment) -> None:
