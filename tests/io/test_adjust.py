@@ -91,7 +91,7 @@ def test_joined_sections_keep_their_alignment():
 def test_what_is_no_alignment_is_refused_in_words(kept):
     tissue = small_tissue()
     tissue.uns[keys.ALIGNMENT] = {"one": kept}
-    with pytest.raises(InputError, match="Expected uns.*shift_x"):
+    with pytest.raises(InputError, match=r"Expected uns.*shift_x"):
         image_placement(tissue)
 
 

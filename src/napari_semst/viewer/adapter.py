@@ -55,6 +55,15 @@ PLACEMENT = "semst_placement"
 HIDDEN = "semst_hidden"
 """Key of an image's metadata that tells that it was hidden with its section."""
 
+# What napari-spatialdata looks for beside the table. A layer that is of no element of a
+# SpatialData object has no name there: it would raise when the layer is removed.
+_NO_ELEMENT = {
+    "name": None,
+    "region_key": None,
+    "instance_key": None,
+    "table_names": None,
+}
+
 _ENDINGS = {".h5ad", ".h5", ".gef", ".gem", ".csv", ".tsv", ".txt", ".zarr"}
 
 SPOT_OPACITY = 0.85
@@ -123,7 +132,7 @@ def spots_layer(
         "features": features_of(tissue, column if len(arrangement.names) > 1 else ""),
         "metadata": {
             TISSUE: tissue,
-            "name": name,
+            **_NO_ELEMENT,
             COLOUR_BY: colouring.key,
             **told(arrangement, column),
         },
@@ -167,7 +176,7 @@ def image_layers(
             "translate": translate,
             "rgb": placement.image.ndim == 3,
             "visible": moved is not None,
-            "metadata": {"name": name, PLACEMENT: kept, HIDDEN: moved is None},
+            "metadata": {PLACEMENT: kept, HIDDEN: moved is None},
         }
         layers.append((placement.image, options, "image"))
     return layers

@@ -6,14 +6,13 @@ import math
 from typing import TYPE_CHECKING
 from uuid import uuid4
 
-from qtpy.QtCore import Qt, QTimer, Signal  # type: ignore[attr-defined]
+from qtpy.QtCore import QTimer, Signal  # type: ignore[attr-defined]
 from qtpy.QtWidgets import (
     QComboBox,
     QDoubleSpinBox,
     QGridLayout,
     QHBoxLayout,
     QPushButton,
-    QToolButton,
     QVBoxLayout,
     QWidget,
 )
@@ -40,10 +39,10 @@ _FAR = 1e7
 # A step is a quarter of a spot.
 _STEP = 0.25
 _ARROWS = {
-    "left": (Qt.ArrowType.LeftArrow, -1, 0),
-    "up": (Qt.ArrowType.UpArrow, 0, -1),
-    "down": (Qt.ArrowType.DownArrow, 0, 1),
-    "right": (Qt.ArrowType.RightArrow, 1, 0),
+    "left": ("←", -1, 0),
+    "up": ("↑", 0, -1),
+    "down": ("↓", 0, 1),
+    "right": ("→", 1, 0),
 }
 # Others are told when an image comes to rest, not at each step; in milliseconds.
 _REST = 400
@@ -128,8 +127,8 @@ class AlignmentPanel(QWidget):
         self.image.activated.connect(self._show)
         for name, button in self.buttons.items():
             button.clicked.connect(getattr(self, f"_on_{name}"))
-        for name, arrow in self.arrows.items():
-            arrow.clicked.connect(getattr(self, f"_on_{name}"))
+        for name, button in self.arrows.items():
+            button.clicked.connect(getattr(self, f"_on_{name}"))
         self.reset.clicked.connect(self._on_reset)
         self.shift_x.valueChanged.connect(self._on_shift)
         self.shift_y.valueChanged.connect(self._on_shift)
@@ -312,12 +311,11 @@ def _shift(name: str) -> QDoubleSpinBox:
     return field
 
 
-def _arrow(name: str) -> QToolButton:
-    button = QToolButton()
-    button.setArrowType(_ARROWS[name][0])
-    button.setToolTip(TIPS[name])
+def _arrow(name: str) -> QPushButton:
+    button = _button(_ARROWS[name][0], TIPS[name])
+    button.setAccessibleName(f"Move {name}")
     button.setAutoRepeat(True)
-    button.setFixedSize(28, 26)
+    button.setFixedWidth(34)
     return button
 
 

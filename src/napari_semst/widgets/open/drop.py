@@ -111,6 +111,8 @@ class RecentList(QListWidget):
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(parent)
         self.setToolTip(TIPS["recent"])
+        # The theme's rows are lower than their text.
+        self.setStyleSheet("QListWidget::item { padding: 3px 4px; min-height: 16px; }")
         self.setTextElideMode(Qt.TextElideMode.ElideMiddle)
         self.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
         self.itemClicked.connect(self._on_clicked)
@@ -131,7 +133,7 @@ class RecentList(QListWidget):
 
     def sizeHint(self) -> QSize:  # noqa: N802  Qt's name
         """Return the height of the rows there are, a few at most."""
-        row = max(self.sizeHintForRow(0), self.fontMetrics().height() + 4)
+        row = max(self.sizeHintForRow(0), self.fontMetrics().height() + 6)
         rows = min(max(self.count(), 1), _ROWS)
         return QSize(super().sizeHint().width(), rows * row + 2 * self.frameWidth() + 4)
 

@@ -117,7 +117,7 @@ class Inside(QFrame):
         """
         self._looks = list(looks)
         readable = [look for look in looks if look.preview is not None]
-        self.setVisible(bool(looks))
+        self.setVisible(bool(readable))
         if not again:
             self._positions = None
             self.positions.setText(texts.USUAL)

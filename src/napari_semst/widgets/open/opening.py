@@ -5,20 +5,20 @@ from __future__ import annotations
 import time
 from collections import deque
 from dataclasses import dataclass
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from qtpy.QtCore import QObject, QTimer, Signal  # type: ignore[attr-defined]
 
-from napari_semst.io.options import ReadOptions
 from napari_semst.widgets.find.files import together
 from napari_semst.widgets.shared.errand import Errand
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
+    from pathlib import Path
 
     from napari.types import LayerData
 
+    from napari_semst.io.options import ReadOptions
     from napari_semst.io.preview import Preview
 
 # Between two looks at the clock, in milliseconds.

@@ -13,10 +13,10 @@ CHOOSE_FOLDER = "Choose a section's folder"
 CHOOSE_POSITIONS = "Choose the file that says where the spots are"
 
 TIPS = {
-    "file": "Choose one file or several. Nothing is opened yet. (Ctrl+O)",
+    "file": "Choose one file or several. Nothing is opened yet. (Alt+Shift+O)",
     "folder": (
-        "Choose the output folder of an instrument, or a .zarr store. Nothing is opened "
-        "yet. (Ctrl+Shift+O)"
+        "Choose the output folder of an instrument, or a .zarr store. Nothing is "
+        "opened yet. (Alt+Shift+D)"
     ),
     "sample": "Open a section to try things with. Simulated ones need no network.",
     "recent": "What was opened before. A click looks inside, a double click opens it.",
@@ -60,6 +60,7 @@ START_HELP = (
 LOOKING = "Looking inside"
 SEEN = "Ready to open"
 SEEN_HELP = "Press Open."
+SOME_SEEN_HELP = "Press Open to open {count} of them; the others cannot be opened."
 LACKING = "Something is missing"
 LACKING_HELP = (
     "Domains cannot be found without {missing}. It can be opened all the same."

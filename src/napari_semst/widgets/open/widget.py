@@ -163,14 +163,17 @@ class OpenData(QWidget):
         if application is not None:
             application.aboutToQuit.connect(self.opener.shutdown)
         for sequence, slot in (
-            ("Ctrl+O", self.ask_file),
-            ("Ctrl+Shift+O", self.ask_folder),
-            ("Return", self._on_return),
+            # Ctrl+O is napari's own.
+            ("Alt+Shift+O", self.ask_file),
+            ("Alt+Shift+D", self.ask_folder),
             ("Esc", self._on_cancel),
         ):
             shortcut = QShortcut(QKeySequence(sequence), self)
             shortcut.setContext(Qt.ShortcutContext.WidgetWithChildrenShortcut)
             shortcut.activated.connect(slot)
+        enter = QShortcut(QKeySequence("Return"), self.open_button)
+        enter.setContext(Qt.ShortcutContext.WidgetShortcut)
+        enter.activated.connect(self.open)
 
     def event(self, event: QEvent) -> bool:
         """Notice when the dock is taken out of the window."""
@@ -221,6 +224,9 @@ class OpenData(QWidget):
         self.card.show_status(*standing(looks))
         self._show_busy(self.opener.busy)
         self._area.ensureWidgetVisible(self.open_button)
+        # So that Enter opens it; not while something else is typed.
+        if self.isAncestorOf(QApplication.focusWidget()):
+            self.open_button.setFocus()
         if self._open_when_seen:
             self.open()
 
@@ -241,10 +247,6 @@ class OpenData(QWidget):
             # Choices are offered for a single input only.
             options = self.inside.options if len(readable) == 1 else ReadOptions()
             self._start([order_for(path, options) for path in readable])
-
-    def _on_return(self) -> None:
-        if self.open_button.isEnabled():
-            self.open()
 
     def _on_sample(self, key: str, name: str) -> None:
         self._on_order(sample_order(key, name))
@@ -365,8 +367,8 @@ def standing(looks: Sequence[Look]) -> tuple[str, str, str]:
         missing = " and ".join(lacks)
         return "warning", texts.LACKING, texts.LACKING_HELP.format(missing=missing)
     if len(seen) < len(looks):
-        told = "\n".join(str(x.error) for x in looks if x.error is not None)
-        return "warning", texts.SEEN, f"{told}\n{texts.SEEN_HELP}"
+        text = texts.SOME_SEEN_HELP.format(count=len(seen))
+        return "warning", texts.SEEN, text
     return "ready", texts.SEEN, texts.SEEN_HELP
 
 

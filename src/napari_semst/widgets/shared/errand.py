@@ -44,7 +44,7 @@ class Errand(QObject):
         worker.start()
 
     def drop(self) -> None:
-        """Let the answer that is awaited be dropped; the call itself runs to its end."""
+        """Drop the answer that is awaited; the call itself runs to its end."""
         self._awaited = None
 
     def _on_returned(self, answer: tuple[int, Any, Exception | None, str]) -> None:
