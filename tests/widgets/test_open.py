@@ -174,11 +174,16 @@ def test_options_are_handed_to_the_reader(qtbot, dock, tmp_path):
     tissue.obsm["aligned"] = tissue.obsm["spatial"] + 1000
     looked(qtbot, dock, write(tissue, tmp_path / "a.h5ad"))
     inside = dock.inside
+    assert dock.card.kind == "warning"
     inside.counts.setCurrentIndex(inside.counts.findData("counts"))
+    inside.counts.activated.emit(inside.counts.currentIndex())
+    assert dock.card.title.text() == texts.SEEN
+    assert value(dock, "Raw counts") == "counts"
     inside.coordinates.setCurrentIndex(inside.coordinates.findData("aligned"))
     inside.coordinates.activated.emit(inside.coordinates.currentIndex())
     qtbot.waitUntil(lambda: "aligned" in value(dock, "Coordinates"), timeout=10_000)
     assert inside.counts.currentData() == "counts"
+    assert dock.card.title.text() == texts.SEEN
     dock.open()
     opened(qtbot, dock)
     found = dock.sections.tissue
@@ -311,7 +316,7 @@ def test_buttons_and_shifts_move_the_image_alone(qtbot, viewer, dock):
     panel.arrows["down"].click()
     step = panel.step.value()
     assert step == 20
-    assert np.allclose(image.extent.world[0], corner + (step, 30))
+    assert np.allclose(image.extent.world[0], np.add(corner, (step, 30)))
     assert adjustment_of(tissue, "one") == Adjustment().rotated().shifted_to(30, step)
     assert "rotated clockwise, shifted by 30, 20" in panel.line.text()
     assert np.array_equal(spots.data, places)
@@ -328,6 +333,7 @@ def test_buttons_and_shifts_move_the_image_alone(qtbot, viewer, dock):
 def test_the_line_counts_the_spots_on_the_image(dock, viewer):
     add(viewer, small_tissue())
     assert dock.alignment.line.text() == "All 120 spots lie on the image."
+    assert not dock.alignment.by_hand.isExpanded()
     dock.alignment.shift_x.setValue(640)
     assert dock.alignment.line.kind == "warning"
     assert dock.alignment.line.text().startswith("50 % of 120 spots")
@@ -344,6 +350,7 @@ def test_an_alignment_comes_back_with_the_file(qtbot, viewer, dock, tmp_path):
     assert np.array_equal(image.data, before.data)
     assert np.allclose(image.translate, before.translate)
     assert dock.alignment.shift_y.value() == -12
+    assert dock.alignment.by_hand.isExpanded()
 
 
 def test_sections_side_by_side_are_aligned_one_by_one(viewer, dock):
@@ -372,7 +379,7 @@ def test_sections_side_by_side_are_aligned_one_by_one(viewer, dock):
 def test_a_section_without_image_has_nothing_to_align(viewer, dock):
     add(viewer, small_tissue(image=False))
     assert dock.alignment.line.text() == texts.NO_IMAGE
-    assert dock.alignment._hands.isHidden()
+    assert dock.alignment.by_hand.isHidden()
 
 
 def test_the_other_docks_learn_that_there_is_something_to_save(qtbot, viewer, dock):

@@ -25,7 +25,7 @@ from napari_semst.viewer.align import align, libraries_with_image
 from napari_semst.viewer.arrange import spot_places
 from napari_semst.widgets.open import texts
 from napari_semst.widgets.open.texts import TIPS
-from napari_semst.widgets.shared.forms import add_row, form, note
+from napari_semst.widgets.shared.forms import add_row, folded, form, note
 from napari_semst.widgets.shared.status import Banner
 
 if TYPE_CHECKING:
@@ -121,7 +121,8 @@ class AlignmentPanel(QWidget):
         layout.setContentsMargins(0, 0, 0, 0)
         layout.setSpacing(6)
         layout.addWidget(self.line)
-        layout.addWidget(self._hands)
+        self.by_hand = folded("Align by hand", self._hands)
+        layout.addWidget(self.by_hand)
 
     def _connect(self) -> None:
         self.image.activated.connect(self._show)
@@ -147,7 +148,8 @@ class AlignmentPanel(QWidget):
 
     def show_layer(self, layer: Layer | None) -> None:
         """Show how the spots of a layer lie on their image."""
-        if layer is not self._layer:
+        other = layer is not self._layer
+        if other:
             self._tell()
         self._layer = layer
         tissue = self.tissue
@@ -156,10 +158,14 @@ class AlignmentPanel(QWidget):
         for library in found:
             self.image.addItem(library, library)
         self._rows.setRowVisible(self.image, len(found) > 1)
-        self._hands.setVisible(bool(found))
+        self.by_hand.setVisible(bool(found))
         if tissue is not None and found:
             self._set_step(tissue)
         self._show()
+        if other and self.line.kind == "success" and self._now.is_none:
+            self.by_hand.collapse()
+        elif other:
+            self.by_hand.expand()
 
     def _set_step(self, tissue: AnnData) -> None:
         try:

@@ -39,6 +39,7 @@ class Inside(QFrame):
     """A card with what is inside one input, or one line for each of several."""
 
     changed = Signal()  # an option that what is inside depends on
+    counts_chosen = Signal(str)  # where from; empty for the main table
 
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(parent)
@@ -63,6 +64,7 @@ class Inside(QFrame):
         self._build()
         self.part.activated.connect(self.changed)
         self.coordinates.activated.connect(self.changed)
+        self.counts.activated.connect(self._on_counts)
         self.positions.clicked.connect(self._ask_positions)
         self.show_looks([])
 
@@ -136,6 +138,8 @@ class Inside(QFrame):
             self.values[name].setStyleSheet(_BAD if bad else "")
         _say(self.remarks, "\n".join(one.remarks))
         self._offer(one, again)
+        if self.counts.currentData():
+            self._on_counts()
 
     def _offer(self, one: Preview | None, again: bool) -> None:
         """Offer the choices that an input leaves."""
@@ -157,6 +161,16 @@ class Inside(QFrame):
     @staticmethod
     def _show(rows: QFormLayout, field: QWidget, visible: bool) -> None:
         rows.setRowVisible(field, visible)
+
+    def _on_counts(self) -> None:
+        """Show where counts will be taken from; opening checks that they are counts."""
+        place = str(self.counts.currentData() or "")
+        found = self._looks[0].preview if self._looks else None
+        if found is not None:
+            text, bad = (place, False) if place else facts_of(found)["Raw counts"]
+            self.values["Raw counts"].setText(text)
+            self.values["Raw counts"].setStyleSheet(_BAD if bad else "")
+        self.counts_chosen.emit(place)
 
     def _ask_positions(self) -> None:
         start = str(self._looks[0].path.parent) if self._looks else ""

@@ -144,6 +144,7 @@ class OpenData(QWidget):
         self.recent.open_wanted.connect(self._on_recent_open)
         self.forget.clicked.connect(self._on_forget)
         self.inside.changed.connect(self._on_option)
+        self.inside.counts_chosen.connect(self._on_counts)
         self.open_button.clicked.connect(self.open)
         self.cancel_button.clicked.connect(self._on_cancel)
         self.others.wanted.connect(self._on_order)
@@ -214,6 +215,9 @@ class OpenData(QWidget):
         """Look again with what was chosen."""
         self.opener.look([look.path for look in self.inside.looks], self.inside.options)
 
+    def _on_counts(self, place: str) -> None:
+        self.card.show_status(*standing(self.inside.looks, place))
+
     def _on_looking(self, names: str) -> None:
         self.open_button.setEnabled(False)
         self.card.show_status("running", texts.LOOKING, names)
@@ -221,7 +225,8 @@ class OpenData(QWidget):
     def _on_looked(self, looks: list[Look]) -> None:
         before = [look.path for look in self.inside.looks]
         self.inside.show_looks(looks, again=before == [look.path for look in looks])
-        self.card.show_status(*standing(looks))
+        place = str(self.inside.counts.currentData() or "")
+        self.card.show_status(*standing(looks, place))
         self._show_busy(self.opener.busy)
         self._area.ensureWidgetVisible(self.open_button)
         # So that Enter opens it; not while something else is typed.
@@ -356,13 +361,23 @@ class OpenData(QWidget):
             self.alignment.show_layer(self.sections.layer)
 
 
-def standing(looks: Sequence[Look]) -> tuple[str, str, str]:
-    """Return kind, title and text of the card for what was looked into."""
+def standing(looks: Sequence[Look], counts: str = "") -> tuple[str, str, str]:
+    """Return kind, title and text of the card for what was looked into.
+
+    Parameters
+    ----------
+    looks
+        What was looked into.
+    counts
+        Where counts are taken from by choice; empty for the main table.
+    """
     seen = [look.preview for look in looks if look.preview is not None]
     if not seen:
         told = "\n".join(str(look.error) for look in looks)
         return "error", texts.NOT_SEEN, told
     lacks = dict.fromkeys(name for one in seen for name in one.missing)
+    if counts:
+        lacks.pop("raw counts", None)
     if lacks:
         missing = " and ".join(lacks)
         return "warning", texts.LACKING, texts.LACKING_HELP.format(missing=missing)
