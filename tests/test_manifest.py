@@ -46,6 +46,8 @@ def test_contributions(manifest):
         ("mouse_brain", "Mouse brain (Visium, download)"),
     ]
     assert found.readers[0].accepts_directories
+    # napari would ask before every table that anybody opens.
+    assert "*.csv" not in found.readers[0].filename_patterns
 
 
 @pytest.mark.skipif(

@@ -209,7 +209,7 @@ def test_cells_without_a_place_or_counts_are_left_out_and_told(tmp_path, tissue)
 
 
 def test_a_large_table_is_read_in_pieces(tmp_path, tissue, monkeypatch):
-    monkeypatch.setattr("napari_semst.io.text_tables.CHUNK", 500)
+    monkeypatch.setattr("napari_semst.io.wide_tables.CHUNK", 500)
     assert_same(read(write_merscope(tmp_path / "run", tissue, image=False)), tissue)
 
 

@@ -1,8 +1,14 @@
 from __future__ import annotations
 
+import contextlib
+import csv
+
 import numpy as np
 import pandas as pd
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from hypothesis.extra.numpy import arrays
 
 from napari_semst.errors import InputError
 from napari_semst.io.notes import input_warnings
@@ -126,6 +132,23 @@ def test_a_row_cut_short_is_refused(pair):
         read(pair)
 
 
+@pytest.mark.parametrize("turned", [False, True])
+@pytest.mark.parametrize("quoting", [csv.QUOTE_MINIMAL, csv.QUOTE_ALL])
+def test_tables_of_many_columns(tmp_path, tissue, monkeypatch, turned, quoting):
+    monkeypatch.setattr("napari_semst.io.wide_tables._WIDE", 10)
+    monkeypatch.setattr("napari_semst.io.wide_tables.CHUNK", 1500)
+    save(places_table(tissue), tmp_path / "places.csv")
+    table = table_of(tissue).T if turned else table_of(tissue)
+    path = save(table, tmp_path / "counts.csv.gz", quoting=quoting)
+    assert_same(read(path), tissue)
+    for bad in ("many", "", "nan", "1 1"):
+        spoiled = table.astype(object)
+        spoiled.iloc[30, 4] = bad
+        save(spoiled, path, quoting=quoting)
+        with pytest.raises(InputError, match=r"but numbers|number in every field"):
+            read(path)
+
+
 def test_other_tables_are_declined_at_once(tmp_path, pair, tissue):
     points = pd.DataFrame({"index": [0, 1], "axis-0": [3.0, 4], "axis-1": [1.0, 2]})
     save(points, tmp_path / "points.csv", index=False)
@@ -149,3 +172,54 @@ def test_a_large_table_is_not_read_to_be_known(tmp_path, pair, monkeypatch):
 
     monkeypatch.setattr("napari_semst.io.plain.read_wide", refuse)
     assert sniff(pair).name == "plain"
+
+
+_COUNTS = st.integers(0, 1000)
+_NAMES = st.lists(
+    st.text(st.characters(codec="utf-8", exclude_categories=("C", "Z")), min_size=1),
+    min_size=4,
+    max_size=8,
+    unique=True,
+).filter(lambda names: not any(name.startswith("#") for name in names))
+
+
+@settings(max_examples=25, deadline=None)
+@given(_NAMES, _NAMES, st.booleans(), st.sampled_from(",;\t"), st.data())
+def test_any_names_and_counts_come_back(
+    tmp_path_factory, spots, genes, turned, sep, data
+):
+    spots = [f"spot {name}" for name in spots]
+    genes = [f"gene {name}" for name in genes]
+    counts = data.draw(arrays(np.int64, (len(spots), len(genes)), elements=_COUNTS))
+    table = pd.DataFrame(counts, spots, genes)
+    places = pd.DataFrame({"x": np.arange(len(spots)), "y": 2.5}, spots[::-1])
+    folder = tmp_path_factory.mktemp("pair")
+    save(places, folder / "p.tsv.gz", sep=sep)
+    save(table.T if turned else table, folder / "c.csv", sep=sep)
+    found = read(folder)
+    assert list(found.obs_names) == spots
+    assert list(found.var_names) == genes
+    np.testing.assert_array_equal(found.X.toarray(), counts)
+    want = np.arange(len(spots))[::-1]
+    np.testing.assert_array_equal(found.obsm["spatial"][:, 0], want)
+
+
+@settings(max_examples=40, deadline=None)
+@given(st.data())
+def test_whatever_is_wrong_is_told_as_such(tmp_path_factory, data):
+    folder = tmp_path_factory.mktemp("spoiled")
+    spots = [f"s{i}" for i in range(12)]
+    counts = pd.DataFrame(np.arange(60).reshape(12, 5), spots, list("abcde"))
+    save(counts, folder / "c.csv.gz")
+    save(pd.DataFrame({"x": range(12), "y": range(12)}, spots), folder / "p.csv")
+    path = folder / data.draw(st.sampled_from(["c.csv.gz", "p.csv"]))
+    held = bytearray(path.read_bytes())
+    for _ in range(data.draw(st.integers(1, 4))):
+        held[data.draw(st.integers(0, len(held) - 1))] = data.draw(st.integers(0, 255))
+    path.write_bytes(held[: data.draw(st.integers(0, len(held)))])
+    sniff(folder)
+    # Any other error fails the test.
+    with contextlib.suppress(InputError):
+        found = read(folder / "c.csv.gz")
+        assert np.isfinite(found.obsm["spatial"]).all()
+        assert np.isfinite(found.X.data).all()

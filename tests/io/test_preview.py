@@ -178,7 +178,7 @@ def test_no_matrix_is_read(tmp_path, tissue, monkeypatch):
     for name in ("read_h5ad", "read_zarr"):
         monkeypatch.setattr(anndata, name, refuse)
     monkeypatch.setattr("napari_semst.io.matrix10x.read_matrix", refuse)
-    monkeypatch.setattr("napari_semst.io.text_tables.read_wide", refuse)
+    monkeypatch.setattr("napari_semst.io.wide_tables.read_wide", refuse)
     for place in places:
         with warnings.catch_warnings():
             warnings.simplefilter("error")

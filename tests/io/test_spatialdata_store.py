@@ -180,6 +180,14 @@ def test_one_of_several_tables_is_asked_for(store, tissue, zarr_format):
         read(store, part="third")
 
 
+def test_a_table_of_results_is_passed_over(store, tissue, zarr_format):
+    store.joinpath("tables", "table").rename(store / "tables" / "bins")
+    results = anndata.AnnData(obs=tissue.obs)
+    results.obsm["spatial"] = tissue.obsm["spatial"]
+    write_table(store, "semst", results, "spots", zarr_format)
+    assert read(store).n_vars == tissue.n_vars
+
+
 def test_an_image_that_is_turned_is_told(tmp_path, store, zarr_format):
     import shutil
 

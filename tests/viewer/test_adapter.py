@@ -149,6 +149,11 @@ def test_share_of_spots_on_the_image():
         ("data/slice.v2.h5ad", "slice.v2"),
         ("data/sample/outs", "sample"),
         ("data/sample", "sample"),
+        ("data/chip.tissue.gef", "chip.tissue"),
+        ("data/chip.gem.gz", "chip"),
+        ("data/counts.csv.gz", "counts"),
+        ("data/section.zarr", "section"),
+        ("/data/Region_1/experiment.xenium", "Region_1"),
     ],
 )
 def test_section_names(path, name):

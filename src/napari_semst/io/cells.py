@@ -9,6 +9,7 @@ import numpy as np
 
 from napari_semst.errors import InputError
 from napari_semst.io.guard import a_few
+from napari_semst.io.h5ad import use_symbols
 from napari_semst.io.notes import note, warn
 
 if TYPE_CHECKING:
@@ -85,6 +86,18 @@ class Picture:
         }
 
 
+def numbers(column: pd.Series) -> NDArray[np.float64]:
+    """Return a column as numbers, NaN where it holds none; shape ``(n_cells,)``."""
+    import pandas as pd
+
+    return np.asarray(pd.to_numeric(column, errors="coerce"), np.float64)
+
+
+def discs(areas: pd.Series) -> NDArray[np.float64]:
+    """Return the diameters of discs of these areas, shape ``(n_cells,)``."""
+    return np.asarray(2 * np.sqrt(np.maximum(numbers(areas), 0) / np.pi))
+
+
 def section_of(found: Found, library: str, picture: Picture | None = None) -> AnnData:
     """Return the cells that have both counts and a place, in the order of the counts.
 
@@ -119,9 +132,11 @@ def section_of(found: Found, library: str, picture: Picture | None = None) -> An
     told += _unplaced(int(both.sum()), int(placed.sum()), found)
     obs = _writable(found.cells.iloc[rows[placed]])
     obs.index = pd.Index(found.names[placed].to_numpy(dtype=object))
+    # A copy of a large matrix is left out where it would be the same.
+    counts = found.counts if placed.all() else found.counts[np.flatnonzero(placed)]
     genes = make_index_unique(pd.Index(list(found.genes), dtype=object))
     tissue = anndata.AnnData(
-        found.counts[np.flatnonzero(placed)].astype(np.float32),
+        counts.astype(np.float32, copy=False),
         obs=obs,
         var=pd.DataFrame(found.var, index=genes),
         obsm={"spatial": xy.to_numpy(np.float64)[rows[placed]]},
@@ -129,6 +144,7 @@ def section_of(found: Found, library: str, picture: Picture | None = None) -> An
     # A slash would open a group inside the group when the section is saved.
     name = library.replace("/", "_") or "library"
     tissue.uns["spatial"] = {name: _entry(found, rows[placed], picture)}
+    use_symbols(tissue)
     note(tissue, coordinates=f"{found.x}, {found.y} of {found.files[1]}")
     warn(tissue, *told)
     return tissue

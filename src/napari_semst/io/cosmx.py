@@ -8,10 +8,11 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from napari_semst.errors import InputError
-from napari_semst.io.cells import Found, section_of
+from napari_semst.io.cells import Found, discs, numbers, section_of
 from napari_semst.io.guard import a_few
 from napari_semst.io.notes import note, warn
-from napari_semst.io.text_tables import look, read_columns, read_wide
+from napari_semst.io.text_tables import look, read_columns
+from napari_semst.io.wide_tables import read_wide
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -108,13 +109,13 @@ def read(path: Path, options: ReadOptions) -> AnnData:
             f"Expected one *{_COUNTS} and its *{_CELLS} (also with .gz) in {path}; one "
             "of them is not there. Choose the folder that holds both."
         )
-    what = f"the table {files.counts.name}"
+    what = "the table of counts"
     columns = list(getattr(look(files.counts, 1), "names", ()))
     ids = [columns.index(key) for key in _KEYS if key in columns]
     if len(ids) != len(_KEYS):
         raise InputError(
-            f"Expected {what} to have the columns fov and cell_ID; found "
-            f"{a_few(columns)}. Choose another folder."
+            f"Expected {what} {files.counts} to have the columns fov and cell_ID; "
+            f"found {a_few(columns)}. Choose another folder."
         )
     table, genes, counts = read_wide(
         files.counts, what, ids, lambda name: name.lower() not in _NOT_COUNTS
@@ -136,7 +137,7 @@ def read(path: Path, options: ReadOptions) -> AnnData:
     tissue = section_of(found, files.counts.name.split(f"_{_COUNTS}")[0])
     note(tissue, not_genes=len(genes) - len(kept))
     if not len(kept):
-        warn(tissue, f"{what} names no gene.")
+        warn(tissue, f"{files.counts.name} names no gene.")
     return tissue
 
 
@@ -154,12 +155,12 @@ def _names(views: pd.Series, cells: pd.Series) -> pd.Index:
 
 def _cells(files: Files) -> pd.DataFrame:
     """Return the table of cells by name, with places on the whole slide."""
-    what = f"the table {files.cells.name}"
+    what = "the table of cells"
     cells = read_columns(files.cells, what, _KEYS)
     missing = set(_KEYS) - set(cells)
     if missing:
         raise InputError(
-            f"Expected {what} to have the columns fov and cell_ID; found "
+            f"Expected {what} {files.cells} to have the columns fov and cell_ID; found "
             f"{a_few(list(cells))}. Choose another folder."
         )
     if not {_X, _Y} <= set(cells):
@@ -171,25 +172,26 @@ def _on_the_slide(cells: pd.DataFrame, files: Files, what: str) -> pd.DataFrame:
     """Return cells whose places in a field of view were moved to where that lies."""
     if files.views is None or not set(_LOCAL) <= set(cells):
         raise InputError(
-            f"Expected {what} to have the columns {_X} and {_Y}, or "
+            f"Expected {what} {files.cells} to have the columns {_X} and {_Y}, or "
             f"{' and '.join(_LOCAL)} with a file *{_VIEWS} beside it; found "
             f"{a_few(list(cells))}. Export the flat files again."
         )
-    told = f"the table {files.views.name}"
+    told = "the table of fields of view"
     views = read_columns(files.views, told, ["fov", "FOV"])
     views = views.rename(columns={"FOV": "fov"})
     corners = ("x_global_px", "y_global_px")
     missing = [name for name in ("fov", *corners) if name not in views]
     if missing:
         raise InputError(
-            f"Expected {told} to have the columns fov, {', '.join(corners)}; missing: "
-            f"{', '.join(missing)}. Export the flat files again."
+            f"Expected {told} {files.views} to have the columns fov, "
+            f"{', '.join(corners)}; missing: {', '.join(missing)}. Export the "
+            "flat files again."
         )
     corner = views.drop_duplicates("fov").set_index("fov")
     return cells.assign(
         **{
-            _X: cells[_LOCAL[0]] + cells["fov"].map(corner[corners[0]]),
-            _Y: cells[_LOCAL[1]] + cells["fov"].map(corner[corners[1]]),
+            name: numbers(cells[local]) + numbers(cells["fov"].map(corner[edge]))
+            for name, local, edge in zip((_X, _Y), _LOCAL, corners, strict=True)
         }
     )
 
@@ -197,7 +199,7 @@ def _on_the_slide(cells: pd.DataFrame, files: Files, what: str) -> pd.DataFrame:
 def _diameters(cells: pd.DataFrame) -> NDArray[np.float64] | None:
     """Return diameters of discs of the cells' areas, in pixels."""
     if "Area" in cells:
-        return np.asarray(2 * np.sqrt(cells["Area"].to_numpy(np.float64) / np.pi))
+        return discs(cells["Area"])
     if {"Width", "Height"} <= set(cells):
-        return np.asarray((cells["Width"] + cells["Height"]).to_numpy(np.float64) / 2)
+        return (numbers(cells["Width"]) + numbers(cells["Height"])) / 2
     return None

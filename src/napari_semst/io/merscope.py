@@ -8,11 +8,12 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from napari_semst.errors import InputError
-from napari_semst.io.cells import Found, section_of
+from napari_semst.io.cells import Found, numbers, section_of
 from napari_semst.io.guard import check_file, reading
 from napari_semst.io.ngff import is_plain
 from napari_semst.io.notes import note, warn
-from napari_semst.io.text_tables import look, read_columns, read_wide
+from napari_semst.io.text_tables import look, read_columns
+from napari_semst.io.wide_tables import read_wide
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -90,13 +91,13 @@ def read(path: Path, options: ReadOptions) -> AnnData:
             "there. Choose the folder that holds both."
         )
     ids, genes, counts = read_wide(
-        files.counts, f"the table {files.counts.name}", [0], lambda name: True
+        files.counts, "the table of counts", [0], lambda name: True
     )
     kept = [i for i, gene in enumerate(genes) if is_gene(gene)]
     cells = _cells(files.cells)
     picture, doubt = _picture(files.images)
     found = Found(
-        counts[:, kept],
+        counts if len(kept) == len(genes) else counts[:, kept],
         _names(ids[0]),
         [genes[i] for i in kept],
         cells,
@@ -132,7 +133,7 @@ def _names(values: pd.Series) -> pd.Index:
 
 
 def _cells(path: Path) -> pd.DataFrame:
-    what = f"the table {path.name}"
+    what = "the table of cells"
     head = look(path, 1)
     first = "" if head is None else head.names[0]
     if first not in _IDS:
@@ -141,8 +142,8 @@ def _cells(path: Path) -> pd.DataFrame:
     missing = {first, "center_x", "center_y"} - set(cells)
     if missing:
         raise InputError(
-            f"Expected {what} to have the columns center_x and center_y; missing: "
-            f"{', '.join(sorted(missing))}. Choose another folder."
+            f"Expected {what} {path} to have the columns center_x and center_y; "
+            f"missing: {', '.join(sorted(missing))}. Choose another folder."
         )
     return cells.drop(columns=first).set_index(_names(cells[first]))
 
@@ -152,7 +153,7 @@ def _diameters(cells: pd.DataFrame) -> NDArray[np.float64] | None:
     sides = ("min_x", "max_x", "min_y", "max_y")
     if not set(sides) <= set(cells):
         return None
-    left, right, top, bottom = (cells[side].to_numpy(np.float64) for side in sides)
+    left, right, top, bottom = (numbers(cells[side]) for side in sides)
     return np.asarray(((right - left) + (bottom - top)) / 2)
 
 

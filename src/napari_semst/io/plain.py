@@ -11,7 +11,7 @@ import numpy as np
 from napari_semst.errors import InputError
 from napari_semst.io.cells import Found, section_of
 from napari_semst.io.coordinates import OBS_PAIRS
-from napari_semst.io.guard import a_few
+from napari_semst.io.guard import a_few, reading
 from napari_semst.io.notes import note, warn
 from napari_semst.io.text_tables import (
     Head,
@@ -20,8 +20,8 @@ from napari_semst.io.text_tables import (
     look,
     pieces,
     read_columns,
-    read_wide,
 )
+from napari_semst.io.wide_tables import read_wide
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -111,13 +111,20 @@ def locate(path: Path) -> Pair | None:
     places = [p for p in map(places_of, tables) if p is not None]
     if len(places) > _MOST_PLACES:
         return None
-    candidates = tables if path.is_dir() else [folder / path.name]
-    found = [
-        pair
-        for table in candidates
-        for place in places
-        if place.path.name != table.name and (pair := pair_of(table, place)) is not None
+    heads = [
+        (table, head)
+        for table in (tables if path.is_dir() else [folder / path.name])
+        if (head := _counted(table)) is not None
     ]
+    found = []
+    for place in places if heads else ():
+        names = names_in(place)
+        pairs = (
+            pair_of(table, head, place, names)
+            for table, head in heads
+            if table.name != place.path.name
+        )
+        found += [pair for pair in pairs if pair is not None]
     return found[0] if len(found) == 1 else None
 
 
@@ -138,14 +145,25 @@ def places_of(path: Path) -> Places | None:
     return Places(path, head, 0, 1, 2, bare=True) if bare else None
 
 
-def pair_of(counts: Path, places: Places) -> Pair | None:
-    """Return counts with the table of their places, None if they do not match."""
-    head = look(counts, _ROWS)
+def _counted(table: Path) -> Head | None:
+    """Return the first lines of a table that may hold counts, None for another."""
+    head = look(table, _ROWS)
     if head is None or len(head.names) <= _FEWEST_GENES:
         return None
-    if not all(is_number(v) for row in head.rows for v in row[1:]):
-        return None
-    names = names_in(places)
+    numbers = all(is_number(v) for row in head.rows for v in row[1:])
+    return head if numbers else None
+
+
+def pair_of(counts: Path, head: Head, places: Places, names: set[str]) -> Pair | None:
+    """Return counts with the table of their places, None if they share no spot.
+
+    Parameters
+    ----------
+    counts, head
+        The table of counts, and its first lines.
+    places, names
+        The table of places, and its spots.
+    """
     first = [row[0] for row in head.rows]
     if names.intersection(first):
         return Pair(counts, head, places, turned=False)
@@ -157,8 +175,9 @@ def pair_of(counts: Path, places: Places) -> Pair | None:
 def names_in(places: Places) -> set[str]:
     """Return the first names of spots in a table of places."""
     types = {places.spot: str}
-    parts = pieces(places.path, places.head, types, _NAMES)
-    names = set(next(iter(parts))[places.spot].str.strip())
+    with reading(places.path, "the table of places"):
+        parts = pieces(places.path, places.head, types, _NAMES)
+        names = set(next(iter(parts))[places.spot].str.strip())
     return names | {places.head.names[places.spot]} if places.bare else names
 
 
@@ -254,7 +273,8 @@ def _given(path: Path, options: ReadOptions) -> Pair | None:
             f"Expected the table of places {file} to have a column of names and two "
             "named x and y; it has not. Rename its columns."
         )
-    return pair_of(path, places)
+    head = _counted(path)
+    return None if head is None else pair_of(path, head, places, names_in(places))
 
 
 def _counts(pair: Pair) -> tuple[Any, pd.Index, list[str]]:
@@ -262,7 +282,7 @@ def _counts(pair: Pair) -> tuple[Any, pd.Index, list[str]]:
     import pandas as pd
     from scipy import sparse
 
-    what = f"the table {pair.counts.name}"
+    what = "the table of counts"
     ids, columns, counts = read_wide(pair.counts, what, [0], lambda name: True)
     rows = ids[0].str.strip()
     if pair.turned:
@@ -276,10 +296,11 @@ def _cells(places: Places) -> pd.DataFrame:
     import pandas as pd
 
     path, head = places.path, places.head
-    what = f"the table {path.name}"
+    what = "the table of places"
     if places.bare:
         types = dict.fromkeys(range(3), str)
-        rows = next(iter(pieces(path, head, types, 2**40)))
+        with reading(path, what):
+            rows = next(iter(pieces(path, head, types, 2**40)))
         first = pd.DataFrame([head.names])
         table = pd.concat([first, rows], ignore_index=True)
         table.columns = pd.Index(["spot", "x", "y"])

@@ -128,8 +128,8 @@ def _why_not(place: Path) -> str:
     if not h5py.is_hdf5(place):
         return (
             f"Expected {what} (.h5ad, .zarr, .gef, .gem, a 10x .h5 matrix, tables of "
-            f"counts and places, or an instrument's folder); {place} is none of these "
-            "inside. Choose another file."
+            f"counts and places, or an instrument's folder); {place} is no HDF5 file "
+            "and no such table. Choose another file."
         )
     with reading(place, what), h5py.File(place, "r") as file:
         inside = a_few(list(file))

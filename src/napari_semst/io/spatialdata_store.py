@@ -66,7 +66,9 @@ def tables_in(path: Path) -> dict[str, Path]:
 
 
 def chosen(path: Path, options: ReadOptions) -> tuple[str, Path]:
-    """Return the table to read: the one asked for, or the only one, or ``table``.
+    """Return the table to read: the one asked for, or the only one with counts.
+
+    Of several, the one called ``table``.
 
     Raises
     ------
@@ -74,13 +76,20 @@ def chosen(path: Path, options: ReadOptions) -> tuple[str, Path]:
         If there is no such table, or it is not clear which is meant.
     """
     tables = tables_in(path)
-    name = options.part or (next(iter(tables)) if len(tables) == 1 else "table")
+    # A table of results, as this program writes them, has no counts.
+    counted = [name for name, group in tables.items() if _has_counts(group)]
+    name = options.part or (counted[0] if len(counted) == 1 else "table")
     if name not in tables:
         raise InputError(
             f"Expected one table in {path}, or the name of one; found tables: "
             f"{a_few(list(tables))}. Name one of them as the part to read."
         )
     return name, tables[name]
+
+
+def _has_counts(table: Path) -> bool:
+    matrix = table / "X"
+    return matrix.is_dir() and ngff.attributes(matrix).get("encoding-type") != "null"
 
 
 def read(path: Path, options: ReadOptions) -> AnnData:

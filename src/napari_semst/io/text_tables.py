@@ -4,26 +4,25 @@ from __future__ import annotations
 
 import csv
 import gzip
+import zlib
 from dataclasses import dataclass
 from typing import IO, TYPE_CHECKING, Any
 
-import numpy as np
-
 from napari_semst.errors import InputError
 from napari_semst.io.guard import MEGABYTE, a_few, check_file, reading
-from napari_semst.io.matrices import CHUNK
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Sequence
+    from collections.abc import Iterator, Sequence
     from pathlib import Path
 
     import pandas as pd
-    from scipy import sparse
 
 ENDINGS = (".csv", ".tsv", ".txt", ".csv.gz", ".tsv.gz", ".txt.gz")
 _DELIMITERS = "\t,; "
 # A header that names a million spots has this size.
 _LONGEST_LINE = 64 * MEGABYTE
+# Fields that are looked at in the first lines.
+_FIELDS = 1_000_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,7 +85,7 @@ def look(path: Path, n_rows: int = 20) -> Head | None:
         with open_text(path) as file:
             comments, lines = _first_lines(file, n_rows)
         packed = is_packed(path)
-    except (OSError, EOFError, UnicodeDecodeError):
+    except (OSError, EOFError, UnicodeDecodeError, zlib.error):
         return None
     if len(lines) < 2 or any("\0" in line for line in lines):
         return None
@@ -110,6 +109,7 @@ def _first_lines(file: IO[str], n_rows: int) -> tuple[list[str], list[str]]:
             comments.append(line[1:].strip())
         elif line.strip():
             lines.append(line)
+            n_rows = min(n_rows, 1 + _FIELDS // (1 + max(map(line.count, _DELIMITERS))))
     return comments, lines
 
 
@@ -193,72 +193,6 @@ def read_columns(path: Path, what: str, texts: Sequence[str]) -> pd.DataFrame:
             skipinitialspace=True,
         )
     return table
-
-
-def read_wide(
-    path: Path, what: str, ids: Sequence[int], wanted: Callable[[str], bool]
-) -> tuple[pd.DataFrame, list[str], sparse.csr_matrix]:
-    """Return a table of counts without ever holding it dense.
-
-    Parameters
-    ----------
-    path, what
-        The file, and what it should be, as a user says it.
-    ids
-        Numbers of the columns that name the rows.
-    wanted
-        Whether a column of counts of this name is to be read.
-
-    Returns
-    -------
-    ids, names, counts
-        Texts of the id columns; names of the columns of counts; CSR float32 of shape
-        ``(n_rows, n_names)``.
-
-    Raises
-    ------
-    InputError
-        If it is missing, damaged, no table, or holds anything but numbers.
-    """
-    import pandas as pd
-    from scipy import sparse
-
-    head = head_of(path, what)
-    values = [i for i, name in enumerate(head.names) if i not in ids and wanted(name)]
-    types = dict.fromkeys(ids, str) | dict.fromkeys(values, np.float32)
-    names = [head.names[i] for i in values]
-    n_rows = max(1, CHUNK // max(1, len(head.names)))
-    texts, counts = [], []
-    with reading(path, what):
-        try:
-            for part in pieces(path, head, types, n_rows):
-                numbers = part[values].to_numpy(np.float32)
-                _refuse_gaps(numbers, part[list(ids)], names, what, path)
-                texts.append(part[list(ids)])
-                counts.append(sparse.csr_matrix(numbers))
-        except ValueError as error:
-            if "convert" not in str(error):
-                raise
-            raise InputError(
-                f"Expected nothing but numbers in {what} {path} (beside the names of "
-                f"its rows); found other text: {error}. Remove columns that hold no "
-                "counts."
-            ) from error
-    table = pd.concat(texts, ignore_index=True)
-    return table, names, sparse.csr_matrix(sparse.vstack(counts, format="csr"))
-
-
-def _refuse_gaps(
-    numbers: Any, ids: pd.DataFrame, names: list[str], what: str, path: Path
-) -> None:
-    bad = ~np.isfinite(numbers)
-    if bad.any():
-        row, column = np.argwhere(bad)[0]
-        raise InputError(
-            f"Expected a number in every field of {what} {path}; the row "
-            f"{' '.join(ids.iloc[row].astype(str))} has none for {names[column]}. Copy "
-            "or download the file again."
-        )
 
 
 def first_of(names: Sequence[str], among: Sequence[str], what: str, path: Path) -> str:

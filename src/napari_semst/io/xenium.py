@@ -6,11 +6,9 @@ import json
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
-
 from napari_semst.errors import InputError
 from napari_semst.io import matrix10x
-from napari_semst.io.cells import Found, section_of
+from napari_semst.io.cells import Found, discs, section_of
 from napari_semst.io.guard import MEGABYTE, a_few, check_file, reading
 from napari_semst.io.notes import note, warn
 from napari_semst.io.text_tables import look, read_columns
@@ -18,6 +16,7 @@ from napari_semst.io.text_tables import look, read_columns
 if TYPE_CHECKING:
     from pathlib import Path
 
+    import numpy as np
     import pandas as pd
     from anndata import AnnData
     from numpy.typing import NDArray
@@ -146,7 +145,7 @@ def _cells_in(folder: Path) -> Path | None:
 
 def _cells(path: Path) -> pd.DataFrame:
     """Return the table of cells by id, whatever the version writes ids as."""
-    what = f"the table {path.name}"
+    what = "the table of cells"
     if path.suffix == ".parquet":
         import pandas as pd
 
@@ -158,9 +157,9 @@ def _cells(path: Path) -> pd.DataFrame:
     missing = {"cell_id", _X, _Y} - set(cells)
     if missing:
         raise InputError(
-            f"Expected {what} to have the columns cell_id, {_X} and {_Y}; missing: "
-            f"{', '.join(sorted(missing))}; found: {a_few(list(cells))}. Choose the "
-            "output folder of a run."
+            f"Expected {what} {path} to have the columns cell_id, {_X} and {_Y}; "
+            f"missing: {', '.join(sorted(missing))}; found: {a_few(list(cells))}. "
+            "Choose the output folder of a run."
         )
     ids = cells["cell_id"].map(lambda v: v.decode() if isinstance(v, bytes) else str(v))
     return cells.drop(columns="cell_id").set_index(ids.to_numpy(dtype=object))
@@ -197,7 +196,7 @@ def _diameters(cells: pd.DataFrame) -> NDArray[np.float64] | None:
     """Return diameters of discs of the cells' areas, in micrometres."""
     if "cell_area" not in cells:
         return None
-    return np.asarray(2 * np.sqrt(cells["cell_area"].to_numpy(np.float64) / np.pi))
+    return discs(cells["cell_area"])
 
 
 def _picture(files: Files, pixel: float) -> tuple[Picture | None, tuple[str, ...]]:

@@ -64,8 +64,6 @@ _NO_ELEMENT = {
     "table_names": None,
 }
 
-_ENDINGS = {".h5ad", ".h5", ".gef", ".gem", ".csv", ".tsv", ".txt", ".zarr"}
-
 SPOT_OPACITY = 0.85
 """Leaves the stain visible through the spots."""
 
@@ -268,11 +266,12 @@ def section_name(path: str | Path) -> str:
     # Space Ranger calls every result folder "outs"; the sample's name is above it.
     if path.name in {"outs", "spatial"} and path.resolve().parent.name:
         return path.resolve().parent.name
+    endings = {".h5ad", ".h5", ".gef", ".gem", ".csv", ".tsv", ".txt", ".zarr"}
     if path.suffix == ".xenium":
         return section_name(path.absolute().parent)
     bare = path.name.removesuffix(".gz")
     ending = Path(bare).suffix
-    return bare.removesuffix(ending) if ending in _ENDINGS else path.name
+    return bare.removesuffix(ending) if ending in endings else path.name
 
 
 def snapshot(tissue: AnnData) -> AnnData:
