@@ -16,13 +16,13 @@ What was aligned by hand, see `napari_semst.io.adjust`, is on top of that.
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from napari_semst.errors import InputError, one_of
-from napari_semst.io.adjust import adjustment_of
+from napari_semst.io.adjust import Adjustment, adjustment_of
 from napari_semst.io.coordinates import find_coordinates
 from napari_semst.io.images import RESOLUTIONS
 from napari_semst.io.sections import (
@@ -52,6 +52,10 @@ class Placement:
         World position of the centre of pixel (0, 0), (y, x).
     library, resolution
         Which image it is.
+    unturned
+        The image as its file has it.
+    by_hand
+        How it was turned and shifted.
     """
 
     image: NDArray[np.uint8]
@@ -59,6 +63,8 @@ class Placement:
     translate: tuple[float, float]
     library: str
     resolution: str
+    unturned: NDArray[np.uint8] | None = None
+    by_hand: Adjustment = field(default_factory=Adjustment)
 
     def bounds(self) -> NDArray[np.float64]:
         """Return the outer edges as ((y, x) first, (y, x) last), shape ``(2, 2)``."""
@@ -116,7 +122,8 @@ def image_placement(
             image = as_image(images[one], f"{one} image of {name!r}")
             by_hand = adjustment_of(adata, name)
             place = (shift[0] + by_hand.shift_y, shift[1] + by_hand.shift_x)
-            return Placement(by_hand.turned(image), (step, step), place, name, one)
+            turned = by_hand.turned(image)
+            return Placement(turned, (step, step), place, name, one, image, by_hand)
     if there:
         raise InputError(
             f"Expected uns['spatial'][{name!r}]['scalefactors'] to hold "

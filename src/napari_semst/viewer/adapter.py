@@ -6,7 +6,6 @@ running down as on the screen.
 
 from __future__ import annotations
 
-from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from uuid import uuid4
@@ -15,6 +14,7 @@ from napari_semst import keys
 from napari_semst.viewer import columns
 from napari_semst.viewer.arrange import arrange, placed
 from napari_semst.viewer.colour import paint_of
+from napari_semst.viewer.pixels import drawn
 
 if TYPE_CHECKING:
     from anndata import AnnData
@@ -163,20 +163,20 @@ def image_layers(
             warn(tissue, f"The image of {library!r} is {problem}")
     layers: list[LayerData] = []
     for placement in found:
-        moved = arrangement.moved(placement)
-        scale, translate = moved or (placement.scale, placement.translate)
-        which = f" {placement.library}" if len(found) > 1 else ""
         # The layer has the pixels; its metadata tell where they belong by themselves.
-        kept = replace(placement, image=placement.image[:0, :0])
+        pixels, kept, how = drawn(placement)
+        moved = arrangement.moved(kept)
+        scale, translate = moved or (kept.scale, kept.translate)
+        which = f" {placement.library}" if len(found) > 1 else ""
         options = {
             "name": f"{name}{which} image",
             "scale": scale,
             "translate": translate,
-            "rgb": placement.image.ndim == 3,
+            **how,
             "visible": moved is not None,
             "metadata": {PLACEMENT: kept, HIDDEN: moved is None},
         }
-        layers.append((placement.image, options, "image"))
+        layers.append((pixels, options, "image"))
     return layers
 
 

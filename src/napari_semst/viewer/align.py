@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -11,6 +10,7 @@ from napari_semst.io.adjust import adjust, adjustment_of
 from napari_semst.io.sections import libraries
 from napari_semst.viewer import adapter
 from napari_semst.viewer.arrange import placed
+from napari_semst.viewer.pixels import drawn
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -63,17 +63,18 @@ def align(
 
 def _put(layer: Layer, tissue: AnnData, library: str, turned: bool) -> None:
     """Bring one image layer to its place, beside other sections or alone."""
-    now, _ = placed(tissue, library)
+    placement, _ = placed(tissue, library)
     before = layer.metadata[adapter.PLACEMENT]
-    if now is None:
+    if placement is None:
         return
+    pixels, now, _ = drawn(placement)
     # Among sections side by side an image is scaled and moved with its section.
     factor = np.asarray(layer.scale)[-2:] / before.scale
     shift = np.asarray(layer.translate)[-2:] - np.multiply(before.translate, factor)
     if turned:
-        layer.data = now.image
+        layer.data = pixels
     layer.translate = np.multiply(now.translate, factor) + shift
-    layer.metadata[adapter.PLACEMENT] = replace(now, image=now.image[:0, :0])
+    layer.metadata[adapter.PLACEMENT] = now
 
 
 def _turn(adjustment: Adjustment) -> tuple[bool, bool, bool]:

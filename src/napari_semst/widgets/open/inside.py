@@ -30,6 +30,8 @@ if TYPE_CHECKING:
 
 # Kinds whose positions may stand in a file somewhere else.
 _NEED_POSITIONS = ("10x_h5", "plain")
+# Kinds that can be put together to bins of any size.
+_ANY_BIN = ("gef", "gem")
 _FACTS = ("Kind", "Spots", "Genes", "Raw counts", "Coordinates", "Image", "Annotations")
 _FEW_NAMES = 6
 _BAD = "color: rgb(214, 96, 77);"
@@ -62,6 +64,7 @@ class Inside(QFrame):
         self.positions = QPushButton(texts.USUAL)
         self.positions.setToolTip(TIPS["positions"])
         self._build()
+        self.part.setInsertPolicy(QComboBox.InsertPolicy.NoInsert)
         self.part.activated.connect(self.changed)
         self.coordinates.activated.connect(self.changed)
         self.counts.activated.connect(self._on_counts)
@@ -100,7 +103,7 @@ class Inside(QFrame):
         """What was chosen, as reading is told."""
         from napari_semst.io.preview import part_called
 
-        part = self.part.currentData()
+        part = self.part.currentText()
         return ReadOptions(
             counts=self.counts.currentData() or None,
             positions=self._positions or self.coordinates.currentData() or None,
@@ -143,16 +146,24 @@ class Inside(QFrame):
 
     def _offer(self, one: Preview | None, again: bool) -> None:
         """Offer the choices that an input leaves."""
-        parts = () if one is None or len(one.parts) < 2 else one.parts
+        any_bin = one is not None and one.kind in _ANY_BIN and bool(one.parts)
+        parts = one.parts if one is not None and (any_bin or len(one.parts) > 1) else ()
         counts = () if one is None else one.counts_places
         places = () if one is None else one.coordinates_places
         if not again:
             _fill(self.part, [(part, part) for part in parts])
+            # A new line to type in, so that it is listened to once.
+            self.part.setEditable(False)
+            self.part.setEditable(any_bin)
+            edit = self.part.lineEdit()
+            if edit is not None:
+                # Enter on a size that is not in the list.
+                edit.returnPressed.connect(self.changed)
             self.part.setCurrentIndex(self.part.findData(one.part if one else ""))
             _fill(self.counts, [_count_place(place) for place in counts])
             first = [(texts.AS_FOUND, "")] if len(places) > 1 else []
             _fill(self.coordinates, first + [(place, place) for place in places])
-        self._show(self._options, self.part, len(parts) > 1)
+        self._show(self._options, self.part, bool(parts))
         self._show(self._options, self.counts, len(counts) > 1)
         self._show(self._options, self.coordinates, len(places) > 1)
         needed = one is not None and one.kind in _NEED_POSITIONS

@@ -224,13 +224,17 @@ class OpenData(QWidget):
 
     def _on_looked(self, looks: list[Look]) -> None:
         before = [look.path for look in self.inside.looks]
-        self.inside.show_looks(looks, again=before == [look.path for look in looks])
+        again = before == [look.path for look in looks]
+        # An option that cannot be had leaves the choice open.
+        if not again or any(look.preview is not None for look in looks):
+            self.inside.show_looks(looks, again=again)
         place = str(self.inside.counts.currentData() or "")
         self.card.show_status(*standing(looks, place))
         self._show_busy(self.opener.busy)
         self._area.ensureWidgetVisible(self.open_button)
         # So that Enter opens it; not while something else is typed.
-        if self.isAncestorOf(QApplication.focusWidget()):
+        focus = QApplication.focusWidget()
+        if focus is not None and self.isAncestorOf(focus):
             self.open_button.setFocus()
         if self._open_when_seen:
             self.open()
