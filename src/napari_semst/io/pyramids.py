@@ -172,7 +172,7 @@ def _level(path: Path, page: Any) -> Any:
     ]
     # Told the file's age, so that another file of its name is another array.
     name = f"{path}-{page.offset}-{path.stat().st_mtime_ns}"
-    return dask.array.from_array(
+    return dask.array.from_array(  # type: ignore[no-untyped-call]
         held, chunks=(*sides, *page.shape[2:]), name=name, asarray=False
     )
 
