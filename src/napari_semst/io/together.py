@@ -149,11 +149,13 @@ def section_names(sources: Sequence[AnnData | str | Path]) -> list[str]:
 def stem(source: Path) -> str:
     """Return the name that results of an input are called after."""
     path = source.absolute()
+    if path.suffix == ".xenium":  # says what is in its folder
+        path = path.parent
     if path.is_dir():
         return (
             path.parent.name if path.name == "outs" else path.name.removesuffix(".zarr")
         )
-    return path.stem
+    return Path(path.name.removesuffix(".gz")).stem
 
 
 def _part(
