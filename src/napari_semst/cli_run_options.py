@@ -8,6 +8,7 @@ from typing import Annotated
 import typer
 
 from napari_semst.cli_embed_options import (
+    KeepVectors,
     Pooling,
     PromptTemplate,
     Summaries,
@@ -60,6 +61,7 @@ def run(
         str | None,
         typer.Option(help="What the server reads: spot (gene lists) or gene (once)."),
     ] = None,
+    cache: KeepVectors = None,
     control: Annotated[
         str | None,
         typer.Option(
@@ -212,6 +214,7 @@ def run(
             tissue=tissue,
             summaries=str(summaries) if summaries else None,
             per=per,
+            keep_vectors=cache,
             control=control,
         ),
         model={"method": method, "weights": str(weights) if weights else None},

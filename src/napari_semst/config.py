@@ -148,7 +148,15 @@ class SemanticsConfig:
     )
     connections: int = _setting(4, "Requests to the server at one time.", low=1)
     timeout: float = _setting(
-        60.0, "Seconds without an answer after which a request is repeated.", low=0.01
+        60.0,
+        "Seconds of the server's silence after which a request is repeated; an answer "
+        "that is not complete after three times as long counts as none.",
+        low=0.01,
+    )
+    keep_vectors: bool = _setting(
+        True,
+        "Keep what the server says of texts in the cache of this machine, and ask for "
+        "nothing twice.",
     )
     n_genes: int = _setting(20, "Top genes that speak for a spot (k_g).", low=1)
     ranking: str = _setting(

@@ -10,9 +10,16 @@ import torch
 
 from napari_semst.errors import DeviceError, SemanticsError
 from napari_semst.semantics import encoder as module
+from napari_semst.semantics import token_store
 from napari_semst.semantics.encoder import POOLINGS, Encoder, Reading
 from napari_semst.semantics.model_load import load_model, load_tokenizer
-from napari_semst.semantics.prompts import distinct_lists, template
+from napari_semst.semantics.prompts import (
+    PAPER,
+    ListedPassages,
+    distinct_lists,
+    template,
+)
+from napari_semst.semantics.read_texts import plan
 from napari_semst.semantics.tokens import Tokenizing
 from tests.semantics.language_models import save_tiny_qwen, some_lists
 
@@ -26,8 +33,8 @@ if TYPE_CHECKING:
 
 @pytest.fixture(scope="module")
 def passages() -> list[Passage]:
-    words = template("paper")
-    return [words.passage(names) for names in distinct_lists(some_lists(16))[0]]
+    lists = some_lists(16)
+    return list(ListedPassages(PAPER, lists.genes, distinct_lists(lists)[0]))
 
 
 def _in_order(encoder: Encoder, passages: list[Passage]) -> NDArray[np.float32]:
@@ -117,11 +124,11 @@ def _failing(limit: int, error: type[Exception], text: str):  # type: ignore[no-
     """Return a `_run` that has memory for few texts only, and counts its failures."""
     plain, failures = Encoder._run, []
 
-    def run(self, batch, width, *, plain_=plain, **options):  # type: ignore[no-untyped-def]
+    def run(self, batch, width):  # type: ignore[no-untyped-def]
         if len(batch) > limit:
             failures.append(len(batch))
             raise error(text)
-        return plain_(self, batch, width, **options)
+        return plain(self, batch, width)
 
     return run, failures
 
@@ -151,6 +158,86 @@ def test_where_memory_runs_out_batches_are_halved(
     assert len(said) == len(failures)
     assert "Memory ran out" in said[0]
     np.testing.assert_allclose(found, plain, atol=1e-5)
+
+
+def test_where_memory_does_not_do_for_two_texts_they_are_read_one_by_one(
+    tiny_qwen: Path, passages: list[Passage], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with Encoder(tiny_qwen, "tiny", Reading()) as one:
+        plain = _in_order(one, passages)
+    run, failures = _failing(1, RuntimeError, "CUBLAS_STATUS_ALLOC_FAILED")
+    monkeypatch.setattr(Encoder, "_run", run)
+    said: list[str] = []
+    with Encoder(tiny_qwen, "tiny", Reading(), say=said.append) as one:
+        found = _in_order(one, passages)
+        assert one.notes["shared_tokens"] > 8
+    assert failures == [2]
+    assert said == ["Memory ran out; going on with 1 texts at once"]
+    np.testing.assert_allclose(found, plain, atol=1e-5)
+
+
+def test_where_memory_does_not_do_for_a_shared_beginning_all_is_read(
+    tiny_qwen: Path, passages: list[Passage], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with Encoder(tiny_qwen, "tiny", Reading(), share_prefix=False) as one:
+        plain = _in_order(one, passages)
+
+    def full(*_: object) -> None:
+        raise torch.OutOfMemoryError("CUDA out of memory.")
+
+    monkeypatch.setattr(Encoder, "_prefix_of", full)
+    said: list[str] = []
+    with Encoder(tiny_qwen, "tiny", Reading(), say=said.append) as one:
+        found = _in_order(one, passages)
+        assert one.notes["shared_tokens"] == 0
+    assert "without sharing" in said[0]
+    np.testing.assert_allclose(found, plain, atol=1e-6)
+
+
+def test_memory_that_does_not_do_for_the_first_text_is_told(
+    tiny_qwen: Path, passages: list[Passage], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    run, _ = _failing(0, torch.OutOfMemoryError, "CUDA out of memory.")
+    monkeypatch.setattr(Encoder, "_run", run)
+    with (
+        Encoder(tiny_qwen, "tiny", Reading()) as one,
+        pytest.raises(DeviceError, match="smaller model"),
+    ):
+        one.tokens(passages)
+
+
+def test_a_text_that_begins_otherwise_is_read_whole_and_beside_the_others(
+    tiny_qwen: Path, passages: list[Passage]
+) -> None:
+    mixed = [*passages, passages[0]._replace(head="Genes, highly expressed: ")]
+    for pooling in POOLINGS:
+        with Encoder(tiny_qwen, "tiny", Reading(pooling)) as one:
+            tokens = one.tokens(mixed)
+            assert [text.shared > 0 for text in tokens] == [True] * 14 + [False]
+            batches = plan(one, tokens)
+            ((last,),) = [batch.texts for batch in batches if not batch.begins]
+            found = one.vectors([tokens[last]])
+        assert sorted(np.concatenate([batch.texts for batch in batches])) == [
+            *range(15)
+        ]
+        plain = _one_by_one(tiny_qwen, pooling, mixed[-1:])
+        np.testing.assert_allclose(found, plain, atol=1e-5)
+
+
+def test_tokens_are_held_in_blocks(
+    tiny_qwen: Path, passages: list[Passage], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with Encoder(tiny_qwen, "tiny", Reading("genes")) as one:
+        whole = list(one.tokens(passages))
+        monkeypatch.setattr(module, "BLOCK", 4)
+        monkeypatch.setattr(token_store, "BLOCK", 4)
+        asked: list[int] = []
+        parts = one.tokens(passages, between=lambda: asked.append(1))
+    assert len(asked) == -(-len(passages) // 4)
+    assert len(parts) == len(whole)
+    for left, right in zip(parts, whole, strict=True):
+        np.testing.assert_array_equal(left.ids, right.ids)
+        np.testing.assert_array_equal(left.of_genes, right.of_genes)
 
 
 def test_memory_that_does_not_do_for_one_text_is_told(
@@ -206,8 +293,8 @@ def test_a_model_that_mixes_the_texts_of_a_batch_is_refused(
 ) -> None:
     plain = Encoder._run
 
-    def mixed(self, batch, width, **options):  # type: ignore[no-untyped-def]
-        return plain(self, batch, width, **options) + len(batch)
+    def mixed(self, batch, width):  # type: ignore[no-untyped-def]
+        return plain(self, batch, width) + len(batch)
 
     monkeypatch.setattr(Encoder, "_run", mixed)
     with (

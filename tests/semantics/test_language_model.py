@@ -3,21 +3,31 @@
 from __future__ import annotations
 
 import json
+import os
 import shutil
+import signal
+import subprocess
+import sys
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pytest
 
 from napari_semst.errors import Cancelled, SemanticsError
-from napari_semst.semantics import GeneLists, controlled, read_texts, vector_cache
+from napari_semst.semantics import (
+    GeneLists,
+    controlled,
+    folder_identity,
+    read_texts,
+    vector_cache,
+)
 from napari_semst.semantics.encoder import Encoder
+from napari_semst.semantics.model_files import locate
 from napari_semst.semantics.vector_cache import clear, entries
 from tests.semantics.language_models import genes, prompts, save_tiny_qwen, some_lists
 
 if TYPE_CHECKING:
-    from pathlib import Path
-
     from napari_semst.semantics import Semantics
 
 # So few tokens at once that the lists below take many batches and several shards.
@@ -183,42 +193,51 @@ def test_other_sections_read_only_genes_that_are_new(
     )
 
 
-def _killed_after(n_shards: int, monkeypatch: pytest.MonkeyPatch) -> None:
-    """End the run, as a lack of power would, once that many shards are written."""
-    written = []
-    plain = read_texts.VectorCache.write
+# Ends itself while the second shard stands beside its place, as a lack of power would.
+_KILLED = """
+import os, signal, sys
+from pathlib import Path
+from napari_semst.io import atomic
+from tests.semantics.language_models import prompts, some_lists
 
-    def write(self: Any, keys: Any, vectors: Any) -> None:
-        if len(written) == n_shards:
-            raise KeyboardInterrupt
-        plain(self, keys, vectors)
-        written.append(len(keys))
+put, shards = atomic._put, []
 
-    monkeypatch.setattr(read_texts.VectorCache, "write", write)
+def killed(temporary, place, overwrite):
+    if place.name.startswith("shard-"):
+        if shards:
+            os.kill(os.getpid(), signal.SIGKILL)
+        shards.append(place)
+    put(temporary, place, overwrite)
+
+atomic._put = killed
+prompts(Path(sys.argv[1]), batch_tokens=int(sys.argv[2])).embed_spots(some_lists())
+"""
 
 
-@pytest.mark.parametrize("make", [prompts, genes])
+@pytest.mark.skipif(os.name == "nt", reason="Windows has no SIGKILL")
 def test_a_killed_run_resumes_to_the_same_bytes(
-    tiny_qwen: Path,
-    tmp_path: Path,
-    monkeypatch: pytest.MonkeyPatch,
-    make: Any,
+    tiny_qwen: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    lists, settings = some_lists(), {"batch_tokens": SMALL if make is prompts else 16}
-    monkeypatch.setenv("SEMST_CACHE", str(tmp_path / "whole"))
-    whole = make(tiny_qwen, **settings).embed_spots(lists)
-    monkeypatch.setenv("SEMST_CACHE", str(tmp_path / "broken"))
-    with monkeypatch.context() as power:
-        _killed_after(1, power)
-        with pytest.raises(KeyboardInterrupt):
-            make(tiny_qwen, **settings).embed_spots(lists)
-    left = _shards(tmp_path / "broken")
-    resumed = make(tiny_qwen, **settings).embed_spots(lists)
+    whole = prompts(tiny_qwen, batch_tokens=SMALL).embed_spots(some_lists())
+    broken = tmp_path / "broken"
+    undisturbed = _shards(tmp_path / "semst-cache")
+    monkeypatch.setenv("SEMST_CACHE", str(broken))
+    monkeypatch.setenv("PYTHONPATH", os.pathsep.join(["src", "."]))
+    killed = subprocess.run(
+        [sys.executable, "-c", _KILLED, str(tiny_qwen), str(SMALL)],
+        cwd=Path(__file__).parents[2],
+        check=False,
+    )
+    assert killed.returncode == -signal.SIGKILL
+    assert len(_shards(broken)) == 1 < len(undisturbed)
+    assert len(list(broken.rglob(".shard-*.tmp"))) == 1
+    resumed = prompts(tiny_qwen, batch_tokens=SMALL).embed_spots(some_lists())
     assert resumed.provenance["reading"]["from_cache"] > 0
-    assert len(left) == 1
     assert resumed.embedding.tobytes() == whole.embedding.tobytes()
     # Not only the vectors: the files too.
-    assert _shards(tmp_path / "broken") == _shards(tmp_path / "whole")
+    assert _shards(broken) == undisturbed
+    clear()
+    assert not list(broken.rglob("*.tmp"))
 
 
 def test_cancelling_between_batches_keeps_what_was_read(
@@ -281,11 +300,14 @@ def test_the_forecast_is_told_before_and_the_time_left_on_the_way(
     prompts(tiny_qwen, said.append, batch_tokens=SMALL).embed_spots(
         lists, progress=lambda done, in_all: steps.append((done, in_all))
     )
-    assert said[0].startswith("Loading tiny-qwen on cpu")
-    assert f"reads {n_texts} distinct texts (" in said[1]
-    assert said[2].endswith(" min left")
-    assert len(said) > 3
-    assert all(" tokens a second; about " in text for text in said[2:])
+    assert f"At most {n_texts} texts are read" in said[0]
+    assert said[1] == f"{tiny_qwen} is on this machine."
+    assert "at most on the CPU" in said[2]
+    assert said[3].startswith("Loading tiny-qwen on cpu")
+    assert f"reads {n_texts} distinct texts (" in said[4]
+    assert said[5].endswith(" min left")
+    assert len(said) > 6
+    assert all(" tokens a second; about " in text for text in said[5:])
     assert steps[-1] == (n_texts, n_texts)
     assert [done for done, _ in steps] == sorted(done for done, _ in steps)
 
@@ -302,10 +324,14 @@ def test_the_cache_is_listed_and_cleared_by_model_and_nothing_else_goes(
     assert found["tiny-qwen"].n_vectors == len(np.unique(lists.indices, axis=0))
     mine = found["other"].folder / "mine.txt"
     mine.write_text("not the cache's")
-    assert clear("tiny-qwen") == found["tiny-qwen"].n_bytes > 0
+    with pytest.raises(SemanticsError, match="those of other, tiny-qwen"):
+        clear("tiny")
+    assert len(list(entries())) == 2
+    assert clear(f"{tiny_qwen}/") == found["tiny-qwen"].n_bytes > 0
     assert [entry.about["model"] for entry in entries()] == ["other"]
-    clear()
+    clear("other")
     assert list(entries()) == []
+    clear()
     assert [file for file in own_cache.rglob("*") if file.is_file()] == [mine]
 
 
@@ -321,6 +347,39 @@ def test_a_changed_model_in_the_same_folder_is_another_model(tmp_path: Path) -> 
     second = _found(prompts(folder))
     assert first.provenance["revision"] != second.provenance["revision"]
     assert np.abs(first.embedding - second.embedding).max() > 1e-3
+
+
+def test_a_folder_is_hashed_once_while_its_files_stay_the_same(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder = save_tiny_qwen(tmp_path / "model")
+    hashed: list[int] = []
+    plain = folder_identity._hashed
+
+    def count(files: Any) -> str:
+        hashed.append(len(files))
+        return plain(files)
+
+    monkeypatch.setattr(folder_identity, "_hashed", count)
+    # Files so young may change within a tick of the clock: they are not remembered.
+    first = locate(str(folder)).identity
+    assert locate(str(folder)).identity == first
+    assert len(hashed) == 2
+    monkeypatch.setattr(folder_identity, "_SETTLED_SECONDS", -60.0)
+    for _ in range(3):
+        assert locate(str(folder)).identity == first
+    assert len(hashed) == 3
+    weights = folder / "model.safetensors"
+    content = bytearray(weights.read_bytes())
+    content[-1] ^= 1
+    seen = weights.stat()
+    weights.write_bytes(bytes(content))
+    os.utime(weights, ns=(seen.st_atime_ns, seen.st_mtime_ns))
+    assert locate(str(folder)).identity != first
+    (memory,) = (tmp_path / "semst-cache" / "vectors").glob("folder-*.json")
+    memory.write_text("[1")
+    assert locate(str(folder)).identity != first
+    assert len(hashed) == 5
 
 
 def test_models_that_are_not_here_say_what_to_do(tmp_path: Path) -> None:
@@ -392,7 +451,7 @@ def test_a_shard_that_cannot_be_read_for_once_is_not_removed(
         raise OSError("Stale file handle")
 
     with monkeypatch.context() as patch:
-        patch.setattr(vector_cache, "_read_shard", busy)
+        patch.setattr(vector_cache, "read_shard", busy)
         again = prompts(tiny_qwen).embed_spots(some_lists())
     assert any("could not be read" in text for text in again.warnings)
     np.testing.assert_array_equal(again.embedding, first.embedding)

@@ -7,7 +7,13 @@ import pytest
 
 from napari_semst.errors import SemanticsError
 from napari_semst.semantics import GeneLists
-from napari_semst.semantics.prompts import PAPER, Passage, distinct_lists, template
+from napari_semst.semantics.prompts import (
+    PAPER,
+    ListedPassages,
+    Passage,
+    distinct_lists,
+    template,
+)
 
 SYSTEM = (
     "You are an expert in bioinformatics. Represent the biological state of a cell "
@@ -50,14 +56,18 @@ def test_texts_that_join_to_the_same_have_names_of_their_own() -> None:
 
 def test_equal_lists_are_read_once_and_empty_ones_never() -> None:
     indices = np.array([[1, 0], [-1, -1], [0, -1], [1, 0], [0, 1]], dtype=np.int32)
-    distinct, place = distinct_lists(GeneLists(np.array(["A", "B"]), indices))
-    assert sorted(distinct) == [("A",), ("A", "B"), ("B", "A")]
-    told = [distinct[one] if one >= 0 else () for one in place]
+    genes = np.array(["A", "B"])
+    rows, place = distinct_lists(GeneLists(genes, indices))
+    passages = ListedPassages(PAPER, genes, rows)
+    assert all(one == PAPER.passage(one.names) for one in passages)
+    assert sorted(one.names for one in passages) == [("A",), ("A", "B"), ("B", "A")]
+    told = [passages[one].names if one >= 0 else () for one in place]
     assert told == [("B", "A"), (), ("A",), ("B", "A"), ("A", "B")]
 
 
 def test_spots_without_genes_leave_nothing_to_read() -> None:
     empty = GeneLists(np.array(["A"]), np.full((3, 2), -1, dtype=np.int32))
     distinct, place = distinct_lists(empty)
-    assert distinct == []
+    assert len(distinct) == 0
     assert place.tolist() == [-1, -1, -1]
+    assert len(distinct_lists(GeneLists(empty.genes, empty.indices[:, :0]))[1]) == 3

@@ -15,6 +15,7 @@ import numpy as np
 
 from napari_semst.errors import DeviceError, SemanticsError, one_of
 from napari_semst.semantics.model_load import load_model, load_tokenizer
+from napari_semst.semantics.token_store import BLOCK, TokenStore
 from napari_semst.semantics.tokens import Tokenizing, Tokens, common_prefix
 
 if TYPE_CHECKING:
@@ -39,7 +40,12 @@ _PROBES = (("MBP", "PLP1", "GFAP"), ("ACTB", "SNAP25", "SYT1", "OLIG1", "CD74", 
 # Relative difference of vectors that should be the same, by how numbers are held:
 # above rounding, below what another text does (11 % and more on small models).
 _TOLERANCE = {"float32": 1e-3, "bfloat16": 1e-1}
-_MEMORY_SIGNS = ("out of memory", "not enough memory", "can't allocate memory")
+_MEMORY_SIGNS = (
+    "out of memory",
+    "not enough memory",
+    "can't allocate memory",
+    "ALLOC_FAILED",
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -118,6 +124,7 @@ class Encoder:
         self.padding, self._say = padding, say
         self._share = share_prefix
         self._halved = 0
+        self._beginning = np.zeros(0, dtype=np.int32)
         self._prefix: tuple[list[Any], NDArray[np.float64], int] | None = None
         self._tokenizing = Tokenizing(load_tokenizer(folder, name), name)
         self._model = load_model(folder, name, reading.device, reading.dtype)
@@ -156,37 +163,72 @@ class Encoder:
             "chat": self._tokenizing.chat,
         }
 
-    def tokens(self, passages: Sequence[Passage]) -> list[Tokens]:
+    def tokens(
+        self, passages: Sequence[Passage], between: Callable[[], None] | None = None
+    ) -> TokenStore:
         """Return the tokens of texts, and make ready what they begin with.
+
+        What that is depends on the words around the genes alone, so that a text is
+        read in the same way whatever other texts there are.
 
         Parameters
         ----------
         passages
-            Texts of one template.
+            Texts of one template; taken in blocks, none is held.
+        between
+            Called before each block; may raise.
 
         Raises
         ------
         SemanticsError
             If a text is longer than the model reads, or the model does not give the
             same vector for a text in a batch as for the text alone.
+        DeviceError
+            If memory does not do even for one text.
         """
-        found = self._tokenizing(passages, with_genes=self.reading.pooling == "genes")
-        self._check_length(max(len(one.ids) for one in found))
-        shared = common_prefix(self._tokenizing.beginning(passages[0]), found)
-        self._settle(passages[0], shared if self._share else shared[:0])
+        genes = self.reading.pooling == "genes"
+        probes = [passages[0]._replace(names=names) for names in _PROBES]
+        tried = self._tokenizing(probes, with_genes=genes)
+        shared = common_prefix(self._tokenizing.beginning(passages[0]), tried)
+        if not self._share or len(shared) < _SHORTEST_PREFIX:
+            shared = shared[:0]
+        self._beginning = shared
+        found = TokenStore()
+        for start in range(0, len(passages), BLOCK):
+            if between is not None:
+                between()
+            stop = min(start + BLOCK, len(passages))
+            block = [passages[one] for one in range(start, stop)]
+            texts = self._tokenizing(block, with_genes=genes)
+            found.add([one.without(shared) for one in texts])
+        self._check_length(int((found.lengths + found.shared).max()))
+        self._settle([one.without(shared) for one in tried])
         return found
+
+    def _starts(self, shared: Any) -> Any:
+        """Return how many tokens of texts are not run, but taken from what is kept."""
+        return shared if self._prefix is not None else shared * 0
+
+    def shapes(self, tokens: TokenStore) -> tuple[NDArray[np.int64], NDArray[np.bool_]]:
+        """Return the width of every text, and whether it begins as the others do.
+
+        Only texts with both in common may be read together.
+        """
+        starts = self._starts(tokens.shared)
+        own = tokens.lengths + tokens.shared - starts
+        return -(-own // _STEP) * _STEP, starts > 0
 
     def width(self, tokens: Tokens) -> int:
         """Return how many tokens of a text are run, rounded up to a common length."""
-        own = len(tokens.ids) - (0 if self._prefix is None else self._prefix[2])
-        return -(-own // _STEP) * _STEP
+        own = len(tokens.ids) + tokens.shared - self._starts(tokens.shared)
+        return -(-int(own) // _STEP) * _STEP
 
     def rows(self, width: int) -> int:
         """Return how many texts of a width are run at once."""
         return int(np.clip(self.reading.tokens_at_once // width, 1, _MOST_ROWS))
 
     def vectors(self, batch: Sequence[Tokens]) -> NDArray[np.float32]:
-        """Return one vector per text; all of one width, at most `rows` of them.
+        """Return one vector per text; all of one shape, at most `rows` of them.
 
         Raises
         ------
@@ -198,11 +240,12 @@ class Encoder:
         done = 0
         while done < len(batch):
             rows = max(self.rows(width) >> self._halved, 1)
-            part = list(batch[done : done + rows])
+            part = [batch[one] for one in range(done, min(done + rows, len(batch)))]
             # Filled up: the shape, and so the rounding, is the same for every batch.
             full = part + part[-1:] * (rows - len(part))
             states = self._tried(full, width, rows)
             if states is None:
+                self._take_fewer(width, self._halved + 1)
                 continue
             found.append(states[: len(part)])
             done += len(part)
@@ -225,22 +268,20 @@ class Encoder:
                 ) from error
         # Out here nothing holds the tensors of what failed.
         self._release()
-        self._halved += 1
-        if self._say is not None:
-            rows = max(self.rows(width) >> self._halved, 1)
-            self._say(f"Memory ran out; going on with {rows} texts at once")
         return None
 
-    def _run(
-        self, batch: Sequence[Tokens], width: int, *, plain: bool = False
-    ) -> NDArray[np.float32]:
-        """Return the vectors of one batch, filled up to a width.
+    def _take_fewer(self, width: int, halved: int) -> None:
+        """Read fewer texts at once from here on."""
+        self._halved = halved
+        rows = max(self.rows(width) >> halved, 1)
+        if self._say is not None:
+            self._say(f"Memory ran out; going on with {rows} texts at once")
 
-        With `plain`, nothing is shared and all of each text is run.
-        """
+    def _run(self, batch: Sequence[Tokens], width: int) -> NDArray[np.float32]:
+        """Return the vectors of one batch, filled up to a width."""
         import torch
 
-        shared = None if plain else self._prefix
+        shared = self._prefix if batch[0].shared else None
         start = 0 if shared is None else shared[2]
         ids, mask, weights = self._filled(batch, width, start)
         with torch.inference_mode():
@@ -280,33 +321,28 @@ class Encoder:
         ids = np.full(shape, self._tokenizing.pad, dtype=np.int64)
         mask = np.zeros(shape, dtype=bool)
         weights = np.zeros(shape, dtype=np.float32)
-        for row, one in enumerate(batch):
-            own = one.ids[start:]
-            first = width - len(own) if self.padding == "left" else 0
-            place = slice(first, first + len(own))
-            ids[row, place], mask[row, place] = own, True
+        for row, text in enumerate(batch):
+            one = text if start else text.whole(self._beginning)
+            length = len(one.ids)
+            first = width - length if self.padding == "left" else 0
+            place = slice(first, first + length)
+            ids[row, place], mask[row, place] = one.ids, True
             if self.reading.pooling == "genes":
-                weights[row, place] = one.of_genes[start:]
+                weights[row, place] = one.of_genes
             elif self.reading.pooling == "last":
-                weights[row, first + len(own) - 1] = 1
+                weights[row, first + length - 1] = 1
             else:
                 weights[row, place] = 1
         return ids, mask, weights
 
-    def _settle(self, example: Passage, shared: NDArray[np.int32]) -> None:
+    def _settle(self, texts: list[Tokens]) -> None:
         """Share what texts begin with, where that changes nothing; else run all."""
         self._prefix = None
-        probes = [example._replace(names=names) for names in _PROBES]
-        genes = self.reading.pooling == "genes"
-        texts = self._tokenizing(probes, with_genes=genes)
-        alone = np.concatenate(
-            [self._run([one], len(one.ids), plain=True) for one in texts]
-        )
-        starts_alike = all(
-            np.array_equal(one.ids[: len(shared)], shared) for one in texts
-        )
-        if len(shared) >= _SHORTEST_PREFIX and starts_alike:
-            self._prefix = self._prefix_of(shared)
+        # Alone means alone: nothing is filled up either.
+        widths = [one.shared + len(one.ids) for one in texts]
+        alone = self._one_by_one(texts, widths)
+        if len(self._beginning) and all(one.shared for one in texts):
+            self._prefix = self._tried_prefix()
             if self._prefix is not None and self._agrees(texts, alone):
                 return
             self._prefix = None
@@ -317,12 +353,37 @@ class Encoder:
                 "another model."
             )
 
+    def _one_by_one(
+        self, texts: list[Tokens], widths: list[int]
+    ) -> NDArray[np.float32]:
+        found = [
+            self._tried([one], width, 1)
+            for one, width in zip(texts, widths, strict=True)
+        ]
+        return np.concatenate([one for one in found if one is not None])
+
     def _agrees(self, texts: list[Tokens], alone: NDArray[np.float32]) -> bool:
         """Return whether a batch gives the vectors that its texts have alone."""
-        together = self._run(texts, max(self.width(one) for one in texts))
+        width = max(self.width(one) for one in texts)
+        together = self._tried(texts, width, len(texts))
+        if together is None:
+            self._take_fewer(width, _MOST_ROWS.bit_length())
+            together = self._one_by_one(texts, [width] * len(texts))
         difference = np.linalg.norm(together - alone, axis=1)
         limit = _TOLERANCE[self.reading.dtype] * np.linalg.norm(alone, axis=1)
         return bool((difference <= limit).all())
+
+    def _tried_prefix(self) -> tuple[list[Any], NDArray[np.float64], int] | None:
+        """Return what `_prefix_of` returns, `None` too where memory ran out."""
+        try:
+            return self._prefix_of(self._beginning)
+        except (RuntimeError, MemoryError) as error:
+            if not out_of_memory(error):
+                raise
+        self._release()
+        if self._say is not None:
+            self._say("Memory ran out; going on without sharing what texts begin with")
+        return None
 
     def _prefix_of(
         self, shared: NDArray[np.int32]

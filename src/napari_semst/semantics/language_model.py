@@ -17,8 +17,9 @@ from napari_semst.semantics.gene_texts import (
     little_known,
     read_summaries,
 )
-from napari_semst.semantics.model_files import Located, locate
+from napari_semst.semantics.model_files import DEFAULT_MODEL, Located, locate
 from napari_semst.semantics.prompts import (
+    ListedPassages,
     Passage,
     Template,
     distinct_lists,
@@ -42,10 +43,6 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     Say = Callable[[str], None]
-
-
-# The paper's.
-DEFAULT_MODEL = "Qwen/Qwen3-4B-Thinking-2507"
 
 
 class _LanguageModel:
@@ -78,7 +75,15 @@ class _LanguageModel:
         settings = self._settings
         return Reading(settings.pooling, self._device, settings.batch_tokens)
 
-    def _located(self) -> Located:
+    def _located(self, n_texts: int) -> Located:
+        """Find the model; before a download or a long run, say what it takes."""
+        from napari_semst.semantics.model_forecast import forecast_texts
+
+        if self._say is not None:
+            for sentence in forecast_texts(
+                self._settings, n_texts, self._device
+            ).sentences:
+                self._say(sentence)
         model = self._settings.model or DEFAULT_MODEL
         return locate(model, self._settings.revision, self._say)
 
@@ -126,14 +131,15 @@ class SpotPrompts(_LanguageModel):
 
     def _passages(
         self, gene_lists: GeneLists, words: Template, species: Species
-    ) -> tuple[list[Passage], NDArray[np.int64]]:
+    ) -> tuple[Sequence[Passage], NDArray[np.int64]]:
         """Return every distinct text once, and which of them each spot has."""
         if self._texts is None:
-            distinct, place = distinct_lists(gene_lists)
-            return [words.passage(names) for names in distinct], place
+            rows, place = distinct_lists(gene_lists)
+            return ListedPassages(words, gene_lists.genes, rows), place
         said = self._texts(gene_lists, species)
-        found, place = np.unique(np.asarray(said), return_inverse=True)
-        return [Passage(words.system, "", (str(one),), "") for one in found], place
+        first: dict[str, int] = {}
+        place = np.array([first.setdefault(one, len(first)) for one in said])
+        return [Passage(words.system, "", (one,), "") for one in first], place
 
     def embed_spots(
         self,
@@ -174,13 +180,15 @@ class SpotPrompts(_LanguageModel):
         passages, place = self._passages(gene_lists, words, species)
         if not passages:
             raise SemanticsError(_NO_GENES)
-        model = self._located()
+        model = self._located(len(passages))
         to = Listeners(progress, cancelled, self._say)
-        texts = read_texts(passages, model, reading, to)
+        texts = read_texts(passages, model, reading, to, place)
         empty = place == NO_GENE
-        embedding = texts.vectors[place]
+        embedding = texts.vectors
         if empty.any():
-            embedding[empty] = embedding[~empty].mean(axis=0)
+            # They are zero so far; a mean of the others would copy them all.
+            total = embedding.sum(axis=0, dtype=np.float64)
+            embedding[empty] = total / (~empty).sum()
         return Semantics(
             embedding=embedding,
             coverage=np.where(empty, 0, 1).astype(np.float32),
@@ -255,7 +263,7 @@ class GeneTexts(_LanguageModel):
                 f"Of {told.known.sum():,} of {len(used):,} genes more than the symbol "
                 "is read"
             )
-        model = self._located()
+        model = self._located(len(told.passages))
         to = Listeners(progress, cancelled, self._say)
         texts = read_texts(told.passages, model, reading, to)
         place = np.searchsorted(used, gene_lists.indices)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import json
 import os
 import re
@@ -11,18 +10,29 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from napari_semst.errors import SemanticsError
+from napari_semst.semantics.folder_identity import identity
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from napari_semst.config import SemanticsConfig
+
     Say = Callable[[str], None]
 
+# The paper's.
+DEFAULT_MODEL = "Qwen/Qwen3-4B-Thinking-2507"
+# Bytes that are downloaded, where no network is to be asked.
+_KNOWN_BYTES = {
+    DEFAULT_MODEL: 8.1e9,
+    "Qwen/Qwen3-Embedding-0.6B": 1.2e9,
+    "sentence-transformers/all-MiniLM-L6-v2": 0.09e9,
+}
+_HUB_SECONDS = 10.0
 _COMMIT = re.compile(r"[0-9a-f]{40}")
 _HUB_NAME = re.compile(r"[\w.-]+/[\w.-]+")
 # Weights that run no code when they are opened, and what is needed to read text.
 _PATTERNS = ["*.safetensors", "*.json", "*.txt", "*.model", "*.jinja"]
 _TOKENIZERS = ("tokenizer.json", "vocab.txt", "vocab.json", "tokenizer.model")
-_BLOCK = 1 << 22
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,6 +59,81 @@ class Located:
         local = self.revision.startswith("sha256:")
         return self.revision if local else f"{self.name}@{self.revision}"
 
+    @property
+    def path(self) -> str:
+        """The local folder, all told; empty for a model of the hub."""
+        local = self.revision.startswith("sha256:") and self.folder is not None
+        return str(self.folder.resolve()) if local and self.folder else ""
+
+
+@dataclass(frozen=True, slots=True)
+class DownloadNeed:
+    """What must be downloaded before a language model can read.
+
+    Parameters
+    ----------
+    name
+        Hugging Face id.
+    n_bytes
+        Size of its files, `None` where not known.
+    """
+
+    name: str
+    n_bytes: float | None
+
+    def __str__(self) -> str:
+        """Return size and name, as people say it."""
+        if self.n_bytes is None:
+            return f"{self.name} (size unknown)"
+        return f"{self.name} ({size_in_words(self.n_bytes)})"
+
+
+def size_in_words(n_bytes: float) -> str:
+    """Return a size as people say it."""
+    if n_bytes >= 1e9:
+        return f"about {n_bytes / 1e9:.1f} GB"
+    return f"about {max(n_bytes / 1e6, 1):.0f} MB"
+
+
+def needs_download(settings: SemanticsConfig) -> DownloadNeed | None:
+    """Return what a run with these settings would download; asks no network.
+
+    Parameters
+    ----------
+    settings
+        Source, model and revision are read.
+
+    Returns
+    -------
+    DownloadNeed or None
+        `None` where the model is here, or no language model of the hub is asked.
+        Vectors of a pinned commit that are all in the cache need no model: the answer
+        is then too cautious.
+    """
+    if settings.source not in ("prompts", "genes"):
+        return None
+    model = settings.model or DEFAULT_MODEL
+    if local_folder(model, settings.revision) or not _HUB_NAME.fullmatch(model):
+        return None
+    return DownloadNeed(model, _KNOWN_BYTES.get(model))
+
+
+def local_folder(model: str, revision: str = "") -> Path | None:
+    """Return the folder of a model on this machine, if it is here; asks no network.
+
+    Parameters
+    ----------
+    model, revision
+        As in `locate`.
+    """
+    folder = Path(os.path.expanduser(model))
+    if folder.is_dir():
+        return folder
+    if not _HUB_NAME.fullmatch(model):
+        return None
+    found = _snapshot(model, revision, local=True)
+    return found if isinstance(found, Path) else None
+
 
 def locate(model: str, revision: str = "", say: Say | None = None) -> Located:
     """Find a model: a local folder, else the Hugging Face cache, else a download.
@@ -69,7 +154,8 @@ def locate(model: str, revision: str = "", say: Say | None = None) -> Located:
     """
     folder = Path(os.path.expanduser(model))
     if folder.is_dir():
-        return Located(folder.resolve().name, _fingerprint(folder, model), folder)
+        check_weights(folder, model)
+        return Located(folder.resolve().name, identity(folder, _PATTERNS), folder)
     if not _HUB_NAME.fullmatch(model):
         raise SemanticsError(
             f"Expected a folder that holds a language model, or a Hugging Face id as "
@@ -99,7 +185,8 @@ def download(model: str, revision: str = "", say: Say | None = None) -> Path:
         If it cannot be downloaded.
     """
     if say is not None:
-        say(f"Downloading {model} from huggingface.co; a model is several gigabytes")
+        size = _bytes_at_hub(model, revision) or _KNOWN_BYTES.get(model)
+        say(f"Downloading {DownloadNeed(model, size)} from huggingface.co")
     found = _snapshot(model, revision, local=False)
     if isinstance(found, Path):
         return found
@@ -160,6 +247,32 @@ def _snapshot(model: str, revision: str, *, local: bool) -> Path | str:
     return f"{missing} is missing" if missing else folder
 
 
+def _bytes_at_hub(model: str, revision: str) -> float | None:
+    """Return how much is to be downloaded, `None` where the hub does not say."""
+    from fnmatch import fnmatch
+
+    from huggingface_hub import HfApi
+
+    try:
+        about = HfApi().model_info(
+            model,
+            revision=revision or None,
+            files_metadata=True,
+            timeout=_HUB_SECONDS,
+            token=os.environ.get("HF_TOKEN") or False,
+        )
+    # What is wrong is told by the download itself.
+    except Exception:  # noqa: BLE001
+        return None
+    sizes = [
+        one.size or 0
+        for one in about.siblings or ()
+        if "/" not in one.rfilename
+        and any(fnmatch(one.rfilename, pattern) for pattern in _PATTERNS)
+    ]
+    return float(sum(sizes)) or None
+
+
 def _lacking(folder: Path) -> str:
     """Return the name of a file that a model needs and the folder lacks, if any."""
     if not (folder / "config.json").is_file():
@@ -178,16 +291,3 @@ def _lacking(folder: Path) -> str:
         absent = sorted(part for part in parts if not (folder / part).is_file())
         return absent[0] if absent else ""
     return "" if any(folder.glob("*.safetensors")) else "model.safetensors"
-
-
-def _fingerprint(folder: Path, model: str) -> str:
-    """Return a hash of all that a folder's model and tokenizer are made of."""
-    check_weights(folder, model)
-    digest = hashlib.sha256()
-    files = {file for pattern in _PATTERNS for file in folder.glob(pattern)}
-    for file in sorted(files):
-        digest.update(f"{file.name}\n{file.stat().st_size}\n".encode())
-        with file.open("rb") as stream:
-            while block := stream.read(_BLOCK):
-                digest.update(block)
-    return f"sha256:{digest.hexdigest()[:32]}"

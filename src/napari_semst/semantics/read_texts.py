@@ -8,10 +8,10 @@ is still to be read is the one that would have been read.
 from __future__ import annotations
 
 import time
-from collections import defaultdict
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from itertools import pairwise
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
@@ -22,21 +22,25 @@ from napari_semst.semantics.protocol import (
     ProgressCallback,
     check_cancelled,
 )
+from napari_semst.semantics.shards import NAME
+from napari_semst.semantics.token_store import BLOCK
 from napari_semst.semantics.vector_cache import VectorCache
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable
 
     from numpy.typing import NDArray
 
     from napari_semst.semantics.prompts import Passage
-    from napari_semst.semantics.tokens import Tokens
+    from napari_semst.semantics.token_store import TokenStore
 
     Say = Callable[[str], None]
 
 # Few enough that little is lost when a run is killed, and files do not become many.
 _SHARD_BATCHES = 4
 _SAY_SECONDS = 1.0
+# Shards of the cache between two events of progress.
+_TELL_SHARDS = 64
 # The first batch starts kernels and allocators; time is told from the second on.
 _BATCHES_BEFORE_FORECAST = 2
 
@@ -72,7 +76,7 @@ class Texts:
     Parameters
     ----------
     vectors
-        Shape ``(n_texts, n_dimensions)``, float32.
+        Shape ``(n_rows, n_dimensions)``, float32; zero where a row has no text.
     notes
         Plain values for the record of a run.
     warnings
@@ -85,9 +89,13 @@ class Texts:
 
 
 def read_texts(
-    passages: Sequence[Passage], model: Located, reading: Reading, to: Listeners
+    passages: Sequence[Passage],
+    model: Located,
+    reading: Reading,
+    to: Listeners,
+    place: NDArray[np.int64] | None = None,
 ) -> Texts:
-    """Return one vector per text; the model is loaded only if one is not in the cache.
+    """Return one vector per row; the model is loaded only if one is not in the cache.
 
     Parameters
     ----------
@@ -99,6 +107,8 @@ def read_texts(
         How it reads.
     to
         Whom to tell of progress.
+    place
+        Which text each row has, ``-1`` for none; one row per text if None.
 
     Raises
     ------
@@ -110,58 +120,105 @@ def read_texts(
         If the user asked for it; what was read is kept for the next run.
     """
     check_cancelled(to.cancelled)
-    first: dict[bytes, int] = {}
-    place = np.array(
-        [first.setdefault(passage.key, len(first)) for passage in passages]
+    if place is None:
+        place = np.arange(len(passages))
+    # By name, and so are all positions below: order of texts does not count.
+    names, first, same = np.unique(
+        _names(passages, to), return_index=True, return_inverse=True
     )
-    keys = list(first)
+    found = _Vectors(len(names), np.where(place < 0, -1, same[place]), to)
     cache = VectorCache(
         {
             "identity": model.identity,
             "pooling": reading.pooling,
             "dtype": reading.dtype,
         },
-        {"model": model.name, "revision": model.revision},
+        {"model": model.name, "revision": model.revision, "path": model.path},
     )
-    known, places = cache.read(keys)
-    found = _Vectors(len(keys), to)
-    found.put(places, known)
-    missing = sorted(set(range(len(keys))) - set(places))
+    for number, (places, vectors) in enumerate(cache.read(names)):
+        check_cancelled(to.cancelled)
+        found.put(places, vectors)
+        if number % _TELL_SHARDS == 0:
+            found.tell()
+    missing = np.flatnonzero(~found.known)
     notes: dict[str, Any] = {
-        "texts": len(keys),
-        "from_cache": len(places),
+        "texts": len(names),
+        "from_cache": len(names) - len(missing),
         "dtype": reading.dtype,
     }
-    if missing:
-        last = {passage.key: passage for passage in passages}
-        wanted = [last[keys[one]] for one in missing]
-        notes |= _read(wanted, missing, found, cache, model, reading, to)
+    if len(missing):
+        wanted = _Wanted(_Some(passages, first[missing]), names[missing], missing)
+        notes |= _read(wanted, found, cache, model, reading, to)
+    found.tell()
     assert found.array is not None
-    return Texts(found.array[place], notes, cache.warnings)
+    return Texts(found.array, notes, cache.warnings)
+
+
+def _names(passages: Sequence[Passage], to: Listeners) -> NDArray[np.void]:
+    """Return the names of texts, 16 bytes each."""
+    found = np.empty(len(passages), dtype=NAME)
+    for start in range(0, len(passages), BLOCK):
+        check_cancelled(to.cancelled)
+        stop = min(start + BLOCK, len(passages))
+        keys = b"".join([passages[one].key for one in range(start, stop)])
+        found[start:stop] = np.frombuffer(keys, dtype=NAME)
+    return found
+
+
+class _Some(Sequence["Passage"]):
+    """Some of many texts, without a copy of them."""
+
+    def __init__(self, passages: Sequence[Passage], chosen: NDArray[np.int64]) -> None:
+        self._passages, self._chosen = passages, chosen
+
+    def __len__(self) -> int:
+        return len(self._chosen)
+
+    def __getitem__(self, position: Any) -> Any:
+        return self._passages[int(self._chosen[position])]
+
+
+class _Wanted(NamedTuple):
+    """Texts that are to be read: themselves, their names, and where they belong."""
+
+    passages: Sequence[Passage]
+    names: NDArray[np.void]
+    places: NDArray[np.int64]
 
 
 class _Vectors:
-    """The vectors found so far; how wide they are is known with the first."""
+    """The vectors found so far, in one array; its width is known with the first."""
 
-    def __init__(self, n_texts: int, to: Listeners) -> None:
+    def __init__(self, n_texts: int, place: NDArray[np.int64], to: Listeners) -> None:
         self.array: NDArray[np.float32] | None = None
-        self._n_texts, self._done, self._to = n_texts, 0, to
+        self.known = np.zeros(n_texts, dtype=bool)
+        self._n_rows, self._done, self._to = len(place), 0, to
+        # The rows of each text, one text after the other.
+        self._rows = np.argsort(place, kind="stable")
+        self._starts = np.searchsorted(place[self._rows], np.arange(n_texts + 1))
 
-    def put(self, places: Sequence[int], vectors: NDArray[np.float32]) -> None:
-        if not len(places):
-            return
+    def put(self, places: NDArray[np.int64], vectors: NDArray[np.float32]) -> None:
+        """Write the vectors of texts into all rows that have them."""
         if self.array is None:
-            shape = (self._n_texts, vectors.shape[1])
+            shape = (self._n_rows, vectors.shape[1])
             self.array = np.zeros(shape, dtype=np.float32)
-        self.array[places] = vectors
+        starts = self._starts[places]
+        counts = self._starts[places + 1] - starts
+        text = np.repeat(np.arange(len(places)), counts)
+        ends = np.cumsum(counts)
+        within = np.arange(len(text)) - (ends - counts)[text]
+        self.array[self._rows[starts[text] + within]] = vectors[text]
+        self.known[places] = True
         self._done += len(places)
+
+    def tell(self) -> None:
+        """Report how many texts are done."""
         if self._to.progress is not None:
-            self._to.progress(self._done, self._n_texts)
+            self._to.progress(self._done, len(self.known))
 
 
 def _read(
-    passages: list[Passage],
-    places: list[int],
+    wanted: _Wanted,
     found: _Vectors,
     cache: VectorCache,
     model: Located,
@@ -172,56 +229,90 @@ def _read(
     folder = model.folder or download(model.name, model.revision, to.say)
     check_weights(folder, model.name)
     to.tell(f"Loading {model.name} on {reading.device}")
+    n_texts = len(wanted.places)
     with Encoder(folder, model.name, reading, say=to.say) as encoder:
-        tokens = encoder.tokens(passages)
-        keys = [passage.key for passage in passages]
-        batches = _plan(encoder, tokens, keys)
-        work = [encoder.rows(w) * w for w, _ in batches]
-        n_tokens = sum(len(one.ids) for one in tokens)
+        tokens = encoder.tokens(
+            wanted.passages, between=lambda: check_cancelled(to.cancelled)
+        )
+        batches = plan(encoder, tokens)
+        work = [encoder.rows(one.width) * one.width for one in batches]
+        n_tokens = int((tokens.lengths + tokens.shared).sum())
         to.tell(
-            f"{model.name} reads {len(passages):,} distinct texts "
+            f"{model.name} reads {n_texts:,} distinct texts "
             f"({n_tokens:,} tokens) on {reading.device}"
         )
-        pace = _Pace(model.name, len(passages), sum(work))
-        for start, stop in _shards([width for width, _ in batches]):
+        pace = _Pace(model.name, n_texts, sum(work))
+        for start, stop in _shards(batches):
             parts: list[NDArray[np.float32]] = []
-            read: list[bytes] = []
+            read: list[NDArray[np.int64]] = []
             try:
                 for number in range(start, stop):
                     check_cancelled(to.cancelled)
-                    own = batches[number][1]
+                    own = batches[number].texts
                     parts.append(encoder.vectors([tokens[one] for one in own]))
-                    read += [keys[one] for one in own]
-                    found.put([places[one] for one in own], parts[-1])
+                    read.append(own)
+                    found.put(wanted.places[own], parts[-1])
+                    found.tell()
                     if sentence := pace.done(len(own), work[number]):
                         to.tell(sentence)
             finally:
                 # Whole batches, so that those to come stay as they are.
                 if parts:
-                    cache.write(read, np.concatenate(parts))
+                    names = wanted.names[np.concatenate(read)]
+                    cache.write(names, np.concatenate(parts))
         return {"tokens": n_tokens, **encoder.notes}
 
 
-def _plan(
-    encoder: Encoder, tokens: list[Tokens], keys: list[bytes]
-) -> list[tuple[int, list[int]]]:
-    """Return batches: a width, and the positions of the texts read together."""
-    by_width: dict[int, list[int]] = defaultdict(list)
-    for position, one in enumerate(tokens):
-        by_width[encoder.width(one)].append(position)
+class Batch(NamedTuple):
+    """Texts that are read together.
+
+    Parameters
+    ----------
+    width
+        Tokens of each that are run.
+    begins
+        Whether what all texts begin with is taken from what is kept.
+    texts
+        Positions of the texts.
+    """
+
+    width: int
+    begins: bool
+    texts: NDArray[np.int64]
+
+
+def plan(encoder: Encoder, tokens: TokenStore) -> list[Batch]:
+    """Return the batches in which texts are read: by shape, then by position.
+
+    Parameters
+    ----------
+    encoder
+        Says what can be read together.
+    tokens
+        Those of the texts.
+    """
+    widths, begins = encoder.shapes(tokens)
+    shapes = 2 * widths + begins
+    order = np.argsort(shapes, kind="stable")
+    kinds, starts = np.unique(shapes[order], return_index=True)
     batches = []
-    for width in sorted(by_width):
-        own = sorted(by_width[width], key=lambda position: keys[position])
+    for shape, start, stop in zip(
+        kinds.tolist(), starts, [*starts[1:], len(order)], strict=True
+    ):
+        width, kind = divmod(shape, 2)
         rows = encoder.rows(width)
-        batches += [(width, own[i : i + rows]) for i in range(0, len(own), rows)]
+        batches += [
+            Batch(width, bool(kind), order[at : min(at + rows, stop)])
+            for at in range(start, stop, rows)
+        ]
     return batches
 
 
-def _shards(widths: list[int]) -> list[tuple[int, int]]:
-    """Return runs of batches, a few each and never of two widths."""
+def _shards(batches: Sequence[Batch]) -> list[tuple[int, int]]:
+    """Return runs of batches, a few each and never of two shapes."""
     bounds = [0]
-    for number in range(1, len(widths) + 1):
-        ends = number == len(widths) or widths[number] != widths[number - 1]
+    for number in range(1, len(batches) + 1):
+        ends = number == len(batches) or batches[number][:2] != batches[number - 1][:2]
         if ends or number - bounds[-1] == _SHARD_BATCHES:
             bounds.append(number)
     return list(pairwise(bounds))

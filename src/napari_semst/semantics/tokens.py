@@ -25,13 +25,35 @@ class Tokens(NamedTuple):
     Parameters
     ----------
     ids
-        Shape ``(n_tokens,)``.
+        Shape ``(n_tokens,)``, without those that it shares.
     of_genes
         Which of them belong to gene names, same shape; empty where nobody asks.
+    shared
+        How many tokens, the same for all texts, stand before `ids`.
     """
 
     ids: NDArray[np.int32]
     of_genes: NDArray[np.bool_]
+    shared: int = 0
+
+    def without(self, beginning: NDArray[np.int32]) -> Tokens:
+        """Return the tokens less a beginning; all of them where it is not theirs."""
+        length = len(beginning)
+        if not length or len(self.ids) <= length:
+            return self
+        if not np.array_equal(self.ids[:length], beginning):
+            return self
+        return Tokens(self.ids[length:], self.of_genes[length:], length)
+
+    def whole(self, beginning: NDArray[np.int32]) -> Tokens:
+        """Return the tokens with the beginning that was taken off."""
+        if not self.shared:
+            return self
+        ids = np.concatenate([beginning, self.ids])
+        if not len(self.of_genes):
+            return Tokens(ids, self.of_genes)
+        none = np.zeros(len(beginning), dtype=bool)
+        return Tokens(ids, np.concatenate([none, self.of_genes]))
 
 
 class Tokenizing:

@@ -17,16 +17,24 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from napari_semst.errors import SemstError
+from napari_semst.errors import SemanticsError, SemstError
+from napari_semst.semantics.shards import (
+    DAMAGED,
+    PATTERN,
+    n_vectors,
+    read_shard,
+    write_shard,
+)
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping, Sequence
+    from collections.abc import Iterator, Mapping
 
     from numpy.typing import NDArray
 
 VARIABLE = "SEMST_CACHE"
 _ABOUT = "about.json"
-_SHARD = "shard-*.safetensors"
+# Files of `folder_identity`, which stand in the same folder.
+IDENTITIES = "folder-*.json"
 # To be raised whenever the same texts would be read otherwise.
 _FORMAT = 1
 
@@ -63,23 +71,23 @@ class VectorCache:
         self._about = {**settled, **(shown or {})}
         self.warnings: list[str] = []
 
-    def read(self, keys: Sequence[bytes]) -> tuple[NDArray[np.float32], list[int]]:
-        """Return the vectors that are here, and the positions of their keys.
+    def read(
+        self, names: NDArray[np.void]
+    ) -> Iterator[tuple[NDArray[np.int64], NDArray[np.float32]]]:
+        """Yield positions of names and their vectors, shard by shard, each once.
 
         Damaged files are removed, and told of in `warnings`: what they held is
         computed again.
 
         Parameters
         ----------
-        keys
-            Names of texts, each once.
+        names
+            Sorted names of texts, each once, of type `shards.NAME`.
         """
-        wanted = {key: position for position, key in enumerate(keys)}
-        parts: list[NDArray[np.float32]] = []
-        places: list[int] = []
-        for file in sorted(self.folder.glob(_SHARD)):
+        known = np.zeros(len(names), dtype=bool)
+        for file in sorted(self.folder.glob(PATTERN)):
             try:
-                found = _read_shard(file, wanted)
+                found = read_shard(file, names)
             except OSError as error:
                 # It may be whole: a network folder can fail for a moment.
                 self.warnings.append(
@@ -87,37 +95,31 @@ class VectorCache:
                     "its vectors are computed again."
                 )
                 continue
-            except _DAMAGED as error:
+            except DAMAGED as error:
                 self._drop(file, error)
                 continue
-            if found is not None:
-                parts.append(found[0])
-                places += found[1]
-                for position in found[1]:  # two shards may hold a text
-                    del wanted[keys[position]]
-        return (
-            np.concatenate(parts) if parts else np.zeros((0, 0), np.float32)
-        ), places
+            if found is None:
+                continue
+            new = ~known[found[0]]  # two shards may hold a text
+            known[found[0]] = True
+            yield found if new.all() else (found[0][new], found[1][new])
 
-    def write(self, keys: Sequence[bytes], vectors: NDArray[np.float32]) -> None:
+    def write(self, names: NDArray[np.void], vectors: NDArray[np.float32]) -> None:
         """Keep the vectors of texts; where that fails, say so and go on without.
 
         Parameters
         ----------
-        keys
-            Names of the texts.
+        names
+            Names of the texts, of type `shards.NAME`.
         vectors
             Shape ``(n_texts, n_dimensions)``.
         """
         if self.warnings and self.warnings[-1].startswith(_UNKEPT):
             return
-        names = np.frombuffer(b"".join(keys), np.uint8).reshape(len(keys), -1)
-        digest = hashlib.sha256(names.tobytes()).hexdigest()[:24]
-        file = self.folder / f"shard-{digest}.safetensors"
         try:
             self.folder.mkdir(parents=True, exist_ok=True)
             self._write_about()
-            _write_shard(file, names, vectors)
+            write_shard(self.folder, names, vectors)
         except (OSError, SemstError) as error:
             self.warnings.append(
                 f"{_UNKEPT}, so a later run computes them again: {error} Set "
@@ -154,82 +156,7 @@ class VectorCache:
 
 
 _UNKEPT = "Vectors could not be kept in the cache"
-
-
-class _DamagedError(ValueError):
-    """A shard that is not what was written."""
-
-
-def _write_shard(
-    file: Path, names: NDArray[np.uint8], vectors: NDArray[np.float32]
-) -> None:
-    from safetensors.numpy import save_file
-
-    from napari_semst.errors import SaveError
-    from napari_semst.io.atomic import write_atomically
-
-    held: dict[str, NDArray[Any]]
-    held = {"keys": names, "vectors": np.ascontiguousarray(vectors, np.float32)}
-
-    def check(written: Path) -> None:
-        try:
-            _checked(written)
-        except _DAMAGED as error:
-            raise SaveError(f"Expected {file.name} to read back; {error}.") from error
-
-    write_atomically(
-        file,
-        lambda place: save_file(held, place, {"sha256": _digest(held)}),
-        check,
-        overwrite=True,
-        suffix=".safetensors",
-        least_free=vectors.nbytes + names.nbytes + 4096,
-    )
-
-
-def _read_shard(
-    file: Path, wanted: Mapping[bytes, int]
-) -> tuple[NDArray[np.float32], list[int]] | None:
-    """Return the wanted vectors of a shard and their positions, `None` if none."""
-    from safetensors import safe_open
-
-    with safe_open(file, framework="np") as held:
-        names = held.get_tensor("keys")
-    keys = [row.tobytes() for row in names]
-    rows = [row for row, key in enumerate(keys) if key in wanted]
-    if not rows:
-        return None
-    return _checked(file)["vectors"][rows], [wanted[keys[row]] for row in rows]
-
-
-def _checked(file: Path) -> dict[str, NDArray[Any]]:
-    """Return what a shard holds, if it is what was written."""
-    from safetensors import safe_open
-
-    with safe_open(file, framework="np") as stream:
-        held = {name: stream.get_tensor(name) for name in ("keys", "vectors")}
-        told = (stream.metadata() or {}).get("sha256")
-    if told != _digest(held):
-        raise _DamagedError("its checksum differs")
-    return held
-
-
-def _digest(held: Mapping[str, NDArray[Any]]) -> str:
-    digest = hashlib.sha256()
-    for name in ("keys", "vectors"):
-        digest.update(f"{name}{held[name].shape}{held[name].dtype}".encode())
-        digest.update(np.ascontiguousarray(held[name]).data)
-    return digest.hexdigest()
-
-
-def _damage() -> tuple[type[Exception], ...]:
-    from safetensors import SafetensorError
-
-    return (ValueError, KeyError, SafetensorError)
-
-
-_DAMAGED = _damage()
-_UNREADABLE: tuple[type[Exception], ...] = (OSError, *_DAMAGED)
+_UNREADABLE: tuple[type[Exception], ...] = (OSError, *DAMAGED)
 
 
 @dataclass(frozen=True, slots=True)
@@ -254,19 +181,16 @@ class Entry:
 
 def entries() -> Iterator[Entry]:
     """Yield what the cache holds, one folder after the other."""
-    from safetensors import safe_open
-
     for place in sorted(cache_folder().glob(f"*/{_ABOUT}")):
         try:
             about = json.loads(place.read_text(encoding="utf-8"))
         except (OSError, ValueError):
             about = {}
         count = size = 0
-        for file in place.parent.glob(_SHARD):
+        for file in place.parent.glob(PATTERN):
             try:
                 size += file.stat().st_size
-                with safe_open(file, framework="np") as held:
-                    count += int(held.get_slice("keys").get_shape()[0])
+                count += n_vectors(file)
             except _UNREADABLE:
                 continue
         yield Entry(place.parent, about, count, size)
@@ -278,16 +202,39 @@ def clear(model: str = "") -> int:
     Parameters
     ----------
     model
-        Name of the model whose vectors go; all where empty.
+        Id, folder or name of the model whose vectors go; all where empty.
+
+    Raises
+    ------
+    SemanticsError
+        If there are no vectors of that model.
     """
+    here = list(entries())
+    chosen = [entry for entry in here if not model or _is_of(entry, model)]
+    if model and not chosen:
+        told = {str(one.about.get("model", "unknown")) for one in here}
+        raise SemanticsError(
+            f"Expected vectors of the model {model!r} in {cache_folder()}; found "
+            f"{'those of ' + ', '.join(sorted(told)) if told else 'none at all'}. "
+            "Nothing was removed. `semst cache list` shows names and folders."
+        )
     freed = 0
-    for entry in list(entries()):
-        if model and model != entry.about.get("model"):
-            continue
+    for entry in chosen:
         remains = entry.folder.glob(".*.tmp")
-        for file in (*entry.folder.glob(_SHARD), *remains, entry.folder / _ABOUT):
+        for file in (*entry.folder.glob(PATTERN), *remains, entry.folder / _ABOUT):
             file.unlink(missing_ok=True)
         freed += entry.n_bytes
         if not any(entry.folder.iterdir()):
             entry.folder.rmdir()
+    if not model:
+        for file in cache_folder().glob(IDENTITIES):
+            file.unlink(missing_ok=True)
     return freed
+
+
+def _is_of(entry: Entry, model: str) -> bool:
+    """Return whether vectors are of a model, by what the user calls it."""
+    if model == entry.about.get("model"):
+        return True
+    kept = entry.about.get("path")
+    return bool(kept) and kept == str(Path(model).expanduser().resolve())
