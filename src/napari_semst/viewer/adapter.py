@@ -11,16 +11,17 @@ from typing import TYPE_CHECKING, Any
 from uuid import uuid4
 
 from napari_semst import keys
-from napari_semst.viewer import columns
+from napari_semst.viewer import columns, spots
 from napari_semst.viewer.arrange import arrange, placed
 from napari_semst.viewer.colour import paint_of
+from napari_semst.viewer.features import features_of
+from napari_semst.viewer.many import as_image, raster_for
 from napari_semst.viewer.pixels import drawn
 
 if TYPE_CHECKING:
     from anndata import AnnData
-    from napari.layers import Layer, Points
+    from napari.layers import Layer
     from napari.types import LayerData
-    from pandas import DataFrame
 
     from napari_semst.viewer.arrange import Arrangement
 
@@ -92,6 +93,19 @@ def layers_of(tissue: AnnData, name: str = "") -> list[LayerData]:
     return [*images, spots]
 
 
+def prepared(tissue: AnnData, name: str = "") -> list[LayerData]:
+    """Return a tissue as `layers_of` does, with what takes time done; for a worker.
+
+    Of spots that are an image the levels that show the whole section are drawn.
+    """
+    layers = layers_of(tissue, name)
+    for _, options, _ in layers:
+        raster = options["metadata"].get(spots.RASTER)
+        if raster is not None:
+            raster.warm()
+    return layers
+
+
 def told(arrangement: Arrangement, column: str) -> dict[str, Any]:
     """Return what a layer's metadata tell of the sections that it shows."""
     libraries = dict(zip(arrangement.names, arrangement.libraries, strict=True))
@@ -116,18 +130,16 @@ def _opening_column(tissue: AnnData) -> str:
 def spots_layer(
     tissue: AnnData, name: str, arrangement: Arrangement, column: str = ""
 ) -> LayerData:
-    """Return the spots as the data of a Points layer, at their true diameter."""
+    """Return the spots as the data of a layer, at their true diameter.
+
+    It is a Points layer, or an Image layer where there are more than
+    `many.MOST_POINTS`.
+    """
     colouring = columns.first_colouring(tissue)
+    rgba = paint_of(tissue, colouring).rgba
     options: dict[str, Any] = {
         "name": name,
-        "size": arrangement.diameters,
-        "face_color": paint_of(tissue, colouring).rgba,
-        # A border or antialiasing of a pixel turns small spots solid grey.
-        "border_width": 0,
-        "border_color": "transparent",
-        "antialiasing": 0,
         "opacity": SPOT_OPACITY,
-        "features": features_of(tissue, column if len(arrangement.names) > 1 else ""),
         "metadata": {
             TISSUE: tissue,
             **_NO_ELEMENT,
@@ -135,7 +147,21 @@ def spots_layer(
             **told(arrangement, column),
         },
     }
-    return arrangement.positions, options, "points"
+    raster = raster_for(tissue, arrangement)
+    if raster is not None:
+        raster.paint(rgba)
+        return as_image(raster, options)
+    several = column if len(arrangement.names) > 1 else ""
+    as_points = {
+        "size": arrangement.diameters,
+        "face_color": rgba,
+        # A border or antialiasing of a pixel turns small spots solid grey.
+        "border_width": 0,
+        "border_color": "transparent",
+        "antialiasing": 0,
+        "features": features_of(tissue, several),
+    }
+    return arrangement.positions, {**options, **as_points}, "points"
 
 
 def image_layers(
@@ -181,49 +207,27 @@ def image_layers(
 
 
 def tissue_of(layer: Layer) -> AnnData | None:
-    """Return the tissue that a Points layer shows, or None if it shows none."""
+    """Return the tissue whose spots a layer shows, or None if it shows none."""
     from anndata import AnnData
-    from napari.layers import Points
 
-    tissue = layer.metadata.get(TISSUE) if isinstance(layer, Points) else None
+    tissue = layer.metadata.get(TISSUE) if spots.draws_spots(layer) else None
     return tissue if isinstance(tissue, AnnData) else None
 
 
-def refresh(layer: Points) -> None:
+def refresh(layer: Layer) -> None:
     """Bring a layer's features up to what its tissue holds now; colours stay."""
     tissue = tissue_of(layer)
-    if tissue is not None and tissue.n_obs == len(layer.data):
-        column = layer.metadata.get(SECTIONS_BY, "")
-        several = bool(layer.metadata.get(SECTIONS))
-        layer.features = features_of(tissue, column if several else "")
+    # Of spots that are an image the tissue is asked when the mouse is over one.
+    if tissue is None or spots.raster_of(layer) is not None:
+        return
+    if tissue.n_obs == len(layer.data):
+        layer.features = features_of(tissue, told_sections_by(layer))
 
 
-def features_of(tissue: AnnData, column: str = "") -> DataFrame:
-    """Return what hovering over a spot shows: one row per spot.
-
-    Parameters
-    ----------
-    tissue
-        The tissue.
-    column
-        The obs column that tells sections apart; empty for one section.
-    """
-    from pandas import DataFrame
-
-    table: dict[str, Any] = {"barcode": tissue.obs_names.to_numpy(dtype=object)}
-    if column:
-        table["section"] = tissue.obs[column].astype(str).to_numpy(dtype=object)
-    if keys.DOMAIN in tissue.obs:
-        table["domain"] = tissue.obs[keys.DOMAIN].astype(str).to_numpy(dtype=object)
-    for label, key in (
-        ("modulation", keys.MODULATION),
-        ("confidence", keys.CONFIDENCE),
-    ):
-        if key in tissue.obs:
-            table[label] = tissue.obs[key].to_numpy()
-    if tissue.X is not None:
-        table[columns.TOTAL_COUNTS] = columns.total_counts(tissue)
-    return DataFrame(table)
+def told_sections_by(layer: Layer) -> str:
+    """Return the column of which hovering tells the section, empty for one section."""
+    column = str(layer.metadata.get(SECTIONS_BY, ""))
+    return column if layer.metadata.get(SECTIONS) else ""
 
 
 def coordinates_key(tissue: AnnData) -> str | None:

@@ -192,12 +192,12 @@ def _look(paths: tuple[Path, ...], options: ReadOptions) -> list[Look]:
 
 def _layers(path: Path, options: ReadOptions) -> list[LayerData]:
     from napari_semst.io.read import read
-    from napari_semst.viewer.adapter import layers_of, section_name
+    from napari_semst.viewer.adapter import prepared, section_name
 
     tissue = read(
         path, counts=options.counts, positions=options.positions, part=options.part
     )
-    return layers_of(tissue, section_name(path))
+    return prepared(tissue, section_name(path))
 
 
 def _make(order: Order) -> tuple[Order, list[LayerData]]:

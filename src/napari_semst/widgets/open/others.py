@@ -83,6 +83,6 @@ class OtherLayers(QWidget):
 
 
 def _layers(drawing: Drawn) -> list[LayerData]:
-    from napari_semst.viewer.adapter import layers_of
+    from napari_semst.viewer.adapter import prepared
 
-    return layers_of(section_of(drawing), drawing.name)
+    return prepared(section_of(drawing), drawing.name)
