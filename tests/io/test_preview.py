@@ -8,7 +8,7 @@ import pytest
 from scipy import sparse
 
 from napari_semst.errors import InputError
-from napari_semst.io.preview import preview
+from napari_semst.io.preview import part_called, preview
 from napari_semst.io.read import read
 from tests.io import test_plain, test_spatialdata_store, test_stereo
 from tests.io.folders import save, table_of, write_cosmx, write_merscope, write_xenium
@@ -195,3 +195,23 @@ def test_what_is_no_section_is_refused_as_in_reading(tmp_path):
     (tmp_path / "a.txt").write_text("nothing")
     with pytest.raises(InputError, match="Expected"):
         preview(tmp_path / "a.txt")
+
+
+def test_the_places_of_counts_and_coordinates_that_can_be_chosen(tmp_path, tissue):
+    tissue.layers["counts"] = tissue.X.copy()
+    tissue.raw = tissue.copy()
+    tissue.obsm["X_umap"] = tissue.obsm["aligned"] = tissue.obsm["spatial"] + 1
+    tissue.obs["x"] = tissue.obs["y"] = 0.0
+    found = preview(_h5ad(tmp_path, tissue))
+    assert found.counts_places == ("X", "counts", "raw")
+    assert found.coordinates_places[:3] == ("spatial", "aligned", "x,y")
+    for place in found.coordinates_places[:2]:
+        read(tmp_path / "a.h5ad", positions=place)
+
+
+def test_a_part_is_called_as_reading_is_told(tmp_path, tissue):
+    found = preview(_visium_hd(tmp_path, tissue))
+    assert [part_called(part) for part in found.parts] == ["2", "8"]
+    assert preview(tmp_path / "outs", part="2").part == found.parts[0]
+    assert part_called("bins of 50 x 50 spots of the chip") == "50"
+    assert part_called("the table cells") == "cells"

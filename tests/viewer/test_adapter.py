@@ -61,7 +61,7 @@ def test_metadata_and_features():
     _, spots = created(tissue, "Slice")
     assert adapter.tissue_of(spots) is tissue
     assert spots.metadata["adata"] is tissue
-    assert spots.metadata["name"] == "Slice"
+    assert spots.name == "Slice"
     columns = ["barcode", "domain", "modulation", "total_counts"]
     assert list(spots.features) == columns
     assert spots.features["barcode"][3] == "spot-3"

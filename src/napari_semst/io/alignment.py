@@ -9,17 +9,20 @@ centre is therefore at (i + 1/2)/s - 1/2. As a viewer draws pixel i at
 Cells stand in micrometres or other units than pixels: there s is the number of the
 image's pixels in one unit, and tissue_hires_origin_x and _y say where the first pixel's
 outer corner lies, which is (-1/2, -1/2) for pixels.
+
+What was aligned by hand, see `napari_semst.io.adjust`, is on top of that.
 """
 
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from napari_semst.errors import InputError, one_of
+from napari_semst.io.adjust import Adjustment, adjustment_of
 from napari_semst.io.coordinates import find_coordinates
 from napari_semst.io.images import RESOLUTIONS
 from napari_semst.io.sections import (
@@ -49,6 +52,10 @@ class Placement:
         World position of the centre of pixel (0, 0), (y, x).
     library, resolution
         Which image it is.
+    unturned
+        The image as its file has it.
+    by_hand
+        How it was turned and shifted.
     """
 
     image: NDArray[np.uint8]
@@ -56,6 +63,8 @@ class Placement:
     translate: tuple[float, float]
     library: str
     resolution: str
+    unturned: NDArray[np.uint8] | None = None
+    by_hand: Adjustment = field(default_factory=Adjustment)
 
     def bounds(self) -> NDArray[np.float64]:
         """Return the outer edges as ((y, x) first, (y, x) last), shape ``(2, 2)``."""
@@ -75,7 +84,7 @@ class SpotSize:
 def image_placement(
     adata: AnnData, library: str | None = None, resolution: str | None = None
 ) -> Placement | None:
-    """Return a section's image placed in full-resolution pixels.
+    """Return a section's image placed in full-resolution pixels, as it was aligned.
 
     Parameters
     ----------
@@ -94,7 +103,8 @@ def image_placement(
     Raises
     ------
     InputError
-        If the section must be named, is not there, or an image has no scale factor.
+        If the section must be named, is not there, or an image has no scale factor or
+        an alignment that cannot be used.
     """
     name = the_library(adata, library)
     if name is None:
@@ -110,7 +120,10 @@ def image_placement(
             step = 1 / factor
             shift = tuple(edge + step / 2 for edge in _outer_edge(adata, name, one))
             image = as_image(images[one], f"{one} image of {name!r}")
-            return Placement(image, (step, step), (shift[0], shift[1]), name, one)
+            by_hand = adjustment_of(adata, name)
+            place = (shift[0] + by_hand.shift_y, shift[1] + by_hand.shift_x)
+            turned = by_hand.turned(image)
+            return Placement(turned, (step, step), place, name, one, image, by_hand)
     if there:
         raise InputError(
             f"Expected uns['spatial'][{name!r}]['scalefactors'] to hold "

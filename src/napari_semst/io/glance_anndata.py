@@ -35,6 +35,8 @@ def facts(file: Any, options: ReadOptions) -> dict[str, Any]:
         "annotations": tuple(c for c in columns if _is_text(file["obs"], c)),
         "coordinates": _coordinates(file, columns, options),
         "image": _image(file),
+        "counts_places": _counts_places(file),
+        "coordinates_places": _coordinates_places(file, columns),
     }
     where, others = _counts(file)
     if not where and others:
@@ -99,6 +101,28 @@ def _coordinates(file: Any, columns: tuple[str, ...], options: ReadOptions) -> s
         if len(pair) == 2 and set(pair) <= set(columns):
             return f"obs[{pair[0]!r}], obs[{pair[1]!r}]"
     return ""
+
+
+def _counts_places(file: Any) -> tuple[str, ...]:
+    """Return every matrix of spots by genes, as reading is told of it."""
+    layers = file.get("layers", {})
+    raw = file.get("raw", {})
+    found = (*(("X",) if "X" in file else ()), *layers)
+    return (*found, RAW) if hasattr(raw, "keys") and "X" in raw else found
+
+
+def _coordinates_places(file: Any, columns: tuple[str, ...]) -> tuple[str, ...]:
+    """Return obsm keys and pairs of columns that can be coordinates."""
+    obsm = file.get("obsm", {})
+    keys = [
+        key
+        for key in obsm
+        if key in OBSM_KEYS or not key.startswith(("X_", "semst_"))
+        if tuple(getattr(obsm[key], "shape", ()))[1:] in ((2,), (3,))
+    ]
+    keys.sort(key=lambda key: (key not in OBSM_KEYS, key))
+    pairs = [f"{x},{y}" for x, y in OBS_PAIRS if {x, y} <= set(columns)]
+    return (*keys, *pairs)
 
 
 def _image(file: Any) -> tuple[int, int] | None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -34,6 +35,9 @@ class Preview:
         The part that is read, and all there are, of inputs that hold several.
     remarks
         What else should be known.
+    counts_places, coordinates_places
+        Where both may be taken from, as `napari_semst.read` is told; nothing where
+        there is no choice. `X` stands for the main table.
     """
 
     kind: str
@@ -48,6 +52,8 @@ class Preview:
     part: str = ""
     parts: tuple[str, ...] = ()
     remarks: tuple[str, ...] = ()
+    counts_places: tuple[str, ...] = ()
+    coordinates_places: tuple[str, ...] = ()
 
     @property
     def missing(self) -> tuple[str, ...]:
@@ -84,6 +90,12 @@ class Preview:
             for n in (self.n_spots, self.n_genes)
         )
         return f"{spots} spots x {genes} genes"
+
+
+def part_called(told: str) -> str:
+    """Return what `napari_semst.read` is told to read a part of `Preview.parts`."""
+    bins = re.match(r"bins of (\d+) ", told)
+    return bins[1] if bins else told.removeprefix("the table ")
 
 
 def preview(

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import weakref
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -18,8 +20,31 @@ if TYPE_CHECKING:
 ENOUGH = 16_000_000
 # Without a smaller copy in the file the whole image must be gone through.
 _LARGEST_WHOLE = 2_000_000_000
+# Side of what is read of a level at once, at least.
+_BLOCK = 1024
+# Files by the images that were read from them, with the share of the sides' pixels.
+_FILES: dict[int, tuple[Path, float]] = {}
 # Shares of the pixels that end up black and white.
 _DARK, _BRIGHT = 1.0, 99.8
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Pyramid:
+    """An image in several resolutions, none of them in memory.
+
+    Parameters
+    ----------
+    levels
+        Dask arrays, the finest first.
+    contrast
+        What is shown black and white.
+    share
+        Pixels along the reduced image for each pixel along the finest level.
+    """
+
+    levels: tuple[Any, ...]
+    contrast: tuple[float, float]
+    share: float
 
 
 def picture_of(
@@ -56,7 +81,108 @@ def picture_of(
             f"The image {path.name} is too large to be read without smaller copies of "
             "it in the file: the section is shown without it.",
         )
-    return Picture(shown(pixels), per_unit * reduced, origin), ()
+    image = shown(pixels)
+    _remember(image, path, reduced)
+    return Picture(image, per_unit * reduced, origin), ()
+
+
+def _remember(image: NDArray[np.uint8], path: Path, share: float) -> None:
+    """Let `pyramid_of` find the file that an image came from, while both are there."""
+    _FILES[id(image)] = path, share
+    weakref.finalize(image, _FILES.pop, id(image), None)
+
+
+def pyramid_of(image: NDArray[np.uint8]) -> Pyramid | None:
+    """Return the levels of the file that a reduced image was read from.
+
+    Nothing but the smallest level is read. The file is known as long as the program
+    runs; nothing of it is saved with the section.
+
+    Parameters
+    ----------
+    image
+        As `picture_of` returned it.
+
+    Returns
+    -------
+    Pyramid or None
+        None where the image came from no file of several levels, the file is no longer
+        there, or the image has all of its pixels.
+    """
+    import tifffile
+
+    path, share = _FILES.get(id(image), (None, 1.0))
+    if path is None or share >= 1 or not path.is_file():
+        return None
+    with reading(path, "the image"), tifffile.TiffFile(path, is_ome=False) as file:
+        pages = _pages(file)
+        if len(pages) < 2:
+            return None
+        levels = tuple(_level(path, page) for page in pages)
+        return Pyramid(levels, _contrast(pages[-1]), share)
+
+
+def _pages(file: Any) -> list[Any]:
+    """Return the pages of one image, the finest first; none for other layouts."""
+    first: Any = file.pages[0]
+    channels = tuple(first.shape[2:])
+    usual = first.shape[:2] == (first.imagelength, first.imagewidth)
+    # Colours of more than 8 bits are stretched, which a layer does for greys alone.
+    if not usual or channels not in ((), (3,), (4,)):
+        return []
+    if channels and first.dtype != np.uint8:
+        return []
+    pages = [first, *(first.pages or ())]
+    same = [page for page in pages if page.dtype == first.dtype]
+    same = [page for page in same if tuple(page.shape[2:]) == channels]
+    return sorted(same, key=_n_pixels, reverse=True)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class _Page:
+    """A page of a file, of which parts can be had; the file is open only meanwhile."""
+
+    path: Path
+    offset: int
+    shape: tuple[int, ...]
+    dtype: np.dtype[Any]
+
+    @property
+    def ndim(self) -> int:
+        return len(self.shape)
+
+    def __getitem__(self, part: Any) -> NDArray[Any]:
+        import tifffile
+        import zarr
+
+        with tifffile.TiffFile(self.path, is_ome=False) as file:
+            page = next(one for one in _pages(file) if one.offset == self.offset)
+            return np.asarray(zarr.open(page.aszarr(), mode="r")[part])
+
+
+def _level(path: Path, page: Any) -> Any:
+    """Return a page as an array of which only what is asked for is read."""
+    import dask.array
+
+    held = _Page(path, page.offset, tuple(page.shape), page.dtype)
+    # Blocks of whole tiles, not too small.
+    sides = [
+        min(side, size * max(1, _BLOCK // size))
+        for side, size in zip(page.shape[:2], page.chunks[:2], strict=True)
+    ]
+    # Told the file's age, so that another file of its name is another array.
+    name = f"{path}-{page.offset}-{path.stat().st_mtime_ns}"
+    return dask.array.from_array(  # type: ignore[no-untyped-call]
+        held, chunks=(*sides, *page.shape[2:]), name=name, asarray=False
+    )
+
+
+def _contrast(page: Any) -> tuple[float, float]:
+    """Return what ends up black and white."""
+    if page.dtype == np.uint8:
+        return 0.0, 255.0
+    low, high = np.percentile(page.asarray(), [_DARK, _BRIGHT])
+    return float(low), float(max(high, low + 1))
 
 
 def size_of(path: Path) -> tuple[int, int]:

@@ -6,7 +6,6 @@ running down as on the screen.
 
 from __future__ import annotations
 
-from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from uuid import uuid4
@@ -17,6 +16,7 @@ from napari_semst.viewer.arrange import arrange, placed
 from napari_semst.viewer.colour import paint_of
 from napari_semst.viewer.features import features_of
 from napari_semst.viewer.many import as_image, raster_for
+from napari_semst.viewer.pixels import drawn
 
 if TYPE_CHECKING:
     from anndata import AnnData
@@ -55,6 +55,15 @@ PLACEMENT = "semst_placement"
 
 HIDDEN = "semst_hidden"
 """Key of an image's metadata that tells that it was hidden with its section."""
+
+# What napari-spatialdata looks for beside the table. A layer that is of no element of a
+# SpatialData object has no name there: it would raise when the layer is removed.
+_NO_ELEMENT = {
+    "name": None,
+    "region_key": None,
+    "instance_key": None,
+    "table_names": None,
+}
 
 SPOT_OPACITY = 0.85
 """Leaves the stain visible through the spots."""
@@ -133,7 +142,7 @@ def spots_layer(
         "opacity": SPOT_OPACITY,
         "metadata": {
             TISSUE: tissue,
-            "name": name,
+            **_NO_ELEMENT,
             COLOUR_BY: colouring.key,
             **told(arrangement, column),
         },
@@ -180,20 +189,20 @@ def image_layers(
             warn(tissue, f"The image of {library!r} is {problem}")
     layers: list[LayerData] = []
     for placement in found:
-        moved = arrangement.moved(placement)
-        scale, translate = moved or (placement.scale, placement.translate)
-        which = f" {placement.library}" if len(found) > 1 else ""
         # The layer has the pixels; its metadata tell where they belong by themselves.
-        kept = replace(placement, image=placement.image[:0, :0])
+        pixels, kept, how = drawn(placement)
+        moved = arrangement.moved(kept)
+        scale, translate = moved or (kept.scale, kept.translate)
+        which = f" {placement.library}" if len(found) > 1 else ""
         options = {
             "name": f"{name}{which} image",
             "scale": scale,
             "translate": translate,
-            "rgb": placement.image.ndim == 3,
+            **how,
             "visible": moved is not None,
-            "metadata": {"name": name, PLACEMENT: kept, HIDDEN: moved is None},
+            "metadata": {PLACEMENT: kept, HIDDEN: moved is None},
         }
-        layers.append((placement.image, options, "image"))
+        layers.append((pixels, options, "image"))
     return layers
 
 
