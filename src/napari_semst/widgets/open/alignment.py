@@ -6,6 +6,7 @@ import math
 from typing import TYPE_CHECKING
 from uuid import uuid4
 
+import numpy as np
 from qtpy.QtCore import QTimer, Signal  # type: ignore[attr-defined]
 from qtpy.QtWidgets import (
     QComboBox,
@@ -20,9 +21,8 @@ from qtpy.QtWidgets import (
 from napari_semst.errors import InputError
 from napari_semst.io.adjust import Adjustment, adjustment_of
 from napari_semst.io.alignment import share_inside
-from napari_semst.viewer import adapter
+from napari_semst.viewer import adapter, spots
 from napari_semst.viewer.align import align, libraries_with_image
-from napari_semst.viewer.arrange import spot_places
 from napari_semst.widgets.open import texts
 from napari_semst.widgets.open.texts import TIPS
 from napari_semst.widgets.shared.forms import add_row, folded, form, note
@@ -160,19 +160,17 @@ class AlignmentPanel(QWidget):
         self._rows.setRowVisible(self.image, len(found) > 1)
         self.by_hand.setVisible(bool(found))
         if tissue is not None and found:
-            self._set_step(tissue)
+            self._set_step()
         self._show()
         if other and self.line.kind == "success" and self._now.is_none:
             self.by_hand.collapse()
         elif other:
             self.by_hand.expand()
 
-    def _set_step(self, tissue: AnnData) -> None:
-        try:
-            diameter = spot_places(tissue, self._coordinates)[1]
-        except InputError:
-            diameter = 4.0
-        self.step.setValue(_rounded(_STEP * diameter))
+    def _set_step(self) -> None:
+        if self._layer is not None:
+            diameters = spots.diameters(self._layer)
+            self.step.setValue(_rounded(_STEP * float(np.median(diameters))))
 
     @property
     def _coordinates(self) -> str | None:
