@@ -284,6 +284,39 @@ def test_a_run_tells_what_computed_its_embedding(
         found(section, short(semantics=given))
 
 
+def test_a_file_of_another_section_is_refused_though_barcodes_are_the_same(
+    section: AnnData, tmp_path: Path
+) -> None:
+    made = tmp_path / "made.npz"
+    share = exhaust(embed(section, short(semantics={"n_genes": 4})))
+    write_embedding(
+        merged([share]),
+        made,
+        account([share]),
+        share.names,
+        overwrite=False,
+        listed=share.listed,
+    )
+    given = short(semantics={"source": "precomputed", "embedding": str(made)})
+
+    def warned(tissue: AnnData) -> str:
+        return " ".join(found(tissue, given).provenance["warnings"])
+
+    # Longer lists that begin alike are no other section.
+    assert "list other genes" not in warned(section)
+    part = warned(section[:40].copy())
+    assert "9 of 49 rows of made.npz are of no spot" in part
+    changed = section.copy()
+    counts = changed.X.tolil()
+    counts[3, 0] = 500
+    changed.X = counts.tocsr()
+    assert "spots list other genes than when made.npz" in warned(changed)
+    other = section.copy()
+    other.var_names = [f"OTHER{n}" for n in range(other.n_vars)]
+    with pytest.raises(SemanticsError, match=r"this section; of the genes.* 0% are"):
+        found(other, given)
+
+
 @pytest.mark.parametrize("text", ["0/3", "4/3", "1", "a/b", "1/0", "-1/2"])
 def test_shares_are_counted_from_one(text: str) -> None:
     with pytest.raises(ConfigError, match="3/8"):

@@ -87,7 +87,14 @@ def embed(
         typer.echo(f"  note   {sentence}")
     if shard is None:
         embedding = merged([found])
-        write_embedding(embedding, place, about, found.names, overwrite=overwrite)
+        write_embedding(
+            embedding,
+            place,
+            about,
+            found.names,
+            overwrite=overwrite,
+            listed=found.listed,
+        )
         shape = f"{embedding.shape[0]} spots x {embedding.shape[1]} dimensions"
     else:
         write_share(found, place, overwrite=overwrite)
@@ -107,8 +114,15 @@ def _merge(sources: Sequence[Path], output: Path, *, overwrite: bool) -> None:
         )
     shares = [read_share(file) for file in files]
     embedding = merged(shares)
-    names = next(one.names for one in shares if one.number == 1)
-    write_embedding(embedding, output, account(shares), names, overwrite=overwrite)
+    first = next(one for one in shares if one.number == 1)
+    write_embedding(
+        embedding,
+        output,
+        account(shares),
+        first.names,
+        overwrite=overwrite,
+        listed=first.listed,
+    )
     typer.echo(
         f"Wrote {output}: {embedding.shape[0]} spots x {embedding.shape[1]} "
         f"dimensions, merged of {len(shares)} shares."

@@ -79,7 +79,12 @@ def join(
     for sentence in found.about["warnings"]:
         typer.echo(f"  note   {sentence}")
     write_embedding(
-        found.embedding, output, found.about, found.names, overwrite=overwrite
+        found.embedding,
+        output,
+        found.about,
+        found.names,
+        overwrite=overwrite,
+        listed=found.listed,
     )
     spots, width = found.embedding.shape
     typer.echo(

@@ -48,6 +48,9 @@ class Share:
         Share of the genes of each list that the source knows, shape ``(n_lists,)``.
     names
         Of all spots of the section in their order; the first share alone has them.
+    listed
+        Hashes of the genes that all spots list first, ``(n_spots, at most 5)``; the
+        first share alone has them.
     fingerprint
         Hash of lists and settings; shares of one section have the same.
     provenance
@@ -62,6 +65,7 @@ class Share:
     vectors: NDArray[np.float32]
     coverage: NDArray[np.float32]
     names: list[str]
+    listed: NDArray[np.uint32]
     fingerprint: str
     provenance: dict[str, Any]
 
@@ -120,6 +124,7 @@ def embed(
     from napari_semst.meaning import described_lists, source_options
     from napari_semst.pipeline import prepared
     from napari_semst.semantics import GeneLists
+    from napari_semst.semantics.listed_genes import first_genes
 
     control = control or RunControl()
     request = request.with_settings("domains", n_domains=-1)
@@ -175,6 +180,7 @@ def embed(
         np.ascontiguousarray(vectors),
         coverage,
         names if number == 1 else [],
+        first_genes(lists)[: lists.n_spots if number == 1 else 0],
         _fingerprint(lists, names, config, told),
         told,
     )

@@ -13,6 +13,7 @@ from napari_semst.semantics.embedding_file import (
     ABOUT,
     EMBEDDING,
     KIND,
+    LISTED,
     SPOTS,
     names_as_bytes,
     names_of_bytes,
@@ -26,8 +27,8 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 SUFFIXES = (".npy", ".npz", ".safetensors")
-_KIND = "napari-semst share 2"
-_ARRAYS = ("spots", "rows", "vectors", "coverage")
+_KIND = "napari-semst share 3"
+_ARRAYS = ("spots", "rows", "vectors", "coverage", "listed")
 
 
 def check_place(output: Path, *, overwrite: bool) -> None:
@@ -77,6 +78,7 @@ def write_embedding(
     spots: Sequence[str],
     *,
     overwrite: bool,
+    listed: NDArray[np.uint32] | None = None,
 ) -> Path:
     """Write an embedding, whole or not at all; `precomputed` reads it.
 
@@ -94,6 +96,9 @@ def write_embedding(
         Names of the rows, or nothing.
     overwrite
         Whether a file that stands there may be replaced.
+    listed
+        Which genes the spots list first, as `listed_genes.first_genes` has it: by it a
+        run knows a file of another section.
 
     Raises
     ------
@@ -108,6 +113,8 @@ def write_embedding(
     names = names_as_bytes(spots)
 
     held: dict[str, NDArray[Any]] = {EMBEDDING: embedding, SPOTS: names}
+    if listed is not None:
+        held[LISTED] = listed
 
     def write(file: Path) -> None:
         if output.suffix.lower() == ".safetensors":
@@ -117,7 +124,7 @@ def write_embedding(
         with file.open("wb") as stream:
             if output.suffix.lower() == ".npz":
                 told = np.frombuffer(about.encode(), np.uint8)
-                np.savez(stream, embedding=embedding, spots=names, provenance=told)
+                np.savez(stream, **held, **{ABOUT: told})
             else:
                 np.save(stream, embedding)
 
@@ -133,7 +140,7 @@ def write_embedding(
         check,
         overwrite=overwrite,
         suffix=output.suffix,
-        least_free=embedding.nbytes + names.nbytes + len(about) + 4096,
+        least_free=sum(one.nbytes for one in held.values()) + len(about) + 4096,
     )
 
 
