@@ -8,9 +8,15 @@ from typing import Annotated
 import typer
 
 from napari_semst.cli_embed_options import (
+    Control,
+    KeepUninformative,
     KeepVectors,
+    Per,
     Pooling,
     PromptTemplate,
+    Ranking,
+    SemanticsModel,
+    SpeakingGenes,
     Summaries,
     TextOfGenes,
     TissueName,
@@ -55,20 +61,13 @@ def run(
             "obsm key or a file)."
         ),
     ] = None,
-    semantics_model: Annotated[
-        str | None, typer.Option(help="Model that the server is asked for.")
-    ] = None,
-    per: Annotated[
-        str | None,
-        typer.Option(help="What the server reads: spot (gene lists) or gene (once)."),
-    ] = None,
+    semantics_model: SemanticsModel = None,
+    per: Per = None,
     cache: KeepVectors = None,
-    control: Annotated[
-        str | None,
-        typer.Option(
-            help="Spoil the semantics to learn its worth: random, shuffled, unrelated."
-        ),
-    ] = None,
+    control: Control = None,
+    n_genes: SpeakingGenes = None,
+    ranking: Ranking = None,
+    keep_uninformative: KeepUninformative = None,
     gene_text: TextOfGenes = None,
     pooling: Pooling = None,
     template: PromptTemplate = None,
@@ -210,6 +209,9 @@ def run(
             per=per,
             keep_vectors=cache,
             control=control,
+            n_genes=n_genes,
+            ranking=ranking,
+            keep_uninformative=keep_uninformative,
         ),
         model={"method": method, "weights": str(weights) if weights else None},
         prepare={

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -28,7 +29,7 @@ if TYPE_CHECKING:
 
 SUFFIXES = (".npy", ".npz", ".safetensors")
 _KIND = "napari-semst share 3"
-_ARRAYS = ("spots", "rows", "vectors", "coverage", "listed")
+_ARRAYS = ("spots", "rows", "vectors", "coverage", "listed", "probe")
 
 
 def check_place(output: Path, *, overwrite: bool) -> None:
@@ -61,14 +62,32 @@ def share_file(output: Path, number: int, of: int) -> Path:
 
 
 def share_files(output: Path) -> list[Path]:
-    """Return the shares that lie beside the place of the whole."""
-    found = output.absolute().parent.glob("*.safetensors")
-    begin = f"{output.stem}."
-    return sorted(
-        file
-        for file in found
-        if file.name.startswith(begin) and "-of-" in file.name[len(begin) :]
+    """Return the shares that lie beside the place of the whole, in their order.
+
+    Raises
+    ------
+    InputError
+        If there are shares of several numbers of shares.
+    """
+    named = re.compile(
+        re.escape(output.stem) + r"\.(\d+)-of-(\d+)\.safetensors", re.ASCII
     )
+    found: dict[int, dict[int, Path]] = {}
+    for file in output.absolute().parent.iterdir():
+        if (match := named.fullmatch(file.name)) is not None:
+            number, of = map(int, match.groups())
+            found.setdefault(of, {})[number] = file
+    if len(found) > 1:
+        told = "; ".join(
+            f"of {of}: {', '.join(shares[number].name for number in sorted(shares))}"
+            for of, shares in sorted(found.items())
+        )
+        raise InputError(
+            f"Expected the shares of one number of shares beside {output}; found "
+            f"several ({told}). Remove those that are not wanted, or name the files "
+            "after --merge."
+        )
+    return [shares[number] for shares in found.values() for number in sorted(shares)]
 
 
 def write_embedding(
@@ -124,7 +143,8 @@ def write_embedding(
         with file.open("wb") as stream:
             if output.suffix.lower() == ".npz":
                 told = np.frombuffer(about.encode(), np.uint8)
-                np.savez(stream, **held, **{ABOUT: told})
+                packed: dict[str, Any] = {**held, ABOUT: told}
+                np.savez(stream, **packed)
             else:
                 np.save(stream, embedding)
 

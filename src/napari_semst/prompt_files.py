@@ -89,7 +89,7 @@ def write_prompts(
     from napari_semst.pipeline import prepared
     from napari_semst.presets import resolve
     from napari_semst.semantics.listed_genes import first_genes
-    from napari_semst.semantics.prompts import template
+    from napari_semst.semantics.prompts import distinct_lists, template
     from napari_semst.semantics.symbols import guess_species
 
     control = control or RunControl()
@@ -109,10 +109,7 @@ def write_prompts(
     lists = yield from listed(ranked, section.genes, config, control)
     species = guess_species(lists.genes) if wanted.species == "auto" else wanted.species
     words = template(wanted.template, species, wanted.tissue)
-    rows, place = np.unique(lists.indices, axis=0, return_inverse=True)
-    # An empty list sorts first; it has no text.
-    n_empty = int((rows < 0).all(axis=1).sum())
-    rows, place = rows[n_empty:], np.asarray(place).reshape(-1) - n_empty
+    rows, place = distinct_lists(lists)
     names = [str(name) for name in lists.genes]
     folder.mkdir(parents=True, exist_ok=True)
     starts = range(0, len(rows), block)
@@ -143,14 +140,11 @@ def write_prompts(
 
 def as_text(passage: Passage, chat: str) -> str:
     """Return a passage as the one text that a model's tokenizer is given."""
-    if not passage.system:
-        return passage.user
-    if chat == "plain":
-        return f"{passage.system}\n{passage.user}"
-    return (
-        f"<|im_start|>system\n{passage.system}<|im_end|>\n"
-        f"<|im_start|>user\n{passage.user}<|im_end|>\n<|im_start|>assistant\n"
-    )
+    from napari_semst.semantics.prompts import BETWEEN
+    from napari_semst.semantics.tokens import around
+
+    before, after = around(passage, chat)
+    return f"{before}{BETWEEN.join(passage.names)}{after}"
 
 
 def text_key(text: str) -> str:
@@ -166,12 +160,10 @@ def _chat(wanted: SemanticsConfig) -> str:
 
     model = wanted.model or DEFAULT_MODEL
     if Path(model).expanduser().is_dir():
-        from transformers import AutoTokenizer
-
+        from napari_semst.semantics.model_load import load_tokenizer
         from napari_semst.semantics.tokens import Tokenizing
 
-        held = AutoTokenizer.from_pretrained(Path(model).expanduser())
-        return Tokenizing(held, model).chat
+        return Tokenizing(load_tokenizer(Path(model).expanduser(), model), model).chat
     if model.startswith("Qwen/"):
         return "chatml"
     raise ConfigError(

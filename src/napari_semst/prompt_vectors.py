@@ -190,9 +190,19 @@ def _matrix(column: Any) -> NDArray[np.float32]:
     return numbers.reshape(len(column), int(widths[0]))
 
 
+# What an engine may say of itself; how prompts were written is known.
+_ITS_OWN = ("model", "revision", "pooling", "dtype", "engine")
+
+
 def _made_by(file: Path) -> dict[str, Any]:
     from napari_semst.semantics.embedding_file import record_of
 
     if not file.is_file():
         return {}
-    return record_of(file.read_text(encoding="utf-8", errors="replace"))
+    told = record_of(file.read_text(encoding="utf-8", errors="replace"))
+    found = {name: told.pop(name) for name in _ITS_OWN if name in told}
+    if told:
+        engine = found.get("engine", {})
+        held = engine if isinstance(engine, dict) else {"name": engine}
+        found["engine"] = {**told, **held}
+    return found
