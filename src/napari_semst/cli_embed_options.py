@@ -130,11 +130,12 @@ def embed(
 ) -> None:
     """Compute the semantics of every spot once, for --semantics precomputed:FILE."""
     from napari_semst import cli_embed, cli_run
+    from napari_semst.cli_semantics import semantic_settings
 
     request = cli_run.build_request(
         preset,
         config,
-        semantics=cli_embed.semantic_settings(
+        semantics=semantic_settings(
             semantics or (None if config else "prompts"),
             semantics_model,
             per=per,

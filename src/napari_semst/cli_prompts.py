@@ -50,7 +50,7 @@ def write(
 ) -> None:
     """Write each distinct text that the source `prompts` reads once, as Parquet."""
     from napari_semst import cli_run
-    from napari_semst.cli_embed import semantic_settings
+    from napari_semst.cli_semantics import semantic_settings
     from napari_semst.io.read import read
     from napari_semst.progress import exhaust
     from napari_semst.prompt_files import write_prompts

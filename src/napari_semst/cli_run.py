@@ -209,7 +209,7 @@ def build_request(
     for stage, settings in stages.items():
         request = request.with_settings(stage, **settings)
     if "semantics" in stages:
-        from napari_semst.cli_embed import check_fit
+        from napari_semst.cli_semantics import check_fit
         from napari_semst.presets import resolve
 
         check_fit(stages["semantics"], resolve(request).semantics)

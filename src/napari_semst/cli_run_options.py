@@ -179,7 +179,7 @@ def run(
 ) -> None:
     """Find the spatial domains of a section, or of each of several."""
     from napari_semst import cli_cohort, cli_run
-    from napari_semst.cli_embed import semantic_settings
+    from napari_semst.cli_semantics import semantic_settings
     from napari_semst.config import REFINE_ROUNDS, number_of_domains
     from napari_semst.io.together import stem
     from napari_semst.training.group import joined_group, refuse_cohorts
