@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from napari_semst.errors import SemanticsError
-from napari_semst.progress import Progress, working
+from napari_semst.progress import FORESEEN, PRIVACY, Progress, working
 
 if TYPE_CHECKING:
     from collections.abc import Generator
@@ -130,12 +130,13 @@ def described_lists(
 
     def work(tell: Teller) -> Semantics:
         if wanted.source in ("prompts", "genes"):
-            options["say"] = tell.say
+            options.update(say=tell.say, announce=tell.announce)
         made = source(wanted.source, **options)
         made = controlled(made, wanted.control, config.training.seed)
         # Sources that send anything elsewhere say so before they do.
         if notice := getattr(made, "notice", ""):
-            tell.say(notice)
+            sends = wanted.source == "server"
+            tell.announce(notice, PRIVACY if sends else FORESEEN)
         return made.embed_spots(
             lists,
             species=species,  # type: ignore[arg-type]

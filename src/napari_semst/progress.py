@@ -22,6 +22,7 @@ Returned = TypeVar("Returned")
 _POLL_SECONDS = 0.2
 # Looking at what is learnt may take this share of the time at most.
 _LOOKING_SHARE = 0.1
+FORESEEN, PRIVACY = "foreseen", "privacy"
 STAGES = ("read", "prepare", "describe", "train", "assign", "attach", "explain")
 
 
@@ -42,6 +43,9 @@ class Progress:
     latent
         What is learnt of the spots so far, averaged over neighbours,
         ``(n_spots, width)``, where the run's control asked for it.
+    notice
+        Whether the message is to stay where people see it: `FORESEEN` for what the
+        next step takes, `PRIVACY` for what is about to leave the process; else empty.
     """
 
     stage: str
@@ -50,6 +54,7 @@ class Progress:
     message: str = ""
     metrics: Mapping[str, float] = field(default_factory=dict)
     latent: NDArray[np.float32] | None = field(default=None, repr=False, compare=False)
+    notice: str = ""
 
 
 class RunControl:
@@ -116,24 +121,57 @@ class RunControl:
             raise Cancelled("The run was cancelled; nothing was changed.")
 
 
+@dataclass(frozen=True, slots=True)
+class _Told:
+    """What a `Teller` said, and whether it was heard."""
+
+    step: int
+    steps: int
+    message: str
+    notice: str = ""
+    heard: threading.Event = field(default_factory=threading.Event)
+
+
 class Teller:
     """What work in a thread tells of itself: steps done and, if it likes, in words."""
 
     def __init__(self, message: str) -> None:
         self._message = message
         self._step = (0, 0)
-        self.events: queue.SimpleQueue[tuple[int, int, str] | None]
-        self.events = queue.SimpleQueue()
+        self.events: queue.SimpleQueue[_Told | None] = queue.SimpleQueue()
+        self.left = threading.Event()
 
     def __call__(self, done: int, in_all: int) -> None:
         """Tell of steps done."""
         self._step = (done, in_all)
-        self.events.put((done, in_all, self._message))
+        self.events.put(_Told(done, in_all, self._message))
 
     def say(self, message: str) -> None:
         """Say what is going on, in place of the message so far."""
         self._message = message
-        self.events.put((*self._step, message))
+        self.events.put(_Told(*self._step, message))
+
+    def announce(self, message: str, kind: str = FORESEEN) -> None:
+        """Say something, and go on only once whoever listens has it.
+
+        Parameters
+        ----------
+        message
+            A sentence for people.
+        kind
+            `FORESEEN` or `PRIVACY`.
+
+        Raises
+        ------
+        Cancelled
+            If nobody listens any more.
+        """
+        self._message = message
+        told = _Told(*self._step, message, kind, threading.Event())
+        self.events.put(told)
+        while not told.heard.wait(_POLL_SECONDS):
+            if self.left.is_set():
+                raise Cancelled("The run was left; nothing was changed.")
 
 
 def working(
@@ -175,15 +213,22 @@ def working(
     worker = threading.Thread(target=run, name=f"semst {stage}", daemon=True)
     yield Progress(stage, 0, 0, message)
     worker.start()
-    while True:
-        control.check()
-        try:
-            step = teller.events.get(timeout=_POLL_SECONDS)
-        except queue.Empty:
-            continue
-        if step is None:
-            break
-        yield Progress(stage, *step)
+    try:
+        while True:
+            control.check()
+            try:
+                said = teller.events.get(timeout=_POLL_SECONDS)
+            except queue.Empty:
+                continue
+            if said is None:
+                break
+            yield Progress(
+                stage, said.step, said.steps, said.message, notice=said.notice
+            )
+            control.check()
+            said.heard.set()
+    finally:
+        teller.left.set()
     worker.join()
     if failure:
         raise failure[0]

@@ -56,7 +56,10 @@ class _LanguageModel:
     device
         Name that torch understands.
     say
-        Called with sentences for users: download, forecast, time left.
+        Called with sentences for users while the model reads.
+    announce
+        Called with what users should know before: forecast and download; `say` where
+        `None`.
     """
 
     name = ""
@@ -67,9 +70,11 @@ class _LanguageModel:
         *,
         device: str = "cpu",
         say: Say | None = None,
+        announce: Say | None = None,
     ) -> None:
         self._settings = settings or SemanticsConfig(source=self.name)
         self._device, self._say = device, say
+        self._announce = announce or say
 
     def _reading(self) -> Reading:
         settings = self._settings
@@ -79,13 +84,13 @@ class _LanguageModel:
         """Find the model; before a download or a long run, say what it takes."""
         from napari_semst.semantics.model_forecast import forecast_texts
 
-        if self._say is not None:
+        if self._announce is not None:
             for sentence in forecast_texts(
                 self._settings, n_texts, self._device
             ).sentences:
-                self._say(sentence)
+                self._announce(sentence)
         model = self._settings.model or DEFAULT_MODEL
-        return locate(model, self._settings.revision, self._say)
+        return locate(model, self._settings.revision, self._announce)
 
     def _record(
         self,
