@@ -5,10 +5,12 @@
 
 As shipped: the draws of `semst explain`, and what it tells as found. The simulated
 cortex where no file is given; annotations stand in obs["ground_truth"]. No seed is
-begun after the minutes, which are for each section. Three shapes of domains that have nothing to do with the tissue
-(bands at a random angle, the nearest of random spots, the annotation turned and
-shifted) say whether p-values by random connected domains are as small as they should
-be; names of genes dealt anew, whether anything is told of names without meaning.
+begun after the minutes, which are for each section.
+
+Three shapes of domains that have nothing to do with the tissue (bands at a random
+angle, the nearest of random spots, the annotation turned and shifted) say whether
+p-values by random connected domains are as small as they should be; names of genes
+dealt anew, whether anything is told of names without meaning.
 """
 
 from __future__ import annotations

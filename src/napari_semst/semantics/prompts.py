@@ -130,7 +130,7 @@ def template(name: str, species: str = "", tissue: str = "") -> Template:
 
 
 def _plain_tissue(tissue: str) -> str:
-    """Return the name of a tissue; refuse what would be read as a part of the prompt."""
+    """Return the name of a tissue; refuse what would be a part of the prompt."""
     name = tissue.strip()
     bad = [mark for mark in _MARKS if mark in name]
     bad += [letter for letter in name if not letter.isprintable()]
