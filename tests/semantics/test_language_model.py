@@ -125,7 +125,7 @@ def test_what_is_known_of_genes_is_read_counted_and_told(tiny_qwen: Path) -> Non
     assert told.coverage.tolist() == [1, 0.5, 0]
     assert told.provenance["coverage"] == 0.5
     assert told.provenance["known_genes"] == 2
-    assert told.provenance["gene_text"].startswith("knowledge, wording 1, 20")
+    assert told.provenance["gene_text"].startswith("knowledge, wording 2, 20")
     assert "CC BY 4.0" in told.provenance["attribution"]
     assert "Of 2 of 5 genes more than the symbol is read" in said
     assert not told.warnings
