@@ -5,8 +5,9 @@ Usage: ``python scripts/build_gene_texts.py --source FOLDER --table gene_table.n
 
 Per row of the gene table: the HGNC name, the names of the HGNC groups, and the rarest
 GO terms (of all three branches, by direct annotation) that at least three of its genes
-share, and no more than one gene in twenty: what so many do, tells none apart. Terms are
-numbered from the rarest on, so that the numbers themselves tell which term is rarer. The same input gives the same file, byte for byte.
+share, and no more than one in twenty: what so many do tells no gene apart. Terms are
+numbered from the rarest on, so that the numbers themselves tell which term is rarer.
+The same input gives the same file, byte for byte.
 """
 
 from __future__ import annotations

@@ -9,6 +9,7 @@ import numpy as np
 from scipy import sparse
 
 from napari_semst.explanation.groups import inside_and_outside, membership
+from napari_semst.semantics.weights import place_weights
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -49,7 +50,9 @@ class Listed:
         return told
 
 
-def listed_genes(lists: GeneLists, table: GeneTable, species: Species) -> Listed:
+def listed_genes(
+    lists: GeneLists, table: GeneTable, species: Species, gene_weights: str = "equal"
+) -> Listed:
     """Return what the built-in table makes of each spot's list.
 
     Parameters
@@ -60,26 +63,38 @@ def listed_genes(lists: GeneLists, table: GeneTable, species: Species) -> Listed
         Where vectors are from.
     species
         Of the names.
+    gene_weights
+        As in the settings of semantics.
     """
     used = np.unique(lists.indices[lists.listed])
     vectors, known = table.map_genes(lists.genes[used], species)
     column = np.full(len(lists.genes), -1)
     column[used[known]] = np.arange(known.sum())
     places = np.where(lists.listed, column[lists.indices], -1)
-    spots, _ = np.nonzero(places >= 0)
-    lengths = np.bincount(spots, minlength=lists.n_spots)
-    shares = sparse.csr_matrix(
-        (1 / lengths[spots], places[places >= 0], np.append(0, np.cumsum(lengths))),
-        shape=(lists.n_spots, int(known.sum())),
-    )
+    shares = _shares(lists, places, int(known.sum()), gene_weights)
     names = lists.genes[used[known]]
     found = [table.rows(str(name), species) for name in names]
     gene = np.repeat(np.arange(len(found)), [len(rows) for rows in found])
     flat = np.array([row for rows in found for row in rows], dtype=np.int64)
     shape = len(names), len(table.symbols)
     rows = sparse.csr_matrix((np.ones(len(flat)), (gene, flat)), shape=shape)
-    coverage = len(spots) / max(int(lists.listed.sum()), 1)
+    coverage = shares.nnz / max(int(lists.listed.sum()), 1)
     return Listed(names, vectors[known], rows, shares, coverage)
+
+
+def _shares(
+    lists: GeneLists, places: NDArray[np.int64], n_known: int, gene_weights: str
+) -> sparse.csr_matrix:
+    """Return what each known gene is of each spot's mean; places are -1 for others."""
+    weights = place_weights(lists, gene_weights)
+    weights = (places >= 0) * (1.0 if weights is None else weights)
+    total = weights.sum(axis=1, keepdims=True)
+    share = weights / np.where(total > 0, total, 1)
+    ends = np.append(0, np.cumsum((places >= 0).sum(axis=1)))
+    known = places >= 0
+    return sparse.csr_matrix(
+        (share[known], places[known], ends), shape=(lists.n_spots, n_known)
+    )
 
 
 @dataclass(frozen=True)

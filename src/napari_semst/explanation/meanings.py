@@ -169,7 +169,12 @@ def _listed(
     species = settings.species
     if species == "auto":
         species = guess_species(lists.genes)
-    listed = listed_genes(lists, builtin_table(), species)  # type: ignore[arg-type]
+    listed = listed_genes(
+        lists,
+        builtin_table(),
+        species,  # type: ignore[arg-type]
+        settings.gene_weights,
+    )
     if not len(listed.genes):
         raise SemanticsError(
             "Expected gene names that the built-in table knows; it knows none of the "
