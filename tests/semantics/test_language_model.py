@@ -240,6 +240,36 @@ def test_a_killed_run_resumes_to_the_same_bytes(
     assert not list(broken.rglob("*.tmp"))
 
 
+def test_slow_batches_are_kept_one_by_one_and_resumed_to_the_same_bytes(
+    tiny_qwen: Path, own_cache: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    source = prompts(tiny_qwen, batch_tokens=SMALL)
+    whole = source.embed_spots(some_lists())
+    fast = _shards(own_cache)
+    clear()
+    now = iter(np.arange(0, 1e6, 31.0))
+    batches = []
+    read = Encoder.vectors
+
+    def counted(self: Any, batch: Any) -> Any:
+        batches.append(len(batch))
+        return read(self, batch)
+
+    monkeypatch.setattr(read_texts.time, "monotonic", lambda: next(now))
+    monkeypatch.setattr(Encoder, "vectors", counted)
+    slow = source.embed_spots(some_lists())
+    assert len(_shards(own_cache)) == len(batches) > len(fast)
+    # As a run that was killed leaves it: the last shards are not there.
+    for file in sorted(own_cache.rglob("shard-*"), key=lambda f: f.stat().st_mtime_ns)[
+        len(batches) // 2 :
+    ]:
+        file.unlink()
+    resumed = source.embed_spots(some_lists())
+    assert resumed.provenance["reading"]["from_cache"] > 0
+    for one in (slow, resumed):
+        assert one.embedding.tobytes() == whole.embedding.tobytes()
+
+
 def test_cancelling_between_batches_keeps_what_was_read(
     tiny_qwen: Path, own_cache: Path
 ) -> None:
