@@ -68,6 +68,13 @@ def run(
     ranking: Ranking = None,
     keep_uninformative: KeepUninformative = None,
     gene_text: TextOfGenes = None,
+    gene_weights: Annotated[
+        str | None,
+        typer.Option(
+            help="Weight of a listed gene in its spot's mean: equal, or rank (the "
+            "first count more)."
+        ),
+    ] = None,
     pooling: Pooling = None,
     template: PromptTemplate = None,
     tissue: TissueName = None,
@@ -208,6 +215,7 @@ def run(
             semantics,
             semantics_model,
             gene_text=gene_text,
+            gene_weights=gene_weights,
             pooling=pooling,
             template=template,
             tissue=tissue,

@@ -118,8 +118,10 @@ def described_lists(
     from napari_semst.device import choose_device
     from napari_semst.semantics import controlled, source
     from napari_semst.semantics.gene_texts import known_texts
+    from napari_semst.semantics.weights import averages_genes, weights_for
 
     wanted = config.semantics
+    weights = weights_for(wanted, lists)
     species = None if wanted.species == "auto" else wanted.species
     if wanted.source in ("prompts", "genes"):
         device = choose_device(config.training.device).name
@@ -137,12 +139,17 @@ def described_lists(
         if notice := getattr(made, "notice", ""):
             sends = wanted.source == "server"
             tell.announce(notice, PRIVACY if sends else FORESEEN)
-        return made.embed_spots(
+        found = made.embed_spots(
             lists,
+            weights,
             species=species,  # type: ignore[arg-type]
             progress=tell,
             cancelled=lambda: control.cancelled,
         )
+        if not averages_genes(wanted):
+            return found
+        told = {**found.provenance, "gene_weights": wanted.gene_weights}
+        return replace(found, provenance=told)
 
     return (yield from working("describe", "Reading what genes mean", work, control))
 

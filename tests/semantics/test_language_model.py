@@ -125,7 +125,7 @@ def test_what_is_known_of_genes_is_read_counted_and_told(tiny_qwen: Path) -> Non
     assert told.coverage.tolist() == [1, 0.5, 0]
     assert told.provenance["coverage"] == 0.5
     assert told.provenance["known_genes"] == 2
-    assert told.provenance["gene_text"].startswith("knowledge, wording 1, 20")
+    assert told.provenance["gene_text"].startswith("knowledge, wording 2, 20")
     assert "CC BY 4.0" in told.provenance["attribution"]
     assert "Of 2 of 5 genes more than the symbol is read" in said
     assert not told.warnings
@@ -240,6 +240,36 @@ def test_a_killed_run_resumes_to_the_same_bytes(
     assert not list(broken.rglob("*.tmp"))
 
 
+def test_slow_batches_are_kept_one_by_one_and_resumed_to_the_same_bytes(
+    tiny_qwen: Path, own_cache: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    source = prompts(tiny_qwen, batch_tokens=SMALL)
+    whole = source.embed_spots(some_lists())
+    fast = _shards(own_cache)
+    clear()
+    now = iter(np.arange(0, 1e6, 31.0))
+    batches = []
+    read = Encoder.vectors
+
+    def counted(self: Any, batch: Any) -> Any:
+        batches.append(len(batch))
+        return read(self, batch)
+
+    monkeypatch.setattr(read_texts.time, "monotonic", lambda: next(now))
+    monkeypatch.setattr(Encoder, "vectors", counted)
+    slow = source.embed_spots(some_lists())
+    assert len(_shards(own_cache)) == len(batches) > len(fast)
+    # As a run that was killed leaves it: the last shards are not there.
+    for file in sorted(own_cache.rglob("shard-*"), key=lambda f: f.stat().st_mtime_ns)[
+        len(batches) // 2 :
+    ]:
+        file.unlink()
+    resumed = source.embed_spots(some_lists())
+    assert resumed.provenance["reading"]["from_cache"] > 0
+    for one in (slow, resumed):
+        assert one.embedding.tobytes() == whole.embedding.tobytes()
+
+
 def test_cancelling_between_batches_keeps_what_was_read(
     tiny_qwen: Path, own_cache: Path
 ) -> None:
@@ -302,7 +332,8 @@ def test_the_forecast_is_told_before_and_the_time_left_on_the_way(
     )
     assert f"At most {n_texts} texts are read" in said[0]
     assert said[1] == f"{tiny_qwen} is on this machine."
-    assert "at most on the CPU" in said[2]
+    assert said[2].startswith("About ")
+    assert " on the CPU" in said[2]
     assert said[3].startswith(f"Loading {tiny_qwen.parent.name}/tiny-qwen on cpu")
     assert f"reads {n_texts} distinct texts (" in said[4]
     assert said[5].endswith(" min left")
