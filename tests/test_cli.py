@@ -14,6 +14,7 @@ from typer.testing import CliRunner
 
 from napari_semst.cli import app
 from napari_semst.errors import SemstError
+from tests.io.test_visium_hd import run_of
 
 
 @pytest.fixture
@@ -156,6 +157,26 @@ def test_inspect_says_whether_it_can_run(section, tissue, tmp_path):
     result = CliRunner().invoke(app, ["inspect", str(logged)])
     assert result.exit_code == 2
     assert "not as it is" in result.output
+
+
+def test_a_part_of_an_input_is_inspected_and_run(tissue, tmp_path):
+    run = run_of(tmp_path / "outs", tissue, 2, 8)
+    assert "160 spots x 60 genes" in call("inspect", run)
+    told = call("inspect", "--quick", run, "--part", 2)
+    assert told.startswith("Visium HD run: 40 spots x 60 genes.")
+    call(
+        "run", run, "-k", 2, "--method", "quick", "--part", 8, "-o", tmp_path / "a.h5ad"
+    )
+    assert read_h5ad(tmp_path / "a.h5ad").n_obs == 160
+    with pytest.raises(SemstError, match="found bins of 2, 8"):
+        call("run", run, "-k", 2, "--method", "quick", "--part", 16)
+    del tissue.obsm["spatial"], tissue.obs["array_row"]
+    tissue.write_h5ad(tmp_path / "nowhere.h5ad")
+    result = CliRunner().invoke(
+        app, ["inspect", "--quick", str(tmp_path / "nowhere.h5ad")]
+    )
+    assert result.exit_code == 2
+    assert "Coordinates: missing." in result.output
 
 
 def test_presets_and_samples():

@@ -133,7 +133,7 @@ def test_one_failure_does_not_cost_the_rest(cohort, sections, monkeypatch):
     stopped = cohort(keep_going=False)
     assert statuses(stopped) == ["failed", "not run"]
 
-    def fault(*_):
+    def fault(*_, **__):
         raise ZeroDivisionError("oh")
 
     monkeypatch.setattr("napari_semst.io.read.read", fault)

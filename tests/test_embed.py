@@ -12,15 +12,16 @@ from typer.testing import CliRunner
 
 from napari_semst.apply import apply_model
 from napari_semst.cli import app
-from napari_semst.embed import embed, merged, parse_share
-from napari_semst.embed_files import read_share, share_files
+from napari_semst.embed import embed, parse_share
+from napari_semst.embed_files import read_share, share_files, write_embedding
+from napari_semst.embed_merge import account, merged
 from napari_semst.errors import ConfigError, InputError, SaveError, SemanticsError
 from napari_semst.io.read import read
 from napari_semst.io.save import write
 from napari_semst.pipeline import find_domains
 from napari_semst.progress import RunControl, exhaust
+from napari_semst.semantics.embedding_file import read_held
 from napari_semst.semantics.encoder import Encoder
-from napari_semst.semantics.precomputed import read_array
 from tests.small import found, named, short, walked
 
 if TYPE_CHECKING:
@@ -136,20 +137,36 @@ def test_shares_merge_to_the_bytes_of_the_whole(
     settings.write_text("[semantics]\nn_genes = 4\n[training]\ndevice = 'cpu'\n")
     base += ["--config", str(settings)]
     whole, pieces = tmp_path / "whole.safetensors", tmp_path / "pieces.npy"
-    assert _ran(*base, "-o", str(whole)).startswith(f"Wrote {whole}: 49 spots x 32")
+    assert f"Wrote {whole}: 49 spots x 32" in _ran(*base, "-o", str(whole))
     for number in (1, 2, 3):
         # Each on a machine of its own, which has a cache of its own.
         monkeypatch.setenv("SEMST_CACHE", str(tmp_path / f"machine {number}"))
         _ran(*base, "-o", str(pieces), "--shard", f"{number}/3")
     assert len(share_files(pieces)) == 3
     _ran("embed", "--merge", "-o", str(pieces))
-    expected = read_array(whole)
-    assert read_array(pieces).tobytes() == expected.tobytes()
+    expected = read_held(whole).array
+    assert read_held(pieces).array.tobytes() == expected.tobytes()
+    assert read_held(pieces).spots is None
     others = np.delete(expected, 5, axis=0)
     np.testing.assert_allclose(expected[5], others.mean(axis=0), rtol=1e-5)
     packed = tmp_path / "packed.npz"
     _ran("embed", "--merge", "-o", str(packed), *map(str, share_files(pieces)))
-    np.testing.assert_array_equal(read_array(packed), expected)
+    one, other = read_held(packed), read_held(whole)
+    np.testing.assert_array_equal(one.array, expected)
+    # Names and record are the same, but for how many texts each share read.
+    assert one.spots == other.spots == list(section.obs_names)
+    assert (
+        one.about.items()
+        >= {
+            **{name: other.about[name] for name in other.about if name != "reading"},
+            "lists": {
+                "n_genes": 4,
+                "ranking": "scaled",
+                "leave_out_uninformative": True,
+            },
+        }.items()
+    )
+    assert "1 of 49 spots list no gene" in one.about["warnings"][-1]
 
 
 def test_shares_that_do_not_belong_together_are_refused(
@@ -199,6 +216,72 @@ def test_a_table_of_gene_vectors_can_be_embedded(
     assert found.shape == (section.n_obs, 2)
     shares = [exhaust(embed(section, request, share=(n, 2))) for n in (1, 2)]
     np.testing.assert_array_equal(merged(shares), found)
+
+
+@pytest.mark.parametrize("source", ["genes", "table", "builtin"])
+def test_lists_that_say_nothing_are_averaged_over_all_shares(
+    section: AnnData, tiny_qwen: Path, tmp_path: Path, source: str
+) -> None:
+    names = [str(name) for name in section.var_names]
+    # The table knows half of the genes: with one gene a spot, many lists say nothing.
+    table = tmp_path / "genes.csv"
+    rows = [f"{gene},{n},{n % 3}" for n, gene in enumerate(names[::2])]
+    table.write_text("\n".join(["symbol,a,b", *rows]) + "\n")
+    section.var_names = [
+        name if n % 2 == 0 else f"LOST{n}" for n, name in enumerate(names)
+    ]
+    settings: dict[str, object] = {"source": source, "n_genes": 1}
+    if source == "genes":
+        settings["model"] = str(tiny_qwen)
+    elif source == "table":
+        settings["table"] = str(table)
+    request = short(semantics=settings)
+    whole = exhaust(embed(section, request))
+    shares = [exhaust(embed(section, request, share=(n, 5))) for n in range(1, 6)]
+    assert merged(shares[::-1]).tobytes() == merged([whole]).tobytes()
+    one, other = account([whole]), account(shares)
+    assert one["coverage"] == other["coverage"]
+    assert one["warnings"] == other["warnings"]
+    # A run of the same settings reads the same vectors.
+    section.obsm["X_made"] = merged([whole])
+    given = {"source": "precomputed", "embedding": "X_made", "n_genes": 1}
+    read_back = found(section, short(semantics=given))
+    np.testing.assert_array_equal(found(section, request).latent, read_back.latent)
+    said = [text for text in one["warnings"] if "list no gene that the" in text]
+    assert len(said) == (source != "genes")
+
+
+def test_a_run_tells_what_computed_its_embedding(
+    section: AnnData, tiny_qwen: Path, tmp_path: Path
+) -> None:
+    made, source = tmp_path / "made.safetensors", tmp_path / "section.h5ad"
+    request = _asking(tiny_qwen, control="random")
+    share = exhaust(embed(section, request))
+    write_embedding(
+        merged([share]), made, account([share]), share.names, overwrite=False
+    )
+    given = {"source": "precomputed", "embedding": str(made)}
+    # Rows follow their names, whatever the order of the spots.
+    turned = section[::-1].copy()
+    result = found(turned, short(semantics=given))
+    told = result.provenance["semantics"]
+    by = told["computed_by"]
+    assert (told["source"], told["model"]) == ("precomputed", "made.safetensors")
+    assert (by["source"], by["model"]) == ("prompts", "tiny-qwen")
+    assert by["revision"].startswith("sha256:")
+    assert (by["pooling"], by["template"]) == ("mean", "paper")
+    assert by["lists"]["n_genes"] == 4
+    assert told["control"] == "random"
+    assert any("CONTROL RUN" in text for text in result.provenance["warnings"])
+    from napari_semst.pipeline import attach
+
+    write(attach(turned, result, "default", inplace=False), source)
+    kept = read(source).uns["semst"]["default"]["semantics"]["computed_by"]
+    assert kept["model"] == "tiny-qwen"
+    assert kept["prompt"]["system"] == by["prompt"]["system"]
+    section.obs_names = [f"other-{name}" for name in section.obs_names]
+    with pytest.raises(SemanticsError, match=r"49 have none, for instance other-"):
+        found(section, short(semantics=given))
 
 
 @pytest.mark.parametrize("text", ["0/3", "4/3", "1", "a/b", "1/0", "-1/2"])

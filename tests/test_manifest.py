@@ -33,13 +33,21 @@ def test_every_command_can_be_found(manifest):
 
 def test_contributions(manifest):
     found = manifest.contributions
-    assert [w.display_name for w in found.widgets] == ["Find domains"]
+    assert [w.display_name for w in found.widgets] == [
+        "Open data",
+        "Find domains",
+        "Explore domains",
+    ]
     samples = [(s.key, s.display_name) for s in found.sample_data]
     assert samples == [
         ("simulated_cortex", "Simulated cortex"),
         ("simulated_cells", "Simulated cortex, single cells"),
+        ("human_lymph_node", "Human lymph node (Visium, download)"),
+        ("mouse_brain", "Mouse brain (Visium, download)"),
     ]
     assert found.readers[0].accepts_directories
+    # napari would ask before every table that anybody opens.
+    assert "*.csv" not in found.readers[0].filename_patterns
 
 
 @pytest.mark.skipif(
@@ -60,7 +68,7 @@ seconds = time.perf_counter() - before
 heavy = {"torch", "scanpy", "anndata", "sklearn", "transformers"} & set(sys.modules)
 assert not heavy, heavy
 assert seconds < 0.3, seconds
-import napari_semst.widgets.find.widget
+import napari_semst.widgets.find.widget, napari_semst.widgets.open.widget
 heavy = {"torch", "scanpy", "anndata", "sklearn", "transformers"} & set(sys.modules)
 assert not heavy, heavy
 """

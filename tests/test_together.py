@@ -15,7 +15,7 @@ import napari_semst
 from napari_semst import keys
 from napari_semst.apply import label_section
 from napari_semst.cli import app
-from napari_semst.errors import Cancelled, InputError
+from napari_semst.errors import Cancelled, InputError, SemanticsError
 from napari_semst.io.sections import sections_of
 from napari_semst.io.together import join_sections
 from napari_semst.methods.semst_inputs import from_components
@@ -250,3 +250,26 @@ def test_what_does_not_go_together_is_refused(files, options, message):
         semst("run", *files, "--together", "-k", 3, *options)
     with pytest.raises(ConfigError, match="got one"):
         semst("run", files[0], "--together", "-k", 3)
+
+
+def test_an_embedding_of_all_sections_is_divided_among_them(tissue, tmp_path):
+    named(tissue)
+    order = np.random.default_rng(1).permutation(tissue.n_obs)
+    tissue = tissue[order].copy()
+    # Sections need not stand together in the table.
+    tissue.obs["slide"] = np.where(np.arange(tissue.n_obs) % 2, "b", "a")
+    rows = np.random.default_rng(2).normal(size=(tissue.n_obs, 5)).astype(np.float32)
+    made = tmp_path / "all.npy"
+    np.save(made, rows)
+    given = {"source": "precomputed", "embedding": str(made)}
+    request = short(prepare={"section_key": "slide"}, semantics=given)
+    model = found(tissue, request).model
+    result = exhaust(label_section(tissue, model))
+    # One section alone, with rows of its own, is labelled alike.
+    for name in ("a", "b"):
+        own = np.flatnonzero(tissue.obs["slide"] == name)
+        np.save(made, rows[own])
+        alone = exhaust(label_section(tissue[own].copy(), model))
+        np.testing.assert_array_equal(alone.latent, result.latent[own])
+    with pytest.raises(SemanticsError, match=r"Expected 196 rows.*found 98"):
+        exhaust(label_section(tissue, model))

@@ -30,12 +30,15 @@ def read_layers(path: PathOrPaths) -> list[LayerData]:
     """Return the layers of one or several sections."""
     from napari_semst.io.read import read
     from napari_semst.viewer.adapter import layers_of, section_name
+    from napari_semst.viewer.hover import watch_current
 
-    return [
+    layers = [
         layer
         for one in _as_list(path)
         for layer in layers_of(read(one), name=section_name(one))
     ]
+    watch_current(layers)
+    return layers
 
 
 def _as_list(path: PathOrPaths) -> list[Path]:

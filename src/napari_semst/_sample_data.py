@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from napari.types import LayerData
 
+    from napari_semst.sample.public import PublicSection
+
 _CELLS, _PANEL = 10_000, 500
 
 
@@ -25,3 +27,24 @@ def simulated_cells() -> list[LayerData]:
 
     tissue = simulate(_CELLS, _PANEL, platform="cells")
     return layers_of(tissue, name="Simulated cells")
+
+
+def human_lymph_node() -> list[LayerData]:
+    """Return the layers of a public section of human lymph node; it is downloaded."""
+    from napari_semst.sample.public import LYMPH_NODE
+
+    return _public(LYMPH_NODE)
+
+
+def mouse_brain() -> list[LayerData]:
+    """Return the layers of a public section of mouse brain; it is downloaded."""
+    from napari_semst.sample.public import MOUSE_BRAIN
+
+    return _public(MOUSE_BRAIN)
+
+
+def _public(section: PublicSection) -> list[LayerData]:
+    from napari_semst.sample.public import public_section
+    from napari_semst.viewer.adapter import layers_of
+
+    return layers_of(public_section(section), name=section.title)

@@ -84,7 +84,8 @@ def find_domains(
     if isinstance(source, list | tuple):
         (tissue, request), own = joined_of(source, request), True
     else:
-        tissue, own = tissue_of(source)
+        part = request.overrides.get("prepare", {}).get("part", "")
+        tissue, own = tissue_of(source, str(part))
     steps = pipeline.find_domains(tissue, request)
     result = exhaust(steps if on_progress is None else told(steps, on_progress))
     return pipeline.attach(tissue, result, run, inplace=own)

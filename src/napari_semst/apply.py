@@ -145,6 +145,7 @@ def label_section(
     """
     from napari_semst.apply_several import together
     from napari_semst.io.sections import sections_of
+    from napari_semst.meaning import options_of_parts
     from napari_semst.several import named
 
     control = control or RunControl()
@@ -153,11 +154,14 @@ def label_section(
     parts = sections_of(tissue, key if key in tissue.obs else "")
     if len(parts.names) == 1:
         return (yield from _label_one(tissue, model, config, control, adapt=adapt))
-    found = []
-    for name, spots in zip(parts.names, parts.spots(), strict=True):
+    found, rows = [], list(parts.spots())
+    divided: list[dict[str, Any] | None] = [None] * len(rows)
+    if model.reads_semantics:
+        divided = options_of_parts(tissue, config, rows)
+    for name, spots, own in zip(parts.names, rows, divided, strict=True):
         with named(name):
             steps = _label_one(
-                tissue[spots].copy(), model, config, control, adapt=adapt
+                tissue[spots].copy(), model, config, control, own, adapt=adapt
             )
             found.append((yield from steps))
     return together(found, parts, tissue)
@@ -168,6 +172,7 @@ def _label_one(
     model: DomainModel,
     config: Config,
     control: RunControl,
+    options: dict[str, Any] | None = None,
     *,
     adapt: bool,
 ) -> Generator[Progress, None, DomainResult]:
@@ -178,7 +183,9 @@ def _label_one(
 
     start = time.perf_counter()
     section, matched = yield from _prepare(tissue, model, config, control)
-    embedding, described = yield from _describe(tissue, section, model, config, control)
+    embedding, described = yield from _describe(
+        tissue, section, model, config, control, options
+    )
     place = choose_device(config.training.device)
     with (
         threads_limited(threads_wanted(section.n_spots, config)),
@@ -359,6 +366,7 @@ def _describe(
     model: DomainModel,
     config: Config,
     control: RunControl,
+    options: dict[str, Any] | None,
 ) -> Generator[Progress, None, tuple[NDArray[np.float32] | None, Semantics | None]]:
     """Return one semantic vector per spot, standardised as the model's section."""
     from napari_semst.meaning import meaning
@@ -371,7 +379,7 @@ def _describe(
         plain = config.semantics.ranking == "specificity"
         clip = np.inf if plain else section.config.clip
         ranked = _scaled_alike(section, model.deviation, clip)
-    found = yield from meaning(tissue, ranked, section.genes, config, control)
+    found = yield from meaning(tissue, ranked, section.genes, config, control, options)
     embedding = found.embedding
     if model.standard is not None:
         width = len(model.standard.mean)

@@ -14,8 +14,10 @@ from napari_semst.cli_embed_options import (
     embed,
 )
 from napari_semst.cli_options import AsJson, InputPath, Overwrite
+from napari_semst.cli_prompts import prompts
 from napari_semst.cli_run_options import run
 from napari_semst.cli_server import server
+from napari_semst.cli_share_options import export, figure, import_regions, report
 
 _DEBUG = "--debug"
 
@@ -32,6 +34,7 @@ app.command()(run)
 app.add_typer(cache, name="cache")
 app.command()(embed)
 app.command()(server)
+app.add_typer(prompts, name="prompts")
 
 
 def _version(wanted: bool) -> None:
@@ -110,7 +113,7 @@ def explain(
     ] = False,
     draws: Annotated[
         int, typer.Option(help="Random connected domains to compare with.")
-    ] = 999,
+    ] = 9_999,
     output: Annotated[
         Path | None,
         typer.Option(
@@ -203,6 +206,12 @@ def apply(
     )
 
 
+app.command()(figure)
+app.command()(report)
+app.command()(export)
+app.command("import")(import_regions)
+
+
 @app.command()
 def score(
     source: InputPath,
@@ -217,11 +226,20 @@ def score(
 
 
 @app.command()
-def inspect(source: InputPath) -> None:
+def inspect(
+    source: InputPath,
+    part: Annotated[
+        str | None,
+        typer.Option(help="Part of an input that holds several: bin size or table."),
+    ] = None,
+    quick: Annotated[
+        bool, typer.Option("--quick", help="Only a preview: the counts are not read.")
+    ] = False,
+) -> None:
     """Say what a file or folder holds, and whether it can be clustered."""
     from napari_semst import cli_files
 
-    if not cli_files.inspect(source):
+    if not (cli_files.glance if quick else cli_files.inspect)(source, part):
         raise typer.Exit(2)
 
 

@@ -20,7 +20,7 @@ _WHAT = {"prompts": "model", "genes": "model", "table": "table", "server": "url"
 
 
 def semantic_settings(
-    semantics: str | None, model: str | None = None, **options: str | None
+    semantics: str | None, model: str | None = None, **options: str | bool | None
 ) -> dict[str, Any]:
     """Return the settings that ``--semantics`` and the options beside it stand for.
 
@@ -35,7 +35,7 @@ def semantic_settings(
         Further settings; `None` where not given.
     """
     source, _, what = (semantics or "").partition(":")
-    settings = {"source": source or None, "model": model, **options}
+    settings: dict[str, Any] = {"source": source or None, "model": model, **options}
     if what:
         settings[_WHAT.get(source, "embedding")] = what
     return settings
@@ -53,13 +53,14 @@ def embed(
 ) -> None:
     """Compute an embedding or a share of it, or merge shares."""
     from napari_semst.embed import embed as computed
-    from napari_semst.embed import merged, parse_share
+    from napari_semst.embed import parse_share
     from napari_semst.embed_files import (
         check_place,
         share_file,
         write_embedding,
         write_share,
     )
+    from napari_semst.embed_merge import account, merged
     from napari_semst.io.read import read
 
     if merge:
@@ -81,11 +82,12 @@ def embed(
     check_place(place, overwrite=overwrite)
     tissue = read(sources[0])
     found = exhaust(_shown(computed(tissue, request, share=share), quiet=quiet))
-    for sentence in found.provenance.get("warnings", ()):
+    about = found.provenance if shard else account([found])
+    for sentence in about.get("warnings", ()):
         typer.echo(f"  note   {sentence}")
     if shard is None:
         embedding = merged([found])
-        write_embedding(embedding, place, found.provenance, overwrite=overwrite)
+        write_embedding(embedding, place, about, found.names, overwrite=overwrite)
         shape = f"{embedding.shape[0]} spots x {embedding.shape[1]} dimensions"
     else:
         write_share(found, place, overwrite=overwrite)
@@ -94,8 +96,8 @@ def embed(
 
 
 def _merge(sources: Sequence[Path], output: Path, *, overwrite: bool) -> None:
-    from napari_semst.embed import merged
     from napari_semst.embed_files import read_share, share_files, write_embedding
+    from napari_semst.embed_merge import account, merged
 
     files = list(sources) or share_files(output)
     if not files:
@@ -105,7 +107,8 @@ def _merge(sources: Sequence[Path], output: Path, *, overwrite: bool) -> None:
         )
     shares = [read_share(file) for file in files]
     embedding = merged(shares)
-    write_embedding(embedding, output, shares[0].provenance, overwrite=overwrite)
+    names = next(one.names for one in shares if one.number == 1)
+    write_embedding(embedding, output, account(shares), names, overwrite=overwrite)
     typer.echo(
         f"Wrote {output}: {embedding.shape[0]} spots x {embedding.shape[1]} "
         f"dimensions, merged of {len(shares)} shares."

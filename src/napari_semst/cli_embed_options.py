@@ -30,6 +30,13 @@ Summaries = Annotated[
     Path | None,
     typer.Option(help="Table of symbol,summary (.csv, .tsv) that genes reads."),
 ]
+KeepVectors = Annotated[
+    bool | None,
+    typer.Option(
+        "--cache/--no-cache",
+        help="Of a server: keep what it says, and ask for nothing twice; or do not.",
+    ),
+]
 
 
 def embed(
@@ -64,6 +71,7 @@ def embed(
     template: PromptTemplate = None,
     tissue: TissueName = None,
     summaries: Summaries = None,
+    cache: KeepVectors = None,
     revision: Annotated[
         str | None, typer.Option(help="Commit, tag or branch of the model.")
     ] = None,
@@ -100,6 +108,7 @@ def embed(
             tissue=tissue,
             summaries=str(summaries) if summaries else None,
             revision=revision,
+            keep_vectors=cache,
         ),
         training={"device": device},
         prepare={"counts_layer": counts_layer},

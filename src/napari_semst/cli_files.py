@@ -15,14 +15,23 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 
-def inspect(source: Path) -> bool:
+def glance(source: Path, part: str | None = None) -> bool:
+    """Print a preview of an input; return whether nothing is missing in it."""
+    from napari_semst.io.preview import preview
+
+    found = preview(source, part=part)
+    typer.echo("\n".join(found.sentences()))
+    return not found.missing
+
+
+def inspect(source: Path, part: str | None = None) -> bool:
     """Print what an input holds; return whether it can be clustered as it is."""
     from napari_semst.io.coordinates import find_coordinates
     from napari_semst.io.counts import find_counts
     from napari_semst.io.read import read
     from napari_semst.prepare.graphs import detect_lattice
 
-    tissue = read(source)
+    tissue = read(source, part=part)
     lines = [f"{source}: {tissue.n_obs} spots x {tissue.n_vars} genes"]
     ready = True
     needs = "unknown until there are counts"

@@ -10,7 +10,7 @@ import typer
 InputPath = Annotated[
     Path,
     typer.Argument(
-        help="An .h5ad or .zarr, a Space Ranger folder, or a 10x .h5 matrix."
+        help="A file or folder that is read: see `semst inspect` and the pages."
     ),
 ]
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON on standard output.")]

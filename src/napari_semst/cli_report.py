@@ -69,6 +69,8 @@ def _semantics(facts: dict[str, Any]) -> str:
     """Return the name of the source; a control is never taken for a result."""
     control = facts.get("control")
     name = str(facts.get("source", "none"))
+    if by := facts.get("computed_by"):
+        name = f"{name}, computed by {by.get('source', '?')}: {by.get('model', '?')}"
     return f"{name} (CONTROL: {control})" if control else name
 
 

@@ -284,7 +284,7 @@ def find_and_save(
     if len(sources) > 1:
         tissue, request = joined_of(sources, request)
     else:
-        tissue = read(sources[0])
+        tissue = read(sources[0], part=resolve(request).prepare.part or None)
     tissue = scoring.choose(tissue)
     result = exhaust(through(find_domains(tissue, request, control)))
     result.provenance.update(notes or {})

@@ -8,6 +8,7 @@ from typing import Annotated
 import typer
 
 from napari_semst.cli_embed_options import (
+    KeepVectors,
     Pooling,
     PromptTemplate,
     Summaries,
@@ -21,9 +22,8 @@ def run(
     sources: Annotated[
         list[Path],
         typer.Argument(
-            help=".h5ad or .zarr, Space Ranger folders or 10x .h5 matrices, each a "
-            "section. Several are done on their own, with the same settings, unless "
-            "--together."
+            help="Files or folders, each a section. Several are done on their own, "
+            "with the same settings, unless --together."
         ),
     ],
     n_domains: Annotated[
@@ -61,6 +61,7 @@ def run(
         str | None,
         typer.Option(help="What the server reads: spot (gene lists) or gene (once)."),
     ] = None,
+    cache: KeepVectors = None,
     control: Annotated[
         str | None,
         typer.Option(
@@ -125,6 +126,13 @@ def run(
     ] = None,
     coordinates: Annotated[
         str | None, typer.Option(help="obsm key of the coordinates.")
+    ] = None,
+    part: Annotated[
+        str | None,
+        typer.Option(
+            help="Part to read of an input that holds several: bin size of Visium HD "
+            "(micrometres) or Stereo-seq (spots of the chip), table of SpatialData."
+        ),
     ] = None,
     name: Annotated[str, typer.Option("--run", help="Name of the run.")] = "default",
     truth: Annotated[
@@ -206,12 +214,14 @@ def run(
             tissue=tissue,
             summaries=str(summaries) if summaries else None,
             per=per,
+            keep_vectors=cache,
             control=control,
         ),
         model={"method": method, "weights": str(weights) if weights else None},
         prepare={
             "counts_layer": counts_layer,
             "coordinates": coordinates,
+            "part": part,
             "section_key": section_key,
         },
     )

@@ -111,7 +111,7 @@ def _files(source: Path, config: Config) -> Iterator[Path]:
     if source.is_dir():
         yield from _files_of_folder(source)
     else:
-        yield source
+        yield from _files_read(source) or [source]
         if source.suffix == ".h5":
             yield from _beside(source.parent / "spatial")
             yield from _beside(source.parent)
@@ -131,12 +131,27 @@ def _files_of_folder(source: Path) -> Iterator[Path]:
     if kind is None:  # reading it says what is wrong
         return
     outs = visium.locate(source) if kind is VISIUM else None
-    if outs is None:  # a store is read whole
-        yield from sorted(file for file in source.rglob("*") if file.is_file())
+    if outs is None:
+        whole = (file for file in source.rglob("*") if file.is_file())
+        yield from _files_read(source) or sorted(whole)  # a store is read whole
         return
     matrix = outs.matrix
     yield from sorted(matrix.iterdir()) if matrix.is_dir() else [matrix]
     yield from _beside(outs.positions.parent)
+
+
+def _files_read(source: Path) -> list[Path]:
+    """Return the tables of an instrument's folder, empty for other inputs."""
+    from napari_semst.io.sniff import sniff
+
+    kind = sniff(source)
+    found = [] if kind is None or kind.tables is None else kind.tables(source)
+    return [file for one in found for file in _whole(one)]
+
+
+def _whole(path: Path) -> list[Path]:
+    """Return a file, or the files of a folder that is a matrix."""
+    return sorted(path.iterdir()) if path.is_dir() else [path]
 
 
 def _beside(folder: Path) -> list[Path]:

@@ -39,6 +39,11 @@ class PrepareConfig:
     coordinates: str = _setting(
         "", "obsm key, or two obs columns x,y, of the coordinates; empty: find them."
     )
+    part: str = _setting(
+        "",
+        "Part to read of an input that holds several: bin size of Visium HD or "
+        "Stereo-seq, table of SpatialData; empty: the usual one.",
+    )
     section_key: str = _setting(
         "",
         "obs column that tells sections apart, which are then done together; empty: "
@@ -143,7 +148,15 @@ class SemanticsConfig:
     )
     connections: int = _setting(4, "Requests to the server at one time.", low=1)
     timeout: float = _setting(
-        60.0, "Seconds without an answer after which a request is repeated.", low=0.01
+        60.0,
+        "Seconds of the server's silence after which a request is repeated; an answer "
+        "that is not complete after three times as long counts as none.",
+        low=0.01,
+    )
+    keep_vectors: bool = _setting(
+        True,
+        "Keep what the server says of texts in the cache of this machine, and ask for "
+        "nothing twice.",
     )
     n_genes: int = _setting(20, "Top genes that speak for a spot (k_g).", low=1)
     ranking: str = _setting(

@@ -16,6 +16,7 @@ import numpy as np
 
 from napari_semst.errors import ConfigError
 from napari_semst.progress import Progress, RunControl
+from napari_semst.provenance import spots_hash
 
 if TYPE_CHECKING:
     from collections.abc import Generator
@@ -23,7 +24,7 @@ if TYPE_CHECKING:
     from anndata import AnnData
     from numpy.typing import NDArray
 
-    from napari_semst.config import Config, Request
+    from napari_semst.config import Config, Request, SemanticsConfig
     from napari_semst.semantics import GeneLists
 
 
@@ -43,6 +44,10 @@ class Share:
         Which vector each of them has, same shape.
     vectors
         Shape ``(n_lists, n_dimensions)``, float32.
+    coverage
+        Share of the genes of each list that the source knows, shape ``(n_lists,)``.
+    names
+        Of all spots of the section in their order; the first share alone has them.
     fingerprint
         Hash of lists and settings; shares of one section have the same.
     provenance
@@ -55,6 +60,8 @@ class Share:
     spots: NDArray[np.int64]
     rows: NDArray[np.int64]
     vectors: NDArray[np.float32]
+    coverage: NDArray[np.float32]
+    names: list[str]
     fingerprint: str
     provenance: dict[str, Any]
 
@@ -102,7 +109,7 @@ def embed(
     Returns
     -------
     share
-        To be merged with the others by `merged`.
+        To be merged with the others by `embed_merge.merged`.
 
     Raises
     ------
@@ -135,83 +142,101 @@ def embed(
     place = np.asarray(place).reshape(-1)
     number, of = share
     # Spots without any gene get the mean of the others, once all shares are merged.
-    some = (rows >= 0).any(axis=1)
-    own = np.flatnonzero(some)[number - 1 :: of]
-    spots = np.flatnonzero(np.isin(place, own))
+    some = np.flatnonzero((rows >= 0).any(axis=1))
+    own = some[number - 1 :: of]
     if not len(own):
         raise ConfigError(
             f"Expected at most as many shares as distinct lists of genes; got {of} "
-            f"shares for {int(some.sum())} lists. Use fewer."
+            f"shares for {len(some)} lists. Use fewer."
         )
+    asked = _asked(rows, some, own, config.semantics)
     found = yield from described_lists(
-        GeneLists(lists.genes, rows[own].astype(np.int32)),
+        GeneLists(lists.genes, asked.astype(np.int32)),
         config,
         control,
         **source_options(tissue, config),
     )
+    vectors, coverage = found.embedding[: len(own)], found.coverage[: len(own)]
+    if config.semantics.source in _TABLES:
+        mine = np.searchsorted(some, own)
+        vectors, coverage = found.embedding[mine], found.coverage[mine]
+        # What a table says of genes it does not know is a mean of others, too.
+        own, vectors = own[coverage > 0], vectors[coverage > 0]
+        coverage = coverage[coverage > 0]
+    spots = np.flatnonzero(np.isin(place, own))
+    names = [str(name) for name in tissue.obs_names]
+    told = {**found.provenance, "lists": _lists(config.semantics)}
     return Share(
         number,
         of,
         lists.n_spots,
         spots,
         np.searchsorted(own, place[spots]),
-        found.embedding,
-        _fingerprint(lists, config, dict(found.provenance)),
-        dict(found.provenance),
+        np.ascontiguousarray(vectors),
+        coverage,
+        names if number == 1 else [],
+        _fingerprint(lists, names, config, told),
+        told,
     )
 
 
-def merged(shares: list[Share]) -> NDArray[np.float32]:
-    """Return one vector per spot, of all shares of a section.
-
-    Parameters
-    ----------
-    shares
-        Each share once, in any order.
-
-    Returns
-    -------
-    numpy.ndarray
-        Shape ``(n_spots, n_dimensions)``, float32.
-
-    Raises
-    ------
-    ConfigError
-        If shares are missing, or not of one section, settings and model.
-    """
-    first = shares[0]
-    if any(
-        one.fingerprint != first.fingerprint or one.of != first.of for one in shares
-    ):
-        raise ConfigError(
-            "Expected shares of one section, with the same settings, model and number "
-            "of shares; these differ. Compute them again, all in the same way."
-        )
-    missing = sorted(set(range(1, first.of + 1)) - {one.number for one in shares})
-    if missing or len(shares) != first.of:
-        told = ", ".join(f"{number}/{first.of}" for number in missing[:10])
-        raise ConfigError(
-            f"Expected each of {first.of} shares once; got {len(shares)}, without "
-            f"{told or 'any missing'}. Compute what is missing with --shard."
-        )
-    result = np.empty((first.n_spots, first.vectors.shape[1]), dtype=np.float32)
-    empty = np.ones(first.n_spots, dtype=bool)
-    for one in shares:
-        result[one.spots] = one.vectors[one.rows]
-        empty[one.spots] = False
-    if empty.any():
-        result[empty] = result[~empty].mean(axis=0)
-    return result
+# Sources that look all lists up in a moment: each share does, so that what is unknown
+# and what is told of it do not depend on the shares.
+_TABLES = ("builtin", "table")
 
 
-def _fingerprint(lists: GeneLists, config: Config, told: dict[str, Any]) -> str:
+def _asked(
+    rows: NDArray[np.int32],
+    some: NDArray[np.int64],
+    own: NDArray[np.int64],
+    wanted: SemanticsConfig,
+) -> NDArray[np.int32]:
+    """Return the lists that a share has to ask for, its own first."""
+    if wanted.source in _TABLES:
+        return rows[some]
+    by_gene = wanted.source == "genes" or (
+        wanted.source == "server" and wanted.per == "gene"
+    )
+    if not by_gene or len(own) == len(some):
+        return rows[own]
+    # Genes are read in batches: the same genes make the same batches in each share.
+    used = np.unique(rows[some])
+    rest = np.setdiff1d(used[used >= 0], rows[own])
+    width = rows.shape[1]
+    filled = np.full(-(-len(rest) // width) * width, -1, dtype=rows.dtype)
+    filled[: len(rest)] = rest
+    return np.concatenate([rows[own], filled.reshape(-1, width)])
+
+
+def _lists(wanted: SemanticsConfig) -> dict[str, Any]:
+    """Return by which settings genes were listed."""
+    names = ("n_genes", "ranking", "leave_out_uninformative")
+    return {name: getattr(wanted, name) for name in names}
+
+
+_OF_THE_MACHINE = (
+    "model",
+    "revision",
+    "url",
+    "timeout",
+    "keep_vectors",
+    "batch_tokens",
+    "batch_texts",
+    "connections",
+)
+
+
+def _fingerprint(
+    lists: GeneLists, names: list[str], config: Config, told: dict[str, Any]
+) -> str:
     """Return a hash of what all shares of a section have in common."""
     digest = hashlib.sha256()
+    digest.update(spots_hash(names).encode())
     digest.update("\n".join(lists.genes.tolist()).encode())
     digest.update(np.ascontiguousarray(lists.indices).tobytes())
     settings = dict(config.to_dict()["semantics"])
     # A model is known by what it is, wherever each machine of a cluster keeps it.
-    for name in ("model", "revision", "batch_tokens", "url"):
+    for name in _OF_THE_MACHINE:
         settings.pop(name)
     for name in ("summaries", "table"):
         settings[name] = _content(settings[name])

@@ -8,17 +8,26 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from napari_semst.embed import Share
-from napari_semst.errors import InputError, SaveError
+from napari_semst.errors import InputError, SaveError, SemanticsError
+from napari_semst.semantics.embedding_file import (
+    ABOUT,
+    EMBEDDING,
+    KIND,
+    SPOTS,
+    names_as_bytes,
+    names_of_bytes,
+    read_held,
+)
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
     from pathlib import Path
 
     from numpy.typing import NDArray
 
 SUFFIXES = (".npy", ".npz", ".safetensors")
-_NAME = "embedding"
-_KIND = "napari-semst share 1"
+_KIND = "napari-semst share 2"
+_ARRAYS = ("spots", "rows", "vectors", "coverage")
 
 
 def check_place(output: Path, *, overwrite: bool) -> None:
@@ -65,19 +74,24 @@ def write_embedding(
     embedding: NDArray[np.float32],
     output: Path,
     provenance: Mapping[str, Any],
+    spots: Sequence[str],
     *,
     overwrite: bool,
 ) -> Path:
     """Write an embedding, whole or not at all; `precomputed` reads it.
+
+    All but ``.npy`` also keep names and provenance.
 
     Parameters
     ----------
     embedding
         Shape ``(n_spots, n_dimensions)``.
     output
-        Ends in one of `SUFFIXES`; ``.safetensors`` also keeps the provenance.
+        Ends in one of `SUFFIXES`.
     provenance
         How it was made.
+    spots
+        Names of the rows, or nothing.
     overwrite
         Whether a file that stands there may be replaced.
 
@@ -89,22 +103,28 @@ def write_embedding(
     from safetensors.numpy import save_file
 
     from napari_semst.io.atomic import write_atomically
-    from napari_semst.semantics.precomputed import read_array
+
+    about = json.dumps(provenance, sort_keys=True)
+    names = names_as_bytes(spots)
+
+    held: dict[str, NDArray[Any]] = {EMBEDDING: embedding, SPOTS: names}
 
     def write(file: Path) -> None:
         if output.suffix.lower() == ".safetensors":
-            told = {"provenance": json.dumps(provenance, sort_keys=True)}
-            save_file({_NAME: embedding}, file, told)
+            save_file(held, file, {"kind": KIND, ABOUT: about})
             return
         # numpy adds an ending to names that lack it, but not to open files.
         with file.open("wb") as stream:
             if output.suffix.lower() == ".npz":
-                np.savez(stream, embedding=embedding)
+                told = np.frombuffer(about.encode(), np.uint8)
+                np.savez(stream, embedding=embedding, spots=names, provenance=told)
             else:
                 np.save(stream, embedding)
 
     def check(file: Path) -> None:
-        if not np.array_equal(read_array(file, output.suffix), embedding):
+        found = read_held(file, output.suffix)
+        named = found.spots is None or found.spots == list(spots)
+        if not (named and np.array_equal(found.array, embedding)):
             raise SaveError(f"Expected {output.name} to read back the same.")
 
     return write_atomically(
@@ -113,7 +133,7 @@ def write_embedding(
         check,
         overwrite=overwrite,
         suffix=output.suffix,
-        least_free=embedding.nbytes + 4096,
+        least_free=embedding.nbytes + names.nbytes + len(about) + 4096,
     )
 
 
@@ -129,8 +149,8 @@ def write_share(share: Share, file: Path, *, overwrite: bool) -> Path:
 
     from napari_semst.io.atomic import write_atomically
 
-    held: dict[str, NDArray[Any]]
-    held = {"spots": share.spots, "rows": share.rows, "vectors": share.vectors}
+    held = {name: getattr(share, name) for name in _ARRAYS}
+    held["names"] = names_as_bytes(share.names)
     about = {
         "kind": _KIND,
         "share": f"{share.number}/{share.of}",
@@ -150,7 +170,7 @@ def write_share(share: Share, file: Path, *, overwrite: bool) -> Path:
         check,
         overwrite=overwrite,
         suffix=".safetensors",
-        least_free=share.vectors.nbytes + 2 * share.spots.nbytes + 4096,
+        least_free=sum(array.nbytes for array in held.values()) + 4096,
     )
 
 
@@ -170,19 +190,18 @@ def read_share(file: Path) -> Share:
             if about.get("kind") != _KIND:
                 raise ValueError("it is another kind of file")
             number, of = map(int, about["share"].split("/"))
-            names = ("spots", "rows", "vectors")
-            spots, rows, vectors = (held.get_tensor(name) for name in names)
+            n_spots = int(about["n_spots"])
+            named = held.get_tensor("names")
             return Share(
                 number,
                 of,
-                int(about["n_spots"]),
-                spots,
-                rows,
-                vectors,
-                about["fingerprint"],
-                json.loads(about["provenance"]),
+                n_spots,
+                **{name: held.get_tensor(name) for name in _ARRAYS},
+                names=names_of_bytes(named, n_spots) if named.size else [],
+                fingerprint=about["fingerprint"],
+                provenance=json.loads(about["provenance"]),
             )
-    except (OSError, ValueError, KeyError, SafetensorError) as error:
+    except (OSError, ValueError, KeyError, SafetensorError, SemanticsError) as error:
         raise InputError(
             f"Expected a share of an embedding in {file}, as `semst embed --shard` "
             f"writes it; could not read it: {error}. Compute it again."

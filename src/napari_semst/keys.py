@@ -20,6 +20,8 @@ SHIFT = "semst_shift"
 RUNS = "semst"
 LATEST = "semst_latest"
 SPATIAL = "spatial"
+# How images were turned and shifted by hand, by library.
+ALIGNMENT = "semst_alignment"
 # Which section a spot is of, where several were joined.
 SECTION = "semst_section"
 DEFAULT_RUN = "default"

@@ -24,6 +24,17 @@ if TYPE_CHECKING:
     from napari_semst.semantics import GeneLists, Semantics
 
 
+_OF_SERVERS = (
+    "url",
+    "model",
+    "per",
+    "batch_texts",
+    "connections",
+    "timeout",
+    "keep_vectors",
+)
+
+
 def describe(
     tissue: AnnData, section: Section, config: Config, control: RunControl
 ) -> Generator[
@@ -61,6 +72,7 @@ def meaning(
     genes: NDArray[np.str_],
     config: Config,
     control: RunControl,
+    options: dict[str, Any] | None = None,
 ) -> Generator[Progress, None, Semantics]:
     """Return what the top genes of each spot mean, as their source has it.
 
@@ -76,10 +88,13 @@ def meaning(
         Its ``semantics`` are read.
     control
         Asked for cancelling.
+    options
+        Of the source; those of the settings if None.
     """
     from napari_semst.gene_lists import listed
 
-    options = source_options(tissue, config)
+    if options is None:
+        options = source_options(tissue, config)
     lists = yield from listed(ranked, genes, config, control)
     return (yield from described_lists(lists, config, control, **options))
 
@@ -147,8 +162,7 @@ def source_options(tissue: AnnData, config: Config) -> dict[str, Any]:
     if wanted.source == "table":
         return {"table": wanted.table}
     if wanted.source == "server":
-        names = ("url", "model", "per", "batch_texts", "connections", "timeout")
-        return {name: getattr(wanted, name) for name in names}
+        return {name: getattr(wanted, name) for name in _OF_SERVERS}
     return {}
 
 
@@ -162,3 +176,31 @@ def _embedding(tissue: AnnData, name: str) -> dict[str, Any]:
     if name in tissue.obsm:
         return {"embedding": np.asarray(tissue.obsm[name]), "label": name}
     return {"embedding": name, "spots": tissue.obs_names}
+
+
+def options_of_parts(
+    tissue: AnnData, config: Config, parts: list[NDArray[np.int64]]
+) -> list[dict[str, Any] | None]:
+    """Return what the source of the settings is made with, for parts of a tissue.
+
+    A precomputed embedding has a row for each spot of the whole tissue; each part is
+    given its own. For other sources there is nothing to divide: `None` for each.
+
+    Parameters
+    ----------
+    tissue, config
+        As in `source_options`.
+    parts
+        Rows of the spots of each part.
+
+    Raises
+    ------
+    SemanticsError
+        If the embedding cannot be read, or has other rows than the tissue spots.
+    """
+    if config.semantics.source != "precomputed":
+        return [None] * len(parts)
+    from napari_semst.semantics.precomputed import Precomputed
+
+    whole = Precomputed(**_embedding(tissue, config.semantics.embedding))
+    return [whole.rows(spots, of=tissue.n_obs) for spots in parts]

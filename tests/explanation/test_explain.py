@@ -65,16 +65,20 @@ def test_layers_are_told_by_their_markers(of_layers):
 
 
 def test_names_that_mean_nothing_reach_no_such_p_values(cortex, of_layers):
-    shuffled = cortex.copy()
-    rng = np.random.default_rng(11)
-    shuffled.var_names = rng.permutation(cortex.var_names.to_numpy())
-    told = napari_semst.explain(shuffled, labels="ground_truth")
-    assert told["terms_tested"] > 1000
-    for domain in told["domains"]:
-        assert not found_terms(told, domain), domain
-        assert "no term" in told["domains"][domain]["sentence"]
     best = min(of_layers["domains"]["WM"]["terms"]["q"])
-    assert min(told["domains"]["WM"]["terms"]["q"], default=1) > 5 * best
+    assert best < FOUND
+    # Spots of all domains, few enough that many seeds are soon done.
+    few = cortex[np.random.default_rng(0).permutation(cortex.n_obs)[:700]].copy()
+    names, called, lowest = few.var_names.to_numpy(), 0, []
+    for seed in range(4):
+        few.var_names = np.random.default_rng(seed).permutation(names)
+        told = napari_semst.explain(few, labels="ground_truth", n_draws=1999)
+        assert told["terms_tested"] > 1000
+        for domain in told["domains"]:
+            called += bool(found_terms(told, domain))
+        lowest.append(min(told["domains"]["WM"]["terms"]["q"], default=1))
+    assert called <= 1
+    assert min(lowest) > 2 * best
 
 
 def test_terms_of_a_domain_are_spoken_for_by_different_genes(of_layers):
@@ -159,6 +163,16 @@ def test_spots_without_a_label_are_left_out(tissue):
     assert "20 of 196 spots" in told["notes"][0]
 
 
+def test_domains_of_few_spots_are_told_as_such(tissue):
+    labels = tissue.obs["ground_truth"].astype(str).to_numpy()
+    labels[:3] = "tiny"
+    tissue.obs["ground_truth"] = labels
+    told = napari_semst.explain(tissue, labels="ground_truth", semantics="none")
+    assert told["notes"] == [
+        "Domain tiny has 3 spots: too few to trust what is said of it."
+    ]
+
+
 def test_modulation_of_an_earlier_run_is_not_told(with_run):
     both = attach(with_run, found(with_run, short("quick")), "second")
     told = napari_semst.explain(both, run="default", semantics="none")
@@ -172,6 +186,8 @@ def test_what_changes_without_semantics_is_told_beside_another_seed(with_run):
         assert set(one["counterfactual"]) == {"without_semantics", "other_seed"}
         assert all(0 <= share <= 1 for share in one["counterfactual"].values())
         assert "without semantics" in one["sentence"]
+    assert any("change domain without semantics" in note for note in told["notes"])
+    assert not any("--counterfactual" in note for note in told["notes"])
 
 
 @pytest.mark.parametrize(

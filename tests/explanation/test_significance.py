@@ -8,10 +8,12 @@ import numpy as np
 import pytest
 from scipy import sparse
 
-from napari_semst.explanation import significance
+from napari_semst.explanation import terms as of_terms
 from napari_semst.explanation.meaning import Listed, find_meaning
+from napari_semst.explanation.places import by_places
 from napari_semst.explanation.regions import make_patches
-from napari_semst.explanation.significance import TermSet, compare_terms, distinct
+from napari_semst.explanation.significance import compare_terms
+from napari_semst.explanation.terms import TermSet, distinct
 from napari_semst.prepare.graphs import nearest_graph
 from napari_semst.several import Sections
 
@@ -57,7 +59,7 @@ def compared(programme, n_draws=199):
     steps = []
     found = compare_terms(
         terms_of(listed), listed, find_meaning(listed, band, 3), patches,
-        np.array([np.bincount(band)]), band, n_draws, 0,
+        np.array([np.bincount(band)]), n_draws, 0,
         lambda *step: steps.append(step),
     )  # fmt: skip
     assert steps[-1][0] == steps[-1][1]
@@ -68,7 +70,7 @@ def test_a_planted_term_is_found_where_it_was_planted_only():
     found = compared(np.arange(10), 1999)
     assert found.q[2, 0] <= 0.05
     assert found.cosine[2].argmax() == 0
-    assert found.region[2, 0] < 0.05
+    assert found.p_domains[2, 0] < 0.01
     assert found.own[2, 0] > 0.5
     assert (found.q[:2, 0] > 0.05).all()
 
@@ -81,9 +83,11 @@ def test_a_programme_of_no_term_is_not_found():
 
 def test_no_p_value_is_below_what_draws_can_tell():
     found = compared(np.arange(10))
-    assert found.p_space.min() == pytest.approx(1 / 200)
-    assert found.p_genes.min() >= 1 / (20 * 199 + 1)
-    assert (found.q >= found.p_genes).all()
+    assert found.p_domains.min() == pytest.approx(1 / 200)
+    assert found.p_genes.min() >= 1 / 200
+    larger = np.maximum(found.p_domains, found.p_genes)
+    assert (found.q >= larger)[found.q < 1].all()
+    assert (found.q >= found.q_genes).all()
 
 
 def test_scores_that_follow_space_but_not_the_domains_are_no_meaning():
@@ -92,9 +96,30 @@ def test_scores_that_follow_space_but_not_the_domains_are_no_meaning():
     across = np.tile(np.arange(SIDE) // 8, SIDE).astype(np.int32)
     found = compare_terms(
         terms_of(listed), listed, find_meaning(listed, across, 3), patches,
-        np.array([np.bincount(across)]), across, 199, 0, lambda *step: None,
+        np.array([np.bincount(across)]), 199, 0, lambda *step: None,
     )  # fmt: skip
     assert (found.q > 0.05).all()
+
+
+def test_domains_laid_at_random_have_p_values_as_chance_has_them():
+    listed, _, patches = section(np.arange(10))
+    tested, (row, column) = terms_of(listed), np.divmod(np.arange(SIDE**2), SIDE)
+    below = []
+    for seed in range(20):
+        angle = np.random.default_rng(seed).uniform(0, 2 * np.pi)
+        order = np.argsort(row * np.sin(angle) + column * np.cos(angle))
+        laid = np.empty(SIDE**2, np.int32)
+        laid[order] = np.repeat([0, 1, 2], SIDE**2 // 3)
+        wanted = np.array([np.bincount(laid)])
+        score = find_meaning(listed, laid, 3).difference @ tested.directions.T
+        p = by_places(
+            tested, listed, patches, wanted, score, np.arange(40), 99, seed,
+            lambda done: None,
+        )  # fmt: skip
+        assert p.min() >= 0.01
+        below.append((p <= 0.1).mean())
+    # Terms of one map rise and fall together: the mean over many domains is told.
+    assert 0.03 < np.mean(below) < 0.17
 
 
 def test_terms_with_the_same_listed_genes_are_tested_once():
@@ -110,7 +135,7 @@ def test_terms_with_the_same_listed_genes_are_tested_once():
     terms = SimpleNamespace(
         members=members, directions=lambda table: np.eye(4, dtype=np.float32)
     )
-    found = significance.choose_terms(terms, None, listed)
+    found = of_terms.choose_terms(terms, None, listed)
     assert found.index.tolist() == [1, 2]
     assert found.members.sum(axis=0).tolist() == [[6, 8]]
 

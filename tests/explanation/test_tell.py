@@ -8,30 +8,50 @@ from napari_semst.explanation.tell import sentence, words
 
 TOLD = {
     "n_spots": 12,
-    "genes": {"gene": ["A", "B", "C", "D"], "p_adjusted": [0.0, 0.01, 0.2, 0.0]},
+    "genes": {
+        "gene": ["A", "B", "C", "D", "E"],
+        "auc": [0.9, 0.8, 0.7, 0.75, 0.55],
+        "p_adjusted": [0.0, 0.01, 0.2, 0.0, 0.0],
+    },
     "terms": {
         "term": ["one", "two", "three"],
         "q": [0.004, 0.06, 0.01],
-        "random_domains_with_as_much": [0.0, 0.0, 0.3],
+        "q_random_genes": [0.003, 0.06, 0.01],
+        "p_random_domains": [0.001, 0.002, 0.001],
+        "genes": ["A B C D", "B", "D E"],
     },
     "modulation": {"modulation_in": 0.1, "spots_moved_less": 0.8},
     "counterfactual": {"without_semantics": 0.4, "other_seed": 0.1},
 }
 
 
+def told(**changed):
+    return sentence("3", {**TOLD, **changed}, read=True)
+
+
+def one_term(q, q_genes, p):
+    """Return a term that is near by other figures."""
+    values = {
+        "term": "one", "q": q, "q_random_genes": q_genes, "p_random_domains": p,
+        "genes": "A B",
+    }  # fmt: skip
+    return {name: [value] for name, value in values.items()}
+
+
 def test_only_what_was_found_is_said():
-    assert sentence("3", TOLD, read=True) == (
-        "Domain 3 (12 spots): genes A, B, D; one (q = 0.004), three (q = 0.01); "
-        "semantics moved its median spot more than 80% of spots; 40% of its spots "
-        "change domain without semantics, 10% with another seed."
+    assert told() == (
+        "Domain 3 (12 spots): genes A (AUC 0.90), B (AUC 0.80), D (AUC 0.75); near one "
+        "(A, B, C; q = 0.004), three (D, E; q = 0.01); semantics moved its median spot "
+        "more than 80% of spots; without semantics 40% of its spots change domain, "
+        "with another seed 10%."
     )
 
 
 def test_where_nothing_was_found_it_says_so():
     nothing = {
         **TOLD,
-        "genes": {"gene": ["A"], "p_adjusted": [0.4]},
-        "terms": {"term": ["one"], "q": [0.06], "random_domains_with_as_much": [0.0]},
+        "genes": {"gene": ["A"], "auc": [0.9], "p_adjusted": [0.4]},
+        "terms": one_term(0.06, 0.06, 0.001),
         "modulation": {},
         "counterfactual": {},
     }
@@ -42,11 +62,28 @@ def test_where_nothing_was_found_it_says_so():
     assert "term" not in sentence("3", nothing, read=False)
 
 
+def test_a_small_difference_is_not_called_clear():
+    genes = {"gene": ["A", "B"], "auc": [0.53, 0.57], "p_adjusted": [0.0, 0.001]}
+    said = told(genes=genes)
+    assert "no gene sets it clearly apart (best B, AUC 0.57);" in said
+
+
 def test_terms_that_other_parts_have_as_well_are_told_as_shared():
-    terms = {"term": ["one"], "q": [0.01], "random_domains_with_as_much": [0.2]}
-    said = sentence("3", {**TOLD, "terms": terms}, read=True)
-    assert "one (q = 0.01), shared with other parts of the section;" in said
-    assert "shared" not in sentence("3", TOLD, read=True)
+    said = told(terms=one_term(0.4, 0.01, 0.2))
+    assert "no term of its own; one (A, B), shared with other parts of the" in said
+    assert "20% of random pieces of its size have as much" in said
+    assert "shared" not in told()
+
+
+def test_a_term_that_passes_one_test_only_is_not_called_found():
+    said = told(terms=one_term(0.09, 0.01, 0.004))
+    assert "no term is sure; nearest one (A, B; q = 0.09);" in said
+
+
+def test_semantics_get_no_credit_for_what_another_seed_changes():
+    changed = {"without_semantics": 0.02, "other_seed": 0.03}
+    said = told(counterfactual=changed)
+    assert "2% of its spots change domain, no more than with another seed (3%)" in said
 
 
 @pytest.mark.parametrize(

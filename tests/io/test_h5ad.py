@@ -225,7 +225,7 @@ def test_missing_folder_and_text_are_refused(tmp_path):
     with pytest.raises(InputError, match="there is none"):
         read(tmp_path / "missing.h5ad")
     (tmp_path / "folder.h5ad").mkdir()
-    with pytest.raises(InputError, match="Space Ranger folder"):
+    with pytest.raises(InputError, match="an instrument's folder"):
         read(tmp_path / "folder.h5ad")
     text = tmp_path / "text.h5ad"
     text.write_text("hello")

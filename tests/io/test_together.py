@@ -12,7 +12,7 @@ from napari_semst.io.notes import input_warnings, warn
 from napari_semst.io.read import read
 from napari_semst.io.save import write
 from napari_semst.io.sections import sections_of, spots_of
-from napari_semst.io.together import join_sections, joined_of, section_names
+from napari_semst.io.together import join_sections, joined_of, section_names, stem
 
 
 @pytest.fixture
@@ -182,3 +182,11 @@ def test_arrays_that_all_sections_have_are_kept(pair):
         section.obsm["unlike"] = np.ones((section.n_obs, width))
     pair["one"].obsm["single"] = np.ones((pair["one"].n_obs, 2))
     assert set(join_sections(pair).obsm) == {"spatial", "emb"}
+
+
+def test_results_are_called_after_what_was_read(tmp_path):
+    run = tmp_path / "Region_1"
+    run.mkdir()
+    assert stem(run / "experiment.xenium") == "Region_1"
+    assert stem(tmp_path / "counts.csv.gz") == "counts"
+    assert stem(tmp_path / "chip.tissue.gef") == "chip.tissue"

@@ -306,18 +306,6 @@ def test_files_that_may_not_be_read_are_said(tmp_path, tissue, monkeypatch):
         read(outs)
 
 
-def test_visium_hd_folder_names_its_bins(tmp_path, tissue):
-    for size in ("008um", "016um"):
-        write_outs(
-            tmp_path / "outs" / "binned_outputs" / f"square_{size}",
-            tissue,
-            positions="parquet",
-        )
-    with pytest.raises(InputError, match="square_008um"):
-        read(tmp_path)
-    assert_same(read(tmp_path / "outs" / "binned_outputs" / "square_016um"), tissue)
-
-
 def test_reads_the_real_section(tmp_path, shared_data):
     tissue = anndata.read_h5ad(shared_data / "tissue" / "DLPFC_151673.h5ad")
     outs = tmp_path / "151673" / "outs"

@@ -39,14 +39,14 @@ class Reply:
         self, status: int, body: Any = "", cut: int = 0, **headers: str
     ) -> None:
         self.status, self.cut, self.headers = status, cut, headers
-        self.body = body if isinstance(body, str) else json.dumps(body)
+        self.body = body if isinstance(body, str | bytes) else json.dumps(body)
 
 
 class FakeServer(ThreadingHTTPServer):
     """Answers each request by `replies` in their order, then by `limit` and `change`.
 
-    A reply is a `Reply`, a function of the texts, or "slow": nothing until the test
-    ends. The probe is a request like any other.
+    A reply is a `Reply`, a function of the texts, "slow": nothing until the test ends,
+    or "drip": a byte now and then. The probe is a request like any other.
     """
 
     daemon_threads = True
@@ -63,7 +63,7 @@ class FakeServer(ThreadingHTTPServer):
         self.asked: list[list[str]] = []
         self.seen: list[dict[str, Any]] = []
         self.lock = threading.Lock()
-        self.over = threading.Event()
+        self.over, self.dripping = threading.Event(), threading.Event()
 
     @property
     def url(self) -> str:
@@ -103,7 +103,11 @@ class Handler(BaseHTTPRequestHandler):
             self.server.over.wait(20)
             self.close_connection = True
             return
-        content = reply.body.encode()
+        if reply == "drip":
+            self._drip()
+            return
+        content = reply.body
+        content = content if isinstance(content, bytes) else content.encode()
         self.send_response(reply.status)
         for name, value in reply.headers.items():
             self.send_header(name.replace("_", "-"), value)
@@ -112,6 +116,18 @@ class Handler(BaseHTTPRequestHandler):
         self.wfile.write(content)
         if reply.cut:
             self.close_connection = True
+
+    def _drip(self) -> None:
+        """Never be silent for long, and never come to an end before the test does."""
+        self.send_response(200)
+        self.send_header("Content-Length", "1000000")
+        self.end_headers()
+        self.close_connection = True
+        for _ in range(2000):
+            self.wfile.write(b" ")
+            self.server.dripping.set()
+            if self.server.over.wait(0.01):
+                return
 
     def do_GET(self) -> None:
         with self.server.lock:

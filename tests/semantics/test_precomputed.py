@@ -8,9 +8,11 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 import pytest
+from safetensors.numpy import save_file
 
 from napari_semst.errors import Cancelled, SemanticsError
 from napari_semst.semantics import GeneLists, source
+from napari_semst.semantics.embedding_file import KIND, names_as_bytes
 from napari_semst.semantics.precomputed import Precomputed
 
 if TYPE_CHECKING:
@@ -76,6 +78,64 @@ def test_rows_with_names_are_brought_into_the_order_of_the_spots(
     path.write_text("barcode,0\na,1\na,2\nb,3\n")
     with pytest.raises(SemanticsError, match="1 of 3 rows repeat a name"):
         Precomputed(path, spots=["a", "b"])
+
+
+def written(folder: Path, ending: str, about: object) -> Path:
+    """Write what `semst embed` writes, with spots a, b and c."""
+    path, array = folder / f"made.{ending}", ARRAY.astype(np.float32)
+    text = about if isinstance(about, str) else json.dumps(about)
+    spots = names_as_bytes(["a", "b", "c"])
+    if ending == "npz":
+        told = np.frombuffer(text.encode(), np.uint8)
+        np.savez(path, embedding=array, spots=spots, provenance=told)
+    else:
+        metadata = {"kind": KIND, "provenance": text}
+        save_file({"embedding": array, "spots": spots}, path, metadata)
+    return path
+
+
+@pytest.mark.parametrize("ending", ["npz", "safetensors"])
+def test_files_that_say_whose_they_are_and_how_they_were_made(
+    tmp_path: Path, ending: str
+) -> None:
+    about = {
+        "source": "prompts",
+        "model": "tiny\x1b[2J",
+        "reading": {"texts": 3},
+        "warnings": ["Mind\nthe gap."],
+        "control": "random",
+    }
+    path = written(tmp_path, ending, about)
+    found = Precomputed(path, spots=["c", "a", "b"]).embed_spots(THREE_SPOTS)
+    np.testing.assert_array_equal(found.embedding, ARRAY[[2, 0, 1]])
+    assert found.provenance["computed_by"] == {
+        "source": "prompts",
+        "model": "tiny [2J",  # nothing that a terminal obeys
+        "reading": {"texts": 3},
+        "control": "random",
+    }
+    assert found.provenance["control"] == "random"
+    assert found.warnings == ("Mind the gap.",)
+    np.testing.assert_array_equal(embed(path), ARRAY)
+
+
+@pytest.mark.parametrize("ending", ["npz", "safetensors"])
+@pytest.mark.parametrize(
+    "about", ["no json", "[1]", "[" * 5000, {"a": "x" * 1_000_001}, '"text"']
+)
+def test_records_that_are_none_are_refused(
+    tmp_path: Path, ending: str, about: object
+) -> None:
+    with pytest.raises(SemanticsError, match="Expected a record"):
+        embed(written(tmp_path, ending, about))
+
+
+def test_names_of_another_number_of_spots_are_refused(tmp_path: Path) -> None:
+    path = tmp_path / "made.npz"
+    for spots in (names_as_bytes(["a", "b"]), np.zeros(3), np.array([255], np.uint8)):
+        np.savez(path, embedding=ARRAY, spots=spots, provenance=names_as_bytes(["{}"]))
+        with pytest.raises(SemanticsError, match="names of 3 spots"):
+            embed(path)
 
 
 def test_the_published_embeddings_are_read_by_the_order_of_spots(

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import gzip
 import json
+import threading
 from datetime import UTC, datetime, timedelta
 from email.utils import format_datetime
 from typing import TYPE_CHECKING, Any
@@ -13,7 +15,7 @@ import pytest
 from napari_semst.errors import Cancelled, SemanticsError
 from napari_semst.semantics import GeneLists, SemanticSource, source
 from napari_semst.semantics.address import address
-from napari_semst.semantics.answer import retry_after
+from napari_semst.semantics.answer import most_bytes, retry_after
 from napari_semst.semantics.endpoint import RETRIES
 from napari_semst.semantics.server import ServerSource, gene_texts, list_texts, probe
 from tests.semantics.fake_server import WIDTH, FakeServer, Reply, answer_to, vector
@@ -184,6 +186,63 @@ def test_a_server_that_never_answers_is_given_up(server: FakeServer) -> None:
     server.always = "slow"
     with pytest.raises(SemanticsError, match=r"6 times.*no answer within 0\.05 s"):
         made(server, timeout=0.05).embed_spots(many_lists(3))
+
+
+def test_an_answer_that_drips_is_given_up_like_none(
+    server: FakeServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("napari_semst.semantics.endpoint.RETRIES", 1)
+    server.replies = [None, "drip"]
+    lists = many_lists(3)
+    found = made(server, timeout=0.1).embed_spots(lists)
+    np.testing.assert_array_equal(found.embedding, expected(lists))
+    server.always = "drip"
+    with pytest.raises(SemanticsError, match=r"2 times.*not complete after 0\.3 s"):
+        made(server, timeout=0.1).embed_spots(lists)
+
+
+def test_cancelling_is_heard_while_an_answer_drips(server: FakeServer) -> None:
+    server.replies = [None]
+    server.always = "drip"
+    with pytest.raises(Cancelled):
+        made(server, connections=2, batch_texts=2, timeout=60).embed_spots(
+            many_lists(4), cancelled=server.dripping.is_set
+        )
+
+
+def test_cancelling_is_heard_while_nobody_picks_up(
+    server: FakeServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked, over = threading.Event(), threading.Event()
+
+    def connect(*_: object, **__: object) -> None:
+        asked.set()
+        over.wait(20)
+        raise OSError("nobody")
+
+    monkeypatch.setattr("socket.create_connection", connect)
+    with pytest.raises(Cancelled):
+        made(server, timeout=60).embed_spots(many_lists(4), cancelled=asked.is_set)
+    over.set()
+
+
+@pytest.mark.parametrize("first", [True, False])
+def test_an_endless_answer_is_not_read_to_its_end(
+    server: FakeServer, first: bool
+) -> None:
+    # Zeros pack well: what counts is how long they are once unpacked.
+    packed = gzip.compress(b"0" * 10_000_000)
+    endless = Reply(200, packed, Content_Encoding="gzip")
+    server.replies = [endless] if first else [None, endless]
+    source = made(server)
+    with pytest.raises(SemanticsError, match=r"at most .* MB to \d texts.*longer one"):
+        source.embed_spots(many_lists(3))
+    assert source.waits == []
+
+
+def test_the_widest_answers_fit() -> None:
+    body = json.dumps(answer_to(["a", "b"], 8192), indent=8)
+    assert len(body) < most_bytes(2, 8192) < most_bytes(2, None)
 
 
 def test_an_answer_cut_short_is_asked_for_again(server: FakeServer) -> None:

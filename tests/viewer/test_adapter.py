@@ -61,7 +61,7 @@ def test_metadata_and_features():
     _, spots = created(tissue, "Slice")
     assert adapter.tissue_of(spots) is tissue
     assert spots.metadata["adata"] is tissue
-    assert spots.metadata["name"] == "Slice"
+    assert spots.name == "Slice"
     columns = ["barcode", "domain", "modulation", "total_counts"]
     assert list(spots.features) == columns
     assert spots.features["barcode"][3] == "spot-3"
@@ -149,6 +149,11 @@ def test_share_of_spots_on_the_image():
         ("data/slice.v2.h5ad", "slice.v2"),
         ("data/sample/outs", "sample"),
         ("data/sample", "sample"),
+        ("data/chip.tissue.gef", "chip.tissue"),
+        ("data/chip.gem.gz", "chip"),
+        ("data/counts.csv.gz", "counts"),
+        ("data/section.zarr", "section"),
+        ("/data/Region_1/experiment.xenium", "Region_1"),
     ],
 )
 def test_section_names(path, name):

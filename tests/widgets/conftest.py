@@ -9,6 +9,7 @@ import types
 import pytest
 
 from napari_semst.semantics.secret import VARIABLES
+from napari_semst.widgets.open import recent
 from tests.semantics.fake_server import FakeServer
 from tests.widgets.stand_in import StandIn, small_tissue
 
@@ -21,6 +22,12 @@ def _threads_end(monkeypatch):
     from superqt.utils import WorkerBase
 
     WorkerBase.await_workers(10_000)
+
+
+@pytest.fixture(autouse=True)
+def _settings_of_the_test(monkeypatch, tmp_path):
+    """What docks remember is not the user's."""
+    monkeypatch.setattr(recent, "recent_file", lambda: tmp_path / "set" / "recent.json")
 
 
 @pytest.fixture

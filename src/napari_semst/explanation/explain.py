@@ -23,6 +23,9 @@ if TYPE_CHECKING:
     from napari_semst.explanation.markers import Markers
     from napari_semst.explanation.meanings import Meanings
 
+# Spots below which the approximations of p-values are poor.
+_FEW = 10
+
 
 @dataclass(frozen=True)
 class Wanted:
@@ -53,7 +56,7 @@ class Wanted:
     counterfactual: bool = False
     n_genes: int = 10
     n_terms: int = 5
-    n_draws: int = 999
+    n_draws: int = 9_999
     seed: int = 0
 
     def __post_init__(self) -> None:
@@ -165,8 +168,8 @@ def explain_steps(
     changed: list[dict[str, float]] = [{} for _ in what.names]
     if wanted.counterfactual:
         changed = yield from counterfactual(tissue, what, control)
-    notes: list[str] = []
-    moved = _moved(tissue, what, notes)
+    notes = _cautions(what, changed)
+    moved = _moved(tissue, what, wanted.counterfactual, notes)
     inside = what.codes >= 0
     if not inside.all():
         notes.append(
@@ -185,8 +188,30 @@ def explain_steps(
     return told_of(found, wanted, np.bincount(codes))
 
 
+def _cautions(what: runs.Explained, changed: list[dict[str, float]]) -> list[str]:
+    """Return what to know before the domains are read: small ones, and semantics."""
+    sizes = np.bincount(what.codes[what.codes >= 0], minlength=len(what.names))
+    notes = [
+        f"Domain {name} has {size} spots: too few to trust what is said of it."
+        for name, size in zip(what.names, sizes, strict=True)
+        if size < _FEW
+    ]
+    if changed[0]:
+        without, other = (
+            float(np.average([one[name] for one in changed], weights=sizes))
+            for name in ("without_semantics", "other_seed")
+        )
+        more = "no more" if without <= other else "more"
+        notes.append(
+            f"Of all spots {without:.1%} change domain without semantics, {other:.1%} "
+            f"with another seed: leaving semantics out changes {more} than chance in "
+            "training, as far as one other seed can say."
+        )
+    return notes
+
+
 def _moved(
-    tissue: AnnData, what: runs.Explained, notes: list[str]
+    tissue: AnnData, what: runs.Explained, counterfactual: bool, notes: list[str]
 ) -> list[dict[str, Any]]:
     """Return the modulation of each domain, where the tissue has it."""
     from napari_semst.explanation.moved import UNUSED, modulation_of
@@ -205,6 +230,11 @@ def _moved(
         notes.append(
             "The network made next to no use of semantics (modulation below "
             f"{UNUSED:g} in every domain): ranks between domains say nothing."
+        )
+    elif moved[0] and not counterfactual:
+        notes.append(
+            "Semantics moved spots inside the network. Whether that changed any "
+            "domain is known only with --counterfactual (counterfactual=True)."
         )
     return moved
 

@@ -18,7 +18,8 @@ if TYPE_CHECKING:
 
     from napari_semst.explanation.meaning import Listed, Meaning
     from napari_semst.explanation.run import Explained
-    from napari_semst.explanation.significance import TermSet, TermTests
+    from napari_semst.explanation.significance import TermTests
+    from napari_semst.explanation.terms import TermSet
     from napari_semst.prepare.section import Section
     from napari_semst.progress import Progress, RunControl
 
@@ -75,7 +76,8 @@ def read_meanings(
     """
     from napari_semst.explanation.meaning import find_meaning
     from napari_semst.explanation.regions import make_patches
-    from napari_semst.explanation.significance import choose_terms, compare_terms
+    from napari_semst.explanation.significance import compare_terms
+    from napari_semst.explanation.terms import choose_terms
     from napari_semst.prepare.graphs import touching_graph
     from napari_semst.semantics.protocol import LOW_COVERAGE
     from napari_semst.semantics.table import builtin_table
@@ -109,7 +111,6 @@ def read_meanings(
             meaning,
             patches,
             np.array(sizes, np.int64),
-            codes,
             n_draws,
             seed,
             heard(tell, control),

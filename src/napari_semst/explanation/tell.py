@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from napari_semst.explanation.moved import UNUSED
-from napari_semst.explanation.significance import distinct
+from napari_semst.explanation.terms import distinct
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -18,8 +18,8 @@ if TYPE_CHECKING:
 
 # Largest adjusted p-value of what is told as found.
 FOUND = 0.05
-# A term with as much in more than this share of random connected domains is shared.
-_SHARED = 0.05
+# Chance from which on a gene is said: with many spots any difference has a small p.
+_CLEAR = 0.6
 # Medians this near the middle of all spots are not worth telling apart.
 _AS_OTHERS = 0.1
 _GENES_SAID, _TERMS_SAID, _GENES_OF_TERM = 3, 2, 5
@@ -106,8 +106,9 @@ def _terms(meanings: Meanings | None, domain: int, most: int) -> dict[str, list[
         return {}
     tests, members = meanings.tests, meanings.tested.members
     excess = meanings.meaning.excess[domain]
-    asked = np.flatnonzero(tests.q[domain] < 1)
-    near = np.lexsort((-tests.cosine[domain, asked], tests.q[domain, asked] > FOUND))
+    asked = np.flatnonzero((tests.q[domain] < 1) | (tests.q_genes[domain] < 1))
+    q, q_genes = tests.q[domain, asked], tests.q_genes[domain, asked]
+    near = np.lexsort((-tests.cosine[domain, asked], q_genes > FOUND, q > FOUND))
     chosen = distinct(asked[near], meanings.tested, excess, most)
     names, table = [], builtin_terms()
     for term in chosen:
@@ -119,10 +120,10 @@ def _terms(meanings: Meanings | None, domain: int, most: int) -> dict[str, list[
     columns = {
         "cosine": tests.cosine,
         "from_own_genes": tests.own,
-        "random_domains_with_as_much": tests.region,
-        "p_random_domains": tests.p_space,
+        "p_random_domains": tests.p_domains,
         "p_random_genes": tests.p_genes,
         "q": tests.q,
+        "q_random_genes": tests.q_genes,
     }
     return {
         "term": [table.names[i] for i in index],
@@ -157,27 +158,46 @@ def sentence(name: str, told: dict[str, Any], read: bool) -> str:
 
 
 def _genes_said(genes: dict[str, list[Any]]) -> str:
-    found = [
-        gene
-        for gene, p in zip(genes["gene"], genes["p_adjusted"], strict=True)
-        if p <= FOUND
-    ]
-    if not found:
-        return "no gene sets it apart"
-    return "genes " + ", ".join(found[:_GENES_SAID])
+    rows = zip(genes["gene"], genes["auc"], genes["p_adjusted"], strict=True)
+    found = [(gene, auc) for gene, auc, p in rows if p <= FOUND]
+    clear = [f"{gene} (AUC {auc:.2f})" for gene, auc in found if auc >= _CLEAR]
+    if clear:
+        return "genes " + ", ".join(clear[:_GENES_SAID])
+    if found:
+        gene, auc = max(found, key=lambda one: one[1])
+        return f"no gene sets it clearly apart (best {gene}, AUC {auc:.2f})"
+    return "no gene sets it apart"
 
 
 def _terms_said(terms: dict[str, list[Any]]) -> str:
-    rows = zip(
-        terms["term"], terms["q"], terms["random_domains_with_as_much"], strict=True
-    )
-    found = [row for row in rows if row[1] <= FOUND][:_TERMS_SAID]
-    if not found:
+    columns = ("term", "q", "q_random_genes", "p_random_domains", "genes")
+    rows = [
+        dict(zip(columns, row, strict=True))
+        for row in zip(*(terms[name] for name in columns), strict=True)
+    ]
+    found = [row for row in rows if row["q"] <= FOUND][:_TERMS_SAID]
+    if found:
+        return "near " + ", ".join(
+            f"{row['term']} ({_behind(row)}; q = {row['q']:.2g})" for row in found
+        )
+    shared = [row for row in rows if row["q_random_genes"] <= FOUND][:1]
+    if not shared:
         return "no term of the gene table stands out"
-    said = ", ".join(f"{term} (q = {q:.2g})" for term, q, _ in found)
-    if all(share > _SHARED for *_, share in found):
-        said += ", shared with other parts of the section"
-    return said
+    (row,) = shared
+    share = row["p_random_domains"]
+    if share <= FOUND:
+        return (
+            f"no term is sure; nearest {row['term']} ({_behind(row)}; q = "
+            f"{row['q']:.2g})"
+        )
+    return (
+        f"no term of its own; {row['term']} ({_behind(row)}), shared with other parts "
+        f"of the section ({share:.0%} of random pieces of its size have as much)"
+    )
+
+
+def _behind(row: dict[str, Any]) -> str:
+    return ", ".join(row["genes"].split()[:_GENES_SAID])
 
 
 def _moved_said(moved: dict[str, Any]) -> str:
@@ -194,9 +214,15 @@ def _moved_said(moved: dict[str, Any]) -> str:
 def _change_said(changed: dict[str, float]) -> str:
     if not changed:
         return ""
+    without, other = changed["without_semantics"], changed["other_seed"]
+    if without <= other:
+        return (
+            f"without semantics {without:.0%} of its spots change domain, no more than "
+            f"with another seed ({other:.0%})"
+        )
     return (
-        f"{changed['without_semantics']:.0%} of its spots change domain without "
-        f"semantics, {changed['other_seed']:.0%} with another seed"
+        f"without semantics {without:.0%} of its spots change domain, with another "
+        f"seed {other:.0%}"
     )
 
 

@@ -5,17 +5,24 @@ The world is the full-resolution image: pixel j has its centre at j and covers
 full-resolution pixels [i/s, (i + 1)/s), counted from the first pixel's outer edge; its
 centre is therefore at (i + 1/2)/s - 1/2. As a viewer draws pixel i at
 ``scale * i + translate``: scale = 1/s, translate = (1/s - 1)/2.
+
+Cells stand in micrometres or other units than pixels: there s is the number of the
+image's pixels in one unit, and tissue_hires_origin_x and _y say where the first pixel's
+outer corner lies, which is (-1/2, -1/2) for pixels.
+
+What was aligned by hand, see `napari_semst.io.adjust`, is on top of that.
 """
 
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from napari_semst.errors import InputError, one_of
+from napari_semst.io.adjust import Adjustment, adjustment_of
 from napari_semst.io.coordinates import find_coordinates
 from napari_semst.io.images import RESOLUTIONS
 from napari_semst.io.sections import (
@@ -45,6 +52,10 @@ class Placement:
         World position of the centre of pixel (0, 0), (y, x).
     library, resolution
         Which image it is.
+    unturned
+        The image as its file has it.
+    by_hand
+        How it was turned and shifted.
     """
 
     image: NDArray[np.uint8]
@@ -52,6 +63,8 @@ class Placement:
     translate: tuple[float, float]
     library: str
     resolution: str
+    unturned: NDArray[np.uint8] | None = None
+    by_hand: Adjustment = field(default_factory=Adjustment)
 
     def bounds(self) -> NDArray[np.float64]:
         """Return the outer edges as ((y, x) first, (y, x) last), shape ``(2, 2)``."""
@@ -71,7 +84,7 @@ class SpotSize:
 def image_placement(
     adata: AnnData, library: str | None = None, resolution: str | None = None
 ) -> Placement | None:
-    """Return a section's image placed in full-resolution pixels.
+    """Return a section's image placed in full-resolution pixels, as it was aligned.
 
     Parameters
     ----------
@@ -90,7 +103,8 @@ def image_placement(
     Raises
     ------
     InputError
-        If the section must be named, is not there, or an image has no scale factor.
+        If the section must be named, is not there, or an image has no scale factor or
+        an alignment that cannot be used.
     """
     name = the_library(adata, library)
     if name is None:
@@ -103,9 +117,13 @@ def image_placement(
     for one in there:
         factor = _size(part(adata, name, "scalefactors").get(f"tissue_{one}_scalef"))
         if factor is not None:
-            step, shift = 1 / factor, (1 / factor - 1) / 2
+            step = 1 / factor
+            shift = tuple(edge + step / 2 for edge in _outer_edge(adata, name, one))
             image = as_image(images[one], f"{one} image of {name!r}")
-            return Placement(image, (step, step), (shift, shift), name, one)
+            by_hand = adjustment_of(adata, name)
+            place = (shift[0] + by_hand.shift_y, shift[1] + by_hand.shift_x)
+            turned = by_hand.turned(image)
+            return Placement(turned, (step, step), place, name, one, image, by_hand)
     if there:
         raise InputError(
             f"Expected uns['spatial'][{name!r}]['scalefactors'] to hold "
@@ -191,6 +209,13 @@ def share_inside(
     own = spot_positions(adata, key)[spots_of(adata, placement.library)]
     first, last = placement.bounds()
     return float(((own >= first) & (own < last)).all(axis=1).mean())
+
+
+def _outer_edge(adata: AnnData, library: str, resolution: str) -> tuple[float, float]:
+    """Return where the outer corner of an image's first pixel lies, (y, x)."""
+    factors = part(adata, library, "scalefactors")
+    y, x = (factors.get(f"tissue_{resolution}_origin_{axis}", -0.5) for axis in "yx")
+    return float(y), float(x)
 
 
 def _size(value: Any) -> float | None:

@@ -99,7 +99,7 @@ def _alone(
     tissue = AnnData(
         shape=(len(spots), 0),
         obsm={keys.SPATIAL: places},
-        uns={"spatial": entries},
+        uns={"spatial": entries, keys.ALIGNMENT: adata.uns.get(keys.ALIGNMENT, {})},
     )
     return Alone(name, spots, library, tissue)
 

@@ -91,7 +91,7 @@ def as_section(adata: AnnData, path: Path, options: ReadOptions) -> AnnData:
             warn(adata, str(error))
     if options.counts is not None:
         _use_counts(adata, str(options.counts))
-    _use_symbols(adata)
+    use_symbols(adata)
     warn(adata, *mixed_sections(adata))
     return adata
 
@@ -177,7 +177,7 @@ def _use_counts(adata: AnnData, layer: str) -> None:
     note(adata, counts=found.where)
 
 
-def _use_symbols(adata: AnnData) -> None:
+def use_symbols(adata: AnnData) -> None:
     """Name genes by symbol where the file names them by Ensembl id."""
     from napari_semst.io.symbols import find_symbols
 

@@ -84,6 +84,32 @@ def read_matrix(path: Path) -> AnnData:
         return anndata.AnnData(counts, obs=pd.DataFrame(index=barcodes), var=var)
 
 
+def size_of(path: Path) -> tuple[int, int]:
+    """Return the number of barcodes and of genes in a matrix, without reading it.
+
+    Raises
+    ------
+    InputError
+        If it is damaged or not such a matrix.
+    """
+    import h5py
+
+    if path.is_dir():
+        return _size_of_mtx(path)
+    with reading(path, _WHAT), h5py.File(check_file(path, _WHAT), "r") as file:
+        group = _matrix_group(file)
+        if group is None:
+            raise InputError(
+                f"Expected {_WHAT} at {path}; the file holds: {a_few(list(file))}."
+            )
+        n_features, n_barcodes = (int(n) for n in group["shape"][()])
+        types = f"{group.name}/features/feature_type"
+        if types in file:
+            wanted = _EXPRESSION.encode()
+            n_features = int((file[types][()].astype("S") == wanted).sum())
+        return n_barcodes, n_features
+
+
 def library_of(path: Path) -> str | None:
     """Return the library's name that Space Ranger leaves in its HDF5 matrix."""
     import h5py
@@ -140,6 +166,21 @@ def _read_h5(path: Path) -> tuple[Any, Any, Any]:
     # The file is features x barcodes by column: the same arrays by row, turned.
     matrix = sparse.csr_matrix(parts, shape=(n_barcodes, n_features))
     return matrix, pd.Index(barcodes), var
+
+
+def _size_of_mtx(folder: Path) -> tuple[int, int]:
+    import pandas as pd
+    from scipy import io as scipy_io
+
+    matrix, features, _ = _parts(folder)
+    if matrix is None or features is None:
+        raise InputError(f"Expected {_WHAT} in {folder}; found no matrix.mtx.")
+    with reading(matrix, _WHAT):
+        n_features, n_barcodes = scipy_io.mminfo(matrix)[:2]
+        table = pd.read_csv(features, sep="\t", header=None, dtype=str, na_filter=False)
+    if table.shape[1] > 2:
+        n_features = int((table[2] == _EXPRESSION).sum())
+    return int(n_barcodes), int(n_features)
 
 
 def _parts(folder: Path) -> tuple[Path | None, Path | None, Path | None]:

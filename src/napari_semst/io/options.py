@@ -20,8 +20,40 @@ class ReadOptions:
         or folder of a Space Ranger folder.
     positions
         Where the spots are: an obsm key or two obs columns (``"x,y"``) of an .h5ad,
-        the positions file beside a 10x matrix.
+        the positions file beside a 10x matrix or a table of counts.
+    part
+        Which part of an input that holds several: the bin size of Visium HD (in
+        micrometres) or of Stereo-seq (in spots of the chip), the table of a
+        SpatialData store. None takes the usual one.
     """
 
     counts: str | Path | None = None
     positions: str | Path | None = None
+    part: str | None = None
+
+    def bin_size(self, what: str) -> int | None:
+        """Return the part as a bin size, None where none is asked for.
+
+        Parameters
+        ----------
+        what
+            The input, as a user says it.
+
+        Raises
+        ------
+        InputError
+            If the part is no positive whole number, with or without a unit.
+        """
+        import re
+
+        from napari_semst.errors import InputError
+
+        if self.part is None:
+            return None
+        told = re.fullmatch(r"(?:bin|square_)?0*([1-9]\d{0,5})(?:um)?", self.part)
+        if told is None:
+            raise InputError(
+                f"Expected a bin size of {what}, such as 8 or 50; got {self.part!r}. "
+                "Give a whole number."
+            )
+        return int(told[1])

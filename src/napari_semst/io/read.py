@@ -6,16 +6,19 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from napari_semst.errors import InputError
-from napari_semst.io import visium
+from napari_semst.io import cosmx, merscope, visium, visium_hd
 from napari_semst.io.coordinates import find_coordinates
 from napari_semst.io.guard import a_few, check_file, reading
 from napari_semst.io.notes import note
 from napari_semst.io.options import ReadOptions
-from napari_semst.io.registry import VISIUM
+from napari_semst.io.registry import COSMX, MERSCOPE, PLAIN, VISIUM, VISIUM_HD
 from napari_semst.io.sniff import sniff
+from napari_semst.io.text_tables import has_ending
 
 if TYPE_CHECKING:
     from anndata import AnnData
+
+    from napari_semst.io.registry import Kind
 
 __all__ = ["find_coordinates", "read"]
 
@@ -25,26 +28,36 @@ def read(
     *,
     counts: str | Path | None = None,
     positions: str | Path | None = None,
+    part: str | None = None,
 ) -> AnnData:
     """Return the tissue section that a file or folder holds.
 
     Parameters
     ----------
     path
-        An .h5ad file, a Space Ranger output folder (or the folder above it, or its
-        ``spatial`` folder), or a 10x .h5 matrix with a positions file beside it.
+        A file or folder of one of the kinds in `napari_semst.io.registry.KINDS`:
+        AnnData (.h5ad, .zarr), SpatialData (.zarr), a folder of Space Ranger (Visium,
+        Visium HD), Xenium, MERSCOPE or CosMx, Stereo-seq (.gef, .gem), a 10x .h5
+        matrix with a positions file beside it, or a table of counts beside a table of
+        places.
     counts
         Where the raw counts are, if that must be chosen: a layer (or ``"raw"``) of an
         .h5ad, which becomes X; the matrix of a Space Ranger folder.
     positions
         Where the spots are, if that must be chosen: an obsm key or two obs columns
-        (``"x,y"``) of an .h5ad; the positions file for a 10x matrix.
+        (``"x,y"``) of an .h5ad; the positions file for a 10x matrix or a table of
+        counts.
+    part
+        Which part, where an input holds several: the bin size of Visium HD (in
+        micrometres; 8 where there is nothing said) or of Stereo-seq (in spots of the
+        chip; 50), the table of a SpatialData store.
 
     Returns
     -------
     anndata.AnnData
         X of shape ``(n_spots, n_genes)``; ``obsm["spatial"]`` of shape
-        ``(n_spots, 2)`` as (x, y), in full-resolution pixels for Visium;
+        ``(n_spots, 2)`` as (x, y), in full-resolution pixels for Visium, micrometres
+        for Xenium and MERSCOPE, pixels for CosMx, spots of the chip for Stereo-seq;
         ``uns["spatial"]`` with images and scale factors where there are any;
         ``uns["semst_input"]`` with what was noticed on the way.
 
@@ -56,22 +69,51 @@ def read(
         If ``counts`` names something that holds no raw counts.
     """
     place = Path(path).expanduser()
-    kind = sniff(place)
-    if kind is None and visium.locate(place) is not None:
-        # Right by its names, wrong inside: reading it says what is wrong.
-        kind = VISIUM
-    if kind is None:
-        raise InputError(_why_not(place))
-    options = ReadOptions(counts=counts, positions=positions)
+    kind = kind_of(place)
+    options = ReadOptions(counts=counts, positions=positions, part=part)
     tissue = kind.read(place, options)
     note(tissue, kind=kind.name, name=place.absolute().name)
     return tissue
 
 
-def tissue_of(source: AnnData | str | Path) -> tuple[AnnData, bool]:
-    """Return the tissue that is given or that a path holds, and whether it was read."""
+def kind_of(place: Path) -> Kind:
+    """Return the kind of input at a path.
+
+    Raises
+    ------
+    InputError
+        If it holds nothing that can be read as a tissue section.
+    """
+    kind = sniff(place) or _kind_by_names(place)
+    if kind is None:
+        raise InputError(_why_not(place))
+    return kind
+
+
+def _kind_by_names(place: Path) -> Kind | None:
+    """Return what is right by its names and wrong inside: reading it says how."""
+    if place.is_file() and has_ending(place):
+        for kind, files in ((MERSCOPE, merscope.locate), (COSMX, cosmx.locate)):
+            if files(place) is not None:
+                return kind
+        return PLAIN
+    if visium_hd.bins_in(place):
+        return VISIUM_HD
+    return VISIUM if visium.locate(place) is not None else None
+
+
+def tissue_of(source: AnnData | str | Path, part: str = "") -> tuple[AnnData, bool]:
+    """Return the tissue that is given or that a path holds, and whether it was read.
+
+    Parameters
+    ----------
+    source
+        A tissue, or a path.
+    part
+        As for `read`; empty for the usual one.
+    """
     if isinstance(source, str | Path):
-        return read(source), True
+        return read(source, part=part or None), True
     return source, False
 
 
@@ -79,14 +121,16 @@ def _why_not(place: Path) -> str:
     """Return why a path is not recognised."""
     if place.is_dir():
         return _why_not_folder(place)
-    what = (
-        "a tissue section (.h5ad, AnnData .zarr, Space Ranger folder or 10x .h5 matrix)"
-    )
+    what = "a tissue section"
     check_file(place, what)
     import h5py
 
     if not h5py.is_hdf5(place):
-        return f"Expected {what}; {place} is no HDF5 file. Choose another file."
+        return (
+            f"Expected {what} (.h5ad, .zarr, .gef, .gem, a 10x .h5 matrix, tables of "
+            f"counts and places, or an instrument's folder); {place} is no HDF5 file "
+            "and no such table. Choose another file."
+        )
     with reading(place, what), h5py.File(place, "r") as file:
         inside = a_few(list(file))
     return (
@@ -96,19 +140,14 @@ def _why_not(place: Path) -> str:
 
 
 def _why_not_folder(place: Path) -> str:
-    with reading(place, "a Space Ranger folder"):
+    with reading(place, "a section's folder"):
         found = sorted(entry.name for entry in place.iterdir())
-    # Not deeper: the folder may be a whole disk.
-    runs = (place / "binned_outputs", place / "outs" / "binned_outputs")
-    bins = sorted(folder for run in runs for folder in run.glob("square_*"))[:4]
-    if bins:
-        return (
-            f"Expected one bin size of a Visium HD run; {place} holds several. Open "
-            f"one of: {a_few([str(b.relative_to(place)) for b in bins])}."
-        )
     return (
-        "Expected a Space Ranger folder with a matrix (filtered_feature_bc_matrix.h5 "
-        "or the folder filtered_feature_bc_matrix) and spatial/tissue_positions "
-        f"(.csv, .parquet or _list.csv); {place} holds: {a_few(found)}. Choose the "
-        "folder named outs."
+        "Expected an instrument's folder: of Space Ranger "
+        "(filtered_feature_bc_matrix.h5 or the folder filtered_feature_bc_matrix, and "
+        "spatial/tissue_positions .csv, .parquet or _list.csv), Xenium "
+        "(cell_feature_matrix.h5 and cells.parquet), MERSCOPE (cell_by_gene.csv and "
+        "cell_metadata.csv) or CosMx (*exprMat_file.csv and *metadata_file.csv), or a "
+        f"store (.zarr); {place} holds: {a_few(found)}. Choose the folder that holds "
+        "these, such as the one named outs."
     )

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from napari_semst import keys
 from napari_semst.errors import ConfigError, InputError
+from napari_semst.io.adjust import adjust, adjustment_of
 from napari_semst.io.guard import a_few
 from napari_semst.several import named
 
@@ -71,11 +72,11 @@ def join_sections(
         joined.obs[column] = _of_one_type(joined.obs[column])
     names = [name for part in parts.values() for name in part.obs[keys.SECTION]]
     joined.obs[keys.SECTION] = pd.Categorical(names, list(dict.fromkeys(names)))
-    joined.uns["spatial"] = {
-        library: entry
-        for name, tissue in tissues.items()
-        for library, entry in _libraries(tissue, name)
-    }
+    joined.uns["spatial"] = {}
+    for name, tissue in tissues.items():
+        for library, own in _libraries(tissue, name):
+            joined.uns["spatial"][library] = tissue.uns["spatial"][own]
+            adjust(joined, library, adjustment_of(tissue, own))
     fewest = min(tissue.n_vars for tissue in tissues.values())
     if len(genes) < _FEW_GENES * fewest:
         told.append(
@@ -115,9 +116,11 @@ def joined_of(
             "Expected several inputs or a section key; got both. Each input is a "
             "section; leave the section key out."
         )
+    part = str(settings.get("part", ""))
     names = section_names(sources)
     tissues = {
-        name: tissue_of(source)[0] for name, source in zip(names, sources, strict=True)
+        name: tissue_of(source, part)[0]
+        for name, source in zip(names, sources, strict=True)
     }
     joined = join_sections(tissues, layer, coordinates)
     overrides = {**request.overrides, "prepare": settings}
@@ -146,11 +149,13 @@ def section_names(sources: Sequence[AnnData | str | Path]) -> list[str]:
 def stem(source: Path) -> str:
     """Return the name that results of an input are called after."""
     path = source.absolute()
+    if path.suffix == ".xenium":  # says what is in its folder
+        path = path.parent
     if path.is_dir():
         return (
             path.parent.name if path.name == "outs" else path.name.removesuffix(".zarr")
         )
-    return path.stem
+    return Path(path.name.removesuffix(".gz")).stem
 
 
 def _part(
@@ -243,13 +248,13 @@ def _common_genes(parts: Mapping[str, AnnData]) -> list[str]:
     return genes
 
 
-def _libraries(tissue: AnnData, name: str) -> Iterator[tuple[str, Any]]:
-    """Yield images and scale factors of a tissue, by the names of its sections."""
+def _libraries(tissue: AnnData, name: str) -> Iterator[tuple[str, str]]:
+    """Yield what a tissue's libraries are called once it is joined, and were before."""
     from napari_semst.io.sections import libraries, sections_of
 
     known, inside = libraries(tissue), sections_of(tissue).names
     if len(known) == 1 and len(inside) == 1:
-        yield name, tissue.uns["spatial"][known[0]]
+        yield name, known[0]
     for section in inside:
         if section in known and section:
-            yield _inner(name, section), tissue.uns["spatial"][section]
+            yield _inner(name, section), section

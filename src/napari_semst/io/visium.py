@@ -93,11 +93,7 @@ def read_matrix_file(path: Path, options: ReadOptions) -> AnnData:
         If no positions file is given or stands beside it.
     """
     folder = path.absolute().parent
-    positions = (
-        _positions_near(folder, path.name)
-        if options.positions is None
-        else _given(options.positions, folder)
-    )
+    positions = positions_for(path, options)
     if positions is None:
         raise InputError(
             f"Expected the positions of the spots beside the matrix {path}: "
@@ -106,6 +102,14 @@ def read_matrix_file(path: Path, options: ReadOptions) -> AnnData:
             "none. Name the file under Coordinates, or open the folder outs."
         )
     return _read(Outs(folder, path, positions))
+
+
+def positions_for(path: Path, options: ReadOptions) -> Path | None:
+    """Return the positions file of a bare matrix: the one given, or the one beside."""
+    folder = path.absolute().parent
+    if options.positions is not None:
+        return _given(options.positions, folder)
+    return _positions_near(folder, path.name)
 
 
 def _read(outs: Outs) -> AnnData:

@@ -14,6 +14,27 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 
+# Of any model known today the widest vector has a quarter of that.
+_WIDEST = 32_768
+# A number as JSON has it, with a line and an indentation of its own.
+_NUMBER_BYTES = 64
+_REST_BYTES = 1_000_000
+
+
+def most_bytes(n_texts: int, dimension: int | None) -> int:
+    """Return the length of an answer above which it cannot be a right one.
+
+    Parameters
+    ----------
+    n_texts
+        Texts that were sent.
+    dimension
+        Numbers of a vector, `None` where not known yet.
+    """
+    per_text = _NUMBER_BYTES * (dimension or _WIDEST) + 1024
+    return n_texts * per_text + _REST_BYTES
+
+
 class Unfit(Exception):  # noqa: N818 - told in an error of its own
     """An answer that holds something else than was expected."""
 

@@ -9,6 +9,7 @@ from scipy import sparse
 
 from napari_semst.errors import SemanticsError
 from napari_semst.semantics.protocol import (
+    AVERAGED,
     LOW_COVERAGE,
     CancelCheck,
     GeneLists,
@@ -128,7 +129,7 @@ class BuiltinTable:
         if n_empty:
             warnings.append(
                 f"{n_empty} of {coverage.size} spots list no gene that the table "
-                "knows; they were given the average of the other spots."
+                f"knows; {AVERAGED}"
             )
         about = self.table.provenance
         return record(

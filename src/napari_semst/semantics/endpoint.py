@@ -16,11 +16,13 @@ from napari_semst.semantics.answer import (
     Unfit,
     body_of,
     is_cut_off,
+    most_bytes,
     retry_after,
     said,
     vectors_of,
 )
 from napari_semst.semantics.protocol import CancelCheck, check_cancelled
+from napari_semst.semantics.request import Request, TooLate, TooLong
 from napari_semst.semantics.secret import Secret, key_from_environment
 
 if TYPE_CHECKING:
@@ -32,8 +34,10 @@ if TYPE_CHECKING:
 RETRIES = 5
 FIRST_PAUSE = 1.0  # seconds, doubled at each attempt
 LONGEST_PAUSE = 300.0  # seconds; who asks for more is not waited for
+# Times the time-out of a silence: a server that drips is never silent.
+WHOLE_ANSWER = 3
 _PAUSE_SLICE = 0.5  # seconds between two looks whether to cancel
-_PROBE = "MBP, PLP1, MOBP"
+PROBE = "MBP, PLP1, MOBP"
 _AGAIN = {408, 425, 429, 500, 502, 503, 504, 529}
 _LIMIT = re.compile(
     r"too many|batch.?size|number of (?:inputs|texts)|max\w*\W[^.]{0,40}(?:input|batch)"
@@ -82,7 +86,8 @@ class Endpoint:
     model
         Model to ask for; empty: the server's own.
     timeout
-        Seconds without an answer after which a request is repeated.
+        Seconds of silence after which a request is repeated; an answer that is not
+        complete after `WHOLE_ANSWER` times as long counts as none.
     wait
         Waits that many seconds between attempts.
     """
@@ -97,6 +102,7 @@ class Endpoint:
         self.address = address(url)
         self.model = model
         self.dimension: int | None = None
+        self.probed: NDArray[np.float32] | None = None
         self._answers_as = ""
         self._timeout, self._wait = timeout, wait
         self._key = Secret("")
@@ -111,7 +117,11 @@ class Endpoint:
             opened.enter_context(self._key.kept_from_logs())
             self._client = opened.enter_context(
                 httpx.Client(
-                    headers=self._key.headers(),
+                    headers={
+                        # Of other kinds a few bytes can unpack to any length.
+                        "Accept-Encoding": "gzip, deflate",
+                        **self._key.headers(),
+                    },
                     timeout=self._timeout,
                     # The key and the genes go to the address given, nowhere else.
                     follow_redirects=False,
@@ -133,7 +143,7 @@ class Endpoint:
         return bool(self._key) and plain
 
     def probe(self, cancelled: CancelCheck | None = None) -> Probe:
-        """Ask for one text that tells nothing, and remember the dimension.
+        """Ask for one text that tells nothing; keep its vector and the dimension.
 
         Raises
         ------
@@ -141,8 +151,9 @@ class Endpoint:
             If the server cannot be reached, refuses, or answers something else.
         """
         start = time.perf_counter()
-        vectors = self.ask([_PROBE], cancelled, first=True)
+        vectors = self.ask([PROBE], cancelled, first=True)
         seconds = time.perf_counter() - start
+        self.probed = vectors[0]
         norm = float(np.linalg.norm(vectors[0].astype(np.float64)))
         return Probe(
             self.address.url,
@@ -170,7 +181,7 @@ class Endpoint:
         texts
             Not empty.
         cancelled
-            Asked before each attempt and while waiting.
+            Asked all the time, also while an answer comes in.
         first
             Do not ask again where nobody listens.
 
@@ -185,14 +196,13 @@ class Endpoint:
         """
         import httpx
 
-        body: dict[str, Any] = {"input": list(texts), "encoding_format": "float"}
-        if self.model:
-            body["model"] = self.model
         for attempt in range(RETRIES + 1):
             check_cancelled(cancelled)
             pause = FIRST_PAUSE * 2**attempt
             try:
-                answer = self._client.post(f"{self.address.url}/embeddings", json=body)
+                answer = self._answer(texts, cancelled)
+            except TooLate:
+                trouble = f"its answer was not complete after {self._within:g} s"
             except httpx.RequestError as error:
                 trouble = self._failed(error)
                 unheard = isinstance(error, httpx.ConnectError | httpx.ConnectTimeout)
@@ -214,6 +224,31 @@ class Endpoint:
             f"Expected embeddings from {self.address.host}; asked{tried}, and "
             f"{trouble}. Check that the server runs, its address and its load."
         ) from None
+
+    @property
+    def _within(self) -> float:
+        """Seconds for a whole answer."""
+        return WHOLE_ANSWER * self._timeout
+
+    def _answer(
+        self, texts: Sequence[str], cancelled: CancelCheck | None
+    ) -> httpx.Response:
+        """Return what the server answers to one request, whatever it is."""
+        body: dict[str, Any] = {"input": list(texts), "encoding_format": "float"}
+        if self.model:
+            body["model"] = self.model
+        longest = most_bytes(len(texts), self.dimension)
+        request = Request(
+            self._client, f"{self.address.url}/embeddings", body, longest, self._key
+        )
+        try:
+            return request.answer(self._within, cancelled)
+        except TooLong:
+            raise SemanticsError(
+                f"Expected an answer of at most {longest / 1e6:,.1f} MB to "
+                f"{len(texts)} texts from {self.address.host}; found a longer one. "
+                "Check that it is an embedding server with OpenAI's interface."
+            ) from None
 
     def _failed(self, error: httpx.RequestError) -> str:
         """Return what happened to a request without an answer."""

@@ -6,21 +6,20 @@ import threading
 from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING
 
-import numpy as np
-
 from napari_semst.semantics.endpoint import TooManyTexts
 from napari_semst.semantics.protocol import CancelCheck, check_cancelled
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
+    import numpy as np
     from numpy.typing import NDArray
 
     Ask = Callable[[Sequence[str], CancelCheck], NDArray[np.float32]]
 
 
 class Gathering:
-    """The vectors of texts, as they come in.
+    """Asks for the vectors of texts, and passes them on as they come in.
 
     Parameters
     ----------
@@ -28,12 +27,11 @@ class Gathering:
         Returns one vector per text, or raises `TooManyTexts`.
     texts
         Each of them once.
-    width
-        Numbers of a vector.
     batch
         Texts in one request at first; halved for all that follow where refused.
-    told
-        Called with the number of texts done.
+    came
+        Called with the position of a text, and the vectors from there on; by one
+        thread at a time.
     cancelled
         As in `SemanticSource.embed_spots`.
     """
@@ -42,28 +40,25 @@ class Gathering:
         self,
         ask: Ask,
         texts: Sequence[str],
-        width: int,
         batch: int,
-        told: Callable[[int], None],
+        came: Callable[[int, NDArray[np.float32]], None],
         cancelled: CancelCheck | None,
     ) -> None:
         self.batch = batch
-        self._ask, self._texts, self._told = ask, texts, told
+        self._ask, self._texts, self._came = ask, texts, came
         self._cancelled = cancelled
-        self._vectors = np.empty((len(texts), width), dtype=np.float32)
         self._lock = threading.Lock()
-        self._next = self._done = 0
+        self._next = 0
         self._failures: list[BaseException] = []
 
-    def run(self, connections: int) -> NDArray[np.float32]:
-        """Return the vectors of all texts; the first failure ends all requests."""
+    def run(self, connections: int) -> None:
+        """Ask for all texts; the first failure ends all requests."""
         n_workers = max(1, min(connections, -(-len(self._texts) // self.batch)))
         with ThreadPoolExecutor(n_workers, "semst server") as pool:
             for _ in range(n_workers):
                 pool.submit(self._work)
         if self._failures:
             raise self._failures[0]
-        return self._vectors
 
     def _ending(self) -> bool:
         asked = self._cancelled is not None and self._cancelled()
@@ -95,7 +90,5 @@ class Gathering:
             for begin in range(start, stop, half):
                 self._fill(begin, min(begin + half, stop))
             return
-        self._vectors[start:stop] = vectors
         with self._lock:
-            self._done += stop - start
-            self._told(self._done)
+            self._came(start, vectors)

@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 # Tokens: of a gene's name with its comma, of the end of a prompt, of a gene's text
 # alone and with a summary. What all prompts begin with is run once.
 _NAME_TOKENS, _END_TOKENS = 3.5, 15
-_GENE_TOKENS, _SUMMARY_TOKENS = 8, 150
+_GENE_TOKENS, _KNOWLEDGE_TOKENS, _SUMMARY_TOKENS = 8, 80, 150
 # Weights that are not looked up but multiplied, as the model's page has them.
 _KNOWN_WEIGHTS = {DEFAULT_MODEL: 3.6e9}
 _LOOKED_UP = ("embed", "lm_head", "wte", "wpe")
@@ -154,7 +154,9 @@ def forecast_texts(
         each = settings.n_genes * _NAME_TOKENS + _END_TOKENS
         unit = "distinct list of genes"
     else:
-        each = _SUMMARY_TOKENS if settings.summaries else _GENE_TOKENS
+        known = settings.gene_text == "knowledge"
+        each = _KNOWLEDGE_TOKENS if known else _GENE_TOKENS
+        each = _SUMMARY_TOKENS if settings.summaries else each
         unit = "listed gene"
     model = settings.model or DEFAULT_MODEL
     folder = local_folder(model, settings.revision)

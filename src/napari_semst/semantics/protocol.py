@@ -23,6 +23,8 @@ CancelCheck = Callable[[], bool]
 
 NO_GENE = -1
 LOW_COVERAGE = 0.5
+# How sources tell of spots that say nothing.
+AVERAGED = "they were given the average of the other spots."
 
 
 @dataclass(frozen=True)

@@ -12,9 +12,10 @@ import numpy as np
 from napari_semst.errors import SemanticsError, one_of
 from napari_semst.semantics.address import address
 from napari_semst.semantics.builtin import averaged
-from napari_semst.semantics.endpoint import Endpoint, Probe
+from napari_semst.semantics.endpoint import PROBE, Endpoint, Probe
 from napari_semst.semantics.gather import Gathering
 from napari_semst.semantics.protocol import (
+    AVERAGED,
     CancelCheck,
     GeneLists,
     ProgressCallback,
@@ -22,6 +23,7 @@ from napari_semst.semantics.protocol import (
     Species,
     record,
 )
+from napari_semst.semantics.server_cache import Collected, ServerCache
 from napari_semst.semantics.symbols import guess_species
 
 if TYPE_CHECKING:
@@ -70,10 +72,7 @@ def probe(
     with Endpoint(url, model, timeout, wait) as endpoint:
         found = endpoint.probe()
         start = time.perf_counter()
-        gathered = Gathering(
-            endpoint.ask, texts, found.dimension, _TIMED_TEXTS, lambda _: None, None
-        )
-        gathered.run(1)
+        Gathering(endpoint.ask, texts, _TIMED_TEXTS, lambda *_: None, None).run(1)
         return found, (time.perf_counter() - start) / _TIMED_TEXTS
 
 
@@ -109,7 +108,10 @@ class ServerSource:
     connections
         Requests at one time.
     timeout
-        Seconds without an answer after which a request is repeated.
+        Seconds of silence after which a request is repeated; see `Endpoint`.
+    keep_vectors
+        Keep what the server says in the cache of this machine, and do not ask again
+        for what is there.
     texts
         Writes the texts of gene lists, or of lists of one gene; plain ones if None.
     wait
@@ -132,6 +134,7 @@ class ServerSource:
         batch_texts: int = 32,
         connections: int = 4,
         timeout: float = 60.0,
+        keep_vectors: bool = True,
         *,
         texts: Texts | None = None,
         wait: Callable[[float], None] = time.sleep,
@@ -141,6 +144,7 @@ class ServerSource:
         self.address = address(url)
         self._model, self._per, self._timeout = model, per, timeout
         self._batch, self._connections, self._wait = batch_texts, connections, wait
+        self._keep = keep_vectors
         self._texts = texts or (list_texts if per == "spot" else gene_texts)
 
     @property
@@ -195,7 +199,7 @@ class ServerSource:
             self.address.url, self._model, self._timeout, self._wait
         ) as endpoint:
             found = endpoint.probe(cancelled)
-            reader = _Reader(self, endpoint, found.dimension, gene_lists.n_spots)
+            reader = _Reader(self, endpoint, found, gene_lists.n_spots)
             reader.progress, reader.cancelled = progress, cancelled
             if self._per == "gene":
                 embedding, coverage, n_empty = averaged(
@@ -214,7 +218,8 @@ class ServerSource:
             pooling=BY_SERVER + (", then mean of genes" * (self._per == "gene")),
             coverage=None,
             species=species,
-            warnings=self._warnings(n_empty, gene_lists.n_spots, exposed=exposed),
+            warnings=self._warnings(n_empty, gene_lists.n_spots, exposed=exposed)
+            + reader.warnings,
             normalisation=BY_SERVER,
             url=found.url,
             host=found.host,
@@ -232,10 +237,7 @@ class ServerSource:
                 f"The key was sent to {self.address.host} unencrypted: use https."
             )
         if n_empty:
-            warnings.append(
-                f"{n_empty} of {n_spots} spots list no gene; they were given the "
-                "average of the other spots."
-            )
+            warnings.append(f"{n_empty} of {n_spots} spots list no gene; {AVERAGED}")
         return warnings
 
 
@@ -243,13 +245,22 @@ class _Reader:
     """Sends each distinct text once, and gives its vector to all that share it."""
 
     def __init__(
-        self, source: ServerSource, endpoint: Endpoint, width: int, n_spots: int
+        self, source: ServerSource, endpoint: Endpoint, found: Probe, n_spots: int
     ) -> None:
         self._source, self._endpoint = source, endpoint
-        self._width, self._n_spots = width, n_spots
+        self._width, self._n_spots = found.dimension, n_spots
+        self._cache: ServerCache | None = None
+        if source._keep:
+            assert endpoint.probed is not None
+            self._cache = ServerCache(found, source._model, PROBE, endpoint.probed)
         self.progress: ProgressCallback | None = None
         self.cancelled: CancelCheck | None = None
         self.facts: dict[str, Any] = {"texts": 0, "texts_hash": "", "batch_texts": 0}
+
+    @property
+    def warnings(self) -> list[str]:
+        """What users should know of the cache."""
+        return [] if self._cache is None else self._cache.warnings
 
     def read_lists(
         self, gene_lists: GeneLists, species: Species
@@ -279,22 +290,31 @@ class _Reader:
         texts = self._source._texts(lists, species)
         number = {text: i for i, text in enumerate(dict.fromkeys(texts))}
         distinct: Sequence[str] = list(number)
-        gathering = Gathering(
-            self._endpoint.ask,
+        collected = Collected(
             distinct,
             self._width,
-            self._source._batch,
+            self._cache,
             lambda done: self._tell(done, len(distinct)),
+        )
+        gathering = Gathering(
+            self._endpoint.ask,
+            [distinct[place] for place in collected.missing.tolist()],
+            self._source._batch,
+            collected.put,
             self.cancelled,
         )
-        vectors = gathering.run(self._source._connections)
+        try:
+            gathering.run(self._source._connections)
+        finally:
+            collected.flush()
         digest = hashlib.sha256("\n".join(sorted(distinct)).encode()).hexdigest()
         self.facts = {
             "texts": len(distinct),
+            "from_cache": collected.n_known,
             "texts_hash": f"sha256:{digest[:16]}",
             "batch_texts": gathering.batch,
         }
-        return vectors[np.array([number[text] for text in texts], dtype=np.int64)]
+        return collected.vectors[[number[text] for text in texts]]
 
     def _tell(self, done: int, n_texts: int) -> None:
         if self.progress is not None:

@@ -12,6 +12,7 @@ from napari_semst.semantics.archive import UNREADABLE
 from napari_semst.semantics.builtin import averaged
 from napari_semst.semantics.numbers import is_text_table, read_numbers, user_path
 from napari_semst.semantics.protocol import (
+    AVERAGED,
     LOW_COVERAGE,
     CancelCheck,
     GeneLists,
@@ -92,7 +93,7 @@ class UserTable:
         if n_empty:
             warnings.append(
                 f"{n_empty} of {coverage.size} spots list no gene that {self.label} "
-                "knows; they were given the average of the other spots."
+                f"knows; {AVERAGED}"
             )
         digest = hashlib.sha256("\n".join(self.symbols.tolist()).encode())
         digest.update(np.ascontiguousarray(self.vectors).tobytes())

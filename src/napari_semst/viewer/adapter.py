@@ -6,21 +6,22 @@ running down as on the screen.
 
 from __future__ import annotations
 
-from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from uuid import uuid4
 
 from napari_semst import keys
-from napari_semst.viewer import columns
+from napari_semst.viewer import columns, spots
 from napari_semst.viewer.arrange import arrange, placed
 from napari_semst.viewer.colour import paint_of
+from napari_semst.viewer.features import features_of
+from napari_semst.viewer.many import as_image, raster_for
+from napari_semst.viewer.pixels import drawn
 
 if TYPE_CHECKING:
     from anndata import AnnData
-    from napari.layers import Layer, Points
+    from napari.layers import Layer
     from napari.types import LayerData
-    from pandas import DataFrame
 
     from napari_semst.viewer.arrange import Arrangement
 
@@ -55,6 +56,15 @@ PLACEMENT = "semst_placement"
 HIDDEN = "semst_hidden"
 """Key of an image's metadata that tells that it was hidden with its section."""
 
+# What napari-spatialdata looks for beside the table. A layer that is of no element of a
+# SpatialData object has no name there: it would raise when the layer is removed.
+_NO_ELEMENT = {
+    "name": None,
+    "region_key": None,
+    "instance_key": None,
+    "table_names": None,
+}
+
 SPOT_OPACITY = 0.85
 """Leaves the stain visible through the spots."""
 
@@ -83,6 +93,19 @@ def layers_of(tissue: AnnData, name: str = "") -> list[LayerData]:
     return [*images, spots]
 
 
+def prepared(tissue: AnnData, name: str = "") -> list[LayerData]:
+    """Return a tissue as `layers_of` does, with what takes time done; for a worker.
+
+    Of spots that are an image the levels that show the whole section are drawn.
+    """
+    layers = layers_of(tissue, name)
+    for _, options, _ in layers:
+        raster = options["metadata"].get(spots.RASTER)
+        if raster is not None:
+            raster.warm()
+    return layers
+
+
 def told(arrangement: Arrangement, column: str) -> dict[str, Any]:
     """Return what a layer's metadata tell of the sections that it shows."""
     libraries = dict(zip(arrangement.names, arrangement.libraries, strict=True))
@@ -107,26 +130,38 @@ def _opening_column(tissue: AnnData) -> str:
 def spots_layer(
     tissue: AnnData, name: str, arrangement: Arrangement, column: str = ""
 ) -> LayerData:
-    """Return the spots as the data of a Points layer, at their true diameter."""
+    """Return the spots as the data of a layer, at their true diameter.
+
+    It is a Points layer, or an Image layer where there are more than
+    `many.MOST_POINTS`.
+    """
     colouring = columns.first_colouring(tissue)
+    rgba = paint_of(tissue, colouring).rgba
     options: dict[str, Any] = {
         "name": name,
-        "size": arrangement.diameters,
-        "face_color": paint_of(tissue, colouring).rgba,
-        # A border or antialiasing of a pixel turns small spots solid grey.
-        "border_width": 0,
-        "border_color": "transparent",
-        "antialiasing": 0,
         "opacity": SPOT_OPACITY,
-        "features": features_of(tissue, column if len(arrangement.names) > 1 else ""),
         "metadata": {
             TISSUE: tissue,
-            "name": name,
+            **_NO_ELEMENT,
             COLOUR_BY: colouring.key,
             **told(arrangement, column),
         },
     }
-    return arrangement.positions, options, "points"
+    raster = raster_for(tissue, arrangement)
+    if raster is not None:
+        raster.paint(rgba)
+        return as_image(raster, options)
+    several = column if len(arrangement.names) > 1 else ""
+    as_points = {
+        "size": arrangement.diameters,
+        "face_color": rgba,
+        # A border or antialiasing of a pixel turns small spots solid grey.
+        "border_width": 0,
+        "border_color": "transparent",
+        "antialiasing": 0,
+        "features": features_of(tissue, several),
+    }
+    return arrangement.positions, {**options, **as_points}, "points"
 
 
 def image_layers(
@@ -154,67 +189,45 @@ def image_layers(
             warn(tissue, f"The image of {library!r} is {problem}")
     layers: list[LayerData] = []
     for placement in found:
-        moved = arrangement.moved(placement)
-        scale, translate = moved or (placement.scale, placement.translate)
-        which = f" {placement.library}" if len(found) > 1 else ""
         # The layer has the pixels; its metadata tell where they belong by themselves.
-        kept = replace(placement, image=placement.image[:0, :0])
+        pixels, kept, how = drawn(placement)
+        moved = arrangement.moved(kept)
+        scale, translate = moved or (kept.scale, kept.translate)
+        which = f" {placement.library}" if len(found) > 1 else ""
         options = {
             "name": f"{name}{which} image",
             "scale": scale,
             "translate": translate,
-            "rgb": placement.image.ndim == 3,
+            **how,
             "visible": moved is not None,
-            "metadata": {"name": name, PLACEMENT: kept, HIDDEN: moved is None},
+            "metadata": {PLACEMENT: kept, HIDDEN: moved is None},
         }
-        layers.append((placement.image, options, "image"))
+        layers.append((pixels, options, "image"))
     return layers
 
 
 def tissue_of(layer: Layer) -> AnnData | None:
-    """Return the tissue that a Points layer shows, or None if it shows none."""
+    """Return the tissue whose spots a layer shows, or None if it shows none."""
     from anndata import AnnData
-    from napari.layers import Points
 
-    tissue = layer.metadata.get(TISSUE) if isinstance(layer, Points) else None
+    tissue = layer.metadata.get(TISSUE) if spots.draws_spots(layer) else None
     return tissue if isinstance(tissue, AnnData) else None
 
 
-def refresh(layer: Points) -> None:
+def refresh(layer: Layer) -> None:
     """Bring a layer's features up to what its tissue holds now; colours stay."""
     tissue = tissue_of(layer)
-    if tissue is not None and tissue.n_obs == len(layer.data):
-        column = layer.metadata.get(SECTIONS_BY, "")
-        several = bool(layer.metadata.get(SECTIONS))
-        layer.features = features_of(tissue, column if several else "")
+    # Of spots that are an image the tissue is asked when the mouse is over one.
+    if tissue is None or spots.raster_of(layer) is not None:
+        return
+    if tissue.n_obs == len(layer.data):
+        layer.features = features_of(tissue, told_sections_by(layer))
 
 
-def features_of(tissue: AnnData, column: str = "") -> DataFrame:
-    """Return what hovering over a spot shows: one row per spot.
-
-    Parameters
-    ----------
-    tissue
-        The tissue.
-    column
-        The obs column that tells sections apart; empty for one section.
-    """
-    from pandas import DataFrame
-
-    table: dict[str, Any] = {"barcode": tissue.obs_names.to_numpy(dtype=object)}
-    if column:
-        table["section"] = tissue.obs[column].astype(str).to_numpy(dtype=object)
-    if keys.DOMAIN in tissue.obs:
-        table["domain"] = tissue.obs[keys.DOMAIN].astype(str).to_numpy(dtype=object)
-    for label, key in (
-        ("modulation", keys.MODULATION),
-        ("confidence", keys.CONFIDENCE),
-    ):
-        if key in tissue.obs:
-            table[label] = tissue.obs[key].to_numpy()
-    if tissue.X is not None:
-        table[columns.TOTAL_COUNTS] = columns.total_counts(tissue)
-    return DataFrame(table)
+def told_sections_by(layer: Layer) -> str:
+    """Return the column of which hovering tells the section, empty for one section."""
+    column = str(layer.metadata.get(SECTIONS_BY, ""))
+    return column if layer.metadata.get(SECTIONS) else ""
 
 
 def coordinates_key(tissue: AnnData) -> str | None:
@@ -257,7 +270,12 @@ def section_name(path: str | Path) -> str:
     # Space Ranger calls every result folder "outs"; the sample's name is above it.
     if path.name in {"outs", "spatial"} and path.resolve().parent.name:
         return path.resolve().parent.name
-    return path.stem if path.suffix in {".h5ad", ".h5"} else path.name
+    endings = {".h5ad", ".h5", ".gef", ".gem", ".csv", ".tsv", ".txt", ".zarr"}
+    if path.suffix == ".xenium":
+        return section_name(path.absolute().parent)
+    bare = path.name.removesuffix(".gz")
+    ending = Path(bare).suffix
+    return bare.removesuffix(ending) if ending in endings else path.name
 
 
 def snapshot(tissue: AnnData) -> AnnData:

@@ -1,4 +1,4 @@
-"""Colours of the spots, and the one quick way to put them on a Points layer.
+"""Colours of the spots, and the one quick way to put them on a layer.
 
 Every colouring is computed here as one RGBA value per spot. A text column handed to
 the viewer would be coloured by its own cycle, and slowly.
@@ -12,13 +12,13 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from napari_semst import keys
-from napari_semst.viewer import columns
+from napari_semst.viewer import columns, spots
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from anndata import AnnData
-    from napari.layers import Points
+    from napari.layers import Layer
     from numpy.typing import NDArray
 
     from napari_semst.viewer.columns import Colouring
@@ -170,7 +170,10 @@ def paint_numbers(
     low, high = limits or robust_limits(values)
     span = (high - low) or 1.0
     unit = np.clip(np.where(known, (values - low) / span, 0.0), 0.0, 1.0)
-    rgba = np.asarray(colormaps[colormap](unit), dtype=np.float32)
+    # As the colormap itself would, but a row of 256 colours is quicker to look up.
+    steps = colormaps[colormap].N
+    table = colormaps[colormap](np.arange(steps)).astype(np.float32)
+    rgba = table[np.minimum((unit * steps).astype(np.intp), steps - 1)]
     rgba[~known] = to_rgba(MISSING)
     extent = (
         (float(values[known].min()), float(values[known].max()))
@@ -197,19 +200,24 @@ def robust_limits(
     return bottom, top
 
 
-def paint_layer(layer: Points, rgba: NDArray[np.float32]) -> None:
+def paint_layer(layer: Layer, rgba: NDArray[np.float32]) -> None:
     """Put one colour per spot on a layer with a single upload.
 
     Raises
     ------
     ValueError
-        If the layer has another number of points than there are colours.
+        If the layer has another number of spots than there are colours.
     """
-    if len(layer.data) != len(rgba):
+    if spots.count(layer) != len(rgba):
         raise ValueError(
-            f"Expected one colour for each of the layer's {len(layer.data)} points; "
+            f"Expected one colour for each of the layer's {spots.count(layer)} points; "
             f"got {len(rgba)}."
         )
+    raster = spots.raster_of(layer)
+    if raster is not None:
+        raster.paint(rgba)
+        layer.refresh(extent=False)
+        return
     if str(layer.face_color_mode) != "direct" or layer.face_color.shape != rgba.shape:
         layer.face_color = rgba
         return

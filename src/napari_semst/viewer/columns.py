@@ -253,7 +253,8 @@ def numbers(tissue: AnnData, colouring: Colouring) -> ndarray:
         return values.embedding_values(tissue, key, int(number) - 1)
     if not colouring.column:
         return total_counts(tissue)
-    return np.asarray(tissue.obs[colouring.column], dtype=np.float64)
+    # Not `asarray`, which makes pandas look a name up among those of all spots.
+    return np.asarray(tissue.obs[colouring.column].to_numpy(), dtype=np.float64)
 
 
 def categories(tissue: AnnData, colouring: Colouring) -> tuple[ndarray, list[str]]:
@@ -334,4 +335,7 @@ def confidence_of(tissue: AnnData, run: str) -> ndarray | None:
     import numpy as np
 
     column = _column(tissue, keys.CONFIDENCE, run)
-    return np.asarray(tissue.obs[column], dtype=np.float32) if column else None
+    # Not `asarray`, which makes pandas look a name up among those of all spots.
+    return (
+        np.asarray(tissue.obs[column].to_numpy(), dtype=np.float32) if column else None
+    )

@@ -5,11 +5,12 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from napari_semst.viewer import spots
 from napari_semst.viewer.adapter import COLOUR_BY
 
 if TYPE_CHECKING:
     import numpy as np
-    from napari.layers import Layer, Points
+    from napari.layers import Layer
     from numpy.typing import NDArray
 
 RUN = "semst_run_shown"
@@ -67,7 +68,7 @@ class Look:
             layer.metadata[LEVEL] = self.level
 
 
-def tell_labels(layer: Points, labels: NDArray[np.object_] | None) -> None:
+def tell_labels(layer: Layer, labels: NDArray[np.object_] | None) -> None:
     """Let hovering over a spot tell its domain at the level on show.
 
     Parameters
@@ -78,6 +79,10 @@ def tell_labels(layer: Points, labels: NDArray[np.object_] | None) -> None:
         Name of each spot's domain; `None` where the run's own are on show, which
         hovering tells anyway.
     """
+    if spots.raster_of(layer) is not None:
+        more = {} if labels is None else {_SHOWN: labels}
+        layer.metadata[spots.MORE_FEATURES] = more
+        return
     table = layer.features.drop(columns=_SHOWN, errors="ignore")
     if labels is None and _SHOWN not in layer.features:
         return

@@ -2,21 +2,26 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from napari_semst.viewer import adapter
+from napari_semst.viewer import adapter, spots
 from napari_semst.viewer.arrange import arrange, bounds
+from napari_semst.viewer.many import raster_for
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
-    from napari.layers import Layer, Points
+    from anndata import AnnData
+    from napari.layers import Layer
     from napari.viewer import Viewer
     from numpy.typing import NDArray
 
     from napari_semst.io.alignment import Placement
+    from napari_semst.viewer.arrange import Arrangement
+    from napari_semst.viewer.raster import SpotRaster
 
 # Of the canvas, around what is looked at; as napari's own.
 _MARGIN = 0.05
@@ -52,11 +57,48 @@ def section_shown(layer: Layer) -> str:
     return str(layer.metadata.get(adapter.SECTION_SHOWN, ""))
 
 
+@dataclass(frozen=True, slots=True, eq=False)
+class Moved:
+    """Where spots and images are to stand, worked out before they are moved.
+
+    Parameters
+    ----------
+    tissue, key, column
+        What was asked, see `napari_semst.viewer.arrange.arrange`.
+    arrangement
+        The places.
+    raster
+        The spots as an image, where they are drawn as one.
+    """
+
+    tissue: AnnData
+    key: str | None
+    column: str
+    arrangement: Arrangement
+    raster: SpotRaster | None
+
+
+def places_for(tissue: AnnData, key: str | None, column: str) -> Moved:
+    """Return where a tissue's spots are to stand; no layer is touched.
+
+    Raises
+    ------
+    InputError
+        As `napari_semst.viewer.arrange.arrange` does.
+    """
+    arrangement = arrange(tissue, key, column)
+    raster = raster_for(tissue, arrangement)
+    if raster is not None:
+        raster.warm()
+    return Moved(tissue, key, column, arrangement, raster)
+
+
 def move_spots(
-    layer: Points,
+    layer: Layer,
     key: str | None,
     column: str | None = None,
     images: Sequence[Layer] = (),
+    moved: Moved | None = None,
 ) -> None:
     """Move a layer's spots to other coordinates, or to stand in other sections.
 
@@ -71,6 +113,8 @@ def move_spots(
         leaves it as it is.
     images
         The layer's images, which move with their sections.
+    moved
+        The places, where they are known already; no other layer may share them.
 
     Raises
     ------
@@ -79,24 +123,24 @@ def move_spots(
         does not tell every spot's section; nothing is moved.
     """
     tissue = adapter.tissue_of(layer)
-    if tissue is None or tissue.n_obs != len(layer.data):
+    if tissue is None or tissue.n_obs != spots.count(layer):
         return
     column = sections_by(layer) if column is None else column
-    arrangement = arrange(tissue, key, column)
-    layer.data = arrangement.positions
-    layer.size = arrangement.diameters
+    moved = moved or places_for(tissue, key, column)
+    arrangement = moved.arrangement
+    spots.move(layer, arrangement.positions, arrangement.diameters, moved.raster)
     layer.metadata[adapter.COORDINATES] = key
     layer.metadata.update(adapter.told(arrangement, column))
     adapter.refresh(layer)
     for image in images:
         placement = _placement(image)
-        moved = None if placement is None else arrangement.moved(placement)
-        if moved is not None:
-            image.scale, image.translate = moved
+        place = None if placement is None else arrangement.moved(placement)
+        if place is not None:
+            image.scale, image.translate = place
     show_section(layer, "", images)
 
 
-def show_section(layer: Points, name: str, images: Sequence[Layer] = ()) -> None:
+def show_section(layer: Layer, name: str, images: Sequence[Layer] = ()) -> None:
     """Show one section of a layer alone, or all of them.
 
     Parameters
@@ -109,14 +153,11 @@ def show_section(layer: Points, name: str, images: Sequence[Layer] = ()) -> None
         The layer's images: those of other sections are hidden, and come back.
     """
     tissue, column = adapter.tissue_of(layer), sections_by(layer)
-    if tissue is None or tissue.n_obs != len(layer.data):
+    if tissue is None or tissue.n_obs != spots.count(layer):
         return
     layer.metadata[adapter.SECTION_SHOWN] = name
-    layer.shown = (
-        tissue.obs[column].astype(str).to_numpy(dtype=object) == name
-        if name
-        else np.ones(tissue.n_obs, dtype=bool)
-    )
+    every = np.ones(tissue.n_obs, dtype=bool)
+    spots.show(layer, _of_section(tissue, column, name) if name else every)
     libraries: dict[str, Any] = layer.metadata.get(adapter.SECTIONS, {})
     wanted = {libraries[name]} if name else set(libraries.values())
     for image in images:
@@ -129,8 +170,16 @@ def show_section(layer: Points, name: str, images: Sequence[Layer] = ()) -> None
             image.visible, image.metadata[adapter.HIDDEN] = True, False
 
 
+def _of_section(tissue: AnnData, column: str, name: str) -> NDArray[np.bool_]:
+    """Return which spots are of a section, ``(n_spots,)``."""
+    every = tissue.obs[column].astype("category").cat
+    wanted = [str(level) == name for level in every.categories]
+    # A spot without an entry, -1, is of the last one: of no section.
+    return np.asarray(np.array([*wanted, False])[every.codes.to_numpy()])
+
+
 def box_on_show(
-    layer: Points, images: Sequence[Layer] = ()
+    layer: Layer, images: Sequence[Layer] = ()
 ) -> NDArray[np.float64] | None:
     """Return the least and largest (y, x) of spots on show and visible images.
 
@@ -144,11 +193,11 @@ def box_on_show(
     numpy.ndarray or None
         Shape ``(2, 2)``; None where nothing is on show.
     """
-    spots = np.asarray(layer.data)[layer.shown]
-    if not len(spots):
+    shown = spots.shown(layer)
+    if not shown.any():
         return None
-    radius = float(np.max(np.asarray(layer.size)[layer.shown])) / 2
-    boxes = [bounds(spots) + np.array([[-radius], [radius]])]
+    radius = float(spots.diameters(layer)[shown].max()) / 2
+    boxes = [bounds(spots.positions(layer)[shown]) + np.array([[-radius], [radius]])]
     boxes += [np.asarray(one.extent.world) for one in images if one.visible]
     return bounds(np.concatenate(boxes))
 

@@ -26,6 +26,9 @@ def show(source: Path) -> None:
         )
     try:
         import napari
+        from napari.layers import Layer
+
+        from napari_semst._reader import read_layers
 
         viewer = napari.Viewer(title=f"{source.name} - napari")
     except ImportError as error:
@@ -33,6 +36,8 @@ def show(source: Path) -> None:
             "Expected a Qt binding for napari's window; found none. Install one: "
             'python -m pip install "napari-semst[all]".'
         ) from error
-    viewer.open(str(source), plugin="napari-semst")
+    # Not viewer.open: it goes by endings, and napari keeps some of them to itself.
+    for layer in read_layers(source):
+        viewer.add_layer(Layer.create(*layer))
     viewer.window.add_plugin_dock_widget("napari-semst", "Find domains")
     napari.run()

@@ -6,13 +6,14 @@ from typing import TYPE_CHECKING
 
 from qtpy.QtCore import QObject, QTimer
 
+from napari_semst.viewer import spots
 from napari_semst.viewer.colour import paint_layer
 from napari_semst.viewer.look import tell_labels
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from napari.layers import Points
+    from napari.layers import Layer
     from qtpy.QtWidgets import QWidget
 
     from napari_semst.viewer.colour import Paint
@@ -38,7 +39,7 @@ class Canvas(QObject):
     def __init__(
         self,
         results: ResultsPanel,
-        layers: Callable[[], list[Points]],
+        layers: Callable[[], list[Layer]],
         parent: QWidget,
     ) -> None:
         super().__init__(parent)
@@ -53,7 +54,7 @@ class Canvas(QObject):
     def _on_painted(self, paint: Paint) -> None:
         look = self._results.look
         for layer in self._layers():
-            if len(layer.data) == len(paint.rgba):
+            if spots.count(layer) == len(paint.rgba):
                 paint_layer(layer, paint.rgba)
                 look.keep_in(layer)
         self._rest.start()
@@ -62,5 +63,5 @@ class Canvas(QObject):
         """Let hovering over a spot tell the domain that is on show."""
         labels = self._results.level_labels
         for layer in self._layers():
-            if labels is None or len(layer.data) == len(labels):
+            if labels is None or spots.count(layer) == len(labels):
                 tell_labels(layer, labels)

@@ -17,12 +17,14 @@ from napari_semst.widgets.shared.errand import Errand
 if TYPE_CHECKING:
     from anndata import AnnData
     from napari.layers import Layer
+    from napari.types import LayerData
     from qtpy.QtWidgets import QWidget
 
     _Order = tuple[AnnData, "Saved"]
     _Problem = tuple[Exception, str]
 
 H5AD = "AnnData (*.h5ad)"
+ENDINGS = "*.h5ad *.h5 *.gef *.gem *.gem.gz *.csv *.csv.gz *.tsv *.tsv.gz *.xenium"
 CSV = "Table (*.csv)"
 
 
@@ -54,7 +56,7 @@ class Files(QObject):
     """Ask for paths, read and write, and say what came of it."""
 
     opening = Signal(str)
-    opened = Signal(object, str)  # the tissue, its name
+    opened = Signal(object, str, object)  # the tissue, its name, its layers' data
     all_opened = Signal(int)  # how many, where they were several
     saved = Signal(object)  # Saved
     failed = Signal(object, str)
@@ -86,7 +88,10 @@ class Files(QObject):
     def ask_file(self) -> None:
         """Ask for files and open them, each as a section of its own."""
         paths, _ = QFileDialog.getOpenFileNames(
-            self._window, "Open sections", "", "Tissue sections (*.h5ad *.h5)"
+            self._window,
+            "Open sections",
+            "",
+            f"Tissue sections ({ENDINGS});;All files (*)",
         )
         if paths:
             self.open(*paths)
@@ -153,7 +158,7 @@ class Files(QObject):
         )
         return bool(answer == yes)
 
-    def _on_read(self, answer: tuple[AnnData, str]) -> None:
+    def _on_read(self, answer: tuple[AnnData, str, list[LayerData]]) -> None:
         self._n_read += 1
         self.opened.emit(*answer)
         self._read_next()
@@ -186,11 +191,12 @@ def file_stem(name: str) -> str:
     return kept or "section"
 
 
-def _read(path: str) -> tuple[AnnData, str]:
+def _read(path: str) -> tuple[AnnData, str, list[LayerData]]:
     from napari_semst.io.read import read
-    from napari_semst.viewer.adapter import section_name
+    from napari_semst.viewer.adapter import prepared, section_name
 
-    return read(path), section_name(Path(path))
+    tissue, name = read(path), section_name(Path(path))
+    return tissue, name, prepared(tissue, name)
 
 
 def _save(tissue: AnnData, wanted: Saved) -> Saved:

@@ -25,6 +25,7 @@ if TYPE_CHECKING:
 
     from anndata import AnnData
     from napari.layers import Layer
+    from napari.types import LayerData
 
 _LONGEST_NAME = 40
 
@@ -79,7 +80,8 @@ class Joiner(QObject):
     """Ask which sections to join, join them, and say what came of it."""
 
     joining = Signal(str)
-    joined = Signal(object, str, object)  # the tissue, its name, the layers joined
+    # The tissue, its name, its layers' data, the layers joined.
+    joined = Signal(object, str, object, object)
     failed = Signal(object, str)
 
     def __init__(self, window: QWidget) -> None:
@@ -122,10 +124,9 @@ class Joiner(QObject):
         self.joining.emit(", ".join(tissues))
         self._work.start(tissues, "" if key in (None, keys.SPATIAL) else key)
 
-    def _on_joined(self, answer: tuple[AnnData, str]) -> None:
-        tissue, name = answer
+    def _on_joined(self, answer: tuple[AnnData, str, list[LayerData]]) -> None:
         layers, self._layers = self._layers, []
-        self.joined.emit(tissue, name, layers)
+        self.joined.emit(*answer, layers)
 
 
 def can_be_joined(layer: Layer) -> bool:
@@ -142,8 +143,11 @@ def joined_name(names: Sequence[str]) -> str:
     return f"{names[0]} and {len(names) - 1} more"
 
 
-def _join(tissues: dict[str, AnnData], coordinates: str) -> tuple[AnnData, str]:
+def _join(
+    tissues: dict[str, AnnData], coordinates: str
+) -> tuple[AnnData, str, list[LayerData]]:
     from napari_semst.io.together import join_sections
 
     joined = join_sections(tissues, coordinates=coordinates)
-    return joined, joined_name(list(tissues))
+    name = joined_name(list(tissues))
+    return joined, name, adapter.prepared(joined, name)

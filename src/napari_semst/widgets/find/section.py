@@ -95,7 +95,7 @@ class SectionPicker(QWidget):
 
     @property
     def layer(self) -> Layer | None:
-        """The Points layer of the section chosen."""
+        """The layer of spots of the section chosen."""
         index = self.combo.currentIndex()
         return self._layers[index] if 0 <= index < len(self._layers) else None
 

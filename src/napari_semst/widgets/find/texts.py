@@ -30,6 +30,7 @@ AS_JOINED = "As joined"
 SIDE_BY_SIDE = "All side by side"
 READY = "Ready"
 READY_HELP = "Choose the number of domains, or Automatic, and press Run."
+MOVING = "Moving the spots"
 OPENING = "Opening"
 RUNNING = "Finding domains"
 RUNNING_HELP = "Stop early keeps what was learnt so far; Cancel discards it."
@@ -129,8 +130,8 @@ TIPS = {
     "gene_text": "What is read of a gene.",
     "revision": "Commit, tag or branch of the model at Hugging Face.",
     "section": "The section to work on: every tissue section that is open.",
-    "open_file": "Open .h5ad files or 10x .h5 matrices, one or several.",
-    "open_folder": "Open a Space Ranger output folder.",
+    "open_file": "Open files of sections or tables of counts, one or several.",
+    "open_folder": "Open the output folder of an instrument, or a .zarr store.",
     "join": (
         "Join open sections into one, to find domains that are common to them. They "
         "then stand side by side."

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import traceback
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from qtpy.QtCore import QEvent, Qt, QTimer
@@ -10,7 +11,9 @@ from qtpy.QtWidgets import QApplication, QFrame, QScrollArea, QVBoxLayout, QWidg
 
 from napari_semst.keys import DOMAIN
 from napari_semst.viewer import adapter, sections
+from napari_semst.viewer.hover import tell_spots
 from napari_semst.viewer.look import Look
+from napari_semst.viewer.many import are_many
 from napari_semst.widgets.find import texts
 from napari_semst.widgets.find.canvas import Canvas
 from napari_semst.widgets.find.configuration import ConfigurationFiles, recall
@@ -37,7 +40,8 @@ from napari_semst.widgets.shared.status import StatusCard
 
 if TYPE_CHECKING:
     from anndata import AnnData
-    from napari.layers import Layer, Points
+    from napari.layers import Layer
+    from napari.types import LayerData
     from napari.viewer import Viewer
 
     from napari_semst.widgets.find.job import Answer
@@ -61,6 +65,7 @@ class FindDomains(QWidget):
         self.files = Files(self)
         self.joiner = Joiner(self)
         self.devices = Errand(cuda_devices)
+        self.moving = Errand(sections.places_for)
         self.section = SectionPicker()
         self.settings = SettingsForm()
         self.run_box = RunBox()
@@ -146,6 +151,8 @@ class FindDomains(QWidget):
         self.files.opening.connect(self._on_opening)
         self.files.opened.connect(self._on_opened)
         self.files.all_opened.connect(self._on_all_opened)
+        self.moving.done.connect(self._on_places)
+        self.moving.failed.connect(self._on_no_places)
         self.joiner.joining.connect(self._on_joining)
         self.joiner.joined.connect(self._on_joined)
         # A dock that goes away takes its run with it: a thread that nobody can see
@@ -168,7 +175,7 @@ class FindDomains(QWidget):
 
     # --- the section
 
-    def _sections(self) -> list[Points]:
+    def _sections(self) -> list[Layer]:
         return [x for x in self._viewer.layers if adapter.tissue_of(x) is not None]
 
     def _on_layers(self, event: Any = None) -> None:
@@ -177,6 +184,7 @@ class FindDomains(QWidget):
         for layer in layers:
             # Connecting the same slot twice is one connection.
             layer.events.name.connect(self._on_renamed)
+            tell_spots(layer)
         job = self.controller.job
         gone = job is not None and not self._layers_of(job.tissue)
         if gone:
@@ -191,10 +199,10 @@ class FindDomains(QWidget):
     def _on_renamed(self, event: Any = None) -> None:
         self.section.set_layers(self._sections())
 
-    def _layers_of(self, tissue: AnnData) -> list[Points]:
+    def _layers_of(self, tissue: AnnData) -> list[Layer]:
         return [x for x in self._sections() if adapter.tissue_of(x) is tissue]
 
-    def _shown_layers(self) -> list[Points]:
+    def _shown_layers(self) -> list[Layer]:
         tissue = self.section.tissue
         return [] if tissue is None else self._layers_of(tissue)
 
@@ -236,22 +244,42 @@ class FindDomains(QWidget):
             self._offer_settings()
 
     def _move(self, key: str | None, column: str | None) -> bool:
-        """Move the section's spots and images; return whether that was possible."""
-        tissue = self.section.tissue
-        if tissue is None:
+        """Move the section's spots and images; return whether that was possible.
+
+        Where to is worked out in the background if they are many.
+        """
+        layer, tissue = self.section.layer, self.section.tissue
+        if layer is None or tissue is None:
+            return True
+        if column is None:
+            column = sections.sections_by(layer)
+        if are_many(tissue.n_obs):
+            self.card.show_status("running", texts.MOVING, layer.name)
+            self.moving.start(tissue, key, column)
             return True
         try:
-            for layer in self._layers_of(tissue):
-                images = sections.images_of(layer, self._viewer.layers)
-                sections.move_spots(layer, key, column, images)
+            self._on_places(sections.places_for(tissue, key, column))
         except Exception as error:  # noqa: BLE001  every error goes to the card
             self._on_failed(error, "".join(traceback.format_exception(error)))
             return False
+        return True
+
+    def _on_places(self, moved: sections.Moved) -> None:
+        """Move spots and images to places that are known by now."""
+        for layer in self._layers_of(moved.tissue):
+            images = sections.images_of(layer, self._viewer.layers)
+            sections.move_spots(layer, moved.key, moved.column, images, moved)
+            # A layer keeps the image of the spots for itself.
+            moved = replace(moved, raster=None)
         self.section.refresh()
         if self.controller.job is None and not self.files.busy:
-            self.card.show_status(*standing(tissue))
+            self.card.show_status(*standing(self.section.tissue))
         self._viewer.reset_view()
-        return True
+
+    def _on_no_places(self, error: Exception, details: str) -> None:
+        self._on_failed(error, details)
+        self.section.put_coordinates_back()
+        self._offer_settings()
 
     def _on_shown(self, name: str) -> None:
         """Show one section alone, and look at it, or all of them."""
@@ -328,17 +356,17 @@ class FindDomains(QWidget):
     def _on_opening(self, name: str) -> None:
         self.card.show_status("running", texts.OPENING, name)
 
-    def _on_opened(self, tissue: AnnData, name: str) -> None:
+    def _on_opened(self, tissue: AnnData, name: str, data: list[LayerData]) -> None:
         try:
-            self._add_section(tissue, name)
+            self._add_section(tissue, data)
         except Exception as error:  # noqa: BLE001  every error goes to the card
             self._on_failed(error, "".join(traceback.format_exception(error)))
 
-    def _add_section(self, tissue: AnnData, name: str) -> None:
+    def _add_section(self, tissue: AnnData, data: list[LayerData]) -> None:
         from napari.layers import Layer
 
         # All are made before any is shown: half a section would be of no use.
-        layers = [Layer.create(*data) for data in adapter.layers_of(tissue, name=name)]
+        layers = [Layer.create(*one) for one in data]
         for layer in layers:
             self._viewer.add_layer(layer)
         self._viewer.reset_view()
@@ -357,9 +385,15 @@ class FindDomains(QWidget):
     def _on_joining(self, names: str) -> None:
         self.card.show_status("running", texts.JOINING, names)
 
-    def _on_joined(self, tissue: AnnData, name: str, single: list[Points]) -> None:
+    def _on_joined(
+        self,
+        tissue: AnnData,
+        name: str,
+        data: list[LayerData],
+        single: list[Layer],
+    ) -> None:
         try:
-            self._add_section(tissue, name)
+            self._add_section(tissue, data)
         except Exception as error:  # noqa: BLE001  every error goes to the card
             self._on_failed(error, "".join(traceback.format_exception(error)))
             return

@@ -43,6 +43,10 @@ class Errand(QObject):
         worker.returned.connect(self._on_returned)
         worker.start()
 
+    def drop(self) -> None:
+        """Drop the answer that is awaited; the call itself runs to its end."""
+        self._awaited = None
+
     def _on_returned(self, answer: tuple[int, Any, Exception | None, str]) -> None:
         number, value, error, details = answer
         if number != self._awaited:

@@ -1,0 +1,165 @@
+"""OME-NGFF as SpatialData writes it: attributes, transformations, levels of images."""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from napari_semst.errors import InputError
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from pathlib import Path
+
+    from numpy.typing import NDArray
+
+USUAL_SYSTEM = "global"
+
+
+def attributes(group: Path) -> dict[str, Any]:
+    """Return the attributes of a zarr group of either format, empty without any."""
+    for name in (".zattrs", "zarr.json"):
+        if (group / name).is_file():
+            held = json.loads((group / name).read_text(encoding="utf-8"))
+            own = held.get("attributes", {}) if name == "zarr.json" else held
+            return own if isinstance(own, dict) else {}
+    return {}
+
+
+def multiscales(group: Path) -> dict[str, Any]:
+    """Return what an image's group says of its levels, empty for no image."""
+    held = attributes(group)
+    found = held.get("ome", held).get("multiscales", [])
+    return found[0] if isinstance(found, list) and found else {}
+
+
+def placed_in(transforms: Sequence[dict[str, Any]]) -> tuple[str, ...]:
+    """Return the coordinate systems that an element's transformations lead to."""
+    outputs = [one.get("output") for one in transforms]
+    return tuple(str(out["name"]) for out in outputs if isinstance(out, dict))
+
+
+def matrix_to(transforms: Sequence[dict[str, Any]], system: str) -> NDArray[np.float64]:
+    """Return what takes an element's (x, y, 1) to a coordinate system.
+
+    Parameters
+    ----------
+    transforms
+        Its ``coordinateTransformations``: none means that nothing is changed.
+    system
+        The coordinate system.
+
+    Returns
+    -------
+    numpy.ndarray
+        Shape ``(3, 3)``.
+
+    Raises
+    ------
+    InputError
+        If the element has transformations and none leads there, or one is of a kind
+        that is no matrix.
+    """
+    if not transforms:
+        return np.eye(3)
+    for one in transforms:
+        if (one.get("output") or {}).get("name") == system:
+            return _matrix(one, _axes(one, "input"))
+    raise InputError(
+        f"Expected a transformation to the coordinate system {system!r}; found "
+        f"{', '.join(placed_in(transforms)) or 'none'}. Export the store again."
+    )
+
+
+def _axes(transform: dict[str, Any], side: str) -> list[str]:
+    system = transform.get(side) or {}
+    return [str(axis["name"]) for axis in system.get("axes", [])] or ["x", "y"]
+
+
+def _matrix(transform: dict[str, Any], axes: list[str]) -> NDArray[np.float64]:
+    """Return one transformation as a matrix of (x, y, 1); other axes are left out."""
+    found, kind = np.eye(3), transform.get("type")
+    if kind == "sequence":
+        for one in transform["transformations"]:
+            found = (
+                _matrix(one, _axes(one, "input") if "input" in one else axes) @ found
+            )
+    elif kind == "scale":
+        for row, axis in enumerate("xy"):
+            found[row, row] = transform["scale"][axes.index(axis)]
+    elif kind == "translation":
+        for row, axis in enumerate("xy"):
+            found[row, 2] = transform["translation"][axes.index(axis)]
+    elif kind == "affine":
+        full = np.asarray(transform["affine"], np.float64)
+        outs = _axes(transform, "output") if "output" in transform else axes
+        columns = [axes.index("x"), axes.index("y"), len(axes)]
+        for row, axis in enumerate("xy"):
+            found[row] = full[outs.index(axis), columns]
+    elif kind != "identity":
+        raise InputError(
+            f"Expected a transformation of the kind identity, scale, translation, "
+            f"affine or sequence; found {kind!r}. Export the store again."
+        )
+    return found
+
+
+def is_plain(matrix: NDArray[np.float64]) -> bool:
+    """Return whether a matrix scales both axes alike and moves, and no more."""
+    scale = matrix[0, 0]
+    wanted = np.array([[scale, 0, matrix[0, 2]], [0, scale, matrix[1, 2]], [0, 0, 1]])
+    return bool(scale > 0 and np.allclose(matrix, wanted, rtol=1e-3, atol=1e-6))
+
+
+def size_of(group: Path) -> tuple[int, int] | None:
+    """Return height and width of an image's finest level, None for no image."""
+    import zarr
+
+    about = multiscales(group)
+    if not about:
+        return None
+    axes = [str(axis["name"]) for axis in about["axes"]]
+    array: Any = zarr.open_array(group / str(about["datasets"][0]["path"]), mode="r")
+    return int(array.shape[axes.index("y")]), int(array.shape[axes.index("x")])
+
+
+def level_of(group: Path, most: int) -> tuple[NDArray[Any], float] | None:
+    """Return an image no finer than wanted, and its pixels per pixel of the finest.
+
+    Parameters
+    ----------
+    group
+        The image's group.
+    most
+        Pixels at most; None where all levels have more.
+
+    Returns
+    -------
+    image, share
+        ``(height, width)``, or with 3 or 4 channels; of other numbers of channels the
+        first. None where no level is small enough.
+    """
+    import zarr
+
+    about = multiscales(group)
+    axes = [str(axis["name"]) for axis in about.get("axes", [])]
+    names = [str(one["path"]) for one in about.get("datasets", [])]
+    finest = 0
+    for name in names:
+        array: Any = zarr.open_array(group / name, mode="r")
+        sizes = dict(zip(axes, array.shape, strict=True))
+        finest = finest or sizes["x"]
+        if sizes["x"] * sizes["y"] <= most:
+            picked = tuple(
+                slice(None)
+                if axis in "xy" or (axis == "c" and sizes["c"] in (3, 4))
+                else 0
+                for axis in axes
+            )
+            image = np.asarray(array[picked])
+            return (np.moveaxis(image, 0, -1) if image.ndim == 3 else image), sizes[
+                "x"
+            ] / finest
+    return None

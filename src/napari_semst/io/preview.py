@@ -1,0 +1,127 @@
+"""What an input holds and what it lacks, told before it is read."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from pathlib import Path
+
+from napari_semst.io.guard import a_few, reading
+from napari_semst.io.options import ReadOptions
+
+
+@dataclass(frozen=True, slots=True)
+class Preview:
+    """What is known of an input without reading it.
+
+    Parameters
+    ----------
+    kind, title
+        Name of the kind of input, and what a user calls it.
+    n_spots, n_genes
+        How many there are; None where only reading tells.
+    counts
+        Where raw counts seem to be, judged by the first values; empty where they seem
+        to be nowhere, None where that was not looked at.
+    coordinates
+        Where the coordinates are; empty for none.
+    image
+        Height and width of the image in the file; None for none.
+    annotations
+        Columns of the spots that hold text or categories.
+    columns
+        All columns of the spots.
+    part, parts
+        The part that is read, and all there are, of inputs that hold several.
+    remarks
+        What else should be known.
+    counts_places, coordinates_places
+        Where both may be taken from, as `napari_semst.read` is told; nothing where
+        there is no choice. `X` stands for the main table.
+    """
+
+    kind: str
+    title: str
+    n_spots: int | None = None
+    n_genes: int | None = None
+    counts: str | None = None
+    coordinates: str = ""
+    image: tuple[int, int] | None = None
+    annotations: tuple[str, ...] = ()
+    columns: tuple[str, ...] = ()
+    part: str = ""
+    parts: tuple[str, ...] = ()
+    remarks: tuple[str, ...] = ()
+    counts_places: tuple[str, ...] = ()
+    coordinates_places: tuple[str, ...] = ()
+
+    @property
+    def missing(self) -> tuple[str, ...]:
+        """What is missing, of what domains cannot be found without."""
+        lacks = (
+            ("raw counts", self.counts == ""),
+            ("coordinates", not self.coordinates),
+        )
+        return tuple(name for name, is_missing in lacks if is_missing)
+
+    def sentences(self) -> tuple[str, ...]:
+        """Return the whole as sentences for people."""
+        lines = [f"{self.title}: {self._size()}."]
+        if self.parts:
+            others = [part for part in self.parts if part != self.part]
+            also = f" There are also {a_few(others)}." if others else ""
+            lines.append(f"It is read as {self.part}.{also}")
+        if self.counts is not None:
+            where = f"in {self.counts}" if self.counts else "missing"
+            lines.append(f"Raw counts: {where}.")
+        lines.append(f"Coordinates: {self.coordinates or 'missing'}.")
+        size = (
+            "none" if self.image is None else f"{self.image[1]:,} x {self.image[0]:,}"
+        )
+        lines.append(f"Image: {size}{'' if self.image is None else ' pixels'}.")
+        lines.append(f"Annotations: {a_few(self.annotations)}.")
+        return (*lines, *self.remarks)
+
+    def _size(self) -> str:
+        if self.n_spots is None and self.n_genes is None:
+            return "the number of spots and genes is known once it is read"
+        spots, genes = (
+            "an unknown number of" if n is None else f"{n:,}"
+            for n in (self.n_spots, self.n_genes)
+        )
+        return f"{spots} spots x {genes} genes"
+
+
+def part_called(told: str) -> str:
+    """Return what `napari_semst.read` is told to read a part of `Preview.parts`."""
+    bins = re.match(r"bins of (\d+) ", told)
+    return bins[1] if bins else told.removeprefix("the table ")
+
+
+def preview(
+    path: str | Path,
+    *,
+    positions: str | Path | None = None,
+    part: str | None = None,
+) -> Preview:
+    """Return what an input holds; no matrix is read.
+
+    Parameters
+    ----------
+    path, positions, part
+        As for `napari_semst.read`.
+
+    Raises
+    ------
+    InputError
+        If the path holds nothing that can be read as a tissue section.
+    """
+    from napari_semst.io.glances import GLANCES
+    from napari_semst.io.read import kind_of
+
+    place = Path(path).expanduser()
+    kind = kind_of(place)
+    options = ReadOptions(positions=positions, part=part)
+    with reading(place, kind.title):
+        facts = GLANCES[kind.name](place, options)
+    return Preview(kind.name, kind.title, **facts)

@@ -1,0 +1,81 @@
+"""Images on the canvas brought to where their alignment by hand says."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from napari_semst.io.adjust import adjust, adjustment_of
+from napari_semst.io.sections import libraries
+from napari_semst.viewer import adapter
+from napari_semst.viewer.arrange import placed
+from napari_semst.viewer.pixels import drawn
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from anndata import AnnData
+    from napari.layers import Layer
+
+    from napari_semst.io.adjust import Adjustment
+
+
+def libraries_with_image(tissue: AnnData) -> tuple[str, ...]:
+    """Return the libraries whose image can be placed."""
+    return tuple(x for x in libraries(tissue) if placed(tissue, x)[0] is not None)
+
+
+def align(
+    tissue: AnnData, library: str, adjustment: Adjustment, layers: Iterable[Layer]
+) -> None:
+    """Align a library's image by hand, in the tissue and on the canvas.
+
+    Spots and coordinates stay as they are.
+
+    Parameters
+    ----------
+    tissue
+        The tissue; it keeps the alignment.
+    library
+        Name in ``uns["spatial"]``.
+    adjustment
+        How the image is turned and shifted.
+    layers
+        All layers of the viewer; those that show this image are changed.
+    """
+    before = adjustment_of(tissue, library)
+    adjust(tissue, library, adjustment)
+    turned = _turn(before) != _turn(adjustment)
+    layers = list(layers)
+    pairs = {
+        layer.metadata.get(adapter.PAIR)
+        for layer in layers
+        if adapter.tissue_of(layer) is tissue
+    } - {None}
+    for layer in layers:
+        kept = layer.metadata.get(adapter.PLACEMENT)
+        if layer.metadata.get(adapter.PAIR) not in pairs or kept is None:
+            continue
+        if kept.library == library:
+            _put(layer, tissue, library, turned)
+
+
+def _put(layer: Layer, tissue: AnnData, library: str, turned: bool) -> None:
+    """Bring one image layer to its place, beside other sections or alone."""
+    placement, _ = placed(tissue, library)
+    before = layer.metadata[adapter.PLACEMENT]
+    if placement is None:
+        return
+    pixels, now, _ = drawn(placement)
+    # Among sections side by side an image is scaled and moved with its section.
+    factor = np.asarray(layer.scale)[-2:] / before.scale
+    shift = np.asarray(layer.translate)[-2:] - np.multiply(before.translate, factor)
+    if turned:
+        layer.data = pixels
+    layer.translate = np.multiply(now.translate, factor) + shift
+    layer.metadata[adapter.PLACEMENT] = now
+
+
+def _turn(adjustment: Adjustment) -> tuple[bool, bool, bool]:
+    return adjustment.swap_axes, adjustment.flip_x, adjustment.flip_y

@@ -1,0 +1,99 @@
+"""The status bar over spots that are an image: it tells what it tells over points."""
+
+from __future__ import annotations
+
+from types import MethodType
+from typing import TYPE_CHECKING, Any
+
+from napari_semst.viewer import adapter, spots
+from napari_semst.viewer.features import features_of
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from napari.layers import Layer
+    from napari.types import LayerData
+
+
+def watch_current(layers: Sequence[LayerData]) -> None:
+    """Let the viewer in use tell the spots of layers that it is about to make.
+
+    A reader returns data, of which the viewer makes layers by itself.
+
+    Parameters
+    ----------
+    layers
+        Data of layers, as `adapter.layers_of` returns them.
+    """
+    if not any(spots.RASTER in options["metadata"] for _, options, _ in layers):
+        return
+    from napari import current_viewer
+
+    viewer = current_viewer()
+    if viewer is not None:
+        # Connecting the same function twice is one connection.
+        viewer.layers.events.inserted.connect(_on_inserted)
+
+
+def _on_inserted(event: Any) -> None:
+    tell_spots(event.value)
+
+
+def tell_spots(layer: Layer) -> None:
+    """Let a layer tell its spot under the mouse, if its spots are an image."""
+    # A plugin's viewer hands out stand-ins of layers.
+    layer = getattr(layer, "__wrapped__", layer)
+    if spots.raster_of(layer) is not None:
+        layer.get_status = MethodType(_status, layer)
+
+
+def _status(
+    layer: Layer, position: Any = None, *, world: bool = False, **more: Any
+) -> dict[str, Any]:
+    """Return the layer's own status with the spot in the place of the pixel."""
+    status: dict[str, Any] = type(layer).get_status(
+        layer, position, world=world, **more
+    )
+    if position is None:
+        return status
+    place = position if world else layer.data_to_world(position)
+    spot = spots.spot_at(layer, place)
+    told = status.get("value", "")
+    new = "" if spot is None else spot_in_words(layer, spot)
+    for part in ("coordinates", "value"):
+        if told and part in status:
+            status[part] = status[part].removesuffix(told) + new
+    return status
+
+
+def features_at(layer: Layer, spot: int) -> dict[str, Any]:
+    """Return what hovering over a spot of a layer tells, by name.
+
+    Parameters
+    ----------
+    layer
+        The spots, as points or as an image.
+    spot
+        Index of the spot.
+    """
+    tissue = adapter.tissue_of(layer)
+    if spots.raster_of(layer) is None or tissue is None:
+        return dict(layer.features.iloc[spot])
+    row = features_of(tissue, adapter.told_sections_by(layer), [spot]).iloc[0].to_dict()
+    more = layer.metadata.get(spots.MORE_FEATURES, {})
+    told = {name: values[spot] for name, values in more.items()}
+    return {"barcode": row.pop("barcode"), **told, **row}
+
+
+def spot_in_words(layer: Layer, spot: int) -> str:
+    """Return a spot's number and features as the status bar shows those of points."""
+    features = features_at(layer, spot).items()
+    # What is not known is not equal to itself.
+    known = [f"{name}: {_word(value)}" for name, value in features if value == value]
+    return f"{spot}; {', '.join(known)}"
+
+
+def _word(value: Any) -> str:
+    if isinstance(value, float):
+        return f"{value:.3f}".rstrip("0").rstrip(".")
+    return str(value)

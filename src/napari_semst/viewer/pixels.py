@@ -1,0 +1,57 @@
+"""What an image layer draws: pixels in memory, or a file level by level."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+if TYPE_CHECKING:
+    from napari_semst.io.alignment import Placement
+
+
+def drawn(placement: Placement) -> tuple[Any, Placement, dict[str, Any]]:
+    """Return what to draw of an image, where it lies, and how it is drawn.
+
+    An image that was read from a larger file is drawn from that file, of which only
+    what is looked at is read.
+
+    Parameters
+    ----------
+    placement
+        The image in its place.
+
+    Returns
+    -------
+    tuple
+        Pixels or a list of levels; the place of the finest of them, without pixels;
+        options of the layer.
+
+    Raises
+    ------
+    InputError
+        If the file is damaged.
+    """
+    from napari_semst.io.pyramids import pyramid_of
+
+    nothing = placement.image[:0, :0]
+    kept = replace(placement, image=nothing, unturned=None)
+    image = placement.unturned
+    pyramid = None if image is None else pyramid_of(image)
+    if pyramid is None:
+        return placement.image, kept, {"rgb": placement.image.ndim == 3}
+    levels = [placement.by_hand.turned(level) for level in pyramid.levels]
+    coarse = np.array(placement.scale)
+    fine = coarse * pyramid.share
+    # Outer edges coincide, not the centres of the first pixels.
+    first = np.array(placement.translate) - coarse / 2 + fine / 2
+    kept = replace(
+        kept,
+        scale=(float(fine[0]), float(fine[1])),
+        translate=(float(first[0]), float(first[1])),
+    )
+    options: dict[str, Any] = {"rgb": levels[0].ndim == 3, "multiscale": True}
+    if not options["rgb"]:
+        options["contrast_limits"] = pyramid.contrast
+    return levels, kept, options

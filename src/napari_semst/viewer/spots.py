@@ -1,0 +1,151 @@
+"""A layer of spots, whatever draws it: points, or an image where they are many.
+
+What the rest of the project asks of a layer of spots it asks here (colours:
+`colour.paint_layer`; what hovering tells: `hover.features_at`).
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from napari_semst.viewer.raster import SpotRaster, covers
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from napari.layers import Layer
+    from numpy.typing import NDArray
+
+    Floats = NDArray[np.float64]
+
+RASTER = "semst_raster"
+"""Key of a layer's metadata for the spots of an image, see `SpotRaster`."""
+
+MORE_FEATURES = "semst_more_features"
+"""Key of a layer's metadata for what hovering tells besides what the tissue holds:
+a column for each name."""
+
+
+def raster_of(layer: Layer) -> SpotRaster | None:
+    """Return the spots that a layer draws as an image, None for any other layer."""
+    raster = layer.metadata.get(RASTER)
+    return raster if isinstance(raster, SpotRaster) else None
+
+
+def draws_spots(layer: Layer) -> bool:
+    """Return whether a layer is of points, or of our image of them."""
+    from napari.layers import Points
+
+    return isinstance(layer, Points) or raster_of(layer) is not None
+
+
+def count(layer: Layer) -> int:
+    """Return the number of a layer's spots."""
+    raster = raster_of(layer)
+    return len(layer.data) if raster is None else len(raster)
+
+
+def positions(layer: Layer) -> Floats:
+    """Return where a layer's spots stand on the canvas, (y, x), ``(n_spots, 2)``."""
+    raster = raster_of(layer)
+    return np.asarray(layer.data) if raster is None else raster.positions
+
+
+def diameters(layer: Layer) -> Floats:
+    """Return the diameters of a layer's spots, ``(n_spots,)``."""
+    raster = raster_of(layer)
+    return np.asarray(layer.size) if raster is None else raster.diameters
+
+
+def shown(layer: Layer) -> NDArray[np.bool_]:
+    """Return which of a layer's spots are on show, ``(n_spots,)``."""
+    raster = raster_of(layer)
+    return np.asarray(layer.shown) if raster is None else raster.shown
+
+
+def show(layer: Layer, mask: NDArray[np.bool_]) -> None:
+    """Show some of a layer's spots and no others, as a mask, ``(n_spots,)``."""
+    raster = raster_of(layer)
+    if raster is None:
+        layer.shown = mask
+    else:
+        raster.show(mask)
+        layer.refresh(extent=False)
+
+
+def move(
+    layer: Layer,
+    places: Floats,
+    sizes: float | Floats,
+    raster: SpotRaster | None = None,
+) -> None:
+    """Move a layer's spots; their colours stay, and which of them are shown.
+
+    Parameters
+    ----------
+    layer
+        The spots.
+    places
+        (y, x), shape ``(n_spots, 2)``.
+    sizes
+        Diameters, one or one per spot.
+    raster
+        The same as an image, which a layer that draws one takes over; `None`: it is
+        made here.
+    """
+    old = raster_of(layer)
+    if old is None:
+        layer.data = places
+        layer.size = sizes
+        return
+    if raster is None:
+        raster = SpotRaster(places, sizes, old.square)
+    raster.take_look(old)
+    layer.metadata[RASTER] = raster
+    layer.data = raster.levels
+    layer.scale, layer.translate = raster.scale, raster.translate
+
+
+def spot_at(layer: Layer, position: Sequence[float] | Floats) -> int | None:
+    """Return the spot on show at a position of the canvas, the one on top.
+
+    Parameters
+    ----------
+    layer
+        The spots.
+    position
+        World coordinates, of which the last two are (y, x).
+
+    Returns
+    -------
+    int or None
+        Its index; None where there is no spot.
+    """
+    raster = raster_of(layer)
+    place = to_places(layer, np.asarray([position], dtype=np.float64))[0]
+    if not np.isfinite(place).all():
+        return None
+    if raster is None:
+        there = covers(positions(layer), diameters(layer), place)
+        found = np.flatnonzero(there & shown(layer))
+    else:
+        found = raster.spots_at(place)
+    return int(found[-1]) if len(found) else None
+
+
+def to_places(layer: Layer, world: Floats) -> Floats:
+    """Return world coordinates as those that the spots' positions are in.
+
+    Parameters
+    ----------
+    layer
+        The spots; it may have been moved or turned by hand.
+    world
+        Shape ``(n, 2)`` or wider, the last two (y, x); few, as the corners of a lasso.
+    """
+    data = np.stack([np.asarray(layer.world_to_data(one))[-2:] for one in world])
+    raster = raster_of(layer)
+    # The data of an image are pixels: what is between them and its spots is undone.
+    return data if raster is None else data * raster.scale + raster.translate

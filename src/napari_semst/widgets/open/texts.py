@@ -1,0 +1,102 @@
+"""Every sentence of the dock that is more than a word, in one place to proof-read."""
+
+from __future__ import annotations
+
+DROP = "Drop a file or a folder here"
+DROP_NOW = "Let go to look inside"
+KINDS = (
+    "AnnData, Visium, Visium HD, Xenium, MERSCOPE, CosMx, Stereo-seq, SpatialData, or "
+    "tables of counts and places"
+)
+CHOOSE_FILE = "Choose files of sections"
+CHOOSE_FOLDER = "Choose a section's folder"
+CHOOSE_POSITIONS = "Choose the file that says where the spots are"
+
+TIPS = {
+    "file": "Choose one file or several. Nothing is opened yet. (Alt+Shift+O)",
+    "folder": (
+        "Choose the output folder of an instrument, or a .zarr store. Nothing is "
+        "opened yet. (Alt+Shift+D)"
+    ),
+    "sample": "Open a section to try things with. Simulated ones need no network.",
+    "recent": "What was opened before. A click looks inside, a double click opens it.",
+    "clear": "Forget what was opened before. The files stay.",
+    "part": "Which part of the input to open.",
+    "counts": "Which of the file's tables holds the raw counts.",
+    "coordinates": "Which of the file's coordinates say where a spot stands.",
+    "positions": "A table that says where the spots are, from another place.",
+    "open": "Open it: image, spots and a first colouring. (Enter)",
+    "cancel": "Do not open it. What is being read is dropped.",
+    "section": "The section whose image is aligned: every one that is open.",
+    "image": "Which of the section's images is aligned.",
+    "flip_x": "Flip the image from left to right.",
+    "flip_y": "Flip the image upside down.",
+    "swap": "Exchange the image's x and y.",
+    "rotate": "Turn the image clockwise by 90 degrees.",
+    "shift_x": "How far the image is moved to the right, in the coordinates' unit.",
+    "shift_y": "How far the image is moved down, in the coordinates' unit.",
+    "step": "How far an arrow moves the image. It begins at a quarter of a spot.",
+    "left": "Move the image to the left by one step.",
+    "right": "Move the image to the right by one step.",
+    "up": "Move the image up by one step.",
+    "down": "Move the image down by one step.",
+    "reset": "Put the image back to where its file says.",
+    "layer": "Layers of another plugin that hold spots or cells with a table.",
+    "use": "Open the table of this layer as a section. The layer stays as it is.",
+}
+
+SAMPLES = (
+    ("simulated_cortex", "Simulated cortex"),
+    ("simulated_cells", "Simulated cortex, single cells"),
+    ("human_lymph_node", "Human lymph node (Visium, download)"),
+    ("mouse_brain", "Mouse brain (Visium, download)"),
+)
+
+START = "Nothing open yet"
+START_HELP = (
+    "Drop a file on this dock, press Open file... or Open folder..., or take a sample. "
+    "You then see what is inside before it is opened."
+)
+LOOKING = "Looking inside"
+SEEN = "Ready to open"
+SEEN_HELP = "Press Open."
+SOME_SEEN_HELP = "Press Open to open {count} of them; the others cannot be opened."
+LACKING = "Something is missing"
+LACKING_HELP = (
+    "Domains cannot be found without {missing}. It can be opened all the same."
+)
+NOT_SEEN = "This cannot be opened"
+OPENING = "Opening"
+WAITED = "{name}: {seconds} s"
+SEVERAL_WAITED = "{name} ({number} of {count}): {seconds} s"
+OPENED = "Opened"
+OPENED_HELP = "{facts}. Next: Plugins > Find domains."
+ALL_OPENED = "{count} sections opened"
+ALL_OPENED_HELP = "Each is a section of its own. Next: Plugins > Find domains."
+CANCELLED = "Cancelled"
+CANCELLED_HELP = "Nothing was opened."
+SOME_HELP = "What was open before that stays: {count} of them."
+NOT_REMEMBERED = "The list of what was opened before could not be kept. {reason}"
+GONE = "It is no longer there."
+
+MISSING = "missing"
+UNKNOWN = "known once it is opened"
+NOT_LOOKED = "looked at when it is opened"
+NONE = "none"
+SEVERAL = "{count} inputs"
+AS_FOUND = "As found"
+USUAL = "Choose a file..."
+
+NO_IMAGE = "This section has no image to align."
+ALL_INSIDE = "All {count:,} spots lie on the image."
+INSIDE = "{share} % of {count:,} spots lie on the image."
+HINT = (
+    " Coordinates and image may not belong together, or one of them is turned: try the "
+    "buttons below."
+)
+KEPT = (
+    "Moves the image, never the coordinates. It stays with the section: save it as "
+    ".h5ad to have it again."
+)
+ALIGNED = "Aligned by hand: {what}."
+SHOWN_FROM = "From layers of other plugins"

@@ -1,0 +1,146 @@
+"""Layers made as napari-spatialdata makes them, taken as sections.
+
+That plugin is not installed here: its layers are made by hand, with its metadata.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from napari.layers import Image, Labels, Layer, Points, Shapes
+
+from napari_semst.errors import InputError
+from napari_semst.io.notes import input_warnings
+from napari_semst.viewer import adapter
+from napari_semst.viewer.adopt import adoptable, drawn, section_of
+from tests.widgets.stand_in import small_tissue
+
+SCALE = np.array([[2.0, 0, 10], [0, 2, 20], [0, 0, 1]])
+
+
+def table(n_spots=6):
+    found = small_tissue(n_spots, image=False)
+    del found.obsm["spatial"]
+    found.obs["instance_id"] = np.arange(n_spots) + 1
+    found.obs["region"] = "cells"
+    return found
+
+
+def about(adata, **more):
+    return {
+        "sdata": object(),
+        "adata": adata,
+        "region_key": "region",
+        "instance_key": "instance_id",
+        "table_names": ["table"],
+        "name": "cells",
+        "_active_in_cs": {"global"},
+        "_current_cs": "global",
+        **more,
+    }
+
+
+PLACES = np.array([[5.0, 3], [5, 13], [5, 23], [15, 3], [15, 13], [15, 23]])
+# As they are on the canvas, (x, y).
+EXPECTED = (PLACES * 2 + (10, 20))[:, ::-1]
+
+
+def circles(adata, order=range(6)):
+    order = list(order)
+    names = [i + 1 for i in order]
+    return Points(
+        PLACES[order],
+        size=4,
+        affine=SCALE,
+        name="cells",
+        metadata=about(adata, indices=names),
+    )
+
+
+def polygons(adata):
+    square = np.array([[-2.0, -2], [-2, 2], [2, 2], [2, -2]])
+    shapes = [place + square for place in PLACES]
+    return Shapes(
+        shapes,
+        shape_type="polygon",
+        affine=SCALE,
+        name="cells",
+        metadata=about(adata, indices=list(range(1, 7))),
+    )
+
+
+def segmentation(adata):
+    image = np.zeros((30, 30), np.int32)
+    for name, (y, x) in enumerate(PLACES.astype(int), start=1):
+        image[y - 1 : y + 2, x - 1 : x + 2] = name
+    return Labels(image, affine=SCALE, name="cells", metadata=about(adata))
+
+
+@pytest.mark.parametrize("make", [circles, polygons, segmentation])
+def test_what_is_drawn_becomes_a_section_where_it_is_drawn(make):
+    adata = table()
+    layer = make(adata)
+    section = section_of(drawn(layer))
+    assert np.allclose(section.obsm["spatial"], EXPECTED)
+    assert list(section.obs_names) == list(adata.obs_names)
+    assert section.X is adata.X
+    assert "spatial" not in adata.obsm
+    assert adata.uns == {}
+
+
+def test_rows_are_matched_by_the_name_of_the_instance():
+    layer = circles(table(), order=[3, 1, 0, 5, 2, 4])
+    assert np.allclose(section_of(drawn(layer)).obsm["spatial"], EXPECTED)
+
+
+def test_circles_keep_their_true_diameter():
+    section = section_of(drawn(circles(table())))
+    spots = adapter.layers_of(section)[-1]
+    assert np.allclose(spots[1]["size"], 8)
+
+
+def test_rows_that_are_not_drawn_are_left_out_and_told():
+    section = section_of(drawn(circles(table(), order=[0, 1, 2, 3])))
+    assert section.n_obs == 4
+    assert "2 of 6 rows" in input_warnings(section)[0]
+
+
+def test_rows_without_names_must_be_as_many_as_what_is_drawn():
+    adata = table()
+    del adata.obs["instance_id"]
+    layer = circles(adata)
+    assert np.allclose(section_of(drawn(layer)).obsm["spatial"], EXPECTED)
+    layer = circles(adata, order=[0, 1])
+    with pytest.raises(InputError, match="6 and 2"):
+        section_of(drawn(layer))
+
+
+def test_a_table_of_something_else_is_refused():
+    adata = table()
+    adata.obs["instance_id"] += 100
+    with pytest.raises(InputError, match="share none"):
+        section_of(drawn(circles(adata)))
+
+
+def test_only_layers_of_others_with_genes_are_offered():
+    own = [Layer.create(*data) for data in adapter.layers_of(small_tissue())]
+    foreign = circles(table())
+    molecules = circles(table()[:, :0].copy())
+    empty = Image(np.zeros((3, 3)), metadata=about(None))
+    assert adoptable([*own, foreign, molecules, empty]) == [foreign]
+
+
+def test_our_layers_hold_what_its_widgets_look_for():
+    """Its viewer forgets layers by metadata["name"], and only knows those of sdata."""
+    layers = [Layer.create(*data) for data in adapter.layers_of(small_tissue())]
+    assert layers[-1].metadata["adata"].n_obs == len(layers[-1].data)
+    assert {"region_key", "instance_key", "table_names"} <= set(layers[-1].metadata)
+    for layer in layers:
+        assert "sdata" not in layer.metadata
+        assert not layer.metadata.get("name")
+
+
+def test_a_layer_of_three_dimensions_is_refused():
+    layer = Points(np.zeros((6, 3)), metadata=about(table()))
+    with pytest.raises(InputError, match="two dimensions"):
+        drawn(layer)
