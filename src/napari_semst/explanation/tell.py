@@ -199,14 +199,13 @@ def _terms_said(terms: dict[str, list[Any]]) -> str:
         return "no term of the gene table stands out"
     (row,) = shared
     share = row["p_random_domains"]
+    said = (
+        f"near {row['term']} ({_behind(row)}; q = {row['q_random_genes']:.2g} by genes"
+    )
     if share <= FOUND:
-        return (
-            f"no term is sure; nearest {row['term']} ({_behind(row)}; q = "
-            f"{row['q']:.2g})"
-        )
+        return f"{said}, not sure in space: q = {row['q']:.2g})"
     return (
-        f"no term of its own; {row['term']} ({_behind(row)}), shared with other parts "
-        f"of the section ({share:.0%} of random pieces of its size have as much)"
+        f"{said}), but not alone: {share:.0%} of random pieces of its size have as much"
     )
 
 
