@@ -524,3 +524,10 @@ def test_a_text_beside_a_model_does_not_change_it(tiny_qwen: Path) -> None:
         assert locate(str(tiny_qwen)) == before
     finally:
         note.unlink()
+
+
+def test_a_folder_of_the_hub_s_cache_is_called_as_the_hub_calls_it() -> None:
+    from napari_semst.semantics.model_files import _called
+
+    assert _called(Path("/c/models--Qwen--Qwen3-4B/snapshots/ab12")) == "Qwen/Qwen3-4B"
+    assert _called(Path("/mine/minilm/model")) == "minilm/model"

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 # The genes of a spot that are kept: the first of its list.
 KEPT = 5
 # Of these, the share that a section must list somewhere to be taken for the same.
-_LEAST_SHARED = 0.3
+_LEAST_SHARED = 0.1
 
 
 def first_genes(lists: GeneLists) -> NDArray[np.uint32]:
