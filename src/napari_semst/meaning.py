@@ -118,7 +118,7 @@ def described_lists(
     from napari_semst.device import choose_device
     from napari_semst.semantics import controlled, source
     from napari_semst.semantics.gene_texts import known_texts
-    from napari_semst.semantics.weights import averages_genes, weights_for
+    from napari_semst.semantics.weights import weights_for, with_weights_told
 
     wanted = config.semantics
     weights = weights_for(wanted, lists)
@@ -146,10 +146,7 @@ def described_lists(
             progress=tell,
             cancelled=lambda: control.cancelled,
         )
-        if not averages_genes(wanted):
-            return found
-        told = {**found.provenance, "gene_weights": wanted.gene_weights}
-        return replace(found, provenance=told)
+        return with_weights_told(found, wanted)
 
     return (yield from working("describe", "Reading what genes mean", work, control))
 

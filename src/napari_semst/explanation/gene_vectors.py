@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from napari_semst.config import SemanticsConfig
+    from napari_semst.semantics import Species
 
 
 def kept_vectors(
@@ -43,17 +44,10 @@ def kept_vectors(
     SemanticsError
         If the cache holds none of them, or the summaries cannot be read.
     """
-    from napari_semst.semantics.gene_knowledge import builtin_knowledge
-    from napari_semst.semantics.gene_texts import gene_passages, read_summaries
     from napari_semst.semantics.model_files import Located
-    from napari_semst.semantics.shards import NAME
     from napari_semst.semantics.vector_cache import VectorCache
 
-    knowledge = None if settings.gene_text == "symbol" else builtin_knowledge()
-    passages = gene_passages(
-        symbols, told["species"], read_summaries(settings.summaries), knowledge
-    ).passages
-    keys = np.frombuffer(b"".join([one.key for one in passages]), dtype=NAME)
+    keys = _keys(symbols, told["species"], settings)
     names, place = np.unique(keys, return_inverse=True)
     model = Located(str(told["model"]), str(told["revision"]), None)
     cache = VectorCache(
@@ -76,3 +70,17 @@ def kept_vectors(
             "or choose --semantics builtin (semantics='builtin')."
         )
     return found[place], known[place]
+
+
+def _keys(
+    symbols: list[str], species: Species, settings: SemanticsConfig
+) -> NDArray[np.void]:
+    """Return the names of genes' texts in the cache."""
+    from napari_semst.semantics.gene_knowledge import builtin_knowledge
+    from napari_semst.semantics.gene_texts import gene_passages, read_summaries
+    from napari_semst.semantics.shards import NAME
+
+    knowledge = None if settings.gene_text == "symbol" else builtin_knowledge()
+    summaries = read_summaries(settings.summaries)
+    told = gene_passages(symbols, species, summaries, knowledge)
+    return np.frombuffer(b"".join([one.key for one in told.passages]), dtype=NAME)

@@ -111,12 +111,12 @@ def _shares(
     lists: GeneLists, places: NDArray[np.int64], n_known: int, gene_weights: str
 ) -> sparse.csr_matrix:
     """Return what each known gene is of each spot's mean; places are -1 for others."""
-    weights = place_weights(lists, gene_weights)
-    weights = (places >= 0) * (1.0 if weights is None else weights)
-    total = weights.sum(axis=1, keepdims=True)
-    share = weights / np.where(total > 0, total, 1)
-    ends = np.append(0, np.cumsum((places >= 0).sum(axis=1)))
     known = places >= 0
+    weights = place_weights(lists, gene_weights)
+    share = known * (1.0 if weights is None else weights)
+    total = share.sum(axis=1, keepdims=True)
+    share = share / np.where(total > 0, total, 1)
+    ends = np.append(0, np.cumsum(known.sum(axis=1)))
     return sparse.csr_matrix(
         (share[known], places[known], ends), shape=(lists.n_spots, n_known)
     )

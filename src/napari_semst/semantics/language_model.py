@@ -13,6 +13,7 @@ from napari_semst.semantics.builtin import checked_weights, pool
 from napari_semst.semantics.encoder import Reading
 from napari_semst.semantics.gene_knowledge import GeneKnowledge, builtin_knowledge
 from napari_semst.semantics.gene_texts import (
+    Told,
     gene_passages,
     little_known,
     read_summaries,
@@ -259,15 +260,7 @@ class GeneTexts(_LanguageModel):
         if not len(used):
             raise SemanticsError(_NO_GENES)
         species = species or guess_species(gene_lists.genes)
-        summaries = read_summaries(self._settings.summaries)
-        knowledge = self._knowledge()
-        symbols = [str(name) for name in gene_lists.genes[used]]
-        told = gene_passages(symbols, species, summaries, knowledge)
-        if knowledge is not None and self._say is not None:
-            self._say(
-                f"Of {told.known.sum():,} of {len(used):,} genes more than the symbol "
-                "is read"
-            )
+        told = self._told(gene_lists.genes[used], species)
         model = self._located(len(told.passages), int(told.summarised.sum()))
         to = Listeners(progress, cancelled, self._say)
         texts = read_texts(told.passages, model, reading, to)
@@ -277,7 +270,8 @@ class GeneTexts(_LanguageModel):
         empty = share.sum(axis=1) == 0
         if empty.any():
             embedding[empty] = embedding[~empty].mean(axis=0) if (~empty).any() else 0
-        asked = knowledge is not None or bool(summaries)
+        knowledge = self._knowledge()
+        asked = knowledge is not None or bool(self._settings.summaries)
         known = listed & (told.known[place] if asked else True)
         coverage = known.sum(axis=1) / np.maximum(listed.sum(axis=1), 1)
         mean = float(coverage.mean()) if asked else None
@@ -300,6 +294,18 @@ class GeneTexts(_LanguageModel):
                 attribution="" if knowledge is None else knowledge.attribution,
             ),
         )
+
+    def _told(self, genes: NDArray[np.str_], species: Species) -> Told:
+        """Return the text of each gene."""
+        summaries = read_summaries(self._settings.summaries)
+        knowledge = self._knowledge()
+        told = gene_passages(genes.tolist(), species, summaries, knowledge)
+        if knowledge is not None and self._say is not None:
+            self._say(
+                f"Of {told.known.sum():,} of {len(genes):,} genes more than the symbol "
+                "is read"
+            )
+        return told
 
     def _knowledge(self) -> GeneKnowledge | None:
         """Return what is told of genes, None where it is the symbol alone."""

@@ -128,14 +128,7 @@ def read_texts(
         _names(passages, to), return_index=True, return_inverse=True
     )
     found = _Vectors(len(names), np.where(place < 0, -1, same[place]), to)
-    cache = VectorCache(
-        {
-            "identity": model.identity,
-            "pooling": reading.pooling,
-            "dtype": reading.dtype,
-        },
-        {"model": model.name, "revision": model.revision, "path": model.path},
-    )
+    cache = _cache_of(model, reading)
     for number, (places, vectors) in enumerate(cache.read(names)):
         check_cancelled(to.cancelled)
         found.put(places, vectors)
@@ -153,6 +146,17 @@ def read_texts(
     found.tell()
     assert found.array is not None
     return Texts(found.array, notes, cache.warnings)
+
+
+def _cache_of(model: Located, reading: Reading) -> VectorCache:
+    """Return the cache of what a model makes of texts that are read so."""
+    about = {
+        "identity": model.identity,
+        "pooling": reading.pooling,
+        "dtype": reading.dtype,
+    }
+    shown = {"model": model.name, "revision": model.revision, "path": model.path}
+    return VectorCache(about, shown)
 
 
 def _names(passages: Sequence[Passage], to: Listeners) -> NDArray[np.void]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -12,7 +13,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from napari_semst.config import SemanticsConfig
-    from napari_semst.semantics.protocol import GeneLists
+    from napari_semst.semantics.protocol import GeneLists, Semantics
 
 GENE_WEIGHTS = ("equal", "rank")
 
@@ -82,3 +83,11 @@ def averages_genes(settings: SemanticsConfig) -> bool:
     if settings.source == "server":
         return settings.per == "gene"
     return settings.source in ("builtin", "table", "genes")
+
+
+def with_weights_told(found: Semantics, settings: SemanticsConfig) -> Semantics:
+    """Return semantics whose record says how genes were weighted, where they were."""
+    if not averages_genes(settings):
+        return found
+    told = {**found.provenance, "gene_weights": settings.gene_weights}
+    return replace(found, provenance=told)
