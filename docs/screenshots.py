@@ -7,6 +7,8 @@ Run it where there is no screen as
 from __future__ import annotations
 
 import argparse
+import os
+import tempfile
 import time
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -230,6 +232,8 @@ def main() -> None:
     def path(what: str) -> Path:
         return arguments.out / f"{stem}-{what}.png"
 
+    # Pictures show the defaults, not what somebody's last run was asked for.
+    os.environ["SEMST_SETTINGS"] = tempfile.mkdtemp()
     viewer = napari.Viewer(show=True)
     viewer.theme = "dark"
     dock = set_up(viewer, arguments.epochs, arguments.domains)

@@ -15,6 +15,7 @@ from napari_semst.widgets.explore import texts
 from napari_semst.widgets.explore.shown import shown
 from napari_semst.widgets.explore.texts import TIPS
 from napari_semst.widgets.find.files import Files, file_stem
+from napari_semst.widgets.shared.closing import mark_saved
 from napari_semst.widgets.shared.errand import Errand
 from napari_semst.widgets.shared.forms import add_row, form
 
@@ -189,10 +190,7 @@ class Sharing(QObject):
 
     def _on_saved(self, saved: Any) -> None:
         if saved.whole:
-            for layer in self._sections.layers_of(saved.tissue):
-                # Of edits since then nothing is in the file.
-                if layer.metadata.get(adapter.UNSAVED) == saved.revision:
-                    del layer.metadata[adapter.UNSAVED]
+            mark_saved(self._sections.layers_of(saved.tissue), saved)
         self.said.emit("success", texts.SAVED, str(saved.path))
         self.saved.emit(saved)
 

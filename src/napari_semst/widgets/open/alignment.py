@@ -25,6 +25,7 @@ from napari_semst.viewer import adapter, spots
 from napari_semst.viewer.align import align, libraries_with_image
 from napari_semst.widgets.open import texts
 from napari_semst.widgets.open.texts import TIPS
+from napari_semst.widgets.shared.closing import guard_closing
 from napari_semst.widgets.shared.forms import add_row, folded, form, note
 from napari_semst.widgets.shared.status import Banner
 
@@ -223,6 +224,7 @@ class AlignmentPanel(QWidget):
         for layer in self._viewer.layers:
             if adapter.tissue_of(layer) is tissue:
                 layer.metadata[adapter.UNSAVED] = revision
+        guard_closing(self, self._viewer)
         self._moved = tissue
         self._at_rest.start()
         self._show()
