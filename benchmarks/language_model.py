@@ -97,7 +97,7 @@ def prompts(n_prompts, n_genes, seed=0):
 def read(folder, name, reading, passages, *, share):
     """Return vectors, and how long loading and reading took."""
     from napari_semst.semantics.encoder import Encoder
-    from napari_semst.semantics.model_forecast import multiplied_weights
+    from napari_semst.semantics.model_shape import multiplied_weights
     from napari_semst.semantics.read_texts import plan
 
     begun = time.perf_counter()

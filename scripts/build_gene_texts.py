@@ -5,8 +5,9 @@ Usage: ``python scripts/build_gene_texts.py --source FOLDER --table gene_table.n
 
 Per row of the gene table: the HGNC name, the names of the HGNC groups, and the rarest
 GO terms (of all three branches, by direct annotation) that at least three of its genes
-share. Terms are numbered from the rarest on, so that the numbers themselves tell which
-term is rarer. The same input gives the same file, byte for byte.
+share, and no more than one in twenty: what so many do tells no gene apart. Terms are
+numbered from the rarest on, so that the numbers themselves tell which term is rarer.
+The same input gives the same file, byte for byte.
 """
 
 from __future__ import annotations
@@ -40,6 +41,7 @@ if TYPE_CHECKING:
 
 TERMS_OF_A_GENE = 8
 SMALLEST_TERM = 3
+LARGEST_SHARE = 0.05
 OBSOLETE = "obsolete "
 ATTRIBUTION = (
     "Gene names and groups of HGNC (CC0); names of the Gene Ontology's terms and its "
@@ -49,7 +51,11 @@ ATTRIBUTION = (
 
 
 def rarest_terms(
-    source: Path, records: Sequence[Mapping[str, str]], smallest: int, n_terms: int
+    source: Path,
+    records: Sequence[Mapping[str, str]],
+    smallest: int,
+    largest: float,
+    n_terms: int,
 ) -> tuple[list[str], list[list[int]]]:
     """Return names of terms, rarest first, and the numbers of each gene's rarest.
 
@@ -63,7 +69,8 @@ def rarest_terms(
             names = {key: value["name"] for key, value in json.load(stream).items()}
         for key, rows in association_terms(source / direct, proteins).items():
             name = names.get(key, OBSOLETE)
-            if len(rows) < smallest or name.startswith(OBSOLETE):
+            too_few, too_many = len(rows) < smallest, len(rows) > largest * len(records)
+            if too_few or too_many or name.startswith(OBSOLETE):
                 continue
             sizes[name] = len(rows)
             for row in rows:
@@ -107,7 +114,7 @@ def build(
     groups_of = [split_field(record["gene_group"]) for record in records]
     groups = sorted({group for names in groups_of for group in names})
     number = {group: place for place, group in enumerate(groups)}
-    terms, terms_of = rarest_terms(source, records, smallest, n_terms)
+    terms, terms_of = rarest_terms(source, records, smallest, LARGEST_SHARE, n_terms)
     return {
         "names": joined(record["name"].strip() for record in records),
         "groups": joined(groups),

@@ -33,8 +33,9 @@ def shared_data() -> Path:
 
 @pytest.fixture(autouse=True)
 def own_cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """A cache of vectors for each test, away from the user's."""
+    """A cache of vectors and settings for each test, away from the user's."""
     monkeypatch.setenv("SEMST_CACHE", str(tmp_path / "semst-cache"))
+    monkeypatch.setenv("SEMST_SETTINGS", str(tmp_path / "semst-settings"))
     return tmp_path / "semst-cache"
 
 

@@ -26,12 +26,12 @@ def section(tissue, tmp_path, monkeypatch):
 
 
 def call(*words):
-    """Return what a command printed; errors come through as they are."""
+    """Return what a command printed on standard output; errors come through."""
     result = CliRunner().invoke(app, [str(word) for word in words])
     if result.exception is not None and not isinstance(result.exception, SystemExit):
         raise result.exception
     assert result.exit_code == 0, result.output
-    return result.output
+    return result.stdout
 
 
 def shell(*words):

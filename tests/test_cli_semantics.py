@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import json
+import shutil
 
 import numpy as np
 import pytest
 from anndata import read_h5ad
+from typer.testing import CliRunner
 
+from napari_semst.cli import app
 from napari_semst.errors import ConfigError, SemanticsError
 from tests.semantics.conftest import server  # noqa: F401 - a fixture
 from tests.semantics.fake_server import WIDTH, Reply
@@ -43,6 +46,33 @@ def test_a_run_reads_from_a_server(section, server):  # noqa: F811
     assert all(text.startswith("GENE") for text in server.asked[-1])
     with pytest.raises(ConfigError, match=r"semantics\.gene_text.*'symbol'.*'poem'"):
         call(*words, "--per", "gene", "--gene-text", "poem")
+
+
+@pytest.mark.parametrize("quiet", [(), ("--quiet",)])
+def test_what_leaves_the_machine_is_said_before_it_does(section, server, quiet):  # noqa: F811
+    words = (*RUN, "--semantics", f"server:{server.url}", *quiet)
+    done = CliRunner().invoke(app, [*map(str, words), "--json"])
+    said = [line for line in done.stderr.splitlines() if "are sent to" in line]
+    assert said == [f"Gene lists are sent to {server.url[7:-3]}: a server on this "
+                    "machine, unless that is a tunnel."]  # fmt: skip
+    assert json.loads(done.stdout)["n_domains"] == 3
+
+
+def test_a_log_says_what_a_language_model_will_take(section, tiny_qwen):  # noqa: F811
+    words = (*RUN, "--semantics", f"genes:{tiny_qwen}", "--gene-text", "symbol")
+    done = CliRunner().invoke(app, [*map(str, words), "--json"])
+    assert "texts are read, one for each listed gene" in done.stderr
+    done = CliRunner().invoke(app, [*map(str, words), "--json", "--quiet"])
+    assert done.stderr == ""
+
+
+def test_several_sections_say_once_what_they_send(section, server, tmp_path):  # noqa: F811
+    other = tmp_path / "other.h5ad"
+    shutil.copy(section, other)
+    words = ("run", section, other, "-k", 3, "--epochs", 1, "--output-dir", tmp_path)
+    words += ("--semantics", f"server:{server.url}", "--quiet")
+    done = CliRunner().invoke(app, list(map(str, words)))
+    assert done.stderr.count("Gene lists are sent to") == 1
 
 
 def test_a_run_ends_where_the_server_refuses(section, server, tmp_path):  # noqa: F811

@@ -58,7 +58,7 @@ def test_a_real_encoder_reads_a_section_from_end_to_end(
     events, result = walked(section, request)
     told = result.provenance["semantics"]
     assert told["source"] == source
-    assert told["model"] == "model"
+    assert told["model"] == f"{minilm.parent.name}/model"
     assert told["reading"]["chat"] == "plain"
     assert result.modulation is not None
     said = [event.message for event in events if event.stage == "describe"]
@@ -153,7 +153,9 @@ def test_shares_merge_to_the_bytes_of_the_whole(
     _ran("embed", "--merge", "-o", str(packed), *map(str, share_files(pieces)))
     one, other = read_held(packed), read_held(whole)
     np.testing.assert_array_equal(one.array, expected)
-    # Names and record are the same, but for how many texts each share read.
+    # Names and record are the same, counts of all shares summed.
+    for name in ("texts", "from_cache", "tokens"):
+        assert one.about["reading"][name] == other.about["reading"][name]
     assert one.spots == other.spots == list(section.obs_names)
     assert (
         one.about.items()
@@ -267,7 +269,7 @@ def test_a_run_tells_what_computed_its_embedding(
     told = result.provenance["semantics"]
     by = told["computed_by"]
     assert (told["source"], told["model"]) == ("precomputed", "made.safetensors")
-    assert (by["source"], by["model"]) == ("prompts", "tiny-qwen")
+    assert (by["source"], by["model"][-9:]) == ("prompts", "tiny-qwen")
     assert by["revision"].startswith("sha256:")
     assert (by["pooling"], by["template"]) == ("mean", "paper")
     assert by["lists"]["n_genes"] == 4
@@ -277,11 +279,44 @@ def test_a_run_tells_what_computed_its_embedding(
 
     write(attach(turned, result, "default", inplace=False), source)
     kept = read(source).uns["semst"]["default"]["semantics"]["computed_by"]
-    assert kept["model"] == "tiny-qwen"
+    assert kept["model"] == by["model"]
     assert kept["prompt"]["system"] == by["prompt"]["system"]
     section.obs_names = [f"other-{name}" for name in section.obs_names]
     with pytest.raises(SemanticsError, match=r"49 have none, for instance other-"):
         found(section, short(semantics=given))
+
+
+def test_a_file_of_another_section_is_refused_though_barcodes_are_the_same(
+    section: AnnData, tmp_path: Path
+) -> None:
+    made = tmp_path / "made.npz"
+    share = exhaust(embed(section, short(semantics={"n_genes": 4})))
+    write_embedding(
+        merged([share]),
+        made,
+        account([share]),
+        share.names,
+        overwrite=False,
+        listed=share.listed,
+    )
+    given = short(semantics={"source": "precomputed", "embedding": str(made)})
+
+    def warned(tissue: AnnData) -> str:
+        return " ".join(found(tissue, given).provenance["warnings"])
+
+    # Longer lists that begin alike are no other section.
+    assert "list other genes" not in warned(section)
+    part = warned(section[:40].copy())
+    assert "9 of 49 rows of made.npz are of no spot" in part
+    changed = section.copy()
+    counts = changed.X.tolil()
+    counts[3, 0] = 500
+    changed.X = counts.tocsr()
+    assert "spots list other genes than when made.npz" in warned(changed)
+    other = section.copy()
+    other.var_names = [f"OTHER{n}" for n in range(other.n_vars)]
+    with pytest.raises(SemanticsError, match=r"this section; of the genes.* 0% are"):
+        found(other, given)
 
 
 @pytest.mark.parametrize("text", ["0/3", "4/3", "1", "a/b", "1/0", "-1/2"])
@@ -335,7 +370,10 @@ def test_the_shell_asks_a_model_and_keeps_what_it_said(
     monkeypatch.setattr(Encoder, "__init__", None)  # whoever loads a model fails
     second = _ran(*asked)
     assert _part(second, "losses") == _part(first, "losses")
-    assert _ran("cache", "clear").startswith("Removed ")
+    refused = CliRunner().invoke(app, ["cache", "clear"], input="n\n")
+    assert refused.exit_code == 1
+    assert "\n0 vectors" not in _ran("cache", "list")
+    assert _ran("cache", "clear", "--yes").startswith("Removed ")
     assert "0 vectors, 0.0 MB in all" in _ran("cache", "list")
 
 
@@ -386,3 +424,65 @@ def _part(account: str, name: str) -> object:
     import json
 
     return json.loads(account)[name]
+
+
+def test_an_option_that_its_source_does_not_read_is_refused(
+    section: AnnData, tmp_path: Path
+) -> None:
+    source = tmp_path / "section.h5ad"
+    write(section, source)
+    run = ["run", str(source), "-k", "3"]
+    cases = [
+        ([*run, "--semantics-model", "m"], "--semantics-model"),
+        ([*run, "--pooling", "mean"], r"--pooling \(prompts or genes\); got 'builtin'"),
+        ([*run, "--tissue", "brain"], "--tissue"),
+        ([*run, "--gene-text", "symbol"], "--gene-text"),
+        ([*run, "--semantics", "none", "--n-genes", "5"], "--n-genes"),
+        (
+            [*run, "--semantics", "server:http://localhost:1", "--pooling", "last"],
+            "'se",
+        ),
+        (
+            [*run, "--semantics", "server:http://localhost:1", "--gene-text", "symbol"],
+            "'server' without --per gene",
+        ),
+        (
+            [*run, "--semantics", "prompts", "--tissue", "brain"],
+            "'prompts' without --template tissue",
+        ),
+        ([*run, "--semantics", "genes:a", "--semantics-model", "b"], "one model"),
+        (["embed", str(source), "-o", "x.npy", "--per", "gene"], "--per"),
+    ]
+    for words, told in cases:
+        with pytest.raises(ConfigError, match=told):
+            CliRunner().invoke(app, words, catch_exceptions=False)
+
+
+def test_which_genes_speak_is_chosen_in_the_shell(
+    section: AnnData, tmp_path: Path
+) -> None:
+    source, out = tmp_path / "section.h5ad", tmp_path / "out.npz"
+    write(section, source)
+    words = ["embed", str(source), "-o", str(out), "--semantics", "builtin"]
+    words += ["--n-genes", "7", "--ranking", "specificity", "--keep-uninformative"]
+    _ran(*words, "--control", "random")
+    about = read_held(out).about
+    assert about["lists"] == {
+        "n_genes": 7,
+        "ranking": "specificity",
+        "leave_out_uninformative": False,
+    }
+    assert about["control"] == "random"
+
+
+def test_stray_files_are_no_shares_and_two_numbers_of_shares_are_told(
+    tmp_path: Path,
+) -> None:
+    output = tmp_path / "a.npy"
+    names = [f"a.{number}-of-10.safetensors" for number in range(1, 11)]
+    for name in [*names, "a.copy-of-it.safetensors", "a.1-of-10.old.safetensors"]:
+        (tmp_path / name).touch()
+    assert [file.name for file in share_files(output)] == names
+    (tmp_path / "a.2-of-3.safetensors").touch()
+    with pytest.raises(InputError, match=r"of 3: a\.2-of-3\.safetensors; of 10"):
+        share_files(output)

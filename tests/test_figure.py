@@ -123,9 +123,13 @@ def test_the_scale_of_visium_is_known_without_being_told(tissue) -> None:
     del tissue.uns["spatial"]["simulated_cortex"]["scalefactors"]["microns_per_pixel"]
     found = draw_domains(tissue, dpi=50).axes[0].lines[0].get_xdata()
     np.testing.assert_allclose(found, told, rtol=1e-3)
-    # Scattered spots: nobody knows.
+    # Scattered spots: nobody knows, and the bar says so.
     tissue.obsm["spatial"] += np.random.default_rng(0).normal(0, 60, (300, 2))
-    assert not draw_domains(tissue, dpi=50).axes[0].lines
+    axes = draw_domains(tissue, dpi=50).axes[0]
+    number, unit = axes.texts[0].get_text().split()
+    assert unit == "units"
+    x0, x1 = axes.get_xlim()
+    assert axes.lines[0].get_xdata()[1] * (x1 - x0) == pytest.approx(float(number))
 
 
 def test_without_an_image_the_domains_stand_alone(tissue) -> None:

@@ -10,7 +10,15 @@ from functools import partial
 import pytest
 
 from napari_semst.errors import Cancelled, SemstError
-from napari_semst.progress import STAGES, Progress, RunControl, exhaust, told, working
+from napari_semst.progress import (
+    PRIVACY,
+    STAGES,
+    Progress,
+    RunControl,
+    exhaust,
+    told,
+    working,
+)
 from napari_semst.threads import side_by_side, threads_limited
 
 
@@ -176,3 +184,24 @@ def test_a_small_section_is_trained_on_one_thread_from_the_first_step():
         [sys.executable, "-c", FRESH], capture_output=True, text=True, check=False
     )
     assert done.returncode == 0, done.stderr
+
+
+def test_work_goes_on_only_once_a_notice_was_heard():
+    done = []
+
+    def work(tell):
+        tell.announce("Genes leave.", PRIVACY)
+        done.append("sent")
+
+    steps = working("describe", "Reading", work, RunControl())
+    event = next(event for event in steps if event.notice)
+    assert (event.message, event.notice, done) == ("Genes leave.", PRIVACY, [])
+    exhaust(steps)
+    assert done == ["sent"]
+    steps = working("describe", "Reading", work, RunControl())
+    next(event for event in steps if event.notice)
+    steps.close()
+    for thread in threading.enumerate():
+        if thread.name == "semst describe":
+            thread.join(5)
+    assert done == ["sent"]

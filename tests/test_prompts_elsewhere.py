@@ -15,7 +15,7 @@ from typer.testing import CliRunner
 from napari_semst.cli import app
 from napari_semst.embed import embed
 from napari_semst.embed_merge import merged
-from napari_semst.errors import ConfigError, InputError, SaveError
+from napari_semst.errors import ConfigError, InputError, SaveError, SemanticsError
 from napari_semst.io.save import write
 from napari_semst.progress import exhaust
 from napari_semst.prompt_files import as_text, text_key, write_prompts
@@ -250,3 +250,32 @@ def ran(*arguments: str) -> str:
     done = CliRunner().invoke(app, list(arguments), catch_exceptions=False)
     assert done.exit_code == 0, done.output
     return done.stdout
+
+
+def test_an_engine_tells_of_itself_and_of_nothing_else(
+    folder: Path, recipe: ModuleType
+) -> None:
+    recipe.work(folder, stand_in)
+    told = {"model": "m", "dtype": "half", "source": "builtin", "control": "random"}
+    recipe.write_made_by(folder, {**told, "engine": "vllm", "lists": {}})
+    about = join_vectors(folder).about
+    assert (about["source"], about["model"], about["dtype"]) == ("prompts", "m", "half")
+    assert "control" not in about
+    assert about["lists"]["n_genes"] == 4
+    assert about["engine"] == {
+        "name": "vllm", "source": "builtin", "control": "random", "lists": {}
+    }  # fmt: skip
+
+
+def test_a_tokenizer_that_brings_code_is_refused_in_words(
+    section: AnnData, tmp_path: Path
+) -> None:
+    model = tmp_path / "model"
+    model.mkdir()
+    (model / "config.json").write_text('{"model_type": "not known"}')
+    (model / "tokenizer_config.json").write_text(
+        '{"auto_map": {"AutoTokenizer": ["code.Mine", null]}}'
+    )
+    (model / "code.py").write_text("raise SystemExit('it ran')")
+    with pytest.raises(SemanticsError, match="Code that comes with a model is never"):
+        exhaust(write_prompts(section, asking(model), tmp_path / "new"))

@@ -11,10 +11,16 @@ if TYPE_CHECKING:
     from napari_semst.cohort import find_domains_cohort
     from napari_semst.config import Config, Request
     from napari_semst.explanation.explain import explain
+    from napari_semst.figure.coloured import colour_figure
+    from napari_semst.io.geojson.label import add_regions
+    from napari_semst.io.geojson.write import write_geojson
+    from napari_semst.io.labels_csv import add_labels
     from napari_semst.io.read import read
     from napari_semst.io.save import write
+    from napari_semst.io.spatialdata_table import write_spatialdata_table
     from napari_semst.model_file import load_model, save_model
     from napari_semst.progress import Progress, RunControl
+    from napari_semst.report.write import write_report
     from napari_semst.result import attach
     from napari_semst.sample import simulated_cortex
 
@@ -25,8 +31,11 @@ _HOME = {
     "Progress": "progress",
     "Request": "config",
     "RunControl": "progress",
+    "add_labels": "io.labels_csv",
+    "add_regions": "io.geojson.label",
     "apply_model": "apply",
     "attach": "result",
+    "colour_figure": "figure.coloured",
     "explain": "explanation.explain",
     "find_domains": "api",
     "find_domains_cohort": "cohort",
@@ -35,6 +44,9 @@ _HOME = {
     "save_model": "model_file",
     "simulated_cortex": "sample",
     "write": "io.save",
+    "write_geojson": "io.geojson.write",
+    "write_report": "report.write",
+    "write_spatialdata_table": "io.spatialdata_table",
 }
 
 __all__ = [
@@ -43,8 +55,11 @@ __all__ = [
     "Request",
     "RunControl",
     "__version__",
+    "add_labels",
+    "add_regions",
     "apply_model",
     "attach",
+    "colour_figure",
     "explain",
     "find_domains",
     "find_domains_cohort",
@@ -53,6 +68,9 @@ __all__ = [
     "save_model",
     "simulated_cortex",
     "write",
+    "write_geojson",
+    "write_report",
+    "write_spatialdata_table",
 ]
 
 

@@ -17,6 +17,7 @@ from napari_semst.cli_options import AsJson, InputPath, Overwrite
 from napari_semst.cli_prompts import prompts
 from napari_semst.cli_run_options import run
 from napari_semst.cli_server import server
+from napari_semst.cli_share_options import export, figure, import_regions, report
 
 _DEBUG = "--debug"
 
@@ -203,6 +204,12 @@ def apply(
         as_json=as_json,
         quiet=quiet,
     )
+
+
+app.command()(figure)
+app.command()(report)
+app.command()(export)
+app.command("import")(import_regions)
 
 
 @app.command()

@@ -14,6 +14,7 @@ from napari_semst.cohort import run_cohort
 from napari_semst.cohort_plan import plan
 from napari_semst.cohort_task import SectionOutcome, SectionTask
 from napari_semst.errors import ConfigError
+from napari_semst.progress import PRIVACY
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -211,6 +212,7 @@ class _Board:
         )
         self._total, self._failed = n_sections, 0
         self._settled: set[str] = set()
+        self._announced: set[str] = set()
         self._running: dict[str, str] = {}
         # Over Dask, progress is heard in a thread of the client's.
         self._lock = threading.Lock()
@@ -226,6 +228,7 @@ class _Board:
     def hear(self, section: str, event: Progress) -> None:
         """Show how far a section is."""
         with self._lock:
+            self._announce(section, event)
             if section in self._settled:  # an event that came late
                 return
             share = f" {event.step}/{event.steps}" if event.steps > 1 else ""
@@ -249,6 +252,15 @@ class _Board:
                 line += f": {known['n_domains']} domains in {seconds:.0f} s"
             self._console.print(line, markup=False, highlight=False)
             self._draw()
+
+    def _announce(self, section: str, event: Progress) -> None:
+        """Leave a notice on the error stream; what is sent is said once for all."""
+        if event.notice == PRIVACY and event.message not in self._announced:
+            self._announced.add(event.message)
+            typer.echo(event.message, err=True)
+        elif event.notice and event.notice != PRIVACY:
+            line = f"{section}: {event.message}"
+            self._console.print(line, markup=False, highlight=False)
 
     def _draw(self) -> None:
         settled = len(self._settled)

@@ -88,7 +88,7 @@ def _draw(tissue: AnnData, run: str | None, path: Path, *, overwrite: bool) -> N
     """Draw the curve that a number of domains was chosen by."""
     from matplotlib.figure import Figure
 
-    from napari_semst.figure.draw import check_not_empty
+    from napari_semst.figure.file import check_not_empty
     from napari_semst.io.atomic import write_atomically
 
     curve = _curve(tissue, run)

@@ -15,31 +15,6 @@ if TYPE_CHECKING:
 
     from napari_semst.config import Request
 
-# The setting that what follows a source's name is for.
-_WHAT = {"prompts": "model", "genes": "model", "table": "table", "server": "url"}
-
-
-def semantic_settings(
-    semantics: str | None, model: str | None = None, **options: str | bool | None
-) -> dict[str, Any]:
-    """Return the settings that ``--semantics`` and the options beside it stand for.
-
-    Parameters
-    ----------
-    semantics
-        ``source`` or ``source:what``: of ``prompts`` and ``genes`` the model, of
-        ``table`` the file, of ``server`` its address, of ``precomputed`` the embedding.
-    model
-        Named apart, for a server.
-    **options
-        Further settings; `None` where not given.
-    """
-    source, _, what = (semantics or "").partition(":")
-    settings: dict[str, Any] = {"source": source or None, "model": model, **options}
-    if what:
-        settings[_WHAT.get(source, "embedding")] = what
-    return settings
-
 
 def embed(
     sources: Sequence[Path],
@@ -87,7 +62,14 @@ def embed(
         typer.echo(f"  note   {sentence}")
     if shard is None:
         embedding = merged([found])
-        write_embedding(embedding, place, about, found.names, overwrite=overwrite)
+        write_embedding(
+            embedding,
+            place,
+            about,
+            found.names,
+            overwrite=overwrite,
+            listed=found.listed,
+        )
         shape = f"{embedding.shape[0]} spots x {embedding.shape[1]} dimensions"
     else:
         write_share(found, place, overwrite=overwrite)
@@ -107,8 +89,15 @@ def _merge(sources: Sequence[Path], output: Path, *, overwrite: bool) -> None:
         )
     shares = [read_share(file) for file in files]
     embedding = merged(shares)
-    names = next(one.names for one in shares if one.number == 1)
-    write_embedding(embedding, output, account(shares), names, overwrite=overwrite)
+    first = next(one for one in shares if one.number == 1)
+    write_embedding(
+        embedding,
+        output,
+        account(shares),
+        first.names,
+        overwrite=overwrite,
+        listed=first.listed,
+    )
     typer.echo(
         f"Wrote {output}: {embedding.shape[0]} spots x {embedding.shape[1]} "
         f"dimensions, merged of {len(shares)} shares."
@@ -162,8 +151,10 @@ def list_cache() -> None:
     typer.echo(f"{count:,} vectors, {total:,.1f} MB in all")
 
 
-def clear_cache(model: str) -> None:
-    """Remove what the cache of vectors holds, and nothing else."""
-    from napari_semst.semantics.vector_cache import clear
+def clear_cache(model: str, *, yes: bool) -> None:
+    """Remove what the cache of vectors holds, and nothing else; all if confirmed."""
+    from napari_semst.semantics.vector_cache import cache_folder, clear
 
+    if not model and not yes:
+        typer.confirm(f"Remove all vectors in {cache_folder()}?", abort=True, err=True)
     typer.echo(f"Removed {clear(model) / 1e6:,.1f} MB of vectors.")

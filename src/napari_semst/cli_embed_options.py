@@ -38,6 +38,34 @@ KeepVectors = Annotated[
     ),
 ]
 
+SemanticsModel = Annotated[
+    str | None, typer.Option(help="Model of prompts or genes, or of the server.")
+]
+Per = Annotated[
+    str | None,
+    typer.Option(help="What the server reads: spot (gene lists) or gene (once)."),
+]
+Control = Annotated[
+    str | None,
+    typer.Option(
+        help="Spoil the semantics to learn its worth: random, shuffled, unrelated."
+    ),
+]
+SpeakingGenes = Annotated[
+    int | None, typer.Option("--n-genes", help="Top genes that speak for a spot (k_g).")
+]
+Ranking = Annotated[
+    str | None,
+    typer.Option(help="What ranks a spot's genes: scaled, expression or specificity."),
+]
+KeepUninformative = Annotated[
+    bool | None,
+    typer.Option(
+        "--keep-uninformative/--leave-out-uninformative",
+        help="List mitochondrial, ribosomal and nameless genes, too, or not.",
+    ),
+]
+
 
 def embed(
     output: Annotated[
@@ -66,6 +94,12 @@ def embed(
     merge: Annotated[
         bool, typer.Option("--merge", help="Merge shares into OUTPUT.")
     ] = False,
+    semantics_model: SemanticsModel = None,
+    per: Per = None,
+    control: Control = None,
+    n_genes: SpeakingGenes = None,
+    ranking: Ranking = None,
+    keep_uninformative: KeepUninformative = None,
     gene_text: TextOfGenes = None,
     pooling: Pooling = None,
     template: PromptTemplate = None,
@@ -96,12 +130,19 @@ def embed(
 ) -> None:
     """Compute the semantics of every spot once, for --semantics precomputed:FILE."""
     from napari_semst import cli_embed, cli_run
+    from napari_semst.cli_semantics import semantic_settings
 
     request = cli_run.build_request(
         preset,
         config,
-        semantics=cli_embed.semantic_settings(
+        semantics=semantic_settings(
             semantics or (None if config else "prompts"),
+            semantics_model,
+            per=per,
+            control=control,
+            n_genes=n_genes,
+            ranking=ranking,
+            keep_uninformative=keep_uninformative,
             gene_text=gene_text,
             pooling=pooling,
             template=template,
@@ -137,8 +178,11 @@ def clear_cache(
     model: Annotated[
         str, typer.Option(help="Id or folder of the model whose vectors go; else all.")
     ] = "",
+    yes: Annotated[
+        bool, typer.Option("--yes", "-y", help="Remove all without asking.")
+    ] = False,
 ) -> None:
     """Remove what is kept."""
     from napari_semst import cli_embed
 
-    cli_embed.clear_cache(model)
+    cli_embed.clear_cache(model, yes=yes)

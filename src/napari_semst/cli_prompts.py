@@ -7,7 +7,13 @@ from typing import Annotated
 
 import typer
 
-from napari_semst.cli_embed_options import PromptTemplate, TissueName
+from napari_semst.cli_embed_options import (
+    KeepUninformative,
+    PromptTemplate,
+    Ranking,
+    SpeakingGenes,
+    TissueName,
+)
 from napari_semst.cli_options import Overwrite
 
 prompts = typer.Typer(
@@ -27,6 +33,9 @@ def write(
         str, typer.Option(help="How it is given a conversation: chatml, plain or auto.")
     ] = "auto",
     block: Annotated[int, typer.Option(min=1, help="Texts of one file.")] = 500_000,
+    n_genes: SpeakingGenes = None,
+    ranking: Ranking = None,
+    keep_uninformative: KeepUninformative = None,
     template: PromptTemplate = None,
     tissue: TissueName = None,
     preset: Annotated[
@@ -41,7 +50,7 @@ def write(
 ) -> None:
     """Write each distinct text that the source `prompts` reads once, as Parquet."""
     from napari_semst import cli_run
-    from napari_semst.cli_embed import semantic_settings
+    from napari_semst.cli_semantics import semantic_settings
     from napari_semst.io.read import read
     from napari_semst.progress import exhaust
     from napari_semst.prompt_files import write_prompts
@@ -49,7 +58,15 @@ def write(
     request = cli_run.build_request(
         preset,
         config,
-        semantics=semantic_settings("prompts", model, template=template, tissue=tissue),
+        semantics=semantic_settings(
+            "prompts",
+            model,
+            template=template,
+            tissue=tissue,
+            n_genes=n_genes,
+            ranking=ranking,
+            keep_uninformative=keep_uninformative,
+        ),
         prepare={"counts_layer": counts_layer},
     )
     found = exhaust(write_prompts(read(source), request, folder, chat, block))
@@ -79,7 +96,12 @@ def join(
     for sentence in found.about["warnings"]:
         typer.echo(f"  note   {sentence}")
     write_embedding(
-        found.embedding, output, found.about, found.names, overwrite=overwrite
+        found.embedding,
+        output,
+        found.about,
+        found.names,
+        overwrite=overwrite,
+        listed=found.listed,
     )
     spots, width = found.embedding.shape
     typer.echo(

@@ -5,7 +5,7 @@ from __future__ import annotations
 import sys
 from typing import TYPE_CHECKING, Any
 
-from napari_semst.progress import Progress, Returned, told
+from napari_semst.progress import PRIVACY, Progress, Returned, told
 
 if TYPE_CHECKING:
     from collections.abc import Generator, Sequence
@@ -118,7 +118,11 @@ def words(account: dict[str, Any]) -> str:
 def shown(
     steps: Generator[Progress, None, Returned], *, quiet: bool
 ) -> Generator[Progress, None, Returned]:
-    """Pass events on, drawing them on the terminal's error stream."""
+    """Pass events on, drawing them on the terminal's error stream.
+
+    Notices stay there, in a terminal as in the log of a job; what is about to leave
+    this machine is said even where nothing else is.
+    """
     from rich.console import Console
     from rich.progress import BarColumn, TextColumn, TimeRemainingColumn
     from rich.progress import Progress as Bars
@@ -138,7 +142,15 @@ def shown(
     with bars:
         task = bars.add_task("Starting", total=None, note="")
 
+        said: set[str] = set()
+
         def draw(event: Progress) -> None:
+            if event.notice and event.message not in said:
+                said.add(event.message)
+                if not follows() and (event.notice == PRIVACY or not quiet):
+                    console.print(
+                        event.message, markup=False, highlight=False, soft_wrap=True
+                    )
             loss = event.metrics.get("loss")
             bars.update(
                 task,

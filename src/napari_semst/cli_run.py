@@ -196,12 +196,23 @@ def refuse_apart(sources: Sequence[Path], **options: object) -> None:
 def build_request(
     preset: str, config: Path | None, **stages: dict[str, Any]
 ) -> Request:
-    """Return the request of a settings file with the options put over it."""
+    """Return the request of a settings file with the options put over it.
+
+    Raises
+    ------
+    ConfigError
+        If a setting is not accepted, or an option of the semantics is without effect.
+    """
     request = Request.from_file(config) if config else Request(preset)
     if config and preset != "auto":
         request = Request(preset, request.overrides)
     for stage, settings in stages.items():
         request = request.with_settings(stage, **settings)
+    if "semantics" in stages:
+        from napari_semst.cli_semantics import check_fit
+        from napari_semst.presets import resolve
+
+        check_fit(stages["semantics"], resolve(request).semantics)
     return request
 
 

@@ -8,9 +8,15 @@ from typing import Annotated
 import typer
 
 from napari_semst.cli_embed_options import (
+    Control,
+    KeepUninformative,
     KeepVectors,
+    Per,
     Pooling,
     PromptTemplate,
+    Ranking,
+    SemanticsModel,
+    SpeakingGenes,
     Summaries,
     TextOfGenes,
     TissueName,
@@ -54,21 +60,21 @@ def run(
             "obsm key or a file)."
         ),
     ] = None,
-    semantics_model: Annotated[
-        str | None, typer.Option(help="Model that the server is asked for.")
-    ] = None,
-    per: Annotated[
-        str | None,
-        typer.Option(help="What the server reads: spot (gene lists) or gene (once)."),
-    ] = None,
+    semantics_model: SemanticsModel = None,
+    per: Per = None,
     cache: KeepVectors = None,
-    control: Annotated[
+    control: Control = None,
+    n_genes: SpeakingGenes = None,
+    ranking: Ranking = None,
+    keep_uninformative: KeepUninformative = None,
+    gene_text: TextOfGenes = None,
+    gene_weights: Annotated[
         str | None,
         typer.Option(
-            help="Spoil the semantics to learn its worth: random, shuffled, unrelated."
+            help="Weight of a listed gene in its spot's mean: equal, or rank (the "
+            "first count more)."
         ),
     ] = None,
-    gene_text: TextOfGenes = None,
     pooling: Pooling = None,
     template: PromptTemplate = None,
     tissue: TissueName = None,
@@ -186,7 +192,7 @@ def run(
 ) -> None:
     """Find the spatial domains of a section, or of each of several."""
     from napari_semst import cli_cohort, cli_run
-    from napari_semst.cli_embed import semantic_settings
+    from napari_semst.cli_semantics import semantic_settings
     from napari_semst.config import REFINE_ROUNDS, number_of_domains
     from napari_semst.io.together import stem
     from napari_semst.training.group import joined_group, refuse_cohorts
@@ -209,6 +215,7 @@ def run(
             semantics,
             semantics_model,
             gene_text=gene_text,
+            gene_weights=gene_weights,
             pooling=pooling,
             template=template,
             tissue=tissue,
@@ -216,6 +223,9 @@ def run(
             per=per,
             keep_vectors=cache,
             control=control,
+            n_genes=n_genes,
+            ranking=ranking,
+            keep_uninformative=keep_uninformative,
         ),
         model={"method": method, "weights": str(weights) if weights else None},
         prepare={

@@ -136,7 +136,14 @@ def _batch(
 
 def _hear(event: tuple[float, dict[str, Any]], listener: Any) -> None:
     said = event[1]
-    listener(said["section"], Progress(said["stage"], said["step"], said["steps"]))
+    told = Progress(
+        said["stage"],
+        said["step"],
+        said["steps"],
+        said.get("message", ""),
+        notice=said.get("notice", ""),
+    )
+    listener(said["section"], told)
 
 
 def _lost_workers(future: Any) -> bool:

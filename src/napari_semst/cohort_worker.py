@@ -92,7 +92,7 @@ class _Teller:
         self.look()
         now = time.monotonic()
         soon = now - self._last < _SECONDS_BETWEEN_EVENTS
-        if event.stage == self._stage and soon:
+        if event.stage == self._stage and soon and not event.notice:
             return
         self._stage, self._last = event.stage, now
         said = {
@@ -100,6 +100,8 @@ class _Teller:
             "stage": event.stage,
             "step": int(event.step),
             "steps": int(event.steps),
+            "message": event.message if event.notice else "",
+            "notice": event.notice,
             "worker": str(self._worker.address),
         }
         self._worker.log_event(self._topic, said)

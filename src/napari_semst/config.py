@@ -165,6 +165,13 @@ class SemanticsConfig:
         "expression times how few spots have the gene.",
         ("scaled", "expression", "specificity"),
     )
+    gene_weights: str = _setting(
+        "equal",
+        "Weight of a listed gene in its spot's mean: the same for all, or falling "
+        "with its place in the list, 1 / log2(1 + place). Of builtin, table, genes, "
+        "and servers that read each gene.",
+        ("equal", "rank"),
+    )
     leave_out_uninformative: bool = _setting(
         True, "Leave mitochondrial, ribosomal and nameless genes out of the lists."
     )

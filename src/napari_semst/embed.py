@@ -1,7 +1,7 @@
 """Embeddings of a section's spots, computed apart from a run and in shares.
 
 Each share reads every n-th of the distinct lists of genes, so that the jobs of an array
-do each list once; merged, they are the array that one job would have written.
+do each list once; merged, they are the vectors that one job would have computed.
 """
 
 from __future__ import annotations
@@ -48,6 +48,12 @@ class Share:
         Share of the genes of each list that the source knows, shape ``(n_lists,)``.
     names
         Of all spots of the section in their order; the first share alone has them.
+    listed
+        Hashes of the genes that all spots list first, ``(n_spots, at most 5)``; the
+        first share alone has them.
+    probe
+        What a server said of one text that all are asked, ``(n_dimensions,)``; empty
+        of other sources.
     fingerprint
         Hash of lists and settings; shares of one section have the same.
     provenance
@@ -62,6 +68,8 @@ class Share:
     vectors: NDArray[np.float32]
     coverage: NDArray[np.float32]
     names: list[str]
+    listed: NDArray[np.uint32]
+    probe: NDArray[np.float32]
     fingerprint: str
     provenance: dict[str, Any]
 
@@ -120,6 +128,8 @@ def embed(
     from napari_semst.meaning import described_lists, source_options
     from napari_semst.pipeline import prepared
     from napari_semst.semantics import GeneLists
+    from napari_semst.semantics.listed_genes import first_genes
+    from napari_semst.semantics.prompts import distinct_lists
 
     control = control or RunControl()
     request = request.with_settings("domains", n_domains=-1)
@@ -138,28 +148,29 @@ def embed(
         )
     ranked = ranked_values(section, config.semantics.ranking)
     lists = yield from listed(ranked, section.genes, config, control)
-    rows, place = np.unique(lists.indices, axis=0, return_inverse=True)
-    place = np.asarray(place).reshape(-1)
-    number, of = share
     # Spots without any gene get the mean of the others, once all shares are merged.
-    some = np.flatnonzero((rows >= 0).any(axis=1))
-    own = some[number - 1 :: of]
+    rows, place = distinct_lists(lists)
+    number, of = share
+    own = np.arange(len(rows))[number - 1 :: of]
     if not len(own):
         raise ConfigError(
             f"Expected at most as many shares as distinct lists of genes; got {of} "
-            f"shares for {len(some)} lists. Use fewer."
+            f"shares for {len(rows)} lists. Use fewer."
         )
-    asked = _asked(rows, some, own, config.semantics)
+    asked = _asked(rows, own, config.semantics)
+    options = source_options(tissue, config)
+    probes: list[NDArray[np.float32]] = []
+    if config.semantics.source == "server":
+        options["heard"] = probes.append
     found = yield from described_lists(
         GeneLists(lists.genes, asked.astype(np.int32)),
         config,
         control,
-        **source_options(tissue, config),
+        **options,
     )
     vectors, coverage = found.embedding[: len(own)], found.coverage[: len(own)]
     if config.semantics.source in _TABLES:
-        mine = np.searchsorted(some, own)
-        vectors, coverage = found.embedding[mine], found.coverage[mine]
+        vectors, coverage = found.embedding[own], found.coverage[own]
         # What a table says of genes it does not know is a mean of others, too.
         own, vectors = own[coverage > 0], vectors[coverage > 0]
         coverage = coverage[coverage > 0]
@@ -175,6 +186,8 @@ def embed(
         np.ascontiguousarray(vectors),
         coverage,
         names if number == 1 else [],
+        first_genes(lists)[: lists.n_spots if number == 1 else 0],
+        probes[0] if probes else np.zeros(0, dtype=np.float32),
         _fingerprint(lists, names, config, told),
         told,
     )
@@ -186,21 +199,18 @@ _TABLES = ("builtin", "table")
 
 
 def _asked(
-    rows: NDArray[np.int32],
-    some: NDArray[np.int64],
-    own: NDArray[np.int64],
-    wanted: SemanticsConfig,
+    rows: NDArray[np.int32], own: NDArray[np.int64], wanted: SemanticsConfig
 ) -> NDArray[np.int32]:
     """Return the lists that a share has to ask for, its own first."""
     if wanted.source in _TABLES:
-        return rows[some]
+        return rows
     by_gene = wanted.source == "genes" or (
         wanted.source == "server" and wanted.per == "gene"
     )
-    if not by_gene or len(own) == len(some):
+    if not by_gene or len(own) == len(rows):
         return rows[own]
     # Genes are read in batches: the same genes make the same batches in each share.
-    used = np.unique(rows[some])
+    used = np.unique(rows)
     rest = np.setdiff1d(used[used >= 0], rows[own])
     width = rows.shape[1]
     filled = np.full(-(-len(rest) // width) * width, -1, dtype=rows.dtype)

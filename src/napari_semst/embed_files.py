@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -13,6 +14,7 @@ from napari_semst.semantics.embedding_file import (
     ABOUT,
     EMBEDDING,
     KIND,
+    LISTED,
     SPOTS,
     names_as_bytes,
     names_of_bytes,
@@ -26,8 +28,8 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 SUFFIXES = (".npy", ".npz", ".safetensors")
-_KIND = "napari-semst share 2"
-_ARRAYS = ("spots", "rows", "vectors", "coverage")
+_KIND = "napari-semst share 3"
+_ARRAYS = ("spots", "rows", "vectors", "coverage", "listed", "probe")
 
 
 def check_place(output: Path, *, overwrite: bool) -> None:
@@ -60,14 +62,32 @@ def share_file(output: Path, number: int, of: int) -> Path:
 
 
 def share_files(output: Path) -> list[Path]:
-    """Return the shares that lie beside the place of the whole."""
-    found = output.absolute().parent.glob("*.safetensors")
-    begin = f"{output.stem}."
-    return sorted(
-        file
-        for file in found
-        if file.name.startswith(begin) and "-of-" in file.name[len(begin) :]
+    """Return the shares that lie beside the place of the whole, in their order.
+
+    Raises
+    ------
+    InputError
+        If there are shares of several numbers of shares.
+    """
+    named = re.compile(
+        re.escape(output.stem) + r"\.(\d+)-of-(\d+)\.safetensors", re.ASCII
     )
+    found: dict[int, dict[int, Path]] = {}
+    for file in output.absolute().parent.iterdir():
+        if (match := named.fullmatch(file.name)) is not None:
+            number, of = map(int, match.groups())
+            found.setdefault(of, {})[number] = file
+    if len(found) > 1:
+        told = "; ".join(
+            f"of {of}: {', '.join(shares[number].name for number in sorted(shares))}"
+            for of, shares in sorted(found.items())
+        )
+        raise InputError(
+            f"Expected the shares of one number of shares beside {output}; found "
+            f"several ({told}). Remove those that are not wanted, or name the files "
+            "after --merge."
+        )
+    return [shares[number] for shares in found.values() for number in sorted(shares)]
 
 
 def write_embedding(
@@ -77,6 +97,7 @@ def write_embedding(
     spots: Sequence[str],
     *,
     overwrite: bool,
+    listed: NDArray[np.uint32] | None = None,
 ) -> Path:
     """Write an embedding, whole or not at all; `precomputed` reads it.
 
@@ -94,6 +115,9 @@ def write_embedding(
         Names of the rows, or nothing.
     overwrite
         Whether a file that stands there may be replaced.
+    listed
+        Which genes the spots list first, as `listed_genes.first_genes` has it: by it a
+        run knows a file of another section.
 
     Raises
     ------
@@ -108,6 +132,8 @@ def write_embedding(
     names = names_as_bytes(spots)
 
     held: dict[str, NDArray[Any]] = {EMBEDDING: embedding, SPOTS: names}
+    if listed is not None:
+        held[LISTED] = listed
 
     def write(file: Path) -> None:
         if output.suffix.lower() == ".safetensors":
@@ -117,7 +143,8 @@ def write_embedding(
         with file.open("wb") as stream:
             if output.suffix.lower() == ".npz":
                 told = np.frombuffer(about.encode(), np.uint8)
-                np.savez(stream, embedding=embedding, spots=names, provenance=told)
+                packed: dict[str, Any] = {**held, ABOUT: told}
+                np.savez(stream, **packed)
             else:
                 np.save(stream, embedding)
 
@@ -133,7 +160,7 @@ def write_embedding(
         check,
         overwrite=overwrite,
         suffix=output.suffix,
-        least_free=embedding.nbytes + names.nbytes + len(about) + 4096,
+        least_free=sum(one.nbytes for one in held.values()) + len(about) + 4096,
     )
 
 

@@ -8,6 +8,7 @@ import numpy as np
 
 from napari_semst.errors import ConfigError
 from napari_semst.semantics.protocol import AVERAGED
+from napari_semst.semantics.server_cache import alike
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -48,6 +49,16 @@ def merged(shares: list[Share]) -> NDArray[np.float32]:
             f"Expected each of {first.of} shares once; got {len(shares)}, without "
             f"{told or 'any missing'}. Compute what is missing with --shard."
         )
+    for one in shares:
+        if first.probe.size and not (
+            one.probe.shape == first.probe.shape and alike(first.probe, one.probe)
+        ):
+            raise ConfigError(
+                "Expected shares by one model; the servers of share "
+                f"{first.number}/{first.of} and {one.number}/{one.of} say different "
+                "things of the same text. Compute them again, all by one model with "
+                "one setting."
+            )
     result = np.empty((first.n_spots, first.vectors.shape[1]), dtype=np.float32)
     empty = np.ones(first.n_spots, dtype=bool)
     for one in shares:
@@ -66,7 +77,13 @@ def account(shares: list[Share]) -> dict[str, Any]:
     shares
         As for `merged`.
     """
-    found: dict[str, Any] = _common([one.provenance for one in shares])
+    records = [one.provenance for one in shares]
+    found: dict[str, Any] = _common(records)
+    if found.get("source") in _BY_SPOT and found.get("per") != "gene":
+        # Each share read lists of its own. Of genes each of them reads all.
+        _add(found, records)
+        if isinstance(found.get("reading"), dict):
+            _add(found["reading"], [one["reading"] for one in records])
     coverage = np.zeros(shares[0].n_spots, dtype=np.float32)
     empty = np.ones(len(coverage), dtype=bool)
     warnings: dict[str, None] = {}
@@ -84,6 +101,19 @@ def account(shares: list[Share]) -> dict[str, Any]:
             f"knows; {AVERAGED}"
         )
     return {**found, "warnings": told}
+
+
+# Sources that read each list of genes, and what their records count.
+_BY_SPOT = ("prompts", "server")
+_COUNTS = ("texts", "from_cache", "tokens")
+
+
+def _add(found: dict[str, Any], records: list[dict[str, Any]]) -> None:
+    """Put the sums of counts into a record of all."""
+    for name in _COUNTS:
+        # A share that found all its texts in the cache counts no tokens.
+        if any(isinstance(one.get(name), int) for one in records):
+            found[name] = sum(int(one.get(name, 0)) for one in records)
 
 
 def _common(records: list[Any]) -> dict[str, Any]:

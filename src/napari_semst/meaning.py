@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from napari_semst.errors import SemanticsError
-from napari_semst.progress import Progress, working
+from napari_semst.progress import FORESEEN, PRIVACY, Progress, working
 
 if TYPE_CHECKING:
     from collections.abc import Generator
@@ -118,8 +118,10 @@ def described_lists(
     from napari_semst.device import choose_device
     from napari_semst.semantics import controlled, source
     from napari_semst.semantics.gene_texts import known_texts
+    from napari_semst.semantics.weights import averages_genes, weights_for
 
     wanted = config.semantics
+    weights = weights_for(wanted, lists)
     species = None if wanted.species == "auto" else wanted.species
     if wanted.source in ("prompts", "genes"):
         device = choose_device(config.training.device).name
@@ -130,18 +132,24 @@ def described_lists(
 
     def work(tell: Teller) -> Semantics:
         if wanted.source in ("prompts", "genes"):
-            options["say"] = tell.say
+            options.update(say=tell.say, announce=tell.announce)
         made = source(wanted.source, **options)
         made = controlled(made, wanted.control, config.training.seed)
         # Sources that send anything elsewhere say so before they do.
         if notice := getattr(made, "notice", ""):
-            tell.say(notice)
-        return made.embed_spots(
+            sends = wanted.source == "server"
+            tell.announce(notice, PRIVACY if sends else FORESEEN)
+        found = made.embed_spots(
             lists,
+            weights,
             species=species,  # type: ignore[arg-type]
             progress=tell,
             cancelled=lambda: control.cancelled,
         )
+        if not averages_genes(wanted):
+            return found
+        told = {**found.provenance, "gene_weights": wanted.gene_weights}
+        return replace(found, provenance=told)
 
     return (yield from working("describe", "Reading what genes mean", work, control))
 

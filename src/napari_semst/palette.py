@@ -99,6 +99,24 @@ def color_distances(colors: Sequence[str]) -> Floats:
     return _distance(views, views)
 
 
+def hex_colors(colors: Sequence[object], spare: Sequence[str]) -> list[str]:
+    """Return colours as ``#rrggbb``, a spare one for each that is none.
+
+    Parameters
+    ----------
+    colors
+        As a file holds them: ``#rrggbb``, names, or anything.
+    spare
+        As many colours as ``#rrggbb``.
+    """
+    from matplotlib.colors import is_color_like, to_hex
+
+    return [
+        to_hex(str(color)) if is_color_like(str(color)) else other
+        for color, other in zip(colors, spare, strict=True)
+    ]
+
+
 @cache
 def _all_colors() -> tuple[str, ...]:
     """Return the whole palette: the colours by hand, then the farthest ones."""

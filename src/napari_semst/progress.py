@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import queue
 import threading
+import time
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, TypeVar
 
@@ -13,9 +14,15 @@ from napari_semst.threads import carried_limits
 if TYPE_CHECKING:
     from collections.abc import Callable, Generator, Mapping
 
+    import numpy as np
+    from numpy.typing import NDArray
+
 Returned = TypeVar("Returned")
 
 _POLL_SECONDS = 0.2
+# Looking at what is learnt may take this share of the time at most.
+_LOOKING_SHARE = 0.1
+FORESEEN, PRIVACY = "foreseen", "privacy"
 STAGES = ("read", "prepare", "describe", "train", "assign", "attach", "explain")
 
 
@@ -33,6 +40,12 @@ class Progress:
         One short line for people.
     metrics
         Named figures, for instance ``{"loss": 1.2}``.
+    latent
+        What is learnt of the spots so far, averaged over neighbours,
+        ``(n_spots, width)``, where the run's control asked for it.
+    notice
+        Whether the message is to stay where people see it: `FORESEEN` for what the
+        next step takes, `PRIVACY` for what is about to leave the process; else empty.
     """
 
     stage: str
@@ -40,6 +53,8 @@ class Progress:
     steps: int = 0
     message: str = ""
     metrics: Mapping[str, float] = field(default_factory=dict)
+    latent: NDArray[np.float32] | None = field(default=None, repr=False, compare=False)
+    notice: str = ""
 
 
 class RunControl:
@@ -52,6 +67,8 @@ class RunControl:
     def __init__(self) -> None:
         self._cancel = threading.Event()
         self._stop = threading.Event()
+        self._look_every: float | None = None
+        self._next_look = 0.0
 
     def cancel(self) -> None:
         """Discard the run at its next step."""
@@ -60,6 +77,33 @@ class RunControl:
     def stop_early(self) -> None:
         """End training at its next epoch and keep what was learnt."""
         self._stop.set()
+
+    def look_every(self, seconds: float | None) -> None:
+        """Ask for what is learnt so far, again and again; the result stays the same.
+
+        Parameters
+        ----------
+        seconds
+            Time between two looks at least; `None` asks no more.
+        """
+        self._look_every = seconds
+
+    def look(self, at: Callable[[], NDArray[np.float32]]) -> NDArray[np.float32] | None:
+        """Return what is learnt so far if it is asked for now, else `None`.
+
+        Parameters
+        ----------
+        at
+            Returns the latent; the longer it takes, the rarer it is called.
+        """
+        started = time.monotonic()
+        if self._look_every is None or started < self._next_look:
+            return None
+        latent = at()
+        ended = time.monotonic()
+        pause = max(self._look_every, (ended - started) / _LOOKING_SHARE)
+        self._next_look = ended + pause
+        return latent
 
     @property
     def cancelled(self) -> bool:
@@ -77,24 +121,57 @@ class RunControl:
             raise Cancelled("The run was cancelled; nothing was changed.")
 
 
+@dataclass(frozen=True, slots=True)
+class _Told:
+    """What a `Teller` said, and whether it was heard."""
+
+    step: int
+    steps: int
+    message: str
+    notice: str = ""
+    heard: threading.Event = field(default_factory=threading.Event)
+
+
 class Teller:
     """What work in a thread tells of itself: steps done and, if it likes, in words."""
 
     def __init__(self, message: str) -> None:
         self._message = message
         self._step = (0, 0)
-        self.events: queue.SimpleQueue[tuple[int, int, str] | None]
-        self.events = queue.SimpleQueue()
+        self.events: queue.SimpleQueue[_Told | None] = queue.SimpleQueue()
+        self.left = threading.Event()
 
     def __call__(self, done: int, in_all: int) -> None:
         """Tell of steps done."""
         self._step = (done, in_all)
-        self.events.put((done, in_all, self._message))
+        self.events.put(_Told(done, in_all, self._message))
 
     def say(self, message: str) -> None:
         """Say what is going on, in place of the message so far."""
         self._message = message
-        self.events.put((*self._step, message))
+        self.events.put(_Told(*self._step, message))
+
+    def announce(self, message: str, kind: str = FORESEEN) -> None:
+        """Say something, and go on only once whoever listens has it.
+
+        Parameters
+        ----------
+        message
+            A sentence for people.
+        kind
+            `FORESEEN` or `PRIVACY`.
+
+        Raises
+        ------
+        Cancelled
+            If nobody listens any more.
+        """
+        self._message = message
+        told = _Told(*self._step, message, kind, threading.Event())
+        self.events.put(told)
+        while not told.heard.wait(_POLL_SECONDS):
+            if self.left.is_set():
+                raise Cancelled("The run was left; nothing was changed.")
 
 
 def working(
@@ -136,15 +213,22 @@ def working(
     worker = threading.Thread(target=run, name=f"semst {stage}", daemon=True)
     yield Progress(stage, 0, 0, message)
     worker.start()
-    while True:
-        control.check()
-        try:
-            step = teller.events.get(timeout=_POLL_SECONDS)
-        except queue.Empty:
-            continue
-        if step is None:
-            break
-        yield Progress(stage, *step)
+    try:
+        while True:
+            control.check()
+            try:
+                said = teller.events.get(timeout=_POLL_SECONDS)
+            except queue.Empty:
+                continue
+            if said is None:
+                break
+            yield Progress(
+                stage, said.step, said.steps, said.message, notice=said.notice
+            )
+            control.check()
+            said.heard.set()
+    finally:
+        teller.left.set()
     worker.join()
     if failure:
         raise failure[0]

@@ -40,6 +40,15 @@ class Written(NamedTuple):
     n_files: int
 
 
+class Spots(NamedTuple):
+    """The text of each spot (-1: none), names, the record, genes listed first."""
+
+    place: NDArray[np.int64]
+    names: list[str]
+    about: dict[str, Any]
+    listed: NDArray[np.uint32] | None
+
+
 def write_prompts(
     tissue: AnnData,
     request: Request,
@@ -79,7 +88,8 @@ def write_prompts(
     from napari_semst.gene_lists import listed, ranked_values
     from napari_semst.pipeline import prepared
     from napari_semst.presets import resolve
-    from napari_semst.semantics.prompts import template
+    from napari_semst.semantics.listed_genes import first_genes
+    from napari_semst.semantics.prompts import distinct_lists, template
     from napari_semst.semantics.symbols import guess_species
 
     control = control or RunControl()
@@ -99,10 +109,7 @@ def write_prompts(
     lists = yield from listed(ranked, section.genes, config, control)
     species = guess_species(lists.genes) if wanted.species == "auto" else wanted.species
     words = template(wanted.template, species, wanted.tissue)
-    rows, place = np.unique(lists.indices, axis=0, return_inverse=True)
-    # An empty list sorts first; it has no text.
-    n_empty = int((rows < 0).all(axis=1).sum())
-    rows, place = rows[n_empty:], np.asarray(place).reshape(-1) - n_empty
+    rows, place = distinct_lists(lists)
     names = [str(name) for name in lists.genes]
     folder.mkdir(parents=True, exist_ok=True)
     starts = range(0, len(rows), block)
@@ -126,20 +133,18 @@ def write_prompts(
             for name in ("n_genes", "ranking", "leave_out_uninformative")
         },
     }
-    _write_spots(folder / SPOTS_FILE, place, tissue.obs_names.to_list(), about)
+    spots = Spots(place, tissue.obs_names.to_list(), about, first_genes(lists))
+    _write_spots(folder / SPOTS_FILE, spots)
     return Written(len(place), len(rows), len(starts))
 
 
 def as_text(passage: Passage, chat: str) -> str:
     """Return a passage as the one text that a model's tokenizer is given."""
-    if not passage.system:
-        return passage.user
-    if chat == "plain":
-        return f"{passage.system}\n{passage.user}"
-    return (
-        f"<|im_start|>system\n{passage.system}<|im_end|>\n"
-        f"<|im_start|>user\n{passage.user}<|im_end|>\n<|im_start|>assistant\n"
-    )
+    from napari_semst.semantics.prompts import BETWEEN
+    from napari_semst.semantics.tokens import around
+
+    before, after = around(passage, chat)
+    return f"{before}{BETWEEN.join(passage.names)}{after}"
 
 
 def text_key(text: str) -> str:
@@ -155,12 +160,10 @@ def _chat(wanted: SemanticsConfig) -> str:
 
     model = wanted.model or DEFAULT_MODEL
     if Path(model).expanduser().is_dir():
-        from transformers import AutoTokenizer
-
+        from napari_semst.semantics.model_load import load_tokenizer
         from napari_semst.semantics.tokens import Tokenizing
 
-        held = AutoTokenizer.from_pretrained(Path(model).expanduser())
-        return Tokenizing(held, model).chat
+        return Tokenizing(load_tokenizer(Path(model).expanduser(), model), model).chat
     if model.startswith("Qwen/"):
         return "chatml"
     raise ConfigError(
@@ -198,23 +201,23 @@ def _write_texts(file: Path, texts: list[str]) -> None:
     )
 
 
-def _write_spots(
-    file: Path, place: NDArray[np.int64], names: list[str], about: dict[str, Any]
-) -> None:
+def _write_spots(file: Path, spots: Spots) -> None:
     from safetensors.numpy import save_file
 
     from napari_semst.io.atomic import write_atomically
-    from napari_semst.semantics.embedding_file import names_as_bytes
+    from napari_semst.semantics.embedding_file import LISTED, names_as_bytes
 
     held: dict[str, NDArray[Any]] = {
-        "place": place.astype(np.int64),
-        "names": names_as_bytes(names),
+        "place": spots.place.astype(np.int64),
+        "names": names_as_bytes(spots.names),
     }
-    told = {"kind": KIND, "provenance": json.dumps(about, sort_keys=True)}
+    if spots.listed is not None:
+        held[LISTED] = spots.listed
+    told = {"kind": KIND, "provenance": json.dumps(spots.about, sort_keys=True)}
     write_atomically(
         file,
         lambda where: save_file(held, where, told),
-        lambda where: _same(read_spots(where)[0], place, file),
+        lambda where: _same(read_spots(where).place, spots.place, file),
         overwrite=False,
         suffix=".safetensors",
     )
@@ -225,8 +228,8 @@ def _same(found: NDArray[np.int64], place: NDArray[np.int64], file: Path) -> Non
         raise SaveError(f"Expected {file.name} to read back the same.")
 
 
-def read_spots(file: Path) -> tuple[NDArray[np.int64], list[str], dict[str, Any]]:
-    """Return the text of each spot (-1: none), the spots' names, and the record.
+def read_spots(file: Path) -> Spots:
+    """Return the spots of a folder of prompts.
 
     Raises
     ------
@@ -236,7 +239,12 @@ def read_spots(file: Path) -> tuple[NDArray[np.int64], list[str], dict[str, Any]
     from safetensors import SafetensorError, safe_open
 
     from napari_semst.errors import SemanticsError
-    from napari_semst.semantics.embedding_file import names_of_bytes, record_of
+    from napari_semst.semantics.embedding_file import (
+        LISTED,
+        listed_of,
+        names_of_bytes,
+        record_of,
+    )
 
     try:
         with safe_open(file, framework="np") as held:
@@ -245,7 +253,9 @@ def read_spots(file: Path) -> tuple[NDArray[np.int64], list[str], dict[str, Any]
                 raise ValueError("it is another kind of file")
             place = held.get_tensor("place")
             names = names_of_bytes(held.get_tensor("names"), len(place))
-            return place, names, record_of(told["provenance"])
+            genes = held.get_tensor(LISTED) if LISTED in list(held.keys()) else None
+            listed = listed_of(genes, len(place))
+            return Spots(place, names, record_of(told["provenance"]), listed)
     except (OSError, ValueError, KeyError, SafetensorError, SemanticsError) as error:
         raise InputError(
             f"Expected {file} as `semst prompts write` writes it; could not read it: "

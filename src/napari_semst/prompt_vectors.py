@@ -22,11 +22,12 @@ _DAMAGED = "Expected vectors in Parquet files with the columns key and embedding
 
 
 class Joined(NamedTuple):
-    """One vector per spot, the spots' names, and how it was made."""
+    """One vector per spot, their names, how it was made, genes listed first."""
 
     embedding: NDArray[np.float32]
     names: list[str]
     about: dict[str, Any]
+    listed: NDArray[np.uint32] | None
 
 
 def join_vectors(folder: Path) -> Joined:
@@ -44,7 +45,7 @@ def join_vectors(folder: Path) -> Joined:
         If a text has no vector or two, or vectors are of other texts, of different
         widths, not finite, or zero.
     """
-    place, names, about = read_spots(folder / SPOTS_FILE)
+    place, names, about, listed = read_spots(folder / SPOTS_FILE)
     keys, files = _keys(folder)
     if len(place) and place.max() >= len(keys):
         raise InputError(
@@ -70,7 +71,7 @@ def join_vectors(folder: Path) -> Joined:
     made = {"model": "not told", "revision": "not told", "pooling": "not told"}
     made |= _made_by(folder / VECTORS / MADE_BY)
     about = {**about, **made, "texts": len(keys), "coverage": None}
-    return Joined(embedding, names, {**about, "warnings": warnings})
+    return Joined(embedding, names, {**about, "warnings": warnings}, listed)
 
 
 class _Filling:
@@ -189,9 +190,19 @@ def _matrix(column: Any) -> NDArray[np.float32]:
     return numbers.reshape(len(column), int(widths[0]))
 
 
+# What an engine may say of itself; how prompts were written is known.
+_ITS_OWN = ("model", "revision", "pooling", "dtype", "engine")
+
+
 def _made_by(file: Path) -> dict[str, Any]:
     from napari_semst.semantics.embedding_file import record_of
 
     if not file.is_file():
         return {}
-    return record_of(file.read_text(encoding="utf-8", errors="replace"))
+    told = record_of(file.read_text(encoding="utf-8", errors="replace"))
+    found = {name: told.pop(name) for name in _ITS_OWN if name in told}
+    if told:
+        engine = found.get("engine", {})
+        held = engine if isinstance(engine, dict) else {"name": engine}
+        found["engine"] = {**told, **held}
+    return found

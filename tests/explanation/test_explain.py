@@ -15,6 +15,7 @@ from napari_semst.explanation.explain import Wanted, attach_explanation, explain
 from napari_semst.explanation.tell import FOUND, as_table
 from napari_semst.pipeline import attach
 from napari_semst.progress import RunControl, exhaust
+from napari_semst.semantics.encoder import Encoder
 from tests.small import fingerprint, found, named, short
 
 MYELIN = ("myelin", "oligodendrocyte", "ensheathment")
@@ -138,6 +139,46 @@ def test_a_run_without_semantics_is_told_by_genes_only(tissue):
     anyway = napari_semst.explain(labelled, semantics="builtin", n_draws=99)
     assert anyway["semantics"] == "builtin"
     assert "no part" in anyway["notes"][0]
+
+
+def test_a_run_that_read_genes_is_told_by_their_vectors(
+    tissue, tiny_qwen, own_cache, monkeypatch
+):
+    asked = {"source": "genes", "model": str(tiny_qwen), "gene_weights": "rank"}
+    result = found(named(tissue), short(semantics=asked))
+    labelled = attach(tissue, result)
+    monkeypatch.setattr(Encoder, "__init__", None)  # no model is loaded
+    told = napari_semst.explain(labelled)
+    assert (told["semantics"], told["coverage"], told["terms_tested"]) == (
+        "genes",
+        1.0,
+        0,
+    )
+    assert any("read from the cache" in note for note in told["notes"])
+    for one in told["domains"].values():
+        genes = one["semantic_genes"]
+        assert genes["listed_in"] > genes["listed_out"]
+        assert f"set apart most by {genes['gene'][0]}" in one["sentence"]
+        assert one["terms"] == {}
+    kept, *others = sorted(own_cache.rglob("shard-*"))
+    for file in others:
+        file.unlink()
+    told = napari_semst.explain(labelled)
+    assert others
+    assert 0 < told["coverage"] < 1
+    assert "what the others did" in " ".join(told["notes"])
+    kept.unlink()
+    told = napari_semst.explain(labelled)
+    assert told["semantics"] == "none"
+    assert "Genes only are told" in " ".join(told["notes"])
+
+
+def test_a_list_that_was_read_as_a_whole_is_not_taken_apart(tissue, tiny_qwen):
+    asked = {"source": "prompts", "model": str(tiny_qwen)}
+    labelled = attach(tissue, found(named(tissue), short(semantics=asked)))
+    told = napari_semst.explain(labelled)
+    assert told["semantics"] == "none"
+    assert "cannot be told apart: genes only are told" in " ".join(told["notes"])
 
 
 def test_genes_that_the_table_does_not_know_are_told_by_genes_only(tissue):

@@ -70,14 +70,14 @@ def test_a_small_difference_is_not_called_clear():
 
 def test_terms_that_other_parts_have_as_well_are_told_as_shared():
     said = told(terms=one_term(0.4, 0.01, 0.2))
-    assert "no term of its own; one (A, B), shared with other parts of the" in said
-    assert "20% of random pieces of its size have as much" in said
-    assert "shared" not in told()
+    assert "near one (A, B; q = 0.01 by genes), but not alone: 20% of random" in said
+    assert "pieces of its size have as much" in said
+    assert "not alone" not in told()
 
 
 def test_a_term_that_passes_one_test_only_is_not_called_found():
     said = told(terms=one_term(0.09, 0.01, 0.004))
-    assert "no term is sure; nearest one (A, B; q = 0.09);" in said
+    assert "near one (A, B; q = 0.01 by genes, not sure in space: q = 0.09);" in said
 
 
 def test_semantics_get_no_credit_for_what_another_seed_changes():

@@ -96,3 +96,30 @@ def test_a_new_column_begins_empty_and_is_edited_in_place(tissue):
     spots = np.arange(tissue.n_obs) < 5
     assert hand.edit(column, lambda labels: labels.assigned(spots, "tumour")) == column
     assert (tissue.obs[column] == "tumour").sum() == 5
+
+
+def test_a_column_is_begun_with_its_first_names_and_undone_in_one(tissue):
+    hand = Annotator(tissue)
+    some = np.arange(tissue.n_obs) < 5
+
+    def name(labels):
+        return labels.assigned(some, "edge")
+
+    assert hand.edit(" notes ", name, begin=True) == "notes"
+    assert list(tissue.obs["notes"].cat.categories) == ["edge"]
+    assert tissue.obs["notes"].notna().sum() == 5
+    assert made_by_hand(tissue) == {"notes": ""}
+    hand.undo()
+    assert "notes" not in tissue.obs
+    assert not hand.can_undo
+    for bad in ("", "semst_mine", "a/b"):
+        with pytest.raises(ConfigError, match="Expected a name"):
+            hand.edit(bad, name, begin=True)
+
+
+def test_a_column_that_is_there_is_not_begun_again(tissue):
+    hand = Annotator(tissue)
+    some = np.arange(tissue.n_obs) < 5
+    copy = hand.edit("ground_truth", lambda x: x.assigned(some, "edge"), begin=True)
+    assert copy == "ground_truth_edited"
+    assert set(tissue.obs["ground_truth"]) == {"upper", "lower"}

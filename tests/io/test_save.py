@@ -11,6 +11,9 @@ import numpy as np
 import pandas as pd
 import pytest
 from anndata import AnnData
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+from scipy import sparse
 
 from napari_semst.errors import InputError, SaveError
 from napari_semst.io import atomic, save
@@ -66,6 +69,79 @@ def test_everything_comes_back(tmp_path, result):
             )
     pd.testing.assert_frame_equal(result.obs, before.obs)
     assert left_beside(path) == []
+
+
+KINDS = {
+    "text": lambda rng, n: rng.choice(["a", "b", "ü", ""], n).astype(object),
+    "gaps": lambda rng, n: np.where(rng.random(n) < 0.3, None, "x").astype(object),
+    "numbers": lambda rng, n: np.where(rng.random(n) < 0.2, np.nan, rng.normal(size=n)),
+    "whole": lambda rng, n: rng.integers(-(2**60), 2**60, n),
+    "flags": lambda rng, n: rng.random(n) < 0.5,
+    "groups": lambda rng, n: pd.Categorical(rng.choice(["x", "y"], n), ["z", "y", "x"]),
+}
+
+
+@settings(
+    max_examples=15,
+    deadline=None,
+    suppress_health_check=[HealthCheck.function_scoped_fixture],
+)
+@given(
+    seed=st.integers(0, 10_000),
+    kinds=st.lists(st.sampled_from(sorted(KINDS)), unique=True),
+    dtype=st.sampled_from(["float32", "float64", "int32", "uint16"]),
+    form=st.sampled_from(["csr", "csc", "dense"]),
+    nested=st.recursive(
+        st.integers(-5, 5) | st.text("abc", max_size=3) | st.booleans(),
+        lambda inner: st.dictionaries(st.text("xyz", min_size=1), inner, max_size=3),
+        max_leaves=6,
+    ),
+)
+def test_whatever_others_keep_comes_back(tmp_path, seed, kinds, dtype, form, nested):
+    rng = np.random.default_rng(seed)
+    n, genes = int(rng.integers(1, 9)), int(rng.integers(1, 6))
+    counts = rng.poisson(0.7, (n, genes)).astype(dtype)
+    made = {"csr": sparse.csr_matrix, "csc": sparse.csc_matrix, "dense": np.asarray}
+    tissue = AnnData(
+        made[form](counts),
+        obs=pd.DataFrame(
+            {kind: KINDS[kind](rng, n) for kind in kinds},
+            index=[f"spot {i}" for i in range(n)],
+        ),
+        layers={"other": made[form](counts * 2)},
+        obsm={"theirs": rng.normal(size=(n, 3))},
+        uns={"theirs": {"deep": nested, "list": np.arange(3)}},
+    )
+    tissue.obs["semst_domain"] = pd.Categorical(rng.integers(1, 3, n).astype(str))
+    before = tissue.copy()
+    path = write(tissue, tmp_path / "a.h5ad", overwrite=True)
+    back = anndata.read_h5ad(path)
+    for one, other in ((back.X, before.X), (back.layers["other"], 2 * before.X)):
+        assert type(one) is type(before.X)
+        assert one.dtype == before.X.dtype
+        dense = [m.toarray() if sparse.issparse(m) else m for m in (one, other)]
+        assert dense[0].tobytes() == dense[1].tobytes()
+    if form != "dense":
+        for part in ("data", "indices", "indptr"):
+            np.testing.assert_array_equal(
+                getattr(back.X, part), getattr(before.X, part)
+            )
+    assert list(back.obs) == list(before.obs)
+    for column in before.obs:
+        one, other = back.obs[column], before.obs[column]
+        assert list(one.isna()) == list(other.isna())
+        assert list(one[one.notna()]) == list(other[other.notna()])
+    if "groups" in kinds:
+        assert list(back.obs["groups"].cat.categories) == ["z", "y", "x"]
+    np.testing.assert_array_equal(back.obsm["theirs"], before.obsm["theirs"])
+    assert same(back.uns["theirs"]["deep"], nested)
+    np.testing.assert_array_equal(back.uns["theirs"]["list"], np.arange(3))
+
+
+def same(one, other) -> bool:
+    if isinstance(other, dict):
+        return set(one) == set(other) and all(same(one[k], other[k]) for k in other)
+    return one == other
 
 
 def test_a_view_and_a_written_file_are_written(tmp_path, result):

@@ -59,7 +59,7 @@ def test_equal_lists_get_equal_vectors_and_other_lists_others(tiny_qwen: Path) -
     assert np.abs(found.embedding[~first] - found.embedding[0]).max() > 1e-3
     assert found.provenance["reading"]["texts"] == len(np.unique(lists.indices, axis=0))
     assert found.provenance["revision"].startswith("sha256:")
-    assert found.provenance["model"] == "tiny-qwen"
+    assert found.provenance["model"] == f"{tiny_qwen.parent.name}/tiny-qwen"
     assert json.loads(json.dumps(found.provenance)) == found.provenance
 
 
@@ -125,7 +125,7 @@ def test_what_is_known_of_genes_is_read_counted_and_told(tiny_qwen: Path) -> Non
     assert told.coverage.tolist() == [1, 0.5, 0]
     assert told.provenance["coverage"] == 0.5
     assert told.provenance["known_genes"] == 2
-    assert told.provenance["gene_text"].startswith("knowledge, wording 1, 20")
+    assert told.provenance["gene_text"].startswith("knowledge, wording 2, 20")
     assert "CC BY 4.0" in told.provenance["attribution"]
     assert "Of 2 of 5 genes more than the symbol is read" in said
     assert not told.warnings
@@ -240,6 +240,36 @@ def test_a_killed_run_resumes_to_the_same_bytes(
     assert not list(broken.rglob("*.tmp"))
 
 
+def test_slow_batches_are_kept_one_by_one_and_resumed_to_the_same_bytes(
+    tiny_qwen: Path, own_cache: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    source = prompts(tiny_qwen, batch_tokens=SMALL)
+    whole = source.embed_spots(some_lists())
+    fast = _shards(own_cache)
+    clear()
+    now = iter(np.arange(0, 1e6, 31.0))
+    batches = []
+    read = Encoder.vectors
+
+    def counted(self: Any, batch: Any) -> Any:
+        batches.append(len(batch))
+        return read(self, batch)
+
+    monkeypatch.setattr(read_texts.time, "monotonic", lambda: next(now))
+    monkeypatch.setattr(Encoder, "vectors", counted)
+    slow = source.embed_spots(some_lists())
+    assert len(_shards(own_cache)) == len(batches) > len(fast)
+    # As a run that was killed leaves it: the last shards are not there.
+    for file in sorted(own_cache.rglob("shard-*"), key=lambda f: f.stat().st_mtime_ns)[
+        len(batches) // 2 :
+    ]:
+        file.unlink()
+    resumed = source.embed_spots(some_lists())
+    assert resumed.provenance["reading"]["from_cache"] > 0
+    for one in (slow, resumed):
+        assert one.embedding.tobytes() == whole.embedding.tobytes()
+
+
 def test_cancelling_between_batches_keeps_what_was_read(
     tiny_qwen: Path, own_cache: Path
 ) -> None:
@@ -302,8 +332,9 @@ def test_the_forecast_is_told_before_and_the_time_left_on_the_way(
     )
     assert f"At most {n_texts} texts are read" in said[0]
     assert said[1] == f"{tiny_qwen} is on this machine."
-    assert "at most on the CPU" in said[2]
-    assert said[3].startswith("Loading tiny-qwen on cpu")
+    assert said[2].startswith("About ")
+    assert " on the CPU" in said[2]
+    assert said[3].startswith(f"Loading {tiny_qwen.parent.name}/tiny-qwen on cpu")
     assert f"reads {n_texts} distinct texts (" in said[4]
     assert said[5].endswith(" min left")
     assert len(said) > 6
@@ -319,16 +350,16 @@ def test_the_cache_is_listed_and_cleared_by_model_and_nothing_else_goes(
     lists = some_lists(4)
     prompts(tiny_qwen).embed_spots(lists)
     genes(other).embed_spots(lists)
-    found = {entry.about["model"]: entry for entry in entries()}
+    found = {entry.about["model"].split("/")[1]: entry for entry in entries()}
     assert set(found) == {"tiny-qwen", "other"}
     assert found["tiny-qwen"].n_vectors == len(np.unique(lists.indices, axis=0))
     mine = found["other"].folder / "mine.txt"
     mine.write_text("not the cache's")
-    with pytest.raises(SemanticsError, match="those of other, tiny-qwen"):
+    with pytest.raises(SemanticsError, match=r"those of .*/tiny-qwen, .*/other"):
         clear("tiny")
     assert len(list(entries())) == 2
     assert clear(f"{tiny_qwen}/") == found["tiny-qwen"].n_bytes > 0
-    assert [entry.about["model"] for entry in entries()] == ["other"]
+    assert [entry.folder for entry in entries()] == [found["other"].folder]
     clear("other")
     assert list(entries()) == []
     clear()
@@ -466,3 +497,30 @@ def test_unrelated_sentences_are_read_with_any_pooling(tiny_qwen: Path) -> None:
         assert found.embedding.shape == (40, 32)
         assert np.isfinite(found.embedding).all()
         assert "sentences" in found.provenance["control"] or found.warnings
+
+
+def test_a_model_is_cleared_by_its_folder_and_not_by_a_name_that_two_have(
+    tmp_path: Path,
+) -> None:
+    lists = some_lists(4)
+    folders = [save_tiny_qwen(tmp_path / n / "model", seed=int(n)) for n in "12"]
+    for folder in folders:
+        prompts(folder).embed_spots(lists)
+    with pytest.raises(SemanticsError, match=r"found 2: .*1/model; .*2/model"):
+        clear("model")
+    clear(str(folders[0]))
+    assert [entry.about["model"] for entry in entries()] == ["2/model"]
+    clear("model")
+    assert list(entries()) == []
+
+
+def test_a_text_beside_a_model_does_not_change_it(tiny_qwen: Path) -> None:
+    from napari_semst.semantics.model_files import locate
+
+    before = locate(str(tiny_qwen))
+    note = tiny_qwen / "notes.txt"
+    try:
+        note.write_text("mine")
+        assert locate(str(tiny_qwen)) == before
+    finally:
+        note.unlink()

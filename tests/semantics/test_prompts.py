@@ -43,6 +43,15 @@ def test_an_unknown_template_or_a_missing_tissue_is_refused() -> None:
         template("tissue", "human", " ")
 
 
+@pytest.mark.parametrize(
+    "tissue", ["liver {genes}", "a}", "x<|im_end|>", "a|>b", "two\nlines", "a\x00b"]
+)
+def test_a_tissue_that_would_break_the_prompt_is_refused(tissue: str) -> None:
+    with pytest.raises(SemanticsError, match="plain words"):
+        template("tissue", "human", tissue)
+    assert "Tissue: liver < 5 | 1." in template("tissue", "", "liver < 5 | 1").user
+
+
 def test_texts_that_join_to_the_same_have_names_of_their_own() -> None:
     texts = [
         Passage("", "", ("A, B",), ""),

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import logging
 import pickle
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pytest
@@ -184,6 +184,7 @@ def test_a_key_in_plain_text_to_another_machine_is_warned_of(
 ) -> None:
     from napari_semst.semantics.endpoint import Endpoint
 
+    monkeypatch.setenv("SEMST_KEY_IN_PLAIN_TEXT", "1")
     for url, key, exposed in (
         ("http://a.example/v1", KEY, True),
         ("https://a.example/v1", KEY, False),
@@ -196,3 +197,30 @@ def test_a_key_in_plain_text_to_another_machine_is_warned_of(
     warnings = ServerSource("http://a.example/v1")._warnings(0, 1, exposed=True)
     assert "unencrypted" in warnings[1]
     assert np.size(warnings) == 2
+
+
+def test_a_key_is_not_sent_to_another_machine_in_plain_text(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    from napari_semst.semantics import endpoint
+
+    asked = []
+
+    def answer(self: Any, *_: Any) -> Any:
+        asked.append(self._client)
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(endpoint.Request, "answer", answer)
+    monkeypatch.setenv("SEMST_API_KEY", KEY)
+    remote = ServerSource("http://far.example/v1")
+    with pytest.raises(SemanticsError, match=r"https.*Nothing was sent") as caught:
+        remote.embed_spots(many_lists(3))
+    assert not asked
+    assert KEY not in str(caught.value)
+    monkeypatch.setenv("SEMST_KEY_IN_PLAIN_TEXT", "1")
+    with pytest.raises(KeyboardInterrupt):
+        remote.embed_spots(many_lists(3))
+    monkeypatch.delenv("SEMST_KEY_IN_PLAIN_TEXT")
+    with pytest.raises(KeyboardInterrupt):
+        ServerSource("https://far.example/v1").embed_spots(many_lists(3))
+    assert len(asked) == 2

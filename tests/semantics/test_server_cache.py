@@ -185,3 +185,48 @@ def test_shares_of_a_server_merge_to_the_whole(
     assert len(list(entries())) == 1
     about = read_held(output).about
     assert (about["source"], about["model"], about["per"]) == ("server", "tiny", per)
+
+
+def test_the_probe_is_known_without_reading_the_rest(
+    server: FakeServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from napari_semst.semantics import vector_cache
+
+    monkeypatch.setattr("napari_semst.semantics.server_cache._SHARD_TEXTS", 4)
+    made(server, batch_texts=4).embed_spots(many_lists(20))
+    opened = []
+    read = vector_cache.read_shard
+
+    def seen(file: Path, names: Any) -> Any:
+        found = read(file, names)
+        opened.append((len(names), None if found is None else len(found[0])))
+        return found
+
+    monkeypatch.setattr(vector_cache, "read_shard", seen)
+    made(server).embed_spots(many_lists(20))
+    # One look for the probe; then every shard once, for the texts.
+    assert [one for one in opened if one[0] == 1] == [(1, 1)]
+    assert sum(found or 0 for n, found in opened if n > 1) == 20
+
+
+def test_shares_of_two_models_behind_servers_are_not_merged(
+    server: FakeServer, tissue: AnnData
+) -> None:
+    from napari_semst.embed import embed
+    from napari_semst.embed_merge import merged
+    from napari_semst.errors import ConfigError
+    from napari_semst.progress import exhaust
+    from tests.small import short
+
+    settings = {"source": "server", "url": server.url, "keep_vectors": False}
+    request = short(semantics={**settings, "n_genes": 4})
+    section = named(tissue)[:12].copy()
+    one, two = (exhaust(embed(section, request, share=(n, 2))) for n in (1, 2))
+    assert len(merged([one, two])) == 12
+    server.change = lambda body: {
+        **body,
+        "data": [{**row, "embedding": row["embedding"][::-1]} for row in body["data"]],
+    }
+    two = exhaust(embed(section, request, share=(2, 2)))
+    with pytest.raises(ConfigError, match=r"one model.*1/2 and 2/2"):
+        merged([one, two])

@@ -29,6 +29,9 @@ class Parabola:
 
     n_parts = 1
 
+    def glimpse(self):
+        return self.place.detach().numpy().copy()[:, None]
+
     def step_losses(self, epoch, part):
         self.epochs.append(epoch)
         found = self.poison.get(epoch)
@@ -56,6 +59,15 @@ def test_the_loss_falls_to_the_answer():
     _, record = walk(model, dataclasses.replace(CONFIG, epochs=200))
     assert record.losses["loss"][-1] < 1e-3 * record.losses["loss"][0]
     assert model.place.item() == pytest.approx(3, abs=0.1)
+
+
+def test_what_is_learnt_is_shown_to_whoever_asks():
+    events, _ = walk(Parabola())
+    assert all(event.latent is None for event in events)
+    control = RunControl()
+    control.look_every(0.0)
+    events, _ = walk(Parabola(), control=control)
+    assert events[0].latent.shape == (1, 1)
 
 
 def test_the_record_holds_every_term_of_every_epoch():

@@ -105,22 +105,6 @@ def test_of_spots_on_each_other_the_upper_one_is_found(kind):
     assert spots.spot_at(layer, place) == 37
 
 
-def test_a_lasso_takes_the_spots_inside(kind):
-    layer = spots_of(small_tissue())
-    # A triangle over the corner where y + x <= 400.
-    corner = [[0, 0], [0, 401], [401, 0]]
-    inside = spots.spots_in(layer, corner)
-    expected = np.flatnonzero(spots.positions(layer).sum(axis=1) <= 400)
-    assert len(expected) == 10
-    np.testing.assert_array_equal(inside, expected)
-    spots.show(layer, np.arange(120) != expected[3])
-    assert expected[3] not in spots.spots_in(layer, corner)
-    assert len(spots.spots_in(layer, corner[:2])) == 0
-    layer.affine = np.array([[1, 0, 1000], [0, 1, 1000], [0, 0, 1.0]])
-    assert len(spots.spots_in(layer, corner)) == 0
-    assert len(spots.spots_in(layer, np.array(corner) + 1000)) == 9
-
-
 def status(layer, spot):
     place = spots.positions(layer)[spot]
     return layer.get_status(place, world=True, dims_displayed=[0, 1])

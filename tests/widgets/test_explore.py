@@ -288,6 +288,35 @@ def test_what_one_dock_shows_the_other_does_not_paint_over(
     assert "domain_default_edited" in names
 
 
+def test_a_colouring_is_pinned_beside_and_keeps_its_colours(
+    viewer, dock, layer, tissue
+):
+    before, chosen = layer.face_color.copy(), list(viewer.layers.selection)
+    width = np.ptp(np.asarray(layer.extent.world)[:, 1])
+    dock.pin_button.click()
+    dock.colour_by("depth")
+    dock.pin_button.click()
+    copies = [x for x in viewer.layers if "Domain" in x.name and x.name[-5:] != "image"]
+    np.testing.assert_array_equal(copies[0].face_color, before)
+    assert not np.allclose(layer.face_color, before)
+    # Beside, not upon: nothing of the copy is over the section.
+    assert copies[0].extent.world[0, 1] >= layer.extent.world[1, 1]
+    assert copies[0].extent.world[0, 1] < layer.extent.world[1, 1] + width
+    assert [x.name for x in viewer.layers][-1] == "Section: depth"
+    assert list(viewer.layers.selection) == chosen
+    assert dock.sections.count() == 1
+    dock.unpin_button.click()
+    assert len(viewer.layers) == 2
+    assert not dock.unpin_button.isEnabled()
+
+
+def test_pins_go_with_their_section(qtbot, viewer, dock, layer):
+    dock.pin_button.click()
+    viewer.layers.remove(layer)
+    viewer.layers.remove("Section image")
+    qtbot.waitUntil(lambda: len(viewer.layers) == 0)
+
+
 def test_sections_that_go_leave_the_dock_empty(viewer, dock, layer):
     viewer.layers.remove(layer)
     assert dock.card.title.text() == texts.NO_SECTION

@@ -26,7 +26,7 @@ def dock(make_napari_viewer, request):
 
 def run(qtbot, dock):
     dock.run_box.run_button.click()
-    qtbot.waitUntil(lambda: dock.controller.job is None, timeout=60_000)
+    qtbot.waitUntil(lambda: not dock.running.busy, timeout=60_000)
     text = f"{dock.card.text.text()}\n{dock.card.details.toPlainText()}"
     assert dock.card.kind in {"success", "warning"}, text
 
@@ -64,7 +64,7 @@ def test_unfit_sections_are_refused_in_words(qtbot, dock):
     tissue.X = tissue.X * 0.37
     add(dock._viewer, tissue)
     dock.run_box.run_button.click()
-    qtbot.waitUntil(lambda: dock.controller.job is None, timeout=60_000)
+    qtbot.waitUntil(lambda: not dock.running.busy, timeout=60_000)
     assert dock.card.kind == "error"
     assert dock.card.title.text() == "No raw counts"
     assert keys.DOMAIN not in tissue.obs

@@ -10,7 +10,12 @@ import numpy as np
 from napari_semst import keys
 from napari_semst.errors import ConfigError
 from napari_semst.explanation import run as runs
-from napari_semst.explanation.meanings import STAGE, heard, read_meanings
+from napari_semst.explanation.meanings import (
+    STAGE,
+    heard,
+    read_gene_meanings,
+    read_meanings,
+)
 from napari_semst.progress import Progress, RunControl, exhaust, told, working
 
 if TYPE_CHECKING:
@@ -180,7 +185,10 @@ def explain_steps(
     codes = what.codes[inside]
     genes, markers = yield from _markers(tissue, what, codes, control)
     meanings = None
-    if _wants_meanings(wanted, what, notes):
+    source = _meaning_of(wanted, what, notes)
+    if source == "genes":
+        meanings = yield from read_gene_meanings(tissue, what, codes, control, notes)
+    elif source == "builtin":
         meanings = yield from read_meanings(
             tissue, what, codes, wanted.n_draws, wanted.seed, control, notes
         )
@@ -269,8 +277,8 @@ def _markers(
     return names[seen], markers
 
 
-def _wants_meanings(wanted: Wanted, what: runs.Explained, notes: list[str]) -> bool:
-    """Return whether meanings are to be told, and say why where they are not."""
+def _meaning_of(wanted: Wanted, what: runs.Explained, notes: list[str]) -> str:
+    """Return by what meanings are told (or none), and say why where they are not."""
     had = what.read_meaning
     control = what.config.semantics.control
     if control != "none":
@@ -278,19 +286,26 @@ def _wants_meanings(wanted: Wanted, what: runs.Explained, notes: list[str]) -> b
             f"The run {what.run!r} was a control ({control}): its gene semantics were "
             "spoilt on purpose. Do not report its domains, or what is said of them."
         )
+    if wanted.semantics == "auto" and had == "genes" and control == "none":
+        return "genes"
     if wanted.semantics == "auto" and had not in ("", "builtin"):
         why = "had no semantics" if had == "none" else f"read {had!r} semantics"
+        if had == "prompts":
+            why = (
+                "let a language model read each spot's list as a whole, and what a "
+                "gene did in it cannot be told apart"
+            )
         notes.append(
             f"The run {what.run!r} {why}: genes only are told. --semantics builtin "
             "(semantics='builtin') reads its domains by the built-in table."
         )
-        return False
+        return "none"
     if wanted.semantics == "builtin" and had not in ("", "builtin"):
         notes.append(
             f"The built-in table took no part in the run {what.run!r}: what it says "
             "of the genes was read afterwards."
         )
-    return wanted.semantics != "none"
+    return "none" if wanted.semantics == "none" else "builtin"
 
 
 def attach_explanation(tissue: AnnData, explanation: dict[str, Any]) -> None:

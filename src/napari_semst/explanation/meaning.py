@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 import numpy as np
 from scipy import sparse
 
 from napari_semst.explanation.groups import inside_and_outside, membership
+from napari_semst.semantics.weights import place_weights
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -19,16 +20,17 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Listed:
-    """The listed genes that the table knows, and how each spot is made of them.
+    """The listed genes that have a vector, and how each spot is made of them.
 
     Parameters
     ----------
     genes
         Names, shape ``(n_genes,)``.
     vectors
-        The table's, unit length, ``(n_genes, n_dimensions)``.
+        ``(n_genes, n_dimensions)``; the table's have unit length.
     rows
-        Which rows of the table stand for each gene, ``(n_genes, n_table_genes)``.
+        Which rows of the table stand for each gene, ``(n_genes, n_table_genes)``; no
+        columns where vectors are not the table's.
     shares
         What each gene is of each spot's semantic vector, ``(n_spots, n_genes)``; rows
         sum to 1, or to 0 where no listed gene is known.
@@ -49,7 +51,9 @@ class Listed:
         return told
 
 
-def listed_genes(lists: GeneLists, table: GeneTable, species: Species) -> Listed:
+def listed_genes(
+    lists: GeneLists, table: GeneTable, species: Species, gene_weights: str = "equal"
+) -> Listed:
     """Return what the built-in table makes of each spot's list.
 
     Parameters
@@ -60,26 +64,62 @@ def listed_genes(lists: GeneLists, table: GeneTable, species: Species) -> Listed
         Where vectors are from.
     species
         Of the names.
+    gene_weights
+        As in the settings of semantics.
     """
     used = np.unique(lists.indices[lists.listed])
     vectors, known = table.map_genes(lists.genes[used], species)
+    listed = listed_by(lists, vectors, known, gene_weights)
+    found = [table.rows(str(name), species) for name in listed.genes]
+    gene = np.repeat(np.arange(len(found)), [len(rows) for rows in found])
+    flat = np.array([row for rows in found for row in rows], dtype=np.int64)
+    shape = len(found), len(table.symbols)
+    rows = sparse.csr_matrix((np.ones(len(flat)), (gene, flat)), shape=shape)
+    return replace(listed, rows=rows)
+
+
+def listed_by(
+    lists: GeneLists,
+    vectors: NDArray[np.float32],
+    known: NDArray[np.bool_],
+    gene_weights: str = "equal",
+) -> Listed:
+    """Return what spots are made of, by vectors of any origin; of no table's rows.
+
+    Parameters
+    ----------
+    lists
+        The ranked genes of each spot.
+    vectors, known
+        Of the listed genes in the order of their positions, each once: ``(n_listed,
+        n_dimensions)`` and ``(n_listed,)``.
+    gene_weights
+        As in the settings of semantics.
+    """
+    used = np.unique(lists.indices[lists.listed])
     column = np.full(len(lists.genes), -1)
     column[used[known]] = np.arange(known.sum())
     places = np.where(lists.listed, column[lists.indices], -1)
-    spots, _ = np.nonzero(places >= 0)
-    lengths = np.bincount(spots, minlength=lists.n_spots)
-    shares = sparse.csr_matrix(
-        (1 / lengths[spots], places[places >= 0], np.append(0, np.cumsum(lengths))),
-        shape=(lists.n_spots, int(known.sum())),
-    )
+    shares = _shares(lists, places, int(known.sum()), gene_weights)
+    coverage = shares.nnz / max(int(lists.listed.sum()), 1)
     names = lists.genes[used[known]]
-    found = [table.rows(str(name), species) for name in names]
-    gene = np.repeat(np.arange(len(found)), [len(rows) for rows in found])
-    flat = np.array([row for rows in found for row in rows], dtype=np.int64)
-    shape = len(names), len(table.symbols)
-    rows = sparse.csr_matrix((np.ones(len(flat)), (gene, flat)), shape=shape)
-    coverage = len(spots) / max(int(lists.listed.sum()), 1)
-    return Listed(names, vectors[known], rows, shares, coverage)
+    none = sparse.csr_matrix((len(names), 0))
+    return Listed(names, vectors[known], none, shares, coverage)
+
+
+def _shares(
+    lists: GeneLists, places: NDArray[np.int64], n_known: int, gene_weights: str
+) -> sparse.csr_matrix:
+    """Return what each known gene is of each spot's mean; places are -1 for others."""
+    weights = place_weights(lists, gene_weights)
+    weights = (places >= 0) * (1.0 if weights is None else weights)
+    total = weights.sum(axis=1, keepdims=True)
+    share = weights / np.where(total > 0, total, 1)
+    ends = np.append(0, np.cumsum((places >= 0).sum(axis=1)))
+    known = places >= 0
+    return sparse.csr_matrix(
+        (share[known], places[known], ends), shape=(lists.n_spots, n_known)
+    )
 
 
 @dataclass(frozen=True)

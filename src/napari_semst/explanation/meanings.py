@@ -22,18 +22,26 @@ if TYPE_CHECKING:
     from napari_semst.explanation.terms import TermSet
     from napari_semst.prepare.section import Section
     from napari_semst.progress import Progress, RunControl
+    from napari_semst.semantics import GeneLists
 
 STAGE = "explain"
 
 
 @dataclass(frozen=True)
 class Meanings:
-    """What the built-in table says of a section's domains."""
+    """What is said of a section's domains.
+
+    Parameters
+    ----------
+    listed, meaning
+        What spots are made of, and what sets domains apart.
+    terms
+        The terms tested and their tests; `None` where vectors are not the table's.
+    """
 
     listed: Listed
     meaning: Meaning
-    tested: TermSet
-    tests: TermTests
+    terms: tuple[TermSet, TermTests] | None
 
 
 def heard(
@@ -117,7 +125,49 @@ def read_meanings(
         ),
         control,
     )
-    return Meanings(listed, meaning, tested, tests)
+    return Meanings(listed, meaning, (tested, tests))
+
+
+def read_gene_meanings(
+    tissue: AnnData,
+    what: Explained,
+    codes: NDArray[np.int32],
+    control: RunControl,
+    notes: list[str],
+) -> Generator[Progress, None, Meanings | None]:
+    """Return which genes' vectors set the domains of a run of ``genes`` apart.
+
+    Parameters
+    ----------
+    tissue, what, codes, control, notes
+        As in `read_meanings`.
+    """
+    from napari_semst.explanation.gene_vectors import kept_vectors
+    from napari_semst.explanation.meaning import find_meaning, listed_by
+    from napari_semst.explanation.run import plain
+
+    section = yield from _section(tissue, what, control)
+    lists = yield from _lists(section, what, control)
+    used = np.unique(lists.indices[lists.listed])
+    settings = what.config.semantics
+    told = plain(what.facts["semantics"])
+    try:
+        vectors, known = kept_vectors(told, settings, lists.genes[used].tolist())
+    except SemanticsError as error:
+        notes.append(f"Genes only are told. {error}")
+        return None
+    if not known.all():
+        notes.append(
+            f"Of {len(known)} listed genes the cache has the vectors of {known.sum()}: "
+            "what the others did in the meaning is not told."
+        )
+    notes.append(
+        f"Genes in the meaning are by the vectors of {told['model']}, read from the "
+        "cache. Terms are not told: they are of the built-in table (--semantics "
+        "builtin, semantics='builtin')."
+    )
+    listed = listed_by(lists, vectors, known, settings.gene_weights)
+    return Meanings(listed, find_meaning(listed, codes, len(what.names)), None)
 
 
 def _section(
@@ -143,33 +193,50 @@ def _section(
     )
 
 
+def _lists(
+    section: Section, what: Explained, control: RunControl
+) -> Generator[Progress, None, GeneLists]:
+    """Return each spot's listed genes, ranked as the run ranked them."""
+    from napari_semst.gene_lists import ranked_values
+    from napari_semst.semantics import rank_genes
+
+    settings = what.config.semantics
+    return (
+        yield from working(
+            STAGE,
+            "Ranking the genes of every spot",
+            lambda tell: rank_genes(
+                ranked_values(section, settings.ranking),
+                section.genes,
+                settings.n_genes,
+                leave_out_uninformative=settings.leave_out_uninformative,
+                progress=tell,
+                cancelled=lambda: control.cancelled,
+            ),
+            control,
+        )
+    )
+
+
 def _listed(
     section: Section, what: Explained, control: RunControl
 ) -> Generator[Progress, None, Listed]:
-    """Return each spot's listed genes, ranked as the run ranked them."""
+    """Return what the built-in table makes of each spot's list."""
     from napari_semst.explanation.meaning import listed_genes
-    from napari_semst.gene_lists import ranked_values
-    from napari_semst.semantics import guess_species, rank_genes
+    from napari_semst.semantics import guess_species
     from napari_semst.semantics.table import builtin_table
 
     settings = what.config.semantics
-    lists = yield from working(
-        STAGE,
-        "Ranking the genes of every spot",
-        lambda tell: rank_genes(
-            ranked_values(section, settings.ranking),
-            section.genes,
-            settings.n_genes,
-            leave_out_uninformative=settings.leave_out_uninformative,
-            progress=tell,
-            cancelled=lambda: control.cancelled,
-        ),
-        control,
-    )
+    lists = yield from _lists(section, what, control)
     species = settings.species
     if species == "auto":
         species = guess_species(lists.genes)
-    listed = listed_genes(lists, builtin_table(), species)  # type: ignore[arg-type]
+    listed = listed_genes(
+        lists,
+        builtin_table(),
+        species,  # type: ignore[arg-type]
+        settings.gene_weights,
+    )
     if not len(listed.genes):
         raise SemanticsError(
             "Expected gene names that the built-in table knows; it knows none of the "

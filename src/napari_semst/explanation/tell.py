@@ -48,18 +48,28 @@ def told_of(found: Found, wanted: Wanted, sizes: NDArray[np.int64]) -> dict[str,
             "modulation": found.moved[domain],
             "counterfactual": found.changed[domain],
         }
-        domains[name] = {"sentence": sentence(name, told, meanings is not None), **told}
+        read = meanings is not None and meanings.terms is not None
+        domains[name] = {"sentence": sentence(name, told, read), **told}
     return {
         "run": found.what.run,
         "labels": found.what.column,
-        "semantics": "none" if meanings is None else "builtin",
+        "semantics": _source(meanings),
         "coverage": None if meanings is None else round(meanings.listed.coverage, 4),
-        "terms_tested": 0 if meanings is None else len(meanings.tested.index),
+        "terms_tested": len(meanings.terms[0].index)
+        if meanings is not None and meanings.terms is not None
+        else 0,
         "n_draws": wanted.n_draws,
         "seed": wanted.seed,
         "notes": found.notes,
         "domains": domains,
     }
+
+
+def _source(meanings: Meanings | None) -> str:
+    """Return whose vectors meanings are told by."""
+    if meanings is None:
+        return "none"
+    return "genes" if meanings.terms is None else "builtin"
 
 
 def _genes(found: Found, domain: int, most: int) -> dict[str, list[Any]]:
@@ -102,21 +112,22 @@ def _terms(meanings: Meanings | None, domain: int, most: int) -> dict[str, list[
     """Return the nearest terms, those found first, none twice in other words."""
     from napari_semst.semantics.terms import builtin_terms
 
-    if meanings is None:
+    if meanings is None or meanings.terms is None:
         return {}
-    tests, members = meanings.tests, meanings.tested.members
+    tested, tests = meanings.terms
+    members = tested.members
     excess = meanings.meaning.excess[domain]
     asked = np.flatnonzero((tests.q[domain] < 1) | (tests.q_genes[domain] < 1))
     q, q_genes = tests.q[domain, asked], tests.q_genes[domain, asked]
     near = np.lexsort((-tests.cosine[domain, asked], q_genes > FOUND, q > FOUND))
-    chosen = distinct(asked[near], meanings.tested, excess, most)
+    chosen = distinct(asked[near], tested, excess, most)
     names, table = [], builtin_terms()
     for term in chosen:
         genes = members.indices[members.indptr[term] : members.indptr[term + 1]]
         genes = genes[excess[genes] > 0]
         genes = genes[np.argsort(-excess[genes], kind="stable")][:_GENES_OF_TERM]
         names.append(" ".join(meanings.listed.genes[genes]))
-    index = meanings.tested.index[chosen]
+    index = tested.index[chosen]
     columns = {
         "cosine": tests.cosine,
         "from_own_genes": tests.own,
@@ -147,11 +158,14 @@ def sentence(name: str, told: dict[str, Any], read: bool) -> str:
     told
         Its part of the explanation.
     read
-        Whether meanings were asked for.
+        Whether terms were asked for.
     """
     parts = [_genes_said(told["genes"])]
     if read:
         parts.append(_terms_said(told["terms"]))
+    elif told["semantic_genes"].get("gene"):
+        most = ", ".join(told["semantic_genes"]["gene"][:_GENES_SAID])
+        parts.append(f"in the model's vectors set apart most by {most}")
     parts += [_moved_said(told["modulation"]), _change_said(told["counterfactual"])]
     said = "; ".join(part for part in parts if part)
     return f"Domain {name} ({told['n_spots']} spots): {said}."
@@ -185,14 +199,13 @@ def _terms_said(terms: dict[str, list[Any]]) -> str:
         return "no term of the gene table stands out"
     (row,) = shared
     share = row["p_random_domains"]
+    said = (
+        f"near {row['term']} ({_behind(row)}; q = {row['q_random_genes']:.2g} by genes"
+    )
     if share <= FOUND:
-        return (
-            f"no term is sure; nearest {row['term']} ({_behind(row)}; q = "
-            f"{row['q']:.2g})"
-        )
+        return f"{said}, not sure in space: q = {row['q']:.2g})"
     return (
-        f"no term of its own; {row['term']} ({_behind(row)}), shared with other parts "
-        f"of the section ({share:.0%} of random pieces of its size have as much)"
+        f"{said}), but not alone: {share:.0%} of random pieces of its size have as much"
     )
 
 

@@ -68,7 +68,7 @@ class Annotator:
         """Whether there is an edit to do again."""
         return bool(self._undone)
 
-    def edit(self, column: str, change: Edit) -> str:
+    def edit(self, column: str, change: Edit, *, begin: bool = False) -> str:
         """Edit a column, or a copy of one that was not made by hand.
 
         Parameters
@@ -77,12 +77,20 @@ class Annotator:
             Of ``obs``.
         change
             Labels to labels, a method of `Labels` say; it may raise.
+        begin
+            Whether to make the column if there is none, as `begin`; undone in one.
 
         Returns
         -------
         str
             The column that holds the edit.
         """
+        if begin and column.strip() not in self._tissue.obs:
+            column = self._free(column)
+            empty = empty_labels(self._tissue.n_obs)
+            self._do(column, None, change(empty), began="")
+            return column
+        column = column.strip() if begin else column
         column = self._of_run(column)
         before = read_labels(self._tissue, column)
         after = change(before)
@@ -108,18 +116,35 @@ class Annotator:
         ConfigError
             If the name is empty, taken, or of a kind that results have.
         """
-        column = column.strip()
-        if not column or column.startswith("semst_") or "/" in column:
-            raise ConfigError(
-                "Expected a name for the column, without '/' and not beginning with "
-                f"'semst_', which results have; got {column!r}."
-            )
+        column = self._free(column)
+        self._do(column, None, empty_labels(self._tissue.n_obs), began="")
+        return column
+
+    def _free(self, column: str) -> str:
+        """Return the name of a column to be, or say why it cannot be."""
+        column = _column_name(column)
         if column in self._tissue.obs:
             raise ConfigError(
                 f"Expected a name that is free; obs has a column {column!r}. Choose "
                 "another."
             )
-        self._do(column, None, empty_labels(self._tissue.n_obs), began="")
+        return column
+
+    def put(self, column: str, labels: Labels, began: str) -> str:
+        """Take labels in as a column that may be edited; return its name.
+
+        Parameters
+        ----------
+        column
+            Its name; where that is taken, the next that is free.
+        labels
+            One per spot.
+        began
+            What it came from, for people.
+        """
+        there = set(map(str, self._tissue.obs.columns))
+        column = free_name(_column_name(column), there)
+        self._do(column, None, labels, began=began)
         return column
 
     def undo(self) -> str:
@@ -171,3 +196,14 @@ class Annotator:
         latest = str(self._tissue.uns.get(keys.LATEST, ""))
         if latest and column == f"{keys.DOMAIN}_{latest}":
             write_colors(self._tissue, keys.DOMAIN, labels.colors)
+
+
+def _column_name(column: str) -> str:
+    """Return the name of a column, refused where results or files have others."""
+    column = column.strip()
+    if not column or column.startswith("semst_") or "/" in column:
+        raise ConfigError(
+            "Expected a name for the column, without '/' and not beginning with "
+            f"'semst_', which results have; got {column!r}."
+        )
+    return column

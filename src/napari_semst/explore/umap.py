@@ -38,7 +38,7 @@ class UmapView:
     source: str
 
 
-def umap_of(tissue: AnnData, seed: int = 0) -> UmapView:
+def umap_of(tissue: AnnData, seed: int = 0, own: bool = True) -> UmapView:
     """Return a UMAP of a section: one that it has, else of its latent, else of counts.
 
     Parameters
@@ -47,6 +47,8 @@ def umap_of(tissue: AnnData, seed: int = 0) -> UmapView:
         The section; not changed.
     seed
         The same seed gives the same map on one machine.
+    own
+        Whether a map that the section has already, ``obsm["X_umap"]``, is taken.
 
     Raises
     ------
@@ -54,7 +56,7 @@ def umap_of(tissue: AnnData, seed: int = 0) -> UmapView:
         If there is nothing to make a map from.
     """
     stored = tissue.obsm.get("X_umap")
-    if stored is not None and np.shape(stored)[1:] == (2,):
+    if own and stored is not None and np.shape(stored)[1:] == (2,):
         places = np.asarray(stored, dtype=np.float32)
         known = np.flatnonzero(np.isfinite(places).all(axis=1))
         return UmapView(places[known], known, "the section's own X_umap")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from napari_semst.figure.coloured import colour_figure, draw_colours
 from napari_semst.figure.draw import domain_figure, draw_domains
 
-__all__ = ["domain_figure", "draw_domains"]
+__all__ = ["colour_figure", "domain_figure", "draw_colours", "draw_domains"]

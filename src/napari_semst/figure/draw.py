@@ -2,34 +2,37 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from napari_semst import keys
-from napari_semst.errors import ConfigError, InputError, SaveError, one_of
+from napari_semst.errors import InputError
+from napari_semst.figure.file import check_file_name, save_figure
 from napari_semst.figure.grid import Domains, draw_grid
 from napari_semst.figure.legend import EDGE, add_caption, add_legend, legend_width
 from napari_semst.figure.panels import (
+    BAR,
     FOOT,
     GAP,
     HEAD,
     MISSING,
     add_bar,
     add_image,
-    add_modulation,
+    add_numbers,
     add_panel,
     add_scale_bar,
     add_spots,
     add_title,
-    modulation_scale,
+    number_scale,
     rgba,
 )
 from napari_semst.figure.view import views_of
 from napari_semst.io.apart import shown_section_key
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from anndata import AnnData
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
@@ -38,11 +41,6 @@ if TYPE_CHECKING:
     from napari_semst.figure.view import View
 
     Floats = NDArray[np.float64]
-
-
-FORMATS = (".png", ".svg", ".pdf")
-# Inches.
-BAR = 0.66
 
 
 def domain_figure(
@@ -97,16 +95,7 @@ def domain_figure(
     SaveError
         If the file cannot be written, or one stands there already.
     """
-    from matplotlib import rc_context
-
-    from napari_semst.io.atomic import write_atomically
-
-    place = Path(path)
-    suffix = place.suffix.lower()
-    if suffix not in FORMATS:
-        raise SaveError(one_of("the figure's file ending", place.suffix, FORMATS))
-    if dpi <= 0:
-        raise ConfigError(f"Expected dpi to be positive; got {dpi!r}.")
+    place = check_file_name(path, dpi)
     figure = draw_domains(
         adata,
         run=run,
@@ -115,23 +104,7 @@ def domain_figure(
         section_key=section_key,
         dpi=dpi,
     )
-    # No dates within, so that the same figure is the same file.
-    dates: dict[str, dict[str, Any]] = {
-        ".png": {"Software": "napari-semst"},
-        ".svg": {"Date": None},
-        ".pdf": {"CreationDate": None},
-    }
-
-    def write(temporary: Path) -> None:
-        # Names within an .svg are drawn at random without a salt.
-        with rc_context({"svg.hashsalt": "napari-semst"}):
-            figure.savefig(
-                temporary, format=suffix[1:], dpi=dpi, metadata=dates[suffix]
-            )
-
-    return write_atomically(
-        place, write, check_not_empty, overwrite=overwrite, suffix=place.suffix
-    )
+    return save_figure(figure, place, dpi=dpi, overwrite=overwrite)
 
 
 def draw_domains(
@@ -187,9 +160,9 @@ def _draw_one(
     if view.placement is None:
         add_scale_bar(panel, view)
     if values is not None:
-        scale, beyond = modulation_scale(values[view.own])
+        scale, beyond = number_scale(values[view.own])
         add_title(panels[-1], "Modulation by gene semantics")
-        add_modulation(panels[-1], view, values[view.own], scale)
+        add_numbers(panels[-1], view, values[view.own], scale)
         add_bar(figure, panels[-1].get_position(), scale, beyond)
     section = f"section {view.section}" if view.section else ""
     add_caption(figure, len(codes), len(names), section, run)
@@ -244,9 +217,3 @@ def _no_domains(adata: AnnData, column: str) -> str:
         f"Expected domains in obs[{column!r}]; found "
         f"{', '.join(there) or 'no domains'}. Find domains first, or name another run."
     )
-
-
-def check_not_empty(path: Path) -> None:
-    """Refuse a figure that was written without content."""
-    if path.stat().st_size == 0:
-        raise SaveError(f"Expected a figure in {path}; it is empty.")

@@ -14,12 +14,12 @@ from napari_semst.figure.panels import (
     INK,
     MISSING,
     add_bar,
-    add_modulation,
+    add_numbers,
     add_panel,
     add_scale_bar,
     add_spots,
     add_title,
-    modulation_scale,
+    number_scale,
     rgba,
 )
 from napari_semst.figure.view import at_one_scale
@@ -196,11 +196,9 @@ def _draw_modulation(
     figure: Figure, layout: Layout, views: list[View], values: Floats
 ) -> None:
     """Draw the modulation below the domains, with one scale for all sections."""
-    scale, beyond = modulation_scale(
-        np.concatenate([values[view.own] for view in views])
-    )
+    scale, beyond = number_scale(np.concatenate([values[view.own] for view in views]))
     for axes, view in zip(_panels(figure, layout, views, 1), views, strict=True):
-        add_modulation(axes, view, values[view.own], scale)
+        add_numbers(axes, view, values[view.own], scale)
     add_bar(figure, _box(figure, layout, 1, 1), scale, beyond)
     for row, name in enumerate(("Domains", "Modulation by gene semantics")):
         box, width = _box(figure, layout, row, row), figure.get_size_inches()[0]

@@ -24,6 +24,10 @@ MODULATION_COLORMAP = "inferno"
 INK, SOFT = "#1c1c22", "#6b6b76"
 # Inches: below panels, above them, between them.
 FOOT, HEAD, GAP = 0.30, 0.34, 0.16
+# Inches that a bar of colours takes beside its panel.
+BAR = 0.66
+# Above so many, spots within .svg and .pdf are pixels: viewers choke on more shapes.
+MOST_DRAWN = 20_000
 
 
 def add_panel(
@@ -91,15 +95,20 @@ def add_spots(axes: Axes, view: View, colors: Floats, *, grey: bool = False) -> 
     spots = EllipseCollection(
         size, size, np.zeros_like(size), units="xy", offsets=view.places[:, ::-1],
         offset_transform=axes.transData, facecolors=colors, linewidths=0,
-        rasterized=True, zorder=1,
+        rasterized=len(size) > MOST_DRAWN, zorder=1,
     )  # fmt: skip
     axes.add_collection(spots, autolim=False)
 
 
-def modulation_scale(values: Floats) -> tuple[ScalarMappable, str]:
-    """Return the colours of modulation, and which ends of them have spots beyond.
+def number_scale(
+    values: Floats,
+    colormap: str = MODULATION_COLORMAP,
+    limits: tuple[float, float] | None = None,
+) -> tuple[ScalarMappable, str]:
+    """Return the colours of numbers, and which ends of them have spots beyond.
 
-    2 % of the spots lie beyond either end.
+    2 % of the spots lie beyond either end, none where most values are the same, unless
+    limits are given.
     """
     from matplotlib import colormaps
     from matplotlib.cm import ScalarMappable
@@ -107,26 +116,30 @@ def modulation_scale(values: Floats) -> tuple[ScalarMappable, str]:
 
     known = values[np.isfinite(values)]
     low, high = np.percentile(known, [2, 98]) if len(known) else (0.0, 1.0)
+    if limits is not None:
+        low, high = limits
+    elif high <= low and len(known):
+        low, high = known.min(), known.max()
     high = high if high > low else low + max(abs(low), 1.0) * 1e-3
-    scale = ScalarMappable(Normalize(low, high), colormaps[MODULATION_COLORMAP])
+    scale = ScalarMappable(Normalize(low, high), colormaps[colormap])
     beyond = ("neither", "min", "max", "both")[
         int(known.min() < low) + 2 * int(known.max() > high) if len(known) else 0
     ]
     return scale, beyond
 
 
-def add_modulation(
-    axes: Axes, view: View, values: Floats, scale: ScalarMappable
-) -> None:
-    """Draw every spot in the colour of its modulation."""
+def add_numbers(axes: Axes, view: View, values: Floats, scale: ScalarMappable) -> None:
+    """Draw every spot in the colour of its number."""
     colors = scale.to_rgba(np.nan_to_num(values))
     colors[~np.isfinite(values)] = rgba([MISSING])
     # Beneath colours that mean a number, those of the stain would mislead.
     add_spots(axes, view, colors, grey=True)
 
 
-def add_bar(figure: Figure, box: Bbox, scale: ScalarMappable, beyond: str) -> None:
-    """Explain the colours of modulation right of a box."""
+def add_bar(
+    figure: Figure, box: Bbox, scale: ScalarMappable, beyond: str, unit: str = ""
+) -> None:
+    """Explain the colours of numbers right of a box."""
     from matplotlib.ticker import MaxNLocator
 
     total = figure.get_size_inches()
@@ -136,18 +149,28 @@ def add_bar(figure: Figure, box: Bbox, scale: ScalarMappable, beyond: str) -> No
     bar.outline.set_visible(False)
     bar.locator = MaxNLocator(4)
     bar.ax.tick_params(labelsize=8, length=0, pad=3, labelcolor=INK)
+    if unit:
+        bar.set_label(unit, fontsize=7.5, color=SOFT)
 
 
 def add_scale_bar(axes: Axes, view: View) -> None:
-    """Draw a bar of a round length below the panel, where the scale is known."""
-    if view.microns is None:
-        return
+    """Draw a bar of a round length below the panel.
+
+    It is as long as some micrometres where the scale is known, else as some units of
+    the coordinates.
+    """
     x0, x1 = view.low[1], view.high[1]
-    wanted = 0.22 * (x1 - x0) * float(view.microns)
+    per_unit = float(view.microns or 1.0)
+    wanted = 0.22 * (x1 - x0) * per_unit
     power = 10.0 ** np.floor(np.log10(wanted))
     length = max(step * power for step in (1, 2, 5) if step * power <= wanted)
-    text = f"{length / 1000:g} mm" if length >= 1000 else f"{length:g} \N{MICRO SIGN}m"
-    share = length / float(view.microns) / (x1 - x0)
+    if view.microns is None:
+        text = f"{length:g} units"
+    elif length >= 1000:
+        text = f"{length / 1000:g} mm"
+    else:
+        text = f"{length:g} \N{MICRO SIGN}m"
+    share = length / per_unit / (x1 - x0)
     place = axes.transAxes
     axes.plot(
         [0, share], [-0.025, -0.025], color=INK, lw=2, transform=place,

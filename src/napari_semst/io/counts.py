@@ -21,6 +21,8 @@ if TYPE_CHECKING:
 TOLERANCE = 1e-6
 LARGEST_COUNT = 1e9
 RAW = "raw"
+# What is looked at where a glance must do.
+_GLANCE, _GLANCE_ROWS = 10_000, 100
 
 
 @dataclass(frozen=True, slots=True)
@@ -172,6 +174,53 @@ def _counts_in(matrix: Any) -> sparse.csr_matrix:
     if largest < 0.5:
         raise _NotCountsError("nothing but zeros")
     return _tidy(csr, largest, exact)
+
+
+def glance(adata: AnnData, layer: str = "") -> tuple[str, list[str]]:
+    """Return what is wrong with a tissue's counts at first sight; not what is right.
+
+    Some ten thousand values are looked at, whatever the size of the section.
+
+    Parameters
+    ----------
+    adata, layer
+        As for `find_counts`.
+
+    Returns
+    -------
+    tuple
+        An example of what is no count, empty where nothing is wrong; and the places,
+        as in `CountsFound.where`, that seem to hold counts instead.
+    """
+    places = dict(_places(adata))
+    # Only a layer can be missing here: the others are asked for by name.
+    where = places.get(layer or "X", "X")
+    wrong = _at_first_sight(adata, where, layer)
+    if not wrong:
+        return "", []
+    good = [
+        other
+        for name, other in places.items()
+        if other != where and not _at_first_sight(adata, other, name)
+    ]
+    return wrong, good
+
+
+def _at_first_sight(adata: AnnData, where: str, name: str) -> str:
+    """Return an example of a value that is no count, empty where there is none."""
+    raw = where == RAW and adata.raw is not None
+    matrix = adata.raw.X if raw else _matrix(adata, where, name)
+    if matrix is None:
+        return "no matrix"
+    stored = getattr(matrix, "data", None)
+    sparse_or_not = stored if isinstance(stored, np.ndarray) else matrix[:_GLANCE_ROWS]
+    values = np.ravel(np.asarray(sparse_or_not)[:_GLANCE])[:_GLANCE]
+    if values.dtype.kind not in "iuf":
+        return f"values of type {values.dtype}"
+    if not len(values) or _are_counts(values):
+        return ""
+    odd = values[(values < 0) | (np.abs(values - np.rint(values)) > TOLERANCE)]
+    return f"values such as {odd[0]:.4g}" if len(odd) else "values that are no counts"
 
 
 def _are_counts(values: Any) -> bool:

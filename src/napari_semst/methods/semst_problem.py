@@ -58,6 +58,7 @@ class Problem:
             else constant_matrix(features, device)
         )
         spatial, feature = inputs.graphs
+        self._average = spatial
         self.adjacencies = (
             SparseOperator(spatial, device),
             SparseOperator(feature, device),
@@ -68,6 +69,7 @@ class Problem:
         self.sections = _tensor(inputs.sections, device)
         self.expression = inputs.expression
         self._whole: ZinbTarget | None = None
+        self._now: torch.Tensor | None = None
         self._sum: torch.Tensor | None = None
         self._summed = 0
         self._weights = AveragedWeights()
@@ -96,6 +98,12 @@ class Problem:
             self.network, encoded, target, self.pairs, self.config, rows, self.sections
         )
 
+    def glimpse(self) -> NDArray[np.float32]:
+        """Return the latent that the last step computed, averaged over neighbours."""
+        assert self._now is not None, "no step was done"
+        seen: NDArray[np.float32] = self._average @ self._now.float().cpu().numpy()
+        return seen
+
     def finish(
         self, control: RunControl
     ) -> Generator[Progress, None, tuple[NDArray[np.float32], Encoded]]:
@@ -117,7 +125,7 @@ class Problem:
     def _remember(self, latent: torch.Tensor, epoch: int) -> None:
         """Add up the late epochs' latents; the forward pass is done anyway."""
         training = self.config.training
-        now = latent.detach()
+        self._now = now = latent.detach()
         if epoch in self._marks:
             self.checkpoints.append(now.float().cpu().numpy().copy())
         if epoch < training.epochs * (1 - training.average_last):

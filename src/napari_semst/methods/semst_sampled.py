@@ -18,7 +18,7 @@ from napari_semst.nn.fsm import Modulation
 from napari_semst.nn.losses import SpatialPairs, edges
 from napari_semst.nn.sparse import SparseOperator
 from napari_semst.nn.zinb import ZinbTarget
-from napari_semst.progress import Progress
+from napari_semst.progress import Progress, RunControl, exhaust
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Generator
@@ -29,7 +29,6 @@ if TYPE_CHECKING:
     from napari_semst.methods.semst_inputs import Inputs
     from napari_semst.methods.semst_network import SemstNetwork
     from napari_semst.nn.gcn import GraphConvolutionalNetwork
-    from napari_semst.progress import RunControl
 
 # Spots encoded at once when all are: 16,384 of 256 semantic dimensions are 16 MB.
 CHUNK_SPOTS = 16_384
@@ -175,6 +174,19 @@ class SampledProblem:
         """
         self.lasting = self._weights.finished(self.network)
         self.network.load_state_dict(self.lasting, strict=False)
+        encoded = yield from self._encode_all(control)
+        return encoded.latent.numpy(), encoded
+
+    @torch.no_grad()
+    def glimpse(self) -> NDArray[np.float32]:
+        """Return the latent of all spots, averaged over neighbours: a whole pass."""
+        # The next step puts the network back into training.
+        latent = exhaust(self._encode_all(RunControl())).latent.numpy()
+        seen: NDArray[np.float32] = self.inputs.graphs[0] @ latent
+        return seen
+
+    def _encode_all(self, control: RunControl) -> Generator[Progress, None, Encoded]:
+        """Return what the network makes of all spots now, chunk by chunk."""
         self.network.eval()
         mixed = []
         for view in range(2):
@@ -189,8 +201,7 @@ class SampledProblem:
         yield from self._every_spot(
             lambda spots: self._last_layer(mixed, spots), parts, control
         )
-        encoded = parts.encoded()
-        return encoded.latent.numpy(), encoded
+        return parts.encoded()
 
     def _every_spot(
         self,

@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 KIND = "napari-semst embedding 1"
 EMBEDDING = "embedding"
 SPOTS = "spots"
+LISTED = "listed"
 ABOUT = "provenance"
 _APART = "\0"  # in no name that a file of tissue can hold
 _LONGEST_TEXT = 2000
@@ -41,11 +42,14 @@ class Held(NamedTuple):
         Their names, or `None`.
     about
         How it was made; empty where the file does not say so.
+    listed
+        Which genes the spots list first, see `listed_genes`; `None` where not told.
     """
 
     array: NDArray[Any]
     spots: list[str] | None
     about: dict[str, Any]
+    listed: NDArray[np.uint32] | None = None
 
 
 def names_as_bytes(names: Sequence[str]) -> NDArray[np.uint8]:
@@ -154,11 +158,12 @@ def read_held(path: Path, suffix: str = "") -> Held:
             if isinstance(loaded, np.ndarray):
                 return Held(loaded, None, {})
             with loaded:
-                if {EMBEDDING, SPOTS, ABOUT} != set(loaded.files):
+                if {EMBEDDING, SPOTS, ABOUT} != set(loaded.files) - {LISTED}:
                     alone = np.asarray(loaded[_only_name(loaded.files, path)])
                     return Held(alone, None, {})
                 about = loaded[ABOUT].tobytes().decode()
-                return _held(loaded[EMBEDDING], loaded[SPOTS], about)
+                genes = loaded[LISTED] if LISTED in loaded.files else None
+                return _held(loaded[EMBEDDING], loaded[SPOTS], about, genes)
     except UNREADABLE as error:
         raise SemanticsError(
             f"Expected an array of numbers in {path.name}; could not read it: {error}. "
@@ -176,8 +181,9 @@ def _read_safetensors(path: Path) -> Held:
             if about.get("kind") != KIND:
                 alone = held.get_tensor(_only_name(list(held.keys()), path))
                 return Held(np.asarray(alone), None, {})
+            genes = held.get_tensor(LISTED) if LISTED in list(held.keys()) else None
             return _held(
-                held.get_tensor(EMBEDDING), held.get_tensor(SPOTS), about[ABOUT]
+                held.get_tensor(EMBEDDING), held.get_tensor(SPOTS), about[ABOUT], genes
             )
     # TypeError: numbers that numpy does not know, as bfloat16.
     except (OSError, ValueError, KeyError, TypeError, SafetensorError) as error:
@@ -188,9 +194,30 @@ def _read_safetensors(path: Path) -> Held:
         ) from error
 
 
-def _held(array: NDArray[Any], spots: NDArray[Any], about: str) -> Held:
+def _held(
+    array: NDArray[Any], spots: NDArray[Any], about: str, genes: NDArray[Any] | None
+) -> Held:
     names = names_of_bytes(spots, len(array)) if spots.size else None
-    return Held(array, names, record_of(about))
+    return Held(array, names, record_of(about), listed_of(genes, len(array)))
+
+
+def listed_of(genes: NDArray[Any] | None, n_spots: int) -> NDArray[np.uint32] | None:
+    """Return which genes spots list first, as a file has it.
+
+    Raises
+    ------
+    SemanticsError
+        If it is something else.
+    """
+    if genes is None or not genes.size:
+        return None
+    if genes.dtype != np.uint32 or genes.ndim != 2 or len(genes) != n_spots:
+        raise SemanticsError(
+            f"Expected the genes that {n_spots} spots list first in a file of an "
+            "embedding; found something else. It is damaged: write it again with "
+            "`semst embed`."
+        )
+    return genes
 
 
 def _only_name(names: list[str], path: Path) -> str:

@@ -23,7 +23,12 @@ from napari_semst.semantics.answer import (
 )
 from napari_semst.semantics.protocol import CancelCheck, check_cancelled
 from napari_semst.semantics.request import Request, TooLate, TooLong
-from napari_semst.semantics.secret import Secret, key_from_environment
+from napari_semst.semantics.secret import (
+    ALLOW,
+    Secret,
+    key_from_environment,
+    plain_text_allowed,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -113,6 +118,15 @@ class Endpoint:
         import httpx
 
         self._key = key_from_environment(encrypted=self.address.is_encrypted)
+        if self.key_is_exposed and not plain_text_allowed():
+            self._key = Secret("")
+            raise SemanticsError(
+                f"Expected an address with https for a key; {self.address.host} is "
+                "another machine, and with http everybody on the way can read the "
+                "key. Nothing was sent. Use https or a tunnel to this machine; set "
+                f"SEMST_API_KEY to nothing if the server wants none; or set {ALLOW}=1 "
+                "to send it all the same."
+            )
         with ExitStack() as opened:
             opened.enter_context(self._key.kept_from_logs())
             self._client = opened.enter_context(

@@ -34,7 +34,7 @@ FIELDS = (
     "provenance",
 )
 # Of the wording below: texts of another version are other texts.
-VERSION = 1
+VERSION = 2
 LARGEST_NAMES, LARGEST_GROUPS, LARGEST_TERMS = 2, 4, 8
 
 

@@ -56,7 +56,10 @@ class _LanguageModel:
     device
         Name that torch understands.
     say
-        Called with sentences for users: download, forecast, time left.
+        Called with sentences for users while the model reads.
+    announce
+        Called with what users should know before: forecast and download; `say` where
+        `None`.
     """
 
     name = ""
@@ -67,25 +70,27 @@ class _LanguageModel:
         *,
         device: str = "cpu",
         say: Say | None = None,
+        announce: Say | None = None,
     ) -> None:
         self._settings = settings or SemanticsConfig(source=self.name)
         self._device, self._say = device, say
+        self._announce = announce or say
 
     def _reading(self) -> Reading:
         settings = self._settings
         return Reading(settings.pooling, self._device, settings.batch_tokens)
 
-    def _located(self, n_texts: int) -> Located:
+    def _located(self, n_texts: int, n_summarised: int = 0) -> Located:
         """Find the model; before a download or a long run, say what it takes."""
         from napari_semst.semantics.model_forecast import forecast_texts
 
-        if self._say is not None:
+        if self._announce is not None:
             for sentence in forecast_texts(
-                self._settings, n_texts, self._device
+                self._settings, n_texts, self._device, n_summarised
             ).sentences:
-                self._say(sentence)
+                self._announce(sentence)
         model = self._settings.model or DEFAULT_MODEL
-        return locate(model, self._settings.revision, self._say)
+        return locate(model, self._settings.revision, self._announce)
 
     def _record(
         self,
@@ -263,7 +268,7 @@ class GeneTexts(_LanguageModel):
                 f"Of {told.known.sum():,} of {len(used):,} genes more than the symbol "
                 "is read"
             )
-        model = self._located(len(told.passages))
+        model = self._located(len(told.passages), int(told.summarised.sum()))
         to = Listeners(progress, cancelled, self._say)
         texts = read_texts(told.passages, model, reading, to)
         place = np.searchsorted(used, gene_lists.indices)

@@ -32,6 +32,20 @@ _COMMIT = re.compile(r"[0-9a-f]{40}")
 _HUB_NAME = re.compile(r"[\w.-]+/[\w.-]+")
 # Weights that run no code when they are opened, and what is needed to read text.
 _PATTERNS = ["*.safetensors", "*.json", "*.txt", "*.model", "*.jinja"]
+# Of these, what the tokenizer and the base model are made of, and nothing beside it.
+_READ = [
+    "*.safetensors",
+    "*.safetensors.index.json",
+    "config.json",
+    "adapter_config.json",
+    "*token*.json",
+    "*vocab*.json",
+    "*vocab*.txt",
+    "merges.txt",
+    "dict.txt",
+    "tekken.json",
+    "*.model",
+]
 _TOKENIZERS = ("tokenizer.json", "vocab.txt", "vocab.json", "tokenizer.model")
 
 
@@ -42,7 +56,7 @@ class Located:
     Parameters
     ----------
     name
-        Hugging Face id, or the name of the local folder.
+        Hugging Face id, or the last two parts of a local folder's path.
     revision
         Commit, or ``sha256:`` of the files of a local folder.
     folder
@@ -155,7 +169,7 @@ def locate(model: str, revision: str = "", say: Say | None = None) -> Located:
     folder = Path(os.path.expanduser(model))
     if folder.is_dir():
         check_weights(folder, model)
-        return Located(folder.resolve().name, identity(folder, _PATTERNS), folder)
+        return Located(_called(folder.resolve()), identity(folder, _READ), folder)
     if not _HUB_NAME.fullmatch(model):
         raise SemanticsError(
             f"Expected a folder that holds a language model, or a Hugging Face id as "
@@ -169,6 +183,16 @@ def locate(model: str, revision: str = "", say: Say | None = None) -> Located:
             return Located(model, revision, None)
         found = download(model, revision, say)
     return Located(model, found.name, found)
+
+
+def _called(folder: Path) -> str:
+    """Return what people would call the model of a local folder."""
+    # What config.json tells of itself is no name: of a model that was trained further
+    # it is that of the one it began as.
+    cached = [one for one in folder.parts if one.startswith("models--")]
+    if cached:
+        return cached[-1].removeprefix("models--").replace("--", "/")
+    return "/".join(folder.parts[1:][-2:])
 
 
 def download(model: str, revision: str = "", say: Say | None = None) -> Path:

@@ -6,32 +6,37 @@ what the device reaches at most.
 
 from __future__ import annotations
 
-import json
 import re
-import struct
 from dataclasses import dataclass
-from math import prod
 from typing import TYPE_CHECKING
 
+from napari_semst.semantics.gene_texts import read_summaries
 from napari_semst.semantics.model_files import (
     DEFAULT_MODEL,
     DownloadNeed,
     local_folder,
     needs_download,
 )
+from napari_semst.semantics.model_shape import (
+    keeps_beginning,
+    multiplied_weights,
+    tokens_of_names,
+)
+from napari_semst.semantics.prompts import TEMPLATES
 
 if TYPE_CHECKING:
     from pathlib import Path
 
     from napari_semst.config import SemanticsConfig
 
-# Tokens: of a gene's name with its comma, of the end of a prompt, of a gene's text
-# alone and with a summary. What all prompts begin with is run once.
-_NAME_TOKENS, _END_TOKENS = 3.5, 15
+# Tokens: of the end of a prompt, of a gene's text alone, of what is known of it, and
+# with a summary. Lengths are filled up to the next eight.
+_END_TOKENS, _FILLED_TOKENS = 15, 4
 _GENE_TOKENS, _KNOWLEDGE_TOKENS, _SUMMARY_TOKENS = 8, 80, 150
+# Of a word or mark of the words around the genes; those of one encoder were counted.
+_WORD_TOKENS = 1.15
 # Weights that are not looked up but multiplied, as the model's page has them.
 _KNOWN_WEIGHTS = {DEFAULT_MODEL: 3.6e9}
-_LOOKED_UP = ("embed", "lm_head", "wte", "wpe")
 # What makers state for dense bfloat16, in operations per second; the first name that
 # stands in a GPU's own.
 PEAKS = (
@@ -47,10 +52,10 @@ PEAKS = (
     ("A10", 125e12),
     ("L4", 121e12),
 )
-_GPU_SHARE = 0.4
-_UNKNOWN_GPU = 20e12
-_CPU_THREAD = 40e9
-_MOST_HEADER = 1 << 27
+# Careful: no GPU was measured, and on a CPU one small encoder.
+_GPU_SHARE = 0.2
+_UNKNOWN_GPU = 10e12
+_CPU_THREAD = 15e9
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,7 +69,8 @@ class ModelForecast:
     n_texts
         How many texts it reads at most; those in the cache are not read again.
     n_tokens
-        About how many tokens these have, without those that all texts share.
+        About how many tokens are run; those that all texts share are not where the
+        model keeps what it made of them.
     unit
         What there is one text for.
     device
@@ -72,7 +78,7 @@ class ModelForecast:
     rate
         Operations per second that are assumed of the device.
     seconds
-        About how long it takes at most; `None` where the model's size is not known.
+        About how long it takes; `None` where the model's size is not known.
     download
         What must be downloaded first, if anything.
     here
@@ -106,7 +112,7 @@ class ModelForecast:
         if self.seconds is None:
             return f"How long it takes on {self.device} is unknown until it is here."
         return (
-            f"About {_duration(self.seconds)} at most on {self.device}, if it does "
+            f"About {_duration(self.seconds)} on {self.device}, if it does "
             f"{self.rate / 1e12:.2g} trillion operations a second."
         )
 
@@ -129,17 +135,24 @@ def forecast_language_model(
     -------
     ModelForecast or None
         `None` where no language model is asked.
+
+    Raises
+    ------
+    SemanticsError
+        If there is to be a file of summaries, and it cannot be read.
     """
     if settings.source not in ("prompts", "genes"):
         return None
     # No more genes can be listed than lists have places.
     listed = min(n_genes, n_spots * settings.n_genes)
-    n_texts = n_spots if settings.source == "prompts" else listed
-    return forecast_texts(settings, n_texts, device)
+    if settings.source == "prompts":
+        return forecast_texts(settings, n_spots, device)
+    n_summaries = len(read_summaries(settings.summaries))
+    return forecast_texts(settings, listed, device, min(n_summaries, listed))
 
 
 def forecast_texts(
-    settings: SemanticsConfig, n_texts: int, device: str = "cpu"
+    settings: SemanticsConfig, n_texts: int, device: str = "cpu", n_summarised: int = 0
 ) -> ModelForecast:
     """Return what reading so many texts will take; asks no network.
 
@@ -149,26 +162,27 @@ def forecast_texts(
         As in `forecast_language_model`.
     n_texts
         Distinct texts.
+    n_summarised
+        How many of them have a summary; of the source ``genes``.
     """
-    if settings.source == "prompts":
-        each = settings.n_genes * _NAME_TOKENS + _END_TOKENS
-        unit = "distinct list of genes"
-    else:
-        known = settings.gene_text == "knowledge"
-        each = _KNOWLEDGE_TOKENS if known else _GENE_TOKENS
-        each = _SUMMARY_TOKENS if settings.summaries else each
-        unit = "listed gene"
     model = settings.model or DEFAULT_MODEL
     folder = local_folder(model, settings.revision)
     n_weights = multiplied_weights(folder) if folder else _KNOWN_WEIGHTS.get(model)
     where, rate = _speed(device)
-    n_tokens = int(n_texts * each)
+    if settings.source == "prompts":
+        unit = "distinct list of genes"
+        n_tokens = n_texts * _prompt_tokens(settings, folder)
+    else:
+        unit = "listed gene"
+        known = settings.gene_text == "knowledge"
+        each = _KNOWLEDGE_TOKENS if known else _GENE_TOKENS
+        n_tokens = n_summarised * _SUMMARY_TOKENS + (n_texts - n_summarised) * each
     seconds = 2 * n_weights * n_tokens / rate if n_weights else None
     need = None if folder else needs_download(settings)
     return ModelForecast(
         model,
         n_texts,
-        n_tokens,
+        int(n_tokens),
         unit,
         where,
         rate,
@@ -178,36 +192,20 @@ def forecast_texts(
     )
 
 
-def multiplied_weights(folder: Path) -> float | None:
-    """Return how many weights of a model each token is multiplied with.
-
-    Tables of embeddings are left out. Of a mixture of experts all are counted, which
-    is too many.
-
-    Parameters
-    ----------
-    folder
-        Holds the model as ``.safetensors``; only their headers are read.
-
-    Returns
-    -------
-    float or None
-        `None` where no header can be read.
-    """
-    count = 0
-    for file in folder.glob("*.safetensors"):
-        try:
-            with file.open("rb") as stream:
-                (length,) = struct.unpack("<Q", stream.read(8))
-                header = json.loads(stream.read(min(length, _MOST_HEADER)))
-            count += sum(
-                prod(entry["shape"])
-                for name, entry in header.items()
-                if name != "__metadata__" and not any(k in name for k in _LOOKED_UP)
-            )
-        except (OSError, ValueError, KeyError, TypeError, AttributeError, struct.error):
-            return None
-    return float(count) or None
+def _prompt_tokens(settings: SemanticsConfig, folder: Path | None) -> float:
+    """Return about how many tokens are run of each prompt."""
+    names = settings.n_genes * tokens_of_names(folder)
+    own = names + _END_TOKENS + _FILLED_TOKENS
+    if folder is None:
+        # What is not here is not known to keep anything, but the paper's model.
+        kept = (settings.model or DEFAULT_MODEL) == DEFAULT_MODEL
+    else:
+        kept = keeps_beginning(folder)
+    if kept:
+        return own
+    words = TEMPLATES[settings.template]
+    before = f"{words.system} {words.user}"
+    return own + _WORD_TOKENS * len(re.findall(r"\w+|[^\w\s]", before))
 
 
 def peak(gpu: str) -> float | None:

@@ -10,6 +10,7 @@ import numpy as np
 
 from napari_semst.errors import SemanticsError
 from napari_semst.semantics.embedding_file import read_held, told
+from napari_semst.semantics.listed_genes import compared
 from napari_semst.semantics.numbers import is_text_table, read_numbers, user_path
 from napari_semst.semantics.protocol import (
     CancelCheck,
@@ -45,6 +46,9 @@ class Precomputed:
         into this order. Files without names are taken row by row.
     about
         How the array was made, where it is known.
+    listed
+        Which genes its spots listed first, see `listed_genes`; files of ``semst embed``
+        say so.
 
     Raises
     ------
@@ -61,17 +65,30 @@ class Precomputed:
         label: str | None = None,
         spots: Sequence[str] | None = None,
         about: Mapping[str, Any] | None = None,
+        listed: NDArray[np.uint32] | None = None,
     ) -> None:
-        self._about = dict(about or {})
+        self._about, self._listed = dict(about or {}), listed
+        self._told: list[str] = []
         if isinstance(embedding, str | Path):
             path = user_path(embedding)
             self._label = label or path.name
             if is_text_table(path):
-                self._array = _in_order(*read_numbers(path), spots, path.name)
+                names, values = read_numbers(path)
+                place = _place(names, spots, path.name)
+                self._array = values if place is None else values[place]
             else:
                 held = read_held(path)
-                self._array = _in_order(held.spots, held.array, spots, path.name)
-                self._about = held.about
+                names, place = held.spots, _place(held.spots, spots, path.name)
+                self._array = held.array if place is None else held.array[place]
+                self._about, self._listed = held.about, held.listed
+                if place is not None and held.listed is not None:
+                    self._listed = held.listed[place]
+            if names is not None and len(names) > len(self._array):
+                self._told.append(
+                    f"{len(names) - len(self._array)} of {len(names)} rows of "
+                    f"{path.name} are of no spot of this section; they are left out. "
+                    "If you expected none, check that it is the right file."
+                )
         else:
             self._label = label or "array"
             self._array = np.asarray(embedding)
@@ -89,7 +106,7 @@ class Precomputed:
         Parameters
         ----------
         gene_lists
-            Used for the number of spots only.
+            The number of spots, and what a file of ``semst embed`` is compared with.
         weights, species
             Not used.
         progress
@@ -100,7 +117,8 @@ class Precomputed:
         Raises
         ------
         SemanticsError
-            If the array is not 2-D, numeric and finite, or has other rows than spots.
+            If the array is not 2-D, numeric and finite, has other rows than spots, or
+            is of another section.
         """
         check_cancelled(cancelled)
         embedding = self._checked(gene_lists.n_spots)
@@ -108,6 +126,10 @@ class Precomputed:
             progress(gene_lists.n_spots, gene_lists.n_spots)
         digest = hashlib.sha256(np.ascontiguousarray(embedding).data).hexdigest()
         about, warnings = told(self._about)
+        warnings += self._told
+        if self._listed is not None:
+            note = compared(self._listed, gene_lists, about, self._label)
+            warnings += [note] if note else []
         more = {"control": about["control"]} if "control" in about else {}
         if about:
             more["computed_by"] = about
@@ -142,8 +164,15 @@ class Precomputed:
             If the array is not one row per spot.
         """
         self._check_shape(of)
-        part = self._array[spots]
-        return {"embedding": part, "label": self._label, "about": self._about}
+        about = {**self._about}
+        if self._told:
+            about["warnings"] = [*told(about)[1], *self._told]
+        return {
+            "embedding": self._array[spots],
+            "label": self._label,
+            "about": about,
+            "listed": None if self._listed is None else self._listed[spots],
+        }
 
     @property
     def _where(self) -> str:
@@ -181,27 +210,24 @@ class Precomputed:
         return embedding
 
 
-def _in_order(
-    names: Sequence[str] | None,
-    values: NDArray[Any],
-    spots: Sequence[str] | None,
-    file: str,
-) -> NDArray[Any]:
-    """Return the rows in the order of the spots, where both are named."""
+def _place(
+    names: Sequence[str] | None, spots: Sequence[str] | None, file: str
+) -> NDArray[np.intp] | None:
+    """Return the row of each spot where both are named; `None`: as they are."""
     import pandas
 
     if names is None or spots is None:
-        return values
+        return None
     rows, wanted = pandas.Index(names), pandas.Index([str(spot) for spot in spots])
     if rows.equals(wanted):
-        return values
+        return None
     if not rows.is_unique:
         repeated = int(rows.duplicated().sum())
         raise SemanticsError(
             f"Expected every spot once in {file}; {repeated} of {len(names)} rows "
             "repeat a name. Remove them."
         )
-    place = rows.get_indexer(wanted)
+    place: NDArray[np.intp] = rows.get_indexer(wanted)
     missing = np.flatnonzero(place < 0)
     if len(missing):
         raise SemanticsError(
@@ -211,5 +237,4 @@ def _in_order(
             "spots of this section; where rows are in their order, leave names out: "
             "save the array alone as .npy."
         )
-    ordered: NDArray[Any] = values[place]
-    return ordered
+    return place

@@ -19,6 +19,8 @@ if TYPE_CHECKING:
 
 BETWEEN = ", "
 _GENES = "{genes}"
+# Braces mark places of a template, and ChatML writes its marks between <| and |>.
+_MARKS = ("{", "}", "<|", "|>")
 
 
 class Passage(NamedTuple):
@@ -107,7 +109,8 @@ def template(name: str, species: str = "", tissue: str = "") -> Template:
     Raises
     ------
     SemanticsError
-        If there is no such template, or it has no tissue to tell of.
+        If there is no such template, or it has no tissue to tell of, or the tissue's
+        name holds braces, ``<|``, ``|>`` or control characters.
     """
     if name not in TEMPLATES:
         raise SemanticsError(one_of("the template", name, TEMPLATES))
@@ -120,8 +123,24 @@ def template(name: str, species: str = "", tissue: str = "") -> Template:
             "semantics.tissue (--tissue 'breast cancer'), or use the template 'paper'."
         )
     known = species if species in ("human", "mouse") else "not known"
-    user = found.user.replace("{species}", known)
-    return Template(found.system, user.replace("{tissue}", tissue.strip()))
+    head, place, tail = found.user.partition(_GENES)
+    # Only what stands before the genes is filled in: what is filled in makes no place.
+    head = head.replace("{species}", known).replace("{tissue}", _plain_tissue(tissue))
+    return Template(found.system, f"{head}{place}{tail}")
+
+
+def _plain_tissue(tissue: str) -> str:
+    """Return the name of a tissue; refuse what would be a part of the prompt."""
+    name = tissue.strip()
+    bad = [mark for mark in _MARKS if mark in name]
+    bad += [letter for letter in name if not letter.isprintable()]
+    if bad:
+        raise SemanticsError(
+            f"Expected the name of a tissue in plain words; {name!r} has {bad[0]!r}, "
+            "which is a mark of prompts. Write it without braces, <|, |>, line breaks "
+            "and control characters (--tissue 'breast cancer')."
+        )
+    return name
 
 
 class ListedPassages(Sequence[Passage]):

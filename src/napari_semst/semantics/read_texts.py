@@ -36,8 +36,9 @@ if TYPE_CHECKING:
 
     Say = Callable[[str], None]
 
-# Few enough that little is lost when a run is killed, and files do not become many.
-_SHARD_BATCHES = 4
+# Little is lost when a run is killed, and files do not become many: at most so many
+# batches, and where these are slow so many seconds.
+_SHARD_BATCHES, _SHARD_SECONDS = 4, 30.0
 _SAY_SECONDS = 1.0
 # Shards of the cache between two events of progress.
 _TELL_SHARDS = 64
@@ -243,24 +244,44 @@ def _read(
         )
         pace = _Pace(model.name, n_texts, sum(work))
         for start, stop in _shards(batches):
-            parts: list[NDArray[np.float32]] = []
-            read: list[NDArray[np.int64]] = []
+            keeping = _Keeping(cache)
             try:
                 for number in range(start, stop):
                     check_cancelled(to.cancelled)
                     own = batches[number].texts
-                    parts.append(encoder.vectors([tokens[one] for one in own]))
-                    read.append(own)
-                    found.put(wanted.places[own], parts[-1])
+                    vectors = encoder.vectors([tokens[one] for one in own])
+                    keeping.add(wanted.names[own], vectors)
+                    found.put(wanted.places[own], vectors)
                     found.tell()
                     if sentence := pace.done(len(own), work[number]):
                         to.tell(sentence)
             finally:
-                # Whole batches, so that those to come stay as they are.
-                if parts:
-                    names = wanted.names[np.concatenate(read)]
-                    cache.write(names, np.concatenate(parts))
+                keeping.flush()
         return {"tokens": n_tokens, **encoder.notes}
+
+
+class _Keeping:
+    """Whole batches on their way to the cache, so that those to come stay the same."""
+
+    def __init__(self, cache: VectorCache) -> None:
+        self._cache, self._since = cache, time.monotonic()
+        self._names: list[NDArray[np.void]] = []
+        self._vectors: list[NDArray[np.float32]] = []
+
+    def add(self, names: NDArray[np.void], vectors: NDArray[np.float32]) -> None:
+        """Take a batch, and keep what is there once it has waited long."""
+        self._names.append(names)
+        self._vectors.append(vectors)
+        if time.monotonic() - self._since >= _SHARD_SECONDS:
+            self.flush()
+
+    def flush(self) -> None:
+        """Keep what is there."""
+        if self._names:
+            names, vectors = np.concatenate(self._names), np.concatenate(self._vectors)
+            self._names, self._vectors = [], []
+            self._cache.write(names, vectors)
+        self._since = time.monotonic()
 
 
 class Batch(NamedTuple):

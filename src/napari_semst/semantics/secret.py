@@ -14,6 +14,8 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
 VARIABLES = ("SEMST_API_KEY", "OPENAI_API_KEY")
+# Set to 1, it lets a key travel unencrypted to another machine.
+ALLOW = "SEMST_KEY_IN_PLAIN_TEXT"
 HIDDEN = "[key]"
 _LONGEST_QUOTE = 300
 # What the HTTP library logs of answers may hold what a server echoes.
@@ -85,6 +87,11 @@ class Secret:
         finally:
             for logger in loggers:
                 logger.removeFilter(hide)
+
+
+def plain_text_allowed() -> bool:
+    """Return whether the user lets a key travel unencrypted to another machine."""
+    return os.environ.get(ALLOW, "").strip() == "1"
 
 
 def key_from_environment(*, encrypted: bool) -> Secret:

@@ -14,8 +14,10 @@ from napari_semst.semantics.address import address
 from napari_semst.semantics.builtin import averaged
 from napari_semst.semantics.endpoint import PROBE, Endpoint, Probe
 from napari_semst.semantics.gather import Gathering
+from napari_semst.semantics.prompts import distinct_lists
 from napari_semst.semantics.protocol import (
     AVERAGED,
+    NO_GENE,
     CancelCheck,
     GeneLists,
     ProgressCallback,
@@ -114,6 +116,9 @@ class ServerSource:
         for what is there.
     texts
         Writes the texts of gene lists, or of lists of one gene; plain ones if None.
+    heard
+        Called with the vector of the probe's text, ``(n_dimensions,)``: by it models
+        are told apart.
     wait
         Waits between attempts.
 
@@ -137,6 +142,7 @@ class ServerSource:
         keep_vectors: bool = True,
         *,
         texts: Texts | None = None,
+        heard: Callable[[NDArray[np.float32]], None] | None = None,
         wait: Callable[[float], None] = time.sleep,
     ) -> None:
         if per not in ("spot", "gene"):
@@ -144,7 +150,7 @@ class ServerSource:
         self.address = address(url)
         self._model, self._per, self._timeout = model, per, timeout
         self._batch, self._connections, self._wait = batch_texts, connections, wait
-        self._keep = keep_vectors
+        self._keep, self._heard = keep_vectors, heard
         self._texts = texts or (list_texts if per == "spot" else gene_texts)
 
     @property
@@ -199,6 +205,8 @@ class ServerSource:
             self.address.url, self._model, self._timeout, self._wait
         ) as endpoint:
             found = endpoint.probe(cancelled)
+            if self._heard is not None and endpoint.probed is not None:
+                self._heard(endpoint.probed)
             reader = _Reader(self, endpoint, found, gene_lists.n_spots)
             reader.progress, reader.cancelled = progress, cancelled
             if self._per == "gene":
@@ -266,13 +274,11 @@ class _Reader:
         self, gene_lists: GeneLists, species: Species
     ) -> tuple[NDArray[np.float32], NDArray[np.float32], int]:
         """Return embedding, coverage and the number of spots without a gene."""
-        speaks: NDArray[np.bool_] = np.asarray(gene_lists.listed.any(axis=1))
-        distinct, place = np.unique(
-            gene_lists.indices[speaks], axis=0, return_inverse=True
-        )
+        distinct, place = distinct_lists(gene_lists)
+        speaks: NDArray[np.bool_] = place != NO_GENE
         vectors = self._read(GeneLists(gene_lists.genes, distinct), species)
         embedding = np.zeros((len(speaks), self._width), dtype=np.float32)
-        embedding[speaks] = vectors[place.reshape(-1)]
+        embedding[speaks] = vectors[place[speaks]]
         if speaks.any():
             embedding[~speaks] = embedding[speaks].mean(axis=0)
         return embedding, speaks.astype(np.float32), int((~speaks).sum())

@@ -53,6 +53,7 @@ class ServerCache:
         self._probe = text_key(probe)
         self._vector = np.asarray(vector, np.float32)
         self.told: list[str] = []
+        self._known = False
         for number in count():
             self._cache = VectorCache(
                 {
@@ -64,10 +65,11 @@ class ServerCache:
                 },
                 {"revision": found.host, "pooling": "server's", "dtype": "float32"},
             )
-            before, places = _read(self._cache, [self._probe])
-            if not places:
+            before = self._cache.first(np.frombuffer(self._probe, NAME))
+            if before is None:
                 break
-            if _alike(before[0], self._vector):
+            if alike(before, self._vector):
+                self._known = True
                 return
         if number:
             self.told = [
@@ -86,10 +88,12 @@ class ServerCache:
         return _read(self._cache, keys)
 
     def write(self, keys: Sequence[bytes], vectors: NDArray[np.float32]) -> None:
-        """Keep vectors, and with them what tells their model from others."""
-        more = [] if self._probe in keys else [self._probe]
-        parts = [vectors, *(self._vector[None] for _ in more)]
-        _write(self._cache, [*keys, *more], np.concatenate(parts))
+        """Keep vectors, and before the first what tells their model from others."""
+        if not self._known:
+            # Alone in its file, so that later runs need not read the others.
+            _write(self._cache, [self._probe], self._vector[None])
+            self._known = True
+        _write(self._cache, keys, vectors)
 
 
 class Collected:
@@ -145,7 +149,7 @@ class Collected:
         self._waiting = []
 
 
-def _alike(before: NDArray[np.float32], now: NDArray[np.float32]) -> bool:
+def alike(before: NDArray[np.float32], now: NDArray[np.float32]) -> bool:
     """Return whether two vectors of a text are one model's, but for rounding."""
     one, other = before.astype(np.float64), now.astype(np.float64)
     lengths = float(np.linalg.norm(one)), float(np.linalg.norm(other))

@@ -51,8 +51,7 @@ def write_shard(
         "keys": names.view(np.uint8).reshape(len(names), -1),
         "vectors": np.ascontiguousarray(vectors, np.float32),
     }
-    digest = hashlib.sha256(held["keys"].tobytes()).hexdigest()[:24]
-    file = folder / f"shard-{digest}.safetensors"
+    file = shard_file(folder, names)
 
     def check(written: Path) -> None:
         try:
@@ -68,6 +67,12 @@ def write_shard(
         suffix=".safetensors",
         least_free=vectors.nbytes + names.nbytes + 4096,
     )
+
+
+def shard_file(folder: Path, names: NDArray[np.void]) -> Path:
+    """Return where the vectors of exactly these texts are written, or would be."""
+    digest = hashlib.sha256(names.tobytes()).hexdigest()[:24]
+    return folder / f"shard-{digest}.safetensors"
 
 
 def read_shard(

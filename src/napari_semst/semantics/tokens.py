@@ -56,6 +56,27 @@ class Tokens(NamedTuple):
         return Tokens(ids, np.concatenate([none, self.of_genes]))
 
 
+def around(passage: Passage, chat: str) -> tuple[str, str]:
+    """Return what stands before and after the names of a text, as a model is given it.
+
+    Parameters
+    ----------
+    passage
+        The text.
+    chat
+        ``chatml`` or ``plain``: how the model is given a conversation.
+    """
+    if not passage.system:
+        return passage.head, passage.tail
+    if chat == "plain":
+        return f"{passage.system}\n{passage.head}", passage.tail
+    return (
+        f"{_CHAT_START}system\n{passage.system}<|im_end|>\n"
+        f"{_CHAT_START}user\n{passage.head}",
+        f"{passage.tail}<|im_end|>\n{_CHAT_START}assistant\n",
+    )
+
+
 class Tokenizing:
     """A tokenizer, and how it is to be given a conversation.
 
@@ -127,15 +148,7 @@ class Tokenizing:
 
     def _around(self, passage: Passage) -> tuple[str, str]:
         """Return what stands before and after the names, all told."""
-        if not passage.system:
-            return passage.head, passage.tail
-        if self.chat == "plain":
-            return f"{passage.system}\n{passage.head}", passage.tail
-        return (
-            f"<|im_start|>system\n{passage.system}<|im_end|>\n"
-            f"<|im_start|>user\n{passage.head}",
-            f"{passage.tail}<|im_end|>\n<|im_start|>assistant\n",
-        )
+        return around(passage, self.chat)
 
 
 def common_prefix(

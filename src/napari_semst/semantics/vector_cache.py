@@ -23,11 +23,12 @@ from napari_semst.semantics.shards import (
     PATTERN,
     n_vectors,
     read_shard,
+    shard_file,
     write_shard,
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Iterator, Mapping, Sequence
 
     from numpy.typing import NDArray
 
@@ -74,7 +75,7 @@ class VectorCache:
     def read(
         self, names: NDArray[np.void]
     ) -> Iterator[tuple[NDArray[np.int64], NDArray[np.float32]]]:
-        """Yield positions of names and their vectors, shard by shard, each once.
+        """Return positions of names and their vectors, shard by shard, each once.
 
         Damaged files are removed, and told of in `warnings`: what they held is
         computed again.
@@ -84,8 +85,13 @@ class VectorCache:
         names
             Sorted names of texts, each once, of type `shards.NAME`.
         """
+        return self._read(sorted(self.folder.glob(PATTERN)), names)
+
+    def _read(
+        self, files: Sequence[Path], names: NDArray[np.void]
+    ) -> Iterator[tuple[NDArray[np.int64], NDArray[np.float32]]]:
         known = np.zeros(len(names), dtype=bool)
-        for file in sorted(self.folder.glob(PATTERN)):
+        for file in files:
             try:
                 found = read_shard(file, names)
             except OSError as error:
@@ -103,6 +109,23 @@ class VectorCache:
             new = ~known[found[0]]  # two shards may hold a text
             known[found[0]] = True
             yield found if new.all() else (found[0][new], found[1][new])
+
+    def first(self, name: NDArray[np.void]) -> NDArray[np.float32] | None:
+        """Return the vector of one text, `None` if it is not here.
+
+        Files are opened until one has it, that which has it alone first.
+
+        Parameters
+        ----------
+        name
+            One name, of type `shards.NAME`, shape ``(1,)``.
+        """
+        files = sorted(self.folder.glob(PATTERN))
+        alone = shard_file(self.folder, name)
+        for _, vectors in self._read(sorted(files, key=lambda one: one != alone), name):
+            found: NDArray[np.float32] = vectors[0]
+            return found
+        return None
 
     def write(self, names: NDArray[np.void], vectors: NDArray[np.float32]) -> None:
         """Keep the vectors of texts; where that fails, say so and go on without.
@@ -202,15 +225,15 @@ def clear(model: str = "") -> int:
     Parameters
     ----------
     model
-        Id, folder or name of the model whose vectors go; all where empty.
+        Folder, id or name of the model whose vectors go; all where empty.
 
     Raises
     ------
     SemanticsError
-        If there are no vectors of that model.
+        If there are no vectors of that model, or several models are called so.
     """
     here = list(entries())
-    chosen = [entry for entry in here if not model or _is_of(entry, model)]
+    chosen = _of_model(here, model) if model else here
     if model and not chosen:
         told = {str(one.about.get("model", "unknown")) for one in here}
         raise SemanticsError(
@@ -232,9 +255,38 @@ def clear(model: str = "") -> int:
     return freed
 
 
-def _is_of(entry: Entry, model: str) -> bool:
-    """Return whether vectors are of a model, by what the user calls it."""
-    if model == entry.about.get("model"):
-        return True
-    kept = entry.about.get("path")
-    return bool(kept) and kept == str(Path(model).expanduser().resolve())
+def _of_model(here: Sequence[Entry], model: str) -> list[Entry]:
+    """Return the vectors of one model, by what the user calls it.
+
+    Raises
+    ------
+    SemanticsError
+        If several models are called so.
+    """
+    place = str(Path(model).expanduser().resolve())
+    by_path = [entry for entry in here if entry.about.get("path") == place]
+    if by_path:
+        return by_path
+    names = {model, model.rstrip("/")}
+    chosen = [
+        entry
+        for entry in here
+        if entry.about.get("model") in names
+        or Path(str(entry.about.get("path", ""))).name in names
+    ]
+    places = sorted({_place_of(entry) for entry in chosen})
+    if len(places) > 1:
+        raise SemanticsError(
+            f"Expected one model called {model!r} in {cache_folder()}; found "
+            f"{len(places)}: {'; '.join(places)}. Nothing was removed. Give the folder "
+            "of one of them, or run `semst cache clear --yes` for all that is kept."
+        )
+    return chosen
+
+
+def _place_of(entry: Entry) -> str:
+    """Return where a model is: its folder, its server, or its name at the hub."""
+    identity = str(entry.about.get("identity", ""))
+    if identity.startswith("server "):
+        return identity
+    return str(entry.about.get("path") or entry.about.get("model", "unknown"))

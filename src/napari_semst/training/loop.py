@@ -14,7 +14,9 @@ from napari_semst.training.group import current_group
 if TYPE_CHECKING:
     from collections.abc import Generator, Iterator
 
+    import numpy as np
     import torch
+    from numpy.typing import NDArray
     from torch import Tensor
 
     from napari_semst.config import TrainingConfig
@@ -37,6 +39,14 @@ class Trainable(Protocol):
         """Return the weighted loss terms of one part of a step.
 
         Their sum, averaged over parts, is minimised.
+        """
+        ...
+
+    def glimpse(self) -> NDArray[np.float32]:
+        """Return the latent as it is now, for people to look at.
+
+        Averaged over neighbours, which shows domains that single spots hide. Nothing
+        is changed by it.
         """
         ...
 
@@ -106,7 +116,8 @@ def train(
                 f"Expected a finite loss; at epoch {epoch + 1} it is {values['loss']}. "
                 "Lower the learning rate, or check the counts for extreme values."
             )
-        yield Progress("train", epoch + 1, config.epochs, "", values)
+        latent = control.look(model.glimpse)
+        yield Progress("train", epoch + 1, config.epochs, "", values, latent)
     return record
 
 

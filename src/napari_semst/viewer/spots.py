@@ -6,7 +6,7 @@ What the rest of the project asks of a layer of spots it asks here (colours:
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -124,7 +124,7 @@ def spot_at(layer: Layer, position: Sequence[float] | Floats) -> int | None:
         Its index; None where there is no spot.
     """
     raster = raster_of(layer)
-    place = _places(layer, np.asarray([position], dtype=np.float64))[0]
+    place = to_places(layer, np.asarray([position], dtype=np.float64))[0]
     if not np.isfinite(place).all():
         return None
     if raster is None:
@@ -135,39 +135,16 @@ def spot_at(layer: Layer, position: Sequence[float] | Floats) -> int | None:
     return int(found[-1]) if len(found) else None
 
 
-def spots_in(layer: Layer, polygon: Sequence[Sequence[float]] | Floats) -> NDArray[Any]:
-    """Return the spots on show whose centres lie in a polygon, as for a lasso.
+def to_places(layer: Layer, world: Floats) -> Floats:
+    """Return world coordinates as those that the spots' positions are in.
 
     Parameters
     ----------
     layer
-        The spots.
-    polygon
-        Its corners in world coordinates, of which the last two are (y, x), shape
-        ``(n, 2)`` or wider, three at least; it need not be closed.
-
-    Returns
-    -------
-    numpy.ndarray
-        Indices in ascending order.
+        The spots; it may have been moved or turned by hand.
+    world
+        Shape ``(n, 2)`` or wider, the last two (y, x); few, as the corners of a lasso.
     """
-    from matplotlib.path import Path
-
-    corners = _places(layer, np.asarray(polygon, dtype=np.float64))
-    if len(corners) < 3:
-        return np.empty(0, np.int64)
-    low, high = corners.min(axis=0), corners.max(axis=0)
-    raster, places = raster_of(layer), positions(layer)
-    if raster is None:
-        near = np.flatnonzero(((places >= low) & (places <= high)).all(axis=1))
-    else:
-        near = raster.index.within(low, high)
-    near = near[shown(layer)[near]]
-    return np.asarray(near[Path(corners).contains_points(places[near])])
-
-
-def _places(layer: Layer, world: Floats) -> Floats:
-    """Return world coordinates as those that the spots' positions are in."""
     data = np.stack([np.asarray(layer.world_to_data(one))[-2:] for one in world])
     raster = raster_of(layer)
     # The data of an image are pixels: what is between them and its spots is undone.

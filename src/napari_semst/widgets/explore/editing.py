@@ -7,11 +7,10 @@ from typing import TYPE_CHECKING
 from uuid import uuid4
 from weakref import WeakKeyDictionary
 
-import numpy as np
 from qtpy.QtCore import QObject, Signal  # type: ignore[attr-defined]
 
 from napari_semst.explore.annotate import Annotator
-from napari_semst.viewer import adapter
+from napari_semst.viewer import adapter, spots
 from napari_semst.widgets.explore import texts
 
 if TYPE_CHECKING:
@@ -63,7 +62,7 @@ class Editing(QObject):
             self._annotators[layer] = Annotator(tissue)
         return self._annotators[layer]
 
-    def edit(self, change: Edit, column: str = "") -> str:
+    def edit(self, change: Edit, column: str = "", *, begin: bool = False) -> str:
         """Edit labels, or a copy of them where they are no work of hand.
 
         Parameters
@@ -72,6 +71,8 @@ class Editing(QObject):
             Labels to labels.
         column
             Which ones; empty: those on show.
+        begin
+            Whether to make the column if there is none.
 
         Returns
         -------
@@ -82,10 +83,33 @@ class Editing(QObject):
         if annotator is None or colouring is None:
             return ""
         column = column or colouring.column
-        done = self._tried(lambda: annotator.edit(column, change))
-        if done and done != column:
+        done = self._tried(lambda: annotator.edit(column, change, begin=begin))
+        if done and done != column.strip():
             text = texts.COPIED_HELP.format(column=column, copy=done)
             self.said.emit("success", texts.COPIED, text)
+        if done:
+            self._tell(done)
+        return done
+
+    def take(self, name: str, labels: Labels) -> str:
+        """Take labels of a file in as a column, and show it.
+
+        Parameters
+        ----------
+        name
+            Of the column; the next that is free where it is taken.
+        labels
+            One per spot.
+
+        Returns
+        -------
+        str
+            The column, empty where it could not be.
+        """
+        annotator = self.annotator
+        if annotator is None:
+            return ""
+        done = self._tried(lambda: annotator.put(name, labels, "a file"))
         if done:
             self._tell(done)
         return done
@@ -145,11 +169,11 @@ class Editing(QObject):
             return
 
         def split(labels: Labels) -> Labels:
-            spots = labels.spots_of([name])
+            own = labels.spots_of([name])
             if how == "pieces":
-                parts = connected_parts(np.asarray(layer.data)[spots])
+                parts = connected_parts(spots.positions(layer)[own])
             else:
-                parts = latent_parts(tissue, spots)
+                parts = latent_parts(tissue, own)
             return labels.split(name, parts)
 
         self.edit(split)

@@ -11,7 +11,7 @@ from qtpy.QtWidgets import QFileDialog
 
 from napari_semst import keys
 from napari_semst.explore.labels import read_labels
-from napari_semst.viewer import columns
+from napari_semst.viewer import columns, spots
 from napari_semst.widgets.explore import texts
 from napari_semst.widgets.explore.dotplot import GenePlot
 from napari_semst.widgets.explore.markers import Question
@@ -73,7 +73,7 @@ class GeneWork(QObject):
         self._panel.ask(
             Question(
                 tissue,
-                np.array(layer.data, dtype=np.float64),
+                np.array(spots.positions(layer), dtype=np.float64),
                 wanted[codes],
                 codes.astype(np.int32),
                 str(self._panel.against.currentData()),

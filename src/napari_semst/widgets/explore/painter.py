@@ -8,9 +8,11 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from napari_semst.viewer import columns
-from napari_semst.viewer.colour import CategoryPaint, paint_numbers, paint_of
+from napari_semst.viewer.colour import paint_numbers, paint_of
 
 if TYPE_CHECKING:
+    from collections.abc import Collection
+
     from anndata import AnnData
     from numpy.typing import NDArray
 
@@ -63,15 +65,15 @@ def painted(
     """
     if colouring.kind == "categories":
         paint: Paint = paint_of(tissue, colouring)
-        hidden = choices.hidden.get(colouring.key, frozenset())
     else:
-        paint, hidden = _numbers(tissue, colouring, choices), frozenset()
+        paint = _numbers(tissue, colouring, choices)
+    hidden = hidden_spots(tissue, colouring, choices)
     rgba = paint.rgba
-    if not hidden and selected is None:
+    if hidden is None and selected is None:
         return paint, rgba
     rgba = rgba.copy()
-    if hidden and isinstance(paint, CategoryPaint):
-        rgba[_of_names(tissue, colouring, hidden), 3] = 0
+    if hidden is not None:
+        rgba[hidden, 3] = 0
     if selected is not None:
         rgba[~selected, 3] *= _UNSELECTED
     return paint, rgba
@@ -85,9 +87,20 @@ def _numbers(tissue: AnnData, colouring: Colouring, choices: Choices) -> Paint:
     return paint_numbers(columns.numbers(tissue, colouring), colormap, limits)
 
 
-def _of_names(
-    tissue: AnnData, colouring: Colouring, names: frozenset[str]
+def hidden_spots(
+    tissue: AnnData, colouring: Colouring, choices: Choices
+) -> NDArray[np.bool_] | None:
+    """Return the spots whose names are hidden, None where all are shown."""
+    names = choices.hidden.get(colouring.key)
+    if not names or colouring.kind != "categories":
+        return None
+    return of_names(tissue, colouring, names)
+
+
+def of_names(
+    tissue: AnnData, colouring: Colouring, names: Collection[str]
 ) -> NDArray[np.bool_]:
+    """Return which spots have one of some names of a colouring, ``(n_spots,)``."""
     codes, there = columns.categories(tissue, colouring)
     # Spots without a name are the legend's row "none".
     wanted = np.array([*(name in names for name in there), "none" in names])

@@ -35,6 +35,40 @@ TIPS = {
     "down": "Move the chosen name down the legend.",
     "undo": "Take the last edit back. Ctrl+Z in this dock.",
     "redo": "Do again what was taken back. Ctrl+Shift+Z in this dock.",
+    "lasso": (
+        "Draw around spots on the tissue. Hold Shift to add them to the selection, Alt "
+        "or Ctrl to take them out of it. Drag with Space held to move the view. Escape "
+        "ends the tool. Ctrl+L in this dock."
+    ),
+    "brush": (
+        "Paint over spots on the tissue. Hold Shift to add them to the selection, Alt "
+        "or Ctrl to take them out of it. Drag with Space held to move the view. Escape "
+        "ends the tool. Ctrl+B in this dock."
+    ),
+    "radius": "Radius of the brush, in diameters of a spot.",
+    "invert": "Select the visible spots that are not selected, and no others.",
+    "clear": "Select nothing. Ctrl+D in this dock.",
+    "assign_column": (
+        "The column that gets the names: one made by hand, or a new one; type what to "
+        "call it."
+    ),
+    "assign_name": "The name for the selected spots: of the column, or a new one.",
+    "assign": "Give the selected spots this name. Undo takes it back.",
+    "remove_name": "Leave the selected spots without a name in this column.",
+    "umap": (
+        "Every point is a spot, in the colours of the tissue. Drag to move, turn the "
+        "wheel to zoom. Lasso, or Shift and drag, selects spots here and on the tissue."
+    ),
+    "umap_lasso": (
+        "Draw around points to select their spots. Shift adds to the selection, Alt or "
+        "Ctrl takes out of it."
+    ),
+    "umap_fit": "Show the whole map.",
+    "umap_again": (
+        "Make the map anew from the latent of the latest run, or else from the counts, "
+        "even where the section came with a map."
+    ),
+    "umap_out": "Show the map in a dock of its own, or put it back here.",
     "limits": "Values at the ends of the colours; values beyond take the end's colour.",
     "reset": "Colours from the 2nd to the 98th percentile.",
     "colormap": "The colours that stand for numbers.",
@@ -50,6 +84,11 @@ TIPS = {
     "dots": "Share of spots as size, mean as colour.",
     "violins": "How the expression is spread in each domain.",
     "save_plot": "Write the plot as PNG, SVG or PDF.",
+    "explain": (
+        "Find the genes and the meanings that set each domain on show apart, tested "
+        "against random pieces of tissue. Takes seconds to a minute."
+    ),
+    "cancel_explain": "Give the explanation up.",
     "compare": "A run, a column made by hand, or an annotation.",
     "confusion": (
         "Spots that have both names. Bold: matched with each other, so that most spots "
@@ -57,11 +96,52 @@ TIPS = {
     ),
     "differ": "Colour the spots whose two names are not matched with each other.",
     "opacity": "How much the spots cover the image below them.",
+    "pin": (
+        "Keep a copy with the colours of now to the right of the section, so that two "
+        "colourings are seen at once."
+    ),
+    "unpin": "Take the copies away.",
+    "save": "Write the section with all results and edits to an .h5ad file.",
+    "table": "Write one row per spot with its results as a table (CSV).",
+    "figure": "Save a figure: what is on show, with legend and scale bar.",
+    "report": "Save a report: one HTML page on the latest run, to send or to print.",
+    "regions_out": (
+        "Save regions: the labels on show as GeoJSON, which QuPath opens "
+        "(full-resolution pixels)."
+    ),
+    "regions_in": (
+        "Read regions of QuPath (GeoJSON), or a table of spots and labels as Loupe "
+        "writes it (CSV), as a new column."
+    ),
+    "dpi": "Sharpness of figures.",
     "size": "Size of the spots, as a share of their true diameter.",
 }
 
 SPLIT_PIECES = "Into connected pieces"
 SPLIT_TWO = "In two, by expression (latent)"
+NOTHING_SELECTED = "No spots selected"
+SELECTED = "{n:,} of {total:,} spots selected"
+TOOL_NAMES = {"lasso": "Lasso (Escape ends it)", "brush": "Brush (Escape ends it)"}
+TOOL_HELP = (
+    "drag over spots; Shift adds, Alt or Ctrl takes away, Space moves the view, Escape "
+    "ends the tool"
+)
+TOOL_HINT = (
+    "Draw on the tissue. Shift adds, Alt or Ctrl takes away, Space moves the view, "
+    "Escape ends."
+)
+FLAT_ONLY = "Not in the 3D view"
+FLAT_ONLY_HELP = "Spots are selected in the 2D view. Press Ctrl+Y in the viewer first."
+COLUMN_HINT = "New or made by hand"
+NEW_COLUMN = "annotation"
+NAME_HINT = "For instance, tumour edge"
+ASSIGNED = "Assigned"
+ASSIGNED_HELP = "{n:,} spots have the name {name!r} in the column {column!r}."
+REMOVED = "Names removed"
+REMOVED_HELP = "{n:,} spots have no name in the column {column!r}."
+UMAP_BUSY = "Making the map. The first one takes longer."
+UMAP_SOURCE = "Made from {source}."
+UMAP_OUT = "The map is in a dock of its own."
 COPIED = "Edits go to a copy"
 COPIED_HELP = (
     "{column!r} is a fact of the section and stays as it is. Edits are in the new "
@@ -101,3 +181,21 @@ AGREEMENT = (
     "matched with each other."
 )
 SAVED = "Saved"
+WRITING = "Writing"
+READING = "Reading"
+KINDS = {
+    "figure": (".png", "Figures (*.png *.svg *.pdf)"),
+    "report": (".html", "Web page (*.html)"),
+    "regions_out": (".geojson", "GeoJSON (*.geojson)"),
+}
+REGIONS_TITLE = "Read regions"
+REGIONS_KINDS = "Regions and labels (*.geojson *.json *.csv)"
+REGIONS_READ = "Regions are in the column {column}"
+WHY_ASK = "Why is a domain a domain? Genes and meanings, in a sentence for each."
+WHY_BUSY = "Reading the genes..."
+WHY_CHOOSE = "Choose names in the legend to read theirs alone."
+EXPLAINED = "Explained"
+EXPLAINED_HELP = "The sentences are below, under Why, and in the file once it is saved."
+CHOOSE_LABELS_HELP = (
+    "Colour by domains or another column of labels, and press it again."
+)

@@ -3,14 +3,23 @@
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
+from uuid import uuid4
 
 import numpy as np
-from qtpy.QtCore import Qt
+from qtpy.QtCore import Qt, QTimer, Signal  # type: ignore[attr-defined]
 from qtpy.QtGui import QKeySequence, QShortcut  # type: ignore[attr-defined]
-from qtpy.QtWidgets import QFrame, QScrollArea, QSlider, QVBoxLayout, QWidget
+from qtpy.QtWidgets import (
+    QFrame,
+    QHBoxLayout,
+    QPushButton,
+    QScrollArea,
+    QSlider,
+    QVBoxLayout,
+    QWidget,
+)
 
 from napari_semst import keys
-from napari_semst.viewer import adapter, columns, sections
+from napari_semst.viewer import adapter, columns, pins, sections, spots
 from napari_semst.viewer.arrange import arrange, bounds
 from napari_semst.viewer.colour import CategoryPaint, paint_layer
 from napari_semst.viewer.look import Look
@@ -22,16 +31,23 @@ from napari_semst.widgets.explore.genes import GeneWork
 from napari_semst.widgets.explore.legend import LegendTable
 from napari_semst.widgets.explore.limits import Limits
 from napari_semst.widgets.explore.markers import MarkerPanel
-from napari_semst.widgets.explore.painter import painted
+from napari_semst.widgets.explore.painter import of_names, painted
+from napari_semst.widgets.explore.reasons import Reasons
 from napari_semst.widgets.explore.sections import OpenSections
+from napari_semst.widgets.explore.select import SelectPart
+from napari_semst.widgets.explore.share import SharePanel, Sharing
 from napari_semst.widgets.explore.texts import TIPS
+from napari_semst.widgets.explore.umap import UmapPart
+from napari_semst.widgets.explore.why import WhyPanel
 from napari_semst.widgets.find.texts import explain
+from napari_semst.widgets.shared.closing import guard_closing
 from napari_semst.widgets.shared.forms import add_row, folded, form, heading
 from napari_semst.widgets.shared.state import state_of
 from napari_semst.widgets.shared.status import StatusCard
 
 if TYPE_CHECKING:
     from anndata import AnnData
+    from napari.layers import Layer
     from napari.viewer import Viewer
 
     from napari_semst.viewer.columns import Colouring
@@ -46,6 +62,9 @@ class ExploreDomains(QWidget):
         The viewer whose layers are looked at.
     """
 
+    section_changed = Signal()
+    painted = Signal(object)  # RGBA of the section's spots
+
     def __init__(self, napari_viewer: Viewer, parent: QWidget | None = None) -> None:
         super().__init__(parent)
         self._viewer = napari_viewer
@@ -58,11 +77,24 @@ class ExploreDomains(QWidget):
         self.compare = ComparePanel()
         self.editing = Editing(self.sections, self)
         self.genes = GeneWork(self.sections, self.legend, self.markers, self)
+        self.pin_button = QPushButton("Pin beside")
+        self.pin_button.setToolTip(TIPS["pin"])
+        self.unpin_button = QPushButton("Unpin")
+        self.unpin_button.setToolTip(TIPS["unpin"])
+        self.share = SharePanel()
+        self.sharing = Sharing(self.sections, self.editing, self.share, self)
+        self.why = WhyPanel()
+        self.reasons = Reasons(self.sections, self.legend, self.why, self)
         self.opacity = _slider(0, 100, TIPS["opacity"])
         self.spot_size = _slider(10, 300, TIPS["size"])
         self.card = StatusCard()
         self._build()
         self._connect()
+        self.select = SelectPart(self, napari_viewer)
+        self.umap = UmapPart(self, napari_viewer)
+        at = self.column.indexOf(self.card) + 1
+        for place, part in enumerate((self.select, self.umap)):
+            self.column.insertWidget(at + place, part)
         self.sections.look_again()
 
     def _build(self) -> None:
@@ -83,9 +115,16 @@ class ExploreDomains(QWidget):
         for part in above:
             self.column.addWidget(part)
         self.column.addLayout(rows)
+        row = QHBoxLayout()
+        row.setSpacing(6)
+        row.addWidget(self.pin_button)
+        row.addWidget(self.unpin_button)
+        self.column.addLayout(row)
         self.column.addWidget(self.card)
+        self.column.addWidget(folded("Why", self.why))
         self.column.addWidget(folded("Markers", self.markers))
         self.column.addWidget(folded("Compare", self.compare))
+        self.column.addWidget(folded("Save and share", self.share))
         self.column.addStretch(1)
         area = QScrollArea()
         area.setWidgetResizable(True)
@@ -105,13 +144,24 @@ class ExploreDomains(QWidget):
         self.legend.zoom_wanted.connect(self._on_zoom)
         self.editing.listen_to(self.legend)
         self.editing.edited.connect(self.show_edited)
+        self.reasons.kept.connect(self._on_kept)
+        self.destroyed.connect(self.why.cancel)
+        self.sharing.saved.connect(self._mark_unsaved)
+        self.editing.edited.connect(self._on_unsaved)
         self.limits.changed.connect(self._on_limits)
         self.limits.reset_wanted.connect(self._on_reset)
         self.markers.gene_wanted.connect(self._on_marker)
         self.compare.colours_wanted.connect(self.colour_by)
-        for worker in (self.editing, self.genes):
+        for worker in (self.editing, self.genes, self.sharing, self.reasons):
             worker.said.connect(self.card.show_status)
             worker.failed.connect(self._on_failed)
+        self.pin_button.clicked.connect(self.pin)
+        self.unpin_button.clicked.connect(self.unpin)
+        self._viewer.layers.events.removed.connect(self._on_removed)
+        # Not while the viewer is still taking the section away.
+        self._later = QTimer(self)
+        self._later.setSingleShot(True)
+        self._later.timeout.connect(self._drop_lone_pins)
         self.opacity.valueChanged.connect(self._on_opacity)
         self.spot_size.valueChanged.connect(self._on_size)
         self.state.tissue_changed.connect(self._on_tissue_changed)
@@ -126,6 +176,10 @@ class ExploreDomains(QWidget):
             shortcut.setContext(Qt.ShortcutContext.WidgetWithChildrenShortcut)
             shortcut.activated.connect(slot)
 
+    def _on_unsaved(self, column: str) -> None:
+        """Let the window ask before it closes over labels that are in no file."""
+        guard_closing(self, self._viewer)
+
     # --- the section
 
     @property
@@ -133,11 +187,22 @@ class ExploreDomains(QWidget):
         """The section chosen."""
         return self.sections.tissue
 
+    @property
+    def layer(self) -> Layer | None:
+        """The layer of the section chosen."""
+        return self.sections.layer
+
     def _on_section(self) -> None:
+        self.section_changed.emit()
         layer, tissue = self.sections.layer, self.tissue
         parts: tuple[QWidget, ...] = (self.choice, self.legend, self.limits)
         for part in (*parts, self.opacity, self.spot_size, self.markers, self.compare):
             part.setEnabled(tissue is not None)
+        # An image of many spots has one size, and one table of colours.
+        points = layer is not None and _are_points(layer)
+        self.pin_button.setEnabled(points)
+        self._mark_unsaved()
+        self._refresh_pins()
         self._offer()
         if layer is None or tissue is None:
             self.legend.show_entries((), "")
@@ -146,6 +211,7 @@ class ExploreDomains(QWidget):
             return
         _set_quietly(self.opacity, round(100 * layer.opacity))
         _set_quietly(self.spot_size, 100)
+        self.spot_size.setEnabled(points)
         help_ = texts.READY_HELP
         if keys.DOMAIN not in tissue.obs:
             help_ = f"{texts.NO_DOMAINS_HELP} {help_}"
@@ -188,15 +254,19 @@ class ExploreDomains(QWidget):
         for one in self.sections.layers_of(tissue):
             paint_layer(one, rgba)
         self._show_paint(paint, colouring)
+        self.painted.emit(rgba)
 
     def _explain_colours(self) -> None:
         """Show what the colours on the spots mean, without painting them anew."""
         tissue, colouring = self.tissue, self.sections.colouring
         if tissue is not None and colouring is not None:
-            paint, _ = painted(tissue, colouring, self.sections.choices)
+            selected = self.state.selection(tissue)
+            paint, rgba = painted(tissue, colouring, self.sections.choices, selected)
             self._show_paint(paint, colouring)
+            self.painted.emit(rgba)
 
     def _show_paint(self, paint: Any, colouring: Colouring) -> None:
+        self.reasons.refresh()
         categorical = isinstance(paint, CategoryPaint)
         self.legend.setVisible(categorical)
         self.limits.setVisible(not categorical)
@@ -241,11 +311,39 @@ class ExploreDomains(QWidget):
 
     def _on_size(self, percent: int) -> None:
         layer, tissue = self.sections.layer, self.tissue
-        if layer is None or tissue is None or not hasattr(layer, "size"):
+        if layer is None or tissue is None or not _are_points(layer):
             return
         key = layer.metadata.get(adapter.COORDINATES)
         true = arrange(tissue, key, sections.sections_by(layer)).diameters
         layer.size = np.asarray(true) * (percent / 100)
+
+    def pin(self) -> None:
+        """Keep the colours of now beside the section, to compare the next ones with."""
+        layer, colouring = self.sections.layer, self.sections.colouring
+        if layer is not None and colouring is not None:
+            pins.pin(self._viewer, layer, colouring.label)
+            self._refresh_pins()
+
+    def unpin(self) -> None:
+        """Take away what is pinned beside the section."""
+        if self.sections.layer is not None:
+            pins.unpin(self._viewer, self.sections.layer)
+            self._refresh_pins()
+            self._viewer.reset_view()
+
+    def _on_removed(self, event: Any = None) -> None:
+        self._later.start(0)
+
+    def _drop_lone_pins(self) -> None:
+        """Let pins go with their section."""
+        for one in pins.lone_pins(self._viewer):
+            self._viewer.layers.remove(one)
+        self._refresh_pins()
+
+    def _refresh_pins(self) -> None:
+        layer = self.sections.layer
+        there = layer is not None and bool(pins.pins_of(self._viewer, layer))
+        self.unpin_button.setEnabled(there)
 
     def _on_marker(self, gene: str) -> None:
         self.colour_by(f"gene:{gene}")
@@ -263,11 +361,9 @@ class ExploreDomains(QWidget):
         colouring = self.sections.colouring
         if layer is None or tissue is None or colouring is None:
             return
-        codes, there = columns.categories(tissue, colouring)
-        wanted = np.array([*(name in names for name in there), "none" in names])
-        spots = np.asarray(layer.data)[wanted[codes]]
-        if len(spots):
-            sections.look_at(self._viewer, bounds(spots))
+        places = spots.positions(layer)[of_names(tissue, colouring, names)]
+        if len(places):
+            sections.look_at(self._viewer, bounds(places))
 
     # --- what changes
 
@@ -280,7 +376,21 @@ class ExploreDomains(QWidget):
             column = columns.first_colouring(tissue).key
         self.colour_by(column)
         self._offer()
+        self._mark_unsaved()
         self.state.tissue_changed.emit(tissue, self)
+
+    def _on_kept(self, tissue: AnnData) -> None:
+        """Mark a section that holds more than its file."""
+        for layer in self.sections.layers_of(tissue):
+            layer.metadata[adapter.UNSAVED] = uuid4().hex
+        guard_closing(self, self._viewer)
+        self._mark_unsaved()
+
+    def _mark_unsaved(self, saved: object = None) -> None:
+        layer = self.sections.layer
+        self.share.setEnabled(layer is not None)
+        unsaved = layer is not None and adapter.UNSAVED in layer.metadata
+        self.share.mark_unsaved(unsaved)
 
     def _on_failed(self, error: Exception, details: str) -> None:
         self.card.show_status("error", *explain(error), details)
@@ -291,6 +401,7 @@ class ExploreDomains(QWidget):
         if by is not self and tissue is self.tissue:
             self._offer()
             self._explain_colours()
+            self._mark_unsaved()
 
     def _on_colours_wanted(self, tissue: AnnData, key: str) -> None:
         if tissue is self.tissue:
@@ -299,6 +410,12 @@ class ExploreDomains(QWidget):
     def _on_selection(self, tissue: AnnData) -> None:
         if tissue is self.tissue:
             self.paint()
+
+
+def _are_points(layer: Layer) -> bool:
+    from napari.layers import Points
+
+    return isinstance(layer, Points)
 
 
 def _set_quietly(slider: QSlider, value: int) -> None:

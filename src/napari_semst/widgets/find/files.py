@@ -80,6 +80,11 @@ class Files(QObject):
         """Whether a section is being read."""
         return self._reading.busy or bool(self._paths)
 
+    @property
+    def saving(self) -> bool:
+        """Whether a file is being written, or waits to be."""
+        return self._saving.busy or bool(self._waiting)
+
     def ask_file(self) -> None:
         """Ask for files and open them, each as a section of its own."""
         paths, _ = QFileDialog.getOpenFileNames(

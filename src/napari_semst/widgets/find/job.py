@@ -4,22 +4,31 @@ from __future__ import annotations
 
 import time
 import traceback
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
+from napari_semst.config import AUTO_DOMAINS
 from napari_semst.errors import DeviceError, SemstError, TrainingError
 from napari_semst.progress import Progress, RunControl
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Generator
 
+    import numpy as np
     from anndata import AnnData
+    from numpy.typing import NDArray
 
     from napari_semst.config import Request
     from napari_semst.pipeline import DomainResult
 
 SECONDS_BETWEEN_UPDATES = 0.2
 """The window is told of a stage at most five times a second, however fast it goes."""
+
+SECONDS_BETWEEN_LOOKS = 3.0
+"""Domains are shown while training at most so often."""
+
+# Shown while the number of domains is still to be chosen.
+_DOMAINS_SHOWN = 8
 
 # Where each stage stands on the bar; most of a run is training.
 _SHARES = {
@@ -70,6 +79,10 @@ class Update:
         Estimate for the stage under way, or None where nothing can be said.
     cuda_devices
         CUDA devices found, as ``(name for torch, name for people)``.
+    losses
+        Epoch and loss of every training step since the last message.
+    domains
+        Provisional domain of every spot, where the training was looked at.
     """
 
     job: int
@@ -77,6 +90,8 @@ class Update:
     fraction: float
     seconds_left: float | None = None
     cuda_devices: tuple[tuple[str, str], ...] = ()
+    losses: tuple[tuple[int, float], ...] = ()
+    domains: NDArray[np.int32] | None = field(default=None, repr=False, compare=False)
 
 
 @dataclass(frozen=True)
@@ -180,8 +195,12 @@ def _updates(
     steps: Callable[[Job, RunControl], Generator[Progress, None, DomainResult]],
 ) -> Generator[Update, None, DomainResult]:
     """Yield the pipeline's events, thinned out, and return its result."""
+    from napari_semst.domains.provisional import ProvisionalDomains
+
     devices = cuda_devices()
     clock, last, highest, stage = Clock(), 0.0, 0.0, ""
+    provisional = ProvisionalDomains(domains_shown(job.request))
+    losses: list[tuple[int, float]] = []
     generator = steps(job, control)
     try:
         while True:
@@ -192,13 +211,27 @@ def _updates(
                 return end.value  # type: ignore[no-any-return]
             left = clock.seconds_left(progress)
             highest = max(highest, fraction_done(progress))
+            if "loss" in progress.metrics:
+                losses.append((progress.step, progress.metrics["loss"]))
+            labels = None
+            if progress.latent is not None:
+                labels = provisional.labels(progress.latent)
+                # It is large, and may not outlive the step.
+                progress = replace(progress, latent=None)
             # A new stage is always told: it changes what can be done.
-            new = progress.stage != stage
+            new = progress.stage != stage or labels is not None
             if new or time.monotonic() - last >= SECONDS_BETWEEN_UPDATES:
                 last, stage = time.monotonic(), progress.stage
-                yield Update(job.number, progress, highest, left, devices)
+                told, losses = tuple(losses), []
+                yield Update(job.number, progress, highest, left, devices, told, labels)
     finally:
         generator.close()
+
+
+def domains_shown(request: Request) -> int:
+    """Return how many provisional domains are shown while a request is trained."""
+    wanted = request.overrides.get("domains", {}).get("n_domains", AUTO_DOMAINS)
+    return int(wanted) if wanted > 0 else _DOMAINS_SHOWN
 
 
 def as_ours(error: RuntimeError) -> SemstError:

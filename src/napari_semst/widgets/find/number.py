@@ -39,4 +39,7 @@ class NumberField(QWidget):
         """Show a number as settings hold it; -1 checks *Automatic*."""
         self.automatic.setChecked(number == AUTO_DOMAINS)
         if number != AUTO_DOMAINS:
+            # A file may ask for more than anybody would turn to by hand.
+            low, high = self.spin.minimum(), self.spin.maximum()
+            self.spin.setRange(min(low, number), max(high, number))
             self.spin.setValue(number)

@@ -59,6 +59,14 @@ class FilePicker(QWidget):
             self.combo.setItemData(last, path, Qt.ItemDataRole.ToolTipRole)
         self.combo.setCurrentIndex(self.combo.findData(path))
 
+    def choose(self, name: str) -> None:
+        """Choose what is on offer under a name, else offer it as a file."""
+        index = self.combo.findData(name)
+        if index < 0:
+            self.add_file(name)
+        else:
+            self.combo.setCurrentIndex(index)
+
     def chosen(self) -> str:
         """Return what was chosen: a name or a path.
 

@@ -1,10 +1,12 @@
-"""Run, Stop early, Cancel, and how far the run is."""
+"""Run, Stop early, Cancel; what a run will need, and how far it is."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from qtpy.QtCore import Signal  # type: ignore[attr-defined]
 from qtpy.QtWidgets import (
+    QCheckBox,
     QHBoxLayout,
     QProgressBar,
     QPushButton,
@@ -13,12 +15,15 @@ from qtpy.QtWidgets import (
 )
 
 from napari_semst.widgets.find.controller import time_left
-from napari_semst.widgets.find.texts import STAGES, TIPS
-from napari_semst.widgets.shared.forms import WrappedLabel
+from napari_semst.widgets.find.loss import LossCurve
+from napari_semst.widgets.find.texts import PROVISIONAL, SHOW_DOMAINS, STAGES, TIPS
+from napari_semst.widgets.shared.forms import WrappedLabel, note
+from napari_semst.widgets.shared.status import Banner
 
 if TYPE_CHECKING:
     from napari_semst.progress import Progress
     from napari_semst.widgets.find.job import Update
+    from napari_semst.widgets.find.outlook import Outlook
 
 _STEPS = 1000
 # Stopping early ends training; once it has ended there is nothing to stop.
@@ -26,7 +31,9 @@ _AFTER_TRAINING = ("assign", "attach")
 
 
 class RunBox(QWidget):
-    """The three buttons and the progress of the run under way."""
+    """The three buttons, a forecast, and the progress of the run under way."""
+
+    show_domains_chosen = Signal(bool)
 
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(parent)
@@ -41,6 +48,15 @@ class RunBox(QWidget):
         self.bar.setTextVisible(False)
         # What a language model says of its progress is longer than a dock is wide.
         self.line = WrappedLabel()
+        self.needs = note()
+        self.warning = Banner()
+        self.loss = LossCurve()
+        self.provisional = note()
+        self.provisional.setText(PROVISIONAL)
+        self.show_domains = QCheckBox(SHOW_DOMAINS)
+        self.show_domains.setToolTip(TIPS["show_domains"])
+        self.show_domains.setChecked(True)
+        self._running = False
         buttons = QHBoxLayout()
         buttons.setSpacing(6)
         buttons.addWidget(self.run_button, 2)
@@ -50,8 +66,17 @@ class RunBox(QWidget):
         layout.setContentsMargins(0, 0, 0, 0)
         layout.setSpacing(6)
         layout.addLayout(buttons)
-        layout.addWidget(self.bar)
-        layout.addWidget(self.line)
+        for part in (
+            self.needs,
+            self.warning,
+            self.bar,
+            self.line,
+            self.loss,
+            self.show_domains,
+            self.provisional,
+        ):
+            layout.addWidget(part)
+        self.show_domains.clicked.connect(self.show_domains_chosen)
         self.set_state(can_run=False, running=False)
 
     def set_state(self, *, can_run: bool, running: bool) -> None:
@@ -59,11 +84,28 @@ class RunBox(QWidget):
         self.run_button.setEnabled(can_run and not running)
         self.stop_button.setEnabled(running)
         self.cancel_button.setEnabled(running)
-        self.bar.setVisible(running)
-        self.line.setVisible(running)
+        self._running = running
+        self.show_domains.setVisible(running or can_run)
+        for part in (self.bar, self.line):
+            part.setVisible(running)
+        self._show_needs()
         if not running:
             self.bar.setValue(0)
             self.line.clear()
+            self.loss.clear()
+            self.loss.hide()
+            self.provisional.hide()
+
+    def show_outlook(self, outlook: Outlook) -> None:
+        """Show what a run will need, and a warning where memory may not do."""
+        self.needs.setText(outlook.needs)
+        self.warning.say("warning", outlook.warning)
+        self._show_needs()
+
+    def _show_needs(self) -> None:
+        """Show the forecast between runs; during one its progress takes the place."""
+        for part in (self.needs, self.warning):
+            part.setVisible(bool(part.text()) and not self._running)
 
     def show_update(self, update: Update) -> None:
         """Show how far the run is."""
@@ -71,6 +113,13 @@ class RunBox(QWidget):
         if update.progress.stage in _AFTER_TRAINING:
             self.stop_button.setEnabled(False)
         self.line.setText(progress_line(update.progress, update.seconds_left))
+        if update.losses:
+            self.loss.show()
+            # Other stages count other things.
+            in_all = update.losses[-1][0]
+            if update.progress.stage == "train":
+                in_all = max(update.progress.steps, in_all)
+            self.loss.add(update.losses, max(in_all, self.loss.steps))
 
 
 def progress_line(progress: Progress, seconds_left: float | None = None) -> str:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from qtpy.QtCore import Signal  # type: ignore[attr-defined]
 from qtpy.QtWidgets import (
@@ -33,6 +33,7 @@ class SectionPicker(QWidget):
 
     changed = Signal()
     coordinates_chosen = Signal(str)
+    counts_chosen = Signal()
     shown_chosen = Signal(str)
     join_wanted = Signal()
     file_wanted = Signal()
@@ -67,6 +68,7 @@ class SectionPicker(QWidget):
         self.combo.currentIndexChanged.connect(self._on_section)
         self.coordinates.currentIndexChanged.connect(self._on_coordinates)
         self.coordinates.currentIndexChanged.connect(self._on_chosen)
+        self.counts.currentIndexChanged.connect(self._on_counts)
         self.file_button.clicked.connect(self.file_wanted)
         self.folder_button.clicked.connect(self.folder_wanted)
         self.join_button.clicked.connect(self.join_wanted)
@@ -140,9 +142,11 @@ class SectionPicker(QWidget):
         self._choose_as_shown()
         self.coordinates.blockSignals(False)
         self._form.setRowVisible(self.coordinates, len(found) > 1)
+        self.counts.blockSignals(True)
         self.counts.clear()
         for name, label in [] if tissue is None else counts_places(tissue):
             self.counts.addItem(label, name)
+        self.counts.blockSignals(False)
         self._form.setRowVisible(self.counts, self.counts.count() > 1)
         self._offer_sections()
         self._on_coordinates()
@@ -182,6 +186,23 @@ class SectionPicker(QWidget):
         self._choose_as_shown()
         self.coordinates.blockSignals(False)
         self._on_coordinates()
+
+    def _on_counts(self) -> None:
+        self.counts_chosen.emit()
+
+    def show_settings(self, settings: dict[str, Any]) -> None:
+        """Choose coordinates and counts as settings have them, where they are here.
+
+        What is chosen is taken out of the settings.
+        """
+        for name, combo in (
+            ("coordinates", self.coordinates),
+            ("counts_layer", self.counts),
+        ):
+            index = combo.findData(settings.get(name, ""))
+            if index >= 0:
+                settings.pop(name, None)
+                combo.setCurrentIndex(index)
 
     def _on_chosen(self) -> None:
         if self.coordinates.currentData():

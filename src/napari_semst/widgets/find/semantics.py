@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
-from qtpy.QtCore import Qt
+from qtpy.QtCore import Qt, Signal  # type: ignore[attr-defined]
 from qtpy.QtWidgets import QComboBox, QWidget
 
 from napari_semst import keys
+from napari_semst.config import SemanticsConfig
+from napari_semst.semantics.model_files import DEFAULT_MODEL
 from napari_semst.widgets.find import texts
 from napari_semst.widgets.find.embedding import EmbeddingPicker, TablePicker
 from napari_semst.widgets.find.model import ModelField
@@ -17,6 +19,7 @@ from napari_semst.widgets.shared.forms import add_row, form, note
 if TYPE_CHECKING:
     from anndata import AnnData
 
+_DEFAULT = SemanticsConfig().source
 _OWN = {keys.SPATIAL, keys.LATENT, keys.SCALE, keys.SHIFT}
 # Which field each source needs; those not named here need none.
 _FIELDS = {
@@ -36,6 +39,8 @@ class SemanticsForm(QWidget):
     sources
         As the configuration has them.
     """
+
+    changed = Signal()
 
     def __init__(self, sources: tuple[str, ...], parent: QWidget | None = None) -> None:
         super().__init__(parent)
@@ -60,6 +65,10 @@ class SemanticsForm(QWidget):
         rows.addRow(self.server)
         self.source.currentIndexChanged.connect(self._on_choice)
         self._on_choice()
+        for combo in (self.source, self.embedding.combo, self.table.combo):
+            combo.currentIndexChanged.connect(self.changed)
+        self.server.per.currentIndexChanged.connect(self.changed)
+        self.model.combo.editTextChanged.connect(self.changed)
 
     @property
     def chosen(self) -> str:
@@ -93,6 +102,18 @@ class SemanticsForm(QWidget):
         if field:
             return {"source": source, field: getattr(self, field).chosen()}
         return {"source": source}
+
+    def show_settings(self, settings: dict[str, Any]) -> None:
+        """Show a source and its settings, and take what is shown out of them."""
+        source = settings.pop("source", _DEFAULT)
+        self.source.setCurrentIndex(self.source.findData(source))
+        field = _FIELDS.get(source, "")
+        if field == "model":
+            self.model.combo.setEditText(settings.pop("model", DEFAULT_MODEL))
+        elif field == "server":
+            self.server.show_settings(settings)
+        elif field and settings.get(field):
+            getattr(self, field).choose(settings.pop(field))
 
     def _on_choice(self) -> None:
         """Show what belongs to the source chosen, and only that."""

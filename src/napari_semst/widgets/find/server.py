@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from qtpy.QtWidgets import QComboBox, QLineEdit, QPushButton, QWidget
 
 from napari_semst.widgets.find import texts
@@ -72,6 +74,12 @@ class ServerFields(QWidget):
         wanted = {"url": address(self.url.text()).url, "per": self.per.currentData()}
         model = self.model.text().strip()
         return {**wanted, "model": model} if model else wanted
+
+    def show_settings(self, settings: dict[str, Any]) -> None:
+        """Show settings, and take what is shown out of them."""
+        self.url.setText(settings.pop("url", ""))
+        self.model.setText(settings.pop("model", ""))
+        self.per.setCurrentIndex(self.per.findData(settings.pop("per", "spot")))
 
     def refresh(self) -> None:
         """Say where the genes go, and whether a key goes with them."""

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import fields
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from qtpy.QtCore import Qt, Signal  # type: ignore[attr-defined]
 from qtpy.QtWidgets import (
@@ -14,13 +13,17 @@ from qtpy.QtWidgets import (
 )
 
 from napari_semst import keys
-from napari_semst.config import STAGES, Request
-from napari_semst.presets import AUTO, PRESETS
+from napari_semst.config import Request
+from napari_semst.presets import AUTO, PRESETS, resolve
+from napari_semst.widgets.find.choices import choices
+from napari_semst.widgets.find.configuration import ConfigurationRow
 from napari_semst.widgets.find.control import ControlCombo
+from napari_semst.widgets.find.extra import ExtraSettings
 from napari_semst.widgets.find.number import NumberField
+from napari_semst.widgets.find.reading import ReadingFields
 from napari_semst.widgets.find.sections import SectionsCombo
 from napari_semst.widgets.find.semantics import SemanticsForm
-from napari_semst.widgets.find.texts import CONTROL_AHEAD, TIPS
+from napari_semst.widgets.find.texts import AS_RECIPE, CONTROL_AHEAD, TIPS
 from napari_semst.widgets.shared.forms import add_row, folded, form, note
 from napari_semst.widgets.shared.status import Banner
 
@@ -29,12 +32,6 @@ if TYPE_CHECKING:
 
 _MOST_NETWORKS = 20
 _TOOLTIP_ROLE = Qt.ItemDataRole.ToolTipRole
-
-
-def choices(stage: str, setting: str) -> tuple[str, ...]:
-    """Return the values that a setting accepts, as the configuration has them."""
-    found = {one.name: one.metadata for one in fields(STAGES[stage])}
-    return tuple(found[setting]["choices"])
 
 
 class DeviceCombo(QComboBox):
@@ -50,6 +47,8 @@ class DeviceCombo(QComboBox):
 
 class SettingsForm(QWidget):
     """Number of domains, semantics, recipe, device and, folded away, the rest."""
+
+    changed = Signal()
 
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(parent)
@@ -73,19 +72,33 @@ class SettingsForm(QWidget):
         self.recipe.currentIndexChanged.connect(self._on_choice)
         self.semantics.currentIndexChanged.connect(self._on_control)
         self.control.currentIndexChanged.connect(self._on_control)
+        self.meaning.changed.connect(self._on_source)
+        self._tell_changes()
         self._on_choice()
+
+    def _tell_changes(self) -> None:
+        """Say when anything changes that a run would be asked for."""
+        for combo in (self.recipe, self.device, self.control, self.sections):
+            combo.currentIndexChanged.connect(self.changed)
+        for spin in (self.epochs, self.ensemble):
+            spin.valueChanged.connect(self.changed)
+        for part in (self.n_domains, self.meaning, self.reading, self.extra):
+            part.changed.connect(self.changed)
 
     def _build_advanced(self) -> None:
         self.epochs = QSpinBox()
         self.epochs.setRange(0, 100_000)
-        self.epochs.setSpecialValueText("As the recipe says")
+        self.epochs.setSpecialValueText(AS_RECIPE)
         self.seed = QSpinBox()
         self.seed.setRange(0, 2_147_483_647)
         self.ensemble = QSpinBox()
         self.ensemble.setRange(1, _MOST_NETWORKS)
         self.sections = SectionsCombo()
         self.control = ControlCombo(choices("semantics", "control"))
+        self.reading = ReadingFields()
         self.run = QLineEdit()
+        self.configuration = ConfigurationRow()
+        self.extra = ExtraSettings()
         content = QWidget()
         rows = form(content)
         for name, label in (
@@ -94,8 +107,14 @@ class SettingsForm(QWidget):
             ("ensemble", "Ensemble"),
             ("sections", "Sections"),
             ("control", "Control"),
+            ("reading", None),
             ("run", "Run name"),
+            ("configuration", "Configuration"),
+            ("extra", None),
         ):
+            if label is None:
+                rows.addRow(getattr(self, name))
+                continue
             getattr(self, name).setToolTip(TIPS[name])
             add_row(rows, label, getattr(self, name))
         self.advanced = folded("Advanced", content)
@@ -125,8 +144,15 @@ class SettingsForm(QWidget):
         """Show what belongs to the choice made, and only that."""
         self.meaning.set_heard(self.recipe_uses_semantics())
         self._on_control()
+        self._on_source()
         summary = self.recipe.itemData(self.recipe.currentIndex(), _TOOLTIP_ROLE)
         self.recipe_note.setText(str(summary))
+
+    def _on_source(self) -> None:
+        """Show how genes are listed and read as the source wants it."""
+        heard = self.recipe_uses_semantics()
+        per = str(self.meaning.server.per.currentData())
+        self.reading.set_source(self.meaning.chosen if heard else "", per)
 
     def _on_control(self) -> None:
         """Offer the controls of the source; say that one is chosen, also if folded."""
@@ -205,9 +231,52 @@ class SettingsForm(QWidget):
         if self.sections.asked:
             request = request.with_settings("prepare", section_key=self.sections.asked)
         if self.recipe_uses_semantics():
-            request = request.with_settings("semantics", **self.meaning.settings())
+            request = request.with_settings(
+                "semantics", **self.meaning.settings(), **self.reading.settings()
+            )
         # Also where nothing could be spoilt: the run then says so.
         control = self.control.chosen()
         if control is not None:
             request = request.with_settings("semantics", control=control)
+        for stage, values in self.extra.settings.items():
+            request = request.with_settings(stage, **values)
         return request
+
+    def show_request(self, request: Request) -> None:
+        """Show the settings of a request; what has no field is kept and named.
+
+        Raises
+        ------
+        ConfigError
+            If its preset is unknown, or a setting not accepted.
+        """
+        # Refused as a whole, before any field is changed.
+        resolve(request)
+        rest = {stage: dict(values) for stage, values in request.overrides.items()}
+        semantics = rest.get("semantics", {})
+        self.recipe.setCurrentIndex(self.recipe.findData(request.preset))
+        self.n_domains.setValue(
+            rest.get("domains", {}).pop("n_domains", 0) or self.n_domains.value()
+        )
+        self._show_training(rest.get("training", {}))
+        self.meaning.show_settings(semantics)
+        control = semantics.pop("control", "none")
+        self.control.setCurrentIndex(self.control.findData(control))
+        self.reading.show_settings(semantics)
+        column = rest.get("prepare", {}).get("section_key", "")
+        if column and self.sections.findData(column) >= 0:
+            self.sections.setCurrentIndex(self.sections.findData(column))
+            del rest["prepare"]["section_key"]
+        self.extra.keep(rest)
+
+    def _show_training(self, training: dict[str, Any]) -> None:
+        self.seed.setValue(training.pop("seed", 0))
+        self.ensemble.setValue(training.pop("ensemble", 1))
+        # In a file 0 is no training at all; here it is what the recipe says.
+        self.epochs.setValue(0)
+        if training.get("epochs"):
+            self.epochs.setValue(training.pop("epochs"))
+        device = training.pop("device", AUTO)
+        if self.device.findData(device) < 0:
+            self.device.addItem(device, device)
+        self.device.setCurrentIndex(self.device.findData(device))

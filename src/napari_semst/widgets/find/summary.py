@@ -15,15 +15,40 @@ if TYPE_CHECKING:
     from napari_semst.widgets.find.job import Answer
 
 
-def standing(tissue: AnnData | None) -> tuple[str, str, str]:
-    """Return kind, title and text for the card before a run."""
+def standing(tissue: AnnData | None, counts_layer: str = "") -> tuple[str, str, str]:
+    """Return kind, title and text for the card before a run.
+
+    Parameters
+    ----------
+    tissue
+        The section, or None.
+    counts_layer
+        Where the raw counts are; empty: X.
+    """
     from napari_semst.io.notes import input_warnings
 
     if tissue is None:
         return "ready", texts.NO_SECTION, texts.NO_SECTION_HELP
     noticed = input_warnings(tissue)
+    uncounted = no_counts(tissue, counts_layer)
+    if uncounted:
+        return "warning", texts.NO_COUNTS, "\n".join([uncounted, *noticed])
     kind = "warning" if noticed else "ready"
     return kind, texts.READY, "\n".join([texts.READY_HELP, *noticed])
+
+
+def no_counts(tissue: AnnData, counts_layer: str = "") -> str:
+    """Return what to do where a section holds no raw counts at first sight, else ''."""
+    from napari_semst.io.counts import glance
+
+    found, elsewhere = glance(tissue, counts_layer)
+    if not found:
+        return ""
+    advice = texts.COUNTS_NOWHERE
+    if elsewhere:
+        advice = texts.COUNTS_ELSEWHERE.format(places=" or ".join(elsewhere))
+    where = f"The table {counts_layer!r}" if counts_layer else "X"
+    return texts.NO_COUNTS_HELP.format(where=where, found=found, advice=advice)
 
 
 def joined(tissue: AnnData, count: int) -> tuple[str, str, str]:

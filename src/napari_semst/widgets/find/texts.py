@@ -39,7 +39,96 @@ CANCELLED = "Cancelled"
 CANCELLED_HELP = "Nothing was changed."
 LAYER_GONE_HELP = "The section was closed during the run; nothing was changed."
 
+AS_RECIPE = "As the recipe says"
+FORECAST = "Forecast: {forecast}."
+FORECAST_OF_CPU = "Forecast for the CPU: {forecast}. The GPU trains quicker."
+FORECAST_OF_REST = "Besides that: {forecast}."
+READING = "Forecast of reading the genes: {amount} {time}"
+MAY_NOT_FIT = (
+    "May not fit in memory: {forecast}. Close other programs, or choose the recipe "
+    "'quick'."
+)
+CPU_FOUND = "No CUDA GPU found: computing on the CPU, {cores}."
+CPU_ASKED = "Computing on the CPU, as chosen, {cores}."
+GPU_FOUND = "{reason} Computing on {name}."
+LOSS_TITLE = "Loss"
+SHOW_DOMAINS = "Show domains while training"
+PROVISIONAL = (
+    "On the tissue: provisional domains of the training so far. The final ones are "
+    "read with more care."
+)
+DOWNLOAD_TITLE = "Download the language model?"
+DOWNLOAD_ASKED = "This run downloads {need} from huggingface.co."
+DOWNLOAD_WHERE = "It is kept in {folder}, for later runs too."
+DOWNLOAD = "Download"
+NOT_DOWNLOADED = "Not started"
+NOT_DOWNLOADED_HELP = (
+    "Nothing was downloaded. Choose another model, or the built-in gene table, which "
+    "needs no download."
+)
+CHECKING_MODEL = "Looking for the language model"
+LOAD = "Load..."
+SAVE = "Save..."
+LOADED = "Configuration loaded"
+LOADED_HELP = "The fields show {name}. Press Run to use it."
+KEPT_CONFIGURATION = "Configuration saved"
+EXTRA = "From the file, without a field here:"
+FORGET = "Forget them"
+NO_COUNTS = "No raw counts"
+NO_COUNTS_HELP = (
+    "{where} holds {found}. A run needs raw counts: {advice} Run checks every value."
+)
+COUNTS_ELSEWHERE = "choose {places} under Counts."
+COUNTS_NOWHERE = "open the file from before normalisation."
+
+READING_LABELS = {
+    "n_genes": "Genes per spot",
+    "ranking": "Ranked by",
+    "pooling": "Pooling",
+    "template": "Prompt",
+    "tissue": "Tissue",
+    "gene_text": "Text of a gene",
+    "revision": "Revision",
+}
+READING_CHOICES = {
+    "scaled": "Scaled expression",
+    "expression": "Plain expression",
+    "specificity": "Expression times rarity",
+    "mean": "Mean of all tokens",
+    "genes": "Mean of the genes' tokens",
+    "last": "Last token",
+    "paper": "The paper's words",
+    "tissue": "With species and tissue",
+    "knowledge": "Name, groups and functions",
+    "symbol": "Symbol alone",
+}
+READING_TIPS = {
+    "paper": "Character for character as published.",
+    "tissue": "Words of our own, with species and tissue.",
+    "knowledge": "Symbol, name, HGNC groups and the rarest GO terms of each gene.",
+    "specificity": "High in this spot and in few others.",
+}
+TISSUE_EXAMPLE = "such as mouse hippocampus"
+REVISION_HERE = "The one that is here, or main"
+
 TIPS = {
+    "show_domains": (
+        "Paint the tissue every few seconds with rough domains of what was learnt so "
+        "far. The result stays the same to the last bit."
+    ),
+    "loss": "How far the network is from the counts; lower is better.",
+    "configuration": (
+        "All settings as a TOML file, the same that semst run reads with --config."
+    ),
+    "load_configuration": "Show the settings of a TOML file in the fields.",
+    "save_configuration": "Write the settings as they stand to a TOML file.",
+    "n_genes": "How many of its top genes speak for a spot (k_g).",
+    "ranking": "What makes a gene one of a spot's top genes.",
+    "pooling": "Which of the model's token states are averaged to one vector.",
+    "template": "The words around a spot's genes.",
+    "tissue": "What the section is of, in a few words; it becomes part of the prompt.",
+    "gene_text": "What is read of a gene.",
+    "revision": "Commit, tag or branch of the model at Hugging Face.",
     "section": "The section to work on: every tissue section that is open.",
     "open_file": "Open files of sections or tables of counts, one or several.",
     "open_folder": "Open the output folder of an instrument, or a .zarr store.",

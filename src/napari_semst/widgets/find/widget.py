@@ -5,12 +5,10 @@ from __future__ import annotations
 import traceback
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
-from uuid import uuid4
 
 from qtpy.QtCore import QEvent, Qt, QTimer
 from qtpy.QtWidgets import QApplication, QFrame, QScrollArea, QVBoxLayout, QWidget
 
-from napari_semst.errors import SemstError
 from napari_semst.keys import DOMAIN
 from napari_semst.viewer import adapter, sections
 from napari_semst.viewer.hover import tell_spots
@@ -18,12 +16,15 @@ from napari_semst.viewer.look import Look
 from napari_semst.viewer.many import are_many
 from napari_semst.widgets.find import texts
 from napari_semst.widgets.find.canvas import Canvas
-from napari_semst.widgets.find.controller import FindController, free_run_name
+from napari_semst.widgets.find.configuration import ConfigurationFiles, recall
+from napari_semst.widgets.find.controller import free_run_name
 from napari_semst.widgets.find.files import Files
 from napari_semst.widgets.find.job import cuda_devices
 from napari_semst.widgets.find.join import Joiner, can_be_joined
+from napari_semst.widgets.find.keeping import Keeping
 from napari_semst.widgets.find.results import ResultsPanel
 from napari_semst.widgets.find.run_box import RunBox
+from napari_semst.widgets.find.running import Running
 from napari_semst.widgets.find.section import SectionPicker
 from napari_semst.widgets.find.settings import SettingsForm
 from napari_semst.widgets.find.summary import (
@@ -43,8 +44,7 @@ if TYPE_CHECKING:
     from napari.types import LayerData
     from napari.viewer import Viewer
 
-    from napari_semst.widgets.find.files import Saved
-    from napari_semst.widgets.find.job import Answer, Job, Update
+    from napari_semst.widgets.find.job import Answer
 
 
 class FindDomains(QWidget):
@@ -62,7 +62,6 @@ class FindDomains(QWidget):
         self.state = state_of(napari_viewer)
         self._docked = False
         self._shown: Layer | None = None
-        self.controller = FindController()
         self.files = Files(self)
         self.joiner = Joiner(self)
         self.devices = Errand(cuda_devices)
@@ -73,8 +72,18 @@ class FindDomains(QWidget):
         self.card = StatusCard()
         self.results = ResultsPanel()
         self.canvas = Canvas(self.results, self._shown_layers, self)
+        self.running = Running(
+            self.section, self.settings, self.run_box, self._layers_of, self
+        )
+        self.controller = self.running.controller
+        self.configuration = ConfigurationFiles(self.settings, self.section, self)
+        self.keeping = Keeping(
+            napari_viewer, self.section, self.results, self.files, self
+        )
         self._build()
         self._connect()
+        if recall(self.settings.show_request).get("show_domains") is False:
+            self.running.show_domains = False
         self._on_layers()
 
     def _build(self) -> None:
@@ -122,24 +131,26 @@ class FindDomains(QWidget):
         self.section.folder_wanted.connect(self.files.ask_folder)
         self.settings.device.opened.connect(self._look_for_devices)
         self.devices.done.connect(self.settings.add_cuda)
-        self.run_box.run_button.clicked.connect(self.run)
-        self.run_box.stop_button.clicked.connect(self._on_stop)
-        self.run_box.cancel_button.clicked.connect(self.controller.cancel)
         self.results.opacity_changed.connect(self._on_opacity)
-        self.results.keep_wanted.connect(self._on_keep)
-        self.results.save_wanted.connect(self._on_save)
-        self.results.table_wanted.connect(self._on_save_table)
-        for source in (self.controller, self.files, self.joiner):
+        for source in (
+            self.running,
+            self.keeping,
+            self.files,
+            self.joiner,
+            self.configuration,
+        ):
             source.failed.connect(self._on_failed)
-        self.controller.started.connect(self._on_started)
-        self.controller.updated.connect(self._on_updated)
-        self.controller.succeeded.connect(self._on_succeeded)
-        self.controller.cancelled.connect(self._on_cancelled)
+        for source in (self.running, self.keeping, self.configuration):
+            source.said.connect(self.card.show_status)
+        self.running.changed.connect(self._refresh_buttons)
+        self.running.succeeded.connect(self._on_succeeded)
+        self.running.painted_over.connect(self._show_results)
+        self.keeping.shown_again.connect(self._show_results)
+        self.section.counts_chosen.connect(self._tell_standing)
         self.state.tissue_changed.connect(self._on_tissue_changed)
         self.files.opening.connect(self._on_opening)
         self.files.opened.connect(self._on_opened)
         self.files.all_opened.connect(self._on_all_opened)
-        self.files.saved.connect(self._on_saved)
         self.moving.done.connect(self._on_places)
         self.moving.failed.connect(self._on_no_places)
         self.joiner.joining.connect(self._on_joining)
@@ -157,7 +168,7 @@ class FindDomains(QWidget):
         """Notice when the dock is taken out of the window."""
         if event.type() == QEvent.Type.ParentChange:
             if self.parent() is None and self._docked:
-                self.controller.shutdown()
+                self.running.leave()
                 self.settings.meaning.server.test.abandon()
             self._docked = self.parent() is not None
         return super().event(event)
@@ -177,7 +188,7 @@ class FindDomains(QWidget):
         job = self.controller.job
         gone = job is not None and not self._layers_of(job.tissue)
         if gone:
-            self.controller.cancel()
+            self.running.cancel()
         # What was opened last is what a user means to work on, unless a run is on.
         new = event.value if event is not None and event.type == "inserted" else None
         idle = self.controller.job is None
@@ -196,16 +207,23 @@ class FindDomains(QWidget):
         return [] if tissue is None else self._layers_of(tissue)
 
     def _on_section(self) -> None:
-        layer, tissue = self.section.layer, self.section.tissue
+        layer = self.section.layer
         changed = layer is not self._shown
         self._shown = layer
         self._offer_settings()
         self._refresh_buttons()
         if not changed and layer is not None:
             return
-        if self.controller.job is None and not self.files.busy:
-            self.card.show_status(*standing(tissue))
+        self._tell_standing()
         self._show_results()
+        self.running.look_ahead()
+
+    def _tell_standing(self) -> None:
+        """Say on the card how the section chosen stands, unless it tells of work."""
+        if self.controller.job is None and not self.files.busy:
+            self.card.show_status(
+                *standing(self.section.tissue, self.section.counts_layer)
+            )
 
     def _offer_settings(self) -> None:
         layer, tissue = self.section.layer, self.section.tissue
@@ -285,7 +303,7 @@ class FindDomains(QWidget):
         self.results.mark_unsaved(adapter.UNSAVED in layer.metadata)
 
     def _refresh_buttons(self) -> None:
-        running = self.controller.job is not None
+        running = self.running.busy
         self.run_box.set_state(can_run=self.section.tissue is not None, running=running)
         self.section.setEnabled(not running)
         self.settings.setEnabled(not running)
@@ -294,37 +312,11 @@ class FindDomains(QWidget):
 
     def run(self) -> None:
         """Start a run with the settings as they stand."""
-        tissue = self.section.tissue
-        if tissue is None:
-            return
-        try:
-            request = self.settings.request(
-                self.section.coordinates_key, self.section.counts_layer
-            )
-            self.controller.start(tissue, request, self.settings.run_name())
-        except SemstError as error:
-            self._on_failed(error, "")
+        self.running.run()
 
     def _look_for_devices(self) -> None:
         if not self.devices.busy:
             self.devices.start()
-
-    def _on_started(self, job: Job) -> None:
-        self._refresh_buttons()
-        self.card.show_status("running", texts.RUNNING, texts.RUNNING_HELP)
-
-    def _on_updated(self, update: Update) -> None:
-        self.settings.add_cuda(update.cuda_devices)
-        self.run_box.show_update(update)
-
-    def _on_stop(self) -> None:
-        self.controller.stop_early()
-        self.run_box.stop_button.setEnabled(False)
-        self.card.show_status("running", texts.RUNNING, texts.STOPPING_HELP)
-
-    def _on_cancelled(self) -> None:
-        self._refresh_buttons()
-        self.card.show_status("ready", texts.CANCELLED, texts.CANCELLED_HELP)
 
     def _on_failed(self, error: Exception, details: str) -> None:
         self._refresh_buttons()
@@ -335,7 +327,7 @@ class FindDomains(QWidget):
         job = answer.job
         for layer in self._layers_of(job.tissue):
             adapter.refresh(layer)
-        self._mark_unsaved(job.tissue)
+        self.keeping.mark_unsaved(job.tissue)
         self.settings.run.clear()
         self._offer_settings()
         self.settings.note_device(device_line(answer.result.provenance))
@@ -344,11 +336,6 @@ class FindDomains(QWidget):
         self._show_results(Look(DOMAIN, job.run, None, self.results.look.fade))
         self.state.tissue_changed.emit(job.tissue, self)
         self._later.start()
-
-    def _mark_unsaved(self, tissue: AnnData) -> None:
-        revision = uuid4().hex
-        for layer in self._layers_of(tissue):
-            layer.metadata[adapter.UNSAVED] = revision
 
     def _on_tissue_changed(self, tissue: AnnData, by: object) -> None:
         """Offer the columns that another dock made."""
@@ -359,25 +346,6 @@ class FindDomains(QWidget):
         self._area.ensureWidgetVisible(self.results)
 
     # --- looking at it
-
-    def _on_keep(self, number: int) -> None:
-        """Write the level on show into the section, as a column of its own."""
-        from napari_semst.domains.levels import level_key, write_level
-
-        tissue = self.section.tissue
-        if tissue is None:
-            return
-        replaced = texts.KEPT_REPLACED if level_key(number) in tissue.obs else ""
-        try:
-            key = write_level(tissue, number, self.results.look.run)
-        except SemstError as error:
-            self._on_failed(error, "")
-            return
-        self._mark_unsaved(tissue)
-        self._show_results()
-        self.state.tissue_changed.emit(tissue, self)
-        text = texts.KEPT_HELP.format(number=number, key=key, replaced=replaced)
-        self.card.show_status("success", texts.KEPT, text)
 
     def _on_opacity(self, opacity: float) -> None:
         if self.section.layer is not None:
@@ -434,22 +402,3 @@ class FindDomains(QWidget):
             for one in (layer, *sections.images_of(layer, self._viewer.layers)):
                 one.visible = False
         self.card.show_status(*joined(tissue, len(single)))
-
-    def _on_save(self) -> None:
-        if self.section.layer is not None:
-            self.files.ask_save(self.section.layer)
-
-    def _on_save_table(self) -> None:
-        if self.section.layer is not None:
-            self.files.ask_save_table(self.section.layer)
-
-    def _on_saved(self, saved: Saved) -> None:
-        if saved.whole:
-            for layer in self._layers_of(saved.tissue):
-                # Of a run that ended since then nothing is in the file.
-                if layer.metadata.get(adapter.UNSAVED) == saved.revision:
-                    del layer.metadata[adapter.UNSAVED]
-            layer = self.section.layer
-            if layer is not None:
-                self.results.mark_unsaved(adapter.UNSAVED in layer.metadata)
-        self.card.show_status("success", "Saved", str(saved.path))

@@ -1,0 +1,78 @@
+"""What a language model said of single genes in a run, as the cache still has it."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from napari_semst.errors import SemanticsError
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from numpy.typing import NDArray
+
+    from napari_semst.config import SemanticsConfig
+
+
+def kept_vectors(
+    told: Mapping[str, Any], settings: SemanticsConfig, symbols: list[str]
+) -> tuple[NDArray[np.float32], NDArray[np.bool_]]:
+    """Return the vectors that a run of the source ``genes`` averaged; loads no model.
+
+    Parameters
+    ----------
+    told
+        What the run recorded of its semantics: model, revision, pooling, species,
+        gene_text and reading are read.
+    settings
+        The run's; the summaries are read.
+    symbols
+        Names of the genes.
+
+    Returns
+    -------
+    vectors
+        Shape ``(n_genes, n_dimensions)``, zero where `known` is not.
+    known
+        Which genes the cache holds, shape ``(n_genes,)``.
+
+    Raises
+    ------
+    SemanticsError
+        If the cache holds none of them, or the summaries cannot be read.
+    """
+    from napari_semst.semantics.gene_knowledge import builtin_knowledge
+    from napari_semst.semantics.gene_texts import gene_passages, read_summaries
+    from napari_semst.semantics.model_files import Located
+    from napari_semst.semantics.shards import NAME
+    from napari_semst.semantics.vector_cache import VectorCache
+
+    knowledge = None if settings.gene_text == "symbol" else builtin_knowledge()
+    passages = gene_passages(
+        symbols, told["species"], read_summaries(settings.summaries), knowledge
+    ).passages
+    keys = np.frombuffer(b"".join([one.key for one in passages]), dtype=NAME)
+    names, place = np.unique(keys, return_inverse=True)
+    model = Located(str(told["model"]), str(told["revision"]), None)
+    cache = VectorCache(
+        {
+            "identity": model.identity,
+            "pooling": told["pooling"],
+            "dtype": told["reading"]["dtype"],
+        }
+    )
+    found: NDArray[np.float32] | None = None
+    known = np.zeros(len(names), dtype=bool)
+    for places, vectors in cache.read(names):
+        if found is None:
+            found = np.zeros((len(names), vectors.shape[1]), dtype=np.float32)
+        found[places], known[places] = vectors, True
+    if found is None:
+        raise SemanticsError(
+            f"Expected vectors of the genes by {model.name} in the cache; found none "
+            "(cleared, of another machine, or of texts of another version). Run again, "
+            "or choose --semantics builtin (semantics='builtin')."
+        )
+    return found[place], known[place]

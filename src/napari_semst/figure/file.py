@@ -1,0 +1,97 @@
+"""The file of a figure."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from napari_semst.errors import ConfigError, SaveError, one_of
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
+FORMATS = (".png", ".svg", ".pdf")
+_MOST_DPI = 2400
+
+
+def check_file_name(path: str | Path, dpi: int) -> Path:
+    """Return a figure's place, refused before the work where it cannot be had.
+
+    Raises
+    ------
+    SaveError
+        If the name does not end in ``.png``, ``.svg`` or ``.pdf``.
+    ConfigError
+        If ``dpi`` is not from 1 to 2400.
+    """
+    place = Path(path)
+    if place.suffix.lower() not in FORMATS:
+        raise SaveError(one_of("the figure's file ending", place.suffix, FORMATS))
+    check_dpi(dpi)
+    return place
+
+
+def check_dpi(dpi: int) -> None:
+    """Refuse what is no number of dots per inch, or so many that no memory would do.
+
+    Raises
+    ------
+    ConfigError
+        If ``dpi`` is not from 1 to 2400.
+    """
+    if not 0 < dpi <= _MOST_DPI:
+        raise ConfigError(f"Expected dpi to be from 1 to {_MOST_DPI}; got {dpi!r}.")
+
+
+def save_figure(figure: Figure, path: Path, *, dpi: int, overwrite: bool) -> Path:
+    """Write a figure; text within .svg and .pdf stays text.
+
+    Parameters
+    ----------
+    figure
+        What is drawn.
+    path
+        As `check_file_name` returned it.
+    dpi
+        Dots per inch, of what is not a shape also in ``.svg`` and ``.pdf``.
+    overwrite
+        Whether a file that stands there may be replaced, once the new one is whole.
+
+    Raises
+    ------
+    SaveError
+        If the file cannot be written, or one stands there already.
+    """
+    from matplotlib import rc_context
+
+    from napari_semst.io.atomic import write_atomically
+
+    suffix = path.suffix.lower()
+    # No dates within, so that the same figure is the same file.
+    dates: dict[str, dict[str, Any]] = {
+        ".png": {"Software": "napari-semst"},
+        ".svg": {"Date": None},
+        ".pdf": {"CreationDate": None},
+    }
+    # Names within an .svg are drawn at random without a salt.
+    style: dict[Any, Any] = {
+        "svg.hashsalt": "napari-semst",
+        "svg.fonttype": "none",
+        "pdf.fonttype": 42,
+    }
+
+    def write(temporary: Path) -> None:
+        with rc_context(style):
+            figure.savefig(
+                temporary, format=suffix[1:], dpi=dpi, metadata=dates[suffix]
+            )
+
+    return write_atomically(
+        path, write, check_not_empty, overwrite=overwrite, suffix=path.suffix
+    )
+
+
+def check_not_empty(path: Path) -> None:
+    """Refuse a figure that was written without content."""
+    if path.stat().st_size == 0:
+        raise SaveError(f"Expected a figure in {path}; it is empty.")

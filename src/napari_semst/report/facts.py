@@ -1,0 +1,341 @@
+"""What a report tells, gathered from a tissue."""
+
+from __future__ import annotations
+
+import hashlib
+import shlex
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from napari_semst import keys
+from napari_semst.errors import InputError
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from pathlib import Path
+
+    import pandas as pd
+    from anndata import AnnData
+    from numpy.typing import NDArray
+
+_BLOCK = 2**22
+_SETTINGS = "settings.toml"
+_STAGES = {
+    "prepare": "Preparing",
+    "describe": "Gene semantics",
+    "train": "Training",
+    "assign": "Domains",
+}
+
+
+@dataclass(frozen=True)
+class Row:
+    """A domain in the table of domains; scores are None where there are none."""
+
+    name: str
+    color: str
+    count: int
+    share: float
+    confidence: float | None
+    modulation: float | None
+    sentence: str
+
+
+@dataclass(frozen=True)
+class Facts:
+    """What a report tells.
+
+    Parameters
+    ----------
+    title
+        Of the page.
+    run, column
+        Name of the run, and the obs column of its domains.
+    domains
+        In the order of the column.
+    n_spots, n_genes, without
+        Of the section; spots without a domain.
+    given
+        The input: pairs of a term and what stands there.
+    made
+        Method, seed, device: likewise.
+    versions
+        Of packages, likewise.
+    seconds
+        Of each stage, likewise.
+    settings
+        All settings as TOML, empty where none were recorded.
+    command
+        The line that repeats the run, empty likewise.
+    warnings
+        Sentences that users should read.
+    agreement
+        Scores against an annotation, likewise pairs.
+    confusion
+        Spots by domain and annotation; None without one.
+    losses
+        One value per epoch, empty without training.
+    """
+
+    title: str
+    run: str
+    column: str
+    domains: tuple[Row, ...]
+    n_spots: int
+    n_genes: int
+    without: int
+    given: tuple[tuple[str, str], ...]
+    made: tuple[tuple[str, str], ...]
+    versions: tuple[tuple[str, str], ...]
+    seconds: tuple[tuple[str, str], ...]
+    settings: str
+    command: str
+    warnings: tuple[str, ...]
+    agreement: tuple[tuple[str, str], ...]
+    confusion: pd.DataFrame | None
+    losses: tuple[float, ...]
+
+
+def facts_of(
+    adata: AnnData,
+    run: str | None = None,
+    source: Path | None = None,
+    annotation: str | None = None,
+) -> Facts:
+    """Return what a report tells of a run.
+
+    Parameters
+    ----------
+    adata
+        A tissue with domains.
+    run
+        Name of the run; the latest where None.
+    source
+        The file that the tissue was read from.
+    annotation
+        obs column to compare with.
+
+    Raises
+    ------
+    InputError
+        If there is no such run or annotation.
+    """
+    from napari_semst.explanation.run import plain
+    from napari_semst.io.notes import INPUT, input_warnings
+
+    name, column = _run_and_column(adata, run)
+    runs = adata.uns.get(keys.RUNS, {})
+    recorded = plain(runs.get(name, {})) if hasattr(runs, "get") else {}
+    noticed = plain(adata.uns.get(INPUT, {}))
+    rows, codes = _rows(adata, column, name, recorded)
+    scores, confusion = _agreement(adata, column, annotation)
+    settings, command = _again(recorded, noticed, name, source)
+    told = str(noticed.get("name", "")) or (source.name if source else "Section")
+    warnings = [*input_warnings(adata), *_texts(recorded.get("warnings"))]
+    return Facts(
+        title=told,
+        run=name,
+        column=column,
+        domains=rows,
+        n_spots=adata.n_obs,
+        n_genes=adata.n_vars,
+        without=int((codes < 0).sum()),
+        given=tuple(_given(adata, noticed, recorded, source)),
+        made=tuple(_made(recorded)),
+        versions=tuple((k, str(v)) for k, v in recorded.get("versions", {}).items()),
+        seconds=_seconds(recorded.get("seconds", {})),
+        settings=settings,
+        command=command,
+        warnings=tuple(dict.fromkeys(warnings)),
+        agreement=scores,
+        confusion=confusion,
+        losses=_losses(recorded),
+    )
+
+
+def _run_and_column(adata: AnnData, run: str | None) -> tuple[str, str]:
+    """Return the run's name, empty where unknown, and the column of its domains."""
+    name = str(adata.uns.get(keys.LATEST, "")) if run is None else run
+    column = keys.DOMAIN if run is None else keys.of_run(keys.DOMAIN, run)
+    if column not in adata.obs:
+        there = [str(c) for c in adata.obs if str(c).startswith(keys.DOMAIN)]
+        raise InputError(
+            f"Expected domains in obs[{column!r}]; found "
+            f"{', '.join(there) or 'no domains'}. Find domains first, or name another "
+            "run."
+        )
+    return name, column
+
+
+def _rows(
+    adata: AnnData, column: str, run: str, recorded: Mapping[str, Any]
+) -> tuple[tuple[Row, ...], NDArray[np.int64]]:
+    """Return the table of domains, and the domain of each spot."""
+    from napari_semst.figure.colouring import Categories, colouring_of
+
+    found = colouring_of(adata, column)
+    if not isinstance(found, Categories):
+        raise InputError(f"Expected labels in obs[{column!r}]; found numbers.")
+    counts = np.bincount(found.codes[found.codes >= 0], minlength=len(found.names))
+    latest = run in ("", str(adata.uns.get(keys.LATEST, run)))
+    told = recorded.get("explanation", {}).get("domains", {})
+    rows = []
+    for code, name in enumerate(found.names):
+        own = found.codes == code
+        rows.append(
+            Row(
+                name,
+                found.colors[code],
+                int(counts[code]),
+                float(counts[code]) / max(len(own), 1),
+                _mean(adata, keys.CONFIDENCE, own) if latest else None,
+                _mean(adata, keys.MODULATION, own) if latest else None,
+                str(told.get(name, {}).get("sentence", "")),
+            )
+        )
+    return tuple(rows), found.codes
+
+
+def _mean(adata: AnnData, key: str, own: NDArray[np.bool_]) -> float | None:
+    if key not in adata.obs:
+        return None
+    values = adata.obs[key].to_numpy(dtype=np.float64)[own]
+    values = values[np.isfinite(values)]
+    return float(values.mean()) if len(values) else None
+
+
+def _given(
+    adata: AnnData,
+    noticed: Mapping[str, Any],
+    recorded: Mapping[str, Any],
+    source: Path | None,
+) -> list[tuple[str, str]]:
+    """Return what is known of the input."""
+    found = [("Spots", f"{adata.n_obs:,}"), ("Genes", f"{adata.n_vars:,}")]
+    if "name" in noticed and (source is None or source.name != noticed["name"]):
+        found.append(("Read from", str(noticed["name"])))
+    if "kind" in noticed:
+        found.append(("Format", str(noticed["kind"])))
+    if "coordinates" in noticed:
+        found.append(("Coordinates", str(noticed["coordinates"])))
+    section = recorded.get("section", {})
+    if "genes" in section:
+        found.append(("Genes used", str(section["genes"])))
+    if "spatial_graph" in section:
+        found.append(("Neighbourhood", str(section["spatial_graph"])))
+    if source is not None:
+        found.append(("File of this report", source.name))
+        if source.is_file():
+            found.append(("SHA-256 of that file", _file_hash(source)))
+    if recorded.get("input_hash"):
+        found.append(("SHA-256 of what was used", str(recorded["input_hash"])))
+    return found
+
+
+def _seconds(told: Mapping[str, Any]) -> tuple[tuple[str, str], ...]:
+    """Return the time of each stage, in their order."""
+    stages = [stage for stage in _STAGES if stage in told]
+    stages += [stage for stage in told if stage not in _STAGES]
+    return tuple(
+        (_STAGES.get(stage, stage), f"{float(told[stage]):.1f} s") for stage in stages
+    )
+
+
+def _file_hash(path: Path) -> str:
+    digest = hashlib.sha256()
+    with path.open("rb") as file:
+        while block := file.read(_BLOCK):
+            digest.update(block)
+    return digest.hexdigest()
+
+
+def _made(recorded: Mapping[str, Any]) -> list[tuple[str, str]]:
+    """Return with what the domains were found."""
+    config, device = recorded.get("config", {}), recorded.get("device", {})
+    found = []
+    if "model" in config:
+        found += [
+            ("Method", str(config["model"].get("method", ""))),
+            ("Recipe", str(config.get("preset", ""))),
+            ("Readout", str(config.get("domains", {}).get("readout", ""))),
+        ]
+    if "seed" in recorded:
+        found.append(("Seed", str(recorded["seed"])))
+    if "epochs" in recorded.get("training", {}):
+        found.append(("Epochs", str(recorded["training"]["epochs"])))
+    semantics = recorded.get("semantics", {})
+    if config:
+        found.append(("Gene semantics", str(semantics.get("source", "none"))))
+    if semantics.get("control"):
+        found.append(("Control, not a result", str(semantics["control"])))
+    if semantics.get("coverage") is not None:
+        found.append(("Genes it knows", f"{float(semantics['coverage']):.0%}"))
+    if device:
+        found.append(("Device", f"{device.get('name')}: {device.get('reason')}"))
+    return found
+
+
+def _again(
+    recorded: Mapping[str, Any],
+    noticed: Mapping[str, Any],
+    run: str,
+    source: Path | None,
+) -> tuple[str, str]:
+    """Return the settings as TOML and the line that repeats the run."""
+    from napari_semst.config import Request
+    from napari_semst.explanation.run import config_of
+
+    if not recorded.get("config") or recorded.get("model"):
+        # What a saved model said is not repeated by settings.
+        return "", ""
+    stages = config_of(recorded).to_dict()
+    preset = str(stages.pop("preset"))
+    name = str(noticed.get("name", "")) or (source.name if source else "FILE")
+    words = ["semst", "run", name, "--config", _SETTINGS]
+    if run not in ("", keys.DEFAULT_RUN):
+        words += ["--run", run]
+    return Request(preset, stages).to_toml(), shlex.join([*words, "-o", "again.h5ad"])
+
+
+def _agreement(
+    adata: AnnData, column: str, annotation: str | None
+) -> tuple[tuple[tuple[str, str], ...], pd.DataFrame | None]:
+    """Return scores against an annotation, and the spots by domain and annotation."""
+    import pandas as pd
+
+    from napari_semst.domains.metrics import truth_scores
+    from napari_semst.io.guard import a_few
+
+    if annotation is None:
+        return (), None
+    if annotation not in adata.obs:
+        raise InputError(
+            f"Expected an annotation in obs[{annotation!r}]; found obs columns "
+            f"{a_few(list(adata.obs))}. Name one of them."
+        )
+    both = adata.obs[[column, annotation]].dropna()
+    if not len(both):
+        raise InputError(
+            f"Expected spots with a domain and an entry in obs[{annotation!r}]; found "
+            "none. Name another column."
+        )
+    codes = pd.factorize(both[column].astype(str))[0]
+    scores = truth_scores(codes, both[annotation])
+    shown = {"ari": "Adjusted Rand index", "nmi": "Normalised mutual information"}
+    pairs = [(shown[k], f"{scores[k]:.3f}") for k in shown if k in scores]
+    pairs.append(("Spots compared", f"{len(both):,}"))
+    labels = [both[name].astype("category").cat for name in (column, annotation)]
+    tidy = [one.remove_unused_categories() for one in labels]
+    return tuple(pairs), pd.crosstab(tidy[0], tidy[1])
+
+
+def _losses(recorded: Mapping[str, Any]) -> tuple[float, ...]:
+    curves = recorded.get("losses", {})
+    curve = curves.get("loss", next(iter(curves.values()), ())) if curves else ()
+    return tuple(float(value) for value in np.ravel(curve))
+
+
+def _texts(values: Any) -> list[str]:
+    return [] if values is None else [str(text) for text in np.ravel(values)]

@@ -1,0 +1,110 @@
+"""The pictures of a report, as data within the page."""
+
+from __future__ import annotations
+
+import base64
+import io
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from napari_semst import keys
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from anndata import AnnData
+    from matplotlib.figure import Figure
+
+    from napari_semst.report.facts import Facts
+
+
+@dataclass(frozen=True)
+class Picture:
+    """A picture and what it shows.
+
+    Parameters
+    ----------
+    caption
+        One sentence for people.
+    data
+        As a ``data:`` address.
+    """
+
+    caption: str
+    data: str
+
+
+_CAPTIONS = {
+    keys.CONFIDENCE: "Confidence: how sure each spot's domain is within this section.",
+    keys.MODULATION: "Modulation: how strongly the meaning of its genes moved each "
+    "spot. Look at the numbers of the bar first.",
+}
+
+
+def pictures(
+    adata: AnnData,
+    facts: Facts,
+    annotation: str | None,
+    colors: Sequence[str],
+    coordinates: str | None,
+    dpi: int,
+) -> list[Picture]:
+    """Return the pictures of a report.
+
+    Parameters
+    ----------
+    adata
+        The tissue.
+    facts
+        What the report tells.
+    annotation
+        obs column to show beside the domains.
+    colors
+        More to colour by, as for `napari_semst.colour_figure`.
+    coordinates
+        Where the spots are, likewise.
+    dpi
+        Dots per inch.
+    """
+    from napari_semst.figure import draw_colours
+
+    wanted = {facts.column: f"Domains of the run {facts.run}." if facts.run else ""}
+    if annotation is not None:
+        wanted[annotation] = f"Annotation: the column {annotation}."
+    latest = facts.run in ("", str(adata.uns.get(keys.LATEST, facts.run)))
+    for key, caption in _CAPTIONS.items():
+        known = key in adata.obs and np.isfinite(
+            adata.obs[key].to_numpy(dtype=np.float64)
+        )
+        if latest and np.any(known):
+            wanted[key] = caption
+    wanted |= {name: f"Coloured by {name}." for name in colors if name not in wanted}
+    found = []
+    for name, caption in wanted.items():
+        figure = draw_colours(adata, [name], coordinates=coordinates, dpi=dpi)
+        found.append(Picture(caption or "Domains.", _data(figure, dpi)))
+    if len(facts.losses) > 1:
+        caption = "Training: the loss of every epoch."
+        found.append(Picture(caption, _data(_curve(facts.losses, dpi), dpi)))
+    return found
+
+
+def _curve(losses: tuple[float, ...], dpi: int) -> Figure:
+    from matplotlib.figure import Figure
+
+    figure = Figure(figsize=(4.6, 2.6), dpi=dpi, layout="constrained")
+    axes = figure.subplots()
+    axes.plot(np.arange(1, len(losses) + 1), losses, color="#0072b2", linewidth=1.4)
+    axes.set_xlabel("Epoch", fontsize=8)
+    axes.set_ylabel("Loss", fontsize=8)
+    axes.tick_params(labelsize=8)
+    axes.spines[["top", "right"]].set_visible(False)
+    return figure
+
+
+def _data(figure: Figure, dpi: int) -> str:
+    stream = io.BytesIO()
+    figure.savefig(stream, format="png", dpi=dpi, metadata={"Software": "napari-semst"})
+    return "data:image/png;base64," + base64.b64encode(stream.getvalue()).decode()

@@ -1,0 +1,161 @@
+"""Give the spots selected a name in a column made by hand."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+from qtpy.QtCore import Qt
+from qtpy.QtWidgets import (
+    QComboBox,
+    QCompleter,
+    QHBoxLayout,
+    QPushButton,
+    QVBoxLayout,
+    QWidget,
+)
+
+from napari_semst.explore.annotate import made_by_hand
+from napari_semst.explore.labels import free_name, read_labels
+from napari_semst.widgets.explore import texts
+from napari_semst.widgets.explore.texts import TIPS
+from napari_semst.widgets.shared.forms import add_row, form
+
+if TYPE_CHECKING:
+    from anndata import AnnData
+
+    from napari_semst.widgets.explore.widget import ExploreDomains
+
+
+class AssignPart(QWidget):
+    """A column, a name, and the buttons that put it on the spots or take it away.
+
+    Parameters
+    ----------
+    dock
+        The dock, whose section is worked on.
+    """
+
+    def __init__(self, dock: ExploreDomains) -> None:
+        super().__init__(dock)
+        self._dock = dock
+        self.column = _editable(TIPS["assign_column"], texts.COLUMN_HINT)
+        self.name = _editable(TIPS["assign_name"], texts.NAME_HINT)
+        self.assign_button = QPushButton("Assign")
+        self.assign_button.setToolTip(TIPS["assign"])
+        self.remove_button = QPushButton("Remove name")
+        self.remove_button.setToolTip(TIPS["remove_name"])
+        rows = form()
+        add_row(rows, "Assign to column", self.column)
+        add_row(rows, "Name", self.name)
+        buttons = QHBoxLayout()
+        buttons.setSpacing(6)
+        for button in (self.assign_button, self.remove_button):
+            buttons.addWidget(button)
+        layout = QVBoxLayout(self)
+        layout.setContentsMargins(0, 0, 0, 0)
+        layout.setSpacing(6)
+        layout.addLayout(rows)
+        layout.addLayout(buttons)
+        self.assign_button.clicked.connect(self.assign)
+        self.remove_button.clicked.connect(self.remove_name)
+        enter = self.name.lineEdit()
+        if enter is not None:
+            enter.returnPressed.connect(self.assign)
+        self.column.editTextChanged.connect(self._on_column)
+        self.name.editTextChanged.connect(self._refresh)
+        dock.section_changed.connect(self._on_section)
+        dock.state.tissue_changed.connect(self._on_tissue_changed)
+        dock.state.selection_changed.connect(self._refresh)
+        self._on_section()
+
+    def assign(self) -> None:
+        """Give the selected spots the name, in a column that is made if need be."""
+        name = self.name.currentText().strip()
+        if self.assign_button.isEnabled():
+            self._change(name, texts.ASSIGNED, texts.ASSIGNED_HELP)
+
+    def remove_name(self) -> None:
+        """Leave the selected spots without a name."""
+        if self.remove_button.isEnabled():
+            self._change(None, texts.REMOVED, texts.REMOVED_HELP)
+
+    def _change(self, name: str | None, title: str, text: str) -> None:
+        tissue, wanted = self._dock.tissue, self.column.currentText().strip()
+        spots = self._dock.state.selection(tissue)
+        if tissue is None or spots is None:
+            return
+        done = self._dock.editing.edit(
+            lambda labels: labels.assigned(spots, name), wanted, begin=name is not None
+        )
+        if not done:
+            return
+        self.column.setEditText(done)
+        if done == wanted:  # else the card says that a copy was made
+            n = int(np.count_nonzero(spots))
+            text = text.format(n=n, name=name, column=done)
+            self._dock.card.show_status("success", title, text)
+
+    def _on_section(self) -> None:
+        taken = [] if self._dock.tissue is None else list(self._dock.tissue.obs.columns)
+        made = _made(self._dock.tissue)
+        _offer(self.column, made)
+        self.column.setEditText(
+            made[-1] if made else free_name(texts.NEW_COLUMN, list(map(str, taken)))
+        )
+        self._on_column()
+
+    def _on_tissue_changed(self, tissue: object, by: object) -> None:
+        if tissue is self._dock.tissue:
+            _offer(self.column, _made(self._dock.tissue))
+            self._on_column()
+
+    def _on_column(self) -> None:
+        """Offer the names that the column has."""
+        tissue, column = self._dock.tissue, self.column.currentText().strip()
+        names: list[str] = []
+        if tissue is not None and column in _made(self._dock.tissue):
+            names = list(read_labels(tissue, column).names)
+        _offer(self.name, names)
+        self._refresh()
+
+    def _refresh(self, *_: object) -> None:
+        tissue, column = self._dock.tissue, self.column.currentText().strip()
+        some = self._dock.state.selection(tissue) is not None
+        ready = some and bool(column)
+        self.assign_button.setEnabled(ready and bool(self.name.currentText().strip()))
+        there = tissue is not None and column in tissue.obs
+        self.remove_button.setEnabled(ready and there)
+
+
+def _editable(tip: str, hint: str) -> QComboBox:
+    combo = QComboBox()
+    combo.setEditable(True)
+    combo.setInsertPolicy(QComboBox.InsertPolicy.NoInsert)
+    combo.setToolTip(tip)
+    line, completer = combo.lineEdit(), combo.completer()
+    if line is not None and completer is not None:
+        line.setPlaceholderText(hint)
+        # Names differ in case: neither is one put in the place of another, nor
+        # finished before it is typed.
+        completer.setCaseSensitivity(Qt.CaseSensitivity.CaseSensitive)
+        completer.setCompletionMode(QCompleter.CompletionMode.PopupCompletion)
+    combo.setSizeAdjustPolicy(
+        QComboBox.SizeAdjustPolicy.AdjustToMinimumContentsLengthWithIcon
+    )
+    return combo
+
+
+def _offer(combo: QComboBox, names: list[str]) -> None:
+    """Put names into a list; what is typed stays."""
+    typed = combo.currentText()
+    combo.blockSignals(True)
+    combo.clear()
+    combo.addItems(names)
+    combo.setEditText(typed)
+    combo.blockSignals(False)
+
+
+def _made(tissue: AnnData | None) -> list[str]:
+    """Return the columns of a section that were made by hand."""
+    return [] if tissue is None else list(made_by_hand(tissue))

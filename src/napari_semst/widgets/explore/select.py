@@ -1,0 +1,270 @@
+"""Select spots by hand on the tissue, and say how many there are."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from qtpy.QtCore import Qt
+from qtpy.QtGui import QKeySequence, QShortcut  # type: ignore[attr-defined]
+from qtpy.QtWidgets import (
+    QDoubleSpinBox,
+    QHBoxLayout,
+    QLabel,
+    QPushButton,
+    QVBoxLayout,
+    QWidget,
+)
+
+from napari_semst.viewer import picking, spots
+from napari_semst.widgets.explore import texts
+from napari_semst.widgets.explore.assign import AssignPart
+from napari_semst.widgets.explore.drawing import DrawingTool
+from napari_semst.widgets.explore.painter import of_names
+from napari_semst.widgets.explore.texts import TIPS
+from napari_semst.widgets.shared.forms import heading, note
+
+if TYPE_CHECKING:
+    from anndata import AnnData
+    from napari.viewer import Viewer
+    from numpy.typing import NDArray
+
+    from napari_semst.viewer.picking import How
+    from napari_semst.widgets.explore.widget import ExploreDomains
+
+    Mask = NDArray[np.bool_]
+
+_RADIUS = 3.0
+# Up to so many spots the selection follows the brush, else when it is lifted.
+_MOST_LIVE = 20_000
+
+
+class SelectPart(QWidget):
+    """Lasso, brush, invert and clear; and names for the spots selected.
+
+    Parameters
+    ----------
+    dock
+        The dock, whose section is worked on.
+    viewer
+        The viewer with its canvas.
+    """
+
+    def __init__(self, dock: ExploreDomains, viewer: Viewer) -> None:
+        super().__init__(dock)
+        self._dock = dock
+        self.tool = DrawingTool(viewer, self)
+        self.lasso = _button("Lasso", TIPS["lasso"], checkable=True)
+        self.brush = _button("Brush", TIPS["brush"], checkable=True)
+        self.invert_button = _button("Invert", TIPS["invert"])
+        self.clear_button = _button("Clear", TIPS["clear"])
+        self.radius = QDoubleSpinBox()
+        self.radius.setToolTip(TIPS["radius"])
+        self.radius.setAccessibleName("Radius of the brush")
+        self.radius.setRange(0.5, 100.0)
+        self.radius.setDecimals(1)
+        self.radius.setSingleStep(0.5)
+        self.radius.setValue(_RADIUS)
+        self.radius.setPrefix("radius ")
+        self.count = QLabel(texts.NOTHING_SELECTED)
+        self.hint = note()
+        self.hint.setText(texts.TOOL_HINT)
+        self.hint.hide()
+        self.assign = AssignPart(dock)
+        self._stroke: tuple[Mask | None, Mask, Any, Mask] | None = None
+        self._build()
+        self._connect()
+        self._on_section()
+
+    def _build(self) -> None:
+        row = QHBoxLayout()
+        row.setSpacing(4)
+        for part in (self.lasso, self.brush, self.radius):
+            row.addWidget(part)
+        row.addStretch(1)
+        for part in (self.invert_button, self.clear_button):
+            row.addWidget(part)
+        layout = QVBoxLayout(self)
+        layout.setContentsMargins(0, 0, 0, 0)
+        layout.setSpacing(6)
+        layout.addWidget(heading("Select"))
+        layout.addLayout(row)
+        layout.addWidget(self.hint)
+        layout.addWidget(self.count)
+        layout.addWidget(self.assign)
+
+    def _connect(self) -> None:
+        self.lasso.toggled.connect(self._on_lasso)
+        self.brush.toggled.connect(self._on_brush)
+        self.radius.valueChanged.connect(self._on_radius)
+        self.invert_button.clicked.connect(self.invert)
+        self.clear_button.clicked.connect(self.clear)
+        self.tool.begun.connect(self._on_begun)
+        self.tool.surrounded.connect(self._on_surrounded)
+        self.tool.brushed.connect(self._on_brushed)
+        self.tool.lifted.connect(self._on_lifted)
+        self.tool.ended.connect(self._on_ended)
+        self._dock.section_changed.connect(self._on_section)
+        self._dock.state.selection_changed.connect(self._on_selection)
+        for keys, slot in (
+            ("Ctrl+L", self.lasso.click),
+            ("Ctrl+B", self.brush.click),
+            ("Ctrl+D", self.clear),
+        ):
+            self._shortcut(keys, slot)
+        # Only while a tool is on: Escape has other work in fields and lists.
+        self._escape = self._shortcut("Escape", self.tool.stop)
+        self._escape.setEnabled(False)
+
+    def _shortcut(self, keys: str, slot: Any) -> QShortcut:
+        shortcut = QShortcut(QKeySequence(keys), self._dock)
+        shortcut.setContext(Qt.ShortcutContext.WidgetWithChildrenShortcut)
+        shortcut.activated.connect(slot)
+        return shortcut
+
+    # --- the selection
+
+    def take(self, spots: Mask, how: How) -> None:
+        """Select spots that were drawn around, of those on show.
+
+        Parameters
+        ----------
+        spots
+            Which ones, shape ``(n_spots,)``.
+        how
+            Whether they take the place of those selected, or come to them, or go.
+        """
+        tissue = self._dock.tissue
+        if tissue is not None:
+            old = self._dock.state.selection(tissue)
+            new = picking.combined(old, spots & self.on_show(), how)
+            self._dock.state.select(tissue, new)
+
+    def on_show(self) -> Mask:
+        """Return which spots can be seen: by their section, and by their name."""
+        layer, tissue = self._dock.layer, self._dock.tissue
+        colouring = self._dock.sections.colouring
+        if layer is None or tissue is None:
+            return np.zeros(0, bool)
+        shown = picking.spots_on_show(layer)
+        if colouring is not None and colouring.kind == "categories":
+            hidden = self._dock.sections.choices.hidden.get(colouring.key)
+            if hidden:
+                shown = shown & ~of_names(tissue, colouring, hidden)
+        return shown
+
+    def invert(self) -> None:
+        """Select the visible spots that are not selected, and no others."""
+        tissue = self._dock.tissue
+        if tissue is not None:
+            old, shown = self._dock.state.selection(tissue), self.on_show()
+            self._dock.state.select(tissue, shown if old is None else shown & ~old)
+
+    def clear(self) -> None:
+        """Select nothing."""
+        if self._dock.tissue is not None:
+            self._dock.state.select(self._dock.tissue, None)
+
+    def _on_selection(self, tissue: AnnData | None = None) -> None:
+        tissue = self._dock.tissue
+        spots = self._dock.state.selection(tissue)
+        self.clear_button.setEnabled(spots is not None)
+        text = texts.NOTHING_SELECTED
+        if tissue is not None and spots is not None:
+            n = int(np.count_nonzero(spots))
+            text = texts.SELECTED.format(n=n, total=tissue.n_obs)
+        self.count.setText(text)
+
+    def _on_section(self) -> None:
+        self.tool.stop()
+        self.setEnabled(self._dock.tissue is not None)
+        self._on_selection()
+
+    # --- the tools
+
+    def _on_lasso(self, on: bool) -> None:
+        self._turn("lasso", on)
+
+    def _on_brush(self, on: bool) -> None:
+        self._turn("brush", on)
+
+    def _turn(self, kind: str, on: bool) -> None:
+        """Turn a tool on, and the other off; or both off."""
+        layer = self._dock.layer
+        if not on or layer is None:
+            if self.tool.kind in {kind, ""}:
+                self.tool.stop()
+            return
+        places = picking.spot_positions(layer)
+        self._on_radius()
+        if self.tool.start(kind, places[0] if len(places) else np.zeros(2)):
+            self._escape.setEnabled(True)
+            self._press(kind)
+        else:
+            self._press("")
+            self._dock.card.show_status(
+                "warning", texts.FLAT_ONLY, texts.FLAT_ONLY_HELP
+            )
+
+    def _press(self, kind: str) -> None:
+        self.hint.setVisible(bool(kind))
+        for name, button in (("lasso", self.lasso), ("brush", self.brush)):
+            button.blockSignals(True)
+            button.setChecked(name == kind)
+            button.blockSignals(False)
+
+    def _on_ended(self) -> None:
+        self._stroke = None
+        self._escape.setEnabled(False)
+        self._press("")
+
+    def _on_radius(self) -> None:
+        if self._dock.layer is not None:
+            diameter = picking.spot_diameter(self._dock.layer)
+            self.tool.radius = self.radius.value() * diameter
+
+    def _on_surrounded(self, corners: NDArray[np.float64], how: How) -> None:
+        layer = self._dock.layer
+        if layer is not None:
+            positions = picking.spot_positions(layer)
+            polygon = spots.to_places(layer, corners)
+            self.take(picking.spots_in_polygon(positions, polygon), how)
+
+    def _on_begun(self) -> None:
+        layer, tissue = self._dock.layer, self._dock.tissue
+        if layer is None or tissue is None:
+            return
+        positions = picking.spot_positions(layer)
+        none = np.zeros(len(positions), bool)
+        old = self._dock.state.selection(tissue)
+        self._stroke = old, none, positions, self.on_show()
+
+    def _on_brushed(self, start: Any, end: Any, how: How) -> None:
+        layer, tissue = self._dock.layer, self._dock.tissue
+        if layer is None or tissue is None or self._stroke is None:
+            return
+        old, done, positions, shown = self._stroke
+        ends = spots.to_places(layer, np.stack([start, end]))
+        done |= shown & picking.spots_near(
+            positions, ends[0], ends[1], self.tool.radius
+        )
+        self._how = how
+        if len(done) <= _MOST_LIVE:
+            self._dock.state.select(tissue, picking.combined(old, done, how))
+
+    def _on_lifted(self) -> None:
+        tissue = self._dock.tissue
+        if tissue is not None and self._stroke is not None:
+            old, done, _, _ = self._stroke
+            new = picking.combined(old, done, self._how)
+            self._dock.state.select(tissue, new)
+        self._stroke = None
+
+
+def _button(text: str, tip: str, *, checkable: bool = False) -> QPushButton:
+    button = QPushButton()
+    button.setText(text)
+    button.setToolTip(tip)
+    button.setCheckable(checkable)
+    button.setStyleSheet("padding: 3px 5px; min-width: 14px;")
+    return button

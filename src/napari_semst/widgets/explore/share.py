@@ -1,0 +1,250 @@
+"""Saving and sharing: the section, figures, reports, regions to and from QuPath."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from qtpy.QtCore import QObject, Signal  # type: ignore[attr-defined]
+from qtpy.QtWidgets import QFileDialog, QGridLayout, QPushButton, QSpinBox, QWidget
+
+from napari_semst.explore.labels import read_labels
+from napari_semst.viewer import adapter
+from napari_semst.widgets.explore import texts
+from napari_semst.widgets.explore.shown import shown
+from napari_semst.widgets.explore.texts import TIPS
+from napari_semst.widgets.find.files import Files, file_stem
+from napari_semst.widgets.shared.errand import Errand
+from napari_semst.widgets.shared.forms import add_row, form
+
+if TYPE_CHECKING:
+    from anndata import AnnData
+
+    from napari_semst.explore.labels import Labels
+    from napari_semst.widgets.explore.editing import Editing
+    from napari_semst.widgets.explore.sections import OpenSections
+
+_BUTTONS = (
+    ("save", "Save section..."),
+    ("table", "Save table..."),
+    ("figure", "Figure..."),
+    ("report", "Report..."),
+    ("regions_out", "Regions to QuPath..."),
+    ("regions_in", "Regions from file..."),
+)
+
+
+class SharePanel(QWidget):
+    """What can be written, and read in."""
+
+    wanted = Signal(str)
+
+    def __init__(self, parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        self.buttons: dict[str, QPushButton] = {}
+        self.dpi = QSpinBox()
+        self.dpi.setRange(50, 1200)
+        self.dpi.setValue(300)
+        self.dpi.setToolTip(TIPS["dpi"])
+        grid = QGridLayout(self)
+        grid.setContentsMargins(0, 4, 0, 0)
+        grid.setSpacing(6)
+        for place, (name, text) in enumerate(_BUTTONS):
+            button = QPushButton(text)
+            button.setToolTip(TIPS[name])
+            button.setObjectName(name)
+            button.clicked.connect(self._on_clicked)
+            grid.addWidget(button, place // 2, place % 2)
+            self.buttons[name] = button
+        rows = form()
+        add_row(rows, "Dots per inch", self.dpi)
+        grid.addLayout(rows, len(_BUTTONS) // 2, 0, 1, 2)
+
+    def mark_unsaved(self, unsaved: bool) -> None:
+        """Show on the button whether there is something to save."""
+        button = self.buttons["save"]
+        button.setText("Save section... *" if unsaved else "Save section...")
+        tip = TIPS["save"]
+        button.setToolTip(f"{tip} There is unsaved work." if unsaved else tip)
+
+    def _on_clicked(self) -> None:
+        self.wanted.emit(self.sender().objectName())
+
+
+@dataclass(frozen=True)
+class _Brought:
+    """Labels that were read from a file."""
+
+    tissue: AnnData
+    labels: Labels
+    name: str
+    words: str
+
+
+class Sharing(QObject):
+    """Do what the panel asks for: dialogs here, the work in worker threads.
+
+    Parameters
+    ----------
+    sections
+        Tells the section and the colouring on show.
+    editing
+        Takes labels in.
+    panel
+        Asks.
+    window
+        Above which dialogs open.
+    """
+
+    said = Signal(str, str, str)  # kind, title and text of the card
+    failed = Signal(object, str)
+    saved = Signal(object)  # `napari_semst.widgets.find.files.Saved`
+
+    def __init__(
+        self,
+        sections: OpenSections,
+        editing: Editing,
+        panel: SharePanel,
+        window: QWidget,
+    ) -> None:
+        super().__init__(window)
+        self._sections, self._editing = sections, editing
+        self._panel, self._window = panel, window
+        self.files = Files(window)
+        self.writing, self.reading = Errand(_write), Errand(_read)
+        panel.wanted.connect(self._on_wanted)
+        self.writing.done.connect(self._on_written)
+        self.reading.done.connect(self._on_read)
+        self.files.saved.connect(self._on_saved)
+        for worker in (self.writing, self.reading, self.files):
+            worker.failed.connect(self.failed)
+
+    def _on_wanted(self, what: str) -> None:
+        layer, tissue = self._sections.layer, self._sections.tissue
+        if layer is None or tissue is None:
+            return
+        stem = file_stem(layer.name)
+        if what == "save":
+            self.files.ask_save(layer)
+        elif what == "table":
+            self.files.ask_save_table(layer)
+        elif what == "regions_in":
+            self._ask_regions()
+        else:
+            self._ask_write(what, stem)
+
+    def _ask_write(self, what: str, stem: str) -> None:
+        layer, tissue = self._sections.layer, self._sections.tissue
+        colouring = self._sections.colouring
+        assert layer is not None
+        assert tissue is not None
+        assert colouring is not None
+        suffix, kinds = texts.KINDS[what]
+        title = TIPS[what].split(":")[0].rstrip(".")
+        typed, _ = QFileDialog.getSaveFileName(
+            self._window, title, f"{stem}{suffix}", kinds
+        )
+        if not typed:
+            return
+        path = Path(typed)
+        path = path if path.suffix else path.with_suffix(suffix)
+        # Now, and copied: the section can change while it is written.
+        given: dict[str, Any] = {
+            "coordinates": layer.metadata.get(adapter.COORDINATES),
+            "dpi": self._panel.dpi.value(),
+            "column": colouring.column if colouring.place == "obs" else "",
+        }
+        if what == "figure":
+            given["colouring"] = shown(tissue, colouring, self._sections.choices)
+        self.said.emit("running", texts.WRITING, path.name)
+        self.writing.start(what, adapter.snapshot(tissue), path, given)
+
+    def _ask_regions(self) -> None:
+        layer, tissue = self._sections.layer, self._sections.tissue
+        assert layer is not None
+        assert tissue is not None
+        path, _ = QFileDialog.getOpenFileName(
+            self._window, texts.REGIONS_TITLE, "", texts.REGIONS_KINDS
+        )
+        if path:
+            self.said.emit("running", texts.READING, Path(path).name)
+            key = layer.metadata.get(adapter.COORDINATES)
+            self.reading.start(tissue, adapter.snapshot(tissue), Path(path), key)
+
+    def _on_written(self, answer: tuple[Path, str]) -> None:
+        path, notes = answer
+        self.said.emit(
+            "success", texts.SAVED, "\n".join(filter(None, [str(path), notes]))
+        )
+
+    def _on_read(self, brought: _Brought) -> None:
+        annotator = self._editing.annotator
+        if annotator is None or brought.tissue is not self._sections.tissue:
+            return
+        column = self._editing.take(brought.name, brought.labels)
+        if column:
+            title = texts.REGIONS_READ.format(column=column)
+            self.said.emit("success", title, brought.words)
+
+    def _on_saved(self, saved: Any) -> None:
+        if saved.whole:
+            for layer in self._sections.layers_of(saved.tissue):
+                # Of edits since then nothing is in the file.
+                if layer.metadata.get(adapter.UNSAVED) == saved.revision:
+                    del layer.metadata[adapter.UNSAVED]
+        self.said.emit("success", texts.SAVED, str(saved.path))
+        self.saved.emit(saved)
+
+
+def _write(
+    what: str, tissue: AnnData, path: Path, given: dict[str, Any]
+) -> tuple[Path, str]:
+    """Write a file; return it, and what it could not hold."""
+    # The dialogs asked before they gave the name of a file that exists.
+    place = given["coordinates"]
+    if what == "figure":
+        from napari_semst.figure import colour_figure
+
+        colours = [given["colouring"]]
+        done = colour_figure(
+            tissue, path, colours, coordinates=place, dpi=given["dpi"], overwrite=True
+        )
+        return done, ""
+    if what == "report":
+        from napari_semst.report import write_report
+
+        column = given["column"]
+        own = column if column and not column.startswith("semst_") else None
+        annotation = own if own and tissue.obs[own].dtype.name == "category" else None
+        done = write_report(
+            tissue, path, annotation=annotation, coordinates=place, overwrite=True
+        )
+        return done, ""
+    from napari_semst import keys
+    from napari_semst.io.geojson import write_geojson
+
+    column = given["column"] or keys.DOMAIN
+    written = write_geojson(
+        tissue, path, column=column, coordinates=place, overwrite=True
+    )
+    return written.path, "\n".join(written.notes)
+
+
+def _read(
+    original: AnnData, tissue: AnnData, path: Path, coordinates: str | None
+) -> _Brought:
+    """Return the labels that a file of regions, or of spots, gives."""
+    from napari_semst.io.geojson import add_regions
+    from napari_semst.io.labels_csv import add_labels
+
+    column = "semst_brought"
+    told: Any
+    if path.suffix.lower() == ".csv":
+        told = add_labels(tissue, path, column, overwrite=True)
+    else:
+        told = add_regions(
+            tissue, path, column, coordinates=coordinates, overwrite=True
+        )
+    labels = read_labels(tissue, column)
+    return _Brought(original, labels, file_stem(path.stem), told.words())

@@ -1,0 +1,302 @@
+"""The map of spots by what they express, beside the tissue and linked with it."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+from weakref import WeakKeyDictionary
+
+import numpy as np
+from qtpy.QtCore import QEvent, QTimer
+from qtpy.QtGui import QCursor
+from qtpy.QtWidgets import QHBoxLayout, QPushButton, QToolTip, QVBoxLayout, QWidget
+
+from napari_semst import keys
+from napari_semst.explore import dots
+from napari_semst.explore.umap import umap_of
+from napari_semst.viewer.adapter import snapshot
+from napari_semst.widgets.explore import texts
+from napari_semst.widgets.explore.scatter import Scatter
+from napari_semst.widgets.explore.texts import TIPS
+from napari_semst.widgets.find.texts import explain
+from napari_semst.widgets.shared.errand import Errand
+from napari_semst.widgets.shared.forms import folded, note
+
+if TYPE_CHECKING:
+    from anndata import AnnData
+    from napari.layers import Layer
+    from napari.viewer import Viewer
+    from numpy.typing import NDArray
+
+    from napari_semst.explore.umap import UmapView
+    from napari_semst.viewer.picking import How
+    from napari_semst.widgets.explore.widget import ExploreDomains
+
+_SEED = 0
+Made = tuple[tuple[Any, ...], "UmapView"]
+
+
+class UmapPanel(QWidget):
+    """The map, its buttons, and what it was made from."""
+
+    def __init__(self, parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        self.scatter = Scatter()
+        self.scatter.setAccessibleName("UMAP")
+        self.lasso = _button("Lasso", TIPS["umap_lasso"])
+        self.lasso.setCheckable(True)
+        self.fit = _button("Whole map", TIPS["umap_fit"])
+        self.again = _button("Recompute", TIPS["umap_again"])
+        self.out = _button("Pop out", TIPS["umap_out"])
+        self.source = note()
+        self.source.setToolTip(TIPS["umap"])
+        row = QHBoxLayout()
+        row.setSpacing(4)
+        for button in (self.lasso, self.fit, self.again, self.out):
+            row.addWidget(button)
+        row.addStretch(1)
+        layout = QVBoxLayout(self)
+        layout.setContentsMargins(0, 4, 0, 0)
+        layout.setSpacing(6)
+        layout.addWidget(self.scatter, 1)
+        layout.addLayout(row)
+        layout.addWidget(self.source)
+
+
+class UmapPart(QWidget):
+    """The map of the section chosen, made in a worker when it is first looked at.
+
+    Parameters
+    ----------
+    dock
+        The dock, whose section and colours are shown.
+    viewer
+        The viewer, which can give the map a dock of its own.
+    """
+
+    def __init__(self, dock: ExploreDomains, viewer: Viewer) -> None:
+        super().__init__(dock)
+        self._dock, self._viewer = dock, viewer
+        self._made: WeakKeyDictionary[Layer, Made] = WeakKeyDictionary()
+        self._awaited: tuple[Layer, tuple[Any, ...]] | None = None
+        self._rgba: NDArray[np.float32] | None = None
+        self._is_out = False
+        self.panel = UmapPanel()
+        self.fold = folded("UMAP", self.panel)
+        self.elsewhere = note()
+        self.elsewhere.setText(texts.UMAP_OUT)
+        self.elsewhere.hide()
+        self.errand = Errand(umap_of)
+        layout = QVBoxLayout(self)
+        layout.setContentsMargins(0, 0, 0, 0)
+        layout.addWidget(self.fold)
+        layout.addWidget(self.elsewhere)
+        self._connect()
+        self._on_theme()
+
+    def _connect(self) -> None:
+        panel, dock = self.panel, self._dock
+        self.fold.toggled.connect(self._on_fold)
+        panel.lasso.toggled.connect(self._on_lasso)
+        panel.fit.clicked.connect(panel.scatter.fit)
+        panel.again.clicked.connect(self._on_again)
+        panel.out.clicked.connect(self._on_out)
+        panel.scatter.surrounded.connect(self._on_surrounded)
+        panel.scatter.hovered.connect(self._on_hovered)
+        panel.installEventFilter(self)
+        self.errand.done.connect(self._on_done)
+        self.errand.failed.connect(self._on_failed)
+        dock.section_changed.connect(self._on_section)
+        dock.painted.connect(self._on_painted)
+        dock.state.tissue_changed.connect(self._on_tissue_changed)
+        self._viewer.events.theme.connect(self._on_theme)
+
+    @property
+    def on_show(self) -> bool:
+        """Whether the map is looked at, here or in a dock of its own."""
+        return self._is_out or bool(self.fold.isExpanded())
+
+    @property
+    def view(self) -> UmapView | None:
+        """The map of the section chosen, None while there is none."""
+        layer = self._dock.layer
+        made = None if layer is None else self._made.get(layer)
+        return None if made is None else made[1]
+
+    # --- the map
+
+    def make(self, *, own: bool = True) -> None:
+        """Make the map of the section chosen, in a worker.
+
+        Parameters
+        ----------
+        own
+            Whether a map that the section has already will do.
+        """
+        layer, tissue = self._dock.layer, self._dock.tissue
+        if layer is None or tissue is None:
+            return
+        self._awaited = (layer, _made_from(tissue))
+        self.errand.start(snapshot(tissue), _SEED, own)
+        self._tell()
+
+    def _look(self) -> None:
+        """Show the map that there is; make one that is missing or of an older run."""
+        layer, tissue = self._dock.layer, self._dock.tissue
+        self._show()
+        if layer is None or tissue is None or not self.on_show:
+            return
+        of_now = _made_from(tissue)
+        made = self._made.get(layer)
+        if made is not None and _same(made[0], of_now):
+            return
+        waiting = self._awaited
+        if waiting is None or waiting[0] is not layer or not _same(waiting[1], of_now):
+            self.make()
+
+    def _on_done(self, view: UmapView) -> None:
+        if self._awaited is not None:
+            layer, made_from = self._awaited
+            self._awaited = None
+            self._made[layer] = (made_from, view)
+            self._show()
+
+    def _on_failed(self, error: Exception, details: str) -> None:
+        self._awaited = None
+        self._dock.card.show_status("error", *explain(error), details)
+        self._tell(str(error))
+
+    def _show(self) -> None:
+        """Show the points of the section chosen, in its colours."""
+        view = self.view
+        places = np.zeros((0, 2)) if view is None else view.places
+        self.panel.scatter.set_points(places)
+        self._colour()
+        self._tell()
+
+    def _tell(self, problem: str = "") -> None:
+        """Say what the map was made from, or that it is being made."""
+        panel, view = self.panel, self.view
+        busy = self._awaited is not None and self._awaited[0] is self._dock.layer
+        there = self._dock.tissue is not None
+        message = texts.UMAP_BUSY if busy else problem
+        panel.scatter.message = message if view is None else ""
+        source = "" if view is None else texts.UMAP_SOURCE.format(source=view.source)
+        panel.source.setText(texts.UMAP_BUSY if busy and view is not None else source)
+        panel.source.setVisible(bool(panel.source.text()))
+        panel.again.setEnabled(there and not busy)
+        for button in (panel.lasso, panel.fit):
+            button.setEnabled(view is not None)
+        panel.scatter.update()
+
+    def _colour(self) -> None:
+        view, rgba, tissue = self.view, self._rgba, self._dock.tissue
+        if view is None or rgba is None or tissue is None or len(rgba) != tissue.n_obs:
+            return
+        selected = self._dock.state.selection(tissue)
+        on_top = None if selected is None else selected[view.spots]
+        self.panel.scatter.set_colours(rgba[view.spots], on_top)
+
+    # --- what others do
+
+    def _on_fold(self, expanded: bool) -> None:
+        if expanded:
+            self._look()
+
+    def _on_section(self) -> None:
+        self._rgba = None
+        self._look()
+
+    def _on_tissue_changed(self, tissue: AnnData, by: object) -> None:
+        if tissue is self._dock.tissue:
+            self._look()
+
+    def _on_painted(self, rgba: NDArray[np.float32]) -> None:
+        self._rgba = rgba
+        if self.on_show:
+            self._colour()
+
+    def _on_theme(self, event: Any = None) -> None:
+        from napari.utils.theme import get_theme
+
+        canvas = get_theme(str(self._viewer.theme)).canvas
+        self.panel.scatter.background = tuple(canvas.as_rgb_tuple()[:3])
+        self.panel.scatter.refresh()
+
+    # --- what is done on the map
+
+    def _on_again(self) -> None:
+        self.make(own=False)
+
+    def _on_lasso(self, on: bool) -> None:
+        self.panel.scatter.lasso_on = on
+
+    def _on_surrounded(self, points: NDArray[np.bool_], how: How) -> None:
+        view, tissue = self.view, self._dock.tissue
+        if view is not None and tissue is not None:
+            spots = np.zeros(tissue.n_obs, bool)
+            spots[view.spots[points]] = True
+            self._dock.select.take(spots, how)
+
+    def _on_hovered(self, point: int) -> None:
+        view, tissue, colouring = (
+            self.view,
+            self._dock.tissue,
+            self._dock.sections.colouring,
+        )
+        if point == dots.NO_POINT or view is None or tissue is None:
+            QToolTip.hideText()
+            return
+        spot = int(view.spots[point])
+        text = str(tissue.obs_names[spot])
+        if colouring is not None and colouring.column in tissue.obs:
+            value = tissue.obs[colouring.column].iloc[spot]
+            text = f"{text}\n{colouring.label}: {value}"
+        QToolTip.showText(QCursor.pos(), text, self.panel.scatter)
+
+    # --- a dock of its own
+
+    def _on_out(self) -> None:
+        if self._is_out:
+            self._viewer.window.remove_dock_widget(self.panel)
+        else:
+            self._is_out = True
+            self.panel.out.setText("Put back")
+            self.fold.removeWidget(self.panel)
+            self.fold.hide()
+            self.elsewhere.show()
+            self._viewer.window.add_dock_widget(self.panel, name="UMAP", area="bottom")
+            self._look()
+
+    def eventFilter(self, watched: Any, event: QEvent) -> bool:  # noqa: N802
+        """Take the map back when its dock is closed."""
+        orphan = event.type() == QEvent.Type.ParentChange and watched.parent() is None
+        if orphan and self._is_out:
+            QTimer.singleShot(0, self._take_back)
+        return super().eventFilter(watched, event)
+
+    def _take_back(self) -> None:
+        if self._is_out and self.panel.parent() is None:
+            self._is_out = False
+            self.panel.out.setText("Pop out")
+            self.fold.addWidget(self.panel)
+            self.elsewhere.hide()
+            self.fold.show()
+            self.fold.expand()
+            self.panel.show()
+
+
+def _made_from(tissue: AnnData) -> tuple[Any, ...]:
+    """Return what a map is made from, to know whether it has changed."""
+    return tuple(tissue.obsm.get(key) for key in ("X_umap", keys.LATENT))
+
+
+def _same(one: tuple[Any, ...], other: tuple[Any, ...]) -> bool:
+    return all(a is b for a, b in zip(one, other, strict=True))
+
+
+def _button(text: str, tip: str) -> QPushButton:
+    button = QPushButton()
+    button.setText(text)
+    button.setToolTip(tip)
+    button.setStyleSheet("padding: 3px 5px; min-width: 14px;")
+    return button

@@ -1,0 +1,161 @@
+"""Why a domain is a domain: a sentence for each, worked out on demand."""
+
+from __future__ import annotations
+
+import time
+import traceback
+from typing import TYPE_CHECKING, Any
+
+from qtpy.QtCore import Signal  # type: ignore[attr-defined]
+from qtpy.QtWidgets import QHBoxLayout, QProgressBar, QPushButton, QVBoxLayout, QWidget
+from superqt.utils import create_worker
+
+from napari_semst.errors import Cancelled
+from napari_semst.progress import RunControl
+from napari_semst.widgets.explore import texts
+from napari_semst.widgets.explore.texts import TIPS
+from napari_semst.widgets.shared.forms import WrappedLabel, note
+
+if TYPE_CHECKING:
+    from collections.abc import Generator, Sequence
+
+    from anndata import AnnData
+
+    from napari_semst.explanation.explain import Wanted
+    from napari_semst.progress import Progress
+
+_SECONDS_BETWEEN = 0.25
+
+
+class WhyPanel(QWidget):
+    """Ask why domains are domains; read the sentence of those chosen."""
+
+    asked = Signal()
+    answered = Signal(object, object)  # tissue, explanation
+    failed = Signal(object, str)
+
+    def __init__(self, parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        self._control: RunControl | None = None
+        self._number = 0
+        self._told: dict[str, str] = {}
+        self.button = QPushButton("Explain domains")
+        self.button.setToolTip(TIPS["explain"])
+        self.cancel_button = QPushButton("Cancel")
+        self.cancel_button.setToolTip(TIPS["cancel_explain"])
+        self.bar = QProgressBar()
+        self.bar.setTextVisible(False)
+        self.bar.setFixedHeight(6)
+        self.said = note()
+        self.text = WrappedLabel()
+        row = QHBoxLayout()
+        row.setSpacing(6)
+        row.addWidget(self.button, 2)
+        row.addWidget(self.cancel_button, 1)
+        layout = QVBoxLayout(self)
+        layout.setContentsMargins(0, 4, 0, 0)
+        layout.setSpacing(6)
+        layout.addLayout(row)
+        for part in (self.bar, self.said, self.text):
+            layout.addWidget(part)
+        self.button.clicked.connect(self.asked)
+        self.cancel_button.clicked.connect(self.cancel)
+        self._show_state(running=False, said=texts.WHY_ASK)
+
+    @property
+    def busy(self) -> bool:
+        """Whether an explanation is being worked out."""
+        return self._control is not None
+
+    def ask(self, tissue: AnnData, copy: AnnData, wanted: Wanted) -> None:
+        """Work an explanation out in a thread.
+
+        Parameters
+        ----------
+        tissue
+            The section, named in the answer.
+        copy
+            A snapshot of it, which the thread reads.
+        wanted
+            What is asked.
+        """
+        self.cancel()
+        self._number += 1
+        self._control = RunControl()
+        worker = create_worker(
+            _explain, self._number, tissue, copy, wanted, self._control
+        )
+        worker.yielded.connect(self._on_progress)
+        worker.returned.connect(self._on_returned)
+        self._show_state(running=True, said=texts.WHY_BUSY)
+        worker.start()
+
+    def cancel(self) -> None:
+        """Give up what is being worked out."""
+        if self._control is not None:
+            self._control.cancel()
+            self._control = None
+            self._show_state(running=False, said=texts.WHY_ASK)
+
+    def show_explanation(self, explanation: dict[str, Any] | None) -> None:
+        """Take the sentences of an explanation, or of none."""
+        domains = (explanation or {}).get("domains", {})
+        self._told = {name: str(one["sentence"]) for name, one in domains.items()}
+        if not self.busy:
+            said = texts.WHY_CHOOSE if self._told else texts.WHY_ASK
+            self._show_state(running=False, said=said)
+        self.show_names([])
+
+    def show_names(self, names: Sequence[str]) -> None:
+        """Show the sentences of some domains, of all where none is chosen."""
+        chosen = [self._told[name] for name in names if name in self._told]
+        self.text.setText("\n\n".join(chosen or self._told.values()))
+        self.text.setVisible(bool(self._told))
+
+    def _show_state(self, *, running: bool, said: str) -> None:
+        self.button.setEnabled(not running)
+        self.cancel_button.setVisible(running)
+        self.bar.setVisible(running)
+        self.bar.setRange(0, 0)
+        self.said.setText(said)
+
+    def _on_progress(self, update: tuple[int, Progress]) -> None:
+        number, progress = update
+        if number == self._number and self._control is not None:
+            self.bar.setRange(0, progress.steps or 0)
+            self.bar.setValue(progress.step)
+            if progress.message:
+                self.said.setText(progress.message)
+
+    def _on_returned(self, answer: tuple[int, AnnData, Any, str]) -> None:
+        number, tissue, found, details = answer
+        if number != self._number or self._control is None:
+            return
+        self._control = None
+        self._show_state(running=False, said=texts.WHY_ASK)
+        if not isinstance(found, Exception):
+            self.answered.emit(tissue, found)
+        elif not isinstance(found, Cancelled):
+            self.failed.emit(found, details)
+
+
+def _explain(
+    number: int, tissue: AnnData, copy: AnnData, wanted: Wanted, control: RunControl
+) -> Generator[tuple[int, Progress], None, tuple[int, AnnData, Any, str]]:
+    """Yield progress, few a second; return the explanation, or what went wrong."""
+    from napari_semst.explanation.explain import explain_steps
+
+    last = 0.0
+    try:
+        steps = explain_steps(copy, wanted, control)
+        while True:
+            control.check()
+            try:
+                progress = next(steps)
+            except StopIteration as end:
+                return number, tissue, end.value, ""
+            if time.monotonic() - last >= _SECONDS_BETWEEN:
+                last = time.monotonic()
+                yield number, progress
+    except Exception as error:  # noqa: BLE001  every error must reach the dock
+        return number, tissue, error, "".join(traceback.format_exception(error))

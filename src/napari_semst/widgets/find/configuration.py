@@ -1,0 +1,189 @@
+"""Settings as files: of the user's own, and those remembered between sessions."""
+
+from __future__ import annotations
+
+import json
+import os
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from qtpy.QtCore import QObject, Signal  # type: ignore[attr-defined]
+from qtpy.QtWidgets import QFileDialog, QHBoxLayout, QPushButton, QWidget
+
+from napari_semst.config import Request
+from napari_semst.errors import SaveError, SemstError
+from napari_semst.widgets.find import texts
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from napari_semst.widgets.find.section import SectionPicker
+    from napari_semst.widgets.find.settings import SettingsForm
+
+FOLDER = "SEMST_SETTINGS"
+"""Variable of the environment for the folder of remembered settings."""
+
+_KINDS = "Settings (*.toml)"
+_NAME = "find-domains.json"
+# What belongs to one section, or spoils a run on purpose, is not for the next session.
+_NOT_REMEMBERED = {
+    "prepare": ("coordinates", "counts_layer", "section_key"),
+    "semantics": ("control", "embedding"),
+}
+
+
+class ConfigurationRow(QWidget):
+    """Two buttons: load, and save."""
+
+    def __init__(self, parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        self.load_button = QPushButton(texts.LOAD)
+        self.load_button.setToolTip(texts.TIPS["load_configuration"])
+        self.save_button = QPushButton(texts.SAVE)
+        self.save_button.setToolTip(texts.TIPS["save_configuration"])
+        layout = QHBoxLayout(self)
+        layout.setContentsMargins(0, 0, 0, 0)
+        layout.setSpacing(6)
+        layout.addWidget(self.load_button)
+        layout.addWidget(self.save_button)
+        self.setFocusProxy(self.load_button)
+
+
+class ConfigurationFiles(QObject):
+    """Ask for paths; bring settings from files to the fields, and back.
+
+    Parameters
+    ----------
+    settings, section
+        Parts of the dock.
+    window
+        The dock.
+    """
+
+    said = Signal(str, str, str)  # kind, title and text for the card
+    failed = Signal(object, str)
+
+    def __init__(
+        self, settings: SettingsForm, section: SectionPicker, window: QWidget
+    ) -> None:
+        super().__init__(window)
+        self._settings, self._section, self._window = settings, section, window
+        row = settings.configuration
+        row.load_button.clicked.connect(self.ask_load)
+        row.save_button.clicked.connect(self.ask_save)
+
+    def ask_load(self) -> None:
+        """Ask for a file and show its settings."""
+        path, _ = QFileDialog.getOpenFileName(
+            self._window, "Load a configuration", "", _KINDS
+        )
+        if path:
+            self.load(path)
+
+    def load(self, path: str) -> None:
+        """Show the settings of a file in the fields."""
+        try:
+            self._settings.show_request(Request.from_file(path))
+        except SemstError as error:
+            self.failed.emit(error, "")
+            return
+        extra = self._settings.extra
+        found = extra.settings
+        self._section.show_settings(found.get("prepare", {}))
+        extra.keep(found)
+        text = texts.LOADED_HELP.format(name=Path(path).name)
+        self.said.emit("success", texts.LOADED, text)
+
+    def ask_save(self) -> None:
+        """Ask for a file name and write the settings as they stand."""
+        section = self._section
+        try:
+            request = self._settings.request(
+                section.coordinates_key, section.counts_layer
+            )
+            path = self._ask_path()
+            if path is None:
+                return
+            # The dialog asked about the name as typed, not about one with an ending.
+            asked = path.suffix == ".toml"
+            path = path if asked else path.with_name(f"{path.name}.toml")
+            write_text(path, request.to_toml(), overwrite=asked)
+        except SemstError as error:
+            self.failed.emit(error, "")
+            return
+        self.said.emit("success", texts.KEPT_CONFIGURATION, str(path))
+
+    def _ask_path(self) -> Path | None:
+        typed, _ = QFileDialog.getSaveFileName(
+            self._window, "Save the configuration", "semst.toml", _KINDS
+        )
+        return Path(typed) if typed else None
+
+
+def write_text(path: Path, text: str, *, overwrite: bool) -> None:
+    """Write a small file whole or not at all.
+
+    Raises
+    ------
+    SaveError
+        If it cannot be written.
+    """
+    from napari_semst.io.atomic import write_atomically
+
+    def check(written: Path) -> None:
+        if written.read_text(encoding="utf-8") != text:
+            raise SaveError(f"Expected {path} to read back as written; it does not.")
+
+    def write(place: Path) -> None:
+        place.write_text(text, encoding="utf-8", newline="\n")
+
+    write_atomically(path, write, check, overwrite=overwrite, suffix=path.suffix)
+
+
+def remembered_file() -> Path:
+    """Return where settings are remembered: ``SEMST_SETTINGS``, else the user's own."""
+    chosen = os.environ.get(FOLDER)
+    if chosen:
+        return Path(chosen).expanduser() / _NAME
+    from platformdirs import user_config_path
+
+    return user_config_path("napari-semst", appauthor=False) / _NAME
+
+
+def remember(request: Request, **choices: bool) -> None:
+    """Keep the settings of a run, and choices of the dock, for the next session.
+
+    Nothing is said where that cannot be done: the run itself is not concerned.
+    """
+    overrides = {
+        stage: {
+            name: value
+            for name, value in values.items()
+            if name not in _NOT_REMEMBERED.get(stage, ())
+        }
+        for stage, values in request.overrides.items()
+    }
+    kept = {"preset": request.preset, "overrides": overrides, **choices}
+    place = remembered_file()
+    try:
+        place.parent.mkdir(parents=True, exist_ok=True)
+        write_text(place, json.dumps(kept, indent=1), overwrite=True)
+    except (OSError, SemstError):
+        return
+
+
+def recall(show: Callable[[Request], None]) -> dict[str, Any]:
+    """Show the settings of the last session; return the choices of the dock.
+
+    Parameters
+    ----------
+    show
+        Shows a request. What another version wrote, and this one does not know, is
+        left alone.
+    """
+    try:
+        kept = json.loads(remembered_file().read_text(encoding="utf-8"))
+        show(Request(str(kept["preset"]), kept["overrides"]))
+    except (OSError, ValueError, KeyError, TypeError, AttributeError, SemstError):
+        return {}
+    return dict(kept)

@@ -1,0 +1,169 @@
+"""Asks before the window is closed over results that are in no file."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from qtpy.QtCore import QEvent, QObject, QTimer
+from qtpy.QtWidgets import QMainWindow, QMessageBox, QWidget
+
+from napari_semst.viewer.adapter import UNSAVED, tissue_of
+from napari_semst.widgets.shared.state import state_of
+
+if TYPE_CHECKING:
+    from napari.layers import Layer
+    from napari.viewer import Viewer
+
+    from napari_semst.widgets.find.files import Saved
+
+TITLE = "Save the results?"
+ASKED = "{names}: the results are in no file yet."
+ASKED_HELP = "If the window closes without saving they are lost."
+SAVE, DISCARD = "Save...", "Discard"
+NOT_SAVED = "Not saved"
+
+
+class CloseGuard(QObject):
+    """Watches a window: closing it asks what becomes of unsaved results.
+
+    A viewer that a script closes is emptied first, so that nobody is asked then.
+
+    Parameters
+    ----------
+    window
+        The main window.
+    viewer
+        Its viewer.
+    """
+
+    def __init__(self, window: QMainWindow, viewer: Viewer) -> None:
+        # Of the dock that saves; here, since that dock may be gone by now.
+        from napari_semst.widgets.find.files import Files
+
+        super().__init__(window)
+        self._window, self._viewer = window, viewer
+        self._discarded = False
+        self.files = Files(window)
+        self.files.saved.connect(self._on_saved)
+        self.files.failed.connect(self._on_failed)
+        self._closing = QTimer(self)
+        self._closing.setInterval(100)
+        self._closing.timeout.connect(self._close_when_saved)
+        window.installEventFilter(self)
+
+    @property
+    def unsaved(self) -> list[Layer]:
+        """Layers with results in no file, one for each section."""
+        found: dict[int, Layer] = {}
+        for layer in self._viewer.layers:
+            if UNSAVED in layer.metadata:
+                found.setdefault(id(tissue_of(layer)), layer)
+        return list(found.values())
+
+    def eventFilter(self, watched: QObject, event: QEvent) -> bool:  # noqa: N802
+        """Hold a closing back while the user is asked or a file is written."""
+        if event.type() != QEvent.Type.Close or watched is not self._window:
+            return False
+        if self._discarded or not self.unsaved:
+            return False
+        answer = self.ask()
+        if answer == DISCARD:
+            self._discarded = True
+            # Another closing, after this one was held back elsewhere, asks again.
+            QTimer.singleShot(0, self._forget)
+            return False
+        event.ignore()
+        if answer == SAVE:
+            for layer in self.unsaved:
+                self.files.ask_save(layer)
+            self._closing.start()
+        return True
+
+    def ask(self) -> str:
+        """Return `SAVE`, `DISCARD`, or nothing for staying."""
+        box = QMessageBox(self._window)
+        box.setIcon(QMessageBox.Icon.Warning)
+        box.setWindowTitle(TITLE)
+        names = ", ".join(layer.name for layer in self.unsaved)
+        box.setText(ASKED.format(names=names))
+        box.setInformativeText(ASKED_HELP)
+        roles = QMessageBox.ButtonRole
+        save = box.addButton(SAVE, roles.AcceptRole)
+        discard = box.addButton(DISCARD, roles.DestructiveRole)
+        box.addButton(QMessageBox.StandardButton.Cancel)
+        box.setDefaultButton(save)
+        box.exec()
+        clicked = box.clickedButton()
+        box.deleteLater()
+        return SAVE if clicked is save else DISCARD if clicked is discard else ""
+
+    def _on_saved(self, saved: Saved) -> None:
+        mark_saved(list(self._viewer.layers), saved)
+        state_of(self._viewer).tissue_changed.emit(saved.tissue, self)
+
+    def _on_failed(self, error: Exception, details: str) -> None:
+        self._closing.stop()
+        QMessageBox.warning(self._window, NOT_SAVED, str(error))
+
+    def _forget(self) -> None:
+        self._discarded = False
+
+    def _close_when_saved(self) -> None:
+        """Close once all is written; a file that was not named keeps the window."""
+        if self.files.saving:
+            return
+        self._closing.stop()
+        if not self.unsaved:
+            self._window.close()
+
+
+def mark_saved(layers: list[Layer], saved: Saved) -> None:
+    """Take the mark of unsaved results off the layers whose section was written.
+
+    Parameters
+    ----------
+    layers
+        All layers.
+    saved
+        What was written; of a run that ended since then nothing is in the file.
+    """
+    for layer in layers:
+        if (
+            tissue_of(layer) is saved.tissue
+            and layer.metadata.get(UNSAVED) == saved.revision
+        ):
+            del layer.metadata[UNSAVED]
+
+
+def guard_closing(widget: QWidget, viewer: Viewer) -> CloseGuard | None:
+    """Let the window that a dock is in ask before it closes over unsaved results.
+
+    Parameters
+    ----------
+    widget
+        The dock.
+    viewer
+        The viewer whose layers are looked at.
+
+    Returns
+    -------
+    CloseGuard or None
+        The window's guard, the same for all its docks; `None` outside of a window.
+    """
+    window = main_window(widget)
+    if window is None:
+        return None
+    found = window.findChild(CloseGuard)
+    if found is not None:
+        guard: CloseGuard = found
+        return guard
+    return CloseGuard(window, viewer)
+
+
+def main_window(widget: QWidget) -> QMainWindow | None:
+    """Return the outermost main window that a widget is in, floating docks included."""
+    found, one = None, widget.parentWidget()
+    while one is not None:
+        found = one if isinstance(one, QMainWindow) else found
+        one = one.parentWidget()
+    return found

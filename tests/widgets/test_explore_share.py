@@ -1,0 +1,121 @@
+"""Saving and sharing from the dock "Explore domains"."""
+
+from __future__ import annotations
+
+import json
+
+import anndata
+import numpy as np
+import pandas as pd
+import pytest
+from napari.layers import Layer
+from qtpy.QtCore import Qt
+from qtpy.QtWidgets import QFileDialog
+
+from napari_semst import keys
+from napari_semst.viewer import adapter
+from napari_semst.widgets.explore.shown import shown
+from napari_semst.widgets.explore.widget import ExploreDomains
+from tests.widgets.stand_in import small_tissue
+
+
+@pytest.fixture
+def tissue():
+    found = small_tissue()
+    found.obs["semst_domain_default"] = pd.Categorical(
+        np.where(found.obsm["spatial"][:, 0] < 500, "1", "2")
+    )
+    found.obs[keys.DOMAIN] = found.obs["semst_domain_default"]
+    found.uns[keys.LATEST] = "default"
+    return found
+
+
+@pytest.fixture
+def dock(make_napari_viewer, tissue):
+    viewer = make_napari_viewer()
+    dock = ExploreDomains(viewer)
+    viewer.window.add_dock_widget(dock, name="Explore domains")
+    for data in adapter.layers_of(tissue, name="My section"):
+        viewer.add_layer(Layer.create(*data))
+    return dock
+
+
+@pytest.fixture
+def press(qtbot, dock, monkeypatch):
+    """Press a button, answer its dialog with a path, wait for the end."""
+
+    def do(name, path):
+        answer = (str(path), "")
+        for ask in ("getSaveFileName", "getOpenFileName"):
+            monkeypatch.setattr(QFileDialog, ask, lambda *a, **k: answer)
+        dock.card.show_status("ready", "", "")
+        dock.share.buttons[name].click()
+        ends = ("success", "error")
+        qtbot.waitUntil(lambda: dock.card.kind in ends, timeout=20_000)
+        return dock.card.kind
+
+    return do
+
+
+def test_edits_are_marked_until_the_section_is_saved(dock, press, tissue, tmp_path):
+    assert "*" not in dock.share.buttons["save"].text()
+    dock.editing.edit(lambda labels: labels.renamed("1", "cortex"))
+    assert "*" in dock.share.buttons["save"].text()
+    assert press("save", tmp_path / "mine") == "success"
+    assert "*" not in dock.share.buttons["save"].text()
+    back = anndata.read_h5ad(tmp_path / "mine.h5ad")
+    assert back.obs["domain_default_edited"].equals(tissue.obs["domain_default_edited"])
+
+
+@pytest.mark.parametrize("ending", ["png", "svg", "pdf"])
+def test_a_figure_of_what_is_on_show(dock, press, tmp_path, ending):
+    dock.colour_by("gene:GENE3")
+    assert press("figure", tmp_path / f"gene.{ending}") == "success"
+    assert (tmp_path / f"gene.{ending}").stat().st_size > 1000
+    if ending == "svg":
+        assert "GENE3" in (tmp_path / "gene.svg").read_text()
+
+
+def test_a_figure_has_the_limits_and_the_names_of_the_canvas(dock, tissue):
+    dock.colour_by("gene:GENE3")
+    dock.limits.high.setValue(1.5)
+    dock.limits.colormap.setCurrentText("magma")
+    drawn = shown(tissue, dock.sections.colouring, dock.sections.choices)
+    assert (drawn.limits[1], drawn.colormap) == (1.5, "magma")
+    dock.colour_by("ground_truth")
+    dock.legend.tree.topLevelItem(0).setCheckState(0, Qt.CheckState.Unchecked)
+    drawn = shown(tissue, dock.sections.colouring, dock.sections.choices)
+    np.testing.assert_array_equal(drawn.hidden, tissue.obs["ground_truth"] == "lower")
+
+
+def test_regions_go_to_qupath_and_come_back(dock, press, tissue, tmp_path):
+    dock.colour_by("ground_truth")
+    assert press("regions_out", tmp_path / "truth.geojson") == "success"
+    held = json.loads((tmp_path / "truth.geojson").read_text())
+    names = {f["properties"]["classification"]["name"] for f in held["features"]}
+    assert names == {"upper", "lower"}
+    assert press("regions_in", tmp_path / "truth.geojson") == "success"
+    assert (tissue.obs["truth"].astype(str) == tissue.obs["ground_truth"]).all()
+    assert dock.sections.colouring.key == "truth"
+    # Read in, it may be edited where it is, and taken back.
+    dock.editing.edit(lambda labels: labels.renamed("upper", "top"))
+    assert "truth_edited" not in tissue.obs
+    dock.editing.undo()
+    dock.editing.undo()
+    assert "truth" not in tissue.obs
+
+
+def test_a_table_of_loupe_comes_in_as_a_column(dock, press, tissue, tmp_path):
+    lines = [f"{name},{i % 2}" for i, name in enumerate(tissue.obs_names)]
+    (tmp_path / "graph.csv").write_text("Barcode,Cluster\n" + "\n".join(lines) + "\n")
+    assert press("regions_in", tmp_path / "graph.csv") == "success"
+    assert tissue.obs["graph"].astype(str).tolist() == [str(i % 2) for i in range(120)]
+
+
+def test_a_file_that_is_no_regions_is_told_and_changes_nothing(
+    dock, press, tissue, tmp_path
+):
+    before = tissue.obs.copy()
+    (tmp_path / "bad.geojson").write_text("{}")
+    assert press("regions_in", tmp_path / "bad.geojson") == "error"
+    pd.testing.assert_frame_equal(tissue.obs, before)
