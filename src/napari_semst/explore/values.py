@@ -5,7 +5,6 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from scipy import sparse
 
 from napari_semst.errors import InputError
 
@@ -87,6 +86,9 @@ def holds_counts(tissue: AnnData) -> bool:
 
 def dense_column(matrix: Any, place: int) -> Floats:
     """Return one column, without a copy of the matrix in another order."""
+    # Here, as what opens files imports this module and must load quickly.
+    from scipy import sparse
+
     if isinstance(matrix, sparse.csr_matrix | sparse.csr_array):
         found = np.zeros(matrix.shape[0], np.float32)
         for start in range(0, matrix.shape[0], _ROWS):
