@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import gc
+import weakref
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -10,13 +13,15 @@ from napari.layers import Layer
 from qtpy.QtCore import Qt
 
 from napari_semst import keys
+from napari_semst.errors import InputError
+from napari_semst.explore.annotate import Annotator
 from napari_semst.viewer import adapter
 from napari_semst.viewer.colour import DIFFERING_COLORS
 from napari_semst.widgets.explore import texts
 from napari_semst.widgets.explore.dotplot import GenePlot
 from napari_semst.widgets.explore.widget import ExploreDomains
 from napari_semst.widgets.find.widget import FindDomains
-from napari_semst.widgets.shared.state import state_of
+from napari_semst.widgets.shared.state import ViewerState, state_of
 from tests.widgets.stand_in import small_tissue
 
 
@@ -315,6 +320,83 @@ def test_pins_go_with_their_section(qtbot, viewer, dock, layer):
     viewer.layers.remove(layer)
     viewer.layers.remove("Section image")
     qtbot.waitUntil(lambda: len(viewer.layers) == 0)
+
+
+@pytest.fixture
+def find(viewer, pipeline, dock, layer):
+    find = FindDomains(viewer)
+    viewer.window.add_dock_widget(find, name="Find domains")
+    return find
+
+
+def test_each_dock_follows_what_the_other_shows(dock, layer, tissue, find):
+    combo = find.results.colour_by
+    combo.setCurrentIndex(combo.findText("ground_truth"))
+    assert rows(dock) == ["lower", "upper"]
+    assert dock.choice.combo.currentData() == "ground_truth"
+    # Edits are of what is in the legend now.
+    dock.legend.tree.topLevelItem(0).setText(0, "deep")
+    assert "ground_truth_edited" in tissue.obs
+    dock.colour_by("depth")
+    assert find.results.colouring.key == "depth"
+    find.results.fade.setChecked(True)
+    assert dock.sections.colouring.key == "depth"
+
+
+def test_names_stay_hidden_whatever_the_other_dock_does(dock, layer, tissue, find):
+    dock.colour_by("ground_truth")
+    dock.legend.tree.topLevelItem(0).setCheckState(0, Qt.CheckState.Unchecked)
+    hidden = (tissue.obs["ground_truth"] == "lower").to_numpy()
+    find.state.tissue_changed.emit(tissue, None)
+    find._on_section()
+    combo = find.results.colour_by
+    combo.setCurrentIndex(combo.findText("Domain"))
+    combo.setCurrentIndex(combo.findText("ground_truth"))
+    assert (layer.face_color[hidden, 3] == 0).all()
+    assert (layer.face_color[~hidden, 3] == 1).all()
+
+
+def test_each_section_has_a_selection_of_its_own(viewer, dock, layer, tissue):
+    other = small_tissue()
+    add(viewer, other, "Other")
+    spots = np.arange(120) < 10
+    dock.state.select(tissue, spots)
+    dock.state.select(other, ~spots)
+    assert dock.state.selection(tissue).sum() == 10
+    dock.state.select(other, None)
+    assert dock.state.selection(tissue).sum() == 10
+    dock.sections.setCurrentIndex(0)
+    dock.paint()
+    assert (layer.face_color[~spots, 3] < 0.2).all()
+
+
+def test_a_layer_that_lost_a_point_breaks_nothing(dock, layer):
+    layer.selected_data = {3}
+    layer.remove_selected()
+    dock.colour_by("depth")
+    assert dock.card.kind != "error"
+
+
+def test_what_cannot_be_shown_leaves_the_colours(dock, layer, tissue):
+    tissue.obs["empty"] = pd.Categorical([None] * 120, categories=["a"])
+    before = layer.face_color.copy()
+    dock.colour_by("differ:ground_truth\x1fempty")
+    assert dock.card.kind == "error"
+    np.testing.assert_array_equal(layer.face_color, before)
+    assert dock.sections.colouring.key == keys.DOMAIN
+
+
+def test_selections_and_edits_keep_no_closed_section_in_memory():
+    tissue, state = small_tissue(), ViewerState()
+    state.select(tissue, np.ones(120, bool))
+    hand = Annotator(tissue)
+    hand.edit("ground_truth", lambda labels: labels.renamed("upper", "top"))
+    gone = weakref.ref(tissue)
+    del tissue
+    gc.collect()
+    assert gone() is None
+    with pytest.raises(InputError, match="closed"):
+        hand.undo()
 
 
 def test_sections_that_go_leave_the_dock_empty(viewer, dock, layer):

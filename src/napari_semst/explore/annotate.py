@@ -8,9 +8,10 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from typing import TYPE_CHECKING
+from weakref import ref
 
 from napari_semst import keys
-from napari_semst.errors import ConfigError
+from napari_semst.errors import ConfigError, InputError
 from napari_semst.explore.labels import (
     Labels,
     empty_labels,
@@ -53,10 +54,18 @@ class Annotator:
     """
 
     def __init__(self, tissue: AnnData) -> None:
-        self._tissue = tissue
+        # Weakly: what can be undone keeps no closed section in memory.
+        self._held = ref(tissue)
         # Column, labels before (None: there was none), labels after.
         self._done: list[tuple[str, Labels | None, Labels]] = []
         self._undone: list[tuple[str, Labels | None, Labels]] = []
+
+    @property
+    def _tissue(self) -> AnnData:
+        tissue = self._held()
+        if tissue is None:
+            raise InputError("Expected the section to be open; it was closed.")
+        return tissue
 
     @property
     def can_undo(self) -> bool:
@@ -152,7 +161,7 @@ class Annotator:
         column, before, after = self._done.pop()
         self._undone.append((column, before, after))
         if before is None:
-            del self._tissue.obs[column]
+            self._tissue.obs.drop(columns=column, inplace=True, errors="ignore")
             self._tissue.uns.pop(f"{column}{keys.COLORS_SUFFIX}", None)
         else:
             self._write(column, before)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import traceback
 from typing import TYPE_CHECKING
 from uuid import uuid4
-from weakref import WeakKeyDictionary
+from weakref import ref
 
 from qtpy.QtCore import QObject, Signal  # type: ignore[attr-defined]
 
@@ -16,7 +16,7 @@ from napari_semst.widgets.explore import texts
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from napari.layers import Layer
+    from anndata import AnnData
 
     from napari_semst.explore.annotate import Edit
     from napari_semst.explore.labels import Labels
@@ -40,7 +40,8 @@ class Editing(QObject):
     def __init__(self, sections: OpenSections, parent: QObject | None = None) -> None:
         super().__init__(parent)
         self._sections = sections
-        self._annotators: WeakKeyDictionary[Layer, Annotator] = WeakKeyDictionary()
+        # By identity of the section: several layers may show it.
+        self._annotators: dict[int, tuple[ref[AnnData], Annotator]] = {}
 
     def listen_to(self, legend: LegendTable) -> None:
         """Do what a legend asks for."""
@@ -55,12 +56,16 @@ class Editing(QObject):
     @property
     def annotator(self) -> Annotator | None:
         """What edits the section chosen."""
-        layer, tissue = self._sections.layer, self._sections.tissue
-        if layer is None or tissue is None:
+        tissue = self._sections.tissue
+        if tissue is None:
             return None
-        if layer not in self._annotators:
-            self._annotators[layer] = Annotator(tissue)
-        return self._annotators[layer]
+        held = self._annotators.get(id(tissue))
+        if held is None or held[0]() is not tissue:
+            # What was closed is not kept alive by what can be undone in it.
+            there = self._annotators.items()
+            self._annotators = {k: v for k, v in there if v[0]() is not None}
+            held = self._annotators[id(tissue)] = ref(tissue), Annotator(tissue)
+        return held[1]
 
     def edit(self, change: Edit, column: str = "", *, begin: bool = False) -> str:
         """Edit labels, or a copy of them where they are no work of hand.
@@ -117,25 +122,34 @@ class Editing(QObject):
     def recolour(self, name: str, color: str) -> None:
         """Give a name of the column on show another colour."""
         annotator, colouring = self.annotator, self._sections.colouring
-        if annotator is not None and colouring is not None:
-            annotator.recolour(colouring.column, name, color)
+        if annotator is None or colouring is None:
+            return
+        column = colouring.column
+
+        def recolour() -> str:
+            annotator.recolour(column, name, color)
+            return column
+
+        if self._tried(recolour):
             self._tell(colouring.key)
 
     def undo(self) -> None:
         """Take back the last edit of the section's labels."""
         annotator = self.annotator
         if annotator is not None and annotator.can_undo:
-            column = annotator.undo()
-            self.said.emit("success", texts.UNDONE, column)
-            self._tell(column)
+            column = self._tried(annotator.undo)
+            if column:
+                self.said.emit("success", texts.UNDONE, column)
+                self._tell(column)
 
     def redo(self) -> None:
         """Do again the edit that was taken back last."""
         annotator = self.annotator
         if annotator is not None and annotator.can_redo:
-            column = annotator.redo()
-            self.said.emit("success", texts.REDONE, column)
-            self._tell(column)
+            column = self._tried(annotator.redo)
+            if column:
+                self.said.emit("success", texts.REDONE, column)
+                self._tell(column)
 
     def _tell(self, column: str) -> None:
         tissue = self._sections.tissue

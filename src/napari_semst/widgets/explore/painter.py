@@ -7,8 +7,10 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from napari_semst.viewer import columns
+from napari_semst import keys
+from napari_semst.viewer import columns, fade
 from napari_semst.viewer.colour import paint_numbers, paint_of
+from napari_semst.viewer.levels import levels_of
 
 if TYPE_CHECKING:
     from collections.abc import Collection
@@ -18,6 +20,8 @@ if TYPE_CHECKING:
 
     from napari_semst.viewer.colour import Paint
     from napari_semst.viewer.columns import Colouring
+    from napari_semst.viewer.levels import Levels
+    from napari_semst.viewer.look import Look
 
 CHOICES = "semst_choices"
 """Key of a layer's metadata for its `Choices`."""
@@ -46,6 +50,7 @@ def painted(
     colouring: Colouring,
     choices: Choices,
     selected: NDArray[np.bool_] | None = None,
+    look: Look | None = None,
 ) -> tuple[Paint, NDArray[np.float32]]:
     """Return a colouring with its legend, and the colours to put on the spots.
 
@@ -57,30 +62,75 @@ def painted(
         Names hidden, and limits.
     selected
         Spots that stand out; the others are faint. None: no selection.
+    look
+        Tells the number of domains on show, and whether unsure spots are faded.
 
     Returns
     -------
     tuple
         The paint, whose colours are those of all names, and RGBA ``(n_spots, 4)``.
     """
-    if colouring.kind == "categories":
-        paint: Paint = paint_of(tissue, colouring)
+    levels = shown_level(tissue, colouring, look)
+    if levels is not None and look is not None and look.level is not None:
+        paint: Paint = levels.paint(look.level)
+        choices = Choices()  # of names that are not on show
+    elif colouring.kind == "categories":
+        paint = paint_of(tissue, colouring)
     else:
         paint = _numbers(tissue, colouring, choices)
-    hidden = hidden_spots(tissue, colouring, choices)
     rgba = paint.rgba
+    if look is not None and look.fade and colouring.kind == "categories":
+        sure = columns.confidence_of(tissue, look.run or columns.latest_run(tissue))
+        rgba = rgba if sure is None else fade.faded(rgba, fade.strength(sure))
+    return paint, masked(tissue, colouring, choices, selected, rgba)
+
+
+def masked(
+    tissue: AnnData,
+    colouring: Colouring,
+    choices: Choices,
+    selected: NDArray[np.bool_] | None,
+    rgba: NDArray[np.float32],
+) -> NDArray[np.float32]:
+    """Return colours without those of hidden names, the unselected ones faint.
+
+    Parameters
+    ----------
+    tissue, colouring, choices, selected
+        As for `painted`.
+    rgba
+        Shape ``(n_spots, 4)``; not changed.
+    """
+    hidden = hidden_spots(tissue, colouring, choices)
     if hidden is None and selected is None:
-        return paint, rgba
+        return rgba
     rgba = rgba.copy()
     if hidden is not None:
         rgba[hidden, 3] = 0
     if selected is not None:
         rgba[~selected, 3] *= _UNSELECTED
-    return paint, rgba
+    return rgba
+
+
+def shown_level(
+    tissue: AnnData, colouring: Colouring, look: Look | None
+) -> Levels | None:
+    """Return a run's hierarchy where another number of its domains is on show."""
+    if look is None or look.level is None or colouring.key != keys.DOMAIN:
+        return None
+    levels = levels_of(tissue, look.run or columns.latest_run(tissue))
+    return levels if levels is not None and levels.holds(look.level) else None
+
+
+def choice_key(tissue: AnnData, colouring: Colouring) -> str:
+    """Return the key of what is chosen for a colouring: results have one per run."""
+    if not colouring.key.startswith("semst_"):
+        return colouring.key
+    return f"{colouring.column} {tissue.uns.get(keys.LATEST, '')}"
 
 
 def _numbers(tissue: AnnData, colouring: Colouring, choices: Choices) -> Paint:
-    by_hand = choices.limits.get(colouring.key)
+    by_hand = choices.limits.get(choice_key(tissue, colouring))
     if by_hand is None:
         return paint_of(tissue, colouring)
     limits, colormap = by_hand
@@ -91,7 +141,7 @@ def hidden_spots(
     tissue: AnnData, colouring: Colouring, choices: Choices
 ) -> NDArray[np.bool_] | None:
     """Return the spots whose names are hidden, None where all are shown."""
-    names = choices.hidden.get(colouring.key)
+    names = choices.hidden.get(choice_key(tissue, colouring))
     if not names or colouring.kind != "categories":
         return None
     return of_names(tissue, colouring, names)

@@ -67,6 +67,11 @@ class OpenSections(QComboBox):
         return found or columns.first_colouring(tissue)
 
     @property
+    def look(self) -> Look:
+        """How the section chosen is looked at."""
+        return Look() if self.layer is None else Look.of(self.layer)
+
+    @property
     def choices(self) -> Choices:
         """What was chosen by hand for the colours of the section chosen."""
         if self.layer is None:

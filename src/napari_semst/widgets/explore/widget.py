@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import traceback
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 from uuid import uuid4
 
@@ -31,7 +33,12 @@ from napari_semst.widgets.explore.genes import GeneWork
 from napari_semst.widgets.explore.legend import LegendTable
 from napari_semst.widgets.explore.limits import Limits
 from napari_semst.widgets.explore.markers import MarkerPanel
-from napari_semst.widgets.explore.painter import of_names, painted
+from napari_semst.widgets.explore.painter import (
+    choice_key,
+    of_names,
+    painted,
+    shown_level,
+)
 from napari_semst.widgets.explore.reasons import Reasons
 from napari_semst.widgets.explore.sections import OpenSections
 from napari_semst.widgets.explore.select import SelectPart
@@ -146,7 +153,7 @@ class ExploreDomains(QWidget):
         self.editing.edited.connect(self.show_edited)
         self.reasons.kept.connect(self._on_kept)
         self.destroyed.connect(self.why.cancel)
-        self.sharing.saved.connect(self._mark_unsaved)
+        self.sharing.saved.connect(self._on_saved)
         self.editing.edited.connect(self._on_unsaved)
         self.limits.changed.connect(self._on_limits)
         self.limits.reset_wanted.connect(self._on_reset)
@@ -165,6 +172,7 @@ class ExploreDomains(QWidget):
         self.opacity.valueChanged.connect(self._on_opacity)
         self.spot_size.valueChanged.connect(self._on_size)
         self.state.tissue_changed.connect(self._on_tissue_changed)
+        self.state.look_changed.connect(self._on_look_changed)
         self.state.colours_wanted.connect(self._on_colours_wanted)
         self.state.selection_changed.connect(self._on_selection)
         for sequence, slot in (
@@ -239,29 +247,43 @@ class ExploreDomains(QWidget):
         layer = self.sections.layer
         if layer is None:
             return
-        look = Look.of(layer)
-        Look(key, look.run, look.level, look.fade).keep_in(layer)
-        self.choice.show_key(key)
-        self.paint()
+        before = Look.of(layer)
+        self._keep(replace(before, colour_by=key))
+        try:
+            self.paint()
+        except Exception as error:  # noqa: BLE001  every error goes to the card
+            self._keep(before)
+            self._on_failed(error, "".join(traceback.format_exception(error)))
+        self.choice.show_key(self.sections.look.colour_by)
+
+    def _keep(self, look: Look) -> None:
+        """Let every layer of the section remember a look."""
+        tissue = self.tissue
+        for one in [] if tissue is None else self.sections.layers_of(tissue):
+            look.keep_in(one)
 
     def paint(self) -> None:
         """Put the colouring chosen on the spots, and show what it means."""
         tissue, colouring = self.tissue, self.sections.colouring
         if tissue is None or colouring is None:
             return
-        selected = self.state.selection(tissue)
-        paint, rgba = painted(tissue, colouring, self.sections.choices, selected)
+        selected, look = self.state.selection(tissue), self.sections.look
+        paint, rgba = painted(tissue, colouring, self.sections.choices, selected, look)
         for one in self.sections.layers_of(tissue):
-            paint_layer(one, rgba)
+            # One that lost a point to the viewer's own tools is left alone.
+            if spots.count(one) == len(rgba):
+                paint_layer(one, rgba)
         self._show_paint(paint, colouring)
         self.painted.emit(rgba)
+        self.state.look_changed.emit(tissue, self)
 
     def _explain_colours(self) -> None:
         """Show what the colours on the spots mean, without painting them anew."""
         tissue, colouring = self.tissue, self.sections.colouring
         if tissue is not None and colouring is not None:
-            selected = self.state.selection(tissue)
-            paint, rgba = painted(tissue, colouring, self.sections.choices, selected)
+            selected, look = self.state.selection(tissue), self.sections.look
+            choices = self.sections.choices
+            paint, rgba = painted(tissue, colouring, choices, selected, look)
             self._show_paint(paint, colouring)
             self.painted.emit(rgba)
 
@@ -273,8 +295,13 @@ class ExploreDomains(QWidget):
         if not categorical:
             self.limits.show_paint(paint)
             return
-        hidden = self.sections.choices.hidden.get(colouring.key, ())
-        editable = colouring.place == "obs"
+        tissue = self.tissue
+        assert tissue is not None
+        key = choice_key(tissue, colouring)
+        hidden = self.sections.choices.hidden.get(key, ())
+        # Of a level of the hierarchy names are no column's: keep it first.
+        level = shown_level(tissue, colouring, self.sections.look)
+        editable = colouring.place == "obs" and level is None
         self.legend.show_entries(
             paint.entries, colouring.label, hidden, editable=editable
         )
@@ -287,22 +314,23 @@ class ExploreDomains(QWidget):
         )
 
     def _on_hidden(self, hidden: frozenset[str]) -> None:
-        colouring = self.sections.colouring
-        if colouring is not None:
-            self.sections.choices.hidden[colouring.key] = hidden
+        tissue, colouring = self.tissue, self.sections.colouring
+        if tissue is not None and colouring is not None:
+            key = choice_key(tissue, colouring)
+            self.sections.choices.hidden[key] = hidden
             self.paint()
 
     def _on_limits(self) -> None:
-        colouring = self.sections.colouring
-        if colouring is not None:
+        tissue, colouring = self.tissue, self.sections.colouring
+        if tissue is not None and colouring is not None:
             chosen = self.limits.values, self.limits.colormap.currentText()
-            self.sections.choices.limits[colouring.key] = chosen
+            self.sections.choices.limits[choice_key(tissue, colouring)] = chosen
             self.paint()
 
     def _on_reset(self) -> None:
-        colouring = self.sections.colouring
-        if colouring is not None:
-            self.sections.choices.limits.pop(colouring.key, None)
+        tissue, colouring = self.tissue, self.sections.colouring
+        if tissue is not None and colouring is not None:
+            self.sections.choices.limits.pop(choice_key(tissue, colouring), None)
             self.paint()
 
     def _on_opacity(self, percent: int) -> None:
@@ -372,6 +400,9 @@ class ExploreDomains(QWidget):
         tissue = self.tissue
         if tissue is None:
             return
+        run = self.sections.look.run or columns.latest_run(tissue)
+        if column == f"{keys.DOMAIN}_{run}":
+            column = keys.DOMAIN  # as the list of colourings calls it
         if columns.colouring_of(tissue, column) is None:
             column = columns.first_colouring(tissue).key
         self.colour_by(column)
@@ -386,7 +417,11 @@ class ExploreDomains(QWidget):
         guard_closing(self, self._viewer)
         self._mark_unsaved()
 
-    def _mark_unsaved(self, saved: object = None) -> None:
+    def _on_saved(self, saved: Any) -> None:
+        self._mark_unsaved()
+        self.state.tissue_changed.emit(saved.tissue, self)
+
+    def _mark_unsaved(self) -> None:
         layer = self.sections.layer
         self.share.setEnabled(layer is not None)
         unsaved = layer is not None and adapter.UNSAVED in layer.metadata
@@ -402,6 +437,12 @@ class ExploreDomains(QWidget):
             self._offer()
             self._explain_colours()
             self._mark_unsaved()
+
+    def _on_look_changed(self, tissue: AnnData, by: object) -> None:
+        """Show what another dock put on the spots."""
+        if by is not self and tissue is self.tissue:
+            self._offer()
+            self._explain_colours()
 
     def _on_colours_wanted(self, tissue: AnnData, key: str) -> None:
         if tissue is self.tissue:

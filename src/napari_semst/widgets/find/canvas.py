@@ -6,18 +6,31 @@ from typing import TYPE_CHECKING
 
 from qtpy.QtCore import QObject, QTimer
 
-from napari_semst.viewer import spots
+from napari_semst.viewer import adapter, spots
 from napari_semst.viewer.colour import paint_layer
 from napari_semst.viewer.look import tell_labels
+from napari_semst.widgets.explore.painter import (
+    CHOICES,
+    Choices,
+    choice_key,
+    masked,
+    shown_level,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    import numpy as np
+    from anndata import AnnData
     from napari.layers import Layer
+    from numpy.typing import NDArray
     from qtpy.QtWidgets import QWidget
 
     from napari_semst.viewer.colour import Paint
+    from napari_semst.viewer.columns import Colouring
+    from napari_semst.viewer.look import Look
     from napari_semst.widgets.find.results import ResultsPanel
+    from napari_semst.widgets.shared.state import ViewerState
 
 # Hovering follows when the slider rests: a table with text is slow to change.
 _REST_MS = 300
@@ -32,6 +45,8 @@ class Canvas(QObject):
         The panel.
     layers
         Returns the layers that show the section chosen.
+    state
+        Tells the other docks, and which spots are selected.
     parent
         The dock; what is here ends with it.
     """
@@ -40,9 +55,11 @@ class Canvas(QObject):
         self,
         results: ResultsPanel,
         layers: Callable[[], list[Layer]],
+        state: ViewerState,
         parent: QWidget,
     ) -> None:
         super().__init__(parent)
+        self._dock, self._state = parent, state
         self._results = results
         self._layers = layers
         self._rest = QTimer(self)
@@ -52,12 +69,35 @@ class Canvas(QObject):
         results.painted.connect(self._on_painted)
 
     def _on_painted(self, paint: Paint) -> None:
-        look = self._results.look
+        look, colouring = self._results.look, self._results.colouring
+        tissue = None
         for layer in self._layers():
+            tissue = adapter.tissue_of(layer)
+            if tissue is None or colouring is None:
+                continue
             if spots.count(layer) == len(paint.rgba):
-                paint_layer(layer, paint.rgba)
+                paint_layer(layer, self._masked(layer, tissue, colouring, paint, look))
                 look.keep_in(layer)
         self._rest.start()
+        if tissue is not None:
+            self._state.look_changed.emit(tissue, self._dock)
+
+    def _masked(
+        self,
+        layer: Layer,
+        tissue: AnnData,
+        colouring: Colouring,
+        paint: Paint,
+        look: Look,
+    ) -> NDArray[np.float32]:
+        """Return the colours as Explore domains has them: hidden names, selection."""
+        choices = layer.metadata.get(CHOICES, Choices())
+        # This panel shows numbers with its own limits.
+        choices.limits.pop(choice_key(tissue, colouring), None)
+        if shown_level(tissue, colouring, look) is not None:
+            choices = Choices()
+        selected = self._state.selection(tissue)
+        return masked(tissue, colouring, choices, selected, paint.rgba)
 
     def tell_labels(self) -> None:
         """Let hovering over a spot tell the domain that is on show."""

@@ -94,6 +94,7 @@ class Keeping(QObject):
     def _on_saved(self, saved: Saved) -> None:
         if saved.whole:
             mark_saved(list(self._viewer.layers), saved)
+            state_of(self._viewer).tissue_changed.emit(saved.tissue, self._dock)
             layer = self._section.layer
             if layer is not None:
                 self._results.mark_unsaved(adapter.UNSAVED in layer.metadata)

@@ -17,6 +17,7 @@ from qtpy.QtWidgets import (
 )
 
 from napari_semst import keys
+from napari_semst.explore.annotate import made_by_hand
 from napari_semst.viewer import columns, fade
 from napari_semst.viewer.colour import CategoryPaint, paint_of
 from napari_semst.viewer.levels import levels_of
@@ -52,6 +53,7 @@ class ResultsPanel(QWidget):
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(parent)
         self._tissue: AnnData | None = None
+        self._quiet = False
         self._offered: tuple[Colouring, ...] = ()
         self._levels: Levels | None = None
         self._strength: NDArray[np.float32] | None = None
@@ -140,7 +142,12 @@ class ResultsPanel(QWidget):
         return levels.labels(look.level)
 
     def set_tissue(
-        self, tissue: AnnData | None, look: Look | None = None, opacity: float = 1.0
+        self,
+        tissue: AnnData | None,
+        look: Look | None = None,
+        opacity: float = 1.0,
+        *,
+        paint: bool = True,
     ) -> None:
         """Offer a section's runs, colourings and levels.
 
@@ -153,7 +160,11 @@ class ResultsPanel(QWidget):
             shown: its latest run, that run's own number of domains.
         opacity
             Opacity of the spots as it is.
+        paint
+            Whether the spots are to be painted; else the panel tells only what is on
+            them.
         """
+        self._quiet = not paint
         self._tissue, look = tissue, look or Look()
         self.setVisible(tissue is not None)
         if tissue is None:
@@ -161,6 +172,8 @@ class ResultsPanel(QWidget):
         names = columns.runs(tissue)
         for button in (self.save_button, self.table_button):
             button.setEnabled(bool(names))
+        # What was drawn or renamed by hand is worth saving, too.
+        self.save_button.setEnabled(bool(names or made_by_hand(tissue)))
         there = look.run in names
         for part in (self.run, self.opacity, self.fade):
             part.blockSignals(True)
@@ -174,6 +187,7 @@ class ResultsPanel(QWidget):
         self._form.setRowVisible(self.run, len(names) > 1)
         key = look.colour_by or columns.first_colouring(tissue).key
         self._offer(key, look.level if there else None)
+        self._quiet = False
 
     def mark_unsaved(self, unsaved: bool) -> None:
         """Show on the button whether there is something to save."""
@@ -250,7 +264,8 @@ class ResultsPanel(QWidget):
             self.fade_note.show()
             rgba = fade.faded(paint.rgba, self._strength)
             paint = replace(paint, rgba=rgba)
-        self.painted.emit(paint)
+        if not self._quiet:
+            self.painted.emit(paint)
 
     def _colours(self, colouring: Colouring) -> Paint:
         """Return the colours of the level on show, or else of the column itself."""

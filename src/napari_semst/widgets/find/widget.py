@@ -71,7 +71,7 @@ class FindDomains(QWidget):
         self.run_box = RunBox()
         self.card = StatusCard()
         self.results = ResultsPanel()
-        self.canvas = Canvas(self.results, self._shown_layers, self)
+        self.canvas = Canvas(self.results, self._shown_layers, self.state, self)
         self.running = Running(
             self.section, self.settings, self.run_box, self._layers_of, self
         )
@@ -148,6 +148,7 @@ class FindDomains(QWidget):
         self.keeping.shown_again.connect(self._show_results)
         self.section.counts_chosen.connect(self._tell_standing)
         self.state.tissue_changed.connect(self._on_tissue_changed)
+        self.state.look_changed.connect(self._on_look_changed)
         self.files.opening.connect(self._on_opening)
         self.files.opened.connect(self._on_opened)
         self.files.all_opened.connect(self._on_all_opened)
@@ -215,7 +216,8 @@ class FindDomains(QWidget):
         if not changed and layer is not None:
             return
         self._tell_standing()
-        self._show_results()
+        # Its spots are painted as it remembers.
+        self._show_results(paint=False)
         self.running.look_ahead()
 
     def _tell_standing(self) -> None:
@@ -293,13 +295,14 @@ class FindDomains(QWidget):
         else:
             self._viewer.reset_view()
 
-    def _show_results(self, look: Look | None = None) -> None:
+    def _show_results(self, look: Look | None = None, *, paint: bool = True) -> None:
         """Show a section's results as its layer remembers them, or with a new look."""
         layer, tissue = self.section.layer, self.section.tissue
         if layer is None or tissue is None:
             self.results.set_tissue(None)
             return
-        self.results.set_tissue(tissue, look or Look.of(layer), layer.opacity)
+        look = look or Look.of(layer)
+        self.results.set_tissue(tissue, look, layer.opacity, paint=paint)
         self.results.mark_unsaved(adapter.UNSAVED in layer.metadata)
 
     def _refresh_buttons(self) -> None:
@@ -340,7 +343,13 @@ class FindDomains(QWidget):
     def _on_tissue_changed(self, tissue: AnnData, by: object) -> None:
         """Offer the columns that another dock made."""
         if by is not self and tissue is self.section.tissue:
-            self._show_results()
+            self._show_results(paint=False)
+
+    def _on_look_changed(self, tissue: AnnData, by: object) -> None:
+        """Tell what another dock put on the spots; provisional domains give way."""
+        if by is not self and tissue is self.section.tissue:
+            self.running.live.end()
+            self._show_results(paint=False)
 
     def _scroll_to_results(self) -> None:
         self._area.ensureWidgetVisible(self.results)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
-from weakref import WeakKeyDictionary
+from weakref import WeakKeyDictionary, ref
 
 from qtpy.QtCore import QObject, Signal  # type: ignore[attr-defined]
 
@@ -15,26 +15,33 @@ if TYPE_CHECKING:
 
 
 class ViewerState(QObject):
-    """Tells every dock what another one did; holds the spots selected."""
+    """Tells every dock what another one did; holds the spots selected.
+
+    Sections are held weakly: what is closed is given back.
+    """
 
     tissue_changed = Signal(object, object)  # tissue; who changed it
+    look_changed = Signal(object, object)  # tissue painted; who painted it
     colours_wanted = Signal(object, str)  # tissue; key of a colouring
     selection_changed = Signal(object)  # tissue
 
     def __init__(self) -> None:
         super().__init__()
-        self._selected: tuple[AnnData, NDArray[np.bool_]] | None = None
+        # By identity: a tissue compares itself value by value.
+        self._selected: dict[int, tuple[ref[AnnData], NDArray[np.bool_]]] = {}
 
     def selection(self, tissue: AnnData | None) -> NDArray[np.bool_] | None:
         """Return which spots of a tissue are selected, None where none are."""
-        if self._selected is None or self._selected[0] is not tissue:
-            return None
-        return self._selected[1]
+        held = self._selected.get(id(tissue))
+        return held[1] if held is not None and held[0]() is tissue else None
 
     def select(self, tissue: AnnData, spots: NDArray[np.bool_] | None) -> None:
         """Select spots of a tissue, those and no others; None or no spots: nothing."""
-        some = spots is not None and bool(spots.any())
-        self._selected = (tissue, spots) if some and spots is not None else None
+        self._selected = {k: v for k, v in self._selected.items() if v[0]() is not None}
+        if spots is not None and spots.any():
+            self._selected[id(tissue)] = ref(tissue), spots
+        else:
+            self._selected.pop(id(tissue), None)
         self.selection_changed.emit(tissue)
 
 
