@@ -18,7 +18,7 @@ demo: $(VENV)/.installed system
 	@echo "Look at $(DEMO)/cortex_domains.png; in napari ($(BIN)/napari): File > Open Sample > SemST"
 
 test: $(VENV)/.installed system
-	$(BIN)/python -m pytest
+	$(BIN)/python -m pytest -n 2 --dist loadfile
 
 lint: $(VENV)/.installed
 	$(BIN)/ruff check .

@@ -105,7 +105,7 @@ def test_unknown_options_and_commands_are_refused(semst, section):
 
 
 def test_a_fault_of_ours_is_one_line_and_another_code(semst, section, monkeypatch):
-    def fault(*_):
+    def fault(*_, **__):
         raise ZeroDivisionError("oh")
 
     monkeypatch.setattr("napari_semst.io.read.read", fault)

@@ -20,6 +20,7 @@ TOLD = {
         "p_random_domains": [0.001, 0.002, 0.001],
         "genes": ["A B C D", "B", "D E"],
     },
+    "semantic_genes": {},
     "modulation": {"modulation_in": 0.1, "spots_moved_less": 0.8},
     "counterfactual": {"without_semantics": 0.4, "other_seed": 0.1},
 }

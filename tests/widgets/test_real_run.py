@@ -137,7 +137,9 @@ def test_a_language_model_reads_the_genes(qtbot, dock, tmp_path, monkeypatch):
         Qt.ConnectionType.QueuedConnection,
     )
     run(qtbot, dock)
-    assert "Gene semantics: Language model, per gene, tiny" in dock.card.text.text()
+    said = dock.card.text.text()
+    assert "Gene semantics: Language model, per gene, " in said
+    assert "/tiny; " in said
     rows = dict(dock.results.meaning.rows)
     assert rows["Revision"].startswith("sha256:")
     assert rows["Texts"].endswith("0 of them from the cache")

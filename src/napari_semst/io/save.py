@@ -215,6 +215,9 @@ def _storable(table: pd.DataFrame) -> pd.DataFrame:
         if isinstance(values.dtype, pd.CategoricalDtype):
             continue
         kind = pd.api.types.infer_dtype(values, skipna=True)
+        if kind == "empty" and values.dtype == object:
+            # Nothing but gaps: the format has no text without text.
+            table[column] = values.astype("category")
         if kind == "string":
             repeats = values.isna().any() or values.nunique() < len(values)
             table[column] = values.astype("category" if repeats else object)
