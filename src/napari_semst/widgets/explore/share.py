@@ -153,9 +153,7 @@ class Sharing(QObject):
             return
         # Now, and copied: the section can change while it is written.
         given: dict[str, Any] = {
-            "coordinates": layer.metadata.get(adapter.COORDINATES),
-            "section": section_shown(layer) or None,
-            "section_key": sections_by(layer),
+            **_where(layer),
             "dpi": self._panel.dpi.value(),
             "column": colouring.column if colouring.place == "obs" else "",
         }
@@ -175,12 +173,8 @@ class Sharing(QObject):
             return
         if path:
             self.said.emit("running", texts.READING, Path(path).name)
-            given = {
-                "coordinates": layer.metadata.get(adapter.COORDINATES),
-                "section": section_shown(layer) or None,
-                "section_key": sections_by(layer),
-            }
-            self.reading.start(tissue, adapter.snapshot(tissue), Path(path), given)
+            copy, place = adapter.snapshot(tissue), _where(layer)
+            self.reading.start(tissue, copy, Path(path), place)
 
     def _all_sections(self, layer: Layer) -> bool:
         """Return whether several sections are on show, which regions cannot be of."""
@@ -209,6 +203,15 @@ class Sharing(QObject):
             mark_saved(self._sections.layers_of(saved.tissue), saved)
         self.said.emit("success", texts.SAVED, str(saved.path))
         self.saved.emit(saved)
+
+
+def _where(layer: Layer) -> dict[str, Any]:
+    """Return where a layer's spots stand: coordinates, and the section on show."""
+    return {
+        "coordinates": layer.metadata.get(adapter.COORDINATES),
+        "section": section_shown(layer) or None,
+        "section_key": sections_by(layer),
+    }
 
 
 def _write(
