@@ -80,6 +80,14 @@ def test_spots_get_a_new_name_or_none(labels):
     assert names_of(other.removed("border")) == [None, "a", "b", "b", "c", None]
 
 
+def test_names_that_lost_all_their_spots_are_free_again(labels):
+    other = labels.assigned(labels.spots_of({"b"}), "a")
+    assert other.names == ("a", "c")
+    assert other.renamed("c", "b").names == ("a", "b")
+    none = np.zeros(6, bool)
+    assert labels.assigned(none, "new").names == ("a", "b", "c", "new")
+
+
 def test_free_names_are_counted_on():
     assert free_name("a", ()) == "a"
     assert free_name("a", ("a",)) == "a.2"

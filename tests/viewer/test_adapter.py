@@ -7,6 +7,8 @@ from napari.layers import Image, Layer, Points
 from napari_semst.errors import InputError
 from napari_semst.io.notes import input_warnings
 from napari_semst.viewer import adapter, arrange, sections
+from napari_semst.viewer.colour import paint_layer
+from napari_semst.viewer.look import tell_labels
 from tests.widgets.stand_in import small_tissue
 
 
@@ -70,6 +72,21 @@ def test_metadata_and_features():
 def test_foreign_layers_have_no_tissue():
     assert adapter.tissue_of(Points(np.zeros((2, 2)))) is None
     assert adapter.tissue_of(Points(np.zeros((2, 2)), metadata={"adata": 1})) is None
+    # Another plugin's, with its table: taken over only where that is asked for.
+    theirs = Points(np.zeros((120, 2)), metadata={"adata": small_tissue()})
+    assert adapter.tissue_of(theirs) is None
+
+
+def test_a_layer_with_a_point_deleted_keeps_its_colours():
+    tissue = small_tissue()
+    _, layer = created(tissue)
+    layer.selected_data = {0}
+    layer.remove_selected()
+    before = layer.face_color.copy()
+    paint_layer(layer, np.zeros((120, 4), np.float32))
+    tell_labels(layer, np.array(["1"] * 120, dtype=object))
+    adapter.refresh(layer)
+    np.testing.assert_array_equal(layer.face_color, before)
 
 
 def test_no_coordinates_is_said():

@@ -132,3 +132,13 @@ def test_confidence_and_curve_are_those_of_the_run():
     # The latest run is "fine": confidence is kept for it alone.
     assert columns.confidence_of(tissue, "default") is None
     assert (columns.confidence_of(tissue, "fine") == 0.5).all()
+
+
+def test_a_column_called_total_counts_is_itself():
+    """The column that scanpy's quality control writes."""
+    tissue = small_tissue()
+    tissue.obs["total_counts"] = np.arange(120.0)
+    own = columns.colouring_of(tissue, "total_counts")
+    np.testing.assert_array_equal(columns.numbers(tissue, own), np.arange(120.0))
+    ours = columns.colouring_of(tissue, columns.TOTAL_COUNTS)
+    assert columns.numbers(tissue, ours)[0] == tissue.X[0].sum()

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import copy
+
 import numpy as np
 import pytest
 from napari.layers import Image, Layer, Points
@@ -62,6 +64,19 @@ def test_both_know_their_tissue_places_and_sizes(kind):
     edges = np.stack([places.min(axis=0) - 40, places.max(axis=0) + 40])
     off = 40 if kind == "points" else 1200 / 512
     np.testing.assert_allclose(layer.extent.world, edges, atol=off)
+
+
+def test_a_layer_that_was_duplicated_is_painted_as_well(kind):
+    layer = spots_of(small_tissue())
+    data, options, how = layer.as_layer_data_tuple()
+    twin = Layer.create(copy.deepcopy(data), options, how)
+    rgba = np.tile(np.float32([1, 0, 0, 1]), (120, 1))
+    for one in (layer, twin):
+        paint_layer(one, rgba)
+    if kind == "points":
+        np.testing.assert_array_equal(twin.face_color, rgba)
+    else:
+        np.testing.assert_array_equal(twin.data[-1], layer.data[-1])
 
 
 def test_a_foreign_image_has_no_tissue():

@@ -94,7 +94,7 @@ def test_a_section_opens_with_its_domains_in_the_legend(dock, layer):
 def test_everything_of_the_section_is_offered(dock, layer, tissue):
     offered = [dock.choice.combo.itemData(i) for i in range(dock.choice.combo.count())]
     assert offered[0] == keys.DOMAIN
-    assert {"ground_truth", "depth", "total_counts", "obsm:spatial:2"} <= set(offered)
+    assert {"ground_truth", "depth", "semst_total", "obsm:spatial:2"} <= set(offered)
     colour_by(dock, "obsm:spatial:2")
     assert dock.limits.values == pytest.approx((50, 950))
 
@@ -225,10 +225,19 @@ def test_markers_of_the_chosen_names_and_the_tissue_by_one(qtbot, dock, layer, t
     qtbot.waitUntil(lambda: dock.markers.table is not None, timeout=20_000)
     model = dock.markers.sorted
     assert model.data(model.index(0, 0)) == "GENE3"
-    dock.markers.view.selectRow(0)
+    dock.markers.view.clicked.emit(model.index(0, 0))
     assert dock.sections.colouring.key == "gene:GENE3"
     dock.markers.search.setText("gene2")
     assert model.rowCount() == 11  # GENE2 and GENE20 to GENE29
+    assert dock.sections.colouring.key == "gene:GENE3"
+    # With a gene on show, the names chosen before are meant.
+    dock.markers.set_tissue(None)
+    dock.markers.find_button.click()
+    qtbot.waitUntil(lambda: dock.markers.table is not None, timeout=20_000)
+    dock.markers.set_tissue(small_tissue())
+    assert dock.markers.table is None
+    dock.markers.set_tissue(tissue)
+    assert dock.markers.table is not None
 
 
 def test_markers_need_names(dock, layer):
@@ -310,6 +319,12 @@ def test_a_colouring_is_pinned_beside_and_keeps_its_colours(
     assert [x.name for x in viewer.layers][-1] == "Section: depth"
     assert list(viewer.layers.selection) == chosen
     assert dock.sections.count() == 1
+    # The place of a copy deleted by hand is taken again, and no other.
+    place = copies[0].extent.world[0, 1]
+    for name in (copies[0].name, f"{copies[0].name} image"):
+        viewer.layers.remove(name)
+    dock.pin_button.click()
+    assert viewer.layers[-1].extent.world[0, 1] == place
     dock.unpin_button.click()
     assert len(viewer.layers) == 2
     assert not dock.unpin_button.isEnabled()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from types import SimpleNamespace
 
 import anndata
 import numpy as np
@@ -13,7 +14,10 @@ from qtpy.QtCore import Qt
 from qtpy.QtWidgets import QFileDialog
 
 from napari_semst import keys
+from napari_semst.io.together import join_sections
 from napari_semst.viewer import adapter
+from napari_semst.viewer.sections import sections_by, show_section
+from napari_semst.widgets.explore import share, texts
 from napari_semst.widgets.explore.shown import shown
 from napari_semst.widgets.explore.widget import ExploreDomains
 from tests.widgets.stand_in import small_tissue
@@ -119,3 +123,22 @@ def test_a_file_that_is_no_regions_is_told_and_changes_nothing(
     (tmp_path / "bad.geojson").write_text("{}")
     assert press("regions_in", tmp_path / "bad.geojson") == "error"
     pd.testing.assert_frame_equal(tissue.obs, before)
+
+
+def test_one_section_of_several_is_shared_as_it_is_shown(tmp_path):
+    joined = join_sections({"a": small_tissue(), "b": small_tissue()})
+    layer = Layer.create(*adapter.layers_of(joined)[-1])
+    said = []
+    sharing = SimpleNamespace(
+        said=SimpleNamespace(emit=lambda *words: said.append(words))
+    )
+    assert share.Sharing._all_sections(sharing, layer)
+    assert said[0][1] == texts.ALL_SECTIONS
+    show_section(layer, "b")
+    assert not share.Sharing._all_sections(sharing, layer)
+    where = share._where(layer)
+    given = {**where, "column": "ground_truth"}
+    path, _ = share._write("regions_out", joined, tmp_path / "b.geojson", given)
+    brought = share._read(joined, joined.copy(), path, where)
+    named = brought.labels.codes >= 0
+    np.testing.assert_array_equal(named, joined.obs[sections_by(layer)] == "b")

@@ -265,4 +265,10 @@ def test_it_goes_to_a_dock_of_its_own_and_back(qtbot, viewer, dock):
     qtbot.waitUntil(lambda: dock.isAncestorOf(panel))
     assert panel.out.text() == "Pop out"
     assert dock.umap.elsewhere.isHidden()
+    assert dock.umap.elsewhere.isHidden()
     assert dock.umap.view is not None
+    panel.out.click()
+    for _ in range(2):
+        dock.umap.shutdown()
+        assert dock.isAncestorOf(panel)
+    assert not dock.umap.on_show or dock.umap.fold.isExpanded()

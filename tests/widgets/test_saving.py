@@ -87,7 +87,7 @@ def test_a_missing_suffix_never_replaces_a_file_silently(
     there.write_bytes(b"precious")
     answer(monkeypatch, tmp_path / "out")
     replies = [QMessageBox.StandardButton.No, QMessageBox.StandardButton.Yes]
-    monkeypatch.setattr(module.QMessageBox, "question", lambda *a: replies.pop(0))
+    monkeypatch.setattr(QMessageBox, "question", lambda *a: replies.pop(0))
     finished.results.save_button.click()
     assert there.read_bytes() == b"precious"
     finished.results.save_button.click()

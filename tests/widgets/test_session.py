@@ -43,7 +43,7 @@ def test_from_a_file_to_a_figure(make_napari_viewer, qtbot, monkeypatch, tmp_pat
     explore.markers.find_button.click()
     qtbot.waitUntil(lambda: explore.markers.table is not None, timeout=60_000)
     best = explore.markers.table.gene[0]
-    explore.markers.view.selectRow(0)
+    explore.markers.view.clicked.emit(explore.markers.sorted.index(0, 0))
     assert explore.sections.colouring.key == f"gene:{best}"
 
     # Draw around the spots of the left half, and name them.

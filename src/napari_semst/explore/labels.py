@@ -145,6 +145,8 @@ class Labels:
     def assigned(self, spots: NDArray[np.bool_], name: str | None) -> Labels:
         """Return labels in which some spots have a name, made if it is new, or none.
 
+        Other names that are left without a spot are gone.
+
         Parameters
         ----------
         spots
@@ -158,7 +160,7 @@ class Labels:
             labels = self if name in self.names else self.with_name(name)
             code = labels.names.index(name)
         codes = np.where(spots, code, labels.codes).astype(np.int32)
-        return replace(labels, codes=codes)
+        return replace(labels, codes=codes)._without_empty(name)
 
     def with_name(self, name: str) -> Labels:
         """Return labels with one more name, of no spots yet, in a colour of its own."""
@@ -171,6 +173,12 @@ class Labels:
         place = self.place(name)
         codes = np.where(self.codes == place, NONE, self.codes).astype(np.int32)
         return replace(self, codes=codes)._without({place})
+
+    def _without_empty(self, kept: str | None) -> Labels:
+        """Return the labels without names of no spots, which no legend shows."""
+        counts = self.counts()
+        empty = {i for i, n in enumerate(counts) if not n and self.names[i] != kept}
+        return self._without(empty) if empty else self
 
     def _without(self, gone: set[int]) -> Labels:
         return self._ordered([i for i in range(len(self.names)) if i not in gone])

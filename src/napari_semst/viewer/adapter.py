@@ -207,10 +207,15 @@ def image_layers(
 
 
 def tissue_of(layer: Layer) -> AnnData | None:
-    """Return the tissue whose spots a layer shows, or None if it shows none."""
+    """Return the tissue whose spots a layer shows, or None if it shows none.
+
+    Layers of other plugins that hold a table are none of ours until they are taken
+    over, see `napari_semst.viewer.adopt`.
+    """
     from anndata import AnnData
 
-    tissue = layer.metadata.get(TISSUE) if spots.draws_spots(layer) else None
+    ours = PAIR in layer.metadata and spots.draws_spots(layer)
+    tissue = layer.metadata.get(TISSUE) if ours else None
     return tissue if isinstance(tissue, AnnData) else None
 
 

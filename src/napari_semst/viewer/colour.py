@@ -203,12 +203,20 @@ def robust_limits(
 def paint_layer(layer: Layer, rgba: NDArray[np.float32]) -> None:
     """Put one colour per spot on a layer with a single upload.
 
+    A layer whose points are not those of its tissue any more, one was deleted say,
+    keeps the colours that it has.
+
     Raises
     ------
     ValueError
         If the layer has another number of spots than there are colours.
     """
     if spots.count(layer) != len(rgba):
+        from napari_semst.viewer.adapter import tissue_of
+
+        tissue = tissue_of(layer)
+        if tissue is not None and tissue.n_obs == len(rgba):
+            return
         raise ValueError(
             f"Expected one colour for each of the layer's {spots.count(layer)} points; "
             f"got {len(rgba)}."
@@ -216,7 +224,7 @@ def paint_layer(layer: Layer, rgba: NDArray[np.float32]) -> None:
     raster = spots.raster_of(layer)
     if raster is not None:
         raster.paint(rgba)
-        layer.refresh(extent=False)
+        spots.redraw(layer, raster)
         return
     if str(layer.face_color_mode) != "direct" or layer.face_color.shape != rgba.shape:
         layer.face_color = rgba

@@ -17,7 +17,8 @@ if TYPE_CHECKING:
     from numpy import ndarray
     from pandas import Series
 
-TOTAL_COUNTS = "total_counts"
+TOTAL_COUNTS = "semst_total"
+"""Key of the colouring by the sum of X; no column of obs can be called so."""
 
 DIFFERING = ("agree", "differ")
 """Names of spots in the comparison of two columns."""

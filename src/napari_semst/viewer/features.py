@@ -51,5 +51,5 @@ def features_of(
     if tissue.X is not None:
         every = these is None
         totals = columns.total_counts(tissue) if every else tissue.X[rows].sum(axis=1)
-        table[columns.TOTAL_COUNTS] = np.asarray(totals, dtype=np.float64).ravel()
+        table["total_counts"] = np.asarray(totals, dtype=np.float64).ravel()
     return DataFrame(table)

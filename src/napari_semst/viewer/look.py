@@ -83,6 +83,8 @@ def tell_labels(layer: Layer, labels: NDArray[np.object_] | None) -> None:
         more = {} if labels is None else {_SHOWN: labels}
         layer.metadata[spots.MORE_FEATURES] = more
         return
+    if labels is not None and len(labels) != spots.count(layer):
+        return
     table = layer.features.drop(columns=_SHOWN, errors="ignore")
     if labels is None and _SHOWN not in layer.features:
         return

@@ -17,6 +17,7 @@ PINNED = "semst_pinned"
 """Key of a copy's metadata: the pair of the layer that it is a copy of."""
 
 _GAP = 0.04
+_MOST_STEPS = 200
 
 
 def pin(viewer: Viewer, layer: Layer, label: str) -> list[Layer]:
@@ -42,8 +43,7 @@ def pin(viewer: Viewer, layer: Layer, label: str) -> list[Layer]:
     images = [image for image in images_of(layer, viewer.layers) if image.visible]
     boxes = np.stack([_box(one) for one in (layer, *images)])
     left, right = boxes[:, 0, 1].min(), boxes[:, 1, 1].max()
-    number = len(_spots(pins_of(viewer, layer))) + 1
-    shift = np.array([0.0, number * (1 + _GAP) * (right - left)])
+    shift = np.array([0.0, _free(viewer, layer, left, right)])
     added = []
     for one in (*images, layer):
         data, options, kind = one.as_layer_data_tuple()
@@ -51,7 +51,8 @@ def pin(viewer: Viewer, layer: Layer, label: str) -> list[Layer]:
         translate = np.array(options["translate"], dtype=float)
         translate[-2:] += shift
         options["translate"] = translate
-        options["metadata"] = {PINNED: layer.metadata.get(adapter.PAIR), "name": label}
+        pair = layer.metadata.get(adapter.PAIR)
+        options["metadata"] = {PINNED: pair, "name": label}
         # Images are looked at and never written to; colours of spots are.
         data = data if one is not layer else np.array(data)
         added.append(AnyLayer.create(data, options, kind))
@@ -87,9 +88,16 @@ def lone_pins(viewer: Viewer) -> list[Layer]:
     ]
 
 
-def _spots(layers: list[Layer]) -> list[Layer]:
-    """Return one layer for every pin."""
-    return [x for x in layers if not x.name.endswith(" image")]
+def _free(viewer: Viewer, layer: Layer, left: float, right: float) -> float:
+    """Return how far to the right the first place is that no pin stands on."""
+    there = [_box(one)[:, 1] for one in pins_of(viewer, layer)]
+    step = (1 + _GAP) * (right - left)
+    # Pins may be of other widths, and moved or deleted by hand; more do not fit a view.
+    for number in range(1, _MOST_STEPS):
+        shift = number * step
+        if all(right + shift <= low or left + shift >= high for low, high in there):
+            return float(shift)
+    return float(_MOST_STEPS * step)
 
 
 def _box(layer: Layer) -> np.ndarray:

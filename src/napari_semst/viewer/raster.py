@@ -84,12 +84,20 @@ class SpotRaster:
     def __len__(self) -> int:
         return len(self.shown)
 
+    def __deepcopy__(self, memo: dict[int, Any]) -> SpotRaster:
+        """Return the same: a layer that is duplicated shows the same spots."""
+        return self
+
     @property
     def levels(self) -> list[Any]:
         """Of the image, the finest first: what a viewer is to show."""
         drawn = [Level(self, level) for level in range(LEVELS - 1)]
         # A viewer may keep what it once read of the coarsest: it is written in place.
         return [*drawn, self._coarse]
+
+    def is_drawn_by(self, levels: Any) -> bool:
+        """Return whether levels are those of this image, not in part a copy."""
+        return levels[-1] is self._coarse
 
     @property
     def positions(self) -> Floats:

@@ -72,7 +72,15 @@ def show(layer: Layer, mask: NDArray[np.bool_]) -> None:
         layer.shown = mask
     else:
         raster.show(mask)
-        layer.refresh(extent=False)
+        redraw(layer, raster)
+
+
+def redraw(layer: Layer, raster: SpotRaster) -> None:
+    """Draw a layer's image of spots anew, with colours that were changed in it."""
+    if not raster.is_drawn_by(layer.data):
+        # The viewer copies an array where a layer is duplicated.
+        layer.data = raster.levels
+    layer.refresh(extent=False)
 
 
 def move(

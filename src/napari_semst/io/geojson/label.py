@@ -74,6 +74,7 @@ def add_regions(
     *,
     by: Literal["class", "name"] = "class",
     section: str | None = None,
+    section_key: str | None = None,
     coordinates: str | None = None,
     pixel_size: float | None = None,
     overwrite: bool = False,
@@ -95,7 +96,7 @@ def add_regions(
     by
         Whether a region's class or its name is the label; where the one is missing,
         the other.
-    section, coordinates, pixel_size
+    section, section_key, coordinates, pixel_size
         As for `write_geojson`.
     overwrite
         Whether a column that is there may be replaced.
@@ -124,7 +125,7 @@ def add_regions(
             f"Expected no column obs[{column!r}] yet; there is one. Choose another "
             "name, or allow it to be overwritten."
         )
-    spots = spots_in_pixels(adata, section, coordinates, pixel_size)
+    spots = spots_in_pixels(adata, section, coordinates, pixel_size, section_key)
     found = label_spots(spots, read_geojson(path), by)
     if found.outside == len(found.codes):
         raise InputError(_nothing_met(spots, path))

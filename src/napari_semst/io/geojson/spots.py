@@ -39,6 +39,7 @@ def spots_in_pixels(
     section: str | None,
     coordinates: str | None,
     pixel_size: float | None,
+    section_key: str | None = None,
 ) -> Spots:
     """Return the spots of a section.
 
@@ -53,6 +54,8 @@ def spots_in_pixels(
         for them.
     pixel_size
         Units of the coordinates per pixel of the image; None: they are pixels.
+    section_key
+        As for `write_geojson`.
 
     Raises
     ------
@@ -68,7 +71,7 @@ def spots_in_pixels(
     size = 1.0 if pixel_size is None else pixel_size
     if not (np.isfinite(size) and size > 0):
         raise ConfigError(f"Expected a positive pixel size; got {pixel_size!r}.")
-    column = shown_section_key(adata)
+    column = shown_section_key(adata) if section_key is None else section_key
     parts = sections_apart(adata, column, coordinates) if column else []
     names = [part.name for part in parts]
     if section is not None and section not in names:

@@ -55,6 +55,7 @@ def write_geojson(
     column: str = keys.DOMAIN,
     shapes: Shapes = "regions",
     section: str | None = None,
+    section_key: str | None = None,
     coordinates: str | None = None,
     pixel_size: float | None = None,
     overwrite: bool = False,
@@ -78,6 +79,9 @@ def write_geojson(
         confidence and modulation as measurements; ``"both"``.
     section
         Name of the section, where the tissue holds several.
+    section_key
+        The obs column that tells sections apart, empty for one section; None takes
+        the one that the run was told, else that of joined sections.
     coordinates
         Where the spots are: an obsm key, or two obs columns as ``"x,y"``; None looks
         for them.
@@ -110,7 +114,7 @@ def write_geojson(
 
     if shapes not in SHAPES:
         raise ConfigError(one_of("shapes", shapes, SHAPES))
-    spots = spots_in_pixels(adata, section, coordinates, pixel_size)
+    spots = spots_in_pixels(adata, section, coordinates, pixel_size, section_key)
     codes, names, colors = labels_of(adata, column)
     codes = codes[spots.rows]
     if (codes < 0).all():

@@ -4,13 +4,24 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from qtpy.QtWidgets import QDialog, QHBoxLayout, QPushButton, QVBoxLayout, QWidget
+from qtpy.QtCore import Qt
+from qtpy.QtWidgets import (
+    QDialog,
+    QHBoxLayout,
+    QMessageBox,
+    QPushButton,
+    QVBoxLayout,
+    QWidget,
+)
 
+from napari_semst.errors import SemstError
 from napari_semst.explore.plots import draw_dots, draw_violins
 from napari_semst.widgets.explore.texts import TIPS
+from napari_semst.widgets.shared.saving import FIGURES, ask_path
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
+    from pathlib import Path
 
     from anndata import AnnData
     from matplotlib.figure import Figure
@@ -41,6 +52,8 @@ class GenePlot(QDialog):
         parent: QWidget | None = None,
     ) -> None:
         super().__init__(parent)
+        # Else every plot closed would stay in memory with its copy of the data.
+        self.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
         self.setWindowTitle(", ".join(genes))
         self._given = tissue, genes, labels
         self._place = QVBoxLayout(self)
@@ -80,10 +93,23 @@ class GenePlot(QDialog):
         self._place.insertWidget(0, self.canvas, 1)
 
     def _on_save(self) -> None:
-        from qtpy.QtWidgets import QFileDialog
+        kinds = "Figures (*.png *.svg *.pdf)"
+        path = ask_path(self, "Save the plot", "genes.png", kinds, FIGURES)
+        if path is None or self.figure is None:
+            return
+        try:
+            _write(self.figure, path)
+        except (SemstError, OSError) as error:
+            QMessageBox.warning(self, "Not saved", str(error))
 
-        path, _ = QFileDialog.getSaveFileName(
-            self, "Save the plot", "genes.png", "Figures (*.png *.svg *.pdf)"
-        )
-        if path and self.figure is not None:
-            self.figure.savefig(path, dpi=200, bbox_inches="tight")
+
+def _write(figure: Figure, path: Path) -> None:
+    from napari_semst.figure.file import check_not_empty
+    from napari_semst.io.atomic import write_atomically
+
+    def write(temporary: Path) -> None:
+        kind = path.suffix[1:]
+        figure.savefig(temporary, format=kind, dpi=200, bbox_inches="tight")
+
+    # The dialog asked before it gave the name of a file that exists.
+    write_atomically(path, write, check_not_empty, overwrite=True, suffix=path.suffix)

@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 from qtpy.QtCore import QObject, Signal  # type: ignore[attr-defined]
-from qtpy.QtWidgets import QFileDialog
 
 from napari_semst import keys
 from napari_semst.explore.labels import read_labels
@@ -15,6 +14,7 @@ from napari_semst.viewer import columns, spots
 from napari_semst.widgets.explore import texts
 from napari_semst.widgets.explore.dotplot import GenePlot
 from napari_semst.widgets.explore.markers import Question
+from napari_semst.widgets.shared.saving import ask_path
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -60,15 +60,27 @@ class GeneWork(QObject):
         panel.failed.connect(self.failed)
 
     def find_markers(self) -> None:
-        """Find the markers of the names chosen in the legend."""
+        """Find the markers of the names chosen in the legend.
+
+        While a gene is on show, of those that were chosen in the legend before.
+        """
         layer, tissue = self._sections.layer, self._sections.tissue
         colouring, names = self._sections.colouring, self._legend.chosen
         if layer is None or tissue is None or colouring is None:
             return
-        if colouring.kind != "categories" or not names:
+        if spots.count(layer) != tissue.n_obs:
+            self.said.emit("warning", texts.NOT_WHOLE, texts.NOT_WHOLE_HELP)
+            return
+        if colouring.kind != "categories" and self.labelled in tissue.obs:
+            last = self.labelled
+            colouring = columns.Colouring(last, last, last, "categories")
+        codes, there = np.zeros(0, np.int32), list[str]()
+        if colouring.kind == "categories":
+            codes, there = columns.categories(tissue, colouring)
+        names = [name for name in names if name in {*there, "none"}]
+        if not there or not names:
             self.said.emit("warning", texts.CHOOSE_DOMAINS, texts.CHOOSE_DOMAINS_HELP)
             return
-        codes, there = columns.categories(tissue, colouring)
         wanted = np.array([*(name in names for name in there), "none" in names])
         self._panel.ask(
             Question(
@@ -98,12 +110,12 @@ class GeneWork(QObject):
     def _on_save(self, table: pd.DataFrame) -> None:
         from napari_semst.io.save import write_table
 
-        path, _ = QFileDialog.getSaveFileName(
-            self._window, "Save the markers", "markers.csv", "Table (*.csv)"
+        kinds = "Table (*.csv)"
+        path = ask_path(
+            self._window, "Save the markers", "markers.csv", kinds, (".csv",)
         )
-        if not path:
+        if path is None:
             return
-        path = path if path.endswith(".csv") else f"{path}.csv"
         try:
             # The dialog asked before it gave the name of a file that exists.
             done = write_table(table, path, overwrite=True)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
+from weakref import ref
 
 from qtpy.QtCore import (  # type: ignore[attr-defined]
     QModelIndex,
@@ -80,6 +81,11 @@ class MarkerPanel(QWidget):
         super().__init__(parent)
         self.errand = Errand(find)
         self.table: pd.DataFrame | None = None
+        self._tissue: ref[AnnData] | None = None
+        # What was asked last, and a table with its line for each section; by number
+        # and held weakly: sections cannot be keys, and should go when closed.
+        self._awaited: tuple[ref[AnnData], str] | None = None
+        self._kept: dict[int, tuple[ref[AnnData], pd.DataFrame, str]] = {}
         self.against = QComboBox()
         self.against.setToolTip(TIPS["against"])
         for key, label in texts.AGAINST.items():
@@ -103,7 +109,9 @@ class MarkerPanel(QWidget):
         self.plot_button.clicked.connect(self._on_plot)
         self.save_button.clicked.connect(self._on_save)
         self.search.textChanged.connect(self.sorted.setFilterFixedString)
-        self.view.selectionModel().currentRowChanged.connect(self._on_row)
+        # Not where the current row changes: that happens while a search is typed.
+        self.view.clicked.connect(self._on_gene)
+        self.view.activated.connect(self._on_gene)
         self.errand.done.connect(self._on_done)
         self.errand.failed.connect(self._on_failed)
         self.show_table(None, texts.NO_MARKERS)
@@ -141,10 +149,32 @@ class MarkerPanel(QWidget):
         layout.addWidget(view)
         layout.addLayout(below)
 
+    def set_tissue(self, tissue: AnnData | None) -> None:
+        """Show the markers that were found for a section, none for any other."""
+        if tissue is not None and tissue is _there(self._tissue):
+            return
+        self._tissue = None if tissue is None else ref(tissue)
+        self.search.clear()
+        self._kept = {
+            k: one for k, one in self._kept.items() if _there(one[0]) is not None
+        }
+        kept = self._kept.get(id(tissue))
+        waits = self._awaited is not None and _there(self._awaited[0]) is tissue
+        self.find_button.setEnabled(tissue is None or not waits)
+        if kept is not None:
+            self.show_table(*kept[1:])
+        else:
+            self.show_table(None, texts.NO_MARKERS)
+        if self._awaited is not None and tissue is not None and waits:
+            self.said.setText(self._awaited[1])
+
     def ask(self, question: Question) -> None:
         """Find markers in a worker thread."""
+        self.set_tissue(question.tissue)
         self.find_button.setEnabled(False)
-        self.said.setText(texts.MARKERS_BUSY.format(about=question.about))
+        busy = texts.MARKERS_BUSY.format(about=question.about)
+        self._awaited = ref(question.tissue), busy
+        self.said.setText(busy)
         self.errand.start(question)
 
     def show_table(self, table: pd.DataFrame | None, said: str) -> None:
@@ -167,25 +197,28 @@ class MarkerPanel(QWidget):
 
     def _on_done(self, answer: tuple[Question, pd.DataFrame, int]) -> None:
         question, table, n_outside = answer
-        self.find_button.setEnabled(True)
+        tissue, self._awaited = question.tissue, None
         said = texts.MARKERS_OF.format(
             about=question.about,
             inside=int(question.inside.sum()),
             outside=n_outside,
             against=texts.AGAINST[question.against].lower(),
         )
-        self.show_table(table, said)
+        self._kept[id(tissue)] = ref(tissue), table, said
+        if tissue is _there(self._tissue):
+            self.find_button.setEnabled(True)
+            self.show_table(table, said)
 
     def _on_failed(self, error: Exception, details: str) -> None:
-        self.find_button.setEnabled(True)
-        self.show_table(None, texts.NO_MARKERS)
+        asked, self._awaited = self._awaited, None
+        if asked is not None and _there(asked[0]) is _there(self._tissue):
+            self.find_button.setEnabled(True)
+            self.show_table(None, texts.NO_MARKERS)
         self.failed.emit(error, details)
 
-    def _on_row(self, now: QModelIndex, before: QModelIndex) -> None:
-        if now.isValid():
-            self.gene_wanted.emit(
-                str(self.sorted.data(self.sorted.index(now.row(), 0)))
-            )
+    def _on_gene(self, now: QModelIndex) -> None:
+        gene = self.sorted.data(self.sorted.index(now.row(), 0))
+        self.gene_wanted.emit(str(gene))
 
     def _on_plot(self) -> None:
         self.plot_wanted.emit(self.chosen_genes())
@@ -203,6 +236,10 @@ def find(question: Question) -> tuple[Question, pd.DataFrame, int]:
         )
     table = marker_table(question.tissue, question.inside, outside)
     return question, table, int(outside.sum())
+
+
+def _there(held: ref[AnnData] | None) -> AnnData | None:
+    return None if held is None else held()
 
 
 def _button(text: str, tip: str) -> QPushButton:

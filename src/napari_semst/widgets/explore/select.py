@@ -147,6 +147,9 @@ class SelectPart(QWidget):
         if layer is None or tissue is None:
             return np.zeros(0, bool)
         shown = picking.spots_on_show(layer)
+        if len(shown) != tissue.n_obs:
+            # Points were deleted or added: which is which spot is not known.
+            return np.zeros(tissue.n_obs, bool)
         if colouring is not None and colouring.kind == "categories":
             hidden = self._dock.sections.choices.hidden.get(colouring.key)
             if hidden:
@@ -179,6 +182,18 @@ class SelectPart(QWidget):
         self.tool.stop()
         self.setEnabled(self._dock.tissue is not None)
         self._on_selection()
+
+    def _whole(self) -> bool:
+        """Return whether the layer has the spots of its tissue, or say so."""
+        layer, tissue = self._dock.layer, self._dock.tissue
+        if layer is None or tissue is None or spots.count(layer) == tissue.n_obs:
+            return True
+        self._dock.card.show_status("warning", texts.NOT_WHOLE, texts.NOT_WHOLE_HELP)
+        return False
+
+    def shutdown(self) -> None:
+        """Leave the canvas as it was before a tool was on; for when the dock goes."""
+        self.tool.stop()
 
     # --- the tools
 
@@ -225,14 +240,14 @@ class SelectPart(QWidget):
 
     def _on_surrounded(self, corners: NDArray[np.float64], how: How) -> None:
         layer = self._dock.layer
-        if layer is not None:
+        if layer is not None and self._whole():
             positions = picking.spot_positions(layer)
             polygon = spots.to_places(layer, corners)
             self.take(picking.spots_in_polygon(positions, polygon), how)
 
     def _on_begun(self) -> None:
         layer, tissue = self._dock.layer, self._dock.tissue
-        if layer is None or tissue is None:
+        if layer is None or tissue is None or not self._whole():
             return
         positions = picking.spot_positions(layer)
         none = np.zeros(len(positions), bool)

@@ -11,6 +11,7 @@ from qtpy.QtWidgets import QFileDialog, QGridLayout, QPushButton, QSpinBox, QWid
 
 from napari_semst.explore.labels import read_labels
 from napari_semst.viewer import adapter
+from napari_semst.viewer.sections import section_shown, sections_by, sections_on
 from napari_semst.widgets.explore import texts
 from napari_semst.widgets.explore.shown import shown
 from napari_semst.widgets.explore.texts import TIPS
@@ -18,9 +19,11 @@ from napari_semst.widgets.find.files import Files, file_stem
 from napari_semst.widgets.shared.closing import mark_saved
 from napari_semst.widgets.shared.errand import Errand
 from napari_semst.widgets.shared.forms import add_row, form
+from napari_semst.widgets.shared.saving import ask_path
 
 if TYPE_CHECKING:
     from anndata import AnnData
+    from napari.layers import Layer
 
     from napari_semst.explore.labels import Labels
     from napari_semst.widgets.explore.editing import Editing
@@ -141,18 +144,16 @@ class Sharing(QObject):
         assert layer is not None
         assert tissue is not None
         assert colouring is not None
-        suffix, kinds = texts.KINDS[what]
-        title = TIPS[what].split(":")[0].rstrip(".")
-        typed, _ = QFileDialog.getSaveFileName(
-            self._window, title, f"{stem}{suffix}", kinds
-        )
-        if not typed:
+        if what == "regions_out" and self._all_sections(layer):
             return
-        path = Path(typed)
-        path = path if path.suffix else path.with_suffix(suffix)
+        endings, kinds = texts.KINDS[what]
+        title = TIPS[what].split(":")[0].rstrip(".")
+        path = ask_path(self._window, title, f"{stem}{endings[0]}", kinds, endings)
+        if path is None:
+            return
         # Now, and copied: the section can change while it is written.
         given: dict[str, Any] = {
-            "coordinates": layer.metadata.get(adapter.COORDINATES),
+            **_where(layer),
             "dpi": self._panel.dpi.value(),
             "column": colouring.column if colouring.place == "obs" else "",
         }
@@ -168,10 +169,19 @@ class Sharing(QObject):
         path, _ = QFileDialog.getOpenFileName(
             self._window, texts.REGIONS_TITLE, "", texts.REGIONS_KINDS
         )
+        if path and Path(path).suffix.lower() != ".csv" and self._all_sections(layer):
+            return
         if path:
             self.said.emit("running", texts.READING, Path(path).name)
-            key = layer.metadata.get(adapter.COORDINATES)
-            self.reading.start(tissue, adapter.snapshot(tissue), Path(path), key)
+            copy, place = adapter.snapshot(tissue), _where(layer)
+            self.reading.start(tissue, copy, Path(path), place)
+
+    def _all_sections(self, layer: Layer) -> bool:
+        """Return whether several sections are on show, which regions cannot be of."""
+        if not sections_on(layer) or section_shown(layer):
+            return False
+        self.said.emit("warning", texts.ALL_SECTIONS, texts.ALL_SECTIONS_HELP)
+        return True
 
     def _on_written(self, answer: tuple[Path, str]) -> None:
         path, notes = answer
@@ -195,6 +205,15 @@ class Sharing(QObject):
         self.saved.emit(saved)
 
 
+def _where(layer: Layer) -> dict[str, Any]:
+    """Return where a layer's spots stand: coordinates, and the section on show."""
+    return {
+        "coordinates": layer.metadata.get(adapter.COORDINATES),
+        "section": section_shown(layer) or None,
+        "section_key": sections_by(layer),
+    }
+
+
 def _write(
     what: str, tissue: AnnData, path: Path, given: dict[str, Any]
 ) -> tuple[Path, str]:
@@ -206,7 +225,14 @@ def _write(
 
         colours = [given["colouring"]]
         done = colour_figure(
-            tissue, path, colours, coordinates=place, dpi=given["dpi"], overwrite=True
+            tissue,
+            path,
+            colours,
+            section=given["section"],
+            section_key=given["section_key"],
+            coordinates=place,
+            dpi=given["dpi"],
+            overwrite=True,
         )
         return done, ""
     if what == "report":
@@ -224,13 +250,19 @@ def _write(
 
     column = given["column"] or keys.DOMAIN
     written = write_geojson(
-        tissue, path, column=column, coordinates=place, overwrite=True
+        tissue,
+        path,
+        column=column,
+        section=given["section"],
+        section_key=given["section_key"],
+        coordinates=place,
+        overwrite=True,
     )
     return written.path, "\n".join(written.notes)
 
 
 def _read(
-    original: AnnData, tissue: AnnData, path: Path, coordinates: str | None
+    original: AnnData, tissue: AnnData, path: Path, given: dict[str, Any]
 ) -> _Brought:
     """Return the labels that a file of regions, or of spots, gives."""
     from napari_semst.io.geojson import add_regions
@@ -241,8 +273,6 @@ def _read(
     if path.suffix.lower() == ".csv":
         told = add_labels(tissue, path, column, overwrite=True)
     else:
-        told = add_regions(
-            tissue, path, column, coordinates=coordinates, overwrite=True
-        )
+        told = add_regions(tissue, path, column, overwrite=True, **given)
     labels = read_labels(tissue, column)
     return _Brought(original, labels, file_stem(path.stem), told.words())

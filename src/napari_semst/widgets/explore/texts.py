@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from napari_semst.widgets.shared.saving import FIGURES
+
 NO_SECTION = "No section yet"
 NO_SECTION_HELP = (
     "Open a file, drop one on the window, or try File > Open Sample > SemST > "
@@ -80,7 +82,10 @@ TIPS = {
     "dot_plot": "Draw the genes chosen (else the first six) by domain.",
     "save_markers": "Write the whole table as CSV.",
     "search_marker": "Show only the genes whose name has these letters.",
-    "markers": "Click a gene to colour the tissue by it; click a heading to sort.",
+    "markers": (
+        "Click a gene, or press Enter on it, to colour the tissue by it; click a "
+        "heading to sort."
+    ),
     "dots": "Share of spots as size, mean as colour.",
     "violins": "How the expression is spread in each domain.",
     "save_plot": "Write the plot as PNG, SVG or PDF.",
@@ -132,6 +137,11 @@ TOOL_HINT = (
 )
 FLAT_ONLY = "Not in the 3D view"
 FLAT_ONLY_HELP = "Spots are selected in the 2D view. Press Ctrl+Y in the viewer first."
+NOT_WHOLE = "Points of the section are missing"
+NOT_WHOLE_HELP = (
+    "Expected a point in the layer for each spot of the section; some were deleted or "
+    "added. Undo that in the layer, or open the section again."
+)
 COLUMN_HINT = "New or made by hand"
 NEW_COLUMN = "annotation"
 NAME_HINT = "For instance, tumour edge"
@@ -181,12 +191,17 @@ AGREEMENT = (
     "matched with each other."
 )
 SAVED = "Saved"
+ALL_SECTIONS = "Show one section alone first"
+ALL_SECTIONS_HELP = (
+    "This tissue holds several sections, and regions belong to the image of one. "
+    "Choose it in the dock Find domains, under Section."
+)
 WRITING = "Writing"
 READING = "Reading"
 KINDS = {
-    "figure": (".png", "Figures (*.png *.svg *.pdf)"),
-    "report": (".html", "Web page (*.html)"),
-    "regions_out": (".geojson", "GeoJSON (*.geojson)"),
+    "figure": (FIGURES, "Figures (*.png *.svg *.pdf)"),
+    "report": ((".html",), "Web page (*.html)"),
+    "regions_out": ((".geojson",), "GeoJSON (*.geojson)"),
 }
 REGIONS_TITLE = "Read regions"
 REGIONS_KINDS = "Regions and labels (*.geojson *.json *.csv)"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 from weakref import WeakKeyDictionary
 
@@ -276,13 +277,27 @@ class UmapPart(QWidget):
 
     def _take_back(self) -> None:
         if self._is_out and self.panel.parent() is None:
-            self._is_out = False
-            self.panel.out.setText("Pop out")
-            self.fold.addWidget(self.panel)
-            self.elsewhere.hide()
-            self.fold.show()
+            self._put_back()
             self.fold.expand()
-            self.panel.show()
+
+    def _put_back(self) -> None:
+        self._is_out = False
+        self.panel.out.setText("Pop out")
+        self.fold.addWidget(self.panel)
+        self.elsewhere.hide()
+        self.fold.show()
+        self.panel.show()
+
+    def shutdown(self) -> None:
+        """Take the map out of its own dock, and await none; for when the dock goes."""
+        self.errand.drop()
+        self._awaited = None
+        if self._is_out:
+            # First, so that the map is not taken back a second time.
+            self._is_out = False
+            with suppress(LookupError):  # its own dock may be gone already
+                self._viewer.window.remove_dock_widget(self.panel)
+            self._put_back()
 
 
 def _made_from(tissue: AnnData) -> tuple[Any, ...]:

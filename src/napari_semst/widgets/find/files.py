@@ -8,11 +8,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from qtpy.QtCore import QObject, Signal  # type: ignore[attr-defined]
-from qtpy.QtWidgets import QFileDialog, QMessageBox
+from qtpy.QtWidgets import QFileDialog
 
 from napari_semst.errors import InputError
 from napari_semst.viewer.adapter import UNSAVED, snapshot, tissue_of
 from napari_semst.widgets.shared.errand import Errand
+from napari_semst.widgets.shared.saving import ask_path
 
 if TYPE_CHECKING:
     from anndata import AnnData
@@ -129,15 +130,9 @@ class Files(QObject):
 
     def _ask(self, layer: Layer, suffix: str, title: str, kind: str) -> None:
         name = f"{file_stem(layer.name)}_semst{suffix}"
-        typed, _ = QFileDialog.getSaveFileName(self._window, title, name, kind)
-        if not typed:
+        path = ask_path(self._window, title, name, kind, (suffix,))
+        if path is None:
             return
-        path = Path(typed)
-        if path.suffix != suffix:
-            # The dialog asked about the name as typed, not about this one.
-            path = path.with_name(path.name + suffix)
-            if path.exists() and not self._may_replace(path):
-                return
         tissue = tissue_of(layer)
         if tissue is None:
             return
@@ -150,13 +145,6 @@ class Files(QObject):
         """Write one after the other: every one is answered, and the last one stays."""
         if self._waiting and not self._saving.busy:
             self._saving.start(*self._waiting.popleft())
-
-    def _may_replace(self, path: Path) -> bool:
-        yes = QMessageBox.StandardButton.Yes
-        answer = QMessageBox.question(
-            self._window, "Replace?", f"{path.name} exists already. Replace it?"
-        )
-        return bool(answer == yes)
 
     def _on_read(self, answer: tuple[AnnData, str, list[LayerData]]) -> None:
         self._n_read += 1

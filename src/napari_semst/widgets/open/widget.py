@@ -23,6 +23,7 @@ from qtpy.QtWidgets import (
 from napari_semst.errors import SaveError
 from napari_semst.io.options import ReadOptions
 from napari_semst.viewer import adapter
+from napari_semst.viewer.hover import tell_spots
 from napari_semst.widgets.explore.sections import OpenSections
 from napari_semst.widgets.find.files import ENDINGS
 from napari_semst.widgets.find.section import facts
@@ -305,6 +306,7 @@ class OpenData(QWidget):
         # All are made before any is shown: half a section would be of no use.
         made = [Layer.create(*data) for data in layers]
         for layer in made:
+            tell_spots(layer)
             self._viewer.add_layer(layer)
         self._viewer.reset_view()
         tissue: AnnData = made[-1].metadata[adapter.TISSUE]

@@ -36,7 +36,7 @@ class Colorbar(QWidget):
         self.labels = (number(low), number((low + high) / 2), number(high))
         first, last = paint.extent
         text = (
-            "Colours run from the 2nd to the 98th percentile; values beyond take the "
+            f"Colours run from {number(low)} to {number(high)}; values beyond take the "
             f"end's colour. Values go from {number(first)} to {number(last)}."
         )
         if paint.n_missing:
