@@ -414,6 +414,13 @@ def test_selections_and_edits_keep_no_closed_section_in_memory():
         hand.undo()
 
 
+def test_a_dock_that_goes_takes_its_tool_with_it(viewer, layer, dock):
+    dock.select.lasso.click()
+    assert len(viewer.layers) == 3
+    viewer.window.remove_dock_widget(dock)
+    assert len(viewer.layers) == 2
+
+
 def test_sections_that_go_leave_the_dock_empty(viewer, dock, layer):
     viewer.layers.remove(layer)
     assert dock.card.title.text() == texts.NO_SECTION

@@ -8,9 +8,10 @@ from typing import TYPE_CHECKING, Any
 from uuid import uuid4
 
 import numpy as np
-from qtpy.QtCore import Qt, QTimer, Signal  # type: ignore[attr-defined]
+from qtpy.QtCore import QEvent, Qt, QTimer, Signal  # type: ignore[attr-defined]
 from qtpy.QtGui import QKeySequence, QShortcut  # type: ignore[attr-defined]
 from qtpy.QtWidgets import (
+    QApplication,
     QFrame,
     QHBoxLayout,
     QPushButton,
@@ -75,6 +76,7 @@ class ExploreDomains(QWidget):
     def __init__(self, napari_viewer: Viewer, parent: QWidget | None = None) -> None:
         super().__init__(parent)
         self._viewer = napari_viewer
+        self._docked = False
         self.state = state_of(napari_viewer)
         self.sections = OpenSections(napari_viewer)
         self.choice = ColourChoice()
@@ -153,6 +155,9 @@ class ExploreDomains(QWidget):
         self.editing.edited.connect(self.show_edited)
         self.reasons.kept.connect(self._on_kept)
         self.destroyed.connect(self.why.cancel)
+        application = QApplication.instance()
+        if application is not None:
+            application.aboutToQuit.connect(self.why.cancel)
         self.sharing.saved.connect(self._on_saved)
         self.editing.edited.connect(self._on_unsaved)
         self.limits.changed.connect(self._on_limits)
@@ -188,6 +193,16 @@ class ExploreDomains(QWidget):
         """Let the window ask before it closes over labels that are in no file."""
         guard_closing(self, self._viewer)
 
+    def event(self, event: QEvent) -> bool:
+        """Notice when the dock is taken out of the window; nothing of it stays."""
+        if event.type() == QEvent.Type.ParentChange:
+            if self.parent() is None and self._docked:
+                self.why.cancel()
+                self.select.shutdown()
+                self.umap.shutdown()
+            self._docked = self.parent() is not None
+        return super().event(event)
+
     # --- the section
 
     @property
@@ -211,6 +226,7 @@ class ExploreDomains(QWidget):
         self.pin_button.setEnabled(points)
         self._mark_unsaved()
         self._refresh_pins()
+        self.markers.set_tissue(tissue)
         self._offer()
         if layer is None or tissue is None:
             self.legend.show_entries((), "")
