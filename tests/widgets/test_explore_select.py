@@ -102,6 +102,11 @@ def test_the_layers_are_afterwards_as_they_were(viewer, dock):
     assert list(viewer.mouse_drag_callbacks) == drags
     assert dock.select.hint.isHidden()
     assert [one.name for one in viewer.layers][-1] == "mine"
+    dock.select.lasso.click()
+    for _ in range(2):
+        dock.select.shutdown()
+    assert list(viewer.layers) == before
+    assert not dock.select.lasso.isChecked()
 
 
 def test_several_chosen_layers_are_chosen_again(viewer, dock):
