@@ -98,7 +98,7 @@ def found(python):
     account = json.loads(call(python, "-W", "ignore", "-c", FOUND).splitlines()[-1])
     assert str(python.parent.parent) in account["file"]
     assert account["name"] == "SemST"
-    assert account["widgets"] == ["Find domains"]
+    assert account["widgets"] == ["Open data", "Find domains", "Explore domains"]
     assert "Simulated cortex" in account["samples"]
     assert account["readers"] == 1
 

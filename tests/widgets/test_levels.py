@@ -202,7 +202,7 @@ def test_each_layer_remembers_its_own_level_run_and_fade(viewer, dock):
     combo.setCurrentIndex(1)
     assert results.level_bar.slider.value() == 3
     assert not results.fade.isChecked()
-    assert not other.metadata[FADE]
+    assert not other.metadata.get(FADE)
     results.level_bar.slider.setValue(2)
     combo.setCurrentIndex(0)
     assert results.run.currentText() == "first"
