@@ -113,7 +113,14 @@ class ComparePanel(QWidget):
         table.setRowCount(len(found.rows))
         table.setColumnCount(len(found.columns))
         table.setVerticalHeaderLabels(list(found.rows))
-        table.setHorizontalHeaderLabels(list(found.columns))
+        for place, name in enumerate(found.columns):
+            # Long names are cut at their end, and whole on hovering.
+            title = QTableWidgetItem(name)
+            title.setTextAlignment(
+                Qt.AlignmentFlag.AlignLeft | Qt.AlignmentFlag.AlignVCenter
+            )
+            title.setToolTip(name)
+            table.setHorizontalHeaderItem(place, title)
         totals = found.table.sum(axis=1)
         for row, partner in enumerate(found.partner):
             for column in range(len(found.columns)):
