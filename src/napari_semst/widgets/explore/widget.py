@@ -244,11 +244,14 @@ class ExploreDomains(QWidget):
 
     def _offer(self) -> None:
         """Offer what the section has now to colour by and to compare."""
+        self._offer_colours()
+        self.compare.set_tissue(self.tissue)
+
+    def _offer_colours(self) -> None:
         layer, colouring = self.sections.layer, self.sections.colouring
         run = "" if layer is None else Look.of(layer).run
         key = "" if colouring is None else colouring.key
         self.choice.set_tissue(self.tissue, run, key)
-        self.compare.set_tissue(self.tissue)
 
     # --- colours
 
@@ -457,7 +460,7 @@ class ExploreDomains(QWidget):
     def _on_look_changed(self, tissue: AnnData, by: object) -> None:
         """Show what another dock put on the spots."""
         if by is not self and tissue is self.tissue:
-            self._offer()
+            self._offer_colours()
             self._explain_colours()
 
     def _on_colours_wanted(self, tissue: AnnData, key: str) -> None:
