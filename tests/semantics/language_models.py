@@ -78,3 +78,8 @@ def genes(model: Path, say: Any = None, **settings: Any) -> GeneTexts:
     """Return the source that reads genes with that model."""
     wanted = SemanticsConfig(source="genes", model=str(model), **settings)
     return GeneTexts(wanted, say=say)
+
+
+def shards(cache: Path) -> dict[str, bytes]:
+    """Return the files of vectors that a cache holds."""
+    return {file.name: file.read_bytes() for file in cache.rglob("shard-*")}

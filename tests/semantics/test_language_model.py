@@ -4,12 +4,11 @@ from __future__ import annotations
 
 import json
 import os
-import shutil
 import signal
 import subprocess
 import sys
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 import pytest
@@ -18,17 +17,11 @@ from napari_semst.errors import Cancelled, SemanticsError
 from napari_semst.semantics import (
     GeneLists,
     controlled,
-    folder_identity,
     read_texts,
-    vector_cache,
 )
 from napari_semst.semantics.encoder import Encoder
-from napari_semst.semantics.model_files import locate
-from napari_semst.semantics.vector_cache import clear, entries
-from tests.semantics.language_models import genes, prompts, save_tiny_qwen, some_lists
-
-if TYPE_CHECKING:
-    from napari_semst.semantics import Semantics
+from napari_semst.semantics.vector_cache import clear
+from tests.semantics.language_models import genes, prompts, shards, some_lists
 
 # So few tokens at once that the lists below take many batches and several shards.
 SMALL = 64
@@ -42,10 +35,6 @@ def no_model(monkeypatch: pytest.MonkeyPatch) -> None:
         raise AssertionError("a model was loaded")
 
     monkeypatch.setattr(Encoder, "__init__", refuse)
-
-
-def _shards(cache: Path) -> dict[str, bytes]:
-    return {file.name: file.read_bytes() for file in cache.rglob("shard-*")}
 
 
 def test_equal_lists_get_equal_vectors_and_other_lists_others(tiny_qwen: Path) -> None:
@@ -220,7 +209,7 @@ def test_a_killed_run_resumes_to_the_same_bytes(
 ) -> None:
     whole = prompts(tiny_qwen, batch_tokens=SMALL).embed_spots(some_lists())
     broken = tmp_path / "broken"
-    undisturbed = _shards(tmp_path / "semst-cache")
+    undisturbed = shards(tmp_path / "semst-cache")
     monkeypatch.setenv("SEMST_CACHE", str(broken))
     monkeypatch.setenv("PYTHONPATH", os.pathsep.join(["src", "."]))
     killed = subprocess.run(
@@ -229,13 +218,13 @@ def test_a_killed_run_resumes_to_the_same_bytes(
         check=False,
     )
     assert killed.returncode == -signal.SIGKILL
-    assert len(_shards(broken)) == 1 < len(undisturbed)
+    assert len(shards(broken)) == 1 < len(undisturbed)
     assert len(list(broken.rglob(".shard-*.tmp"))) == 1
     resumed = prompts(tiny_qwen, batch_tokens=SMALL).embed_spots(some_lists())
     assert resumed.provenance["reading"]["from_cache"] > 0
     assert resumed.embedding.tobytes() == whole.embedding.tobytes()
     # Not only the vectors: the files too.
-    assert _shards(broken) == undisturbed
+    assert shards(broken) == undisturbed
     clear()
     assert not list(broken.rglob("*.tmp"))
 
@@ -245,7 +234,7 @@ def test_slow_batches_are_kept_one_by_one_and_resumed_to_the_same_bytes(
 ) -> None:
     source = prompts(tiny_qwen, batch_tokens=SMALL)
     whole = source.embed_spots(some_lists())
-    fast = _shards(own_cache)
+    fast = shards(own_cache)
     clear()
     now = iter(np.arange(0, 1e6, 31.0))
     batches = []
@@ -258,7 +247,7 @@ def test_slow_batches_are_kept_one_by_one_and_resumed_to_the_same_bytes(
     monkeypatch.setattr(read_texts.time, "monotonic", lambda: next(now))
     monkeypatch.setattr(Encoder, "vectors", counted)
     slow = source.embed_spots(some_lists())
-    assert len(_shards(own_cache)) == len(batches) > len(fast)
+    assert len(shards(own_cache)) == len(batches) > len(fast)
     # As a run that was killed leaves it: the last shards are not there.
     for file in sorted(own_cache.rglob("shard-*"), key=lambda f: f.stat().st_mtime_ns)[
         len(batches) // 2 :
@@ -282,7 +271,7 @@ def test_cancelling_between_batches_keeps_what_was_read(
     source = prompts(tiny_qwen, batch_tokens=SMALL)
     with pytest.raises(Cancelled):
         source.embed_spots(lists, cancelled=cancelled)
-    assert _shards(own_cache)
+    assert shards(own_cache)
     resumed = source.embed_spots(lists)
     assert resumed.provenance["reading"]["from_cache"] > 0
     clear()
@@ -296,7 +285,7 @@ def test_a_damaged_file_of_the_cache_is_removed_and_computed_again(
     lists = some_lists()
     source = prompts(tiny_qwen, batch_tokens=SMALL)
     first = source.embed_spots(lists)
-    before = _shards(own_cache)
+    before = shards(own_cache)
     changed, cut, *_ = sorted(own_cache.rglob("shard-*"))
     content = changed.read_bytes()
     changed.write_bytes(content[:-1] + bytes([content[-1] ^ 1]))
@@ -304,7 +293,7 @@ def test_a_damaged_file_of_the_cache_is_removed_and_computed_again(
     second = source.embed_spots(lists)
     assert second.embedding.tobytes() == first.embedding.tobytes()
     assert sum("was damaged" in text for text in second.warnings) == 2
-    assert _shards(own_cache) == before
+    assert shards(own_cache) == before
 
 
 def test_a_cache_that_cannot_be_written_is_told_once(
@@ -343,152 +332,6 @@ def test_the_forecast_is_told_before_and_the_time_left_on_the_way(
     assert [done for done, _ in steps] == sorted(done for done, _ in steps)
 
 
-def test_the_cache_is_listed_and_cleared_by_model_and_nothing_else_goes(
-    tiny_qwen: Path, tmp_path: Path, own_cache: Path
-) -> None:
-    other = save_tiny_qwen(tmp_path / "other", seed=1)
-    lists = some_lists(4)
-    prompts(tiny_qwen).embed_spots(lists)
-    genes(other).embed_spots(lists)
-    found = {entry.about["model"].split("/")[1]: entry for entry in entries()}
-    assert set(found) == {"tiny-qwen", "other"}
-    assert found["tiny-qwen"].n_vectors == len(np.unique(lists.indices, axis=0))
-    mine = found["other"].folder / "mine.txt"
-    mine.write_text("not the cache's")
-    with pytest.raises(SemanticsError, match=r"those of .*/tiny-qwen, .*/other"):
-        clear("tiny")
-    assert len(list(entries())) == 2
-    assert clear(f"{tiny_qwen}/") == found["tiny-qwen"].n_bytes > 0
-    assert [entry.folder for entry in entries()] == [found["other"].folder]
-    clear("other")
-    assert list(entries()) == []
-    clear()
-    assert [file for file in own_cache.rglob("*") if file.is_file()] == [mine]
-
-
-def _found(source: Any) -> Semantics:
-    found: Semantics = source.embed_spots(some_lists(4))
-    return found
-
-
-def test_a_changed_model_in_the_same_folder_is_another_model(tmp_path: Path) -> None:
-    folder = save_tiny_qwen(tmp_path / "model")
-    first = _found(prompts(folder))
-    save_tiny_qwen(folder, seed=1)
-    second = _found(prompts(folder))
-    assert first.provenance["revision"] != second.provenance["revision"]
-    assert np.abs(first.embedding - second.embedding).max() > 1e-3
-
-
-def test_a_folder_is_hashed_once_while_its_files_stay_the_same(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    folder = save_tiny_qwen(tmp_path / "model")
-    hashed: list[int] = []
-    plain = folder_identity._hashed
-
-    def count(files: Any) -> str:
-        hashed.append(len(files))
-        return plain(files)
-
-    monkeypatch.setattr(folder_identity, "_hashed", count)
-    # Files so young may change within a tick of the clock: they are not remembered.
-    first = locate(str(folder)).identity
-    assert locate(str(folder)).identity == first
-    assert len(hashed) == 2
-    monkeypatch.setattr(folder_identity, "_SETTLED_SECONDS", -60.0)
-    for _ in range(3):
-        assert locate(str(folder)).identity == first
-    assert len(hashed) == 3
-    weights = folder / "model.safetensors"
-    content = bytearray(weights.read_bytes())
-    content[-1] ^= 1
-    seen = weights.stat()
-    weights.write_bytes(bytes(content))
-    os.utime(weights, ns=(seen.st_atime_ns, seen.st_mtime_ns))
-    assert locate(str(folder)).identity != first
-    (memory,) = (tmp_path / "semst-cache" / "vectors").glob("folder-*.json")
-    memory.write_text("[1")
-    assert locate(str(folder)).identity != first
-    assert len(hashed) == 5
-
-
-def test_models_that_are_not_here_say_what_to_do(tmp_path: Path) -> None:
-    with pytest.raises(SemanticsError, match=r"hf download nobody/nothing.*HF_TOKEN"):
-        _found(prompts("nobody/nothing"))  # type: ignore[arg-type]
-    with pytest.raises(SemanticsError, match=r"--revision v1`"):
-        _found(prompts("nobody/nothing", revision="v1"))  # type: ignore[arg-type]
-    with pytest.raises(SemanticsError, match=r"neither\. Check the path"):
-        _found(prompts(tmp_path / "nothing"))
-
-
-def test_only_the_environment_s_token_is_sent(monkeypatch: pytest.MonkeyPatch) -> None:
-    import huggingface_hub
-
-    sent: list[Any] = []
-
-    def snapshot(*_: Any, token: Any, **__: Any) -> str:
-        sent.append(token)
-        raise OSError("no network")
-
-    monkeypatch.setattr(huggingface_hub, "snapshot_download", snapshot)
-    monkeypatch.delenv("HF_TOKEN", raising=False)
-    with pytest.raises(SemanticsError, match="no network"):
-        _found(prompts("nobody/nothing"))  # type: ignore[arg-type]
-    monkeypatch.setenv("HF_TOKEN", "hf_mine")
-    with pytest.raises(SemanticsError) as refused:
-        _found(prompts("nobody/nothing"))  # type: ignore[arg-type]
-    assert sent == [False, False, "hf_mine", "hf_mine"]
-    assert "hf_mine" not in str(refused.value)
-
-
-def test_folders_without_safe_or_whole_weights_are_refused(
-    tiny_qwen: Path, tmp_path: Path
-) -> None:
-    from safetensors.torch import load_file, save_file
-
-    def copy(name: str) -> Path:
-        return shutil.copytree(tiny_qwen, tmp_path / name)
-
-    pickled = copy("pickled")
-    (pickled / "model.safetensors").rename(pickled / "pytorch_model.bin")
-    with pytest.raises(SemanticsError, match=r"model\.safetensors is missing"):
-        _found(prompts(pickled))
-    gaps = copy("gaps")
-    weights = load_file(gaps / "model.safetensors")
-    weights.pop("layers.1.mlp.up_proj.weight")
-    save_file(weights, gaps / "model.safetensors", {"format": "pt"})
-    with pytest.raises(SemanticsError, match=r"layers\.1\.mlp\.up_proj"):
-        _found(prompts(gaps))
-    bare = copy("bare")
-    for file in bare.glob("tokenizer*"):
-        file.unlink()
-    with pytest.raises(SemanticsError, match=r"tokenizer\.json is missing"):
-        _found(prompts(bare))
-    cut = copy("cut")
-    (cut / "model.safetensors").write_bytes(b"damaged")
-    with pytest.raises(SemanticsError, match=r"model of \S*/cut"):
-        _found(prompts(cut))
-
-
-def test_a_shard_that_cannot_be_read_for_once_is_not_removed(
-    tiny_qwen: Path, own_cache: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    first = prompts(tiny_qwen).embed_spots(some_lists())
-    kept = _shards(own_cache)
-    assert kept
-
-    def busy(*_: Any, **__: Any) -> None:
-        raise OSError("Stale file handle")
-
-    with monkeypatch.context() as patch:
-        patch.setattr(vector_cache, "read_shard", busy)
-        again = prompts(tiny_qwen).embed_spots(some_lists())
-    assert any("could not be read" in text for text in again.warnings)
-    np.testing.assert_array_equal(again.embedding, first.embedding)
-    assert _shards(own_cache).keys() == kept.keys()
-
-
 def test_unrelated_sentences_are_read_with_any_pooling(tiny_qwen: Path) -> None:
     lists = some_lists()
     for pooling in ("mean", "genes", "last"):
@@ -497,37 +340,3 @@ def test_unrelated_sentences_are_read_with_any_pooling(tiny_qwen: Path) -> None:
         assert found.embedding.shape == (40, 32)
         assert np.isfinite(found.embedding).all()
         assert "sentences" in found.provenance["control"] or found.warnings
-
-
-def test_a_model_is_cleared_by_its_folder_and_not_by_a_name_that_two_have(
-    tmp_path: Path,
-) -> None:
-    lists = some_lists(4)
-    folders = [save_tiny_qwen(tmp_path / n / "model", seed=int(n)) for n in "12"]
-    for folder in folders:
-        prompts(folder).embed_spots(lists)
-    with pytest.raises(SemanticsError, match=r"found 2: .*1/model; .*2/model"):
-        clear("model")
-    clear(str(folders[0]))
-    assert [entry.about["model"] for entry in entries()] == ["2/model"]
-    clear("model")
-    assert list(entries()) == []
-
-
-def test_a_text_beside_a_model_does_not_change_it(tiny_qwen: Path) -> None:
-    from napari_semst.semantics.model_files import locate
-
-    before = locate(str(tiny_qwen))
-    note = tiny_qwen / "notes.txt"
-    try:
-        note.write_text("mine")
-        assert locate(str(tiny_qwen)) == before
-    finally:
-        note.unlink()
-
-
-def test_a_folder_of_the_hub_s_cache_is_called_as_the_hub_calls_it() -> None:
-    from napari_semst.semantics.model_files import _called
-
-    assert _called(Path("/c/models--Qwen--Qwen3-4B/snapshots/ab12")) == "Qwen/Qwen3-4B"
-    assert _called(Path("/mine/minilm/model")) == "minilm/model"

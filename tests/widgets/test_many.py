@@ -164,5 +164,8 @@ def test_the_stand_ins_that_a_plugin_is_given_are_understood(viewer, pipeline):
 
 def test_without_a_viewer_a_reader_returns_its_layers_all_the_same():
     data = adapter.layers_of(small_tissue())
+    kinds = [kind for _, _, kind in data]
     hover.watch_current(data)
     hover.watch_current([])
+    assert [kind for _, _, kind in data] == kinds
+    assert len(kinds) == 2

@@ -12,10 +12,8 @@ from qtpy.QtCore import QEvent, Qt, QTimer, Signal  # type: ignore[attr-defined]
 from qtpy.QtGui import QKeySequence, QShortcut  # type: ignore[attr-defined]
 from qtpy.QtWidgets import (
     QApplication,
-    QFrame,
     QHBoxLayout,
     QPushButton,
-    QScrollArea,
     QSlider,
     QVBoxLayout,
     QWidget,
@@ -49,7 +47,7 @@ from napari_semst.widgets.explore.umap import UmapPart
 from napari_semst.widgets.explore.why import WhyPanel
 from napari_semst.widgets.find.texts import explain
 from napari_semst.widgets.shared.closing import guard_closing
-from napari_semst.widgets.shared.forms import add_row, folded, form, heading
+from napari_semst.widgets.shared.forms import add_row, folded, form, heading, scrolled
 from napari_semst.widgets.shared.state import state_of
 from napari_semst.widgets.shared.status import StatusCard
 
@@ -135,15 +133,7 @@ class ExploreDomains(QWidget):
         self.column.addWidget(folded("Compare", self.compare))
         self.column.addWidget(folded("Save and share", self.share))
         self.column.addStretch(1)
-        area = QScrollArea()
-        area.setWidgetResizable(True)
-        area.setFrameShape(QFrame.Shape.NoFrame)
-        area.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
-        area.setWidget(content)
-        layout = QVBoxLayout(self)
-        layout.setContentsMargins(0, 0, 0, 0)
-        layout.addWidget(area)
-        self.setMinimumWidth(365)
+        scrolled(self, content)
 
     def _connect(self) -> None:
         self.sections.changed.connect(self._on_section)
@@ -178,7 +168,6 @@ class ExploreDomains(QWidget):
         self.spot_size.valueChanged.connect(self._on_size)
         self.state.tissue_changed.connect(self._on_tissue_changed)
         self.state.look_changed.connect(self._on_look_changed)
-        self.state.colours_wanted.connect(self._on_colours_wanted)
         self.state.selection_changed.connect(self._on_selection)
         for sequence, slot in (
             (QKeySequence.StandardKey.Undo, self.editing.undo),
@@ -462,10 +451,6 @@ class ExploreDomains(QWidget):
         if by is not self and tissue is self.tissue:
             self._offer_colours()
             self._explain_colours()
-
-    def _on_colours_wanted(self, tissue: AnnData, key: str) -> None:
-        if tissue is self.tissue:
-            self.colour_by(key)
 
     def _on_selection(self, tissue: AnnData) -> None:
         if tissue is self.tissue:

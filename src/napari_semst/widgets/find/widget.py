@@ -6,8 +6,8 @@ import traceback
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
-from qtpy.QtCore import QEvent, Qt, QTimer
-from qtpy.QtWidgets import QApplication, QFrame, QScrollArea, QVBoxLayout, QWidget
+from qtpy.QtCore import QEvent, QTimer
+from qtpy.QtWidgets import QApplication, QVBoxLayout, QWidget
 
 from napari_semst.keys import DOMAIN
 from napari_semst.viewer import adapter, sections
@@ -34,7 +34,7 @@ from napari_semst.widgets.find.summary import (
     summarise,
 )
 from napari_semst.widgets.shared.errand import Errand
-from napari_semst.widgets.shared.forms import heading
+from napari_semst.widgets.shared.forms import heading, scrolled
 from napari_semst.widgets.shared.state import state_of
 from napari_semst.widgets.shared.status import StatusCard
 
@@ -102,15 +102,7 @@ class FindDomains(QWidget):
         ):
             column.addWidget(part)
         column.addStretch(1)
-        self._area = area = QScrollArea()
-        area.setWidgetResizable(True)
-        area.setFrameShape(QFrame.Shape.NoFrame)
-        area.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
-        area.setWidget(content)
-        layout = QVBoxLayout(self)
-        layout.setContentsMargins(0, 0, 0, 0)
-        layout.addWidget(area)
-        self.setMinimumWidth(365)
+        self._area = scrolled(self, content)
         # What the panels need is known only after the layout had its turn.
         self._later = QTimer(self)
         self._later.setSingleShot(True)

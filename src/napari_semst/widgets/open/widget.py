@@ -11,11 +11,9 @@ from qtpy.QtGui import QKeySequence, QShortcut  # type: ignore[attr-defined]
 from qtpy.QtWidgets import (
     QApplication,
     QFileDialog,
-    QFrame,
     QHBoxLayout,
     QProgressBar,
     QPushButton,
-    QScrollArea,
     QVBoxLayout,
     QWidget,
 )
@@ -35,7 +33,7 @@ from napari_semst.widgets.open.inside import Inside
 from napari_semst.widgets.open.opening import Opener, order_for, sample_order
 from napari_semst.widgets.open.others import OtherLayers
 from napari_semst.widgets.open.texts import TIPS
-from napari_semst.widgets.shared.forms import heading
+from napari_semst.widgets.shared.forms import heading, scrolled
 from napari_semst.widgets.shared.state import state_of
 from napari_semst.widgets.shared.status import StatusCard
 
@@ -126,15 +124,7 @@ class OpenData(QWidget):
         for part in (self.card, self.others, self._alignment_part):
             column.addWidget(part)
         column.addStretch(1)
-        self._area = area = QScrollArea()
-        area.setWidgetResizable(True)
-        area.setFrameShape(QFrame.Shape.NoFrame)
-        area.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
-        area.setWidget(content)
-        layout = QVBoxLayout(self)
-        layout.setContentsMargins(0, 0, 0, 0)
-        layout.addWidget(area)
-        self.setMinimumWidth(365)
+        self._area = scrolled(self, content)
 
     def _connect(self) -> None:
         self.drop.dropped.connect(self.look)

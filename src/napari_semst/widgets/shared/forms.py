@@ -6,7 +6,15 @@ from typing import TYPE_CHECKING
 
 from qtpy.QtCore import QPointF, QSize, Qt
 from qtpy.QtGui import QColor, QIcon, QPainter, QPixmap, QPolygonF
-from qtpy.QtWidgets import QFormLayout, QLabel, QSizePolicy, QWidget
+from qtpy.QtWidgets import (
+    QFormLayout,
+    QFrame,
+    QLabel,
+    QScrollArea,
+    QSizePolicy,
+    QVBoxLayout,
+    QWidget,
+)
 from superqt import QCollapsible
 
 if TYPE_CHECKING:
@@ -15,6 +23,7 @@ if TYPE_CHECKING:
 
 # Wide enough for the longest label, so that fields line up from part to part.
 _LABEL_WIDTH = 120
+_DOCK_WIDTH = 365
 
 
 def form(parent: QWidget | None = None) -> QFormLayout:
@@ -101,6 +110,28 @@ def note() -> QLabel:
     font.setItalic(True)
     label.setFont(font)
     return label
+
+
+def scrolled(dock: QWidget, content: QWidget) -> QScrollArea:
+    """Return the area in which all of a dock's content scrolls, up and down only.
+
+    Parameters
+    ----------
+    dock
+        Takes the area as its only part, and a width at which nothing is cut off.
+    content
+        What scrolls.
+    """
+    area = QScrollArea()
+    area.setWidgetResizable(True)
+    area.setFrameShape(QFrame.Shape.NoFrame)
+    area.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
+    area.setWidget(content)
+    layout = QVBoxLayout(dock)
+    layout.setContentsMargins(0, 0, 0, 0)
+    layout.addWidget(area)
+    dock.setMinimumWidth(_DOCK_WIDTH)
+    return area
 
 
 def folded(title: str, content: QWidget) -> QCollapsible:

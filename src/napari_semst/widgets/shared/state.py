@@ -22,7 +22,6 @@ class ViewerState(QObject):
 
     tissue_changed = Signal(object, object)  # tissue; who changed it
     look_changed = Signal(object, object)  # tissue painted; who painted it
-    colours_wanted = Signal(object, str)  # tissue; key of a colouring
     selection_changed = Signal(object)  # tissue
 
     def __init__(self) -> None:
