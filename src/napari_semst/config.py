@@ -18,7 +18,9 @@ from napari_semst.config_stages import (
     AUTO_DOMAINS,
     REFINE_ROUNDS,
     DomainsConfig,
+    ImageGuidedConfig,
     ModelConfig,
+    MorphologyConfig,
     PrepareConfig,
     SemanticsConfig,
     TrainingConfig,
@@ -34,7 +36,9 @@ __all__ = [
     "STAGES",
     "Config",
     "DomainsConfig",
+    "ImageGuidedConfig",
     "ModelConfig",
+    "MorphologyConfig",
     "Overrides",
     "PrepareConfig",
     "Request",
@@ -48,7 +52,9 @@ STAGES: Mapping[str, type] = MappingProxyType(
     {
         "prepare": PrepareConfig,
         "semantics": SemanticsConfig,
+        "morphology": MorphologyConfig,
         "model": ModelConfig,
+        "image_guided": ImageGuidedConfig,
         "training": TrainingConfig,
         "domains": DomainsConfig,
     }
@@ -64,7 +70,9 @@ class Config:
     preset: str = "default"
     prepare: PrepareConfig = field(default_factory=PrepareConfig)
     semantics: SemanticsConfig = field(default_factory=SemanticsConfig)
+    morphology: MorphologyConfig = field(default_factory=MorphologyConfig)
     model: ModelConfig = field(default_factory=ModelConfig)
+    image_guided: ImageGuidedConfig = field(default_factory=ImageGuidedConfig)
     training: TrainingConfig = field(default_factory=TrainingConfig)
     domains: DomainsConfig = field(default_factory=DomainsConfig)
 

@@ -173,7 +173,7 @@ class SemanticsConfig:
 class ModelConfig:
     """The method and the shape of its network."""
 
-    method: str = _setting("semst", "Method.", ("semst", "quick"))
+    method: str = _setting("semst", "Method.", ("semst", "quick", "image-guided"))
     hidden: int = _setting(64, "Width of the hidden layers (h1).", low=1)
     latent: int = _setting(15, "Width of the latent (h2).", low=2)
     modulation_ratio: float = _setting(
@@ -197,6 +197,97 @@ class ModelConfig:
         "What the network starts from: smoothed principal components, which it learns "
         "to correct, or the scaled expression alone, as published.",
         ("components", "expression"),
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class MorphologyConfig:
+    """What is read of the histology around each spot."""
+
+    encoder: str = _setting(
+        "none",
+        "What describes the image of a spot: none; builtin (stains, intensity, "
+        "texture, nuclei); timm:ID or hf:ID, a network by its name or folder; "
+        "obsm:KEY, features that the section already holds.",
+    )
+    image: str = _setting(
+        "", "Image file, in whose pixels coordinates are; empty: the section's own."
+    )
+    image_scale: float = _setting(
+        0.0, "Pixels of the image file per unit of the coordinates; 0: 1.", low=0.0
+    )
+    spot_diameter: float = _setting(
+        0.0,
+        "Diameter of a spot in units of the coordinates; 0: from the file, else the "
+        "distance to the nearest spot.",
+        low=0.0,
+    )
+    context: float = _setting(
+        3.0, "Side of the wider patch around a spot, in its diameters.", low=1.0
+    )
+    stain: str = _setting(
+        "auto",
+        "Bring the stains of images to one look: macenko, none, or auto (macenko where "
+        "there are several sections).",
+        ("auto", "none", "macenko"),
+    )
+    revision: str = _setting("", "Commit, tag or branch of the image encoder.")
+    batch_patches: int = _setting(
+        0, "Patches encoded at once; 0: 16 on CPUs, 256 on GPUs.", low=0
+    )
+    keep_features: bool = _setting(
+        True, "Keep features in the cache of this machine, by image and encoder."
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class ImageGuidedConfig:
+    """The image-guided graph VAE."""
+
+    hidden_dim: int = _setting(256, "Width of the hidden layers.", low=1)
+    latent_dim: int = _setting(32, "Width of the latent.", low=2)
+    num_heads: int = _setting(3, "Heads of graph attention, averaged.", low=1)
+    dropout: float = _setting(0.1, "Share of hidden values dropped.", low=0.0)
+    kl_annealing_start: int = _setting(
+        0, "Epoch at which the KL divergence begins to count.", low=0
+    )
+    kl_annealing_end: int = _setting(50, "Epoch from which it counts in full.", low=0)
+    kl_weight_max: float = _setting(
+        1.0, "Weight of the KL divergence in full.", low=0.0
+    )
+    free_bits: float = _setting(
+        0.02, "Nats of KL per latent dimension that cost nothing.", low=0.0
+    )
+    graph_type: str = _setting(
+        "knn", "Spatial graph of attention.", ("knn", "radius", "delaunay")
+    )
+    k_neighbors: int = _setting(6, "Nearest spots in the graph knn.", low=1)
+    radius: float = _setting(
+        0.0,
+        "Reach of the graph radius in units of the coordinates; 0: 1.5 times the "
+        "median distance to the nearest spot.",
+        low=0.0,
+    )
+    shared_image_encoder: bool = _setting(
+        False, "Let prior and posterior share one image encoder."
+    )
+    contrastive_epochs: int = _setting(
+        0, "Epochs in which image and gene encoders are first aligned; 0: none.", low=0
+    )
+    clustering_epochs: int = _setting(
+        0, "Epochs of deep embedded clustering (DEC) at the end; 0: none.", low=0
+    )
+    folds: int = _setting(
+        5,
+        "Parts of the section, each of whose prior is learnt from the others for the "
+        "discordance; 1: the prior that was trained with all.",
+        low=1,
+    )
+    permutations: int = _setting(
+        200, "Times image features are permuted within expression clusters.", low=1
+    )
+    discordance_fdr: float = _setting(
+        0.1, "False discovery rate at which spots are called discordant.", low=1e-6
     )
 
 

@@ -17,6 +17,16 @@ COVERAGE = "semst_semantic_coverage"
 LATENT = "X_semst"
 SCALE = "semst_scale"
 SHIFT = "semst_shift"
+# The image-guided method: KL divergence of expression from what the image predicts,
+# its false discovery rate, and whether the spot is called discordant.
+DISCORDANCE = "ig_discordance"
+DISCORDANCE_P = "ig_discordance_p"
+DISCORDANCE_FDR = "ig_discordance_fdr"
+DISCORDANT = "ig_discordant"
+# The divergence of each latent dimension, and the features of the image.
+DIVERGENCE = "ig_kl"
+IMAGE_FEATURES = "ig_image_features"
+IMAGE_FLAG = "ig_image_flag"
 RUNS = "semst"
 LATEST = "semst_latest"
 SPATIAL = "spatial"

@@ -47,6 +47,35 @@ class ModulationMap:
     shift_strength: NDArray[np.float32]
 
 
+@dataclass(frozen=True)
+class Discordance:
+    """Where expression is not what the image predicts.
+
+    Parameters
+    ----------
+    divergence
+        KL divergence of each spot's posterior from its prior, in nats, ``(n_spots,)``;
+        NaN where the spot has no usable image.
+    per_dimension
+        The same for each dimension of the latent, ``(n_spots, latent)``.
+    p_value, fdr
+        Against the null of images permuted within expression clusters, and the false
+        discovery rate (Benjamini and Hochberg, 1995), each ``(n_spots,)``.
+    discordant
+        Spots called at the rate that was asked for.
+    expected
+        Mean of each spot's prior, what the image predicts of its latent,
+        ``(n_spots, latent)``.
+    """
+
+    divergence: NDArray[np.float32]
+    per_dimension: NDArray[np.float32]
+    p_value: NDArray[np.float32]
+    fdr: NDArray[np.float32]
+    discordant: NDArray[np.bool_]
+    expected: NDArray[np.float32]
+
+
 @dataclass(frozen=True, slots=True)
 class View:
     """One description of the spots that the consensus reads.
@@ -85,6 +114,8 @@ class Fit:
     learnt
         Named arrays by which the method's describer makes the same views of another
         section; `None` where there is none.
+    discordance
+        Of methods that compare expression with the image.
     """
 
     latent: NDArray[np.float32]
@@ -94,6 +125,7 @@ class Fit:
     record: TrainingRecord = field(default_factory=TrainingRecord)
     notes: dict[str, object] = field(default_factory=dict)
     learnt: Mapping[str, NDArray[Any]] | None = None
+    discordance: Discordance | None = None
 
 
 class Method(Protocol):

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from scipy import sparse
 
     from napari_semst.config import PrepareConfig
+    from napari_semst.morphology.base import Morphology
     from napari_semst.prepare.mutual import Alignment
     from napari_semst.progress import RunControl
 
@@ -76,6 +77,8 @@ class Section:
         The settings it was made with.
     notes
         In words: how genes were chosen and neighbours found.
+    morphology
+        Features of the image around each spot, where they were asked for.
     """
 
     genes: NDArray[np.str_]
@@ -87,6 +90,7 @@ class Section:
     sections: Sections
     config: PrepareConfig
     notes: dict[str, Any] = field(default_factory=dict)
+    morphology: Morphology | None = None
 
     @property
     def n_spots(self) -> int:

@@ -1,0 +1,1 @@
+"""From histology to one row of features per spot."""

@@ -1,0 +1,41 @@
+"""What is known of the histology around each spot."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    import numpy as np
+    from numpy.typing import NDArray
+
+
+@dataclass(frozen=True)
+class Morphology:
+    """Features of the image around each spot.
+
+    Parameters
+    ----------
+    features
+        Shape ``(n_spots, n_features)``, as measured; a row of NaN where a spot has no
+        patch. `standardised` makes them ready for a network.
+    names
+        Names of the features, in words where they have some.
+    usable
+        Spots whose patch can be relied upon: inside the image, on tissue, not blurred
+        and not folded, shape ``(n_spots,)``.
+    flags
+        Why others cannot, by name (``outside``, ``background``, ``blurred``,
+        ``folded``), each ``(n_spots,)``.
+    notes
+        Plain values for the provenance: encoder, image and its hash, pixels per spot,
+        stain, counts of the flags.
+    """
+
+    features: NDArray[np.float32]
+    names: tuple[str, ...]
+    usable: NDArray[np.bool_]
+    flags: Mapping[str, NDArray[np.bool_]] = field(default_factory=dict)
+    notes: dict[str, Any] = field(default_factory=dict)
