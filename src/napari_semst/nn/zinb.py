@@ -88,12 +88,18 @@ class ZinbDecoder(nn.Module):
         self.mu = nn.Linear(hidden, n_genes)
 
     def forward(
-        self, latent: Tensor, sections: Tensor | None = None
+        self,
+        latent: Tensor,
+        sections: Tensor | None = None,
+        log_factor: Tensor | None = None,
     ) -> tuple[Tensor, Tensor, Tensor]:
-        """Return pi, theta and mu."""
+        """Return pi, theta and mu; the arguments are those of `loss`."""
         hidden = self._hidden(latent, sections)
         theta = nn.functional.softplus(self.theta(hidden)).clamp(*THETA_RANGE)
-        mu = torch.exp(self.mu(hidden)).clamp(*MU_RANGE)
+        log_mu = self.mu(hidden)
+        if log_factor is not None:
+            log_mu = log_mu + log_factor[:, None]
+        mu = torch.exp(log_mu).clamp(*MU_RANGE)
         return torch.sigmoid(self.pi(hidden)), theta, mu
 
     def _hidden(self, latent: Tensor, sections: Tensor | None) -> Tensor:
@@ -110,15 +116,23 @@ class ZinbDecoder(nn.Module):
         target: ZinbTarget,
         prior: float,
         sections: Tensor | None = None,
+        log_factor: Tensor | None = None,
     ) -> Tensor:
         """Return the mean negative log-likelihood plus ``prior * mean(pi^2)``.
 
         Value and gradients are computed chunk by chunk in one pass; nothing of size
-        ``n_spots x n_genes`` is kept. ``sections`` are those of the spots.
+        ``n_spots x n_genes`` is kept. ``sections`` are those of the spots;
+        ``log_factor``, ``(n_spots,)``, is added to the log of each spot's mean.
         """
         hidden = self._hidden(latent, sections)
         heads = (self.pi, self.theta, self.mu)
         weights = [p for head in heads for p in (head.weight, head.bias)]
+        if log_factor is not None:
+            # One more hidden unit, that the mean alone hears, with a weight of 1.
+            hidden = torch.cat([hidden, log_factor[:, None]], dim=1)
+            for place, heard in ((0, 0.0), (2, 0.0), (4, 1.0)):
+                column = weights[place].new_full((len(weights[place]), 1), heard)
+                weights[place] = torch.cat([weights[place], column], dim=1)
         loss: Tensor = _ZinbHeads.apply(hidden, target, prior, *weights)  # type: ignore[no-untyped-call]
         return loss
 

@@ -1,0 +1,202 @@
+"""What the training loop trains of the image-guided method."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+import numpy as np
+import torch
+
+from napari_semst.methods.image_guided_network import (
+    ImageGuidedNetwork,
+    Normal,
+    divergence,
+)
+from napari_semst.nn.graph_attention import AttentionGraph
+from napari_semst.nn.sparse import constant_matrix
+from napari_semst.nn.zinb import ZinbTarget, elementwise_engine
+from napari_semst.prepare.normalise import gene_deviation
+from napari_semst.progress import Progress, RunControl, exhaust
+from napari_semst.sampling import chunks
+
+if TYPE_CHECKING:
+    from collections.abc import Generator
+
+    from numpy.typing import NDArray
+    from scipy import sparse
+
+    from napari_semst.config import ImageGuidedConfig
+    from napari_semst.methods.image_guided_inputs import GuidedInputs
+    from napari_semst.nn.sparse import SparseOperator
+
+    Spots = NDArray[np.integer[Any]]
+
+# Spots encoded at once when all are.
+_CHUNK_SPOTS = 8192
+
+
+class Batch(NamedTuple):
+    """Some spots and all that they attend to, on the device."""
+
+    expression: SparseOperator | torch.Tensor
+    image: torch.Tensor | None
+    graph: AttentionGraph
+
+
+class Distributions(NamedTuple):
+    """Posterior and prior of all spots, each array ``(n_spots, latent)``."""
+
+    posterior: tuple[NDArray[np.float32], NDArray[np.float32]]
+    prior: tuple[NDArray[np.float32], NDArray[np.float32]]
+
+
+class GuidedProblem:
+    """The network and the section; a step reads all spots or a sample of them.
+
+    Attention reaches one neighbour far, so that a sample with all its neighbours is
+    encoded exactly as in the whole section.
+
+    Parameters
+    ----------
+    inputs
+        The section; it stays in the machine's memory.
+    device
+        Where a step is computed.
+    batch_spots
+        Spots of a step, 0 for all.
+    """
+
+    n_parts = 1
+
+    def __init__(
+        self, inputs: GuidedInputs, device: torch.device, batch_spots: int
+    ) -> None:
+        self.inputs, self.device, self.batch_spots = inputs, device, batch_spots
+        self.training = inputs.config.training
+        self.settings: ImageGuidedConfig = inputs.config.image_guided
+        width = 0 if inputs.image is None else inputs.image.shape[1]
+        self.network = ImageGuidedNetwork(
+            inputs.counts.shape[1], width, self.settings, inputs.n_sections
+        ).to(device)
+        moments = count_moments(inputs.counts)
+        self.network.decoder.start_at(*(self._on_device(one) for one in moments))
+        decoded = self.training.decoded_spots or inputs.n_spots
+        decoded = min(decoded, batch_spots or inputs.n_spots)
+        entries = float(self.training.epochs) * decoded * inputs.counts.shape[1]
+        self.engine = elementwise_engine(device, entries=entries)
+        self._decoded = decoded
+        self._whole: Batch | None = None
+
+    def parameter_groups(self) -> list[dict[str, Any]]:
+        """Return what is learnt, as the groups of an optimizer."""
+        return [{"params": list(self.network.parameters())}]
+
+    def step_losses(self, epoch: int, part: int = 0) -> dict[str, torch.Tensor]:
+        """Return reconstruction and KL divergence, the second by its weight now."""
+        self.network.train()
+        random = np.random.default_rng([self.training.seed, epoch])
+        spots, batch = self._batch(random)
+        posterior, prior = self.network(*batch)
+        latent = posterior.sample()
+        kept = random.choice(len(spots), min(self._decoded, len(spots)), replace=False)
+        kept.sort()
+        chosen = spots[kept]
+        target = ZinbTarget(self.inputs.counts[chosen], self.device, engine=self.engine)
+        zinb = self.network.decoder.count_loss(
+            latent[torch.as_tensor(kept, device=self.device)],
+            target,
+            self._on_device(self.inputs.log_library[chosen]),
+            self._sections(chosen),
+        )
+        weight = annealed(epoch, self.settings)
+        each = divergence(posterior, prior).mean(dim=0)
+        held = each.clamp(min=self.settings.free_bits).sum()
+        return {"zinb": zinb, "divergence": weight * held}
+
+    def glimpse(self) -> NDArray[np.float32]:
+        """Return the posterior means as they are now, averaged over neighbours."""
+        mean = exhaust(self.distributions(RunControl())).posterior[0]
+        graph = self.inputs.graph
+        around = np.asarray(graph.sum(axis=1))
+        seen: NDArray[np.float32] = np.asarray((graph @ mean) / around, np.float32)
+        return seen
+
+    @torch.no_grad()
+    def distributions(
+        self, control: RunControl
+    ) -> Generator[Progress, None, Distributions]:
+        """Return posterior and prior of all spots, chunk by chunk."""
+        self.network.eval()
+        n_spots, latent = self.inputs.n_spots, self.settings.latent_dim
+        found = np.empty((4, n_spots, latent), dtype=np.float32)
+        for part in chunks(n_spots, _CHUNK_SPOTS):
+            control.check()
+            yield Progress("train", part.start, n_spots, "Encoding all spots")
+            spots = np.arange(part.start, part.stop)
+            for place, one in enumerate(self.network(*self.of_spots(spots))):
+                found[2 * place, part] = one.mean.float().cpu().numpy()
+                found[2 * place + 1, part] = one.log_variance.float().cpu().numpy()
+        return Distributions((found[0], found[1]), (found[2], found[3]))
+
+    def _batch(self, random: np.random.Generator) -> tuple[Spots, Batch]:
+        n_spots = self.inputs.n_spots
+        if not self.batch_spots:
+            spots = np.arange(n_spots)
+            if self._whole is None:
+                self._whole = self.of_spots(spots)
+            return spots, self._whole
+        spots = random.choice(n_spots, self.batch_spots, replace=False)
+        spots.sort()
+        return spots, self.of_spots(spots)
+
+    def of_spots(self, spots: Spots) -> Batch:
+        """Return some spots and all that they attend to."""
+        rows = self.inputs.graph[spots]
+        sources, places = np.unique(rows.indices, return_inverse=True)
+        shape = (len(spots), len(sources))
+        local = type(rows)((rows.data, places.ravel(), rows.indptr), shape=shape)
+        own = np.searchsorted(sources, spots)
+        image = self.inputs.image
+        return Batch(
+            constant_matrix(self.inputs.expression[sources], self.device),
+            None if image is None else self._on_device(image[sources]),
+            AttentionGraph(local, own, self.device),
+        )
+
+    def _sections(self, spots: Spots) -> torch.Tensor | None:
+        sections = self.inputs.sections
+        return None if sections is None else self._on_device(sections[spots])
+
+    def _on_device(self, values: NDArray[Any]) -> torch.Tensor:
+        return torch.as_tensor(np.ascontiguousarray(values), device=self.device)
+
+
+def count_moments(
+    counts: sparse.csr_matrix,
+) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+    """Return mean and dispersion of every gene, each ``(n_genes,)``.
+
+    The dispersion is that of a negative binomial by its variance, mean + mean^2 /
+    dispersion, within bounds that a training can leave.
+
+    Parameters
+    ----------
+    counts
+        Raw counts, ``(n_spots, n_genes)``.
+    """
+    n_spots = counts.shape[0]
+    mean = np.asarray(counts.sum(axis=0), np.float64).ravel() / n_spots
+    mean = np.maximum(mean, 0.5 / n_spots)
+    excess = np.maximum(gene_deviation(counts) ** 2 - mean, 1e-8)
+    dispersion = np.clip(mean**2 / excess, 0.1, 20.0)
+    return mean.astype(np.float32), dispersion.astype(np.float32)
+
+
+def annealed(epoch: int, settings: ImageGuidedConfig) -> float:
+    """Return the weight of the KL divergence at an epoch: it rises linearly."""
+    start, end = settings.kl_annealing_start, settings.kl_annealing_end
+    done = 1.0 if epoch >= end else max(epoch - start, 0) / max(end - start, 1)
+    return settings.kl_weight_max * done
+
+
+__all__ = ["Batch", "Distributions", "GuidedProblem", "Normal", "annealed"]
