@@ -20,13 +20,16 @@ if TYPE_CHECKING:
     Floats = NDArray[np.float32]
 
 _LEAST_SPOTS = 3
-# In mean distances between spots: to the tissue's edge, and between regions.
-_FROM_EDGE, _APART = 1.6, 3.5
-_TRIES = 24
+# To the tissue's edge: tissue widths, but one to two mean distances between spots.
+_FROM_EDGE = 0.04
+# Between regions: mean distances between spots at least, tissue widths where they fit.
+_APART, _WELL_APART = 3.0, 0.12
+_TRIES = 16
 # A region may be this much wider than the most compact one that was tried.
 _WIDER = 1.15
 # Neighbours within this many mean distances make one piece.
-_REACH = 2.2
+_REACH = 2.0
+_STRAGGLERS = 1 / 30
 # As for the one region of the simulated cortex: longer along the layer, and uneven.
 _FLATNESS, _IRREGULARITY = 0.75, 0.22
 
@@ -79,62 +82,73 @@ def place_regions(
 
     pitch = float(np.sqrt(section.area / len(points)))
     depth = section.at("depth", points)
-    inner = section.at("edge", points) > _FROM_EDGE * pitch
+    inner = section.at("edge", points) > np.clip(_FROM_EDGE, pitch, 2 * pitch)
     count = max(_LEAST_SPOTS, round(share * len(points)))
     regions = np.full(len(points), -1, dtype=np.int64)
     for number, home in enumerate(homes):
         rng = np.random.default_rng((*seed, number))
         free = inner & (depth > home.low) & (depth <= home.high)
+        away = np.full(len(points), np.inf)
         if (regions >= 0).any():
-            taken = cKDTree(points[regions >= 0])
-            free &= taken.query(points)[0] > _APART * pitch
-        chosen = _region(points, depth - np.float32(home.middle), free, count, rng)
+            away = cKDTree(points[regions >= 0]).query(points)[0]
+            free &= away > _APART * pitch
+        spots = np.flatnonzero(free)
+        off_middle = depth[spots] - np.float32(home.middle)
+        found = _pieces(points[spots], off_middle, count, _REACH * pitch, rng)
+        chosen = _apart(found, away[spots])
         if chosen is None:
             raise ConfigError(
                 f"Expected room for {len(homes)} planted region(s) of {count} spots; "
                 f"found none for number {number + 1}. Plant fewer kinds, one strength "
                 "only, or make more spots."
             )
-        regions[chosen] = number
+        regions[spots[chosen]] = number
     return regions
 
 
-def _region(
+def _pieces(
     points: NDArray[np.float64],
     off_middle: Floats,
-    free: NDArray[np.bool_],
     count: int,
+    reach: float,
     rng: np.random.Generator,
-) -> NDArray[np.int64] | None:
-    """Return spots ``(count,)`` of one compact piece, or None where none fits."""
+) -> list[NDArray[np.int64]]:
+    """Return regions, ``(count,)`` of the spots each, that are compact and whole."""
     uneven = np.exp(_IRREGULARITY * smooth_fields(points, rng, 1)[:, 0])
-    spots = np.flatnonzero(free)
-    if len(spots) < count:
-        return None
-    here, off, uneven = points[spots], off_middle[spots], uneven[spots]
+    if len(points) < count:
+        return []
     # Centres are tried among the fifth of the spots that lie best in depth.
-    centres = np.argsort(np.abs(off), kind="stable")[: max(len(spots) // 5, 1)]
-    centres = rng.permutation(centres)[:_TRIES]
+    centres = np.argsort(np.abs(off_middle), kind="stable")
+    centres = rng.permutation(centres[: max(len(points) // 5, 1)])[:_TRIES]
     found: list[tuple[float, NDArray[np.int64]]] = []
     for centre in centres:
-        distance = np.hypot(np.hypot(*(here - here[centre]).T), _FLATNESS * off)
-        nearest = np.argsort(distance * uneven, kind="stable")[:count]
-        chosen = here[nearest]
-        if _one_piece(chosen):
-            found.append((float(chosen.std(axis=0).max()), spots[nearest]))
-    if not found:
-        return None
-    least = min(width for width, _ in found)
-    fitting = [region for width, region in found if width <= _WIDER * least]
-    return fitting[0]
+        along = np.hypot(*(points - points[centre]).T)
+        distance = np.hypot(along, _FLATNESS * off_middle) * uneven
+        nearest = np.argsort(distance, kind="stable")[:count]
+        if _one_piece(points[nearest], reach):
+            found.append((float(points[nearest].std(axis=0).max()), nearest))
+    least = min((width for width, _ in found), default=0.0)
+    return [region for width, region in found if width <= _WIDER * least]
 
 
-def _one_piece(points: NDArray[np.float64]) -> bool:
-    """Return whether spots ``(n, 2)`` hang together."""
+def _apart(
+    found: Sequence[NDArray[np.int64]], away: NDArray[np.float64]
+) -> NDArray[np.int64] | None:
+    """Return the first region well apart from those taken, or else the farthest."""
+    room = [float(away[region].min()) for region in found]
+    well = [r for r, space in zip(found, room, strict=True) if space > _WELL_APART]
+    if well or not found:
+        return well[0] if well else None
+    return found[int(np.argmax(room))]
+
+
+def _one_piece(points: NDArray[np.float64], reach: float) -> bool:
+    """Return whether spots ``(n, 2)`` hang together, but for a straggler in thirty."""
     from scipy.sparse.csgraph import connected_components
     from scipy.spatial import cKDTree
 
-    tree = cKDTree(points)
-    step = float(np.median(tree.query(points, k=2)[0][:, 1]))
-    graph = tree.sparse_distance_matrix(tree, _REACH * step, output_type="coo_matrix")
-    return int(connected_components(graph.tocsr(), directed=False)[0]) == 1
+    pairs = cKDTree(points).sparse_distance_matrix(
+        cKDTree(points), reach, output_type="coo_matrix"
+    )
+    _, piece = connected_components(pairs.tocsr(), directed=False)
+    return bool(np.bincount(piece).max() >= len(points) * (1 - _STRAGGLERS))
