@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from napari_semst.progress import Progress, RunControl
     from napari_semst.report.write import write_report
     from napari_semst.result import attach
-    from napari_semst.sample import simulated_cortex
+    from napari_semst.sample import simulated_cortex, simulated_discordance
 
 __version__ = "0.1.0"
 
@@ -43,6 +43,7 @@ _HOME = {
     "read": "io.read",
     "save_model": "model_file",
     "simulated_cortex": "sample",
+    "simulated_discordance": "sample",
     "write": "io.save",
     "write_geojson": "io.geojson.write",
     "write_report": "report.write",
@@ -67,6 +68,7 @@ __all__ = [
     "read",
     "save_model",
     "simulated_cortex",
+    "simulated_discordance",
     "write",
     "write_geojson",
     "write_report",

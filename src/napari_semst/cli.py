@@ -16,6 +16,7 @@ from napari_semst.cli_embed_options import (
 from napari_semst.cli_options import AsJson, InputPath, Overwrite
 from napari_semst.cli_prompts import prompts
 from napari_semst.cli_run_options import run
+from napari_semst.cli_sample import samples
 from napari_semst.cli_server import server
 from napari_semst.cli_share_options import export, figure, import_regions, report
 
@@ -28,7 +29,6 @@ app = typer.Typer(
     add_completion=False,
     pretty_exceptions_enable=False,
 )
-samples = typer.Typer(help="Write a simulated section.", no_args_is_help=True)
 app.add_typer(samples, name="sample")
 app.command()(run)
 app.add_typer(cache, name="cache")
@@ -270,31 +270,6 @@ def presets() -> None:
 
     for name, preset in PRESETS.items():
         typer.echo(f"{name:14} {preset.summary}")
-
-
-@samples.command()
-def cortex(
-    output: Annotated[
-        Path, typer.Option("--output", "-o", help="File to write (.h5ad).")
-    ],
-    n_spots: Annotated[int, typer.Option("--spots", help="How many spots.")] = 3000,
-    n_genes: Annotated[int, typer.Option("--genes", help="How many genes.")] = 1500,
-    platform: Annotated[
-        str, typer.Option(help="visium (lattice and H&E) or cells (scattered).")
-    ] = "visium",
-    seed: Annotated[int, typer.Option(help="Seed.")] = 0,
-    overwrite: Overwrite = False,
-) -> None:
-    """Cerebral cortex with its layers as annotation."""
-    from napari_semst.errors import ConfigError, one_of
-    from napari_semst.io.save import write
-    from napari_semst.sample import simulated_cortex
-
-    if platform not in ("visium", "cells"):
-        raise ConfigError(one_of("--platform", platform, ("visium", "cells")))
-    tissue = simulated_cortex(n_spots, n_genes, platform=platform, seed=seed)  # type: ignore[arg-type]
-    write(tissue, output, overwrite=overwrite)
-    typer.echo(f"Wrote {output}: {tissue.n_obs} spots x {tissue.n_vars} genes.")
 
 
 def main() -> None:

@@ -1,7 +1,8 @@
-"""A simulated section of cerebral cortex, to try everything on without a download."""
+"""Simulated sections of cerebral cortex, to try everything on without a download."""
 
 from __future__ import annotations
 
+from napari_semst.sample.discordance import simulated_discordance
 from napari_semst.sample.simulate import simulated_cortex
 
-__all__ = ["simulated_cortex"]
+__all__ = ["simulated_cortex", "simulated_discordance"]

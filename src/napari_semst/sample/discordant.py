@@ -71,13 +71,21 @@ def discordant_region(
     return region
 
 
-def discordant_shares(depth: Floats) -> Floats:
-    """Return the cell-type shares, ``(n, n_types)``, of the region's spots by depth."""
+def discordant_shares(depth: Floats, strength: float = _STRENGTH) -> Floats:
+    """Return the cell-type shares, ``(n, n_types)``, of the region's spots by depth.
+
+    Parameters
+    ----------
+    depth
+        ``(n,)`` relative depths.
+    strength
+        Share of the mixture that is layer 5's.
+    """
     from napari_semst.sample.composition import cell_shares
 
     expressed = np.float32(_EXPRESSED) + np.float32(_SQUEEZE) * (depth - _HOME)
     foreign = cell_shares(expressed.astype(np.float32))
-    return np.float32(1 - _STRENGTH) * cell_shares(depth) + _STRENGTH * foreign
+    return np.float32(1 - strength) * cell_shares(depth) + strength * foreign
 
 
 def _centre(section: Section, rng: np.random.Generator) -> NDArray[np.float64]:

@@ -27,6 +27,8 @@ _N_NUISANCES = 6
 # How far a typical technical field bends a gene, as a standard deviation of its log.
 _NUISANCE = 0.08
 _FOLLOWS_NUISANCE = {"mitochondrial": 0, "stress": 1, "blood": 2}
+# Programmes of cells that healthy tissue has none of.
+_ABSENT = ("T cell", "Macrophage", "B cell")
 # Fold changes of textbooks come from sorted cells; tissue shows their power of this.
 _CONTRAST = 0.66
 _N_CLEAR = 4
@@ -57,10 +59,13 @@ def make_panel(programmes: tuple[str, ...], rng: np.random.Generator) -> Panel:
     names = np.array(programmes)
     level = rng.normal(0.0, 0.9, n_genes)
     level += np.select(
-        [names == "housekeeping", names == "mitochondrial", names == "blood"],
-        [1.5, 3.2, -0.8],
+        [
+            names == "housekeeping", names == "mitochondrial", names == "blood",
+            np.isin(names, _ABSENT),
+        ],
+        [1.5, 3.2, -0.8, -2.0],
         default=0.0,
-    )
+    )  # fmt: skip
     log_profiles = level + rng.normal(0, 0.10, (len(CELL_TYPES), n_genes))
     rows = {cell_type: row for row, cell_type in enumerate(CELL_TYPES)}
     for programme, (types, _, fold) in MARKERS.items():

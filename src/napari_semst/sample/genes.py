@@ -250,12 +250,13 @@ def panel(n_genes: int, species: str) -> tuple[tuple[str, ...], tuple[str, ...]]
     for number in range(1, n_genes - len(found) + 1):
         found[f"SIM{number:04d}"] = "background"
     chosen = list(found.items())[:n_genes]
-    name = _mouse_symbol if species == "mouse" else str
-    return tuple(name(s) for s, _ in chosen), tuple(p for _, p in chosen)
+    return tuple(spelling(s, species) for s, _ in chosen), tuple(p for _, p in chosen)
 
 
-def _mouse_symbol(symbol: str) -> str:
-    """Return the mouse spelling of a human symbol."""
+def spelling(symbol: str, species: str) -> str:
+    """Return a human symbol as it is spelt in a species."""
+    if species != "mouse":
+        return symbol
     if symbol.startswith("MT-"):
         return "mt-" + symbol[3:].capitalize()
     return _MOUSE_NAMES.get(symbol, symbol.capitalize())

@@ -14,12 +14,16 @@ import numpy as np
 from napari_semst.sample.composition import cell_density
 from napari_semst.sample.geometry import MARGIN
 from napari_semst.sample.nuclei import draw_nuclei
+from napari_semst.sample.patch import draw_patch
 from napari_semst.sample.texture import smooth_noise, splat_ellipses, strands
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from numpy.typing import NDArray
 
     from napari_semst.sample.geometry import Section
+    from napari_semst.sample.patch import Patch
 
     Floats = NDArray[np.float32]
 
@@ -44,6 +48,7 @@ def draw_histology(
     size: int,
     seed: int,
     cells: NDArray[np.float64] | None = None,
+    patches: Sequence[Patch] = (),
 ) -> NDArray[np.uint8]:
     """Return a picture of a section as a slide scanner would show it.
 
@@ -60,6 +65,8 @@ def draw_histology(
     cells
         ``(n, 2)`` cells in the unit square whose nuclei are drawn; by default they
         are scattered at the density of each layer.
+    patches
+        Where another layer is drawn; the picture beside them stays the same.
 
     Returns
     -------
@@ -73,7 +80,10 @@ def draw_histology(
     places = _scatter(section, width, rng) if cells is None else cells
     if len(places) > _MOST_NUCLEI:
         places = places[rng.permutation(len(places))[:_MOST_NUCLEI]]
-    blue, pink, pale = draw_nuclei(section, places, micron, size, rng)
+    nuclei = draw_nuclei(section, places, micron, size, rng)
+    for patch in patches:
+        nuclei, depth = draw_patch(patch, section, places, nuclei, depth, micron)
+    blue, pink, pale = nuclei
     eosin = _neuropil(section, depth, edge, size, rng)
     eosin = eosin * (1 - pale) + pink
     bluish = 0.065 + 0.03 * smooth_noise(rng, size, 1.4)

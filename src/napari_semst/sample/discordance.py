@@ -1,0 +1,246 @@
+"""A simulated section whose image and expression disagree where it is known."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import partial
+from typing import TYPE_CHECKING, Any, Literal
+
+import numpy as np
+
+from napari_semst.errors import ConfigError, one_of
+from napari_semst.sample.planting import Home
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from anndata import AnnData
+    from numpy.typing import NDArray
+
+    from napari_semst.sample.assemble import Planting
+    from napari_semst.sample.patch import Patch
+
+LIBRARY = "simulated_discordance"
+STRENGTHS = {"strong": 1.0, "weak": 0.5}
+NONE = "none"
+
+
+@dataclass(frozen=True)
+class Kind:
+    """One way in which image and expression disagree.
+
+    Parameters
+    ----------
+    home
+        Where its regions lie.
+    layer
+        The layer that it lies in.
+    planted
+        What is planted, in words.
+    measure
+        What a strength of 1 means.
+    """
+
+    home: Home
+    layer: str
+    planted: str
+    measure: str
+
+
+KINDS = {
+    "programme": Kind(
+        Home(0.32, 0.10, 0.545), "L3", "expression of layer 5",
+        "the whole mixture of cells is layer 5's",
+    ),
+    "infiltration": Kind(
+        Home(1.20, 1.04, 9.0), "WM", "microglia, macrophages, T cells and B cells",
+        "60 % of the cells",
+    ),
+    "precancer": Kind(
+        Home(0.87, 0.75, 0.99), "L6", "genes of division, mesenchyme and stress",
+        "fourfold expression, give or take",
+    ),
+    "image": Kind(
+        Home(0.65, 0.55, 0.745), "L5", "image of layer 4",
+        "all nuclei, and the felt between them, are drawn as layer 4's",
+    ),
+}  # fmt: skip
+_IMAGE_DEPTH = 0.50
+_SHARE, _MOST_IN_ALL = 0.035, 0.14
+
+
+def simulated_discordance(
+    n_spots: int = 3000,
+    n_genes: int = 1500,
+    *,
+    seed: int = 0,
+    kinds: Sequence[str] = ("programme",),
+    strength: Literal["both", "strong", "weak"] | float = "both",
+    platform: Literal["visium", "cells"] = "visium",
+    image: bool = True,
+    species: Literal["human", "mouse"] = "human",
+) -> AnnData:
+    """Return a simulated section with regions where image and expression disagree.
+
+    The section is that of `simulated_cortex`; the regions are other ones. Every spot
+    outside of them has the counts that it has with no kind at all, and the image there
+    is the same. By default there are two regions, one strong and one weak.
+
+    Parameters
+    ----------
+    n_spots, n_genes, platform, image, species
+        As for `simulated_cortex`. The last 32 genes, at most a fifth, are markers of
+        immune cells.
+    seed
+        The same seed gives the same section, and the regions of the same kinds stand
+        at the same places whatever their strength.
+    kinds
+        What is planted; each is measured in its own way at a strength of 1:
+
+        - ``"programme"``: layer 5's expression in layer 3; the share of the mixture.
+        - ``"infiltration"``: microglia, macrophages, T cells and B cells in white
+          matter whose image shows none; 60 % of the cells.
+        - ``"precancer"``: genes of dividing cells, mesenchyme, interferon and stress
+          raised in layer 6; fourfold, by the logarithm of the fold change.
+        - ``"image"``: layer 4 drawn where layer 5 is, smaller nuclei and twice as many;
+          the share of the nuclei. The counts are what they were.
+
+        None gives the section without discordance.
+    strength
+        ``"strong"`` is 1 and ``"weak"`` 0.5; ``"both"``, two regions of each kind; or a
+        number above 0 and up to 1.
+
+    Returns
+    -------
+    anndata.AnnData
+        As `simulated_cortex`, and ``obs["discordant"]``, whether a spot lies in any
+        region; ``obs["discordance_kind"]`` and ``obs["discordance_strength"]``, both
+        ``"none"`` where it lies in none; ``uns["dataset_info"]["planted"]``, what was
+        planted by region. A region has 3.5 % of the spots, less where all of them
+        would have more than 14 %, and no spot at an edge of the tissue.
+        ``obs["ground_truth"]`` is the layer by anatomy, everywhere. Total counts do
+        not change with what is planted.
+
+    Raises
+    ------
+    ConfigError
+        If an argument is not accepted, or the regions find no room.
+    """
+    import pandas as pd
+
+    from napari_semst.sample import assemble as parts
+    from napari_semst.sample.immune import TYPES, panel_with_immune
+    from napari_semst.sample.planting import place_regions
+    from napari_semst.sample.simulate import check, dataset_info
+
+    check(n_spots, n_genes, platform, seed, species)
+    regions = _regions(kinds, strength, image)
+    section, places = parts.draw_places(n_spots, platform, seed)
+    share = min(_SHARE, _MOST_IN_ALL / max(len(regions), 1))
+    homes = [KINDS[kind].home for kind, _, _ in regions]
+    where = place_regions(section, places.points, homes, share, (seed, 7))
+    named = panel_with_immune(n_genes, species)
+    plantings, patches = _plans(regions, where, places.points, named, species, seed)
+    marks: dict[str, Any] = {"discordant": where >= 0}
+    for column, part in (("discordance_kind", 0), ("discordance_strength", 1)):
+        names = np.array([NONE, *(region[part] for region in regions)], dtype=object)
+        categories = list(dict.fromkeys(names))
+        marks[column] = pd.Categorical(names[where + 1], categories)
+    tissue = parts.assemble(
+        section, places, named, platform, seed, plantings, marks, TYPES
+    )
+    entry = parts.library_entry(section, places, platform, seed, image, patches)
+    tissue.uns["spatial"] = {LIBRARY: entry}
+    info = dataset_info(LIBRARY, platform, species, seed)
+    info["planted"] = _told(regions, where)
+    tissue.uns["dataset_info"] = info
+    return tissue
+
+
+def _regions(
+    kinds: Sequence[str], strength: str | float, image: bool
+) -> list[tuple[str, str, float]]:
+    """Return kind, name of the strength and strength of every region wanted."""
+    kinds = [kinds] if isinstance(kinds, str) else list(kinds)
+    kinds = [] if kinds == [NONE] else kinds
+    for kind in kinds:
+        if kind not in KINDS:
+            raise ConfigError(one_of("kinds", kind, (*KINDS, NONE)))
+    if len(set(kinds)) < len(kinds):
+        raise ConfigError(f"Expected every kind once; got {', '.join(kinds)}.")
+    if "image" in kinds and not image:
+        raise ConfigError(
+            "Expected an image for the kind 'image'; got image=False. Draw the image, "
+            "or leave this kind out."
+        )
+    if isinstance(strength, str):
+        if strength not in ("both", *STRENGTHS):
+            raise ConfigError(one_of("strength", strength, ("both", *STRENGTHS)))
+        wanted = {n: s for n, s in STRENGTHS.items() if strength in ("both", n)}
+    elif 0 < strength <= 1:
+        wanted = {f"{strength:g}": float(strength)}
+    else:
+        raise ConfigError(
+            f"Expected strength to be above 0 and at most 1; got {strength!r}."
+        )
+    return [(kind, name, value) for kind in kinds for name, value in wanted.items()]
+
+
+def _plans(
+    regions: Sequence[tuple[str, str, float]],
+    where: NDArray[np.int64],
+    points: NDArray[np.float64],
+    named: tuple[tuple[str, ...], tuple[str, ...]],
+    species: str,
+    seed: int,
+) -> tuple[list[Planting], list[Patch]]:
+    """Return what is to be planted in counts, and what in the image."""
+    from napari_semst.sample import immune
+    from napari_semst.sample.assemble import Planting
+    from napari_semst.sample.composition import cell_shares
+    from napari_semst.sample.discordant import discordant_shares
+    from napari_semst.sample.patch import Patch
+
+    symbols, programmes = named
+    plantings, patches = [], []
+    for number, (kind, _, strength) in enumerate(regions):
+        there = where == number
+        # Kinds have genes of their own: the same ones, strong or weak.
+        own = (seed, 8, list(KINDS).index(kind))
+        rng = np.random.default_rng((seed, 9, number))
+        if kind == "image":
+            patch = Patch(points, there, _IMAGE_DEPTH, strength, (seed, 9, number))
+            patches.append(patch)
+        elif kind == "programme":
+            shares = partial(discordant_shares, strength=strength)
+            plantings.append(Planting(there, shares, rng))
+        elif kind == "infiltration":
+            genes = partial(immune.with_immune_cells, programmes=programmes, seed=own)
+            plantings.append(
+                Planting(there, partial(immune.infiltrated_shares, strength=strength),
+                    rng, genes)
+            )  # fmt: skip
+        else:
+            genes = partial(
+                immune.with_precancer,
+                symbols=symbols, species=species, strength=strength, seed=own,
+            )  # fmt: skip
+            plantings.append(Planting(there, cell_shares, rng, genes))
+    return plantings, patches
+
+
+def _told(
+    regions: Sequence[tuple[str, str, float]], where: NDArray[np.int64]
+) -> dict[str, dict[str, str | float | int]]:
+    """Return what was planted, by region, in a form that files keep."""
+    return {
+        f"{kind}_{name}".replace(".", "_"): {
+            "kind": kind,
+            "strength": strength,
+            "spots": int((where == number).sum()),
+            "layer": KINDS[kind].layer,
+            "planted": KINDS[kind].planted,
+            "strength_of_1": KINDS[kind].measure,
+        }
+        for number, (kind, name, strength) in enumerate(regions)
+    }

@@ -1,0 +1,149 @@
+"""A patch of the image that shows another layer than is there."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from napari_semst.sample.composition import cell_density
+from napari_semst.sample.geometry import MARGIN
+from napari_semst.sample.nuclei import draw_nuclei
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    from napari_semst.sample.geometry import Section
+
+    Floats = NDArray[np.float32]
+    Nuclei = tuple[Floats, Floats, Floats]
+
+# Pixels over which the patch fades in, all within it: beside it nothing changes.
+_FADE = 3.0
+
+
+@dataclass(frozen=True)
+class Patch:
+    """Where another layer is drawn, and which.
+
+    Parameters
+    ----------
+    points
+        ``(n, 2)`` spots in the unit square.
+    region
+        ``(n,)`` spots whose surroundings are drawn anew, as far as half way to the
+        next spot outside.
+    depth
+        Relative depth whose tissue is drawn.
+    strength
+        Share of the nuclei that are drawn as there; the felt between goes as far.
+    seed
+        Seed of the patch, which nothing beside it depends on.
+    """
+
+    points: NDArray[np.float64]
+    region: NDArray[np.bool_]
+    depth: float
+    strength: float
+    seed: tuple[int, ...]
+
+
+def draw_patch(
+    patch: Patch,
+    section: Section,
+    places: NDArray[np.float64],
+    nuclei: Nuclei,
+    depth: Floats,
+    micron: float,
+) -> tuple[Nuclei, Floats]:
+    """Return dyes of nuclei and depths of pixels with a patch drawn in.
+
+    Parameters
+    ----------
+    patch
+        The patch.
+    section
+        The section.
+    places
+        ``(n, 2)`` nuclei of the picture in the unit square.
+    nuclei
+        Haematoxylin, eosin and cleared share that they gave, ``(size, size)`` each.
+    depth
+        ``(size, size)`` relative depth of every pixel.
+    micron
+        Pixels per micron.
+    """
+    rng = np.random.default_rng(patch.seed)
+    size = len(depth)
+    cover = _cover(patch, size)
+    foreign, home = _shared_out(patch, section, places, cover, rng)
+    there = replace(section, depth=np.full_like(section.depth, patch.depth))
+    one = draw_nuclei(there, foreign, micron, size, rng)
+    other = draw_nuclei(section, home, micron, size, rng)
+    drawn = (
+        np.minimum(one[0] + other[0], 1.7),
+        one[1] + other[1],
+        np.clip(one[2] + other[2], 0, 0.6),
+    )
+    blue, pink, pale = (
+        (1 - cover) * old + cover * new for old, new in zip(nuclei, drawn, strict=True)
+    )
+    shift = np.float32(patch.strength) * (np.float32(patch.depth) - depth)
+    return (blue, pink, pale), depth + cover * shift
+
+
+def _cover(patch: Patch, size: int) -> Floats:
+    """Return how far every pixel, ``(size, size)``, belongs to the patch: 0 to 1."""
+    from scipy.ndimage import distance_transform_edt
+    from scipy.spatial import cKDTree
+
+    scale = size / (1 + 2 * MARGIN)
+    tree = cKDTree(patch.points)
+    inside = patch.points[patch.region]
+    pitch = float(np.median(tree.query(inside, k=2)[0][:, 1]))
+    low = np.floor((inside.min(axis=0) - pitch + MARGIN) * scale).astype(int)
+    high = np.ceil((inside.max(axis=0) + pitch + MARGIN) * scale).astype(int)
+    (left, top), (right, bottom) = np.clip(low, 0, size), np.clip(high, 0, size)
+    rows, columns = np.indices((bottom - top, right - left))
+    pixels = np.column_stack([columns.ravel() + left, rows.ravel() + top]) + 0.5
+    distance, nearest = tree.query(pixels / scale - MARGIN)
+    mine = (patch.region[nearest] & (distance < 0.9 * pitch)).reshape(rows.shape)
+    cover = np.zeros((size, size), dtype=np.float32)
+    # A frame of zeros: the edge of the box is an edge of the patch too.
+    depth = distance_transform_edt(np.pad(mine, 1))[1:-1, 1:-1]
+    cover[top:bottom, left:right] = np.clip(depth / _FADE, 0, 1)
+    return cover
+
+
+def _shared_out(
+    patch: Patch,
+    section: Section,
+    places: NDArray[np.float64],
+    cover: Floats,
+    rng: np.random.Generator,
+) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Return the nuclei of the patch: those of the other layer, and those that stay.
+
+    Nuclei are added or taken away until there are as many as the mixture has.
+    """
+    near = places[_at(cover, places) > 0]
+    here = cell_density(section.at("depth", near))
+    there = float(cell_density(np.array([patch.depth], dtype=np.float32))[0])
+    wanted = (1 - patch.strength) * here + patch.strength * there
+    ratio = float(wanted.sum() / here.sum()) if len(near) else 1.0
+    near = near[rng.random(len(near)) < ratio]
+    rows, columns = np.nonzero(cover)
+    added = rng.integers(len(rows), size=round(len(near) * max(ratio - 1, 0)))
+    pixels = np.column_stack([columns, rows])[added] + rng.random((len(added), 2))
+    new = pixels * ((1 + 2 * MARGIN) / len(cover)) - MARGIN
+    turned = rng.random(len(near)) < patch.strength
+    return np.concatenate([near[turned], new]), near[~turned]
+
+
+def _at(cover: Floats, points: NDArray[np.float64]) -> Floats:
+    """Return the cover, ``(n,)``, at points of the unit square."""
+    places = (points + MARGIN) * (len(cover) / (1 + 2 * MARGIN))
+    column, row = np.clip(places.astype(int), 0, len(cover) - 1).T
+    covered: Floats = cover[row, column]
+    return covered
