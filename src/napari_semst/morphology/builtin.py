@@ -174,7 +174,7 @@ def _gaussian(values: NDArray[np.float32], sigma: float) -> NDArray[np.float32]:
 def _texture(
     values: NDArray[np.float32], name: str, disc: NDArray[np.bool_]
 ) -> dict[str, NDArray[np.float32]]:
-    """Return the energy of bands, and how alike pixels are at a distance."""
+    """Return how much there is of structures of three sizes."""
     found = {}
     levels = _smoother(values)
     for scale, finer, coarser in zip(_BANDS, levels[:-1], levels[1:], strict=True):
@@ -185,10 +185,10 @@ def _texture(
         square = band * band
         energy = np.sqrt(square.mean(axis=1))
         found[f"{name}, {scale} texture"] = np.log(energy + 1e-3)
-        # Dark dots or bright ones.
-        found[f"{name}, {scale} dots"] = (square * band).mean(axis=1) / (
-            energy**3 + 1e-6
-        )
+        if name == "haematoxylin":
+            # Above 0 for dark dots on bright ground, below for the reverse.
+            cubed = (square * band).mean(axis=1)
+            found[f"{name}, {scale} dots"] = cubed / (energy**3 + 1e-6)
     return found
 
 
