@@ -124,17 +124,17 @@ def _disc(side: int) -> NDArray[np.bool_]:
     return np.asarray(from_centre[:, None] + from_centre <= (side / 2) ** 2)
 
 
-def _separated(
-    patches: NDArray[np.uint8], stains: NDArray[np.float64]
-) -> _Stained:
+def _separated(patches: NDArray[np.uint8], stains: NDArray[np.float64]) -> _Stained:
     """Return the density of each stain: colour deconvolution."""
     unit = stains / np.linalg.norm(stains, axis=1, keepdims=True)
     third = np.cross(unit[0], unit[1])
     basis = np.vstack([unit, third / np.linalg.norm(third)])
     density = optical_density(patches)
     amounts = density @ np.linalg.inv(basis).astype(np.float32)
-    own = (np.ascontiguousarray(amounts[..., stain]) for stain in range(3))
-    return _Stained(*own, density.mean(axis=3))
+    first, second, rest = (
+        np.ascontiguousarray(amounts[..., stain]) for stain in range(3)
+    )
+    return _Stained(first, second, rest, density.mean(axis=3))
 
 
 def _colours(

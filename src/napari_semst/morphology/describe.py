@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from contextlib import nullcontext
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from napari_semst.errors import InputError
 from napari_semst.morphology.base import Morphology
+from napari_semst.morphology.cache import FeatureCache
+from napari_semst.morphology.gathered import Gathered, Read
+from napari_semst.morphology.read_patches import PatchReader
+from napari_semst.morphology.sections import diameter_of, imaged_parts, slide_of
 from napari_semst.progress import Progress, working
+from napari_semst.several import named
 
 if TYPE_CHECKING:
     from collections.abc import Generator
@@ -25,6 +30,7 @@ if TYPE_CHECKING:
     from napari_semst.progress import RunControl
 
 STAGE = "morphology"
+_READING = "Reading the image around spots"
 
 
 def describe_morphology(
@@ -64,7 +70,6 @@ def describe_morphology(
     """
     from napari_semst.device import choose_device
     from napari_semst.morphology.encoders import image_encoder
-    from napari_semst.morphology.sections import imaged_parts
 
     wanted = config.morphology
     kind, _, key = wanted.encoder.partition(":")
@@ -81,10 +86,17 @@ def describe_morphology(
         lambda teller: image_encoder(wanted, device, teller.say),
         control,
     )
-    gathered = _Gathered(section.n_spots)
+    gathered = Gathered(section.n_spots)
+    several = len(parts) > 1
     for part in parts:
-        steps = _part(tissue, section, part, encoder, wanted, len(parts) > 1, control)
-        yield from gathered.of_part(part.spots, steps)
+        with named(part.library) if several else nullcontext():
+            reader, notes = _reader(tissue, section, part, encoder, wanted, several)
+            places = section.coordinates[part.spots]
+            values = yield from _counted(
+                reader.read(places, control), gathered.n_read, section.n_spots
+            )
+        read = _judged(values, encoder, notes, reader.cache.warnings)
+        gathered.add(part.library, part.spots, read)
     return gathered.morphology(encoder, wanted)
 
 
@@ -120,86 +132,69 @@ def held_features(tissue: AnnData, key: str) -> Morphology:
         )
     features = values.astype(np.float32)
     names = names or tuple(f"{key} {one + 1}" for one in range(features.shape[1]))
-    usable = np.isfinite(features).all(axis=1)
+    usable = np.asarray(np.isfinite(features).all(axis=1))
     notes = {"encoder": f"obsm:{key}", "features": features.shape[1]}
     return Morphology(features, names, usable, {"outside": ~usable}, notes)
 
 
-@dataclass
-class _Read:
-    """What was read of one part."""
+def _counted(
+    steps: Generator[int, None, NDArray[np.float32]], before: int, n_spots: int
+) -> Generator[Progress, None, NDArray[np.float32]]:
+    """Say of how many spots patches were read so far."""
+    while True:
+        try:
+            done = next(steps)
+        except StopIteration as end:
+            values: NDArray[np.float32] = end.value
+            return values
+        yield Progress(STAGE, before + done, n_spots, _READING)
 
-    features: NDArray[np.float32]
-    flags: dict[str, NDArray[np.bool_]]
-    notes: dict[str, Any]
-    warnings: list[str] = field(default_factory=list)
+
+def _reader(
+    tissue: AnnData,
+    section: Section,
+    part: Imaged,
+    encoder: PatchEncoder,
+    wanted: MorphologyConfig,
+    several: bool,
+) -> tuple[PatchReader, dict[str, Any]]:
+    """Return how the patches of one image are read, and what to tell of it."""
+    slide = slide_of(tissue, part.library, wanted)
+    places = section.coordinates[part.spots]
+    diameter, told = diameter_of(tissue, part.library, places, wanted)
+    about = {
+        "identity": encoder.identity,
+        "slide": slide.identity,
+        "diameter": diameter,
+        "context": wanted.context,
+    }
+    cache = FeatureCache(about, {"model": encoder.name}, keep=wanted.keep_features)
+    side = diameter * wanted.context
+    reader = PatchReader(slide, encoder, diameter, side, None, _inside, cache)
+    notes = {
+        "image": slide.source,
+        "identity": slide.identity,
+        "spots": len(places),
+        "diameter": diameter,
+        "diameter_is": told,
+    }
+    return reader, notes
 
 
-class _Gathered:
-    """What was read of all parts, each in its place."""
+def _inside(
+    places: NDArray[np.float64],
+    patches: NDArray[np.uint8],
+    inside: NDArray[np.float32],
+) -> NDArray[np.float32]:
+    return inside[:, None]
 
-    def __init__(self, n_spots: int) -> None:
-        self._n_spots = n_spots
-        self._features: NDArray[np.float32] | None = None
-        self._flags: dict[str, NDArray[np.bool_]] = {}
-        self._seen = np.zeros(n_spots, bool)
-        self._images: list[dict[str, Any]] = []
-        self._warnings: list[str] = []
 
-    def of_part(
-        self, spots: NDArray[np.intp], steps: Generator[int | str, None, _Read]
-    ) -> Generator[Progress, None, None]:
-        """Read a part, and say of how many spots patches were read so far."""
-        before = int(self._seen.sum())
-        text = "Reading the image around spots"
-        while True:
-            try:
-                said = next(steps)
-            except StopIteration as end:
-                self._add(spots, end.value)
-                return
-            if isinstance(said, str):
-                text = said
-                continue
-            yield Progress(STAGE, before + said, self._n_spots, text)
-
-    def _add(self, spots: NDArray[np.intp], read: _Read) -> None:
-        if self._features is None:
-            shape = (self._n_spots, read.features.shape[1])
-            self._features = np.full(shape, np.nan, np.float32)
-        self._features[spots] = read.features
-        self._seen[spots] = True
-        for name, flag in read.flags.items():
-            self._flags.setdefault(name, np.zeros(self._n_spots, bool))[spots] = flag
-        self._images.append(read.notes)
-        self._warnings += read.warnings
-
-    def morphology(self, encoder: PatchEncoder, config: MorphologyConfig) -> Morphology:
-        """Return what was read of all parts."""
-        assert self._features is not None
-        flags = self._flags
-        missing = int((~self._seen).sum())
-        if missing:
-            flags["outside"] = flags["outside"] | ~self._seen
-            self._warnings.append(
-                f"{missing:,} of {self._n_spots:,} spots are of sections without an "
-                "image; nothing is known of their histology."
-            )
-        # What lies outside the image has no patch to speak of.
-        self._features[flags["outside"]] = np.nan
-        usable = np.isfinite(self._features).all(axis=1)
-        for flag in flags.values():
-            usable &= ~flag
-        counts = {name: int(flag.sum()) for name, flag in flags.items()}
-        notes = {
-            **encoder.notes,
-            "features": self._features.shape[1],
-            "context": config.context,
-            "stain": config.stain,
-            "usable": int(usable.sum()),
-            "flags": counts,
-            "images": {str(one.pop("library")): one for one in self._images},
-            "warnings": list(dict.fromkeys(self._warnings)),
-        }
-        names = encoder.names(self._features.shape[1])
-        return Morphology(self._features, names, usable, flags, notes)
+def _judged(
+    values: NDArray[np.float32],
+    encoder: PatchEncoder,
+    notes: dict[str, Any],
+    warnings: list[str],
+) -> Read:
+    """Return features, and whose are not to be relied upon."""
+    features, measures = values[:, :-1], values[:, -1:]
+    return Read(features, {"outside": measures[:, 0] < 0.5}, notes, warnings)

@@ -99,4 +99,34 @@ def slide_of(tissue: AnnData, library: str, config: MorphologyConfig) -> Slide:
 
     if config.image:
         return Slide.of_file(config.image, config.image_scale or 1.0)
-    return Slide.of_tissue(tissue, library)
+    slide = Slide.of_tissue(tissue, library or None)
+    assert slide is not None  # `imaged_parts` returns none without an image
+    return slide
+
+
+def diameter_of(
+    tissue: AnnData,
+    library: str,
+    places: NDArray[np.float64],
+    config: MorphologyConfig,
+) -> tuple[float, str]:
+    """Return the diameter of a part's spots, and in words where it is from.
+
+    Parameters
+    ----------
+    tissue
+        May state it, for each section its own.
+    library
+        Name of the section.
+    places
+        Coordinates of its spots, shape ``(n, 2)``.
+    config
+        Its ``spot_diameter`` goes before all else.
+    """
+    from napari_semst.io.alignment import stated_size
+    from napari_semst.morphology.patches import spot_diameter
+
+    own = stated_size(tissue, library) if library else None
+    if own is not None and not config.spot_diameter:
+        return own, "The spot diameter is the one that the file states."
+    return spot_diameter(tissue, places, config)
