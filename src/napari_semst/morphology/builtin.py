@@ -13,25 +13,22 @@ from typing import TYPE_CHECKING, NamedTuple
 import numpy as np
 
 from napari_semst.errors import InputError
+from napari_semst.morphology.stain import REFERENCE, optical_density
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-
     from numpy.typing import NDArray
 
-    Filter = Callable[[NDArray[np.float32]], NDArray[np.float32]]
+    from napari_semst.morphology.stain import Stains
 
-# Optical densities of haematoxylin and of eosin in red, green and blue (Ruifrok and
-# Johnston, 2001).
-HAEMATOXYLIN_EOSIN = np.array([[0.650, 0.704, 0.286], [0.072, 0.990, 0.105]])
+
 # Optical density above its surroundings at which haematoxylin is taken for a nucleus.
-_NUCLEUS = 0.08
+_NUCLEUS = 0.18
 # Smallest nucleus, in pixels of a patch.
 _LEAST_AREA = 6
 # Optical density under which a pixel is called pale: glass, fat, a vessel's lumen.
-_PALE = 0.08
+_PALE = 0.18
 _BANDS = ("fine", "middle", "coarse")
-_TOLERANCE = 0.01
+_TOLERANCE = 0.023
 
 
 class _Stained(NamedTuple):
@@ -46,7 +43,7 @@ class _Stained(NamedTuple):
 def describe_patches(
     spot_patches: NDArray[np.uint8],
     context_patches: NDArray[np.uint8],
-    stains: NDArray[np.floating] | None = None,
+    stains: Stains = REFERENCE,
 ) -> tuple[NDArray[np.float32], tuple[str, ...]]:
     """Measure stains, intensity, texture and nuclei of patches.
 
@@ -57,8 +54,7 @@ def describe_patches(
     context_patches
         As wide as its surroundings, shape ``(m, q, q, 3)``.
     stains
-        Optical density of haematoxylin and eosin in red, green and blue, shape
-        ``(2, 3)``; those of Ruifrok and Johnston (2001) where `None`.
+        How haematoxylin and eosin look in them.
 
     Returns
     -------
@@ -70,11 +66,10 @@ def describe_patches(
     InputError
         If the patches are of other shapes, or of another type than ``uint8``.
     """
-    vectors = HAEMATOXYLIN_EOSIN if stains is None else np.asarray(stains, np.float64)
     parts, names = [], []
     for patches, where in ((spot_patches, "spot"), (context_patches, "context")):
         _check(patches, where)
-        for name, values in _measured(patches, vectors).items():
+        for name, values in _measured(patches, stains).items():
             names.append(f"{name}, {where}")
             parts.append(values.astype(np.float32))
     if len(spot_patches) != len(context_patches):
@@ -95,14 +90,8 @@ def _check(patches: NDArray[np.uint8], where: str) -> None:
         )
 
 
-def optical_density(pixels: NDArray[np.uint8]) -> NDArray[np.float32]:
-    """Return how much light was held back, ``-log10``, of white 255."""
-    table = -np.log10((np.arange(256) + 1.0) / 256.0)
-    return np.asarray(table.astype(np.float32)[pixels])
-
-
 def _measured(
-    patches: NDArray[np.uint8], stains: NDArray[np.float64]
+    patches: NDArray[np.uint8], stains: Stains
 ) -> dict[str, NDArray[np.float32]]:
     """Return every measure of patches by its name, each ``(m,)``."""
     disc = _disc(patches.shape[1])
@@ -124,12 +113,11 @@ def _disc(side: int) -> NDArray[np.bool_]:
     return np.asarray(from_centre[:, None] + from_centre <= (side / 2) ** 2)
 
 
-def _separated(patches: NDArray[np.uint8], stains: NDArray[np.float64]) -> _Stained:
+def _separated(patches: NDArray[np.uint8], stains: Stains) -> _Stained:
     """Return the density of each stain: colour deconvolution."""
-    unit = stains / np.linalg.norm(stains, axis=1, keepdims=True)
-    third = np.cross(unit[0], unit[1])
-    basis = np.vstack([unit, third / np.linalg.norm(third)])
-    density = optical_density(patches)
+    third = np.cross(*stains.vectors)
+    basis = np.vstack([stains.vectors, third / np.linalg.norm(third)])
+    density = optical_density(patches, stains.glass)
     amounts = density @ np.linalg.inv(basis).astype(np.float32)
     first, second, rest = (
         np.ascontiguousarray(amounts[..., stain]) for stain in range(3)

@@ -11,7 +11,8 @@ from napari_semst.errors import InputError
 from napari_semst.morphology.base import Morphology
 from napari_semst.morphology.cache import FeatureCache
 from napari_semst.morphology.gathered import Gathered, Read
-from napari_semst.morphology.read_patches import PatchReader
+from napari_semst.morphology.patches import patches
+from napari_semst.morphology.read_patches import N_MEASURES, PatchReader
 from napari_semst.morphology.sections import diameter_of, imaged_parts, slide_of
 from napari_semst.progress import Progress, working
 from napari_semst.several import named
@@ -26,11 +27,15 @@ if TYPE_CHECKING:
     from napari_semst.config_stages import MorphologyConfig
     from napari_semst.morphology.encoders import PatchEncoder
     from napari_semst.morphology.sections import Imaged
+    from napari_semst.morphology.tissue_mask import TissueMask
     from napari_semst.prepare.section import Section
     from napari_semst.progress import RunControl
 
 STAGE = "morphology"
 _READING = "Reading the image around spots"
+_NOT_JUDGED = "not_judged"
+# Patches from which stains are estimated, their side, and tissue in the spot at least.
+_STAIN_PATCHES, _STAIN_SIDE, _MOSTLY = 200, 64, 0.5
 
 
 def describe_morphology(
@@ -88,14 +93,18 @@ def describe_morphology(
     )
     gathered = Gathered(section.n_spots)
     several = len(parts) > 1
+    one_look = wanted.stain == "macenko" or (wanted.stain == "auto" and several)
     for part in parts:
         with named(part.library) if several else nullcontext():
-            reader, notes = _reader(tissue, section, part, encoder, wanted, several)
             places = section.coordinates[part.spots]
+            reader, mask, notes = _reader(
+                tissue, part, places, encoder, wanted, one_look, control
+            )
             values = yield from _counted(
                 reader.read(places, control), gathered.n_read, section.n_spots
             )
-        read = _judged(values, encoder, notes, reader.cache.warnings)
+            read = _judged(values, mask.share(places, reader.side), notes)
+        read.warnings.extend([*reader.slide.remarks, *reader.cache.warnings])
         gathered.add(part.library, part.spots, read)
     return gathered.morphology(encoder, wanted)
 
@@ -152,49 +161,58 @@ def _counted(
 
 def _reader(
     tissue: AnnData,
-    section: Section,
     part: Imaged,
+    places: NDArray[np.float64],
     encoder: PatchEncoder,
     wanted: MorphologyConfig,
-    several: bool,
-) -> tuple[PatchReader, dict[str, Any]]:
+    one_look: bool,
+    control: RunControl,
+) -> tuple[PatchReader, TissueMask, dict[str, Any]]:
     """Return how the patches of one image are read, and what to tell of it."""
+    from napari_semst.morphology.stain import stains_of
+    from napari_semst.morphology.tissue_mask import tissue_mask
+
     slide = slide_of(tissue, part.library, wanted)
-    places = section.coordinates[part.spots]
     diameter, told = diameter_of(tissue, part.library, places, wanted)
+    side = diameter * wanted.context
+    mask = tissue_mask(slide)
+    # Of places on tissue where there are some; of all where there are none.
+    on_tissue = places[mask.share(places, diameter) > _MOSTLY]
+    sample = on_tissue if len(on_tissue) else places
+    sample = sample[:: -(-len(sample) // _STAIN_PATCHES)]
+    cut = [one for _, one, _ in patches(slide, sample, side, _STAIN_SIDE, control)]
+    stains = stains_of(np.concatenate(cut), mask.glass)
     about = {
         "identity": encoder.identity,
         "slide": slide.identity,
         "diameter": diameter,
         "context": wanted.context,
+        "stain": stains.notes(),
+        "one_look": one_look,
     }
     cache = FeatureCache(about, {"model": encoder.name}, keep=wanted.keep_features)
-    side = diameter * wanted.context
-    reader = PatchReader(slide, encoder, diameter, side, None, _inside, cache)
     notes = {
         "image": slide.source,
         "identity": slide.identity,
         "spots": len(places),
         "diameter": diameter,
         "diameter_is": told,
+        "stain": stains.notes(),
+        "normalised": one_look,
     }
-    return reader, notes
-
-
-def _inside(
-    places: NDArray[np.float64],
-    patches: NDArray[np.uint8],
-    inside: NDArray[np.float32],
-) -> NDArray[np.float32]:
-    return inside[:, None]
+    reader = PatchReader(
+        slide, encoder, diameter, side, stains, one_look=one_look, cache=cache
+    )
+    return reader, mask, notes
 
 
 def _judged(
-    values: NDArray[np.float32],
-    encoder: PatchEncoder,
-    notes: dict[str, Any],
-    warnings: list[str],
+    values: NDArray[np.float32], tissue: NDArray[np.float32], notes: dict[str, Any]
 ) -> Read:
     """Return features, and whose are not to be relied upon."""
-    features, measures = values[:, :-1], values[:, -1:]
-    return Read(features, {"outside": measures[:, 0] < 0.5}, notes, warnings)
+    from napari_semst.morphology.quality import judge
+
+    features, measured = values[:, :-N_MEASURES], values[:, -N_MEASURES:]
+    quality = judge(measured[:, 1:], measured[:, 0], tissue)
+    warnings = [str(quality.notes[_NOT_JUDGED])] if _NOT_JUDGED in quality.notes else []
+    return Read(features, dict(quality.flags), {**notes, **quality.notes}, warnings)

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from napari_semst.config_stages import MorphologyConfig
+    from napari_semst.morphology.stain import Stains
 
     Say = Callable[[str], None]
 
@@ -49,6 +50,7 @@ class PatchEncoder(Protocol):
         self,
         spot: NDArray[np.uint8],
         context: NDArray[np.uint8],
+        stains: Stains,
         between: Callable[[], None],
     ) -> NDArray[np.float32]:
         """Return the features of spots.
@@ -58,6 +60,8 @@ class PatchEncoder(Protocol):
         spot, context
             Patches, shapes ``(m, spot_pixels, spot_pixels, 3)`` and the same of the
             context.
+        stains
+            How haematoxylin and eosin look in them.
         between
             Called between batches; may raise.
 
@@ -106,6 +110,7 @@ class Builtin:
         self,
         spot: NDArray[np.uint8],
         context: NDArray[np.uint8],
+        stains: Stains,
         between: Callable[[], None],
     ) -> NDArray[np.float32]:
         """Return the features of spots; see `PatchEncoder`."""
@@ -115,7 +120,7 @@ class Builtin:
         for start in range(0, len(spot), self._batch):
             between()
             part = slice(start, start + self._batch)
-            found.append(describe_patches(spot[part], context[part])[0])
+            found.append(describe_patches(spot[part], context[part], stains)[0])
         return np.concatenate(found)
 
 

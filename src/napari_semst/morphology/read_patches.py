@@ -8,21 +8,18 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Generator
+    from collections.abc import Generator
 
     from numpy.typing import NDArray
 
     from napari_semst.morphology.cache import FeatureCache
     from napari_semst.morphology.encoders import PatchEncoder
     from napari_semst.morphology.slide import Slide
+    from napari_semst.morphology.stain import Stains
     from napari_semst.progress import RunControl
 
-    Look = Callable[[NDArray[np.uint8]], NDArray[np.uint8]]
-    Measure = Callable[
-        [NDArray[np.float64], NDArray[np.uint8], NDArray[np.float32]],
-        NDArray[np.float32],
-    ]
-
+# Columns after the features: share inside the image, sharpness, density.
+N_MEASURES = 3
 # Spots whose patches are held at once, and kept in one file of the cache.
 BLOCK = 1024
 
@@ -39,11 +36,10 @@ class PatchReader:
         What describes them.
     side, context
         Of a spot's patch and of the wider one, in units of the coordinates.
-    look
-        Brings the stains of patches to one look; `None` leaves them as they are.
-    measure
-        Returns measures of quality, ``(m, n_measures)``, of places ``(m, 2)``, their
-        patches as the slide has them, and the shares of these inside it.
+    stains
+        How haematoxylin and eosin look in the image.
+    one_look
+        Whether patches are brought to the look of `stain.REFERENCE`.
     cache
         Features that are known.
     """
@@ -52,8 +48,8 @@ class PatchReader:
     encoder: PatchEncoder
     side: float
     context: float
-    look: Look | None
-    measure: Measure
+    stains: Stains
+    one_look: bool
     cache: FeatureCache
 
     def read(
@@ -71,7 +67,7 @@ class PatchReader:
         Returns
         -------
         numpy.ndarray
-            Shape ``(n, n_features + n_measures)``.
+            Shape ``(n, n_features + N_MEASURES)``.
         """
         known, values = self.cache.read(places)
         done = int(known.sum())
@@ -91,17 +87,29 @@ class PatchReader:
     def _block(
         self, places: NDArray[np.float64], control: RunControl
     ) -> NDArray[np.float32]:
+        from napari_semst.morphology.quality import measure
+        from napari_semst.morphology.stain import REFERENCE, normalised
+
         spot, inside = self._patches(
             places, self.side, self.encoder.spot_pixels, control
         )
         context, _ = self._patches(
             places, self.context, self.encoder.context_pixels, control
         )
-        measures = self.measure(places, spot, inside)
-        if self.look is not None:
-            spot, context = self.look(spot), self.look(context)
-        features = self.encoder.encode(spot, context, control.check)
-        return np.concatenate([features, measures], axis=1)
+        stains = self.stains
+        measured = [
+            measure(spot[rows], context[rows], stains.glass)
+            for rows in _rows(len(places))
+        ]
+        if self.one_look:
+            for rows in _rows(len(places)):
+                spot[rows] = normalised(spot[rows], stains)
+                context[rows] = normalised(context[rows], stains)
+            stains = REFERENCE
+        features = self.encoder.encode(spot, context, stains, control.check)
+        return np.concatenate(
+            [features, inside[:, None], np.concatenate(measured)], axis=1
+        )
 
     def _patches(
         self, places: NDArray[np.float64], side: float, pixels: int, control: RunControl
@@ -113,6 +121,11 @@ class PatchReader:
         for spots, cut, share in patches(self.slide, places, side, pixels, control):
             found[spots], inside[spots] = cut, share
         return found, inside
+
+
+def _rows(number: int) -> list[slice]:
+    """Return few patches at a time: as floats they take twelve times the memory."""
+    return [slice(start, start + 128) for start in range(0, number, 128)]
 
 
 def blocks(places: NDArray[np.float64]) -> list[NDArray[np.intp]]:
