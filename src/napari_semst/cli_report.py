@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 
 _STAGE_NAMES = {
     "prepare": "Preparing",
+    "morphology": "Histology",
     "describe": "Genes speak",
     "train": "Training",
     "assign": "Domains",

@@ -64,7 +64,8 @@ def find_domains(
     Yields
     ------
     progress
-        Events of the stages prepare, describe, train and assign.
+        Events of the stages prepare, morphology and describe where they are asked for,
+        train and assign.
 
     Returns
     -------
@@ -83,6 +84,7 @@ def find_domains(
     from napari_semst.io.sections import mixed_sections
     from napari_semst.meaning import describe
     from napari_semst.methods.base import method
+    from napari_semst.morphology.describe import describe_morphology
     from napari_semst.provenance import record, spots_hash
     from napari_semst.threads import settle_threads, threads_limited, threads_wanted
     from napari_semst.training.group import current_group
@@ -92,6 +94,11 @@ def find_domains(
     watch = _Stopwatch()
     config, section, short = yield from prepared(tissue, request, control)
     watch.lap("prepare")
+    control.check()
+    morphology = yield from describe_morphology(tissue, section, config, control)
+    if morphology is not None:
+        section = replace(section, morphology=morphology)
+        watch.lap("morphology")
     control.check()
     embedding, described, standard = yield from describe(
         tissue, section, config, control
@@ -136,7 +143,7 @@ def find_domains(
         )
     result = labelled(assignment, names, fit, described, provenance)
     model = _model(section, config, assignment, result, fit, described, standard)
-    return replace(result, model=model, fine=tree.fine)
+    return replace(result, model=model, fine=tree.fine, morphology=morphology)
 
 
 def _unused(config: Config) -> list[str]:

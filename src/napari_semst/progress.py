@@ -23,7 +23,16 @@ _POLL_SECONDS = 0.2
 # Looking at what is learnt may take this share of the time at most.
 _LOOKING_SHARE = 0.1
 FORESEEN, PRIVACY = "foreseen", "privacy"
-STAGES = ("read", "prepare", "describe", "train", "assign", "attach", "explain")
+STAGES = (
+    "read",
+    "prepare",
+    "morphology",
+    "describe",
+    "train",
+    "assign",
+    "attach",
+    "explain",
+)
 
 
 @dataclass(frozen=True, slots=True)

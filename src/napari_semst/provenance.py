@@ -71,6 +71,10 @@ def record(
     """Return what a reader needs to repeat the run and to trust it."""
     semantics = dict(described.provenance) if described is not None else {}
     warnings = [str(text) for text in semantics.pop("warnings", ())]
+    morphology: dict[str, Any] = {}
+    if section.morphology is not None:
+        morphology = dict(section.morphology.notes)
+        warnings += map(str, morphology.pop("warnings", ()))
     empty = section.notes["empty_spots"]
     if empty:
         warnings.append(
@@ -89,6 +93,7 @@ def record(
         "device": {"name": device.name, "reason": device.reason},
         "section": dict(section.notes),
         "semantics": semantics,
+        "morphology": morphology,
         "training": {"epochs": fit.record.epochs, **fit.notes},
         "losses": {name: list(curve) for name, curve in fit.record.losses.items()},
         "seconds": dict(seconds),

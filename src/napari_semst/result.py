@@ -18,6 +18,11 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from napari_semst.model_file import DomainModel
+    from napari_semst.morphology.base import Morphology
+
+# Image features that are written into a tissue: those of a network, which are more,
+# would make it several times as large.
+_WIDEST_IMAGE = 256
 
 
 @dataclass(frozen=True)
@@ -54,6 +59,8 @@ class DomainResult:
     model
         Labels other sections alike, without training; `None` for results that have
         no model.
+    morphology
+        Features of the image around each spot, or `None`.
     """
 
     codes: NDArray[np.int32]
@@ -70,6 +77,7 @@ class DomainResult:
     provenance: dict[str, Any] = field(default_factory=dict)
     colors: tuple[str, ...] | None = None
     model: DomainModel | None = None
+    morphology: Morphology | None = None
 
     @property
     def warnings(self) -> list[str]:
@@ -142,6 +150,7 @@ def _write_result(tissue: AnnData, result: DomainResult, run: str) -> None:
         tissue.obs[key] = labels
         tissue.uns[key + keys.COLORS_SUFFIX] = colors.copy()
     _write_fine(tissue, result.fine, run)
+    _write_image_flag(tissue, result.morphology)
     _write(tissue.obs, _per_spot(result))
     _write(tissue.obsm, _per_spot_vectors(result))
     runs = dict(tissue.uns.get(keys.RUNS, {}))
@@ -169,6 +178,18 @@ def _write_fine(tissue: AnnData, fine: NDArray[np.int32] | None, run: str) -> No
         tissue.uns[key + keys.COLORS_SUFFIX] = colors
 
 
+def _write_image_flag(tissue: AnnData, morphology: Morphology | None) -> None:
+    """Write why a spot's image is not relied upon, or remove an earlier run's."""
+    import pandas as pd
+
+    if morphology is None:
+        if keys.IMAGE_FLAG in tissue.obs:
+            del tissue.obs[keys.IMAGE_FLAG]
+        return
+    codes, names = morphology.reasons()
+    tissue.obs[keys.IMAGE_FLAG] = pd.Categorical.from_codes(codes.tolist(), names)
+
+
 def _per_spot(result: DomainResult) -> dict[str, NDArray[np.float32] | None]:
     return {
         keys.CONFIDENCE: result.confidence,
@@ -180,7 +201,11 @@ def _per_spot(result: DomainResult) -> dict[str, NDArray[np.float32] | None]:
 
 
 def _per_spot_vectors(result: DomainResult) -> dict[str, NDArray[np.float32] | None]:
+    image = None if result.morphology is None else result.morphology.features
+    if image is not None and image.shape[1] > _WIDEST_IMAGE:
+        image = None
     return {
+        keys.IMAGE_FEATURES: image,
         keys.LATENT: result.latent,
         keys.SCALE: result.scale,
         keys.SHIFT: result.shift,

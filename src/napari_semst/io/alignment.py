@@ -177,20 +177,50 @@ def spot_size(
     key
         obsm key of the coordinates.
     """
+    stated = stated_size(adata, library)
+    if stated is not None:
+        return SpotSize(stated, "spot_diameter_fullres")
+    measured = size_of_places(spot_positions(adata, key))
+    if measured is None:
+        return SpotSize(1.0, "a single place: set to 1")
+    return SpotSize(measured, "median distance to the nearest spot")
+
+
+def stated_size(adata: AnnData, library: str | None = None) -> float | None:
+    """Return the diameter of a spot that the file states, `None` where it does not.
+
+    Parameters
+    ----------
+    adata
+        The tissue.
+    library
+        The section; None takes the first that states one.
+    """
     for name in libraries(adata) if library is None else (library,):
         stated = _size(part(adata, name, "scalefactors").get("spot_diameter_fullres"))
         if stated is not None:
-            return SpotSize(stated, "spot_diameter_fullres")
-    places = np.unique(spot_positions(adata, key), axis=0)
-    if len(places) < 2:
-        return SpotSize(1.0, "a single place: set to 1")
+            return stated
+    return None
+
+
+def size_of_places(places: NDArray[np.float64]) -> float | None:
+    """Return the median distance to the nearest other place, `None` for one place.
+
+    Parameters
+    ----------
+    places
+        Shape ``(n_spots, 2)``.
+    """
     from scipy.spatial import cKDTree
 
+    places = np.unique(places, axis=0)
+    if len(places) < 2:
+        return None
     # The median of a sample is as good: a million queries would take seconds.
     asked = places[:: max(1, len(places) // 50_000)]
     # The nearest place of all is the place itself.
     distances = np.asarray(cKDTree(places).query(asked, k=[2])[0])
-    return SpotSize(float(np.median(distances)), "median distance to the nearest spot")
+    return float(np.median(distances))
 
 
 def share_inside(

@@ -22,6 +22,8 @@ ENOUGH = 16_000_000
 _LARGEST_WHOLE = 2_000_000_000
 # Side of what is read of a level at once, at least.
 _BLOCK = 1024
+# Pages looked at for smaller copies.
+_MOST_PAGES = 32
 # Files by the images that were read from them, with the share of the sides' pixels.
 _FILES: dict[int, tuple[Path, float]] = {}
 # Shares of the pixels that end up black and white.
@@ -45,6 +47,11 @@ class Pyramid:
     levels: tuple[Any, ...]
     contrast: tuple[float, float]
     share: float
+
+    @property
+    def stretched_colours(self) -> bool:
+        """Whether it has colours of more than 8 bits."""
+        return bool(self.levels[0].ndim == 3 and self.levels[0].dtype != np.uint8)
 
 
 def picture_of(
@@ -109,17 +116,57 @@ def pyramid_of(image: NDArray[np.uint8]) -> Pyramid | None:
         None where the image came from no file of several levels, the file is no longer
         there, or the image has all of its pixels.
     """
+    path, share = source_of(image)
+    if path is None or share >= 1:
+        return None
+    found = pyramid_in(path)
+    # Colours of more than 8 bits are stretched, which a layer does for greys alone.
+    if found is None or len(found.levels) < 2 or found.stretched_colours:
+        return None
+    return Pyramid(found.levels, found.contrast, share)
+
+
+def source_of(image: NDArray[np.uint8]) -> tuple[Path | None, float]:
+    """Return the file that an image was read from, and the share of its sides' pixels.
+
+    Parameters
+    ----------
+    image
+        As `picture_of` returned it; of others no file is known, which is `None`.
+    """
+    path, share = _FILES.get(id(image), (None, 1.0))
+    return (path, share) if path is not None and path.is_file() else (None, 1.0)
+
+
+def pyramid_in(path: Path) -> Pyramid | None:
+    """Return the levels of a TIFF file: one, or more where it holds smaller copies.
+
+    Nothing but the smallest level is read. Smaller copies are found as pages below
+    the first one (OME-TIFF) and as pages of the same shape after it (SVS, libvips).
+
+    Parameters
+    ----------
+    path
+        A TIFF file.
+
+    Returns
+    -------
+    Pyramid or None
+        None where its pixels are kept in another way than rows of greys or of RGB.
+
+    Raises
+    ------
+    InputError
+        If it is damaged or no TIFF.
+    """
     import tifffile
 
-    path, share = _FILES.get(id(image), (None, 1.0))
-    if path is None or share >= 1 or not path.is_file():
-        return None
     with reading(path, "the image"), tifffile.TiffFile(path, is_ome=False) as file:
         pages = _pages(file)
-        if len(pages) < 2:
+        if not pages:
             return None
         levels = tuple(_level(path, page) for page in pages)
-        return Pyramid(levels, _contrast(pages[-1]), share)
+        return Pyramid(levels, _contrast(pages[-1]), 1.0)
 
 
 def _pages(file: Any) -> list[Any]:
@@ -127,15 +174,29 @@ def _pages(file: Any) -> list[Any]:
     first: Any = file.pages[0]
     channels = tuple(first.shape[2:])
     usual = first.shape[:2] == (first.imagelength, first.imagewidth)
-    # Colours of more than 8 bits are stretched, which a layer does for greys alone.
-    if not usual or channels not in ((), (3,), (4,)):
+    plain = getattr(first.photometric, "name", "") not in ("PALETTE", "SEPARATED")
+    if not usual or not plain or channels not in ((), (3,), (4,)):
         return []
-    if channels and first.dtype != np.uint8:
-        return []
-    pages = [first, *(first.pages or ())]
-    same = [page for page in pages if page.dtype == first.dtype]
+    same = [page for page in _copies(file) if page.dtype == first.dtype]
     same = [page for page in same if tuple(page.shape[2:]) == channels]
-    return sorted(same, key=_n_pixels, reverse=True)
+    return sorted([first, *same], key=_n_pixels, reverse=True)
+
+
+def _copies(file: Any) -> list[Any]:
+    """Return the pages that may be smaller copies of the first."""
+    first: Any = file.pages[0]
+    below = list(first.pages or ())
+    if below or not first.is_tiled:
+        return below
+    # Thumbnails, labels and the like are of another shape, or not in tiles.
+    after = [file.pages[i] for i in range(1, min(len(file.pages), _MOST_PAGES))]
+    return [page for page in after if page.is_tiled and _is_smaller(page, first)]
+
+
+def _is_smaller(page: Any, first: Any) -> bool:
+    """Return whether a page shows what the first one shows, with fewer pixels."""
+    times = first.imagewidth / page.imagewidth
+    return bool(times > 1 and abs(first.imagelength / times - page.imagelength) <= 2)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -157,6 +218,8 @@ class _Page:
 
         with tifffile.TiffFile(self.path, is_ome=False) as file:
             page = next(one for one in _pages(file) if one.offset == self.offset)
+            if page.is_memmappable:
+                return np.array(page.asarray(out="memmap")[part])
             return np.asarray(zarr.open(page.aszarr(), mode="r")[part])
 
 
@@ -165,11 +228,12 @@ def _level(path: Path, page: Any) -> Any:
     import dask.array
 
     held = _Page(path, page.offset, tuple(page.shape), page.dtype)
-    # Blocks of whole tiles, not too small.
-    sides = [
-        min(side, size * max(1, _BLOCK // size))
-        for side, size in zip(page.shape[:2], page.chunks[:2], strict=True)
-    ]
+    # Blocks of whole tiles, not too small; where tiles are strips, of few of them.
+    height, width = page.shape[:2]
+    tile = (_BLOCK, _BLOCK) if page.is_memmappable else page.chunks[:2]
+    across = min(width, tile[1] * max(1, _BLOCK // tile[1]))
+    down = min(height, tile[0] * max(1, _BLOCK**2 // max(across, _BLOCK) // tile[0]))
+    sides = (down, across)
     # Told the file's age, so that another file of its name is another array.
     name = f"{path}-{page.offset}-{path.stat().st_mtime_ns}"
     return dask.array.from_array(  # type: ignore[no-untyped-call]
@@ -181,7 +245,8 @@ def _contrast(page: Any) -> tuple[float, float]:
     """Return what ends up black and white."""
     if page.dtype == np.uint8:
         return 0.0, 255.0
-    low, high = np.percentile(page.asarray(), [_DARK, _BRIGHT])
+    step = int(np.ceil(np.sqrt(_n_pixels(page) / ENOUGH)))
+    low, high = np.percentile(_strided(page, step), [_DARK, _BRIGHT])
     return float(low), float(max(high, low + 1))
 
 
@@ -207,7 +272,7 @@ def _reduced(path: Path) -> tuple[Any, float]:
     # Read by its pages: an OME-TIFF may name other files that are not there.
     with tifffile.TiffFile(path, is_ome=False) as file:
         first: Any = file.pages[0]
-        levels = [first, *(first.pages or ())]
+        levels = [first, *_copies(file)]
         small = [page for page in levels if _n_pixels(page) <= ENOUGH]
         page = max(small, key=_n_pixels) if small else min(levels, key=_n_pixels)
         if _n_pixels(page) > _LARGEST_WHOLE and not page.is_memmappable:

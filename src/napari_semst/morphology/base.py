@@ -5,10 +5,11 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
+
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    import numpy as np
     from numpy.typing import NDArray
 
 
@@ -39,3 +40,13 @@ class Morphology:
     usable: NDArray[np.bool_]
     flags: Mapping[str, NDArray[np.bool_]] = field(default_factory=dict)
     notes: dict[str, Any] = field(default_factory=dict)
+
+    def reasons(self) -> tuple[NDArray[np.int8], tuple[str, ...]]:
+        """Return the first flag of each spot as a code, and the flags' names.
+
+        Code 0 is ``fine``.
+        """
+        codes = np.zeros(len(self.usable), np.int8)
+        for code, flag in enumerate(self.flags.values(), start=1):
+            codes[flag & (codes == 0)] = code
+        return codes, ("fine", *self.flags)

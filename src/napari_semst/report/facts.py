@@ -24,6 +24,7 @@ _BLOCK = 2**22
 _SETTINGS = "settings.toml"
 _STAGES = {
     "prepare": "Preparing",
+    "morphology": "Histology",
     "describe": "Gene semantics",
     "train": "Training",
     "assign": "Domains",

@@ -367,6 +367,7 @@ FACTS = {
 STAGES = {
     "read": "Reading",
     "prepare": "Preparing",
+    "morphology": "Reading the image",
     "describe": "Reading the genes",
     "train": "Training",
     "assign": "Assigning domains",

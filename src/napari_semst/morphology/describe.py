@@ -1,0 +1,218 @@
+"""The step of a run that reads the histology around each spot."""
+
+from __future__ import annotations
+
+from contextlib import nullcontext
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from napari_semst.errors import InputError
+from napari_semst.morphology.base import Morphology
+from napari_semst.morphology.cache import FeatureCache
+from napari_semst.morphology.gathered import Gathered, Read
+from napari_semst.morphology.patches import patches
+from napari_semst.morphology.read_patches import N_MEASURES, PatchReader
+from napari_semst.morphology.sections import diameter_of, imaged_parts, slide_of
+from napari_semst.progress import Progress, working
+from napari_semst.several import named
+
+if TYPE_CHECKING:
+    from collections.abc import Generator
+
+    from anndata import AnnData
+    from numpy.typing import NDArray
+
+    from napari_semst.config import Config
+    from napari_semst.config_stages import MorphologyConfig
+    from napari_semst.morphology.encoders import PatchEncoder
+    from napari_semst.morphology.sections import Imaged
+    from napari_semst.morphology.tissue_mask import TissueMask
+    from napari_semst.prepare.section import Section
+    from napari_semst.progress import RunControl
+
+STAGE = "morphology"
+_READING = "Reading the image around spots"
+_NOT_JUDGED = "not_judged"
+# Patches from which stains are estimated, their side, and tissue in the spot at least.
+_STAIN_PATCHES, _STAIN_SIDE, _MOSTLY = 200, 64, 0.5
+
+
+def describe_morphology(
+    tissue: AnnData, section: Section, config: Config, control: RunControl
+) -> Generator[Progress, None, Morphology | None]:
+    """Read the image around each spot, as the settings want it.
+
+    Parameters
+    ----------
+    tissue
+        Holds the image, or the features of ``obsm:KEY``.
+    section
+        Its coordinates are read.
+    config
+        Its ``morphology`` and device are read.
+    control
+        Asked for cancelling.
+
+    Yields
+    ------
+    progress
+        Events of the stage morphology, with spots done.
+
+    Returns
+    -------
+    Morphology or None
+        `None` where no encoder is asked for.
+
+    Raises
+    ------
+    ConfigError
+        If there is no such encoder.
+    InputError
+        If there is no image, no such obsm key, or no spot lies on the image.
+    SemanticsError
+        If a network cannot be found or loaded.
+    """
+    from napari_semst.device import choose_device
+    from napari_semst.morphology.encoders import image_encoder
+
+    wanted = config.morphology
+    kind, _, key = wanted.encoder.partition(":")
+    if kind == "none":
+        return None
+    yield Progress(STAGE, 0, 0, "Finding the image")
+    if kind == "obsm":
+        return held_features(tissue, key)
+    parts = imaged_parts(tissue, wanted)
+    device = choose_device(config.training.device).name
+    encoder = yield from working(
+        STAGE,
+        "Finding the image encoder",
+        lambda teller: image_encoder(wanted, device, teller.say),
+        control,
+    )
+    gathered = Gathered(section.n_spots)
+    several = len(parts) > 1
+    one_look = wanted.stain == "macenko" or (wanted.stain == "auto" and several)
+    for part in parts:
+        with named(part.library) if several else nullcontext():
+            places = section.coordinates[part.spots]
+            reader, mask, notes = _reader(
+                tissue, part, places, encoder, wanted, one_look, control
+            )
+            values = yield from _counted(
+                reader.read(places, control), gathered.n_read, section.n_spots
+            )
+            read = _judged(values, mask.share(places, reader.side), notes)
+        read.warnings.extend([*reader.slide.remarks, *reader.cache.warnings])
+        gathered.add(part.library, part.spots, read)
+    return gathered.morphology(encoder, wanted)
+
+
+def held_features(tissue: AnnData, key: str) -> Morphology:
+    """Return features that the tissue already holds.
+
+    Parameters
+    ----------
+    tissue
+        Holds ``obsm[key]``, ``(n_spots, n_features)``; a row that is not finite
+        stands for a spot without an image.
+    key
+        Its name.
+
+    Raises
+    ------
+    InputError
+        If it is not there, or is no table of numbers.
+    """
+    if key not in tissue.obsm:
+        found = ", ".join(map(repr, tissue.obsm)) or "nothing"
+        raise InputError(
+            f"Expected image features in obsm[{key!r}]; found {found}. Name one of "
+            "these as obsm:KEY, or choose another image encoder."
+        )
+    given = tissue.obsm[key]
+    names = tuple(map(str, getattr(given, "columns", ())))
+    values = given.toarray() if hasattr(given, "toarray") else np.asarray(given)
+    if values.ndim != 2 or not values.shape[1] or values.dtype.kind not in "fiub":
+        raise InputError(
+            f"Expected obsm[{key!r}] to be numbers of shape (n_spots, n_features); "
+            f"found {values.dtype} of shape {values.shape}."
+        )
+    features = values.astype(np.float32)
+    names = names or tuple(f"{key} {one + 1}" for one in range(features.shape[1]))
+    usable = np.asarray(np.isfinite(features).all(axis=1))
+    notes = {"encoder": f"obsm:{key}", "features": features.shape[1]}
+    return Morphology(features, names, usable, {"outside": ~usable}, notes)
+
+
+def _counted(
+    steps: Generator[int, None, NDArray[np.float32]], before: int, n_spots: int
+) -> Generator[Progress, None, NDArray[np.float32]]:
+    """Say of how many spots patches were read so far."""
+    while True:
+        try:
+            done = next(steps)
+        except StopIteration as end:
+            values: NDArray[np.float32] = end.value
+            return values
+        yield Progress(STAGE, before + done, n_spots, _READING)
+
+
+def _reader(
+    tissue: AnnData,
+    part: Imaged,
+    places: NDArray[np.float64],
+    encoder: PatchEncoder,
+    wanted: MorphologyConfig,
+    one_look: bool,
+    control: RunControl,
+) -> tuple[PatchReader, TissueMask, dict[str, Any]]:
+    """Return how the patches of one image are read, and what to tell of it."""
+    from napari_semst.morphology.stain import stains_of
+    from napari_semst.morphology.tissue_mask import tissue_mask
+
+    slide = slide_of(tissue, part.library, wanted)
+    diameter, told = diameter_of(tissue, part.library, places, wanted)
+    side = diameter * wanted.context
+    mask = tissue_mask(slide)
+    # Of places on tissue where there are some; of all where there are none.
+    on_tissue = places[mask.share(places, diameter) > _MOSTLY]
+    sample = on_tissue if len(on_tissue) else places
+    sample = sample[:: -(-len(sample) // _STAIN_PATCHES)]
+    cut = [one for _, one, _ in patches(slide, sample, side, _STAIN_SIDE, control)]
+    stains = stains_of(np.concatenate(cut), mask.glass)
+    about = {
+        "identity": encoder.identity,
+        "slide": slide.identity,
+        "diameter": diameter,
+        "context": wanted.context,
+        "stain": stains.notes(),
+        "one_look": one_look,
+    }
+    cache = FeatureCache(about, {"model": encoder.name}, keep=wanted.keep_features)
+    notes = {
+        "image": slide.source,
+        "identity": slide.identity,
+        "spots": len(places),
+        "diameter": diameter,
+        "diameter_is": told,
+        "stain": stains.notes(),
+        "normalised": one_look,
+    }
+    reader = PatchReader(
+        slide, encoder, diameter, side, stains, one_look=one_look, cache=cache
+    )
+    return reader, mask, notes
+
+
+def _judged(
+    values: NDArray[np.float32], tissue: NDArray[np.float32], notes: dict[str, Any]
+) -> Read:
+    """Return features, and whose are not to be relied upon."""
+    from napari_semst.morphology.quality import judge
+
+    features, measured = values[:, :-N_MEASURES], values[:, -N_MEASURES:]
+    quality = judge(measured[:, 1:], measured[:, 0], tissue)
+    warnings = [str(quality.notes[_NOT_JUDGED])] if _NOT_JUDGED in quality.notes else []
+    return Read(features, dict(quality.flags), {**notes, **quality.notes}, warnings)

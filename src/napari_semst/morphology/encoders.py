@@ -1,0 +1,156 @@
+"""What turns the patches of a spot into numbers: measures, or a network."""
+
+from __future__ import annotations
+
+from functools import cached_property
+from typing import TYPE_CHECKING, Any, Protocol
+
+import numpy as np
+
+from napari_semst.errors import ConfigError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from numpy.typing import NDArray
+
+    from napari_semst.config_stages import MorphologyConfig
+    from napari_semst.morphology.stain import Stains
+
+    Say = Callable[[str], None]
+
+KINDS = ("none", "builtin", "timm:ID", "hf:ID", "obsm:KEY")
+# To be raised whenever `builtin` measures otherwise.
+_BUILTIN = "builtin-1"
+
+
+class PatchEncoder(Protocol):
+    """A way from patches to features."""
+
+    # Pixels of a patch's side, of the spot and of its context.
+    spot_pixels: int
+    context_pixels: int
+
+    @property
+    def name(self) -> str:
+        """What users call it."""
+
+    @property
+    def identity(self) -> str:
+        """What tells it from all others, in a cache."""
+
+    @property
+    def notes(self) -> dict[str, Any]:
+        """Facts for the provenance."""
+
+    def names(self, width: int) -> tuple[str, ...]:
+        """Return the names of that many features."""
+
+    def encode(
+        self,
+        spot: NDArray[np.uint8],
+        context: NDArray[np.uint8],
+        stains: Stains,
+        between: Callable[[], None],
+    ) -> NDArray[np.float32]:
+        """Return the features of spots.
+
+        Parameters
+        ----------
+        spot, context
+            Patches, shapes ``(m, spot_pixels, spot_pixels, 3)`` and the same of the
+            context.
+        stains
+            How haematoxylin and eosin look in them.
+        between
+            Called between batches; may raise.
+
+        Returns
+        -------
+        numpy.ndarray
+            Shape ``(m, width)``.
+        """
+
+
+class Builtin:
+    """The measures of `napari_semst.morphology.builtin`: no download.
+
+    Parameters
+    ----------
+    batch
+        Patches measured at once; 0: 128.
+    """
+
+    # At 55 microns a spot, a nucleus is about 8 pixels wide in the first, 4 in the
+    # second.
+    spot_pixels, context_pixels = 64, 96
+    name, identity = "builtin", _BUILTIN
+
+    def __init__(self, batch: int = 0) -> None:
+        self._batch = batch or 128
+
+    @property
+    def notes(self) -> dict[str, Any]:
+        """Facts for the provenance."""
+        return {"encoder": self.name, "revision": self.identity}
+
+    @cached_property
+    def _names(self) -> tuple[str, ...]:
+        from napari_semst.morphology.builtin import describe_patches
+
+        blank = np.zeros((1, 16, 16, 3), np.uint8)
+        return describe_patches(blank, blank)[1]
+
+    def names(self, width: int) -> tuple[str, ...]:
+        """Return the names of the features; their number does not vary."""
+        assert width in (0, len(self._names))
+        return self._names
+
+    def encode(
+        self,
+        spot: NDArray[np.uint8],
+        context: NDArray[np.uint8],
+        stains: Stains,
+        between: Callable[[], None],
+    ) -> NDArray[np.float32]:
+        """Return the features of spots; see `PatchEncoder`."""
+        from napari_semst.morphology.builtin import describe_patches
+
+        found = []
+        for start in range(0, len(spot), self._batch):
+            between()
+            part = slice(start, start + self._batch)
+            found.append(describe_patches(spot[part], context[part], stains)[0])
+        return np.concatenate(found)
+
+
+def image_encoder(
+    config: MorphologyConfig, device: str, say: Say | None = None
+) -> PatchEncoder:
+    """Return the encoder that the settings name.
+
+    Parameters
+    ----------
+    config
+        Encoder, revision and size of batches are read.
+    device
+        Name that torch understands.
+    say
+        Called with sentences for users, before a download for instance.
+
+    Raises
+    ------
+    ConfigError
+        If there is no such encoder.
+    SemanticsError
+        If a network cannot be found or loaded.
+    """
+    kind, _, name = config.encoder.partition(":")
+    if config.encoder == "builtin":
+        return Builtin(config.batch_patches)
+    if kind in ("timm", "hf") and name:
+        raise ConfigError("not yet")
+    kinds = ", ".join(KINDS)
+    raise ConfigError(
+        f"Expected morphology.encoder to be one of {kinds}; got {config.encoder!r}."
+    )

@@ -1,0 +1,135 @@
+"""Which spots have an image that can be relied upon, and why others have not.
+
+What is measured on each patch is compared with the section's own: images differ far
+too much in resolution, stain and focus for fixed bounds.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from napari_semst.morphology.stain import WHITE, optical_density
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from numpy.typing import NDArray
+
+FLAGS = ("outside", "background", "blurred", "folded")
+# Least share of a patch on the image, and of a spot on tissue.
+LEAST_INSIDE, LEAST_TISSUE = 0.5, 0.3
+# Blurred: edges this many robust deviations below the section's, and half as strong.
+_BLUR_DEVIATIONS, _BLUR_FACTOR = 5.0, 2.0
+# Folded: density so far above the section's in this share of the spot.
+_FOLD_DEVIATIONS, _FOLD_FACTOR, _FOLD_SHARE = 4.0, 1.7, 0.4
+# Without so many good spots nothing can be said of what is usual.
+_LEAST_SPOTS = 10
+# The finest difference of optical densities that 8 bits tell, about.
+_FINEST = 0.004
+
+
+@dataclass(frozen=True, eq=False)
+class Quality:
+    """What is wrong with the image of which spot.
+
+    Parameters
+    ----------
+    flags
+        By name (`FLAGS`), each ``(n_spots,)``. A spot may have several, but one that
+        is outside has no other, and one on background is neither blurred nor folded.
+    usable
+        Spots without any, shape ``(n_spots,)``.
+    notes
+        Plain values for the provenance.
+    """
+
+    flags: Mapping[str, NDArray[np.bool_]]
+    usable: NDArray[np.bool_]
+    notes: dict[str, Any]
+
+
+def measure(
+    spot: NDArray[np.uint8],
+    context: NDArray[np.uint8],
+    glass: tuple[float, float, float] = WHITE,
+) -> NDArray[np.float32]:
+    """Return how sharp and how dense patches are, shape ``(m, 2)``.
+
+    Sharpness is the logarithm of the mean strength of the Laplacian of the optical
+    density, relative to the median density: pale tissue is not blurred tissue. Density
+    is what the densest part of a spot, as large as a fold must be, has at least.
+
+    Parameters
+    ----------
+    spot
+        Patches of the spots' own diameter, ``(m, p, p, 3)``.
+    context
+        Patches with their surroundings, ``(m, q, q, 3)``: one spot alone has too few
+        nuclei to tell of focus.
+    glass
+        Colour of bare glass.
+    """
+    wide = optical_density(context, glass).mean(axis=3)
+    middle = wide[:, 1:-1, 1:-1]
+    edges = 4 * middle
+    edges -= wide[:, :-2, 1:-1]
+    edges -= wide[:, 2:, 1:-1]
+    edges -= wide[:, 1:-1, :-2]
+    edges -= wide[:, 1:-1, 2:]
+    strength = np.abs(edges).mean(axis=(1, 2)) + _FINEST
+    sharpness = np.log(strength / (np.median(wide, axis=(1, 2)) + 10 * _FINEST))
+    own = optical_density(spot, glass).mean(axis=3).reshape(len(spot), -1)
+    density = np.quantile(own, 1 - _FOLD_SHARE, axis=1)
+    return np.stack([sharpness, density], axis=1).astype(np.float32)
+
+
+def judge(
+    measured: NDArray[np.float32],
+    inside: NDArray[np.floating],
+    tissue: NDArray[np.floating],
+) -> Quality:
+    """Return the flags of a section's spots.
+
+    Parameters
+    ----------
+    measured
+        As `measure` returns it, of all spots of one section, shape ``(n_spots, 2)``.
+    inside
+        Share of each spot's patch that lies on the image, ``(n_spots,)``; see
+        `napari_semst.morphology.patches.patches`.
+    tissue
+        Share of the spot that lies on tissue, ``(n_spots,)``; see
+        `napari_semst.morphology.tissue_mask.TissueMask.share`.
+    """
+    outside = inside < LEAST_INSIDE
+    background = ~outside & (tissue < LEAST_TISSUE)
+    good = ~outside & ~background
+    blurred = np.zeros(len(measured), bool)
+    folded = np.zeros(len(measured), bool)
+    notes: dict[str, Any] = {}
+    if good.sum() >= _LEAST_SPOTS:
+        sharp, spread = _usual(measured[good, 0])
+        least = sharp - max(_BLUR_DEVIATIONS * spread, float(np.log(_BLUR_FACTOR)))
+        blurred = good & (measured[:, 0] < least)
+        dense, spread = _usual(measured[good, 1])
+        most = dense + max(_FOLD_DEVIATIONS * spread, (_FOLD_FACTOR - 1) * dense)
+        folded = good & (measured[:, 1] > most)
+        notes = {"sharpness": round(sharp, 3), "density": round(dense, 3)}
+    else:
+        notes["not_judged"] = (
+            f"Blur and folds were not looked for: only {int(good.sum())} spots lie on "
+            "tissue."
+        )
+    found = (outside, background, blurred, folded)
+    flags = dict(zip(FLAGS, found, strict=True))
+    notes["flagged"] = {name: int(one.sum()) for name, one in flags.items()}
+    return Quality(flags, ~np.any(found, axis=0), notes)
+
+
+def _usual(values: NDArray[np.float32]) -> tuple[float, float]:
+    """Return the median, and the deviation that the median deviation stands for."""
+    middle = float(np.median(values))
+    return middle, float(1.4826 * np.median(np.abs(values - middle)))

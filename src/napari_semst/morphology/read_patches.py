@@ -1,0 +1,153 @@
+"""From the places of spots on one image to features and measures of quality."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+if TYPE_CHECKING:
+    from collections.abc import Generator
+
+    from numpy.typing import NDArray
+
+    from napari_semst.morphology.cache import FeatureCache
+    from napari_semst.morphology.encoders import PatchEncoder
+    from napari_semst.morphology.slide import Slide
+    from napari_semst.morphology.stain import Stains
+    from napari_semst.progress import RunControl
+
+# Columns after the features: share inside the image, sharpness, density.
+N_MEASURES = 3
+# Spots whose patches are held at once, and kept in one file of the cache.
+BLOCK = 1024
+
+
+@dataclass(frozen=True, slots=True)
+class PatchReader:
+    """How patches of one image are read.
+
+    Parameters
+    ----------
+    slide
+        The image.
+    encoder
+        What describes them.
+    side, context
+        Of a spot's patch and of the wider one, in units of the coordinates.
+    stains
+        How haematoxylin and eosin look in the image.
+    one_look
+        Whether patches are brought to the look of `stain.REFERENCE`.
+    cache
+        Features that are known.
+    """
+
+    slide: Slide
+    encoder: PatchEncoder
+    side: float
+    context: float
+    stains: Stains
+    one_look: bool
+    cache: FeatureCache
+
+    def read(
+        self, places: NDArray[np.float64], control: RunControl
+    ) -> Generator[int, None, NDArray[np.float32]]:
+        """Return features and measures of quality, and yield how many spots are done.
+
+        Parameters
+        ----------
+        places
+            Where spots are, shape ``(n, 2)``.
+        control
+            Asked for cancelling.
+
+        Returns
+        -------
+        numpy.ndarray
+            Shape ``(n, n_features + N_MEASURES)``.
+        """
+        known, values = self.cache.read(places)
+        done = int(known.sum())
+        yield done
+        left = np.flatnonzero(~known)
+        for part in blocks(places[left]):
+            spots = left[part]
+            found = self._block(places[spots], control)
+            if not values.shape[1]:
+                values = np.zeros((len(places), found.shape[1]), np.float32)
+            values[spots] = found
+            self.cache.write(places[spots], found)
+            done += len(spots)
+            yield done
+        return values
+
+    def _block(
+        self, places: NDArray[np.float64], control: RunControl
+    ) -> NDArray[np.float32]:
+        from napari_semst.morphology.quality import measure
+        from napari_semst.morphology.stain import REFERENCE, normalised
+
+        spot, inside = self._patches(
+            places, self.side, self.encoder.spot_pixels, control
+        )
+        context, _ = self._patches(
+            places, self.context, self.encoder.context_pixels, control
+        )
+        stains = self.stains
+        measured = [
+            measure(spot[rows], context[rows], stains.glass)
+            for rows in _rows(len(places))
+        ]
+        if self.one_look:
+            for rows in _rows(len(places)):
+                spot[rows] = normalised(spot[rows], stains)
+                context[rows] = normalised(context[rows], stains)
+            stains = REFERENCE
+        features = self.encoder.encode(spot, context, stains, control.check)
+        return np.concatenate(
+            [features, inside[:, None], np.concatenate(measured)], axis=1
+        )
+
+    def _patches(
+        self, places: NDArray[np.float64], side: float, pixels: int, control: RunControl
+    ) -> tuple[NDArray[np.uint8], NDArray[np.float32]]:
+        from napari_semst.morphology.patches import patches
+
+        found = np.empty((len(places), pixels, pixels, 3), np.uint8)
+        inside = np.zeros(len(places), np.float32)
+        for spots, cut, share in patches(self.slide, places, side, pixels, control):
+            found[spots], inside[spots] = cut, share
+        return found, inside
+
+
+def _rows(number: int) -> list[slice]:
+    """Return few patches at a time: as floats they take twelve times the memory."""
+    return [slice(start, start + 128) for start in range(0, number, 128)]
+
+
+def blocks(places: NDArray[np.float64]) -> list[NDArray[np.intp]]:
+    """Return spots in blocks that lie together, so that pixels are read about once.
+
+    Parameters
+    ----------
+    places
+        Shape ``(n, 2)``.
+
+    Returns
+    -------
+    list of numpy.ndarray
+        Indices, at most `BLOCK` in each: all spots in strips, back and forth.
+    """
+    n_spots = len(places)
+    if not n_spots:
+        return []
+    n_strips = int(np.ceil(np.sqrt(n_spots / BLOCK)))
+    rank = np.empty(n_spots, np.intp)
+    rank[np.argsort(places[:, 1], kind="stable")] = np.arange(n_spots)
+    strip = rank * n_strips // n_spots
+    along = np.where(strip % 2, -places[:, 0], places[:, 0])
+    order = np.lexsort((along, strip))
+    return np.array_split(order, int(np.ceil(n_spots / BLOCK)))

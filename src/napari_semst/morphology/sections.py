@@ -1,0 +1,132 @@
+"""Which image shows which spots."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, NamedTuple
+
+import numpy as np
+
+from napari_semst.errors import InputError
+from napari_semst.io.guard import a_few
+from napari_semst.io.sections import libraries, part, spots_of, the_library
+
+if TYPE_CHECKING:
+    from anndata import AnnData
+    from numpy.typing import NDArray
+
+    from napari_semst.config_stages import MorphologyConfig
+    from napari_semst.morphology.slide import Slide
+
+
+class Imaged(NamedTuple):
+    """Spots that one image shows.
+
+    Parameters
+    ----------
+    library
+        Name of the section in ``uns["spatial"]``; empty where it has no entry.
+    spots
+        Their indices, shape ``(n,)``.
+    """
+
+    library: str
+    spots: NDArray[np.intp]
+
+
+def imaged_parts(tissue: AnnData, config: MorphologyConfig) -> list[Imaged]:
+    """Return the parts of a tissue that have an image each.
+
+    Parameters
+    ----------
+    tissue
+        One section or several.
+    config
+        Its ``image`` stands for the section's own.
+
+    Raises
+    ------
+    InputError
+        If there is no image, or one file is given for several sections.
+    """
+    parts = _parts(tissue)
+    if config.image:
+        if len(parts) > 1:
+            raise InputError(
+                f"Expected one section for the image {config.image}; found "
+                f"{len(parts)}: {a_few([one.library for one in parts])}. Run each with "
+                "its own image, or let every section bring its image."
+            )
+        return parts
+    with_image = [one for one in parts if len(part(tissue, one.library, "images"))]
+    if not with_image:
+        found = libraries(tissue)
+        told = f"sections {a_few(list(found))} without one" if found else "none"
+        raise InputError(
+            f"Expected an image of the section in uns['spatial']; found {told}. Name "
+            "the image file: --image FILE in the shell, morphology.image in Python; or "
+            "run without images: --image-encoder none."
+        )
+    return with_image
+
+
+def _parts(tissue: AnnData) -> list[Imaged]:
+    """Return the sections of a tissue, whether they have an image or not."""
+    everything = np.arange(tissue.n_obs)
+    names = libraries(tissue)
+    own = [spots_of(tissue, name) for name in names]
+    if len(names) > 1 and not all(spots.all() for spots in own):
+        pairs = zip(names, own, strict=True)
+        return [Imaged(name, np.flatnonzero(spots)) for name, spots in pairs]
+    if len(names) == 1:
+        return [Imaged(names[0], everything)]
+    # Nothing tells sections apart: only one of them may have an image.
+    return [Imaged(the_library(tissue, None) or "", everything)]
+
+
+def slide_of(tissue: AnnData, library: str, config: MorphologyConfig) -> Slide:
+    """Return the image of a part.
+
+    Parameters
+    ----------
+    tissue
+        Holds the section's own image.
+    library
+        Name of the section.
+    config
+        May name a file instead.
+    """
+    from napari_semst.morphology.slide import Slide
+
+    if config.image:
+        return Slide.of_file(config.image, config.image_scale or 1.0)
+    slide = Slide.of_tissue(tissue, library or None)
+    assert slide is not None  # `imaged_parts` returns none without an image
+    return slide
+
+
+def diameter_of(
+    tissue: AnnData,
+    library: str,
+    places: NDArray[np.float64],
+    config: MorphologyConfig,
+) -> tuple[float, str]:
+    """Return the diameter of a part's spots, and in words where it is from.
+
+    Parameters
+    ----------
+    tissue
+        May state it, for each section its own.
+    library
+        Name of the section.
+    places
+        Coordinates of its spots, shape ``(n, 2)``.
+    config
+        Its ``spot_diameter`` goes before all else.
+    """
+    from napari_semst.io.alignment import stated_size
+    from napari_semst.morphology.patches import spot_diameter
+
+    own = stated_size(tissue, library) if library else None
+    if own is not None and not config.spot_diameter:
+        return own, "The spot diameter is the one that the file states."
+    return spot_diameter(tissue, places, config)
