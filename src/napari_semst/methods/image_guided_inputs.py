@@ -10,7 +10,7 @@ from scipy import sparse
 from scipy.spatial import Delaunay, KDTree, QhullError
 
 from napari_semst.errors import InputError
-from napari_semst.morphology.features import standardised
+from napari_semst.morphology.standardise import standardised
 from napari_semst.prepare import graphs
 from napari_semst.prepare.components import logged, median_depth
 from napari_semst.prepare.normalise import depth_scaled, deviation_scaled
@@ -34,7 +34,8 @@ class GuidedInputs:
     Parameters
     ----------
     expression
-        Logs of scaled counts over each gene's deviation, ``(n_spots, n_genes)``.
+        Principal components, ``(n_spots, width)``; or, as published, logs of scaled
+        counts over each gene's deviation, ``(n_spots, n_genes)``.
     counts
         Raw counts of the genes that are reconstructed, ``(n_spots, n_decoded)``.
     log_library
@@ -53,7 +54,7 @@ class GuidedInputs:
         All settings.
     """
 
-    expression: sparse.csr_matrix
+    expression: sparse.csr_matrix | NDArray[np.float32]
     counts: sparse.csr_matrix
     log_library: NDArray[np.float32]
     image: NDArray[np.float32] | None
@@ -83,7 +84,6 @@ def guided_inputs(section: Section, config: Config) -> GuidedInputs:
         If no spot has a usable image, or spots cannot be triangulated.
     """
     counts, morphology = section.counts, section.morphology
-    scaled = depth_scaled(counts, median_depth(counts))
     totals = np.asarray(counts.sum(axis=1), dtype=np.float64).ravel()
     usable = np.ones(section.n_spots, dtype=bool)
     image = None
@@ -101,7 +101,7 @@ def guided_inputs(section: Section, config: Config) -> GuidedInputs:
     graph, text = attention_graph(section, config.image_guided)
     several = len(section.sections.names) > 1
     return GuidedInputs(
-        deviation_scaled(logged(scaled), section.config.clip),
+        _expression(section, config),
         decoded,
         np.log(np.maximum(totals, 1) / max(totals.mean(), 1)).astype(np.float32),
         image,
@@ -111,6 +111,18 @@ def guided_inputs(section: Section, config: Config) -> GuidedInputs:
         section.sections.codes.astype(np.int64) if several else None,
         config,
     )
+
+
+def _expression(
+    section: Section, config: Config
+) -> sparse.csr_matrix | NDArray[np.float32]:
+    """Return what the encoder of expression reads."""
+    if config.model.start == "components":
+        root = section.components(config.training.seed).root
+        size = np.linalg.norm(root) / np.sqrt(root.size)
+        return root / np.float32(max(size, 1e-12))
+    scaled = depth_scaled(section.counts, median_depth(section.counts))
+    return deviation_scaled(logged(scaled), section.config.clip)
 
 
 def attention_graph(

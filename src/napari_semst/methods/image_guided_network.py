@@ -88,6 +88,9 @@ class SparseEncoder(nn.Module):
 class Head(nn.Module):
     """Attention over the graph, ELU, and the two heads of a normal distribution.
 
+    Beside what its neighbours say each spot is heard on its own: attention alone can
+    hardly tell a spot from those around it, and would blur the borders of regions.
+
     Parameters
     ----------
     width_in, hidden, latent, heads
@@ -97,12 +100,14 @@ class Head(nn.Module):
     def __init__(self, width_in: int, hidden: int, latent: int, heads: int) -> None:
         super().__init__()
         self.attention = GraphAttention(width_in, hidden, heads)
+        self.own = nn.Linear(width_in, hidden, bias=False)
         self.mean = nn.Linear(hidden, latent)
         self.log_variance = nn.Linear(hidden, latent)
 
     def forward(self, features: Tensor, graph: AttentionGraph) -> Normal:
         """Return the distribution of each target of the graph."""
-        hidden = nn.functional.elu(self.attention(features, graph))
+        own = self.own(features.index_select(0, graph.own))
+        hidden = nn.functional.elu(self.attention(features, graph) + own)
         return Normal(self.mean(hidden), self.log_variance(hidden).clamp(*LOG_VARIANCE))
 
 
@@ -134,9 +139,9 @@ class ImageGuidedNetwork(nn.Module):
 
     Parameters
     ----------
-    n_genes, n_features
-        Genes, and features of the image; 0 features for expression alone, whose
-        prior is a standard normal.
+    width_in, n_genes, n_features
+        Width of what is read of expression, genes that are reconstructed, features of
+        the image; 0 features for expression alone, whose prior is a standard normal.
     config
         Widths, and whether prior and posterior share the image encoder.
     n_sections
@@ -144,11 +149,16 @@ class ImageGuidedNetwork(nn.Module):
     """
 
     def __init__(
-        self, n_genes: int, n_features: int, config: ImageGuidedConfig, n_sections: int
+        self,
+        width_in: int,
+        n_genes: int,
+        n_features: int,
+        config: ImageGuidedConfig,
+        n_sections: int,
     ) -> None:
         super().__init__()
         hidden, dropout = config.hidden_dim, config.dropout
-        self.gene = SparseEncoder(n_genes, hidden, dropout)
+        self.gene = SparseEncoder(width_in, hidden, dropout)
         self.prior: Prior | None = None
         self.image: nn.Sequential | None = None
         width = hidden

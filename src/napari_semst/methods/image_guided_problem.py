@@ -76,7 +76,11 @@ class GuidedProblem:
         self.settings: ImageGuidedConfig = inputs.config.image_guided
         width = 0 if inputs.image is None else inputs.image.shape[1]
         self.network = ImageGuidedNetwork(
-            inputs.counts.shape[1], width, self.settings, inputs.n_sections
+            inputs.expression.shape[1],
+            inputs.counts.shape[1],
+            width,
+            self.settings,
+            inputs.n_sections,
         ).to(device)
         moments = count_moments(inputs.counts)
         self.network.decoder.start_at(*(self._on_device(one) for one in moments))
@@ -158,10 +162,16 @@ class GuidedProblem:
         own = np.searchsorted(sources, spots)
         image = self.inputs.image
         return Batch(
-            constant_matrix(self.inputs.expression[sources], self.device),
+            self._expression(sources),
             None if image is None else self._on_device(image[sources]),
             AttentionGraph(local, own, self.device),
         )
+
+    def _expression(self, spots: Spots) -> SparseOperator | torch.Tensor:
+        chosen = self.inputs.expression[spots]
+        if isinstance(chosen, np.ndarray):
+            return self._on_device(chosen)
+        return constant_matrix(chosen, self.device)
 
     def _sections(self, spots: Spots) -> torch.Tensor | None:
         sections = self.inputs.sections
