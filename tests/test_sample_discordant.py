@@ -16,8 +16,8 @@ from napari_semst.sample.assemble import draw_places
 from napari_semst.sample.discordance import KINDS, LIBRARY
 from napari_semst.sample.genes import panel
 from napari_semst.sample.geometry import LAYERS, layer_codes
-from napari_semst.sample.immune import IMMUNE, PRECANCER, panel_with_immune
 from napari_semst.sample.planting import place_regions
+from napari_semst.sample.programmes import IMMUNE, PRECANCER, panel_with_immune
 from tests.test_cli import call
 
 ALL = tuple(KINDS)
