@@ -92,8 +92,8 @@ def simulated_discordance(
         As for `simulated_cortex`. The last 32 genes, at most a fifth, are markers of
         immune cells.
     seed
-        The same seed gives the same section, and the regions of the same kinds stand
-        at the same places whatever their strength.
+        The same seed gives the same section; as many regions of the same kinds stand
+        at the same places, however strong they are.
     kinds
         What is planted; each is measured in its own way at a strength of 1:
 
