@@ -29,6 +29,14 @@ def simulated_cells() -> list[LayerData]:
     return layers_of(tissue, name="Simulated cells")
 
 
+def simulated_discordance() -> list[LayerData]:
+    """Return the layers of the cortex with a strong and a weak planted region."""
+    from napari_semst.sample import simulated_discordance as simulate
+    from napari_semst.viewer.adapter import layers_of
+
+    return layers_of(simulate(), name="Planted discordance")
+
+
 def human_lymph_node() -> list[LayerData]:
     """Return the layers of a public section of human lymph node; it is downloaded."""
     from napari_semst.sample.public import LYMPH_NODE

@@ -240,7 +240,7 @@ def test_a_sample_that_cannot_be_downloaded_says_so_in_one_line(
         raise InputError("Expected to download; no connection.")
 
     monkeypatch.setattr(_sample_data, "mouse_brain", offline)
-    dock.drop.sample_menu.actions()[3].trigger()
+    dock.drop.sample_menu.actions()[4].trigger()
     opened(qtbot, dock)
     assert dock.card.kind == "error"
     assert dock.card.text.text() == "Expected to download; no connection."

@@ -92,8 +92,8 @@ def simulated_discordance(
         As for `simulated_cortex`. The last 32 genes, at most a fifth, are markers of
         immune cells.
     seed
-        The same seed gives the same section, and the regions of the same kinds stand
-        at the same places whatever their strength.
+        The same seed gives the same section; as many regions of the same kinds stand
+        at the same places, however strong they are.
     kinds
         What is planted; each is measured in its own way at a strength of 1:
 
@@ -129,8 +129,8 @@ def simulated_discordance(
     import pandas as pd
 
     from napari_semst.sample import assemble as parts
-    from napari_semst.sample.immune import TYPES, panel_with_immune
     from napari_semst.sample.planting import place_regions
+    from napari_semst.sample.programmes import TYPES, panel_with_immune
     from napari_semst.sample.simulate import check, dataset_info
 
     check(n_spots, n_genes, platform, seed, species)
@@ -195,7 +195,7 @@ def _plans(
     seed: int,
 ) -> tuple[list[Planting], list[Patch]]:
     """Return what is to be planted in counts, and what in the image."""
-    from napari_semst.sample import immune
+    from napari_semst.sample import programmes as planted
     from napari_semst.sample.assemble import Planting
     from napari_semst.sample.composition import cell_shares
     from napari_semst.sample.discordant import discordant_shares
@@ -215,14 +215,14 @@ def _plans(
             shares = partial(discordant_shares, strength=strength)
             plantings.append(Planting(there, shares, rng))
         elif kind == "infiltration":
-            genes = partial(immune.with_immune_cells, programmes=programmes, seed=own)
+            genes = partial(planted.with_immune_cells, programmes=programmes, seed=own)
             plantings.append(
-                Planting(there, partial(immune.infiltrated_shares, strength=strength),
+                Planting(there, partial(planted.infiltrated_shares, strength=strength),
                     rng, genes)
             )  # fmt: skip
         else:
             genes = partial(
-                immune.with_precancer,
+                planted.with_precancer,
                 symbols=symbols, species=species, strength=strength, seed=own,
             )  # fmt: skip
             plantings.append(Planting(there, cell_shares, rng, genes))

@@ -19,8 +19,11 @@ if TYPE_CHECKING:
     Floats = NDArray[np.float32]
     Nuclei = tuple[Floats, Floats, Floats]
 
-# Pixels over which the patch fades in, all within it: beside it nothing changes.
-_FADE = 3.0
+# How far the patch fades in, all within it, as beside it nothing changes: pixels for
+# its nuclei, distances between spots for the felt, whose border would show.
+_FADE, _FELT_FADE = 3.0, 0.7
+# Places tried for a nucleus that is added.
+_TRIES = 6
 
 
 @dataclass(frozen=True)
@@ -76,7 +79,7 @@ def draw_patch(
     """
     rng = np.random.default_rng(patch.seed)
     size = len(depth)
-    cover = _cover(patch, size)
+    cover, felt = _cover(patch, size)
     foreign, home = _shared_out(patch, section, places, cover, rng)
     there = replace(section, depth=np.full_like(section.depth, patch.depth))
     one = draw_nuclei(there, foreign, micron, size, rng)
@@ -90,11 +93,11 @@ def draw_patch(
         (1 - cover) * old + cover * new for old, new in zip(nuclei, drawn, strict=True)
     )
     shift = np.float32(patch.strength) * (np.float32(patch.depth) - depth)
-    return (blue, pink, pale), depth + cover * shift
+    return (blue, pink, pale), depth + felt * shift
 
 
-def _cover(patch: Patch, size: int) -> Floats:
-    """Return how far every pixel, ``(size, size)``, belongs to the patch: 0 to 1."""
+def _cover(patch: Patch, size: int) -> tuple[Floats, Floats]:
+    """Return how far, 0 to 1, nuclei and felt, ``(size, size)``, are the patch's."""
     from scipy.ndimage import distance_transform_edt
     from scipy.spatial import cKDTree
 
@@ -109,11 +112,12 @@ def _cover(patch: Patch, size: int) -> Floats:
     pixels = np.column_stack([columns.ravel() + left, rows.ravel() + top]) + 0.5
     distance, nearest = tree.query(pixels / scale - MARGIN)
     mine = (patch.region[nearest] & (distance < 0.9 * pitch)).reshape(rows.shape)
-    cover = np.zeros((size, size), dtype=np.float32)
+    covers = np.zeros((2, size, size), dtype=np.float32)
     # A frame of zeros: the edge of the box is an edge of the patch too.
     depth = distance_transform_edt(np.pad(mine, 1))[1:-1, 1:-1]
-    cover[top:bottom, left:right] = np.clip(depth / _FADE, 0, 1)
-    return cover
+    for cover, fade in zip(covers, (_FADE, _FELT_FADE * pitch * scale), strict=True):
+        cover[top:bottom, left:right] = np.clip(depth / fade, 0, 1)
+    return covers[0], covers[1]
 
 
 def _shared_out(
@@ -133,12 +137,32 @@ def _shared_out(
     wanted = (1 - patch.strength) * here + patch.strength * there
     ratio = float(wanted.sum() / here.sum()) if len(near) else 1.0
     near = near[rng.random(len(near)) < ratio]
-    rows, columns = np.nonzero(cover)
-    added = rng.integers(len(rows), size=round(len(near) * max(ratio - 1, 0)))
-    pixels = np.column_stack([columns, rows])[added] + rng.random((len(added), 2))
-    new = pixels * ((1 + 2 * MARGIN) / len(cover)) - MARGIN
+    new = _between(near, cover, round(len(near) * max(ratio - 1, 0)), rng)
     turned = rng.random(len(near)) < patch.strength
     return np.concatenate([near[turned], new]), near[~turned]
+
+
+def _between(
+    near: NDArray[np.float64], cover: Floats, count: int, rng: np.random.Generator
+) -> NDArray[np.float64]:
+    """Return about as many points as asked for, within the patch, that crowd nobody."""
+    from scipy.spatial import cKDTree
+
+    if count == 0:
+        return near[:0]
+    pixel = (1 + 2 * MARGIN) / len(cover)
+    rows, columns = np.nonzero(cover)
+    step = np.sqrt(len(rows) / count) * pixel
+    low = np.array([columns.min(), rows.min()]) * pixel - MARGIN
+    high = np.array([columns.max(), rows.max()]) * pixel - MARGIN
+    across, down = np.ceil((high - low) / step).astype(int) + 1
+    lattice = np.indices((across, down)).reshape(2, 1, -1).transpose(2, 1, 0)
+    # Of several places about every point of a lattice, the one farthest from others.
+    tried = lattice + rng.uniform(-0.5, 0.5, (lattice.shape[0], _TRIES, 2))
+    tried = low + (tried + rng.random(2)) * step
+    best = cKDTree(near).query(tried)[0].argmax(axis=1)
+    points: NDArray[np.float64] = tried[np.arange(len(tried)), best]
+    return points[_at(cover, points) > 0]
 
 
 def _at(cover: Floats, points: NDArray[np.float64]) -> Floats:

@@ -48,6 +48,7 @@ TIPS = {
 SAMPLES = (
     ("simulated_cortex", "Simulated cortex"),
     ("simulated_cells", "Simulated cortex, single cells"),
+    ("simulated_discordance", "Simulated cortex, planted discordance"),
     ("human_lymph_node", "Human lymph node (Visium, download)"),
     ("mouse_brain", "Mouse brain (Visium, download)"),
 )
