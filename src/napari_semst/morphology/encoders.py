@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from functools import cached_property
+from importlib import import_module
 from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
 
 from napari_semst.errors import ConfigError
+from napari_semst.morphology.networks import Network
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -20,6 +22,10 @@ if TYPE_CHECKING:
     Say = Callable[[str], None]
 
 KINDS = ("none", "builtin", "timm:ID", "hf:ID", "obsm:KEY")
+_NETWORKS = {
+    "hf": "napari_semst.morphology.hf:hf_source",
+    "timm": "napari_semst.morphology.timm_models:timm_source",
+}
 # To be raised whenever `builtin` measures otherwise.
 _BUILTIN = "builtin-1"
 
@@ -148,8 +154,11 @@ def image_encoder(
     kind, _, name = config.encoder.partition(":")
     if config.encoder == "builtin":
         return Builtin(config.batch_patches)
-    if kind in ("timm", "hf") and name:
-        raise ConfigError("not yet")
+    if kind in _NETWORKS and name:
+        module, _, function = _NETWORKS[kind].partition(":")
+        find = getattr(import_module(module), function)
+        source = find(name, config.revision, say)
+        return Network(source, device, config.batch_patches, say)
     kinds = ", ".join(KINDS)
     raise ConfigError(
         f"Expected morphology.encoder to be one of {kinds}; got {config.encoder!r}."
