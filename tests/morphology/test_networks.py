@@ -179,6 +179,31 @@ def test_timm_reads_a_folder(tmp_path, monkeypatch):
         made(f"timm:{folder}")
 
 
+@pytest.mark.parametrize("name", ["test_vit", "test_resnet"])
+def test_a_true_network_of_timm_gives_what_timm_gives(tmp_path, name):
+    try:
+        import timm
+    except (ImportError, RuntimeError) as error:
+        pytest.skip(f"timm cannot be imported here: {error}")
+    from safetensors.torch import save_file
+
+    model = timm.create_model(name, pretrained=False, num_classes=0).eval()
+    save_file(model.state_dict(), tmp_path / "model.safetensors")
+    told = model.pretrained_cfg
+    about = {one: list(told[one]) for one in ("input_size", "mean", "std")}
+    config = {"architecture": name, "num_classes": 0, "pretrained_cfg": about}
+    (tmp_path / "config.json").write_text(json.dumps(config))
+    encoder = made(f"timm:{tmp_path}")
+    shape = (2, encoder.spot_pixels, encoder.spot_pixels, 3)
+    patches = np.random.default_rng(1).integers(0, 256, shape, np.uint8)
+    images = torch.from_numpy(patches).permute(0, 3, 1, 2) / 255
+    mean, deviation = (torch.tensor(told[x]).view(1, 3, 1, 1) for x in ("mean", "std"))
+    with torch.no_grad():
+        own = model((images - mean) / deviation).numpy()
+    found = encoded(encoder, patches, patches)
+    assert np.allclose(found, np.tile(own, 2), atol=1e-4)
+
+
 def test_tokens_become_one_vector():
     tokens = torch.arange(24.0).reshape(2, 4, 3)
     assert torch.equal(pooled(tokens, 0), tokens.mean(dim=1))
