@@ -21,10 +21,9 @@ if TYPE_CHECKING:
 FLAGS = ("outside", "background", "blurred", "folded")
 # Least share of a patch on the image, and of a spot on tissue.
 LEAST_INSIDE, LEAST_TISSUE = 0.5, 0.3
-# Blurred: edges this many robust deviations below the section's, and half as strong.
-_BLUR_DEVIATIONS, _BLUR_FACTOR = 5.0, 2.0
-# Each half as fine as the one before.
-_SCALES = 3
+# Blurred: edges this many robust deviations below the section's, and half as strong;
+# for scales each half as fine as the one before, where tissue itself differs more.
+_BLUR_DEVIATIONS, _BLUR_FACTOR = (5.0, 6.0, 7.0), 2.0
 # Folded: density so far above the section's in this share of the spot.
 _FOLD_DEVIATIONS, _FOLD_FACTOR, _FOLD_SHARE = 4.0, 1.7, 0.4
 # Without so many good spots nothing can be said of what is usual.
@@ -79,7 +78,7 @@ def measure(
     wide = optical_density(context, glass).mean(axis=3)
     dense = np.median(wide, axis=(1, 2)) + 10 * _FINEST
     columns = []
-    for _ in range(_SCALES):
+    for _ in _BLUR_DEVIATIONS:
         strength = _edges(wide) + _FINEST
         columns.append(np.log(strength / dense))
         wide = _halved(wide)
@@ -133,9 +132,9 @@ def judge(
     folded = np.zeros(len(measured), bool)
     notes: dict[str, Any] = {}
     if good.sum() >= _LEAST_SPOTS:
-        for values in measured.T[:_SCALES]:
+        for values, deviations in zip(measured.T, _BLUR_DEVIATIONS, strict=False):
             sharp, spread = _usual(values[good])
-            least = sharp - max(_BLUR_DEVIATIONS * spread, float(np.log(_BLUR_FACTOR)))
+            least = sharp - max(deviations * spread, float(np.log(_BLUR_FACTOR)))
             blurred |= good & (values < least)
         dense, spread = _usual(measured[good, -1])
         most = dense + max(_FOLD_DEVIATIONS * spread, (_FOLD_FACTOR - 1) * dense)
