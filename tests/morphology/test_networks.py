@@ -26,8 +26,8 @@ def dinov2(tmp_path_factory):
     return save_tiny(tmp_path_factory.mktemp("models") / "tiny-dinov2")
 
 
-def made(name, say=None, **more):
-    return image_encoder(MorphologyConfig(encoder=name, **more), "cpu", say)
+def made(name, **more):
+    return image_encoder(MorphologyConfig(encoder=name, **more), "cpu")
 
 
 def encoded(encoder, spot=PATCHES, context=PATCHES[::-1], between=lambda: None):
@@ -77,8 +77,8 @@ def test_batches_change_nothing_and_are_cancelled_between(dinov2):
 
 
 def test_batches_are_halved_where_memory_runs_out(dinov2):
-    said, sizes = [], []
-    encoder = made(f"hf:{dinov2}", said.append)
+    sizes = []
+    encoder = made(f"hf:{dinov2}")
     whole = encoded(encoder)
     run, encoder._batch = encoder._run, 4
 
@@ -91,7 +91,7 @@ def test_batches_are_halved_where_memory_runs_out(dinov2):
     encoder._run = tight
     assert np.allclose(encoded(encoder), whole, atol=1e-5)
     assert sizes == [4, 2, *[1] * 10]
-    assert "1 patches" in said[-1]
+    assert encoder.notes["patches_at_once"] == 1
     encoder._run = lambda patches: tight(patches, 0)
     with pytest.raises(DeviceError, match="one patch"):
         encoded(encoder)
@@ -201,7 +201,7 @@ def test_a_true_network_of_timm_gives_what_timm_gives(tmp_path, name):
     with torch.no_grad():
         own = model((images - mean) / deviation).numpy()
     found = encoded(encoder, patches, patches)
-    assert np.allclose(found, np.tile(own, 2), atol=1e-4)
+    assert np.allclose(found, np.tile(own, 2), atol=5e-3)
 
 
 def test_tokens_become_one_vector():

@@ -164,7 +164,7 @@ def image_encoder(
         module, _, function = _NETWORKS[kind].partition(":")
         find = getattr(import_module(module), function)
         source = find(name, config.revision, say)
-        return Network(source, device, config.batch_patches, say)
+        return Network(source, device, config.batch_patches)
     kinds = ", ".join(KINDS)
     raise ConfigError(
         f"Expected morphology.encoder to be one of {kinds}; got {config.encoder!r}."

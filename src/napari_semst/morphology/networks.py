@@ -24,8 +24,6 @@ if TYPE_CHECKING:
     from napari_semst.morphology.stain import Stains
     from napari_semst.semantics.model_files import Located
 
-    Say = Callable[[str], None]
-
 CPU_PATCHES, GPU_PATCHES = 16, 256
 # To be raised whenever patches would be read otherwise.
 _FORMAT = 1
@@ -84,15 +82,11 @@ class Network:
         Name that torch understands.
     batch
         Patches read at once; 0: by the device.
-    say
-        Called with sentences for users.
     """
 
-    def __init__(
-        self, source: Source, device: str, batch: int = 0, say: Say | None = None
-    ) -> None:
+    def __init__(self, source: Source, device: str, batch: int = 0) -> None:
         self.spot_pixels = self.context_pixels = source.side
-        self._source, self._device, self._say = source, device, say
+        self._source, self._device = source, device
         gpu = device.startswith("cuda")
         self._batch = batch or (GPU_PATCHES if gpu else CPU_PATCHES)
         self._loaded: Loaded | None = None
@@ -120,7 +114,7 @@ class Network:
             "licence": licence_of(found.name),
         }
         if self._loaded is not None:
-            told["output"] = self._loaded.output
+            told |= {"output": self._loaded.output, "patches_at_once": self._batch}
         return told
 
     def names(self, width: int) -> tuple[str, ...]:
@@ -163,8 +157,6 @@ class Network:
             vectors = self._tried(part)
             if vectors is None:
                 self._batch = max(len(part) // 2, 1)
-                if self._say is not None:
-                    self._say(f"Memory ran out; going on with {self._batch} patches")
                 continue
             found.append(vectors)
             done += len(part)

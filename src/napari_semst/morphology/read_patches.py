@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -18,8 +19,6 @@ if TYPE_CHECKING:
     from napari_semst.morphology.stain import Stains
     from napari_semst.progress import RunControl
 
-# Columns after the features: share inside the image, sharpness, density.
-N_MEASURES = 3
 # Spots whose patches are held at once, and kept in one file of the cache: at most, and
 # what their patches may take.
 BLOCK = 1024
@@ -69,7 +68,8 @@ class PatchReader:
         Returns
         -------
         numpy.ndarray
-            Shape ``(n, n_features + N_MEASURES)``.
+            Shape ``(n, n_features + n_measures())``: the share inside the image and
+            what `quality.measure` returns stand last.
         """
         known, values = self.cache.read(places)
         done = int(known.sum())
@@ -129,6 +129,15 @@ class PatchReader:
         for spots, cut, share in patches(self.slide, places, side, pixels, control):
             found[spots], inside[spots] = cut, share
         return found, inside
+
+
+@lru_cache(maxsize=1)
+def n_measures() -> int:
+    """Return how many measures of quality stand after the features of a spot."""
+    from napari_semst.morphology.quality import measure
+
+    blank = np.zeros((1, 16, 16, 3), np.uint8)
+    return 1 + int(measure(blank, blank).shape[1])
 
 
 def _rows(number: int) -> list[slice]:
