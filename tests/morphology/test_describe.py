@@ -129,6 +129,21 @@ def test_two_sections_have_two_images_of_one_look(tissue):
     assert "without an image" in made.notes["warnings"][0]
 
 
+def test_one_file_is_of_one_section(tissue, tmp_path):
+    file = tmp_path / "slide.png"
+    image = with_image(tissue, "one").uns["spatial"]["one"]["images"]["hires"]
+    Image.fromarray(image).save(file)
+    tissue.uns["spatial"]["two"] = dict(tissue.uns["spatial"]["one"])
+    with pytest.raises(InputError, match="Pick one"):
+        read(tissue)
+    made = read(tissue, image=str(file), image_scale=0.2, spot_diameter=60.0)
+    assert made.usable.any()
+    half = tissue.n_obs // 2
+    tissue.obs[keys.SECTION] = ["one"] * half + ["two"] * (tissue.n_obs - half)
+    with pytest.raises(InputError, match=r"one section for the image .*: one, two"):
+        read(tissue, image=str(file))
+
+
 def test_features_that_are_there_are_taken(tissue):
     values = np.random.default_rng(0).normal(size=(tissue.n_obs, 4))
     values[3, 1] = np.nan
