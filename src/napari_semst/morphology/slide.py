@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from napari_semst.errors import InputError
-from napari_semst.morphology.levels import Level, reduced
+from napari_semst.morphology.levels import Kept, Level, reduced
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -181,10 +181,7 @@ class Slide:
         corner = (-0.5, -0.5)
         if translate is not None:
             corner = translate[0] - unit[0] / 2, translate[1] - unit[1] / 2
-        contrast = None
-        return _slide(
-            arrays, corner, unit, source, _seal_of_arrays(arrays), contrast=contrast
-        )
+        return _slide(arrays, corner, unit, source, _seal_of_arrays(arrays))
 
     @property
     def identity(self) -> str:
@@ -264,8 +261,9 @@ def _slide(
     """Return the slide of arrays that are known to be images."""
     contrast = contrast or contrast_of(arrays[-1])
     height, width = arrays[0].shape[:2]
+    kept = Kept()
     levels = tuple(
-        Level(one, (height / one.shape[0], width / one.shape[1]), contrast)
+        Level(one, (height / one.shape[0], width / one.shape[1]), contrast, kept)
         for one in arrays
     )
     return Slide(
