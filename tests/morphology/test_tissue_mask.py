@@ -46,3 +46,11 @@ def test_shares_are_of_the_area_of_a_spot():
     shares = found.share(xy, 40)
     assert np.allclose(shares, [1, 0, 0.5, 0], atol=0.06)
     assert found.share(xy[:1], 1e-3)[0] == pytest.approx(1, abs=1e-3)
+
+
+def test_in_an_image_of_greys_all_is_tissue_and_that_is_said():
+    greys = np.where(np.arange(90_000).reshape(300, 300) % 7 < 3, 0, 180)
+    found = tissue_mask(Slide.of_array(greys.astype(np.uint8)))
+    assert found.mask.all()
+    assert "no colours" in found.note
+    assert not tissue_mask(Slide.of_array(stained())).note
