@@ -123,6 +123,7 @@ def measured(path, n_spots):
         "features": int(features[0].shape[1]),
         "flagged": flags,
         "levels": len(slide.levels),
+        "processor_s": time.process_time(),
         "peak_mib_before": before,
         "peak_mib": _machine.peak_mib(),
     }

@@ -23,7 +23,7 @@ FLAGS = ("outside", "background", "blurred", "folded")
 LEAST_INSIDE, LEAST_TISSUE = 0.5, 0.3
 # Blurred: edges this many robust deviations below the section's, and half as strong;
 # for scales each half as fine as the one before, where tissue itself differs more.
-_BLUR_DEVIATIONS, _BLUR_FACTOR = (5.0, 6.0, 7.0), 2.0
+_BLUR_DEVIATIONS, _BLUR_FACTOR = (5.0, 6.0, 6.0), 2.0
 # Folded: density so far above the section's in this share of the spot.
 _FOLD_DEVIATIONS, _FOLD_FACTOR, _FOLD_SHARE = 4.0, 1.7, 0.4
 # Without so many good spots nothing can be said of what is usual.
