@@ -103,3 +103,21 @@ def test_a_wide_embedding_needs_its_room(tissue, monkeypatch):
     for _ in range(2):
         next(steps)
     assert asked == [{"semantic_width": 7}]
+
+
+def test_images_take_time_and_memory_and_networks_more_of_both():
+    encoders = ("none", "obsm:x", "builtin", "hf:facebook/dinov2-base")
+    told = [
+        forecast(
+            10**5,
+            500,
+            10**6,
+            QUICK.with_overrides(
+                {"morphology": {"encoder": one}, "training": {"device": "cpu"}}
+            ),
+        )
+        for one in encoders
+    ]
+    none, held, builtin, network = told
+    assert none.seconds == held.seconds < builtin.seconds < network.seconds
+    assert none.memory < held.memory <= builtin.memory < network.memory

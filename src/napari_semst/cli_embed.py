@@ -132,16 +132,17 @@ _EVERY = 30.0
 
 
 def list_cache() -> None:
-    """Print what the cache of vectors holds."""
+    """Print what the cache holds: vectors of texts, and features of images."""
     from napari_semst.semantics.vector_cache import VARIABLE, cache_folder, entries
 
     found = list(entries())
     typer.echo(f"{cache_folder()} ({VARIABLE} moves it)")
     for entry in found:
         about = {name: str(value) for name, value in entry.about.items()}
+        way = f"pooling {about.get('pooling', '?')}  {about.get('dtype', '?')}"
         typer.echo(
             f"  {about.get('model', 'unknown')}  {about.get('revision', '')[:19]}  "
-            f"pooling {about.get('pooling', '?')}  {about.get('dtype', '?')}  "
+            f"{about.get('kind', way)}  "
             f"{entry.n_vectors:,} vectors  {entry.n_bytes / 1e6:,.1f} MB"
         )
         if about.get("path"):

@@ -27,12 +27,18 @@ _COMPILE_SECONDS = 25.0  # the search for approximate neighbours, once a process
 _SAMPLED_STEP_SECONDS = 0.11
 _WHOLE_STEP_SECONDS = 0.022
 _STEP_SPOT_SECONDS = 8.8e-6  # each spot of a step that reads them all, at width 64
+_PATCH_SECONDS = 5.0e-3  # each spot whose patches are cut, and measured
+# Each spot whose patches a network of 90 million weights reads; guessed, not measured.
+_NETWORK_SECONDS, _NETWORK_GPU_SECONDS = 0.3, 5.0e-3
 _DECODED_SECONDS = 1.8e-10  # each value that a step reconstructs, times the width
 # Bytes: what is imported, each stored count, each spot besides its semantic vector.
 _BASE_BYTES = 0.7 * _GIB
 _COUNT_BYTES = 20.0
 _SPOT_BYTES = 1900.0
 _SEMANTIC_WIDTH = 256
+# Each feature of a spot's image is held about four times; blocks of patches besides.
+_FEATURE_BYTES, _BLOCK_BYTES = 16.0, 0.4 * _GIB
+_BUILTIN_FEATURES, _NETWORK_FEATURES = 90, 2560
 # With more of the free memory than this a run is likely to end without a result.
 _SAFE_SHARE = 0.9
 
@@ -98,7 +104,32 @@ def memory_needed(
     memory = _BASE_BYTES + n_counts * _COUNT_BYTES + n_spots * _SPOT_BYTES
     if config.semantics.source != "none":
         memory += n_spots * 4.0 * semantic_width
-    return memory
+    return memory + _image_bytes(n_spots, config.morphology.encoder)
+
+
+def _image_bytes(n_spots: int, encoder: str) -> float:
+    if encoder == "none":
+        return 0.0
+    network = encoder.startswith(("hf:", "timm:"))
+    width = _NETWORK_FEATURES if network else _BUILTIN_FEATURES
+    return n_spots * width * _FEATURE_BYTES + _BLOCK_BYTES
+
+
+def _image_seconds(n_spots: int, config: Config) -> float:
+    """Return what reading images takes, where nothing of it is in the cache."""
+    encoder = config.morphology.encoder
+    if encoder == "builtin":
+        return n_spots * _PATCH_SECONDS
+    if not encoder.startswith(("hf:", "timm:")):
+        return 0.0
+    from napari_semst.device import choose_device
+    from napari_semst.errors import DeviceError
+
+    try:
+        gpu = choose_device(config.training.device).name.startswith("cuda")
+    except DeviceError:  # told of by the run itself
+        gpu = False
+    return n_spots * (_NETWORK_GPU_SECONDS if gpu else _NETWORK_SECONDS)
 
 
 def memory_warning(
@@ -144,6 +175,7 @@ def _seconds(n_spots: int, n_genes: int, config: Config) -> float:
     from napari_semst.sampling import FITTED_SPOTS
 
     seconds = _START_SECONDS + n_spots * _SPOT_SECONDS
+    seconds += _image_seconds(n_spots, config)
     if config.domains.readout == "consensus":
         starts = config.domains.n_starts / 12
         seconds += min(n_spots, FITTED_SPOTS) * _FIT_SECONDS * starts

@@ -114,17 +114,26 @@ def carried_limits() -> Callable[[], AbstractContextManager[None]]:
     return limits
 
 
-def side_by_side(jobs: Sequence[Callable[[], Result]]) -> list[Result]:
+def side_by_side(
+    jobs: Sequence[Callable[[], Result]], most: int | None = None
+) -> list[Result]:
     """Do independent jobs on all cores, each on one thread; results in their order.
 
     Threads that share one job wait for each other at every step, for long where other
     programs are at work; threads with jobs of their own do not.
+
+    Parameters
+    ----------
+    jobs
+        What is to be done.
+    most
+        Jobs done at one time at most; as many as there are cores where `None`.
     """
     import torch
     from threadpoolctl import threadpool_limits
 
     allowed = max([torch.get_num_threads(), *_before_limits])
-    n_workers = min(allowed, len(jobs))
+    n_workers = min(allowed, len(jobs), most or len(jobs))
     with threads_limited(1):
         if n_workers < 2:
             return [job() for job in jobs]

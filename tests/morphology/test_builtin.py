@@ -6,10 +6,10 @@ from itertools import pairwise
 
 import numpy as np
 import pytest
-from tests.morphology_images import PALE, PINK, stained
 
 from napari_semst.errors import InputError
 from napari_semst.morphology.builtin import describe_patches
+from tests.morphology_images import PALE, PINK, stained
 
 
 def measured(*patches):
@@ -38,7 +38,7 @@ def test_larger_nuclei_are_larger_and_not_more():
 
 
 def test_texture_has_a_size_and_a_direction():
-    y, x = np.mgrid[:64, :64]
+    _, x = np.mgrid[:64, :64]
     fine, coarse = (
         np.repeat((150 + 60 * np.sin(2 * np.pi * x / w))[..., None], 3, 2).astype("u1")
         for w in (6, 24)

@@ -7,8 +7,6 @@ import json
 import numpy as np
 import pytest
 from PIL import Image
-from tests.morphology_images import stained, with_image
-from tests.small import found, named, short, walked
 
 from napari_semst import keys
 from napari_semst.config import Request
@@ -19,6 +17,8 @@ from napari_semst.presets import resolve
 from napari_semst.progress import RunControl, exhaust
 from napari_semst.result import attach
 from napari_semst.several import Sections
+from tests.morphology_images import stained, with_image
+from tests.small import found, named, short, walked
 
 NUCLEI = "nuclei, number, context"
 
@@ -129,6 +129,21 @@ def test_two_sections_have_two_images_of_one_look(tissue):
     assert "without an image" in made.notes["warnings"][0]
 
 
+def test_one_file_is_of_one_section(tissue, tmp_path):
+    file = tmp_path / "slide.png"
+    image = with_image(tissue, "one").uns["spatial"]["one"]["images"]["hires"]
+    Image.fromarray(image).save(file)
+    tissue.uns["spatial"]["two"] = dict(tissue.uns["spatial"]["one"])
+    with pytest.raises(InputError, match="Pick one"):
+        read(tissue)
+    made = read(tissue, image=str(file), image_scale=0.2, spot_diameter=60.0)
+    assert made.usable.any()
+    half = tissue.n_obs // 2
+    tissue.obs[keys.SECTION] = ["one"] * half + ["two"] * (tissue.n_obs - half)
+    with pytest.raises(InputError, match=r"one section for the image .*: one, two"):
+        read(tissue, image=str(file))
+
+
 def test_features_that_are_there_are_taken(tissue):
     values = np.random.default_rng(0).normal(size=(tissue.n_obs, 4))
     values[3, 1] = np.nan
@@ -152,7 +167,7 @@ def test_without_an_image_the_error_says_what_to_do(tissue):
     with pytest.raises(InputError, match="--image FILE"):
         read(tissue)
     with_image(tissue).uns["spatial"]["slide"]["images"].clear()
-    with pytest.raises(InputError, match="'?slide'? without one"):
+    with pytest.raises(InputError, match="slide without one"):
         read(tissue)
 
 

@@ -39,7 +39,7 @@ class FeatureCache:
     def __init__(
         self, about: Mapping[str, Any], shown: Mapping[str, Any], *, keep: bool
     ) -> None:
-        told = {"kind": "image features", "measures": _FORMAT, **about}
+        told = {"kind": "image features", "reading": _FORMAT, **about}
         self._held = VectorCache(told, shown) if keep else None
 
     @property

@@ -12,7 +12,7 @@ from napari_semst.morphology.base import Morphology
 from napari_semst.morphology.cache import FeatureCache
 from napari_semst.morphology.gathered import Gathered, Read
 from napari_semst.morphology.patches import patches
-from napari_semst.morphology.read_patches import N_MEASURES, PatchReader
+from napari_semst.morphology.read_patches import PatchReader, n_measures
 from napari_semst.morphology.sections import diameter_of, imaged_parts, slide_of
 from napari_semst.progress import Progress, working
 from napari_semst.several import named
@@ -189,6 +189,7 @@ def _reader(
         "context": wanted.context,
         "stain": stains.notes(),
         "one_look": one_look,
+        "measures": n_measures(),
     }
     cache = FeatureCache(about, {"model": encoder.name}, keep=wanted.keep_features)
     notes = {
@@ -212,7 +213,7 @@ def _judged(
     """Return features, and whose are not to be relied upon."""
     from napari_semst.morphology.quality import judge
 
-    features, measured = values[:, :-N_MEASURES], values[:, -N_MEASURES:]
+    features, measured = np.split(values, [-n_measures()], axis=1)
     quality = judge(measured[:, 1:], measured[:, 0], tissue)
     warnings = [str(quality.notes[_NOT_JUDGED])] if _NOT_JUDGED in quality.notes else []
     return Read(features, dict(quality.flags), {**notes, **quality.notes}, warnings)

@@ -15,8 +15,32 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 # Bytes of decoded blocks that are kept, so that neighbouring windows find them.
-_KEPT = 256 * 2**20
+_KEPT = 192 * 2**20
 _BLOCK = 1024
+
+
+class Kept:
+    """Blocks that were decoded last, of all levels of a slide together."""
+
+    def __init__(self) -> None:
+        self._blocks: OrderedDict[tuple[int, int, int], NDArray[np.uint8]] = (
+            OrderedDict()
+        )
+        self._bytes = 0
+
+    def get(self, key: tuple[int, int, int]) -> NDArray[np.uint8] | None:
+        """Return a block if it is still there."""
+        if key not in self._blocks:
+            return None
+        self._blocks.move_to_end(key)
+        return self._blocks[key]
+
+    def put(self, key: tuple[int, int, int], block: NDArray[np.uint8]) -> None:
+        """Keep a block, and forget those that were not asked for for longest."""
+        self._blocks[key] = block
+        self._bytes += block.nbytes
+        while self._bytes > _KEPT and len(self._blocks) > 1:
+            self._bytes -= self._blocks.popitem(last=False)[1].nbytes
 
 
 @dataclass(frozen=True, eq=False)
@@ -31,14 +55,14 @@ class Level:
         Pixels of the finest level along one pixel of this one, (y, x).
     contrast
         What becomes 0 and 255.
+    kept
+        Where decoded blocks are kept for a while.
     """
 
     array: Any
     factor: tuple[float, float]
     contrast: tuple[float, float]
-    _blocks: OrderedDict[tuple[int, int], NDArray[np.uint8]] = field(
-        default_factory=OrderedDict, repr=False
-    )
+    kept: Kept = field(default_factory=Kept, repr=False)
 
     @property
     def shape(self) -> tuple[int, int]:
@@ -85,14 +109,12 @@ class Level:
 
     def _block(self, down: int, across: int) -> NDArray[np.uint8]:
         """Return a block of the array as RGB, and keep it for a while."""
-        held = self._blocks.pop((down, across), None)
+        key = id(self.array), down, across
+        held = self.kept.get(key)
         if held is None:
             part = self.array.blocks[down, across].compute(scheduler="synchronous")
             held = np.ascontiguousarray(rgb(part, self.contrast))
-        self._blocks[down, across] = held
-        kept = sum(one.nbytes for one in self._blocks.values())
-        while kept > _KEPT and len(self._blocks) > 1:
-            kept -= self._blocks.popitem(last=False)[1].nbytes
+            self.kept.put(key, held)
         return held
 
 

@@ -21,8 +21,9 @@ if TYPE_CHECKING:
 FLAGS = ("outside", "background", "blurred", "folded")
 # Least share of a patch on the image, and of a spot on tissue.
 LEAST_INSIDE, LEAST_TISSUE = 0.5, 0.3
-# Blurred: edges this many robust deviations below the section's, and half as strong.
-_BLUR_DEVIATIONS, _BLUR_FACTOR = 5.0, 2.0
+# Blurred: edges this many robust deviations below the section's, and half as strong;
+# for scales each half as fine as the one before, where tissue itself differs more.
+_BLUR_DEVIATIONS, _BLUR_FACTOR = (5.0, 6.0, 6.0), 2.0
 # Folded: density so far above the section's in this share of the spot.
 _FOLD_DEVIATIONS, _FOLD_FACTOR, _FOLD_SHARE = 4.0, 1.7, 0.4
 # Without so many good spots nothing can be said of what is usual.
@@ -56,11 +57,13 @@ def measure(
     context: NDArray[np.uint8],
     glass: tuple[float, float, float] = WHITE,
 ) -> NDArray[np.float32]:
-    """Return how sharp and how dense patches are, shape ``(m, 2)``.
+    """Return how sharp and how dense patches are, shape ``(m, 4)``.
 
     Sharpness is the logarithm of the mean strength of the Laplacian of the optical
-    density, relative to the median density: pale tissue is not blurred tissue. Density
-    is what the densest part of a spot, as large as a fold must be, has at least.
+    density, relative to the median density: pale tissue is not blurred tissue. It is
+    measured at three scales, as enlarged patches have no fine edges in any case.
+    Density, the last column, is what the densest part of a spot, as large as a fold
+    must be, has at least.
 
     Parameters
     ----------
@@ -73,17 +76,35 @@ def measure(
         Colour of bare glass.
     """
     wide = optical_density(context, glass).mean(axis=3)
-    middle = wide[:, 1:-1, 1:-1]
-    edges = 4 * middle
-    edges -= wide[:, :-2, 1:-1]
-    edges -= wide[:, 2:, 1:-1]
-    edges -= wide[:, 1:-1, :-2]
-    edges -= wide[:, 1:-1, 2:]
-    strength = np.abs(edges).mean(axis=(1, 2)) + _FINEST
-    sharpness = np.log(strength / (np.median(wide, axis=(1, 2)) + 10 * _FINEST))
+    dense = np.median(wide, axis=(1, 2)) + 10 * _FINEST
+    columns = []
+    for _ in _BLUR_DEVIATIONS:
+        strength = _edges(wide) + _FINEST
+        columns.append(np.log(strength / dense))
+        wide = _halved(wide)
     own = optical_density(spot, glass).mean(axis=3).reshape(len(spot), -1)
-    density = np.quantile(own, 1 - _FOLD_SHARE, axis=1)
-    return np.stack([sharpness, density], axis=1).astype(np.float32)
+    columns.append(np.quantile(own, 1 - _FOLD_SHARE, axis=1))
+    return np.stack(columns, axis=1).astype(np.float32)
+
+
+def _edges(images: NDArray[np.float32]) -> NDArray[np.float32]:
+    """Return the mean strength of each image's Laplacian, none of tiny images."""
+    if min(images.shape[1:]) < 3:
+        return np.zeros(len(images), np.float32)
+    found = 4 * images[:, 1:-1, 1:-1]
+    found -= images[:, :-2, 1:-1]
+    found -= images[:, 2:, 1:-1]
+    found -= images[:, 1:-1, :-2]
+    found -= images[:, 1:-1, 2:]
+    return np.asarray(np.abs(found, out=found).mean(axis=(1, 2)))
+
+
+def _halved(images: NDArray[np.float32]) -> NDArray[np.float32]:
+    """Return images of half the side, each pixel the mean of four."""
+    height, width = (n // 2 * 2 for n in images.shape[1:])
+    whole = images[:, :height, :width]
+    rows = whole[:, ::2] + whole[:, 1::2]
+    return np.asarray((rows[:, :, ::2] + rows[:, :, 1::2]) / 4)
 
 
 def judge(
@@ -96,7 +117,7 @@ def judge(
     Parameters
     ----------
     measured
-        As `measure` returns it, of all spots of one section, shape ``(n_spots, 2)``.
+        As `measure` returns it, of all spots of one section, shape ``(n_spots, 4)``.
     inside
         Share of each spot's patch that lies on the image, ``(n_spots,)``; see
         `napari_semst.morphology.patches.patches`.
@@ -111,13 +132,14 @@ def judge(
     folded = np.zeros(len(measured), bool)
     notes: dict[str, Any] = {}
     if good.sum() >= _LEAST_SPOTS:
-        sharp, spread = _usual(measured[good, 0])
-        least = sharp - max(_BLUR_DEVIATIONS * spread, float(np.log(_BLUR_FACTOR)))
-        blurred = good & (measured[:, 0] < least)
-        dense, spread = _usual(measured[good, 1])
+        for values, deviations in zip(measured.T, _BLUR_DEVIATIONS, strict=False):
+            sharp, spread = _usual(values[good])
+            least = sharp - max(deviations * spread, float(np.log(_BLUR_FACTOR)))
+            blurred |= good & (values < least)
+        dense, spread = _usual(measured[good, -1])
         most = dense + max(_FOLD_DEVIATIONS * spread, (_FOLD_FACTOR - 1) * dense)
-        folded = good & (measured[:, 1] > most)
-        notes = {"sharpness": round(sharp, 3), "density": round(dense, 3)}
+        folded = good & (measured[:, -1] > most)
+        notes["density"] = round(dense, 3)
     else:
         notes["not_judged"] = (
             f"Blur and folds were not looked for: only {int(good.sum())} spots lie on "

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -18,10 +19,10 @@ if TYPE_CHECKING:
     from napari_semst.morphology.stain import Stains
     from napari_semst.progress import RunControl
 
-# Columns after the features: share inside the image, sharpness, density.
-N_MEASURES = 3
-# Spots whose patches are held at once, and kept in one file of the cache.
+# Spots whose patches are held at once, and kept in one file of the cache: at most, and
+# what their patches may take.
 BLOCK = 1024
+_BLOCK_BYTES = 64e6
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,13 +68,14 @@ class PatchReader:
         Returns
         -------
         numpy.ndarray
-            Shape ``(n, n_features + N_MEASURES)``.
+            Shape ``(n, n_features + n_measures())``: the share inside the image and
+            what `quality.measure` returns stand last.
         """
         known, values = self.cache.read(places)
         done = int(known.sum())
         yield done
         left = np.flatnonzero(~known)
-        for part in blocks(places[left]):
+        for part in blocks(places[left], self._at_once):
             spots = left[part]
             found = self._block(places[spots], control)
             if not values.shape[1]:
@@ -83,6 +85,12 @@ class PatchReader:
             done += len(spots)
             yield done
         return values
+
+    @property
+    def _at_once(self) -> int:
+        encoder = self.encoder
+        pixels = encoder.spot_pixels**2 + encoder.context_pixels**2
+        return int(np.clip(_BLOCK_BYTES / (3 * pixels), 1, BLOCK))
 
     def _block(
         self, places: NDArray[np.float64], control: RunControl
@@ -123,31 +131,42 @@ class PatchReader:
         return found, inside
 
 
+@lru_cache(maxsize=1)
+def n_measures() -> int:
+    """Return how many measures of quality stand after the features of a spot."""
+    from napari_semst.morphology.quality import measure
+
+    blank = np.zeros((1, 16, 16, 3), np.uint8)
+    return 1 + int(measure(blank, blank).shape[1])
+
+
 def _rows(number: int) -> list[slice]:
     """Return few patches at a time: as floats they take twelve times the memory."""
     return [slice(start, start + 128) for start in range(0, number, 128)]
 
 
-def blocks(places: NDArray[np.float64]) -> list[NDArray[np.intp]]:
+def blocks(places: NDArray[np.float64], most: int) -> list[NDArray[np.intp]]:
     """Return spots in blocks that lie together, so that pixels are read about once.
 
     Parameters
     ----------
     places
         Shape ``(n, 2)``.
+    most
+        Spots in a block.
 
     Returns
     -------
     list of numpy.ndarray
-        Indices, at most `BLOCK` in each: all spots in strips, back and forth.
+        Indices, at most so many in each: all spots in strips, back and forth.
     """
     n_spots = len(places)
     if not n_spots:
         return []
-    n_strips = int(np.ceil(np.sqrt(n_spots / BLOCK)))
+    n_strips = int(np.ceil(np.sqrt(n_spots / most)))
     rank = np.empty(n_spots, np.intp)
     rank[np.argsort(places[:, 1], kind="stable")] = np.arange(n_spots)
     strip = rank * n_strips // n_spots
     along = np.where(strip % 2, -places[:, 0], places[:, 0])
     order = np.lexsort((along, strip))
-    return np.array_split(order, int(np.ceil(n_spots / BLOCK)))
+    return np.array_split(order, int(np.ceil(n_spots / most)))

@@ -48,7 +48,7 @@ def imaged_parts(tissue: AnnData, config: MorphologyConfig) -> list[Imaged]:
     InputError
         If there is no image, or one file is given for several sections.
     """
-    parts = _parts(tissue)
+    parts = _parts(tissue, config.image)
     if config.image:
         if len(parts) > 1:
             raise InputError(
@@ -69,7 +69,7 @@ def imaged_parts(tissue: AnnData, config: MorphologyConfig) -> list[Imaged]:
     return with_image
 
 
-def _parts(tissue: AnnData) -> list[Imaged]:
+def _parts(tissue: AnnData, image: str) -> list[Imaged]:
     """Return the sections of a tissue, whether they have an image or not."""
     everything = np.arange(tissue.n_obs)
     names = libraries(tissue)
@@ -79,8 +79,8 @@ def _parts(tissue: AnnData) -> list[Imaged]:
         return [Imaged(name, np.flatnonzero(spots)) for name, spots in pairs]
     if len(names) == 1:
         return [Imaged(names[0], everything)]
-    # Nothing tells sections apart: only one of them may have an image.
-    return [Imaged(the_library(tissue, None) or "", everything)]
+    # Nothing tells sections apart: a file is of all, else only one may have an image.
+    return [Imaged("" if image else the_library(tissue, None) or "", everything)]
 
 
 def slide_of(tissue: AnnData, library: str, config: MorphologyConfig) -> Slide:

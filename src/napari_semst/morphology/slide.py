@@ -6,7 +6,6 @@ The outer edges of all levels coincide. World coordinates are those of the spots
 
 from __future__ import annotations
 
-import hashlib
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -14,7 +13,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from napari_semst.errors import InputError
-from napari_semst.morphology.levels import Level, reduced
+from napari_semst.morphology.levels import Kept, Level, reduced
+from napari_semst.morphology.seal import hash_of, seal_of_arrays, seal_of_file
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -24,8 +24,6 @@ if TYPE_CHECKING:
 
 # Pixels of the small copy that masks and stains are made from: 2000 x 2000.
 OVERVIEW = 4_000_000
-# What is hashed of a file: so many parts of so many bytes, evenly spread.
-_PARTS, _PART_BYTES = 256, 2**16
 
 
 @dataclass(frozen=True, eq=False)
@@ -94,12 +92,12 @@ class Slide:
         name = f"{place.resolution} image of {place.library}"
         pyramid = None if path is None or share >= 1 else pyramid_in(path)
         if path is None or pyramid is None:
-            seal = _seal_of_arrays((place.image,))
+            seal = seal_of_arrays((place.image,))
             return _slide((place.image,), corner, place.scale, name, seal)
         levels = [place.by_hand.turned(level) for level in pyramid.levels]
         unit = (place.scale[0] * share, place.scale[1] * share)
         turns = place.by_hand.shifted_to(0, 0)
-        seal = f"{_seal_of_file(path)}-{hash_of(repr(turns).encode())}"
+        seal = f"{seal_of_file(path)}-{hash_of(repr(turns).encode())}"
         name = f"{path.name}, full resolution"
         return _slide(levels, corner, unit, name, seal, contrast=pyramid.contrast)
 
@@ -136,7 +134,7 @@ class Slide:
             )
         found = opened(path)
         unit = 1 / pixels_per_unit
-        seal = _seal_of_file(path) if path.is_file() else _seal_of_arrays(found.levels)
+        seal = seal_of_file(path) if path.is_file() else seal_of_arrays(found.levels)
         return _slide(
             found.levels,
             (origin[1], origin[0]),
@@ -181,10 +179,7 @@ class Slide:
         corner = (-0.5, -0.5)
         if translate is not None:
             corner = translate[0] - unit[0] / 2, translate[1] - unit[1] / 2
-        contrast = None
-        return _slide(
-            arrays, corner, unit, source, _seal_of_arrays(arrays), contrast=contrast
-        )
+        return _slide(arrays, corner, unit, source, seal_of_arrays(arrays))
 
     @property
     def identity(self) -> str:
@@ -264,8 +259,9 @@ def _slide(
     """Return the slide of arrays that are known to be images."""
     contrast = contrast or contrast_of(arrays[-1])
     height, width = arrays[0].shape[:2]
+    kept = Kept()
     levels = tuple(
-        Level(one, (height / one.shape[0], width / one.shape[1]), contrast)
+        Level(one, (height / one.shape[0], width / one.shape[1]), contrast, kept)
         for one in arrays
     )
     return Slide(
@@ -311,43 +307,3 @@ def contrast_of(array: Any) -> tuple[float, float]:
     thin = tuple(slice(None, None, max(1, n // 1000)) for n in array.shape[:2])
     low, high = np.nanpercentile(np.asarray(array[thin]).astype(np.float64), [1, 99.8])
     return float(low), float(max(high, low + 1e-9))
-
-
-def hash_of(*parts: bytes) -> str:
-    """Return a short hash of bytes."""
-    found = hashlib.blake2b(digest_size=16)
-    for part in parts:
-        found.update(part)
-    return found.hexdigest()
-
-
-def _seal_of_file(path: Path) -> str:
-    """Return a hash of evenly spread parts of a file, and of its size."""
-    from napari_semst.io.guard import reading
-
-    size = path.stat().st_size
-    found = hashlib.blake2b(str(size).encode(), digest_size=16)
-    starts = np.unique(np.linspace(0, max(0, size - _PART_BYTES), _PARTS).astype(int))
-    with reading(path, "the image"), path.open("rb") as file:
-        for start in starts.tolist():
-            file.seek(start)
-            found.update(file.read(_PART_BYTES))
-    return found.hexdigest()
-
-
-def _seal_of_arrays(arrays: Sequence[Any]) -> str:
-    """Return a hash of an image's bytes; of a lazy one, of spread blocks of levels."""
-    found = hashlib.blake2b(digest_size=16)
-    for array in arrays:
-        found.update(f"{array.shape} {array.dtype}".encode())
-        if isinstance(array, np.ndarray):
-            for part in np.array_split(array, max(1, array.nbytes // 2**24)):
-                found.update(np.ascontiguousarray(part).tobytes())
-            continue
-        down, across = array.numblocks[:2]
-        every = np.unique(np.linspace(0, down * across - 1, 16).astype(int))
-        for index in every.tolist():
-            block = array.blocks[divmod(index, across)]
-            pixels = np.asarray(block.compute(scheduler="synchronous"))
-            found.update(np.ascontiguousarray(pixels).tobytes())
-    return found.hexdigest()

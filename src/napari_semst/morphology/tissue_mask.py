@@ -23,6 +23,11 @@ _PALE, _COLOURED = 0.04, 0.09
 _HOLE, _DEBRIS = 2e-4, 1e-4
 # A second picture inside the image fills its frame.
 _FRAME = 0.97
+_WHITE = (255.0, 255.0, 255.0)
+_GREY = (
+    "The image has no colours: tissue was not told from background, and all of it is "
+    "taken as tissue."
+)
 
 
 @dataclass(frozen=True, eq=False)
@@ -40,12 +45,15 @@ class TissueMask:
     glass
         Colour of the slide without tissue, RGB from 0 to 255; white where none was
         found.
+    note
+        What people should know, or empty.
     """
 
     mask: NDArray[np.bool_]
     corner: tuple[float, float]
     unit: tuple[float, float]
     glass: tuple[float, float, float]
+    note: str = ""
 
     def share(
         self, coordinates: NDArray[np.floating], diameter: float
@@ -86,7 +94,8 @@ def tissue_mask(slide: Slide) -> TissueMask:
     Tissue is coloured, glass is not: the range of a pixel's optical densities against
     the glass is split by Otsu's threshold (Otsu, 1979), within bounds that hold for
     stained tissue. What the scanner left black and pictures within the picture are no
-    tissue; small holes are.
+    tissue; small holes are. An image of greys has no colour to tell by: there all is
+    tissue, and the note says so.
 
     Parameters
     ----------
@@ -96,6 +105,9 @@ def tissue_mask(slide: Slide) -> TissueMask:
     from scipy.ndimage import gaussian_filter
 
     image, unit = slide.overview()
+    if (image[..., :1] == image).all():
+        everywhere = np.ones(image.shape[:2], bool)
+        return TissueMask(everywhere, slide.corner, unit, _WHITE, _GREY)
     smooth = gaussian_filter(image.astype(np.float32), (1, 1, 0))
     seen = _seen(smooth)
     glass = _glass(smooth, seen)
@@ -129,12 +141,12 @@ def _glass(
     """Return the colour of bare glass, white where there seems to be none."""
     pixels = image[seen][:: max(1, int(seen.sum()) // 1_000_000)]
     if not len(pixels):
-        return 255.0, 255.0, 255.0
+        return _WHITE
     grey = np.ptp(pixels, axis=1) < 15
     bright = pixels.min(axis=1) > 0.6 * np.percentile(pixels.max(axis=1), 99)
     bare = pixels[grey & bright]
     if len(bare) < 0.01 * len(pixels):
-        return 255.0, 255.0, 255.0
+        return _WHITE
     red, green, blue = np.median(bare, axis=0).tolist()
     return red, green, blue
 

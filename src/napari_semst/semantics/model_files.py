@@ -1,4 +1,4 @@
-"""Where a language model's files are, and which state of it they hold."""
+"""Where a model's files are, and which state of it they hold."""
 
 from __future__ import annotations
 
@@ -30,28 +30,67 @@ _KNOWN_BYTES = {
 _HUB_SECONDS = 10.0
 _COMMIT = re.compile(r"[0-9a-f]{40}")
 _HUB_NAME = re.compile(r"[\w.-]+/[\w.-]+")
-# Weights that run no code when they are opened, and what is needed to read text.
-_PATTERNS = ["*.safetensors", "*.json", "*.txt", "*.model", "*.jinja"]
-# Of these, what the tokenizer and the base model are made of, and nothing beside it.
-_READ = [
-    "*.safetensors",
-    "*.safetensors.index.json",
-    "config.json",
-    "adapter_config.json",
-    "*token*.json",
-    "*vocab*.json",
-    "*vocab*.txt",
-    "merges.txt",
-    "dict.txt",
-    "tekken.json",
-    "*.model",
-]
-_TOKENIZERS = ("tokenizer.json", "vocab.txt", "vocab.json", "tokenizer.model")
+
+
+@dataclass(frozen=True, slots=True)
+class Kind:
+    """What models of one kind are made of.
+
+    Parameters
+    ----------
+    called, example
+        What people call such a model, with its article, and one at the hub.
+    prefix
+        Of the option that names one.
+    downloaded
+        Files that are downloaded: weights that run no code when they are opened, and
+        what is needed to use them.
+    read
+        Of these, what the model is made of, and nothing beside it.
+    beside, beside_called
+        Files of which one must stand beside configuration and weights, and what
+        people call them.
+    weights
+        What files of weights are called.
+    """
+
+    called: str
+    example: str
+    prefix: str
+    downloaded: tuple[str, ...]
+    read: tuple[str, ...]
+    beside: tuple[str, ...]
+    beside_called: str
+    weights: tuple[str, ...] = ("model.safetensors", "*.safetensors")
+
+
+LANGUAGE = Kind(
+    "a language model",
+    "Qwen/Qwen3-4B-Thinking-2507",
+    "prompts",
+    ("*.safetensors", "*.json", "*.txt", "*.model", "*.jinja"),
+    (
+        "*.safetensors",
+        "*.safetensors.index.json",
+        "config.json",
+        "adapter_config.json",
+        "*token*.json",
+        "*vocab*.json",
+        "*vocab*.txt",
+        "merges.txt",
+        "dict.txt",
+        "tekken.json",
+        "*.model",
+    ),
+    # Without it transformers makes up a tokenizer that knows no words.
+    ("tokenizer.json", "vocab.txt", "vocab.json", "tokenizer.model"),
+    "a tokenizer",
+)
 
 
 @dataclass(frozen=True, slots=True)
 class Located:
-    """A language model that was found.
+    """A model that was found.
 
     Parameters
     ----------
@@ -145,11 +184,13 @@ def local_folder(model: str, revision: str = "") -> Path | None:
         return folder
     if not _HUB_NAME.fullmatch(model):
         return None
-    found = _snapshot(model, revision, local=True)
+    found = _snapshot(model, revision, LANGUAGE, local=True)
     return found if isinstance(found, Path) else None
 
 
-def locate(model: str, revision: str = "", say: Say | None = None) -> Located:
+def locate(
+    model: str, revision: str = "", say: Say | None = None, kind: Kind = LANGUAGE
+) -> Located:
     """Find a model: a local folder, else the Hugging Face cache, else a download.
 
     Parameters
@@ -160,6 +201,8 @@ def locate(model: str, revision: str = "", say: Say | None = None) -> Located:
         Commit, tag or branch; empty: what the cache holds, else ``main``.
     say
         Called with a sentence before a download.
+    kind
+        What such a model is made of.
 
     Raises
     ------
@@ -168,20 +211,19 @@ def locate(model: str, revision: str = "", say: Say | None = None) -> Located:
     """
     folder = Path(os.path.expanduser(model))
     if folder.is_dir():
-        check_weights(folder, model)
-        return Located(_called(folder.resolve()), identity(folder, _READ), folder)
+        check_weights(folder, model, kind)
+        return Located(_called(folder.resolve()), identity(folder, kind.read), folder)
     if not _HUB_NAME.fullmatch(model):
         raise SemanticsError(
-            f"Expected a folder that holds a language model, or a Hugging Face id as "
-            f"Qwen/Qwen3-4B-Thinking-2507; got {model!r}, which is neither. Check the "
-            "path."
+            f"Expected a folder that holds {kind.called}, or a Hugging Face id as "
+            f"{kind.example}; got {model!r}, which is neither. Check the path."
         )
-    found = _snapshot(model, revision, local=True)
+    found = _snapshot(model, revision, kind, local=True)
     if not isinstance(found, Path):
         if _COMMIT.fullmatch(revision):
             # Its embeddings may be in the cache: then the model is not needed.
             return Located(model, revision, None)
-        found = download(model, revision, say)
+        found = download(model, revision, say, kind)
     return Located(model, found.name, found)
 
 
@@ -195,12 +237,14 @@ def _called(folder: Path) -> str:
     return "/".join(folder.parts[1:][-2:])
 
 
-def download(model: str, revision: str = "", say: Say | None = None) -> Path:
+def download(
+    model: str, revision: str = "", say: Say | None = None, kind: Kind = LANGUAGE
+) -> Path:
     """Download a model from Hugging Face and return its folder.
 
     Parameters
     ----------
-    model, revision, say
+    model, revision, say, kind
         As in `locate`.
 
     Raises
@@ -209,21 +253,21 @@ def download(model: str, revision: str = "", say: Say | None = None) -> Path:
         If it cannot be downloaded.
     """
     if say is not None:
-        size = _bytes_at_hub(model, revision) or _KNOWN_BYTES.get(model)
+        size = _bytes_at_hub(model, revision, kind) or _KNOWN_BYTES.get(model)
         say(f"Downloading {DownloadNeed(model, size)} from huggingface.co")
-    found = _snapshot(model, revision, local=False)
+    found = _snapshot(model, revision, kind, local=False)
     if isinstance(found, Path):
         return found
     pinned = f" --revision {revision}" if revision else ""
     raise SemanticsError(
-        f"Expected the language model {model!r} on this machine or a way to download "
+        f"Expected {kind.called}, {model!r}, on this machine or a way to download "
         f"it; found neither ({found}). Where there is a network, run `hf download "
-        f"{model}{pinned}`; or copy its folder here and name it: prompts:/path/to/it. "
+        f"{model}{pinned}`; or copy its folder here and name it: {kind.prefix}:/path. "
         "A model behind a licence needs your token in the environment, HF_TOKEN."
     )
 
 
-def check_weights(folder: Path, model: str) -> None:
+def check_weights(folder: Path, model: str, kind: Kind = LANGUAGE) -> None:
     """Refuse a folder that lacks safetensors weights.
 
     Parameters
@@ -232,23 +276,26 @@ def check_weights(folder: Path, model: str) -> None:
         Where the files are.
     model
         What the user called it.
+    kind
+        What such a model is made of.
 
     Raises
     ------
     SemanticsError
         If there is no configuration, or a file of weights is missing.
     """
-    missing = _lacking(folder)
+    missing = _lacking(folder, kind)
     if missing:
         raise SemanticsError(
-            f"Expected {model!r} to hold a language model (config.json, a tokenizer, "
-            f"weights as .safetensors); {missing} is missing. Weights in other formats "
+            f"Expected {model!r} to hold {kind.called} (config.json, "
+            f"{kind.beside_called}, weights as .safetensors); {missing} is missing. "
+            "Weights in other formats "
             "are refused because opening them can run code: download the model again, "
             "or choose another."
         )
 
 
-def _snapshot(model: str, revision: str, *, local: bool) -> Path | str:
+def _snapshot(model: str, revision: str, kind: Kind, *, local: bool) -> Path | str:
     """Return the folder of a model in the Hugging Face cache, or why there is none."""
     from huggingface_hub import snapshot_download
 
@@ -256,7 +303,7 @@ def _snapshot(model: str, revision: str, *, local: bool) -> Path | str:
         found = snapshot_download(
             model,
             revision=revision or None,
-            allow_patterns=_PATTERNS,
+            allow_patterns=list(kind.downloaded),
             ignore_patterns=["*/*"],
             local_files_only=local,
             # The environment's token or none: never one that lies in a file.
@@ -267,11 +314,11 @@ def _snapshot(model: str, revision: str, *, local: bool) -> Path | str:
         lines = str(error).strip().splitlines() or [type(error).__name__]
         return lines[0][:200].rstrip(".")
     folder = Path(found)
-    missing = _lacking(folder)
+    missing = _lacking(folder, kind)
     return f"{missing} is missing" if missing else folder
 
 
-def _bytes_at_hub(model: str, revision: str) -> float | None:
+def _bytes_at_hub(model: str, revision: str, kind: Kind) -> float | None:
     """Return how much is to be downloaded, `None` where the hub does not say."""
     from fnmatch import fnmatch
 
@@ -292,18 +339,17 @@ def _bytes_at_hub(model: str, revision: str) -> float | None:
         one.size or 0
         for one in about.siblings or ()
         if "/" not in one.rfilename
-        and any(fnmatch(one.rfilename, pattern) for pattern in _PATTERNS)
+        and any(fnmatch(one.rfilename, pattern) for pattern in kind.downloaded)
     ]
     return float(sum(sizes)) or None
 
 
-def _lacking(folder: Path) -> str:
+def _lacking(folder: Path, kind: Kind) -> str:
     """Return the name of a file that a model needs and the folder lacks, if any."""
     if not (folder / "config.json").is_file():
         return "config.json"
-    # Without it transformers makes up a tokenizer that knows no words.
-    if not any((folder / name).is_file() for name in _TOKENIZERS):
-        return _TOKENIZERS[0]
+    if kind.beside and not any((folder / name).is_file() for name in kind.beside):
+        return kind.beside[0]
     index = folder / "model.safetensors.index.json"
     if index.is_file():
         try:
@@ -314,4 +360,5 @@ def _lacking(folder: Path) -> str:
             return f"a readable {index.name}"
         absent = sorted(part for part in parts if not (folder / part).is_file())
         return absent[0] if absent else ""
-    return "" if any(folder.glob("*.safetensors")) else "model.safetensors"
+    there = any(any(folder.glob(pattern)) for pattern in kind.weights)
+    return "" if there else kind.weights[0]

@@ -6,11 +6,13 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
 from napari_semst.errors import DeviceError, SemanticsError
-from napari_semst.semantics.model_files import check_weights
+from napari_semst.semantics.model_files import LANGUAGE, check_weights
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
+
+    from napari_semst.semantics.model_files import Kind
 
 # Only models trained on sentence pairs have it, and mean and last token do not read it.
 _NOT_READ = "pooler"
@@ -39,7 +41,9 @@ def load_tokenizer(folder: Path, name: str) -> Any:
         )
 
 
-def load_model(folder: Path, name: str, device: str, dtype: str) -> Any:
+def load_model(
+    folder: Path, name: str, device: str, dtype: str, kind: Kind = LANGUAGE
+) -> Any:
     """Return the base model of a folder, without a head, ready to read.
 
     Parameters
@@ -50,6 +54,8 @@ def load_model(folder: Path, name: str, device: str, dtype: str) -> Any:
         Name that torch understands.
     dtype
         Name of torch's type of numbers.
+    kind
+        What such a model is made of.
 
     Raises
     ------
@@ -61,7 +67,7 @@ def load_model(folder: Path, name: str, device: str, dtype: str) -> Any:
     import torch
     from transformers import AutoConfig, AutoModel
 
-    check_weights(folder, name)
+    check_weights(folder, name, kind)
     with _explained(name, "model"), _quiet():
         config = AutoConfig.from_pretrained(
             folder, trust_remote_code=False, local_files_only=True

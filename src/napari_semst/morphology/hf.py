@@ -1,0 +1,113 @@
+"""Image encoders of Hugging Face's transformers: safetensors, and no code of theirs."""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING, Any
+
+from napari_semst.errors import SemanticsError
+from napari_semst.morphology.networks import Loaded, Source, pooled
+from napari_semst.semantics.model_files import Kind, locate
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from pathlib import Path
+
+    import torch
+
+_PREPARED = "preprocessor_config.json"
+IMAGE = Kind(
+    "an image encoder",
+    "facebook/dinov2-base",
+    "hf",
+    ("*.safetensors", "*.json"),
+    ("*.safetensors", "*.safetensors.index.json", "config.json", _PREPARED),
+    (_PREPARED,),
+    _PREPARED,
+)
+_CLASS_TOKENS = ("cls_token", "class_embedding")
+
+
+def hf_source(
+    model: str, revision: str = "", say: Callable[[str], None] | None = None
+) -> Source:
+    """Find an image encoder: a folder, the cache of Hugging Face, or a download.
+
+    Parameters
+    ----------
+    model
+        Folder, or Hugging Face id.
+    revision
+        Commit, tag or branch.
+    say
+        Called with a sentence before a download.
+
+    Raises
+    ------
+    SemanticsError
+        If it is not here and cannot be downloaded, or does not say how images are to
+        be prepared.
+    """
+    from napari_semst.semantics.model_files import download
+
+    found = locate(model, revision, say, IMAGE)
+    folder = found.folder or download(model, revision, say, IMAGE)
+    side, mean, deviation = _prepared(folder, model)
+
+    def load(device: str) -> Loaded:
+        return _loaded(folder, found.name, device)
+
+    return Source("hf", found, side, mean, deviation, load)
+
+
+def _prepared(
+    folder: Path, name: str
+) -> tuple[int, tuple[float, ...], tuple[float, ...]]:
+    """Return side, mean and deviation of the images that an encoder was trained on."""
+    try:
+        told = json.loads((folder / _PREPARED).read_text(encoding="utf-8"))
+        cropped = told.get("do_center_crop", False) and told.get("crop_size")
+        size = cropped or told["size"]
+        if isinstance(size, dict):
+            size = size.get("height", size.get("shortest_edge"))
+        mean = tuple(map(float, told["image_mean"]))
+        deviation = tuple(map(float, told["image_std"]))
+        side = int(size)
+        if len(mean) != 3 or len(deviation) != 3 or min(deviation) <= 0 or side < 8:
+            raise ValueError("no three colours, or a side under 8")
+    except (OSError, ValueError, TypeError, KeyError, AttributeError) as error:
+        raise SemanticsError(
+            f"Expected {_PREPARED} of {name} to hold size, image_mean and image_std; "
+            f"it could not be read so ({error}). Choose another image encoder."
+        ) from error
+    return side, mean, deviation
+
+
+def _loaded(folder: Path, name: str, device: str) -> Loaded:
+    from napari_semst.semantics.model_load import load_model
+
+    model = load_model(folder, name, device, "float32", IMAGE)
+    if hasattr(model, "get_image_features"):
+        return Loaded(
+            lambda images: _image_features(model, images),
+            "its image features, as they are compared with texts",
+        )
+    embeddings = getattr(model, "embeddings", None)
+    if any(getattr(embeddings, one, None) is not None for one in _CLASS_TOKENS):
+        return Loaded(
+            lambda images: model(pixel_values=images).last_hidden_state[:, 0],
+            "the class token of the last layer",
+        )
+    return Loaded(
+        lambda images: _mean_state(model, images), "the mean of the last layer"
+    )
+
+
+def _image_features(model: Any, images: torch.Tensor) -> torch.Tensor:
+    found: Any = model.get_image_features(pixel_values=images)
+    vectors: torch.Tensor = getattr(found, "pooler_output", found)
+    return vectors
+
+
+def _mean_state(model: Any, images: torch.Tensor) -> torch.Tensor:
+    return pooled(model(pixel_values=images).last_hidden_state, 0)

@@ -1,0 +1,79 @@
+"""Image encoders that people use, and what their makers allow."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True)
+class Suggestion:
+    """An image encoder at Hugging Face.
+
+    Parameters
+    ----------
+    encoder
+        What the setting ``morphology.encoder`` takes.
+    trained_on
+        What it learnt from, in words.
+    licence
+        Its makers' terms, in short; theirs is what counts.
+    gated
+        Whether the terms must be accepted at huggingface.co, and a token be in the
+        environment as ``HF_TOKEN``.
+    how
+        What to do where the encoder cannot be named here.
+    """
+
+    encoder: str
+    trained_on: str
+    licence: str
+    gated: bool = False
+    how: str = ""
+
+    @property
+    def model(self) -> str:
+        """Its name at the hub."""
+        return self.encoder.partition(":")[2]
+
+
+_NO_TRADE = "CC-BY-NC-ND-4.0: not for trade, and not to be passed on changed"
+
+SUGGESTED = (
+    Suggestion("hf:facebook/dinov2-base", "photographs", "Apache-2.0"),
+    Suggestion(
+        "hf:owkin/phikon-v2",
+        "histology",
+        "Owkin's own licence: not for trade; read it before use",
+    ),
+    Suggestion("timm:MahmoodLab/UNI", "histology", _NO_TRADE, gated=True),
+    Suggestion("timm:MahmoodLab/UNI2-h", "histology", _NO_TRADE, gated=True),
+    Suggestion("timm:paige-ai/Virchow2", "histology", _NO_TRADE, gated=True),
+    Suggestion(
+        "timm:prov-gigapath/prov-gigapath",
+        "histology",
+        "Its makers' own licence: for research; read it before use",
+        gated=True,
+    ),
+    Suggestion(
+        "obsm:conch",
+        "histology and its descriptions",
+        _NO_TRADE,
+        gated=True,
+        how="CONCH (MahmoodLab/CONCH) needs its own package: compute its features with "
+        "it, put them into obsm['conch'], and choose obsm:conch.",
+    ),
+)
+
+
+def licence_of(model: str) -> str:
+    """Return the licence of an encoder, as far as it is known here.
+
+    Parameters
+    ----------
+    model
+        Its name at the hub.
+    """
+    for one in SUGGESTED:
+        if one.model.casefold() == model.casefold():
+            return one.licence
+    return "not known here: see its page"

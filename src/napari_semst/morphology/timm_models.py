@@ -1,0 +1,176 @@
+"""Image encoders of timm, where that package is installed."""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING, Any
+
+from napari_semst.errors import ConfigError, DeviceError, SemanticsError, SemstError
+from napari_semst.morphology.networks import Loaded, Source, pooled
+from napari_semst.semantics.model_files import Kind, locate
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from pathlib import Path
+
+_SAFE = Kind(
+    "an image encoder of timm",
+    "vit_small_patch14_dinov2.lvd142m",
+    "timm",
+    ("model.safetensors", "config.json"),
+    ("*.safetensors", "config.json"),
+    (),
+    "timm's own",
+)
+# Opened by torch.load(weights_only=True), which runs no code. Several histology
+# encoders have nothing else.
+_TORCH = Kind(
+    _SAFE.called,
+    _SAFE.example,
+    _SAFE.prefix,
+    ("pytorch_model.bin", "config.json"),
+    ("pytorch_model.bin", "config.json"),
+    (),
+    _SAFE.beside_called,
+    ("pytorch_model.bin",),
+)
+
+
+def timm_source(
+    model: str, revision: str = "", say: Callable[[str], None] | None = None
+) -> Source:
+    """Find an image encoder of timm: a folder, the hub's cache, or a download.
+
+    Parameters
+    ----------
+    model
+        Folder, Hugging Face id, or timm's own name of a model, ``name.tag``.
+    revision
+        Commit, tag or branch.
+    say
+        Called with a sentence before a download.
+
+    Raises
+    ------
+    ConfigError
+        If timm is not installed.
+    SemanticsError
+        If the encoder is not here and cannot be downloaded, or says nothing of how
+        images are to be prepared.
+    """
+    from pathlib import Path
+
+    from napari_semst.semantics.model_files import download
+
+    check_timm(model)
+    here = Path(model).expanduser().is_dir()
+    hub = model if here or "/" in model else f"timm/{model}"
+    kind = _SAFE
+    try:
+        found = locate(hub, revision, say, kind)
+        folder = found.folder or download(hub, revision, say, kind)
+    except SemanticsError as error:
+        if "model.safetensors is missing" not in str(error):
+            raise
+        kind = _TORCH
+        found = locate(hub, revision, say, kind)
+        folder = found.folder or download(hub, revision, say, kind)
+    side, mean, deviation = _prepared(folder, model)
+
+    def load(device: str) -> Loaded:
+        return _loaded(folder, found.name, device)
+
+    return Source("timm", found, side, mean, deviation, load)
+
+
+def check_timm(model: str) -> None:
+    """Raise `ConfigError` where timm is not installed.
+
+    Parameters
+    ----------
+    model
+        What the user wants of it.
+    """
+    try:
+        import timm  # noqa: F401
+    except (ImportError, RuntimeError) as error:
+        # Torchvision of another build than torch raises a RuntimeError.
+        raise ConfigError(
+            f"Expected the package timm for the image encoder timm:{model}; it could "
+            f'not be imported ({error}). Run pip install "napari-semst[histology]", or '
+            "choose builtin or an encoder of transformers (hf:ID)."
+        ) from error
+
+
+def _prepared(
+    folder: Path, name: str
+) -> tuple[int, tuple[float, ...], tuple[float, ...]]:
+    """Return side, mean and deviation of the images that an encoder was trained on."""
+    try:
+        told = json.loads((folder / "config.json").read_text(encoding="utf-8"))
+        told = told.get("pretrained_cfg", told)
+        channels, height, width = map(int, told["input_size"])
+        mean, deviation = (tuple(map(float, told[one])) for one in ("mean", "std"))
+        if channels != 3 or height != width or len(mean) != 3 or min(deviation) <= 0:
+            raise ValueError("no square images of three colours")
+    except (OSError, ValueError, TypeError, KeyError, AttributeError) as error:
+        raise SemanticsError(
+            f"Expected config.json of {name} to hold input_size, mean and std as timm "
+            f"writes them; it could not be read so ({error}). Choose another image "
+            "encoder."
+        ) from error
+    return height, mean, deviation
+
+
+def _arguments(name: str) -> dict[str, Any]:
+    """Return what the pages of encoders say that timm is to be told of them."""
+    import torch
+    from timm.layers import SwiGLUPacked
+
+    gated = {"mlp_layer": SwiGLUPacked, "act_layer": torch.nn.SiLU}
+    known: dict[str, dict[str, Any]] = {
+        "mahmoodlab/uni": {"init_values": 1e-5, "dynamic_img_size": True},
+        "mahmoodlab/uni2-h": {
+            "img_size": 224,
+            "patch_size": 14,
+            "depth": 24,
+            "num_heads": 24,
+            "init_values": 1e-5,
+            "embed_dim": 1536,
+            "mlp_ratio": 2.66667 * 2,
+            "no_embed_class": True,
+            "reg_tokens": 8,
+            "dynamic_img_size": True,
+            **gated,
+        },
+        "paige-ai/virchow": gated,
+        "paige-ai/virchow2": gated,
+    }
+    return known.get(name.casefold(), {})
+
+
+def _loaded(folder: Path, name: str, device: str) -> Loaded:
+    import timm
+    import torch
+
+    try:
+        model = timm.create_model(
+            f"local-dir:{folder}", pretrained=True, num_classes=0, **_arguments(name)
+        )
+        model = model.eval().to(device)
+    except SemstError:
+        raise
+    except (torch.OutOfMemoryError, MemoryError) as error:
+        raise DeviceError(
+            f"Expected {name} to fit into memory; it does not. Close other programs, "
+            "choose a smaller network, or device 'cpu'."
+        ) from error
+    # Damaged files fail in the reader of each format.
+    except Exception as error:
+        lines = str(error).strip().splitlines() or [type(error).__name__]
+        raise SemanticsError(
+            f"Expected {name} to load with timm; it did not: "
+            f"{lines[0][:300].rstrip('.')}. Download it again, or choose another."
+        ) from error
+    first = int(getattr(model, "num_prefix_tokens", 0))
+    return Loaded(lambda images: pooled(model(images), first), "timm's pooled features")
