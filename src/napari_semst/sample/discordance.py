@@ -26,47 +26,76 @@ NONE = "none"
 
 
 @dataclass(frozen=True)
-class Kind:
-    """One way in which image and expression disagree.
+class Site:
+    """Where a region lies, and what is planted there.
 
     Parameters
     ----------
     home
-        Where its regions lie.
+        Where its spots lie.
     layer
-        The layer that it lies in.
+        The layer that is.
     planted
         What is planted, in words.
-    measure
-        What a strength of 1 means.
+    expressed
+        Depth in the middle of the layer whose expression is planted; 0 for others.
     """
 
     home: Home
     layer: str
     planted: str
+    expressed: float = 0.0
+
+
+@dataclass(frozen=True)
+class Kind:
+    """One way in which image and expression disagree.
+
+    Parameters
+    ----------
+    sites
+        Its regions take turns among them. A layer of which much is planted would be a
+        layer that looks so: two regions of one kind have layers of their own.
+    measure
+        What a strength of 1 means.
+    """
+
+    sites: tuple[Site, ...]
     measure: str
 
 
 KINDS = {
     "programme": Kind(
-        Home(0.32, 0.10, 0.545), "L3", "expression of layer 5",
-        "the whole mixture of cells is layer 5's",
+        (
+            Site(Home(0.32, 0.10, 0.545), "L3", "expression of layer 5", 0.65),
+            Site(Home(0.87, 0.75, 0.99), "L6", "expression of layer 3", 0.32),
+        ),
+        "the whole mixture of cells is the other layer's",
     ),
     "infiltration": Kind(
-        Home(1.20, 1.04, 9.0), "WM", "microglia, macrophages, T cells and B cells",
+        (
+            Site(
+                Home(1.20, 1.04, 9.0), "WM",
+                "microglia, macrophages, T cells and B cells",
+            ),
+        ),
         "60 % of the cells",
     ),
     "precancer": Kind(
-        Home(0.87, 0.75, 0.99), "L6", "genes of division, mesenchyme and stress",
+        (
+            Site(
+                Home(0.87, 0.75, 0.99), "L6", "genes of division, mesenchyme and stress"
+            ),
+        ),
         "fourfold expression, give or take",
     ),
     "image": Kind(
-        Home(0.65, 0.55, 0.745), "L5", "image of layer 4",
+        (Site(Home(0.65, 0.55, 0.745), "L5", "image of layer 4"),),
         "all nuclei, and the felt between them, are drawn as layer 4's",
     ),
 }  # fmt: skip
 _IMAGE_DEPTH = 0.50
-_SHARE, _MOST_IN_ALL = 0.035, 0.14
+_SHARE, _MOST_IN_ALL = 0.03, 0.12
 
 
 def simulated_discordance(
@@ -97,7 +126,8 @@ def simulated_discordance(
     kinds
         What is planted; each is measured in its own way at a strength of 1:
 
-        - ``"programme"``: layer 5's expression in layer 3; the share of the mixture.
+        - ``"programme"``: layer 5's expression in layer 3, and layer 3's in layer 6
+          where there is a second region; the share of the mixture.
         - ``"infiltration"``: microglia, macrophages, T cells and B cells in white
           matter whose image shows none; 60 % of the cells.
         - ``"precancer"``: genes of dividing cells, mesenchyme, interferon and stress
@@ -137,7 +167,8 @@ def simulated_discordance(
     regions = _regions(kinds, strength, image)
     section, places = parts.draw_places(n_spots, platform, seed)
     share = min(_SHARE, _MOST_IN_ALL / max(len(regions), 1))
-    homes = [KINDS[kind].home for kind, _, _ in regions]
+    sites = _sites(regions)
+    homes = [site.home for site in sites]
     where = place_regions(section, places.points, homes, share, (seed, 7))
     named = panel_with_immune(n_genes, species)
     plantings, patches = _plans(regions, where, places.points, named, species, seed)
@@ -186,6 +217,16 @@ def _regions(
     return [(kind, name, value) for kind in kinds for name, value in wanted.items()]
 
 
+def _sites(regions: Sequence[tuple[str, str, float]]) -> list[Site]:
+    """Return where every region lies: those of a kind take turns."""
+    kinds = [kind for kind, _, _ in regions]
+    turns = [kinds[:number].count(kind) for number, kind in enumerate(kinds)]
+    return [
+        KINDS[kind].sites[turn % len(KINDS[kind].sites)]
+        for kind, turn in zip(kinds, turns, strict=True)
+    ]
+
+
 def _plans(
     regions: Sequence[tuple[str, str, float]],
     where: NDArray[np.int64],
@@ -203,6 +244,7 @@ def _plans(
 
     symbols, programmes = named
     plantings, patches = [], []
+    sites = _sites(regions)
     for number, (kind, _, strength) in enumerate(regions):
         there = where == number
         # Kinds have genes of their own: the same ones, strong or weak.
@@ -212,7 +254,13 @@ def _plans(
             patch = Patch(points, there, _IMAGE_DEPTH, strength, (seed, 9, number))
             patches.append(patch)
         elif kind == "programme":
-            shares = partial(discordant_shares, strength=strength)
+            site = sites[number]
+            shares = partial(
+                discordant_shares,
+                strength=strength,
+                home=site.home.middle,
+                expressed=site.expressed,
+            )
             plantings.append(Planting(there, shares, rng))
         elif kind == "infiltration":
             genes = partial(planted.with_immune_cells, programmes=programmes, seed=own)
@@ -238,9 +286,11 @@ def _told(
             "kind": kind,
             "strength": strength,
             "spots": int((where == number).sum()),
-            "layer": KINDS[kind].layer,
-            "planted": KINDS[kind].planted,
+            "layer": site.layer,
+            "planted": site.planted,
             "strength_of_1": KINDS[kind].measure,
         }
-        for number, (kind, name, strength) in enumerate(regions)
+        for number, ((kind, name, strength), site) in enumerate(
+            zip(regions, _sites(regions), strict=True)
+        )
     }

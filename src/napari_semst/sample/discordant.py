@@ -71,7 +71,12 @@ def discordant_region(
     return region
 
 
-def discordant_shares(depth: Floats, strength: float = _STRENGTH) -> Floats:
+def discordant_shares(
+    depth: Floats,
+    strength: float = _STRENGTH,
+    home: float = _HOME,
+    expressed: float = _EXPRESSED,
+) -> Floats:
     """Return the cell-type shares, ``(n, n_types)``, of the region's spots by depth.
 
     Parameters
@@ -79,12 +84,14 @@ def discordant_shares(depth: Floats, strength: float = _STRENGTH) -> Floats:
     depth
         ``(n,)`` relative depths.
     strength
-        Share of the mixture that is layer 5's.
+        Share of the mixture that is the other layer's.
+    home, expressed
+        Depths in the middle of the region, and of the layer that it expresses.
     """
     from napari_semst.sample.composition import cell_shares
 
-    expressed = np.float32(_EXPRESSED) + np.float32(_SQUEEZE) * (depth - _HOME)
-    foreign = cell_shares(expressed.astype(np.float32))
+    there = np.float32(expressed) + np.float32(_SQUEEZE) * (depth - np.float32(home))
+    foreign = cell_shares(there.astype(np.float32))
     return np.float32(1 - strength) * cell_shares(depth) + strength * foreign
 
 
