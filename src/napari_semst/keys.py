@@ -27,6 +27,8 @@ DISCORDANT = "ig_discordant"
 DIVERGENCE = "ig_kl"
 IMAGE_FEATURES = "ig_image_features"
 IMAGE_FLAG = "ig_image_flag"
+# Mean of the prior: the latent that the image predicts.
+EXPECTED = "ig_expected"
 RUNS = "semst"
 LATEST = "semst_latest"
 SPATIAL = "spatial"
@@ -35,6 +37,9 @@ ALIGNMENT = "semst_alignment"
 # Which section a spot is of, where several were joined.
 SECTION = "semst_section"
 DEFAULT_RUN = "default"
+
+# What the names of results begin with; no column of a user's own does.
+RESULTS = ("semst_", "ig_")
 
 # scanpy's convention for the colours of a categorical column.
 COLORS_SUFFIX = "_colors"

@@ -83,7 +83,9 @@ class ExploreDomains(QWidget):
         self.markers = MarkerPanel()
         self.compare = ComparePanel()
         self.editing = Editing(self.sections, self)
-        self.genes = GeneWork(self.sections, self.legend, self.markers, self)
+        self.genes = GeneWork(
+            self.sections, self.legend, self.markers, self.state, self
+        )
         self.pin_button = QPushButton("Pin beside")
         self.pin_button.setToolTip(TIPS["pin"])
         self.unpin_button = QPushButton("Unpin")

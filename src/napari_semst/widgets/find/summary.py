@@ -69,6 +69,7 @@ def summarise(answer: Answer) -> tuple[str, str, str]:
         *chosen_line(result.provenance),
         f"Kept as run '{job.run}'.",
         *meaning_line(result.provenance),
+        *discordance_line(result.provenance, len(result.codes)),
         *warnings,
     ]
     if control:
@@ -84,6 +85,27 @@ def chosen_line(provenance: Mapping[str, Any]) -> list[str]:
     if curve is None:
         return []
     return [f"{chosen_in_words(int(curve['chosen']), curve['runners_up'])}."]
+
+
+def discordance_line(provenance: Mapping[str, Any], n_spots: int) -> list[str]:
+    """Return how many spots are discordant and have no image, if the run looked.
+
+    Parameters
+    ----------
+    provenance
+        What a run tells of itself.
+    n_spots
+        Of the section.
+    """
+    told = provenance.get("discordance")
+    if not told:
+        return []
+    usable = int(told["usable"])
+    said = texts.DISCORDANT.format(
+        called=int(told["called"]), usable=usable, fdr=float(told["fdr"])
+    )
+    missing = n_spots - usable
+    return [f"{said} {texts.NO_IMAGE_OF.format(missing=missing)}" if missing else said]
 
 
 def device_line(provenance: Mapping[str, Any]) -> str:

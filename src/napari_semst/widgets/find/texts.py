@@ -216,6 +216,10 @@ TIPS = {
         "semst_domain_at_{number}: they can then be saved and coloured by."
     ),
     "level_kept": "The run's own domains are in the section already.",
+    "select_discordant": (
+        "Let the discordant spots stand out. Explore domains works on them, too: "
+        "Markers > Selection in its domains tells their genes."
+    ),
     "fade": (
         "Make spots the fainter, the less sure their domain is, so that ambiguous "
         "borders show."
@@ -241,6 +245,13 @@ KEPT_HELP = (
     "once it is saved.{replaced}"
 )
 KEPT_REPLACED = " They took the place of others kept under that number before."
+DISCORDANT = (
+    "{called:,} of {usable:,} spots are discordant, at a false discovery rate of "
+    "{fdr:.3g}."
+)
+NO_IMAGE_OF = "{missing:,} spots have no usable image."
+SELECT_DISCORDANT = "Select discordant spots"
+SELECT_NOTHING = "Select nothing"
 CURVE_TITLE = "How the number was chosen"
 
 # What users call the sources; one that is not named here goes by its own name.
