@@ -136,6 +136,7 @@ class Running(QObject):
         try:
             request = self.request()
             semantics = resolve(request).semantics
+            self._settings.histology.check()
         except SemstError as error:
             self.failed.emit(error, "")
             return

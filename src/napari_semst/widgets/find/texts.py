@@ -282,7 +282,7 @@ NEEDS = {
         "a cache for later runs. A small model does without a GPU."
     ),
 }
-NOT_HEARD = "This recipe does not listen to gene semantics."
+NOT_HEARD = "This method does not listen to gene semantics."
 PICK_EMBEDDING = "Choose an embedding, one row per spot"
 NO_EMBEDDING = (
     "Expected an embedding; none is chosen. Pick one under Embedding, or set Gene "

@@ -24,6 +24,7 @@ from napari_semst.widgets.find.files import Files
 from napari_semst.widgets.find.job import cuda_devices
 from napari_semst.widgets.find.join import Joiner, can_be_joined
 from napari_semst.widgets.find.keeping import Keeping
+from napari_semst.widgets.find.layer_image import layer_images
 from napari_semst.widgets.find.results import ResultsPanel
 from napari_semst.widgets.find.run_box import RunBox
 from napari_semst.widgets.find.running import Running
@@ -177,6 +178,7 @@ class FindDomains(QWidget):
 
     def _on_layers(self, event: Any = None) -> None:
         """Keep the list of sections true; a run whose section left is discarded."""
+        self.settings.histology.image.set_layers(layer_images(self._viewer.layers))
         layers = self._sections()
         for layer in layers:
             # Connecting the same slot twice is one connection.
