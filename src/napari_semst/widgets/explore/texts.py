@@ -195,6 +195,23 @@ CHOOSE_DOMAINS_HELP = (
     "Markers are of the names chosen in the legend. Colour by domains or another "
     "column of labels, choose rows, and press Find markers again."
 )
+PATCHES = "Patches"
+PATCHES_ASK = (
+    "Click a spot on the tissue: its image beside images of spots with such "
+    "expression, and of spots that look so."
+)
+PATCHES_BUSY = "Reading the image..."
+PATCH_ROWS = (
+    "Spots with such expression look so{usual}",
+    "Spots that look so express{usual}",
+)
+THE_SPOT = "The spot alone"
+PATCH_NUMBERS = {
+    "ig_discordance": "KL {value:.2f}",
+    "ig_discordance_fdr": "FDR {value:.2g}",
+}
+NO_PATCH_NUMBER = "no usable image"
+PATCH_TIP = "{name}: {caption}. Press to look at it on the tissue."
 NOTHING_TO_COMPARE = "Choose two different columns of labels."
 AGREEMENT = (
     "ARI {ari:.3f}, NMI {nmi:.3f}; {share:.0%} of {spots:,} spots have names that are "
