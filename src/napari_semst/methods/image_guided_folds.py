@@ -13,7 +13,6 @@ from napari_semst.methods.image_guided_network import (
     Prior,
     divergence,
 )
-from napari_semst.progress import Progress
 from napari_semst.training.loop import train
 
 if TYPE_CHECKING:
@@ -23,7 +22,7 @@ if TYPE_CHECKING:
 
     from napari_semst.methods.image_guided_inputs import GuidedInputs
     from napari_semst.methods.image_guided_problem import GuidedProblem
-    from napari_semst.progress import RunControl
+    from napari_semst.progress import Progress, RunControl
 
     Floats = NDArray[np.float32]
 

@@ -91,6 +91,11 @@ class GuidedProblem:
         self._decoded = decoded
         self._whole: Batch | None = None
 
+    @property
+    def n_epochs(self) -> int:
+        """The number of steps."""
+        return self.training.epochs
+
     def parameter_groups(self) -> list[dict[str, Any]]:
         """Return what is learnt, as the groups of an optimizer."""
         return [{"params": list(self.network.parameters())}]
