@@ -28,8 +28,8 @@ _SAMPLED_STEP_SECONDS = 0.11
 _WHOLE_STEP_SECONDS = 0.022
 _STEP_SPOT_SECONDS = 8.8e-6  # each spot of a step that reads them all, at width 64
 _PATCH_SECONDS = 5.0e-3  # each spot whose patches are cut, and measured
-# Each spot whose patches a network of 90 million weights reads; guessed, not measured.
-_NETWORK_SECONDS, _NETWORK_GPU_SECONDS = 0.3, 5.0e-3
+# Each spot whose patches a network of 90 million weights reads; on GPUs it is a guess.
+_NETWORK_SECONDS, _NETWORK_GPU_SECONDS = 0.6, 5.0e-3
 _DECODED_SECONDS = 1.8e-10  # each value that a step reconstructs, times the width
 # Bytes: what is imported, each stored count, each spot besides its semantic vector.
 _BASE_BYTES = 0.7 * _GIB

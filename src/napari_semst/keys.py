@@ -25,6 +25,8 @@ DISCORDANCE_FDR = "ig_discordance_fdr"
 DISCORDANT = "ig_discordant"
 # The divergence of each latent dimension, and the features of the image.
 DIVERGENCE = "ig_kl"
+# What the image predicts of the latent.
+EXPECTED = "ig_expected"
 IMAGE_FEATURES = "ig_image_features"
 IMAGE_FLAG = "ig_image_flag"
 # Mean of the prior: the latent that the image predicts.

@@ -143,7 +143,13 @@ def find_domains(
         )
     result = labelled(assignment, names, fit, described, provenance)
     model = _model(section, config, assignment, result, fit, described, standard)
-    return replace(result, model=model, fine=tree.fine, morphology=morphology)
+    return replace(
+        result,
+        model=model,
+        fine=tree.fine,
+        morphology=morphology,
+        discordance=fit.discordance,
+    )
 
 
 def _unused(config: Config) -> list[str]:

@@ -84,6 +84,11 @@ PRESETS: Mapping[str, Preset] = MappingProxyType(
             "Seconds: smoothed principal components and a Gaussian mixture.",
             {"model": {"method": "quick"}, "semantics": {"source": "none"}},
         ),
+        "image-guided": Preset(
+            "The image-guided graph VAE: domains, and where image and expression "
+            "disagree.",
+            {"model": {"method": "image-guided"}},
+        ),
         "dlpfc": _paper(
             "The paper's settings for layered human cortex (Visium).",
             epochs=100, rate=1e-3, features=14, rings=4, hidden=256, ratio=1.2,
@@ -113,6 +118,27 @@ PRESETS: Mapping[str, Preset] = MappingProxyType(
 )  # fmt: skip
 
 
+# What a method needs otherwise than the project's recipe has it.
+METHOD_SETTINGS: Mapping[str, Overrides] = MappingProxyType(
+    {
+        # It has no network that semantics could modulate.
+        "quick": {"semantics": {"source": "none"}},
+        "image-guided": {
+            "prepare": {"n_top_genes": 2000},
+            "semantics": {"source": "none"},
+            "morphology": {"encoder": "builtin"},
+            "training": {
+                "epochs": 200,
+                "learning_rate": 2e-3,
+                "decoded_genes": 0,
+                "average_last": 0.0,
+                "weight_decay": 0.0,
+            },
+        },
+    }
+)
+
+
 def resolve(request: Request) -> Config:
     """Return the complete settings for a request.
 
@@ -129,9 +155,10 @@ def resolve(request: Request) -> Config:
     if name not in PRESETS:
         raise ConfigError(one_of("preset", request.preset, (AUTO, *PRESETS)))
     config = Config(preset=name).with_overrides(PRESETS[name].settings)
+    method = config.with_overrides(request.overrides).model.method
+    config = config.with_overrides(METHOD_SETTINGS.get(method, {}))
     config = config.with_overrides(request.overrides)
-    if config.model.method == "quick":
-        # It has no network that semantics could modulate.
+    if method != "semst":
         config = config.with_overrides({"semantics": {"source": "none"}})
     if config.semantics.source == "none" and config.semantics.control != "none":
         raise ConfigError(

@@ -130,6 +130,20 @@ class RunControl:
             raise Cancelled("The run was cancelled; nothing was changed.")
 
 
+class OnlyCancelled(RunControl):
+    """Passes on a cancel alone: for steps that are done after an early stop too.
+
+    Parameters
+    ----------
+    control
+        Whose cancel is heard.
+    """
+
+    def __init__(self, control: RunControl) -> None:
+        super().__init__()
+        self._cancel = control._cancel
+
+
 @dataclass(frozen=True, slots=True)
 class _Told:
     """What a `Teller` said, and whether it was heard."""

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from anndata import AnnData
     from numpy.typing import NDArray
 
+    from napari_semst.methods.base import Discordance
     from napari_semst.model_file import DomainModel
     from napari_semst.morphology.base import Morphology
 
@@ -61,6 +62,8 @@ class DomainResult:
         no model.
     morphology
         Features of the image around each spot, or `None`.
+    discordance
+        Where expression is not what the image predicts, or `None`.
     """
 
     codes: NDArray[np.int32]
@@ -78,6 +81,7 @@ class DomainResult:
     colors: tuple[str, ...] | None = None
     model: DomainModel | None = None
     morphology: Morphology | None = None
+    discordance: Discordance | None = None
 
     @property
     def warnings(self) -> list[str]:
@@ -152,6 +156,7 @@ def _write_result(tissue: AnnData, result: DomainResult, run: str) -> None:
     _write_fine(tissue, result.fine, run)
     _write_image_flag(tissue, result.morphology)
     _write(tissue.obs, _per_spot(result))
+    _write(tissue.obs, _of_discordance(result.discordance))
     _write(tissue.obsm, _per_spot_vectors(result))
     runs = dict(tissue.uns.get(keys.RUNS, {}))
     runs[run] = storable(result.provenance)
@@ -200,19 +205,33 @@ def _per_spot(result: DomainResult) -> dict[str, NDArray[np.float32] | None]:
     }
 
 
+def _of_discordance(
+    found: Discordance | None,
+) -> dict[str, NDArray[Any] | None]:
+    return {
+        keys.DISCORDANCE: None if found is None else found.divergence,
+        keys.DISCORDANCE_P: None if found is None else found.p_value,
+        keys.DISCORDANCE_FDR: None if found is None else found.fdr,
+        keys.DISCORDANT: None if found is None else found.discordant,
+    }
+
+
 def _per_spot_vectors(result: DomainResult) -> dict[str, NDArray[np.float32] | None]:
     image = None if result.morphology is None else result.morphology.features
     if image is not None and image.shape[1] > _WIDEST_IMAGE:
         image = None
+    found = result.discordance
     return {
         keys.IMAGE_FEATURES: image,
+        keys.DIVERGENCE: None if found is None else found.per_dimension,
+        keys.EXPECTED: None if found is None else found.expected,
         keys.LATENT: result.latent,
         keys.SCALE: result.scale,
         keys.SHIFT: result.shift,
     }
 
 
-def _write(store: Any, values: Mapping[str, NDArray[np.float32] | None]) -> None:
+def _write(store: Any, values: Mapping[str, NDArray[Any] | None]) -> None:
     """Write what this run made, and remove what an earlier run left under its keys."""
     for key, value in values.items():
         if value is not None:

@@ -17,6 +17,7 @@ from napari_semst.presets import resolve
 from napari_semst.progress import RunControl, exhaust
 from napari_semst.result import attach
 from napari_semst.several import Sections
+from tests.morphology.networks import save_tiny
 from tests.morphology_images import stained, with_image
 from tests.small import found, named, short, walked
 
@@ -103,6 +104,20 @@ def test_features_are_kept_and_a_run_goes_on_where_it_was(tissue, monkeypatch):
     fresh = read(tissue, keep_features=False)
     assert len(blocks) == 9
     assert np.allclose(made.features, fresh.features, atol=1e-5)
+
+
+def test_a_network_whose_features_are_kept_is_not_loaded(tissue, tmp_path, monkeypatch):
+    from napari_semst.morphology import hf
+
+    with_image(tissue)
+    encoder = f"hf:{save_tiny(tmp_path / 'tiny')}"
+    made = read(tissue, encoder=encoder)
+    assert made.features.shape == (tissue.n_obs, 32)
+    assert made.notes["output"] == "the class token of the last layer"
+    monkeypatch.setattr(hf, "_loaded", lambda *_: pytest.fail("loaded"))
+    again = read(tissue, encoder=encoder)
+    assert np.array_equal(made.features, again.features, equal_nan=True)
+    assert again.names == made.names
 
 
 def test_two_sections_have_two_images_of_one_look(tissue):

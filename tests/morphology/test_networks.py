@@ -217,6 +217,9 @@ def test_tokens_become_one_vector():
 def test_suggestions_name_their_licence():
     assert licence_of("facebook/DINOv2-base") == "Apache-2.0"
     assert "see its page" in licence_of("nobody/x")
+    for kind in ("hf", "timm"):
+        with pytest.raises(ConfigError, match=r"own package.*choose obsm:conch"):
+            made(f"{kind}:MahmoodLab/conch")
     for one in SUGGESTED:
         assert one.licence
         assert one.encoder.startswith(("hf:", "timm:", "obsm:"))

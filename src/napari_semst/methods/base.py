@@ -190,6 +190,7 @@ METHODS: Mapping[str, str] = MappingProxyType(
     {
         "semst": "napari_semst.methods.semst:fit",
         "quick": "napari_semst.methods.quick:fit",
+        "image-guided": "napari_semst.methods.image_guided:fit",
     }
 )
 # Those that can describe a section by what was learnt from another.

@@ -165,10 +165,11 @@ class ImageGuidedNetwork(nn.Module):
         if n_features:
             self.prior = Prior(n_features, config)
             shared = config.shared_image_encoder
-            self.image = (
-                self.prior.image if shared else encoder(n_features, hidden, dropout)
-            )
-            width = 2 * hidden
+            if config.posterior_reads_image:
+                self.image = (
+                    self.prior.image if shared else encoder(n_features, hidden, dropout)
+                )
+                width = 2 * hidden
         self.posterior = Head(width, hidden, config.latent_dim, config.num_heads)
         self.decoder = CountDecoder(config.latent_dim, hidden, n_genes, n_sections)
 
@@ -179,13 +180,24 @@ class ImageGuidedNetwork(nn.Module):
         graph: AttentionGraph,
     ) -> tuple[Normal, Normal]:
         """Return posterior and prior of each target of the graph."""
-        encoded = self.gene(expression)
-        if self.prior is None or self.image is None or image is None:
-            posterior = self.posterior(encoded, graph)
+        posterior = self.posterior_of(expression, image, graph)
+        if self.prior is None or image is None:
             nothing = torch.zeros_like(posterior.mean)
             return posterior, Normal(nothing, nothing)
-        both = torch.cat([encoded, self.image(image)], dim=1)
-        return self.posterior(both, graph), self.prior(image, graph)
+        return posterior, self.prior(image, graph)
+
+    def posterior_of(
+        self,
+        expression: SparseOperator | Tensor,
+        image: Tensor | None,
+        graph: AttentionGraph,
+    ) -> Normal:
+        """Return the posterior of each target of the graph."""
+        encoded = self.gene(expression)
+        if self.image is not None:
+            encoded = torch.cat([encoded, self.image(image)], dim=1)
+        posterior: Normal = self.posterior(encoded, graph)
+        return posterior
 
 
 class CountDecoder(ZinbDecoder):

@@ -91,6 +91,11 @@ class GuidedProblem:
         self._decoded = decoded
         self._whole: Batch | None = None
 
+    @property
+    def n_epochs(self) -> int:
+        """The number of steps."""
+        return self.training.epochs
+
     def parameter_groups(self) -> list[dict[str, Any]]:
         """Return what is learnt, as the groups of an optimizer."""
         return [{"params": list(self.network.parameters())}]
@@ -153,19 +158,37 @@ class GuidedProblem:
         spots.sort()
         return spots, self.of_spots(spots)
 
-    def of_spots(self, spots: Spots) -> Batch:
-        """Return some spots and all that they attend to."""
+    def of_spots(self, spots: Spots, image: NDArray[np.float32] | None = None) -> Batch:
+        """Return some spots and all that they attend to.
+
+        Parameters
+        ----------
+        spots
+            Indices, ascending.
+        image
+            Read in place of the section's own features, ``(n_spots, n_features)``.
+        """
+        sources, graph = self._around(spots)
+        image = self.inputs.image if image is None else image
+        return Batch(
+            self._expression(sources),
+            None if image is None else self._on_device(image[sources]),
+            graph,
+        )
+
+    def image_of(self, spots: Spots) -> tuple[torch.Tensor, AttentionGraph]:
+        """Return the image of some spots and of those that they attend to."""
+        sources, graph = self._around(spots)
+        assert self.inputs.image is not None, "a prior was asked for without an image"
+        return self._on_device(self.inputs.image[sources]), graph
+
+    def _around(self, spots: Spots) -> tuple[Spots, AttentionGraph]:
         rows = self.inputs.graph[spots]
         sources, places = np.unique(rows.indices, return_inverse=True)
         shape = (len(spots), len(sources))
         local = type(rows)((rows.data, places.ravel(), rows.indptr), shape=shape)
         own = np.searchsorted(sources, spots)
-        image = self.inputs.image
-        return Batch(
-            self._expression(sources),
-            None if image is None else self._on_device(image[sources]),
-            AttentionGraph(local, own, self.device),
-        )
+        return sources, AttentionGraph(local, own, self.device)
 
     def _expression(self, spots: Spots) -> SparseOperator | torch.Tensor:
         chosen = self.inputs.expression[spots]

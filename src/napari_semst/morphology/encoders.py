@@ -10,6 +10,7 @@ import numpy as np
 
 from napari_semst.errors import ConfigError
 from napari_semst.morphology.networks import Network
+from napari_semst.morphology.suggestions import suggestion
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -161,6 +162,11 @@ def image_encoder(
     if config.encoder == "builtin":
         return Builtin(config.batch_patches)
     if kind in _NETWORKS and name:
+        known = suggestion(name)
+        if known is not None and known.how:
+            raise ConfigError(
+                f"Expected an encoder of transformers or timm; got {name}. {known.how}"
+            )
         module, _, function = _NETWORKS[kind].partition(":")
         find = getattr(import_module(module), function)
         source = find(name, config.revision, say)

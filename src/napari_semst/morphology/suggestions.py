@@ -20,8 +20,8 @@ class Suggestion:
     gated
         Whether the terms must be accepted at huggingface.co, and a token be in the
         environment as ``HF_TOKEN``.
-    how
-        What to do where the encoder cannot be named here.
+    how, hub
+        What to do where the encoder cannot be read here, and its name at the hub.
     """
 
     encoder: str
@@ -29,11 +29,12 @@ class Suggestion:
     licence: str
     gated: bool = False
     how: str = ""
+    hub: str = ""
 
     @property
     def model(self) -> str:
         """Its name at the hub."""
-        return self.encoder.partition(":")[2]
+        return self.hub or self.encoder.partition(":")[2]
 
 
 _NO_TRADE = "CC-BY-NC-ND-4.0: not for trade, and not to be passed on changed"
@@ -61,8 +62,23 @@ SUGGESTED = (
         gated=True,
         how="CONCH (MahmoodLab/CONCH) needs its own package: compute its features with "
         "it, put them into obsm['conch'], and choose obsm:conch.",
+        hub="MahmoodLab/CONCH",
     ),
 )
+
+
+def suggestion(model: str) -> Suggestion | None:
+    """Return what is known here of an encoder, if anything.
+
+    Parameters
+    ----------
+    model
+        Its name at the hub.
+    """
+    for one in SUGGESTED:
+        if one.model.casefold() == model.casefold():
+            return one
+    return None
 
 
 def licence_of(model: str) -> str:
@@ -73,7 +89,5 @@ def licence_of(model: str) -> str:
     model
         Its name at the hub.
     """
-    for one in SUGGESTED:
-        if one.model.casefold() == model.casefold():
-            return one.licence
-    return "not known here: see its page"
+    known = suggestion(model)
+    return known.licence if known else "not known here: see its page"

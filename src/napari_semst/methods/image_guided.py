@@ -1,0 +1,149 @@
+"""The image-guided graph VAE: domains, and where image and expression disagree."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+import torch
+
+from napari_semst.methods.base import Fit, View
+from napari_semst.methods.image_guided_discordance import discordance
+from napari_semst.methods.image_guided_inputs import guided_inputs
+from napari_semst.methods.image_guided_network import Normal, divergence
+from napari_semst.methods.image_guided_problem import Distributions, GuidedProblem
+from napari_semst.methods.semst_training import BATCH_SPOTS, batch_spots
+from napari_semst.prepare.components import dense_axes, rotated, smoothed
+from napari_semst.progress import OnlyCancelled, Progress, working
+from napari_semst.training.loop import train
+
+if TYPE_CHECKING:
+    from collections.abc import Generator
+
+    import numpy as np
+    from numpy.typing import NDArray
+
+    from napari_semst.config import Config
+    from napari_semst.device import DeviceChoice
+    from napari_semst.methods.image_guided_inputs import GuidedInputs
+    from napari_semst.prepare.section import Section
+    from napari_semst.progress import RunControl
+    from napari_semst.training.loop import TrainingRecord
+
+# Variance of a dimension's posterior means above which it is active (Burda et al.
+# 2016, importance weighted autoencoders, section 5.3).
+_ACTIVE = 0.01
+
+
+def fit(
+    section: Section,
+    semantics: NDArray[np.float32] | None,
+    config: Config,
+    device: DeviceChoice,
+    control: RunControl,
+) -> Generator[Progress, None, Fit]:
+    """Train the image-guided graph VAE, and measure discordance.
+
+    Source: image-guided graph VAE; docs/image-guided.md says what differs and why.
+    Without features of an image it is a graph VAE of expression alone, whose prior is
+    a standard normal, and there is no discordance.
+
+    Raises
+    ------
+    Cancelled, TrainingError, DeviceError
+        See `napari_semst.training.loop.train`.
+    """
+    place = device.torch()
+    yield Progress("train", 0, config.training.epochs, "Building the network")
+    inputs = yield from working(
+        "train",
+        "Components and neighbours",
+        lambda _: guided_inputs(section, config),
+        control,
+    )
+    try:
+        problem, record, step = yield from _trained(inputs, place, control)
+        found = yield from problem.distributions(control)
+        disagreement = None
+        if inputs.image is not None:
+            disagreement = yield from discordance(
+                problem, section, found.posterior, OnlyCancelled(control)
+            )
+    finally:
+        if place.type == "cuda":
+            torch.cuda.empty_cache()
+    notes = {
+        **section.components(config.training.seed).notes(),
+        "step": step,
+        "zinb": problem.engine.reason,
+        "attention": inputs.graph_text,
+        "image_features": 0 if inputs.image is None else inputs.image.shape[1],
+        **dimensions(found),
+    }
+    mean = found.posterior[0]
+    views = _views(section, mean, config)
+    return Fit(mean, views, record=record, notes=notes, discordance=disagreement)
+
+
+def _views(
+    section: Section, mean: NDArray[np.float32], config: Config
+) -> tuple[View, ...]:
+    """Return what the consensus reads: components, and the posterior means."""
+    found = section.components(config.training.seed)
+    ordered = rotated(mean, *dense_axes(mean))
+    own = View(smoothed(ordered, section.average, 1), smooth=False)
+    return View(found.root, smooth=True), View(found.logged, smooth=True), own
+
+
+def _trained(
+    inputs: GuidedInputs, place: torch.device, control: RunControl
+) -> Generator[Progress, None, tuple[GuidedProblem, TrainingRecord, str]]:
+    """Train, with smaller steps where the GPU's memory ends, and say so."""
+    config = inputs.config.training
+    wanted = batch_spots(config, inputs.n_spots)
+    sizes = [wanted, *((wanted or BATCH_SPOTS) // 2**n for n in range(1, 4))]
+    for attempt, batch in enumerate(sizes):
+        problem: GuidedProblem | None = None
+        try:
+            with torch.random.fork_rng(devices=[place] if place.type == "cuda" else []):
+                torch.manual_seed(config.seed)
+                problem = GuidedProblem(inputs, place, min(batch, inputs.n_spots))
+                total = replace(config, epochs=problem.n_epochs)
+                record = yield from train(problem, total, control)
+            return problem, record, _in_words(batch, smaller=attempt > 0)
+        except torch.OutOfMemoryError:
+            if attempt == len(sizes) - 1:
+                raise
+        del problem
+        torch.cuda.empty_cache()
+    raise AssertionError("the last attempt returns or raises")
+
+
+def _in_words(batch: int, *, smaller: bool) -> str:
+    """Return what a step reads."""
+    if not batch:
+        return "all spots"
+    text = f"{batch:,} spots drawn anew, with all their neighbours"
+    why = "; larger steps did not fit into the GPU's memory"
+    return text + why if smaller else text
+
+
+def dimensions(found: Distributions) -> dict[str, object]:
+    """Return how much of the latent is used, for the provenance.
+
+    Parameters
+    ----------
+    found
+        Posterior and prior of all spots.
+    """
+    posterior, prior = (
+        Normal(*map(torch.as_tensor, pair)) for pair in (found.posterior, found.prior)
+    )
+    per_dimension = divergence(posterior, prior).mean(dim=0).numpy()
+    variance = found.posterior[0].var(axis=0)
+    return {
+        "active_dimensions": int((variance > _ACTIVE).sum()),
+        "latent_dimensions": len(variance),
+        "divergence_per_dimension": [round(float(x), 4) for x in per_dimension],
+        "variance_per_dimension": [round(float(x), 4) for x in variance],
+    }
