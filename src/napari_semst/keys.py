@@ -29,8 +29,6 @@ DIVERGENCE = "ig_kl"
 EXPECTED = "ig_expected"
 IMAGE_FEATURES = "ig_image_features"
 IMAGE_FLAG = "ig_image_flag"
-# Mean of the prior: the latent that the image predicts.
-EXPECTED = "ig_expected"
 RUNS = "semst"
 LATEST = "semst_latest"
 SPATIAL = "spatial"

@@ -46,12 +46,6 @@ def attach_discordance(tissue, called, run="default"):
     tissue.obsm[keys.EXPECTED] = expected.astype(np.float32)
     tissue.obsm[keys.LATENT] = latent.astype(np.float32)
     tissue.obsm[keys.DIVERGENCE] = np.abs(latent - expected).astype(np.float32)
-    told = {
-        "fdr": 0.1,
-        "called": int(called.sum()),
-        "usable": int(usable.sum()),
-        "active_dimensions": N_LATENT,
-    }
-    tissue.uns[keys.RUNS] = {run: {"discordance": told}}
+    tissue.uns[keys.RUNS] = {run: {"training": {"active_dimensions": N_LATENT}}}
     tissue.uns[keys.LATEST] = run
     return tissue

@@ -11,7 +11,7 @@ from PIL import Image as Pictures
 
 from napari_semst.config import Request
 from napari_semst.morphology.suggestions import SUGGESTED
-from napari_semst.presets import PRESETS
+from napari_semst.presets import PRESETS, resolve
 from napari_semst.viewer import adapter
 from napari_semst.widgets.find import texts_image as words
 from napari_semst.widgets.find.configuration import recall
@@ -87,10 +87,10 @@ def test_image_guided_shows_its_fields_and_hides_what_it_does_not_read(form):
     assert not form.histology.isHidden()
     assert form.meaning.isHidden()
     assert form.recipe.isHidden()
-    asked = form.request("spatial").overrides
-    assert asked["model"] == {"method": "image-guided"}
-    assert asked["morphology"] == {"encoder": "builtin"}
-    assert "semantics" not in asked
+    asked = form.request("spatial")
+    assert resolve(asked).model.method == "image-guided"
+    assert asked.overrides["morphology"] == {"encoder": "builtin"}
+    assert "semantics" not in asked.overrides
     choose(form.method, "semst")
     assert form.histology.isHidden()
     assert not form.meaning.isHidden()
@@ -106,7 +106,7 @@ def test_method_and_recipe_keep_in_step(form):
     assert form.recipe.currentData() == "quick"
     assert "model" not in form.request("spatial").overrides
     choose(form.method, "image-guided")
-    assert form.request("spatial").preset == "auto"
+    assert form.request("spatial").preset == "image-guided"
     choose(form.recipe, "dlpfc")
     assert form.method.chosen == "semst"
 

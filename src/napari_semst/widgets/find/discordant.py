@@ -41,16 +41,16 @@ class DiscordantSpots(QWidget):
 
     def show_run(self, tissue: AnnData, run: str) -> None:
         """Show what a run found, nothing where it did not look or was replaced."""
-        told = discordance_line(run_facts(tissue, run), tissue.n_obs)
         # The columns are those of the latest run.
         latest = not run or run == columns.latest_run(tissue)
-        there = latest and keys.DISCORDANT in tissue.obs
-        self._called = discordant_spots(tissue) if there else None
-        self.setVisible(bool(told) or there)
-        self.said.setText("\n".join(told))
-        self.said.setVisible(bool(told))
-        self.button.setVisible(there)
-        self.button.setEnabled(there and bool(discordant_spots(tissue).any()))
+        there = latest and {keys.DISCORDANT, keys.DISCORDANCE} <= set(tissue.obs)
+        self.setVisible(there)
+        self._called = called = discordant_spots(tissue) if there else None
+        if called is not None:
+            divergence = tissue.obs[keys.DISCORDANCE].to_numpy(np.float64)
+            told = discordance_line(run_facts(tissue, run), called, divergence)
+            self.said.setText("\n".join(told))
+            self.button.setEnabled(bool(called.any()))
 
     def show_selection(self, selected: NDArray[np.bool_] | None) -> None:
         """Say on the button what pressing it does."""

@@ -159,8 +159,8 @@ class SettingsForm(QWidget):
         self.meaning.set_heard(self.recipe_uses_semantics())
         self._rows.setRowVisible(self.meaning, method != GUIDED)
         self._rows.setRowVisible(self.histology, self.histology.read)
-        # Recipes are SemST's; one of a file is shown all the same.
-        recipes = method != GUIDED or self.recipe.currentData() != AUTO
+        # Other recipes are SemST's; one of a file is shown all the same.
+        recipes = method != GUIDED or self.recipe.currentData() not in (AUTO, GUIDED)
         self._rows.setRowVisible(self.recipe, recipes)
         self._rows.setRowVisible(self.recipe_note, recipes)
         advanced = self._advanced_rows
