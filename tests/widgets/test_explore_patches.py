@@ -7,6 +7,8 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 from napari.layers import Layer
+from qtpy.QtCore import QPoint, Qt
+from qtpy.QtTest import QTest
 
 from napari_semst import keys
 from napari_semst.viewer import adapter
@@ -25,8 +27,10 @@ def tissue():
 
 
 @pytest.fixture
-def dock(make_napari_viewer, tissue):
-    viewer = make_napari_viewer()
+def dock(make_napari_viewer, tissue, request):
+    # Only a window that is shown has a canvas that gets the mouse.
+    shown = request.node.get_closest_marker("screen") is not None
+    viewer = make_napari_viewer(show=shown)
     dock = ExploreDomains(viewer)
     viewer.window.add_dock_widget(dock, name="Explore domains")
     for data in adapter.layers_of(tissue, name="Section"):
@@ -71,7 +75,7 @@ def test_a_click_shows_the_spot_and_what_is_alike(qtbot, dock, tissue):
         assert alike
         there = [view.spot for view in row if not view.isHidden()]
         assert there == list(alike)
-    assert part.large.lines == caption(tissue, SPOT, "2")
+    assert part.large.lines == caption(tissue, SPOT, "domain 2")
     assert "KL 7" in part.large.lines[1] or "KL 6" in part.large.lines[1]
     assert part.large.lines[2] == "FDR 0.02"
     assert "wide" in part.said.text()
@@ -134,3 +138,22 @@ def test_the_mouse_is_the_viewers_own_again(dock):
     assert part._on_press in part._viewer.mouse_drag_callbacks
     part.shutdown()
     assert part._on_press not in part._viewer.mouse_drag_callbacks
+
+
+@pytest.mark.screen
+def test_a_click_in_the_real_window(qtbot, dock, tissue):
+    viewer = dock._viewer
+    qtbot.waitExposed(viewer.window._qt_window)
+    viewer.screenshot(canvas_only=False, flash=False)  # lays the window out
+    viewer.reset_view()
+    camera = getattr(viewer, "scene", viewer).camera
+    canvas = viewer.window._qt_viewer.canvas.native
+    size = np.array([canvas.width(), canvas.height()])
+    away = place_of(tissue, SPOT) - np.asarray(camera.center)[-2:]
+    x, y = (away * camera.zoom)[::-1] + size / 2
+    before = camera.center
+    QTest.mouseMove(canvas, QPoint(round(x), round(y)))
+    left = Qt.MouseButton.LeftButton
+    QTest.mouseClick(canvas, left, pos=QPoint(round(x), round(y)))
+    assert shown(qtbot, dock).spot == SPOT
+    assert camera.center == before

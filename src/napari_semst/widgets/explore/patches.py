@@ -237,7 +237,10 @@ def _domain(spot: int, labels: Labels | None) -> tuple[str, str]:
     code = -1 if labels is None else int(labels.codes[spot])
     if labels is None or code < 0:
         return "", ""
-    return labels.names[code], labels.colors[code]
+    name = labels.names[code]
+    # A number alone says nothing; a name that somebody gave does.
+    told = texts.PATCH_DOMAIN.format(name=name) if name.isdecimal() else name
+    return told, labels.colors[code]
 
 
 def _usual(alike: Spots, labels: Labels | None) -> str:

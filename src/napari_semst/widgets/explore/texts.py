@@ -202,10 +202,11 @@ PATCHES_ASK = (
 )
 PATCHES_BUSY = "Reading the image..."
 PATCH_ROWS = (
-    "Spots with such expression look so{usual}",
-    "Spots that look so express{usual}",
+    "Other tissue of such expression{usual}",
+    "Other tissue that looks like this{usual}",
 )
 THE_SPOT = "The spot alone"
+PATCH_DOMAIN = "domain {name}"
 PATCH_NUMBERS = {
     "ig_discordance": "KL {value:.2f}",
     "ig_discordance_fdr": "FDR {value:.2g}",

@@ -78,7 +78,7 @@ GUIDED_LABELS = {
     "free_bits": "Free bits",
     "folds": "Folds",
     "permutations": "Permutations",
-    "discordance_fdr": "False discovery rate",
+    "discordance_fdr": "Discordance FDR",
 }
 GRAPHS = {
     "knn": "Nearest spots",
