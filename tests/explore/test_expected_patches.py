@@ -86,7 +86,9 @@ def test_a_section_without_image_says_what_to_do():
 
 
 def test_the_scale_is_told_in_micrometres_where_they_are_known():
-    assert scale_in_words(110, 3, 0.5) == (
+    assert scale_in_words(110, 3, 0.5, 60) == (
         "Patches are 165 \N{MICRO SIGN}m wide; the ring is the spot, 55."
     )
-    assert "units of the coordinates" in scale_in_words(80, 3, None)
+    coarse = scale_in_words(80, 3, None, 8)
+    assert "units of the coordinates" in coarse
+    assert "8 pixels across a spot" in coarse

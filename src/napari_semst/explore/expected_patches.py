@@ -19,6 +19,8 @@ if TYPE_CHECKING:
     from napari_semst.morphology.slide import Slide
 
 N_ALIKE = 4
+# Pixels across a spot of 55 micrometres from which on nuclei are four pixels wide.
+_FINE = 27
 
 Spots = tuple[int, ...]
 
@@ -181,7 +183,15 @@ class PatchBook:
         self._places = find_coordinates(
             tissue, self._config.prepare.coordinates or None
         )
-        self._found = imaged_parts(tissue, self._config.morphology)
+        try:
+            self._found = imaged_parts(tissue, self._config.morphology)
+        except InputError as error:
+            if self._config.morphology.image:
+                raise
+            raise InputError(
+                "Expected an image of the section; it has none. Open the section from "
+                "a file or folder that holds its image."
+            ) from error
         self._part_of = np.full(tissue.n_obs, -1)
         for number, one in enumerate(self._found):
             self._part_of[one.spots] = number
@@ -224,7 +234,12 @@ class PatchBook:
                 pictures,
                 self._picture(spot, 1.0, pixels),
                 1 / context,
-                scale_in_words(part.diameter, context, part.microns),
+                scale_in_words(
+                    part.diameter,
+                    context,
+                    part.microns,
+                    part.diameter / max(part.slide.unit),
+                ),
             )
 
     def _has(self, spot: int) -> bool:
@@ -262,7 +277,9 @@ class PatchBook:
         return self._parts[number]
 
 
-def scale_in_words(diameter: float, context: float, microns: float | None) -> str:
+def scale_in_words(
+    diameter: float, context: float, microns: float | None, across: float
+) -> str:
     """Return how large patches are, for users.
 
     Parameters
@@ -273,8 +290,14 @@ def scale_in_words(diameter: float, context: float, microns: float | None) -> st
         Side of the patches, in diameters.
     microns
         Per unit, `None` where unknown.
+    across
+        Pixels of the image across a spot.
     """
     unit = "units of the coordinates" if microns is None else "\N{MICRO SIGN}m"
     side = diameter * context * (microns or 1.0)
     ring = diameter * (microns or 1.0)
-    return f"Patches are {side:.4g} {unit} wide; the ring is the spot, {ring:.4g}."
+    told = f"Patches are {side:.4g} {unit} wide; the ring is the spot, {ring:.4g}."
+    if across >= _FINE:
+        return told
+    few = f"The image has {across:.0f} pixels across a spot, too few to see nuclei."
+    return f"{told} {few}"
