@@ -50,7 +50,7 @@ def section(given: argparse.Namespace) -> AnnData:
 
     if given.result:
         return read(given.result)
-    tissue = simulated_discordance(1500)
+    tissue = simulated_discordance(3000, strength="strong")
     return find_domains(tissue, n_domains=given.domains, method="image-guided")
 
 
@@ -72,7 +72,7 @@ def pictures_of_find(viewer: Viewer, given: argparse.Namespace) -> None:
     settings.n_domains.setValue(given.domains)
     scroll_to(dock, 0)
     picture_of_dock(dock, given.out / f"{given.name}-settings.png")
-    settings.histology.image.encoder.combo.setEditText("timm:MahmoodLab/UNI")
+    settings.histology.image.encoder.combo.setEditText("hf:owkin/phikon-v2")
     settings.advanced.expand()
     viewer.theme = "light"
     scroll_to(dock, 0.3)

@@ -9,12 +9,17 @@ import pytest
 from napari.layers import Image, Layer
 from PIL import Image as Pictures
 
-from napari_semst.config import Request
+from napari_semst.config import Config, Request
+from napari_semst.errors import InputError
+from napari_semst.morphology.encoders import encoder_download
 from napari_semst.morphology.suggestions import SUGGESTED
 from napari_semst.presets import PRESETS, resolve
 from napari_semst.viewer import adapter
+from napari_semst.widgets.find import image as image_module
+from napari_semst.widgets.find import texts
 from napari_semst.widgets.find import texts_image as words
 from napari_semst.widgets.find.configuration import recall
+from napari_semst.widgets.find.downloads import Downloads
 from napari_semst.widgets.find.image_encoder import EncoderField, about, kind_of_folder
 from napari_semst.widgets.find.layer_image import layer_images
 from napari_semst.widgets.find.settings import SettingsForm
@@ -248,3 +253,42 @@ def test_features_of_the_section_need_no_image(form):
     image.set_tissue(tissue)
     assert image.missing.isHidden()
     assert image.image.isHidden()
+
+
+def test_an_encoder_that_is_not_here_is_asked_about(dock, qtbot, pipeline, monkeypatch):
+    for data in adapter.layers_of(small_tissue(), name="Section"):
+        dock._viewer.add_layer(Layer.create(*data))
+    choose(dock.settings.method, "image-guided")
+    dock.settings.histology.image.encoder.combo.setEditText("hf:owner/not-here")
+    asked = []
+    monkeypatch.setattr(
+        Downloads, "_ask", lambda self, *found: bool(asked.append(found))
+    )
+    dock.run_box.run_button.click()
+    qtbot.waitUntil(
+        lambda: dock.card.title.text() == texts.NOT_DOWNLOADED, timeout=60_000
+    )
+    assert [need.name for need, _ in asked] == ["owner/not-here"]
+    assert pipeline.requests == []
+
+
+def test_folders_and_the_built_in_encoder_need_no_download(tmp_path):
+    for encoder in ("none", "builtin", "obsm:conch", f"hf:{tmp_path}"):
+        config = Config().with_overrides({"morphology": {"encoder": encoder}})
+        assert encoder_download(config.morphology) is None
+    config = config.with_overrides({"morphology": {"encoder": "timm:vit_tiny.none"}})
+    assert encoder_download(config.morphology).name == "timm/vit_tiny.none"
+
+
+def test_a_package_that_is_missing_is_told_of_before_the_run(form, monkeypatch):
+    choose(form.method, "image-guided")
+    image = form.histology.image
+    there: list[str] = []
+    monkeypatch.setattr(image_module, "find_spec", lambda name: name in there or None)
+    image.encoder.combo.setEditText("timm:MahmoodLab/UNI")
+    assert image.missing.text() == words.NO_TIMM
+    with pytest.raises(InputError, match="timm"):
+        form.histology.check()
+    there.append("timm")
+    image.encoder.combo.setEditText("timm:MahmoodLab/UNI2-h")
+    assert image.missing.isHidden()

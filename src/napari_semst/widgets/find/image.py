@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from importlib.util import find_spec
 from typing import TYPE_CHECKING, Any
 
 from qtpy.QtCore import Qt, Signal  # type: ignore[attr-defined]
@@ -147,6 +148,8 @@ class ImageForm(QWidget):
         from napari_semst.morphology.sections import imaged_parts
 
         kind, _, key = self.encoder.name.partition(":")
+        if kind == "timm" and find_spec("timm") is None:
+            return texts.NO_TIMM
         layer, tissue, path = self.image.layer, self._tissue, self.image.path
         if kind == "obsm":
             there = tissue is None or key in tissue.obsm

@@ -57,16 +57,16 @@ PROVISIONAL = (
     "On the tissue: provisional domains of the training so far. The final ones are "
     "read with more care."
 )
-DOWNLOAD_TITLE = "Download the language model?"
+DOWNLOAD_TITLE = "Download the model?"
 DOWNLOAD_ASKED = "This run downloads {need} from huggingface.co."
 DOWNLOAD_WHERE = "It is kept in {folder}, for later runs too."
 DOWNLOAD = "Download"
 NOT_DOWNLOADED = "Not started"
 NOT_DOWNLOADED_HELP = (
-    "Nothing was downloaded. Choose another model, or the built-in gene table, which "
-    "needs no download."
+    "Nothing was downloaded. Choose another model; the built-in gene table and image "
+    "encoder need no download."
 )
-CHECKING_MODEL = "Looking for the language model"
+CHECKING_MODEL = "Looking for the model"
 LOAD = "Load..."
 SAVE = "Save..."
 LOADED = "Configuration loaded"

@@ -48,6 +48,10 @@ LAYER_MOVED = (
     "turned, moved or stretched. Align the section's own image in Open data, or save "
     "the layer as it should lie, and choose the file under Image."
 )
+NO_TIMM = (
+    "Expected the package timm for this image encoder; it is not installed. Run "
+    'pip install "napari-semst[histology]", or choose builtin or hf:ID.'
+)
 NO_ENCODER = (
     "Expected an image encoder: builtin, timm:ID, hf:ID or obsm:KEY; got {name!r}. "
     "Choose one under Image encoder."
