@@ -61,6 +61,7 @@ def open_dock(viewer: Viewer, name: str) -> tuple[QWidget, QWidget]:
     main = window.parentWidget()
     main.resizeDocks([window], [DOCK], Qt.Orientation.Horizontal)
     settle(0.3)
+    viewer.reset_view()
     return window, dock
 
 
@@ -122,7 +123,6 @@ def main() -> None:
     viewer.window.resize(WIDTH, HEIGHT)
     for data in adapter.layers_of(tissue, name="Simulated discordance"):
         viewer.add_layer(Layer.create(*data))
-    viewer.reset_view()
     pictures_of_find(viewer, given)
     pictures_of_patches(viewer, tissue, given)
     viewer.close()

@@ -64,6 +64,14 @@ def test_molecules_and_image_are_asked_apart(tissue):
         alike_spots(tissue, SPOT, tissue.obsm["spatial"], 100.0)
 
 
+def test_spots_that_were_only_just_not_called_are_no_comparison(tissue):
+    before = trusted(tissue)
+    assert before[100]
+    tissue.obs.loc[tissue.obs_names[100], keys.DISCORDANCE_P] = 0.04
+    after = trusted(tissue)
+    assert np.flatnonzero(before != after).tolist() == [100]
+
+
 def test_few_spots_give_few_patches(tissue):
     tissue.obs[keys.DISCORDANT] = True
     places = tissue.obsm["spatial"]

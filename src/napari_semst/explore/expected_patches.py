@@ -19,6 +19,8 @@ if TYPE_CHECKING:
     from napari_semst.morphology.slide import Slide
 
 N_ALIKE = 4
+# Spots of a smaller p-value are nothing to compare others with.
+_UNREMARKABLE = 0.05
 # Pixels across a spot of 55 micrometres from which on nuclei are four pixels wide.
 _FINE = 27
 
@@ -88,12 +90,17 @@ def alike_spots(
 
 
 def trusted(tissue: AnnData) -> NDArray[np.bool_]:
-    """Return which spots have a usable image and are not discordant, ``(n_spots,)``."""
+    """Return which spots have a usable image and are not discordant, ``(n_spots,)``.
+
+    Neither are those that only just were not called.
+    """
     good = np.ones(tissue.n_obs, bool)
     if keys.DISCORDANCE in tissue.obs:
         good &= np.isfinite(tissue.obs[keys.DISCORDANCE].to_numpy(np.float64))
     if keys.DISCORDANT in tissue.obs:
         good &= ~tissue.obs[keys.DISCORDANT].to_numpy(bool)
+    if keys.DISCORDANCE_P in tissue.obs:
+        good &= tissue.obs[keys.DISCORDANCE_P].to_numpy(np.float64) >= _UNREMARKABLE
     return good
 
 
@@ -299,5 +306,5 @@ def scale_in_words(
     told = f"Patches are {side:.4g} {unit} wide; the ring is the spot, {ring:.4g}."
     if across >= _FINE:
         return told
-    few = f"The image has {across:.0f} pixels across a spot, too few to see nuclei."
-    return f"{told} {few}"
+    few = f"The image has {across:.0f} pixels across a spot"
+    return f"{told} {few}, too few to see the shape of nuclei."
