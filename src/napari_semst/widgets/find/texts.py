@@ -381,6 +381,7 @@ STAGES = {
     "morphology": "Reading the image",
     "describe": "Reading the genes",
     "train": "Training",
+    "discordance": "Comparing with the image",
     "assign": "Assigning domains",
     "attach": "Storing",
 }
