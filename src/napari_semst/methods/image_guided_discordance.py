@@ -10,6 +10,7 @@ import torch
 from napari_semst.methods.base import Discordance
 from napari_semst.methods.image_guided_folds import cross_fitted, spatial_folds
 from napari_semst.methods.image_guided_network import Normal, divergence
+from napari_semst.prepare.components import smoothed
 from napari_semst.progress import Progress
 from napari_semst.sampling import chunks
 
@@ -30,8 +31,13 @@ _CHUNK_SPOTS = 8192
 CLUSTER_SPOTS = 10
 # Robust deviations of the log above the median from which a spot gives no image to the
 # null: what is itself discordant would make discordance look usual.
-TRIMMED_ABOVE = 2.5
+TRIMMED_ABOVE = 3.0
 _QUARTILE = 0.6745
+# Nats that a dimension adds to a spot's discordance at most: discordance is heard in
+# several dimensions, a drift of expression across the slide in one.
+MOST_NATS = 2.0
+# Rounds of averaging over the nearest spots: discordance comes in regions.
+_ROUNDS = 2
 
 
 class Divergences(NamedTuple):
@@ -136,7 +142,7 @@ def discordance(
     fit = CrossFit(problem, folds, priors)
     fit.calibrate()
     found = fit.measure()
-    score = regional(found.per_dimension.sum(axis=1), section, usable)
+    score = regional(bounded(found.per_dimension), section, usable)
     null = yield from permuted(fit, section, score, control)
     p_value = np.full(len(score), np.nan, np.float32)
     p_value[usable] = above(score[usable], null)
@@ -151,8 +157,20 @@ def discordance(
     )
 
 
+def bounded(per_dimension: Floats) -> Floats:
+    """Return the divergence of each spot, ``(n_spots,)``, no dimension above its bound.
+
+    Parameters
+    ----------
+    per_dimension
+        Nats, ``(n_spots, latent)``.
+    """
+    total: Floats = np.minimum(per_dimension, MOST_NATS).sum(axis=1)
+    return total
+
+
 def regional(values: Floats, section: Section, usable: NDArray[np.bool_]) -> Floats:
-    """Return each spot's mean with its nearest spots, of those that are usable.
+    """Return each spot's mean with spots nearby, of those that are usable.
 
     Parameters
     ----------
@@ -163,9 +181,10 @@ def regional(values: Floats, section: Section, usable: NDArray[np.bool_]) -> Flo
     usable
         Spots that count; others are NaN.
     """
-    weights = usable.astype(np.float32)
-    total = section.average @ np.where(usable, values, 0).astype(np.float32)
-    share = section.average @ weights
+    weights = usable[:, None].astype(np.float32)
+    share = smoothed(weights, section.average, _ROUNDS)[:, 0]
+    kept = np.where(usable, values, 0)
+    total = smoothed(kept[:, None], section.average, _ROUNDS)[:, 0]
     mean = np.divide(total, share, out=np.full_like(total, np.nan), where=share > 0)
     found: Floats = np.where(usable, mean, np.nan).astype(np.float32)
     return found
@@ -233,8 +252,8 @@ def permuted(
         control.check()
         yield Progress("discordance", done, times, "Permuting images within clusters")
         given = donors(clusters, usual, random)
-        measured = fit.measure(image[given]).per_dimension.sum(axis=1)
-        null = regional(measured, section, problem.inputs.usable)
+        measured = fit.measure(image[given]).per_dimension
+        null = regional(bounded(measured), section, problem.inputs.usable)
         found.append(null[usual])
     return np.concatenate(found)
 

@@ -28,9 +28,9 @@ if TYPE_CHECKING:
 
 # Pieces of a section that make up a fold: large enough to hold whole regions.
 _PIECES = 5
-_EPOCHS, _LEARNING_RATE, _WEIGHT_DECAY = 120, 5e-3, 1e-4
+_EPOCHS, _LEARNING_RATE, _WEIGHT_DECAY = 150, 5e-3, 1e-4
 # Narrower and more often dropped than the network's own prior: it is to generalise.
-_WIDTH, _DROPOUT = 128, 0.2
+_WIDTH, _DROPOUT = 128, 0.5
 # Spots of a step; all of a fold's up to as many.
 _BATCH_SPOTS = 4096
 
