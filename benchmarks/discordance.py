@@ -1,7 +1,7 @@
 """Score the discordance map on simulated sections where the truth is known.
 
-Ten sections with a strong and a weak region; with --kinds none sections where nothing is
-planted and every call is false; with --shuffle images of other spots.
+Ten sections with a strong and a weak region; --kinds none: sections where nothing is
+planted and every call is false; --shuffle: images of other spots.
 
     python benchmarks/discordance.py [--kinds none] [--shuffle] [--seeds 10]
 """
