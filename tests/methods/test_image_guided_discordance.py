@@ -147,6 +147,23 @@ def test_large_folds_learn_from_samples(trained, monkeypatch):
     assert torch.equal(said(problem, one, every), said(problem, other, every))
 
 
+@pytest.mark.parametrize("reads", [False, True])
+def test_another_image_is_heard_by_all_that_read_it(reads):
+    section, config = guided(image_guided={"posterior_reads_image": reads})
+    torch.manual_seed(0)
+    problem = GuidedProblem(guided_inputs(section, config), CPU, 0)
+    found = exhaust(problem.distributions(RunControl())).posterior
+    folds = spatial_folds(problem.inputs, section.coordinates)
+    priors = priors_of(problem, found, folds)
+    other = problem.inputs.image[::-1].copy()
+    fit = CrossFit(problem, folds, priors)
+    own, first = fit.measure(), fit.measure(other)
+    again = CrossFit(problem, folds, priors).measure(other)
+    assert np.array_equal(first.per_dimension, again.per_dimension)
+    assert not np.array_equal(first.per_dimension, own.per_dimension)
+    assert np.array_equal(fit.measure().per_dimension, own.per_dimension)
+
+
 def test_widening_makes_errors_as_large_as_the_priors_say(trained):
     section, problem, posterior = trained
     folds = spatial_folds(problem.inputs, section.coordinates)
