@@ -51,6 +51,13 @@ def run(
     method: Annotated[
         str | None, typer.Option(help="semst, or quick: no training, seconds.")
     ] = None,
+    morphology: Annotated[
+        str | None,
+        typer.Option(
+            help="What semst takes of the image: view (beside expression), modulation "
+            "(beside semantics) or none."
+        ),
+    ] = None,
     semantics: Annotated[
         str | None,
         typer.Option(
@@ -227,7 +234,11 @@ def run(
             ranking=ranking,
             keep_uninformative=keep_uninformative,
         ),
-        model={"method": method, "weights": str(weights) if weights else None},
+        model={
+            "method": method,
+            "morphology": morphology,
+            "weights": str(weights) if weights else None,
+        },
         prepare={
             "counts_layer": counts_layer,
             "coordinates": coordinates,

@@ -198,6 +198,12 @@ class ModelConfig:
         "to correct, or the scaled expression alone, as published.",
         ("components", "expression"),
     )
+    morphology: str = _setting(
+        "none",
+        "What semst takes of the histology: none; a view beside expression, for the "
+        "network and the consensus; or modulation, beside the semantics.",
+        ("none", "view", "modulation"),
+    )
 
 
 @dataclass(frozen=True, slots=True)

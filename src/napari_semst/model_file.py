@@ -173,6 +173,8 @@ def check_savable(config: Config) -> None:
         why = f"the readout {config.domains.readout!r}"
     elif config.model.method == "semst" and config.model.start != "components":
         why = f"the published recipe {config.preset!r}"
+    elif config.model.morphology != "none":
+        why = f"model.morphology {config.model.morphology!r}"
     elif config.domains.n_domains == 1:
         why = "a single domain"
     if why:

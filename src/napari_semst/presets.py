@@ -160,6 +160,8 @@ def resolve(request: Request) -> Config:
     config = config.with_overrides(request.overrides)
     if method != "semst":
         config = config.with_overrides({"semantics": {"source": "none"}})
+    if config.model.morphology != "none":
+        config = _with_encoder(config, request)
     if config.semantics.source == "none" and config.semantics.control != "none":
         raise ConfigError(
             "Expected a source of gene semantics for the control "
@@ -167,3 +169,29 @@ def resolve(request: Request) -> Config:
             "that reads it; a run without semantics is a control by itself."
         )
     return config
+
+
+def _with_encoder(config: Config, request: Request) -> Config:
+    """Return settings by which there is something for ``model.morphology`` to read."""
+    model = config.model
+    if model.method != "semst":
+        raise ConfigError(
+            "Expected the method 'semst' for model.morphology "
+            f"{model.morphology!r}; got {model.method!r}. Choose semst, or "
+            "model.morphology 'none'."
+        )
+    if model.morphology == "view" and model.start != "components":
+        raise ConfigError(
+            "Expected model.start 'components' for model.morphology 'view'; got "
+            f"{model.start!r}. Choose the preset default, or model.morphology "
+            "'modulation'."
+        )
+    if config.morphology.encoder != "none":
+        return config
+    if "encoder" in request.overrides.get("morphology", {}):
+        raise ConfigError(
+            f"Expected an image encoder for model.morphology {model.morphology!r}; got "
+            "'none'. Choose builtin or another one (morphology.encoder), or "
+            "model.morphology 'none'."
+        )
+    return config.with_overrides({"morphology": {"encoder": "builtin"}})

@@ -61,7 +61,9 @@ def test_every_method_gives_a_latent_and_views(prepared, semantics, name):
 
 
 def test_unknown_methods_are_refused():
-    with pytest.raises(ConfigError, match=r"'semst', 'quick'; got 'magic'"):
+    with pytest.raises(
+        ConfigError, match=r"'semst', 'quick', 'image-guided'; got 'magic'"
+    ):
         method("magic")
 
 

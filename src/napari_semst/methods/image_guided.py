@@ -132,8 +132,8 @@ def _trained(
             with torch.random.fork_rng(devices=[place] if place.type == "cuda" else []):
                 torch.manual_seed(config.seed)
                 problem = GuidedProblem(inputs, place, min(batch, inputs.n_spots))
-                total = replace(config, epochs=problem.n_epochs)
-                record = yield from train(problem, total, control)
+            total = replace(config, epochs=problem.n_epochs)
+            record = yield from train(problem, total, control)
             return problem, record, _in_words(batch, smaller=attempt > 0)
         except torch.OutOfMemoryError:
             if attempt == len(sizes) - 1:

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from napari_semst.methods.image_guided_network import Prior
-    from napari_semst.methods.image_guided_problem import GuidedProblem
+    from napari_semst.methods.image_guided_problem import Batch, GuidedProblem
     from napari_semst.prepare.section import Section
     from napari_semst.progress import RunControl
 
@@ -72,6 +72,7 @@ class CrossFit:
         self.problem, self.folds, self.priors = problem, folds, priors
         latent = problem.settings.latent_dim
         self.widening = np.zeros(latent, np.float32)
+        self._kept: dict[tuple[int, int], Normal] = {}
 
     def calibrate(self) -> None:
         """Widen each dimension's prior until its errors are as large as it says.
@@ -108,13 +109,22 @@ class CrossFit:
         self, image: Floats | None
     ) -> Iterator[tuple[NDArray[np.intp], Normal, Normal]]:
         """Yield some spots, their posterior, and the prior of their fold."""
-        network = self.problem.network.eval()
         for fold, prior in enumerate(self.priors):
             own = np.flatnonzero(self.folds == fold)
             for part in chunks(len(own), _CHUNK_SPOTS):
                 spots = own[part]
                 batch = self.problem.of_spots(spots, image)
-                yield spots, network.posterior_of(*batch), prior(*batch[1:])
+                posterior = self._posterior(batch, (fold, part.start))
+                yield spots, posterior, prior(*batch[1:])
+
+    def _posterior(self, batch: Batch, place: tuple[int, int]) -> Normal:
+        """Return some spots' posterior; kept where no image could change it."""
+        network = self.problem.network.eval()
+        if network.image is not None:
+            return network.posterior_of(*batch)
+        if place not in self._kept:
+            self._kept[place] = network.posterior_of(*batch)
+        return self._kept[place]
 
 
 def discordance(

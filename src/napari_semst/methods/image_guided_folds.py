@@ -40,6 +40,8 @@ def spatial_folds(
 ) -> NDArray[np.intp]:
     """Return the fold of every spot, ``(n_spots,)``: pieces of tissue dealt in turn.
 
+    Pieces are made, and dealt, by the usable spots: no fold holds all of them.
+
     Parameters
     ----------
     inputs
@@ -49,14 +51,14 @@ def spatial_folds(
     """
     from sklearn.cluster import MiniBatchKMeans
 
-    wanted = inputs.config.image_guided.folds
-    pieces = min(wanted * _PIECES, len(places) // 2)
+    wanted, usable = inputs.config.image_guided.folds, inputs.usable
+    pieces = min(wanted * _PIECES, int(usable.sum()) // 2)
     search = MiniBatchKMeans(
         pieces, n_init=3, random_state=inputs.config.training.seed, batch_size=4096
     )
-    piece = np.asarray(search.fit_predict(places))
+    piece = np.asarray(search.fit(places[usable]).predict(places))
     # Largest first, each to the fold that has least.
-    sizes = np.bincount(piece, minlength=pieces)
+    sizes = np.bincount(piece[usable], minlength=pieces)
     fold_of, filled = np.zeros(pieces, np.intp), np.zeros(wanted)
     for one in np.argsort(-sizes, kind="stable"):
         fold_of[one] = filled.argmin()
@@ -176,17 +178,17 @@ def cross_fitted(
         with torch.random.fork_rng(devices=_devices(problem.device)):
             torch.manual_seed(seed)
             one = PriorProblem(problem, posterior, np.flatnonzero(others), seed)
-            steps = train(one, short, control)
-            for event in steps:
-                yield replace(
-                    event,
-                    stage="discordance",
-                    step=event.step + fold * _EPOCHS,
-                    steps=n_folds * _EPOCHS,
-                    message=f"What the image predicts, part {fold + 1} of {n_folds}",
-                    metrics={},
-                    latent=None,
-                )
+        steps = train(one, replace(short, seed=seed), control)
+        for event in steps:
+            yield replace(
+                event,
+                stage="discordance",
+                step=event.step + fold * _EPOCHS,
+                steps=n_folds * _EPOCHS,
+                message=f"What the image predicts, part {fold + 1} of {n_folds}",
+                metrics={},
+                latent=None,
+            )
         one.prior.eval()
         found.append(one.prior)
     return found

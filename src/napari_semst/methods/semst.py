@@ -10,6 +10,7 @@ import torch
 
 from napari_semst.methods.base import Fit, View
 from napari_semst.methods.modulation import mean_map
+from napari_semst.methods.semst_image import with_image
 from napari_semst.methods.semst_inputs import from_components, from_expression
 from napari_semst.methods.semst_training import WHOLE_SPOTS, train_members
 from napari_semst.prepare.components import dense_axes, rotated, smoothed
@@ -55,6 +56,7 @@ def fit(
     """
     place = device.torch()
     yield Progress("train", 0, config.training.epochs, "Building the network")
+    semantics = with_image(section, semantics, config)
     published = config.model.start == "expression"
     describe = from_expression if published else from_components
     if section.n_spots <= WHOLE_SPOTS:
@@ -83,6 +85,9 @@ def fit(
     latent = mean_latent([member.latent for member in members])
     axes = dense_axes(latent)
     views = (*inputs.views, own_view(latent, axes, section))
+    if config.model.morphology != "none":
+        # Features are on the scale of this section's own image.
+        return Fit(latent, views, (), moved, record, notes)
     learnt = _learnt(inputs, axes, [member.weights for member in members])
     return Fit(latent, views, (), moved, record, notes, learnt)
 

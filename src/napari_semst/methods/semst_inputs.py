@@ -9,6 +9,7 @@ import numpy as np
 
 from napari_semst.errors import ConfigError
 from napari_semst.methods.base import View
+from napari_semst.methods.semst_image import image_components, image_view
 from napari_semst.methods.semst_network import SemstNetwork
 from napari_semst.methods.weights import read_weights
 from napari_semst.prepare.components import ExpressionAxes, smoothed
@@ -207,6 +208,11 @@ def _inputs(
     kind = config.prepare.normalisation
     spatial_graph = normalised(section.spatial, kind)
     expression_graph = normalised(feature, kind)
+    views = [View(root, smooth=True), View(logged, smooth=True)]
+    image = image_components(section, config)
+    if image is not None:
+        views.append(image_view(image, section))
+        propagated = np.hstack([propagated, image / np.float32(_size(image))])
     # A X is constant: the first propagation is done once, not once a step.
     features = (
         np.asarray(spatial_graph @ propagated, dtype=np.float32),
@@ -221,7 +227,7 @@ def _inputs(
         decoded,
         _covariate(section),
         config,
-        (View(root, smooth=True), View(logged, smooth=True)),
+        tuple(views),
         {"feature_graph": note, **scores.notes()},
         scale,
     )

@@ -108,7 +108,7 @@ def train(
             record.stopped_early = True
             break
         with _tiny_numbers_as_zero():
-            values = _step(model, optimizer, epoch)
+            values = _step(model, optimizer, epoch, config.seed)
             slowing.step()
         record.add(values)
         if not math.isfinite(values["loss"]):
@@ -150,8 +150,24 @@ def _tiny_numbers_as_zero() -> Iterator[None]:
         torch.set_flush_denormal(was)
 
 
+@contextmanager
+def _own_numbers(place: torch.device, *numbers: int) -> Iterator[None]:
+    """Draw torch's random numbers of one part of a step from the seed alone.
+
+    Between steps other code runs, and may draw too: neither is to change what the
+    other finds.
+    """
+    import numpy as np
+    import torch
+
+    seed = int(np.random.SeedSequence(numbers).generate_state(1)[0])
+    with torch.random.fork_rng(devices=[place] if place.type == "cuda" else []):
+        torch.manual_seed(seed)
+        yield
+
+
 def _step(
-    model: Trainable, optimizer: torch.optim.Optimizer, epoch: int
+    model: Trainable, optimizer: torch.optim.Optimizer, epoch: int, seed: int
 ) -> dict[str, float]:
     """Do one step; gradients and values are added up in the order of the parts."""
     import torch
@@ -164,7 +180,8 @@ def _step(
     values: dict[str, Tensor] = {}
     optimizer.zero_grad()
     for part in range(n_parts) if alone else group.own(n_parts):
-        found = _part_step(model, epoch, part)
+        with _own_numbers(learnt[0].device, seed, epoch, part):
+            found = _part_step(model, epoch, part)
         if alone:
             values = {k: values[k] + v if values else v for k, v in found.items()}
             continue
