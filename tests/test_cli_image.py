@@ -104,7 +104,7 @@ def test_a_section_without_an_image_says_what_to_do(section):
     bare = read_h5ad(section)
     del bare.uns["spatial"]
     bare.write_h5ad("bare.h5ad")
-    with pytest.raises(InputError, match="--image FILE.*--image-encoder none"):
+    with pytest.raises(InputError, match=r"--image FILE.*--image-encoder none"):
         run("bare.h5ad")
     said = call("inspect", "bare.h5ad")
     assert "histology    not as it is: Expected an image" in said
