@@ -351,7 +351,8 @@ def _expression(
     settings = found.what.config.prepare
     counts = as_csr(find_counts(tissue, settings.counts_layer).matrix)
     names = gene_symbols(tissue)
-    least = least_spots(*counts.shape, settings.min_cells, settings.min_share)
+    n_spots, n_genes = counts.shape
+    least = least_spots(n_spots, n_genes, settings.min_cells, settings.min_share)
     seen = expressed_genes(counts, least)
     seen = seen[~says_little(names[seen])]
     return names[seen], log_normalised(counts, settings.target_sum)[:, seen]
