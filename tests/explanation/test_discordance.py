@@ -122,6 +122,15 @@ def test_no_discordant_unusable_or_doubtful_spot_is_compared_with(tissue):
     assert not usual[5]
     assert not usual[tissue.obs[keys.DISCORDANT].to_numpy()].any()
     assert usual.sum() == SIDE**2 - 23
+    assert np.flatnonzero(read_map(tissue).doubtful).tolist() == [30]
+
+
+def test_doubtful_spots_beside_a_region_are_told_apart(tissue):
+    below = 8 * SIDE + 5
+    tissue.obs.loc[tissue.obs_names[below], keys.DISCORDANCE_P] = 0.01
+    one = explain_discordance(tissue)["regions"]["1"]
+    assert (one["n_spots"], one["n_discordant"]) == (21, 20)
+    assert one["sentence"].startswith("Region 1, 20 spots and 1 beside them with")
 
 
 def test_images_of_a_network_are_not_told(tissue):
@@ -145,13 +154,22 @@ def test_all_spots_discordant_leave_nothing_to_compare_with(tissue):
 
 
 def test_regions_join_over_one_spot_between_and_come_by_size():
-    line = np.eye(12, k=1) + np.eye(12, k=-1)
-    touching = sparse.csr_matrix(line)
+    touching = sparse.csr_matrix(np.eye(12, k=1) + np.eye(12, k=-1))
     called = np.array([1, 1, 1, 0, 0, 1, 1, 0, 1, 1, 0, 0], bool)
-    found = regions_of(called, touching, 3)
+    none = np.zeros(12, bool)
+    found = regions_of(called, none, touching, 3)
     assert found.tolist() == [1, 1, 1, -1, -1, 0, 0, -1, 0, 0, -1, -1]
-    assert regions_of(called, touching, 4).max() == 0
-    assert (regions_of(~called & called, touching, 3) == -1).all()
+    assert regions_of(called, none, touching, 4).max() == 0
+    assert (regions_of(none, called, touching, 3) == -1).all()
+
+
+def test_doubtful_spots_join_where_they_touch_and_do_not_count():
+    touching = sparse.csr_matrix(np.eye(12, k=1) + np.eye(12, k=-1))
+    called = np.array([0, 1, 1, 1, 0, 0, 0, 0, 0, 1, 1, 0], bool)
+    doubtful = np.array([0, 0, 0, 0, 1, 1, 0, 1, 0, 0, 0, 1], bool)
+    found = regions_of(called, doubtful, touching, 2)
+    assert found.tolist() == [-1, 0, 0, 0, 0, 0, -1, -1, -1, 1, 1, 1]
+    assert regions_of(called, doubtful, touching, 3)[9] == -1
 
 
 def test_spots_alike_are_the_nearest_each_once():

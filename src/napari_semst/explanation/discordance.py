@@ -30,7 +30,8 @@ if TYPE_CHECKING:
     Floats = NDArray[np.float32]
 
 STAGE = "explain"
-# Spots at or above this p-value are as usual: others are not compared with.
+# Spots at or above this p-value are as usual: they are compared with. Those below it
+# that touch discordant ones are of their region.
 _USUAL = 0.05
 # Spots alike that are sought for each of a region's: so many that there are about
 # _COMPARED in all, within bounds.
@@ -48,7 +49,7 @@ class Asked:
     n_features
         Image features told of each region, at most.
     least_spots
-        Spots that a region has at least.
+        Discordant spots that a region has at least.
     """
 
     n_genes: int = 10
@@ -75,8 +76,9 @@ class DiscordanceMap:
         The run: domains and settings.
     divergence
         Nats, NaN without a usable image, ``(n_spots,)``.
-    called, usual
-        Spots called discordant, and those that are compared with, ``(n_spots,)``.
+    called, doubtful, usual
+        Spots called discordant, those that are not and have a small p-value, and those
+        that are compared with, ``(n_spots,)``.
     expected, expressed
         What the image predicts of the latent, and the latent averaged over the spots
         that touch, ``(n_spots, latent)``.
@@ -93,6 +95,7 @@ class DiscordanceMap:
     what: runs.Explained
     divergence: Floats
     called: NDArray[np.bool_]
+    doubtful: NDArray[np.bool_]
     usual: NDArray[np.bool_]
     expected: Floats
     expressed: Floats
@@ -193,7 +196,7 @@ def discordance_steps(
     settle_threads()
     yield Progress(STAGE, 0, 0, "Reading the discordance map")
     found = read_map(tissue)
-    codes = regions_of(found.called, found.touching, asked.least_spots)
+    codes = regions_of(found.called, found.doubtful, found.touching, asked.least_spots)
     n_regions = int(codes.max(initial=-1)) + 1
     genes: NDArray[np.str_] = np.zeros(0, np.str_)
     regions: list[Region] = []
@@ -245,12 +248,13 @@ def read_map(tissue: AnnData) -> DiscordanceMap:
     called = tissue.obs[keys.DISCORDANT].to_numpy(dtype=bool)
     p_value = tissue.obs[keys.DISCORDANCE_P].to_numpy(dtype=np.float32)
     # Without a usable image it is NaN, and no comparison with NaN holds.
-    usual = (p_value >= _USUAL) & ~called
+    usual, doubtful = (p_value >= _USUAL) & ~called, (p_value < _USUAL) & ~called
     image, names = _image_features(tissue, what)
     return DiscordanceMap(
         what,
         tissue.obs[keys.DISCORDANCE].to_numpy(dtype=np.float32),
         called,
+        doubtful,
         usual,
         np.asarray(tissue.obsm[keys.EXPECTED], np.float32),
         _averaged(np.asarray(tissue.obsm[keys.LATENT], np.float32), touching),
@@ -262,31 +266,37 @@ def read_map(tissue: AnnData) -> DiscordanceMap:
 
 
 def regions_of(
-    called: NDArray[np.bool_], touching: sparse.csr_matrix, least_spots: int
+    called: NDArray[np.bool_],
+    doubtful: NDArray[np.bool_],
+    touching: sparse.csr_matrix,
+    least_spots: int,
 ) -> NDArray[np.intp]:
     """Return the region of each spot, largest first, -1 for none, ``(n_spots,)``.
 
-    Spots are of one region where they touch or have a neighbour in common.
+    Discordant spots are of one region where they touch or have a neighbour in common;
+    doubtful ones belong to it that touch it, one after the other.
 
     Parameters
     ----------
-    called
-        Discordant spots.
+    called, doubtful
+        Discordant spots, and those that are not and have a small p-value.
     touching
         Which spots touch, ``(n_spots, n_spots)``.
     least_spots
-        Of a region.
+        Discordant spots of a region.
     """
+    from scipy import sparse
     from scipy.sparse.csgraph import connected_components
 
     found: NDArray[np.intp] = np.full(len(called), -1, np.intp)
-    spots = np.flatnonzero(called)
-    if not len(spots):
+    spots = np.flatnonzero(called | doubtful)
+    if not called.any():
         return found
     around = touching[spots]
-    near = around[:, spots] + around @ around.T
+    own = sparse.diags(called[spots].astype(np.float32)) @ around
+    near = around[:, spots] + own @ own.T
     _, piece = connected_components(near, directed=False)
-    sizes = np.bincount(piece)
+    sizes = np.bincount(piece, called[spots])
     order = np.argsort(-sizes, kind="stable")
     name = np.full(len(sizes), -1, np.intp)
     kept = order[sizes[order] >= least_spots]

@@ -50,7 +50,7 @@ def told_of(
         str(number): _of_region(number, found, one, genes, asked)
         for number, one in enumerate(regions, 1)
     }
-    inside = sum(one["n_spots"] for one in told.values())
+    inside = sum(one["n_discordant"] for one in told.values())
     notes = [_TRUST] if told else []
     if not called:
         notes.append(
@@ -86,10 +86,11 @@ def _of_region(
     asked: Asked,
 ) -> dict[str, Any]:
     ring = np.unique(found.touching[one.spots].indices)
-    ring = ring[~found.called[ring]]
+    ring = np.setdiff1d(ring, one.spots)
     x, y = found.coordinates[one.spots].mean(axis=0)
     told = {
         "n_spots": len(one.spots),
+        "n_discordant": int(found.called[one.spots].sum()),
         "x": round(float(x), 2),
         "y": round(float(y), 2),
         "divergence": round(float(found.divergence[one.spots].mean()), 4),
@@ -175,7 +176,10 @@ def sentence(number: int, told: dict[str, Any]) -> str:
     else:
         like = f"looks like {looks} but expresses like {expresses}"
     around = _domains(list(told["around"])[:_DOMAINS_SAID])
-    parts = [f"Region {number}, {told['n_spots']} spots: {like}"]
+    called = told["n_discordant"]
+    beside = told["n_spots"] - called
+    joined = f" and {beside} beside them with a small p-value" if beside else ""
+    parts = [f"Region {number}, {called} spots{joined}: {like}"]
     if around:
         parts[0] += f"; around it: {around}"
     genes = _said(told["genes"], "gene", _GENES_SAID)
