@@ -211,15 +211,17 @@ def build_request(
         request = request.with_settings(stage, **settings)
     from napari_semst.presets import resolve
 
+    complete = resolve(request)
     if "semantics" in stages:
-        from napari_semst.cli_semantics import check_fit
+        from napari_semst.cli_semantics import check_fit, check_method
 
-        check_fit(stages["semantics"], resolve(request).semantics)
+        check_method(stages["semantics"].get("source"), complete.model.method)
+        check_fit(stages["semantics"], complete.semantics)
     if "morphology" in stages:
         from napari_semst.cli_image_options import check_image
 
         rate = stages.get("image_guided", {}).get("discordance_fdr")
-        check_image(stages["morphology"], rate, resolve(request))
+        check_image(stages["morphology"], rate, complete)
     return request
 
 
