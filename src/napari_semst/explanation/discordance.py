@@ -236,7 +236,7 @@ def read_map(tissue: AnnData) -> DiscordanceMap:
     if missing:
         raise InputError(
             "Expected a map of discordance, which the method image-guided writes; "
-            f"{', '.join(missing)} is missing. Run it first: semst run INPUT -k K "
+            f"missing: {', '.join(missing)}. Run it first: semst run INPUT -k K "
             "--method image-guided."
         )
     what = runs.explained(tissue, None, None)
