@@ -19,6 +19,7 @@ _STAGE_NAMES = {
     "morphology": "Histology",
     "describe": "Genes speak",
     "train": "Training",
+    "discordance": "Comparing with the image",
     "assign": "Domains",
     "explain": "Explaining",
 }

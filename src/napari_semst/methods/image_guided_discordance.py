@@ -250,7 +250,7 @@ def permuted(
     found = []
     for done in range(times):
         control.check()
-        yield Progress("train", done, times, "Permuting images within clusters")
+        yield Progress("discordance", done, times, "Permuting images within clusters")
         given = donors(clusters, usual, random)
         measured = fit.measure(image[given]).per_dimension
         null = regional(bounded(measured), section, problem.inputs.usable)

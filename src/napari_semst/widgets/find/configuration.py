@@ -29,6 +29,7 @@ _NAME = "find-domains.json"
 _NOT_REMEMBERED = {
     "prepare": ("coordinates", "counts_layer", "section_key"),
     "semantics": ("control", "embedding"),
+    "morphology": ("image", "image_scale", "spot_diameter"),
 }
 
 
