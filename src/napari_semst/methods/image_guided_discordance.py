@@ -42,6 +42,8 @@ _QUARTILE = 0.6745
 MOST_NATS = 2.0
 # Rounds of averaging over the nearest spots: discordance comes in regions.
 _ROUNDS = 2
+# Scores of the null that are enough for any p-value that is asked for.
+_NULL_SCORES, _LEAST_TIMES = 500_000, 3
 
 
 class Divergences(NamedTuple):
@@ -300,7 +302,9 @@ def permuted(
     else the discordant ones would set the limit that they are to exceed.
     """
     problem = fit.problem
-    seed, times = problem.training.seed, problem.settings.permutations
+    seed, n_spots = problem.training.seed, problem.inputs.n_spots
+    enough = max(-(-_NULL_SCORES // n_spots), _LEAST_TIMES)
+    times = min(problem.settings.permutations, enough)
     usual = inliers(score)
     clusters = expression_clusters(section, problem.inputs.usable, seed)
     random = np.random.default_rng([seed, 11])
