@@ -1,8 +1,9 @@
 """Score the discordance map on simulated sections where the truth is known.
 
-python benchmarks/discordance.py                    # ten sections, strong and weak regions
-python benchmarks/discordance.py --kinds none       # nothing planted: what is called is false
-python benchmarks/discordance.py --shuffle --seeds 2
+Ten sections with a strong and a weak region; --kinds none: sections where nothing is
+planted and every call is false; --shuffle: images of other spots.
+
+    python benchmarks/discordance.py [--kinds none] [--shuffle] [--seeds 10]
 """
 
 from __future__ import annotations

@@ -1,6 +1,7 @@
-"""Write the tables of recipes and settings from the code when the pages are built.
+"""Write tables of recipes, settings and encoders from the code, as pages are built.
 
-A page asks for a table with a line ``<!-- presets -->`` or ``<!-- settings -->``.
+A page asks for one with a line ``<!-- presets -->``, ``<!-- settings -->`` or
+``<!-- encoders -->``.
 """
 
 from __future__ import annotations
@@ -9,6 +10,7 @@ import dataclasses
 from typing import TYPE_CHECKING, Any
 
 from napari_semst.config import STAGES
+from napari_semst.morphology.suggestions import SUGGESTED
 from napari_semst.presets import PRESETS
 
 if TYPE_CHECKING:
@@ -18,7 +20,9 @@ if TYPE_CHECKING:
 _TITLES = {
     "prepare": "From counts to a matrix and graphs",
     "semantics": "What genes mean",
+    "morphology": "The image around spots",
     "model": "Method and network",
+    "image_guided": "The image-guided method",
     "training": "Training",
     "domains": "From the latent to domains",
 }
@@ -26,7 +30,11 @@ _TITLES = {
 
 def on_page_markdown(markdown: str, **_: Any) -> str:
     """Put the tables in place of their marks."""
-    for mark, table in (("presets", presets_table), ("settings", settings_tables)):
+    for mark, table in (
+        ("presets", presets_table),
+        ("settings", settings_tables),
+        ("encoders", encoders_table),
+    ):
         comment = f"<!-- {mark} -->"
         if comment in markdown:
             markdown = markdown.replace(comment, table())
@@ -38,6 +46,19 @@ def presets_table() -> str:
     rows = ["| recipe | for | differs from `default` in |", "|---|---|---|"]
     for name, preset in PRESETS.items():
         rows.append(f"| `{name}` | {preset.summary} | {_changes(preset.settings)} |")
+    return "\n".join(rows)
+
+
+def encoders_table() -> str:
+    """Return the image encoders that are suggested, with their licences."""
+    rows = [
+        "| encoder | learnt from | licence | to get it |",
+        "|---|---|---|---|",
+        "| `builtin` | nothing: it measures | that of this package | nothing to do |",
+    ]
+    for one in SUGGESTED:
+        got = one.how or ("accept its terms" if one.gated else "downloaded when asked")
+        rows.append(f"| `{one.encoder}` | {one.trained_on} | {one.licence} | {got} |")
     return "\n".join(rows)
 
 

@@ -10,6 +10,7 @@ if TYPE_CHECKING:
     from napari_semst.apply import apply_model
     from napari_semst.cohort import find_domains_cohort
     from napari_semst.config import Config, Request
+    from napari_semst.explanation.discordance import explain_discordance
     from napari_semst.explanation.explain import explain
     from napari_semst.figure.coloured import colour_figure
     from napari_semst.io.geojson.label import add_regions
@@ -37,6 +38,7 @@ _HOME = {
     "attach": "result",
     "colour_figure": "figure.coloured",
     "explain": "explanation.explain",
+    "explain_discordance": "explanation.discordance",
     "find_domains": "api",
     "find_domains_cohort": "cohort",
     "load_model": "model_file",
@@ -62,6 +64,7 @@ __all__ = [
     "attach",
     "colour_figure",
     "explain",
+    "explain_discordance",
     "find_domains",
     "find_domains_cohort",
     "load_model",

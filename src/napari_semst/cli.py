@@ -9,6 +9,7 @@ from typing import Annotated
 
 import typer
 
+from napari_semst.cli_discordance import discordance
 from napari_semst.cli_embed_options import (
     cache,
     embed,
@@ -206,6 +207,7 @@ def apply(
     )
 
 
+app.command()(discordance)
 app.command()(figure)
 app.command()(report)
 app.command()(export)

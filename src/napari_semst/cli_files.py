@@ -14,6 +14,8 @@ from napari_semst.presets import resolve
 if TYPE_CHECKING:
     from pathlib import Path
 
+    from anndata import AnnData
+
 
 def glance(source: Path, part: str | None = None) -> bool:
     """Print a preview of an input; return whether nothing is missing in it."""
@@ -50,6 +52,7 @@ def inspect(source: Path, part: str | None = None) -> bool:
         places, ready = f"{error} (--coordinates)", False
     lines.append(f"  coordinates  {places}")
     lines.append(f"  image        {', '.join(_images(tissue)) or 'none'}")
+    lines += [f"  histology    {text}" for text in _histology(tissue)]
     lines.append(f"  obs columns  {', '.join(tissue.obs) or 'none'}")
     lines.append(f"  will need    {needs}")
     lines.append(f"  can run      {'yes: semst run -k K' if ready else 'not as it is'}")
@@ -70,6 +73,30 @@ def _needs(n_spots: int, n_genes: int, n_counts: int) -> str:
     if where != "cpu":
         where += ", which was not measured; told as for its CPU"
     return f"on this machine ({where})\n    " + "\n    ".join(found)
+
+
+def _histology(tissue: AnnData) -> list[str]:
+    """Return whether the image around spots can be read, and how fine it is."""
+    from napari_semst.config import MorphologyConfig
+    from napari_semst.io.coordinates import find_coordinates
+    from napari_semst.morphology.describe import FEWEST_PIXELS
+    from napari_semst.morphology.sections import diameter_of, imaged_parts, slide_of
+
+    wanted, lines = MorphologyConfig(), []
+    try:
+        places = find_coordinates(tissue)
+        for part in imaged_parts(tissue, wanted):
+            slide = slide_of(tissue, part.library, wanted)
+            diameter, _ = diameter_of(tissue, part.library, places[part.spots], wanted)
+            across = diameter / max(slide.unit)
+            few = " (coarse: name a finer one with --image)"
+            lines.append(
+                f"{slide.source}: {across:.3g} pixels across a spot"
+                + (few if across < FEWEST_PIXELS else "")
+            )
+    except SemstError as error:
+        lines.append(f"not as it is: {error}")
+    return lines
 
 
 def _images(tissue: object) -> list[str]:

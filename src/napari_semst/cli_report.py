@@ -19,6 +19,7 @@ _STAGE_NAMES = {
     "morphology": "Histology",
     "describe": "Genes speak",
     "train": "Training",
+    "discordance": "Comparing with the image",
     "assign": "Domains",
     "explain": "Explaining",
 }
@@ -61,9 +62,80 @@ def report(
         "warnings": facts["warnings"],
         "written": written,
     }
+    if (found := of_image(result)) is not None:
+        account["image"] = found
     if "number_of_domains" in facts:
         account["number_of_domains"] = facts["number_of_domains"]
     return {**account, "scores": truth} if truth else account
+
+
+def of_image(result: DomainResult) -> dict[str, Any] | None:
+    """Return what a run says of the image: discordance, and spots without one.
+
+    Parameters
+    ----------
+    result
+        Of any run.
+
+    Returns
+    -------
+    dict or None
+        `None` where neither an image was read nor the method compares with one.
+    """
+    import numpy as np
+
+    facts = result.provenance
+    settings, trained = facts["config"], facts["training"]
+    guided = settings["model"]["method"] == "image-guided"
+    if result.morphology is None and not guided:
+        return None
+    told: dict[str, Any] = {
+        "encoder": settings["morphology"]["encoder"],
+        "spots": len(result.codes),
+    }
+    if result.morphology is not None:
+        codes, names = result.morphology.reasons()
+        unusable = codes[~result.morphology.usable]
+        counts = np.bincount(unusable, minlength=len(names))
+        told["unusable"] = len(unusable)
+        told["reasons"] = {
+            name: int(count) for name, count in zip(names, counts, strict=True) if count
+        }
+        told["pixels_per_spot"] = {
+            name: one["pixels_per_spot"]
+            for name, one in facts["morphology"].get("images", {}).items()
+        }
+    if guided:
+        told["dimensions"] = trained["latent_dimensions"]
+        told["active_dimensions"] = trained["active_dimensions"]
+    if result.discordance is not None:
+        told["discordant"] = int(result.discordance.discordant.sum())
+        told["fdr"] = settings["image_guided"]["discordance_fdr"]
+    return told
+
+
+def _image_words(told: dict[str, Any]) -> list[str]:
+    """Return what a run says of the image, for people."""
+    lines = []
+    if "discordant" in told:
+        compared = told["spots"] - told["unusable"]
+        lines.append(
+            f"  discordance        {told['discordant']} of {compared} spots, at a "
+            f"false discovery rate of {told['fdr']:.0%}"
+        )
+    elif "dimensions" in told:
+        lines.append("  discordance        none: the run was without an image")
+    if "unusable" in told:
+        why = ", ".join(f"{name} {count}" for name, count in told["reasons"].items())
+        missing = told["unusable"]
+        text = f"{missing} spots without ({why})" if missing else "of every spot"
+        lines.append(f"  image              {told['encoder']}, {text}")
+    if "dimensions" in told:
+        lines.append(
+            f"  latent             {told['active_dimensions']} of "
+            f"{told['dimensions']} dimensions active"
+        )
+    return lines
 
 
 def _semantics(facts: dict[str, Any]) -> str:
@@ -102,6 +174,7 @@ def words(account: dict[str, Any]) -> str:
         f"  genes              {section['genes']}, {section['spatial_graph']}",
         f"  semantics          {account['semantics']}{covers}",
     ]
+    lines += _image_words(account["image"]) if "image" in account else []
     curve = account.get("number_of_domains")
     if curve is not None:
         from napari_semst.domains.choose_k import chosen_in_words

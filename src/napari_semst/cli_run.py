@@ -201,18 +201,27 @@ def build_request(
     Raises
     ------
     ConfigError
-        If a setting is not accepted, or an option of the semantics is without effect.
+        If a setting is not accepted, or an option of the semantics or of the image
+        is without effect.
     """
     request = Request.from_file(config) if config else Request(preset)
     if config and preset != "auto":
         request = Request(preset, request.overrides)
     for stage, settings in stages.items():
         request = request.with_settings(stage, **settings)
-    if "semantics" in stages:
-        from napari_semst.cli_semantics import check_fit
-        from napari_semst.presets import resolve
+    from napari_semst.presets import resolve
 
-        check_fit(stages["semantics"], resolve(request).semantics)
+    complete = resolve(request)
+    if "semantics" in stages:
+        from napari_semst.cli_semantics import check_fit, check_method
+
+        check_method(stages["semantics"].get("source"), complete.model.method)
+        check_fit(stages["semantics"], complete.semantics)
+    if "morphology" in stages:
+        from napari_semst.cli_image_options import check_image
+
+        rate = stages.get("image_guided", {}).get("discordance_fdr")
+        check_image(stages["morphology"], rate, complete)
     return request
 
 

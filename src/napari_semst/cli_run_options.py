@@ -21,6 +21,14 @@ from napari_semst.cli_embed_options import (
     TextOfGenes,
     TissueName,
 )
+from napari_semst.cli_image_options import (
+    Context,
+    Image,
+    ImageEncoder,
+    ImageScale,
+    Rate,
+    SpotDiameter,
+)
 from napari_semst.cli_options import AsJson, Overwrite
 
 
@@ -49,7 +57,11 @@ def run(
         ),
     ] = None,
     method: Annotated[
-        str | None, typer.Option(help="semst, or quick: no training, seconds.")
+        str | None,
+        typer.Option(
+            help="semst; quick: no training, seconds; image-guided: also where image "
+            "and expression disagree."
+        ),
     ] = None,
     morphology: Annotated[
         str | None,
@@ -58,6 +70,12 @@ def run(
             "(beside semantics) or none."
         ),
     ] = None,
+    image: Image = None,
+    image_encoder: ImageEncoder = None,
+    image_scale: ImageScale = None,
+    spot_diameter: SpotDiameter = None,
+    context: Context = None,
+    fdr: Rate = None,
     semantics: Annotated[
         str | None,
         typer.Option(
@@ -90,7 +108,11 @@ def run(
         str, typer.Option(help="Recipe; `semst presets` lists them.")
     ] = "auto",
     config: Annotated[
-        Path | None, typer.Option(help="Settings file (TOML); options go before it.")
+        Path | None,
+        typer.Option(
+            help="Settings file (TOML, or JSON of the image-guided method); options go "
+            "before it."
+        ),
     ] = None,
     together: Annotated[
         bool,
@@ -199,11 +221,13 @@ def run(
 ) -> None:
     """Find the spatial domains of a section, or of each of several."""
     from napari_semst import cli_cohort, cli_run
+    from napari_semst.cli_image_options import image_settings, refuse_one_image
     from napari_semst.cli_semantics import semantic_settings
     from napari_semst.config import REFINE_ROUNDS, number_of_domains
     from napari_semst.io.together import stem
     from napari_semst.training.group import joined_group, refuse_cohorts
 
+    refuse_one_image(image, len(sources))
     request = cli_run.build_request(
         preset,
         config,
@@ -234,6 +258,10 @@ def run(
             ranking=ranking,
             keep_uninformative=keep_uninformative,
         ),
+        morphology=image_settings(
+            image, image_encoder, image_scale, spot_diameter, context
+        ),
+        image_guided={"discordance_fdr": fdr},
         model={
             "method": method,
             "morphology": morphology,

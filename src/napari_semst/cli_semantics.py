@@ -51,6 +51,29 @@ def semantic_settings(
     return settings
 
 
+def check_method(source: str | None, method: str) -> None:
+    """Refuse a source of semantics where the method reads none.
+
+    Parameters
+    ----------
+    source
+        As it was given; `None` where not.
+    method
+        Of the run.
+
+    Raises
+    ------
+    ConfigError
+        If it would be without effect.
+    """
+    if source not in (None, "none") and method != "semst":
+        raise ConfigError(
+            f"Expected the method 'semst' with --semantics {source}; got {method!r}, "
+            "which reads no gene semantics. Leave --semantics out, or choose the "
+            "method semst."
+        )
+
+
 def check_fit(given: Mapping[str, Any], wanted: SemanticsConfig) -> None:
     """Refuse options that the source of the semantics does not read.
 

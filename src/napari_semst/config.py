@@ -14,6 +14,7 @@ from dataclasses import dataclass, field
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
+from napari_semst.config_names import renamed, settings_of_json
 from napari_semst.config_stages import (
     AUTO_DOMAINS,
     REFINE_ROUNDS,
@@ -138,11 +139,24 @@ class Request:
         preset = tables.pop("preset", "auto")
         if not isinstance(preset, str):
             raise ConfigError(f"Expected preset to be a text; got {preset!r}.")
-        return cls(preset=preset, overrides=tables)
+        return cls(preset=preset, overrides=renamed(tables))
+
+    @classmethod
+    def from_json(cls, text: str) -> Request:
+        """Return the request that a JSON file of the image-guided method holds.
+
+        Its tables are those of the method's source: model, training and data.
+
+        Raises
+        ------
+        ConfigError
+            If it is no such JSON, or names something unknown.
+        """
+        return cls(overrides=settings_of_json(text))
 
     @classmethod
     def from_file(cls, path: str | Path) -> Request:
-        """Return the request that a TOML file holds."""
+        """Return the request that a TOML file holds, or one that ends in .json."""
         from pathlib import Path
 
         try:
@@ -151,6 +165,8 @@ class Request:
             raise ConfigError(
                 f"Expected a readable settings file at {path}; {error}."
             ) from error
+        if str(path).lower().endswith(".json"):
+            return cls.from_json(text)
         return cls.from_toml(text)
 
 

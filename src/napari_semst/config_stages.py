@@ -286,9 +286,9 @@ class ImageGuidedConfig:
         False, "Let prior and posterior share one image encoder."
     )
     posterior_reads_image: bool = _setting(
-        False,
-        "Let the posterior read the image beside expression, as published; else the "
-        "latent is what molecules say, and the image only predicts it.",
+        True,
+        "Let the posterior read the image beside expression; else the latent is what "
+        "molecules say, and the image only predicts it.",
     )
     contrastive_epochs: int = _setting(
         0, "Epochs in which image and gene encoders are first aligned; 0: none.", low=0

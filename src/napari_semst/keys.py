@@ -38,6 +38,9 @@ ALIGNMENT = "semst_alignment"
 SECTION = "semst_section"
 DEFAULT_RUN = "default"
 
+# What the names of results begin with; no column of a user's own does.
+RESULTS = ("semst_", "ig_")
+
 # scanpy's convention for the colours of a categorical column.
 COLORS_SUFFIX = "_colors"
 

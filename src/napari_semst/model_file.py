@@ -168,9 +168,15 @@ def check_savable(config: Config) -> None:
         If there is no consensus of mixtures, or the method's inputs belong to one
         section alone.
     """
+    from napari_semst.methods.base import DESCRIBERS
+
     why = ""
     if config.domains.readout != "consensus":
         why = f"the readout {config.domains.readout!r}"
+    elif config.model.method not in DESCRIBERS:
+        why = (
+            f"the method {config.model.method!r}, which says of other sections nothing"
+        )
     elif config.model.method == "semst" and config.model.start != "components":
         why = f"the published recipe {config.preset!r}"
     elif config.model.morphology != "none":

@@ -29,6 +29,7 @@ STAGES = (
     "morphology",
     "describe",
     "train",
+    "discordance",
     "assign",
     "attach",
     "explain",

@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from napari_semst.morphology.base import MOST_KEPT
+
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
@@ -75,6 +77,8 @@ def record(
     if section.morphology is not None:
         morphology = dict(section.morphology.notes)
         warnings += map(str, morphology.pop("warnings", ()))
+        if len(section.morphology.names) <= MOST_KEPT:
+            morphology["names"] = list(section.morphology.names)
     empty = section.notes["empty_spots"]
     if empty:
         warnings.append(

@@ -9,6 +9,7 @@ import numpy as np
 
 from napari_semst import keys
 from napari_semst.errors import ConfigError
+from napari_semst.morphology.base import MOST_KEPT
 from napari_semst.provenance import spots_hash
 
 if TYPE_CHECKING:
@@ -20,10 +21,6 @@ if TYPE_CHECKING:
     from napari_semst.methods.base import Discordance
     from napari_semst.model_file import DomainModel
     from napari_semst.morphology.base import Morphology
-
-# Image features that are written into a tissue: those of a network, which are more,
-# would make it several times as large.
-_WIDEST_IMAGE = 256
 
 
 @dataclass(frozen=True)
@@ -218,7 +215,7 @@ def _of_discordance(
 
 def _per_spot_vectors(result: DomainResult) -> dict[str, NDArray[np.float32] | None]:
     image = None if result.morphology is None else result.morphology.features
-    if image is not None and image.shape[1] > _WIDEST_IMAGE:
+    if image is not None and image.shape[1] > MOST_KEPT:
         image = None
     found = result.discordance
     return {

@@ -54,6 +54,7 @@ class StandInResult:
     names: tuple[str, ...]
     values: np.ndarray
     provenance: dict = field(default_factory=dict)
+    discordance: None = None
 
 
 class StandIn:

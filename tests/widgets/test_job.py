@@ -4,8 +4,9 @@ import pytest
 
 from napari_semst.config import Request
 from napari_semst.errors import Cancelled, DeviceError, TrainingError
-from napari_semst.progress import Progress, RunControl
+from napari_semst.progress import STAGES, Progress, RunControl
 from napari_semst.widgets.find import job as work
+from napari_semst.widgets.find import texts
 from napari_semst.widgets.find.controller import time_left
 from napari_semst.widgets.find.run_box import progress_line
 from napari_semst.widgets.find.texts import explain
@@ -131,6 +132,30 @@ def test_clock_knows_the_time_left_from_its_own_speed():
     assert clock.seconds_left(Progress("train", 1, 10)) is None
     assert clock.seconds_left(Progress("train", 2, 10)) == pytest.approx(16.0)
     assert clock.seconds_left(Progress("train", 5, 10)) == pytest.approx(10.0)
+
+
+def test_clock_begins_anew_where_a_stage_counts_other_things():
+    now = iter([0.0, 1.0, 2.0, 3.0])
+    clock = work.Clock(lambda: next(now))
+    clock.seconds_left(Progress("discordance", 100, 240))
+    clock.seconds_left(Progress("discordance", 240, 240))
+    assert clock.seconds_left(Progress("discordance", 10, 200)) is None
+    assert clock.seconds_left(Progress("discordance", 20, 200)) == pytest.approx(18.0)
+
+
+def test_the_bar_leaves_room_for_the_comparison_with_the_image():
+    trained = Progress("train", 5, 5)
+    halfway = Progress("discordance", 1, 2)
+    alone = work.fraction_done(trained)
+    before = work.fraction_done(trained, compares=True)
+    assert before < work.fraction_done(halfway, compares=True) < alone
+    guided = Request("image-guided").with_settings("domains", n_domains=3)
+    assert work.compares_with_image(guided)
+    assert not work.compares_with_image(Request())
+
+
+def test_every_stage_of_a_run_has_a_name():
+    assert {*STAGES} - {"explain"} == set(texts.STAGES)
 
 
 @pytest.mark.parametrize(

@@ -16,7 +16,9 @@ if TYPE_CHECKING:
     from anndata import AnnData
     from numpy.typing import NDArray
 
-Against = Literal["rest", "neighbours"]
+Against = Literal["rest", "neighbours", "domain"]
+# A domain with a smaller share of the spots than this has no say in their comparison.
+_LEAST_SHARE = 0.1
 MOST_SPOTS = 200_000
 
 
@@ -76,6 +78,40 @@ def marker_table(
         }
     )
     return table.sort_values("score", ascending=False, kind="stable", ignore_index=True)
+
+
+def rest_of_domains(
+    inside: NDArray[np.bool_], codes: NDArray[np.integer]
+) -> tuple[NDArray[np.bool_], NDArray[np.bool_]]:
+    """Return spots, and the others of their domains, to be compared with each other.
+
+    Parameters
+    ----------
+    inside
+        Which spots, shape ``(n_spots,)``.
+    codes
+        Domain of each spot, negative for none.
+
+    Returns
+    -------
+    tuple
+        The spots that lie in domains with a tenth of them or more, and the other
+        spots of these domains, each ``(n_spots,)``.
+
+    Raises
+    ------
+    InputError
+        If none of the spots lies in a domain.
+    """
+    named = inside & (codes >= 0)
+    if not named.any():
+        raise InputError(
+            "Expected selected spots that lie in domains; none of them does. Colour "
+            "by domains, and select spots of them."
+        )
+    counts = np.bincount(codes[named])
+    there = np.isin(codes, np.flatnonzero(counts >= _LEAST_SHARE * named.sum()))
+    return inside & there, there & ~inside
 
 
 def neighbouring_spots(

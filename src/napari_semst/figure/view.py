@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -93,11 +93,25 @@ def view_of(
         low = np.minimum(np.maximum(low, first), places.min(axis=0))
         high = np.maximum(np.minimum(high, last), places.max(axis=0))
     stated = {} if section is None else part(adata, section, "scalefactors")
-    microns = stated.get("microns_per_pixel")
-    if microns is None and "spot_diameter_fullres" in stated:
-        microns = _visium_microns(places, size.diameter)
+    microns = microns_of(stated, places, size.diameter)
     label = section if section is not None and len(names) > 1 else ""
     return View(own, places, size.diameter, placement, low, high, microns, label)
+
+
+def microns_of(stated: Any, places: Floats, diameter: float) -> float | None:
+    """Return micrometres per unit of the coordinates, None where nobody knows.
+
+    Parameters
+    ----------
+    stated
+        Scale factors of the section.
+    places, diameter
+        Of its spots: those of Visium stand in a way that tells the scale.
+    """
+    microns = stated.get("microns_per_pixel")
+    if microns is None and "spot_diameter_fullres" in stated:
+        return _visium_microns(places, diameter)
+    return None if microns is None else float(microns)
 
 
 def views_of(

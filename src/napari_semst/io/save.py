@@ -179,7 +179,7 @@ def domains_table(adata: AnnData, coordinates: str | None = None) -> pd.DataFram
     columns |= {"x": xy[:, 0], "y": xy[:, 1]}
     first = [keys.DOMAIN, keys.CONFIDENCE, keys.MODULATION]
     known = [*first, keys.SECTION]
-    more = [c for c in adata.obs if c.startswith(("semst_", "ig_")) and c not in known]
+    more = [c for c in adata.obs if c.startswith(keys.RESULTS) and c not in known]
     for column in [c for c in first if c in adata.obs] + more:
         columns[column.removeprefix("semst_")] = adata.obs[column].to_numpy()
     return pd.DataFrame(columns)

@@ -178,12 +178,14 @@ def _part(
         coordinates = ""
     counts = find_counts(tissue, layer).matrix
     obs = tissue.obs.set_axis([f"{name}:{spot}" for spot in tissue.obs_names])
-    own = [column for column in obs if str(column).startswith("semst_")]
+    own = [column for column in obs if str(column).startswith(keys.RESULTS)]
     var = tissue.var.set_axis(_unique(gene_symbols(tissue)))
     part = anndata.AnnData(counts, obs=obs.drop(columns=own), var=var)
     part.obsm[keys.SPATIAL] = find_coordinates(tissue, coordinates or None)
     for key in tissue.obsm:
-        if key not in part.obsm and not str(key).startswith(("semst_", "X_semst")):
+        if key not in part.obsm and not str(key).startswith(
+            (*keys.RESULTS, keys.LATENT)
+        ):
             part.obsm[key] = tissue.obsm[key]
     inside = sections_of(tissue)
     if len(inside.names) == 1:

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 import torch
 
+from napari_semst.errors import ConfigError
 from napari_semst.methods.base import Fit, View
 from napari_semst.methods.image_guided_discordance import discordance
 from napari_semst.methods.image_guided_inputs import guided_inputs
@@ -50,9 +51,17 @@ def fit(
 
     Raises
     ------
+    ConfigError
+        If domains are to be drawn together and their number is not given.
     Cancelled, TrainingError, DeviceError
         See `napari_semst.training.loop.train`.
     """
+    if config.image_guided.clustering_epochs and config.domains.n_domains < 1:
+        raise ConfigError(
+            "Expected the number of domains to be given where the latent is drawn to "
+            "domains (image_guided.clustering_epochs); got auto. Give -k 7, or set the "
+            "epochs to 0."
+        )
     place = device.torch()
     yield Progress("train", 0, config.training.epochs, "Building the network")
     inputs = yield from working(
@@ -80,19 +89,34 @@ def fit(
         "image_features": 0 if inputs.image is None else inputs.image.shape[1],
         **dimensions(found),
     }
-    mean = found.posterior[0]
-    views = _views(section, mean, config)
-    return Fit(mean, views, record=record, notes=notes, discordance=disagreement)
+    return Fit(
+        found.posterior[0],
+        _views(section, found, inputs),
+        record=record,
+        notes=notes,
+        discordance=disagreement,
+    )
 
 
 def _views(
-    section: Section, mean: NDArray[np.float32], config: Config
+    section: Section, found: Distributions, inputs: GuidedInputs
 ) -> tuple[View, ...]:
-    """Return what the consensus reads: components, and the posterior means."""
-    found = section.components(config.training.seed)
-    ordered = rotated(mean, *dense_axes(mean))
-    own = View(smoothed(ordered, section.average, 1), smooth=False)
-    return View(found.root, smooth=True), View(found.logged, smooth=True), own
+    """Return what the consensus reads of the spots.
+
+    With an image, what molecules and image say and what the image alone says; without,
+    what molecules say, and the components that it was learnt from.
+    """
+    mean, expected = found.posterior[0], found.prior[0]
+    own = rotated(mean, *dense_axes(mean))
+    if inputs.image is not None:
+        shown = rotated(expected, *dense_axes(expected))
+        return View(own, smooth=True), View(shown, smooth=True)
+    components = section.components(inputs.config.training.seed)
+    return (
+        View(components.root, smooth=True),
+        View(components.logged, smooth=True),
+        View(smoothed(own, section.average, 1), smooth=False),
+    )
 
 
 def _trained(

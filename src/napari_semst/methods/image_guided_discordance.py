@@ -31,7 +31,7 @@ _CHUNK_SPOTS = 8192
 CLUSTER_SPOTS = 10
 # Robust deviations of the log above the median from which a spot gives no image to the
 # null: what is itself discordant would make discordance look usual.
-TRIMMED_ABOVE = 3.0
+TRIMMED_ABOVE = 3.5
 _QUARTILE = 0.6745
 # Nats that a dimension adds to a spot's discordance at most: discordance is heard in
 # several dimensions, a drift of expression across the slide in one.
@@ -260,7 +260,7 @@ def permuted(
     found = []
     for done in range(times):
         control.check()
-        yield Progress("train", done, times, "Permuting images within clusters")
+        yield Progress("discordance", done, times, "Permuting images within clusters")
         given = donors(clusters, usual, random)
         measured = fit.measure(image[given]).per_dimension
         null = regional(bounded(measured), section, problem.inputs.usable)

@@ -182,6 +182,7 @@ def cross_fitted(
         for event in steps:
             yield replace(
                 event,
+                stage="discordance",
                 step=event.step + fold * _EPOCHS,
                 steps=n_folds * _EPOCHS,
                 message=f"What the image predicts, part {fold + 1} of {n_folds}",

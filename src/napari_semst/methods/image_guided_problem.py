@@ -12,6 +12,7 @@ from napari_semst.methods.image_guided_network import (
     Normal,
     divergence,
 )
+from napari_semst.methods.image_guided_stages import PAIRS, Alignment, Clustering
 from napari_semst.nn.graph_attention import AttentionGraph
 from napari_semst.nn.sparse import constant_matrix
 from napari_semst.nn.zinb import ZinbTarget, elementwise_engine
@@ -33,6 +34,8 @@ if TYPE_CHECKING:
 
 # Spots encoded at once when all are.
 _CHUNK_SPOTS = 8192
+# Of the clustering's loss, which is below 1, beside a likelihood of hundreds of nats.
+_CLUSTERING_WEIGHT = 10.0
 
 
 class Batch(NamedTuple):
@@ -90,21 +93,77 @@ class GuidedProblem:
         self.engine = elementwise_engine(device, entries=entries)
         self._decoded = decoded
         self._whole: Batch | None = None
+        settings = self.settings
+        self._before = settings.contrastive_epochs if width else 0
+        self.alignment: Alignment | None = None
+        if self._before:
+            self.alignment = Alignment(settings.hidden_dim).to(device)
+        self.clustering: Clustering | None = None
+        self._after = settings.clustering_epochs
+        if self._after:
+            # Its centres are put among the spots when its first step comes.
+            wanted = inputs.config.domains.n_domains
+            none = np.zeros((wanted, settings.latent_dim), np.float32)
+            self.clustering = Clustering(none).to(device)
 
     @property
     def n_epochs(self) -> int:
-        """The number of steps."""
-        return self.training.epochs
+        """The number of steps, those of the optional stages among them."""
+        return self._before + self.training.epochs + self._after
 
     def parameter_groups(self) -> list[dict[str, Any]]:
         """Return what is learnt, as the groups of an optimizer."""
-        return [{"params": list(self.network.parameters())}]
+        stages = (self.network, self.alignment, self.clustering)
+        return [
+            {"params": list(stage.parameters())}
+            for stage in stages
+            if stage is not None
+        ]
 
     def step_losses(self, epoch: int, part: int = 0) -> dict[str, torch.Tensor]:
-        """Return reconstruction and KL divergence, the second by its weight now."""
+        """Return the weighted terms of a step: those of the stage that it is in."""
         self.network.train()
         random = np.random.default_rng([self.training.seed, epoch])
         spots, batch = self._batch(random)
+        if self.alignment is not None and epoch < self._before:
+            return self._aligned(self.alignment, batch, random)
+        terms, posterior = self._terms(epoch - self._before, spots, batch, random)
+        if self.clustering is not None:
+            late = epoch - self._before - self.training.epochs
+            if late == 0:
+                self._place_centres(self.clustering)
+            # Before, its centres are in nobody's way and learn nothing.
+            weight = _CLUSTERING_WEIGHT * (late >= 0)
+            terms["clustering"] = weight * self.clustering(posterior.mean)
+        return terms
+
+    def _aligned(
+        self, alignment: Alignment, batch: Batch, random: np.random.Generator
+    ) -> dict[str, torch.Tensor]:
+        """Return the contrastive loss of some spots; nothing else is learnt yet."""
+        prior = self.network.prior
+        assert prior is not None, "an alignment was asked for without an image"
+        n_sources = batch.graph.shape[1]
+        drawn = random.choice(n_sources, min(PAIRS, n_sources), replace=False)
+        chosen = torch.as_tensor(np.sort(drawn), device=self.device)
+        gene = self.network.gene(batch.expression)[chosen]
+        return {"contrastive": alignment(gene, prior.image(batch.image)[chosen])}
+
+    @torch.no_grad()
+    def _place_centres(self, clustering: Clustering) -> None:
+        """Put the centres where k-means finds the posterior means."""
+        from napari_semst.domains.mixture import k_means
+
+        mean = exhaust(self.distributions(RunControl())).posterior[0]
+        labels = k_means(mean, len(clustering.centres), 4, self.training.seed)
+        self.network.train()
+        for domain, centre in enumerate(clustering.centres):
+            centre.copy_(self._on_device(mean[labels == domain].mean(axis=0)))
+
+    def _terms(
+        self, epoch: int, spots: Spots, batch: Batch, random: np.random.Generator
+    ) -> tuple[dict[str, torch.Tensor], Normal]:
+        """Return reconstruction and divergence by its weight now, and the posterior."""
         posterior, prior = self.network(*batch)
         latent = posterior.sample()
         kept = random.choice(len(spots), min(self._decoded, len(spots)), replace=False)
@@ -120,7 +179,7 @@ class GuidedProblem:
         weight = annealed(epoch, self.settings)
         each = divergence(posterior, prior).mean(dim=0)
         held = each.clamp(min=self.settings.free_bits).sum()
-        return {"zinb": zinb, "divergence": weight * held}
+        return {"zinb": zinb, "divergence": weight * held}, posterior
 
     def glimpse(self) -> NDArray[np.float32]:
         """Return the posterior means as they are now, averaged over neighbours."""

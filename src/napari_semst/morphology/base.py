@@ -13,6 +13,11 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 
+# Image features that are written into a tissue, and named in its record, at most:
+# those of a network, which are more, would make it several times as large.
+MOST_KEPT = 256
+
+
 @dataclass(frozen=True)
 class Morphology:
     """Features of the image around each spot.

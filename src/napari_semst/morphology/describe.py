@@ -32,6 +32,8 @@ if TYPE_CHECKING:
     from napari_semst.progress import RunControl
 
 STAGE = "morphology"
+# Pixels across a spot from which on something is seen inside it.
+FEWEST_PIXELS = 8
 _READING = "Reading the image around spots"
 _NOT_JUDGED = "not_judged"
 # Patches from which stains are estimated, their side, and tissue in the spot at least.
@@ -105,8 +107,26 @@ def describe_morphology(
             )
             read = _judged(values, mask.share(places, reader.side), notes)
         read.warnings.extend([*reader.slide.remarks, *reader.cache.warnings])
+        read.warnings.extend(coarse(notes["pixels_per_spot"]))
         gathered.add(part.library, part.spots, read)
     return gathered.morphology(encoder, wanted)
+
+
+def coarse(across: float) -> list[str]:
+    """Return a warning where an image is too coarse to describe spots by.
+
+    Parameters
+    ----------
+    across
+        Pixels of the image across a spot.
+    """
+    if across >= FEWEST_PIXELS:
+        return []
+    return [
+        f"The image is coarse: a spot is {across:.1f} pixels wide, fewer than "
+        f"{FEWEST_PIXELS}. Its colours are seen, its nuclei and texture are not. Name "
+        "a finer image: --image FILE in the shell, morphology.image in Python."
+    ]
 
 
 def held_features(tissue: AnnData, key: str) -> Morphology:
@@ -198,6 +218,7 @@ def _reader(
         "spots": len(places),
         "diameter": diameter,
         "diameter_is": told,
+        "pixels_per_spot": round(diameter / max(slide.unit), 2),
         "stain": stains.notes(),
         "normalised": one_look,
     }

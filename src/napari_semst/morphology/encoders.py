@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 
     from napari_semst.config_stages import MorphologyConfig
     from napari_semst.morphology.stain import Stains
+    from napari_semst.semantics.model_files import DownloadNeed
 
     Say = Callable[[str], None]
 
@@ -175,3 +176,32 @@ def image_encoder(
     raise ConfigError(
         f"Expected morphology.encoder to be one of {kinds}; got {config.encoder!r}."
     )
+
+
+def encoder_download(config: MorphologyConfig) -> DownloadNeed | None:
+    """Return what an image encoder would have to download; asks no network.
+
+    Parameters
+    ----------
+    config
+        Encoder and revision are read.
+
+    Returns
+    -------
+    DownloadNeed or None
+        `None` where it is here, or is no network.
+    """
+    from pathlib import Path
+
+    from napari_semst.morphology.hf import IMAGE
+    from napari_semst.morphology.timm_models import KINDS as TIMM
+    from napari_semst.morphology.timm_models import hub_name
+    from napari_semst.semantics.model_files import DownloadNeed, local_folder
+
+    kind, _, name = config.encoder.partition(":")
+    if kind not in _NETWORKS or not name or Path(name).expanduser().is_dir():
+        return None
+    hub, kinds = (name, (IMAGE,)) if kind == "hf" else (hub_name(name), TIMM)
+    if any(local_folder(hub, config.revision, one) for one in kinds):
+        return None
+    return DownloadNeed(hub, None)

@@ -35,6 +35,16 @@ _TORCH = Kind(
     ("pytorch_model.bin",),
 )
 
+KINDS = (_SAFE, _TORCH)
+
+
+def hub_name(model: str) -> str:
+    """Return the Hugging Face id of a model of timm, or its folder."""
+    from pathlib import Path
+
+    named = "/" in model or Path(model).expanduser().is_dir()
+    return model if named else f"timm/{model}"
+
 
 def timm_source(
     model: str, revision: str = "", say: Callable[[str], None] | None = None
@@ -58,13 +68,10 @@ def timm_source(
         If the encoder is not here and cannot be downloaded, or says nothing of how
         images are to be prepared.
     """
-    from pathlib import Path
-
     from napari_semst.semantics.model_files import download
 
     check_timm(model)
-    here = Path(model).expanduser().is_dir()
-    hub = model if here or "/" in model else f"timm/{model}"
+    hub = hub_name(model)
     kind = _SAFE
     try:
         found = locate(hub, revision, say, kind)

@@ -121,7 +121,7 @@ class Located:
 
 @dataclass(frozen=True, slots=True)
 class DownloadNeed:
-    """What must be downloaded before a language model can read.
+    """What must be downloaded before a model can read.
 
     Parameters
     ----------
@@ -171,12 +171,12 @@ def needs_download(settings: SemanticsConfig) -> DownloadNeed | None:
     return DownloadNeed(model, _KNOWN_BYTES.get(model))
 
 
-def local_folder(model: str, revision: str = "") -> Path | None:
+def local_folder(model: str, revision: str = "", kind: Kind = LANGUAGE) -> Path | None:
     """Return the folder of a model on this machine, if it is here; asks no network.
 
     Parameters
     ----------
-    model, revision
+    model, revision, kind
         As in `locate`.
     """
     folder = Path(os.path.expanduser(model))
@@ -184,7 +184,7 @@ def local_folder(model: str, revision: str = "") -> Path | None:
         return folder
     if not _HUB_NAME.fullmatch(model):
         return None
-    found = _snapshot(model, revision, LANGUAGE, local=True)
+    found = _snapshot(model, revision, kind, local=True)
     return found if isinstance(found, Path) else None
 
 

@@ -29,12 +29,26 @@ MISSING = "#9a9a9a"
 # Apart for the colour-blind too: one is light, the other strong.
 DIFFERING_COLORS = {"agree": "#c9d3dc", "differ": "#d1495b"}
 
+# By what is fixed about a category's meaning; pale where nothing is to be said.
+FIXED_COLORS = {
+    **dict(zip(columns.DISCORDANT_NAMES, DIFFERING_COLORS.values(), strict=True)),
+    "fine": DIFFERING_COLORS["agree"],
+    "outside": "#4d4d4d",
+    "background": "#e69f00",
+    "blurred": "#0072b2",
+    "folded": "#cc79a7",
+}
+
 _COLORMAPS = {
     columns.TOTAL_COUNTS: "viridis",
     keys.CONFIDENCE: "cividis",
     keys.COVERAGE: "cividis",
+    # Bright is discordant in both.
+    keys.DISCORDANCE: "magma",
+    keys.DISCORDANCE_FDR: "magma_r",
 }
 _MODULATION_COLORMAP = "inferno"
+_LIMITS = {keys.DISCORDANCE_FDR: (0.0, 1.0)}
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,7 +112,8 @@ def paint_of(tissue: AnnData, colouring: Colouring) -> Paint:
         return paint_categories(codes, names, colors_of(tissue, colouring, names))
     given = "viridis" if colouring.place != "obs" else _MODULATION_COLORMAP
     colormap = _COLORMAPS.get(colouring.key, given)
-    return paint_numbers(columns.numbers(tissue, colouring), colormap)
+    limits = _LIMITS.get(colouring.key)
+    return paint_numbers(columns.numbers(tissue, colouring), colormap, limits)
 
 
 def colors_of(
@@ -109,6 +124,8 @@ def colors_of(
 
     if colouring.place == "differ":
         return tuple(DIFFERING_COLORS[name] for name in names)
+    if colouring.place == "fixed" and all(name in FIXED_COLORS for name in names):
+        return tuple(FIXED_COLORS[name] for name in names)
     stored = tissue.uns.get(f"{colouring.column}{keys.COLORS_SUFFIX}")
     if stored is not None and len(stored) >= len(names):
         # scanpy keeps one colour per category, also for those without spots.

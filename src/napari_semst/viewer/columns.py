@@ -60,7 +60,35 @@ _RESULTS: tuple[tuple[str, str, str], ...] = (
         "Semantic coverage",
         "Share of each spot's top genes whose meaning is known.",
     ),
+    (
+        keys.DISCORDANCE,
+        "Discordance (KL, nats)",
+        "How far each spot's expression is from what the image predicts: KL divergence "
+        "in nats. Grey: no usable image.",
+    ),
+    (
+        keys.DISCORDANCE_FDR,
+        "Discordance, false discovery rate",
+        "The share of false calls to expect among the spots that are as discordant "
+        "or more. Grey: no usable image.",
+    ),
+    (
+        keys.DISCORDANT,
+        "Discordant",
+        "Spots whose expression is not what the image predicts, at the false discovery "
+        "rate of the run. Grey: no usable image.",
+    ),
+    (
+        keys.IMAGE_FLAG,
+        "Image flag",
+        "Whether the image around each spot can be relied upon, and if not, why.",
+    ),
 )
+# Facts with names of their own, which are not for editing.
+_FIXED = (keys.DISCORDANT, keys.IMAGE_FLAG)
+
+DISCORDANT_NAMES = ("as the image predicts", "discordant")
+"""Names of spots by whether they are called discordant."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,7 +110,7 @@ class Colouring:
         One sentence for users.
     place
         Where the values are: ``obs``, or a gene's in ``X``, or in ``obsm``; or made of
-        two columns, as where they differ.
+        two columns, as where they differ. ``fixed`` has names that nobody edits.
     """
 
     key: str
@@ -90,7 +118,7 @@ class Colouring:
     column: str
     kind: Literal["categories", "numbers"]
     note: str = ""
-    place: Literal["obs", "gene", "obsm", "differ"] = "obs"
+    place: Literal["obs", "gene", "obsm", "differ", "fixed"] = "obs"
 
 
 def runs(tissue: AnnData) -> tuple[str, ...]:
@@ -146,8 +174,10 @@ def colourings(tissue: AnnData, run: str = "") -> tuple[Colouring, ...]:
     for key, label, note in _RESULTS:
         column = _column(tissue, key, run)
         if column:
-            kind = "categories" if key == keys.DOMAIN else "numbers"
-            found.append(Colouring(key, label, column, kind, note))  # type: ignore[arg-type]
+            fixed = key in _FIXED
+            kind = "categories" if fixed or key == keys.DOMAIN else "numbers"
+            place = "fixed" if fixed else "obs"
+            found.append(Colouring(key, label, column, kind, note, place))  # type: ignore[arg-type]
     for column, k in kept_levels(tissue).items():
         note = f"Kept from a run's hierarchy, in the column {column!r}."
         found.append(
@@ -157,7 +187,7 @@ def colourings(tissue: AnnData, run: str = "") -> tuple[Colouring, ...]:
     by_hand = made_by_hand(tissue)
     for column in tissue.obs.columns:
         name = str(column)
-        if name.startswith("semst_"):
+        if name.startswith(keys.RESULTS):
             continue
         # Begun by hand, a column may have one name yet, or none.
         if name in by_hand or _is_annotation(tissue.obs[column]):
@@ -262,6 +292,8 @@ def categories(tissue: AnnData, colouring: Colouring) -> tuple[ndarray, list[str
     """Return a colouring's codes, -1 where there is none, and its level names."""
     if colouring.place == "differ":
         return _differing(tissue, colouring.column)
+    if colouring.key == keys.DISCORDANT:
+        return _discordant(tissue), list(DISCORDANT_NAMES)
     column = tissue.obs[colouring.column].astype("category").cat
     column = column.remove_unused_categories().cat
     return column.codes.to_numpy(), [str(level) for level in column.categories]
@@ -270,6 +302,16 @@ def categories(tissue: AnnData, colouring: Colouring) -> tuple[ndarray, list[str
 def differing_key(one: str, other: str) -> str:
     """Return the key of the colouring by where two columns differ."""
     return f"differ:{one}{_AND}{other}"
+
+
+def _discordant(tissue: AnnData) -> ndarray:
+    """Return which spots are discordant (1), are not (0), or have no image (-1)."""
+    import numpy as np
+
+    codes = tissue.obs[keys.DISCORDANT].to_numpy(dtype=bool).astype(np.int8)
+    if keys.DISCORDANCE in tissue.obs:
+        codes[~np.isfinite(tissue.obs[keys.DISCORDANCE].to_numpy(np.float64))] = -1
+    return np.asarray(codes)
 
 
 def _differing(tissue: AnnData, pair: str) -> tuple[ndarray, list[str]]:

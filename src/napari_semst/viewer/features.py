@@ -45,6 +45,7 @@ def features_of(
     for label, key in (
         ("modulation", keys.MODULATION),
         ("confidence", keys.CONFIDENCE),
+        ("discordance", keys.DISCORDANCE),
     ):
         if key in tissue.obs:
             table[label] = tissue.obs[key].iloc[rows].to_numpy()

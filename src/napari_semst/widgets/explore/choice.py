@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from qtpy.QtCore import QStringListModel, Qt, Signal  # type: ignore[attr-defined]
 from qtpy.QtWidgets import QComboBox, QCompleter, QLineEdit, QVBoxLayout, QWidget
 
+from napari_semst import keys
 from napari_semst.explore.values import embedding_columns
 from napari_semst.viewer import columns
 from napari_semst.widgets.explore import texts
@@ -117,7 +118,7 @@ def offered(tissue: AnnData, run: str) -> list[columns.Colouring]:
     found = list(columns.colourings(tissue, run))
     there = {one.column for one in found}
     for column in map(str, tissue.obs.columns):
-        if column.startswith("semst_") or column in there:
+        if column.startswith(keys.RESULTS) or column in there:
             continue
         one = columns.obs_colouring(tissue, column)
         if one is not None and one.kind == "numbers":

@@ -17,6 +17,7 @@ from qtpy.QtWidgets import (
     QWidget,
 )
 
+from napari_semst import keys
 from napari_semst.errors import SemstError
 from napari_semst.explore.compare import compare
 from napari_semst.explore.labels import read_labels
@@ -155,7 +156,7 @@ def label_columns(tissue: AnnData) -> list[str]:
     own = [
         str(column)
         for column in tissue.obs.columns
-        if not str(column).startswith("semst_")
+        if not str(column).startswith(keys.RESULTS)
         and getattr(columns.obs_colouring(tissue, column), "kind", "") == "categories"
     ]
     return [*runs, *levels, *own]

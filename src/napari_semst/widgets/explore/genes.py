@@ -18,11 +18,14 @@ from napari_semst.widgets.shared.saving import ask_path
 
 if TYPE_CHECKING:
     import pandas as pd
+    from anndata import AnnData
+    from numpy.typing import NDArray
     from qtpy.QtWidgets import QWidget
 
     from napari_semst.widgets.explore.legend import LegendTable
     from napari_semst.widgets.explore.markers import MarkerPanel
     from napari_semst.widgets.explore.sections import OpenSections
+    from napari_semst.widgets.shared.state import ViewerState
 
 
 class GeneWork(QObject):
@@ -36,6 +39,8 @@ class GeneWork(QObject):
         Tells the names chosen.
     panel
         Asks, and shows the answers.
+    state
+        Tells the spots selected.
     window
         Above which dialogs open.
     """
@@ -48,11 +53,12 @@ class GeneWork(QObject):
         sections: OpenSections,
         legend: LegendTable,
         panel: MarkerPanel,
+        state: ViewerState,
         window: QWidget,
     ) -> None:
         super().__init__(window)
         self._sections, self._legend = sections, legend
-        self._panel, self._window = panel, window
+        self._panel, self._state, self._window = panel, state, window
         self.labelled = ""  # the labels last on show
         panel.asked.connect(self.find_markers)
         panel.plot_wanted.connect(self.plot)
@@ -70,6 +76,9 @@ class GeneWork(QObject):
             return
         if spots.count(layer) != tissue.n_obs:
             self.said.emit("warning", texts.NOT_WHOLE, texts.NOT_WHOLE_HELP)
+            return
+        if str(self._panel.against.currentData()) == "domain":
+            self._ask_of_selection(tissue, np.array(spots.positions(layer), float))
             return
         if colouring.kind != "categories" and self.labelled in tissue.obs:
             last = self.labelled
@@ -92,6 +101,17 @@ class GeneWork(QObject):
                 ", ".join(names),
             )
         )
+
+    def _ask_of_selection(self, tissue: AnnData, places: NDArray[np.float64]) -> None:
+        """Find what sets the selected spots apart in the domains that they lie in."""
+        selected = self._state.selection(tissue)
+        labels = [c for c in (self.labelled, keys.DOMAIN) if c in tissue.obs]
+        if selected is None or not labels:
+            self.said.emit("warning", texts.SELECT_FIRST, texts.SELECT_FIRST_HELP)
+            return
+        codes = read_labels(tissue, labels[0]).codes
+        about = texts.SELECTED_SPOTS
+        self._panel.ask(Question(tissue, places, selected, codes, "domain", about))
 
     def plot(self, genes: list[str]) -> None:
         """Show genes by the labels last on show, else by the latest run's domains."""

@@ -20,7 +20,16 @@ from napari_semst.widgets.shared.colorbar import Colorbar
 if TYPE_CHECKING:
     from napari_semst.viewer.colour import NumberPaint
 
-COLORMAPS = ("viridis", "cividis", "inferno", "magma", "plasma", "Greys", "coolwarm")
+COLORMAPS = (
+    "viridis",
+    "cividis",
+    "inferno",
+    "magma",
+    "magma_r",
+    "plasma",
+    "Greys",
+    "coolwarm",
+)
 """Perceptually even ones; the last one for values around zero."""
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 from weakref import ref
 
@@ -24,7 +24,11 @@ from qtpy.QtWidgets import (
     QWidget,
 )
 
-from napari_semst.explore.markers import marker_table, neighbouring_spots
+from napari_semst.explore.markers import (
+    marker_table,
+    neighbouring_spots,
+    rest_of_domains,
+)
 from napari_semst.widgets.explore import texts
 from napari_semst.widgets.explore.marker_rows import MarkerRows
 from napari_semst.widgets.explore.texts import TIPS
@@ -55,7 +59,7 @@ class Question:
     codes
         Domain of each spot, negative for none.
     against
-        ``rest`` or ``neighbours``.
+        ``rest``, ``neighbours`` or ``domain``.
     about
         Their names, for people.
     """
@@ -229,13 +233,15 @@ class MarkerPanel(QWidget):
 
 def find(question: Question) -> tuple[Question, pd.DataFrame, int]:
     """Return markers, and how many spots they were compared with."""
-    outside = ~question.inside
+    inside, outside = question.inside, ~question.inside
+    if question.against == "domain":
+        inside, outside = rest_of_domains(inside, question.codes)
     if question.against == "neighbours":
         outside = neighbouring_spots(
             question.coordinates, question.inside, question.codes
         )
-    table = marker_table(question.tissue, question.inside, outside)
-    return question, table, int(outside.sum())
+    table = marker_table(question.tissue, inside, outside)
+    return replace(question, inside=inside), table, int(outside.sum())
 
 
 def _there(held: ref[AnnData] | None) -> AnnData | None:

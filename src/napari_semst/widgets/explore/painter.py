@@ -124,7 +124,7 @@ def shown_level(
 
 def choice_key(tissue: AnnData, colouring: Colouring) -> str:
     """Return the key of what is chosen for a colouring: results have one per run."""
-    if not colouring.key.startswith("semst_"):
+    if not colouring.key.startswith(keys.RESULTS):
         return colouring.key
     return f"{colouring.column} {tissue.uns.get(keys.LATEST, '')}"
 

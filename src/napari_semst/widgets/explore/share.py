@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 from qtpy.QtCore import QObject, Signal  # type: ignore[attr-defined]
 from qtpy.QtWidgets import QFileDialog, QGridLayout, QPushButton, QSpinBox, QWidget
 
+from napari_semst import keys
 from napari_semst.explore.labels import read_labels
 from napari_semst.viewer import adapter
 from napari_semst.viewer.sections import section_shown, sections_by, sections_on
@@ -155,7 +156,7 @@ class Sharing(QObject):
         given: dict[str, Any] = {
             **_where(layer),
             "dpi": self._panel.dpi.value(),
-            "column": colouring.column if colouring.place == "obs" else "",
+            "column": colouring.column if colouring.place in ("obs", "fixed") else "",
         }
         if what == "figure":
             given["colouring"] = shown(tissue, colouring, self._sections.choices)
@@ -239,13 +240,12 @@ def _write(
         from napari_semst.report import write_report
 
         column = given["column"]
-        own = column if column and not column.startswith("semst_") else None
+        own = column if column and not column.startswith(keys.RESULTS) else None
         annotation = own if own and tissue.obs[own].dtype.name == "category" else None
         done = write_report(
             tissue, path, annotation=annotation, coordinates=place, overwrite=True
         )
         return done, ""
-    from napari_semst import keys
     from napari_semst.io.geojson import write_geojson
 
     column = given["column"] or keys.DOMAIN

@@ -76,7 +76,7 @@ TIPS = {
     "colormap": "The colours that stand for numbers.",
     "against": (
         "What the chosen names are compared with: all other spots, or the domains that "
-        "border on them."
+        "border on them; or the selected spots with the others of their domains."
     ),
     "find_markers": "Find the genes that set the names chosen in the legend apart.",
     "dot_plot": "Draw the genes chosen (else the first six) by domain.",
@@ -164,8 +164,18 @@ GENE_UNKNOWN = "No gene of this name"
 GENE_UNKNOWN_HELP = "Expected a gene of the section; none is called {gene!r}."
 A_GENE = "A gene, below"
 GENE_HINT = "Gene, for instance {gene}"
-AGAINST = {"rest": "Against all others", "neighbours": "Against neighbours"}
+AGAINST = {
+    "rest": "Against all others",
+    "neighbours": "Against neighbours",
+    "domain": "Selection in its domains",
+}
 NO_MARKERS = "Choose one or several names in the legend, then press Find markers."
+SELECTED_SPOTS = "Selected spots"
+SELECT_FIRST = "Select spots first"
+SELECT_FIRST_HELP = (
+    "Expected selected spots, and domains; found none. Find domains, select spots with "
+    "Lasso, Brush or Select discordant spots, and press Find markers again."
+)
 MARKERS_BUSY = "Looking for markers of {about}..."
 MARKERS_OF = "{about}: {inside:,} spots, {against} ({outside:,} spots)."
 MARKER_COLUMNS = {
@@ -185,6 +195,24 @@ CHOOSE_DOMAINS_HELP = (
     "Markers are of the names chosen in the legend. Colour by domains or another "
     "column of labels, choose rows, and press Find markers again."
 )
+PATCHES = "Patches"
+PATCHES_ASK = (
+    "Click a spot on the tissue: its image beside images of spots with such "
+    "expression, and of spots that look so."
+)
+PATCHES_BUSY = "Reading the image..."
+PATCH_ROWS = (
+    "Other tissue of such expression{usual}",
+    "Other tissue that looks like this{usual}",
+)
+THE_SPOT = "The spot alone"
+PATCH_DOMAIN = "domain {name}"
+PATCH_NUMBERS = {
+    "ig_discordance": "KL {value:.2f}",
+    "ig_discordance_fdr": "FDR {value:.2g}",
+}
+NO_PATCH_NUMBER = "no usable image"
+PATCH_TIP = "{name}: {caption}. Press to look at it on the tissue."
 NOTHING_TO_COMPARE = "Choose two different columns of labels."
 AGREEMENT = (
     "ARI {ari:.3f}, NMI {nmi:.3f}; {share:.0%} of {spots:,} spots have names that are "

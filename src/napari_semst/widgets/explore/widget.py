@@ -38,6 +38,7 @@ from napari_semst.widgets.explore.painter import (
     painted,
     shown_level,
 )
+from napari_semst.widgets.explore.patches import PatchesPart
 from napari_semst.widgets.explore.reasons import Reasons
 from napari_semst.widgets.explore.sections import OpenSections
 from napari_semst.widgets.explore.select import SelectPart
@@ -83,7 +84,9 @@ class ExploreDomains(QWidget):
         self.markers = MarkerPanel()
         self.compare = ComparePanel()
         self.editing = Editing(self.sections, self)
-        self.genes = GeneWork(self.sections, self.legend, self.markers, self)
+        self.genes = GeneWork(
+            self.sections, self.legend, self.markers, self.state, self
+        )
         self.pin_button = QPushButton("Pin beside")
         self.pin_button.setToolTip(TIPS["pin"])
         self.unpin_button = QPushButton("Unpin")
@@ -99,8 +102,9 @@ class ExploreDomains(QWidget):
         self._connect()
         self.select = SelectPart(self, napari_viewer)
         self.umap = UmapPart(self, napari_viewer)
+        self.patches = PatchesPart(self, napari_viewer)
         at = self.column.indexOf(self.card) + 1
-        for place, part in enumerate((self.select, self.umap)):
+        for place, part in enumerate((self.select, self.umap, self.patches)):
             self.column.insertWidget(at + place, part)
         self.sections.look_again()
 
@@ -189,6 +193,7 @@ class ExploreDomains(QWidget):
                 self.why.cancel()
                 self.select.shutdown()
                 self.umap.shutdown()
+                self.patches.shutdown()
             self._docked = self.parent() is not None
         return super().event(event)
 

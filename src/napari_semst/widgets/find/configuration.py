@@ -24,11 +24,14 @@ FOLDER = "SEMST_SETTINGS"
 """Variable of the environment for the folder of remembered settings."""
 
 _KINDS = "Settings (*.toml)"
+# Read, too: the JSON of the image-guided method's source.
+_KINDS_READ = "Settings (*.toml *.json)"
 _NAME = "find-domains.json"
 # What belongs to one section, or spoils a run on purpose, is not for the next session.
 _NOT_REMEMBERED = {
     "prepare": ("coordinates", "counts_layer", "section_key"),
     "semantics": ("control", "embedding"),
+    "morphology": ("image", "image_scale", "spot_diameter"),
 }
 
 
@@ -75,7 +78,7 @@ class ConfigurationFiles(QObject):
     def ask_load(self) -> None:
         """Ask for a file and show its settings."""
         path, _ = QFileDialog.getOpenFileName(
-            self._window, "Load a configuration", "", _KINDS
+            self._window, "Load a configuration", "", _KINDS_READ
         )
         if path:
             self.load(path)

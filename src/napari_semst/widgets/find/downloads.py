@@ -1,4 +1,4 @@
-"""Asks before a run that would download a language model."""
+"""Asks before a run that would download a language model or an image encoder."""
 
 from __future__ import annotations
 
@@ -11,10 +11,11 @@ from napari_semst.widgets.find import texts
 from napari_semst.widgets.shared.errand import Errand
 
 if TYPE_CHECKING:
-    from napari_semst.config import SemanticsConfig
+    from napari_semst.config import Config, SemanticsConfig
     from napari_semst.semantics.model_files import DownloadNeed
 
 READERS = ("prompts", "genes")
+NETWORKS = ("hf", "timm")
 # Below, a download takes seconds and is told by the run itself.
 _WORTH_ASKING = 0.3e9
 
@@ -35,16 +36,16 @@ class Downloads(QObject):
     def __init__(self, window: QWidget) -> None:
         super().__init__(window)
         self._window = window
-        self.errand = Errand(download_needed)
+        self.errand = Errand(downloads_needed)
         self.errand.done.connect(self._on_found)
         self.errand.failed.connect(self.failed)
 
-    def check(self, semantics: SemanticsConfig) -> None:
+    def check(self, config: Config) -> None:
         """Look, in a thread, whether a model must be downloaded; then ask."""
-        self.errand.start(semantics)
+        self.errand.start(config)
 
-    def _on_found(self, found: tuple[DownloadNeed, str] | None) -> None:
-        if found is None or self._ask(*found):
+    def _on_found(self, found: list[tuple[DownloadNeed, str]]) -> None:
+        if all(self._ask(*one) for one in found):
             self.agreed.emit()
         else:
             self.declined.emit()
@@ -62,6 +63,30 @@ class Downloads(QObject):
         answer = box.clickedButton() is yes
         box.deleteLater()
         return answer
+
+
+def may_download(config: Config) -> bool:
+    """Return whether a run reads with a model that may not be here."""
+    network = config.morphology.encoder.partition(":")[0] in NETWORKS
+    return network or config.semantics.source in READERS
+
+
+def downloads_needed(config: Config) -> list[tuple[DownloadNeed, str]]:
+    """Return what a run would download and where it goes; asks no network.
+
+    Parameters
+    ----------
+    config
+        The settings, complete.
+    """
+    from huggingface_hub.constants import HF_HUB_CACHE
+
+    from napari_semst.morphology.encoders import encoder_download
+
+    language = download_needed(config.semantics)
+    encoder = encoder_download(config.morphology)
+    found = [] if language is None else [language]
+    return found if encoder is None else [*found, (encoder, str(HF_HUB_CACHE))]
 
 
 def download_needed(semantics: SemanticsConfig) -> tuple[DownloadNeed, str] | None:

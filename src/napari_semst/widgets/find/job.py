@@ -40,6 +40,8 @@ _SHARES = {
     "assign": (0.92, 0.99),
     "attach": (0.99, 1.0),
 }
+# Of runs that compare expression with the image, which takes longer than training.
+_COMPARING = {"train": (0.20, 0.45), "discordance": (0.45, 0.92)}
 
 
 @dataclass(frozen=True)
@@ -122,14 +124,16 @@ class Clock:
 
     def __init__(self, now: Callable[[], float] = time.monotonic) -> None:
         self._now = now
-        self._stage = ""
+        self._stage = ("", 0)
         self._start: tuple[float, int] | None = None
 
     def seconds_left(self, progress: Progress) -> float | None:
         """Return the seconds that the stage still takes, or None if unknown."""
         now = self._now()
-        if progress.stage != self._stage:
-            self._stage, self._start = progress.stage, None
+        # A stage may have parts that count other things.
+        stage = (progress.stage, progress.steps)
+        if stage != self._stage:
+            self._stage, self._start = stage, None
         if self._start is None:
             # The first step warms up and is slow: the count begins after it.
             if progress.step > 0:
@@ -142,9 +146,18 @@ class Clock:
         return (now - start) / done * max(progress.steps - progress.step, 0)
 
 
-def fraction_done(progress: Progress) -> float:
-    """Return the share of a whole run that is done at a progress event, 0 to 1."""
-    low, high = _SHARES.get(progress.stage, (0.0, 1.0))
+def fraction_done(progress: Progress, *, compares: bool = False) -> float:
+    """Return the share of a whole run that is done at a progress event, 0 to 1.
+
+    Parameters
+    ----------
+    progress
+        The event.
+    compares
+        Whether the run compares expression with the image after training.
+    """
+    shares = {**_SHARES, **_COMPARING} if compares else _SHARES
+    low, high = shares.get(progress.stage, (0.0, 1.0))
     inside = progress.step / progress.steps if progress.steps else 0.0
     return low + (high - low) * min(max(inside, 0.0), 1.0)
 
@@ -201,6 +214,7 @@ def _updates(
     devices = cuda_devices()
     clock, last, highest, stage = Clock(), 0.0, 0.0, ""
     provisional = ProvisionalDomains(domains_shown(job.request))
+    compares = compares_with_image(job.request)
     losses: list[tuple[int, float]] = []
     generator = steps(job, control)
     try:
@@ -211,7 +225,7 @@ def _updates(
             except StopIteration as end:
                 return end.value  # type: ignore[no-any-return]
             left = clock.seconds_left(progress)
-            highest = max(highest, fraction_done(progress))
+            highest = max(highest, fraction_done(progress, compares=compares))
             if "loss" in progress.metrics:
                 losses.append((progress.step, progress.metrics["loss"]))
             labels = None
@@ -227,6 +241,13 @@ def _updates(
                 yield Update(job.number, progress, highest, left, devices, told, labels)
     finally:
         generator.close()
+
+
+def compares_with_image(request: Request) -> bool:
+    """Return whether a run compares expression with the image after training."""
+    from napari_semst.presets import resolve
+
+    return resolve(request).model.method == "image-guided"
 
 
 def domains_shown(request: Request) -> int:

@@ -24,6 +24,7 @@ from napari_semst.viewer.levels import levels_of
 from napari_semst.viewer.look import Look
 from napari_semst.widgets.find import texts
 from napari_semst.widgets.find.curve import CurvePlot
+from napari_semst.widgets.find.discordant import DiscordantSpots
 from napari_semst.widgets.find.levels import LevelBar
 from napari_semst.widgets.find.meaning import MeaningFacts, control_of, run_facts
 from napari_semst.widgets.find.texts import TIPS
@@ -71,6 +72,7 @@ class ResultsPanel(QWidget):
         self.legend = Legend()
         self.colorbar = Colorbar()
         self.fade_note = note()
+        self.discordant = DiscordantSpots()
         self.curve = CurvePlot()
         self.curve_part = folded(texts.CURVE_TITLE, self.curve)
         self.curve_part.setToolTip(TIPS["curve"])
@@ -104,7 +106,7 @@ class ResultsPanel(QWidget):
         layout.setSpacing(8)
         layout.addWidget(heading("View and save"))
         layout.addLayout(rows)
-        for part in (self.legend, self.colorbar, self.fade_note):
+        for part in (self.legend, self.colorbar, self.fade_note, self.discordant):
             layout.addWidget(part)
         for folding in (self.curve_part, self.meaning_part):
             layout.addWidget(folding)
@@ -189,6 +191,10 @@ class ResultsPanel(QWidget):
         self._offer(key, look.level if there else None)
         self._quiet = False
 
+    def paint_again(self) -> None:
+        """Paint what is on show again: other spots are selected."""
+        self._paint()
+
     def mark_unsaved(self, unsaved: bool) -> None:
         """Show on the button whether there is something to save."""
         self.save_button.setText("Save... *" if unsaved else "Save...")
@@ -225,6 +231,7 @@ class ResultsPanel(QWidget):
         if curve is not None:
             self.curve.show_curve(curve)
         self._show_meaning(run)
+        self.discordant.show_run(self._tissue, run)
         self._paint()
 
     def _show_meaning(self, run: str) -> None:

@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 
 _STEPS = 1000
 # Stopping early ends training; once it has ended there is nothing to stop.
-_AFTER_TRAINING = ("assign", "attach")
+_AFTER_TRAINING = ("discordance", "assign", "attach")
 
 
 class RunBox(QWidget):

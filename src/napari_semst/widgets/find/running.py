@@ -11,7 +11,7 @@ from napari_semst.presets import resolve
 from napari_semst.widgets.find import texts
 from napari_semst.widgets.find.configuration import remember
 from napari_semst.widgets.find.controller import FindController
-from napari_semst.widgets.find.downloads import READERS, Downloads
+from napari_semst.widgets.find.downloads import READERS, Downloads, may_download
 from napari_semst.widgets.find.forecasting import Forecasting
 from napari_semst.widgets.find.job import SECONDS_BETWEEN_LOOKS
 from napari_semst.widgets.find.live import MOST_SPOTS, LiveDomains
@@ -135,17 +135,20 @@ class Running(QObject):
             return
         try:
             request = self.request()
-            semantics = resolve(request).semantics
+            config = resolve(request)
+            self._settings.histology.check()
         except SemstError as error:
             self.failed.emit(error, "")
             return
         self._asked = (tissue, request, self._settings.run_name())
-        if semantics.source not in READERS:
+        if not may_download(config):
             self._start()
             return
         self.changed.emit()
-        self.said.emit("running", texts.CHECKING_MODEL, semantics.model)
-        self.downloads.check(semantics)
+        reads = config.semantics.source in READERS
+        model = config.semantics.model if reads else config.morphology.encoder
+        self.said.emit("running", texts.CHECKING_MODEL, model)
+        self.downloads.check(config)
 
     def _start(self) -> None:
         if self._asked is None:

@@ -72,7 +72,7 @@ def section_columns(tissue: AnnData) -> list[str]:
     list of str
         Columns of text or categories, of 2 to 50 values, an entry for every spot.
     """
-    names = (name for name in tissue.obs if not str(name).startswith("semst_"))
+    names = (name for name in tissue.obs if not str(name).startswith(keys.RESULTS))
     return [str(name) for name in names if _tells_sections(tissue.obs[name])]
 
 

@@ -19,6 +19,8 @@ from napari_semst.widgets.find.choices import choices
 from napari_semst.widgets.find.configuration import ConfigurationRow
 from napari_semst.widgets.find.control import ControlCombo
 from napari_semst.widgets.find.extra import ExtraSettings
+from napari_semst.widgets.find.histology import Histology
+from napari_semst.widgets.find.method import GUIDED, SEMST, MethodCombo
 from napari_semst.widgets.find.number import NumberField
 from napari_semst.widgets.find.reading import ReadingFields
 from napari_semst.widgets.find.sections import SectionsCombo
@@ -62,6 +64,8 @@ class SettingsForm(QWidget):
         for index, (name, preset) in enumerate(PRESETS.items(), start=1):
             self.recipe.addItem(name, name)
             self.recipe.setItemData(index, preset.summary, _TOOLTIP_ROLE)
+        self.method = MethodCombo(choices("model", "method"), self.recipe)
+        self.histology = Histology(self.method)
         self.recipe_note = note()
         self.device = DeviceCombo()
         self.device.addItem("Automatic", AUTO)
@@ -70,6 +74,8 @@ class SettingsForm(QWidget):
         self._build_advanced()
         self._build()
         self.recipe.currentIndexChanged.connect(self._on_choice)
+        self.method.currentIndexChanged.connect(self._on_choice)
+        self.histology.use.toggled.connect(self._on_choice)
         self.semantics.currentIndexChanged.connect(self._on_control)
         self.control.currentIndexChanged.connect(self._on_control)
         self.meaning.changed.connect(self._on_source)
@@ -78,11 +84,13 @@ class SettingsForm(QWidget):
 
     def _tell_changes(self) -> None:
         """Say when anything changes that a run would be asked for."""
-        for combo in (self.recipe, self.device, self.control, self.sections):
+        combos = (self.recipe, self.device, self.control, self.sections)
+        for combo in (self.method, *combos):
             combo.currentIndexChanged.connect(self.changed)
         for spin in (self.epochs, self.ensemble):
             spin.valueChanged.connect(self.changed)
-        for part in (self.n_domains, self.meaning, self.reading, self.extra):
+        parts = (self.n_domains, self.meaning, self.reading, self.extra)
+        for part in (self.histology, *parts):
             part.changed.connect(self.changed)
 
     def _build_advanced(self) -> None:
@@ -100,7 +108,7 @@ class SettingsForm(QWidget):
         self.configuration = ConfigurationRow()
         self.extra = ExtraSettings()
         content = QWidget()
-        rows = form(content)
+        self._advanced_rows = rows = form(content)
         for name, label in (
             ("epochs", "Epochs"),
             ("seed", "Seed"),
@@ -112,6 +120,9 @@ class SettingsForm(QWidget):
             ("configuration", "Configuration"),
             ("extra", None),
         ):
+            if name == "run":
+                rows.addRow(self.histology.use)
+                rows.addRow(self.histology.guided)
             if label is None:
                 rows.addRow(getattr(self, name))
                 continue
@@ -123,6 +134,8 @@ class SettingsForm(QWidget):
         self._rows = rows = form(self)
         for name, label in (
             ("n_domains", "Domains (k)"),
+            ("method", "Method"),
+            ("histology", None),
             ("meaning", None),
             ("control_note", None),
             ("recipe", "Recipe"),
@@ -142,7 +155,18 @@ class SettingsForm(QWidget):
 
     def _on_choice(self) -> None:
         """Show what belongs to the choice made, and only that."""
+        method = self.method.chosen
         self.meaning.set_heard(self.recipe_uses_semantics())
+        self._rows.setRowVisible(self.meaning, method != GUIDED)
+        self._rows.setRowVisible(self.histology, self.histology.read)
+        # Other recipes are SemST's; one of a file is shown all the same.
+        recipes = method != GUIDED or self.recipe.currentData() not in (AUTO, GUIDED)
+        self._rows.setRowVisible(self.recipe, recipes)
+        self._rows.setRowVisible(self.recipe_note, recipes)
+        advanced = self._advanced_rows
+        advanced.setRowVisible(self.histology.guided, method == GUIDED)
+        advanced.setRowVisible(self.histology.use, method == SEMST)
+        advanced.setRowVisible(self.control, method != GUIDED)
         self._on_control()
         self._on_source()
         summary = self.recipe.itemData(self.recipe.currentIndex(), _TOOLTIP_ROLE)
@@ -159,10 +183,13 @@ class SettingsForm(QWidget):
         self.control.set_source(self.meaning.chosen)
         told = CONTROL_AHEAD.format(control=self.control.currentText().lower())
         self.control_note.say("warning", told)
-        self._rows.setRowVisible(self.control_note, self.control.control != "none")
+        spoilt = self.control.control != "none" and self.method.chosen != GUIDED
+        self._rows.setRowVisible(self.control_note, spoilt)
 
     def recipe_uses_semantics(self) -> bool:
-        """Return whether the recipe chosen listens to gene semantics."""
+        """Return whether recipe and method listen to gene semantics."""
+        if self.method.chosen == GUIDED:
+            return False
         preset = PRESETS.get(self.recipe.currentData())
         settings = {} if preset is None else preset.settings.get("semantics", {})
         return settings.get("source") != "none"
@@ -183,6 +210,7 @@ class SettingsForm(QWidget):
         """
         self.sections.set_tissue(tissue, sections_by)
         self.meaning.set_tissue(tissue)
+        self.histology.set_tissue(tissue)
         self.run.setPlaceholderText(free_name)
 
     def run_name(self) -> str:
@@ -213,7 +241,8 @@ class SettingsForm(QWidget):
         Raises
         ------
         SemstError
-            If the source of semantics lacks what it needs, or cannot be controlled so.
+            If the source of semantics lacks what it needs, or cannot be controlled so;
+            or an image encoder or layer cannot be read.
         """
         request = Request(preset=self.recipe.currentData())
         request = request.with_settings("domains", n_domains=self.n_domains.value())
@@ -234,8 +263,9 @@ class SettingsForm(QWidget):
             request = request.with_settings(
                 "semantics", **self.meaning.settings(), **self.reading.settings()
             )
+        request = self.histology.added_to(request)
         # Also where nothing could be spoilt: the run then says so.
-        control = self.control.chosen()
+        control = None if self.method.chosen == GUIDED else self.control.chosen()
         if control is not None:
             request = request.with_settings("semantics", control=control)
         for stage, values in self.extra.settings.items():
@@ -259,6 +289,7 @@ class SettingsForm(QWidget):
             rest.get("domains", {}).pop("n_domains", 0) or self.n_domains.value()
         )
         self._show_training(rest.get("training", {}))
+        self.histology.show_settings(rest)
         self.meaning.show_settings(semantics)
         control = semantics.pop("control", "none")
         self.control.setCurrentIndex(self.control.findData(control))
@@ -267,6 +298,7 @@ class SettingsForm(QWidget):
         if column and self.sections.findData(column) >= 0:
             self.sections.setCurrentIndex(self.sections.findData(column))
             del rest["prepare"]["section_key"]
+        self._on_choice()
         self.extra.keep(rest)
 
     def _show_training(self, training: dict[str, Any]) -> None:

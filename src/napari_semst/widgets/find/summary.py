@@ -10,8 +10,11 @@ from napari_semst.widgets.find.meaning import meaning_line, warnings_of
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+    import numpy as np
     from anndata import AnnData
+    from numpy.typing import NDArray
 
+    from napari_semst.result import DomainResult
     from napari_semst.widgets.find.job import Answer
 
 
@@ -69,6 +72,7 @@ def summarise(answer: Answer) -> tuple[str, str, str]:
         *chosen_line(result.provenance),
         f"Kept as run '{job.run}'.",
         *meaning_line(result.provenance),
+        *_discordance_of(result),
         *warnings,
     ]
     if control:
@@ -84,6 +88,45 @@ def chosen_line(provenance: Mapping[str, Any]) -> list[str]:
     if curve is None:
         return []
     return [f"{chosen_in_words(int(curve['chosen']), curve['runners_up'])}."]
+
+
+def _discordance_of(result: DomainResult) -> list[str]:
+    found = result.discordance
+    if found is None:
+        return []
+    return discordance_line(result.provenance, found.discordant, found.divergence)
+
+
+def discordance_line(
+    provenance: Mapping[str, Any],
+    called: NDArray[np.bool_] | None,
+    divergence: NDArray[np.floating] | None,
+) -> list[str]:
+    """Return how many spots are discordant and have no image, if the run looked.
+
+    Parameters
+    ----------
+    provenance
+        What a run tells of itself.
+    called, divergence
+        Which spots are discordant, and how much, each ``(n_spots,)``; `None` where
+        the run did not look.
+    """
+    import numpy as np
+
+    from napari_semst.explanation.run import config_of
+
+    if called is None or divergence is None:
+        return []
+    rate = provenance.get("discordance", {}).get("fdr")
+    if rate is None:
+        rate = config_of(provenance).image_guided.discordance_fdr
+    usable = int(np.isfinite(divergence).sum())
+    said = texts.DISCORDANT.format(
+        called=int(called.sum()), usable=usable, fdr=float(rate)
+    )
+    missing = len(divergence) - usable
+    return [f"{said} {texts.NO_IMAGE_OF.format(missing=missing)}" if missing else said]
 
 
 def device_line(provenance: Mapping[str, Any]) -> str:

@@ -57,16 +57,16 @@ PROVISIONAL = (
     "On the tissue: provisional domains of the training so far. The final ones are "
     "read with more care."
 )
-DOWNLOAD_TITLE = "Download the language model?"
+DOWNLOAD_TITLE = "Download the model?"
 DOWNLOAD_ASKED = "This run downloads {need} from huggingface.co."
 DOWNLOAD_WHERE = "It is kept in {folder}, for later runs too."
 DOWNLOAD = "Download"
 NOT_DOWNLOADED = "Not started"
 NOT_DOWNLOADED_HELP = (
-    "Nothing was downloaded. Choose another model, or the built-in gene table, which "
-    "needs no download."
+    "Nothing was downloaded. Choose another model; the built-in gene table and image "
+    "encoder need no download."
 )
-CHECKING_MODEL = "Looking for the language model"
+CHECKING_MODEL = "Looking for the model"
 LOAD = "Load..."
 SAVE = "Save..."
 LOADED = "Configuration loaded"
@@ -216,6 +216,10 @@ TIPS = {
         "semst_domain_at_{number}: they can then be saved and coloured by."
     ),
     "level_kept": "The run's own domains are in the section already.",
+    "select_discordant": (
+        "Let the discordant spots stand out. Explore domains works on them, too: "
+        "Markers > Selection in its domains tells their genes."
+    ),
     "fade": (
         "Make spots the fainter, the less sure their domain is, so that ambiguous "
         "borders show."
@@ -241,6 +245,13 @@ KEPT_HELP = (
     "once it is saved.{replaced}"
 )
 KEPT_REPLACED = " They took the place of others kept under that number before."
+DISCORDANT = (
+    "{called:,} of {usable:,} spots are discordant, at a false discovery rate of "
+    "{fdr:.3g}."
+)
+NO_IMAGE_OF = "{missing:,} spots have no usable image."
+SELECT_DISCORDANT = "Select discordant spots"
+SELECT_NOTHING = "Select nothing"
 CURVE_TITLE = "How the number was chosen"
 
 # What users call the sources; one that is not named here goes by its own name.
@@ -271,7 +282,7 @@ NEEDS = {
         "a cache for later runs. A small model does without a GPU."
     ),
 }
-NOT_HEARD = "This recipe does not listen to gene semantics."
+NOT_HEARD = "This method does not listen to gene semantics."
 PICK_EMBEDDING = "Choose an embedding, one row per spot"
 NO_EMBEDDING = (
     "Expected an embedding; none is chosen. Pick one under Embedding, or set Gene "
@@ -370,6 +381,7 @@ STAGES = {
     "morphology": "Reading the image",
     "describe": "Reading the genes",
     "train": "Training",
+    "discordance": "Comparing with the image",
     "assign": "Assigning domains",
     "attach": "Storing",
 }

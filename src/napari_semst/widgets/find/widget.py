@@ -6,6 +6,7 @@ import traceback
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
 from qtpy.QtCore import QEvent, QTimer
 from qtpy.QtWidgets import QApplication, QVBoxLayout, QWidget
 
@@ -18,10 +19,12 @@ from napari_semst.widgets.find import texts
 from napari_semst.widgets.find.canvas import Canvas
 from napari_semst.widgets.find.configuration import ConfigurationFiles, recall
 from napari_semst.widgets.find.controller import free_run_name
+from napari_semst.widgets.find.discordant import discordant_spots
 from napari_semst.widgets.find.files import Files
 from napari_semst.widgets.find.job import cuda_devices
 from napari_semst.widgets.find.join import Joiner, can_be_joined
 from napari_semst.widgets.find.keeping import Keeping
+from napari_semst.widgets.find.layer_image import layer_images
 from napari_semst.widgets.find.results import ResultsPanel
 from napari_semst.widgets.find.run_box import RunBox
 from napari_semst.widgets.find.running import Running
@@ -123,6 +126,7 @@ class FindDomains(QWidget):
         self.section.folder_wanted.connect(self.files.ask_folder)
         self.settings.device.opened.connect(self._look_for_devices)
         self.devices.done.connect(self.settings.add_cuda)
+        self.results.discordant.wanted.connect(self._on_discordant)
         self.results.opacity_changed.connect(self._on_opacity)
         for source in (
             self.running,
@@ -141,6 +145,7 @@ class FindDomains(QWidget):
         self.section.counts_chosen.connect(self._tell_standing)
         self.state.tissue_changed.connect(self._on_tissue_changed)
         self.state.look_changed.connect(self._on_look_changed)
+        self.state.selection_changed.connect(self._on_selection)
         self.files.opening.connect(self._on_opening)
         self.files.opened.connect(self._on_opened)
         self.files.all_opened.connect(self._on_all_opened)
@@ -173,6 +178,7 @@ class FindDomains(QWidget):
 
     def _on_layers(self, event: Any = None) -> None:
         """Keep the list of sections true; a run whose section left is discarded."""
+        self.settings.histology.image.set_layers(layer_images(self._viewer.layers))
         layers = self._sections()
         for layer in layers:
             # Connecting the same slot twice is one connection.
@@ -295,6 +301,7 @@ class FindDomains(QWidget):
             return
         look = look or Look.of(layer)
         self.results.set_tissue(tissue, look, layer.opacity, paint=paint)
+        self.results.discordant.show_selection(self.state.selection(tissue))
         self.results.mark_unsaved(adapter.UNSAVED in layer.metadata)
 
     def _refresh_buttons(self) -> None:
@@ -347,6 +354,22 @@ class FindDomains(QWidget):
         self._area.ensureWidgetVisible(self.results)
 
     # --- looking at it
+
+    def _on_selection(self, tissue: AnnData) -> None:
+        """Say on the button whether it is the discordant spots that are selected."""
+        if tissue is self.section.tissue:
+            self.results.discordant.show_selection(self.state.selection(tissue))
+
+    def _on_discordant(self) -> None:
+        """Select the discordant spots, or nothing where they are selected."""
+        tissue = self.section.tissue
+        if tissue is None:
+            return
+        called = discordant_spots(tissue)
+        selected = self.state.selection(tissue)
+        again = selected is not None and np.array_equal(selected, called)
+        self.state.select(tissue, None if again else called)
+        self.results.paint_again()
 
     def _on_opacity(self, opacity: float) -> None:
         if self.section.layer is not None:

@@ -1,0 +1,416 @@
+"""What drives discordance: regions of it, and what sets each of them apart.
+
+A region is compared twice: its genes with those of spots whose image is alike, its
+image with that of spots that express alike. Both are spots that are as usual.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from napari_semst import keys
+from napari_semst.errors import ConfigError, InputError
+from napari_semst.explanation import run as runs
+from napari_semst.progress import Progress, RunControl, exhaust, told
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Generator
+    from pathlib import Path
+
+    from anndata import AnnData
+    from numpy.typing import NDArray
+    from scipy import sparse
+
+    from napari_semst.explanation.markers import Markers
+
+    Spots = NDArray[np.intp]
+    Floats = NDArray[np.float32]
+
+STAGE = "explain"
+# Spots at or above this p-value are as usual: they are compared with. Those below it
+# that touch discordant ones are of their region.
+_USUAL = 0.05
+# Spots alike that are sought for each of a region's: so many that there are about
+# _COMPARED in all, within bounds.
+_COMPARED, _FEWEST, _MOST = 100, 5, 30
+
+
+@dataclass(frozen=True)
+class Asked:
+    """What is asked of the regions.
+
+    Parameters
+    ----------
+    n_genes
+        Genes told of each region, higher and lower, at most.
+    n_features
+        Image features told of each region, at most.
+    least_spots
+        Discordant spots that a region has at least.
+    """
+
+    n_genes: int = 10
+    n_features: int = 10
+    least_spots: int = 5
+
+    def __post_init__(self) -> None:
+        """Refuse what cannot be."""
+        for name, least in (("n_genes", 1), ("n_features", 1), ("least_spots", 3)):
+            if getattr(self, name) < least:
+                raise ConfigError(
+                    f"Expected {name} to be at least {least}; got "
+                    f"{getattr(self, name)!r}."
+                )
+
+
+@dataclass(frozen=True)
+class DiscordanceMap:
+    """What a run of the image-guided method left in a tissue.
+
+    Parameters
+    ----------
+    what
+        The run: domains and settings.
+    divergence
+        Nats, NaN without a usable image, ``(n_spots,)``.
+    called, doubtful, usual
+        Spots called discordant, those that are not and have a small p-value, and those
+        that are compared with, ``(n_spots,)``.
+    expected, expressed
+        What the image predicts of the latent, and the latent averaged over the spots
+        that touch, ``(n_spots, latent)``.
+    image
+        Image features, ``(n_spots, n_features)``; `None` where they were not kept.
+    names
+        Of the image features.
+    touching
+        Which spots touch, binary, ``(n_spots, n_spots)``.
+    coordinates
+        Shape ``(n_spots, 2)``.
+    """
+
+    what: runs.Explained
+    divergence: Floats
+    called: NDArray[np.bool_]
+    doubtful: NDArray[np.bool_]
+    usual: NDArray[np.bool_]
+    expected: Floats
+    expressed: Floats
+    image: Floats | None
+    names: tuple[str, ...]
+    touching: sparse.csr_matrix
+    coordinates: NDArray[np.float64]
+
+
+@dataclass(frozen=True)
+class Region:
+    """A region of discordant spots and those it is compared with.
+
+    Parameters
+    ----------
+    spots
+        Its own.
+    image_alike
+        Usual spots whose image is alike.
+    expression_alike
+        Usual spots that express alike.
+    markers
+        Genes of its own spots against `image_alike`: the first row.
+    features
+        Image features against `expression_alike`: names, areas under the ROC curve,
+        adjusted p-values and differences, in deviations of all spots.
+    """
+
+    spots: Spots
+    image_alike: Spots
+    expression_alike: Spots
+    markers: Markers
+    features: tuple[tuple[str, ...], Floats, Floats, Floats]
+
+
+def explain_discordance(
+    source: AnnData | str | Path,
+    *,
+    on_progress: Callable[[Progress], None] | None = None,
+    **asked: Any,
+) -> dict[str, Any]:
+    """Say what drives each region of discordant spots; the tissue is not changed.
+
+    Parameters
+    ----------
+    source
+        A tissue with a result of the image-guided method, or the path of such a file.
+    on_progress
+        Called with every progress event.
+    **asked
+        ``n_genes`` and ``n_features`` told of each region at most; ``least_spots`` of
+        a region.
+
+    Returns
+    -------
+    dict
+        Plain values: ``regions`` by name, largest first, each with a ``sentence``,
+        ``looks_like``, ``expresses_like``, ``domains`` and ``around`` (shares of
+        domains), ``genes`` and ``image`` as columns of equal length; ``notes``.
+
+    Raises
+    ------
+    InputError
+        If the tissue has no map of discordance.
+    ConfigError
+        If something is asked that cannot be.
+    """
+    from napari_semst.io.read import tissue_of
+
+    tissue, _ = tissue_of(source)
+    steps = discordance_steps(tissue, Asked(**asked))
+    return exhaust(steps if on_progress is None else told(steps, on_progress))
+
+
+def discordance_steps(
+    tissue: AnnData, asked: Asked, control: RunControl | None = None
+) -> Generator[Progress, None, dict[str, Any]]:
+    """Say what drives discordance, as a generator that can be cancelled.
+
+    Parameters
+    ----------
+    tissue
+        With a result of the image-guided method.
+    asked
+        What is asked.
+    control
+        Cancels from another thread.
+
+    Returns
+    -------
+    dict
+        As `explain_discordance` returns it.
+    """
+    from napari_semst.explanation.tell_discordance import told_of
+    from napari_semst.threads import settle_threads
+
+    control = control or RunControl()
+    settle_threads()
+    yield Progress(STAGE, 0, 0, "Reading the discordance map")
+    found = read_map(tissue)
+    codes = regions_of(found.called, found.doubtful, found.touching, asked.least_spots)
+    n_regions = int(codes.max(initial=-1)) + 1
+    genes: NDArray[np.str_] = np.zeros(0, np.str_)
+    regions: list[Region] = []
+    if n_regions:
+        genes, logged = _expression(tissue, found)
+        for number in range(n_regions):
+            control.check()
+            yield Progress(STAGE, number, n_regions, "Comparing regions")
+            spots = np.flatnonzero(codes == number)
+            regions.append(_compared(found, spots, logged))
+    return told_of(found, regions, genes, asked)
+
+
+def read_map(tissue: AnnData) -> DiscordanceMap:
+    """Return what the latest run says of discordance.
+
+    Parameters
+    ----------
+    tissue
+        With a result of the image-guided method.
+
+    Raises
+    ------
+    InputError
+        If there is none.
+    """
+    from napari_semst.io.coordinates import find_coordinates
+    from napari_semst.io.sections import sections_of
+    from napari_semst.prepare.graphs import touching_graph
+    from napari_semst.prepare.section import spatial_neighbours
+
+    needed = {
+        f"obs[{key!r}]": key in tissue.obs
+        for key in (keys.DISCORDANCE, keys.DISCORDANCE_P, keys.DISCORDANT)
+    } | {f"obsm[{key!r}]": key in tissue.obsm for key in (keys.EXPECTED, keys.LATENT)}
+    missing = [name for name, there in needed.items() if not there]
+    if missing:
+        raise InputError(
+            "Expected a map of discordance, which the method image-guided writes; "
+            f"missing: {', '.join(missing)}. Run it first: semst run INPUT -k K "
+            "--method image-guided."
+        )
+    what = runs.explained(tissue, None, None)
+    settings = what.config.prepare
+    places = find_coordinates(tissue, settings.coordinates or None)
+    sections = sections_of(tissue, settings.section_key)
+    average = spatial_neighbours(places, settings, sections)[2]
+    touching = touching_graph(average)
+    called = tissue.obs[keys.DISCORDANT].to_numpy(dtype=bool)
+    p_value = tissue.obs[keys.DISCORDANCE_P].to_numpy(dtype=np.float32)
+    # Without a usable image it is NaN, and no comparison with NaN holds.
+    usual, doubtful = (p_value >= _USUAL) & ~called, (p_value < _USUAL) & ~called
+    image, names = _image_features(tissue, what)
+    return DiscordanceMap(
+        what,
+        tissue.obs[keys.DISCORDANCE].to_numpy(dtype=np.float32),
+        called,
+        doubtful,
+        usual,
+        np.asarray(tissue.obsm[keys.EXPECTED], np.float32),
+        _averaged(np.asarray(tissue.obsm[keys.LATENT], np.float32), touching),
+        image,
+        names,
+        touching,
+        places,
+    )
+
+
+def regions_of(
+    called: NDArray[np.bool_],
+    doubtful: NDArray[np.bool_],
+    touching: sparse.csr_matrix,
+    least_spots: int,
+) -> NDArray[np.intp]:
+    """Return the region of each spot, largest first, -1 for none, ``(n_spots,)``.
+
+    Discordant spots are of one region where they touch or have a neighbour in common;
+    doubtful ones belong to it that touch it, one after the other.
+
+    Parameters
+    ----------
+    called, doubtful
+        Discordant spots, and those that are not and have a small p-value.
+    touching
+        Which spots touch, ``(n_spots, n_spots)``.
+    least_spots
+        Discordant spots of a region.
+    """
+    from scipy import sparse
+    from scipy.sparse.csgraph import connected_components
+
+    found: NDArray[np.intp] = np.full(len(called), -1, np.intp)
+    spots = np.flatnonzero(called | doubtful)
+    if not called.any():
+        return found
+    around = touching[spots]
+    own = sparse.diags(called[spots].astype(np.float32)) @ around
+    near = around[:, spots] + own @ own.T
+    _, piece = connected_components(near, directed=False)
+    sizes = np.bincount(piece, called[spots])
+    order = np.argsort(-sizes, kind="stable")
+    name = np.full(len(sizes), -1, np.intp)
+    kept = order[sizes[order] >= least_spots]
+    name[kept] = np.arange(len(kept))
+    found[spots] = name[piece]
+    return found
+
+
+def alike(values: Floats, spots: Spots, among: Spots) -> Spots:
+    """Return those of some spots that are nearest to others, each once.
+
+    Parameters
+    ----------
+    values
+        What they are compared by, ``(n_spots, width)``.
+    spots
+        Those that others are to be like.
+    among
+        Those that are chosen from.
+    """
+    from sklearn.neighbors import NearestNeighbors
+
+    wanted = int(np.clip(-(-_COMPARED // len(spots)), _FEWEST, _MOST))
+    search = NearestNeighbors(n_neighbors=min(wanted, len(among)))
+    search.fit(values[among])
+    nearest = search.kneighbors(values[spots], return_distance=False)
+    found: Spots = among[np.unique(nearest)]
+    return found
+
+
+def _averaged(values: Floats, touching: sparse.csr_matrix) -> Floats:
+    """Return each spot's mean with the spots that touch it."""
+    around = np.asarray(touching.sum(axis=1)) + 1
+    mean: Floats = np.asarray((touching @ values + values) / around, np.float32)
+    return mean
+
+
+def _image_features(
+    tissue: AnnData, what: runs.Explained
+) -> tuple[Floats | None, tuple[str, ...]]:
+    """Return the image features and their names, where they were kept."""
+    if keys.IMAGE_FEATURES not in tissue.obsm:
+        return None, ()
+    values = np.asarray(tissue.obsm[keys.IMAGE_FEATURES], np.float32)
+    names = tuple(map(str, what.facts.get("morphology", {}).get("names", ())))
+    if len(names) != values.shape[1]:
+        names = tuple(f"feature {one + 1}" for one in range(values.shape[1]))
+    return values, names
+
+
+def _expression(
+    tissue: AnnData, found: DiscordanceMap
+) -> tuple[NDArray[np.str_], sparse.csr_matrix]:
+    """Return the genes that are seen often enough and say something, and their logs."""
+    from napari_semst.explanation.markers import log_normalised
+    from napari_semst.io.counts import find_counts
+    from napari_semst.io.symbols import gene_symbols
+    from napari_semst.prepare.genes import expressed_genes, least_spots
+    from napari_semst.prepare.normalise import as_csr
+    from napari_semst.semantics import says_little
+
+    settings = found.what.config.prepare
+    counts = as_csr(find_counts(tissue, settings.counts_layer).matrix)
+    names = gene_symbols(tissue)
+    n_spots, n_genes = counts.shape
+    least = least_spots(n_spots, n_genes, settings.min_cells, settings.min_share)
+    seen = expressed_genes(counts, least)
+    seen = seen[~says_little(names[seen])]
+    return names[seen], log_normalised(counts, settings.target_sum)[:, seen]
+
+
+def _compared(found: DiscordanceMap, spots: Spots, logged: sparse.csr_matrix) -> Region:
+    """Return a region beside the spots that it is compared with."""
+    from napari_semst.explanation.markers import find_markers
+
+    usual = np.flatnonzero(found.usual)
+    if not len(usual):
+        raise InputError(
+            "Expected spots that are not discordant, to compare with; found none. "
+            "Look at how image and spots are aligned."
+        )
+    by_image = alike(found.expected, spots, usual)
+    by_expression = alike(found.expressed, spots, usual)
+    both = np.concatenate([spots, by_image])
+    codes = np.repeat(np.array([0, 1], np.int32), [len(spots), len(by_image)])
+    markers = find_markers(logged[both], codes, 2)
+    features = _features(found, spots, by_expression)
+    return Region(spots, by_image, by_expression, markers, features)
+
+
+def _features(
+    found: DiscordanceMap, spots: Spots, others: Spots
+) -> tuple[tuple[str, ...], Floats, Floats, Floats]:
+    """Return image features that vary, tested by rank sums against other spots."""
+    from scipy.stats import false_discovery_control, mannwhitneyu
+
+    none = np.zeros(0, np.float32)
+    if found.image is None:
+        return (), none, none, none
+    known = found.image[np.isfinite(found.divergence)]
+    deviation = known.std(axis=0)
+    varied = np.flatnonzero(np.isfinite(deviation) & (deviation > 0))
+    if not len(varied):
+        return (), none, none, none
+    inside, outside = (found.image[one][:, varied] for one in (spots, others))
+    tested = mannwhitneyu(inside, outside, axis=0, method="asymptotic")
+    auc = tested.statistic / (len(spots) * len(others))
+    apart = (inside.mean(axis=0) - outside.mean(axis=0)) / deviation[varied]
+    return (
+        tuple(found.names[one] for one in varied),
+        auc.astype(np.float32),
+        # All values equal in both give no p-value.
+        false_discovery_control(np.nan_to_num(tested.pvalue, nan=1.0)).astype(
+            np.float32
+        ),
+        apart.astype(np.float32),
+    )

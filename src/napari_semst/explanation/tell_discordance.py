@@ -1,0 +1,277 @@
+"""What drives discordance as plain values, as one sentence per region, as a table."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+if TYPE_CHECKING:
+    import pandas as pd
+    from numpy.typing import NDArray
+
+    from napari_semst.explanation.discordance import Asked, DiscordanceMap, Region
+
+# Largest adjusted p-value, and least distance of the area under the ROC curve from a
+# half, of what is told.
+_FOUND, _CLEAR = 0.05, 0.1
+_GENES_SAID, _FEATURES_SAID, _DOMAINS_SAID = 5, 2, 3
+# Share of spots from which on a region is said to be like one domain.
+_MOSTLY = 0.5
+_TRUST = (
+    "Regions were called from the same counts, and neighbouring spots are alike: "
+    "p-values here put genes and features in order; that a region is discordant is "
+    "said by its false discovery rate alone."
+)
+
+
+def told_of(
+    found: DiscordanceMap,
+    regions: list[Region],
+    genes: NDArray[np.str_],
+    asked: Asked,
+) -> dict[str, Any]:
+    """Return what was found as plain values.
+
+    Parameters
+    ----------
+    found
+        The map.
+    regions
+        Largest first.
+    genes
+        Names of the genes that were tested.
+    asked
+        What was asked.
+    """
+    rate = found.what.config.image_guided.discordance_fdr
+    called = int(found.called.sum())
+    told = {
+        str(number): _of_region(number, found, one, genes, asked)
+        for number, one in enumerate(regions, 1)
+    }
+    inside = sum(one["n_discordant"] for one in told.values())
+    notes = [_TRUST] if told else []
+    if not called:
+        notes.append(
+            f"No spot is discordant at a false discovery rate of {rate:.0%}. That is "
+            "not to say that image and expression agree everywhere: single spots and "
+            "weak differences are not found."
+        )
+    elif inside < called:
+        notes.append(
+            f"{called - inside} of {called} discordant spots are in regions of fewer "
+            f"than {asked.least_spots} spots; nothing is told of them."
+        )
+    if told and found.image is None:
+        notes.append(
+            "The features of the image were not kept, as they are many: what differs "
+            "in the image is not told. The encoder builtin keeps them."
+        )
+    return {
+        "run": found.what.run,
+        "fdr": rate,
+        "n_discordant": called,
+        "n_compared": int(np.isfinite(found.divergence).sum()),
+        "regions": told,
+        "notes": notes,
+    }
+
+
+def _of_region(
+    number: int,
+    found: DiscordanceMap,
+    one: Region,
+    genes: NDArray[np.str_],
+    asked: Asked,
+) -> dict[str, Any]:
+    ring = np.unique(found.touching[one.spots].indices)
+    ring = np.setdiff1d(ring, one.spots)
+    x, y = found.coordinates[one.spots].mean(axis=0)
+    told = {
+        "n_spots": len(one.spots),
+        "n_discordant": int(found.called[one.spots].sum()),
+        "x": round(float(x), 2),
+        "y": round(float(y), 2),
+        "divergence": round(float(found.divergence[one.spots].mean()), 4),
+        "domains": _shares(found, one.spots),
+        "looks_like": _shares(found, one.image_alike),
+        "expresses_like": _shares(found, one.expression_alike),
+        "around": _shares(found, ring),
+        "genes": _genes(one, genes, asked.n_genes),
+        "image": _image(one, asked.n_features),
+    }
+    return {"sentence": sentence(number, told), **told}
+
+
+def _shares(found: DiscordanceMap, spots: NDArray[np.intp]) -> dict[str, float]:
+    """Return the domains of some spots, most frequent first, with their shares."""
+    codes = found.what.codes[spots]
+    counts = np.bincount(codes[codes >= 0], minlength=len(found.what.names))
+    total = max(int(counts.sum()), 1)
+    order = np.argsort(-counts, kind="stable")
+    return {
+        found.what.names[one]: round(float(counts[one] / total), 4)
+        for one in order
+        if counts[one]
+    }
+
+
+def _genes(one: Region, genes: NDArray[np.str_], most: int) -> dict[str, list[Any]]:
+    """Return the genes that are higher and lower, the clearest first."""
+    tested = one.markers
+    score, auc, p = tested.score[0], tested.auc[0], tested.p_adjusted[0]
+    clear = (p <= _FOUND) & (np.abs(auc - 0.5) >= _CLEAR)
+    kept = []
+    for sign in (1, -1):
+        order = np.argsort(-sign * score, kind="stable")
+        good = order[clear[order] & (sign * score[order] > 0)]
+        kept += good[:most].tolist()
+    columns = {
+        "log2_fold_change": tested.log2_fold_change[0],
+        "auc": auc,
+        "p_adjusted": p,
+        "share_in": tested.share_in[0],
+        "share_out": tested.share_out[0],
+    }
+    return {
+        "gene": [str(genes[gene]) for gene in kept],
+        "direction": ["higher" if score[gene] > 0 else "lower" for gene in kept],
+        **{
+            name: [float(f"{values[gene]:.4g}") for gene in kept]
+            for name, values in columns.items()
+        },
+    }
+
+
+def _image(one: Region, most: int) -> dict[str, list[Any]]:
+    """Return the image features that differ, the clearest first."""
+    names, auc, p, apart = one.features
+    clear = (p <= _FOUND) & (np.abs(auc - 0.5) >= _CLEAR)
+    order = np.argsort(-np.abs(auc - 0.5), kind="stable")
+    kept = order[clear[order]][:most].tolist()
+    return {
+        "feature": [names[feature] for feature in kept],
+        "direction": ["higher" if auc[feature] > 0.5 else "lower" for feature in kept],
+        **{
+            name: [float(f"{values[feature]:.4g}") for feature in kept]
+            for name, values in (("difference", apart), ("auc", auc), ("p_adjusted", p))
+        },
+    }
+
+
+def sentence(number: int, told: dict[str, Any]) -> str:
+    """Return what a region is, in plain words.
+
+    Parameters
+    ----------
+    number
+        Of the region.
+    told
+        Everything else that is told of it.
+    """
+    looks, expresses = (_like(told[name]) for name in ("looks_like", "expresses_like"))
+    if looks == expresses:
+        like = f"looks and expresses like {looks}, as far as domains tell"
+    else:
+        like = f"looks like {looks} but expresses like {expresses}"
+    around = _domains(list(told["around"])[:_DOMAINS_SAID])
+    called = told["n_discordant"]
+    beside = told["n_spots"] - called
+    joined = f" and {beside} beside them with a small p-value" if beside else ""
+    parts = [f"Region {number}, {called} spots{joined}: {like}"]
+    if around:
+        parts[0] += f"; around it: {around}"
+    genes = _said(told["genes"], "gene", _GENES_SAID)
+    beside = "Against spots whose image is alike"
+    parts.append(f"{beside}, {genes}" if genes else f"{beside}, no gene is clear")
+    features = _said(told["image"], "feature", _FEATURES_SAID, ", ", "; ")
+    if features:
+        parts.append(f"Its image, against spots that express alike, has {features}")
+    return ". ".join(parts) + "."
+
+
+def _like(shares: dict[str, float]) -> str:
+    """Return the domain that most spots are of, or those that many are of."""
+    if not shares:
+        return "no domain"
+    first = next(iter(shares))
+    if shares[first] >= _MOSTLY:
+        return _domains([first])
+    return _domains(list(shares)[:2], " or ")
+
+
+def _domains(names: list[str], joint: str = ", ") -> str:
+    if not names:
+        return ""
+    # Domains that nobody named have numbers.
+    word = "domain " if len(names) == 1 else "domains "
+    plain = all(name.isdigit() for name in names)
+    return word + joint.join(names if plain else [f"{name!r}" for name in names])
+
+
+def _said(
+    told: dict[str, list[Any]], column: str, most: int, joint: str = ", ",
+    between: str = "; ",
+) -> str:  # fmt: skip
+    """Return what is higher and what is lower, in words."""
+    found = []
+    for direction in ("higher", "lower"):
+        names = [
+            name
+            for name, one in zip(told[column], told["direction"], strict=True)
+            if one == direction
+        ][:most]
+        if names:
+            quoted = names if column == "gene" else [f"'{name}'" for name in names]
+            found.append(f"{direction}: {joint.join(quoted)}")
+    return between.join(found)
+
+
+def words(told: dict[str, Any]) -> str:
+    """Return everything as lines for people.
+
+    Parameters
+    ----------
+    told
+        What `napari_semst.explain_discordance` returned.
+    """
+    first = (
+        f"{told['n_discordant']} of {told['n_compared']} spots are discordant at a "
+        f"false discovery rate of {told['fdr']:.0%}."
+    )
+    sentences = [one["sentence"] for one in told["regions"].values()]
+    return "\n".join([first, *sentences, *(f"Note: {one}" for one in told["notes"])])
+
+
+def as_table(told: dict[str, Any]) -> pd.DataFrame:
+    """Return one table, a row per region and gene or image feature.
+
+    Parameters
+    ----------
+    told
+        What `napari_semst.explain_discordance` returned.
+
+    Returns
+    -------
+    pandas.DataFrame
+        Columns ``region``, ``n_spots``, ``kind`` (``gene`` or ``image``), ``name`` and
+        ``direction``, then those of each kind, empty where they are of the other.
+    """
+    import pandas as pd
+
+    parts = []
+    for region, one in told["regions"].items():
+        for kind, key, name in (
+            ("gene", "genes", "gene"),
+            ("image", "image", "feature"),
+        ):
+            part = pd.DataFrame(one[key]).rename(columns={name: "name"})
+            if len(part):
+                part.insert(0, "kind", kind)
+                part.insert(0, "n_spots", one["n_spots"])
+                part.insert(0, "region", region)
+                parts.append(part)
+    if not parts:
+        return pd.DataFrame(columns=["region", "n_spots", "kind", "name", "direction"])
+    return pd.concat(parts, ignore_index=True)

@@ -1,0 +1,250 @@
+"""Click a spot: its patch beside those that its molecules and its image expect."""
+
+from __future__ import annotations
+
+from collections import Counter
+from typing import TYPE_CHECKING, Any
+from weakref import ref
+
+import numpy as np
+from qtpy.QtCore import Qt
+from qtpy.QtWidgets import QGridLayout, QHBoxLayout, QVBoxLayout, QWidget
+
+from napari_semst import keys
+from napari_semst.explore.expected_patches import N_ALIKE, PatchBook, Patches
+from napari_semst.explore.labels import Labels, read_labels
+from napari_semst.viewer import columns, spots
+from napari_semst.viewer.adapter import snapshot
+from napari_semst.viewer.sections import look_at
+from napari_semst.widgets.explore import texts
+from napari_semst.widgets.explore.patch_view import PIXELS, PatchView
+from napari_semst.widgets.find.texts import explain
+from napari_semst.widgets.shared.errand import Errand
+from napari_semst.widgets.shared.forms import WrappedLabel, folded
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from anndata import AnnData
+    from napari.viewer import Viewer
+
+    from napari_semst.explore.expected_patches import Spots
+    from napari_semst.widgets.explore.widget import ExploreDomains
+
+_SMALL, _LARGE, _GAP = 82, 128, 6
+# How far from a spot its patch is looked at on the canvas, in diameters.
+_AROUND = 8.0
+# The mouse hardly moves in a click, in pixels of the window.
+_STILL = 4.0
+
+
+class PatchesPart(QWidget):
+    """The patches of the spot that was clicked last.
+
+    Parameters
+    ----------
+    dock
+        The dock, whose section is worked on.
+    viewer
+        The viewer with its canvas.
+    """
+
+    def __init__(self, dock: ExploreDomains, viewer: Viewer) -> None:
+        super().__init__(dock)
+        self._dock = dock
+        # The stand-in that plugins are handed keeps callbacks to itself.
+        self._viewer: Any = getattr(viewer, "__wrapped__", viewer)
+        self._books: dict[tuple[Any, ...], tuple[ref[AnnData], PatchBook]] = {}
+        self.shown: Patches | None = None
+        self.errand = Errand(self._look)
+        self.said = WrappedLabel()
+        self.large, self.alone = PatchView(_LARGE), PatchView(_LARGE)
+        self.titles = [WrappedLabel(), WrappedLabel()]
+        self.rows = [[PatchView(_SMALL) for _ in range(N_ALIKE)] for _ in range(2)]
+        self.content = self._pictures()
+        whole = QWidget()
+        column = QVBoxLayout(whole)
+        column.setContentsMargins(0, 4, 0, 0)
+        column.setSpacing(_GAP)
+        column.addWidget(self.said)
+        column.addWidget(self.content)
+        self.part = folded(texts.PATCHES, whole)
+        layout = QVBoxLayout(self)
+        layout.setContentsMargins(0, 0, 0, 0)
+        layout.addWidget(self.part)
+        self.errand.done.connect(self._on_done)
+        self.errand.failed.connect(self._on_failed)
+        dock.section_changed.connect(self.clear)
+        dock.state.tissue_changed.connect(self._on_tissue_changed)
+        self._viewer.mouse_drag_callbacks.append(self._on_press)
+        self.clear()
+
+    def _pictures(self) -> QWidget:
+        found = QWidget()
+        grid = QGridLayout(found)
+        grid.setContentsMargins(0, 0, 0, 0)
+        grid.setSpacing(_GAP)
+        top = QHBoxLayout()
+        top.setSpacing(_GAP)
+        top.addWidget(self.large)
+        top.addWidget(self.alone)
+        top.addStretch(1)
+        grid.addLayout(top, 0, 0, 1, N_ALIKE + 1)
+        for group, (title, row) in enumerate(zip(self.titles, self.rows, strict=True)):
+            grid.addWidget(title, 1 + 2 * group, 0, 1, N_ALIKE + 1)
+            for place, view in enumerate(row):
+                top_left = Qt.AlignmentFlag.AlignTop | Qt.AlignmentFlag.AlignLeft
+                grid.addWidget(view, 2 + 2 * group, place, top_left)
+                view.clicked.connect(self._on_view)
+        for view in (self.large, self.alone):
+            view.clicked.connect(self._on_view)
+        grid.setColumnStretch(N_ALIKE, 1)
+        return found
+
+    def clear(self) -> None:
+        """Show no spot; ask for one."""
+        self.errand.drop()
+        # They hold the section: what is closed is given back.
+        self._books = {}
+        self.shown = None
+        self.content.hide()
+        tissue = self._dock.tissue
+        self.said.setText(texts.PATCHES_ASK if tissue is not None else "")
+        self.setEnabled(tissue is not None)
+
+    def shutdown(self) -> None:
+        """Leave the viewer's mouse alone; for when the dock goes."""
+        self.errand.drop()
+        if self._on_press in self._viewer.mouse_drag_callbacks:
+            self._viewer.mouse_drag_callbacks.remove(self._on_press)
+
+    # --- the spot
+
+    def _on_press(self, viewer: Any, event: Any) -> Iterator[None]:
+        """Show the spot that was clicked, unless a tool draws or the view moves."""
+        start = np.asarray(event.pos)
+        wanted = self.part.isExpanded() and not self._dock.select.tool.kind
+        yield
+        while event.type == "mouse_move":
+            if np.abs(np.asarray(event.pos) - start).max() > _STILL:
+                wanted = False
+            yield
+        layer = self._dock.layer
+        if not wanted or layer is None or event.button != 1 or not layer.visible:
+            return
+        spot = spots.spot_at(layer, event.position)
+        if spot is not None:
+            self.show_spot(spot)
+
+    def show_spot(self, spot: int) -> None:
+        """Read the patches of a spot, in a thread, and show them."""
+        tissue = self._dock.tissue
+        if tissue is None or spots.count(self._dock.layer) != tissue.n_obs:
+            return
+        self.said.setText(texts.PATCHES_BUSY)
+        self.errand.start(self._key(tissue), tissue, spot)
+
+    def _key(self, tissue: AnnData) -> tuple[Any, ...]:
+        """Return what the images of a tissue depend on, besides their pixels."""
+        run = columns.latest_run(tissue)
+        turned = repr(tissue.uns.get(keys.ALIGNMENT))
+        return id(tissue), run, id(tissue.obsm.get(keys.LATENT)), turned
+
+    def _look(self, key: tuple[Any, ...], tissue: AnnData, spot: int) -> Patches:
+        """Return the patches of a spot; images are opened once."""
+        held = self._books.get(key)
+        if held is None or held[0]() is not tissue:
+            book = PatchBook(snapshot(tissue), key[1])
+            # One section is worked on at a time, and images may be large.
+            self._books = {key: (ref(tissue), book)}
+        else:
+            book = held[1]
+        return book.look(spot, PIXELS)
+
+    def _on_done(self, found: Patches) -> None:
+        tissue = self._dock.tissue
+        if tissue is None or found.spot >= tissue.n_obs:
+            return
+        self.shown = found
+        column = keys.DOMAIN
+        labels = read_labels(tissue, column) if column in tissue.obs else None
+        name = str(tissue.obs_names[found.spot])
+        self.said.setText(f"{name}. {found.scale}")
+        self._show(self.large, tissue, found, found.spot, labels)
+        self._show(self.alone, tissue, found, found.spot, labels, close=True)
+        for group, (title, row) in enumerate(zip(self.titles, self.rows, strict=True)):
+            alike = found.alike[group]
+            title.setText(texts.PATCH_ROWS[group].format(usual=_usual(alike, labels)))
+            title.setVisible(bool(alike))
+            for place, view in enumerate(row):
+                view.setVisible(place < len(alike))
+                if place < len(alike):
+                    self._show(view, tissue, found, alike[place], labels)
+        self.content.show()
+
+    def _show(
+        self,
+        view: PatchView,
+        tissue: AnnData,
+        found: Patches,
+        spot: int,
+        labels: Labels | None,
+        *,
+        close: bool = False,
+    ) -> None:
+        """Show one patch with its caption."""
+        name, color = _domain(spot, labels)
+        lines = (texts.THE_SPOT,) if close else caption(tissue, spot, name)
+        picture = found.close if close else found.pictures[spot]
+        tip = texts.PATCH_TIP.format(
+            name=tissue.obs_names[spot], caption=", ".join(lines)
+        )
+        ring = 1.0 if close else found.share
+        view.show_patch(spot, picture, ring, color, lines, tip)
+
+    def _on_failed(self, error: Exception, details: str) -> None:
+        self.shown = None
+        self.content.hide()
+        self.said.setText("\n".join(explain(error)))
+
+    def _on_tissue_changed(self, tissue: AnnData, by: object) -> None:
+        if tissue is self._dock.tissue:
+            self.clear()
+
+    def _on_view(self) -> None:
+        """Look at the spot of the patch that was pressed."""
+        layer, view = self._dock.layer, self.sender()
+        if layer is None or not isinstance(view, PatchView) or view.spot < 0:
+            return
+        place = np.asarray(spots.positions(layer))[view.spot, -2:]
+        reach = _AROUND * float(np.median(spots.diameters(layer)))
+        look_at(self._viewer, np.stack([place - reach, place + reach]))
+
+
+def caption(tissue: AnnData, spot: int, domain: str) -> tuple[str, ...]:
+    """Return the lines below a patch: domain, KL divergence, false discovery rate."""
+    lines = [domain] if domain else []
+    for key, text in texts.PATCH_NUMBERS.items():
+        if key in tissue.obs:
+            value = float(tissue.obs[key].iloc[spot])
+            known = np.isfinite(value)
+            lines.append(text.format(value=value) if known else texts.NO_PATCH_NUMBER)
+    return tuple(dict.fromkeys(lines))
+
+
+def _domain(spot: int, labels: Labels | None) -> tuple[str, str]:
+    """Return name and colour of a spot's domain, empty where it has none."""
+    code = -1 if labels is None else int(labels.codes[spot])
+    if labels is None or code < 0:
+        return "", ""
+    name = labels.names[code]
+    # A number alone says nothing; a name that somebody gave does.
+    told = texts.PATCH_DOMAIN.format(name=name) if name.isdecimal() else name
+    return told, labels.colors[code]
+
+
+def _usual(alike: Spots, labels: Labels | None) -> str:
+    """Return the domains of some spots in words, the commonest first."""
+    names = Counter(name for one in alike if (name := _domain(one, labels)[0]))
+    told = [f"{name} ({n} of {len(alike)})" for name, n in names.most_common()]
+    return f": {', '.join(told)}" if told else ""
