@@ -84,6 +84,7 @@ def _settings_table(stage: type) -> str:
 
 def _accepted(setting: dataclasses.Field[Any]) -> str:
     choices, low = setting.metadata["choices"], setting.metadata["low"]
+    high = setting.metadata["high"]
     if choices:
         return ", ".join(_value(choice) for choice in choices)
     kind = {
@@ -92,7 +93,8 @@ def _accepted(setting: dataclasses.Field[Any]) -> str:
         float: "number",
         bool: "true or false",
     }[type(setting.default)]
-    return kind if low is None else f"{kind}, at least {low:g}"
+    kind = kind if low is None else f"{kind}, at least {low:g}"
+    return kind if high is None else f"{kind}, at most {high:g}"
 
 
 def _changes(settings: Mapping[str, Mapping[str, Any]]) -> str:

@@ -35,6 +35,7 @@ def test_a_request_survives_toml(epochs, rate, layer):
         ("[training]\nepochs = 1.5", "int"),
         ("[training]\nepochs = true", "int"),
         ("[training]\nlearning_rate = nan", "at least"),
+        ("[image_guided]\ndropout = 1.5", "at most 0.95"),
         ("[domains]\nreadout = 'magic'", "'gmm'"),
         ("training = 3", "table"),
         ("preset = 3", "preset"),

@@ -232,4 +232,7 @@ def _check(stage: str, setting: dataclasses.Field[Any], value: Any) -> Any:
     # Written so that NaN is refused too.
     if low is not None and not value >= low:
         raise ConfigError(f"Expected {name} to be at least {low}; got {value!r}.")
+    high = setting.metadata["high"]
+    if high is not None and not value <= high:
+        raise ConfigError(f"Expected {name} to be at most {high}; got {value!r}.")
     return value

@@ -11,9 +11,15 @@ AUTO_DOMAINS = -1
 REFINE_ROUNDS = 3
 
 
-def _setting(default: Any, help: str, choices: tuple[Any, ...] = (), low: Any = None):  # type: ignore[no-untyped-def]  # noqa: A002
+def _setting(  # type: ignore[no-untyped-def]
+    default: Any,
+    help: str,  # noqa: A002
+    choices: tuple[Any, ...] = (),
+    low: Any = None,
+    high: Any = None,
+):
     """Return a dataclass field that knows its help line and accepted values."""
-    meta = {"help": help, "choices": choices, "low": low}
+    meta = {"help": help, "choices": choices, "low": low, "high": high}
     return field(default=default, metadata=MappingProxyType(meta))
 
 
@@ -253,7 +259,9 @@ class ImageGuidedConfig:
     hidden_dim: int = _setting(256, "Width of the hidden layers.", low=1)
     latent_dim: int = _setting(32, "Width of the latent.", low=2)
     num_heads: int = _setting(3, "Heads of graph attention, averaged.", low=1)
-    dropout: float = _setting(0.1, "Share of hidden values dropped.", low=0.0)
+    dropout: float = _setting(
+        0.1, "Share of hidden values dropped.", low=0.0, high=0.95
+    )
     kl_annealing_start: int = _setting(
         0, "Epoch at which the KL divergence begins to count.", low=0
     )

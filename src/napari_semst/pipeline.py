@@ -154,10 +154,24 @@ def find_domains(
 
 def _unused(config: Config) -> list[str]:
     """Return warnings for settings that were changed and that the recipe ignores."""
-    training, found = config.training, []
-    if training.ensemble > 1 and config.model.method == "quick":
-        found.append("The method 'quick' trains no network: the ensemble is not used.")
-    if training.checkpoints > 1 and training.average_last:
+    training, method, found = config.training, config.model.method, []
+    trained = {"quick": "no network", "image-guided": "one network"}.get(method)
+    if training.ensemble > 1 and trained:
+        found.append(
+            f"The method {method!r} trains {trained}: the ensemble is not used."
+        )
+    unread = method == "quick" or (
+        method == "semst" and config.model.morphology == "none"
+    )
+    if config.morphology.encoder != "none" and unread:
+        found.append(
+            f"The method {method!r} reads no image here: features of the image are "
+            "kept, and change no domain. Choose the method image-guided, or semst with "
+            "model.morphology view or modulation."
+        )
+    if training.checkpoints > 1 and method == "image-guided":
+        found.append("The method 'image-guided' hears no late checkpoints.")
+    elif training.checkpoints > 1 and training.average_last:
         found.append(
             "Latents of the last epochs are averaged (training.average_last): late "
             "checkpoints are not heard apart."

@@ -267,6 +267,22 @@ def test_few_spots_with_an_image_in_one_corner_are_enough():
     assert np.array_equal(~np.isnan(result.discordance.p_value), usable)
 
 
+def test_a_whole_run_tells_what_it_does_not_use(tissue):
+    tissue.obsm["image"] = tissue.obsm["spatial"].astype(np.float32)
+    request = short(
+        model={"method": "image-guided"},
+        morphology={"encoder": "obsm:image"},
+        image_guided={"hidden_dim": 8, "latent_dim": 3, "permutations": 2},
+        training={"ensemble": 2, "checkpoints": 2},
+    )
+    result = found(tissue, request)
+    told = " ".join(result.provenance["warnings"])
+    assert "trains one network: the ensemble is not used" in told
+    assert "hears no late checkpoints" in told
+    assert "reads no image" not in told
+    assert attach(tissue, result).obs[keys.DISCORDANCE].notna().all()
+
+
 def test_a_real_section_goes_from_file_to_file(shared_data, tmp_path):
     path = shared_data / "tissue" / "HER2ST_A1.h5ad"
     if not path.exists():

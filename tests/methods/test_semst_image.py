@@ -176,6 +176,14 @@ def test_a_whole_run_reads_features_of_the_section(tissue, way):
     assert result.model is None
 
 
+@pytest.mark.parametrize("method", ["quick", "semst"])
+def test_an_image_that_is_read_for_nothing_is_told(tissue, method):
+    tissue.obsm["image"] = tissue.obsm["spatial"].astype(np.float32)
+    encoder = {"encoder": "obsm:image"}
+    result = found(named(tissue), short(model={"method": method}, morphology=encoder))
+    assert any("reads no image" in one for one in result.provenance["warnings"])
+
+
 def test_the_option_of_the_command_line_reaches_the_settings(monkeypatch):
     asked = []
 
