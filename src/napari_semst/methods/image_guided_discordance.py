@@ -8,11 +8,7 @@ import numpy as np
 import torch
 
 from napari_semst.methods.base import Discordance
-from napari_semst.methods.image_guided_folds import (
-    cross_fitted,
-    spatial_folds,
-    unfamiliar,
-)
+from napari_semst.methods.image_guided_folds import cross_fitted, spatial_folds
 from napari_semst.methods.image_guided_network import Normal, divergence
 from napari_semst.prepare.components import smoothed
 from napari_semst.progress import Progress
@@ -35,7 +31,7 @@ _CHUNK_SPOTS = 8192
 CLUSTER_SPOTS = 10
 # Robust deviations of the log above the median from which a spot gives no image to the
 # null: what is itself discordant would make discordance look usual.
-TRIMMED_ABOVE = 3.5
+TRIMMED_ABOVE = 3.0
 _QUARTILE = 0.6745
 # Nats that a dimension adds to a spot's discordance at most: discordance is heard in
 # several dimensions, a drift of expression across the slide in one.
@@ -78,20 +74,16 @@ class CrossFit:
         self.problem, self.folds, self.priors = problem, folds, priors
         latent = problem.settings.latent_dim
         self.widening = np.zeros(latent, np.float32)
-        self.unfamiliarity = np.zeros(len(folds), np.float32)
         self._kept: dict[tuple[int, int], Normal] = {}
 
     def calibrate(self) -> None:
         """Widen each dimension's prior until its errors are as large as it says.
 
         What a prior says of spots that it never saw is too sure of itself; the factor
-        is what maximises the likelihood of a common widening. Where an image is unlike
-        those that its prior has learnt from, all dimensions are widened once more, by
-        as much as errors grow there.
+        is what maximises the likelihood of a common widening.
         """
         total = np.zeros(len(self.widening))
         usable = self.problem.inputs.usable
-        error = np.zeros(len(usable), np.float32)
         for spots, posterior, prior in self._pairs(None):
             errors = (
                 posterior.mean - prior.mean
@@ -101,15 +93,6 @@ class CrossFit:
             total += ratio[known].sum(dim=0).double().cpu().numpy()
         factor = np.maximum(total / max(int(usable.sum()), 1), 1e-6)
         self.widening = np.log(factor).astype(np.float32)
-        wide = torch.as_tensor(factor, dtype=torch.float32, device=self.problem.device)
-        for spots, posterior, prior in self._pairs(None):
-            errors = (posterior.mean - prior.mean).square()
-            errors = errors + posterior.log_variance.exp()
-            ratio = errors / (prior.log_variance.exp() * wide)
-            error[spots] = ratio.mean(dim=1).cpu().numpy()
-        if len(self.priors) > 1:
-            strange = unfamiliar(self.problem.inputs, self.folds)
-            self.unfamiliarity = growing(strange, error, usable)
 
     def measure(self, given: NDArray[np.intp] | None = None) -> Divergences:
         """Return the divergences of all spots.
@@ -119,18 +102,17 @@ class CrossFit:
         given
             Whose image each spot gets, ``(n_spots,)``; its own where `None`.
         """
-        image, strange = None, self.unfamiliarity
+        image = None
         if given is not None:
             own = self.problem.inputs.image
             assert own is not None, "images were dealt where there are none"
-            image, strange = own[given], strange[given]
+            image = own[given]
         n_spots = self.problem.inputs.n_spots
         found = np.empty((n_spots, len(self.widening)), np.float32)
         expected = np.empty_like(found)
         for spots, posterior, prior in self._pairs(image):
             wide = torch.as_tensor(self.widening, device=prior.mean.device)
-            more = torch.as_tensor(strange[spots], device=prior.mean.device)
-            widened = Normal(prior.mean, prior.log_variance + wide + more[:, None])
+            widened = Normal(prior.mean, prior.log_variance + wide)
             found[spots] = divergence(posterior, widened).float().cpu().numpy()
             expected[spots] = prior.mean.float().cpu().numpy()
         return Divergences(found, expected)
@@ -156,26 +138,6 @@ class CrossFit:
         if place not in self._kept:
             self._kept[place] = network.posterior_of(*batch)
         return self._kept[place]
-
-
-def growing(strange: Floats, error: Floats, usable: NDArray[np.bool_]) -> Floats:
-    """Return the log of how much larger errors are at strange images, 0 or more.
-
-    Parameters
-    ----------
-    strange
-        How far images are from those that were learnt from, ``(n_spots,)``.
-    error
-        Squared errors over variances, 1 in the mean, ``(n_spots,)``.
-    usable
-        Spots that are counted.
-    """
-    from sklearn.isotonic import IsotonicRegression
-
-    # Errors can only grow with strangeness: single spots have no say of their own.
-    curve = IsotonicRegression(out_of_bounds="clip").fit(strange[usable], error[usable])
-    grown: Floats = np.log(np.maximum(curve.predict(strange), 1)).astype(np.float32)
-    return grown
 
 
 def discordance(

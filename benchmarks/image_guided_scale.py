@@ -1,0 +1,49 @@
+"""Time and memory of the image-guided method.
+
+    python benchmarks/image_guided_scale.py [--spots 4000] [--genes 2000]
+        [--epochs 200] [--folds 5] [--prior-epochs 150]
+
+A simulated section goes from counts and image to domains and map. Memory does not
+depend on the numbers of epochs: a few tell that of large sections.
+"""
+
+from __future__ import annotations
+
+import argparse
+import resource
+import time
+
+from napari_semst import simulated_cortex
+from napari_semst.config import Request
+from napari_semst.methods import image_guided_folds
+from napari_semst.pipeline import find_domains
+from napari_semst.progress import exhaust
+
+
+def main() -> None:
+    """Print seconds by stage, and the largest memory of the process."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--spots", type=int, default=4000)
+    parser.add_argument("--genes", type=int, default=2000)
+    parser.add_argument("--epochs", type=int, default=200)
+    parser.add_argument("--folds", type=int, default=5)
+    parser.add_argument("--prior-epochs", type=int, default=150)
+    options = parser.parse_args()
+    image_guided_folds._EPOCHS = options.prior_epochs
+    tissue = simulated_cortex(options.spots, options.genes)
+    request = Request(preset="image-guided").with_settings("domains", n_domains=7)
+    request = request.with_settings("training", epochs=options.epochs, device="cpu")
+    request = request.with_settings("image_guided", folds=options.folds)
+    request = request.with_settings("morphology", keep_features=False)
+    began = time.perf_counter()
+    result = exhaust(find_domains(tissue, request))
+    taken = time.perf_counter() - began
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2**20
+    print(
+        f"{tissue.n_obs} spots x {tissue.n_vars} genes: {taken:.0f} s, {peak:.2f} GiB"
+    )
+    print(result.provenance["seconds"])
+
+
+if __name__ == "__main__":
+    main()
