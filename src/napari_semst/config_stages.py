@@ -303,7 +303,10 @@ class ImageGuidedConfig:
         low=1,
     )
     permutations: int = _setting(
-        200, "Times image features are permuted within expression clusters.", low=1
+        20,
+        "Times image features are permuted within expression clusters, at most; fewer "
+        "in large sections.",
+        low=1,
     )
     discordance_fdr: float = _setting(
         0.1, "False discovery rate at which spots are called discordant.", low=1e-6

@@ -34,6 +34,8 @@ if TYPE_CHECKING:
 # Variance of a dimension's posterior means above which it is active (Burda et al.
 # 2016, importance weighted autoencoders, section 5.3).
 _ACTIVE = 0.01
+# Below, many features of the image fit a section's domains by chance.
+_FEW_SPOTS = 1000
 
 
 def fit(
@@ -104,11 +106,11 @@ def _views(
     """Return what the consensus reads of the spots.
 
     With an image, what molecules and image say and what the image alone says; without,
-    what molecules say, and the components that it was learnt from.
+    or in a section of few spots, what was learnt and the components it was learnt from.
     """
     mean, expected = found.posterior[0], found.prior[0]
     own = rotated(mean, *dense_axes(mean))
-    if inputs.image is not None:
+    if inputs.image is not None and inputs.n_spots >= _FEW_SPOTS:
         shown = rotated(expected, *dense_axes(expected))
         return View(own, smooth=True), View(shown, smooth=True)
     components = section.components(inputs.config.training.seed)

@@ -8,7 +8,11 @@ import numpy as np
 import torch
 
 from napari_semst.methods.base import Discordance
-from napari_semst.methods.image_guided_folds import cross_fitted, spatial_folds
+from napari_semst.methods.image_guided_folds import (
+    cross_fitted,
+    spatial_folds,
+    unfamiliar,
+)
 from napari_semst.methods.image_guided_network import Normal, divergence
 from napari_semst.prepare.components import smoothed
 from napari_semst.progress import Progress
@@ -38,6 +42,8 @@ _QUARTILE = 0.6745
 MOST_NATS = 2.0
 # Rounds of averaging over the nearest spots: discordance comes in regions.
 _ROUNDS = 2
+# Scores of the null that are enough for any p-value that is asked for.
+_NULL_SCORES, _LEAST_TIMES = 500_000, 3
 
 
 class Divergences(NamedTuple):
@@ -72,34 +78,59 @@ class CrossFit:
         self.problem, self.folds, self.priors = problem, folds, priors
         latent = problem.settings.latent_dim
         self.widening = np.zeros(latent, np.float32)
+        self.unfamiliarity = np.zeros(len(folds), np.float32)
         self._kept: dict[tuple[int, int], Normal] = {}
 
     def calibrate(self) -> None:
         """Widen each dimension's prior until its errors are as large as it says.
 
         What a prior says of spots that it never saw is too sure of itself; the factor
-        is what maximises the likelihood of a common widening.
+        is what maximises the likelihood of a common widening. Where an image is unlike
+        those that its prior has learnt from, all dimensions are widened once more, by
+        as much as errors grow there.
         """
         total = np.zeros(len(self.widening))
         usable = self.problem.inputs.usable
+        error = np.zeros(len(usable), np.float32)
         for spots, posterior, prior in self._pairs(None):
             errors = (
                 posterior.mean - prior.mean
             ).square() + posterior.log_variance.exp()
             known = torch.as_tensor(usable[spots], device=errors.device)
-            ratio = (errors / prior.log_variance.exp())[known]
-            total += ratio.sum(dim=0).double().cpu().numpy()
+            ratio = errors / prior.log_variance.exp()
+            total += ratio[known].sum(dim=0).double().cpu().numpy()
         factor = np.maximum(total / max(int(usable.sum()), 1), 1e-6)
         self.widening = np.log(factor).astype(np.float32)
+        wide = torch.as_tensor(factor, dtype=torch.float32, device=self.problem.device)
+        for spots, posterior, prior in self._pairs(None):
+            errors = (posterior.mean - prior.mean).square()
+            errors = errors + posterior.log_variance.exp()
+            ratio = errors / (prior.log_variance.exp() * wide)
+            error[spots] = ratio.mean(dim=1).cpu().numpy()
+        if len(self.priors) > 1:
+            strange = unfamiliar(self.problem.inputs, self.folds)
+            self.unfamiliarity = growing(strange, error, usable)
 
-    def measure(self, image: Floats | None = None) -> Divergences:
-        """Return the divergences, with other image features where given."""
+    def measure(self, given: NDArray[np.intp] | None = None) -> Divergences:
+        """Return the divergences of all spots.
+
+        Parameters
+        ----------
+        given
+            Whose image each spot gets, ``(n_spots,)``; its own where `None`.
+        """
+        image, strange = None, self.unfamiliarity
+        if given is not None:
+            own = self.problem.inputs.image
+            assert own is not None, "images were dealt where there are none"
+            image, strange = own[given], strange[given]
         n_spots = self.problem.inputs.n_spots
         found = np.empty((n_spots, len(self.widening)), np.float32)
         expected = np.empty_like(found)
         for spots, posterior, prior in self._pairs(image):
             wide = torch.as_tensor(self.widening, device=prior.mean.device)
-            widened = Normal(prior.mean, prior.log_variance + wide)
+            more = torch.as_tensor(strange[spots], device=prior.mean.device)
+            widened = Normal(prior.mean, prior.log_variance + wide + more[:, None])
             found[spots] = divergence(posterior, widened).float().cpu().numpy()
             expected[spots] = prior.mean.float().cpu().numpy()
         return Divergences(found, expected)
@@ -125,6 +156,26 @@ class CrossFit:
         if place not in self._kept:
             self._kept[place] = network.posterior_of(*batch)
         return self._kept[place]
+
+
+def growing(strange: Floats, error: Floats, usable: NDArray[np.bool_]) -> Floats:
+    """Return the log of how much larger errors are at strange images, 0 or more.
+
+    Parameters
+    ----------
+    strange
+        How far images are from those that were learnt from, ``(n_spots,)``.
+    error
+        Squared errors over variances, 1 in the mean, ``(n_spots,)``.
+    usable
+        Spots that are counted.
+    """
+    from sklearn.isotonic import IsotonicRegression
+
+    # Errors can only grow with strangeness: single spots have no say of their own.
+    curve = IsotonicRegression(out_of_bounds="clip").fit(strange[usable], error[usable])
+    grown: Floats = np.log(np.maximum(curve.predict(strange), 1)).astype(np.float32)
+    return grown
 
 
 def discordance(
@@ -251,9 +302,9 @@ def permuted(
     else the discordant ones would set the limit that they are to exceed.
     """
     problem = fit.problem
-    seed, times = problem.training.seed, problem.settings.permutations
-    image = problem.inputs.image
-    assert image is not None
+    seed, n_spots = problem.training.seed, problem.inputs.n_spots
+    enough = max(-(-_NULL_SCORES // n_spots), _LEAST_TIMES)
+    times = min(problem.settings.permutations, enough)
     usual = inliers(score)
     clusters = expression_clusters(section, problem.inputs.usable, seed)
     random = np.random.default_rng([seed, 11])
@@ -262,7 +313,7 @@ def permuted(
         control.check()
         yield Progress("discordance", done, times, "Permuting images within clusters")
         given = donors(clusters, usual, random)
-        measured = fit.measure(image[given]).per_dimension
+        measured = fit.measure(given).per_dimension
         null = regional(bounded(measured), section, problem.inputs.usable)
         found.append(null[usual])
     return np.concatenate(found)

@@ -13,6 +13,7 @@ from napari_semst.methods.image_guided_network import (
     Prior,
     divergence,
 )
+from napari_semst.prepare.components import dense_axes, rotated
 from napari_semst.training.loop import train
 
 if TYPE_CHECKING:
@@ -33,6 +34,8 @@ _EPOCHS, _LEARNING_RATE, _WEIGHT_DECAY = 150, 5e-3, 1e-4
 _WIDTH, _DROPOUT = 128, 0.5
 # Spots of a step; all of a fold's up to as many.
 _BATCH_SPOTS = 4096
+# Axes of the image's features in which images are compared, and with how many.
+_IMAGE_AXES, _NEAREST_IMAGES = 8, 5
 
 
 def spatial_folds(
@@ -64,6 +67,38 @@ def spatial_folds(
         fold_of[one] = filled.argmin()
         filled[fold_of[one]] += sizes[one]
     found: NDArray[np.intp] = fold_of[piece]
+    return found
+
+
+def unfamiliar(inputs: GuidedInputs, folds: NDArray[np.intp]) -> Floats:
+    """Return how far each image is from those that its fold's prior learns from.
+
+    Parameters
+    ----------
+    inputs
+        Features of the image, which are averaged over neighbours.
+    folds
+        Of every spot.
+
+    Returns
+    -------
+    numpy.ndarray
+        Mean distance to the nearest images of other folds, along the main axes,
+        ``(n_spots,)``.
+    """
+    from scipy.spatial import KDTree
+
+    assert inputs.image is not None, "images were asked for where there are none"
+    around = np.asarray(inputs.graph.sum(axis=1), np.float32)
+    mean = np.asarray(inputs.graph @ inputs.image) / around
+    scores = rotated(mean, *dense_axes(mean))[:, :_IMAGE_AXES]
+    found = np.zeros(len(folds), np.float32)
+    for fold in range(int(folds.max()) + 1):
+        own = folds == fold
+        learnt = scores[~own & inputs.usable]
+        if own.any() and len(learnt) >= _NEAREST_IMAGES:
+            distances, _ = KDTree(learnt).query(scores[own], k=_NEAREST_IMAGES)
+            found[own] = distances.mean(axis=1)
     return found
 
 
