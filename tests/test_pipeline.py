@@ -35,7 +35,12 @@ def test_stages_come_in_order_and_count_their_steps(tissue, way):
 
 @pytest.mark.parametrize("way", PRESETS)
 def test_every_preset_gives_every_spot_a_domain(tissue, way):
-    result = found(named(tissue), short(way))
+    stages = {}
+    if way == "image-guided":
+        tissue.obsm["image"] = tissue.obsm["spatial"].astype(np.float32)
+        few = {"folds": 1, "permutations": 2, "hidden_dim": 8}
+        stages = {"morphology": {"encoder": "obsm:image"}, "image_guided": few}
+    result = found(named(tissue), short(way, **stages))
     n_spots = tissue.n_obs
     assert result.codes.shape == (n_spots,)
     assert np.issubdtype(result.codes.dtype, np.integer)

@@ -21,6 +21,7 @@ from napari_semst.methods.image_guided_discordance import (
     donors,
     expression_clusters,
     false_discovery_rate,
+    growing,
     inliers,
     regional,
 )
@@ -155,7 +156,7 @@ def test_another_image_is_heard_by_all_that_read_it(reads):
     found = exhaust(problem.distributions(RunControl())).posterior
     folds = spatial_folds(problem.inputs, section.coordinates)
     priors = priors_of(problem, found, folds)
-    other = problem.inputs.image[::-1].copy()
+    other = np.arange(300)[::-1].copy()
     fit = CrossFit(problem, folds, priors)
     own, first = fit.measure(), fit.measure(other)
     again = CrossFit(problem, folds, priors).measure(other)
@@ -256,6 +257,21 @@ def test_usual_spots_are_those_that_are_not_far_above_the_others():
     assert not usual[:21].any()
     assert usual[21]
     assert usual[22:].mean() > 0.97
+
+
+def test_priors_are_widened_only_where_errors_grow_with_strangeness():
+    random = np.random.default_rng(0)
+    strange = random.uniform(0, 1, 400).astype(np.float32)
+    error = np.where(strange > 0.8, 4.0, 0.8) * random.chisquare(20, 400) / 20
+    usable = np.ones(400, bool)
+    usable[:30], error[:30] = False, 1e6
+    found = growing(strange, error.astype(np.float32), usable)
+    order = np.argsort(strange)
+    assert (np.diff(found[order]) >= -1e-6).all()
+    assert found[strange < 0.5].max() < 0.1
+    assert found[strange > 0.9].mean() == pytest.approx(np.log(4), abs=0.2)
+    falling = growing(strange, 2 - strange, usable)
+    assert np.ptp(falling) < 1e-6
 
 
 def test_clusters_are_of_expression_and_small():

@@ -152,13 +152,17 @@ class GuidedProblem:
     @torch.no_grad()
     def _place_centres(self, clustering: Clustering) -> None:
         """Put the centres where k-means finds the posterior means."""
-        from napari_semst.domains.mixture import k_means
+        from sklearn.cluster import MiniBatchKMeans
 
         mean = exhaust(self.distributions(RunControl())).posterior[0]
-        labels = k_means(mean, len(clustering.centres), 4, self.training.seed)
+        search = MiniBatchKMeans(
+            len(clustering.centres),
+            n_init=4,
+            random_state=self.training.seed,
+            batch_size=4096,
+        )
+        clustering.centres.copy_(self._on_device(search.fit(mean).cluster_centers_))
         self.network.train()
-        for domain, centre in enumerate(clustering.centres):
-            centre.copy_(self._on_device(mean[labels == domain].mean(axis=0)))
 
     def _terms(
         self, epoch: int, spots: Spots, batch: Batch, random: np.random.Generator
