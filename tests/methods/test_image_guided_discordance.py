@@ -21,7 +21,6 @@ from napari_semst.methods.image_guided_discordance import (
     donors,
     expression_clusters,
     false_discovery_rate,
-    growing,
     inliers,
     regional,
 )
@@ -257,21 +256,6 @@ def test_usual_spots_are_those_that_are_not_far_above_the_others():
     assert not usual[:21].any()
     assert usual[21]
     assert usual[22:].mean() > 0.97
-
-
-def test_priors_are_widened_only_where_errors_grow_with_strangeness():
-    random = np.random.default_rng(0)
-    strange = random.uniform(0, 1, 400).astype(np.float32)
-    error = np.where(strange > 0.8, 4.0, 0.8) * random.chisquare(20, 400) / 20
-    usable = np.ones(400, bool)
-    usable[:30], error[:30] = False, 1e6
-    found = growing(strange, error.astype(np.float32), usable)
-    order = np.argsort(strange)
-    assert (np.diff(found[order]) >= -1e-6).all()
-    assert found[strange < 0.5].max() < 0.1
-    assert found[strange > 0.9].mean() == pytest.approx(np.log(4), abs=0.2)
-    falling = growing(strange, 2 - strange, usable)
-    assert np.ptp(falling) < 1e-6
 
 
 def test_clusters_are_of_expression_and_small():
