@@ -19,6 +19,8 @@ _GIB = 2**30
 _CONTAINER = Path("/sys/fs/cgroup")
 # Seconds on the machine of docs/benchmarks.md, of which `_probe` took `_PROBE_SECONDS`.
 _PROBE_SECONDS = 3.9e-3
+# Of the image-guided method: of a spot in a step, in a fold's prior, in a permutation.
+_GUIDED_STEP_SECONDS, _PRIOR_SECONDS, _PERMUTED_SECONDS = 1.5e-4, 2.4e-3, 1e-4
 _START_SECONDS = 3.0  # imports, the gene table
 _COUNT_SECONDS = 3.3e-7  # each stored count: read, scaled, ranked, saved
 _SPOT_SECONDS = 1.0e-4  # each spot: graphs, semantics, neighbours, assignment
@@ -132,6 +134,21 @@ def _image_seconds(n_spots: int, config: Config) -> float:
     return n_spots * (_NETWORK_GPU_SECONDS if gpu else _NETWORK_SECONDS)
 
 
+def _guided_seconds(n_spots: int, config: Config) -> float:
+    """Return what the image-guided method trains and measures."""
+    from napari_semst.methods.semst_training import batch_spots
+
+    settings, batch = config.image_guided, batch_spots(config.training, n_spots)
+    # Spots of a sample have hardly any neighbours in common.
+    read = min(batch * (settings.k_neighbors + 1), n_spots) if batch else n_spots
+    width = (settings.hidden_dim / 256) ** 2
+    seconds = config.training.epochs * read * _GUIDED_STEP_SECONDS * width
+    if config.morphology.encoder == "none":
+        return seconds
+    seconds += settings.folds * min(read, n_spots) * _PRIOR_SECONDS
+    return seconds + settings.permutations * n_spots * _PERMUTED_SECONDS
+
+
 def memory_warning(
     n_spots: int, n_counts: int, config: Config, semantic_width: int = _SEMANTIC_WIDTH
 ) -> str | None:
@@ -179,6 +196,8 @@ def _seconds(n_spots: int, n_genes: int, config: Config) -> float:
     if config.domains.readout == "consensus":
         starts = config.domains.n_starts / 12
         seconds += min(n_spots, FITTED_SPOTS) * _FIT_SECONDS * starts
+    if config.model.method == "image-guided":
+        return seconds + _guided_seconds(n_spots, config)
     if config.model.method != "semst":
         return seconds
     training = config.training
