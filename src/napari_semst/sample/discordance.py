@@ -146,7 +146,7 @@ def simulated_discordance(
         As `simulated_cortex`, and ``obs["discordant"]``, whether a spot lies in any
         region; ``obs["discordance_kind"]`` and ``obs["discordance_strength"]``, both
         ``"none"`` where it lies in none; ``uns["dataset_info"]["planted"]``, what was
-        planted by region. A region has 3.5 % of the spots, less where all of them
+        planted by region. A region has 3 % of the spots, less where all of them
         would have more than 14 %, and no spot at an edge of the tissue.
         ``obs["ground_truth"]`` is the layer by anatomy, everywhere. Total counts do
         not change with what is planted.
