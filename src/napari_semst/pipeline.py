@@ -169,6 +169,16 @@ def _unused(config: Config) -> list[str]:
             "kept, and change no domain. Choose the method image-guided, or semst with "
             "model.morphology view or modulation."
         )
+    if training.average_last and method == "image-guided":
+        found.append(
+            "The method 'image-guided' averages no latents of its last epochs "
+            "(training.average_last): the setting is not used."
+        )
+    if config.model.weights and method != "semst":
+        found.append(
+            f"The method {method!r} begins with no published weights: model.weights "
+            "is not used."
+        )
     if training.checkpoints > 1 and method == "image-guided":
         found.append("The method 'image-guided' hears no late checkpoints.")
     elif training.checkpoints > 1 and training.average_last:

@@ -54,16 +54,11 @@ def fit(
     Raises
     ------
     ConfigError
-        If domains are to be drawn together and their number is not given.
+        If settings cannot be trained with.
     Cancelled, TrainingError, DeviceError
         See `napari_semst.training.loop.train`.
     """
-    if config.image_guided.clustering_epochs and config.domains.n_domains < 1:
-        raise ConfigError(
-            "Expected the number of domains to be given where the latent is drawn to "
-            "domains (image_guided.clustering_epochs); got auto. Give -k 7, or set the "
-            "epochs to 0."
-        )
+    _check(config)
     place = device.torch()
     yield Progress("train", 0, config.training.epochs, "Building the network")
     inputs = yield from working(
@@ -98,6 +93,28 @@ def fit(
         notes=notes,
         discordance=disagreement,
     )
+
+
+def _check(config: Config) -> None:
+    """Raise `ConfigError` for settings that cannot be trained with."""
+    training = config.training
+    if config.image_guided.clustering_epochs and config.domains.n_domains < 1:
+        raise ConfigError(
+            "Expected the number of domains to be given where the latent is drawn to "
+            "domains (image_guided.clustering_epochs); got auto. Give -k 7, or set the "
+            "epochs to 0."
+        )
+    if training.epochs < 1:
+        raise ConfigError(
+            "Expected training.epochs of at least 1 for the method image-guided; got "
+            "0. It has no weights to begin with: leave the setting out."
+        )
+    for name in ("batch_spots", "decoded_spots"):
+        if getattr(training, name) == 1:
+            raise ConfigError(
+                f"Expected training.{name} of at least 2 for the method image-guided, "
+                "which compares the spots of a step; got 1. Give 512, or 0 for all."
+            )
 
 
 def _views(
