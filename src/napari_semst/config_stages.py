@@ -309,7 +309,10 @@ class ImageGuidedConfig:
         low=1,
     )
     discordance_fdr: float = _setting(
-        0.1, "False discovery rate at which spots are called discordant.", low=1e-6
+        0.1,
+        "False discovery rate at which spots are called discordant.",
+        low=1e-6,
+        high=1.0,
     )
 
 

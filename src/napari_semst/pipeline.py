@@ -29,6 +29,8 @@ if TYPE_CHECKING:
 
 # Sections of one tissue were found at 1.2 to 1.9, unrelated ones at 2.3 to 5.6.
 _FARTHEST = 2.0
+# Rates of calls were measured on sections of 3,000 spots.
+_FEW_FOR_DISCORDANCE = 1000
 
 # Numbers that a language model of 4 billion weights gives for a spot.
 _LANGUAGE_WIDTH = 2560
@@ -128,7 +130,7 @@ def find_domains(
     if short is not None:
         noticed[short] = None
     provenance["warnings"][:0] = noticed
-    provenance["warnings"] += [*_unused(config), *_unlike(section, fit)]
+    provenance["warnings"] += [*_unused(config), *_unlike(section, fit), *_few(fit)]
     provenance["spots_hash"] = spots_hash(tissue.obs_names)
     names = tuple(str(code + 1) for code in range(assignment.n_domains))
     if chosen is not None:
@@ -169,6 +171,16 @@ def _unused(config: Config) -> list[str]:
             "kept, and change no domain. Choose the method image-guided, or semst with "
             "model.morphology view or modulation."
         )
+    if training.average_last and method == "image-guided":
+        found.append(
+            "The method 'image-guided' averages no latents of its last epochs "
+            "(training.average_last): the setting is not used."
+        )
+    if config.model.weights and method != "semst":
+        found.append(
+            f"The method {method!r} begins with no published weights: model.weights "
+            "is not used."
+        )
     if training.checkpoints > 1 and method == "image-guided":
         found.append("The method 'image-guided' hears no late checkpoints.")
     elif training.checkpoints > 1 and training.average_last:
@@ -177,6 +189,21 @@ def _unused(config: Config) -> list[str]:
             "checkpoints are not heard apart."
         )
     return found
+
+
+def _few(fit: Fit) -> list[str]:
+    """Return a warning where few spots tell what the image predicts."""
+    found = fit.discordance
+    if found is None:
+        return []
+    usable = int((found.p_value == found.p_value).sum())
+    if usable >= _FEW_FOR_DISCORDANCE:
+        return []
+    return [
+        f"Only {usable} spots tell what the image predicts; below "
+        f"{_FEW_FOR_DISCORDANCE} neither the map nor its false discovery rate was "
+        "found to be reliable. Look at the patches before you believe a spot."
+    ]
 
 
 def _unlike(section: Section, fit: Fit) -> list[str]:

@@ -13,7 +13,7 @@ from tests.small import found, short
 
 from napari_semst import keys
 from napari_semst.device import choose_device
-from napari_semst.errors import Cancelled, InputError
+from napari_semst.errors import Cancelled, ConfigError, InputError
 from napari_semst.io.read import read
 from napari_semst.io.save import write
 from napari_semst.methods import image_guided_folds
@@ -267,18 +267,36 @@ def test_few_spots_with_an_image_in_one_corner_are_enough():
     assert np.array_equal(~np.isnan(result.discordance.p_value), usable)
 
 
+@pytest.mark.parametrize(
+    "training",
+    [{"epochs": 0}, {"batch_spots": 1}, {"decoded_spots": 1}],
+    ids=lambda training: next(iter(training)),
+)
+def test_settings_that_cannot_be_trained_with_are_refused(training):
+    section, config = guided(training=training)
+    with pytest.raises(ConfigError, match=f"training.{next(iter(training))} of at"):
+        fitted(section, config)
+
+
+def test_at_any_rate_spots_without_an_image_are_not_called():
+    section, config = guided(image_guided={"discordance_fdr": 1.0})
+    called = fitted(section, config).discordance.discordant
+    assert np.flatnonzero(~called).tolist() == UNUSABLE.tolist()
+
+
 def test_a_whole_run_tells_what_it_does_not_use(tissue):
     tissue.obsm["image"] = tissue.obsm["spatial"].astype(np.float32)
     request = short(
         model={"method": "image-guided"},
         morphology={"encoder": "obsm:image"},
         image_guided={"hidden_dim": 8, "latent_dim": 3, "permutations": 2},
-        training={"ensemble": 2, "checkpoints": 2},
+        training={"ensemble": 2, "checkpoints": 2, "average_last": 0.5},
     )
     result = found(tissue, request)
     told = " ".join(result.provenance["warnings"])
     assert "trains one network: the ensemble is not used" in told
     assert "hears no late checkpoints" in told
+    assert "averages no latents" in told
     assert "reads no image" not in told
     assert attach(tissue, result).obs[keys.DISCORDANCE].notna().all()
 

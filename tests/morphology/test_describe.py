@@ -142,6 +142,11 @@ def test_two_sections_have_two_images_of_one_look(tissue):
     made = read(tissue)
     assert made.flags["outside"][half:].all()
     assert "without an image" in made.notes["warnings"][0]
+    # A section of which nothing is known but its name has no image either.
+    del tissue.uns["spatial"]["two"]
+    bare = read(tissue)
+    assert np.array_equal(bare.usable, made.usable)
+    assert bare.flags["outside"][half:].all()
 
 
 def test_one_file_is_of_one_section(tissue, tmp_path):

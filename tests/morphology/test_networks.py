@@ -179,6 +179,25 @@ def test_timm_reads_a_folder(tmp_path, monkeypatch):
         made(f"timm:{folder}")
 
 
+class _Code:
+    def __reduce__(self):
+        return (pytest.fail, ("code of a file of weights was run",))
+
+
+def test_timm_never_opens_a_file_that_holds_code(tmp_path, monkeypatch):
+    layers = ModuleType("timm.layers")
+    layers.SwiGLUPacked = object
+    timm = SimpleNamespace(create_model=lambda *_, **__: pytest.fail("opened"))
+    timm.layers = layers
+    monkeypatch.setitem(sys.modules, "timm", timm)
+    monkeypatch.setitem(sys.modules, "timm.layers", layers)
+    folder = _timm_folder(tmp_path / "tiny")
+    (folder / "model.safetensors").unlink()
+    torch.save({"weight": _Code()}, folder / "pytorch_model.bin")
+    with pytest.raises(SemanticsError, match="did not"):
+        encoded(made(f"timm:{folder}"))
+
+
 @pytest.mark.parametrize("name", ["test_vit", "test_resnet"])
 def test_a_true_network_of_timm_gives_what_timm_gives(tmp_path, name):
     try:

@@ -68,12 +68,12 @@ def the_library(adata: AnnData, library: str | None) -> str | None:
 
 def spots_of(adata: AnnData, library: str) -> NDArray[np.bool_]:
     """Return which spots are of a section: all, unless a column of obs tells."""
-    if len(libraries(adata)) > 1:
-        for column in _LIBRARY_COLUMNS:
-            if column in adata.obs:
-                own = adata.obs[column].astype(str).to_numpy(dtype=object) == library
-                if own.any():
-                    return np.asarray(own, dtype=np.bool_)
+    # Also of a single one: sections may have been joined of which one has an entry.
+    for column in _LIBRARY_COLUMNS:
+        if column in adata.obs:
+            own = adata.obs[column].astype(str).to_numpy(dtype=object) == library
+            if own.any():
+                return np.asarray(own, dtype=np.bool_)
     return np.ones(adata.n_obs, dtype=bool)
 
 

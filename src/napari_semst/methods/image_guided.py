@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
+import numpy as np
 import torch
 
 from napari_semst.errors import ConfigError
@@ -21,7 +22,6 @@ from napari_semst.training.loop import train
 if TYPE_CHECKING:
     from collections.abc import Generator
 
-    import numpy as np
     from numpy.typing import NDArray
 
     from napari_semst.config import Config
@@ -54,16 +54,11 @@ def fit(
     Raises
     ------
     ConfigError
-        If domains are to be drawn together and their number is not given.
+        If settings cannot be trained with.
     Cancelled, TrainingError, DeviceError
         See `napari_semst.training.loop.train`.
     """
-    if config.image_guided.clustering_epochs and config.domains.n_domains < 1:
-        raise ConfigError(
-            "Expected the number of domains to be given where the latent is drawn to "
-            "domains (image_guided.clustering_epochs); got auto. Give -k 7, or set the "
-            "epochs to 0."
-        )
+    _check(config)
     place = device.torch()
     yield Progress("train", 0, config.training.epochs, "Building the network")
     inputs = yield from working(
@@ -100,6 +95,28 @@ def fit(
     )
 
 
+def _check(config: Config) -> None:
+    """Raise `ConfigError` for settings that cannot be trained with."""
+    training = config.training
+    if config.image_guided.clustering_epochs and config.domains.n_domains < 1:
+        raise ConfigError(
+            "Expected the number of domains to be given where the latent is drawn to "
+            "domains (image_guided.clustering_epochs); got auto. Give -k 7, or set the "
+            "epochs to 0."
+        )
+    if training.epochs < 1:
+        raise ConfigError(
+            "Expected training.epochs of at least 1 for the method image-guided; got "
+            "0. It has no weights to begin with: leave the setting out."
+        )
+    for name in ("batch_spots", "decoded_spots"):
+        if getattr(training, name) == 1:
+            raise ConfigError(
+                f"Expected training.{name} of at least 2 for the method image-guided, "
+                "which compares the spots of a step; got 1. Give 512, or 0 for all."
+            )
+
+
 def _views(
     section: Section, found: Distributions, inputs: GuidedInputs
 ) -> tuple[View, ...]:
@@ -111,6 +128,8 @@ def _views(
     mean, expected = found.posterior[0], found.prior[0]
     own = rotated(mean, *dense_axes(mean))
     if inputs.image is not None and inputs.n_spots >= _FEW_SPOTS:
+        # Without an image all spots would look alike, and be a domain for that.
+        expected = np.where(inputs.usable[:, None], expected, mean)
         shown = rotated(expected, *dense_axes(expected))
         return View(own, smooth=True), View(shown, smooth=True)
     components = section.components(inputs.config.training.seed)

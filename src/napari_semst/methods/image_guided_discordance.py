@@ -175,7 +175,8 @@ def discordance(
         np.where(usable[:, None], found.per_dimension, np.float32(np.nan)),
         p_value,
         rate,
-        np.nan_to_num(rate, nan=1.0) <= settings.discordance_fdr,
+        # Spots without a usable image have no rate, and are never called.
+        rate <= settings.discordance_fdr,
         found.expected,
     )
 

@@ -78,7 +78,8 @@ def _parts(tissue: AnnData, image: str) -> list[Imaged]:
         pairs = zip(names, own, strict=True)
         return [Imaged(name, np.flatnonzero(spots)) for name, spots in pairs]
     if len(names) == 1:
-        return [Imaged(names[0], everything)]
+        # A file is of all; the section's own image is of its own spots alone.
+        return [Imaged(names[0], everything if image else np.flatnonzero(own[0]))]
     # Nothing tells sections apart: a file is of all, else only one may have an image.
     return [Imaged("" if image else the_library(tissue, None) or "", everything)]
 

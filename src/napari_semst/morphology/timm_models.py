@@ -22,8 +22,7 @@ _SAFE = Kind(
     (),
     "timm's own",
 )
-# Opened by torch.load(weights_only=True), which runs no code. Several histology
-# encoders have nothing else.
+# Several histology encoders have nothing else; `_refuse_code` opens it first.
 _TORCH = Kind(
     _SAFE.called,
     _SAFE.example,
@@ -156,11 +155,27 @@ def _arguments(name: str) -> dict[str, Any]:
     return known.get(name.casefold(), {})
 
 
+def _refuse_code(folder: Path) -> None:
+    """Raise where a file of PyTorch in a folder holds more than tensors.
+
+    Not every release of timm opens such files so that no code of theirs runs.
+    """
+    import torch
+
+    if (folder / "model.safetensors").is_file():
+        # That one is what timm opens then.
+        return
+    for ending in ("*.bin", "*.pth", "*.pth.tar"):
+        for file in sorted(folder.glob(ending)):
+            torch.load(file, map_location="cpu", weights_only=True)
+
+
 def _loaded(folder: Path, name: str, device: str) -> Loaded:
     import timm
     import torch
 
     try:
+        _refuse_code(folder)
         model = timm.create_model(
             f"local-dir:{folder}", pretrained=True, num_classes=0, **_arguments(name)
         )
