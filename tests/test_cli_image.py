@@ -88,7 +88,7 @@ def test_a_coarse_image_of_a_file_is_told(section, tmp_path):
         (("--image", "x.png", "--method", "semst"), "--image-encoder builtin"),
         (("--context", "2", "--image-encoder", "obsm:a"), "obsm:a"),
         (("--fdr", "0.1", "--method", "quick"), "--method image-guided"),
-        (("--fdr", "5", "--method", "image-guided"), "between 0 and 1"),
+        (("--fdr", "5", "--method", "image-guided"), "at most 1.0; got 5"),
         (("--semantics", "builtin", "--method", "image-guided"), "no gene semantics"),
         (("--image-scale", "2", "--method", "image-guided"), "--image FILE"),
         (("--image", "x.png", "--method", "image-guided"), "there is none"),

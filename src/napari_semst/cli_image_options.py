@@ -123,11 +123,6 @@ def check_image(given: Mapping[str, Any], rate: float | None, config: Config) ->
             "which compares nothing with an image. Leave --fdr out, or choose that "
             "method."
         )
-    if rate is not None and rate > 1:
-        raise ConfigError(
-            f"Expected --fdr to be between 0 and 1; got {rate:g}. 0.1 means that about "
-            "one in ten spots that are called is called by chance."
-        )
     told = [name for key, name in _OF_PATCHES.items() if given.get(key) is not None]
     unread = wanted.encoder == "none" or wanted.encoder.startswith("obsm:")
     if told and unread:
