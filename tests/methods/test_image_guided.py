@@ -13,7 +13,7 @@ from tests.small import found, short
 
 from napari_semst import keys
 from napari_semst.device import choose_device
-from napari_semst.errors import Cancelled, ConfigError, InputError
+from napari_semst.errors import Cancelled, ConfigError, InputError, TrainingError
 from napari_semst.io.read import read
 from napari_semst.io.save import write
 from napari_semst.methods import image_guided_folds
@@ -178,6 +178,22 @@ def test_an_early_stop_still_measures_discordance():
     assert result.record.stopped_early
     assert result.record.epochs < 3
     checked(result, 300)
+
+
+@pytest.mark.parametrize(("aligned", "steps"), [(0, 0), (3, 2)])
+def test_a_stop_before_anything_is_reconstructed_leaves_nothing(aligned, steps):
+    section, config = guided(image_guided={"contrastive_epochs": aligned})
+    control = RunControl()
+
+    def stopped():
+        done = 0
+        for event in fit(section, None, config, choose_device("cpu"), control):
+            done += bool(event.metrics)
+            if done == steps:
+                control.stop_early()
+
+    with pytest.raises(TrainingError, match=f"early after {steps} steps"):
+        stopped()
 
 
 def two_slides():

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import torch
 
-from napari_semst.errors import ConfigError
+from napari_semst.errors import ConfigError, TrainingError
 from napari_semst.methods.base import Fit, View
 from napari_semst.methods.image_guided_discordance import discordance
 from napari_semst.methods.image_guided_inputs import guided_inputs
@@ -79,7 +79,7 @@ def fit(
         if place.type == "cuda":
             torch.cuda.empty_cache()
     notes = {
-        **section.components(config.training.seed).notes(),
+        **inputs.components.notes(),
         "step": step,
         "zinb": problem.engine.reason,
         "attention": inputs.graph_text,
@@ -132,10 +132,9 @@ def _views(
         expected = np.where(inputs.usable[:, None], expected, mean)
         shown = rotated(expected, *dense_axes(expected))
         return View(own, smooth=True), View(shown, smooth=True)
-    components = section.components(inputs.config.training.seed)
     return (
-        View(components.root, smooth=True),
-        View(components.logged, smooth=True),
+        View(inputs.components.root, smooth=True),
+        View(inputs.components.logged, smooth=True),
         View(smoothed(own, section.average, 1), smooth=False),
     )
 
@@ -155,6 +154,7 @@ def _trained(
                 problem = GuidedProblem(inputs, place, min(batch, inputs.n_spots))
             total = replace(config, epochs=problem.n_epochs)
             record = yield from train(problem, total, control)
+            _check_learnt(problem, record)
             return problem, record, _in_words(batch, smaller=attempt > 0)
         except torch.OutOfMemoryError:
             if attempt == len(sizes) - 1:
@@ -162,6 +162,17 @@ def _trained(
         del problem
         torch.cuda.empty_cache()
     raise AssertionError("the last attempt returns or raises")
+
+
+def _check_learnt(problem: GuidedProblem, record: TrainingRecord) -> None:
+    """Refuse to go on where training ended before expression was reconstructed."""
+    if record.epochs <= problem.n_aligned:
+        raise TrainingError(
+            "Expected at least one step that reconstructs expression; training was "
+            f"stopped early after {record.epochs} steps, of which "
+            f"{min(problem.n_aligned, record.epochs)} aligned the encoders only. There "
+            "is nothing to keep yet: stop later, or cancel."
+        )
 
 
 def _in_words(batch: int, *, smaller: bool) -> str:

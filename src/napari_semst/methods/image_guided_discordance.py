@@ -215,14 +215,15 @@ def regional(values: Floats, section: Section, usable: NDArray[np.bool_]) -> Flo
 
 
 def expression_clusters(
-    section: Section, usable: NDArray[np.bool_], seed: int
+    expressed: Floats, usable: NDArray[np.bool_], seed: int
 ) -> NDArray[np.intp]:
     """Return small clusters of spots that express alike, ``(n_spots,)``.
 
     Parameters
     ----------
-    section
-        Components of expression; the image has no say.
+    expressed
+        Components of expression, averaged over neighbours, ``(n_spots, width)``; the
+        image has no say.
     usable
         Spots that are clustered; others are -1.
     seed
@@ -230,8 +231,7 @@ def expression_clusters(
     """
     from sklearn.cluster import MiniBatchKMeans
 
-    root = section.components(seed).root
-    values = (section.average @ root)[usable]
+    values = expressed[usable]
     wanted = max(len(values) // CLUSTER_SPOTS, 1)
     search = MiniBatchKMeans(
         min(wanted, 2000), n_init=1, random_state=seed, batch_size=4096, max_iter=30
@@ -269,7 +269,8 @@ def permuted(
     enough = max(-(-_NULL_SCORES // n_spots), _LEAST_TIMES)
     times = min(problem.settings.permutations, enough)
     usual = inliers(score)
-    clusters = expression_clusters(section, problem.inputs.usable, seed)
+    expressed = smoothed(problem.inputs.components.root, section.average, 1)
+    clusters = expression_clusters(expressed, problem.inputs.usable, seed)
     random = np.random.default_rng([seed, 11])
     found = []
     for done in range(times):

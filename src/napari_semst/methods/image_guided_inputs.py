@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from napari_semst.config import Config, ImageGuidedConfig
-    from napari_semst.prepare.section import Section
+    from napari_semst.prepare.section import Components, Section
 
 # Without a radius, in median distances to the nearest spot.
 _REACH = 1.5
@@ -33,9 +33,11 @@ class GuidedInputs:
 
     Parameters
     ----------
+    components
+        Principal components of the section, found once.
     expression
-        Principal components, ``(n_spots, width)``; or, as published, logs of scaled
-        counts over each gene's deviation, ``(n_spots, n_genes)``.
+        What the encoder reads: components, ``(n_spots, width)``; or, as published,
+        logs of scaled counts over each gene's deviation, ``(n_spots, n_genes)``.
     counts
         Raw counts of the genes that are reconstructed, ``(n_spots, n_decoded)``.
     log_library
@@ -54,6 +56,7 @@ class GuidedInputs:
         All settings.
     """
 
+    components: Components
     expression: sparse.csr_matrix | NDArray[np.float32]
     counts: sparse.csr_matrix
     log_library: NDArray[np.float32]
@@ -100,8 +103,10 @@ def guided_inputs(section: Section, config: Config) -> GuidedInputs:
     decoded = counts if not wanted else counts[:, : min(wanted, counts.shape[1])]
     graph, text = attention_graph(section, config.image_guided)
     several = len(section.sections.names) > 1
+    components = section.components(config.training.seed)
     return GuidedInputs(
-        _expression(section, config),
+        components,
+        _expression(section, components, config),
         decoded,
         np.log(np.maximum(totals, 1) / max(totals.mean(), 1)).astype(np.float32),
         image,
@@ -114,11 +119,11 @@ def guided_inputs(section: Section, config: Config) -> GuidedInputs:
 
 
 def _expression(
-    section: Section, config: Config
+    section: Section, components: Components, config: Config
 ) -> sparse.csr_matrix | NDArray[np.float32]:
     """Return what the encoder of expression reads."""
     if config.model.start == "components":
-        root = section.components(config.training.seed).root
+        root = components.root
         size = np.linalg.norm(root) / np.sqrt(root.size)
         return root / np.float32(max(size, 1e-12))
     scaled = depth_scaled(section.counts, median_depth(section.counts))

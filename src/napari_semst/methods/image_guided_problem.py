@@ -94,9 +94,10 @@ class GuidedProblem:
         self._decoded = decoded
         self._whole: Batch | None = None
         settings = self.settings
-        self._before = settings.contrastive_epochs if width else 0
+        # First steps, in which encoders are aligned and nothing is reconstructed.
+        self.n_aligned = settings.contrastive_epochs if width else 0
         self.alignment: Alignment | None = None
-        if self._before:
+        if self.n_aligned:
             self.alignment = Alignment(settings.hidden_dim).to(device)
         self.clustering: Clustering | None = None
         self._after = settings.clustering_epochs
@@ -109,7 +110,7 @@ class GuidedProblem:
     @property
     def n_epochs(self) -> int:
         """The number of steps, those of the optional stages among them."""
-        return self._before + self.training.epochs + self._after
+        return self.n_aligned + self.training.epochs + self._after
 
     def parameter_groups(self) -> list[dict[str, Any]]:
         """Return what is learnt, as the groups of an optimizer."""
@@ -125,11 +126,11 @@ class GuidedProblem:
         self.network.train()
         random = np.random.default_rng([self.training.seed, epoch])
         spots, batch = self._batch(random)
-        if self.alignment is not None and epoch < self._before:
+        if self.alignment is not None and epoch < self.n_aligned:
             return self._aligned(self.alignment, batch, random)
-        terms, posterior = self._terms(epoch - self._before, spots, batch, random)
+        terms, posterior = self._terms(epoch - self.n_aligned, spots, batch, random)
         if self.clustering is not None:
-            late = epoch - self._before - self.training.epochs
+            late = epoch - self.n_aligned - self.training.epochs
             if late == 0:
                 self._place_centres(self.clustering)
             # Before, its centres are in nobody's way and learn nothing.
