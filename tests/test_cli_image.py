@@ -9,7 +9,6 @@ from anndata import read_h5ad
 from PIL import Image
 
 from napari_semst.errors import ConfigError, InputError
-from napari_semst.methods import image_guided_folds
 from tests.morphology_images import with_image
 from tests.test_cli import call
 
@@ -28,7 +27,6 @@ n_starts = 1
 @pytest.fixture
 def section(tissue, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
-    monkeypatch.setattr(image_guided_folds, "_EPOCHS", 2)
     (tmp_path / "few.toml").write_text(SETTINGS)
     path = tmp_path / "section.h5ad"
     tissue = with_image(tissue)

@@ -111,6 +111,7 @@ def of_image(result: DomainResult) -> dict[str, Any] | None:
     if result.discordance is not None:
         told["discordant"] = int(result.discordance.discordant.sum())
         told["fdr"] = settings["image_guided"]["discordance_fdr"]
+        told["predicted"] = trained["predicted_by_image"]
     return told
 
 
@@ -122,6 +123,11 @@ def _image_words(told: dict[str, Any]) -> list[str]:
         lines.append(
             f"  discordance        {told['discordant']} of {compared} spots, at a "
             f"false discovery rate of {told['fdr']:.0%}"
+        )
+        shares = ", ".join(f"{share:.0%}" for share in told["predicted"])
+        lines.append(
+            f"  by the image       {len(told['predicted'])} directions of expression"
+            + (f" ({shares} of their variance)" if shares else "")
         )
     elif "dimensions" in told:
         lines.append("  discordance        none: the run was without an image")

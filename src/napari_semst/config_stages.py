@@ -298,14 +298,14 @@ class ImageGuidedConfig:
     )
     folds: int = _setting(
         5,
-        "Parts of the section, each of whose prior is learnt from the others for the "
-        "discordance; 1: the prior that was trained with all.",
+        "Parts of the section; what the image predicts in each is learnt from the "
+        "others, for the discordance. 1: from all spots.",
         low=1,
     )
     permutations: int = _setting(
         20,
-        "Times image features are permuted within expression clusters, at most; fewer "
-        "in large sections.",
+        "Times images are exchanged within expression clusters, at most; fewer in "
+        "large sections.",
         low=1,
     )
     discordance_fdr: float = _setting(

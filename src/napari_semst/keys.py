@@ -17,15 +17,18 @@ COVERAGE = "semst_semantic_coverage"
 LATENT = "X_semst"
 SCALE = "semst_scale"
 SHIFT = "semst_shift"
-# The image-guided method: KL divergence of expression from what the image predicts,
-# its false discovery rate, and whether the spot is called discordant.
+# The image-guided method: how far the image misleads about expression, its false
+# discovery rate, whether the spot is called discordant, and how far expression is from
+# what the image predicts.
 DISCORDANCE = "ig_discordance"
 DISCORDANCE_P = "ig_discordance_p"
 DISCORDANCE_FDR = "ig_discordance_fdr"
 DISCORDANT = "ig_discordant"
+SURPRISE = "ig_surprise"
 # The divergence of each latent dimension, and the features of the image.
 DIVERGENCE = "ig_kl"
-# What the image predicts of the latent.
+# What spots express and what their image predicts, in the directions that it predicts.
+EXPRESSED = "ig_expressed"
 EXPECTED = "ig_expected"
 IMAGE_FEATURES = "ig_image_features"
 IMAGE_FLAG = "ig_image_flag"

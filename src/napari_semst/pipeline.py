@@ -192,10 +192,16 @@ def _unused(config: Config) -> list[str]:
 
 
 def _few(fit: Fit) -> list[str]:
-    """Return a warning where few spots tell what the image predicts."""
+    """Return a warning where few spots tell what the image predicts, or none does."""
     found = fit.discordance
     if found is None:
         return []
+    if not len(found.predicted):
+        return [
+            "The image predicts nothing of what spots express, so that nothing can "
+            "contradict it: no spot is discordant. Look at how image and spots are "
+            "aligned, and how many pixels lie across a spot (semst inspect)."
+        ]
     usable = int((found.p_value == found.p_value).sum())
     if usable >= _FEW_FOR_DISCORDANCE:
         return []

@@ -206,10 +206,11 @@ def _of_discordance(
     found: Discordance | None,
 ) -> dict[str, NDArray[Any] | None]:
     return {
-        keys.DISCORDANCE: None if found is None else found.divergence,
+        keys.DISCORDANCE: None if found is None else found.contradiction,
         keys.DISCORDANCE_P: None if found is None else found.p_value,
         keys.DISCORDANCE_FDR: None if found is None else found.fdr,
         keys.DISCORDANT: None if found is None else found.discordant,
+        keys.SURPRISE: None if found is None else found.surprise,
     }
 
 
@@ -221,6 +222,7 @@ def _per_spot_vectors(result: DomainResult) -> dict[str, NDArray[np.float32] | N
     return {
         keys.IMAGE_FEATURES: image,
         keys.DIVERGENCE: None if found is None else found.per_dimension,
+        keys.EXPRESSED: None if found is None else found.expressed,
         keys.EXPECTED: None if found is None else found.expected,
         keys.LATENT: result.latent,
         keys.SCALE: result.scale,

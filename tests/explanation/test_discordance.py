@@ -48,9 +48,9 @@ def tissue():
     image = random.normal(0, 1, (SIDE**2, 3))
     image[:, 0] += 4 * looks
     image[:, 2] = 1
-    divergence = random.gamma(2.0, 0.1, SIDE**2) + 5 * called
+    discordance = random.gamma(2.0, 0.1, SIDE**2) + 5 * called
     p_value = np.where(called, 1e-4, random.uniform(0.06, 1, SIDE**2))
-    divergence[5], p_value[5] = np.nan, np.nan
+    discordance[5], p_value[5] = np.nan, np.nan
     run = {
         "config": Config().to_dict(),
         "morphology": {"names": np.asarray(FEATURES, dtype=object)},
@@ -63,7 +63,7 @@ def tissue():
                 keys.of_run(keys.DOMAIN, "ig"): pd.Categorical(
                     np.array(["1", "2"])[expresses]
                 ),
-                keys.DISCORDANCE: divergence.astype(np.float32),
+                keys.DISCORDANCE: discordance.astype(np.float32),
                 keys.DISCORDANCE_P: p_value.astype(np.float32),
                 keys.DISCORDANT: called,
             },
@@ -72,7 +72,7 @@ def tissue():
         var=pd.DataFrame(index=names),
         obsm={
             "spatial": np.column_stack([grid(columns), grid(rows)]) * 10.0,
-            keys.LATENT: latent.astype(np.float32),
+            keys.EXPRESSED: latent.astype(np.float32),
             keys.EXPECTED: expected.astype(np.float32),
             keys.IMAGE_FEATURES: image.astype(np.float32),
         },

@@ -33,7 +33,7 @@ def test_alike_spots_are_trusted_apart_and_nearest(tissue):
     places = tissue.obsm["spatial"]
     latent = np.zeros((120, 2), np.float32)
     latent[:, 0] = np.abs(np.arange(120) - 80)
-    tissue.obsm[keys.LATENT] = latent
+    tissue.obsm[keys.EXPRESSED] = latent
     tissue.obsm[keys.EXPECTED] = latent
     found = alike_spots(tissue, 80, places, apart=150.0).by_molecules
     good = trusted(tissue)
@@ -52,13 +52,17 @@ def test_molecules_and_image_are_asked_apart(tissue):
     by_molecules, by_image = np.full((n, 1), 9.0), np.full((n, 1), 9.0)
     by_molecules[[SPOT, 100, 104]] = 1.0
     by_image[[SPOT, 6, 10]] = 1.0
-    tissue.obsm[keys.LATENT] = by_molecules
+    tissue.obsm[keys.LATENT] = by_image
+    tissue.obsm[keys.EXPRESSED] = by_molecules
     tissue.obsm[keys.EXPECTED] = by_image
     found = alike_spots(tissue, SPOT, tissue.obsm["spatial"], 100.0, n_alike=2)
     assert set(found.by_molecules) == {100, 104}
     assert set(found.by_image) == {6, 10}
+    # What no run compared with images is told by the latent alone.
     del tissue.obsm[keys.EXPECTED]
-    assert alike_spots(tissue, SPOT, tissue.obsm["spatial"], 100.0).by_image == ()
+    found = alike_spots(tissue, SPOT, tissue.obsm["spatial"], 100.0, n_alike=2)
+    assert set(found.by_molecules) == {6, 10}
+    assert found.by_image == ()
     del tissue.obsm[keys.LATENT]
     with pytest.raises(InputError, match="Find domains first"):
         alike_spots(tissue, SPOT, tissue.obsm["spatial"], 100.0)

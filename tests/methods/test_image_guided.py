@@ -16,7 +16,6 @@ from napari_semst.device import choose_device
 from napari_semst.errors import Cancelled, ConfigError, InputError, TrainingError
 from napari_semst.io.read import read
 from napari_semst.io.save import write
-from napari_semst.methods import image_guided_folds
 from napari_semst.methods.image_guided import fit
 from napari_semst.methods.image_guided_inputs import attention_graph, guided_inputs
 from napari_semst.methods.image_guided_problem import GuidedProblem
@@ -28,9 +27,7 @@ CPU = torch.device("cpu")
 
 
 @pytest.fixture(autouse=True)
-def few_epochs(monkeypatch):
-    monkeypatch.setattr(image_guided_folds, "_EPOCHS", 2)
-    monkeypatch.setattr(image_guided_folds, "_WIDTH", 8)
+def one_thread():
     with threads_limited(1):
         yield
 
@@ -40,6 +37,7 @@ def same(one, other):
     assert (one.discordance is None) == (other.discordance is None)
     for part in fields(one.discordance) if one.discordance else ():
         values = [getattr(fit.discordance, part.name) for fit in (one, other)]
+        values = [np.asarray(value) for value in values]
         assert values[0].tobytes() == values[1].tobytes(), part.name
 
 
@@ -50,7 +48,7 @@ def checked(result, n_spots, latent=3):
     measured = result.discordance
     unknown = np.zeros(n_spots, bool)
     unknown[UNUSABLE] = True
-    for name in ("divergence", "p_value", "fdr"):
+    for name in ("contradiction", "surprise", "p_value", "fdr"):
         values = getattr(measured, name)
         assert values.shape == (n_spots,), name
         assert np.array_equal(np.isnan(values), unknown), name
@@ -58,7 +56,8 @@ def checked(result, n_spots, latent=3):
         np.isnan(measured.per_dimension), np.repeat(unknown[:, None], latent, 1)
     )
     assert np.nanmin(measured.per_dimension) >= 0
-    assert measured.expected.shape == (n_spots, latent)
+    assert measured.expected.shape == measured.expressed.shape
+    assert len(measured.expected) == n_spots
     assert measured.discordant.dtype == bool
     assert not measured.discordant[unknown].any()
     known = ~unknown
@@ -151,7 +150,7 @@ def test_without_an_image_there_is_no_discordance():
     assert result.latent.shape == (300, 3)
 
 
-@pytest.mark.parametrize("moment", [0, 1, 4, 12])
+@pytest.mark.parametrize("moment", [0, 1, 4, 9])
 def test_a_cancelled_run_is_discarded(moment):
     section, config = guided()
     control = RunControl()
@@ -328,7 +327,7 @@ def test_a_real_section_goes_from_file_to_file(shared_data, tmp_path):
     write(attach(tissue, result), tmp_path / "out.h5ad")
     back = read(tmp_path / "out.h5ad")
     assert np.array_equal(
-        back.obs[keys.DISCORDANCE].to_numpy(), result.discordance.divergence,
+        back.obs[keys.DISCORDANCE].to_numpy(), result.discordance.contradiction,
         equal_nan=True,
     )  # fmt: skip
     usable = result.morphology.usable

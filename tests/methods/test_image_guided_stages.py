@@ -10,15 +10,12 @@ import torch
 from tests.guided import fitted, guided
 
 from napari_semst.errors import ConfigError
-from napari_semst.methods import image_guided_folds
 from napari_semst.methods.image_guided_stages import Alignment, Clustering, target_of
 from napari_semst.threads import threads_limited
 
 
 @pytest.fixture(autouse=True)
-def few_epochs(monkeypatch):
-    monkeypatch.setattr(image_guided_folds, "_EPOCHS", 2)
-    monkeypatch.setattr(image_guided_folds, "_WIDTH", 8)
+def one_thread():
     with threads_limited(1):
         yield
 

@@ -31,9 +31,10 @@ def attach_discordance(tissue, called, run="default"):
     )
     for key in (keys.DOMAIN, keys.of_run(keys.DOMAIN, run)):
         tissue.obs[key] = domain
-    divergence = np.where(called, 6.0, 1.0) + rng.random(n)
+    discordance = np.where(called, 6.0, -1.0) + rng.random(n)
     fdr = np.where(called, 0.02, 0.8)
-    tissue.obs[keys.DISCORDANCE] = np.where(usable, divergence, np.nan)
+    tissue.obs[keys.DISCORDANCE] = np.where(usable, discordance, np.nan)
+    tissue.obs[keys.SURPRISE] = np.where(usable, discordance + 2, np.nan)
     tissue.obs[keys.DISCORDANCE_P] = np.where(usable, fdr / 2, np.nan)
     tissue.obs[keys.DISCORDANCE_FDR] = np.where(usable, fdr, np.nan)
     tissue.obs[keys.DISCORDANT] = called
@@ -44,6 +45,7 @@ def attach_discordance(tissue, called, run="default"):
     expected = rng.normal(0, 0.3, (n, N_LATENT)) + 3.0 * domain.codes[:, None]
     latent = expected + np.where(called, 6.0, 0.0)[:, None]
     tissue.obsm[keys.EXPECTED] = expected.astype(np.float32)
+    tissue.obsm[keys.EXPRESSED] = latent.astype(np.float32)
     tissue.obsm[keys.LATENT] = latent.astype(np.float32)
     tissue.obsm[keys.DIVERGENCE] = np.abs(latent - expected).astype(np.float32)
     tissue.uns[keys.RUNS] = {run: {"training": {"active_dimensions": N_LATENT}}}

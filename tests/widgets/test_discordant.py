@@ -56,11 +56,12 @@ def test_the_simulated_section_has_all_that_a_run_writes():
 def test_results_are_offered_by_name_once(tissue):
     offered = [c.label for c in columns.colourings(tissue)]
     assert [x for x in offered if "iscordan" in x or "flag" in x] == [
-        "Discordance (KL, nats)",
+        "Discordance (nats)",
         "Discordance, false discovery rate",
         "Discordant",
         "Image flag",
     ]
+    assert "Surprise at the image (nats)" in offered
     assert not [x for x in offered if x.startswith("ig_")]
 
 

@@ -74,14 +74,13 @@ class DiscordanceMap:
     ----------
     what
         The run: domains and settings.
-    divergence
+    discordance
         Nats, NaN without a usable image, ``(n_spots,)``.
     called, doubtful, usual
         Spots called discordant, those that are not and have a small p-value, and those
         that are compared with, ``(n_spots,)``.
     expected, expressed
-        What the image predicts of the latent, and the latent averaged over the spots
-        that touch, ``(n_spots, latent)``.
+        What the image predicts, and what is expressed, ``(n_spots, width)``.
     image
         Image features, ``(n_spots, n_features)``; `None` where they were not kept.
     names
@@ -93,7 +92,7 @@ class DiscordanceMap:
     """
 
     what: runs.Explained
-    divergence: Floats
+    discordance: Floats
     called: NDArray[np.bool_]
     doubtful: NDArray[np.bool_]
     usual: NDArray[np.bool_]
@@ -231,7 +230,9 @@ def read_map(tissue: AnnData) -> DiscordanceMap:
     needed = {
         f"obs[{key!r}]": key in tissue.obs
         for key in (keys.DISCORDANCE, keys.DISCORDANCE_P, keys.DISCORDANT)
-    } | {f"obsm[{key!r}]": key in tissue.obsm for key in (keys.EXPECTED, keys.LATENT)}
+    } | {
+        f"obsm[{key!r}]": key in tissue.obsm for key in (keys.EXPECTED, keys.EXPRESSED)
+    }
     missing = [name for name, there in needed.items() if not there]
     if missing:
         raise InputError(
@@ -257,7 +258,7 @@ def read_map(tissue: AnnData) -> DiscordanceMap:
         doubtful,
         usual,
         np.asarray(tissue.obsm[keys.EXPECTED], np.float32),
-        _averaged(np.asarray(tissue.obsm[keys.LATENT], np.float32), touching),
+        np.asarray(tissue.obsm[keys.EXPRESSED], np.float32),
         image,
         names,
         touching,
@@ -327,13 +328,6 @@ def alike(values: Floats, spots: Spots, among: Spots) -> Spots:
     return found
 
 
-def _averaged(values: Floats, touching: sparse.csr_matrix) -> Floats:
-    """Return each spot's mean with the spots that touch it."""
-    around = np.asarray(touching.sum(axis=1)) + 1
-    mean: Floats = np.asarray((touching @ values + values) / around, np.float32)
-    return mean
-
-
 def _image_features(
     tissue: AnnData, what: runs.Explained
 ) -> tuple[Floats | None, tuple[str, ...]]:
@@ -396,7 +390,7 @@ def _features(
     none = np.zeros(0, np.float32)
     if found.image is None:
         return (), none, none, none
-    known = found.image[np.isfinite(found.divergence)]
+    known = found.image[np.isfinite(found.discordance)]
     deviation = known.std(axis=0)
     varied = np.flatnonzero(np.isfinite(deviation) & (deviation > 0))
     if not len(varied):

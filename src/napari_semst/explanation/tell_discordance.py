@@ -72,7 +72,7 @@ def told_of(
         "run": found.what.run,
         "fdr": rate,
         "n_discordant": called,
-        "n_compared": int(np.isfinite(found.divergence).sum()),
+        "n_compared": int(np.isfinite(found.discordance).sum()),
         "regions": told,
         "notes": notes,
     }
@@ -93,7 +93,7 @@ def _of_region(
         "n_discordant": int(found.called[one.spots].sum()),
         "x": round(float(x), 2),
         "y": round(float(y), 2),
-        "divergence": round(float(found.divergence[one.spots].mean()), 4),
+        "discordance": round(float(found.discordance[one.spots].mean()), 4),
         "domains": _shares(found, one.spots),
         "looks_like": _shares(found, one.image_alike),
         "expresses_like": _shares(found, one.expression_alike),

@@ -33,11 +33,11 @@ class Alike(NamedTuple):
     Parameters
     ----------
     by_molecules
-        Alike in the posterior mean, which has read the expression: how tissue looks
-        where such genes are expressed.
+        Alike in what they express, where a run compared it with images in what images
+        predict of it: how tissue looks where such genes are expressed.
     by_image
-        Alike in the prior mean, which has read the image only: what tissue that looks
-        so expresses. Nothing where no run compared the two.
+        Alike in what their image predicts: what tissue that looks so expresses.
+        Nothing where no run compared the two.
     """
 
     by_molecules: Spots
@@ -80,12 +80,13 @@ def alike_spots(
             "first."
         )
     good = trusted(tissue)
+    compared = {keys.EXPRESSED, keys.EXPECTED} <= set(tissue.obsm)
+    pair = (keys.EXPRESSED, keys.EXPECTED) if compared else (keys.LATENT,)
     found = [
         _nearest(np.asarray(tissue.obsm[key]), spot, places, good, apart, n_alike)
-        if key in tissue.obsm
-        else ()
-        for key in (keys.LATENT, keys.EXPECTED)
+        for key in pair
     ]
+    found += [()] * (2 - len(found))
     return Alike(*found)
 
 

@@ -73,7 +73,7 @@ def fit(
         disagreement = None
         if inputs.image is not None:
             disagreement = yield from discordance(
-                problem, section, found.posterior, OnlyCancelled(control)
+                inputs, section, divergences(found), OnlyCancelled(control)
             )
     finally:
         if place.type == "cuda":
@@ -86,6 +86,9 @@ def fit(
         "image_features": 0 if inputs.image is None else inputs.image.shape[1],
         **dimensions(found),
     }
+    if disagreement is not None:
+        notes["predicted_by_image"] = [round(x, 3) for x in disagreement.predicted]
+        notes["learnt_from"] = disagreement.n_learnt
     return Fit(
         found.posterior[0],
         _views(section, found, inputs),
@@ -184,6 +187,21 @@ def _in_words(batch: int, *, smaller: bool) -> str:
     return text + why if smaller else text
 
 
+def divergences(found: Distributions) -> NDArray[np.float32]:
+    """Return KL(posterior || prior) of each spot and dimension, in nats.
+
+    Parameters
+    ----------
+    found
+        Posterior and prior of all spots, each ``(n_spots, latent)``.
+    """
+    posterior, prior = (
+        Normal(*map(torch.as_tensor, pair)) for pair in (found.posterior, found.prior)
+    )
+    each: NDArray[np.float32] = divergence(posterior, prior).numpy()
+    return each
+
+
 def dimensions(found: Distributions) -> dict[str, object]:
     """Return how much of the latent is used, for the provenance.
 
@@ -192,10 +210,7 @@ def dimensions(found: Distributions) -> dict[str, object]:
     found
         Posterior and prior of all spots.
     """
-    posterior, prior = (
-        Normal(*map(torch.as_tensor, pair)) for pair in (found.posterior, found.prior)
-    )
-    per_dimension = divergence(posterior, prior).mean(dim=0).numpy()
+    per_dimension = divergences(found).mean(axis=0)
     variance = found.posterior[0].var(axis=0)
     return {
         "active_dimensions": int((variance > _ACTIVE).sum()),

@@ -222,29 +222,15 @@ class GuidedProblem:
         spots.sort()
         return spots, self.of_spots(spots)
 
-    def of_spots(self, spots: Spots, image: NDArray[np.float32] | None = None) -> Batch:
-        """Return some spots and all that they attend to.
-
-        Parameters
-        ----------
-        spots
-            Indices, ascending.
-        image
-            Read in place of the section's own features, ``(n_spots, n_features)``.
-        """
+    def of_spots(self, spots: Spots) -> Batch:
+        """Return some spots, by ascending index, and all that they attend to."""
         sources, graph = self._around(spots)
-        image = self.inputs.image if image is None else image
+        image = self.inputs.image
         return Batch(
             self._expression(sources),
             None if image is None else self._on_device(image[sources]),
             graph,
         )
-
-    def image_of(self, spots: Spots) -> tuple[torch.Tensor, AttentionGraph]:
-        """Return the image of some spots and of those that they attend to."""
-        sources, graph = self._around(spots)
-        assert self.inputs.image is not None, "a prior was asked for without an image"
-        return self._on_device(self.inputs.image[sources]), graph
 
     def _around(self, spots: Spots) -> tuple[Spots, AttentionGraph]:
         rows = self.inputs.graph[spots]

@@ -45,6 +45,7 @@ _COLORMAPS = {
     keys.COVERAGE: "cividis",
     # Bright is discordant in both.
     keys.DISCORDANCE: "magma",
+    keys.SURPRISE: "magma",
     keys.DISCORDANCE_FDR: "magma_r",
 }
 _MODULATION_COLORMAP = "inferno"

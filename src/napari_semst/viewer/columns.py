@@ -62,9 +62,10 @@ _RESULTS: tuple[tuple[str, str, str], ...] = (
     ),
     (
         keys.DISCORDANCE,
-        "Discordance (KL, nats)",
-        "How far each spot's expression is from what the image predicts: KL divergence "
-        "in nats. Grey: no usable image.",
+        "Discordance (nats)",
+        "How far each spot's image misleads about its expression: the KL divergence of "
+        "expression from what the image predicts, less that from expression at large. "
+        "Below 0 the image helps. Grey: no usable image.",
     ),
     (
         keys.DISCORDANCE_FDR,
@@ -77,6 +78,13 @@ _RESULTS: tuple[tuple[str, str, str], ...] = (
         "Discordant",
         "Spots whose expression is not what the image predicts, at the false discovery "
         "rate of the run. Grey: no usable image.",
+    ),
+    (
+        keys.SURPRISE,
+        "Surprise at the image (nats)",
+        "How far each spot's expression is from what its image predicts: KL "
+        "divergence. High, too, where expression is unusual for any image; it has no "
+        "false discovery rate. Grey: no usable image.",
     ),
     (
         keys.IMAGE_FLAG,

@@ -46,6 +46,7 @@ def features_of(
         ("modulation", keys.MODULATION),
         ("confidence", keys.CONFIDENCE),
         ("discordance", keys.DISCORDANCE),
+        ("surprise", keys.SURPRISE),
     ):
         if key in tissue.obs:
             table[label] = tissue.obs[key].iloc[rows].to_numpy()

@@ -222,7 +222,7 @@ class PatchesPart(QWidget):
 
 
 def caption(tissue: AnnData, spot: int, domain: str) -> tuple[str, ...]:
-    """Return the lines below a patch: domain, KL divergence, false discovery rate."""
+    """Return the lines below a patch: domain, discordance, false discovery rate."""
     lines = [domain] if domain else []
     for key, text in texts.PATCH_NUMBERS.items():
         if key in tissue.obs:

@@ -47,8 +47,8 @@ class DiscordantSpots(QWidget):
         self.setVisible(there)
         self._called = called = discordant_spots(tissue) if there else None
         if called is not None:
-            divergence = tissue.obs[keys.DISCORDANCE].to_numpy(np.float64)
-            told = discordance_line(run_facts(tissue, run), called, divergence)
+            discordance = tissue.obs[keys.DISCORDANCE].to_numpy(np.float64)
+            told = discordance_line(run_facts(tissue, run), called, discordance)
             self.said.setText("\n".join(told))
             self.button.setEnabled(bool(called.any()))
 

@@ -94,13 +94,13 @@ def _discordance_of(result: DomainResult) -> list[str]:
     found = result.discordance
     if found is None:
         return []
-    return discordance_line(result.provenance, found.discordant, found.divergence)
+    return discordance_line(result.provenance, found.discordant, found.contradiction)
 
 
 def discordance_line(
     provenance: Mapping[str, Any],
     called: NDArray[np.bool_] | None,
-    divergence: NDArray[np.floating] | None,
+    discordance: NDArray[np.floating] | None,
 ) -> list[str]:
     """Return how many spots are discordant and have no image, if the run looked.
 
@@ -108,7 +108,7 @@ def discordance_line(
     ----------
     provenance
         What a run tells of itself.
-    called, divergence
+    called, discordance
         Which spots are discordant, and how much, each ``(n_spots,)``; `None` where
         the run did not look.
     """
@@ -116,16 +116,16 @@ def discordance_line(
 
     from napari_semst.explanation.run import config_of
 
-    if called is None or divergence is None:
+    if called is None or discordance is None:
         return []
     rate = provenance.get("discordance", {}).get("fdr")
     if rate is None:
         rate = config_of(provenance).image_guided.discordance_fdr
-    usable = int(np.isfinite(divergence).sum())
+    usable = int(np.isfinite(discordance).sum())
     said = texts.DISCORDANT.format(
         called=int(called.sum()), usable=usable, fdr=float(rate)
     )
-    missing = len(divergence) - usable
+    missing = len(discordance) - usable
     return [f"{said} {texts.NO_IMAGE_OF.format(missing=missing)}" if missing else said]
 
 
