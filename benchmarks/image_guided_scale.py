@@ -1,10 +1,10 @@
 """Time and memory of the image-guided method.
 
     python benchmarks/image_guided_scale.py [--spots 4000] [--genes 2000]
-        [--epochs 200] [--folds 5] [--prior-epochs 150] [--made-up-features]
+        [--epochs 200] [--made-up-features]
 
 A simulated section goes from counts and image to domains and map. Memory does not
-depend on the numbers of epochs: a few tell that of large sections. With
+depend on the number of epochs: a few tell that of large sections. With
 --made-up-features 86 random numbers stand for each spot's image, so that no patch is
 read: the memory of the method alone.
 """
@@ -19,7 +19,6 @@ import numpy as np
 
 from napari_semst import simulated_cortex
 from napari_semst.config import Request
-from napari_semst.methods import image_guided_folds
 from napari_semst.pipeline import find_domains
 from napari_semst.progress import exhaust
 
@@ -30,11 +29,8 @@ def main() -> None:
     parser.add_argument("--spots", type=int, default=4000)
     parser.add_argument("--genes", type=int, default=2000)
     parser.add_argument("--epochs", type=int, default=200)
-    parser.add_argument("--folds", type=int, default=5)
-    parser.add_argument("--prior-epochs", type=int, default=150)
     parser.add_argument("--made-up-features", action="store_true")
     options = parser.parse_args()
-    image_guided_folds._EPOCHS = options.prior_epochs
     tissue = simulated_cortex(options.spots, options.genes)
     encoder = "builtin"
     if options.made_up_features:
@@ -43,7 +39,6 @@ def main() -> None:
         tissue.obsm["made_up"], encoder = made_up, "obsm:made_up"
     request = Request(preset="image-guided").with_settings("domains", n_domains=7)
     request = request.with_settings("training", epochs=options.epochs, device="cpu")
-    request = request.with_settings("image_guided", folds=options.folds)
     request = request.with_settings("morphology", encoder=encoder, keep_features=False)
     began = time.perf_counter()
     result = exhaust(find_domains(tissue, request))

@@ -207,8 +207,8 @@ def _few(fit: Fit) -> list[str]:
         return []
     return [
         f"Only {usable} spots tell what the image predicts; below "
-        f"{_FEW_FOR_DISCORDANCE} neither the map nor its false discovery rate was "
-        "found to be reliable. Look at the patches before you believe a spot."
+        f"{_FEW_FOR_DISCORDANCE} the map is rough, and a region that is discordant is "
+        "hardly ever called. Look at the patches of the brightest spots."
     ]
 
 
