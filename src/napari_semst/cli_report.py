@@ -124,10 +124,11 @@ def _image_words(told: dict[str, Any]) -> list[str]:
             f"  discordance        {told['discordant']} of {compared} spots, at a "
             f"false discovery rate of {told['fdr']:.0%}"
         )
-        shares = ", ".join(f"{share:.0%}" for share in told["predicted"])
+        shares = told["predicted"]
+        several = f"{len(shares)} patterns of expression, the first to {{:.0%}}"
         lines.append(
-            f"  by the image       {len(told['predicted'])} directions of expression"
-            + (f" ({shares} of their variance)" if shares else "")
+            "  image predicts     "
+            + (several.format(shares[0]) if shares else "nothing of expression")
         )
     elif "dimensions" in told:
         lines.append("  discordance        none: the run was without an image")

@@ -286,9 +286,9 @@ class ImageGuidedConfig:
         False, "Let prior and posterior share one image encoder."
     )
     posterior_reads_image: bool = _setting(
-        True,
-        "Let the posterior read the image beside expression; else the latent is what "
-        "molecules say, and the image only predicts it.",
+        False,
+        "Let the posterior read the image beside expression, as published; else the "
+        "latent is what molecules say, and the image only predicts it.",
     )
     contrastive_epochs: int = _setting(
         0, "Epochs in which image and gene encoders are first aligned; 0: none.", low=0
@@ -301,6 +301,7 @@ class ImageGuidedConfig:
         "Parts of the section; what the image predicts in each is learnt from the "
         "others, for the discordance. 1: from all spots.",
         low=1,
+        high=20,
     )
     permutations: int = _setting(
         20,

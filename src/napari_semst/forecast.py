@@ -19,8 +19,10 @@ _GIB = 2**30
 _CONTAINER = Path("/sys/fs/cgroup")
 # Seconds on the machine of docs/benchmarks.md, of which `_probe` took `_PROBE_SECONDS`.
 _PROBE_SECONDS = 3.9e-3
-# Of the image-guided method: of a spot in a step, in a fold's prior, in a permutation.
-_GUIDED_STEP_SECONDS, _PRIOR_SECONDS, _PERMUTED_SECONDS = 1.5e-4, 2.4e-3, 1e-4
+# Of the image-guided method: of a spot in a step; of its comparison with the image, of
+# a spot that a prediction is learnt from, and of a spot whose image is exchanged.
+_GUIDED_STEP_SECONDS, _COMPARED_SECONDS = 1.5e-4, 1.5
+_LEARNT_SECONDS, _EXCHANGED_SECONDS = 3e-5, 3e-6
 _START_SECONDS = 3.0  # imports, the gene table
 _COUNT_SECONDS = 3.3e-7  # each stored count: read, scaled, ranked, saved
 _SPOT_SECONDS = 1.0e-4  # each spot: graphs, semantics, neighbours, assignment
@@ -145,8 +147,9 @@ def _guided_seconds(n_spots: int, config: Config) -> float:
     seconds = config.training.epochs * read * _GUIDED_STEP_SECONDS * width
     if config.morphology.encoder == "none":
         return seconds
-    seconds += settings.folds * min(read, n_spots) * _PRIOR_SECONDS
-    return seconds + settings.permutations * n_spots * _PERMUTED_SECONDS
+    learnt = 3 * n_spots + 20 * min(n_spots, 20_000)
+    seconds += _COMPARED_SECONDS + learnt * _LEARNT_SECONDS
+    return seconds + settings.permutations * n_spots * _EXCHANGED_SECONDS
 
 
 def memory_warning(

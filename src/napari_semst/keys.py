@@ -25,7 +25,7 @@ DISCORDANCE_P = "ig_discordance_p"
 DISCORDANCE_FDR = "ig_discordance_fdr"
 DISCORDANT = "ig_discordant"
 SURPRISE = "ig_surprise"
-# The divergence of each latent dimension, and the features of the image.
+# The network's own divergence by dimension of the latent; the map is not made of it.
 DIVERGENCE = "ig_kl"
 # What spots express and what their image predicts, in the directions that it predicts.
 EXPRESSED = "ig_expressed"

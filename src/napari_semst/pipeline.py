@@ -196,20 +196,23 @@ def _few(fit: Fit) -> list[str]:
     found = fit.discordance
     if found is None:
         return []
+    # Unknown is NaN, which is not itself.
+    usable = int((found.p_value == found.p_value).sum())
+    if usable < _FEW_FOR_DISCORDANCE:
+        return [
+            f"Only {usable} spots tell what the image predicts; below "
+            f"{_FEW_FOR_DISCORDANCE} the map is rough, discordant regions are hardly "
+            "ever called, and calls may be false. Look at the patches of the "
+            "brightest spots."
+        ]
     if not len(found.predicted):
         return [
-            "The image predicts nothing of what spots express, so that nothing can "
-            "contradict it: no spot is discordant. Look at how image and spots are "
-            "aligned, and how many pixels lie across a spot (semst inspect)."
+            "The image predicts no more of what spots express than it would anywhere "
+            "else on the slide, so that nothing can contradict it: no spot is "
+            "discordant. Look at how image and spots are aligned, and how many pixels "
+            "lie across a spot (semst inspect)."
         ]
-    usable = int((found.p_value == found.p_value).sum())
-    if usable >= _FEW_FOR_DISCORDANCE:
-        return []
-    return [
-        f"Only {usable} spots tell what the image predicts; below "
-        f"{_FEW_FOR_DISCORDANCE} the map is rough, and a region that is discordant is "
-        "hardly ever called. Look at the patches of the brightest spots."
-    ]
+    return []
 
 
 def _unlike(section: Section, fit: Fit) -> list[str]:

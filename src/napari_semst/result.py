@@ -219,11 +219,13 @@ def _per_spot_vectors(result: DomainResult) -> dict[str, NDArray[np.float32] | N
     if image is not None and image.shape[1] > MOST_KEPT:
         image = None
     found = result.discordance
+    # Where the image predicts nothing there is nothing to compare spots by.
+    predicted = found if found is not None and len(found.predicted) else None
     return {
         keys.IMAGE_FEATURES: image,
         keys.DIVERGENCE: None if found is None else found.per_dimension,
-        keys.EXPRESSED: None if found is None else found.expressed,
-        keys.EXPECTED: None if found is None else found.expected,
+        keys.EXPRESSED: None if predicted is None else predicted.expressed,
+        keys.EXPECTED: None if predicted is None else predicted.expected,
         keys.LATENT: result.latent,
         keys.SCALE: result.scale,
         keys.SHIFT: result.shift,

@@ -69,6 +69,10 @@ def test_every_spot_gives_its_image_now_and_then_and_none_at_other_places():
     )
     assert (counts[giving] > 0).all()
     assert not counts[~giving].any()
+    # Those at the edge are no more in demand than others.
+    edge = np.any((places == 0) | (places == 11), axis=1)
+    share = counts[edge].sum() / counts.sum()
+    assert share < 1.3 * (edge & giving).sum() / giving.sum()
 
 
 def test_the_same_draws_give_the_same_images():

@@ -227,43 +227,52 @@ def read_map(tissue: AnnData) -> DiscordanceMap:
     from napari_semst.prepare.graphs import touching_graph
     from napari_semst.prepare.section import spatial_neighbours
 
-    needed = {
+    expected, expressed = _compared_by(tissue)
+    what = runs.explained(tissue, None, None)
+    settings = what.config.prepare
+    places = find_coordinates(tissue, settings.coordinates or None)
+    sections = sections_of(tissue, settings.section_key)
+    average = spatial_neighbours(places, settings, sections)[2]
+    called = tissue.obs[keys.DISCORDANT].to_numpy(dtype=bool)
+    p_value = tissue.obs[keys.DISCORDANCE_P].to_numpy(dtype=np.float32)
+    image, names = _image_features(tissue, what)
+    return DiscordanceMap(
+        what,
+        tissue.obs[keys.DISCORDANCE].to_numpy(dtype=np.float32),
+        called,
+        # Without a usable image it is NaN, and no comparison with NaN holds.
+        (p_value < _USUAL) & ~called,
+        (p_value >= _USUAL) & ~called,
+        expected,
+        expressed,
+        image,
+        names,
+        touching_graph(average),
+        places,
+    )
+
+
+def _compared_by(tissue: AnnData) -> tuple[Floats, Floats]:
+    """Return what images predict and what is expressed, if a run compared the two."""
+    pair = (keys.EXPECTED, keys.EXPRESSED)
+    there = {
         f"obs[{key!r}]": key in tissue.obs
         for key in (keys.DISCORDANCE, keys.DISCORDANCE_P, keys.DISCORDANT)
-    } | {
-        f"obsm[{key!r}]": key in tissue.obsm for key in (keys.EXPECTED, keys.EXPRESSED)
     }
-    missing = [name for name, there in needed.items() if not there]
+    if all(there.values()) and not tissue.obs[keys.DISCORDANT].any():
+        # There is no region to tell of; these are missing where images predict nothing.
+        none = np.zeros((tissue.n_obs, 0), np.float32)
+        return none, none
+    there |= {f"obsm[{key!r}]": key in tissue.obsm for key in pair}
+    missing = [name for name, is_there in there.items() if not is_there]
     if missing:
         raise InputError(
             "Expected a map of discordance, which the method image-guided writes; "
             f"missing: {', '.join(missing)}. Run it first: semst run INPUT -k K "
             "--method image-guided."
         )
-    what = runs.explained(tissue, None, None)
-    settings = what.config.prepare
-    places = find_coordinates(tissue, settings.coordinates or None)
-    sections = sections_of(tissue, settings.section_key)
-    average = spatial_neighbours(places, settings, sections)[2]
-    touching = touching_graph(average)
-    called = tissue.obs[keys.DISCORDANT].to_numpy(dtype=bool)
-    p_value = tissue.obs[keys.DISCORDANCE_P].to_numpy(dtype=np.float32)
-    # Without a usable image it is NaN, and no comparison with NaN holds.
-    usual, doubtful = (p_value >= _USUAL) & ~called, (p_value < _USUAL) & ~called
-    image, names = _image_features(tissue, what)
-    return DiscordanceMap(
-        what,
-        tissue.obs[keys.DISCORDANCE].to_numpy(dtype=np.float32),
-        called,
-        doubtful,
-        usual,
-        np.asarray(tissue.obsm[keys.EXPECTED], np.float32),
-        np.asarray(tissue.obsm[keys.EXPRESSED], np.float32),
-        image,
-        names,
-        touching,
-        places,
-    )
+    expected, expressed = (np.asarray(tissue.obsm[key], np.float32) for key in pair)
+    return expected, expressed
 
 
 def regions_of(

@@ -26,6 +26,7 @@ if TYPE_CHECKING:
 
     from napari_semst.config import Config
     from napari_semst.device import DeviceChoice
+    from napari_semst.methods.base import Discordance
     from napari_semst.methods.image_guided_inputs import GuidedInputs
     from napari_semst.prepare.section import Section
     from napari_semst.progress import RunControl
@@ -78,24 +79,27 @@ def fit(
     finally:
         if place.type == "cuda":
             torch.cuda.empty_cache()
-    notes = {
-        **inputs.components.notes(),
-        "step": step,
-        "zinb": problem.engine.reason,
-        "attention": inputs.graph_text,
-        "image_features": 0 if inputs.image is None else inputs.image.shape[1],
-        **dimensions(found),
-    }
-    if disagreement is not None:
-        notes["predicted_by_image"] = [round(x, 3) for x in disagreement.predicted]
-        notes["learnt_from"] = disagreement.n_learnt
+    notes = {"step": step, "zinb": problem.engine.reason, **dimensions(found)}
     return Fit(
         found.posterior[0],
         _views(section, found, inputs),
         record=record,
-        notes=notes,
+        notes={**_notes(inputs, disagreement), **notes},
         discordance=disagreement,
     )
+
+
+def _notes(inputs: GuidedInputs, found: Discordance | None) -> dict[str, object]:
+    """Return what was learnt from, and what the image predicts, for the provenance."""
+    notes: dict[str, object] = {
+        **inputs.components.notes(),
+        "attention": inputs.graph_text,
+        "image_features": 0 if inputs.image is None else inputs.image.shape[1],
+    }
+    if found is not None:
+        notes["predicted_by_image"] = [round(float(x), 3) for x in found.predicted]
+        notes["learnt_from"] = found.n_learnt
+    return notes
 
 
 def _check(config: Config) -> None:

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from napari_semst.methods.base import Discordance
+from napari_semst.methods.image_guided_features import average_of_usable
 from napari_semst.methods.image_guided_folds import spatial_folds
 from napari_semst.methods.image_guided_null import (
     ImageExchange,
@@ -14,11 +15,7 @@ from napari_semst.methods.image_guided_null import (
     expression_clusters,
     false_discovery_rate,
 )
-from napari_semst.methods.image_guided_prediction import (
-    ImagePredictor,
-    Prediction,
-    average_of_usable,
-)
+from napari_semst.methods.image_guided_prediction import ImagePredictor, Prediction
 from napari_semst.progress import Progress
 
 if TYPE_CHECKING:
@@ -33,6 +30,8 @@ if TYPE_CHECKING:
     Floats = NDArray[np.float32]
 
 _STAGE = "discordance"
+# Where its parts begin and end, in percent.
+_MOVING, _LEARNING, _EXCHANGING = (0, 50), (50, 65), (65, 100)
 # Times the prediction is learnt: at first from all spots, then without those that did
 # not fit, which would teach that such an image means what is odd about them.
 _FITS = 3
@@ -41,8 +40,11 @@ _UNFIT = 2.5
 _QUARTILE = 0.6745
 # Rounds of averaging over the nearest spots: discordance comes in regions.
 _ROUNDS = 2
-# Scores of the null that are enough for any p-value that is asked for.
-_NULL_SCORES, _LEAST_TIMES = 500_000, 3
+# Scores of the null, and movements of the slide, that are enough.
+_NULL_SCORES, _LEAST_TIMES = 500_000, 10
+# Movements of the image that are to predict less than it does where it lies: by chance
+# it is the best of them once in twenty times. Spots that this is asked of are enough.
+_MOVES, _MOVED_SPOTS = 19, 20_000
 
 
 def discordance(
@@ -67,14 +69,16 @@ def discordance(
     usable = inputs.usable
     folds = spatial_folds(inputs, section.coordinates)
     predictor = ImagePredictor(inputs, section, folds)
-    fitting = np.ones_like(usable)
+    belongs = yield from says_more_here(predictor, section, inputs, control)
+    learnt = usable
     for done in range(_FITS):
-        yield Progress(_STAGE, done, _FITS, "Learning what the image predicts")
-        learnt = fitting & usable
+        yield _told(_LEARNING, done, _FITS, "Learning what the image predicts")
         prediction = predictor.predict(learnt, control)
+        if not belongs:
+            prediction = prediction.nothing()
         score = contradiction(prediction, prediction.expected, section, usable)
         if done < _FITS - 1:
-            fitting = fits(score)
+            learnt = usable & fits(score)
     p_value = np.full(len(score), np.nan, np.float32)
     # Where the image predicts nothing, nothing can contradict it.
     p_value[usable] = 1
@@ -93,16 +97,59 @@ def discordance(
         rate <= inputs.config.image_guided.discordance_fdr,
         prediction.expressed,
         prediction.expected,
-        prediction.share[: prediction.width],
+        prediction.share,
         int(learnt.sum()),
     )
+
+
+def says_more_here(
+    predictor: ImagePredictor,
+    section: Section,
+    inputs: GuidedInputs,
+    control: RunControl,
+) -> Generator[Progress, None, bool]:
+    """Return whether the image predicts more where it lies than moved elsewhere.
+
+    An image that changes slowly across the slide tells places apart, and what changes
+    as slowly is "predicted", though the two have nothing to do with each other. The
+    same image, turned and shifted over the slide, predicts as much.
+
+    Parameters
+    ----------
+    predictor
+        Predicts expression from images.
+    section
+        Places.
+    inputs
+        Which spots have a usable image, and the seed.
+    control
+        Cancels.
+    """
+    random = np.random.default_rng([inputs.config.training.seed, 12])
+    codes = section.sections.codes.astype(np.int64)
+    every = np.where(inputs.usable, codes, -1)
+    exchange = ImageExchange(section.coordinates, every, inputs.usable, codes)
+    asked = np.zeros_like(inputs.usable)
+    asked[exchange.asked[:: max(len(exchange.asked) // _MOVED_SPOTS, 1)]] = True
+    here = predictor.explained(asked, control)
+    for done in range(_MOVES):
+        yield _told(_MOVING, done, _MOVES, "Comparing with the image moved")
+        if predictor.explained(asked, control, exchange.draw(random)) >= here:
+            return False
+    return True
+
+
+def _told(part: tuple[int, int], done: int, steps: int, message: str) -> Progress:
+    """Return how far the comparison is."""
+    begin, end = part
+    return Progress(_STAGE, begin + (end - begin) * done // steps, 100, message)
 
 
 def surprise(apart: Floats, variance: NDArray[np.float64]) -> Floats:
     """Return how far each spot is from what is expected of it, in nats, ``(n_spots,)``.
 
-    KL divergence of what is expressed from a normal distribution about what is
-    expected, less that of a spot that is just as expected.
+    Minus the log density of what is expressed under a normal distribution about what
+    is expected, less that of a spot that is just as expected.
 
     Parameters
     ----------
@@ -199,7 +246,7 @@ def exchanged(
     found = []
     for done in range(times):
         control.check()
-        yield Progress(_STAGE, done, times, "Exchanging images of spots alike")
+        yield _told(_EXCHANGING, done, times, "Exchanging images of spots alike")
         expected = prediction.expected[exchange.draw(random)]
         score = contradiction(prediction, expected, section, inputs.usable)
         found.append(score[exchange.asked])

@@ -11,8 +11,9 @@ if TYPE_CHECKING:
 
     from napari_semst.methods.image_guided_inputs import GuidedInputs
 
-# Pieces of a section that make up a fold: large enough to hold whole regions.
-_PIECES = 5
+# Pieces of a section that make up a fold, at most, and spots of each, at least: large
+# enough to hold whole regions, and to have spots that are far from the other folds.
+_PIECES, _PIECE_SPOTS = 5, 100
 
 
 def spatial_folds(
@@ -32,7 +33,8 @@ def spatial_folds(
     from sklearn.cluster import MiniBatchKMeans
 
     wanted, usable = inputs.config.image_guided.folds, inputs.usable
-    pieces = min(wanted * _PIECES, int(usable.sum()) // 2)
+    known = int(usable.sum())
+    pieces = min(max(known // _PIECE_SPOTS, wanted), wanted * _PIECES, known // 2)
     search = MiniBatchKMeans(
         pieces, n_init=3, random_state=inputs.config.training.seed, batch_size=4096
     )

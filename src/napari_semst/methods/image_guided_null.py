@@ -99,7 +99,7 @@ class ImageExchange:
             for part in (places[sections == one],)
         ]
         low, high = (np.array(ends)[sections] for ends in zip(*corners, strict=True))
-        self._extent = (high - low)[self.asked]
+        self._extent = np.maximum((high - low)[self.asked], 1e-12)
         middle = places - (low + high) / 2
         # Clusters are a third coordinate, so far apart that the nearest spot of all
         # is the nearest of the cluster.
@@ -127,7 +127,9 @@ class ImageExchange:
         ) @ np.diag([1, random.choice([-1, 1])])
         shift = random.uniform(-_SHIFT, _SHIFT, 2)
         if self._tree is not None:
-            there = self._own @ turn.T + shift * self._extent
+            # At its edges the slide is folded back: nothing falls off it.
+            part = (self._own @ turn.T / self._extent + shift + 0.5) % 2
+            there = (np.where(part > 1, 2 - part, part) - 0.5) * self._extent
             _, nearest = self._tree.query(np.column_stack([there, self._height]))
             found[self.asked] = self._giving[nearest]
         return found

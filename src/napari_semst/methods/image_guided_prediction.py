@@ -1,4 +1,4 @@
-"""What the image predicts of expression, of spots that it did not learn from.
+"""What the image predicts of expression, learnt from other parts of the section.
 
 Closed-form regression in place of a network: the same answer each time, in seconds,
 of as many spots as there are.
@@ -10,7 +10,12 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
-from napari_semst.prepare.components import smoothed
+from napari_semst.methods.image_guided_features import (
+    expression_of,
+    falling,
+    image_of,
+    projected,
+)
 from napari_semst.sampling import chunks
 
 if TYPE_CHECKING:
@@ -22,25 +27,24 @@ if TYPE_CHECKING:
     from napari_semst.prepare.section import Section
     from napari_semst.progress import RunControl
 
-    Floats = NDArray[np.float32]
+    Bools = NDArray[np.bool_]
     Doubles = NDArray[np.float64]
+    Floats = NDArray[np.float32]
+    Spots = NDArray[np.intp]
 
-# Components of expression that are predicted, and rounds of averaging over neighbours.
-_COMPONENTS, _ROUNDS = 20, 1
-# Axes of the image itself, and of it with its surroundings.
-_OWN_AXES, _AXES = 50, 30
 # A Gaussian kernel between spots, by as many of them as stand for all, and its width
 # over squared distances whose mean is 2.
 _LANDMARKS, _GAMMA = 300, 0.1
-# Penalties that are tried; each direction is predicted with its best.
+# Penalties that are tried; each component is predicted with its best.
 _PENALTIES = (0.1, 1.0, 10.0, 100.0, 1000.0)
+# Rounds of neighbours around a fold that do not teach it: what changes slowly across
+# the slide would be known by its place.
+_MARGIN = 2
 # Share of a direction's variance below which it is not said to be predicted, and how
 # much more of few spots: images dealt at random "predict" up to 0.15 of the best
 # direction of 300 spots, 0.07 of 1,200 and 0.02 of 3,000.
 _LEAST_PREDICTED, _BY_SPOTS = 0.05, 60
 _CHUNK_SPOTS = 8192
-# Part of the largest variance below which an axis is rounding.
-_ROUNDING = 1e-9
 
 
 class Prediction(NamedTuple):
@@ -52,31 +56,47 @@ class Prediction(NamedTuple):
         What a spot expresses and what its image predicts, ``(n_spots, width)``.
     error, spread
         Mean squares of their difference and of what is expressed, ``(width,)``, of the
-        spots that were learnt from. Where the image predicts nothing there is one
-        direction, on which it expects 0 and both are the same.
+        spots that were learnt from.
+    share
+        Share of each direction's variance that is predicted, ``(width,)``, where the
+        direction itself was learnt from other folds, too.
     """
 
     expressed: Floats
     expected: Floats
     error: Doubles
     spread: Doubles
-
-    @property
-    def share(self) -> Doubles:
-        """Return the share of each direction's variance that is predicted."""
-        share: Doubles = 1 - self.error / self.spread
-        return share
+    share: Doubles
 
     @property
     def width(self) -> int:
         """Return how many directions are predicted."""
-        return int((self.share > 0).sum())
+        return len(self.share)
 
     @property
     def weights(self) -> Doubles:
         """Return how much a squared deviation in each direction says, at least 0."""
         weights: Doubles = np.maximum(1 / self.error - 1 / self.spread, 0)
         return weights
+
+    def nothing(self) -> Prediction:
+        """Return the prediction of an image that predicts nothing."""
+        return Prediction(
+            self.expressed[:, :0],
+            self.expected[:, :0],
+            *(part[:0] for part in self[2:]),
+        )
+
+
+class _Learnt(NamedTuple):
+    """Weights of each fold ``(n_folds, n_kernel, width)``, and the variance explained.
+
+    The latter is summed over components, of variance 1 each, in folds that were not
+    learnt from.
+    """
+
+    weights: Doubles
+    explained: float
 
 
 class ImagePredictor:
@@ -92,14 +112,13 @@ class ImagePredictor:
         Fold of every spot; each is predicted from the others, a single one from itself.
     """
 
-    def __init__(
-        self, inputs: GuidedInputs, section: Section, folds: NDArray[np.intp]
-    ) -> None:
+    def __init__(self, inputs: GuidedInputs, section: Section, folds: Spots) -> None:
         from sklearn.kernel_approximation import Nystroem
 
         self.usable, self.folds = inputs.usable, folds
-        self.expression = _expression(inputs, section)
-        self.image = _description(inputs, section)
+        self.expression = expression_of(inputs, section)
+        self.image = image_of(inputs, section)
+        self._untaught = _near_folds(section, folds)
         learnt = self.image[inputs.usable]
         self._kernel = Nystroem(
             gamma=_GAMMA,
@@ -107,7 +126,7 @@ class ImagePredictor:
             random_state=inputs.config.training.seed,
         ).fit(learnt)
 
-    def predict(self, learnt: NDArray[np.bool_], control: RunControl) -> Prediction:
+    def predict(self, learnt: Bools, control: RunControl) -> Prediction:
         """Return what the image predicts of all spots.
 
         Parameters
@@ -118,7 +137,7 @@ class ImagePredictor:
             Cancels.
         """
         kept = learnt & self.usable
-        weights = self._weights(kept, control)
+        weights = self._learn(kept, control).weights
         expected = np.empty_like(self.expression)
         for spots, features in self._features(np.ones_like(kept), control):
             for fold in np.unique(self.folds[spots]):
@@ -126,56 +145,92 @@ class ImagePredictor:
                 expected[spots[own]] = features[own] @ weights[fold]
         return _turned(self.expression, expected, self.folds, kept)
 
-    def _weights(self, kept: NDArray[np.bool_], control: RunControl) -> Doubles:
-        """Return the weights of each fold, ``(n_folds, n_kernel, width)``.
+    def explained(
+        self, learnt: Bools, control: RunControl, given: Spots | None = None
+    ) -> float:
+        """Return how much variance of expression is predicted, summed over components.
 
-        Products of a fold's spots are summed once: what the other folds teach is the
-        sum of theirs.
+        Parameters
+        ----------
+        learnt
+            Spots that are learnt from, of those that are usable.
+        control
+            Cancels.
+        given
+            Whose image each spot gets, ``(n_spots,)``; its own where `None`.
+        """
+        return self._learn(learnt & self.usable, control, given).explained
+
+    def _learn(
+        self, kept: Bools, control: RunControl, given: Spots | None = None
+    ) -> _Learnt:
+        """Return the weights of each fold, each component with its best penalty.
+
+        Products of features are summed once over all spots; what teaches a fold is
+        all but the sums of its own spots and those near it.
         """
         n_folds = int(self.folds.max()) + 1
         width, n_kernel = self.expression.shape[1], self._kernel.n_components + 1
-        square = np.zeros((n_folds, n_kernel, n_kernel))
-        product = np.zeros((n_folds, n_kernel, width))
-        for spots, features in self._features(kept, control):
-            for fold in np.unique(self.folds[spots]):
-                own = self.folds[spots] == fold
-                square[fold] += features[own].T @ features[own]
-                product[fold] += features[own].T @ self.expression[spots[own]]
+        # Of all spots, of those that do not teach each fold, and of the fold itself.
+        square = np.zeros((1 + 2 * n_folds, n_kernel, n_kernel))
+        product = np.zeros((1 + 2 * n_folds, n_kernel, width))
+        for spots, features in self._features(kept, control, given):
+            truth = self.expression[spots].astype(np.float64)
+            groups = [np.ones(len(spots), bool), *self._untaught[spots].T]
+            groups += [self.folds[spots] == fold for fold in range(n_folds)]
+            for number, group in enumerate(groups):
+                some = features[group]
+                square[number] += some.T @ some
+                product[number] += some.T @ truth[group]
         tried = np.empty((n_folds, len(_PENALTIES), n_kernel, width))
         missed = np.zeros((len(_PENALTIES), width))
         for fold in range(n_folds):
-            alone = n_folds == 1
-            others = square.sum(axis=0) - square[fold] * (not alone)
-            taught = product.sum(axis=0) - product[fold] * (not alone)
-            values, vectors = np.linalg.eigh(others)
-            along = vectors.T @ taught
-            for number, penalty in enumerate(_PENALTIES):
-                scale = np.maximum(values, 0) + penalty
-                found = vectors @ (along / scale[:, None])
-                tried[fold, number] = found
-                missed[number] += (found * (square[fold] @ found)).sum(axis=0)
-                missed[number] -= 2 * (found * product[fold]).sum(axis=0)
+            own = 1 + n_folds + fold
+            tried[fold] = _ridge(
+                square[0] - square[1 + fold], product[0] - product[1 + fold]
+            )
+            missed += (tried[fold] * (square[own] @ tried[fold])).sum(axis=1)
+            missed -= 2 * (tried[fold] * product[own]).sum(axis=1)
         best = missed.argmin(axis=0)
         weights: Doubles = tried[:, best, :, np.arange(width)].transpose(1, 2, 0)
-        return weights
+        explained = -missed.min(axis=0) / max(int(kept.sum()), 1)
+        return _Learnt(weights, float(np.maximum(explained, 0).sum()))
 
     def _features(
-        self, wanted: NDArray[np.bool_], control: RunControl
-    ) -> Iterator[tuple[NDArray[np.intp], Doubles]]:
+        self, wanted: Bools, control: RunControl, given: Spots | None = None
+    ) -> Iterator[tuple[Spots, Doubles]]:
         """Yield some spots and what the regression reads of their image."""
         every = np.flatnonzero(wanted)
         for part in chunks(len(every), _CHUNK_SPOTS):
             control.check()
             spots = every[part]
-            features = self._kernel.transform(self.image[spots]).astype(np.float64)
+            image = self.image[spots if given is None else given[spots]]
+            features = self._kernel.transform(image).astype(np.float64)
             yield spots, np.column_stack([features, np.ones(len(spots))])
 
 
+def _near_folds(section: Section, folds: Spots) -> Bools:
+    """Return which spots do not teach which fold, ``(n_spots, n_folds)``."""
+    n_folds = int(folds.max()) + 1
+    if n_folds == 1:
+        return np.zeros((len(folds), 1), bool)
+    near = (folds[:, None] == np.arange(n_folds)).astype(np.float32)
+    for _ in range(_MARGIN):
+        near = np.asarray(section.average @ near)
+    untaught: Bools = (near > 0) | (folds[:, None] == np.arange(n_folds))
+    return untaught
+
+
+def _ridge(square: Doubles, product: Doubles) -> Doubles:
+    """Return the weights by penalty, ``(n_penalties, n_kernel, width)``."""
+    values, vectors = np.linalg.eigh(square)
+    along = vectors.T @ product
+    scales = [np.maximum(values, 0) + penalty for penalty in _PENALTIES]
+    return np.stack([vectors @ (along / scale[:, None]) for scale in scales])
+
+
 def _turned(
-    expression: Floats,
-    expected: Floats,
-    folds: NDArray[np.intp],
-    kept: NDArray[np.bool_],
+    expression: Floats, expected: Floats, folds: Spots, kept: Bools
 ) -> Prediction:
     """Return both on the directions that the image predicts best, the rest left out.
 
@@ -190,35 +245,26 @@ def _turned(
     for fold in range(n_folds):
         own = kept & (folds == fold)
         others = together.sum(axis=0) - together[fold] * (n_folds > 1)
-        sums += _squares(expression, expected, _falling(others), own)
-    least = _LEAST_PREDICTED + _BY_SPOTS / kept.sum()
-    counts = sums[0] <= (1 - least) * sums[1]
+        sums += _squares(expression, expected, falling(others)[1], own)
+    share = 1 - sums[0] / np.maximum(sums[1], 1e-12)
+    counts = share >= _LEAST_PREDICTED + _BY_SPOTS / max(int(kept.sum()), 1)
     width = len(counts) if counts.all() else int(counts.argmin())
-    axes = _falling(together.sum(axis=0))[:, : max(width, 1)]
-    error, spread = _squares(expression, expected, axes, kept) / kept.sum()
+    order = np.argsort(-share[:width], kind="stable")
+    axes = falling(together.sum(axis=0))[1][:, order]
+    error, spread = _squares(expression, expected, axes, kept) / max(int(kept.sum()), 1)
     one, other = projected(expression, axes), projected(expected, axes)
-    return (
-        Prediction(one, other, error, spread)
-        if width
-        else Prediction(one, np.zeros_like(other), spread, spread)
-    )
+    return Prediction(one, other, error, spread, share[order])
 
 
-def _together(one: Floats, other: Floats, spots: NDArray[np.bool_]) -> Doubles:
+def _together(one: Floats, other: Floats, spots: Bools) -> Doubles:
     """Return the sum of products of two things, made symmetric."""
     product = one[spots].T.astype(np.float64) @ other[spots]
     symmetric: Doubles = (product + product.T) / 2
     return symmetric
 
 
-def _falling(symmetric: Doubles) -> Doubles:
-    """Return the eigenvectors of a symmetric matrix, by falling value."""
-    axes: Doubles = np.linalg.eigh(symmetric)[1][:, ::-1]
-    return axes
-
-
 def _squares(
-    expression: Floats, expected: Floats, axes: Doubles, spots: NDArray[np.bool_]
+    expression: Floats, expected: Floats, axes: Doubles, spots: Bools
 ) -> Doubles:
     """Return sums of squared errors and of squared expression by axis, ``(2, n)``."""
     one, other = (projected(part[spots], axes) for part in (expression, expected))
@@ -226,102 +272,4 @@ def _squares(
         np.square(part, dtype=np.float64).sum(axis=0) for part in (one - other, one)
     )
     found: Doubles = np.stack([apart, whole])
-    return found
-
-
-def _expression(inputs: GuidedInputs, section: Section) -> Floats:
-    """Return components of expression with variances of 1, ``(n_spots, width)``."""
-    values = smoothed(
-        inputs.components.logged[:, :_COMPONENTS], section.average, _ROUNDS
-    )
-    values = _inside(values, inputs)
-    variance, axes = leading_axes(values, inputs.usable, values.shape[1])
-    found: Floats = values @ (axes / np.sqrt(variance)).astype(np.float32)
-    return found
-
-
-def _description(inputs: GuidedInputs, section: Section) -> Floats:
-    """Return axes of each spot's image and its surroundings, ``(n_spots, width)``."""
-    image, usable = inputs.image, inputs.usable
-    assert image is not None, "a prediction was asked for without an image"
-    own = projected(image, leading_axes(image, usable, _OWN_AXES)[1])
-    own = _inside(own, inputs)
-    around = _inside(average_of_usable(own, section, usable, 1), inputs)
-    size = np.sqrt(own[usable].var(axis=0).sum() / around[usable].var(axis=0).sum())
-    both = np.hstack([own, around * size])
-    variance, axes = leading_axes(both, usable, _AXES)
-    # Between the image's own scale and one on which all axes count alike.
-    scale = variance**-0.25 / np.sqrt(np.sqrt(variance).sum())
-    return projected(both, axes * scale)
-
-
-def _inside(values: Floats, inputs: GuidedInputs) -> Floats:
-    """Return values less the means of their sections' usable spots."""
-    found = np.array(values, np.float32)
-    codes = np.zeros(len(found), np.int64)
-    codes = codes if inputs.sections is None else inputs.sections
-    for section in range(int(codes.max()) + 1):
-        own = codes == section
-        known = own & inputs.usable
-        if known.any():
-            found[own] -= found[known].mean(axis=0, dtype=np.float64)
-    return found
-
-
-def average_of_usable(
-    values: Floats, section: Section, usable: NDArray[np.bool_], rounds: int
-) -> Floats:
-    """Return the mean of each spot's usable neighbours, itself among them.
-
-    Parameters
-    ----------
-    values
-        Shape ``(n_spots, width)``.
-    section
-        Gives the operator that averages neighbours.
-    usable
-        Spots that count.
-    rounds
-        Of averaging.
-
-    Returns
-    -------
-    numpy.ndarray
-        Shape ``(n_spots, width)``, 0 where no spot near is usable.
-    """
-    share = smoothed(usable[:, None].astype(np.float32), section.average, rounds)
-    kept = np.where(usable[:, None], values, np.float32(0))
-    total = smoothed(kept, section.average, rounds)
-    mean: Floats = np.divide(total, share, out=np.zeros_like(total), where=share > 0)
-    return mean
-
-
-def leading_axes(
-    values: Floats, kept: NDArray[np.bool_], width: int
-) -> tuple[Doubles, Doubles]:
-    """Return variances about 0 and axes, ``(n,)`` and ``(width_in, n)``, largest first.
-
-    Parameters
-    ----------
-    values
-        Shape ``(n_spots, width_in)``.
-    kept
-        Spots that count.
-    width
-        How many at most; axes of no variance are left out.
-    """
-    own = np.flatnonzero(kept)
-    square = np.zeros((values.shape[1],) * 2)
-    for part in chunks(len(own), _CHUNK_SPOTS):
-        some = values[own[part]].astype(np.float64)
-        square += some.T @ some
-    variance, axes = np.linalg.eigh(square / max(len(own), 1))
-    real = int((variance > _ROUNDING * max(variance[-1], 1e-300)).sum())
-    wanted = slice(None, -1 - max(min(width, real), 1), -1)
-    return variance[wanted], axes[:, wanted]
-
-
-def projected(values: Floats, axes: Doubles) -> Floats:
-    """Return values on axes, ``(n_spots, n_axes)``."""
-    found: Floats = values @ axes.astype(np.float32)
     return found

@@ -43,7 +43,7 @@ _COLORMAPS = {
     columns.TOTAL_COUNTS: "viridis",
     keys.CONFIDENCE: "cividis",
     keys.COVERAGE: "cividis",
-    # Bright is discordant in both.
+    # Bright is discordant, or surprising.
     keys.DISCORDANCE: "magma",
     keys.SURPRISE: "magma",
     keys.DISCORDANCE_FDR: "magma_r",
