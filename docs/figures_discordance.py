@@ -46,7 +46,9 @@ def main() -> None:
             vmin=np.nanquantile(score, 0.01), vmax=np.nanquantile(score, 0.995),
         )  # fmt: skip
         row[1].set_title("discordance")
-        figure.colorbar(drawn, ax=row[1], label="KL divergence (nats)", shrink=0.8)
+        figure.colorbar(
+            drawn, ax=row[1], label="nats; above 0 the image misleads", shrink=0.8
+        )
         p_value = tissue.obs[keys.DISCORDANCE_P].to_numpy()
         called = tissue.obs[keys.DISCORDANT].to_numpy().astype(bool)
         shade = np.full((len(x), 3), 0.86)

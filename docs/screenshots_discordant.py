@@ -82,7 +82,7 @@ def pictures_of_find(viewer: Viewer, given: argparse.Namespace) -> None:
     viewer.theme = "dark"
     colour_by = dock.results.colour_by
     for label, what in (
-        ("Discordance (KL, nats)", "kl"),
+        ("Discordance (nats)", "map"),
         ("Discordance, false discovery rate", "fdr"),
         ("Discordant", "called"),
         ("Image flag", "flag"),

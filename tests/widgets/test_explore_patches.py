@@ -76,7 +76,8 @@ def test_a_click_shows_the_spot_and_what_is_alike(qtbot, dock, tissue):
         there = [view.spot for view in row if not view.isHidden()]
         assert there == list(alike)
     assert part.large.lines == caption(tissue, SPOT, "domain 2")
-    assert part.large.lines[1].startswith(("discordance +6", "discordance +7"))
+    assert part.large.lines[1] == f"{tissue.obs[keys.DISCORDANCE].iloc[SPOT]:+.1f} nats"
+    assert part.large.lines[1].startswith("+")
     assert part.large.lines[2] == "FDR 0.02"
     assert "wide" in part.said.text()
     # The domains of those beside it are told above them.

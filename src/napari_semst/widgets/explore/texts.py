@@ -208,7 +208,7 @@ PATCH_ROWS = (
 THE_SPOT = "The spot alone"
 PATCH_DOMAIN = "domain {name}"
 PATCH_NUMBERS = {
-    "ig_discordance": "discordance {value:+.1f}",
+    "ig_discordance": "{value:+.1f} nats",
     "ig_discordance_fdr": "FDR {value:.2g}",
 }
 NO_PATCH_NUMBER = "no usable image"
