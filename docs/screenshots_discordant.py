@@ -79,6 +79,7 @@ def pictures_of_find(viewer: Viewer, given: argparse.Namespace) -> None:
     scroll_to(dock, 0.3)
     picture_of_dock(dock, given.out / f"{given.name}-settings-light.png")
     settings.advanced.collapse()
+    settings.histology.image.encoder.combo.setEditText("builtin")
     viewer.theme = "dark"
     colour_by = dock.results.colour_by
     for label, what in (

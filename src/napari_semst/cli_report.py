@@ -125,7 +125,8 @@ def _image_words(told: dict[str, Any]) -> list[str]:
             f"false discovery rate of {told['fdr']:.0%}"
         )
         shares = told["predicted"]
-        several = f"{len(shares)} patterns of expression, the first to {{:.0%}}"
+        word = "pattern" if len(shares) == 1 else "patterns"
+        several = f"{len(shares)} {word} of expression, the first to {{:.0%}}"
         lines.append(
             "  image predicts     "
             + (several.format(shares[0]) if shares else "nothing of expression")
