@@ -61,6 +61,10 @@ def measured(seed: int, options: argparse.Namespace) -> dict[str, object]:
         "false_share": round(float((called & ~true).sum() / max(called.sum(), 1)), 3),
         "seconds": round(taken, 1),
     }
+    p_value = found.p_value[~true & morphology.usable]
+    for share in (0.01, 0.05, 0.5):
+        # Of spots where nothing is planted: as large as the share, or smaller.
+        row[f"p_up_to_{share}"] = round(float((p_value <= share).mean()), 4)
     maps = {
         "": found.contradiction,
         "_by_surprise": found.surprise,

@@ -5,8 +5,8 @@
 
 A simulated section goes from counts and image to domains and map. Memory does not
 depend on the number of epochs: a few tell that of large sections. With
---made-up-features 86 numbers by layer, with noise, stand for each spot's image, so that no
-patch is read: the memory of the method alone.
+--made-up-features 86 numbers by layer, with noise, stand for each spot's image, so
+that no patch is read: the memory of the method alone.
 """
 
 from __future__ import annotations

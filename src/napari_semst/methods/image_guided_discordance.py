@@ -66,11 +66,10 @@ def discordance(
     control
         Cancels.
     """
-    usable = inputs.usable
+    learnt = usable = inputs.usable
     folds = spatial_folds(inputs, section.coordinates)
     predictor = ImagePredictor(inputs, section, folds)
     belongs = yield from says_more_here(predictor, section, inputs, control)
-    learnt = usable
     for done in range(_FITS):
         yield _told(_LEARNING, done, _FITS, "Learning what the image predicts")
         prediction = predictor.predict(learnt, control)
@@ -79,9 +78,8 @@ def discordance(
         score = contradiction(prediction, prediction.expected, section, usable)
         if done < _FITS - 1:
             learnt = usable & fits(score)
-    p_value = np.full(len(score), np.nan, np.float32)
     # Where the image predicts nothing, nothing can contradict it.
-    p_value[usable] = 1
+    p_value = np.where(usable, np.float32(1), np.float32(np.nan))
     if prediction.width:
         null = yield from exchanged(prediction, learnt, inputs, section, control)
         p_value[usable] = above(score[usable], null)
