@@ -299,7 +299,7 @@ class ImageGuidedConfig:
     folds: int = _setting(
         5,
         "Parts of the section; what the image predicts in each is learnt from the "
-        "others, for the discordance. 1: from all spots.",
+        "others, for the discordance. 1: from all spots, which flatters it.",
         low=1,
         high=20,
     )

@@ -196,23 +196,25 @@ def _few(fit: Fit) -> list[str]:
     found = fit.discordance
     if found is None:
         return []
+    warnings = []
     # Unknown is NaN, which is not itself.
     usable = int((found.p_value == found.p_value).sum())
-    if usable < _FEW_FOR_DISCORDANCE:
-        return [
+    few = f"; or {usable} spots are too few" if usable < _FEW_FOR_DISCORDANCE else ""
+    if not len(found.predicted):
+        warnings.append(
+            "The image does not reliably predict any expression, no more than moved "
+            "elsewhere on the slide: nothing was compared, and no spot is discordant. "
+            "Look at how image and spots are aligned, and how many pixels lie across "
+            f"a spot (semst inspect){few}."
+        )
+    elif usable < _FEW_FOR_DISCORDANCE:
+        warnings.append(
             f"Only {usable} spots tell what the image predicts; below "
             f"{_FEW_FOR_DISCORDANCE} the map is rough, discordant regions are hardly "
             "ever called, and calls may be false. Look at the patches of the "
             "brightest spots."
-        ]
-    if not len(found.predicted):
-        return [
-            "The image predicts no more of what spots express than it would anywhere "
-            "else on the slide, so that nothing can contradict it: no spot is "
-            "discordant. Look at how image and spots are aligned, and how many pixels "
-            "lie across a spot (semst inspect)."
-        ]
-    return []
+        )
+    return warnings
 
 
 def _unlike(section: Section, fit: Fit) -> list[str]:

@@ -52,7 +52,13 @@ def told_of(
     }
     inside = sum(one["n_discordant"] for one in told.values())
     notes = [_TRUST] if told else []
-    if not called:
+    trained = found.what.facts.get("training", {})
+    if trained.get("patterns_predicted") == 0:
+        notes.append(
+            "The image predicts no expression reliably: nothing was compared. Look at "
+            "how image and spots are aligned."
+        )
+    elif not called:
         notes.append(
             f"No spot is discordant at a false discovery rate of {rate:.0%}. That is "
             "not to say that image and expression agree everywhere: single spots and "

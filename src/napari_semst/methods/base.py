@@ -60,7 +60,8 @@ class Discordance:
         divergence of expression from what its image predicts, less that from
         expression at large.
     surprise
-        The first of the two, which is high for unusual expression, too.
+        The first of the two, which is high for unusual expression, too; like it, in the
+        directions that images predict, and 0 where they predict nothing.
     per_dimension
         KL divergence of the network's posterior from its prior, by dimension of the
         latent, ``(n_spots, latent)``.

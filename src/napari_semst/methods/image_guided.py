@@ -98,6 +98,7 @@ def _notes(inputs: GuidedInputs, found: Discordance | None) -> dict[str, object]
     }
     if found is not None:
         notes["predicted_by_image"] = [round(float(x), 3) for x in found.predicted]
+        notes["patterns_predicted"] = len(found.predicted)
         notes["learnt_from"] = found.n_learnt
     return notes
 

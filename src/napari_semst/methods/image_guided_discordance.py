@@ -45,6 +45,8 @@ _NULL_SCORES, _LEAST_TIMES = 500_000, 10
 # Movements of the image that are to predict less than it does where it lies: by chance
 # it is the best of them once in twenty times. Spots that this is asked of are enough.
 _MOVES, _MOVED_SPOTS = 19, 20_000
+# Powers of the two coordinates in a trend across the slide.
+_CUBIC = tuple((one, other) for one in range(4) for other in range(4 - one))
 
 
 def discordance(
@@ -70,13 +72,14 @@ def discordance(
     folds = spatial_folds(inputs, section.coordinates)
     predictor = ImagePredictor(inputs, section, folds)
     belongs = yield from says_more_here(predictor, section, inputs, control)
-    for done in range(_FITS):
-        yield _told(_LEARNING, done, _FITS, "Learning what the image predicts")
+    times = _FITS if belongs else 1
+    for done in range(times):
+        yield _told(_LEARNING, done, times, "Learning what the image predicts")
         prediction = predictor.predict(learnt, control)
         if not belongs:
             prediction = prediction.nothing()
         score = contradiction(prediction, prediction.expected, section, usable)
-        if done < _FITS - 1:
+        if done < times - 1:
             learnt = usable & fits(score)
     # Where the image predicts nothing, nothing can contradict it.
     p_value = np.where(usable, np.float32(1), np.float32(np.nan))
@@ -110,7 +113,8 @@ def says_more_here(
 
     An image that changes slowly across the slide tells places apart, and what changes
     as slowly is "predicted", though the two have nothing to do with each other. The
-    same image, turned and shifted over the slide, predicts as much.
+    same image, turned and shifted over the slide, predicts as much; but for trends
+    across all of it, of stain and of expression, which are left out.
 
     Parameters
     ----------
@@ -128,13 +132,47 @@ def says_more_here(
     every = np.where(inputs.usable, codes, -1)
     exchange = ImageExchange(section.coordinates, every, inputs.usable, codes)
     asked = np.zeros_like(inputs.usable)
-    asked[exchange.asked[:: max(len(exchange.asked) // _MOVED_SPOTS, 1)]] = True
-    here = predictor.explained(asked, control)
+    asked[exchange.asked[:: -(-len(exchange.asked) // _MOVED_SPOTS) or 1]] = True
+    level = without_trend(predictor.expression, section.coordinates, codes, asked)
+    here = predictor.explained(level, asked, control)
     for done in range(_MOVES):
         yield _told(_MOVING, done, _MOVES, "Comparing with the image moved")
-        if predictor.explained(asked, control, exchange.draw(random)) >= here:
+        moved = exchange.draw(random)
+        if predictor.explained(level, asked, control, moved) >= here:
             return False
     return True
+
+
+def without_trend(
+    values: Floats,
+    places: NDArray[np.float64],
+    sections: NDArray[np.int64],
+    known: NDArray[np.bool_],
+) -> Floats:
+    """Return values less what a cubic of the coordinates tells of them, by section.
+
+    Parameters
+    ----------
+    values
+        Shape ``(n_spots, width)``.
+    places
+        Coordinates, ``(n_spots, 2)``.
+    sections
+        Section of each spot.
+    known
+        Spots that the trend is found of.
+    """
+    found = values.copy()
+    for section in range(int(sections.max()) + 1):
+        own = np.flatnonzero((sections == section) & known)
+        if len(own) <= len(_CUBIC):
+            continue
+        part = places[own] - places[own].mean(axis=0)
+        x, y = (part / max(float(np.abs(part).max()), 1e-12)).T
+        terms = np.stack([x**one * y**other for one, other in _CUBIC], axis=1)
+        trend = np.linalg.lstsq(terms, values[own], rcond=None)[0]
+        found[own] -= (terms @ trend).astype(np.float32)
+    return found
 
 
 def _told(part: tuple[int, int], done: int, steps: int, message: str) -> Progress:

@@ -109,7 +109,8 @@ class ImagePredictor:
     section
         Gives the operator that averages neighbours.
     folds
-        Fold of every spot; each is predicted from the others, a single one from itself.
+        Fold of every spot in each partition, ``(n_partitions, n_spots)``; each fold is
+        predicted from the others, a single one from itself.
     """
 
     def __init__(self, inputs: GuidedInputs, section: Section, folds: Spots) -> None:
@@ -118,7 +119,7 @@ class ImagePredictor:
         self.usable, self.folds = inputs.usable, folds
         self.expression = expression_of(inputs, section)
         self.image = image_of(inputs, section)
-        self._untaught = _near_folds(section, folds)
+        self._untaught = [_near_folds(section, one) for one in folds]
         learnt = self.image[inputs.usable]
         self._kernel = Nystroem(
             gamma=_GAMMA,
@@ -137,21 +138,29 @@ class ImagePredictor:
             Cancels.
         """
         kept = learnt & self.usable
-        weights = self._learn(kept, control).weights
-        expected = np.empty_like(self.expression)
-        for spots, features in self._features(np.ones_like(kept), control):
-            for fold in np.unique(self.folds[spots]):
-                own = self.folds[spots] == fold
-                expected[spots[own]] = features[own] @ weights[fold]
-        return _turned(self.expression, expected, self.folds, kept)
+        expected = np.zeros_like(self.expression)
+        for partition, folds in enumerate(self.folds):
+            weights = self._learn(kept, control, partition).weights
+            for spots, features in self._features(np.ones_like(kept), control):
+                for fold in np.unique(folds[spots]):
+                    own = folds[spots] == fold
+                    expected[spots[own]] += features[own] @ weights[fold]
+        expected /= len(self.folds)
+        return _turned(self.expression, expected, self.folds[0], kept)
 
     def explained(
-        self, learnt: Bools, control: RunControl, given: Spots | None = None
+        self,
+        truth: Floats,
+        learnt: Bools,
+        control: RunControl,
+        given: Spots | None = None,
     ) -> float:
-        """Return how much variance of expression is predicted, summed over components.
+        """Return how much variance is predicted, summed over components.
 
         Parameters
         ----------
+        truth
+            What is predicted, ``(n_spots, width)``.
         learnt
             Spots that are learnt from, of those that are usable.
         control
@@ -159,29 +168,37 @@ class ImagePredictor:
         given
             Whose image each spot gets, ``(n_spots,)``; its own where `None`.
         """
-        return self._learn(learnt & self.usable, control, given).explained
+        kept = learnt & self.usable
+        return self._learn(kept, control, 0, truth, given).explained
 
     def _learn(
-        self, kept: Bools, control: RunControl, given: Spots | None = None
+        self,
+        kept: Bools,
+        control: RunControl,
+        partition: int,
+        truth: Floats | None = None,
+        given: Spots | None = None,
     ) -> _Learnt:
         """Return the weights of each fold, each component with its best penalty.
 
         Products of features are summed once over all spots; what teaches a fold is
         all but the sums of its own spots and those near it.
         """
-        n_folds = int(self.folds.max()) + 1
-        width, n_kernel = self.expression.shape[1], self._kernel.n_components + 1
+        truth = self.expression if truth is None else truth
+        folds, untaught = self.folds[partition], self._untaught[partition]
+        n_folds, width = untaught.shape[1], truth.shape[1]
+        n_kernel = self._kernel.n_components + 1
         # Of all spots, of those that do not teach each fold, and of the fold itself.
         square = np.zeros((1 + 2 * n_folds, n_kernel, n_kernel))
         product = np.zeros((1 + 2 * n_folds, n_kernel, width))
         for spots, features in self._features(kept, control, given):
-            truth = self.expression[spots].astype(np.float64)
-            groups = [np.ones(len(spots), bool), *self._untaught[spots].T]
-            groups += [self.folds[spots] == fold for fold in range(n_folds)]
+            wanted = truth[spots].astype(np.float64)
+            groups = [np.ones(len(spots), bool), *untaught[spots].T]
+            groups += [folds[spots] == fold for fold in range(n_folds)]
             for number, group in enumerate(groups):
                 some = features[group]
                 square[number] += some.T @ some
-                product[number] += some.T @ truth[group]
+                product[number] += some.T @ wanted[group]
         tried = np.empty((n_folds, len(_PENALTIES), n_kernel, width))
         missed = np.zeros((len(_PENALTIES), width))
         for fold in range(n_folds):

@@ -82,9 +82,9 @@ _RESULTS: tuple[tuple[str, str, str], ...] = (
     (
         keys.SURPRISE,
         "Surprise at the image (nats)",
-        "How far each spot's expression is from what its image predicts. High, too, "
-        "where expression is unusual for any image; it has no false discovery rate. "
-        "Grey: no usable image.",
+        "How far each spot's expression is from what its image predicts, in the "
+        "patterns that images predict. High, too, where it is unusual for any image; "
+        "it has no false discovery rate. Grey: no usable image.",
     ),
     (
         keys.IMAGE_FLAG,

@@ -202,7 +202,7 @@ PATCHES_ASK = (
 )
 PATCHES_BUSY = "Reading the image..."
 PATCH_ROWS = (
-    "Other tissue of such expression, as far as images tell{usual}",
+    "Other tissue of such expression{usual}",
     "Other tissue that looks like this{usual}",
 )
 THE_SPOT = "The spot alone"

@@ -125,6 +125,8 @@ def discordance_line(
     said = texts.DISCORDANT.format(
         called=int(called.sum()), usable=usable, fdr=float(rate)
     )
+    if provenance.get("training", {}).get("patterns_predicted") == 0:
+        said = texts.NOT_COMPARED
     missing = len(discordance) - usable
     return [f"{said} {texts.NO_IMAGE_OF.format(missing=missing)}" if missing else said]
 

@@ -249,6 +249,7 @@ DISCORDANT = (
     "{called:,} of {usable:,} spots are discordant, at a false discovery rate of "
     "{fdr:.3g}."
 )
+NOT_COMPARED = "The image predicts no expression reliably: nothing was compared."
 NO_IMAGE_OF = "{missing:,} spots have no usable image."
 SELECT_DISCORDANT = "Select discordant spots"
 SELECT_NOTHING = "Select nothing"
