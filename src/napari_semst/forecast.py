@@ -147,7 +147,7 @@ def _guided_seconds(n_spots: int, config: Config) -> float:
     seconds = config.training.epochs * read * _GUIDED_STEP_SECONDS * width
     if config.morphology.encoder == "none":
         return seconds
-    learnt = 3 * n_spots + 20 * min(n_spots, 20_000)
+    learnt = 12 * n_spots + 20 * min(n_spots, 20_000)
     seconds += _COMPARED_SECONDS + learnt * _LEARNT_SECONDS
     return seconds + settings.permutations * n_spots * _EXCHANGED_SECONDS
 
