@@ -11,7 +11,7 @@ from tests.guided import UNUSABLE, guided, image_of, simulated
 
 from napari_semst import simulated_discordance
 from napari_semst.errors import Cancelled
-from napari_semst.methods import image_guided_prediction
+from napari_semst.methods import image_guided_prediction, image_guided_ridge
 from napari_semst.methods.image_guided_folds import spatial_folds
 from napari_semst.methods.image_guided_inputs import guided_inputs
 from napari_semst.methods.image_guided_prediction import ImagePredictor
@@ -35,7 +35,8 @@ def predicted(predictor, learnt=EVERY):
 def raw(predictor):
     """Return predictions of the first partition, on the components themselves."""
     folds = predictor.folds[0]
-    weights = predictor._learn(predictor.usable, RunControl(), 0).weights
+    (learnt,) = predictor._learn(predictor.usable, RunControl(), (0,))
+    weights = learnt.weights
     found = np.empty_like(predictor.expression)
     every = np.ones(len(found), bool)
     for spots, features in predictor._features(every, RunControl()):
@@ -46,7 +47,7 @@ def raw(predictor):
 
 
 def test_a_folds_prediction_is_ridge_regression_on_the_others(made, monkeypatch):
-    monkeypatch.setattr(image_guided_prediction, "_PENALTIES", (1.0,))
+    monkeypatch.setattr(image_guided_ridge, "_PENALTIES", (1.0,))
     predictor, *_ = made
     features = np.vstack([f for _, f in predictor._features(EVERY, RunControl())])
     own = predictor.folds[0] == 1
@@ -69,7 +70,7 @@ def test_each_component_gets_the_penalty_that_predicts_other_folds_best(
     usable, truth = predictor.usable, predictor.expression
 
     def errors(penalties):
-        monkeypatch.setattr(image_guided_prediction, "_PENALTIES", penalties)
+        monkeypatch.setattr(image_guided_ridge, "_PENALTIES", penalties)
         return np.square(raw(predictor) - truth)[usable].sum(axis=0)
 
     each = np.stack([errors((one,)) for one in (0.1, 10.0, 1000.0)])
@@ -81,7 +82,7 @@ def test_each_component_gets_the_penalty_that_predicts_other_folds_best(
 def test_what_a_fold_and_its_margin_express_does_not_reach_its_prediction(
     made, monkeypatch
 ):
-    monkeypatch.setattr(image_guided_prediction, "_PENALTIES", (1.0,))
+    monkeypatch.setattr(image_guided_ridge, "_PENALTIES", (1.0,))
     _, inputs, section = made
     folds = spatial_folds(inputs, section.coordinates)
     own = folds[0] == 1

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from napari_semst import keys
-from napari_semst.errors import ConfigError, InputError
+from napari_semst.errors import InputError
 from napari_semst.explanation import run as runs
 from napari_semst.progress import Progress, RunControl, exhaust, told
 
@@ -58,12 +58,7 @@ class Asked:
 
     def __post_init__(self) -> None:
         """Refuse what cannot be."""
-        for name, least in (("n_genes", 1), ("n_features", 1), ("least_spots", 3)):
-            if getattr(self, name) < least:
-                raise ConfigError(
-                    f"Expected {name} to be at least {least}; got "
-                    f"{getattr(self, name)!r}."
-                )
+        runs.check_least(self, n_genes=1, n_features=1, least_spots=3)
 
 
 @dataclass(frozen=True)

@@ -67,12 +67,7 @@ class Wanted:
     def __post_init__(self) -> None:
         """Refuse what cannot be."""
         runs.check_meaning(self.semantics)
-        for name, least in (("n_genes", 1), ("n_terms", 1), ("n_draws", 99)):
-            if getattr(self, name) < least:
-                raise ConfigError(
-                    f"Expected {name} to be at least {least}; got "
-                    f"{getattr(self, name)!r}."
-                )
+        runs.check_least(self, n_genes=1, n_terms=1, n_draws=99)
 
 
 @dataclass(frozen=True)

@@ -131,6 +131,23 @@ def plain(value: Any) -> Any:
     return value
 
 
+def check_least(asked: object, **least: int) -> None:
+    """Raise `ConfigError` where something asked for is smaller than it can be.
+
+    Parameters
+    ----------
+    asked
+        Has an attribute of each name.
+    **least
+        The smallest value of each.
+    """
+    for name, value in least.items():
+        if getattr(asked, name) < value:
+            raise ConfigError(
+                f"Expected {name} to be at least {value}; got {getattr(asked, name)!r}."
+            )
+
+
 def check_meaning(wanted: str) -> None:
     """Refuse a source of meanings that there is not."""
     if wanted not in MEANINGS:

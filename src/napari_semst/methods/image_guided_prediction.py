@@ -16,10 +16,11 @@ from napari_semst.methods.image_guided_features import (
     image_of,
     projected,
 )
+from napari_semst.methods.image_guided_ridge import FoldSums, Learnt
 from napari_semst.sampling import chunks
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Sequence
 
     from numpy.typing import NDArray
 
@@ -35,8 +36,6 @@ if TYPE_CHECKING:
 # A Gaussian kernel between spots, by as many of them as stand for all, and its width
 # over squared distances whose mean is 2.
 _LANDMARKS, _GAMMA = 300, 0.1
-# Penalties that are tried; each component is predicted with its best.
-_PENALTIES = (0.1, 1.0, 10.0, 100.0, 1000.0)
 # Rounds of neighbours around a fold that do not teach it: what changes slowly across
 # the slide would be known by its place.
 _MARGIN = 2
@@ -88,17 +87,6 @@ class Prediction(NamedTuple):
         )
 
 
-class _Learnt(NamedTuple):
-    """Weights of each fold ``(n_folds, n_kernel, width)``, and the variance explained.
-
-    The latter is summed over components, of variance 1 each, in folds that were not
-    learnt from.
-    """
-
-    weights: Doubles
-    explained: float
-
-
 class ImagePredictor:
     """Ridge regression of expression on a kernel of image features, by fold.
 
@@ -138,13 +126,14 @@ class ImagePredictor:
             Cancels.
         """
         kept = learnt & self.usable
+        partitions = range(len(self.folds))
+        weights = [one.weights for one in self._learn(kept, control, partitions)]
         expected = np.zeros_like(self.expression)
-        for partition, folds in enumerate(self.folds):
-            weights = self._learn(kept, control, partition).weights
-            for spots, features in self._features(np.ones_like(kept), control):
+        for spots, features in self._features(np.ones_like(kept), control):
+            for folds, by_fold in zip(self.folds, weights, strict=True):
                 for fold in np.unique(folds[spots]):
                     own = folds[spots] == fold
-                    expected[spots[own]] += features[own] @ weights[fold]
+                    expected[spots[own]] += features[own] @ by_fold[fold]
         expected /= len(self.folds)
         return _turned(self.expression, expected, self.folds[0], kept)
 
@@ -169,49 +158,27 @@ class ImagePredictor:
             Whose image each spot gets, ``(n_spots,)``; its own where `None`.
         """
         kept = learnt & self.usable
-        return self._learn(kept, control, 0, truth, given).explained
+        (found,) = self._learn(kept, control, (0,), truth, given)
+        return found.explained
 
     def _learn(
         self,
         kept: Bools,
         control: RunControl,
-        partition: int,
+        partitions: Sequence[int],
         truth: Floats | None = None,
         given: Spots | None = None,
-    ) -> _Learnt:
-        """Return the weights of each fold, each component with its best penalty.
-
-        Products of features are summed once over all spots; what teaches a fold is
-        all but the sums of its own spots and those near it.
-        """
+    ) -> list[Learnt]:
+        """Return what is learnt for some partitions, from features read once."""
         truth = self.expression if truth is None else truth
-        folds, untaught = self.folds[partition], self._untaught[partition]
-        n_folds, width = untaught.shape[1], truth.shape[1]
-        n_kernel = self._kernel.n_components + 1
-        # Of all spots, of those that do not teach each fold, and of the fold itself.
-        square = np.zeros((1 + 2 * n_folds, n_kernel, n_kernel))
-        product = np.zeros((1 + 2 * n_folds, n_kernel, width))
+        shape = (self._kernel.n_components + 1, truth.shape[1])
+        sums = [FoldSums(self._untaught[one].shape[1], *shape) for one in partitions]
         for spots, features in self._features(kept, control, given):
             wanted = truth[spots].astype(np.float64)
-            groups = [np.ones(len(spots), bool), *untaught[spots].T]
-            groups += [folds[spots] == fold for fold in range(n_folds)]
-            for number, group in enumerate(groups):
-                some = features[group]
-                square[number] += some.T @ some
-                product[number] += some.T @ wanted[group]
-        tried = np.empty((n_folds, len(_PENALTIES), n_kernel, width))
-        missed = np.zeros((len(_PENALTIES), width))
-        for fold in range(n_folds):
-            own = 1 + n_folds + fold
-            tried[fold] = _ridge(
-                square[0] - square[1 + fold], product[0] - product[1 + fold]
-            )
-            missed += (tried[fold] * (square[own] @ tried[fold])).sum(axis=1)
-            missed -= 2 * (tried[fold] * product[own]).sum(axis=1)
-        best = missed.argmin(axis=0)
-        weights: Doubles = tried[:, best, :, np.arange(width)].transpose(1, 2, 0)
-        explained = -missed.min(axis=0) / max(int(kept.sum()), 1)
-        return _Learnt(weights, float(np.maximum(explained, 0).sum()))
+            for one, own in zip(partitions, sums, strict=True):
+                untaught, folds = self._untaught[one][spots], self.folds[one][spots]
+                own.add(features, wanted, untaught, folds)
+        return [one.solved(max(int(kept.sum()), 1)) for one in sums]
 
     def _features(
         self, wanted: Bools, control: RunControl, given: Spots | None = None
@@ -236,14 +203,6 @@ def _near_folds(section: Section, folds: Spots) -> Bools:
         near = np.asarray(section.average @ near)
     untaught: Bools = (near > 0) | (folds[:, None] == np.arange(n_folds))
     return untaught
-
-
-def _ridge(square: Doubles, product: Doubles) -> Doubles:
-    """Return the weights by penalty, ``(n_penalties, n_kernel, width)``."""
-    values, vectors = np.linalg.eigh(square)
-    along = vectors.T @ product
-    scales = [np.maximum(values, 0) + penalty for penalty in _PENALTIES]
-    return np.stack([vectors @ (along / scale[:, None]) for scale in scales])
 
 
 def _turned(

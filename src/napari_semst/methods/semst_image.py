@@ -8,6 +8,7 @@ import numpy as np
 
 from napari_semst.errors import ConfigError
 from napari_semst.methods.base import View
+from napari_semst.methods.image_guided_features import average_of_usable
 from napari_semst.morphology.standardise import standardised
 from napari_semst.prepare.components import dense_axes, rotated, smoothed
 from napari_semst.sampling import chunks, fitted_spots
@@ -87,11 +88,8 @@ def image_components(section: Section, config: Config) -> Floats | None:
     for part in chunks(len(usable), _CHUNK_SPOTS):
         own = usable[part]
         found[own] = rotated(features[own], mean, leading)
-    share = section.average @ morphology.usable.astype(np.float32)
-    around = section.average @ found
-    unknown = ~morphology.usable & (share > 0)
-    found[unknown] = around[unknown] / share[unknown, None]
-    return found
+    around = average_of_usable(found, section, morphology.usable, 1)
+    return np.where(morphology.usable[:, None], found, around)
 
 
 def image_view(components: Floats, section: Section) -> View:
