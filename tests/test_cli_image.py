@@ -106,5 +106,8 @@ def test_a_section_without_an_image_says_what_to_do(section):
     with pytest.raises(InputError, match=r"--image FILE.*--image-encoder none"):
         run("bare.h5ad")
     said = call("inspect", "bare.h5ad")
+    assert "quick: about" in said
+    assert "image-guided: about" not in said
     assert "histology    not as it is: Expected an image" in said
     assert "slide: 12 pixels across a spot" in call("inspect", section)
+    assert "image-guided: about" in call("inspect", section)

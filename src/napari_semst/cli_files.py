@@ -40,7 +40,8 @@ def inspect(source: Path, part: str | None = None) -> bool:
     try:
         found = find_counts(tissue)
         counts = f"raw counts in {found.where}"
-        needs = _needs(tissue.n_obs, tissue.n_vars, found.matrix.nnz)
+        counted = (tissue.n_obs, tissue.n_vars, found.matrix.nnz)
+        needs = _needs(*counted, image=bool(_images(tissue)))
     except SemstError as error:
         counts, ready = f"{error} (--counts-layer)", False
     lines.append(f"  counts       {counts}")
@@ -60,14 +61,14 @@ def inspect(source: Path, part: str | None = None) -> bool:
     return ready
 
 
-def _needs(n_spots: int, n_genes: int, n_counts: int) -> str:
-    """Return time and memory of a run with default settings and of a quick one."""
+def _needs(n_spots: int, n_genes: int, n_counts: int, *, image: bool) -> str:
+    """Return time and memory of a default run, a quick one, and one with the image."""
     from napari_semst.device import choose_device
     from napari_semst.forecast import forecast
 
     found = [
         f"{name}: {forecast(n_spots, n_genes, n_counts, resolve(Request(name)))}"
-        for name in ("default", "quick")
+        for name in ("default", "quick", "image-guided")[: 3 if image else 2]
     ]
     where = choose_device().name
     if where != "cpu":
