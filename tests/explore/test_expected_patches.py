@@ -58,6 +58,12 @@ def test_molecules_and_image_are_asked_apart(tissue):
     found = alike_spots(tissue, SPOT, tissue.obsm["spatial"], 100.0, n_alike=2)
     assert set(found.by_molecules) == {100, 104}
     assert set(found.by_image) == {6, 10}
+    # An image that is not to be relied upon predicts nothing.
+    by_image[SPOT] = np.nan
+    found = alike_spots(tissue, SPOT, tissue.obsm["spatial"], 100.0, n_alike=2)
+    assert set(found.by_molecules) == {100, 104}
+    assert found.by_image == ()
+    by_image[SPOT] = 1.0
     # What no run compared with images is told by the latent alone.
     del tissue.obsm[keys.EXPECTED]
     found = alike_spots(tissue, SPOT, tissue.obsm["spatial"], 100.0, n_alike=2)

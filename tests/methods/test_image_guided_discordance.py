@@ -214,6 +214,10 @@ def test_everything_is_the_same_each_time_and_unknown_without_an_image():
     for name in ("contradiction", "surprise", "p_value", "fdr"):
         assert np.array_equal(np.isnan(getattr(one, name)), unknown), name
     assert not one.discordant[unknown].any()
+    assert one.expected.shape[1] > 0
+    assert np.isnan(one.expected[unknown]).all()
+    assert np.isfinite(one.expected[~unknown]).all()
+    assert np.isfinite(one.expressed).all()
 
 
 def test_another_seed_draws_other_images():

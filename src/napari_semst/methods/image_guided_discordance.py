@@ -97,7 +97,7 @@ def discordance(
         # Spots without a usable image have no rate, and are never called.
         rate <= inputs.config.image_guided.discordance_fdr,
         prediction.expressed,
-        prediction.expected,
+        np.where(usable[:, None], prediction.expected, np.float32(np.nan)),
         prediction.share,
         int(learnt.sum()),
     )
