@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections import OrderedDict
+from types import SimpleNamespace
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -307,3 +309,29 @@ def test_a_model_that_mixes_the_texts_of_a_batch_is_refused(
 def test_an_unknown_pooling_is_refused_with_the_known_ones() -> None:
     with pytest.raises(SemanticsError, match="'mean', 'genes', 'last'"):
         Reading("median")
+
+
+class NewModel:
+    def forward(self, input_ids, cache=None, **kwargs):
+        """As models are from transformers 5.24 on."""
+
+
+class OldModel:
+    def forward(self, input_ids, past_key_values=None, use_cache=None):
+        """As models were before."""
+
+
+@pytest.mark.parametrize(
+    ("model", "name"), [(NewModel(), "cache"), (OldModel(), "past_key_values")]
+)
+def test_keys_and_values_go_by_the_name_that_the_model_has(model, name):
+    assert module.cache_argument(model) == name
+
+
+@pytest.mark.parametrize("name", ["cache", "past_key_values"])
+def test_keys_and_values_are_found_under_either_name(name):
+    answer = OrderedDict({"last_hidden_state": 0, name: "kept"})
+    vars(answer)[name] = "kept"
+    assert module._cache_of(answer) == "kept"
+    assert module._cache_of(SimpleNamespace(**{name: "kept"})) == "kept"
+    assert module._cache_of(SimpleNamespace(last_hidden_state=0)) is None

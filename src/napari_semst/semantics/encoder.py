@@ -8,6 +8,7 @@ has the same vector whatever else is read with it.
 from __future__ import annotations
 
 import gc
+import inspect
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -292,10 +293,10 @@ class Encoder:
             if shared is not None or self.padding == "left":
                 places = start + np.maximum(np.cumsum(mask, axis=1) - 1, 0)
                 given["position_ids"] = torch.from_numpy(places).to(place)
-            if shared is not None:
-                given["past_key_values"] = _repeated(shared[0], len(batch))
-                given["use_cache"] = True
             assert self._model is not None
+            if shared is not None:
+                given[cache_argument(self._model)] = _repeated(shared[0], len(batch))
+                given["use_cache"] = True
             states = self._model(**given).last_hidden_state
             # Beside the text a model may leave anything, NaN too.
             outside = torch.from_numpy(~mask).to(place)
@@ -399,7 +400,7 @@ class Encoder:
                 answer = self._model(input_ids=ids, use_cache=True)
             except TypeError:  # reads texts as a whole, keeps nothing
                 return None
-            kept = getattr(answer, "past_key_values", None)
+            kept = _cache_of(answer)
             layers = list(getattr(kept, "layers", ()))
             # Windows and running states are not to be continued from a copy.
             if not layers or any(type(one) is not DynamicLayer for one in layers):
@@ -428,6 +429,23 @@ def out_of_memory(error: BaseException) -> bool:
     if isinstance(error, torch.OutOfMemoryError | MemoryError):
         return True
     return any(sign in str(error) for sign in _MEMORY_SIGNS)
+
+
+def cache_argument(model: Any) -> str:
+    """Return the name under which a model takes keys and values computed before.
+
+    Transformers 5.24 renames ``past_key_values`` to ``cache``, of the arguments and of
+    the answer.
+    """
+    parameters = inspect.signature(model.forward).parameters
+    return "cache" if "cache" in parameters else "past_key_values"
+
+
+def _cache_of(answer: Any) -> Any:
+    """Return the keys and values that a model's answer carries, `None` without."""
+    fields = set(answer) if hasattr(answer, "keys") else set(vars(answer))
+    name = "cache" if "cache" in fields else "past_key_values"
+    return getattr(answer, name, None)
 
 
 def _repeated(pairs: list[tuple[torch.Tensor, torch.Tensor]], n_rows: int) -> Any:
