@@ -9,7 +9,7 @@ import numpy as np
 
 from napari_semst.errors import CountsError
 from napari_semst.io.guard import a_few
-from napari_semst.io.matrices import as_csr, chunks, describe
+from napari_semst.io.matrices import as_csr, chunks, describe, named_layers
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -78,7 +78,7 @@ def _named(adata: AnnData, layer: str) -> CountsFound:
         has_raw = " and .raw" if adata.raw is not None else ""
         raise CountsError(
             f"Expected a layer named {layer!r}; found layers "
-            f"{a_few(list(adata.layers))}{has_raw}. Pick one as counts layer."
+            f"{a_few(list(named_layers(adata)))}{has_raw}. Pick one as counts layer."
         )
     try:
         return CountsFound(_counts_in(_matrix(adata, where, layer)), where)
@@ -113,7 +113,7 @@ def _places(adata: AnnData) -> Iterator[tuple[str, str]]:
     if adata.raw is not None:
         names[RAW] = RAW
     # A layer of the same name goes first.
-    names |= {name: f"layers[{name!r}]" for name in adata.layers}
+    names |= {name: f"layers[{name!r}]" for name in named_layers(adata)}
     yield from names.items()
 
 

@@ -69,7 +69,19 @@ def _length(table: Any) -> int | None:
     if hasattr(table, "shape"):
         return int(table.shape[0])
     index = table.attrs.get("_index", "_index")
-    return int(table[index].shape[0]) if index in table else None
+    return _entries(table[index]) if index in table else None
+
+
+def _entries(column: Any) -> int | None:
+    """Return how many entries a stored column has, `None` where it is of no known form.
+
+    A column with gaps is a group of values and a mask, as names of spots are from
+    anndata 0.13 with pandas 3 on; one of categories is a group of codes.
+    """
+    if hasattr(column, "shape"):
+        return int(column.shape[0])
+    held = next((column[key] for key in ("values", "codes") if key in column), None)
+    return None if held is None else _entries(held)
 
 
 def _is_text(table: Any, column: str) -> bool:

@@ -10,6 +10,7 @@ import numpy as np
 from napari_semst.errors import InputError
 from napari_semst.io.coordinates import locate_coordinates
 from napari_semst.io.guard import a_few, check_file, reading
+from napari_semst.io.matrices import named_layers
 from napari_semst.io.notes import note, warn
 from napari_semst.io.sections import mixed_sections
 
@@ -100,7 +101,7 @@ def check_matrix(adata: AnnData) -> None:
     """Refuse a sparse matrix whose indices point outside of it."""
     from scipy import sparse
 
-    matrices: list[Any] = [adata.X, *adata.layers.values()]
+    matrices: list[Any] = [adata.X, *named_layers(adata).values()]
     if adata.raw is not None:
         matrices.append(adata.raw.X)
     for matrix in matrices:

@@ -9,11 +9,20 @@ import numpy as np
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    from anndata import AnnData
     from numpy.typing import NDArray
     from scipy import sparse
 
 # Values looked at in one go: 32 MB of float64.
 CHUNK = 4_000_000
+
+
+def named_layers(adata: AnnData) -> dict[str, Any]:
+    """Return the layers of a tissue by name, without X.
+
+    From anndata 0.13 on X is a layer too, under the key `None`.
+    """
+    return {name: held for name, held in adata.layers.items() if name is not None}
 
 
 def as_csr(matrix: Any) -> sparse.csr_matrix:

@@ -8,6 +8,7 @@ import numpy as np
 
 from napari_semst import keys
 from napari_semst.errors import SaveError
+from napari_semst.io.matrices import named_layers
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -39,8 +40,9 @@ def check_readback(adata: AnnData, path: Path) -> None:
         _same("the genes", list(var.index.astype(str)), list(map(str, adata.var_names)))
         _same("obs", list(obs.columns), list(adata.obs.columns))
         _same("var", list(var.columns), list(adata.var.columns))
-        for part in ("obsm", "varm", "obsp", "varp", "layers", "uns"):
+        for part in ("obsm", "varm", "obsp", "varp", "uns"):
             _same(part, sorted(file.get(part, {})), sorted(getattr(adata, part)))
+        _same("layers", sorted(file.get("layers", {})), sorted(named_layers(adata)))
         for column in [c for c in obs if str(c).startswith(_OURS)]:
             _same_values(f"obs[{column!r}]", obs[column], adata.obs[column])
         for key in [k for k in adata.obsm if str(k).startswith(_OURS)]:

@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from napari_semst.io.matrices import named_layers
+
 if TYPE_CHECKING:
     from pathlib import Path
 
@@ -46,8 +48,8 @@ def reserve(file: Path, size: int) -> None:
 
 def room_for(adata: AnnData) -> int:
     """Return how many bytes a tissue takes in a file at most, before compression."""
-    parts = [adata.layers, adata.obsm, adata.varm, adata.obsp, adata.varp, adata.uns]
-    values = [adata.X, adata.obs, adata.var, *map(dict, parts)]
+    parts = [adata.obsm, adata.varm, adata.obsp, adata.varp, adata.uns]
+    values = [adata.X, named_layers(adata), adata.obs, adata.var, *map(dict, parts)]
     if adata.raw is not None:
         values += [adata.raw.X, adata.raw.var]
     return int(1.1 * sum(map(_bytes, values))) + _SLACK

@@ -9,6 +9,7 @@ from napari_semst.errors import SaveError
 from napari_semst.io.atomic import write_atomically
 from napari_semst.io.readback import check_readback
 from napari_semst.io.room import room_for
+from napari_semst.io.writable import writable
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -57,7 +58,7 @@ def write(
         with warnings.catch_warnings():
             # Of the format's history, nothing that a user can act on.
             warnings.simplefilter("ignore")
-            _writable(adata).write_h5ad(
+            writable(adata).write_h5ad(
                 temporary,
                 convert_strings_to_categoricals=False,
                 compression=compression,
@@ -183,42 +184,3 @@ def domains_table(adata: AnnData, coordinates: str | None = None) -> pd.DataFram
     for column in [c for c in first if c in adata.obs] + more:
         columns[column.removeprefix("semst_")] = adata.obs[column].to_numpy()
     return pd.DataFrame(columns)
-
-
-def _writable(adata: AnnData) -> AnnData:
-    """Return a tissue that shares its arrays, with text columns the format can hold."""
-    import anndata
-
-    # What is on disk, or a view, cannot lend its arrays.
-    whole = adata.to_memory() if adata.isbacked or adata.is_view else adata
-    return anndata.AnnData(
-        X=whole.X,
-        obs=_storable(whole.obs),
-        var=_storable(whole.var),
-        uns=dict(whole.uns),
-        obsm=dict(whole.obsm),
-        varm=dict(whole.varm),
-        obsp=dict(whole.obsp),
-        varp=dict(whole.varp),
-        layers=dict(whole.layers),
-        raw=whole.raw,
-    )
-
-
-def _storable(table: pd.DataFrame) -> pd.DataFrame:
-    """Return a copy in which text with gaps or repeats is categorical."""
-    import pandas as pd
-
-    table = table.copy()
-    for column in table:
-        values = table[column]
-        if isinstance(values.dtype, pd.CategoricalDtype):
-            continue
-        kind = pd.api.types.infer_dtype(values, skipna=True)
-        if kind == "empty" and values.dtype == object:
-            # Nothing but gaps: the format has no text without text.
-            table[column] = values.astype("category")
-        if kind == "string":
-            repeats = values.isna().any() or values.nunique() < len(values)
-            table[column] = values.astype("category" if repeats else object)
-    return table

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 from uuid import uuid4
 
 from napari_semst import keys
+from napari_semst.io.matrices import named_layers
 from napari_semst.viewer import columns, spots
 from napari_semst.viewer.arrange import arrange, placed
 from napari_semst.viewer.colour import paint_of
@@ -299,7 +300,7 @@ def snapshot(tissue: AnnData) -> AnnData:
         uns=dict(tissue.uns),
         obsm=dict(tissue.obsm),
         varm=dict(tissue.varm),
-        layers=dict(tissue.layers),
+        layers=named_layers(tissue),
         obsp=dict(tissue.obsp),
         varp=dict(tissue.varp),
         # As parts: another tissue's raw is not accepted whole.

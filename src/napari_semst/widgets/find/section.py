@@ -17,6 +17,7 @@ from qtpy.QtWidgets import (
 
 from napari_semst import keys
 from napari_semst.errors import InputError
+from napari_semst.io.matrices import named_layers
 from napari_semst.viewer import adapter, sections
 from napari_semst.viewer.arrange import share_on_image
 from napari_semst.widgets.find.join import can_be_joined
@@ -227,7 +228,7 @@ def counts_places(tissue: AnnData) -> list[tuple[str, str]]:
     places = [] if tissue.X is None else [("", "X (main table)")]
     if tissue.raw is not None:
         places.append(("raw", "raw"))
-    return places + [(str(name), f"layer {name}") for name in tissue.layers]
+    return places + [(str(name), f"layer {name}") for name in named_layers(tissue)]
 
 
 def facts(

@@ -1,0 +1,123 @@
+"""A tissue in the form in which every release of anndata from 0.10 on can read it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
+
+from napari_semst.io.matrices import named_layers
+
+if TYPE_CHECKING:
+    import pandas as pd
+    from anndata import AnnData
+
+
+def writable(adata: AnnData) -> AnnData:
+    """Return a tissue that shares its arrays, with tables that the format can hold.
+
+    With pandas 3 anndata 0.13 writes names and texts in a form that releases before
+    0.11 refuse. Given as plain texts and categories they take the form that all read.
+
+    Parameters
+    ----------
+    adata
+        The tissue; it is not changed.
+    """
+    import anndata
+
+    # What is on disk, or a view, cannot lend its arrays.
+    whole = adata.to_memory() if adata.isbacked or adata.is_view else adata
+    raw = whole.raw
+    if raw is not None:
+        # As parts: another tissue's raw is not accepted whole.
+        raw = {"X": raw.X, "var": _storable(raw.var), "varm": _plain(raw.varm)}
+    return anndata.AnnData(
+        X=whole.X,
+        obs=_storable(whole.obs),
+        var=_storable(whole.var),
+        uns=_plain(whole.uns),
+        obsm=_plain(whole.obsm),
+        varm=_plain(whole.varm),
+        obsp=dict(whole.obsp),
+        varp=dict(whole.varp),
+        layers=named_layers(whole),
+        raw=raw,
+    )
+
+
+def _storable(table: pd.DataFrame) -> pd.DataFrame:
+    """Return a copy in which text with gaps or repeats is categorical."""
+    import pandas as pd
+
+    table = _with_plain_names(table)
+    for column in table:
+        values = table[column]
+        if isinstance(values.dtype, pd.CategoricalDtype):
+            table[column] = _plain_categories(values)
+            continue
+        kind = pd.api.types.infer_dtype(values, skipna=True)
+        if kind == "empty" and _holds_text(values):
+            # Nothing but gaps: the format has no text without text.
+            table[column] = values.astype(object).astype("category")
+        if kind == "string":
+            repeats = values.isna().any() or values.nunique() < len(values)
+            table[column] = _plain_texts(values, as_categories=bool(repeats))
+    return table
+
+
+def _plain_texts(values: pd.Series[Any], as_categories: bool) -> pd.Series[Any]:
+    """Return texts as Python's own, or as categories of them."""
+    texts = values.astype(object)
+    return _plain_categories(texts.astype("category")) if as_categories else texts
+
+
+def _plain_categories(values: pd.Series[Any]) -> pd.Series[Any]:
+    """Return categories of Python's own text where they are of pandas' type of text."""
+    import pandas as pd
+
+    categories = values.cat.categories
+    if not isinstance(categories.dtype, pd.StringDtype):
+        return values
+    return values.cat.rename_categories(categories.astype(object))
+
+
+def _plain(held: Any) -> dict[str, Any]:
+    """Return nested mappings whose tables hold plain texts."""
+    return {key: _plain_value(value) for key, value in held.items()}
+
+
+def _plain_value(value: Any) -> Any:
+    import pandas as pd
+
+    if isinstance(value, Mapping):
+        return _plain(value)
+    if isinstance(getattr(value, "dtype", None), pd.StringDtype):
+        return value if value.isna().any() else value.astype(object)
+    if not isinstance(value, pd.DataFrame):
+        return value
+    table = _with_plain_names(value)
+    for column in table:
+        values = table[column]
+        if isinstance(values.dtype, pd.StringDtype):
+            gaps = bool(values.isna().any())
+            table[column] = _plain_texts(values, as_categories=gaps)
+        elif isinstance(values.dtype, pd.CategoricalDtype):
+            table[column] = _plain_categories(values)
+    return table
+
+
+def _with_plain_names(table: pd.DataFrame) -> pd.DataFrame:
+    """Return a copy whose rows have names of Python's own text."""
+    import pandas as pd
+
+    table = table.copy()
+    if isinstance(table.index.dtype, pd.StringDtype):
+        table.index = table.index.astype(object)
+    return table
+
+
+def _holds_text(values: pd.Series[Any]) -> bool:
+    """Return whether a column is of a type that texts have."""
+    import pandas as pd
+
+    return values.dtype == object or isinstance(values.dtype, pd.StringDtype)
