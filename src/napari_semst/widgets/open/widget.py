@@ -6,7 +6,7 @@ import traceback
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from qtpy.QtCore import QEvent, Qt
+from qtpy.QtCore import QEvent, Qt, QThread, QTimer
 from qtpy.QtGui import QKeySequence, QShortcut  # type: ignore[attr-defined]
 from qtpy.QtWidgets import (
     QApplication,
@@ -30,6 +30,7 @@ from napari_semst.widgets.open import recent, texts
 from napari_semst.widgets.open.alignment import AlignmentPanel
 from napari_semst.widgets.open.drop import DropArea, RecentList
 from napari_semst.widgets.open.inside import Inside
+from napari_semst.widgets.open.launched import make_way, names_no_dock
 from napari_semst.widgets.open.opening import Opener, order_for, sample_order
 from napari_semst.widgets.open.others import OtherLayers
 from napari_semst.widgets.open.texts import TIPS
@@ -87,6 +88,13 @@ class OpenData(QWidget):
         self._show_busy(False)
         self.sections.look_again()
         self.card.show_status("ready", texts.START, texts.START_HELP)
+        # Only of a viewer that is being started: in one that runs, a menu named it.
+        if QThread.currentThread().loopLevel() == 0 and names_no_dock():
+            # Once it is in the window, and the window is there.
+            QTimer.singleShot(0, self, self._make_way)
+
+    def _make_way(self) -> None:
+        make_way(self, self._viewer)
 
     def _build(self) -> None:
         self._recent_part = QWidget()
