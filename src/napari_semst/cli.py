@@ -20,6 +20,7 @@ from napari_semst.cli_run_options import run
 from napari_semst.cli_sample import samples
 from napari_semst.cli_server import server
 from napari_semst.cli_share_options import export, figure, import_regions, report
+from napari_semst.wording import for_shell
 
 _DEBUG = "--debug"
 
@@ -294,7 +295,7 @@ def main() -> None:
     except SemstError as error:
         if debug:
             raise
-        typer.echo(f"semst: {error}", err=True)
+        typer.echo(f"semst: {for_shell(error)}", err=True)
         sys.exit(2)
     except Exception as error:
         if debug:

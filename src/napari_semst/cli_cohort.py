@@ -15,6 +15,7 @@ from napari_semst.cohort_plan import plan
 from napari_semst.cohort_task import SectionOutcome, SectionTask
 from napari_semst.errors import ConfigError
 from napari_semst.progress import PRIVACY
+from napari_semst.wording import for_shell
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -127,9 +128,9 @@ def table(outcomes: Sequence[SectionOutcome]) -> list[str]:
     said: dict[str, list[str]] = {}
     for outcome in outcomes:
         if outcome.message:
-            said.setdefault(f"{outcome.status}: {outcome.message}", []).append(
-                outcome.name
-            )
+            said.setdefault(
+                f"{outcome.status}: {for_shell(outcome.message)}", []
+            ).append(outcome.name)
         for warning in (outcome.account or {}).get("warnings", ()):
             said.setdefault(f"note: {warning}", []).append(outcome.name)
     lines += [f"{', '.join(names)}: {text}" for text, names in said.items()]
@@ -246,7 +247,7 @@ class _Board:
             line = f"{count}  {outcome.name}: {outcome.status}"
             known = outcome.account
             if outcome.message:
-                line += f": {outcome.message}"
+                line += f": {for_shell(outcome.message)}"
             elif known is not None:
                 seconds = sum(known["seconds"].values())
                 line += f": {known['n_domains']} domains in {seconds:.0f} s"

@@ -9,6 +9,7 @@ import typer
 
 from napari_semst.errors import SaveError
 from napari_semst.progress import exhaust
+from napari_semst.wording import for_shell
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -74,6 +75,7 @@ def explain(
     told = exhaust(shown(explain_steps(tissue, wanted), quiet=quiet))
     if output is not None:
         _write(tissue, told, output, table=table, overwrite=overwrite)
+    told = {**told, "notes": [for_shell(note) for note in told["notes"]]}
     if as_json:
         typer.echo(json.dumps({"input": str(source), **told}, indent=2))
         return

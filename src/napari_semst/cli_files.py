@@ -10,6 +10,7 @@ import typer
 from napari_semst.config import Request
 from napari_semst.errors import InputError, SemstError
 from napari_semst.presets import resolve
+from napari_semst.wording import for_shell
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -43,14 +44,14 @@ def inspect(source: Path, part: str | None = None) -> bool:
         counted = (tissue.n_obs, tissue.n_vars, found.matrix.nnz)
         needs = _needs(*counted, image=bool(_images(tissue)))
     except SemstError as error:
-        counts, ready = f"{error} (--counts-layer)", False
+        counts, ready = f"{for_shell(error)} (--counts-layer)", False
     lines.append(f"  counts       {counts}")
     try:
         lattice = detect_lattice(find_coordinates(tissue))
         kind = "a regular lattice" if lattice.regular else "scattered"
         places = f"{kind}, spacing {lattice.pitch:.4g}"
     except SemstError as error:
-        places, ready = f"{error} (--coordinates)", False
+        places, ready = f"{for_shell(error)} (--coordinates)", False
     lines.append(f"  coordinates  {places}")
     lines.append(f"  image        {', '.join(_images(tissue)) or 'none'}")
     lines += [f"  histology    {text}" for text in _histology(tissue)]
@@ -96,7 +97,7 @@ def _histology(tissue: AnnData) -> list[str]:
                 + (few if across < FEWEST_PIXELS else "")
             )
     except SemstError as error:
-        lines.append(f"not as it is: {error}")
+        lines.append(f"not as it is: {for_shell(error)}")
     return lines
 
 

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 from napari_semst.cohort_task import SectionOutcome, SectionTask
 from napari_semst.errors import Cancelled, ConfigError, SaveError, SemstError
 from napari_semst.progress import Progress, told
+from napari_semst.wording import message
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -41,7 +42,7 @@ def do_section(
     except Cancelled:
         raise
     except SemstError as error:
-        return SectionOutcome.of(task, "failed", message=str(error))
+        return SectionOutcome.of(task, "failed", message=message(error))
     # One section's fault must not cost the others.
     except Exception as error:  # noqa: BLE001
         text = (

@@ -27,6 +27,7 @@ from napari_semst.config_stages import (
     TrainingConfig,
 )
 from napari_semst.errors import ConfigError, one_of
+from napari_semst.wording import Way, Worded
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -186,9 +187,15 @@ def number_of_domains(wanted: int | str) -> int:
         number = 0
     if number < 1 or (isinstance(wanted, float) and wanted != number):
         raise ConfigError(
-            "Expected the number of domains (k) to be 1 or more, or 'auto'; got "
-            f"{wanted!r}. Give -k 7 or -k auto in the shell, n_domains=7 or "
-            "n_domains='auto' in Python."
+            Worded(
+                "Expected the number of domains (k) to be 1 or more, or 'auto'; got "
+                f"{wanted!r}. ",
+                Way(
+                    "Give -k 7 or -k auto.",
+                    "Give n_domains=7 or n_domains='auto'.",
+                    "Set Domains, or tick Automatic.",
+                ),
+            )
         )
     return number
 

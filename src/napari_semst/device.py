@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from napari_semst.errors import DeviceError, one_of
 from napari_semst.training.group import local_rank
+from napari_semst.wording import Way, Worded
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -100,21 +101,24 @@ def memory_errors_explained() -> Iterator[None]:
     """Turn a lack of memory, of the GPU or the machine, into a `DeviceError`."""
     import torch
 
-    advice = (
-        "Choose fewer genes (n_top_genes), --method quick, or, if it was the GPU's, "
-        "device 'cpu'."
+    advice = Worded(
+        "Choose fewer genes (n_top_genes), ",
+        Way("--method quick", "method 'quick'", "the method Quick"),
+        ", or, if it was the GPU's, device 'cpu'.",
     )
     try:
         yield
     except (torch.OutOfMemoryError, MemoryError) as error:
         what = str(error).splitlines()[0] if str(error) else type(error).__name__
         raise DeviceError(
-            f"Expected the run to fit into memory; it did not ({what}). {advice}"
+            Worded(
+                f"Expected the run to fit into memory; it did not ({what}). ", advice
+            )
         ) from error
     except RuntimeError as error:
         # Torch's allocator on the CPU and NVIDIA's libraries raise plain errors.
         if not any(sign in str(error) for sign in _MEMORY_SIGNS):
             raise
         raise DeviceError(
-            f"Expected the run to fit into memory; it did not. {advice}"
+            Worded("Expected the run to fit into memory; it did not. ", advice)
         ) from error

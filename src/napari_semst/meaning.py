@@ -9,6 +9,7 @@ import numpy as np
 
 from napari_semst.errors import SemanticsError
 from napari_semst.progress import FORESEEN, PRIVACY, Progress, working
+from napari_semst.wording import Way, Worded
 
 if TYPE_CHECKING:
     from collections.abc import Generator
@@ -175,8 +176,15 @@ def _embedding(tissue: AnnData, name: str) -> dict[str, Any]:
     """Return the obsm array of that name, else the name as a file's path."""
     if not name:
         raise SemanticsError(
-            "Expected an obsm key or a file for the precomputed embedding; got "
-            "none. Set semantics.embedding (precomputed:NAME in the shell)."
+            Worded(
+                "Expected an obsm key or a file for the precomputed embedding; got "
+                "none. ",
+                Way(
+                    "Name it: --semantics precomputed:NAME.",
+                    "Set semantics.embedding.",
+                    "Choose it under Embedding.",
+                ),
+            )
         )
     if name in tissue.obsm:
         return {"embedding": np.asarray(tissue.obsm[name]), "label": name}

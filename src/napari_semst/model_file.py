@@ -19,6 +19,7 @@ from napari_semst.domains.consensus import Voter
 from napari_semst.domains.mixture import Mixture, Units
 from napari_semst.errors import ConfigError, InputError, SaveError, SemstError
 from napari_semst.prepare.components import ExpressionAxes
+from napari_semst.wording import Way, Worded
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -31,6 +32,11 @@ SUFFIX = ".safetensors"
 # Raised when a file written before can no longer be read alike.
 FORMAT = 1
 _HEADER = "napari-semst model"
+_MAKE_ONE = Way(
+    f"Make one with `semst run ... --save-model FILE{SUFFIX}`.",
+    "Make one with save_model.",
+    "Models are made by the command line, or in Python.",
+)
 _LEARNT = "learnt."
 _MODULATION = "network.modulation."
 _MIXTURE = ("white", "centres", "weight")
@@ -251,8 +257,7 @@ def load_model(path: str | Path) -> DomainModel:
     place = Path(path).expanduser()
     if not place.is_file():
         raise InputError(
-            f"Expected a model file at {place}; found none. Make one with `semst run "
-            f"... --save-model FILE{SUFFIX}`."
+            Worded(f"Expected a model file at {place}; found none. ", _MAKE_ONE)
         )
     told, arrays = _opened(place)
     try:
@@ -280,8 +285,11 @@ def _opened(place: Path) -> tuple[dict[str, Any], dict[str, NDArray[Any]]]:
         ) from error
     if not isinstance(told, dict) or not isinstance(told.get("format"), int):
         raise InputError(
-            f"Expected a model of domains in {place}; found another safetensors file. "
-            f"Make one with `semst run ... --save-model FILE{SUFFIX}`."
+            Worded(
+                f"Expected a model of domains in {place}; found another safetensors "
+                "file. ",
+                _MAKE_ONE,
+            )
         )
     if told["format"] > FORMAT:
         raise InputError(

@@ -11,6 +11,7 @@ from napari_semst.errors import ConfigError, ShareDone
 from napari_semst.presets import resolve
 from napari_semst.progress import Progress, RunControl
 from napari_semst.result import DomainResult, attach
+from napari_semst.wording import Way, Worded
 
 __all__ = ["DomainResult", "attach", "find_domains"]
 
@@ -205,7 +206,7 @@ def _few(fit: Fit) -> list[str]:
             "The image does not reliably predict any expression, no more than moved "
             "elsewhere on the slide: nothing was compared, and no spot is discordant. "
             "Look at how image and spots are aligned, and how many pixels lie across "
-            f"a spot (semst inspect){few}."
+            f"a spot{few}."
         )
     elif usable < _FEW_FOR_DISCORDANCE:
         warnings.append(
@@ -271,9 +272,15 @@ def prepared(
     config = resolve(request)
     if config.domains.n_domains == 0:
         raise ConfigError(
-            "Expected the number of domains (k) to be given; got none. Set "
-            "domains.n_domains: -k 7 in the shell, n_domains=7 in Python; or let it "
-            "be chosen: -k auto, n_domains='auto'."
+            Worded(
+                "Expected the number of domains (k) to be given; got none. ",
+                Way(
+                    "Give it with -k 7; or let it be chosen: -k auto.",
+                    "Set domains.n_domains: n_domains=7; or let it be chosen: "
+                    "n_domains='auto'.",
+                    "Set Domains; or let it be chosen: Automatic.",
+                ),
+            )
         )
     if config.domains.n_domains > tissue.n_obs:
         raise ConfigError(

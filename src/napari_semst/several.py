@@ -9,6 +9,7 @@ import numpy as np
 from scipy import sparse
 
 from napari_semst.errors import CountsError, InputError, SemanticsError
+from napari_semst.wording import Worded, message
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -78,4 +79,4 @@ def named(section: str) -> Iterator[None]:
     try:
         yield
     except (InputError, SemanticsError, CountsError) as error:
-        raise type(error)(f"Section {section!r}: {error}") from error
+        raise type(error)(Worded(f"Section {section!r}: ", message(error))) from error

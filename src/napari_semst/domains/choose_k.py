@@ -25,6 +25,7 @@ from napari_semst.domains.mixture import (
 from napari_semst.errors import InputError
 from napari_semst.progress import Progress
 from napari_semst.sampling import fitted_spots
+from napari_semst.wording import Way, Worded
 
 if TYPE_CHECKING:
     from collections.abc import Generator, Sequence
@@ -180,9 +181,15 @@ def choose_number(
     most = min(MOST_DOMAINS, n_spots // _SPOTS_PER_DOMAIN)
     if most < 2:
         raise InputError(
-            f"Expected at least {2 * _SPOTS_PER_DOMAIN} spots to choose the number of "
-            f"domains from; found {n_spots}. Give the number: -k 2 in the shell, "
-            "n_domains=2 in Python."
+            Worded(
+                f"Expected at least {2 * _SPOTS_PER_DOMAIN} spots to choose the number "
+                f"of domains from; found {n_spots}. ",
+                Way(
+                    "Give the number: -k 2.",
+                    "Give the number: n_domains=2.",
+                    "Untick Automatic, and set the number of domains.",
+                ),
+            )
         )
     fitted = fitted_spots(n_spots, np.random.default_rng(seed))
     share = independent_share(section.average, section.smoothing_rounds, fitted)

@@ -15,6 +15,7 @@ from napari_semst import keys
 from napari_semst.errors import InputError
 from napari_semst.explanation import run as runs
 from napari_semst.progress import Progress, RunControl, exhaust, told
+from napari_semst.wording import Way, Worded
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Generator
@@ -262,9 +263,15 @@ def _compared_by(tissue: AnnData) -> tuple[Floats, Floats]:
     missing = [name for name, is_there in there.items() if not is_there]
     if missing:
         raise InputError(
-            "Expected a map of discordance, which the method image-guided writes; "
-            f"missing: {', '.join(missing)}. Run it first: semst run INPUT -k K "
-            "--method image-guided."
+            Worded(
+                "Expected a map of discordance, which the method image-guided writes; "
+                f"missing: {', '.join(missing)}. Run it first",
+                Way(
+                    ": semst run INPUT -k K --method image-guided.",
+                    ": find_domains(..., method='image-guided').",
+                    ", in the dock Find domains.",
+                ),
+            )
         )
     expected, expressed = (np.asarray(tissue.obsm[key], np.float32) for key in pair)
     return expected, expressed

@@ -17,6 +17,7 @@ from napari_semst.explanation.meanings import (
     read_meanings,
 )
 from napari_semst.progress import Progress, RunControl, exhaust, told, working
+from napari_semst.wording import Way, Worded
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Generator
@@ -236,8 +237,15 @@ def _moved(
         )
     elif moved[0] and not counterfactual:
         notes.append(
-            "Semantics moved spots inside the network. Whether that changed any "
-            "domain is known only with --counterfactual (counterfactual=True)."
+            Worded(
+                "Semantics moved spots inside the network. Whether that changed any "
+                "domain is known only ",
+                Way(
+                    "with --counterfactual.",
+                    "with counterfactual=True.",
+                    "by a test without semantics: press Test without semantics.",
+                ),
+            )
         )
     return moved
 
@@ -291,8 +299,14 @@ def _meaning_of(wanted: Wanted, what: runs.Explained, notes: list[str]) -> str:
                 "gene did in it cannot be told apart"
             )
         notes.append(
-            f"The run {what.run!r} {why}: genes only are told. --semantics builtin "
-            "(semantics='builtin') reads its domains by the built-in table."
+            Worded(
+                f"The run {what.run!r} {why}: genes only are told.",
+                Way(
+                    " --semantics builtin reads its domains by the built-in table.",
+                    " semantics='builtin' reads its domains by the built-in table.",
+                    "",
+                ),
+            )
         )
         return "none"
     if wanted.semantics == "builtin" and had not in ("", "builtin"):

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from napari_semst.errors import SemanticsError
+from napari_semst.wording import Way, Worded
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -65,9 +66,16 @@ def kept_vectors(
         found[places], known[places] = vectors, True
     if found is None:
         raise SemanticsError(
-            f"Expected vectors of the genes by {model.name} in the cache; found none "
-            "(cleared, of another machine, or of texts of another version). Run again, "
-            "or choose --semantics builtin (semantics='builtin')."
+            Worded(
+                f"Expected vectors of the genes by {model.name} in the cache; found "
+                "none (cleared, of another machine, or of texts of another version). "
+                "Run again",
+                Way(
+                    ", or choose --semantics builtin.",
+                    ", or choose semantics='builtin'.",
+                    ".",
+                ),
+            )
         )
     return found[place], known[place]
 

@@ -9,6 +9,7 @@ import numpy as np
 
 from napari_semst.errors import SemanticsError
 from napari_semst.progress import working
+from napari_semst.wording import Way, Worded, message
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Generator
@@ -95,7 +96,7 @@ def read_meanings(
     try:
         listed = yield from _listed(section, what, control)
     except SemanticsError as error:
-        notes.append(f"Genes only are told. {error}")
+        notes.append(Worded("Genes only are told. ", message(error)))
         return None
     if listed.coverage < LOW_COVERAGE:
         notes.append(
@@ -154,7 +155,7 @@ def read_gene_meanings(
     try:
         vectors, known = kept_vectors(told, settings, lists.genes[used].tolist())
     except SemanticsError as error:
-        notes.append(f"Genes only are told. {error}")
+        notes.append(Worded("Genes only are told. ", message(error)))
         return None
     if not known.all():
         notes.append(
@@ -162,9 +163,11 @@ def read_gene_meanings(
             "what the others did in the meaning is not told."
         )
     notes.append(
-        f"Genes in the meaning are by the vectors of {told['model']}, read from the "
-        "cache. Terms are not told: they are of the built-in table (--semantics "
-        "builtin, semantics='builtin')."
+        Worded(
+            f"Genes in the meaning are by the vectors of {told['model']}, read from "
+            "the cache. Terms are not told: they are of the built-in table",
+            Way(" (--semantics builtin).", " (semantics='builtin').", "."),
+        )
     )
     listed = listed_by(lists, vectors, known, settings.gene_weights)
     return Meanings(listed, find_meaning(listed, codes, len(what.names)), None)

@@ -10,6 +10,7 @@ import numpy as np
 from napari_semst import keys
 from napari_semst.config import Request
 from napari_semst.errors import ConfigError
+from napari_semst.wording import Way, Worded
 
 if TYPE_CHECKING:
     from collections.abc import Generator
@@ -17,6 +18,7 @@ if TYPE_CHECKING:
     from anndata import AnnData
     from numpy.typing import NDArray
 
+    from napari_semst.config import Config
     from napari_semst.explanation.run import Explained
     from napari_semst.progress import Progress, RunControl
 
@@ -27,6 +29,11 @@ _COLUMNS = {
 }
 # Below this the network made next to no use of semantics anywhere.
 UNUSED = 1e-3
+_LEAVE_OUT = Way(
+    " Leave out --counterfactual.",
+    " Leave out counterfactual.",
+    " Explain it without the test.",
+)
 
 
 def modulation_of(
@@ -76,6 +83,50 @@ def modulation_of(
     return told
 
 
+def not_testable(what: Explained) -> str:
+    """Return why domains cannot be found again without semantics, empty if they can.
+
+    Parameters
+    ----------
+    what
+        The run, or the column of labels.
+    """
+    if what.read_meaning in ("", "none"):
+        return (
+            "Expected a run with semantics, to be compared with one without; "
+            f"{what.run or what.column!r} had none."
+        )
+    if "model" in what.facts:
+        return (
+            "Expected a run that was trained on this section, which can be repeated; "
+            f"{what.run!r} was labelled by a saved model."
+        )
+    return ""
+
+
+def runs_of_test(what: Explained) -> dict[str, Config]:
+    """Return the settings of the runs that the test without semantics takes.
+
+    Parameters
+    ----------
+    what
+        The run.
+
+    Returns
+    -------
+    dict
+        ``without_semantics``, with the same seed, and ``other_seed``, the yardstick.
+    """
+    config = what.config
+    config = replace(config, domains=replace(config.domains, n_domains=len(what.names)))
+    other = replace(config.training, seed=config.training.seed + 1)
+    without = replace(config.semantics, source="none")
+    return {
+        "without_semantics": replace(config, semantics=without),
+        "other_seed": replace(config, training=other),
+    }
+
+
 def counterfactual(
     tissue: AnnData, what: Explained, control: RunControl
 ) -> Generator[Progress, None, list[dict[str, float]]]:
@@ -106,25 +157,11 @@ def counterfactual(
     """
     from napari_semst.pipeline import find_domains
 
-    config = what.config
-    if what.read_meaning in ("", "none"):
-        raise ConfigError(
-            "Expected a run with semantics, to be compared with one without; "
-            f"{what.run or what.column!r} had none. Leave out --counterfactual."
-        )
-    if "model" in what.facts:
-        raise ConfigError(
-            "Expected a run of `semst run`, which can be repeated; "
-            f"{what.run!r} was labelled by a saved model. Leave out --counterfactual."
-        )
-    config = replace(config, domains=replace(config.domains, n_domains=len(what.names)))
-    other = replace(config.training, seed=config.training.seed + 1)
-    without = replace(config.semantics, source="none")
+    missing = not_testable(what)
+    if missing:
+        raise ConfigError(Worded(missing, _LEAVE_OUT))
     changed: list[dict[str, float]] = [{} for _ in what.names]
-    for name, one in {
-        "without_semantics": replace(config, semantics=without),
-        "other_seed": replace(config, training=other),
-    }.items():
+    for name, one in runs_of_test(what).items():
         settings = one.to_dict()
         request = Request(settings.pop("preset"), settings)
         result = yield from find_domains(tissue, request, control)

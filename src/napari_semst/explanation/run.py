@@ -11,6 +11,7 @@ from napari_semst import keys
 from napari_semst.config import Config
 from napari_semst.errors import ConfigError, InputError, one_of
 from napari_semst.io.guard import a_few
+from napari_semst.wording import Way, Worded
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -86,8 +87,15 @@ def explained(tissue: AnnData, run: str | None, labels: str | None) -> Explained
     column = keys.of_run(keys.DOMAIN, wanted)
     if wanted not in runs or column not in tissue.obs:
         raise InputError(
-            f"Expected a run {wanted!r}; found runs {a_few(list(runs))}. Find domains "
-            "first, or name a column of obs with --labels (labels=...)."
+            Worded(
+                f"Expected a run {wanted!r}; found runs {a_few(list(runs))}. Find "
+                "domains first, or ",
+                Way(
+                    "name a column of obs with --labels.",
+                    "name a column of obs (labels=...).",
+                    "colour by another column of labels.",
+                ),
+            )
         )
     facts = runs[wanted]
     return _of_column(tissue, wanted, column, config_of(facts), facts)

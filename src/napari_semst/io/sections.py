@@ -92,9 +92,8 @@ def mixed_sections(adata: AnnData) -> tuple[str, ...]:
         if len(found) > 1:
             return (
                 f"This file holds {len(found)} sections ({a_few(found)}; see "
-                f"obs[{column!r}]): neighbours are sought across them. Name the "
-                f"column to keep them apart: --section-key {column} in the shell, "
-                f"section_key={column!r} in Python.",
+                f"obs[{column!r}]): neighbours are sought across them. Tell them apart "
+                f"by that column, the setting section_key, to keep them apart.",
             )
     return ()
 

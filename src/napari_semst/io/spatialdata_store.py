@@ -189,8 +189,8 @@ def _place(adata: AnnData, path: Path, told: dict[str, Any], system: str) -> Non
         warn(
             adata,
             f"This table holds {len(set(regions))} regions (see obs[{key!r}]): "
-            f"neighbours are sought across them. Name the column to keep them apart: "
-            f"--section-key {key} in the shell, section_key={key!r} in Python.",
+            "neighbours are sought across them. Tell them apart by that column, the "
+            "setting section_key, to keep them apart.",
         )
 
 

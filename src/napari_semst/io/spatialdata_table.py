@@ -12,6 +12,7 @@ import numpy as np
 from napari_semst import keys
 from napari_semst.errors import InputError, SaveError
 from napari_semst.io.guard import a_few
+from napari_semst.wording import Way, Worded
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -22,6 +23,7 @@ if TYPE_CHECKING:
 _ATTRS = "spatialdata_attrs"
 _REGION, _INSTANCE = "region", "instance_id"
 _OURS = ("semst_", "ig_")
+_BY_REGION = Way(" with --region.", " (region=...).", ".")
 
 
 class _Links(NamedTuple):
@@ -96,8 +98,12 @@ def write_spatialdata_table(
         whole = spatialdata.read_zarr(place)
         if table in whole.tables and not overwrite:
             raise SaveError(
-                f"Expected no table {table!r} in {place}; there is one. Choose another "
-                "name with --table, or allow it to be overwritten."
+                Worded(
+                    f"Expected no table {table!r} in {place}; there is one. Choose "
+                    "another name",
+                    Way(" with --table", " (table=...)", ""),
+                    ", or allow it to be overwritten.",
+                )
             )
         if table in whole.tables and whole.tables[table].n_vars:
             raise SaveError(
@@ -151,17 +157,23 @@ def _links(adata: AnnData, whole: Any, region: str | None) -> _Links:
     elements = {**whole.shapes, **whole.points}
     if region is not None and region not in elements:
         raise InputError(
-            f"Expected a shapes element {region!r}; found {a_few(list(elements))}. "
-            "Name one of them with --region."
+            Worded(
+                f"Expected a shapes element {region!r}; found {a_few(list(elements))}. "
+                "Name one of them",
+                _BY_REGION,
+            )
         )
     wanted = {region: elements[region]} if region is not None else dict(whole.shapes)
     indices = {name: _index(element, names) for name, element in wanted.items()}
     good = {name: index for name, index in indices.items() if index is not None}
     if len(good) != 1:
         raise InputError(
-            f"Expected one element whose index has all {len(names):,} spots; found "
-            f"{len(good)} among {a_few(list(wanted))} (spots: "
-            f"{a_few(list(names), 2)}). Name it with --region."
+            Worded(
+                f"Expected one element whose index has all {len(names):,} spots; found "
+                f"{len(good)} among {a_few(list(wanted))} (spots: "
+                f"{a_few(list(names), 2)}). Name it",
+                _BY_REGION,
+            )
         )
     name, instance = next(iter(good.items()))
     return _Links(name, instance)

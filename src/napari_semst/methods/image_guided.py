@@ -18,6 +18,7 @@ from napari_semst.methods.semst_training import BATCH_SPOTS, batch_spots
 from napari_semst.prepare.components import dense_axes, rotated, smoothed
 from napari_semst.progress import OnlyCancelled, Progress, working
 from napari_semst.training.loop import train
+from napari_semst.wording import Way, Worded
 
 if TYPE_CHECKING:
     from collections.abc import Generator
@@ -108,9 +109,12 @@ def _check(config: Config) -> None:
     training = config.training
     if config.image_guided.clustering_epochs and config.domains.n_domains < 1:
         raise ConfigError(
-            "Expected the number of domains to be given where the latent is drawn to "
-            "domains (image_guided.clustering_epochs); got auto. Give -k 7, or set the "
-            "epochs to 0."
+            Worded(
+                "Expected the number of domains to be given where the latent is drawn "
+                "to domains (image_guided.clustering_epochs); got auto. ",
+                Way("Give -k 7", "Give n_domains=7", "Untick Automatic"),
+                ", or set the epochs to 0.",
+            )
         )
     if training.epochs < 1:
         raise ConfigError(

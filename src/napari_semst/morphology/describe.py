@@ -125,7 +125,7 @@ def coarse(across: float) -> list[str]:
     return [
         f"The image is coarse: a spot is {across:.1f} pixels wide, fewer than "
         f"{FEWEST_PIXELS}. Its colours are seen, its nuclei and texture are not. Name "
-        "a finer image: --image FILE in the shell, morphology.image in Python."
+        "the file of a finer image (morphology.image)."
     ]
 
 

@@ -9,6 +9,7 @@ import numpy as np
 from napari_semst.errors import InputError
 from napari_semst.io.guard import a_few
 from napari_semst.io.sections import libraries, part, spots_of, the_library
+from napari_semst.wording import Way, Worded
 
 if TYPE_CHECKING:
     from anndata import AnnData
@@ -16,6 +17,13 @@ if TYPE_CHECKING:
 
     from napari_semst.config_stages import MorphologyConfig
     from napari_semst.morphology.slide import Slide
+
+_NAME_IT = Way(
+    "Name the image file: --image FILE; or run without images: --image-encoder none.",
+    "Name the image file: morphology.image; or run without images: morphology.encoder "
+    "'none'.",
+    "Choose the image file under Image; or run without the image.",
+)
 
 
 class Imaged(NamedTuple):
@@ -62,9 +70,10 @@ def imaged_parts(tissue: AnnData, config: MorphologyConfig) -> list[Imaged]:
         found = libraries(tissue)
         told = f"sections {a_few(list(found))} without one" if found else "none"
         raise InputError(
-            f"Expected an image of the section in uns['spatial']; found {told}. Name "
-            "the image file: --image FILE in the shell, morphology.image in Python; or "
-            "run without images: --image-encoder none."
+            Worded(
+                f"Expected an image of the section in uns['spatial']; found {told}. ",
+                _NAME_IT,
+            )
         )
     return with_image
 

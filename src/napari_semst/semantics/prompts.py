@@ -11,6 +11,7 @@ import numpy as np
 
 from napari_semst.errors import SemanticsError, one_of
 from napari_semst.semantics.protocol import NO_GENE
+from napari_semst.wording import Way, Worded
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -119,8 +120,14 @@ def template(name: str, species: str = "", tissue: str = "") -> Template:
         return found
     if not tissue.strip():
         raise SemanticsError(
-            "Expected the name of the tissue with the template 'tissue'; got none. Set "
-            "semantics.tissue (--tissue 'breast cancer'), or use the template 'paper'."
+            Worded(
+                "Expected the name of the tissue with the template 'tissue'; got none.",
+                Way(
+                    " Give it (--tissue 'breast cancer'), or use the template 'paper'.",
+                    " Set semantics.tissue, or use the template 'paper'.",
+                    " Fill in Tissue, or choose the paper's words under Prompt.",
+                ),
+            )
         )
     known = species if species in ("human", "mouse") else "not known"
     head, place, tail = found.user.partition(_GENES)
@@ -138,7 +145,7 @@ def _plain_tissue(tissue: str) -> str:
         raise SemanticsError(
             f"Expected the name of a tissue in plain words; {name!r} has {bad[0]!r}, "
             "which is a mark of prompts. Write it without braces, <|, |>, line breaks "
-            "and control characters (--tissue 'breast cancer')."
+            "and control characters, as in: breast cancer."
         )
     return name
 

@@ -85,7 +85,7 @@ def read_terms(source: IO[bytes]) -> TermTable:
     except UNREADABLE as error:
         raise SemanticsError(
             f"Expected a table of terms (npz with {', '.join(FIELDS)}); could not read "
-            f"it: {error}. Build one with scripts/build_gene_table.py --terms."
+            f"it: {error}. Build one with scripts/build_gene_table.py."
         ) from error
 
 

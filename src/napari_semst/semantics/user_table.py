@@ -22,6 +22,7 @@ from napari_semst.semantics.protocol import (
     record,
 )
 from napari_semst.semantics.symbols import guess_species, readable_names
+from napari_semst.wording import Way, Worded
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -55,8 +56,14 @@ class UserTable:
     def __init__(self, table: Path | str) -> None:
         if not str(table):
             raise SemanticsError(
-                "Expected a file of gene vectors; got none. Set semantics.table "
-                "(table:FILE in the shell)."
+                Worded(
+                    "Expected a file of gene vectors; got none. ",
+                    Way(
+                        "Name it: --semantics table:FILE.",
+                        "Set semantics.table.",
+                        "Choose it under Gene table.",
+                    ),
+                )
             )
         path = user_path(table)
         symbols, vectors = _read(path)

@@ -26,6 +26,7 @@ from napari_semst.semantics.shards import (
     shard_file,
     write_shard,
 )
+from napari_semst.wording import Way, Worded
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
@@ -237,9 +238,12 @@ def clear(model: str = "") -> int:
     if model and not chosen:
         told = {str(one.about.get("model", "unknown")) for one in here}
         raise SemanticsError(
-            f"Expected vectors of the model {model!r} in {cache_folder()}; found "
-            f"{'those of ' + ', '.join(sorted(told)) if told else 'none at all'}. "
-            "Nothing was removed. `semst cache list` shows names and folders."
+            Worded(
+                f"Expected vectors of the model {model!r} in {cache_folder()}; found "
+                f"{'those of ' + ', '.join(sorted(told)) if told else 'none at all'}. "
+                "Nothing was removed.",
+                Way(" `semst cache list` shows names and folders.", "", ""),
+            )
         )
     freed = 0
     for entry in chosen:
@@ -277,9 +281,16 @@ def _of_model(here: Sequence[Entry], model: str) -> list[Entry]:
     places = sorted({_place_of(entry) for entry in chosen})
     if len(places) > 1:
         raise SemanticsError(
-            f"Expected one model called {model!r} in {cache_folder()}; found "
-            f"{len(places)}: {'; '.join(places)}. Nothing was removed. Give the folder "
-            "of one of them, or run `semst cache clear --yes` for all that is kept."
+            Worded(
+                f"Expected one model called {model!r} in {cache_folder()}; found "
+                f"{len(places)}: {'; '.join(places)}. Nothing was removed. Give the "
+                "folder of one of them, or ",
+                Way(
+                    "run `semst cache clear --yes` for all that is kept.",
+                    "no model, to remove all that is kept.",
+                    "remove all that is kept.",
+                ),
+            )
         )
     return chosen
 

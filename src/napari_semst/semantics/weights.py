@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from napari_semst.errors import ConfigError, one_of
+from napari_semst.wording import Way, Worded
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -71,9 +72,16 @@ def weights_for(
     if weights is not None and not averages_genes(settings):
         per = " per spot" if settings.source == "server" else ""
         raise ConfigError(
-            f"Expected gene_weights 'equal' with the source {settings.source!r}{per}, "
-            f"which averages no genes; got {settings.gene_weights!r}. Leave the "
-            "setting out, or choose builtin, table, genes, or a server with --per gene."
+            Worded(
+                f"Expected gene_weights 'equal' with the source {settings.source!r}"
+                f"{per}, which averages no genes; got {settings.gene_weights!r}. Leave "
+                "the setting out, or choose builtin, table, genes, or a server",
+                Way(
+                    " with --per gene.",
+                    " with semantics.per = 'gene'.",
+                    " that reads each gene once.",
+                ),
+            )
         )
     return weights
 

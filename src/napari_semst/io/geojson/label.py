@@ -12,6 +12,7 @@ from napari_semst import keys
 from napari_semst.errors import ConfigError, InputError, one_of
 from napari_semst.io.geojson.inside import Polygons, inside
 from napari_semst.io.geojson.parse import read_geojson
+from napari_semst.wording import Way, Worded
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -251,9 +252,15 @@ def _colors(
 
 def _nothing_met(spots: Spots, path: str | Path) -> str:
     low, high = spots.places.min(axis=0), spots.places.max(axis=0)
-    return (
+    return Worded(
         f"Expected spots inside the regions of {path}; none is. The spots lie between "
         f"({low[0]:.4g}, {low[1]:.4g}) and ({high[0]:.4g}, {high[1]:.4g}): use pixels "
-        "of the same image at full resolution, or give the size of a pixel "
-        "(--pixel-size) where the coordinates are no pixels."
+        "of the same image at full resolution",
+        Way(
+            ", or give the size of a pixel (--pixel-size) where the coordinates are no "
+            "pixels.",
+            ", or give the size of a pixel (pixel_size) where the coordinates are no "
+            "pixels.",
+            ".",
+        ),
     )

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, NamedTuple
 import numpy as np
 
 from napari_semst.errors import ConfigError, InputError, one_of
+from napari_semst.wording import Way, Worded
 
 if TYPE_CHECKING:
     from anndata import AnnData
@@ -78,9 +79,15 @@ def spots_in_pixels(
         raise InputError(one_of("section", section, names))
     if section is None and len(parts) > 1:
         raise InputError(
-            f"Expected one section; obs[{column!r}] tells {len(parts)} apart: "
-            f"{', '.join(names[:8])}. A GeoJSON file belongs to one image: name the "
-            "section (--section)."
+            Worded(
+                f"Expected one section; obs[{column!r}] tells {len(parts)} apart: "
+                f"{', '.join(names[:8])}. A GeoJSON file belongs to one image: ",
+                Way(
+                    "name the section (--section).",
+                    "name the section (section=...).",
+                    "show one section alone first.",
+                ),
+            )
         )
     if section is not None:
         part = parts[names.index(section)]

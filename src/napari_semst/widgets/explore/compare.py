@@ -25,6 +25,7 @@ from napari_semst.viewer import columns
 from napari_semst.widgets.explore import texts
 from napari_semst.widgets.explore.texts import TIPS
 from napari_semst.widgets.shared.forms import add_row, form, note
+from napari_semst.wording import for_window
 
 if TYPE_CHECKING:
     from anndata import AnnData
@@ -101,7 +102,7 @@ class ComparePanel(QWidget):
                     spots=int(found.known.sum()),
                 )
             except SemstError as error:
-                said = str(error)
+                said = for_window(error)
         self.said.setText(said)
         self.table.setVisible(found is not None)
         self.button.setEnabled(found is not None)

@@ -18,6 +18,7 @@ from napari_semst.errors import SemstError
 from napari_semst.explore.plots import draw_dots, draw_violins
 from napari_semst.widgets.explore.texts import TIPS
 from napari_semst.widgets.shared.saving import FIGURES, ask_path
+from napari_semst.wording import for_window
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -100,7 +101,7 @@ class GenePlot(QDialog):
         try:
             _write(self.figure, path)
         except (SemstError, OSError) as error:
-            QMessageBox.warning(self, "Not saved", str(error))
+            QMessageBox.warning(self, "Not saved", for_window(error))
 
 
 def _write(figure: Figure, path: Path) -> None:

@@ -21,6 +21,7 @@ from napari_semst.widgets.explore.texts import TIPS
 from napari_semst.widgets.find.texts import explain
 from napari_semst.widgets.shared.errand import Errand
 from napari_semst.widgets.shared.forms import folded, note
+from napari_semst.wording import for_window
 
 if TYPE_CHECKING:
     from anndata import AnnData
@@ -164,7 +165,7 @@ class UmapPart(QWidget):
     def _on_failed(self, error: Exception, details: str) -> None:
         self._awaited = None
         self._dock.card.show_status("error", *explain(error), details)
-        self._tell(str(error))
+        self._tell(for_window(error))
 
     def _show(self) -> None:
         """Show the points of the section chosen, in its colours."""

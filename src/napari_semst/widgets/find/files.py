@@ -14,6 +14,7 @@ from napari_semst.errors import InputError
 from napari_semst.viewer.adapter import UNSAVED, snapshot, tissue_of
 from napari_semst.widgets.shared.errand import Errand
 from napari_semst.widgets.shared.saving import ask_path
+from napari_semst.wording import for_window
 
 if TYPE_CHECKING:
     from anndata import AnnData
@@ -169,7 +170,7 @@ def together(problems: list[_Problem]) -> list[_Problem]:
     """Return several problems as one, so that none hides another."""
     if len(problems) < 2:
         return problems
-    text = "\n".join(str(error) for error, _ in problems)
+    text = "\n".join(for_window(error) for error, _ in problems)
     return [(InputError(text), "\n".join(details for _, details in problems))]
 
 

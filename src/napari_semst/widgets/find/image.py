@@ -16,6 +16,7 @@ from napari_semst.widgets.find.layer_image import LayerImage
 from napari_semst.widgets.find.picker import FilePicker
 from napari_semst.widgets.shared.forms import add_row, form
 from napari_semst.widgets.shared.status import Banner
+from napari_semst.wording import for_window
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -163,7 +164,7 @@ class ImageForm(QWidget):
         try:
             imaged_parts(tissue, MorphologyConfig(encoder=BUILTIN, image=path))
         except InputError as error:
-            return str(error) if path else texts.NO_IMAGE
+            return for_window(error) if path else texts.NO_IMAGE
         return ""
 
     def _on_image(self) -> None:

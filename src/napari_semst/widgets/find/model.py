@@ -20,6 +20,7 @@ from napari_semst.errors import ConfigError, SemanticsError
 from napari_semst.widgets.find import texts
 from napari_semst.widgets.shared.errand import Errand
 from napari_semst.widgets.shared.forms import note
+from napari_semst.wording import for_window
 
 _HUB_NAME = re.compile(r"[\w.-]+/[\w.-]+")
 _TYPING_PAUSE = 300  # milliseconds
@@ -115,7 +116,7 @@ class ModelField(QWidget):
         self.combo.setToolTip(f"{self.name}\n{texts.TIPS['model']}".strip())
 
     def _on_failed(self, error: Exception, details: str) -> None:
-        self.note.setText(str(error))
+        self.note.setText(for_window(error))
 
     def _ask(self) -> None:
         folder = QFileDialog.getExistingDirectory(self, texts.PICK_MODEL, self.name)
@@ -143,7 +144,7 @@ def where_model_is(name: str) -> str:
         try:
             check_weights(folder, folder.name)
         except SemanticsError as error:
-            return str(error)
+            return for_window(error)
         return texts.MODEL_FOLDER.format(size=_size(_bytes_of(folder)))
     if not _HUB_NAME.fullmatch(name):
         return texts.MODEL_UNKNOWN

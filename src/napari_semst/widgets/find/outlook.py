@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from napari_semst.errors import DeviceError
 from napari_semst.widgets.find import texts
+from napari_semst.wording import for_window
 
 if TYPE_CHECKING:
     from anndata import AnnData
@@ -128,7 +129,7 @@ def device_found(wanted: str) -> tuple[str, str]:
     try:
         chosen = choose_device(wanted)
     except DeviceError as error:
-        return "cpu", str(error)
+        return "cpu", for_window(error)
     if chosen.name != "cpu":
         return chosen.name, texts.GPU_FOUND.format(
             reason=chosen.reason, name=chosen.name

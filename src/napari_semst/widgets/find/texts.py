@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from napari_semst import errors
+from napari_semst.wording import for_window
 
 NO_SECTION = "No section yet"
 NO_SECTION_HELP = (
@@ -118,7 +119,7 @@ TIPS = {
     ),
     "loss": "How far the network is from the counts; lower is better.",
     "configuration": (
-        "All settings as a TOML file, the same that semst run reads with --config."
+        "All settings as a TOML file; the command line and Python read the same one."
     ),
     "load_configuration": "Show the settings of a TOML file in the fields.",
     "save_configuration": "Write the settings as they stand to a TOML file.",
@@ -408,8 +409,8 @@ def explain(error: Exception) -> tuple[str, str]:
     if isinstance(error, errors.SemstError):
         for kind, title in _TITLES:
             if isinstance(error, kind):
-                return title, str(error)
-        return "It did not work", str(error)
+                return title, for_window(error)
+        return "It did not work", for_window(error)
     if isinstance(error, MemoryError):
         return (
             "Memory ran out",

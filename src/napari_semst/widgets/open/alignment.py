@@ -28,6 +28,7 @@ from napari_semst.widgets.open.texts import TIPS
 from napari_semst.widgets.shared.closing import guard_closing
 from napari_semst.widgets.shared.forms import add_row, folded, form, note
 from napari_semst.widgets.shared.status import Banner
+from napari_semst.wording import for_window
 
 if TYPE_CHECKING:
     from anndata import AnnData
@@ -200,7 +201,7 @@ class AlignmentPanel(QWidget):
         try:
             share = share_inside(tissue, self.library, self._coordinates)
         except InputError as error:
-            return "error", str(error)
+            return "error", for_window(error)
         # Rounded down, so that 100 % means every spot.
         whole, count = math.floor(100 * (share or 0)), tissue.n_obs
         text = texts.INSIDE.format(share=whole, count=count)

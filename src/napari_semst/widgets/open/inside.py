@@ -21,6 +21,7 @@ from napari_semst.io.options import ReadOptions
 from napari_semst.widgets.open import texts
 from napari_semst.widgets.open.texts import TIPS
 from napari_semst.widgets.shared.forms import WrappedLabel, add_row, form
+from napari_semst.wording import for_window
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -224,7 +225,7 @@ def facts_of(found: Preview) -> dict[str, tuple[str, bool]]:
 def line_of(look: Look) -> str:
     """Return one line on an input among several."""
     if look.preview is None:
-        return f"{look.path.name}: {look.error}"
+        return f"{look.path.name}: {for_window(look.error or '')}"
     spots = _number(look.preview.n_spots)
     lacks = "".join(f", no {what}" for what in look.preview.missing)
     return (

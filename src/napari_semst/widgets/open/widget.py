@@ -37,6 +37,7 @@ from napari_semst.widgets.open.texts import TIPS
 from napari_semst.widgets.shared.forms import heading, scrolled
 from napari_semst.widgets.shared.state import state_of
 from napari_semst.widgets.shared.status import StatusCard
+from napari_semst.wording import for_window
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -377,7 +378,7 @@ def standing(looks: Sequence[Look], counts: str = "") -> tuple[str, str, str]:
     """
     seen = [look.preview for look in looks if look.preview is not None]
     if not seen:
-        told = "\n".join(str(look.error) for look in looks)
+        told = "\n".join(for_window(look.error or "") for look in looks)
         return "error", texts.NOT_SEEN, told
     lacks = dict.fromkeys(name for one in seen for name in one.missing)
     if counts:

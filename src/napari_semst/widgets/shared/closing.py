@@ -9,6 +9,7 @@ from qtpy.QtWidgets import QMainWindow, QMessageBox, QWidget
 
 from napari_semst.viewer.adapter import UNSAVED, tissue_of
 from napari_semst.widgets.shared.state import state_of
+from napari_semst.wording import for_window
 
 if TYPE_CHECKING:
     from napari.layers import Layer
@@ -103,7 +104,7 @@ class CloseGuard(QObject):
 
     def _on_failed(self, error: Exception, details: str) -> None:
         self._closing.stop()
-        QMessageBox.warning(self._window, NOT_SAVED, str(error))
+        QMessageBox.warning(self._window, NOT_SAVED, for_window(error))
 
     def _forget(self) -> None:
         self._discarded = False
