@@ -12,6 +12,7 @@ from scipy import sparse
 
 from napari_semst import find_domains
 from napari_semst.errors import ConfigError, InputError, SaveError
+from napari_semst.wording import for_shell
 from tests.test_cli import call, section  # noqa: F401
 
 
@@ -84,8 +85,9 @@ def test_what_cannot_be_done_says_what_to_do(section, saved):  # noqa: F811
         call("domains", saved, "-k", 2, "-o", saved, "--overwrite")
     with pytest.raises(InputError, match="found none"):
         call("domains", section, "-k", 2)
-    with pytest.raises(ConfigError, match="be chosen: -k auto"):
+    with pytest.raises(ConfigError, match="be chosen: n_domains='auto'") as found:
         call("run", section, "--json")
+    assert "be chosen: -k auto" in for_shell(found.value)
     with pytest.raises(ConfigError, match="'auto'; got 'many'"):
         call("run", section, "-k", "many", "--json")
 

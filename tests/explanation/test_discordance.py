@@ -17,6 +17,7 @@ from napari_semst.errors import ConfigError, InputError, SaveError
 from napari_semst.explanation.discordance import alike, read_map, regions_of
 from napari_semst.explanation.tell_discordance import as_table
 from napari_semst.io.save import write
+from napari_semst.wording import for_shell
 from tests.test_cli import call
 
 SIDE = 24
@@ -143,8 +144,9 @@ def test_images_of_a_network_are_not_told(tissue):
 @pytest.mark.parametrize("key", [keys.DISCORDANCE, keys.DISCORDANT, keys.EXPECTED])
 def test_a_tissue_without_a_map_says_what_to_run(tissue, key):
     del (tissue.obs if key in tissue.obs else tissue.obsm)[key]
-    with pytest.raises(InputError, match=f"{key}.*--method image-guided"):
+    with pytest.raises(InputError, match=f"{key}.*method='image-guided'") as found:
         explain_discordance(tissue)
+    assert "--method image-guided" in for_shell(found.value)
 
 
 def test_all_spots_discordant_leave_nothing_to_compare_with(tissue):

@@ -18,6 +18,7 @@ from napari_semst.io.geojson import parse
 from napari_semst.io.geojson.inside import Polygons, inside
 from napari_semst.io.geojson.outline import outlines
 from napari_semst.io.read import read
+from napari_semst.wording import for_shell
 
 SQUARE = [[0, 0], [10, 0], [10, 10], [0, 10], [0, 0]]
 HOLE = [[4, 4], [6, 4], [6, 6], [4, 6], [4, 4]]
@@ -218,8 +219,9 @@ def test_one_section_of_several(tissue, tmp_path):
     half = np.arange(tissue.n_obs) % 2
     tissue.obs[keys.SECTION] = np.where(half, "one", "two")
     path = tmp_path / "a.geojson"
-    with pytest.raises(InputError, match=r"one section.*--section"):
+    with pytest.raises(InputError, match=r"one section.*section=") as found:
         write_geojson(tissue, path, column="ground_truth")
+    assert "--section" in for_shell(found.value)
     with pytest.raises(InputError, match="'two', 'one'; got 'three'"):
         write_geojson(tissue, path, column="ground_truth", section="three")
     tissue.obs["half"] = pd.Categorical(np.where(half, "a", None))

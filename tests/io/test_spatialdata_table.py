@@ -11,6 +11,7 @@ from anndata import AnnData
 
 from napari_semst.errors import InputError, SaveError
 from napari_semst.io.spatialdata_table import write_spatialdata_table
+from napari_semst.wording import for_shell
 
 
 @pytest.fixture
@@ -89,8 +90,9 @@ class TestStore:
         import spatialdata
 
         write_spatialdata_table(result, store)
-        with pytest.raises(SaveError, match="--table"):
+        with pytest.raises(SaveError, match="table=") as found:
             write_spatialdata_table(result, store)
+        assert "--table" in for_shell(found.value)
         result.obs["semst_domain"] = pd.Categorical(["3"] * 12)
         write_spatialdata_table(result, store, overwrite=True)
         table = spatialdata.read_zarr(store).tables["semst"]
@@ -102,8 +104,9 @@ class TestStore:
 
     def test_spots_that_the_store_lacks(self, result, store):
         bare = store.with_name("bare.zarr")
-        with pytest.raises(InputError, match="--region"):
+        with pytest.raises(InputError, match="region=") as found:
             write_spatialdata_table(result, bare)
+        assert "--region" in for_shell(found.value)
         with pytest.raises(InputError, match="found circles"):
             write_spatialdata_table(result, bare, region="squares")
         result.obs_names = [str(i) for i in range(100, 112)]

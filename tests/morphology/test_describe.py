@@ -17,6 +17,7 @@ from napari_semst.presets import resolve
 from napari_semst.progress import RunControl, exhaust
 from napari_semst.result import attach
 from napari_semst.several import Sections
+from napari_semst.wording import for_shell
 from tests.morphology.networks import save_tiny
 from tests.morphology_images import stained, with_image
 from tests.small import found, named, short, walked
@@ -184,8 +185,9 @@ def test_none_reads_nothing_and_unknown_encoders_are_refused(tissue):
 
 
 def test_without_an_image_the_error_says_what_to_do(tissue):
-    with pytest.raises(InputError, match="--image FILE"):
+    with pytest.raises(InputError, match=r"morphology\.image") as found:
         read(tissue)
+    assert "--image FILE" in for_shell(found.value)
     with_image(tissue).uns["spatial"]["slide"]["images"].clear()
     with pytest.raises(InputError, match="slide without one"):
         read(tissue)

@@ -14,6 +14,7 @@ from napari_semst.semantics.prompts import (
     distinct_lists,
     template,
 )
+from napari_semst.wording import for_shell
 
 SYSTEM = (
     "You are an expert in bioinformatics. Represent the biological state of a cell "
@@ -39,8 +40,9 @@ def test_the_own_template_tells_species_and_tissue_before_the_genes() -> None:
 def test_an_unknown_template_or_a_missing_tissue_is_refused() -> None:
     with pytest.raises(SemanticsError, match="'paper', 'tissue'"):
         template("poem")
-    with pytest.raises(SemanticsError, match="--tissue"):
+    with pytest.raises(SemanticsError, match=r"got none\. Set semantics") as found:
         template("tissue", "human", " ")
+    assert "got none. Give it (--tissue" in for_shell(found.value)
 
 
 @pytest.mark.parametrize(

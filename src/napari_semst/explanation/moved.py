@@ -10,6 +10,7 @@ import numpy as np
 from napari_semst import keys
 from napari_semst.config import Request
 from napari_semst.errors import ConfigError
+from napari_semst.progress import Returned
 from napari_semst.wording import Way, Worded
 
 if TYPE_CHECKING:
@@ -29,6 +30,8 @@ _COLUMNS = {
 }
 # Below this the network made next to no use of semantics anywhere.
 UNUSED = 1e-3
+# What the runs of the test without semantics are called while they are on.
+_RUNS = {"without_semantics": "Without semantics", "other_seed": "Another seed"}
 _LEAVE_OUT = Way(
     " Leave out --counterfactual.",
     " Leave out counterfactual.",
@@ -164,11 +167,30 @@ def counterfactual(
     for name, one in runs_of_test(what).items():
         settings = one.to_dict()
         request = Request(settings.pop("preset"), settings)
-        result = yield from find_domains(tissue, request, control)
+        result = yield from _told_of(
+            _RUNS[name], find_domains(tissue, request, control)
+        )
         shares = changed_shares(what.codes, result.codes)
         for told, share in zip(changed, shares, strict=True):
             told[name] = float(share)
     return changed
+
+
+def _told_of(
+    run: str, steps: Generator[Progress, None, Returned]
+) -> Generator[Progress, None, Returned]:
+    """Pass the progress of one of the two runs on, and say which it is."""
+    while True:
+        try:
+            progress = next(steps)
+        except StopIteration as end:
+            found: Returned = end.value
+            return found
+        # Notices are said once, in their own words.
+        if not progress.notice:
+            message = f"{run}: {progress.message or progress.stage}"
+            progress = replace(progress, message=message)
+        yield progress
 
 
 def changed_shares(

@@ -3,12 +3,18 @@
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
+from weakref import ref
 
 from qtpy.QtCore import QObject, Signal  # type: ignore[attr-defined]
 
 from napari_semst import keys
 from napari_semst.viewer import adapter, columns
 from napari_semst.widgets.explore import texts
+from napari_semst.widgets.explore.texts import TIPS
+from napari_semst.widgets.explore.trial import look_ahead, runs_of, why_not
+from napari_semst.widgets.find.downloads import Downloads, may_download
+from napari_semst.widgets.shared.errand import Errand
+from napari_semst.wording import for_window
 
 if TYPE_CHECKING:
     from anndata import AnnData
@@ -46,7 +52,19 @@ class Reasons(QObject):
         self._sections, self._panel = sections, panel
         # Of labels that are no run's: they have no place in the file.
         self._loose: tuple[AnnData, str, dict[str, Any]] | None = None
+        # The test that waits for an answer about a download.
+        self._waiting: tuple[AnnData, str] | None = None
+        self._looked: tuple[Any, str] | None = None
+        self.downloads = Downloads(panel)
+        self.ahead = Errand(look_ahead)
         panel.asked.connect(self.ask)
+        panel.test_asked.connect(self.test)
+        panel.given_up.connect(self._forget)
+        panel.seen.connect(self._offer_test)
+        self.downloads.agreed.connect(self._on_agreed)
+        self.downloads.declined.connect(self._on_declined)
+        self.downloads.failed.connect(self._on_not_looked)
+        self.ahead.done.connect(self._on_ahead)
         panel.answered.connect(self._on_answered)
         panel.failed.connect(self.failed)
         legend.chosen_changed.connect(panel.show_names)
@@ -63,10 +81,73 @@ class Reasons(QObject):
         wanted = Wanted(run=run) if run else Wanted(labels=column)
         self._panel.ask(tissue, adapter.snapshot(tissue), wanted)
 
+    def test(self) -> None:
+        """Explain the run on show, and test its domains without semantics."""
+        tissue, column = self._sections.tissue, self._column()
+        run = run_of(tissue, column) if tissue is not None else ""
+        if tissue is None or why_not(tissue, run):
+            return
+        # The last one has the semantics of the run.
+        config = runs_of(tissue, run)[-1]
+        self._waiting = tissue, run
+        if not may_download(config):
+            self._on_agreed()
+            return
+        self._panel.wait_for(texts.TEST_CHECKS)
+        self.downloads.check(config)
+
+    def _on_agreed(self) -> None:
+        from napari_semst.explanation.explain import Wanted
+
+        if self._waiting is None:
+            return
+        (tissue, run), self._waiting = self._waiting, None
+        wanted = Wanted(run=run, counterfactual=True)
+        self._panel.ask(tissue, adapter.snapshot(tissue), wanted)
+
+    def _on_declined(self) -> None:
+        if self._waiting is not None:
+            self._waiting = None
+            self._panel.rest()
+
+    def _on_not_looked(self, error: Exception, details: str) -> None:
+        if self._waiting is not None:
+            self._on_declined()
+            self.failed.emit(error, details)
+
+    def _forget(self) -> None:
+        """Drop the test that waits: it was cancelled."""
+        self._on_declined()
+
+    def _offer_test(self) -> None:
+        """Offer the test where the labels on show allow it, and say what it takes."""
+        tissue, column = self._sections.tissue, self._column()
+        # It is read from the settings of the run: not for every coat of paint.
+        if tissue is None or not self._panel.isVisible():
+            return
+        run = run_of(tissue, column)
+        why = why_not(tissue, run)
+        if why:
+            tip = f"{TIPS['test']}\n{texts.TEST_NOT.format(reason=why)}"
+            self._looked = None
+            self._panel.offer_test(possible=False, tip=tip)
+            return
+        if self._looked is not None and self._looked == (ref(tissue), run):
+            return
+        self._looked = ref(tissue), run
+        self._panel.offer_test(possible=True, tip=TIPS["test"])
+        self.ahead.start(tissue, run)
+
+    def _on_ahead(self, found: tuple[str, str]) -> None:
+        run, told = found
+        if self._looked is not None and self._looked[1] == run:
+            self._panel.offer_test(possible=True, tip=f"{TIPS['test']}\n{told}")
+
     def refresh(self) -> None:
         """Show the explanation of the labels on show, where there is one."""
         tissue, column = self._sections.tissue, self._column()
         self._panel.setEnabled(bool(column))
+        self._offer_test()
         self._panel.show_explanation(
             None if tissue is None else self._explanation(tissue, column)
         )
@@ -99,7 +180,7 @@ class Reasons(QObject):
         else:
             self._loose = tissue, str(explanation["labels"]), explanation
         self.refresh()
-        notes = "\n".join(explanation.get("notes", ()))
+        notes = "\n".join(for_window(note) for note in explanation.get("notes", ()))
         self.said.emit("success", texts.EXPLAINED, notes or texts.EXPLAINED_HELP)
 
 

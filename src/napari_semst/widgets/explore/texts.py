@@ -93,6 +93,11 @@ TIPS = {
         "Find the genes and the meanings that set each domain on show apart, tested "
         "against random pieces of tissue. Takes seconds to a minute."
     ),
+    "test": (
+        "Explain, and also find the domains again without semantics: what share of each "
+        "domain changes? A run with another seed is the yardstick, so that it trains "
+        "twice more."
+    ),
     "cancel_explain": "Give the explanation up.",
     "compare": "A run, a column made by hand, or an annotation.",
     "confusion": (
@@ -236,6 +241,14 @@ REGIONS_KINDS = "Regions and labels (*.geojson *.json *.csv)"
 REGIONS_READ = "Regions are in the column {column}"
 WHY_ASK = "Why is a domain a domain? Genes and meanings, in a sentence for each."
 WHY_BUSY = "Reading the genes..."
+TEST = "Test without semantics"
+TEST_TIME = "Forecast: {forecast}."
+TEST_TIME_OF_CPU = "Forecast for the CPU: {forecast}. The GPU trains quicker."
+TEST_READS = "Reading genes that are not in the cache takes longer."
+TEST_SERVER = "Genes whose vectors are not in the cache are sent to {server}."
+TEST_NOT = "Not for these labels. {reason}"
+NOT_A_RUN = "They are not the domains of a run."
+TEST_CHECKS = "Looking for the model..."
 WHY_CHOOSE = "Choose names in the legend to read theirs alone."
 EXPLAINED = "Explained"
 EXPLAINED_HELP = "The sentences are below, under Why, and in the file once it is saved."

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from collections.abc import Generator, Sequence
 
     from anndata import AnnData
+    from qtpy.QtGui import QShowEvent
 
     from napari_semst.explanation.explain import Wanted
     from napari_semst.progress import Progress
@@ -31,6 +32,9 @@ class WhyPanel(QWidget):
     """Ask why domains are domains; read the sentence of those chosen."""
 
     asked = Signal()
+    test_asked = Signal()
+    seen = Signal()  # it came into view
+    given_up = Signal()
     answered = Signal(object, object)  # tissue, explanation
     failed = Signal(object, str)
 
@@ -41,6 +45,9 @@ class WhyPanel(QWidget):
         self._told: dict[str, str] = {}
         self.button = QPushButton("Explain domains")
         self.button.setToolTip(TIPS["explain"])
+        self.test_button = QPushButton(texts.TEST)
+        self.test_button.setToolTip(TIPS["test"])
+        self._testable = False
         self.cancel_button = QPushButton("Cancel")
         self.cancel_button.setToolTip(TIPS["cancel_explain"])
         self.bar = QProgressBar()
@@ -56,9 +63,11 @@ class WhyPanel(QWidget):
         layout.setContentsMargins(0, 4, 0, 0)
         layout.setSpacing(6)
         layout.addLayout(row)
+        layout.addWidget(self.test_button)
         for part in (self.bar, self.said, self.text):
             layout.addWidget(part)
         self.button.clicked.connect(self.asked)
+        self.test_button.clicked.connect(self.test_asked)
         self.cancel_button.clicked.connect(self.cancel)
         self._show_state(running=False, said=texts.WHY_ASK)
 
@@ -91,19 +100,47 @@ class WhyPanel(QWidget):
         worker.start()
 
     def cancel(self) -> None:
-        """Give up what is being worked out."""
+        """Give up what is being worked out, or what was to be."""
+        self.given_up.emit()
         if self._control is not None:
             self._control.cancel()
             self._control = None
-            self._show_state(running=False, said=texts.WHY_ASK)
+            self.rest()
+
+    def offer_test(self, *, possible: bool, tip: str) -> None:
+        """Offer the test without semantics, or tell by the tooltip why it is not.
+
+        Parameters
+        ----------
+        possible
+            Whether the labels on show can be tested.
+        tip
+            What the test does and takes, or why it cannot be.
+        """
+        self._testable = possible
+        self.test_button.setEnabled(possible and self.button.isEnabled())
+        self.test_button.setToolTip(tip)
+
+    def wait_for(self, said: str) -> None:
+        """Show that something is looked up before an explanation begins."""
+        self._show_state(running=True, said=said)
+
+    def rest(self) -> None:
+        """Show that nothing is on."""
+        said = texts.WHY_CHOOSE if self._told else texts.WHY_ASK
+        self._show_state(running=False, said=said)
+
+    def showEvent(self, event: QShowEvent) -> None:  # noqa: N802  Qt's name
+        """Say that the part is in view now."""
+        super().showEvent(event)
+        self.seen.emit()
 
     def show_explanation(self, explanation: dict[str, Any] | None) -> None:
         """Take the sentences of an explanation, or of none."""
         domains = (explanation or {}).get("domains", {})
         self._told = {name: str(one["sentence"]) for name, one in domains.items()}
         if not self.busy:
-            said = texts.WHY_CHOOSE if self._told else texts.WHY_ASK
-            self._show_state(running=False, said=said)
+            self.rest()
         self.show_names([])
 
     def show_names(self, names: Sequence[str]) -> None:
@@ -114,6 +151,7 @@ class WhyPanel(QWidget):
 
     def _show_state(self, *, running: bool, said: str) -> None:
         self.button.setEnabled(not running)
+        self.test_button.setEnabled(not running and self._testable)
         self.cancel_button.setVisible(running)
         self.bar.setVisible(running)
         self.bar.setRange(0, 0)

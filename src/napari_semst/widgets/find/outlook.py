@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 # Numbers that a language model of 4 billion weights gives for a spot.
 _LANGUAGE_WIDTH = 2560
-_READERS = ("prompts", "genes")
+READERS = ("prompts", "genes")
 _ROWS_LOOKED_AT = 2000
 
 
@@ -65,7 +65,7 @@ def look_ahead(tissue: AnnData, request: Request, counts_layer: str = "") -> Out
     found = forecast(tissue.n_obs, tissue.n_vars, n_counts, config)
     device, line = device_found(config.training.device)
     words = texts.FORECAST if device == "cpu" else texts.FORECAST_OF_CPU
-    reads = config.semantics.source in _READERS
+    reads = config.semantics.source in READERS
     needs = [words.format(forecast=found)]
     if reads:
         # It mostly takes longest, and so comes first.

@@ -1,0 +1,84 @@
+"""The test without semantics: for which labels it is, and what it will take."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from napari_semst.widgets.explore import texts
+
+if TYPE_CHECKING:
+    from anndata import AnnData
+
+    from napari_semst.config import Config
+
+
+def why_not(tissue: AnnData, run: str) -> str:
+    """Return why the domains of a run cannot be tested, empty where they can.
+
+    Parameters
+    ----------
+    tissue
+        The section.
+    run
+        Name of the run; empty for labels that are of none.
+    """
+    from napari_semst.errors import SemstError
+    from napari_semst.explanation.moved import not_testable
+    from napari_semst.explanation.run import explained
+    from napari_semst.wording import for_window
+
+    if not run:
+        return texts.NOT_A_RUN
+    try:
+        return not_testable(explained(tissue, run, None))
+    except SemstError as error:
+        return for_window(error)
+
+
+def runs_of(tissue: AnnData, run: str) -> list[Config]:
+    """Return the settings of the runs that the test of a run takes.
+
+    Parameters
+    ----------
+    tissue, run
+        As for `why_not`, which found nothing against it.
+    """
+    from napari_semst.explanation.moved import runs_of_test
+    from napari_semst.explanation.run import explained
+
+    return list(runs_of_test(explained(tissue, run, None)).values())
+
+
+def look_ahead(tissue: AnnData, run: str) -> tuple[str, str]:
+    """Return what the test will take; imports torch, so not for the window's thread.
+
+    Parameters
+    ----------
+    tissue, run
+        As for `runs_of`; the tissue is read only.
+
+    Returns
+    -------
+    run, sentences
+        Of the time and memory of both runs, and of what leaves this machine.
+    """
+    from napari_semst.forecast import Forecast, forecast
+    from napari_semst.widgets.find.outlook import READERS, counts_stored, device_found
+
+    configs = runs_of(tissue, run)
+    n_counts = counts_stored(tissue, configs[0].prepare.counts_layer)
+    found = [forecast(tissue.n_obs, tissue.n_vars, n_counts, one) for one in configs]
+    both = Forecast(
+        sum(one.seconds for one in found),
+        max(one.memory for one in found),
+        found[-1].free,
+    )
+    device, _ = device_found(configs[0].training.device)
+    words = texts.TEST_TIME if device == "cpu" else texts.TEST_TIME_OF_CPU
+    told = [words.format(forecast=both)]
+    semantics = configs[-1].semantics
+    if semantics.source in READERS or semantics.source == "server":
+        told.append(texts.TEST_READS)
+    if semantics.source == "server":
+        told.append(texts.TEST_SERVER.format(server=semantics.url))
+    return run, " ".join(told)
