@@ -10,7 +10,6 @@ import numpy as np
 from napari_semst import keys
 from napari_semst.config import Request
 from napari_semst.errors import ConfigError
-from napari_semst.progress import Returned
 from napari_semst.wording import Way, Worded
 
 if TYPE_CHECKING:
@@ -21,7 +20,7 @@ if TYPE_CHECKING:
 
     from napari_semst.config import Config
     from napari_semst.explanation.run import Explained
-    from napari_semst.progress import Progress, RunControl
+    from napari_semst.progress import Progress, Returned, RunControl
 
 _COLUMNS = {
     "modulation": keys.MODULATION,

@@ -19,6 +19,7 @@ from napari_semst.wording import for_window
 if TYPE_CHECKING:
     from anndata import AnnData
 
+    from napari_semst.config import Config
     from napari_semst.widgets.explore.legend import LegendTable
     from napari_semst.widgets.explore.sections import OpenSections
     from napari_semst.widgets.explore.why import WhyPanel
@@ -54,12 +55,13 @@ class Reasons(QObject):
         self._loose: tuple[AnnData, str, dict[str, Any]] | None = None
         # The test that waits for an answer about a download.
         self._waiting: tuple[AnnData, str] | None = None
-        self._looked: tuple[Any, str] | None = None
+        # The run that the forecast in the tooltip is of.
+        self._looked: tuple[ref[AnnData], str, list[Config]] | None = None
         self.downloads = Downloads(panel)
         self.ahead = Errand(look_ahead)
         panel.asked.connect(self.ask)
         panel.test_asked.connect(self.test)
-        panel.given_up.connect(self._forget)
+        panel.given_up.connect(self._on_declined)
         panel.seen.connect(self._offer_test)
         self.downloads.agreed.connect(self._on_agreed)
         self.downloads.declined.connect(self._on_declined)
@@ -115,14 +117,10 @@ class Reasons(QObject):
             self._on_declined()
             self.failed.emit(error, details)
 
-    def _forget(self) -> None:
-        """Drop the test that waits: it was cancelled."""
-        self._on_declined()
-
     def _offer_test(self) -> None:
         """Offer the test where the labels on show allow it, and say what it takes."""
         tissue, column = self._sections.tissue, self._column()
-        # It is read from the settings of the run: not for every coat of paint.
+        # The settings of the run are read for it: not for every coat of paint.
         if tissue is None or not self._panel.isVisible():
             return
         run = run_of(tissue, column)
@@ -132,9 +130,13 @@ class Reasons(QObject):
             self._looked = None
             self._panel.offer_test(possible=False, tip=tip)
             return
-        if self._looked is not None and self._looked == (ref(tissue), run):
-            return
-        self._looked = ref(tissue), run
+        configs = runs_of(tissue, run)
+        if self._looked is not None:
+            known, looked, before = self._looked
+            # By identity: a tissue compares itself value by value.
+            if known() is tissue and (looked, before) == (run, configs):
+                return
+        self._looked = ref(tissue), run, configs
         self._panel.offer_test(possible=True, tip=TIPS["test"])
         self.ahead.start(tissue, run)
 

@@ -94,9 +94,8 @@ TIPS = {
         "against random pieces of tissue. Takes seconds to a minute."
     ),
     "test": (
-        "Explain, and also find the domains again without semantics: what share of each "
-        "domain changes? A run with another seed is the yardstick, so that it trains "
-        "twice more."
+        "Explain, and find the domains again without semantics: how many spots of each "
+        "domain change? A run with another seed is the yardstick, so it trains twice."
     ),
     "cancel_explain": "Give the explanation up.",
     "compare": "A run, a column made by hand, or an annotation.",
@@ -245,7 +244,7 @@ TEST = "Test without semantics"
 TEST_TIME = "Forecast: {forecast}."
 TEST_TIME_OF_CPU = "Forecast for the CPU: {forecast}. The GPU trains quicker."
 TEST_READS = "Reading genes that are not in the cache takes longer."
-TEST_SERVER = "Genes whose vectors are not in the cache are sent to {server}."
+TEST_SERVER = "Genes whose vectors are not in the cache are sent to {host}."
 TEST_NOT = "Not for these labels. {reason}"
 NOT_A_RUN = "They are not the domains of a run."
 TEST_CHECKS = "Looking for the model..."

@@ -63,6 +63,7 @@ def look_ahead(tissue: AnnData, run: str) -> tuple[str, str]:
         Of the time and memory of both runs, and of what leaves this machine.
     """
     from napari_semst.forecast import Forecast, forecast
+    from napari_semst.semantics.address import address
     from napari_semst.widgets.find.outlook import READERS, counts_stored, device_found
 
     configs = runs_of(tissue, run)
@@ -80,5 +81,6 @@ def look_ahead(tissue: AnnData, run: str) -> tuple[str, str]:
     if semantics.source in READERS or semantics.source == "server":
         told.append(texts.TEST_READS)
     if semantics.source == "server":
-        told.append(texts.TEST_SERVER.format(server=semantics.url))
+        # The host alone: an address may hold what is nobody's business.
+        told.append(texts.TEST_SERVER.format(host=address(semantics.url).host))
     return run, " ".join(told)

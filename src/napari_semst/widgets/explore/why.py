@@ -47,7 +47,7 @@ class WhyPanel(QWidget):
         self.button.setToolTip(TIPS["explain"])
         self.test_button = QPushButton(texts.TEST)
         self.test_button.setToolTip(TIPS["test"])
-        self._testable = False
+        self._testable, self._running = False, False
         self.cancel_button = QPushButton("Cancel")
         self.cancel_button.setToolTip(TIPS["cancel_explain"])
         self.bar = QProgressBar()
@@ -101,11 +101,12 @@ class WhyPanel(QWidget):
 
     def cancel(self) -> None:
         """Give up what is being worked out, or what was to be."""
-        self.given_up.emit()
         if self._control is not None:
             self._control.cancel()
             self._control = None
             self.rest()
+        elif self._running:
+            self.given_up.emit()
 
     def offer_test(self, *, possible: bool, tip: str) -> None:
         """Offer the test without semantics, or tell by the tooltip why it is not.
@@ -118,7 +119,7 @@ class WhyPanel(QWidget):
             What the test does and takes, or why it cannot be.
         """
         self._testable = possible
-        self.test_button.setEnabled(possible and self.button.isEnabled())
+        self.test_button.setEnabled(possible and not self._running)
         self.test_button.setToolTip(tip)
 
     def wait_for(self, said: str) -> None:
@@ -150,6 +151,7 @@ class WhyPanel(QWidget):
         self.text.setVisible(bool(self._told))
 
     def _show_state(self, *, running: bool, said: str) -> None:
+        self._running = running
         self.button.setEnabled(not running)
         self.test_button.setEnabled(not running and self._testable)
         self.cancel_button.setVisible(running)
