@@ -50,7 +50,7 @@ def section(tissue, tmp_path, monkeypatch):
         (("-k", 3, "--coordinates", "place"), "spatial"),
         (("-k", 3, "--device", "gpu"), "'auto'"),
         (("-k", 3, "--epochs", -1), "at least 0"),
-        (("-k", 3, "--semantics", "precomputed"), "semantics.embedding"),
+        (("-k", 3, "--semantics", "precomputed"), "--semantics precomputed:NAME"),
         (("-k", 3, "--config", "none.toml"), "none.toml"),
         (("-k", 3, "--csv", "none/d.csv"), "existing folder"),
     ],

@@ -16,6 +16,7 @@ from napari_semst.explanation.tell import FOUND, as_table
 from napari_semst.pipeline import attach
 from napari_semst.progress import RunControl, exhaust
 from napari_semst.semantics.encoder import Encoder
+from napari_semst.wording import for_shell, for_window
 from tests.small import fingerprint, found, named, short
 
 MYELIN = ("myelin", "oligodendrocyte", "ensheathment")
@@ -228,7 +229,26 @@ def test_what_changes_without_semantics_is_told_beside_another_seed(with_run):
         assert all(0 <= share <= 1 for share in one["counterfactual"].values())
         assert "without semantics" in one["sentence"]
     assert any("change domain without semantics" in note for note in told["notes"])
-    assert not any("--counterfactual" in note for note in told["notes"])
+    assert not any("counterfactual" in note for note in told["notes"])
+
+
+def test_progress_tells_which_of_the_two_runs_is_on(with_run):
+    wanted = Wanted(counterfactual=True, semantics="none")
+    said = [event.message for event in explain_steps(with_run, wanted)]
+    first = [i for i, text in enumerate(said) if text.startswith("Without semantics")]
+    second = [i for i, text in enumerate(said) if text.startswith("Another seed")]
+    assert len(first) > 5
+    assert len(second) > 5
+    assert max(first) < min(second)
+    assert "Without semantics" in said  # nothing else is to be said of an epoch
+
+
+def test_the_test_without_semantics_is_told_of_in_the_words_of_the_reader(with_run):
+    told = napari_semst.explain(with_run, semantics="none")
+    (note,) = (note for note in told["notes"] if "moved spots inside" in note)
+    assert note.endswith("with counterfactual=True.")
+    assert for_shell(note).endswith("with --counterfactual.")
+    assert for_window(note).endswith("press Test without semantics.")
 
 
 @pytest.mark.parametrize(

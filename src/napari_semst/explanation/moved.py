@@ -187,7 +187,7 @@ def _told_of(
             return found
         # Notices are said once, in their own words.
         if not progress.notice:
-            message = f"{run}: {progress.message or progress.stage}"
+            message = f"{run}: {progress.message}" if progress.message else run
             progress = replace(progress, message=message)
         yield progress
 
