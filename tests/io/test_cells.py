@@ -151,8 +151,9 @@ def test_tables_of_other_sections_are_refused(tmp_path, tissue):
 
 def _edit(folder, name, change):
     path = next(folder.glob(f"*{name}*"))
-    change(table := pd.read_csv(path, dtype=str))
-    table.to_csv(path, index=False)
+    table = pd.read_csv(path, dtype=str)
+    changed = change(table)
+    (table if changed is None else changed).to_csv(path, index=False)
 
 
 def _text(table):
@@ -196,7 +197,7 @@ def test_cells_without_a_place_or_counts_are_left_out_and_told(tmp_path, tissue)
 
     def spoil(table):
         table.loc[0, "center_x"] = ""
-        table.drop(index=[5, 6], inplace=True)
+        return table.drop(index=[5, 6])
 
     _edit(folder, "cell_metadata", spoil)
     found = read(folder)

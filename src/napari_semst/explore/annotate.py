@@ -161,7 +161,8 @@ class Annotator:
         column, before, after = self._done.pop()
         self._undone.append((column, before, after))
         if before is None:
-            self._tissue.obs.drop(columns=column, inplace=True, errors="ignore")
+            if column in self._tissue.obs:
+                del self._tissue.obs[column]
             self._tissue.uns.pop(f"{column}{keys.COLORS_SUFFIX}", None)
         else:
             self._write(column, before)
