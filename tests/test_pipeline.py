@@ -12,6 +12,7 @@ from napari_semst import api
 from napari_semst.config import Request
 from napari_semst.errors import ConfigError, SemanticsError
 from napari_semst.presets import PRESETS
+from napari_semst.wording import for_shell
 from tests.small import WAYS, fingerprint, found, named, short, walked
 
 MODULATION = ("modulation", "modulation_scale", "modulation_shift", "coverage")
@@ -175,8 +176,9 @@ def test_genes_that_no_table_knows_are_refused_in_words(tissue):
 
 @pytest.mark.parametrize("way", WAYS)
 def test_the_number_of_domains_must_be_given(tissue, way):
-    with pytest.raises(ConfigError, match="-k 7"):
+    with pytest.raises(ConfigError, match="n_domains=7") as raised:
         found(tissue, Request(way))
+    assert "-k 7" in for_shell(raised.value)
 
 
 @pytest.mark.parametrize("way", WAYS)

@@ -12,6 +12,7 @@ import pytest
 from napari_semst.errors import SemanticsError
 from napari_semst.semantics import GeneLists, source
 from napari_semst.semantics.user_table import UserTable
+from napari_semst.wording import for_shell
 from tests.semantics.test_precomputed import Alarm
 from tests.small import found, short
 
@@ -169,8 +170,9 @@ def test_missing_files_and_names_are_told(tmp_path: Path, table: Path) -> None:
     for name in ("none.npz", "none.csv"):
         with pytest.raises(SemanticsError, match="does not exist"):
             UserTable(tmp_path / name)
-    with pytest.raises(SemanticsError, match="table:FILE"):
+    with pytest.raises(SemanticsError, match=r"semantics\.table") as raised:
         UserTable("")
+    assert "table:FILE" in for_shell(raised.value)
     (tmp_path / "bad.csv.gz").write_bytes(b"no gzip")
     with pytest.raises(SemanticsError, match="could not read it"):
         UserTable(tmp_path / "bad.csv.gz")
