@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from napari_semst.sample.model import HARD
+
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
@@ -16,15 +18,15 @@ if TYPE_CHECKING:
 
     from napari_semst.sample.expression import Panel
     from napari_semst.sample.geometry import Section
+    from napari_semst.sample.model import Model
     from napari_semst.sample.patch import Patch
     from napari_semst.sample.places import Places
 
     Floats = NDArray[np.float32]
 
 _DIAMETER = {"visium": 55.0, "cells": 10.0}
-# Counts of a spot per gene of the panel, and their spread by chance on a log scale.
+# Counts of a spot per gene of the panel.
 _COUNTS_PER_GENE = {"visium": 1.0, "cells": 0.9}
-_LIBRARY_SPREAD = {"visium": 0.30, "cells": 0.40}
 # Full-resolution pixels of a slide scanner; cells come in microns.
 _MICRONS_PER_PIXEL = {"visium": 0.5, "cells": 1.0}
 # The image: pixels per micron where the section's size allows.
@@ -57,12 +59,14 @@ class Planting:
     same_depth: bool = True
 
 
-def draw_places(n_spots: int, platform: str, seed: int) -> tuple[Section, Places]:
+def draw_places(
+    n_spots: int, platform: str, seed: int, model: Model = HARD
+) -> tuple[Section, Places]:
     """Draw the section of a seed, and its spots or cells."""
     from napari_semst.sample.geometry import draw_section
     from napari_semst.sample.places import lattice, scatter
 
-    section = draw_section(np.random.default_rng((seed, 1)))
+    section = draw_section(np.random.default_rng((seed, 1)), model)
     place = lattice if platform == "visium" else scatter
     return section, place(section, n_spots, np.random.default_rng((seed, 2)))
 
@@ -101,15 +105,16 @@ def assemble(
 
     rng = np.random.default_rng((seed, 3))
     symbols, programmes = named
-    genes = expression.make_panel(programmes, rng)
+    genes = expression.make_panel(programmes, rng, section.model)
     depth = section.at("depth", places.points)
     fields = expression.smooth_fields(places.points, rng, len(genes.loadings))
     layers = geometry.layer_codes(depth)
     obs: dict[str, Any] = {"in_tissue": np.ones(len(depth), dtype=np.int64)}
     obs |= places.columns
     obs["ground_truth"] = pd.Categorical.from_codes(layers, list(geometry.LAYERS))
-    shares, main = _mixtures(composition.cell_shares(depth), depth, platform, rng)
-    library = _library_size(fields, depth, rng, _LIBRARY_SPREAD[platform])
+    shares = composition.cell_shares(depth, section.model)
+    shares, main = _mixtures(shares, depth, platform, rng, section.model)
+    library = _library_size(fields, depth, rng, platform, section.model)
     library = _COUNTS_PER_GENE[platform] * len(symbols) * library
     counts = expression.draw_counts(shares, library, fields, genes, seed)
     for planting in plantings:
@@ -118,7 +123,7 @@ def assemble(
         if planting.same_depth:
             size = size * _content(shares[there], genes)
         drawn, main[there] = _planted(
-            planting, size, depth[there], fields[there], genes, platform
+            planting, size, depth[there], fields[there], genes, platform, section.model
         )
         counts = _with_rows(counts, there, drawn)
     obs |= marks
@@ -141,11 +146,14 @@ def _planted(
     fields: Floats,
     genes: Panel,
     platform: str,
+    model: Model,
 ) -> tuple[csr_matrix, NDArray[np.int64]]:
     """Return counts and main type of a region's spots."""
     from napari_semst.sample.expression import draw_counts
 
-    shares, main = _mixtures(planting.shares(depth), depth, platform, planting.rng)
+    shares, main = _mixtures(
+        planting.shares(depth), depth, platform, planting.rng, model
+    )
     if planting.genes is not None:
         genes = planting.genes(genes)
     if planting.same_depth:
@@ -165,13 +173,14 @@ def _mixtures(
     depth: NDArray[np.float32],
     platform: str,
     rng: np.random.Generator,
+    model: Model,
 ) -> tuple[NDArray[np.float32], NDArray[np.int64]]:
     """Return each spot's mixture, ``(n, n_types)``, and its main type, ``(n,)``."""
     from napari_semst.sample import composition, expression
 
     if platform == "visium":
         # As many cells as the anatomy has there, whatever they express.
-        n_cells = composition.cell_density(depth) * np.float32(0.006)
+        n_cells = composition.cell_density(depth, model) * np.float32(0.006)
         shares = expression.mix_shares(shares, n_cells, rng)
         return shares, shares.argmax(axis=1)
     chosen = _choose(shares, rng)
@@ -205,12 +214,14 @@ def _library_size(
     fields: NDArray[np.float32],
     depth: NDArray[np.float32],
     rng: np.random.Generator,
-    spread: float,
+    platform: str,
+    model: Model,
 ) -> NDArray[np.float32]:
     """Return relative library sizes ``(n,)``: by region, by layer, and by chance."""
     by_depth = np.interp(depth, [0, 0.08, 0.16, 0.95, 1.05], [0.7, 0.6, 1.0, 1.0, 1.1])
-    by_region = 0.15 * fields[:, 0] - 0.12 * fields[:, 1]
-    by_chance = rng.normal(0, spread, len(depth))
+    one, other = model.regional
+    by_region = one * fields[:, 0] - other * fields[:, 1]
+    by_chance = rng.normal(0, model.library_spread[platform], len(depth))
     return (0.5 * by_depth * np.exp(by_region + by_chance)).astype(np.float32)
 
 

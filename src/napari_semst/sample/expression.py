@@ -15,22 +15,21 @@ import numpy as np
 
 from napari_semst.sample.composition import messenger_content
 from napari_semst.sample.genes import CELL_TYPES, MARKERS
+from napari_semst.sample.model import HARD
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
     from scipy.sparse import csr_matrix
 
+    from napari_semst.sample.model import Model
+
     Floats = NDArray[np.float32]
 
 CHUNK = 4096
 _N_NUISANCES = 6
-# How far a typical technical field bends a gene, as a standard deviation of its log.
-_NUISANCE = 0.08
 _FOLLOWS_NUISANCE = {"mitochondrial": 0, "stress": 1, "blood": 2}
 # Programmes of cells that healthy tissue has none of.
 _ABSENT = ("T cell", "Macrophage", "B cell")
-# Fold changes of textbooks come from sorted cells; tissue shows their power of this.
-_CONTRAST = 0.66
 _N_CLEAR = 4
 
 
@@ -53,7 +52,9 @@ class Panel:
     loadings: Floats
 
 
-def make_panel(programmes: tuple[str, ...], rng: np.random.Generator) -> Panel:
+def make_panel(
+    programmes: tuple[str, ...], rng: np.random.Generator, model: Model = HARD
+) -> Panel:
     """Draw the profiles, dispersions and technical loadings of a panel's genes."""
     n_genes = len(programmes)
     names = np.array(programmes)
@@ -70,16 +71,16 @@ def make_panel(programmes: tuple[str, ...], rng: np.random.Generator) -> Panel:
     rows = {cell_type: row for row, cell_type in enumerate(CELL_TYPES)}
     for programme, (types, _, fold) in MARKERS.items():
         columns = np.flatnonzero(names == programme)
-        gain = _CONTRAST * np.log(fold) * rng.uniform(0.40, 1.1, len(columns))
+        gain = model.contrast * np.log(fold) * rng.uniform(0.40, 1.1, len(columns))
         # The markers named first are those that everybody looks for.
-        gain[:_N_CLEAR] = _CONTRAST * np.log(fold) * rng.uniform(1.0, 1.3)
+        gain[:_N_CLEAR] = model.contrast * np.log(fold) * rng.uniform(1.0, 1.3)
         for cell_type in types:
             log_profiles[rows[cell_type], columns] += gain
     profiles = np.exp(log_profiles)
     profiles *= messenger_content()[:, None] / profiles.sum(axis=1, keepdims=True)
-    loadings = rng.normal(0, _NUISANCE / 2, (_N_NUISANCES, n_genes))
+    loadings = rng.normal(0, model.nuisance / 2, (_N_NUISANCES, n_genes))
     for programme, field in _FOLLOWS_NUISANCE.items():
-        loadings[field, names == programme] += 0.5
+        loadings[field, names == programme] += model.handling
     return Panel(
         profiles=profiles.astype(np.float32),
         dispersion=rng.gamma(3.0, 0.10, n_genes).astype(np.float32) + 0.04,

@@ -12,8 +12,12 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from napari_semst.sample.model import HARD
+
 if TYPE_CHECKING:
     from numpy.typing import NDArray
+
+    from napari_semst.sample.model import Model
 
     Floats = NDArray[np.float32]
 
@@ -23,25 +27,6 @@ LAYERS = ("L1", "L2", "L3", "L4", "L5", "L6", "WM")
 LAYER_ENDS = np.array([0.10, 0.185, 0.45, 0.545, 0.75, 1.0], dtype=np.float32)
 MARGIN = 0.06
 _GRID = 900
-_PIA = np.array(
-    [
-        (-0.09, 0.50), (0.00, 0.35), (0.10, 0.21), (0.23, 0.105), (0.38, 0.055),
-        (0.53, 0.075), (0.645, 0.155), (0.715, 0.27), (0.752, 0.385),
-        (0.775, 0.475), (0.795, 0.515), (0.812, 0.465), (0.822, 0.375),
-        (0.845, 0.26), (0.90, 0.16), (0.98, 0.105), (1.09, 0.09),
-    ]
-)  # fmt: skip
-_WHITE = np.array(
-    [
-        (-0.09, 1.00), (0.04, 0.83), (0.15, 0.695), (0.27, 0.605), (0.38, 0.565),
-        (0.47, 0.595), (0.535, 0.685), (0.58, 0.80), (0.63, 0.91), (0.68, 1.09),
-    ]
-)  # fmt: skip
-# Ends and half width of the tears: one from the lower cut edge, one in layer 5.
-_TEARS = (
-    ((0.335, 1.02), (0.300, 0.855), 0.0085),
-    ((0.215, 0.445), (0.262, 0.418), 0.0034),
-)
 
 
 @dataclass(frozen=True)
@@ -56,12 +41,15 @@ class Section:
         Distance to the tissue's edge on the grid, negative outside; unit: tissue width.
     radial_x, radial_y
         The unit vector that points from the pia to the white matter.
+    model
+        What the section was drawn after.
     """
 
     depth: Floats
     edge: Floats
     radial_x: Floats
     radial_y: Floats
+    model: Model = HARD
 
     @property
     def area(self) -> float:
@@ -91,29 +79,31 @@ def layer_codes(depth: Floats) -> NDArray[np.intp]:
     return np.searchsorted(LAYER_ENDS, depth).astype(np.intp)
 
 
-def draw_section(rng: np.random.Generator) -> Section:
+def draw_section(rng: np.random.Generator, model: Model = HARD) -> Section:
     """Draw a section; its outline and boundaries vary a little with the generator."""
     from scipy.ndimage import gaussian_filter
 
-    pia = _smooth_curve(_PIA + rng.normal(0, 0.006, _PIA.shape))
-    white = _smooth_curve(_WHITE + rng.normal(0, 0.010, _WHITE.shape))
+    pia = _smooth_curve(model.pia + rng.normal(0, 0.006, model.pia.shape))
+    white = _smooth_curve(model.white + rng.normal(0, 0.010, model.white.shape))
     below_white = _filled(np.vstack([white, [(1.1, 1.2), (-0.2, 1.2)]]))
     to_pia = _distance_to_line(pia)
     to_white = _distance_to_line(white)
     # The far bank of the sulcus belongs to a gyrus whose white matter is not in view.
-    depth = to_pia / np.minimum(to_pia + to_white + 1e-6, 0.50)
+    depth = to_pia / np.minimum(to_pia + to_white + 1e-6, model.thickest)
     depth = np.minimum(depth, 0.995)
     depth = np.where(below_white, 1 + to_white / 0.42, depth)
     # Boundaries between layers undulate; the pia itself does not.
-    wander = 0.018 * _smooth_noise(rng, 60) + 0.007 * _smooth_noise(rng, 22)
+    wide, narrow = model.wander
+    wander = wide * _smooth_noise(rng, 60) + narrow * _smooth_noise(rng, 22)
     depth = depth + wander * np.clip(depth / 0.15, 0, 1)
+    depth = _with_layer_ends(depth, model.layer_ends)
     tissue = _filled(_outline(pia, rng))
     edge = _signed_distance(tissue)
     rough = sum(
         height * _smooth_noise(rng, cells)
         for height, cells in ((0.0028, 50), (0.0011, 13), (0.0006, 2.5))
     )
-    edge = np.minimum(edge + rough, _outside_tears(rng) + rough)
+    edge = np.minimum(edge + rough, _outside_tears(rng, model) + rough)
     radial_y, radial_x = np.gradient(gaussian_filter(depth, 12))
     length = np.hypot(radial_x, radial_y) + 1e-9
     return Section(
@@ -121,7 +111,18 @@ def draw_section(rng: np.random.Generator) -> Section:
         edge=gaussian_filter(edge, 0.7).astype(np.float32),
         radial_x=(radial_x / length).astype(np.float32),
         radial_y=(radial_y / length).astype(np.float32),
+        model=model,
     )
+
+
+def _with_layer_ends(
+    depth: NDArray[np.float64], ends: tuple[float, ...]
+) -> NDArray[np.float64]:
+    """Return depths at which layers that end elsewhere end where `LAYER_ENDS` says."""
+    if not ends:
+        return depth
+    within = np.interp(depth, (0.0, *ends), np.concatenate([[0.0], LAYER_ENDS]))
+    return np.where(depth < 1, within, depth)
 
 
 def _smooth_curve(corners: NDArray[np.floating]) -> NDArray[np.float64]:
@@ -200,13 +201,13 @@ def _signed_distance(mask: NDArray[np.bool_]) -> NDArray[np.float64]:
     return cells * (1 + 2 * MARGIN) / _GRID
 
 
-def _outside_tears(rng: np.random.Generator) -> NDArray[np.float64]:
+def _outside_tears(rng: np.random.Generator, model: Model) -> NDArray[np.float64]:
     """Return the distance to the tears, negative within them."""
     axis = (np.arange(_GRID) + 0.5) * (1 + 2 * MARGIN) / _GRID - MARGIN
     x, y = np.meshgrid(axis, axis)
     bend = 0.006 * _smooth_noise(rng, 16)
     nearest = np.full((_GRID, _GRID), np.inf)
-    for start, end, half_width in _TEARS:
+    for start, end, half_width in model.tears:
         (x0, y0), (x1, y1) = start, end
         length = np.hypot(x1 - x0, y1 - y0)
         along = ((x - x0) * (x1 - x0) + (y - y0) * (y1 - y0)) / length**2

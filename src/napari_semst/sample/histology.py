@@ -31,13 +31,6 @@ if TYPE_CHECKING:
 _HAEMATOXYLIN = np.array([0.66, 0.74, 0.33], dtype=np.float32)
 _EOSIN = np.array([0.13, 0.62, 0.28], dtype=np.float32)
 _GLASS = np.array([243.0, 242.0, 245.0], dtype=np.float32)
-# Eosin of the tissue between the cells over relative depth.
-_NEUROPIL = np.array(
-    [
-        (-0.1, 0.62), (0.0, 0.60), (0.02, 0.50), (0.09, 0.46), (0.14, 0.52),
-        (0.30, 0.55), (0.50, 0.57), (0.75, 0.54), (0.94, 0.46), (1.03, 0.30), (9, 0.26),
-    ]
-)  # fmt: skip
 # Beyond this many nuclei they would be smaller than a pixel and cost time only.
 _MOST_NUCLEI = 90_000
 
@@ -110,12 +103,12 @@ def _scatter(
     section: Section, width: float, rng: np.random.Generator
 ) -> NDArray[np.float64]:
     """Return nuclei in the unit square at the density of each layer."""
-    top = 2400.0
+    top = section.model.most_nuclei
     count = min(top * (width / 1000) ** 2, 3.0 * _MOST_NUCLEI)
     side = int(np.sqrt(count)) + 1
     grid = np.indices((side, side)).reshape(2, -1).T + 0.5
     points = (grid + rng.uniform(-0.62, 0.62, grid.shape)) / side
-    dense = cell_density(section.at("depth", points))
+    dense = cell_density(section.at("depth", points), section.model)
     # Clusters: nuclei are seldom spread as evenly as on a jittered lattice.
     keep = rng.random(len(points)) * top < dense * rng.uniform(0.6, 1.4, len(points))
     inside = section.at("edge", points) > 0.0007
@@ -126,7 +119,8 @@ def _neuropil(
     section: Section, depth: Floats, edge: Floats, size: int, rng: np.random.Generator
 ) -> Floats:
     """Return the eosin of the felt between cells, with its fibres."""
-    base = np.interp(depth, _NEUROPIL[:, 0], _NEUROPIL[:, 1]).astype(np.float32)
+    felt = section.model.neuropil
+    base = np.interp(depth, felt[:, 0], felt[:, 1]).astype(np.float32)
     grain = 0.060 * smooth_noise(rng, size, 1.0) + 0.045 * smooth_noise(rng, size, 2.2)
     cloud = 0.045 * smooth_noise(rng, size, 7) + 0.04 * smooth_noise(rng, size, 60)
     eosin = base * (1 + grain + cloud)

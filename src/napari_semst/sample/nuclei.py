@@ -16,15 +16,6 @@ if TYPE_CHECKING:
 
     Floats = NDArray[np.float32]
 
-# Depth, share of neurons, radius of a neuron's nucleus in microns.
-_NEURONS = np.array(
-    [
-        (0.00, 0.00, 3.6), (0.09, 0.10, 3.6), (0.12, 0.80, 3.9), (0.25, 0.76, 4.5),
-        (0.44, 0.72, 5.4), (0.47, 0.80, 3.9), (0.54, 0.78, 3.9), (0.58, 0.62, 6.0),
-        (0.74, 0.58, 5.6), (0.80, 0.62, 4.6), (0.95, 0.45, 4.2), (1.03, 0.04, 4.0),
-        (9.00, 0.02, 4.0),
-    ]
-)  # fmt: skip
 
 
 def draw_nuclei(
@@ -56,9 +47,10 @@ def draw_nuclei(
         cells and the clear rings around them push away.
     """
     depth = section.at("depth", places)
+    table = section.model.neurons
     count = len(depth)
-    neuron = rng.random(count) < np.interp(depth, _NEURONS[:, 0], _NEURONS[:, 1])
-    radius = np.where(neuron, np.interp(depth, _NEURONS[:, 0], _NEURONS[:, 2]), 3.0)
+    neuron = rng.random(count) < np.interp(depth, table[:, 0], table[:, 1])
+    radius = np.where(neuron, np.interp(depth, table[:, 0], table[:, 2]), 3.0)
     radius = radius * rng.lognormal(0, 0.16, count) * micron
     # A nucleus narrower than half a pixel is drawn as wide as that, and paler.
     drawn = np.maximum(radius, 0.62)

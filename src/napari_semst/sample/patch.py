@@ -132,8 +132,9 @@ def _shared_out(
     Nuclei are added or taken away until there are as many as the mixture has.
     """
     near = places[_at(cover, places) > 0]
-    here = cell_density(section.at("depth", near))
-    there = float(cell_density(np.array([patch.depth], dtype=np.float32))[0])
+    here = cell_density(section.at("depth", near), section.model)
+    planted = np.array([patch.depth], dtype=np.float32)
+    there = float(cell_density(planted, section.model)[0])
     wanted = (1 - patch.strength) * here + patch.strength * there
     ratio = float(wanted.sum() / here.sum()) if len(near) else 1.0
     near = near[rng.random(len(near)) < ratio]

@@ -63,7 +63,7 @@ def lattice(section: Section, n_spots: int, rng: np.random.Generator) -> Places:
 def scatter(section: Section, n_spots: int, rng: np.random.Generator) -> Places:
     """Return exactly the cells asked for, denser in some layers, seldom touching."""
     tissue = section.edge > 0
-    density = cell_density(section.depth[tissue])
+    density = cell_density(section.depth[tissue], section.model)
     width = 1000 * np.sqrt(n_spots / (section.area * float(density.mean())))
     top = float(density.max())
     pitch = 1000 / np.sqrt(top * 1.08) / width
@@ -72,7 +72,8 @@ def scatter(section: Section, n_spots: int, rng: np.random.Generator) -> Places:
         rows, columns = np.indices((side, side)).reshape(2, -1)
         points = np.column_stack([columns, rows]) * pitch
         points += rng.uniform(-0.42, 0.42, points.shape) * pitch
-        keep = rng.random(len(points)) * top < cell_density(section.at("depth", points))
+        here = cell_density(section.at("depth", points), section.model)
+        keep = rng.random(len(points)) * top < here
         points = points[keep & (section.at("edge", points) > 0.2 * pitch)]
         if len(points) >= n_spots:
             break

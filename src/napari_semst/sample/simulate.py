@@ -24,7 +24,8 @@ def simulated_cortex(
     seed: int = 0,
     image: bool = True,
     species: Literal["human", "mouse"] = "human",
-    discordant: bool = True,
+    hard: bool = False,
+    discordant: bool | None = None,
 ) -> AnnData:
     """Return a simulated section of cerebral cortex with known layers.
 
@@ -70,10 +71,12 @@ def simulated_cortex(
     import napari_semst.sample.discordant as planted
     from napari_semst.sample import assemble as parts
     from napari_semst.sample.genes import CELL_TYPES, panel
+    from napari_semst.sample.model import HARD, PLAIN
 
     check(n_spots, n_genes, platform, seed, species)
-    section, places = parts.draw_places(n_spots, platform, seed)
+    section, places = parts.draw_places(n_spots, platform, seed, HARD if hard else PLAIN)
     plantings, marks = [], {}
+    discordant = hard if discordant is None else discordant
     if discordant:
         rng = np.random.default_rng((seed, 5))
         marks["discordant"] = planted.discordant_region(section, places.points, rng)
