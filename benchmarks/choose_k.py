@@ -4,9 +4,9 @@
         [--sections NAME ...] [--output FILE.json]
 
 FOLDER holds .h5ad files with raw counts and an annotation in obs["ground_truth"]; the
-simulated cortex is done too. The annotation is counted and scored, never used. A row
-says what was chosen, the best three, the adjusted Rand index at the chosen number, and
-what the readout took beside that of a run with the annotation's number.
+hard simulated cortex is done too. The annotation is counted and scored, never used. A
+row says what was chosen, the best three, the adjusted Rand index at the chosen number,
+and what the readout took beside that of a run with the annotation's number.
 """
 
 from __future__ import annotations
@@ -66,7 +66,7 @@ def main():
     paths = {path.stem: path for path in sorted(options.folder.glob("*.h5ad"))}
     rows = []
     for name in options.sections or [SAMPLE, *paths]:
-        tissue = simulated_cortex() if name == SAMPLE else read(paths[name])
+        tissue = simulated_cortex(hard=True) if name == SAMPLE else read(paths[name])
         for seed in range(options.seeds):
             row = {"section": name, "preset": options.preset, "seed": seed}
             rows.append(row | measure(tissue, options.preset, seed))

@@ -140,7 +140,7 @@ def main():
     sections = {path.stem: path for path in options.files} or {"simulated_cortex": None}
     rows = []
     for name, path in sections.items():
-        tissue = read(path) if path else simulated_cortex(image=False)
+        tissue = read(path) if path else simulated_cortex(image=False, hard=True)
         for one in measure(name, tissue, options.seeds, options.draws, options.minutes):
             rows.append(one)
             print(json.dumps(one), flush=True)

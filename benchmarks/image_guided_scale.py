@@ -3,8 +3,8 @@
     python benchmarks/image_guided_scale.py [--spots 4000] [--genes 2000]
         [--epochs 200] [--made-up-features]
 
-A simulated section goes from counts and image to domains and map. Memory does not
-depend on the number of epochs: a few tell that of large sections. With
+The hard simulated section goes from counts and image to domains and map. Memory does
+not depend on the number of epochs: a few tell that of large sections. With
 --made-up-features 86 numbers by layer, with noise, stand for each spot's image, so
 that no patch is read: the memory of the method alone.
 """
@@ -31,7 +31,7 @@ def main() -> None:
     parser.add_argument("--epochs", type=int, default=200)
     parser.add_argument("--made-up-features", action="store_true")
     options = parser.parse_args()
-    tissue = simulated_cortex(options.spots, options.genes)
+    tissue = simulated_cortex(options.spots, options.genes, hard=True)
     encoder = "builtin"
     if options.made_up_features:
         random = np.random.default_rng(0)

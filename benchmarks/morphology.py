@@ -3,7 +3,7 @@
     python benchmarks/morphology.py FOLDER [--seeds 5] [--encoder builtin]
 
 FOLDER holds DLPFC_151673.h5ad and HER2ST_A1.h5ad, sections with a real image. The third
-section is simulated; its image and its expression tell of the same layers.
+section is the hard simulated one; its image and its expression tell of the same layers.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ def sections(folder):
     """Yield names and sections one after the other."""
     for name in ("HER2ST_A1", "DLPFC_151673"):
         yield name, read(folder / f"{name}.h5ad")
-    yield "simulated", simulated_cortex()
+    yield "simulated", simulated_cortex(hard=True)
 
 
 def score(tissue, way, seed, encoder):

@@ -8,9 +8,9 @@ FOLDER holds .h5ad files with raw counts and an annotation in obs["ground_truth"
 enters the scores only. Every section is run once for each seed, up to the probabilities
 of the consensus; the refinements are then compared on the same probabilities. The
 number of domains is that of the annotation, or differs from it by --other-domains. The
-simulated cortex of 3,000 spots is measured beside the files; --simulated 4 adds those
-of seeds 1 to 4, and cells of seeds 0 to 4. With --readouts
-the readouts are compared instead.
+hard simulated cortex of 3,000 spots is measured beside the files; --simulated 4 adds
+those of seeds 1 to 4, and cells of seeds 0 to 4. With --readouts the readouts are
+compared instead.
 
 Recall of a class is the share of its spots that are in a domain whose main class it is.
 The thinnest class is that whose spots have the smallest share of near neighbours of
@@ -217,7 +217,7 @@ def sections(options):
         yield (
             f"simulated {platform} {seed}",
             lambda platform=platform, seed=seed: simulated_cortex(
-                platform=platform, seed=seed, image=False
+                platform=platform, seed=seed, image=False, hard=True
             ),
         )
 

@@ -2,9 +2,9 @@
 
     python benchmarks/scaling.py --folder FOLDER --figure docs/images/scaling.png
 
-Simulated cells (`semst sample cortex --platform cells`), default settings, from file to
-saved domains; every size in a process of its own. The input files are kept in the
-folder and used again.
+Simulated cells (`semst sample cortex --hard --platform cells`), default settings, from
+file to saved domains; every size in a process of its own. The input files are kept in
+the folder and used again.
 """
 
 from __future__ import annotations
@@ -63,7 +63,7 @@ def section(folder: Path, size: int, n_genes: int) -> Path:
     """Return the file of a section of this size, made where it is not there."""
     path = folder / f"cells_{size}_{n_genes}.h5ad"
     if not path.exists():
-        command = [sys.executable, "-m", "napari_semst", "sample", "cortex"]
+        command = [sys.executable, "-m", "napari_semst", "sample", "cortex", "--hard"]
         command += ["--platform", "cells", "--spots", str(size)]
         command += ["--genes", str(n_genes), "-o", str(path)]
         subprocess.run(command, check=True, stdout=subprocess.DEVNULL)

@@ -52,7 +52,7 @@ def made_inputs(n_spots, n_genes, section_file=None, hidden=256):
     from napari_semst.sample import simulated_cortex
 
     if section_file is None:
-        tissue = simulated_cortex(n_spots, n_genes, image=False)
+        tissue = simulated_cortex(n_spots, n_genes, image=False, hard=True)
     else:
         tissue = read(section_file)
     config = resolve(

@@ -30,13 +30,27 @@ def cortex(
     n_genes: _Genes = 1500,
     platform: _Platform = "visium",
     seed: _Seed = 0,
+    hard: Annotated[
+        bool,
+        typer.Option(
+            "--hard",
+            help="Thin layers in a fold, cell types that mix, uneven sequencing, "
+            "a planted discordance; for tests and benchmarks.",
+        ),
+    ] = False,
     overwrite: Overwrite = False,
 ) -> None:
     """Cerebral cortex with its layers as annotation."""
     from napari_semst.sample import simulated_cortex
 
     _check(platform)
-    tissue = simulated_cortex(n_spots, n_genes, platform=platform, seed=seed)  # type: ignore[arg-type]
+    tissue = simulated_cortex(
+        n_spots,
+        n_genes,
+        platform=platform,  # type: ignore[arg-type]
+        seed=seed,
+        hard=hard,
+    )
     _write(tissue, output, overwrite)
 
 

@@ -161,7 +161,9 @@ def test_it_can_be_cancelled_between_rounds():
 @pytest.mark.parametrize("seed", [1, 7])
 def test_the_thinnest_layer_stays_where_a_majority_of_fifty_destroys_it(seed):
     """The smallest of the layers that the domains of the section tell apart."""
-    tissue = simulated_cortex(1200, 200, platform="cells", seed=seed, image=False)
+    tissue = simulated_cortex(
+        1200, 200, platform="cells", seed=seed, image=False, hard=True
+    )
     truth = tissue.obs["ground_truth"].astype(str).to_numpy(dtype=str)
     plain, settled = (
         found(tissue, short("quick", 7, domains={"n_starts": 2, "refine": rounds}))

@@ -20,7 +20,7 @@ from napari_semst.wording import for_shell, for_window
 from tests.small import fingerprint, found, named, short
 
 MYELIN = ("myelin", "oligodendrocyte", "ensheathment")
-# Of the simulated section, as its programmes are planted.
+# Of the hard simulated section, as its programmes are planted.
 LAYER_GENES = {
     "L2": {"CUX2", "CALB1", "HPCAL1", "RASGRF2"},
     "L4": {"RORB", "PLCH1", "IL1RAPL2", "EYA4"},
@@ -32,7 +32,7 @@ LAYER_GENES = {
 
 @pytest.fixture(scope="module")
 def cortex():
-    return napari_semst.simulated_cortex(image=False)
+    return napari_semst.simulated_cortex(image=False, hard=True)
 
 
 @pytest.fixture(scope="module")

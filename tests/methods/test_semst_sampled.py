@@ -284,7 +284,7 @@ def test_samples_teach_what_the_whole_section_teaches(tissue):
 
 def test_samples_lead_to_the_domains_of_the_whole():
     """The size at which sampling switches on must not show in the result."""
-    tissue = simulated_cortex(image=False)
+    tissue = simulated_cortex(image=False, hard=True)
     found = [
         exhaust(
             find_domains(

@@ -28,7 +28,7 @@ _CONTENT = np.array(
 
 def cell_density(depth: Floats, model: Model = HARD) -> Floats:
     """Return cells per square millimetre, ``(n,)``, at each depth."""
-    density: Floats = np.interp(depth, model.density[:, 0], model.density[:, 1])
+    density = np.interp(depth, model.density[:, 0], model.density[:, 1])
     return density.astype(np.float32)
 
 

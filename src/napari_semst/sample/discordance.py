@@ -111,9 +111,9 @@ def simulated_discordance(
 ) -> AnnData:
     """Return a simulated section with regions where image and expression disagree.
 
-    The section is that of `simulated_cortex`; the regions are other ones. Every spot
-    outside of them has the counts that it has with no kind at all, and the image there
-    is the same. By default there are two regions, one strong and one weak.
+    The section is the hard one of `simulated_cortex`; the regions are other ones. Every
+    spot outside of them has the counts that it has with no kind at all, and the image
+    there is the same. By default there are two regions, one strong and one weak.
 
     Parameters
     ----------
@@ -143,7 +143,7 @@ def simulated_discordance(
     Returns
     -------
     anndata.AnnData
-        As `simulated_cortex`, and ``obs["discordant"]``, whether a spot lies in any
+        As the hard section, and ``obs["discordant"]``, whether a spot lies in any
         region; ``obs["discordance_kind"]`` and ``obs["discordance_strength"]``, both
         ``"none"`` where it lies in none; ``uns["dataset_info"]["planted"]``, what was
         planted by region. A region has 3 % of the spots, less where all of them

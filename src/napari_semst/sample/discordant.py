@@ -1,4 +1,4 @@
-"""The planted region: layer 5's expression where the histology is layer 3's.
+"""The hard section's planted region: layer 5's expression in layer 3's histology.
 
 Another layer's programme rather than a foreign one, so that neither the expression
 nor the image is unusual on its own: only the two together are.

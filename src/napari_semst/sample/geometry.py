@@ -1,4 +1,4 @@
-"""The shape of the simulated section: a gyrus, a sulcus, six layers, white matter.
+"""The shape of the simulated section: a gyrus, six layers, white matter.
 
 Everything lives in a unit square as wide as the tissue, y downwards. The shape is
 drawn once on a grid; depth and distances are Euclidean distance transforms of that

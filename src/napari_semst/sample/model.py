@@ -84,7 +84,7 @@ class Model:
 
 
 # A gyrus and a sulcus, layers as thick as in human dorsolateral prefrontal cortex,
-# cell types that reach into the layers beside theirs, uneven staining and sequencing.
+# cell types that reach into the layers beside theirs, uneven sequencing.
 HARD = Model(
     pia=np.array(
         [
@@ -223,10 +223,10 @@ PLAIN = Model(
     ),
     neurons=np.array(
         [
-            (0.00, 0.00, 3.6), (0.095, 0.08, 3.6), (0.105, 0.85, 3.9), (0.18, 0.85, 3.9),
-            (0.19, 0.78, 4.8), (0.44, 0.76, 5.6), (0.455, 0.85, 3.7), (0.54, 0.85, 3.7),
-            (0.55, 0.68, 7.0), (0.745, 0.66, 6.6), (0.755, 0.64, 4.4), (0.98, 0.55, 4.2),
-            (1.01, 0.03, 4.0), (9.00, 0.02, 4.0),
+            (0.00, 0.00, 3.6), (0.095, 0.08, 3.6), (0.105, 0.85, 3.9),
+            (0.18, 0.85, 3.9), (0.19, 0.78, 4.8), (0.44, 0.76, 5.6), (0.455, 0.85, 3.7),
+            (0.54, 0.85, 3.7), (0.55, 0.68, 7.0), (0.745, 0.66, 6.6),
+            (0.755, 0.64, 4.4), (0.98, 0.55, 4.2), (1.01, 0.03, 4.0), (9.00, 0.02, 4.0),
         ]
     ),
     most_nuclei=3600.0,

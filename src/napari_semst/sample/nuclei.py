@@ -17,7 +17,6 @@ if TYPE_CHECKING:
     Floats = NDArray[np.float32]
 
 
-
 def draw_nuclei(
     section: Section,
     places: NDArray[np.float64],

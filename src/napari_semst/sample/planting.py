@@ -30,7 +30,7 @@ _WIDER = 1.15
 # Neighbours within this many mean distances make one piece.
 _REACH = 2.0
 _STRAGGLERS = 1 / 30
-# As for the one region of the simulated cortex: longer along the layer, and uneven.
+# As for the one region of the hard cortex: longer along the layer, and uneven.
 _FLATNESS, _IRREGULARITY = 0.75, 0.22
 
 

@@ -29,9 +29,10 @@ def simulated_cortex(
 ) -> AnnData:
     """Return a simulated section of cerebral cortex with known layers.
 
-    A gyrus and a sulcus with layers 1 to 6 and white matter, modelled on human
-    dorsolateral prefrontal cortex; nothing in it was measured. The section is as
-    large as its spots need.
+    Layers 1 to 6 and white matter, modelled on human dorsolateral prefrontal cortex;
+    nothing in it was measured. The section is as large as its spots need. By default
+    it is plain: the crown of a gyrus, every layer several spots thick and with cell
+    types of its own, so that the domains found can be seen to be right.
 
     Parameters
     ----------
@@ -48,10 +49,16 @@ def simulated_cortex(
         Whether to draw an image in the colours of haematoxylin and eosin.
     species
         Spelling of the gene symbols. The anatomy stays human.
+    hard
+        A gyrus and a sulcus instead, with layers as thin as they are, cell types that
+        reach into the layers beside theirs, uneven sequencing, and one planted region.
+        For tests and benchmarks: methods lose its thin layers.
     discordant
-        Whether to plant one region, 3.5 % of the spots and at least three, in layer 3
-        whose counts are mostly layer 5's while the image there stays layer 3's.
-        Without it nothing else changes: all other spots have the same counts.
+        Of the hard section, whether to plant the region: 3.5 % of the spots and at
+        least three, in layer 3, whose counts are mostly layer 5's while the image there
+        stays layer 3's. Without it nothing else changes: all other spots have the same
+        counts. By default it is planted. The plain section has none;
+        `simulated_discordance` plants more than one kind.
 
     Returns
     -------
@@ -66,7 +73,7 @@ def simulated_cortex(
     Raises
     ------
     ConfigError
-        If an argument is not accepted.
+        If an argument is not accepted, or ``discordant`` is asked of the plain section.
     """
     import napari_semst.sample.discordant as planted
     from napari_semst.sample import assemble as parts
@@ -74,7 +81,14 @@ def simulated_cortex(
     from napari_semst.sample.model import HARD, PLAIN
 
     check(n_spots, n_genes, platform, seed, species)
-    section, places = parts.draw_places(n_spots, platform, seed, HARD if hard else PLAIN)
+    if discordant and not hard:
+        raise ConfigError(
+            "Expected discordant with hard=True only; the plain section has no planted "
+            "region. Add hard=True, or take simulated_discordance."
+        )
+    section, places = parts.draw_places(
+        n_spots, platform, seed, HARD if hard else PLAIN
+    )
     plantings, marks = [], {}
     discordant = hard if discordant is None else discordant
     if discordant:
@@ -94,6 +108,7 @@ def simulated_cortex(
     entry = parts.library_entry(section, places, platform, seed, image)
     tissue.uns["spatial"] = {LIBRARY: entry}
     tissue.uns["dataset_info"] = dataset_info(LIBRARY, platform, species, seed)
+    tissue.uns["dataset_info"]["hard"] = hard
     if discordant:
         tissue.uns["dataset_info"]["discordant_expression"] = planted.EXPRESSED_LAYER
     return tissue
