@@ -206,7 +206,7 @@ PLAIN = Model(
         "Pericyte": ((1.2, -1.0, 9.0),),
         "Meninges": ((14, -1.0, 0.022),),
     },
-    fade=0.008,
+    fade=0.004,
     density=np.array(
         [
             (0.00, 800), (0.02, 520), (0.095, 520), (0.105, 2700), (0.18, 2700),
@@ -230,9 +230,9 @@ PLAIN = Model(
         ]
     ),
     most_nuclei=3600.0,
-    contrast=0.95,
+    contrast=1.0,
     nuisance=0.06,
     handling=0.3,
     regional=(0.08, 0.06),
-    library_spread={"visium": 0.25, "cells": 0.30},
+    library_spread={"visium": 0.25, "cells": 0.25},
 )  # fmt: skip
