@@ -105,7 +105,7 @@ def assemble(
 
     rng = np.random.default_rng((seed, 3))
     symbols, programmes = named
-    genes = expression.make_panel(programmes, rng, section.model)
+    genes = expression.make_panel(programmes, rng, section.model, platform)
     depth = section.at("depth", places.points)
     fields = expression.smooth_fields(places.points, rng, len(genes.loadings))
     layers = geometry.layer_codes(depth)

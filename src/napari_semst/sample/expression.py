@@ -53,10 +53,13 @@ class Panel:
 
 
 def make_panel(
-    programmes: tuple[str, ...], rng: np.random.Generator, model: Model = HARD
+    programmes: tuple[str, ...],
+    rng: np.random.Generator,
+    model: Model = HARD,
+    platform: str = "visium",
 ) -> Panel:
     """Draw the profiles, dispersions and technical loadings of a panel's genes."""
-    n_genes = len(programmes)
+    n_genes, contrast = len(programmes), model.contrast[platform]
     names = np.array(programmes)
     level = rng.normal(0.0, 0.9, n_genes)
     level += np.select(
@@ -71,9 +74,9 @@ def make_panel(
     rows = {cell_type: row for row, cell_type in enumerate(CELL_TYPES)}
     for programme, (types, _, fold) in MARKERS.items():
         columns = np.flatnonzero(names == programme)
-        gain = model.contrast * np.log(fold) * rng.uniform(0.40, 1.1, len(columns))
+        gain = contrast * np.log(fold) * rng.uniform(0.40, 1.1, len(columns))
         # The markers named first are those that everybody looks for.
-        gain[:_N_CLEAR] = model.contrast * np.log(fold) * rng.uniform(1.0, 1.3)
+        gain[:_N_CLEAR] = contrast * np.log(fold) * rng.uniform(1.0, 1.3)
         for cell_type in types:
             log_profiles[rows[cell_type], columns] += gain
     profiles = np.exp(log_profiles)

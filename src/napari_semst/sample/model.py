@@ -53,7 +53,7 @@ class Model:
         Nuclei per square millimetre that are tried for the image.
     contrast
         Fold changes of textbooks come from sorted cells; tissue shows their power of
-        this.
+        this, by platform: spots on which transcripts spread show less than cells.
     nuisance
         How far a typical technical field bends a gene: deviation of its logarithm.
     handling
@@ -76,7 +76,7 @@ class Model:
     neuropil: Floats
     neurons: Floats
     most_nuclei: float
-    contrast: float
+    contrast: dict[str, float]
     nuisance: float
     handling: float
     regional: tuple[float, float]
@@ -156,7 +156,7 @@ HARD = Model(
         ]
     ),
     most_nuclei=2400.0,
-    contrast=0.66,
+    contrast={"visium": 0.66, "cells": 0.66},
     nuisance=0.08,
     handling=0.5,
     regional=(0.15, 0.12),
@@ -230,7 +230,7 @@ PLAIN = Model(
         ]
     ),
     most_nuclei=3600.0,
-    contrast=1.0,
+    contrast={"visium": 0.66, "cells": 1.0},
     nuisance=0.06,
     handling=0.3,
     regional=(0.08, 0.06),
