@@ -230,7 +230,7 @@ PLAIN = Model(
         ]
     ),
     most_nuclei=3600.0,
-    contrast={"visium": 0.66, "cells": 1.0},
+    contrast={"visium": 0.72, "cells": 1.0},
     nuisance=0.06,
     handling=0.3,
     regional=(0.08, 0.06),
