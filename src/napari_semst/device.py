@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
-from contextlib import contextmanager
+import importlib
+import os
+import sys
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from napari_semst.errors import DeviceError, one_of
@@ -59,6 +63,7 @@ def choose_device(wanted: str = "auto") -> DeviceChoice:
     """
     import torch
 
+    load_triton_apart()
     kind, _, index = wanted.partition(":")
     if kind not in CHOICES or (index and not (kind == "cuda" and index.isdecimal())):
         raise DeviceError(one_of("device", wanted, (*CHOICES, "cuda:<index>")))
@@ -81,6 +86,35 @@ def choose_device(wanted: str = "auto") -> DeviceChoice:
         name = torch.cuda.get_device_name(own)
         return DeviceChoice(f"cuda:{own}", f"Found {name}.")
     return DeviceChoice("cpu", f"Torch {torch.__version__} finds no CUDA GPU.")
+
+
+def load_triton_apart() -> None:
+    """Load triton so that another LLVM in this process does not end it.
+
+    Torch with CUDA loads triton for its optimisers. In a window that Mesa draws, the
+    names of Mesa's LLVM would take the place of those of triton's own: triton 3.8
+    beside LLVM 15 crashes the program. Bound to its own names it does not. Nothing is
+    done where triton is loaded, or no other LLVM is.
+    """
+    deep = getattr(os, "RTLD_DEEPBIND", 0)
+    if not deep or "triton" in sys.modules or not _llvm_is_loaded():
+        return
+    flags = sys.getdlopenflags()
+    sys.setdlopenflags(flags | deep)
+    try:
+        # A torch without CUDA comes without triton.
+        with suppress(ImportError):
+            importlib.import_module("triton")
+    finally:
+        sys.setdlopenflags(flags)
+
+
+def _llvm_is_loaded() -> bool:
+    """Return whether a library of LLVM's is mapped into this process (Linux)."""
+    try:
+        return "libLLVM" in Path("/proc/self/maps").read_text(encoding="utf-8")
+    except OSError:
+        return False
 
 
 def _cuda(wanted: str, index: int, found: int) -> DeviceChoice:
