@@ -5,6 +5,7 @@ from __future__ import annotations
 import queue
 import threading
 import time
+from contextlib import closing
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, TypeVar
 
@@ -263,14 +264,16 @@ def told(
     steps: Generator[Progress, None, Returned], listener: Callable[[Progress], None]
 ) -> Generator[Progress, None, Returned]:
     """Pass a generator's events on, telling each to a listener first."""
-    while True:
-        try:
-            event = next(steps)
-        except StopIteration as end:
-            result: Returned = end.value
-            return result
-        listener(event)
-        yield event
+    # Closed with this one: a garbage collector may come later.
+    with closing(steps):
+        while True:
+            try:
+                event = next(steps)
+            except StopIteration as end:
+                result: Returned = end.value
+                return result
+            listener(event)
+            yield event
 
 
 def exhaust(steps: Generator[Progress, None, Returned]) -> Returned:

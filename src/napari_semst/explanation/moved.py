@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import closing
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
@@ -179,17 +180,19 @@ def _told_of(
     run: str, steps: Generator[Progress, None, Returned]
 ) -> Generator[Progress, None, Returned]:
     """Pass the progress of one of the two runs on, and say which it is."""
-    while True:
-        try:
-            progress = next(steps)
-        except StopIteration as end:
-            found: Returned = end.value
-            return found
-        # Notices are said once, in their own words.
-        if not progress.notice:
-            message = f"{run}: {progress.message}" if progress.message else run
-            progress = replace(progress, message=message)
-        yield progress
+    # Closed with this one: a garbage collector may come later.
+    with closing(steps):
+        while True:
+            try:
+                progress = next(steps)
+            except StopIteration as end:
+                found: Returned = end.value
+                return found
+            # Notices are said once, in their own words.
+            if not progress.notice:
+                message = f"{run}: {progress.message}" if progress.message else run
+                progress = replace(progress, message=message)
+            yield progress
 
 
 def changed_shares(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import closing
 from dataclasses import replace
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -100,20 +101,22 @@ def _counted(
     steps: Generator[Progress, None, Member | None], number: int, wanted: int
 ) -> Generator[Progress, None, Member | None]:
     """Pass events on as those of one training that is as long as all together."""
-    while True:
-        try:
-            event = next(steps)
-        except StopIteration as stop:
-            member: Member | None = stop.value
-            return member
-        if wanted > 1:
-            event = replace(
-                event,
-                step=event.step + number * event.steps,
-                steps=event.steps * wanted,
-                message=event.message or f"Network {number + 1} of {wanted}",
-            )
-        yield event
+    # Closed with this one: a garbage collector may come later.
+    with closing(steps):
+        while True:
+            try:
+                event = next(steps)
+            except StopIteration as stop:
+                member: Member | None = stop.value
+                return member
+            if wanted > 1:
+                event = replace(
+                    event,
+                    step=event.step + number * event.steps,
+                    steps=event.steps * wanted,
+                    message=event.message or f"Network {number + 1} of {wanted}",
+                )
+            yield event
 
 
 def _member(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from contextlib import nullcontext
+from contextlib import closing, nullcontext
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -170,13 +170,15 @@ def _counted(
     steps: Generator[int, None, NDArray[np.float32]], before: int, n_spots: int
 ) -> Generator[Progress, None, NDArray[np.float32]]:
     """Say of how many spots patches were read so far."""
-    while True:
-        try:
-            done = next(steps)
-        except StopIteration as end:
-            values: NDArray[np.float32] = end.value
-            return values
-        yield Progress(STAGE, before + done, n_spots, _READING)
+    # Closed with this one: a garbage collector may come later.
+    with closing(steps):
+        while True:
+            try:
+                done = next(steps)
+            except StopIteration as end:
+                values: NDArray[np.float32] = end.value
+                return values
+            yield Progress(STAGE, before + done, n_spots, _READING)
 
 
 def _reader(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 import traceback
+from contextlib import closing
 from typing import TYPE_CHECKING, Any
 
 from qtpy.QtCore import Signal  # type: ignore[attr-defined]
@@ -187,15 +188,16 @@ def _explain(
 
     last = 0.0
     try:
-        steps = explain_steps(copy, wanted, control)
-        while True:
-            control.check()
-            try:
-                progress = next(steps)
-            except StopIteration as end:
-                return number, tissue, end.value, ""
-            if time.monotonic() - last >= _SECONDS_BETWEEN:
-                last = time.monotonic()
-                yield number, progress
+        # Closed where it is cancelled, not whenever nobody holds it any more.
+        with closing(explain_steps(copy, wanted, control)) as steps:
+            while True:
+                control.check()
+                try:
+                    progress = next(steps)
+                except StopIteration as end:
+                    return number, tissue, end.value, ""
+                if time.monotonic() - last >= _SECONDS_BETWEEN:
+                    last = time.monotonic()
+                    yield number, progress
     except Exception as error:  # noqa: BLE001  every error must reach the dock
         return number, tissue, error, "".join(traceback.format_exception(error))
