@@ -1,17 +1,21 @@
 # Two commands set everything up on a fresh machine:
 #   make demo   the main job on the built-in sample
 #   make test   the whole test suite
-# Both create .venv, install the project into it, and on Debian and Ubuntu fetch the
-# system libraries that Qt and a virtual screen need (through apt, with sudo if not root).
+# Both create .venv, install the project into it with the releases that .ci/locks names
+# for this Python, and on Debian and Ubuntu fetch the system libraries that Qt and a
+# virtual screen need (through apt, with sudo if not root).
 
 PYTHON ?= python3
 VENV ?= .venv
 BIN := $(VENV)/bin
 DEMO ?= demo-output
-export PIP_CONSTRAINT ?= $(CURDIR)/.ci/constraints.txt
+# A Python without a lock gets the newest releases.
+LOCK := $(wildcard $(CURDIR)/.ci/locks/$(shell $(PYTHON) -c \
+	'import sys; print("%d.%d" % sys.version_info[:2])' 2>/dev/null).txt)
+export PIP_CONSTRAINT ?= $(LOCK)
 export PIP_DISABLE_PIP_VERSION_CHECK = 1
 
-.PHONY: demo test lint docs system clean
+.PHONY: demo test lint docs lock system clean
 
 demo: $(VENV)/.installed system
 	$(BIN)/semst demo $(DEMO)
@@ -29,12 +33,15 @@ lint: $(VENV)/.installed
 docs: $(VENV)/.installed
 	$(BIN)/mkdocs build --strict
 
-$(VENV)/.installed: pyproject.toml
+lock:
+	sh .ci/lock $(PYTHON)
+
+$(VENV)/.installed: pyproject.toml $(LOCK)
 	$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
 		{ echo "Python 3.11 or newer is needed; name it: make PYTHON=python3.12"; exit 1; }
 	$(PYTHON) -m venv $(VENV) || { sh .ci/system-packages venv && $(PYTHON) -m venv $(VENV); }
-	$(BIN)/python -m pip install -q --upgrade pip
-	$(BIN)/python -m pip install -q -e ".[all,test,lint,docs]"
+	$(BIN)/python -m pip install -q hatchling editables
+	$(BIN)/python -m pip install -q --no-build-isolation -e ".[all,spatialdata,test,lint,docs]"
 	touch $@
 
 system:
