@@ -93,7 +93,7 @@ def _view() -> None:
         assert len(names) == 2, names
         assert _docks(viewer) == ["Find domains (napari-semst)"], _docks(viewer)
         _photograph(viewer, "view.png")
-        viewer.close()
+        _close(viewer)
 
     napari.run = look
     sys.argv = ["semst", "view", "r.h5ad"]
@@ -114,7 +114,7 @@ def _sample() -> None:
     viewer.open_sample("napari-semst", "simulated_cortex")
     assert len(viewer.layers) == 2, viewer.layers
     _photograph(viewer, "sample.png")
-    viewer.close()
+    _close(viewer)
 
 
 def _dock() -> None:
@@ -138,7 +138,7 @@ def _dock() -> None:
     assert explore.card.kind == "success", explore.card.text.text()
     assert anndata.read_h5ad("dock.h5ad").obs["semst_domain"].nunique() == 5
     _photograph(viewer, "dock.png")
-    viewer.close()
+    _close(viewer)
 
 
 def _docks(viewer) -> list[str]:
@@ -174,6 +174,18 @@ def _photograph(viewer, name: str) -> None:
     QApplication.processEvents()
     pixels = viewer.screenshot(name, canvas_only=False, flash=False)
     assert pixels.std() > 10, "the window is empty"
+
+
+def _close(viewer) -> None:
+    """Close a window, and let its parts go before the interpreter does."""
+    from qtpy.QtCore import QEvent, QTimer
+    from qtpy.QtWidgets import QApplication
+
+    app = QApplication.instance()
+    QTimer.singleShot(0, viewer.close)
+    QTimer.singleShot(500, app.quit)
+    app.exec()
+    app.sendPostedEvents(None, QEvent.Type.DeferredDelete.value)
 
 
 if __name__ == "__main__":
