@@ -199,7 +199,6 @@ def _parts(folder: Path) -> tuple[Path | None, Path | None, Path | None]:
 
 def _read_mtx(folder: Path) -> tuple[Any, Any, Any]:
     import pandas as pd
-    from scipy import io as scipy_io
     from scipy import sparse
 
     matrix_file, features_file, barcodes_file = _parts(folder)
@@ -220,13 +219,24 @@ def _read_mtx(folder: Path) -> tuple[Any, Any, Any]:
     with reading(matrix_file, _WHAT):
         check_file(matrix_file, _WHAT)
         _check_header(matrix_file, len(features), len(barcodes))
-        matrix = sparse.csr_matrix(scipy_io.mmread(matrix_file).T)
+        matrix = sparse.csr_matrix(_read_market(matrix_file).T)
     symbols = features[1] if features.shape[1] > 1 else features[0]
     columns = {GENE_IDS: features[0].to_numpy()}
     if features.shape[1] > 2:
         columns["feature_types"] = features[2].to_numpy()
     var = pd.DataFrame(columns, index=pd.Index(symbols.to_numpy()))
     return matrix, pd.Index(barcodes[0].to_numpy()), var
+
+
+def _read_market(file: Any) -> Any:
+    """Return what a Matrix Market file holds, sparse."""
+    import inspect
+
+    import scipy.io as scipy_io
+
+    # The form without a choice before scipy 1.18 is no longer the default from 1.20 on.
+    chosen = "spmatrix" in inspect.signature(scipy_io.mmread).parameters
+    return scipy_io.mmread(file, **({"spmatrix": False} if chosen else {}))
 
 
 def _check_header(path: Path, n_features: int, n_barcodes: int) -> None:
