@@ -9,39 +9,43 @@ PYTHON ?= python3
 VENV ?= .venv
 BIN := $(VENV)/bin
 DEMO ?= demo-output
-# A Python without a lock gets the newest releases.
-LOCK := $(wildcard $(CURDIR)/.ci/locks/$(shell $(PYTHON) -c \
-	'import sys; print("%d.%d" % sys.version_info[:2])' 2>/dev/null).txt)
-export PIP_CONSTRAINT ?= $(LOCK)
+VERSION := $(shell $(PYTHON) -c 'import sys; print("%d.%d" % sys.version_info[:2])' 2>/dev/null)
+INSTALLED := $(VENV)/.installed-$(VERSION)
+# Relative, as neither make nor pip can name a path with a space in it.
+LOCK := $(wildcard .ci/locks/$(VERSION).txt)
+CONSTRAINT ?= $(if $(LOCK),--constraint $(LOCK))
 export PIP_DISABLE_PIP_VERSION_CHECK = 1
 
 .PHONY: demo test lint docs lock system clean
 
-demo: $(VENV)/.installed system
+demo: $(INSTALLED) system
 	$(BIN)/semst demo $(DEMO)
 	@echo "Look at $(DEMO)/cortex_domains.png; in napari ($(BIN)/napari): File > Open Sample > SemST"
 
-test: $(VENV)/.installed system
+test: $(INSTALLED) system
 	$(BIN)/python -m pytest -n 2 --dist loadfile
 
-lint: $(VENV)/.installed
+lint: $(INSTALLED)
+	$(BIN)/python .ci/check_bounds.py
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 	$(BIN)/python -m npe2 validate napari-semst
 
-docs: $(VENV)/.installed
+docs: $(INSTALLED)
 	$(BIN)/mkdocs build --strict
 
 lock:
 	sh .ci/lock $(PYTHON)
 
-$(VENV)/.installed: pyproject.toml $(LOCK)
+$(INSTALLED): pyproject.toml $(LOCK)
 	$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
 		{ echo "Python 3.11 or newer is needed; name it: make PYTHON=python3.12"; exit 1; }
-	$(PYTHON) -m venv $(VENV) || { sh .ci/system-packages venv && $(PYTHON) -m venv $(VENV); }
-	$(BIN)/python -m pip install -q hatchling editables
-	$(BIN)/python -m pip install -q --no-build-isolation -e ".[all,spatialdata,test,lint,docs]"
+	$(if $(LOCK),,@echo "No lock for Python $(VERSION): the newest releases are installed.")
+	$(PYTHON) -m venv --clear $(VENV) || \
+		{ sh .ci/system-packages venv && $(PYTHON) -m venv --clear $(VENV); }
+	$(BIN)/python -m pip install -q $(CONSTRAINT) editables hatchling setuptools wheel
+	$(BIN)/python -m pip install -q $(CONSTRAINT) --no-build-isolation -e ".[all,spatialdata,test,lint,docs]"
 	touch $@
 
 system:

@@ -104,7 +104,8 @@ def found(python):
 
 
 def test_napari_finds_the_installed_wheel(wheel, clean):
-    call(clean, "-m", "pip", "install", "-q", "--no-deps", "--no-index", wheel)
+    options = ("-q", "--no-deps", "--no-index", "--force-reinstall")
+    call(clean, "-m", "pip", "install", *options, wheel)
     found(clean)
     call(clean, "-W", "ignore", "-m", "npe2", "validate", "napari-semst")
 
@@ -112,5 +113,7 @@ def test_napari_finds_the_installed_wheel(wheel, clean):
 def test_the_plugin_managers_queue_installs_it(wheel, clean):
     pytest.importorskip("napari_plugin_manager")
     environment = {**os.environ, "QT_QPA_PLATFORM": "offscreen", "PIP_NO_DEPS": "1"}
+    # Where the wheel is in the environment that is borrowed from, too.
+    environment["PIP_FORCE_REINSTALL"] = "1"
     call(clean, "-W", "ignore", "-c", QUEUE, wheel, env=environment)
     found(clean)

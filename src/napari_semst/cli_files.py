@@ -9,6 +9,7 @@ import typer
 
 from napari_semst.config import Request
 from napari_semst.errors import InputError, SemstError
+from napari_semst.io.texts import as_texts
 from napari_semst.presets import resolve
 from napari_semst.wording import for_shell
 
@@ -129,7 +130,7 @@ def score(source: Path, truth: str, labels: str, *, as_json: bool) -> None:
                 f"{', '.join(tissue.obs) or 'none'}."
             )
     kept = tissue.obs[tissue.obs[labels].notna()]
-    codes = pd.factorize(kept[labels].astype(str))[0]
+    codes = pd.factorize(as_texts(kept[labels]))[0]
     found = {k: round(v, 4) for k, v in truth_scores(codes, kept[truth]).items()}
     if as_json:
         typer.echo(json.dumps({"input": str(source), "scores": found}, indent=2))

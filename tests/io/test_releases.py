@@ -11,12 +11,15 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from napari_semst.errors import SaveError
 from napari_semst.io.counts import find_counts
 from napari_semst.io.matrices import named_layers
 from napari_semst.io.preview import preview
 from napari_semst.io.read import read
+from napari_semst.io.readback import check_readback
 from napari_semst.io.room import room_for
 from napari_semst.io.save import write
+from napari_semst.io.texts import as_texts
 from napari_semst.viewer.adapter import snapshot
 
 # What anndata 0.10 can read; later releases know more.
@@ -55,6 +58,8 @@ def with_texts(tissue):
         "table": pd.DataFrame({"a": pd.array(["x", "y"], dtype="string")}),
         "gaps": pd.DataFrame({"a": pd.array(["x", None], dtype="string")}),
         "texts": pd.array(["x", "y"], dtype="string"),
+        "some texts": pd.array(["x", None], dtype="string"),
+        "objects": pd.DataFrame({"a": ["x", None, None]}, dtype=object),
     }
     tissue.layers["twice"] = tissue.X * 2
     tissue.raw = tissue.copy()
@@ -77,6 +82,8 @@ def test_what_is_written_can_be_read_since_anndata_0_10(tmp_path, tissue):
     assert list(back.obs["note"].dropna()) == ["text"] * (tissue.n_obs // 2)
     assert list(back.uns["deep"]["gaps"]["a"].isna()) == [False, True]
     assert list(back.uns["deep"]["texts"]) == ["x", "y"]
+    assert list(pd.isna(back.uns["deep"]["some texts"])) == [False, True]
+    assert list(back.uns["deep"]["objects"]["a"].isna()) == [False, True, True]
     assert list(back.obsm["table"]["kind"]) == list(tissue.obsm["table"]["kind"])
 
 
@@ -107,6 +114,26 @@ def test_names_that_are_categories_are_counted(tmp_path, tissue):
         group.attrs.update({"encoding-type": "categorical", "ordered": False})
         group.attrs["encoding-version"] = "0.2.0"
     assert preview(path).n_spots == tissue.n_obs
+
+
+def test_results_with_gaps_read_back_the_same(tmp_path, tissue):
+    gaps = ["1", None] * (tissue.n_obs // 2)
+    tissue.obs["semst_domain"] = pd.array(gaps, dtype="string")
+    tissue.obs["semst_confidence"] = [0.5, np.nan] * (tissue.n_obs // 2)
+    back = read(write(tissue, tmp_path / "a.h5ad"))
+    assert list(back.obs["semst_domain"].isna()) == [False, True] * (tissue.n_obs // 2)
+    with h5py.File(tmp_path / "a.h5ad", "r+") as file:
+        file["obs/semst_domain/codes"][1] = 0
+    with pytest.raises(SaveError, match="semst_domain"):
+        check_readback(tissue, tmp_path / "a.h5ad")
+
+
+def test_texts_have_no_gaps_that_equal_nothing():
+    for gaps in (pd.NA, None, np.nan):
+        for kind in ("string", object, "category"):
+            column = pd.Series(["a", gaps, "b"], dtype=kind)
+            assert list(as_texts(column)) == ["a", "nan", "b"]
+    assert list(as_texts(pd.Series([1.0, np.nan]))) == ["1.0", "nan"]
 
 
 def test_x_is_no_layer_whatever_anndata_says():

@@ -29,6 +29,7 @@ from napari_semst.figure.panels import (
 )
 from napari_semst.figure.view import views_of
 from napari_semst.io.apart import shown_section_key
+from napari_semst.io.texts import as_texts
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -204,7 +205,7 @@ def _modulation(adata: AnnData, column: str) -> Floats | None:
     if keys.MODULATION not in adata.obs or keys.DOMAIN not in adata.obs:
         return None
     # The modulation is kept for the latest run only.
-    latest, shown = (adata.obs[k].astype(str).to_numpy() for k in (keys.DOMAIN, column))
+    latest, shown = (as_texts(adata.obs[k]).to_numpy() for k in (keys.DOMAIN, column))
     if not (latest == shown).all():
         return None
     values = adata.obs[keys.MODULATION].to_numpy(dtype=np.float64)

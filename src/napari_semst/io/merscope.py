@@ -13,6 +13,7 @@ from napari_semst.io.guard import check_file, reading
 from napari_semst.io.ngff import is_plain
 from napari_semst.io.notes import note, warn
 from napari_semst.io.text_tables import look, read_columns
+from napari_semst.io.texts import as_texts
 from napari_semst.io.wide_tables import read_wide
 
 if TYPE_CHECKING:
@@ -129,7 +130,7 @@ def _names(values: pd.Series) -> pd.Index:
     import pandas as pd
 
     # pandas itself writes some of them as 12.0.
-    return pd.Index(values.astype(str).str.strip().str.removesuffix(".0"))
+    return pd.Index(as_texts(values).str.strip().str.removesuffix(".0"))
 
 
 def _cells(path: Path) -> pd.DataFrame:

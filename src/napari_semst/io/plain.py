@@ -21,6 +21,7 @@ from napari_semst.io.text_tables import (
     pieces,
     read_columns,
 )
+from napari_semst.io.texts import as_texts
 from napari_semst.io.wide_tables import read_wide
 
 if TYPE_CHECKING:
@@ -306,7 +307,7 @@ def _cells(places: Places) -> pd.DataFrame:
         table.columns = pd.Index(["spot", "x", "y"])
     else:
         table = read_columns(path, what, [head.names[places.spot]])
-    names = table.iloc[:, places.spot].astype(str).str.strip()
+    names = as_texts(table.iloc[:, places.spot]).str.strip()
     order = [places.x, places.y]
     order += [i for i in range(table.shape[1]) if i not in (*order, places.spot)]
     cells = table.iloc[:, order]

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from napari_semst.errors import InputError
 from napari_semst.io.guard import MEGABYTE, a_few, check_file, reading
+from napari_semst.io.texts import as_texts
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -93,7 +94,7 @@ def _checked(table: pd.DataFrame, path: Path) -> pd.DataFrame:
             f"{', '.join(COLUMNS)}; missing: {', '.join(missing)}; found: "
             f"{a_few(list(table.columns))}."
         )
-    by_barcode = table.set_index(table[BARCODE].astype(str))[list(COLUMNS)]
+    by_barcode = table.set_index(as_texts(table[BARCODE]))[list(COLUMNS)]
     numbers: pd.DataFrame = by_barcode.apply(pd.to_numeric, errors="coerce")
     bad = ~np.isfinite(numbers.to_numpy(dtype=float)).all(axis=1)
     if bad.any():

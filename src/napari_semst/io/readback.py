@@ -63,13 +63,18 @@ def _same(what: str, found: Any, expected: Any) -> None:
 
 def _same_values(what: str, found: Any, expected: Any) -> None:
     """Compare two columns or matrices; values missing in both are the same."""
+    import pandas as pd
+
     one, other = _plain(found), _plain(expected)
     if one.shape != other.shape:
         raise _differs(what)
     if one.dtype.kind in "fc" or other.dtype.kind in "fc":
         same = np.array_equal(one.astype(float), other.astype(float), equal_nan=True)
     else:
-        same = bool((one.astype(str) == other.astype(str)).all())
+        there = np.asarray(pd.notna(one))
+        same = np.array_equal(there, np.asarray(pd.notna(other))) and bool(
+            (one[there].astype(str) == other[there].astype(str)).all()
+        )
     if not same:
         raise _differs(what)
 

@@ -9,6 +9,7 @@ import numpy as np
 from napari_semst import keys
 from napari_semst.errors import InputError, one_of
 from napari_semst.io.guard import a_few
+from napari_semst.io.texts import as_texts
 
 if TYPE_CHECKING:
     from anndata import AnnData
@@ -71,7 +72,7 @@ def spots_of(adata: AnnData, library: str) -> NDArray[np.bool_]:
     # Also of a single one: sections may have been joined of which one has an entry.
     for column in _LIBRARY_COLUMNS:
         if column in adata.obs:
-            own = adata.obs[column].astype(str).to_numpy(dtype=object) == library
+            own = as_texts(adata.obs[column]).to_numpy(dtype=object) == library
             if own.any():
                 return np.asarray(own, dtype=np.bool_)
     return np.ones(adata.n_obs, dtype=bool)
@@ -88,7 +89,7 @@ def mixed_sections(adata: AnnData) -> tuple[str, ...]:
     for column in _LIBRARY_COLUMNS:
         if column not in adata.obs:
             continue
-        found = sorted(names & set(adata.obs[column].astype(str).unique()))
+        found = sorted(names & set(as_texts(adata.obs[column]).unique()))
         if len(found) > 1:
             return (
                 f"This file holds {len(found)} sections ({a_few(found)}; see "
@@ -150,7 +151,7 @@ def sections_of(adata: AnnData, key: str = "") -> Sections:
     column = section_column(adata, key)
     if column is None:
         return Sections.one(adata.n_obs)
-    codes, names = pd.factorize(adata.obs[column].astype(str))
+    codes, names = pd.factorize(as_texts(adata.obs[column]))
     return Sections(codes.astype(np.int32), tuple(map(str, names)))
 
 

@@ -12,6 +12,7 @@ from napari_semst.io import h5ad, ngff
 from napari_semst.io.guard import a_few, reading
 from napari_semst.io.notes import note, warn
 from napari_semst.io.pyramids import ENOUGH, shown
+from napari_semst.io.texts import as_texts
 from napari_semst.io.zarr_store import check_store
 
 if TYPE_CHECKING:
@@ -157,8 +158,8 @@ def _transforms(group: Path) -> list[dict[str, Any]]:
 
 def _place(adata: AnnData, path: Path, told: dict[str, Any], system: str) -> None:
     """Put the places of the shapes into a table, and how large they are."""
-    regions = adata.obs[told["region_key"]].astype(str).to_numpy(dtype=object)
-    instances = adata.obs[told["instance_key"]].astype(str).to_numpy(dtype=object)
+    regions = as_texts(adata.obs[told["region_key"]]).to_numpy(dtype=object)
+    instances = as_texts(adata.obs[told["instance_key"]]).to_numpy(dtype=object)
     xy = np.full((adata.n_obs, 2), np.nan)
     sizes = np.full(adata.n_obs, np.nan)
     for region in dict.fromkeys(regions):

@@ -12,6 +12,7 @@ import numpy as np
 from napari_semst import keys
 from napari_semst.errors import InputError, SaveError
 from napari_semst.io.guard import a_few
+from napari_semst.io.texts import as_texts
 from napari_semst.wording import Way, Worded
 
 if TYPE_CHECKING:
@@ -187,7 +188,7 @@ def _of_table(linked: AnnData, names: pd.Index, region: str | None) -> _Links | 
     if any(c not in linked.obs for c in columns) or not names.isin(known).all():
         return None
     own = linked.obs.set_axis(known).loc[names]
-    regions = own[columns[0]].astype(str).unique()
+    regions = as_texts(own[columns[0]]).unique()
     if len(regions) != 1 or region not in (None, regions[0]):
         return None
     return _Links(str(regions[0]), own[columns[1]])
@@ -248,7 +249,7 @@ def _check(back: AnnData, made: AnnData, place: Path) -> None:
     """Refuse a table that did not read back the same."""
     same = list(back.obs_names) == list(made.obs_names)
     for column in made.obs:
-        one, other = (t.obs[column].astype(str).to_numpy() for t in (back, made))
+        one, other = (as_texts(t.obs[column]).to_numpy() for t in (back, made))
         same = same and bool((one == other).all())
     for key in made.obsm:
         same = same and bool(np.array_equal(back.obsm[key], made.obsm[key]))

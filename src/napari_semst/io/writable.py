@@ -45,44 +45,39 @@ def writable(adata: AnnData) -> AnnData:
     )
 
 
-def _storable(table: pd.DataFrame) -> pd.DataFrame:
-    """Return a copy in which text with gaps or repeats is categorical."""
+def _storable(table: pd.DataFrame, *, shorten: bool = True) -> pd.DataFrame:
+    """Return a copy in which text with gaps is categorical.
+
+    Parameters
+    ----------
+    table
+        Any table of the tissue.
+    shorten
+        Whether text that repeats becomes categorical too.
+    """
     import pandas as pd
 
-    table = _with_plain_names(table)
+    table = table.copy()
+    if _is_text(table.index.dtype):
+        table.index = table.index.astype(object)
     for column in table:
         values = table[column]
         if isinstance(values.dtype, pd.CategoricalDtype):
             table[column] = _plain_categories(values)
             continue
         kind = pd.api.types.infer_dtype(values, skipna=True)
-        if kind == "empty" and _holds_text(values):
-            # Nothing but gaps: the format has no text without text.
-            table[column] = values.astype(object).astype("category")
+        # Nothing but gaps: the format has no text without text.
+        if kind == "empty" and (values.dtype == object or _is_text(values.dtype)):
+            table[column] = _plain_texts(values, as_categories=True)
         if kind == "string":
-            repeats = values.isna().any() or values.nunique() < len(values)
-            table[column] = _plain_texts(values, as_categories=bool(repeats))
+            gaps = bool(values.isna().any())
+            repeats = shorten and values.nunique() < len(values)
+            table[column] = _plain_texts(values, as_categories=gaps or repeats)
     return table
 
 
-def _plain_texts(values: pd.Series[Any], as_categories: bool) -> pd.Series[Any]:
-    """Return texts as Python's own, or as categories of them."""
-    texts = values.astype(object)
-    return _plain_categories(texts.astype("category")) if as_categories else texts
-
-
-def _plain_categories(values: pd.Series[Any]) -> pd.Series[Any]:
-    """Return categories of Python's own text where they are of pandas' type of text."""
-    import pandas as pd
-
-    categories = values.cat.categories
-    if not isinstance(categories.dtype, pd.StringDtype):
-        return values
-    return values.cat.rename_categories(categories.astype(object))
-
-
 def _plain(held: Any) -> dict[str, Any]:
-    """Return nested mappings whose tables hold plain texts."""
+    """Return nested mappings whose tables and texts every release can read."""
     return {key: _plain_value(value) for key, value in held.items()}
 
 
@@ -91,33 +86,33 @@ def _plain_value(value: Any) -> Any:
 
     if isinstance(value, Mapping):
         return _plain(value)
-    if isinstance(getattr(value, "dtype", None), pd.StringDtype):
-        return value if value.isna().any() else value.astype(object)
-    if not isinstance(value, pd.DataFrame):
-        return value
-    table = _with_plain_names(value)
-    for column in table:
-        values = table[column]
-        if isinstance(values.dtype, pd.StringDtype):
-            gaps = bool(values.isna().any())
-            table[column] = _plain_texts(values, as_categories=gaps)
-        elif isinstance(values.dtype, pd.CategoricalDtype):
-            table[column] = _plain_categories(values)
-    return table
+    if isinstance(value, pd.DataFrame):
+        return _storable(value, shorten=False)
+    if _is_text(getattr(value, "dtype", None)):
+        gaps = bool(value.isna().any())
+        texts = _plain_texts(pd.Series(value), as_categories=gaps)
+        return pd.Categorical(texts) if gaps else texts.to_numpy()
+    return value
 
 
-def _with_plain_names(table: pd.DataFrame) -> pd.DataFrame:
-    """Return a copy whose rows have names of Python's own text."""
+def _plain_texts(values: pd.Series[Any], *, as_categories: bool) -> pd.Series[Any]:
+    """Return texts as Python's own, or as categories of them."""
+    texts = values.astype(object)
+    return _plain_categories(texts.astype("category")) if as_categories else texts
+
+
+def _plain_categories(values: pd.Series[Any]) -> pd.Series[Any]:
+    """Return categories of Python's own text where they are of pandas' type of text."""
+    categories = values.cat.categories
+    if not _is_text(categories.dtype):
+        return values
+    return values.cat.rename_categories(categories.astype(object))
+
+
+def _is_text(dtype: Any) -> bool:
+    """Return whether a type is one of those that pandas has for texts."""
     import pandas as pd
 
-    table = table.copy()
-    if isinstance(table.index.dtype, pd.StringDtype):
-        table.index = table.index.astype(object)
-    return table
-
-
-def _holds_text(values: pd.Series[Any]) -> bool:
-    """Return whether a column is of a type that texts have."""
-    import pandas as pd
-
-    return values.dtype == object or isinstance(values.dtype, pd.StringDtype)
+    if isinstance(dtype, pd.ArrowDtype):
+        return bool(pd.api.types.is_string_dtype(dtype))
+    return isinstance(dtype, pd.StringDtype)

@@ -11,6 +11,7 @@ import numpy as np
 
 from napari_semst import keys
 from napari_semst.errors import InputError
+from napari_semst.io.texts import as_texts
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -322,7 +323,7 @@ def _agreement(
             f"Expected spots with a domain and an entry in obs[{annotation!r}]; found "
             "none. Name another column."
         )
-    codes = pd.factorize(both[column].astype(str))[0]
+    codes = pd.factorize(as_texts(both[column]))[0]
     scores = truth_scores(codes, both[annotation])
     shown = {"ari": "Adjusted Rand index", "nmi": "Normalised mutual information"}
     pairs = [(shown[k], f"{scores[k]:.3f}") for k in shown if k in scores]

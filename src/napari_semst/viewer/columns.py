@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, Literal
 from napari_semst import keys
 from napari_semst.explore import values
 from napari_semst.explore.annotate import made_by_hand
+from napari_semst.io.texts import as_texts
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -161,9 +162,9 @@ def latest_run(tissue: AnnData) -> str:
     kept = str(tissue.uns.get(keys.LATEST, ""))
     if kept in there:
         return kept
-    latest = tissue.obs[keys.DOMAIN].astype(str)
+    latest = as_texts(tissue.obs[keys.DOMAIN])
     for run in reversed(there):
-        if latest.equals(tissue.obs[keys.of_run(keys.DOMAIN, run)].astype(str)):
+        if latest.equals(as_texts(tissue.obs[keys.of_run(keys.DOMAIN, run)])):
             return run
     return ""
 

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from napari_semst import keys
+from napari_semst.io.texts import as_texts
 from napari_semst.viewer import columns
 
 if TYPE_CHECKING:
@@ -35,7 +36,7 @@ def features_of(
     rows = slice(None) if these is None else list(these)
 
     def words(name: str) -> Any:
-        return tissue.obs[name].iloc[rows].astype(str).to_numpy(dtype=object)
+        return as_texts(tissue.obs[name].iloc[rows]).to_numpy(dtype=object)
 
     table: dict[str, Any] = {"barcode": tissue.obs_names[rows].to_numpy(dtype=object)}
     if column:
