@@ -67,6 +67,17 @@ class TestStore:
         whole.write(tmp_path / "a.zarr")
         return tmp_path / "a.zarr"
 
+    def test_results_with_gaps_read_back_the_same(self, result, store):
+        import spatialdata
+
+        gaps = ["1", None] * (result.n_obs // 2)
+        result.obs["semst_domain"] = pd.Categorical(gaps)
+        result.obs["semst_confidence"] = [0.5, np.nan] * (result.n_obs // 2)
+        write_spatialdata_table(result, store)
+        table = spatialdata.read_zarr(store).tables["semst"]
+        for column in ("semst_domain", "semst_confidence"):
+            assert list(table.obs[column].isna()) == [False, True] * (len(table) // 2)
+
     def test_results_are_a_table_about_the_shapes(self, result, store):
         import spatialdata
 

@@ -93,8 +93,8 @@ def mixed_sections(adata: AnnData) -> tuple[str, ...]:
         if len(found) > 1:
             return (
                 f"This file holds {len(found)} sections ({a_few(found)}; see "
-                f"obs[{column!r}]): neighbours are sought across them. Tell them apart "
-                f"by that column, the setting section_key, to keep them apart.",
+                f"obs[{column!r}]): neighbours are sought across them. To keep "
+                f"them apart, name that column as section_key.",
             )
     return ()
 

@@ -190,8 +190,8 @@ def _place(adata: AnnData, path: Path, told: dict[str, Any], system: str) -> Non
         warn(
             adata,
             f"This table holds {len(set(regions))} regions (see obs[{key!r}]): "
-            "neighbours are sought across them. Tell them apart by that column, the "
-            "setting section_key, to keep them apart.",
+            "neighbours are sought across them. To keep them apart, name that column "
+            "as section_key.",
         )
 
 
