@@ -45,7 +45,8 @@ queue = NapariInstallerQueue()
 codes = []
 queue.processFinished.connect(lambda result: codes.append(result["exit_code"]))
 queue.allFinished.connect(app.quit)
-queue.install(InstallerTools.PYPI, [sys.argv[1]])
+tool = getattr(InstallerTools, "PYPI", None) or InstallerTools.PIP
+queue.install(tool, [sys.argv[1]])
 QTimer.singleShot(240_000, app.quit)
 app.exec()
 sys.exit(codes != [0])
