@@ -145,6 +145,18 @@ def test_names_are_hidden_and_isolated(dock, layer, tissue):
     assert (layer.face_color[:, 3] == 1).all()
 
 
+def test_a_row_outlives_the_change_that_replaces_it(qtbot, dock, layer):
+    # Qt reads the row after its change was told; freed by then, it ended the program.
+    ticked = dock.legend.tree.topLevelItem(0)
+    ticked.setCheckState(0, Qt.CheckState.Unchecked)
+    assert ticked.treeWidget() is None
+    renamed = dock.legend.tree.topLevelItem(1)
+    renamed.setText(0, "white matter")
+    assert renamed.treeWidget() is None
+    assert rows(dock) == ["1", "white matter"]
+    qtbot.waitUntil(lambda: not dock.legend._removed)
+
+
 def test_a_rename_makes_a_copy_and_shows_it(dock, layer, tissue):
     dock.legend.tree.topLevelItem(1).setText(0, "white matter")
     assert rows(dock) == ["1", "white matter"]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from qtpy.QtCore import QSize, Qt, Signal  # type: ignore[attr-defined]
+from qtpy.QtCore import QSize, Qt, QTimer, Signal  # type: ignore[attr-defined]
 from qtpy.QtGui import QColor
 from qtpy.QtWidgets import (
     QAbstractItemView,
@@ -71,6 +71,9 @@ class LegendTable(QWidget):
             " padding: 2px 4px; }"
         )
         self._buttons: dict[str, QPushButton] = {}
+        self._removed: list[QTreeWidgetItem | None] = []
+        self._release = QTimer(self, interval=0, singleShot=True)
+        self._release.timeout.connect(self._removed.clear)
         self._chosen: list[str] = []
         self._editable = True
         self._build()
@@ -145,7 +148,7 @@ class LegendTable(QWidget):
         """
         kept, self._editable = self._chosen, editable
         self.tree.blockSignals(True)
-        self.tree.clear()
+        self._remove_rows()
         heads = QTreeWidgetItem([heading, "Spots", "Share"])
         right = Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignVCenter
         for column in (1, 2):
@@ -180,6 +183,16 @@ class LegendTable(QWidget):
         """Tell whether there are edits to take back, or to do again."""
         self._buttons["undo"].setEnabled(can_undo)
         self._buttons["redo"].setEnabled(can_redo)
+
+    def _remove_rows(self) -> None:
+        """Take every row out, and free them only when Qt is done with them.
+
+        A tick or a new name leads here from within the row that has it, which Qt reads
+        once more afterwards: freed at once, it ends the program.
+        """
+        n = self.tree.topLevelItemCount()
+        self._removed += [self.tree.takeTopLevelItem(0) for _ in range(n)]
+        self._release.start()
 
     def _fit(self, rows: int) -> None:
         shown = min(max(rows, 2), _ROWS_BEFORE_SCROLLING)
