@@ -22,8 +22,9 @@ demo: $(INSTALLED) system
 	$(BIN)/semst demo $(DEMO)
 	@echo "Look at $(DEMO)/cortex_domains.png; in napari ($(BIN)/napari): File > Open Sample > SemST"
 
+# Without a new worker for one that crashed: pytest-xdist would wait for ever for its rest.
 test: $(INSTALLED) system
-	$(BIN)/python -m pytest -n 2 --dist loadfile
+	$(BIN)/python -m pytest -n 2 --dist loadfile --max-worker-restart 0
 
 lint: $(INSTALLED)
 	$(BIN)/python .ci/check_bounds.py
