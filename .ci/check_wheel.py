@@ -5,10 +5,10 @@ import zipfile
 
 NEEDED = (
     "napari_semst/napari.yaml",
-    "napari_semst/semantics/data/gene_table.npz",
-    "napari_semst/semantics/data/term_table.npz",
-    "napari_semst/semantics/data/gene_texts.npz",
-    "napari_semst/semantics/data/ATTRIBUTION.md",
+    "napari_semst/genes/data/gene_table.npz",
+    "napari_semst/genes/data/term_table.npz",
+    "napari_semst/genes/data/gene_texts.npz",
+    "napari_semst/genes/data/ATTRIBUTION.md",
     "napari_semst/py.typed",
 )
 LARGEST = 8 * 1024**2

@@ -101,7 +101,7 @@ def _view() -> None:
 
     napari.run = look
     sys.argv = ["semst", "view", "r.h5ad"]
-    from napari_semst.cli import main as semst
+    from napari_semst.cli.main import main as semst
 
     try:
         semst()

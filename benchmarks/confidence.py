@@ -24,10 +24,10 @@ import numpy as np
 from accuracy import TRUTH, confidence_auroc
 
 from napari_semst.config import Request
+from napari_semst.core.progress import exhaust
 from napari_semst.domains import cluster
 from napari_semst.io.read import read
-from napari_semst.pipeline import find_domains
-from napari_semst.progress import exhaust
+from napari_semst.pipeline.run import find_domains
 
 
 class Watched:

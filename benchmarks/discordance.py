@@ -21,12 +21,12 @@ import numpy as np
 
 from napari_semst import simulated_discordance
 from napari_semst.config import Request
-from napari_semst.methods.image_guided_discordance import discordance
-from napari_semst.methods.image_guided_inputs import guided_inputs
+from napari_semst.core.progress import RunControl, exhaust
+from napari_semst.core.threads import threads_limited
+from napari_semst.methods.image_guided.discordance import discordance
+from napari_semst.methods.image_guided.inputs import guided_inputs
 from napari_semst.morphology.describe import describe_morphology
-from napari_semst.pipeline import prepared
-from napari_semst.progress import RunControl, exhaust
-from napari_semst.threads import threads_limited
+from napari_semst.pipeline.run import prepared
 
 REQUEST = Request(preset="image-guided").with_settings("domains", n_domains=7)
 

@@ -17,13 +17,13 @@ import numpy as np
 
 from napari_semst import simulated_discordance
 from napari_semst.config import Request
-from napari_semst.methods.image_guided_discordance import says_more_here
-from napari_semst.methods.image_guided_folds import spatial_folds
-from napari_semst.methods.image_guided_inputs import guided_inputs
-from napari_semst.methods.image_guided_prediction import ImagePredictor
+from napari_semst.core.progress import RunControl, exhaust
+from napari_semst.methods.image_guided.discordance import says_more_here
+from napari_semst.methods.image_guided.folds import spatial_folds
+from napari_semst.methods.image_guided.inputs import guided_inputs
+from napari_semst.methods.image_guided.prediction import ImagePredictor
 from napari_semst.morphology.base import Morphology
-from napari_semst.pipeline import prepared
-from napari_semst.progress import RunControl, exhaust
+from napari_semst.pipeline.run import prepared
 
 REQUEST = Request(preset="image-guided").with_settings("domains", n_domains=7)
 

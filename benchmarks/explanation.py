@@ -24,20 +24,20 @@ from pathlib import Path
 import numpy as np
 from scipy.spatial import cKDTree
 
-from napari_semst.explanation import meanings
+from napari_semst.core.progress import RunControl, exhaust
+from napari_semst.explanation import semantic_genes
 from napari_semst.explanation.explain import Wanted
-from napari_semst.explanation.meaning import find_meaning
 from napari_semst.explanation.regions import make_patches
 from napari_semst.explanation.run import explained
+from napari_semst.explanation.semantic_contrast import find_meaning
 from napari_semst.explanation.significance import compare_terms
-from napari_semst.explanation.tell import FOUND
+from napari_semst.explanation.summary import FOUND
 from napari_semst.explanation.terms import choose_terms
+from napari_semst.genes.table import builtin_table
+from napari_semst.genes.terms import builtin_terms
 from napari_semst.io.read import read
 from napari_semst.prepare.graphs import touching_graph
-from napari_semst.progress import RunControl, exhaust
 from napari_semst.sample import simulated_cortex
-from napari_semst.semantics.table import builtin_table
-from napari_semst.semantics.terms import builtin_terms
 
 SHAPES = ("bands", "nearest", "turned")
 
@@ -47,8 +47,8 @@ def prepared(tissue):
     what = explained(tissue, None, "ground_truth")
     inside = what.codes >= 0
     control = RunControl()
-    section = exhaust(meanings._section(tissue[inside].copy(), what, control))
-    listed = exhaust(meanings._listed(section, what, control))
+    section = exhaust(semantic_genes._section(tissue[inside].copy(), what, control))
+    listed = exhaust(semantic_genes._listed(section, what, control))
     touching = touching_graph(section.average)
     patches = make_patches(section.coordinates, section.sections, touching)
     return section.coordinates, what.codes[inside], listed, patches

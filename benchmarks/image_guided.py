@@ -22,8 +22,8 @@ import numpy as np
 import napari_semst
 from napari_semst import simulated_discordance
 from napari_semst.config import Request
-from napari_semst.pipeline import find_domains
-from napari_semst.progress import exhaust
+from napari_semst.core.progress import exhaust
+from napari_semst.pipeline.run import find_domains
 
 if TYPE_CHECKING:
     from anndata import AnnData

@@ -47,7 +47,7 @@ def random_qwen(shape, symbols, folder):
     from tokenizers import Tokenizer, decoders, models, pre_tokenizers, trainers
     from transformers import PreTrainedTokenizerFast, Qwen3Config, Qwen3Model
 
-    from napari_semst.semantics.prompts import PAPER
+    from napari_semst.semantics.language_model.prompts import PAPER
 
     words = Tokenizer(models.BPE())
     words.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False)
@@ -83,8 +83,8 @@ def random_qwen(shape, symbols, folder):
 
 def prompts(n_prompts, n_genes, seed=0):
     """Return passages of random gene lists."""
-    from napari_semst.semantics.prompts import PAPER
-    from napari_semst.semantics.table import builtin_table
+    from napari_semst.genes.table import builtin_table
+    from napari_semst.semantics.language_model.prompts import PAPER
 
     symbols = np.array(builtin_table().symbols)
     rng = np.random.default_rng(seed)
@@ -96,9 +96,9 @@ def prompts(n_prompts, n_genes, seed=0):
 
 def read(folder, name, reading, passages, *, share):
     """Return vectors, and how long loading and reading took."""
-    from napari_semst.semantics.encoder import Encoder
-    from napari_semst.semantics.model_shape import multiplied_weights
-    from napari_semst.semantics.read_texts import plan
+    from napari_semst.semantics.language_model.batching import plan
+    from napari_semst.semantics.language_model.encoder import Encoder
+    from napari_semst.semantics.language_model.model_shape import multiplied_weights
 
     begun = time.perf_counter()
     with Encoder(folder, name, reading, share_prefix=share) as encoder:
@@ -144,7 +144,7 @@ def most(device):
     """Return the operations per second that a device reaches at most."""
     import torch
 
-    from napari_semst.semantics.model_forecast import peak
+    from napari_semst.semantics.language_model.resources import peak
 
     if device.startswith("cuda"):
         return peak(torch.cuda.get_device_name()) or float("nan")
@@ -154,9 +154,9 @@ def most(device):
 def memory(n_spots, n_genes, batch_tokens, folder):
     """Return memory and time of spots with distinct lists, read and read again."""
     from napari_semst.config import SemanticsConfig
+    from napari_semst.genes.table import builtin_table
     from napari_semst.semantics import GeneLists
-    from napari_semst.semantics.language_model import SpotPrompts
-    from napari_semst.semantics.table import builtin_table
+    from napari_semst.semantics.language_model.sources import SpotPrompts
 
     os.environ["SEMST_CACHE"] = str(folder / "cache")
     symbols = np.array(builtin_table().symbols)
@@ -201,8 +201,8 @@ def main():
         print(json.dumps(report))
         return
 
-    from napari_semst.semantics.encoder import Reading
-    from napari_semst.semantics.model_files import locate
+    from napari_semst.models.hub import locate
+    from napari_semst.semantics.language_model.encoder import Reading
 
     passages, symbols = prompts(given.prompts, given.genes)
     report = {"machine": _machine.facts(given.device.split(":")[0]), "runs": []}

@@ -101,15 +101,15 @@ class Watch:
 def run_one(source: Path, method: str) -> dict[str, object]:
     """Find the domains of one file, as `semst run` does."""
     watch = Watch()
-    from napari_semst.threads import idle_politely
+    from napari_semst.core.threads import idle_politely
 
     idle_politely()
     from sklearn.metrics import adjusted_rand_score
 
     from napari_semst.config import Request
+    from napari_semst.io.export.h5ad import write
     from napari_semst.io.read import read
-    from napari_semst.io.save import write
-    from napari_semst.pipeline import attach, find_domains
+    from napari_semst.pipeline.run import attach, find_domains
 
     watch.enter("read")
     tissue = read(source)

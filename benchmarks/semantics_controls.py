@@ -26,10 +26,10 @@ from pathlib import Path
 import numpy as np
 
 from napari_semst.config import Request
+from napari_semst.core.progress import exhaust
 from napari_semst.domains.metrics import truth_scores
 from napari_semst.io.read import read
-from napari_semst.pipeline import find_domains
-from napari_semst.progress import exhaust
+from napari_semst.pipeline.run import find_domains
 
 TRUTH = "ground_truth"
 INPUTS = {"full": 1.0, "20%": 0.2, "5%": 0.05, "panel": 1.0}

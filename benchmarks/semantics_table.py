@@ -16,8 +16,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from napari_semst.config import SemanticsConfig
+from napari_semst.genes.table import GeneTable, builtin_table
 from napari_semst.semantics import GeneLists, rank_genes, source
-from napari_semst.semantics.table import GeneTable, builtin_table
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray

@@ -81,12 +81,12 @@ def describe(spot, context, stains):
 
 def measured(path, n_spots):
     """Go through the spots of a slide; return time and memory."""
+    from napari_semst.core.progress import RunControl
     from napari_semst.morphology.patches import patches
     from napari_semst.morphology.quality import judge, measure
     from napari_semst.morphology.slide import Slide
     from napari_semst.morphology.stain import stains_of
     from napari_semst.morphology.tissue_mask import tissue_mask
-    from napari_semst.progress import RunControl
 
     before, start = _machine.peak_mib(), time.perf_counter()
     slide = Slide.of_file(path)

@@ -37,18 +37,18 @@ import torch
 from torch import nn
 
 SEMANTIC_WIDTH = 768
-# Floating-point operations of one entry, counted in nn/zinb_fused.py.
+# Floating-point operations of one entry, counted in nn/zinb/numba_kernels.py.
 ZERO_OPERATIONS, POSITIVE_OPERATIONS = 220, 430
 
 
 def made_inputs(n_spots, n_genes, section_file=None, hidden=256):
     """Return a section, simulated where no file is given, as training reads it."""
     from napari_semst.config import Request
+    from napari_semst.config.presets import resolve
+    from napari_semst.core.progress import RunControl, exhaust
     from napari_semst.io.read import read
-    from napari_semst.methods.semst_inputs import from_expression
+    from napari_semst.methods.semst.inputs import from_expression
     from napari_semst.prepare.section import prepare_section
-    from napari_semst.presets import resolve
-    from napari_semst.progress import RunControl, exhaust
     from napari_semst.sample import simulated_cortex
 
     if section_file is None:
@@ -157,8 +157,8 @@ class OurLoop:
     """The project's step, as its training loop runs it."""
 
     def __init__(self, inputs, device):
-        from napari_semst.methods.semst_problem import Problem
-        from napari_semst.progress import RunControl
+        from napari_semst.core.progress import RunControl
+        from napari_semst.methods.semst.full_batch import Problem
         from napari_semst.training.loop import train
 
         torch.manual_seed(0)
@@ -174,7 +174,7 @@ class Parts:
     """The pieces of a step, alone."""
 
     def __init__(self, inputs, device):
-        from napari_semst.nn.zinb import ZinbTarget, elementwise_engine
+        from napari_semst.nn.zinb.decoder import ZinbTarget, elementwise_engine
 
         self.ours = OurLoop(inputs, device)
         self.inputs, self.device = inputs, device
@@ -294,15 +294,15 @@ class Products:
 
 def child(kind, device, path, pipe):
     """Do one role, at the parent's word."""
-    import napari_semst.methods.semst
-    import napari_semst.nn.zinb
+    import napari_semst.methods.semst.fit
+    import napari_semst.nn.zinb.decoder
     import napari_semst.training.loop
 
     # What imports leave for their first use: a backward pass, an optimizer, numba.
     weight = torch.ones(8, device=device, requires_grad=True)
     weight.sum().backward()
     torch.optim.Adam([weight]).step()
-    napari_semst.nn.zinb.elementwise_engine(device)
+    napari_semst.nn.zinb.decoder.elementwise_engine(device)
     base = _machine.peak_mib(device)
     with Path(path).open("rb") as file:
         inputs = pickle.load(file)

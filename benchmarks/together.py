@@ -21,8 +21,8 @@ from sklearn.metrics import adjusted_rand_score
 
 import napari_semst
 from napari_semst import keys
+from napari_semst.io.concat_sections import join_sections
 from napari_semst.io.read import read
-from napari_semst.io.together import join_sections
 
 TRUTH = "ground_truth"
 

@@ -10,8 +10,8 @@ import dataclasses
 from typing import TYPE_CHECKING, Any
 
 from napari_semst.config import STAGES
+from napari_semst.config.presets import PRESETS
 from napari_semst.morphology.suggestions import SUGGESTED
-from napari_semst.presets import PRESETS
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

@@ -8,13 +8,13 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from napari_semst.device import choose_device
-from napari_semst.methods.image_guided import fit
+from napari_semst.core.device import choose_device
+from napari_semst.core.progress import RunControl, exhaust
+from napari_semst.core.threads import threads_limited
+from napari_semst.methods.image_guided.fit import fit
 from napari_semst.morphology.base import Morphology
-from napari_semst.pipeline import prepared
-from napari_semst.progress import RunControl, exhaust
+from napari_semst.pipeline.run import prepared
 from napari_semst.sample.discordance import simulated_discordance
-from napari_semst.threads import threads_limited
 from tests.small import short
 
 if TYPE_CHECKING:

@@ -10,15 +10,15 @@ import pandas as pd
 from scipy import sparse
 
 from napari_semst.config import Request
-from napari_semst.pipeline import find_domains
-from napari_semst.progress import exhaust
+from napari_semst.core.progress import exhaust
+from napari_semst.pipeline.run import find_domains
 from napari_semst.sample.genes import panel
 
 if TYPE_CHECKING:
     from anndata import AnnData
 
-    from napari_semst.progress import Progress, RunControl
-    from napari_semst.result import DomainResult
+    from napari_semst.core.progress import Progress, RunControl
+    from napari_semst.pipeline.result import DomainResult
 
 # One way through each method and readout.
 WAYS = ("auto", "quick", "dlpfc")

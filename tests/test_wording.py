@@ -12,8 +12,8 @@ from pathlib import Path
 import pytest
 
 import napari_semst
+from napari_semst.core.sections import named
 from napari_semst.errors import ConfigError, InputError
-from napari_semst.several import named
 from napari_semst.wording import Way, Worded, for_shell, for_window, message
 
 HOME = Path(napari_semst.__file__).parent

@@ -6,50 +6,50 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from napari_semst.api import find_domains
-    from napari_semst.apply import apply_model
-    from napari_semst.cohort import find_domains_cohort
+    from napari_semst.cohort.api import find_domains_cohort
     from napari_semst.config import Config, Request
+    from napari_semst.core.progress import Progress, RunControl
     from napari_semst.explanation.discordance import explain_discordance
     from napari_semst.explanation.explain import explain
     from napari_semst.figure.coloured import colour_figure
+    from napari_semst.io.export.h5ad import write
+    from napari_semst.io.export.labels_csv import add_labels
+    from napari_semst.io.export.spatialdata import write_spatialdata_table
     from napari_semst.io.geojson.label import add_regions
     from napari_semst.io.geojson.write import write_geojson
-    from napari_semst.io.labels_csv import add_labels
     from napari_semst.io.read import read
-    from napari_semst.io.save import write
-    from napari_semst.io.spatialdata_table import write_spatialdata_table
-    from napari_semst.model_file import load_model, save_model
-    from napari_semst.progress import Progress, RunControl
+    from napari_semst.pipeline.api import find_domains
+    from napari_semst.pipeline.model import load_model, save_model
+    from napari_semst.pipeline.result import attach
+    from napari_semst.pipeline.transfer import apply_model
     from napari_semst.report.write import write_report
-    from napari_semst.result import attach
     from napari_semst.sample import simulated_cortex, simulated_discordance
 
 __version__ = "0.1.0"
 
 _HOME = {
     "Config": "config",
-    "Progress": "progress",
+    "Progress": "core.progress",
     "Request": "config",
-    "RunControl": "progress",
-    "add_labels": "io.labels_csv",
+    "RunControl": "core.progress",
+    "add_labels": "io.export.labels_csv",
     "add_regions": "io.geojson.label",
-    "apply_model": "apply",
-    "attach": "result",
+    "apply_model": "pipeline.transfer",
+    "attach": "pipeline.result",
     "colour_figure": "figure.coloured",
     "explain": "explanation.explain",
     "explain_discordance": "explanation.discordance",
-    "find_domains": "api",
-    "find_domains_cohort": "cohort",
-    "load_model": "model_file",
+    "find_domains": "pipeline.api",
+    "find_domains_cohort": "cohort.api",
+    "load_model": "pipeline.model",
     "read": "io.read",
-    "save_model": "model_file",
+    "save_model": "pipeline.model",
     "simulated_cortex": "sample",
     "simulated_discordance": "sample",
-    "write": "io.save",
+    "write": "io.export.h5ad",
     "write_geojson": "io.geojson.write",
     "write_report": "report.write",
-    "write_spatialdata_table": "io.spatialdata_table",
+    "write_spatialdata_table": "io.export.spatialdata",
 }
 
 __all__ = [

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from napari_semst.cli import main
+from napari_semst.cli.main import main
 
 if __name__ == "__main__":
     main()

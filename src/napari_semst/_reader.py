@@ -46,6 +46,6 @@ def _as_list(path: PathOrPaths) -> list[Path]:
 
 
 def _is_ours(path: Path) -> bool:
-    from napari_semst.io.sniff import sniff
+    from napari_semst.io.readers.detect import sniff
 
     return sniff(path) is not None

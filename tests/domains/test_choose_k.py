@@ -6,6 +6,7 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 
+from napari_semst.core.progress import RunControl, exhaust
 from napari_semst.domains.choose_k import (
     NumberOfDomains,
     choose_number,
@@ -14,7 +15,6 @@ from napari_semst.domains.choose_k import (
 from napari_semst.errors import Cancelled, InputError
 from napari_semst.methods.base import View
 from napari_semst.prepare.components import neighbour_average
-from napari_semst.progress import RunControl, exhaust
 
 
 def section_of(coordinates, rounds):

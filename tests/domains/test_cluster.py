@@ -9,12 +9,12 @@ from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
 from napari_semst.config import DomainsConfig
+from napari_semst.core.progress import Progress, RunControl, exhaust
+from napari_semst.core.sections import Sections
 from napari_semst.domains import cluster
 from napari_semst.domains.cluster import assign_domains, largest_first
 from napari_semst.methods.base import Fit, View
 from napari_semst.prepare.components import neighbour_average
-from napari_semst.progress import Progress, RunControl, exhaust
-from napari_semst.several import Sections
 
 
 @given(arrays(np.int64, st.integers(1, 60), elements=st.integers(-3, 9)))

@@ -5,7 +5,8 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 
-from napari_semst import sampling
+from napari_semst.core import chunks
+from napari_semst.core.progress import RunControl, exhaust
 from napari_semst.domains.confidence import (
     kept_share,
     margin,
@@ -16,7 +17,6 @@ from napari_semst.domains.mixture import Units, fit_tied, one_hot
 from napari_semst.errors import Cancelled
 from napari_semst.methods.base import View
 from napari_semst.prepare.components import neighbour_average
-from napari_semst.progress import RunControl, exhaust
 
 
 def strip(seed=0, n_spots=400, centres=(0.0, 5.0, 10.0)):
@@ -88,8 +88,8 @@ def test_spots_that_are_all_alike_get_one_value():
 def test_a_sample_of_a_large_section_speaks_for_all(monkeypatch):
     values, places, codes = strip(n_spots=1200)
     whole = sure(values, places, codes)
-    monkeypatch.setattr(sampling, "FITTED_SPOTS", 300)
-    monkeypatch.setattr(sampling, "CHUNK_SPOTS", 500)
+    monkeypatch.setattr(chunks, "FITTED_SPOTS", 300)
+    monkeypatch.setattr(chunks, "CHUNK_SPOTS", 500)
     sampled = sure(values, places, codes)
     assert np.corrcoef(whole, sampled)[0, 1] > 0.8
 

@@ -5,7 +5,8 @@ import pytest
 from sklearn.metrics import adjusted_rand_score
 from sklearn.mixture import GaussianMixture
 
-from napari_semst import sampling
+from napari_semst.core import chunks
+from napari_semst.core.progress import RunControl, exhaust
 from napari_semst.domains.consensus import (
     agreed,
     consensus_posterior,
@@ -15,7 +16,6 @@ from napari_semst.domains.mixture import fit_many_starts, fit_tied, one_hot, sca
 from napari_semst.errors import Cancelled
 from napari_semst.methods.base import View
 from napari_semst.prepare.components import neighbour_average
-from napari_semst.progress import RunControl, exhaust
 
 
 def blobs(seed=0, n_spots=300, spread=1.0):
@@ -135,7 +135,7 @@ def test_cancel_ends_it_between_members():
 def test_a_sample_of_spots_gives_nearly_the_same_domains(monkeypatch):
     points, truth, values = section_of_bands()
     whole = exhaust(run(View(values, smooth=True), points))
-    monkeypatch.setattr(sampling, "FITTED_SPOTS", 150)
+    monkeypatch.setattr(chunks, "FITTED_SPOTS", 150)
     part = exhaust(run(View(values, smooth=True), points))
     assert part.shape == whole.shape
     assert not np.array_equal(part, whole)

@@ -5,9 +5,8 @@ from types import SimpleNamespace
 
 import numpy as np
 import pytest
-from tests.domains.test_choose_k import banded
-from tests.small import found, short
 
+from napari_semst.core.progress import RunControl, exhaust
 from napari_semst.domains.hierarchy import (
     build_hierarchy,
     domains_at,
@@ -15,8 +14,9 @@ from napari_semst.domains.hierarchy import (
     labels_at,
 )
 from napari_semst.errors import ConfigError, InputError
-from napari_semst.pipeline import attach
-from napari_semst.progress import RunControl, exhaust
+from napari_semst.pipeline.run import attach
+from tests.domains.test_choose_k import banded
+from tests.small import found, short
 
 
 def built(n_bands, codes_of):

@@ -2,11 +2,11 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from tests.widgets.stand_in import section_with_levels
 
 from napari_semst.domains.hierarchy import domains_at
 from napari_semst.domains.levels import level_colors, level_key, write_level
 from napari_semst.errors import ConfigError, InputError
+from tests.widgets.stand_in import section_with_levels
 
 
 def test_a_level_is_written_with_its_colours_and_nothing_else_is_changed():

@@ -11,16 +11,16 @@ import numpy as np
 import pytest
 from scipy import sparse
 from sklearn.metrics import adjusted_rand_score
-from tests.small import found, named, short
 
-from napari_semst import sampling
 from napari_semst.config import STAGES, DomainsConfig
+from napari_semst.core import chunks
+from napari_semst.core.progress import RunControl, exhaust
 from napari_semst.domains import leiden
 from napari_semst.domains.readouts import READOUTS
 from napari_semst.errors import Cancelled, ConfigError
 from napari_semst.methods.base import Fit, View
 from napari_semst.prepare.components import neighbour_average
-from napari_semst.progress import RunControl, exhaust
+from tests.small import found, named, short
 
 OF_LATENT = tuple(name for name in READOUTS if name != "consensus")
 
@@ -117,8 +117,8 @@ def test_a_readout_is_cancelled_between_its_steps(name):
 def test_of_large_sections_a_sample_is_fitted_and_every_spot_assigned(
     name, monkeypatch
 ):
-    monkeypatch.setattr(sampling, "FITTED_SPOTS", 120)
-    monkeypatch.setattr(sampling, "CHUNK_SPOTS", 100)
+    monkeypatch.setattr(chunks, "FITTED_SPOTS", 120)
+    monkeypatch.setattr(chunks, "CHUNK_SPOTS", 100)
     monkeypatch.setattr(leiden, "_CHUNK_SPOTS", 100)
     values, group = blobs(4)
     order = np.random.default_rng(1).permutation(len(group))

@@ -7,15 +7,15 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 from scipy.spatial import KDTree
-from tests.small import found, short
 
-from napari_semst import sampling
+from napari_semst.core import chunks
+from napari_semst.core.progress import RunControl, exhaust
+from napari_semst.core.sections import Sections
 from napari_semst.domains.refine import refined, refined_labels
 from napari_semst.errors import Cancelled
 from napari_semst.methods.base import View
-from napari_semst.progress import RunControl, exhaust
 from napari_semst.sample import simulated_cortex
-from napari_semst.several import Sections
+from tests.small import found, short
 
 SIDE = 24
 
@@ -132,8 +132,8 @@ def test_of_large_sections_a_sample_tells_where_domains_lie(monkeypatch):
     values, truth, section = halves()
     posterior = blurred()
     whole = refine(posterior, values, section)
-    monkeypatch.setattr(sampling, "FITTED_SPOTS", 200)
-    monkeypatch.setattr(sampling, "CHUNK_SPOTS", 100)
+    monkeypatch.setattr(chunks, "FITTED_SPOTS", 200)
+    monkeypatch.setattr(chunks, "CHUNK_SPOTS", 100)
     part = refine(posterior, values, section)
     assert (whole != part).mean() < 0.02
     assert (part != truth).mean() < 0.03

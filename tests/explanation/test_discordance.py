@@ -15,10 +15,10 @@ from napari_semst import explain_discordance, keys
 from napari_semst.config import Config
 from napari_semst.errors import ConfigError, InputError, SaveError
 from napari_semst.explanation.discordance import alike, read_map, regions_of
-from napari_semst.explanation.tell_discordance import as_table
-from napari_semst.io.save import write
+from napari_semst.explanation.discordance_summary import as_table
+from napari_semst.io.export.h5ad import write
 from napari_semst.wording import for_shell
-from tests.test_cli import call
+from tests.cli.test_main import call
 
 SIDE = 24
 REGION = slice(4, 8), slice(4, 9)

@@ -10,12 +10,12 @@ from anndata import read_h5ad
 
 import napari_semst
 from napari_semst import semantics
+from napari_semst.core.progress import RunControl, exhaust
 from napari_semst.errors import Cancelled, ConfigError, InputError
 from napari_semst.explanation.explain import Wanted, attach_explanation, explain_steps
-from napari_semst.explanation.tell import FOUND, as_table
-from napari_semst.pipeline import attach
-from napari_semst.progress import RunControl, exhaust
-from napari_semst.semantics.encoder import Encoder
+from napari_semst.explanation.summary import FOUND, as_table
+from napari_semst.pipeline.run import attach
+from napari_semst.semantics.language_model.encoder import Encoder
 from napari_semst.wording import for_shell, for_window
 from tests.small import fingerprint, found, named, short
 

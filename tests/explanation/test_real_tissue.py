@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import napari_semst
-from napari_semst.explanation.tell import FOUND
+from napari_semst.explanation.summary import FOUND
 
 
 def test_white_matter_of_a_real_section_is_about_myelin(shared_data):

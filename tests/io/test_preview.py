@@ -10,11 +10,11 @@ from scipy import sparse
 from napari_semst.errors import InputError
 from napari_semst.io.preview import part_called, preview
 from napari_semst.io.read import read
-from tests.io import test_plain, test_spatialdata_store, test_stereo
 from tests.io.folders import save, table_of, write_cosmx, write_merscope, write_xenium
 from tests.io.outs import write_10x_h5, write_outs
-from tests.io.test_visium_hd import run_of
-from tests.io.test_zarr_store import saved
+from tests.io.readers import test_spatialdata, test_stereo, test_tables
+from tests.io.readers.test_visium_hd import run_of
+from tests.io.readers.test_zarr import saved
 
 
 def _h5ad(folder, tissue):
@@ -55,24 +55,24 @@ def _cosmx(folder, tissue):
 
 
 def _plain(folder, tissue):
-    places = test_plain.places_table(tissue).assign(layer="L1", depth=3)
+    places = test_tables.places_table(tissue).assign(layer="L1", depth=3)
     save(places, folder / "places.csv")
     return save(table_of(tissue), folder / "counts.tsv.gz", sep="\t")
 
 
 def _turned(folder, tissue):
-    save(test_plain.places_table(tissue), folder / "places.csv", header=False)
+    save(test_tables.places_table(tissue), folder / "places.csv", header=False)
     return save(table_of(tissue).T, folder / "counts.csv")
 
 
 def _spatialdata(folder, tissue):
     store = folder / "whole.zarr"
-    test_spatialdata_store.group(store, {"spatialdata_attrs": {}}, 3)
-    test_spatialdata_store.write_table(store, "table", tissue, "spots", 3)
+    test_spatialdata.group(store, {"spatialdata_attrs": {}}, 3)
+    test_spatialdata.write_table(store, "table", tissue, "spots", 3)
     own = np.asarray(tissue.obsm["spatial"]) / 10
-    geometry = [test_spatialdata_store.point(*xy) for xy in own]
-    test_spatialdata_store.write_shapes(store, "spots", geometry, 3, radius=1.0)
-    test_spatialdata_store.write_image(store, 3)
+    geometry = [test_spatialdata.point(*xy) for xy in own]
+    test_spatialdata.write_shapes(store, "spots", geometry, 3, radius=1.0)
+    test_spatialdata.write_image(store, 3)
     return store
 
 
@@ -177,8 +177,8 @@ def test_no_matrix_is_read(tmp_path, tissue, monkeypatch):
 
     for name in ("read_h5ad", "read_zarr"):
         monkeypatch.setattr(anndata, name, refuse)
-    monkeypatch.setattr("napari_semst.io.matrix10x.read_matrix", refuse)
-    monkeypatch.setattr("napari_semst.io.wide_tables.read_wide", refuse)
+    monkeypatch.setattr("napari_semst.io.formats.tenx.read_matrix", refuse)
+    monkeypatch.setattr("napari_semst.io.formats.wide_tables.read_wide", refuse)
     for place in places:
         with warnings.catch_warnings():
             warnings.simplefilter("error")

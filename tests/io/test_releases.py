@@ -13,12 +13,12 @@ import pytest
 
 from napari_semst.errors import SaveError
 from napari_semst.io.counts import find_counts
+from napari_semst.io.export.disk_space import room_for
+from napari_semst.io.export.h5ad import write
+from napari_semst.io.export.readback import check_readback
 from napari_semst.io.matrices import named_layers
 from napari_semst.io.preview import preview
 from napari_semst.io.read import read
-from napari_semst.io.readback import check_readback
-from napari_semst.io.room import room_for
-from napari_semst.io.save import write
 from napari_semst.io.texts import as_texts
 from napari_semst.viewer.adapter import snapshot
 

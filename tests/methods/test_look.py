@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 
 from napari_semst.config import Request
-from napari_semst.pipeline import find_domains
-from napari_semst.progress import RunControl, exhaust
+from napari_semst.core.progress import RunControl, exhaust
+from napari_semst.pipeline.run import find_domains
 
 
 @pytest.mark.parametrize("batch", [0, 60])
@@ -38,7 +38,7 @@ def test_a_run_that_is_looked_at_gives_the_same_bits(tissue, batch):
 
 def test_looks_keep_their_distance(monkeypatch):
     now = [0.0]
-    monkeypatch.setattr("napari_semst.progress.time.monotonic", lambda: now[0])
+    monkeypatch.setattr("napari_semst.core.progress.time.monotonic", lambda: now[0])
     control, latent = RunControl(), np.zeros((2, 2), np.float32)
 
     def slow():

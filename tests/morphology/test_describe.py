@@ -10,13 +10,13 @@ from PIL import Image
 
 from napari_semst import keys
 from napari_semst.config import Request
+from napari_semst.config.presets import resolve
+from napari_semst.core.progress import RunControl, exhaust
+from napari_semst.core.sections import Sections
 from napari_semst.errors import Cancelled, ConfigError, InputError
 from napari_semst.morphology import read_patches
 from napari_semst.morphology.describe import describe_morphology
-from napari_semst.presets import resolve
-from napari_semst.progress import RunControl, exhaust
-from napari_semst.result import attach
-from napari_semst.several import Sections
+from napari_semst.pipeline.result import attach
 from napari_semst.wording import for_shell
 from tests.morphology.networks import save_tiny
 from tests.morphology_images import stained, with_image

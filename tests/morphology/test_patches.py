@@ -3,11 +3,11 @@ import pytest
 from PIL import Image
 
 from napari_semst.config import MorphologyConfig
+from napari_semst.core.progress import RunControl
 from napari_semst.errors import Cancelled, InputError
 from napari_semst.morphology import patches as module
 from napari_semst.morphology.patches import patch_of, patches, spot_diameter
 from napari_semst.morphology.slide import Slide
-from napari_semst.progress import RunControl
 from tests.morphology.slides import places, stained
 
 

@@ -3,11 +3,11 @@ import pytest
 from anndata import read_h5ad
 from scipy.ndimage import gaussian_filter
 
+from napari_semst.core.progress import RunControl
 from napari_semst.morphology.patches import patches, spot_diameter
 from napari_semst.morphology.quality import judge, measure
 from napari_semst.morphology.slide import Slide
 from napari_semst.morphology.tissue_mask import tissue_mask
-from napari_semst.progress import RunControl
 from tests.morphology.slides import SIDE, places, stained
 
 DIAMETER = 16.0

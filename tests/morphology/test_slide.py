@@ -6,8 +6,8 @@ import tifffile
 from PIL import Image
 
 from napari_semst.errors import InputError
-from napari_semst.io.adjust import Adjustment, adjust
-from napari_semst.io.pyramids import picture_of
+from napari_semst.io.formats.tiff import picture_of
+from napari_semst.io.manual_alignment import Adjustment, adjust
 from napari_semst.morphology.patches import patch_of
 from napari_semst.morphology.slide import Slide
 from tests.morphology.slides import stained
@@ -63,7 +63,7 @@ def pyramid(path, image, **options):
 
 
 def test_a_reduced_image_is_read_from_its_file(tissue, tmp_path, monkeypatch):
-    monkeypatch.setattr("napari_semst.io.pyramids.ENOUGH", 10_000)
+    monkeypatch.setattr("napari_semst.io.formats.tiff.ENOUGH", 10_000)
     image = stained(300, 30)
     pyramid(tmp_path / "a.tif", image, subifds=1, photometric="rgb")
     picture, _ = picture_of(tmp_path / "a.tif", 1.0)
@@ -86,7 +86,7 @@ def test_levels_of_a_file_are_found_and_the_right_one_is_read(tmp_path, below):
 
 
 def test_a_file_is_cut_as_its_array_is(tmp_path, monkeypatch):
-    monkeypatch.setattr("napari_semst.io.pyramids._BLOCK", 64)
+    monkeypatch.setattr("napari_semst.io.formats.tiff._BLOCK", 64)
     image = stained(300, 30)
     pyramid(tmp_path / "a.tif", image, photometric="rgb", subifds=1)
     slide = Slide.of_file(tmp_path / "a.tif")

@@ -12,7 +12,7 @@ from scipy import sparse
 from napari_semst.nn import losses
 from napari_semst.nn.losses import SpatialPairs, correlation_loss, spatial_loss
 from napari_semst.nn.sparse import SparseOperator
-from napari_semst.nn.zinb import ZinbDecoder, ZinbTarget
+from napari_semst.nn.zinb.decoder import ZinbDecoder, ZinbTarget
 from napari_semst.prepare.graphs import nearest_graph
 from tests.nn import dense
 

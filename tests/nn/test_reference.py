@@ -8,11 +8,11 @@ import torch
 from scipy import sparse
 
 from napari_semst.errors import InputError
-from napari_semst.methods import semst_network
-from napari_semst.methods.semst_network import SemstNetwork
+from napari_semst.methods.semst import network as semst_network
+from napari_semst.methods.semst.network import SemstNetwork
 from napari_semst.nn.losses import SpatialPairs
 from napari_semst.nn.sparse import SparseOperator
-from napari_semst.nn.zinb import ZinbTarget
+from napari_semst.nn.zinb.decoder import ZinbTarget
 from napari_semst.prepare.graphs import normalised
 from tests.nn import dense
 

@@ -5,9 +5,9 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
+from napari_semst.core.sections import Sections
 from napari_semst.prepare import mutual
 from napari_semst.prepare.mutual import align_sections, mutual_neighbours
-from napari_semst.several import Sections
 
 CENTRES = np.array([[0.0, 0, 0], [8, 0, 0], [0, 8, 0], [0, 0, 8]])
 

@@ -7,9 +7,9 @@ import pytest
 from scipy import sparse
 
 from napari_semst.config import PrepareConfig
+from napari_semst.core.progress import RunControl, exhaust
 from napari_semst.errors import Cancelled, InputError
 from napari_semst.prepare.section import prepare_section
-from napari_semst.progress import RunControl, exhaust
 
 
 def steps(tissue, control=None, **settings):

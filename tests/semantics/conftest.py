@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from napari_semst.semantics.secret import VARIABLES
-from napari_semst.semantics.table import GeneTable, read_table
+from napari_semst.genes.table import GeneTable, read_table
+from napari_semst.semantics.server.credentials import VARIABLES
 from tests.semantics.fake_server import FakeServer
 
 if TYPE_CHECKING:

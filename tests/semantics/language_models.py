@@ -8,8 +8,8 @@ import numpy as np
 
 from napari_semst.config import SemanticsConfig
 from napari_semst.semantics import GeneLists
-from napari_semst.semantics.language_model import GeneTexts, SpotPrompts
-from napari_semst.semantics.prompts import PAPER
+from napari_semst.semantics.language_model.prompts import PAPER
+from napari_semst.semantics.language_model.sources import GeneTexts, SpotPrompts
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -5,8 +5,8 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
+from napari_semst.genes.table import builtin_table
 from napari_semst.semantics import rank_genes, source, standardise
-from napari_semst.semantics.table import builtin_table
 
 MARKERS = {
     "oligodendrocyte": ["PLP1", "MBP", "MOBP", "MOG", "MAG", "CNP", "CLDN11"],

@@ -9,13 +9,13 @@ import pytest
 from anndata import AnnData
 
 from napari_semst.config import Request
+from napari_semst.config.presets import resolve
+from napari_semst.core.progress import RunControl, exhaust
 from napari_semst.errors import ConfigError
-from napari_semst.explanation.meaning import listed_genes
-from napari_semst.meaning import described_lists, source_options
-from napari_semst.presets import resolve
-from napari_semst.progress import RunControl, exhaust
+from napari_semst.explanation.semantic_contrast import listed_genes
+from napari_semst.genes.table import builtin_table
+from napari_semst.pipeline.spot_semantics import described_lists, source_options
 from napari_semst.semantics import GeneLists, Semantics
-from napari_semst.semantics.table import builtin_table
 
 if TYPE_CHECKING:
     from pathlib import Path

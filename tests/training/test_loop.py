@@ -8,9 +8,9 @@ import pytest
 import torch
 
 from napari_semst.config import TrainingConfig
-from napari_semst.device import memory_errors_explained
+from napari_semst.core.device import memory_errors_explained
+from napari_semst.core.progress import RunControl, exhaust
 from napari_semst.errors import Cancelled, DeviceError, TrainingError
-from napari_semst.progress import RunControl, exhaust
 from napari_semst.training.loop import TrainingRecord, train
 
 CONFIG = TrainingConfig(epochs=40, learning_rate=0.1, weight_decay=0.0)

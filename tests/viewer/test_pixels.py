@@ -8,8 +8,8 @@ import tifffile
 from napari.layers import Layer
 
 from napari_semst import read, write
-from napari_semst.io.adjust import Adjustment
-from napari_semst.io.pyramids import picture_of, pyramid_of
+from napari_semst.io.formats.tiff import picture_of, pyramid_of
+from napari_semst.io.manual_alignment import Adjustment
 from napari_semst.viewer import adapter
 from napari_semst.viewer.align import align
 from tests.io.folders import PIXEL, gradient, write_xenium
@@ -18,7 +18,7 @@ from tests.io.folders import PIXEL, gradient, write_xenium
 @pytest.fixture
 def folder(tmp_path, tissue, monkeypatch):
     """A run whose image of 340 x 360 pixels is more than is kept in memory."""
-    monkeypatch.setattr("napari_semst.io.pyramids.ENOUGH", 10_000)
+    monkeypatch.setattr("napari_semst.io.formats.tiff.ENOUGH", 10_000)
     return write_xenium(tmp_path / "run", tissue)
 
 
@@ -82,7 +82,7 @@ def test_without_its_file_an_image_is_drawn_as_it_was_read(folder):
 def test_colours_of_8_bits_are_drawn_from_the_file(
     tmp_path, monkeypatch, shape, kind, levels
 ):
-    monkeypatch.setattr("napari_semst.io.pyramids.ENOUGH", 10_000)
+    monkeypatch.setattr("napari_semst.io.formats.tiff.ENOUGH", 10_000)
     colours = np.arange(np.prod(shape)).reshape(shape).astype(kind)
     path = tmp_path / "a.tif"
     with tifffile.TiffWriter(path) as file:

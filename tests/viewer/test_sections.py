@@ -9,8 +9,8 @@ from napari.layers import Image, Layer, Points
 
 from napari_semst import keys
 from napari_semst.errors import InputError
+from napari_semst.io.concat_sections import join_sections
 from napari_semst.io.notes import input_warnings
-from napari_semst.io.together import join_sections
 from napari_semst.viewer import adapter, arrange, sections
 from tests.widgets.stand_in import small_tissue
 

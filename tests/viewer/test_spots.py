@@ -9,8 +9,8 @@ import pytest
 from napari.layers import Image, Layer, Points
 
 from napari_semst import keys
-from napari_semst.io.together import join_sections
-from napari_semst.viewer import adapter, hover, look, many, sections, spots
+from napari_semst.io.concat_sections import join_sections
+from napari_semst.viewer import adapter, hover, image_layer, look, sections, spots
 from napari_semst.viewer.colour import paint_layer
 from tests.widgets.stand_in import small_tissue
 
@@ -18,7 +18,7 @@ from tests.widgets.stand_in import small_tissue
 @pytest.fixture(params=["points", "image"])
 def kind(request, monkeypatch):
     if request.param == "image":
-        monkeypatch.setattr(many, "MOST_POINTS", 119)
+        monkeypatch.setattr(image_layer, "MOST_POINTS", 119)
     return request.param
 
 
@@ -42,9 +42,9 @@ def seen(layer):
 
 def test_more_spots_than_the_limit_are_an_image(monkeypatch):
     tissue = small_tissue()
-    monkeypatch.setattr(many, "MOST_POINTS", 120)
+    monkeypatch.setattr(image_layer, "MOST_POINTS", 120)
     assert isinstance(spots_of(tissue), Points)
-    monkeypatch.setattr(many, "MOST_POINTS", 119)
+    monkeypatch.setattr(image_layer, "MOST_POINTS", 119)
     layer = spots_of(tissue)
     assert isinstance(layer, Image)
     assert layer.opacity == adapter.SPOT_OPACITY
@@ -162,7 +162,7 @@ def test_hovering_follows_the_tissue_and_the_level_on_show(kind):
 
 
 def test_a_position_in_data_is_understood_too(monkeypatch):
-    monkeypatch.setattr(many, "MOST_POINTS", 1)
+    monkeypatch.setattr(image_layer, "MOST_POINTS", 1)
     layer = spots_of(small_tissue())
     pixel = layer.world_to_data(spots.positions(layer)[37])
     assert "spot-37" in layer.get_status(pixel)["value"]
@@ -216,7 +216,7 @@ def bins(n=144):
 
 
 def test_bins_are_squares_and_fill_the_plane(monkeypatch):
-    monkeypatch.setattr(many, "MOST_POINTS", 1)
+    monkeypatch.setattr(image_layer, "MOST_POINTS", 1)
     layer = spots_of(bins())
     assert spots.raster_of(layer).square
     assert np.all(layer.data[-1][..., 3] == 255)
@@ -227,7 +227,7 @@ def test_bins_are_squares_and_fill_the_plane(monkeypatch):
 def square(tissue):
     from napari_semst.viewer.arrange import arrange
 
-    return many.are_bins(tissue, arrange(tissue, "spatial"))
+    return image_layer.are_bins(tissue, arrange(tissue, "spatial"))
 
 
 def test_other_spots_are_discs():

@@ -8,7 +8,7 @@ import types
 
 import pytest
 
-from napari_semst.semantics.secret import VARIABLES
+from napari_semst.semantics.server.credentials import VARIABLES
 from napari_semst.widgets.open import recent
 from tests.semantics.fake_server import FakeServer
 from tests.widgets.stand_in import StandIn, small_tissue
@@ -39,10 +39,10 @@ def tissue():
 def pipeline(monkeypatch):
     """Put the stand-in where the docks look for the pipeline."""
     stand_in = StandIn()
-    module = types.ModuleType("napari_semst.pipeline")
+    module = types.ModuleType("napari_semst.pipeline.run")
     module.find_domains = stand_in.find_domains
     module.attach = stand_in.attach
-    monkeypatch.setitem(sys.modules, "napari_semst.pipeline", module)
+    monkeypatch.setitem(sys.modules, "napari_semst.pipeline.run", module)
     return stand_in
 
 

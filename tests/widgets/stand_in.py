@@ -16,7 +16,7 @@ import pandas as pd
 from scipy import sparse
 
 from napari_semst import keys
-from napari_semst.progress import Progress
+from napari_semst.core.progress import Progress
 
 N_SPOTS, N_GENES = 120, 30
 
@@ -152,7 +152,7 @@ def attach_levels(
     turned: bool = False,
 ) -> None:
     """Attach a run with a hierarchy; ``turned``, its domains come in other places."""
-    from napari_semst.result import DomainResult, attach
+    from napari_semst.pipeline.result import DomainResult, attach
 
     pieces = np.arange(tissue.n_obs) * FINE_PIECES // tissue.n_obs
     order = [5, 2, 4, 1, 3, 0] if turned else [0, 3, 1, 4, 2, 5]

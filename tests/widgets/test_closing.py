@@ -7,9 +7,9 @@ from qtpy.QtCore import QTimer
 from qtpy.QtWidgets import QApplication, QMessageBox
 
 from napari_semst.viewer import adapter
-from napari_semst.widgets.find import files as module
 from napari_semst.widgets.find.widget import FindDomains
 from napari_semst.widgets.shared import closing
+from napari_semst.widgets.shared import files as module
 from napari_semst.widgets.shared.closing import CloseGuard, guard_closing
 from tests.widgets.stand_in import small_tissue
 from tests.widgets.test_widget import add

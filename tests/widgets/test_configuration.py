@@ -192,8 +192,8 @@ def test_the_forecast_follows_section_and_settings(qtbot, dock):
 
 
 def test_too_little_memory_is_told_before(monkeypatch):
-    monkeypatch.setattr("napari_semst.forecast._free", lambda: 1e6)
-    monkeypatch.setattr("napari_semst.forecast._held", lambda: 0.0)
+    monkeypatch.setattr("napari_semst.pipeline.resources._free", lambda: 1e6)
+    monkeypatch.setattr("napari_semst.pipeline.resources._held", lambda: 0.0)
     request = Request().with_settings("domains", n_domains=3)
     told = look_ahead(small_tissue(), request)
     assert told.warning.startswith("May not fit in memory")
@@ -262,7 +262,7 @@ def test_cancel_takes_back_the_question(qtbot, dock, pipeline, monkeypatch):
 
 @pytest.mark.parametrize(("press", "answer"), [("Download", True), ("Cancel", False)])
 def test_the_question_names_model_size_and_folder(dock, press, answer):
-    from napari_semst.semantics.model_files import DownloadNeed
+    from napari_semst.models.hub import DownloadNeed
 
     told = []
 

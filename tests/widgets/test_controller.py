@@ -110,7 +110,7 @@ def test_error_while_attaching_reaches_the_user(
     def broken(*arguments, **named):
         raise InputError("The section changed during the run.")
 
-    monkeypatch.setattr(sys.modules["napari_semst.pipeline"], "attach", broken)
+    monkeypatch.setattr(sys.modules["napari_semst.pipeline.run"], "attach", broken)
     controller.start(tissue, REQUEST, "default")
     qtbot.waitUntil(lambda: bool(heard["failed"]), timeout=10_000)
     assert not heard["succeeded"]

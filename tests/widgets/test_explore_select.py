@@ -11,7 +11,7 @@ from qtpy.QtGui import QMouseEvent
 from qtpy.QtTest import QTest
 from qtpy.QtWidgets import QApplication
 
-from napari_semst.viewer import adapter, many, spots
+from napari_semst.viewer import adapter, image_layer, spots
 from napari_semst.widgets.explore import texts
 from napari_semst.widgets.explore.widget import ExploreDomains
 from tests.widgets.stand_in import small_tissue
@@ -184,7 +184,7 @@ def test_what_cannot_be_seen_is_not_selected(viewer, dock):
 
 
 def test_spots_that_are_an_image_are_selected_alike(viewer, monkeypatch):
-    monkeypatch.setattr(many, "MOST_POINTS", 50)
+    monkeypatch.setattr(image_layer, "MOST_POINTS", 50)
     dock = ExploreDomains(viewer)
     viewer.window.add_dock_widget(dock, name="Explore domains")
     layer = add(viewer, small_tissue())

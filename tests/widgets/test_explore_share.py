@@ -14,7 +14,7 @@ from qtpy.QtCore import Qt
 from qtpy.QtWidgets import QFileDialog
 
 from napari_semst import keys
-from napari_semst.io.together import join_sections
+from napari_semst.io.concat_sections import join_sections
 from napari_semst.viewer import adapter
 from napari_semst.viewer.sections import sections_by, show_section
 from napari_semst.widgets.explore import share, texts

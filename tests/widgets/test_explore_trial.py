@@ -8,10 +8,10 @@ import pytest
 from napari.layers import Layer
 
 from napari_semst import keys
+from napari_semst.core.progress import Progress
 from napari_semst.errors import SemanticsError
 from napari_semst.explanation import explain as module
-from napari_semst.pipeline import attach
-from napari_semst.progress import Progress
+from napari_semst.pipeline.run import attach
 from napari_semst.viewer import adapter
 from napari_semst.widgets.explore import reasons, texts, trial
 from napari_semst.widgets.explore.texts import TIPS
@@ -84,17 +84,17 @@ def test_the_tooltip_tells_how_long_it_takes(qtbot, dock):
 
 
 def test_both_runs_are_foreseen(labelled):
-    from napari_semst import forecast
+    from napari_semst.pipeline import resources
 
     one = []
-    real = forecast.forecast
+    real = resources.forecast
 
     def spied(*given):
         one.append(real(*given).seconds)
         return SimpleNamespace(seconds=100.0 * len(one), memory=0.0, free=0.0)
 
     patch = pytest.MonkeyPatch()
-    patch.setattr(forecast, "forecast", spied)
+    patch.setattr(resources, "forecast", spied)
     try:
         run, told = trial.look_ahead(labelled, "default")
     finally:

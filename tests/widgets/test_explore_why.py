@@ -78,7 +78,7 @@ def test_an_error_reaches_the_card(qtbot, dock, monkeypatch):
 
 
 def test_what_is_cancelled_does_not_come_back(qtbot, dock, monkeypatch):
-    from napari_semst.progress import Progress
+    from napari_semst.core.progress import Progress
 
     ended = []
 

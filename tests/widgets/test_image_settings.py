@@ -10,10 +10,10 @@ from napari.layers import Image, Layer
 from PIL import Image as Pictures
 
 from napari_semst.config import Config, Request
+from napari_semst.config.presets import PRESETS, resolve
 from napari_semst.errors import InputError
 from napari_semst.morphology.encoders import encoder_download
 from napari_semst.morphology.suggestions import SUGGESTED
-from napari_semst.presets import PRESETS, resolve
 from napari_semst.viewer import adapter
 from napari_semst.widgets.find import image as image_module
 from napari_semst.widgets.find import texts

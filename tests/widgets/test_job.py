@@ -3,8 +3,8 @@ from __future__ import annotations
 import pytest
 
 from napari_semst.config import Request
+from napari_semst.core.progress import STAGES, Progress, RunControl
 from napari_semst.errors import Cancelled, DeviceError, TrainingError
-from napari_semst.progress import STAGES, Progress, RunControl
 from napari_semst.widgets.find import job as work
 from napari_semst.widgets.find import texts
 from napari_semst.widgets.find.controller import time_left

@@ -8,8 +8,8 @@ from napari.layers import Image, Layer
 from napari.utils._proxies import PublicOnlyProxy
 
 from napari_semst import keys
-from napari_semst.io.save import write
-from napari_semst.viewer import adapter, hover, many, sections, spots
+from napari_semst.io.export.h5ad import write
+from napari_semst.viewer import adapter, hover, image_layer, sections, spots
 from napari_semst.viewer.colour import paint_of
 from napari_semst.widgets.find import texts
 from napari_semst.widgets.find.widget import FindDomains
@@ -18,7 +18,7 @@ from tests.widgets.stand_in import section_with_levels, small_tissue
 
 @pytest.fixture(autouse=True)
 def _few_are_many(monkeypatch):
-    monkeypatch.setattr(many, "MOST_POINTS", 100)
+    monkeypatch.setattr(image_layer, "MOST_POINTS", 100)
 
 
 @pytest.fixture

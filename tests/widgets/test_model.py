@@ -8,7 +8,7 @@ import pytest
 from qtpy.QtCore import QTimer
 
 from napari_semst.errors import SemanticsError
-from napari_semst.semantics import model_files
+from napari_semst.models import hub as model_files
 from napari_semst.widgets.find import model as part
 from napari_semst.widgets.find import texts
 from napari_semst.widgets.find.model import ModelField, where_model_is

@@ -12,7 +12,7 @@ from qtpy.QtGui import QDropEvent
 
 from napari_semst import _sample_data, keys, read, write
 from napari_semst.errors import InputError
-from napari_semst.io.adjust import Adjustment, adjustment_of
+from napari_semst.io.manual_alignment import Adjustment, adjustment_of
 from napari_semst.viewer import adapter
 from napari_semst.viewer.adapter import PLACEMENT, UNSAVED
 from napari_semst.viewer.sections import images_of, move_spots
@@ -354,7 +354,7 @@ def test_an_alignment_comes_back_with_the_file(qtbot, viewer, dock, tmp_path):
 
 
 def test_sections_side_by_side_are_aligned_one_by_one(viewer, dock):
-    from napari_semst.io.together import join_sections
+    from napari_semst.io.concat_sections import join_sections
 
     joined = join_sections({"A": small_tissue(), "B": small_tissue()})
     spots = add(viewer, joined)

@@ -8,9 +8,9 @@ import pytest
 from napari_semst.io.options import ReadOptions
 from napari_semst.widgets.open import inside as module
 from napari_semst.widgets.open.widget import OpenData
-from tests.io import test_stereo
 from tests.io.outs import positions_table, write_10x_h5, write_positions
-from tests.io.test_visium_hd import run_of
+from tests.io.readers import test_stereo
+from tests.io.readers.test_visium_hd import run_of
 from tests.widgets.stand_in import small_tissue
 
 

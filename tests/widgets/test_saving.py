@@ -9,9 +9,9 @@ import pandas as pd
 import pytest
 from qtpy.QtWidgets import QMessageBox
 
-from napari_semst.widgets.find import files as module
-from napari_semst.widgets.find.files import Files, file_stem
 from napari_semst.widgets.find.widget import FindDomains
+from napari_semst.widgets.shared import files as module
+from napari_semst.widgets.shared.files import Files, file_stem
 from tests.widgets.stand_in import small_tissue
 from tests.widgets.test_widget import add
 
@@ -170,15 +170,15 @@ def test_a_section_without_a_main_table_opens(qtbot, dock, tmp_path):
 @pytest.fixture
 def slow(monkeypatch):
     """Hold what is being written until the event is set."""
-    from napari_semst.io import save
+    from napari_semst.io.export import h5ad
 
-    write, go = save.write, threading.Event()
+    write, go = h5ad.write, threading.Event()
 
     def held(*arguments, **named):
         go.wait(10)
         return write(*arguments, **named)
 
-    monkeypatch.setattr(save, "write", held)
+    monkeypatch.setattr(h5ad, "write", held)
     yield go
     go.set()
 

@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 from qtpy.QtWidgets import QFileDialog
 
+from napari_semst.core.progress import Progress
 from napari_semst.errors import ConfigError, SemanticsError
-from napari_semst.progress import Progress
 from napari_semst.semantics import controlled, source
 from napari_semst.widgets.find import texts
 from napari_semst.widgets.find.control import UNFIT

@@ -8,7 +8,7 @@ import pytest
 from qtpy.QtWidgets import QFileDialog
 
 from napari_semst import keys, simulated_cortex
-from napari_semst.io.save import write
+from napari_semst.io.export.h5ad import write
 from napari_semst.viewer import adapter
 from tests.widgets.test_explore_select import stroke
 

@@ -9,12 +9,12 @@ from napari.utils._proxies import PublicOnlyProxy
 from qtpy.QtCore import Qt
 
 from napari_semst import keys
-from napari_semst.io.together import join_sections
+from napari_semst.io.concat_sections import join_sections
 from napari_semst.viewer import sections
-from napari_semst.widgets.find import files as files_module
 from napari_semst.widgets.find import texts
 from napari_semst.widgets.find.sections import section_columns
 from napari_semst.widgets.find.widget import FindDomains
+from napari_semst.widgets.shared import files as files_module
 from tests.widgets.stand_in import small_tissue
 from tests.widgets.test_saving import answer, saved
 from tests.widgets.test_widget import add, run_to_end

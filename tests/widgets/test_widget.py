@@ -124,7 +124,7 @@ def test_unusable_coordinates_are_refused_and_the_choice_put_back(viewer, dock):
 
 def test_choices_are_those_of_the_configuration(dock):
     from napari_semst.config import SemanticsConfig
-    from napari_semst.presets import PRESETS
+    from napari_semst.config.presets import PRESETS
 
     def values(combo):
         return [combo.itemData(i) for i in range(combo.count())]

@@ -14,6 +14,8 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
+from napari_semst.core.chunks import fitted_spots
+from napari_semst.core.progress import Progress
 from napari_semst.domains.consensus import agreed, pairwise_agreement
 from napari_semst.domains.mixture import (
     Mixture,
@@ -23,8 +25,6 @@ from napari_semst.domains.mixture import (
     one_hot,
 )
 from napari_semst.errors import InputError
-from napari_semst.progress import Progress
-from napari_semst.sampling import fitted_spots
 from napari_semst.wording import Way, Worded
 
 if TYPE_CHECKING:
@@ -33,9 +33,9 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
     from scipy import sparse
 
+    from napari_semst.core.progress import RunControl
     from napari_semst.methods.base import View
     from napari_semst.prepare.section import Section
-    from napari_semst.progress import RunControl
 
 MOST_DOMAINS = 15
 # Few components find the domains; more of them cost a small section more than they say.

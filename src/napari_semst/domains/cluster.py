@@ -17,10 +17,10 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from napari_semst.config import DomainsConfig
+    from napari_semst.core.progress import Progress, RunControl
     from napari_semst.domains.consensus import Voter
     from napari_semst.methods.base import Fit
     from napari_semst.prepare.section import Section
-    from napari_semst.progress import Progress, RunControl
 
 
 @dataclass(frozen=True, slots=True)

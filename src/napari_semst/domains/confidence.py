@@ -6,19 +6,19 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
+from napari_semst.core.chunks import chunks, fitted_spots
+from napari_semst.core.progress import Progress
 from napari_semst.domains.mixture import Units, fit_many_starts, fit_tied, one_hot
-from napari_semst.progress import Progress
-from napari_semst.sampling import chunks, fitted_spots
 
 if TYPE_CHECKING:
     from collections.abc import Generator, Iterator, Sequence
 
     from numpy.typing import NDArray
 
+    from napari_semst.core.progress import RunControl
     from napari_semst.domains.mixture import Mixture
     from napari_semst.methods.base import View
     from napari_semst.prepare.section import Section
-    from napari_semst.progress import RunControl
 
     Values = NDArray[np.float32]
 

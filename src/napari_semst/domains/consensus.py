@@ -10,6 +10,8 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
+from napari_semst.core.chunks import chunks, fitted_spots
+from napari_semst.core.progress import Progress
 from napari_semst.domains.mixture import (
     Mixture,
     Units,
@@ -17,8 +19,6 @@ from napari_semst.domains.mixture import (
     fit_tied,
     one_hot,
 )
-from napari_semst.progress import Progress
-from napari_semst.sampling import chunks, fitted_spots
 
 if TYPE_CHECKING:
     from collections.abc import Generator, Iterator, Sequence
@@ -26,8 +26,8 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
     from scipy import sparse
 
+    from napari_semst.core.progress import RunControl
     from napari_semst.methods.base import View
-    from napari_semst.progress import RunControl
 
     Posterior = NDArray[np.floating[Any]]
 

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from napari_semst.core.progress import Progress
 from napari_semst.domains.mixture import (
     LONG_STEPS,
     SHORT_STEPS,
     TOLERANCE,
     alike_spots_allowed,
 )
-from napari_semst.progress import Progress
 
 if TYPE_CHECKING:
     from collections.abc import Generator
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
-    from napari_semst.progress import RunControl
+    from napari_semst.core.progress import RunControl
 
 # A domain's own covariance has few spots to stand on.
 _RIDGE = 1e-3

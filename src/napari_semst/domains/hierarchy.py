@@ -11,6 +11,8 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import numpy as np
 
 from napari_semst import keys
+from napari_semst.core.chunks import chunks, fitted_spots
+from napari_semst.core.progress import Progress
 from napari_semst.domains.choose_k import (
     MOST_DOMAINS,
     members_at,
@@ -19,8 +21,6 @@ from napari_semst.domains.choose_k import (
 from napari_semst.domains.consensus import matched
 from napari_semst.domains.mixture import one_hot
 from napari_semst.errors import ConfigError, InputError
-from napari_semst.progress import Progress
-from napari_semst.sampling import chunks, fitted_spots
 
 if TYPE_CHECKING:
     from collections.abc import Generator
@@ -30,9 +30,9 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
     from scipy import sparse
 
+    from napari_semst.core.progress import RunControl
     from napari_semst.methods.base import Fit
     from napari_semst.prepare.section import Section
-    from napari_semst.progress import RunControl
 
     Codes = NDArray[np.integer[Any]]
 

@@ -9,10 +9,10 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from napari_semst.core.chunks import chunks, fitted_spots
+from napari_semst.core.progress import Progress, working
 from napari_semst.domains.mixture import Units
 from napari_semst.errors import ConfigError
-from napari_semst.progress import Progress, working
-from napari_semst.sampling import chunks, fitted_spots
 
 if TYPE_CHECKING:
     from collections.abc import Generator, Iterator
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
     from scipy import sparse
 
-    from napari_semst.progress import RunControl
+    from napari_semst.core.progress import RunControl
 
     Labels = NDArray[np.integer[Any]]
 

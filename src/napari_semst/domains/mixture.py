@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
-from napari_semst.sampling import chunks
-from napari_semst.threads import side_by_side
+from napari_semst.core.chunks import chunks
+from napari_semst.core.threads import side_by_side
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
 
 import numpy as np
 
+from napari_semst.core.chunks import chunks, fitted_spots
+from napari_semst.core.progress import Progress
 from napari_semst.domains.consensus import Voter, agreed, consensus_posterior
 from napari_semst.domains.full_mixture import fit_full
 from napari_semst.domains.leiden import leiden
@@ -18,8 +20,6 @@ from napari_semst.domains.mixture import (
     one_hot,
     scaled,
 )
-from napari_semst.progress import Progress
-from napari_semst.sampling import chunks, fitted_spots
 
 if TYPE_CHECKING:
     from collections.abc import Generator, Mapping
@@ -27,9 +27,9 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from napari_semst.config import DomainsConfig
+    from napari_semst.core.progress import RunControl
     from napari_semst.methods.base import Fit
     from napari_semst.prepare.section import Section
-    from napari_semst.progress import RunControl
 
     Labels = NDArray[np.integer[Any]]
 

@@ -11,18 +11,18 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from napari_semst.core.chunks import chunks, fitted_spots
+from napari_semst.core.progress import Progress
 from napari_semst.domains.mixture import Units, fit_tied, one_hot
-from napari_semst.progress import Progress
-from napari_semst.sampling import chunks, fitted_spots
 
 if TYPE_CHECKING:
     from collections.abc import Generator, Sequence
 
     from numpy.typing import NDArray
 
+    from napari_semst.core.progress import RunControl
     from napari_semst.methods.base import View
     from napari_semst.prepare.section import Section
-    from napari_semst.progress import RunControl
 
     Posterior = NDArray[np.floating[Any]]
     Labels = NDArray[np.integer[Any]]

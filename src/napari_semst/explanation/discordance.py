@@ -12,9 +12,9 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from napari_semst import keys
+from napari_semst.core.progress import Progress, RunControl, exhaust, told
 from napari_semst.errors import InputError
 from napari_semst.explanation import run as runs
-from napari_semst.progress import Progress, RunControl, exhaust, told
 from napari_semst.wording import Way, Worded
 
 if TYPE_CHECKING:
@@ -184,8 +184,8 @@ def discordance_steps(
     dict
         As `explain_discordance` returns it.
     """
-    from napari_semst.explanation.tell_discordance import told_of
-    from napari_semst.threads import settle_threads
+    from napari_semst.core.threads import settle_threads
+    from napari_semst.explanation.discordance_summary import told_of
 
     control = control or RunControl()
     settle_threads()

@@ -8,15 +8,15 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from napari_semst import keys
+from napari_semst.core.progress import Progress, RunControl, exhaust, told, working
 from napari_semst.errors import ConfigError
 from napari_semst.explanation import run as runs
-from napari_semst.explanation.meanings import (
+from napari_semst.explanation.semantic_genes import (
     STAGE,
     heard,
     read_gene_meanings,
     read_meanings,
 )
-from napari_semst.progress import Progress, RunControl, exhaust, told, working
 from napari_semst.wording import Way, Worded
 
 if TYPE_CHECKING:
@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from napari_semst.explanation.markers import Markers
-    from napari_semst.explanation.meanings import Meanings
+    from napari_semst.explanation.semantic_genes import Meanings
 
 # Spots below which the approximations of p-values are poor.
 _FEW = 10
@@ -159,9 +159,9 @@ def explain_steps(
     dict
         As `explain` returns it.
     """
-    from napari_semst.explanation.moved import counterfactual
-    from napari_semst.explanation.tell import told_of
-    from napari_semst.threads import settle_threads
+    from napari_semst.core.threads import settle_threads
+    from napari_semst.explanation.modulation import counterfactual
+    from napari_semst.explanation.summary import told_of
 
     control = control or RunControl()
     settle_threads()
@@ -218,7 +218,7 @@ def _moved(
     tissue: AnnData, what: runs.Explained, counterfactual: bool, notes: list[str]
 ) -> list[dict[str, Any]]:
     """Return the modulation of each domain, where the tissue has it."""
-    from napari_semst.explanation.moved import UNUSED, modulation_of
+    from napari_semst.explanation.modulation import UNUSED, modulation_of
 
     none: list[dict[str, Any]] = [{} for _ in what.names]
     if not what.run or what.read_meaning == "none":
@@ -332,7 +332,7 @@ def attach_explanation(tissue: AnnData, explanation: dict[str, Any]) -> None:
     ConfigError
         If a column of labels was explained: it has no place of its own.
     """
-    from napari_semst.result import storable
+    from napari_semst.pipeline.result import storable
 
     run = explanation["run"]
     stored = dict(tissue.uns.get(keys.RUNS, {}))

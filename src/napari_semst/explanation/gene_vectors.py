@@ -45,8 +45,8 @@ def kept_vectors(
     SemanticsError
         If the cache holds none of them, or the summaries cannot be read.
     """
-    from napari_semst.semantics.model_files import Located
-    from napari_semst.semantics.vector_cache import VectorCache
+    from napari_semst.cache.vectors import VectorCache
+    from napari_semst.models.hub import Located
 
     keys = _keys(symbols, told["species"], settings)
     names, place = np.unique(keys, return_inverse=True)
@@ -84,9 +84,12 @@ def _keys(
     symbols: list[str], species: Species, settings: SemanticsConfig
 ) -> NDArray[np.void]:
     """Return the names of genes' texts in the cache."""
-    from napari_semst.semantics.gene_knowledge import builtin_knowledge
-    from napari_semst.semantics.gene_texts import gene_passages, read_summaries
-    from napari_semst.semantics.shards import NAME
+    from napari_semst.cache.shards import NAME
+    from napari_semst.genes.gene_info import builtin_knowledge
+    from napari_semst.semantics.language_model.gene_texts import (
+        gene_passages,
+        read_summaries,
+    )
 
     knowledge = None if settings.gene_text == "symbol" else builtin_knowledge()
     summaries = read_summaries(settings.summaries)

@@ -17,8 +17,8 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-    from napari_semst.explanation.meaning import Listed
     from napari_semst.explanation.regions import Patches
+    from napari_semst.explanation.semantic_contrast import Listed
     from napari_semst.explanation.terms import TermSet
 
 

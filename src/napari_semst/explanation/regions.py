@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-    from napari_semst.several import Sections
+    from napari_semst.core.sections import Sections
 
 # Larger sections are gathered into about so many patches of neighbouring spots.
 MOST_PATCHES = 3_000

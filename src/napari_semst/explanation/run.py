@@ -10,7 +10,7 @@ import numpy as np
 from napari_semst import keys
 from napari_semst.config import Config
 from napari_semst.errors import ConfigError, InputError, one_of
-from napari_semst.io.guard import a_few
+from napari_semst.io.checks import a_few
 from napari_semst.wording import Way, Worded
 
 if TYPE_CHECKING:

@@ -21,8 +21,8 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-    from napari_semst.explanation.meaning import Listed, Meaning
     from napari_semst.explanation.regions import Patches
+    from napari_semst.explanation.semantic_contrast import Listed, Meaning
     from napari_semst.explanation.terms import TermSet
 
 # Genes of a term that must be in excess inside a domain.

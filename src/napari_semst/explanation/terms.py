@@ -11,9 +11,9 @@ from scipy import sparse
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-    from napari_semst.explanation.meaning import Listed
-    from napari_semst.semantics.table import GeneTable
-    from napari_semst.semantics.terms import TermTable
+    from napari_semst.explanation.semantic_contrast import Listed
+    from napari_semst.genes.table import GeneTable
+    from napari_semst.genes.terms import TermTable
 
 # A term needs so many listed genes in the section.
 _LEAST_LISTED = 5

@@ -150,7 +150,7 @@ def draw_colours(
     matplotlib.figure.Figure
         On an Agg canvas, not known to pyplot.
     """
-    from napari_semst.io.apart import shown_section_key
+    from napari_semst.io.split_sections import shown_section_key
 
     if microns is not None and not (np.isfinite(microns) and microns > 0):
         raise ConfigError(f"Expected microns to be positive; got {microns!r}.")

@@ -10,7 +10,7 @@ import numpy as np
 
 from napari_semst import keys
 from napari_semst.errors import CountsError, InputError
-from napari_semst.io.guard import a_few
+from napari_semst.io.checks import a_few
 
 if TYPE_CHECKING:
     import pandas as pd

@@ -28,7 +28,7 @@ from napari_semst.figure.panels import (
     rgba,
 )
 from napari_semst.figure.view import views_of
-from napari_semst.io.apart import shown_section_key
+from napari_semst.io.split_sections import shown_section_key
 from napari_semst.io.texts import as_texts
 
 if TYPE_CHECKING:

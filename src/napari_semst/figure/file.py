@@ -64,7 +64,7 @@ def save_figure(figure: Figure, path: Path, *, dpi: int, overwrite: bool) -> Pat
     """
     from matplotlib import rc_context
 
-    from napari_semst.io.atomic import write_atomically
+    from napari_semst.io.export.atomic import write_atomically
 
     suffix = path.suffix.lower()
     # No dates within, so that the same figure is the same file.

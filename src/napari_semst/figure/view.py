@@ -126,7 +126,7 @@ def views_of(
     column
         The obs column that tells sections apart, empty for one section.
     """
-    from napari_semst.io.apart import sections_apart
+    from napari_semst.io.split_sections import sections_apart
 
     parts = sections_apart(adata, column, coordinates) if column else []
     wanted = [part for part in parts if library in (None, part.name)]

@@ -10,7 +10,7 @@ Cells stand in micrometres or other units than pixels: there s is the number of 
 image's pixels in one unit, and tissue_hires_origin_x and _y say where the first pixel's
 outer corner lies, which is (-1/2, -1/2) for pixels.
 
-What was aligned by hand, see `napari_semst.io.adjust`, is on top of that.
+What was aligned by hand, see `napari_semst.io.manual_alignment`, is on top of that.
 """
 
 from __future__ import annotations
@@ -22,9 +22,9 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from napari_semst.errors import InputError, one_of
-from napari_semst.io.adjust import Adjustment, adjustment_of
 from napari_semst.io.coordinates import find_coordinates
 from napari_semst.io.images import RESOLUTIONS
+from napari_semst.io.manual_alignment import Adjustment, adjustment_of
 from napari_semst.io.sections import (
     as_image,
     libraries,

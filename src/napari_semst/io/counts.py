@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from napari_semst.errors import CountsError
-from napari_semst.io.guard import a_few
+from napari_semst.io.checks import a_few
 from napari_semst.io.matrices import as_csr, chunks, describe, named_layers
 
 if TYPE_CHECKING:

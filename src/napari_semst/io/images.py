@@ -8,7 +8,7 @@ import warnings
 from typing import TYPE_CHECKING, Any
 
 from napari_semst.errors import InputError
-from napari_semst.io.guard import MEGABYTE, check_file, reading
+from napari_semst.io.checks import MEGABYTE, check_file, reading
 
 if TYPE_CHECKING:
     from pathlib import Path

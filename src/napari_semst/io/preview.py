@@ -6,7 +6,7 @@ import re
 from dataclasses import dataclass
 from pathlib import Path
 
-from napari_semst.io.guard import a_few, reading
+from napari_semst.io.checks import a_few, reading
 from napari_semst.io.options import ReadOptions
 
 
@@ -116,8 +116,8 @@ def preview(
     InputError
         If the path holds nothing that can be read as a tissue section.
     """
-    from napari_semst.io.glances import GLANCES
     from napari_semst.io.read import kind_of
+    from napari_semst.io.readers.previews import GLANCES
 
     place = Path(path).expanduser()
     kind = kind_of(place)

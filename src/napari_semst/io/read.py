@@ -6,19 +6,19 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from napari_semst.errors import InputError
-from napari_semst.io import cosmx, merscope, visium, visium_hd
+from napari_semst.io.checks import a_few, check_file, reading
 from napari_semst.io.coordinates import find_coordinates
-from napari_semst.io.guard import a_few, check_file, reading
+from napari_semst.io.formats.text_tables import has_ending
 from napari_semst.io.notes import note
 from napari_semst.io.options import ReadOptions
-from napari_semst.io.registry import COSMX, MERSCOPE, PLAIN, VISIUM, VISIUM_HD
-from napari_semst.io.sniff import sniff
-from napari_semst.io.text_tables import has_ending
+from napari_semst.io.readers import cosmx, merscope, visium, visium_hd
+from napari_semst.io.readers.detect import sniff
+from napari_semst.io.readers.registry import COSMX, MERSCOPE, PLAIN, VISIUM, VISIUM_HD
 
 if TYPE_CHECKING:
     from anndata import AnnData
 
-    from napari_semst.io.registry import Kind
+    from napari_semst.io.readers.registry import Kind
 
 __all__ = ["find_coordinates", "read"]
 
@@ -35,7 +35,7 @@ def read(
     Parameters
     ----------
     path
-        A file or folder of one of the kinds in `napari_semst.io.registry.KINDS`:
+        A file or folder of a kind in `napari_semst.io.readers.registry.KINDS`:
         AnnData (.h5ad, .zarr), SpatialData (.zarr), a folder of Space Ranger (Visium,
         Visium HD), Xenium, MERSCOPE or CosMx, Stereo-seq (.gef, .gem), a 10x .h5
         matrix with a positions file beside it, or a table of counts beside a table of

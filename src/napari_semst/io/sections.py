@@ -8,14 +8,14 @@ import numpy as np
 
 from napari_semst import keys
 from napari_semst.errors import InputError, one_of
-from napari_semst.io.guard import a_few
+from napari_semst.io.checks import a_few
 from napari_semst.io.texts import as_texts
 
 if TYPE_CHECKING:
     from anndata import AnnData
     from numpy.typing import NDArray
 
-    from napari_semst.several import Sections
+    from napari_semst.core.sections import Sections
 
 _LIBRARY_COLUMNS = (
     keys.SECTION,
@@ -146,7 +146,7 @@ def sections_of(adata: AnnData, key: str = "") -> Sections:
     """
     import pandas as pd
 
-    from napari_semst.several import Sections
+    from napari_semst.core.sections import Sections
 
     column = section_column(adata, key)
     if column is None:

@@ -17,9 +17,9 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from napari_semst.config import Config
-    from napari_semst.device import DeviceChoice
+    from napari_semst.core.device import DeviceChoice
+    from napari_semst.core.progress import Progress, RunControl
     from napari_semst.prepare.section import Section
-    from napari_semst.progress import Progress, RunControl
 
 
 @dataclass(frozen=True)
@@ -204,15 +204,15 @@ class Describer(Protocol):
 # A new method is a file of this folder and a line here.
 METHODS: Mapping[str, str] = MappingProxyType(
     {
-        "semst": "napari_semst.methods.semst:fit",
+        "semst": "napari_semst.methods.semst.fit:fit",
         "quick": "napari_semst.methods.quick:fit",
-        "image-guided": "napari_semst.methods.image_guided:fit",
+        "image-guided": "napari_semst.methods.image_guided.fit:fit",
     }
 )
 # Those that can describe a section by what was learnt from another.
 DESCRIBERS: Mapping[str, str] = MappingProxyType(
     {
-        "semst": "napari_semst.methods.semst_describe:describe",
+        "semst": "napari_semst.methods.semst.transfer:describe",
         "quick": "napari_semst.methods.quick:describe",
     }
 )

@@ -5,9 +5,9 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
+from napari_semst.core.progress import Progress
 from napari_semst.methods.base import Fit, View
 from napari_semst.prepare.components import ExpressionAxes, smoothed
-from napari_semst.progress import Progress
 
 if TYPE_CHECKING:
     from collections.abc import Generator, Mapping
@@ -17,9 +17,9 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from napari_semst.config import Config
-    from napari_semst.device import DeviceChoice
+    from napari_semst.core.device import DeviceChoice
+    from napari_semst.core.progress import RunControl
     from napari_semst.prepare.section import Section
-    from napari_semst.progress import RunControl
 
 _LATENT = 15
 

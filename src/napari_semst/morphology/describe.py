@@ -7,15 +7,15 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from napari_semst.cache.features import FeatureCache
+from napari_semst.core.progress import Progress, working
+from napari_semst.core.sections import named
 from napari_semst.errors import InputError
 from napari_semst.morphology.base import Morphology
-from napari_semst.morphology.cache import FeatureCache
 from napari_semst.morphology.gathered import Gathered, Read
 from napari_semst.morphology.patches import patches
 from napari_semst.morphology.read_patches import PatchReader, n_measures
 from napari_semst.morphology.sections import diameter_of, imaged_parts, slide_of
-from napari_semst.progress import Progress, working
-from napari_semst.several import named
 
 if TYPE_CHECKING:
     from collections.abc import Generator
@@ -24,12 +24,12 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from napari_semst.config import Config
-    from napari_semst.config_stages import MorphologyConfig
+    from napari_semst.config.stages import MorphologyConfig
+    from napari_semst.core.progress import RunControl
     from napari_semst.morphology.encoders import PatchEncoder
     from napari_semst.morphology.sections import Imaged
     from napari_semst.morphology.tissue_mask import TissueMask
     from napari_semst.prepare.section import Section
-    from napari_semst.progress import RunControl
 
 STAGE = "morphology"
 # Pixels across a spot from which on something is seen inside it.
@@ -75,7 +75,7 @@ def describe_morphology(
     SemanticsError
         If a network cannot be found or loaded.
     """
-    from napari_semst.device import choose_device
+    from napari_semst.core.device import choose_device
     from napari_semst.morphology.encoders import image_encoder
 
     wanted = config.morphology

@@ -17,9 +17,9 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-    from napari_semst.config_stages import MorphologyConfig
+    from napari_semst.config.stages import MorphologyConfig
+    from napari_semst.models.hub import DownloadNeed
     from napari_semst.morphology.stain import Stains
-    from napari_semst.semantics.model_files import DownloadNeed
 
     Say = Callable[[str], None]
 
@@ -123,8 +123,8 @@ class Builtin:
         between: Callable[[], None],
     ) -> NDArray[np.float32]:
         """Return the features of spots; see `PatchEncoder`."""
+        from napari_semst.core.threads import side_by_side
         from napari_semst.morphology.builtin import describe_patches
-        from napari_semst.threads import side_by_side
 
         def measured(start: int) -> NDArray[np.float32]:
             between()
@@ -193,10 +193,10 @@ def encoder_download(config: MorphologyConfig) -> DownloadNeed | None:
     """
     from pathlib import Path
 
+    from napari_semst.models.hub import DownloadNeed, local_folder
     from napari_semst.morphology.hf import IMAGE
     from napari_semst.morphology.timm_models import KINDS as TIMM
     from napari_semst.morphology.timm_models import hub_name
-    from napari_semst.semantics.model_files import DownloadNeed, local_folder
 
     kind, _, name = config.encoder.partition(":")
     if kind not in _NETWORKS or not name or Path(name).expanduser().is_dir():

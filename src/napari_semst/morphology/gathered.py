@@ -12,7 +12,7 @@ from napari_semst.morphology.base import Morphology
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-    from napari_semst.config_stages import MorphologyConfig
+    from napari_semst.config.stages import MorphologyConfig
     from napari_semst.morphology.encoders import PatchEncoder
 
 

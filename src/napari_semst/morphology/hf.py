@@ -6,8 +6,8 @@ import json
 from typing import TYPE_CHECKING, Any
 
 from napari_semst.errors import SemanticsError
+from napari_semst.models.hub import Kind, locate
 from napari_semst.morphology.networks import Loaded, Source, pooled
-from napari_semst.semantics.model_files import Kind, locate
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -48,7 +48,7 @@ def hf_source(
         If it is not here and cannot be downloaded, or does not say how images are to
         be prepared.
     """
-    from napari_semst.semantics.model_files import download
+    from napari_semst.models.hub import download
 
     found = locate(model, revision, say, IMAGE)
     folder = found.folder or download(model, revision, say, IMAGE)
@@ -84,7 +84,7 @@ def _prepared(
 
 
 def _loaded(folder: Path, name: str, device: str) -> Loaded:
-    from napari_semst.semantics.model_load import load_model
+    from napari_semst.models.load import load_model
 
     model = load_model(folder, name, device, "float32", IMAGE)
     if hasattr(model, "get_image_features"):

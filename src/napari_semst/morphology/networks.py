@@ -21,8 +21,8 @@ if TYPE_CHECKING:
     import torch
     from numpy.typing import NDArray
 
+    from napari_semst.models.hub import Located
     from napari_semst.morphology.stain import Stains
-    from napari_semst.semantics.model_files import Located
 
 CPU_PATCHES, GPU_PATCHES = 16, 256
 # To be raised whenever patches would be read otherwise.
@@ -166,7 +166,7 @@ class Network:
         """Return the vectors of a batch, or `None` where memory ran out."""
         import torch
 
-        from napari_semst.semantics.encoder import out_of_memory
+        from napari_semst.semantics.language_model.encoder import out_of_memory
 
         try:
             return self._run(patches)

@@ -15,9 +15,9 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from napari_semst.config import MorphologyConfig
+    from napari_semst.core.progress import RunControl
     from napari_semst.morphology.levels import Level
     from napari_semst.morphology.slide import Slide
-    from napari_semst.progress import RunControl
 
 # Spots are taken together in squares of this side, in pixels of their level.
 _BLOCK = 1024

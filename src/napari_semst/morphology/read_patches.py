@@ -13,11 +13,11 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-    from napari_semst.morphology.cache import FeatureCache
+    from napari_semst.cache.features import FeatureCache
+    from napari_semst.core.progress import RunControl
     from napari_semst.morphology.encoders import PatchEncoder
     from napari_semst.morphology.slide import Slide
     from napari_semst.morphology.stain import Stains
-    from napari_semst.progress import RunControl
 
 # Spots whose patches are held at once, and kept in one file of the cache: at most, and
 # what their patches may take.

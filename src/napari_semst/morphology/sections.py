@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, NamedTuple
 import numpy as np
 
 from napari_semst.errors import InputError
-from napari_semst.io.guard import a_few
+from napari_semst.io.checks import a_few
 from napari_semst.io.sections import libraries, part, spots_of, the_library
 from napari_semst.wording import Way, Worded
 
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from anndata import AnnData
     from numpy.typing import NDArray
 
-    from napari_semst.config_stages import MorphologyConfig
+    from napari_semst.config.stages import MorphologyConfig
     from napari_semst.morphology.slide import Slide
 
 _NAME_IT = Way(

@@ -12,9 +12,9 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from napari_semst.cache.hashes import hash_of, seal_of_arrays, seal_of_file
 from napari_semst.errors import InputError
 from napari_semst.morphology.levels import Kept, Level, reduced
-from napari_semst.morphology.seal import hash_of, seal_of_arrays, seal_of_file
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -80,7 +80,7 @@ class Slide:
             If the section must be named, or the image cannot be placed or read.
         """
         from napari_semst.io.alignment import image_placement
-        from napari_semst.io.pyramids import pyramid_in, source_of
+        from napari_semst.io.formats.tiff import pyramid_in, source_of
 
         place = image_placement(tissue, library)
         if place is None:

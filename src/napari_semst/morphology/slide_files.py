@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from napari_semst.errors import InputError
-from napari_semst.io.guard import check_file, reading
+from napari_semst.io.checks import check_file, reading
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -47,7 +47,7 @@ def opened(path: Path) -> Opened:
 
 
 def _tiff(path: Path) -> Opened:
-    from napari_semst.io.pyramids import pyramid_in
+    from napari_semst.io.formats.tiff import pyramid_in
 
     try:
         pyramid = pyramid_in(path)
@@ -76,8 +76,8 @@ def _zarr(path: Path) -> Opened:
     import dask.array
     import zarr
 
-    from napari_semst.io import ngff
-    from napari_semst.io.zarr_store import check_store
+    from napari_semst.io.formats import ngff
+    from napari_semst.io.readers.zarr import check_store
 
     check_store(path)
     with reading(path, "the OME-Zarr image"):

@@ -6,8 +6,8 @@ import json
 from typing import TYPE_CHECKING, Any
 
 from napari_semst.errors import ConfigError, DeviceError, SemanticsError, SemstError
+from napari_semst.models.hub import Kind, locate
 from napari_semst.morphology.networks import Loaded, Source, pooled
-from napari_semst.semantics.model_files import Kind, locate
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -67,7 +67,7 @@ def timm_source(
         If the encoder is not here and cannot be downloaded, or says nothing of how
         images are to be prepared.
     """
-    from napari_semst.semantics.model_files import download
+    from napari_semst.models.hub import download
 
     check_timm(model)
     hub = hub_name(model)

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
-from napari_semst.sampling import fitted_spots
+from napari_semst.core.chunks import fitted_spots
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
     from scipy import sparse
 
-    from napari_semst.several import Sections
+    from napari_semst.core.sections import Sections
 
     Scores = NDArray[np.float32]
 

@@ -7,11 +7,11 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
+from napari_semst.core.progress import Progress
+from napari_semst.core.sections import Sections
 from napari_semst.errors import InputError
 from napari_semst.prepare import components, genes, graphs, normalise
 from napari_semst.prepare.mutual import align_sections
-from napari_semst.progress import Progress
-from napari_semst.several import Sections
 
 if TYPE_CHECKING:
     from collections.abc import Generator
@@ -20,9 +20,9 @@ if TYPE_CHECKING:
     from scipy import sparse
 
     from napari_semst.config import PrepareConfig
+    from napari_semst.core.progress import RunControl
     from napari_semst.morphology.base import Morphology
     from napari_semst.prepare.mutual import Alignment
-    from napari_semst.progress import RunControl
 
 _LEAST_SPOTS = 10
 _SPOTS_PER_ROUND = 400

@@ -308,7 +308,7 @@ def _agreement(
     import pandas as pd
 
     from napari_semst.domains.metrics import truth_scores
-    from napari_semst.io.guard import a_few
+    from napari_semst.io.checks import a_few
 
     if annotation is None:
         return (), None

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from napari_semst.errors import SaveError
-from napari_semst.io.atomic import write_atomically
+from napari_semst.io.export.atomic import write_atomically
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

@@ -10,16 +10,16 @@ from importlib import import_module
 from typing import Any
 
 from napari_semst.errors import SemanticsError, one_of
-from napari_semst.semantics.controls import controlled
-from napari_semst.semantics.protocol import (
+from napari_semst.genes.symbols import guess_species, says_little
+from napari_semst.semantics.base import (
     GeneLists,
     Semantics,
     SemanticSource,
     Species,
 )
+from napari_semst.semantics.negative_controls import controlled
 from napari_semst.semantics.rank import rank_genes
 from napari_semst.semantics.standardise import standardise
-from napari_semst.semantics.symbols import guess_species, says_little
 
 __all__ = [
     "SOURCES",
@@ -37,13 +37,13 @@ __all__ = [
 
 # name -> module:class
 SOURCES = {
-    "builtin": "napari_semst.semantics.builtin:BuiltinTable",
-    "precomputed": "napari_semst.semantics.precomputed:Precomputed",
-    "prompts": "napari_semst.semantics.language_model:SpotPrompts",
-    "genes": "napari_semst.semantics.language_model:GeneTexts",
+    "builtin": "napari_semst.semantics.gene_table.source:BuiltinTable",
+    "precomputed": "napari_semst.semantics.precomputed.source:Precomputed",
+    "prompts": "napari_semst.semantics.language_model.sources:SpotPrompts",
+    "genes": "napari_semst.semantics.language_model.sources:GeneTexts",
     "none": "napari_semst.semantics.none:NoSemantics",
-    "table": "napari_semst.semantics.user_table:UserTable",
-    "server": "napari_semst.semantics.server:ServerSource",
+    "table": "napari_semst.semantics.gene_table.user_table:UserTable",
+    "server": "napari_semst.semantics.server.source:ServerSource",
 }
 
 

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from napari_semst.semantics.protocol import (
+from napari_semst.semantics.base import (
     CancelCheck,
     GeneLists,
     ProgressCallback,

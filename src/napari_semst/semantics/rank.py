@@ -9,14 +9,14 @@ import numpy as np
 from scipy import sparse
 
 from napari_semst.errors import SemanticsError
-from napari_semst.semantics.protocol import (
+from napari_semst.genes.symbols import readable_names, says_little
+from napari_semst.semantics.base import (
     NO_GENE,
     CancelCheck,
     GeneLists,
     ProgressCallback,
     check_cancelled,
 )
-from napari_semst.semantics.symbols import readable_names, says_little
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from napari_semst.config import SemanticsConfig
-    from napari_semst.semantics.protocol import GeneLists, Semantics
+    from napari_semst.semantics.base import GeneLists, Semantics
 
 GENE_WEIGHTS = ("equal", "rank")
 

@@ -7,9 +7,9 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Protocol
 
+from napari_semst.core.process_group import current_group
+from napari_semst.core.progress import Progress
 from napari_semst.errors import TrainingError
-from napari_semst.progress import Progress
-from napari_semst.training.group import current_group
 
 if TYPE_CHECKING:
     from collections.abc import Generator, Iterator
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from torch import Tensor
 
     from napari_semst.config import TrainingConfig
-    from napari_semst.progress import RunControl
+    from napari_semst.core.progress import RunControl
 
 
 class Trainable(Protocol):

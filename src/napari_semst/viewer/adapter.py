@@ -16,7 +16,7 @@ from napari_semst.viewer import columns, spots
 from napari_semst.viewer.arrange import arrange, placed
 from napari_semst.viewer.colour import paint_of
 from napari_semst.viewer.features import features_of
-from napari_semst.viewer.many import as_image, raster_for
+from napari_semst.viewer.image_layer import as_image, raster_for
 from napari_semst.viewer.pixels import drawn
 
 if TYPE_CHECKING:
@@ -116,9 +116,9 @@ def told(arrangement: Arrangement, column: str) -> dict[str, Any]:
 def _opening_column(tissue: AnnData) -> str:
     """Return the column by which a tissue opens in sections, empty for one section."""
     from napari_semst.errors import InputError
-    from napari_semst.io.apart import shown_section_key
     from napari_semst.io.notes import warn
     from napari_semst.io.sections import section_column
+    from napari_semst.io.split_sections import shown_section_key
 
     column = shown_section_key(tissue)
     try:

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from napari_semst.io.adjust import adjust, adjustment_of
+from napari_semst.io.manual_alignment import adjust, adjustment_of
 from napari_semst.io.sections import libraries
 from napari_semst.viewer import adapter
 from napari_semst.viewer.arrange import placed
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from anndata import AnnData
     from napari.layers import Layer
 
-    from napari_semst.io.adjust import Adjustment
+    from napari_semst.io.manual_alignment import Adjustment
 
 
 def libraries_with_image(tissue: AnnData) -> tuple[str, ...]:

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from napari_semst.io.alignment import Placement
-    from napari_semst.io.apart import Alone
+    from napari_semst.io.split_sections import Alone
 
     Floats = NDArray[np.float64]
 
@@ -93,7 +93,7 @@ def arrange(tissue: AnnData, key: str | None, column: str = "") -> Arrangement:
         If the coordinates are not two finite numbers for each spot, or the column
         does not tell every spot's section.
     """
-    from napari_semst.io.apart import sections_apart
+    from napari_semst.io.split_sections import sections_apart
 
     parts = sections_apart(tissue, column, key) if column else []
     if len(parts) < 2:
@@ -288,8 +288,8 @@ def share_on_image(tissue: AnnData, key: str | None, column: str = "") -> float 
         If there is an image, and the coordinates cannot be used.
     """
     from napari_semst.io.alignment import share_inside
-    from napari_semst.io.apart import sections_apart
     from napari_semst.io.sections import libraries
+    from napari_semst.io.split_sections import sections_apart
 
     there = [one for one in libraries(tissue) if placed(tissue, one)[0] is not None]
     if not there:

@@ -33,7 +33,7 @@ def drawn(placement: Placement) -> tuple[Any, Placement, dict[str, Any]]:
     InputError
         If the file is damaged.
     """
-    from napari_semst.io.pyramids import pyramid_of
+    from napari_semst.io.formats.tiff import pyramid_of
 
     nothing = placement.image[:0, :0]
     kept = replace(placement, image=nothing, unturned=None)

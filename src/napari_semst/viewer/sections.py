@@ -9,7 +9,7 @@ import numpy as np
 
 from napari_semst.viewer import adapter, spots
 from napari_semst.viewer.arrange import arrange, bounds
-from napari_semst.viewer.many import raster_for
+from napari_semst.viewer.image_layer import raster_for
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
     from napari_semst.io.alignment import Placement
     from napari_semst.viewer.arrange import Arrangement
-    from napari_semst.viewer.raster import SpotRaster
+    from napari_semst.viewer.spot_image import SpotRaster
 
 # Of the canvas, around what is looked at; as napari's own.
 _MARGIN = 0.05

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from napari_semst.viewer.raster import SpotRaster, covers
+from napari_semst.viewer.spot_image import SpotRaster, covers
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

@@ -49,7 +49,7 @@ def labels_of(adata: AnnData, column: str) -> tuple[Ints, list[str], list[str]]:
     """
     import pandas as pd
 
-    from napari_semst.io.guard import a_few
+    from napari_semst.io.checks import a_few
     from napari_semst.palette import domain_colors, hex_colors
 
     if column not in adata.obs:

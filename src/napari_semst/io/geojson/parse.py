@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from napari_semst.errors import InputError
-from napari_semst.io.guard import MEGABYTE, check_file, reading
+from napari_semst.io.checks import MEGABYTE, check_file, reading
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -66,8 +66,8 @@ def spots_in_pixels(
         If the pixel size is not a positive number.
     """
     from napari_semst.io.alignment import spot_size
-    from napari_semst.io.apart import sections_apart, shown_section_key
     from napari_semst.io.coordinates import find_coordinates
+    from napari_semst.io.split_sections import sections_apart, shown_section_key
 
     size = 1.0 if pixel_size is None else pixel_size
     if not (np.isfinite(size) and size > 0):

@@ -8,7 +8,7 @@ import numpy as np
 
 from napari_semst import keys
 from napari_semst.errors import ConfigError, InputError, SaveError, one_of
-from napari_semst.io.atomic import write_atomically
+from napari_semst.io.export.atomic import write_atomically
 from napari_semst.io.geojson.features import detections, labels_of, regions
 from napari_semst.io.geojson.tiles import unique_places
 

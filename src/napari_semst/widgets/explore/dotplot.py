@@ -106,7 +106,7 @@ class GenePlot(QDialog):
 
 def _write(figure: Figure, path: Path) -> None:
     from napari_semst.figure.file import check_not_empty
-    from napari_semst.io.atomic import write_atomically
+    from napari_semst.io.export.atomic import write_atomically
 
     def write(temporary: Path) -> None:
         kind = path.suffix[1:]

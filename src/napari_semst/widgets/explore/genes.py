@@ -128,7 +128,7 @@ class GeneWork(QObject):
             self.failed.emit(error, "".join(traceback.format_exception(error)))
 
     def _on_save(self, table: pd.DataFrame) -> None:
-        from napari_semst.io.save import write_table
+        from napari_semst.io.export.h5ad import write_table
 
         kinds = "Table (*.csv)"
         path = ask_path(

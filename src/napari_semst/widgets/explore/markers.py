@@ -32,8 +32,8 @@ from napari_semst.explore.markers import (
 from napari_semst.widgets.explore import texts
 from napari_semst.widgets.explore.marker_rows import MarkerRows
 from napari_semst.widgets.explore.texts import TIPS
-from napari_semst.widgets.shared.errand import Errand
 from napari_semst.widgets.shared.forms import note
+from napari_semst.widgets.shared.worker import Errand
 
 if TYPE_CHECKING:
     import numpy as np

@@ -19,8 +19,8 @@ from napari_semst.viewer.sections import look_at
 from napari_semst.widgets.explore import texts
 from napari_semst.widgets.explore.patch_view import PIXELS, PatchView
 from napari_semst.widgets.find.texts import explain
-from napari_semst.widgets.shared.errand import Errand
 from napari_semst.widgets.shared.forms import WrappedLabel, folded
+from napari_semst.widgets.shared.worker import Errand
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

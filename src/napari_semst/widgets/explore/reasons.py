@@ -13,7 +13,7 @@ from napari_semst.widgets.explore import texts
 from napari_semst.widgets.explore.texts import TIPS
 from napari_semst.widgets.explore.trial import look_ahead, runs_of, why_not
 from napari_semst.widgets.find.downloads import Downloads, may_download
-from napari_semst.widgets.shared.errand import Errand
+from napari_semst.widgets.shared.worker import Errand
 from napari_semst.wording import for_window
 
 if TYPE_CHECKING:

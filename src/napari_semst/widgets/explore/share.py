@@ -16,11 +16,11 @@ from napari_semst.viewer.sections import section_shown, sections_by, sections_on
 from napari_semst.widgets.explore import texts
 from napari_semst.widgets.explore.shown import shown
 from napari_semst.widgets.explore.texts import TIPS
-from napari_semst.widgets.find.files import Files, file_stem
 from napari_semst.widgets.shared.closing import mark_saved
-from napari_semst.widgets.shared.errand import Errand
+from napari_semst.widgets.shared.files import Files, file_stem
 from napari_semst.widgets.shared.forms import add_row, form
 from napari_semst.widgets.shared.saving import ask_path
+from napari_semst.widgets.shared.worker import Errand
 
 if TYPE_CHECKING:
     from anndata import AnnData
@@ -104,7 +104,7 @@ class Sharing(QObject):
 
     said = Signal(str, str, str)  # kind, title and text of the card
     failed = Signal(object, str)
-    saved = Signal(object)  # `napari_semst.widgets.find.files.Saved`
+    saved = Signal(object)  # `napari_semst.widgets.shared.files.Saved`
 
     def __init__(
         self,
@@ -265,8 +265,8 @@ def _read(
     original: AnnData, tissue: AnnData, path: Path, given: dict[str, Any]
 ) -> _Brought:
     """Return the labels that a file of regions, or of spots, gives."""
+    from napari_semst.io.export.labels_csv import add_labels
     from napari_semst.io.geojson import add_regions
-    from napari_semst.io.labels_csv import add_labels
 
     column = "semst_brought"
     told: Any

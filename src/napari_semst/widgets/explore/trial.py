@@ -23,7 +23,7 @@ def why_not(tissue: AnnData, run: str) -> str:
         Name of the run; empty for labels that are of none.
     """
     from napari_semst.errors import SemstError
-    from napari_semst.explanation.moved import not_testable
+    from napari_semst.explanation.modulation import not_testable
     from napari_semst.explanation.run import explained
     from napari_semst.wording import for_window
 
@@ -43,7 +43,7 @@ def runs_of(tissue: AnnData, run: str) -> list[Config]:
     tissue, run
         As for `why_not`, which found nothing against it.
     """
-    from napari_semst.explanation.moved import runs_of_test
+    from napari_semst.explanation.modulation import runs_of_test
     from napari_semst.explanation.run import explained
 
     return list(runs_of_test(explained(tissue, run, None)).values())
@@ -62,8 +62,8 @@ def look_ahead(tissue: AnnData, run: str) -> tuple[str, str]:
     run, sentences
         Of the time and memory of both runs, and of what leaves this machine.
     """
-    from napari_semst.forecast import Forecast, forecast
-    from napari_semst.semantics.address import address
+    from napari_semst.pipeline.resources import Forecast, forecast
+    from napari_semst.semantics.server.address import address
     from napari_semst.widgets.find.outlook import READERS, counts_stored, device_found
 
     configs = runs_of(tissue, run)

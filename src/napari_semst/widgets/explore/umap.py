@@ -19,8 +19,8 @@ from napari_semst.widgets.explore import texts
 from napari_semst.widgets.explore.scatter import Scatter
 from napari_semst.widgets.explore.texts import TIPS
 from napari_semst.widgets.find.texts import explain
-from napari_semst.widgets.shared.errand import Errand
 from napari_semst.widgets.shared.forms import folded, note
+from napari_semst.widgets.shared.worker import Errand
 from napari_semst.wording import for_window
 
 if TYPE_CHECKING:

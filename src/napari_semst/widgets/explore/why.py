@@ -11,8 +11,8 @@ from qtpy.QtCore import Signal  # type: ignore[attr-defined]
 from qtpy.QtWidgets import QHBoxLayout, QProgressBar, QPushButton, QVBoxLayout, QWidget
 from superqt.utils import create_worker
 
+from napari_semst.core.progress import RunControl
 from napari_semst.errors import Cancelled
-from napari_semst.progress import RunControl
 from napari_semst.widgets.explore import texts
 from napari_semst.widgets.explore.texts import TIPS
 from napari_semst.widgets.shared.forms import WrappedLabel, note
@@ -23,8 +23,8 @@ if TYPE_CHECKING:
     from anndata import AnnData
     from qtpy.QtGui import QShowEvent
 
+    from napari_semst.core.progress import Progress
     from napari_semst.explanation.explain import Wanted
-    from napari_semst.progress import Progress
 
 _SECONDS_BETWEEN = 0.25
 

@@ -131,7 +131,7 @@ def write_text(path: Path, text: str, *, overwrite: bool) -> None:
     SaveError
         If it cannot be written.
     """
-    from napari_semst.io.atomic import write_atomically
+    from napari_semst.io.export.atomic import write_atomically
 
     def check(written: Path) -> None:
         if written.read_text(encoding="utf-8") != text:

@@ -9,13 +9,13 @@ from typing import TYPE_CHECKING, NamedTuple
 from qtpy.QtCore import QObject, Signal  # type: ignore[attr-defined]
 
 from napari_semst.errors import Cancelled, SemanticsError
-from napari_semst.semantics.address import Address, address
-from napari_semst.semantics.secret import VARIABLES
+from napari_semst.semantics.server.address import Address, address
+from napari_semst.semantics.server.credentials import VARIABLES
 from napari_semst.widgets.find import texts
-from napari_semst.widgets.shared.errand import Errand
+from napari_semst.widgets.shared.worker import Errand
 
 if TYPE_CHECKING:
-    from napari_semst.semantics.endpoint import Probe
+    from napari_semst.semantics.server.client import Probe
 
 # A run waits longer; here somebody watches.
 _SECONDS = 20.0
@@ -72,7 +72,7 @@ class ConnectionTest(QObject):
 
 
 def _ask(asked: Asked) -> tuple[Asked, Probe, float]:
-    from napari_semst.semantics.server import probe
+    from napari_semst.semantics.server.source import probe
 
     def wait(seconds: float) -> None:
         if asked.over.wait(seconds):

@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING, Any
 from qtpy.QtCore import QObject, Signal  # type: ignore[attr-defined]
 from superqt.utils import create_worker
 
+from napari_semst.core.progress import RunControl
 from napari_semst.errors import Cancelled
 from napari_semst.keys import check_run_name
-from napari_semst.progress import RunControl
 from napari_semst.viewer.columns import runs
 from napari_semst.widgets.find import job as work
 from napari_semst.widgets.find.job import Answer, Failure, Job, Update
@@ -122,7 +122,7 @@ class FindController(QObject):
 
     def _attach(self, answer: Answer) -> Answer | Failure:
         """Write the result to the tissue: the one place where it is changed."""
-        from napari_semst.pipeline import attach
+        from napari_semst.pipeline.run import attach
 
         job = answer.job
         try:

@@ -8,11 +8,11 @@ from qtpy.QtCore import QObject, Signal  # type: ignore[attr-defined]
 from qtpy.QtWidgets import QMessageBox, QWidget
 
 from napari_semst.widgets.find import texts
-from napari_semst.widgets.shared.errand import Errand
+from napari_semst.widgets.shared.worker import Errand
 
 if TYPE_CHECKING:
     from napari_semst.config import Config, SemanticsConfig
-    from napari_semst.semantics.model_files import DownloadNeed
+    from napari_semst.models.hub import DownloadNeed
 
 READERS = ("prompts", "genes")
 NETWORKS = ("hf", "timm")
@@ -104,7 +104,7 @@ def download_needed(semantics: SemanticsConfig) -> tuple[DownloadNeed, str] | No
     """
     from huggingface_hub.constants import HF_HUB_CACHE
 
-    from napari_semst.semantics.model_files import needs_download
+    from napari_semst.models.hub import needs_download
 
     need = needs_download(semantics)
     if need is None or (need.n_bytes is not None and need.n_bytes < _WORTH_ASKING):

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from napari_semst.widgets.find import texts
-from napari_semst.widgets.find.picker import FilePicker
+from napari_semst.widgets.find.fields import FilePicker
 
 if TYPE_CHECKING:
     from qtpy.QtWidgets import QWidget

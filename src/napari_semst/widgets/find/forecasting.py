@@ -8,7 +8,7 @@ from qtpy.QtCore import QObject, QTimer, Signal  # type: ignore[attr-defined]
 
 from napari_semst.errors import SemstError
 from napari_semst.widgets.find.outlook import Outlook, look_ahead
-from napari_semst.widgets.shared.errand import Errand
+from napari_semst.widgets.shared.worker import Errand
 
 if TYPE_CHECKING:
     from collections.abc import Callable

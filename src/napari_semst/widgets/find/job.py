@@ -8,8 +8,8 @@ from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
 from napari_semst.config import AUTO_DOMAINS
+from napari_semst.core.progress import Progress, RunControl
 from napari_semst.errors import DeviceError, SemstError, TrainingError
-from napari_semst.progress import Progress, RunControl
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Generator
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from napari_semst.config import Request
-    from napari_semst.pipeline import DomainResult
+    from napari_semst.pipeline.run import DomainResult
 
 SECONDS_BETWEEN_UPDATES = 0.2
 """The window is told of a stage at most five times a second, however fast it goes."""
@@ -176,7 +176,7 @@ def pipeline_steps(
     job: Job, control: RunControl
 ) -> Generator[Progress, None, DomainResult]:
     """Return the pipeline's generator for a job."""
-    from napari_semst.pipeline import find_domains
+    from napari_semst.pipeline.run import find_domains
 
     return find_domains(job.tissue, job.request, control)
 
@@ -245,7 +245,7 @@ def _updates(
 
 def compares_with_image(request: Request) -> bool:
     """Return whether a run compares expression with the image after training."""
-    from napari_semst.presets import resolve
+    from napari_semst.config.presets import resolve
 
     return resolve(request).model.method == "image-guided"
 

@@ -18,7 +18,7 @@ from qtpy.QtWidgets import (
 from napari_semst import keys
 from napari_semst.viewer import adapter
 from napari_semst.widgets.find import texts
-from napari_semst.widgets.shared.errand import Errand
+from napari_semst.widgets.shared.worker import Errand
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -146,7 +146,7 @@ def joined_name(names: Sequence[str]) -> str:
 def _join(
     tissues: dict[str, AnnData], coordinates: str
 ) -> tuple[AnnData, str, list[LayerData]]:
-    from napari_semst.io.together import join_sections
+    from napari_semst.io.concat_sections import join_sections
 
     joined = join_sections(tissues, coordinates=coordinates)
     name = joined_name(list(tissues))

@@ -7,7 +7,7 @@ from typing import Any
 from qtpy.QtCore import Qt
 from qtpy.QtWidgets import QComboBox, QWidget
 
-from napari_semst.presets import AUTO, PRESETS
+from napari_semst.config.presets import AUTO, PRESETS
 from napari_semst.widgets.find import texts_image as texts
 
 SEMST, GUIDED = "semst", "image-guided"

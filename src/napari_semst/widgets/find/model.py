@@ -18,8 +18,8 @@ from qtpy.QtWidgets import (
 
 from napari_semst.errors import ConfigError, SemanticsError
 from napari_semst.widgets.find import texts
-from napari_semst.widgets.shared.errand import Errand
 from napari_semst.widgets.shared.forms import note
+from napari_semst.widgets.shared.worker import Errand
 from napari_semst.wording import for_window
 
 _HUB_NAME = re.compile(r"[\w.-]+/[\w.-]+")
@@ -134,8 +134,8 @@ def where_model_is(name: str) -> str:
     """
     from huggingface_hub import try_to_load_from_cache
 
-    from napari_semst.semantics.model_files import check_weights
-    from napari_semst.semantics.numbers import user_path
+    from napari_semst.io.formats.numeric_tables import user_path
+    from napari_semst.models.hub import check_weights
 
     if not name:
         return texts.MODEL_NONE

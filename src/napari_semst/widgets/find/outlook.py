@@ -57,8 +57,8 @@ def look_ahead(tissue: AnnData, request: Request, counts_layer: str = "") -> Out
     ConfigError
         If a setting is not accepted.
     """
-    from napari_semst.forecast import forecast, memory_warning
-    from napari_semst.presets import resolve
+    from napari_semst.config.presets import resolve
+    from napari_semst.pipeline.resources import forecast, memory_warning
 
     config = resolve(request)
     n_counts = counts_stored(tissue, counts_layer)
@@ -79,7 +79,7 @@ def look_ahead(tissue: AnnData, request: Request, counts_layer: str = "") -> Out
 
 def _reading(config: Config, tissue: AnnData, device: str) -> list[str]:
     """Return what a language model has to read, and how long it may take."""
-    from napari_semst.semantics.model_forecast import forecast_language_model
+    from napari_semst.semantics.language_model.resources import forecast_language_model
 
     found = forecast_language_model(
         config.semantics, tissue.n_obs, tissue.n_vars, device
@@ -124,7 +124,7 @@ def device_found(wanted: str) -> tuple[str, str]:
     wanted
         As in the settings: ``auto``, ``cpu``, ``cuda`` or ``cuda:<index>``.
     """
-    from napari_semst.device import choose_device
+    from napari_semst.core.device import choose_device
 
     try:
         chosen = choose_device(wanted)

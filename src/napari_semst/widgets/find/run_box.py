@@ -21,7 +21,7 @@ from napari_semst.widgets.shared.forms import WrappedLabel, note
 from napari_semst.widgets.shared.status import Banner
 
 if TYPE_CHECKING:
-    from napari_semst.progress import Progress
+    from napari_semst.core.progress import Progress
     from napari_semst.widgets.find.job import Update
     from napari_semst.widgets.find.outlook import Outlook
 

@@ -9,7 +9,7 @@ from qtpy.QtWidgets import QComboBox, QWidget
 
 from napari_semst import keys
 from napari_semst.config import SemanticsConfig
-from napari_semst.semantics.model_files import DEFAULT_MODEL
+from napari_semst.models.hub import DEFAULT_MODEL
 from napari_semst.widgets.find import texts
 from napari_semst.widgets.find.embedding import EmbeddingPicker, TablePicker
 from napari_semst.widgets.find.model import ModelField

@@ -69,7 +69,7 @@ class ServerFields(QWidget):
         SemanticsError
             If the address is none.
         """
-        from napari_semst.semantics.address import address
+        from napari_semst.semantics.server.address import address
 
         wanted = {"url": address(self.url.text()).url, "per": self.per.currentData()}
         model = self.model.text().strip()

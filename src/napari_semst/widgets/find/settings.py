@@ -14,7 +14,7 @@ from qtpy.QtWidgets import (
 
 from napari_semst import keys
 from napari_semst.config import Request
-from napari_semst.presets import AUTO, PRESETS, resolve
+from napari_semst.config.presets import AUTO, PRESETS, resolve
 from napari_semst.widgets.find.choices import choices
 from napari_semst.widgets.find.configuration import ConfigurationRow
 from napari_semst.widgets.find.control import ControlCombo

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from anndata import AnnData
     from numpy.typing import NDArray
 
-    from napari_semst.result import DomainResult
+    from napari_semst.pipeline.result import DomainResult
     from napari_semst.widgets.find.job import Answer
 
 

@@ -13,21 +13,20 @@ from qtpy.QtWidgets import QApplication, QVBoxLayout, QWidget
 from napari_semst.keys import DOMAIN
 from napari_semst.viewer import adapter, sections
 from napari_semst.viewer.hover import tell_spots
+from napari_semst.viewer.image_layer import are_many
 from napari_semst.viewer.look import Look
-from napari_semst.viewer.many import are_many
 from napari_semst.widgets.find import texts
 from napari_semst.widgets.find.canvas import Canvas
 from napari_semst.widgets.find.configuration import ConfigurationFiles, recall
 from napari_semst.widgets.find.controller import free_run_name
 from napari_semst.widgets.find.discordant import discordant_spots
-from napari_semst.widgets.find.files import Files
 from napari_semst.widgets.find.job import cuda_devices
 from napari_semst.widgets.find.join import Joiner, can_be_joined
-from napari_semst.widgets.find.keeping import Keeping
 from napari_semst.widgets.find.layer_image import layer_images
 from napari_semst.widgets.find.results import ResultsPanel
 from napari_semst.widgets.find.run_box import RunBox
 from napari_semst.widgets.find.running import Running
+from napari_semst.widgets.find.saving import Keeping
 from napari_semst.widgets.find.section import SectionPicker
 from napari_semst.widgets.find.settings import SettingsForm
 from napari_semst.widgets.find.summary import (
@@ -36,10 +35,11 @@ from napari_semst.widgets.find.summary import (
     standing,
     summarise,
 )
-from napari_semst.widgets.shared.errand import Errand
+from napari_semst.widgets.shared.files import Files
 from napari_semst.widgets.shared.forms import heading, scrolled
 from napari_semst.widgets.shared.state import state_of
 from napari_semst.widgets.shared.status import StatusCard
+from napari_semst.widgets.shared.worker import Errand
 
 if TYPE_CHECKING:
     from anndata import AnnData

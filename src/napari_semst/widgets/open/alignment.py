@@ -19,8 +19,8 @@ from qtpy.QtWidgets import (
 )
 
 from napari_semst.errors import InputError
-from napari_semst.io.adjust import Adjustment, adjustment_of
 from napari_semst.io.alignment import share_inside
+from napari_semst.io.manual_alignment import Adjustment, adjustment_of
 from napari_semst.viewer import adapter, spots
 from napari_semst.viewer.align import align, libraries_with_image
 from napari_semst.widgets.open import texts

@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Any
 
 from qtpy.QtCore import QObject, QTimer, Signal  # type: ignore[attr-defined]
 
-from napari_semst.widgets.find.files import together
-from napari_semst.widgets.shared.errand import Errand
+from napari_semst.widgets.shared.files import together
+from napari_semst.widgets.shared.worker import Errand
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence

@@ -59,7 +59,7 @@ def forget() -> None:
 
 def _keep(paths: Sequence[Path]) -> list[Path]:
     from napari_semst.errors import SaveError
-    from napari_semst.io.atomic import write_atomically
+    from napari_semst.io.export.atomic import write_atomically
 
     place = recent_file()
     text = json.dumps({"paths": [str(path) for path in paths]}, indent=1)

@@ -23,7 +23,6 @@ from napari_semst.io.options import ReadOptions
 from napari_semst.viewer import adapter
 from napari_semst.viewer.hover import tell_spots
 from napari_semst.widgets.explore.sections import OpenSections
-from napari_semst.widgets.find.files import ENDINGS
 from napari_semst.widgets.find.section import facts
 from napari_semst.widgets.find.texts import explain
 from napari_semst.widgets.open import recent, texts
@@ -34,6 +33,7 @@ from napari_semst.widgets.open.launched import make_way, names_no_dock
 from napari_semst.widgets.open.opening import Opener, order_for, sample_order
 from napari_semst.widgets.open.others import OtherLayers
 from napari_semst.widgets.open.texts import TIPS
+from napari_semst.widgets.shared.files import ENDINGS
 from napari_semst.widgets.shared.forms import heading, scrolled
 from napari_semst.widgets.shared.state import state_of
 from napari_semst.widgets.shared.status import StatusCard

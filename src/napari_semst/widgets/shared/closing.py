@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from napari.layers import Layer
     from napari.viewer import Viewer
 
-    from napari_semst.widgets.find.files import Saved
+    from napari_semst.widgets.shared.files import Saved
 
 TITLE = "Save the results?"
 ASKED = "{names}: the results are in no file yet."
@@ -39,7 +39,7 @@ class CloseGuard(QObject):
 
     def __init__(self, window: QMainWindow, viewer: Viewer) -> None:
         # Of the dock that saves; here, since that dock may be gone by now.
-        from napari_semst.widgets.find.files import Files
+        from napari_semst.widgets.shared.files import Files
 
         super().__init__(window)
         self._window, self._viewer = window, viewer

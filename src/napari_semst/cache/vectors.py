@@ -1,0 +1,303 @@
+"""Vectors of texts on the disk, found again by what they were made of.
+
+A folder holds the vectors of one model, revision, pooling and type of numbers; a file
+in it, a shard, the vectors of some texts. Texts are named by a hash: what was read is
+not on the disk, and nothing is pickled.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+from contextlib import suppress
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from napari_semst.cache.shards import (
+    DAMAGED,
+    PATTERN,
+    n_vectors,
+    read_shard,
+    shard_file,
+    write_shard,
+)
+from napari_semst.errors import SemanticsError, SemstError
+from napari_semst.wording import Way, Worded
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping, Sequence
+
+    from numpy.typing import NDArray
+
+VARIABLE = "SEMST_CACHE"
+_ABOUT = "about.json"
+# Files of `folder_identity`, which stand in the same folder.
+IDENTITIES = "folder-*.json"
+# To be raised whenever the same texts would be read otherwise.
+_FORMAT = 1
+
+
+def cache_folder() -> Path:
+    """Return where vectors are kept: ``SEMST_CACHE``, else the user's cache folder."""
+    given = os.environ.get(VARIABLE, "").strip()
+    if given:
+        return Path(os.path.expanduser(given)) / "vectors"
+    from platformdirs import user_cache_path
+
+    return user_cache_path("napari-semst", appauthor=False) / "vectors"
+
+
+class VectorCache:
+    """The vectors of one way of reading.
+
+    Parameters
+    ----------
+    about
+        What the vectors depend on besides the text; ``identity`` among it names the
+        model. Plain values.
+    shown
+        More, for people: the model's name.
+    """
+
+    def __init__(
+        self, about: Mapping[str, Any], shown: Mapping[str, Any] | None = None
+    ) -> None:
+        settled = {"format": _FORMAT, **about}
+        text = json.dumps(settled, sort_keys=True)
+        digest = hashlib.sha256(text.encode()).hexdigest()[:24]
+        self.folder = cache_folder() / digest
+        self._about = {**settled, **(shown or {})}
+        self.warnings: list[str] = []
+
+    def read(
+        self, names: NDArray[np.void]
+    ) -> Iterator[tuple[NDArray[np.int64], NDArray[np.float32]]]:
+        """Return positions of names and their vectors, shard by shard, each once.
+
+        Damaged files are removed, and told of in `warnings`: what they held is
+        computed again.
+
+        Parameters
+        ----------
+        names
+            Sorted names of texts, each once, of type `shards.NAME`.
+        """
+        return self._read(sorted(self.folder.glob(PATTERN)), names)
+
+    def _read(
+        self, files: Sequence[Path], names: NDArray[np.void]
+    ) -> Iterator[tuple[NDArray[np.int64], NDArray[np.float32]]]:
+        known = np.zeros(len(names), dtype=bool)
+        for file in files:
+            try:
+                found = read_shard(file, names)
+            except OSError as error:
+                # It may be whole: a network folder can fail for a moment.
+                self.warnings.append(
+                    f"A file of the cache could not be read ({file.name}: {error}); "
+                    "its vectors are computed again."
+                )
+                continue
+            except DAMAGED as error:
+                self._drop(file, error)
+                continue
+            if found is None:
+                continue
+            new = ~known[found[0]]  # two shards may hold a text
+            known[found[0]] = True
+            yield found if new.all() else (found[0][new], found[1][new])
+
+    def first(self, name: NDArray[np.void]) -> NDArray[np.float32] | None:
+        """Return the vector of one text, `None` if it is not here.
+
+        Files are opened until one has it, that which has it alone first.
+
+        Parameters
+        ----------
+        name
+            One name, of type `shards.NAME`, shape ``(1,)``.
+        """
+        files = sorted(self.folder.glob(PATTERN))
+        alone = shard_file(self.folder, name)
+        for _, vectors in self._read(sorted(files, key=lambda one: one != alone), name):
+            found: NDArray[np.float32] = vectors[0]
+            return found
+        return None
+
+    def write(self, names: NDArray[np.void], vectors: NDArray[np.float32]) -> None:
+        """Keep the vectors of texts; where that fails, say so and go on without.
+
+        Parameters
+        ----------
+        names
+            Names of the texts, of type `shards.NAME`.
+        vectors
+            Shape ``(n_texts, n_dimensions)``.
+        """
+        if self.warnings and self.warnings[-1].startswith(_UNKEPT):
+            return
+        try:
+            self.folder.mkdir(parents=True, exist_ok=True)
+            self._write_about()
+            write_shard(self.folder, names, vectors)
+        except (OSError, SemstError) as error:
+            self.warnings.append(
+                f"{_UNKEPT}, so a later run computes them again: {error} Set "
+                f"{VARIABLE} to a folder of yours."
+            )
+
+    def _write_about(self) -> None:
+        from napari_semst.io.export.atomic import write_atomically
+
+        place = self.folder / _ABOUT
+        if place.exists():
+            return
+        text = json.dumps(self._about, indent=1, sort_keys=True)
+
+        def write(file: Path) -> None:
+            file.write_text(text, encoding="utf-8")
+
+        write_atomically(
+            place,
+            write,
+            lambda _: None,
+            overwrite=True,
+            suffix=".json",
+        )
+
+    def _drop(self, file: Path, error: Exception) -> None:
+        told = str(error).splitlines() or [type(error).__name__]
+        self.warnings.append(
+            f"A file of the cache was damaged ({file.name}: {told[0]}); it was removed "
+            "and its vectors are computed again."
+        )
+        with suppress(OSError):
+            file.unlink(missing_ok=True)
+
+
+_UNKEPT = "Vectors could not be kept in the cache"
+_UNREADABLE: tuple[type[Exception], ...] = (OSError, *DAMAGED)
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """One folder of the cache.
+
+    Parameters
+    ----------
+    folder
+        Where it is.
+    about
+        What its vectors depend on.
+    n_vectors, n_bytes
+        How many it holds, and their size on the disk.
+    """
+
+    folder: Path
+    about: Mapping[str, Any]
+    n_vectors: int
+    n_bytes: int
+
+
+def entries() -> Iterator[Entry]:
+    """Yield what the cache holds, one folder after the other."""
+    for place in sorted(cache_folder().glob(f"*/{_ABOUT}")):
+        try:
+            about = json.loads(place.read_text(encoding="utf-8"))
+        except (OSError, ValueError):
+            about = {}
+        count = size = 0
+        for file in place.parent.glob(PATTERN):
+            try:
+                size += file.stat().st_size
+                count += n_vectors(file)
+            except _UNREADABLE:
+                continue
+        yield Entry(place.parent, about, count, size)
+
+
+def clear(model: str = "") -> int:
+    """Remove vectors, and nothing else; return how many bytes became free.
+
+    Parameters
+    ----------
+    model
+        Folder, id or name of the model whose vectors go; all where empty.
+
+    Raises
+    ------
+    SemanticsError
+        If there are no vectors of that model, or several models are called so.
+    """
+    here = list(entries())
+    chosen = _of_model(here, model) if model else here
+    if model and not chosen:
+        told = {str(one.about.get("model", "unknown")) for one in here}
+        raise SemanticsError(
+            Worded(
+                f"Expected vectors of the model {model!r} in {cache_folder()}; found "
+                f"{'those of ' + ', '.join(sorted(told)) if told else 'none at all'}. "
+                "Nothing was removed.",
+                Way(" `semst cache list` shows names and folders.", "", ""),
+            )
+        )
+    freed = 0
+    for entry in chosen:
+        remains = entry.folder.glob(".*.tmp")
+        for file in (*entry.folder.glob(PATTERN), *remains, entry.folder / _ABOUT):
+            file.unlink(missing_ok=True)
+        freed += entry.n_bytes
+        if not any(entry.folder.iterdir()):
+            entry.folder.rmdir()
+    if not model:
+        for file in cache_folder().glob(IDENTITIES):
+            file.unlink(missing_ok=True)
+    return freed
+
+
+def _of_model(here: Sequence[Entry], model: str) -> list[Entry]:
+    """Return the vectors of one model, by what the user calls it.
+
+    Raises
+    ------
+    SemanticsError
+        If several models are called so.
+    """
+    place = str(Path(model).expanduser().resolve())
+    by_path = [entry for entry in here if entry.about.get("path") == place]
+    if by_path:
+        return by_path
+    names = {model, model.rstrip("/")}
+    chosen = [
+        entry
+        for entry in here
+        if entry.about.get("model") in names
+        or Path(str(entry.about.get("path", ""))).name in names
+    ]
+    places = sorted({_place_of(entry) for entry in chosen})
+    if len(places) > 1:
+        raise SemanticsError(
+            Worded(
+                f"Expected one model called {model!r} in {cache_folder()}; found "
+                f"{len(places)}: {'; '.join(places)}. Nothing was removed. Give the "
+                "folder of one of them, or ",
+                Way(
+                    "run `semst cache clear --yes` for all that is kept.",
+                    "no model, to remove all that is kept.",
+                    "remove all that is kept.",
+                ),
+            )
+        )
+    return chosen
+
+
+def _place_of(entry: Entry) -> str:
+    """Return where a model is: its folder, its server, or its name at the hub."""
+    identity = str(entry.about.get("identity", ""))
+    if identity.startswith("server "):
+        return identity
+    return str(entry.about.get("path") or entry.about.get("model", "unknown"))

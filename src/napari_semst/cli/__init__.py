@@ -1,0 +1,1 @@
+"""The command line ``semst``: options, what commands do, what they say."""

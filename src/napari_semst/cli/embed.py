@@ -1,0 +1,161 @@
+"""What `semst embed` and `semst cache` do, once their options are known."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import typer
+
+from napari_semst.core.progress import exhaust
+from napari_semst.errors import ConfigError, InputError
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from pathlib import Path
+
+    from napari_semst.config import Request
+
+
+def embed(
+    sources: Sequence[Path],
+    output: Path,
+    request: Request,
+    shard: str | None,
+    *,
+    merge: bool,
+    overwrite: bool,
+    quiet: bool,
+) -> None:
+    """Compute an embedding or a share of it, or merge shares."""
+    from napari_semst.embedding.embed import embed as computed
+    from napari_semst.embedding.embed import parse_share
+    from napari_semst.embedding.files import (
+        check_place,
+        share_file,
+        write_embedding,
+        write_share,
+    )
+    from napari_semst.embedding.merge import account, merged
+    from napari_semst.io.read import read
+
+    if merge:
+        if shard is not None:
+            raise ConfigError(
+                "Expected --shard or --merge; got both. Merge at the end."
+            )
+        check_place(output, overwrite=overwrite)
+        _merge(sources, output, overwrite=overwrite)
+        return
+    if len(sources) != 1:
+        raise ConfigError(
+            f"Expected one input to embed; got {len(sources)}. Embed sections one by "
+            "one, or add --merge if these are shares."
+        )
+    share = parse_share(shard or "1/1")
+    place = output if shard is None else share_file(output, *share)
+    check_place(output, overwrite=overwrite or shard is not None)
+    check_place(place, overwrite=overwrite)
+    tissue = read(sources[0])
+    found = exhaust(_shown(computed(tissue, request, share=share), quiet=quiet))
+    about = found.provenance if shard else account([found])
+    for sentence in about.get("warnings", ()):
+        typer.echo(f"  note   {sentence}")
+    if shard is None:
+        embedding = merged([found])
+        write_embedding(
+            embedding,
+            place,
+            about,
+            found.names,
+            overwrite=overwrite,
+            listed=found.listed,
+        )
+        shape = f"{embedding.shape[0]} spots x {embedding.shape[1]} dimensions"
+    else:
+        write_share(found, place, overwrite=overwrite)
+        shape = f"share {shard}, {len(found.vectors)} lists of genes"
+    typer.echo(f"Wrote {place}: {shape}, by {found.provenance['model']}.")
+
+
+def _merge(sources: Sequence[Path], output: Path, *, overwrite: bool) -> None:
+    from napari_semst.embedding.files import read_share, share_files, write_embedding
+    from napari_semst.embedding.merge import account, merged
+
+    files = list(sources) or share_files(output)
+    if not files:
+        raise InputError(
+            f"Expected shares beside {output}, named {output.stem}.1-of-8.safetensors "
+            "and so on; found none. Name their files, or compute them with --shard."
+        )
+    shares = [read_share(file) for file in files]
+    embedding = merged(shares)
+    first = next(one for one in shares if one.number == 1)
+    write_embedding(
+        embedding,
+        output,
+        account(shares),
+        first.names,
+        overwrite=overwrite,
+        listed=first.listed,
+    )
+    typer.echo(
+        f"Wrote {output}: {embedding.shape[0]} spots x {embedding.shape[1]} "
+        f"dimensions, merged of {len(shares)} shares."
+    )
+
+
+def _shown(steps: Any, *, quiet: bool) -> Any:
+    """Pass events on: as a bar in a terminal, as lines in the log of a job."""
+    import sys
+    import time
+
+    from napari_semst.cli.output import shown
+    from napari_semst.core.progress import told
+
+    if quiet or sys.stderr.isatty():
+        return shown(steps, quiet=quiet)
+    last, when = "", float("-inf")
+
+    def line(event: Any) -> None:
+        nonlocal last, when
+        now = time.monotonic()
+        # Of the sentences with the time left, one in half a minute.
+        due = not event.message.endswith(" left") or now - when > _EVERY
+        if due and event.message not in ("", last):
+            typer.echo(event.message, err=True)
+            last, when = event.message, now
+
+    return told(steps, line)
+
+
+_EVERY = 30.0
+
+
+def list_cache() -> None:
+    """Print what the cache holds: vectors of texts, and features of images."""
+    from napari_semst.cache.vectors import VARIABLE, cache_folder, entries
+
+    found = list(entries())
+    typer.echo(f"{cache_folder()} ({VARIABLE} moves it)")
+    for entry in found:
+        about = {name: str(value) for name, value in entry.about.items()}
+        way = f"pooling {about.get('pooling', '?')}  {about.get('dtype', '?')}"
+        typer.echo(
+            f"  {about.get('model', 'unknown')}  {about.get('revision', '')[:19]}  "
+            f"{about.get('kind', way)}  "
+            f"{entry.n_vectors:,} vectors  {entry.n_bytes / 1e6:,.1f} MB"
+        )
+        if about.get("path"):
+            typer.echo(f"    from {about['path']}")
+    total = sum(entry.n_bytes for entry in found) / 1e6
+    count = sum(entry.n_vectors for entry in found)
+    typer.echo(f"{count:,} vectors, {total:,.1f} MB in all")
+
+
+def clear_cache(model: str, *, yes: bool) -> None:
+    """Remove what the cache of vectors holds, and nothing else; all if confirmed."""
+    from napari_semst.cache.vectors import cache_folder, clear
+
+    if not model and not yes:
+        typer.confirm(f"Remove all vectors in {cache_folder()}?", abort=True, err=True)
+    typer.echo(f"Removed {clear(model) / 1e6:,.1f} MB of vectors.")

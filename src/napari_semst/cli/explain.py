@@ -1,0 +1,103 @@
+"""``semst explain``: why each domain of a saved run is a domain."""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING, Any
+
+import typer
+
+from napari_semst.core.progress import exhaust
+from napari_semst.errors import SaveError
+from napari_semst.wording import for_shell
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from anndata import AnnData
+
+    from napari_semst.explanation.explain import Wanted
+
+
+def explain(
+    source: Path,
+    wanted: Wanted,
+    output: Path | None,
+    *,
+    overwrite: bool,
+    as_json: bool,
+    quiet: bool,
+) -> None:
+    """Explain, save where asked, and report.
+
+    Parameters
+    ----------
+    source
+        A file with a result; it is not changed.
+    wanted
+        What is asked.
+    output
+        ``.csv`` for a table, ``.h5ad`` for all of the file and the explanation in it;
+        `None` for neither.
+    overwrite
+        Replace files that exist.
+    as_json
+        Print JSON instead of sentences.
+    quiet
+        Show no progress.
+
+    Raises
+    ------
+    SemstError
+        One of its kinds, with what was expected, found and to do.
+    """
+    from napari_semst.cli.output import shown
+    from napari_semst.cli.run import Files
+    from napari_semst.explanation.explain import explain_steps
+    from napari_semst.explanation.summary import words
+    from napari_semst.io.read import read
+
+    table = output is not None and output.suffix.lower() == ".csv"
+    if output is not None and not table and output.suffix.lower() != ".h5ad":
+        raise SaveError(
+            f"Expected a name that ends in .csv or .h5ad; got {output}. A table has "
+            "genes and terms, the .h5ad all of the file."
+        )
+    if output is not None and not table and wanted.labels is not None:
+        raise SaveError(
+            "Expected a .csv for the explanation of a column of labels; got "
+            f"{output}. Only runs have a place for theirs in an .h5ad."
+        )
+    Files(None if table else output, output if table else None, None, overwrite).check(
+        source
+    )
+    tissue = read(source)
+    told = exhaust(shown(explain_steps(tissue, wanted), quiet=quiet))
+    if output is not None:
+        _write(tissue, told, output, table=table, overwrite=overwrite)
+    told = {**told, "notes": [for_shell(note) for note in told["notes"]]}
+    if as_json:
+        typer.echo(json.dumps({"input": str(source), **told}, indent=2))
+        return
+    typer.echo(words(told))
+    if output is not None:
+        typer.echo(f"Wrote {output}.")
+
+
+def _write(
+    tissue: AnnData,
+    told: dict[str, Any],
+    output: Path,
+    *,
+    table: bool,
+    overwrite: bool,
+) -> None:
+    from napari_semst.explanation.explain import attach_explanation
+    from napari_semst.explanation.summary import as_table
+    from napari_semst.io.export.h5ad import write, write_table
+
+    if table:
+        write_table(as_table(told), output, overwrite=overwrite)
+        return
+    attach_explanation(tissue, told)
+    write(tissue, output, overwrite=overwrite)

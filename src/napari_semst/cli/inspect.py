@@ -1,0 +1,158 @@
+"""Commands on files that are there already: inspect, score; and the demonstration."""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING
+
+import typer
+
+from napari_semst.config import Request
+from napari_semst.config.presets import resolve
+from napari_semst.errors import InputError, SemstError
+from napari_semst.io.texts import as_texts
+from napari_semst.wording import for_shell
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from anndata import AnnData
+
+
+def glance(source: Path, part: str | None = None) -> bool:
+    """Print a preview of an input; return whether nothing is missing in it."""
+    from napari_semst.io.preview import preview
+
+    found = preview(source, part=part)
+    typer.echo("\n".join(found.sentences()))
+    return not found.missing
+
+
+def inspect(source: Path, part: str | None = None) -> bool:
+    """Print what an input holds; return whether it can be clustered as it is."""
+    from napari_semst.io.coordinates import find_coordinates
+    from napari_semst.io.counts import find_counts
+    from napari_semst.io.read import read
+    from napari_semst.prepare.graphs import detect_lattice
+
+    tissue = read(source, part=part)
+    lines = [f"{source}: {tissue.n_obs} spots x {tissue.n_vars} genes"]
+    ready = True
+    needs = "unknown until there are counts"
+    try:
+        found = find_counts(tissue)
+        counts = f"raw counts in {found.where}"
+        counted = (tissue.n_obs, tissue.n_vars, found.matrix.nnz)
+        needs = _needs(*counted, image=bool(_images(tissue)))
+    except SemstError as error:
+        counts, ready = f"{for_shell(error)} (--counts-layer)", False
+    lines.append(f"  counts       {counts}")
+    try:
+        lattice = detect_lattice(find_coordinates(tissue))
+        kind = "a regular lattice" if lattice.regular else "scattered"
+        places = f"{kind}, spacing {lattice.pitch:.4g}"
+    except SemstError as error:
+        places, ready = f"{for_shell(error)} (--coordinates)", False
+    lines.append(f"  coordinates  {places}")
+    lines.append(f"  image        {', '.join(_images(tissue)) or 'none'}")
+    lines += [f"  histology    {text}" for text in _histology(tissue)]
+    lines.append(f"  obs columns  {', '.join(tissue.obs) or 'none'}")
+    lines.append(f"  will need    {needs}")
+    lines.append(f"  can run      {'yes: semst run -k K' if ready else 'not as it is'}")
+    typer.echo("\n".join(lines))
+    return ready
+
+
+def _needs(n_spots: int, n_genes: int, n_counts: int, *, image: bool) -> str:
+    """Return time and memory of a default run, a quick one, and one with the image."""
+    from napari_semst.core.device import choose_device
+    from napari_semst.pipeline.resources import forecast
+
+    found = [
+        f"{name}: {forecast(n_spots, n_genes, n_counts, resolve(Request(name)))}"
+        for name in ("default", "quick", "image-guided")[: 3 if image else 2]
+    ]
+    where = choose_device().name
+    if where != "cpu":
+        where += ", which was not measured; told as for its CPU"
+    return f"on this machine ({where})\n    " + "\n    ".join(found)
+
+
+def _histology(tissue: AnnData) -> list[str]:
+    """Return whether the image around spots can be read, and how fine it is."""
+    from napari_semst.config import MorphologyConfig
+    from napari_semst.io.coordinates import find_coordinates
+    from napari_semst.morphology.describe import FEWEST_PIXELS
+    from napari_semst.morphology.sections import diameter_of, imaged_parts, slide_of
+
+    wanted, lines = MorphologyConfig(), []
+    try:
+        places = find_coordinates(tissue)
+        for part in imaged_parts(tissue, wanted):
+            slide = slide_of(tissue, part.library, wanted)
+            diameter, _ = diameter_of(tissue, part.library, places[part.spots], wanted)
+            across = diameter / max(slide.unit)
+            few = " (coarse: name a finer one with --image)"
+            lines.append(
+                f"{slide.source}: {across:.3g} pixels across a spot"
+                + (few if across < FEWEST_PIXELS else "")
+            )
+    except SemstError as error:
+        lines.append(f"not as it is: {for_shell(error)}")
+    return lines
+
+
+def _images(tissue: object) -> list[str]:
+    from collections.abc import Mapping
+
+    libraries = getattr(tissue, "uns", {}).get("spatial", {})
+    found = libraries.values() if isinstance(libraries, Mapping) else ()
+    return [
+        f"{name} {image.shape[1]} x {image.shape[0]}"
+        for library in found
+        if isinstance(library, Mapping)
+        for name, image in library.get("images", {}).items()
+    ]
+
+
+def score(source: Path, truth: str, labels: str, *, as_json: bool) -> None:
+    """Print how well a column of labels agrees with an annotation."""
+    import pandas as pd
+
+    from napari_semst.domains.metrics import truth_scores
+    from napari_semst.io.read import read
+
+    tissue = read(source)
+    for column in (truth, labels):
+        if column not in tissue.obs:
+            raise InputError(
+                f"Expected obs[{column!r}] in {source}; found obs columns "
+                f"{', '.join(tissue.obs) or 'none'}."
+            )
+    kept = tissue.obs[tissue.obs[labels].notna()]
+    codes = pd.factorize(as_texts(kept[labels]))[0]
+    found = {k: round(v, 4) for k, v in truth_scores(codes, kept[truth]).items()}
+    if as_json:
+        typer.echo(json.dumps({"input": str(source), "scores": found}, indent=2))
+    else:
+        typer.echo("\n".join(f"{name:14} {value}" for name, value in found.items()))
+
+
+def demo(folder: Path) -> None:
+    """Simulate a section, find its domains and draw them."""
+    from napari_semst.cli import run
+    from napari_semst.io.export.h5ad import write
+    from napari_semst.sample import simulated_cortex
+
+    folder.mkdir(parents=True, exist_ok=True)
+    sample = folder / "cortex.h5ad"
+    write(simulated_cortex(), sample, overwrite=True)
+    files = run.Files(
+        folder / "cortex_semst.h5ad",
+        folder / "cortex_domains.csv",
+        folder / "cortex_domains.png",
+        overwrite=True,
+    )
+    request = Request().with_settings("domains", n_domains=7)
+    scoring = run.Scoring("ground_truth", drop_unannotated=False)
+    run.run([sample], request, "default", scoring, files)

@@ -1,0 +1,120 @@
+"""``semst sample``: simulated sections to try things on."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from napari_semst.cli.options import Overwrite
+
+if TYPE_CHECKING:
+    from anndata import AnnData
+
+samples = typer.Typer(help="Write a simulated section.", no_args_is_help=True)
+
+_Output = Annotated[Path, typer.Option("--output", "-o", help="File to write (.h5ad).")]
+_Spots = Annotated[int, typer.Option("--spots", help="How many spots.")]
+_Genes = Annotated[int, typer.Option("--genes", help="How many genes.")]
+_Platform = Annotated[
+    str, typer.Option(help="visium (lattice and H&E) or cells (scattered).")
+]
+_Seed = Annotated[int, typer.Option(help="Seed.")]
+
+
+@samples.command()
+def cortex(
+    output: _Output,
+    n_spots: _Spots = 3000,
+    n_genes: _Genes = 1500,
+    platform: _Platform = "visium",
+    seed: _Seed = 0,
+    hard: Annotated[
+        bool,
+        typer.Option(
+            "--hard",
+            help="Thin layers in a fold, cell types that mix, uneven sequencing, "
+            "a planted discordance; for tests and benchmarks.",
+        ),
+    ] = False,
+    overwrite: Overwrite = False,
+) -> None:
+    """Cerebral cortex with its layers as annotation."""
+    from napari_semst.sample import simulated_cortex
+
+    _check(platform)
+    tissue = simulated_cortex(
+        n_spots,
+        n_genes,
+        platform=platform,  # type: ignore[arg-type]
+        seed=seed,
+        hard=hard,
+    )
+    _write(tissue, output, overwrite)
+
+
+@samples.command()
+def discordant(
+    output: _Output,
+    kinds: Annotated[
+        str,
+        typer.Option(
+            help="What is planted, with commas between: programme, infiltration, "
+            "precancer, image; or none."
+        ),
+    ] = "programme",
+    strength: Annotated[
+        str,
+        typer.Option(
+            help="both (a strong and a weak region of each kind), strong, weak, or a "
+            "number up to 1."
+        ),
+    ] = "both",
+    n_spots: _Spots = 3000,
+    n_genes: _Genes = 1500,
+    platform: _Platform = "visium",
+    seed: _Seed = 0,
+    overwrite: Overwrite = False,
+) -> None:
+    """Cerebral cortex with regions where image and expression disagree."""
+    from napari_semst.sample import simulated_discordance
+
+    _check(platform)
+    tissue = simulated_discordance(
+        n_spots,
+        n_genes,
+        seed=seed,
+        kinds=tuple(kind.strip() for kind in kinds.split(",")),
+        strength=_strength(strength),  # type: ignore[arg-type]
+        platform=platform,  # type: ignore[arg-type]
+    )
+    _write(tissue, output, overwrite)
+    for name, told in tissue.uns["dataset_info"]["planted"].items():
+        typer.echo(
+            f"  {name:20} {told['spots']} spots of {told['layer']}: {told['planted']}"
+        )
+
+
+def _strength(text: str) -> str | float:
+    """Return a number where the text is one."""
+    try:
+        return float(text)
+    except ValueError:
+        return text
+
+
+def _check(platform: str) -> None:
+    """Refuse an unknown platform by the name of its option."""
+    from napari_semst.errors import ConfigError, one_of
+
+    if platform not in ("visium", "cells"):
+        raise ConfigError(one_of("--platform", platform, ("visium", "cells")))
+
+
+def _write(tissue: AnnData, output: Path, overwrite: bool) -> None:
+    """Write a section and say so."""
+    from napari_semst.io.export.h5ad import write
+
+    write(tissue, output, overwrite=overwrite)
+    typer.echo(f"Wrote {output}: {tissue.n_obs} spots x {tissue.n_vars} genes.")

@@ -1,0 +1,1 @@
+"""Many sections with the same settings, here or over Dask."""

@@ -1,0 +1,148 @@
+"""Many sections with the same settings, one result each: here, or over Dask."""
+
+from __future__ import annotations
+
+from contextlib import closing
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from napari_semst import keys
+from napari_semst.cohort.plan import plan
+from napari_semst.cohort.task import SectionOutcome, SectionTask
+from napari_semst.config import Request, number_of_domains
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Generator, Iterable, Sequence
+
+    from napari_semst.core.progress import Progress
+
+__all__ = ["SectionOutcome", "find_domains_cohort", "run_cohort"]
+
+
+def find_domains_cohort(
+    sources: Iterable[str | Path],
+    *,
+    n_domains: int | str,
+    output_dir: str | Path,
+    method: str | None = None,
+    preset: str = "auto",
+    seed: int = 0,
+    overrides: dict[str, dict[str, Any]] | None = None,
+    run: str = keys.DEFAULT_RUN,
+    truth: str | None = None,
+    overwrite: bool = False,
+    keep_going: bool = True,
+    client: Any = None,
+    on_progress: Callable[[str, Progress], None] | None = None,
+) -> list[SectionOutcome]:
+    """Find the domains of each of many sections, and save one file for each.
+
+    Sections are independent of each other. Called again, it skips the sections whose
+    result is there and was made from the same input, settings and version.
+
+    Parameters
+    ----------
+    sources
+        Files and folders that `napari_semst.read` reads, each a section.
+    n_domains
+        Number of domains (k), the same for all; ``"auto"`` chooses one for each.
+    output_dir
+        Folder of the results, ``<name>_semst.h5ad``; it is made if it is not there.
+    method, preset, seed, overrides, run
+        As for `napari_semst.find_domains`.
+    truth
+        obs column with an annotation: it is scored, never used.
+    overwrite
+        Whether results that are there are made again.
+    keep_going
+        Whether the rest is done after a section has failed.
+    client
+        A ``distributed.Client``: its workers do the sections. They must see the same
+        paths. `None` does them here, one after another.
+    on_progress
+        Called with the section's name and every progress event; with a client, about
+        once a second and from another thread.
+
+    Returns
+    -------
+    outcomes
+        One per section, in the order of ``sources``.
+
+    Raises
+    ------
+    SemstError
+        One of its kinds, before the work: settings, names that clash, inputs that are
+        not there, results that are there and of other settings. What goes wrong with
+        one section is its outcome.
+    """
+    from napari_semst.cli.run import Scoring
+
+    request = (
+        Request(preset, overrides or {})
+        .with_settings("domains", n_domains=number_of_domains(n_domains))
+        .with_settings("training", seed=seed)
+        .with_settings("model", method=method)
+    )
+    scoring = Scoring(truth, drop_unannotated=False)
+    tasks = plan(
+        sources, output_dir, request, run=run, scoring=scoring, overwrite=overwrite
+    )
+    listener = on_progress or _nobody
+    # Closed at once if interrupted, so that workers do not go on for nobody.
+    with closing(run_cohort(tasks, client, listener, keep_going=keep_going)) as steps:
+        found = {outcome.name: outcome for outcome in steps}
+    return [found[task.name] for task in tasks]
+
+
+def run_cohort(
+    tasks: Sequence[SectionTask],
+    client: Any,
+    listener: Callable[[str, Progress], None],
+    *,
+    keep_going: bool,
+) -> Generator[SectionOutcome, None, None]:
+    """Do the sections of a plan, and yield each outcome as it comes.
+
+    Parameters
+    ----------
+    tasks
+        From `napari_semst.cohort.plan.plan`.
+    client
+        A ``distributed.Client``, or `None`.
+    listener
+        Called with a section's name and its progress.
+    keep_going
+        Whether the rest is done after a section has failed; if not, it is yielded as
+        ``not run``.
+    """
+    from napari_semst.cohort.dask import over_dask
+    from napari_semst.cohort.section import remove_leftovers
+
+    steps = over_dask(tasks, client, listener) if client else _here(tasks, listener)
+    left = {task.name: task for task in tasks}
+    try:
+        for outcome in steps:
+            del left[outcome.name]
+            remove_leftovers(Path(outcome.result))
+            yield outcome
+            if outcome.status == "failed" and not keep_going:
+                break
+    finally:
+        steps.close()
+    for task in left.values():
+        yield SectionOutcome.of(task, "not run", message="a section before it failed")
+
+
+def _here(
+    tasks: Sequence[SectionTask], listener: Callable[[str, Progress], None]
+) -> Generator[SectionOutcome, None, None]:
+    from functools import partial
+
+    from napari_semst.cohort.section import do_section
+
+    for task in tasks:
+        yield do_section(task, partial(listener, task.name))
+
+
+def _nobody(_: str, __: Progress) -> None:
+    """Listen to nothing."""

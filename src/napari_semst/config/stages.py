@@ -1,0 +1,404 @@
+"""The settings of a run, stage by stage: one frozen dataclass each."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from types import MappingProxyType
+from typing import Any
+
+# The number of domains that asks for it to be chosen.
+AUTO_DOMAINS = -1
+REFINE_ROUNDS = 3
+
+
+def _setting(  # type: ignore[no-untyped-def]
+    default: Any,
+    help: str,  # noqa: A002
+    choices: tuple[Any, ...] = (),
+    low: Any = None,
+    high: Any = None,
+):
+    """Return a dataclass field that knows its help line and accepted values."""
+    meta = {"help": help, "choices": choices, "low": low, "high": high}
+    return field(default=default, metadata=MappingProxyType(meta))
+
+
+@dataclass(frozen=True, slots=True)
+class PrepareConfig:
+    """From raw counts to a scaled matrix and two graphs."""
+
+    counts_layer: str = _setting("", "Layer of raw counts; empty: find it.")
+    coordinates: str = _setting(
+        "", "obsm key, or two obs columns x,y, of the coordinates; empty: find them."
+    )
+    part: str = _setting(
+        "",
+        "Part to read of an input that holds several: bin size of Visium HD or "
+        "Stereo-seq, table of SpatialData; empty: the usual one.",
+    )
+    section_key: str = _setting(
+        "",
+        "obs column that tells sections apart, which are then done together; empty: "
+        "semst_section where several were joined, else one section.",
+    )
+    n_top_genes: int = _setting(3000, "Highly variable genes kept.", low=1)
+    min_cells: int = _setting(
+        0, "Spots that must express a gene; 0: by min_share.", low=0
+    )
+    min_share: float = _setting(
+        0.002, "Share of spots that must express a gene (3 to 100 spots).", low=0.0
+    )
+    target_sum: float = _setting(1e4, "Counts per spot after scaling.", low=1.0)
+    clip: float = _setting(10.0, "Largest scaled value.", low=0.1)
+    spatial_graph: str = _setting(
+        "auto",
+        "Spatial neighbours: rings of a lattice, nearest, or by what is found.",
+        ("auto", "rings", "knn"),
+    )
+    n_rings: int = _setting(2, "Rings of neighbours on a lattice.", low=1)
+    spatial_neighbours: int = _setting(15, "Nearest spots where no lattice.", low=1)
+    feature_neighbours: int = _setting(15, "Nearest spots by expression.", low=1)
+    n_components: int = _setting(50, "Principal components of expression.", low=1)
+    smoothing_neighbours: int = _setting(
+        0, "Nearest spots to average over; 0: 4 on square lattices, else 6.", low=0
+    )
+    smoothing_rounds: int = _setting(
+        -1, "Times of averaging over them; -1: one per 400 spots, at most 3.", low=-1
+    )
+    normalisation: str = _setting(
+        "row",
+        "Graph normalisation: D^-1 (A+I), or D^-1/2 (A+I) D^-1/2.",
+        ("row", "symmetric"),
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class SemanticsConfig:
+    """Where the meaning of genes comes from."""
+
+    source: str = _setting(
+        "builtin",
+        "Source of gene semantics.",
+        ("builtin", "none", "precomputed", "table", "server", "prompts", "genes"),
+    )
+    control: str = _setting(
+        "none",
+        "Spoil the semantics on purpose, to learn what it is worth: vectors of equal "
+        "covariance, gene names permuted, or unrelated genes or sentences.",
+        ("none", "random", "shuffled", "unrelated"),
+    )
+    embedding: str = _setting(
+        "",
+        "obsm key, or .npy, .npz, .safetensors, .csv or .tsv file, of a precomputed "
+        "embedding, one row per spot.",
+    )
+    table: str = _setting(
+        "", "File of gene vectors (.npz, .csv, .tsv) for the source 'table'."
+    )
+    model: str = _setting(
+        "",
+        "Language model of prompts and genes, a Hugging Face id or folder, or of the "
+        "server; empty: Qwen/Qwen3-4B-Thinking-2507, or the server's own.",
+    )
+    revision: str = _setting(
+        "", "Commit, tag or branch of the model; empty: the one that is here, or main."
+    )
+    pooling: str = _setting(
+        "mean",
+        "Tokens whose states are averaged: all, those of gene names, or the last.",
+        ("mean", "genes", "last"),
+    )
+    template: str = _setting(
+        "paper",
+        "Words around a spot's genes: the paper's, or with species and tissue.",
+        ("paper", "tissue"),
+    )
+    tissue: str = _setting("", "What the section is of, for the template 'tissue'.")
+    gene_text: str = _setting(
+        "knowledge",
+        "What is read of a gene, by the source genes and by servers that read each "
+        "gene: symbol, name, HGNC groups and rarest GO terms, or the symbol alone.",
+        ("knowledge", "symbol"),
+    )
+    summaries: str = _setting(
+        "", "File of symbol,summary (.csv, .tsv) that the source genes reads."
+    )
+    batch_tokens: int = _setting(
+        0, "Tokens read at once; 0: 1,024 on CPUs, 8,192 on GPUs.", low=0
+    )
+    url: str = _setting(
+        "", "Address of the embedding server for the source 'server', up to its /v1."
+    )
+    per: str = _setting(
+        "spot",
+        "What the server reads: the gene list of each spot, or each gene once, "
+        "averaged over the lists afterwards.",
+        ("spot", "gene"),
+    )
+    batch_texts: int = _setting(
+        32, "Texts in one request to the server; halved where it refuses.", low=1
+    )
+    connections: int = _setting(4, "Requests to the server at one time.", low=1)
+    timeout: float = _setting(
+        60.0,
+        "Seconds of the server's silence after which a request is repeated; an answer "
+        "that is not complete after three times as long counts as none.",
+        low=0.01,
+    )
+    keep_vectors: bool = _setting(
+        True,
+        "Keep what the server says of texts in the cache of this machine, and ask for "
+        "nothing twice.",
+    )
+    n_genes: int = _setting(20, "Top genes that speak for a spot (k_g).", low=1)
+    ranking: str = _setting(
+        "scaled",
+        "What ranks a spot's genes: the scaled value, the plain expression, or the "
+        "expression times how few spots have the gene.",
+        ("scaled", "expression", "specificity"),
+    )
+    gene_weights: str = _setting(
+        "equal",
+        "Weight of a listed gene in its spot's mean: the same for all, or falling "
+        "with its place in the list, 1 / log2(1 + place). Of builtin, table, genes, "
+        "and servers that read each gene.",
+        ("equal", "rank"),
+    )
+    leave_out_uninformative: bool = _setting(
+        True, "Leave mitochondrial, ribosomal and nameless genes out of the lists."
+    )
+    standardise: bool = _setting(
+        True,
+        "Centre and scale the embedding per dimension, whatever its source; published "
+        "weights (model.weights) take it as it is.",
+    )
+    species: str = _setting("auto", "Species.", ("auto", "human", "mouse"))
+
+
+@dataclass(frozen=True, slots=True)
+class ModelConfig:
+    """The method and the shape of its network."""
+
+    method: str = _setting("semst", "Method.", ("semst", "quick", "image-guided"))
+    hidden: int = _setting(64, "Width of the hidden layers (h1).", low=1)
+    latent: int = _setting(15, "Width of the latent (h2).", low=2)
+    modulation_ratio: float = _setting(
+        1.2, "Width of the modulation's hidden layer over the latent's.", low=0.01
+    )
+    weight_spatial: float = _setting(0.1, "Weight of the spatial loss.", low=0.0)
+    weight_correlation: float = _setting(
+        0.1, "Weight of the cross-view correlation loss.", low=0.0
+    )
+    weight_dropout_prior: float = _setting(
+        0.05, "Weight of the penalty on the dropout probability.", low=0.0
+    )
+    weight_modulation: float = _setting(
+        0.01, "Weight of the penalty on the size of alpha and beta.", low=0.0
+    )
+    weights: str = _setting(
+        "", "File of published weights to begin with; needs start 'expression'."
+    )
+    start: str = _setting(
+        "components",
+        "What the network starts from: smoothed principal components, which it learns "
+        "to correct, or the scaled expression alone, as published.",
+        ("components", "expression"),
+    )
+    morphology: str = _setting(
+        "none",
+        "What semst takes of the histology: none; a view beside expression, for the "
+        "network and the consensus; or modulation, beside the semantics.",
+        ("none", "view", "modulation"),
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class MorphologyConfig:
+    """What is read of the histology around each spot."""
+
+    encoder: str = _setting(
+        "none",
+        "What describes the image of a spot: none; builtin (stains, intensity, "
+        "texture, nuclei); timm:ID or hf:ID, a network by its name or folder; "
+        "obsm:KEY, features that the section already holds.",
+    )
+    image: str = _setting(
+        "", "Image file, in whose pixels coordinates are; empty: the section's own."
+    )
+    image_scale: float = _setting(
+        0.0, "Pixels of the image file per unit of the coordinates; 0: 1.", low=0.0
+    )
+    spot_diameter: float = _setting(
+        0.0,
+        "Diameter of a spot in units of the coordinates; 0: from the file, else the "
+        "distance to the nearest spot.",
+        low=0.0,
+    )
+    context: float = _setting(
+        3.0, "Side of the wider patch around a spot, in its diameters.", low=1.0
+    )
+    stain: str = _setting(
+        "auto",
+        "Bring the stains of images to one look: macenko, none, or auto (macenko where "
+        "there are several sections).",
+        ("auto", "none", "macenko"),
+    )
+    revision: str = _setting("", "Commit, tag or branch of the image encoder.")
+    batch_patches: int = _setting(
+        0, "Patches encoded at once; 0: 16 on CPUs, 256 on GPUs.", low=0
+    )
+    keep_features: bool = _setting(
+        True, "Keep features in the cache of this machine, by image and encoder."
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class ImageGuidedConfig:
+    """The image-guided graph VAE."""
+
+    hidden_dim: int = _setting(256, "Width of the hidden layers.", low=1)
+    latent_dim: int = _setting(32, "Width of the latent.", low=2)
+    num_heads: int = _setting(3, "Heads of graph attention, averaged.", low=1)
+    dropout: float = _setting(
+        0.1, "Share of hidden values dropped.", low=0.0, high=0.95
+    )
+    kl_annealing_start: int = _setting(
+        0, "Epoch at which the KL divergence begins to count.", low=0
+    )
+    kl_annealing_end: int = _setting(50, "Epoch from which it counts in full.", low=0)
+    kl_weight_max: float = _setting(
+        1.0, "Weight of the KL divergence in full.", low=0.0
+    )
+    free_bits: float = _setting(
+        0.02, "Nats of KL per latent dimension that cost nothing.", low=0.0
+    )
+    graph_type: str = _setting(
+        "knn", "Spatial graph of attention.", ("knn", "radius", "delaunay")
+    )
+    k_neighbors: int = _setting(6, "Nearest spots in the graph knn.", low=1)
+    radius: float = _setting(
+        0.0,
+        "Reach of the graph radius in units of the coordinates; 0: 1.5 times the "
+        "median distance to the nearest spot.",
+        low=0.0,
+    )
+    shared_image_encoder: bool = _setting(
+        False, "Let prior and posterior share one image encoder."
+    )
+    posterior_reads_image: bool = _setting(
+        False,
+        "Let the posterior read the image beside expression, as published; else the "
+        "latent is what molecules say, and the image only predicts it.",
+    )
+    contrastive_epochs: int = _setting(
+        0, "Epochs in which image and gene encoders are first aligned; 0: none.", low=0
+    )
+    clustering_epochs: int = _setting(
+        0, "Epochs of deep embedded clustering (DEC) at the end; 0: none.", low=0
+    )
+    folds: int = _setting(
+        5,
+        "Parts of the section; what the image predicts in each is learnt from the "
+        "others, for the discordance. 1: from all spots, which flatters it.",
+        low=1,
+        high=20,
+    )
+    permutations: int = _setting(
+        20,
+        "Times images are exchanged within expression clusters, at most; fewer in "
+        "large sections.",
+        low=1,
+    )
+    discordance_fdr: float = _setting(
+        0.1,
+        "False discovery rate at which spots are called discordant.",
+        low=1e-6,
+        high=1.0,
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class TrainingConfig:
+    """How the network is trained."""
+
+    epochs: int = _setting(
+        100,
+        "Training steps, each over all spots or a sample; 0: use the weights as they "
+        "are.",
+        low=0,
+    )
+    learning_rate: float = _setting(3e-3, "Adam's step.", low=1e-12)
+    schedule: str = _setting(
+        "cosine",
+        "Learning rate over epochs: falling to a twentieth, or constant.",
+        ("cosine", "constant"),
+    )
+    decoded_spots: int = _setting(
+        512, "Spots reconstructed in a step, drawn anew each time; 0: all.", low=0
+    )
+    batch_spots: int = _setting(
+        -1,
+        "Spots of a step, besides their neighbours; 0: all; -1: all up to 20,000, "
+        "else 4,096.",
+        low=-1,
+    )
+    batch_parts: int = _setting(
+        4, "Parts in which a step's spots are drawn; processes share them.", low=1
+    )
+    decoded_genes: int = _setting(
+        500, "Most variable genes that are reconstructed; 0: all.", low=0
+    )
+    average_last: float = _setting(
+        0.3, "Share of the last epochs whose latents are averaged.", low=0.0
+    )
+    ensemble: int = _setting(
+        1, "Networks trained, each from a seed of its own; all are heard.", low=1
+    )
+    checkpoints: int = _setting(
+        1,
+        "Late states of each network that are heard, the last among them, where its "
+        "latents are not averaged.",
+        low=1,
+    )
+    weight_decay: float = _setting(5e-4, "Adam's weight decay.", low=0.0)
+    seed: int = _setting(0, "Seed of everything random.", low=0)
+    device: str = _setting("auto", "auto, cpu, cuda or cuda:<index>.")
+
+
+@dataclass(frozen=True, slots=True)
+class DomainsConfig:
+    """From the latent to labels."""
+
+    n_domains: int = _setting(
+        0, "Number of domains (k); 0: not given; -1: chosen from a curve.", low=-1
+    )
+    readout: str = _setting(
+        "consensus",
+        "Clustering: consensus of mixtures over several views; or, of the latent "
+        "alone, a Gaussian mixture with one covariance for all domains (gmm) or one "
+        "for each (gmm-full), k-means, or Leiden communities.",
+        ("consensus", "gmm", "gmm-full", "kmeans", "leiden"),
+    )
+    n_starts: int = _setting(12, "Random starts of each clustering.", low=1)
+    refine: int = _setting(
+        REFINE_ROUNDS,
+        "Rounds of settling borders by each spot's own expression and the domains of "
+        "its neighbours; 0: none.",
+        low=0,
+    )
+
+
+STAGES: Mapping[str, type] = MappingProxyType(
+    {
+        "prepare": PrepareConfig,
+        "semantics": SemanticsConfig,
+        "morphology": MorphologyConfig,
+        "model": ModelConfig,
+        "image_guided": ImageGuidedConfig,
+        "training": TrainingConfig,
+        "domains": DomainsConfig,
+    }
+)
+
+Overrides = Mapping[str, Mapping[str, Any]]

@@ -1,0 +1,1 @@
+"""What every package leans on: progress, threads, devices, sections, chunks."""

@@ -1,0 +1,158 @@
+"""Choice of the compute device, with the reason in words."""
+
+from __future__ import annotations
+
+import importlib
+import os
+import sys
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from napari_semst.core.process_group import local_rank
+from napari_semst.errors import DeviceError, one_of
+from napari_semst.wording import Way, Worded
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    import torch
+
+_MEMORY_SIGNS = ("not enough memory", "can't allocate memory", "ALLOC_FAILED")
+CHOICES = ("auto", "cpu", "cuda", "mps")
+
+
+@dataclass(frozen=True, slots=True)
+class DeviceChoice:
+    """The device that a run uses and why.
+
+    Parameters
+    ----------
+    name
+        Name that torch understands: ``cpu``, ``cuda``, ``cuda:1``.
+    reason
+        One sentence for users.
+    """
+
+    name: str
+    reason: str
+
+    def torch(self) -> torch.device:
+        """Return the torch device."""
+        import torch
+
+        return torch.device(self.name)
+
+
+def choose_device(wanted: str = "auto") -> DeviceChoice:
+    """Choose the compute device; never swap it silently.
+
+    Parameters
+    ----------
+    wanted
+        ``auto``, ``cpu``, ``cuda`` or ``cuda:<index>``. ``auto`` takes a CUDA device
+        where torch finds one, else the CPU. Apple's ``mps`` is known, and refused: it
+        has no 64-bit numbers, in which the loss is summed, and no sparse products in
+        CSR form, which are the graph convolution.
+
+    Raises
+    ------
+    DeviceError
+        If a device is named that is not there or cannot compute this.
+    """
+    import torch
+
+    load_triton_apart()
+    kind, _, index = wanted.partition(":")
+    if kind not in CHOICES or (index and not (kind == "cuda" and index.isdecimal())):
+        raise DeviceError(one_of("device", wanted, (*CHOICES, "cuda:<index>")))
+    if kind == "cpu":
+        return DeviceChoice("cpu", "The CPU was asked for.")
+    if kind == "mps":
+        raise DeviceError(
+            "Expected a device with 64-bit numbers and sparse (CSR) matrix products; "
+            "Apple's GPU (device 'mps') has neither in PyTorch. Choose device 'cpu', "
+            "or 'auto', which takes the CPU on a Mac."
+        )
+    found = torch.cuda.device_count() if torch.cuda.is_available() else 0
+    if kind == "cuda":
+        return _cuda(wanted, int(index) if index else local_rank(), found)
+    if found:
+        # Of several processes each takes a GPU of its own.
+        own = local_rank()
+        if own >= found:
+            return _cuda(f"cuda:{own}", own, found)
+        name = torch.cuda.get_device_name(own)
+        return DeviceChoice(f"cuda:{own}", f"Found {name}.")
+    return DeviceChoice("cpu", f"Torch {torch.__version__} finds no CUDA GPU.")
+
+
+def load_triton_apart() -> None:
+    """Load triton so that another LLVM in this process does not end it.
+
+    Torch with CUDA loads triton for its optimisers. In a window that Mesa draws, the
+    names of Mesa's LLVM would take the place of those of triton's own: triton 3.8
+    beside LLVM 15 crashes the program. Bound to its own names it does not. Nothing is
+    done where triton is loaded, or no other LLVM is.
+    """
+    deep = getattr(os, "RTLD_DEEPBIND", 0)
+    if not deep or "triton" in sys.modules or not _llvm_is_loaded():
+        return
+    flags = sys.getdlopenflags()
+    sys.setdlopenflags(flags | deep)
+    try:
+        # A torch without CUDA comes without triton.
+        with suppress(ImportError):
+            importlib.import_module("triton")
+    finally:
+        sys.setdlopenflags(flags)
+
+
+def _llvm_is_loaded() -> bool:
+    """Return whether a library of LLVM's is mapped into this process (Linux)."""
+    try:
+        return "libLLVM" in Path("/proc/self/maps").read_text(encoding="utf-8")
+    except OSError:
+        return False
+
+
+def _cuda(wanted: str, index: int, found: int) -> DeviceChoice:
+    import torch
+
+    if index >= found:
+        built = "" if torch.version.cuda else " (this torch is a CPU-only build)"
+        raise DeviceError(
+            f"Expected CUDA device {wanted!r}; torch finds {found} CUDA device(s)"
+            f"{built}. Choose device 'auto' or 'cpu', or install a CUDA torch."
+        )
+    name = torch.cuda.get_device_name(index)
+    return DeviceChoice(f"cuda:{index}", f"{name} was asked for.")
+
+
+@contextmanager
+def memory_errors_explained() -> Iterator[None]:
+    """Turn a lack of memory, of the GPU or the machine, into a `DeviceError`."""
+    import torch
+
+    advice = Worded(
+        "Choose fewer genes (n_top_genes), ",
+        Way("--method quick", "method 'quick'", "the method Quick"),
+        ", or, if it was the GPU's, device 'cpu'.",
+    )
+    try:
+        yield
+    except (torch.OutOfMemoryError, MemoryError) as error:
+        what = str(error).splitlines()[0] if str(error) else type(error).__name__
+        raise DeviceError(
+            Worded(
+                f"Expected the run to fit into memory; it did not ({what}). ", advice
+            )
+        ) from error
+    except RuntimeError as error:
+        # Torch's allocator on the CPU and NVIDIA's libraries raise plain errors.
+        if not any(sign in str(error) for sign in _MEMORY_SIGNS):
+            raise
+        raise DeviceError(
+            Worded("Expected the run to fit into memory; it did not. ", advice)
+        ) from error

@@ -1,0 +1,1 @@
+"""Semantic vectors of a section, computed beforehand or elsewhere."""

@@ -1,0 +1,269 @@
+"""Embeddings of a section's spots, computed apart from a run and in shares.
+
+Each share reads every n-th of the distinct lists of genes, so that the jobs of an array
+do each list once; merged, they are the vectors that one job would have computed.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from napari_semst.core.progress import Progress, RunControl
+from napari_semst.errors import ConfigError
+from napari_semst.pipeline.provenance import spots_hash
+
+if TYPE_CHECKING:
+    from collections.abc import Generator
+
+    from anndata import AnnData
+    from numpy.typing import NDArray
+
+    from napari_semst.config import Config, Request, SemanticsConfig
+    from napari_semst.semantics import GeneLists
+
+
+@dataclass(frozen=True, slots=True)
+class Share:
+    """The vectors of one share of a section's lists of genes.
+
+    Parameters
+    ----------
+    number, of
+        This share, counted from 1, and how many there are.
+    n_spots
+        Spots of the section.
+    spots
+        Those that the share has vectors for, shape ``(n_own_spots,)``.
+    rows
+        Which vector each of them has, same shape.
+    vectors
+        Shape ``(n_lists, n_dimensions)``, float32.
+    coverage
+        Share of the genes of each list that the source knows, shape ``(n_lists,)``.
+    names
+        Of all spots of the section in their order; the first share alone has them.
+    listed
+        Hashes of the genes that all spots list first, ``(n_spots, at most 5)``; the
+        first share alone has them.
+    probe
+        What a server said of one text that all are asked, ``(n_dimensions,)``; empty
+        of other sources.
+    fingerprint
+        Hash of lists and settings; shares of one section have the same.
+    provenance
+        What the source tells of itself.
+    """
+
+    number: int
+    of: int
+    n_spots: int
+    spots: NDArray[np.int64]
+    rows: NDArray[np.int64]
+    vectors: NDArray[np.float32]
+    coverage: NDArray[np.float32]
+    names: list[str]
+    listed: NDArray[np.uint32]
+    probe: NDArray[np.float32]
+    fingerprint: str
+    provenance: dict[str, Any]
+
+
+def parse_share(text: str) -> tuple[int, int]:
+    """Return number and count of ``i/n``.
+
+    Raises
+    ------
+    ConfigError
+        If it is no such pair.
+    """
+    number, _, of = text.partition("/")
+    if number.isdecimal() and of.isdecimal() and 1 <= int(number) <= int(of):
+        return int(number), int(of)
+    raise ConfigError(
+        f"Expected a share as i/n with i from 1 to n, for instance 3/8; got {text!r}."
+    )
+
+
+def embed(
+    tissue: AnnData,
+    request: Request,
+    control: RunControl | None = None,
+    share: tuple[int, int] = (1, 1),
+) -> Generator[Progress, None, Share]:
+    """Compute what the genes of each spot mean, as a run with the settings would.
+
+    Parameters
+    ----------
+    tissue
+        Raw counts, with coordinates in ``obsm``; it is not changed.
+    request
+        Preset and settings; the number of domains does not matter.
+    control
+        Cancels from another thread.
+    share
+        Number, counted from 1, and count of shares.
+
+    Yields
+    ------
+    progress
+        Events of the stages prepare and describe.
+
+    Returns
+    -------
+    share
+        To be merged with the others by `embed_merge.merged`.
+
+    Raises
+    ------
+    SemstError
+        One of its kinds, with what was expected, found and to do.
+    """
+    from napari_semst.pipeline.gene_lists import listed, ranked_values
+    from napari_semst.pipeline.run import prepared
+    from napari_semst.pipeline.spot_semantics import described_lists, source_options
+    from napari_semst.semantics import GeneLists
+    from napari_semst.semantics.language_model.prompts import distinct_lists
+    from napari_semst.semantics.precomputed.compatibility import first_genes
+
+    control = control or RunControl()
+    request = request.with_settings("domains", n_domains=-1)
+    config, section, _ = yield from prepared(tissue, request, control)
+    if config.semantics.source in ("none", "precomputed"):
+        raise ConfigError(
+            "Expected a source of semantics that is to be computed; got "
+            f"{config.semantics.source!r}. Choose one with --semantics, for instance "
+            "prompts."
+        )
+    if config.semantics.control != "none" and share[1] > 1:
+        raise ConfigError(
+            "Expected no control with shares; got "
+            f"{config.semantics.control!r}: it depends on all lists at once. Compute "
+            "it in one piece."
+        )
+    ranked = ranked_values(section, config.semantics.ranking)
+    lists = yield from listed(ranked, section.genes, config, control)
+    # Spots without any gene get the mean of the others, once all shares are merged.
+    rows, place = distinct_lists(lists)
+    number, of = share
+    own = np.arange(len(rows))[number - 1 :: of]
+    if not len(own):
+        raise ConfigError(
+            f"Expected at most as many shares as distinct lists of genes; got {of} "
+            f"shares for {len(rows)} lists. Use fewer."
+        )
+    asked = _asked(rows, own, config.semantics)
+    options = source_options(tissue, config)
+    probes: list[NDArray[np.float32]] = []
+    if config.semantics.source == "server":
+        options["heard"] = probes.append
+    found = yield from described_lists(
+        GeneLists(lists.genes, asked.astype(np.int32)),
+        config,
+        control,
+        **options,
+    )
+    vectors, coverage = found.embedding[: len(own)], found.coverage[: len(own)]
+    if config.semantics.source in _TABLES:
+        vectors, coverage = found.embedding[own], found.coverage[own]
+        # What a table says of genes it does not know is a mean of others, too.
+        own, vectors = own[coverage > 0], vectors[coverage > 0]
+        coverage = coverage[coverage > 0]
+    spots = np.flatnonzero(np.isin(place, own))
+    names = [str(name) for name in tissue.obs_names]
+    told = {**found.provenance, "lists": _lists(config.semantics)}
+    return Share(
+        number,
+        of,
+        lists.n_spots,
+        spots,
+        np.searchsorted(own, place[spots]),
+        np.ascontiguousarray(vectors),
+        coverage,
+        names if number == 1 else [],
+        first_genes(lists)[: lists.n_spots if number == 1 else 0],
+        probes[0] if probes else np.zeros(0, dtype=np.float32),
+        _fingerprint(lists, names, config, told),
+        told,
+    )
+
+
+# Sources that look all lists up in a moment: each share does, so that what is unknown
+# and what is told of it do not depend on the shares.
+_TABLES = ("builtin", "table")
+
+
+def _asked(
+    rows: NDArray[np.int32], own: NDArray[np.int64], wanted: SemanticsConfig
+) -> NDArray[np.int32]:
+    """Return the lists that a share has to ask for, its own first."""
+    if wanted.source in _TABLES:
+        return rows
+    by_gene = wanted.source == "genes" or (
+        wanted.source == "server" and wanted.per == "gene"
+    )
+    if not by_gene or len(own) == len(rows):
+        return rows[own]
+    # Genes are read in batches: the same genes make the same batches in each share.
+    used = np.unique(rows)
+    rest = np.setdiff1d(used[used >= 0], rows[own])
+    width = rows.shape[1]
+    filled = np.full(-(-len(rest) // width) * width, -1, dtype=rows.dtype)
+    filled[: len(rest)] = rest
+    return np.concatenate([rows[own], filled.reshape(-1, width)])
+
+
+def _lists(wanted: SemanticsConfig) -> dict[str, Any]:
+    """Return by which settings genes were listed."""
+    names = ("n_genes", "ranking", "leave_out_uninformative")
+    return {name: getattr(wanted, name) for name in names}
+
+
+_OF_THE_MACHINE = (
+    "model",
+    "revision",
+    "url",
+    "timeout",
+    "keep_vectors",
+    "batch_tokens",
+    "batch_texts",
+    "connections",
+)
+
+
+def _fingerprint(
+    lists: GeneLists, names: list[str], config: Config, told: dict[str, Any]
+) -> str:
+    """Return a hash of what all shares of a section have in common."""
+    digest = hashlib.sha256()
+    digest.update(spots_hash(names).encode())
+    digest.update("\n".join(lists.genes.tolist()).encode())
+    digest.update(np.ascontiguousarray(lists.indices).tobytes())
+    settings = dict(config.to_dict()["semantics"])
+    # A model is known by what it is, wherever each machine of a cluster keeps it.
+    for name in _OF_THE_MACHINE:
+        settings.pop(name)
+    for name in ("summaries", "table"):
+        settings[name] = _content(settings[name])
+    made_by = ("model", "revision", "template", "gene_text")
+    settings["made_by"] = [told.get(name) for name in made_by]
+    settings["dtype"] = told.get("reading", {}).get("dtype")
+    digest.update(json.dumps(settings, sort_keys=True).encode())
+    return digest.hexdigest()
+
+
+def _content(path: str) -> str:
+    """Return a hash of what a file holds, wherever each machine keeps it."""
+    if not path:
+        return ""
+    try:
+        return hashlib.sha256(Path(path).expanduser().read_bytes()).hexdigest()
+    except OSError as error:
+        raise ConfigError(
+            f"Expected a file that can be read at {path}; {error}. Check the path."
+        ) from error

@@ -1,0 +1,235 @@
+"""Files of embeddings: whole ones, and shares that are still to be merged."""
+
+from __future__ import annotations
+
+import json
+import re
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from napari_semst.embedding.embed import Share
+from napari_semst.errors import InputError, SaveError, SemanticsError
+from napari_semst.semantics.precomputed.file import (
+    ABOUT,
+    EMBEDDING,
+    KIND,
+    LISTED,
+    SPOTS,
+    names_as_bytes,
+    names_of_bytes,
+    read_held,
+)
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+    from pathlib import Path
+
+    from numpy.typing import NDArray
+
+SUFFIXES = (".npy", ".npz", ".safetensors")
+_KIND = "napari-semst share 3"
+_ARRAYS = ("spots", "rows", "vectors", "coverage", "listed", "probe")
+
+
+def check_place(output: Path, *, overwrite: bool) -> None:
+    """Refuse a place for an embedding before the work, not after it.
+
+    Raises
+    ------
+    SaveError
+        If the ending is another, the folder is missing, or the file exists.
+    """
+    if output.suffix.lower() not in SUFFIXES:
+        raise SaveError(
+            f"Expected a name that ends in {', '.join(SUFFIXES)}; got {output}."
+        )
+    if not output.absolute().parent.is_dir():
+        raise SaveError(
+            f"Expected an existing folder for {output}; found none. Make "
+            f"{output.absolute().parent} first."
+        )
+    if output.exists() and not overwrite:
+        raise SaveError(
+            f"Expected {output} not to exist yet; it does. Choose another name or add "
+            "--overwrite."
+        )
+
+
+def share_file(output: Path, number: int, of: int) -> Path:
+    """Return where a share of an embedding is written, beside the whole."""
+    return output.with_name(f"{output.stem}.{number}-of-{of}.safetensors")
+
+
+def share_files(output: Path) -> list[Path]:
+    """Return the shares that lie beside the place of the whole, in their order.
+
+    Raises
+    ------
+    InputError
+        If there are shares of several numbers of shares.
+    """
+    named = re.compile(
+        re.escape(output.stem) + r"\.(\d+)-of-(\d+)\.safetensors", re.ASCII
+    )
+    found: dict[int, dict[int, Path]] = {}
+    for file in output.absolute().parent.iterdir():
+        if (match := named.fullmatch(file.name)) is not None:
+            number, of = map(int, match.groups())
+            found.setdefault(of, {})[number] = file
+    if len(found) > 1:
+        told = "; ".join(
+            f"of {of}: {', '.join(shares[number].name for number in sorted(shares))}"
+            for of, shares in sorted(found.items())
+        )
+        raise InputError(
+            f"Expected the shares of one number of shares beside {output}; found "
+            f"several ({told}). Remove those that are not wanted, or name the files "
+            "after --merge."
+        )
+    return [shares[number] for shares in found.values() for number in sorted(shares)]
+
+
+def write_embedding(
+    embedding: NDArray[np.float32],
+    output: Path,
+    provenance: Mapping[str, Any],
+    spots: Sequence[str],
+    *,
+    overwrite: bool,
+    listed: NDArray[np.uint32] | None = None,
+) -> Path:
+    """Write an embedding, whole or not at all; `precomputed` reads it.
+
+    All but ``.npy`` also keep names and provenance.
+
+    Parameters
+    ----------
+    embedding
+        Shape ``(n_spots, n_dimensions)``.
+    output
+        Ends in one of `SUFFIXES`.
+    provenance
+        How it was made.
+    spots
+        Names of the rows, or nothing.
+    overwrite
+        Whether a file that stands there may be replaced.
+    listed
+        Which genes the spots list first, as `listed_genes.first_genes` has it: by it a
+        run knows a file of another section.
+
+    Raises
+    ------
+    SaveError
+        If it cannot be written.
+    """
+    from safetensors.numpy import save_file
+
+    from napari_semst.io.export.atomic import write_atomically
+
+    about = json.dumps(provenance, sort_keys=True)
+    names = names_as_bytes(spots)
+
+    held: dict[str, NDArray[Any]] = {EMBEDDING: embedding, SPOTS: names}
+    if listed is not None:
+        held[LISTED] = listed
+
+    def write(file: Path) -> None:
+        if output.suffix.lower() == ".safetensors":
+            save_file(held, file, {"kind": KIND, ABOUT: about})
+            return
+        # numpy adds an ending to names that lack it, but not to open files.
+        with file.open("wb") as stream:
+            if output.suffix.lower() == ".npz":
+                told = np.frombuffer(about.encode(), np.uint8)
+                packed: dict[str, Any] = {**held, ABOUT: told}
+                np.savez(stream, **packed)
+            else:
+                np.save(stream, embedding)
+
+    def check(file: Path) -> None:
+        found = read_held(file, output.suffix)
+        named = found.spots is None or found.spots == list(spots)
+        if not (named and np.array_equal(found.array, embedding)):
+            raise SaveError(f"Expected {output.name} to read back the same.")
+
+    return write_atomically(
+        output,
+        write,
+        check,
+        overwrite=overwrite,
+        suffix=output.suffix,
+        least_free=sum(one.nbytes for one in held.values()) + len(about) + 4096,
+    )
+
+
+def write_share(share: Share, file: Path, *, overwrite: bool) -> Path:
+    """Write a share, whole or not at all.
+
+    Raises
+    ------
+    SaveError
+        If it cannot be written.
+    """
+    from safetensors.numpy import save_file
+
+    from napari_semst.io.export.atomic import write_atomically
+
+    held = {name: getattr(share, name) for name in _ARRAYS}
+    held["names"] = names_as_bytes(share.names)
+    about = {
+        "kind": _KIND,
+        "share": f"{share.number}/{share.of}",
+        "n_spots": str(share.n_spots),
+        "fingerprint": share.fingerprint,
+        "provenance": json.dumps(share.provenance, sort_keys=True),
+    }
+
+    def check(written: Path) -> None:
+        found = read_share(written)
+        if not np.array_equal(found.vectors, share.vectors):
+            raise SaveError(f"Expected {file.name} to read back the same.")
+
+    return write_atomically(
+        file,
+        lambda place: save_file(held, place, about),
+        check,
+        overwrite=overwrite,
+        suffix=".safetensors",
+        least_free=sum(array.nbytes for array in held.values()) + 4096,
+    )
+
+
+def read_share(file: Path) -> Share:
+    """Return the share that a file holds.
+
+    Raises
+    ------
+    InputError
+        If it is no share, or damaged.
+    """
+    from safetensors import SafetensorError, safe_open
+
+    try:
+        with safe_open(file, framework="np") as held:
+            about = held.metadata() or {}
+            if about.get("kind") != _KIND:
+                raise ValueError("it is another kind of file")
+            number, of = map(int, about["share"].split("/"))
+            n_spots = int(about["n_spots"])
+            named = held.get_tensor("names")
+            return Share(
+                number,
+                of,
+                n_spots,
+                **{name: held.get_tensor(name) for name in _ARRAYS},
+                names=names_of_bytes(named, n_spots) if named.size else [],
+                fingerprint=about["fingerprint"],
+                provenance=json.loads(about["provenance"]),
+            )
+    except (OSError, ValueError, KeyError, SafetensorError, SemanticsError) as error:
+        raise InputError(
+            f"Expected a share of an embedding in {file}, as `semst embed --shard` "
+            f"writes it; could not read it: {error}. Compute it again."
+        ) from error

@@ -1,0 +1,128 @@
+"""Shares of an embedding put together: the vectors, and how they were made."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from napari_semst.errors import ConfigError
+from napari_semst.semantics.base import AVERAGED
+from napari_semst.semantics.server.cache import alike
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    from napari_semst.embedding.embed import Share
+
+
+def merged(shares: list[Share]) -> NDArray[np.float32]:
+    """Return one vector per spot, of all shares of a section.
+
+    Parameters
+    ----------
+    shares
+        Each share once, in any order.
+
+    Returns
+    -------
+    numpy.ndarray
+        Shape ``(n_spots, n_dimensions)``, float32.
+
+    Raises
+    ------
+    ConfigError
+        If shares are missing, or not of one section, settings and model.
+    """
+    first = shares[0]
+    if any(
+        one.fingerprint != first.fingerprint or one.of != first.of for one in shares
+    ):
+        raise ConfigError(
+            "Expected shares of one section, with the same settings, model and number "
+            "of shares; these differ. Compute them again, all in the same way."
+        )
+    missing = sorted(set(range(1, first.of + 1)) - {one.number for one in shares})
+    if missing or len(shares) != first.of:
+        told = ", ".join(f"{number}/{first.of}" for number in missing[:10])
+        raise ConfigError(
+            f"Expected each of {first.of} shares once; got {len(shares)}, without "
+            f"{told or 'any missing'}. Compute what is missing with --shard."
+        )
+    for one in shares:
+        if first.probe.size and not (
+            one.probe.shape == first.probe.shape and alike(first.probe, one.probe)
+        ):
+            raise ConfigError(
+                "Expected shares by one model; the servers of share "
+                f"{first.number}/{first.of} and {one.number}/{one.of} say different "
+                "things of the same text. Compute them again, all by one model with "
+                "one setting."
+            )
+    result = np.empty((first.n_spots, first.vectors.shape[1]), dtype=np.float32)
+    empty = np.ones(first.n_spots, dtype=bool)
+    for one in shares:
+        result[one.spots] = one.vectors[one.rows]
+        empty[one.spots] = False
+    if empty.any():
+        result[empty] = result[~empty].mean(axis=0)
+    return result
+
+
+def account(shares: list[Share]) -> dict[str, Any]:
+    """Return how an embedding was made: what all of its shares tell.
+
+    Parameters
+    ----------
+    shares
+        As for `merged`.
+    """
+    records = [one.provenance for one in shares]
+    found: dict[str, Any] = _common(records)
+    if found.get("source") in _BY_SPOT and found.get("per") != "gene":
+        # Each share read lists of its own. Of genes each of them reads all.
+        _add(found, records)
+        if isinstance(found.get("reading"), dict):
+            _add(found["reading"], [one["reading"] for one in records])
+    coverage = np.zeros(shares[0].n_spots, dtype=np.float32)
+    empty = np.ones(len(coverage), dtype=bool)
+    warnings: dict[str, None] = {}
+    for one in shares:
+        coverage[one.spots] = one.coverage[one.rows]
+        empty[one.spots] = False
+        warnings |= dict.fromkeys(one.provenance.get("warnings", ()))
+    if any(one.provenance.get("coverage") is not None for one in shares):
+        found["coverage"] = float(coverage.mean(dtype=np.float64))
+    # Sources counted lists, and not all of them.
+    told = [text for text in warnings if not text.endswith(AVERAGED)]
+    if empty.any():
+        told.append(
+            f"{int(empty.sum())} of {len(empty)} spots list no gene that the source "
+            f"knows; {AVERAGED}"
+        )
+    return {**found, "warnings": told}
+
+
+# Sources that read each list of genes, and what their records count.
+_BY_SPOT = ("prompts", "server")
+_COUNTS = ("texts", "from_cache", "tokens")
+
+
+def _add(found: dict[str, Any], records: list[dict[str, Any]]) -> None:
+    """Put the sums of counts into a record of all."""
+    for name in _COUNTS:
+        # A share that found all its texts in the cache counts no tokens.
+        if any(isinstance(one.get(name), int) for one in records):
+            found[name] = sum(int(one.get(name, 0)) for one in records)
+
+
+def _common(records: list[Any]) -> dict[str, Any]:
+    """Return what is the same in all records."""
+    found = {}
+    for name, value in records[0].items():
+        others = [one.get(name) for one in records]
+        if all(isinstance(other, dict) for other in others):
+            found[name] = _common(others)
+        elif all(other == value for other in others):
+            found[name] = value
+    return found

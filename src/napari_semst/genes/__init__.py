@@ -1,0 +1,1 @@
+"""Gene knowledge that ships: symbols, vectors, terms, names and groups."""

@@ -1,0 +1,263 @@
+"""Several sections joined into one table, each known by its name."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from napari_semst import keys
+from napari_semst.core.sections import named
+from napari_semst.errors import ConfigError, InputError
+from napari_semst.io.checks import a_few
+from napari_semst.io.manual_alignment import adjust, adjustment_of
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping, Sequence
+
+    import pandas as pd
+    from anndata import AnnData
+
+    from napari_semst.config import Request
+
+# Genes in common, as shares of the smallest panel: below the first users are told,
+# below the second the sections are refused.
+_FEW_GENES = 0.5
+_TOO_FEW_GENES = 0.1
+
+
+def join_sections(
+    tissues: Mapping[str, AnnData], counts_layer: str = "", coordinates: str = ""
+) -> AnnData:
+    """Return one tissue of several, with the genes that all of them have.
+
+    Sections are told apart by ``obs["semst_section"]``, spots by names that begin with
+    their section's. Counts, coordinates, annotations, images and those obsm arrays that
+    all have are kept; layers, uns and results of runs are not. A section that was
+    joined before keeps its own, called ``name/section``.
+
+    Parameters
+    ----------
+    tissues
+        Sections by name, in the order that spots are to have.
+    counts_layer, coordinates
+        Where these are in every section; empty: found.
+
+    Raises
+    ------
+    InputError
+        If there are fewer than two, no gene is common, or one has no raw counts or
+        coordinates.
+    """
+    import anndata
+    import pandas as pd
+
+    from napari_semst.io.notes import input_warnings, warn
+
+    if len(tissues) < 2:
+        raise InputError(
+            f"Expected two sections or more to join; got {len(tissues)}. Give several."
+        )
+    parts, told = {}, []
+    for name, tissue in tissues.items():
+        with named(name):
+            parts[name], found = _part(tissue, name, counts_layer, coordinates)
+        told += [f"{name}: {text}" for text in [*input_warnings(tissue), *found]]
+    genes = _common_genes(parts)
+    _keep_common_arrays(list(parts.values()))
+    joined = anndata.concat(
+        [part[:, genes] for part in parts.values()], join="outer", merge="same"
+    )
+    for column in joined.obs:
+        joined.obs[column] = _of_one_type(joined.obs[column])
+    names = [name for part in parts.values() for name in part.obs[keys.SECTION]]
+    joined.obs[keys.SECTION] = pd.Categorical(names, list(dict.fromkeys(names)))
+    joined.uns["spatial"] = {}
+    for name, tissue in tissues.items():
+        for library, own in _libraries(tissue, name):
+            joined.uns["spatial"][library] = tissue.uns["spatial"][own]
+            adjust(joined, library, adjustment_of(tissue, own))
+    fewest = min(tissue.n_vars for tissue in tissues.values())
+    if len(genes) < _FEW_GENES * fewest:
+        told.append(
+            f"The sections have {len(genes):,} genes in common, of {fewest:,} of the "
+            "smallest one: were they measured with the same panel?"
+        )
+    warn(joined, *told)
+    return joined
+
+
+def joined_of(
+    sources: Sequence[AnnData | str | Path], request: Request
+) -> tuple[AnnData, Request]:
+    """Return several sections as one tissue, and the request that fits it.
+
+    Parameters
+    ----------
+    sources
+        Tissues, or paths that `napari_semst.read` reads.
+    request
+        Where counts and coordinates are is read from it, for every section; in the
+        joined tissue they have their usual places.
+
+    Raises
+    ------
+    SemstError
+        As `napari_semst.read` and `join_sections`.
+    """
+    from napari_semst.io.read import tissue_of
+
+    settings = dict(request.overrides.get("prepare", {}))
+    layer, coordinates = (
+        str(settings.pop(name, "")) for name in ("counts_layer", "coordinates")
+    )
+    if settings.pop("section_key", ""):
+        raise ConfigError(
+            "Expected several inputs or a section key; got both. Each input is a "
+            "section; leave the section key out."
+        )
+    part = str(settings.get("part", ""))
+    names = section_names(sources)
+    tissues = {
+        name: tissue_of(source, part)[0]
+        for name, source in zip(names, sources, strict=True)
+    }
+    joined = join_sections(tissues, layer, coordinates)
+    overrides = {**request.overrides, "prepare": settings}
+    return joined, replace(request, overrides=overrides)
+
+
+def section_names(sources: Sequence[AnnData | str | Path]) -> list[str]:
+    """Return what to call sections: by their paths, else by number, never twice.
+
+    Parameters
+    ----------
+    sources
+        Tissues, files and folders.
+    """
+    names: list[str] = []
+    for number, source in enumerate(sources, start=1):
+        read = isinstance(source, str | Path)
+        base = stem(Path(source)) if read else f"section-{number}"
+        name, again = base, 2
+        while name in names:
+            name, again = f"{base}-{again}", again + 1
+        names.append(name)
+    return names
+
+
+def stem(source: Path) -> str:
+    """Return the name that results of an input are called after."""
+    path = source.absolute()
+    if path.suffix == ".xenium":  # says what is in its folder
+        path = path.parent
+    if path.is_dir():
+        return (
+            path.parent.name if path.name == "outs" else path.name.removesuffix(".zarr")
+        )
+    return Path(path.name.removesuffix(".gz")).stem
+
+
+def _part(
+    tissue: AnnData, name: str, layer: str, coordinates: str
+) -> tuple[AnnData, list[str]]:
+    """Return counts, places and annotations of a section, and what to tell of it."""
+    import anndata
+
+    from napari_semst.io.coordinates import find_coordinates
+    from napari_semst.io.counts import find_counts
+    from napari_semst.io.matrices import named_layers
+    from napari_semst.io.sections import mixed_sections, sections_of
+    from napari_semst.io.symbols import gene_symbols
+
+    told = []
+    if layer and layer not in {*named_layers(tissue), "X", "raw"}:
+        told.append(f"there is no layer {layer!r}; counts are taken from X.")
+        layer = ""
+    if coordinates and "," not in coordinates and coordinates not in tissue.obsm:
+        told.append(f"there is no {coordinates!r}; coordinates are looked for.")
+        coordinates = ""
+    counts = find_counts(tissue, layer).matrix
+    obs = tissue.obs.set_axis([f"{name}:{spot}" for spot in tissue.obs_names])
+    own = [column for column in obs if str(column).startswith(keys.RESULTS)]
+    var = tissue.var.set_axis(_unique(gene_symbols(tissue)))
+    part = anndata.AnnData(counts, obs=obs.drop(columns=own), var=var)
+    part.obsm[keys.SPATIAL] = find_coordinates(tissue, coordinates or None)
+    for key in tissue.obsm:
+        if key not in part.obsm and not str(key).startswith(
+            (*keys.RESULTS, keys.LATENT)
+        ):
+            part.obsm[key] = tissue.obsm[key]
+    inside = sections_of(tissue)
+    if len(inside.names) == 1:
+        told += mixed_sections(tissue)
+    part.obs[keys.SECTION] = [_inner(name, inside.names[c]) for c in inside.codes]
+    return part, told
+
+
+def _keep_common_arrays(parts: Sequence[AnnData]) -> None:
+    """Remove obsm arrays that not all sections have, equally wide."""
+    widths = [
+        {key: value.shape[1:] for key, value in part.obsm.items()} for part in parts
+    ]
+    for part in parts:
+        for key in list(part.obsm):
+            if len({str(known.get(key)) for known in widths}) > 1:
+                del part.obsm[key]
+
+
+def _inner(name: str, section: str) -> str:
+    """Return what a section of a table that was joined before is called now."""
+    return f"{name}/{section}" if section else name
+
+
+def _of_one_type(column: pd.Series[Any]) -> pd.Series[Any]:
+    """Return a column as files can hold it, where sections had it of other types."""
+    import pandas as pd
+
+    if column.dtype != object:
+        return column
+    kind = pd.api.types.infer_dtype(column, skipna=True)
+    if kind == "boolean":
+        return column.astype("boolean")
+    return column.where(column.isna(), column.astype(str)).astype("category")
+
+
+def _unique(symbols: Any) -> list[str]:
+    """Return symbols, those that stand several times with their number."""
+    seen: dict[str, int] = {}
+    names = []
+    for symbol in map(str, symbols):
+        seen[symbol] = seen.get(symbol, 0) + 1
+        names.append(symbol if seen[symbol] == 1 else f"{symbol}-{seen[symbol]}")
+    return names
+
+
+def _common_genes(parts: Mapping[str, AnnData]) -> list[str]:
+    """Return the genes of all sections, in the order of the first."""
+    first, *others = parts.values()
+    known = [set(part.var_names) for part in others]
+    genes = [gene for gene in first.var_names if all(gene in other for other in known)]
+    fewest = min(part.n_vars for part in parts.values())
+    if len(genes) < max(_TOO_FEW_GENES * fewest, 1):
+        shown = "; ".join(
+            f"{name}: {a_few(list(part.var_names), 3)}" for name, part in parts.items()
+        )
+        raise InputError(
+            f"Expected sections with most genes in common; they have {len(genes):,} of "
+            f"at least {fewest:,} ({shown}). Give all sections the same species and "
+            "kind of gene names, symbols or Ensembl ids, and the same panel."
+        )
+    return genes
+
+
+def _libraries(tissue: AnnData, name: str) -> Iterator[tuple[str, str]]:
+    """Yield what a tissue's libraries are called once it is joined, and were before."""
+    from napari_semst.io.sections import libraries, sections_of
+
+    known, inside = libraries(tissue), sections_of(tissue).names
+    if len(known) == 1 and len(inside) == 1:
+        yield name, known[0]
+    for section in inside:
+        if section in known and section:
+            yield _inner(name, section), section

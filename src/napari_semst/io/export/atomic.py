@@ -1,0 +1,160 @@
+"""Files that appear whole or not at all."""
+
+from __future__ import annotations
+
+import errno
+import os
+import secrets
+import shutil
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from napari_semst.errors import SaveError, SemstError
+from napari_semst.io.export.disk_space import reserve
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+
+def write_atomically(
+    path: str | Path,
+    write: Callable[[Path], None],
+    check: Callable[[Path], None],
+    *,
+    overwrite: bool,
+    suffix: str,
+    least_free: int = 0,
+) -> Path:
+    """Write a file beside its place, check it, and move it there in one step.
+
+    Whatever fails, the file that stood there before is untouched and nothing is left
+    beside it.
+
+    Parameters
+    ----------
+    path
+        Where the file shall be.
+    write
+        Writes the file whose path it is given.
+    check
+        Reads that file back and raises `SaveError` if it differs.
+    overwrite
+        Whether a file that stands there may be replaced.
+    suffix
+        How the name must end.
+    least_free
+        Bytes that must be free; see `napari_semst.io.export.disk_space`.
+
+    Returns
+    -------
+    pathlib.Path
+        The file, symbolic links followed.
+
+    Raises
+    ------
+    SaveError
+        If the place cannot be written, or the file did not read back the same.
+    """
+    place = _checked_place(Path(path).expanduser(), overwrite, suffix, least_free)
+    temporary = place.with_name(f".{place.name}.{secrets.token_hex(4)}.tmp")
+    try:
+        # Created here, so that the file gets the permissions that any new file gets.
+        os.close(os.open(temporary, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o666))
+        reserve(temporary, least_free)
+        write(temporary)
+        _to_disk(temporary)
+        check(temporary)
+        _put(temporary, place, overwrite)
+        _to_disk(place.parent)
+    except SemstError:
+        raise
+    # Writers raise nearly any type for a value that they cannot store.
+    except Exception as error:
+        raise SaveError(_in_words(place, error)) from error
+    finally:
+        temporary.unlink(missing_ok=True)
+    return place
+
+
+def _checked_place(path: Path, overwrite: bool, suffix: str, least_free: int) -> Path:
+    if path.suffix != suffix:
+        raise SaveError(f"Expected a file name ending in {suffix}; got {path.name!r}.")
+    # A link is followed, so that what it points to is replaced and not the link.
+    place = path.resolve()
+    folder = place.parent
+    if not folder.is_dir():
+        raise SaveError(
+            f"Expected the folder {folder} to exist; it does not. Create it, or choose "
+            "another."
+        )
+    if place.is_dir():
+        raise SaveError(f"Expected {place} to be a file; it is a folder.")
+    if place.exists() and not overwrite:
+        raise SaveError(_exists(place))
+    if not os.access(folder, os.W_OK | os.X_OK):
+        raise SaveError(_in_words(place, PermissionError()))
+    free = shutil.disk_usage(folder).free
+    if free < least_free:
+        raise SaveError(
+            f"Expected at least {least_free / 1e6:,.0f} MB free in {folder}; there are "
+            f"{free / 1e6:,.0f} MB. Free some space, or choose another folder."
+        )
+    return place
+
+
+def _put(temporary: Path, place: Path, overwrite: bool) -> None:
+    """Move the file to its place; another that came there meanwhile is kept."""
+    if not overwrite:
+        try:
+            # Unlike a rename, a link never replaces.
+            os.link(temporary, place)
+        except FileExistsError as error:
+            raise SaveError(_exists(place)) from error
+        except OSError:
+            # File systems without links: the look below is nearly as safe.
+            if place.exists():
+                raise SaveError(_exists(place)) from None
+        else:
+            return
+    if place.exists():
+        shutil.copymode(place, temporary)
+    os.replace(temporary, place)
+
+
+def _to_disk(path: Path) -> None:
+    """Wait until a file or a folder is on the disk."""
+    if path.is_dir() and os.name == "nt":
+        return  # Windows opens no folders
+    handle = os.open(path, os.O_RDONLY if path.is_dir() else os.O_RDWR)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)
+
+
+def _exists(place: Path) -> str:
+    return (
+        f"Expected no file at {place}; there is one. Choose another name, or allow it "
+        "to be overwritten."
+    )
+
+
+def _in_words(place: Path, error: Exception) -> str:
+    number = getattr(error, "errno", None)
+    text = str(error).strip()
+    if isinstance(error, PermissionError) or number in (errno.EACCES, errno.EROFS):
+        return (
+            f"Expected to be allowed to write in {place.parent}; permission denied. "
+            "Choose a folder of yours."
+        )
+    full = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
+    if number in full or any(os.strerror(n).lower() in text.lower() for n in full):
+        return (
+            f"Expected room for {place.name} in {place.parent}; the disk or your share "
+            "of it is full. Free some space, or choose another folder."
+        )
+    lines = text.splitlines() or [type(error).__name__]
+    # anndata names the entry that could not be written in a line of its own.
+    where = [line for line in lines + getattr(error, "__notes__", []) if "key" in line]
+    told = " ".join(dict.fromkeys([lines[0][:300], *where[:1]]))
+    return f"Expected to write {place}; it failed: {told}. Nothing was changed."

@@ -1,0 +1,186 @@
+"""Results written so that they are whole, read back, and never silently replace."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from napari_semst import keys
+from napari_semst.errors import SaveError
+from napari_semst.io.export.atomic import write_atomically
+from napari_semst.io.export.disk_space import room_for
+from napari_semst.io.export.readback import check_readback
+from napari_semst.io.export.writable import writable
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    import pandas as pd
+    from anndata import AnnData
+
+
+def write(
+    adata: AnnData,
+    path: str | Path,
+    *,
+    overwrite: bool = False,
+    compression: str | None = "gzip",
+) -> Path:
+    """Write a tissue as .h5ad, all of it, and read it back before it takes its place.
+
+    Everything that the tissue holds is kept; the object itself is not changed. The
+    file appears whole or not at all, and a file that stood there stays until then.
+
+    Parameters
+    ----------
+    adata
+        The tissue.
+    path
+        Where to, ending in ``.h5ad``.
+    overwrite
+        Whether a file that stands there may be replaced.
+    compression
+        ``"gzip"``, ``"lzf"``, or None: larger and faster.
+
+    Returns
+    -------
+    pathlib.Path
+        The file.
+
+    Raises
+    ------
+    SaveError
+        If the place cannot be written, the tissue holds something that the format
+        cannot, or the file did not read back the same.
+    """
+    import warnings
+
+    def write_file(temporary: Path) -> None:
+        with warnings.catch_warnings():
+            # Of the format's history, nothing that a user can act on.
+            warnings.simplefilter("ignore")
+            writable(adata).write_h5ad(
+                temporary,
+                convert_strings_to_categoricals=False,
+                compression=compression,
+            )
+
+    return write_atomically(
+        path,
+        write_file,
+        lambda temporary: check_readback(adata, temporary),
+        overwrite=overwrite,
+        suffix=".h5ad",
+        least_free=room_for(adata),
+    )
+
+
+def write_domains_csv(
+    adata: AnnData,
+    path: str | Path,
+    *,
+    coordinates: str | None = None,
+    overwrite: bool = False,
+) -> Path:
+    """Write one row per spot: barcode, x, y, domain and the scores there are.
+
+    Parameters
+    ----------
+    adata
+        A tissue with domains.
+    path
+        Where to, ending in ``.csv``.
+    coordinates
+        As for `domains_table`.
+    overwrite
+        Whether a file that stands there may be replaced.
+
+    Raises
+    ------
+    SaveError
+        If there are no domains, or the place cannot be written.
+    InputError
+        If there are no such coordinates.
+    """
+    return write_table(domains_table(adata, coordinates), path, overwrite=overwrite)
+
+
+def write_table(
+    table: pd.DataFrame, path: str | Path, *, overwrite: bool = False
+) -> Path:
+    """Write a table as .csv, and read it back before it takes its place.
+
+    Parameters
+    ----------
+    table
+        Written without its index.
+    path
+        Where to, ending in ``.csv``.
+    overwrite
+        Whether a file that stands there may be replaced.
+
+    Raises
+    ------
+    SaveError
+        If the place cannot be written, or the table did not read back the same.
+    """
+    first = table.columns[0]
+
+    def check(temporary: Path) -> None:
+        import pandas as pd
+
+        back = pd.read_csv(temporary, dtype=str, keep_default_na=False)
+        same = list(back.columns) == list(table.columns) and len(back) == len(table)
+        if not same or list(back[first]) != [str(value) for value in table[first]]:
+            raise SaveError(
+                f"Expected the table to read back the same; {len(back)} of "
+                f"{len(table)} rows did. Nothing was changed; save again."
+            )
+
+    return write_atomically(
+        path,
+        lambda temporary: table.to_csv(temporary, index=False, lineterminator="\n"),
+        check,
+        overwrite=overwrite,
+        suffix=".csv",
+    )
+
+
+def domains_table(adata: AnnData, coordinates: str | None = None) -> pd.DataFrame:
+    """Return the results of a tissue as a table, one row per spot.
+
+    Parameters
+    ----------
+    adata
+        A tissue with domains.
+    coordinates
+        Where x and y are: an obsm key, or two obs columns as ``"x,y"``; None looks
+        through the usual places.
+
+    Raises
+    ------
+    SaveError
+        If the tissue has no domains.
+    InputError
+        If there are no such coordinates.
+    """
+    import pandas as pd
+
+    from napari_semst.io.coordinates import locate_coordinates
+    from napari_semst.io.split_sections import shown_section_key
+
+    if keys.DOMAIN not in adata.obs:
+        raise SaveError(
+            f"Expected domains in obs[{keys.DOMAIN!r}]; there are none. Find domains "
+            "first."
+        )
+    xy = locate_coordinates(adata, coordinates, allow_missing=True).xy
+    columns: dict[str, Any] = {"barcode": adata.obs_names.astype(str)}
+    if section := shown_section_key(adata):
+        columns["section"] = adata.obs[section].to_numpy()
+    columns |= {"x": xy[:, 0], "y": xy[:, 1]}
+    first = [keys.DOMAIN, keys.CONFIDENCE, keys.MODULATION]
+    known = [*first, keys.SECTION]
+    more = [c for c in adata.obs if c.startswith(keys.RESULTS) and c not in known]
+    for column in [c for c in first if c in adata.obs] + more:
+        columns[column.removeprefix("semst_")] = adata.obs[column].to_numpy()
+    return pd.DataFrame(columns)

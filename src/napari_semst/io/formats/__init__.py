@@ -1,0 +1,1 @@
+"""Formats below the readers: 10x matrices, text tables, TIFF, OME-Zarr, bins."""

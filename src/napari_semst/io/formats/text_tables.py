@@ -1,0 +1,220 @@
+"""Tables of text: looked at cheaply, and wide ones of counts read row by row."""
+
+from __future__ import annotations
+
+import csv
+import gzip
+import zlib
+from dataclasses import dataclass
+from typing import IO, TYPE_CHECKING, Any
+
+from napari_semst.errors import InputError
+from napari_semst.io.checks import MEGABYTE, a_few, check_file, reading
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+    from pathlib import Path
+
+    import pandas as pd
+
+ENDINGS = (".csv", ".tsv", ".txt", ".csv.gz", ".tsv.gz", ".txt.gz")
+_DELIMITERS = "\t,; "
+# A header that names a million spots has this size.
+_LONGEST_LINE = 64 * MEGABYTE
+# Fields that are looked at in the first lines.
+_FIELDS = 1_000_000
+
+
+@dataclass(frozen=True, slots=True)
+class Head:
+    """The first lines of a table.
+
+    Parameters
+    ----------
+    names
+        Of the columns. Where rows have one field more than the header, as R writes
+        them, the first is named ``""``.
+    rows
+        The first rows, as text.
+    delimiter
+        What stands between fields.
+    comments
+        Lines before the header, without their ``#``.
+    packed
+        Whether the file is packed by gzip.
+    """
+
+    names: tuple[str, ...]
+    rows: tuple[tuple[str, ...], ...]
+    delimiter: str
+    comments: tuple[str, ...]
+    packed: bool
+
+
+def has_ending(path: Path) -> bool:
+    """Return whether a file is named as tables of text are."""
+    return path.name.lower().endswith(ENDINGS)
+
+
+def is_packed(path: Path) -> bool:
+    """Return whether a file is packed by gzip, judged by what is inside."""
+    with path.open("rb") as file:
+        return file.read(2) == b"\x1f\x8b"
+
+
+def open_text(path: Path) -> IO[str]:
+    """Return a file of text, unpacked where it is packed."""
+    if is_packed(path):
+        return gzip.open(path, "rt", encoding="utf-8", newline="")
+    return path.open(encoding="utf-8", newline="")
+
+
+def look(path: Path, n_rows: int = 20) -> Head | None:
+    """Return the first lines of a table, None for what is none.
+
+    Parameters
+    ----------
+    path
+        The file; it may be anything.
+    n_rows
+        Rows to read at most.
+    """
+    if not path.is_file() or path.stat().st_size == 0:
+        return None
+    try:
+        with open_text(path) as file:
+            comments, lines = _first_lines(file, n_rows)
+        packed = is_packed(path)
+    except (OSError, EOFError, UnicodeDecodeError, zlib.error):
+        return None
+    if len(lines) < 2 or any("\0" in line for line in lines):
+        return None
+    delimiter = max(_DELIMITERS, key=lambda sign: lines[1].count(sign))
+    fields = [
+        tuple(f.strip() for f in r) for r in csv.reader(lines, delimiter=delimiter)
+    ]
+    names, rows = fields[0], tuple(fields[1:])
+    if rows and len(rows[0]) == len(names) + 1:
+        names = ("", *names)
+    if len(names) < 2 or any(len(row) != len(names) for row in rows):
+        return None
+    return Head(names, rows, delimiter, tuple(comments), packed)
+
+
+def _first_lines(file: IO[str], n_rows: int) -> tuple[list[str], list[str]]:
+    comments: list[str] = []
+    lines: list[str] = []
+    while len(lines) <= n_rows and (line := file.readline(_LONGEST_LINE)):
+        if not lines and line.startswith("#"):
+            comments.append(line[1:].strip())
+        elif line.strip():
+            lines.append(line)
+            n_rows = min(n_rows, 1 + _FIELDS // (1 + max(map(line.count, _DELIMITERS))))
+    return comments, lines
+
+
+def head_of(path: Path, what: str) -> Head:
+    """Return the first lines of a table.
+
+    Raises
+    ------
+    InputError
+        If it is missing, empty or no table.
+    """
+    check_file(path, what)
+    head = look(path)
+    if head is None:
+        raise InputError(
+            f"Expected {what} {path} to be a table with a header and rows of as many "
+            "fields, split by commas or tabs; found something else. Choose another "
+            "file, or download it again."
+        )
+    return head
+
+
+def pieces(
+    path: Path, head: Head, types: dict[int, Any], n_rows: int
+) -> Iterator[pd.DataFrame]:
+    """Yield a table's rows, a few at a time; columns go by their number.
+
+    Parameters
+    ----------
+    path, head
+        The file, and its first lines.
+    types
+        Of the columns wanted; others may come too.
+    n_rows
+        How many rows at a time.
+    """
+    import pandas as pd
+
+    # Without usecols and index_col: with them, fields too many in a row go unnoticed.
+    with pd.read_csv(
+        path,
+        sep=head.delimiter,
+        compression="gzip" if head.packed else None,
+        header=None,
+        names=range(len(head.names)),
+        skiprows=len(head.comments) + 1,
+        dtype=types,
+        na_filter=False,
+        chunksize=n_rows,
+    ) as parts:
+        yield from parts
+
+
+def read_columns(path: Path, what: str, texts: Sequence[str]) -> pd.DataFrame:
+    """Return a whole table of few columns.
+
+    Parameters
+    ----------
+    path, what
+        The file, and what it should be, as a user says it.
+    texts
+        Columns that stay text, such as ids of more digits than a number can hold.
+
+    Raises
+    ------
+    InputError
+        If it is missing, damaged or no table.
+    """
+    import pandas as pd
+
+    head = head_of(path, what)
+    with reading(path, what):
+        table: pd.DataFrame = pd.read_csv(
+            path,
+            sep=head.delimiter,
+            compression="gzip" if head.packed else None,
+            header=None,
+            names=list(_distinct(head.names)),
+            skiprows=len(head.comments) + 1,
+            dtype=dict.fromkeys(texts, str),
+            skipinitialspace=True,
+        )
+    return table
+
+
+def first_of(names: Sequence[str], among: Sequence[str], what: str, path: Path) -> str:
+    """Return the first of some names that a table has.
+
+    Raises
+    ------
+    InputError
+        If it has none.
+    """
+    for name in names:
+        if name in among:
+            return name
+    raise InputError(
+        f"Expected {what} {path} to have a column {' or '.join(map(repr, names))}; "
+        f"found: {a_few(list(among))}. Choose another file."
+    )
+
+
+def _distinct(names: Sequence[str]) -> Iterator[str]:
+    """Yield names, those that occur again with a number behind them."""
+    seen: dict[str, int] = {}
+    for name in names:
+        seen[name] = seen.get(name, 0) + 1
+        yield name if seen[name] == 1 else f"{name}.{seen[name] - 1}"

@@ -1,0 +1,328 @@
+"""Large microscope images (TIFF): read only as finely as a screen can show."""
+
+from __future__ import annotations
+
+import weakref
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from napari_semst.io.checks import reading
+from napari_semst.io.readers.cells import Picture
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from numpy.typing import NDArray
+
+# Pixels of the image that is kept: 4000 x 4000.
+ENOUGH = 16_000_000
+# Without a smaller copy in the file the whole image must be gone through.
+_LARGEST_WHOLE = 2_000_000_000
+# Side of what is read of a level at once, at least.
+_BLOCK = 1024
+# Pages looked at for smaller copies.
+_MOST_PAGES = 32
+# Files by the images that were read from them, with the share of the sides' pixels.
+_FILES: dict[int, tuple[Path, float]] = {}
+# Shares of the pixels that end up black and white.
+_DARK, _BRIGHT = 1.0, 99.8
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Pyramid:
+    """An image in several resolutions, none of them in memory.
+
+    Parameters
+    ----------
+    levels
+        Dask arrays, the finest first.
+    contrast
+        What is shown black and white.
+    share
+        Pixels along the reduced image for each pixel along the finest level.
+    """
+
+    levels: tuple[Any, ...]
+    contrast: tuple[float, float]
+    share: float
+
+    @property
+    def stretched_colours(self) -> bool:
+        """Whether it has colours of more than 8 bits."""
+        return bool(self.levels[0].ndim == 3 and self.levels[0].dtype != np.uint8)
+
+
+def picture_of(
+    path: Path, per_unit: float, origin: tuple[float, float] = (0.0, 0.0)
+) -> tuple[Picture | None, tuple[str, ...]]:
+    """Return an image of at most `ENOUGH` pixels, or None and a sentence that says why.
+
+    An image is no reason to refuse a section: what cannot be shown is told.
+
+    Parameters
+    ----------
+    path
+        A TIFF file of one page with or without smaller copies (OME-TIFF).
+    per_unit
+        Its full-resolution pixels per unit of the coordinates.
+    origin
+        Where the outer corner of its first pixel lies, (x, y).
+    """
+    from napari_semst.errors import InputError
+
+    try:
+        with reading(path, "the image"):
+            pixels, reduced = _reduced(path)
+    except InputError as error:
+        text = str(error)
+        if "imagecodecs" in text:
+            text = (
+                f"The image {path.name} is packed in a way that needs the package "
+                "imagecodecs: install it (pip install imagecodecs) to see the image."
+            )
+        return None, (f"The section is shown without its image. {text}",)
+    if pixels is None:
+        return None, (
+            f"The image {path.name} is too large to be read without smaller copies of "
+            "it in the file: the section is shown without it.",
+        )
+    image = shown(pixels)
+    _remember(image, path, reduced)
+    return Picture(image, per_unit * reduced, origin), ()
+
+
+def _remember(image: NDArray[np.uint8], path: Path, share: float) -> None:
+    """Let `pyramid_of` find the file that an image came from, while both are there."""
+    _FILES[id(image)] = path, share
+    weakref.finalize(image, _FILES.pop, id(image), None)
+
+
+def pyramid_of(image: NDArray[np.uint8]) -> Pyramid | None:
+    """Return the levels of the file that a reduced image was read from.
+
+    Nothing but the smallest level is read. The file is known as long as the program
+    runs; nothing of it is saved with the section.
+
+    Parameters
+    ----------
+    image
+        As `picture_of` returned it.
+
+    Returns
+    -------
+    Pyramid or None
+        None where the image came from no file of several levels, the file is no longer
+        there, or the image has all of its pixels.
+    """
+    path, share = source_of(image)
+    if path is None or share >= 1:
+        return None
+    found = pyramid_in(path)
+    # Colours of more than 8 bits are stretched, which a layer does for greys alone.
+    if found is None or len(found.levels) < 2 or found.stretched_colours:
+        return None
+    return Pyramid(found.levels, found.contrast, share)
+
+
+def source_of(image: NDArray[np.uint8]) -> tuple[Path | None, float]:
+    """Return the file that an image was read from, and the share of its sides' pixels.
+
+    Parameters
+    ----------
+    image
+        As `picture_of` returned it; of others no file is known, which is `None`.
+    """
+    path, share = _FILES.get(id(image), (None, 1.0))
+    return (path, share) if path is not None and path.is_file() else (None, 1.0)
+
+
+def pyramid_in(path: Path) -> Pyramid | None:
+    """Return the levels of a TIFF file: one, or more where it holds smaller copies.
+
+    Nothing but the smallest level is read. Smaller copies are found as pages below
+    the first one (OME-TIFF) and as pages of the same shape after it (SVS, libvips).
+
+    Parameters
+    ----------
+    path
+        A TIFF file.
+
+    Returns
+    -------
+    Pyramid or None
+        None where its pixels are kept in another way than rows of greys or of RGB.
+
+    Raises
+    ------
+    InputError
+        If it is damaged or no TIFF.
+    """
+    import tifffile
+
+    with reading(path, "the image"), tifffile.TiffFile(path, is_ome=False) as file:
+        pages = _pages(file)
+        if not pages:
+            return None
+        levels = tuple(_level(path, page) for page in pages)
+        return Pyramid(levels, _contrast(pages[-1]), 1.0)
+
+
+def _pages(file: Any) -> list[Any]:
+    """Return the pages of one image, the finest first; none for other layouts."""
+    first: Any = file.pages[0]
+    channels = tuple(first.shape[2:])
+    usual = first.shape[:2] == (first.imagelength, first.imagewidth)
+    plain = getattr(first.photometric, "name", "") not in ("PALETTE", "SEPARATED")
+    if not usual or not plain or channels not in ((), (3,), (4,)):
+        return []
+    same = [page for page in _copies(file) if page.dtype == first.dtype]
+    same = [page for page in same if tuple(page.shape[2:]) == channels]
+    return sorted([first, *same], key=_n_pixels, reverse=True)
+
+
+def _copies(file: Any) -> list[Any]:
+    """Return the pages that may be smaller copies of the first."""
+    first: Any = file.pages[0]
+    below = list(first.pages or ())
+    if below or not first.is_tiled:
+        return below
+    # Thumbnails, labels and the like are of another shape, or not in tiles.
+    after = [file.pages[i] for i in range(1, min(len(file.pages), _MOST_PAGES))]
+    return [page for page in after if page.is_tiled and _is_smaller(page, first)]
+
+
+def _is_smaller(page: Any, first: Any) -> bool:
+    """Return whether a page shows what the first one shows, with fewer pixels."""
+    times = first.imagewidth / page.imagewidth
+    return bool(times > 1 and abs(first.imagelength / times - page.imagelength) <= 2)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class _Page:
+    """A page of a file, of which parts can be had; the file is open only meanwhile."""
+
+    path: Path
+    offset: int
+    shape: tuple[int, ...]
+    dtype: np.dtype[Any]
+
+    @property
+    def ndim(self) -> int:
+        return len(self.shape)
+
+    def __getitem__(self, part: Any) -> NDArray[Any]:
+        import tifffile
+        import zarr
+
+        with tifffile.TiffFile(self.path, is_ome=False) as file:
+            page = next(one for one in _pages(file) if one.offset == self.offset)
+            if page.is_memmappable:
+                return np.array(page.asarray(out="memmap")[part])
+            return np.asarray(zarr.open(page.aszarr(), mode="r")[part])
+
+
+def _level(path: Path, page: Any) -> Any:
+    """Return a page as an array of which only what is asked for is read."""
+    import dask.array
+
+    held = _Page(path, page.offset, tuple(page.shape), page.dtype)
+    # Blocks of whole tiles, not too small; where tiles are strips, of few of them.
+    height, width = page.shape[:2]
+    tile = (_BLOCK, _BLOCK) if page.is_memmappable else page.chunks[:2]
+    across = min(width, tile[1] * max(1, _BLOCK // tile[1]))
+    down = min(height, tile[0] * max(1, _BLOCK**2 // max(across, _BLOCK) // tile[0]))
+    sides = (down, across)
+    # Told the file's age, so that another file of its name is another array.
+    name = f"{path}-{page.offset}-{path.stat().st_mtime_ns}"
+    return dask.array.from_array(  # type: ignore[no-untyped-call]
+        held, chunks=(*sides, *page.shape[2:]), name=name, asarray=False
+    )
+
+
+def _contrast(page: Any) -> tuple[float, float]:
+    """Return what ends up black and white."""
+    if page.dtype == np.uint8:
+        return 0.0, 255.0
+    step = int(np.ceil(np.sqrt(_n_pixels(page) / ENOUGH)))
+    low, high = np.percentile(_strided(page, step), [_DARK, _BRIGHT])
+    return float(low), float(max(high, low + 1))
+
+
+def size_of(path: Path) -> tuple[int, int]:
+    """Return height and width of an image, without reading it.
+
+    Raises
+    ------
+    InputError
+        If it is no TIFF.
+    """
+    import tifffile
+
+    with reading(path, "the image"), tifffile.TiffFile(path, is_ome=False) as file:
+        page: Any = file.pages[0]
+        return int(page.imagelength), int(page.imagewidth)
+
+
+def _reduced(path: Path) -> tuple[Any, float]:
+    """Return an image's pixels, and by what share its sides were made shorter."""
+    import tifffile
+
+    # Read by its pages: an OME-TIFF may name other files that are not there.
+    with tifffile.TiffFile(path, is_ome=False) as file:
+        first: Any = file.pages[0]
+        levels = [first, *_copies(file)]
+        small = [page for page in levels if _n_pixels(page) <= ENOUGH]
+        page = max(small, key=_n_pixels) if small else min(levels, key=_n_pixels)
+        if _n_pixels(page) > _LARGEST_WHOLE and not page.is_memmappable:
+            return None, 1.0
+        step = int(np.ceil(np.sqrt(_n_pixels(page) / ENOUGH)))
+        pixels = _strided(page, step)
+        return pixels, page.imagewidth / first.imagewidth / step
+
+
+def _strided(page: Any, step: int) -> NDArray[Any]:
+    """Return every so-many-th pixel of a page, of which one tile is held at a time."""
+    if step == 1:
+        return np.asarray(page.asarray())
+    if page.is_memmappable:
+        # Off the file's edge in the middle of each block, so that nothing is shifted.
+        middle = step // 2
+        return np.array(page.asarray(out="memmap")[middle::step, middle::step])
+    height, width = (n // step for n in (page.imagelength, page.imagewidth))
+    inner = (page.samplesperpixel,) if page.samplesperpixel > 1 else ()
+    found = np.zeros((height, width, *inner), page.dtype)
+    for tile, where, shape in page.segments():
+        if tile is None:
+            continue
+        top, left = where[-3:-1]
+        whole = tile.reshape(tile.shape[-3:])[: shape[-3], : shape[-2]]
+        rows, from_row = _share(top, whole.shape[0], step, height)
+        columns, from_column = _share(left, whole.shape[1], step, width)
+        part = whole[from_row::step, from_column::step]
+        part = part[: rows.stop - rows.start, : columns.stop - columns.start]
+        found[rows, columns] = part if inner else part[..., 0]
+    return found
+
+
+def _share(start: int, length: int, step: int, most: int) -> tuple[slice, int]:
+    """Return which kept pixels a tile holds, and where the first stands in it."""
+    first = max(0, -(-(start - step // 2) // step))
+    last = max(0, -(-(start + length - step // 2) // step))
+    return slice(min(first, most), min(last, most)), first * step + step // 2 - start
+
+
+def shown(pixels: NDArray[Any]) -> NDArray[np.uint8]:
+    """Return an image as uint8; of more bits, stretched to what it holds."""
+    if pixels.dtype == np.uint8:
+        return pixels
+    thinned = (slice(None, None, max(1, n // 1000)) for n in pixels.shape[:2])
+    sample = pixels[tuple(thinned)]
+    low, high = np.percentile(sample, [_DARK, _BRIGHT])
+    stretched = (pixels.astype(np.float32) - low) * (255 / max(high - low, 1e-9))
+    return np.asarray(np.clip(stretched, 0, 255), dtype=np.uint8)
+
+
+def _n_pixels(page: Any) -> int:
+    return int(page.imagelength) * int(page.imagewidth)

@@ -1,0 +1,111 @@
+"""The positions file of Space Ranger in its three forms."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from napari_semst.errors import InputError
+from napari_semst.io.checks import MEGABYTE, a_few, check_file, reading
+from napari_semst.io.texts import as_texts
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    import pandas as pd
+
+# Eleven million bins of 2 micrometres, the largest there are, take 700 MB as text.
+_LARGEST = 1500 * MEGABYTE
+_WHAT = "the positions file"
+
+BARCODE = "barcode"
+COLUMNS = ("in_tissue", "array_row", "array_col", "pxl_row", "pxl_col")
+_FULLRES = {"pxl_row_in_fullres": "pxl_row", "pxl_col_in_fullres": "pxl_col"}
+
+
+def positions_in(folder: Path) -> list[Path]:
+    """Return the positions files in a folder, told by name, best first.
+
+    The one of a run (``tissue_positions...``) stands before those that a repository
+    has given a prefix (``GSM123_tissue_positions...``).
+    """
+    endings = (".csv", ".csv.gz", ".parquet")
+    found = (p for p in folder.glob("*tissue_positions*") if p.name.endswith(endings))
+    return sorted(found, key=lambda p: (not p.name.startswith("tissue"), p.name))
+
+
+def read_positions(path: Path) -> pd.DataFrame:
+    """Return the table of a positions file.
+
+    Space Ranger 1 writes ``tissue_positions_list.csv`` without a header, 2 and later
+    ``tissue_positions.csv`` with one, and Visium HD ``tissue_positions.parquet``. The
+    header is looked for, not told from the name.
+
+    Returns
+    -------
+    pandas.DataFrame
+        Indexed by barcode, with the columns of `COLUMNS`; pixels are those of the
+        full-resolution image.
+
+    Raises
+    ------
+    InputError
+        If it is missing, not such a table, or names a barcode twice.
+    """
+    check_file(path, _WHAT, at_most=_LARGEST)
+    with reading(path, _WHAT):
+        table = _parquet(path) if path.suffix == ".parquet" else _csv(path)
+    return _checked(table, path)
+
+
+def _parquet(path: Path) -> pd.DataFrame:
+    import pandas as pd
+
+    return pd.read_parquet(path, engine="pyarrow")
+
+
+def _csv(path: Path) -> pd.DataFrame:
+    import pandas as pd
+
+    first = pd.read_csv(path, header=None, nrows=1, dtype=str)
+    with_header = BARCODE in [str(cell).strip() for cell in first.iloc[0]]
+    if with_header:
+        return pd.read_csv(path, dtype={BARCODE: str}, skipinitialspace=True)
+    if first.shape[1] != 1 + len(COLUMNS):
+        raise InputError(
+            f"Expected {_WHAT} {path} to have {1 + len(COLUMNS)} columns (barcode, "
+            f"{', '.join(COLUMNS)}); found {first.shape[1]}."
+        )
+    names = [BARCODE, *COLUMNS]
+    return pd.read_csv(path, header=None, names=names, dtype={BARCODE: str})
+
+
+def _checked(table: pd.DataFrame, path: Path) -> pd.DataFrame:
+    """Return the table by barcode, its columns there and numeric."""
+    import numpy as np
+    import pandas as pd
+
+    table = table.rename(columns=_FULLRES)
+    if BARCODE not in table and table.index.name == BARCODE:
+        table = table.reset_index()
+    missing = [c for c in (BARCODE, *COLUMNS) if c not in table]
+    if missing:
+        raise InputError(
+            f"Expected {_WHAT} {path} to have the columns barcode, "
+            f"{', '.join(COLUMNS)}; missing: {', '.join(missing)}; found: "
+            f"{a_few(list(table.columns))}."
+        )
+    by_barcode = table.set_index(as_texts(table[BARCODE]))[list(COLUMNS)]
+    numbers: pd.DataFrame = by_barcode.apply(pd.to_numeric, errors="coerce")
+    bad = ~np.isfinite(numbers.to_numpy(dtype=float)).all(axis=1)
+    if bad.any():
+        raise InputError(
+            f"Expected numbers in {_WHAT} {path}; {int(bad.sum())} of {len(bad)} rows "
+            f"have none (first: {a_few(list(numbers.index[bad]), 3)})."
+        )
+    twice = numbers.index[numbers.index.duplicated()]
+    if len(twice):
+        raise InputError(
+            f"Expected every barcode once in {_WHAT} {path}; {len(twice)} occur again "
+            f"(first: {a_few(list(twice), 3)}). Remove the doubles."
+        )
+    return numbers

@@ -1,0 +1,1 @@
+"""One file per instrument or format: recognise, preview, read."""

@@ -1,0 +1,209 @@
+"""Cells of imaging methods: a table of counts and a table of cells made one tissue."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from napari_semst.errors import InputError
+from napari_semst.io.checks import a_few
+from napari_semst.io.notes import note, warn
+from napari_semst.io.readers.h5ad import use_symbols
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    import pandas as pd
+    from anndata import AnnData
+    from numpy.typing import NDArray
+    from scipy import sparse
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """What a folder's files say of its cells, joined by `section_of`.
+
+    Parameters
+    ----------
+    counts
+        CSR, shape ``(n_rows, n_genes)``.
+    names
+        Of the rows of counts, unique.
+    genes
+        Names of the genes.
+    cells
+        The table of cells, indexed by name.
+    x, y
+        Its columns with their places.
+    diameters
+        Of the cells in the unit of x and y, shape ``(n_cells,)``; None where unknown.
+    microns
+        Micrometres in one unit of x and y, None where unknown.
+    files
+        Names of the two files, as a user says them.
+    var
+        More columns of the genes.
+    """
+
+    counts: sparse.csr_matrix
+    names: pd.Index
+    genes: Sequence[str]
+    cells: pd.DataFrame
+    x: str
+    y: str
+    diameters: NDArray[np.float64] | None
+    microns: float | None
+    files: tuple[str, str]
+    var: dict[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Picture:
+    """An image of a section.
+
+    Parameters
+    ----------
+    image
+        uint8, shape ``(height, width)`` or with 3 or 4 channels.
+    per_unit
+        Its pixels per unit of the coordinates.
+    origin
+        Where the outer corner of its first pixel lies, (x, y).
+    """
+
+    image: NDArray[np.uint8]
+    per_unit: float
+    origin: tuple[float, float] = (0.0, 0.0)
+
+    def factors(self) -> dict[str, float]:
+        """Return where the image lies, as `napari_semst.io.alignment` reads it."""
+        return {
+            "tissue_hires_scalef": self.per_unit,
+            "tissue_hires_origin_x": self.origin[0],
+            "tissue_hires_origin_y": self.origin[1],
+        }
+
+
+def numbers(column: pd.Series) -> NDArray[np.float64]:
+    """Return a column as numbers, NaN where it holds none; shape ``(n_cells,)``."""
+    import pandas as pd
+
+    return np.asarray(pd.to_numeric(column, errors="coerce"), np.float64)
+
+
+def discs(areas: pd.Series) -> NDArray[np.float64]:
+    """Return the diameters of discs of these areas, shape ``(n_cells,)``."""
+    return np.asarray(2 * np.sqrt(np.maximum(numbers(areas), 0) / np.pi))
+
+
+def section_of(found: Found, library: str, picture: Picture | None = None) -> AnnData:
+    """Return the cells that have both counts and a place, in the order of the counts.
+
+    Raises
+    ------
+    InputError
+        If names occur twice or the tables share none, or a place is no number.
+    """
+    import anndata
+    import pandas as pd
+    from anndata.utils import make_index_unique
+
+    _refuse_doubles(found.names, found.files[0])
+    _refuse_doubles(found.cells.index, found.files[1])
+    rows = found.cells.index.get_indexer(found.names)
+    both = rows >= 0
+    if not both.any():
+        raise InputError(
+            f"Expected {found.files[0]} and {found.files[1]} to name the same cells; "
+            f"they share none. The first has {a_few(list(found.names), 2)}, the second "
+            f"{a_few(list(found.cells.index), 2)}. The files may be of different "
+            "sections."
+        )
+    told = []
+    if n_without := len(both) - int(both.sum()):
+        told.append(
+            f"{n_without:,} of {len(both):,} cells in {found.files[0]} are not in "
+            f"{found.files[1]} and are left out."
+        )
+    xy = found.cells[[found.x, found.y]].apply(pd.to_numeric, errors="coerce")
+    placed = both & np.isfinite(xy.to_numpy(np.float64)[rows]).all(axis=1)
+    told += _unplaced(int(both.sum()), int(placed.sum()), found)
+    obs = _writable(found.cells.iloc[rows[placed]])
+    obs.index = pd.Index(found.names[placed].to_numpy(dtype=object))
+    # A copy of a large matrix is left out where it would be the same.
+    counts = found.counts if placed.all() else found.counts[np.flatnonzero(placed)]
+    genes = make_index_unique(pd.Index(list(found.genes), dtype=object))
+    tissue = anndata.AnnData(
+        counts.astype(np.float32, copy=False),
+        obs=obs,
+        var=pd.DataFrame(found.var, index=genes),
+        obsm={"spatial": xy.to_numpy(np.float64)[rows[placed]]},
+    )
+    # A slash would open a group inside the group when the section is saved.
+    name = library.replace("/", "_") or "library"
+    tissue.uns["spatial"] = {name: _entry(found, rows[placed], picture)}
+    use_symbols(tissue)
+    note(tissue, coordinates=f"{found.x}, {found.y} of {found.files[1]}")
+    warn(tissue, *told)
+    return tissue
+
+
+def _unplaced(n_all: int, n_placed: int, found: Found) -> list[str]:
+    """Return a warning of cells without a place; refuse where most have none."""
+    where = f"{found.x} and {found.y} of {found.files[1]}"
+    if n_placed <= n_all / 2:
+        raise InputError(
+            f"Expected numbers in {where} for every cell; {n_all - n_placed:,} of "
+            f"{n_all:,} have none. Copy or download the file again."
+        )
+    if n_placed == n_all:
+        return []
+    return [
+        f"{n_all - n_placed:,} of {n_all:,} cells have no number in {where} and are "
+        "left out."
+    ]
+
+
+def _refuse_doubles(names: pd.Index, file: str) -> None:
+    twice = names[names.duplicated()]
+    if len(twice):
+        raise InputError(
+            f"Expected every cell once in {file}; {len(twice):,} occur again (first: "
+            f"{a_few(list(twice), 3)}). Remove the doubles, or open one section."
+        )
+
+
+def _writable(table: pd.DataFrame) -> pd.DataFrame:
+    """Return a table of cells whose columns can be saved in an .h5ad."""
+    import pandas as pd
+
+    columns = {}
+    for name in table:
+        column = table[name]
+        if not (
+            pd.api.types.is_numeric_dtype(column) or pd.api.types.is_bool_dtype(column)
+        ):
+            column = column.astype(str).where(column.notna()).astype("category")
+        columns[str(name).replace("/", "_")] = column
+    return pd.DataFrame(columns, index=table.index)
+
+
+def _entry(
+    found: Found, rows: NDArray[np.int64], picture: Picture | None
+) -> dict[str, Any]:
+    """Return the entry of ``uns["spatial"]``: how large cells are, and the image."""
+    factors: dict[str, float] = {}
+    if found.microns is not None:
+        factors["microns_per_pixel"] = found.microns
+    if found.diameters is not None:
+        sizes = found.diameters[rows]
+        sizes = sizes[np.isfinite(sizes) & (sizes > 0)]
+        if len(sizes):
+            factors["spot_diameter_fullres"] = float(np.median(sizes))
+    images = {}
+    if picture is not None:
+        images["hires"] = picture.image
+        factors |= picture.factors()
+    return {"images": images, "scalefactors": factors}

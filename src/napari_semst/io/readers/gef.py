@@ -1,0 +1,254 @@
+"""Stereo-seq (STOmics): .gef files, in square bins or in cells."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from napari_semst.errors import InputError
+from napari_semst.io.checks import a_few, check_file, reading
+from napari_semst.io.formats import bins
+from napari_semst.io.notes import note
+from napari_semst.io.readers.cells import Found, section_of
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from anndata import AnnData
+    from numpy.typing import NDArray
+
+    from napari_semst.io.options import ReadOptions
+
+# Of spots of the chip, half a micrometre apart: bins of 25 micrometres.
+USUAL = 50
+MICRONS = 0.5
+_WHAT = "the .gef file"
+_BINS, _CELLS = "geneExp", "cellBin"
+_FINEST = 1
+
+
+def looks_like(path: Path) -> bool:
+    """Return whether a path is a .gef file, judged by what is inside."""
+    import h5py
+
+    if not path.is_file() or not h5py.is_hdf5(path):
+        return False
+    with h5py.File(path, "r") as file:
+        return bool(bin_sizes(file)) or has_cells(file)
+
+
+def has_cells(file: Any) -> bool:
+    """Return whether an open file holds counts of cells."""
+    return all(f"{_CELLS}/{name}" in file for name in ("cell", "cellExp", "gene"))
+
+
+def bin_sizes(file: Any) -> list[int]:
+    """Return the sizes of the bins in an open file, the smallest first."""
+    import h5py
+
+    group = file.get(_BINS)
+    if not isinstance(group, h5py.Group):
+        return []
+    return sorted(
+        int(name.removeprefix("bin"))
+        for name, held in group.items()
+        if name.removeprefix("bin").isdigit() and "expression" in held
+    )
+
+
+def read(path: Path, options: ReadOptions) -> AnnData:
+    """Return the section of a .gef file, coordinates in spots of the chip.
+
+    Square bins are of 50 spots unless another size is asked for; they are summed from
+    the finest bins in the file. A file of cells is read cell by cell.
+
+    Raises
+    ------
+    InputError
+        If it is damaged, or bins of the size asked for cannot be had.
+    """
+    import h5py
+
+    check_file(path, _WHAT)
+    with reading(path, _WHAT), h5py.File(path, "r") as file:
+        if has_cells(file):
+            return _cells(file, path, options)
+        size = options.bin_size("Stereo-seq in spots of the chip") or USUAL
+        return _in_bins(file, path, size)
+
+
+def binned(
+    sums: bins.BinSums, genes: list[str], path: Path, size: int, more: dict[str, Any]
+) -> AnnData:
+    """Return summed molecules as a tissue of bins named by their corners, ``x_y``.
+
+    Parameters
+    ----------
+    sums, genes
+        The counts, and the names of the genes.
+    path, size
+        The file, and the side of a bin.
+    more
+        Columns of the genes.
+
+    Raises
+    ------
+    InputError
+        If there is no count.
+    """
+    import pandas as pd
+
+    counts, centres, corners = sums.result(len(genes))
+    if not counts.nnz:
+        raise InputError(f"Expected counts in {path}; found none. Choose another file.")
+    names = pd.Index(
+        np.char.add(
+            np.char.add(corners[:, 0].astype(str), "_"), corners[:, 1].astype(str)
+        )
+    )
+    found = Found(
+        counts,
+        names,
+        genes,
+        pd.DataFrame({"x": centres[:, 0], "y": centres[:, 1]}, index=names),
+        "x",
+        "y",
+        np.full(len(names), float(size)),
+        MICRONS,
+        (path.name, path.name),
+        more,
+    )
+    tissue = section_of(found, path.name.split(".")[0])
+    note(tissue, bin_size=size)
+    return tissue
+
+
+def source_of(sizes: list[int], size: int, path: Path) -> int:
+    """Return the size of the bins in a file from which others can be summed.
+
+    Raises
+    ------
+    InputError
+        If none divides the size asked for.
+    """
+    fitting = [one for one in sizes if size % one == 0]
+    if not fitting:
+        raise InputError(
+            f"Expected bins of {size} spots, or smaller ones to sum, in {path}; found "
+            f"bins of {a_few(sizes)}. Ask for one of these."
+        )
+    return size if size in fitting else max(fitting)
+
+
+def _in_bins(file: Any, path: Path, size: int) -> AnnData:
+    source = source_of(bin_sizes(file), size, path)
+    group = file[f"{_BINS}/bin{source}"]
+    molecules, table = group["expression"], group["gene"][()]
+    names, more = _genes(table)
+    ends = table["offset"].astype(np.int64) + table["count"].astype(np.int64)
+    if (len(ends) and int(ends.max()) != len(molecules)) or (np.diff(ends) < 0).any():
+        raise InputError(
+            f"Expected the genes of {_WHAT} {path} to share out its {len(molecules):,} "
+            "entries; they do not. Copy or download the file again."
+        )
+    unit = _unit(molecules, source)
+    sums = bins.BinSums(size)
+    for start in range(0, len(molecules), bins.STEP):
+        part = molecules[start : start + bins.STEP]
+        numbers = np.arange(start, start + len(part))
+        genes = np.searchsorted(ends, numbers, side="right")
+        # Wider first: the file's own type may not hold the product.
+        x, y = (part[axis].astype(np.int64) * unit for axis in "xy")
+        sums.add(x, y, genes, part["count"])
+    tissue = binned(sums, names, path, size, more)
+    _note_offset(tissue, molecules)
+    return tissue
+
+
+def _unit(molecules: Any, source: int) -> int:
+    """Return how many spots of the chip one step of x is.
+
+    Bins are numbered by their corner's spot in some versions, one by one in others.
+    """
+    if source == _FINEST:
+        return 1
+    some = molecules[: bins.STEP]
+    in_spots = all((some[axis] % source == 0).all() for axis in "xy")
+    return 1 if in_spots else source
+
+
+def _note_offset(tissue: AnnData, molecules: Any) -> None:
+    """Note what the file says of its first spot's place on the chip."""
+    told = {
+        key: int(molecules.attrs[key][0])
+        for key in ("minX", "minY")
+        if key in molecules.attrs and np.size(molecules.attrs[key])
+    }
+    if told:
+        note(tissue, chip=told)
+
+
+def _genes(table: NDArray[Any]) -> tuple[list[str], dict[str, Any]]:
+    """Return the genes' names, and ids where the file has both."""
+    fields = table.dtype.names or ()
+    key = next((k for k in ("geneName", "gene", "geneID") if k in fields), None)
+    if key is None:
+        raise InputError(
+            f"Expected {_WHAT} to name its genes; found the fields {a_few(fields)}. "
+            "Choose another file."
+        )
+    names = _texts(table[key])
+    if key == "geneName" and "geneID" in fields:
+        ids = _texts(table["geneID"])
+        return [n or i for n, i in zip(names, ids, strict=True)], {"gene_ids": ids}
+    return names, {}
+
+
+def _texts(values: NDArray[Any]) -> list[str]:
+    return [v.decode() if isinstance(v, bytes) else str(v) for v in values]
+
+
+def _cells(file: Any, path: Path, options: ReadOptions) -> AnnData:
+    import pandas as pd
+    from scipy import sparse
+
+    if options.part not in (None, "cells"):
+        raise InputError(
+            f"Expected square bins in {path} for a bin size of {options.part!r}; it "
+            "holds cells. Ask for no bin size, or open the file of bins."
+        )
+    cells, counts = file[f"{_CELLS}/cell"][()], file[f"{_CELLS}/cellExp"][()]
+    names, more = _genes(file[f"{_CELLS}/gene"][()])
+    indptr = np.append(cells["offset"].astype(np.int64), len(counts))
+    lengths = cells["geneCount"].astype(np.int64)
+    if not np.array_equal(np.diff(indptr), lengths):
+        raise InputError(
+            f"Expected the cells of {_WHAT} {path} to share out its {len(counts):,} "
+            "entries; they do not. Copy or download the file again."
+        )
+    matrix = sparse.csr_matrix(
+        (counts["count"].astype(np.float32), counts["geneID"].astype(np.int64), indptr),
+        shape=(len(cells), len(names)),
+    )
+    # An index outside the matrix would crash the compiled code that uses it.
+    matrix.check_format(full_check=True)
+    index = pd.Index(cells["id"].astype(str))
+    columns = {k: cells[k] for k in ("x", "y", "area", "dnbCount") if k in _of(cells)}
+    found = Found(
+        matrix,
+        index,
+        names,
+        pd.DataFrame(columns, index=index),
+        "x",
+        "y",
+        2 * np.sqrt(cells["area"] / np.pi) if "area" in _of(cells) else None,
+        MICRONS,
+        (path.name, path.name),
+        more,
+    )
+    return section_of(found, path.name.split(".")[0])
+
+
+def _of(table: NDArray[Any]) -> tuple[str, ...]:
+    return table.dtype.names or ()

@@ -1,0 +1,197 @@
+"""AnnData files."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from napari_semst.errors import InputError
+from napari_semst.io.checks import a_few, check_file, reading
+from napari_semst.io.coordinates import locate_coordinates
+from napari_semst.io.matrices import named_layers
+from napari_semst.io.notes import note, warn
+from napari_semst.io.sections import mixed_sections
+
+if TYPE_CHECKING:
+    from anndata import AnnData
+    from numpy.typing import NDArray
+
+    from napari_semst.io.options import ReadOptions
+
+_WHAT = "the AnnData file"
+SPATIAL = "spatial"
+# Where the file's own coordinates stand once others take their place.
+ORIGINAL = "spatial_original"
+
+
+def looks_like(path: Path) -> bool:
+    """Return whether a path is an AnnData file, judged by what is inside.
+
+    MuData, loom and other HDF5 files are declined whatever their name.
+    """
+    import h5py
+
+    if not path.is_file() or not h5py.is_hdf5(path):
+        return False
+    with h5py.File(path, "r") as file:
+        encoding = str(file.attrs.get("encoding-type", ""))
+        # Files from before anndata 0.7 bear no encoding.
+        if encoding not in ("anndata", ""):
+            return False
+        needed = ("obs", "var") if encoding else ("obs", "var", "X")
+        return all(
+            isinstance(file.get(key), h5py.Group | h5py.Dataset) for key in needed
+        )
+
+
+def read(path: Path, options: ReadOptions) -> AnnData:
+    """Return the section that an .h5ad holds, coordinates under ``obsm["spatial"]``.
+
+    Raises
+    ------
+    InputError
+        If it is damaged, or has not the coordinates asked for. Without a key asked
+        for, a table whose coordinates are missing or unusable is read with a warning.
+    CountsError
+        If the layer asked for holds no raw counts.
+    """
+    import anndata
+
+    check_file(path, _WHAT)
+    with reading(path, _WHAT):
+        adata = anndata.read_h5ad(path)
+        check_matrix(adata)
+    return as_section(adata, path, options)
+
+
+def as_section(adata: AnnData, path: Path, options: ReadOptions) -> AnnData:
+    """Return a table just read as a section: names unique, spots placed.
+
+    Parameters
+    ----------
+    adata
+        What the file held.
+    path, options
+        As in `read`.
+    """
+    if not adata.n_obs or not adata.n_vars:
+        raise InputError(
+            f"Expected spots and genes in {path}; found {adata.n_obs} spots and "
+            f"{adata.n_vars} genes."
+        )
+    _mend_names(adata)
+    if options.positions is not None:
+        adata = _place(adata, str(options.positions))
+    else:
+        try:
+            adata = _place(adata, None)
+        except InputError as error:
+            # The table is of use without them: another key can still be picked.
+            warn(adata, str(error))
+    if options.counts is not None:
+        _use_counts(adata, str(options.counts))
+    use_symbols(adata)
+    warn(adata, *mixed_sections(adata))
+    return adata
+
+
+def check_matrix(adata: AnnData) -> None:
+    """Refuse a sparse matrix whose indices point outside of it."""
+    from scipy import sparse
+
+    matrices: list[Any] = [adata.X, *named_layers(adata).values()]
+    if adata.raw is not None:
+        matrices.append(adata.raw.X)
+    for matrix in matrices:
+        if sparse.issparse(matrix) and hasattr(matrix, "check_format"):
+            # Compiled code that uses such an index would crash the whole program.
+            matrix.check_format(full_check=True)
+
+
+def _mend_names(adata: AnnData) -> None:
+    """Tell apart spots, and genes, that share a name."""
+    for names, what, mend in (
+        (adata.obs_names, "barcodes", adata.obs_names_make_unique),
+        (adata.var_names, "gene names", adata.var_names_make_unique),
+    ):
+        twice = names[names.duplicated()].unique()
+        if len(twice):
+            mend()
+            warn(
+                adata,
+                f"{len(twice):,} {what} occur more than once (first: "
+                f"{a_few(list(twice), 3)}): told apart by -1, -2 at their end.",
+            )
+
+
+def _place(adata: AnnData, key: str | None) -> AnnData:
+    """Return the spots that have coordinates, these under ``obsm["spatial"]``."""
+    found = locate_coordinates(adata, key, allow_missing=True)
+    placed = np.asarray(np.isfinite(found.xy).all(axis=1))
+    n_without = int((~placed).sum())
+    if n_without > len(placed) / 2:
+        raise InputError(
+            f"Expected coordinates for every spot in {found.where}; {n_without:,} of "
+            f"{len(placed):,} have none. Pick another key under Coordinates."
+        )
+    if n_without:
+        names = list(adata.obs_names[~placed])
+        adata = adata[placed].copy()
+        warn(
+            adata,
+            f"{n_without:,} of {len(placed):,} spots have no coordinates and are left "
+            f"out (first: {a_few(names, 3)}).",
+        )
+    note(adata, coordinates=found.where)
+    warn(adata, *found.remarks)
+    _put(adata, found.xy[placed])
+    return adata
+
+
+def _put(adata: AnnData, xy: NDArray[np.float64]) -> None:
+    """Put coordinates under ``obsm["spatial"]``; what stood there is never lost."""
+    there = adata.obsm.get(SPATIAL)
+    if isinstance(there, np.ndarray) and np.array_equal(there, xy):
+        return  # left as it is, whatever its type of number
+    if there is not None:
+        key, count = ORIGINAL, 1
+        while key in adata.obsm:
+            count += 1
+            key = f"{ORIGINAL}_{count}"
+        adata.obsm[key] = there
+        note(adata, original_coordinates=f"obsm[{key!r}]")
+        warn(
+            adata,
+            f"obsm[{SPATIAL!r}] holds the coordinates in use; what the file had there "
+            f"is kept in obsm[{key!r}].",
+        )
+    adata.obsm[SPATIAL] = xy
+
+
+def _use_counts(adata: AnnData, layer: str) -> None:
+    from napari_semst.io.counts import find_counts
+
+    found = find_counts(adata, layer)
+    adata.X = found.matrix
+    note(adata, counts=found.where)
+
+
+def use_symbols(adata: AnnData) -> None:
+    """Name genes by symbol where the file names them by Ensembl id."""
+    from napari_semst.io.symbols import find_symbols
+
+    found = find_symbols(adata)
+    warn(adata, *found.warnings)
+    if np.array_equal(found.names, adata.var_names.to_numpy(dtype=str)):
+        return
+    ids = adata.var_names.to_numpy(dtype=str)
+    taken = "gene_ids" in adata.var and not np.array_equal(
+        adata.var["gene_ids"].astype(str).to_numpy(), ids
+    )
+    adata.var["ensembl_ids" if taken else "gene_ids"] = ids
+    adata.var_names = found.names.astype(object)
+    with reading(Path(), "gene symbols"):
+        adata.var_names_make_unique()
+    note(adata, symbols=found.where)

@@ -1,0 +1,110 @@
+"""The kinds of input that can be read: one line for each."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from napari_semst.io.formats import tenx
+from napari_semst.io.readers import (
+    cosmx,
+    gef,
+    gem,
+    h5ad,
+    merscope,
+    spatialdata,
+    visium,
+    visium_hd,
+    xenium,
+    zarr,
+)
+from napari_semst.io.readers import (
+    tables as plain,
+)
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from pathlib import Path
+
+    from anndata import AnnData
+
+    from napari_semst.io.options import ReadOptions
+
+
+@dataclass(frozen=True, slots=True)
+class Kind:
+    """One kind of input.
+
+    Parameters
+    ----------
+    name
+        Short name, stable.
+    title
+        What a user calls it.
+    looks_like
+        Whether a path holds this kind, judged by what is inside.
+    read
+        The tissue that the path holds.
+    tables
+        The files that counts and places are read from, where these are a few of a
+        folder's; None where the path is read whole.
+    """
+
+    name: str
+    title: str
+    looks_like: Callable[[Path], bool]
+    read: Callable[[Path, ReadOptions], AnnData]
+    tables: Callable[[Path], list[Path]] | None = None
+
+
+H5AD = Kind("h5ad", "AnnData file (.h5ad)", h5ad.looks_like, h5ad.read)
+ZARR = Kind("zarr", "AnnData store (.zarr)", zarr.looks_like, zarr.read)
+SPATIALDATA = Kind(
+    "spatialdata",
+    "SpatialData store (.zarr)",
+    spatialdata.looks_like,
+    spatialdata.read,
+)
+VISIUM = Kind("visium", "Space Ranger folder", visium.looks_like, visium.read)
+VISIUM_HD = Kind(
+    "visium_hd",
+    "Visium HD run",
+    visium_hd.looks_like,
+    visium_hd.read,
+    visium_hd.tables,
+)
+XENIUM = Kind(
+    "xenium", "Xenium output folder", xenium.looks_like, xenium.read, xenium.tables
+)
+MERSCOPE = Kind(
+    "merscope",
+    "MERSCOPE output folder",
+    merscope.looks_like,
+    merscope.read,
+    merscope.tables,
+)
+COSMX = Kind("cosmx", "CosMx flat files", cosmx.looks_like, cosmx.read, cosmx.tables)
+GEF = Kind("gef", "Stereo-seq file (.gef)", gef.looks_like, gef.read)
+GEM = Kind("gem", "Stereo-seq molecules (.gem)", gem.looks_like, gem.read)
+PLAIN = Kind(
+    "plain", "Tables of counts and places", plain.looks_like, plain.read, plain.tables
+)
+MATRIX_10X = Kind(
+    "10x_h5", "10x matrix (.h5)", tenx.looks_like, visium.read_matrix_file
+)
+
+# Asked in this order; the first that recognises a path reads it.
+KINDS: tuple[Kind, ...] = (
+    H5AD,
+    ZARR,
+    SPATIALDATA,
+    VISIUM_HD,
+    VISIUM,
+    XENIUM,
+    MERSCOPE,
+    COSMX,
+    GEF,
+    GEM,
+    MATRIX_10X,
+    PLAIN,
+)

@@ -1,0 +1,323 @@
+"""Plain tables: counts in one file of text, the places of the spots in another."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from napari_semst.errors import InputError
+from napari_semst.io.checks import a_few, reading
+from napari_semst.io.coordinates import OBS_PAIRS
+from napari_semst.io.formats.text_tables import (
+    Head,
+    has_ending,
+    head_of,
+    look,
+    pieces,
+    read_columns,
+)
+from napari_semst.io.formats.wide_tables import read_wide
+from napari_semst.io.notes import note, warn
+from napari_semst.io.readers.cells import Found, section_of
+from napari_semst.io.texts import as_texts
+
+if TYPE_CHECKING:
+    import pandas as pd
+    from anndata import AnnData
+
+    from napari_semst.io.options import ReadOptions
+
+_IDS = ("barcode", "barcodes", "spot", "spot_id", "cell", "cell_id", "cellid", "id", "")
+_PAIRS = (
+    *((x.lower(), y.lower()) for x, y in OBS_PAIRS),
+    ("pxl_col", "pxl_row"),
+    ("coord_x", "coord_y"),
+    ("xcoord", "ycoord"),
+    ("sdimx", "sdimy"),
+    ("spatial_1", "spatial_2"),
+    ("spatial1", "spatial2"),
+    ("col", "row"),
+)
+# A folder of more tables is a folder of other things.
+_MOST_BESIDE = 30
+_MOST_PLACES = 5
+# Rows by which tables are matched, and names that are looked through for them.
+_ROWS = 20
+_NAMES = 200_000
+_FEWEST_GENES = 3
+
+
+@dataclass(frozen=True, slots=True)
+class Places:
+    """A table with the places of spots.
+
+    Parameters
+    ----------
+    path, head
+        The file, and its first lines.
+    spot, x, y
+        Numbers of its columns with the spots' names and places.
+    bare
+        Whether it has no header: the head's first line is a row.
+    """
+
+    path: Path
+    head: Head
+    spot: int
+    x: int
+    y: int
+    bare: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Pair:
+    """A table of counts and the table of places that goes with it.
+
+    Parameters
+    ----------
+    counts, head
+        The table of counts, and its first lines.
+    places
+        The table of places.
+    turned
+        Whether counts are genes x spots.
+    """
+
+    counts: Path
+    head: Head
+    places: Places
+    turned: bool
+
+
+def looks_like(path: Path) -> bool:
+    """Return whether a path holds counts whose spots' places are beside them."""
+    return locate(path) is not None
+
+
+def locate(path: Path) -> Pair | None:
+    """Return the two tables that a path holds, None where they are not clear.
+
+    The path is the table of counts, or the folder of both. Names of files tell nothing:
+    tables belong together if they share names of spots.
+    """
+    folder = path if path.is_dir() else path.absolute().parent
+    if not path.is_dir() and not (path.is_file() and has_ending(path)):
+        return None
+    tables = [p for p in sorted(folder.iterdir()) if has_ending(p) and p.is_file()]
+    if not 2 <= len(tables) <= _MOST_BESIDE:
+        return None
+    places = [p for p in map(places_of, tables) if p is not None]
+    if len(places) > _MOST_PLACES:
+        return None
+    heads = [
+        (table, head)
+        for table in (tables if path.is_dir() else [folder / path.name])
+        if (head := _counted(table)) is not None
+    ]
+    found = []
+    for place in places if heads else ():
+        names = names_in(place)
+        pairs = (
+            pair_of(table, head, place, names)
+            for table, head in heads
+            if table.name != place.path.name
+        )
+        found += [pair for pair in pairs if pair is not None]
+    return found[0] if len(found) == 1 else None
+
+
+def places_of(path: Path) -> Places | None:
+    """Return a table of places, None for another."""
+    head = look(path, 3)
+    if head is None:
+        return None
+    names = [name.lower() for name in head.names]
+    for x, y in _PAIRS:
+        if x in names and y in names:
+            columns = names.index(x), names.index(y)
+            ids = [names.index(name) for name in _IDS if name in names]
+            others = [i for i in range(len(names)) if i not in columns]
+            spots = ids or others
+            return Places(path, head, spots[0], *columns) if spots else None
+    bare = len(names) == 3 and all(map(is_number, head.names[1:]))
+    return Places(path, head, 0, 1, 2, bare=True) if bare else None
+
+
+def _counted(table: Path) -> Head | None:
+    """Return the first lines of a table that may hold counts, None for another."""
+    head = look(table, _ROWS)
+    if head is None or len(head.names) <= _FEWEST_GENES:
+        return None
+    numbers = all(is_number(v) for row in head.rows for v in row[1:])
+    return head if numbers else None
+
+
+def pair_of(counts: Path, head: Head, places: Places, names: set[str]) -> Pair | None:
+    """Return counts with the table of their places, None if they share no spot.
+
+    Parameters
+    ----------
+    counts, head
+        The table of counts, and its first lines.
+    places, names
+        The table of places, and its spots.
+    """
+    first = [row[0] for row in head.rows]
+    if names.intersection(first):
+        return Pair(counts, head, places, turned=False)
+    if len(names.intersection(head.names[1:])):
+        return Pair(counts, head, places, turned=True)
+    return None
+
+
+def names_in(places: Places) -> set[str]:
+    """Return the first names of spots in a table of places."""
+    types = {places.spot: str}
+    with reading(places.path, "the table of places"):
+        parts = pieces(places.path, places.head, types, _NAMES)
+        names = set(next(iter(parts))[places.spot].str.strip())
+    return names | {places.head.names[places.spot]} if places.bare else names
+
+
+def tables(path: Path) -> list[Path]:
+    """Return the files that counts and places are read from."""
+    pair = locate(path)
+    return [] if pair is None else [pair.counts, pair.places.path]
+
+
+def read(path: Path, options: ReadOptions) -> AnnData:
+    """Return the spots of a table of counts, with the places of the table beside it.
+
+    Raises
+    ------
+    InputError
+        If no table of places goes with the counts, or one of them is damaged.
+    """
+    pair = pair_for(path, options)
+    counts, names, genes = _counts(pair)
+    cells = _cells(pair.places)
+    columns = list(cells.columns)
+    found = Found(
+        counts,
+        names,
+        genes,
+        cells,
+        columns[0],
+        columns[1],
+        None,
+        None,
+        (pair.counts.name, pair.places.path.name),
+    )
+    tissue = section_of(found, pair.counts.name.split(".")[0])
+    note(tissue, places=pair.places.path.name, turned=pair.turned)
+    if twice := len(genes) - len(set(genes)):
+        warn(
+            tissue,
+            f"{twice:,} names of genes occur again: told apart by -1, -2 at their end.",
+        )
+    return tissue
+
+
+def pair_for(path: Path, options: ReadOptions) -> Pair:
+    """Return the two tables to read.
+
+    Raises
+    ------
+    InputError
+        If no table of places goes with the counts.
+    """
+    pair = locate(path) if options.positions is None else _given(path, options)
+    if pair is None:
+        raise InputError(why_not(path))
+    return pair
+
+
+def why_not(path: Path) -> str:
+    """Return what is missing where a table is not read."""
+    folder = path if path.is_dir() else path.absolute().parent
+    tables = [p for p in sorted(folder.iterdir()) if has_ending(p) and p.is_file()]
+    others = [p for p in tables if p.name != path.name]
+    places = [p.path for p in map(places_of, others[:_MOST_BESIDE]) if p is not None]
+    wanted = (
+        f"Expected {path} to be a table of counts (spots x genes or genes x spots, a "
+        "name first in each row, then whole numbers), and beside it a table of the "
+        "same spots with their names and columns x and y"
+    )
+    if not places:
+        return (
+            f"{wanted}; found no table with x and y beside it, only: "
+            f"{a_few([p.name for p in others])}. Put it there."
+        )
+    if len(places) > 1:
+        return (
+            f"{wanted}; found several with x and y: {a_few([p.name for p in places])}. "
+            "Name one as positions, or move the others away."
+        )
+    return (
+        f"{wanted}; {places[0].name} has x and y, but no spot in common with a "
+        "table of counts. Check that both name the spots alike."
+    )
+
+
+def _given(path: Path, options: ReadOptions) -> Pair | None:
+    """Return the pair of a table and the table of places that was named."""
+    name = Path(str(options.positions)).expanduser()
+    beside = path.absolute().parent / name
+    file = name if name.exists() else beside
+    head_of(file, "the table of places")
+    places = places_of(file)
+    if places is None:
+        raise InputError(
+            f"Expected the table of places {file} to have a column of names and two "
+            "named x and y; it has not. Rename its columns."
+        )
+    head = _counted(path)
+    return None if head is None else pair_of(path, head, places, names_in(places))
+
+
+def _counts(pair: Pair) -> tuple[Any, pd.Index, list[str]]:
+    """Return counts as spots x genes, the spots' names and the genes'."""
+    import pandas as pd
+    from scipy import sparse
+
+    what = "the table of counts"
+    ids, columns, counts = read_wide(pair.counts, what, [0], lambda name: True)
+    rows = ids[0].str.strip()
+    if pair.turned:
+        turned = sparse.csr_matrix(counts.T)
+        return turned, pd.Index(columns), list(rows)
+    return counts, pd.Index(rows.to_numpy(dtype=object)), columns
+
+
+def _cells(places: Places) -> pd.DataFrame:
+    """Return the table of places by name, x and y before what else it holds."""
+    import pandas as pd
+
+    path, head = places.path, places.head
+    what = "the table of places"
+    if places.bare:
+        types = dict.fromkeys(range(3), str)
+        with reading(path, what):
+            rows = next(iter(pieces(path, head, types, 2**40)))
+        first = pd.DataFrame([head.names])
+        table = pd.concat([first, rows], ignore_index=True)
+        table.columns = pd.Index(["spot", "x", "y"])
+    else:
+        table = read_columns(path, what, [head.names[places.spot]])
+    names = as_texts(table.iloc[:, places.spot]).str.strip()
+    order = [places.x, places.y]
+    order += [i for i in range(table.shape[1]) if i not in (*order, places.spot)]
+    cells = table.iloc[:, order]
+    cells.index = pd.Index(names.to_numpy(dtype=object))
+    return cells
+
+
+def is_number(text: str) -> bool:
+    """Return whether a text is a finite number."""
+    try:
+        return bool(np.isfinite(float(text)))
+    except ValueError:
+        return False

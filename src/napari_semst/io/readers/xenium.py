@@ -1,0 +1,205 @@
+"""Xenium (10x Genomics): cells of the output folder, in micrometres."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from napari_semst.errors import InputError
+from napari_semst.io.checks import MEGABYTE, a_few, check_file, reading
+from napari_semst.io.formats import tenx
+from napari_semst.io.formats.text_tables import look, read_columns
+from napari_semst.io.notes import note, warn
+from napari_semst.io.readers.cells import Found, discs, section_of
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    import numpy as np
+    import pandas as pd
+    from anndata import AnnData
+    from numpy.typing import NDArray
+
+    from napari_semst.io.options import ReadOptions
+    from napari_semst.io.readers.cells import Picture
+
+_MATRIX, _ABOUT = "cell_feature_matrix", "experiment.xenium"
+_X, _Y = "x_centroid", "y_centroid"
+# Micrometres in a pixel of the instrument, where the run does not say.
+_PIXEL = 0.2125
+# The nuclei's stain, as each version of the instrument names it, the newest first.
+_NUCLEI = (
+    "morphology_focus/ch0000_dapi.ome.tif",
+    "morphology_focus/morphology_focus_0000.ome.tif",
+    "morphology_focus.ome.tif",
+    "morphology_mip.ome.tif",
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Files:
+    """The files of one run that are read."""
+
+    folder: Path
+    matrix: Path
+    cells: Path
+    image: Path | None
+
+
+def looks_like(path: Path) -> bool:
+    """Return whether a folder is an output of Xenium, judged by matrix and cells."""
+    files = locate(path)
+    if files is None or not {"cell_id", _X, _Y} <= set(columns_of(files.cells)):
+        return False
+    matrix = files.matrix
+    return tenx.is_mtx_folder(matrix) or tenx.looks_like(matrix)
+
+
+def locate(path: Path) -> Files | None:
+    """Return the files of a run, told by their names.
+
+    The path is the folder, the one above its ``outs``, or ``experiment.xenium`` in it.
+    """
+    if path.is_file():
+        if path.name != _ABOUT:
+            return None
+        path = path.absolute().parent
+    for folder in (path, path / "outs"):
+        matrix, cells = _matrix_in(folder), _cells_in(folder)
+        if matrix is not None and cells is not None:
+            images = (folder / name for name in _NUCLEI)
+            image = next((file for file in images if file.is_file()), None)
+            return Files(folder, matrix, cells, image)
+    return None
+
+
+def columns_of(cells: Path) -> tuple[str, ...]:
+    """Return the columns of the table of cells, without reading it."""
+    if cells.suffix == ".parquet":
+        from pyarrow import parquet
+
+        return tuple(parquet.read_schema(cells).names)
+    head = look(cells, 1)
+    return () if head is None else head.names
+
+
+def tables(path: Path) -> list[Path]:
+    """Return the files that counts and places are read from."""
+    files = locate(path)
+    if files is None:
+        return []
+    return [files.matrix, files.cells]
+
+
+def read(path: Path, options: ReadOptions) -> AnnData:
+    """Return the cells of a run, coordinates in micrometres.
+
+    Control probes and codewords are left out. The image is that of the nuclei.
+
+    Raises
+    ------
+    InputError
+        If a file is missing, damaged or belongs to another run.
+    """
+    files = locate(path)
+    if files is None:
+        raise InputError(
+            f"Expected {_MATRIX}.h5 (or the folder {_MATRIX}) and cells.parquet or "
+            f"cells.csv.gz in {path}; one of them is not there. Choose the output "
+            "folder of the run."
+        )
+    matrix = tenx.read_matrix(files.matrix)
+    cells = _cells(files.cells)
+    about = _about(files.folder)
+    pixel = _pixel_size(about, files.folder)
+    picture, doubt = _picture(files, pixel)
+    found = Found(
+        matrix.X,
+        matrix.obs_names,
+        list(matrix.var_names),
+        cells,
+        _X,
+        _Y,
+        _diameters(cells),
+        1.0,
+        (files.matrix.name, files.cells.name),
+        {name: matrix.var[name].to_numpy() for name in matrix.var},
+    )
+    tissue = section_of(found, _library(about, files.folder), picture)
+    note(tissue, pixel_size=pixel)
+    warn(tissue, *doubt)
+    return tissue
+
+
+def _matrix_in(folder: Path) -> Path | None:
+    if (folder / f"{_MATRIX}.h5").is_file():
+        return folder / f"{_MATRIX}.h5"
+    return folder / _MATRIX if tenx.is_mtx_folder(folder / _MATRIX) else None
+
+
+def _cells_in(folder: Path) -> Path | None:
+    names = ("cells.parquet", "cells.csv.gz", "cells.csv")
+    return next((folder / n for n in names if (folder / n).is_file()), None)
+
+
+def _cells(path: Path) -> pd.DataFrame:
+    """Return the table of cells by id, whatever the version writes ids as."""
+    what = "the table of cells"
+    if path.suffix == ".parquet":
+        import pandas as pd
+
+        check_file(path, what)
+        with reading(path, what):
+            cells = pd.read_parquet(path, engine="pyarrow")
+    else:
+        cells = read_columns(path, what, ["cell_id"])
+    missing = {"cell_id", _X, _Y} - set(cells)
+    if missing:
+        raise InputError(
+            f"Expected {what} {path} to have the columns cell_id, {_X} and {_Y}; "
+            f"missing: {', '.join(sorted(missing))}; found: {a_few(list(cells))}. "
+            "Choose the output folder of a run."
+        )
+    ids = cells["cell_id"].map(lambda v: v.decode() if isinstance(v, bytes) else str(v))
+    return cells.drop(columns="cell_id").set_index(ids.to_numpy(dtype=object))
+
+
+def _about(folder: Path) -> dict[str, Any]:
+    """Return what the run says of itself, empty where it says nothing."""
+    path = folder / _ABOUT
+    if not path.is_file():
+        return {}
+    what = "the description of the run"
+    check_file(path, what, at_most=MEGABYTE)
+    with reading(path, what):
+        about = json.loads(path.read_text(encoding="utf-8"))
+    return about if isinstance(about, dict) else {}
+
+
+def _pixel_size(about: dict[str, Any], folder: Path) -> float:
+    value = about.get("pixel_size", _PIXEL)
+    if not isinstance(value, int | float) or not 0 < value < 100:
+        raise InputError(
+            f"Expected pixel_size in {folder / _ABOUT} to be a positive number of "
+            f"micrometres; got {value!r}. Copy the file from the instrument again."
+        )
+    return float(value)
+
+
+def _library(about: dict[str, Any], folder: Path) -> str:
+    name = about.get("region_name") or folder.absolute().name
+    return str(name)
+
+
+def _diameters(cells: pd.DataFrame) -> NDArray[np.float64] | None:
+    """Return diameters of discs of the cells' areas, in micrometres."""
+    if "cell_area" not in cells:
+        return None
+    return discs(cells["cell_area"])
+
+
+def _picture(files: Files, pixel: float) -> tuple[Picture | None, tuple[str, ...]]:
+    from napari_semst.io.formats.tiff import picture_of
+
+    return (None, ()) if files.image is None else picture_of(files.image, 1 / pixel)

@@ -1,0 +1,105 @@
+"""AnnData in a zarr store: a folder of chunks, as clouds and large atlases keep it."""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING
+
+from napari_semst.errors import InputError
+from napari_semst.io.checks import reading
+from napari_semst.io.readers import h5ad
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+    from anndata import AnnData
+
+    from napari_semst.io.options import ReadOptions
+
+_WHAT = "the AnnData zarr store"
+# Attributes of a group: of zarr's second format, and of its third.
+_ATTRIBUTES = (".zattrs", "zarr.json")
+_METADATA = (".zarray", ".zmetadata", "zarr.json")
+# Reading through this codec runs code that the file holds.
+_RUNS_CODE = "pickle"
+
+
+def looks_like(path: Path) -> bool:
+    """Return whether a folder is an AnnData zarr store, judged by its attributes."""
+    if not path.is_dir():
+        return False
+    for name in _ATTRIBUTES:
+        if (path / name).is_file():
+            held = json.loads((path / name).read_text(encoding="utf-8"))
+            own = held.get("attributes", held)
+            return bool(own.get("encoding-type") == "anndata")
+    return False
+
+
+def read(path: Path, options: ReadOptions) -> AnnData:
+    """Return the section that a store holds, as the reader of h5ad files does.
+
+    Raises
+    ------
+    InputError
+        If it is damaged, leads out of its folder, or could run code when read.
+    """
+    import anndata
+
+    check_store(path)
+    with reading(path, _WHAT):
+        adata = anndata.read_zarr(path)
+        h5ad.check_matrix(adata)
+    return h5ad.as_section(adata, path, options)
+
+
+def check_store(path: Path) -> None:
+    """Raise unless all of a store lies inside its folder and is plain data.
+
+    Raises
+    ------
+    InputError
+        Naming the first entry that is not.
+    """
+    root = path.resolve()
+    for entry in _entries(root):
+        if entry.is_symlink() and not entry.resolve().is_relative_to(root):
+            raise InputError(
+                f"Expected {_WHAT} {path} to lie in its folder; "
+                f"{entry.relative_to(root)} leads to {entry.resolve()}. Copy the store "
+                "with its links followed, if you trust it."
+            )
+        if entry.name in _METADATA and _is_pickled(entry):
+            raise InputError(
+                f"Expected {_WHAT} {path} to hold plain data; "
+                f"{entry.relative_to(root)} is pickled, which can run code when read. "
+                "Ask for a store without pickled arrays."
+            )
+
+
+def _entries(root: Path) -> Iterator[Path]:
+    """Yield all files and links; linked folders are not entered."""
+    for entry in root.iterdir():
+        yield entry
+        if entry.is_dir() and not entry.is_symlink():
+            yield from _entries(entry)
+
+
+def _is_pickled(metadata: Path) -> bool:
+    """Return whether metadata names the codec, read as zarr reads it."""
+    with reading(metadata, _WHAT):
+        return _RUNS_CODE in _texts(json.loads(metadata.read_bytes()))
+
+
+def _texts(value: object) -> Iterator[str]:
+    """Yield all texts of nested JSON values, names of entries too."""
+    if isinstance(value, str):
+        yield value
+    elif isinstance(value, dict):
+        for name, inner in value.items():
+            yield name
+            yield from _texts(inner)
+    elif isinstance(value, list):
+        for inner in value:
+            yield from _texts(inner)

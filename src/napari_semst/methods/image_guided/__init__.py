@@ -1,0 +1,1 @@
+"""The image-guided graph VAE, and where image and expression disagree."""

@@ -1,0 +1,289 @@
+"""Where expression is not what the image predicts, and how sure that is."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from napari_semst.core.progress import Progress
+from napari_semst.methods.base import Discordance
+from napari_semst.methods.image_guided.features import average_of_usable
+from napari_semst.methods.image_guided.folds import spatial_folds
+from napari_semst.methods.image_guided.permutation import (
+    ImageExchange,
+    above,
+    expression_clusters,
+    false_discovery_rate,
+)
+from napari_semst.methods.image_guided.prediction import ImagePredictor, Prediction
+
+if TYPE_CHECKING:
+    from collections.abc import Generator
+
+    from numpy.typing import NDArray
+
+    from napari_semst.core.progress import RunControl
+    from napari_semst.methods.image_guided.inputs import GuidedInputs
+    from napari_semst.prepare.section import Section
+
+    Floats = NDArray[np.float32]
+
+_STAGE = "discordance"
+# Where its parts begin and end, in percent.
+_MOVING, _LEARNING, _EXCHANGING = (0, 50), (50, 65), (65, 100)
+# Times the prediction is learnt: at first from all spots, then without those that did
+# not fit, which would teach that such an image means what is odd about them.
+_FITS = 3
+# Robust deviations above the median from which a spot does not fit.
+_UNFIT = 2.5
+_QUARTILE = 0.6745
+# Rounds of averaging over the nearest spots: discordance comes in regions.
+_ROUNDS = 2
+# Scores of the null, and movements of the slide, that are enough.
+_NULL_SCORES, _LEAST_TIMES = 500_000, 10
+# Movements of the image that are to predict less than it does where it lies: by chance
+# it is the best of them once in twenty times. Spots that this is asked of are enough.
+_MOVES, _MOVED_SPOTS = 19, 20_000
+# Powers of the two coordinates in a trend across the slide.
+_CUBIC = tuple((one, other) for one in range(4) for other in range(4 - one))
+
+
+def discordance(
+    inputs: GuidedInputs,
+    section: Section,
+    per_dimension: Floats,
+    control: RunControl,
+) -> Generator[Progress, None, Discordance]:
+    """Return the calibrated discordance of every spot.
+
+    Parameters
+    ----------
+    inputs
+        Expression, image and settings.
+    section
+        Places, and the operator that averages neighbours.
+    per_dimension
+        Divergence of the network's posterior from its prior, ``(n_spots, latent)``.
+    control
+        Cancels.
+    """
+    learnt = usable = inputs.usable
+    folds = spatial_folds(inputs, section.coordinates)
+    predictor = ImagePredictor(inputs, section, folds)
+    belongs = yield from says_more_here(predictor, section, inputs, control)
+    times = _FITS if belongs else 1
+    for done in range(times):
+        yield _told(_LEARNING, done, times, "Learning what the image predicts")
+        prediction = predictor.predict(learnt, control)
+        if not belongs:
+            prediction = prediction.nothing()
+        score = contradiction(prediction, prediction.expected, section, usable)
+        if done < times - 1:
+            learnt = usable & fits(score)
+    # Where the image predicts nothing, nothing can contradict it.
+    p_value = np.where(usable, np.float32(1), np.float32(np.nan))
+    if prediction.width:
+        null = yield from exchanged(prediction, learnt, inputs, section, control)
+        p_value[usable] = above(score[usable], null)
+    rate = false_discovery_rate(p_value)
+    apart = prediction.expressed - prediction.expected
+    return Discordance(
+        score,
+        regional(surprise(apart, prediction.error), section, usable),
+        np.where(usable[:, None], per_dimension, np.float32(np.nan)),
+        p_value,
+        rate,
+        # Spots without a usable image have no rate, and are never called.
+        rate <= inputs.config.image_guided.discordance_fdr,
+        prediction.expressed,
+        np.where(usable[:, None], prediction.expected, np.float32(np.nan)),
+        prediction.share,
+        int(learnt.sum()),
+    )
+
+
+def says_more_here(
+    predictor: ImagePredictor,
+    section: Section,
+    inputs: GuidedInputs,
+    control: RunControl,
+) -> Generator[Progress, None, bool]:
+    """Return whether the image predicts more where it lies than moved elsewhere.
+
+    An image that changes slowly across the slide tells places apart, and what changes
+    as slowly is "predicted", though the two have nothing to do with each other. The
+    same image, turned and shifted over the slide, predicts as much; but for trends
+    across all of it, of stain and of expression, which are left out.
+
+    Parameters
+    ----------
+    predictor
+        Predicts expression from images.
+    section
+        Places.
+    inputs
+        Which spots have a usable image, and the seed.
+    control
+        Cancels.
+    """
+    random = np.random.default_rng([inputs.config.training.seed, 12])
+    codes = section.sections.codes.astype(np.int64)
+    every = np.where(inputs.usable, codes, -1)
+    exchange = ImageExchange(section.coordinates, every, inputs.usable, codes)
+    asked = np.zeros_like(inputs.usable)
+    asked[exchange.asked[:: -(-len(exchange.asked) // _MOVED_SPOTS) or 1]] = True
+    level = without_trend(predictor.expression, section.coordinates, codes, asked)
+    here = predictor.explained(level, asked, control)
+    for done in range(_MOVES):
+        yield _told(_MOVING, done, _MOVES, "Comparing with the image moved")
+        moved = exchange.draw(random)
+        if predictor.explained(level, asked, control, moved) >= here:
+            return False
+    return True
+
+
+def without_trend(
+    values: Floats,
+    places: NDArray[np.float64],
+    sections: NDArray[np.int64],
+    known: NDArray[np.bool_],
+) -> Floats:
+    """Return values less what a cubic of the coordinates tells of them, by section.
+
+    Parameters
+    ----------
+    values
+        Shape ``(n_spots, width)``.
+    places
+        Coordinates, ``(n_spots, 2)``.
+    sections
+        Section of each spot.
+    known
+        Spots that the trend is found of.
+    """
+    found = values.copy()
+    for section in range(int(sections.max()) + 1):
+        own = np.flatnonzero((sections == section) & known)
+        if len(own) <= len(_CUBIC):
+            continue
+        part = places[own] - places[own].mean(axis=0)
+        x, y = (part / max(float(np.abs(part).max()), 1e-12)).T
+        terms = np.stack([x**one * y**other for one, other in _CUBIC], axis=1)
+        trend = np.linalg.lstsq(terms, values[own], rcond=None)[0]
+        found[own] -= (terms @ trend).astype(np.float32)
+    return found
+
+
+def _told(part: tuple[int, int], done: int, steps: int, message: str) -> Progress:
+    """Return how far the comparison is."""
+    begin, end = part
+    return Progress(_STAGE, begin + (end - begin) * done // steps, 100, message)
+
+
+def surprise(apart: Floats, variance: NDArray[np.float64]) -> Floats:
+    """Return how far each spot is from what is expected of it, in nats, ``(n_spots,)``.
+
+    Minus the log density of what is expressed under a normal distribution about what
+    is expected, less that of a spot that is just as expected.
+
+    Parameters
+    ----------
+    apart
+        What is expressed less what is expected, ``(n_spots, width)``.
+    variance
+        Of the distribution, ``(width,)``.
+    """
+    found: Floats = (np.square(apart) / variance).sum(axis=1).astype(np.float32) / 2
+    return found
+
+
+def contradiction(
+    prediction: Prediction,
+    expected: Floats,
+    section: Section,
+    usable: NDArray[np.bool_],
+) -> Floats:
+    """Return how far the image misleads about each spot, in nats, ``(n_spots,)``.
+
+    KL divergence of what is expressed from what the image predicts, less that from
+    expression at large: of two normal distributions, log p(expression) -
+    log p(expression | image), averaged over nearby spots. Below 0 the image helps.
+    Expression that is unusual whatever the image counts in both.
+
+    Parameters
+    ----------
+    prediction
+        What is expressed, and how large errors and expression are.
+    expected
+        What an image predicts of each spot, ``(n_spots, width)``.
+    section
+        Gives the operator that averages neighbours.
+    usable
+        Spots that count; others are NaN.
+    """
+    by_image = surprise(prediction.expressed - expected, prediction.error)
+    at_large = surprise(prediction.expressed, prediction.spread)
+    wider = np.float32(np.log(prediction.spread / prediction.error).sum() / 2)
+    return regional(by_image - at_large - wider, section, usable)
+
+
+def regional(values: Floats, section: Section, usable: NDArray[np.bool_]) -> Floats:
+    """Return each spot's mean with usable spots nearby, NaN for those that are not.
+
+    Parameters
+    ----------
+    values
+        Shape ``(n_spots,)``.
+    section
+        Gives the operator that averages neighbours.
+    usable
+        Spots that count.
+    """
+    mean = average_of_usable(values[:, None], section, usable, _ROUNDS)[:, 0]
+    found: Floats = np.where(usable, mean, np.float32(np.nan))
+    return found
+
+
+def fits(score: Floats) -> NDArray[np.bool_]:
+    """Return which spots are not far above the others, by the lower half of them.
+
+    Parameters
+    ----------
+    score
+        Shape ``(n_spots,)``, NaN where unknown; those do not fit.
+    """
+    quarter, middle = np.nanquantile(score, [0.25, 0.5])
+    deviation = max((middle - quarter) / _QUARTILE, 1e-6)
+    fitting: NDArray[np.bool_] = score <= middle + _UNFIT * deviation
+    return fitting
+
+
+def exchanged(
+    prediction: Prediction,
+    giving: NDArray[np.bool_],
+    inputs: GuidedInputs,
+    section: Section,
+    control: RunControl,
+) -> Generator[Progress, None, Floats]:
+    """Return scores under the null: images exchanged within expression clusters.
+
+    Spots that did not fit give no image, else they would set the limit that they are
+    to exceed; they get one, of spots that express alike and fit.
+    """
+    settings, seed = inputs.config.image_guided, inputs.config.training.seed
+    codes = section.sections.codes.astype(np.int64)
+    alike = prediction.expressed * np.sqrt(prediction.weights).astype(np.float32)
+    clusters = expression_clusters(alike, giving, inputs.usable, codes, seed)
+    exchange = ImageExchange(section.coordinates, clusters, giving, codes)
+    enough = max(-(-_NULL_SCORES // inputs.n_spots), _LEAST_TIMES)
+    times = min(settings.permutations, enough)
+    random = np.random.default_rng([seed, 11])
+    found = []
+    for done in range(times):
+        control.check()
+        yield _told(_EXCHANGING, done, times, "Exchanging images of spots alike")
+        expected = prediction.expected[exchange.draw(random)]
+        score = contradiction(prediction, expected, section, inputs.usable)
+        found.append(score[exchange.asked])
+    return np.concatenate(found)

@@ -1,0 +1,229 @@
+"""The image-guided graph VAE: domains, and where image and expression disagree."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+import numpy as np
+import torch
+
+from napari_semst.core.progress import OnlyCancelled, Progress, working
+from napari_semst.errors import ConfigError, TrainingError
+from napari_semst.methods.base import Fit, View
+from napari_semst.methods.image_guided.discordance import discordance
+from napari_semst.methods.image_guided.inputs import guided_inputs
+from napari_semst.methods.image_guided.minibatch import Distributions, GuidedProblem
+from napari_semst.methods.image_guided.network import Normal, divergence
+from napari_semst.methods.semst.training import BATCH_SPOTS, batch_spots
+from napari_semst.prepare.components import dense_axes, rotated, smoothed
+from napari_semst.training.loop import train
+from napari_semst.wording import Way, Worded
+
+if TYPE_CHECKING:
+    from collections.abc import Generator
+
+    from numpy.typing import NDArray
+
+    from napari_semst.config import Config
+    from napari_semst.core.device import DeviceChoice
+    from napari_semst.core.progress import RunControl
+    from napari_semst.methods.base import Discordance
+    from napari_semst.methods.image_guided.inputs import GuidedInputs
+    from napari_semst.prepare.section import Section
+    from napari_semst.training.loop import TrainingRecord
+
+# Variance of a dimension's posterior means above which it is active (Burda et al.
+# 2016, importance weighted autoencoders, section 5.3).
+_ACTIVE = 0.01
+# Below, many features of the image fit a section's domains by chance.
+_FEW_SPOTS = 1000
+
+
+def fit(
+    section: Section,
+    semantics: NDArray[np.float32] | None,
+    config: Config,
+    device: DeviceChoice,
+    control: RunControl,
+) -> Generator[Progress, None, Fit]:
+    """Train the image-guided graph VAE, and measure discordance.
+
+    Source: image-guided graph VAE; docs/image-guided.md says what differs and why.
+    Without features of an image it is a graph VAE of expression alone, whose prior is
+    a standard normal, and there is no discordance.
+
+    Raises
+    ------
+    ConfigError
+        If settings cannot be trained with.
+    Cancelled, TrainingError, DeviceError
+        See `napari_semst.training.loop.train`.
+    """
+    _check(config)
+    place = device.torch()
+    yield Progress("train", 0, config.training.epochs, "Building the network")
+    inputs = yield from working(
+        "train",
+        "Components and neighbours",
+        lambda _: guided_inputs(section, config),
+        control,
+    )
+    try:
+        problem, record, step = yield from _trained(inputs, place, control)
+        found = yield from problem.distributions(control)
+        disagreement = None
+        if inputs.image is not None:
+            disagreement = yield from discordance(
+                inputs, section, divergences(found), OnlyCancelled(control)
+            )
+    finally:
+        if place.type == "cuda":
+            torch.cuda.empty_cache()
+    notes = {"step": step, "zinb": problem.engine.reason, **dimensions(found)}
+    return Fit(
+        found.posterior[0],
+        _views(section, found, inputs),
+        record=record,
+        notes={**_notes(inputs, disagreement), **notes},
+        discordance=disagreement,
+    )
+
+
+def _notes(inputs: GuidedInputs, found: Discordance | None) -> dict[str, object]:
+    """Return what was learnt from, and what the image predicts, for the provenance."""
+    notes: dict[str, object] = {
+        **inputs.components.notes(),
+        "attention": inputs.graph_text,
+        "image_features": 0 if inputs.image is None else inputs.image.shape[1],
+    }
+    if found is not None:
+        notes["predicted_by_image"] = [round(float(x), 3) for x in found.predicted]
+        notes["patterns_predicted"] = len(found.predicted)
+        notes["learnt_from"] = found.n_learnt
+    return notes
+
+
+def _check(config: Config) -> None:
+    """Raise `ConfigError` for settings that cannot be trained with."""
+    training = config.training
+    if config.image_guided.clustering_epochs and config.domains.n_domains < 1:
+        raise ConfigError(
+            Worded(
+                "Expected the number of domains to be given where the latent is drawn "
+                "to domains (image_guided.clustering_epochs); got auto. ",
+                Way("Give -k 7", "Give n_domains=7", "Untick Automatic"),
+                ", or set the epochs to 0.",
+            )
+        )
+    if training.epochs < 1:
+        raise ConfigError(
+            "Expected training.epochs of at least 1 for the method image-guided; got "
+            "0. It has no weights to begin with: leave the setting out."
+        )
+    for name in ("batch_spots", "decoded_spots"):
+        if getattr(training, name) == 1:
+            raise ConfigError(
+                f"Expected training.{name} of at least 2 for the method image-guided, "
+                "which compares the spots of a step; got 1. Give 512, or 0 for all."
+            )
+
+
+def _views(
+    section: Section, found: Distributions, inputs: GuidedInputs
+) -> tuple[View, ...]:
+    """Return what the consensus reads of the spots.
+
+    With an image, what molecules and image say and what the image alone says; without,
+    or in a section of few spots, what was learnt and the components it was learnt from.
+    """
+    mean, expected = found.posterior[0], found.prior[0]
+    own = rotated(mean, *dense_axes(mean))
+    if inputs.image is not None and inputs.n_spots >= _FEW_SPOTS:
+        # Without an image all spots would look alike, and be a domain for that.
+        expected = np.where(inputs.usable[:, None], expected, mean)
+        shown = rotated(expected, *dense_axes(expected))
+        return View(own, smooth=True), View(shown, smooth=True)
+    return (
+        View(inputs.components.root, smooth=True),
+        View(inputs.components.logged, smooth=True),
+        View(smoothed(own, section.average, 1), smooth=False),
+    )
+
+
+def _trained(
+    inputs: GuidedInputs, place: torch.device, control: RunControl
+) -> Generator[Progress, None, tuple[GuidedProblem, TrainingRecord, str]]:
+    """Train, with smaller steps where the GPU's memory ends, and say so."""
+    config = inputs.config.training
+    wanted = batch_spots(config, inputs.n_spots)
+    sizes = [wanted, *((wanted or BATCH_SPOTS) // 2**n for n in range(1, 4))]
+    for attempt, batch in enumerate(sizes):
+        problem: GuidedProblem | None = None
+        try:
+            with torch.random.fork_rng(devices=[place] if place.type == "cuda" else []):
+                torch.manual_seed(config.seed)
+                problem = GuidedProblem(inputs, place, min(batch, inputs.n_spots))
+            total = replace(config, epochs=problem.n_epochs)
+            record = yield from train(problem, total, control)
+            _check_learnt(problem, record)
+            return problem, record, _in_words(batch, smaller=attempt > 0)
+        except torch.OutOfMemoryError:
+            if attempt == len(sizes) - 1:
+                raise
+        del problem
+        torch.cuda.empty_cache()
+    raise AssertionError("the last attempt returns or raises")
+
+
+def _check_learnt(problem: GuidedProblem, record: TrainingRecord) -> None:
+    """Refuse to go on where training ended before expression was reconstructed."""
+    if record.epochs <= problem.n_aligned:
+        raise TrainingError(
+            "Expected at least one step that reconstructs expression; training was "
+            f"stopped early after {record.epochs} steps, of which "
+            f"{min(problem.n_aligned, record.epochs)} aligned the encoders only. There "
+            "is nothing to keep yet: stop later, or cancel."
+        )
+
+
+def _in_words(batch: int, *, smaller: bool) -> str:
+    """Return what a step reads."""
+    if not batch:
+        return "all spots"
+    text = f"{batch:,} spots drawn anew, with all their neighbours"
+    why = "; larger steps did not fit into the GPU's memory"
+    return text + why if smaller else text
+
+
+def divergences(found: Distributions) -> NDArray[np.float32]:
+    """Return KL(posterior || prior) of each spot and dimension, in nats.
+
+    Parameters
+    ----------
+    found
+        Posterior and prior of all spots, each ``(n_spots, latent)``.
+    """
+    posterior, prior = (
+        Normal(*map(torch.as_tensor, pair)) for pair in (found.posterior, found.prior)
+    )
+    each: NDArray[np.float32] = divergence(posterior, prior).numpy()
+    return each
+
+
+def dimensions(found: Distributions) -> dict[str, object]:
+    """Return how much of the latent is used, for the provenance.
+
+    Parameters
+    ----------
+    found
+        Posterior and prior of all spots.
+    """
+    per_dimension = divergences(found).mean(axis=0)
+    variance = found.posterior[0].var(axis=0)
+    return {
+        "active_dimensions": int((variance > _ACTIVE).sum()),
+        "latent_dimensions": len(variance),
+        "divergence_per_dimension": [round(float(x), 4) for x in per_dimension],
+        "variance_per_dimension": [round(float(x), 4) for x in variance],
+    }

@@ -1,0 +1,1 @@
+"""SemST: graph convolutions modulated by semantics, trained by reconstruction."""

@@ -1,0 +1,115 @@
+"""What SemST takes from the histology around each spot, where it is asked to."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from napari_semst.core.chunks import chunks, fitted_spots
+from napari_semst.errors import ConfigError
+from napari_semst.methods.base import View
+from napari_semst.methods.image_guided.features import average_of_usable
+from napari_semst.morphology.standardise import standardised
+from napari_semst.prepare.components import dense_axes, rotated, smoothed
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    from napari_semst.config import Config
+    from napari_semst.morphology.base import Morphology
+    from napari_semst.prepare.section import Section
+
+    Floats = NDArray[np.float32]
+
+# Components of the image's features, as many as the latent has by default.
+_WIDTH = 15
+_CHUNK_SPOTS = 8192
+
+
+def with_image(
+    section: Section, semantics: Floats | None, config: Config
+) -> Floats | None:
+    """Return what modulates: semantics, and the image's features where asked for.
+
+    Parameters
+    ----------
+    section
+        Holds the features.
+    semantics
+        Standardised semantic embedding, ``(n_spots, width)``, or `None`.
+    config
+        ``model.morphology`` is read.
+
+    Raises
+    ------
+    ConfigError
+        If features are asked for and the section has none.
+    InputError
+        If hardly any spot has an image to rely upon.
+    """
+    if config.model.morphology != "modulation":
+        return semantics
+    image = standardised(_morphology(section))
+    return image if semantics is None else np.hstack([semantics, image])
+
+
+def image_components(section: Section, config: Config) -> Floats | None:
+    """Return principal components of the image's features, or `None` if not asked for.
+
+    Spots whose image cannot be relied upon have the mean of their nearest spots.
+
+    Parameters
+    ----------
+    section
+        Holds the features.
+    config
+        ``model.morphology`` and the seed are read.
+
+    Returns
+    -------
+    numpy.ndarray
+        Shape ``(n_spots, width)``, by falling variance.
+
+    Raises
+    ------
+    ConfigError, InputError
+        See `with_image`.
+    """
+    if config.model.morphology != "view":
+        return None
+    morphology = _morphology(section)
+    features = standardised(morphology)
+    usable = np.flatnonzero(morphology.usable)
+    random = np.random.default_rng([config.training.seed, 13])
+    mean, axes = dense_axes(features[usable[fitted_spots(len(usable), random)]])
+    leading = axes[:, :_WIDTH]
+    found = np.zeros((section.n_spots, leading.shape[1]), np.float32)
+    for part in chunks(len(usable), _CHUNK_SPOTS):
+        own = usable[part]
+        found[own] = rotated(features[own], mean, leading)
+    around = average_of_usable(found, section, morphology.usable, 1)
+    return np.where(morphology.usable[:, None], found, around)
+
+
+def image_view(components: Floats, section: Section) -> View:
+    """Return the image as the consensus reads it, averaged over neighbours.
+
+    Parameters
+    ----------
+    components
+        Shape ``(n_spots, width)``.
+    section
+        Gives the operator that averages neighbours, and how often.
+    """
+    averaged = smoothed(components, section.average, section.smoothing_rounds)
+    return View(averaged, smooth=False)
+
+
+def _morphology(section: Section) -> Morphology:
+    if section.morphology is None:
+        raise ConfigError(
+            "Expected features of an image for model.morphology; the section has none. "
+            "Choose an encoder (morphology.encoder), or model.morphology 'none'."
+        )
+    return section.morphology

@@ -1,0 +1,269 @@
+"""What SemST learns from a section, before anything is on a device."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, NamedTuple
+
+import numpy as np
+
+from napari_semst.errors import ConfigError
+from napari_semst.methods.base import View
+from napari_semst.methods.semst.image import image_components, image_view
+from napari_semst.methods.semst.network import SemstNetwork
+from napari_semst.methods.semst.published_weights import read_weights
+from napari_semst.prepare.components import ExpressionAxes, smoothed
+from napari_semst.prepare.genes import variable_genes
+from napari_semst.prepare.graphs import feature_graph, normalised, touching_graph
+from napari_semst.prepare.section import Components
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+    from scipy import sparse
+
+    from napari_semst.config import Config
+    from napari_semst.prepare.mutual import Alignment
+    from napari_semst.prepare.section import Section
+
+# Components the views propagate, and those that the latent starts from.
+PROPAGATED = 30
+
+
+class Scale(NamedTuple):
+    """By what the components of a section become inputs, for it and others like it.
+
+    Parameters
+    ----------
+    axes
+        Of the expression.
+    propagated, base
+        Sizes that the propagated components and the base are divided by.
+    """
+
+    axes: ExpressionAxes
+    propagated: float
+    base: float
+
+
+@dataclass(frozen=True)
+class Inputs:
+    """Everything of a section that training reads, in the machine's memory.
+
+    Parameters
+    ----------
+    features
+        Scaled expression, ``(n_spots, n_genes)``, still to be propagated; or the pair
+        of propagated components, each ``(n_spots, width)``.
+    graphs
+        Normalised spatial and feature graph, ``(n_spots, n_spots)``.
+    neighbours
+        Neighbours of the spatial loss, symmetric and binary.
+    semantics
+        Standardised semantic embedding, or `None`.
+    base
+        What the latent starts from, ``(n_spots, width)``, or `None`.
+    expression
+        Scaled expression of the genes that are reconstructed.
+    sections
+        Section of each spot, a covariate of the reconstruction; `None` for one.
+    config
+        All settings.
+    views
+        Views that the consensus reads beside the latent.
+    notes
+        Facts for the provenance.
+    scale
+        By what the features were made, where they are components.
+    """
+
+    features: sparse.csr_matrix | tuple[NDArray[np.float32], NDArray[np.float32]]
+    graphs: tuple[sparse.csr_matrix, sparse.csr_matrix]
+    neighbours: sparse.csr_matrix
+    semantics: NDArray[np.float32] | None
+    base: NDArray[np.float32] | None
+    expression: sparse.csr_matrix
+    sections: NDArray[np.int32] | None
+    config: Config
+    views: tuple[View, ...] = ()
+    notes: dict[str, object] = field(default_factory=dict)
+    scale: Scale | None = None
+
+    @property
+    def n_spots(self) -> int:
+        """The number of spots."""
+        return int(self.expression.shape[0])
+
+    def fingerprint(self) -> float:
+        """Return a number that hardly any other section, setting or graph gives."""
+        features = self.features if isinstance(self.features, tuple) else ()
+        arrays = [*features, self.semantics, self.base, self.expression.data]
+        arrays += [
+            part for graph in self.graphs for part in (graph.data, graph.indices)
+        ]
+        sums = [float(a.sum(dtype=np.float64)) for a in arrays if a is not None]
+        return float(np.dot(sums, np.arange(1, len(sums) + 1)) + self.expression.nnz)
+
+    def network(self) -> SemstNetwork:
+        """Return the network that fits, with published weights where asked for."""
+        model = self.config.model
+        features = self.features
+        one = features[0] if isinstance(features, tuple) else features
+        network = SemstNetwork(
+            one.shape[1],
+            self.expression.shape[1],
+            model.hidden,
+            model.latent,
+            0 if self.semantics is None else self.semantics.shape[1],
+            model.modulation_ratio,
+            0 if self.base is None else self.base.shape[1],
+            0 if self.sections is None else int(self.sections.max()) + 1,
+        )
+        if model.weights:
+            network.load_published(read_weights(model.weights))
+        return network
+
+
+def from_expression(
+    section: Section, semantics: NDArray[np.float32] | None, config: Config
+) -> Inputs:
+    """Return the published inputs: scaled expression and both graphs."""
+    expression = section.scaled_expression()
+    alignment, notes = None, {}
+    if len(section.sections.names) > 1:
+        found = section.components(config.training.seed)
+        alignment, notes = found.alignment, found.notes()
+    feature, note = _feature_graph(expression, section, config, alignment)
+    kind = config.prepare.normalisation
+    return Inputs(
+        expression,
+        (normalised(section.spatial, kind), normalised(feature, kind)),
+        section.spatial,
+        semantics,
+        None,
+        expression,
+        _covariate(section),
+        config,
+        notes={"feature_graph": note, **notes},
+    )
+
+
+def from_components(
+    section: Section, semantics: NDArray[np.float32] | None, config: Config
+) -> Inputs:
+    """Return inputs that start from smoothed principal components.
+
+    Both views propagate 30 components, over the spatial graph and over the nearest
+    spots by these components; the latent starts as the leading components averaged
+    over neighbours.
+    """
+    if config.model.weights:
+        raise ConfigError(
+            "Expected model.start 'expression' with published weights; got "
+            "'components'. Choose one of the paper's presets, for instance dlpfc."
+        )
+    found = section.components(config.training.seed)
+    size = _size(_averaged(found.root, section, config))
+    scale = Scale(found.axes, _size(found.root), size)
+    decoded = _decoded(section, config.training.decoded_genes)
+    return _inputs(section, semantics, config, scale, found, decoded)
+
+
+def from_scale(
+    section: Section,
+    semantics: NDArray[np.float32] | None,
+    config: Config,
+    scale: Scale,
+) -> Inputs:
+    """Return inputs made as those of the section that a scale comes from.
+
+    They are to be encoded and not learnt from: nothing is to be reconstructed.
+    """
+    from scipy import sparse
+
+    scores = Components(scale.axes, *scale.axes.scores(section.counts))
+    nothing = sparse.csr_matrix((section.n_spots, 1), dtype=np.float32)
+    return _inputs(section, semantics, config, scale, scores, nothing)
+
+
+def _averaged(
+    root: NDArray[np.float32], section: Section, config: Config
+) -> NDArray[np.float32]:
+    """Return the leading components averaged over neighbours."""
+    leading = root[:, : config.model.latent]
+    return smoothed(leading, section.average, section.smoothing_rounds)
+
+
+def _inputs(
+    section: Section,
+    semantics: NDArray[np.float32] | None,
+    config: Config,
+    scale: Scale,
+    scores: Components,
+    decoded: sparse.csr_matrix,
+) -> Inputs:
+    root, logged = scores.root, scores.logged
+    propagated = root[:, :PROPAGATED] / np.float32(scale.propagated)
+    base = _averaged(root, section, config) / np.float32(scale.base)
+    feature, note = _feature_graph(propagated, section, config, scores.alignment)
+    kind = config.prepare.normalisation
+    spatial_graph = normalised(section.spatial, kind)
+    expression_graph = normalised(feature, kind)
+    views = [View(root, smooth=True), View(logged, smooth=True)]
+    image = image_components(section, config)
+    if image is not None:
+        views.append(image_view(image, section))
+        propagated = np.hstack([propagated, image / np.float32(_size(image))])
+    # A X is constant: the first propagation is done once, not once a step.
+    features = (
+        np.asarray(spatial_graph @ propagated, dtype=np.float32),
+        np.asarray(expression_graph @ propagated, dtype=np.float32),
+    )
+    return Inputs(
+        features,
+        (spatial_graph, expression_graph),
+        touching_graph(section.average),
+        semantics,
+        base,
+        decoded,
+        _covariate(section),
+        config,
+        tuple(views),
+        {"feature_graph": note, **scores.notes()},
+        scale,
+    )
+
+
+def _feature_graph(
+    expression: sparse.csr_matrix | NDArray[np.float32],
+    section: Section,
+    config: Config,
+    alignment: Alignment | None,
+) -> tuple[sparse.csr_matrix, str]:
+    """Return neighbours by expression: inside sections, and mutual ones across."""
+    k, seed = config.prepare.feature_neighbours, config.training.seed
+    graph, note = section.sections.inside(
+        lambda spots: feature_graph(expression[spots], k, seed)
+    )
+    if alignment is None:
+        return graph, note
+    across = f"; {alignment.pairs.nnz // 2:,} mutual nearest pairs across sections"
+    return (graph + alignment.pairs).tocsr(), note + across
+
+
+def _covariate(section: Section) -> NDArray[np.int32] | None:
+    several = len(section.sections.names) > 1
+    return section.sections.codes if several else None
+
+
+def _decoded(section: Section, n_genes: int) -> sparse.csr_matrix:
+    """Return scaled expression of the most variable genes; of all where 0 is given."""
+    if not n_genes or n_genes >= len(section.genes):
+        return section.scaled_expression()
+    return section.scaled_expression(
+        variable_genes(section.counts, n_genes, _covariate(section))
+    )
+
+
+def _size(values: NDArray[np.float32]) -> float:
+    """Return the deviation of the first, largest component; 1 where all are alike."""
+    return float(values[:, 0].std()) or 1.0

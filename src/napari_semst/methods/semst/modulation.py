@@ -1,0 +1,64 @@
+"""How strongly semantics moved every spot."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from napari_semst.methods.base import ModulationMap
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from numpy.typing import NDArray
+    from torch import Tensor
+
+    from napari_semst.methods.semst.network import Encoded
+
+
+def modulation_map(encoded: Encoded) -> ModulationMap | None:
+    """Return what semantics did to every spot, or `None` without semantics.
+
+    Strengths are taken of alpha and beta less their means over the section: what is
+    done to every spot alike is no more than a constant of the next layer, and says
+    nothing of what a spot's genes mean.
+    """
+    if encoded.modulation is None:
+        return None
+    scale, shift = encoded.modulation
+    own_scale, own_shift = scale - scale.mean(0), shift - shift.mean(0)
+    features = encoded.before.square().mean().sqrt().clamp_min(1e-12)
+    return ModulationMap(
+        _array(scale),
+        _array(shift),
+        _strength((own_scale * encoded.before + own_shift) / features),
+        _strength(own_scale),
+        _strength(own_shift / features),
+    )
+
+
+def mean_map(maps: Sequence[ModulationMap | None]) -> ModulationMap | None:
+    """Return what semantics did in several networks: strengths in their mean.
+
+    Alpha and beta are the first network's, for each has features of its own.
+    """
+    found = [one for one in maps if one is not None]
+    if len(found) < 2:
+        return found[0] if found else None
+    strengths = {
+        name: np.mean([getattr(one, name) for one in found], axis=0)
+        for name in ("strength", "scale_strength", "shift_strength")
+    }
+    return replace(found[0], **strengths)
+
+
+def _strength(values: Tensor) -> NDArray[np.float32]:
+    """Return the root mean square over features of each spot."""
+    return _array(values.square().mean(1).sqrt())
+
+
+def _array(values: Tensor) -> NDArray[np.float32]:
+    array: NDArray[np.float32] = values.detach().float().cpu().numpy()
+    return array

@@ -1,0 +1,209 @@
+"""Networks trained on one section's inputs: one, or an ensemble of several."""
+
+from __future__ import annotations
+
+from contextlib import closing
+from dataclasses import replace
+from typing import TYPE_CHECKING, NamedTuple
+
+import numpy as np
+import torch
+
+from napari_semst.core.process_group import current_group
+from napari_semst.core.threads import threads_limited
+from napari_semst.errors import ShareDone
+from napari_semst.methods.semst.full_batch import Problem
+from napari_semst.methods.semst.minibatch import SampledProblem
+from napari_semst.methods.semst.modulation import modulation_map
+from napari_semst.training.loop import TrainingRecord, train
+
+if TYPE_CHECKING:
+    from collections.abc import Generator
+
+    from numpy.typing import NDArray
+
+    from napari_semst.config import TrainingConfig
+    from napari_semst.core.progress import Progress, RunControl
+    from napari_semst.methods.base import ModulationMap
+    from napari_semst.methods.semst.inputs import Inputs
+
+# Up to this many spots a step reads the whole section; above, a sample of them.
+WHOLE_SPOTS = 20_000
+BATCH_SPOTS = 4096
+
+
+class Member(NamedTuple):
+    """One trained network of an ensemble.
+
+    Parameters
+    ----------
+    latent
+        Shape ``(n_spots, width)``, averaged over the last epochs where asked for.
+    checkpoints
+        Latents at late epochs before the last.
+    moved
+        What semantics did, or `None` without semantics.
+    record
+        Loss curves.
+    weights
+        What encodes other sections.
+    notes
+        How it was computed.
+    """
+
+    latent: NDArray[np.float32]
+    checkpoints: tuple[NDArray[np.float32], ...]
+    moved: ModulationMap | None
+    record: TrainingRecord
+    weights: dict[str, torch.Tensor]
+    notes: dict[str, object]
+
+
+def train_members(
+    inputs: Inputs, place: torch.device, control: RunControl
+) -> Generator[Progress, None, list[Member]]:
+    """Train ``training.ensemble`` networks on the same inputs, one after the other.
+
+    Graphs and propagated features are shared. The first network has the run's own
+    seed, so that an ensemble of one is a plain run. After an early stop no further
+    network begins.
+
+    Raises
+    ------
+    ShareDone
+        On processes of a group other than the first, after their share.
+    Cancelled, TrainingError, DeviceError
+        See `napari_semst.training.loop.train`.
+    """
+    config = inputs.config
+    found: list[Member | None] = []
+    wanted = config.training.ensemble
+    for number in range(wanted):
+        if found and control.stopping:
+            break
+        seed = member_seed(config.training.seed, number)
+        own = replace(config, training=replace(config.training, seed=seed))
+        steps = _member(replace(inputs, config=own), place, control)
+        found.append((yield from _counted(steps, number, wanted)))
+    if current_group().rank:
+        raise ShareDone("This process did its share of the training.")
+    return [member for member in found if member is not None]
+
+
+def member_seed(seed: int, number: int) -> int:
+    """Return the seed of an ensemble's network: the run's own for the first."""
+    if number == 0:
+        return seed
+    return int(np.random.SeedSequence([seed, number]).generate_state(1)[0])
+
+
+def _counted(
+    steps: Generator[Progress, None, Member | None], number: int, wanted: int
+) -> Generator[Progress, None, Member | None]:
+    """Pass events on as those of one training that is as long as all together."""
+    # Closed with this one: a garbage collector may come later.
+    with closing(steps):
+        while True:
+            try:
+                event = next(steps)
+            except StopIteration as stop:
+                member: Member | None = stop.value
+                return member
+            if wanted > 1:
+                event = replace(
+                    event,
+                    step=event.step + number * event.steps,
+                    steps=event.steps * wanted,
+                    message=event.message or f"Network {number + 1} of {wanted}",
+                )
+            yield event
+
+
+def _member(
+    inputs: Inputs, place: torch.device, control: RunControl
+) -> Generator[Progress, None, Member | None]:
+    """Train one network; what it makes of all spots is for the first process alone."""
+    problem, record, step = yield from _trained(inputs, place, control)
+    if current_group().rank:
+        return None
+    latent, encoded = yield from problem.finish(control)
+    return Member(
+        latent,
+        tuple(problem.checkpoints),
+        modulation_map(encoded),
+        record,
+        problem.lasting,
+        {"step": step, "zinb": problem.engine.reason},
+    )
+
+
+def _trained(
+    inputs: Inputs, place: torch.device, control: RunControl
+) -> Generator[Progress, None, tuple[Problem | SampledProblem, TrainingRecord, str]]:
+    """Train, with smaller steps where the GPU's memory ends, and say so."""
+    config, group = inputs.config.training, current_group()
+    group.check_same(inputs.fingerprint(), place)
+    sizes = _step_sizes(config, inputs.n_spots, group.size)
+    for attempt, (batch, n_parts) in enumerate(sizes):
+        problem: Problem | SampledProblem | None = None
+        try:
+            with torch.random.fork_rng(devices=[place] if place.type == "cuda" else []):
+                torch.manual_seed(config.seed)
+                problem = _problem(inputs, place, batch, n_parts)
+            # A sample's products are too short to be shared out among cores.
+            with threads_limited(1 if batch else None):
+                record = yield from train(problem, config, control)
+            return problem, record, _in_words(batch, n_parts, smaller=attempt > 0)
+        except torch.OutOfMemoryError:
+            # Other processes would go on with the larger step, and wait for ever.
+            if attempt == len(sizes) - 1 or group.size > 1:
+                raise
+        # Its memory is to be free before the next attempt.
+        del problem
+        torch.cuda.empty_cache()
+    raise AssertionError("the last attempt returns or raises")
+
+
+def _step_sizes(
+    config: TrainingConfig, n_spots: int, n_processes: int
+) -> list[tuple[int, int]]:
+    """Return spots and parts of a step, wanted first, then ever smaller ones.
+
+    Parts are computed one after the other, so that twice as many need half the memory.
+    """
+    parts = max(config.batch_parts, n_processes)
+    batch = batch_spots(config, n_spots)
+    wanted = [] if batch else [(0, 1)]
+    return [*wanted, *((batch or BATCH_SPOTS, parts * 2**n) for n in range(4))]
+
+
+def _problem(
+    inputs: Inputs, device: torch.device, batch: int, n_parts: int
+) -> Problem | SampledProblem:
+    if not batch:
+        return Problem(inputs, device)
+    return SampledProblem(inputs, device, batch, n_parts)
+
+
+def _in_words(batch: int, n_parts: int, *, smaller: bool) -> str:
+    """Return what a step reads."""
+    if not batch:
+        return "all spots"
+    text = f"{batch:,} spots drawn anew in {n_parts} parts, with all their neighbours"
+    why = "; larger steps did not fit into the GPU's memory"
+    return text + why if smaller else text
+
+
+def batch_spots(config: TrainingConfig, n_spots: int) -> int:
+    """Return how many spots a step reads, 0 for all.
+
+    Parameters
+    ----------
+    config
+        ``batch_spots`` is read: -1 chooses by the size of the section.
+    n_spots
+        Size of the section.
+    """
+    if config.batch_spots >= 0:
+        return config.batch_spots if config.batch_spots < n_spots else 0
+    return BATCH_SPOTS if n_spots > WHOLE_SPOTS else 0

@@ -1,0 +1,1 @@
+"""Files of language and image models: found, downloaded, loaded, hashed."""

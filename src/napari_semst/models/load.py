@@ -1,0 +1,145 @@
+"""Loading a language model's tokenizer and base model, and nothing that runs code."""
+
+from __future__ import annotations
+
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any
+
+from napari_semst.errors import DeviceError, SemanticsError
+from napari_semst.models.hub import LANGUAGE, check_weights
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+    from napari_semst.models.hub import Kind
+
+# Only models trained on sentence pairs have it, and mean and last token do not read it.
+_NOT_READ = "pooler"
+
+
+def load_tokenizer(folder: Path, name: str) -> Any:
+    """Return the tokenizer of a folder.
+
+    Parameters
+    ----------
+    folder
+        Where its files are.
+    name
+        What users call the model.
+
+    Raises
+    ------
+    SemanticsError
+        If it cannot be loaded.
+    """
+    from transformers import AutoTokenizer
+
+    with _explained(name, "tokenizer"):
+        return AutoTokenizer.from_pretrained(
+            folder, trust_remote_code=False, local_files_only=True
+        )
+
+
+def load_model(
+    folder: Path, name: str, device: str, dtype: str, kind: Kind = LANGUAGE
+) -> Any:
+    """Return the base model of a folder, without a head, ready to read.
+
+    Parameters
+    ----------
+    folder, name
+        As in `load_tokenizer`.
+    device
+        Name that torch understands.
+    dtype
+        Name of torch's type of numbers.
+    kind
+        What such a model is made of.
+
+    Raises
+    ------
+    SemanticsError
+        If it cannot be loaded, or the file lacks weights.
+    DeviceError
+        If it does not fit into memory.
+    """
+    import torch
+    from transformers import AutoConfig, AutoModel
+
+    check_weights(folder, name, kind)
+    with _explained(name, "model"), _quiet():
+        config = AutoConfig.from_pretrained(
+            folder, trust_remote_code=False, local_files_only=True
+        )
+        if getattr(config, "is_encoder_decoder", False):
+            raise SemanticsError(
+                f"Expected a model that is an encoder or a decoder; {name} is both. "
+                "Choose another model."
+            )
+        model, found = AutoModel.from_pretrained(
+            folder,
+            config=config,
+            dtype=getattr(torch, dtype),
+            use_safetensors=True,
+            trust_remote_code=False,
+            local_files_only=True,
+            output_loading_info=True,
+        )
+        _refuse_gaps(found, name)
+        # Nothing is written on, so nothing but what is shared need be kept.
+        model.config.use_cache = False
+        return model.eval().to(device)
+
+
+def _refuse_gaps(found: dict[str, Any], name: str) -> None:
+    """Refuse a model of which the file lacks weights: they would be random."""
+    lacking = sorted(
+        key
+        for part in ("missing_keys", "mismatched_keys")
+        for key in map(str, found.get(part, ()))
+        if _NOT_READ not in key
+    )
+    if lacking:
+        raise SemanticsError(
+            f"Expected all weights of {name} in its files; {len(lacking)} are not, for "
+            f"instance {lacking[0]}. Download the model again."
+        )
+
+
+@contextmanager
+def _explained(name: str, part: str) -> Iterator[None]:
+    """Turn what loading may raise into an error for users."""
+    import torch
+
+    try:
+        yield
+    except (SemanticsError, DeviceError):
+        raise
+    except (torch.OutOfMemoryError, MemoryError) as error:
+        raise DeviceError(
+            f"Expected {name} to fit into memory; it does not. Close other programs, "
+            "choose a smaller model, or device 'cpu'."
+        ) from error
+    # Damaged files fail in the reader of each format.
+    except Exception as error:
+        lines = str(error).strip().splitlines() or [type(error).__name__]
+        raise SemanticsError(
+            f"Expected the {part} of {name} to load with transformers; it did not: "
+            f"{lines[0][:300].rstrip('.')}. Code that comes with a model is never run; "
+            "download the model again, or choose another."
+        ) from error
+
+
+@contextmanager
+def _quiet() -> Iterator[None]:
+    """Keep transformers from drawing a progress bar of its own."""
+    from transformers.utils import logging
+
+    shown = logging.is_progress_bar_enabled()
+    logging.disable_progress_bar()  # type: ignore[no-untyped-call]
+    try:
+        yield
+    finally:
+        if shown:
+            logging.enable_progress_bar()  # type: ignore[no-untyped-call]

@@ -1,0 +1,1 @@
+"""The zero-inflated negative binomial: decoder, likelihood, and its fast kernels."""

@@ -1,0 +1,91 @@
+"""The whole way in one call, for scripts and notebooks."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from napari_semst import keys
+from napari_semst.config import Request, number_of_domains
+from napari_semst.core.progress import exhaust, told
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+    from pathlib import Path
+
+    from anndata import AnnData
+
+    from napari_semst.core.progress import Progress
+
+
+def find_domains(
+    source: AnnData | str | Path | Sequence[AnnData | str | Path],
+    *,
+    n_domains: int | str,
+    section_key: str | None = None,
+    method: str | None = None,
+    preset: str = "auto",
+    seed: int = 0,
+    overrides: dict[str, dict[str, Any]] | None = None,
+    run: str = keys.DEFAULT_RUN,
+    on_progress: Callable[[Progress], None] | None = None,
+) -> AnnData:
+    """Find the domains of a tissue or file, and return the tissue with them.
+
+    `napari_semst.pipeline.run.find_domains` is the same as a generator, which can be
+    cancelled and stopped early.
+
+    Parameters
+    ----------
+    source
+        A tissue, or the path of a file or folder that `napari_semst.read` reads. A list
+        of several: they are joined, and their domains found together.
+    n_domains
+        Number of domains (k), or ``"auto"``: chosen from a curve without annotation,
+        which stands in ``uns["semst"][run]["number_of_domains"]``.
+    section_key
+        obs column that tells the sections of one tissue apart: neighbours are sought
+        inside sections, and their domains found together.
+    method
+        One of `napari_semst.methods.base.METHODS`; the preset's where `None`.
+    preset
+        Name of a recipe of `napari_semst.config.presets.PRESETS`, or ``auto``.
+    seed
+        Seed of everything random.
+    overrides
+        Settings that differ from the preset, by stage:
+        ``{"training": {"epochs": 50}}``.
+    run
+        Name of the run.
+    on_progress
+        Called with every progress event.
+
+    Returns
+    -------
+    tissue
+        A new tissue; what was given is not changed.
+
+    Raises
+    ------
+    SemstError
+        One of its kinds, with what was expected, found and to do.
+    """
+    from napari_semst.io.concat_sections import joined_of
+    from napari_semst.io.read import tissue_of
+    from napari_semst.pipeline import run as pipeline
+
+    keys.check_run_name(run)
+    request = (
+        Request(preset, overrides or {})
+        .with_settings("domains", n_domains=number_of_domains(n_domains))
+        .with_settings("training", seed=seed)
+        .with_settings("model", method=method)
+        .with_settings("prepare", section_key=section_key)
+    )
+    if isinstance(source, list | tuple):
+        (tissue, request), own = joined_of(source, request), True
+    else:
+        part = request.overrides.get("prepare", {}).get("part", "")
+        tissue, own = tissue_of(source, str(part))
+    steps = pipeline.find_domains(tissue, request)
+    result = exhaust(steps if on_progress is None else told(steps, on_progress))
+    return pipeline.attach(tissue, result, run, inplace=own)

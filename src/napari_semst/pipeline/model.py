@@ -1,0 +1,369 @@
+"""A model of domains that labels other sections, and the file it is kept in.
+
+One safetensors file: arrays, and JSON under one name of its header. Nothing in it is
+run when it is read.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+import numpy as np
+
+from napari_semst.config import Config
+from napari_semst.domains.consensus import Voter
+from napari_semst.domains.mixture import Mixture, Units
+from napari_semst.errors import ConfigError, InputError, SaveError, SemstError
+from napari_semst.prepare.components import ExpressionAxes
+from napari_semst.wording import Way, Worded
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from numpy.typing import NDArray
+
+    Arrays = Mapping[str, NDArray[Any]]
+
+SUFFIX = ".safetensors"
+# Raised when a file written before can no longer be read alike.
+FORMAT = 1
+_HEADER = "napari-semst model"
+_MAKE_ONE = Way(
+    f"Make one with `semst run ... --save-model FILE{SUFFIX}`.",
+    "Make one with save_model.",
+    "Models are made by the command line, or in Python.",
+)
+_LEARNT = "learnt."
+_MODULATION = "network.modulation."
+_MIXTURE = ("white", "centres", "weight")
+# What a network's models hold beside its weights and the axes of all models.
+_OF_NETWORK = ("sizes", "latent.mean", "latent.axes")
+
+
+class Standard(NamedTuple):
+    """How the semantic embedding of the section learnt from was standardised.
+
+    Parameters
+    ----------
+    mean, factor
+        Subtracted from each dimension, and what the rest is multiplied by; both
+        ``(n_dimensions,)``.
+    """
+
+    mean: NDArray[np.float64]
+    factor: NDArray[np.float64]
+
+    @classmethod
+    def between(
+        cls, before: NDArray[np.floating[Any]], after: NDArray[np.floating[Any]]
+    ) -> Standard:
+        """Return what took an embedding to its standardised form.
+
+        It is read off the two spots that lie farthest apart in each dimension.
+
+        Parameters
+        ----------
+        before, after
+            The same embedding twice, each ``(n_spots, n_dimensions)``.
+        """
+        column = np.arange(before.shape[1])
+        low, high = before.argmin(axis=0), before.argmax(axis=0)
+        first = before[low, column].astype(np.float64)
+        apart = before[high, column] - first
+        moved = after[high, column].astype(np.float64) - after[low, column]
+        factor = np.divide(moved, apart, out=np.zeros_like(moved), where=apart > 0)
+        start = after[low, column].astype(np.float64)
+        shift = np.divide(start, factor, out=np.zeros_like(start), where=factor != 0)
+        return cls(first - shift, factor)
+
+    def of(self, embedding: NDArray[np.floating[Any]]) -> NDArray[np.float32]:
+        """Return another section's embedding, standardised alike."""
+        result = np.array(embedding, dtype=np.float32)
+        result -= self.mean.astype(np.float32)
+        result *= self.factor.astype(np.float32)
+        return result
+
+
+@dataclass(frozen=True)
+class DomainModel:
+    """What labels a new section as an earlier one was labelled, without training.
+
+    Parameters
+    ----------
+    config
+        Settings of the run.
+    genes
+        Symbols of the genes that are read, in order.
+    names, colors
+        Of the domains.
+    rounds
+        How often components are averaged over neighbours.
+    voters
+        Members of the consensus that vote, their domains in the order of the names.
+    learnt
+        What the method learnt (`napari_semst.methods.base.Fit.learnt`).
+    standard
+        How the semantic embedding is standardised; `None` without.
+    deviation
+        Deviation of every gene, ``(n_genes,)``, by which the genes of a spot are
+        ranked; `None` where they are not.
+    facts
+        Plain values for people: version, section it was made from, semantics.
+    """
+
+    config: Config
+    genes: NDArray[np.str_]
+    names: tuple[str, ...]
+    colors: tuple[str, ...]
+    rounds: int
+    voters: tuple[Voter, ...]
+    learnt: Arrays
+    standard: Standard | None = None
+    deviation: NDArray[np.float64] | None = None
+    facts: dict[str, Any] = field(default_factory=dict)
+
+    def to_bytes(self) -> bytes:
+        """Return the file's content; equal models give equal bytes."""
+        from safetensors.numpy import save
+
+        arrays = {_LEARNT + name: values for name, values in self.learnt.items()}
+        if self.standard is not None:
+            arrays.update(_prefixed("semantics.", self.standard._asdict()))
+        if self.deviation is not None:
+            arrays["deviation"] = self.deviation
+        for place, voter in enumerate(self.voters):
+            parts = {name: getattr(voter.mixture, name) for name in _MIXTURE}
+            parts["unit_centre"] = voter.units.centre
+            parts["unit_size"] = np.array([voter.units.size])
+            arrays.update(_prefixed(f"voter.{place}.", parts))
+        told = {
+            "format": FORMAT,
+            "config": self.config.to_dict(),
+            "genes": self.genes.tolist(),
+            "names": list(self.names),
+            "colors": list(self.colors),
+            "rounds": self.rounds,
+            "voters": [[voter.view, voter.rounds] for voter in self.voters],
+            "facts": self.facts,
+        }
+        # Strided arrays would be written in the order of their memory.
+        whole = {name: np.ascontiguousarray(arrays[name]) for name in sorted(arrays)}
+        return bytes(save(whole, {_HEADER: json.dumps(told, sort_keys=True)}))
+
+    @property
+    def reads_semantics(self) -> bool:
+        """Whether the network is modulated by what genes mean."""
+        return any(name.startswith(_MODULATION) for name in self.learnt)
+
+    @property
+    def fingerprint(self) -> str:
+        """The SHA-256 of the model's file."""
+        return hashlib.sha256(self.to_bytes()).hexdigest()
+
+
+def check_savable(config: Config) -> None:
+    """Refuse settings whose result cannot label other sections.
+
+    Raises
+    ------
+    ConfigError
+        If there is no consensus of mixtures, or the method's inputs belong to one
+        section alone.
+    """
+    from napari_semst.methods.base import DESCRIBERS
+
+    why = ""
+    if config.domains.readout != "consensus":
+        why = f"the readout {config.domains.readout!r}"
+    elif config.model.method not in DESCRIBERS:
+        why = (
+            f"the method {config.model.method!r}, which says of other sections nothing"
+        )
+    elif config.model.method == "semst" and config.model.start != "components":
+        why = f"the published recipe {config.preset!r}"
+    elif config.model.morphology != "none":
+        why = f"model.morphology {config.model.morphology!r}"
+    elif config.domains.n_domains == 1:
+        why = "a single domain"
+    if why:
+        raise ConfigError(
+            "Expected a run by the consensus, of the default recipe or quick, for a "
+            f"model that labels other sections; got {why}. Choose the preset default "
+            "or quick and the readout consensus, or save no model."
+        )
+
+
+def save_model(
+    model: DomainModel | None, path: str | Path, *, overwrite: bool = False
+) -> Path:
+    """Write a model, and read it back before it takes its place.
+
+    Parameters
+    ----------
+    model
+        ``DomainResult.model`` of a run.
+    path
+        Where to, ending in ``.safetensors``.
+    overwrite
+        Whether a file that stands there may be replaced.
+
+    Raises
+    ------
+    SaveError
+        If the run has no model, or the place cannot be written.
+    """
+    from napari_semst.io.export.atomic import write_atomically
+
+    if model is None:
+        raise SaveError(
+            "Expected a run with a model; it has none. The default recipe and quick, "
+            "read out by the consensus, have one."
+        )
+    content = model.to_bytes()
+
+    def write(temporary: Path) -> None:
+        temporary.write_bytes(content)
+
+    def check(temporary: Path) -> None:
+        if load_model(temporary).to_bytes() != content:
+            raise SaveError(
+                f"Expected the model to read back the same from {path}; it did not. "
+                "Nothing was changed; save again."
+            )
+
+    return write_atomically(
+        path,
+        write,
+        check,
+        overwrite=overwrite,
+        suffix=SUFFIX,
+        least_free=2 * len(content),
+    )
+
+
+def load_model(path: str | Path) -> DomainModel:
+    """Read a model that `save_model` wrote.
+
+    Raises
+    ------
+    InputError
+        If there is no such file, it is damaged, holds something else, or was written
+        by a newer version.
+    """
+    place = Path(path).expanduser()
+    if not place.is_file():
+        raise InputError(
+            Worded(f"Expected a model file at {place}; found none. ", _MAKE_ONE)
+        )
+    told, arrays = _opened(place)
+    try:
+        return _model(told, arrays)
+    except (KeyError, TypeError, ValueError, SemstError) as error:
+        raise InputError(
+            f"Expected a whole model in {place}; a part is missing or does not fit "
+            f"({type(error).__name__}: {error}). Save the model again."
+        ) from error
+
+
+def _opened(place: Path) -> tuple[dict[str, Any], dict[str, NDArray[Any]]]:
+    """Return what a model's file tells, and its arrays."""
+    from safetensors import SafetensorError, safe_open
+
+    try:
+        with safe_open(place, "np") as file:
+            text = (file.metadata() or {}).get(_HEADER)
+            arrays = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
+        told = None if text is None else json.loads(text)
+    except (SafetensorError, OSError, ValueError) as error:
+        raise InputError(
+            f"Expected a model file ({SUFFIX}) in {place}; it could not be read "
+            f"({error}). It may be damaged or of another kind: copy it again."
+        ) from error
+    if not isinstance(told, dict) or not isinstance(told.get("format"), int):
+        raise InputError(
+            Worded(
+                f"Expected a model of domains in {place}; found another safetensors "
+                "file. ",
+                _MAKE_ONE,
+            )
+        )
+    if told["format"] > FORMAT:
+        raise InputError(
+            f"Expected a model of format {FORMAT} or older in {place}; found format "
+            f"{told['format']}, of a newer version. Upgrade napari-semst."
+        )
+    return told, arrays
+
+
+def _model(told: dict[str, Any], arrays: dict[str, NDArray[Any]]) -> DomainModel:
+    """Return the model of a file's content, its parts checked against each other."""
+    stages = dict(told["config"])
+    config = Config(preset=str(stages.pop("preset"))).with_overrides(stages)
+    learnt = {
+        name.removeprefix(_LEARNT): values
+        for name, values in arrays.items()
+        if name.startswith(_LEARNT)
+    }
+    standard = None
+    if "semantics.mean" in arrays:
+        standard = Standard(arrays["semantics.mean"], arrays["semantics.factor"])
+    model = DomainModel(
+        config,
+        np.array(told["genes"], dtype=str),
+        tuple(map(str, told["names"])),
+        tuple(map(str, told["colors"])),
+        int(told["rounds"]),
+        tuple(_voter(arrays, n, *known) for n, known in enumerate(told["voters"])),
+        learnt,
+        standard,
+        arrays.get("deviation"),
+        dict(told["facts"]),
+    )
+    _check(model, arrays)
+    return model
+
+
+def _voter(arrays: Arrays, place: int, view: int, rounds: int) -> Voter:
+    start = f"voter.{place}."
+    parts = {name: arrays[start + name] for name in _MIXTURE}
+    none = np.zeros((0, len(parts["weight"])))
+    units = Units(arrays[f"{start}unit_centre"], float(arrays[f"{start}unit_size"][0]))
+    return Voter(int(view), int(rounds), units, Mixture(none, 0.0, **parts))
+
+
+def _check(model: DomainModel, arrays: Arrays) -> None:
+    """Refuse parts that do not fit each other; whole files always do."""
+    if any(not np.isfinite(values).all() for values in arrays.values()):
+        raise ValueError("values that are not finite")
+    if not model.voters or len(model.names) != len(model.colors):
+        raise ValueError("members, names and colours of the domains")
+    check_savable(model.config)
+    n_genes, counts = len(model.genes), {len(v.mixture.weight) for v in model.voters}
+    if len(counts) != 1 or not 1 <= len(model.names) <= counts.pop():
+        raise ValueError("the number of domains")
+    for voter in model.voters:
+        width, mixture = len(voter.units.centre), voter.mixture
+        shapes = mixture.white.shape, mixture.centres.shape
+        if shapes != ((width, width), (len(mixture.weight), width)):
+            raise ValueError("the width of a member")
+        # Two views of components, and what a network learnt.
+        if not 0 <= voter.view < 3 - (model.config.model.method == "quick"):
+            raise ValueError("the view of a member")
+        if voter.rounds < 0:
+            raise ValueError("the averaging of a member")
+    known = ExpressionAxes.of_arrays(model.learnt)
+    for axes in (known.root, known.logged):
+        if axes.axes.shape != (n_genes, len(axes.offset)):
+            raise ValueError("genes and axes")
+    if model.config.model.method == "semst" and not {*_OF_NETWORK} <= {*model.learnt}:
+        raise ValueError("what the network is given")
+    if model.deviation is not None and model.deviation.shape != (n_genes,):
+        raise ValueError("genes and their deviation")
+
+
+def _prefixed(start: str, arrays: Arrays) -> dict[str, NDArray[Any]]:
+    return {start + name: values for name, values in arrays.items()}

@@ -1,0 +1,106 @@
+"""What was run, with what, on what."""
+
+from __future__ import annotations
+
+import hashlib
+from importlib.metadata import PackageNotFoundError, version
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from napari_semst.morphology.base import MOST_KEPT
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from numpy.typing import NDArray
+
+    from napari_semst.config import Config
+    from napari_semst.core.device import DeviceChoice
+    from napari_semst.methods.base import Fit
+    from napari_semst.prepare.section import Section
+    from napari_semst.semantics import Semantics
+
+_CHUNK_VALUES = 4_000_000
+_PACKAGES = ("napari-semst", "numpy", "scipy", "scikit-learn", "scanpy", "torch")
+
+
+def versions() -> dict[str, str]:
+    """Return the versions of the packages that a result depends on."""
+    import platform
+
+    found = {"python": platform.python_version()}
+    for package in _PACKAGES:
+        try:
+            found[package] = version(package)
+        except PackageNotFoundError:
+            found[package] = "unknown"
+    return found
+
+
+def spots_hash(names: Iterable[str]) -> str:
+    """Return a SHA-256 of the spots' names in their order."""
+    return hashlib.sha256("\n".join(map(str, names)).encode()).hexdigest()
+
+
+def section_hash(section: Section) -> str:
+    """Return a SHA-256 of the counts, genes and coordinates that were used."""
+    digest = hashlib.sha256()
+    counts = section.counts
+    # By one type for all, whatever the file's; chunks keep the copies small.
+    _update(digest, counts.indptr, np.int64)
+    _update(digest, counts.indices, np.int64)
+    _update(digest, counts.data, np.float64)
+    _update(digest, section.coordinates.ravel(), np.float64)
+    digest.update("\n".join(section.genes.tolist()).encode())
+    return digest.hexdigest()
+
+
+def _update(digest: Any, values: NDArray[Any], kind: type) -> None:
+    for start in range(0, len(values), _CHUNK_VALUES):
+        chunk: NDArray[Any] = values[start : start + _CHUNK_VALUES].astype(kind)
+        digest.update(chunk.tobytes())
+
+
+def record(
+    config: Config,
+    section: Section,
+    described: Semantics | None,
+    device: DeviceChoice,
+    fit: Fit,
+    seconds: dict[str, float],
+) -> dict[str, Any]:
+    """Return what a reader needs to repeat the run and to trust it."""
+    semantics = dict(described.provenance) if described is not None else {}
+    warnings = [str(text) for text in semantics.pop("warnings", ())]
+    morphology: dict[str, Any] = {}
+    if section.morphology is not None:
+        morphology = dict(section.morphology.notes)
+        warnings += map(str, morphology.pop("warnings", ()))
+        if len(section.morphology.names) <= MOST_KEPT:
+            morphology["names"] = list(section.morphology.names)
+    empty = section.notes["empty_spots"]
+    if empty:
+        warnings.append(
+            f"{empty} of {section.n_spots} spots have no count in the chosen genes; "
+            "their domain comes from their neighbours alone."
+        )
+    if fit.record.stopped_early:
+        warnings.append(
+            f"Training was stopped early after {fit.record.epochs} of "
+            f"{config.training.epochs} epochs."
+        )
+    return {
+        "config": config.to_dict(),
+        "seed": config.training.seed,
+        "versions": versions(),
+        "device": {"name": device.name, "reason": device.reason},
+        "section": dict(section.notes),
+        "semantics": semantics,
+        "morphology": morphology,
+        "training": {"epochs": fit.record.epochs, **fit.notes},
+        "losses": {name: list(curve) for name, curve in fit.record.losses.items()},
+        "seconds": dict(seconds),
+        "input_hash": section_hash(section),
+        "warnings": warnings,
+    }

@@ -1,0 +1,247 @@
+"""How long a run will take and how much memory it needs, told before it starts.
+
+The figures are those of docs/benchmarks.md brought to the size of the section and, by a
+short measurement, to the speed of the machine.
+"""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from napari_semst.config import Config
+
+_GIB = 2**30
+# Where Linux tells a container, or a job of a scheduler, its share of the memory.
+_CONTAINER = Path("/sys/fs/cgroup")
+# Seconds on the machine of docs/benchmarks.md, of which `_probe` took `_PROBE_SECONDS`.
+_PROBE_SECONDS = 3.9e-3
+# Of the image-guided method: of a spot in a step; of its comparison with the image, of
+# a spot that a prediction is learnt from, and of a spot whose image is exchanged.
+_GUIDED_STEP_SECONDS, _COMPARED_SECONDS = 1.5e-4, 1.5
+_LEARNT_SECONDS, _EXCHANGED_SECONDS = 3e-5, 3e-6
+_START_SECONDS = 3.0  # imports, the gene table
+_COUNT_SECONDS = 3.3e-7  # each stored count: read, scaled, ranked, saved
+_SPOT_SECONDS = 1.0e-4  # each spot: graphs, semantics, neighbours, assignment
+_FIT_SECONDS = 1.1e-3  # each spot that mixtures are fitted to, at 12 starts
+_COMPILE_SECONDS = 25.0  # the search for approximate neighbours, once a process
+_SAMPLED_STEP_SECONDS = 0.11
+_WHOLE_STEP_SECONDS = 0.022
+_STEP_SPOT_SECONDS = 8.8e-6  # each spot of a step that reads them all, at width 64
+_PATCH_SECONDS = 5.0e-3  # each spot whose patches are cut, and measured
+# Each spot whose patches a network of 90 million weights reads; on GPUs it is a guess.
+_NETWORK_SECONDS, _NETWORK_GPU_SECONDS = 0.6, 5.0e-3
+_DECODED_SECONDS = 1.8e-10  # each value that a step reconstructs, times the width
+# Bytes: what is imported, each stored count, each spot besides its semantic vector.
+_BASE_BYTES = 0.7 * _GIB
+_COUNT_BYTES = 20.0
+_SPOT_BYTES = 1900.0
+_SEMANTIC_WIDTH = 256
+# Each feature of a spot's image is held about four times; blocks of patches besides.
+_FEATURE_BYTES, _BLOCK_BYTES = 16.0, 0.4 * _GIB
+_BUILTIN_FEATURES, _NETWORK_FEATURES = 90, 2560
+# With more of the free memory than this a run is likely to end without a result.
+_SAFE_SHARE = 0.9
+
+
+@dataclass(frozen=True, slots=True)
+class Forecast:
+    """What a run will need.
+
+    Parameters
+    ----------
+    seconds
+        From file to domains on this machine, within a factor of about two.
+    memory
+        Bytes held at most.
+    free
+        Bytes of memory that are free now.
+    """
+
+    seconds: float
+    memory: float
+    free: float
+
+    def __str__(self) -> str:
+        """Return the forecast in one line."""
+        return (
+            f"about {_duration(self.seconds)}, {self.memory / _GIB:.1f} GiB of memory "
+            f"({self.free / _GIB:.1f} GiB free)"
+        )
+
+
+def forecast(n_spots: int, n_genes: int, n_counts: int, config: Config) -> Forecast:
+    """Return what a run on this machine will need.
+
+    Parameters
+    ----------
+    n_spots, n_genes
+        Size of the section.
+    n_counts
+        Counts that are not zero.
+    config
+        The settings, complete.
+    """
+    relative = _probe() / _PROBE_SECONDS
+    seconds = relative * _seconds(
+        n_spots, min(n_genes, config.prepare.n_top_genes), config
+    )
+    seconds += relative * n_counts * _COUNT_SECONDS
+    return Forecast(seconds, memory_needed(n_spots, n_counts, config), _free())
+
+
+def memory_needed(
+    n_spots: int, n_counts: int, config: Config, semantic_width: int = _SEMANTIC_WIDTH
+) -> float:
+    """Return the bytes that a run holds at most.
+
+    Parameters
+    ----------
+    n_spots, n_counts, config
+        As in `forecast`.
+    semantic_width
+        Numbers of a spot's semantic vector; the built-in table's unless given.
+    """
+    memory = _BASE_BYTES + n_counts * _COUNT_BYTES + n_spots * _SPOT_BYTES
+    if config.semantics.source != "none":
+        memory += n_spots * 4.0 * semantic_width
+    return memory + _image_bytes(n_spots, config.morphology.encoder)
+
+
+def _image_bytes(n_spots: int, encoder: str) -> float:
+    if encoder == "none":
+        return 0.0
+    network = encoder.startswith(("hf:", "timm:"))
+    width = _NETWORK_FEATURES if network else _BUILTIN_FEATURES
+    return n_spots * width * _FEATURE_BYTES + _BLOCK_BYTES
+
+
+def _image_seconds(n_spots: int, config: Config) -> float:
+    """Return what reading images takes, where nothing of it is in the cache."""
+    encoder = config.morphology.encoder
+    if encoder == "builtin":
+        return n_spots * _PATCH_SECONDS
+    if not encoder.startswith(("hf:", "timm:")):
+        return 0.0
+    from napari_semst.core.device import choose_device
+    from napari_semst.errors import DeviceError
+
+    try:
+        gpu = choose_device(config.training.device).name.startswith("cuda")
+    except DeviceError:  # told of by the run itself
+        gpu = False
+    return n_spots * (_NETWORK_GPU_SECONDS if gpu else _NETWORK_SECONDS)
+
+
+def _guided_seconds(n_spots: int, config: Config) -> float:
+    """Return what the image-guided method trains and measures."""
+    from napari_semst.methods.semst.training import batch_spots
+
+    settings, batch = config.image_guided, batch_spots(config.training, n_spots)
+    # Spots of a sample have hardly any neighbours in common.
+    read = min(batch * (settings.k_neighbors + 1), n_spots) if batch else n_spots
+    width = (settings.hidden_dim / 256) ** 2
+    seconds = config.training.epochs * read * _GUIDED_STEP_SECONDS * width
+    if config.morphology.encoder == "none":
+        return seconds
+    learnt = 12 * n_spots + 20 * min(n_spots, 20_000)
+    seconds += _COMPARED_SECONDS + learnt * _LEARNT_SECONDS
+    return seconds + settings.permutations * n_spots * _EXCHANGED_SECONDS
+
+
+def memory_warning(
+    n_spots: int, n_counts: int, config: Config, semantic_width: int = _SEMANTIC_WIDTH
+) -> str | None:
+    """Return what to do where the memory that is free may not do, else `None`."""
+    needed = memory_needed(n_spots, n_counts, config, semantic_width)
+    free = _free()
+    # What was read and imported is held already.
+    if needed - _held() <= _SAFE_SHARE * free:
+        return None
+    return (
+        f"This run may need {needed / _GIB:.1f} GiB of memory; {free / _GIB:.1f} GiB "
+        "were free when it began. Close other programs, keep fewer genes "
+        "(n_top_genes), or choose method 'quick' without semantics."
+    )
+
+
+def _held() -> float:
+    import psutil
+
+    return float(psutil.Process().memory_info().rss)
+
+
+def _free() -> float:
+    """Return the bytes that are free: of the machine, or of a container's share."""
+    import psutil
+
+    free = float(psutil.virtual_memory().available)
+    try:
+        limit, used = (
+            (_CONTAINER / name).read_text(encoding="ascii").strip()
+            for name in ("memory.max", "memory.current")
+        )
+    except OSError:
+        return free
+    return free if limit == "max" else min(free, float(limit) - float(used))
+
+
+def _seconds(n_spots: int, n_genes: int, config: Config) -> float:
+    """Return what depends on spots, on the machine of the benchmarks."""
+    from napari_semst.core.chunks import FITTED_SPOTS
+    from napari_semst.methods.semst.training import WHOLE_SPOTS, batch_spots
+
+    seconds = _START_SECONDS + n_spots * _SPOT_SECONDS
+    seconds += _image_seconds(n_spots, config)
+    if config.domains.readout == "consensus":
+        starts = config.domains.n_starts / 12
+        seconds += min(n_spots, FITTED_SPOTS) * _FIT_SECONDS * starts
+    if config.model.method == "image-guided":
+        return seconds + _guided_seconds(n_spots, config)
+    if config.model.method != "semst":
+        return seconds
+    training = config.training
+    if n_spots > WHOLE_SPOTS:
+        seconds += _COMPILE_SECONDS
+    steps = training.epochs * training.ensemble
+    if batch_spots(training, n_spots):
+        return seconds + steps * _SAMPLED_STEP_SECONDS
+    hidden = config.model.hidden
+    decoded = min(training.decoded_spots or n_spots, n_spots)
+    decoded *= min(training.decoded_genes or n_genes, n_genes)
+    step = _WHOLE_STEP_SECONDS + n_spots * _STEP_SPOT_SECONDS * hidden / 64
+    step += decoded * hidden * _DECODED_SECONDS
+    return seconds + steps * step
+
+
+def _probe() -> float:
+    """Return how long a fixed piece of work takes here: the kinds a run is made of."""
+    import numpy as np
+    from scipy import sparse
+    from threadpoolctl import threadpool_limits
+
+    random = np.random.default_rng(0)
+    dense = random.random((2000, 64), dtype=np.float32)
+    columns = random.integers(2000, size=(2000, 16))
+    pointers = np.arange(0, columns.size + 1, 16)
+    graph = sparse.csr_matrix(
+        (np.ones(columns.size, np.float32), columns.ravel(), pointers), (2000, 2000)
+    )
+    taken = []
+    # One thread, the best of several: what else runs now is not the machine's speed.
+    with threadpool_limits(limits=1):
+        for _ in range(9):
+            start = time.perf_counter()
+            for _ in range(4):
+                np.log1p(graph @ dense).T @ dense
+            taken.append(time.perf_counter() - start)
+    return min(taken)
+
+
+def _duration(seconds: float) -> str:
+    if seconds < 90:
+        return f"{max(seconds, 1):.0f} s"
+    return f"{seconds / 60:.0f} min"

@@ -1,0 +1,401 @@
+"""The one way from a tissue to its domains; dock, command line and API all take it."""
+
+from __future__ import annotations
+
+import time
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any
+
+from napari_semst.config import AUTO_DOMAINS
+from napari_semst.config.presets import resolve
+from napari_semst.core.progress import Progress, RunControl
+from napari_semst.errors import ConfigError, ShareDone
+from napari_semst.pipeline.result import DomainResult, attach
+from napari_semst.wording import Way, Worded
+
+__all__ = ["DomainResult", "attach", "find_domains"]
+
+if TYPE_CHECKING:
+    from collections.abc import Generator
+
+    from anndata import AnnData
+
+    from napari_semst.config import Config, Request
+    from napari_semst.domains.choose_k import NumberOfDomains
+    from napari_semst.domains.cluster import Assignment
+    from napari_semst.methods.base import Fit
+    from napari_semst.pipeline.model import DomainModel, Standard
+    from napari_semst.prepare.section import Section
+    from napari_semst.semantics import Semantics
+
+# Sections of one tissue were found at 1.2 to 1.9, unrelated ones at 2.3 to 5.6.
+_FARTHEST = 2.0
+# Rates of calls were measured on sections of 3,000 spots.
+_FEW_FOR_DISCORDANCE = 1000
+
+# Numbers that a language model of 4 billion weights gives for a spot.
+_LANGUAGE_WIDTH = 2560
+
+
+class _Stopwatch:
+    """Seconds spent per stage."""
+
+    def __init__(self) -> None:
+        self.seconds: dict[str, float] = {}
+        self._last = time.perf_counter()
+
+    def lap(self, stage: str) -> None:
+        now = time.perf_counter()
+        self.seconds[stage] = round(now - self._last, 3)
+        self._last = now
+
+
+def find_domains(
+    tissue: AnnData, request: Request, control: RunControl | None = None
+) -> Generator[Progress, None, DomainResult]:
+    """Find the spatial domains of a section; the tissue is not changed.
+
+    Parameters
+    ----------
+    tissue
+        Raw counts, ``(n_spots, n_genes)``, with coordinates in ``obsm``.
+    request
+        Preset and settings; ``domains.n_domains`` must be among them.
+    control
+        Cancels or stops the run early from another thread.
+
+    Yields
+    ------
+    progress
+        Events of the stages prepare, morphology and describe where they are asked for,
+        train and assign.
+
+    Returns
+    -------
+    result
+        To be written into a tissue by `attach`.
+
+    Raises
+    ------
+    SemstError
+        One of its kinds, with what was expected, found and to do.
+    """
+    from napari_semst.core.device import choose_device, memory_errors_explained
+    from napari_semst.core.process_group import current_group
+    from napari_semst.core.threads import (
+        settle_threads,
+        threads_limited,
+        threads_wanted,
+    )
+    from napari_semst.domains.cluster import assign_domains
+    from napari_semst.domains.hierarchy import build_hierarchy
+    from napari_semst.io.notes import input_warnings
+    from napari_semst.io.sections import mixed_sections
+    from napari_semst.methods.base import method
+    from napari_semst.morphology.describe import describe_morphology
+    from napari_semst.pipeline.provenance import record, spots_hash
+    from napari_semst.pipeline.spot_semantics import describe
+
+    control = control or RunControl()
+    settle_threads()
+    watch = _Stopwatch()
+    config, section, short = yield from prepared(tissue, request, control)
+    watch.lap("prepare")
+    control.check()
+    morphology = yield from describe_morphology(tissue, section, config, control)
+    if morphology is not None:
+        section = replace(section, morphology=morphology)
+        watch.lap("morphology")
+    control.check()
+    embedding, described, standard = yield from describe(
+        tissue, section, config, control
+    )
+    watch.lap("describe")
+    device = choose_device(config.training.device)
+    threads = threads_wanted(section.n_spots, config)
+    with threads_limited(threads), memory_errors_explained():
+        fit = yield from method(config.model.method)(
+            section, embedding, config, device, control
+        )
+        watch.lap("train")
+        if current_group().rank:
+            raise ShareDone("This process did its share; the first one goes on.")
+        wanted, chosen = yield from _number(fit, section, config, control)
+        seed = config.training.seed
+        assignment = yield from assign_domains(
+            fit, section, replace(config.domains, n_domains=wanted), seed, control
+        )
+        tree = yield from build_hierarchy(assignment.codes, fit, section, seed, control)
+    watch.lap("assign")
+    control.check()
+    provenance = record(config, section, described, device, fit, watch.seconds)
+    noticed = dict.fromkeys(input_warnings(tissue))
+    if len(section.sections.names) == 1:
+        noticed |= dict.fromkeys(mixed_sections(tissue))
+    if short is not None:
+        noticed[short] = None
+    provenance["warnings"][:0] = noticed
+    provenance["warnings"] += [*_unused(config), *_unlike(section, fit), *_few(fit)]
+    provenance["spots_hash"] = spots_hash(tissue.obs_names)
+    names = tuple(str(code + 1) for code in range(assignment.n_domains))
+    if chosen is not None:
+        provenance["number_of_domains"] = chosen.table()
+        provenance["warnings"] += chosen.warnings()
+    provenance["hierarchy"] = tree.table()
+    if assignment.n_domains != wanted:
+        other = "fewer" if assignment.n_domains < wanted else "more"
+        provenance["warnings"].append(
+            f"{wanted} domains were asked for; the readout found "
+            f"{assignment.n_domains}. Ask for {other}, or try another readout."
+        )
+    result = labelled(assignment, names, fit, described, provenance)
+    model = _model(section, config, assignment, result, fit, described, standard)
+    return replace(
+        result,
+        model=model,
+        fine=tree.fine,
+        morphology=morphology,
+        discordance=fit.discordance,
+    )
+
+
+def _unused(config: Config) -> list[str]:
+    """Return warnings for settings that were changed and that the recipe ignores."""
+    training, method, found = config.training, config.model.method, []
+    trained = {"quick": "no network", "image-guided": "one network"}.get(method)
+    if training.ensemble > 1 and trained:
+        found.append(
+            f"The method {method!r} trains {trained}: the ensemble is not used."
+        )
+    unread = method == "quick" or (
+        method == "semst" and config.model.morphology == "none"
+    )
+    if config.morphology.encoder != "none" and unread:
+        found.append(
+            f"The method {method!r} reads no image here: features of the image are "
+            "kept, and change no domain. Choose the method image-guided, or semst with "
+            "model.morphology view or modulation."
+        )
+    if training.average_last and method == "image-guided":
+        found.append(
+            "The method 'image-guided' averages no latents of its last epochs "
+            "(training.average_last): the setting is not used."
+        )
+    if config.model.weights and method != "semst":
+        found.append(
+            f"The method {method!r} begins with no published weights: model.weights "
+            "is not used."
+        )
+    if training.checkpoints > 1 and method == "image-guided":
+        found.append("The method 'image-guided' hears no late checkpoints.")
+    elif training.checkpoints > 1 and training.average_last:
+        found.append(
+            "Latents of the last epochs are averaged (training.average_last): late "
+            "checkpoints are not heard apart."
+        )
+    return found
+
+
+def _few(fit: Fit) -> list[str]:
+    """Return a warning where few spots tell what the image predicts, or none does."""
+    found = fit.discordance
+    if found is None:
+        return []
+    warnings = []
+    # Unknown is NaN, which is not itself.
+    usable = int((found.p_value == found.p_value).sum())
+    few = f"; or {usable} spots are too few" if usable < _FEW_FOR_DISCORDANCE else ""
+    if not len(found.predicted):
+        warnings.append(
+            "The image does not reliably predict any expression, no more than moved "
+            "elsewhere on the slide: nothing was compared, and no spot is discordant. "
+            "Look at how image and spots are aligned, and how many pixels lie across "
+            f"a spot{few}."
+        )
+    elif usable < _FEW_FOR_DISCORDANCE:
+        warnings.append(
+            f"Only {usable} spots tell what the image predicts; below "
+            f"{_FEW_FOR_DISCORDANCE} the map is rough, discordant regions are hardly "
+            "ever called, and calls may be false. Look at the patches of the "
+            "brightest spots."
+        )
+    return warnings
+
+
+def _unlike(section: Section, fit: Fit) -> list[str]:
+    """Return warnings for sections that are not of one kind with the others."""
+    ratios = fit.notes.get("apart", [])
+    assert isinstance(ratios, list)
+    return [
+        f"Most spots of section {name!r} have no like in the other sections (they lie "
+        f"{ratio:.1f} times as far from them as from their own; 1.2 to 1.9 is usual): "
+        "the same domain there may be another tissue here. Compare it with a run of "
+        "its own."
+        for name, ratio in zip(section.sections.names, ratios, strict=False)
+        if ratio > _FARTHEST
+    ]
+
+
+def _number(
+    fit: Fit, section: Section, config: Config, control: RunControl
+) -> Generator[Progress, None, tuple[int, NumberOfDomains | None]]:
+    """Return the number of domains, and the curve where it is to be chosen."""
+    from napari_semst.domains.choose_k import choose_number
+
+    wanted = config.domains.n_domains
+    if wanted != AUTO_DOMAINS:
+        return wanted, None
+    chosen = yield from choose_number(fit.views, section, config.training.seed, control)
+    return chosen.chosen, chosen
+
+
+def prepared(
+    tissue: AnnData, request: Request, control: RunControl
+) -> Generator[Progress, None, tuple[Config, Section, str | None]]:
+    """Settle the settings and make the section ready.
+
+    Parameters
+    ----------
+    tissue, request, control
+        As in `find_domains`.
+
+    Returns
+    -------
+    tuple
+        Settings, section, and a warning where memory may not do.
+    """
+    from napari_semst.domains.leiden import check_installed
+    from napari_semst.io.coordinates import find_coordinates
+    from napari_semst.io.counts import find_counts
+    from napari_semst.io.sections import sections_of
+    from napari_semst.io.symbols import gene_symbols
+    from napari_semst.pipeline.resources import memory_warning
+    from napari_semst.prepare.section import prepare_section
+
+    yield Progress("prepare", 0, 0, "Reading counts and coordinates")
+    config = resolve(request)
+    if config.domains.n_domains == 0:
+        raise ConfigError(
+            Worded(
+                "Expected the number of domains (k) to be given; got none. ",
+                Way(
+                    "Give it with -k 7; or let it be chosen: -k auto.",
+                    "Set domains.n_domains: n_domains=7; or let it be chosen: "
+                    "n_domains='auto'.",
+                    "Set Domains; or let it be chosen: Automatic.",
+                ),
+            )
+        )
+    if config.domains.n_domains > tissue.n_obs:
+        raise ConfigError(
+            "Expected at most as many domains as spots; got "
+            f"{config.domains.n_domains} domains for {tissue.n_obs} spots. Choose a "
+            "smaller number of domains."
+        )
+    if config.domains.readout == "leiden":
+        check_installed()
+    counts = find_counts(tissue, config.prepare.counts_layer).matrix
+    given = tissue.obsm.get(config.semantics.embedding)
+    # Of an embedding in a file the width is not known yet.
+    width = {} if given is None else {"semantic_width": given.shape[1]}
+    if config.semantics.source in ("prompts", "genes"):
+        width = {"semantic_width": _LANGUAGE_WIDTH}
+    short = memory_warning(tissue.n_obs, counts.nnz, config, **width)
+    if short is not None:
+        yield Progress("prepare", 0, 0, short)
+    coordinates = find_coordinates(tissue, config.prepare.coordinates or None)
+    control.check()
+    section = yield from prepare_section(
+        counts,
+        gene_symbols(tissue),
+        coordinates,
+        config.prepare,
+        control,
+        sections_of(tissue, config.prepare.section_key),
+    )
+    return config, section, short
+
+
+def labelled(
+    assignment: Assignment,
+    names: tuple[str, ...],
+    fit: Fit,
+    described: Semantics | None,
+    provenance: dict[str, Any],
+) -> DomainResult:
+    """Return a result of what was assigned, learnt and described.
+
+    Parameters
+    ----------
+    assignment, names
+        Domain of each spot, and names of the domains.
+    fit
+        Latent and modulation.
+    described
+        What is told of the semantics, or `None`.
+    provenance
+        How it was made.
+    """
+    moved = fit.modulation
+    maps: dict[str, Any] = {}
+    if moved is not None:
+        maps = {
+            "modulation": moved.strength,
+            "modulation_scale": moved.scale_strength,
+            "modulation_shift": moved.shift_strength,
+            "scale": moved.scale,
+            "shift": moved.shift,
+        }
+    coverage = None if moved is None or described is None else described.coverage
+    return DomainResult(
+        assignment.codes,
+        names,
+        fit.latent,
+        confidence=assignment.confidence,
+        coverage=coverage,
+        provenance=provenance,
+        **maps,
+    )
+
+
+def _model(
+    section: Section,
+    config: Config,
+    assignment: Assignment,
+    result: DomainResult,
+    fit: Fit,
+    described: Semantics | None,
+    standard: Standard | None,
+) -> DomainModel | None:
+    """Return what labels other sections alike, or `None` where nothing can."""
+    from napari_semst.palette import domain_colors
+    from napari_semst.pipeline.gene_lists import gene_divisor
+    from napari_semst.pipeline.model import DomainModel
+
+    if not assignment.voters or fit.learnt is None:
+        return None
+    deviation, told = None, result.provenance
+    read = described is not None and not described.is_empty
+    if read and config.semantics.ranking != "expression":
+        deviation = gene_divisor(section, config.semantics.ranking)
+    semantics = {
+        name: str(told["semantics"].get(name, "")) for name in ("source", "revision")
+    }
+    facts = {
+        "version": told["versions"]["napari-semst"],
+        "input_hash": told["input_hash"],
+        "spots": section.n_spots,
+        "semantics": semantics,
+    }
+    return DomainModel(
+        config,
+        section.genes,
+        result.names,
+        tuple(domain_colors(len(result.names))),
+        section.smoothing_rounds,
+        assignment.voters,
+        fit.learnt,
+        standard,
+        deviation,
+        facts,
+    )

@@ -1,0 +1,219 @@
+"""From a section's counts to one semantic vector per spot."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from napari_semst.core.progress import FORESEEN, PRIVACY, Progress, working
+from napari_semst.errors import SemanticsError
+from napari_semst.wording import Way, Worded
+
+if TYPE_CHECKING:
+    from collections.abc import Generator
+
+    from anndata import AnnData
+    from numpy.typing import NDArray
+    from scipy import sparse
+
+    from napari_semst.config import Config
+    from napari_semst.core.progress import RunControl, Teller
+    from napari_semst.pipeline.model import Standard
+    from napari_semst.prepare.section import Section
+    from napari_semst.semantics import GeneLists, Semantics
+
+
+_OF_SERVERS = (
+    "url",
+    "model",
+    "per",
+    "batch_texts",
+    "connections",
+    "timeout",
+    "keep_vectors",
+)
+
+
+def describe(
+    tissue: AnnData, section: Section, config: Config, control: RunControl
+) -> Generator[
+    Progress,
+    None,
+    tuple[NDArray[np.float32] | None, Semantics | None, Standard | None],
+]:
+    """Turn the top genes of each spot into one semantic vector.
+
+    The vectors come standardised where they are to be, and apart from what is told
+    of them, so that those of a million spots are held once.
+    """
+    from napari_semst.pipeline.gene_lists import ranked_values
+    from napari_semst.pipeline.model import Standard
+    from napari_semst.semantics import standardise
+
+    wanted = config.semantics
+    if wanted.source == "none":
+        return None, None, None
+    matrix = ranked_values(section, wanted.ranking)
+    described = yield from meaning(tissue, matrix, section.genes, config, control)
+    if described.is_empty:
+        return None, described, None
+    embedding, standard = described.embedding, None
+    if wanted.standardise and not config.model.weights:
+        embedding = standardise(embedding)
+        standard = Standard.between(described.embedding, embedding)
+    bare = replace(described, embedding=np.empty_like(embedding[:0]))
+    return embedding, bare, standard
+
+
+def meaning(
+    tissue: AnnData,
+    ranked: sparse.csr_matrix,
+    genes: NDArray[np.str_],
+    config: Config,
+    control: RunControl,
+    options: dict[str, Any] | None = None,
+) -> Generator[Progress, None, Semantics]:
+    """Return what the top genes of each spot mean, as their source has it.
+
+    Parameters
+    ----------
+    tissue
+        Holds the embedding where it is a precomputed one.
+    ranked
+        Values by which genes are ranked, ``(n_spots, n_genes)``.
+    genes
+        Their names.
+    config
+        Its ``semantics`` are read.
+    control
+        Asked for cancelling.
+    options
+        Of the source; those of the settings if None.
+    """
+    from napari_semst.pipeline.gene_lists import listed
+
+    if options is None:
+        options = source_options(tissue, config)
+    lists = yield from listed(ranked, genes, config, control)
+    return (yield from described_lists(lists, config, control, **options))
+
+
+def described_lists(
+    lists: GeneLists, config: Config, control: RunControl, **options: Any
+) -> Generator[Progress, None, Semantics]:
+    """Return what lists of genes mean, as the source of the settings has it.
+
+    Parameters
+    ----------
+    lists
+        The genes of each spot, or of other units.
+    config
+        Its ``semantics``, seed and device are read.
+    control
+        Asked for cancelling.
+    **options
+        More options of the source.
+    """
+    from napari_semst.core.device import choose_device
+    from napari_semst.semantics import controlled, source
+    from napari_semst.semantics.language_model.gene_texts import known_texts
+    from napari_semst.semantics.weights import weights_for, with_weights_told
+
+    wanted = config.semantics
+    weights = weights_for(wanted, lists)
+    species = None if wanted.species == "auto" else wanted.species
+    if wanted.source in ("prompts", "genes"):
+        device = choose_device(config.training.device).name
+        options = {"settings": wanted, "device": device, **options}
+    reads_genes = wanted.source == "server" and wanted.per == "gene"
+    if reads_genes and wanted.gene_text == "knowledge":
+        options = {"texts": known_texts, **options}
+
+    def work(tell: Teller) -> Semantics:
+        if wanted.source in ("prompts", "genes"):
+            options.update(say=tell.say, announce=tell.announce)
+        made = source(wanted.source, **options)
+        made = controlled(made, wanted.control, config.training.seed)
+        # Sources that send anything elsewhere say so before they do.
+        if notice := getattr(made, "notice", ""):
+            sends = wanted.source == "server"
+            tell.announce(notice, PRIVACY if sends else FORESEEN)
+        found = made.embed_spots(
+            lists,
+            weights,
+            species=species,  # type: ignore[arg-type]
+            progress=tell,
+            cancelled=lambda: control.cancelled,
+        )
+        return with_weights_told(found, wanted)
+
+    return (yield from working("describe", "Reading what genes mean", work, control))
+
+
+def source_options(tissue: AnnData, config: Config) -> dict[str, Any]:
+    """Return what the source of the settings is made with.
+
+    Parameters
+    ----------
+    tissue
+        Holds the embedding where it is a precomputed one.
+    config
+        Its ``semantics`` are read.
+    """
+    wanted = config.semantics
+    if wanted.source == "precomputed":
+        return _embedding(tissue, wanted.embedding)
+    if wanted.source == "table":
+        return {"table": wanted.table}
+    if wanted.source == "server":
+        return {name: getattr(wanted, name) for name in _OF_SERVERS}
+    return {}
+
+
+def _embedding(tissue: AnnData, name: str) -> dict[str, Any]:
+    """Return the obsm array of that name, else the name as a file's path."""
+    if not name:
+        raise SemanticsError(
+            Worded(
+                "Expected an obsm key or a file for the precomputed embedding; got "
+                "none. ",
+                Way(
+                    "Name it: --semantics precomputed:NAME.",
+                    "Set semantics.embedding.",
+                    "Choose it under Embedding.",
+                ),
+            )
+        )
+    if name in tissue.obsm:
+        return {"embedding": np.asarray(tissue.obsm[name]), "label": name}
+    return {"embedding": name, "spots": tissue.obs_names}
+
+
+def options_of_parts(
+    tissue: AnnData, config: Config, parts: list[NDArray[np.int64]]
+) -> list[dict[str, Any] | None]:
+    """Return what the source of the settings is made with, for parts of a tissue.
+
+    A precomputed embedding has a row for each spot of the whole tissue; each part is
+    given its own. For other sources there is nothing to divide: `None` for each.
+
+    Parameters
+    ----------
+    tissue, config
+        As in `source_options`.
+    parts
+        Rows of the spots of each part.
+
+    Raises
+    ------
+    SemanticsError
+        If the embedding cannot be read, or has other rows than the tissue spots.
+    """
+    if config.semantics.source != "precomputed":
+        return [None] * len(parts)
+    from napari_semst.semantics.precomputed.source import Precomputed
+
+    whole = Precomputed(**_embedding(tissue, config.semantics.embedding))
+    return [whole.rows(spots, of=tissue.n_obs) for spots in parts]

@@ -1,0 +1,479 @@
+"""A saved model labels a section that it was not made from; nothing is trained."""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from napari_semst import keys
+from napari_semst.core.progress import Progress, RunControl, exhaust, told
+from napari_semst.errors import InputError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Generator
+
+    from anndata import AnnData
+    from numpy.typing import NDArray
+    from scipy import sparse
+
+    from napari_semst.config import Config
+    from napari_semst.domains.cluster import Assignment
+    from napari_semst.methods.base import Fit
+    from napari_semst.pipeline.model import DomainModel
+    from napari_semst.pipeline.result import DomainResult
+    from napari_semst.prepare.section import Section
+    from napari_semst.semantics import Semantics
+
+# Shares of the model's genes: below the first a section is refused, below the second
+# it is labelled with a warning.
+LEAST_KNOWN = 0.5
+WELL_KNOWN = 0.9
+_FEWEST_SPOTS = 10
+
+
+def apply_model(
+    model: DomainModel | str | Path,
+    source: AnnData | str | Path,
+    *,
+    run: str = keys.DEFAULT_RUN,
+    counts_layer: str = "",
+    coordinates: str = "",
+    device: str = "auto",
+    adapt: bool = True,
+    on_progress: Callable[[Progress], None] | None = None,
+) -> AnnData:
+    """Label a tissue or file by a model, and return the tissue with its domains.
+
+    `label_section` is the same as a generator, which can be cancelled.
+
+    Parameters
+    ----------
+    model
+        ``DomainResult.model`` of a run, or the file that `save_model` wrote.
+    source
+        A tissue, or the path of a file or folder that `napari_semst.read` reads.
+    run
+        Name of the run.
+    counts_layer, coordinates, device
+        As the settings of these names; they belong to the section, not to the model.
+    adapt
+        As for `label_section`.
+    on_progress
+        Called with every progress event.
+
+    Returns
+    -------
+    tissue
+        A new tissue; what was given is not changed.
+
+    Raises
+    ------
+    SemstError
+        One of its kinds, with what was expected, found and to do.
+    """
+    from napari_semst.io.read import tissue_of
+    from napari_semst.pipeline.model import load_model
+    from napari_semst.pipeline.result import attach
+
+    keys.check_run_name(run)
+    known = load_model(model) if isinstance(model, str | Path) else model
+    tissue, own = tissue_of(source)
+    steps = label_section(
+        tissue,
+        known,
+        counts_layer=counts_layer,
+        coordinates=coordinates,
+        device=device,
+        adapt=adapt,
+    )
+    result = exhaust(steps if on_progress is None else told(steps, on_progress))
+    return attach(tissue, result, run, inplace=own)
+
+
+def label_section(
+    tissue: AnnData,
+    model: DomainModel,
+    control: RunControl | None = None,
+    *,
+    counts_layer: str = "",
+    coordinates: str = "",
+    device: str = "auto",
+    adapt: bool = True,
+) -> Generator[Progress, None, DomainResult]:
+    """Label a section by a model; the tissue is not changed.
+
+    Several sections in one table are labelled one after the other: what a model adapts
+    to is one section. Genes are found by symbol. Counts are scaled to the model's depth
+    and placed on its axes, neighbours are the section's own, and the members of the
+    model's consensus vote on every spot.
+
+    Parameters
+    ----------
+    tissue
+        Raw counts, ``(n_spots, n_genes)``, with coordinates in ``obsm``.
+    model
+        Of an earlier run.
+    control
+        Cancels from another thread.
+    counts_layer, coordinates, device
+        As the settings of these names.
+    adapt
+        Let the centres of the model's domains move towards this section's spots
+        before they are labelled. A spot's label then depends on the section it is in;
+        switch it off for pieces that hold a few spots of a domain or two.
+
+    Yields
+    ------
+    progress
+        Events of the stages prepare, describe, train (encoding) and assign.
+
+    Returns
+    -------
+    result
+        With the model's names and colours, to be written into a tissue by `attach`.
+
+    Raises
+    ------
+    InputError
+        If the section has fewer than half of the model's genes, or ten spots.
+    SemstError
+        Others of its kinds, as a run.
+    """
+    from napari_semst.core.sections import named
+    from napari_semst.io.sections import sections_of
+    from napari_semst.pipeline.spot_semantics import options_of_parts
+    from napari_semst.pipeline.transfer_sections import together
+
+    control = control or RunControl()
+    config = _own_settings(model, counts_layer, coordinates, device)
+    key = config.prepare.section_key
+    parts = sections_of(tissue, key if key in tissue.obs else "")
+    if len(parts.names) == 1:
+        return (yield from _label_one(tissue, model, config, control, adapt=adapt))
+    found, rows = [], list(parts.spots())
+    divided: list[dict[str, Any] | None] = [None] * len(rows)
+    if model.reads_semantics:
+        divided = options_of_parts(tissue, config, rows)
+    for name, spots, own in zip(parts.names, rows, divided, strict=True):
+        with named(name):
+            steps = _label_one(
+                tissue[spots].copy(), model, config, control, own, adapt=adapt
+            )
+            found.append((yield from steps))
+    return together(found, parts, tissue)
+
+
+def _label_one(
+    tissue: AnnData,
+    model: DomainModel,
+    config: Config,
+    control: RunControl,
+    options: dict[str, Any] | None = None,
+    *,
+    adapt: bool,
+) -> Generator[Progress, None, DomainResult]:
+    """Label a single section."""
+    from napari_semst.core.device import choose_device, memory_errors_explained
+    from napari_semst.core.threads import threads_limited, threads_wanted
+    from napari_semst.methods.base import describer
+
+    start = time.perf_counter()
+    section, matched = yield from _prepare(tissue, model, config, control)
+    embedding, described = yield from _describe(
+        tissue, section, model, config, control, options
+    )
+    place = choose_device(config.training.device)
+    with (
+        threads_limited(threads_wanted(section.n_spots, config)),
+        memory_errors_explained(),
+    ):
+        fit = yield from describer(config.model.method)(
+            section, embedding, model.learnt, config, place, control
+        )
+        assignment = yield from _voted(
+            fit, section, model, config, control, adapt=adapt
+        )
+    control.check()
+    seconds = {"apply": round(time.perf_counter() - start, 3)}
+    provenance = _record(
+        tissue, model, matched, (config, section, described, place, fit, seconds)
+    )
+    provenance["model"]["adapted"] = adapt
+    provenance["warnings"] += _absent(assignment.codes, model.names)
+    from napari_semst.pipeline.run import labelled
+
+    result = labelled(assignment, model.names, fit, described, provenance)
+    return replace(result, colors=model.colors)
+
+
+@dataclass(frozen=True, slots=True)
+class _Matched:
+    """How a section's genes match the model's."""
+
+    n_genes: int
+    n_found: int
+    n_repeated: int
+
+    @property
+    def share(self) -> float:
+        """Share of the model's genes that the section has."""
+        return self.n_found / self.n_genes
+
+    def warnings(self) -> list[str]:
+        """Return sentences for users."""
+        found = []
+        if self.share < WELL_KNOWN:
+            found.append(
+                f"The section has {self.n_found} of the model's {self.n_genes} genes "
+                f"({self.share:.0%}; 90% or more is expected); the others are taken "
+                "as not expressed, and labels are less sure than they say."
+            )
+        if self.n_repeated:
+            found.append(
+                f"{self.n_repeated} of the model's gene symbols stand several times "
+                "in the section; the first of each was read."
+            )
+        return found
+
+
+def _own_settings(
+    model: DomainModel, counts_layer: str, coordinates: str, device: str
+) -> Config:
+    """Return the model's settings with what belongs to this section."""
+    return model.config.with_overrides(
+        {
+            "prepare": {
+                "counts_layer": counts_layer,
+                "coordinates": coordinates,
+                # Mixtures know values averaged so often, whatever this section's size.
+                "smoothing_rounds": model.rounds,
+            },
+            "training": {"device": device},
+        }
+    )
+
+
+def _prepare(
+    tissue: AnnData, model: DomainModel, config: Config, control: RunControl
+) -> Generator[Progress, None, tuple[Section, _Matched]]:
+    """Match the genes and find this section's own neighbours."""
+    from napari_semst.core.sections import Sections
+    from napari_semst.io.coordinates import find_coordinates
+    from napari_semst.io.counts import find_counts
+    from napari_semst.io.symbols import gene_symbols
+    from napari_semst.prepare.normalise import as_csr
+    from napari_semst.prepare.section import Section, spatial_neighbours
+
+    yield Progress("prepare", 0, 2, "Matching genes")
+    if tissue.n_obs < _FEWEST_SPOTS:
+        raise InputError(
+            f"Expected a section of at least {_FEWEST_SPOTS} spots; found "
+            f"{tissue.n_obs}."
+        )
+    whole = find_counts(tissue, config.prepare.counts_layer).matrix
+    counts, matched = matched_counts(as_csr(whole), gene_symbols(tissue), model.genes)
+    control.check()
+    yield Progress("prepare", 1, 2, "Finding spatial neighbours")
+    places = find_coordinates(tissue, config.prepare.coordinates or None)
+    places = np.asarray(places, dtype=np.float64)
+    one = Sections.one(tissue.n_obs)
+    spatial, found, average, near = spatial_neighbours(places, config.prepare, one)
+    notes = {
+        "genes": matched.n_genes,
+        "genes_found": matched.n_found,
+        "spatial_graph": found,
+        "mean_spatial_neighbours": float(spatial.nnz / tissue.n_obs),
+        "empty_spots": int((np.diff(counts.indptr) == 0).sum()),
+    }
+    section = Section(
+        model.genes,
+        counts,
+        places,
+        spatial,
+        average,
+        near,
+        one,
+        config.prepare,
+        notes,
+    )
+    return section, matched
+
+
+def matched_counts(
+    counts: sparse.csr_matrix, symbols: NDArray[np.str_], genes: NDArray[np.str_]
+) -> tuple[sparse.csr_matrix, _Matched]:
+    """Return the counts of a model's genes, in its order; genes not found are zero.
+
+    A symbol that stands several times is read where it stands first, or, if it stands
+    several times among the model's genes too, in the same order.
+
+    Parameters
+    ----------
+    counts
+        Raw counts, shape ``(n_spots, n_all_genes)``.
+    symbols
+        Of the columns, shape ``(n_all_genes,)``.
+    genes
+        The model's, shape ``(n_genes,)``.
+
+    Raises
+    ------
+    InputError
+        If fewer than half of the genes are found.
+    """
+    from scipy import sparse
+
+    places: dict[tuple[str, int], int] = {}
+    seen: dict[str, int] = {}
+    for place, symbol in enumerate(map(str, symbols)):
+        seen[symbol] = seen.get(symbol, 0) + 1
+        places[symbol, seen[symbol]] = place
+    wanted: dict[str, int] = {}
+    columns, targets = [], []
+    for target, gene in enumerate(map(str, genes)):
+        wanted[gene] = wanted.get(gene, 0) + 1
+        if (gene, wanted[gene]) in places:
+            columns.append(places[gene, wanted[gene]])
+            targets.append(target)
+    repeated = sum(seen.get(gene, 0) > times for gene, times in wanted.items())
+    matched = _Matched(len(genes), len(columns), repeated)
+    if matched.share < LEAST_KNOWN:
+        raise InputError(
+            f"Expected a section with at least half of the model's {len(genes)} genes; "
+            f"found {len(columns)} ({matched.share:.0%}). The model knows "
+            f"{_some(genes)}; the section has {_some(symbols)}. Choose a section of "
+            "the same species and panel, or train on it."
+        )
+    # A product with a matrix of zeros and ones picks, orders and leaves gaps at once.
+    ones = np.ones(len(columns), dtype=counts.dtype)
+    pick = sparse.csr_matrix((ones, (columns, targets)), (len(symbols), len(genes)))
+    found = sparse.csr_matrix(counts @ pick)
+    found.sort_indices()
+    return found, matched
+
+
+def _some(names: NDArray[np.str_]) -> str:
+    return ", ".join(map(str, names[:3])) + ", ..."
+
+
+def _describe(
+    tissue: AnnData,
+    section: Section,
+    model: DomainModel,
+    config: Config,
+    control: RunControl,
+    options: dict[str, Any] | None,
+) -> Generator[Progress, None, tuple[NDArray[np.float32] | None, Semantics | None]]:
+    """Return one semantic vector per spot, standardised as the model's section."""
+    from napari_semst.pipeline.spot_semantics import meaning
+
+    if not model.reads_semantics:
+        return None, None
+    ranked = section.counts
+    if model.deviation is not None:
+        # What is ranked by specificity was not clipped.
+        plain = config.semantics.ranking == "specificity"
+        clip = np.inf if plain else section.config.clip
+        ranked = _scaled_alike(section, model.deviation, clip)
+    found = yield from meaning(tissue, ranked, section.genes, config, control, options)
+    embedding = found.embedding
+    if model.standard is not None:
+        width = len(model.standard.mean)
+        if embedding.shape[1] != width:
+            raise InputError(
+                f"Expected an embedding of {width} dimensions, as the model was "
+                f"trained with; found {embedding.shape[1]}. Embed this section by the "
+                "same source."
+            )
+        embedding = model.standard.of(embedding)
+    return embedding, replace(found, embedding=np.empty_like(embedding[:0]))
+
+
+def _scaled_alike(
+    section: Section, deviation: NDArray[np.float64], clip: float
+) -> sparse.csr_matrix:
+    """Return scaled expression by the deviations of the model's section."""
+    from napari_semst.prepare.normalise import depth_scaled, with_values
+
+    depth = depth_scaled(section.counts, section.config.target_sum)
+    known = np.where(deviation == 0, 1.0, deviation).astype(np.float32)
+    values = depth.data / known[depth.indices]
+    np.minimum(values, np.float32(clip), out=values)
+    return with_values(depth, values)
+
+
+def _voted(
+    fit: Fit,
+    section: Section,
+    model: DomainModel,
+    config: Config,
+    control: RunControl,
+    *,
+    adapt: bool,
+) -> Generator[Progress, None, Assignment]:
+    """Return the domains that the model's members agree on, by the model's codes."""
+    from napari_semst.domains.cluster import Assignment
+    from napari_semst.domains.confidence import spot_confidence
+    from napari_semst.domains.consensus import vote
+    from napari_semst.domains.refine import refined
+
+    seed = config.training.seed
+    posterior = yield from vote(
+        fit.views, section.average, model.voters, seed, control, adapt=adapt
+    )
+    # Domains that had no spot when the model was made have no name.
+    posterior = posterior[:, : len(model.names)]
+    labels = yield from refined(
+        posterior, fit.views, section, config.domains.refine, seed, control
+    )
+    share = posterior[np.arange(len(labels)), labels]
+    present = np.unique(labels, return_inverse=True)[1].astype(np.int32)
+    confidence = yield from spot_confidence(
+        fit.views, section, present, share, seed, control
+    )
+    return Assignment(labels.astype(np.int32), confidence)
+
+
+def _absent(codes: NDArray[np.int32], names: tuple[str, ...]) -> list[str]:
+    """Return a warning where domains of the model have no spot in the section."""
+    gone = [name for code, name in enumerate(names) if not (codes == code).any()]
+    if not gone:
+        return []
+    return [
+        f"{len(gone)} of the model's {len(names)} domains have no spot here "
+        f"({', '.join(gone)}). Either the section lacks them, or it differs from the "
+        "model's by donor or chemistry more than by tissue, and its labels are not to "
+        "be trusted: compare them with those of a run of its own."
+    ]
+
+
+def _record(
+    tissue: AnnData, model: DomainModel, matched: _Matched, made: tuple[Any, ...]
+) -> dict[str, Any]:
+    """Return the provenance of a run, and the model behind it."""
+    from napari_semst.io.notes import input_warnings
+    from napari_semst.io.sections import mixed_sections
+    from napari_semst.pipeline.provenance import record, spots_hash
+
+    provenance = record(*made)
+    noticed = dict.fromkeys([*input_warnings(tissue), *mixed_sections(tissue)])
+    provenance["warnings"][:0] = [*noticed, *matched.warnings()]
+    provenance["spots_hash"] = spots_hash(tissue.obs_names)
+    trained = model.facts.get("semantics", {})
+    now = provenance["semantics"]
+    if now and str(now.get("revision", "")) != trained.get("revision", ""):
+        provenance["warnings"].append(
+            f"The model was trained with revision {trained.get('revision')!r} of the "
+            f"gene semantics; this is {now.get('revision')!r}. Labels may differ."
+        )
+    provenance["model"] = {
+        "hash": model.fingerprint,
+        **{name: value for name, value in model.facts.items() if name != "semantics"},
+        "genes": matched.n_genes,
+        "genes_found": matched.n_found,
+    }
+    return provenance

@@ -1,0 +1,1 @@
+"""Semantics read off a table of gene vectors: the built-in one or the user's."""

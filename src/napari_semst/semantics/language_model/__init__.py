@@ -1,0 +1,1 @@
+"""Semantics that a local language model reads out of prompts or gene texts."""

@@ -1,0 +1,244 @@
+"""What a language model will have to read, and how long it may take, told before.
+
+Figures are coarse: two operations for each weight and token, at an assumed share of
+what the device reaches at most.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from napari_semst.models.hub import (
+    DEFAULT_MODEL,
+    DownloadNeed,
+    local_folder,
+    needs_download,
+)
+from napari_semst.semantics.language_model.gene_texts import read_summaries
+from napari_semst.semantics.language_model.model_shape import (
+    keeps_beginning,
+    multiplied_weights,
+    tokens_of_names,
+)
+from napari_semst.semantics.language_model.prompts import TEMPLATES
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from napari_semst.config import SemanticsConfig
+
+# Tokens: of the end of a prompt, of a gene's text alone, of what is known of it, and
+# with a summary. Lengths are filled up to the next eight.
+_END_TOKENS, _FILLED_TOKENS = 15, 4
+_GENE_TOKENS, _KNOWLEDGE_TOKENS, _SUMMARY_TOKENS = 8, 80, 150
+# Of a word or mark of the words around the genes; those of one encoder were counted.
+_WORD_TOKENS = 1.15
+# Weights that are not looked up but multiplied, as the model's page has them.
+_KNOWN_WEIGHTS = {DEFAULT_MODEL: 3.6e9}
+# What makers state for dense bfloat16, in operations per second; the first name that
+# stands in a GPU's own.
+PEAKS = (
+    ("H200", 989e12),
+    ("H100 PCIe", 756e12),
+    ("H100", 989e12),
+    ("A100", 312e12),
+    ("L40S", 362e12),
+    ("RTX 4090", 165e12),
+    ("RTX 3090", 71e12),
+    ("A6000", 155e12),
+    ("A40", 150e12),
+    ("A10", 125e12),
+    ("L4", 121e12),
+)
+# Careful: no GPU was measured, and on a CPU one small encoder.
+_GPU_SHARE = 0.2
+_UNKNOWN_GPU = 10e12
+_CPU_THREAD = 15e9
+
+
+@dataclass(frozen=True, slots=True)
+class ModelForecast:
+    """What a language model will have to do.
+
+    Parameters
+    ----------
+    model
+        Hugging Face id or folder.
+    n_texts
+        How many texts it reads at most; those in the cache are not read again.
+    n_tokens
+        About how many tokens are run; those that all texts share are not where the
+        model keeps what it made of them.
+    unit
+        What there is one text for.
+    device
+        Where it computes, in words.
+    rate
+        Operations per second that are assumed of the device.
+    seconds
+        About how long it takes; `None` where the model's size is not known.
+    download
+        What must be downloaded first, if anything.
+    here
+        Whether the model is on this machine.
+    """
+
+    model: str
+    n_texts: int
+    n_tokens: int
+    unit: str
+    device: str
+    rate: float
+    seconds: float | None
+    download: DownloadNeed | None
+    here: bool
+
+    @property
+    def sentences(self) -> tuple[str, ...]:
+        """The forecast for users."""
+        here = f"{self.model} is {'' if self.here else 'not '}on this machine."
+        if self.download is not None:
+            here = f"To be downloaded from huggingface.co first: {self.download}."
+        return (
+            f"At most {self.n_texts:,} texts are read, one for each {self.unit}, with "
+            f"about {self.n_tokens:,} tokens.",
+            here,
+            self._time(),
+        )
+
+    def _time(self) -> str:
+        if self.seconds is None:
+            return f"How long it takes on {self.device} is unknown until it is here."
+        return (
+            f"About {_duration(self.seconds)} on {self.device}, if it does "
+            f"{self.rate / 1e12:.2g} trillion operations a second."
+        )
+
+
+def forecast_language_model(
+    settings: SemanticsConfig, n_spots: int, n_genes: int, device: str = "cpu"
+) -> ModelForecast | None:
+    """Return what a language model will have to read of a section; asks no network.
+
+    Parameters
+    ----------
+    settings
+        Source, model, revision, n_genes and summaries are read.
+    n_spots, n_genes
+        Of the section: spots, and genes that may be listed.
+    device
+        Name that torch understands.
+
+    Returns
+    -------
+    ModelForecast or None
+        `None` where no language model is asked.
+
+    Raises
+    ------
+    SemanticsError
+        If there is to be a file of summaries, and it cannot be read.
+    """
+    if settings.source not in ("prompts", "genes"):
+        return None
+    # No more genes can be listed than lists have places.
+    listed = min(n_genes, n_spots * settings.n_genes)
+    if settings.source == "prompts":
+        return forecast_texts(settings, n_spots, device)
+    n_summaries = len(read_summaries(settings.summaries))
+    return forecast_texts(settings, listed, device, min(n_summaries, listed))
+
+
+def forecast_texts(
+    settings: SemanticsConfig, n_texts: int, device: str = "cpu", n_summarised: int = 0
+) -> ModelForecast:
+    """Return what reading so many texts will take; asks no network.
+
+    Parameters
+    ----------
+    settings, device
+        As in `forecast_language_model`.
+    n_texts
+        Distinct texts.
+    n_summarised
+        How many of them have a summary; of the source ``genes``.
+    """
+    model = settings.model or DEFAULT_MODEL
+    folder = local_folder(model, settings.revision)
+    n_weights = multiplied_weights(folder) if folder else _KNOWN_WEIGHTS.get(model)
+    where, rate = _speed(device)
+    if settings.source == "prompts":
+        unit = "distinct list of genes"
+        n_tokens = n_texts * _prompt_tokens(settings, folder)
+    else:
+        unit = "listed gene"
+        known = settings.gene_text == "knowledge"
+        each = _KNOWLEDGE_TOKENS if known else _GENE_TOKENS
+        n_tokens = n_summarised * _SUMMARY_TOKENS + (n_texts - n_summarised) * each
+    seconds = 2 * n_weights * n_tokens / rate if n_weights else None
+    need = None if folder else needs_download(settings)
+    return ModelForecast(
+        model,
+        n_texts,
+        int(n_tokens),
+        unit,
+        where,
+        rate,
+        seconds,
+        need,
+        folder is not None,
+    )
+
+
+def _prompt_tokens(settings: SemanticsConfig, folder: Path | None) -> float:
+    """Return about how many tokens are run of each prompt."""
+    names = settings.n_genes * tokens_of_names(folder)
+    own = names + _END_TOKENS + _FILLED_TOKENS
+    if folder is None:
+        # What is not here is not known to keep anything, but the paper's model.
+        kept = (settings.model or DEFAULT_MODEL) == DEFAULT_MODEL
+    else:
+        kept = keeps_beginning(folder)
+    if kept:
+        return own
+    words = TEMPLATES[settings.template]
+    before = f"{words.system} {words.user}"
+    return own + _WORD_TOKENS * len(re.findall(r"\w+|[^\w\s]", before))
+
+
+def peak(gpu: str) -> float | None:
+    """Return the operations per second that the maker of a GPU states, if known.
+
+    Parameters
+    ----------
+    gpu
+        Its name, as torch has it.
+    """
+    found = (rate for name, rate in PEAKS if re.search(rf"\b{name}\b", gpu))
+    return next(found, None)
+
+
+def _speed(device: str) -> tuple[str, float]:
+    """Return a device in words, and what is assumed of it."""
+    import torch
+
+    if not device.startswith("cuda"):
+        threads = torch.get_num_threads()
+        return f"the CPU ({threads} threads)", threads * _CPU_THREAD
+    name = torch.cuda.get_device_name(torch.device(device))
+    known = peak(name)
+    return name, _UNKNOWN_GPU if known is None else known * _GPU_SHARE
+
+
+def _duration(seconds: float) -> str:
+    if seconds < 90:
+        return f"{max(seconds, 1):.0f} s"
+    if seconds < 90 * 60:
+        return f"{seconds / 60:.0f} min"
+    return f"{seconds / 3600:.0f} h" if seconds < 72 * 3600 else _days(seconds)
+
+
+def _days(seconds: float) -> str:
+    return f"{seconds / 86400:,.0f} days"

@@ -1,0 +1,242 @@
+"""Semantics spoilt on purpose: what a source is worth shows only beside these."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any, Protocol, runtime_checkable
+
+import numpy as np
+
+from napari_semst.errors import SemanticsError, one_of
+from napari_semst.genes.symbols import guess_species
+from napari_semst.semantics.base import (
+    NO_GENE,
+    CancelCheck,
+    GeneLists,
+    ProgressCallback,
+    Semantics,
+    SemanticSource,
+    Species,
+    check_cancelled,
+)
+from napari_semst.semantics.unrelated_vectors import sentences
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from numpy.typing import NDArray
+
+    Texts = Callable[[GeneLists, Species], list[str]]
+
+CONTROLS = {
+    "random": "random vectors of the mean and covariance of the source's own",
+    "shuffled": "gene names permuted among the listed genes",
+    "unrelated": "genes or sentences that have nothing to do with the section",
+}
+_CHUNK_SPOTS = 20_000
+
+
+@runtime_checkable
+class ReadsTexts(Protocol):
+    """A source that writes a text and embeds it."""
+
+    def with_texts(self, texts: Texts) -> SemanticSource:
+        """Return the same source with another way from gene lists to texts."""
+        ...
+
+
+@runtime_checkable
+class ReadsTable(Protocol):
+    """A source that looks genes up."""
+
+    def genes_outside(
+        self, names: NDArray[np.str_], species: Species
+    ) -> tuple[NDArray[np.str_], Species]:
+        """Return the genes it knows besides those named, and their species."""
+        ...
+
+
+def controlled(source: SemanticSource, control: str, seed: int) -> SemanticSource:
+    """Return the source itself for ``"none"``, else a control of it.
+
+    Parameters
+    ----------
+    source
+        The source that is to be examined.
+    control
+        ``"none"`` or one of `CONTROLS`.
+    seed
+        Seed of the control.
+
+    Raises
+    ------
+    SemanticsError
+        If there is no such control, or the source cannot have it.
+    """
+    if control == "none":
+        return source
+    if control not in CONTROLS:
+        raise SemanticsError(one_of("the control", control, ("none", *CONTROLS)))
+    if control != "random" and source.name == "precomputed":
+        raise SemanticsError(
+            f"Expected a source that reads genes for the control {control!r}; a "
+            "precomputed embedding reads none. Use the control 'random'."
+        )
+    if control == "unrelated" and not isinstance(source, ReadsTexts | ReadsTable):
+        raise SemanticsError(
+            "Expected a source that reads texts or a table for the control "
+            f"'unrelated'; {source.name!r} is neither. Use 'random' or 'shuffled'."
+        )
+    return Controlled(source, control, seed)
+
+
+class Controlled:
+    """A source behind a control; whatever it gives is marked as one.
+
+    Parameters
+    ----------
+    source, control, seed
+        As in `controlled`.
+    """
+
+    def __init__(self, source: SemanticSource, control: str, seed: int) -> None:
+        self.source, self.control, self.seed = source, control, seed
+        self.name = source.name
+
+    @property
+    def notice(self) -> str:
+        """What is told before the run begins to read."""
+        own = getattr(self.source, "notice", "")
+        return f"Control: {CONTROLS[self.control]}. {own}".rstrip()
+
+    def embed_spots(
+        self,
+        gene_lists: GeneLists,
+        weights: NDArray[np.floating[Any]] | None = None,
+        species: Species | None = None,
+        progress: ProgressCallback | None = None,
+        cancelled: CancelCheck | None = None,
+    ) -> Semantics:
+        """Return the spoilt embedding; arguments as in `SemanticSource.embed_spots`."""
+        random = np.random.default_rng(self.seed)
+        source, lists = self.source, gene_lists
+        told = species or guess_species(gene_lists.genes)
+        species = told
+        if self.control == "shuffled":
+            lists = shuffled(gene_lists, random)
+        elif self.control == "unrelated" and isinstance(source, ReadsTexts):
+            source = source.with_texts(
+                lambda asked, _: sentences(asked.n_spots, self.seed)
+            )
+        elif self.control == "unrelated":
+            assert isinstance(source, ReadsTable)
+            used = gene_lists.genes[np.unique(gene_lists.indices[gene_lists.listed])]
+            outside, species = source.genes_outside(used, told)
+            lists = drawn(gene_lists, outside, random)
+        found = source.embed_spots(lists, weights, species, progress, cancelled)
+        if self.control == "random":
+            found = replace(found, embedding=lookalike(found, random, cancelled))
+        return replace(found, provenance=self._marked(found, told))
+
+    def _marked(self, found: Semantics, species: Species) -> dict[str, Any]:
+        warning = (
+            f"CONTROL RUN ({self.control}): semantics was spoilt on purpose, "
+            f"{CONTROLS[self.control]}. Compare it with a real run; do not report its "
+            "domains."
+        )
+        return {
+            **found.provenance,
+            "control": self.control,
+            "control_seed": self.seed,
+            "species": species,
+            "warnings": [warning, *found.warnings],
+        }
+
+
+def shuffled(gene_lists: GeneLists, random: np.random.Generator) -> GeneLists:
+    """Return lists in which the names of the listed genes are permuted.
+
+    Only genes that are listed somewhere change places, so that the source knows as
+    many as before; spots that shared genes still share as many.
+    """
+    used = np.unique(gene_lists.indices[gene_lists.listed])
+    genes = gene_lists.genes.copy()
+    genes[used] = genes[random.permutation(used)]
+    return GeneLists(genes, gene_lists.indices)
+
+
+def drawn(
+    gene_lists: GeneLists, outside: NDArray[np.str_], random: np.random.Generator
+) -> GeneLists:
+    """Return lists of the same lengths, drawn for each spot from other genes.
+
+    Parameters
+    ----------
+    gene_lists
+        The lists to be replaced.
+    outside
+        Names to draw from.
+    random
+        Draws.
+
+    Raises
+    ------
+    SemanticsError
+        If there are fewer other genes than a list is long.
+    """
+    n_spots, n_listed = gene_lists.indices.shape
+    if len(outside) < n_listed:
+        raise SemanticsError(
+            f"Expected at least {n_listed} genes outside the section's lists for the "
+            f"control 'unrelated'; the table has {len(outside)}. Use the control "
+            "'shuffled'."
+        )
+    # Each place of a list draws from a part of its own: no gene is listed twice.
+    names = random.permutation(outside)
+    starts = np.arange(n_listed + 1) * len(names) // n_listed
+    picks = random.integers(starts[:-1], starts[1:], size=(n_spots, n_listed))
+    indices = np.where(gene_lists.listed, picks, NO_GENE).astype(np.int32)
+    return GeneLists(names, indices)
+
+
+def lookalike(
+    found: Semantics,
+    random: np.random.Generator,
+    cancelled: CancelCheck | None = None,
+) -> NDArray[np.float32]:
+    """Return normal random vectors with the mean and covariance of an embedding.
+
+    Parameters
+    ----------
+    found
+        Its embedding, ``(n_spots, n_dimensions)``, is imitated.
+    random
+        Draws.
+    cancelled
+        As in `SemanticSource.embed_spots`.
+
+    Returns
+    -------
+    numpy.ndarray
+        Same shape, float32; neighbouring spots have nothing in common.
+    """
+    values = found.embedding
+    n_spots, width = values.shape
+    if not values.size:
+        return values.copy()
+    parts = [slice(s, s + _CHUNK_SPOTS) for s in range(0, n_spots, _CHUNK_SPOTS)]
+    mean = values.mean(axis=0, dtype=np.float64)
+    covariance = np.zeros((width, width))
+    for part in parts:
+        check_cancelled(cancelled)
+        centred = values[part] - mean
+        covariance += centred.T @ centred
+    covariance /= max(n_spots - 1, 1)
+    variances, axes = np.linalg.eigh(covariance)
+    factor = (axes * np.sqrt(np.maximum(variances, 0))).T
+    result = np.empty_like(values)
+    for part in parts:
+        check_cancelled(cancelled)
+        noise = random.standard_normal((len(values[part]), width))
+        result[part] = noise @ factor + mean
+    return result

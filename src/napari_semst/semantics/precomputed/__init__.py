@@ -1,0 +1,1 @@
+"""Semantics computed beforehand, in obsm or a file."""

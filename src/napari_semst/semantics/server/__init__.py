@@ -1,0 +1,1 @@
+"""Semantics that an embedding server gives."""

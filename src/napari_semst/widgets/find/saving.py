@@ -1,0 +1,101 @@
+"""Results on their way into files: what is unsaved, levels kept, sections written."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+from uuid import uuid4
+
+from qtpy.QtCore import QObject, Signal  # type: ignore[attr-defined]
+
+from napari_semst.errors import SemstError
+from napari_semst.viewer import adapter
+from napari_semst.widgets.find import texts
+from napari_semst.widgets.shared.closing import guard_closing, mark_saved
+from napari_semst.widgets.shared.state import state_of
+
+if TYPE_CHECKING:
+    from anndata import AnnData
+    from napari.viewer import Viewer
+    from qtpy.QtWidgets import QWidget
+
+    from napari_semst.widgets.find.results import ResultsPanel
+    from napari_semst.widgets.find.section import SectionPicker
+    from napari_semst.widgets.shared.files import Files, Saved
+
+
+class Keeping(QObject):
+    """Mark what is unsaved, write what is asked for.
+
+    Parameters
+    ----------
+    viewer
+        The viewer.
+    section, results, files
+        Parts of the dock.
+    parent
+        The dock.
+    """
+
+    said = Signal(str, str, str)
+    failed = Signal(object, str)
+    shown_again = Signal()
+
+    def __init__(
+        self,
+        viewer: Viewer,
+        section: SectionPicker,
+        results: ResultsPanel,
+        files: Files,
+        parent: QWidget,
+    ) -> None:
+        super().__init__(parent)
+        self._viewer, self._dock = viewer, parent
+        self._section, self._results, self._files = section, results, files
+        results.keep_wanted.connect(self._on_keep)
+        results.save_wanted.connect(self._on_save)
+        results.table_wanted.connect(self._on_save_table)
+        files.saved.connect(self._on_saved)
+
+    def mark_unsaved(self, tissue: AnnData) -> None:
+        """Mark a section's layers; from now on the window asks before it closes."""
+        revision = uuid4().hex
+        for layer in self._viewer.layers:
+            if adapter.tissue_of(layer) is tissue:
+                layer.metadata[adapter.UNSAVED] = revision
+        guard_closing(self._dock, self._viewer)
+
+    def _on_keep(self, number: int) -> None:
+        """Write the level on show into the section, as a column of its own."""
+        from napari_semst.domains.levels import level_key, write_level
+
+        tissue = self._section.tissue
+        if tissue is None:
+            return
+        replaced = texts.KEPT_REPLACED if level_key(number) in tissue.obs else ""
+        try:
+            key = write_level(tissue, number, self._results.look.run)
+        except SemstError as error:
+            self.failed.emit(error, "")
+            return
+        self.mark_unsaved(tissue)
+        self.shown_again.emit()
+        state_of(self._viewer).tissue_changed.emit(tissue, self._dock)
+        text = texts.KEPT_HELP.format(number=number, key=key, replaced=replaced)
+        self.said.emit("success", texts.KEPT, text)
+
+    def _on_save(self) -> None:
+        if self._section.layer is not None:
+            self._files.ask_save(self._section.layer)
+
+    def _on_save_table(self) -> None:
+        if self._section.layer is not None:
+            self._files.ask_save_table(self._section.layer)
+
+    def _on_saved(self, saved: Saved) -> None:
+        if saved.whole:
+            mark_saved(list(self._viewer.layers), saved)
+            state_of(self._viewer).tissue_changed.emit(saved.tissue, self._dock)
+            layer = self._section.layer
+            if layer is not None:
+                self._results.mark_unsaved(adapter.UNSAVED in layer.metadata)
+        self.said.emit("success", "Saved", str(saved.path))

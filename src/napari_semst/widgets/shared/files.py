@@ -1,0 +1,199 @@
+"""Opening and saving from the dock: dialogs here, the work in a worker thread."""
+
+from __future__ import annotations
+
+from collections import deque
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from qtpy.QtCore import QObject, Signal  # type: ignore[attr-defined]
+from qtpy.QtWidgets import QFileDialog
+
+from napari_semst.errors import InputError
+from napari_semst.viewer.adapter import UNSAVED, snapshot, tissue_of
+from napari_semst.widgets.shared.saving import ask_path
+from napari_semst.widgets.shared.worker import Errand
+from napari_semst.wording import for_window
+
+if TYPE_CHECKING:
+    from anndata import AnnData
+    from napari.layers import Layer
+    from napari.types import LayerData
+    from qtpy.QtWidgets import QWidget
+
+    _Order = tuple[AnnData, "Saved"]
+    _Problem = tuple[Exception, str]
+
+H5AD = "AnnData (*.h5ad)"
+ENDINGS = "*.h5ad *.h5 *.gef *.gem *.gem.gz *.csv *.csv.gz *.tsv *.tsv.gz *.xenium"
+CSV = "Table (*.csv)"
+
+
+@dataclass(frozen=True)
+class Saved:
+    """What was written.
+
+    Parameters
+    ----------
+    tissue
+        The section itself; a snapshot of it was written.
+    path
+        The file.
+    revision
+        Which unsaved results the snapshot held: `UNSAVED` of its layer at that time.
+    """
+
+    tissue: AnnData
+    path: Path
+    revision: str
+
+    @property
+    def whole(self) -> bool:
+        """Whether the section was written, not a table of its results alone."""
+        return self.path.suffix == ".h5ad"
+
+
+class Files(QObject):
+    """Ask for paths, read and write, and say what came of it."""
+
+    opening = Signal(str)
+    opened = Signal(object, str, object)  # the tissue, its name, its layers' data
+    all_opened = Signal(int)  # how many, where they were several
+    saved = Signal(object)  # Saved
+    failed = Signal(object, str)
+
+    def __init__(self, window: QWidget) -> None:
+        super().__init__()
+        self._window = window
+        self._waiting: deque[_Order] = deque()
+        self._paths: deque[str] = deque()
+        self._n_read = 0
+        self._problems: list[_Problem] = []
+        self._reading = Errand(_read)
+        self._saving = Errand(_save)
+        self._reading.done.connect(self._on_read)
+        self._saving.done.connect(self._on_saved)
+        self._reading.failed.connect(self._on_not_read)
+        self._saving.failed.connect(self._on_not_saved)
+
+    @property
+    def busy(self) -> bool:
+        """Whether a section is being read."""
+        return self._reading.busy or bool(self._paths)
+
+    @property
+    def saving(self) -> bool:
+        """Whether a file is being written, or waits to be."""
+        return self._saving.busy or bool(self._waiting)
+
+    def ask_file(self) -> None:
+        """Ask for files and open them, each as a section of its own."""
+        paths, _ = QFileDialog.getOpenFileNames(
+            self._window,
+            "Open sections",
+            "",
+            f"Tissue sections ({ENDINGS});;All files (*)",
+        )
+        if paths:
+            self.open(*paths)
+
+    def ask_folder(self) -> None:
+        """Ask for a folder and open it."""
+        path = QFileDialog.getExistingDirectory(self._window, "Open a section's folder")
+        if path:
+            self.open(path)
+
+    def open(self, *paths: str) -> None:
+        """Read sections in the background, one after the other."""
+        self._paths, self._n_read, self._problems = deque(paths), 0, []
+        self._read_next()
+
+    def _read_next(self) -> None:
+        """Read the next section; after the last say how all of it went."""
+        if self._paths:
+            path = self._paths.popleft()
+            self.opening.emit(Path(path).name)
+            self._reading.start(path)
+            return
+        if self._n_read > 1:
+            self.all_opened.emit(self._n_read)
+        for problem in together(self._problems):
+            self.failed.emit(*problem)
+
+    def ask_save(self, layer: Layer) -> None:
+        """Ask for a file name and write a layer's section with its results."""
+        self._ask(layer, ".h5ad", "Save the section", H5AD)
+
+    def ask_save_table(self, layer: Layer) -> None:
+        """Ask for a file name and write the results as a table."""
+        self._ask(layer, ".csv", "Save the table", CSV)
+
+    def _ask(self, layer: Layer, suffix: str, title: str, kind: str) -> None:
+        name = f"{file_stem(layer.name)}_semst{suffix}"
+        path = ask_path(self._window, title, name, kind, (suffix,))
+        if path is None:
+            return
+        tissue = tissue_of(layer)
+        if tissue is None:
+            return
+        # Both now: a run can end while the dialog is open, and while it is written.
+        revision = layer.metadata.get(UNSAVED, "")
+        self._waiting.append((snapshot(tissue), Saved(tissue, path, revision)))
+        self._save_next()
+
+    def _save_next(self) -> None:
+        """Write one after the other: every one is answered, and the last one stays."""
+        if self._waiting and not self._saving.busy:
+            self._saving.start(*self._waiting.popleft())
+
+    def _on_read(self, answer: tuple[AnnData, str, list[LayerData]]) -> None:
+        self._n_read += 1
+        self.opened.emit(*answer)
+        self._read_next()
+
+    def _on_not_read(self, error: Exception, details: str) -> None:
+        # Told when all are read: what is said now would be overwritten by the next.
+        self._problems.append((error, details))
+        self._read_next()
+
+    def _on_saved(self, answer: Saved) -> None:
+        self.saved.emit(answer)
+        self._save_next()
+
+    def _on_not_saved(self, error: Exception, details: str) -> None:
+        self.failed.emit(error, details)
+        self._save_next()
+
+
+def together(problems: list[_Problem]) -> list[_Problem]:
+    """Return several problems as one, so that none hides another."""
+    if len(problems) < 2:
+        return problems
+    text = "\n".join(for_window(error) for error, _ in problems)
+    return [(InputError(text), "\n".join(details for _, details in problems))]
+
+
+def file_stem(name: str) -> str:
+    """Return a section's name as it can stand in a file's name."""
+    kept = "".join(c if c.isalnum() or c in "-_." else "_" for c in name).strip("_.")
+    return kept or "section"
+
+
+def _read(path: str) -> tuple[AnnData, str, list[LayerData]]:
+    from napari_semst.io.read import read
+    from napari_semst.viewer.adapter import prepared, section_name
+
+    tissue, name = read(path), section_name(Path(path))
+    return tissue, name, prepared(tissue, name)
+
+
+def _save(tissue: AnnData, wanted: Saved) -> Saved:
+    from napari_semst.io.export.h5ad import write, write_domains_csv
+
+    # The dialog asked before it gave the name of a file that exists.
+    if wanted.path.suffix == ".csv":
+        path = write_domains_csv(tissue, wanted.path, overwrite=True)
+    else:
+        path = write(tissue, wanted.path, overwrite=True)
+    return replace(wanted, path=path)

@@ -1,0 +1,221 @@
+from __future__ import annotations
+
+import numpy as np
+import pandas as pd
+import pytest
+import tifffile
+
+from napari_semst.errors import InputError
+from napari_semst.io.alignment import image_placement, share_inside, spot_size
+from napari_semst.io.notes import input_warnings
+from napari_semst.io.read import read
+from napari_semst.io.readers.detect import sniff
+from tests.io.folders import gradient, write_cosmx, write_merscope, write_xenium
+
+WRITERS = {"xenium": write_xenium, "merscope": write_merscope, "cosmx": write_cosmx}
+
+
+def assert_same(found, tissue):
+    """The counts and places are those written, in the order of the counts."""
+    assert list(found.var_names) == list(tissue.var_names)
+    assert found.X.dtype == np.float32
+    assert (found.X != tissue.X).nnz == 0
+    np.testing.assert_allclose(found.obsm["spatial"], tissue.obsm["spatial"])
+    assert found.obs_names.is_unique
+
+
+@pytest.mark.parametrize("kind", WRITERS)
+def test_each_folder_is_known_by_what_is_inside_and_saved_whole(tmp_path, tissue, kind):
+    folder = WRITERS[kind](tmp_path / "any name", tissue)
+    assert sniff(folder).name == kind
+    found = read(folder)
+    assert_same(found, tissue)
+    assert input_warnings(found) == []
+    assert found.uns["semst_input"]["kind"] == kind
+    assert spot_size(found).diameter == pytest.approx(10)
+    found.write_h5ad(tmp_path / "saved.h5ad")
+    assert_same(read(tmp_path / "saved.h5ad"), tissue)
+
+
+@pytest.mark.parametrize("cells", ["cells.parquet", "cells.csv.gz", "cells.csv"])
+def test_xenium_in_its_versions(tmp_path, tissue, cells):
+    folder = write_xenium(tmp_path / "outs", tissue, cells=cells, image="")
+    assert_same(read(tmp_path), tissue)
+    found = read(folder / "experiment.xenium")
+    assert list(found.obs_names) == list(tissue.obs_names)
+    assert list(found.var["gene_ids"]) == list(tissue.var["gene_ids"])
+    assert list(found.uns["spatial"]) == ["Region_1"]
+    assert share_inside(found) is None
+
+
+def test_xenium_image_is_placed_in_micrometres(tmp_path, tissue, monkeypatch):
+    monkeypatch.setattr("napari_semst.io.formats.tiff.ENOUGH", 10_000)
+    found = read(write_xenium(tmp_path / "run", tissue))
+    placement = image_placement(found)
+    # The smallest copy has a quarter of the pixels, 5 micrometres each.
+    assert placement.image.shape == (85, 90)
+    assert placement.scale == (20.0, 20.0)
+    np.testing.assert_allclose(placement.bounds(), [[0, 0], [1700, 1800]])
+    assert share_inside(found) == 1.0
+    assert placement.image.dtype == np.uint8
+    assert placement.image[0, 0] == 0
+    assert placement.image[-1, -1] == 255
+
+
+@pytest.mark.parametrize("tiled", [True, False])
+@pytest.mark.parametrize("shape", [(700, 820), (701, 817)])
+def test_an_image_without_smaller_copies_is_thinned_out(
+    tmp_path, tiled, shape, monkeypatch
+):
+    from napari_semst.io.formats.tiff import picture_of
+
+    monkeypatch.setattr("napari_semst.io.formats.tiff.ENOUGH", 9000)
+    pixels = np.stack([gradient(*shape).astype(np.uint8)] * 3, axis=-1)
+    options = {"tile": (64, 48), "compression": "zlib"} if tiled else {}
+    tifffile.imwrite(tmp_path / "a.tif", pixels, photometric="rgb", **options)
+    picture, told = picture_of(tmp_path / "a.tif", 3.0)
+    assert told == ()
+    step = 8
+    middle = pixels[step // 2 :: step, step // 2 :: step]
+    shown = picture.image
+    np.testing.assert_array_equal(shown, middle[: shown.shape[0], : shown.shape[1]])
+    assert min(np.subtract(middle.shape, shown.shape)) >= 0
+    assert max(np.subtract(middle.shape, shown.shape)) <= 1
+    assert picture.per_unit == 3.0 / step
+
+
+def test_an_image_that_cannot_be_read_is_told_and_left_out(tmp_path, tissue):
+    folder = write_xenium(tmp_path / "run", tissue, image="morphology_mip.ome.tif")
+    (folder / "morphology_mip.ome.tif").write_bytes(b"II*\0 no image")
+    found = read(folder)
+    assert_same(found, tissue)
+    assert "shown without its image" in input_warnings(found)[0]
+
+
+@pytest.mark.parametrize("pixel", [0, "wide", -1])
+def test_xenium_pixel_size_is_checked(tmp_path, tissue, pixel):
+    folder = write_xenium(tmp_path / "run", tissue, image="")
+    (folder / "experiment.xenium").write_text(f'{{"pixel_size": "{pixel}"}}')
+    with pytest.raises(InputError, match="positive number of micrometres"):
+        read(folder)
+
+
+def test_merscope_ids_keep_all_digits_and_blanks_are_left_out(tmp_path, tissue):
+    found = read(write_merscope(tmp_path / "run", tissue, prefix="Patient1_"))
+    assert found.obs_names[1] == "1000000000000000007"
+    assert found.uns["semst_input"]["not_genes"] == 2
+    path = tmp_path / "run" / "Patient1_cell_by_gene.csv"
+    assert sniff(path).name == "merscope"
+    assert_same(read(path), tissue)
+
+
+def test_merscope_image_follows_its_transform(tmp_path, tissue):
+    found = read(write_merscope(tmp_path / "run", tissue))
+    placement = image_placement(found)
+    # Pixel = 0.5 * micrometre + (20, 10).
+    assert placement.scale == (2.0, 2.0)
+    np.testing.assert_allclose(placement.bounds()[0], [-20, -40])
+    assert placement.image.shape == (800, 900)
+
+
+@pytest.mark.parametrize("matrix", ["1 0.2 0\n-0.2 1 0\n0 0 1", None])
+def test_merscope_image_that_cannot_be_placed_is_told(tmp_path, tissue, matrix):
+    folder = write_merscope(tmp_path / "run", tissue)
+    path = folder / "images" / "micron_to_mosaic_pixel_transform.csv"
+    path.unlink()
+    if matrix:
+        path.write_text(matrix)
+    found = read(folder)
+    assert share_inside(found) is None
+    assert "not shown" in input_warnings(found)[0]
+
+
+@pytest.mark.parametrize("places", ["global", "local"])
+@pytest.mark.parametrize("packed", [True, False])
+def test_cosmx_cells_have_names_of_view_and_cell(tmp_path, tissue, packed, places):
+    found = read(write_cosmx(tmp_path / "run", tissue, packed=packed, places=places))
+    assert_same(found, tissue)
+    assert list(found.obs_names[[0, -1]]) == ["1_1", f"2_{tissue.n_obs // 2}"]
+    assert list(found.uns["spatial"]) == ["S1"]
+    assert found.uns["semst_input"]["not_genes"] == 2
+
+
+def test_tables_of_other_sections_are_refused(tmp_path, tissue):
+    a = write_cosmx(tmp_path / "a", tissue, packed=False)
+    table = pd.read_csv(a / "S1_metadata_file.csv")
+    table["fov"] += 70
+    table.to_csv(a / "S1_metadata_file.csv", index=False)
+    with pytest.raises(InputError, match="they share none"):
+        read(a)
+
+
+def _edit(folder, name, change):
+    path = next(folder.glob(f"*{name}*"))
+    table = pd.read_csv(path, dtype=str)
+    changed = change(table)
+    (table if changed is None else changed).to_csv(path, index=False)
+
+
+def _text(table):
+    table.iloc[3, 5] = "many"
+
+
+def _empty(table):
+    table.iloc[3, 5] = ""
+
+
+def _twice(table):
+    table.iloc[3] = table.iloc[4]
+
+
+@pytest.mark.parametrize(
+    ("table", "change", "message"),
+    [
+        ("cell_by_gene", _text, "nothing but numbers"),
+        ("cell_by_gene", _empty, "nothing but numbers"),
+        ("cell_by_gene", _twice, "every cell once"),
+        ("cell_metadata", _twice, "every cell once"),
+    ],
+)
+def test_malformed_tables_are_refused(tmp_path, tissue, table, change, message):
+    folder = write_merscope(tmp_path / "run", tissue, image=False)
+    _edit(folder, table, change)
+    with pytest.raises(InputError, match=message):
+        read(folder)
+
+
+def test_a_table_cut_short_is_told(tmp_path, tissue):
+    folder = write_cosmx(tmp_path / "run", tissue)
+    path = folder / "S1_exprMat_file.csv.gz"
+    path.write_bytes(path.read_bytes()[:-3000])
+    with pytest.raises(InputError, match="cut short"):
+        read(folder)
+
+
+def test_cells_without_a_place_or_counts_are_left_out_and_told(tmp_path, tissue):
+    folder = write_merscope(tmp_path / "run", tissue, image=False)
+
+    def spoil(table):
+        table.loc[0, "center_x"] = ""
+        return table.drop(index=[5, 6])
+
+    _edit(folder, "cell_metadata", spoil)
+    found = read(folder)
+    assert found.n_obs == tissue.n_obs - 3
+    assert [
+        "2 of 196" in input_warnings(found)[0],
+        "1 of 194" in input_warnings(found)[1],
+    ]
+    assert np.isfinite(found.obsm["spatial"]).all()
+
+
+def test_a_large_table_is_read_in_pieces(tmp_path, tissue, monkeypatch):
+    monkeypatch.setattr("napari_semst.io.formats.wide_tables.CHUNK", 500)
+    assert_same(read(write_merscope(tmp_path / "run", tissue, image=False)), tissue)
+
+
+def test_foreign_folders_are_declined(tmp_path, tissue):
+    folder = write_merscope(tmp_path / "run", tissue, image=False)
+    (folder / "cell_metadata.csv").write_text("a,b\n1,2\n")
+    assert sniff(folder) is None
+    assert sniff(folder / "cell_by_gene.csv") is None

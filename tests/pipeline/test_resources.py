@@ -1,0 +1,123 @@
+"""Time and memory told before a run."""
+
+from __future__ import annotations
+
+import numpy as np
+import psutil
+import pytest
+
+from napari_semst.config import Request
+from napari_semst.config.presets import resolve
+from napari_semst.core.progress import exhaust
+from napari_semst.pipeline import resources as module
+from napari_semst.pipeline.resources import forecast, memory_needed, memory_warning
+from napari_semst.pipeline.run import find_domains
+
+DEFAULT = resolve(Request())
+QUICK = resolve(Request("quick"))
+
+
+@pytest.fixture(autouse=True)
+def same_speed(monkeypatch):
+    monkeypatch.setattr(module, "_probe", lambda: module._PROBE_SECONDS)
+
+
+def test_large_sections_need_more_in_proportion():
+    small, large = (forecast(n, 500, 200 * n, DEFAULT) for n in (10**5, 10**6))
+    assert 2 < large.seconds / small.seconds < 11
+    assert 5 < large.memory / small.memory < 10
+
+
+def test_a_quick_run_needs_less():
+    one, other = (forecast(4000, 3000, 10**6, c) for c in (DEFAULT, QUICK))
+    assert other.seconds < one.seconds
+    assert other.memory < one.memory
+
+
+@pytest.mark.parametrize("preset", ["dlpfc", "starmap"])
+def test_published_recipes_are_slow(preset):
+    config = resolve(Request(preset))
+    fast, slow = (forecast(4000, 3000, 10**6, c).seconds for c in (DEFAULT, config))
+    assert slow > 5 * fast
+
+
+def test_a_slow_machine_is_told_more(monkeypatch):
+    here = forecast(4000, 3000, 10**6, DEFAULT).seconds
+    monkeypatch.setattr(module, "_probe", lambda: 3 * module._PROBE_SECONDS)
+    assert forecast(4000, 3000, 10**6, DEFAULT).seconds == pytest.approx(3 * here)
+
+
+def test_the_line_names_time_and_memory():
+    told = str(forecast(10**6, 500, 2 * 10**8, DEFAULT))
+    assert " min, " in told
+    assert "GiB of memory (" in told
+    assert " s, " in str(forecast(300, 500, 10**4, QUICK))
+
+
+def test_memory_that_is_short_is_told_before_and_after(tissue, monkeypatch):
+    assert memory_warning(tissue.n_obs, tissue.X.nnz, DEFAULT) is None
+    free = memory_needed(tissue.n_obs, tissue.X.nnz, QUICK) - 1.0
+    monkeypatch.setattr(module, "_held", lambda: 0.0)
+    monkeypatch.setattr(
+        psutil, "virtual_memory", lambda: type("Memory", (), {"available": free})
+    )
+    request = Request("quick", {"domains": {"n_domains": 3, "n_starts": 1}})
+    steps = find_domains(tissue, request)
+    told = [next(steps).message for _ in range(2)]
+    assert any("This run may need" in message for message in told)
+    assert any("may need" in text for text in exhaust(steps).warnings)
+
+
+def test_a_containers_share_counts(tmp_path, monkeypatch):
+    monkeypatch.setattr(module, "_CONTAINER", tmp_path)
+    whole = module._free()
+    for limit, free in (("max", None), (str(3 * 2**20), 2**20)):
+        (tmp_path / "memory.max").write_text(limit + "\n", encoding="ascii")
+        (tmp_path / "memory.current").write_text(str(2 * 2**20), encoding="ascii")
+        assert module._free() == (free or pytest.approx(whole, rel=0.2))
+
+
+def test_what_is_held_already_is_not_asked_for_again(tissue, monkeypatch):
+    needed = memory_needed(tissue.n_obs, tissue.X.nnz, DEFAULT)
+    monkeypatch.setattr(module, "_free", lambda: needed / 2)
+    monkeypatch.setattr(module, "_held", lambda: 0.0)
+    assert memory_warning(tissue.n_obs, tissue.X.nnz, DEFAULT) is not None
+    monkeypatch.setattr(module, "_held", lambda: 0.6 * needed)
+    assert memory_warning(tissue.n_obs, tissue.X.nnz, DEFAULT) is None
+
+
+def test_a_wide_embedding_needs_its_room(tissue, monkeypatch):
+    narrow = memory_needed(10**6, 10**8, DEFAULT)
+    wide = memory_needed(10**6, 10**8, DEFAULT, semantic_width=4096)
+    assert wide - narrow == 10**6 * 4 * (4096 - 256)
+    asked = []
+    monkeypatch.setattr(
+        module, "memory_warning", lambda *_, **more: asked.append(more) or None
+    )
+    tissue.obsm["mine"] = np.zeros((tissue.n_obs, 7), np.float32)
+    settings = {
+        "domains": {"n_domains": 3},
+        "semantics": {"source": "precomputed", "embedding": "mine"},
+    }
+    steps = find_domains(tissue, Request(overrides=settings))
+    for _ in range(2):
+        next(steps)
+    assert asked == [{"semantic_width": 7}]
+
+
+def test_images_take_time_and_memory_and_networks_more_of_both():
+    encoders = ("none", "obsm:x", "builtin", "hf:facebook/dinov2-base")
+    told = [
+        forecast(
+            10**5,
+            500,
+            10**6,
+            QUICK.with_overrides(
+                {"morphology": {"encoder": one}, "training": {"device": "cpu"}}
+            ),
+        )
+        for one in encoders
+    ]
+    none, held, builtin, network = told
+    assert none.seconds == held.seconds < builtin.seconds < network.seconds
+    assert none.memory < held.memory <= builtin.memory < network.memory
