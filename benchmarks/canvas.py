@@ -116,7 +116,8 @@ def measured(window, tissue, repeats):
     from napari.layers import Layer
 
     from napari_semst.viewer import adapter, columns, spots
-    from napari_semst.viewer.colour import paint_layer, paint_numbers, paint_of
+    from napari_semst.viewer.colour import paint_numbers, paint_of
+    from napari_semst.viewer.spots import paint_layer
 
     start = time.perf_counter()
     data = adapter.layers_of(tissue, "Section")

@@ -38,7 +38,9 @@ def measured(seed: int, options: argparse.Namespace) -> dict[str, object]:
     request = REQUEST.with_settings("training", seed=seed)
     control = RunControl()
     config, section, _ = exhaust(prepared(tissue, request, control))
-    morphology = exhaust(describe_morphology(tissue, section, config, control))
+    morphology = exhaust(
+        describe_morphology(tissue, section.coordinates, config, control)
+    )
     order = dealt(seed, section.coordinates, options)
     if order is not None:
         morphology = replace(

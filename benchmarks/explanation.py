@@ -26,13 +26,13 @@ from scipy.spatial import cKDTree
 
 from napari_semst.core.progress import RunControl, exhaust
 from napari_semst.explanation import semantic_genes
-from napari_semst.explanation.explain import Wanted
 from napari_semst.explanation.regions import make_patches
 from napari_semst.explanation.run import explained
 from napari_semst.explanation.semantic_contrast import find_meaning
 from napari_semst.explanation.significance import compare_terms
 from napari_semst.explanation.summary import FOUND
 from napari_semst.explanation.terms import choose_terms
+from napari_semst.explanation.types import ExplainOptions
 from napari_semst.genes.table import builtin_table
 from napari_semst.genes.terms import builtin_terms
 from napari_semst.io.read import read
@@ -133,7 +133,7 @@ def main():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("files", nargs="*", type=Path)
     parser.add_argument("--seeds", type=int, default=10)
-    parser.add_argument("--draws", type=int, default=Wanted().n_draws)
+    parser.add_argument("--draws", type=int, default=ExplainOptions().n_draws)
     parser.add_argument("--minutes", type=float, default=60)
     parser.add_argument("--output", type=Path)
     options = parser.parse_args()

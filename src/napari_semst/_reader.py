@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import TYPE_CHECKING
+
+from napari_semst.viewer.read_layers import PathOrPaths, path_list, read_layers
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+    from pathlib import Path
 
     from napari.types import LayerData
-
-    PathOrPaths = str | Path | list[str] | list[Path]
 
 
 def get_reader(path: PathOrPaths) -> Callable[[PathOrPaths], list[LayerData]] | None:
@@ -20,29 +20,10 @@ def get_reader(path: PathOrPaths) -> Callable[[PathOrPaths], list[LayerData]] | 
     their turn.
     """
     try:
-        paths = _as_list(path)
+        paths = path_list(path)
         return read_layers if paths and all(map(_is_ours, paths)) else None
     except Exception:  # noqa: BLE001  a reader must not raise while being asked
         return None
-
-
-def read_layers(path: PathOrPaths) -> list[LayerData]:
-    """Return the layers of one or several sections."""
-    from napari_semst.io.read import read
-    from napari_semst.viewer.adapter import layers_of, section_name
-    from napari_semst.viewer.hover import watch_current
-
-    layers = [
-        layer
-        for one in _as_list(path)
-        for layer in layers_of(read(one), name=section_name(one))
-    ]
-    watch_current(layers)
-    return layers
-
-
-def _as_list(path: PathOrPaths) -> list[Path]:
-    return [Path(p) for p in path] if isinstance(path, list) else [Path(path)]
 
 
 def _is_ours(path: Path) -> bool:

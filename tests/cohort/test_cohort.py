@@ -12,12 +12,12 @@ import pytest
 from anndata import read_h5ad
 
 from napari_semst import find_domains, find_domains_cohort
-from napari_semst.cli.run import Scoring
 from napari_semst.cohort.fingerprint import input_record, unlike
 from napari_semst.cohort.plan import plan
 from napari_semst.cohort.section import do_section
 from napari_semst.config import Request
 from napari_semst.errors import ConfigError, InputError, SaveError
+from napari_semst.pipeline.job import Scoring
 from tests.io.outs import write_outs
 
 

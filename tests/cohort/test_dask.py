@@ -15,12 +15,12 @@ import pytest
 from anndata import read_h5ad
 
 from napari_semst import find_domains_cohort
-from napari_semst.cli.run import Scoring
 from napari_semst.cohort.dask import connect, over_dask
 from napari_semst.cohort.plan import plan
 from napari_semst.cohort.worker import threads_of
 from napari_semst.config import Request
 from napari_semst.errors import ConfigError, InputError
+from napari_semst.pipeline.job import Scoring
 from tests.small import named
 
 pytest.importorskip("distributed", reason="the extra napari-semst[dask]")

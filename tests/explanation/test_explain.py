@@ -12,8 +12,9 @@ import napari_semst
 from napari_semst import semantics
 from napari_semst.core.progress import RunControl, exhaust
 from napari_semst.errors import Cancelled, ConfigError, InputError
-from napari_semst.explanation.explain import Wanted, attach_explanation, explain_steps
+from napari_semst.explanation.explain import attach_explanation, explain_steps
 from napari_semst.explanation.summary import FOUND, as_table
+from napari_semst.explanation.types import ExplainOptions
 from napari_semst.pipeline.run import attach
 from napari_semst.semantics.language_model.encoder import Encoder
 from napari_semst.wording import for_shell, for_window
@@ -233,7 +234,7 @@ def test_what_changes_without_semantics_is_told_beside_another_seed(with_run):
 
 
 def test_progress_tells_which_of_the_two_runs_is_on(with_run):
-    wanted = Wanted(counterfactual=True, semantics="none")
+    wanted = ExplainOptions(counterfactual=True, semantics="none")
     said = [event.message for event in explain_steps(with_run, wanted)]
     first = [i for i, text in enumerate(said) if text.startswith("Without semantics")]
     second = [i for i, text in enumerate(said) if text.startswith("Another seed")]
@@ -277,7 +278,7 @@ def test_a_column_of_labels_has_no_place_in_the_file(tissue):
 
 def test_cancelling_ends_the_work(with_run):
     control = RunControl()
-    steps = explain_steps(with_run, Wanted(), control)
+    steps = explain_steps(with_run, ExplainOptions(), control)
     next(steps)
     control.cancel()
     with pytest.raises(Cancelled):

@@ -29,8 +29,8 @@ if TYPE_CHECKING:
     from types import ModuleType
 
     from napari_semst.genes.gene_info import GeneKnowledge
+    from napari_semst.genes.symbols import Species
     from napari_semst.genes.table import GeneTable
-    from napari_semst.semantics.base import Species
     from tests.semantics.fake_server import FakeServer
 
 # Of 13 proteins: which GO terms each has (P00001 is GEN0, P00013 is IGKC).

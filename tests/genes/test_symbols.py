@@ -5,13 +5,8 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from napari_semst.genes.symbols import (
-    guess_species,
-    is_nameless,
-    readable_names,
-    says_little,
-)
-from napari_semst.genes.table import GeneTable, builtin_table
+from napari_semst.genes.symbols import guess_species, is_nameless, says_little
+from napari_semst.genes.table import GeneTable, builtin_table, readable_names
 
 PLACEHOLDERS = (
     "Gm1234 1700019D03Rik A730017C20Rik LOC100130417 AC012345.1 AL845472.1 AP000350.5 "

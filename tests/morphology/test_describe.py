@@ -36,7 +36,9 @@ def read(tissue, control=None, places=None, **morphology):
         Request("auto", {"morphology": morphology, "training": {"device": "cpu"}})
     )
     section = _Section(tissue.obsm["spatial"] if places is None else places)
-    steps = describe_morphology(tissue, section, config, control or RunControl())
+    steps = describe_morphology(
+        tissue, section.coordinates, config, control or RunControl()
+    )
     return exhaust(steps)
 
 

@@ -7,8 +7,8 @@ from napari.layers import Image, Layer, Points
 from napari_semst.errors import InputError
 from napari_semst.io.notes import input_warnings
 from napari_semst.viewer import adapter, arrange, sections
-from napari_semst.viewer.colour import paint_layer
 from napari_semst.viewer.look import tell_labels
+from napari_semst.viewer.spots import paint_layer, tissue_of
 from tests.widgets.stand_in import small_tissue
 
 
@@ -61,7 +61,7 @@ def test_metadata_and_features():
     tissue.obs["semst_domain"] = "1"
     tissue.obs["semst_modulation"] = 0.5
     _, spots = created(tissue, "Slice")
-    assert adapter.tissue_of(spots) is tissue
+    assert tissue_of(spots) is tissue
     assert spots.metadata["adata"] is tissue
     assert spots.name == "Slice"
     columns = ["barcode", "domain", "modulation", "total_counts"]
@@ -70,11 +70,11 @@ def test_metadata_and_features():
 
 
 def test_foreign_layers_have_no_tissue():
-    assert adapter.tissue_of(Points(np.zeros((2, 2)))) is None
-    assert adapter.tissue_of(Points(np.zeros((2, 2)), metadata={"adata": 1})) is None
+    assert tissue_of(Points(np.zeros((2, 2)))) is None
+    assert tissue_of(Points(np.zeros((2, 2)), metadata={"adata": 1})) is None
     # Another plugin's, with its table: taken over only where that is asked for.
     theirs = Points(np.zeros((120, 2)), metadata={"adata": small_tissue()})
-    assert adapter.tissue_of(theirs) is None
+    assert tissue_of(theirs) is None
 
 
 def test_a_layer_with_a_point_deleted_keeps_its_colours():

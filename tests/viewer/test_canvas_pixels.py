@@ -7,7 +7,7 @@ import pytest
 from napari.layers import Layer
 
 from napari_semst.viewer import adapter, image_layer
-from napari_semst.viewer.colour import paint_layer
+from napari_semst.viewer.spots import paint_layer
 from tests.widgets.stand_in import small_tissue
 
 # Of a lattice of 12 x 10: in a corner, and inside.

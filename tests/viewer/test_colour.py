@@ -7,10 +7,10 @@ from matplotlib.colors import to_rgba
 from napari_semst.viewer.colour import (
     MISSING,
     paint_categories,
-    paint_layer,
     paint_numbers,
     robust_limits,
 )
+from napari_semst.viewer.spots import paint_layer
 
 
 def test_categories_get_their_colours_and_counts():

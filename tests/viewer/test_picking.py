@@ -6,6 +6,7 @@ from matplotlib.path import Path
 from napari.layers import Image, Layer
 
 from napari_semst.viewer import adapter, image_layer, picking, spots
+from napari_semst.viewer.spots import tissue_of
 from tests.widgets.stand_in import small_tissue
 
 
@@ -66,7 +67,7 @@ def test_selections_are_replaced_added_to_and_taken_from():
 
 
 def test_places_follow_a_layer_that_was_moved_by_hand(layer):
-    tissue = adapter.tissue_of(layer)
+    tissue = tissue_of(layer)
     own = np.asarray(tissue.obsm["spatial"])[:, ::-1]
     assert np.array_equal(picking.spot_positions(layer), own)
     layer.translate, layer.scale = (500.0, 0.0), (2.0, 2.0)

@@ -11,7 +11,7 @@ from napari.layers import Image, Layer, Points
 from napari_semst import keys
 from napari_semst.io.concat_sections import join_sections
 from napari_semst.viewer import adapter, hover, image_layer, look, sections, spots
-from napari_semst.viewer.colour import paint_layer
+from napari_semst.viewer.spots import TISSUE, paint_layer, tissue_of
 from tests.widgets.stand_in import small_tissue
 
 
@@ -54,7 +54,7 @@ def test_more_spots_than_the_limit_are_an_image(monkeypatch):
 def test_both_know_their_tissue_places_and_sizes(kind):
     tissue = small_tissue()
     layer = spots_of(tissue)
-    assert adapter.tissue_of(layer) is tissue
+    assert tissue_of(layer) is tissue
     assert spots.count(layer) == 120
     places = tissue.obsm["spatial"][:, ::-1]
     np.testing.assert_allclose(spots.positions(layer), places)
@@ -81,8 +81,8 @@ def test_a_layer_that_was_duplicated_is_painted_as_well(kind):
 
 def test_a_foreign_image_has_no_tissue():
     tissue = small_tissue()
-    layer = Image(np.zeros((9, 9)), metadata={adapter.TISSUE: tissue})
-    assert adapter.tissue_of(layer) is None
+    layer = Image(np.zeros((9, 9)), metadata={TISSUE: tissue})
+    assert tissue_of(layer) is None
 
 
 def test_colours_are_put_on_both(kind):

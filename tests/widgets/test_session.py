@@ -10,6 +10,7 @@ from qtpy.QtWidgets import QFileDialog
 from napari_semst import keys, simulated_cortex
 from napari_semst.io.export.h5ad import write
 from napari_semst.viewer import adapter
+from napari_semst.viewer.spots import tissue_of
 from tests.widgets.test_explore_select import stroke
 
 
@@ -20,7 +21,7 @@ def test_from_a_file_to_a_figure(make_napari_viewer, qtbot, monkeypatch, tmp_pat
     viewer = make_napari_viewer(show=True)
     viewer.open(str(original), plugin="napari-semst")
     layer = viewer.layers[-1]
-    tissue = adapter.tissue_of(layer)
+    tissue = tissue_of(layer)
     assert len(viewer.layers) == 2
 
     # Find domains.

@@ -8,9 +8,10 @@ from typing import TYPE_CHECKING, Any
 
 import typer
 
-from napari_semst.cli.output import peak_memory_mb, shown
-from napari_semst.cli.run import Files, Scoring
+from napari_semst.cli.output import shown
 from napari_semst.core.progress import exhaust
+from napari_semst.pipeline.job import RunOutputs, Scoring
+from napari_semst.pipeline.summary import peak_memory_mb
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -34,7 +35,7 @@ def apply(
     reading: Reading,
     name: str,
     truth: str | None,
-    files: Files,
+    files: RunOutputs,
     *,
     as_json: bool = False,
     quiet: bool = False,

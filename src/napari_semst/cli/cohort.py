@@ -20,9 +20,9 @@ from napari_semst.wording import for_shell
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
-    from napari_semst.cli.run import Scoring
     from napari_semst.config import Request
     from napari_semst.core.progress import Progress
+    from napari_semst.pipeline.job import Scoring
 
 _COLUMNS = ("ari", "nmi", "acc", "chaos", "pas")
 

@@ -33,15 +33,16 @@ def discordance(
 ) -> None:
     """Say where image and expression disagree, and by which genes and features."""
     from napari_semst.cli.output import shown
-    from napari_semst.cli.run import Files
     from napari_semst.core.progress import exhaust
-    from napari_semst.explanation.discordance import Asked, discordance_steps
+    from napari_semst.explanation.discordance import discordance_steps
     from napari_semst.explanation.discordance_summary import as_table, words
+    from napari_semst.explanation.types import DiscordanceOptions
     from napari_semst.io.export.h5ad import write_table
     from napari_semst.io.read import read
+    from napari_semst.pipeline.job import RunOutputs
 
-    asked = Asked(n_genes, least_spots=least_spots)
-    Files(None, output, None, overwrite).check(source)
+    asked = DiscordanceOptions(n_genes, least_spots=least_spots)
+    RunOutputs(None, output, None, overwrite).check(source)
     told = exhaust(shown(discordance_steps(read(source), asked), quiet=quiet))
     if output is not None:
         write_table(as_table(told), output, overwrite=overwrite)

@@ -46,8 +46,8 @@ def domains(
     SemstError
         One of its kinds, with what was expected, found and to do.
     """
-    from napari_semst.cli.run import Files
     from napari_semst.io.read import read
+    from napari_semst.pipeline.job import RunOutputs
 
     if not n_domains and curve is None:
         raise ConfigError(
@@ -55,9 +55,9 @@ def domains(
             "-k 5, or --curve FILE.png."
         )
     table = output is not None and output.suffix.lower() == ".csv"
-    Files(None if table else output, output if table else None, curve, overwrite).check(
-        source
-    )
+    RunOutputs(
+        None if table else output, output if table else None, curve, overwrite
+    ).check(source)
     tissue = read(source)
     if curve is not None:
         _draw(tissue, run, curve, overwrite=overwrite)

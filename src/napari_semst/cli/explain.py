@@ -16,12 +16,12 @@ if TYPE_CHECKING:
 
     from anndata import AnnData
 
-    from napari_semst.explanation.explain import Wanted
+    from napari_semst.explanation.types import ExplainOptions
 
 
 def explain(
     source: Path,
-    wanted: Wanted,
+    wanted: ExplainOptions,
     output: Path | None,
     *,
     overwrite: bool,
@@ -52,10 +52,10 @@ def explain(
         One of its kinds, with what was expected, found and to do.
     """
     from napari_semst.cli.output import shown
-    from napari_semst.cli.run import Files
     from napari_semst.explanation.explain import explain_steps
     from napari_semst.explanation.summary import words
     from napari_semst.io.read import read
+    from napari_semst.pipeline.job import RunOutputs
 
     table = output is not None and output.suffix.lower() == ".csv"
     if output is not None and not table and output.suffix.lower() != ".h5ad":
@@ -68,9 +68,9 @@ def explain(
             "Expected a .csv for the explanation of a column of labels; got "
             f"{output}. Only runs have a place for theirs in an .h5ad."
         )
-    Files(None if table else output, output if table else None, None, overwrite).check(
-        source
-    )
+    RunOutputs(
+        None if table else output, output if table else None, None, overwrite
+    ).check(source)
     tissue = read(source)
     told = exhaust(shown(explain_steps(tissue, wanted), quiet=quiet))
     if output is not None:

@@ -142,17 +142,18 @@ def demo(folder: Path) -> None:
     """Simulate a section, find its domains and draw them."""
     from napari_semst.cli import run
     from napari_semst.io.export.h5ad import write
+    from napari_semst.pipeline.job import RunOutputs, Scoring
     from napari_semst.sample import simulated_cortex
 
     folder.mkdir(parents=True, exist_ok=True)
     sample = folder / "cortex.h5ad"
     write(simulated_cortex(), sample, overwrite=True)
-    files = run.Files(
+    files = RunOutputs(
         folder / "cortex_semst.h5ad",
         folder / "cortex_domains.csv",
         folder / "cortex_domains.png",
         overwrite=True,
     )
     request = Request().with_settings("domains", n_domains=7)
-    scoring = run.Scoring("ground_truth", drop_unannotated=False)
+    scoring = Scoring("ground_truth", drop_unannotated=False)
     run.run([sample], request, "default", scoring, files)

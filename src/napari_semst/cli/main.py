@@ -130,11 +130,11 @@ def explain(
 ) -> None:
     """Say why each domain is a domain: genes, meanings, what semantics moved."""
     from napari_semst.cli import explain as cli_explain
-    from napari_semst.explanation.explain import Wanted
+    from napari_semst.explanation.types import ExplainOptions
 
     cli_explain.explain(
         source,
-        Wanted(name, labels, semantics, counterfactual, n_draws=draws),
+        ExplainOptions(name, labels, semantics, counterfactual, n_draws=draws),
         output,
         overwrite=overwrite,
         as_json=as_json,
@@ -188,10 +188,10 @@ def apply(
 ) -> None:
     """Label a section by a saved model, without training."""
     from napari_semst.cli import apply as cli_apply
-    from napari_semst.cli import run as cli_run
     from napari_semst.io.concat_sections import stem
+    from napari_semst.pipeline.job import RunOutputs
 
-    files = cli_run.Files(
+    files = RunOutputs(
         output or (None if as_json else Path(f"{stem(source)}_semst.h5ad")),
         csv,
         figure,

@@ -227,6 +227,7 @@ def run(
     from napari_semst.config import REFINE_ROUNDS, number_of_domains
     from napari_semst.core.process_group import joined_group, refuse_cohorts
     from napari_semst.io.concat_sections import stem
+    from napari_semst.pipeline.job import RunOutputs, Scoring
 
     refuse_one_image(image, len(sources))
     request = cli_run.build_request(
@@ -275,7 +276,7 @@ def run(
             "section_key": section_key,
         },
     )
-    scoring = cli_run.Scoring(truth, drop_unannotated)
+    scoring = Scoring(truth, drop_unannotated)
     cohort = output_dir is not None or dask is not None
     if together:
         cli_run.refuse_apart(sources, output_dir=output_dir, dask=dask)
@@ -298,7 +299,7 @@ def run(
         )
         return
     name_of_all = "sections" if together else stem(sources[0])
-    files = cli_run.Files(
+    files = RunOutputs(
         output or (None if as_json else Path(f"{name_of_all}_semst.h5ad")),
         csv,
         figure,

@@ -1,4 +1,4 @@
-"""Options of ``semst export``, ``import``, ``figure`` and ``report``."""
+"""Options of ``semst export``, ``import``, ``figure`` and ``run_summary``."""
 
 from __future__ import annotations
 

@@ -75,7 +75,7 @@ def find_domains_cohort(
         not there, results that are there and of other settings. What goes wrong with
         one section is its outcome.
     """
-    from napari_semst.cli.run import Scoring
+    from napari_semst.pipeline.job import Scoring
 
     request = (
         Request(preset, overrides or {})

@@ -11,8 +11,8 @@ from napari_semst.errors import ConfigError, InputError, SaveError
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
-    from napari_semst.cli.run import Scoring
     from napari_semst.config import Request
+    from napari_semst.pipeline.job import Scoring
 
 _ARRAYS = (".npy", ".npz", ".safetensors", ".csv", ".tsv", ".gz")
 _SHOWN = 5

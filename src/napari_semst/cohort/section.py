@@ -72,9 +72,9 @@ def _done_or_skipped(
     listener: Callable[[Progress], None],
     control: RunControl | None,
 ) -> SectionOutcome:
-    from napari_semst.cli.run import find_and_save
     from napari_semst.cohort.fingerprint import INPUT, input_record
     from napari_semst.config import Request
+    from napari_semst.pipeline.job import find_and_save
 
     _check_version(task)
     listener(Progress("read", 0, 0, "Reading"))
@@ -140,8 +140,8 @@ def _account(task: SectionTask, recorded: dict[str, Any]) -> dict[str, Any]:
     from anndata.io import read_elem
 
     from napari_semst import keys
-    from napari_semst.cli.output import report
     from napari_semst.pipeline.result import DomainResult
+    from napari_semst.pipeline.summary import run_summary
 
     with h5py.File(task.result, "r") as file:
         obs, obsm = read_elem(file["obs"]), read_elem(file["obsm"])
@@ -160,18 +160,18 @@ def _account(task: SectionTask, recorded: dict[str, Any]) -> dict[str, Any]:
         settings["coordinates"],
         settings.get("section_key", ""),
     )
-    account = report([Path(task.source)], n_genes, result, scores, [task.result])
+    account = run_summary([Path(task.source)], n_genes, result, scores, [task.result])
     # Of this process, which did not make it.
     return {**account, "peak_memory_mb": None}
 
 
 def _scoring(task: SectionTask) -> Any:
-    from napari_semst.cli.run import Scoring
+    from napari_semst.pipeline.job import Scoring
 
     return Scoring(task.truth, task.drop_unannotated)
 
 
 def _files(task: SectionTask) -> Any:
-    from napari_semst.cli.run import Files
+    from napari_semst.pipeline.job import RunOutputs
 
-    return Files(Path(task.result), None, None, task.overwrite)
+    return RunOutputs(Path(task.result), None, None, task.overwrite)

@@ -6,7 +6,6 @@ image with that of spots that express alike. Both are spots that are as usual.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -15,6 +14,13 @@ from napari_semst import keys
 from napari_semst.core.progress import Progress, RunControl, exhaust, told
 from napari_semst.errors import InputError
 from napari_semst.explanation import run as runs
+from napari_semst.explanation.types import (
+    DiscordanceMap,
+    DiscordanceOptions,
+    DiscordantRegion,
+    Floats,
+    Spots,
+)
 from napari_semst.wording import Way, Worded
 
 if TYPE_CHECKING:
@@ -25,10 +31,6 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
     from scipy import sparse
 
-    from napari_semst.explanation.markers import Markers
-
-    Spots = NDArray[np.intp]
-    Floats = NDArray[np.float32]
 
 STAGE = "explain"
 # Spots at or above this p-value are as usual: they are compared with. Those below it
@@ -37,93 +39,6 @@ _USUAL = 0.05
 # Spots alike that are sought for each of a region's: so many that there are about
 # _COMPARED in all, within bounds.
 _COMPARED, _FEWEST, _MOST = 100, 5, 30
-
-
-@dataclass(frozen=True)
-class Asked:
-    """What is asked of the regions.
-
-    Parameters
-    ----------
-    n_genes
-        Genes told of each region, higher and lower, at most.
-    n_features
-        Image features told of each region, at most.
-    least_spots
-        Discordant spots that a region has at least.
-    """
-
-    n_genes: int = 10
-    n_features: int = 10
-    least_spots: int = 5
-
-    def __post_init__(self) -> None:
-        """Refuse what cannot be."""
-        runs.check_least(self, n_genes=1, n_features=1, least_spots=3)
-
-
-@dataclass(frozen=True)
-class DiscordanceMap:
-    """What a run of the image-guided method left in a tissue.
-
-    Parameters
-    ----------
-    what
-        The run: domains and settings.
-    discordance
-        Nats, NaN without a usable image, ``(n_spots,)``.
-    called, doubtful, usual
-        Spots called discordant, those that are not and have a small p-value, and those
-        that are compared with, ``(n_spots,)``.
-    expected, expressed
-        What the image predicts, and what is expressed, ``(n_spots, width)``.
-    image
-        Image features, ``(n_spots, n_features)``; `None` where they were not kept.
-    names
-        Of the image features.
-    touching
-        Which spots touch, binary, ``(n_spots, n_spots)``.
-    coordinates
-        Shape ``(n_spots, 2)``.
-    """
-
-    what: runs.Explained
-    discordance: Floats
-    called: NDArray[np.bool_]
-    doubtful: NDArray[np.bool_]
-    usual: NDArray[np.bool_]
-    expected: Floats
-    expressed: Floats
-    image: Floats | None
-    names: tuple[str, ...]
-    touching: sparse.csr_matrix
-    coordinates: NDArray[np.float64]
-
-
-@dataclass(frozen=True)
-class Region:
-    """A region of discordant spots and those it is compared with.
-
-    Parameters
-    ----------
-    spots
-        Its own.
-    image_alike
-        Usual spots whose image is alike.
-    expression_alike
-        Usual spots that express alike.
-    markers
-        Genes of its own spots against `image_alike`: the first row.
-    features
-        Image features against `expression_alike`: names, areas under the ROC curve,
-        adjusted p-values and differences, in deviations of all spots.
-    """
-
-    spots: Spots
-    image_alike: Spots
-    expression_alike: Spots
-    markers: Markers
-    features: tuple[tuple[str, ...], Floats, Floats, Floats]
 
 
 def explain_discordance(
@@ -161,12 +76,12 @@ def explain_discordance(
     from napari_semst.io.read import tissue_of
 
     tissue, _ = tissue_of(source)
-    steps = discordance_steps(tissue, Asked(**asked))
+    steps = discordance_steps(tissue, DiscordanceOptions(**asked))
     return exhaust(steps if on_progress is None else told(steps, on_progress))
 
 
 def discordance_steps(
-    tissue: AnnData, asked: Asked, control: RunControl | None = None
+    tissue: AnnData, asked: DiscordanceOptions, control: RunControl | None = None
 ) -> Generator[Progress, None, dict[str, Any]]:
     """Say what drives discordance, as a generator that can be cancelled.
 
@@ -185,7 +100,7 @@ def discordance_steps(
         As `explain_discordance` returns it.
     """
     from napari_semst.core.threads import settle_threads
-    from napari_semst.explanation.discordance_summary import told_of
+    from napari_semst.explanation.discordance_summary import summarise_discordance
 
     control = control or RunControl()
     settle_threads()
@@ -194,7 +109,7 @@ def discordance_steps(
     codes = regions_of(found.called, found.doubtful, found.touching, asked.least_spots)
     n_regions = int(codes.max(initial=-1)) + 1
     genes: NDArray[np.str_] = np.zeros(0, np.str_)
-    regions: list[Region] = []
+    regions: list[DiscordantRegion] = []
     if n_regions:
         genes, logged = _expression(tissue, found)
         for number in range(n_regions):
@@ -202,7 +117,7 @@ def discordance_steps(
             yield Progress(STAGE, number, n_regions, "Comparing regions")
             spots = np.flatnonzero(codes == number)
             regions.append(_compared(found, spots, logged))
-    return told_of(found, regions, genes, asked)
+    return summarise_discordance(found, regions, genes, asked)
 
 
 def read_map(tissue: AnnData) -> DiscordanceMap:
@@ -373,7 +288,9 @@ def _expression(
     return names[seen], log_normalised(counts, settings.target_sum)[:, seen]
 
 
-def _compared(found: DiscordanceMap, spots: Spots, logged: sparse.csr_matrix) -> Region:
+def _compared(
+    found: DiscordanceMap, spots: Spots, logged: sparse.csr_matrix
+) -> DiscordantRegion:
     """Return a region beside the spots that it is compared with."""
     from napari_semst.explanation.markers import find_markers
 
@@ -389,7 +306,7 @@ def _compared(found: DiscordanceMap, spots: Spots, logged: sparse.csr_matrix) ->
     codes = np.repeat(np.array([0, 1], np.int32), [len(spots), len(by_image)])
     markers = find_markers(logged[both], codes, 2)
     features = _features(found, spots, by_expression)
-    return Region(spots, by_image, by_expression, markers, features)
+    return DiscordantRegion(spots, by_image, by_expression, markers, features)
 
 
 def _features(

@@ -10,7 +10,11 @@ if TYPE_CHECKING:
     import pandas as pd
     from numpy.typing import NDArray
 
-    from napari_semst.explanation.discordance import Asked, DiscordanceMap, Region
+    from napari_semst.explanation.types import (
+        DiscordanceMap,
+        DiscordanceOptions,
+        DiscordantRegion,
+    )
 
 # Largest adjusted p-value, and least distance of the area under the ROC curve from a
 # half, of what is told.
@@ -25,11 +29,11 @@ _TRUST = (
 )
 
 
-def told_of(
+def summarise_discordance(
     found: DiscordanceMap,
-    regions: list[Region],
+    regions: list[DiscordantRegion],
     genes: NDArray[np.str_],
-    asked: Asked,
+    asked: DiscordanceOptions,
 ) -> dict[str, Any]:
     """Return what was found as plain values.
 
@@ -87,9 +91,9 @@ def told_of(
 def _of_region(
     number: int,
     found: DiscordanceMap,
-    one: Region,
+    one: DiscordantRegion,
     genes: NDArray[np.str_],
-    asked: Asked,
+    asked: DiscordanceOptions,
 ) -> dict[str, Any]:
     ring = np.unique(found.touching[one.spots].indices)
     ring = np.setdiff1d(ring, one.spots)
@@ -123,7 +127,9 @@ def _shares(found: DiscordanceMap, spots: NDArray[np.intp]) -> dict[str, float]:
     }
 
 
-def _genes(one: Region, genes: NDArray[np.str_], most: int) -> dict[str, list[Any]]:
+def _genes(
+    one: DiscordantRegion, genes: NDArray[np.str_], most: int
+) -> dict[str, list[Any]]:
     """Return the genes that are higher and lower, the clearest first."""
     tested = one.markers
     score, auc, p = tested.score[0], tested.auc[0], tested.p_adjusted[0]
@@ -150,7 +156,7 @@ def _genes(one: Region, genes: NDArray[np.str_], most: int) -> dict[str, list[An
     }
 
 
-def _image(one: Region, most: int) -> dict[str, list[Any]]:
+def _image(one: DiscordantRegion, most: int) -> dict[str, list[Any]]:
     """Return the image features that differ, the clearest first."""
     names, auc, p, apart = one.features
     clear = (p <= _FOUND) & (np.abs(auc - 0.5) >= _CLEAR)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -17,6 +16,7 @@ from napari_semst.explanation.semantic_genes import (
     read_gene_meanings,
     read_meanings,
 )
+from napari_semst.explanation.types import ExplainOptions, Explanation
 from napari_semst.wording import Way, Worded
 
 if TYPE_CHECKING:
@@ -27,78 +27,9 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from napari_semst.explanation.markers import Markers
-    from napari_semst.explanation.semantic_genes import Meanings
 
 # Spots below which the approximations of p-values are poor.
 _FEW = 10
-
-
-@dataclass(frozen=True)
-class Wanted:
-    """What is asked of an explanation.
-
-    Parameters
-    ----------
-    run
-        Name of the run; the latest where `None`.
-    labels
-        obs column to explain instead of a run.
-    semantics
-        Where meanings come from: ``auto``, the built-in table where the run had it;
-        ``builtin``, always; ``none``, genes only.
-    counterfactual
-        Whether to find the domains again without semantics.
-    n_genes, n_terms
-        Genes and terms told of each domain, at most.
-    n_draws
-        Random connected domains that domains are compared with.
-    seed
-        Of the draws.
-    """
-
-    run: str | None = None
-    labels: str | None = None
-    semantics: str = "auto"
-    counterfactual: bool = False
-    n_genes: int = 10
-    n_terms: int = 5
-    n_draws: int = 9_999
-    seed: int = 0
-
-    def __post_init__(self) -> None:
-        """Refuse what cannot be."""
-        runs.check_meaning(self.semantics)
-        runs.check_least(self, n_genes=1, n_terms=1, n_draws=99)
-
-
-@dataclass(frozen=True)
-class Found:
-    """Everything that an explanation is told from.
-
-    Parameters
-    ----------
-    what
-        The run or column.
-    genes
-        Names of the genes that `markers` are of.
-    markers
-        Genes, domain by domain.
-    meanings
-        `None` for genes only.
-    moved, changed
-        For each domain: modulation, and the share of spots that change without
-        semantics; empty where there is none.
-    notes
-        Sentences on what was not told, and why.
-    """
-
-    what: runs.Explained
-    genes: NDArray[np.str_]
-    markers: Markers
-    meanings: Meanings | None
-    moved: list[dict[str, Any]]
-    changed: list[dict[str, float]]
-    notes: list[str]
 
 
 def explain(
@@ -136,12 +67,12 @@ def explain(
     from napari_semst.io.read import tissue_of
 
     tissue, _ = tissue_of(source)
-    steps = explain_steps(tissue, Wanted(**wanted))
+    steps = explain_steps(tissue, ExplainOptions(**wanted))
     return exhaust(steps if on_progress is None else told(steps, on_progress))
 
 
 def explain_steps(
-    tissue: AnnData, wanted: Wanted, control: RunControl | None = None
+    tissue: AnnData, wanted: ExplainOptions, control: RunControl | None = None
 ) -> Generator[Progress, None, dict[str, Any]]:
     """Say why each domain is a domain, as a generator that can be cancelled.
 
@@ -161,7 +92,7 @@ def explain_steps(
     """
     from napari_semst.core.threads import settle_threads
     from napari_semst.explanation.modulation import counterfactual
-    from napari_semst.explanation.summary import told_of
+    from napari_semst.explanation.summary import summarise
 
     control = control or RunControl()
     settle_threads()
@@ -188,8 +119,8 @@ def explain_steps(
         meanings = yield from read_meanings(
             tissue, what, codes, wanted.n_draws, wanted.seed, control, notes
         )
-    found = Found(what, genes, markers, meanings, moved, changed, notes)
-    return told_of(found, wanted, np.bincount(codes))
+    found = Explanation(what, genes, markers, meanings, moved, changed, notes)
+    return summarise(found, wanted, np.bincount(codes))
 
 
 def _cautions(what: runs.Explained, changed: list[dict[str, float]]) -> list[str]:
@@ -280,7 +211,7 @@ def _markers(
     return names[seen], markers
 
 
-def _meaning_of(wanted: Wanted, what: runs.Explained, notes: list[str]) -> str:
+def _meaning_of(wanted: ExplainOptions, what: runs.Explained, notes: list[str]) -> str:
     """Return by what meanings are told (or none), and say why where they are not."""
     had = what.read_meaning
     control = what.config.semantics.control

@@ -13,8 +13,8 @@ if TYPE_CHECKING:
     import pandas as pd
     from numpy.typing import NDArray
 
-    from napari_semst.explanation.explain import Found, Wanted
     from napari_semst.explanation.semantic_genes import Meanings
+    from napari_semst.explanation.types import ExplainOptions, Explanation
 
 # Largest adjusted p-value of what is told as found.
 FOUND = 0.05
@@ -25,7 +25,9 @@ _AS_OTHERS = 0.1
 _GENES_SAID, _TERMS_SAID, _GENES_OF_TERM = 3, 2, 5
 
 
-def told_of(found: Found, wanted: Wanted, sizes: NDArray[np.int64]) -> dict[str, Any]:
+def summarise(
+    found: Explanation, wanted: ExplainOptions, sizes: NDArray[np.int64]
+) -> dict[str, Any]:
     """Return an explanation as plain values.
 
     Parameters
@@ -72,7 +74,7 @@ def _source(meanings: Meanings | None) -> str:
     return "genes" if meanings.terms is None else "builtin"
 
 
-def _genes(found: Found, domain: int, most: int) -> dict[str, list[Any]]:
+def _genes(found: Explanation, domain: int, most: int) -> dict[str, list[Any]]:
     """Return the genes that are highest inside, by their rank sums."""
     markers = found.markers
     order = np.argsort(-markers.score[domain], kind="stable")

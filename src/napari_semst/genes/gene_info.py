@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-    from napari_semst.semantics.base import Species
+    from napari_semst.genes.symbols import Species
 
 BUILTIN_FILE = "gene_texts.npz"
 FIELDS = (

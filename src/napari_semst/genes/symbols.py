@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 import numpy as np
 
@@ -12,7 +12,6 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-    from napari_semst.semantics.base import Species
 
 ENSEMBL = re.compile(r"(ENS[A-Z]*G)(\d{11})(?:\.\d+)?")
 ENSEMBL_SPECIES: dict[str, Species] = {"ENSG": "human", "ENSMUSG": "mouse"}
@@ -92,25 +91,6 @@ def human_ensembl_number(gene: str) -> int | None:
     return int(match[2]) if match and match[1] == "ENSG" else None
 
 
-def readable_names(genes: Sequence[str] | NDArray[np.str_]) -> NDArray[np.str_]:
-    """Return names in which human Ensembl ids are symbols, where these are known.
-
-    Whether a gene says little, and what a language model reads, depends on the symbol.
-
-    Parameters
-    ----------
-    genes
-        Gene names, shape ``(n_genes,)``.
-    """
-    names = np.asarray(genes, dtype=np.str_)
-    if not any(human_ensembl_number(str(gene)) for gene in names):
-        return names
-    # Read only here: most files have symbols and need no table to be ranked.
-    from napari_semst.genes.table import builtin_table
-
-    return builtin_table().readable(names)
-
-
 def _case_species(symbol: str) -> Species:
     """Return the species whose convention one symbol follows."""
     letters = [letter for letter in symbol if letter.isalpha()]
@@ -121,3 +101,6 @@ def _case_species(symbol: str) -> Species:
     if re.fullmatch(r"C[0-9XY]+orf\d+", symbol):
         return "human"
     return "mouse" if re.match(r"(?:mt-)?[A-Z0-9]", symbol) else "other"
+
+
+Species = Literal["human", "mouse", "other"]

@@ -2,6 +2,13 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
+from napari_semst.genes.symbols import human_ensembl_number
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
 import json
 import os
 from contextlib import ExitStack
@@ -16,14 +23,14 @@ from scipy import sparse
 
 from napari_semst.errors import SemanticsError
 from napari_semst.genes.archive import UNREADABLE
-from napari_semst.genes.symbols import ENSEMBL, human_ensembl_number, is_nameless
+from napari_semst.genes.symbols import ENSEMBL, is_nameless
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
     from numpy.typing import NDArray
 
-    from napari_semst.semantics.base import Species
+    from napari_semst.genes.symbols import Species
 
 BUILTIN_FILE = "gene_table.npz"
 FIELDS = (
@@ -190,3 +197,21 @@ def _names(joined: NDArray[np.uint8]) -> list[str]:
     """Return the names of a newline-joined utf-8 byte array."""
     text = joined.tobytes().decode("utf-8")
     return text.split("\n") if text else []
+
+
+def readable_names(genes: Sequence[str] | NDArray[np.str_]) -> NDArray[np.str_]:
+    """Return names in which human Ensembl ids are symbols, where these are known.
+
+    Whether a gene says little, and what a language model reads, depends on the symbol.
+
+    Parameters
+    ----------
+    genes
+        Gene names, shape ``(n_genes,)``.
+    """
+    names = np.asarray(genes, dtype=np.str_)
+    if not any(human_ensembl_number(str(gene)) for gene in names):
+        return names
+    # Read only here: most files have symbols and need no table to be ranked.
+
+    return builtin_table().readable(names)

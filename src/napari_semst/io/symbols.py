@@ -142,7 +142,7 @@ def _built_in(ids: Sequence[str]) -> Sequence[str] | NDArray[np.str_]:
     # Imported here and nowhere else: io stands below semantics and needs its table
     # only for files that name genes by nothing but ids.
     try:
-        from napari_semst.genes.symbols import readable_names
+        from napari_semst.genes.table import readable_names
 
         return readable_names(list(ids))
     except (SemstError, ImportError, OSError):

@@ -29,7 +29,6 @@ if TYPE_CHECKING:
     from napari_semst.morphology.encoders import PatchEncoder
     from napari_semst.morphology.sections import Imaged
     from napari_semst.morphology.tissue_mask import TissueMask
-    from napari_semst.prepare.section import Section
 
 STAGE = "morphology"
 # Pixels across a spot from which on something is seen inside it.
@@ -41,7 +40,10 @@ _STAIN_PATCHES, _STAIN_SIDE, _MOSTLY = 200, 64, 0.5
 
 
 def describe_morphology(
-    tissue: AnnData, section: Section, config: Config, control: RunControl
+    tissue: AnnData,
+    coordinates: NDArray[np.float64],
+    config: Config,
+    control: RunControl,
 ) -> Generator[Progress, None, Morphology | None]:
     """Read the image around each spot, as the settings want it.
 
@@ -49,8 +51,8 @@ def describe_morphology(
     ----------
     tissue
         Holds the image, or the features of ``obsm:KEY``.
-    section
-        Its coordinates are read.
+    coordinates
+        Of the spots, ``(n_spots, 2)``, in the section's units.
     config
         Its ``morphology`` and device are read.
     control
@@ -93,17 +95,17 @@ def describe_morphology(
         lambda teller: image_encoder(wanted, device, teller.say),
         control,
     )
-    gathered = Gathered(section.n_spots)
+    gathered = Gathered(len(coordinates))
     several = len(parts) > 1
     one_look = wanted.stain == "macenko" or (wanted.stain == "auto" and several)
     for part in parts:
         with named(part.library) if several else nullcontext():
-            places = section.coordinates[part.spots]
+            places = coordinates[part.spots]
             reader, mask, notes = _reader(
                 tissue, part, places, encoder, wanted, one_look, control
             )
             values = yield from _counted(
-                reader.read(places, control), gathered.n_read, section.n_spots
+                reader.read(places, control), gathered.n_read, len(coordinates)
             )
             read = _judged(values, mask.share(places, reader.side), notes)
         read.warnings.extend([*reader.slide.remarks, *reader.cache.warnings])

@@ -102,7 +102,9 @@ def find_domains(
     config, section, short = yield from prepared(tissue, request, control)
     watch.lap("prepare")
     control.check()
-    morphology = yield from describe_morphology(tissue, section, config, control)
+    morphology = yield from describe_morphology(
+        tissue, section.coordinates, config, control
+    )
     if morphology is not None:
         section = replace(section, morphology=morphology)
         watch.lap("morphology")

@@ -17,10 +17,10 @@ if TYPE_CHECKING:
     from scipy.sparse import csr_matrix
 
     from napari_semst.sample.expression import Panel
-    from napari_semst.sample.geometry import Section
     from napari_semst.sample.model import Model
     from napari_semst.sample.patch import Patch
     from napari_semst.sample.places import Places
+    from napari_semst.sample.section import SimulatedSection
 
     Floats = NDArray[np.float32]
 
@@ -61,7 +61,7 @@ class Planting:
 
 def draw_places(
     n_spots: int, platform: str, seed: int, model: Model = HARD
-) -> tuple[Section, Places]:
+) -> tuple[SimulatedSection, Places]:
     """Draw the section of a seed, and its spots or cells."""
     from napari_semst.sample.geometry import draw_section
     from napari_semst.sample.places import lattice, scatter
@@ -72,7 +72,7 @@ def draw_places(
 
 
 def assemble(
-    section: Section,
+    section: SimulatedSection,
     places: Places,
     named: tuple[tuple[str, ...], tuple[str, ...]],
     platform: str,
@@ -203,7 +203,7 @@ def _with_rows(
 
 def _pixels(places: Places, platform: str) -> NDArray[np.float64]:
     """Return the spots ``(n, 2)`` in full-resolution pixels."""
-    from napari_semst.sample.geometry import MARGIN
+    from napari_semst.sample.section import MARGIN
 
     pixels = (places.points + MARGIN) * (places.width / _MICRONS_PER_PIXEL[platform])
     # A pixel's centre, not its corner, is at a whole number.
@@ -245,7 +245,7 @@ def _barcodes(n_spots: int) -> list[str]:
 
 
 def library_entry(
-    section: Section,
+    section: SimulatedSection,
     places: Places,
     platform: str,
     seed: int,
@@ -253,7 +253,7 @@ def library_entry(
     patches: Sequence[Patch] = (),
 ) -> dict[str, Any]:
     """Return images and scale factors in Visium's layout."""
-    from napari_semst.sample.geometry import MARGIN
+    from napari_semst.sample.section import MARGIN
 
     per_micron = 1 / _MICRONS_PER_PIXEL[platform]
     full_size = (1 + 2 * MARGIN) * places.width * per_micron

@@ -11,12 +11,13 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from napari_semst.sample.expression import smooth_fields
-from napari_semst.sample.geometry import LAYER_ENDS, MARGIN
+from napari_semst.sample.geometry import LAYER_ENDS
+from napari_semst.sample.section import MARGIN
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-    from napari_semst.sample.geometry import Section
+    from napari_semst.sample.section import SimulatedSection
 
     Floats = NDArray[np.float32]
 
@@ -37,7 +38,7 @@ _CENTRE_X, _CENTRE_Y = (0.20, 0.55), 0.50
 
 
 def discordant_region(
-    section: Section, points: NDArray[np.float64], rng: np.random.Generator
+    section: SimulatedSection, points: NDArray[np.float64], rng: np.random.Generator
 ) -> NDArray[np.bool_]:
     """Return which spots, ``(n,)``, lie in the planted region.
 
@@ -95,7 +96,7 @@ def discordant_shares(
     return np.float32(1 - strength) * cell_shares(depth) + strength * foreign
 
 
-def _centre(section: Section, rng: np.random.Generator) -> NDArray[np.float64]:
+def _centre(section: SimulatedSection, rng: np.random.Generator) -> NDArray[np.float64]:
     """Return a point, ``(2,)``, in the middle of layer 3 at the crown of the gyrus."""
     rows, columns = np.nonzero(np.abs(section.depth - _HOME) < 0.01)
     grid = len(section.depth)

@@ -7,71 +7,23 @@ drawing, so that asking for a million points costs a million interpolations.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
 
 from napari_semst.sample.model import HARD
+from napari_semst.sample.section import _GRID, MARGIN, Floats, SimulatedSection
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from napari_semst.sample.model import Model
 
-    Floats = NDArray[np.float32]
 
 LAYERS = ("L1", "L2", "L3", "L4", "L5", "L6", "WM")
 # Relative depth, from the pia (0) to the white matter (1), at which a layer ends;
 # near what is measured in human dorsolateral prefrontal cortex.
 LAYER_ENDS = np.array([0.10, 0.185, 0.45, 0.545, 0.75, 1.0], dtype=np.float32)
-MARGIN = 0.06
-_GRID = 900
-
-
-@dataclass(frozen=True)
-class Section:
-    """A drawn section, to be asked at any point.
-
-    Parameters
-    ----------
-    depth
-        Relative depth on the grid: 0 at the pia, 1 at the white matter, above 1 in it.
-    edge
-        Distance to the tissue's edge on the grid, negative outside; unit: tissue width.
-    radial_x, radial_y
-        The unit vector that points from the pia to the white matter.
-    model
-        What the section was drawn after.
-    """
-
-    depth: Floats
-    edge: Floats
-    radial_x: Floats
-    radial_y: Floats
-    model: Model = HARD
-
-    @property
-    def area(self) -> float:
-        """Tissue area in squared tissue widths."""
-        return float((self.edge > 0).mean() * (1 + 2 * MARGIN) ** 2)
-
-    def at(self, name: str, points: NDArray[np.floating]) -> Floats:
-        """Return one field, ``(n,)``, at points ``(n, 2)`` of the unit square."""
-        from scipy.ndimage import map_coordinates
-
-        places = (points.T[::-1] + MARGIN) * (_GRID / (1 + 2 * MARGIN)) - 0.5
-        values: Floats = map_coordinates(
-            getattr(self, name), places, order=1, mode="nearest", output=np.float32
-        )
-        return values
-
-    def raster(self, name: str, size: int) -> Floats:
-        """Return one field on the whole square as ``(size, size)`` pixels."""
-        from PIL import Image
-
-        picture = Image.fromarray(getattr(self, name))
-        return np.asarray(picture.resize((size, size), Image.Resampling.BILINEAR))
 
 
 def layer_codes(depth: Floats) -> NDArray[np.intp]:
@@ -79,7 +31,7 @@ def layer_codes(depth: Floats) -> NDArray[np.intp]:
     return np.searchsorted(LAYER_ENDS, depth).astype(np.intp)
 
 
-def draw_section(rng: np.random.Generator, model: Model = HARD) -> Section:
+def draw_section(rng: np.random.Generator, model: Model = HARD) -> SimulatedSection:
     """Draw a section; its outline and boundaries vary a little with the generator."""
     from scipy.ndimage import gaussian_filter
 
@@ -106,7 +58,7 @@ def draw_section(rng: np.random.Generator, model: Model = HARD) -> Section:
     edge = np.minimum(edge + rough, _outside_tears(rng, model) + rough)
     radial_y, radial_x = np.gradient(gaussian_filter(depth, 12))
     length = np.hypot(radial_x, radial_y) + 1e-9
-    return Section(
+    return SimulatedSection(
         depth=gaussian_filter(depth, 1.2).astype(np.float32),
         edge=gaussian_filter(edge, 0.7).astype(np.float32),
         radial_x=(radial_x / length).astype(np.float32),

@@ -12,9 +12,9 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from napari_semst.sample.composition import cell_density
-from napari_semst.sample.geometry import MARGIN
 from napari_semst.sample.nuclei import draw_nuclei
 from napari_semst.sample.patch import draw_patch
+from napari_semst.sample.section import MARGIN
 from napari_semst.sample.texture import smooth_noise, splat_ellipses, strands
 
 if TYPE_CHECKING:
@@ -22,8 +22,8 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-    from napari_semst.sample.geometry import Section
     from napari_semst.sample.patch import Patch
+    from napari_semst.sample.section import SimulatedSection
 
     Floats = NDArray[np.float32]
 
@@ -36,7 +36,7 @@ _MOST_NUCLEI = 90_000
 
 
 def draw_histology(
-    section: Section,
+    section: SimulatedSection,
     width: float,
     size: int,
     seed: int,
@@ -100,7 +100,7 @@ def shrink(picture: NDArray[np.uint8], size: int) -> NDArray[np.uint8]:
 
 
 def _scatter(
-    section: Section, width: float, rng: np.random.Generator
+    section: SimulatedSection, width: float, rng: np.random.Generator
 ) -> NDArray[np.float64]:
     """Return nuclei in the unit square at the density of each layer."""
     top = section.model.most_nuclei
@@ -116,7 +116,11 @@ def _scatter(
 
 
 def _neuropil(
-    section: Section, depth: Floats, edge: Floats, size: int, rng: np.random.Generator
+    section: SimulatedSection,
+    depth: Floats,
+    edge: Floats,
+    size: int,
+    rng: np.random.Generator,
 ) -> Floats:
     """Return the eosin of the felt between cells, with its fibres."""
     felt = section.model.neuropil
@@ -133,7 +137,7 @@ def _neuropil(
     return np.maximum(result, 0.02)
 
 
-def _fibres(section: Section, size: int, rng: np.random.Generator) -> Floats:
+def _fibres(section: SimulatedSection, size: int, rng: np.random.Generator) -> Floats:
     """Return fibres: along the layers in the white matter, across them above it."""
     from scipy.ndimage import gaussian_filter
 
@@ -156,7 +160,11 @@ def _fibres(section: Section, size: int, rng: np.random.Generator) -> Floats:
 
 
 def _vessels(
-    section: Section, width: float, micron: float, size: int, rng: np.random.Generator
+    section: SimulatedSection,
+    width: float,
+    micron: float,
+    size: int,
+    rng: np.random.Generator,
 ) -> tuple[Floats, Floats, Floats]:
     """Return vessels: open lumina, their walls, and red cells within."""
     scale = size / (1 + 2 * MARGIN)

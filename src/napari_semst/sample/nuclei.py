@@ -6,19 +6,19 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from napari_semst.sample.geometry import MARGIN
+from napari_semst.sample.section import MARGIN
 from napari_semst.sample.texture import splat_ellipses
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-    from napari_semst.sample.geometry import Section
+    from napari_semst.sample.section import SimulatedSection
 
     Floats = NDArray[np.float32]
 
 
 def draw_nuclei(
-    section: Section,
+    section: SimulatedSection,
     places: NDArray[np.float64],
     micron: float,
     size: int,

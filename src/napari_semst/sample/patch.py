@@ -8,13 +8,13 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from napari_semst.sample.composition import cell_density
-from napari_semst.sample.geometry import MARGIN
 from napari_semst.sample.nuclei import draw_nuclei
+from napari_semst.sample.section import MARGIN
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-    from napari_semst.sample.geometry import Section
+    from napari_semst.sample.section import SimulatedSection
 
     Floats = NDArray[np.float32]
     Nuclei = tuple[Floats, Floats, Floats]
@@ -54,7 +54,7 @@ class Patch:
 
 def draw_patch(
     patch: Patch,
-    section: Section,
+    section: SimulatedSection,
     places: NDArray[np.float64],
     nuclei: Nuclei,
     depth: Floats,
@@ -122,7 +122,7 @@ def _cover(patch: Patch, size: int) -> tuple[Floats, Floats]:
 
 def _shared_out(
     patch: Patch,
-    section: Section,
+    section: SimulatedSection,
     places: NDArray[np.float64],
     cover: Floats,
     rng: np.random.Generator,

@@ -12,7 +12,7 @@ from napari_semst.sample.composition import cell_density
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-    from napari_semst.sample.geometry import Section
+    from napari_semst.sample.section import SimulatedSection
 
 _SPOT_PITCH = 100.0
 
@@ -36,7 +36,9 @@ class Places:
     columns: dict[str, NDArray[np.int64]]
 
 
-def lattice(section: Section, n_spots: int, rng: np.random.Generator) -> Places:
+def lattice(
+    section: SimulatedSection, n_spots: int, rng: np.random.Generator
+) -> Places:
     """Return exactly the spots asked for, on a hexagonal lattice in the tissue."""
     row_step = np.sqrt(3) / 2
     offset = rng.random(2)
@@ -60,7 +62,9 @@ def lattice(section: Section, n_spots: int, rng: np.random.Generator) -> Places:
     return Places(points[inside], float(width), columns)
 
 
-def scatter(section: Section, n_spots: int, rng: np.random.Generator) -> Places:
+def scatter(
+    section: SimulatedSection, n_spots: int, rng: np.random.Generator
+) -> Places:
     """Return exactly the cells asked for, denser in some layers, seldom touching."""
     tissue = section.edge > 0
     density = cell_density(section.depth[tissue], section.model)

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-    from napari_semst.sample.geometry import Section
+    from napari_semst.sample.section import SimulatedSection
 
     Floats = NDArray[np.float32]
 
@@ -52,7 +52,7 @@ class Home:
 
 
 def place_regions(
-    section: Section,
+    section: SimulatedSection,
     points: NDArray[np.float64],
     homes: Sequence[Home],
     share: float,

@@ -11,7 +11,7 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-    from napari_semst.sample.geometry import Section
+    from napari_semst.sample.section import SimulatedSection
 
     Floats = NDArray[np.float32]
 
@@ -109,7 +109,7 @@ def splat_ellipses(
 
 def strands(
     rng: np.random.Generator,
-    section: Section,
+    section: SimulatedSection,
     size: int,
     starts: Floats,
     *,
@@ -144,7 +144,7 @@ def strands(
     numpy.ndarray
         ``(size, size)`` picture; a strand adds 1 where it passes.
     """
-    from napari_semst.sample.geometry import MARGIN
+    from napari_semst.sample.section import MARGIN
 
     place = starts.astype(np.float32).copy()
     turn = rng.normal(0, wobble, len(place)).astype(np.float32)

@@ -10,13 +10,8 @@ from importlib import import_module
 from typing import Any
 
 from napari_semst.errors import SemanticsError, one_of
-from napari_semst.genes.symbols import guess_species, says_little
-from napari_semst.semantics.base import (
-    GeneLists,
-    Semantics,
-    SemanticSource,
-    Species,
-)
+from napari_semst.genes.symbols import Species, guess_species, says_little
+from napari_semst.semantics.base import GeneLists, Semantics, SemanticSource
 from napari_semst.semantics.negative_controls import controlled
 from napari_semst.semantics.rank import rank_genes
 from napari_semst.semantics.standardise import standardise

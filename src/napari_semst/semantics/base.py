@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, Literal, Protocol, runtime_checkable
+from typing import TYPE_CHECKING, Any, Protocol, runtime_checkable
 
 import numpy as np
 
@@ -17,7 +17,8 @@ from napari_semst.errors import Cancelled, SemanticsError
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-Species = Literal["human", "mouse", "other"]
+    from napari_semst.genes.symbols import Species
+
 ProgressCallback = Callable[[int, int], None]
 CancelCheck = Callable[[], bool]
 

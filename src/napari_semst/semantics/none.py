@@ -11,12 +11,13 @@ from napari_semst.semantics.base import (
     GeneLists,
     ProgressCallback,
     Semantics,
-    Species,
     record,
 )
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
+
+    from napari_semst.genes.symbols import Species
 
 
 class NoSemantics:

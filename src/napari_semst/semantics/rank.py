@@ -9,7 +9,8 @@ import numpy as np
 from scipy import sparse
 
 from napari_semst.errors import SemanticsError
-from napari_semst.genes.symbols import readable_names, says_little
+from napari_semst.genes.symbols import says_little
+from napari_semst.genes.table import readable_names
 from napari_semst.semantics.base import (
     NO_GENE,
     CancelCheck,

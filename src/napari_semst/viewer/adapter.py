@@ -18,6 +18,7 @@ from napari_semst.viewer.colour import paint_of
 from napari_semst.viewer.features import features_of
 from napari_semst.viewer.image_layer import as_image, raster_for
 from napari_semst.viewer.pixels import drawn
+from napari_semst.viewer.spots import PAIR, TISSUE, tissue_of
 
 if TYPE_CHECKING:
     from anndata import AnnData
@@ -26,7 +27,6 @@ if TYPE_CHECKING:
 
     from napari_semst.viewer.arrange import Arrangement
 
-TISSUE = "adata"
 """Key of a layer's metadata that holds its tissue, as napari-spatialdata has it."""
 
 COLOUR_BY = "semst_colour_by"
@@ -48,7 +48,6 @@ the library of its image."""
 SECTION_SHOWN = "semst_section_shown"
 """Key of a layer's metadata for the section shown alone, empty for all."""
 
-PAIR = "semst_pair"
 """Key of the metadata that spots and their images have in common."""
 
 PLACEMENT = "semst_placement"
@@ -205,19 +204,6 @@ def image_layers(
         }
         layers.append((pixels, options, "image"))
     return layers
-
-
-def tissue_of(layer: Layer) -> AnnData | None:
-    """Return the tissue whose spots a layer shows, or None if it shows none.
-
-    Layers of other plugins that hold a table are none of ours until they are taken
-    over, see `napari_semst.viewer.adopt`.
-    """
-    from anndata import AnnData
-
-    ours = PAIR in layer.metadata and spots.draws_spots(layer)
-    tissue = layer.metadata.get(TISSUE) if ours else None
-    return tissue if isinstance(tissue, AnnData) else None
 
 
 def refresh(layer: Layer) -> None:

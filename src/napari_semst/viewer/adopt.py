@@ -16,6 +16,7 @@ import numpy as np
 from napari_semst import keys
 from napari_semst.errors import InputError
 from napari_semst.viewer import adapter
+from napari_semst.viewer.spots import PAIR, TISSUE
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -77,8 +78,8 @@ def adoptable(layers: Iterable[Layer]) -> list[Layer]:
 
     found = []
     for layer in layers:
-        table = layer.metadata.get(adapter.TISSUE)
-        foreign = adapter.PAIR not in layer.metadata
+        table = layer.metadata.get(TISSUE)
+        foreign = PAIR not in layer.metadata
         if foreign and kind_of(layer) and isinstance(table, AnnData) and table.n_vars:
             found.append(layer)
     return found
@@ -104,7 +105,7 @@ def drawn(layer: Layer) -> Drawn:
     return Drawn(
         layer.name,
         kind_of(layer),
-        layer.metadata[adapter.TISSUE],
+        layer.metadata[TISSUE],
         data,
         np.asarray(layer.size, np.float64) if kind_of(layer) == "points" else None,
         _to_canvas(layer),

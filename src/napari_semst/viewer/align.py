@@ -11,6 +11,7 @@ from napari_semst.io.sections import libraries
 from napari_semst.viewer import adapter
 from napari_semst.viewer.arrange import placed
 from napari_semst.viewer.pixels import drawn
+from napari_semst.viewer.spots import PAIR, tissue_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -49,13 +50,11 @@ def align(
     turned = _turn(before) != _turn(adjustment)
     layers = list(layers)
     pairs = {
-        layer.metadata.get(adapter.PAIR)
-        for layer in layers
-        if adapter.tissue_of(layer) is tissue
+        layer.metadata.get(PAIR) for layer in layers if tissue_of(layer) is tissue
     } - {None}
     for layer in layers:
         kept = layer.metadata.get(adapter.PLACEMENT)
-        if layer.metadata.get(adapter.PAIR) not in pairs or kept is None:
+        if layer.metadata.get(PAIR) not in pairs or kept is None:
             continue
         if kept.library == library:
             _put(layer, tissue, library, turned)

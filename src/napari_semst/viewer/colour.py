@@ -12,13 +12,12 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from napari_semst import keys
-from napari_semst.viewer import columns, spots
+from napari_semst.viewer import columns
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from anndata import AnnData
-    from napari.layers import Layer
     from numpy.typing import NDArray
 
     from napari_semst.viewer.columns import Colouring
@@ -216,37 +215,3 @@ def robust_limits(
     if bottom == top:
         bottom, top = float(known.min()), float(known.max())
     return bottom, top
-
-
-def paint_layer(layer: Layer, rgba: NDArray[np.float32]) -> None:
-    """Put one colour per spot on a layer with a single upload.
-
-    A layer whose points are not those of its tissue any more, one was deleted say,
-    keeps the colours that it has.
-
-    Raises
-    ------
-    ValueError
-        If the layer has another number of spots than there are colours.
-    """
-    if spots.count(layer) != len(rgba):
-        from napari_semst.viewer.adapter import tissue_of
-
-        tissue = tissue_of(layer)
-        if tissue is not None and tissue.n_obs == len(rgba):
-            return
-        raise ValueError(
-            f"Expected one colour for each of the layer's {spots.count(layer)} points; "
-            f"got {len(rgba)}."
-        )
-    raster = spots.raster_of(layer)
-    if raster is not None:
-        raster.paint(rgba)
-        spots.redraw(layer, raster)
-        return
-    if str(layer.face_color_mode) != "direct" or layer.face_color.shape != rgba.shape:
-        layer.face_color = rgba
-        return
-    # Writing in place uploads once; assigning `face_color` uploads twice.
-    layer.face_color[:] = rgba
-    layer.refresh()

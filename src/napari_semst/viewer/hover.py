@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from napari_semst.viewer import adapter, spots
 from napari_semst.viewer.features import features_of
+from napari_semst.viewer.spots import tissue_of
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -76,7 +77,7 @@ def features_at(layer: Layer, spot: int) -> dict[str, Any]:
     spot
         Index of the spot.
     """
-    tissue = adapter.tissue_of(layer)
+    tissue = tissue_of(layer)
     if spots.raster_of(layer) is None or tissue is None:
         return dict(layer.features.iloc[spot])
     row = features_of(tissue, adapter.told_sections_by(layer), [spot]).iloc[0].to_dict()

@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from napari_semst.viewer import adapter
 from napari_semst.viewer.sections import images_of
+from napari_semst.viewer.spots import PAIR
 
 if TYPE_CHECKING:
     from napari.layers import Layer
@@ -51,7 +51,7 @@ def pin(viewer: Viewer, layer: Layer, label: str) -> list[Layer]:
         translate = np.array(options["translate"], dtype=float)
         translate[-2:] += shift
         options["translate"] = translate
-        pair = layer.metadata.get(adapter.PAIR)
+        pair = layer.metadata.get(PAIR)
         options["metadata"] = {PINNED: pair, "name": label}
         # Images are looked at and never written to; colours of spots are.
         data = data if one is not layer else np.array(data)
@@ -65,7 +65,7 @@ def pin(viewer: Viewer, layer: Layer, label: str) -> list[Layer]:
 
 def pins_of(viewer: Viewer, layer: Layer) -> list[Layer]:
     """Return the layers pinned beside a layer."""
-    pair = layer.metadata.get(adapter.PAIR)
+    pair = layer.metadata.get(PAIR)
     every = viewer.layers
     return [x for x in every if pair and x.metadata.get(PINNED) == pair]
 
@@ -78,9 +78,7 @@ def unpin(viewer: Viewer, layer: Layer) -> None:
 
 def lone_pins(viewer: Viewer) -> list[Layer]:
     """Return the pinned layers whose section is no longer there."""
-    there = {
-        x.metadata.get(adapter.PAIR) for x in viewer.layers if PINNED not in x.metadata
-    }
+    there = {x.metadata.get(PAIR) for x in viewer.layers if PINNED not in x.metadata}
     return [
         x
         for x in viewer.layers

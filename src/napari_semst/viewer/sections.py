@@ -10,6 +10,7 @@ import numpy as np
 from napari_semst.viewer import adapter, spots
 from napari_semst.viewer.arrange import arrange, bounds
 from napari_semst.viewer.image_layer import raster_for
+from napari_semst.viewer.spots import PAIR, tissue_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -29,11 +30,11 @@ _MARGIN = 0.05
 
 def images_of(layer: Layer, layers: Iterable[Layer]) -> list[Layer]:
     """Return those layers that hold the images of a layer of spots."""
-    pair = layer.metadata.get(adapter.PAIR)
+    pair = layer.metadata.get(PAIR)
     return [
         one
         for one in layers
-        if pair and one.metadata.get(adapter.PAIR) == pair and _placement(one)
+        if pair and one.metadata.get(PAIR) == pair and _placement(one)
     ]
 
 
@@ -122,7 +123,7 @@ def move_spots(
         If the coordinates are not two finite numbers for each spot, or the column
         does not tell every spot's section; nothing is moved.
     """
-    tissue = adapter.tissue_of(layer)
+    tissue = tissue_of(layer)
     if tissue is None or tissue.n_obs != spots.count(layer):
         return
     column = sections_by(layer) if column is None else column
@@ -152,7 +153,7 @@ def show_section(layer: Layer, name: str, images: Sequence[Layer] = ()) -> None:
     images
         The layer's images: those of other sections are hidden, and come back.
     """
-    tissue, column = adapter.tissue_of(layer), sections_by(layer)
+    tissue, column = tissue_of(layer), sections_by(layer)
     if tissue is None or tissue.n_obs != spots.count(layer):
         return
     layer.metadata[adapter.SECTION_SHOWN] = name

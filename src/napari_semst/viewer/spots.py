@@ -8,8 +8,14 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+if TYPE_CHECKING:
+    from anndata import AnnData
+
+from typing import TYPE_CHECKING
+
 import numpy as np
 
+from napari_semst.viewer import spots
 from napari_semst.viewer.spot_image import SpotRaster, covers
 
 if TYPE_CHECKING:
@@ -157,3 +163,54 @@ def to_places(layer: Layer, world: Floats) -> Floats:
     raster = raster_of(layer)
     # The data of an image are pixels: what is between them and its spots is undone.
     return data if raster is None else data * raster.scale + raster.translate
+
+
+def paint_layer(layer: Layer, rgba: NDArray[np.float32]) -> None:
+    """Put one colour per spot on a layer with a single upload.
+
+    A layer whose points are not those of its tissue any more, one was deleted say,
+    keeps the colours that it has.
+
+    Raises
+    ------
+    ValueError
+        If the layer has another number of spots than there are colours.
+    """
+    if spots.count(layer) != len(rgba):
+        tissue = tissue_of(layer)
+        if tissue is not None and tissue.n_obs == len(rgba):
+            return
+        raise ValueError(
+            f"Expected one colour for each of the layer's {spots.count(layer)} points; "
+            f"got {len(rgba)}."
+        )
+    raster = spots.raster_of(layer)
+    if raster is not None:
+        raster.paint(rgba)
+        spots.redraw(layer, raster)
+        return
+    if str(layer.face_color_mode) != "direct" or layer.face_color.shape != rgba.shape:
+        layer.face_color = rgba
+        return
+    # Writing in place uploads once; assigning `face_color` uploads twice.
+    layer.face_color[:] = rgba
+    layer.refresh()
+
+
+TISSUE = "adata"
+
+
+PAIR = "semst_pair"
+
+
+def tissue_of(layer: Layer) -> AnnData | None:
+    """Return the tissue whose spots a layer shows, or None if it shows none.
+
+    Layers of other plugins that hold a table are none of ours until they are taken
+    over, see `napari_semst.viewer.adopt`.
+    """
+    from anndata import AnnData
+
+    ours = PAIR in layer.metadata and spots.draws_spots(layer)
+    tissue = layer.metadata.get(TISSUE) if ours else None
+    return tissue if isinstance(tissue, AnnData) else None

@@ -28,7 +28,7 @@ def show(source: Path) -> None:
         import napari
         from napari.layers import Layer
 
-        from napari_semst._reader import read_layers
+        from napari_semst.viewer.read_layers import read_layers
 
         viewer = napari.Viewer(title=f"{source.name} - napari")
     except ImportError as error:

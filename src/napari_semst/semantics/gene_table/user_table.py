@@ -9,7 +9,8 @@ import numpy as np
 
 from napari_semst.errors import SemanticsError
 from napari_semst.genes.archive import UNREADABLE
-from napari_semst.genes.symbols import guess_species, readable_names
+from napari_semst.genes.symbols import Species, guess_species
+from napari_semst.genes.table import readable_names
 from napari_semst.io.formats.numeric_tables import (
     is_text_table,
     read_numbers,
@@ -22,7 +23,6 @@ from napari_semst.semantics.base import (
     GeneLists,
     ProgressCallback,
     Semantics,
-    Species,
     record,
 )
 from napari_semst.semantics.gene_table.source import averaged

@@ -19,7 +19,6 @@ from napari_semst.semantics.base import (
     GeneLists,
     ProgressCallback,
     Semantics,
-    Species,
     check_cancelled,
     record,
 )
@@ -30,6 +29,8 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from numpy.typing import ArrayLike, NDArray
+
+    from napari_semst.genes.symbols import Species
 
 
 class Precomputed:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, Self
 import numpy as np
 
 from napari_semst.errors import SemanticsError, one_of
-from napari_semst.genes.symbols import guess_species
+from napari_semst.genes.symbols import Species, guess_species
 from napari_semst.semantics.base import (
     AVERAGED,
     NO_GENE,
@@ -18,7 +18,6 @@ from napari_semst.semantics.base import (
     GeneLists,
     ProgressCallback,
     Semantics,
-    Species,
     record,
 )
 from napari_semst.semantics.gene_table.source import averaged

@@ -73,14 +73,14 @@ class Reasons(QObject):
 
     def ask(self) -> None:
         """Explain the labels on show."""
-        from napari_semst.explanation.explain import Wanted
+        from napari_semst.explanation.types import ExplainOptions
 
         tissue, column = self._sections.tissue, self._column()
         if tissue is None or not column:
             self.said.emit("warning", texts.CHOOSE_DOMAINS, texts.CHOOSE_LABELS_HELP)
             return
         run = run_of(tissue, column)
-        wanted = Wanted(run=run) if run else Wanted(labels=column)
+        wanted = ExplainOptions(run=run) if run else ExplainOptions(labels=column)
         self._panel.ask(tissue, adapter.snapshot(tissue), wanted)
 
     def test(self) -> None:
@@ -99,12 +99,12 @@ class Reasons(QObject):
         self.downloads.check(config)
 
     def _on_agreed(self) -> None:
-        from napari_semst.explanation.explain import Wanted
+        from napari_semst.explanation.types import ExplainOptions
 
         if self._waiting is None:
             return
         (tissue, run), self._waiting = self._waiting, None
-        wanted = Wanted(run=run, counterfactual=True)
+        wanted = ExplainOptions(run=run, counterfactual=True)
         self._panel.ask(tissue, adapter.snapshot(tissue), wanted)
 
     def _on_declined(self) -> None:

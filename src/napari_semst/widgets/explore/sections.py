@@ -7,8 +7,9 @@ from typing import TYPE_CHECKING, Any
 from qtpy.QtCore import Signal  # type: ignore[attr-defined]
 from qtpy.QtWidgets import QComboBox, QWidget
 
-from napari_semst.viewer import adapter, columns
+from napari_semst.viewer import columns
 from napari_semst.viewer.look import Look
+from napari_semst.viewer.spots import tissue_of
 from napari_semst.widgets.explore import texts
 from napari_semst.widgets.explore.painter import CHOICES, Choices
 from napari_semst.widgets.explore.texts import TIPS
@@ -54,7 +55,7 @@ class OpenSections(QComboBox):
     @property
     def tissue(self) -> AnnData | None:
         """The section chosen."""
-        return None if self.layer is None else adapter.tissue_of(self.layer)
+        return None if self.layer is None else tissue_of(self.layer)
 
     @property
     def colouring(self) -> Colouring | None:
@@ -81,12 +82,12 @@ class OpenSections(QComboBox):
 
     def layers_of(self, tissue: AnnData) -> list[Layer]:
         """Return the layers that show a section."""
-        return [x for x in self._layers if adapter.tissue_of(x) is tissue]
+        return [x for x in self._layers if tissue_of(x) is tissue]
 
     def look_again(self, event: Any = None) -> None:
         """Offer the sections that are open now; one just opened is chosen."""
         now, every = self.layer, self._viewer.layers
-        self._layers = [x for x in every if adapter.tissue_of(x) is not None]
+        self._layers = [x for x in every if tissue_of(x) is not None]
         for layer in self._layers:
             # Connecting the same slot twice is one connection.
             layer.events.name.connect(self._on_renamed)

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from qtpy.QtGui import QShowEvent
 
     from napari_semst.core.progress import Progress
-    from napari_semst.explanation.explain import Wanted
+    from napari_semst.explanation.types import ExplainOptions
 
 _SECONDS_BETWEEN = 0.25
 
@@ -77,7 +77,7 @@ class WhyPanel(QWidget):
         """Whether an explanation is being worked out."""
         return self._control is not None
 
-    def ask(self, tissue: AnnData, copy: AnnData, wanted: Wanted) -> None:
+    def ask(self, tissue: AnnData, copy: AnnData, wanted: ExplainOptions) -> None:
         """Work an explanation out in a thread.
 
         Parameters
@@ -181,7 +181,11 @@ class WhyPanel(QWidget):
 
 
 def _explain(
-    number: int, tissue: AnnData, copy: AnnData, wanted: Wanted, control: RunControl
+    number: int,
+    tissue: AnnData,
+    copy: AnnData,
+    wanted: ExplainOptions,
+    control: RunControl,
 ) -> Generator[tuple[int, Progress], None, tuple[int, AnnData, Any, str]]:
     """Yield progress, few a second; return the explanation, or what went wrong."""
     from napari_semst.explanation.explain import explain_steps

@@ -22,8 +22,9 @@ from qtpy.QtWidgets import (
 from napari_semst import keys
 from napari_semst.viewer import adapter, columns, pins, sections, spots
 from napari_semst.viewer.arrange import arrange, bounds
-from napari_semst.viewer.colour import CategoryPaint, paint_layer
+from napari_semst.viewer.colour import CategoryPaint
 from napari_semst.viewer.look import Look
+from napari_semst.viewer.spots import paint_layer
 from napari_semst.widgets.explore import texts
 from napari_semst.widgets.explore.choice import ColourChoice
 from napari_semst.widgets.explore.compare import ComparePanel

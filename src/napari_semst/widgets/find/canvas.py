@@ -6,9 +6,9 @@ from typing import TYPE_CHECKING
 
 from qtpy.QtCore import QObject, QTimer
 
-from napari_semst.viewer import adapter, spots
-from napari_semst.viewer.colour import paint_layer
+from napari_semst.viewer import spots
 from napari_semst.viewer.look import tell_labels
+from napari_semst.viewer.spots import paint_layer, tissue_of
 from napari_semst.widgets.explore.painter import (
     CHOICES,
     Choices,
@@ -72,7 +72,7 @@ class Canvas(QObject):
         look, colouring = self._results.look, self._results.colouring
         tissue = None
         for layer in self._layers():
-            tissue = adapter.tissue_of(layer)
+            tissue = tissue_of(layer)
             if tissue is None or colouring is None:
                 continue
             if spots.count(layer) == len(paint.rgba):

@@ -17,6 +17,7 @@ from qtpy.QtWidgets import (
 
 from napari_semst import keys
 from napari_semst.viewer import adapter
+from napari_semst.viewer.spots import tissue_of
 from napari_semst.widgets.find import texts
 from napari_semst.widgets.shared.worker import Errand
 
@@ -115,7 +116,7 @@ class Joiner(QObject):
         self._layers = list(layers)
         tissues: dict[str, AnnData] = {}
         for layer in layers:
-            tissue = adapter.tissue_of(layer)
+            tissue = tissue_of(layer)
             if tissue is not None:
                 tissues[layer.name] = adapter.snapshot(tissue)
         shown = {layer.metadata.get(adapter.COORDINATES) for layer in layers}
@@ -131,7 +132,7 @@ class Joiner(QObject):
 
 def can_be_joined(layer: Layer) -> bool:
     """Return whether a layer holds one section, and not several joined already."""
-    tissue = adapter.tissue_of(layer)
+    tissue = tissue_of(layer)
     return tissue is not None and keys.SECTION not in tissue.obs
 
 

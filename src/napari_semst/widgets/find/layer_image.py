@@ -48,7 +48,7 @@ def layer_images(layers: Iterable[Layer]) -> list[LayerImage]:
     """
     from napari.layers import Image
 
-    from napari_semst.viewer.adapter import PAIR
+    from napari_semst.viewer.spots import PAIR
 
     own = [x for x in layers if isinstance(x, Image) and PAIR not in x.metadata]
     return [_described(layer) for layer in own]

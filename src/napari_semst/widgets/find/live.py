@@ -8,8 +8,8 @@ import numpy as np
 from qtpy.QtCore import QObject, Signal  # type: ignore[attr-defined]
 
 from napari_semst.palette import domain_colors
-from napari_semst.viewer.colour import paint_layer
 from napari_semst.viewer.look import Look
+from napari_semst.viewer.spots import paint_layer
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

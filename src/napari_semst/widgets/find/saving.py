@@ -9,6 +9,7 @@ from qtpy.QtCore import QObject, Signal  # type: ignore[attr-defined]
 
 from napari_semst.errors import SemstError
 from napari_semst.viewer import adapter
+from napari_semst.viewer.spots import tissue_of
 from napari_semst.widgets.find import texts
 from napari_semst.widgets.shared.closing import guard_closing, mark_saved
 from napari_semst.widgets.shared.state import state_of
@@ -60,7 +61,7 @@ class Keeping(QObject):
         """Mark a section's layers; from now on the window asks before it closes."""
         revision = uuid4().hex
         for layer in self._viewer.layers:
-            if adapter.tissue_of(layer) is tissue:
+            if tissue_of(layer) is tissue:
                 layer.metadata[adapter.UNSAVED] = revision
         guard_closing(self._dock, self._viewer)
 

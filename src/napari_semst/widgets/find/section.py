@@ -20,6 +20,7 @@ from napari_semst.errors import InputError
 from napari_semst.io.matrices import named_layers
 from napari_semst.viewer import adapter, sections
 from napari_semst.viewer.arrange import share_on_image
+from napari_semst.viewer.spots import tissue_of
 from napari_semst.widgets.find.join import can_be_joined
 from napari_semst.widgets.find.texts import NO_SECTION, SIDE_BY_SIDE, TIPS
 from napari_semst.widgets.shared.forms import add_row, form
@@ -103,7 +104,7 @@ class SectionPicker(QWidget):
     @property
     def tissue(self) -> AnnData | None:
         """The section chosen."""
-        return None if self.layer is None else adapter.tissue_of(self.layer)
+        return None if self.layer is None else tissue_of(self.layer)
 
     @property
     def coordinates_key(self) -> str:

@@ -15,6 +15,7 @@ from napari_semst.viewer import adapter, sections
 from napari_semst.viewer.hover import tell_spots
 from napari_semst.viewer.image_layer import are_many
 from napari_semst.viewer.look import Look
+from napari_semst.viewer.spots import tissue_of
 from napari_semst.widgets.find import texts
 from napari_semst.widgets.find.canvas import Canvas
 from napari_semst.widgets.find.configuration import ConfigurationFiles, recall
@@ -174,7 +175,7 @@ class FindDomains(QWidget):
     # --- the section
 
     def _sections(self) -> list[Layer]:
-        return [x for x in self._viewer.layers if adapter.tissue_of(x) is not None]
+        return [x for x in self._viewer.layers if tissue_of(x) is not None]
 
     def _on_layers(self, event: Any = None) -> None:
         """Keep the list of sections true; a run whose section left is discarded."""
@@ -199,7 +200,7 @@ class FindDomains(QWidget):
         self.section.set_layers(self._sections())
 
     def _layers_of(self, tissue: AnnData) -> list[Layer]:
-        return [x for x in self._sections() if adapter.tissue_of(x) is tissue]
+        return [x for x in self._sections() if tissue_of(x) is tissue]
 
     def _shown_layers(self) -> list[Layer]:
         tissue = self.section.tissue

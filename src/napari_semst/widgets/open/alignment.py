@@ -23,6 +23,7 @@ from napari_semst.io.alignment import share_inside
 from napari_semst.io.manual_alignment import Adjustment, adjustment_of
 from napari_semst.viewer import adapter, spots
 from napari_semst.viewer.align import align, libraries_with_image
+from napari_semst.viewer.spots import tissue_of
 from napari_semst.widgets.open import texts
 from napari_semst.widgets.open.texts import TIPS
 from napari_semst.widgets.shared.closing import guard_closing
@@ -141,7 +142,7 @@ class AlignmentPanel(QWidget):
     @property
     def tissue(self) -> AnnData | None:
         """The section whose image is aligned."""
-        return None if self._layer is None else adapter.tissue_of(self._layer)
+        return None if self._layer is None else tissue_of(self._layer)
 
     @property
     def library(self) -> str:
@@ -223,7 +224,7 @@ class AlignmentPanel(QWidget):
         align(tissue, self.library, adjustment, self._viewer.layers)
         revision = uuid4().hex
         for layer in self._viewer.layers:
-            if adapter.tissue_of(layer) is tissue:
+            if tissue_of(layer) is tissue:
                 layer.metadata[adapter.UNSAVED] = revision
         guard_closing(self, self._viewer)
         self._moved = tissue

@@ -11,7 +11,7 @@ import sys
 from itertools import takewhile
 from typing import TYPE_CHECKING
 
-from napari_semst.viewer import adapter
+from napari_semst.viewer.spots import tissue_of
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -55,7 +55,7 @@ def make_way(dock: QWidget, viewer: Viewer) -> None:
     viewer
         Its viewer; without a section in it nothing is done.
     """
-    if not any(adapter.tissue_of(layer) is not None for layer in viewer.layers):
+    if not any(tissue_of(layer) is not None for layer in viewer.layers):
         return
     viewer.window.add_plugin_dock_widget(PLUGIN, FITS_A_SECTION, tabify=True)
     # Not hidden: the menu would make another one, it knows this one by another name.

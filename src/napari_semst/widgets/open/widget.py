@@ -22,6 +22,7 @@ from napari_semst.errors import SaveError
 from napari_semst.io.options import ReadOptions
 from napari_semst.viewer import adapter
 from napari_semst.viewer.hover import tell_spots
+from napari_semst.viewer.spots import TISSUE
 from napari_semst.widgets.explore.sections import OpenSections
 from napari_semst.widgets.find.section import facts
 from napari_semst.widgets.find.texts import explain
@@ -308,7 +309,7 @@ class OpenData(QWidget):
             tell_spots(layer)
             self._viewer.add_layer(layer)
         self._viewer.reset_view()
-        tissue: AnnData = made[-1].metadata[adapter.TISSUE]
+        tissue: AnnData = made[-1].metadata[TISSUE]
         return tissue
 
     def _on_finished(self, count: int) -> None:

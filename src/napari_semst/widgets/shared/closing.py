@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING
 from qtpy.QtCore import QEvent, QObject, QTimer
 from qtpy.QtWidgets import QMainWindow, QMessageBox, QWidget
 
-from napari_semst.viewer.adapter import UNSAVED, tissue_of
+from napari_semst.viewer.adapter import UNSAVED
+from napari_semst.viewer.spots import tissue_of
 from napari_semst.widgets.shared.state import state_of
 from napari_semst.wording import for_window
 

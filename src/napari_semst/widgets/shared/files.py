@@ -11,7 +11,8 @@ from qtpy.QtCore import QObject, Signal  # type: ignore[attr-defined]
 from qtpy.QtWidgets import QFileDialog
 
 from napari_semst.errors import InputError
-from napari_semst.viewer.adapter import UNSAVED, snapshot, tissue_of
+from napari_semst.viewer.adapter import UNSAVED, snapshot
+from napari_semst.viewer.spots import tissue_of
 from napari_semst.widgets.shared.saving import ask_path
 from napari_semst.widgets.shared.worker import Errand
 from napari_semst.wording import for_window

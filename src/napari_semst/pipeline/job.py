@@ -1,0 +1,252 @@
+"""A run from files to files: read, find domains, save and score."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from napari_semst.core.progress import exhaust
+from napari_semst.errors import ConfigError, InputError, SaveError
+from napari_semst.pipeline.summary import run_summary
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Generator, Mapping, Sequence
+    from pathlib import Path
+
+    import numpy as np
+    from anndata import AnnData
+    from numpy.typing import NDArray
+
+    from napari_semst.config import Request
+    from napari_semst.core.progress import Progress, RunControl
+    from napari_semst.pipeline.result import DomainResult
+
+    Steps = Generator[Progress, None, DomainResult]
+
+
+_FIGURES = (".png", ".svg", ".pdf")
+
+
+@dataclass(frozen=True, slots=True)
+class RunOutputs:
+    """Where results go; `None` where not wanted."""
+
+    tissue: Path | None
+    csv: Path | None
+    figure: Path | None
+    overwrite: bool
+    model: Path | None = None
+
+    def check(self, source: Path) -> None:
+        """Refuse before the work, not after it.
+
+        Parameters
+        ----------
+        source
+            The input, which is never written over.
+
+        Raises
+        ------
+        SaveError
+            If a file exists, or its folder does not.
+        """
+        accepted = {
+            ".h5ad": self.tissue,
+            ".csv": self.csv,
+            ".safetensors": self.model,
+        }
+        for path, suffixes in (
+            *((path, (suffix,)) for suffix, path in accepted.items()),
+            (self.figure, _FIGURES),
+        ):
+            if path is None:
+                continue
+            if path.suffix.lower() not in suffixes:
+                raise SaveError(
+                    f"Expected a name that ends in {' or '.join(suffixes)}; got {path}."
+                )
+            if not path.absolute().parent.is_dir():
+                raise SaveError(
+                    f"Expected an existing folder for {path}; found none. Make "
+                    f"{path.absolute().parent} first."
+                )
+            if path.exists() and path.samefile(source):
+                raise SaveError(
+                    f"Expected another file than the input for the result; got {path}. "
+                    "The input is never written over: choose another name."
+                )
+            if path.exists() and not self.overwrite:
+                raise SaveError(
+                    f"Expected {path} not to exist yet; it does. Choose another name "
+                    "or add --overwrite."
+                )
+
+    def write(self, tissue: AnnData, coordinates: str) -> list[str]:
+        """Write what is wanted; return the names of the files."""
+        from napari_semst.io.export.h5ad import write, write_domains_csv
+
+        place = coordinates or None
+        if self.tissue is not None:
+            write(tissue, self.tissue, overwrite=self.overwrite)
+        if self.csv is not None:
+            write_domains_csv(
+                tissue, self.csv, overwrite=self.overwrite, coordinates=place
+            )
+        if self.figure is not None:
+            from napari_semst.figure import domain_figure
+
+            domain_figure(
+                tissue, self.figure, coordinates=place, overwrite=self.overwrite
+            )
+        return [str(p) for p in (self.tissue, self.csv, self.figure) if p is not None]
+
+
+@dataclass(frozen=True, slots=True)
+class Scoring:
+    """An annotation to score against, and whether spots without one are left out."""
+
+    truth: str | None
+    drop_unannotated: bool
+
+    def check(self) -> None:
+        """Refuse to leave out spots without annotation where none is named.
+
+        Raises
+        ------
+        ConfigError
+            If no annotation is named.
+        """
+        if self.drop_unannotated and self.truth is None:
+            raise ConfigError(
+                "Expected --truth COLUMN with --drop-unannotated; got none. Name the "
+                "annotation, or cluster every spot."
+            )
+
+    def choose(self, tissue: AnnData) -> AnnData:
+        """Return the spots to cluster: all, unless the user asked otherwise."""
+        self.check()
+        annotated = None
+        if self.truth is not None:
+            annotated = _column(tissue, self.truth).notna().to_numpy()
+            if annotated.sum() < 2:
+                raise InputError(
+                    f"Expected an annotation of at least two spots in {self.truth!r}; "
+                    f"found {int(annotated.sum())}. Choose another column."
+                )
+        if annotated is None or not self.drop_unannotated:
+            return tissue
+        return tissue[annotated].copy()
+
+    def scores(
+        self,
+        tissue: AnnData,
+        codes: NDArray[np.int32],
+        coordinates: str,
+        section_key: str = "",
+    ) -> dict[str, float]:
+        """Return the scores in space and, where there is one, against the annotation.
+
+        Parameters
+        ----------
+        tissue
+            The spots that were clustered.
+        codes
+            Their domains.
+        coordinates
+            Where their coordinates stand; empty: found.
+        section_key
+            obs column that tells sections apart.
+        """
+        from napari_semst.domains.metrics import spatial_scores, truth_scores
+        from napari_semst.io.coordinates import find_coordinates
+        from napari_semst.io.sections import sections_of
+
+        places = find_coordinates(tissue, coordinates or None)
+        found = spatial_scores(
+            codes, places, sections=sections_of(tissue, section_key).codes
+        )
+        if self.truth is None:
+            return found
+        return {**truth_scores(codes, _column(tissue, self.truth)), **found}
+
+
+def find_and_save(
+    sources: Sequence[Path],
+    request: Request,
+    name: str,
+    scoring: Scoring,
+    files: RunOutputs,
+    *,
+    through: Callable[[Steps], Steps],
+    control: RunControl | None = None,
+    notes: Mapping[str, Any] | None = None,
+) -> dict[str, Any]:
+    """Read, find domains, save and score.
+
+    Parameters
+    ----------
+    sources
+        The input; several are joined, and done together.
+    request
+        Preset and settings.
+    name
+        Name of the run.
+    scoring
+        Annotation to score against, if any.
+    files
+        Where results go.
+    through
+        Passes the events of the run on, and shows them to whoever waits.
+    control
+        Cancels the run from another thread.
+    notes
+        More entries for the provenance of the result.
+
+    Returns
+    -------
+    account
+        What happened, as plain values.
+
+    Raises
+    ------
+    SemstError
+        One of its kinds, with what was expected, found and to do.
+    """
+    from napari_semst import keys
+    from napari_semst.config.presets import resolve
+    from napari_semst.io.concat_sections import joined_of
+    from napari_semst.io.read import read
+    from napari_semst.pipeline.model import check_savable, save_model
+    from napari_semst.pipeline.run import attach, find_domains
+
+    keys.check_run_name(name)
+    for source in sources:
+        files.check(source)
+    if files.model is not None:
+        check_savable(resolve(request))
+    if len(sources) > 1:
+        tissue, request = joined_of(sources, request)
+    else:
+        tissue = read(sources[0], part=resolve(request).prepare.part or None)
+    tissue = scoring.choose(tissue)
+    result = exhaust(through(find_domains(tissue, request, control)))
+    result.provenance.update(notes or {})
+    settings = result.provenance["config"]["prepare"]
+    place = settings["coordinates"]
+    attach(tissue, result, name, inplace=True)
+    # Saved first: a score that cannot be had must not cost the result.
+    written = files.write(tissue, place)
+    if files.model is not None:
+        saved = save_model(result.model, files.model, overwrite=files.overwrite)
+        written.append(str(saved))
+    scores = scoring.scores(tissue, result.codes, place, settings["section_key"])
+    return run_summary(sources, tissue.n_vars, result, scores, written)
+
+
+def _column(tissue: AnnData, name: str) -> Any:
+    if name not in tissue.obs:
+        raise InputError(
+            f"Expected an annotation in obs[{name!r}]; found obs columns "
+            f"{', '.join(tissue.obs) or 'none'}. Give one of them to --truth."
+        )
+    return tissue.obs[name]

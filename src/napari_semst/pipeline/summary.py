@@ -1,0 +1,123 @@
+"""What a run did, as plain values."""
+
+from __future__ import annotations
+
+import sys
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from pathlib import Path
+
+    from napari_semst.pipeline.result import DomainResult
+
+
+def run_summary(
+    sources: Sequence[Path],
+    n_genes: int,
+    result: DomainResult,
+    scores: dict[str, float],
+    written: list[str],
+) -> dict[str, Any]:
+    """Return the machine-readable account of a run."""
+    import numpy as np
+
+    facts = result.provenance
+    sizes = np.bincount(result.codes).tolist()
+    rounded = {key: round(value, 4) for key, value in scores.items()}
+    truth = {k: rounded.pop(k) for k in list(rounded) if k not in _SPATIAL}
+    account = {
+        "input": str(sources[0]) if len(sources) == 1 else list(map(str, sources)),
+        "n_spots": len(result.codes),
+        "n_genes": n_genes,
+        "n_domains": len(result.names),
+        "domain_sizes": dict(zip(result.names, sizes, strict=True)),
+        "method": facts["config"]["model"]["method"],
+        "preset": facts["config"]["preset"],
+        "readout": facts["config"]["domains"]["readout"],
+        "seed": facts["seed"],
+        "semantics": _semantics(facts["semantics"]),
+        "coverage": facts["semantics"].get("coverage"),
+        "device": facts["device"],
+        "section": facts["section"],
+        "epochs": facts["training"]["epochs"],
+        "losses": {n: round(curve[-1], 6) for n, curve in facts["losses"].items()},
+        "seconds": facts["seconds"],
+        "peak_memory_mb": peak_memory_mb(),
+        "spatial_scores": rounded,
+        "warnings": facts["warnings"],
+        "written": written,
+    }
+    if (found := image_summary(result)) is not None:
+        account["image"] = found
+    if "number_of_domains" in facts:
+        account["number_of_domains"] = facts["number_of_domains"]
+    return {**account, "scores": truth} if truth else account
+
+
+def image_summary(result: DomainResult) -> dict[str, Any] | None:
+    """Return what a run says of the image: discordance, and spots without one.
+
+    Parameters
+    ----------
+    result
+        Of any run.
+
+    Returns
+    -------
+    dict or None
+        `None` where neither an image was read nor the method compares with one.
+    """
+    import numpy as np
+
+    facts = result.provenance
+    settings, trained = facts["config"], facts["training"]
+    guided = settings["model"]["method"] == "image-guided"
+    if result.morphology is None and not guided:
+        return None
+    told: dict[str, Any] = {
+        "encoder": settings["morphology"]["encoder"],
+        "spots": len(result.codes),
+    }
+    if result.morphology is not None:
+        codes, names = result.morphology.reasons()
+        unusable = codes[~result.morphology.usable]
+        counts = np.bincount(unusable, minlength=len(names))
+        told["unusable"] = len(unusable)
+        told["reasons"] = {
+            name: int(count) for name, count in zip(names, counts, strict=True) if count
+        }
+        told["pixels_per_spot"] = {
+            name: one["pixels_per_spot"]
+            for name, one in facts["morphology"].get("images", {}).items()
+        }
+    if guided:
+        told["dimensions"] = trained["latent_dimensions"]
+        told["active_dimensions"] = trained["active_dimensions"]
+    if result.discordance is not None:
+        told["discordant"] = int(result.discordance.discordant.sum())
+        told["fdr"] = settings["image_guided"]["discordance_fdr"]
+        told["predicted"] = trained["predicted_by_image"]
+    return told
+
+
+def _semantics(facts: dict[str, Any]) -> str:
+    """Return the name of the source; a control is never taken for a result."""
+    control = facts.get("control")
+    name = str(facts.get("source", "none"))
+    if by := facts.get("computed_by"):
+        name = f"{name}, computed by {by.get('source', '?')}: {by.get('model', '?')}"
+    return f"{name} (CONTROL: {control})" if control else name
+
+
+_SPATIAL = ("chaos", "pas", "spatial_silhouette")
+
+
+def peak_memory_mb() -> float | None:
+    """Return the most memory this process has held, in MB; `None` where unknown."""
+    try:
+        import resource
+    except ImportError:  # Windows
+        return None
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    return round(peak / (1e6 if sys.platform == "darwin" else 1e3), 1)
