@@ -28,7 +28,7 @@ from pathlib import Path
 import numpy as np
 
 from napari_semst.config import Request
-from napari_semst.core.progress import exhaust
+from napari_semst.core.progress import run_to_end
 from napari_semst.domains.metrics import truth_scores
 from napari_semst.io.read import read
 from napari_semst.pipeline.run import find_domains
@@ -78,7 +78,7 @@ def one_run(tissue, preset, k, seed, semantics, overrides):
         .with_settings("training", seed=seed)
         .with_settings("semantics", source=semantics)
     )
-    result = exhaust(find_domains(tissue, request))
+    result = run_to_end(find_domains(tissue, request))
     return result.codes, result.confidence
 
 

@@ -16,7 +16,7 @@ import json
 from pathlib import Path
 
 from napari_semst.config import AUTO_DOMAINS, Request
-from napari_semst.core.progress import exhaust
+from napari_semst.core.progress import run_to_end
 from napari_semst.domains.metrics import truth_scores
 from napari_semst.io.read import read
 from napari_semst.pipeline.run import find_domains
@@ -36,7 +36,7 @@ def measure(tissue, preset, seed):
             .with_settings("domains", n_domains=k)
             .with_settings("training", seed=seed)
         )
-        runs[k] = exhaust(find_domains(tissue, request))
+        runs[k] = run_to_end(find_domains(tissue, request))
     chosen, plain = runs.values()
     curve = chosen.provenance["number_of_domains"]
     seconds = [run.provenance["seconds"] for run in (chosen, plain)]

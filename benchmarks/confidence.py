@@ -24,7 +24,7 @@ import numpy as np
 from accuracy import TRUTH, confidence_auroc
 
 from napari_semst.config import Request
-from napari_semst.core.progress import exhaust
+from napari_semst.core.progress import run_to_end
 from napari_semst.domains import cluster
 from napari_semst.io.read import read
 from napari_semst.pipeline.run import find_domains
@@ -64,7 +64,7 @@ def one_run(tissue, preset, k, seed, watched):
         .with_settings("domains", n_domains=k)
         .with_settings("training", seed=seed)
     )
-    result = exhaust(find_domains(tissue, request))
+    result = run_to_end(find_domains(tissue, request))
     known = truth.notna().to_numpy()
     readout = result.provenance["seconds"]["assign"] - watched.seconds
     return {

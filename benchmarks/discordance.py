@@ -21,7 +21,7 @@ import numpy as np
 
 from napari_semst import simulated_discordance
 from napari_semst.config import Request
-from napari_semst.core.progress import RunControl, exhaust
+from napari_semst.core.progress import RunControl, run_to_end
 from napari_semst.core.threads import threads_limited
 from napari_semst.methods.image_guided.discordance import discordance
 from napari_semst.methods.image_guided.inputs import guided_inputs
@@ -37,8 +37,8 @@ def measured(seed: int, options: argparse.Namespace) -> dict[str, object]:
     tissue = simulated_discordance(options.spots, seed=seed, kinds=kinds)
     request = REQUEST.with_settings("training", seed=seed)
     control = RunControl()
-    config, section, _ = exhaust(prepared(tissue, request, control))
-    morphology = exhaust(
+    config, section, _ = run_to_end(prepared(tissue, request, control))
+    morphology = run_to_end(
         describe_morphology(tissue, section.coordinates, config, control)
     )
     order = dealt(seed, section.coordinates, options)
@@ -53,7 +53,7 @@ def measured(seed: int, options: argparse.Namespace) -> dict[str, object]:
         inputs = guided_inputs(section, config)
         began = time.perf_counter()
         none = np.zeros((section.n_spots, 1), np.float32)
-        found = exhaust(discordance(inputs, section, none, control))
+        found = run_to_end(discordance(inputs, section, none, control))
         taken = time.perf_counter() - began
     planted = tissue.obs["discordance_strength"].astype(str).to_numpy()
     called, true = found.discordant, planted != "none"

@@ -17,7 +17,7 @@ import numpy as np
 
 from napari_semst import simulated_discordance
 from napari_semst.config import Request
-from napari_semst.core.progress import RunControl, exhaust
+from napari_semst.core.progress import RunControl, run_to_end
 from napari_semst.methods.image_guided.discordance import says_more_here
 from napari_semst.methods.image_guided.folds import spatial_folds
 from napari_semst.methods.image_guided.inputs import guided_inputs
@@ -59,7 +59,7 @@ def passes(kind: str, seed: int, n_spots: int, *, smooth: bool) -> bool:
     names = tuple(f"feature {one}" for one in range(8))
     flags = {"background": ~everywhere}
     request = REQUEST.with_settings("training", seed=seed)
-    config, section, _ = exhaust(prepared(tissue, request, RunControl()))
+    config, section, _ = run_to_end(prepared(tissue, request, RunControl()))
     section = replace(section, morphology=Morphology(values, names, everywhere, flags))
     inputs = guided_inputs(section, config)
     folds = spatial_folds(inputs, section.coordinates)
@@ -68,7 +68,7 @@ def passes(kind: str, seed: int, n_spots: int, *, smooth: bool) -> bool:
         other = waves(places, random, 6) + random.normal(0, 0.3, (n_spots, 8))
         other = (other - other.mean(axis=0)) / other.std(axis=0)
         predictor.expression = other.astype(np.float32)
-    return exhaust(says_more_here(predictor, section, inputs, RunControl()))
+    return run_to_end(says_more_here(predictor, section, inputs, RunControl()))
 
 
 def main() -> None:

@@ -24,7 +24,7 @@ from pathlib import Path
 import numpy as np
 from scipy.spatial import cKDTree
 
-from napari_semst.core.progress import RunControl, exhaust
+from napari_semst.core.progress import RunControl, run_to_end
 from napari_semst.explanation import semantic_genes
 from napari_semst.explanation.regions import make_patches
 from napari_semst.explanation.run import explained
@@ -47,8 +47,8 @@ def prepared(tissue):
     what = explained(tissue, None, "ground_truth")
     inside = what.codes >= 0
     control = RunControl()
-    section = exhaust(semantic_genes._section(tissue[inside].copy(), what, control))
-    listed = exhaust(semantic_genes._listed(section, what, control))
+    section = run_to_end(semantic_genes._section(tissue[inside].copy(), what, control))
+    listed = run_to_end(semantic_genes._listed(section, what, control))
     touching = touching_graph(section.average)
     patches = make_patches(section.coordinates, section.sections, touching)
     return section.coordinates, what.codes[inside], listed, patches

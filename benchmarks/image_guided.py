@@ -22,7 +22,7 @@ import numpy as np
 import napari_semst
 from napari_semst import simulated_discordance
 from napari_semst.config import Request
-from napari_semst.core.progress import exhaust
+from napari_semst.core.progress import run_to_end
 from napari_semst.pipeline.run import find_domains
 
 if TYPE_CHECKING:
@@ -77,7 +77,7 @@ def main() -> None:
                 request = request.with_settings("training", seed=seed)
                 request = request.with_settings("image_guided", folds=1, permutations=1)
                 began = time.perf_counter()
-                found = exhaust(find_domains(tissue, request)).codes
+                found = run_to_end(find_domains(tissue, request)).codes
                 score = adjusted_rand_score(truth[known], found[known])
                 scores[way].append(score)
                 row = {"name": name, "counts": options.counts, "seed": seed}

@@ -19,7 +19,7 @@ import numpy as np
 
 from napari_semst import simulated_cortex
 from napari_semst.config import Request
-from napari_semst.core.progress import exhaust
+from napari_semst.core.progress import run_to_end
 from napari_semst.pipeline.run import find_domains
 
 
@@ -45,7 +45,7 @@ def main() -> None:
     request = request.with_settings("training", epochs=options.epochs, device="cpu")
     request = request.with_settings("morphology", encoder=encoder, keep_features=False)
     began = time.perf_counter()
-    result = exhaust(find_domains(tissue, request))
+    result = run_to_end(find_domains(tissue, request))
     taken = time.perf_counter() - began
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2**20
     print(

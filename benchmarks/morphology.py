@@ -16,7 +16,7 @@ import numpy as np
 
 from napari_semst import simulated_cortex
 from napari_semst.config import Request
-from napari_semst.core.progress import exhaust
+from napari_semst.core.progress import run_to_end
 from napari_semst.domains.metrics import truth_scores
 from napari_semst.io.read import read
 from napari_semst.pipeline.run import find_domains
@@ -42,7 +42,7 @@ def score(tissue, way, seed, encoder):
     )
     if way != "none":
         request = request.with_settings("morphology", encoder=encoder)
-    result = exhaust(find_domains(tissue, request))
+    result = run_to_end(find_domains(tissue, request))
     return truth_scores(result.codes, truth)["ari"]
 
 

@@ -15,7 +15,7 @@ from sklearn.neighbors import NearestNeighbors
 
 from napari_semst.config import Request
 from napari_semst.config.presets import resolve
-from napari_semst.core.progress import RunControl, exhaust
+from napari_semst.core.progress import RunControl, run_to_end
 from napari_semst.io.counts import find_counts
 from napari_semst.io.read import find_coordinates, read
 from napari_semst.io.symbols import gene_symbols
@@ -30,7 +30,7 @@ def main() -> None:
     parser.add_argument("--checked", type=int, default=500)
     options = parser.parse_args()
     tissue, config = read(options.section), resolve(Request())
-    section = exhaust(
+    section = run_to_end(
         prepare_section(
             find_counts(tissue).matrix,
             gene_symbols(tissue),

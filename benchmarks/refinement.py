@@ -32,7 +32,7 @@ from accuracy import TRUTH
 from sklearn.metrics import adjusted_rand_score
 
 from napari_semst.config import DomainsConfig, Request
-from napari_semst.core.progress import RunControl, exhaust
+from napari_semst.core.progress import RunControl, run_to_end
 from napari_semst.domains import cluster, refine
 from napari_semst.domains.consensus import consensus_posterior
 from napari_semst.domains.mixture import one_hot
@@ -92,7 +92,7 @@ def one_case(name, tissue, seed, options):
             .with_settings("training", seed=seed)
         )
         with taking() as kept:
-            exhaust(find_domains(tissue, request))
+            run_to_end(find_domains(tissue, request))
         if file:
             file.write_bytes(pickle.dumps(kept))
     known = truth.notna().to_numpy()
@@ -115,7 +115,7 @@ def field(case, **constants):
     before = {name: getattr(refine, name) for name in constants}
     vars(refine).update(constants)
     try:
-        return exhaust(
+        return run_to_end(
             refine.refined(
                 case.posterior,
                 case.fit.views,
@@ -153,9 +153,9 @@ def read_off(name):
             return field(case)
         config = DomainsConfig(n_domains=case.n_domains, readout=name)
         asked = (case.fit, case.section, config, case.seed, RunControl())
-        found = exhaust(READOUTS[name](*asked)).labels
+        found = run_to_end(READOUTS[name](*asked)).labels
         rest = (case.fit.views, case.section, config.refine, case.seed, RunControl())
-        return exhaust(refine.refined_labels(found, *rest))
+        return run_to_end(refine.refined_labels(found, *rest))
 
     return labels
 

@@ -26,7 +26,7 @@ from pathlib import Path
 import numpy as np
 
 from napari_semst.config import Request
-from napari_semst.core.progress import exhaust
+from napari_semst.core.progress import run_to_end
 from napari_semst.domains.metrics import truth_scores
 from napari_semst.io.read import read
 from napari_semst.pipeline.run import find_domains
@@ -80,7 +80,7 @@ def one_run(tissue, asked, seed):
         .with_settings("training", seed=seed, device="cpu")
         .with_settings("semantics", **asked)
     )
-    result = exhaust(find_domains(tissue, request))
+    result = run_to_end(find_domains(tissue, request))
     plain = KMeans(k, n_init=10, random_state=seed).fit_predict(result.latent)
     return {
         "ari": truth_scores(result.codes, truth)["ari"],

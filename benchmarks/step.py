@@ -45,7 +45,7 @@ def made_inputs(n_spots, n_genes, section_file=None, hidden=256):
     """Return a section, simulated where no file is given, as training reads it."""
     from napari_semst.config import Request
     from napari_semst.config.presets import resolve
-    from napari_semst.core.progress import RunControl, exhaust
+    from napari_semst.core.progress import RunControl, run_to_end
     from napari_semst.io.read import read
     from napari_semst.methods.semst.inputs import from_expression
     from napari_semst.prepare.section import prepare_section
@@ -62,7 +62,7 @@ def made_inputs(n_spots, n_genes, section_file=None, hidden=256):
         .with_settings("training", epochs=1000)
         .with_settings("model", hidden=hidden, latent=hidden // 2)
     )
-    section = exhaust(
+    section = run_to_end(
         prepare_section(
             tissue.X.tocsr(),
             tissue.var_names.to_numpy(dtype=str),
@@ -158,11 +158,11 @@ class OurLoop:
 
     def __init__(self, inputs, device):
         from napari_semst.core.progress import RunControl
-        from napari_semst.methods.semst.full_batch import Problem
+        from napari_semst.methods.semst.full_batch import FullBatchObjective
         from napari_semst.training.loop import train
 
         torch.manual_seed(0)
-        self.problem = Problem(inputs, torch.device(device))
+        self.problem = FullBatchObjective(inputs, torch.device(device))
         self.steps = train(self.problem, inputs.config.training, RunControl())
 
     def epoch(self):

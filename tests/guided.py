@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from napari_semst.core.device import choose_device
-from napari_semst.core.progress import RunControl, exhaust
+from napari_semst.core.progress import RunControl, run_to_end
 from napari_semst.core.threads import threads_limited
 from napari_semst.methods.image_guided.fit import fit
 from napari_semst.morphology.base import Morphology
@@ -63,7 +63,7 @@ def guided(
     network = _NETWORK | stages.pop("image_guided", {})
     model = {"method": "image-guided"} | stages.pop("model", {})
     request = short(k=7, model=model, image_guided=network, **stages)
-    config, section, _ = exhaust(prepared(tissue, request, RunControl()))
+    config, section, _ = run_to_end(prepared(tissue, request, RunControl()))
     if image:
         section = replace(section, morphology=morphology or image_of(tissue))
     return section, config
@@ -73,4 +73,4 @@ def fitted(section: Section, config: Config, control: RunControl | None = None) 
     """Return what the image-guided method learns."""
     device = choose_device("cpu")
     with threads_limited(1):
-        return exhaust(fit(section, None, config, device, control or RunControl()))
+        return run_to_end(fit(section, None, config, device, control or RunControl()))

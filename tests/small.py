@@ -10,7 +10,7 @@ import pandas as pd
 from scipy import sparse
 
 from napari_semst.config import Request
-from napari_semst.core.progress import exhaust
+from napari_semst.core.progress import run_to_end
 from napari_semst.pipeline.run import find_domains
 from napari_semst.sample.genes import panel
 
@@ -46,7 +46,7 @@ def found(
     tissue: AnnData, request: Request, control: RunControl | None = None
 ) -> DomainResult:
     """Return the result of a run."""
-    return exhaust(find_domains(tissue, request, control))
+    return run_to_end(find_domains(tissue, request, control))
 
 
 def walked(

@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 import napari_semst
-from napari_semst.core.sections import named
+from napari_semst.core.sections import naming_section
 from napari_semst.errors import ConfigError, InputError
 from napari_semst.wording import Way, Worded, for_shell, for_window, message
 
@@ -77,7 +77,10 @@ def test_a_text_inside_another_keeps_its_ways():
 
 
 def test_the_error_of_one_section_keeps_its_ways():
-    with pytest.raises(InputError, match=r"'a': Expected.*=7") as found, named("a"):
+    with (
+        pytest.raises(InputError, match=r"'a': Expected.*=7") as found,
+        naming_section("a"),
+    ):
         raise InputError(TEXT)
     assert "-k 7" in for_shell(found.value)
     assert "Set Domains" in for_window(found.value)

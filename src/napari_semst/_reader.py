@@ -27,6 +27,6 @@ def get_reader(path: PathOrPaths) -> Callable[[PathOrPaths], list[LayerData]] | 
 
 
 def _is_ours(path: Path) -> bool:
-    from napari_semst.io.readers.detect import sniff
+    from napari_semst.io.readers.detect import detect_format
 
-    return sniff(path) is not None
+    return detect_format(path) is not None

@@ -14,9 +14,9 @@ from napari_semst.core.progress import (
     STAGES,
     Progress,
     RunControl,
-    exhaust,
-    told,
-    working,
+    run_in_thread,
+    run_to_end,
+    with_callback,
 )
 from napari_semst.core.threads import side_by_side, threads_limited
 from napari_semst.errors import Cancelled, SemstError
@@ -67,7 +67,7 @@ def test_exhaust_runs_to_the_end_and_returns_the_result():
             yield Progress("train", step, 3)
         return "result"
 
-    assert exhaust(steps()) == "result"
+    assert run_to_end(steps()) == "result"
     assert seen == [0, 1, 2]
 
 
@@ -82,7 +82,7 @@ def test_exhaust_lets_faults_through_and_cleans_up():
             cleaned.append(True)
 
     with pytest.raises(KeyError, match="fault"):
-        exhaust(steps())
+        run_to_end(steps())
     assert cleaned == [True]
 
 
@@ -101,24 +101,24 @@ def test_work_in_a_thread_tells_its_steps_and_returns():
         return threading.current_thread() is not threading.main_thread()
 
     events: list[Progress] = []
-    steps = working("train", "Working", work, RunControl())
-    assert exhaust(told(steps, events.append)) is True
+    steps = run_in_thread("train", "Working", work, RunControl())
+    assert run_to_end(with_callback(steps, events.append)) is True
     assert [(event.step, event.steps) for event in events] == [(0, 0), (1, 2), (2, 2)]
     assert {event.message for event in events} == {"Working"}
 
 
 def test_a_fault_of_the_work_is_raised_where_it_is_awaited():
     with pytest.raises(ZeroDivisionError):
-        exhaust(working("train", "", lambda _: 1 / 0, RunControl()))
+        run_to_end(run_in_thread("train", "", lambda _: 1 / 0, RunControl()))
 
 
 def test_cancelling_does_not_wait_for_work_that_tells_nothing():
     control, release = RunControl(), threading.Event()
-    steps = working("train", "", lambda _: release.wait(60), control)
+    steps = run_in_thread("train", "", lambda _: release.wait(60), control)
     next(steps)
     control.cancel()
     with pytest.raises(Cancelled):
-        exhaust(steps)
+        run_to_end(steps)
     release.set()
 
 
@@ -133,7 +133,7 @@ def test_work_has_as_many_threads_as_who_awaits_it():
 
     with threads_limited(1):
         assert torch.get_num_threads() == 1
-        found = exhaust(working("train", "", of_openmp, RunControl()))
+        found = run_to_end(run_in_thread("train", "", of_openmp, RunControl()))
     assert found == {1}
 
 
@@ -193,12 +193,12 @@ def test_work_goes_on_only_once_a_notice_was_heard():
         tell.announce("Genes leave.", PRIVACY)
         done.append("sent")
 
-    steps = working("describe", "Reading", work, RunControl())
+    steps = run_in_thread("describe", "Reading", work, RunControl())
     event = next(event for event in steps if event.notice)
     assert (event.message, event.notice, done) == ("Genes leave.", PRIVACY, [])
-    exhaust(steps)
+    run_to_end(steps)
     assert done == ["sent"]
-    steps = working("describe", "Reading", work, RunControl())
+    steps = run_in_thread("describe", "Reading", work, RunControl())
     next(event for event in steps if event.notice)
     steps.close()
     for thread in threading.enumerate():

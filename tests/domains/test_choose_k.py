@@ -6,7 +6,7 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 
-from napari_semst.core.progress import RunControl, exhaust
+from napari_semst.core.progress import RunControl, run_to_end
 from napari_semst.domains.choose_k import (
     NumberOfDomains,
     choose_number,
@@ -47,7 +47,7 @@ def banded(n_bands, signal, side=30, seed=0, rounds=1):
 @pytest.mark.parametrize("n_bands", [3, 5])
 def test_clear_bands_are_counted(n_bands):
     views, section, _ = banded(n_bands, signal=2.0, side=20, rounds=0)
-    found = exhaust(choose_number(views, section, 0, RunControl()))
+    found = run_to_end(choose_number(views, section, 0, RunControl()))
     assert found.chosen == n_bands
     place = found.k.tolist().index(n_bands)
     assert found.stability[place] > 0.95
@@ -59,13 +59,13 @@ def test_clear_bands_are_counted(n_bands):
 
 def test_averaged_noise_does_not_ask_for_many_domains():
     views, section, _ = banded(1, signal=0.0, side=20, rounds=2)
-    assert exhaust(choose_number(views, section, 0, RunControl())).chosen == 2
+    assert run_to_end(choose_number(views, section, 0, RunControl())).chosen == 2
 
 
 def test_same_seed_gives_the_same_curve():
     views, section, _ = banded(3, signal=1.0, side=8)
     first, second = (
-        exhaust(choose_number(views, section, 4, RunControl())) for _ in range(2)
+        run_to_end(choose_number(views, section, 4, RunControl())) for _ in range(2)
     )
     assert first.table() == second.table()
 
@@ -84,10 +84,10 @@ def test_share_of_averaged_spots_is_the_variance_left_of_noise():
 
 def test_numbers_are_bounded_by_spots_and_too_few_are_refused():
     views, section, _ = banded(2, signal=2.0, side=7)
-    assert exhaust(choose_number(views, section, 0, RunControl())).k.max() == 4
+    assert run_to_end(choose_number(views, section, 0, RunControl())).k.max() == 4
     few = section_of(np.random.default_rng(0).random((15, 2)), 0)
     with pytest.raises(InputError, match="at least 20 spots"):
-        exhaust(choose_number([View(np.ones((15, 3)), False)], few, 0, RunControl()))
+        run_to_end(choose_number([View(np.ones((15, 3)), False)], few, 0, RunControl()))
 
 
 def test_cancelling_is_heard():
@@ -95,7 +95,7 @@ def test_cancelling_is_heard():
     control = RunControl()
     control.cancel()
     with pytest.raises(Cancelled):
-        exhaust(choose_number(views, section, 0, control))
+        run_to_end(choose_number(views, section, 0, control))
 
 
 def curve(bic, spots=500.0, stability=0.9):

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
 from napari_semst.config import DomainsConfig
-from napari_semst.core.progress import Progress, RunControl, exhaust
+from napari_semst.core.progress import Progress, RunControl, run_to_end
 from napari_semst.core.sections import Sections
 from napari_semst.domains import cluster
 from napari_semst.domains.cluster import assign_domains, largest_first
@@ -102,4 +102,4 @@ def assigned(values, places):
     )
     config = DomainsConfig(n_domains=2, n_starts=1)
     fit = Fit(values, (View(values, smooth=True),))
-    return exhaust(assign_domains(fit, section, config, 0, RunControl()))
+    return run_to_end(assign_domains(fit, section, config, 0, RunControl()))

@@ -6,14 +6,14 @@ import numpy as np
 import pytest
 
 from napari_semst.core import chunks
-from napari_semst.core.progress import RunControl, exhaust
+from napari_semst.core.progress import RunControl, run_to_end
 from napari_semst.domains.confidence import (
     kept_share,
     margin,
     pooled,
     spot_confidence,
 )
-from napari_semst.domains.mixture import Units, fit_tied, one_hot
+from napari_semst.domains.mixture import Standardizer, fit_tied, one_hot
 from napari_semst.errors import Cancelled
 from napari_semst.methods.base import View
 from napari_semst.prepare.components import neighbour_average
@@ -35,7 +35,7 @@ def sure(values, places, codes, *, share=None, smooth=True, seed=0, rounds=1):
     )
     share = np.ones(len(codes), np.float32) if share is None else share
     views = (View(values, smooth=smooth),)
-    return exhaust(spot_confidence(views, section, codes, share, seed, RunControl()))
+    return run_to_end(spot_confidence(views, section, codes, share, seed, RunControl()))
 
 
 @pytest.mark.parametrize("smooth", [True, False])
@@ -97,7 +97,7 @@ def test_a_sample_of_a_large_section_speaks_for_all(monkeypatch):
 def test_margin_is_a_half_midway_and_1_at_the_own_centre():
     values = np.array([[0.0], [0.1], [9.9], [10.0], [5.0]])
     mixture = fit_tied(values, one_hot(np.array([0, 0, 1, 1, 0]), 2), steps=1)
-    units = Units(np.zeros(1), 1.0)
+    units = Standardizer(np.zeros(1), 1.0)
     centres = np.linalg.solve(mixture.white, mixture.centres.T).T
     points = np.vstack([centres, centres.mean(axis=0), centres[:1]])
     codes = np.array([0, 1, 0, 1], np.int32)
@@ -112,7 +112,7 @@ def test_kept_share_is_the_purity_of_the_groups():
     # A quarter of the first group is of a domain that has the whole second group.
     codes[:50] = 1
     codes[200:] = 1
-    units = Units(np.zeros(4), 1.0)
+    units = Standardizer(np.zeros(4), 1.0)
     found = kept_share(mixture, units, values, codes, slice(None))
     np.testing.assert_allclose(found[:50], 0.25, atol=1e-4)
     np.testing.assert_allclose(found[50:200], 0.75, atol=1e-4)
@@ -141,4 +141,4 @@ def test_it_can_be_cancelled():
     next(steps)
     control.cancel()
     with pytest.raises(Cancelled):
-        exhaust(steps)
+        run_to_end(steps)

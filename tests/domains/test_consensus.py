@@ -6,7 +6,7 @@ from sklearn.metrics import adjusted_rand_score
 from sklearn.mixture import GaussianMixture
 
 from napari_semst.core import chunks
-from napari_semst.core.progress import RunControl, exhaust
+from napari_semst.core.progress import RunControl, run_to_end
 from napari_semst.domains.consensus import (
     agreed,
     consensus_posterior,
@@ -109,8 +109,8 @@ def run(view, points, control=None, seed=0):
 
 def test_views_are_averaged_in_space_only_where_asked():
     points, truth, values = section_of_bands()
-    smooth = exhaust(run(View(values, smooth=True), points))
-    plain = exhaust(run(View(values, smooth=False), points))
+    smooth = run_to_end(run(View(values, smooth=True), points))
+    plain = run_to_end(run(View(values, smooth=False), points))
     found = [adjusted_rand_score(truth, p.argmax(1)) for p in (smooth, plain)]
     assert found[0] > 0.7
     assert found[0] > found[1] + 0.1
@@ -118,7 +118,9 @@ def test_views_are_averaged_in_space_only_where_asked():
 
 def test_the_same_seed_gives_the_same_posterior():
     points, _, values = section_of_bands()
-    first, second = (exhaust(run(View(values, smooth=True), points)) for _ in range(2))
+    first, second = (
+        run_to_end(run(View(values, smooth=True), points)) for _ in range(2)
+    )
     assert np.array_equal(first, second)
 
 
@@ -129,14 +131,14 @@ def test_cancel_ends_it_between_members():
     next(steps)
     control.cancel()
     with pytest.raises(Cancelled):
-        exhaust(steps)
+        run_to_end(steps)
 
 
 def test_a_sample_of_spots_gives_nearly_the_same_domains(monkeypatch):
     points, truth, values = section_of_bands()
-    whole = exhaust(run(View(values, smooth=True), points))
+    whole = run_to_end(run(View(values, smooth=True), points))
     monkeypatch.setattr(chunks, "FITTED_SPOTS", 150)
-    part = exhaust(run(View(values, smooth=True), points))
+    part = run_to_end(run(View(values, smooth=True), points))
     assert part.shape == whole.shape
     assert not np.array_equal(part, whole)
     assert adjusted_rand_score(part.argmax(1), whole.argmax(1)) > 0.6

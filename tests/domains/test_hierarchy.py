@@ -6,7 +6,7 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 
-from napari_semst.core.progress import RunControl, exhaust
+from napari_semst.core.progress import RunControl, run_to_end
 from napari_semst.domains.hierarchy import (
     build_hierarchy,
     domains_at,
@@ -23,7 +23,11 @@ def built(n_bands, codes_of):
     views, section, band = banded(n_bands, signal=2.0)
     fit = SimpleNamespace(views=views, latent=views[0].values)
     codes = codes_of(band)
-    return codes, band, exhaust(build_hierarchy(codes, fit, section, 0, RunControl()))
+    return (
+        codes,
+        band,
+        run_to_end(build_hierarchy(codes, fit, section, 0, RunControl())),
+    )
 
 
 def nested(fine, coarse):

@@ -14,7 +14,7 @@ from sklearn.metrics import adjusted_rand_score
 
 from napari_semst.config import STAGES, DomainsConfig
 from napari_semst.core import chunks
-from napari_semst.core.progress import RunControl, exhaust
+from napari_semst.core.progress import RunControl, run_to_end
 from napari_semst.domains import leiden
 from napari_semst.domains.readouts import READOUTS
 from napari_semst.errors import Cancelled, ConfigError
@@ -110,7 +110,7 @@ def test_a_readout_is_cancelled_between_its_steps(name):
         pass
     control.cancel()
     with pytest.raises(Cancelled):
-        exhaust(walk)
+        run_to_end(walk)
 
 
 @pytest.mark.parametrize("name", OF_LATENT)
@@ -139,7 +139,7 @@ def test_pieces_that_no_edge_joins_stay_apart_whatever_the_resolution():
     steps = list(events := leiden.communities(graph, 2, 0, RunControl()))
     assert len(steps) < leiden.MOST_STEPS
     assert events.gi_frame is None
-    labels = exhaust(leiden.communities(graph, 2, 0, RunControl()))
+    labels = run_to_end(leiden.communities(graph, 2, 0, RunControl()))
     assert adjusted_rand_score(np.repeat(np.arange(4), 5), labels) == 1.0
 
 
@@ -187,7 +187,7 @@ def test_latents_of_several_networks_are_all_heard(name):
     others = tuple(np.float32(one) for one in (values @ turn, lost @ turn.T))
     fit, section, config = asked(values, 3)
     walk = READOUTS[name](replace(fit, others=others), section, config, 0, RunControl())
-    read = exhaust(walk)
+    read = run_to_end(walk)
     assert adjusted_rand_score(group, read.labels) == 1.0
     sure = read.posterior.max(axis=1)
     assert sure[group == 0].min() == 1.0
@@ -229,4 +229,4 @@ def asked(values, k):
 def reading(name, values, k, seed=0, control=None):
     fit, section, config = asked(values, k)
     walk = READOUTS[name](fit, section, config, seed, control or RunControl())
-    return exhaust(walk)
+    return run_to_end(walk)

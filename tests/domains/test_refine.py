@@ -9,7 +9,7 @@ import pytest
 from scipy.spatial import KDTree
 
 from napari_semst.core import chunks
-from napari_semst.core.progress import RunControl, exhaust
+from napari_semst.core.progress import RunControl, run_to_end
 from napari_semst.core.sections import Sections
 from napari_semst.domains.refine import refined, refined_labels
 from napari_semst.errors import Cancelled
@@ -117,7 +117,7 @@ def test_labels_keep_their_names():
     names = np.where(truth == 0, 7, 3)
     names[SIDE * 5 + 4] = 3
     steps = refined_labels(names, (View(values, True),), section, 3, 0, RunControl())
-    labels = exhaust(steps)
+    labels = run_to_end(steps)
     assert set(labels) == {3, 7}
     assert (labels != names).sum() <= 1
 
@@ -142,7 +142,7 @@ def test_of_large_sections_a_sample_tells_where_domains_lie(monkeypatch):
 def test_views_that_are_not_averaged_serve_where_there_are_no_others():
     values, truth, section = halves()
     views = (View(values, smooth=False),)
-    labels = exhaust(refined(blurred(), views, section, 3, 0, RunControl()))
+    labels = run_to_end(refined(blurred(), views, section, 3, 0, RunControl()))
     np.testing.assert_array_equal(labels, refine(blurred(), values, section))
     assert (labels != truth).mean() < 0.03
 
@@ -155,7 +155,7 @@ def test_it_can_be_cancelled_between_rounds():
         pass
     control.cancel()
     with pytest.raises(Cancelled):
-        exhaust(walk)
+        run_to_end(walk)
 
 
 @pytest.mark.parametrize("seed", [1, 7])
@@ -234,4 +234,4 @@ def blurred():
 
 def refine(posterior, values, section, rounds=3):
     views = (View(values, smooth=True),)
-    return exhaust(refined(posterior, views, section, rounds, 0, RunControl()))
+    return run_to_end(refined(posterior, views, section, rounds, 0, RunControl()))

@@ -10,7 +10,7 @@ import pytest
 from typer.testing import CliRunner
 
 from napari_semst.cli.main import app
-from napari_semst.core.progress import RunControl, exhaust
+from napari_semst.core.progress import RunControl, run_to_end
 from napari_semst.embedding.embed import embed, parse_share
 from napari_semst.embedding.files import read_share, share_files, write_embedding
 from napari_semst.embedding.merge import account, merged
@@ -87,7 +87,7 @@ def test_a_run_reads_the_same_vectors_as_one_with_an_embedding_made_before(
 ) -> None:
     request = _asking(tiny_qwen)
     asked = found(section, request)
-    share = exhaust(embed(section, request))
+    share = run_to_end(embed(section, request))
     section.obsm["X_lm"] = merged([share])
     given = {"source": "precomputed", "embedding": "X_lm", "n_genes": 4}
     read_back = found(section, short(semantics=given))
@@ -119,7 +119,7 @@ def test_cancelling_a_run_is_heard_while_the_model_reads(
         pass
     control.cancel()
     with pytest.raises(Cancelled):
-        exhaust(steps)
+        run_to_end(steps)
 
 
 def test_shares_merge_to_the_bytes_of_the_whole(
@@ -173,14 +173,14 @@ def test_shares_that_do_not_belong_together_are_refused(
     section: AnnData, tiny_qwen: Path, tmp_path: Path
 ) -> None:
     request = _asking(tiny_qwen)
-    one, two = (exhaust(embed(section, request, share=(n, 2))) for n in (1, 2))
+    one, two = (run_to_end(embed(section, request, share=(n, 2))) for n in (1, 2))
     assert set(one.spots) | set(two.spots) == set(range(section.n_obs))
     assert not set(one.spots) & set(two.spots)
     with pytest.raises(ConfigError, match="without 2/2"):
         merged([one])
     with pytest.raises(ConfigError, match="Expected each of 2 shares once"):
         merged([one, two, two])
-    other = exhaust(embed(section, _asking(tiny_qwen, pooling="last"), share=(2, 2)))
+    other = run_to_end(embed(section, _asking(tiny_qwen, pooling="last"), share=(2, 2)))
     with pytest.raises(ConfigError, match="same settings"):
         merged([one, other])
     damaged = tmp_path / "x.1-of-2.safetensors"
@@ -197,12 +197,12 @@ def test_shares_of_other_summaries_or_of_a_control_are_refused(
         told = tmp_path / "summaries.csv"
         told.write_text(f"symbol,summary\n{section.var_names[0]},{said}\n")
         request = _asking(tiny_qwen, source="genes", summaries=str(told))
-        shares.append(exhaust(embed(section, request, share=(number, 2))))
+        shares.append(run_to_end(embed(section, request, share=(number, 2))))
     with pytest.raises(ConfigError, match="same settings"):
         merged(shares)
     spoilt = _asking(tiny_qwen, control="random")
     with pytest.raises(ConfigError, match="no control with shares"):
-        exhaust(embed(section, spoilt, share=(1, 2)))
+        run_to_end(embed(section, spoilt, share=(1, 2)))
 
 
 def test_a_table_of_gene_vectors_can_be_embedded(
@@ -212,9 +212,9 @@ def test_a_table_of_gene_vectors_can_be_embedded(
     rows = [f"{gene},{n},{n % 3}" for n, gene in enumerate(section.var_names)]
     table.write_text("\n".join(["symbol,a,b", *rows]) + "\n")
     request = _asking(tiny_qwen, source="table", table=str(table))
-    found = merged([exhaust(embed(section, request))])
+    found = merged([run_to_end(embed(section, request))])
     assert found.shape == (section.n_obs, 2)
-    shares = [exhaust(embed(section, request, share=(n, 2))) for n in (1, 2)]
+    shares = [run_to_end(embed(section, request, share=(n, 2))) for n in (1, 2)]
     np.testing.assert_array_equal(merged(shares), found)
 
 
@@ -236,8 +236,8 @@ def test_lists_that_say_nothing_are_averaged_over_all_shares(
     elif source == "table":
         settings["table"] = str(table)
     request = short(semantics=settings)
-    whole = exhaust(embed(section, request))
-    shares = [exhaust(embed(section, request, share=(n, 5))) for n in range(1, 6)]
+    whole = run_to_end(embed(section, request))
+    shares = [run_to_end(embed(section, request, share=(n, 5))) for n in range(1, 6)]
     assert merged(shares[::-1]).tobytes() == merged([whole]).tobytes()
     one, other = account([whole]), account(shares)
     assert one["coverage"] == other["coverage"]
@@ -256,7 +256,7 @@ def test_a_run_tells_what_computed_its_embedding(
 ) -> None:
     made, source = tmp_path / "made.safetensors", tmp_path / "section.h5ad"
     request = _asking(tiny_qwen, control="random")
-    share = exhaust(embed(section, request))
+    share = run_to_end(embed(section, request))
     write_embedding(
         merged([share]), made, account([share]), share.names, overwrite=False
     )
@@ -288,7 +288,7 @@ def test_a_file_of_another_section_is_refused_though_barcodes_are_the_same(
     section: AnnData, tmp_path: Path
 ) -> None:
     made = tmp_path / "made.npz"
-    share = exhaust(embed(section, short(semantics={"n_genes": 4})))
+    share = run_to_end(embed(section, short(semantics={"n_genes": 4})))
     write_embedding(
         merged([share]),
         made,
@@ -381,7 +381,7 @@ def test_specificity_lists_what_few_spots_have(section: AnnData) -> None:
     from napari_semst.prepare.section import prepare_section
 
     counts = section.X
-    made = exhaust(
+    made = run_to_end(
         prepare_section(
             counts,
             np.array(section.var_names),
@@ -402,12 +402,12 @@ def test_genes_that_say_little_are_listed_where_asked(section: AnnData) -> None:
     names[:3] = ["MT-CO1", "RPL13", "LOC12345"]
     section.var_names = names
     from napari_semst.config.presets import resolve
-    from napari_semst.pipeline.gene_lists import listed
+    from napari_semst.pipeline.gene_lists import list_genes
 
     for leave_out in (True, False):
         wanted = {"leave_out_uninformative": leave_out, "n_genes": 60}
         config = resolve(short(semantics=wanted))
-        lists = exhaust(listed(section.X, np.array(names), config, RunControl()))
+        lists = run_to_end(list_genes(section.X, np.array(names), config, RunControl()))
         seen = set(lists.genes[np.unique(lists.indices[lists.listed])])
         assert (not {"MT-CO1", "RPL13", "LOC12345"} & seen) == leave_out
 

@@ -13,7 +13,7 @@ from pyarrow import parquet
 from typer.testing import CliRunner
 
 from napari_semst.cli.main import app
-from napari_semst.core.progress import exhaust
+from napari_semst.core.progress import run_to_end
 from napari_semst.embedding.embed import embed
 from napari_semst.embedding.import_vectors import join_vectors
 from napari_semst.embedding.merge import merged
@@ -86,7 +86,7 @@ def rewritten(file: Path, change: Any) -> None:
 def folder(section: AnnData, tmp_path: Path) -> Path:
     """Written prompts, a few in each file."""
     place = tmp_path / "prompts"
-    exhaust(write_prompts(section, asking(), place, "chatml", block=12))
+    run_to_end(write_prompts(section, asking(), place, "chatml", block=12))
     return place
 
 
@@ -149,7 +149,7 @@ def test_an_engine_with_the_same_pooling_gives_what_our_own_reading_gives(
         "prompts", "join", str(place), "-o", str(output)
     )
     found = read_held(output)
-    expected = merged([exhaust(embed(section, asking(tiny_qwen)))])
+    expected = merged([run_to_end(embed(section, asking(tiny_qwen)))])
     np.testing.assert_allclose(found.array, expected, atol=1e-5)
     assert found.spots == list(section.obs_names)
     assert (found.about["source"], found.about["model"]) == ("prompts", "tiny")
@@ -232,7 +232,7 @@ def test_what_cannot_be_written_is_said_before_the_work(
     section: AnnData, tiny_qwen: Path, folder: Path, tmp_path: Path
 ) -> None:
     def written(request: Request, place: Path, chat: str = "auto") -> None:
-        exhaust(write_prompts(section, request, place, chat))
+        run_to_end(write_prompts(section, request, place, chat))
 
     with pytest.raises(SaveError, match="without prompts"):
         written(asking(), folder)
@@ -278,4 +278,4 @@ def test_a_tokenizer_that_brings_code_is_refused_in_words(
     )
     (model / "code.py").write_text("raise SystemExit('it ran')")
     with pytest.raises(SemanticsError, match="Code that comes with a model is never"):
-        exhaust(write_prompts(section, asking(model), tmp_path / "new"))
+        run_to_end(write_prompts(section, asking(model), tmp_path / "new"))

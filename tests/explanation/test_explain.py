@@ -10,7 +10,7 @@ from anndata import read_h5ad
 
 import napari_semst
 from napari_semst import semantics
-from napari_semst.core.progress import RunControl, exhaust
+from napari_semst.core.progress import RunControl, run_to_end
 from napari_semst.errors import Cancelled, ConfigError, InputError
 from napari_semst.explanation.explain import attach_explanation, explain_steps
 from napari_semst.explanation.summary import FOUND, as_table
@@ -282,7 +282,7 @@ def test_cancelling_ends_the_work(with_run):
     next(steps)
     control.cancel()
     with pytest.raises(Cancelled):
-        exhaust(steps)
+        run_to_end(steps)
 
 
 def test_a_control_is_never_told_as_a_result(tissue):

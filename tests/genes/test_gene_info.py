@@ -17,11 +17,11 @@ from anndata import AnnData
 
 from napari_semst.config import Request
 from napari_semst.config.presets import resolve
-from napari_semst.core.progress import RunControl, exhaust
+from napari_semst.core.progress import RunControl, run_to_end
 from napari_semst.errors import SemanticsError
 from napari_semst.genes.gene_info import builtin_knowledge, read_knowledge
 from napari_semst.genes.table import read_table
-from napari_semst.pipeline.spot_semantics import described_lists, source_options
+from napari_semst.pipeline.spot_semantics import embed_gene_lists, source_options
 from napari_semst.semantics import GeneLists
 from napari_semst.semantics.language_model.gene_texts import gene_passages, known_texts
 
@@ -243,6 +243,6 @@ def test_a_run_s_server_is_sent_the_same_texts(
     config = resolve(request)
     lists = GeneLists(np.array(["Mbp", "Gm1234"]), np.array([[0, 1]], np.int32))
     options = source_options(AnnData(), config)
-    exhaust(described_lists(lists, config, RunControl(), **options))
+    run_to_end(embed_gene_lists(lists, config, RunControl(), **options))
     known = _text("Mbp", "mouse") if gene_text == "knowledge" else "Mbp"
     assert sorted(server.texts()) == ["Gm1234", known]

@@ -9,8 +9,8 @@ from napari_semst import keys
 from napari_semst.config import Request
 from napari_semst.errors import ConfigError, CountsError, InputError
 from napari_semst.io.concat_sections import (
+    concat_from,
     join_sections,
-    joined_of,
     section_names,
     stem,
 )
@@ -99,7 +99,7 @@ def test_where_counts_and_coordinates_are_holds_for_every_section(pair):
     request = Request().with_settings(
         "prepare", counts_layer="mine", coordinates="here"
     )
-    joined, left = joined_of(list(pair.values()), request)
+    joined, left = concat_from(list(pair.values()), request)
     assert (joined.X[0] != pair["one"][0, joined.var_names].layers["mine"]).nnz == 0
     assert joined.obsm["spatial"].shape == (joined.n_obs, 2)
     assert left.overrides["prepare"] == {}
@@ -109,7 +109,7 @@ def test_where_counts_and_coordinates_are_holds_for_every_section(pair):
     ]
     both = request.with_settings("prepare", section_key="column")
     with pytest.raises(ConfigError, match="got both"):
-        joined_of(list(pair.values()), both)
+        concat_from(list(pair.values()), both)
 
 
 def test_names_of_sections_are_never_the_same(tmp_path):

@@ -13,7 +13,7 @@ import pytest
 
 from napari_semst.errors import SaveError
 from napari_semst.io.counts import find_counts
-from napari_semst.io.export.disk_space import room_for
+from napari_semst.io.export.disk_space import estimated_bytes
 from napari_semst.io.export.h5ad import write
 from napari_semst.io.export.readback import check_readback
 from napari_semst.io.matrices import named_layers
@@ -142,11 +142,11 @@ def test_x_is_no_layer_whatever_anndata_says():
 
 
 def test_x_is_offered_counted_and_copied_once(tissue):
-    without = room_for(tissue)
+    without = estimated_bytes(tissue)
     tissue.layers["twice"] = tissue.X * 2
     own = tissue.X
     size = own.data.nbytes + own.indices.nbytes + own.indptr.nbytes
-    assert room_for(tissue) - without == pytest.approx(1.1 * size, rel=0.01)
+    assert estimated_bytes(tissue) - without == pytest.approx(1.1 * size, rel=0.01)
     assert set(named_layers(tissue)) == {"twice"}
     copy = snapshot(tissue)
     assert copy.X is own or (own != copy.X).nnz == 0

@@ -5,7 +5,7 @@ import pytest
 
 from napari_semst import keys
 from napari_semst.errors import InputError
-from napari_semst.io.split_sections import sections_apart, shown_section_key
+from napari_semst.io.split_sections import shown_section_key, split_sections
 from tests.widgets.stand_in import small_tissue
 
 
@@ -23,7 +23,7 @@ def libraries(parts):
 
 def test_sections_come_with_their_own_places_and_libraries(tissue):
     tissue.uns["spatial"]["two"] = dict(tissue.uns["spatial"]["one"])
-    first, second = parts = sections_apart(tissue, "slide", "spatial")
+    first, second = parts = split_sections(tissue, "slide", "spatial")
     assert [part.name for part in parts] == libraries(parts) == ["one", "two"]
     assert list(first.spots[:3]) == [0, 3, 6]
     np.testing.assert_array_equal(
@@ -35,17 +35,17 @@ def test_sections_come_with_their_own_places_and_libraries(tissue):
 def test_a_library_is_found_by_the_column_that_names_it(tissue):
     entry = tissue.uns["spatial"].pop("one")
     tissue.uns["spatial"] |= {"V1": entry, "V2": entry}
-    assert libraries(sections_apart(tissue, "slide")) == [None, None]
+    assert libraries(split_sections(tissue, "slide")) == [None, None]
     tissue.obs["library_id"] = np.where(tissue.obs["slide"] == "one", "V2", "V1")
-    assert libraries(sections_apart(tissue, "slide")) == ["V2", "V1"]
+    assert libraries(split_sections(tissue, "slide")) == ["V2", "V1"]
 
 
 def test_the_one_image_is_of_all_pieces_but_not_of_all_joined_sections(tissue):
     tissue.uns["spatial"]["slide 7"] = tissue.uns["spatial"].pop("one")
-    assert libraries(sections_apart(tissue, "slide")) == ["slide 7", "slide 7"]
+    assert libraries(split_sections(tissue, "slide")) == ["slide 7", "slide 7"]
     tissue.obs[keys.SECTION] = tissue.obs["slide"]
     tissue.uns["spatial"]["two"] = tissue.uns["spatial"].pop("slide 7")
-    assert libraries(sections_apart(tissue, keys.SECTION)) == [None, "two"]
+    assert libraries(split_sections(tissue, keys.SECTION)) == [None, "two"]
 
 
 def test_what_a_run_was_told_goes_before_what_was_joined(tissue):
@@ -64,4 +64,4 @@ def test_a_column_with_gaps_is_refused(tissue):
     tissue.obs["slide"] = tissue.obs["slide"].astype(object)
     tissue.obs.loc["spot-3", "slide"] = None
     with pytest.raises(InputError, match="1 of 120 have none"):
-        sections_apart(tissue, "slide")
+        split_sections(tissue, "slide")

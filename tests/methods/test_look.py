@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from napari_semst.config import Request
-from napari_semst.core.progress import RunControl, exhaust
+from napari_semst.core.progress import RunControl, run_to_end
 from napari_semst.pipeline.run import find_domains
 
 
@@ -16,9 +16,9 @@ def test_a_run_that_is_looked_at_gives_the_same_bits(tissue, batch):
     request = request.with_settings(
         "training", epochs=4, device="cpu", batch_spots=batch
     )
-    unseen = exhaust(find_domains(tissue, request))
+    unseen = run_to_end(find_domains(tissue, request))
     control = RunControl()
-    control.look_every(0.0)
+    control.snapshot_every(0.0)
     steps, latents = find_domains(tissue, request, control), []
     while True:
         try:
@@ -45,18 +45,18 @@ def test_looks_keep_their_distance(monkeypatch):
         now[0] += 2.0
         return latent
 
-    assert control.look(slow) is None
-    control.look_every(3.0)
-    assert control.look(slow) is latent
+    assert control.snapshot(slow) is None
+    control.snapshot_every(3.0)
+    assert control.snapshot(slow) is latent
     # A look of two seconds is worth twenty of training.
     now[0] += 19.0
-    assert control.look(slow) is None
+    assert control.snapshot(slow) is None
     now[0] += 1.5
-    assert control.look(lambda: latent) is latent
+    assert control.snapshot(lambda: latent) is latent
     now[0] += 2.9
-    assert control.look(slow) is None
+    assert control.snapshot(slow) is None
     now[0] += 0.2
-    assert control.look(lambda: latent) is latent
-    control.look_every(None)
+    assert control.snapshot(lambda: latent) is latent
+    control.snapshot_every(None)
     now[0] += 100.0
-    assert control.look(slow) is None
+    assert control.snapshot(slow) is None

@@ -11,7 +11,7 @@ from PIL import Image
 from napari_semst import keys
 from napari_semst.config import Request
 from napari_semst.config.presets import resolve
-from napari_semst.core.progress import RunControl, exhaust
+from napari_semst.core.progress import RunControl, run_to_end
 from napari_semst.core.sections import Sections
 from napari_semst.errors import Cancelled, ConfigError, InputError
 from napari_semst.morphology import read_patches
@@ -39,7 +39,7 @@ def read(tissue, control=None, places=None, **morphology):
     steps = describe_morphology(
         tissue, section.coordinates, config, control or RunControl()
     )
-    return exhaust(steps)
+    return run_to_end(steps)
 
 
 class _Section:

@@ -10,7 +10,7 @@ import pytest
 from safetensors.numpy import save_file
 
 from napari_semst.config.presets import resolve
-from napari_semst.core.progress import exhaust
+from napari_semst.core.progress import run_to_end
 from napari_semst.errors import ConfigError, InputError, SaveError
 from napari_semst.pipeline.model import (
     FORMAT,
@@ -26,12 +26,12 @@ from tests.small import named, short
 
 @pytest.fixture
 def model(tissue):
-    return exhaust(find_domains(named(tissue), short())).model
+    return run_to_end(find_domains(named(tissue), short())).model
 
 
 @pytest.fixture
 def quick(tissue):
-    return exhaust(find_domains(tissue, short("quick"))).model
+    return run_to_end(find_domains(tissue, short("quick"))).model
 
 
 def rewritten(path, change):
@@ -86,11 +86,11 @@ def test_no_file_is_replaced_unasked(quick, tmp_path):
 
 
 def test_results_without_a_model_are_not_saved(tissue, tmp_path):
-    result = exhaust(find_domains(tissue, short("dlpfc")))
+    result = run_to_end(find_domains(tissue, short("dlpfc")))
     assert result.model is None
     with pytest.raises(SaveError, match="it has none"):
         save_model(result.model, tmp_path / "model.safetensors")
-    single = exhaust(find_domains(tissue, short("quick", k=1)))
+    single = run_to_end(find_domains(tissue, short("quick", k=1)))
     assert single.model is None
 
 

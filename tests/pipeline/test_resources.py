@@ -8,7 +8,7 @@ import pytest
 
 from napari_semst.config import Request
 from napari_semst.config.presets import resolve
-from napari_semst.core.progress import exhaust
+from napari_semst.core.progress import run_to_end
 from napari_semst.pipeline import resources as module
 from napari_semst.pipeline.resources import forecast, memory_needed, memory_warning
 from napari_semst.pipeline.run import find_domains
@@ -65,7 +65,7 @@ def test_memory_that_is_short_is_told_before_and_after(tissue, monkeypatch):
     steps = find_domains(tissue, request)
     told = [next(steps).message for _ in range(2)]
     assert any("This run may need" in message for message in told)
-    assert any("may need" in text for text in exhaust(steps).warnings)
+    assert any("may need" in text for text in run_to_end(steps).warnings)
 
 
 def test_a_containers_share_counts(tmp_path, monkeypatch):

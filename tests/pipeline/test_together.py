@@ -15,7 +15,7 @@ import napari_semst
 from napari_semst import keys
 from napari_semst.cli.main import app
 from napari_semst.config.presets import resolve
-from napari_semst.core.progress import RunControl, exhaust
+from napari_semst.core.progress import RunControl, run_to_end
 from napari_semst.errors import Cancelled, InputError, SemanticsError
 from napari_semst.io.concat_sections import join_sections
 from napari_semst.io.sections import sections_of
@@ -111,10 +111,10 @@ def test_a_model_of_two_sections_labels_a_third(pair, tissue):
     joined = join_sections(pair)
     model = found(joined, short(training={"epochs": 5, "ensemble": 2})).model
     third = of_another_batch(tissue, seed=9)
-    labels = exhaust(label_section(third, model)).codes
+    labels = run_to_end(label_section(third, model)).codes
     assert adjusted_rand_score(truth(third), labels) > 0.8
     # And both at once, each with its own neighbours.
-    again = exhaust(label_section(joined, model))
+    again = run_to_end(label_section(joined, model))
     assert adjusted_rand_score(truth(joined), again.codes) > 0.8
     assert again.provenance["section"]["sections"] == {"left": 196, "right": 196}
 
@@ -125,17 +125,17 @@ def test_a_model_labels_each_section_of_a_table_as_it_would_alone(pair):
     mixed = joined[order].copy()
     mixed.obs["slide"] = mixed.obs.pop(keys.SECTION).astype(str)
     model = found(mixed, short("quick", prepare={"section_key": "slide"})).model
-    labels = exhaust(label_section(mixed, model))
+    labels = run_to_end(label_section(mixed, model))
     assert len(labels.confidence) == len(labels.codes) == mixed.n_obs
     for name in pair:
         own = (mixed.obs["slide"] == name).to_numpy()
-        alone = exhaust(label_section(mixed[own].copy(), model))
+        alone = run_to_end(label_section(mixed[own].copy(), model))
         assert np.array_equal(labels.codes[own], alone.codes)
         np.testing.assert_allclose(labels.latent[own], alone.latent, rtol=1e-5)
     few = mixed.copy()
     few.obs["slide"] = np.where(np.arange(few.n_obs) < 389, "left", "rest")
     with pytest.raises(InputError, match=r"Section 'rest': .* found 3"):
-        exhaust(label_section(few, model))
+        run_to_end(label_section(few, model))
 
 
 def test_what_is_reconstructed_does_not_differ_between_sections_only(pair):
@@ -145,7 +145,7 @@ def test_what_is_reconstructed_does_not_differ_between_sections_only(pair):
     right.X = sparse.csr_matrix(dense)
     joined = join_sections({"left": pair["left"], "right": right})
     config = resolve(short(training={"decoded_genes": 20}))
-    section = exhaust(
+    section = run_to_end(
         prepare_section(
             joined.X,
             joined.var_names.to_numpy(dtype=str),
@@ -264,12 +264,12 @@ def test_an_embedding_of_all_sections_is_divided_among_them(tissue, tmp_path):
     given = {"source": "precomputed", "embedding": str(made)}
     request = short(prepare={"section_key": "slide"}, semantics=given)
     model = found(tissue, request).model
-    result = exhaust(label_section(tissue, model))
+    result = run_to_end(label_section(tissue, model))
     # One section alone, with rows of its own, is labelled alike.
     for name in ("a", "b"):
         own = np.flatnonzero(tissue.obs["slide"] == name)
         np.save(made, rows[own])
-        alone = exhaust(label_section(tissue[own].copy(), model))
+        alone = run_to_end(label_section(tissue[own].copy(), model))
         np.testing.assert_array_equal(alone.latent, result.latent[own])
     with pytest.raises(SemanticsError, match=r"Expected 196 rows.*found 98"):
-        exhaust(label_section(tissue, model))
+        run_to_end(label_section(tissue, model))

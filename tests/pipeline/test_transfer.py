@@ -13,7 +13,7 @@ from typer.testing import CliRunner
 
 import napari_semst
 from napari_semst.cli.main import app
-from napari_semst.core.progress import RunControl, exhaust
+from napari_semst.core.progress import RunControl, run_to_end
 from napari_semst.domains.consensus import adapted
 from napari_semst.domains.mixture import fit_tied, one_hot
 from napari_semst.errors import Cancelled, ConfigError, InputError
@@ -29,7 +29,7 @@ WAYS = ("auto", "quick")
 def made(tissue):
     """Return a function that names the tissue and finds its domains."""
     named(tissue)
-    return lambda preset="quick": exhaust(find_domains(tissue, short(preset)))
+    return lambda preset="quick": run_to_end(find_domains(tissue, short(preset)))
 
 
 def truth(tissue):
@@ -39,7 +39,7 @@ def truth(tissue):
 @pytest.mark.parametrize("way", WAYS)
 def test_a_model_labels_its_own_section_as_the_run_did(tissue, made, way):
     result = made(way)
-    again = exhaust(label_section(tissue, result.model))
+    again = run_to_end(label_section(tissue, result.model))
     assert adjusted_rand_score(result.codes, again.codes) >= 0.99
     # Names, not only groups: code by code.
     assert (result.codes == again.codes).mean() >= 0.99
@@ -55,16 +55,16 @@ def test_one_half_labels_the_other(tissue, way):
     left = tissue.obsm["spatial"][:, 0] < np.median(tissue.obsm["spatial"][:, 0])
     named(tissue)
     first, second = tissue[left].copy(), tissue[~left].copy()
-    model = exhaust(find_domains(first, short(way))).model
-    found = exhaust(label_section(second, model))
+    model = run_to_end(find_domains(first, short(way))).model
+    found = run_to_end(label_section(second, model))
     assert adjusted_rand_score(truth(second), found.codes) > 0.6
 
 
 def test_the_encoder_in_chunks_is_the_encoder_at_once(tissue, made, monkeypatch):
     model = made("auto").model
-    whole = exhaust(label_section(tissue, model))
+    whole = run_to_end(label_section(tissue, model))
     monkeypatch.setattr(transfer, "WHOLE_SPOTS", 50)
-    chunks = exhaust(label_section(tissue, model))
+    chunks = run_to_end(label_section(tissue, model))
     np.testing.assert_allclose(whole.latent, chunks.latent, atol=1e-4)
     assert whole.modulation is not None
     np.testing.assert_allclose(whole.modulation, chunks.modulation, atol=1e-4)
@@ -72,9 +72,9 @@ def test_the_encoder_in_chunks_is_the_encoder_at_once(tissue, made, monkeypatch)
 
 def test_genes_are_found_by_symbol_in_any_order(tissue, made):
     model = made().model
-    want = exhaust(label_section(tissue, model)).codes
+    want = run_to_end(label_section(tissue, model)).codes
     shuffled = tissue[:, np.random.default_rng(1).permutation(60)].copy()
-    assert np.array_equal(exhaust(label_section(shuffled, model)).codes, want)
+    assert np.array_equal(run_to_end(label_section(shuffled, model)).codes, want)
 
 
 def test_counts_are_put_in_the_models_order():
@@ -89,19 +89,19 @@ def test_counts_are_put_in_the_models_order():
 
 def test_missing_genes_are_told_and_too_many_refused(tissue, made):
     model = made().model
-    assert not exhaust(label_section(tissue, model)).warnings
-    most = exhaust(label_section(tissue[:, :45].copy(), model))
+    assert not run_to_end(label_section(tissue, model)).warnings
+    most = run_to_end(label_section(tissue[:, :45].copy(), model))
     assert any("45 of the model's 60 genes (75%" in text for text in most.warnings)
     assert most.provenance["model"]["genes_found"] == 45
     with pytest.raises(InputError, match=r"at least half.*found 29 \(48%\)"):
-        exhaust(label_section(tissue[:, :29].copy(), model))
+        run_to_end(label_section(tissue[:, :29].copy(), model))
     with pytest.raises(InputError, match="at least 10 spots"):
-        exhaust(label_section(tissue[:9].copy(), model))
+        run_to_end(label_section(tissue[:9].copy(), model))
 
 
 def test_a_domain_that_the_section_lacks_keeps_its_name_and_colour(tissue, made):
     model = made().model
-    whole = exhaust(label_section(tissue, model))
+    whole = run_to_end(label_section(tissue, model))
     lacking = tissue[tissue.obs["ground_truth"] != "band 0"].copy()
     result = napari_semst.apply_model(model, lacking)
     labels = result.obs["semst_domain"]
@@ -116,7 +116,7 @@ def test_a_domain_that_the_section_lacks_keeps_its_name_and_colour(tissue, made)
 def test_domains_without_a_spot_are_told(tissue, made):
     model = made().model
     one = tissue[tissue.obs["ground_truth"] == "band 2"].copy()
-    found = exhaust(label_section(one, model, adapt=False))
+    found = run_to_end(label_section(one, model, adapt=False))
     gone = [n for code, n in enumerate(model.names) if code not in found.codes]
     assert gone
     (told,) = [text for text in found.warnings if "have no spot here" in text]
@@ -137,11 +137,11 @@ def test_embeddings_of_another_width_are_refused(tissue):
     random = np.random.default_rng(0)
     tissue.obsm["meaning"] = random.normal(size=(tissue.n_obs, 5))
     request = short(semantics={"source": "precomputed", "embedding": "meaning"})
-    model = exhaust(find_domains(tissue, request)).model
-    assert exhaust(label_section(tissue, model)).modulation is not None
+    model = run_to_end(find_domains(tissue, request)).model
+    assert run_to_end(label_section(tissue, model)).modulation is not None
     tissue.obsm["meaning"] = tissue.obsm["meaning"][:, :4]
     with pytest.raises(InputError, match="embedding of 5 dimensions"):
-        exhaust(label_section(tissue, model))
+        run_to_end(label_section(tissue, model))
 
 
 @pytest.mark.parametrize("rounds", [0, 2])
@@ -149,7 +149,7 @@ def test_labels_are_refined_as_those_of_the_run(tissue, monkeypatch, rounds):
     from napari_semst.domains import refine
 
     request = short("quick", domains={"refine": rounds})
-    model = exhaust(find_domains(tissue, request)).model
+    model = run_to_end(find_domains(tissue, request)).model
     asked, own = {}, refine.refined
 
     def watched(posterior, views, section, n_rounds, seed, control):
@@ -159,7 +159,7 @@ def test_labels_are_refined_as_those_of_the_run(tissue, monkeypatch, rounds):
         return asked["labels"]
 
     monkeypatch.setattr(refine, "refined", watched)
-    result = exhaust(label_section(tissue, model))
+    result = run_to_end(label_section(tissue, model))
     assert (asked["rounds"], asked["width"]) == (rounds, len(model.names))
     np.testing.assert_array_equal(result.codes, asked["labels"])
 
@@ -170,7 +170,7 @@ def test_cancel_ends_it(tissue, made):
     next(steps)
     control.cancel()
     with pytest.raises(Cancelled):
-        exhaust(steps)
+        run_to_end(steps)
 
 
 def call(*words):
@@ -221,10 +221,10 @@ def test_domains_move_to_where_they_are_in_the_section():
 
 def test_a_model_is_read_as_it_is_where_asked(tissue, made):
     model = made().model
-    frozen = exhaust(label_section(tissue, model, adapt=False))
+    frozen = run_to_end(label_section(tissue, model, adapt=False))
     assert frozen.provenance["model"]["adapted"] is False
     # Then what is around a spot's neighbours cannot matter for it.
     inner = tissue.obsm["spatial"][:, 1] < 900
-    part = exhaust(label_section(tissue[inner].copy(), model, adapt=False))
+    part = run_to_end(label_section(tissue[inner].copy(), model, adapt=False))
     far = tissue.obsm["spatial"][inner, 1] < 500
     assert np.array_equal(part.codes[far], frozen.codes[inner][far])

@@ -7,7 +7,7 @@ import pandas as pd
 import pytest
 import torch
 
-from napari_semst.core.progress import RunControl, exhaust
+from napari_semst.core.progress import RunControl, run_to_end
 from napari_semst.errors import Cancelled
 from napari_semst.pipeline.run import attach, find_domains
 from tests.small import WAYS, fingerprint, found, named, short, walked
@@ -141,7 +141,7 @@ def interrupted(tissue, request, n_events, end):
         return
     control.cancel()
     with pytest.raises(Cancelled, match="nothing was changed"):
-        exhaust(steps)
+        run_to_end(steps)
 
 
 @pytest.mark.parametrize("end", ["cancel", "close"])
@@ -202,7 +202,7 @@ def test_stopping_at_an_epoch_is_a_run_of_so_many_epochs(tissue):
     for event in steps:
         if event.stage == "train" and event.step == 3:
             control.stop_early()
-            stopped = exhaust(steps)
+            stopped = run_to_end(steps)
             break
     whole = found(tissue, short("dlpfc", training={"epochs": 3}))
     assert parts(stopped) == parts(whole)
@@ -219,4 +219,4 @@ def test_cancelling_wins_over_stopping_early(tissue):
     control.stop_early()
     control.cancel()
     with pytest.raises(Cancelled):
-        exhaust(steps)
+        run_to_end(steps)

@@ -7,7 +7,7 @@ import pytest
 from scipy import sparse
 
 from napari_semst.config import PrepareConfig
-from napari_semst.core.progress import RunControl, exhaust
+from napari_semst.core.progress import RunControl, run_to_end
 from napari_semst.errors import Cancelled, InputError
 from napari_semst.prepare.section import prepare_section
 
@@ -23,7 +23,7 @@ def steps(tissue, control=None, **settings):
 
 
 def prepared(tissue, **settings):
-    return exhaust(steps(tissue, **settings))
+    return run_to_end(steps(tissue, **settings))
 
 
 def test_a_small_panel_is_kept_whole(tissue):
@@ -143,4 +143,4 @@ def test_events_are_counted_and_cancel_is_heard(tissue):
             next(walking)
         control.cancel()
         with pytest.raises(Cancelled):
-            exhaust(walking)
+            run_to_end(walking)

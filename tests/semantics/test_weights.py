@@ -10,11 +10,11 @@ from anndata import AnnData
 
 from napari_semst.config import Request
 from napari_semst.config.presets import resolve
-from napari_semst.core.progress import RunControl, exhaust
+from napari_semst.core.progress import RunControl, run_to_end
 from napari_semst.errors import ConfigError
 from napari_semst.explanation.semantic_contrast import listed_genes
 from napari_semst.genes.table import builtin_table
-from napari_semst.pipeline.spot_semantics import described_lists, source_options
+from napari_semst.pipeline.spot_semantics import embed_gene_lists, source_options
 from napari_semst.semantics import GeneLists, Semantics
 
 if TYPE_CHECKING:
@@ -33,7 +33,7 @@ def described(lists: GeneLists, **settings: Any) -> Semantics:
     request = Request().with_settings("semantics", species="human", **settings)
     config = resolve(request)
     options = source_options(AnnData(), config)
-    return exhaust(described_lists(lists, config, RunControl(), **options))
+    return run_to_end(embed_gene_lists(lists, config, RunControl(), **options))
 
 
 def by_rank(known: NDArray[np.bool_]) -> NDArray[np.float64]:

@@ -9,7 +9,7 @@ import torch
 
 from napari_semst.config import TrainingConfig
 from napari_semst.core.device import memory_errors_explained
-from napari_semst.core.progress import RunControl, exhaust
+from napari_semst.core.progress import RunControl, run_to_end
 from napari_semst.errors import Cancelled, DeviceError, TrainingError
 from napari_semst.training.loop import TrainingRecord, train
 
@@ -29,7 +29,7 @@ class Parabola:
 
     n_parts = 1
 
-    def glimpse(self):
+    def current_latent(self):
         return self.place.detach().numpy().copy()[:, None]
 
     def step_losses(self, epoch, part):
@@ -65,7 +65,7 @@ def test_what_is_learnt_is_shown_to_whoever_asks():
     events, _ = walk(Parabola())
     assert all(event.latent is None for event in events)
     control = RunControl()
-    control.look_every(0.0)
+    control.snapshot_every(0.0)
     events, _ = walk(Parabola(), control=control)
     assert events[0].latent.shape == (1, 1)
 
@@ -114,7 +114,7 @@ def test_weight_decay_reaches_the_optimiser():
 def test_a_loss_that_is_no_number_ends_training(factor, epoch):
     model = Parabola({epoch: factor})
     with pytest.raises(TrainingError, match=rf"at epoch {epoch + 1} it is (nan|inf)"):
-        exhaust(train(model, CONFIG, RunControl()))
+        run_to_end(train(model, CONFIG, RunControl()))
     assert len(model.epochs) == epoch + 1
 
 
@@ -123,13 +123,13 @@ def test_a_full_device_is_told_in_words():
     steps = train(Parabola({2: full}), CONFIG, RunControl())
     wanted = r"out of memory.*device 'cpu'"
     with pytest.raises(DeviceError, match=wanted) as caught, memory_errors_explained():
-        exhaust(steps)
+        run_to_end(steps)
     assert "\n" not in str(caught.value)
 
 
 def test_other_faults_are_not_dressed_up():
     with pytest.raises(ZeroDivisionError):
-        exhaust(train(Parabola({0: ZeroDivisionError()}), CONFIG, RunControl()))
+        run_to_end(train(Parabola({0: ZeroDivisionError()}), CONFIG, RunControl()))
 
 
 @pytest.mark.parametrize("at", [1, 39])

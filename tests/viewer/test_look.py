@@ -3,15 +3,18 @@ from __future__ import annotations
 import numpy as np
 from napari.layers import Points
 
-from napari_semst.viewer.look import Look, tell_labels
+from napari_semst.viewer.look import DisplayState, tell_labels
 
 
 def test_a_layer_remembers_its_look():
     layer = Points(np.zeros((2, 2)))
-    assert Look.of(layer) == Look()
-    for look in (Look("semst_domain", "one", 4, True), Look("semst_domain", "one")):
+    assert DisplayState.of(layer) == DisplayState()
+    for look in (
+        DisplayState("semst_domain", "one", 4, True),
+        DisplayState("semst_domain", "one"),
+    ):
         look.keep_in(layer)
-        assert Look.of(layer) == look
+        assert DisplayState.of(layer) == look
 
 
 def test_hovering_tells_the_level_only_while_there_is_one():

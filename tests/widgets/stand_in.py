@@ -90,7 +90,7 @@ class StandIn:
                     epoch,
                     self.epochs,
                     metrics={"loss": 1.0 / epoch},
-                    latent=control.look(lambda: self._latent(tissue.n_obs)),
+                    latent=control.snapshot(lambda: self._latent(tissue.n_obs)),
                 )
                 if self.error is not None:
                     raise self.error

@@ -11,7 +11,7 @@ from qtpy.QtWidgets import QMessageBox
 
 from napari_semst.widgets.find.widget import FindDomains
 from napari_semst.widgets.shared import files as module
-from napari_semst.widgets.shared.files import Files, file_stem
+from napari_semst.widgets.shared.files import FileDialogs, file_stem
 from tests.widgets.stand_in import small_tissue
 from tests.widgets.test_widget import add
 
@@ -225,7 +225,7 @@ def test_file_stems():
 
 
 def test_dialogs_open_what_was_picked(qapp, monkeypatch):
-    files, opened = Files(None), []
+    files, opened = FileDialogs(None), []
     monkeypatch.setattr(files, "open", opened.append)
     monkeypatch.setattr(
         module.QFileDialog, "getOpenFileNames", lambda *a: (["/a.h5ad"], "")

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from napari_semst.io.checks import reading
+from napari_semst.io.checks import translate_errors
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -25,7 +25,7 @@ def hash_of(*parts: bytes) -> str:
     return found.hexdigest()
 
 
-def seal_of_file(path: Path) -> str:
+def fingerprint_file(path: Path) -> str:
     """Return a hash of evenly spread parts of a file, and of its size.
 
     Parameters
@@ -41,14 +41,14 @@ def seal_of_file(path: Path) -> str:
     size = path.stat().st_size
     found = hashlib.blake2b(str(size).encode(), digest_size=16)
     starts = np.unique(np.linspace(0, max(0, size - _PART_BYTES), _PARTS).astype(int))
-    with reading(path, "the image"), path.open("rb") as file:
+    with translate_errors(path, "the image"), path.open("rb") as file:
         for start in starts.tolist():
             file.seek(start)
             found.update(file.read(_PART_BYTES))
     return found.hexdigest()
 
 
-def seal_of_arrays(arrays: Sequence[Any]) -> str:
+def fingerprint_arrays(arrays: Sequence[Any]) -> str:
     """Return a hash of an image's bytes; of a lazy one, of spread blocks of levels.
 
     Parameters

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import typer
 
 from napari_semst.cli.output import shown
-from napari_semst.core.progress import exhaust
+from napari_semst.core.progress import run_to_end
 from napari_semst.pipeline.job import RunOutputs, Scoring
 from napari_semst.pipeline.summary import peak_memory_mb
 
@@ -81,7 +81,7 @@ def apply(
         device=reading.device,
         adapt=reading.adapt,
     )
-    result = exhaust(shown(steps, quiet=quiet))
+    result = run_to_end(shown(steps, quiet=quiet))
     # The file's own name says more than its hash alone.
     result.provenance["model"]["file"] = model.name
     attach(tissue, result, name, inplace=True)

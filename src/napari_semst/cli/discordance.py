@@ -33,7 +33,7 @@ def discordance(
 ) -> None:
     """Say where image and expression disagree, and by which genes and features."""
     from napari_semst.cli.output import shown
-    from napari_semst.core.progress import exhaust
+    from napari_semst.core.progress import run_to_end
     from napari_semst.explanation.discordance import discordance_steps
     from napari_semst.explanation.discordance_summary import as_table, words
     from napari_semst.explanation.types import DiscordanceOptions
@@ -43,7 +43,7 @@ def discordance(
 
     asked = DiscordanceOptions(n_genes, least_spots=least_spots)
     RunOutputs(None, output, None, overwrite).check(source)
-    told = exhaust(shown(discordance_steps(read(source), asked), quiet=quiet))
+    told = run_to_end(shown(discordance_steps(read(source), asked), quiet=quiet))
     if output is not None:
         write_table(as_table(told), output, overwrite=overwrite)
     if as_json:

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import typer
 
-from napari_semst.core.progress import exhaust
+from napari_semst.core.progress import run_to_end
 from napari_semst.errors import ConfigError, InputError
 
 if TYPE_CHECKING:
@@ -56,7 +56,7 @@ def embed(
     check_place(output, overwrite=overwrite or shard is not None)
     check_place(place, overwrite=overwrite)
     tissue = read(sources[0])
-    found = exhaust(_shown(computed(tissue, request, share=share), quiet=quiet))
+    found = run_to_end(_shown(computed(tissue, request, share=share), quiet=quiet))
     about = found.provenance if shard else account([found])
     for sentence in about.get("warnings", ()):
         typer.echo(f"  note   {sentence}")
@@ -110,7 +110,7 @@ def _shown(steps: Any, *, quiet: bool) -> Any:
     import time
 
     from napari_semst.cli.output import shown
-    from napari_semst.core.progress import told
+    from napari_semst.core.progress import with_callback
 
     if quiet or sys.stderr.isatty():
         return shown(steps, quiet=quiet)
@@ -125,7 +125,7 @@ def _shown(steps: Any, *, quiet: bool) -> Any:
             typer.echo(event.message, err=True)
             last, when = event.message, now
 
-    return told(steps, line)
+    return with_callback(steps, line)
 
 
 _EVERY = 30.0

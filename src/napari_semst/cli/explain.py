@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import typer
 
-from napari_semst.core.progress import exhaust
+from napari_semst.core.progress import run_to_end
 from napari_semst.errors import SaveError
 from napari_semst.wording import for_shell
 
@@ -72,7 +72,7 @@ def explain(
         None if table else output, output if table else None, None, overwrite
     ).check(source)
     tissue = read(source)
-    told = exhaust(shown(explain_steps(tissue, wanted), quiet=quiet))
+    told = run_to_end(shown(explain_steps(tissue, wanted), quiet=quiet))
     if output is not None:
         _write(tissue, told, output, table=table, overwrite=overwrite)
     told = {**told, "notes": [for_shell(note) for note in told["notes"]]}

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from napari_semst.core.progress import PRIVACY, Progress, Returned, told
+from napari_semst.core.progress import PRIVACY, Progress, Returned, with_callback
 
 if TYPE_CHECKING:
     from collections.abc import Generator
@@ -127,4 +127,4 @@ def shown(
                 note=event.message or (f"loss {loss:.4f}" if loss else ""),
             )
 
-        return (yield from told(steps, draw))
+        return (yield from with_callback(steps, draw))

@@ -51,7 +51,7 @@ def write(
     """Write each distinct text that the source `prompts` reads once, as Parquet."""
     from napari_semst.cli import run
     from napari_semst.cli.semantics_options import semantic_settings
-    from napari_semst.core.progress import exhaust
+    from napari_semst.core.progress import run_to_end
     from napari_semst.embedding.prompts import write_prompts
     from napari_semst.io.read import read
 
@@ -69,7 +69,7 @@ def write(
         ),
         prepare={"counts_layer": counts_layer},
     )
-    found = exhaust(write_prompts(read(source), request, folder, chat, block))
+    found = run_to_end(write_prompts(read(source), request, folder, chat, block))
     typer.echo(
         f"Wrote {found.n_texts:,} texts of {found.n_spots:,} spots into "
         f"{found.n_files} files of {folder}."

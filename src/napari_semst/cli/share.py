@@ -305,7 +305,7 @@ def report(
     """
     import pandas as pd
 
-    from napari_semst.io.checks import MEGABYTE, check_file, reading
+    from napari_semst.io.checks import MEGABYTE, check_file, translate_errors
     from napari_semst.io.read import read
     from napari_semst.report import write_report
 
@@ -316,7 +316,7 @@ def report(
     if reported.markers is not None:
         what = "a table of marker genes (.csv)"
         check_file(reported.markers, what, at_most=64 * MEGABYTE)
-        with reading(reported.markers, what):
+        with translate_errors(reported.markers, what):
             markers = pd.read_csv(reported.markers)
     write_report(
         read(source),

@@ -124,10 +124,10 @@ def _files(source: Path, config: Config) -> Iterator[Path]:
 
 def _files_of_folder(source: Path) -> Iterator[Path]:
     from napari_semst.io.readers import visium
-    from napari_semst.io.readers.detect import sniff
+    from napari_semst.io.readers.detect import detect_format
     from napari_semst.io.readers.registry import VISIUM
 
-    kind = sniff(source)
+    kind = detect_format(source)
     if kind is None:  # reading it says what is wrong
         return
     outs = visium.locate(source) if kind is VISIUM else None
@@ -142,9 +142,9 @@ def _files_of_folder(source: Path) -> Iterator[Path]:
 
 def _files_read(source: Path) -> list[Path]:
     """Return the tables of an instrument's folder, empty for other inputs."""
-    from napari_semst.io.readers.detect import sniff
+    from napari_semst.io.readers.detect import detect_format
 
-    kind = sniff(source)
+    kind = detect_format(source)
     found = [] if kind is None or kind.tables is None else kind.tables(source)
     return [file for one in found for file in _whole(one)]
 

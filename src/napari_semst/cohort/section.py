@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from napari_semst.cohort.task import SectionOutcome, SectionTask
-from napari_semst.core.progress import Progress, told
+from napari_semst.core.progress import Progress, with_callback
 from napari_semst.errors import Cancelled, ConfigError, SaveError, SemstError
 from napari_semst.wording import message
 
@@ -88,7 +88,7 @@ def _done_or_skipped(
             task.run,
             _scoring(task),
             _files(task),
-            through=lambda steps: told(steps, listener),
+            through=lambda steps: with_callback(steps, listener),
             control=control,
             notes={INPUT: record},
         )

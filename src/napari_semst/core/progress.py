@@ -22,7 +22,7 @@ Returned = TypeVar("Returned")
 
 _POLL_SECONDS = 0.2
 # Looking at what is learnt may take this share of the time at most.
-_LOOKING_SHARE = 0.1
+_SNAPSHOT_SHARE = 0.1
 FORESEEN, PRIVACY = "foreseen", "privacy"
 STAGES = (
     "read",
@@ -78,8 +78,8 @@ class RunControl:
     def __init__(self) -> None:
         self._cancel = threading.Event()
         self._stop = threading.Event()
-        self._look_every: float | None = None
-        self._next_look = 0.0
+        self._snapshot_every: float | None = None
+        self._next_snapshot = 0.0
 
     def cancel(self) -> None:
         """Discard the run at its next step."""
@@ -89,7 +89,7 @@ class RunControl:
         """End training at its next epoch and keep what was learnt."""
         self._stop.set()
 
-    def look_every(self, seconds: float | None) -> None:
+    def snapshot_every(self, seconds: float | None) -> None:
         """Ask for what is learnt so far, again and again; the result stays the same.
 
         Parameters
@@ -97,9 +97,11 @@ class RunControl:
         seconds
             Time between two looks at least; `None` asks no more.
         """
-        self._look_every = seconds
+        self._snapshot_every = seconds
 
-    def look(self, at: Callable[[], NDArray[np.float32]]) -> NDArray[np.float32] | None:
+    def snapshot(
+        self, at: Callable[[], NDArray[np.float32]]
+    ) -> NDArray[np.float32] | None:
         """Return what is learnt so far if it is asked for now, else `None`.
 
         Parameters
@@ -108,12 +110,12 @@ class RunControl:
             Returns the latent; the longer it takes, the rarer it is called.
         """
         started = time.monotonic()
-        if self._look_every is None or started < self._next_look:
+        if self._snapshot_every is None or started < self._next_snapshot:
             return None
         latent = at()
         ended = time.monotonic()
-        pause = max(self._look_every, (ended - started) / _LOOKING_SHARE)
-        self._next_look = ended + pause
+        pause = max(self._snapshot_every, (ended - started) / _SNAPSHOT_SHARE)
+        self._next_snapshot = ended + pause
         return latent
 
     @property
@@ -132,7 +134,7 @@ class RunControl:
             raise Cancelled("The run was cancelled; nothing was changed.")
 
 
-class OnlyCancelled(RunControl):
+class CancelOnly(RunControl):
     """Passes on a cancel alone: for steps that are done after an early stop too.
 
     Parameters
@@ -147,8 +149,8 @@ class OnlyCancelled(RunControl):
 
 
 @dataclass(frozen=True, slots=True)
-class _Told:
-    """What a `Teller` said, and whether it was heard."""
+class _Report:
+    """What a `ThreadReporter` said, and whether it was heard."""
 
     step: int
     steps: int
@@ -157,24 +159,24 @@ class _Told:
     heard: threading.Event = field(default_factory=threading.Event)
 
 
-class Teller:
+class ThreadReporter:
     """What work in a thread tells of itself: steps done and, if it likes, in words."""
 
     def __init__(self, message: str) -> None:
         self._message = message
         self._step = (0, 0)
-        self.events: queue.SimpleQueue[_Told | None] = queue.SimpleQueue()
+        self.events: queue.SimpleQueue[_Report | None] = queue.SimpleQueue()
         self.left = threading.Event()
 
     def __call__(self, done: int, in_all: int) -> None:
         """Tell of steps done."""
         self._step = (done, in_all)
-        self.events.put(_Told(done, in_all, self._message))
+        self.events.put(_Report(done, in_all, self._message))
 
     def say(self, message: str) -> None:
         """Say what is going on, in place of the message so far."""
         self._message = message
-        self.events.put(_Told(*self._step, message))
+        self.events.put(_Report(*self._step, message))
 
     def announce(self, message: str, kind: str = FORESEEN) -> None:
         """Say something, and go on only once whoever listens has it.
@@ -192,17 +194,17 @@ class Teller:
             If nobody listens any more.
         """
         self._message = message
-        told = _Told(*self._step, message, kind, threading.Event())
+        told = _Report(*self._step, message, kind, threading.Event())
         self.events.put(told)
         while not told.heard.wait(_POLL_SECONDS):
             if self.left.is_set():
                 raise Cancelled("The run was left; nothing was changed.")
 
 
-def working(
+def run_in_thread(
     stage: str,
     message: str,
-    work: Callable[[Teller], Returned],
+    work: Callable[[ThreadReporter], Returned],
     control: RunControl,
 ) -> Generator[Progress, None, Returned]:
     """Run work in a thread of its own, and yield an event for every step it tells.
@@ -216,11 +218,11 @@ def working(
     stage, message
         Of the events.
     work
-        Is given a `Teller`, to be called with (steps done, steps in all).
+        Is given a `ThreadReporter`, to be called with (steps done, steps in all).
     control
         Asked for cancelling.
     """
-    teller = Teller(message)
+    teller = ThreadReporter(message)
     outcome: list[Returned] = []
     failure: list[BaseException] = []
 
@@ -260,7 +262,7 @@ def working(
     return outcome[0]
 
 
-def told(
+def with_callback(
     steps: Generator[Progress, None, Returned], listener: Callable[[Progress], None]
 ) -> Generator[Progress, None, Returned]:
     """Pass a generator's events on, telling each to a listener first."""
@@ -276,7 +278,7 @@ def told(
             yield event
 
 
-def exhaust(steps: Generator[Progress, None, Returned]) -> Returned:
+def run_to_end(steps: Generator[Progress, None, Returned]) -> Returned:
     """Run a progress generator to its end and return its result."""
     while True:
         try:

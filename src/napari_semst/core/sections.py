@@ -74,7 +74,7 @@ class Sections(NamedTuple):
 
 
 @contextmanager
-def named(section: str) -> Iterator[None]:
+def naming_section(section: str) -> Iterator[None]:
     """Say in errors which section they are of."""
     try:
         yield

@@ -19,7 +19,7 @@ from napari_semst.core.progress import Progress
 from napari_semst.domains.consensus import agreed, pairwise_agreement
 from napari_semst.domains.mixture import (
     Mixture,
-    Units,
+    Standardizer,
     fit_many_starts,
     fit_tied,
     one_hot,
@@ -53,7 +53,7 @@ class Reading(NamedTuple):
     """What a member reads of all spots, and of those it is fitted to."""
 
     values: NDArray[np.float32]
-    units: Units
+    units: Standardizer
     points: NDArray[np.float64]
 
 
@@ -270,7 +270,7 @@ def readings(
             values = np.asarray(section.average @ values)
         for width in sorted({min(width, values.shape[1]) for width in WIDTHS}):
             part = values[:, :width]
-            units = Units.of_values(part[fitted])
+            units = Standardizer.of_values(part[fitted])
             found.append(Reading(part, units, units.of(part[fitted])))
     return found
 

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
     from napari_semst.config import DomainsConfig
     from napari_semst.core.progress import Progress, RunControl
-    from napari_semst.domains.consensus import Voter
+    from napari_semst.domains.consensus import ConsensusMember
     from napari_semst.methods.base import Fit
     from napari_semst.prepare.section import Section
 
@@ -41,7 +41,7 @@ class Assignment:
 
     codes: NDArray[np.int32]
     confidence: NDArray[np.float32] | None = None
-    voters: tuple[Voter, ...] = ()
+    voters: tuple[ConsensusMember, ...] = ()
 
     @property
     def n_domains(self) -> int:

@@ -8,7 +8,12 @@ import numpy as np
 
 from napari_semst.core.chunks import chunks, fitted_spots
 from napari_semst.core.progress import Progress
-from napari_semst.domains.mixture import Units, fit_many_starts, fit_tied, one_hot
+from napari_semst.domains.mixture import (
+    Standardizer,
+    fit_many_starts,
+    fit_tied,
+    one_hot,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Generator, Iterator, Sequence
@@ -95,7 +100,7 @@ def spot_confidence(
     for step, read in enumerate(_reads(views, section)):
         control.check()
         yield Progress("assign", step, steps, "How sure the domains are")
-        units = Units.of_values(read.values[sample])
+        units = Standardizer.of_values(read.values[sample])
         points = units.of(read.values[sample])
         if read.settled and read.smooth is not learnt:
             own = fit_tied(points, one_hot(codes[sample], n_domains), steps=1)
@@ -133,7 +138,7 @@ def _reads(views: Sequence[View], section: Section) -> Iterator[_Read]:
 
 
 def margin(
-    mixture: Mixture, units: Units, values: Values, codes: NDArray[np.int32]
+    mixture: Mixture, units: Standardizer, values: Values, codes: NDArray[np.int32]
 ) -> NDArray[np.float32]:
     """Return the distance of the nearest other domain over that and the own.
 
@@ -169,7 +174,7 @@ def margin(
 
 def kept_share(
     others: Mixture,
-    units: Units,
+    units: Standardizer,
     values: Values,
     codes: NDArray[np.int32],
     sample: NDArray[np.int64] | slice,

@@ -14,7 +14,7 @@ from napari_semst.core.chunks import chunks, fitted_spots
 from napari_semst.core.progress import Progress
 from napari_semst.domains.mixture import (
     Mixture,
-    Units,
+    Standardizer,
     fit_many_starts,
     fit_tied,
     one_hot,
@@ -56,7 +56,7 @@ def consensus_posterior(
     seed: int,
     control: RunControl,
     *,
-    voters: list[Voter] | None = None,
+    voters: list[ConsensusMember] | None = None,
 ) -> Generator[Progress, None, Posterior]:
     """Return the probability of every domain for every spot, agreed among members.
 
@@ -87,7 +87,7 @@ def consensus_posterior(
         Asked for cancelling between members.
     voters
         Where given, the members behind the answer are appended to it, their domains
-        in its order: `vote` asks them about the spots of another section.
+        in its order: `predict_members` asks them about the spots of another section.
 
     Returns
     -------
@@ -102,26 +102,26 @@ def consensus_posterior(
     second = _plans(plain, rounds, SECOND_ROUNDS, SECOND_WIDTHS)
     fitted = fitted_spots(len(views[0].values), random)
     steps = len(first) + len(second)
-    found: list[_Member] = []
+    found: list[_PlannedMember] = []
     for step, values in enumerate(_read(first, average)):
         control.check()
         yield Progress("assign", step, steps, "Members of the consensus")
-        units = Units.of_values(values[fitted])
+        units = Standardizer.of_values(values[fitted])
         points = units.of(values[fitted])
         mixture = fit_many_starts(points, n_domains, n_starts, random)
         # What was learnt keeps its vote; it has too few columns to settle borders.
         votes = values if step < len(few) else values[:0]
-        found.append(_Member.of(mixture, units, points, votes))
+        found.append(_PlannedMember.of(mixture, units, points, votes))
     posterior = agreed([member.fitted for member in found])
     found = found[: len(few)]
     for step, values in enumerate(_read(second, average), start=len(first)):
         control.check()
         yield Progress("assign", step, steps, "Settling the borders")
-        units = Units.of_values(values[fitted])
+        units = Standardizer.of_values(values[fitted])
         points = units.of(values[fitted])
         start = posterior.astype(np.float64)
         mixture = fit_tied(points, start, ridge=_SECOND_RIDGE)
-        found.append(_Member.of(mixture, units, points, values))
+        found.append(_PlannedMember.of(mixture, units, points, values))
     orders, _ = matched([member.fitted for member in found])
     total = np.zeros_like(found[0].every)
     for member, order in zip(found, orders, strict=True):
@@ -129,13 +129,13 @@ def consensus_posterior(
     if voters is not None:
         plans = [*few, *second]
         voters += [
-            Voter.of(plan, views, member).ordered(order)
+            ConsensusMember.of(plan, views, member).ordered(order)
             for plan, member, order in zip(plans, found, orders, strict=True)
         ]
     return total / np.float32(len(found))
 
 
-class Voter(NamedTuple):
+class ConsensusMember(NamedTuple):
     """A member of a consensus, ready to be asked about spots it has not seen.
 
     Parameters
@@ -152,17 +152,19 @@ class Voter(NamedTuple):
 
     view: int
     rounds: int
-    units: Units
+    units: Standardizer
     mixture: Mixture
 
     @classmethod
-    def of(cls, plan: _Plan, views: Sequence[View], member: _Member) -> Voter:
+    def of(
+        cls, plan: _Plan, views: Sequence[View], member: _PlannedMember
+    ) -> ConsensusMember:
         """Return the voter that a member is once its own spots are forgotten."""
         view = next(place for place, known in enumerate(views) if known is plan.view)
         bare = member.mixture._replace(posterior=member.mixture.posterior[:0])
         return cls(view, plan.rounds, member.units, bare)
 
-    def ordered(self, order: NDArray[np.integer[Any]]) -> Voter:
+    def ordered(self, order: NDArray[np.integer[Any]]) -> ConsensusMember:
         """Return the same voter with its domains in another order."""
         mixture = self.mixture
         changed = mixture._replace(
@@ -173,10 +175,10 @@ class Voter(NamedTuple):
         return self._replace(mixture=changed)
 
 
-def vote(
+def predict_members(
     views: Sequence[View],
     average: sparse.csr_matrix,
-    voters: Sequence[Voter],
+    voters: Sequence[ConsensusMember],
     seed: int,
     control: RunControl,
     *,
@@ -248,7 +250,7 @@ def adapted(mixture: Mixture, points: NDArray[np.float64]) -> Mixture:
 
 
 def _posterior(
-    mixture: Mixture, units: Units, values: NDArray[np.float32]
+    mixture: Mixture, units: Standardizer, values: NDArray[np.float32]
 ) -> NDArray[np.float32]:
     """Return a mixture's posterior of any spots, some of them at a time."""
     every = np.empty((len(values), len(mixture.weight)), np.float32)
@@ -265,22 +267,22 @@ class _Plan(NamedTuple):
     width: int
 
 
-class _Member(NamedTuple):
+class _PlannedMember(NamedTuple):
     """A member's posterior at the fitted spots, and at every spot where it votes."""
 
     fitted: Posterior
     every: Posterior
     mixture: Mixture
-    units: Units
+    units: Standardizer
 
     @classmethod
     def of(
         cls,
         mixture: Mixture,
-        units: Units,
+        units: Standardizer,
         points: NDArray[np.float64],
         votes: NDArray[np.float32],
-    ) -> _Member:
+    ) -> _PlannedMember:
         """Return what a mixture says of fitted points, and of the spots it votes on."""
         fitted = mixture.predict(points)
         if len(votes) == len(points):

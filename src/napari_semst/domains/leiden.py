@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from napari_semst.core.chunks import chunks, fitted_spots
-from napari_semst.core.progress import Progress, working
-from napari_semst.domains.mixture import Units
+from napari_semst.core.progress import Progress, run_in_thread
+from napari_semst.domains.mixture import Standardizer
 from napari_semst.errors import ConfigError
 
 if TYPE_CHECKING:
@@ -71,9 +71,9 @@ def leiden(
     from napari_semst.prepare.graphs import feature_graph
 
     sample = fitted_spots(len(latent), np.random.default_rng(seed))
-    centre = Units.of_values(latent[sample])
+    centre = Standardizer.of_values(latent[sample])
     points = centre.of(latent[sample])
-    graph, _ = yield from working(
+    graph, _ = yield from run_in_thread(
         "assign",
         "Neighbours for Leiden",
         lambda _: feature_graph(points, NEIGHBOURS, seed),
@@ -179,7 +179,7 @@ def _generator(seed: int) -> Iterator[None]:
 def _nearest(
     latent: NDArray[np.float32],
     sample: NDArray[np.int64],
-    centre: Units,
+    centre: Standardizer,
     found: Labels,
     control: RunControl,
 ) -> Generator[Progress, None, Labels]:

@@ -63,7 +63,7 @@ class Mixture(NamedTuple):
         return logits.astype(np.float32)
 
 
-class Units(NamedTuple):
+class Standardizer(NamedTuple):
     """The centre and size of a section's values, so that a ridge means the same.
 
     Parameters
@@ -78,7 +78,7 @@ class Units(NamedTuple):
     size: float
 
     @classmethod
-    def of_values(cls, values: NDArray[np.floating[Any]]) -> Units:
+    def of_values(cls, values: NDArray[np.floating[Any]]) -> Standardizer:
         """Return the units of values ``(n_spots, width)``."""
         centre = values.mean(axis=0, dtype=np.float64)
         square = sum(
@@ -93,7 +93,7 @@ class Units(NamedTuple):
 
 def scaled(values: NDArray[np.floating[Any]]) -> NDArray[np.float64]:
     """Return values centred and of mean square 1."""
-    return Units.of_values(values).of(values)
+    return Standardizer.of_values(values).of(values)
 
 
 def one_hot(labels: NDArray[np.integer[Any]], n_components: int) -> NDArray[np.float64]:

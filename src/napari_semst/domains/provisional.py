@@ -8,7 +8,7 @@ import numpy as np
 
 from napari_semst.domains.mixture import (
     SHORT_STEPS,
-    Units,
+    Standardizer,
     fit_tied,
     k_means,
     one_hot,
@@ -53,7 +53,7 @@ class ProvisionalDomains:
         from threadpoolctl import threadpool_limits
 
         with threadpool_limits(limits=1):
-            spots = Units.of_values(latent).of(latent)
+            spots = Standardizer.of_values(latent).of(latent)
             # Drawn alike at every look; every n-th spot would follow the lattice.
             drawn = np.random.default_rng(0).permutation(len(spots))[:_SPOTS]
             some = spots[drawn]

@@ -10,11 +10,11 @@ import numpy as np
 
 from napari_semst.core.chunks import chunks, fitted_spots
 from napari_semst.core.progress import Progress
-from napari_semst.domains.consensus import Voter, agreed, consensus_posterior
+from napari_semst.domains.consensus import ConsensusMember, agreed, consensus_posterior
 from napari_semst.domains.full_mixture import fit_full
 from napari_semst.domains.leiden import leiden
 from napari_semst.domains.mixture import (
-    Units,
+    Standardizer,
     fit_many_starts,
     k_means,
     one_hot,
@@ -50,7 +50,7 @@ class Reading(NamedTuple):
 
     labels: Labels
     posterior: NDArray[np.floating[Any]] | None = None
-    voters: tuple[Voter, ...] = ()
+    voters: tuple[ConsensusMember, ...] = ()
 
 
 class Readout(Protocol):
@@ -113,7 +113,7 @@ def consensus(
     fit: Fit, section: Section, config: DomainsConfig, seed: int, control: RunControl
 ) -> Generator[Progress, None, Reading]:
     """Return what mixtures over several views agree on (`consensus_posterior`)."""
-    voters: list[Voter] = []
+    voters: list[ConsensusMember] = []
     posterior = yield from consensus_posterior(
         fit.views,
         section.average,
@@ -148,7 +148,7 @@ def tied_mixture(
     if len(fitted) == len(latent):
         found = fit_many_starts(scaled(latent), k, n_starts, random)
         return np.asarray(found.posterior.argmax(axis=1))
-    units = Units.of_values(latent[fitted])
+    units = Standardizer.of_values(latent[fitted])
     found = fit_many_starts(units.of(latent[fitted]), k, n_starts, random)
     labels = np.empty(len(latent), np.int64)
     for part in chunks(len(latent)):
@@ -167,7 +167,7 @@ def full_mixture(
     """
     random = np.random.default_rng(seed)
     fitted = fitted_spots(len(latent), random)
-    units = Units.of_values(latent[fitted])
+    units = Standardizer.of_values(latent[fitted])
     found = yield from fit_full(units.of(latent[fitted]), k, n_starts, random, control)
     labels = np.empty(len(latent), np.int64)
     for part in chunks(len(latent)):

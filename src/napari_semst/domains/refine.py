@@ -13,7 +13,7 @@ import numpy as np
 
 from napari_semst.core.chunks import chunks, fitted_spots
 from napari_semst.core.progress import Progress
-from napari_semst.domains.mixture import Units, fit_tied, one_hot
+from napari_semst.domains.mixture import Standardizer, fit_tied, one_hot
 
 if TYPE_CHECKING:
     from collections.abc import Generator, Sequence
@@ -186,7 +186,7 @@ def own_evidence(
     for view in plain:
         control.check()
         values = view.values[:, :WIDTH]
-        units = Units.of_values(values[sample])
+        units = Standardizer.of_values(values[sample])
         points = units.of(values[sample])
         start = np.asarray(posterior[sample], np.float64)
         mixture = fit_tied(points, start, steps=1, ridge=_RIDGE)

@@ -124,9 +124,9 @@ def embed(
     SemstError
         One of its kinds, with what was expected, found and to do.
     """
-    from napari_semst.pipeline.gene_lists import listed, ranked_values
+    from napari_semst.pipeline.gene_lists import list_genes, ranked_values
     from napari_semst.pipeline.run import prepared
-    from napari_semst.pipeline.spot_semantics import described_lists, source_options
+    from napari_semst.pipeline.spot_semantics import embed_gene_lists, source_options
     from napari_semst.semantics import GeneLists
     from napari_semst.semantics.language_model.prompts import distinct_lists
     from napari_semst.semantics.precomputed.compatibility import first_genes
@@ -147,7 +147,7 @@ def embed(
             "it in one piece."
         )
     ranked = ranked_values(section, config.semantics.ranking)
-    lists = yield from listed(ranked, section.genes, config, control)
+    lists = yield from list_genes(ranked, section.genes, config, control)
     # Spots without any gene get the mean of the others, once all shares are merged.
     rows, place = distinct_lists(lists)
     number, of = share
@@ -162,7 +162,7 @@ def embed(
     probes: list[NDArray[np.float32]] = []
     if config.semantics.source == "server":
         options["heard"] = probes.append
-    found = yield from described_lists(
+    found = yield from embed_gene_lists(
         GeneLists(lists.genes, asked.astype(np.int32)),
         config,
         control,

@@ -87,7 +87,7 @@ def write_prompts(
     """
     from napari_semst.config.presets import resolve
     from napari_semst.genes.symbols import guess_species
-    from napari_semst.pipeline.gene_lists import listed, ranked_values
+    from napari_semst.pipeline.gene_lists import list_genes, ranked_values
     from napari_semst.pipeline.run import prepared
     from napari_semst.semantics.language_model.prompts import distinct_lists, template
     from napari_semst.semantics.precomputed.compatibility import first_genes
@@ -106,7 +106,7 @@ def write_prompts(
     _check_empty(folder)
     config, section, _ = yield from prepared(tissue, request, control)
     ranked = ranked_values(section, wanted.ranking)
-    lists = yield from listed(ranked, section.genes, config, control)
+    lists = yield from list_genes(ranked, section.genes, config, control)
     species = guess_species(lists.genes) if wanted.species == "auto" else wanted.species
     words = template(wanted.template, species, wanted.tissue)
     rows, place = distinct_lists(lists)

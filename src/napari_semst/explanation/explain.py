@@ -7,7 +7,13 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from napari_semst import keys
-from napari_semst.core.progress import Progress, RunControl, exhaust, told, working
+from napari_semst.core.progress import (
+    Progress,
+    RunControl,
+    run_in_thread,
+    run_to_end,
+    with_callback,
+)
 from napari_semst.errors import ConfigError
 from napari_semst.explanation import run as runs
 from napari_semst.explanation.semantic_genes import (
@@ -68,7 +74,9 @@ def explain(
 
     tissue, _ = tissue_of(source)
     steps = explain_steps(tissue, ExplainOptions(**wanted))
-    return exhaust(steps if on_progress is None else told(steps, on_progress))
+    return run_to_end(
+        steps if on_progress is None else with_callback(steps, on_progress)
+    )
 
 
 def explain_steps(
@@ -202,7 +210,7 @@ def _markers(
     seen = seen[~says_little(names[seen])]
     logged = log_normalised(counts, settings.target_sum)[:, seen]
     control.check()
-    markers = yield from working(
+    markers = yield from run_in_thread(
         STAGE,
         "Comparing genes",
         lambda tell: find_markers(logged, codes, len(what.names), heard(tell, control)),

@@ -10,7 +10,7 @@ import numpy as np
 from napari_semst import keys
 from napari_semst.config import Config
 from napari_semst.errors import ConfigError, InputError, one_of
-from napari_semst.io.checks import a_few
+from napari_semst.io.checks import abbreviate
 from napari_semst.wording import Way, Worded
 
 if TYPE_CHECKING:
@@ -88,7 +88,7 @@ def explained(tissue: AnnData, run: str | None, labels: str | None) -> Explained
     if wanted not in runs or column not in tissue.obs:
         raise InputError(
             Worded(
-                f"Expected a run {wanted!r}; found runs {a_few(list(runs))}. Find "
+                f"Expected a run {wanted!r}; found runs {abbreviate(list(runs))}. Find "
                 "domains first, or ",
                 Way(
                     "name a column of obs with --labels.",
@@ -109,7 +109,7 @@ def _of_column(
     if column not in tissue.obs:
         raise InputError(
             f"Expected labels in obs[{column!r}]; found obs columns "
-            f"{a_few(list(tissue.obs))}. Name one of them."
+            f"{abbreviate(list(tissue.obs))}. Name one of them."
         )
     labels = pd.Categorical(tissue.obs[column]).remove_unused_categories()
     if len(labels.categories) < 2:

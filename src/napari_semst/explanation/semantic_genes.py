@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from napari_semst.core.progress import working
+from napari_semst.core.progress import run_in_thread
 from napari_semst.errors import SemanticsError
 from napari_semst.wording import Way, Worded, message
 
@@ -111,7 +111,7 @@ def read_meanings(
     sizes = [
         np.bincount(codes[s], minlength=n_domains) for s in section.sections.spots()
     ]
-    tests = yield from working(
+    tests = yield from run_in_thread(
         STAGE,
         "Comparing with random connected domains and genes",
         lambda tell: compare_terms(
@@ -205,7 +205,7 @@ def _lists(
 
     settings = what.config.semantics
     return (
-        yield from working(
+        yield from run_in_thread(
             STAGE,
             "Ranking the genes of every spot",
             lambda tell: rank_genes(

@@ -10,7 +10,7 @@ import numpy as np
 
 from napari_semst import keys
 from napari_semst.errors import CountsError, InputError
-from napari_semst.io.checks import a_few
+from napari_semst.io.checks import abbreviate
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -114,8 +114,8 @@ def colouring_of(adata: AnnData, name: str) -> Categories | Numbers:
     hint = f" Did you mean {near[0]!r}?" if near else ""
     raise InputError(
         f"Expected {name!r} to be an obs column, a gene or a column of obsm as "
-        f"'X_semst:1'; found obs columns {a_few(list(adata.obs))}, obsm keys "
-        f"{a_few(list(adata.obsm))} and {adata.n_vars:,} genes without it.{hint}"
+        f"'X_semst:1'; found obs columns {abbreviate(list(adata.obs))}, obsm keys "
+        f"{abbreviate(list(adata.obsm))} and {adata.n_vars:,} genes without it.{hint}"
     )
 
 

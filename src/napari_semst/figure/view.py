@@ -126,9 +126,9 @@ def views_of(
     column
         The obs column that tells sections apart, empty for one section.
     """
-    from napari_semst.io.split_sections import sections_apart
+    from napari_semst.io.split_sections import split_sections
 
-    parts = sections_apart(adata, column, coordinates) if column else []
+    parts = split_sections(adata, column, coordinates) if column else []
     wanted = [part for part in parts if library in (None, part.name)]
     if len(parts) < 2 or not wanted:
         return [view_of(adata, library, coordinates)]

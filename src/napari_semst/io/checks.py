@@ -18,7 +18,7 @@ MEGABYTE = 2**20
 
 
 @contextmanager
-def reading(path: Path, what: str) -> Iterator[None]:
+def translate_errors(path: Path, what: str) -> Iterator[None]:
     """Turn whatever a library raises inside the block into an `InputError`.
 
     Warnings of the libraries are held back: what matters to users is noted by us.
@@ -32,10 +32,10 @@ def reading(path: Path, what: str) -> Iterator[None]:
     # Readers of damaged files raise nearly any type: this is the one place where all
     # are translated.
     except Exception as error:
-        raise InputError(in_words(path, what, error)) from error
+        raise InputError(error_message(path, what, error)) from error
 
 
-def in_words(path: Path, what: str, error: BaseException) -> str:
+def error_message(path: Path, what: str, error: BaseException) -> str:
     """Return the sentence for an error met while reading a file."""
     number = getattr(error, "errno", None)
     text = str(error).lower()
@@ -96,11 +96,11 @@ def check_file(path: Path, what: str, *, at_most: int | None = None) -> Path:
             f"{size // MEGABYTE} MB. It is probably another file."
         )
     if not os.access(path, os.R_OK):
-        raise InputError(in_words(path, what, PermissionError()))
+        raise InputError(error_message(path, what, PermissionError()))
     return path
 
 
-def a_few(names: Sequence[object], most: int = 8) -> str:
+def abbreviate(names: Sequence[object], most: int = 8) -> str:
     """Return names as text, the rest counted: ``a, b, c and 12 more``."""
     if not names:
         return "none"

@@ -7,9 +7,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from napari_semst import keys
-from napari_semst.core.sections import named
+from napari_semst.core.sections import naming_section
 from napari_semst.errors import ConfigError, InputError
-from napari_semst.io.checks import a_few
+from napari_semst.io.checks import abbreviate
 from napari_semst.io.manual_alignment import adjust, adjustment_of
 
 if TYPE_CHECKING:
@@ -60,7 +60,7 @@ def join_sections(
         )
     parts, told = {}, []
     for name, tissue in tissues.items():
-        with named(name):
+        with naming_section(name):
             parts[name], found = _part(tissue, name, counts_layer, coordinates)
         told += [f"{name}: {text}" for text in [*input_warnings(tissue), *found]]
     genes = _common_genes(parts)
@@ -87,7 +87,7 @@ def join_sections(
     return joined
 
 
-def joined_of(
+def concat_from(
     sources: Sequence[AnnData | str | Path], request: Request
 ) -> tuple[AnnData, Request]:
     """Return several sections as one tissue, and the request that fits it.
@@ -241,7 +241,8 @@ def _common_genes(parts: Mapping[str, AnnData]) -> list[str]:
     fewest = min(part.n_vars for part in parts.values())
     if len(genes) < max(_TOO_FEW_GENES * fewest, 1):
         shown = "; ".join(
-            f"{name}: {a_few(list(part.var_names), 3)}" for name, part in parts.items()
+            f"{name}: {abbreviate(list(part.var_names), 3)}"
+            for name, part in parts.items()
         )
         raise InputError(
             f"Expected sections with most genes in common; they have {len(genes):,} of "

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from napari_semst.errors import InputError
-from napari_semst.io.checks import a_few
+from napari_semst.io.checks import abbreviate
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -103,7 +103,7 @@ def _usual(adata: AnnData) -> tuple[str, Any]:
         return found
     raise InputError(
         "No coordinates: expected obsm['spatial'], found obsm keys "
-        f"{a_few(list(adata.obsm))}. {_ADVICE}"
+        f"{abbreviate(list(adata.obsm))}. {_ADVICE}"
     )
 
 
@@ -127,7 +127,7 @@ def _named(adata: AnnData, key: str) -> tuple[str, Any]:
     hint = f" There are coordinates in {usual[0]}." if usual else ""
     raise InputError(
         f"No coordinates: expected obsm[{key!r}], found obsm keys "
-        f"{a_few(list(adata.obsm))}.{hint} {_ADVICE}"
+        f"{abbreviate(list(adata.obsm))}.{hint} {_ADVICE}"
     )
 
 
@@ -175,7 +175,8 @@ def _check_values(
         names = list(adata.obs_names[~placed])
         raise InputError(
             f"Expected coordinates for every spot in {where}; {len(names):,} of "
-            f"{len(xy):,} have none (first: {a_few(names, 3)}). Leave these spots out."
+            f"{len(xy):,} have none (first: {abbreviate(names, 3)}). Leave these spots "
+            "out."
         )
     if placed.sum() > 1 and (np.ptp(xy[placed], axis=0) == 0).all():
         raise InputError(

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from napari_semst.errors import CountsError
-from napari_semst.io.checks import a_few
+from napari_semst.io.checks import abbreviate
 from napari_semst.io.matrices import as_csr, chunks, describe, named_layers
 
 if TYPE_CHECKING:
@@ -78,7 +78,8 @@ def _named(adata: AnnData, layer: str) -> CountsFound:
         has_raw = " and .raw" if adata.raw is not None else ""
         raise CountsError(
             f"Expected a layer named {layer!r}; found layers "
-            f"{a_few(list(named_layers(adata)))}{has_raw}. Pick one as counts layer."
+            f"{abbreviate(list(named_layers(adata)))}{has_raw}. Pick one as counts "
+            "layer."
         )
     try:
         return CountsFound(_counts_in(_matrix(adata, where, layer)), where)

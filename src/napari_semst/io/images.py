@@ -8,7 +8,7 @@ import warnings
 from typing import TYPE_CHECKING, Any
 
 from napari_semst.errors import InputError
-from napari_semst.io.checks import MEGABYTE, check_file, reading
+from napari_semst.io.checks import MEGABYTE, check_file, translate_errors
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -53,7 +53,7 @@ def read_image(path: Path) -> NDArray[np.uint8]:
             f"Expected a PNG, JPEG or TIFF image at {path}; it could not be opened. "
             "Replace it, or move it away to open the spots without it."
         ) from error
-    with reading(path, "the image"), opened as image:
+    with translate_errors(path, "the image"), opened as image:
         width, height = image.size
         if width * height > LARGEST_IMAGE:
             raise InputError(_too_large(path, f"{width:,} x {height:,}"))
@@ -71,7 +71,7 @@ def read_scalefactors(path: Path) -> dict[str, float]:
     """
     what = "the scale factors"
     check_file(path, what, at_most=MEGABYTE)
-    with reading(path, what):
+    with translate_errors(path, what):
         values: Any = json.loads(path.read_text(encoding="utf-8"))
     if not isinstance(values, dict):
         raise InputError(f"Expected {what} at {path} to be names and numbers.")

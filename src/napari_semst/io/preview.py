@@ -6,7 +6,7 @@ import re
 from dataclasses import dataclass
 from pathlib import Path
 
-from napari_semst.io.checks import a_few, reading
+from napari_semst.io.checks import abbreviate, translate_errors
 from napari_semst.io.options import ReadOptions
 
 
@@ -69,7 +69,7 @@ class Preview:
         lines = [f"{self.title}: {self._size()}."]
         if self.parts:
             others = [part for part in self.parts if part != self.part]
-            also = f" There are also {a_few(others)}." if others else ""
+            also = f" There are also {abbreviate(others)}." if others else ""
             lines.append(f"It is read as {self.part}.{also}")
         if self.counts is not None:
             where = f"in {self.counts}" if self.counts else "missing"
@@ -79,7 +79,7 @@ class Preview:
             "none" if self.image is None else f"{self.image[1]:,} x {self.image[0]:,}"
         )
         lines.append(f"Image: {size}{'' if self.image is None else ' pixels'}.")
-        lines.append(f"Annotations: {a_few(self.annotations)}.")
+        lines.append(f"Annotations: {abbreviate(self.annotations)}.")
         return (*lines, *self.remarks)
 
     def _size(self) -> str:
@@ -122,6 +122,6 @@ def preview(
     place = Path(path).expanduser()
     kind = kind_of(place)
     options = ReadOptions(positions=positions, part=part)
-    with reading(place, kind.title):
+    with translate_errors(place, kind.title):
         facts = GLANCES[kind.name](place, options)
     return Preview(kind.name, kind.title, **facts)

@@ -6,19 +6,19 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from napari_semst.errors import InputError
-from napari_semst.io.checks import a_few, check_file, reading
+from napari_semst.io.checks import abbreviate, check_file, translate_errors
 from napari_semst.io.coordinates import find_coordinates
 from napari_semst.io.formats.text_tables import has_ending
 from napari_semst.io.notes import note
 from napari_semst.io.options import ReadOptions
 from napari_semst.io.readers import cosmx, merscope, visium, visium_hd
-from napari_semst.io.readers.detect import sniff
+from napari_semst.io.readers.detect import detect_format
 from napari_semst.io.readers.registry import COSMX, MERSCOPE, PLAIN, VISIUM, VISIUM_HD
 
 if TYPE_CHECKING:
     from anndata import AnnData
 
-    from napari_semst.io.readers.registry import Kind
+    from napari_semst.io.readers.registry import Format
 
 __all__ = ["find_coordinates", "read"]
 
@@ -76,7 +76,7 @@ def read(
     return tissue
 
 
-def kind_of(place: Path) -> Kind:
+def kind_of(place: Path) -> Format:
     """Return the kind of input at a path.
 
     Raises
@@ -84,13 +84,13 @@ def kind_of(place: Path) -> Kind:
     InputError
         If it holds nothing that can be read as a tissue section.
     """
-    kind = sniff(place) or _kind_by_names(place)
+    kind = detect_format(place) or _kind_by_names(place)
     if kind is None:
         raise InputError(_why_not(place))
     return kind
 
 
-def _kind_by_names(place: Path) -> Kind | None:
+def _kind_by_names(place: Path) -> Format | None:
     """Return what is right by its names and wrong inside: reading it says how."""
     if place.is_file() and has_ending(place):
         for kind, files in ((MERSCOPE, merscope.locate), (COSMX, cosmx.locate)):
@@ -131,8 +131,8 @@ def _why_not(place: Path) -> str:
             f"counts and places, or an instrument's folder); {place} is no HDF5 file "
             "and no such table. Choose another file."
         )
-    with reading(place, what), h5py.File(place, "r") as file:
-        inside = a_few(list(file))
+    with translate_errors(place, what), h5py.File(place, "r") as file:
+        inside = abbreviate(list(file))
     return (
         f"Expected {what}; {place} is an HDF5 file of another kind and holds: "
         f"{inside}. Choose another file."
@@ -140,7 +140,7 @@ def _why_not(place: Path) -> str:
 
 
 def _why_not_folder(place: Path) -> str:
-    with reading(place, "a section's folder"):
+    with translate_errors(place, "a section's folder"):
         found = sorted(entry.name for entry in place.iterdir())
     return (
         "Expected an instrument's folder: of Space Ranger "
@@ -148,6 +148,6 @@ def _why_not_folder(place: Path) -> str:
         "spatial/tissue_positions .csv, .parquet or _list.csv), Xenium "
         "(cell_feature_matrix.h5 and cells.parquet), MERSCOPE (cell_by_gene.csv and "
         "cell_metadata.csv) or CosMx (*exprMat_file.csv and *metadata_file.csv), or a "
-        f"store (.zarr); {place} holds: {a_few(found)}. Choose the folder that holds "
-        "these, such as the one named outs."
+        f"store (.zarr); {place} holds: {abbreviate(found)}. Choose the folder that "
+        "holds these, such as the one named outs."
     )

@@ -8,7 +8,7 @@ import numpy as np
 
 from napari_semst import keys
 from napari_semst.errors import InputError, one_of
-from napari_semst.io.checks import a_few
+from napari_semst.io.checks import abbreviate
 from napari_semst.io.texts import as_texts
 
 if TYPE_CHECKING:
@@ -92,7 +92,7 @@ def mixed_sections(adata: AnnData) -> tuple[str, ...]:
         found = sorted(names & set(as_texts(adata.obs[column]).unique()))
         if len(found) > 1:
             return (
-                f"This file holds {len(found)} sections ({a_few(found)}; see "
+                f"This file holds {len(found)} sections ({abbreviate(found)}; see "
                 f"obs[{column!r}]): neighbours are sought across them. To keep "
                 f"them apart, name that column as section_key.",
             )
@@ -120,7 +120,8 @@ def section_column(adata: AnnData, key: str = "") -> str | None:
             return None
         raise InputError(
             f"Expected obs[{key!r}] to tell which section a spot is of; found obs "
-            f"columns {a_few(list(adata.obs))}. Name one of them as the section key."
+            f"columns {abbreviate(list(adata.obs))}. Name one of them as the section "
+            "key."
         )
     missing = int(adata.obs[column].isna().sum())
     if missing:

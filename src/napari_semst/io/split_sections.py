@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 
-class Alone(NamedTuple):
+class SectionView(NamedTuple):
     """One section of a tissue.
 
     Parameters
@@ -58,9 +58,9 @@ def shown_section_key(adata: AnnData, run: str = "") -> str:
     return next((c for c in (told, keys.SECTION) if c and c in adata.obs), "")
 
 
-def sections_apart(
+def split_sections(
     adata: AnnData, column: str, coordinates: str | None = None
-) -> list[Alone]:
+) -> list[SectionView]:
     """Return the sections of a tissue, in the order of their first spots.
 
     Parameters
@@ -84,14 +84,14 @@ def sections_apart(
     places = find_coordinates(adata, coordinates)
     sections = sections_of(adata, column)
     return [
-        _alone(adata, name, spots, places[spots])
+        _section_view(adata, name, spots, places[spots])
         for name, spots in zip(sections.names, sections.spots(), strict=True)
     ]
 
 
-def _alone(
+def _section_view(
     adata: AnnData, name: str, spots: NDArray[np.int64], places: NDArray[np.float64]
-) -> Alone:
+) -> SectionView:
     from anndata import AnnData
 
     library = _library(adata, name, spots)
@@ -101,7 +101,7 @@ def _alone(
         obsm={keys.SPATIAL: places},
         uns={"spatial": entries, keys.ALIGNMENT: adata.uns.get(keys.ALIGNMENT, {})},
     )
-    return Alone(name, spots, library, tissue)
+    return SectionView(name, spots, library, tissue)
 
 
 def _library(adata: AnnData, name: str, spots: NDArray[np.int64]) -> str | None:

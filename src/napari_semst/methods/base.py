@@ -173,7 +173,7 @@ class Method(Protocol):
         ...
 
 
-class Describer(Protocol):
+class Transfer(Protocol):
     """A way from another section to the views that a method's consensus reads."""
 
     def __call__(
@@ -210,9 +210,9 @@ METHODS: Mapping[str, str] = MappingProxyType(
     }
 )
 # Those that can describe a section by what was learnt from another.
-DESCRIBERS: Mapping[str, str] = MappingProxyType(
+TRANSFERS: Mapping[str, str] = MappingProxyType(
     {
-        "semst": "napari_semst.methods.semst.transfer:describe",
+        "semst": "napari_semst.methods.semst.transfer:transfer",
         "quick": "napari_semst.methods.quick:describe",
     }
 )
@@ -229,7 +229,7 @@ def method(name: str) -> Method:
     return cast("Method", _registered(name, METHODS))
 
 
-def describer(name: str) -> Describer:
+def transfer(name: str) -> Transfer:
     """Return what describes other sections by what the method of that name learnt.
 
     Raises
@@ -237,7 +237,7 @@ def describer(name: str) -> Describer:
     ConfigError
         If there is none.
     """
-    return cast("Describer", _registered(name, DESCRIBERS))
+    return cast("Transfer", _registered(name, TRANSFERS))
 
 
 def _registered(name: str, registry: Mapping[str, str]) -> Any:

@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from napari_semst.cache.features import FeatureCache
-from napari_semst.core.progress import Progress, working
-from napari_semst.core.sections import named
+from napari_semst.core.progress import Progress, run_in_thread
+from napari_semst.core.sections import naming_section
 from napari_semst.errors import InputError
 from napari_semst.morphology.base import Morphology
 from napari_semst.morphology.gathered import Gathered, Read
@@ -89,7 +89,7 @@ def describe_morphology(
         return held_features(tissue, key)
     parts = imaged_parts(tissue, wanted)
     device = choose_device(config.training.device).name
-    encoder = yield from working(
+    encoder = yield from run_in_thread(
         STAGE,
         "Finding the image encoder",
         lambda teller: image_encoder(wanted, device, teller.say),
@@ -99,7 +99,7 @@ def describe_morphology(
     several = len(parts) > 1
     one_look = wanted.stain == "macenko" or (wanted.stain == "auto" and several)
     for part in parts:
-        with named(part.library) if several else nullcontext():
+        with naming_section(part.library) if several else nullcontext():
             places = coordinates[part.spots]
             reader, mask, notes = _reader(
                 tissue, part, places, encoder, wanted, one_look, control

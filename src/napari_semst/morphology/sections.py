@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, NamedTuple
 import numpy as np
 
 from napari_semst.errors import InputError
-from napari_semst.io.checks import a_few
+from napari_semst.io.checks import abbreviate
 from napari_semst.io.sections import libraries, part, spots_of, the_library
 from napari_semst.wording import Way, Worded
 
@@ -61,14 +61,14 @@ def imaged_parts(tissue: AnnData, config: MorphologyConfig) -> list[Imaged]:
         if len(parts) > 1:
             raise InputError(
                 f"Expected one section for the image {config.image}; found "
-                f"{len(parts)}: {a_few([one.library for one in parts])}. Run each with "
-                "its own image, or let every section bring its image."
+                f"{len(parts)}: {abbreviate([one.library for one in parts])}. Run each "
+                "with its own image, or let every section bring its image."
             )
         return parts
     with_image = [one for one in parts if len(part(tissue, one.library, "images"))]
     if not with_image:
         found = libraries(tissue)
-        told = f"sections {a_few(list(found))} without one" if found else "none"
+        told = f"sections {abbreviate(list(found))} without one" if found else "none"
         raise InputError(
             Worded(
                 f"Expected an image of the section in uns['spatial']; found {told}. ",

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from napari_semst.cache.hashes import hash_of, seal_of_arrays, seal_of_file
+from napari_semst.cache.hashes import fingerprint_arrays, fingerprint_file, hash_of
 from napari_semst.errors import InputError
 from napari_semst.morphology.levels import Kept, Level, reduced
 
@@ -92,12 +92,12 @@ class Slide:
         name = f"{place.resolution} image of {place.library}"
         pyramid = None if path is None or share >= 1 else pyramid_in(path)
         if path is None or pyramid is None:
-            seal = seal_of_arrays((place.image,))
+            seal = fingerprint_arrays((place.image,))
             return _slide((place.image,), corner, place.scale, name, seal)
         levels = [place.by_hand.turned(level) for level in pyramid.levels]
         unit = (place.scale[0] * share, place.scale[1] * share)
         turns = place.by_hand.shifted_to(0, 0)
-        seal = f"{seal_of_file(path)}-{hash_of(repr(turns).encode())}"
+        seal = f"{fingerprint_file(path)}-{hash_of(repr(turns).encode())}"
         name = f"{path.name}, full resolution"
         return _slide(levels, corner, unit, name, seal, contrast=pyramid.contrast)
 
@@ -134,7 +134,11 @@ class Slide:
             )
         found = opened(path)
         unit = 1 / pixels_per_unit
-        seal = seal_of_file(path) if path.is_file() else seal_of_arrays(found.levels)
+        seal = (
+            fingerprint_file(path)
+            if path.is_file()
+            else fingerprint_arrays(found.levels)
+        )
         return _slide(
             found.levels,
             (origin[1], origin[0]),
@@ -179,7 +183,7 @@ class Slide:
         corner = (-0.5, -0.5)
         if translate is not None:
             corner = translate[0] - unit[0] / 2, translate[1] - unit[1] / 2
-        return _slide(arrays, corner, unit, source, seal_of_arrays(arrays))
+        return _slide(arrays, corner, unit, source, fingerprint_arrays(arrays))
 
     @property
     def identity(self) -> str:

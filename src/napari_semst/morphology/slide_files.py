@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from napari_semst.errors import InputError
-from napari_semst.io.checks import check_file, reading
+from napari_semst.io.checks import check_file, translate_errors
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -53,7 +53,7 @@ def _tiff(path: Path) -> Opened:
         pyramid = pyramid_in(path)
         if pyramid is not None:
             # A packing that cannot be read is told now, not in the middle of a run.
-            with reading(path, "the image"):
+            with translate_errors(path, "the image"):
                 pyramid.levels[-1].blocks[0, 0].compute(scheduler="synchronous")
     except InputError as error:
         if "imagecodecs" not in str(error):
@@ -80,7 +80,7 @@ def _zarr(path: Path) -> Opened:
     from napari_semst.io.readers.zarr import check_store
 
     check_store(path)
-    with reading(path, "the OME-Zarr image"):
+    with translate_errors(path, "the OME-Zarr image"):
         about = ngff.multiscales(path)
         axes = [str(axis["name"]) for axis in about.get("axes", [])]
         names = [str(one["path"]) for one in about.get("datasets", [])]

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from napari_semst import keys
 from napari_semst.config import Request, number_of_domains
-from napari_semst.core.progress import exhaust, told
+from napari_semst.core.progress import run_to_end, with_callback
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -69,7 +69,7 @@ def find_domains(
     SemstError
         One of its kinds, with what was expected, found and to do.
     """
-    from napari_semst.io.concat_sections import joined_of
+    from napari_semst.io.concat_sections import concat_from
     from napari_semst.io.read import tissue_of
     from napari_semst.pipeline import run as pipeline
 
@@ -82,10 +82,12 @@ def find_domains(
         .with_settings("prepare", section_key=section_key)
     )
     if isinstance(source, list | tuple):
-        (tissue, request), own = joined_of(source, request), True
+        (tissue, request), own = concat_from(source, request), True
     else:
         part = request.overrides.get("prepare", {}).get("part", "")
         tissue, own = tissue_of(source, str(part))
     steps = pipeline.find_domains(tissue, request)
-    result = exhaust(steps if on_progress is None else told(steps, on_progress))
+    result = run_to_end(
+        steps if on_progress is None else with_callback(steps, on_progress)
+    )
     return pipeline.attach(tissue, result, run, inplace=own)

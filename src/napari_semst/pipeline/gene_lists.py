@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from napari_semst.core.progress import Progress, RunControl, working
+from napari_semst.core.progress import Progress, RunControl, run_in_thread
 
 if TYPE_CHECKING:
     from collections.abc import Generator
@@ -63,7 +63,7 @@ def gene_divisor(section: Section, ranking: str) -> NDArray[np.float64]:
     return normalise.gene_deviation(depth)
 
 
-def listed(
+def list_genes(
     ranked: sparse.csr_matrix,
     genes: NDArray[np.str_],
     config: Config,
@@ -86,7 +86,7 @@ def listed(
 
     wanted = config.semantics
     return (
-        yield from working(
+        yield from run_in_thread(
             "describe",
             "Ranking the genes of every spot",
             lambda tell: rank_genes(

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from napari_semst.core.progress import exhaust
+from napari_semst.core.progress import run_to_end
 from napari_semst.errors import ConfigError, InputError, SaveError
 from napari_semst.pipeline.summary import run_summary
 
@@ -214,7 +214,7 @@ def find_and_save(
     """
     from napari_semst import keys
     from napari_semst.config.presets import resolve
-    from napari_semst.io.concat_sections import joined_of
+    from napari_semst.io.concat_sections import concat_from
     from napari_semst.io.read import read
     from napari_semst.pipeline.model import check_savable, save_model
     from napari_semst.pipeline.run import attach, find_domains
@@ -225,11 +225,11 @@ def find_and_save(
     if files.model is not None:
         check_savable(resolve(request))
     if len(sources) > 1:
-        tissue, request = joined_of(sources, request)
+        tissue, request = concat_from(sources, request)
     else:
         tissue = read(sources[0], part=resolve(request).prepare.part or None)
     tissue = scoring.choose(tissue)
-    result = exhaust(through(find_domains(tissue, request, control)))
+    result = run_to_end(through(find_domains(tissue, request, control)))
     result.provenance.update(notes or {})
     settings = result.provenance["config"]["prepare"]
     place = settings["coordinates"]

@@ -15,8 +15,8 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import numpy as np
 
 from napari_semst.config import Config
-from napari_semst.domains.consensus import Voter
-from napari_semst.domains.mixture import Mixture, Units
+from napari_semst.domains.consensus import ConsensusMember
+from napari_semst.domains.mixture import Mixture, Standardizer
 from napari_semst.errors import ConfigError, InputError, SaveError, SemstError
 from napari_semst.prepare.components import ExpressionAxes
 from napari_semst.wording import Way, Worded
@@ -120,7 +120,7 @@ class DomainModel:
     names: tuple[str, ...]
     colors: tuple[str, ...]
     rounds: int
-    voters: tuple[Voter, ...]
+    voters: tuple[ConsensusMember, ...]
     learnt: Arrays
     standard: Standard | None = None
     deviation: NDArray[np.float64] | None = None
@@ -174,12 +174,12 @@ def check_savable(config: Config) -> None:
         If there is no consensus of mixtures, or the method's inputs belong to one
         section alone.
     """
-    from napari_semst.methods.base import DESCRIBERS
+    from napari_semst.methods.base import TRANSFERS
 
     why = ""
     if config.domains.readout != "consensus":
         why = f"the readout {config.domains.readout!r}"
-    elif config.model.method not in DESCRIBERS:
+    elif config.model.method not in TRANSFERS:
         why = (
             f"the method {config.model.method!r}, which says of other sections nothing"
         )
@@ -327,12 +327,14 @@ def _model(told: dict[str, Any], arrays: dict[str, NDArray[Any]]) -> DomainModel
     return model
 
 
-def _voter(arrays: Arrays, place: int, view: int, rounds: int) -> Voter:
+def _voter(arrays: Arrays, place: int, view: int, rounds: int) -> ConsensusMember:
     start = f"voter.{place}."
     parts = {name: arrays[start + name] for name in _MIXTURE}
     none = np.zeros((0, len(parts["weight"])))
-    units = Units(arrays[f"{start}unit_centre"], float(arrays[f"{start}unit_size"][0]))
-    return Voter(int(view), int(rounds), units, Mixture(none, 0.0, **parts))
+    units = Standardizer(
+        arrays[f"{start}unit_centre"], float(arrays[f"{start}unit_size"][0])
+    )
+    return ConsensusMember(int(view), int(rounds), units, Mixture(none, 0.0, **parts))
 
 
 def _check(model: DomainModel, arrays: Arrays) -> None:

@@ -94,7 +94,7 @@ def find_domains(
     from napari_semst.methods.base import method
     from napari_semst.morphology.describe import describe_morphology
     from napari_semst.pipeline.provenance import record, spots_hash
-    from napari_semst.pipeline.spot_semantics import describe
+    from napari_semst.pipeline.spot_semantics import spot_embedding
 
     control = control or RunControl()
     settle_threads()
@@ -109,7 +109,7 @@ def find_domains(
         section = replace(section, morphology=morphology)
         watch.lap("morphology")
     control.check()
-    embedding, described, standard = yield from describe(
+    embedding, described, standard = yield from spot_embedding(
         tissue, section, config, control
     )
     watch.lap("describe")

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from napari_semst.core.progress import FORESEEN, PRIVACY, Progress, working
+from napari_semst.core.progress import FORESEEN, PRIVACY, Progress, run_in_thread
 from napari_semst.errors import SemanticsError
 from napari_semst.wording import Way, Worded
 
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from scipy import sparse
 
     from napari_semst.config import Config
-    from napari_semst.core.progress import RunControl, Teller
+    from napari_semst.core.progress import RunControl, ThreadReporter
     from napari_semst.pipeline.model import Standard
     from napari_semst.prepare.section import Section
     from napari_semst.semantics import GeneLists, Semantics
@@ -36,7 +36,7 @@ _OF_SERVERS = (
 )
 
 
-def describe(
+def spot_embedding(
     tissue: AnnData, section: Section, config: Config, control: RunControl
 ) -> Generator[
     Progress,
@@ -56,7 +56,7 @@ def describe(
     if wanted.source == "none":
         return None, None, None
     matrix = ranked_values(section, wanted.ranking)
-    described = yield from meaning(tissue, matrix, section.genes, config, control)
+    described = yield from embed_tissue(tissue, matrix, section.genes, config, control)
     if described.is_empty:
         return None, described, None
     embedding, standard = described.embedding, None
@@ -67,7 +67,7 @@ def describe(
     return embedding, bare, standard
 
 
-def meaning(
+def embed_tissue(
     tissue: AnnData,
     ranked: sparse.csr_matrix,
     genes: NDArray[np.str_],
@@ -92,15 +92,15 @@ def meaning(
     options
         Of the source; those of the settings if None.
     """
-    from napari_semst.pipeline.gene_lists import listed
+    from napari_semst.pipeline.gene_lists import list_genes
 
     if options is None:
         options = source_options(tissue, config)
-    lists = yield from listed(ranked, genes, config, control)
-    return (yield from described_lists(lists, config, control, **options))
+    lists = yield from list_genes(ranked, genes, config, control)
+    return (yield from embed_gene_lists(lists, config, control, **options))
 
 
-def described_lists(
+def embed_gene_lists(
     lists: GeneLists, config: Config, control: RunControl, **options: Any
 ) -> Generator[Progress, None, Semantics]:
     """Return what lists of genes mean, as the source of the settings has it.
@@ -131,7 +131,7 @@ def described_lists(
     if reads_genes and wanted.gene_text == "knowledge":
         options = {"texts": known_texts, **options}
 
-    def work(tell: Teller) -> Semantics:
+    def work(tell: ThreadReporter) -> Semantics:
         if wanted.source in ("prompts", "genes"):
             options.update(say=tell.say, announce=tell.announce)
         made = source(wanted.source, **options)
@@ -149,7 +149,9 @@ def described_lists(
         )
         return with_weights_told(found, wanted)
 
-    return (yield from working("describe", "Reading what genes mean", work, control))
+    return (
+        yield from run_in_thread("describe", "Reading what genes mean", work, control)
+    )
 
 
 def source_options(tissue: AnnData, config: Config) -> dict[str, Any]:

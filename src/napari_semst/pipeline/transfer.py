@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from napari_semst import keys
-from napari_semst.core.progress import Progress, RunControl, exhaust, told
+from napari_semst.core.progress import Progress, RunControl, run_to_end, with_callback
 from napari_semst.errors import InputError
 
 if TYPE_CHECKING:
@@ -90,7 +90,9 @@ def apply_model(
         device=device,
         adapt=adapt,
     )
-    result = exhaust(steps if on_progress is None else told(steps, on_progress))
+    result = run_to_end(
+        steps if on_progress is None else with_callback(steps, on_progress)
+    )
     return attach(tissue, result, run, inplace=own)
 
 
@@ -143,10 +145,10 @@ def label_section(
     SemstError
         Others of its kinds, as a run.
     """
-    from napari_semst.core.sections import named
+    from napari_semst.core.sections import naming_section
     from napari_semst.io.sections import sections_of
     from napari_semst.pipeline.spot_semantics import options_of_parts
-    from napari_semst.pipeline.transfer_sections import together
+    from napari_semst.pipeline.transfer_sections import concat_results
 
     control = control or RunControl()
     config = _own_settings(model, counts_layer, coordinates, device)
@@ -159,12 +161,12 @@ def label_section(
     if model.reads_semantics:
         divided = options_of_parts(tissue, config, rows)
     for name, spots, own in zip(parts.names, rows, divided, strict=True):
-        with named(name):
+        with naming_section(name):
             steps = _label_one(
                 tissue[spots].copy(), model, config, control, own, adapt=adapt
             )
             found.append((yield from steps))
-    return together(found, parts, tissue)
+    return concat_results(found, parts, tissue)
 
 
 def _label_one(
@@ -179,7 +181,7 @@ def _label_one(
     """Label a single section."""
     from napari_semst.core.device import choose_device, memory_errors_explained
     from napari_semst.core.threads import threads_limited, threads_wanted
-    from napari_semst.methods.base import describer
+    from napari_semst.methods.base import transfer
 
     start = time.perf_counter()
     section, matched = yield from _prepare(tissue, model, config, control)
@@ -191,7 +193,7 @@ def _label_one(
         threads_limited(threads_wanted(section.n_spots, config)),
         memory_errors_explained(),
     ):
-        fit = yield from describer(config.model.method)(
+        fit = yield from transfer(config.model.method)(
             section, embedding, model.learnt, config, place, control
         )
         assignment = yield from _voted(
@@ -369,7 +371,7 @@ def _describe(
     options: dict[str, Any] | None,
 ) -> Generator[Progress, None, tuple[NDArray[np.float32] | None, Semantics | None]]:
     """Return one semantic vector per spot, standardised as the model's section."""
-    from napari_semst.pipeline.spot_semantics import meaning
+    from napari_semst.pipeline.spot_semantics import embed_tissue
 
     if not model.reads_semantics:
         return None, None
@@ -379,7 +381,9 @@ def _describe(
         plain = config.semantics.ranking == "specificity"
         clip = np.inf if plain else section.config.clip
         ranked = _scaled_alike(section, model.deviation, clip)
-    found = yield from meaning(tissue, ranked, section.genes, config, control, options)
+    found = yield from embed_tissue(
+        tissue, ranked, section.genes, config, control, options
+    )
     embedding = found.embedding
     if model.standard is not None:
         width = len(model.standard.mean)
@@ -418,11 +422,11 @@ def _voted(
     """Return the domains that the model's members agree on, by the model's codes."""
     from napari_semst.domains.cluster import Assignment
     from napari_semst.domains.confidence import spot_confidence
-    from napari_semst.domains.consensus import vote
+    from napari_semst.domains.consensus import predict_members
     from napari_semst.domains.refine import refined
 
     seed = config.training.seed
-    posterior = yield from vote(
+    posterior = yield from predict_members(
         fit.views, section.average, model.voters, seed, control, adapt=adapt
     )
     # Domains that had no spot when the model was made have no name.

@@ -28,7 +28,7 @@ _BY_SPOT = (
 )
 
 
-def together(
+def concat_results(
     found: list[DomainResult], parts: Sections, tissue: AnnData
 ) -> DomainResult:
     """Return the labels of several sections as one result, in the table's order."""

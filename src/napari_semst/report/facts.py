@@ -308,14 +308,14 @@ def _agreement(
     import pandas as pd
 
     from napari_semst.domains.metrics import truth_scores
-    from napari_semst.io.checks import a_few
+    from napari_semst.io.checks import abbreviate
 
     if annotation is None:
         return (), None
     if annotation not in adata.obs:
         raise InputError(
             f"Expected an annotation in obs[{annotation!r}]; found obs columns "
-            f"{a_few(list(adata.obs))}. Name one of them."
+            f"{abbreviate(list(adata.obs))}. Name one of them."
         )
     both = adata.obs[[column, annotation]].dropna()
     if not len(both):

@@ -42,7 +42,7 @@ class Trainable(Protocol):
         """
         ...
 
-    def glimpse(self) -> NDArray[np.float32]:
+    def current_latent(self) -> NDArray[np.float32]:
         """Return the latent as it is now, for people to look at.
 
         Averaged over neighbours, which shows domains that single spots hide. Nothing
@@ -116,7 +116,7 @@ def train(
                 f"Expected a finite loss; at epoch {epoch + 1} it is {values['loss']}. "
                 "Lower the learning rate, or check the counts for extreme values."
             )
-        latent = control.look(model.glimpse)
+        latent = control.snapshot(model.current_latent)
         yield Progress("train", epoch + 1, config.epochs, "", values, latent)
     return record
 

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from napari_semst.io.alignment import Placement
-    from napari_semst.io.split_sections import Alone
+    from napari_semst.io.split_sections import SectionView
 
     Floats = NDArray[np.float64]
 
@@ -93,9 +93,9 @@ def arrange(tissue: AnnData, key: str | None, column: str = "") -> Arrangement:
         If the coordinates are not two finite numbers for each spot, or the column
         does not tell every spot's section.
     """
-    from napari_semst.io.split_sections import sections_apart
+    from napari_semst.io.split_sections import split_sections
 
-    parts = sections_apart(tissue, column, key) if column else []
+    parts = split_sections(tissue, column, key) if column else []
     if len(parts) < 2:
         positions, diameter = spot_places(tissue, key)
         alone = np.zeros(tissue.n_obs, np.int32)
@@ -104,7 +104,9 @@ def arrange(tissue: AnnData, key: str | None, column: str = "") -> Arrangement:
     return _side_by_side(tissue, key, parts)
 
 
-def _side_by_side(tissue: AnnData, key: str | None, parts: list[Alone]) -> Arrangement:
+def _side_by_side(
+    tissue: AnnData, key: str | None, parts: list[SectionView]
+) -> Arrangement:
     # Sections on one image are moved together with it.
     frames = [part.library or ("", index) for index, part in enumerate(parts)]
     order = list(dict.fromkeys(frames))
@@ -137,7 +139,7 @@ def _side_by_side(tissue: AnnData, key: str | None, parts: list[Alone]) -> Arran
     )
 
 
-def _diameter(tissue: AnnData, key: str | None, part: Alone) -> float:
+def _diameter(tissue: AnnData, key: str | None, part: SectionView) -> float:
     """Return the diameter of a section's spots in the unit of the coordinates."""
     from napari_semst.io.alignment import spot_size
 
@@ -147,7 +149,7 @@ def _diameter(tissue: AnnData, key: str | None, part: Alone) -> float:
     return size.diameter * _unit(tissue, part.spots, part.tissue.obsm[keys.SPATIAL])
 
 
-def _with_image(box: Floats, part: Alone) -> Floats:
+def _with_image(box: Floats, part: SectionView) -> Floats:
     placement, _ = placed(part.tissue, part.library) if part.library else (None, "")
     if placement is None:
         return box
@@ -289,12 +291,12 @@ def share_on_image(tissue: AnnData, key: str | None, column: str = "") -> float 
     """
     from napari_semst.io.alignment import share_inside
     from napari_semst.io.sections import libraries
-    from napari_semst.io.split_sections import sections_apart
+    from napari_semst.io.split_sections import split_sections
 
     there = [one for one in libraries(tissue) if placed(tissue, one)[0] is not None]
     if not there:
         return None
-    parts = sections_apart(tissue, column, key) if column else []
+    parts = split_sections(tissue, column, key) if column else []
     if len(parts) < 2:
         shares = [share_inside(tissue, library, key) for library in there]
     else:

@@ -26,7 +26,7 @@ _SHOWN = "domain shown"
 
 
 @dataclass(frozen=True, slots=True)
-class Look:
+class DisplayState:
     """What the colours of a layer show.
 
     Parameters
@@ -47,7 +47,7 @@ class Look:
     fade: bool = False
 
     @classmethod
-    def of(cls, layer: Layer) -> Look:
+    def of(cls, layer: Layer) -> DisplayState:
         """Return the look that a layer remembers."""
         kept = layer.metadata
         return cls(

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from napari_semst.errors import InputError
-from napari_semst.io.readers.detect import sniff
+from napari_semst.io.readers.detect import detect_format
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -19,7 +19,7 @@ def show(source: Path) -> None:
     InputError
         If the file is no section, or napari has no Qt to draw with.
     """
-    if sniff(source) is None:
+    if detect_format(source) is None:
         raise InputError(
             f"Expected a tissue section at {source}; found none. `semst inspect` says "
             "what is there."

@@ -17,7 +17,7 @@ from scipy import sparse
 
 from napari_semst.errors import InputError, SaveError
 from napari_semst.io.export import atomic, h5ad
-from napari_semst.io.export.disk_space import room_for
+from napari_semst.io.export.disk_space import estimated_bytes
 from napari_semst.io.export.h5ad import write, write_domains_csv, write_table
 from napari_semst.io.export.readback import check_readback
 from napari_semst.io.read import read
@@ -285,7 +285,7 @@ def test_the_room_asked_for_is_enough_and_not_far_more(tmp_path, result, dense):
         result.X = result.X.toarray()
     path = write(result, tmp_path / "result.h5ad", compression=None)
     size = path.stat().st_size
-    assert 0.5 * size < room_for(result) < 2 * size + 1_000_000
+    assert 0.5 * size < estimated_bytes(result) < 2 * size + 1_000_000
 
 
 def test_an_interrupt_leaves_nothing(tmp_path, result, monkeypatch):

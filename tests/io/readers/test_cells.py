@@ -9,7 +9,7 @@ from napari_semst.errors import InputError
 from napari_semst.io.alignment import image_placement, share_inside, spot_size
 from napari_semst.io.notes import input_warnings
 from napari_semst.io.read import read
-from napari_semst.io.readers.detect import sniff
+from napari_semst.io.readers.detect import detect_format
 from tests.io.folders import gradient, write_cosmx, write_merscope, write_xenium
 
 WRITERS = {"xenium": write_xenium, "merscope": write_merscope, "cosmx": write_cosmx}
@@ -27,7 +27,7 @@ def assert_same(found, tissue):
 @pytest.mark.parametrize("kind", WRITERS)
 def test_each_folder_is_known_by_what_is_inside_and_saved_whole(tmp_path, tissue, kind):
     folder = WRITERS[kind](tmp_path / "any name", tissue)
-    assert sniff(folder).name == kind
+    assert detect_format(folder).name == kind
     found = read(folder)
     assert_same(found, tissue)
     assert input_warnings(found) == []
@@ -105,7 +105,7 @@ def test_merscope_ids_keep_all_digits_and_blanks_are_left_out(tmp_path, tissue):
     assert found.obs_names[1] == "1000000000000000007"
     assert found.uns["semst_input"]["not_genes"] == 2
     path = tmp_path / "run" / "Patient1_cell_by_gene.csv"
-    assert sniff(path).name == "merscope"
+    assert detect_format(path).name == "merscope"
     assert_same(read(path), tissue)
 
 
@@ -217,5 +217,5 @@ def test_a_large_table_is_read_in_pieces(tmp_path, tissue, monkeypatch):
 def test_foreign_folders_are_declined(tmp_path, tissue):
     folder = write_merscope(tmp_path / "run", tissue, image=False)
     (folder / "cell_metadata.csv").write_text("a,b\n1,2\n")
-    assert sniff(folder) is None
-    assert sniff(folder / "cell_by_gene.csv") is None
+    assert detect_format(folder) is None
+    assert detect_format(folder / "cell_by_gene.csv") is None

@@ -8,7 +8,7 @@ import h5py
 import numpy as np
 import pytest
 
-from napari_semst.io.readers.detect import sniff
+from napari_semst.io.readers.detect import detect_format
 from tests.io.outs import write_10x_h5, write_outs
 
 
@@ -17,10 +17,10 @@ def test_the_name_does_not_matter(tmp_path, tissue):
     tissue.write_h5ad(table)
     matrix = tmp_path / "matrix.h5ad"
     write_10x_h5(matrix, tissue)
-    assert sniff(table).name == "h5ad"
-    assert sniff(str(table)).name == "h5ad"
-    assert sniff(matrix).name == "10x_h5"
-    assert sniff(write_outs(tmp_path / "any", tissue)).name == "visium"
+    assert detect_format(table).name == "h5ad"
+    assert detect_format(str(table)).name == "h5ad"
+    assert detect_format(matrix).name == "10x_h5"
+    assert detect_format(write_outs(tmp_path / "any", tissue)).name == "visium"
 
 
 def _keras(file: h5py.File) -> None:
@@ -54,7 +54,7 @@ def _molecules(file: h5py.File) -> None:
 def test_foreign_hdf5_is_declined(tmp_path, fill, name):
     with h5py.File(tmp_path / name, "w") as file:
         fill(file)
-    assert sniff(tmp_path / name) is None
+    assert detect_format(tmp_path / name) is None
 
 
 def test_other_things_are_declined_without_raising(tmp_path, tissue):
@@ -67,10 +67,10 @@ def test_other_things_are_declined_without_raising(tmp_path, tissue):
     (tmp_path / "loop").symlink_to(tmp_path / "loop")
     places = ["text.h5ad", "empty.h5ad", "pipe.h5ad", "loop", "missing", "image.zarr"]
     for place in [tmp_path / name for name in places]:
-        assert sniff(place) is None
-    assert sniff("\0") is None
-    assert sniff(tmp_path) is None
-    assert sniff(3) is None  # type: ignore[arg-type]
+        assert detect_format(place) is None
+    assert detect_format("\0") is None
+    assert detect_format(tmp_path) is None
+    assert detect_format(3) is None  # type: ignore[arg-type]
 
 
 def test_a_folder_with_the_names_only_is_declined(tmp_path):
@@ -78,14 +78,14 @@ def test_a_folder_with_the_names_only_is_declined(tmp_path):
     spatial.mkdir()
     (spatial / "tissue_positions.csv").write_text("barcode\n")
     (tmp_path / "filtered_feature_bc_matrix.h5").write_text("no matrix")
-    assert sniff(tmp_path) is None
+    assert detect_format(tmp_path) is None
 
 
 def test_cut_short_file_is_declined(tmp_path, tissue):
     path = tmp_path / "table.h5ad"
     tissue.write_h5ad(path)
     path.write_bytes(path.read_bytes()[:4000])
-    assert sniff(path) is None
+    assert detect_format(path) is None
 
 
 def test_looking_imports_no_heavy_library():

@@ -13,7 +13,7 @@ from napari_semst.errors import InputError
 from napari_semst.io.alignment import image_placement, share_inside, spot_size
 from napari_semst.io.notes import input_warnings
 from napari_semst.io.read import read
-from napari_semst.io.readers.detect import sniff
+from napari_semst.io.readers.detect import detect_format
 
 AXES = [{"name": "x"}, {"name": "y"}]
 # Places in the store are a tenth of those of the tissue, moved by (3, 4).
@@ -133,7 +133,7 @@ def store(tmp_path, tissue, zarr_format):
 
 
 def test_circles_and_image_come_to_the_same_coordinates(store, tissue, tmp_path):
-    assert sniff(store).name == "spatialdata"
+    assert detect_format(store).name == "spatialdata"
     found = read(store)
     assert (found.X != tissue.X).nnz == 0
     np.testing.assert_allclose(found.obsm["spatial"], tissue.obsm["spatial"])
@@ -214,9 +214,9 @@ def test_shapes_that_are_missing_or_elsewhere_are_refused(store, zarr_format):
 
 def test_a_store_without_a_table_is_declined(tmp_path, zarr_format):
     group(tmp_path / "a.zarr", {"spatialdata_attrs": {}}, zarr_format)
-    assert sniff(tmp_path / "a.zarr") is None
+    assert detect_format(tmp_path / "a.zarr") is None
     write_image(tmp_path / "b.zarr", zarr_format)
-    assert sniff(tmp_path / "b.zarr") is None
+    assert detect_format(tmp_path / "b.zarr") is None
 
 
 def test_places_are_those_that_spatialdata_itself_gives(tmp_path, tissue):

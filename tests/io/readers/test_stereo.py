@@ -13,7 +13,7 @@ from napari_semst.errors import InputError
 from napari_semst.io.alignment import spot_size
 from napari_semst.io.formats import bins
 from napari_semst.io.read import read
-from napari_semst.io.readers.detect import sniff
+from napari_semst.io.readers.detect import detect_format
 
 GENES = ["ACTB", "MBP", "SNAP25"]
 HEADER = "#FileFormat=GEMv0.1\n#BinSize=1\n#OffsetX=100\n#OffsetY=20\n"
@@ -80,7 +80,7 @@ def assert_bins(found, molecules, size):
 def test_text_is_summed_in_bins(tmp_path, molecules, name, monkeypatch):
     monkeypatch.setattr(bins, "STEP", 700)
     path = write_gem(tmp_path / name, molecules)
-    assert sniff(path).name == "gem"
+    assert detect_format(path).name == "gem"
     found = read(path)
     assert_bins(found, molecules, 50)
     assert_bins(read(path, part="20"), molecules, 20)
@@ -109,7 +109,7 @@ def test_square_bins_are_read_or_summed(
     path = tmp_path / "chip.tissue.gef"
     for size in sizes:
         write_gef(path, molecules, size, numbered=numbered, names=names)
-    assert sniff(path).name == "gef"
+    assert detect_format(path).name == "gef"
     found = read(path)
     assert_bins(found, molecules, 50)
     assert_bins(read(path, part="bin100"), molecules, 100)
@@ -146,7 +146,7 @@ def write_cells(path, *, offset=0):
 
 def test_cells_are_read_one_by_one(tmp_path):
     path = write_cells(tmp_path / "chip.cellbin.gef")
-    assert sniff(path).name == "gef"
+    assert detect_format(path).name == "gef"
     found = read(path)
     np.testing.assert_array_equal(found.X.toarray(), [[3, 0, 1], [0, 0, 0], [0, 7, 0]])
     np.testing.assert_array_equal(found.obsm["spatial"], [[10, 20], [30, 20], [30, 50]])
@@ -176,9 +176,9 @@ def test_damaged_files_are_refused(tmp_path, molecules):
 
 def test_other_tables_and_files_are_declined(tmp_path, molecules):
     path = write_gem(tmp_path / "a.gem", molecules.drop(columns="MIDCount"))
-    assert sniff(path) is None
+    assert detect_format(path) is None
     (tmp_path / "b.gem.gz").write_bytes(b"\x1f\x8b broken")
-    assert sniff(tmp_path / "b.gem.gz") is None
+    assert detect_format(tmp_path / "b.gem.gz") is None
 
 
 _molecule = st.tuples(

@@ -13,7 +13,7 @@ from hypothesis.extra.numpy import arrays
 from napari_semst.errors import InputError
 from napari_semst.io.notes import input_warnings
 from napari_semst.io.read import read
-from napari_semst.io.readers.detect import sniff
+from napari_semst.io.readers.detect import detect_format
 from tests.io.folders import save, table_of
 from tests.io.readers.test_cells import assert_same
 
@@ -40,7 +40,7 @@ def test_either_way_round_and_any_separator(tmp_path, tissue, turned, end, sep):
     save(places_table(tissue), tmp_path / f"a.{end}", sep=sep)
     table = table_of(tissue).T if turned else table_of(tissue)
     path = save(table, tmp_path / f"b.{end}", sep=sep)
-    assert sniff(path).name == "plain"
+    assert detect_format(path).name == "plain"
     for place in (path, tmp_path):
         found = read(place)
         assert_same(found, tissue)
@@ -161,9 +161,9 @@ def test_other_tables_are_declined_at_once(tmp_path, pair, tissue):
     (tmp_path / "binary.csv").write_bytes(bytes(range(256)) * 100)
     names = ("places", "points", "measured", "empty", "binary")
     for path in [tmp_path / f"{name}.csv" for name in names]:
-        assert sniff(path) is None
-    assert sniff(tmp_path / "prose.txt") is None
-    assert sniff(pair).name == "plain"
+        assert detect_format(path) is None
+    assert detect_format(tmp_path / "prose.txt") is None
+    assert detect_format(pair).name == "plain"
 
 
 def test_a_large_table_is_not_read_to_be_known(tmp_path, pair, monkeypatch):
@@ -171,7 +171,7 @@ def test_a_large_table_is_not_read_to_be_known(tmp_path, pair, monkeypatch):
         raise AssertionError
 
     monkeypatch.setattr("napari_semst.io.readers.tables.read_wide", refuse)
-    assert sniff(pair).name == "plain"
+    assert detect_format(pair).name == "plain"
 
 
 _COUNTS = st.integers(0, 1000)
@@ -217,7 +217,7 @@ def test_whatever_is_wrong_is_told_as_such(tmp_path_factory, data):
     for _ in range(data.draw(st.integers(1, 4))):
         held[data.draw(st.integers(0, len(held) - 1))] = data.draw(st.integers(0, 255))
     path.write_bytes(held[: data.draw(st.integers(0, len(held)))])
-    sniff(folder)
+    detect_format(folder)
     # Any other error fails the test.
     with contextlib.suppress(InputError):
         found = read(folder / "c.csv.gz")

@@ -17,7 +17,7 @@ from napari_semst.errors import InputError
 from napari_semst.io.alignment import share_inside
 from napari_semst.io.notes import input_warnings
 from napari_semst.io.read import read
-from napari_semst.io.readers.detect import sniff
+from napari_semst.io.readers.detect import detect_format
 from tests.io.outs import (
     positions_table,
     write_10x_h5,
@@ -72,7 +72,7 @@ def test_takes_the_folder_above_inside_and_through_a_link(tmp_path, tissue, give
     if path is None:
         path = tmp_path / "link"
         path.symlink_to(outs)
-    assert sniff(path).name == "visium"
+    assert detect_format(path).name == "visium"
     assert_same(read(path), tissue)
 
 
@@ -120,7 +120,7 @@ def test_bare_matrix_with_positions_beside_or_given(tmp_path, tissue):
     elsewhere.mkdir()
     write_positions(elsewhere, positions_table(tissue), "v1")
     given = elsewhere / "tissue_positions_list.csv"
-    assert sniff(matrix).name == "10x_h5"
+    assert detect_format(matrix).name == "10x_h5"
     assert_same(read(matrix, positions=given), tissue)
     # As repositories name the files of two sections in one folder.
     shutil.copy(given, tmp_path / "GSM1_tissue_positions_list.csv")

@@ -5,7 +5,7 @@ import pytest
 from napari_semst.errors import InputError
 from napari_semst.io.alignment import share_inside
 from napari_semst.io.read import read
-from napari_semst.io.readers.detect import sniff
+from napari_semst.io.readers.detect import detect_format
 from tests.io.outs import write_outs
 from tests.io.readers.test_visium import assert_same
 
@@ -30,7 +30,7 @@ def run(tmp_path, tissue):
 @pytest.mark.parametrize("given", [".", "..", "binned_outputs"])
 def test_bins_of_8_micrometres_unless_told(run, tissue, given):
     place = run / given
-    assert sniff(place).name == "visium_hd"
+    assert detect_format(place).name == "visium_hd"
     found = read(place)
     assert_same(found, tissue[:160])
     assert share_inside(found) == 1.0
@@ -45,7 +45,7 @@ def test_a_bin_size_can_be_asked_for(run, tissue, part):
 
 def test_one_bin_size_opens_by_itself(run, tissue):
     folder = run / "binned_outputs" / "square_016um"
-    assert sniff(folder).name == "visium"
+    assert detect_format(folder).name == "visium"
     assert_same(read(folder), tissue)
 
 
@@ -66,6 +66,6 @@ def test_other_bin_sizes_are_refused(run, part, message):
 def test_a_run_with_broken_bins_says_what_is_wrong(run):
     for matrix in run.rglob("*.h5"):
         matrix.write_text("no matrix")
-    assert sniff(run) is None
+    assert detect_format(run) is None
     with pytest.raises(InputError, match="10x matrix"):
         read(run)

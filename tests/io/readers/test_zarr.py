@@ -10,7 +10,7 @@ import pytest
 
 from napari_semst.errors import InputError
 from napari_semst.io.read import read
-from napari_semst.io.readers.detect import sniff
+from napari_semst.io.readers.detect import detect_format
 
 
 def saved(tissue, path, zarr_format=3):
@@ -52,7 +52,7 @@ def test_other_folders_and_stores_are_declined(tmp_path):
         "0", data=np.zeros((4, 4))
     )
     for name in ("plain", "image.zarr"):
-        assert sniff(tmp_path / name) is None
+        assert detect_format(tmp_path / name) is None
 
 
 def test_a_store_that_leads_out_of_its_folder_is_refused(store, tmp_path):

@@ -11,7 +11,7 @@ from scipy.stats import multivariate_normal
 from sklearn.metrics import roc_auc_score
 
 from napari_semst import simulated_discordance
-from napari_semst.core.progress import RunControl, exhaust
+from napari_semst.core.progress import RunControl, run_to_end
 from napari_semst.errors import Cancelled
 from napari_semst.methods.image_guided.discordance import (
     contradiction,
@@ -34,7 +34,9 @@ EVERY = np.ones(300, bool)
 def measured(section, config, control=None):
     inputs = guided_inputs(section, config)
     per_dimension = np.ones((section.n_spots, 3), np.float32)
-    return exhaust(discordance(inputs, section, per_dimension, control or RunControl()))
+    return run_to_end(
+        discordance(inputs, section, per_dimension, control or RunControl())
+    )
 
 
 def prediction(seed=0, width=2):
@@ -157,7 +159,7 @@ def test_an_image_that_only_tells_places_apart_seldom_passes():
         inputs = guided_inputs(section, config)
         folds = spatial_folds(inputs, section.coordinates)
         predictor = ImagePredictor(inputs, section, folds)
-        passed += exhaust(says_more_here(predictor, section, inputs, RunControl()))
+        passed += run_to_end(says_more_here(predictor, section, inputs, RunControl()))
     # By chance once in twenty times.
     assert passed <= 3
 
@@ -239,4 +241,4 @@ def test_it_can_be_cancelled():
     next(steps)
     control.cancel()
     with pytest.raises(Cancelled):
-        exhaust(steps)
+        run_to_end(steps)

@@ -11,14 +11,14 @@ import torch
 
 from napari_semst import keys
 from napari_semst.core.device import choose_device
-from napari_semst.core.progress import RunControl, exhaust
+from napari_semst.core.progress import RunControl, run_to_end
 from napari_semst.core.threads import threads_limited
 from napari_semst.errors import Cancelled, ConfigError, InputError, TrainingError
 from napari_semst.io.export.h5ad import write
 from napari_semst.io.read import read
 from napari_semst.methods.image_guided.fit import fit
 from napari_semst.methods.image_guided.inputs import attention_graph, guided_inputs
-from napari_semst.methods.image_guided.minibatch import GuidedProblem
+from napari_semst.methods.image_guided.minibatch import GuidedObjective
 from napari_semst.pipeline.run import attach
 from tests.guided import UNUSABLE, fitted, guided, image_of, simulated
 from tests.small import found, short
@@ -130,7 +130,7 @@ def test_numbers_drawn_by_others_meanwhile_change_nothing_and_are_theirs():
 def test_looking_on_changes_nothing():
     section, config = guided()
     control = RunControl()
-    control.look_every(0.0)
+    control.snapshot_every(0.0)
     same(fitted(section, config), fitted(section, config, control))
 
 
@@ -159,7 +159,7 @@ def test_a_cancelled_run_is_discarded(moment):
         next(steps)
     control.cancel()
     with pytest.raises(Cancelled):
-        exhaust(steps)
+        run_to_end(steps)
 
 
 def test_an_early_stop_still_measures_discordance():
@@ -243,10 +243,10 @@ def test_a_triangulation_does_not_cross_holes_and_refuses_a_line():
 
 def test_some_spots_have_the_distributions_that_they_have_among_all(monkeypatch):
     inputs = guided_inputs(*guided())
-    problem = GuidedProblem(inputs, CPU, 0)
-    whole = exhaust(problem.distributions(RunControl()))
+    problem = GuidedObjective(inputs, CPU, 0)
+    whole = run_to_end(problem.distributions(RunControl()))
     monkeypatch.setattr("napari_semst.methods.image_guided.minibatch._CHUNK_SPOTS", 70)
-    parts = exhaust(problem.distributions(RunControl()))
+    parts = run_to_end(problem.distributions(RunControl()))
     for one, other in zip(whole, parts, strict=True):
         for values, same_values in zip(one, other, strict=True):
             np.testing.assert_allclose(values, same_values, rtol=1e-4, atol=1e-5)
@@ -256,7 +256,7 @@ def test_some_spots_have_the_distributions_that_they_have_among_all(monkeypatch)
 def test_divergence_below_the_free_bits_costs_nothing(free, learns):
     section, config = guided(image_guided={"free_bits": free, "kl_annealing_end": 0})
     torch.manual_seed(0)
-    problem = GuidedProblem(guided_inputs(section, config), CPU, 0)
+    problem = GuidedObjective(guided_inputs(section, config), CPU, 0)
     terms = problem.step_losses(10)
     terms["divergence"].backward()
     slopes = [p.grad for p in problem.network.prior.parameters() if p.grad is not None]

@@ -11,7 +11,7 @@ import torch
 from napari_semst.config import TrainingConfig
 from napari_semst.config.presets import resolve
 from napari_semst.core.device import choose_device
-from napari_semst.core.progress import RunControl, exhaust
+from napari_semst.core.progress import RunControl, run_to_end
 from napari_semst.methods.base import method
 from napari_semst.methods.semst.full_batch import checkpoint_epochs
 from napari_semst.methods.semst.inputs import from_components
@@ -27,7 +27,7 @@ def steps(tissue):
 
     def begin(preset="auto", control=None, **training):
         config = resolve(short(preset, training=training))
-        section = exhaust(
+        section = run_to_end(
             prepare_section(
                 tissue.X,
                 tissue.var_names.to_numpy(dtype=str),
@@ -46,7 +46,7 @@ def steps(tissue):
 
     def inputs(**training):
         config = resolve(short(training=training))
-        section = exhaust(
+        section = run_to_end(
             prepare_section(
                 tissue.X,
                 tissue.var_names.to_numpy(dtype=str),
@@ -62,18 +62,18 @@ def steps(tissue):
 
 
 def test_an_ensemble_is_the_mean_of_runs_from_its_seeds(steps):
-    together = exhaust(steps(ensemble=3, seed=5))
+    together = run_to_end(steps(ensemble=3, seed=5))
     seeds = [member_seed(5, number) for number in range(3)]
     assert seeds[0] == 5
     assert len(set(seeds)) == 3
-    alone = [exhaust(steps(seed=5))]
+    alone = [run_to_end(steps(seed=5))]
     inputs = steps.inputs(seed=5)
     latents = []
     for seed in seeds:
         config = replace(
             inputs.config, training=replace(inputs.config.training, seed=seed)
         )
-        (one,) = exhaust(
+        (one,) = run_to_end(
             train_members(
                 replace(inputs, config=config), torch.device("cpu"), RunControl()
             )
@@ -95,7 +95,7 @@ def test_an_ensemble_is_the_mean_of_runs_from_its_seeds(steps):
 
 
 def test_an_ensemble_of_one_is_a_plain_run(steps):
-    one, plain = exhaust(steps(ensemble=1)), exhaust(steps())
+    one, plain = run_to_end(steps(ensemble=1)), run_to_end(steps())
     assert np.array_equal(one.latent, plain.latent)
     assert one.others == ()
 
@@ -114,13 +114,13 @@ def test_after_an_early_stop_no_further_network_begins(steps):
         if event.metrics:
             control.stop_early()
             break
-    fit = exhaust(run)
+    fit = run_to_end(run)
     assert fit.notes["networks"] == 1
     assert fit.record.stopped_early
 
 
 def test_late_checkpoints_of_the_published_recipe_are_heard(steps):
-    fit = exhaust(steps("dlpfc", ensemble=2, checkpoints=3, epochs=10))
+    fit = run_to_end(steps("dlpfc", ensemble=2, checkpoints=3, epochs=10))
     assert len(fit.others) == 5
     assert len({one.tobytes() for one in (fit.latent, *fit.others)}) == 6
     assert sum(not view.smooth for view in fit.views) == 6

@@ -9,10 +9,10 @@ import torch
 from napari_semst.config import Request
 from napari_semst.config.presets import resolve
 from napari_semst.core.device import choose_device
-from napari_semst.core.progress import RunControl, exhaust
+from napari_semst.core.progress import RunControl, run_to_end
 from napari_semst.errors import ConfigError, TrainingError
 from napari_semst.methods.base import METHODS, method
-from napari_semst.methods.semst.full_batch import Problem
+from napari_semst.methods.semst.full_batch import FullBatchObjective
 from napari_semst.methods.semst.inputs import from_components
 from napari_semst.prepare.components import smoothed
 from napari_semst.prepare.section import prepare_section
@@ -28,7 +28,7 @@ def semantics(tissue):
 @pytest.fixture
 def prepared(tissue):
     def prepare(config):
-        return exhaust(
+        return run_to_end(
             prepare_section(
                 tissue.X,
                 tissue.var_names.to_numpy(dtype=str),
@@ -47,7 +47,7 @@ def fitted(prepared, semantics, preset="auto", **stages):
     steps = method(config.model.method)(
         section, semantics, config, choose_device("cpu"), RunControl()
     )
-    return exhaust(steps), section, config
+    return run_to_end(steps), section, config
 
 
 @pytest.mark.parametrize("name", METHODS)
@@ -143,7 +143,7 @@ def problem_of(prepared, semantics, **stages):
     section = prepared(config)
     torch.manual_seed(0)
     place = torch.device("cpu")
-    return Problem(from_components(section, semantics, config), place)
+    return FullBatchObjective(from_components(section, semantics, config), place)
 
 
 def test_latents_of_the_last_epochs_are_averaged(prepared, semantics):
@@ -159,7 +159,7 @@ def test_latents_of_the_last_epochs_are_averaged(prepared, semantics):
                 parameter.add_(0.01)
     with torch.no_grad():
         latents.append(problem.encode().latent)
-    have, _ = exhaust(problem.finish(RunControl()))
+    have, _ = run_to_end(problem.finish(RunControl()))
     # The three last epochs, as they were when trained, and what came of them.
     np.testing.assert_allclose(
         have, torch.stack(latents[7:]).mean(0).numpy(), rtol=1e-4, atol=1e-5
@@ -169,7 +169,7 @@ def test_latents_of_the_last_epochs_are_averaged(prepared, semantics):
 def test_without_averaging_the_last_state_is_the_latent(prepared, semantics):
     problem = problem_of(prepared, semantics, training={"average_last": 0.0})
     problem.step_losses(0)
-    latent, encoded = exhaust(problem.finish(RunControl()))
+    latent, encoded = run_to_end(problem.finish(RunControl()))
     np.testing.assert_array_equal(latent, encoded.latent.numpy())
 
 

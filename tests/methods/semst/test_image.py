@@ -13,7 +13,7 @@ from napari_semst.cli.main import app
 from napari_semst.config import Request
 from napari_semst.config.presets import resolve
 from napari_semst.core.device import choose_device
-from napari_semst.core.progress import RunControl, exhaust
+from napari_semst.core.progress import RunControl, run_to_end
 from napari_semst.core.threads import threads_limited
 from napari_semst.errors import ConfigError
 from napari_semst.methods.semst import image
@@ -34,7 +34,7 @@ def asked(way, **stages):
 
 def fitted(section, config, semantics=None):
     with threads_limited(1):
-        return exhaust(
+        return run_to_end(
             fit(section, semantics, config, choose_device("cpu"), RunControl())
         )
 

@@ -11,14 +11,14 @@ from napari_semst.config import Request, TrainingConfig
 from napari_semst.config.presets import resolve
 from napari_semst.core.device import choose_device
 from napari_semst.core.process_group import Group
-from napari_semst.core.progress import RunControl, exhaust
+from napari_semst.core.progress import RunControl, run_to_end
 from napari_semst.errors import Cancelled
 from napari_semst.methods.base import method
 from napari_semst.methods.semst import minibatch
 from napari_semst.methods.semst import training as semst_training
-from napari_semst.methods.semst.full_batch import Problem
+from napari_semst.methods.semst.full_batch import FullBatchObjective
 from napari_semst.methods.semst.inputs import from_components, from_expression
-from napari_semst.methods.semst.minibatch import SampledProblem
+from napari_semst.methods.semst.minibatch import MinibatchObjective
 from napari_semst.methods.semst.training import (
     BATCH_SPOTS,
     WHOLE_SPOTS,
@@ -38,7 +38,7 @@ BUILDERS = {"auto": from_components, "dlpfc": from_expression}
 
 def inputs_of(tissue, preset="auto", **stages):
     config = resolve(short(preset, **stages))
-    section = exhaust(
+    section = run_to_end(
         prepare_section(
             tissue.X,
             tissue.var_names.to_numpy(dtype=str),
@@ -56,8 +56,8 @@ def both(tissue, preset, batch=20, **stages):
     """Return the two kinds of problem with the same, non-silent weights."""
     inputs = inputs_of(tissue, preset, **stages)
     torch.manual_seed(0)
-    whole = Problem(inputs, CPU)
-    sampled = SampledProblem(inputs, CPU, batch, 4)
+    whole = FullBatchObjective(inputs, CPU)
+    sampled = MinibatchObjective(inputs, CPU, batch, 4)
     with torch.no_grad():
         for parameter in whole.network.parameters():
             parameter.add_(0.05 * torch.randn_like(parameter))
@@ -80,8 +80,8 @@ def test_sampled_spots_are_encoded_as_in_the_whole_section(tissue, preset):
 def test_the_last_pass_encodes_every_spot_exactly(tissue, preset, monkeypatch):
     monkeypatch.setattr(minibatch, "CHUNK_SPOTS", 37)
     whole, sampled = both(tissue, preset, training={"average_last": 0.0})
-    want, every = exhaust(whole.finish(RunControl()))
-    have, encoded = exhaust(sampled.finish(RunControl()))
+    want, every = run_to_end(whole.finish(RunControl()))
+    have, encoded = run_to_end(sampled.finish(RunControl()))
     np.testing.assert_allclose(have, want, rtol=1e-4, atol=1e-5)
     torch.testing.assert_close(encoded.before, every.before, rtol=1e-4, atol=1e-5)
     torch.testing.assert_close(encoded.spatial, every.spatial, rtol=1e-4, atol=1e-5)
@@ -95,7 +95,7 @@ def test_the_last_pass_can_be_cancelled(tissue):
     next(steps)
     control.cancel()
     with pytest.raises(Cancelled):
-        exhaust(steps)
+        run_to_end(steps)
 
 
 def test_samples_give_value_and_gradient_of_the_whole_on_average():
@@ -149,7 +149,7 @@ def test_weights_of_the_last_epochs_are_averaged(tissue):
             for parameter in sampled.network.parameters():
                 parameter.add_(0.01)
     weights.append(sampled.network.state_dict()[name].clone())
-    exhaust(sampled.finish(RunControl()))
+    run_to_end(sampled.finish(RunControl()))
     want = torch.stack(weights[7:]).mean(0)
     torch.testing.assert_close(sampled.network.state_dict()[name], want)
 
@@ -173,7 +173,7 @@ def test_the_loss_falls(tissue, preset):
     config = resolve(
         short(preset, training={"epochs": 30, "batch_spots": 60, "decoded_spots": 0})
     )
-    section = exhaust(
+    section = run_to_end(
         prepare_section(
             tissue.X,
             tissue.var_names.to_numpy(dtype=str),
@@ -183,7 +183,7 @@ def test_the_loss_falls(tissue, preset):
         )
     )
     steps = method("semst")(section, None, config, choose_device("cpu"), RunControl())
-    fit = exhaust(steps)
+    fit = run_to_end(steps)
     curve = fit.record.losses["loss"]
     assert np.mean(curve[-5:]) < 0.97 * np.mean(curve[:5])
     assert "drawn anew" in fit.notes["step"]
@@ -205,13 +205,13 @@ def fail_now_and_then(monkeypatch, owner, name, fails):
 
 def fitted(tissue, **training):
     inputs = inputs_of(tissue, "auto", training=training)
-    return exhaust(semst_training._trained(inputs, CPU, RunControl()))
+    return run_to_end(semst_training._trained(inputs, CPU, RunControl()))
 
 
 def test_a_full_gpu_is_given_smaller_steps_and_the_record_says_so(tissue, monkeypatch):
-    fail_now_and_then(monkeypatch, Problem, "step_losses", lambda *_: True)
+    fail_now_and_then(monkeypatch, FullBatchObjective, "step_losses", lambda *_: True)
     too_many = lambda problem, *_: problem.n_parts < 8  # noqa: E731
-    fail_now_and_then(monkeypatch, SampledProblem, "step_losses", too_many)
+    fail_now_and_then(monkeypatch, MinibatchObjective, "step_losses", too_many)
     problem, record, note = fitted(tissue, epochs=3)
     assert (problem.n_parts, record.epochs) == (8, 3)
     assert note.startswith("4,096 spots drawn anew in 8 parts")
@@ -219,7 +219,7 @@ def test_a_full_gpu_is_given_smaller_steps_and_the_record_says_so(tissue, monkey
 
 
 def test_a_gpu_too_small_for_any_step_is_told(tissue, monkeypatch):
-    for kind in (Problem, SampledProblem):
+    for kind in (FullBatchObjective, MinibatchObjective):
         fail_now_and_then(monkeypatch, kind, "step_losses", lambda *_: True)
     with pytest.raises(torch.OutOfMemoryError):
         fitted(tissue, epochs=3)
@@ -227,29 +227,29 @@ def test_a_gpu_too_small_for_any_step_is_told(tissue, monkeypatch):
 
 def test_the_last_pass_shrinks_its_chunks_on_a_full_gpu(tissue, monkeypatch):
     _, sampled = both(tissue, "auto", training={"average_last": 0.0})
-    want, _ = exhaust(sampled.finish(RunControl()))
+    want, _ = run_to_end(sampled.finish(RunControl()))
     monkeypatch.setattr(minibatch, "_FEWEST_SPOTS", 16)
     monkeypatch.setattr(minibatch, "CHUNK_SPOTS", 128)
 
     def large(_, view, spots):
         return spots.stop - spots.start > 50
 
-    calls = fail_now_and_then(monkeypatch, SampledProblem, "_mixed", large)
-    have, _ = exhaust(sampled.finish(RunControl()))
+    calls = fail_now_and_then(monkeypatch, MinibatchObjective, "_mixed", large)
+    have, _ = run_to_end(sampled.finish(RunControl()))
     np.testing.assert_allclose(have, want, rtol=1e-5, atol=1e-6)
     sizes = [spots.stop - spots.start for _, spots in calls]
     assert sizes[:3] == [128, 64, 32]
 
 
 def test_a_gpu_too_small_for_the_section_itself_is_given_samples(tissue, monkeypatch):
-    fail_now_and_then(monkeypatch, Problem, "__init__", lambda *_: True)
+    fail_now_and_then(monkeypatch, FullBatchObjective, "__init__", lambda *_: True)
     problem, _, note = fitted(tissue, epochs=2)
-    assert isinstance(problem, SampledProblem)
+    assert isinstance(problem, MinibatchObjective)
     assert "did not fit" in note
 
 
 def test_several_processes_do_not_retry_on_their_own(tissue, monkeypatch):
-    fail_now_and_then(monkeypatch, Problem, "step_losses", lambda *_: True)
+    fail_now_and_then(monkeypatch, FullBatchObjective, "step_losses", lambda *_: True)
     monkeypatch.setattr(semst_training, "current_group", lambda: Group(0, 2))
     monkeypatch.setattr(Group, "check_same", lambda *_: None)
     with pytest.raises(torch.OutOfMemoryError):
@@ -260,7 +260,7 @@ def test_samples_teach_what_the_whole_section_teaches(tissue):
     """Judged by the loss over the whole section, which sampled steps never see."""
 
     def loss_of(weights):
-        whole = Problem(inputs, CPU)
+        whole = FullBatchObjective(inputs, CPU)
         whole.network.load_state_dict(weights)
         with torch.no_grad():
             return sum(whole.step_losses(0).values()).item()
@@ -271,12 +271,12 @@ def test_samples_teach_what_the_whole_section_teaches(tissue):
     for name, n_parts in (("whole", 1), ("sampled", 2)):
         torch.manual_seed(0)
         problem = (
-            Problem(inputs, CPU)
+            FullBatchObjective(inputs, CPU)
             if name == "whole"
-            else SampledProblem(inputs, CPU, 160, n_parts)
+            else MinibatchObjective(inputs, CPU, 160, n_parts)
         )
         losses["untrained"] = loss_of(problem.network.state_dict())
-        exhaust(train(problem, inputs.config.training, RunControl()))
+        run_to_end(train(problem, inputs.config.training, RunControl()))
         losses[name] = loss_of(problem.network.state_dict())
     gained = losses["untrained"] - losses["whole"]
     assert gained > 0.05 * losses["untrained"]
@@ -287,7 +287,7 @@ def test_samples_lead_to_the_domains_of_the_whole():
     """The size at which sampling switches on must not show in the result."""
     tissue = simulated_cortex(image=False, hard=True)
     found = [
-        exhaust(
+        run_to_end(
             find_domains(
                 tissue,
                 Request(

@@ -8,7 +8,7 @@ import torch
 from safetensors.torch import save_file
 
 from napari_semst.config import Request
-from napari_semst.core.progress import exhaust
+from napari_semst.core.progress import run_to_end
 from napari_semst.errors import ConfigError, InputError
 from napari_semst.methods.semst.published_weights import read_weights
 from napari_semst.pipeline.run import find_domains
@@ -93,7 +93,9 @@ def test_weights_are_used_as_they_are_with_no_epoch(tissue, tmp_path):
         },
     )
     latents = [
-        exhaust(find_domains(tissue, request.with_settings("training", seed=s))).latent
+        run_to_end(
+            find_domains(tissue, request.with_settings("training", seed=s))
+        ).latent
         for s in (0, 1)
     ]
     # Nothing of the seed is left in a network that was loaded whole and not trained.
@@ -101,7 +103,7 @@ def test_weights_are_used_as_they_are_with_no_epoch(tissue, tmp_path):
     assert latents[0].std() > 0
     wrong = request.with_settings("model", hidden=17)
     with pytest.raises(InputError, match=r"spatial_view\.first"):
-        exhaust(find_domains(tissue, wrong))
+        run_to_end(find_domains(tissue, wrong))
 
 
 def test_weights_need_the_published_start(tissue, tmp_path):
@@ -109,4 +111,6 @@ def test_weights_need_the_published_start(tissue, tmp_path):
         "model", weights=str(tmp_path / "weights.pth")
     )
     with pytest.raises(ConfigError, match="expression"):
-        exhaust(find_domains(tissue, request.with_settings("semantics", source="none")))
+        run_to_end(
+            find_domains(tissue, request.with_settings("semantics", source="none"))
+        )

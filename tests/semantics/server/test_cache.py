@@ -212,7 +212,7 @@ def test_the_probe_is_known_without_reading_the_rest(
 def test_shares_of_two_models_behind_servers_are_not_merged(
     server: FakeServer, tissue: AnnData
 ) -> None:
-    from napari_semst.core.progress import exhaust
+    from napari_semst.core.progress import run_to_end
     from napari_semst.embedding.embed import embed
     from napari_semst.embedding.merge import merged
     from napari_semst.errors import ConfigError
@@ -221,12 +221,12 @@ def test_shares_of_two_models_behind_servers_are_not_merged(
     settings = {"source": "server", "url": server.url, "keep_vectors": False}
     request = short(semantics={**settings, "n_genes": 4})
     section = named(tissue)[:12].copy()
-    one, two = (exhaust(embed(section, request, share=(n, 2))) for n in (1, 2))
+    one, two = (run_to_end(embed(section, request, share=(n, 2))) for n in (1, 2))
     assert len(merged([one, two])) == 12
     server.change = lambda body: {
         **body,
         "data": [{**row, "embedding": row["embedding"][::-1]} for row in body["data"]],
     }
-    two = exhaust(embed(section, request, share=(2, 2)))
+    two = run_to_end(embed(section, request, share=(2, 2)))
     with pytest.raises(ConfigError, match=r"one model.*1/2 and 2/2"):
         merged([one, two])

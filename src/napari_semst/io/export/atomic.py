@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from napari_semst.errors import SaveError, SemstError
-from napari_semst.io.export.disk_space import reserve
+from napari_semst.io.export.disk_space import preallocate
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -60,7 +60,7 @@ def write_atomically(
     try:
         # Created here, so that the file gets the permissions that any new file gets.
         os.close(os.open(temporary, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o666))
-        reserve(temporary, least_free)
+        preallocate(temporary, least_free)
         write(temporary)
         _to_disk(temporary)
         check(temporary)

@@ -19,7 +19,7 @@ _SLACK = 1_000_000
 _NOT_SUPPORTED = (errno.EOPNOTSUPP, errno.EINVAL, errno.ENOSYS)
 
 
-def reserve(file: Path, size: int) -> None:
+def preallocate(file: Path, size: int) -> None:
     """Raise `OSError` unless a file of this many bytes fits where it stands.
 
     The HDF5 library does not survive a disk that fills up while it writes: it leaves
@@ -46,7 +46,7 @@ def reserve(file: Path, size: int) -> None:
         os.close(handle)
 
 
-def room_for(adata: AnnData) -> int:
+def estimated_bytes(adata: AnnData) -> int:
     """Return how many bytes a tissue takes in a file at most, before compression."""
     parts = [adata.obsm, adata.varm, adata.obsp, adata.varp, adata.uns]
     values = [adata.X, named_layers(adata), adata.obs, adata.var, *map(dict, parts)]

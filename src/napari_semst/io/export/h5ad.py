@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 from napari_semst import keys
 from napari_semst.errors import SaveError
 from napari_semst.io.export.atomic import write_atomically
-from napari_semst.io.export.disk_space import room_for
+from napari_semst.io.export.disk_space import estimated_bytes
 from napari_semst.io.export.readback import check_readback
 from napari_semst.io.export.writable import writable
 
@@ -70,7 +70,7 @@ def write(
         lambda temporary: check_readback(adata, temporary),
         overwrite=overwrite,
         suffix=".h5ad",
-        least_free=room_for(adata),
+        least_free=estimated_bytes(adata),
     )
 
 

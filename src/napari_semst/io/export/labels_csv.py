@@ -10,7 +10,7 @@ import numpy as np
 
 from napari_semst import keys
 from napari_semst.errors import InputError
-from napari_semst.io.checks import MEGABYTE, a_few, check_file, reading
+from napari_semst.io.checks import MEGABYTE, abbreviate, check_file, translate_errors
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -109,7 +109,7 @@ def _rows(place: Path, labels: str | None, own: pd.Index) -> tuple[pd.Series[str
     """Return the labels by spot, and how many rows are of other spots."""
     import pandas as pd
 
-    with reading(place, _WHAT):
+    with translate_errors(place, _WHAT):
         table = pd.read_csv(place, dtype=str, keep_default_na=False)
     spots, wanted = _columns(table, place, labels)
     table = table[table[wanted] != ""]
@@ -117,15 +117,15 @@ def _rows(place: Path, labels: str | None, own: pd.Index) -> tuple[pd.Series[str
     if len(twice):
         raise InputError(
             f"Expected each spot once in {place}; {len(twice):,} come again (first: "
-            f"{a_few(list(twice), 1)}). Keep one row for each."
+            f"{abbreviate(list(twice), 1)}). Keep one row for each."
         )
     known = table[spots].isin(own)
     n = table[wanted][known].nunique()
     if not 1 <= n <= _MOST_LABELS:
         raise InputError(
             f"Expected 1 to {_MOST_LABELS:,} labels of this section's spots in "
-            f"{place}; found {n:,} (spots there: {a_few(list(table[spots]), 2)}; here: "
-            f"{a_few(list(own), 2)}). Take the table of this section."
+            f"{place}; found {n:,} (spots there: {abbreviate(list(table[spots]), 2)}; "
+            f"here: {abbreviate(list(own), 2)}). Take the table of this section."
         )
     rows = pd.Series(table[wanted][known].to_numpy(), table[spots][known].to_numpy())
     return rows, int((~known).sum())
@@ -137,7 +137,7 @@ def _columns(table: pd.DataFrame, place: Path, labels: str | None) -> tuple[str,
     if len(names) < 2:
         raise InputError(
             f"Expected a column of spots and one of labels in {place}; found "
-            f"{a_few(names)}. Separate them by commas, with a header."
+            f"{abbreviate(names)}. Separate them by commas, with a header."
         )
     named = [name for name in names if name.strip().lower() in _SPOTS]
     spots = named[0] if named else names[0]
@@ -149,6 +149,6 @@ def _columns(table: pd.DataFrame, place: Path, labels: str | None) -> tuple[str,
     if labels is None and "domain" in others:
         return spots, "domain"
     raise InputError(
-        f"Expected one column of labels in {place}; found {a_few(others)}. Keep the "
-        "column of spots and that of labels."
+        f"Expected one column of labels in {place}; found {abbreviate(others)}. Keep "
+        "the column of spots and that of labels."
     )

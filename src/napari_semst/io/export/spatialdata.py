@@ -11,7 +11,7 @@ import numpy as np
 
 from napari_semst import keys
 from napari_semst.errors import InputError, SaveError
-from napari_semst.io.checks import a_few
+from napari_semst.io.checks import abbreviate
 from napari_semst.io.texts import as_texts
 from napari_semst.wording import Way, Worded
 
@@ -159,8 +159,8 @@ def _links(adata: AnnData, whole: Any, region: str | None) -> _Links:
     if region is not None and region not in elements:
         raise InputError(
             Worded(
-                f"Expected a shapes element {region!r}; found {a_few(list(elements))}. "
-                "Name one of them",
+                f"Expected a shapes element {region!r}; found "
+                f"{abbreviate(list(elements))}. Name one of them",
                 _BY_REGION,
             )
         )
@@ -171,8 +171,8 @@ def _links(adata: AnnData, whole: Any, region: str | None) -> _Links:
         raise InputError(
             Worded(
                 f"Expected one element whose index has all {len(names):,} spots; found "
-                f"{len(good)} among {a_few(list(wanted))} (spots: "
-                f"{a_few(list(names), 2)}). Name it",
+                f"{len(good)} among {abbreviate(list(wanted))} (spots: "
+                f"{abbreviate(list(names), 2)}). Name it",
                 _BY_REGION,
             )
         )

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from napari_semst.errors import InputError
-from napari_semst.io.checks import a_few
+from napari_semst.io.checks import abbreviate
 from napari_semst.io.notes import note, warn
 
 if TYPE_CHECKING:
@@ -43,9 +43,9 @@ def join_positions(matrix: AnnData, positions: pd.DataFrame) -> AnnData:
     if not placed.any():
         raise InputError(
             "Expected the matrix and the positions file to share barcodes; they share "
-            f"none. The matrix has {a_few(list(matrix.obs_names), 2)}, the positions "
-            f"{a_few(list(positions.index), 2)}. The files may belong to different "
-            "runs."
+            f"none. The matrix has {abbreviate(list(matrix.obs_names), 2)}, the "
+            f"positions {abbreviate(list(positions.index), 2)}. The files may belong "
+            "to different runs."
         )
     in_tissue_all = positions["in_tissue"].to_numpy() == 1
     in_tissue = placed & in_tissue_all[rows]

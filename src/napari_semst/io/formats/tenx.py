@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from napari_semst.errors import InputError
-from napari_semst.io.checks import MEGABYTE, a_few, check_file, reading
+from napari_semst.io.checks import MEGABYTE, abbreviate, check_file, translate_errors
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -56,7 +56,7 @@ def read_matrix(path: Path) -> AnnData:
     from anndata.utils import make_index_unique
     from scipy import sparse
 
-    with reading(path, _WHAT):
+    with translate_errors(path, _WHAT):
         if path.is_dir():
             matrix, barcodes, var = _read_mtx(path)
         else:
@@ -75,7 +75,7 @@ def read_matrix(path: Path) -> AnnData:
             if not genes.any():
                 raise InputError(
                     f"Expected {_WHAT} {path} to hold features of the type "
-                    f"{_EXPRESSION!r}; found {a_few(sorted(set(types)))}."
+                    f"{_EXPRESSION!r}; found {abbreviate(sorted(set(types)))}."
                 )
             if not genes.all():
                 matrix, var = matrix[:, genes], var[genes]
@@ -96,11 +96,11 @@ def size_of(path: Path) -> tuple[int, int]:
 
     if path.is_dir():
         return _size_of_mtx(path)
-    with reading(path, _WHAT), h5py.File(check_file(path, _WHAT), "r") as file:
+    with translate_errors(path, _WHAT), h5py.File(check_file(path, _WHAT), "r") as file:
         group = _matrix_group(file)
         if group is None:
             raise InputError(
-                f"Expected {_WHAT} at {path}; the file holds: {a_few(list(file))}."
+                f"Expected {_WHAT} at {path}; the file holds: {abbreviate(list(file))}."
             )
         n_features, n_barcodes = (int(n) for n in group["shape"][()])
         types = f"{group.name}/features/feature_type"
@@ -116,7 +116,7 @@ def library_of(path: Path) -> str | None:
 
     if path.is_dir():
         return None
-    with reading(path, _WHAT), h5py.File(path, "r") as file:
+    with translate_errors(path, _WHAT), h5py.File(path, "r") as file:
         names = np.ravel(file.attrs.get("library_ids", []))
         return _texts(names)[0] if len(names) else None
 
@@ -146,7 +146,7 @@ def _read_h5(path: Path) -> tuple[Any, Any, Any]:
         group = _matrix_group(file)
         if group is None:
             raise InputError(
-                f"Expected {_WHAT} at {path}; the file holds: {a_few(list(file))}."
+                f"Expected {_WHAT} at {path}; the file holds: {abbreviate(list(file))}."
             )
         n_features, n_barcodes = (int(n) for n in group["shape"][()])
         parts = (group["data"][()], group["indices"][()], group["indptr"][()])
@@ -175,7 +175,7 @@ def _size_of_mtx(folder: Path) -> tuple[int, int]:
     matrix, features, _ = _parts(folder)
     if matrix is None or features is None:
         raise InputError(f"Expected {_WHAT} in {folder}; found no matrix.mtx.")
-    with reading(matrix, _WHAT):
+    with translate_errors(matrix, _WHAT):
         n_features, n_barcodes = scipy_io.mminfo(matrix)[:2]
         table = pd.read_csv(features, sep="\t", header=None, dtype=str, na_filter=False)
     if table.shape[1] > 2:
@@ -203,20 +203,20 @@ def _read_mtx(folder: Path) -> tuple[Any, Any, Any]:
 
     matrix_file, features_file, barcodes_file = _parts(folder)
     if matrix_file is None or features_file is None or barcodes_file is None:
-        found = a_few(sorted(p.name for p in folder.iterdir()))
+        found = abbreviate(sorted(p.name for p in folder.iterdir()))
         raise InputError(
             "Expected matrix.mtx, features.tsv (or genes.tsv) and barcodes.tsv, each "
             f"also with .gz, in {folder}; found: {found}."
         )
-    with reading(features_file, "the features file"):
+    with translate_errors(features_file, "the features file"):
         check_file(features_file, "the features file", at_most=200 * MEGABYTE)
         features = pd.read_csv(
             features_file, sep="\t", header=None, dtype=str, na_filter=False
         )
-    with reading(barcodes_file, "the barcodes file"):
+    with translate_errors(barcodes_file, "the barcodes file"):
         check_file(barcodes_file, "the barcodes file", at_most=1000 * MEGABYTE)
         barcodes = pd.read_csv(barcodes_file, sep="\t", header=None, dtype=str)
-    with reading(matrix_file, _WHAT):
+    with translate_errors(matrix_file, _WHAT):
         check_file(matrix_file, _WHAT)
         _check_header(matrix_file, len(features), len(barcodes))
         matrix = sparse.csr_matrix(_read_market(matrix_file).T)
@@ -261,5 +261,5 @@ def _refuse_doubles(barcodes: Any, path: Path) -> None:
     if len(twice):
         raise InputError(
             f"Expected every barcode once in {_WHAT} {path}; {len(twice)} occur again "
-            f"(first: {a_few(list(twice), 3)})."
+            f"(first: {abbreviate(list(twice), 3)})."
         )

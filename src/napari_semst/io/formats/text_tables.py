@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from typing import IO, TYPE_CHECKING, Any
 
 from napari_semst.errors import InputError
-from napari_semst.io.checks import MEGABYTE, a_few, check_file, reading
+from napari_semst.io.checks import MEGABYTE, abbreviate, check_file, translate_errors
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -181,7 +181,7 @@ def read_columns(path: Path, what: str, texts: Sequence[str]) -> pd.DataFrame:
     import pandas as pd
 
     head = head_of(path, what)
-    with reading(path, what):
+    with translate_errors(path, what):
         table: pd.DataFrame = pd.read_csv(
             path,
             sep=head.delimiter,
@@ -208,7 +208,7 @@ def first_of(names: Sequence[str], among: Sequence[str], what: str, path: Path) 
             return name
     raise InputError(
         f"Expected {what} {path} to have a column {' or '.join(map(repr, names))}; "
-        f"found: {a_few(list(among))}. Choose another file."
+        f"found: {abbreviate(list(among))}. Choose another file."
     )
 
 

@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from napari_semst.io.checks import reading
-from napari_semst.io.readers.cells import Picture
+from napari_semst.io.checks import translate_errors
+from napari_semst.io.readers.cells import SectionImage
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -56,7 +56,7 @@ class Pyramid:
 
 def picture_of(
     path: Path, per_unit: float, origin: tuple[float, float] = (0.0, 0.0)
-) -> tuple[Picture | None, tuple[str, ...]]:
+) -> tuple[SectionImage | None, tuple[str, ...]]:
     """Return an image of at most `ENOUGH` pixels, or None and a sentence that says why.
 
     An image is no reason to refuse a section: what cannot be shown is told.
@@ -73,7 +73,7 @@ def picture_of(
     from napari_semst.errors import InputError
 
     try:
-        with reading(path, "the image"):
+        with translate_errors(path, "the image"):
             pixels, reduced = _reduced(path)
     except InputError as error:
         text = str(error)
@@ -90,7 +90,7 @@ def picture_of(
         )
     image = shown(pixels)
     _remember(image, path, reduced)
-    return Picture(image, per_unit * reduced, origin), ()
+    return SectionImage(image, per_unit * reduced, origin), ()
 
 
 def _remember(image: NDArray[np.uint8], path: Path, share: float) -> None:
@@ -161,7 +161,10 @@ def pyramid_in(path: Path) -> Pyramid | None:
     """
     import tifffile
 
-    with reading(path, "the image"), tifffile.TiffFile(path, is_ome=False) as file:
+    with (
+        translate_errors(path, "the image"),
+        tifffile.TiffFile(path, is_ome=False) as file,
+    ):
         pages = _pages(file)
         if not pages:
             return None
@@ -260,7 +263,10 @@ def size_of(path: Path) -> tuple[int, int]:
     """
     import tifffile
 
-    with reading(path, "the image"), tifffile.TiffFile(path, is_ome=False) as file:
+    with (
+        translate_errors(path, "the image"),
+        tifffile.TiffFile(path, is_ome=False) as file,
+    ):
         page: Any = file.pages[0]
         return int(page.imagelength), int(page.imagewidth)
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from napari_semst.errors import InputError
-from napari_semst.io.checks import MEGABYTE, a_few, check_file, reading
+from napari_semst.io.checks import MEGABYTE, abbreviate, check_file, translate_errors
 from napari_semst.io.texts import as_texts
 
 if TYPE_CHECKING:
@@ -52,7 +52,7 @@ def read_positions(path: Path) -> pd.DataFrame:
         If it is missing, not such a table, or names a barcode twice.
     """
     check_file(path, _WHAT, at_most=_LARGEST)
-    with reading(path, _WHAT):
+    with translate_errors(path, _WHAT):
         table = _parquet(path) if path.suffix == ".parquet" else _csv(path)
     return _checked(table, path)
 
@@ -92,7 +92,7 @@ def _checked(table: pd.DataFrame, path: Path) -> pd.DataFrame:
         raise InputError(
             f"Expected {_WHAT} {path} to have the columns barcode, "
             f"{', '.join(COLUMNS)}; missing: {', '.join(missing)}; found: "
-            f"{a_few(list(table.columns))}."
+            f"{abbreviate(list(table.columns))}."
         )
     by_barcode = table.set_index(as_texts(table[BARCODE]))[list(COLUMNS)]
     numbers: pd.DataFrame = by_barcode.apply(pd.to_numeric, errors="coerce")
@@ -100,12 +100,12 @@ def _checked(table: pd.DataFrame, path: Path) -> pd.DataFrame:
     if bad.any():
         raise InputError(
             f"Expected numbers in {_WHAT} {path}; {int(bad.sum())} of {len(bad)} rows "
-            f"have none (first: {a_few(list(numbers.index[bad]), 3)})."
+            f"have none (first: {abbreviate(list(numbers.index[bad]), 3)})."
         )
     twice = numbers.index[numbers.index.duplicated()]
     if len(twice):
         raise InputError(
             f"Expected every barcode once in {_WHAT} {path}; {len(twice)} occur again "
-            f"(first: {a_few(list(twice), 3)}). Remove the doubles."
+            f"(first: {abbreviate(list(twice), 3)}). Remove the doubles."
         )
     return numbers

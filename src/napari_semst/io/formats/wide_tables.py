@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from napari_semst.errors import InputError
-from napari_semst.io.checks import reading
+from napari_semst.io.checks import translate_errors
 from napari_semst.io.formats.text_tables import Head, head_of, open_text, pieces
 from napari_semst.io.matrices import CHUNK
 
@@ -60,7 +60,7 @@ def read_wide(
     names = [head.names[i] for i in values]
     n_rows = max(1, CHUNK // max(1, len(head.names)))
     texts, counts = [], []
-    with reading(path, what):
+    with translate_errors(path, what):
         try:
             for table, numbers in _blocks(path, head, ids, values, n_rows):
                 _refuse_gaps(numbers, table, names, what, path)

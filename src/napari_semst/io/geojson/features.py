@@ -49,13 +49,13 @@ def labels_of(adata: AnnData, column: str) -> tuple[Ints, list[str], list[str]]:
     """
     import pandas as pd
 
-    from napari_semst.io.checks import a_few
+    from napari_semst.io.checks import abbreviate
     from napari_semst.palette import domain_colors, hex_colors
 
     if column not in adata.obs:
         raise InputError(
             f"Expected labels in obs[{column!r}]; found obs columns "
-            f"{a_few(list(adata.obs))}. Name one of them."
+            f"{abbreviate(list(adata.obs))}. Name one of them."
         )
     whole = pd.Categorical(adata.obs[column])
     stored = adata.uns.get(column + keys.COLORS_SUFFIX)

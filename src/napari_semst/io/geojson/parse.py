@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from napari_semst.errors import InputError
-from napari_semst.io.checks import MEGABYTE, check_file, reading
+from napari_semst.io.checks import MEGABYTE, check_file, translate_errors
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -86,7 +86,7 @@ def read_geojson(path: str | Path) -> Regions:
         If it is missing, too large, or not GeoJSON with finite coordinates.
     """
     place = check_file(Path(path).expanduser(), _WHAT, at_most=MOST_BYTES)
-    with reading(place, _WHAT):
+    with translate_errors(place, _WHAT):
         raw = place.read_bytes()
     if raw.startswith((b"PK", b"\x1f\x8b")):
         raise InputError(

@@ -67,13 +67,13 @@ def spots_in_pixels(
     """
     from napari_semst.io.alignment import spot_size
     from napari_semst.io.coordinates import find_coordinates
-    from napari_semst.io.split_sections import sections_apart, shown_section_key
+    from napari_semst.io.split_sections import shown_section_key, split_sections
 
     size = 1.0 if pixel_size is None else pixel_size
     if not (np.isfinite(size) and size > 0):
         raise ConfigError(f"Expected a positive pixel size; got {pixel_size!r}.")
     column = shown_section_key(adata) if section_key is None else section_key
-    parts = sections_apart(adata, column, coordinates) if column else []
+    parts = split_sections(adata, column, coordinates) if column else []
     names = [part.name for part in parts]
     if section is not None and section not in names:
         raise InputError(one_of("section", section, names))

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from napari_semst.errors import InputError
-from napari_semst.io.checks import a_few
+from napari_semst.io.checks import abbreviate
 from napari_semst.io.notes import note, warn
 from napari_semst.io.readers.h5ad import use_symbols
 
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True, slots=True)
-class Found:
+class CellTables:
     """What a folder's files say of its cells, joined by `section_of`.
 
     Parameters
@@ -60,7 +60,7 @@ class Found:
 
 
 @dataclass(frozen=True, slots=True)
-class Picture:
+class SectionImage:
     """An image of a section.
 
     Parameters
@@ -98,7 +98,9 @@ def discs(areas: pd.Series) -> NDArray[np.float64]:
     return np.asarray(2 * np.sqrt(np.maximum(numbers(areas), 0) / np.pi))
 
 
-def section_of(found: Found, library: str, picture: Picture | None = None) -> AnnData:
+def section_of(
+    found: CellTables, library: str, picture: SectionImage | None = None
+) -> AnnData:
     """Return the cells that have both counts and a place, in the order of the counts.
 
     Raises
@@ -117,9 +119,9 @@ def section_of(found: Found, library: str, picture: Picture | None = None) -> An
     if not both.any():
         raise InputError(
             f"Expected {found.files[0]} and {found.files[1]} to name the same cells; "
-            f"they share none. The first has {a_few(list(found.names), 2)}, the second "
-            f"{a_few(list(found.cells.index), 2)}. The files may be of different "
-            "sections."
+            f"they share none. The first has {abbreviate(list(found.names), 2)}, the "
+            f"second {abbreviate(list(found.cells.index), 2)}. The files may be of "
+            "different sections."
         )
     told = []
     if n_without := len(both) - int(both.sum()):
@@ -150,7 +152,7 @@ def section_of(found: Found, library: str, picture: Picture | None = None) -> An
     return tissue
 
 
-def _unplaced(n_all: int, n_placed: int, found: Found) -> list[str]:
+def _unplaced(n_all: int, n_placed: int, found: CellTables) -> list[str]:
     """Return a warning of cells without a place; refuse where most have none."""
     where = f"{found.x} and {found.y} of {found.files[1]}"
     if n_placed <= n_all / 2:
@@ -171,7 +173,7 @@ def _refuse_doubles(names: pd.Index, file: str) -> None:
     if len(twice):
         raise InputError(
             f"Expected every cell once in {file}; {len(twice):,} occur again (first: "
-            f"{a_few(list(twice), 3)}). Remove the doubles, or open one section."
+            f"{abbreviate(list(twice), 3)}). Remove the doubles, or open one section."
         )
 
 
@@ -191,7 +193,7 @@ def _writable(table: pd.DataFrame) -> pd.DataFrame:
 
 
 def _entry(
-    found: Found, rows: NDArray[np.int64], picture: Picture | None
+    found: CellTables, rows: NDArray[np.int64], picture: SectionImage | None
 ) -> dict[str, Any]:
     """Return the entry of ``uns["spatial"]``: how large cells are, and the image."""
     factors: dict[str, float] = {}

@@ -8,11 +8,11 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from napari_semst.errors import InputError
-from napari_semst.io.checks import a_few
+from napari_semst.io.checks import abbreviate
 from napari_semst.io.formats.text_tables import look, read_columns
 from napari_semst.io.formats.wide_tables import read_wide
 from napari_semst.io.notes import note, warn
-from napari_semst.io.readers.cells import Found, discs, numbers, section_of
+from napari_semst.io.readers.cells import CellTables, discs, numbers, section_of
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -115,7 +115,7 @@ def read(path: Path, options: ReadOptions) -> AnnData:
     if len(ids) != len(_KEYS):
         raise InputError(
             f"Expected {what} {files.counts} to have the columns fov and cell_ID; "
-            f"found {a_few(columns)}. Choose another folder."
+            f"found {abbreviate(columns)}. Choose another folder."
         )
     table, genes, counts = read_wide(
         files.counts, what, ids, lambda name: name.lower() not in _NOT_COUNTS
@@ -123,7 +123,7 @@ def read(path: Path, options: ReadOptions) -> AnnData:
     inside = np.flatnonzero((table[ids[1]] != "0").to_numpy())
     kept = [i for i, gene in enumerate(genes) if is_gene(gene)]
     cells = _cells(files)
-    found = Found(
+    found = CellTables(
         counts[inside][:, kept],
         _names(table[ids[0]], table[ids[1]])[inside],
         [genes[i] for i in kept],
@@ -161,7 +161,7 @@ def _cells(files: Files) -> pd.DataFrame:
     if missing:
         raise InputError(
             f"Expected {what} {files.cells} to have the columns fov and cell_ID; found "
-            f"{a_few(list(cells))}. Choose another folder."
+            f"{abbreviate(list(cells))}. Choose another folder."
         )
     if not {_X, _Y} <= set(cells):
         cells = _on_the_slide(cells, files, what)
@@ -174,7 +174,7 @@ def _on_the_slide(cells: pd.DataFrame, files: Files, what: str) -> pd.DataFrame:
         raise InputError(
             f"Expected {what} {files.cells} to have the columns {_X} and {_Y}, or "
             f"{' and '.join(_LOCAL)} with a file *{_VIEWS} beside it; found "
-            f"{a_few(list(cells))}. Export the flat files again."
+            f"{abbreviate(list(cells))}. Export the flat files again."
         )
     told = "the table of fields of view"
     views = read_columns(files.views, told, ["fov", "FOV"])

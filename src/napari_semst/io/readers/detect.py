@@ -6,10 +6,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from napari_semst.io.readers.registry import Kind
+    from napari_semst.io.readers.registry import Format
 
 
-def sniff(path: str | Path) -> Kind | None:
+def detect_format(path: str | Path) -> Format | None:
     """Return the kind of input at a path, or None for what is not ours.
 
     It looks inside, never at the name alone, and never raises: a file that cannot be

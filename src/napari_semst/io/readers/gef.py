@@ -7,10 +7,10 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from napari_semst.errors import InputError
-from napari_semst.io.checks import a_few, check_file, reading
+from napari_semst.io.checks import abbreviate, check_file, translate_errors
 from napari_semst.io.formats import bins
 from napari_semst.io.notes import note
-from napari_semst.io.readers.cells import Found, section_of
+from napari_semst.io.readers.cells import CellTables, section_of
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -71,7 +71,7 @@ def read(path: Path, options: ReadOptions) -> AnnData:
     import h5py
 
     check_file(path, _WHAT)
-    with reading(path, _WHAT), h5py.File(path, "r") as file:
+    with translate_errors(path, _WHAT), h5py.File(path, "r") as file:
         if has_cells(file):
             return _cells(file, path, options)
         size = options.bin_size("Stereo-seq in spots of the chip") or USUAL
@@ -107,7 +107,7 @@ def binned(
             np.char.add(corners[:, 0].astype(str), "_"), corners[:, 1].astype(str)
         )
     )
-    found = Found(
+    found = CellTables(
         counts,
         names,
         genes,
@@ -136,7 +136,7 @@ def source_of(sizes: list[int], size: int, path: Path) -> int:
     if not fitting:
         raise InputError(
             f"Expected bins of {size} spots, or smaller ones to sum, in {path}; found "
-            f"bins of {a_few(sizes)}. Ask for one of these."
+            f"bins of {abbreviate(sizes)}. Ask for one of these."
         )
     return size if size in fitting else max(fitting)
 
@@ -195,8 +195,8 @@ def _genes(table: NDArray[Any]) -> tuple[list[str], dict[str, Any]]:
     key = next((k for k in ("geneName", "gene", "geneID") if k in fields), None)
     if key is None:
         raise InputError(
-            f"Expected {_WHAT} to name its genes; found the fields {a_few(fields)}. "
-            "Choose another file."
+            f"Expected {_WHAT} to name its genes; found the fields "
+            f"{abbreviate(fields)}. Choose another file."
         )
     names = _texts(table[key])
     if key == "geneName" and "geneID" in fields:
@@ -235,7 +235,7 @@ def _cells(file: Any, path: Path, options: ReadOptions) -> AnnData:
     matrix.check_format(full_check=True)
     index = pd.Index(cells["id"].astype(str))
     columns = {k: cells[k] for k in ("x", "y", "area", "dnbCount") if k in _of(cells)}
-    found = Found(
+    found = CellTables(
         matrix,
         index,
         names,

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from napari_semst.errors import InputError
-from napari_semst.io.checks import check_file, reading
+from napari_semst.io.checks import check_file, translate_errors
 from napari_semst.io.formats import bins
 from napari_semst.io.formats.text_tables import first_of, look, pieces
 from napari_semst.io.notes import note
@@ -49,7 +49,7 @@ def read(path: Path, options: ReadOptions) -> AnnData:
     """
     size = options.bin_size("Stereo-seq in spots of the chip") or USUAL
     check_file(path, _WHAT)
-    with reading(path, _WHAT):
+    with translate_errors(path, _WHAT):
         head = look(path, 2)
         if head is None or not is_gem(head):
             raise InputError(

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from napari_semst.errors import InputError
-from napari_semst.io.checks import a_few, check_file, reading
+from napari_semst.io.checks import abbreviate, check_file, translate_errors
 from napari_semst.io.coordinates import locate_coordinates
 from napari_semst.io.matrices import named_layers
 from napari_semst.io.notes import note, warn
@@ -60,7 +60,7 @@ def read(path: Path, options: ReadOptions) -> AnnData:
     import anndata
 
     check_file(path, _WHAT)
-    with reading(path, _WHAT):
+    with translate_errors(path, _WHAT):
         adata = anndata.read_h5ad(path)
         check_matrix(adata)
     return as_section(adata, path, options)
@@ -122,7 +122,7 @@ def _mend_names(adata: AnnData) -> None:
             warn(
                 adata,
                 f"{len(twice):,} {what} occur more than once (first: "
-                f"{a_few(list(twice), 3)}): told apart by -1, -2 at their end.",
+                f"{abbreviate(list(twice), 3)}): told apart by -1, -2 at their end.",
             )
 
 
@@ -142,7 +142,7 @@ def _place(adata: AnnData, key: str | None) -> AnnData:
         warn(
             adata,
             f"{n_without:,} of {len(placed):,} spots have no coordinates and are left "
-            f"out (first: {a_few(names, 3)}).",
+            f"out (first: {abbreviate(names, 3)}).",
         )
     note(adata, coordinates=found.where)
     warn(adata, *found.remarks)
@@ -192,6 +192,6 @@ def use_symbols(adata: AnnData) -> None:
     )
     adata.var["ensembl_ids" if taken else "gene_ids"] = ids
     adata.var_names = found.names.astype(object)
-    with reading(Path(), "gene symbols"):
+    with translate_errors(Path(), "gene symbols"):
         adata.var_names_make_unique()
     note(adata, symbols=found.where)

@@ -8,12 +8,12 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from napari_semst.errors import InputError
-from napari_semst.io.checks import check_file, reading
+from napari_semst.io.checks import check_file, translate_errors
 from napari_semst.io.formats.ngff import is_plain
 from napari_semst.io.formats.text_tables import look, read_columns
 from napari_semst.io.formats.wide_tables import read_wide
 from napari_semst.io.notes import note, warn
-from napari_semst.io.readers.cells import Found, numbers, section_of
+from napari_semst.io.readers.cells import CellTables, numbers, section_of
 from napari_semst.io.texts import as_texts
 
 if TYPE_CHECKING:
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from napari_semst.io.options import ReadOptions
-    from napari_semst.io.readers.cells import Picture
+    from napari_semst.io.readers.cells import SectionImage
 
 _COUNTS, _CELLS = "cell_by_gene.csv", "cell_metadata.csv"
 _TRANSFORM = "micron_to_mosaic_pixel_transform.csv"
@@ -97,7 +97,7 @@ def read(path: Path, options: ReadOptions) -> AnnData:
     kept = [i for i, gene in enumerate(genes) if is_gene(gene)]
     cells = _cells(files.cells)
     picture, doubt = _picture(files.images)
-    found = Found(
+    found = CellTables(
         counts if len(kept) == len(genes) else counts[:, kept],
         _names(ids[0]),
         [genes[i] for i in kept],
@@ -158,7 +158,7 @@ def _diameters(cells: pd.DataFrame) -> NDArray[np.float64] | None:
     return np.asarray(((right - left) + (bottom - top)) / 2)
 
 
-def _picture(folder: Path) -> tuple[Picture | None, tuple[str, ...]]:
+def _picture(folder: Path) -> tuple[SectionImage | None, tuple[str, ...]]:
     """Return the nuclei's mosaic, and why there is none where one could be expected."""
     from napari_semst.io.formats.tiff import picture_of
 
@@ -172,7 +172,7 @@ def _picture(folder: Path) -> tuple[Picture | None, tuple[str, ...]]:
             "is unknown, and they are not shown.",
         )
     check_file(transform, "the transform of the image", at_most=2**20)
-    with reading(transform, "the transform of the image"):
+    with translate_errors(transform, "the transform of the image"):
         matrix = np.loadtxt(transform)
     if matrix.shape != (3, 3) or not np.isfinite(matrix).all() or not is_plain(matrix):
         return None, (f"{_TRANSFORM} turns or bends the image: it is not shown.",)

@@ -32,7 +32,7 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True, slots=True)
-class Kind:
+class Format:
     """One kind of input.
 
     Parameters
@@ -57,44 +57,44 @@ class Kind:
     tables: Callable[[Path], list[Path]] | None = None
 
 
-H5AD = Kind("h5ad", "AnnData file (.h5ad)", h5ad.looks_like, h5ad.read)
-ZARR = Kind("zarr", "AnnData store (.zarr)", zarr.looks_like, zarr.read)
-SPATIALDATA = Kind(
+H5AD = Format("h5ad", "AnnData file (.h5ad)", h5ad.looks_like, h5ad.read)
+ZARR = Format("zarr", "AnnData store (.zarr)", zarr.looks_like, zarr.read)
+SPATIALDATA = Format(
     "spatialdata",
     "SpatialData store (.zarr)",
     spatialdata.looks_like,
     spatialdata.read,
 )
-VISIUM = Kind("visium", "Space Ranger folder", visium.looks_like, visium.read)
-VISIUM_HD = Kind(
+VISIUM = Format("visium", "Space Ranger folder", visium.looks_like, visium.read)
+VISIUM_HD = Format(
     "visium_hd",
     "Visium HD run",
     visium_hd.looks_like,
     visium_hd.read,
     visium_hd.tables,
 )
-XENIUM = Kind(
+XENIUM = Format(
     "xenium", "Xenium output folder", xenium.looks_like, xenium.read, xenium.tables
 )
-MERSCOPE = Kind(
+MERSCOPE = Format(
     "merscope",
     "MERSCOPE output folder",
     merscope.looks_like,
     merscope.read,
     merscope.tables,
 )
-COSMX = Kind("cosmx", "CosMx flat files", cosmx.looks_like, cosmx.read, cosmx.tables)
-GEF = Kind("gef", "Stereo-seq file (.gef)", gef.looks_like, gef.read)
-GEM = Kind("gem", "Stereo-seq molecules (.gem)", gem.looks_like, gem.read)
-PLAIN = Kind(
+COSMX = Format("cosmx", "CosMx flat files", cosmx.looks_like, cosmx.read, cosmx.tables)
+GEF = Format("gef", "Stereo-seq file (.gef)", gef.looks_like, gef.read)
+GEM = Format("gem", "Stereo-seq molecules (.gem)", gem.looks_like, gem.read)
+PLAIN = Format(
     "plain", "Tables of counts and places", plain.looks_like, plain.read, plain.tables
 )
-MATRIX_10X = Kind(
+MATRIX_10X = Format(
     "10x_h5", "10x matrix (.h5)", tenx.looks_like, visium.read_matrix_file
 )
 
 # Asked in this order; the first that recognises a path reads it.
-KINDS: tuple[Kind, ...] = (
+KINDS: tuple[Format, ...] = (
     H5AD,
     ZARR,
     SPATIALDATA,

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from napari_semst.errors import InputError
-from napari_semst.io.checks import a_few, reading
+from napari_semst.io.checks import abbreviate, translate_errors
 from napari_semst.io.formats import ngff
 from napari_semst.io.formats.tiff import ENOUGH, shown
 from napari_semst.io.notes import note, warn
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from napari_semst.io.options import ReadOptions
-    from napari_semst.io.readers.cells import Picture
+    from napari_semst.io.readers.cells import SectionImage
 
 _WHAT = "the SpatialData store"
 _ATTRIBUTES = "spatialdata_attrs"
@@ -84,7 +84,7 @@ def chosen(path: Path, options: ReadOptions) -> tuple[str, Path]:
     if name not in tables:
         raise InputError(
             f"Expected one table in {path}, or the name of one; found tables: "
-            f"{a_few(list(tables))}. Name one of them as the part to read."
+            f"{abbreviate(list(tables))}. Name one of them as the part to read."
         )
     return name, tables[name]
 
@@ -109,13 +109,13 @@ def read(path: Path, options: ReadOptions) -> AnnData:
 
     name, group = chosen(path, options)
     check_store(group)
-    with reading(group, _WHAT):
+    with translate_errors(group, _WHAT):
         adata = anndata.read_zarr(group)
         h5ad.check_matrix(adata)
         told = ngff.attributes(group)
     system = _system(path)
     if options.positions is None and told.get("region_key") in adata.obs:
-        with reading(path, _WHAT):
+        with translate_errors(path, _WHAT):
             _place(adata, path, told, system)
     tissue = h5ad.as_section(adata, path, replace(options, part=None))
     note(tissue, table=name, coordinate_system=system)
@@ -244,7 +244,7 @@ def _show(tissue: AnnData, path: Path, system: str) -> None:
         if system not in ngff.placed_in(_transforms(group)):
             continue
         try:
-            with reading(group, "the image"):
+            with translate_errors(group, "the image"):
                 check_store(group)
                 picture = _picture(group, system)
         except InputError as error:
@@ -263,8 +263,8 @@ def _show(tissue: AnnData, path: Path, system: str) -> None:
         warn(tissue, f"The section is shown without its image. {doubts[0]}")
 
 
-def _picture(group: Path, system: str) -> Picture | None:
-    from napari_semst.io.readers.cells import Picture
+def _picture(group: Path, system: str) -> SectionImage | None:
+    from napari_semst.io.readers.cells import SectionImage
 
     matrix = ngff.matrix_to(_transforms(group), system)
     found = ngff.level_of(group, ENOUGH)
@@ -273,4 +273,4 @@ def _picture(group: Path, system: str) -> Picture | None:
     image, share = found
     # A pixel of the store covers [i, i + 1), its centre is at i + 1/2.
     origin = (float(matrix[0, 2]), float(matrix[1, 2]))
-    return Picture(shown(image), share / float(matrix[0, 0]), origin)
+    return SectionImage(shown(image), share / float(matrix[0, 0]), origin)

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from napari_semst.errors import InputError
-from napari_semst.io.checks import a_few, reading
+from napari_semst.io.checks import abbreviate, translate_errors
 from napari_semst.io.coordinates import OBS_PAIRS
 from napari_semst.io.formats.text_tables import (
     Head,
@@ -21,7 +21,7 @@ from napari_semst.io.formats.text_tables import (
 )
 from napari_semst.io.formats.wide_tables import read_wide
 from napari_semst.io.notes import note, warn
-from napari_semst.io.readers.cells import Found, section_of
+from napari_semst.io.readers.cells import CellTables, section_of
 from napari_semst.io.texts import as_texts
 
 if TYPE_CHECKING:
@@ -176,7 +176,7 @@ def pair_of(counts: Path, head: Head, places: Places, names: set[str]) -> Pair |
 def names_in(places: Places) -> set[str]:
     """Return the first names of spots in a table of places."""
     types = {places.spot: str}
-    with reading(places.path, "the table of places"):
+    with translate_errors(places.path, "the table of places"):
         parts = pieces(places.path, places.head, types, _NAMES)
         names = set(next(iter(parts))[places.spot].str.strip())
     return names | {places.head.names[places.spot]} if places.bare else names
@@ -200,7 +200,7 @@ def read(path: Path, options: ReadOptions) -> AnnData:
     counts, names, genes = _counts(pair)
     cells = _cells(pair.places)
     columns = list(cells.columns)
-    found = Found(
+    found = CellTables(
         counts,
         names,
         genes,
@@ -249,12 +249,13 @@ def why_not(path: Path) -> str:
     if not places:
         return (
             f"{wanted}; found no table with x and y beside it, only: "
-            f"{a_few([p.name for p in others])}. Put it there."
+            f"{abbreviate([p.name for p in others])}. Put it there."
         )
     if len(places) > 1:
         return (
-            f"{wanted}; found several with x and y: {a_few([p.name for p in places])}. "
-            "Name one as positions, or move the others away."
+            f"{wanted}; found several with x and y: "
+            f"{abbreviate([p.name for p in places])}. Name one as positions, or move "
+            "the others away."
         )
     return (
         f"{wanted}; {places[0].name} has x and y, but no spot in common with a "
@@ -300,7 +301,7 @@ def _cells(places: Places) -> pd.DataFrame:
     what = "the table of places"
     if places.bare:
         types = dict.fromkeys(range(3), str)
-        with reading(path, what):
+        with translate_errors(path, what):
             rows = next(iter(pieces(path, head, types, 2**40)))
         first = pd.DataFrame([head.names])
         table = pd.concat([first, rows], ignore_index=True)

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from napari_semst.errors import InputError
-from napari_semst.io.checks import reading
+from napari_semst.io.checks import translate_errors
 from napari_semst.io.formats import tenx
 from napari_semst.io.formats.join import join_positions
 from napari_semst.io.formats.tissue_positions import positions_in, read_positions
@@ -184,7 +184,7 @@ def _given(name: str | Path, folder: Path) -> Path:
 def _library(outs: Outs) -> str:
     """Return the section's name: Space Ranger's, else the folder's."""
     name = None
-    with reading(outs.matrix, "the 10x matrix"):
+    with translate_errors(outs.matrix, "the 10x matrix"):
         name = tenx.library_of(outs.matrix)
     folder = outs.folder.absolute()
     if not name:

@@ -6,7 +6,7 @@ import re
 from typing import TYPE_CHECKING
 
 from napari_semst.errors import InputError
-from napari_semst.io.checks import a_few
+from napari_semst.io.checks import abbreviate
 from napari_semst.io.notes import note
 from napari_semst.io.readers import visium
 
@@ -60,7 +60,7 @@ def chosen(path: Path, options: ReadOptions) -> tuple[int, Path]:
     if asked not in bins:
         raise InputError(
             f"Expected bins of {asked} micrometres in {path}; found bins of "
-            f"{a_few(list(bins))}. Ask for one of these."
+            f"{abbreviate(list(bins))}. Ask for one of these."
         )
     return asked, bins[asked]
 

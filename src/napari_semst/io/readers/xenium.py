@@ -7,11 +7,11 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from napari_semst.errors import InputError
-from napari_semst.io.checks import MEGABYTE, a_few, check_file, reading
+from napari_semst.io.checks import MEGABYTE, abbreviate, check_file, translate_errors
 from napari_semst.io.formats import tenx
 from napari_semst.io.formats.text_tables import look, read_columns
 from napari_semst.io.notes import note, warn
-from napari_semst.io.readers.cells import Found, discs, section_of
+from napari_semst.io.readers.cells import CellTables, discs, section_of
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from napari_semst.io.options import ReadOptions
-    from napari_semst.io.readers.cells import Picture
+    from napari_semst.io.readers.cells import SectionImage
 
 _MATRIX, _ABOUT = "cell_feature_matrix", "experiment.xenium"
 _X, _Y = "x_centroid", "y_centroid"
@@ -114,7 +114,7 @@ def read(path: Path, options: ReadOptions) -> AnnData:
     about = _about(files.folder)
     pixel = _pixel_size(about, files.folder)
     picture, doubt = _picture(files, pixel)
-    found = Found(
+    found = CellTables(
         matrix.X,
         matrix.obs_names,
         list(matrix.var_names),
@@ -150,7 +150,7 @@ def _cells(path: Path) -> pd.DataFrame:
         import pandas as pd
 
         check_file(path, what)
-        with reading(path, what):
+        with translate_errors(path, what):
             cells = pd.read_parquet(path, engine="pyarrow")
     else:
         cells = read_columns(path, what, ["cell_id"])
@@ -158,7 +158,7 @@ def _cells(path: Path) -> pd.DataFrame:
     if missing:
         raise InputError(
             f"Expected {what} {path} to have the columns cell_id, {_X} and {_Y}; "
-            f"missing: {', '.join(sorted(missing))}; found: {a_few(list(cells))}. "
+            f"missing: {', '.join(sorted(missing))}; found: {abbreviate(list(cells))}. "
             "Choose the output folder of a run."
         )
     ids = cells["cell_id"].map(lambda v: v.decode() if isinstance(v, bytes) else str(v))
@@ -172,7 +172,7 @@ def _about(folder: Path) -> dict[str, Any]:
         return {}
     what = "the description of the run"
     check_file(path, what, at_most=MEGABYTE)
-    with reading(path, what):
+    with translate_errors(path, what):
         about = json.loads(path.read_text(encoding="utf-8"))
     return about if isinstance(about, dict) else {}
 
@@ -199,7 +199,7 @@ def _diameters(cells: pd.DataFrame) -> NDArray[np.float64] | None:
     return discs(cells["cell_area"])
 
 
-def _picture(files: Files, pixel: float) -> tuple[Picture | None, tuple[str, ...]]:
+def _picture(files: Files, pixel: float) -> tuple[SectionImage | None, tuple[str, ...]]:
     from napari_semst.io.formats.tiff import picture_of
 
     return (None, ()) if files.image is None else picture_of(files.image, 1 / pixel)

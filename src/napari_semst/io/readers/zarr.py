@@ -6,7 +6,7 @@ import json
 from typing import TYPE_CHECKING
 
 from napari_semst.errors import InputError
-from napari_semst.io.checks import reading
+from napari_semst.io.checks import translate_errors
 from napari_semst.io.readers import h5ad
 
 if TYPE_CHECKING:
@@ -48,7 +48,7 @@ def read(path: Path, options: ReadOptions) -> AnnData:
     import anndata
 
     check_store(path)
-    with reading(path, _WHAT):
+    with translate_errors(path, _WHAT):
         adata = anndata.read_zarr(path)
         h5ad.check_matrix(adata)
     return h5ad.as_section(adata, path, options)
@@ -88,7 +88,7 @@ def _entries(root: Path) -> Iterator[Path]:
 
 def _is_pickled(metadata: Path) -> bool:
     """Return whether metadata names the codec, read as zarr reads it."""
-    with reading(metadata, _WHAT):
+    with translate_errors(metadata, _WHAT):
         return _RUNS_CODE in _texts(json.loads(metadata.read_bytes()))
 
 

@@ -8,12 +8,12 @@ from typing import TYPE_CHECKING
 import numpy as np
 import torch
 
-from napari_semst.core.progress import OnlyCancelled, Progress, working
+from napari_semst.core.progress import CancelOnly, Progress, run_in_thread
 from napari_semst.errors import ConfigError, TrainingError
 from napari_semst.methods.base import Fit, View
 from napari_semst.methods.image_guided.discordance import discordance
 from napari_semst.methods.image_guided.inputs import guided_inputs
-from napari_semst.methods.image_guided.minibatch import Distributions, GuidedProblem
+from napari_semst.methods.image_guided.minibatch import Distributions, GuidedObjective
 from napari_semst.methods.image_guided.network import Normal, divergence
 from napari_semst.methods.semst.training import BATCH_SPOTS, batch_spots
 from napari_semst.prepare.components import dense_axes, rotated, smoothed
@@ -63,7 +63,7 @@ def fit(
     _check(config)
     place = device.torch()
     yield Progress("train", 0, config.training.epochs, "Building the network")
-    inputs = yield from working(
+    inputs = yield from run_in_thread(
         "train",
         "Components and neighbours",
         lambda _: guided_inputs(section, config),
@@ -75,7 +75,7 @@ def fit(
         disagreement = None
         if inputs.image is not None:
             disagreement = yield from discordance(
-                inputs, section, divergences(found), OnlyCancelled(control)
+                inputs, section, divergences(found), CancelOnly(control)
             )
     finally:
         if place.type == "cuda":
@@ -153,17 +153,17 @@ def _views(
 
 def _trained(
     inputs: GuidedInputs, place: torch.device, control: RunControl
-) -> Generator[Progress, None, tuple[GuidedProblem, TrainingRecord, str]]:
+) -> Generator[Progress, None, tuple[GuidedObjective, TrainingRecord, str]]:
     """Train, with smaller steps where the GPU's memory ends, and say so."""
     config = inputs.config.training
     wanted = batch_spots(config, inputs.n_spots)
     sizes = [wanted, *((wanted or BATCH_SPOTS) // 2**n for n in range(1, 4))]
     for attempt, batch in enumerate(sizes):
-        problem: GuidedProblem | None = None
+        problem: GuidedObjective | None = None
         try:
             with torch.random.fork_rng(devices=[place] if place.type == "cuda" else []):
                 torch.manual_seed(config.seed)
-                problem = GuidedProblem(inputs, place, min(batch, inputs.n_spots))
+                problem = GuidedObjective(inputs, place, min(batch, inputs.n_spots))
             total = replace(config, epochs=problem.n_epochs)
             record = yield from train(problem, total, control)
             _check_learnt(problem, record)
@@ -176,7 +176,7 @@ def _trained(
     raise AssertionError("the last attempt returns or raises")
 
 
-def _check_learnt(problem: GuidedProblem, record: TrainingRecord) -> None:
+def _check_learnt(problem: GuidedObjective, record: TrainingRecord) -> None:
     """Refuse to go on where training ended before expression was reconstructed."""
     if record.epochs <= problem.n_aligned:
         raise TrainingError(

@@ -8,7 +8,7 @@ import numpy as np
 import torch
 
 from napari_semst.core.chunks import chunks
-from napari_semst.core.progress import Progress, RunControl, exhaust
+from napari_semst.core.progress import Progress, RunControl, run_to_end
 from napari_semst.methods.image_guided.network import (
     ImageGuidedNetwork,
     Normal,
@@ -53,7 +53,7 @@ class Distributions(NamedTuple):
     prior: tuple[NDArray[np.float32], NDArray[np.float32]]
 
 
-class GuidedProblem:
+class GuidedObjective:
     """The network and the section; a step reads all spots or a sample of them.
 
     Attention reaches one neighbour far, so that a sample with all its neighbours is
@@ -155,7 +155,7 @@ class GuidedProblem:
         """Put the centres where k-means finds the posterior means."""
         from sklearn.cluster import MiniBatchKMeans
 
-        mean = exhaust(self.distributions(RunControl())).posterior[0]
+        mean = run_to_end(self.distributions(RunControl())).posterior[0]
         search = MiniBatchKMeans(
             len(clustering.centres),
             n_init=4,
@@ -186,9 +186,9 @@ class GuidedProblem:
         held = each.clamp(min=self.settings.free_bits).sum()
         return {"zinb": zinb, "divergence": weight * held}, posterior
 
-    def glimpse(self) -> NDArray[np.float32]:
+    def current_latent(self) -> NDArray[np.float32]:
         """Return the posterior means as they are now, averaged over neighbours."""
-        mean = exhaust(self.distributions(RunControl())).posterior[0]
+        mean = run_to_end(self.distributions(RunControl())).posterior[0]
         graph = self.inputs.graph
         around = np.asarray(graph.sum(axis=1))
         seen: NDArray[np.float32] = np.asarray((graph @ mean) / around, np.float32)
@@ -282,4 +282,4 @@ def annealed(epoch: int, settings: ImageGuidedConfig) -> float:
     return settings.kl_weight_max * done
 
 
-__all__ = ["Batch", "Distributions", "GuidedProblem", "Normal", "annealed"]
+__all__ = ["Batch", "Distributions", "GuidedObjective", "Normal", "annealed"]

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import torch
 
-from napari_semst.core.progress import Progress, working
+from napari_semst.core.progress import Progress, run_in_thread
 from napari_semst.methods.base import Fit, View
 from napari_semst.methods.semst.image import with_image
 from napari_semst.methods.semst.inputs import from_components, from_expression
@@ -62,7 +62,7 @@ def fit(
     if section.n_spots <= WHOLE_SPOTS:
         inputs = describe(section, semantics, config)
     else:
-        inputs = yield from working(
+        inputs = yield from run_in_thread(
             "train",
             "Components, and neighbours by expression",
             lambda _: describe(section, semantics, config),

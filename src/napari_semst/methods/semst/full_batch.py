@@ -32,7 +32,7 @@ if TYPE_CHECKING:
 _LATE_SHARE = 0.3
 
 
-class Problem:
+class FullBatchObjective:
     """What the training loop trains where a step reads the whole section.
 
     Parameters
@@ -98,7 +98,7 @@ class Problem:
             self.network, encoded, target, self.pairs, self.config, rows, self.sections
         )
 
-    def glimpse(self) -> NDArray[np.float32]:
+    def current_latent(self) -> NDArray[np.float32]:
         """Return the latent that the last step computed, averaged over neighbours."""
         assert self._now is not None, "no step was done"
         seen: NDArray[np.float32] = self._average @ self._now.float().cpu().numpy()

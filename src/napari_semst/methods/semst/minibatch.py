@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import torch
 
-from napari_semst.core.progress import Progress, RunControl, exhaust
+from napari_semst.core.progress import Progress, RunControl, run_to_end
 from napari_semst.methods.semst.losses import (
     AveragedWeights,
     engine_for,
@@ -35,7 +35,7 @@ CHUNK_SPOTS = 16_384
 _FEWEST_SPOTS = 256
 
 
-class SampledProblem:
+class MinibatchObjective:
     """What the training loop trains where a step reads a sample of the section.
 
     Spatial edges are drawn anew for every step; the spots at their ends, with all
@@ -178,10 +178,10 @@ class SampledProblem:
         return encoded.latent.numpy(), encoded
 
     @torch.no_grad()
-    def glimpse(self) -> NDArray[np.float32]:
+    def current_latent(self) -> NDArray[np.float32]:
         """Return the latent of all spots, averaged over neighbours: a whole pass."""
         # The next step puts the network back into training.
-        latent = exhaust(self._encode_all(RunControl())).latent.numpy()
+        latent = run_to_end(self._encode_all(RunControl())).latent.numpy()
         seen: NDArray[np.float32] = self.inputs.graphs[0] @ latent
         return seen
 

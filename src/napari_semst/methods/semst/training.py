@@ -12,8 +12,8 @@ import torch
 from napari_semst.core.process_group import current_group
 from napari_semst.core.threads import threads_limited
 from napari_semst.errors import ShareDone
-from napari_semst.methods.semst.full_batch import Problem
-from napari_semst.methods.semst.minibatch import SampledProblem
+from napari_semst.methods.semst.full_batch import FullBatchObjective
+from napari_semst.methods.semst.minibatch import MinibatchObjective
 from napari_semst.methods.semst.modulation import modulation_map
 from napari_semst.training.loop import TrainingRecord, train
 
@@ -139,13 +139,15 @@ def _member(
 
 def _trained(
     inputs: Inputs, place: torch.device, control: RunControl
-) -> Generator[Progress, None, tuple[Problem | SampledProblem, TrainingRecord, str]]:
+) -> Generator[
+    Progress, None, tuple[FullBatchObjective | MinibatchObjective, TrainingRecord, str]
+]:
     """Train, with smaller steps where the GPU's memory ends, and say so."""
     config, group = inputs.config.training, current_group()
     group.check_same(inputs.fingerprint(), place)
     sizes = _step_sizes(config, inputs.n_spots, group.size)
     for attempt, (batch, n_parts) in enumerate(sizes):
-        problem: Problem | SampledProblem | None = None
+        problem: FullBatchObjective | MinibatchObjective | None = None
         try:
             with torch.random.fork_rng(devices=[place] if place.type == "cuda" else []):
                 torch.manual_seed(config.seed)
@@ -179,10 +181,10 @@ def _step_sizes(
 
 def _problem(
     inputs: Inputs, device: torch.device, batch: int, n_parts: int
-) -> Problem | SampledProblem:
+) -> FullBatchObjective | MinibatchObjective:
     if not batch:
-        return Problem(inputs, device)
-    return SampledProblem(inputs, device, batch, n_parts)
+        return FullBatchObjective(inputs, device)
+    return MinibatchObjective(inputs, device, batch, n_parts)
 
 
 def _in_words(batch: int, n_parts: int, *, smaller: bool) -> str:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import torch
 
-from napari_semst.core.progress import Progress, working
+from napari_semst.core.progress import Progress, run_in_thread
 from napari_semst.errors import InputError
 from napari_semst.methods.base import Fit
 from napari_semst.methods.semst.fit import (
@@ -17,9 +17,9 @@ from napari_semst.methods.semst.fit import (
     network_prefix,
     own_view,
 )
-from napari_semst.methods.semst.full_batch import Problem
+from napari_semst.methods.semst.full_batch import FullBatchObjective
 from napari_semst.methods.semst.inputs import Scale, from_scale
-from napari_semst.methods.semst.minibatch import SampledProblem
+from napari_semst.methods.semst.minibatch import MinibatchObjective
 from napari_semst.methods.semst.modulation import mean_map, modulation_map
 from napari_semst.methods.semst.training import BATCH_SPOTS, WHOLE_SPOTS
 from napari_semst.prepare.components import ExpressionAxes
@@ -36,7 +36,7 @@ if TYPE_CHECKING:
     from napari_semst.prepare.section import Section
 
 
-def describe(
+def transfer(
     section: Section,
     semantics: NDArray[np.float32] | None,
     learnt: Mapping[str, NDArray[Any]],
@@ -59,7 +59,7 @@ def describe(
     """
     sizes = learnt["sizes"]
     scale = Scale(ExpressionAxes.of_arrays(learnt), float(sizes[0]), float(sizes[1]))
-    inputs = yield from working(
+    inputs = yield from run_in_thread(
         "train",
         "Components, and neighbours by expression",
         lambda _: from_scale(section, semantics, config, scale),
@@ -69,10 +69,10 @@ def describe(
     try:
         # The first weights are drawn, then replaced: the caller's numbers stay as is.
         with torch.random.fork_rng(devices=[place] if place.type == "cuda" else []):
-            problem: Problem | SampledProblem = (
-                Problem(inputs, place)
+            problem: FullBatchObjective | MinibatchObjective = (
+                FullBatchObjective(inputs, place)
                 if section.n_spots <= WHOLE_SPOTS
-                else SampledProblem(inputs, place, BATCH_SPOTS, 1)
+                else MinibatchObjective(inputs, place, BATCH_SPOTS, 1)
             )
         latents, maps = [], []
         for number in _networks(learnt):

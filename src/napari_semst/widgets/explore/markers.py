@@ -33,7 +33,7 @@ from napari_semst.widgets.explore import texts
 from napari_semst.widgets.explore.marker_rows import MarkerRows
 from napari_semst.widgets.explore.texts import TIPS
 from napari_semst.widgets.shared.forms import note
-from napari_semst.widgets.shared.worker import Errand
+from napari_semst.widgets.shared.worker import BackgroundTask
 
 if TYPE_CHECKING:
     import numpy as np
@@ -83,7 +83,7 @@ class MarkerPanel(QWidget):
 
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(parent)
-        self.errand = Errand(find)
+        self.errand = BackgroundTask(find)
         self.table: pd.DataFrame | None = None
         self._tissue: ref[AnnData] | None = None
         # What was asked last, and a table with its line for each section; by number

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from napari_semst.viewer.colour import Paint
     from napari_semst.viewer.columns import Colouring
     from napari_semst.viewer.levels import Levels
-    from napari_semst.viewer.look import Look
+    from napari_semst.viewer.look import DisplayState
 
 CHOICES = "semst_choices"
 """Key of a layer's metadata for its `Choices`."""
@@ -50,7 +50,7 @@ def painted(
     colouring: Colouring,
     choices: Choices,
     selected: NDArray[np.bool_] | None = None,
-    look: Look | None = None,
+    look: DisplayState | None = None,
 ) -> tuple[Paint, NDArray[np.float32]]:
     """Return a colouring with its legend, and the colours to put on the spots.
 
@@ -113,7 +113,7 @@ def masked(
 
 
 def shown_level(
-    tissue: AnnData, colouring: Colouring, look: Look | None
+    tissue: AnnData, colouring: Colouring, look: DisplayState | None
 ) -> Levels | None:
     """Return a run's hierarchy where another number of its domains is on show."""
     if look is None or look.level is None or colouring.key != keys.DOMAIN:

@@ -20,7 +20,7 @@ from napari_semst.widgets.explore import texts
 from napari_semst.widgets.explore.patch_view import PIXELS, PatchView
 from napari_semst.widgets.find.texts import explain
 from napari_semst.widgets.shared.forms import WrappedLabel, folded
-from napari_semst.widgets.shared.worker import Errand
+from napari_semst.widgets.shared.worker import BackgroundTask
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -56,7 +56,7 @@ class PatchesPart(QWidget):
         self._viewer: Any = getattr(viewer, "__wrapped__", viewer)
         self._books: dict[tuple[Any, ...], tuple[ref[AnnData], PatchBook]] = {}
         self.shown: Patches | None = None
-        self.errand = Errand(self._look)
+        self.errand = BackgroundTask(self._look)
         self.said = WrappedLabel()
         self.large, self.alone = PatchView(_LARGE), PatchView(_LARGE)
         self.titles = [WrappedLabel(), WrappedLabel()]

@@ -13,7 +13,7 @@ from napari_semst.widgets.explore import texts
 from napari_semst.widgets.explore.texts import TIPS
 from napari_semst.widgets.explore.trial import look_ahead, runs_of, why_not
 from napari_semst.widgets.find.downloads import Downloads, may_download
-from napari_semst.widgets.shared.worker import Errand
+from napari_semst.widgets.shared.worker import BackgroundTask
 from napari_semst.wording import for_window
 
 if TYPE_CHECKING:
@@ -58,7 +58,7 @@ class Reasons(QObject):
         # The run that the forecast in the tooltip is of.
         self._looked: tuple[ref[AnnData], str, list[Config]] | None = None
         self.downloads = Downloads(panel)
-        self.ahead = Errand(look_ahead)
+        self.ahead = BackgroundTask(look_ahead)
         panel.asked.connect(self.ask)
         panel.test_asked.connect(self.test)
         panel.given_up.connect(self._on_declined)

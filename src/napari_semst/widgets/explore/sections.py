@@ -8,7 +8,7 @@ from qtpy.QtCore import Signal  # type: ignore[attr-defined]
 from qtpy.QtWidgets import QComboBox, QWidget
 
 from napari_semst.viewer import columns
-from napari_semst.viewer.look import Look
+from napari_semst.viewer.look import DisplayState
 from napari_semst.viewer.spots import tissue_of
 from napari_semst.widgets.explore import texts
 from napari_semst.widgets.explore.painter import CHOICES, Choices
@@ -63,14 +63,14 @@ class OpenSections(QComboBox):
         layer, tissue = self.layer, self.tissue
         if layer is None or tissue is None:
             return None
-        look = Look.of(layer)
+        look = DisplayState.of(layer)
         found = columns.colouring_of(tissue, look.colour_by, look.run)
         return found or columns.first_colouring(tissue)
 
     @property
-    def look(self) -> Look:
+    def look(self) -> DisplayState:
         """How the section chosen is looked at."""
-        return Look() if self.layer is None else Look.of(self.layer)
+        return DisplayState() if self.layer is None else DisplayState.of(self.layer)
 
     @property
     def choices(self) -> Choices:

@@ -17,10 +17,10 @@ from napari_semst.widgets.explore import texts
 from napari_semst.widgets.explore.shown import shown
 from napari_semst.widgets.explore.texts import TIPS
 from napari_semst.widgets.shared.closing import mark_saved
-from napari_semst.widgets.shared.files import Files, file_stem
+from napari_semst.widgets.shared.files import FileDialogs, file_stem
 from napari_semst.widgets.shared.forms import add_row, form
 from napari_semst.widgets.shared.saving import ask_path
-from napari_semst.widgets.shared.worker import Errand
+from napari_semst.widgets.shared.worker import BackgroundTask
 
 if TYPE_CHECKING:
     from anndata import AnnData
@@ -116,8 +116,8 @@ class Sharing(QObject):
         super().__init__(window)
         self._sections, self._editing = sections, editing
         self._panel, self._window = panel, window
-        self.files = Files(window)
-        self.writing, self.reading = Errand(_write), Errand(_read)
+        self.files = FileDialogs(window)
+        self.writing, self.reading = BackgroundTask(_write), BackgroundTask(_read)
         panel.wanted.connect(self._on_wanted)
         self.writing.done.connect(self._on_written)
         self.reading.done.connect(self._on_read)

@@ -20,7 +20,7 @@ from napari_semst.widgets.explore.scatter import Scatter
 from napari_semst.widgets.explore.texts import TIPS
 from napari_semst.widgets.find.texts import explain
 from napari_semst.widgets.shared.forms import folded, note
-from napari_semst.widgets.shared.worker import Errand
+from napari_semst.widgets.shared.worker import BackgroundTask
 from napari_semst.wording import for_window
 
 if TYPE_CHECKING:
@@ -87,7 +87,7 @@ class UmapPart(QWidget):
         self.elsewhere = note()
         self.elsewhere.setText(texts.UMAP_OUT)
         self.elsewhere.hide()
-        self.errand = Errand(umap_of)
+        self.errand = BackgroundTask(umap_of)
         layout = QVBoxLayout(self)
         layout.setContentsMargins(0, 0, 0, 0)
         layout.addWidget(self.fold)

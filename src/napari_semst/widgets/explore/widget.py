@@ -23,7 +23,7 @@ from napari_semst import keys
 from napari_semst.viewer import adapter, columns, pins, sections, spots
 from napari_semst.viewer.arrange import arrange, bounds
 from napari_semst.viewer.colour import CategoryPaint
-from napari_semst.viewer.look import Look
+from napari_semst.viewer.look import DisplayState
 from napari_semst.viewer.spots import paint_layer
 from napari_semst.widgets.explore import texts
 from napari_semst.widgets.explore.choice import ColourChoice
@@ -244,7 +244,7 @@ class ExploreDomains(QWidget):
 
     def _offer_colours(self) -> None:
         layer, colouring = self.sections.layer, self.sections.colouring
-        run = "" if layer is None else Look.of(layer).run
+        run = "" if layer is None else DisplayState.of(layer).run
         key = "" if colouring is None else colouring.key
         self.choice.set_tissue(self.tissue, run, key)
 
@@ -261,7 +261,7 @@ class ExploreDomains(QWidget):
         layer = self.sections.layer
         if layer is None:
             return
-        before = Look.of(layer)
+        before = DisplayState.of(layer)
         self._keep(replace(before, colour_by=key))
         try:
             self.paint()
@@ -270,7 +270,7 @@ class ExploreDomains(QWidget):
             self._on_failed(error, "".join(traceback.format_exception(error)))
         self.choice.show_key(self.sections.look.colour_by)
 
-    def _keep(self, look: Look) -> None:
+    def _keep(self, look: DisplayState) -> None:
         """Let every layer of the section remember a look."""
         tissue = self.tissue
         for one in [] if tissue is None else self.sections.layers_of(tissue):

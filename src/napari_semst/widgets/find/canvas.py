@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 
     from napari_semst.viewer.colour import Paint
     from napari_semst.viewer.columns import Colouring
-    from napari_semst.viewer.look import Look
+    from napari_semst.viewer.look import DisplayState
     from napari_semst.widgets.find.results import ResultsPanel
     from napari_semst.widgets.shared.state import ViewerState
 
@@ -88,7 +88,7 @@ class Canvas(QObject):
         tissue: AnnData,
         colouring: Colouring,
         paint: Paint,
-        look: Look,
+        look: DisplayState,
     ) -> NDArray[np.float32]:
         """Return the colours as Explore domains has them: hidden names, selection."""
         choices = layer.metadata.get(CHOICES, Choices())

@@ -12,7 +12,7 @@ from napari_semst.errors import Cancelled, SemanticsError
 from napari_semst.semantics.server.address import Address, address
 from napari_semst.semantics.server.credentials import VARIABLES
 from napari_semst.widgets.find import texts
-from napari_semst.widgets.shared.worker import Errand
+from napari_semst.widgets.shared.worker import BackgroundTask
 
 if TYPE_CHECKING:
     from napari_semst.semantics.server.client import Probe
@@ -38,7 +38,7 @@ class ConnectionTest(QObject):
     def __init__(self) -> None:
         super().__init__()
         self._asked: Asked | None = None
-        self._errand = Errand(_ask)
+        self._errand = BackgroundTask(_ask)
         self._errand.done.connect(self._on_done)
         self._errand.failed.connect(self._on_failed)
 

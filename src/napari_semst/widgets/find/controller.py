@@ -51,10 +51,10 @@ class FindController(QObject):
         """Whether the job under way was asked to stop early."""
         return self._control is not None and self._control.stopping
 
-    def look_every(self, seconds: float | None) -> None:
+    def snapshot_every(self, seconds: float | None) -> None:
         """Ask the job under way for domains while it trains; `None` asks no more."""
         if self._control is not None:
-            self._control.look_every(seconds)
+            self._control.snapshot_every(seconds)
 
     def start(self, tissue: AnnData, request: Request, run: str) -> Job:
         """Start a job; one that is under way is cancelled first.

@@ -8,7 +8,7 @@ from qtpy.QtCore import QObject, Signal  # type: ignore[attr-defined]
 from qtpy.QtWidgets import QMessageBox, QWidget
 
 from napari_semst.widgets.find import texts
-from napari_semst.widgets.shared.worker import Errand
+from napari_semst.widgets.shared.worker import BackgroundTask
 
 if TYPE_CHECKING:
     from napari_semst.config import Config, SemanticsConfig
@@ -36,7 +36,7 @@ class Downloads(QObject):
     def __init__(self, window: QWidget) -> None:
         super().__init__(window)
         self._window = window
-        self.errand = Errand(downloads_needed)
+        self.errand = BackgroundTask(downloads_needed)
         self.errand.done.connect(self._on_found)
         self.errand.failed.connect(self.failed)
 

@@ -8,7 +8,7 @@ from qtpy.QtCore import QObject, QTimer, Signal  # type: ignore[attr-defined]
 
 from napari_semst.errors import SemstError
 from napari_semst.widgets.find.outlook import Outlook, look_ahead
-from napari_semst.widgets.shared.worker import Errand
+from napari_semst.widgets.shared.worker import BackgroundTask
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -42,7 +42,7 @@ class Forecasting(QObject):
     ) -> None:
         super().__init__(parent)
         self._asked = asked
-        self.errand = Errand(look_ahead)
+        self.errand = BackgroundTask(look_ahead)
         self._pause = QTimer(self)
         self._pause.setSingleShot(True)
         self._pause.setInterval(_PAUSE_MS)

@@ -19,7 +19,7 @@ from napari_semst import keys
 from napari_semst.viewer import adapter
 from napari_semst.viewer.spots import tissue_of
 from napari_semst.widgets.find import texts
-from napari_semst.widgets.shared.worker import Errand
+from napari_semst.widgets.shared.worker import BackgroundTask
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -90,7 +90,7 @@ class Joiner(QObject):
         self._window = window
         self._layers: list[Layer] = []
         self.dialog: JoinDialog | None = None
-        self._work = Errand(_join)
+        self._work = BackgroundTask(_join)
         self._work.done.connect(self._on_joined)
         self._work.failed.connect(self.failed)
 

@@ -8,7 +8,7 @@ import numpy as np
 from qtpy.QtCore import QObject, Signal  # type: ignore[attr-defined]
 
 from napari_semst.palette import domain_colors
-from napari_semst.viewer.look import Look
+from napari_semst.viewer.look import DisplayState
 from napari_semst.viewer.spots import paint_layer
 
 if TYPE_CHECKING:
@@ -33,13 +33,13 @@ class LiveDomains(QObject):
 
     def __init__(self, parent: QObject | None = None) -> None:
         super().__init__(parent)
-        self._looks: list[tuple[Points, Look]] = []
+        self._looks: list[tuple[Points, DisplayState]] = []
         self.on = False
         self.shown = False
 
     def begin(self, layers: Sequence[Points]) -> None:
         """Begin with a run; the layers are those that show its section."""
-        self._looks = [(layer, Look.of(layer)) for layer in layers]
+        self._looks = [(layer, DisplayState.of(layer)) for layer in layers]
         self.on, self.shown = True, False
 
     def end(self) -> None:
@@ -51,7 +51,7 @@ class LiveDomains(QObject):
         if not self.on:
             return
         # Another colouring was chosen since, here or in another dock.
-        if any(Look.of(layer) != look for layer, look in self._looks):
+        if any(DisplayState.of(layer) != look for layer, look in self._looks):
             self.end()
             return
         rgba = colours_of(domains)

@@ -19,7 +19,7 @@ from qtpy.QtWidgets import (
 from napari_semst.errors import ConfigError, SemanticsError
 from napari_semst.widgets.find import texts
 from napari_semst.widgets.shared.forms import note
-from napari_semst.widgets.shared.worker import Errand
+from napari_semst.widgets.shared.worker import BackgroundTask
 from napari_semst.wording import for_window
 
 _HUB_NAME = re.compile(r"[\w.-]+/[\w.-]+")
@@ -61,7 +61,7 @@ class ModelField(QWidget):
         self.button.setToolTip(texts.PICK_MODEL)
         self.note = note()
         # Folders may be large and disks slow: looked at in a thread, never here.
-        self.errand = Errand(where_model_is)
+        self.errand = BackgroundTask(where_model_is)
         self._pause = QTimer(self)
         self._pause.setSingleShot(True)
         self._pause.setInterval(_TYPING_PAUSE)

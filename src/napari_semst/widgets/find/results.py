@@ -21,7 +21,7 @@ from napari_semst.explore.annotate import made_by_hand
 from napari_semst.viewer import columns, fade
 from napari_semst.viewer.colour import CategoryPaint, paint_of
 from napari_semst.viewer.levels import levels_of
-from napari_semst.viewer.look import Look
+from napari_semst.viewer.look import DisplayState
 from napari_semst.widgets.find import texts
 from napari_semst.widgets.find.curve import CurvePlot
 from napari_semst.widgets.find.discordant import DiscordantSpots
@@ -129,11 +129,11 @@ class ResultsPanel(QWidget):
         return self._offered[index] if 0 <= index < len(self._offered) else None
 
     @property
-    def look(self) -> Look:
+    def look(self) -> DisplayState:
         """What is on show, as the layer is to remember it."""
         key = self.colouring.key if self.colouring else ""
         level = None if self._levels is None else self.level_bar.level
-        return Look(key, self.run.currentText(), level, self.fade.isChecked())
+        return DisplayState(key, self.run.currentText(), level, self.fade.isChecked())
 
     @property
     def level_labels(self) -> NDArray[np.object_] | None:
@@ -146,7 +146,7 @@ class ResultsPanel(QWidget):
     def set_tissue(
         self,
         tissue: AnnData | None,
-        look: Look | None = None,
+        look: DisplayState | None = None,
         opacity: float = 1.0,
         *,
         paint: bool = True,
@@ -167,7 +167,7 @@ class ResultsPanel(QWidget):
             them.
         """
         self._quiet = not paint
-        self._tissue, look = tissue, look or Look()
+        self._tissue, look = tissue, look or DisplayState()
         self.setVisible(tissue is not None)
         if tissue is None:
             return

@@ -182,20 +182,20 @@ class Running(QObject):
 
     def _on_started(self, job: Job) -> None:
         self.live.begin(self._layers_of(job.tissue))
-        self._look_every()
+        self._snapshot_every()
         self.changed.emit()
         self.said.emit("running", texts.RUNNING, texts.RUNNING_HELP)
 
-    def _look_every(self) -> None:
+    def _snapshot_every(self) -> None:
         wanted = self._box.show_domains.isChecked()
-        self.controller.look_every(SECONDS_BETWEEN_LOOKS if wanted else None)
+        self.controller.snapshot_every(SECONDS_BETWEEN_LOOKS if wanted else None)
 
     def _on_show_domains(self, wanted: bool) -> None:
         self.show_domains = wanted
         job = self.controller.job
         if job is None:
             return
-        self._look_every()
+        self._snapshot_every()
         if wanted:
             self.live.begin(self._layers_of(job.tissue))
         else:
@@ -208,7 +208,7 @@ class Running(QObject):
             self.live.show(update.domains)
             if not self.live.on:
                 self._box.provisional.hide()
-                self.controller.look_every(None)
+                self.controller.snapshot_every(None)
 
     def _on_stop(self) -> None:
         self.controller.stop_early()

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
     from napari_semst.widgets.find.results import ResultsPanel
     from napari_semst.widgets.find.section import SectionPicker
-    from napari_semst.widgets.shared.files import Files, Saved
+    from napari_semst.widgets.shared.files import FileDialogs, Saved
 
 
 class Keeping(QObject):
@@ -46,7 +46,7 @@ class Keeping(QObject):
         viewer: Viewer,
         section: SectionPicker,
         results: ResultsPanel,
-        files: Files,
+        files: FileDialogs,
         parent: QWidget,
     ) -> None:
         super().__init__(parent)

@@ -14,7 +14,7 @@ from napari_semst.keys import DOMAIN
 from napari_semst.viewer import adapter, sections
 from napari_semst.viewer.hover import tell_spots
 from napari_semst.viewer.image_layer import are_many
-from napari_semst.viewer.look import Look
+from napari_semst.viewer.look import DisplayState
 from napari_semst.viewer.spots import tissue_of
 from napari_semst.widgets.find import texts
 from napari_semst.widgets.find.canvas import Canvas
@@ -36,11 +36,11 @@ from napari_semst.widgets.find.summary import (
     standing,
     summarise,
 )
-from napari_semst.widgets.shared.files import Files
+from napari_semst.widgets.shared.files import FileDialogs
 from napari_semst.widgets.shared.forms import heading, scrolled
 from napari_semst.widgets.shared.state import state_of
 from napari_semst.widgets.shared.status import StatusCard
-from napari_semst.widgets.shared.worker import Errand
+from napari_semst.widgets.shared.worker import BackgroundTask
 
 if TYPE_CHECKING:
     from anndata import AnnData
@@ -66,10 +66,10 @@ class FindDomains(QWidget):
         self.state = state_of(napari_viewer)
         self._docked = False
         self._shown: Layer | None = None
-        self.files = Files(self)
+        self.files = FileDialogs(self)
         self.joiner = Joiner(self)
-        self.devices = Errand(cuda_devices)
-        self.moving = Errand(sections.places_for)
+        self.devices = BackgroundTask(cuda_devices)
+        self.moving = BackgroundTask(sections.places_for)
         self.section = SectionPicker()
         self.settings = SettingsForm()
         self.run_box = RunBox()
@@ -294,13 +294,15 @@ class FindDomains(QWidget):
         else:
             self._viewer.reset_view()
 
-    def _show_results(self, look: Look | None = None, *, paint: bool = True) -> None:
+    def _show_results(
+        self, look: DisplayState | None = None, *, paint: bool = True
+    ) -> None:
         """Show a section's results as its layer remembers them, or with a new look."""
         layer, tissue = self.section.layer, self.section.tissue
         if layer is None or tissue is None:
             self.results.set_tissue(None)
             return
-        look = look or Look.of(layer)
+        look = look or DisplayState.of(layer)
         self.results.set_tissue(tissue, look, layer.opacity, paint=paint)
         self.results.discordant.show_selection(self.state.selection(tissue))
         self.results.mark_unsaved(adapter.UNSAVED in layer.metadata)
@@ -336,7 +338,7 @@ class FindDomains(QWidget):
         self.settings.note_device(device_line(answer.result.provenance))
         self._refresh_buttons()
         self.card.show_status(*summarise(answer))
-        self._show_results(Look(DOMAIN, job.run, None, self.results.look.fade))
+        self._show_results(DisplayState(DOMAIN, job.run, None, self.results.look.fade))
         self.state.tissue_changed.emit(job.tissue, self)
         self._later.start()
 

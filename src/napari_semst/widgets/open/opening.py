@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 from qtpy.QtCore import QObject, QTimer, Signal  # type: ignore[attr-defined]
 
 from napari_semst.widgets.shared.files import together
-from napari_semst.widgets.shared.worker import Errand
+from napari_semst.widgets.shared.worker import BackgroundTask
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -81,8 +81,8 @@ class Opener(QObject):
         self._count = self._n_opened = 0
         self._began = 0.0
         self._problems: list[tuple[Exception, str]] = []
-        self._looking = Errand(_look)
-        self._making = Errand(_make)
+        self._looking = BackgroundTask(_look)
+        self._making = BackgroundTask(_make)
         self._looking.done.connect(self.looked)
         self._looking.failed.connect(self.failed)
         self._making.done.connect(self._on_made)
@@ -97,7 +97,7 @@ class Opener(QObject):
         return self._order is not None
 
     def look(self, paths: Sequence[Path], options: ReadOptions) -> None:
-        """Look inside paths; `looked` brings one `Look` for each."""
+        """Look inside paths; `looked` brings one `DisplayState` for each."""
         names = ", ".join(path.name for path in paths)
         self.looking.emit(names)
         self._looking.start(tuple(paths), options)

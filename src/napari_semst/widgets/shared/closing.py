@@ -40,12 +40,12 @@ class CloseGuard(QObject):
 
     def __init__(self, window: QMainWindow, viewer: Viewer) -> None:
         # Of the dock that saves; here, since that dock may be gone by now.
-        from napari_semst.widgets.shared.files import Files
+        from napari_semst.widgets.shared.files import FileDialogs
 
         super().__init__(window)
         self._window, self._viewer = window, viewer
         self._discarded = False
-        self.files = Files(window)
+        self.files = FileDialogs(window)
         self.files.saved.connect(self._on_saved)
         self.files.failed.connect(self._on_failed)
         self._closing = QTimer(self)

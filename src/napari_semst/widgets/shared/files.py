@@ -14,7 +14,7 @@ from napari_semst.errors import InputError
 from napari_semst.viewer.adapter import UNSAVED, snapshot
 from napari_semst.viewer.spots import tissue_of
 from napari_semst.widgets.shared.saving import ask_path
-from napari_semst.widgets.shared.worker import Errand
+from napari_semst.widgets.shared.worker import BackgroundTask
 from napari_semst.wording import for_window
 
 if TYPE_CHECKING:
@@ -55,7 +55,7 @@ class Saved:
         return self.path.suffix == ".h5ad"
 
 
-class Files(QObject):
+class FileDialogs(QObject):
     """Ask for paths, read and write, and say what came of it."""
 
     opening = Signal(str)
@@ -71,8 +71,8 @@ class Files(QObject):
         self._paths: deque[str] = deque()
         self._n_read = 0
         self._problems: list[_Problem] = []
-        self._reading = Errand(_read)
-        self._saving = Errand(_save)
+        self._reading = BackgroundTask(_read)
+        self._saving = BackgroundTask(_save)
         self._reading.done.connect(self._on_read)
         self._saving.done.connect(self._on_saved)
         self._reading.failed.connect(self._on_not_read)

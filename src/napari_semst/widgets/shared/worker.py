@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Generator
 
 
-class Errand(QObject):
+class BackgroundTask(QObject):
     """Call a function in a worker thread; the newest call is the one that counts.
 
     Parameters
