@@ -19,9 +19,8 @@ from napari_semst import simulated_discordance
 from napari_semst.config import Request
 from napari_semst.core.progress import RunControl, run_to_end
 from napari_semst.methods.image_guided.discordance import says_more_here
-from napari_semst.methods.image_guided.folds import spatial_folds
 from napari_semst.methods.image_guided.inputs import guided_inputs
-from napari_semst.methods.image_guided.prediction import ImagePredictor
+from napari_semst.methods.image_guided.prediction import ImagePredictor, spatial_folds
 from napari_semst.morphology.base import Morphology
 from napari_semst.pipeline.run import prepared
 

@@ -98,7 +98,7 @@ def read(folder, name, reading, passages, *, share):
     """Return vectors, and how long loading and reading took."""
     from napari_semst.semantics.language_model.batching import plan
     from napari_semst.semantics.language_model.encoder import Encoder
-    from napari_semst.semantics.language_model.model_shape import multiplied_weights
+    from napari_semst.semantics.language_model.resources import multiplied_weights
 
     begun = time.perf_counter()
     with Encoder(folder, name, reading, share_prefix=share) as encoder:

@@ -20,7 +20,7 @@ from screenshots import DOCK, HEIGHT, WIDTH, _horizontal, picture, settle, wait_
 
 from napari_semst import write
 from napari_semst.sample import simulated_cortex
-from napari_semst.widgets.open import recent
+from napari_semst.widgets.open import opening
 from napari_semst.widgets.open.widget import OpenData
 
 
@@ -42,7 +42,7 @@ def main() -> None:
     stem = "open" if arguments.theme == "dark" else f"open-{arguments.theme}"
     with TemporaryDirectory() as folder:
         # Not the list of whoever makes the pictures.
-        recent.recent_file = lambda: Path(folder) / "recent.json"
+        opening.recent_file = lambda: Path(folder) / "recent.json"
         file = turned_section(Path(folder))
         viewer = napari.Viewer(show=True)
         viewer.theme = arguments.theme

@@ -27,6 +27,6 @@ def get_reader(path: PathOrPaths) -> Callable[[PathOrPaths], list[LayerData]] | 
 
 
 def _is_ours(path: Path) -> bool:
-    from napari_semst.io.readers.detect import detect_format
+    from napari_semst.io.readers.registry import detect_format
 
     return detect_format(path) is not None

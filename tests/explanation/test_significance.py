@@ -10,10 +10,9 @@ from scipy import sparse
 
 from napari_semst.core.sections import Sections
 from napari_semst.explanation import terms as of_terms
-from napari_semst.explanation.places import by_places
 from napari_semst.explanation.regions import make_patches
 from napari_semst.explanation.semantic_contrast import Listed, find_meaning
-from napari_semst.explanation.significance import compare_terms
+from napari_semst.explanation.significance import by_places, compare_terms
 from napari_semst.explanation.terms import TermSet, distinct
 from napari_semst.prepare.graphs import nearest_graph
 

@@ -17,9 +17,9 @@ from napari_semst.semantics.negative_controls import (
     CONTROLS,
     drawn,
     lookalike,
+    sentences,
     shuffled,
 )
-from napari_semst.semantics.unrelated_vectors import sentences
 from tests.semantics.server.test_source import made
 from tests.small import found, named, short, walked
 

@@ -9,7 +9,7 @@ import types
 import pytest
 
 from napari_semst.semantics.server.credentials import VARIABLES
-from napari_semst.widgets.open import recent
+from napari_semst.widgets.open import opening
 from tests.semantics.fake_server import FakeServer
 from tests.widgets.stand_in import StandIn, small_tissue
 
@@ -27,7 +27,9 @@ def _threads_end(monkeypatch):
 @pytest.fixture(autouse=True)
 def _settings_of_the_test(monkeypatch, tmp_path):
     """What docks remember is not the user's."""
-    monkeypatch.setattr(recent, "recent_file", lambda: tmp_path / "set" / "recent.json")
+    monkeypatch.setattr(
+        opening, "recent_file", lambda: tmp_path / "set" / "recent.json"
+    )
 
 
 @pytest.fixture

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 from qtpy.QtWidgets import QFileDialog, QMessageBox
 
-from napari_semst.widgets.shared.saving import FIGURES, ask_path
+from napari_semst.widgets.shared.files import FIGURES, ask_path
 
 
 @pytest.fixture

@@ -18,7 +18,7 @@ from napari_semst.io.concat_sections import join_sections
 from napari_semst.viewer import adapter
 from napari_semst.viewer.sections import sections_by, show_section
 from napari_semst.widgets.explore import share, texts
-from napari_semst.widgets.explore.shown import shown
+from napari_semst.widgets.explore.share import shown
 from napari_semst.widgets.explore.widget import ExploreDomains
 from tests.widgets.stand_in import small_tissue
 

@@ -13,7 +13,8 @@ from napari_semst.errors import SemanticsError
 from napari_semst.explanation import explain as module
 from napari_semst.pipeline.run import attach
 from napari_semst.viewer import adapter
-from napari_semst.widgets.explore import reasons, texts, trial
+from napari_semst.widgets.explore import texts, trial
+from napari_semst.widgets.explore import why as why_part
 from napari_semst.widgets.explore.texts import TIPS
 from napari_semst.widgets.explore.widget import ExploreDomains
 from tests.small import found, named, short
@@ -163,7 +164,7 @@ def test_it_is_cancelled_as_the_rest_is(qtbot, dock, monkeypatch):
 @pytest.mark.screen
 def test_a_large_download_is_asked_about_first(qtbot, dock, monkeypatch):
     began = []
-    monkeypatch.setattr(reasons, "may_download", lambda config: True)
+    monkeypatch.setattr(why_part, "may_download", lambda config: True)
     monkeypatch.setattr(dock.reasons.downloads, "check", began.append)
     monkeypatch.setattr(dock.why, "ask", lambda *given: began.append("asked"))
     why = unfolded(qtbot, dock)

@@ -20,8 +20,12 @@ from napari_semst.widgets.find import texts
 from napari_semst.widgets.find import texts_image as words
 from napari_semst.widgets.find.configuration import recall
 from napari_semst.widgets.find.downloads import Downloads
-from napari_semst.widgets.find.image_encoder import EncoderField, about, kind_of_folder
-from napari_semst.widgets.find.layer_image import layer_images
+from napari_semst.widgets.find.histology import (
+    EncoderField,
+    about,
+    kind_of_folder,
+    layer_images,
+)
 from napari_semst.widgets.find.settings import SettingsForm
 from napari_semst.widgets.find.widget import FindDomains
 from tests.widgets.stand_in import small_tissue

@@ -5,10 +5,10 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
+from napari_semst.widgets.find.canvas import MOST_SPOTS, colours_of
 from napari_semst.widgets.find.configuration import recall
 from napari_semst.widgets.find.job import domains_shown
-from napari_semst.widgets.find.live import MOST_SPOTS, colours_of
-from napari_semst.widgets.find.loss import LossCurve
+from napari_semst.widgets.find.run_box import LossCurve
 from napari_semst.widgets.find.widget import FindDomains
 from tests.widgets.stand_in import small_tissue
 from tests.widgets.test_widget import add

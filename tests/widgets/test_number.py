@@ -13,7 +13,7 @@ from qtpy.QtWidgets import QWidget
 from napari_semst import keys, simulated_cortex
 from napari_semst.config import AUTO_DOMAINS
 from napari_semst.widgets.find.curve import CurvePlot
-from napari_semst.widgets.find.number import NumberField
+from napari_semst.widgets.find.fields import NumberField
 from napari_semst.widgets.find.summary import chosen_line
 from napari_semst.widgets.find.widget import FindDomains
 from tests.widgets.stand_in import section_with_levels

@@ -17,9 +17,10 @@ from napari_semst.viewer import adapter
 from napari_semst.viewer.adapter import PLACEMENT, UNSAVED
 from napari_semst.viewer.sections import images_of, move_spots
 from napari_semst.widgets.find.widget import FindDomains
-from napari_semst.widgets.open import opening, recent, texts
+from napari_semst.widgets.open import opening, texts
 from napari_semst.widgets.open import widget as module
 from napari_semst.widgets.open.alignment import in_words
+from napari_semst.widgets.open.opening import recent, recent_file, remember
 from napari_semst.widgets.open.widget import OpenData
 from tests.viewer.test_adopt import EXPECTED, circles, table
 from tests.widgets.stand_in import small_tissue
@@ -230,7 +231,7 @@ def test_a_simulated_section_opens_from_the_dock(qtbot, viewer, dock, monkeypatc
     dock.drop.sample_menu.actions()[0].trigger()
     opened(qtbot, dock)
     assert viewer.layers[-1].name == "Simulated"
-    assert recent.recent() == []
+    assert recent() == []
 
 
 def test_a_sample_that_cannot_be_downloaded_says_so_in_one_line(
@@ -261,7 +262,7 @@ def test_what_was_opened_is_remembered(qtbot, viewer, dock, file):
     looked(qtbot, dock, file)
     dock.open_button.click()
     opened(qtbot, dock)
-    assert recent.recent() == [file]
+    assert recent() == [file]
     later = OpenData(viewer)
     assert not later._recent_part.isHidden()
     item = later.recent.item(0)
@@ -270,25 +271,25 @@ def test_what_was_opened_is_remembered(qtbot, viewer, dock, file):
     opened(qtbot, later)
     assert len(viewer.layers) == 4
     later.forget.click()
-    assert recent.recent() == []
+    assert recent() == []
     later.deleteLater()
 
 
 def test_the_list_keeps_a_few_and_the_newest_first(tmp_path):
     for number in range(12):
-        recent.remember(tmp_path / str(number))
-    recent.remember(tmp_path / "9")
-    names = [path.name for path in recent.recent()]
+        remember(tmp_path / str(number))
+    remember(tmp_path / "9")
+    names = [path.name for path in recent()]
     assert names == ["9", "11", "10", "8", "7", "6", "5", "4"]
 
 
 @pytest.mark.parametrize("text", ["{", "[]", '{"paths": 3}', '{"paths": [1, ""]}'])
 def test_a_damaged_list_is_begun_anew(text, tmp_path):
-    place = recent.recent_file()
+    place = recent_file()
     place.parent.mkdir()
     place.write_text(text)
-    assert recent.recent() == []
-    assert recent.remember(tmp_path / "a") == [tmp_path / "a"]
+    assert recent() == []
+    assert remember(tmp_path / "a") == [tmp_path / "a"]
 
 
 def test_what_is_gone_cannot_be_chosen(dock, tmp_path):

@@ -10,7 +10,7 @@ from napari_semst.core.progress import Progress
 from napari_semst.errors import ConfigError, SemanticsError
 from napari_semst.semantics import controlled, source
 from napari_semst.widgets.find import texts
-from napari_semst.widgets.find.control import UNFIT
+from napari_semst.widgets.find.fields import UNFIT
 from napari_semst.widgets.find.run_box import progress_line
 from napari_semst.widgets.find.settings import SettingsForm, choices
 from tests.widgets.stand_in import small_tissue

@@ -12,7 +12,7 @@ from napari_semst import keys
 from napari_semst.io.concat_sections import join_sections
 from napari_semst.viewer import sections
 from napari_semst.widgets.find import texts
-from napari_semst.widgets.find.sections import section_columns
+from napari_semst.widgets.find.fields import section_columns
 from napari_semst.widgets.find.widget import FindDomains
 from napari_semst.widgets.shared import files as files_module
 from tests.widgets.stand_in import small_tissue

@@ -124,8 +124,7 @@ def _files(source: Path, config: Config) -> Iterator[Path]:
 
 def _files_of_folder(source: Path) -> Iterator[Path]:
     from napari_semst.io.readers import visium
-    from napari_semst.io.readers.detect import detect_format
-    from napari_semst.io.readers.registry import VISIUM
+    from napari_semst.io.readers.registry import VISIUM, detect_format
 
     kind = detect_format(source)
     if kind is None:  # reading it says what is wrong
@@ -142,7 +141,7 @@ def _files_of_folder(source: Path) -> Iterator[Path]:
 
 def _files_read(source: Path) -> list[Path]:
     """Return the tables of an instrument's folder, empty for other inputs."""
-    from napari_semst.io.readers.detect import detect_format
+    from napari_semst.io.readers.registry import detect_format
 
     kind = detect_format(source)
     found = [] if kind is None or kind.tables is None else kind.tables(source)

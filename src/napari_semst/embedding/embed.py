@@ -124,9 +124,13 @@ def embed(
     SemstError
         One of its kinds, with what was expected, found and to do.
     """
-    from napari_semst.pipeline.gene_lists import list_genes, ranked_values
     from napari_semst.pipeline.run import prepared
-    from napari_semst.pipeline.spot_semantics import embed_gene_lists, source_options
+    from napari_semst.pipeline.spot_semantics import (
+        embed_gene_lists,
+        list_genes,
+        ranked_values,
+        source_options,
+    )
     from napari_semst.semantics import GeneLists
     from napari_semst.semantics.language_model.prompts import distinct_lists
     from napari_semst.semantics.precomputed.compatibility import first_genes

@@ -87,8 +87,8 @@ def write_prompts(
     """
     from napari_semst.config.presets import resolve
     from napari_semst.genes.symbols import guess_species
-    from napari_semst.pipeline.gene_lists import list_genes, ranked_values
     from napari_semst.pipeline.run import prepared
+    from napari_semst.pipeline.spot_semantics import list_genes, ranked_values
     from napari_semst.semantics.language_model.prompts import distinct_lists, template
     from napari_semst.semantics.precomputed.compatibility import first_genes
 

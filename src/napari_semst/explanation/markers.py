@@ -3,19 +3,17 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from scipy import stats
+from scipy import sparse, stats
 
-from napari_semst.explanation.groups import inside_and_outside, membership
 from napari_semst.prepare.normalise import depth_scaled, with_values
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
     from numpy.typing import NDArray
-    from scipy import sparse
 
 _CHUNK_VALUES = 4_000_000
 # As scanpy has it, so that fold changes of genes that are nowhere stay finite.
@@ -148,3 +146,36 @@ def _rank_sums(
 def _cubes(tied: NDArray[np.integer]) -> NDArray[np.float64]:
     n = tied.astype(np.float64)
     return n**3 - n
+
+
+def membership(codes: NDArray[np.integer[Any]], n_groups: int) -> sparse.csr_matrix:
+    """Return which spots are of which group, shape ``(n_groups, n_spots)``.
+
+    Parameters
+    ----------
+    codes
+        Group of each spot; negative: of none.
+    n_groups
+        How many there are.
+    """
+    spots = np.flatnonzero(codes >= 0)
+    ones = np.ones(len(spots))
+    shape = n_groups, len(codes)
+    return sparse.csr_matrix((ones, (codes[spots], spots)), shape=shape)
+
+
+def inside_and_outside(
+    sums: NDArray[np.floating[Any]], inside: NDArray[np.float64]
+) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Return means over the spots of each group, and over all other groups' spots.
+
+    Parameters
+    ----------
+    sums
+        Sums over each group's spots, shape ``(n_groups, width)``.
+    inside
+        Spots of each group, shape ``(n_groups, 1)``; neither none nor all.
+    """
+    outside = inside.sum() - inside
+    total = sums.sum(axis=0, dtype=np.float64)
+    return sums / inside, (total - sums) / outside

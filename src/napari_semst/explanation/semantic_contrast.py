@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from scipy import sparse
 
-from napari_semst.explanation.groups import inside_and_outside, membership
+from napari_semst.explanation.markers import inside_and_outside, membership
 from napari_semst.semantics.weights import place_weights
 
 if TYPE_CHECKING:

@@ -200,7 +200,7 @@ def _lists(
     section: Section, what: Explained, control: RunControl
 ) -> Generator[Progress, None, GeneLists]:
     """Return each spot's listed genes, ranked as the run ranked them."""
-    from napari_semst.pipeline.gene_lists import ranked_values
+    from napari_semst.pipeline.spot_semantics import ranked_values
     from napari_semst.semantics import rank_genes
 
     settings = what.config.semantics

@@ -12,8 +12,7 @@ from typing import IO, TYPE_CHECKING, Any
 import numpy as np
 
 from napari_semst.errors import SemanticsError
-from napari_semst.genes.archive import UNREADABLE
-from napari_semst.genes.table import GeneTable, builtin_table
+from napari_semst.genes.table import UNREADABLE, GeneTable, builtin_table
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import zipfile
+import zlib
 from typing import TYPE_CHECKING
 
 from napari_semst.genes.symbols import human_ensembl_number
@@ -22,7 +24,6 @@ import numpy as np
 from scipy import sparse
 
 from napari_semst.errors import SemanticsError
-from napari_semst.genes.archive import UNREADABLE
 from napari_semst.genes.symbols import ENSEMBL, is_nameless
 
 if TYPE_CHECKING:
@@ -215,3 +216,19 @@ def readable_names(genes: Sequence[str] | NDArray[np.str_]) -> NDArray[np.str_]:
     # Read only here: most files have symbols and need no table to be ranked.
 
     return builtin_table().readable(names)
+
+
+# A damaged .npz fails in the zip archive, in its compression, or in the array within;
+# RuntimeError stands for encrypted members and for unknown compression, MemoryError
+# for a damaged shape, TypeError for a single array where an archive was expected.
+UNREADABLE: tuple[type[Exception], ...] = (
+    OSError,
+    ValueError,
+    EOFError,
+    KeyError,
+    TypeError,
+    RuntimeError,
+    MemoryError,
+    zipfile.BadZipFile,
+    zlib.error,
+)

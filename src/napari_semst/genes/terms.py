@@ -12,7 +12,7 @@ import numpy as np
 from scipy import sparse
 
 from napari_semst.errors import SemanticsError
-from napari_semst.genes.archive import UNREADABLE
+from napari_semst.genes.table import UNREADABLE
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

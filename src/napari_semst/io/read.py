@@ -12,8 +12,14 @@ from napari_semst.io.formats.text_tables import has_ending
 from napari_semst.io.notes import note
 from napari_semst.io.options import ReadOptions
 from napari_semst.io.readers import cosmx, merscope, visium, visium_hd
-from napari_semst.io.readers.detect import detect_format
-from napari_semst.io.readers.registry import COSMX, MERSCOPE, PLAIN, VISIUM, VISIUM_HD
+from napari_semst.io.readers.registry import (
+    COSMX,
+    MERSCOPE,
+    PLAIN,
+    VISIUM,
+    VISIUM_HD,
+    detect_format,
+)
 
 if TYPE_CHECKING:
     from anndata import AnnData

@@ -371,8 +371,8 @@ def _model(
 ) -> DomainModel | None:
     """Return what labels other sections alike, or `None` where nothing can."""
     from napari_semst.palette import domain_colors
-    from napari_semst.pipeline.gene_lists import gene_divisor
     from napari_semst.pipeline.model import DomainModel
+    from napari_semst.pipeline.spot_semantics import gene_divisor
 
     if not assignment.voters or fit.learnt is None:
         return None

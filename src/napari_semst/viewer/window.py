@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from napari_semst.errors import InputError
-from napari_semst.io.readers.detect import detect_format
+from napari_semst.io.readers.registry import detect_format
 
 if TYPE_CHECKING:
     from pathlib import Path

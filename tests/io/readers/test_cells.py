@@ -9,7 +9,7 @@ from napari_semst.errors import InputError
 from napari_semst.io.alignment import image_placement, share_inside, spot_size
 from napari_semst.io.notes import input_warnings
 from napari_semst.io.read import read
-from napari_semst.io.readers.detect import detect_format
+from napari_semst.io.readers.registry import detect_format
 from tests.io.folders import gradient, write_cosmx, write_merscope, write_xenium
 
 WRITERS = {"xenium": write_xenium, "merscope": write_merscope, "cosmx": write_cosmx}

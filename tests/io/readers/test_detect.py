@@ -8,7 +8,7 @@ import h5py
 import numpy as np
 import pytest
 
-from napari_semst.io.readers.detect import detect_format
+from napari_semst.io.readers.registry import detect_format
 from tests.io.outs import write_10x_h5, write_outs
 
 

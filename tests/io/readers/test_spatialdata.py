@@ -13,7 +13,7 @@ from napari_semst.errors import InputError
 from napari_semst.io.alignment import image_placement, share_inside, spot_size
 from napari_semst.io.notes import input_warnings
 from napari_semst.io.read import read
-from napari_semst.io.readers.detect import detect_format
+from napari_semst.io.readers.registry import detect_format
 
 AXES = [{"name": "x"}, {"name": "y"}]
 # Places in the store are a tenth of those of the tissue, moved by (3, 4).

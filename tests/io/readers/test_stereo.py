@@ -13,7 +13,7 @@ from napari_semst.errors import InputError
 from napari_semst.io.alignment import spot_size
 from napari_semst.io.formats import bins
 from napari_semst.io.read import read
-from napari_semst.io.readers.detect import detect_format
+from napari_semst.io.readers.registry import detect_format
 
 GENES = ["ACTB", "MBP", "SNAP25"]
 HEADER = "#FileFormat=GEMv0.1\n#BinSize=1\n#OffsetX=100\n#OffsetY=20\n"

@@ -13,7 +13,7 @@ from hypothesis.extra.numpy import arrays
 from napari_semst.errors import InputError
 from napari_semst.io.notes import input_warnings
 from napari_semst.io.read import read
-from napari_semst.io.readers.detect import detect_format
+from napari_semst.io.readers.registry import detect_format
 from tests.io.folders import save, table_of
 from tests.io.readers.test_cells import assert_same
 

@@ -17,7 +17,7 @@ from napari_semst.errors import InputError
 from napari_semst.io.alignment import share_inside
 from napari_semst.io.notes import input_warnings
 from napari_semst.io.read import read
-from napari_semst.io.readers.detect import detect_format
+from napari_semst.io.readers.registry import detect_format
 from tests.io.outs import (
     positions_table,
     write_10x_h5,

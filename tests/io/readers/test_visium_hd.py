@@ -5,7 +5,7 @@ import pytest
 from napari_semst.errors import InputError
 from napari_semst.io.alignment import share_inside
 from napari_semst.io.read import read
-from napari_semst.io.readers.detect import detect_format
+from napari_semst.io.readers.registry import detect_format
 from tests.io.outs import write_outs
 from tests.io.readers.test_visium import assert_same
 

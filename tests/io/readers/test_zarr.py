@@ -10,7 +10,7 @@ import pytest
 
 from napari_semst.errors import InputError
 from napari_semst.io.read import read
-from napari_semst.io.readers.detect import detect_format
+from napari_semst.io.readers.registry import detect_format
 
 
 def saved(tissue, path, zarr_format=3):

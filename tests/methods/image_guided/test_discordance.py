@@ -22,9 +22,12 @@ from napari_semst.methods.image_guided.discordance import (
     surprise,
     without_trend,
 )
-from napari_semst.methods.image_guided.folds import spatial_folds
 from napari_semst.methods.image_guided.inputs import guided_inputs
-from napari_semst.methods.image_guided.prediction import ImagePredictor, Prediction
+from napari_semst.methods.image_guided.prediction import (
+    ImagePredictor,
+    Prediction,
+    spatial_folds,
+)
 from napari_semst.morphology.base import Morphology
 from tests.guided import UNUSABLE, guided, image_of
 

@@ -8,8 +8,8 @@ import numpy as np
 import pytest
 from scipy.sparse.csgraph import connected_components
 
-from napari_semst.methods.image_guided.folds import spatial_folds
 from napari_semst.methods.image_guided.inputs import attention_graph, guided_inputs
+from napari_semst.methods.image_guided.prediction import spatial_folds
 from tests.guided import guided
 
 

@@ -12,9 +12,8 @@ from napari_semst import simulated_discordance
 from napari_semst.core.progress import RunControl
 from napari_semst.errors import Cancelled
 from napari_semst.methods.image_guided import prediction, ridge
-from napari_semst.methods.image_guided.folds import spatial_folds
 from napari_semst.methods.image_guided.inputs import guided_inputs
-from napari_semst.methods.image_guided.prediction import ImagePredictor
+from napari_semst.methods.image_guided.prediction import ImagePredictor, spatial_folds
 from tests.guided import UNUSABLE, guided, image_of, simulated
 
 EVERY = np.ones(300, bool)

@@ -10,7 +10,7 @@ import torch
 
 from napari_semst.core.threads import threads_limited
 from napari_semst.errors import ConfigError
-from napari_semst.methods.image_guided.stages import Alignment, Clustering, target_of
+from napari_semst.methods.image_guided.minibatch import Alignment, Clustering, target_of
 from tests.guided import fitted, guided
 
 

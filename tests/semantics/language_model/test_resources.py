@@ -20,13 +20,11 @@ from napari_semst.genes.table import builtin_table
 from napari_semst.models.hub import DownloadNeed, download, needs_download
 from napari_semst.models.load import load_tokenizer
 from napari_semst.semantics.language_model import prompts
-from napari_semst.semantics.language_model.model_shape import (
-    keeps_beginning,
-    multiplied_weights,
-)
 from napari_semst.semantics.language_model.resources import (
     forecast_language_model,
     forecast_texts,
+    keeps_beginning,
+    multiplied_weights,
     peak,
 )
 from napari_semst.semantics.language_model.tokens import Tokenizing

@@ -14,9 +14,9 @@ import pytest
 
 from napari_semst.errors import Cancelled, SemanticsError
 from napari_semst.semantics import GeneLists, SemanticSource, source
-from napari_semst.semantics.server.address import address
 from napari_semst.semantics.server.answer import most_bytes, retry_after
 from napari_semst.semantics.server.client import RETRIES
+from napari_semst.semantics.server.credentials import address
 from napari_semst.semantics.server.source import (
     ServerSource,
     gene_texts,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from napari_semst.io.formats import tenx
@@ -24,7 +25,6 @@ from napari_semst.io.readers import (
 
 if TYPE_CHECKING:
     from collections.abc import Callable
-    from pathlib import Path
 
     from anndata import AnnData
 
@@ -108,3 +108,21 @@ KINDS: tuple[Format, ...] = (
     MATRIX_10X,
     PLAIN,
 )
+
+
+def detect_format(path: str | Path) -> Format | None:
+    """Return the kind of input at a path, or None for what is not ours.
+
+    It looks inside, never at the name alone, and never raises: a file that cannot be
+    opened is not recognised, and `napari_semst.io.read.read` says why.
+
+    Parameters
+    ----------
+    path
+        A file or a folder.
+    """
+    try:
+        place = Path(path).expanduser()
+        return next((kind for kind in KINDS if kind.looks_like(place)), None)
+    except Exception:  # noqa: BLE001  a viewer asks about anything dropped on it
+        return None

@@ -9,8 +9,11 @@ from typing import TYPE_CHECKING, Any
 from napari_semst.errors import InputError
 from napari_semst.io.checks import translate_errors
 from napari_semst.io.formats import tenx
-from napari_semst.io.formats.join import join_positions
-from napari_semst.io.formats.tissue_positions import positions_in, read_positions
+from napari_semst.io.formats.tissue_positions import (
+    join_positions,
+    positions_in,
+    read_positions,
+)
 from napari_semst.io.images import (
     RESOLUTIONS,
     image_file,

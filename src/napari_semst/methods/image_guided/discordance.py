@@ -9,14 +9,17 @@ import numpy as np
 from napari_semst.core.progress import Progress
 from napari_semst.methods.base import Discordance
 from napari_semst.methods.image_guided.features import average_of_usable
-from napari_semst.methods.image_guided.folds import spatial_folds
 from napari_semst.methods.image_guided.permutation import (
     ImageExchange,
     above,
     expression_clusters,
     false_discovery_rate,
 )
-from napari_semst.methods.image_guided.prediction import ImagePredictor, Prediction
+from napari_semst.methods.image_guided.prediction import (
+    ImagePredictor,
+    Prediction,
+    spatial_folds,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Generator

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import numpy as np
 
 from napari_semst.errors import SemanticsError
-from napari_semst.genes.archive import UNREADABLE
+from napari_semst.genes.table import UNREADABLE
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence

@@ -22,10 +22,10 @@ from napari_semst.semantics.base import (
 )
 from napari_semst.semantics.gene_table.source import averaged
 from napari_semst.semantics.language_model.prompts import distinct_lists
-from napari_semst.semantics.server.address import address
 from napari_semst.semantics.server.batching import Gathering
 from napari_semst.semantics.server.cache import Collected, ServerCache
 from napari_semst.semantics.server.client import PROBE, Endpoint, Probe
+from napari_semst.semantics.server.credentials import address
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence

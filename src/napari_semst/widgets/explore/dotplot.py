@@ -17,7 +17,7 @@ from qtpy.QtWidgets import (
 from napari_semst.errors import SemstError
 from napari_semst.explore.plots import draw_dots, draw_violins
 from napari_semst.widgets.explore.texts import TIPS
-from napari_semst.widgets.shared.saving import FIGURES, ask_path
+from napari_semst.widgets.shared.files import FIGURES, ask_path
 from napari_semst.wording import for_window
 
 if TYPE_CHECKING:

@@ -14,7 +14,7 @@ from napari_semst.viewer import columns, spots
 from napari_semst.widgets.explore import texts
 from napari_semst.widgets.explore.dotplot import GenePlot
 from napari_semst.widgets.explore.markers import Question
-from napari_semst.widgets.shared.saving import ask_path
+from napari_semst.widgets.shared.files import ask_path
 
 if TYPE_CHECKING:
     import pandas as pd

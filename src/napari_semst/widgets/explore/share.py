@@ -2,6 +2,20 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from napari_semst.explore.values import unit_of_genes
+from napari_semst.figure.colouring import Categories, Numbers
+from napari_semst.viewer import columns
+from napari_semst.viewer.colour import CategoryPaint, colors_of
+from napari_semst.widgets.explore.painter import hidden_spots, painted
+
+if TYPE_CHECKING:
+    from napari_semst.viewer.columns import Colouring
+    from napari_semst.widgets.explore.painter import Choices
+
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -14,12 +28,10 @@ from napari_semst.explore.labels import read_labels
 from napari_semst.viewer import adapter
 from napari_semst.viewer.sections import section_shown, sections_by, sections_on
 from napari_semst.widgets.explore import texts
-from napari_semst.widgets.explore.shown import shown
 from napari_semst.widgets.explore.texts import TIPS
 from napari_semst.widgets.shared.closing import mark_saved
-from napari_semst.widgets.shared.files import FileDialogs, file_stem
+from napari_semst.widgets.shared.files import FileDialogs, ask_path, file_stem
 from napari_semst.widgets.shared.forms import add_row, form
-from napari_semst.widgets.shared.saving import ask_path
 from napari_semst.widgets.shared.worker import BackgroundTask
 
 if TYPE_CHECKING:
@@ -276,3 +288,30 @@ def _read(
         told = add_regions(tissue, path, column, overwrite=True, **given)
     labels = read_labels(tissue, column)
     return _Brought(original, labels, file_stem(path.stem), told.words())
+
+
+def shown(
+    tissue: AnnData, colouring: Colouring, choices: Choices
+) -> Categories | Numbers:
+    """Return a colouring with its hidden names and limits, as on the canvas.
+
+    Parameters
+    ----------
+    tissue, colouring, choices
+        As for `napari_semst.widgets.explore.painter.painted`.
+    """
+    paint, _ = painted(tissue, colouring, choices)
+    if isinstance(paint, CategoryPaint):
+        codes, names = columns.categories(tissue, colouring)
+        colors = list(colors_of(tissue, colouring, names))
+        hidden = hidden_spots(tissue, colouring, choices)
+        return Categories(
+            colouring.label, np.asarray(codes, np.int64), names, colors, hidden
+        )
+    return Numbers(
+        colouring.label,
+        columns.numbers(tissue, colouring).astype(np.float64),
+        paint.colormap,
+        unit_of_genes(tissue) if colouring.place == "gene" else "",
+        paint.limits,
+    )

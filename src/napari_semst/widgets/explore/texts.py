@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from napari_semst.widgets.shared.saving import FIGURES
+from napari_semst.widgets.shared.files import FIGURES
 
 NO_SECTION = "No section yet"
 NO_SECTION_HELP = (

@@ -63,7 +63,7 @@ def look_ahead(tissue: AnnData, run: str) -> tuple[str, str]:
         Of the time and memory of both runs, and of what leaves this machine.
     """
     from napari_semst.pipeline.resources import Forecast, forecast
-    from napari_semst.semantics.server.address import address
+    from napari_semst.semantics.server.credentials import address
     from napari_semst.widgets.find.outlook import READERS, counts_stored, device_found
 
     configs = runs_of(tissue, run)

@@ -40,13 +40,12 @@ from napari_semst.widgets.explore.painter import (
     shown_level,
 )
 from napari_semst.widgets.explore.patches import PatchesPart
-from napari_semst.widgets.explore.reasons import Reasons
 from napari_semst.widgets.explore.sections import OpenSections
 from napari_semst.widgets.explore.select import SelectPart
 from napari_semst.widgets.explore.share import SharePanel, Sharing
 from napari_semst.widgets.explore.texts import TIPS
 from napari_semst.widgets.explore.umap import UmapPart
-from napari_semst.widgets.explore.why import WhyPanel
+from napari_semst.widgets.explore.why import Reasons, WhyPanel
 from napari_semst.widgets.find.texts import explain
 from napari_semst.widgets.shared.closing import guard_closing
 from napari_semst.widgets.shared.forms import add_row, folded, form, heading, scrolled

@@ -2,12 +2,37 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
+from napari_semst import keys
+from napari_semst.widgets.find.texts import AS_JOINED, ONE_SECTION
+
+if TYPE_CHECKING:
+    from anndata import AnnData
+    from pandas import Series
+
+from dataclasses import fields
 from pathlib import Path
+from typing import Any
 
-from qtpy.QtCore import Qt
-from qtpy.QtWidgets import QComboBox, QFileDialog, QHBoxLayout, QPushButton, QWidget
+from qtpy.QtCore import Qt, Signal  # type: ignore[attr-defined]
+from qtpy.QtGui import QStandardItemModel
+from qtpy.QtWidgets import (
+    QCheckBox,
+    QComboBox,
+    QFileDialog,
+    QHBoxLayout,
+    QPushButton,
+    QSpinBox,
+    QVBoxLayout,
+    QWidget,
+)
 
+from napari_semst.config import AUTO_DOMAINS, STAGES
 from napari_semst.errors import ConfigError
+from napari_semst.widgets.find import texts
+from napari_semst.widgets.find.texts import TIPS
+from napari_semst.widgets.shared.status import Banner
 
 
 class FilePicker(QWidget):
@@ -84,3 +109,256 @@ class FilePicker(QWidget):
         path, _ = QFileDialog.getOpenFileName(self, self._title, "", self._kinds)
         if path:
             self.add_file(path)
+
+
+def choices(stage: str, setting: str) -> tuple[str, ...]:
+    """Return the values that a setting accepts."""
+    found = {one.name: one.metadata for one in fields(STAGES[stage])}
+    return tuple(found[setting]["choices"])
+
+
+class NumberField(QWidget):
+    """A spin box, and a check box that takes its place."""
+
+    changed = Signal()
+
+    def __init__(self, parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        self.spin = QSpinBox()
+        self.spin.setRange(2, 100)
+        self.spin.setValue(7)
+        self.automatic = QCheckBox("Automatic")
+        self.automatic.setToolTip(TIPS["automatic"])
+        layout = QHBoxLayout(self)
+        layout.setContentsMargins(0, 0, 0, 0)
+        layout.setSpacing(8)
+        layout.addWidget(self.spin, 1)
+        layout.addWidget(self.automatic)
+        self.setFocusProxy(self.spin)
+        self.automatic.toggled.connect(self.spin.setDisabled)
+        self.automatic.toggled.connect(self.changed)
+        self.spin.valueChanged.connect(self.changed)
+
+    def value(self) -> int:
+        """Return the number as settings hold it: -1 where it is to be chosen."""
+        return AUTO_DOMAINS if self.automatic.isChecked() else self.spin.value()
+
+    def setValue(self, number: int) -> None:  # noqa: N802  as Qt's own fields have it
+        """Show a number as settings hold it; -1 checks *Automatic*."""
+        self.automatic.setChecked(number == AUTO_DOMAINS)
+        if number != AUTO_DOMAINS:
+            # A file may ask for more than anybody would turn to by hand.
+            low, high = self.spin.minimum(), self.spin.maximum()
+            self.spin.setRange(min(low, number), max(high, number))
+            self.spin.setValue(number)
+
+
+class ExtraSettings(QWidget):
+    """Names every such setting with its value; a button forgets them."""
+
+    changed = Signal()
+
+    def __init__(self, parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        self.settings: dict[str, dict[str, Any]] = {}
+        self.banner = Banner()
+        self.forget_button = QPushButton(texts.FORGET)
+        layout = QVBoxLayout(self)
+        layout.setContentsMargins(0, 0, 0, 0)
+        layout.setSpacing(4)
+        layout.addWidget(self.banner)
+        layout.addWidget(self.forget_button)
+        self.forget_button.clicked.connect(self.forget)
+        self.forget()
+
+    def keep(self, settings: dict[str, dict[str, Any]]) -> None:
+        """Keep settings by stage; they go with every run until they are forgotten."""
+        self.settings = {
+            stage: dict(found) for stage, found in settings.items() if found
+        }
+        lines = [
+            f"{stage}.{name} = {value!r}"
+            for stage, found in self.settings.items()
+            for name, value in found.items()
+        ]
+        self.setVisible(bool(lines))
+        self.banner.say("ready", "\n".join([texts.EXTRA, *lines]))
+        self.changed.emit()
+
+    def forget(self) -> None:
+        """Keep none."""
+        self.keep({})
+
+
+# What a source cannot have: it reads neither texts nor a table, or no genes at all.
+UNFIT = {"precomputed": ("shuffled", "unrelated"), "genes": ("unrelated",)}
+
+
+class ControlCombo(QComboBox):
+    """The controls that the configuration knows; those that do not fit are grey.
+
+    Parameters
+    ----------
+    controls
+        As the configuration has them.
+    """
+
+    def __init__(
+        self, controls: tuple[str, ...], parent: QWidget | None = None
+    ) -> None:
+        super().__init__(parent)
+        self._source = ""
+        for index, control in enumerate(controls):
+            self.addItem(texts.CONTROLS.get(control, control), control)
+            tip = texts.CONTROL_TIPS.get(control, "")
+            self.setItemData(index, tip, Qt.ItemDataRole.ToolTipRole)
+
+    @property
+    def control(self) -> str:
+        """The control that the field shows, ``none`` for a run that is none."""
+        return str(self.currentData())
+
+    def set_source(self, source: str) -> None:
+        """Offer what a source can have; a choice made before stays on show."""
+        self._source = source
+        model = self.model()
+        assert isinstance(model, QStandardItemModel)
+        for index in range(self.count()):
+            fits = self.itemData(index) not in UNFIT.get(source, ())
+            model.item(index).setEnabled(fits)
+
+    def chosen(self) -> str | None:
+        """Return the control for the settings, `None` for a run that is none.
+
+        Raises
+        ------
+        ConfigError
+            If the source cannot have it.
+        """
+        if self.control in UNFIT.get(self._source, ()):
+            raise ConfigError(
+                texts.CONTROL_UNFIT.format(
+                    control=self.currentText(),
+                    source=texts.SEMANTICS.get(self._source, self._source),
+                )
+            )
+        return None if self.control == "none" else self.control
+
+
+class EmbeddingPicker(FilePicker):
+    """Offer the section's obsm keys and any file that was picked."""
+
+    def __init__(self, parent: QWidget | None = None) -> None:
+        super().__init__(
+            texts.TIPS["embedding"],
+            texts.PICK_EMBEDDING,
+            "Arrays and tables (*.npy *.npz *.safetensors *.csv *.tsv *.csv.gz "
+            "*.tsv.gz)",
+            texts.NO_EMBEDDING,
+            parent,
+        )
+        self._keys: list[str] = []
+
+    def set_keys(self, keys: list[str]) -> None:
+        """Offer these obsm keys; files that were picked stay on offer."""
+        chosen = self.combo.currentData()
+        values = [self.combo.itemData(i) for i in range(self.combo.count())]
+        files = [value for value in values if value not in self._keys]
+        self._keys = list(keys)
+        self.combo.clear()
+        for key in keys:
+            self.combo.addItem(key, key)
+        for path in files:
+            self.add_file(path)
+        self.combo.setCurrentIndex(self.combo.findData(chosen) if chosen else -1)
+
+
+class TablePicker(FilePicker):
+    """Offer the gene tables that were picked."""
+
+    def __init__(self, parent: QWidget | None = None) -> None:
+        super().__init__(
+            texts.TIPS["table"],
+            texts.PICK_TABLE,
+            "Gene tables (*.npz *.csv *.tsv *.csv.gz *.tsv.gz)",
+            texts.NO_TABLE,
+            parent,
+        )
+
+
+# More are names of something else.
+_MOST_SECTIONS = 50
+
+
+class SectionsCombo(QComboBox):
+    """One section, or a column of the section's table that tells several apart."""
+
+    chosen = Signal(str)
+
+    def __init__(self, parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        self.setSizeAdjustPolicy(
+            QComboBox.SizeAdjustPolicy.AdjustToMinimumContentsLengthWithIcon
+        )
+        self.set_tissue(None)
+        self.currentIndexChanged.connect(self._on_chosen)
+
+    @property
+    def column(self) -> str:
+        """The column chosen; empty for one section."""
+        return str(self.currentData() or "")
+
+    @property
+    def asked(self) -> str:
+        """What the run must be told: nothing of sections that were joined."""
+        return "" if self.column == keys.SECTION else self.column
+
+    def set_tissue(self, tissue: AnnData | None, column: str = "") -> None:
+        """Offer the columns of a tissue, and choose one without another word."""
+        self.blockSignals(True)
+        self.clear()
+        joined = tissue is not None and keys.SECTION in tissue.obs
+        label, own = (AS_JOINED, keys.SECTION) if joined else (ONE_SECTION, "")
+        self.addItem(label, own)
+        for name in [] if tissue is None else section_columns(tissue):
+            self.addItem(name, name)
+        if column and self.findData(column) < 0:
+            self.addItem(column, column)
+        self.setCurrentIndex(max(self.findData(column), 0))
+        self.blockSignals(False)
+
+    def _on_chosen(self) -> None:
+        self.chosen.emit(self.column)
+
+
+def section_columns(tissue: AnnData) -> list[str]:
+    """Return the obs columns that may tell sections apart, results left out.
+
+    Parameters
+    ----------
+    tissue
+        The tissue.
+
+    Returns
+    -------
+    list of str
+        Columns of text or categories, of 2 to 50 values, an entry for every spot.
+    """
+    names = (name for name in tissue.obs if not str(name).startswith(keys.RESULTS))
+    return [str(name) for name in names if _tells_sections(tissue.obs[name])]
+
+
+def _tells_sections(column: Series) -> bool:
+    from pandas import CategoricalDtype
+    from pandas.api.types import is_object_dtype, is_string_dtype
+
+    kind = column.dtype
+    if not isinstance(kind, CategoricalDtype) and not (
+        is_object_dtype(kind) or is_string_dtype(kind)
+    ):
+        return False
+    # Of names of spots a few are enough to know that they are no sections.
+    few = column.iloc[: 20 * _MOST_SECTIONS]
+    if few.nunique() > _MOST_SECTIONS or column.isna().any():
+        return False
+    return 1 < int(column.nunique()) <= _MOST_SECTIONS

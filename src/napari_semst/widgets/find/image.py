@@ -12,8 +12,7 @@ from napari_semst.config import MorphologyConfig
 from napari_semst.errors import InputError
 from napari_semst.widgets.find import texts_image as texts
 from napari_semst.widgets.find.fields import FilePicker
-from napari_semst.widgets.find.image_encoder import BUILTIN, EncoderField
-from napari_semst.widgets.find.layer_image import LayerImage
+from napari_semst.widgets.find.histology import BUILTIN, EncoderField, LayerImage
 from napari_semst.widgets.shared.forms import add_row, form
 from napari_semst.widgets.shared.status import Banner
 from napari_semst.wording import for_window

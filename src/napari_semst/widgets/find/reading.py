@@ -9,7 +9,7 @@ from qtpy.QtWidgets import QComboBox, QLineEdit, QSpinBox, QWidget
 
 from napari_semst.config import SemanticsConfig
 from napari_semst.widgets.find import texts
-from napari_semst.widgets.find.choices import choices
+from napari_semst.widgets.find.fields import choices
 from napari_semst.widgets.shared.forms import add_row, form
 
 _LISTING = ("builtin", "table", "server", "prompts", "genes")

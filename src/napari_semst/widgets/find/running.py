@@ -9,12 +9,12 @@ from qtpy.QtCore import QObject, Signal  # type: ignore[attr-defined]
 from napari_semst.config.presets import resolve
 from napari_semst.errors import SemstError
 from napari_semst.widgets.find import texts
+from napari_semst.widgets.find.canvas import MOST_SPOTS, LiveDomains
 from napari_semst.widgets.find.configuration import remember
 from napari_semst.widgets.find.controller import FindController
 from napari_semst.widgets.find.downloads import READERS, Downloads, may_download
-from napari_semst.widgets.find.forecasting import Forecasting
 from napari_semst.widgets.find.job import SECONDS_BETWEEN_LOOKS
-from napari_semst.widgets.find.live import MOST_SPOTS, LiveDomains
+from napari_semst.widgets.find.outlook import Forecasting
 from napari_semst.widgets.find.summary import no_counts
 
 if TYPE_CHECKING:

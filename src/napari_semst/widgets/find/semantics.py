@@ -11,7 +11,7 @@ from napari_semst import keys
 from napari_semst.config import SemanticsConfig
 from napari_semst.models.hub import DEFAULT_MODEL
 from napari_semst.widgets.find import texts
-from napari_semst.widgets.find.embedding import EmbeddingPicker, TablePicker
+from napari_semst.widgets.find.fields import EmbeddingPicker, TablePicker
 from napari_semst.widgets.find.model import ModelField
 from napari_semst.widgets.find.server import ServerFields
 from napari_semst.widgets.shared.forms import add_row, form, note

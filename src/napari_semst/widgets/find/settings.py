@@ -15,15 +15,17 @@ from qtpy.QtWidgets import (
 from napari_semst import keys
 from napari_semst.config import Request
 from napari_semst.config.presets import AUTO, PRESETS, resolve
-from napari_semst.widgets.find.choices import choices
 from napari_semst.widgets.find.configuration import ConfigurationRow
-from napari_semst.widgets.find.control import ControlCombo
-from napari_semst.widgets.find.extra import ExtraSettings
+from napari_semst.widgets.find.fields import (
+    ControlCombo,
+    ExtraSettings,
+    NumberField,
+    SectionsCombo,
+    choices,
+)
 from napari_semst.widgets.find.histology import Histology
 from napari_semst.widgets.find.method import GUIDED, SEMST, MethodCombo
-from napari_semst.widgets.find.number import NumberField
 from napari_semst.widgets.find.reading import ReadingFields
-from napari_semst.widgets.find.sections import SectionsCombo
 from napari_semst.widgets.find.semantics import SemanticsForm
 from napari_semst.widgets.find.texts import AS_RECIPE, CONTROL_AHEAD, TIPS
 from napari_semst.widgets.shared.forms import add_row, folded, form, note

@@ -21,9 +21,9 @@ from napari_semst.widgets.find.canvas import Canvas
 from napari_semst.widgets.find.configuration import ConfigurationFiles, recall
 from napari_semst.widgets.find.controller import free_run_name
 from napari_semst.widgets.find.discordant import discordant_spots
+from napari_semst.widgets.find.histology import layer_images
 from napari_semst.widgets.find.job import cuda_devices
 from napari_semst.widgets.find.join import Joiner, can_be_joined
-from napari_semst.widgets.find.layer_image import layer_images
 from napari_semst.widgets.find.results import ResultsPanel
 from napari_semst.widgets.find.run_box import RunBox
 from napari_semst.widgets.find.running import Running

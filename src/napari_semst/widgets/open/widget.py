@@ -26,13 +26,19 @@ from napari_semst.viewer.spots import TISSUE
 from napari_semst.widgets.explore.sections import OpenSections
 from napari_semst.widgets.find.section import facts
 from napari_semst.widgets.find.texts import explain
-from napari_semst.widgets.open import recent, texts
+from napari_semst.widgets.open import texts
 from napari_semst.widgets.open.alignment import AlignmentPanel
 from napari_semst.widgets.open.drop import DropArea, RecentList
-from napari_semst.widgets.open.inside import Inside
+from napari_semst.widgets.open.inside import Inside, OtherLayers
 from napari_semst.widgets.open.launched import make_way, names_no_dock
-from napari_semst.widgets.open.opening import Opener, order_for, sample_order
-from napari_semst.widgets.open.others import OtherLayers
+from napari_semst.widgets.open.opening import (
+    Opener,
+    forget,
+    order_for,
+    recent,
+    remember,
+    sample_order,
+)
 from napari_semst.widgets.open.texts import TIPS
 from napari_semst.widgets.shared.files import ENDINGS
 from napari_semst.widgets.shared.forms import heading, scrolled
@@ -86,7 +92,7 @@ class OpenData(QWidget):
         self.alignment = AlignmentPanel(napari_viewer)
         self._build()
         self._connect()
-        self._show_recent(recent.recent())
+        self._show_recent(recent())
         self._show_busy(False)
         self.sections.look_again()
         self.card.show_status("ready", texts.START, texts.START_HELP)
@@ -293,7 +299,7 @@ class OpenData(QWidget):
         kind, text = opened(tissue, self.sections.layer)
         if order.path is not None:
             try:
-                self._show_recent(recent.remember(order.path))
+                self._show_recent(remember(order.path))
             except SaveError as error:
                 kind = "warning"
                 text = f"{text}\n{texts.NOT_REMEMBERED.format(reason=error)}"
@@ -345,7 +351,7 @@ class OpenData(QWidget):
 
     def _on_forget(self) -> None:
         try:
-            recent.forget()
+            forget()
         except SaveError as error:
             self._on_failed(error, "")
             return
