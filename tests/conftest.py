@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import threading
 from pathlib import Path
 
 # Before torch is imported: threads that wait for each other on a busy machine make
@@ -17,6 +18,14 @@ import pytest
 from anndata import AnnData
 from scipy import sparse
 
+from napari_semst.semantics.server.credentials import VARIABLES
+from tests.genes.gene_tables import (  # noqa: F401  fixtures of several folders
+    build_script,
+    sources,
+    table_file,
+    tiny_table,
+)
+from tests.semantics.fake_server import FakeServer
 from tests.semantics.language_models import save_tiny_qwen
 
 _BESIDE = Path(__file__).resolve().parents[2] / "shared" / "data"
@@ -81,3 +90,18 @@ def tissue() -> AnnData:
 def _barcode(number: int) -> str:
     letters = [("ACGT")[(number >> shift) & 3] for shift in range(0, 32, 2)]
     return "".join(letters)
+
+
+@pytest.fixture
+def server(monkeypatch):
+    """An embedding server on this machine; no key in the environment."""
+    for variable in VARIABLES:
+        monkeypatch.delenv(variable, raising=False)
+    made = FakeServer()
+    thread = threading.Thread(target=made.serve_forever, args=(0.01,))
+    thread.start()
+    yield made
+    made.over.set()
+    made.shutdown()
+    thread.join()
+    made.server_close()

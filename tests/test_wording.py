@@ -25,8 +25,8 @@ TEXT = Worded(
 # that tells how to repeat a run there. Two name options of other tools: of napari, and
 # of the hub's own.
 OF_THE_SHELL = re.compile(
-    r"^(cli\w*|cohort\w*|embed\w*|prompt_\w+|__main__)\.py$"
-    r"|^report/|^training/group\.py$|^widgets/open/launched\.py$|^viewer/window\.py$|^semantics/model_files\.py$"
+    r"^(cli|cohort|embedding|report)/|^__main__\.py$|^core/process_group\.py$"
+    r"|^widgets/open/launched\.py$|^viewer/window\.py$|^models/hub\.py$"
 )
 OPTION = re.compile(
     r"(?<![\w-])--[a-z][a-z-]+|(?<![\w-])-[kowq]\b(?!\w)|in the shell"

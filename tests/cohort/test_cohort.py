@@ -187,7 +187,7 @@ def test_what_cannot_be_is_refused_before_the_work(sections, tmp_path):
         tasks_of(sections, sections[0])
     with pytest.raises(ConfigError, match="number of domains"):
         tasks_of(sections, tmp_path / "results", Request())
-    with pytest.raises(ConfigError, match="--drop-unannotated"):
+    with pytest.raises(ConfigError, match="drop_unannotated"):
         tasks_of(sections, tmp_path / "results", scoring=Scoring(None, True))
     assert not (tmp_path / "results").exists()
 

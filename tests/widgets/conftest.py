@@ -3,14 +3,11 @@
 from __future__ import annotations
 
 import sys
-import threading
 import types
 
 import pytest
 
-from napari_semst.semantics.server.credentials import VARIABLES
 from napari_semst.widgets.open import opening
-from tests.semantics.fake_server import FakeServer
 from tests.widgets.stand_in import StandIn, small_tissue
 
 
@@ -46,18 +43,3 @@ def pipeline(monkeypatch):
     module.attach = stand_in.attach
     monkeypatch.setitem(sys.modules, "napari_semst.pipeline.run", module)
     return stand_in
-
-
-@pytest.fixture
-def server(monkeypatch):
-    """An embedding server on this machine; no key in the environment."""
-    for variable in VARIABLES:
-        monkeypatch.delenv(variable, raising=False)
-    made = FakeServer()
-    thread = threading.Thread(target=made.serve_forever, args=(0.01,))
-    thread.start()
-    yield made
-    made.over.set()
-    made.shutdown()
-    thread.join()
-    made.server_close()

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 from napari_semst.core.progress import run_to_end
 from napari_semst.errors import ConfigError, InputError, SaveError
 from napari_semst.pipeline.summary import run_summary
+from napari_semst.wording import Way, Worded
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Generator, Mapping, Sequence
@@ -77,8 +78,12 @@ class RunOutputs:
                 )
             if path.exists() and not self.overwrite:
                 raise SaveError(
-                    f"Expected {path} not to exist yet; it does. Choose another name "
-                    "or add --overwrite."
+                    Worded(
+                        f"Expected {path} not to exist yet; it does. Choose another "
+                        "name or ",
+                        Way("add --overwrite", "overwrite=True", "replace it"),
+                        ".",
+                    )
                 )
 
     def write(self, tissue: AnnData, coordinates: str) -> list[str]:
@@ -118,8 +123,15 @@ class Scoring:
         """
         if self.drop_unannotated and self.truth is None:
             raise ConfigError(
-                "Expected --truth COLUMN with --drop-unannotated; got none. Name the "
-                "annotation, or cluster every spot."
+                Worded(
+                    "Expected ",
+                    Way(
+                        "--truth COLUMN with --drop-unannotated",
+                        "truth with drop_unannotated",
+                        "an annotation, to leave out spots without one",
+                    ),
+                    "; got none. Name the annotation, or cluster every spot.",
+                )
             )
 
     def choose(self, tissue: AnnData) -> AnnData:
@@ -246,7 +258,14 @@ def find_and_save(
 def _column(tissue: AnnData, name: str) -> Any:
     if name not in tissue.obs:
         raise InputError(
-            f"Expected an annotation in obs[{name!r}]; found obs columns "
-            f"{', '.join(tissue.obs) or 'none'}. Give one of them to --truth."
+            Worded(
+                f"Expected an annotation in obs[{name!r}]; found obs columns "
+                f"{', '.join(tissue.obs) or 'none'}. ",
+                Way(
+                    "Give one of them to --truth.",
+                    "Give one of them as truth.",
+                    "Choose one of them.",
+                ),
+            )
         )
     return tissue.obs[name]

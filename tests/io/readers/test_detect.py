@@ -90,7 +90,8 @@ def test_cut_short_file_is_declined(tmp_path, tissue):
 
 def test_looking_imports_no_heavy_library():
     code = (
-        "import sys; from napari_semst.io.readers.detect import sniff; sniff('.'); "
+        "import sys; from napari_semst.io.readers.registry import detect_format; "
+        "detect_format('.'); "
         "heavy = {'scanpy', 'torch', 'anndata', 'napari', 'qtpy', 'sklearn'}; "
         "print(sorted(heavy & set(sys.modules)))"
     )

@@ -183,7 +183,7 @@ def test_other_sections_read_only_genes_that_are_new(
 _KILLED = """
 import os, signal, sys
 from pathlib import Path
-from napari_semst.io import atomic
+from napari_semst.io.export import atomic
 from tests.semantics.language_models import prompts, some_lists
 
 put, shards = atomic._put, []

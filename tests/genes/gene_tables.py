@@ -5,18 +5,14 @@ from __future__ import annotations
 import gzip
 import importlib.util
 import json
-import threading
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
 
 from napari_semst.genes.table import GeneTable, read_table
-from napari_semst.semantics.server.credentials import VARIABLES
-from tests.semantics.fake_server import FakeServer
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
     from types import ModuleType
 
 HGNC_FIELDS = (
@@ -145,18 +141,3 @@ def table_file(
 @pytest.fixture(scope="session")
 def tiny_table(table_file: Path) -> GeneTable:
     return read_table(table_file)
-
-
-@pytest.fixture
-def server(monkeypatch: pytest.MonkeyPatch) -> Iterator[FakeServer]:
-    """An embedding server on this machine; no key in the environment."""
-    for variable in VARIABLES:
-        monkeypatch.delenv(variable, raising=False)
-    made = FakeServer()
-    thread = threading.Thread(target=made.serve_forever, args=(0.01,))
-    thread.start()
-    yield made
-    made.over.set()
-    made.shutdown()
-    thread.join()
-    made.server_close()
