@@ -4,13 +4,15 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from napari_semst.viewer.read_layers import PathOrPaths, path_list, read_layers
+from napari_semst.viewer.read_layers import path_list, read_layers
 
 if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
 
     from napari.types import LayerData
+
+    from napari_semst.viewer.read_layers import PathOrPaths
 
 
 def get_reader(path: PathOrPaths) -> Callable[[PathOrPaths], list[LayerData]] | None:

@@ -18,8 +18,6 @@ from napari_semst.explanation.types import (
     DiscordanceMap,
     DiscordanceOptions,
     DiscordantRegion,
-    Floats,
-    Spots,
 )
 from napari_semst.wording import Way, Worded
 
@@ -30,6 +28,8 @@ if TYPE_CHECKING:
     from anndata import AnnData
     from numpy.typing import NDArray
     from scipy import sparse
+
+    from napari_semst.explanation.types import Floats, Spots
 
 
 STAGE = "explain"

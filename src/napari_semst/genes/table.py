@@ -2,17 +2,10 @@
 
 from __future__ import annotations
 
-import zipfile
-import zlib
-from typing import TYPE_CHECKING
-
-from napari_semst.genes.symbols import human_ensembl_number
-
-if TYPE_CHECKING:
-    from collections.abc import Sequence
-
 import json
 import os
+import zipfile
+import zlib
 from contextlib import ExitStack
 from dataclasses import dataclass
 from functools import cached_property, lru_cache
@@ -24,14 +17,15 @@ import numpy as np
 from scipy import sparse
 
 from napari_semst.errors import SemanticsError
-from napari_semst.genes.symbols import ENSEMBL, is_nameless
+from napari_semst.genes.symbols import ENSEMBL, human_ensembl_number, is_nameless
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Iterable, Mapping, Sequence
 
     from numpy.typing import NDArray
 
     from napari_semst.genes.symbols import Species
+
 
 BUILTIN_FILE = "gene_table.npz"
 FIELDS = (

@@ -12,12 +12,13 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from napari_semst.sample.model import HARD
-from napari_semst.sample.section import _GRID, MARGIN, Floats, SimulatedSection
+from napari_semst.sample.section import _GRID, MARGIN, SimulatedSection
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from napari_semst.sample.model import Model
+    from napari_semst.sample.section import Floats
 
 
 LAYERS = ("L1", "L2", "L3", "L4", "L5", "L6", "WM")

@@ -8,11 +8,6 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-if TYPE_CHECKING:
-    from anndata import AnnData
-
-from typing import TYPE_CHECKING
-
 import numpy as np
 
 from napari_semst.viewer import spots
@@ -21,10 +16,12 @@ from napari_semst.viewer.spot_image import SpotRaster, covers
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from anndata import AnnData
     from napari.layers import Layer
     from numpy.typing import NDArray
 
     Floats = NDArray[np.float64]
+
 
 RASTER = "semst_raster"
 """Key of a layer's metadata for the spots of an image, see `SpotRaster`."""

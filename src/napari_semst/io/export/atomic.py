@@ -2,26 +2,22 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
-
-import numpy as np
-
-from napari_semst.io.matrices import named_layers
-
-if TYPE_CHECKING:
-    from anndata import AnnData
-
 import errno
 import os
 import secrets
 import shutil
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
 
 from napari_semst.errors import SaveError, SemstError
+from napari_semst.io.matrices import named_layers
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+
+    from anndata import AnnData
 
 
 def write_atomically(

@@ -6,21 +6,17 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from napari_semst.io.notes import note, warn
-
-if TYPE_CHECKING:
-    from anndata import AnnData
-
-from typing import TYPE_CHECKING
-
 from napari_semst.errors import InputError
 from napari_semst.io.checks import MEGABYTE, abbreviate, check_file, translate_errors
+from napari_semst.io.notes import note, warn
 from napari_semst.io.texts import as_texts
 
 if TYPE_CHECKING:
     from pathlib import Path
 
     import pandas as pd
+    from anndata import AnnData
+
 
 # Eleven million bins of 2 micrometres, the largest there are, take 700 MB as text.
 _LARGEST = 1500 * MEGABYTE

@@ -2,32 +2,23 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
-import numpy as np
-
-from napari_semst.explore.values import unit_of_genes
-from napari_semst.figure.colouring import Categories, Numbers
-from napari_semst.viewer import columns
-from napari_semst.viewer.colour import CategoryPaint, colors_of
-from napari_semst.widgets.explore.painter import hidden_spots, painted
-
-if TYPE_CHECKING:
-    from napari_semst.viewer.columns import Colouring
-    from napari_semst.widgets.explore.painter import Choices
-
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
 from qtpy.QtCore import QObject, Signal  # type: ignore[attr-defined]
 from qtpy.QtWidgets import QFileDialog, QGridLayout, QPushButton, QSpinBox, QWidget
 
 from napari_semst import keys
 from napari_semst.explore.labels import read_labels
-from napari_semst.viewer import adapter
+from napari_semst.explore.values import unit_of_genes
+from napari_semst.figure.colouring import Categories, Numbers
+from napari_semst.viewer import adapter, columns
+from napari_semst.viewer.colour import CategoryPaint, colors_of
 from napari_semst.viewer.sections import section_shown, sections_by, sections_on
 from napari_semst.widgets.explore import texts
+from napari_semst.widgets.explore.painter import hidden_spots, painted
 from napari_semst.widgets.explore.texts import TIPS
 from napari_semst.widgets.shared.closing import mark_saved
 from napari_semst.widgets.shared.files import FileDialogs, ask_path, file_stem
@@ -39,8 +30,11 @@ if TYPE_CHECKING:
     from napari.layers import Layer
 
     from napari_semst.explore.labels import Labels
+    from napari_semst.viewer.columns import Colouring
     from napari_semst.widgets.explore.editing import Editing
+    from napari_semst.widgets.explore.painter import Choices
     from napari_semst.widgets.explore.sections import OpenSections
+
 
 _BUTTONS = (
     ("save", "Save section..."),

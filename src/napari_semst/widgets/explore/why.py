@@ -2,37 +2,27 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-from weakref import ref
-
-from qtpy.QtCore import QObject
-
-from napari_semst import keys
-from napari_semst.viewer import adapter, columns
-from napari_semst.widgets.explore.trial import look_ahead, runs_of, why_not
-from napari_semst.widgets.find.downloads import Downloads, may_download
-from napari_semst.widgets.shared.worker import BackgroundTask
-from napari_semst.wording import for_window
-
-if TYPE_CHECKING:
-    from napari_semst.config import Config
-    from napari_semst.widgets.explore.legend import LegendTable
-    from napari_semst.widgets.explore.sections import OpenSections
-
 import time
 import traceback
 from contextlib import closing
 from typing import TYPE_CHECKING, Any
+from weakref import ref
 
-from qtpy.QtCore import Signal  # type: ignore[attr-defined]
+from qtpy.QtCore import QObject, Signal  # type: ignore[attr-defined]
 from qtpy.QtWidgets import QHBoxLayout, QProgressBar, QPushButton, QVBoxLayout, QWidget
 from superqt.utils import create_worker
 
+from napari_semst import keys
 from napari_semst.core.progress import RunControl
 from napari_semst.errors import Cancelled
+from napari_semst.viewer import adapter, columns
 from napari_semst.widgets.explore import texts
 from napari_semst.widgets.explore.texts import TIPS
+from napari_semst.widgets.explore.trial import look_ahead, runs_of, why_not
+from napari_semst.widgets.find.downloads import Downloads, may_download
 from napari_semst.widgets.shared.forms import WrappedLabel, note
+from napari_semst.widgets.shared.worker import BackgroundTask
+from napari_semst.wording import for_window
 
 if TYPE_CHECKING:
     from collections.abc import Generator, Sequence
@@ -40,8 +30,12 @@ if TYPE_CHECKING:
     from anndata import AnnData
     from qtpy.QtGui import QShowEvent
 
+    from napari_semst.config import Config
     from napari_semst.core.progress import Progress
     from napari_semst.explanation.types import ExplainOptions
+    from napari_semst.widgets.explore.legend import LegendTable
+    from napari_semst.widgets.explore.sections import OpenSections
+
 
 _SECONDS_BETWEEN = 0.25
 

@@ -5,22 +5,11 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 import numpy as np
-from qtpy.QtCore import Signal  # type: ignore[attr-defined]
+from qtpy.QtCore import QObject, QTimer, Signal  # type: ignore[attr-defined]
 
 from napari_semst.palette import domain_colors
-from napari_semst.viewer.look import DisplayState
-
-if TYPE_CHECKING:
-    from collections.abc import Sequence
-
-    from napari.layers import Points
-
-from typing import TYPE_CHECKING
-
-from qtpy.QtCore import QObject, QTimer
-
 from napari_semst.viewer import spots
-from napari_semst.viewer.look import tell_labels
+from napari_semst.viewer.look import DisplayState, tell_labels
 from napari_semst.viewer.spots import paint_layer, tissue_of
 from napari_semst.widgets.explore.painter import (
     CHOICES,
@@ -31,10 +20,10 @@ from napari_semst.widgets.explore.painter import (
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Sequence
 
     from anndata import AnnData
-    from napari.layers import Layer
+    from napari.layers import Layer, Points
     from numpy.typing import NDArray
     from qtpy.QtWidgets import QWidget
 
@@ -42,6 +31,7 @@ if TYPE_CHECKING:
     from napari_semst.viewer.columns import Colouring
     from napari_semst.widgets.find.results import ResultsPanel
     from napari_semst.widgets.shared.state import ViewerState
+
 
 # Hovering follows when the slider rests: a table with text is slow to change.
 _REST_MS = 300

@@ -2,18 +2,9 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
-from napari_semst import keys
-from napari_semst.widgets.find.texts import AS_JOINED, ONE_SECTION
-
-if TYPE_CHECKING:
-    from anndata import AnnData
-    from pandas import Series
-
 from dataclasses import fields
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from qtpy.QtCore import Qt, Signal  # type: ignore[attr-defined]
 from qtpy.QtGui import QStandardItemModel
@@ -28,11 +19,16 @@ from qtpy.QtWidgets import (
     QWidget,
 )
 
+from napari_semst import keys
 from napari_semst.config import AUTO_DOMAINS, STAGES
 from napari_semst.errors import ConfigError
 from napari_semst.widgets.find import texts
-from napari_semst.widgets.find.texts import TIPS
+from napari_semst.widgets.find.texts import AS_JOINED, ONE_SECTION, TIPS
 from napari_semst.widgets.shared.status import Banner
+
+if TYPE_CHECKING:
+    from anndata import AnnData
+    from pandas import Series
 
 
 class FilePicker(QWidget):

@@ -2,21 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import TYPE_CHECKING
-
-import numpy as np
-
-if TYPE_CHECKING:
-    from collections.abc import Iterable
-
-    from napari.layers import Layer
-
 import json
-from dataclasses import fields
+from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
 from qtpy.QtCore import Qt, Signal  # type: ignore[attr-defined]
 from qtpy.QtWidgets import (
     QCheckBox,
@@ -39,7 +30,10 @@ from napari_semst.widgets.find.method import GUIDED, SEMST
 from napari_semst.widgets.shared.forms import add_row, form, note
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
     from anndata import AnnData
+    from napari.layers import Layer
 
     from napari_semst.config import Request
     from napari_semst.widgets.find.method import MethodCombo

@@ -2,28 +2,24 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
-from qtpy.QtCore import QObject, QTimer, Signal  # type: ignore[attr-defined]
-
-from napari_semst.errors import SemstError
-from napari_semst.widgets.shared.worker import BackgroundTask
-
-if TYPE_CHECKING:
-    from collections.abc import Callable
-
 import os
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from napari_semst.errors import DeviceError
+from qtpy.QtCore import QObject, QTimer, Signal  # type: ignore[attr-defined]
+
+from napari_semst.errors import DeviceError, SemstError
 from napari_semst.widgets.find import texts
+from napari_semst.widgets.shared.worker import BackgroundTask
 from napari_semst.wording import for_window
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from anndata import AnnData
 
     from napari_semst.config import Config, Request
+
 
 # Numbers that a language model of 4 billion weights gives for a spot.
 _LANGUAGE_WIDTH = 2560

@@ -5,39 +5,39 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 import numpy as np
-from qtpy.QtCore import QPointF, QRectF, QSize, Qt
+from qtpy.QtCore import QPointF, QRectF, QSize, Qt, Signal  # type: ignore[attr-defined]
 from qtpy.QtGui import QColor, QPainter, QPen, QPolygonF
-from qtpy.QtWidgets import QSizePolicy
+from qtpy.QtWidgets import (
+    QCheckBox,
+    QHBoxLayout,
+    QProgressBar,
+    QPushButton,
+    QSizePolicy,
+    QVBoxLayout,
+    QWidget,
+)
 
-from napari_semst.widgets.find.texts import LOSS_TITLE
+from napari_semst.widgets.find.controller import time_left
+from napari_semst.widgets.find.texts import (
+    LOSS_TITLE,
+    PROVISIONAL,
+    SHOW_DOMAINS,
+    STAGES,
+    TIPS,
+)
 from napari_semst.widgets.shared.colorbar import number
+from napari_semst.widgets.shared.forms import WrappedLabel, note
+from napari_semst.widgets.shared.status import Banner
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from qtpy.QtGui import QPaintEvent
 
-from typing import TYPE_CHECKING
-
-from qtpy.QtCore import Signal  # type: ignore[attr-defined]
-from qtpy.QtWidgets import (
-    QCheckBox,
-    QHBoxLayout,
-    QProgressBar,
-    QPushButton,
-    QVBoxLayout,
-    QWidget,
-)
-
-from napari_semst.widgets.find.controller import time_left
-from napari_semst.widgets.find.texts import PROVISIONAL, SHOW_DOMAINS, STAGES, TIPS
-from napari_semst.widgets.shared.forms import WrappedLabel, note
-from napari_semst.widgets.shared.status import Banner
-
-if TYPE_CHECKING:
     from napari_semst.core.progress import Progress
     from napari_semst.widgets.find.job import Update
     from napari_semst.widgets.find.outlook import Outlook
+
 
 _STEPS = 1000
 # Stopping early ends training; once it has ended there is nothing to stop.

@@ -4,24 +4,20 @@ from __future__ import annotations
 
 import os
 import threading
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from qtpy.QtCore import QObject, Signal  # type: ignore[attr-defined]
+from qtpy.QtWidgets import QComboBox, QLineEdit, QPushButton, QWidget
 
 from napari_semst.errors import Cancelled, SemanticsError
 from napari_semst.semantics.server.credentials import VARIABLES, Address, address
+from napari_semst.widgets.find import texts
+from napari_semst.widgets.shared.forms import add_row, form, note
+from napari_semst.widgets.shared.status import Banner
 from napari_semst.widgets.shared.worker import BackgroundTask
 
 if TYPE_CHECKING:
     from napari_semst.semantics.server.client import Probe
-
-from typing import Any
-
-from qtpy.QtWidgets import QComboBox, QLineEdit, QPushButton, QWidget
-
-from napari_semst.widgets.find import texts
-from napari_semst.widgets.shared.forms import add_row, form, note
-from napari_semst.widgets.shared.status import Banner
 
 
 class ServerFields(QWidget):

@@ -3,23 +3,8 @@
 from __future__ import annotations
 
 import traceback
-from typing import TYPE_CHECKING, Any
-
-from qtpy.QtWidgets import QHBoxLayout
-
-from napari_semst.viewer.adopt import adoptable, drawn, section_of
-from napari_semst.widgets.open.opening import Order
-from napari_semst.widgets.shared.forms import heading
-
-if TYPE_CHECKING:
-    from napari.layers import Layer
-    from napari.types import LayerData
-    from napari.viewer import Viewer
-
-    from napari_semst.viewer.adopt import Drawn
-
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from qtpy.QtCore import Qt, Signal  # type: ignore[attr-defined]
 from qtpy.QtWidgets import (
@@ -27,6 +12,7 @@ from qtpy.QtWidgets import (
     QFileDialog,
     QFormLayout,
     QFrame,
+    QHBoxLayout,
     QLabel,
     QPushButton,
     QVBoxLayout,
@@ -34,16 +20,24 @@ from qtpy.QtWidgets import (
 )
 
 from napari_semst.io.options import ReadOptions
+from napari_semst.viewer.adopt import adoptable, drawn, section_of
 from napari_semst.widgets.open import texts
+from napari_semst.widgets.open.opening import Order
 from napari_semst.widgets.open.texts import TIPS
-from napari_semst.widgets.shared.forms import WrappedLabel, add_row, form
+from napari_semst.widgets.shared.forms import WrappedLabel, add_row, form, heading
 from napari_semst.wording import for_window
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from napari.layers import Layer
+    from napari.types import LayerData
+    from napari.viewer import Viewer
+
     from napari_semst.io.preview import Preview
+    from napari_semst.viewer.adopt import Drawn
     from napari_semst.widgets.open.opening import Look
+
 
 # Kinds whose positions may stand in a file somewhere else.
 _NEED_POSITIONS = ("10x_h5", "plain")

@@ -2,20 +2,13 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
-from qtpy.QtWidgets import QMessageBox
-
-if TYPE_CHECKING:
-    from collections.abc import Sequence
-
 from collections import deque
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from qtpy.QtCore import QObject, Signal  # type: ignore[attr-defined]
-from qtpy.QtWidgets import QFileDialog
+from qtpy.QtWidgets import QFileDialog, QMessageBox
 
 from napari_semst.errors import InputError
 from napari_semst.viewer.adapter import UNSAVED, snapshot
@@ -24,6 +17,8 @@ from napari_semst.widgets.shared.worker import BackgroundTask
 from napari_semst.wording import for_window
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from anndata import AnnData
     from napari.layers import Layer
     from napari.types import LayerData
@@ -31,6 +26,7 @@ if TYPE_CHECKING:
 
     _Order = tuple[AnnData, "Saved"]
     _Problem = tuple[Exception, str]
+
 
 H5AD = "AnnData (*.h5ad)"
 ENDINGS = "*.h5ad *.h5 *.gef *.gem *.gem.gz *.csv *.csv.gz *.tsv *.tsv.gz *.xenium"
