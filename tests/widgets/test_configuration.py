@@ -10,10 +10,11 @@ from qtpy.QtWidgets import QApplication, QMessageBox
 from napari_semst.config import Request
 from napari_semst.widgets.find import configuration, texts
 from napari_semst.widgets.find.configuration import recall, remembered_file
-from napari_semst.widgets.find.downloads import Downloads
-from napari_semst.widgets.find.outlook import counts_stored, device_found, look_ahead
+from napari_semst.widgets.find.outlook import look_ahead
 from napari_semst.widgets.find.settings import SettingsForm
 from napari_semst.widgets.find.widget import FindDomains
+from napari_semst.widgets.shared.downloads import Downloads
+from napari_semst.widgets.shared.resources import counts_stored, device_found
 from tests.widgets.stand_in import small_tissue
 from tests.widgets.test_widget import add, run_to_end
 
@@ -207,7 +208,7 @@ def test_the_time_of_reading_is_forecast():
 
 
 def test_devices_in_words(monkeypatch):
-    monkeypatch.setattr("napari_semst.widgets.find.outlook.cores", lambda: 1)
+    monkeypatch.setattr("napari_semst.widgets.shared.resources.cores", lambda: 1)
     name, line = device_found("cpu")
     assert (name, line) == ("cpu", "Computing on the CPU, as chosen, 1 core.")
     name, line = device_found("cuda:99")

@@ -19,8 +19,7 @@ from napari_semst.widgets.find import image as image_module
 from napari_semst.widgets.find import texts
 from napari_semst.widgets.find import texts_image as words
 from napari_semst.widgets.find.configuration import recall
-from napari_semst.widgets.find.downloads import Downloads
-from napari_semst.widgets.find.histology import (
+from napari_semst.widgets.find.image import (
     EncoderField,
     about,
     kind_of_folder,
@@ -28,6 +27,7 @@ from napari_semst.widgets.find.histology import (
 )
 from napari_semst.widgets.find.settings import SettingsForm
 from napari_semst.widgets.find.widget import FindDomains
+from napari_semst.widgets.shared.downloads import Downloads
 from tests.widgets.stand_in import small_tissue
 
 GUIDED = """

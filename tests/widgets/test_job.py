@@ -9,7 +9,7 @@ from napari_semst.widgets.find import job as work
 from napari_semst.widgets.find import texts
 from napari_semst.widgets.find.controller import time_left
 from napari_semst.widgets.find.run_box import progress_line
-from napari_semst.widgets.find.texts import explain
+from napari_semst.widgets.shared.errors import explain
 
 
 def run(steps, control=None):

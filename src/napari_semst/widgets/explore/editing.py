@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from napari_semst.explore.annotate import Edit
     from napari_semst.explore.labels import Labels
     from napari_semst.widgets.explore.legend import LegendTable
-    from napari_semst.widgets.explore.sections import OpenSections
+    from napari_semst.widgets.shared.sections import OpenSections
 
 
 class Editing(QObject):

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
     from napari_semst.widgets.explore.legend import LegendTable
     from napari_semst.widgets.explore.markers import MarkerPanel
-    from napari_semst.widgets.explore.sections import OpenSections
+    from napari_semst.widgets.shared.sections import OpenSections
     from napari_semst.widgets.shared.state import ViewerState
 
 

@@ -256,8 +256,6 @@ def _button(text: str, tip: str) -> QPushButton:
 
 
 Index = QModelIndex | QPersistentModelIndex
-
-
 COLUMNS = (
     ("gene", "Gene", "{}"),
     ("log2_fold_change", "log2 FC", "{:.2f}"),

@@ -18,7 +18,7 @@ from napari_semst.viewer.adapter import snapshot
 from napari_semst.viewer.sections import look_at
 from napari_semst.widgets.explore import texts
 from napari_semst.widgets.explore.patch_view import PIXELS, PatchView
-from napari_semst.widgets.find.texts import explain
+from napari_semst.widgets.shared.errors import explain
 from napari_semst.widgets.shared.forms import WrappedLabel, folded
 from napari_semst.widgets.shared.worker import BackgroundTask
 

@@ -20,9 +20,9 @@ from napari_semst.viewer import picking, spots
 from napari_semst.widgets.explore import texts
 from napari_semst.widgets.explore.assign import AssignPart
 from napari_semst.widgets.explore.drawing import DrawingTool
-from napari_semst.widgets.explore.painter import of_names
 from napari_semst.widgets.explore.texts import TIPS
 from napari_semst.widgets.shared.forms import heading, note
+from napari_semst.widgets.shared.painter import of_names
 
 if TYPE_CHECKING:
     from anndata import AnnData

@@ -18,11 +18,11 @@ from napari_semst.viewer import adapter, columns
 from napari_semst.viewer.colour import CategoryPaint, colors_of
 from napari_semst.viewer.sections import section_shown, sections_by, sections_on
 from napari_semst.widgets.explore import texts
-from napari_semst.widgets.explore.painter import hidden_spots, painted
 from napari_semst.widgets.explore.texts import TIPS
 from napari_semst.widgets.shared.closing import mark_saved
 from napari_semst.widgets.shared.files import FileDialogs, ask_path, file_stem
 from napari_semst.widgets.shared.forms import add_row, form
+from napari_semst.widgets.shared.painter import hidden_spots, painted
 from napari_semst.widgets.shared.worker import BackgroundTask
 
 if TYPE_CHECKING:
@@ -32,9 +32,8 @@ if TYPE_CHECKING:
     from napari_semst.explore.labels import Labels
     from napari_semst.viewer.columns import Colouring
     from napari_semst.widgets.explore.editing import Editing
-    from napari_semst.widgets.explore.painter import Choices
-    from napari_semst.widgets.explore.sections import OpenSections
-
+    from napari_semst.widgets.shared.painter import Choices
+    from napari_semst.widgets.shared.sections import OpenSections
 
 _BUTTONS = (
     ("save", "Save section..."),
@@ -292,7 +291,7 @@ def shown(
     Parameters
     ----------
     tissue, colouring, choices
-        As for `napari_semst.widgets.explore.painter.painted`.
+        As for `napari_semst.widgets.shared.painter.painted`.
     """
     paint, _ = painted(tissue, colouring, choices)
     if isinstance(paint, CategoryPaint):

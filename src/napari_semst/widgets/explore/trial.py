@@ -64,7 +64,11 @@ def look_ahead(tissue: AnnData, run: str) -> tuple[str, str]:
     """
     from napari_semst.pipeline.resources import Forecast, forecast
     from napari_semst.semantics.server.credentials import address
-    from napari_semst.widgets.find.outlook import READERS, counts_stored, device_found
+    from napari_semst.widgets.shared.resources import (
+        READERS,
+        counts_stored,
+        device_found,
+    )
 
     configs = runs_of(tissue, run)
     n_counts = counts_stored(tissue, configs[0].prepare.counts_layer)

@@ -18,7 +18,7 @@ from napari_semst.viewer.adapter import snapshot
 from napari_semst.widgets.explore import texts
 from napari_semst.widgets.explore.scatter import Scatter
 from napari_semst.widgets.explore.texts import TIPS
-from napari_semst.widgets.find.texts import explain
+from napari_semst.widgets.shared.errors import explain
 from napari_semst.widgets.shared.forms import folded, note
 from napari_semst.widgets.shared.worker import BackgroundTask
 from napari_semst.wording import for_window

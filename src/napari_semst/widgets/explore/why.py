@@ -19,7 +19,7 @@ from napari_semst.viewer import adapter, columns
 from napari_semst.widgets.explore import texts
 from napari_semst.widgets.explore.texts import TIPS
 from napari_semst.widgets.explore.trial import look_ahead, runs_of, why_not
-from napari_semst.widgets.find.downloads import Downloads, may_download
+from napari_semst.widgets.shared.downloads import Downloads, may_download
 from napari_semst.widgets.shared.forms import WrappedLabel, note
 from napari_semst.widgets.shared.worker import BackgroundTask
 from napari_semst.wording import for_window
@@ -34,8 +34,7 @@ if TYPE_CHECKING:
     from napari_semst.core.progress import Progress
     from napari_semst.explanation.types import ExplainOptions
     from napari_semst.widgets.explore.legend import LegendTable
-    from napari_semst.widgets.explore.sections import OpenSections
-
+    from napari_semst.widgets.shared.sections import OpenSections
 
 _SECONDS_BETWEEN = 0.25
 

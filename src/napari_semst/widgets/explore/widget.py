@@ -33,22 +33,22 @@ from napari_semst.widgets.explore.genes import GeneWork
 from napari_semst.widgets.explore.legend import LegendTable
 from napari_semst.widgets.explore.limits import Limits
 from napari_semst.widgets.explore.markers import MarkerPanel
-from napari_semst.widgets.explore.painter import (
-    choice_key,
-    of_names,
-    painted,
-    shown_level,
-)
 from napari_semst.widgets.explore.patches import PatchesPart
-from napari_semst.widgets.explore.sections import OpenSections
 from napari_semst.widgets.explore.select import SelectPart
 from napari_semst.widgets.explore.share import SharePanel, Sharing
 from napari_semst.widgets.explore.texts import TIPS
 from napari_semst.widgets.explore.umap import UmapPart
 from napari_semst.widgets.explore.why import Reasons, WhyPanel
-from napari_semst.widgets.find.texts import explain
 from napari_semst.widgets.shared.closing import guard_closing
+from napari_semst.widgets.shared.errors import explain
 from napari_semst.widgets.shared.forms import add_row, folded, form, heading, scrolled
+from napari_semst.widgets.shared.painter import (
+    choice_key,
+    of_names,
+    painted,
+    shown_level,
+)
+from napari_semst.widgets.shared.sections import OpenSections
 from napari_semst.widgets.shared.state import state_of
 from napari_semst.widgets.shared.status import StatusCard
 

@@ -11,7 +11,7 @@ from napari_semst.palette import domain_colors
 from napari_semst.viewer import spots
 from napari_semst.viewer.look import DisplayState, tell_labels
 from napari_semst.viewer.spots import paint_layer, tissue_of
-from napari_semst.widgets.explore.painter import (
+from napari_semst.widgets.shared.painter import (
     CHOICES,
     Choices,
     choice_key,
@@ -31,7 +31,6 @@ if TYPE_CHECKING:
     from napari_semst.viewer.columns import Colouring
     from napari_semst.widgets.find.results import ResultsPanel
     from napari_semst.widgets.shared.state import ViewerState
-
 
 # Hovering follows when the slider rests: a table with text is slow to change.
 _REST_MS = 300

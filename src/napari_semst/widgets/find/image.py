@@ -2,25 +2,38 @@
 
 from __future__ import annotations
 
+import json
+from dataclasses import dataclass
 from importlib.util import find_spec
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
 from qtpy.QtCore import Qt, Signal  # type: ignore[attr-defined]
-from qtpy.QtWidgets import QDoubleSpinBox, QWidget
+from qtpy.QtWidgets import (
+    QComboBox,
+    QDoubleSpinBox,
+    QFileDialog,
+    QHBoxLayout,
+    QPushButton,
+    QVBoxLayout,
+    QWidget,
+)
 
 from napari_semst.config import MorphologyConfig
-from napari_semst.errors import InputError
+from napari_semst.errors import ConfigError, InputError
+from napari_semst.morphology.suggestions import SUGGESTED
 from napari_semst.widgets.find import texts_image as texts
 from napari_semst.widgets.find.fields import FilePicker
-from napari_semst.widgets.find.histology import BUILTIN, EncoderField, LayerImage
-from napari_semst.widgets.shared.forms import add_row, form
+from napari_semst.widgets.shared.forms import add_row, form, note
 from napari_semst.widgets.shared.status import Banner
 from napari_semst.wording import for_window
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterable, Sequence
 
     from anndata import AnnData
+    from napari.layers import Layer
 
 _KINDS = "Images (*.tif *.tiff *.svs *.ndpi *.png *.jpg *.jpeg)"
 _DEFAULTS = MorphologyConfig()
@@ -190,3 +203,155 @@ def _number(low: float, high: float, at_low: str, decimals: int = 1) -> QDoubleS
     if at_low:
         spin.setSpecialValueText(at_low)
     return spin
+
+
+BUILTIN = "builtin"
+_NETWORKS = ("timm", "hf")
+
+
+class EncoderField(QWidget):
+    """A list to type in, with a note on the encoder: what it learnt from, its terms."""
+
+    changed = Signal()
+
+    def __init__(self, parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        self.setToolTip(texts.TIPS["image_encoder"])
+        self.combo = QComboBox()
+        self.combo.setEditable(True)
+        self.combo.setInsertPolicy(QComboBox.InsertPolicy.NoInsert)
+        self.combo.setToolTip(texts.TIPS["image_encoder"])
+        self.combo.setSizeAdjustPolicy(
+            QComboBox.SizeAdjustPolicy.AdjustToMinimumContentsLengthWithIcon
+        )
+        for name in (BUILTIN, *(one.encoder for one in SUGGESTED)):
+            self.combo.addItem(name)
+            last = self.combo.count() - 1
+            self.combo.setItemData(last, about(name), Qt.ItemDataRole.ToolTipRole)
+        self.button = QPushButton("Folder...")
+        self.button.setToolTip(texts.PICK_ENCODER)
+        self.note = note()
+        row = QHBoxLayout()
+        row.setSpacing(6)
+        row.addWidget(self.note, 1)
+        row.addWidget(self.button, 0, Qt.AlignmentFlag.AlignTop)
+        layout = QVBoxLayout(self)
+        layout.setContentsMargins(0, 0, 0, 0)
+        layout.setSpacing(4)
+        # Names of models are long: they have the row to themselves.
+        layout.addWidget(self.combo)
+        layout.addLayout(row)
+        self.setFocusProxy(self.combo)
+        self.combo.editTextChanged.connect(self._on_typed)
+        self.button.clicked.connect(self._ask)
+        self._on_typed()
+
+    @property
+    def name(self) -> str:
+        """The encoder as it stands in the field."""
+        return str(self.combo.currentText()).strip()
+
+    def chosen(self) -> str:
+        """Return the encoder as settings name it.
+
+        Raises
+        ------
+        ConfigError
+            If it is no name of an encoder.
+        """
+        kind, _, model = self.name.partition(":")
+        if self.name == BUILTIN or (kind in (*_NETWORKS, "obsm") and model):
+            return self.name
+        raise ConfigError(texts.NO_ENCODER.format(name=self.name))
+
+    def _on_typed(self) -> None:
+        self.note.setText(about(self.name))
+        self.changed.emit()
+
+    def _ask(self) -> None:
+        folder = QFileDialog.getExistingDirectory(self, texts.PICK_ENCODER)
+        if folder:
+            self.combo.setEditText(f"{kind_of_folder(Path(folder))}:{folder}")
+
+
+def about(encoder: str) -> str:
+    """Return what is known of an encoder, in a sentence or two for users."""
+    kind, _, model = encoder.partition(":")
+    if encoder == BUILTIN:
+        return texts.ENCODER_BUILTIN
+    if kind == "obsm" and model:
+        how = next((one.how for one in SUGGESTED if one.encoder == encoder), "")
+        return how or texts.ENCODER_OBSM.format(key=model)
+    if kind not in _NETWORKS or not model:
+        return texts.ENCODER_UNKNOWN
+    for one in SUGGESTED:
+        if one.encoder.casefold() == encoder.casefold():
+            said = texts.ENCODER_LEARNT.format(
+                trained_on=one.trained_on, licence=one.licence
+            )
+            return f"{said} {texts.ENCODER_GATED}" if one.gated else said
+    if Path(model).expanduser().is_dir():
+        return texts.ENCODER_FOLDER
+    return texts.ENCODER_OTHER
+
+
+def kind_of_folder(folder: Path) -> str:
+    """Return ``timm`` or ``hf``: which package saved the model in a folder."""
+    try:
+        told = json.loads((folder / "config.json").read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return "hf"
+    return "timm" if isinstance(told, dict) and "pretrained_cfg" in told else "hf"
+
+
+@dataclass(frozen=True, slots=True)
+class LayerImage:
+    """An image layer as settings name it.
+
+    Parameters
+    ----------
+    name
+        Of the layer.
+    path
+        The file that it shows.
+    pixels_per_unit
+        Pixels of the file along one unit of the spots' coordinates.
+    why_not
+        Why it cannot be read, and what to do; empty where it can.
+    """
+
+    name: str
+    path: str = ""
+    pixels_per_unit: float = 1.0
+    why_not: str = ""
+
+
+def layer_images(layers: Iterable[Layer]) -> list[LayerImage]:
+    """Return the viewer's images that are not a section's own.
+
+    Parameters
+    ----------
+    layers
+        All layers of the viewer.
+    """
+    from napari.layers import Image
+
+    from napari_semst.viewer.spots import PAIR
+
+    own = [x for x in layers if isinstance(x, Image) and PAIR not in x.metadata]
+    return [_described(layer) for layer in own]
+
+
+def _described(layer: Layer) -> LayerImage:
+    path = layer.source.path
+    if not path or not Path(path).exists():
+        return LayerImage(layer.name, why_not=texts.LAYER_NO_FILE)
+    scale = np.asarray(layer.scale, dtype=float)[-2:]
+    linear = np.asarray(layer.affine.affine_matrix)
+    turned = not np.allclose(linear, np.eye(len(linear)))
+    turned |= not np.allclose(layer.rotate, np.eye(len(layer.rotate)))
+    # What is less than a pixel is how programs count them.
+    moved = np.abs(np.asarray(layer.translate)[-2:]) > np.abs(scale)
+    if turned or moved.any() or not np.isclose(scale[0], scale[1]) or scale[0] <= 0:
+        return LayerImage(layer.name, why_not=texts.LAYER_MOVED)
+    return LayerImage(layer.name, str(path), float(1 / scale[0]))

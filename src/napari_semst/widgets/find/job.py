@@ -29,7 +29,6 @@ SECONDS_BETWEEN_LOOKS = 3.0
 
 # Shown while the number of domains is still to be chosen.
 _DOMAINS_SHOWN = 8
-
 # Where each stage stands on the bar; most of a run is training.
 _SHARES = {
     "read": (0.0, 0.02),

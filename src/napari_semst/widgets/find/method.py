@@ -1,14 +1,31 @@
-"""Choice of the method, kept in step with the recipe."""
+"""Choice of the method, kept in step with the recipe; its image and own settings."""
 
 from __future__ import annotations
 
-from typing import Any
+from dataclasses import fields
+from typing import TYPE_CHECKING, Any
 
-from qtpy.QtCore import Qt
-from qtpy.QtWidgets import QComboBox, QWidget
+from qtpy.QtCore import Qt, Signal  # type: ignore[attr-defined]
+from qtpy.QtWidgets import (
+    QCheckBox,
+    QComboBox,
+    QDoubleSpinBox,
+    QSpinBox,
+    QVBoxLayout,
+    QWidget,
+)
 
+from napari_semst.config import ImageGuidedConfig
 from napari_semst.config.presets import AUTO, PRESETS
+from napari_semst.errors import InputError
 from napari_semst.widgets.find import texts_image as texts
+from napari_semst.widgets.find.image import ImageForm
+from napari_semst.widgets.shared.forms import add_row, form
+
+if TYPE_CHECKING:
+    from anndata import AnnData
+
+    from napari_semst.config import Request
 
 SEMST, GUIDED = "semst", "image-guided"
 
@@ -90,3 +107,168 @@ def method_of(recipe: str) -> str:
     preset = PRESETS.get(recipe)
     found = {} if preset is None else preset.settings.get("model", {})
     return str(found.get("method", SEMST))
+
+
+class Histology(QWidget):
+    """The image's fields; and, for Advanced, a check box and the method's settings.
+
+    Parameters
+    ----------
+    method
+        Whose choice it follows.
+    """
+
+    changed = Signal()
+
+    def __init__(self, method: MethodCombo, parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        self._method = method
+        self.image = ImageForm()
+        self.use = QCheckBox(texts.USE_IMAGE)
+        self.use.setToolTip(texts.TIPS["use_image"])
+        self.guided = GuidedFields()
+        layout = QVBoxLayout(self)
+        layout.setContentsMargins(0, 0, 0, 0)
+        layout.addWidget(self.image)
+        self.use.toggled.connect(self.changed)
+        self.image.changed.connect(self.changed)
+        self.guided.changed.connect(self.changed)
+
+    @property
+    def read(self) -> bool:
+        """Whether a run reads the histology around each spot."""
+        wanted = self._method.chosen == SEMST and self.use.isChecked()
+        return wanted or self._method.chosen == GUIDED
+
+    def set_tissue(self, tissue: AnnData | None) -> None:
+        """Take the section whose image is meant."""
+        self.image.set_tissue(tissue)
+
+    def check(self) -> None:
+        """Refuse a run that would find no image.
+
+        Raises
+        ------
+        InputError
+            With what to do.
+        """
+        why = self.image.why_not() if self.read else ""
+        if why:
+            raise InputError(why)
+
+    def added_to(self, request: Request) -> Request:
+        """Return a request with the method, and what it reads of the image.
+
+        Raises
+        ------
+        SemstError
+            If an encoder or a layer cannot be read.
+        """
+        method = self._method
+        if method.asked is not None:
+            request = request.with_settings("model", method=method.asked)
+        if self.read:
+            request = request.with_settings("morphology", **self.image.settings())
+        guided = self.guided.settings() if method.chosen == GUIDED else {}
+        return request.with_settings("image_guided", **guided) if guided else request
+
+    def show_settings(self, settings: dict[str, dict[str, Any]]) -> None:
+        """Show settings by stage, and take what is shown out of them."""
+        self._method.show_settings(settings.get("model", {}))
+        morphology = settings.get("morphology", {})
+        asked = morphology.get("encoder", "none") != "none"
+        self.use.setChecked(asked and self._method.chosen == SEMST)
+        if self.read:
+            self.image.show_settings(morphology)
+        if self._method.chosen == GUIDED:
+            self.guided.show_settings(settings.get("image_guided", {}))
+
+
+_DEFAULTS = ImageGuidedConfig()
+_MOST = {"folds": 20, "k_neighbors": 100, "latent_dim": 1024}
+_SMALL_STEP = {"free_bits": 0.01, "discordance_fdr": 0.01, "kl_weight_max": 0.1}
+
+
+class GuidedFields(QWidget):
+    """A field for each setting that is worth one; tooltips say what it is."""
+
+    changed = Signal()
+
+    def __init__(self, parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        about = {one.name: one.metadata for one in fields(ImageGuidedConfig)}
+        self._fields: dict[str, QSpinBox | QDoubleSpinBox | QComboBox] = {}
+        self._rows = rows = form(self)
+        for name, label in texts.GUIDED_LABELS.items():
+            field = _field(name, about[name]["choices"])
+            field.setToolTip(about[name]["help"])
+            add_row(rows, label, field)
+            self._fields[name] = field
+            if isinstance(field, QComboBox):
+                field.currentIndexChanged.connect(self._on_changed)
+            else:
+                field.valueChanged.connect(self._on_changed)
+        self.show_settings({})
+
+    def field(self, name: str) -> Any:
+        """Return the field of a setting."""
+        return self._fields[name]
+
+    def settings(self) -> dict[str, Any]:
+        """Return the settings that differ from their defaults."""
+        values = {name: _value(field) for name, field in self._fields.items()}
+        return {
+            name: value
+            for name, value in values.items()
+            if value != getattr(_DEFAULTS, name)
+        }
+
+    def show_settings(self, settings: dict[str, Any]) -> None:
+        """Show settings, and take what is shown out of them."""
+        for name, field in self._fields.items():
+            value = settings.pop(name, getattr(_DEFAULTS, name))
+            if isinstance(field, QComboBox):
+                field.setCurrentIndex(field.findData(value))
+            else:
+                # A file may ask for more than anybody would turn to by hand.
+                field.setMaximum(max(field.maximum(), value))
+                field.setValue(value)
+        self._on_changed()
+
+    def _on_changed(self) -> None:
+        graph = _value(self._fields["graph_type"])
+        for name, used_by in (("k_neighbors", "knn"), ("radius", "radius")):
+            self._rows.setRowVisible(self._fields[name], graph == used_by)
+        self.changed.emit()
+
+
+def _field(
+    name: str, accepted: tuple[str, ...]
+) -> QSpinBox | QDoubleSpinBox | QComboBox:
+    if accepted:
+        combo = QComboBox()
+        for value in accepted:
+            combo.addItem(texts.GRAPHS.get(value, value), value)
+        return combo
+    if isinstance(getattr(_DEFAULTS, name), int):
+        whole = QSpinBox()
+        low = next(
+            one.metadata["low"] for one in fields(ImageGuidedConfig) if one.name == name
+        )
+        whole.setRange(int(low), _MOST.get(name, 100_000))
+        return whole
+    spin = QDoubleSpinBox()
+    spin.setDecimals(3)
+    spin.setRange(0.001 if name == "discordance_fdr" else 0.0, 1e6)
+    if name == "discordance_fdr":
+        spin.setMaximum(1.0)
+    if name == "radius":
+        spin.setSpecialValueText(texts.AUTOMATIC)
+    spin.setSingleStep(_SMALL_STEP.get(name, 1.0))
+    return spin
+
+
+def _value(field: QSpinBox | QDoubleSpinBox | QComboBox) -> Any:
+    if isinstance(field, QComboBox):
+        return field.currentData()
+    return field.value()

@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-import os
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from qtpy.QtCore import QObject, QTimer, Signal  # type: ignore[attr-defined]
 
-from napari_semst.errors import DeviceError, SemstError
+from napari_semst.errors import SemstError
 from napari_semst.widgets.find import texts
+from napari_semst.widgets.shared.resources import READERS, counts_stored, device_found
 from napari_semst.widgets.shared.worker import BackgroundTask
-from napari_semst.wording import for_window
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -20,11 +19,8 @@ if TYPE_CHECKING:
 
     from napari_semst.config import Config, Request
 
-
 # Numbers that a language model of 4 billion weights gives for a spot.
 _LANGUAGE_WIDTH = 2560
-READERS = ("prompts", "genes")
-_ROWS_LOOKED_AT = 2000
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,65 +91,6 @@ def _reading(config: Config, tissue: AnnData, device: str) -> list[str]:
     amount, _, time = found.sentences
     amount = f"{amount[:1].lower()}{amount[1:]}"
     return [texts.READING.format(amount=amount, time=time)]
-
-
-def counts_stored(tissue: AnnData, counts_layer: str = "") -> int:
-    """Return about how many counts are not zero, without a copy of the table.
-
-    Parameters
-    ----------
-    tissue, counts_layer
-        As in `look_ahead`.
-    """
-    import numpy as np
-
-    matrix: Any = tissue.X
-    if counts_layer in tissue.layers:
-        matrix = tissue.layers[counts_layer]
-    elif counts_layer == "raw" and tissue.raw is not None:
-        matrix = tissue.raw.X
-    if matrix is None:
-        return 0
-    if hasattr(matrix, "nnz"):
-        return int(matrix.nnz)
-    if not isinstance(matrix, np.ndarray):
-        return int(np.prod(matrix.shape))
-    some = matrix[:: -(-max(len(matrix), 1) // _ROWS_LOOKED_AT)]
-    return round(np.count_nonzero(some) / max(some.size, 1) * matrix.size)
-
-
-def device_found(wanted: str) -> tuple[str, str]:
-    """Return the device that a run would use, and a line on what was found.
-
-    Parameters
-    ----------
-    wanted
-        As in the settings: ``auto``, ``cpu``, ``cuda`` or ``cuda:<index>``.
-    """
-    from napari_semst.core.device import choose_device
-
-    try:
-        chosen = choose_device(wanted)
-    except DeviceError as error:
-        return "cpu", for_window(error)
-    if chosen.name != "cpu":
-        return chosen.name, texts.GPU_FOUND.format(
-            reason=chosen.reason, name=chosen.name
-        )
-    words = texts.CPU_FOUND if wanted == "auto" else texts.CPU_ASKED
-    return "cpu", words.format(cores=cores_in_words(cores()))
-
-
-def cores() -> int:
-    """Return how many cores this process may use."""
-    if hasattr(os, "sched_getaffinity"):
-        return len(os.sched_getaffinity(0))
-    return os.cpu_count() or 1
-
-
-def cores_in_words(count: int) -> str:
-    """Return a number of cores as people say it."""
-    return "1 core" if count == 1 else f"{count} cores"
 
 
 # Typing a number changes it with every digit.

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
+import numpy as np
 from qtpy.QtCore import Qt, Signal  # type: ignore[attr-defined]
 from qtpy.QtWidgets import (
     QCheckBox,
@@ -24,16 +25,22 @@ from napari_semst.viewer.levels import levels_of
 from napari_semst.viewer.look import DisplayState
 from napari_semst.widgets.find import texts
 from napari_semst.widgets.find.curve import CurvePlot
-from napari_semst.widgets.find.discordant import DiscordantSpots
 from napari_semst.widgets.find.levels import LevelBar
 from napari_semst.widgets.find.meaning import MeaningFacts, control_of, run_facts
+from napari_semst.widgets.find.summary import discordance_line
 from napari_semst.widgets.find.texts import TIPS
 from napari_semst.widgets.shared.colorbar import Colorbar
-from napari_semst.widgets.shared.forms import add_row, folded, form, heading, note
+from napari_semst.widgets.shared.forms import (
+    WrappedLabel,
+    add_row,
+    folded,
+    form,
+    heading,
+    note,
+)
 from napari_semst.widgets.shared.legend import Legend
 
 if TYPE_CHECKING:
-    import numpy as np
     from anndata import AnnData
     from numpy.typing import NDArray
 
@@ -290,3 +297,48 @@ class ResultsPanel(QWidget):
 
     def _on_opacity(self, percent: int) -> None:
         self.opacity_changed.emit(percent / 100)
+
+
+class DiscordantSpots(QWidget):
+    """A line on how many spots are discordant, and a button."""
+
+    wanted = Signal()
+
+    def __init__(self, parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        self._called: NDArray[np.bool_] | None = None
+        self.said = WrappedLabel()
+        self.button = QPushButton(texts.SELECT_DISCORDANT)
+        self.button.setToolTip(texts.TIPS["select_discordant"])
+        layout = QVBoxLayout(self)
+        layout.setContentsMargins(0, 0, 0, 0)
+        layout.setSpacing(6)
+        layout.addWidget(self.said)
+        layout.addWidget(self.button)
+        self.button.clicked.connect(self.wanted)
+        self.hide()
+
+    def show_run(self, tissue: AnnData, run: str) -> None:
+        """Show what a run found, nothing where it did not look or was replaced."""
+        # The columns are those of the latest run.
+        latest = not run or run == columns.latest_run(tissue)
+        there = latest and {keys.DISCORDANT, keys.DISCORDANCE} <= set(tissue.obs)
+        self.setVisible(there)
+        self._called = called = discordant_spots(tissue) if there else None
+        if called is not None:
+            discordance = tissue.obs[keys.DISCORDANCE].to_numpy(np.float64)
+            told = discordance_line(run_facts(tissue, run), called, discordance)
+            self.said.setText("\n".join(told))
+            self.button.setEnabled(bool(called.any()))
+
+    def show_selection(self, selected: NDArray[np.bool_] | None) -> None:
+        """Say on the button what pressing it does."""
+        these = self._called is not None and np.array_equal(
+            self._called, np.zeros(0) if selected is None else selected
+        )
+        self.button.setText(texts.SELECT_NOTHING if these else texts.SELECT_DISCORDANT)
+
+
+def discordant_spots(tissue: AnnData) -> NDArray[np.bool_]:
+    """Return which spots the latest run called discordant, ``(n_spots,)``."""
+    return np.asarray(tissue.obs[keys.DISCORDANT].to_numpy(), dtype=bool)

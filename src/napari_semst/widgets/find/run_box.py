@@ -38,7 +38,6 @@ if TYPE_CHECKING:
     from napari_semst.widgets.find.job import Update
     from napari_semst.widgets.find.outlook import Outlook
 
-
 _STEPS = 1000
 # Stopping early ends training; once it has ended there is nothing to stop.
 _AFTER_TRAINING = ("discordance", "assign", "attach")
@@ -152,14 +151,8 @@ def progress_line(progress: Progress, seconds_left: float | None = None) -> str:
 
 # A middle tone, clear on dark and on light grounds.
 _LINE = QColor(58, 134, 200)
-
-
 _ROOM_LEFT, _ROOM_RIGHT = 48.0, 10.0
-
-
 _HEIGHT = 56.0
-
-
 # More could not be told apart at the width of a dock.
 _MOST_POINTS = 400
 

@@ -12,10 +12,11 @@ from napari_semst.widgets.find import texts
 from napari_semst.widgets.find.canvas import MOST_SPOTS, LiveDomains
 from napari_semst.widgets.find.configuration import remember
 from napari_semst.widgets.find.controller import FindController
-from napari_semst.widgets.find.downloads import READERS, Downloads, may_download
 from napari_semst.widgets.find.job import SECONDS_BETWEEN_LOOKS
 from napari_semst.widgets.find.outlook import Forecasting
 from napari_semst.widgets.find.summary import no_counts
+from napari_semst.widgets.shared.downloads import Downloads, may_download
+from napari_semst.widgets.shared.resources import READERS
 
 if TYPE_CHECKING:
     from collections.abc import Callable

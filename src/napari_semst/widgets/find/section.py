@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from typing import TYPE_CHECKING, Any
 
 from qtpy.QtCore import Signal  # type: ignore[attr-defined]
@@ -16,13 +15,12 @@ from qtpy.QtWidgets import (
 )
 
 from napari_semst import keys
-from napari_semst.errors import InputError
 from napari_semst.io.matrices import named_layers
 from napari_semst.viewer import adapter, sections
-from napari_semst.viewer.arrange import share_on_image
 from napari_semst.viewer.spots import tissue_of
 from napari_semst.widgets.find.join import can_be_joined
 from napari_semst.widgets.find.texts import NO_SECTION, SIDE_BY_SIDE, TIPS
+from napari_semst.widgets.shared.facts import facts
 from napari_semst.widgets.shared.forms import add_row, form
 
 if TYPE_CHECKING:
@@ -230,30 +228,3 @@ def counts_places(tissue: AnnData) -> list[tuple[str, str]]:
     if tissue.raw is not None:
         places.append(("raw", "raw"))
     return places + [(str(name), f"layer {name}") for name in named_layers(tissue)]
-
-
-def facts(
-    tissue: AnnData, coordinates: str | None, column: str = "", n_sections: int = 0
-) -> str:
-    """Return one line on a section: its size, its image and how the two agree.
-
-    Parameters
-    ----------
-    tissue, coordinates, column
-        As for `napari_semst.viewer.arrange.arrange`.
-    n_sections
-        How many sections the tissue is shown in, where they are several.
-    """
-    size = f"{tissue.n_obs:,} spots, {tissue.n_vars:,} genes"
-    if n_sections > 1:
-        size = f"{size}, {n_sections} sections"
-    try:
-        share = share_on_image(tissue, coordinates, column)
-    except InputError:
-        return f"{size}, these coordinates cannot be used"
-    if share is None:
-        return f"{size}, no image"
-    # Rounded down, so that 100 % means every spot.
-    least = "at least " if n_sections > 1 and share < 1 else ""
-    images = "their images" if n_sections > 1 else "the image"
-    return f"{size}, {least}{math.floor(100 * share)} % on {images}"

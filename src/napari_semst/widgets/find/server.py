@@ -12,6 +12,7 @@ from qtpy.QtWidgets import QComboBox, QLineEdit, QPushButton, QWidget
 from napari_semst.errors import Cancelled, SemanticsError
 from napari_semst.semantics.server.credentials import VARIABLES, Address, address
 from napari_semst.widgets.find import texts
+from napari_semst.widgets.shared.errors import explain
 from napari_semst.widgets.shared.forms import add_row, form, note
 from napari_semst.widgets.shared.status import Banner
 from napari_semst.widgets.shared.worker import BackgroundTask
@@ -176,7 +177,7 @@ class ConnectionTest(QObject):
     def _on_failed(self, error: Exception, details: str) -> None:
         if self._asked is not None and not isinstance(error, Cancelled):
             self._asked = None
-            self.failed.emit(texts.explain(error)[1])
+            self.failed.emit(explain(error)[1])
 
 
 def _ask(asked: Asked) -> tuple[Asked, Probe, float]:

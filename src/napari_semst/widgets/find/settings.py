@@ -23,10 +23,8 @@ from napari_semst.widgets.find.fields import (
     SectionsCombo,
     choices,
 )
-from napari_semst.widgets.find.histology import Histology
-from napari_semst.widgets.find.method import GUIDED, SEMST, MethodCombo
-from napari_semst.widgets.find.reading import ReadingFields
-from napari_semst.widgets.find.semantics import SemanticsForm
+from napari_semst.widgets.find.method import GUIDED, SEMST, Histology, MethodCombo
+from napari_semst.widgets.find.semantics import ReadingFields, SemanticsForm
 from napari_semst.widgets.find.texts import AS_RECIPE, CONTROL_AHEAD, TIPS
 from napari_semst.widgets.shared.forms import add_row, folded, form, note
 from napari_semst.widgets.shared.status import Banner

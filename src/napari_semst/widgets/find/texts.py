@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-from napari_semst import errors
-from napari_semst.wording import for_window
-
 NO_SECTION = "No section yet"
 NO_SECTION_HELP = (
     "Open a file or a folder above, drop one on the window, or try "
@@ -49,19 +46,12 @@ MAY_NOT_FIT = (
     "May not fit in memory: {forecast}. Close other programs, or choose the recipe "
     "'quick'."
 )
-CPU_FOUND = "No CUDA GPU found: computing on the CPU, {cores}."
-CPU_ASKED = "Computing on the CPU, as chosen, {cores}."
-GPU_FOUND = "{reason} Computing on {name}."
 LOSS_TITLE = "Loss"
 SHOW_DOMAINS = "Show domains while training"
 PROVISIONAL = (
     "On the tissue: provisional domains of the training so far. The final ones are "
     "read with more care."
 )
-DOWNLOAD_TITLE = "Download the model?"
-DOWNLOAD_ASKED = "This run downloads {need} from huggingface.co."
-DOWNLOAD_WHERE = "It is kept in {folder}, for later runs too."
-DOWNLOAD = "Download"
 NOT_DOWNLOADED = "Not started"
 NOT_DOWNLOADED_HELP = (
     "Nothing was downloaded. Choose another model; the built-in gene table and image "
@@ -255,7 +245,6 @@ NO_IMAGE_OF = "{missing:,} spots have no usable image."
 SELECT_DISCORDANT = "Select discordant spots"
 SELECT_NOTHING = "Select nothing"
 CURVE_TITLE = "How the number was chosen"
-
 # What users call the sources; one that is not named here goes by its own name.
 SEMANTICS = {
     "builtin": "Built-in gene table",
@@ -387,36 +376,3 @@ STAGES = {
     "assign": "Assigning domains",
     "attach": "Storing",
 }
-
-_TITLES: tuple[tuple[type[Exception], str], ...] = (
-    (errors.CountsError, "No raw counts"),
-    (errors.InputError, "This section cannot be used"),
-    (errors.ConfigError, "A setting is not accepted"),
-    (errors.SemanticsError, "No gene semantics"),
-    (errors.DeviceError, "The device cannot be used"),
-    (errors.TrainingError, "The computation failed"),
-    (errors.SaveError, "Not saved"),
-)
-
-UNEXPECTED = "Something unexpected went wrong"
-UNEXPECTED_HELP = (
-    "Nothing was changed. If it happens again, please report it with the details."
-)
-
-
-def explain(error: Exception) -> tuple[str, str]:
-    """Return a title and a text for an error, in plain words."""
-    if isinstance(error, errors.SemstError):
-        for kind, title in _TITLES:
-            if isinstance(error, kind):
-                return title, for_window(error)
-        return "It did not work", for_window(error)
-    if isinstance(error, MemoryError):
-        return (
-            "Memory ran out",
-            "Expected enough memory for this section. Close other programs, or choose "
-            "the recipe 'quick'.",
-        )
-    lines = str(error).strip().splitlines()
-    first = lines[0] if lines else type(error).__name__
-    return UNEXPECTED, f"{first}\n{UNEXPECTED_HELP}"

@@ -20,11 +20,10 @@ from napari_semst.widgets.find import texts
 from napari_semst.widgets.find.canvas import Canvas
 from napari_semst.widgets.find.configuration import ConfigurationFiles, recall
 from napari_semst.widgets.find.controller import free_run_name
-from napari_semst.widgets.find.discordant import discordant_spots
-from napari_semst.widgets.find.histology import layer_images
+from napari_semst.widgets.find.image import layer_images
 from napari_semst.widgets.find.job import cuda_devices
 from napari_semst.widgets.find.join import Joiner, can_be_joined
-from napari_semst.widgets.find.results import ResultsPanel
+from napari_semst.widgets.find.results import ResultsPanel, discordant_spots
 from napari_semst.widgets.find.run_box import RunBox
 from napari_semst.widgets.find.running import Running
 from napari_semst.widgets.find.saving import Keeping
@@ -36,6 +35,7 @@ from napari_semst.widgets.find.summary import (
     standing,
     summarise,
 )
+from napari_semst.widgets.shared.errors import explain
 from napari_semst.widgets.shared.files import FileDialogs
 from napari_semst.widgets.shared.forms import heading, scrolled
 from napari_semst.widgets.shared.state import state_of
@@ -325,7 +325,7 @@ class FindDomains(QWidget):
 
     def _on_failed(self, error: Exception, details: str) -> None:
         self._refresh_buttons()
-        title, text = texts.explain(error)
+        title, text = explain(error)
         self.card.show_status("error", title, text, details)
 
     def _on_succeeded(self, answer: Answer) -> None:

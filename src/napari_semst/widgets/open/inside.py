@@ -38,7 +38,6 @@ if TYPE_CHECKING:
     from napari_semst.viewer.adopt import Drawn
     from napari_semst.widgets.open.opening import Look
 
-
 # Kinds whose positions may stand in a file somewhere else.
 _NEED_POSITIONS = ("10x_h5", "plain")
 # Kinds that can be put together to bins of any size.

@@ -23,9 +23,6 @@ from napari_semst.io.options import ReadOptions
 from napari_semst.viewer import adapter
 from napari_semst.viewer.hover import tell_spots
 from napari_semst.viewer.spots import TISSUE
-from napari_semst.widgets.explore.sections import OpenSections
-from napari_semst.widgets.find.section import facts
-from napari_semst.widgets.find.texts import explain
 from napari_semst.widgets.open import texts
 from napari_semst.widgets.open.alignment import AlignmentPanel
 from napari_semst.widgets.open.drop import DropArea, RecentList
@@ -40,8 +37,11 @@ from napari_semst.widgets.open.opening import (
     sample_order,
 )
 from napari_semst.widgets.open.texts import TIPS
+from napari_semst.widgets.shared.errors import explain
+from napari_semst.widgets.shared.facts import facts
 from napari_semst.widgets.shared.files import ENDINGS
 from napari_semst.widgets.shared.forms import heading, scrolled
+from napari_semst.widgets.shared.sections import OpenSections
 from napari_semst.widgets.shared.state import state_of
 from napari_semst.widgets.shared.status import StatusCard
 from napari_semst.wording import for_window

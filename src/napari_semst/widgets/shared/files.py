@@ -27,7 +27,6 @@ if TYPE_CHECKING:
     _Order = tuple[AnnData, "Saved"]
     _Problem = tuple[Exception, str]
 
-
 H5AD = "AnnData (*.h5ad)"
 ENDINGS = "*.h5ad *.h5 *.gef *.gem *.gem.gz *.csv *.csv.gz *.tsv *.tsv.gz *.xenium"
 CSV = "Table (*.csv)"
@@ -203,8 +202,6 @@ def _save(tissue: AnnData, wanted: Saved) -> Saved:
 
 
 FIGURES = (".png", ".svg", ".pdf")
-
-
 # Of pictures that are not written here: who types one means it.
 _NOT_WRITTEN = {
     *(".jpg", ".jpeg", ".tif", ".tiff", ".webp", ".gif", ".bmp"),

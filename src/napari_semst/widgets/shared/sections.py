@@ -11,8 +11,8 @@ from napari_semst.viewer import columns
 from napari_semst.viewer.look import DisplayState
 from napari_semst.viewer.spots import tissue_of
 from napari_semst.widgets.explore import texts
-from napari_semst.widgets.explore.painter import CHOICES, Choices
 from napari_semst.widgets.explore.texts import TIPS
+from napari_semst.widgets.shared.painter import CHOICES, Choices
 
 if TYPE_CHECKING:
     from anndata import AnnData

@@ -7,14 +7,18 @@ from typing import TYPE_CHECKING
 from qtpy.QtCore import QObject, Signal  # type: ignore[attr-defined]
 from qtpy.QtWidgets import QMessageBox, QWidget
 
-from napari_semst.widgets.find import texts
+from napari_semst.widgets.shared.resources import READERS
 from napari_semst.widgets.shared.worker import BackgroundTask
 
 if TYPE_CHECKING:
     from napari_semst.config import Config, SemanticsConfig
     from napari_semst.models.hub import DownloadNeed
 
-READERS = ("prompts", "genes")
+
+DOWNLOAD_TITLE = "Download the model?"
+DOWNLOAD_ASKED = "This run downloads {need} from huggingface.co."
+DOWNLOAD_WHERE = "It is kept in {folder}, for later runs too."
+DOWNLOAD = "Download"
 NETWORKS = ("hf", "timm")
 # Below, a download takes seconds and is told by the run itself.
 _WORTH_ASKING = 0.3e9
@@ -53,10 +57,10 @@ class Downloads(QObject):
     def _ask(self, need: DownloadNeed, folder: str) -> bool:
         box = QMessageBox(self._window)
         box.setIcon(QMessageBox.Icon.Question)
-        box.setWindowTitle(texts.DOWNLOAD_TITLE)
-        box.setText(texts.DOWNLOAD_ASKED.format(need=need))
-        box.setInformativeText(texts.DOWNLOAD_WHERE.format(folder=folder))
-        yes = box.addButton(texts.DOWNLOAD, QMessageBox.ButtonRole.AcceptRole)
+        box.setWindowTitle(DOWNLOAD_TITLE)
+        box.setText(DOWNLOAD_ASKED.format(need=need))
+        box.setInformativeText(DOWNLOAD_WHERE.format(folder=folder))
+        yes = box.addButton(DOWNLOAD, QMessageBox.ButtonRole.AcceptRole)
         no = box.addButton(QMessageBox.StandardButton.Cancel)
         box.setDefaultButton(no)
         box.exec()
