@@ -17,9 +17,6 @@ from napari_semst.widgets.find import texts
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from napari_semst.widgets.find.section import SectionPicker
-    from napari_semst.widgets.find.settings import SettingsForm
-
 FOLDER = "SEMST_SETTINGS"
 """Variable of the environment for the folder of remembered settings."""
 
@@ -57,8 +54,12 @@ class ConfigurationFiles(QObject):
 
     Parameters
     ----------
-    settings, section
-        Parts of the dock.
+    row
+        The buttons.
+    request
+        Returns what the fields stand for; it may raise a `SemstError`.
+    show_request
+        Shows a request in the fields; it may raise a `SemstError`.
     window
         The dock.
     """
@@ -67,11 +68,15 @@ class ConfigurationFiles(QObject):
     failed = Signal(object, str)
 
     def __init__(
-        self, settings: SettingsForm, section: SectionPicker, window: QWidget
+        self,
+        row: ConfigurationRow,
+        request: Callable[[], Request],
+        show_request: Callable[[Request], None],
+        window: QWidget,
     ) -> None:
         super().__init__(window)
-        self._settings, self._section, self._window = settings, section, window
-        row = settings.configuration
+        self._request, self._show_request = request, show_request
+        self._window = window
         row.load_button.clicked.connect(self.ask_load)
         row.save_button.clicked.connect(self.ask_save)
 
@@ -86,24 +91,17 @@ class ConfigurationFiles(QObject):
     def load(self, path: str) -> None:
         """Show the settings of a file in the fields."""
         try:
-            self._settings.show_request(Request.from_file(path))
+            self._show_request(Request.from_file(path))
         except SemstError as error:
             self.failed.emit(error, "")
             return
-        extra = self._settings.extra
-        found = extra.settings
-        self._section.show_settings(found.get("prepare", {}))
-        extra.keep(found)
         text = texts.LOADED_HELP.format(name=Path(path).name)
         self.said.emit("success", texts.LOADED, text)
 
     def ask_save(self) -> None:
         """Ask for a file name and write the settings as they stand."""
-        section = self._section
         try:
-            request = self._settings.request(
-                section.coordinates_key, section.counts_layer
-            )
+            request = self._request()
             path = self._ask_path()
             if path is None:
                 return

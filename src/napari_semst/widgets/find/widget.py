@@ -48,6 +48,7 @@ if TYPE_CHECKING:
     from napari.types import LayerData
     from napari.viewer import Viewer
 
+    from napari_semst.config import Request
     from napari_semst.widgets.find.job import Answer
 
 
@@ -80,7 +81,12 @@ class FindDomains(QWidget):
             self.section, self.settings, self.run_box, self._layers_of, self
         )
         self.controller = self.running.controller
-        self.configuration = ConfigurationFiles(self.settings, self.section, self)
+        self.configuration = ConfigurationFiles(
+            self.settings.configuration,
+            self.running.request,
+            self._show_request,
+            self,
+        )
         self.keeping = Keeping(
             napari_viewer, self.section, self.results, self.files, self
         )
@@ -231,6 +237,14 @@ class FindDomains(QWidget):
         free = "default" if tissue is None else free_run_name(tissue)
         by = "" if layer is None else sections.sections_by(layer)
         self.settings.set_tissue(tissue, free, by)
+
+    def _show_request(self, request: Request) -> None:
+        """Show a request in the fields of the settings and of the section."""
+        self.settings.show_request(request)
+        extra = self.settings.extra
+        rest = extra.settings
+        self.section.show_settings(rest.get("prepare", {}))
+        extra.keep(rest)
 
     def _on_coordinates(self, key: str) -> None:
         """Move the spots on the canvas to where the run will take them to be."""
