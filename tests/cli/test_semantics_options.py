@@ -13,13 +13,12 @@ from typer.testing import CliRunner
 from napari_semst.cli.main import app
 from napari_semst.errors import ConfigError, SemanticsError
 from tests.cli.test_main import call, section, shell  # noqa: F401 - a fixture
-from tests.semantics.conftest import server  # noqa: F401 - a fixture
 from tests.semantics.fake_server import WIDTH, Reply
 
 RUN = ("run", "section.h5ad", "-k", 3, "--epochs", 2)
 
 
-def test_a_server_is_probed(server):  # noqa: F811
+def test_a_server_is_probed(server):
     text = call("server", server.url)
     assert "tiny" in text
     assert f"dimension   {WIDTH}" in text

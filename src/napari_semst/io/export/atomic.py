@@ -47,7 +47,7 @@ def write_atomically(
     suffix
         How the name must end.
     least_free
-        Bytes that must be free; see `napari_semst.io.export.disk_space`.
+        Bytes that must be free; see `preallocate`.
 
     Returns
     -------
