@@ -2,9 +2,10 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+from scripts.search_palette import color_distances, search_palette
 
 from napari_semst.errors import ConfigError
-from napari_semst.palette import color_distances, domain_colors
+from napari_semst.palette import PALETTE, domain_colors
 
 
 def lab(colors: list[str]) -> np.ndarray:
@@ -66,3 +67,7 @@ def test_distance_sees_what_a_red_green_blind_person_cannot() -> None:
     both = color_distances(["#b05a50", "#6f7a4b"])[0, 1]
     assert both < 0.5 * np.linalg.norm(np.diff(lab(["#b05a50", "#6f7a4b"]), axis=0))
     assert color_distances(["#123456", "#123456"])[0, 1] == 0
+
+
+def test_the_search_finds_the_colours_that_are_written_down() -> None:
+    assert search_palette() == PALETTE

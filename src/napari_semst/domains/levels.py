@@ -41,16 +41,16 @@ def level_colors(
         One ``#rrggbb`` per name. Names that the run's own domains do not have, those
         of fine domains, go on through the palette.
     """
-    from napari_semst.palette import MOST_DOMAINS, domain_colors
+    from napari_semst.palette import PALETTE
 
     run = str(tissue.uns.get(keys.LATEST, keys.DEFAULT_RUN)) if run is None else run
     column = keys.of_run(keys.DOMAIN, run)
-    palette, own = domain_colors(MOST_DOMAINS), {}
+    own: dict[str, str] = {}
     stored = tissue.uns.get(column + keys.COLORS_SUFFIX)
     if stored is not None and column in tissue.obs:
         there = tissue.obs[column].astype("category").cat.categories
         own = dict(zip(map(str, there), map(str, stored), strict=False))
-    return [own.get(n, palette[(int(n) - 1) % MOST_DOMAINS]) for n in names]
+    return [own.get(n, PALETTE[(int(n) - 1) % len(PALETTE)]) for n in names]
 
 
 def write_level(tissue: AnnData, k: int, run: str | None = None) -> str:

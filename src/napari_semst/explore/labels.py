@@ -281,8 +281,7 @@ def _with(values: tuple[str, ...], place: int, new: str) -> tuple[str, ...]:
 
 def _next(colors: tuple[str, ...]) -> str:
     """Return the palette's first colour that is not in use."""
-    from napari_semst.palette import MOST_DOMAINS, domain_colors
+    from napari_semst.palette import PALETTE
 
-    palette = domain_colors(MOST_DOMAINS)
-    free = [color for color in palette if color not in colors]
-    return (free or palette)[0 if free else len(colors) % len(palette)]
+    free = [color for color in PALETTE if color not in colors]
+    return free[0] if free else PALETTE[len(colors) % len(PALETTE)]

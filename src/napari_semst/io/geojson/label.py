@@ -238,15 +238,14 @@ def _colors(
     names: tuple[str, ...], labels: list[str], regions: list[Region]
 ) -> tuple[str, ...]:
     """Return the file's colours, and our own where it has none."""
-    from napari_semst.palette import MOST_DOMAINS, domain_colors
+    from napari_semst.palette import PALETTE
 
     told: dict[str, str] = {}
     for label, region in zip(labels, regions, strict=True):
         if region.color:
             told.setdefault(label, region.color)
     taken = set(told.values())
-    free = [c for c in domain_colors(MOST_DOMAINS) if c not in taken]
-    spare = cycle(free or domain_colors(MOST_DOMAINS))
+    spare = cycle([c for c in PALETTE if c not in taken] or PALETTE)
     return tuple(told.get(name) or next(spare) for name in names)
 
 
