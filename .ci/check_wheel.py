@@ -10,6 +10,8 @@ NEEDED = (
     "napari_semst/genes/data/gene_texts.npz",
     "napari_semst/genes/data/ATTRIBUTION.md",
     "napari_semst/py.typed",
+    "napari_semst/report/page.html",
+    "napari_semst/report/page.css",
 )
 LARGEST = 8 * 1024**2
 
