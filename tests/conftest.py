@@ -1,10 +1,12 @@
-"""What every test may ask for: real tissue where it is there, and a small simulated."""
+"""What every test may ask for, and the marks by which `make fast` chooses tests."""
 
 from __future__ import annotations
 
 import os
 import threading
 from pathlib import Path
+from types import CodeType, FunctionType
+from typing import TYPE_CHECKING
 
 # Before torch is imported: threads that wait for each other on a busy machine make
 # small sections many times slower, and nothing here is large.
@@ -28,7 +30,70 @@ from tests.genes.gene_tables import (  # noqa: F401  fixtures of several folders
 from tests.semantics.fake_server import FakeServer
 from tests.semantics.language_models import save_tiny_qwen
 
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+_WINDOW = {"make_napari_viewer", "qapp", "qtbot"}
+_RUN = {"find_domains", "find_domains_cohort"}
+# What gives the command line its words, of which the first may be "run".
+_SHELL = {"call", "semst", "shell"}
 _BESIDE = Path(__file__).resolve().parents[2] / "shared" / "data"
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Mark what opens a window, by fixture, and what finds domains, by its code."""
+    runs: dict[FunctionType, bool] = {}
+    for item in items:
+        if _WINDOW & set(getattr(item, "fixturenames", ())):
+            item.add_marker("window")
+        if any(_finds_domains(part, runs) for part in _parts(item)):
+            item.add_marker("run")
+
+
+def _parts(item: pytest.Item) -> Iterator[FunctionType]:
+    """Yield a test's function and those of the fixtures that it asks for."""
+    yield from filter(_is_plain, [getattr(item, "function", None)])
+    # Without a public name in pytest.
+    fixtures = getattr(item, "_fixtureinfo", None)
+    for name in getattr(item, "fixturenames", ()):
+        for definition in fixtures.name2fixturedefs.get(name, ()):
+            yield from filter(_is_plain, [definition.func])
+
+
+def _is_plain(function: object) -> bool:
+    return isinstance(function, FunctionType)
+
+
+def _finds_domains(function: FunctionType, known: dict[FunctionType, bool]) -> bool:
+    """Return whether a function, or a helper of the tests it calls, finds domains."""
+    if function not in known:
+        known[function] = False  # while those are asked that may call it in turn
+        names, texts = _words(function.__code__)
+        helpers = [function.__globals__.get(name) for name in names]
+        known[function] = (
+            bool(_RUN & names)
+            or ("run" in texts and bool(_SHELL & names))
+            or any(
+                _finds_domains(helper, known)
+                for helper in helpers
+                if isinstance(helper, FunctionType)
+                and helper.__module__.startswith("tests.")
+            )
+        )
+    return known[function]
+
+
+def _words(code: CodeType) -> tuple[set[str], set[str]]:
+    """Return the names and texts in a function, those of functions inside it too."""
+    names, texts = set(code.co_names), set()
+    for constant in code.co_consts:
+        if isinstance(constant, CodeType):
+            inner = _words(constant)
+            names |= inner[0]
+            texts |= inner[1]
+        elif isinstance(constant, str):
+            texts.add(constant)
+    return names, texts
 
 
 @pytest.fixture(scope="session")
