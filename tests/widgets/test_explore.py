@@ -393,7 +393,7 @@ def test_each_section_has_a_selection_of_its_own(viewer, dock, layer, tissue):
     dock.state.select(other, None)
     assert dock.state.selection(tissue).sum() == 10
     dock.sections.setCurrentIndex(0)
-    dock.paint()
+    dock.context.paint()
     assert (layer.face_color[~spots, 3] < 0.2).all()
 
 

@@ -24,7 +24,7 @@ from napari_semst.widgets.shared.forms import add_row, form
 if TYPE_CHECKING:
     from anndata import AnnData
 
-    from napari_semst.widgets.explore.widget import ExploreDomains
+    from napari_semst.widgets.explore.context import ExploreContext
 
 
 class AssignPart(QWidget):
@@ -32,13 +32,13 @@ class AssignPart(QWidget):
 
     Parameters
     ----------
-    dock
-        The dock, whose section is worked on.
+    context
+        The section that is worked on.
     """
 
-    def __init__(self, dock: ExploreDomains) -> None:
-        super().__init__(dock)
-        self._dock = dock
+    def __init__(self, context: ExploreContext, parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        self._context = context
         self.column = _editable(TIPS["assign_column"], texts.COLUMN_HINT)
         self.name = _editable(TIPS["assign_name"], texts.NAME_HINT)
         self.assign_button = QPushButton("Assign")
@@ -64,9 +64,9 @@ class AssignPart(QWidget):
             enter.returnPressed.connect(self.assign)
         self.column.editTextChanged.connect(self._on_column)
         self.name.editTextChanged.connect(self._refresh)
-        dock.section_changed.connect(self._on_section)
-        dock.state.tissue_changed.connect(self._on_tissue_changed)
-        dock.state.selection_changed.connect(self._refresh)
+        context.section_changed.connect(self._on_section)
+        context.state.tissue_changed.connect(self._on_tissue_changed)
+        context.state.selection_changed.connect(self._refresh)
         self._on_section()
 
     def assign(self) -> None:
@@ -81,11 +81,11 @@ class AssignPart(QWidget):
             self._change(None, texts.REMOVED, texts.REMOVED_HELP)
 
     def _change(self, name: str | None, title: str, text: str) -> None:
-        tissue, wanted = self._dock.tissue, self.column.currentText().strip()
-        spots = self._dock.state.selection(tissue)
+        tissue, wanted = self._context.tissue, self.column.currentText().strip()
+        spots = self._context.selection
         if tissue is None or spots is None:
             return
-        done = self._dock.editing.edit(
+        done = self._context.editing.edit(
             lambda labels: labels.assigned(spots, name), wanted, begin=name is not None
         )
         if not done:
@@ -94,11 +94,12 @@ class AssignPart(QWidget):
         if done == wanted:  # else the card says that a copy was made
             n = int(np.count_nonzero(spots))
             text = text.format(n=n, name=name, column=done)
-            self._dock.card.show_status("success", title, text)
+            self._context.card.show_status("success", title, text)
 
     def _on_section(self) -> None:
-        taken = [] if self._dock.tissue is None else list(self._dock.tissue.obs.columns)
-        made = _made(self._dock.tissue)
+        tissue = self._context.tissue
+        taken = [] if tissue is None else list(tissue.obs.columns)
+        made = _made(tissue)
         _offer(self.column, made)
         self.column.setEditText(
             made[-1] if made else free_name(texts.NEW_COLUMN, list(map(str, taken)))
@@ -106,22 +107,22 @@ class AssignPart(QWidget):
         self._on_column()
 
     def _on_tissue_changed(self, tissue: object, by: object) -> None:
-        if tissue is self._dock.tissue:
-            _offer(self.column, _made(self._dock.tissue))
+        if tissue is self._context.tissue:
+            _offer(self.column, _made(self._context.tissue))
             self._on_column()
 
     def _on_column(self) -> None:
         """Offer the names that the column has."""
-        tissue, column = self._dock.tissue, self.column.currentText().strip()
+        tissue, column = self._context.tissue, self.column.currentText().strip()
         names: list[str] = []
-        if tissue is not None and column in _made(self._dock.tissue):
+        if tissue is not None and column in _made(self._context.tissue):
             names = list(read_labels(tissue, column).names)
         _offer(self.name, names)
         self._refresh()
 
     def _refresh(self, *_: object) -> None:
-        tissue, column = self._dock.tissue, self.column.currentText().strip()
-        some = self._dock.state.selection(tissue) is not None
+        tissue, column = self._context.tissue, self.column.currentText().strip()
+        some = self._context.selection is not None
         ready = some and bool(column)
         self.assign_button.setEnabled(ready and bool(self.name.currentText().strip()))
         there = tissue is not None and column in tissue.obs

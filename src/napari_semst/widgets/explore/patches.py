@@ -26,10 +26,10 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from anndata import AnnData
-    from napari.viewer import Viewer
 
     from napari_semst.explore.expected_patches import Spots
-    from napari_semst.widgets.explore.widget import ExploreDomains
+    from napari_semst.widgets.explore.context import ExploreContext
+    from napari_semst.widgets.explore.drawing import DrawingTool
 
 _SMALL, _LARGE, _GAP = 82, 128, 6
 # How far from a spot its patch is looked at on the canvas, in diameters.
@@ -43,17 +43,22 @@ class PatchesPart(QWidget):
 
     Parameters
     ----------
-    dock
-        The dock, whose section is worked on.
-    viewer
-        The viewer with its canvas.
+    context
+        The section that is worked on.
+    tool
+        A click is its own while it draws.
     """
 
-    def __init__(self, dock: ExploreDomains, viewer: Viewer) -> None:
-        super().__init__(dock)
-        self._dock = dock
+    def __init__(
+        self,
+        context: ExploreContext,
+        tool: DrawingTool,
+        parent: QWidget | None = None,
+    ) -> None:
+        super().__init__(parent)
+        self._context, self._tool = context, tool
         # The stand-in that plugins are handed keeps callbacks to itself.
-        self._viewer: Any = getattr(viewer, "__wrapped__", viewer)
+        self._viewer: Any = getattr(context.viewer, "__wrapped__", context.viewer)
         self._books: dict[tuple[Any, ...], tuple[ref[AnnData], PatchBook]] = {}
         self.shown: Patches | None = None
         self.errand = BackgroundTask(self._look)
@@ -74,8 +79,8 @@ class PatchesPart(QWidget):
         layout.addWidget(self.part)
         self.errand.done.connect(self._on_done)
         self.errand.failed.connect(self._on_failed)
-        dock.section_changed.connect(self.clear)
-        dock.state.tissue_changed.connect(self._on_tissue_changed)
+        context.section_changed.connect(self.clear)
+        context.state.tissue_changed.connect(self._on_tissue_changed)
         self._viewer.mouse_drag_callbacks.append(self._on_press)
         self.clear()
 
@@ -108,7 +113,7 @@ class PatchesPart(QWidget):
         self._books = {}
         self.shown = None
         self.content.hide()
-        tissue = self._dock.tissue
+        tissue = self._context.tissue
         self.said.setText(texts.PATCHES_ASK if tissue is not None else "")
         self.setEnabled(tissue is not None)
 
@@ -123,13 +128,13 @@ class PatchesPart(QWidget):
     def _on_press(self, viewer: Any, event: Any) -> Iterator[None]:
         """Show the spot that was clicked, unless a tool draws or the view moves."""
         start = np.asarray(event.pos)
-        wanted = self.part.isExpanded() and not self._dock.select.tool.kind
+        wanted = self.part.isExpanded() and not self._tool.kind
         yield
         while event.type == "mouse_move":
             if np.abs(np.asarray(event.pos) - start).max() > _STILL:
                 wanted = False
             yield
-        layer = self._dock.layer
+        layer = self._context.layer
         if not wanted or layer is None or event.button != 1 or not layer.visible:
             return
         spot = spots.spot_at(layer, event.position)
@@ -138,8 +143,8 @@ class PatchesPart(QWidget):
 
     def show_spot(self, spot: int) -> None:
         """Read the patches of a spot, in a thread, and show them."""
-        tissue = self._dock.tissue
-        if tissue is None or spots.count(self._dock.layer) != tissue.n_obs:
+        tissue = self._context.tissue
+        if tissue is None or spots.count(self._context.layer) != tissue.n_obs:
             return
         self.said.setText(texts.PATCHES_BUSY)
         self.errand.start(self._key(tissue), tissue, spot)
@@ -162,7 +167,7 @@ class PatchesPart(QWidget):
         return book.look(spot, PIXELS)
 
     def _on_done(self, found: Patches) -> None:
-        tissue = self._dock.tissue
+        tissue = self._context.tissue
         if tissue is None or found.spot >= tissue.n_obs:
             return
         self.shown = found
@@ -208,12 +213,12 @@ class PatchesPart(QWidget):
         self.said.setText("\n".join(explain(error)))
 
     def _on_tissue_changed(self, tissue: AnnData, by: object) -> None:
-        if tissue is self._dock.tissue:
+        if tissue is self._context.tissue:
             self.clear()
 
     def _on_view(self) -> None:
         """Look at the spot of the patch that was pressed."""
-        layer, view = self._dock.layer, self.sender()
+        layer, view = self._context.layer, self.sender()
         if layer is None or not isinstance(view, PatchView) or view.spot < 0:
             return
         place = np.asarray(spots.positions(layer))[view.spot, -2:]

@@ -26,11 +26,10 @@ from napari_semst.widgets.shared.painter import of_names
 
 if TYPE_CHECKING:
     from anndata import AnnData
-    from napari.viewer import Viewer
     from numpy.typing import NDArray
 
     from napari_semst.viewer.picking import How
-    from napari_semst.widgets.explore.widget import ExploreDomains
+    from napari_semst.widgets.explore.context import ExploreContext
 
     Mask = NDArray[np.bool_]
 
@@ -44,16 +43,16 @@ class SelectPart(QWidget):
 
     Parameters
     ----------
+    context
+        The section whose spots are selected.
     dock
-        The dock, whose section is worked on.
-    viewer
-        The viewer with its canvas.
+        In all of which the shortcuts work.
     """
 
-    def __init__(self, dock: ExploreDomains, viewer: Viewer) -> None:
+    def __init__(self, context: ExploreContext, dock: QWidget) -> None:
         super().__init__(dock)
-        self._dock = dock
-        self.tool = DrawingTool(viewer, self)
+        self._context, self._dock = context, dock
+        self.tool = DrawingTool(context.viewer, self)
         self.lasso = _button("Lasso", TIPS["lasso"], checkable=True)
         self.brush = _button("Brush", TIPS["brush"], checkable=True)
         self.invert_button = _button("Invert", TIPS["invert"])
@@ -70,7 +69,7 @@ class SelectPart(QWidget):
         self.hint = note()
         self.hint.setText(texts.TOOL_HINT)
         self.hint.hide()
-        self.assign = AssignPart(dock)
+        self.assign = AssignPart(context)
         self._stroke: tuple[Mask | None, Mask, Any, Mask] | None = None
         self._build()
         self._connect()
@@ -104,8 +103,8 @@ class SelectPart(QWidget):
         self.tool.brushed.connect(self._on_brushed)
         self.tool.lifted.connect(self._on_lifted)
         self.tool.ended.connect(self._on_ended)
-        self._dock.section_changed.connect(self._on_section)
-        self._dock.state.selection_changed.connect(self._on_selection)
+        self._context.section_changed.connect(self._on_section)
+        self._context.state.selection_changed.connect(self._on_selection)
         for keys, slot in (
             ("Ctrl+L", self.lasso.click),
             ("Ctrl+B", self.brush.click),
@@ -134,16 +133,16 @@ class SelectPart(QWidget):
         how
             Whether they take the place of those selected, or come to them, or go.
         """
-        tissue = self._dock.tissue
+        tissue = self._context.tissue
         if tissue is not None:
-            old = self._dock.state.selection(tissue)
+            old = self._context.selection
             new = picking.combined(old, spots & self.on_show(), how)
-            self._dock.state.select(tissue, new)
+            self._context.state.select(tissue, new)
 
     def on_show(self) -> Mask:
         """Return which spots can be seen: by their section, and by their name."""
-        layer, tissue = self._dock.layer, self._dock.tissue
-        colouring = self._dock.sections.colouring
+        layer, tissue = self._context.layer, self._context.tissue
+        colouring = self._context.colouring
         if layer is None or tissue is None:
             return np.zeros(0, bool)
         shown = picking.spots_on_show(layer)
@@ -151,26 +150,26 @@ class SelectPart(QWidget):
             # Points were deleted or added: which is which spot is not known.
             return np.zeros(tissue.n_obs, bool)
         if colouring is not None and colouring.kind == "categories":
-            hidden = self._dock.sections.choices.hidden.get(colouring.key)
+            hidden = self._context.sections.choices.hidden.get(colouring.key)
             if hidden:
                 shown = shown & ~of_names(tissue, colouring, hidden)
         return shown
 
     def invert(self) -> None:
         """Select the visible spots that are not selected, and no others."""
-        tissue = self._dock.tissue
+        tissue = self._context.tissue
         if tissue is not None:
-            old, shown = self._dock.state.selection(tissue), self.on_show()
-            self._dock.state.select(tissue, shown if old is None else shown & ~old)
+            old, shown = self._context.selection, self.on_show()
+            self._context.state.select(tissue, shown if old is None else shown & ~old)
 
     def clear(self) -> None:
         """Select nothing."""
-        if self._dock.tissue is not None:
-            self._dock.state.select(self._dock.tissue, None)
+        if self._context.tissue is not None:
+            self._context.state.select(self._context.tissue, None)
 
     def _on_selection(self, tissue: AnnData | None = None) -> None:
-        tissue = self._dock.tissue
-        spots = self._dock.state.selection(tissue)
+        tissue = self._context.tissue
+        spots = self._context.selection
         self.clear_button.setEnabled(spots is not None)
         text = texts.NOTHING_SELECTED
         if tissue is not None and spots is not None:
@@ -180,15 +179,15 @@ class SelectPart(QWidget):
 
     def _on_section(self) -> None:
         self.tool.stop()
-        self.setEnabled(self._dock.tissue is not None)
+        self.setEnabled(self._context.tissue is not None)
         self._on_selection()
 
     def _whole(self) -> bool:
         """Return whether the layer has the spots of its tissue, or say so."""
-        layer, tissue = self._dock.layer, self._dock.tissue
+        layer, tissue = self._context.layer, self._context.tissue
         if layer is None or tissue is None or spots.count(layer) == tissue.n_obs:
             return True
-        self._dock.card.show_status("warning", texts.NOT_WHOLE, texts.NOT_WHOLE_HELP)
+        self._context.card.show_status("warning", texts.NOT_WHOLE, texts.NOT_WHOLE_HELP)
         return False
 
     def shutdown(self) -> None:
@@ -205,7 +204,7 @@ class SelectPart(QWidget):
 
     def _turn(self, kind: str, on: bool) -> None:
         """Turn a tool on, and the other off; or both off."""
-        layer = self._dock.layer
+        layer = self._context.layer
         if not on or layer is None:
             if self.tool.kind in {kind, ""}:
                 self.tool.stop()
@@ -217,7 +216,7 @@ class SelectPart(QWidget):
             self._press(kind)
         else:
             self._press("")
-            self._dock.card.show_status(
+            self._context.card.show_status(
                 "warning", texts.FLAT_ONLY, texts.FLAT_ONLY_HELP
             )
 
@@ -234,28 +233,28 @@ class SelectPart(QWidget):
         self._press("")
 
     def _on_radius(self) -> None:
-        if self._dock.layer is not None:
-            diameter = picking.spot_diameter(self._dock.layer)
+        if self._context.layer is not None:
+            diameter = picking.spot_diameter(self._context.layer)
             self.tool.radius = self.radius.value() * diameter
 
     def _on_surrounded(self, corners: NDArray[np.float64], how: How) -> None:
-        layer = self._dock.layer
+        layer = self._context.layer
         if layer is not None and self._whole():
             positions = picking.spot_positions(layer)
             polygon = spots.to_places(layer, corners)
             self.take(picking.spots_in_polygon(positions, polygon), how)
 
     def _on_begun(self) -> None:
-        layer, tissue = self._dock.layer, self._dock.tissue
+        layer, tissue = self._context.layer, self._context.tissue
         if layer is None or tissue is None or not self._whole():
             return
         positions = picking.spot_positions(layer)
         none = np.zeros(len(positions), bool)
-        old = self._dock.state.selection(tissue)
+        old = self._context.selection
         self._stroke = old, none, positions, self.on_show()
 
     def _on_brushed(self, start: Any, end: Any, how: How) -> None:
-        layer, tissue = self._dock.layer, self._dock.tissue
+        layer, tissue = self._context.layer, self._context.tissue
         if layer is None or tissue is None or self._stroke is None:
             return
         old, done, positions, shown = self._stroke
@@ -265,14 +264,14 @@ class SelectPart(QWidget):
         )
         self._how = how
         if len(done) <= _MOST_LIVE:
-            self._dock.state.select(tissue, picking.combined(old, done, how))
+            self._context.state.select(tissue, picking.combined(old, done, how))
 
     def _on_lifted(self) -> None:
-        tissue = self._dock.tissue
+        tissue = self._context.tissue
         if tissue is not None and self._stroke is not None:
             old, done, _, _ = self._stroke
             new = picking.combined(old, done, self._how)
-            self._dock.state.select(tissue, new)
+            self._context.state.select(tissue, new)
         self._stroke = None
 
 

@@ -24,14 +24,15 @@ from napari_semst.widgets.shared.worker import BackgroundTask
 from napari_semst.wording import for_window
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from anndata import AnnData
     from napari.layers import Layer
-    from napari.viewer import Viewer
     from numpy.typing import NDArray
 
     from napari_semst.explore.umap import UmapView
     from napari_semst.viewer.picking import How
-    from napari_semst.widgets.explore.widget import ExploreDomains
+    from napari_semst.widgets.explore.context import ExploreContext
 
 _SEED = 0
 Made = tuple[tuple[Any, ...], "UmapView"]
@@ -69,15 +70,21 @@ class UmapPart(QWidget):
 
     Parameters
     ----------
-    dock
-        The dock, whose section and colours are shown.
-    viewer
-        The viewer, which can give the map a dock of its own.
+    context
+        The section whose spots and colours are shown.
+    select
+        Selects spots that were drawn around: which ones, and how.
     """
 
-    def __init__(self, dock: ExploreDomains, viewer: Viewer) -> None:
-        super().__init__(dock)
-        self._dock, self._viewer = dock, viewer
+    def __init__(
+        self,
+        context: ExploreContext,
+        select: Callable[[NDArray[np.bool_], How], None],
+        parent: QWidget | None = None,
+    ) -> None:
+        super().__init__(parent)
+        self._context, self._viewer = context, context.viewer
+        self._select = select
         self._made: WeakKeyDictionary[Layer, Made] = WeakKeyDictionary()
         self._awaited: tuple[Layer, tuple[Any, ...]] | None = None
         self._rgba: NDArray[np.float32] | None = None
@@ -96,7 +103,7 @@ class UmapPart(QWidget):
         self._on_theme()
 
     def _connect(self) -> None:
-        panel, dock = self.panel, self._dock
+        panel, context = self.panel, self._context
         self.fold.toggled.connect(self._on_fold)
         panel.lasso.toggled.connect(self._on_lasso)
         panel.fit.clicked.connect(panel.scatter.fit)
@@ -107,9 +114,9 @@ class UmapPart(QWidget):
         panel.installEventFilter(self)
         self.errand.done.connect(self._on_done)
         self.errand.failed.connect(self._on_failed)
-        dock.section_changed.connect(self._on_section)
-        dock.painted.connect(self._on_painted)
-        dock.state.tissue_changed.connect(self._on_tissue_changed)
+        context.section_changed.connect(self._on_section)
+        context.painted.connect(self._on_painted)
+        context.state.tissue_changed.connect(self._on_tissue_changed)
         self._viewer.events.theme.connect(self._on_theme)
 
     @property
@@ -120,7 +127,7 @@ class UmapPart(QWidget):
     @property
     def view(self) -> UmapView | None:
         """The map of the section chosen, None while there is none."""
-        layer = self._dock.layer
+        layer = self._context.layer
         made = None if layer is None else self._made.get(layer)
         return None if made is None else made[1]
 
@@ -134,7 +141,7 @@ class UmapPart(QWidget):
         own
             Whether a map that the section has already will do.
         """
-        layer, tissue = self._dock.layer, self._dock.tissue
+        layer, tissue = self._context.layer, self._context.tissue
         if layer is None or tissue is None:
             return
         self._awaited = (layer, _made_from(tissue))
@@ -143,7 +150,7 @@ class UmapPart(QWidget):
 
     def _look(self) -> None:
         """Show the map that there is; make one that is missing or of an older run."""
-        layer, tissue = self._dock.layer, self._dock.tissue
+        layer, tissue = self._context.layer, self._context.tissue
         self._show()
         if layer is None or tissue is None or not self.on_show:
             return
@@ -164,7 +171,7 @@ class UmapPart(QWidget):
 
     def _on_failed(self, error: Exception, details: str) -> None:
         self._awaited = None
-        self._dock.card.show_status("error", *explain(error), details)
+        self._context.card.show_status("error", *explain(error), details)
         self._tell(for_window(error))
 
     def _show(self) -> None:
@@ -178,8 +185,8 @@ class UmapPart(QWidget):
     def _tell(self, problem: str = "") -> None:
         """Say what the map was made from, or that it is being made."""
         panel, view = self.panel, self.view
-        busy = self._awaited is not None and self._awaited[0] is self._dock.layer
-        there = self._dock.tissue is not None
+        busy = self._awaited is not None and self._awaited[0] is self._context.layer
+        there = self._context.tissue is not None
         message = texts.UMAP_BUSY if busy else problem
         panel.scatter.message = message if view is None else ""
         source = "" if view is None else texts.UMAP_SOURCE.format(source=view.source)
@@ -191,10 +198,10 @@ class UmapPart(QWidget):
         panel.scatter.update()
 
     def _colour(self) -> None:
-        view, rgba, tissue = self.view, self._rgba, self._dock.tissue
+        view, rgba, tissue = self.view, self._rgba, self._context.tissue
         if view is None or rgba is None or tissue is None or len(rgba) != tissue.n_obs:
             return
-        selected = self._dock.state.selection(tissue)
+        selected = self._context.selection
         on_top = None if selected is None else selected[view.spots]
         self.panel.scatter.set_colours(rgba[view.spots], on_top)
 
@@ -209,7 +216,7 @@ class UmapPart(QWidget):
         self._look()
 
     def _on_tissue_changed(self, tissue: AnnData, by: object) -> None:
-        if tissue is self._dock.tissue:
+        if tissue is self._context.tissue:
             self._look()
 
     def _on_painted(self, rgba: NDArray[np.float32]) -> None:
@@ -233,18 +240,15 @@ class UmapPart(QWidget):
         self.panel.scatter.lasso_on = on
 
     def _on_surrounded(self, points: NDArray[np.bool_], how: How) -> None:
-        view, tissue = self.view, self._dock.tissue
+        view, tissue = self.view, self._context.tissue
         if view is not None and tissue is not None:
             spots = np.zeros(tissue.n_obs, bool)
             spots[view.spots[points]] = True
-            self._dock.select.take(spots, how)
+            self._select(spots, how)
 
     def _on_hovered(self, point: int) -> None:
-        view, tissue, colouring = (
-            self.view,
-            self._dock.tissue,
-            self._dock.sections.colouring,
-        )
+        view, context = self.view, self._context
+        tissue, colouring = context.tissue, context.colouring
         if point == dots.NO_POINT or view is None or tissue is None:
             QToolTip.hideText()
             return

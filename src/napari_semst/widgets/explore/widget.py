@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import traceback
-from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 from uuid import uuid4
 
 import numpy as np
-from qtpy.QtCore import QEvent, Qt, QTimer, Signal  # type: ignore[attr-defined]
+from qtpy.QtCore import QEvent, Qt, QTimer
 from qtpy.QtGui import QKeySequence, QShortcut  # type: ignore[attr-defined]
 from qtpy.QtWidgets import (
     QApplication,
@@ -24,11 +23,10 @@ from napari_semst.viewer import adapter, columns, pins, sections, spots
 from napari_semst.viewer.arrange import arrange, bounds
 from napari_semst.viewer.colour import CategoryPaint
 from napari_semst.viewer.look import DisplayState
-from napari_semst.viewer.spots import paint_layer
 from napari_semst.widgets.explore import texts
 from napari_semst.widgets.explore.choice import ColourChoice
 from napari_semst.widgets.explore.compare import ComparePanel
-from napari_semst.widgets.explore.editing import Editing
+from napari_semst.widgets.explore.context import ExploreContext
 from napari_semst.widgets.explore.genes import GeneWork
 from napari_semst.widgets.explore.legend import LegendTable
 from napari_semst.widgets.explore.limits import Limits
@@ -45,12 +43,8 @@ from napari_semst.widgets.shared.forms import add_row, folded, form, heading, sc
 from napari_semst.widgets.shared.painter import (
     choice_key,
     of_names,
-    painted,
     shown_level,
 )
-from napari_semst.widgets.shared.sections import OpenSections
-from napari_semst.widgets.shared.state import state_of
-from napari_semst.widgets.shared.status import StatusCard
 
 if TYPE_CHECKING:
     from anndata import AnnData
@@ -69,21 +63,18 @@ class ExploreDomains(QWidget):
         The viewer whose layers are looked at.
     """
 
-    section_changed = Signal()
-    painted = Signal(object)  # RGBA of the section's spots
-
     def __init__(self, napari_viewer: Viewer, parent: QWidget | None = None) -> None:
         super().__init__(parent)
         self._viewer = napari_viewer
         self._docked = False
-        self.state = state_of(napari_viewer)
-        self.sections = OpenSections(napari_viewer)
+        self.context = context = ExploreContext(napari_viewer, self)
+        self.state, self.sections = context.state, context.sections
+        self.editing, self.card = context.editing, context.card
         self.choice = ColourChoice()
         self.legend = LegendTable()
         self.limits = Limits()
         self.markers = MarkerPanel()
         self.compare = ComparePanel()
-        self.editing = Editing(self.sections, self)
         self.genes = GeneWork(
             self.sections, self.legend, self.markers, self.state, self
         )
@@ -97,12 +88,11 @@ class ExploreDomains(QWidget):
         self.reasons = Reasons(self.sections, self.legend, self.why, self)
         self.opacity = _slider(0, 100, TIPS["opacity"])
         self.spot_size = _slider(10, 300, TIPS["size"])
-        self.card = StatusCard()
         self._build()
         self._connect()
-        self.select = SelectPart(self, napari_viewer)
-        self.umap = UmapPart(self, napari_viewer)
-        self.patches = PatchesPart(self, napari_viewer)
+        self.select = SelectPart(context, self)
+        self.umap = UmapPart(context, self.select.take, self)
+        self.patches = PatchesPart(context, self.select.tool, self)
         at = self.column.indexOf(self.card) + 1
         for place, part in enumerate((self.select, self.umap, self.patches)):
             self.column.insertWidget(at + place, part)
@@ -141,6 +131,7 @@ class ExploreDomains(QWidget):
 
     def _connect(self) -> None:
         self.sections.changed.connect(self._on_section)
+        self.context.explained.connect(self._show_paint)
         self.choice.chosen.connect(self.colour_by)
         self.choice.gene_unknown.connect(self._on_gene_unknown)
         self.legend.shown_changed.connect(self._on_hidden)
@@ -210,7 +201,7 @@ class ExploreDomains(QWidget):
         return self.sections.layer
 
     def _on_section(self) -> None:
-        self.section_changed.emit()
+        self.context.section_changed.emit()
         layer, tissue = self.sections.layer, self.tissue
         parts: tuple[QWidget, ...] = (self.choice, self.legend, self.limits)
         for part in (*parts, self.opacity, self.spot_size, self.markers, self.compare):
@@ -234,7 +225,7 @@ class ExploreDomains(QWidget):
         if keys.DOMAIN not in tissue.obs:
             help_ = f"{texts.NO_DOMAINS_HELP} {help_}"
         self.card.show_status("ready", texts.READY, help_)
-        self._explain_colours()
+        self.context.paint(anew=False)
 
     def _offer(self) -> None:
         """Offer what the section has now to colour by and to compare."""
@@ -257,50 +248,16 @@ class ExploreDomains(QWidget):
         key
             Of a `napari_semst.viewer.columns.Colouring`: ``gene:MBP``, a column.
         """
-        layer = self.sections.layer
-        if layer is None:
+        if self.sections.layer is None:
             return
-        before = DisplayState.of(layer)
-        self._keep(replace(before, colour_by=key))
         try:
-            self.paint()
+            self.context.colour_by(key)
         except Exception as error:  # noqa: BLE001  every error goes to the card
-            self._keep(before)
             self._on_failed(error, "".join(traceback.format_exception(error)))
         self.choice.show_key(self.sections.look.colour_by)
 
-    def _keep(self, look: DisplayState) -> None:
-        """Let every layer of the section remember a look."""
-        tissue = self.tissue
-        for one in [] if tissue is None else self.sections.layers_of(tissue):
-            look.keep_in(one)
-
-    def paint(self) -> None:
-        """Put the colouring chosen on the spots, and show what it means."""
-        tissue, colouring = self.tissue, self.sections.colouring
-        if tissue is None or colouring is None:
-            return
-        selected, look = self.state.selection(tissue), self.sections.look
-        paint, rgba = painted(tissue, colouring, self.sections.choices, selected, look)
-        for one in self.sections.layers_of(tissue):
-            # One that lost a point to the viewer's own tools is left alone.
-            if spots.count(one) == len(rgba):
-                paint_layer(one, rgba)
-        self._show_paint(paint, colouring)
-        self.painted.emit(rgba)
-        self.state.look_changed.emit(tissue, self)
-
-    def _explain_colours(self) -> None:
-        """Show what the colours on the spots mean, without painting them anew."""
-        tissue, colouring = self.tissue, self.sections.colouring
-        if tissue is not None and colouring is not None:
-            selected, look = self.state.selection(tissue), self.sections.look
-            choices = self.sections.choices
-            paint, rgba = painted(tissue, colouring, choices, selected, look)
-            self._show_paint(paint, colouring)
-            self.painted.emit(rgba)
-
     def _show_paint(self, paint: Any, colouring: Colouring) -> None:
+        """Show what the colours on the spots mean."""
         self.reasons.refresh()
         categorical = isinstance(paint, CategoryPaint)
         self.legend.setVisible(categorical)
@@ -331,20 +288,20 @@ class ExploreDomains(QWidget):
         if tissue is not None and colouring is not None:
             key = choice_key(tissue, colouring)
             self.sections.choices.hidden[key] = hidden
-            self.paint()
+            self.context.paint()
 
     def _on_limits(self) -> None:
         tissue, colouring = self.tissue, self.sections.colouring
         if tissue is not None and colouring is not None:
             chosen = self.limits.values, self.limits.colormap.currentText()
             self.sections.choices.limits[choice_key(tissue, colouring)] = chosen
-            self.paint()
+            self.context.paint()
 
     def _on_reset(self) -> None:
         tissue, colouring = self.tissue, self.sections.colouring
         if tissue is not None and colouring is not None:
             self.sections.choices.limits.pop(choice_key(tissue, colouring), None)
-            self.paint()
+            self.context.paint()
 
     def _on_opacity(self, percent: int) -> None:
         if self.sections.layer is not None:
@@ -443,23 +400,23 @@ class ExploreDomains(QWidget):
     def _on_failed(self, error: Exception, details: str) -> None:
         self.card.show_status("error", *explain(error), details)
         # A name typed that was not accepted is taken out of the legend again.
-        self._explain_colours()
+        self.context.paint(anew=False)
 
     def _on_tissue_changed(self, tissue: AnnData, by: object) -> None:
         if by is not self and tissue is self.tissue:
             self._offer()
-            self._explain_colours()
+            self.context.paint(anew=False)
             self._mark_unsaved()
 
     def _on_look_changed(self, tissue: AnnData, by: object) -> None:
         """Show what another dock put on the spots."""
-        if by is not self and tissue is self.tissue:
+        if by is not self.context and tissue is self.tissue:
             self._offer_colours()
-            self._explain_colours()
+            self.context.paint(anew=False)
 
     def _on_selection(self, tissue: AnnData) -> None:
         if tissue is self.tissue:
-            self.paint()
+            self.context.paint()
 
 
 def _are_points(layer: Layer) -> bool:

@@ -1,0 +1,113 @@
+"""What the parts of the dock share: the section chosen, its colours and selection."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+from qtpy.QtCore import QObject, Signal  # type: ignore[attr-defined]
+
+from napari_semst.viewer import spots
+from napari_semst.viewer.spots import paint_layer
+from napari_semst.widgets.explore.editing import Editing
+from napari_semst.widgets.shared.painter import painted
+from napari_semst.widgets.shared.sections import OpenSections
+from napari_semst.widgets.shared.state import state_of
+from napari_semst.widgets.shared.status import StatusCard
+
+if TYPE_CHECKING:
+    import numpy as np
+    from anndata import AnnData
+    from napari.layers import Layer
+    from napari.viewer import Viewer
+    from numpy.typing import NDArray
+
+    from napari_semst.viewer.columns import Colouring
+    from napari_semst.viewer.look import DisplayState
+
+
+class ExploreContext(QObject):
+    """The section that is explored, and what every part of the dock may do to it.
+
+    Parameters
+    ----------
+    viewer
+        The viewer whose layers are looked at.
+    """
+
+    section_changed = Signal()
+    explained = Signal(object, object)  # Paint, and the Colouring that it is of
+    painted = Signal(object)  # RGBA of the section's spots
+
+    def __init__(self, viewer: Viewer, parent: QObject) -> None:
+        super().__init__(parent)
+        self.viewer = viewer
+        self.state = state_of(viewer)
+        self.sections = OpenSections(viewer)
+        self.editing = Editing(self.sections, self)
+        self.card = StatusCard()
+
+    @property
+    def tissue(self) -> AnnData | None:
+        """The section chosen."""
+        return self.sections.tissue
+
+    @property
+    def layer(self) -> Layer | None:
+        """The layer of the section chosen."""
+        return self.sections.layer
+
+    @property
+    def colouring(self) -> Colouring | None:
+        """What colours the spots of the section chosen."""
+        return self.sections.colouring
+
+    @property
+    def selection(self) -> NDArray[np.bool_] | None:
+        """Which spots of the section chosen are selected, None where none are."""
+        return self.state.selection(self.tissue)
+
+    def keep(self, look: DisplayState) -> None:
+        """Let every layer of the section remember a look."""
+        tissue = self.tissue
+        for layer in [] if tissue is None else self.sections.layers_of(tissue):
+            look.keep_in(layer)
+
+    def colour_by(self, key: str) -> None:
+        """Colour the section's spots by something of it; as before if that fails.
+
+        Parameters
+        ----------
+        key
+            Of a `napari_semst.viewer.columns.Colouring`: ``gene:MBP``, a column.
+        """
+        before = self.sections.look
+        self.keep(replace(before, colour_by=key))
+        try:
+            self.paint()
+        except Exception:
+            self.keep(before)
+            raise
+
+    def paint(self, *, anew: bool = True) -> None:
+        """Put the colouring chosen on the spots, and tell what it means.
+
+        Parameters
+        ----------
+        anew
+            False where the spots have their colours already, and these are only to be
+            explained.
+        """
+        tissue, colouring = self.tissue, self.colouring
+        if tissue is None or colouring is None:
+            return
+        choices, look = self.sections.choices, self.sections.look
+        paint, rgba = painted(tissue, colouring, choices, self.selection, look)
+        for layer in self.sections.layers_of(tissue) if anew else ():
+            # One that lost a point to the viewer's own tools is left alone.
+            if spots.count(layer) == len(rgba):
+                paint_layer(layer, rgba)
+        self.explained.emit(paint, colouring)
+        self.painted.emit(rgba)
+        if anew:
+            self.state.look_changed.emit(tissue, self)
