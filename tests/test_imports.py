@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import functools
 import subprocess
 import sys
 from pathlib import Path
@@ -62,6 +63,80 @@ def test_imports_run_one_way(lower, higher):
         if ".".join(module.split(".")[:2]) in banned
         # Types only: never imported at run time.
         and not (lower == "domains" and module.startswith("napari_semst.methods"))
+    ]
+    assert not wrong
+
+
+def module_of(path):
+    parts = path.relative_to(HOME).with_suffix("").parts
+    return ".".join(("napari_semst", *(x for x in parts if x != "__init__")))
+
+
+@functools.cache
+def import_graph():
+    """Return what every module imports of the package, at any place in it."""
+    modules = {module_of(path): path for path in HOME.rglob("*.py")}
+    graph = {}
+    for module, path in modules.items():
+        found = set()
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+            if isinstance(node, ast.Import):
+                found.update(alias.name for alias in node.names)
+            elif isinstance(node, ast.ImportFrom):
+                # A name is a module of its own, or one of the module before it.
+                names = (f"{node.module}.{alias.name}" for alias in node.names)
+                found.update(n if n in modules else node.module for n in names)
+        graph[module] = found & modules.keys() - {module}
+    return graph
+
+
+def circles(graph):
+    """Return the strongly connected components of more than one node (Tarjan)."""
+    order, low, path, found = {}, {}, [], []
+
+    def visit(node):
+        order[node] = low[node] = len(order)
+        path.append(node)
+        for other in graph[node]:
+            if other not in order:
+                visit(other)
+            if other in path:
+                low[node] = min(low[node], low[other])
+        if low[node] == order[node]:
+            component = path[path.index(node) :]
+            del path[path.index(node) :]
+            found.extend([sorted(component)] if len(component) > 1 else [])
+
+    for node in graph:
+        if node not in order:
+            visit(node)
+    return found
+
+
+def test_circles_are_found():
+    graph = {"a": {"b"}, "b": {"c"}, "c": {"b", "d"}, "d": set(), "e": {"a", "d"}}
+    assert circles(graph) == [["b", "c"]]
+    graph["d"] = {"e"}
+    assert circles(graph) == [["a", "b", "c", "d", "e"]]
+
+
+def test_imports_run_in_no_circle():
+    graph = import_graph()
+    assert len(graph) > 100
+    assert circles(graph) == []
+
+
+@pytest.mark.parametrize("part", ["open", "find", "explore", "shared"])
+def test_no_dock_is_imported_by_another_part_of_the_window(part):
+    """What docks have in common is in `widgets.shared`."""
+    docks = {"open", "find", "explore"} - {part}
+    banned = tuple(f"napari_semst.widgets.{dock}." for dock in docks)
+    wrong = [
+        f"{module} {imported}"
+        for module, imports in import_graph().items()
+        if f"{module}.".startswith(f"napari_semst.widgets.{part}.")
+        for imported in imports
+        if f"{imported}.".startswith(banned)
     ]
     assert not wrong
 

@@ -21,6 +21,7 @@ from napari_semst.widgets.explore import texts
 from napari_semst.widgets.explore.dotplot import GenePlot
 from napari_semst.widgets.explore.widget import ExploreDomains
 from napari_semst.widgets.find.widget import FindDomains
+from napari_semst.widgets.shared.sections import NO_SECTION
 from napari_semst.widgets.shared.state import ViewerState, state_of
 from tests.widgets.stand_in import small_tissue
 
@@ -80,7 +81,7 @@ def colour_by(dock, key):
 
 
 def test_an_empty_viewer_says_how_to_begin(dock):
-    assert dock.card.title.text() == texts.NO_SECTION
+    assert dock.card.title.text() == NO_SECTION
     assert not dock.choice.isEnabled()
 
 
@@ -435,7 +436,7 @@ def test_a_dock_that_goes_takes_its_tool_with_it(viewer, layer, dock):
 
 def test_sections_that_go_leave_the_dock_empty(viewer, dock, layer):
     viewer.layers.remove(layer)
-    assert dock.card.title.text() == texts.NO_SECTION
+    assert dock.card.title.text() == NO_SECTION
     assert dock.legend.tree.topLevelItemCount() == 0
 
 

@@ -13,6 +13,7 @@ from napari_semst.viewer import adapter, hover, image_layer, sections, spots
 from napari_semst.viewer.colour import paint_of
 from napari_semst.widgets.find import texts
 from napari_semst.widgets.find.widget import FindDomains
+from napari_semst.widgets.shared.sections import NO_SECTION
 from tests.widgets.stand_in import section_with_levels, small_tissue
 
 
@@ -113,7 +114,7 @@ def test_a_layer_that_left_while_its_spots_were_moving_is_no_matter(
     dock.section.coordinates.setCurrentText("aligned")
     viewer.layers.remove(layer)
     qtbot.waitUntil(lambda: not dock.moving.busy, timeout=15_000)
-    assert dock.card.title.text() == texts.NO_SECTION
+    assert dock.card.title.text() == NO_SECTION
 
 
 def test_two_layers_of_one_tissue_move_each_with_an_image_of_its_own(

@@ -3,8 +3,8 @@ from __future__ import annotations
 import pytest
 
 from napari_semst.io.notes import warn
-from napari_semst.widgets.find import texts
 from napari_semst.widgets.find.summary import device_line, duration, standing
+from napari_semst.widgets.shared.sections import NO_SECTION
 
 
 @pytest.mark.parametrize(
@@ -22,7 +22,7 @@ def test_device_line():
 
 
 def test_what_was_noticed_while_reading_is_said(tissue):
-    assert standing(None)[1] == texts.NO_SECTION
+    assert standing(None)[1] == NO_SECTION
     assert standing(tissue)[0] == "ready"
     warn(tissue, "3 spots have no counts.")
     kind, _, text = standing(tissue)

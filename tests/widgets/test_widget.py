@@ -10,6 +10,7 @@ from napari_semst.errors import SemanticsError
 from napari_semst.viewer import adapter
 from napari_semst.widgets.find import texts
 from napari_semst.widgets.find.widget import FindDomains
+from napari_semst.widgets.shared.sections import NO_SECTION
 from tests.widgets.stand_in import small_tissue
 
 
@@ -39,7 +40,7 @@ def run_to_end(qtbot, dock, kinds=("success", "warning", "error")):
 
 def test_empty_viewer_says_how_to_begin(dock):
     assert not dock.run_box.run_button.isEnabled()
-    assert dock.card.title.text() == texts.NO_SECTION
+    assert dock.card.title.text() == NO_SECTION
     assert dock.results.isHidden()
 
 

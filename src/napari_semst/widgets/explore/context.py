@@ -10,6 +10,7 @@ from qtpy.QtCore import QObject, Signal  # type: ignore[attr-defined]
 from napari_semst.viewer import spots
 from napari_semst.viewer.spots import paint_layer
 from napari_semst.widgets.explore.editing import Editing
+from napari_semst.widgets.explore.texts import TIPS
 from napari_semst.widgets.shared.painter import painted
 from napari_semst.widgets.shared.sections import OpenSections
 from napari_semst.widgets.shared.state import state_of
@@ -44,6 +45,7 @@ class ExploreContext(QObject):
         self.viewer = viewer
         self.state = state_of(viewer)
         self.sections = OpenSections(viewer)
+        self.sections.setToolTip(TIPS["section"])
         self.editing = Editing(self.sections, self)
         self.card = StatusCard()
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from napari_semst.widgets.shared.files import FIGURES
 
-NO_SECTION = "No section yet"
 NO_SECTION_HELP = (
     "Open a file, drop one on the window, or try File > Open Sample > SemST > "
     "Simulated cortex."

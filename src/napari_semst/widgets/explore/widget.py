@@ -45,6 +45,7 @@ from napari_semst.widgets.shared.painter import (
     of_names,
     shown_level,
 )
+from napari_semst.widgets.shared.sections import NO_SECTION
 
 if TYPE_CHECKING:
     from anndata import AnnData
@@ -216,7 +217,7 @@ class ExploreDomains(QWidget):
         if layer is None or tissue is None:
             self.legend.show_entries((), "")
             self.limits.hide()
-            self.card.show_status("ready", texts.NO_SECTION, texts.NO_SECTION_HELP)
+            self.card.show_status("ready", NO_SECTION, texts.NO_SECTION_HELP)
             return
         _set_quietly(self.opacity, round(100 * layer.opacity))
         _set_quietly(self.spot_size, 100)

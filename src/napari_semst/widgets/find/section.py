@@ -19,9 +19,10 @@ from napari_semst.io.matrices import named_layers
 from napari_semst.viewer import adapter, sections
 from napari_semst.viewer.spots import tissue_of
 from napari_semst.widgets.find.join import can_be_joined
-from napari_semst.widgets.find.texts import NO_SECTION, SIDE_BY_SIDE, TIPS
+from napari_semst.widgets.find.texts import SIDE_BY_SIDE, TIPS
 from napari_semst.widgets.shared.facts import facts
 from napari_semst.widgets.shared.forms import add_row, form
+from napari_semst.widgets.shared.sections import NO_SECTION
 
 if TYPE_CHECKING:
     from anndata import AnnData

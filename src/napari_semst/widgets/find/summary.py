@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from napari_semst.widgets.find import texts
 from napari_semst.widgets.find.meaning import meaning_line, warnings_of
+from napari_semst.widgets.shared.sections import NO_SECTION
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -31,7 +32,7 @@ def standing(tissue: AnnData | None, counts_layer: str = "") -> tuple[str, str, 
     from napari_semst.io.notes import input_warnings
 
     if tissue is None:
-        return "ready", texts.NO_SECTION, texts.NO_SECTION_HELP
+        return "ready", NO_SECTION, texts.NO_SECTION_HELP
     noticed = input_warnings(tissue)
     uncounted = no_counts(tissue, counts_layer)
     if uncounted:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-NO_SECTION = "No section yet"
 NO_SECTION_HELP = (
     "Open a file or a folder above, drop one on the window, or try "
     "File > Open Sample > SemST > Simulated cortex. "

@@ -10,8 +10,6 @@ from qtpy.QtWidgets import QComboBox, QWidget
 from napari_semst.viewer import columns
 from napari_semst.viewer.look import DisplayState
 from napari_semst.viewer.spots import tissue_of
-from napari_semst.widgets.explore import texts
-from napari_semst.widgets.explore.texts import TIPS
 from napari_semst.widgets.shared.painter import CHOICES, Choices
 
 if TYPE_CHECKING:
@@ -20,6 +18,8 @@ if TYPE_CHECKING:
     from napari.viewer import Viewer
 
     from napari_semst.viewer.columns import Colouring
+
+NO_SECTION = "No section yet"
 
 
 class OpenSections(QComboBox):
@@ -37,7 +37,6 @@ class OpenSections(QComboBox):
         super().__init__(parent)
         self._viewer = viewer
         self._layers: list[Layer] = []
-        self.setToolTip(TIPS["section"])
         self.setSizeAdjustPolicy(
             QComboBox.SizeAdjustPolicy.AdjustToMinimumContentsLengthWithIcon
         )
@@ -102,7 +101,7 @@ class OpenSections(QComboBox):
     def _offer(self, choose: Layer | None) -> None:
         self.blockSignals(True)
         self.clear()
-        self.addItems([x.name for x in self._layers] or [texts.NO_SECTION])
+        self.addItems([x.name for x in self._layers] or [NO_SECTION])
         self.setEnabled(bool(self._layers))
         if choose in self._layers:
             self.setCurrentIndex(self._layers.index(choose))
