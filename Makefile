@@ -34,7 +34,7 @@ test: $(INSTALLED) system
 	$(PYTEST)
 
 fast: $(INSTALLED)
-	$(PYTEST) -m "not window and not run and not slow"
+	$(PYTEST) -m "not window and not screen and not run and not slow"
 
 check: lint fast
 

@@ -36,7 +36,7 @@ if TYPE_CHECKING:
 _WINDOW = {"make_napari_viewer", "qapp", "qtbot"}
 _RUN = {"find_domains", "find_domains_cohort"}
 # What gives the command line its words, of which the first may be "run".
-_SHELL = {"call", "semst", "shell"}
+_SHELL = {"CliRunner", "call", "semst", "shell"}
 _BESIDE = Path(__file__).resolve().parents[2] / "shared" / "data"
 
 
@@ -69,13 +69,14 @@ def _finds_domains(function: FunctionType, known: dict[FunctionType, bool]) -> b
     if function not in known:
         known[function] = False  # while those are asked that may call it in turn
         names, texts = _words(function.__code__)
-        helpers = [function.__globals__.get(name) for name in names]
+        known_there = [function.__globals__.get(name) for name in names]
+        texts |= {"run" for value in known_there if "run" in _texts(value)}
         known[function] = (
             bool(_RUN & names)
             or ("run" in texts and bool(_SHELL & names))
             or any(
                 _finds_domains(helper, known)
-                for helper in helpers
+                for helper in known_there
                 if isinstance(helper, FunctionType)
                 and helper.__module__.startswith("tests.")
             )
@@ -83,9 +84,14 @@ def _finds_domains(function: FunctionType, known: dict[FunctionType, bool]) -> b
     return known[function]
 
 
+def _texts(value: object) -> tuple[object, ...]:
+    return value if isinstance(value, tuple) else ()
+
+
 def _words(code: CodeType) -> tuple[set[str], set[str]]:
     """Return the names and texts in a function, those of functions inside it too."""
-    names, texts = set(code.co_names), set()
+    names = {*code.co_names, *code.co_varnames[: code.co_argcount]}
+    texts = set()
     for constant in code.co_consts:
         if isinstance(constant, CodeType):
             inner = _words(constant)

@@ -95,6 +95,7 @@ def launched(folder, source, n_processes, *options):
     return read_h5ad(output), json.loads(done.stdout)
 
 
+@pytest.mark.slow
 def test_two_processes_find_what_one_finds(tissue, tmp_path):
     source = tmp_path / "tissue.h5ad"
     write(tissue, source)
@@ -109,6 +110,7 @@ def test_two_processes_find_what_one_finds(tissue, tmp_path):
     )
 
 
+@pytest.mark.slow
 def test_methods_without_training_save_once(tissue, tmp_path):
     source = tmp_path / "tissue.h5ad"
     write(tissue, source)

@@ -178,6 +178,7 @@ assert torch.get_num_threads() == 2
 """
 
 
+@pytest.mark.slow
 def test_a_small_section_is_trained_on_one_thread_from_the_first_step():
     """In a process of its own: numba starts its threads once."""
     done = subprocess.run(

@@ -53,12 +53,14 @@ def found_terms(explanation, domain):
     ]
 
 
+@pytest.mark.slow
 def test_white_matter_is_told_by_myelin(of_layers):
     said = found_terms(of_layers, "WM")
     assert any(word in term for term in said for word in MYELIN)
     assert any(word in of_layers["domains"]["WM"]["sentence"] for word in MYELIN)
 
 
+@pytest.mark.slow
 def test_layers_are_told_by_their_markers(of_layers):
     for layer, markers in LAYER_GENES.items():
         told = of_layers["domains"][layer]
@@ -67,6 +69,7 @@ def test_layers_are_told_by_their_markers(of_layers):
         assert markers & set(told["semantic_genes"]["gene"]), layer
 
 
+@pytest.mark.slow
 def test_names_that_mean_nothing_reach_no_such_p_values(cortex, of_layers):
     best = min(of_layers["domains"]["WM"]["terms"]["q"])
     assert best < FOUND
@@ -84,6 +87,7 @@ def test_names_that_mean_nothing_reach_no_such_p_values(cortex, of_layers):
     assert min(lowest) > 2 * best
 
 
+@pytest.mark.slow
 def test_terms_of_a_domain_are_spoken_for_by_different_genes(of_layers):
     for told in of_layers["domains"].values():
         listed = [set(genes.split()) for genes in told["terms"]["genes"]]
@@ -121,6 +125,7 @@ def test_an_explanation_is_kept_in_the_file(with_run, tmp_path):
     assert napari_semst.explain(tmp_path / "section.h5ad", n_draws=99) == told
 
 
+@pytest.mark.slow
 def test_a_table_has_a_row_per_gene_and_term(of_layers):
     table = as_table(of_layers)
     assert set(table["kind"]) == {"gene", "semantic gene", "term"}

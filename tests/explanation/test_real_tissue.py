@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import pytest
+
 import napari_semst
 from napari_semst.explanation.summary import FOUND
 
 
+@pytest.mark.slow
 def test_white_matter_of_a_real_section_is_about_myelin(shared_data):
     path = shared_data / "tissue" / "DLPFC_151673.h5ad"
     told = napari_semst.explain(path, labels="ground_truth")["domains"]

@@ -128,6 +128,7 @@ def test_a_sections_own_umap_is_taken():
     assert "own" in found.source
 
 
+@pytest.mark.slow
 def test_a_umap_keeps_groups_apart_and_is_the_same_again():
     tissue = small_tissue(60)
     rng = np.random.default_rng(0)

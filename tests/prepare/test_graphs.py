@@ -75,6 +75,7 @@ def test_feature_graph_holds_the_nearest_by_cosine():
     assert graph.diagonal().sum() == 0
 
 
+@pytest.mark.slow
 def test_the_approximate_graph_finds_nearly_the_same(monkeypatch):
     random = np.random.default_rng(3)
     centres = random.gamma(1.0, 2.0, (6, 40))

@@ -265,6 +265,7 @@ def test_the_hard_section_stays_as_it_was(
     assert tissue.uns["dataset_info"]["hard"]
 
 
+@pytest.mark.slow
 def test_the_command_writes_either_section(tmp_path, monkeypatch) -> None:
     from anndata import read_h5ad
 
