@@ -23,6 +23,9 @@ PALETTE = (
     "#9d9d9d", "#9dc49d", "#274eb1", "#897662",
 )  # fmt: skip
 
+# Of spots without a domain or a number.
+MISSING_COLOR = "#9a9a9a"
+
 
 def domain_colors(n: int) -> list[str]:
     """Return clear colours for n domains.

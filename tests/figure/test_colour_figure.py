@@ -11,7 +11,7 @@ from matplotlib.collections import EllipseCollection
 from napari_semst import colour_figure, keys
 from napari_semst.errors import ConfigError, InputError, SaveError
 from napari_semst.figure import draw_colours, panels
-from napari_semst.figure.colouring import Categories, Numbers, colouring_of
+from napari_semst.figure.colouring import Categories, Numbers, colouring_by_name
 
 
 @pytest.fixture
@@ -39,26 +39,26 @@ def titles(figure) -> list[str]:
 
 def test_names_are_columns_then_genes_then_columns_of_obsm(section):
     section.obs["GENE3"] = 1.5
-    assert (colouring_of(section, "GENE3").values == 1.5).all()
-    gene = colouring_of(section, "gene:GENE3")
+    assert (colouring_by_name(section, "GENE3").values == 1.5).all()
+    gene = colouring_by_name(section, "gene:GENE3")
     counts = section.X.toarray()
     wanted = np.log1p(1e4 * counts[:, 3] / counts.sum(axis=1))
     np.testing.assert_allclose(gene.values, wanted, rtol=1e-6)
     assert gene.unit == "log(1 + counts per 10,000)"
-    second = colouring_of(section, "X_semst:2")
+    second = colouring_by_name(section, "X_semst:2")
     np.testing.assert_array_equal(second.values, section.obsm["X_semst"][:, 1])
-    assert isinstance(colouring_of(section, "flag"), Categories)
-    bands = colouring_of(section, "ground_truth")
+    assert isinstance(colouring_by_name(section, "flag"), Categories)
+    bands = colouring_by_name(section, "ground_truth")
     assert bands.colors[0] == "#00ff00"
     assert bands.colors[2] == "#0000ff"
-    domains = colouring_of(section, keys.DOMAIN)
+    domains = colouring_by_name(section, keys.DOMAIN)
     assert (domains.title, domains.names) == ("Domains", ["white matter"])
     assert set(domains.codes) == {-1, 0}
 
 
 def test_what_is_no_count_is_taken_as_it_is(section):
     section.X = section.X * 0.5
-    gene = colouring_of(section, "GENE3")
+    gene = colouring_by_name(section, "GENE3")
     assert isinstance(gene, Numbers)
     assert gene.unit == "as in X"
     np.testing.assert_allclose(gene.values, section.X.toarray()[:, 3])
@@ -149,4 +149,4 @@ def test_a_gene_that_stands_twice(section):
     section = AnnData(section.X, obs=section.obs, obsm=dict(section.obsm))
     section.var_names = ["same"] * section.n_vars
     with pytest.raises(InputError, match="unique names"):
-        colouring_of(section, "same")
+        colouring_by_name(section, "same")

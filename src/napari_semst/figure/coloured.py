@@ -8,26 +8,27 @@ from typing import TYPE_CHECKING, NamedTuple
 import numpy as np
 
 from napari_semst.errors import ConfigError
-from napari_semst.figure.colouring import Categories, Numbers, colouring_of
+from napari_semst.figure.colouring import Categories, Numbers, colouring_by_name
 from napari_semst.figure.file import check_file_name, save_figure
 from napari_semst.figure.grid import short_name
 from napari_semst.figure.legend import EDGE, add_legend, legend_width
 from napari_semst.figure.panels import (
-    BAR,
+    BAR_WIDTH,
     FOOT,
     GAP,
     HEAD,
-    MISSING,
     add_bar,
     add_numbers,
     add_panel,
     add_scale_bar,
     add_spots,
     add_title,
+    new_figure,
     number_scale,
     rgba,
 )
-from napari_semst.figure.view import at_one_scale, views_of
+from napari_semst.figure.view import at_one_scale, section_views
+from napari_semst.palette import MISSING_COLOR
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -37,7 +38,7 @@ if TYPE_CHECKING:
     from matplotlib.cm import ScalarMappable
     from matplotlib.figure import Figure
 
-    from napari_semst.figure.view import View
+    from napari_semst.figure.view import SectionView
 
 
 # Inches that panels and what explains them take beside each other: three of them.
@@ -50,7 +51,7 @@ _MOST_PANELS = 60
 class _Panel(NamedTuple):
     """A section in a colouring, and how wide it is with what explains it."""
 
-    view: View
+    view: SectionView
     colouring: Categories | Numbers
     scale: tuple[ScalarMappable, str] | None
     width: float
@@ -113,7 +114,7 @@ def colour_figure(
     SaveError
         If the file cannot be written, or one stands there already.
     """
-    place = check_file_name(path, dpi)
+    file = check_file_name(path, dpi)
     figure = draw_colours(
         adata,
         colors,
@@ -124,7 +125,7 @@ def colour_figure(
         image=image,
         dpi=dpi,
     )
-    return save_figure(figure, place, dpi=dpi, overwrite=overwrite)
+    return save_figure(figure, file, dpi=dpi, overwrite=overwrite)
 
 
 def draw_colours(
@@ -155,49 +156,49 @@ def draw_colours(
     if microns is not None and not (np.isfinite(microns) and microns > 0):
         raise ConfigError(f"Expected microns to be positive; got {microns!r}.")
     key = shown_section_key(adata) if section_key is None else section_key
-    views = at_one_scale(views_of(adata, section, coordinates, key))
+    views = at_one_scale(section_views(adata, section, coordinates, key))
     if microns is not None:
         views = [replace(view, microns=microns) for view in views]
     if not image:
         views = [replace(view, placement=None) for view in views]
     colourings = [
-        colouring_of(adata, one) if isinstance(one, str) else one for one in colors
+        colouring_by_name(adata, color) if isinstance(color, str) else color
+        for color in colors
     ]
     if not 0 < len(colourings) * len(views) <= _MOST_PANELS:
         raise ConfigError(
             f"Expected 1 to {_MOST_PANELS} panels; got {len(colourings)} colourings of "
             f"{len(views)} sections. Draw fewer at a time."
         )
-    return _drawn([_panel(view, one) for one in colourings for view in views], dpi)
+    return _draw_rows(
+        [_panel(view, colouring) for colouring in colourings for view in views], dpi
+    )
 
 
-def _panel(view: View, colouring: Categories | Numbers) -> _Panel:
+def _panel(view: SectionView, colouring: Categories | Numbers) -> _Panel:
     """Return a panel with what it needs beside it."""
     width = view.panel[0]
     if isinstance(colouring, Categories):
-        beside = legend_width(colouring.names, colouring.codes[view.own])
+        beside = legend_width(colouring.names, colouring.codes[view.mask])
         return _Panel(view, colouring, None, width + beside)
     # One scale for all sections.
     scale = number_scale(colouring.values, colouring.colormap, colouring.limits)
-    beside = BAR + (_UNIT if colouring.unit else 0.0)
+    beside = BAR_WIDTH + (_UNIT if colouring.unit else 0.0)
     return _Panel(view, colouring, scale, width + beside)
 
 
-def _drawn(panels: list[_Panel], dpi: int) -> Figure:
-    from matplotlib.backends.backend_agg import FigureCanvasAgg
-    from matplotlib.figure import Figure
-
+def _draw_rows(panels: list[_Panel], dpi: int) -> Figure:
+    """Return the figure of panels, as many in a row as have room."""
     rows: list[list[_Panel]] = [[]]
     for panel in panels:
-        wide = sum(one.width + GAP for one in rows[-1])
+        wide = sum(other.width + GAP for other in rows[-1])
         if rows[-1] and wide + panel.width > _WIDTH:
             rows.append([])
         rows[-1].append(panel)
-    width = max(sum(one.width + GAP for one in row) for row in rows) - GAP
-    heights = [max(one.view.panel[1] for one in row) for row in rows]
+    width = max(sum(panel.width + GAP for panel in row) for row in rows) - GAP
+    heights = [max(panel.view.panel[1] for panel in row) for row in rows]
     height = sum(heights) + len(rows) * (HEAD + FOOT)
-    figure = Figure(figsize=(width + 2 * EDGE, height), dpi=dpi, facecolor="white")
-    FigureCanvasAgg(figure)
+    figure = new_figure(width + 2 * EDGE, height, dpi)
     top = height
     for row, tall in zip(rows, heights, strict=True):
         left = EDGE
@@ -217,16 +218,16 @@ def _draw(figure: Figure, panel: _Panel, left: float, bottom: float) -> None:
     add_title(axes, short_name(": ".join(parts), int(panel.width / 0.085)))
     add_scale_bar(axes, view)
     if isinstance(colouring, Categories):
-        codes = colouring.codes[view.own]
-        shades = rgba([*colouring.colors, MISSING])[codes]
+        codes = colouring.codes[view.mask]
+        shades = rgba([*colouring.colors, MISSING_COLOR])[codes]
         if colouring.hidden is not None:
-            shades[colouring.hidden[view.own], 3] = 0
-            codes = codes[~colouring.hidden[view.own]]
+            shades[colouring.hidden[view.mask], 3] = 0
+            codes = codes[~colouring.hidden[view.mask]]
         add_spots(axes, view, shades)
         box = axes.get_position()
         add_legend(figure, box, colouring.names, colouring.colors, codes)
         return
     if panel.scale is not None:
         scale, beyond = panel.scale
-        add_numbers(axes, view, colouring.values[view.own], scale)
+        add_numbers(axes, view, colouring.values[view.mask], scale)
         add_bar(figure, axes.get_position(), scale, beyond, colouring.unit)

@@ -86,7 +86,7 @@ class Numbers:
     limits: tuple[float, float] | None = None
 
 
-def colouring_of(adata: AnnData, name: str) -> Categories | Numbers:
+def colouring_by_name(adata: AnnData, name: str) -> Categories | Numbers:
     """Return what a name stands for.
 
     Parameters
@@ -117,6 +117,25 @@ def colouring_of(adata: AnnData, name: str) -> Categories | Numbers:
         f"'X_semst:1'; found obs columns {abbreviate(list(adata.obs))}, obsm keys "
         f"{abbreviate(list(adata.obsm))} and {adata.n_vars:,} genes without it.{hint}"
     )
+
+
+def domain_column(adata: AnnData, run: str | None) -> str:
+    """Return the obs column of a run's domains, of the latest run where None.
+
+    Raises
+    ------
+    InputError
+        If the tissue has no such column.
+    """
+    column = keys.DOMAIN if run is None else keys.of_run(keys.DOMAIN, run)
+    if column not in adata.obs:
+        others = [str(c) for c in adata.obs if str(c).startswith(keys.DOMAIN)]
+        raise InputError(
+            f"Expected domains in obs[{column!r}]; found "
+            f"{', '.join(others) or 'no domains'}. Find domains first, or name another "
+            "run."
+        )
+    return column
 
 
 def _of_column(adata: AnnData, name: str) -> Categories | Numbers:
@@ -157,23 +176,24 @@ def _of_gene(adata: AnnData, gene: str) -> Numbers:
     """Return a gene as log(1 + counts per 10,000), or as X has it without counts."""
     from napari_semst.io.counts import find_counts
 
-    places = np.flatnonzero(np.asarray(adata.var_names) == gene)
-    if len(places) > 1:
+    matches = np.flatnonzero(np.asarray(adata.var_names) == gene)
+    if len(matches) > 1:
         raise InputError(
-            f"Expected one gene {gene!r}; found {len(places)}. Give genes unique names."
+            f"Expected one gene {gene!r}; found {len(matches)}. Give genes unique "
+            "names."
         )
     try:
         counts = find_counts(adata).matrix
     except CountsError:
-        column = None if adata.X is None else adata.X[:, places[0]]
+        column = None if adata.X is None else adata.X[:, matches[0]]
         if column is None:
             raise
         dense = column.toarray() if hasattr(column, "toarray") else np.asarray(column)
         values = dense.ravel().astype(np.float64)
         return _numbers(gene, values, "viridis", "as in X")
     total = np.asarray(counts.sum(axis=1), dtype=np.float64).ravel()
-    own = counts[:, [places[0]]].toarray().ravel().astype(np.float64)
-    values = np.log1p(1e4 * own / np.maximum(total, 1.0))
+    gene_counts = counts[:, matches[:1]].toarray().ravel().astype(np.float64)
+    values = np.log1p(1e4 * gene_counts / np.maximum(total, 1.0))
     return _numbers(gene, values, "viridis", "log(1 + counts per 10,000)")
 
 

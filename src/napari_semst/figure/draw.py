@@ -7,16 +7,15 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from napari_semst import keys
-from napari_semst.errors import InputError
+from napari_semst.figure.colouring import Categories, domain_column
 from napari_semst.figure.file import check_file_name, save_figure
-from napari_semst.figure.grid import Domains, draw_grid
+from napari_semst.figure.grid import draw_grid
 from napari_semst.figure.legend import EDGE, add_caption, add_legend, legend_width
 from napari_semst.figure.panels import (
-    BAR,
+    BAR_WIDTH,
     FOOT,
     GAP,
     HEAD,
-    MISSING,
     add_bar,
     add_image,
     add_numbers,
@@ -24,12 +23,14 @@ from napari_semst.figure.panels import (
     add_scale_bar,
     add_spots,
     add_title,
+    new_figure,
     number_scale,
     rgba,
 )
-from napari_semst.figure.view import views_of
+from napari_semst.figure.view import section_views
 from napari_semst.io.split_sections import shown_section_key
 from napari_semst.io.texts import as_texts
+from napari_semst.palette import MISSING_COLOR, domain_colors
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -39,7 +40,7 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
     from numpy.typing import NDArray
 
-    from napari_semst.figure.view import View
+    from napari_semst.figure.view import SectionView
 
     Floats = NDArray[np.float64]
 
@@ -96,7 +97,7 @@ def domain_figure(
     SaveError
         If the file cannot be written, or one stands there already.
     """
-    place = check_file_name(path, dpi)
+    file = check_file_name(path, dpi)
     figure = draw_domains(
         adata,
         run=run,
@@ -105,7 +106,7 @@ def domain_figure(
         section_key=section_key,
         dpi=dpi,
     )
-    return save_figure(figure, place, dpi=dpi, overwrite=overwrite)
+    return save_figure(figure, file, dpi=dpi, overwrite=overwrite)
 
 
 def draw_domains(
@@ -129,12 +130,10 @@ def draw_domains(
     matplotlib.figure.Figure
         On an Agg canvas, not known to pyplot.
     """
-    column = keys.DOMAIN if run is None else keys.of_run(keys.DOMAIN, run)
-    if column not in adata.obs:
-        raise InputError(_no_domains(adata, column))
+    column = domain_column(adata, run)
     if section_key is None:
         section_key = shown_section_key(adata, run or "")
-    views = views_of(adata, library, coordinates, section_key)
+    views = section_views(adata, library, coordinates, section_key)
     domains = _domains(adata, column)
     values = _modulation(adata, column)
     if len(views) > 1:
@@ -143,11 +142,15 @@ def draw_domains(
 
 
 def _draw_one(
-    view: View, domains: Domains, values: Floats | None, run: str | None, dpi: int
+    view: SectionView,
+    domains: Categories,
+    values: Floats | None,
+    run: str | None,
+    dpi: int,
 ) -> Figure:
     """Return the figure of a single section."""
     names, colors = domains.names, domains.colors
-    codes = domains.codes[view.own]
+    codes = domains.codes[view.mask]
     beside = legend_width(names, codes)
     figure, panels = _empty(view, beside, values is not None, dpi)
     if view.placement is not None:
@@ -156,14 +159,14 @@ def _draw_one(
         add_scale_bar(panels[0], view)
     panel = panels[int(view.placement is not None)]
     add_title(panel, "Domains")
-    add_spots(panel, view, rgba([*colors, MISSING])[codes])
+    add_spots(panel, view, rgba([*colors, MISSING_COLOR])[codes])
     add_legend(figure, panel.get_position(), names, colors, codes)
     if view.placement is None:
         add_scale_bar(panel, view)
     if values is not None:
-        scale, beyond = number_scale(values[view.own])
+        scale, beyond = number_scale(values[view.mask])
         add_title(panels[-1], "Modulation by gene semantics")
-        add_numbers(panels[-1], view, values[view.own], scale)
+        add_numbers(panels[-1], view, values[view.mask], scale)
         add_bar(figure, panels[-1].get_position(), scale, beyond)
     section = f"section {view.section}" if view.section else ""
     add_caption(figure, len(codes), len(names), section, run)
@@ -171,33 +174,28 @@ def _draw_one(
 
 
 def _empty(
-    view: View, beside: float, with_values: bool, dpi: int
+    view: SectionView, beside: float, with_values: bool, dpi: int
 ) -> tuple[Figure, list[Axes]]:
     """Return a figure as large as its panels need, and the panels."""
-    from matplotlib.backends.backend_agg import FigureCanvasAgg
-    from matplotlib.figure import Figure
-
     width, height = view.panel
     wide = [width] if view.placement is not None else []
     wide += [width + beside]
-    wide += [width + BAR] if with_values else []
-    size = (2 * EDGE + sum(wide) + GAP * (len(wide) - 1), height + HEAD + FOOT)
-    figure = Figure(figsize=size, dpi=dpi, facecolor="white")
-    FigureCanvasAgg(figure)
+    wide += [width + BAR_WIDTH] if with_values else []
+    total = 2 * EDGE + sum(wide) + GAP * (len(wide) - 1)
+    figure = new_figure(total, height + HEAD + FOOT, dpi)
     lefts = EDGE + np.concatenate([[0], np.cumsum(np.array(wide) + GAP)[:-1]])
     return figure, [add_panel(figure, float(left), view) for left in lefts]
 
 
-def _domains(adata: AnnData, column: str) -> Domains:
-    from napari_semst.palette import domain_colors
-
+def _domains(adata: AnnData, column: str) -> Categories:
     labels = adata.obs[column].astype("category").cat
     names = [str(name) for name in labels.categories]
     stored = adata.uns.get(column + keys.COLORS_SUFFIX)
     colors = domain_colors(len(names))
     if stored is not None and len(stored) >= len(names):
         colors = [str(color) for color in list(stored)[: len(names)]]
-    return Domains(names, labels.codes.to_numpy(dtype=np.int64), colors)
+    codes = labels.codes.to_numpy(dtype=np.int64)
+    return Categories("Domains", codes, names, colors)
 
 
 def _modulation(adata: AnnData, column: str) -> Floats | None:
@@ -210,11 +208,3 @@ def _modulation(adata: AnnData, column: str) -> Floats | None:
         return None
     values = adata.obs[keys.MODULATION].to_numpy(dtype=np.float64)
     return values if np.isfinite(values).any() else None
-
-
-def _no_domains(adata: AnnData, column: str) -> str:
-    there = [str(c) for c in adata.obs if str(c).startswith(keys.DOMAIN)]
-    return (
-        f"Expected domains in obs[{column!r}]; found "
-        f"{', '.join(there) or 'no domains'}. Find domains first, or name another run."
-    )

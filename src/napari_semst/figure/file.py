@@ -15,7 +15,7 @@ _MOST_DPI = 2400
 
 
 def check_file_name(path: str | Path, dpi: int) -> Path:
-    """Return a figure's place, refused before the work where it cannot be had.
+    """Return a figure's path, refused before the work where it cannot be had.
 
     Raises
     ------
@@ -24,11 +24,11 @@ def check_file_name(path: str | Path, dpi: int) -> Path:
     ConfigError
         If ``dpi`` is not from 1 to 2400.
     """
-    place = Path(path)
-    if place.suffix.lower() not in FORMATS:
-        raise SaveError(one_of("the figure's file ending", place.suffix, FORMATS))
+    file = Path(path)
+    if file.suffix.lower() not in FORMATS:
+        raise SaveError(one_of("the figure's file ending", file.suffix, FORMATS))
     check_dpi(dpi)
-    return place
+    return file
 
 
 def check_dpi(dpi: int) -> None:

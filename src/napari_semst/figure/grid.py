@@ -8,21 +8,23 @@ import numpy as np
 
 from napari_semst.figure.legend import EDGE, add_caption, add_legend, legend_width
 from napari_semst.figure.panels import (
+    BAR_WIDTH,
     FOOT,
     GAP,
     HEAD,
     INK,
-    MISSING,
     add_bar,
     add_numbers,
     add_panel,
     add_scale_bar,
     add_spots,
     add_title,
+    new_figure,
     number_scale,
     rgba,
 )
 from napari_semst.figure.view import at_one_scale
+from napari_semst.palette import MISSING_COLOR
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -30,31 +32,15 @@ if TYPE_CHECKING:
     from matplotlib.transforms import Bbox
     from numpy.typing import NDArray
 
-    from napari_semst.figure.view import View
+    from napari_semst.figure.colouring import Categories
+    from napari_semst.figure.view import SectionView
 
     Floats = NDArray[np.float64]
 
 
 MOST_COLUMNS = 4
-# Inches that the panels of a row have, and that the name of a row, the caption and a
-# bar of colours take.
-_WIDTH, _ROW_NAME, _CAPTION, _BAR = 11.0, 0.26, 0.2, 0.66
-
-
-class Domains(NamedTuple):
-    """The domains of all spots.
-
-    Parameters
-    ----------
-    names, colors
-        Of the domains.
-    codes
-        Domain of each spot, -1 for none, shape ``(n_spots,)``.
-    """
-
-    names: list[str]
-    codes: NDArray[np.int64]
-    colors: list[str]
+# Inches that the panels of a row have, and that the name of a row and the caption take.
+_WIDTH, _ROW_NAME, _CAPTION = 11.0, 0.26, 0.2
 
 
 class Layout(NamedTuple):
@@ -90,8 +76,8 @@ class Layout(NamedTuple):
 
 
 def draw_grid(
-    views: list[View],
-    domains: Domains,
+    views: list[SectionView],
+    domains: Categories,
     values: Floats | None,
     run: str | None,
     dpi: int,
@@ -112,20 +98,14 @@ def draw_grid(
     dpi
         Dots per inch.
     """
-    from matplotlib.backends.backend_agg import FigureCanvasAgg
-    from matplotlib.figure import Figure
-
     views = at_one_scale(views)
     with_values = values is not None and len(views) <= MOST_COLUMNS
-    shown = np.concatenate([domains.codes[view.own] for view in views])
+    shown = np.concatenate([domains.codes[view.mask] for view in views])
     layout = _layout(views, with_values)
-    beside = max(legend_width(domains.names, shown), _BAR if with_values else 0.0)
+    beside = max(legend_width(domains.names, shown), BAR_WIDTH if with_values else 0.0)
     right, _ = layout.corner(0, layout.n_columns)
     _, top = layout.corner(0, 0)
-    figure = Figure(
-        figsize=(right - GAP + beside + EDGE, top + HEAD), dpi=dpi, facecolor="white"
-    )
-    FigureCanvasAgg(figure)
+    figure = new_figure(right - GAP + beside + EDGE, top + HEAD, dpi)
     _draw_domains(figure, layout, views, domains)
     rows = 1 if with_values else layout.n_rows
     box = _box(figure, layout, 0, rows - 1)
@@ -137,7 +117,7 @@ def draw_grid(
     return figure
 
 
-def _layout(views: list[View], with_values: bool) -> Layout:
+def _layout(views: list[SectionView], with_values: bool) -> Layout:
     columns = n_columns(len(views))
     rows = 2 if with_values else -(-len(views) // columns)
     width = max(view.panel[0] for view in views)
@@ -158,7 +138,7 @@ def n_columns(n: int) -> int:
 
 
 def _panels(
-    figure: Figure, layout: Layout, views: list[View], first_row: int
+    figure: Figure, layout: Layout, views: list[SectionView], first_row: int
 ) -> list[Axes]:
     """Return an empty panel for every section, from the top left on."""
     panels = []
@@ -171,15 +151,15 @@ def _panels(
 
 
 def _draw_domains(
-    figure: Figure, layout: Layout, views: list[View], domains: Domains
+    figure: Figure, layout: Layout, views: list[SectionView], domains: Categories
 ) -> None:
-    table = rgba([*domains.colors, MISSING])
+    table = rgba([*domains.colors, MISSING_COLOR])
     panels = _panels(figure, layout, views, 0)
     # About as many letters of the title's size as have room.
     longest = int(layout.width / 0.085)
     for axes, view in zip(panels, views, strict=True):
         add_title(axes, short_name(view.section, longest))
-        add_spots(axes, view, table[domains.codes[view.own]])
+        add_spots(axes, view, table[domains.codes[view.mask]])
         add_scale_bar(axes, view)
 
 
@@ -193,12 +173,12 @@ def short_name(name: str, longest: int) -> str:
 
 
 def _draw_modulation(
-    figure: Figure, layout: Layout, views: list[View], values: Floats
+    figure: Figure, layout: Layout, views: list[SectionView], values: Floats
 ) -> None:
     """Draw the modulation below the domains, with one scale for all sections."""
-    scale, beyond = number_scale(np.concatenate([values[view.own] for view in views]))
+    scale, beyond = number_scale(np.concatenate([values[view.mask] for view in views]))
     for axes, view in zip(_panels(figure, layout, views, 1), views, strict=True):
-        add_numbers(axes, view, values[view.own], scale)
+        add_numbers(axes, view, values[view.mask], scale)
     add_bar(figure, _box(figure, layout, 1, 1), scale, beyond)
     for row, name in enumerate(("Domains", "Modulation by gene semantics")):
         box, width = _box(figure, layout, row, row), figure.get_size_inches()[0]

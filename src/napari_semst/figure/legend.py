@@ -6,7 +6,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from napari_semst.figure.panels import INK, MISSING, SOFT
+from napari_semst.figure.panels import INK, SOFT
+from napari_semst.palette import MISSING_COLOR
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -40,7 +41,7 @@ def add_legend(
     counts = np.bincount(codes[codes >= 0], minlength=len(names))
     rows = list(zip(names, colors, counts, strict=True))
     if (codes < 0).any():
-        rows.append(("none", MISSING, int((codes < 0).sum())))
+        rows.append(("none", MISSING_COLOR, int((codes < 0).sum())))
     total = figure.get_size_inches()
     step = min(0.235, box.height * total[1] / ROWS) / total[1]
     n_rows = min(len(rows), ROWS)

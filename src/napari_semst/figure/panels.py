@@ -6,6 +6,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from napari_semst.palette import MISSING_COLOR
+
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.cm import ScalarMappable
@@ -13,25 +15,38 @@ if TYPE_CHECKING:
     from matplotlib.transforms import Bbox
     from numpy.typing import NDArray
 
-    from napari_semst.figure.view import View
+    from napari_semst.figure.view import SectionView
     from napari_semst.io.alignment import Placement
 
     Floats = NDArray[np.float64]
 
 
-MISSING = "#9a9a9a"
 MODULATION_COLORMAP = "inferno"
 INK, SOFT = "#1c1c22", "#6b6b76"
 # Inches: below panels, above them, between them.
 FOOT, HEAD, GAP = 0.30, 0.34, 0.16
 # Inches that a bar of colours takes beside its panel.
-BAR = 0.66
+BAR_WIDTH = 0.66
 # Above so many, spots within .svg and .pdf are pixels: viewers choke on more shapes.
 MOST_DRAWN = 20_000
 
 
+def new_figure(width: float, height: float, dpi: int) -> Figure:
+    """Return an empty white figure, in inches, that pyplot does not know of."""
+    from matplotlib.backends.backend_agg import FigureCanvasAgg
+    from matplotlib.figure import Figure
+
+    figure = Figure(figsize=(width, height), dpi=dpi, facecolor="white")
+    FigureCanvasAgg(figure)
+    return figure
+
+
 def add_panel(
-    figure: Figure, left: float, view: View, bottom: float = FOOT, size: float = 1.0
+    figure: Figure,
+    left: float,
+    view: SectionView,
+    bottom: float = FOOT,
+    size: float = 1.0,
 ) -> Axes:
     """Return an empty panel of the view, y downwards.
 
@@ -85,15 +100,17 @@ def _is_dark(image: NDArray[np.uint8]) -> bool:
     return float(np.median(rim[..., :3])) < 90
 
 
-def add_spots(axes: Axes, view: View, colors: Floats, *, grey: bool = False) -> None:
+def add_spots(
+    axes: Axes, view: SectionView, colors: Floats, *, grey: bool = False
+) -> None:
     """Draw every spot at its true size over the faded image."""
     from matplotlib.collections import EllipseCollection
 
     if view.placement is not None:
         add_image(axes, view.placement, 0.7 if grey else 0.5, grey=grey)
-    size = np.full(len(view.places), view.diameter)
+    size = np.full(len(view.positions), view.diameter)
     spots = EllipseCollection(
-        size, size, np.zeros_like(size), units="xy", offsets=view.places[:, ::-1],
+        size, size, np.zeros_like(size), units="xy", offsets=view.positions[:, ::-1],
         offset_transform=axes.transData, facecolors=colors, linewidths=0,
         rasterized=len(size) > MOST_DRAWN, zorder=1,
     )  # fmt: skip
@@ -128,10 +145,12 @@ def number_scale(
     return scale, beyond
 
 
-def add_numbers(axes: Axes, view: View, values: Floats, scale: ScalarMappable) -> None:
+def add_numbers(
+    axes: Axes, view: SectionView, values: Floats, scale: ScalarMappable
+) -> None:
     """Draw every spot in the colour of its number."""
     colors = scale.to_rgba(np.nan_to_num(values))
-    colors[~np.isfinite(values)] = rgba([MISSING])
+    colors[~np.isfinite(values)] = rgba([MISSING_COLOR])
     # Beneath colours that mean a number, those of the stain would mislead.
     add_spots(axes, view, colors, grey=True)
 
@@ -153,7 +172,7 @@ def add_bar(
         bar.set_label(unit, fontsize=7.5, color=SOFT)
 
 
-def add_scale_bar(axes: Axes, view: View) -> None:
+def add_scale_bar(axes: Axes, view: SectionView) -> None:
     """Draw a bar of a round length below the panel.
 
     It is as long as some micrometres where the scale is known, else as some units of

@@ -27,14 +27,14 @@ _ONE_SCALE = 2.5
 
 
 @dataclass(frozen=True)
-class View:
+class SectionView:
     """What of a section is shown: spots, image, and the rectangle around them.
 
     Parameters
     ----------
-    own
+    mask
         ``(n_all,)`` which spots belong to the section.
-    places
+    positions
         ``(n_spots, 2)`` positions (y, x).
     diameter
         Diameter of a spot in the unit of the positions.
@@ -48,8 +48,8 @@ class View:
         Name to print, empty where there is but one.
     """
 
-    own: NDArray[np.bool_]
-    places: Floats
+    mask: NDArray[np.bool_]
+    positions: Floats
     diameter: float
     placement: Placement | None
     low: Floats
@@ -66,9 +66,9 @@ class View:
         return (PANEL * min(ratio, 1.35), PANEL * min(ratio, 1.35) / ratio)
 
 
-def view_of(
+def section_view(
     adata: AnnData, library: str | None, coordinates: str | None = None
-) -> View:
+) -> SectionView:
     """Return what to show of a tissue."""
     from napari_semst.io.alignment import image_placement, spot_positions, spot_size
     from napari_semst.io.sections import libraries, part, spots_of
@@ -79,44 +79,46 @@ def view_of(
     if section is None and candidates:
         section = candidates[0]
     placement = None if section is None else image_placement(adata, section)
-    own = np.ones(adata.n_obs, dtype=np.bool_)
+    mask = np.ones(adata.n_obs, dtype=np.bool_)
     if section is not None:
-        own = spots_of(adata, section)
-    places = spot_positions(adata, coordinates)[own]
+        mask = spots_of(adata, section)
+    positions = spot_positions(adata, coordinates)[mask]
     size = spot_size(adata, section, coordinates)
-    low, high = places.min(axis=0), places.max(axis=0)
+    low, high = positions.min(axis=0), positions.max(axis=0)
     margin = max(0.045 * float((high - low).max()), 1.5 * size.diameter)
     low, high = low - margin, high + margin
     if placement is not None:
         first, last = placement.bounds()
         # Within the image, unless the spots lie beside it.
-        low = np.minimum(np.maximum(low, first), places.min(axis=0))
-        high = np.maximum(np.minimum(high, last), places.max(axis=0))
+        low = np.minimum(np.maximum(low, first), positions.min(axis=0))
+        high = np.maximum(np.minimum(high, last), positions.max(axis=0))
     stated = {} if section is None else part(adata, section, "scalefactors")
-    microns = microns_of(stated, places, size.diameter)
+    microns = microns_of(stated, positions, size.diameter)
     label = section if section is not None and len(names) > 1 else ""
-    return View(own, places, size.diameter, placement, low, high, microns, label)
+    return SectionView(
+        mask, positions, size.diameter, placement, low, high, microns, label
+    )
 
 
-def microns_of(stated: Any, places: Floats, diameter: float) -> float | None:
+def microns_of(stated: Any, positions: Floats, diameter: float) -> float | None:
     """Return micrometres per unit of the coordinates, None where nobody knows.
 
     Parameters
     ----------
     stated
         Scale factors of the section.
-    places, diameter
+    positions, diameter
         Of its spots: those of Visium stand in a way that tells the scale.
     """
     microns = stated.get("microns_per_pixel")
     if microns is None and "spot_diameter_fullres" in stated:
-        return _visium_microns(places, diameter)
+        return _visium_microns(positions, diameter)
     return None if microns is None else float(microns)
 
 
-def views_of(
+def section_views(
     adata: AnnData, library: str | None, coordinates: str | None, column: str
-) -> list[View]:
+) -> list[SectionView]:
     """Return what to show of a tissue: all its sections, or the one asked for.
 
     Parameters
@@ -131,17 +133,17 @@ def views_of(
     parts = split_sections(adata, column, coordinates) if column else []
     wanted = [part for part in parts if library in (None, part.name)]
     if len(parts) < 2 or not wanted:
-        return [view_of(adata, library, coordinates)]
+        return [section_view(adata, library, coordinates)]
     views = []
     for part in wanted:
-        own = np.zeros(adata.n_obs, dtype=np.bool_)
-        own[part.spots] = True
-        alone = view_of(part.tissue, None, keys.SPATIAL)
-        views.append(replace(alone, own=own, section=part.name))
+        mask = np.zeros(adata.n_obs, dtype=np.bool_)
+        mask[part.spots] = True
+        alone = section_view(part.tissue, None, keys.SPATIAL)
+        views.append(replace(alone, mask=mask, section=part.name))
     return views
 
 
-def at_one_scale(views: list[View]) -> list[View]:
+def at_one_scale(views: list[SectionView]) -> list[SectionView]:
     """Return views of equal windows, so that sections can be compared in size.
 
     Where nobody knows how their units compare, or one is far larger than another,
@@ -168,17 +170,17 @@ def at_one_scale(views: list[View]) -> list[View]:
     ]
 
 
-def _visium_microns(places: Floats, diameter: float) -> float | None:
+def _visium_microns(positions: Floats, diameter: float) -> float | None:
     """Return microns per unit where the spots stand as Visium's do, else None.
 
     Visium: six neighbours 100 microns away, spots of 55 (stated as up to 65).
     """
     from scipy.spatial import cKDTree
 
-    if len(places) < 20:
+    if len(positions) < 20:
         return None
-    asked = places[:: max(1, len(places) // 5000)]
-    distances = cKDTree(places).query(asked, k=8)[0][:, 1:]
+    asked = positions[:: max(1, len(positions) // 5000)]
+    distances = cKDTree(positions).query(asked, k=8)[0][:, 1:]
     pitch = float(np.median(distances[:, 0]))
     near = np.median((distances < 1.2 * pitch).sum(axis=1))
     visium = near == 6 and 0.5 < diameter / max(pitch, 1e-9) < 0.75

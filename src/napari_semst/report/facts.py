@@ -33,7 +33,7 @@ _STAGES = {
 
 
 @dataclass(frozen=True)
-class Row:
+class DomainRow:
     """A domain in the table of domains; scores are None where there are none."""
 
     name: str
@@ -46,7 +46,7 @@ class Row:
 
 
 @dataclass(frozen=True)
-class Facts:
+class ReportFacts:
     """What a report tells.
 
     Parameters
@@ -84,7 +84,7 @@ class Facts:
     title: str
     run: str
     column: str
-    domains: tuple[Row, ...]
+    domains: tuple[DomainRow, ...]
     n_spots: int
     n_genes: int
     without: int
@@ -100,12 +100,12 @@ class Facts:
     losses: tuple[float, ...]
 
 
-def facts_of(
+def gather_facts(
     adata: AnnData,
     run: str | None = None,
     source: Path | None = None,
     annotation: str | None = None,
-) -> Facts:
+) -> ReportFacts:
     """Return what a report tells of a run.
 
     Parameters
@@ -125,26 +125,28 @@ def facts_of(
         If there is no such run or annotation.
     """
     from napari_semst.explanation.run import plain
+    from napari_semst.figure.colouring import domain_column
     from napari_semst.io.notes import INPUT, input_warnings
 
-    name, column = _run_and_column(adata, run)
+    name = str(adata.uns.get(keys.LATEST, "")) if run is None else run
+    column = domain_column(adata, run)
     runs = adata.uns.get(keys.RUNS, {})
     recorded = plain(runs.get(name, {})) if hasattr(runs, "get") else {}
-    noticed = plain(adata.uns.get(INPUT, {}))
+    input_notes = plain(adata.uns.get(INPUT, {}))
     rows, codes = _rows(adata, column, name, recorded)
     scores, confusion = _agreement(adata, column, annotation)
-    settings, command = _again(recorded, noticed, name, source)
-    told = str(noticed.get("name", "")) or (source.name if source else "Section")
+    settings, command = _again(recorded, input_notes, name, source)
+    title = str(input_notes.get("name", "")) or (source.name if source else "Section")
     warnings = [*input_warnings(adata), *_texts(recorded.get("warnings"))]
-    return Facts(
-        title=told,
+    return ReportFacts(
+        title=title,
         run=name,
         column=column,
         domains=rows,
         n_spots=adata.n_obs,
         n_genes=adata.n_vars,
         without=int((codes < 0).sum()),
-        given=tuple(_given(adata, noticed, recorded, source)),
+        given=tuple(_given(adata, input_notes, recorded, source)),
         made=tuple(_made(recorded)),
         versions=tuple((k, str(v)) for k, v in recorded.get("versions", {}).items()),
         seconds=_seconds(recorded.get("seconds", {})),
@@ -157,91 +159,79 @@ def facts_of(
     )
 
 
-def _run_and_column(adata: AnnData, run: str | None) -> tuple[str, str]:
-    """Return the run's name, empty where unknown, and the column of its domains."""
-    name = str(adata.uns.get(keys.LATEST, "")) if run is None else run
-    column = keys.DOMAIN if run is None else keys.of_run(keys.DOMAIN, run)
-    if column not in adata.obs:
-        there = [str(c) for c in adata.obs if str(c).startswith(keys.DOMAIN)]
-        raise InputError(
-            f"Expected domains in obs[{column!r}]; found "
-            f"{', '.join(there) or 'no domains'}. Find domains first, or name another "
-            "run."
-        )
-    return name, column
-
-
 def _rows(
     adata: AnnData, column: str, run: str, recorded: Mapping[str, Any]
-) -> tuple[tuple[Row, ...], NDArray[np.int64]]:
+) -> tuple[tuple[DomainRow, ...], NDArray[np.int64]]:
     """Return the table of domains, and the domain of each spot."""
-    from napari_semst.figure.colouring import Categories, colouring_of
+    from napari_semst.figure.colouring import Categories, colouring_by_name
 
-    found = colouring_of(adata, column)
-    if not isinstance(found, Categories):
+    domains = colouring_by_name(adata, column)
+    if not isinstance(domains, Categories):
         raise InputError(f"Expected labels in obs[{column!r}]; found numbers.")
-    counts = np.bincount(found.codes[found.codes >= 0], minlength=len(found.names))
+    codes = domains.codes
+    counts = np.bincount(codes[codes >= 0], minlength=len(domains.names))
     latest = run in ("", str(adata.uns.get(keys.LATEST, run)))
-    told = recorded.get("explanation", {}).get("domains", {})
+    explained = recorded.get("explanation", {}).get("domains", {})
     rows = []
-    for code, name in enumerate(found.names):
-        own = found.codes == code
+    for code, name in enumerate(domains.names):
+        mask = codes == code
         rows.append(
-            Row(
+            DomainRow(
                 name,
-                found.colors[code],
+                domains.colors[code],
                 int(counts[code]),
-                float(counts[code]) / max(len(own), 1),
-                _mean(adata, keys.CONFIDENCE, own) if latest else None,
-                _mean(adata, keys.MODULATION, own) if latest else None,
-                str(told.get(name, {}).get("sentence", "")),
+                float(counts[code]) / max(len(codes), 1),
+                _mean(adata, keys.CONFIDENCE, mask) if latest else None,
+                _mean(adata, keys.MODULATION, mask) if latest else None,
+                str(explained.get(name, {}).get("sentence", "")),
             )
         )
-    return tuple(rows), found.codes
+    return tuple(rows), codes
 
 
-def _mean(adata: AnnData, key: str, own: NDArray[np.bool_]) -> float | None:
+def _mean(adata: AnnData, key: str, mask: NDArray[np.bool_]) -> float | None:
     if key not in adata.obs:
         return None
-    values = adata.obs[key].to_numpy(dtype=np.float64)[own]
+    values = adata.obs[key].to_numpy(dtype=np.float64)[mask]
     values = values[np.isfinite(values)]
     return float(values.mean()) if len(values) else None
 
 
 def _given(
     adata: AnnData,
-    noticed: Mapping[str, Any],
+    input_notes: Mapping[str, Any],
     recorded: Mapping[str, Any],
     source: Path | None,
 ) -> list[tuple[str, str]]:
     """Return what is known of the input."""
-    found = [("Spots", f"{adata.n_obs:,}"), ("Genes", f"{adata.n_vars:,}")]
-    if "name" in noticed and (source is None or source.name != noticed["name"]):
-        found.append(("Read from", str(noticed["name"])))
-    if "kind" in noticed:
-        found.append(("Format", str(noticed["kind"])))
-    if "coordinates" in noticed:
-        found.append(("Coordinates", str(noticed["coordinates"])))
+    pairs = [("Spots", f"{adata.n_obs:,}"), ("Genes", f"{adata.n_vars:,}")]
+    if "name" in input_notes and (source is None or source.name != input_notes["name"]):
+        pairs.append(("Read from", str(input_notes["name"])))
+    if "kind" in input_notes:
+        pairs.append(("Format", str(input_notes["kind"])))
+    if "coordinates" in input_notes:
+        pairs.append(("Coordinates", str(input_notes["coordinates"])))
     section = recorded.get("section", {})
     if "genes" in section:
-        found.append(("Genes used", str(section["genes"])))
+        pairs.append(("Genes used", str(section["genes"])))
     if "spatial_graph" in section:
-        found.append(("Neighbourhood", str(section["spatial_graph"])))
+        pairs.append(("Neighbourhood", str(section["spatial_graph"])))
     if source is not None:
-        found.append(("File of this report", source.name))
+        pairs.append(("File of this report", source.name))
         if source.is_file():
-            found.append(("SHA-256 of that file", _file_hash(source)))
+            pairs.append(("SHA-256 of that file", _file_hash(source)))
     if recorded.get("input_hash"):
-        found.append(("SHA-256 of what was used", str(recorded["input_hash"])))
-    return found
+        pairs.append(("SHA-256 of what was used", str(recorded["input_hash"])))
+    return pairs
 
 
-def _seconds(told: Mapping[str, Any]) -> tuple[tuple[str, str], ...]:
+def _seconds(seconds: Mapping[str, Any]) -> tuple[tuple[str, str], ...]:
     """Return the time of each stage, in their order."""
-    stages = [stage for stage in _STAGES if stage in told]
-    stages += [stage for stage in told if stage not in _STAGES]
+    stages = [stage for stage in _STAGES if stage in seconds]
+    stages += [stage for stage in seconds if stage not in _STAGES]
     return tuple(
-        (_STAGES.get(stage, stage), f"{float(told[stage]):.1f} s") for stage in stages
+        (_STAGES.get(stage, stage), f"{float(seconds[stage]):.1f} s")
+        for stage in stages
     )
 
 
@@ -256,32 +246,32 @@ def _file_hash(path: Path) -> str:
 def _made(recorded: Mapping[str, Any]) -> list[tuple[str, str]]:
     """Return with what the domains were found."""
     config, device = recorded.get("config", {}), recorded.get("device", {})
-    found = []
+    pairs = []
     if "model" in config:
-        found += [
+        pairs += [
             ("Method", str(config["model"].get("method", ""))),
             ("Recipe", str(config.get("preset", ""))),
             ("Readout", str(config.get("domains", {}).get("readout", ""))),
         ]
     if "seed" in recorded:
-        found.append(("Seed", str(recorded["seed"])))
+        pairs.append(("Seed", str(recorded["seed"])))
     if "epochs" in recorded.get("training", {}):
-        found.append(("Epochs", str(recorded["training"]["epochs"])))
+        pairs.append(("Epochs", str(recorded["training"]["epochs"])))
     semantics = recorded.get("semantics", {})
     if config:
-        found.append(("Gene semantics", str(semantics.get("source", "none"))))
+        pairs.append(("Gene semantics", str(semantics.get("source", "none"))))
     if semantics.get("control"):
-        found.append(("Control, not a result", str(semantics["control"])))
+        pairs.append(("Control, not a result", str(semantics["control"])))
     if semantics.get("coverage") is not None:
-        found.append(("Genes it knows", f"{float(semantics['coverage']):.0%}"))
+        pairs.append(("Genes it knows", f"{float(semantics['coverage']):.0%}"))
     if device:
-        found.append(("Device", f"{device.get('name')}: {device.get('reason')}"))
-    return found
+        pairs.append(("Device", f"{device.get('name')}: {device.get('reason')}"))
+    return pairs
 
 
 def _again(
     recorded: Mapping[str, Any],
-    noticed: Mapping[str, Any],
+    input_notes: Mapping[str, Any],
     run: str,
     source: Path | None,
 ) -> tuple[str, str]:
@@ -294,7 +284,7 @@ def _again(
         return "", ""
     stages = config_of(recorded).to_dict()
     preset = str(stages.pop("preset"))
-    name = str(noticed.get("name", "")) or (source.name if source else "FILE")
+    name = str(input_notes.get("name", "")) or (source.name if source else "FILE")
     words = ["semst", "run", name, "--config", _SETTINGS]
     if run not in ("", keys.DEFAULT_RUN):
         words += ["--run", run]
@@ -329,8 +319,8 @@ def _agreement(
     pairs = [(shown[k], f"{scores[k]:.3f}") for k in shown if k in scores]
     pairs.append(("Spots compared", f"{len(both):,}"))
     labels = [both[name].astype("category").cat for name in (column, annotation)]
-    tidy = [one.remove_unused_categories() for one in labels]
-    return tuple(pairs), pd.crosstab(tidy[0], tidy[1])
+    rows, columns = (each.remove_unused_categories() for each in labels)
+    return tuple(pairs), pd.crosstab(rows, columns)
 
 
 def _losses(recorded: Mapping[str, Any]) -> tuple[float, ...]:

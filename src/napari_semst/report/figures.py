@@ -17,11 +17,11 @@ if TYPE_CHECKING:
     from anndata import AnnData
     from matplotlib.figure import Figure
 
-    from napari_semst.report.facts import Facts
+    from napari_semst.report.facts import ReportFacts
 
 
 @dataclass(frozen=True)
-class Picture:
+class ReportPicture:
     """A picture and what it shows.
 
     Parameters
@@ -43,14 +43,14 @@ _CAPTIONS = {
 }
 
 
-def pictures(
+def draw_pictures(
     adata: AnnData,
-    facts: Facts,
+    facts: ReportFacts,
     annotation: str | None,
     colors: Sequence[str],
     coordinates: str | None,
     dpi: int,
-) -> list[Picture]:
+) -> list[ReportPicture]:
     """Return the pictures of a report.
 
     Parameters
@@ -81,14 +81,14 @@ def pictures(
         if latest and np.any(known):
             wanted[key] = caption
     wanted |= {name: f"Coloured by {name}." for name in colors if name not in wanted}
-    found = []
+    drawn = []
     for name, caption in wanted.items():
         figure = draw_colours(adata, [name], coordinates=coordinates, dpi=dpi)
-        found.append(Picture(caption or "Domains.", _data(figure, dpi)))
+        drawn.append(ReportPicture(caption or "Domains.", _data(figure, dpi)))
     if len(facts.losses) > 1:
         caption = "Training: the loss of every epoch."
-        found.append(Picture(caption, _data(_curve(facts.losses, dpi), dpi)))
-    return found
+        drawn.append(ReportPicture(caption, _data(_curve(facts.losses, dpi), dpi)))
+    return drawn
 
 
 def _curve(losses: tuple[float, ...], dpi: int) -> Figure:

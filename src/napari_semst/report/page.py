@@ -5,20 +5,22 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING, Any
 
+from napari_semst.palette import MISSING_COLOR
+
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     import pandas as pd
 
-    from napari_semst.report.facts import Facts
-    from napari_semst.report.figures import Picture
+    from napari_semst.report.facts import ReportFacts
+    from napari_semst.report.figures import ReportPicture
 
 _COLOR = re.compile(r"#[0-9a-fA-F]{6}")
 
 
-def page(
-    facts: Facts,
-    pictures: Sequence[Picture],
+def render_page(
+    facts: ReportFacts,
+    pictures: Sequence[ReportPicture],
     markers: pd.DataFrame | None,
     written: str,
 ) -> str:
@@ -62,7 +64,7 @@ def page(
 
 def _plain_color(color: str) -> str:
     """Return a colour that may stand in a style, grey in place of any other text."""
-    return color if _COLOR.fullmatch(color) else "#9a9a9a"
+    return color if _COLOR.fullmatch(color) else MISSING_COLOR
 
 
 def _three_digits(value: float | None) -> str:

@@ -83,18 +83,18 @@ def write_report(
         If the file cannot be written.
     """
     from napari_semst.figure.file import check_dpi
-    from napari_semst.report.facts import facts_of
-    from napari_semst.report.figures import pictures
-    from napari_semst.report.page import page
+    from napari_semst.report.facts import gather_facts
+    from napari_semst.report.figures import draw_pictures
+    from napari_semst.report.page import render_page
 
     check_dpi(dpi)
     origin = None if source is None else Path(source)
-    facts = facts_of(adata, run, origin, annotation)
-    shown = pictures(adata, facts, annotation, colors, coordinates, dpi)
+    facts = gather_facts(adata, run, origin, annotation)
+    shown = draw_pictures(adata, facts, annotation, colors, coordinates, dpi)
     if markers is None:
         markers = _explained(adata, facts.run)
     day = f"{datetime.now(UTC):%Y-%m-%d %H:%M} UTC"
-    text = page(facts, shown, markers, day).encode()
+    text = render_page(facts, shown, markers, day).encode()
 
     def check(temporary: Path) -> None:
         if temporary.read_bytes() != text:
@@ -105,14 +105,14 @@ def write_report(
 
     return write_atomically(
         path,
-        lambda temporary: _put(temporary, text),
+        lambda temporary: _write(temporary, text),
         check,
         overwrite=overwrite,
         suffix=".html",
     )
 
 
-def _put(path: Path, text: bytes) -> None:
+def _write(path: Path, text: bytes) -> None:
     path.write_bytes(text)
 
 
@@ -123,12 +123,12 @@ def _explained(adata: AnnData, run: str) -> pd.DataFrame | None:
     from napari_semst import keys
     from napari_semst.explanation.run import plain
 
-    facts = adata.uns.get(keys.RUNS, {})
-    told = plain(facts.get(run, {})) if hasattr(facts, "get") else {}
-    domains = told.get("explanation", {}).get("domains", {})
+    runs = adata.uns.get(keys.RUNS, {})
+    recorded = plain(runs.get(run, {})) if hasattr(runs, "get") else {}
+    domains = recorded.get("explanation", {}).get("domains", {})
     tables = []
-    for name, one in domains.items():
-        genes = one.get("genes", {})
+    for name, domain in domains.items():
+        genes = domain.get("genes", {})
         # Files keep the columns in the order of the alphabet.
         order = [c for c in _COLUMNS if c in genes]
         table = pd.DataFrame({column: genes[column] for column in order})
