@@ -44,10 +44,10 @@ ZERO_OPERATIONS, POSITIVE_OPERATIONS = 220, 430
 def made_inputs(n_spots, n_genes, section_file=None, hidden=256):
     """Return a section, simulated where no file is given, as training reads it."""
     from napari_semst.config import Request
-    from napari_semst.config.presets import resolve
     from napari_semst.core.progress import RunControl, run_to_end
     from napari_semst.io.read import read
     from napari_semst.methods.semst.inputs import from_expression
+    from napari_semst.methods.settings import resolve
     from napari_semst.prepare.section import prepare_section
     from napari_semst.sample import simulated_cortex
 

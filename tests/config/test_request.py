@@ -8,8 +8,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from napari_semst.config import STAGES, Config, Request
-from napari_semst.config.presets import PRESETS, resolve
+from napari_semst.config.presets import PRESETS
 from napari_semst.errors import ConfigError
+from napari_semst.methods.settings import resolve
 
 
 @given(

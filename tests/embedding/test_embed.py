@@ -376,7 +376,7 @@ def test_the_shell_asks_a_model_and_keeps_what_it_said(
 
 
 def test_specificity_lists_what_few_spots_have(section: AnnData) -> None:
-    from napari_semst.config.presets import resolve
+    from napari_semst.methods.settings import resolve
     from napari_semst.pipeline.spot_semantics import ranked_values
     from napari_semst.prepare.section import prepare_section
 
@@ -401,7 +401,7 @@ def test_genes_that_say_little_are_listed_where_asked(section: AnnData) -> None:
     names = list(section.var_names)
     names[:3] = ["MT-CO1", "RPL13", "LOC12345"]
     section.var_names = names
-    from napari_semst.config.presets import resolve
+    from napari_semst.methods.settings import resolve
     from napari_semst.pipeline.spot_semantics import list_genes
 
     for leave_out in (True, False):

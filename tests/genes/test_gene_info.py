@@ -16,11 +16,11 @@ import pytest
 from anndata import AnnData
 
 from napari_semst.config import Request
-from napari_semst.config.presets import resolve
 from napari_semst.core.progress import RunControl, run_to_end
 from napari_semst.errors import SemanticsError
 from napari_semst.genes.gene_info import builtin_knowledge, read_knowledge
 from napari_semst.genes.table import read_table
+from napari_semst.methods.settings import resolve
 from napari_semst.pipeline.spot_semantics import embed_gene_lists, source_options
 from napari_semst.semantics import GeneLists
 from napari_semst.semantics.language_model.gene_texts import gene_passages, known_texts

@@ -10,7 +10,7 @@ import pytest
 from napari_semst import keys
 from napari_semst.cli.output import _image_words
 from napari_semst.explanation.discordance import explain_discordance
-from napari_semst.pipeline.run import _few
+from napari_semst.pipeline.warnings import few_spots
 from napari_semst.widgets.find import texts
 from napari_semst.widgets.find.summary import discordance_line
 from tests.widgets.discordant_tissue import discordant_tissue
@@ -24,19 +24,19 @@ def fit(usable, predicted):
 
 
 def test_a_run_warns_where_the_image_predicts_nothing():
-    (told,) = _few(fit(2000, []))
+    (told,) = few_spots(fit(2000, []))
     assert "does not reliably predict" in told
     assert "too few" not in told
-    (told,) = _few(fit(80, []))
+    (told,) = few_spots(fit(80, []))
     assert "does not reliably predict" in told
     assert "80 spots are too few" in told
 
 
 def test_a_run_warns_of_few_spots_and_not_of_many():
-    (told,) = _few(fit(500, [0.5]))
+    (told,) = few_spots(fit(500, [0.5]))
     assert "Only 500 spots" in told
-    assert _few(fit(2000, [0.5])) == []
-    assert _few(SimpleNamespace(discordance=None)) == []
+    assert few_spots(fit(2000, [0.5])) == []
+    assert few_spots(SimpleNamespace(discordance=None)) == []
 
 
 @pytest.mark.parametrize(

@@ -9,9 +9,9 @@ import numpy as np
 import pytest
 from safetensors.numpy import save_file
 
-from napari_semst.config.presets import resolve
 from napari_semst.core.progress import run_to_end
 from napari_semst.errors import ConfigError, InputError, SaveError
+from napari_semst.methods.settings import resolve
 from napari_semst.pipeline.model import (
     FORMAT,
     Standard,

@@ -14,12 +14,12 @@ from typer.testing import CliRunner
 import napari_semst
 from napari_semst import keys
 from napari_semst.cli.main import app
-from napari_semst.config.presets import resolve
 from napari_semst.core.progress import RunControl, run_to_end
 from napari_semst.errors import Cancelled, InputError, SemanticsError
 from napari_semst.io.concat_sections import join_sections
 from napari_semst.io.sections import sections_of
 from napari_semst.methods.semst.inputs import from_components
+from napari_semst.methods.settings import resolve
 from napari_semst.pipeline.transfer import label_section
 from napari_semst.prepare.section import prepare_section
 from tests.small import found, named, short, walked

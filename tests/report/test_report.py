@@ -12,9 +12,9 @@ import pytest
 
 from napari_semst import keys, write_report
 from napari_semst.config import Request
-from napari_semst.config.presets import resolve
 from napari_semst.errors import ConfigError, InputError, SaveError
 from napari_semst.io.export.h5ad import write
+from napari_semst.methods.settings import resolve
 from napari_semst.pipeline.result import attach
 from tests.cli.test_main import call
 from tests.small import found, named, short

@@ -9,11 +9,11 @@ import pytest
 from anndata import AnnData
 
 from napari_semst.config import Request
-from napari_semst.config.presets import resolve
 from napari_semst.core.progress import RunControl, run_to_end
 from napari_semst.errors import ConfigError
 from napari_semst.explanation.semantic_contrast import listed_genes
 from napari_semst.genes.table import builtin_table
+from napari_semst.methods.settings import resolve
 from napari_semst.pipeline.spot_semantics import embed_gene_lists, source_options
 from napari_semst.semantics import GeneLists, Semantics
 

@@ -10,8 +10,9 @@ from napari.layers import Image, Layer
 from PIL import Image as Pictures
 
 from napari_semst.config import Config, Request
-from napari_semst.config.presets import PRESETS, resolve
+from napari_semst.config.presets import PRESETS
 from napari_semst.errors import InputError
+from napari_semst.methods.settings import resolve
 from napari_semst.morphology.encoders import encoder_download
 from napari_semst.morphology.suggestions import SUGGESTED
 from napari_semst.viewer import adapter

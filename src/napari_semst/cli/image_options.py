@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from napari_semst.errors import ConfigError
+from napari_semst.methods.registry import method_spec
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -117,7 +118,7 @@ def check_image(given: Mapping[str, Any], rate: float | None, config: Config) ->
         If one of them would be without effect, or the image file is not there.
     """
     method, wanted = config.model.method, config.morphology
-    if rate is not None and method != "image-guided":
+    if rate is not None and not method_spec(method).discordance:
         raise ConfigError(
             f"Expected --fdr with --method image-guided; got the method {method!r}, "
             "which compares nothing with an image. Leave --fdr out, or choose that "

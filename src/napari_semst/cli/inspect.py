@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING
 import typer
 
 from napari_semst.config import Request
-from napari_semst.config.presets import resolve
 from napari_semst.errors import InputError, SemstError
 from napari_semst.io.texts import as_texts
+from napari_semst.methods.settings import resolve
 from napari_semst.wording import for_shell
 
 if TYPE_CHECKING:

@@ -54,7 +54,7 @@ def build_request(
         request = Request(preset, request.overrides)
     for stage, settings in stages.items():
         request = request.with_settings(stage, **settings)
-    from napari_semst.config.presets import resolve
+    from napari_semst.methods.settings import resolve
 
     complete = resolve(request)
     if "semantics" in stages:

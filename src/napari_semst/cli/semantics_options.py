@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from napari_semst.errors import ConfigError
+from napari_semst.methods.registry import method_spec
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -66,7 +67,7 @@ def check_method(source: str | None, method: str) -> None:
     ConfigError
         If it would be without effect.
     """
-    if source not in (None, "none") and method != "semst":
+    if source not in (None, "none") and not method_spec(method).semantics:
         raise ConfigError(
             f"Expected the method 'semst' with --semantics {source}; got {method!r}, "
             "which reads no gene semantics. Leave --semantics out, or choose the "

@@ -1,7 +1,7 @@
 """The settings of a run: what a user asks for, and what that comes to.
 
 A `Request` is a preset's name and the few settings that the user changed; a `Config`
-is complete, every value known. `napari_semst.config.presets.resolve` turns the first
+is complete, every value known. `napari_semst.methods.settings.resolve` turns the first
 into the second.
 """
 

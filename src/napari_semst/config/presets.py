@@ -6,9 +6,6 @@ from dataclasses import dataclass
 from types import MappingProxyType
 from typing import TYPE_CHECKING
 
-from napari_semst.config.request import Config, Request
-from napari_semst.errors import ConfigError, one_of
-
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
@@ -118,82 +115,3 @@ PRESETS: Mapping[str, Preset] = MappingProxyType(
         ),
     }
 )  # fmt: skip
-
-
-# What a method needs otherwise than the project's recipe has it.
-METHOD_SETTINGS: Mapping[str, Overrides] = MappingProxyType(
-    {
-        # It has no network that semantics could modulate.
-        "quick": {"semantics": {"source": "none"}},
-        "image-guided": {
-            "prepare": {"n_top_genes": 2000},
-            "semantics": {"source": "none"},
-            "morphology": {"encoder": "builtin"},
-            "training": {
-                "epochs": 200,
-                "learning_rate": 2e-3,
-                "decoded_genes": 0,
-                "average_last": 0.0,
-                "weight_decay": 0.0,
-            },
-        },
-    }
-)
-
-
-def resolve(request: Request) -> Config:
-    """Return the complete settings for a request.
-
-    ``auto`` is the default recipe: what differs between kinds of data it reads off the
-    section itself (lattice or scattered cells, square or hexagonal, depth of averaging
-    by size, components by panel), not off a data set's name.
-
-    Raises
-    ------
-    ConfigError
-        If the preset is unknown, a setting not accepted, or a control without source.
-    """
-    name = "default" if request.preset == AUTO else request.preset
-    if name not in PRESETS:
-        raise ConfigError(one_of("preset", request.preset, (AUTO, *PRESETS)))
-    config = Config(preset=name).with_overrides(PRESETS[name].settings)
-    method = config.with_overrides(request.overrides).model.method
-    config = config.with_overrides(METHOD_SETTINGS.get(method, {}))
-    config = config.with_overrides(request.overrides)
-    if method != "semst":
-        config = config.with_overrides({"semantics": {"source": "none"}})
-    if config.model.morphology != "none":
-        config = _with_encoder(config, request)
-    if config.semantics.source == "none" and config.semantics.control != "none":
-        raise ConfigError(
-            "Expected a source of gene semantics for the control "
-            f"{config.semantics.control!r}; got none. Choose a source, and a method "
-            "that reads it; a run without semantics is a control by itself."
-        )
-    return config
-
-
-def _with_encoder(config: Config, request: Request) -> Config:
-    """Return settings by which there is something for ``model.morphology`` to read."""
-    model = config.model
-    if model.method != "semst":
-        raise ConfigError(
-            "Expected the method 'semst' for model.morphology "
-            f"{model.morphology!r}; got {model.method!r}. Choose semst, or "
-            "model.morphology 'none'."
-        )
-    if model.morphology == "view" and model.start != "components":
-        raise ConfigError(
-            "Expected model.start 'components' for model.morphology 'view'; got "
-            f"{model.start!r}. Choose the preset default, or model.morphology "
-            "'modulation'."
-        )
-    if config.morphology.encoder != "none":
-        return config
-    if "encoder" in request.overrides.get("morphology", {}):
-        raise ConfigError(
-            f"Expected an image encoder for model.morphology {model.morphology!r}; got "
-            "'none'. Choose builtin or another one (morphology.encoder), or "
-            "model.morphology 'none'."
-        )
-    return config.with_overrides({"morphology": {"encoder": "builtin"}})

@@ -7,6 +7,8 @@ from dataclasses import dataclass, field
 from types import MappingProxyType
 from typing import Any
 
+from napari_semst.config.methods import METHODS
+
 # The number of domains that asks for it to be chosen.
 AUTO_DOMAINS = -1
 REFINE_ROUNDS = 3
@@ -180,7 +182,7 @@ class SemanticsConfig:
 class ModelConfig:
     """The method and the shape of its network."""
 
-    method: str = _setting("semst", "Method.", ("semst", "quick", "image-guided"))
+    method: str = _setting("semst", "Method.", tuple(METHODS))
     hidden: int = _setting(64, "Width of the hidden layers (h1).", low=1)
     latent: int = _setting(15, "Width of the latent (h2).", low=2)
     modulation_ratio: float = _setting(

@@ -12,7 +12,6 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
     from contextlib import AbstractContextManager
 
-    from napari_semst.config import Config
 
 Result = TypeVar("Result")
 
@@ -30,18 +29,17 @@ def idle_politely() -> None:
     os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
 
 
-def threads_wanted(n_spots: int, config: Config) -> int:
+def threads_wanted(n_spots: int, *, all_cores: bool) -> int:
     """Return the number of threads that suits a run.
 
     Parameters
     ----------
     n_spots
         Size of the section.
-    config
-        Settings; reconstructing every spot in every step is worth all cores.
+    all_cores
+        Whether each step is worth them even in a small section.
     """
-    whole = config.model.method == "semst" and not config.training.decoded_spots
-    if n_spots <= _ONE_THREAD_SPOTS and not whole:
+    if n_spots <= _ONE_THREAD_SPOTS and not all_cores:
         return 1
     return (
         len(os.sched_getaffinity(0))

@@ -3,11 +3,8 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from importlib import import_module
-from types import MappingProxyType
-from typing import TYPE_CHECKING, Any, Protocol, cast
+from typing import TYPE_CHECKING, Any, Protocol
 
-from napari_semst.errors import ConfigError, one_of
 from napari_semst.training.loop import TrainingRecord
 
 if TYPE_CHECKING:
@@ -19,6 +16,7 @@ if TYPE_CHECKING:
     from napari_semst.config import Config
     from napari_semst.core.device import DeviceChoice
     from napari_semst.core.progress import Progress, RunControl
+    from napari_semst.methods.image_guided.types import Discordance
     from napari_semst.prepare.section import Section
 
 
@@ -45,51 +43,6 @@ class ModulationMap:
     strength: NDArray[np.float32]
     scale_strength: NDArray[np.float32]
     shift_strength: NDArray[np.float32]
-
-
-@dataclass(frozen=True)
-class Discordance:
-    """Where expression is not what the image predicts.
-
-    Values of spots without a usable image are NaN.
-
-    Parameters
-    ----------
-    contradiction
-        How far the image misleads about each spot, in nats, ``(n_spots,)``: KL
-        divergence of expression from what its image predicts, less that from
-        expression at large.
-    surprise
-        The first of the two, which is high for unusual expression, too; like it, in the
-        directions that images predict, and 0 where they predict nothing.
-    per_dimension
-        KL divergence of the network's posterior from its prior, by dimension of the
-        latent, ``(n_spots, latent)``.
-    p_value, fdr
-        Against the null of images exchanged within expression clusters, and the false
-        discovery rate (Benjamini and Hochberg, 1995), each ``(n_spots,)``.
-    discordant
-        Spots called at the rate that was asked for.
-    expressed, expected
-        What each spot expresses and what its image predicts, in the directions that
-        images predict best, ``(n_spots, width)``.
-    predicted
-        Share of each direction's variance that the image predicts, ``(width,)``; none
-        where it predicts nothing.
-    n_learnt
-        Spots that this was learnt from: usable, and as usual.
-    """
-
-    contradiction: NDArray[np.float32]
-    surprise: NDArray[np.float32]
-    per_dimension: NDArray[np.float32]
-    p_value: NDArray[np.float32]
-    fdr: NDArray[np.float32]
-    discordant: NDArray[np.bool_]
-    expressed: NDArray[np.float32]
-    expected: NDArray[np.float32]
-    predicted: NDArray[np.float64]
-    n_learnt: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -199,49 +152,3 @@ class Transfer(Protocol):
             As for a `Method`.
         """
         ...
-
-
-# A new method is a file of this folder and a line here.
-METHODS: Mapping[str, str] = MappingProxyType(
-    {
-        "semst": "napari_semst.methods.semst.fit:fit",
-        "quick": "napari_semst.methods.quick:fit",
-        "image-guided": "napari_semst.methods.image_guided.fit:fit",
-    }
-)
-# Those that can describe a section by what was learnt from another.
-TRANSFERS: Mapping[str, str] = MappingProxyType(
-    {
-        "semst": "napari_semst.methods.semst.transfer:transfer",
-        "quick": "napari_semst.methods.quick:describe",
-    }
-)
-
-
-def method(name: str) -> Method:
-    """Return the method of that name.
-
-    Raises
-    ------
-    ConfigError
-        If there is none.
-    """
-    return cast("Method", _registered(name, METHODS))
-
-
-def transfer(name: str) -> Transfer:
-    """Return what describes other sections by what the method of that name learnt.
-
-    Raises
-    ------
-    ConfigError
-        If there is none.
-    """
-    return cast("Transfer", _registered(name, TRANSFERS))
-
-
-def _registered(name: str, registry: Mapping[str, str]) -> Any:
-    if name not in registry:
-        raise ConfigError(one_of("model.method", name, registry))
-    module, _, function = registry[name].partition(":")
-    return getattr(import_module(module), function)

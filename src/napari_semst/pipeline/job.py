@@ -225,9 +225,9 @@ def find_and_save(
         One of its kinds, with what was expected, found and to do.
     """
     from napari_semst import keys
-    from napari_semst.config.presets import resolve
     from napari_semst.io.concat_sections import concat_from
     from napari_semst.io.read import read
+    from napari_semst.methods.settings import resolve
     from napari_semst.pipeline.model import check_savable, save_model
     from napari_semst.pipeline.run import attach, find_domains
 

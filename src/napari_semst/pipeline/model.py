@@ -40,8 +40,6 @@ _MAKE_ONE = Way(
 _LEARNT = "learnt."
 _MODULATION = "network.modulation."
 _MIXTURE = ("white", "centres", "weight")
-# What a network's models hold beside its weights and the axes of all models.
-_OF_NETWORK = ("sizes", "latent.mean", "latent.axes")
 
 
 class Standard(NamedTuple):
@@ -174,17 +172,17 @@ def check_savable(config: Config) -> None:
         If there is no consensus of mixtures, or the method's inputs belong to one
         section alone.
     """
-    from napari_semst.methods.base import TRANSFERS
+    from napari_semst.methods.registry import method_spec
 
-    why = ""
+    why, spec = "", method_spec(config.model.method)
     if config.domains.readout != "consensus":
         why = f"the readout {config.domains.readout!r}"
-    elif config.model.method not in TRANSFERS:
+    elif not spec.transfer:
         why = (
             f"the method {config.model.method!r}, which says of other sections nothing"
         )
-    elif config.model.method == "semst" and config.model.start != "components":
-        why = f"the published recipe {config.preset!r}"
+    elif reason := spec.not_transferable(config):
+        why = reason
     elif config.model.morphology != "none":
         why = f"model.morphology {config.model.morphology!r}"
     elif config.domains.n_domains == 1:
@@ -339,11 +337,14 @@ def _voter(arrays: Arrays, place: int, view: int, rounds: int) -> ConsensusMembe
 
 def _check(model: DomainModel, arrays: Arrays) -> None:
     """Refuse parts that do not fit each other; whole files always do."""
+    from napari_semst.methods.registry import method_spec
+
     if any(not np.isfinite(values).all() for values in arrays.values()):
         raise ValueError("values that are not finite")
     if not model.voters or len(model.names) != len(model.colors):
         raise ValueError("members, names and colours of the domains")
     check_savable(model.config)
+    spec = method_spec(model.config.model.method)
     n_genes, counts = len(model.genes), {len(v.mixture.weight) for v in model.voters}
     if len(counts) != 1 or not 1 <= len(model.names) <= counts.pop():
         raise ValueError("the number of domains")
@@ -352,8 +353,7 @@ def _check(model: DomainModel, arrays: Arrays) -> None:
         shapes = mixture.white.shape, mixture.centres.shape
         if shapes != ((width, width), (len(mixture.weight), width)):
             raise ValueError("the width of a member")
-        # Two views of components, and what a network learnt.
-        if not 0 <= voter.view < 3 - (model.config.model.method == "quick"):
+        if not 0 <= voter.view < spec.n_views:
             raise ValueError("the view of a member")
         if voter.rounds < 0:
             raise ValueError("the averaging of a member")
@@ -361,7 +361,7 @@ def _check(model: DomainModel, arrays: Arrays) -> None:
     for axes in (known.root, known.logged):
         if axes.axes.shape != (n_genes, len(axes.offset)):
             raise ValueError("genes and axes")
-    if model.config.model.method == "semst" and not {*_OF_NETWORK} <= {*model.learnt}:
+    if not spec.parameters <= {*model.learnt}:
         raise ValueError("what the network is given")
     if model.deviation is not None and model.deviation.shape != (n_genes,):
         raise ValueError("genes and their deviation")

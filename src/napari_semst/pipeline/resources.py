@@ -19,22 +19,13 @@ _GIB = 2**30
 _CONTAINER = Path("/sys/fs/cgroup")
 # Seconds on the machine of docs/benchmarks.md, of which `_probe` took `_PROBE_SECONDS`.
 _PROBE_SECONDS = 3.9e-3
-# Of the image-guided method: of a spot in a step; of its comparison with the image, of
-# a spot that a prediction is learnt from, and of a spot whose image is exchanged.
-_GUIDED_STEP_SECONDS, _COMPARED_SECONDS = 1.5e-4, 1.5
-_LEARNT_SECONDS, _EXCHANGED_SECONDS = 3e-5, 3e-6
 _START_SECONDS = 3.0  # imports, the gene table
 _COUNT_SECONDS = 3.3e-7  # each stored count: read, scaled, ranked, saved
 _SPOT_SECONDS = 1.0e-4  # each spot: graphs, semantics, neighbours, assignment
 _FIT_SECONDS = 1.1e-3  # each spot that mixtures are fitted to, at 12 starts
-_COMPILE_SECONDS = 25.0  # the search for approximate neighbours, once a process
-_SAMPLED_STEP_SECONDS = 0.11
-_WHOLE_STEP_SECONDS = 0.022
-_STEP_SPOT_SECONDS = 8.8e-6  # each spot of a step that reads them all, at width 64
 _PATCH_SECONDS = 5.0e-3  # each spot whose patches are cut, and measured
 # Each spot whose patches a network of 90 million weights reads; on GPUs it is a guess.
 _NETWORK_SECONDS, _NETWORK_GPU_SECONDS = 0.6, 5.0e-3
-_DECODED_SECONDS = 1.8e-10  # each value that a step reconstructs, times the width
 # Bytes: what is imported, each stored count, each spot besides its semantic vector.
 _BASE_BYTES = 0.7 * _GIB
 _COUNT_BYTES = 20.0
@@ -136,22 +127,6 @@ def _image_seconds(n_spots: int, config: Config) -> float:
     return n_spots * (_NETWORK_GPU_SECONDS if gpu else _NETWORK_SECONDS)
 
 
-def _guided_seconds(n_spots: int, config: Config) -> float:
-    """Return what the image-guided method trains and measures."""
-    from napari_semst.methods.semst.training import batch_spots
-
-    settings, batch = config.image_guided, batch_spots(config.training, n_spots)
-    # Spots of a sample have hardly any neighbours in common.
-    read = min(batch * (settings.k_neighbors + 1), n_spots) if batch else n_spots
-    width = (settings.hidden_dim / 256) ** 2
-    seconds = config.training.epochs * read * _GUIDED_STEP_SECONDS * width
-    if config.morphology.encoder == "none":
-        return seconds
-    learnt = 12 * n_spots + 20 * min(n_spots, 20_000)
-    seconds += _COMPARED_SECONDS + learnt * _LEARNT_SECONDS
-    return seconds + settings.permutations * n_spots * _EXCHANGED_SECONDS
-
-
 def memory_warning(
     n_spots: int, n_counts: int, config: Config, semantic_width: int = _SEMANTIC_WIDTH
 ) -> str | None:
@@ -192,29 +167,15 @@ def _free() -> float:
 def _seconds(n_spots: int, n_genes: int, config: Config) -> float:
     """Return what depends on spots, on the machine of the benchmarks."""
     from napari_semst.core.chunks import FITTED_SPOTS
-    from napari_semst.methods.semst.training import WHOLE_SPOTS, batch_spots
+    from napari_semst.methods.registry import method_spec
 
     seconds = _START_SECONDS + n_spots * _SPOT_SECONDS
     seconds += _image_seconds(n_spots, config)
     if config.domains.readout == "consensus":
         starts = config.domains.n_starts / 12
         seconds += min(n_spots, FITTED_SPOTS) * _FIT_SECONDS * starts
-    if config.model.method == "image-guided":
-        return seconds + _guided_seconds(n_spots, config)
-    if config.model.method != "semst":
-        return seconds
-    training = config.training
-    if n_spots > WHOLE_SPOTS:
-        seconds += _COMPILE_SECONDS
-    steps = training.epochs * training.ensemble
-    if batch_spots(training, n_spots):
-        return seconds + steps * _SAMPLED_STEP_SECONDS
-    hidden = config.model.hidden
-    decoded = min(training.decoded_spots or n_spots, n_spots)
-    decoded *= min(training.decoded_genes or n_genes, n_genes)
-    step = _WHOLE_STEP_SECONDS + n_spots * _STEP_SPOT_SECONDS * hidden / 64
-    step += decoded * hidden * _DECODED_SECONDS
-    return seconds + steps * step
+    spec = method_spec(config.model.method)
+    return seconds + spec.training_seconds(config, n_spots, n_genes)
 
 
 def _probe() -> float:

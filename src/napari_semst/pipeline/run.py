@@ -7,10 +7,11 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from napari_semst.config import AUTO_DOMAINS
-from napari_semst.config.presets import resolve
 from napari_semst.core.progress import Progress, RunControl
 from napari_semst.errors import ConfigError, ShareDone
+from napari_semst.methods.settings import resolve
 from napari_semst.pipeline.result import DomainResult, attach
+from napari_semst.pipeline.warnings import few_spots, unlike_sections, unused_settings
 from napari_semst.wording import Way, Worded
 
 __all__ = ["DomainResult", "attach", "find_domains"]
@@ -28,10 +29,6 @@ if TYPE_CHECKING:
     from napari_semst.prepare.section import Section
     from napari_semst.semantics import Semantics
 
-# Sections of one tissue were found at 1.2 to 1.9, unrelated ones at 2.3 to 5.6.
-_FARTHEST = 2.0
-# Rates of calls were measured on sections of 3,000 spots.
-_FEW_FOR_DISCORDANCE = 1000
 
 # Numbers that a language model of 4 billion weights gives for a spot.
 _LANGUAGE_WIDTH = 2560
@@ -91,7 +88,7 @@ def find_domains(
     from napari_semst.domains.hierarchy import build_hierarchy
     from napari_semst.io.notes import input_warnings
     from napari_semst.io.sections import mixed_sections
-    from napari_semst.methods.base import method
+    from napari_semst.methods.registry import method_spec
     from napari_semst.morphology.describe import describe_morphology
     from napari_semst.pipeline.provenance import record, spots_hash
     from napari_semst.pipeline.spot_semantics import spot_embedding
@@ -114,11 +111,10 @@ def find_domains(
     )
     watch.lap("describe")
     device = choose_device(config.training.device)
-    threads = threads_wanted(section.n_spots, config)
+    spec = method_spec(config.model.method)
+    threads = threads_wanted(section.n_spots, all_cores=spec.uses_all_cores(config))
     with threads_limited(threads), memory_errors_explained():
-        fit = yield from method(config.model.method)(
-            section, embedding, config, device, control
-        )
+        fit = yield from spec.load_fit()(section, embedding, config, device, control)
         watch.lap("train")
         if current_group().rank:
             raise ShareDone("This process did its share; the first one goes on.")
@@ -137,7 +133,11 @@ def find_domains(
     if short is not None:
         noticed[short] = None
     provenance["warnings"][:0] = noticed
-    provenance["warnings"] += [*_unused(config), *_unlike(section, fit), *_few(fit)]
+    provenance["warnings"] += [
+        *unused_settings(config),
+        *unlike_sections(section, fit),
+        *few_spots(fit),
+    ]
     provenance["spots_hash"] = spots_hash(tissue.obs_names)
     names = tuple(str(code + 1) for code in range(assignment.n_domains))
     if chosen is not None:
@@ -159,83 +159,6 @@ def find_domains(
         morphology=morphology,
         discordance=fit.discordance,
     )
-
-
-def _unused(config: Config) -> list[str]:
-    """Return warnings for settings that were changed and that the recipe ignores."""
-    training, method, found = config.training, config.model.method, []
-    trained = {"quick": "no network", "image-guided": "one network"}.get(method)
-    if training.ensemble > 1 and trained:
-        found.append(
-            f"The method {method!r} trains {trained}: the ensemble is not used."
-        )
-    unread = method == "quick" or (
-        method == "semst" and config.model.morphology == "none"
-    )
-    if config.morphology.encoder != "none" and unread:
-        found.append(
-            f"The method {method!r} reads no image here: features of the image are "
-            "kept, and change no domain. Choose the method image-guided, or semst with "
-            "model.morphology view or modulation."
-        )
-    if training.average_last and method == "image-guided":
-        found.append(
-            "The method 'image-guided' averages no latents of its last epochs "
-            "(training.average_last): the setting is not used."
-        )
-    if config.model.weights and method != "semst":
-        found.append(
-            f"The method {method!r} begins with no published weights: model.weights "
-            "is not used."
-        )
-    if training.checkpoints > 1 and method == "image-guided":
-        found.append("The method 'image-guided' hears no late checkpoints.")
-    elif training.checkpoints > 1 and training.average_last:
-        found.append(
-            "Latents of the last epochs are averaged (training.average_last): late "
-            "checkpoints are not heard apart."
-        )
-    return found
-
-
-def _few(fit: Fit) -> list[str]:
-    """Return a warning where few spots tell what the image predicts, or none does."""
-    found = fit.discordance
-    if found is None:
-        return []
-    warnings = []
-    # Unknown is NaN, which is not itself.
-    usable = int((found.p_value == found.p_value).sum())
-    few = f"; or {usable} spots are too few" if usable < _FEW_FOR_DISCORDANCE else ""
-    if not len(found.predicted):
-        warnings.append(
-            "The image does not reliably predict any expression, no more than moved "
-            "elsewhere on the slide: nothing was compared, and no spot is discordant. "
-            "Look at how image and spots are aligned, and how many pixels lie across "
-            f"a spot{few}."
-        )
-    elif usable < _FEW_FOR_DISCORDANCE:
-        warnings.append(
-            f"Only {usable} spots tell what the image predicts; below "
-            f"{_FEW_FOR_DISCORDANCE} the map is rough, discordant regions are hardly "
-            "ever called, and calls may be false. Look at the patches of the "
-            "brightest spots."
-        )
-    return warnings
-
-
-def _unlike(section: Section, fit: Fit) -> list[str]:
-    """Return warnings for sections that are not of one kind with the others."""
-    ratios = fit.notes.get("apart", [])
-    assert isinstance(ratios, list)
-    return [
-        f"Most spots of section {name!r} have no like in the other sections (they lie "
-        f"{ratio:.1f} times as far from them as from their own; 1.2 to 1.9 is usual): "
-        "the same domain there may be another tissue here. Compare it with a run of "
-        "its own."
-        for name, ratio in zip(section.sections.names, ratios, strict=False)
-        if ratio > _FARTHEST
-    ]
 
 
 def _number(

@@ -5,6 +5,8 @@ from __future__ import annotations
 import sys
 from typing import TYPE_CHECKING, Any
 
+from napari_semst.methods.registry import method_spec
+
 if TYPE_CHECKING:
     from collections.abc import Sequence
     from pathlib import Path
@@ -72,7 +74,7 @@ def image_summary(result: DomainResult) -> dict[str, Any] | None:
 
     facts = result.provenance
     settings, trained = facts["config"], facts["training"]
-    guided = settings["model"]["method"] == "image-guided"
+    guided = method_spec(settings["model"]["method"]).discordance
     if result.morphology is None and not guided:
         return None
     told: dict[str, Any] = {

@@ -181,19 +181,20 @@ def _label_one(
     """Label a single section."""
     from napari_semst.core.device import choose_device, memory_errors_explained
     from napari_semst.core.threads import threads_limited, threads_wanted
-    from napari_semst.methods.base import transfer
+    from napari_semst.methods.registry import method_spec
 
-    start = time.perf_counter()
+    start, spec = time.perf_counter(), method_spec(config.model.method)
     section, matched = yield from _prepare(tissue, model, config, control)
     embedding, described = yield from _describe(
         tissue, section, model, config, control, options
     )
     place = choose_device(config.training.device)
+    threads = threads_wanted(section.n_spots, all_cores=spec.uses_all_cores(config))
     with (
-        threads_limited(threads_wanted(section.n_spots, config)),
+        threads_limited(threads),
         memory_errors_explained(),
     ):
-        fit = yield from transfer(config.model.method)(
+        fit = yield from spec.load_transfer()(
             section, embedding, model.learnt, config, place, control
         )
         assignment = yield from _voted(

@@ -7,13 +7,14 @@ import pytest
 import torch
 
 from napari_semst.config import Request
-from napari_semst.config.presets import resolve
+from napari_semst.config.methods import METHODS
 from napari_semst.core.device import choose_device
 from napari_semst.core.progress import RunControl, run_to_end
 from napari_semst.errors import ConfigError, TrainingError
-from napari_semst.methods.base import METHODS, method
+from napari_semst.methods.registry import method_spec
 from napari_semst.methods.semst.full_batch import FullBatchObjective
 from napari_semst.methods.semst.inputs import from_components
+from napari_semst.methods.settings import resolve
 from napari_semst.prepare.components import smoothed
 from napari_semst.prepare.section import prepare_section
 from tests.small import short
@@ -44,7 +45,7 @@ def prepared(tissue):
 def fitted(prepared, semantics, preset="auto", **stages):
     config = resolve(short(preset, **stages))
     section = prepared(config)
-    steps = method(config.model.method)(
+    steps = method_spec(config.model.method).load_fit()(
         section, semantics, config, choose_device("cpu"), RunControl()
     )
     return run_to_end(steps), section, config
@@ -64,7 +65,7 @@ def test_unknown_methods_are_refused():
     with pytest.raises(
         ConfigError, match=r"'semst', 'quick', 'image-guided'; got 'magic'"
     ):
-        method("magic")
+        method_spec("magic")
 
 
 def test_quick_is_smoothed_components(prepared, semantics):

@@ -11,7 +11,6 @@ from typer.testing import CliRunner
 from napari_semst.cli import run as cli_run
 from napari_semst.cli.main import app
 from napari_semst.config import Request
-from napari_semst.config.presets import resolve
 from napari_semst.core.device import choose_device
 from napari_semst.core.progress import RunControl, run_to_end
 from napari_semst.core.threads import threads_limited
@@ -20,6 +19,7 @@ from napari_semst.methods.semst import image
 from napari_semst.methods.semst.fit import fit
 from napari_semst.methods.semst.image import image_components, with_image
 from napari_semst.methods.semst.inputs import from_components
+from napari_semst.methods.settings import resolve
 from napari_semst.pipeline.model import check_savable
 from tests.guided import UNUSABLE, guided
 from tests.small import found, named, short

@@ -8,7 +8,6 @@ import torch
 from sklearn.metrics import adjusted_rand_score
 
 from napari_semst.config import Request, TrainingConfig
-from napari_semst.config.presets import resolve
 from napari_semst.core.device import choose_device
 from napari_semst.core.process_group import Group
 from napari_semst.core.progress import RunControl, run_to_end
@@ -19,16 +18,13 @@ from napari_semst.methods.semst import training as semst_training
 from napari_semst.methods.semst.full_batch import FullBatchObjective
 from napari_semst.methods.semst.inputs import from_components, from_expression
 from napari_semst.methods.semst.minibatch import MinibatchObjective
-from napari_semst.methods.semst.training import (
-    BATCH_SPOTS,
-    WHOLE_SPOTS,
-    batch_spots,
-)
+from napari_semst.methods.settings import resolve
 from napari_semst.nn.losses import SpatialPairs, edges, spatial_loss
 from napari_semst.pipeline.run import find_domains
 from napari_semst.prepare.graphs import nearest_graph
 from napari_semst.prepare.section import prepare_section
 from napari_semst.sample import simulated_cortex
+from napari_semst.training.batching import BATCH_SPOTS, WHOLE_SPOTS, batch_spots
 from napari_semst.training.loop import train
 from tests.small import short
 

@@ -15,8 +15,8 @@ from napari_semst.methods.image_guided.discordance import discordance
 from napari_semst.methods.image_guided.inputs import guided_inputs
 from napari_semst.methods.image_guided.minibatch import Distributions, GuidedObjective
 from napari_semst.methods.image_guided.network import Normal, divergence
-from napari_semst.methods.semst.training import BATCH_SPOTS, batch_spots
 from napari_semst.prepare.components import dense_axes, rotated, smoothed
+from napari_semst.training.batching import BATCH_SPOTS, batch_spots
 from napari_semst.training.loop import train
 from napari_semst.wording import Way, Worded
 
@@ -28,8 +28,8 @@ if TYPE_CHECKING:
     from napari_semst.config import Config
     from napari_semst.core.device import DeviceChoice
     from napari_semst.core.progress import RunControl
-    from napari_semst.methods.base import Discordance
     from napari_semst.methods.image_guided.inputs import GuidedInputs
+    from napari_semst.methods.image_guided.types import Discordance
     from napari_semst.prepare.section import Section
     from napari_semst.training.loop import TrainingRecord
 

@@ -13,8 +13,9 @@ from napari_semst.methods.base import Fit, View
 from napari_semst.methods.semst.image import with_image
 from napari_semst.methods.semst.inputs import from_components, from_expression
 from napari_semst.methods.semst.modulation import mean_map
-from napari_semst.methods.semst.training import WHOLE_SPOTS, train_members
+from napari_semst.methods.semst.training import train_members
 from napari_semst.prepare.components import dense_axes, rotated, smoothed
+from napari_semst.training.batching import WHOLE_SPOTS
 
 if TYPE_CHECKING:
     from collections.abc import Generator, Sequence

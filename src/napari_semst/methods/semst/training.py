@@ -15,6 +15,7 @@ from napari_semst.errors import ShareDone
 from napari_semst.methods.semst.full_batch import FullBatchObjective
 from napari_semst.methods.semst.minibatch import MinibatchObjective
 from napari_semst.methods.semst.modulation import modulation_map
+from napari_semst.training.batching import BATCH_SPOTS, batch_spots
 from napari_semst.training.loop import TrainingRecord, train
 
 if TYPE_CHECKING:
@@ -26,10 +27,6 @@ if TYPE_CHECKING:
     from napari_semst.core.progress import Progress, RunControl
     from napari_semst.methods.base import ModulationMap
     from napari_semst.methods.semst.inputs import Inputs
-
-# Up to this many spots a step reads the whole section; above, a sample of them.
-WHOLE_SPOTS = 20_000
-BATCH_SPOTS = 4096
 
 
 class Member(NamedTuple):
@@ -194,18 +191,3 @@ def _in_words(batch: int, n_parts: int, *, smaller: bool) -> str:
     text = f"{batch:,} spots drawn anew in {n_parts} parts, with all their neighbours"
     why = "; larger steps did not fit into the GPU's memory"
     return text + why if smaller else text
-
-
-def batch_spots(config: TrainingConfig, n_spots: int) -> int:
-    """Return how many spots a step reads, 0 for all.
-
-    Parameters
-    ----------
-    config
-        ``batch_spots`` is read: -1 chooses by the size of the section.
-    n_spots
-        Size of the section.
-    """
-    if config.batch_spots >= 0:
-        return config.batch_spots if config.batch_spots < n_spots else 0
-    return BATCH_SPOTS if n_spots > WHOLE_SPOTS else 0

@@ -21,8 +21,8 @@ from napari_semst.methods.semst.full_batch import FullBatchObjective
 from napari_semst.methods.semst.inputs import Scale, from_scale
 from napari_semst.methods.semst.minibatch import MinibatchObjective
 from napari_semst.methods.semst.modulation import mean_map, modulation_map
-from napari_semst.methods.semst.training import BATCH_SPOTS, WHOLE_SPOTS
 from napari_semst.prepare.components import ExpressionAxes
+from napari_semst.training.batching import BATCH_SPOTS, WHOLE_SPOTS
 
 if TYPE_CHECKING:
     from collections.abc import Generator, Iterator, Mapping

@@ -18,6 +18,7 @@ from qtpy.QtWidgets import (
 from napari_semst.config import ImageGuidedConfig
 from napari_semst.config.presets import AUTO, PRESETS
 from napari_semst.errors import InputError
+from napari_semst.methods.registry import method_spec
 from napari_semst.widgets.find import texts_image as texts
 from napari_semst.widgets.find.image import ImageForm
 from napari_semst.widgets.shared.forms import add_row, form
@@ -27,6 +28,7 @@ if TYPE_CHECKING:
 
     from napari_semst.config import Request
 
+# Their forms differ: the one has a check box for the image, the other its own fields.
 SEMST, GUIDED = "semst", "image-guided"
 
 
@@ -48,9 +50,9 @@ class MethodCombo(QComboBox):
         self._recipe = recipe
         self.setToolTip(texts.TIPS["method"])
         for index, name in enumerate(methods):
-            self.addItem(texts.METHODS.get(name, name), name)
-            about = texts.METHOD_TIPS.get(name, "")
-            self.setItemData(index, about, Qt.ItemDataRole.ToolTipRole)
+            spec = method_spec(name)
+            self.addItem(spec.label, name)
+            self.setItemData(index, spec.summary, Qt.ItemDataRole.ToolTipRole)
         self.currentIndexChanged.connect(self._on_method)
         recipe.currentIndexChanged.connect(self._on_recipe)
 

@@ -59,7 +59,7 @@ def look_ahead(tissue: AnnData, request: Request, counts_layer: str = "") -> Out
     ConfigError
         If a setting is not accepted.
     """
-    from napari_semst.config.presets import resolve
+    from napari_semst.methods.settings import resolve
     from napari_semst.pipeline.resources import forecast, memory_warning
 
     config = resolve(request)

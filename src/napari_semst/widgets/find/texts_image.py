@@ -2,19 +2,6 @@
 
 from __future__ import annotations
 
-METHODS = {
-    "semst": "SemST: expression and meaning",
-    "quick": "Quick: expression alone",
-    "image-guided": "Image-guided graph VAE",
-}
-METHOD_TIPS = {
-    "semst": "A network of expression, moved by what the genes mean.",
-    "quick": "Seconds: components of expression and a mixture; nothing is trained.",
-    "image-guided": (
-        "The image predicts what expression to expect; domains, and where expression "
-        "is not what the image predicts (discordance)."
-    ),
-}
 IMAGE_LABELS = {
     "image": "Image",
     "missing": None,

@@ -1,4 +1,4 @@
-"""The quick look: smoothed principal components, no training."""
+"""Components of expression, averaged over neighbours, as the latent."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ def fit(
     return replace(fit, notes=found.notes())
 
 
-def describe(
+def transfer(
     section: Section,
     semantics: NDArray[np.float32] | None,
     learnt: Mapping[str, NDArray[Any]],

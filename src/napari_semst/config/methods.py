@@ -1,0 +1,19 @@
+"""The methods by name, and where each declares itself."""
+
+from __future__ import annotations
+
+from types import MappingProxyType
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+# A new method is a package with a `SPEC`, and a line here. Names stand below the
+# methods, as settings are checked by them without importing any.
+METHODS: Mapping[str, str] = MappingProxyType(
+    {
+        "semst": "napari_semst.methods.semst.spec",
+        "quick": "napari_semst.methods.quick.spec",
+        "image-guided": "napari_semst.methods.image_guided.spec",
+    }
+)

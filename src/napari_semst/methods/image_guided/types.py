@@ -1,0 +1,55 @@
+"""Where expression is not what the image predicts."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
+
+@dataclass(frozen=True)
+class Discordance:
+    """Where expression is not what the image predicts.
+
+    Values of spots without a usable image are NaN.
+
+    Parameters
+    ----------
+    contradiction
+        How far the image misleads about each spot, in nats, ``(n_spots,)``: KL
+        divergence of expression from what its image predicts, less that from
+        expression at large.
+    surprise
+        The first of the two, which is high for unusual expression, too; like it, in the
+        directions that images predict, and 0 where they predict nothing.
+    per_dimension
+        KL divergence of the network's posterior from its prior, by dimension of the
+        latent, ``(n_spots, latent)``.
+    p_value, fdr
+        Against the null of images exchanged within expression clusters, and the false
+        discovery rate (Benjamini and Hochberg, 1995), each ``(n_spots,)``.
+    discordant
+        Spots called at the rate that was asked for.
+    expressed, expected
+        What each spot expresses and what its image predicts, in the directions that
+        images predict best, ``(n_spots, width)``.
+    predicted
+        Share of each direction's variance that the image predicts, ``(width,)``; none
+        where it predicts nothing.
+    n_learnt
+        Spots that this was learnt from: usable, and as usual.
+    """
+
+    contradiction: NDArray[np.float32]
+    surprise: NDArray[np.float32]
+    per_dimension: NDArray[np.float32]
+    p_value: NDArray[np.float32]
+    fdr: NDArray[np.float32]
+    discordant: NDArray[np.bool_]
+    expressed: NDArray[np.float32]
+    expected: NDArray[np.float32]
+    predicted: NDArray[np.float64]
+    n_learnt: int

@@ -1,0 +1,1 @@
+"""The quick look: smoothed principal components, no training."""

@@ -1,0 +1,15 @@
+"""What the quick method declares of itself."""
+
+from __future__ import annotations
+
+from napari_semst.methods.registry import MethodSpec
+
+SPEC = MethodSpec(
+    name="quick",
+    label="Quick: expression alone",
+    summary="Seconds: components of expression and a mixture; nothing is trained.",
+    fit="napari_semst.methods.quick.fit:fit",
+    transfer="napari_semst.methods.quick.fit:transfer",
+    # It has no network that semantics could modulate.
+    defaults={"semantics": {"source": "none"}},
+)

@@ -1,0 +1,95 @@
+"""What a run warns of: settings unused, sections unlike, spots too few."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from napari_semst.methods.registry import method_spec
+
+if TYPE_CHECKING:
+    from napari_semst.config import Config
+    from napari_semst.methods.base import Fit
+    from napari_semst.prepare.section import Section
+
+
+# Sections of one tissue were found at 1.2 to 1.9, unrelated ones at 2.3 to 5.6.
+_FARTHEST = 2.0
+
+
+# Rates of calls were measured on sections of 3,000 spots.
+_FEW_FOR_DISCORDANCE = 1000
+
+
+def unused_settings(config: Config) -> list[str]:
+    """Return warnings for settings that were changed and that the recipe ignores."""
+    training, method, found = config.training, config.model.method, []
+    spec = method_spec(method)
+    if training.ensemble > 1 and spec.networks != "ensemble":
+        trained = {"none": "no network", "one": "one network"}[spec.networks]
+        found.append(
+            f"The method {method!r} trains {trained}: the ensemble is not used."
+        )
+    if config.morphology.encoder != "none" and not spec.reads_image(config):
+        found.append(
+            f"The method {method!r} reads no image here: features of the image are "
+            "kept, and change no domain. Choose the method image-guided, or semst with "
+            "model.morphology view or modulation."
+        )
+    if training.average_last and not spec.averages_latents:
+        found.append(
+            f"The method {method!r} averages no latents of its last epochs "
+            "(training.average_last): the setting is not used."
+        )
+    if config.model.weights and not spec.published_weights:
+        found.append(
+            f"The method {method!r} begins with no published weights: model.weights "
+            "is not used."
+        )
+    if training.checkpoints > 1 and not spec.hears_checkpoints:
+        found.append(f"The method {method!r} hears no late checkpoints.")
+    elif training.checkpoints > 1 and training.average_last:
+        found.append(
+            "Latents of the last epochs are averaged (training.average_last): late "
+            "checkpoints are not heard apart."
+        )
+    return found
+
+
+def few_spots(fit: Fit) -> list[str]:
+    """Return a warning where few spots tell what the image predicts, or none does."""
+    found = fit.discordance
+    if found is None:
+        return []
+    warnings = []
+    # Unknown is NaN, which is not itself.
+    usable = int((found.p_value == found.p_value).sum())
+    few = f"; or {usable} spots are too few" if usable < _FEW_FOR_DISCORDANCE else ""
+    if not len(found.predicted):
+        warnings.append(
+            "The image does not reliably predict any expression, no more than moved "
+            "elsewhere on the slide: nothing was compared, and no spot is discordant. "
+            "Look at how image and spots are aligned, and how many pixels lie across "
+            f"a spot{few}."
+        )
+    elif usable < _FEW_FOR_DISCORDANCE:
+        warnings.append(
+            f"Only {usable} spots tell what the image predicts; below "
+            f"{_FEW_FOR_DISCORDANCE} the map is rough, discordant regions are hardly "
+            "ever called, and calls may be false. Look at the patches of the "
+            "brightest spots."
+        )
+    return warnings
+
+
+def unlike_sections(section: Section, fit: Fit) -> list[str]:
+    """Return warnings for sections that are not of one kind with the others."""
+    ratios = fit.notes.get("apart", [])
+    assert isinstance(ratios, list)
+    return [
+        f"Most spots of section {name!r} have no like in the other sections (they lie "
+        f"{ratio:.1f} times as far from them as from their own; 1.2 to 1.9 is usual): "
+        "the same domain there may be another tissue here. Compare it with a run of "
+        "its own."
+        for name, ratio in zip(section.sections.names, ratios, strict=False)
+        if ratio > _FARTHEST
+    ]
