@@ -97,8 +97,9 @@ def _words(code: CodeType) -> tuple[set[str], set[str]]:
             inner = _words(constant)
             names |= inner[0]
             texts |= inner[1]
-        elif isinstance(constant, str):
-            texts.add(constant)
+        else:
+            parts = constant if isinstance(constant, tuple) else (constant,)
+            texts |= {part for part in parts if isinstance(part, str)}
     return names, texts
 
 

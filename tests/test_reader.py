@@ -93,6 +93,7 @@ def test_odd_questions_are_declined_without_a_word():
     assert get_reader("https://example.org/slice.h5ad") is None
 
 
+@pytest.mark.slow
 def test_sample_has_an_image_and_spots():
     layers = simulated_cortex()
     assert [kind for _, _, kind in layers] == ["image", "points"]

@@ -106,6 +106,7 @@ def planted():
     return tissue, tissue.obs["discordant"].to_numpy()
 
 
+@pytest.mark.run
 def test_the_planted_region_is_found_and_little_else_called(planted):
     tissue, truth = planted
     found = measured(*guided(tissue, image_of(tissue)))
@@ -120,6 +121,7 @@ def test_the_planted_region_is_found_and_little_else_called(planted):
     assert (found.predicted > 0.05).all()
 
 
+@pytest.mark.run
 def test_images_of_other_spots_contradict_nothing(planted):
     tissue, _ = planted
     morphology = image_of(tissue)
@@ -183,6 +185,7 @@ def test_a_trend_across_each_section_is_left_out():
     assert level[0][known].std() > 0.8 * own.std()
 
 
+@pytest.mark.run
 def test_an_image_turned_over_the_slide_predicts_nothing(planted):
     tissue, _ = planted
     morphology = image_of(tissue)
@@ -200,6 +203,7 @@ def test_an_image_turned_over_the_slide_predicts_nothing(planted):
     assert not found.discordant.any()
 
 
+@pytest.mark.run
 def test_without_a_planted_region_nothing_is_called():
     tissue = simulated_discordance(1200, 300, image=False, kinds=())
     found = measured(*guided(tissue, image_of(tissue)))
@@ -209,6 +213,7 @@ def test_without_a_planted_region_nothing_is_called():
     assert (p < 0.05).mean() < 0.08
 
 
+@pytest.mark.run
 def test_everything_is_the_same_each_time_and_unknown_without_an_image():
     section, config = guided()
     one, other = measured(section, config), measured(section, config)
@@ -225,6 +230,7 @@ def test_everything_is_the_same_each_time_and_unknown_without_an_image():
     assert np.isfinite(one.expressed).all()
 
 
+@pytest.mark.run
 def test_another_seed_draws_other_images():
     section, config = guided()
     training = replace(config.training, seed=1)

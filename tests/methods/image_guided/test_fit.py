@@ -23,6 +23,9 @@ from napari_semst.pipeline.run import attach
 from tests.guided import UNUSABLE, fitted, guided, image_of, simulated
 from tests.small import found, short
 
+# Each trains a network.
+pytestmark = pytest.mark.run
+
 CPU = torch.device("cpu")
 
 

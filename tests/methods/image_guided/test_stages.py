@@ -13,6 +13,9 @@ from napari_semst.errors import ConfigError
 from napari_semst.methods.image_guided.minibatch import Alignment, Clustering, target_of
 from tests.guided import fitted, guided
 
+# Each trains a network.
+pytestmark = pytest.mark.run
+
 
 @pytest.fixture(autouse=True)
 def one_thread():
