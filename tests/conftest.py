@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import threading
+from functools import cache
 from pathlib import Path
 from types import CodeType, FunctionType
 from typing import TYPE_CHECKING
@@ -31,10 +32,12 @@ from tests.semantics.fake_server import FakeServer
 from tests.semantics.language_models import save_tiny_qwen
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
+
+    from napari_semst.pipeline.result import DomainResult
 
 _WINDOW = {"make_napari_viewer", "qapp", "qtbot"}
-_RUN = {"find_domains", "find_domains_cohort"}
+_RUN = {"find_domains", "find_domains_cohort", "result_of"}
 # What gives the command line its words, of which the first may be "run".
 _SHELL = {"CliRunner", "call", "semst", "shell"}
 _BESIDE = Path(__file__).resolve().parents[2] / "shared" / "data"
@@ -126,9 +129,33 @@ def tiny_qwen(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return save_tiny_qwen(tmp_path_factory.mktemp("models") / "tiny-qwen")
 
 
+@pytest.fixture(scope="session")
+def result_of(
+    tmp_path_factory: pytest.TempPathFactory,
+) -> Callable[[str], DomainResult]:
+    """The result of a short run of a preset on `tissue` with real symbols.
+
+    Each is found once and shared: attach it to a tissue of your own.
+    """
+    from tests.small import found, named, short
+
+    @cache
+    def result(preset: str) -> DomainResult:
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setenv("SEMST_CACHE", str(tmp_path_factory.mktemp("semst-cache")))
+            return found(named(banded_tissue()), short(preset))
+
+    return result
+
+
 @pytest.fixture
 def tissue() -> AnnData:
-    """About 200 spots x 60 genes of simulated counts: three bands on a lattice."""
+    """Spots in three bands, see `banded_tissue`."""
+    return banded_tissue()
+
+
+def banded_tissue() -> AnnData:
+    """Return about 200 spots x 60 genes of simulated counts: bands on a lattice."""
     rng = np.random.default_rng(0)
     rows, columns = np.divmod(np.arange(14 * 14), 14)
     band = rows // 5

@@ -13,14 +13,14 @@ from napari_semst.errors import SaveError
 from napari_semst.io.export.h5ad import write
 from napari_semst.pipeline.run import attach
 from tests.cli.test_main import call
-from tests.small import found, named, short
+from tests.small import named
 
 
 @pytest.fixture
-def section(tissue, tmp_path, monkeypatch):
+def section(tissue, result_of, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     path = tmp_path / "section.h5ad"
-    write(attach(named(tissue), found(tissue, short())), path)
+    write(attach(named(tissue), result_of("auto")), path)
     return path
 
 

@@ -42,8 +42,8 @@ def of_layers(cortex):
 
 
 @pytest.fixture
-def with_run(tissue):
-    return attach(named(tissue), found(tissue, short()), inplace=True)
+def with_run(tissue, result_of):
+    return attach(named(tissue), result_of("auto")).copy()
 
 
 def found_terms(explanation, domain):

@@ -21,17 +21,17 @@ from napari_semst.pipeline.model import (
 )
 from napari_semst.pipeline.run import find_domains
 from napari_semst.semantics import standardise
-from tests.small import named, short
+from tests.small import short
 
 
 @pytest.fixture
-def model(tissue):
-    return run_to_end(find_domains(named(tissue), short())).model
+def model(result_of):
+    return result_of("auto").model
 
 
 @pytest.fixture
-def quick(tissue):
-    return run_to_end(find_domains(tissue, short("quick"))).model
+def quick(result_of):
+    return result_of("quick").model
 
 
 def rewritten(path, change):

@@ -17,7 +17,8 @@ from napari_semst.io.export.h5ad import write
 from napari_semst.methods.settings import resolve
 from napari_semst.pipeline.result import attach
 from tests.cli.test_main import call
-from tests.small import found, named, short
+from tests.conftest import banded_tissue
+from tests.small import named
 
 EVIL = "<script>alert(1)</script>\"&'"
 
@@ -49,11 +50,8 @@ class Reader(HTMLParser):
 
 
 @pytest.fixture(scope="module")
-def made():
-    from tests.conftest import tissue as fixture
-
-    section = named(fixture.__wrapped__())
-    made = attach(section, found(section, short("quick")), "first")
+def made(result_of):
+    made = attach(named(banded_tissue()), result_of("quick"), "first").copy()
     made.obs[keys.MODULATION] = np.linspace(0, 1, made.n_obs)
     made.uns[keys.RUNS]["first"]["losses"] = {"loss": np.array([3.0, 2.0, 1.5])}
     return made
