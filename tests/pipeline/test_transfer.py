@@ -26,10 +26,10 @@ WAYS = ("auto", "quick")
 
 
 @pytest.fixture
-def made(tissue):
-    """Return a function that names the tissue and finds its domains."""
+def made(tissue, result_of):
+    """Return a function that gives the result of a run on the tissue."""
     named(tissue)
-    return lambda preset="quick": run_to_end(find_domains(tissue, short(preset)))
+    return lambda preset="quick": result_of(preset)
 
 
 def truth(tissue):
