@@ -294,14 +294,14 @@ def test_a_section_without_counts_says_so_at_once(dock):
 
 
 @pytest.mark.parametrize("value", [0.5, -1.0, np.nan])
-def test_a_glance_finds_what_is_no_count(value):
-    from napari_semst.io.counts import glance
+def test_a_quick_check_finds_what_is_no_count(value):
+    from napari_semst.io.counts import quick_check
 
     tissue = small_tissue()
-    assert glance(tissue) == ("", [])
+    assert quick_check(tissue) == ("", [])
     tissue.X.data[3] = value
-    found, elsewhere = glance(tissue)
+    found, elsewhere = quick_check(tissue)
     assert found
     assert elsewhere == []
     tissue.X = tissue.X.toarray()
-    assert glance(tissue)[0]
+    assert quick_check(tissue)[0]

@@ -19,13 +19,13 @@ if TYPE_CHECKING:
     from anndata import AnnData
 
 
-def glance(source: Path, part: str | None = None) -> bool:
+def preview(source: Path, part: str | None = None) -> bool:
     """Print a preview of an input; return whether nothing is missing in it."""
-    from napari_semst.io.preview import preview
+    from napari_semst.io.preview import preview as preview_input
 
-    found = preview(source, part=part)
-    typer.echo("\n".join(found.sentences()))
-    return not found.missing
+    seen = preview_input(source, part=part)
+    typer.echo("\n".join(seen.sentences()))
+    return not seen.missing
 
 
 def inspect(source: Path, part: str | None = None) -> bool:

@@ -243,7 +243,7 @@ def inspect(
     """Say what a file or folder holds, and whether it can be clustered."""
     from napari_semst.cli import inspect as cli_files
 
-    if not (cli_files.glance if quick else cli_files.inspect)(source, part):
+    if not (cli_files.preview if quick else cli_files.inspect)(source, part):
         raise typer.Exit(2)
 
 

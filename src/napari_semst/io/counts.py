@@ -15,14 +15,15 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from anndata import AnnData
+    from numpy.typing import NDArray
     from scipy import sparse
 
 # How far a count may be from a whole number, and the largest that is believed.
 TOLERANCE = 1e-6
 LARGEST_COUNT = 1e9
 RAW = "raw"
-# What is looked at where a glance must do.
-_GLANCE, _GLANCE_ROWS = 10_000, 100
+# What a quick check looks at.
+_QUICK, _QUICK_ROWS = 10_000, 100
 
 
 @dataclass(frozen=True, slots=True)
@@ -168,7 +169,7 @@ def _counts_in(matrix: Any) -> sparse.csr_matrix:
     csr = as_csr(matrix)
     largest, exact = 0.0, True
     for values in chunks(csr):
-        if not _are_counts(values):
+        if not is_count_matrix(values):
             raise _NotCountsError(describe(csr))
         largest = max(largest, float(values.max()))
         exact = exact and bool((values == np.rint(values)).all())
@@ -177,7 +178,7 @@ def _counts_in(matrix: Any) -> sparse.csr_matrix:
     return _tidy(csr, largest, exact)
 
 
-def glance(adata: AnnData, layer: str = "") -> tuple[str, list[str]]:
+def quick_check(adata: AnnData, layer: str = "") -> tuple[str, list[str]]:
     """Return what is wrong with a tissue's counts at first sight; not what is right.
 
     Some ten thousand values are looked at, whatever the size of the section.
@@ -214,18 +215,28 @@ def _at_first_sight(adata: AnnData, where: str, name: str) -> str:
     if matrix is None:
         return "no matrix"
     stored = getattr(matrix, "data", None)
-    sparse_or_not = stored if isinstance(stored, np.ndarray) else matrix[:_GLANCE_ROWS]
-    values = np.ravel(np.asarray(sparse_or_not)[:_GLANCE])[:_GLANCE]
+    sparse_or_not = stored if isinstance(stored, np.ndarray) else matrix[:_QUICK_ROWS]
+    values = np.ravel(np.asarray(sparse_or_not)[:_QUICK])[:_QUICK]
     if values.dtype.kind not in "iuf":
         return f"values of type {values.dtype}"
-    if not len(values) or _are_counts(values):
+    if is_count_matrix(values):
         return ""
     odd = values[(values < 0) | (np.abs(values - np.rint(values)) > TOLERANCE)]
     return f"values such as {odd[0]:.4g}" if len(odd) else "values that are no counts"
 
 
-def _are_counts(values: Any) -> bool:
-    """Return whether all values are whole, not negative and of a believable size."""
+def is_count_matrix(values: NDArray[Any]) -> bool:
+    """Return whether all values are whole, not negative and of a believable size.
+
+    Parameters
+    ----------
+    values
+        Of a matrix, of any shape and type; none at all are counts too.
+    """
+    if values.dtype.kind not in "iuf":
+        return False
+    if not values.size:
+        return True
     if values.dtype.kind in "iu":
         return bool(values.min() >= 0 and values.max() <= LARGEST_COUNT)
     # Written so that NaN is refused too.

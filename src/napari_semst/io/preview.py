@@ -116,12 +116,11 @@ def preview(
     InputError
         If the path holds nothing that can be read as a tissue section.
     """
-    from napari_semst.io.read import kind_of
-    from napari_semst.io.readers.previews import GLANCES
+    from napari_semst.io.read import format_of
 
     place = Path(path).expanduser()
-    kind = kind_of(place)
+    kind = format_of(place)
     options = ReadOptions(positions=positions, part=part)
     with translate_errors(place, kind.title):
-        facts = GLANCES[kind.name](place, options)
+        facts = kind.preview(place, options)
     return Preview(kind.name, kind.title, **facts)

@@ -41,7 +41,7 @@ def read(
     Parameters
     ----------
     path
-        A file or folder of a kind in `napari_semst.io.readers.registry.KINDS`:
+        A file or folder of a kind in `napari_semst.io.readers.registry.FORMATS`:
         AnnData (.h5ad, .zarr), SpatialData (.zarr), a folder of Space Ranger (Visium,
         Visium HD), Xenium, MERSCOPE or CosMx, Stereo-seq (.gef, .gem), a 10x .h5
         matrix with a positions file beside it, or a table of counts beside a table of
@@ -75,14 +75,14 @@ def read(
         If ``counts`` names something that holds no raw counts.
     """
     place = Path(path).expanduser()
-    kind = kind_of(place)
+    kind = format_of(place)
     options = ReadOptions(counts=counts, positions=positions, part=part)
     tissue = kind.read(place, options)
     note(tissue, kind=kind.name, name=place.absolute().name)
     return tissue
 
 
-def kind_of(place: Path) -> Format:
+def format_of(place: Path) -> Format:
     """Return the kind of input at a path.
 
     Raises

@@ -21,7 +21,7 @@ _WHAT = "the 10x matrix"
 _NEEDED = ("barcodes", "data", "indices", "indptr", "shape")
 
 
-def looks_like(path: Path) -> bool:
+def can_read(path: Path) -> bool:
     """Return whether a path is a 10x matrix in HDF5, judged by what is inside."""
     import h5py
 

@@ -1,15 +1,19 @@
-"""Tables of text: looked at cheaply, and wide ones of counts read row by row."""
+"""Tables of text: their first lines, their columns, and what a preview says of them."""
 
 from __future__ import annotations
 
 import csv
 import gzip
+import math
 import zlib
 from dataclasses import dataclass
 from typing import IO, TYPE_CHECKING, Any
 
+import numpy as np
+
 from napari_semst.errors import InputError
 from napari_semst.io.checks import MEGABYTE, abbreviate, check_file, translate_errors
+from napari_semst.io.counts import is_count_matrix
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -23,6 +27,8 @@ _DELIMITERS = "\t,; "
 _LONGEST_LINE = 64 * MEGABYTE
 # Fields that are looked at in the first lines.
 _FIELDS = 1_000_000
+# Bytes of text in which lines are counted at once.
+_BLOCK = 4 * MEGABYTE
 
 
 @dataclass(frozen=True, slots=True)
@@ -218,3 +224,64 @@ def _distinct(names: Sequence[str]) -> Iterator[str]:
     for name in names:
         seen[name] = seen.get(name, 0) + 1
         yield name if seen[name] == 1 else f"{name}.{seen[name] - 1}"
+
+
+def is_number(text: str) -> bool:
+    """Return whether a text is a finite number."""
+    try:
+        return math.isfinite(float(text))
+    except ValueError:
+        return False
+
+
+def n_lines(path: Path) -> int:
+    """Return the number of lines of text that hold anything but a line's end."""
+    found, last = 0, b"\n"
+    with gzip.open(path, "rb") if is_packed(path) else path.open("rb") as file:
+        while block := file.read(_BLOCK):
+            found += block.count(b"\n")
+            last = block[-1:]
+    return found + (last != b"\n")
+
+
+def text_columns(head: Head) -> tuple[str, ...]:
+    """Return the columns, beside the first, that do not hold numbers."""
+    return tuple(
+        name
+        for column, name in enumerate(head.names)
+        if column and not all(is_number(row[column] or "0") for row in head.rows)
+    )
+
+
+def holds_counts(head: Head) -> bool:
+    """Return whether the first rows hold whole numbers, beside their names."""
+    values = [row[1:] for row in head.rows]
+    numbers = [float(v) for row in values for v in row if is_number(v)]
+    return is_count_matrix(np.asarray(numbers)) and any(
+        number > 0 for number in numbers
+    )
+
+
+def preview_tables(
+    counts: Path, cells: Path, n_genes: int, head: Head
+) -> dict[str, Any]:
+    """Return what is known of a table of counts and one of cells.
+
+    Parameters
+    ----------
+    counts, cells
+        The files.
+    n_genes
+        How many columns of counts are genes.
+    head
+        The first lines of the counts.
+    """
+    about = head_of(cells, cells.name)
+    return {
+        "n_spots": n_lines(cells) - 1 - len(about.comments),
+        "n_genes": n_genes,
+        "counts": counts.name if holds_counts(head) else "",
+        "coordinates": cells.name,
+        "columns": tuple(name for name in about.names[1:] if name),
+        "annotations": text_columns(about),
+    }

@@ -1,4 +1,4 @@
-"""A glance at an AnnData file or store: sizes, names and the first counts."""
+"""What is known of an AnnData file or store without reading it."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from napari_semst.io.coordinates import OBS_PAIRS, OBSM_KEYS
-from napari_semst.io.counts import LARGEST_COUNT, RAW, TOLERANCE
+from napari_semst.io.counts import RAW, is_count_matrix
 from napari_semst.io.images import RESOLUTIONS
 
 if TYPE_CHECKING:
@@ -17,7 +17,7 @@ _SOME = 100_000
 _SOME_ROWS = 50
 
 
-def facts(file: Any, options: ReadOptions) -> dict[str, Any]:
+def preview_group(file: Any, options: ReadOptions) -> dict[str, Any]:
     """Return what an open file (h5py) or store (zarr) tells of its tissue.
 
     Parameters
@@ -43,19 +43,6 @@ def facts(file: Any, options: ReadOptions) -> dict[str, Any]:
         names = " and ".join(others)
         found["remarks"] = (f"{names} may hold counts: choose it as counts layer.",)
     return found | {"counts": where}
-
-
-def are_counts(values: np.ndarray[Any, Any]) -> bool:
-    """Return whether values are whole numbers that can be counts."""
-    if (
-        not len(values)
-        or values.dtype.kind not in "iuf"
-        or not np.isfinite(values).all()
-    ):
-        return False
-    whole = np.abs(values - np.rint(values)) <= TOLERANCE
-    in_range = (values >= -TOLERANCE) & (values <= LARGEST_COUNT)
-    return bool(whole.all() and in_range.all() and (values > 0).any())
 
 
 def _columns(table: Any) -> tuple[str, ...]:
@@ -160,9 +147,13 @@ def _counts(file: Any) -> tuple[str, list[str]]:
     found = [
         name
         for name, place in places.items()
-        if place in file and are_counts(_some(file[place]))
+        if place in file and _seem_counts(_some(file[place]))
     ]
     return ("X", []) if "X" in found else ("", found)
+
+
+def _seem_counts(values: np.ndarray[Any, Any]) -> bool:
+    return is_count_matrix(values) and bool((values > 0).any())
 
 
 def _some(matrix: Any) -> np.ndarray[Any, Any]:

@@ -3,13 +3,18 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from napari_semst.errors import InputError
 from napari_semst.io.checks import abbreviate
-from napari_semst.io.formats.text_tables import look, read_columns
+from napari_semst.io.formats.text_tables import (
+    head_of,
+    look,
+    preview_tables,
+    read_columns,
+)
 from napari_semst.io.formats.wide_tables import read_wide
 from napari_semst.io.notes import note, warn
 from napari_semst.io.readers.cells import CellTables, discs, numbers, section_of
@@ -45,7 +50,7 @@ class Files:
     views: Path | None
 
 
-def looks_like(path: Path) -> bool:
+def can_read(path: Path) -> bool:
     """Return whether a folder holds a slide of CosMx, judged by its tables."""
     files = locate(path)
     if files is None:
@@ -139,6 +144,16 @@ def read(path: Path, options: ReadOptions) -> AnnData:
     if not len(kept):
         warn(tissue, f"{files.counts.name} names no gene.")
     return tissue
+
+
+def preview(path: Path, options: ReadOptions) -> dict[str, Any]:
+    """Return what is known of a slide, by the names of `Preview`."""
+    files = locate(path)
+    if files is None:
+        raise InputError(f"Expected a CosMx folder at {path}; found none.")
+    head = head_of(files.counts, files.counts.name)
+    genes = [name for name in head.names if is_gene(name)]
+    return preview_tables(files.counts, files.cells, len(genes), head)
 
 
 def is_gene(name: str) -> bool:

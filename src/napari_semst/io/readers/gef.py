@@ -28,7 +28,7 @@ _BINS, _CELLS = "geneExp", "cellBin"
 _FINEST = 1
 
 
-def looks_like(path: Path) -> bool:
+def can_read(path: Path) -> bool:
     """Return whether a path is a .gef file, judged by what is inside."""
     import h5py
 
@@ -76,6 +76,30 @@ def read(path: Path, options: ReadOptions) -> AnnData:
             return _cells(file, path, options)
         size = options.bin_size("Stereo-seq in spots of the chip") or USUAL
         return _in_bins(file, path, size)
+
+
+def preview(path: Path, options: ReadOptions) -> dict[str, Any]:
+    """Return what is known of a file, by the names of `Preview`."""
+    import h5py
+
+    found: dict[str, Any] = {"counts": path.name, "coordinates": path.name}
+    with h5py.File(path, "r") as file:
+        if has_cells(file):
+            return found | {
+                "n_spots": len(file["cellBin/cell"]),
+                "n_genes": len(file["cellBin/gene"]),
+            }
+        size = options.bin_size("Stereo-seq in spots of the chip") or USUAL
+        sizes = bin_sizes(file)
+        source = source_of(sizes, size, path)
+        parts = tuple(map(in_spots, sorted({size, *sizes})))
+        n_genes = len(file[f"geneExp/bin{source}/gene"])
+    return found | {"n_genes": n_genes, "part": in_spots(size), "parts": parts}
+
+
+def in_spots(size: int) -> str:
+    """Return what bins of a size are called."""
+    return f"bins of {size} x {size} spots of the chip"
 
 
 def binned(

@@ -11,7 +11,7 @@ from napari_semst.io.checks import check_file, translate_errors
 from napari_semst.io.formats import bins
 from napari_semst.io.formats.text_tables import first_of, look, pieces
 from napari_semst.io.notes import note
-from napari_semst.io.readers.gef import USUAL, binned
+from napari_semst.io.readers.gef import USUAL, binned, in_spots
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -27,7 +27,7 @@ _GENES = ("geneName", "geneID")
 _COUNTS = ("MIDCount", "MIDCounts", "UMICount", "UMICounts")
 
 
-def looks_like(path: Path) -> bool:
+def can_read(path: Path) -> bool:
     """Return whether a path is a table of molecules, judged by its columns."""
     head = look(path, 2)
     return head is not None and is_gem(head)
@@ -62,6 +62,19 @@ def read(path: Path, options: ReadOptions) -> AnnData:
     if told:
         note(tissue, gem={key.strip(): value.strip() for key, value in told.items()})
     return tissue
+
+
+def preview(path: Path, options: ReadOptions) -> dict[str, Any]:
+    """Return what is known of a file, by the names of `Preview`."""
+    size = options.bin_size("Stereo-seq in spots of the chip") or USUAL
+    part = in_spots(size)
+    return {
+        "counts": path.name,
+        "coordinates": path.name,
+        "part": part,
+        "parts": (part,),
+        "remarks": ("Any other bin size can be asked for.",),
+    }
 
 
 def _summed(

@@ -12,6 +12,7 @@ from napari_semst.io.checks import abbreviate, check_file, translate_errors
 from napari_semst.io.coordinates import locate_coordinates
 from napari_semst.io.matrices import named_layers
 from napari_semst.io.notes import note, warn
+from napari_semst.io.readers.anndata_preview import preview_group
 from napari_semst.io.sections import mixed_sections
 
 if TYPE_CHECKING:
@@ -26,7 +27,7 @@ SPATIAL = "spatial"
 ORIGINAL = "spatial_original"
 
 
-def looks_like(path: Path) -> bool:
+def can_read(path: Path) -> bool:
     """Return whether a path is an AnnData file, judged by what is inside.
 
     MuData, loom and other HDF5 files are declined whatever their name.
@@ -95,6 +96,14 @@ def as_section(adata: AnnData, path: Path, options: ReadOptions) -> AnnData:
     use_symbols(adata)
     warn(adata, *mixed_sections(adata))
     return adata
+
+
+def preview(path: Path, options: ReadOptions) -> dict[str, Any]:
+    """Return what is known of a file, by the names of `Preview`."""
+    import h5py
+
+    with h5py.File(path, "r") as file:
+        return preview_group(file, options)
 
 
 def check_matrix(adata: AnnData) -> None:

@@ -3,14 +3,19 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from napari_semst.errors import InputError
 from napari_semst.io.checks import check_file, translate_errors
 from napari_semst.io.formats.ngff import is_plain
-from napari_semst.io.formats.text_tables import look, read_columns
+from napari_semst.io.formats.text_tables import (
+    head_of,
+    look,
+    preview_tables,
+    read_columns,
+)
 from napari_semst.io.formats.wide_tables import read_wide
 from napari_semst.io.notes import note, warn
 from napari_semst.io.readers.cells import CellTables, numbers, section_of
@@ -42,7 +47,7 @@ class Files:
     images: Path
 
 
-def looks_like(path: Path) -> bool:
+def can_read(path: Path) -> bool:
     """Return whether a folder is an output of MERSCOPE, judged by its tables."""
     files = locate(path)
     if files is None:
@@ -112,6 +117,21 @@ def read(path: Path, options: ReadOptions) -> AnnData:
     note(tissue, not_genes=len(genes) - len(kept))
     warn(tissue, *doubt)
     return tissue
+
+
+def preview(path: Path, options: ReadOptions) -> dict[str, Any]:
+    """Return what is known of a section, by the names of `Preview`."""
+    from napari_semst.io.formats.tiff import size_of
+
+    files = locate(path)
+    if files is None:
+        raise InputError(f"Expected a MERSCOPE folder at {path}; found none.")
+    image = image_in(files.images)
+    head = head_of(files.counts, files.counts.name)
+    genes = [name for name in head.names[1:] if is_gene(name)]
+    return preview_tables(files.counts, files.cells, len(genes), head) | {
+        "image": None if image is None else size_of(image)
+    }
 
 
 def is_gene(name: str) -> bool:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from napari_semst.io.formats import tenx
 from napari_semst.io.readers import (
@@ -41,10 +41,13 @@ class Format:
         Short name, stable.
     title
         What a user calls it.
-    looks_like
+    can_read
         Whether a path holds this kind, judged by what is inside.
     read
         The tissue that the path holds.
+    preview
+        What is known of it without reading it: values of `napari_semst.io.preview`'s
+        `Preview` by name.
     tables
         The files that counts and places are read from, where these are a few of a
         folder's; None where the path is read whole.
@@ -52,49 +55,71 @@ class Format:
 
     name: str
     title: str
-    looks_like: Callable[[Path], bool]
+    can_read: Callable[[Path], bool]
     read: Callable[[Path, ReadOptions], AnnData]
+    preview: Callable[[Path, ReadOptions], dict[str, Any]]
     tables: Callable[[Path], list[Path]] | None = None
 
 
-H5AD = Format("h5ad", "AnnData file (.h5ad)", h5ad.looks_like, h5ad.read)
-ZARR = Format("zarr", "AnnData store (.zarr)", zarr.looks_like, zarr.read)
+H5AD = Format("h5ad", "AnnData file (.h5ad)", h5ad.can_read, h5ad.read, h5ad.preview)
+ZARR = Format("zarr", "AnnData store (.zarr)", zarr.can_read, zarr.read, zarr.preview)
 SPATIALDATA = Format(
     "spatialdata",
     "SpatialData store (.zarr)",
-    spatialdata.looks_like,
+    spatialdata.can_read,
     spatialdata.read,
+    spatialdata.preview,
 )
-VISIUM = Format("visium", "Space Ranger folder", visium.looks_like, visium.read)
+VISIUM = Format(
+    "visium", "Space Ranger folder", visium.can_read, visium.read, visium.preview
+)
 VISIUM_HD = Format(
     "visium_hd",
     "Visium HD run",
-    visium_hd.looks_like,
+    visium_hd.can_read,
     visium_hd.read,
+    visium_hd.preview,
     visium_hd.tables,
 )
 XENIUM = Format(
-    "xenium", "Xenium output folder", xenium.looks_like, xenium.read, xenium.tables
+    "xenium",
+    "Xenium output folder",
+    xenium.can_read,
+    xenium.read,
+    xenium.preview,
+    xenium.tables,
 )
 MERSCOPE = Format(
     "merscope",
     "MERSCOPE output folder",
-    merscope.looks_like,
+    merscope.can_read,
     merscope.read,
+    merscope.preview,
     merscope.tables,
 )
-COSMX = Format("cosmx", "CosMx flat files", cosmx.looks_like, cosmx.read, cosmx.tables)
-GEF = Format("gef", "Stereo-seq file (.gef)", gef.looks_like, gef.read)
-GEM = Format("gem", "Stereo-seq molecules (.gem)", gem.looks_like, gem.read)
+COSMX = Format(
+    "cosmx", "CosMx flat files", cosmx.can_read, cosmx.read, cosmx.preview, cosmx.tables
+)
+GEF = Format("gef", "Stereo-seq file (.gef)", gef.can_read, gef.read, gef.preview)
+GEM = Format("gem", "Stereo-seq molecules (.gem)", gem.can_read, gem.read, gem.preview)
 PLAIN = Format(
-    "plain", "Tables of counts and places", plain.looks_like, plain.read, plain.tables
+    "plain",
+    "Tables of counts and places",
+    plain.can_read,
+    plain.read,
+    plain.preview,
+    plain.tables,
 )
 MATRIX_10X = Format(
-    "10x_h5", "10x matrix (.h5)", tenx.looks_like, visium.read_matrix_file
+    "10x_h5",
+    "10x matrix (.h5)",
+    tenx.can_read,
+    visium.read_matrix_file,
+    visium.preview_matrix_file,
 )
 
 # Asked in this order; the first that recognises a path reads it.
-KINDS: tuple[Format, ...] = (
+FORMATS: tuple[Format, ...] = (
     H5AD,
     ZARR,
     SPATIALDATA,
@@ -123,6 +148,6 @@ def detect_format(path: str | Path) -> Format | None:
     """
     try:
         place = Path(path).expanduser()
-        return next((kind for kind in KINDS if kind.looks_like(place)), None)
+        return next((kind for kind in FORMATS if kind.can_read(place)), None)
     except Exception:  # noqa: BLE001  a viewer asks about anything dropped on it
         return None

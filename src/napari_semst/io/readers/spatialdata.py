@@ -13,6 +13,7 @@ from napari_semst.io.formats import ngff
 from napari_semst.io.formats.tiff import ENOUGH, shown
 from napari_semst.io.notes import note, warn
 from napari_semst.io.readers import h5ad
+from napari_semst.io.readers.anndata_preview import preview_group
 from napari_semst.io.readers.zarr import check_store
 from napari_semst.io.texts import as_texts
 
@@ -42,7 +43,7 @@ class Places:
     diameters: NDArray[np.float64]
 
 
-def looks_like(path: Path) -> bool:
+def can_read(path: Path) -> bool:
     """Return whether a folder is a SpatialData store with a table."""
     if not path.is_dir():
         return False
@@ -122,6 +123,22 @@ def read(path: Path, options: ReadOptions) -> AnnData:
     if options.positions is None:
         _show(tissue, path, system)
     return tissue
+
+
+def preview(path: Path, options: ReadOptions) -> dict[str, Any]:
+    """Return what is known of a store, by the names of `Preview`."""
+    import zarr
+
+    name, group = chosen(path, options)
+    found = preview_group(zarr.open_group(group, mode="r"), options)
+    tables = tuple(tables_in(path))
+    shapes = shapes_of(path, group)
+    image = image_size(path)
+    found["part"] = f"the table {name}"
+    found["parts"] = tuple(f"the table {table}" for table in tables)
+    if shapes and options.positions is None:
+        found["coordinates"] = f"shapes {', '.join(shapes)}"
+    return found | {"image": image or found["image"]}
 
 
 def shapes_of(path: Path, table: Path) -> list[str]:

@@ -6,8 +6,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
-
 from napari_semst.errors import InputError
 from napari_semst.io.checks import abbreviate, translate_errors
 from napari_semst.io.coordinates import OBS_PAIRS
@@ -15,9 +13,13 @@ from napari_semst.io.formats.text_tables import (
     Head,
     has_ending,
     head_of,
+    holds_counts,
+    is_number,
     look,
+    n_lines,
     pieces,
     read_columns,
+    text_columns,
 )
 from napari_semst.io.formats.wide_tables import read_wide
 from napari_semst.io.notes import note, warn
@@ -92,7 +94,7 @@ class Pair:
     turned: bool
 
 
-def looks_like(path: Path) -> bool:
+def can_read(path: Path) -> bool:
     """Return whether a path holds counts whose spots' places are beside them."""
     return locate(path) is not None
 
@@ -221,6 +223,31 @@ def read(path: Path, options: ReadOptions) -> AnnData:
     return tissue
 
 
+def preview(path: Path, options: ReadOptions) -> dict[str, Any]:
+    """Return what is known of two tables, by the names of `Preview`."""
+    pair = pair_for(path, options)
+    places = pair.places
+    head = places.head
+    n_spots = n_lines(places.path) - len(head.comments) - (not places.bare)
+    n_genes = len(pair.head.names) - 1
+    if pair.turned:
+        n_genes = n_lines(pair.counts) - 1 - len(pair.head.comments)
+    own = {places.spot, places.x, places.y}
+    others = (
+        ()
+        if places.bare
+        else tuple(name for i, name in enumerate(head.names) if i not in own)
+    )
+    return {
+        "n_spots": n_spots,
+        "n_genes": n_genes,
+        "counts": pair.counts.name if holds_counts(pair.head) else "",
+        "coordinates": places.path.name,
+        "columns": others,
+        "annotations": tuple(name for name in text_columns(head) if name in others),
+    }
+
+
 def pair_for(path: Path, options: ReadOptions) -> Pair:
     """Return the two tables to read.
 
@@ -314,11 +341,3 @@ def _cells(places: Places) -> pd.DataFrame:
     cells = table.iloc[:, order]
     cells.index = pd.Index(names.to_numpy(dtype=object))
     return cells
-
-
-def is_number(text: str) -> bool:
-    """Return whether a text is a finite number."""
-    try:
-        return bool(np.isfinite(float(text)))
-    except ValueError:
-        return False

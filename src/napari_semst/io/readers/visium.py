@@ -40,13 +40,13 @@ class Outs:
     positions: Path
 
 
-def looks_like(path: Path) -> bool:
+def can_read(path: Path) -> bool:
     """Return whether a folder holds a run of Space Ranger, judged by its matrix."""
     outs = locate(path)
     if outs is None or outs.positions.stat().st_size == 0:
         return False
     matrix = outs.matrix
-    return tenx.is_mtx_folder(matrix) or tenx.looks_like(matrix)
+    return tenx.is_mtx_folder(matrix) or tenx.can_read(matrix)
 
 
 def locate(path: Path) -> Outs | None:
@@ -107,6 +107,19 @@ def read_matrix_file(path: Path, options: ReadOptions) -> AnnData:
     return _read(Outs(folder, path, positions))
 
 
+def preview(path: Path, options: ReadOptions) -> dict[str, Any]:
+    """Return what is known of a run, by the names of `Preview`."""
+    outs = locate(path)
+    if outs is None:
+        raise InputError(f"Expected a Space Ranger folder at {path}; found none.")
+    return _of_10x(outs.matrix, outs.positions)
+
+
+def preview_matrix_file(path: Path, options: ReadOptions) -> dict[str, Any]:
+    """Return what is known of a bare matrix, by the names of `Preview`."""
+    return _of_10x(path, positions_for(path, options))
+
+
 def positions_for(path: Path, options: ReadOptions) -> Path | None:
     """Return the positions file of a bare matrix: the one given, or the one beside."""
     folder = path.absolute().parent
@@ -125,6 +138,33 @@ def _read(outs: Outs) -> AnnData:
         _library(outs): {"images": images, "scalefactors": scalefactors}
     }
     return adata
+
+
+def _of_10x(matrix: Path, positions: Path | None) -> dict[str, Any]:
+    n_spots, n_genes = tenx.size_of(matrix)
+    found: dict[str, Any] = {
+        "n_spots": n_spots,
+        "n_genes": n_genes,
+        "counts": matrix.name,
+    }
+    if positions is None:
+        return found | {"remarks": ("There is no positions file beside it.",)}
+    prefix = positions.name.split("tissue_positions")[0]
+    files = (image_file(positions.parent, name, prefix) for name in RESOLUTIONS)
+    image = next((file for file in files if file is not None), None)
+    return found | {
+        "coordinates": positions.name,
+        "image": None if image is None else _size_of(image),
+        "columns": ("in_tissue", "array_row", "array_col"),
+    }
+
+
+def _size_of(image: Path) -> tuple[int, int]:
+    from PIL import Image
+
+    with Image.open(image, formats=("PNG", "JPEG", "TIFF")) as opened:
+        width, height = opened.size
+    return height, width
 
 
 def _pictures(positions: Path, adata: AnnData) -> tuple[dict[str, Any], dict[str, Any]]:

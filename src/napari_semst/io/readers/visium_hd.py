@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from napari_semst.errors import InputError
 from napari_semst.io.checks import abbreviate
@@ -23,9 +23,9 @@ _BINS = "binned_outputs"
 USUAL = 8
 
 
-def looks_like(path: Path) -> bool:
+def can_read(path: Path) -> bool:
     """Return whether a folder is a run of Visium HD, judged by one of its bins."""
-    return any(visium.looks_like(folder) for folder in bins_in(path).values())
+    return any(visium.can_read(folder) for folder in bins_in(path).values())
 
 
 def bins_in(path: Path) -> dict[int, Path]:
@@ -84,3 +84,14 @@ def read(path: Path, options: ReadOptions) -> AnnData:
     others = [other for other in bins_in(path) if other != size]
     note(tissue, bin_size=size, other_bin_sizes=others)
     return tissue
+
+
+def preview(path: Path, options: ReadOptions) -> dict[str, Any]:
+    """Return what is known of the bins to read, by the names of `Preview`."""
+    size, folder = chosen(path, options)
+    parts = tuple(map(_in_microns, bins_in(path)))
+    return visium.preview(folder, options) | {"part": _in_microns(size), "parts": parts}
+
+
+def _in_microns(size: int) -> str:
+    return f"bins of {size} micrometres"

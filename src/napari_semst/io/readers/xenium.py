@@ -47,13 +47,13 @@ class Files:
     image: Path | None
 
 
-def looks_like(path: Path) -> bool:
+def can_read(path: Path) -> bool:
     """Return whether a folder is an output of Xenium, judged by matrix and cells."""
     files = locate(path)
     if files is None or not {"cell_id", _X, _Y} <= set(columns_of(files.cells)):
         return False
     matrix = files.matrix
-    return tenx.is_mtx_folder(matrix) or tenx.looks_like(matrix)
+    return tenx.is_mtx_folder(matrix) or tenx.can_read(matrix)
 
 
 def locate(path: Path) -> Files | None:
@@ -130,6 +130,24 @@ def read(path: Path, options: ReadOptions) -> AnnData:
     note(tissue, pixel_size=pixel)
     warn(tissue, *doubt)
     return tissue
+
+
+def preview(path: Path, options: ReadOptions) -> dict[str, Any]:
+    """Return what is known of a run, by the names of `Preview`."""
+    from napari_semst.io.formats.tiff import size_of
+
+    files = locate(path)
+    if files is None:
+        raise InputError(f"Expected a Xenium folder at {path}; found none.")
+    n_spots, n_genes = tenx.size_of(files.matrix)
+    return {
+        "n_spots": n_spots,
+        "n_genes": n_genes,
+        "counts": files.matrix.name,
+        "coordinates": files.cells.name,
+        "image": None if files.image is None else size_of(files.image),
+        "columns": columns_of(files.cells),
+    }
 
 
 def _matrix_in(folder: Path) -> Path | None:

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import json
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from napari_semst.errors import InputError
 from napari_semst.io.checks import translate_errors
 from napari_semst.io.readers import h5ad
+from napari_semst.io.readers.anndata_preview import preview_group
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -25,7 +26,7 @@ _METADATA = (".zarray", ".zmetadata", "zarr.json")
 _RUNS_CODE = "pickle"
 
 
-def looks_like(path: Path) -> bool:
+def can_read(path: Path) -> bool:
     """Return whether a folder is an AnnData zarr store, judged by its attributes."""
     if not path.is_dir():
         return False
@@ -52,6 +53,13 @@ def read(path: Path, options: ReadOptions) -> AnnData:
         adata = anndata.read_zarr(path)
         h5ad.check_matrix(adata)
     return h5ad.as_section(adata, path, options)
+
+
+def preview(path: Path, options: ReadOptions) -> dict[str, Any]:
+    """Return what is known of a store, by the names of `Preview`."""
+    import zarr
+
+    return preview_group(zarr.open_group(path, mode="r"), options)
 
 
 def check_store(path: Path) -> None:

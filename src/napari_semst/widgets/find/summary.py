@@ -43,9 +43,9 @@ def standing(tissue: AnnData | None, counts_layer: str = "") -> tuple[str, str, 
 
 def no_counts(tissue: AnnData, counts_layer: str = "") -> str:
     """Return what to do where a section holds no raw counts at first sight, else ''."""
-    from napari_semst.io.counts import glance
+    from napari_semst.io.counts import quick_check
 
-    found, elsewhere = glance(tissue, counts_layer)
+    found, elsewhere = quick_check(tissue, counts_layer)
     if not found:
         return ""
     advice = texts.COUNTS_NOWHERE
