@@ -44,6 +44,7 @@ def banded(n_bands, signal, side=30, seed=0, rounds=1):
     return views, section_of(coordinates, rounds), band
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("n_bands", [3, 5])
 def test_clear_bands_are_counted(n_bands):
     views, section, _ = banded(n_bands, signal=2.0, side=20, rounds=0)
@@ -57,6 +58,7 @@ def test_clear_bands_are_counted(n_bands):
     assert len(found.runners_up) == 2
 
 
+@pytest.mark.slow
 def test_averaged_noise_does_not_ask_for_many_domains():
     views, section, _ = banded(1, signal=0.0, side=20, rounds=2)
     assert run_to_end(choose_number(views, section, 0, RunControl())).chosen == 2

@@ -150,6 +150,7 @@ def test_the_strong_programme_is_what_layer_5_expresses() -> None:
     assert min(distance, key=lambda layer: distance[layer].sum()) == "L5"
 
 
+@pytest.mark.slow
 def test_an_image_is_planted_where_it_is_told_and_nowhere_else() -> None:
     tissue = made(("image",), image=True, n_spots=400)
     plain = made((), image=True, n_spots=400)
@@ -235,6 +236,7 @@ def test_wrong_arguments_are_refused_in_words(wrong, words) -> None:
         simulated_discordance(**wrong)
 
 
+@pytest.mark.slow
 def test_the_command_writes_what_python_makes(tmp_path) -> None:
     path = tmp_path / "planted.h5ad"
     said = call(
@@ -255,6 +257,7 @@ def test_the_command_writes_what_python_makes(tmp_path) -> None:
     assert not read_h5ad(path).obs["discordant"].any()
 
 
+@pytest.mark.slow
 def test_the_viewer_offers_it() -> None:
     layers = _sample_data.simulated_discordance()
     assert [kind for _, _, kind in layers] == ["image", "points"]

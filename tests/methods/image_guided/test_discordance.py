@@ -156,6 +156,7 @@ def fading(tissue, seed):
     )
 
 
+@pytest.mark.slow
 def test_an_image_that_only_tells_places_apart_seldom_passes():
     tissue = simulated_discordance(600, 200, image=False, kinds=())
     passed = 0

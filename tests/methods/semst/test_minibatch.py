@@ -164,6 +164,7 @@ def test_size_decides_what_a_step_reads(asked, n_spots, expected):
     assert batch_spots(TrainingConfig(batch_spots=asked), n_spots) == expected
 
 
+@pytest.mark.run
 @pytest.mark.parametrize("preset", BUILDERS)
 def test_the_loss_falls(tissue, preset):
     config = resolve(

@@ -200,6 +200,7 @@ prompts(Path(sys.argv[1]), batch_tokens=int(sys.argv[2])).embed_spots(some_lists
 """
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(os.name == "nt", reason="Windows has no SIGKILL")
 def test_a_killed_run_resumes_to_the_same_bytes(
     tiny_qwen: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
