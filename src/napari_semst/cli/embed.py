@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import json
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from napari_semst.cli.options import Overwrite, Preset, Quiet
+from napari_semst.cli.settings import Stages, with_settings
 from napari_semst.core.progress import run_to_end
 from napari_semst.errors import ConfigError, InputError
 
@@ -17,7 +20,13 @@ if TYPE_CHECKING:
     from napari_semst.config import Request
 
 
-def embed(
+cache = typer.Typer(
+    help="What language models said of texts, kept for later runs.",
+    no_args_is_help=True,
+)
+
+
+def compute_embedding(
     sources: Sequence[Path],
     output: Path,
     request: Request,
@@ -132,7 +141,8 @@ def _shown(steps: Any, *, quiet: bool) -> Any:
 _EVERY = 30.0
 
 
-def list_cache() -> None:
+@cache.command("list")
+def show_cached() -> None:
     """Print what the cache holds: vectors of texts, and features of images."""
     from napari_semst.cache.vectors import VARIABLE, cache_folder, entries
 
@@ -153,8 +163,16 @@ def list_cache() -> None:
     typer.echo(f"{count:,} vectors, {total:,.1f} MB in all")
 
 
-def clear_cache(model: str, *, yes: bool) -> None:
-    """Remove what the cache of vectors holds, and nothing else; all if confirmed."""
+@cache.command("clear")
+def remove_cached(
+    model: Annotated[
+        str, typer.Option(help="Id or folder of the model whose vectors go; else all.")
+    ] = "",
+    yes: Annotated[
+        bool, typer.Option("--yes", "-y", help="Remove all without asking.")
+    ] = False,
+) -> None:
+    """Remove what is kept."""
     from napari_semst.cache.vectors import cache_folder, clear
 
     if not model and not yes:
@@ -200,4 +218,74 @@ def server(
         f"  norm        {found.norm:.4f} ({length})\n"
         f"  first text  {found.seconds:.3f} s\n"
         f"  per text    {per_text:.4f} s in a batch, one connection"
+    )
+
+
+@with_settings(
+    "semantics_model",
+    "per",
+    "control",
+    "n_genes",
+    "ranking",
+    "keep_uninformative",
+    "gene_text",
+    "pooling",
+    "template",
+    "tissue",
+    "summaries",
+    "cache",
+    "revision",
+    "device",
+    "counts_layer",
+)
+def embed(
+    output: Annotated[
+        Path,
+        typer.Option(
+            "--output", "-o", help="File to write (.npy, .npz or .safetensors)."
+        ),
+    ],
+    given: Stages,
+    sources: Annotated[
+        list[Path] | None,
+        typer.Argument(
+            help="A section; with --merge the shares, or nothing: those beside OUTPUT."
+        ),
+    ] = None,
+    semantics: Annotated[
+        str | None,
+        typer.Option(
+            help="prompts[:MODEL], genes[:MODEL] or builtin; else what --config says, "
+            "or prompts."
+        ),
+    ] = None,
+    shard: Annotated[
+        str | None,
+        typer.Option(help="Do the i-th of n shares (i/n), beside OUTPUT; for arrays."),
+    ] = None,
+    merge: Annotated[
+        bool, typer.Option("--merge", help="Merge shares into OUTPUT.")
+    ] = False,
+    preset: Preset = "auto",
+    config: Annotated[
+        Path | None, typer.Option(help="Settings file (TOML); options go before it.")
+    ] = None,
+    overwrite: Overwrite = False,
+    quiet: Quiet = False,
+) -> None:
+    """Compute the semantics of every spot once, for --semantics precomputed:FILE."""
+    from napari_semst.cli.request import build_request
+
+    source = semantics or (None if config else "prompts")
+    if source is not None:
+        given.setdefault("semantics", {})["source"] = source
+    request = build_request(preset, config, given)
+    compute_embedding(
+        sources or [],
+        output,
+        request,
+        shard,
+        merge=merge,
+        overwrite=overwrite,
+        quiet=quiet,
     )

@@ -156,4 +156,4 @@ def demo(folder: Path) -> None:
     )
     request = Request().with_settings("domains", n_domains=7)
     scoring = Scoring("ground_truth", drop_unannotated=False)
-    run.run([sample], request, "default", scoring, files)
+    run.run_once([sample], request, "default", scoring, files)

@@ -9,15 +9,11 @@ from typing import Annotated
 
 import typer
 
-from napari_semst.cli.embed import server
-from napari_semst.cli.embed_options import (
-    cache,
-    embed,
-)
+from napari_semst.cli.embed import cache, embed, server
 from napari_semst.cli.explain import discordance
 from napari_semst.cli.options import AsJson, InputPath, Overwrite
 from napari_semst.cli.prompts import prompts
-from napari_semst.cli.run_options import run
+from napari_semst.cli.run import run
 from napari_semst.cli.sample import samples
 from napari_semst.cli.share_options import export, figure, import_regions, report
 from napari_semst.wording import for_shell

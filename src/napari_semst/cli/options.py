@@ -17,3 +17,5 @@ AsJson = Annotated[bool, typer.Option("--json", help="Print JSON on standard out
 Overwrite = Annotated[
     bool, typer.Option("--overwrite", help="Replace files that exist.")
 ]
+Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="Show no progress.")]
+Preset = Annotated[str, typer.Option(help="Recipe; `semst presets` lists them.")]

@@ -2,19 +2,13 @@
 
 from __future__ import annotations
 
-from pathlib import Path  # noqa: TC003 - Typer reads the types of options
+from pathlib import Path
 from typing import Annotated
 
 import typer
 
-from napari_semst.cli.embed_options import (
-    KeepUninformative,
-    PromptTemplate,
-    Ranking,
-    SpeakingGenes,
-    TissueName,
-)
-from napari_semst.cli.options import Overwrite
+from napari_semst.cli.options import Overwrite, Preset
+from napari_semst.cli.settings import Stages, with_settings
 
 prompts = typer.Typer(
     help="Prompts for a language model that runs elsewhere, and its vectors back.",
@@ -23,9 +17,13 @@ prompts = typer.Typer(
 
 
 @prompts.command("write")
+@with_settings(
+    "n_genes", "ranking", "keep_uninformative", "template", "tissue", "counts_layer"
+)
 def write(
     source: Annotated[Path, typer.Argument(help="A section.")],
     folder: Annotated[Path, typer.Argument(help="Folder for the prompts.")],
+    given: Stages,
     model: Annotated[
         str | None, typer.Option(help="Language model that is to read them.")
     ] = None,
@@ -33,42 +31,22 @@ def write(
         str, typer.Option(help="How it is given a conversation: chatml, plain or auto.")
     ] = "auto",
     block: Annotated[int, typer.Option(min=1, help="Texts of one file.")] = 500_000,
-    n_genes: SpeakingGenes = None,
-    ranking: Ranking = None,
-    keep_uninformative: KeepUninformative = None,
-    template: PromptTemplate = None,
-    tissue: TissueName = None,
-    preset: Annotated[
-        str, typer.Option(help="Recipe; `semst presets` lists them.")
-    ] = "auto",
+    preset: Preset = "auto",
     config: Annotated[
         Path | None, typer.Option(help="Settings file (TOML); options go before it.")
     ] = None,
-    counts_layer: Annotated[
-        str | None, typer.Option(help="Layer that holds the raw counts.")
-    ] = None,
 ) -> None:
     """Write each distinct text that the source `prompts` reads once, as Parquet."""
-    from napari_semst.cli import run
-    from napari_semst.cli.semantics_options import semantic_settings
+    from napari_semst.cli.request import build_request
     from napari_semst.core.progress import run_to_end
     from napari_semst.embedding.prompts import write_prompts
     from napari_semst.io.read import read
 
-    request = run.build_request(
-        preset,
-        config,
-        semantics=semantic_settings(
-            "prompts",
-            model,
-            template=template,
-            tissue=tissue,
-            n_genes=n_genes,
-            ranking=ranking,
-            keep_uninformative=keep_uninformative,
-        ),
-        prepare={"counts_layer": counts_layer},
-    )
+    semantics = given.setdefault("semantics", {})
+    semantics["source"] = "prompts"
+    if model is not None:
+        semantics["model"] = model
+    request = build_request(preset, config, given)
     found = run_to_end(write_prompts(read(source), request, folder, chat, block))
     typer.echo(
         f"Wrote {found.n_texts:,} texts of {found.n_spots:,} spots into "

@@ -1,20 +1,23 @@
-"""What the commands do, once their options are known."""
+"""`semst run`: its options, and what they lead to."""
 
 from __future__ import annotations
 
 import json
-from typing import TYPE_CHECKING, Any
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from napari_semst.cli.options import AsJson, Overwrite, Preset, Quiet
 from napari_semst.cli.output import shown, words
-from napari_semst.config import Request
+from napari_semst.cli.settings import Stages, with_settings
 from napari_semst.errors import ConfigError
-from napari_semst.pipeline.job import RunOutputs, Scoring, find_and_save
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
-    from pathlib import Path
+
+    from napari_semst.config import Request
+    from napari_semst.pipeline.job import RunOutputs, Scoring
 
 
 def refuse_apart(sources: Sequence[Path], **options: object) -> None:
@@ -38,39 +41,7 @@ def refuse_apart(sources: Sequence[Path], **options: object) -> None:
             )
 
 
-def build_request(
-    preset: str, config: Path | None, **stages: dict[str, Any]
-) -> Request:
-    """Return the request of a settings file with the options put over it.
-
-    Raises
-    ------
-    ConfigError
-        If a setting is not accepted, or an option of the semantics or of the image
-        is without effect.
-    """
-    request = Request.from_file(config) if config else Request(preset)
-    if config and preset != "auto":
-        request = Request(preset, request.overrides)
-    for stage, settings in stages.items():
-        request = request.with_settings(stage, **settings)
-    from napari_semst.methods.settings import resolve
-
-    complete = resolve(request)
-    if "semantics" in stages:
-        from napari_semst.cli.semantics_options import check_fit, check_method
-
-        check_method(stages["semantics"].get("source"), complete.model.method)
-        check_fit(stages["semantics"], complete.semantics)
-    if "morphology" in stages:
-        from napari_semst.cli.image_options import check_image
-
-        rate = stages.get("image_guided", {}).get("discordance_fdr")
-        check_image(stages["morphology"], rate, complete)
-    return request
-
-
-def run(
+def run_once(
     sources: Sequence[Path],
     request: Request,
     name: str,
@@ -81,6 +52,8 @@ def run(
     quiet: bool = False,
 ) -> None:
     """Read, find domains, save, score and report; several inputs are joined."""
+    from napari_semst.pipeline.job import find_and_save
+
     account = find_and_save(
         sources,
         request,
@@ -90,3 +63,163 @@ def run(
         through=lambda steps: shown(steps, quiet=quiet),
     )
     typer.echo(json.dumps(account, indent=2) if as_json else words(account))
+
+
+@with_settings(
+    "n_domains",
+    "method",
+    "morphology",
+    "image",
+    "image_encoder",
+    "image_scale",
+    "spot_diameter",
+    "context",
+    "fdr",
+    "semantics",
+    "semantics_model",
+    "per",
+    "cache",
+    "control",
+    "n_genes",
+    "ranking",
+    "keep_uninformative",
+    "gene_text",
+    "gene_weights",
+    "pooling",
+    "template",
+    "tissue",
+    "summaries",
+    "section_key",
+    "seed",
+    "ensemble",
+    "epochs",
+    "readout",
+    "refine",
+    "device",
+    "weights",
+    "counts_layer",
+    "coordinates",
+    "part",
+)
+def run(
+    sources: Annotated[
+        list[Path],
+        typer.Argument(
+            help="Files or folders, each a section. Several are done on their own, "
+            "with the same settings, unless --together."
+        ),
+    ],
+    given: Stages,
+    output: Annotated[
+        Path | None,
+        typer.Option(
+            "--output",
+            "-o",
+            help="Where to save; else <name>_semst.h5ad here, or nothing with --json.",
+        ),
+    ] = None,
+    preset: Preset = "auto",
+    config: Annotated[
+        Path | None,
+        typer.Option(
+            help="Settings file (TOML, or JSON of the image-guided method); options go "
+            "before it."
+        ),
+    ] = None,
+    together: Annotated[
+        bool,
+        typer.Option(
+            "--together",
+            help="Join the inputs and find domains common to all, in one result.",
+        ),
+    ] = False,
+    name: Annotated[str, typer.Option("--run", help="Name of the run.")] = "default",
+    truth: Annotated[
+        str | None,
+        typer.Option(help="obs column with an annotation: it is scored, never used."),
+    ] = None,
+    drop_unannotated: Annotated[
+        bool,
+        typer.Option(
+            "--drop-unannotated",
+            help="Leave out spots without --truth before everything, as published "
+            "comparisons do.",
+        ),
+    ] = False,
+    csv: Annotated[
+        Path | None, typer.Option(help="Also write the domains as a table.")
+    ] = None,
+    figure: Annotated[
+        Path | None, typer.Option(help="Also draw the domains (.png, .svg, .pdf).")
+    ] = None,
+    save_model: Annotated[
+        Path | None,
+        typer.Option(
+            help="Also save a model that labels other sections (.safetensors); see "
+            "`semst apply`."
+        ),
+    ] = None,
+    output_dir: Annotated[
+        Path | None,
+        typer.Option(
+            help="Folder for <name>_semst.h5ad of several sections; else here. What is "
+            "there of the same input, settings and version is skipped."
+        ),
+    ] = None,
+    dask: Annotated[
+        str | None,
+        typer.Option(help="Scheduler whose workers do the sections: tcp://host:8786."),
+    ] = None,
+    keep_going: Annotated[
+        bool,
+        typer.Option(
+            "--keep-going/--stop-at-failure",
+            help="Of several sections, do the rest when one fails.",
+        ),
+    ] = True,
+    overwrite: Overwrite = False,
+    as_json: AsJson = False,
+    quiet: Quiet = False,
+) -> None:
+    """Find the spatial domains of a section, or of each of several."""
+    from napari_semst.cli import cohort as cli_cohort
+    from napari_semst.cli.request import build_request, refuse_one_image
+    from napari_semst.core.process_group import joined_group, refuse_cohorts
+    from napari_semst.io.concat_sections import stem
+    from napari_semst.pipeline.job import RunOutputs, Scoring
+
+    refuse_one_image(given.get("morphology", {}).get("image"), len(sources))
+    request = build_request(preset, config, given)
+    scoring = Scoring(truth, drop_unannotated)
+    cohort = output_dir is not None or dask is not None
+    if together:
+        refuse_apart(sources, output_dir=output_dir, dask=dask)
+    elif len(sources) > 1 or cohort:
+        refuse_cohorts()
+        cli_cohort.refuse_single_files(
+            output=output, csv=csv, figure=figure, save_model=save_model
+        )
+        cli_cohort.run(
+            sources,
+            request,
+            name,
+            scoring,
+            output_dir or Path(),
+            overwrite=overwrite,
+            keep_going=keep_going,
+            address=dask,
+            as_json=as_json,
+            quiet=quiet,
+        )
+        return
+    name_of_all = "sections" if together else stem(sources[0])
+    files = RunOutputs(
+        output or (None if as_json else Path(f"{name_of_all}_semst.h5ad")),
+        csv,
+        figure,
+        overwrite,
+        save_model,
+    )
+    # What torchrun started trains together; without it this joins nobody.
+    with joined_group():
+        run_once(sources, request, name, scoring, files, as_json=as_json, quiet=quiet)

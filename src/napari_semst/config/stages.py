@@ -36,8 +36,9 @@ class PrepareConfig:
     )
     part: str = _setting(
         "",
-        "Part to read of an input that holds several: bin size of Visium HD or "
-        "Stereo-seq, table of SpatialData; empty: the usual one.",
+        "Part to read of an input that holds several: bin size of Visium HD "
+        "(micrometres) or Stereo-seq (spots of the chip), table of SpatialData; empty: "
+        "the usual one.",
     )
     section_key: str = _setting(
         "",
