@@ -38,7 +38,7 @@ if TYPE_CHECKING:
     from matplotlib.cm import ScalarMappable
     from matplotlib.figure import Figure
 
-    from napari_semst.figure.view import SectionView
+    from napari_semst.figure.view import FigureView
 
 
 # Inches that panels and what explains them take beside each other: three of them.
@@ -51,7 +51,7 @@ _MOST_PANELS = 60
 class _Panel(NamedTuple):
     """A section in a colouring, and how wide it is with what explains it."""
 
-    view: SectionView
+    view: FigureView
     colouring: Categories | Numbers
     scale: tuple[ScalarMappable, str] | None
     width: float
@@ -175,7 +175,7 @@ def draw_colours(
     )
 
 
-def _panel(view: SectionView, colouring: Categories | Numbers) -> _Panel:
+def _panel(view: FigureView, colouring: Categories | Numbers) -> _Panel:
     """Return a panel with what it needs beside it."""
     width = view.panel[0]
     if isinstance(colouring, Categories):

@@ -40,7 +40,7 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
     from numpy.typing import NDArray
 
-    from napari_semst.figure.view import SectionView
+    from napari_semst.figure.view import FigureView
 
     Floats = NDArray[np.float64]
 
@@ -142,7 +142,7 @@ def draw_domains(
 
 
 def _draw_one(
-    view: SectionView,
+    view: FigureView,
     domains: Categories,
     values: Floats | None,
     run: str | None,
@@ -174,7 +174,7 @@ def _draw_one(
 
 
 def _empty(
-    view: SectionView, beside: float, with_values: bool, dpi: int
+    view: FigureView, beside: float, with_values: bool, dpi: int
 ) -> tuple[Figure, list[Axes]]:
     """Return a figure as large as its panels need, and the panels."""
     width, height = view.panel

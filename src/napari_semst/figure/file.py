@@ -10,7 +10,7 @@ from napari_semst.errors import ConfigError, SaveError, one_of
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
-FORMATS = (".png", ".svg", ".pdf")
+FIGURE_FORMATS = (".png", ".svg", ".pdf")
 _MOST_DPI = 2400
 
 
@@ -25,8 +25,8 @@ def check_file_name(path: str | Path, dpi: int) -> Path:
         If ``dpi`` is not from 1 to 2400.
     """
     file = Path(path)
-    if file.suffix.lower() not in FORMATS:
-        raise SaveError(one_of("the figure's file ending", file.suffix, FORMATS))
+    if file.suffix.lower() not in FIGURE_FORMATS:
+        raise SaveError(one_of("the figure's file ending", file.suffix, FIGURE_FORMATS))
     check_dpi(dpi)
     return file
 

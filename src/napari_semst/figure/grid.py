@@ -33,7 +33,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from napari_semst.figure.colouring import Categories
-    from napari_semst.figure.view import SectionView
+    from napari_semst.figure.view import FigureView
 
     Floats = NDArray[np.float64]
 
@@ -76,7 +76,7 @@ class Layout(NamedTuple):
 
 
 def draw_grid(
-    views: list[SectionView],
+    views: list[FigureView],
     domains: Categories,
     values: Floats | None,
     run: str | None,
@@ -117,7 +117,7 @@ def draw_grid(
     return figure
 
 
-def _layout(views: list[SectionView], with_values: bool) -> Layout:
+def _layout(views: list[FigureView], with_values: bool) -> Layout:
     columns = n_columns(len(views))
     rows = 2 if with_values else -(-len(views) // columns)
     width = max(view.panel[0] for view in views)
@@ -138,7 +138,7 @@ def n_columns(n: int) -> int:
 
 
 def _panels(
-    figure: Figure, layout: Layout, views: list[SectionView], first_row: int
+    figure: Figure, layout: Layout, views: list[FigureView], first_row: int
 ) -> list[Axes]:
     """Return an empty panel for every section, from the top left on."""
     panels = []
@@ -151,7 +151,7 @@ def _panels(
 
 
 def _draw_domains(
-    figure: Figure, layout: Layout, views: list[SectionView], domains: Categories
+    figure: Figure, layout: Layout, views: list[FigureView], domains: Categories
 ) -> None:
     table = rgba([*domains.colors, MISSING_COLOR])
     panels = _panels(figure, layout, views, 0)
@@ -173,7 +173,7 @@ def short_name(name: str, longest: int) -> str:
 
 
 def _draw_modulation(
-    figure: Figure, layout: Layout, views: list[SectionView], values: Floats
+    figure: Figure, layout: Layout, views: list[FigureView], values: Floats
 ) -> None:
     """Draw the modulation below the domains, with one scale for all sections."""
     scale, beyond = number_scale(np.concatenate([values[view.mask] for view in views]))

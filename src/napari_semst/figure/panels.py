@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from matplotlib.transforms import Bbox
     from numpy.typing import NDArray
 
-    from napari_semst.figure.view import SectionView
+    from napari_semst.figure.view import FigureView
     from napari_semst.io.alignment import Placement
 
     Floats = NDArray[np.float64]
@@ -44,7 +44,7 @@ def new_figure(width: float, height: float, dpi: int) -> Figure:
 def add_panel(
     figure: Figure,
     left: float,
-    view: SectionView,
+    view: FigureView,
     bottom: float = FOOT,
     size: float = 1.0,
 ) -> Axes:
@@ -101,7 +101,7 @@ def _is_dark(image: NDArray[np.uint8]) -> bool:
 
 
 def add_spots(
-    axes: Axes, view: SectionView, colors: Floats, *, grey: bool = False
+    axes: Axes, view: FigureView, colors: Floats, *, grey: bool = False
 ) -> None:
     """Draw every spot at its true size over the faded image."""
     from matplotlib.collections import EllipseCollection
@@ -146,7 +146,7 @@ def number_scale(
 
 
 def add_numbers(
-    axes: Axes, view: SectionView, values: Floats, scale: ScalarMappable
+    axes: Axes, view: FigureView, values: Floats, scale: ScalarMappable
 ) -> None:
     """Draw every spot in the colour of its number."""
     colors = scale.to_rgba(np.nan_to_num(values))
@@ -172,7 +172,7 @@ def add_bar(
         bar.set_label(unit, fontsize=7.5, color=SOFT)
 
 
-def add_scale_bar(axes: Axes, view: SectionView) -> None:
+def add_scale_bar(axes: Axes, view: FigureView) -> None:
     """Draw a bar of a round length below the panel.
 
     It is as long as some micrometres where the scale is known, else as some units of

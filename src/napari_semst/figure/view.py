@@ -27,7 +27,7 @@ _ONE_SCALE = 2.5
 
 
 @dataclass(frozen=True)
-class SectionView:
+class FigureView:
     """What of a section is shown: spots, image, and the rectangle around them.
 
     Parameters
@@ -68,7 +68,7 @@ class SectionView:
 
 def section_view(
     adata: AnnData, library: str | None, coordinates: str | None = None
-) -> SectionView:
+) -> FigureView:
     """Return what to show of a tissue."""
     from napari_semst.io.alignment import image_placement, spot_positions, spot_size
     from napari_semst.io.sections import libraries, part, spots_of
@@ -95,7 +95,7 @@ def section_view(
     stated = {} if section is None else part(adata, section, "scalefactors")
     microns = microns_of(stated, positions, size.diameter)
     label = section if section is not None and len(names) > 1 else ""
-    return SectionView(
+    return FigureView(
         mask, positions, size.diameter, placement, low, high, microns, label
     )
 
@@ -118,7 +118,7 @@ def microns_of(stated: Any, positions: Floats, diameter: float) -> float | None:
 
 def section_views(
     adata: AnnData, library: str | None, coordinates: str | None, column: str
-) -> list[SectionView]:
+) -> list[FigureView]:
     """Return what to show of a tissue: all its sections, or the one asked for.
 
     Parameters
@@ -143,7 +143,7 @@ def section_views(
     return views
 
 
-def at_one_scale(views: list[SectionView]) -> list[SectionView]:
+def at_one_scale(views: list[FigureView]) -> list[FigureView]:
     """Return views of equal windows, so that sections can be compared in size.
 
     Where nobody knows how their units compare, or one is far larger than another,
