@@ -186,6 +186,7 @@ def test_presets_and_samples():
     assert "semst" in call("--version")
 
 
+@pytest.mark.slow
 def test_a_sample_can_be_written_and_run(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     call("sample", "cortex", "-o", "cortex.h5ad", "--spots", 120, "--genes", 200)

@@ -100,6 +100,7 @@ def test_what_methods_declare_is_read_without_torch():
     assert done.returncode == 0, done.stderr
 
 
+@pytest.mark.slow
 def test_a_new_method_is_its_own_file_and_one_line(tmp_path):
     package = tmp_path / "napari_semst"
     shutil.copytree(HOME, package, ignore=shutil.ignore_patterns("__pycache__"))

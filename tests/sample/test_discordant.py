@@ -87,6 +87,7 @@ def test_regions_lie_in_their_layer_apart_and_off_the_edges(platform, seed) -> N
         assert np.hypot(*(mine - centre).T).max() < spacing * np.sqrt(5 * 25 / np.pi)
 
 
+@pytest.mark.slow
 def test_other_spots_keep_their_counts_and_totals_do_not_tell() -> None:
     tissue, plain = made(ALL[:3], n_spots=3000), made((), n_spots=3000)
     assert not plain.obs["discordant"].any()
@@ -123,6 +124,7 @@ def test_the_strong_region_shows_more_than_the_weak_one(kind, genes, folds) -> N
     assert folds[1] < weak < 0.85 * strong
 
 
+@pytest.mark.slow
 def test_a_strong_programme_shows_more_than_a_weak_one_at_its_place() -> None:
     plain = made((), n_spots=1000)
     columns = plain.var["programme"].to_numpy().astype(str) == "Ex L5 IT"
@@ -177,12 +179,14 @@ def test_an_image_is_planted_where_it_is_told_and_nowhere_else() -> None:
     assert dark(tissue, strong) > 1.1 * dark(plain, strong)
 
 
+@pytest.mark.slow
 def test_other_kinds_leave_no_trace_in_the_image() -> None:
     planted, plain = (made(k, image=True, n_spots=400) for k in (("programme",), ()))
     assert (planted.X != plain.X).nnz > 0
     np.testing.assert_array_equal(picture(planted), picture(plain))
 
 
+@pytest.mark.slow
 def test_a_seed_gives_the_same_section_and_places_whatever_the_strength() -> None:
     first, again = (
         simulated_discordance(300, 100, seed=3, image=False) for _ in range(2)

@@ -87,6 +87,7 @@ def test_the_image_is_blue_in_nuclei_and_pink_between(visium) -> None:
     assert (red - blue)[nuclei].mean() < -20 < (red - blue)[tissue & ~nuclei].mean()
 
 
+@pytest.mark.slow
 @both
 def test_the_same_seed_gives_the_same_section(hard) -> None:
     one, same = (simulated_cortex(200, 100, seed=3, hard=hard) for _ in range(2))
@@ -172,6 +173,7 @@ def test_without_a_discordant_region_only_its_counts_differ() -> None:
     assert (planted.X[region] != bare.X[region]).nnz > region.sum()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("platform", ["visium", "cells"])
 def test_a_discordant_region_leaves_no_trace_in_the_image(platform) -> None:
     with_region, without = (
@@ -214,6 +216,7 @@ def test_the_discordant_region_is_one_piece_within_layer_3(
     assert "WM" not in layer[near[region]]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("platform", ["visium", "cells"])
 def test_the_discordant_region_expresses_layer_5(platform) -> None:
     from scipy.stats import ttest_ind
@@ -239,6 +242,7 @@ def test_the_discordant_region_expresses_layer_5(platform) -> None:
         assert t > 3.5 if planted else abs(t) < 3
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("platform", "layers", "counts", "colour", "centre"),
     [
@@ -280,6 +284,7 @@ def test_the_command_writes_either_section(tmp_path, monkeypatch) -> None:
         assert written.uns["dataset_info"]["hard"] == hard
 
 
+@pytest.mark.slow
 def test_layers_of_the_plain_section_are_several_spots_thick(plain) -> None:
     """Of most spots of a layer most neighbours are of the same layer."""
     near = _neighbours(plain)
