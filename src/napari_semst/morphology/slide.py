@@ -80,14 +80,15 @@ class Slide:
             If the section must be named, or the image cannot be placed or read.
         """
         from napari_semst.io.alignment import image_placement
-        from napari_semst.io.formats.tiff import pyramid_in, source_of
+        from napari_semst.io.formats.tiff import pyramid_in
+        from napari_semst.io.image_sources import image_source
 
         place = image_placement(tissue, library)
         if place is None:
             return None
         corner = place.bounds()[0]
         path, share = (
-            (None, 1.0) if place.unturned is None else source_of(place.unturned)
+            (None, 1.0) if place.unturned is None else image_source(place.unturned)
         )
         name = f"{place.resolution} image of {place.library}"
         pyramid = None if path is None or share >= 1 else pyramid_in(path)

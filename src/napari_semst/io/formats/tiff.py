@@ -2,19 +2,24 @@
 
 from __future__ import annotations
 
+import threading
 import weakref
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from napari_semst.errors import InputError
 from napari_semst.io.checks import translate_errors
+from napari_semst.io.image_sources import file_key, image_source, remember_source
 from napari_semst.io.readers.cells import SectionImage
 
 if TYPE_CHECKING:
     from pathlib import Path
 
     from numpy.typing import NDArray
+
+    from napari_semst.io.image_sources import FileKey
 
 # Pixels of the image that is kept: 4000 x 4000.
 ENOUGH = 16_000_000
@@ -24,10 +29,71 @@ _LARGEST_WHOLE = 2_000_000_000
 _BLOCK = 1024
 # Pages looked at for smaller copies.
 _MOST_PAGES = 32
-# Files by the images that were read from them, with the share of the sides' pixels.
-_FILES: dict[int, tuple[Path, float]] = {}
 # Shares of the pixels that end up black and white.
 _DARK, _BRIGHT = 1.0, 99.8
+
+
+class TiffHandle:
+    """A TIFF file that stays open as long as anything uses it.
+
+    Parameters
+    ----------
+    key
+        The file.
+    """
+
+    def __init__(self, key: FileKey) -> None:
+        import tifffile
+
+        # Read by its pages: an OME-TIFF may name other files that are not there.
+        file = tifffile.TiffFile(key[0], is_ome=False)
+        weakref.finalize(self, file.close)
+        file.filehandle.set_lock(True)
+        self.key = key
+        self.first: Any = file.pages[0]
+        self.copies = _copies(file)
+        self._lock = file.filehandle.lock
+        self._arrays: dict[int, Any] = {}
+
+    def page(self, offset: int) -> Any:
+        """Return the page that begins at an offset, `None` where none does."""
+        pages = (self.first, *self.copies)
+        return next((page for page in pages if page.offset == offset), None)
+
+    def read(self, page: Any, part: Any) -> NDArray[Any]:
+        """Return a part of a page; several threads may ask at once."""
+        import zarr
+
+        if page.is_memmappable:
+            with self._lock:
+                pixels = page.asarray(out="memmap")
+            return np.array(pixels[part])
+        # Not under the lock, which zarr's own thread takes to read.
+        if page.offset not in self._arrays:
+            self._arrays[page.offset] = zarr.open(page.aszarr(), mode="r")
+        return np.asarray(self._arrays[page.offset][part])
+
+
+_OPENED: weakref.WeakValueDictionary[FileKey, TiffHandle] = (
+    weakref.WeakValueDictionary()
+)
+_OPENING = threading.Lock()
+
+
+def open_tiff(path: Path) -> TiffHandle:
+    """Return a TIFF file, opened unless it is open; a replaced one is opened anew.
+
+    Parameters
+    ----------
+    path
+        The file.
+    """
+    key = file_key(path)
+    with _OPENING:
+        handle = _OPENED.get(key)
+        if handle is None:
+            handle = _OPENED[key] = TiffHandle(key)
+        return handle
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -70,8 +136,6 @@ def picture_of(
     origin
         Where the outer corner of its first pixel lies, (x, y).
     """
-    from napari_semst.errors import InputError
-
     try:
         with translate_errors(path, "the image"):
             pixels, reduced = _reduced(path)
@@ -89,14 +153,9 @@ def picture_of(
             "it in the file: the section is shown without it.",
         )
     image = shown(pixels)
-    _remember(image, path, reduced)
+    if reduced < 1:
+        remember_source(image, path, reduced)
     return SectionImage(image, per_unit * reduced, origin), ()
-
-
-def _remember(image: NDArray[np.uint8], path: Path, share: float) -> None:
-    """Let `pyramid_of` find the file that an image came from, while both are there."""
-    _FILES[id(image)] = path, share
-    weakref.finalize(image, _FILES.pop, id(image), None)
 
 
 def pyramid_of(image: NDArray[np.uint8]) -> Pyramid | None:
@@ -108,7 +167,7 @@ def pyramid_of(image: NDArray[np.uint8]) -> Pyramid | None:
     Parameters
     ----------
     image
-        As `picture_of` returned it.
+        As `picture_of` returned it, or a copy.
 
     Returns
     -------
@@ -116,7 +175,7 @@ def pyramid_of(image: NDArray[np.uint8]) -> Pyramid | None:
         None where the image came from no file of several levels, the file is no longer
         there, or the image has all of its pixels.
     """
-    path, share = source_of(image)
+    path, share = image_source(image)
     if path is None or share >= 1:
         return None
     found = pyramid_in(path)
@@ -124,18 +183,6 @@ def pyramid_of(image: NDArray[np.uint8]) -> Pyramid | None:
     if found is None or len(found.levels) < 2 or found.stretched_colours:
         return None
     return Pyramid(found.levels, found.contrast, share)
-
-
-def source_of(image: NDArray[np.uint8]) -> tuple[Path | None, float]:
-    """Return the file that an image was read from, and the share of its sides' pixels.
-
-    Parameters
-    ----------
-    image
-        As `picture_of` returned it; of others no file is known, which is `None`.
-    """
-    path, share = _FILES.get(id(image), (None, 1.0))
-    return (path, share) if path is not None and path.is_file() else (None, 1.0)
 
 
 def pyramid_in(path: Path) -> Pyramid | None:
@@ -159,28 +206,24 @@ def pyramid_in(path: Path) -> Pyramid | None:
     InputError
         If it is damaged or no TIFF.
     """
-    import tifffile
-
-    with (
-        translate_errors(path, "the image"),
-        tifffile.TiffFile(path, is_ome=False) as file,
-    ):
-        pages = _pages(file)
+    with translate_errors(path, "the image"):
+        handle = open_tiff(path)
+        pages = _pages(handle)
         if not pages:
             return None
-        levels = tuple(_level(path, page) for page in pages)
+        levels = tuple(_level(path, handle, page) for page in pages)
         return Pyramid(levels, _contrast(pages[-1]), 1.0)
 
 
-def _pages(file: Any) -> list[Any]:
+def _pages(handle: TiffHandle) -> list[Any]:
     """Return the pages of one image, the finest first; none for other layouts."""
-    first: Any = file.pages[0]
+    first = handle.first
     channels = tuple(first.shape[2:])
     usual = first.shape[:2] == (first.imagelength, first.imagewidth)
     plain = getattr(first.photometric, "name", "") not in ("PALETTE", "SEPARATED")
     if not usual or not plain or channels not in ((), (3,), (4,)):
         return []
-    same = [page for page in _copies(file) if page.dtype == first.dtype]
+    same = [page for page in handle.copies if page.dtype == first.dtype]
     same = [page for page in same if tuple(page.shape[2:]) == channels]
     return sorted([first, *same], key=_n_pixels, reverse=True)
 
@@ -202,35 +245,47 @@ def _is_smaller(page: Any, first: Any) -> bool:
     return bool(times > 1 and abs(first.imagelength / times - page.imagelength) <= 2)
 
 
-@dataclass(frozen=True, slots=True, eq=False)
 class _Page:
-    """A page of a file, of which parts can be had; the file is open only meanwhile."""
+    """A page of a file, of which parts can be had.
 
-    path: Path
-    offset: int
-    shape: tuple[int, ...]
-    dtype: np.dtype[Any]
+    It keeps the file open. A copy shares that; an unpickled one opens the file when a
+    part is asked for.
+    """
 
-    @property
-    def ndim(self) -> int:
-        return len(self.shape)
+    def __init__(
+        self, path: Path, offset: int, shape: tuple[int, ...], dtype: np.dtype[Any]
+    ) -> None:
+        self.path, self.offset = path, offset
+        self.shape, self.dtype, self.ndim = shape, dtype, len(shape)
+        self._handle: TiffHandle | None = None
+
+    def opened(self) -> TiffHandle:
+        """Return the file as it is now."""
+        handle = self._handle
+        if handle is None or handle.key != file_key(self.path):
+            handle = self._handle = open_tiff(self.path)
+        return handle
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return _Page, (self.path, self.offset, self.shape, self.dtype)
 
     def __getitem__(self, part: Any) -> NDArray[Any]:
-        import tifffile
-        import zarr
+        handle = self.opened()
+        page = handle.page(self.offset)
+        if page is None or (tuple(page.shape), page.dtype) != (self.shape, self.dtype):
+            raise InputError(
+                f"Expected the image {self.path} as it was when it was opened; the "
+                "file was replaced by another. Open the section again."
+            )
+        return handle.read(page, part)
 
-        with tifffile.TiffFile(self.path, is_ome=False) as file:
-            page = next(one for one in _pages(file) if one.offset == self.offset)
-            if page.is_memmappable:
-                return np.array(page.asarray(out="memmap")[part])
-            return np.asarray(zarr.open(page.aszarr(), mode="r")[part])
 
-
-def _level(path: Path, page: Any) -> Any:
+def _level(path: Path, handle: TiffHandle, page: Any) -> Any:
     """Return a page as an array of which only what is asked for is read."""
     import dask.array
 
     held = _Page(path, page.offset, tuple(page.shape), page.dtype)
+    held.opened()
     # Blocks of whole tiles, not too small; where tiles are strips, of few of them.
     height, width = page.shape[:2]
     tile = (_BLOCK, _BLOCK) if page.is_memmappable else page.chunks[:2]
@@ -238,7 +293,7 @@ def _level(path: Path, page: Any) -> Any:
     down = min(height, tile[0] * max(1, _BLOCK**2 // max(across, _BLOCK) // tile[0]))
     sides = (down, across)
     # Told the file's age, so that another file of its name is another array.
-    name = f"{path}-{page.offset}-{path.stat().st_mtime_ns}"
+    name = "-".join(map(str, (page.offset, *handle.key)))
     return dask.array.from_array(  # type: ignore[no-untyped-call]
         held, chunks=(*sides, *page.shape[2:]), name=name, asarray=False
     )
@@ -261,31 +316,22 @@ def size_of(path: Path) -> tuple[int, int]:
     InputError
         If it is no TIFF.
     """
-    import tifffile
-
-    with (
-        translate_errors(path, "the image"),
-        tifffile.TiffFile(path, is_ome=False) as file,
-    ):
-        page: Any = file.pages[0]
-        return int(page.imagelength), int(page.imagewidth)
+    with translate_errors(path, "the image"):
+        first = open_tiff(path).first
+        return int(first.imagelength), int(first.imagewidth)
 
 
 def _reduced(path: Path) -> tuple[Any, float]:
     """Return an image's pixels, and by what share its sides were made shorter."""
-    import tifffile
-
-    # Read by its pages: an OME-TIFF may name other files that are not there.
-    with tifffile.TiffFile(path, is_ome=False) as file:
-        first: Any = file.pages[0]
-        levels = [first, *_copies(file)]
-        small = [page for page in levels if _n_pixels(page) <= ENOUGH]
-        page = max(small, key=_n_pixels) if small else min(levels, key=_n_pixels)
-        if _n_pixels(page) > _LARGEST_WHOLE and not page.is_memmappable:
-            return None, 1.0
-        step = int(np.ceil(np.sqrt(_n_pixels(page) / ENOUGH)))
-        pixels = _strided(page, step)
-        return pixels, page.imagewidth / first.imagewidth / step
+    handle = open_tiff(path)
+    levels = [handle.first, *handle.copies]
+    small = [page for page in levels if _n_pixels(page) <= ENOUGH]
+    page = max(small, key=_n_pixels) if small else min(levels, key=_n_pixels)
+    if _n_pixels(page) > _LARGEST_WHOLE and not page.is_memmappable:
+        return None, 1.0
+    step = int(np.ceil(np.sqrt(_n_pixels(page) / ENOUGH)))
+    pixels = _strided(page, step)
+    return pixels, page.imagewidth / handle.first.imagewidth / step
 
 
 def _strided(page: Any, step: int) -> NDArray[Any]:

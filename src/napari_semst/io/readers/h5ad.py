@@ -10,10 +10,11 @@ import numpy as np
 from napari_semst.errors import InputError
 from napari_semst.io.checks import abbreviate, check_file, translate_errors
 from napari_semst.io.coordinates import locate_coordinates
+from napari_semst.io.image_sources import forget_source
 from napari_semst.io.matrices import named_layers
 from napari_semst.io.notes import note, warn
 from napari_semst.io.readers.anndata_preview import preview_group
-from napari_semst.io.sections import mixed_sections
+from napari_semst.io.sections import libraries, mixed_sections, part
 
 if TYPE_CHECKING:
     from anndata import AnnData
@@ -95,6 +96,9 @@ def as_section(adata: AnnData, path: Path, options: ReadOptions) -> AnnData:
         _use_counts(adata, str(options.counts))
     use_symbols(adata)
     warn(adata, *mixed_sections(adata))
+    for library in libraries(adata):
+        for image in part(adata, library, "images").values():
+            forget_source(image)
     return adata
 
 

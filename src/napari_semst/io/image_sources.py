@@ -1,0 +1,82 @@
+"""Which file an image in memory is a reduced copy of."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import weakref
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+# What tells a file from another of its name, and this process from a fork of it, which
+# would share the position in the file: path, number, age, size, process.
+FileKey = tuple[Path, int, int, int, int]
+
+# By shape and pixels of a reduced image, which its copies share: its file as it was
+# then, and the share of the sides' pixels.
+_SOURCES: dict[tuple[tuple[int, ...], bytes], tuple[FileKey, float]] = {}
+# Images of saved sections, by what Python knows them by as long as they are there.
+_SAVED: set[int] = set()
+
+
+def file_key(path: Path) -> FileKey:
+    """Return what changes where a file is replaced."""
+    about = path.stat()
+    number, age, size = about.st_ino, about.st_mtime_ns, about.st_size
+    return path.absolute(), number, age, size, os.getpid()
+
+
+def remember_source(image: NDArray[np.uint8], path: Path, share: float) -> None:
+    """Let `image_source` know of which file an image is a reduced copy.
+
+    Parameters
+    ----------
+    image
+        In memory.
+    path, share
+        The file, and the image's pixels along for each of the file's.
+    """
+    _SOURCES[image.shape, _digest(image)] = file_key(path), share
+
+
+def forget_source(image: object) -> None:
+    """Let an image be its own source, though it has the pixels of one that has a file.
+
+    What a saved section shows shall not depend on what else was opened before.
+
+    Parameters
+    ----------
+    image
+        As it was read from a saved section.
+    """
+    if isinstance(image, np.ndarray) and id(image) not in _SAVED:
+        _SAVED.add(id(image))
+        weakref.finalize(image, _SAVED.discard, id(image))
+
+
+def image_source(image: NDArray[np.uint8]) -> tuple[Path | None, float]:
+    """Return the file that an image was read from, and the share of its sides' pixels.
+
+    Parameters
+    ----------
+    image
+        As it was read, or a copy. Of one that has all its pixels, or whose file was
+        replaced since, no file is known, which is `None`.
+    """
+    known = any(shape == image.shape for shape, _ in list(_SOURCES))
+    if not known or id(image) in _SAVED:
+        return None, 1.0
+    key, share = _SOURCES.get((image.shape, _digest(image)), (None, 1.0))
+    # A fork reads the same file.
+    if key is None or not key[0].is_file() or file_key(key[0])[:-1] != key[:-1]:
+        return None, 1.0
+    return key[0], share
+
+
+def _digest(image: NDArray[np.uint8]) -> bytes:
+    return hashlib.blake2b(np.ascontiguousarray(image).data, digest_size=16).digest()
