@@ -135,17 +135,15 @@ def read_map(tissue: AnnData) -> DiscordanceMap:
     InputError
         If there is none.
     """
-    from napari_semst.io.coordinates import find_coordinates
-    from napari_semst.io.sections import sections_of
+    from napari_semst.pipeline.inputs import section_inputs
     from napari_semst.prepare.graphs import touching_graph
     from napari_semst.prepare.section import spatial_neighbours
 
     expected, expressed = _compared_by(tissue)
     what = runs.explained(tissue, None, None)
-    settings = what.config.prepare
-    places = find_coordinates(tissue, settings.coordinates or None)
-    sections = sections_of(tissue, settings.section_key)
-    average = spatial_neighbours(places, settings, sections)[2]
+    inputs = section_inputs(tissue, what.config)
+    places, sections = inputs.coordinates, inputs.sections
+    average = spatial_neighbours(places, inputs.settings, sections)[2]
     called = tissue.obs[keys.DISCORDANT].to_numpy(dtype=bool)
     p_value = tissue.obs[keys.DISCORDANCE_P].to_numpy(dtype=np.float32)
     image, names = _image_features(tissue, what)
@@ -273,21 +271,10 @@ def _expression(
     tissue: AnnData, found: DiscordanceMap
 ) -> tuple[NDArray[np.str_], sparse.csr_matrix]:
     """Return the genes that are seen often enough and say something, and their logs."""
-    from napari_semst.explanation.markers import log_normalised
-    from napari_semst.io.counts import find_counts
-    from napari_semst.io.symbols import gene_symbols
-    from napari_semst.prepare.genes import expressed_genes, least_spots
-    from napari_semst.prepare.normalise import as_csr
-    from napari_semst.semantics import says_little
+    from napari_semst.explanation.markers import informative_expression
+    from napari_semst.pipeline.inputs import section_inputs
 
-    settings = found.what.config.prepare
-    counts = as_csr(find_counts(tissue, settings.counts_layer).matrix)
-    names = gene_symbols(tissue)
-    n_spots, n_genes = counts.shape
-    least = least_spots(n_spots, n_genes, settings.min_cells, settings.min_share)
-    seen = expressed_genes(counts, least)
-    seen = seen[~says_little(names[seen])]
-    return names[seen], log_normalised(counts, settings.target_sum)[:, seen]
+    return informative_expression(section_inputs(tissue, found.what.config))
 
 
 def _compared(

@@ -193,22 +193,11 @@ def _markers(
     tissue: AnnData, what: runs.Explained, codes: NDArray[np.int32], control: RunControl
 ) -> Generator[Progress, None, tuple[NDArray[np.str_], Markers]]:
     """Return the genes that are seen often enough and say something, tested."""
-    from napari_semst.explanation.markers import find_markers, log_normalised
-    from napari_semst.io.counts import find_counts
-    from napari_semst.io.symbols import gene_symbols
-    from napari_semst.prepare.genes import expressed_genes, least_spots
-    from napari_semst.prepare.normalise import as_csr
-    from napari_semst.semantics import says_little
+    from napari_semst.explanation.markers import find_markers, informative_expression
+    from napari_semst.pipeline.inputs import section_inputs
 
-    settings = what.config.prepare
     yield Progress(STAGE, 0, 0, "Reading counts")
-    counts = as_csr(find_counts(tissue, settings.counts_layer).matrix)
-    names = gene_symbols(tissue)
-    n_spots, n_genes = counts.shape
-    least = least_spots(n_spots, n_genes, settings.min_cells, settings.min_share)
-    seen = expressed_genes(counts, least)
-    seen = seen[~says_little(names[seen])]
-    logged = log_normalised(counts, settings.target_sum)[:, seen]
+    symbols, logged = informative_expression(section_inputs(tissue, what.config))
     control.check()
     markers = yield from run_in_thread(
         STAGE,
@@ -216,7 +205,7 @@ def _markers(
         lambda tell: find_markers(logged, codes, len(what.names), heard(tell, control)),
         control,
     )
-    return names[seen], markers
+    return symbols, markers
 
 
 def _meaning_of(wanted: ExplainOptions, what: runs.Explained, notes: list[str]) -> str:

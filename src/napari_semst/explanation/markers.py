@@ -15,6 +15,9 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
+    from napari_semst.pipeline.inputs import SectionInputs
+
+
 _CHUNK_VALUES = 4_000_000
 # As scanpy has it, so that fold changes of genes that are nowhere stay finite.
 _NOTHING = 1e-9
@@ -179,3 +182,30 @@ def inside_and_outside(
     outside = inside.sum() - inside
     total = sums.sum(axis=0, dtype=np.float64)
     return sums / inside, (total - sums) / outside
+
+
+def informative_expression(
+    inputs: SectionInputs,
+) -> tuple[NDArray[np.str_], sparse.csr_matrix]:
+    """Return the genes that are seen often enough and say something, and their logs.
+
+    Parameters
+    ----------
+    inputs
+        Of the section.
+
+    Returns
+    -------
+    tuple
+        Symbols, ``(n_kept,)``, and log-normalised expression, ``(n_spots, n_kept)``.
+    """
+    from napari_semst.prepare.genes import expressed_genes, least_spots
+    from napari_semst.prepare.normalise import as_csr
+    from napari_semst.semantics import says_little
+
+    settings, counts, symbols = inputs.settings, as_csr(inputs.counts), inputs.symbols
+    n_spots, n_genes = counts.shape
+    least = least_spots(n_spots, n_genes, settings.min_cells, settings.min_share)
+    seen = expressed_genes(counts, least)
+    seen = seen[~says_little(symbols[seen])]
+    return symbols[seen], log_normalised(counts, settings.target_sum)[:, seen]

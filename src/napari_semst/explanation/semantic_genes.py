@@ -177,23 +177,9 @@ def _section(
     tissue: AnnData, what: Explained, control: RunControl
 ) -> Generator[Progress, None, Section]:
     """Return the section as the run had it: the same genes and neighbours."""
-    from napari_semst.io.coordinates import find_coordinates
-    from napari_semst.io.counts import find_counts
-    from napari_semst.io.sections import sections_of
-    from napari_semst.io.symbols import gene_symbols
-    from napari_semst.prepare.section import prepare_section
+    from napari_semst.pipeline.inputs import section_inputs
 
-    settings = what.config.prepare
-    return (
-        yield from prepare_section(
-            find_counts(tissue, settings.counts_layer).matrix,
-            gene_symbols(tissue),
-            find_coordinates(tissue, settings.coordinates or None),
-            settings,
-            control,
-            sections_of(tissue, settings.section_key),
-        )
-    )
+    return (yield from section_inputs(tissue, what.config).prepared(control))
 
 
 def _lists(

@@ -234,14 +234,16 @@ def find_and_save(
     keys.check_run_name(name)
     for source in sources:
         files.check(source)
+    config = resolve(request)
     if files.model is not None:
-        check_savable(resolve(request))
+        check_savable(config)
     if len(sources) > 1:
         tissue, request = concat_from(sources, request)
+        config = resolve(request)
     else:
-        tissue = read(sources[0], part=resolve(request).prepare.part or None)
+        tissue = read(sources[0], part=config.prepare.part or None)
     tissue = scoring.choose(tissue)
-    result = run_to_end(through(find_domains(tissue, request, control)))
+    result = run_to_end(through(find_domains(tissue, config, control)))
     result.provenance.update(notes or {})
     settings = result.provenance["config"]["prepare"]
     place = settings["coordinates"]

@@ -6,7 +6,7 @@ import time
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
-from napari_semst.config import AUTO_DOMAINS
+from napari_semst.config import AUTO_DOMAINS, Request
 from napari_semst.core.progress import Progress, RunControl
 from napari_semst.errors import ConfigError, ShareDone
 from napari_semst.methods.settings import resolve
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
     from anndata import AnnData
 
-    from napari_semst.config import Config, Request
+    from napari_semst.config import Config
     from napari_semst.domains.choose_k import NumberOfDomains
     from napari_semst.domains.cluster import Assignment
     from napari_semst.methods.base import Fit
@@ -48,7 +48,7 @@ class _Stopwatch:
 
 
 def find_domains(
-    tissue: AnnData, request: Request, control: RunControl | None = None
+    tissue: AnnData, request: Request | Config, control: RunControl | None = None
 ) -> Generator[Progress, None, DomainResult]:
     """Find the spatial domains of a section; the tissue is not changed.
 
@@ -57,7 +57,8 @@ def find_domains(
     tissue
         Raw counts, ``(n_spots, n_genes)``, with coordinates in ``obsm``.
     request
-        Preset and settings; ``domains.n_domains`` must be among them.
+        Preset and settings, or all settings complete; ``domains.n_domains`` must be
+        among them.
     control
         Cancels or stops the run early from another thread.
 
@@ -175,7 +176,7 @@ def _number(
 
 
 def prepared(
-    tissue: AnnData, request: Request, control: RunControl
+    tissue: AnnData, request: Request | Config, control: RunControl
 ) -> Generator[Progress, None, tuple[Config, Section, str | None]]:
     """Settle the settings and make the section ready.
 
@@ -190,15 +191,11 @@ def prepared(
         Settings, section, and a warning where memory may not do.
     """
     from napari_semst.domains.leiden import check_installed
-    from napari_semst.io.coordinates import find_coordinates
-    from napari_semst.io.counts import find_counts
-    from napari_semst.io.sections import sections_of
-    from napari_semst.io.symbols import gene_symbols
+    from napari_semst.pipeline.inputs import section_inputs
     from napari_semst.pipeline.resources import memory_warning
-    from napari_semst.prepare.section import prepare_section
 
     yield Progress("prepare", 0, 0, "Reading counts and coordinates")
-    config = resolve(request)
+    config = resolve(request) if isinstance(request, Request) else request
     if config.domains.n_domains == 0:
         raise ConfigError(
             Worded(
@@ -219,25 +216,17 @@ def prepared(
         )
     if config.domains.readout == "leiden":
         check_installed()
-    counts = find_counts(tissue, config.prepare.counts_layer).matrix
+    inputs = section_inputs(tissue, config)
     given = tissue.obsm.get(config.semantics.embedding)
     # Of an embedding in a file the width is not known yet.
     width = {} if given is None else {"semantic_width": given.shape[1]}
     if config.semantics.source in ("prompts", "genes"):
         width = {"semantic_width": _LANGUAGE_WIDTH}
-    short = memory_warning(tissue.n_obs, counts.nnz, config, **width)
+    short = memory_warning(tissue.n_obs, inputs.counts.nnz, config, **width)
     if short is not None:
         yield Progress("prepare", 0, 0, short)
-    coordinates = find_coordinates(tissue, config.prepare.coordinates or None)
     control.check()
-    section = yield from prepare_section(
-        counts,
-        gene_symbols(tissue),
-        coordinates,
-        config.prepare,
-        control,
-        sections_of(tissue, config.prepare.section_key),
-    )
+    section = yield from inputs.prepared(control)
     return config, section, short
 
 

@@ -265,9 +265,7 @@ def _prepare(
 ) -> Generator[Progress, None, tuple[Section, _Matched]]:
     """Match the genes and find this section's own neighbours."""
     from napari_semst.core.sections import Sections
-    from napari_semst.io.coordinates import find_coordinates
-    from napari_semst.io.counts import find_counts
-    from napari_semst.io.symbols import gene_symbols
+    from napari_semst.pipeline.inputs import section_inputs
     from napari_semst.prepare.normalise import as_csr
     from napari_semst.prepare.section import Section, spatial_neighbours
 
@@ -277,12 +275,11 @@ def _prepare(
             f"Expected a section of at least {_FEWEST_SPOTS} spots; found "
             f"{tissue.n_obs}."
         )
-    whole = find_counts(tissue, config.prepare.counts_layer).matrix
-    counts, matched = matched_counts(as_csr(whole), gene_symbols(tissue), model.genes)
+    inputs = section_inputs(tissue, config)
+    counts, matched = matched_counts(as_csr(inputs.counts), inputs.symbols, model.genes)
     control.check()
     yield Progress("prepare", 1, 2, "Finding spatial neighbours")
-    places = find_coordinates(tissue, config.prepare.coordinates or None)
-    places = np.asarray(places, dtype=np.float64)
+    places = np.asarray(inputs.coordinates, dtype=np.float64)
     one = Sections.one(tissue.n_obs)
     spatial, found, average, near = spatial_neighbours(places, config.prepare, one)
     notes = {
