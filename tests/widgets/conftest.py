@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import sys
 import types
 
@@ -9,6 +10,17 @@ import pytest
 
 from napari_semst.widgets.open import opening
 from tests.widgets.stand_in import StandIn, small_tissue
+
+
+@pytest.fixture(autouse=True, scope="module")
+def _imports_are_no_garbage():
+    """What is there before a file's tests is never searched for garbage again.
+
+    After each test the viewer's fixture searches all objects for what leaked; most of
+    them are modules. What a test makes is searched as before.
+    """
+    gc.collect()
+    gc.freeze()
 
 
 @pytest.fixture(autouse=True)
@@ -27,6 +39,14 @@ def _settings_of_the_test(monkeypatch, tmp_path):
     monkeypatch.setattr(
         opening, "recent_file", lambda: tmp_path / "set" / "recent.json"
     )
+
+
+@pytest.fixture
+def viewer(make_napari_viewer, request):
+    """A viewer; on the screen for a test that is marked so, else hidden."""
+    # Only a window that is shown has a canvas with pixels, that gets the mouse.
+    shown = request.node.get_closest_marker("screen") is not None
+    return make_napari_viewer(show=shown)
 
 
 @pytest.fixture

@@ -5,11 +5,10 @@ from __future__ import annotations
 import numpy as np
 import pytest
 from matplotlib.colors import to_rgba
-from napari.layers import Layer
 from qtpy.QtCore import Qt
 
 from napari_semst import keys
-from napari_semst.viewer import adapter, columns
+from napari_semst.viewer import columns
 from napari_semst.viewer.colour import FIXED_COLORS, MISSING, paint_of
 from napari_semst.viewer.features import features_of
 from napari_semst.widgets.explore import texts as explore_texts
@@ -22,6 +21,7 @@ from tests.widgets.discordant_tissue import (
     attach_discordance,
     discordant_tissue,
 )
+from tests.widgets.docks import add, docked
 from tests.widgets.stand_in import small_tissue
 
 CALLED = np.arange(120) % 12 == 3
@@ -32,11 +32,9 @@ def tissue():
     return attach_discordance(small_tissue(), CALLED)
 
 
-def shown(dock_type, viewer, tissue, name):
-    dock = dock_type(viewer)
-    viewer.window.add_dock_widget(dock, name=name)
-    for data in adapter.layers_of(tissue, name="Section"):
-        viewer.add_layer(Layer.create(*data))
+def shown(kind, viewer, tissue):
+    dock = docked(kind, viewer)
+    add(viewer, tissue)
     return dock
 
 
@@ -107,9 +105,8 @@ def test_the_summary_says_how_many_at_which_rate():
     assert discordance_line(told, None, None) == []
 
 
-def test_discordant_spots_are_selected_for_both_docks(make_napari_viewer, tissue):
-    viewer = make_napari_viewer()
-    dock = shown(FindDomains, viewer, tissue, "Find domains")
+def test_discordant_spots_are_selected_for_both_docks(viewer, tissue):
+    dock = shown(FindDomains, viewer, tissue)
     part = dock.results.discordant
     assert not part.isHidden()
     assert "discordant" in part.said.text()
@@ -125,14 +122,13 @@ def test_discordant_spots_are_selected_for_both_docks(make_napari_viewer, tissue
     assert part.button.text() == texts.SELECT_DISCORDANT
 
 
-def test_a_run_without_discordance_shows_nothing_of_it(make_napari_viewer):
-    viewer = make_napari_viewer()
-    dock = shown(FindDomains, viewer, small_tissue(), "Find domains")
+def test_a_run_without_discordance_shows_nothing_of_it(viewer):
+    dock = shown(FindDomains, viewer, small_tissue())
     assert dock.results.discordant.isHidden()
 
 
-def test_names_of_calls_are_not_edited(make_napari_viewer, tissue):
-    dock = shown(ExploreDomains, make_napari_viewer(), tissue, "Explore domains")
+def test_names_of_calls_are_not_edited(viewer, tissue):
+    dock = shown(ExploreDomains, viewer, tissue)
     dock.colour_by(keys.DISCORDANT)
     item = dock.legend.tree.topLevelItem(0)
     assert item.text(0) == columns.DISCORDANT_NAMES[0]
@@ -142,13 +138,11 @@ def test_names_of_calls_are_not_edited(make_napari_viewer, tissue):
     assert keys.IMAGE_FLAG not in offered
 
 
-def test_markers_of_the_selection_against_their_domains(
-    qtbot, make_napari_viewer, tissue
-):
+def test_markers_of_the_selection_against_their_domains(qtbot, viewer, tissue):
     counts = tissue.X.toarray()
     counts[tissue.obs[keys.DISCORDANT].to_numpy(), 4] += 20
     tissue.X = type(tissue.X)(counts)
-    dock = shown(ExploreDomains, make_napari_viewer(), tissue, "Explore domains")
+    dock = shown(ExploreDomains, viewer, tissue)
     against = dock.markers.against
     against.setCurrentIndex(against.findData("domain"))
     dock.genes.find_markers()

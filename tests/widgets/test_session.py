@@ -11,7 +11,7 @@ from napari_semst import keys, simulated_cortex
 from napari_semst.io.export.h5ad import write
 from napari_semst.viewer import adapter
 from napari_semst.viewer.spots import tissue_of
-from tests.widgets.test_explore_select import stroke
+from tests.widgets.explore.test_select import stroke
 
 
 @pytest.mark.screen

@@ -105,6 +105,8 @@ class WhyPanel(QWidget):
         worker = create_worker(
             _explain, self._number, tissue, copy, wanted, self._control
         )
+        # Not a method of the panel: while it is destroyed it has none any more.
+        self.destroyed.connect(self._control.cancel)
         worker.yielded.connect(self._on_progress)
         worker.returned.connect(self._on_returned)
         self._show_state(running=True, said=texts.WHY_BUSY)

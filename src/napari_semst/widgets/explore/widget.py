@@ -140,7 +140,6 @@ class ExploreDomains(QWidget):
         self.editing.listen_to(self.legend)
         self.editing.edited.connect(self.show_edited)
         self.reasons.kept.connect(self._on_kept)
-        self.destroyed.connect(self.why.cancel)
         application = QApplication.instance()
         if application is not None:
             application.aboutToQuit.connect(self.why.cancel)

@@ -5,12 +5,13 @@ from __future__ import annotations
 import numpy as np
 import pandas as pd
 import pytest
-from napari.layers import Layer
 
+from napari_semst.core.progress import Progress
 from napari_semst.explanation import explain as module
-from napari_semst.viewer import adapter
+from napari_semst.explanation.types import ExplainOptions
 from napari_semst.widgets.explore import texts
-from napari_semst.widgets.explore.widget import ExploreDomains
+from napari_semst.widgets.explore.why import WhyPanel
+from tests.widgets.docks import add
 from tests.widgets.stand_in import small_tissue
 
 
@@ -27,12 +28,8 @@ def tissue():
 
 
 @pytest.fixture
-def dock(make_napari_viewer, tissue):
-    viewer = make_napari_viewer()
-    dock = ExploreDomains(viewer)
-    viewer.window.add_dock_widget(dock, name="Explore domains")
-    for data in adapter.layers_of(tissue, name="Section"):
-        viewer.add_layer(Layer.create(*data))
+def dock(dock, tissue):
+    add(dock._viewer, tissue)
     return dock
 
 
@@ -77,10 +74,10 @@ def test_an_error_reaches_the_card(qtbot, dock, monkeypatch):
     assert dock.why.button.isEnabled()
 
 
-def test_what_is_cancelled_does_not_come_back(qtbot, dock, monkeypatch):
-    from napari_semst.core.progress import Progress
-
-    ended = []
+@pytest.fixture
+def ended(monkeypatch):
+    """What endless explanations note when they end."""
+    noted = []
 
     def endless(tissue, wanted, control):
         try:
@@ -88,9 +85,21 @@ def test_what_is_cancelled_does_not_come_back(qtbot, dock, monkeypatch):
                 control.check()
                 yield Progress("explain", 1, 10, "Comparing")
         finally:
-            ended.append(True)
+            noted.append(True)
 
     monkeypatch.setattr(module, "explain_steps", endless)
+    return noted
+
+
+def test_a_panel_that_is_gone_explains_nothing_more(qtbot, tissue, ended):
+    panel = WhyPanel()
+    panel.ask(tissue, tissue, ExplainOptions(labels="ground_truth"))
+    qtbot.waitUntil(lambda: panel.said.text() == "Comparing", timeout=20_000)
+    panel.deleteLater()
+    qtbot.waitUntil(lambda: bool(ended), timeout=20_000)
+
+
+def test_what_is_cancelled_does_not_come_back(qtbot, dock, ended):
     dock.colour_by("ground_truth")
     dock.why.button.click()
     qtbot.waitUntil(lambda: dock.why.said.text() == "Comparing", timeout=20_000)

@@ -15,14 +15,9 @@ from napari_semst.widgets.find import texts
 from napari_semst.widgets.find.fields import section_columns
 from napari_semst.widgets.find.widget import FindDomains
 from napari_semst.widgets.shared import files as files_module
+from tests.widgets.docks import add, run_to_end
+from tests.widgets.find.test_saving import answer, saved
 from tests.widgets.stand_in import small_tissue
-from tests.widgets.test_saving import answer, saved
-from tests.widgets.test_widget import add, run_to_end
-
-
-@pytest.fixture
-def viewer(make_napari_viewer):
-    return make_napari_viewer()
 
 
 @pytest.fixture

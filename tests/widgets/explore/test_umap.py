@@ -18,8 +18,8 @@ from napari_semst.widgets.explore import texts
 from napari_semst.widgets.explore import umap as part
 from napari_semst.widgets.explore.scatter import Scatter
 from napari_semst.widgets.explore.widget import ExploreDomains
+from tests.widgets.docks import add
 from tests.widgets.stand_in import small_tissue
-from tests.widgets.test_widget import add
 
 
 @pytest.fixture
@@ -36,18 +36,11 @@ def scatter(qtbot):
 
 
 @pytest.fixture
-def viewer(make_napari_viewer):
-    return make_napari_viewer()
-
-
-@pytest.fixture
-def dock(viewer):
-    dock = ExploreDomains(viewer)
-    viewer.window.add_dock_widget(dock, name="Explore domains")
+def dock(dock):
     tissue = small_tissue()
     # The map is the tissue turned upside down, so that places can be told.
     tissue.obsm["X_umap"] = np.asarray(tissue.obsm["spatial"]) * (1, -1)
-    add(viewer, tissue)
+    add(dock._viewer, tissue)
     dock.colour_by("ground_truth")
     return dock
 

@@ -11,15 +11,13 @@ from napari_semst.widgets.find.widget import FindDomains
 from napari_semst.widgets.shared import closing
 from napari_semst.widgets.shared import files as module
 from napari_semst.widgets.shared.closing import CloseGuard, guard_closing
+from tests.widgets.docks import add, docked
 from tests.widgets.stand_in import small_tissue
-from tests.widgets.test_widget import add
 
 
 @pytest.fixture
-def dock(make_napari_viewer, pipeline, qtbot):
-    viewer = make_napari_viewer()
-    dock = FindDomains(viewer)
-    viewer.window.add_dock_widget(dock, name="Find domains")
+def dock(viewer, pipeline):
+    dock = docked(FindDomains, viewer)
     add(viewer, small_tissue(), "Slice")
     return dock
 

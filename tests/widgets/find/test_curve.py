@@ -15,9 +15,8 @@ from napari_semst.config import AUTO_DOMAINS
 from napari_semst.widgets.find.curve import CurvePlot
 from napari_semst.widgets.find.fields import NumberField
 from napari_semst.widgets.find.summary import chosen_line
-from napari_semst.widgets.find.widget import FindDomains
+from tests.widgets.docks import add
 from tests.widgets.stand_in import section_with_levels
-from tests.widgets.test_widget import add
 
 
 def test_a_number_or_automatic(qtbot):
@@ -91,10 +90,8 @@ def _near(one, other):
     return max(abs(a - b) for a, b in pairs) < 40
 
 
-def test_curve_is_there_only_where_the_run_chose(make_napari_viewer):
-    viewer = make_napari_viewer()
-    dock = FindDomains(viewer)
-    viewer.window.add_dock_widget(dock, name="Find domains")
+def test_curve_is_there_only_where_the_run_chose(viewer, real_dock):
+    dock = real_dock
     add(viewer, section_with_levels(auto=True), "Chosen")
     assert not dock.results.curve_part.isHidden()
     assert not dock.results.curve_part.isExpanded()
@@ -102,10 +99,8 @@ def test_curve_is_there_only_where_the_run_chose(make_napari_viewer):
     assert dock.results.curve_part.isHidden()
 
 
-def test_a_run_that_chooses(qtbot, make_napari_viewer):
-    viewer = make_napari_viewer()
-    dock = FindDomains(viewer)
-    viewer.window.add_dock_widget(dock, name="Find domains")
+def test_a_run_that_chooses(qtbot, viewer, real_dock):
+    dock = real_dock
     tissue = simulated_cortex(200, 300, seed=1, image=False)
     add(viewer, tissue)
     dock.settings.recipe.setCurrentIndex(dock.settings.recipe.findData("quick"))

@@ -2,14 +2,11 @@
 
 from __future__ import annotations
 
-import pytest
-
 from napari_semst.widgets.find import texts
 from napari_semst.widgets.find.meaning import MeaningFacts, meaning_line, meaning_rows
-from napari_semst.widgets.find.widget import FindDomains
 from tests.semantics.fake_server import Reply
+from tests.widgets.docks import add, run_to_end
 from tests.widgets.stand_in import small_tissue
-from tests.widgets.test_widget import add, run_to_end
 
 TABLE = {
     "source": "table",
@@ -19,14 +16,6 @@ TABLE = {
     "coverage": 0.934,
     "species": "human",
 }
-
-
-@pytest.fixture
-def dock(make_napari_viewer, pipeline):
-    viewer = make_napari_viewer()
-    dock = FindDomains(viewer)
-    viewer.window.add_dock_widget(dock, name="Find domains")
-    return dock
 
 
 def test_card_and_facts_tell_of_the_source(qtbot, dock, pipeline):

@@ -4,38 +4,12 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from napari.layers import Layer
 
 from napari_semst.errors import SemanticsError
-from napari_semst.viewer import adapter
 from napari_semst.widgets.find import texts
-from napari_semst.widgets.find.widget import FindDomains
 from napari_semst.widgets.shared.sections import NO_SECTION
+from tests.widgets.docks import add, run_to_end
 from tests.widgets.stand_in import small_tissue
-
-
-@pytest.fixture
-def viewer(make_napari_viewer):
-    return make_napari_viewer()
-
-
-@pytest.fixture
-def dock(viewer, pipeline):
-    dock = FindDomains(viewer)
-    viewer.window.add_dock_widget(dock, name="Find domains")
-    return dock
-
-
-def add(viewer, tissue, name="Section"):
-    layers = [Layer.create(*data) for data in adapter.layers_of(tissue, name=name)]
-    for layer in layers:
-        viewer.add_layer(layer)
-    return layers[-1]
-
-
-def run_to_end(qtbot, dock, kinds=("success", "warning", "error")):
-    dock.run_box.run_button.click()
-    qtbot.waitUntil(lambda: dock.card.kind in kinds, timeout=15_000)
 
 
 def test_empty_viewer_says_how_to_begin(dock):

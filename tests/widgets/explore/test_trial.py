@@ -5,19 +5,17 @@ from __future__ import annotations
 from types import SimpleNamespace
 
 import pytest
-from napari.layers import Layer
 
 from napari_semst import keys
 from napari_semst.core.progress import Progress
 from napari_semst.errors import SemanticsError
 from napari_semst.explanation import explain as module
 from napari_semst.pipeline.run import attach
-from napari_semst.viewer import adapter
 from napari_semst.widgets.explore import texts, trial
 from napari_semst.widgets.explore import why as why_part
 from napari_semst.widgets.explore.texts import TIPS
-from napari_semst.widgets.explore.widget import ExploreDomains
 from tests.small import found, named, short
+from tests.widgets.docks import add
 from tests.widgets.stand_in import small_tissue
 
 
@@ -28,12 +26,13 @@ def labelled():
 
 
 @pytest.fixture
-def dock(make_napari_viewer, labelled):
-    viewer = make_napari_viewer(show=True)
-    dock = ExploreDomains(viewer)
-    viewer.window.add_dock_widget(dock, name="Explore domains")
-    for data in adapter.layers_of(labelled, name="Section"):
-        viewer.add_layer(Layer.create(*data))
+def viewer(make_napari_viewer):
+    return make_napari_viewer(show=True)
+
+
+@pytest.fixture
+def dock(dock, labelled):
+    add(dock._viewer, labelled)
     dock.colour_by(keys.DOMAIN)
     return dock
 

@@ -12,7 +12,7 @@ from napari_semst.semantics import controlled, source
 from napari_semst.widgets.find import texts
 from napari_semst.widgets.find.fields import UNFIT
 from napari_semst.widgets.find.run_box import progress_line
-from napari_semst.widgets.find.settings import SettingsForm, choices
+from napari_semst.widgets.find.settings import choices
 from tests.widgets.stand_in import small_tissue
 
 FIELDS = ("embedding", "table", "model", "server")
@@ -24,13 +24,6 @@ def _no_models(monkeypatch, tmp_path):
     monkeypatch.setattr("huggingface_hub.constants.HF_HUB_CACHE", str(tmp_path / "hub"))
     for variable in ("SEMST_API_KEY", "OPENAI_API_KEY"):
         monkeypatch.delenv(variable, raising=False)
-
-
-@pytest.fixture
-def form(qtbot):
-    made = SettingsForm()
-    qtbot.addWidget(made)
-    return made
 
 
 def choose(form, name):

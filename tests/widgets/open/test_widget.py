@@ -6,7 +6,6 @@ import threading
 
 import numpy as np
 import pytest
-from napari.layers import Layer
 from qtpy.QtCore import QMimeData, QPointF, Qt, QUrl
 from qtpy.QtGui import QDropEvent
 
@@ -23,31 +22,13 @@ from napari_semst.widgets.open.alignment import in_words
 from napari_semst.widgets.open.opening import recent, recent_file, remember
 from napari_semst.widgets.open.widget import OpenData
 from tests.viewer.test_adopt import EXPECTED, circles, table
+from tests.widgets.docks import add
 from tests.widgets.stand_in import small_tissue
-
-
-@pytest.fixture
-def viewer(make_napari_viewer):
-    return make_napari_viewer()
-
-
-@pytest.fixture
-def dock(viewer):
-    dock = OpenData(viewer)
-    viewer.window.add_dock_widget(dock, name="Open data")
-    return dock
 
 
 @pytest.fixture
 def file(tmp_path):
     return write(small_tissue(), tmp_path / "slice.h5ad")
-
-
-def add(viewer, tissue, name="Section"):
-    layers = [Layer.create(*data) for data in adapter.layers_of(tissue, name=name)]
-    for layer in layers:
-        viewer.add_layer(layer)
-    return layers[-1]
 
 
 def looked(qtbot, dock, *paths):

@@ -26,8 +26,6 @@ from napari_semst.widgets.find.image import (
     kind_of_folder,
     layer_images,
 )
-from napari_semst.widgets.find.settings import SettingsForm
-from napari_semst.widgets.find.widget import FindDomains
 from napari_semst.widgets.shared.downloads import Downloads
 from tests.widgets.stand_in import small_tissue
 
@@ -58,21 +56,6 @@ discordance_fdr = 0.05
 seed = 0
 device = "auto"
 """
-
-
-@pytest.fixture
-def form(qtbot):
-    form = SettingsForm()
-    qtbot.addWidget(form)
-    return form
-
-
-@pytest.fixture
-def dock(make_napari_viewer, pipeline):
-    viewer = make_napari_viewer()
-    dock = FindDomains(viewer)
-    viewer.window.add_dock_widget(dock, name="Find domains")
-    return dock
 
 
 def choose(combo, value):

@@ -9,19 +9,10 @@ import pandas as pd
 import pytest
 from qtpy.QtWidgets import QMessageBox
 
-from napari_semst.widgets.find.widget import FindDomains
 from napari_semst.widgets.shared import files as module
 from napari_semst.widgets.shared.files import FileDialogs, file_stem
+from tests.widgets.docks import add
 from tests.widgets.stand_in import small_tissue
-from tests.widgets.test_widget import add
-
-
-@pytest.fixture
-def dock(make_napari_viewer, pipeline, qtbot):
-    viewer = make_napari_viewer()
-    dock = FindDomains(viewer)
-    viewer.window.add_dock_widget(dock, name="Find domains")
-    return dock
 
 
 @pytest.fixture

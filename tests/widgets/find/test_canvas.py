@@ -9,16 +9,12 @@ from napari_semst.widgets.find.canvas import MOST_SPOTS, colours_of
 from napari_semst.widgets.find.configuration import recall
 from napari_semst.widgets.find.job import domains_shown
 from napari_semst.widgets.find.run_box import LossCurve
-from napari_semst.widgets.find.widget import FindDomains
+from tests.widgets.docks import add
 from tests.widgets.stand_in import small_tissue
-from tests.widgets.test_widget import add
 
 
 @pytest.fixture
-def dock(make_napari_viewer, pipeline):
-    viewer = make_napari_viewer()
-    dock = FindDomains(viewer)
-    viewer.window.add_dock_widget(dock, name="Find domains")
+def dock(dock, pipeline):
     dock.settings.n_domains.setValue(5)
     pipeline.epochs, pipeline.seconds_per_epoch = 2000, 0.01
     return dock

@@ -6,16 +6,15 @@ from types import SimpleNamespace
 
 import numpy as np
 import pytest
-from napari.layers import Layer
 from qtpy.QtCore import QPoint, Qt
 from qtpy.QtTest import QTest
 
 from napari_semst import keys
-from napari_semst.viewer import adapter
 from napari_semst.widgets.explore import texts
 from napari_semst.widgets.explore.patches import caption
 from napari_semst.widgets.explore.widget import ExploreDomains
 from tests.widgets.discordant_tissue import attach_discordance
+from tests.widgets.docks import add, docked
 from tests.widgets.stand_in import small_tissue
 
 SPOT = 51
@@ -27,14 +26,8 @@ def tissue():
 
 
 @pytest.fixture
-def dock(make_napari_viewer, tissue, request):
-    # Only a window that is shown has a canvas that gets the mouse.
-    shown = request.node.get_closest_marker("screen") is not None
-    viewer = make_napari_viewer(show=shown)
-    dock = ExploreDomains(viewer)
-    viewer.window.add_dock_widget(dock, name="Explore domains")
-    for data in adapter.layers_of(tissue, name="Section"):
-        viewer.add_layer(Layer.create(*data))
+def dock(dock, tissue):
+    add(dock._viewer, tissue)
     dock.patches.part.expand()
     return dock
 
@@ -107,12 +100,10 @@ def test_what_is_no_click_on_a_spot_shows_nothing(dock, tissue):
     assert dock.patches.shown is None
 
 
-def test_without_an_image_a_sentence_says_so(qtbot, make_napari_viewer):
-    viewer = make_napari_viewer()
-    dock = ExploreDomains(viewer)
+def test_without_an_image_a_sentence_says_so(qtbot, viewer):
+    dock = docked(ExploreDomains, viewer)
     tissue = attach_discordance(small_tissue(image=False), np.arange(120) % 12 == 3)
-    for data in adapter.layers_of(tissue, name="Section"):
-        viewer.add_layer(Layer.create(*data))
+    add(viewer, tissue)
     dock.patches.part.expand()
     press(dock, place_of(tissue, SPOT))
     shown(qtbot, dock)

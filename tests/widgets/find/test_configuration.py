@@ -11,12 +11,10 @@ from napari_semst.config import Request
 from napari_semst.widgets.find import configuration, texts
 from napari_semst.widgets.find.configuration import recall, remembered_file
 from napari_semst.widgets.find.outlook import look_ahead
-from napari_semst.widgets.find.settings import SettingsForm
-from napari_semst.widgets.find.widget import FindDomains
 from napari_semst.widgets.shared.downloads import Downloads
 from napari_semst.widgets.shared.resources import counts_stored, device_found
+from tests.widgets.docks import add, run_to_end
 from tests.widgets.stand_in import small_tissue
-from tests.widgets.test_widget import add, run_to_end
 
 FULL = """
 preset = "dlpfc"
@@ -45,21 +43,6 @@ epochs = 40
 ensemble = 2
 device = "cuda:3"
 """
-
-
-@pytest.fixture
-def dock(make_napari_viewer, pipeline):
-    viewer = make_napari_viewer()
-    dock = FindDomains(viewer)
-    viewer.window.add_dock_widget(dock, name="Find domains")
-    return dock
-
-
-@pytest.fixture
-def form(qtbot):
-    form = SettingsForm()
-    qtbot.addWidget(form)
-    return form
 
 
 def choose(combo, value):

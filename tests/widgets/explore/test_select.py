@@ -14,22 +14,13 @@ from qtpy.QtWidgets import QApplication
 from napari_semst.viewer import adapter, image_layer, spots
 from napari_semst.widgets.explore import texts
 from napari_semst.widgets.explore.widget import ExploreDomains
+from tests.widgets.docks import add
 from tests.widgets.stand_in import small_tissue
-from tests.widgets.test_widget import add
 
 
 @pytest.fixture
-def viewer(make_napari_viewer, request):
-    # Only a window that is shown has a canvas that gets the mouse.
-    shown = request.node.get_closest_marker("screen") is not None
-    return make_napari_viewer(show=shown)
-
-
-@pytest.fixture
-def dock(viewer):
-    dock = ExploreDomains(viewer)
-    viewer.window.add_dock_widget(dock, name="Explore domains")
-    add(viewer, small_tissue())
+def dock(dock):
+    add(dock._viewer, small_tissue())
     dock.colour_by("ground_truth")
     return dock
 

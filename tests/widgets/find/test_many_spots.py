@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from napari.layers import Image, Layer
+from napari.layers import Image
 from napari.utils._proxies import PublicOnlyProxy
 
 from napari_semst import keys
@@ -14,30 +14,13 @@ from napari_semst.viewer.colour import paint_of
 from napari_semst.widgets.find import texts
 from napari_semst.widgets.find.widget import FindDomains
 from napari_semst.widgets.shared.sections import NO_SECTION
+from tests.widgets.docks import add
 from tests.widgets.stand_in import section_with_levels, small_tissue
 
 
 @pytest.fixture(autouse=True)
 def _few_are_many(monkeypatch):
     monkeypatch.setattr(image_layer, "MOST_POINTS", 100)
-
-
-@pytest.fixture
-def viewer(make_napari_viewer):
-    return make_napari_viewer()
-
-
-@pytest.fixture
-def dock(viewer, pipeline):
-    dock = FindDomains(viewer)
-    viewer.window.add_dock_widget(dock, name="Find domains")
-    return dock
-
-
-def add(viewer, tissue, name="Section"):
-    for data in adapter.layers_of(tissue, name):
-        viewer.add_layer(Layer.create(*data))
-    return viewer.layers[-1]
 
 
 def colours(layer):

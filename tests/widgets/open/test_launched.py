@@ -45,11 +45,6 @@ def test_a_command_line_names_the_plugin_alone_or_a_dock(arguments, alone):
 
 
 @pytest.fixture
-def viewer(make_napari_viewer):
-    return make_napari_viewer()
-
-
-@pytest.fixture
 def section(viewer):
     for data in adapter.layers_of(small_tissue(), name="Section"):
         viewer.add_layer(Layer.create(*data))

@@ -9,7 +9,6 @@ import numpy as np
 import pandas as pd
 import pytest
 from matplotlib.colors import to_rgba
-from napari.layers import Layer
 from qtpy.QtCore import Qt
 
 from napari_semst import keys
@@ -19,23 +18,11 @@ from napari_semst.viewer import adapter
 from napari_semst.viewer.colour import DIFFERING_COLORS
 from napari_semst.widgets.explore import texts
 from napari_semst.widgets.explore.dotplot import GenePlot
-from napari_semst.widgets.explore.widget import ExploreDomains
 from napari_semst.widgets.find.widget import FindDomains
 from napari_semst.widgets.shared.sections import NO_SECTION
 from napari_semst.widgets.shared.state import ViewerState, state_of
+from tests.widgets.docks import add
 from tests.widgets.stand_in import small_tissue
-
-
-@pytest.fixture
-def viewer(make_napari_viewer):
-    return make_napari_viewer()
-
-
-@pytest.fixture
-def dock(viewer):
-    dock = ExploreDomains(viewer)
-    viewer.window.add_dock_widget(dock, name="Explore domains")
-    return dock
 
 
 @pytest.fixture
@@ -48,18 +35,6 @@ def tissue():
     found.uns[keys.LATEST] = "default"
     found.obs["depth"] = np.linspace(0, 1, found.n_obs)
     return found
-
-
-@pytest.fixture
-def layer(viewer, dock, tissue):
-    return add(viewer, tissue)
-
-
-def add(viewer, tissue, name="Section"):
-    layers = [Layer.create(*data) for data in adapter.layers_of(tissue, name=name)]
-    for layer in layers:
-        viewer.add_layer(layer)
-    return layers[-1]
 
 
 def rows(dock):

@@ -12,21 +12,13 @@ from napari_semst import keys
 from napari_semst.domains.hierarchy import domains_at
 from napari_semst.viewer import adapter, fade
 from napari_semst.viewer.look import FADE, LEVEL
-from napari_semst.widgets.find.widget import FindDomains
+from tests.widgets.docks import add
 from tests.widgets.stand_in import attach_levels, section_with_levels, small_tissue
-from tests.widgets.test_widget import add
 
 
 @pytest.fixture
-def viewer(make_napari_viewer):
-    return make_napari_viewer()
-
-
-@pytest.fixture
-def dock(viewer):
-    dock = FindDomains(viewer)
-    viewer.window.add_dock_widget(dock, name="Find domains")
-    return dock
+def dock(real_dock):
+    return real_dock
 
 
 def legend_of(dock):

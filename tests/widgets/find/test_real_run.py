@@ -7,21 +7,15 @@ import pytest
 from qtpy.QtCore import Qt
 
 from napari_semst import keys, simulated_cortex
-from napari_semst.widgets.find.widget import FindDomains
 from tests.semantics.language_models import save_tiny_qwen
-from tests.widgets.test_widget import add
+from tests.widgets.docks import add
 
 
 @pytest.fixture
-def dock(make_napari_viewer, request):
-    # Only a window that is shown has a canvas with pixels.
-    shown = request.node.get_closest_marker("screen") is not None
-    viewer = make_napari_viewer(show=shown)
-    dock = FindDomains(viewer)
-    viewer.window.add_dock_widget(dock, name="Find domains")
-    dock.settings.n_domains.setValue(4)
-    dock.settings.epochs.setValue(2)
-    return dock
+def dock(real_dock):
+    real_dock.settings.n_domains.setValue(4)
+    real_dock.settings.epochs.setValue(2)
+    return real_dock
 
 
 def run(qtbot, dock):

@@ -7,19 +7,10 @@ import pytest
 
 from napari_semst.io.options import ReadOptions
 from napari_semst.widgets.open import inside as module
-from napari_semst.widgets.open.widget import OpenData
 from tests.io.outs import positions_table, write_10x_h5, write_positions
 from tests.io.readers import test_stereo
 from tests.io.readers.test_visium_hd import run_of
 from tests.widgets.stand_in import small_tissue
-
-
-@pytest.fixture
-def dock(make_napari_viewer):
-    viewer = make_napari_viewer()
-    dock = OpenData(viewer)
-    viewer.window.add_dock_widget(dock, name="Open data")
-    return dock
 
 
 @pytest.fixture

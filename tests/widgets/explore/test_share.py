@@ -19,7 +19,7 @@ from napari_semst.viewer import adapter
 from napari_semst.viewer.sections import sections_by, show_section
 from napari_semst.widgets.explore import share, texts
 from napari_semst.widgets.explore.share import shown
-from napari_semst.widgets.explore.widget import ExploreDomains
+from tests.widgets.docks import add
 from tests.widgets.stand_in import small_tissue
 
 
@@ -35,12 +35,8 @@ def tissue():
 
 
 @pytest.fixture
-def dock(make_napari_viewer, tissue):
-    viewer = make_napari_viewer()
-    dock = ExploreDomains(viewer)
-    viewer.window.add_dock_widget(dock, name="Explore domains")
-    for data in adapter.layers_of(tissue, name="My section"):
-        viewer.add_layer(Layer.create(*data))
+def dock(dock, tissue):
+    add(dock._viewer, tissue, "My section")
     return dock
 
 
