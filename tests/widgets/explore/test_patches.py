@@ -11,7 +11,7 @@ from qtpy.QtTest import QTest
 
 from napari_semst import keys
 from napari_semst.widgets.explore import texts
-from napari_semst.widgets.explore.patches import caption
+from napari_semst.widgets.explore.patches import patch_caption
 from napari_semst.widgets.explore.widget import ExploreDomains
 from tests.widgets.discordant_tissue import attach_discordance
 from tests.widgets.docks import add, docked
@@ -51,7 +51,7 @@ def place_of(tissue, spot):
 
 
 def shown(qtbot, dock):
-    qtbot.waitUntil(lambda: not dock.patches.errand.busy, timeout=30_000)
+    qtbot.waitUntil(lambda: not dock.patches.task.busy, timeout=30_000)
     return dock.patches.shown
 
 
@@ -68,7 +68,7 @@ def test_a_click_shows_the_spot_and_what_is_alike(qtbot, dock, tissue):
         assert alike
         there = [view.spot for view in row if not view.isHidden()]
         assert there == list(alike)
-    assert part.large.lines == caption(tissue, SPOT, "domain 2")
+    assert part.large.lines == patch_caption(tissue, SPOT, "domain 2")
     assert part.large.lines[1] == f"{tissue.obs[keys.DISCORDANCE].iloc[SPOT]:+.1f} nats"
     assert part.large.lines[1].startswith("+")
     assert part.large.lines[2] == "FDR 0.02"
@@ -96,7 +96,7 @@ def test_what_is_no_click_on_a_spot_shows_nothing(dock, tissue):
     dock.select.lasso.click()
     dock.patches.part.collapse()
     press(dock, place_of(tissue, SPOT))
-    assert not dock.patches.errand.busy
+    assert not dock.patches.task.busy
     assert dock.patches.shown is None
 
 
@@ -112,9 +112,9 @@ def test_without_an_image_a_sentence_says_so(qtbot, viewer):
 
 
 def test_a_spot_without_a_usable_image_says_so(tissue):
-    assert caption(tissue, 0, "1") == ("1", texts.NO_PATCH_NUMBER)
+    assert patch_caption(tissue, 0, "1") == ("1", texts.NO_PATCH_NUMBER)
     del tissue.obs[keys.DISCORDANCE], tissue.obs[keys.DISCORDANCE_FDR]
-    assert caption(tissue, 0, "1") == ("1",)
+    assert patch_caption(tissue, 0, "1") == ("1",)
 
 
 def test_a_changed_tissue_is_read_anew(qtbot, dock, tissue):

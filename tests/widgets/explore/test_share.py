@@ -18,7 +18,7 @@ from napari_semst.io.concat_sections import join_sections
 from napari_semst.viewer import adapter
 from napari_semst.viewer.sections import sections_by, show_section
 from napari_semst.widgets.explore import share, texts
-from napari_semst.widgets.explore.share import shown
+from napari_semst.widgets.explore.share import plot_values
 from tests.widgets.docks import add
 from tests.widgets.stand_in import small_tissue
 
@@ -82,11 +82,11 @@ def test_a_figure_has_the_limits_and_the_names_of_the_canvas(dock, tissue):
     dock.colour_by("gene:GENE3")
     dock.limits.high.setValue(1.5)
     dock.limits.colormap.setCurrentText("magma")
-    drawn = shown(tissue, dock.sections.colouring, dock.sections.choices)
+    drawn = plot_values(tissue, dock.sections.colouring, dock.sections.choices)
     assert (drawn.limits[1], drawn.colormap) == (1.5, "magma")
     dock.colour_by("ground_truth")
     dock.legend.tree.topLevelItem(0).setCheckState(0, Qt.CheckState.Unchecked)
-    drawn = shown(tissue, dock.sections.colouring, dock.sections.choices)
+    drawn = plot_values(tissue, dock.sections.colouring, dock.sections.choices)
     np.testing.assert_array_equal(drawn.hidden, tissue.obs["ground_truth"] == "lower")
 
 
@@ -130,10 +130,10 @@ def test_one_section_of_several_is_shared_as_it_is_shown(tmp_path):
     sharing = SimpleNamespace(
         said=SimpleNamespace(emit=lambda *words: said.append(words))
     )
-    assert share.Sharing._all_sections(sharing, layer)
+    assert share.ShareActions._all_sections(sharing, layer)
     assert said[0][1] == texts.ALL_SECTIONS
     show_section(layer, "b")
-    assert not share.Sharing._all_sections(sharing, layer)
+    assert not share.ShareActions._all_sections(sharing, layer)
     where = share._where(layer)
     given = {**where, "column": "ground_truth"}
     path, _ = share._write("regions_out", joined, tmp_path / "b.geojson", given)

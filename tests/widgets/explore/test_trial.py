@@ -96,7 +96,7 @@ def test_both_runs_are_foreseen(labelled):
     patch = pytest.MonkeyPatch()
     patch.setattr(resources, "forecast", spied)
     try:
-        run, told = trial.look_ahead(labelled, "default")
+        run, told = trial.forecast_test(labelled, "default")
     finally:
         patch.undo()
     assert run == "default"
@@ -107,7 +107,7 @@ def test_both_runs_are_foreseen(labelled):
 def test_what_leaves_the_machine_is_told_before(labelled):
     recorded = labelled.uns[keys.RUNS]["default"]["config"]["semantics"]
     recorded["source"], recorded["url"] = "server", "https://genes.example:8443/v1"
-    _, told = trial.look_ahead(labelled, "default")
+    _, told = trial.forecast_test(labelled, "default")
     assert "sent to genes.example:8443." in told
 
 
@@ -130,10 +130,10 @@ def test_labels_that_are_of_no_run_are_not_tested(qtbot, dock):
     ],
 )
 def test_runs_that_cannot_be_repeated_are_not_tested(labelled, change, reason):
-    assert trial.why_not(labelled, "default") == ""
+    assert trial.reason_not_testable(labelled, "default") == ""
     change(labelled.uns[keys.RUNS]["default"])
-    assert reason in trial.why_not(labelled, "default")
-    assert "nobody" in trial.why_not(labelled, "nobody")
+    assert reason in trial.reason_not_testable(labelled, "default")
+    assert "nobody" in trial.reason_not_testable(labelled, "nobody")
 
 
 @pytest.mark.screen

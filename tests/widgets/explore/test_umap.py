@@ -16,7 +16,7 @@ from napari_semst.explore import dots
 from napari_semst.explore.umap import UmapView
 from napari_semst.widgets.explore import texts
 from napari_semst.widgets.explore import umap as part
-from napari_semst.widgets.explore.scatter import Scatter
+from napari_semst.widgets.explore.scatter import ScatterPlot
 from napari_semst.widgets.explore.widget import ExploreDomains
 from tests.widgets.docks import add
 from tests.widgets.stand_in import small_tissue
@@ -25,7 +25,7 @@ from tests.widgets.stand_in import small_tissue
 @pytest.fixture
 def scatter(qtbot):
     """Nine points as the keys of a telephone, in a picture of 100 x 100."""
-    made = Scatter()
+    made = ScatterPlot()
     made.setMinimumHeight(0)
     made.resize(100, 100)
     qtbot.addWidget(made)
@@ -142,7 +142,7 @@ def test_the_wheel_zooms_to_the_mouse(scatter):
 
 
 def test_an_empty_map_shows_its_message(qtbot):
-    made = Scatter()
+    made = ScatterPlot()
     qtbot.addWidget(made)
     made.message = "Being made"
     made.grab()
@@ -199,7 +199,7 @@ def test_it_is_made_when_looked_at_and_anew_after_a_run(qtbot, viewer, monkeypat
     viewer.window.add_dock_widget(dock, name="Explore domains")
     tissue = small_tissue()
     add(viewer, tissue)
-    assert not dock.umap.errand.busy
+    assert not dock.umap.task.busy
     dock.umap.fold.expand()
     assert dock.umap.panel.scatter.message == texts.UMAP_BUSY
     assert not dock.umap.panel.again.isEnabled()
@@ -209,7 +209,7 @@ def test_it_is_made_when_looked_at_and_anew_after_a_run(qtbot, viewer, monkeypat
     assert dock.umap.panel.source.text().endswith("the latent of the latest run.")
     # What changes no latent makes no new map.
     dock.state.tissue_changed.emit(tissue, None)
-    assert not dock.umap.errand.busy
+    assert not dock.umap.task.busy
     tissue.obsm[keys.LATENT] = np.zeros((tissue.n_obs, 3), np.float32)
     first = dock.umap.view
     dock.state.tissue_changed.emit(tissue, None)
@@ -217,10 +217,10 @@ def test_it_is_made_when_looked_at_and_anew_after_a_run(qtbot, viewer, monkeypat
     assert dock.umap.panel.source.text() == texts.UMAP_BUSY
     qtbot.waitUntil(lambda: dock.umap.view is not first, timeout=10_000)
     dock.umap.panel.again.click()
-    qtbot.waitUntil(lambda: len(asked) == 3 and not dock.umap.errand.busy)
+    qtbot.waitUntil(lambda: len(asked) == 3 and not dock.umap.task.busy)
     # Another section has a map of its own; the first one's is kept.
     other = add(viewer, small_tissue(60), "Other")
-    qtbot.waitUntil(lambda: len(asked) == 4 and not dock.umap.errand.busy)
+    qtbot.waitUntil(lambda: len(asked) == 4 and not dock.umap.task.busy)
     assert len(dock.umap.view.spots) == 60
     dock.sections.setCurrentIndex(0)
     assert len(dock.umap.view.spots) == 120

@@ -5,8 +5,8 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from napari_semst.widgets.find.canvas import MOST_SPOTS, colours_of
-from napari_semst.widgets.find.configuration import recall
+from napari_semst.widgets.find.canvas import MOST_LIVE_SPOTS, domain_rgba
+from napari_semst.widgets.find.configuration import recall_request
 from napari_semst.widgets.find.job import domains_shown
 from napari_semst.widgets.find.run_box import LossCurve
 from tests.widgets.docks import add
@@ -68,7 +68,7 @@ def test_the_check_box_turns_them_off_and_the_next_session_knows(
     np.testing.assert_array_equal(layer.face_color, before)
     dock.run_box.cancel_button.click()
     # The run began with the box unchecked.
-    assert recall(lambda request: None)["show_domains"] is False
+    assert recall_request(lambda request: None)["show_domains"] is False
 
 
 def test_another_colouring_is_not_painted_over(qtbot, dock, layer):
@@ -96,10 +96,10 @@ def test_final_domains_take_the_place_of_provisional_ones(qtbot, dock, layer, pi
 
 def test_large_sections_are_left_alone(dock, layer, monkeypatch):
     assert dock.run_box.show_domains.isChecked()
-    monkeypatch.setattr("napari_semst.widgets.find.running.MOST_SPOTS", 100)
+    monkeypatch.setattr("napari_semst.widgets.find.running.MOST_LIVE_SPOTS", 100)
     dock.running.look_ahead()
     assert not dock.run_box.show_domains.isChecked()
-    assert MOST_SPOTS == 50_000
+    assert MOST_LIVE_SPOTS == 50_000
 
 
 def test_as_many_domains_as_asked_for(dock):
@@ -112,7 +112,7 @@ def test_as_many_domains_as_asked_for(dock):
 def test_colours_are_those_of_final_domains():
     from napari_semst.palette import domain_colors
 
-    rgba = colours_of(np.array([2, 0], np.int32))
+    rgba = domain_rgba(np.array([2, 0], np.int32))
     red, green, blue = (round(255 * x) for x in rgba[0, :3])
     assert f"#{red:02x}{green:02x}{blue:02x}" == domain_colors(3)[2].lower()
 

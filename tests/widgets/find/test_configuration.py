@@ -9,10 +9,10 @@ from qtpy.QtWidgets import QApplication, QMessageBox
 
 from napari_semst.config import Request
 from napari_semst.widgets.find import configuration, texts
-from napari_semst.widgets.find.configuration import recall, remembered_file
-from napari_semst.widgets.find.outlook import look_ahead
-from napari_semst.widgets.shared.downloads import Downloads
-from napari_semst.widgets.shared.resources import counts_stored, device_found
+from napari_semst.widgets.find.configuration import recall_request, remembered_file
+from napari_semst.widgets.find.forecast import forecast_run
+from napari_semst.widgets.shared.downloads import DownloadQuestion
+from napari_semst.widgets.shared.resources import count_stored_values, describe_device
 from tests.widgets.docks import add, run_to_end
 from tests.widgets.stand_in import small_tissue
 
@@ -108,7 +108,7 @@ def test_settings_are_remembered_between_sessions(qtbot, dock, form):
     dock.settings.seed.setValue(11)
     choose(dock.settings.control, "random")
     run_to_end(qtbot, dock)
-    recall(form.show_request)
+    recall_request(form.show_request)
     assert form.n_domains.value() == 4
     assert form.seed.value() == 11
     # A run is never spoilt by what was chosen last week.
@@ -121,7 +121,7 @@ def test_broken_memory_is_left_alone(form, text):
     place = remembered_file()
     place.parent.mkdir(parents=True, exist_ok=True)
     place.write_text(text, encoding="utf-8")
-    assert recall(form.show_request) == {}
+    assert recall_request(form.show_request) == {}
     assert form.n_domains.value() == 7
 
 
@@ -179,22 +179,22 @@ def test_too_little_memory_is_told_before(monkeypatch):
     monkeypatch.setattr("napari_semst.pipeline.resources._free", lambda: 1e6)
     monkeypatch.setattr("napari_semst.pipeline.resources._held", lambda: 0.0)
     request = Request().with_settings("domains", n_domains=3)
-    told = look_ahead(small_tissue(), request)
+    told = forecast_run(small_tissue(), request)
     assert told.warning.startswith("May not fit in memory")
     assert "Reading" not in told.needs
 
 
 def test_the_time_of_reading_is_forecast():
     request = Request().with_settings("semantics", source="genes", model="owner/none")
-    told = look_ahead(small_tissue(), request)
+    told = forecast_run(small_tissue(), request)
     assert "at most 30 texts are read" in told.needs
 
 
 def test_devices_in_words(monkeypatch):
-    monkeypatch.setattr("napari_semst.widgets.shared.resources.cores", lambda: 1)
-    name, line = device_found("cpu")
+    monkeypatch.setattr("napari_semst.widgets.shared.resources.usable_cores", lambda: 1)
+    name, line = describe_device("cpu")
     assert (name, line) == ("cpu", "Computing on the CPU, as chosen, 1 core.")
-    name, line = device_found("cuda:99")
+    name, line = describe_device("cuda:99")
     assert name == "cpu"
     assert line.startswith("Expected CUDA device")
 
@@ -203,10 +203,10 @@ def test_counts_are_counted_where_they_are():
     tissue = small_tissue()
     stored = tissue.X.nnz
     tissue.layers["dense"] = tissue.X.toarray()
-    assert counts_stored(tissue) == stored
-    assert counts_stored(tissue, "dense") == stored
+    assert count_stored_values(tissue) == stored
+    assert count_stored_values(tissue, "dense") == stored
     tissue.X = None
-    assert counts_stored(tissue) == 0
+    assert count_stored_values(tissue) == 0
 
 
 def test_a_large_download_is_asked_about(qtbot, dock, pipeline, monkeypatch):
@@ -216,7 +216,9 @@ def test_a_large_download_is_asked_about(qtbot, dock, pipeline, monkeypatch):
     asked = []
     answers = iter([False, True])
     monkeypatch.setattr(
-        Downloads, "_ask", lambda self, *found: asked.append(found) or next(answers)
+        DownloadQuestion,
+        "_ask",
+        lambda self, *found: asked.append(found) or next(answers),
     )
     dock.run_box.run_button.click()
     assert not dock.run_box.run_button.isEnabled()
@@ -235,11 +237,11 @@ def test_a_large_download_is_asked_about(qtbot, dock, pipeline, monkeypatch):
 def test_cancel_takes_back_the_question(qtbot, dock, pipeline, monkeypatch):
     add(dock._viewer, small_tissue())
     choose(dock.settings.semantics, "prompts")
-    monkeypatch.setattr(Downloads, "_ask", lambda self, *found: True)
+    monkeypatch.setattr(DownloadQuestion, "_ask", lambda self, *found: True)
     dock.run_box.run_button.click()
     dock.run_box.cancel_button.click()
     assert dock.card.title.text() == texts.CANCELLED
-    qtbot.waitUntil(lambda: not dock.running.downloads.errand.busy, timeout=60_000)
+    qtbot.waitUntil(lambda: not dock.running.downloads.task.busy, timeout=60_000)
     assert dock.controller.job is None
     assert pipeline.requests == []
 

@@ -74,13 +74,13 @@ def test_answers_to_an_older_job_are_dropped(
     qtbot, controller, heard, pipeline, tissue
 ):
     """An answer that was already on its way when a new job began changes nothing."""
-    from napari_semst.widgets.find.job import Answer, Failure
+    from napari_semst.widgets.find.job import JobAnswer, JobFailure
 
     controller.start(tissue, REQUEST, "first")
     first = controller.job
     controller.start(tissue, REQUEST, "second")
-    controller._on_returned(Failure(first, InputError("old"), ""))
-    controller._on_returned(Answer(first, None, 1.0))
+    controller._on_returned(JobFailure(first, InputError("old"), ""))
+    controller._on_returned(JobAnswer(first, None, 1.0))
     qtbot.waitUntil(lambda: bool(heard["succeeded"]), timeout=10_000)
     qtbot.waitUntil(lambda: pipeline.ended >= 1, timeout=10_000)
     assert not heard["failed"]

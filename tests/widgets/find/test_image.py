@@ -19,14 +19,14 @@ from napari_semst.viewer import adapter
 from napari_semst.widgets.find import image as image_module
 from napari_semst.widgets.find import texts
 from napari_semst.widgets.find import texts_image as words
-from napari_semst.widgets.find.configuration import recall
+from napari_semst.widgets.find.configuration import recall_request
 from napari_semst.widgets.find.image import (
     EncoderField,
-    about,
+    describe_encoder,
     kind_of_folder,
     layer_images,
 )
-from napari_semst.widgets.shared.downloads import Downloads
+from napari_semst.widgets.shared.downloads import DownloadQuestion
 from tests.widgets.stand_in import small_tissue
 
 GUIDED = """
@@ -172,7 +172,7 @@ def test_the_image_is_not_remembered_but_the_encoder_is(
     dock.run_box.run_button.click()
     qtbot.waitUntil(lambda: dock.controller.job is None, timeout=10_000)
     assert pipeline.requests[-1].overrides["morphology"]["image"].endswith("slide.png")
-    recall(form.show_request)
+    recall_request(form.show_request)
     assert form.method.chosen == "image-guided"
     assert form.histology.image.image.path == ""
     assert form.histology.image.context.value() == 4
@@ -227,7 +227,7 @@ def test_a_folder_is_of_the_package_that_saved_it(tmp_path):
     config = tmp_path / "config.json"
     config.write_text(json.dumps({"pretrained_cfg": {}}))
     assert kind_of_folder(tmp_path) == "timm"
-    assert about(f"timm:{tmp_path}") == words.ENCODER_FOLDER
+    assert describe_encoder(f"timm:{tmp_path}") == words.ENCODER_FOLDER
 
 
 def test_features_of_the_section_need_no_image(form):
@@ -250,7 +250,7 @@ def test_an_encoder_that_is_not_here_is_asked_about(dock, qtbot, pipeline, monke
     dock.settings.histology.image.encoder.combo.setEditText("hf:owner/not-here")
     asked = []
     monkeypatch.setattr(
-        Downloads, "_ask", lambda self, *found: bool(asked.append(found))
+        DownloadQuestion, "_ask", lambda self, *found: bool(asked.append(found))
     )
     dock.run_box.run_button.click()
     qtbot.waitUntil(

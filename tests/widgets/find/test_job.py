@@ -9,7 +9,7 @@ from napari_semst.widgets.find import job as work
 from napari_semst.widgets.find import texts
 from napari_semst.widgets.find.controller import time_left
 from napari_semst.widgets.find.run_box import progress_line
-from napari_semst.widgets.shared.errors import explain
+from napari_semst.widgets.shared.errors import describe_error
 
 
 def run(steps, control=None):
@@ -37,7 +37,7 @@ def training(epochs, error=None):
 
 def test_answer_carries_job_and_result():
     _, answer = run(training(3))
-    assert isinstance(answer, work.Answer)
+    assert isinstance(answer, work.JobAnswer)
     assert (answer.job.number, answer.result) == (1, "result")
 
 
@@ -96,7 +96,7 @@ def test_fraction_never_falls(monkeypatch):
 def test_runtime_errors_come_out_as_ours(message, kind):
     """The worker would swallow a RuntimeError, so none may leave the generator."""
     _, failure = run(training(1, RuntimeError(message)))
-    assert isinstance(failure, work.Failure)
+    assert isinstance(failure, work.JobFailure)
     assert type(failure.error) is kind
     assert message in str(failure.error)
     assert "RuntimeError" in failure.details
@@ -127,7 +127,7 @@ def test_cancel_closes_the_pipeline():
 def test_clock_knows_the_time_left_from_its_own_speed():
     """The first epoch, slow because everything warms up, is left out."""
     now = iter([0.0, 30.0, 32.0, 38.0])
-    clock = work.Clock(lambda: next(now))
+    clock = work.JobClock(lambda: next(now))
     assert clock.seconds_left(Progress("train", 0, 10)) is None
     assert clock.seconds_left(Progress("train", 1, 10)) is None
     assert clock.seconds_left(Progress("train", 2, 10)) == pytest.approx(16.0)
@@ -136,7 +136,7 @@ def test_clock_knows_the_time_left_from_its_own_speed():
 
 def test_clock_begins_anew_where_a_stage_counts_other_things():
     now = iter([0.0, 1.0, 2.0, 3.0])
-    clock = work.Clock(lambda: next(now))
+    clock = work.JobClock(lambda: next(now))
     clock.seconds_left(Progress("discordance", 100, 240))
     clock.seconds_left(Progress("discordance", 240, 240))
     assert clock.seconds_left(Progress("discordance", 10, 200)) is None
@@ -155,7 +155,7 @@ def test_the_bar_leaves_room_for_the_comparison_with_the_image():
 
 
 def test_every_stage_of_a_run_has_a_name():
-    assert {*STAGES} - {"explain"} == set(texts.STAGES)
+    assert {*STAGES} - {"explain"} == set(texts.STAGE_NAMES)
 
 
 @pytest.mark.parametrize(
@@ -174,7 +174,7 @@ def test_progress_line():
 
 
 def test_errors_are_explained_in_plain_words():
-    assert explain(DeviceError("No GPU."))[0] == "The device cannot be used"
-    title, text = explain(KeyError("colour"))
+    assert describe_error(DeviceError("No GPU."))[0] == "The device cannot be used"
+    title, text = describe_error(KeyError("colour"))
     assert "unexpected" in title
     assert "colour" in text

@@ -39,7 +39,7 @@ def test_every_source_and_control_is_explained():
     sources = choices("semantics", "source")
     assert set(sources) == set(texts.SEMANTICS) == set(texts.NEEDS)
     controls = choices("semantics", "control")
-    assert set(controls) == set(texts.CONTROLS) == set(texts.CONTROL_TIPS)
+    assert set(controls) == set(texts.CONTROL_NAMES) == set(texts.CONTROL_TIPS)
     assert set(choices("semantics", "per")) == set(texts.PER) == set(texts.SENT)
 
 
@@ -167,7 +167,7 @@ def test_the_controls_refused_are_those_that_the_library_refuses(tmp_path):
         if name == "none":
             continue
         made = source(name, **options.get(name, {}))
-        for control in texts.CONTROLS:
+        for control in texts.CONTROL_NAMES:
             try:
                 controlled(made, control, 0)
             except SemanticsError:

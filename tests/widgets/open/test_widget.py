@@ -18,8 +18,8 @@ from napari_semst.viewer.sections import images_of, move_spots
 from napari_semst.widgets.find.widget import FindDomains
 from napari_semst.widgets.open import opening, texts
 from napari_semst.widgets.open import widget as module
-from napari_semst.widgets.open.alignment import in_words
-from napari_semst.widgets.open.opening import recent, recent_file, remember
+from napari_semst.widgets.open.alignment import adjustment_in_words
+from napari_semst.widgets.open.opening import recent_paths, remember_path
 from napari_semst.widgets.open.widget import OpenData
 from tests.viewer.test_adopt import EXPECTED, circles, table
 from tests.widgets.docks import add
@@ -91,8 +91,8 @@ def test_what_is_missing_is_told(qtbot, dock, tmp_path):
     looked(qtbot, dock, write(tissue, tmp_path / "bare.h5ad"))
     assert dock.card.kind == "warning"
     assert "raw counts and coordinates" in dock.card.text.text()
-    assert value(dock, "Raw counts") == texts.MISSING
-    assert value(dock, "Image") == texts.NONE
+    assert value(dock, "Raw counts") == texts.NOT_INSIDE
+    assert value(dock, "Image") == texts.NOTHING_INSIDE
 
 
 def test_what_is_no_section_is_refused_in_words(qtbot, dock, tmp_path):
@@ -212,7 +212,7 @@ def test_a_simulated_section_opens_from_the_dock(qtbot, viewer, dock, monkeypatc
     dock.drop.sample_menu.actions()[0].trigger()
     opened(qtbot, dock)
     assert viewer.layers[-1].name == "Simulated"
-    assert recent() == []
+    assert recent_paths() == []
 
 
 def test_a_sample_that_cannot_be_downloaded_says_so_in_one_line(
@@ -243,7 +243,7 @@ def test_what_was_opened_is_remembered(qtbot, viewer, dock, file):
     looked(qtbot, dock, file)
     dock.open_button.click()
     opened(qtbot, dock)
-    assert recent() == [file]
+    assert recent_paths() == [file]
     later = OpenData(viewer)
     assert not later._recent_part.isHidden()
     item = later.recent.item(0)
@@ -252,25 +252,25 @@ def test_what_was_opened_is_remembered(qtbot, viewer, dock, file):
     opened(qtbot, later)
     assert len(viewer.layers) == 4
     later.forget.click()
-    assert recent() == []
+    assert recent_paths() == []
     later.deleteLater()
 
 
 def test_the_list_keeps_a_few_and_the_newest_first(tmp_path):
     for number in range(12):
-        remember(tmp_path / str(number))
-    remember(tmp_path / "9")
-    names = [path.name for path in recent()]
+        remember_path(tmp_path / str(number))
+    remember_path(tmp_path / "9")
+    names = [path.name for path in recent_paths()]
     assert names == ["9", "11", "10", "8", "7", "6", "5", "4"]
 
 
 @pytest.mark.parametrize("text", ["{", "[]", '{"paths": 3}', '{"paths": [1, ""]}'])
 def test_a_damaged_list_is_begun_anew(text, tmp_path):
-    place = recent_file()
+    place = opening.recent_file()
     place.parent.mkdir()
     place.write_text(text)
-    assert recent() == []
-    assert remember(tmp_path / "a") == [tmp_path / "a"]
+    assert recent_paths() == []
+    assert remember_path(tmp_path / "a") == [tmp_path / "a"]
 
 
 def test_what_is_gone_cannot_be_chosen(dock, tmp_path):
@@ -382,7 +382,7 @@ def test_the_other_docks_learn_that_there_is_something_to_save(qtbot, viewer, do
     ],
 )
 def test_what_was_done_in_words(adjustment, words):
-    assert in_words(adjustment).startswith(words)
+    assert adjustment_in_words(adjustment).startswith(words)
 
 
 # --- layers of other plugins

@@ -75,7 +75,7 @@ def test_staying_keeps_the_window(dock, closed, monkeypatch):
 def test_discarding_closes_and_a_closing_held_back_asks_again(
     qtbot, dock, closed, monkeypatch
 ):
-    asked = answering(monkeypatch, closing.DISCARD)
+    asked = answering(monkeypatch, closing.DISCARD_BUTTON)
     close(dock)
     assert len(closed) == 1
     qtbot.wait(10)
@@ -84,7 +84,7 @@ def test_discarding_closes_and_a_closing_held_back_asks_again(
 
 
 def test_saving_writes_and_then_closes(qtbot, dock, closed, monkeypatch, tmp_path):
-    answering(monkeypatch, closing.SAVE)
+    answering(monkeypatch, closing.SAVE_BUTTON)
     path = tmp_path / "kept.h5ad"
     monkeypatch.setattr(
         module.QFileDialog, "getSaveFileName", lambda *_: (str(path), "")
@@ -98,7 +98,7 @@ def test_saving_writes_and_then_closes(qtbot, dock, closed, monkeypatch, tmp_pat
 
 
 def test_saving_without_a_name_keeps_the_window(qtbot, dock, closed, monkeypatch):
-    answering(monkeypatch, closing.SAVE)
+    answering(monkeypatch, closing.SAVE_BUTTON)
     monkeypatch.setattr(module.QFileDialog, "getSaveFileName", lambda *_: ("", ""))
     close(dock)
     guard = guard_of(dock)
@@ -107,7 +107,9 @@ def test_saving_without_a_name_keeps_the_window(qtbot, dock, closed, monkeypatch
     assert [layer.name for layer in guard.unsaved] == ["Slice"]
 
 
-@pytest.mark.parametrize("press", [closing.SAVE, closing.DISCARD, "Cancel"])
+@pytest.mark.parametrize(
+    "press", [closing.SAVE_BUTTON, closing.DISCARD_BUTTON, "Cancel"]
+)
 def test_the_question_has_three_answers(dock, closed, press):
     told = []
 

@@ -6,18 +6,23 @@ import pytest
 from qtpy.QtWidgets import QScrollArea, QVBoxLayout, QWidget
 
 from napari_semst.widgets.find.settings import SettingsForm
-from napari_semst.widgets.shared.forms import WrappedLabel, add_row, form, note
+from napari_semst.widgets.shared.forms import (
+    WrappedLabel,
+    add_row,
+    form_layout,
+    note_label,
+)
 from napari_semst.widgets.shared.status import Banner
 
 LONG = "A sentence of several words that no dock is wide enough for. " * 3
 
 
-@pytest.mark.parametrize("made", [note, Banner])
+@pytest.mark.parametrize("made", [note_label, Banner])
 def test_no_line_is_cut_off_in_a_form_within_a_form(qtbot, made):
     window, inner, label = QWidget(), QWidget(), made()
     qtbot.addWidget(window)
-    outer = form(window)
-    add_row(form(inner), "Label", label)
+    outer = form_layout(window)
+    add_row(form_layout(inner), "Label", label)
     outer.addRow(inner)
     label.say("warning", LONG) if made is Banner else label.setText(LONG)
     window.resize(400, 300)

@@ -19,7 +19,7 @@ from napari_semst.explore.annotate import made_by_hand
 from napari_semst.explore.labels import free_name, read_labels
 from napari_semst.widgets.explore import texts
 from napari_semst.widgets.explore.texts import TIPS
-from napari_semst.widgets.shared.forms import add_row, form
+from napari_semst.widgets.shared.forms import add_row, form_layout
 
 if TYPE_CHECKING:
     from anndata import AnnData
@@ -45,7 +45,7 @@ class AssignPart(QWidget):
         self.assign_button.setToolTip(TIPS["assign"])
         self.remove_button = QPushButton("Remove name")
         self.remove_button.setToolTip(TIPS["remove_name"])
-        rows = form()
+        rows = form_layout()
         add_row(rows, "Assign to column", self.column)
         add_row(rows, "Name", self.name)
         buttons = QHBoxLayout()

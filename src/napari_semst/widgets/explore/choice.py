@@ -12,7 +12,7 @@ from napari_semst.explore.values import embedding_columns
 from napari_semst.viewer import columns
 from napari_semst.widgets.explore import texts
 from napari_semst.widgets.explore.texts import TIPS
-from napari_semst.widgets.shared.forms import add_row, form
+from napari_semst.widgets.shared.forms import add_row, form_layout
 
 if TYPE_CHECKING:
     from anndata import AnnData
@@ -21,7 +21,7 @@ _MOST_COMPONENTS = 10
 _SUGGESTIONS = 12
 
 
-class ColourChoice(QWidget):
+class ColourPicker(QWidget):
     """Choose a colouring of a section."""
 
     chosen = Signal(str)  # key of the colouring
@@ -47,7 +47,7 @@ class ColourChoice(QWidget):
         completer.setCaseSensitivity(Qt.CaseSensitivity.CaseInsensitive)
         completer.setMaxVisibleItems(_SUGGESTIONS)
         self.gene.setCompleter(completer)
-        rows = form()
+        rows = form_layout()
         add_row(rows, "Colour by", self.combo)
         add_row(rows, "Gene", self.gene)
         layout = QVBoxLayout(self)
@@ -74,7 +74,7 @@ class ColourChoice(QWidget):
         self._tissue = tissue
         self.combo.blockSignals(True)
         self.combo.clear()
-        for one in [] if tissue is None else offered(tissue, run):
+        for one in [] if tissue is None else offered_colourings(tissue, run):
             self.combo.addItem(one.label, one.key)
             last = self.combo.count() - 1
             self.combo.setItemData(last, one.note, Qt.ItemDataRole.ToolTipRole)
@@ -113,7 +113,7 @@ class ColourChoice(QWidget):
             self.chosen.emit(f"gene:{gene}")
 
 
-def offered(tissue: AnnData, run: str) -> list[columns.Colouring]:
+def offered_colourings(tissue: AnnData, run: str) -> list[columns.Colouring]:
     """Return results and annotations, then numbers of obs, then embeddings."""
     found = list(columns.colourings(tissue, run))
     there = {one.column for one in found}

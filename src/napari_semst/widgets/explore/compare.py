@@ -24,7 +24,7 @@ from napari_semst.explore.labels import read_labels
 from napari_semst.viewer import columns
 from napari_semst.widgets.explore import texts
 from napari_semst.widgets.explore.texts import TIPS
-from napari_semst.widgets.shared.forms import add_row, form, note
+from napari_semst.widgets.shared.forms import add_row, form_layout, note_label
 from napari_semst.wording import for_window
 
 if TYPE_CHECKING:
@@ -51,7 +51,7 @@ class ComparePanel(QWidget):
                 QComboBox.SizeAdjustPolicy.AdjustToMinimumContentsLengthWithIcon
             )
             combo.currentIndexChanged.connect(self._on_chosen)
-        self.said = note()
+        self.said = note_label()
         self.table = QTableWidget()
         self.table.setToolTip(TIPS["confusion"])
         self.table.setEditTriggers(QAbstractItemView.EditTrigger.NoEditTriggers)
@@ -64,7 +64,7 @@ class ComparePanel(QWidget):
         self.button = QPushButton("Show where they differ")
         self.button.setToolTip(TIPS["differ"])
         self.button.clicked.connect(self._on_differ)
-        rows = form()
+        rows = form_layout()
         add_row(rows, "Rows", self.one)
         add_row(rows, "Columns", self.other)
         layout = QVBoxLayout(self)

@@ -9,9 +9,9 @@ from qtpy.QtCore import QObject, Signal  # type: ignore[attr-defined]
 
 from napari_semst.viewer import spots
 from napari_semst.viewer.spots import paint_layer
-from napari_semst.widgets.explore.editing import Editing
+from napari_semst.widgets.explore.editing import LabelEditor
 from napari_semst.widgets.explore.texts import TIPS
-from napari_semst.widgets.shared.painter import painted
+from napari_semst.widgets.shared.painter import paint_section
 from napari_semst.widgets.shared.sections import OpenSections
 from napari_semst.widgets.shared.state import state_of
 from napari_semst.widgets.shared.status import StatusCard
@@ -46,7 +46,7 @@ class ExploreContext(QObject):
         self.state = state_of(viewer)
         self.sections = OpenSections(viewer)
         self.sections.setToolTip(TIPS["section"])
-        self.editing = Editing(self.sections, self)
+        self.editing = LabelEditor(self.sections, self)
         self.card = StatusCard()
 
     @property
@@ -104,7 +104,7 @@ class ExploreContext(QObject):
         if tissue is None or colouring is None:
             return
         choices, look = self.sections.choices, self.sections.look
-        paint, rgba = painted(tissue, colouring, choices, self.selection, look)
+        paint, rgba = paint_section(tissue, colouring, choices, self.selection, look)
         for layer in self.sections.layers_of(tissue) if anew else ():
             # One that lost a point to the viewer's own tools is left alone.
             if spots.count(layer) == len(rgba):

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from napari_semst.widgets.shared.sections import OpenSections
 
 
-class Editing(QObject):
+class LabelEditor(QObject):
     """Edit the labels of the section chosen.
 
     Parameters

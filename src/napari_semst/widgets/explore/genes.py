@@ -13,7 +13,7 @@ from napari_semst.explore.labels import read_labels
 from napari_semst.viewer import columns, spots
 from napari_semst.widgets.explore import texts
 from napari_semst.widgets.explore.dotplot import GenePlot
-from napari_semst.widgets.explore.markers import Question
+from napari_semst.widgets.explore.markers import MarkerQuestion
 from napari_semst.widgets.shared.files import ask_path
 
 if TYPE_CHECKING:
@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from napari_semst.widgets.shared.state import ViewerState
 
 
-class GeneWork(QObject):
+class GeneActions(QObject):
     """Answer what the marker panel asks.
 
     Parameters
@@ -92,7 +92,7 @@ class GeneWork(QObject):
             return
         wanted = np.array([*(name in names for name in there), "none" in names])
         self._panel.ask(
-            Question(
+            MarkerQuestion(
                 tissue,
                 np.array(spots.positions(layer), dtype=np.float64),
                 wanted[codes],
@@ -111,7 +111,9 @@ class GeneWork(QObject):
             return
         codes = read_labels(tissue, labels[0]).codes
         about = texts.SELECTED_SPOTS
-        self._panel.ask(Question(tissue, places, selected, codes, "domain", about))
+        self._panel.ask(
+            MarkerQuestion(tissue, places, selected, codes, "domain", about)
+        )
 
     def plot(self, genes: list[str]) -> None:
         """Show genes by the labels last on show, else by the latest run's domains."""

@@ -21,7 +21,7 @@ from qtpy.QtWidgets import (
 
 from napari_semst.widgets.explore import texts
 from napari_semst.widgets.explore.texts import TIPS
-from napari_semst.widgets.shared.legend import chip
+from napari_semst.widgets.shared.legend import colour_chip
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Sequence
@@ -159,7 +159,7 @@ class LegendTable(QWidget):
             item = QTreeWidgetItem(
                 [entry.name, f"{entry.count:,}", f"{entry.share:.1%}"]
             )
-            item.setIcon(0, chip(entry.color, ratio))
+            item.setIcon(0, colour_chip(entry.color, ratio))
             item.setData(0, _NAME, entry.name)
             item.setData(0, _COLOR, entry.color)
             item.setToolTip(0, entry.name)

@@ -33,7 +33,7 @@ COLORMAPS = (
 """Perceptually even ones; the last one for values around zero."""
 
 
-class Limits(QWidget):
+class ColourLimits(QWidget):
     """A colorbar, the values at its ends, and the choice of its colours."""
 
     changed = Signal()

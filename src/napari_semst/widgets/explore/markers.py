@@ -33,7 +33,7 @@ from napari_semst.explore.markers import (
 )
 from napari_semst.widgets.explore import texts
 from napari_semst.widgets.explore.texts import TIPS
-from napari_semst.widgets.shared.forms import note
+from napari_semst.widgets.shared.forms import note_label
 from napari_semst.widgets.shared.worker import BackgroundTask
 
 if TYPE_CHECKING:
@@ -46,7 +46,7 @@ _ROWS_SHOWN = 10
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Question:
+class MarkerQuestion:
     """Which spots to compare, told apart when the button was pressed.
 
     Parameters
@@ -84,7 +84,7 @@ class MarkerPanel(QWidget):
 
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(parent)
-        self.errand = BackgroundTask(find)
+        self.task = BackgroundTask(markers_asked_for)
         self.table: pd.DataFrame | None = None
         self._tissue: ref[AnnData] | None = None
         # What was asked last, and a table with its line for each section; by number
@@ -102,8 +102,8 @@ class MarkerPanel(QWidget):
         self.search.setPlaceholderText("Search a gene")
         self.search.setToolTip(TIPS["search_marker"])
         self.search.setClearButtonEnabled(True)
-        self.said = note()
-        self.rows = MarkerRows()
+        self.said = note_label()
+        self.rows = MarkerTableModel()
         self.sorted = QSortFilterProxyModel(self)
         self.sorted.setSourceModel(self.rows)
         self.sorted.setSortRole(Qt.ItemDataRole.UserRole)
@@ -117,8 +117,8 @@ class MarkerPanel(QWidget):
         # Not where the current row changes: that happens while a search is typed.
         self.view.clicked.connect(self._on_gene)
         self.view.activated.connect(self._on_gene)
-        self.errand.done.connect(self._on_done)
-        self.errand.failed.connect(self._on_failed)
+        self.task.done.connect(self._on_done)
+        self.task.failed.connect(self._on_failed)
         self.show_table(None, texts.NO_MARKERS)
 
     def _build(self) -> None:
@@ -173,14 +173,14 @@ class MarkerPanel(QWidget):
         if self._awaited is not None and tissue is not None and waits:
             self.said.setText(self._awaited[1])
 
-    def ask(self, question: Question) -> None:
+    def ask(self, question: MarkerQuestion) -> None:
         """Find markers in a worker thread."""
         self.set_tissue(question.tissue)
         self.find_button.setEnabled(False)
         busy = texts.MARKERS_BUSY.format(about=question.about)
         self._awaited = ref(question.tissue), busy
         self.said.setText(busy)
-        self.errand.start(question)
+        self.task.start(question)
 
     def show_table(self, table: pd.DataFrame | None, said: str) -> None:
         """Show markers, or none, and a line on what they are of."""
@@ -200,7 +200,7 @@ class MarkerPanel(QWidget):
         index = (self.sorted.index(row, 0) for row in rows[:most])
         return [str(self.sorted.data(one)) for one in index]
 
-    def _on_done(self, answer: tuple[Question, pd.DataFrame, int]) -> None:
+    def _on_done(self, answer: tuple[MarkerQuestion, pd.DataFrame, int]) -> None:
         question, table, n_outside = answer
         tissue, self._awaited = question.tissue, None
         said = texts.MARKERS_OF.format(
@@ -232,7 +232,9 @@ class MarkerPanel(QWidget):
         self.save_wanted.emit(self.table)
 
 
-def find(question: Question) -> tuple[Question, pd.DataFrame, int]:
+def markers_asked_for(
+    question: MarkerQuestion,
+) -> tuple[MarkerQuestion, pd.DataFrame, int]:
     """Return markers, and how many spots they were compared with."""
     inside, outside = question.inside, ~question.inside
     if question.against == "domain":
@@ -256,7 +258,7 @@ def _button(text: str, tip: str) -> QPushButton:
 
 
 Index = QModelIndex | QPersistentModelIndex
-COLUMNS = (
+MARKER_TABLE_COLUMNS = (
     ("gene", "Gene", "{}"),
     ("log2_fold_change", "log2 FC", "{:.2f}"),
     ("share_in", "In", "{:.0%}"),
@@ -266,7 +268,7 @@ COLUMNS = (
 )
 
 
-class MarkerRows(QAbstractTableModel):
+class MarkerTableModel(QAbstractTableModel):
     """A table of markers for Qt: text to show, numbers to sort by."""
 
     def __init__(self) -> None:
@@ -285,13 +287,13 @@ class MarkerRows(QAbstractTableModel):
 
     def columnCount(self, parent: Index | None = None) -> int:  # noqa: N802  Qt's
         """Return the number of columns."""
-        return len(COLUMNS)
+        return len(MARKER_TABLE_COLUMNS)
 
     def data(self, index: Index, role: int = Qt.ItemDataRole.DisplayRole) -> object:
         """Return a cell's text, number or alignment."""
         if self._table is None or not index.isValid():
             return None
-        key, _, form = COLUMNS[index.column()]
+        key, _, form = MARKER_TABLE_COLUMNS[index.column()]
         if role == Qt.ItemDataRole.TextAlignmentRole and index.column():
             return Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignVCenter
         if role not in (Qt.ItemDataRole.DisplayRole, Qt.ItemDataRole.UserRole):
@@ -307,7 +309,7 @@ class MarkerRows(QAbstractTableModel):
         """Return a column's name, and what it means on hovering."""
         if orientation != Qt.Orientation.Horizontal:
             return None
-        key, label, _ = COLUMNS[section]
+        key, label, _ = MARKER_TABLE_COLUMNS[section]
         if role == Qt.ItemDataRole.ToolTipRole:
             return texts.MARKER_COLUMNS[key]
         return label if role == Qt.ItemDataRole.DisplayRole else None

@@ -18,8 +18,8 @@ from napari_semst.viewer.adapter import snapshot
 from napari_semst.viewer.sections import look_at
 from napari_semst.widgets.explore import texts
 from napari_semst.widgets.explore.patch_view import PIXELS, PatchView
-from napari_semst.widgets.shared.errors import explain
-from napari_semst.widgets.shared.forms import WrappedLabel, folded
+from napari_semst.widgets.shared.errors import describe_error
+from napari_semst.widgets.shared.forms import WrappedLabel, collapsible
 from napari_semst.widgets.shared.worker import BackgroundTask
 
 if TYPE_CHECKING:
@@ -61,7 +61,7 @@ class PatchesPart(QWidget):
         self._viewer: Any = getattr(context.viewer, "__wrapped__", context.viewer)
         self._books: dict[tuple[Any, ...], tuple[ref[AnnData], PatchBook]] = {}
         self.shown: Patches | None = None
-        self.errand = BackgroundTask(self._look)
+        self.task = BackgroundTask(self._look)
         self.said = WrappedLabel()
         self.large, self.alone = PatchView(_LARGE), PatchView(_LARGE)
         self.titles = [WrappedLabel(), WrappedLabel()]
@@ -73,12 +73,12 @@ class PatchesPart(QWidget):
         column.setSpacing(_GAP)
         column.addWidget(self.said)
         column.addWidget(self.content)
-        self.part = folded(texts.PATCHES, whole)
+        self.part = collapsible(texts.PATCHES, whole)
         layout = QVBoxLayout(self)
         layout.setContentsMargins(0, 0, 0, 0)
         layout.addWidget(self.part)
-        self.errand.done.connect(self._on_done)
-        self.errand.failed.connect(self._on_failed)
+        self.task.done.connect(self._on_done)
+        self.task.failed.connect(self._on_failed)
         context.section_changed.connect(self.clear)
         context.state.tissue_changed.connect(self._on_tissue_changed)
         self._viewer.mouse_drag_callbacks.append(self._on_press)
@@ -108,7 +108,7 @@ class PatchesPart(QWidget):
 
     def clear(self) -> None:
         """Show no spot; ask for one."""
-        self.errand.drop()
+        self.task.drop()
         # They hold the section: what is closed is given back.
         self._books = {}
         self.shown = None
@@ -119,7 +119,7 @@ class PatchesPart(QWidget):
 
     def shutdown(self) -> None:
         """Leave the viewer's mouse alone; for when the dock goes."""
-        self.errand.drop()
+        self.task.drop()
         if self._on_press in self._viewer.mouse_drag_callbacks:
             self._viewer.mouse_drag_callbacks.remove(self._on_press)
 
@@ -147,7 +147,7 @@ class PatchesPart(QWidget):
         if tissue is None or spots.count(self._context.layer) != tissue.n_obs:
             return
         self.said.setText(texts.PATCHES_BUSY)
-        self.errand.start(self._key(tissue), tissue, spot)
+        self.task.start(self._key(tissue), tissue, spot)
 
     def _key(self, tissue: AnnData) -> tuple[Any, ...]:
         """Return what the images of a tissue depend on, besides their pixels."""
@@ -199,7 +199,7 @@ class PatchesPart(QWidget):
     ) -> None:
         """Show one patch with its caption."""
         name, color = _domain(spot, labels)
-        lines = (texts.THE_SPOT,) if close else caption(tissue, spot, name)
+        lines = (texts.THE_SPOT,) if close else patch_caption(tissue, spot, name)
         picture = found.close if close else found.pictures[spot]
         tip = texts.PATCH_TIP.format(
             name=tissue.obs_names[spot], caption=", ".join(lines)
@@ -210,7 +210,7 @@ class PatchesPart(QWidget):
     def _on_failed(self, error: Exception, details: str) -> None:
         self.shown = None
         self.content.hide()
-        self.said.setText("\n".join(explain(error)))
+        self.said.setText("\n".join(describe_error(error)))
 
     def _on_tissue_changed(self, tissue: AnnData, by: object) -> None:
         if tissue is self._context.tissue:
@@ -226,7 +226,7 @@ class PatchesPart(QWidget):
         look_at(self._viewer, np.stack([place - reach, place + reach]))
 
 
-def caption(tissue: AnnData, spot: int, domain: str) -> tuple[str, ...]:
+def patch_caption(tissue: AnnData, spot: int, domain: str) -> tuple[str, ...]:
     """Return the lines below a patch: domain, discordance, false discovery rate."""
     lines = [domain] if domain else []
     for key, text in texts.PATCH_NUMBERS.items():

@@ -39,7 +39,7 @@ _KEYS = (
 )
 
 
-class Scatter(QWidget):
+class ScatterPlot(QWidget):
     """Points on a plane, painted as pixels."""
 
     surrounded = Signal(object, str)  # points, as a mask; how

@@ -21,8 +21,8 @@ from napari_semst.widgets.explore import texts
 from napari_semst.widgets.explore.assign import AssignPart
 from napari_semst.widgets.explore.drawing import DrawingTool
 from napari_semst.widgets.explore.texts import TIPS
-from napari_semst.widgets.shared.forms import heading, note
-from napari_semst.widgets.shared.painter import of_names
+from napari_semst.widgets.shared.forms import heading, note_label
+from napari_semst.widgets.shared.painter import spots_named
 
 if TYPE_CHECKING:
     from anndata import AnnData
@@ -66,7 +66,7 @@ class SelectPart(QWidget):
         self.radius.setValue(_RADIUS)
         self.radius.setPrefix("radius ")
         self.count = QLabel(texts.NOTHING_SELECTED)
-        self.hint = note()
+        self.hint = note_label()
         self.hint.setText(texts.TOOL_HINT)
         self.hint.hide()
         self.assign = AssignPart(context)
@@ -152,7 +152,7 @@ class SelectPart(QWidget):
         if colouring is not None and colouring.kind == "categories":
             hidden = self._context.sections.choices.hidden.get(colouring.key)
             if hidden:
-                shown = shown & ~of_names(tissue, colouring, hidden)
+                shown = shown & ~spots_named(tissue, colouring, hidden)
         return shown
 
     def invert(self) -> None:

@@ -21,8 +21,8 @@ from napari_semst.widgets.explore import texts
 from napari_semst.widgets.explore.texts import TIPS
 from napari_semst.widgets.shared.closing import mark_saved
 from napari_semst.widgets.shared.files import FileDialogs, ask_path, file_stem
-from napari_semst.widgets.shared.forms import add_row, form
-from napari_semst.widgets.shared.painter import hidden_spots, painted
+from napari_semst.widgets.shared.forms import add_row, form_layout
+from napari_semst.widgets.shared.painter import hidden_spots, paint_section
 from napari_semst.widgets.shared.worker import BackgroundTask
 
 if TYPE_CHECKING:
@@ -31,8 +31,8 @@ if TYPE_CHECKING:
 
     from napari_semst.explore.labels import Labels
     from napari_semst.viewer.columns import Colouring
-    from napari_semst.widgets.explore.editing import Editing
-    from napari_semst.widgets.shared.painter import Choices
+    from napari_semst.widgets.explore.editing import LabelEditor
+    from napari_semst.widgets.shared.painter import ColourChoices
     from napari_semst.widgets.shared.sections import OpenSections
 
 _BUTTONS = (
@@ -67,7 +67,7 @@ class SharePanel(QWidget):
             button.clicked.connect(self._on_clicked)
             grid.addWidget(button, place // 2, place % 2)
             self.buttons[name] = button
-        rows = form()
+        rows = form_layout()
         add_row(rows, "Dots per inch", self.dpi)
         grid.addLayout(rows, len(_BUTTONS) // 2, 0, 1, 2)
 
@@ -92,7 +92,7 @@ class _Brought:
     words: str
 
 
-class Sharing(QObject):
+class ShareActions(QObject):
     """Do what the panel asks for: dialogs here, the work in worker threads.
 
     Parameters
@@ -109,12 +109,12 @@ class Sharing(QObject):
 
     said = Signal(str, str, str)  # kind, title and text of the card
     failed = Signal(object, str)
-    saved = Signal(object)  # `napari_semst.widgets.shared.files.Saved`
+    saved = Signal(object)  # `napari_semst.widgets.shared.files.SavedFile`
 
     def __init__(
         self,
         sections: OpenSections,
-        editing: Editing,
+        editing: LabelEditor,
         panel: SharePanel,
         window: QWidget,
     ) -> None:
@@ -152,7 +152,7 @@ class Sharing(QObject):
         assert colouring is not None
         if what == "regions_out" and self._all_sections(layer):
             return
-        endings, kinds = texts.KINDS[what]
+        endings, kinds = texts.SAVED_KINDS[what]
         title = TIPS[what].split(":")[0].rstrip(".")
         path = ask_path(self._window, title, f"{stem}{endings[0]}", kinds, endings)
         if path is None:
@@ -164,7 +164,7 @@ class Sharing(QObject):
             "column": colouring.column if colouring.place in ("obs", "fixed") else "",
         }
         if what == "figure":
-            given["colouring"] = shown(tissue, colouring, self._sections.choices)
+            given["colouring"] = plot_values(tissue, colouring, self._sections.choices)
         self.said.emit("running", texts.WRITING, path.name)
         self.writing.start(what, adapter.snapshot(tissue), path, given)
 
@@ -283,17 +283,17 @@ def _read(
     return _Brought(original, labels, file_stem(path.stem), told.words())
 
 
-def shown(
-    tissue: AnnData, colouring: Colouring, choices: Choices
+def plot_values(
+    tissue: AnnData, colouring: Colouring, choices: ColourChoices
 ) -> Categories | Numbers:
     """Return a colouring with its hidden names and limits, as on the canvas.
 
     Parameters
     ----------
     tissue, colouring, choices
-        As for `napari_semst.widgets.shared.painter.painted`.
+        As for `napari_semst.widgets.shared.painter.paint_section`.
     """
-    paint, _ = painted(tissue, colouring, choices)
+    paint, _ = paint_section(tissue, colouring, choices)
     if isinstance(paint, CategoryPaint):
         codes, names = columns.categories(tissue, colouring)
         colors = list(colors_of(tissue, colouring, names))

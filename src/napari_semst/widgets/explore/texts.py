@@ -229,7 +229,7 @@ ALL_SECTIONS_HELP = (
 )
 WRITING = "Writing"
 READING = "Reading"
-KINDS = {
+SAVED_KINDS = {
     "figure": (FIGURES, "Figures (*.png *.svg *.pdf)"),
     "report": ((".html",), "Web page (*.html)"),
     "regions_out": ((".geojson",), "GeoJSON (*.geojson)"),

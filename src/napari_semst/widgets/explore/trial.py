@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from napari_semst.config import Config
 
 
-def why_not(tissue: AnnData, run: str) -> str:
+def reason_not_testable(tissue: AnnData, run: str) -> str:
     """Return why the domains of a run cannot be tested, empty where they can.
 
     Parameters
@@ -35,13 +35,13 @@ def why_not(tissue: AnnData, run: str) -> str:
         return for_window(error)
 
 
-def runs_of(tissue: AnnData, run: str) -> list[Config]:
+def configs_of_test(tissue: AnnData, run: str) -> list[Config]:
     """Return the settings of the runs that the test of a run takes.
 
     Parameters
     ----------
     tissue, run
-        As for `why_not`, which found nothing against it.
+        As for `reason_not_testable`, which found nothing against it.
     """
     from napari_semst.explanation.modulation import runs_of_test
     from napari_semst.explanation.run import explained
@@ -49,13 +49,13 @@ def runs_of(tissue: AnnData, run: str) -> list[Config]:
     return list(runs_of_test(explained(tissue, run, None)).values())
 
 
-def look_ahead(tissue: AnnData, run: str) -> tuple[str, str]:
+def forecast_test(tissue: AnnData, run: str) -> tuple[str, str]:
     """Return what the test will take; imports torch, so not for the window's thread.
 
     Parameters
     ----------
     tissue, run
-        As for `runs_of`; the tissue is read only.
+        As for `configs_of_test`; the tissue is read only.
 
     Returns
     -------
@@ -65,24 +65,24 @@ def look_ahead(tissue: AnnData, run: str) -> tuple[str, str]:
     from napari_semst.pipeline.resources import Forecast, forecast
     from napari_semst.semantics.server.credentials import address
     from napari_semst.widgets.shared.resources import (
-        READERS,
-        counts_stored,
-        device_found,
+        READING_SOURCES,
+        count_stored_values,
+        describe_device,
     )
 
-    configs = runs_of(tissue, run)
-    n_counts = counts_stored(tissue, configs[0].prepare.counts_layer)
+    configs = configs_of_test(tissue, run)
+    n_counts = count_stored_values(tissue, configs[0].prepare.counts_layer)
     found = [forecast(tissue.n_obs, tissue.n_vars, n_counts, one) for one in configs]
     both = Forecast(
         sum(one.seconds for one in found),
         max(one.memory for one in found),
         found[-1].free,
     )
-    device, _ = device_found(configs[0].training.device)
+    device, _ = describe_device(configs[0].training.device)
     words = texts.TEST_TIME if device == "cpu" else texts.TEST_TIME_OF_CPU
     told = [words.format(forecast=both)]
     semantics = configs[-1].semantics
-    if semantics.source in READERS or semantics.source == "server":
+    if semantics.source in READING_SOURCES or semantics.source == "server":
         told.append(texts.TEST_READS)
     if semantics.source == "server":
         # The host alone: an address may hold what is nobody's business.

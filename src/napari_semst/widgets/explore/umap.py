@@ -16,10 +16,10 @@ from napari_semst.explore import dots
 from napari_semst.explore.umap import umap_of
 from napari_semst.viewer.adapter import snapshot
 from napari_semst.widgets.explore import texts
-from napari_semst.widgets.explore.scatter import Scatter
+from napari_semst.widgets.explore.scatter import ScatterPlot
 from napari_semst.widgets.explore.texts import TIPS
-from napari_semst.widgets.shared.errors import explain
-from napari_semst.widgets.shared.forms import folded, note
+from napari_semst.widgets.shared.errors import describe_error
+from napari_semst.widgets.shared.forms import collapsible, note_label
 from napari_semst.widgets.shared.worker import BackgroundTask
 from napari_semst.wording import for_window
 
@@ -43,14 +43,14 @@ class UmapPanel(QWidget):
 
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(parent)
-        self.scatter = Scatter()
+        self.scatter = ScatterPlot()
         self.scatter.setAccessibleName("UMAP")
         self.lasso = _button("Lasso", TIPS["umap_lasso"])
         self.lasso.setCheckable(True)
         self.fit = _button("Whole map", TIPS["umap_fit"])
         self.again = _button("Recompute", TIPS["umap_again"])
         self.out = _button("Pop out", TIPS["umap_out"])
-        self.source = note()
+        self.source = note_label()
         self.source.setToolTip(TIPS["umap"])
         row = QHBoxLayout()
         row.setSpacing(4)
@@ -90,11 +90,11 @@ class UmapPart(QWidget):
         self._rgba: NDArray[np.float32] | None = None
         self._is_out = False
         self.panel = UmapPanel()
-        self.fold = folded("UMAP", self.panel)
-        self.elsewhere = note()
+        self.fold = collapsible("UMAP", self.panel)
+        self.elsewhere = note_label()
         self.elsewhere.setText(texts.UMAP_OUT)
         self.elsewhere.hide()
-        self.errand = BackgroundTask(umap_of)
+        self.task = BackgroundTask(umap_of)
         layout = QVBoxLayout(self)
         layout.setContentsMargins(0, 0, 0, 0)
         layout.addWidget(self.fold)
@@ -112,8 +112,8 @@ class UmapPart(QWidget):
         panel.scatter.surrounded.connect(self._on_surrounded)
         panel.scatter.hovered.connect(self._on_hovered)
         panel.installEventFilter(self)
-        self.errand.done.connect(self._on_done)
-        self.errand.failed.connect(self._on_failed)
+        self.task.done.connect(self._on_done)
+        self.task.failed.connect(self._on_failed)
         context.section_changed.connect(self._on_section)
         context.painted.connect(self._on_painted)
         context.state.tissue_changed.connect(self._on_tissue_changed)
@@ -145,7 +145,7 @@ class UmapPart(QWidget):
         if layer is None or tissue is None:
             return
         self._awaited = (layer, _made_from(tissue))
-        self.errand.start(snapshot(tissue), _SEED, own)
+        self.task.start(snapshot(tissue), _SEED, own)
         self._tell()
 
     def _look(self) -> None:
@@ -171,7 +171,7 @@ class UmapPart(QWidget):
 
     def _on_failed(self, error: Exception, details: str) -> None:
         self._awaited = None
-        self._context.card.show_status("error", *explain(error), details)
+        self._context.card.show_status("error", *describe_error(error), details)
         self._tell(for_window(error))
 
     def _show(self) -> None:
@@ -295,7 +295,7 @@ class UmapPart(QWidget):
 
     def shutdown(self) -> None:
         """Take the map out of its own dock, and await none; for when the dock goes."""
-        self.errand.drop()
+        self.task.drop()
         self._awaited = None
         if self._is_out:
             # First, so that the map is not taken back a second time.

@@ -18,9 +18,13 @@ from napari_semst.errors import Cancelled
 from napari_semst.viewer import adapter, columns
 from napari_semst.widgets.explore import texts
 from napari_semst.widgets.explore.texts import TIPS
-from napari_semst.widgets.explore.trial import look_ahead, runs_of, why_not
-from napari_semst.widgets.shared.downloads import Downloads, may_download
-from napari_semst.widgets.shared.forms import WrappedLabel, note
+from napari_semst.widgets.explore.trial import (
+    configs_of_test,
+    forecast_test,
+    reason_not_testable,
+)
+from napari_semst.widgets.shared.downloads import DownloadQuestion, may_download
+from napari_semst.widgets.shared.forms import WrappedLabel, note_label
 from napari_semst.widgets.shared.worker import BackgroundTask
 from napari_semst.wording import for_window
 
@@ -64,7 +68,7 @@ class WhyPanel(QWidget):
         self.bar = QProgressBar()
         self.bar.setTextVisible(False)
         self.bar.setFixedHeight(6)
-        self.said = note()
+        self.said = note_label()
         self.text = WrappedLabel()
         row = QHBoxLayout()
         row.setSpacing(6)
@@ -219,7 +223,7 @@ def _explain(
         return number, tissue, error, "".join(traceback.format_exception(error))
 
 
-class Reasons(QObject):
+class DomainExplainer(QObject):
     """Join the panel to the section and its legend.
 
     Parameters
@@ -251,8 +255,8 @@ class Reasons(QObject):
         self._waiting: tuple[AnnData, str] | None = None
         # The run that the forecast in the tooltip is of.
         self._looked: tuple[ref[AnnData], str, list[Config]] | None = None
-        self.downloads = Downloads(panel)
-        self.ahead = BackgroundTask(look_ahead)
+        self.downloads = DownloadQuestion(panel)
+        self.ahead = BackgroundTask(forecast_test)
         panel.asked.connect(self.ask)
         panel.test_asked.connect(self.test)
         panel.given_up.connect(self._on_declined)
@@ -273,18 +277,18 @@ class Reasons(QObject):
         if tissue is None or not column:
             self.said.emit("warning", texts.CHOOSE_DOMAINS, texts.CHOOSE_LABELS_HELP)
             return
-        run = run_of(tissue, column)
+        run = run_of_column(tissue, column)
         wanted = ExplainOptions(run=run) if run else ExplainOptions(labels=column)
         self._panel.ask(tissue, adapter.snapshot(tissue), wanted)
 
     def test(self) -> None:
         """Explain the run on show, and test its domains without semantics."""
         tissue, column = self._sections.tissue, self._column()
-        run = run_of(tissue, column) if tissue is not None else ""
-        if tissue is None or why_not(tissue, run):
+        run = run_of_column(tissue, column) if tissue is not None else ""
+        if tissue is None or reason_not_testable(tissue, run):
             return
         # The last one has the semantics of the run.
-        config = runs_of(tissue, run)[-1]
+        config = configs_of_test(tissue, run)[-1]
         self._waiting = tissue, run
         if not may_download(config):
             self._on_agreed()
@@ -317,14 +321,14 @@ class Reasons(QObject):
         # The settings of the run are read for it: not for every coat of paint.
         if tissue is None or not self._panel.isVisible():
             return
-        run = run_of(tissue, column)
-        why = why_not(tissue, run)
+        run = run_of_column(tissue, column)
+        why = reason_not_testable(tissue, run)
         if why:
             tip = f"{TIPS['test']}\n{texts.TEST_NOT.format(reason=why)}"
             self._looked = None
             self._panel.offer_test(possible=False, tip=tip)
             return
-        configs = runs_of(tissue, run)
+        configs = configs_of_test(tissue, run)
         if self._looked is not None:
             known, looked, before = self._looked
             # By identity: a tissue compares itself value by value.
@@ -357,7 +361,7 @@ class Reasons(QObject):
     def _explanation(self, tissue: AnnData, column: str) -> dict[str, Any] | None:
         from napari_semst.explanation.run import plain
 
-        run = run_of(tissue, column)
+        run = run_of_column(tissue, column)
         if run:
             facts = plain(tissue.uns.get(keys.RUNS, {}).get(run, {}))
             found: dict[str, Any] | None = facts.get("explanation")
@@ -380,7 +384,7 @@ class Reasons(QObject):
         self.said.emit("success", texts.EXPLAINED, notes or texts.EXPLAINED_HELP)
 
 
-def run_of(tissue: AnnData, column: str) -> str:
+def run_of_column(tissue: AnnData, column: str) -> str:
     """Return the run whose own domains a column holds, empty where it is none's."""
     if column == keys.DOMAIN:
         return columns.latest_run(tissue)

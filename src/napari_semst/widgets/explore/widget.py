@@ -24,27 +24,29 @@ from napari_semst.viewer.arrange import arrange, bounds
 from napari_semst.viewer.colour import CategoryPaint
 from napari_semst.viewer.look import DisplayState
 from napari_semst.widgets.explore import texts
-from napari_semst.widgets.explore.choice import ColourChoice
+from napari_semst.widgets.explore.choice import ColourPicker
 from napari_semst.widgets.explore.compare import ComparePanel
 from napari_semst.widgets.explore.context import ExploreContext
-from napari_semst.widgets.explore.genes import GeneWork
+from napari_semst.widgets.explore.genes import GeneActions
 from napari_semst.widgets.explore.legend import LegendTable
-from napari_semst.widgets.explore.limits import Limits
+from napari_semst.widgets.explore.limits import ColourLimits
 from napari_semst.widgets.explore.markers import MarkerPanel
 from napari_semst.widgets.explore.patches import PatchesPart
 from napari_semst.widgets.explore.select import SelectPart
-from napari_semst.widgets.explore.share import SharePanel, Sharing
+from napari_semst.widgets.explore.share import ShareActions, SharePanel
 from napari_semst.widgets.explore.texts import TIPS
 from napari_semst.widgets.explore.umap import UmapPart
-from napari_semst.widgets.explore.why import Reasons, WhyPanel
+from napari_semst.widgets.explore.why import DomainExplainer, WhyPanel
 from napari_semst.widgets.shared.closing import guard_closing
-from napari_semst.widgets.shared.errors import explain
-from napari_semst.widgets.shared.forms import add_row, folded, form, heading, scrolled
-from napari_semst.widgets.shared.painter import (
-    choice_key,
-    of_names,
-    shown_level,
+from napari_semst.widgets.shared.errors import describe_error
+from napari_semst.widgets.shared.forms import (
+    add_row,
+    collapsible,
+    form_layout,
+    heading,
+    scroll_area,
 )
+from napari_semst.widgets.shared.painter import choice_key, shown_level, spots_named
 from napari_semst.widgets.shared.sections import NO_SECTION
 
 if TYPE_CHECKING:
@@ -71,12 +73,12 @@ class ExploreDomains(QWidget):
         self.context = context = ExploreContext(napari_viewer, self)
         self.state, self.sections = context.state, context.sections
         self.editing, self.card = context.editing, context.card
-        self.choice = ColourChoice()
+        self.choice = ColourPicker()
         self.legend = LegendTable()
-        self.limits = Limits()
+        self.limits = ColourLimits()
         self.markers = MarkerPanel()
         self.compare = ComparePanel()
-        self.genes = GeneWork(
+        self.genes = GeneActions(
             self.sections, self.legend, self.markers, self.state, self
         )
         self.pin_button = QPushButton("Pin beside")
@@ -84,9 +86,9 @@ class ExploreDomains(QWidget):
         self.unpin_button = QPushButton("Unpin")
         self.unpin_button.setToolTip(TIPS["unpin"])
         self.share = SharePanel()
-        self.sharing = Sharing(self.sections, self.editing, self.share, self)
+        self.sharing = ShareActions(self.sections, self.editing, self.share, self)
         self.why = WhyPanel()
-        self.reasons = Reasons(self.sections, self.legend, self.why, self)
+        self.reasons = DomainExplainer(self.sections, self.legend, self.why, self)
         self.opacity = _slider(0, 100, TIPS["opacity"])
         self.spot_size = _slider(10, 300, TIPS["size"])
         self._build()
@@ -100,7 +102,7 @@ class ExploreDomains(QWidget):
         self.sections.look_again()
 
     def _build(self) -> None:
-        rows = form()
+        rows = form_layout()
         add_row(rows, "Spot opacity", self.opacity)
         add_row(rows, "Spot size", self.spot_size)
         content = QWidget()
@@ -123,12 +125,12 @@ class ExploreDomains(QWidget):
         row.addWidget(self.unpin_button)
         self.column.addLayout(row)
         self.column.addWidget(self.card)
-        self.column.addWidget(folded("Why", self.why))
-        self.column.addWidget(folded("Markers", self.markers))
-        self.column.addWidget(folded("Compare", self.compare))
-        self.column.addWidget(folded("Save and share", self.share))
+        self.column.addWidget(collapsible("Why", self.why))
+        self.column.addWidget(collapsible("Markers", self.markers))
+        self.column.addWidget(collapsible("Compare", self.compare))
+        self.column.addWidget(collapsible("Save and share", self.share))
         self.column.addStretch(1)
-        scrolled(self, content)
+        scroll_area(self, content)
 
     def _connect(self) -> None:
         self.sections.changed.connect(self._on_section)
@@ -359,7 +361,7 @@ class ExploreDomains(QWidget):
         colouring = self.sections.colouring
         if layer is None or tissue is None or colouring is None:
             return
-        places = spots.positions(layer)[of_names(tissue, colouring, names)]
+        places = spots.positions(layer)[spots_named(tissue, colouring, names)]
         if len(places):
             sections.look_at(self._viewer, bounds(places))
 
@@ -398,7 +400,7 @@ class ExploreDomains(QWidget):
         self.share.mark_unsaved(unsaved)
 
     def _on_failed(self, error: Exception, details: str) -> None:
-        self.card.show_status("error", *explain(error), details)
+        self.card.show_status("error", *describe_error(error), details)
         # A name typed that was not accepted is taken out of the legend again.
         self.context.paint(anew=False)
 

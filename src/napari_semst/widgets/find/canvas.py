@@ -12,10 +12,10 @@ from napari_semst.viewer import spots
 from napari_semst.viewer.look import DisplayState, tell_labels
 from napari_semst.viewer.spots import paint_layer, tissue_of
 from napari_semst.widgets.shared.painter import (
-    CHOICES,
-    Choices,
+    COLOUR_CHOICES,
+    ColourChoices,
     choice_key,
-    masked,
+    mask_colours,
     shown_level,
 )
 
@@ -36,7 +36,7 @@ if TYPE_CHECKING:
 _REST_MS = 300
 
 
-class Canvas(QObject):
+class ResultPainter(QObject):
     """Paint the spots as the panel says, and let their layers remember it.
 
     Parameters
@@ -91,13 +91,13 @@ class Canvas(QObject):
         look: DisplayState,
     ) -> NDArray[np.float32]:
         """Return the colours as Explore domains has them: hidden names, selection."""
-        choices = layer.metadata.get(CHOICES, Choices())
+        choices = layer.metadata.get(COLOUR_CHOICES, ColourChoices())
         # This panel shows numbers with its own limits.
         choices.limits.pop(choice_key(tissue, colouring), None)
         if shown_level(tissue, colouring, look) is not None:
-            choices = Choices()
+            choices = ColourChoices()
         selected = self._state.selection(tissue)
-        return masked(tissue, colouring, choices, selected, paint.rgba)
+        return mask_colours(tissue, colouring, choices, selected, paint.rgba)
 
     def tell_labels(self) -> None:
         """Let hovering over a spot tell the domain that is on show."""
@@ -107,7 +107,7 @@ class Canvas(QObject):
                 tell_labels(layer, labels)
 
 
-MOST_SPOTS = 50_000
+MOST_LIVE_SPOTS = 50_000
 
 
 class LiveDomains(QObject):
@@ -142,14 +142,14 @@ class LiveDomains(QObject):
         if any(DisplayState.of(layer) != look for layer, look in self._looks):
             self.end()
             return
-        rgba = colours_of(domains)
+        rgba = domain_rgba(domains)
         for layer, _ in self._looks:
             paint_layer(layer, rgba)
         self.shown = True
         self.painted.emit()
 
 
-def colours_of(domains: NDArray[np.int32]) -> NDArray[np.float32]:
+def domain_rgba(domains: NDArray[np.int32]) -> NDArray[np.float32]:
     """Return a colour for each spot, shape ``(n_spots, 4)``, those of final domains."""
     from matplotlib.colors import to_rgba_array
 

@@ -17,7 +17,7 @@ from napari_semst.widgets.find import texts
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-FOLDER = "SEMST_SETTINGS"
+SETTINGS_FOLDER = "SEMST_SETTINGS"
 """Variable of the environment for the folder of remembered settings."""
 
 _KINDS = "Settings (*.toml)"
@@ -108,7 +108,7 @@ class ConfigurationFiles(QObject):
             # The dialog asked about the name as typed, not about one with an ending.
             asked = path.suffix == ".toml"
             path = path if asked else path.with_name(f"{path.name}.toml")
-            write_text(path, request.to_toml(), overwrite=asked)
+            write_settings(path, request.to_toml(), overwrite=asked)
         except SemstError as error:
             self.failed.emit(error, "")
             return
@@ -121,7 +121,7 @@ class ConfigurationFiles(QObject):
         return Path(typed) if typed else None
 
 
-def write_text(path: Path, text: str, *, overwrite: bool) -> None:
+def write_settings(path: Path, text: str, *, overwrite: bool) -> None:
     """Write a small file whole or not at all.
 
     Raises
@@ -143,7 +143,7 @@ def write_text(path: Path, text: str, *, overwrite: bool) -> None:
 
 def remembered_file() -> Path:
     """Return where settings are remembered: ``SEMST_SETTINGS``, else the user's own."""
-    chosen = os.environ.get(FOLDER)
+    chosen = os.environ.get(SETTINGS_FOLDER)
     if chosen:
         return Path(chosen).expanduser() / _NAME
     from platformdirs import user_config_path
@@ -151,7 +151,7 @@ def remembered_file() -> Path:
     return user_config_path("napari-semst", appauthor=False) / _NAME
 
 
-def remember(request: Request, **choices: bool) -> None:
+def remember_request(request: Request, **choices: bool) -> None:
     """Keep the settings of a run, and choices of the dock, for the next session.
 
     Nothing is said where that cannot be done: the run itself is not concerned.
@@ -168,12 +168,12 @@ def remember(request: Request, **choices: bool) -> None:
     place = remembered_file()
     try:
         place.parent.mkdir(parents=True, exist_ok=True)
-        write_text(place, json.dumps(kept, indent=1), overwrite=True)
+        write_settings(place, json.dumps(kept, indent=1), overwrite=True)
     except (OSError, SemstError):
         return
 
 
-def recall(show: Callable[[Request], None]) -> dict[str, Any]:
+def recall_request(show: Callable[[Request], None]) -> dict[str, Any]:
     """Show the settings of the last session; return the choices of the dock.
 
     Parameters

@@ -13,7 +13,7 @@ from napari_semst.errors import Cancelled
 from napari_semst.keys import check_run_name
 from napari_semst.viewer.columns import runs
 from napari_semst.widgets.find import job as work
-from napari_semst.widgets.find.job import Answer, Failure, Job, Update
+from napari_semst.widgets.find.job import Job, JobAnswer, JobFailure, JobUpdate
 
 if TYPE_CHECKING:
     from anndata import AnnData
@@ -103,24 +103,24 @@ class FindController(QObject):
             self._worker.quit()
         self._job = self._control = self._worker = None
 
-    def _on_yielded(self, update: Update) -> None:
+    def _on_yielded(self, update: JobUpdate) -> None:
         if self._job is not None and update.job == self._job.number:
             self.updated.emit(update)
 
-    def _on_returned(self, answer: Answer | Failure) -> None:
+    def _on_returned(self, answer: JobAnswer | JobFailure) -> None:
         if self._job is None or answer.job.number != self._job.number:
             return
         self._job = self._control = self._worker = None
-        if isinstance(answer, Answer):
+        if isinstance(answer, JobAnswer):
             answer = self._attach(answer)
-        if isinstance(answer, Answer):
+        if isinstance(answer, JobAnswer):
             self.succeeded.emit(answer)
         elif isinstance(answer.error, Cancelled):
             self.cancelled.emit()
         else:
             self.failed.emit(answer.error, answer.details)
 
-    def _attach(self, answer: Answer) -> Answer | Failure:
+    def _attach(self, answer: JobAnswer) -> JobAnswer | JobFailure:
         """Write the result to the tissue: the one place where it is changed."""
         from napari_semst.pipeline.run import attach
 
@@ -129,7 +129,7 @@ class FindController(QObject):
             attach(job.tissue, answer.result, run=job.run, inplace=True)
         except Exception as error:  # noqa: BLE001  every error goes to the card
             details = "".join(traceback.format_exception(error))
-            return Failure(job, error, details)
+            return JobFailure(job, error, details)
         return answer
 
 

@@ -9,7 +9,7 @@ from qtpy.QtCore import QEvent, QPointF, QRectF, QSize, Qt
 from qtpy.QtGui import QColor, QPainter, QPen, QPolygonF
 from qtpy.QtWidgets import QSizePolicy, QToolTip, QWidget
 
-from napari_semst.widgets.shared.colorbar import number
+from napari_semst.widgets.shared.colorbar import format_number
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -25,7 +25,7 @@ _PANEL = 92.0
 
 
 @dataclass(frozen=True)
-class Panel:
+class CurvePanel:
     """One set of axes.
 
     Parameters
@@ -52,7 +52,7 @@ class CurvePlot(QWidget):
         self.k: tuple[int, ...] = ()
         self.chosen = 0
         self.runners_up: tuple[int, ...] = ()
-        self.panels: tuple[Panel, ...] = ()
+        self.panels: tuple[CurvePanel, ...] = ()
         self.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Fixed)
         self.setMouseTracking(True)
 
@@ -67,13 +67,13 @@ class CurvePlot(QWidget):
         }
         shares = (*values["stability"], *values["coherence"])
         self.panels = (
-            Panel(
+            CurvePanel(
                 "Criterion (BIC) below its best",
                 min(*values["score"], -1.0),
                 0.0,
                 (("criterion", _SCORE, values["score"]),),
             ),
-            Panel(
+            CurvePanel(
                 "",
                 min(0.0, *shares),
                 1.0,
@@ -90,7 +90,7 @@ class CurvePlot(QWidget):
         """Return in words what the lines are at a number of domains."""
         place = self.k.index(k)
         said = [
-            f"{name} {number(values[place])}"
+            f"{name} {format_number(values[place])}"
             for panel in self.panels
             for name, _, values in panel.lines
         ]
@@ -144,7 +144,7 @@ class CurvePlot(QWidget):
         painter.end()
 
     def _paint_title(
-        self, painter: QPainter, panel: Panel, top: float, line: float
+        self, painter: QPainter, panel: CurvePanel, top: float, line: float
     ) -> None:
         """Name the panel, or each of its lines beside a piece of it."""
         x, text = _ROOM_LEFT, self.palette().windowText().color()
@@ -161,7 +161,7 @@ class CurvePlot(QWidget):
             painter.drawText(QPointF(x + 21, top + line - 3), name)
             x += 21 + self.fontMetrics().horizontalAdvance(name) + 16
 
-    def _paint_panel(self, painter: QPainter, panel: Panel, area: QRectF) -> None:
+    def _paint_panel(self, painter: QPainter, panel: CurvePanel, area: QRectF) -> None:
         faint = QColor(128, 128, 128, 110)
         painter.setPen(QPen(faint, 1))
         for y in (area.top(), area.bottom()):
@@ -173,7 +173,9 @@ class CurvePlot(QWidget):
         painter.setPen(self.palette().windowText().color())
         sides = Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignVCenter
         for y, value in ((area.top(), panel.high), (area.bottom(), panel.low)):
-            painter.drawText(QRectF(0, y - 9, _ROOM_LEFT - 6, 18), sides, number(value))
+            painter.drawText(
+                QRectF(0, y - 9, _ROOM_LEFT - 6, 18), sides, format_number(value)
+            )
         span = (panel.high - panel.low) or 1.0
         for _, color, values in panel.lines:
             points = [

@@ -107,7 +107,7 @@ class FilePicker(QWidget):
             self.add_file(path)
 
 
-def choices(stage: str, setting: str) -> tuple[str, ...]:
+def setting_choices(stage: str, setting: str) -> tuple[str, ...]:
     """Return the values that a setting accepts."""
     found = {one.name: one.metadata for one in fields(STAGES[stage])}
     return tuple(found[setting]["choices"])
@@ -205,7 +205,7 @@ class ControlCombo(QComboBox):
         super().__init__(parent)
         self._source = ""
         for index, control in enumerate(controls):
-            self.addItem(texts.CONTROLS.get(control, control), control)
+            self.addItem(texts.CONTROL_NAMES.get(control, control), control)
             tip = texts.CONTROL_TIPS.get(control, "")
             self.setItemData(index, tip, Qt.ItemDataRole.ToolTipRole)
 

@@ -25,7 +25,7 @@ from napari_semst.errors import ConfigError, InputError
 from napari_semst.morphology.suggestions import SUGGESTED
 from napari_semst.widgets.find import texts_image as texts
 from napari_semst.widgets.find.fields import FilePicker
-from napari_semst.widgets.shared.forms import add_row, form, note
+from napari_semst.widgets.shared.forms import add_row, form_layout, note_label
 from napari_semst.widgets.shared.status import Banner
 from napari_semst.wording import for_window
 
@@ -92,7 +92,7 @@ class ImageForm(QWidget):
         self.context = _number(1.0, 50.0, "")
         self.context.setSuffix(texts.SPOT_DIAMETERS)
         self.context.setSingleStep(0.5)
-        self._rows = rows = form(self)
+        self._rows = rows = form_layout(self)
         for name, label in texts.IMAGE_LABELS.items():
             field = getattr(self, name)
             if not field.toolTip():
@@ -227,10 +227,12 @@ class EncoderField(QWidget):
         for name in (BUILTIN, *(one.encoder for one in SUGGESTED)):
             self.combo.addItem(name)
             last = self.combo.count() - 1
-            self.combo.setItemData(last, about(name), Qt.ItemDataRole.ToolTipRole)
+            self.combo.setItemData(
+                last, describe_encoder(name), Qt.ItemDataRole.ToolTipRole
+            )
         self.button = QPushButton("Folder...")
         self.button.setToolTip(texts.PICK_ENCODER)
-        self.note = note()
+        self.note = note_label()
         row = QHBoxLayout()
         row.setSpacing(6)
         row.addWidget(self.note, 1)
@@ -265,7 +267,7 @@ class EncoderField(QWidget):
         raise ConfigError(texts.NO_ENCODER.format(name=self.name))
 
     def _on_typed(self) -> None:
-        self.note.setText(about(self.name))
+        self.note.setText(describe_encoder(self.name))
         self.changed.emit()
 
     def _ask(self) -> None:
@@ -274,7 +276,7 @@ class EncoderField(QWidget):
             self.combo.setEditText(f"{kind_of_folder(Path(folder))}:{folder}")
 
 
-def about(encoder: str) -> str:
+def describe_encoder(encoder: str) -> str:
     """Return what is known of an encoder, in a sentence or two for users."""
     kind, _, model = encoder.partition(":")
     if encoder == BUILTIN:

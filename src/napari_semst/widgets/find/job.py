@@ -67,7 +67,7 @@ class Job:
 
 
 @dataclass(frozen=True, slots=True)
-class Update:
+class JobUpdate:
     """One message from the worker while it runs.
 
     Parameters
@@ -98,7 +98,7 @@ class Update:
 
 
 @dataclass(frozen=True)
-class Answer:
+class JobAnswer:
     """What the worker found."""
 
     job: Job
@@ -107,7 +107,7 @@ class Answer:
 
 
 @dataclass(frozen=True)
-class Failure:
+class JobFailure:
     """What went wrong in the worker, as a value.
 
     The worker's own error signal would not do: it says not whose error it is, and it
@@ -119,7 +119,7 @@ class Failure:
     details: str
 
 
-class Clock:
+class JobClock:
     """Estimate the time left in a stage from its own speed so far."""
 
     def __init__(self, now: Callable[[], float] = time.monotonic) -> None:
@@ -186,33 +186,33 @@ def run_job(
     control: RunControl,
     steps: Callable[[Job, RunControl], Generator[Progress, None, DomainResult]]
     | None = None,
-) -> Generator[Update, None, Answer | Failure]:
+) -> Generator[JobUpdate, None, JobAnswer | JobFailure]:
     """Run a job, yield updates, few of each stage, and return how it ended.
 
-    No exception leaves it; see `Failure`.
+    No exception leaves it; see `JobFailure`.
     """
     started = time.monotonic()
-    yield Update(job.number, Progress("read", message="Starting"), 0.0)
+    yield JobUpdate(job.number, Progress("read", message="Starting"), 0.0)
     try:
         result = yield from _updates(job, control, steps or pipeline_steps)
         control.check()
     except Exception as error:  # noqa: BLE001  every error must reach the dock
         details = "".join(traceback.format_exception(error))
-        ours = as_ours(error) if isinstance(error, RuntimeError) else error
-        return Failure(job, ours, details)
-    return Answer(job, result, time.monotonic() - started)
+        ours = as_semst_error(error) if isinstance(error, RuntimeError) else error
+        return JobFailure(job, ours, details)
+    return JobAnswer(job, result, time.monotonic() - started)
 
 
 def _updates(
     job: Job,
     control: RunControl,
     steps: Callable[[Job, RunControl], Generator[Progress, None, DomainResult]],
-) -> Generator[Update, None, DomainResult]:
+) -> Generator[JobUpdate, None, DomainResult]:
     """Yield the pipeline's events, thinned out, and return its result."""
     from napari_semst.domains.provisional import ProvisionalDomains
 
     devices = cuda_devices()
-    clock, last, highest, stage = Clock(), 0.0, 0.0, ""
+    clock, last, highest, stage = JobClock(), 0.0, 0.0, ""
     provisional = ProvisionalDomains(domains_shown(job.request))
     compares = compares_with_image(job.request)
     losses: list[tuple[int, float]] = []
@@ -238,7 +238,9 @@ def _updates(
             if new or time.monotonic() - last >= SECONDS_BETWEEN_UPDATES:
                 last, stage = time.monotonic(), progress.stage
                 told, losses = tuple(losses), []
-                yield Update(job.number, progress, highest, left, devices, told, labels)
+                yield JobUpdate(
+                    job.number, progress, highest, left, devices, told, labels
+                )
     finally:
         generator.close()
 
@@ -256,7 +258,7 @@ def domains_shown(request: Request) -> int:
     return int(wanted) if wanted > 0 else _DOMAINS_SHOWN
 
 
-def as_ours(error: RuntimeError) -> SemstError:
+def as_semst_error(error: RuntimeError) -> SemstError:
     """Return a runtime error of torch as one that the user can act on."""
     text = str(error).strip() or type(error).__name__
     first = text.splitlines()[0]

@@ -77,7 +77,7 @@ class JoinDialog(QDialog):
         self.join_button.setEnabled(len(self.ticked) > 1)
 
 
-class Joiner(QObject):
+class SectionJoiner(QObject):
     """Ask which sections to join, join them, and say what came of it."""
 
     joining = Signal(str)

@@ -9,7 +9,7 @@ from qtpy.QtWidgets import QVBoxLayout, QWidget
 
 from napari_semst import keys
 from napari_semst.widgets.find import texts
-from napari_semst.widgets.shared.forms import WrappedLabel, add_row, form
+from napari_semst.widgets.shared.forms import WrappedLabel, add_row, form_layout
 from napari_semst.widgets.shared.status import Banner
 
 if TYPE_CHECKING:
@@ -28,7 +28,7 @@ class MeaningFacts(QWidget):
         self.control = Banner()
         self.warnings = Banner()
         self.rows: list[tuple[str, str]] = []
-        self._rows = form()
+        self._rows = form_layout()
         layout = QVBoxLayout(self)
         layout.setContentsMargins(0, 0, 0, 0)
         layout.setSpacing(6)
@@ -59,20 +59,20 @@ class MeaningFacts(QWidget):
         add_row(self._rows, label, shown)
 
 
-def run_facts(tissue: AnnData, run: str) -> Mapping[str, Any]:
+def run_record(tissue: AnnData, run: str) -> Mapping[str, Any]:
     """Return the record of a run, empty where there is none."""
     facts: Mapping[str, Any] = tissue.uns.get(keys.RUNS, {}).get(run, {})
     return facts
 
 
-def control_of(facts: Mapping[str, Any]) -> str:
+def control_name(facts: Mapping[str, Any]) -> str:
     """Return the name of a run's control, '' where its semantics was not spoilt."""
     return str(facts.get("semantics", {}).get("control") or "")
 
 
 def warnings_of(facts: Mapping[str, Any]) -> tuple[str, list[str]]:
     """Return what is said of a run's control, '' for none, and its other warnings."""
-    control = control_of(facts)
+    control = control_name(facts)
     warned = [str(line) for line in facts.get("warnings", ())]
     if not control:
         return "", warned
@@ -82,7 +82,7 @@ def warnings_of(facts: Mapping[str, Any]) -> tuple[str, list[str]]:
     return said, [line for line in warned if line not in own]
 
 
-def source_of(semantics: Mapping[str, Any]) -> str:
+def source_label(semantics: Mapping[str, Any]) -> str:
     """Return what users call the source of a record."""
     name = str(semantics.get("source", "none"))
     return texts.SEMANTICS.get(name, name)
@@ -90,7 +90,7 @@ def source_of(semantics: Mapping[str, Any]) -> str:
 
 def meaning_rows(semantics: Mapping[str, Any]) -> list[tuple[str, str]]:
     """Return labels and values of what a record tells of the semantics."""
-    rows = [("Source", source_of(semantics))]
+    rows = [("Source", source_label(semantics))]
     for key, label in texts.FACTS.items():
         value = semantics.get(key)
         # Files have no None: it is kept as ''.
@@ -107,7 +107,7 @@ def meaning_rows(semantics: Mapping[str, Any]) -> list[tuple[str, str]]:
 
 def _shown(key: str, value: Any) -> str:
     if key == "coverage":
-        return texts.COVERAGE.format(share=float(value))
+        return texts.COVERAGE_LINE.format(share=float(value))
     if key == "per":
         return texts.PER.get(str(value), str(value))
     return str(value)
@@ -118,11 +118,11 @@ def meaning_line(facts: Mapping[str, Any]) -> list[str]:
     semantics = facts.get("semantics", {})
     if not semantics.get("source"):
         return []
-    said = f"{texts.SEMANTICS_OF}: {source_of(semantics)}"
+    said = f"{texts.SEMANTICS_OF}: {source_label(semantics)}"
     model = semantics.get("model")
     if model and semantics["source"] != "builtin":
         said += f", {model}"
     coverage = semantics.get("coverage")
     if coverage is not None and coverage != "":
-        said += f"; {texts.COVERAGE.format(share=float(coverage))}"
+        said += f"; {texts.COVERAGE_LINE.format(share=float(coverage))}"
     return [f"{said}."]

@@ -21,7 +21,7 @@ from napari_semst.errors import InputError
 from napari_semst.methods.registry import method_spec
 from napari_semst.widgets.find import texts_image as texts
 from napari_semst.widgets.find.image import ImageForm
-from napari_semst.widgets.shared.forms import add_row, form
+from napari_semst.widgets.shared.forms import add_row, form_layout
 
 if TYPE_CHECKING:
     from anndata import AnnData
@@ -111,7 +111,7 @@ def method_of(recipe: str) -> str:
     return str(found.get("method", SEMST))
 
 
-class Histology(QWidget):
+class HistologyFields(QWidget):
     """The image's fields; and, for Advanced, a check box and the method's settings.
 
     Parameters
@@ -200,7 +200,7 @@ class GuidedFields(QWidget):
         super().__init__(parent)
         about = {one.name: one.metadata for one in fields(ImageGuidedConfig)}
         self._fields: dict[str, QSpinBox | QDoubleSpinBox | QComboBox] = {}
-        self._rows = rows = form(self)
+        self._rows = rows = form_layout(self)
         for name, label in texts.GUIDED_LABELS.items():
             field = _field(name, about[name]["choices"])
             field.setToolTip(about[name]["help"])

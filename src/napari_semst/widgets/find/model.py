@@ -18,7 +18,7 @@ from qtpy.QtWidgets import (
 
 from napari_semst.errors import ConfigError, SemanticsError
 from napari_semst.widgets.find import texts
-from napari_semst.widgets.shared.forms import note
+from napari_semst.widgets.shared.forms import note_label
 from napari_semst.widgets.shared.worker import BackgroundTask
 from napari_semst.wording import for_window
 
@@ -26,7 +26,7 @@ _HUB_NAME = re.compile(r"[\w.-]+/[\w.-]+")
 _TYPING_PAUSE = 300  # milliseconds
 
 
-class Suggestion(NamedTuple):
+class SuggestedModel(NamedTuple):
     """A model that is known to be readable, and the bytes of its download."""
 
     name: str
@@ -34,10 +34,10 @@ class Suggestion(NamedTuple):
     tip: str
 
 
-SUGGESTIONS = (
-    Suggestion("Qwen/Qwen3-4B-Thinking-2507", 8.1e9, texts.MODEL_OF_THE_PAPER),
-    Suggestion("Qwen/Qwen3-Embedding-0.6B", 1.2e9, texts.MODEL_EMBEDS),
-    Suggestion("sentence-transformers/all-MiniLM-L6-v2", 0.09e9, texts.MODEL_SMALL),
+SUGGESTED_MODELS = (
+    SuggestedModel("Qwen/Qwen3-4B-Thinking-2507", 8.1e9, texts.MODEL_OF_THE_PAPER),
+    SuggestedModel("Qwen/Qwen3-Embedding-0.6B", 1.2e9, texts.MODEL_EMBEDS),
+    SuggestedModel("sentence-transformers/all-MiniLM-L6-v2", 0.09e9, texts.MODEL_SMALL),
 )
 
 
@@ -54,14 +54,14 @@ class ModelField(QWidget):
         self.combo.setSizeAdjustPolicy(
             QComboBox.SizeAdjustPolicy.AdjustToMinimumContentsLengthWithIcon
         )
-        for index, model in enumerate(SUGGESTIONS):
+        for index, model in enumerate(SUGGESTED_MODELS):
             self.combo.addItem(model.name)
             self.combo.setItemData(index, model.tip, Qt.ItemDataRole.ToolTipRole)
         self.button = QPushButton("Folder...")
         self.button.setToolTip(texts.PICK_MODEL)
-        self.note = note()
+        self.note = note_label()
         # Folders may be large and disks slow: looked at in a thread, never here.
-        self.errand = BackgroundTask(where_model_is)
+        self.task = BackgroundTask(where_model_is)
         self._pause = QTimer(self)
         self._pause.setSingleShot(True)
         self._pause.setInterval(_TYPING_PAUSE)
@@ -79,8 +79,8 @@ class ModelField(QWidget):
         self._tell_all()
         self.combo.editTextChanged.connect(self._on_typed)
         self._pause.timeout.connect(self.look)
-        self.errand.done.connect(self.note.setText)
-        self.errand.failed.connect(self._on_failed)
+        self.task.done.connect(self.note.setText)
+        self.task.failed.connect(self._on_failed)
         self.button.clicked.connect(self._ask)
 
     @property
@@ -104,7 +104,7 @@ class ModelField(QWidget):
         """Find out, in a thread, whether the model is on this machine."""
         self._pause.stop()
         self.note.setText(texts.MODEL_LOOKING)
-        self.errand.start(self.name)
+        self.task.start(self.name)
 
     def _on_typed(self) -> None:
         self._tell_all()
@@ -156,7 +156,7 @@ def where_model_is(name: str) -> str:
         except SemanticsError:
             return texts.MODEL_PARTLY
         return texts.MODEL_HERE.format(size=_size(_bytes_of(folder)))
-    known = {model.name: model.size for model in SUGGESTIONS}
+    known = {model.name: model.size for model in SUGGESTED_MODELS}
     if name in known:
         return texts.MODEL_AWAY.format(size=f"about {_size(known[name])}")
     return texts.MODEL_AWAY.format(size=texts.SIZE_UNKNOWN)

@@ -26,17 +26,17 @@ from napari_semst.viewer.look import DisplayState
 from napari_semst.widgets.find import texts
 from napari_semst.widgets.find.curve import CurvePlot
 from napari_semst.widgets.find.levels import LevelBar
-from napari_semst.widgets.find.meaning import MeaningFacts, control_of, run_facts
+from napari_semst.widgets.find.meaning import MeaningFacts, control_name, run_record
 from napari_semst.widgets.find.summary import discordance_line
 from napari_semst.widgets.find.texts import TIPS
 from napari_semst.widgets.shared.colorbar import Colorbar
 from napari_semst.widgets.shared.forms import (
     WrappedLabel,
     add_row,
-    folded,
-    form,
+    collapsible,
+    form_layout,
     heading,
-    note,
+    note_label,
 )
 from napari_semst.widgets.shared.legend import Legend
 
@@ -78,13 +78,13 @@ class ResultsPanel(QWidget):
         self.fade.setToolTip(TIPS["fade"])
         self.legend = Legend()
         self.colorbar = Colorbar()
-        self.fade_note = note()
+        self.fade_note = note_label()
         self.discordant = DiscordantSpots()
         self.curve = CurvePlot()
-        self.curve_part = folded(texts.CURVE_TITLE, self.curve)
+        self.curve_part = collapsible(texts.CURVE_TITLE, self.curve)
         self.curve_part.setToolTip(TIPS["curve"])
         self.meaning = MeaningFacts()
-        self.meaning_part = folded(texts.SEMANTICS_OF_RUN, self.meaning)
+        self.meaning_part = collapsible(texts.SEMANTICS_OF_RUN, self.meaning)
         self.save_button = QPushButton("Save...")
         self.save_button.setToolTip(TIPS["save"])
         self.table_button = QPushButton("Save table...")
@@ -94,7 +94,7 @@ class ResultsPanel(QWidget):
         self.set_tissue(None)
 
     def _build(self) -> None:
-        self._form = rows = form()
+        self._form = rows = form_layout()
         add_row(rows, "Result of run", self.run)
         add_row(rows, "Colour by", self.colour_by)
         add_row(rows, "Spot opacity", self.opacity)
@@ -244,10 +244,10 @@ class ResultsPanel(QWidget):
     def _show_meaning(self, run: str) -> None:
         """Show what gave the run's genes their meaning; a control shows unfolded."""
         assert self._tissue is not None
-        facts = run_facts(self._tissue, run)
+        facts = run_record(self._tissue, run)
         self.meaning_part.setVisible("semantics" in facts)
         self.meaning.show_run(facts)
-        control = control_of(facts)
+        control = control_name(facts)
         title = f"{texts.SEMANTICS_OF_RUN}: CONTROL" if control else ""
         self.meaning_part.setText(title or texts.SEMANTICS_OF_RUN)
         if control:
@@ -327,7 +327,7 @@ class DiscordantSpots(QWidget):
         self._called = called = discordant_spots(tissue) if there else None
         if called is not None:
             discordance = tissue.obs[keys.DISCORDANCE].to_numpy(np.float64)
-            told = discordance_line(run_facts(tissue, run), called, discordance)
+            told = discordance_line(run_record(tissue, run), called, discordance)
             self.said.setText("\n".join(told))
             self.button.setEnabled(bool(called.any()))
 

@@ -22,11 +22,11 @@ from napari_semst.widgets.find.texts import (
     LOSS_TITLE,
     PROVISIONAL,
     SHOW_DOMAINS,
-    STAGES,
+    STAGE_NAMES,
     TIPS,
 )
-from napari_semst.widgets.shared.colorbar import number
-from napari_semst.widgets.shared.forms import WrappedLabel, note
+from napari_semst.widgets.shared.colorbar import format_number
+from napari_semst.widgets.shared.forms import WrappedLabel, note_label
 from napari_semst.widgets.shared.status import Banner
 
 if TYPE_CHECKING:
@@ -35,8 +35,8 @@ if TYPE_CHECKING:
     from qtpy.QtGui import QPaintEvent
 
     from napari_semst.core.progress import Progress
-    from napari_semst.widgets.find.job import Update
-    from napari_semst.widgets.find.outlook import Outlook
+    from napari_semst.widgets.find.forecast import RunForecast
+    from napari_semst.widgets.find.job import JobUpdate
 
 _STEPS = 1000
 # Stopping early ends training; once it has ended there is nothing to stop.
@@ -61,10 +61,10 @@ class RunBox(QWidget):
         self.bar.setTextVisible(False)
         # What a language model says of its progress is longer than a dock is wide.
         self.line = WrappedLabel()
-        self.needs = note()
+        self.needs = note_label()
         self.warning = Banner()
         self.loss = LossCurve()
-        self.provisional = note()
+        self.provisional = note_label()
         self.provisional.setText(PROVISIONAL)
         self.show_domains = QCheckBox(SHOW_DOMAINS)
         self.show_domains.setToolTip(TIPS["show_domains"])
@@ -109,7 +109,7 @@ class RunBox(QWidget):
             self.loss.hide()
             self.provisional.hide()
 
-    def show_outlook(self, outlook: Outlook) -> None:
+    def show_outlook(self, outlook: RunForecast) -> None:
         """Show what a run will need, and a warning where memory may not do."""
         self.needs.setText(outlook.needs)
         self.warning.say("warning", outlook.warning)
@@ -120,7 +120,7 @@ class RunBox(QWidget):
         for part in (self.needs, self.warning):
             part.setVisible(bool(part.text()) and not self._running)
 
-    def show_update(self, update: Update) -> None:
+    def show_update(self, update: JobUpdate) -> None:
         """Show how far the run is."""
         self.bar.setValue(round(update.fraction * _STEPS))
         if update.progress.stage in _AFTER_TRAINING:
@@ -137,7 +137,7 @@ class RunBox(QWidget):
 
 def progress_line(progress: Progress, seconds_left: float | None = None) -> str:
     """Return for instance ``Training - epoch 12/100 - loss 1.234 - 0:32 left``."""
-    parts = [STAGES.get(progress.stage, progress.stage)]
+    parts = [STAGE_NAMES.get(progress.stage, progress.stage)]
     if progress.stage == "train" and progress.steps:
         parts.append(f"epoch {progress.step}/{progress.steps}")
     elif progress.message:
@@ -224,7 +224,9 @@ class LossCurve(QWidget):
         painter.setPen(self.palette().windowText().color())
         sides = Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignVCenter
         for y, value in ((area.top(), high), (area.bottom(), low)):
-            painter.drawText(QRectF(0, y - 9, _ROOM_LEFT - 6, 18), sides, number(value))
+            painter.drawText(
+                QRectF(0, y - 9, _ROOM_LEFT - 6, 18), sides, format_number(value)
+            )
         span = (high - low) or 1.0
         across = area.width() / max(self.steps - 1, 1)
         curve = [

@@ -9,14 +9,14 @@ from qtpy.QtCore import QObject, Signal  # type: ignore[attr-defined]
 from napari_semst.errors import SemstError
 from napari_semst.methods.settings import resolve
 from napari_semst.widgets.find import texts
-from napari_semst.widgets.find.canvas import MOST_SPOTS, LiveDomains
-from napari_semst.widgets.find.configuration import remember
+from napari_semst.widgets.find.canvas import MOST_LIVE_SPOTS, LiveDomains
+from napari_semst.widgets.find.configuration import remember_request
 from napari_semst.widgets.find.controller import FindController
+from napari_semst.widgets.find.forecast import RunForecaster
 from napari_semst.widgets.find.job import SECONDS_BETWEEN_LOOKS
-from napari_semst.widgets.find.outlook import Forecasting
-from napari_semst.widgets.find.summary import no_counts
-from napari_semst.widgets.shared.downloads import Downloads, may_download
-from napari_semst.widgets.shared.resources import READERS
+from napari_semst.widgets.find.summary import counts_problem
+from napari_semst.widgets.shared.downloads import DownloadQuestion, may_download
+from napari_semst.widgets.shared.resources import READING_SOURCES
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -26,14 +26,14 @@ if TYPE_CHECKING:
     from qtpy.QtWidgets import QWidget
 
     from napari_semst.config import Request
-    from napari_semst.widgets.find.job import Answer, Job, Update
-    from napari_semst.widgets.find.outlook import Outlook
+    from napari_semst.widgets.find.forecast import RunForecast
+    from napari_semst.widgets.find.job import Job, JobAnswer, JobUpdate
     from napari_semst.widgets.find.run_box import RunBox
     from napari_semst.widgets.find.section import SectionPicker
     from napari_semst.widgets.find.settings import SettingsForm
 
 
-class Running(QObject):
+class RunManager(QObject):
     """Run the section chosen with the settings as they stand, and tell how it goes.
 
     Parameters
@@ -67,8 +67,8 @@ class Running(QObject):
         # What the user chose; until then the size of the section decides.
         self.show_domains: bool | None = None
         self.controller = FindController()
-        self.downloads = Downloads(parent)
-        self.forecasting = Forecasting(self._forecast_of, self)
+        self.downloads = DownloadQuestion(parent)
+        self.forecasting = RunForecaster(self._forecast_of, self)
         self.live = LiveDomains(self)
         self._connect()
 
@@ -100,18 +100,18 @@ class Running(QObject):
         """Forecast the section chosen; show domains while training if it is small."""
         tissue = self._section.tissue
         if tissue is not None:
-            wanted = self.show_domains is not False and tissue.n_obs <= MOST_SPOTS
+            wanted = self.show_domains is not False and tissue.n_obs <= MOST_LIVE_SPOTS
             self._box.show_domains.setChecked(wanted)
         self.forecasting.refresh()
 
     def _forecast_of(self) -> tuple[AnnData, Request, str] | None:
         tissue, counts = self._section.tissue, self._section.counts_layer
         # No run would come of it, and the card says so.
-        if tissue is None or self.busy or no_counts(tissue, counts):
+        if tissue is None or self.busy or counts_problem(tissue, counts):
             return None
         return tissue, self.request(), counts
 
-    def _on_outlook(self, outlook: Outlook) -> None:
+    def _on_outlook(self, outlook: RunForecast) -> None:
         self._box.show_outlook(outlook)
         if outlook.device:
             self._settings.note_device(outlook.device)
@@ -146,7 +146,7 @@ class Running(QObject):
             self._start()
             return
         self.changed.emit()
-        reads = config.semantics.source in READERS
+        reads = config.semantics.source in READING_SOURCES
         model = config.semantics.model if reads else config.morphology.encoder
         self.said.emit("running", texts.CHECKING_MODEL, model)
         self.downloads.check(config)
@@ -160,7 +160,7 @@ class Running(QObject):
         except SemstError as error:
             self._on_failed(error, "")
             return
-        remember(asked[1], show_domains=self.show_domains is not False)
+        remember_request(asked[1], show_domains=self.show_domains is not False)
 
     def cancel(self) -> None:
         """Discard the run, or the question before it."""
@@ -202,7 +202,7 @@ class Running(QObject):
         else:
             self._end_live()
 
-    def _on_updated(self, update: Update) -> None:
+    def _on_updated(self, update: JobUpdate) -> None:
         self._settings.add_cuda(update.cuda_devices)
         self._box.show_update(update)
         if update.domains is not None:
@@ -235,7 +235,7 @@ class Running(QObject):
         self._end_live()
         self.failed.emit(error, details)
 
-    def _on_succeeded(self, answer: Answer) -> None:
+    def _on_succeeded(self, answer: JobAnswer) -> None:
         # The result is painted by whoever hears of it.
         self.live.end()
         self.succeeded.emit(answer)

@@ -21,10 +21,10 @@ if TYPE_CHECKING:
 
     from napari_semst.widgets.find.results import ResultsPanel
     from napari_semst.widgets.find.section import SectionPicker
-    from napari_semst.widgets.shared.files import FileDialogs, Saved
+    from napari_semst.widgets.shared.files import FileDialogs, SavedFile
 
 
-class Keeping(QObject):
+class ResultSaver(QObject):
     """Mark what is unsaved, write what is asked for.
 
     Parameters
@@ -82,7 +82,7 @@ class Keeping(QObject):
         self.shown_again.emit()
         state_of(self._viewer).tissue_changed.emit(tissue, self._dock)
         text = texts.KEPT_HELP.format(number=number, key=key, replaced=replaced)
-        self.said.emit("success", texts.KEPT, text)
+        self.said.emit("success", texts.LEVEL_KEPT, text)
 
     def _on_save(self) -> None:
         if self._section.layer is not None:
@@ -92,7 +92,7 @@ class Keeping(QObject):
         if self._section.layer is not None:
             self._files.ask_save_table(self._section.layer)
 
-    def _on_saved(self, saved: Saved) -> None:
+    def _on_saved(self, saved: SavedFile) -> None:
         if saved.whole:
             mark_saved(list(self._viewer.layers), saved)
             state_of(self._viewer).tissue_changed.emit(saved.tissue, self._dock)

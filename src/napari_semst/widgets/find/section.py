@@ -20,8 +20,8 @@ from napari_semst.viewer import adapter, sections
 from napari_semst.viewer.spots import tissue_of
 from napari_semst.widgets.find.join import can_be_joined
 from napari_semst.widgets.find.texts import SIDE_BY_SIDE, TIPS
-from napari_semst.widgets.shared.facts import facts
-from napari_semst.widgets.shared.forms import add_row, form
+from napari_semst.widgets.shared.facts import section_facts
+from napari_semst.widgets.shared.forms import add_row, form_layout
 from napari_semst.widgets.shared.sections import NO_SECTION
 
 if TYPE_CHECKING:
@@ -81,7 +81,7 @@ class SectionPicker(QWidget):
         buttons.setSpacing(6)
         buttons.addWidget(self.file_button)
         buttons.addWidget(self.folder_button)
-        self._form = form()
+        self._form = form_layout()
         add_row(self._form, "Section", self.shown)
         add_row(self._form, "Coordinates", self.coordinates)
         add_row(self._form, "Counts", self.counts)
@@ -218,7 +218,7 @@ class SectionPicker(QWidget):
         if layer is not None and tissue is not None:
             key = self.coordinates.currentData()
             several = len(sections.sections_on(layer))
-            text = facts(tissue, key, sections.sections_by(layer), several)
+            text = section_facts(tissue, key, sections.sections_by(layer), several)
         self.facts.setText(text)
         self.facts.setVisible(bool(text))
 

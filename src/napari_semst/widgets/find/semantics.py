@@ -11,10 +11,14 @@ from napari_semst import keys
 from napari_semst.config import SemanticsConfig
 from napari_semst.models.hub import DEFAULT_MODEL
 from napari_semst.widgets.find import texts
-from napari_semst.widgets.find.fields import EmbeddingPicker, TablePicker, choices
+from napari_semst.widgets.find.fields import (
+    EmbeddingPicker,
+    TablePicker,
+    setting_choices,
+)
 from napari_semst.widgets.find.model import ModelField
 from napari_semst.widgets.find.server import ServerFields
-from napari_semst.widgets.shared.forms import add_row, form, note
+from napari_semst.widgets.shared.forms import add_row, form_layout, note_label
 
 if TYPE_CHECKING:
     from anndata import AnnData
@@ -51,12 +55,12 @@ class SemanticsForm(QWidget):
             self.source.addItem(texts.SEMANTICS.get(source, source), source)
             about = texts.NEEDS.get(source, "")
             self.source.setItemData(index, about, Qt.ItemDataRole.ToolTipRole)
-        self.needs = note()
+        self.needs = note_label()
         self.embedding = EmbeddingPicker()
         self.table = TablePicker()
         self.model = ModelField()
         self.server = ServerFields()
-        self._rows = rows = form(self)
+        self._rows = rows = form_layout(self)
         add_row(rows, "Gene semantics", self.source)
         add_row(rows, "", self.needs)
         add_row(rows, "Embedding", self.embedding)
@@ -168,7 +172,7 @@ class ReadingFields(QWidget):
         self.gene_text = _choice("gene_text")
         self.revision = QLineEdit()
         self.revision.setPlaceholderText(texts.REVISION_HERE)
-        self._rows = rows = form(self)
+        self._rows = rows = form_layout(self)
         for name, label in texts.READING_LABELS.items():
             field = getattr(self, name)
             field.setToolTip(texts.TIPS[name])
@@ -247,7 +251,7 @@ def _choice(setting: str, *, as_recipe: bool = False) -> QComboBox:
     combo = QComboBox()
     if as_recipe:
         combo.addItem(texts.AS_RECIPE, "")
-    for value in choices("semantics", setting):
+    for value in setting_choices("semantics", setting):
         combo.addItem(texts.READING_CHOICES.get(value, value), value)
         tip = texts.READING_TIPS.get(value, "")
         combo.setItemData(combo.count() - 1, tip, Qt.ItemDataRole.ToolTipRole)

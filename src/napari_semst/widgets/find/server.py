@@ -12,8 +12,8 @@ from qtpy.QtWidgets import QComboBox, QLineEdit, QPushButton, QWidget
 from napari_semst.errors import Cancelled, SemanticsError
 from napari_semst.semantics.server.credentials import VARIABLES, Address, address
 from napari_semst.widgets.find import texts
-from napari_semst.widgets.shared.errors import explain
-from napari_semst.widgets.shared.forms import add_row, form, note
+from napari_semst.widgets.shared.errors import describe_error
+from napari_semst.widgets.shared.forms import add_row, form_layout, note_label
 from napari_semst.widgets.shared.status import Banner
 from napari_semst.widgets.shared.worker import BackgroundTask
 
@@ -34,7 +34,7 @@ class ServerFields(QWidget):
         for value, label in texts.PER.items():
             self.per.addItem(label, value)
         self.destination = Banner()
-        self.key_note = note()
+        self.key_note = note_label()
         self.test_button = QPushButton(texts.TEST)
         self.result = Banner()
         self.test = ConnectionTest()
@@ -48,7 +48,7 @@ class ServerFields(QWidget):
         self._on_changed()
 
     def _build(self) -> None:
-        self._rows = rows = form(self)
+        self._rows = rows = form_layout(self)
         for name, label in (
             ("url", "Address"),
             ("model", "Model"),
@@ -130,7 +130,7 @@ class ServerFields(QWidget):
 _SECONDS = 20.0
 
 
-class Asked(NamedTuple):
+class ServerQuestion(NamedTuple):
     """A server as the fields name it, and the switch that ends the asking."""
 
     url: str
@@ -146,7 +146,7 @@ class ConnectionTest(QObject):
 
     def __init__(self) -> None:
         super().__init__()
-        self._asked: Asked | None = None
+        self._asked: ServerQuestion | None = None
         self._errand = BackgroundTask(_ask)
         self._errand.done.connect(self._on_done)
         self._errand.failed.connect(self._on_failed)
@@ -159,7 +159,7 @@ class ConnectionTest(QObject):
     def start(self, url: str, model: str) -> None:
         """Ask; nothing of a section is sent."""
         self.abandon()
-        self._asked = Asked(url, model, threading.Event())
+        self._asked = ServerQuestion(url, model, threading.Event())
         self._errand.start(self._asked)
 
     def abandon(self) -> None:
@@ -168,7 +168,7 @@ class ConnectionTest(QObject):
             self._asked.over.set()
         self._asked = None
 
-    def _on_done(self, answer: tuple[Asked, Probe, float]) -> None:
+    def _on_done(self, answer: tuple[ServerQuestion, Probe, float]) -> None:
         asked, found, per_text = answer
         if asked is self._asked:
             self._asked = None
@@ -177,10 +177,10 @@ class ConnectionTest(QObject):
     def _on_failed(self, error: Exception, details: str) -> None:
         if self._asked is not None and not isinstance(error, Cancelled):
             self._asked = None
-            self.failed.emit(explain(error)[1])
+            self.failed.emit(describe_error(error)[1])
 
 
-def _ask(asked: Asked) -> tuple[Asked, Probe, float]:
+def _ask(asked: ServerQuestion) -> tuple[ServerQuestion, Probe, float]:
     from napari_semst.semantics.server.source import probe
 
     def wait(seconds: float) -> None:

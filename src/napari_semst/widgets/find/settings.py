@@ -22,12 +22,17 @@ from napari_semst.widgets.find.fields import (
     ExtraSettings,
     NumberField,
     SectionsCombo,
-    choices,
+    setting_choices,
 )
-from napari_semst.widgets.find.method import GUIDED, SEMST, Histology, MethodCombo
+from napari_semst.widgets.find.method import GUIDED, SEMST, HistologyFields, MethodCombo
 from napari_semst.widgets.find.semantics import ReadingFields, SemanticsForm
 from napari_semst.widgets.find.texts import AS_RECIPE, CONTROL_AHEAD, TIPS
-from napari_semst.widgets.shared.forms import add_row, folded, form, note
+from napari_semst.widgets.shared.forms import (
+    add_row,
+    collapsible,
+    form_layout,
+    note_label,
+)
 from napari_semst.widgets.shared.status import Banner
 
 if TYPE_CHECKING:
@@ -56,7 +61,7 @@ class SettingsForm(QWidget):
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(parent)
         self.n_domains = NumberField()
-        self.meaning = SemanticsForm(choices("semantics", "source"))
+        self.meaning = SemanticsForm(setting_choices("semantics", "source"))
         self.semantics = self.meaning.source
         self.control_note = Banner()
         self.recipe = QComboBox()
@@ -65,13 +70,13 @@ class SettingsForm(QWidget):
         for index, (name, preset) in enumerate(PRESETS.items(), start=1):
             self.recipe.addItem(name, name)
             self.recipe.setItemData(index, preset.summary, _TOOLTIP_ROLE)
-        self.method = MethodCombo(choices("model", "method"), self.recipe)
-        self.histology = Histology(self.method)
-        self.recipe_note = note()
+        self.method = MethodCombo(setting_choices("model", "method"), self.recipe)
+        self.histology = HistologyFields(self.method)
+        self.recipe_note = note_label()
         self.device = DeviceCombo()
         self.device.addItem("Automatic", AUTO)
         self.device.addItem("CPU", "cpu")
-        self.device_note = note()
+        self.device_note = note_label()
         self._build_advanced()
         self._build()
         self.recipe.currentIndexChanged.connect(self._on_choice)
@@ -103,13 +108,13 @@ class SettingsForm(QWidget):
         self.ensemble = QSpinBox()
         self.ensemble.setRange(1, _MOST_NETWORKS)
         self.sections = SectionsCombo()
-        self.control = ControlCombo(choices("semantics", "control"))
+        self.control = ControlCombo(setting_choices("semantics", "control"))
         self.reading = ReadingFields()
         self.run = QLineEdit()
         self.configuration = ConfigurationRow()
         self.extra = ExtraSettings()
         content = QWidget()
-        self._advanced_rows = rows = form(content)
+        self._advanced_rows = rows = form_layout(content)
         for name, label in (
             ("epochs", "Epochs"),
             ("seed", "Seed"),
@@ -129,10 +134,10 @@ class SettingsForm(QWidget):
                 continue
             getattr(self, name).setToolTip(TIPS[name])
             add_row(rows, label, getattr(self, name))
-        self.advanced = folded("Advanced", content)
+        self.advanced = collapsible("Advanced", content)
 
     def _build(self) -> None:
-        self._rows = rows = form(self)
+        self._rows = rows = form_layout(self)
         for name, label in (
             ("n_domains", "Domains (k)"),
             ("method", "Method"),

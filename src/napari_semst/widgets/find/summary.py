@@ -16,10 +16,12 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from napari_semst.pipeline.result import DomainResult
-    from napari_semst.widgets.find.job import Answer
+    from napari_semst.widgets.find.job import JobAnswer
 
 
-def standing(tissue: AnnData | None, counts_layer: str = "") -> tuple[str, str, str]:
+def section_status(
+    tissue: AnnData | None, counts_layer: str = ""
+) -> tuple[str, str, str]:
     """Return kind, title and text for the card before a run.
 
     Parameters
@@ -34,14 +36,14 @@ def standing(tissue: AnnData | None, counts_layer: str = "") -> tuple[str, str, 
     if tissue is None:
         return "ready", NO_SECTION, texts.NO_SECTION_HELP
     noticed = input_warnings(tissue)
-    uncounted = no_counts(tissue, counts_layer)
+    uncounted = counts_problem(tissue, counts_layer)
     if uncounted:
         return "warning", texts.NO_COUNTS, "\n".join([uncounted, *noticed])
     kind = "warning" if noticed else "ready"
     return kind, texts.READY, "\n".join([texts.READY_HELP, *noticed])
 
 
-def no_counts(tissue: AnnData, counts_layer: str = "") -> str:
+def counts_problem(tissue: AnnData, counts_layer: str = "") -> str:
     """Return what to do where a section holds no raw counts at first sight, else ''."""
     from napari_semst.io.counts import quick_check
 
@@ -55,19 +57,19 @@ def no_counts(tissue: AnnData, counts_layer: str = "") -> str:
     return texts.NO_COUNTS_HELP.format(where=where, found=found, advice=advice)
 
 
-def joined(tissue: AnnData, count: int) -> tuple[str, str, str]:
+def joined_status(tissue: AnnData, count: int) -> tuple[str, str, str]:
     """Return kind, title and text for the card after sections were joined."""
-    kind, _, noticed = standing(tissue)
+    kind, _, noticed = section_status(tissue)
     title = texts.JOINED.format(count=count)
     about = texts.JOINED_HELP.format(genes=tissue.n_vars)
     kind = "success" if kind == "ready" else kind
     return kind, title, f"{about}\n{noticed}"
 
 
-def summarise(answer: Answer) -> tuple[str, str, str]:
+def run_status(answer: JobAnswer) -> tuple[str, str, str]:
     """Return kind, title and text for the card: a warning if the run warned."""
     result, job = answer.result, answer.job
-    title = f"{len(result.names)} domains found in {duration(answer.seconds)}"
+    title = f"{len(result.names)} domains found in {format_duration(answer.seconds)}"
     control, warnings = warnings_of(result.provenance)
     lines = [
         *chosen_line(result.provenance),
@@ -123,7 +125,7 @@ def discordance_line(
     if rate is None:
         rate = config_of(provenance).image_guided.discordance_fdr
     usable = int(np.isfinite(discordance).sum())
-    said = texts.DISCORDANT.format(
+    said = texts.DISCORDANT_LINE.format(
         called=int(called.sum()), usable=usable, fdr=float(rate)
     )
     if provenance.get("training", {}).get("patterns_predicted") == 0:
@@ -140,7 +142,7 @@ def device_line(provenance: Mapping[str, Any]) -> str:
     return f"Used {shown}. {reason}".strip() if name else ""
 
 
-def duration(seconds: float) -> str:
+def format_duration(seconds: float) -> str:
     """Return for instance ``42 s`` or ``3 min 5 s``."""
     whole = max(round(seconds), 1)
     if whole < 60:

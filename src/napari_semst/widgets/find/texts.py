@@ -229,13 +229,13 @@ FADED = (
     "{unsure:g} down."
 )
 FADED_OWN = "The confidence is that of the run's own {own} domains."
-KEPT = "Kept"
+LEVEL_KEPT = "Kept"
 KEPT_HELP = (
     "{number} domains are now in the column {key}: under Colour by, and in the file "
     "once it is saved.{replaced}"
 )
 KEPT_REPLACED = " They took the place of others kept under that number before."
-DISCORDANT = (
+DISCORDANT_LINE = (
     "{called:,} of {usable:,} spots are discordant, at a false discovery rate of "
     "{fdr:.3g}."
 )
@@ -325,7 +325,7 @@ SERVER_ANSWERS = (
 UNIT_LENGTH = "unit length"
 NOT_NORMALISED = "not normalised"
 
-CONTROLS = {
+CONTROL_NAMES = {
     "none": "None",
     "random": "Random vectors",
     "shuffled": "Gene names shuffled",
@@ -350,7 +350,7 @@ CONTROL_RUN = "CONTROL RUN ({control}): spoilt on purpose. Its domains are no re
 SEMANTICS_OF = "Gene semantics"
 SEMANTICS_OF_RUN = "Gene semantics of this run"
 WARNINGS = "Warnings of the run:"
-COVERAGE = "{share:.0%} of the listed genes known"
+COVERAGE_LINE = "{share:.0%} of the listed genes known"
 TEXTS_READ = "{texts:,} distinct, {cached:,} of them from the cache"
 # What a run's record says of its semantics, in the order of display.
 FACTS = {
@@ -365,7 +365,7 @@ FACTS = {
     "template": "Template",
 }
 
-STAGES = {
+STAGE_NAMES = {
     "read": "Reading",
     "prepare": "Preparing",
     "morphology": "Reading the image",

@@ -17,27 +17,27 @@ from napari_semst.viewer.image_layer import are_many
 from napari_semst.viewer.look import DisplayState
 from napari_semst.viewer.spots import tissue_of
 from napari_semst.widgets.find import texts
-from napari_semst.widgets.find.canvas import Canvas
-from napari_semst.widgets.find.configuration import ConfigurationFiles, recall
+from napari_semst.widgets.find.canvas import ResultPainter
+from napari_semst.widgets.find.configuration import ConfigurationFiles, recall_request
 from napari_semst.widgets.find.controller import free_run_name
 from napari_semst.widgets.find.image import layer_images
 from napari_semst.widgets.find.job import cuda_devices
-from napari_semst.widgets.find.join import Joiner, can_be_joined
+from napari_semst.widgets.find.join import SectionJoiner, can_be_joined
 from napari_semst.widgets.find.results import ResultsPanel, discordant_spots
 from napari_semst.widgets.find.run_box import RunBox
-from napari_semst.widgets.find.running import Running
-from napari_semst.widgets.find.saving import Keeping
+from napari_semst.widgets.find.running import RunManager
+from napari_semst.widgets.find.saving import ResultSaver
 from napari_semst.widgets.find.section import SectionPicker
 from napari_semst.widgets.find.settings import SettingsForm
 from napari_semst.widgets.find.summary import (
     device_line,
-    joined,
-    standing,
-    summarise,
+    joined_status,
+    run_status,
+    section_status,
 )
-from napari_semst.widgets.shared.errors import explain
+from napari_semst.widgets.shared.errors import describe_error
 from napari_semst.widgets.shared.files import FileDialogs
-from napari_semst.widgets.shared.forms import heading, scrolled
+from napari_semst.widgets.shared.forms import heading, scroll_area
 from napari_semst.widgets.shared.state import state_of
 from napari_semst.widgets.shared.status import StatusCard
 from napari_semst.widgets.shared.worker import BackgroundTask
@@ -49,7 +49,7 @@ if TYPE_CHECKING:
     from napari.viewer import Viewer
 
     from napari_semst.config import Request
-    from napari_semst.widgets.find.job import Answer
+    from napari_semst.widgets.find.job import JobAnswer
 
 
 class FindDomains(QWidget):
@@ -68,7 +68,7 @@ class FindDomains(QWidget):
         self._docked = False
         self._shown: Layer | None = None
         self.files = FileDialogs(self)
-        self.joiner = Joiner(self)
+        self.joiner = SectionJoiner(self)
         self.devices = BackgroundTask(cuda_devices)
         self.moving = BackgroundTask(sections.places_for)
         self.section = SectionPicker()
@@ -76,8 +76,8 @@ class FindDomains(QWidget):
         self.run_box = RunBox()
         self.card = StatusCard()
         self.results = ResultsPanel()
-        self.canvas = Canvas(self.results, self._shown_layers, self.state, self)
-        self.running = Running(
+        self.canvas = ResultPainter(self.results, self._shown_layers, self.state, self)
+        self.running = RunManager(
             self.section, self.settings, self.run_box, self._layers_of, self
         )
         self.controller = self.running.controller
@@ -87,12 +87,12 @@ class FindDomains(QWidget):
             self._show_request,
             self,
         )
-        self.keeping = Keeping(
+        self.keeping = ResultSaver(
             napari_viewer, self.section, self.results, self.files, self
         )
         self._build()
         self._connect()
-        if recall(self.settings.show_request).get("show_domains") is False:
+        if recall_request(self.settings.show_request).get("show_domains") is False:
             self.running.show_domains = False
         self._on_layers()
 
@@ -112,7 +112,7 @@ class FindDomains(QWidget):
         ):
             column.addWidget(part)
         column.addStretch(1)
-        self._area = scrolled(self, content)
+        self._area = scroll_area(self, content)
         # What the panels need is known only after the layout had its turn.
         self._later = QTimer(self)
         self._later.setSingleShot(True)
@@ -229,7 +229,7 @@ class FindDomains(QWidget):
         """Say on the card how the section chosen stands, unless it tells of work."""
         if self.controller.job is None and not self.files.busy:
             self.card.show_status(
-                *standing(self.section.tissue, self.section.counts_layer)
+                *section_status(self.section.tissue, self.section.counts_layer)
             )
 
     def _offer_settings(self) -> None:
@@ -288,7 +288,7 @@ class FindDomains(QWidget):
             moved = replace(moved, raster=None)
         self.section.refresh()
         if self.controller.job is None and not self.files.busy:
-            self.card.show_status(*standing(self.section.tissue))
+            self.card.show_status(*section_status(self.section.tissue))
         self._viewer.reset_view()
 
     def _on_no_places(self, error: Exception, details: str) -> None:
@@ -339,10 +339,10 @@ class FindDomains(QWidget):
 
     def _on_failed(self, error: Exception, details: str) -> None:
         self._refresh_buttons()
-        title, text = explain(error)
+        title, text = describe_error(error)
         self.card.show_status("error", title, text, details)
 
-    def _on_succeeded(self, answer: Answer) -> None:
+    def _on_succeeded(self, answer: JobAnswer) -> None:
         job = answer.job
         for layer in self._layers_of(job.tissue):
             adapter.refresh(layer)
@@ -351,7 +351,7 @@ class FindDomains(QWidget):
         self._offer_settings()
         self.settings.note_device(device_line(answer.result.provenance))
         self._refresh_buttons()
-        self.card.show_status(*summarise(answer))
+        self.card.show_status(*run_status(answer))
         self._show_results(DisplayState(DOMAIN, job.run, None, self.results.look.fade))
         self.state.tissue_changed.emit(job.tissue, self)
         self._later.start()
@@ -413,7 +413,7 @@ class FindDomains(QWidget):
         self._viewer.reset_view()
         # Not what `add_layer` returns: a plugin's viewer hands out stand-ins of layers.
         self.section.set_layers(self._sections(), choose=self._layers_of(tissue)[-1])
-        self.card.show_status(*standing(tissue))
+        self.card.show_status(*section_status(tissue))
 
     def _on_all_opened(self, count: int) -> None:
         self.card.show_status(
@@ -442,4 +442,4 @@ class FindDomains(QWidget):
         for layer in single:
             for one in (layer, *sections.images_of(layer, self._viewer.layers)):
                 one.visible = False
-        self.card.show_status(*joined(tissue, len(single)))
+        self.card.show_status(*joined_status(tissue, len(single)))

@@ -27,7 +27,12 @@ from napari_semst.viewer.spots import tissue_of
 from napari_semst.widgets.open import texts
 from napari_semst.widgets.open.texts import TIPS
 from napari_semst.widgets.shared.closing import guard_closing
-from napari_semst.widgets.shared.forms import add_row, folded, form, note
+from napari_semst.widgets.shared.forms import (
+    add_row,
+    collapsible,
+    form_layout,
+    note_label,
+)
 from napari_semst.widgets.shared.status import Banner
 from napari_semst.wording import for_window
 
@@ -104,14 +109,14 @@ class AlignmentPanel(QWidget):
             arrows.addWidget(button)
         arrows.addStretch(1)
         arrows.addWidget(self.reset)
-        self._rows = form()
+        self._rows = form_layout()
         add_row(self._rows, "Image", self.image)
-        shifts = form()
+        shifts = form_layout()
         add_row(shifts, "Shift right", self.shift_x)
         add_row(shifts, "Shift down", self.shift_y)
         add_row(shifts, "Step of arrows", self.step)
-        kept = note()
-        kept.setText(texts.KEPT)
+        kept = note_label()
+        kept.setText(texts.ALIGNMENT_KEPT)
         hands = QVBoxLayout(self._hands)
         hands.setContentsMargins(0, 0, 0, 0)
         hands.setSpacing(6)
@@ -124,7 +129,7 @@ class AlignmentPanel(QWidget):
         layout.setContentsMargins(0, 0, 0, 0)
         layout.setSpacing(6)
         layout.addWidget(self.line)
-        self.by_hand = folded("Align by hand", self._hands)
+        self.by_hand = collapsible("Align by hand", self._hands)
         layout.addWidget(self.by_hand)
 
     def _connect(self) -> None:
@@ -211,7 +216,7 @@ class AlignmentPanel(QWidget):
         if share is not None and share < _ENOUGH and now.is_none:
             text += texts.HINT
         if not now.is_none:
-            text = f"{text}\n{texts.ALIGNED.format(what=in_words(now))}"
+            text = f"{text}\n{texts.ALIGNED.format(what=adjustment_in_words(now))}"
         good = share is not None and share >= _ENOUGH
         return "success" if good else "warning", text
 
@@ -281,7 +286,7 @@ class AlignmentPanel(QWidget):
         self._nudge("down")
 
 
-def in_words(adjustment: Adjustment) -> str:
+def adjustment_in_words(adjustment: Adjustment) -> str:
     """Return what was done to an image, as a user says it."""
     done = []
     if adjustment.swap_axes and adjustment.flip_x != adjustment.flip_y:

@@ -45,7 +45,7 @@ class DropArea(QFrame):
         font.setBold(True)
         self.title.setFont(font)
         self.title.setAlignment(Qt.AlignmentFlag.AlignCenter)
-        kinds = QLabel(texts.KINDS)
+        kinds = QLabel(texts.KINDS_READ)
         kinds.setWordWrap(True)
         kinds.setAlignment(Qt.AlignmentFlag.AlignCenter)
         self.file_button = _button("Open file...", TIPS["file"])

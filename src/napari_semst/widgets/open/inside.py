@@ -22,9 +22,14 @@ from qtpy.QtWidgets import (
 from napari_semst.io.options import ReadOptions
 from napari_semst.viewer.adopt import adoptable, drawn, section_of
 from napari_semst.widgets.open import texts
-from napari_semst.widgets.open.opening import Order
+from napari_semst.widgets.open.opening import OpenOrder
 from napari_semst.widgets.open.texts import TIPS
-from napari_semst.widgets.shared.forms import WrappedLabel, add_row, form, heading
+from napari_semst.widgets.shared.forms import (
+    WrappedLabel,
+    add_row,
+    form_layout,
+    heading,
+)
 from napari_semst.wording import for_window
 
 if TYPE_CHECKING:
@@ -36,7 +41,7 @@ if TYPE_CHECKING:
 
     from napari_semst.io.preview import Preview
     from napari_semst.viewer.adopt import Drawn
-    from napari_semst.widgets.open.opening import Look
+    from napari_semst.widgets.open.opening import InputLook
 
 # Kinds whose positions may stand in a file somewhere else.
 _NEED_POSITIONS = ("10x_h5", "plain")
@@ -47,7 +52,7 @@ _FEW_NAMES = 6
 _BAD = "color: rgb(214, 96, 77);"
 
 
-class Inside(QFrame):
+class InsideCard(QFrame):
     """A card with what is inside one input, or one line for each of several."""
 
     changed = Signal()  # an option that what is inside depends on
@@ -60,7 +65,7 @@ class Inside(QFrame):
             "#semst_inside { background: rgba(128, 128, 128, 24); border-radius: 4px; }"
             "#semst_inside QLabel { background: transparent; }"
         )
-        self._looks: list[Look] = []
+        self._looks: list[InputLook] = []
         self._positions: Path | None = None
         self.title = WrappedLabel()
         font = self.title.font()
@@ -71,7 +76,7 @@ class Inside(QFrame):
         self.part = _combo("part")
         self.counts = _combo("counts")
         self.coordinates = _combo("coordinates")
-        self.positions = QPushButton(texts.USUAL)
+        self.positions = QPushButton(texts.USUAL_POSITIONS)
         self.positions.setToolTip(TIPS["positions"])
         self._build()
         self.part.setInsertPolicy(QComboBox.InsertPolicy.NoInsert)
@@ -82,7 +87,7 @@ class Inside(QFrame):
         self.show_looks([])
 
     def _build(self) -> None:
-        self._facts = form()
+        self._facts = form_layout()
         for name, value in self.values.items():
             add_row(self._facts, name, value)
         # Labels stand at the first line of a value that takes several.
@@ -90,7 +95,7 @@ class Inside(QFrame):
             Qt.AlignmentFlag.AlignLeft | Qt.AlignmentFlag.AlignTop
         )
         self._facts.setVerticalSpacing(3)
-        self._options = form()
+        self._options = form_layout()
         add_row(self._options, "Part", self.part)
         add_row(self._options, "Counts from", self.counts)
         add_row(self._options, "Coordinates from", self.coordinates)
@@ -104,7 +109,7 @@ class Inside(QFrame):
         layout.addLayout(self._options)
 
     @property
-    def looks(self) -> list[Look]:
+    def looks(self) -> list[InputLook]:
         """What was looked into."""
         return self._looks
 
@@ -120,7 +125,7 @@ class Inside(QFrame):
             part=part_called(part) if part else None,
         )
 
-    def show_looks(self, looks: Sequence[Look], *, again: bool = False) -> None:
+    def show_looks(self, looks: Sequence[InputLook], *, again: bool = False) -> None:
         """Show what is inside one input or several.
 
         Parameters
@@ -135,7 +140,7 @@ class Inside(QFrame):
         self.setVisible(bool(readable))
         if not again:
             self._positions = None
-            self.positions.setText(texts.USUAL)
+            self.positions.setText(texts.USUAL_POSITIONS)
         one = readable[0].preview if len(looks) == 1 and readable else None
         for row in range(self._facts.rowCount()):
             self._facts.setRowVisible(row, one is not None)
@@ -143,10 +148,10 @@ class Inside(QFrame):
             self._offer(None, again)
             many = texts.SEVERAL.format(count=len(looks))
             self.title.setText(looks[0].path.name if len(looks) == 1 else many)
-            _say(self.remarks, "\n".join(line_of(look) for look in looks))
+            _say(self.remarks, "\n".join(preview_line(look) for look in looks))
             return
         self.title.setText(looks[0].path.name)
-        for name, (text, bad) in facts_of(one).items():
+        for name, (text, bad) in preview_facts(one).items():
             self.values[name].setText(text)
             self.values[name].setStyleSheet(_BAD if bad else "")
         _say(self.remarks, "\n".join(one.remarks))
@@ -188,7 +193,7 @@ class Inside(QFrame):
         place = str(self.counts.currentData() or "")
         found = self._looks[0].preview if self._looks else None
         if found is not None:
-            text, bad = (place, False) if place else facts_of(found)["Raw counts"]
+            text, bad = (place, False) if place else preview_facts(found)["Raw counts"]
             self.values["Raw counts"].setText(text)
             self.values["Raw counts"].setStyleSheet(_BAD if bad else "")
         self.counts_chosen.emit(place)
@@ -202,7 +207,7 @@ class Inside(QFrame):
             self.changed.emit()
 
 
-def facts_of(found: Preview) -> dict[str, tuple[str, bool]]:
+def preview_facts(found: Preview) -> dict[str, tuple[str, bool]]:
     """Return what is inside as text, and whether that is a fault, by its name.
 
     Parameters
@@ -211,7 +216,7 @@ def facts_of(found: Preview) -> dict[str, tuple[str, bool]]:
         What is inside.
     """
     counts = texts.NOT_LOOKED if found.counts is None else found.counts
-    image = texts.NONE
+    image = texts.NOTHING_INSIDE
     if found.image is not None:
         image = f"{found.image[1]:,} x {found.image[0]:,} pixels"
     names = list(found.annotations[:_FEW_NAMES])
@@ -221,17 +226,17 @@ def facts_of(found: Preview) -> dict[str, tuple[str, bool]]:
         "Kind": (found.title, False),
         "Spots": (_number(found.n_spots), False),
         "Genes": (_number(found.n_genes), False),
-        "Raw counts": (counts or texts.MISSING, not counts),
+        "Raw counts": (counts or texts.NOT_INSIDE, not counts),
         "Coordinates": (
-            found.coordinates or texts.MISSING,
+            found.coordinates or texts.NOT_INSIDE,
             not found.coordinates,
         ),
         "Image": (image, False),
-        "Annotations": (annotations or texts.NONE, False),
+        "Annotations": (annotations or texts.NOTHING_INSIDE, False),
     }
 
 
-def line_of(look: Look) -> str:
+def preview_line(look: InputLook) -> str:
     """Return one line on an input among several."""
     if look.preview is None:
         return f"{look.path.name}: {for_window(look.error or '')}"
@@ -328,7 +333,7 @@ class OtherLayers(QWidget):
         except Exception as error:  # noqa: BLE001  every error goes to the card
             self.failed.emit(error, "".join(traceback.format_exception(error)))
             return
-        self.wanted.emit(Order(layer.name, lambda: _layers(drawing)))
+        self.wanted.emit(OpenOrder(layer.name, lambda: _layers(drawing)))
 
 
 def _layers(drawing: Drawn) -> list[LayerData]:

@@ -45,7 +45,7 @@ def names_no_dock(arguments: Sequence[str] | None = None) -> bool:
     return False
 
 
-def make_way(dock: QWidget, viewer: Viewer) -> None:
+def open_fitting_dock(dock: QWidget, viewer: Viewer) -> None:
     """Put the dock that finds domains in the place of this one, if there is a section.
 
     Parameters

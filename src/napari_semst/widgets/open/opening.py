@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from qtpy.QtCore import QObject, QTimer, Signal  # type: ignore[attr-defined]
 
-from napari_semst.widgets.shared.files import together
+from napari_semst.widgets.shared.files import merge_problems
 from napari_semst.widgets.shared.worker import BackgroundTask
 
 if TYPE_CHECKING:
@@ -27,7 +27,7 @@ _TICK = 500
 
 
 @dataclass(frozen=True)
-class Look:
+class InputLook:
     """What is inside a path.
 
     Parameters
@@ -46,7 +46,7 @@ class Look:
 
 
 @dataclass(frozen=True)
-class Order:
+class OpenOrder:
     """Something to be opened.
 
     Parameters
@@ -77,8 +77,8 @@ class Opener(QObject):
 
     def __init__(self, parent: QObject | None = None) -> None:
         super().__init__(parent)
-        self._orders: deque[Order] = deque()
-        self._order: Order | None = None
+        self._orders: deque[OpenOrder] = deque()
+        self._order: OpenOrder | None = None
         self._count = self._n_opened = 0
         self._began = 0.0
         self._problems: list[tuple[Exception, str]] = []
@@ -103,7 +103,7 @@ class Opener(QObject):
         self.looking.emit(names)
         self._looking.start(tuple(paths), options)
 
-    def open(self, orders: Sequence[Order]) -> None:
+    def open(self, orders: Sequence[OpenOrder]) -> None:
         """Open one after the other; those that are waiting are given up."""
         self._orders = deque(orders)
         self._count, self._n_opened, self._problems = len(orders), 0, []
@@ -138,7 +138,7 @@ class Opener(QObject):
             return
         self._stop()
         # Told last: what is said before would be overwritten by the next one.
-        for problem in together(self._problems):
+        for problem in merge_problems(self._problems):
             self.failed.emit(*problem)
         if not self._problems:
             self.finished.emit(self._n_opened)
@@ -149,7 +149,7 @@ class Opener(QObject):
             seconds = int(time.monotonic() - self._began)
             self.progressed.emit(self._order.name, number, self._count, seconds)
 
-    def _on_made(self, answer: tuple[Order, list[Any]]) -> None:
+    def _on_made(self, answer: tuple[OpenOrder, list[Any]]) -> None:
         self._n_opened += 1
         self.opened.emit(*answer)
         self._next()
@@ -159,12 +159,12 @@ class Opener(QObject):
         self._next()
 
 
-def order_for(path: Path, options: ReadOptions) -> Order:
+def path_order(path: Path, options: ReadOptions) -> OpenOrder:
     """Return the order to open a path."""
-    return Order(path.name, lambda: _layers(path, options), path)
+    return OpenOrder(path.name, lambda: _layers(path, options), path)
 
 
-def sample_order(key: str, name: str) -> Order:
+def sample_order(key: str, name: str) -> OpenOrder:
     """Return the order to open one of the plugin's samples.
 
     Parameters
@@ -174,10 +174,10 @@ def sample_order(key: str, name: str) -> Order:
     """
     from napari_semst import _sample_data
 
-    return Order(name, getattr(_sample_data, key))
+    return OpenOrder(name, getattr(_sample_data, key))
 
 
-def _look(paths: tuple[Path, ...], options: ReadOptions) -> list[Look]:
+def _look(paths: tuple[Path, ...], options: ReadOptions) -> list[InputLook]:
     from napari_semst.errors import SemstError
     from napari_semst.io.preview import preview
 
@@ -185,9 +185,9 @@ def _look(paths: tuple[Path, ...], options: ReadOptions) -> list[Look]:
     for path in paths:
         try:
             inside = preview(path, positions=options.positions, part=options.part)
-            found.append(Look(path, inside))
+            found.append(InputLook(path, inside))
         except SemstError as error:
-            found.append(Look(path, None, error))
+            found.append(InputLook(path, None, error))
     return found
 
 
@@ -201,7 +201,7 @@ def _layers(path: Path, options: ReadOptions) -> list[LayerData]:
     return prepared(tissue, section_name(path))
 
 
-def _make(order: Order) -> tuple[Order, list[LayerData]]:
+def _make(order: OpenOrder) -> tuple[OpenOrder, list[LayerData]]:
     return order, order.make()
 
 
@@ -215,7 +215,7 @@ def recent_file() -> Path:
     return user_config_path("napari-semst", appauthor=False) / "recent.json"
 
 
-def recent() -> list[Path]:
+def recent_paths() -> list[Path]:
     """Return what was opened before, the latest first.
 
     A list that cannot be read is none: it is written anew when something is opened.
@@ -230,7 +230,7 @@ def recent() -> list[Path]:
     return [Path(one) for one in paths if isinstance(one, str) and one][:MOST]
 
 
-def remember(path: str | Path) -> list[Path]:
+def remember_path(path: str | Path) -> list[Path]:
     """Put a path at the head of the list, and return the list.
 
     Raises
@@ -239,10 +239,10 @@ def remember(path: str | Path) -> list[Path]:
         If the list cannot be written.
     """
     newest = Path(path).expanduser().absolute()
-    return _keep([newest, *(one for one in recent() if one != newest)][:MOST])
+    return _keep([newest, *(one for one in recent_paths() if one != newest)][:MOST])
 
 
-def forget() -> None:
+def forget_recent() -> None:
     """Empty the list.
 
     Raises

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 DROP = "Drop a file or a folder here"
 DROP_NOW = "Let go to look inside"
-KINDS = (
+KINDS_READ = (
     "AnnData, Visium, Visium HD, Xenium, MERSCOPE, CosMx, Stereo-seq, SpatialData, or "
     "tables of counts and places"
 )
@@ -80,13 +80,13 @@ SOME_HELP = "What was open before that stays: {count} of them."
 NOT_REMEMBERED = "The list of what was opened before could not be kept. {reason}"
 GONE = "It is no longer there."
 
-MISSING = "missing"
+NOT_INSIDE = "missing"
 UNKNOWN = "known once it is opened"
 NOT_LOOKED = "looked at when it is opened"
-NONE = "none"
+NOTHING_INSIDE = "none"
 SEVERAL = "{count} inputs"
 AS_FOUND = "As found"
-USUAL = "Choose a file..."
+USUAL_POSITIONS = "Choose a file..."
 
 NO_IMAGE = "This section has no image to align."
 ALL_INSIDE = "All {count:,} spots lie on the image."
@@ -95,7 +95,7 @@ HINT = (
     " Coordinates and image may not belong together, or one of them is turned: try the "
     "buttons below."
 )
-KEPT = (
+ALIGNMENT_KEPT = (
     "Moves the image, never the coordinates. It stays with the section: save it as "
     ".h5ad to have it again."
 )

@@ -26,21 +26,21 @@ from napari_semst.viewer.spots import TISSUE
 from napari_semst.widgets.open import texts
 from napari_semst.widgets.open.alignment import AlignmentPanel
 from napari_semst.widgets.open.drop import DropArea, RecentList
-from napari_semst.widgets.open.inside import Inside, OtherLayers
-from napari_semst.widgets.open.launched import make_way, names_no_dock
+from napari_semst.widgets.open.inside import InsideCard, OtherLayers
+from napari_semst.widgets.open.launched import names_no_dock, open_fitting_dock
 from napari_semst.widgets.open.opening import (
     Opener,
-    forget,
-    order_for,
-    recent,
-    remember,
+    forget_recent,
+    path_order,
+    recent_paths,
+    remember_path,
     sample_order,
 )
 from napari_semst.widgets.open.texts import TIPS
-from napari_semst.widgets.shared.errors import explain
-from napari_semst.widgets.shared.facts import facts
-from napari_semst.widgets.shared.files import ENDINGS
-from napari_semst.widgets.shared.forms import heading, scrolled
+from napari_semst.widgets.shared.errors import describe_error
+from napari_semst.widgets.shared.facts import section_facts
+from napari_semst.widgets.shared.files import SECTION_ENDINGS
+from napari_semst.widgets.shared.forms import heading, scroll_area
 from napari_semst.widgets.shared.sections import OpenSections
 from napari_semst.widgets.shared.state import state_of
 from napari_semst.widgets.shared.status import StatusCard
@@ -54,7 +54,7 @@ if TYPE_CHECKING:
     from napari.types import LayerData
     from napari.viewer import Viewer
 
-    from napari_semst.widgets.open.opening import Look, Order
+    from napari_semst.widgets.open.opening import InputLook, OpenOrder
 
 
 class OpenData(QWidget):
@@ -76,7 +76,7 @@ class OpenData(QWidget):
         self.drop = DropArea()
         self.recent = RecentList()
         self.forget = QPushButton("Clear")
-        self.inside = Inside()
+        self.inside = InsideCard()
         self.open_button = QPushButton("Open")
         self.open_button.setToolTip(TIPS["open"])
         self.cancel_button = QPushButton("Cancel")
@@ -92,7 +92,7 @@ class OpenData(QWidget):
         self.alignment = AlignmentPanel(napari_viewer)
         self._build()
         self._connect()
-        self._show_recent(recent())
+        self._show_recent(recent_paths())
         self._show_busy(False)
         self.sections.look_again()
         self.card.show_status("ready", texts.START, texts.START_HELP)
@@ -102,7 +102,7 @@ class OpenData(QWidget):
             QTimer.singleShot(0, self, self._make_way)
 
     def _make_way(self) -> None:
-        make_way(self, self._viewer)
+        open_fitting_dock(self, self._viewer)
 
     def _build(self) -> None:
         self._recent_part = QWidget()
@@ -140,7 +140,7 @@ class OpenData(QWidget):
         for part in (self.card, self.others, self._alignment_part):
             column.addWidget(part)
         column.addStretch(1)
-        self._area = scrolled(self, content)
+        self._area = scroll_area(self, content)
 
     def _connect(self) -> None:
         self.drop.dropped.connect(self.look)
@@ -195,7 +195,7 @@ class OpenData(QWidget):
 
     def ask_file(self) -> None:
         """Ask for files and look inside."""
-        kinds = f"Tissue sections ({ENDINGS});;All files (*)"
+        kinds = f"Tissue sections ({SECTION_ENDINGS});;All files (*)"
         found, _ = QFileDialog.getOpenFileNames(self, texts.CHOOSE_FILE, "", kinds)
         if found:
             self.look([Path(path) for path in found])
@@ -223,20 +223,20 @@ class OpenData(QWidget):
         self.opener.look([look.path for look in self.inside.looks], self.inside.options)
 
     def _on_counts(self, place: str) -> None:
-        self.card.show_status(*standing(self.inside.looks, place))
+        self.card.show_status(*look_status(self.inside.looks, place))
 
     def _on_looking(self, names: str) -> None:
         self.open_button.setEnabled(False)
         self.card.show_status("running", texts.LOOKING, names)
 
-    def _on_looked(self, looks: list[Look]) -> None:
+    def _on_looked(self, looks: list[InputLook]) -> None:
         before = [look.path for look in self.inside.looks]
         again = before == [look.path for look in looks]
         # An option that cannot be had leaves the choice open.
         if not again or any(look.preview is not None for look in looks):
             self.inside.show_looks(looks, again=again)
         place = str(self.inside.counts.currentData() or "")
-        self.card.show_status(*standing(looks, place))
+        self.card.show_status(*look_status(looks, place))
         self._show_busy(self.opener.busy)
         self._area.ensureWidgetVisible(self.open_button)
         # So that Enter opens it; not while something else is typed.
@@ -262,16 +262,16 @@ class OpenData(QWidget):
         if readable and not self.opener.busy:
             # Choices are offered for a single input only.
             options = self.inside.options if len(readable) == 1 else ReadOptions()
-            self._start([order_for(path, options) for path in readable])
+            self._start([path_order(path, options) for path in readable])
 
     def _on_sample(self, key: str, name: str) -> None:
         self._on_order(sample_order(key, name))
 
-    def _on_order(self, order: Order) -> None:
+    def _on_order(self, order: OpenOrder) -> None:
         if not self.opener.busy:
             self._start([order])
 
-    def _start(self, orders: list[Order]) -> None:
+    def _start(self, orders: list[OpenOrder]) -> None:
         self._opening = [order.name for order in orders]
         self._show_busy(True)
         self.opener.open(orders)
@@ -290,16 +290,16 @@ class OpenData(QWidget):
         said = text.format(name=name, number=number, count=count, seconds=seconds)
         self.card.show_status("running", texts.OPENING, said)
 
-    def _on_opened(self, order: Order, layers: list[LayerData]) -> None:
+    def _on_opened(self, order: OpenOrder, layers: list[LayerData]) -> None:
         try:
             tissue = self._add(layers)
         except Exception as error:  # noqa: BLE001  every error goes to the card
             self._on_failed(error, "".join(traceback.format_exception(error)))
             return
-        kind, text = opened(tissue, self.sections.layer)
+        kind, text = opened_status(tissue, self.sections.layer)
         if order.path is not None:
             try:
-                self._show_recent(remember(order.path))
+                self._show_recent(remember_path(order.path))
             except SaveError as error:
                 kind = "warning"
                 text = f"{text}\n{texts.NOT_REMEMBERED.format(reason=error)}"
@@ -343,7 +343,7 @@ class OpenData(QWidget):
 
     def _on_failed(self, error: Exception, details: str) -> None:
         self._show_busy(False)
-        self.card.show_status("error", *explain(error), details)
+        self.card.show_status("error", *describe_error(error), details)
 
     def _show_recent(self, paths: Sequence[Path]) -> None:
         self.recent.show_paths(paths)
@@ -351,7 +351,7 @@ class OpenData(QWidget):
 
     def _on_forget(self) -> None:
         try:
-            forget()
+            forget_recent()
         except SaveError as error:
             self._on_failed(error, "")
             return
@@ -373,7 +373,7 @@ class OpenData(QWidget):
             self.alignment.show_layer(self.sections.layer)
 
 
-def standing(looks: Sequence[Look], counts: str = "") -> tuple[str, str, str]:
+def look_status(looks: Sequence[InputLook], counts: str = "") -> tuple[str, str, str]:
     """Return kind, title and text of the card for what was looked into.
 
     Parameters
@@ -399,7 +399,7 @@ def standing(looks: Sequence[Look], counts: str = "") -> tuple[str, str, str]:
     return "ready", texts.SEEN, texts.SEEN_HELP
 
 
-def opened(tissue: AnnData, layer: Layer | None) -> tuple[str, str]:
+def opened_status(tissue: AnnData, layer: Layer | None) -> tuple[str, str]:
     """Return the kind of card for a section just opened, and what it says.
 
     Parameters
@@ -411,5 +411,5 @@ def opened(tissue: AnnData, layer: Layer | None) -> tuple[str, str]:
 
     key = None if layer is None else layer.metadata.get(adapter.COORDINATES)
     noticed = input_warnings(tissue)
-    text = texts.OPENED_HELP.format(facts=facts(tissue, key))
+    text = texts.OPENED_HELP.format(facts=section_facts(tissue, key))
     return "warning" if noticed else "success", "\n".join([text, *noticed])

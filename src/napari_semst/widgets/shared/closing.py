@@ -16,13 +16,13 @@ if TYPE_CHECKING:
     from napari.layers import Layer
     from napari.viewer import Viewer
 
-    from napari_semst.widgets.shared.files import Saved
+    from napari_semst.widgets.shared.files import SavedFile
 
-TITLE = "Save the results?"
-ASKED = "{names}: the results are in no file yet."
-ASKED_HELP = "If the window closes without saving they are lost."
-SAVE, DISCARD = "Save...", "Discard"
-NOT_SAVED = "Not saved"
+SAVE_TITLE = "Save the results?"
+UNSAVED_RESULTS = "{names}: the results are in no file yet."
+UNSAVED_RESULTS_HELP = "If the window closes without saving they are lost."
+SAVE_BUTTON, DISCARD_BUTTON = "Save...", "Discard"
+NOT_SAVED_TITLE = "Not saved"
 
 
 class CloseGuard(QObject):
@@ -69,43 +69,49 @@ class CloseGuard(QObject):
         if self._discarded or not self.unsaved:
             return False
         answer = self.ask()
-        if answer == DISCARD:
+        if answer == DISCARD_BUTTON:
             self._discarded = True
             # Another closing, after this one was held back elsewhere, asks again.
             QTimer.singleShot(0, self._forget)
             return False
         event.ignore()
-        if answer == SAVE:
+        if answer == SAVE_BUTTON:
             for layer in self.unsaved:
                 self.files.ask_save(layer)
             self._closing.start()
         return True
 
     def ask(self) -> str:
-        """Return `SAVE`, `DISCARD`, or nothing for staying."""
+        """Return `SAVE_BUTTON`, `DISCARD_BUTTON`, or nothing for staying."""
         box = QMessageBox(self._window)
         box.setIcon(QMessageBox.Icon.Warning)
-        box.setWindowTitle(TITLE)
+        box.setWindowTitle(SAVE_TITLE)
         names = ", ".join(layer.name for layer in self.unsaved)
-        box.setText(ASKED.format(names=names))
-        box.setInformativeText(ASKED_HELP)
+        box.setText(UNSAVED_RESULTS.format(names=names))
+        box.setInformativeText(UNSAVED_RESULTS_HELP)
         roles = QMessageBox.ButtonRole
-        save = box.addButton(SAVE, roles.AcceptRole)
-        discard = box.addButton(DISCARD, roles.DestructiveRole)
+        save = box.addButton(SAVE_BUTTON, roles.AcceptRole)
+        discard = box.addButton(DISCARD_BUTTON, roles.DestructiveRole)
         box.addButton(QMessageBox.StandardButton.Cancel)
         box.setDefaultButton(save)
         box.exec()
         clicked = box.clickedButton()
         box.deleteLater()
-        return SAVE if clicked is save else DISCARD if clicked is discard else ""
+        return (
+            SAVE_BUTTON
+            if clicked is save
+            else DISCARD_BUTTON
+            if clicked is discard
+            else ""
+        )
 
-    def _on_saved(self, saved: Saved) -> None:
+    def _on_saved(self, saved: SavedFile) -> None:
         mark_saved(list(self._viewer.layers), saved)
         state_of(self._viewer).tissue_changed.emit(saved.tissue, self)
 
     def _on_failed(self, error: Exception, details: str) -> None:
         self._closing.stop()
-        QMessageBox.warning(self._window, NOT_SAVED, for_window(error))
+        QMessageBox.warning(self._window, NOT_SAVED_TITLE, for_window(error))
 
     def _forget(self) -> None:
         self._discarded = False
@@ -119,7 +125,7 @@ class CloseGuard(QObject):
             self._window.close()
 
 
-def mark_saved(layers: list[Layer], saved: Saved) -> None:
+def mark_saved(layers: list[Layer], saved: SavedFile) -> None:
     """Take the mark of unsaved results off the layers whose section was written.
 
     Parameters

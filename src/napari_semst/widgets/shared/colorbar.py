@@ -33,11 +33,12 @@ class Colorbar(QWidget):
         table = colormaps[paint.colormap]
         self._colors = [QColor.fromRgbF(*table(i / 16)) for i in range(17)]
         low, high = paint.limits
-        self.labels = (number(low), number((low + high) / 2), number(high))
-        first, last = paint.extent
+        lowest, middle, highest = map(format_number, (low, (low + high) / 2, high))
+        self.labels = lowest, middle, highest
+        first, last = map(format_number, paint.extent)
         text = (
-            f"Colours run from {number(low)} to {number(high)}; values beyond take the "
-            f"end's colour. Values go from {number(first)} to {number(last)}."
+            f"Colours run from {lowest} to {highest}; values beyond take the "
+            f"end's colour. Values go from {first} to {last}."
         )
         if paint.n_missing:
             text += f" {paint.n_missing:,} spots without a value are grey."
@@ -75,7 +76,7 @@ class Colorbar(QWidget):
         painter.end()
 
 
-def number(value: float) -> str:
+def format_number(value: float) -> str:
     """Return a value in about three figures, as people write it."""
     if value and not 1e-3 <= abs(value) < 1e6:
         return f"{value:.2g}"

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from qtpy.QtCore import QObject, Signal  # type: ignore[attr-defined]
 from qtpy.QtWidgets import QMessageBox, QWidget
 
-from napari_semst.widgets.shared.resources import READERS
+from napari_semst.widgets.shared.resources import READING_SOURCES
 from napari_semst.widgets.shared.worker import BackgroundTask
 
 if TYPE_CHECKING:
@@ -19,12 +19,12 @@ DOWNLOAD_TITLE = "Download the model?"
 DOWNLOAD_ASKED = "This run downloads {need} from huggingface.co."
 DOWNLOAD_WHERE = "It is kept in {folder}, for later runs too."
 DOWNLOAD = "Download"
-NETWORKS = ("hf", "timm")
+NETWORK_ENCODERS = ("hf", "timm")
 # Below, a download takes seconds and is told by the run itself.
 _WORTH_ASKING = 0.3e9
 
 
-class Downloads(QObject):
+class DownloadQuestion(QObject):
     """Find out whether a run would download a model, and ask.
 
     Parameters
@@ -40,13 +40,13 @@ class Downloads(QObject):
     def __init__(self, window: QWidget) -> None:
         super().__init__(window)
         self._window = window
-        self.errand = BackgroundTask(downloads_needed)
-        self.errand.done.connect(self._on_found)
-        self.errand.failed.connect(self.failed)
+        self.task = BackgroundTask(models_to_download)
+        self.task.done.connect(self._on_found)
+        self.task.failed.connect(self.failed)
 
     def check(self, config: Config) -> None:
         """Look, in a thread, whether a model must be downloaded; then ask."""
-        self.errand.start(config)
+        self.task.start(config)
 
     def _on_found(self, found: list[tuple[DownloadNeed, str]]) -> None:
         if all(self._ask(*one) for one in found):
@@ -71,11 +71,11 @@ class Downloads(QObject):
 
 def may_download(config: Config) -> bool:
     """Return whether a run reads with a model that may not be here."""
-    network = config.morphology.encoder.partition(":")[0] in NETWORKS
-    return network or config.semantics.source in READERS
+    network = config.morphology.encoder.partition(":")[0] in NETWORK_ENCODERS
+    return network or config.semantics.source in READING_SOURCES
 
 
-def downloads_needed(config: Config) -> list[tuple[DownloadNeed, str]]:
+def models_to_download(config: Config) -> list[tuple[DownloadNeed, str]]:
     """Return what a run would download and where it goes; asks no network.
 
     Parameters
@@ -87,13 +87,15 @@ def downloads_needed(config: Config) -> list[tuple[DownloadNeed, str]]:
 
     from napari_semst.morphology.encoders import encoder_download
 
-    language = download_needed(config.semantics)
+    language = language_model_to_download(config.semantics)
     encoder = encoder_download(config.morphology)
     found = [] if language is None else [language]
     return found if encoder is None else [*found, (encoder, str(HF_HUB_CACHE))]
 
 
-def download_needed(semantics: SemanticsConfig) -> tuple[DownloadNeed, str] | None:
+def language_model_to_download(
+    semantics: SemanticsConfig,
+) -> tuple[DownloadNeed, str] | None:
     """Return what a run would download and where it goes; asks no network.
 
     Parameters

@@ -20,7 +20,7 @@ UNEXPECTED_HELP = (
 )
 
 
-def explain(error: Exception) -> tuple[str, str]:
+def describe_error(error: Exception) -> tuple[str, str]:
     """Return a title and a text for an error, in plain words."""
     if isinstance(error, errors.SemstError):
         for kind, title in _TITLES:

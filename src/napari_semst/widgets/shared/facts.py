@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from anndata import AnnData
 
 
-def facts(
+def section_facts(
     tissue: AnnData, coordinates: str | None, column: str = "", n_sections: int = 0
 ) -> str:
     """Return one line on a section: its size, its image and how the two agree.

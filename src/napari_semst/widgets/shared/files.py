@@ -24,16 +24,18 @@ if TYPE_CHECKING:
     from napari.types import LayerData
     from qtpy.QtWidgets import QWidget
 
-    _Order = tuple[AnnData, "Saved"]
+    _Order = tuple[AnnData, "SavedFile"]
     _Problem = tuple[Exception, str]
 
-H5AD = "AnnData (*.h5ad)"
-ENDINGS = "*.h5ad *.h5 *.gef *.gem *.gem.gz *.csv *.csv.gz *.tsv *.tsv.gz *.xenium"
-CSV = "Table (*.csv)"
+H5AD_FILTER = "AnnData (*.h5ad)"
+SECTION_ENDINGS = (
+    "*.h5ad *.h5 *.gef *.gem *.gem.gz *.csv *.csv.gz *.tsv *.tsv.gz *.xenium"
+)
+CSV_FILTER = "Table (*.csv)"
 
 
 @dataclass(frozen=True)
-class Saved:
+class SavedFile:
     """What was written.
 
     Parameters
@@ -95,7 +97,7 @@ class FileDialogs(QObject):
             self._window,
             "Open sections",
             "",
-            f"Tissue sections ({ENDINGS});;All files (*)",
+            f"Tissue sections ({SECTION_ENDINGS});;All files (*)",
         )
         if paths:
             self.open(*paths)
@@ -120,16 +122,16 @@ class FileDialogs(QObject):
             return
         if self._n_read > 1:
             self.all_opened.emit(self._n_read)
-        for problem in together(self._problems):
+        for problem in merge_problems(self._problems):
             self.failed.emit(*problem)
 
     def ask_save(self, layer: Layer) -> None:
         """Ask for a file name and write a layer's section with its results."""
-        self._ask(layer, ".h5ad", "Save the section", H5AD)
+        self._ask(layer, ".h5ad", "Save the section", H5AD_FILTER)
 
     def ask_save_table(self, layer: Layer) -> None:
         """Ask for a file name and write the results as a table."""
-        self._ask(layer, ".csv", "Save the table", CSV)
+        self._ask(layer, ".csv", "Save the table", CSV_FILTER)
 
     def _ask(self, layer: Layer, suffix: str, title: str, kind: str) -> None:
         name = f"{file_stem(layer.name)}_semst{suffix}"
@@ -141,7 +143,7 @@ class FileDialogs(QObject):
             return
         # Both now: a run can end while the dialog is open, and while it is written.
         revision = layer.metadata.get(UNSAVED, "")
-        self._waiting.append((snapshot(tissue), Saved(tissue, path, revision)))
+        self._waiting.append((snapshot(tissue), SavedFile(tissue, path, revision)))
         self._save_next()
 
     def _save_next(self) -> None:
@@ -159,7 +161,7 @@ class FileDialogs(QObject):
         self._problems.append((error, details))
         self._read_next()
 
-    def _on_saved(self, answer: Saved) -> None:
+    def _on_saved(self, answer: SavedFile) -> None:
         self.saved.emit(answer)
         self._save_next()
 
@@ -168,7 +170,7 @@ class FileDialogs(QObject):
         self._save_next()
 
 
-def together(problems: list[_Problem]) -> list[_Problem]:
+def merge_problems(problems: list[_Problem]) -> list[_Problem]:
     """Return several problems as one, so that none hides another."""
     if len(problems) < 2:
         return problems
@@ -190,7 +192,7 @@ def _read(path: str) -> tuple[AnnData, str, list[LayerData]]:
     return tissue, name, prepared(tissue, name)
 
 
-def _save(tissue: AnnData, wanted: Saved) -> Saved:
+def _save(tissue: AnnData, wanted: SavedFile) -> SavedFile:
     from napari_semst.io.export.h5ad import write, write_domains_csv
 
     # The dialog asked before it gave the name of a file that exists.

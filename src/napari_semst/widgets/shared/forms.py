@@ -26,7 +26,7 @@ _LABEL_WIDTH = 120
 _DOCK_WIDTH = 365
 
 
-def form(parent: QWidget | None = None) -> QFormLayout:
+def form_layout(parent: QWidget | None = None) -> QFormLayout:
     """Return a form whose fields take the width that is left."""
     layout = QFormLayout(parent) if parent is not None else QFormLayout()
     layout.setContentsMargins(0, 0, 0, 0)
@@ -103,7 +103,7 @@ class WrappedLabel(QLabel):
             self.updateGeometry()
 
 
-def note() -> QLabel:
+def note_label() -> QLabel:
     """Return a label for one or two lines of explanation."""
     label = WrappedLabel()
     font = label.font()
@@ -112,7 +112,7 @@ def note() -> QLabel:
     return label
 
 
-def scrolled(dock: QWidget, content: QWidget) -> QScrollArea:
+def scroll_area(dock: QWidget, content: QWidget) -> QScrollArea:
     """Return the area in which all of a dock's content scrolls, up and down only.
 
     Parameters
@@ -134,7 +134,7 @@ def scrolled(dock: QWidget, content: QWidget) -> QScrollArea:
     return area
 
 
-def folded(title: str, content: QWidget) -> QCollapsible:
+def collapsible(title: str, content: QWidget) -> QCollapsible:
     """Return a part that is folded away until its title is pressed."""
     # Drawn in a middle grey: the widget's own arrows are black on a dark theme.
     down, right = _arrow([(3, 5), (13, 5), (8, 11)]), _arrow([(5, 3), (11, 8), (5, 13)])

@@ -55,7 +55,7 @@ class Legend(QTreeWidget):
         for entry in entries:
             share = f"{entry.share:.1%}"
             item = QTreeWidgetItem([entry.name, f"{entry.count:,}", share])
-            item.setIcon(0, chip(entry.color, self.devicePixelRatioF()))
+            item.setIcon(0, colour_chip(entry.color, self.devicePixelRatioF()))
             item.setToolTip(0, entry.name)
             item.setSizeHint(0, QSize(0, _ROW))
             for column in (1, 2):
@@ -69,7 +69,7 @@ class Legend(QTreeWidget):
         self.setFixedHeight(self.header().sizeHint().height() + _ROW * shown + frame)
 
 
-def chip(color: str, ratio: float) -> QIcon:
+def colour_chip(color: str, ratio: float) -> QIcon:
     """Return a small rounded square of a colour, sharp on dense screens too."""
     pixmap = QPixmap(round(_CHIP * ratio), round(_CHIP * ratio))
     pixmap.setDevicePixelRatio(ratio)

@@ -23,14 +23,14 @@ if TYPE_CHECKING:
     from napari_semst.viewer.levels import Levels
     from napari_semst.viewer.look import DisplayState
 
-CHOICES = "semst_choices"
-"""Key of a layer's metadata for its `Choices`."""
+COLOUR_CHOICES = "semst_choices"
+"""Key of a layer's metadata for its `ColourChoices`."""
 
 _UNSELECTED = 0.15
 
 
 @dataclass(slots=True)
-class Choices:
+class ColourChoices:
     """What was chosen by hand for the colourings of one layer.
 
     Parameters
@@ -45,10 +45,10 @@ class Choices:
     limits: dict[str, tuple[tuple[float, float], str]] = field(default_factory=dict)
 
 
-def painted(
+def paint_section(
     tissue: AnnData,
     colouring: Colouring,
-    choices: Choices,
+    choices: ColourChoices,
     selected: NDArray[np.bool_] | None = None,
     look: DisplayState | None = None,
 ) -> tuple[Paint, NDArray[np.float32]]:
@@ -73,7 +73,7 @@ def painted(
     levels = shown_level(tissue, colouring, look)
     if levels is not None and look is not None and look.level is not None:
         paint: Paint = levels.paint(look.level)
-        choices = Choices()  # of names that are not on show
+        choices = ColourChoices()  # of names that are not on show
     elif colouring.kind == "categories":
         paint = paint_of(tissue, colouring)
     else:
@@ -82,13 +82,13 @@ def painted(
     if look is not None and look.fade and colouring.kind == "categories":
         sure = columns.confidence_of(tissue, look.run or columns.latest_run(tissue))
         rgba = rgba if sure is None else fade.faded(rgba, fade.strength(sure))
-    return paint, masked(tissue, colouring, choices, selected, rgba)
+    return paint, mask_colours(tissue, colouring, choices, selected, rgba)
 
 
-def masked(
+def mask_colours(
     tissue: AnnData,
     colouring: Colouring,
-    choices: Choices,
+    choices: ColourChoices,
     selected: NDArray[np.bool_] | None,
     rgba: NDArray[np.float32],
 ) -> NDArray[np.float32]:
@@ -97,7 +97,7 @@ def masked(
     Parameters
     ----------
     tissue, colouring, choices, selected
-        As for `painted`.
+        As for `paint_section`.
     rgba
         Shape ``(n_spots, 4)``; not changed.
     """
@@ -129,7 +129,7 @@ def choice_key(tissue: AnnData, colouring: Colouring) -> str:
     return f"{colouring.column} {tissue.uns.get(keys.LATEST, '')}"
 
 
-def _numbers(tissue: AnnData, colouring: Colouring, choices: Choices) -> Paint:
+def _numbers(tissue: AnnData, colouring: Colouring, choices: ColourChoices) -> Paint:
     by_hand = choices.limits.get(choice_key(tissue, colouring))
     if by_hand is None:
         return paint_of(tissue, colouring)
@@ -138,16 +138,16 @@ def _numbers(tissue: AnnData, colouring: Colouring, choices: Choices) -> Paint:
 
 
 def hidden_spots(
-    tissue: AnnData, colouring: Colouring, choices: Choices
+    tissue: AnnData, colouring: Colouring, choices: ColourChoices
 ) -> NDArray[np.bool_] | None:
     """Return the spots whose names are hidden, None where all are shown."""
     names = choices.hidden.get(choice_key(tissue, colouring))
     if not names or colouring.kind != "categories":
         return None
-    return of_names(tissue, colouring, names)
+    return spots_named(tissue, colouring, names)
 
 
-def of_names(
+def spots_named(
     tissue: AnnData, colouring: Colouring, names: Collection[str]
 ) -> NDArray[np.bool_]:
     """Return which spots have one of some names of a colouring, ``(n_spots,)``."""

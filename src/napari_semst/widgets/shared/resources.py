@@ -15,11 +15,11 @@ if TYPE_CHECKING:
 CPU_FOUND = "No CUDA GPU found: computing on the CPU, {cores}."
 CPU_ASKED = "Computing on the CPU, as chosen, {cores}."
 GPU_FOUND = "{reason} Computing on {name}."
-READERS = ("prompts", "genes")
+READING_SOURCES = ("prompts", "genes")
 _ROWS_LOOKED_AT = 2000
 
 
-def counts_stored(tissue: AnnData, counts_layer: str = "") -> int:
+def count_stored_values(tissue: AnnData, counts_layer: str = "") -> int:
     """Return about how many counts are not zero, without a copy of the table.
 
     Parameters
@@ -44,7 +44,7 @@ def counts_stored(tissue: AnnData, counts_layer: str = "") -> int:
     return round(np.count_nonzero(some) / max(some.size, 1) * matrix.size)
 
 
-def device_found(wanted: str) -> tuple[str, str]:
+def describe_device(wanted: str) -> tuple[str, str]:
     """Return the device that a run would use, and a line on what was found.
 
     Parameters
@@ -61,10 +61,10 @@ def device_found(wanted: str) -> tuple[str, str]:
     if chosen.name != "cpu":
         return chosen.name, GPU_FOUND.format(reason=chosen.reason, name=chosen.name)
     words = CPU_FOUND if wanted == "auto" else CPU_ASKED
-    return "cpu", words.format(cores=cores_in_words(cores()))
+    return "cpu", words.format(cores=cores_in_words(usable_cores()))
 
 
-def cores() -> int:
+def usable_cores() -> int:
     """Return how many cores this process may use."""
     if hasattr(os, "sched_getaffinity"):
         return len(os.sched_getaffinity(0))

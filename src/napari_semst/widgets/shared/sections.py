@@ -10,7 +10,7 @@ from qtpy.QtWidgets import QComboBox, QWidget
 from napari_semst.viewer import columns
 from napari_semst.viewer.look import DisplayState
 from napari_semst.viewer.spots import tissue_of
-from napari_semst.widgets.shared.painter import CHOICES, Choices
+from napari_semst.widgets.shared.painter import COLOUR_CHOICES, ColourChoices
 
 if TYPE_CHECKING:
     from anndata import AnnData
@@ -72,11 +72,13 @@ class OpenSections(QComboBox):
         return DisplayState() if self.layer is None else DisplayState.of(self.layer)
 
     @property
-    def choices(self) -> Choices:
+    def choices(self) -> ColourChoices:
         """What was chosen by hand for the colours of the section chosen."""
         if self.layer is None:
-            return Choices()
-        found: Choices = self.layer.metadata.setdefault(CHOICES, Choices())
+            return ColourChoices()
+        found: ColourChoices = self.layer.metadata.setdefault(
+            COLOUR_CHOICES, ColourChoices()
+        )
         return found
 
     def layers_of(self, tissue: AnnData) -> list[Layer]:

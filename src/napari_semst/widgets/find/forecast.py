@@ -9,7 +9,11 @@ from qtpy.QtCore import QObject, QTimer, Signal  # type: ignore[attr-defined]
 
 from napari_semst.errors import SemstError
 from napari_semst.widgets.find import texts
-from napari_semst.widgets.shared.resources import READERS, counts_stored, device_found
+from napari_semst.widgets.shared.resources import (
+    READING_SOURCES,
+    count_stored_values,
+    describe_device,
+)
 from napari_semst.widgets.shared.worker import BackgroundTask
 
 if TYPE_CHECKING:
@@ -24,7 +28,7 @@ _LANGUAGE_WIDTH = 2560
 
 
 @dataclass(frozen=True, slots=True)
-class Outlook:
+class RunForecast:
     """What is told below Run before a run.
 
     Parameters
@@ -42,7 +46,9 @@ class Outlook:
     device: str
 
 
-def look_ahead(tissue: AnnData, request: Request, counts_layer: str = "") -> Outlook:
+def forecast_run(
+    tissue: AnnData, request: Request, counts_layer: str = ""
+) -> RunForecast:
     """Return what a run will need; imports torch, so not for the window's thread.
 
     Parameters
@@ -63,11 +69,11 @@ def look_ahead(tissue: AnnData, request: Request, counts_layer: str = "") -> Out
     from napari_semst.pipeline.resources import forecast, memory_warning
 
     config = resolve(request)
-    n_counts = counts_stored(tissue, counts_layer)
+    n_counts = count_stored_values(tissue, counts_layer)
     found = forecast(tissue.n_obs, tissue.n_vars, n_counts, config)
-    device, line = device_found(config.training.device)
+    device, line = describe_device(config.training.device)
     words = texts.FORECAST if device == "cpu" else texts.FORECAST_OF_CPU
-    reads = config.semantics.source in READERS
+    reads = config.semantics.source in READING_SOURCES
     needs = [words.format(forecast=found)]
     if reads:
         # It mostly takes longest, and so comes first.
@@ -76,7 +82,7 @@ def look_ahead(tissue: AnnData, request: Request, counts_layer: str = "") -> Out
     width = {"semantic_width": _LANGUAGE_WIDTH} if reads else {}
     short = memory_warning(tissue.n_obs, n_counts, config, **width)
     warning = "" if short is None else texts.MAY_NOT_FIT.format(forecast=found)
-    return Outlook("\n".join(needs), warning, line)
+    return RunForecast("\n".join(needs), warning, line)
 
 
 def _reading(config: Config, tissue: AnnData, device: str) -> list[str]:
@@ -97,7 +103,7 @@ def _reading(config: Config, tissue: AnnData, device: str) -> list[str]:
 _PAUSE_MS = 400
 
 
-class Forecasting(QObject):
+class RunForecaster(QObject):
     """Look ahead a moment after the last change, in a thread.
 
     Parameters
@@ -118,13 +124,13 @@ class Forecasting(QObject):
     ) -> None:
         super().__init__(parent)
         self._asked = asked
-        self.errand = BackgroundTask(look_ahead)
+        self.task = BackgroundTask(forecast_run)
         self._pause = QTimer(self)
         self._pause.setSingleShot(True)
         self._pause.setInterval(_PAUSE_MS)
         self._pause.timeout.connect(self._look)
-        self.errand.done.connect(self.told)
-        self.errand.failed.connect(self._on_failed)
+        self.task.done.connect(self.told)
+        self.task.failed.connect(self._on_failed)
 
     def refresh(self) -> None:
         """Look again when nothing has changed for a moment."""
@@ -133,7 +139,7 @@ class Forecasting(QObject):
     @property
     def waiting(self) -> bool:
         """Whether a forecast is on its way."""
-        return self._pause.isActive() or self.errand.busy
+        return self._pause.isActive() or self.task.busy
 
     def _look(self) -> None:
         try:
@@ -144,10 +150,10 @@ class Forecasting(QObject):
         if asked is None:
             self._tell_nothing()
             return
-        self.errand.start(*asked)
+        self.task.start(*asked)
 
     def _on_failed(self, error: Exception, details: str) -> None:
         self._tell_nothing()
 
     def _tell_nothing(self) -> None:
-        self.told.emit(Outlook("", "", ""))
+        self.told.emit(RunForecast("", "", ""))
