@@ -10,9 +10,8 @@ from napari_semst.core.progress import Progress
 from napari_semst.errors import ConfigError, SemanticsError
 from napari_semst.semantics import controlled, source
 from napari_semst.widgets.find import texts
-from napari_semst.widgets.find.fields import UNFIT
+from napari_semst.widgets.find.fields import UNFIT, setting_choices
 from napari_semst.widgets.find.run_box import progress_line
-from napari_semst.widgets.find.settings import choices
 from tests.widgets.stand_in import small_tissue
 
 FIELDS = ("embedding", "table", "model", "server")
@@ -36,11 +35,11 @@ def asked(form):
 
 
 def test_every_source_and_control_is_explained():
-    sources = choices("semantics", "source")
+    sources = setting_choices("semantics", "source")
     assert set(sources) == set(texts.SEMANTICS) == set(texts.NEEDS)
-    controls = choices("semantics", "control")
+    controls = setting_choices("semantics", "control")
     assert set(controls) == set(texts.CONTROL_NAMES) == set(texts.CONTROL_TIPS)
-    assert set(choices("semantics", "per")) == set(texts.PER) == set(texts.SENT)
+    assert set(setting_choices("semantics", "per")) == set(texts.PER) == set(texts.SENT)
 
 
 @pytest.mark.parametrize(
@@ -163,7 +162,7 @@ def test_the_controls_refused_are_those_that_the_library_refuses(tmp_path):
     np.savez(tmp_path / "t.npz", symbols=np.array(["A"]), vectors=np.ones((1, 2)))
     options["table"] = {"table": tmp_path / "t.npz"}
     refused = {}
-    for name in choices("semantics", "source"):
+    for name in setting_choices("semantics", "source"):
         if name == "none":
             continue
         made = source(name, **options.get(name, {}))

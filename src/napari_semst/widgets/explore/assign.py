@@ -5,21 +5,20 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 import numpy as np
-from qtpy.QtCore import Qt
-from qtpy.QtWidgets import (
-    QComboBox,
-    QCompleter,
-    QHBoxLayout,
-    QPushButton,
-    QVBoxLayout,
-    QWidget,
-)
+from qtpy.QtCore import QSignalBlocker, Qt
+from qtpy.QtWidgets import QComboBox, QCompleter, QWidget
 
 from napari_semst.explore.annotate import made_by_hand
 from napari_semst.explore.labels import free_name, read_labels
 from napari_semst.widgets.explore import texts
 from napari_semst.widgets.explore.texts import TIPS
-from napari_semst.widgets.shared.forms import add_row, form_layout
+from napari_semst.widgets.shared.forms import (
+    add_row,
+    form_layout,
+    push_button,
+    row_of,
+    stacked,
+)
 
 if TYPE_CHECKING:
     from anndata import AnnData
@@ -41,22 +40,13 @@ class AssignPart(QWidget):
         self._context = context
         self.column = _editable(TIPS["assign_column"], texts.COLUMN_HINT)
         self.name = _editable(TIPS["assign_name"], texts.NAME_HINT)
-        self.assign_button = QPushButton("Assign")
-        self.assign_button.setToolTip(TIPS["assign"])
-        self.remove_button = QPushButton("Remove name")
-        self.remove_button.setToolTip(TIPS["remove_name"])
+        self.assign_button = push_button("Assign", TIPS["assign"])
+        self.remove_button = push_button("Remove name", TIPS["remove_name"])
         rows = form_layout()
         add_row(rows, "Assign to column", self.column)
         add_row(rows, "Name", self.name)
-        buttons = QHBoxLayout()
-        buttons.setSpacing(6)
-        for button in (self.assign_button, self.remove_button):
-            buttons.addWidget(button)
-        layout = QVBoxLayout(self)
-        layout.setContentsMargins(0, 0, 0, 0)
-        layout.setSpacing(6)
-        layout.addLayout(rows)
-        layout.addLayout(buttons)
+        buttons = row_of(self.assign_button, self.remove_button, spacing=6)
+        stacked(self, rows, buttons, spacing=6)
         self.assign_button.clicked.connect(self.assign)
         self.remove_button.clicked.connect(self.remove_name)
         enter = self.name.lineEdit()
@@ -150,11 +140,10 @@ def _editable(tip: str, hint: str) -> QComboBox:
 def _offer(combo: QComboBox, names: list[str]) -> None:
     """Put names into a list; what is typed stays."""
     typed = combo.currentText()
-    combo.blockSignals(True)
-    combo.clear()
-    combo.addItems(names)
-    combo.setEditText(typed)
-    combo.blockSignals(False)
+    with QSignalBlocker(combo):
+        combo.clear()
+        combo.addItems(names)
+        combo.setEditText(typed)
 
 
 def _made(tissue: AnnData | None) -> list[str]:

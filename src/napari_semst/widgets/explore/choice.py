@@ -4,15 +4,15 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from qtpy.QtCore import QStringListModel, Qt, Signal  # type: ignore[attr-defined]
-from qtpy.QtWidgets import QComboBox, QCompleter, QLineEdit, QVBoxLayout, QWidget
+from qtpy.QtCore import QSignalBlocker, QStringListModel, Qt, Signal  # type: ignore[attr-defined]
+from qtpy.QtWidgets import QCompleter, QLineEdit, QWidget
 
 from napari_semst import keys
 from napari_semst.explore.values import embedding_columns
 from napari_semst.viewer import columns
 from napari_semst.widgets.explore import texts
 from napari_semst.widgets.explore.texts import TIPS
-from napari_semst.widgets.shared.forms import add_row, form_layout
+from napari_semst.widgets.shared.forms import add_row, form_layout, short_combo, stacked
 
 if TYPE_CHECKING:
     from anndata import AnnData
@@ -31,13 +31,9 @@ class ColourPicker(QWidget):
         super().__init__(parent)
         self._tissue: AnnData | None = None
         self._genes: dict[str, str] = {}
-        self.combo = QComboBox()
-        self.combo.setToolTip(TIPS["colour_by"])
+        self.combo = short_combo(TIPS["colour_by"])
         self.combo.setMaxVisibleItems(25)
         self.combo.setPlaceholderText(texts.A_GENE)
-        self.combo.setSizeAdjustPolicy(
-            QComboBox.SizeAdjustPolicy.AdjustToMinimumContentsLengthWithIcon
-        )
         self.gene = QLineEdit()
         self.gene.setToolTip(TIPS["gene"])
         self.gene.setClearButtonEnabled(True)
@@ -50,9 +46,7 @@ class ColourPicker(QWidget):
         rows = form_layout()
         add_row(rows, "Colour by", self.combo)
         add_row(rows, "Gene", self.gene)
-        layout = QVBoxLayout(self)
-        layout.setContentsMargins(0, 0, 0, 0)
-        layout.addLayout(rows)
+        stacked(self, rows)
         self.combo.activated.connect(self._on_activated)
         self.gene.returnPressed.connect(self._on_gene)
         completer.activated.connect(self._on_gene)
@@ -72,20 +66,18 @@ class ColourPicker(QWidget):
         if tissue is not self._tissue:
             self._offer_genes(tissue)
         self._tissue = tissue
-        self.combo.blockSignals(True)
-        self.combo.clear()
-        for one in [] if tissue is None else offered_colourings(tissue, run):
-            self.combo.addItem(one.label, one.key)
-            last = self.combo.count() - 1
-            self.combo.setItemData(last, one.note, Qt.ItemDataRole.ToolTipRole)
-        self.combo.blockSignals(False)
+        with QSignalBlocker(self.combo):
+            self.combo.clear()
+            for one in [] if tissue is None else offered_colourings(tissue, run):
+                self.combo.addItem(one.label, one.key)
+                last = self.combo.count() - 1
+                self.combo.setItemData(last, one.note, Qt.ItemDataRole.ToolTipRole)
         self.show_key(key)
 
     def show_key(self, key: str) -> None:
         """Show which colouring is on the spots, without a word to others."""
-        self.combo.blockSignals(True)
-        self.combo.setCurrentIndex(self.combo.findData(key))
-        self.combo.blockSignals(False)
+        with QSignalBlocker(self.combo):
+            self.combo.setCurrentIndex(self.combo.findData(key))
         gene = key.removeprefix("gene:") if key.startswith("gene:") else ""
         if gene or self.combo.currentIndex() >= 0:
             self.gene.setText(gene)

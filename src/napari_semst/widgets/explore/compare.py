@@ -10,10 +10,8 @@ from qtpy.QtWidgets import (
     QAbstractItemView,
     QComboBox,
     QHeaderView,
-    QPushButton,
     QTableWidget,
     QTableWidgetItem,
-    QVBoxLayout,
     QWidget,
 )
 
@@ -24,7 +22,13 @@ from napari_semst.explore.labels import read_labels
 from napari_semst.viewer import columns
 from napari_semst.widgets.explore import texts
 from napari_semst.widgets.explore.texts import TIPS
-from napari_semst.widgets.shared.forms import add_row, form_layout, note_label
+from napari_semst.widgets.shared.forms import (
+    add_row,
+    form_layout,
+    note_label,
+    push_button,
+    stacked,
+)
 from napari_semst.wording import for_window
 
 if TYPE_CHECKING:
@@ -61,18 +65,12 @@ class ComparePanel(QWidget):
         self.table.horizontalHeader().setSectionResizeMode(
             QHeaderView.ResizeMode.Interactive
         )
-        self.button = QPushButton("Show where they differ")
-        self.button.setToolTip(TIPS["differ"])
+        self.button = push_button("Show where they differ", TIPS["differ"])
         self.button.clicked.connect(self._on_differ)
         rows = form_layout()
         add_row(rows, "Rows", self.one)
         add_row(rows, "Columns", self.other)
-        layout = QVBoxLayout(self)
-        layout.setContentsMargins(0, 4, 0, 0)
-        layout.setSpacing(6)
-        layout.addLayout(rows)
-        for part in (self.said, self.table, self.button):
-            layout.addWidget(part)
+        stacked(self, rows, self.said, self.table, self.button, spacing=6, top=4)
 
     def set_tissue(self, tissue: AnnData | None) -> None:
         """Offer the labels that a section has now; keep what is chosen and there."""

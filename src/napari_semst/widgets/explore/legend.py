@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from qtpy.QtCore import QSize, Qt, QTimer, Signal  # type: ignore[attr-defined]
+from qtpy.QtCore import QSignalBlocker, QSize, Qt, QTimer, Signal  # type: ignore[attr-defined]
 from qtpy.QtGui import QColor
 from qtpy.QtWidgets import (
     QAbstractItemView,
@@ -15,12 +15,12 @@ from qtpy.QtWidgets import (
     QPushButton,
     QTreeWidget,
     QTreeWidgetItem,
-    QVBoxLayout,
     QWidget,
 )
 
 from napari_semst.widgets.explore import texts
 from napari_semst.widgets.explore.texts import TIPS
+from napari_semst.widgets.shared.forms import stacked
 from napari_semst.widgets.shared.legend import colour_chip
 
 if TYPE_CHECKING:
@@ -87,10 +87,7 @@ class LegendTable(QWidget):
             (("merge", "Merge"), ("split", "Split"), ("up", "\N{UPWARDS ARROW}"),
              ("down", "\N{DOWNWARDS ARROW}"), ("undo", "Undo"), ("redo", "Redo")),
         )  # fmt: skip
-        layout = QVBoxLayout(self)
-        layout.setContentsMargins(0, 0, 0, 0)
-        layout.setSpacing(4)
-        layout.addWidget(self.tree)
+        layout = stacked(self, self.tree, spacing=4)
         for row in rows:
             line = QHBoxLayout()
             line.setSpacing(4)
@@ -147,33 +144,32 @@ class LegendTable(QWidget):
             Whether names can be worked on, not only shown.
         """
         kept, self._editable = self._chosen, editable
-        self.tree.blockSignals(True)
-        self._remove_rows()
-        heads = QTreeWidgetItem([heading, "Spots", "Share"])
-        right = Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignVCenter
-        for column in (1, 2):
-            heads.setTextAlignment(column, right)
-        self.tree.setHeaderItem(heads)
-        ratio = self.devicePixelRatioF()
-        for entry in entries:
-            item = QTreeWidgetItem(
-                [entry.name, f"{entry.count:,}", f"{entry.share:.1%}"]
-            )
-            item.setIcon(0, colour_chip(entry.color, ratio))
-            item.setData(0, _NAME, entry.name)
-            item.setData(0, _COLOR, entry.color)
-            item.setToolTip(0, entry.name)
-            item.setSizeHint(0, QSize(0, _ROW))
-            shown = entry.name not in hidden
-            state = Qt.CheckState.Checked if shown else Qt.CheckState.Unchecked
-            item.setCheckState(0, state)
-            if editable and entry.name != "none":
-                item.setFlags(item.flags() | Qt.ItemFlag.ItemIsEditable)
+        with QSignalBlocker(self.tree):
+            self._remove_rows()
+            heads = QTreeWidgetItem([heading, "Spots", "Share"])
+            right = Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignVCenter
             for column in (1, 2):
-                item.setTextAlignment(column, right)
-            self.tree.addTopLevelItem(item)
-            item.setSelected(entry.name in kept)
-        self.tree.blockSignals(False)
+                heads.setTextAlignment(column, right)
+            self.tree.setHeaderItem(heads)
+            ratio = self.devicePixelRatioF()
+            for entry in entries:
+                item = QTreeWidgetItem(
+                    [entry.name, f"{entry.count:,}", f"{entry.share:.1%}"]
+                )
+                item.setIcon(0, colour_chip(entry.color, ratio))
+                item.setData(0, _NAME, entry.name)
+                item.setData(0, _COLOR, entry.color)
+                item.setToolTip(0, entry.name)
+                item.setSizeHint(0, QSize(0, _ROW))
+                shown = entry.name not in hidden
+                state = Qt.CheckState.Checked if shown else Qt.CheckState.Unchecked
+                item.setCheckState(0, state)
+                if editable and entry.name != "none":
+                    item.setFlags(item.flags() | Qt.ItemFlag.ItemIsEditable)
+                for column in (1, 2):
+                    item.setTextAlignment(column, right)
+                self.tree.addTopLevelItem(item)
+                item.setSelected(entry.name in kept)
         names = {entry.name for entry in entries}
         self._chosen = [name for name in kept if name in names]
         self._fit(len(entries))
@@ -217,9 +213,8 @@ class LegendTable(QWidget):
         if text == name:
             self.shown_changed.emit(self._hidden())
             return
-        self.tree.blockSignals(True)
-        item.setText(0, name)  # until the edit is accepted
-        self.tree.blockSignals(False)
+        with QSignalBlocker(self.tree):
+            item.setText(0, name)  # until the edit is accepted
         self.renamed.emit(name, text)
 
     def _on_chosen(self) -> None:
@@ -240,12 +235,11 @@ class LegendTable(QWidget):
         self._buttons["merge"].setEnabled(n > 1)
 
     def _show_only(self, names: Collection[str] | None) -> None:
-        self.tree.blockSignals(True)
-        for item in self._items():
-            shown = names is None or item.data(0, _NAME) in names
-            state = Qt.CheckState.Checked if shown else Qt.CheckState.Unchecked
-            item.setCheckState(0, state)
-        self.tree.blockSignals(False)
+        with QSignalBlocker(self.tree):
+            for item in self._items():
+                shown = names is None or item.data(0, _NAME) in names
+                state = Qt.CheckState.Checked if shown else Qt.CheckState.Unchecked
+                item.setCheckState(0, state)
         self.shown_changed.emit(self._hidden())
 
     def _on_isolate(self) -> None:

@@ -5,17 +5,11 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from qtpy.QtCore import Signal  # type: ignore[attr-defined]
-from qtpy.QtWidgets import (
-    QComboBox,
-    QDoubleSpinBox,
-    QHBoxLayout,
-    QPushButton,
-    QVBoxLayout,
-    QWidget,
-)
+from qtpy.QtWidgets import QComboBox, QDoubleSpinBox, QWidget
 
 from napari_semst.widgets.explore.texts import TIPS
 from napari_semst.widgets.shared.colorbar import Colorbar
+from napari_semst.widgets.shared.forms import push_button, row_of, stacked
 
 if TYPE_CHECKING:
     from napari_semst.viewer.colour import NumberPaint
@@ -52,18 +46,10 @@ class ColourLimits(QWidget):
         self.colormap.setToolTip(TIPS["colormap"])
         self.colormap.addItems(list(COLORMAPS))
         self.colormap.currentIndexChanged.connect(self.changed)
-        self.reset = QPushButton("Reset")
-        self.reset.setToolTip(TIPS["reset"])
+        self.reset = push_button("Reset", TIPS["reset"])
         self.reset.clicked.connect(self.reset_wanted)
-        row = QHBoxLayout()
-        row.setSpacing(6)
-        for part in (self.low, self.high, self.colormap, self.reset):
-            row.addWidget(part)
-        layout = QVBoxLayout(self)
-        layout.setContentsMargins(0, 0, 0, 0)
-        layout.setSpacing(6)
-        layout.addWidget(self.colorbar)
-        layout.addLayout(row)
+        row = row_of(self.low, self.high, self.colormap, self.reset, spacing=6)
+        stacked(self, self.colorbar, row, spacing=6)
 
     @property
     def values(self) -> tuple[float, float]:

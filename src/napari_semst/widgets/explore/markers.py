@@ -20,9 +20,7 @@ from qtpy.QtWidgets import (
     QHBoxLayout,
     QHeaderView,
     QLineEdit,
-    QPushButton,
     QTableView,
-    QVBoxLayout,
     QWidget,
 )
 
@@ -33,7 +31,7 @@ from napari_semst.explore.markers import (
 )
 from napari_semst.widgets.explore import texts
 from napari_semst.widgets.explore.texts import TIPS
-from napari_semst.widgets.shared.forms import note_label
+from napari_semst.widgets.shared.forms import note_label, push_button, stacked
 from napari_semst.widgets.shared.worker import BackgroundTask
 
 if TYPE_CHECKING:
@@ -95,9 +93,9 @@ class MarkerPanel(QWidget):
         self.against.setToolTip(TIPS["against"])
         for key, label in texts.AGAINST.items():
             self.against.addItem(label, key)
-        self.find_button = _button("Find markers", "find_markers")
-        self.plot_button = _button("Dot plot", "dot_plot")
-        self.save_button = _button("Save table...", "save_markers")
+        self.find_button = push_button("Find markers", TIPS["find_markers"])
+        self.plot_button = push_button("Dot plot", TIPS["dot_plot"])
+        self.save_button = push_button("Save table...", TIPS["save_markers"])
         self.search = QLineEdit()
         self.search.setPlaceholderText("Search a gene")
         self.search.setToolTip(TIPS["search_marker"])
@@ -146,13 +144,7 @@ class MarkerPanel(QWidget):
         below.addWidget(self.search)
         below.addWidget(self.plot_button)
         below.addWidget(self.save_button)
-        layout = QVBoxLayout(self)
-        layout.setContentsMargins(0, 4, 0, 0)
-        layout.setSpacing(6)
-        layout.addLayout(above)
-        layout.addWidget(self.said)
-        layout.addWidget(view)
-        layout.addLayout(below)
+        stacked(self, above, self.said, view, below, spacing=6, top=4)
 
     def set_tissue(self, tissue: AnnData | None) -> None:
         """Show the markers that were found for a section, none for any other."""
@@ -249,12 +241,6 @@ def markers_asked_for(
 
 def _there(held: ref[AnnData] | None) -> AnnData | None:
     return None if held is None else held()
-
-
-def _button(text: str, tip: str) -> QPushButton:
-    button = QPushButton(text)
-    button.setToolTip(TIPS[tip])
-    return button
 
 
 Index = QModelIndex | QPersistentModelIndex

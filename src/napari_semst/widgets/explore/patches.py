@@ -8,7 +8,7 @@ from weakref import ref
 
 import numpy as np
 from qtpy.QtCore import Qt
-from qtpy.QtWidgets import QGridLayout, QHBoxLayout, QVBoxLayout, QWidget
+from qtpy.QtWidgets import QGridLayout, QWidget
 
 from napari_semst import keys
 from napari_semst.explore.expected_patches import N_ALIKE, PatchBook, Patches
@@ -19,7 +19,7 @@ from napari_semst.viewer.sections import look_at
 from napari_semst.widgets.explore import texts
 from napari_semst.widgets.explore.patch_view import PIXELS, PatchView
 from napari_semst.widgets.shared.errors import describe_error
-from napari_semst.widgets.shared.forms import WrappedLabel, collapsible
+from napari_semst.widgets.shared.forms import WrappedLabel, collapsible, row_of, stacked
 from napari_semst.widgets.shared.worker import BackgroundTask
 
 if TYPE_CHECKING:
@@ -68,15 +68,9 @@ class PatchesPart(QWidget):
         self.rows = [[PatchView(_SMALL) for _ in range(N_ALIKE)] for _ in range(2)]
         self.content = self._pictures()
         whole = QWidget()
-        column = QVBoxLayout(whole)
-        column.setContentsMargins(0, 4, 0, 0)
-        column.setSpacing(_GAP)
-        column.addWidget(self.said)
-        column.addWidget(self.content)
+        stacked(whole, self.said, self.content, spacing=_GAP, top=4)
         self.part = collapsible(texts.PATCHES, whole)
-        layout = QVBoxLayout(self)
-        layout.setContentsMargins(0, 0, 0, 0)
-        layout.addWidget(self.part)
+        stacked(self, self.part)
         self.task.done.connect(self._on_done)
         self.task.failed.connect(self._on_failed)
         context.section_changed.connect(self.clear)
@@ -89,11 +83,7 @@ class PatchesPart(QWidget):
         grid = QGridLayout(found)
         grid.setContentsMargins(0, 0, 0, 0)
         grid.setSpacing(_GAP)
-        top = QHBoxLayout()
-        top.setSpacing(_GAP)
-        top.addWidget(self.large)
-        top.addWidget(self.alone)
-        top.addStretch(1)
+        top = row_of(self.large, self.alone, spacing=_GAP, stretch=True)
         grid.addLayout(top, 0, 0, 1, N_ALIKE + 1)
         for group, (title, row) in enumerate(zip(self.titles, self.rows, strict=True)):
             grid.addWidget(title, 1 + 2 * group, 0, 1, N_ALIKE + 1)

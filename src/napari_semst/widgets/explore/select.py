@@ -7,21 +7,20 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from qtpy.QtCore import Qt
 from qtpy.QtGui import QKeySequence, QShortcut  # type: ignore[attr-defined]
-from qtpy.QtWidgets import (
-    QDoubleSpinBox,
-    QHBoxLayout,
-    QLabel,
-    QPushButton,
-    QVBoxLayout,
-    QWidget,
-)
+from qtpy.QtWidgets import QDoubleSpinBox, QLabel, QWidget
 
 from napari_semst.viewer import picking, spots
 from napari_semst.widgets.explore import texts
 from napari_semst.widgets.explore.assign import AssignPart
 from napari_semst.widgets.explore.drawing import DrawingTool
 from napari_semst.widgets.explore.texts import TIPS
-from napari_semst.widgets.shared.forms import heading, note_label
+from napari_semst.widgets.shared.forms import (
+    heading,
+    note_label,
+    push_button,
+    row_of,
+    stacked,
+)
 from napari_semst.widgets.shared.painter import spots_named
 
 if TYPE_CHECKING:
@@ -53,10 +52,10 @@ class SelectPart(QWidget):
         super().__init__(dock)
         self._context, self._dock = context, dock
         self.tool = DrawingTool(context.viewer, self)
-        self.lasso = _button("Lasso", TIPS["lasso"], checkable=True)
-        self.brush = _button("Brush", TIPS["brush"], checkable=True)
-        self.invert_button = _button("Invert", TIPS["invert"])
-        self.clear_button = _button("Clear", TIPS["clear"])
+        self.lasso = push_button("Lasso", TIPS["lasso"], checkable=True, narrow=True)
+        self.brush = push_button("Brush", TIPS["brush"], checkable=True, narrow=True)
+        self.invert_button = push_button("Invert", TIPS["invert"], narrow=True)
+        self.clear_button = push_button("Clear", TIPS["clear"], narrow=True)
         self.radius = QDoubleSpinBox()
         self.radius.setToolTip(TIPS["radius"])
         self.radius.setAccessibleName("Radius of the brush")
@@ -76,21 +75,12 @@ class SelectPart(QWidget):
         self._on_section()
 
     def _build(self) -> None:
-        row = QHBoxLayout()
-        row.setSpacing(4)
-        for part in (self.lasso, self.brush, self.radius):
-            row.addWidget(part)
-        row.addStretch(1)
+        row = row_of(self.lasso, self.brush, self.radius, spacing=4, stretch=True)
         for part in (self.invert_button, self.clear_button):
             row.addWidget(part)
-        layout = QVBoxLayout(self)
-        layout.setContentsMargins(0, 0, 0, 0)
-        layout.setSpacing(6)
-        layout.addWidget(heading("Select"))
-        layout.addLayout(row)
-        layout.addWidget(self.hint)
-        layout.addWidget(self.count)
-        layout.addWidget(self.assign)
+        stacked(
+            self, heading("Select"), row, self.hint, self.count, self.assign, spacing=6
+        )
 
     def _connect(self) -> None:
         self.lasso.toggled.connect(self._on_lasso)
@@ -273,12 +263,3 @@ class SelectPart(QWidget):
             new = picking.combined(old, done, self._how)
             self._context.state.select(tissue, new)
         self._stroke = None
-
-
-def _button(text: str, tip: str, *, checkable: bool = False) -> QPushButton:
-    button = QPushButton()
-    button.setText(text)
-    button.setToolTip(tip)
-    button.setCheckable(checkable)
-    button.setStyleSheet("padding: 3px 5px; min-width: 14px;")
-    return button

@@ -9,7 +9,7 @@ from weakref import WeakKeyDictionary
 import numpy as np
 from qtpy.QtCore import QEvent, QTimer
 from qtpy.QtGui import QCursor
-from qtpy.QtWidgets import QHBoxLayout, QPushButton, QToolTip, QVBoxLayout, QWidget
+from qtpy.QtWidgets import QToolTip, QVBoxLayout, QWidget
 
 from napari_semst import keys
 from napari_semst.explore import dots
@@ -19,7 +19,13 @@ from napari_semst.widgets.explore import texts
 from napari_semst.widgets.explore.scatter import ScatterPlot
 from napari_semst.widgets.explore.texts import TIPS
 from napari_semst.widgets.shared.errors import describe_error
-from napari_semst.widgets.shared.forms import collapsible, note_label
+from napari_semst.widgets.shared.forms import (
+    collapsible,
+    note_label,
+    push_button,
+    row_of,
+    stacked,
+)
 from napari_semst.widgets.shared.worker import BackgroundTask
 from napari_semst.wording import for_window
 
@@ -45,18 +51,16 @@ class UmapPanel(QWidget):
         super().__init__(parent)
         self.scatter = ScatterPlot()
         self.scatter.setAccessibleName("UMAP")
-        self.lasso = _button("Lasso", TIPS["umap_lasso"])
+        self.lasso = push_button("Lasso", TIPS["umap_lasso"], narrow=True)
         self.lasso.setCheckable(True)
-        self.fit = _button("Whole map", TIPS["umap_fit"])
-        self.again = _button("Recompute", TIPS["umap_again"])
-        self.out = _button("Pop out", TIPS["umap_out"])
+        self.fit = push_button("Whole map", TIPS["umap_fit"], narrow=True)
+        self.again = push_button("Recompute", TIPS["umap_again"], narrow=True)
+        self.out = push_button("Pop out", TIPS["umap_out"], narrow=True)
         self.source = note_label()
         self.source.setToolTip(TIPS["umap"])
-        row = QHBoxLayout()
-        row.setSpacing(4)
-        for button in (self.lasso, self.fit, self.again, self.out):
-            row.addWidget(button)
-        row.addStretch(1)
+        row = row_of(
+            self.lasso, self.fit, self.again, self.out, spacing=4, stretch=True
+        )
         layout = QVBoxLayout(self)
         layout.setContentsMargins(0, 4, 0, 0)
         layout.setSpacing(6)
@@ -95,10 +99,7 @@ class UmapPart(QWidget):
         self.elsewhere.setText(texts.UMAP_OUT)
         self.elsewhere.hide()
         self.task = BackgroundTask(umap_of)
-        layout = QVBoxLayout(self)
-        layout.setContentsMargins(0, 0, 0, 0)
-        layout.addWidget(self.fold)
-        layout.addWidget(self.elsewhere)
+        stacked(self, self.fold, self.elsewhere)
         self._connect()
         self._on_theme()
 
@@ -312,11 +313,3 @@ def _made_from(tissue: AnnData) -> tuple[Any, ...]:
 
 def _same(one: tuple[Any, ...], other: tuple[Any, ...]) -> bool:
     return all(a is b for a, b in zip(one, other, strict=True))
-
-
-def _button(text: str, tip: str) -> QPushButton:
-    button = QPushButton()
-    button.setText(text)
-    button.setToolTip(tip)
-    button.setStyleSheet("padding: 3px 5px; min-width: 14px;")
-    return button

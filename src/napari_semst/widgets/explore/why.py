@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from weakref import ref
 
 from qtpy.QtCore import QObject, Signal  # type: ignore[attr-defined]
-from qtpy.QtWidgets import QHBoxLayout, QProgressBar, QPushButton, QVBoxLayout, QWidget
+from qtpy.QtWidgets import QHBoxLayout, QProgressBar, QWidget
 from superqt.utils import create_worker
 
 from napari_semst import keys
@@ -24,7 +24,12 @@ from napari_semst.widgets.explore.trial import (
     reason_not_testable,
 )
 from napari_semst.widgets.shared.downloads import DownloadQuestion, may_download
-from napari_semst.widgets.shared.forms import WrappedLabel, note_label
+from napari_semst.widgets.shared.forms import (
+    WrappedLabel,
+    note_label,
+    push_button,
+    stacked,
+)
 from napari_semst.widgets.shared.worker import BackgroundTask
 from napari_semst.wording import for_window
 
@@ -58,13 +63,10 @@ class WhyPanel(QWidget):
         self._control: RunControl | None = None
         self._number = 0
         self._told: dict[str, str] = {}
-        self.button = QPushButton("Explain domains")
-        self.button.setToolTip(TIPS["explain"])
-        self.test_button = QPushButton(texts.TEST)
-        self.test_button.setToolTip(TIPS["test"])
+        self.button = push_button("Explain domains", TIPS["explain"])
+        self.test_button = push_button(texts.TEST, TIPS["test"])
         self._testable, self._running = False, False
-        self.cancel_button = QPushButton("Cancel")
-        self.cancel_button.setToolTip(TIPS["cancel_explain"])
+        self.cancel_button = push_button("Cancel", TIPS["cancel_explain"])
         self.bar = QProgressBar()
         self.bar.setTextVisible(False)
         self.bar.setFixedHeight(6)
@@ -74,13 +76,16 @@ class WhyPanel(QWidget):
         row.setSpacing(6)
         row.addWidget(self.button, 2)
         row.addWidget(self.cancel_button, 1)
-        layout = QVBoxLayout(self)
-        layout.setContentsMargins(0, 4, 0, 0)
-        layout.setSpacing(6)
-        layout.addLayout(row)
-        layout.addWidget(self.test_button)
-        for part in (self.bar, self.said, self.text):
-            layout.addWidget(part)
+        stacked(
+            self,
+            row,
+            self.test_button,
+            self.bar,
+            self.said,
+            self.text,
+            spacing=6,
+            top=4,
+        )
         self.button.clicked.connect(self.asked)
         self.test_button.clicked.connect(self.test_asked)
         self.cancel_button.clicked.connect(self.cancel)

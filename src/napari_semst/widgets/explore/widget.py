@@ -7,16 +7,9 @@ from typing import TYPE_CHECKING, Any
 from uuid import uuid4
 
 import numpy as np
-from qtpy.QtCore import QEvent, Qt, QTimer
+from qtpy.QtCore import QEvent, QSignalBlocker, Qt, QTimer
 from qtpy.QtGui import QKeySequence, QShortcut  # type: ignore[attr-defined]
-from qtpy.QtWidgets import (
-    QApplication,
-    QHBoxLayout,
-    QPushButton,
-    QSlider,
-    QVBoxLayout,
-    QWidget,
-)
+from qtpy.QtWidgets import QApplication, QSlider, QVBoxLayout, QWidget
 
 from napari_semst import keys
 from napari_semst.viewer import adapter, columns, pins, sections, spots
@@ -44,6 +37,8 @@ from napari_semst.widgets.shared.forms import (
     collapsible,
     form_layout,
     heading,
+    push_button,
+    row_of,
     scroll_area,
 )
 from napari_semst.widgets.shared.painter import choice_key, shown_level, spots_named
@@ -81,10 +76,8 @@ class ExploreDomains(QWidget):
         self.genes = GeneActions(
             self.sections, self.legend, self.markers, self.state, self
         )
-        self.pin_button = QPushButton("Pin beside")
-        self.pin_button.setToolTip(TIPS["pin"])
-        self.unpin_button = QPushButton("Unpin")
-        self.unpin_button.setToolTip(TIPS["unpin"])
+        self.pin_button = push_button("Pin beside", TIPS["pin"])
+        self.unpin_button = push_button("Unpin", TIPS["unpin"])
         self.share = SharePanel()
         self.sharing = ShareActions(self.sections, self.editing, self.share, self)
         self.why = WhyPanel()
@@ -119,10 +112,7 @@ class ExploreDomains(QWidget):
         for part in above:
             self.column.addWidget(part)
         self.column.addLayout(rows)
-        row = QHBoxLayout()
-        row.setSpacing(6)
-        row.addWidget(self.pin_button)
-        row.addWidget(self.unpin_button)
+        row = row_of(self.pin_button, self.unpin_button, spacing=6)
         self.column.addLayout(row)
         self.column.addWidget(self.card)
         self.column.addWidget(collapsible("Why", self.why))
@@ -428,9 +418,8 @@ def _are_points(layer: Layer) -> bool:
 
 
 def _set_quietly(slider: QSlider, value: int) -> None:
-    slider.blockSignals(True)
-    slider.setValue(value)
-    slider.blockSignals(False)
+    with QSignalBlocker(slider):
+        slider.setValue(value)
 
 
 def _slider(low: int, high: int, tip: str) -> QSlider:

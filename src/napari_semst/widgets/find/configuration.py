@@ -8,11 +8,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from qtpy.QtCore import QObject, Signal  # type: ignore[attr-defined]
-from qtpy.QtWidgets import QFileDialog, QHBoxLayout, QPushButton, QWidget
+from qtpy.QtWidgets import QFileDialog, QHBoxLayout, QWidget
 
 from napari_semst.config import Request
 from napari_semst.errors import SaveError, SemstError
 from napari_semst.widgets.find import texts
+from napari_semst.widgets.shared.forms import push_button
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -37,10 +38,8 @@ class ConfigurationRow(QWidget):
 
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(parent)
-        self.load_button = QPushButton(texts.LOAD)
-        self.load_button.setToolTip(texts.TIPS["load_configuration"])
-        self.save_button = QPushButton(texts.SAVE)
-        self.save_button.setToolTip(texts.TIPS["save_configuration"])
+        self.load_button = push_button(texts.LOAD, texts.TIPS["load_configuration"])
+        self.save_button = push_button(texts.SAVE, texts.TIPS["save_configuration"])
         layout = QHBoxLayout(self)
         layout.setContentsMargins(0, 0, 0, 0)
         layout.setSpacing(6)

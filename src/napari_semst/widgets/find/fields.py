@@ -6,7 +6,7 @@ from dataclasses import fields
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from qtpy.QtCore import Qt, Signal  # type: ignore[attr-defined]
+from qtpy.QtCore import QSignalBlocker, Qt, Signal  # type: ignore[attr-defined]
 from qtpy.QtGui import QStandardItemModel
 from qtpy.QtWidgets import (
     QCheckBox,
@@ -15,7 +15,6 @@ from qtpy.QtWidgets import (
     QHBoxLayout,
     QPushButton,
     QSpinBox,
-    QVBoxLayout,
     QWidget,
 )
 
@@ -24,6 +23,7 @@ from napari_semst.config import AUTO_DOMAINS, STAGES
 from napari_semst.errors import ConfigError
 from napari_semst.widgets.find import texts
 from napari_semst.widgets.find.texts import AS_JOINED, ONE_SECTION, TIPS
+from napari_semst.widgets.shared.forms import push_button, short_combo, stacked
 from napari_semst.widgets.shared.status import Banner
 
 if TYPE_CHECKING:
@@ -55,14 +55,9 @@ class FilePicker(QWidget):
         super().__init__(parent)
         self._title, self._kinds, self._missing = title, kinds, missing
         self.setToolTip(tip)
-        self.combo = QComboBox()
-        self.combo.setToolTip(tip)
+        self.combo = short_combo(tip)
         self.combo.setPlaceholderText("Choose")
-        self.combo.setSizeAdjustPolicy(
-            QComboBox.SizeAdjustPolicy.AdjustToMinimumContentsLengthWithIcon
-        )
-        self.button = QPushButton("File...")
-        self.button.setToolTip(title)
+        self.button = push_button("File...", title)
         layout = QHBoxLayout(self)
         layout.setContentsMargins(0, 0, 0, 0)
         layout.setSpacing(6)
@@ -159,11 +154,7 @@ class ExtraSettings(QWidget):
         self.settings: dict[str, dict[str, Any]] = {}
         self.banner = Banner()
         self.forget_button = QPushButton(texts.FORGET)
-        layout = QVBoxLayout(self)
-        layout.setContentsMargins(0, 0, 0, 0)
-        layout.setSpacing(4)
-        layout.addWidget(self.banner)
-        layout.addWidget(self.forget_button)
+        stacked(self, self.banner, self.forget_button, spacing=4)
         self.forget_button.clicked.connect(self.forget)
         self.forget()
 
@@ -311,17 +302,16 @@ class SectionsCombo(QComboBox):
 
     def set_tissue(self, tissue: AnnData | None, column: str = "") -> None:
         """Offer the columns of a tissue, and choose one without another word."""
-        self.blockSignals(True)
-        self.clear()
-        joined = tissue is not None and keys.SECTION in tissue.obs
-        label, own = (AS_JOINED, keys.SECTION) if joined else (ONE_SECTION, "")
-        self.addItem(label, own)
-        for name in [] if tissue is None else section_columns(tissue):
-            self.addItem(name, name)
-        if column and self.findData(column) < 0:
-            self.addItem(column, column)
-        self.setCurrentIndex(max(self.findData(column), 0))
-        self.blockSignals(False)
+        with QSignalBlocker(self):
+            self.clear()
+            joined = tissue is not None and keys.SECTION in tissue.obs
+            label, own = (AS_JOINED, keys.SECTION) if joined else (ONE_SECTION, "")
+            self.addItem(label, own)
+            for name in [] if tissue is None else section_columns(tissue):
+                self.addItem(name, name)
+            if column and self.findData(column) < 0:
+                self.addItem(column, column)
+            self.setCurrentIndex(max(self.findData(column), 0))
 
     def _on_chosen(self) -> None:
         self.chosen.emit(self.column)

@@ -15,7 +15,6 @@ from qtpy.QtWidgets import (
     QDoubleSpinBox,
     QFileDialog,
     QHBoxLayout,
-    QPushButton,
     QVBoxLayout,
     QWidget,
 )
@@ -25,7 +24,12 @@ from napari_semst.errors import ConfigError, InputError
 from napari_semst.morphology.suggestions import SUGGESTED
 from napari_semst.widgets.find import texts_image as texts
 from napari_semst.widgets.find.fields import FilePicker
-from napari_semst.widgets.shared.forms import add_row, form_layout, note_label
+from napari_semst.widgets.shared.forms import (
+    add_row,
+    form_layout,
+    note_label,
+    push_button,
+)
 from napari_semst.widgets.shared.status import Banner
 from napari_semst.wording import for_window
 
@@ -230,8 +234,7 @@ class EncoderField(QWidget):
             self.combo.setItemData(
                 last, describe_encoder(name), Qt.ItemDataRole.ToolTipRole
             )
-        self.button = QPushButton("Folder...")
-        self.button.setToolTip(texts.PICK_ENCODER)
+        self.button = push_button("Folder...", texts.PICK_ENCODER)
         self.note = note_label()
         row = QHBoxLayout()
         row.setSpacing(6)

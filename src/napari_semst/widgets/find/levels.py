@@ -4,19 +4,12 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from qtpy.QtCore import QPointF, Qt, Signal  # type: ignore[attr-defined]
+from qtpy.QtCore import QPointF, QSignalBlocker, Qt, Signal  # type: ignore[attr-defined]
 from qtpy.QtGui import QColor, QPainter, QPolygonF
-from qtpy.QtWidgets import (
-    QHBoxLayout,
-    QLabel,
-    QPushButton,
-    QSlider,
-    QStyle,
-    QVBoxLayout,
-    QWidget,
-)
+from qtpy.QtWidgets import QHBoxLayout, QLabel, QPushButton, QSlider, QStyle, QWidget
 
 from napari_semst.widgets.find.texts import TIPS
+from napari_semst.widgets.shared.forms import stacked
 
 if TYPE_CHECKING:
     from qtpy.QtGui import QMouseEvent, QPaintEvent
@@ -98,11 +91,7 @@ class LevelBar(QWidget):
         top.addWidget(self.number)
         bottom.addWidget(self.home_button, 4)
         bottom.addWidget(self.keep_button, 5)
-        layout = QVBoxLayout(self)
-        layout.setContentsMargins(0, 0, 0, 0)
-        layout.setSpacing(4)
-        layout.addLayout(top)
-        layout.addLayout(bottom)
+        stacked(self, top, bottom, spacing=4)
 
     def show_levels(self, levels: Levels, level: int | None) -> None:
         """Offer a run's numbers of domains, without a word to others.
@@ -114,11 +103,10 @@ class LevelBar(QWidget):
         level
             The number to stand at; `None`: the run's own.
         """
-        self.slider.blockSignals(True)
-        self.slider.home = levels.own
-        self.slider.setRange(min(2, levels.own), levels.most)
-        self.slider.setValue(levels.own if level is None else level)
-        self.slider.blockSignals(False)
+        with QSignalBlocker(self.slider):
+            self.slider.home = levels.own
+            self.slider.setRange(min(2, levels.own), levels.most)
+            self.slider.setValue(levels.own if level is None else level)
         self.home_button.setText(f"Run's own: {levels.own}")
         self.slider.update()
         self._say()

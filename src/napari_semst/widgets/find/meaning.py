@@ -5,11 +5,16 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from qtpy.QtCore import Qt
-from qtpy.QtWidgets import QVBoxLayout, QWidget
+from qtpy.QtWidgets import QWidget
 
 from napari_semst import keys
 from napari_semst.widgets.find import texts
-from napari_semst.widgets.shared.forms import WrappedLabel, add_row, form_layout
+from napari_semst.widgets.shared.forms import (
+    WrappedLabel,
+    add_row,
+    form_layout,
+    stacked,
+)
 from napari_semst.widgets.shared.status import Banner
 
 if TYPE_CHECKING:
@@ -29,12 +34,7 @@ class MeaningFacts(QWidget):
         self.warnings = Banner()
         self.rows: list[tuple[str, str]] = []
         self._rows = form_layout()
-        layout = QVBoxLayout(self)
-        layout.setContentsMargins(0, 0, 0, 0)
-        layout.setSpacing(6)
-        layout.addWidget(self.control)
-        layout.addLayout(self._rows)
-        layout.addWidget(self.warnings)
+        stacked(self, self.control, self._rows, self.warnings, spacing=6)
 
     def show_run(self, facts: Mapping[str, Any]) -> None:
         """Show the record of a run."""

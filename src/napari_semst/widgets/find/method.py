@@ -5,15 +5,8 @@ from __future__ import annotations
 from dataclasses import fields
 from typing import TYPE_CHECKING, Any
 
-from qtpy.QtCore import Qt, Signal  # type: ignore[attr-defined]
-from qtpy.QtWidgets import (
-    QCheckBox,
-    QComboBox,
-    QDoubleSpinBox,
-    QSpinBox,
-    QVBoxLayout,
-    QWidget,
-)
+from qtpy.QtCore import QSignalBlocker, Qt, Signal  # type: ignore[attr-defined]
+from qtpy.QtWidgets import QCheckBox, QComboBox, QDoubleSpinBox, QSpinBox, QWidget
 
 from napari_semst.config import ImageGuidedConfig
 from napari_semst.config.presets import AUTO, PRESETS
@@ -21,7 +14,7 @@ from napari_semst.errors import InputError
 from napari_semst.methods.registry import method_spec
 from napari_semst.widgets.find import texts_image as texts
 from napari_semst.widgets.find.image import ImageForm
-from napari_semst.widgets.shared.forms import add_row, form_layout
+from napari_semst.widgets.shared.forms import add_row, form_layout, stacked
 
 if TYPE_CHECKING:
     from anndata import AnnData
@@ -82,9 +75,8 @@ class MethodCombo(QComboBox):
             self._show(method_of(name))
 
     def _show(self, method: str) -> None:
-        self.blockSignals(True)
-        self.setCurrentIndex(self.findData(method))
-        self.blockSignals(False)
+        with QSignalBlocker(self):
+            self.setCurrentIndex(self.findData(method))
 
     def _on_method(self) -> None:
         """Choose a recipe of the method."""
@@ -129,9 +121,7 @@ class HistologyFields(QWidget):
         self.use = QCheckBox(texts.USE_IMAGE)
         self.use.setToolTip(texts.TIPS["use_image"])
         self.guided = GuidedFields()
-        layout = QVBoxLayout(self)
-        layout.setContentsMargins(0, 0, 0, 0)
-        layout.addWidget(self.image)
+        stacked(self, self.image)
         self.use.toggled.connect(self.changed)
         self.image.changed.connect(self.changed)
         self.guided.changed.connect(self.changed)

@@ -7,18 +7,11 @@ from pathlib import Path
 from typing import NamedTuple
 
 from qtpy.QtCore import Qt, QTimer
-from qtpy.QtWidgets import (
-    QComboBox,
-    QFileDialog,
-    QHBoxLayout,
-    QPushButton,
-    QVBoxLayout,
-    QWidget,
-)
+from qtpy.QtWidgets import QComboBox, QFileDialog, QHBoxLayout, QVBoxLayout, QWidget
 
 from napari_semst.errors import ConfigError, SemanticsError
 from napari_semst.widgets.find import texts
-from napari_semst.widgets.shared.forms import note_label
+from napari_semst.widgets.shared.forms import note_label, push_button, short_combo
 from napari_semst.widgets.shared.worker import BackgroundTask
 from napari_semst.wording import for_window
 
@@ -47,18 +40,13 @@ class ModelField(QWidget):
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(parent)
         self.setToolTip(texts.TIPS["model"])
-        self.combo = QComboBox()
-        self.combo.setToolTip(texts.TIPS["model"])
+        self.combo = short_combo(texts.TIPS["model"])
         self.combo.setEditable(True)
         self.combo.setInsertPolicy(QComboBox.InsertPolicy.NoInsert)
-        self.combo.setSizeAdjustPolicy(
-            QComboBox.SizeAdjustPolicy.AdjustToMinimumContentsLengthWithIcon
-        )
         for index, model in enumerate(SUGGESTED_MODELS):
             self.combo.addItem(model.name)
             self.combo.setItemData(index, model.tip, Qt.ItemDataRole.ToolTipRole)
-        self.button = QPushButton("Folder...")
-        self.button.setToolTip(texts.PICK_MODEL)
+        self.button = push_button("Folder...", texts.PICK_MODEL)
         self.note = note_label()
         # Folders may be large and disks slow: looked at in a thread, never here.
         self.task = BackgroundTask(where_model_is)

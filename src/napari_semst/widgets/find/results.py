@@ -6,16 +6,8 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import numpy as np
-from qtpy.QtCore import Qt, Signal  # type: ignore[attr-defined]
-from qtpy.QtWidgets import (
-    QCheckBox,
-    QComboBox,
-    QHBoxLayout,
-    QPushButton,
-    QSlider,
-    QVBoxLayout,
-    QWidget,
-)
+from qtpy.QtCore import QSignalBlocker, Qt, Signal  # type: ignore[attr-defined]
+from qtpy.QtWidgets import QCheckBox, QComboBox, QSlider, QWidget
 
 from napari_semst import keys
 from napari_semst.explore.annotate import made_by_hand
@@ -37,6 +29,9 @@ from napari_semst.widgets.shared.forms import (
     form_layout,
     heading,
     note_label,
+    push_button,
+    row_of,
+    stacked,
 )
 from napari_semst.widgets.shared.legend import Legend
 
@@ -85,10 +80,8 @@ class ResultsPanel(QWidget):
         self.curve_part.setToolTip(TIPS["curve"])
         self.meaning = MeaningFacts()
         self.meaning_part = collapsible(texts.SEMANTICS_OF_RUN, self.meaning)
-        self.save_button = QPushButton("Save...")
-        self.save_button.setToolTip(TIPS["save"])
-        self.table_button = QPushButton("Save table...")
-        self.table_button.setToolTip(TIPS["save_table"])
+        self.save_button = push_button("Save...", TIPS["save"])
+        self.table_button = push_button("Save table...", TIPS["save_table"])
         self._build()
         self._connect()
         self.set_tissue(None)
@@ -104,20 +97,20 @@ class ResultsPanel(QWidget):
             combo.setSizeAdjustPolicy(
                 QComboBox.SizeAdjustPolicy.AdjustToMinimumContentsLengthWithIcon
             )
-        buttons = QHBoxLayout()
-        buttons.setSpacing(6)
-        buttons.addWidget(self.save_button)
-        buttons.addWidget(self.table_button)
-        layout = QVBoxLayout(self)
-        layout.setContentsMargins(0, 0, 0, 0)
-        layout.setSpacing(8)
-        layout.addWidget(heading("View and save"))
-        layout.addLayout(rows)
-        for part in (self.legend, self.colorbar, self.fade_note, self.discordant):
-            layout.addWidget(part)
-        for folding in (self.curve_part, self.meaning_part):
-            layout.addWidget(folding)
-        layout.addLayout(buttons)
+        buttons = row_of(self.save_button, self.table_button, spacing=6)
+        stacked(
+            self,
+            heading("View and save"),
+            rows,
+            self.legend,
+            self.colorbar,
+            self.fade_note,
+            self.discordant,
+            self.curve_part,
+            self.meaning_part,
+            buttons,
+            spacing=8,
+        )
 
     def _connect(self) -> None:
         self.run.currentIndexChanged.connect(self._on_run)
@@ -219,14 +212,15 @@ class ResultsPanel(QWidget):
         if other is not None and other not in self._offered:
             # What another dock shows, a gene say: it is not to be painted over.
             self._offered = (*self._offered, other)
-        self.colour_by.blockSignals(True)
-        self.colour_by.clear()
-        for i, colouring in enumerate(self._offered):
-            self.colour_by.addItem(colouring.label)
-            self.colour_by.setItemData(i, colouring.note, Qt.ItemDataRole.ToolTipRole)
-        offered = [c.key for c in self._offered]
-        self.colour_by.setCurrentIndex(offered.index(key) if key in offered else 0)
-        self.colour_by.blockSignals(False)
+        with QSignalBlocker(self.colour_by):
+            self.colour_by.clear()
+            for i, colouring in enumerate(self._offered):
+                self.colour_by.addItem(colouring.label)
+                self.colour_by.setItemData(
+                    i, colouring.note, Qt.ItemDataRole.ToolTipRole
+                )
+            offered = [c.key for c in self._offered]
+            self.colour_by.setCurrentIndex(offered.index(key) if key in offered else 0)
         self._levels = levels_of(self._tissue, run)
         if self._levels is not None:
             held = self._levels.holds(level)
@@ -308,13 +302,10 @@ class DiscordantSpots(QWidget):
         super().__init__(parent)
         self._called: NDArray[np.bool_] | None = None
         self.said = WrappedLabel()
-        self.button = QPushButton(texts.SELECT_DISCORDANT)
-        self.button.setToolTip(texts.TIPS["select_discordant"])
-        layout = QVBoxLayout(self)
-        layout.setContentsMargins(0, 0, 0, 0)
-        layout.setSpacing(6)
-        layout.addWidget(self.said)
-        layout.addWidget(self.button)
+        self.button = push_button(
+            texts.SELECT_DISCORDANT, texts.TIPS["select_discordant"]
+        )
+        stacked(self, self.said, self.button, spacing=6)
         self.button.clicked.connect(self.wanted)
         self.hide()
 

@@ -7,15 +7,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from qtpy.QtCore import QPointF, QRectF, QSize, Qt, Signal  # type: ignore[attr-defined]
 from qtpy.QtGui import QColor, QPainter, QPen, QPolygonF
-from qtpy.QtWidgets import (
-    QCheckBox,
-    QHBoxLayout,
-    QProgressBar,
-    QPushButton,
-    QSizePolicy,
-    QVBoxLayout,
-    QWidget,
-)
+from qtpy.QtWidgets import QCheckBox, QHBoxLayout, QProgressBar, QSizePolicy, QWidget
 
 from napari_semst.widgets.find.controller import time_left
 from napari_semst.widgets.find.texts import (
@@ -26,7 +18,12 @@ from napari_semst.widgets.find.texts import (
     TIPS,
 )
 from napari_semst.widgets.shared.colorbar import format_number
-from napari_semst.widgets.shared.forms import WrappedLabel, note_label
+from napari_semst.widgets.shared.forms import (
+    WrappedLabel,
+    note_label,
+    push_button,
+    stacked,
+)
 from napari_semst.widgets.shared.status import Banner
 
 if TYPE_CHECKING:
@@ -50,12 +47,9 @@ class RunBox(QWidget):
 
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(parent)
-        self.run_button = QPushButton("Run")
-        self.run_button.setToolTip(TIPS["run_button"])
-        self.stop_button = QPushButton("Stop early")
-        self.stop_button.setToolTip(TIPS["stop_button"])
-        self.cancel_button = QPushButton("Cancel")
-        self.cancel_button.setToolTip(TIPS["cancel_button"])
+        self.run_button = push_button("Run", TIPS["run_button"])
+        self.stop_button = push_button("Stop early", TIPS["stop_button"])
+        self.cancel_button = push_button("Cancel", TIPS["cancel_button"])
         self.bar = QProgressBar()
         self.bar.setRange(0, _STEPS)
         self.bar.setTextVisible(False)
@@ -75,11 +69,9 @@ class RunBox(QWidget):
         buttons.addWidget(self.run_button, 2)
         buttons.addWidget(self.stop_button, 1)
         buttons.addWidget(self.cancel_button, 1)
-        layout = QVBoxLayout(self)
-        layout.setContentsMargins(0, 0, 0, 0)
-        layout.setSpacing(6)
-        layout.addLayout(buttons)
-        for part in (
+        stacked(
+            self,
+            buttons,
             self.needs,
             self.warning,
             self.bar,
@@ -87,8 +79,8 @@ class RunBox(QWidget):
             self.loss,
             self.show_domains,
             self.provisional,
-        ):
-            layout.addWidget(part)
+            spacing=6,
+        )
         self.show_domains.clicked.connect(self.show_domains_chosen)
         self.set_state(can_run=False, running=False)
 

@@ -4,15 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from qtpy.QtCore import Signal  # type: ignore[attr-defined]
-from qtpy.QtWidgets import (
-    QComboBox,
-    QHBoxLayout,
-    QLabel,
-    QPushButton,
-    QVBoxLayout,
-    QWidget,
-)
+from qtpy.QtCore import QSignalBlocker, Signal  # type: ignore[attr-defined]
+from qtpy.QtWidgets import QComboBox, QLabel, QWidget
 
 from napari_semst import keys
 from napari_semst.io.matrices import named_layers
@@ -21,7 +14,14 @@ from napari_semst.viewer.spots import tissue_of
 from napari_semst.widgets.find.join import can_be_joined
 from napari_semst.widgets.find.texts import SIDE_BY_SIDE, TIPS
 from napari_semst.widgets.shared.facts import section_facts
-from napari_semst.widgets.shared.forms import add_row, form_layout
+from napari_semst.widgets.shared.forms import (
+    add_row,
+    form_layout,
+    push_button,
+    row_of,
+    short_combo,
+    stacked,
+)
 from napari_semst.widgets.shared.sections import NO_SECTION
 
 if TYPE_CHECKING:
@@ -43,22 +43,11 @@ class SectionPicker(QWidget):
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(parent)
         self._layers: list[Layer] = []
-        self.combo = QComboBox()
-        self.combo.setToolTip(TIPS["section"])
-        self.combo.setSizeAdjustPolicy(
-            QComboBox.SizeAdjustPolicy.AdjustToMinimumContentsLengthWithIcon
-        )
-        self.file_button = QPushButton("Open file...")
-        self.file_button.setToolTip(TIPS["open_file"])
-        self.folder_button = QPushButton("Open folder...")
-        self.folder_button.setToolTip(TIPS["open_folder"])
-        self.join_button = QPushButton("Join sections...")
-        self.join_button.setToolTip(TIPS["join"])
-        self.shown = QComboBox()
-        self.shown.setToolTip(TIPS["shown"])
-        self.shown.setSizeAdjustPolicy(
-            QComboBox.SizeAdjustPolicy.AdjustToMinimumContentsLengthWithIcon
-        )
+        self.combo = short_combo(TIPS["section"])
+        self.file_button = push_button("Open file...", TIPS["open_file"])
+        self.folder_button = push_button("Open folder...", TIPS["open_folder"])
+        self.join_button = push_button("Join sections...", TIPS["join"])
+        self.shown = short_combo(TIPS["shown"])
         self.facts = QLabel()
         self.facts.setWordWrap(True)
         self.coordinates = QComboBox()
@@ -77,22 +66,20 @@ class SectionPicker(QWidget):
         self.set_layers([])
 
     def _build(self) -> None:
-        buttons = QHBoxLayout()
-        buttons.setSpacing(6)
-        buttons.addWidget(self.file_button)
-        buttons.addWidget(self.folder_button)
+        buttons = row_of(self.file_button, self.folder_button, spacing=6)
         self._form = form_layout()
         add_row(self._form, "Section", self.shown)
         add_row(self._form, "Coordinates", self.coordinates)
         add_row(self._form, "Counts", self.counts)
-        layout = QVBoxLayout(self)
-        layout.setContentsMargins(0, 0, 0, 0)
-        layout.setSpacing(6)
-        layout.addWidget(self.combo)
-        layout.addLayout(buttons)
-        layout.addWidget(self.join_button)
-        layout.addWidget(self.facts)
-        layout.addLayout(self._form)
+        stacked(
+            self,
+            self.combo,
+            buttons,
+            self.join_button,
+            self.facts,
+            self._form,
+            spacing=6,
+        )
 
     @property
     def layer(self) -> Layer | None:
@@ -120,34 +107,31 @@ class SectionPicker(QWidget):
         wanted = choose if choose is not None else self.layer
         before = self.layer
         self._layers = list(layers)
-        self.combo.blockSignals(True)
-        self.combo.clear()
-        self.combo.addItems([layer.name for layer in self._layers] or [NO_SECTION])
-        self.combo.setEnabled(bool(self._layers))
-        self.join_button.setVisible(sum(map(can_be_joined, layers)) > 1)
-        if any(wanted is layer for layer in self._layers):
-            self.combo.setCurrentIndex(
-                next(i for i, layer in enumerate(self._layers) if layer is wanted)
-            )
-        self.combo.blockSignals(False)
+        with QSignalBlocker(self.combo):
+            self.combo.clear()
+            self.combo.addItems([layer.name for layer in self._layers] or [NO_SECTION])
+            self.combo.setEnabled(bool(self._layers))
+            self.join_button.setVisible(sum(map(can_be_joined, layers)) > 1)
+            if any(wanted is layer for layer in self._layers):
+                self.combo.setCurrentIndex(
+                    next(i for i, layer in enumerate(self._layers) if layer is wanted)
+                )
         if self.layer is not before or not self._layers:
             self._on_section()
 
     def _on_section(self) -> None:
         tissue = self.tissue
         found = [] if tissue is None else adapter.coordinate_keys(tissue)
-        self.coordinates.blockSignals(True)
-        self.coordinates.clear()
-        for key in found:
-            self.coordinates.addItem(key, key)
-        self._choose_as_shown()
-        self.coordinates.blockSignals(False)
+        with QSignalBlocker(self.coordinates):
+            self.coordinates.clear()
+            for key in found:
+                self.coordinates.addItem(key, key)
+            self._choose_as_shown()
         self._form.setRowVisible(self.coordinates, len(found) > 1)
-        self.counts.blockSignals(True)
-        self.counts.clear()
-        for name, label in [] if tissue is None else counts_places(tissue):
-            self.counts.addItem(label, name)
-        self.counts.blockSignals(False)
+        with QSignalBlocker(self.counts):
+            self.counts.clear()
+            for name, label in [] if tissue is None else counts_places(tissue):
+                self.counts.addItem(label, name)
         self._form.setRowVisible(self.counts, self.counts.count() > 1)
         self._offer_sections()
         self._on_coordinates()
@@ -156,14 +140,13 @@ class SectionPicker(QWidget):
         """Offer the sections that the layer shows, where they are several."""
         layer = self.layer
         names = () if layer is None else sections.sections_on(layer)
-        self.shown.blockSignals(True)
-        self.shown.clear()
-        self.shown.addItem(SIDE_BY_SIDE, "")
-        for name in names:
-            self.shown.addItem(name, name)
-        on_show = "" if layer is None else sections.section_shown(layer)
-        self.shown.setCurrentIndex(max(self.shown.findData(on_show), 0))
-        self.shown.blockSignals(False)
+        with QSignalBlocker(self.shown):
+            self.shown.clear()
+            self.shown.addItem(SIDE_BY_SIDE, "")
+            for name in names:
+                self.shown.addItem(name, name)
+            on_show = "" if layer is None else sections.section_shown(layer)
+            self.shown.setCurrentIndex(max(self.shown.findData(on_show), 0))
         self._form.setRowVisible(self.shown, bool(names))
 
     def refresh(self) -> None:
@@ -183,9 +166,8 @@ class SectionPicker(QWidget):
 
     def put_coordinates_back(self) -> None:
         """Choose the coordinates on show again, without another word."""
-        self.coordinates.blockSignals(True)
-        self._choose_as_shown()
-        self.coordinates.blockSignals(False)
+        with QSignalBlocker(self.coordinates):
+            self._choose_as_shown()
         self._on_coordinates()
 
     def _on_counts(self) -> None:

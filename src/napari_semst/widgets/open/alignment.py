@@ -14,7 +14,6 @@ from qtpy.QtWidgets import (
     QGridLayout,
     QHBoxLayout,
     QPushButton,
-    QVBoxLayout,
     QWidget,
 )
 
@@ -32,6 +31,8 @@ from napari_semst.widgets.shared.forms import (
     collapsible,
     form_layout,
     note_label,
+    push_button,
+    stacked,
 )
 from napari_semst.widgets.shared.status import Banner
 from napari_semst.wording import for_window
@@ -80,7 +81,7 @@ class AlignmentPanel(QWidget):
         self.image = QComboBox()
         self.image.setToolTip(TIPS["image"])
         self.buttons = {
-            name: _button(text, TIPS[name])
+            name: push_button(text, TIPS[name])
             for name, text in (
                 ("flip_x", "Flip left-right"),
                 ("flip_y", "Flip up-down"),
@@ -88,7 +89,7 @@ class AlignmentPanel(QWidget):
                 ("swap", "Swap axes"),
             )
         }
-        self.reset = _button("Reset", TIPS["reset"])
+        self.reset = push_button("Reset", TIPS["reset"])
         self.shift_x, self.shift_y = _shift("shift_x"), _shift("shift_y")
         self.step = _shift("step")
         self.step.setMinimum(0.001)
@@ -117,18 +118,8 @@ class AlignmentPanel(QWidget):
         add_row(shifts, "Step of arrows", self.step)
         kept = note_label()
         kept.setText(texts.ALIGNMENT_KEPT)
-        hands = QVBoxLayout(self._hands)
-        hands.setContentsMargins(0, 0, 0, 0)
-        hands.setSpacing(6)
-        hands.addLayout(self._rows)
-        hands.addLayout(turns)
-        hands.addLayout(shifts)
-        hands.addLayout(arrows)
-        hands.addWidget(kept)
-        layout = QVBoxLayout(self)
-        layout.setContentsMargins(0, 0, 0, 0)
-        layout.setSpacing(6)
-        layout.addWidget(self.line)
+        stacked(self._hands, self._rows, turns, shifts, arrows, kept, spacing=6)
+        layout = stacked(self, self.line, spacing=6)
         self.by_hand = collapsible("Align by hand", self._hands)
         layout.addWidget(self.by_hand)
 
@@ -325,14 +316,8 @@ def _shift(name: str) -> QDoubleSpinBox:
 
 
 def _arrow(name: str) -> QPushButton:
-    button = _button(_ARROWS[name][0], TIPS[name])
+    button = push_button(_ARROWS[name][0], TIPS[name])
     button.setAccessibleName(f"Move {name}")
     button.setAutoRepeat(True)
     button.setFixedWidth(34)
-    return button
-
-
-def _button(text: str, tip: str) -> QPushButton:
-    button = QPushButton(text)
-    button.setToolTip(tip)
     return button

@@ -8,18 +8,17 @@ from typing import TYPE_CHECKING
 from qtpy.QtCore import QSize, Qt, Signal  # type: ignore[attr-defined]
 from qtpy.QtWidgets import (
     QFrame,
-    QHBoxLayout,
     QLabel,
     QListWidget,
     QListWidgetItem,
     QMenu,
-    QPushButton,
     QVBoxLayout,
     QWidget,
 )
 
 from napari_semst.widgets.open import texts
 from napari_semst.widgets.open.texts import TIPS
+from napari_semst.widgets.shared.forms import push_button, row_of
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -48,19 +47,18 @@ class DropArea(QFrame):
         kinds = QLabel(texts.KINDS_READ)
         kinds.setWordWrap(True)
         kinds.setAlignment(Qt.AlignmentFlag.AlignCenter)
-        self.file_button = _button("Open file...", TIPS["file"])
-        self.folder_button = _button("Open folder...", TIPS["folder"])
-        self.sample_button = _button("Sample", TIPS["sample"])
+        self.file_button = push_button("Open file...", TIPS["file"])
+        self.folder_button = push_button("Open folder...", TIPS["folder"])
+        self.sample_button = push_button("Sample", TIPS["sample"])
         self.sample_menu = QMenu(self)
         for key, name in texts.SAMPLES:
             action = self.sample_menu.addAction(name)
             action.setData(key)
         self.sample_menu.triggered.connect(self._on_sample)
         self.sample_button.setMenu(self.sample_menu)
-        buttons = QHBoxLayout()
-        buttons.setSpacing(6)
-        for button in (self.file_button, self.folder_button, self.sample_button):
-            buttons.addWidget(button)
+        buttons = row_of(
+            self.file_button, self.folder_button, self.sample_button, spacing=6
+        )
         layout = QVBoxLayout(self)
         layout.setContentsMargins(12, 14, 12, 12)
         layout.setSpacing(8)
@@ -156,9 +154,3 @@ def paths_in(data: QMimeData | None) -> list[Path]:
 
 def _path(item: QListWidgetItem) -> Path:
     return Path(item.data(Qt.ItemDataRole.UserRole))
-
-
-def _button(text: str, tip: str) -> QPushButton:
-    button = QPushButton(text)
-    button.setToolTip(tip)
-    return button

@@ -14,7 +14,6 @@ from qtpy.QtWidgets import (
     QFrame,
     QHBoxLayout,
     QLabel,
-    QPushButton,
     QVBoxLayout,
     QWidget,
 )
@@ -29,6 +28,9 @@ from napari_semst.widgets.shared.forms import (
     add_row,
     form_layout,
     heading,
+    push_button,
+    short_combo,
+    stacked,
 )
 from napari_semst.wording import for_window
 
@@ -76,8 +78,7 @@ class InsideCard(QFrame):
         self.part = _combo("part")
         self.counts = _combo("counts")
         self.coordinates = _combo("coordinates")
-        self.positions = QPushButton(texts.USUAL_POSITIONS)
-        self.positions.setToolTip(TIPS["positions"])
+        self.positions = push_button(texts.USUAL_POSITIONS, TIPS["positions"])
         self._build()
         self.part.setInsertPolicy(QComboBox.InsertPolicy.NoInsert)
         self.part.activated.connect(self.changed)
@@ -268,11 +269,7 @@ def _fill(combo: QComboBox, rows: Sequence[tuple[str, str]]) -> None:
 
 
 def _combo(name: str) -> QComboBox:
-    combo = QComboBox()
-    combo.setToolTip(TIPS[name])
-    combo.setSizeAdjustPolicy(
-        QComboBox.SizeAdjustPolicy.AdjustToMinimumContentsLengthWithIcon
-    )
+    combo = short_combo(TIPS[name])
     return combo
 
 
@@ -292,22 +289,13 @@ class OtherLayers(QWidget):
         super().__init__(parent)
         self._viewer = viewer
         self._layers: list[Layer] = []
-        self.combo = QComboBox()
-        self.combo.setToolTip(TIPS["layer"])
-        self.combo.setSizeAdjustPolicy(
-            QComboBox.SizeAdjustPolicy.AdjustToMinimumContentsLengthWithIcon
-        )
-        self.button = QPushButton("Use")
-        self.button.setToolTip(TIPS["use"])
+        self.combo = short_combo(TIPS["layer"])
+        self.button = push_button("Use", TIPS["use"])
         row = QHBoxLayout()
         row.setSpacing(6)
         row.addWidget(self.combo, 1)
         row.addWidget(self.button)
-        layout = QVBoxLayout(self)
-        layout.setContentsMargins(0, 0, 0, 0)
-        layout.setSpacing(6)
-        layout.addWidget(heading(texts.SHOWN_FROM))
-        layout.addLayout(row)
+        stacked(self, heading(texts.SHOWN_FROM), row, spacing=6)
         self.button.clicked.connect(self._on_use)
         events = viewer.layers.events
         for event in (events.inserted, events.removed, events.reordered):

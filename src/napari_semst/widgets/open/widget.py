@@ -40,7 +40,13 @@ from napari_semst.widgets.open.texts import TIPS
 from napari_semst.widgets.shared.errors import describe_error
 from napari_semst.widgets.shared.facts import section_facts
 from napari_semst.widgets.shared.files import SECTION_ENDINGS
-from napari_semst.widgets.shared.forms import heading, scroll_area
+from napari_semst.widgets.shared.forms import (
+    heading,
+    push_button,
+    row_of,
+    scroll_area,
+    stacked,
+)
 from napari_semst.widgets.shared.sections import OpenSections
 from napari_semst.widgets.shared.state import state_of
 from napari_semst.widgets.shared.status import StatusCard
@@ -77,10 +83,8 @@ class OpenData(QWidget):
         self.recent = RecentList()
         self.forget = QPushButton("Clear")
         self.inside = InsideCard()
-        self.open_button = QPushButton("Open")
-        self.open_button.setToolTip(TIPS["open"])
-        self.cancel_button = QPushButton("Cancel")
-        self.cancel_button.setToolTip(TIPS["cancel"])
+        self.open_button = push_button("Open", TIPS["open"])
+        self.cancel_button = push_button("Cancel", TIPS["cancel"])
         self.bar = QProgressBar()
         self.bar.setRange(0, 0)
         self.bar.setTextVisible(False)
@@ -108,26 +112,21 @@ class OpenData(QWidget):
         self._recent_part = QWidget()
         self.forget.setToolTip(TIPS["clear"])
         self.forget.setFlat(True)
-        top = QHBoxLayout()
-        top.addWidget(heading("Opened before"))
-        top.addStretch(1)
+        top = row_of(heading("Opened before"), stretch=True)
         top.addWidget(self.forget)
-        before = QVBoxLayout(self._recent_part)
-        before.setContentsMargins(0, 0, 0, 0)
-        before.setSpacing(4)
-        before.addLayout(top)
-        before.addWidget(self.recent)
+        stacked(self._recent_part, top, self.recent, spacing=4)
         buttons = QHBoxLayout()
         buttons.setSpacing(6)
         buttons.addWidget(self.open_button, 2)
         buttons.addWidget(self.cancel_button, 1)
         self._alignment_part = QWidget()
-        below = QVBoxLayout(self._alignment_part)
-        below.setContentsMargins(0, 0, 0, 0)
-        below.setSpacing(6)
-        below.addWidget(heading("Image and spots"))
-        below.addWidget(self.sections)
-        below.addWidget(self.alignment)
+        stacked(
+            self._alignment_part,
+            heading("Image and spots"),
+            self.sections,
+            self.alignment,
+            spacing=6,
+        )
         content = QWidget()
         column = QVBoxLayout(content)
         column.setContentsMargins(8, 8, 8, 8)

@@ -1,4 +1,4 @@
-"""Rows of labels and fields, alike in every part of a dock."""
+"""Rows, columns, buttons and fields, alike in every part of a dock."""
 
 from __future__ import annotations
 
@@ -7,9 +7,13 @@ from typing import TYPE_CHECKING
 from qtpy.QtCore import QPointF, QSize, Qt
 from qtpy.QtGui import QColor, QIcon, QPainter, QPixmap, QPolygonF
 from qtpy.QtWidgets import (
+    QComboBox,
     QFormLayout,
     QFrame,
+    QHBoxLayout,
     QLabel,
+    QLayout,
+    QPushButton,
     QScrollArea,
     QSizePolicy,
     QVBoxLayout,
@@ -44,6 +48,63 @@ def add_row(layout: QFormLayout, label: str, field: QWidget) -> None:
     text.setToolTip(field.toolTip())
     text.setBuddy(field)
     layout.addRow(text, field)
+
+
+def stacked(
+    parent: QWidget, *parts: QWidget | QLayout, spacing: int | None = None, top: int = 0
+) -> QVBoxLayout:
+    """Lay parts out below each other, as the whole of a widget."""
+    layout = QVBoxLayout(parent)
+    layout.setContentsMargins(0, top, 0, 0)
+    _fill(layout, parts, spacing)
+    return layout
+
+
+def row_of(
+    *parts: QWidget | QLayout, spacing: int | None = None, stretch: bool = False
+) -> QHBoxLayout:
+    """Lay parts out beside each other; with stretch they keep their widths."""
+    layout = QHBoxLayout()
+    _fill(layout, parts, spacing)
+    if stretch:
+        layout.addStretch(1)
+    return layout
+
+
+def _fill(
+    layout: QVBoxLayout | QHBoxLayout,
+    parts: tuple[QWidget | QLayout, ...],
+    spacing: int | None,
+) -> None:
+    if spacing is not None:
+        layout.setSpacing(spacing)
+    for part in parts:
+        if isinstance(part, QLayout):
+            layout.addLayout(part)
+        else:
+            layout.addWidget(part)
+
+
+def push_button(
+    text: str, tip: str, *, narrow: bool = False, checkable: bool = False
+) -> QPushButton:
+    """Return a button with its tooltip; a narrow one stands beside many others."""
+    button = QPushButton(text)
+    button.setToolTip(tip)
+    button.setCheckable(checkable)
+    if narrow:
+        button.setStyleSheet("padding: 3px 5px; min-width: 14px;")
+    return button
+
+
+def short_combo(tip: str) -> QComboBox:
+    """Return a list that long names do not widen."""
+    combo = QComboBox()
+    combo.setToolTip(tip)
+    combo.setSizeAdjustPolicy(
+        QComboBox.SizeAdjustPolicy.AdjustToMinimumContentsLengthWithIcon
+    )
+    return combo
 
 
 def heading(text: str) -> QLabel:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from qtpy.QtCore import Signal  # type: ignore[attr-defined]
+from qtpy.QtCore import QSignalBlocker, Signal  # type: ignore[attr-defined]
 from qtpy.QtWidgets import QComboBox, QWidget
 
 from napari_semst.viewer import columns
@@ -101,10 +101,9 @@ class OpenSections(QComboBox):
         self._offer(self.layer)
 
     def _offer(self, choose: Layer | None) -> None:
-        self.blockSignals(True)
-        self.clear()
-        self.addItems([x.name for x in self._layers] or [NO_SECTION])
-        self.setEnabled(bool(self._layers))
-        if choose in self._layers:
-            self.setCurrentIndex(self._layers.index(choose))
-        self.blockSignals(False)
+        with QSignalBlocker(self):
+            self.clear()
+            self.addItems([x.name for x in self._layers] or [NO_SECTION])
+            self.setEnabled(bool(self._layers))
+            if choose in self._layers:
+                self.setCurrentIndex(self._layers.index(choose))

@@ -7,7 +7,6 @@ from qtpy.QtGui import QFontDatabase
 from qtpy.QtWidgets import (
     QApplication,
     QFrame,
-    QHBoxLayout,
     QLabel,
     QPlainTextEdit,
     QPushButton,
@@ -15,7 +14,7 @@ from qtpy.QtWidgets import (
     QWidget,
 )
 
-from napari_semst.widgets.shared.forms import WrappedLabel
+from napari_semst.widgets.shared.forms import WrappedLabel, push_button, row_of
 
 # Middle tones that stand out on dark and on light grounds alike; the text keeps the
 # theme's own colour.
@@ -40,8 +39,9 @@ class StatusCard(QFrame):
         self.details_button = QPushButton("Details")
         self.details_button.setCheckable(True)
         self.details_button.setToolTip("Show the technical report of what went wrong.")
-        self.copy_button = QPushButton("Copy details")
-        self.copy_button.setToolTip("Copy the technical report to the clipboard.")
+        self.copy_button = push_button(
+            "Copy details", "Copy the technical report to the clipboard."
+        )
         self.details = QPlainTextEdit()
         self.details.setReadOnly(True)
         self.details.setMinimumHeight(140)
@@ -49,10 +49,7 @@ class StatusCard(QFrame):
             QFontDatabase.systemFont(QFontDatabase.SystemFont.FixedFont)
         )
         self.details.setLineWrapMode(QPlainTextEdit.LineWrapMode.NoWrap)
-        buttons = QHBoxLayout()
-        buttons.addWidget(self.details_button)
-        buttons.addWidget(self.copy_button)
-        buttons.addStretch(1)
+        buttons = row_of(self.details_button, self.copy_button, stretch=True)
         layout = QVBoxLayout(self)
         layout.setContentsMargins(12, 8, 10, 8)
         layout.setSpacing(4)
