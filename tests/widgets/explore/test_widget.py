@@ -130,7 +130,7 @@ def test_a_row_outlives_the_change_that_replaces_it(qtbot, dock, layer):
     renamed.setText(0, "white matter")
     assert renamed.treeWidget() is None
     assert rows(dock) == ["1", "white matter"]
-    qtbot.waitUntil(lambda: not dock.legend._removed)
+    qtbot.waitUntil(lambda: not dock.legend.tree._removed)
 
 
 def test_a_rename_makes_a_copy_and_shows_it(dock, layer, tissue):

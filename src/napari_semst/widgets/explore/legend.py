@@ -4,16 +4,14 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from qtpy.QtCore import QSignalBlocker, QSize, Qt, QTimer, Signal  # type: ignore[attr-defined]
+from qtpy.QtCore import QSignalBlocker, Qt, Signal  # type: ignore[attr-defined]
 from qtpy.QtGui import QColor
 from qtpy.QtWidgets import (
     QAbstractItemView,
     QColorDialog,
     QHBoxLayout,
-    QHeaderView,
     QMenu,
     QPushButton,
-    QTreeWidget,
     QTreeWidgetItem,
     QWidget,
 )
@@ -21,7 +19,7 @@ from qtpy.QtWidgets import (
 from napari_semst.widgets.explore import texts
 from napari_semst.widgets.explore.texts import TIPS
 from napari_semst.widgets.shared.forms import stacked
-from napari_semst.widgets.shared.legend import colour_chip
+from napari_semst.widgets.shared.legend import LegendTree
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Sequence
@@ -29,7 +27,6 @@ if TYPE_CHECKING:
     from napari_semst.viewer.colour import LegendEntry
 
 _ROW = 22
-_ROWS_BEFORE_SCROLLING = 12
 _NAME = Qt.ItemDataRole.UserRole
 _COLOR = Qt.ItemDataRole.UserRole + 1
 
@@ -50,30 +47,14 @@ class LegendTable(QWidget):
 
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(parent)
-        self.tree = QTreeWidget()
+        self.tree = LegendTree(_ROW)
         self.tree.setToolTip(TIPS["legend"])
-        self.tree.setColumnCount(3)
-        self.tree.setRootIsDecorated(False)
-        self.tree.setUniformRowHeights(True)
         self.tree.setSelectionMode(QAbstractItemView.SelectionMode.ExtendedSelection)
         self.tree.setEditTriggers(
             QAbstractItemView.EditTrigger.DoubleClicked
             | QAbstractItemView.EditTrigger.EditKeyPressed
         )
-        self.tree.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
-        header = self.tree.header()
-        header.setStretchLastSection(False)
-        header.setSectionResizeMode(0, QHeaderView.ResizeMode.Stretch)
-        for column in (1, 2):
-            header.setSectionResizeMode(column, QHeaderView.ResizeMode.ResizeToContents)
-        header.setStyleSheet(
-            "QHeaderView::section { background: transparent; border: none;"
-            " padding: 2px 4px; }"
-        )
         self._buttons: dict[str, QPushButton] = {}
-        self._removed: list[QTreeWidgetItem | None] = []
-        self._release = QTimer(self, interval=0, singleShot=True)
-        self._release.timeout.connect(self._removed.clear)
         self._chosen: list[str] = []
         self._editable = True
         self._build()
@@ -145,55 +126,27 @@ class LegendTable(QWidget):
         """
         kept, self._editable = self._chosen, editable
         with QSignalBlocker(self.tree):
-            self._remove_rows()
-            heads = QTreeWidgetItem([heading, "Spots", "Share"])
-            right = Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignVCenter
-            for column in (1, 2):
-                heads.setTextAlignment(column, right)
-            self.tree.setHeaderItem(heads)
-            ratio = self.devicePixelRatioF()
+            self.tree.begin(heading)
             for entry in entries:
-                item = QTreeWidgetItem(
-                    [entry.name, f"{entry.count:,}", f"{entry.share:.1%}"]
-                )
-                item.setIcon(0, colour_chip(entry.color, ratio))
-                item.setData(0, _NAME, entry.name)
-                item.setData(0, _COLOR, entry.color)
-                item.setToolTip(0, entry.name)
-                item.setSizeHint(0, QSize(0, _ROW))
+                row = self.tree.new_row(entry)
+                row.setData(0, _NAME, entry.name)
+                row.setData(0, _COLOR, entry.color)
                 shown = entry.name not in hidden
                 state = Qt.CheckState.Checked if shown else Qt.CheckState.Unchecked
-                item.setCheckState(0, state)
+                row.setCheckState(0, state)
                 if editable and entry.name != "none":
-                    item.setFlags(item.flags() | Qt.ItemFlag.ItemIsEditable)
-                for column in (1, 2):
-                    item.setTextAlignment(column, right)
-                self.tree.addTopLevelItem(item)
-                item.setSelected(entry.name in kept)
+                    row.setFlags(row.flags() | Qt.ItemFlag.ItemIsEditable)
+                self.tree.addTopLevelItem(row)
+                row.setSelected(entry.name in kept)
         names = {entry.name for entry in entries}
         self._chosen = [name for name in kept if name in names]
-        self._fit(len(entries))
+        self.tree.fit_height(2)
         self._refresh()
 
     def set_undo(self, *, can_undo: bool, can_redo: bool) -> None:
         """Tell whether there are edits to take back, or to do again."""
         self._buttons["undo"].setEnabled(can_undo)
         self._buttons["redo"].setEnabled(can_redo)
-
-    def _remove_rows(self) -> None:
-        """Take every row out, and free them only when Qt is done with them.
-
-        A tick or a new name leads here from within the row that has it, which Qt reads
-        once more afterwards: freed at once, it ends the program.
-        """
-        n = self.tree.topLevelItemCount()
-        self._removed += [self.tree.takeTopLevelItem(0) for _ in range(n)]
-        self._release.start()
-
-    def _fit(self, rows: int) -> None:
-        shown = min(max(rows, 2), _ROWS_BEFORE_SCROLLING)
-        height = self.tree.header().sizeHint().height() + _ROW * shown
-        self.tree.setFixedHeight(height + 2 * self.tree.frameWidth() + 2)
 
     def _items(self) -> list[QTreeWidgetItem]:
         found = (

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from qtpy.QtCore import QRectF, QSize, Qt
+from qtpy.QtCore import QRectF, QSize, Qt, QTimer
 from qtpy.QtGui import QColor, QIcon, QPainter, QPixmap
 from qtpy.QtWidgets import QAbstractItemView, QHeaderView, QTreeWidget, QTreeWidgetItem
 
@@ -17,24 +17,30 @@ if TYPE_CHECKING:
 
 ROWS_BEFORE_SCROLLING = 12
 _CHIP = 14
-_ROW = 21
+_RIGHT = Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignVCenter
 
 
-class Legend(QTreeWidget):
-    """A compact table of the categories on show; it scrolls when there are many."""
+class LegendTree(QTreeWidget):
+    """A table with chip, name, spots and share of categories.
 
-    def __init__(self, parent: QWidget | None = None) -> None:
+    Parameters
+    ----------
+    row_height
+        In pixels.
+    """
+
+    def __init__(self, row_height: int, parent: QWidget | None = None) -> None:
         super().__init__(parent)
+        self._row_height = row_height
+        self._removed: list[QTreeWidgetItem | None] = []
+        self._release = QTimer(self, interval=0, singleShot=True)
+        self._release.timeout.connect(self._removed.clear)
         self.setColumnCount(3)
         self.setRootIsDecorated(False)
         self.setUniformRowHeights(True)
-        self.setSelectionMode(QAbstractItemView.SelectionMode.NoSelection)
-        self.setFocusPolicy(Qt.FocusPolicy.NoFocus)
         self.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
-        self.setToolTip("The colours on the tissue, with the spots of each.")
         header = self.header()
         header.setStretchLastSection(False)
-        header.setMinimumSectionSize(64)
         header.setSectionResizeMode(0, QHeaderView.ResizeMode.Stretch)
         for column in (1, 2):
             header.setSectionResizeMode(column, QHeaderView.ResizeMode.ResizeToContents)
@@ -44,29 +50,55 @@ class Legend(QTreeWidget):
             " padding: 2px 4px; }"
         )
 
+    def begin(self, heading: str) -> None:
+        """Take every row out, and put a heading above the first column.
+
+        The rows are freed only when Qt is done with them: a tick or a new name leads
+        here from within the row that has it, which Qt reads once more afterwards.
+        Freed at once, it ends the program.
+        """
+        rows = range(self.topLevelItemCount())
+        self._removed += [self.takeTopLevelItem(0) for _ in rows]
+        self._release.start()
+        heads = QTreeWidgetItem([heading, "Spots", "Share"])
+        for column in (1, 2):
+            heads.setTextAlignment(column, _RIGHT)
+        self.setHeaderItem(heads)
+
+    def new_row(self, entry: LegendEntry) -> QTreeWidgetItem:
+        """Return the row of a category, which is not in the table yet."""
+        share = f"{entry.share:.1%}"
+        row = QTreeWidgetItem([entry.name, f"{entry.count:,}", share])
+        row.setIcon(0, colour_chip(entry.color, self.devicePixelRatioF()))
+        row.setToolTip(0, entry.name)
+        row.setSizeHint(0, QSize(0, self._row_height))
+        for column in (1, 2):
+            row.setTextAlignment(column, _RIGHT)
+        return row
+
+    def fit_height(self, least_rows: int) -> None:
+        """Be as high as the rows, or as many as are shown before it scrolls."""
+        rows = max(self.topLevelItemCount(), least_rows)
+        height = self._row_height * min(rows, ROWS_BEFORE_SCROLLING)
+        frame = 2 * self.frameWidth() + 2
+        self.setFixedHeight(self.header().sizeHint().height() + height + frame)
+
+
+class Legend(LegendTree):
+    """The categories on show, to be read only."""
+
+    def __init__(self, parent: QWidget | None = None) -> None:
+        super().__init__(21, parent)
+        self.setSelectionMode(QAbstractItemView.SelectionMode.NoSelection)
+        self.setFocusPolicy(Qt.FocusPolicy.NoFocus)
+        self.setToolTip("The colours on the tissue, with the spots of each.")
+        self.header().setMinimumSectionSize(64)
+
     def show_entries(self, entries: Sequence[LegendEntry], heading: str) -> None:
         """Show the rows under a heading for the first column."""
-        self.clear()
-        heads = QTreeWidgetItem([heading, "Spots", "Share"])
-        right = Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignVCenter
-        for column in (1, 2):
-            heads.setTextAlignment(column, right)
-        self.setHeaderItem(heads)
-        for entry in entries:
-            share = f"{entry.share:.1%}"
-            item = QTreeWidgetItem([entry.name, f"{entry.count:,}", share])
-            item.setIcon(0, colour_chip(entry.color, self.devicePixelRatioF()))
-            item.setToolTip(0, entry.name)
-            item.setSizeHint(0, QSize(0, _ROW))
-            for column in (1, 2):
-                item.setTextAlignment(column, right)
-            self.addTopLevelItem(item)
-        self._fit_height(len(entries))
-
-    def _fit_height(self, rows: int) -> None:
-        shown = min(max(rows, 1), ROWS_BEFORE_SCROLLING)
-        frame = 2 * self.frameWidth() + 2
-        self.setFixedHeight(self.header().sizeHint().height() + _ROW * shown + frame)
+        self.begin(heading)
+        self.addTopLevelItems([self.new_row(entry) for entry in entries])
+        self.fit_height(1)
 
 
 def colour_chip(color: str, ratio: float) -> QIcon:
