@@ -109,7 +109,7 @@ def test_discordant_spots_are_selected_for_both_docks(viewer, tissue):
     dock = shown(FindDomains, viewer, tissue)
     part = dock.results.discordant
     assert not part.isHidden()
-    assert "discordant" in part.said.text()
+    assert "discordant" in part.message.text()
     part.button.click()
     called = tissue.obs[keys.DISCORDANT].to_numpy()
     np.testing.assert_array_equal(dock.state.selection(tissue), called)
@@ -151,4 +151,4 @@ def test_markers_of_the_selection_against_their_domains(qtbot, viewer, tissue):
     dock.genes.find_markers()
     qtbot.waitUntil(lambda: dock.markers.table is not None, timeout=30_000)
     assert dock.markers.table["gene"].iloc[0] == "GENE4"
-    assert "in its domains" in dock.markers.said.text()
+    assert "in its domains" in dock.markers.message.text()

@@ -57,7 +57,7 @@ def shown(qtbot, dock):
 
 def test_a_click_shows_the_spot_and_what_is_alike(qtbot, dock, tissue):
     part = dock.patches
-    assert part.said.text() == texts.PATCHES_ASK
+    assert part.message.text() == texts.PATCHES_ASK
     assert part.content.isHidden()
     press(dock, place_of(tissue, SPOT))
     found = shown(qtbot, dock)
@@ -72,7 +72,7 @@ def test_a_click_shows_the_spot_and_what_is_alike(qtbot, dock, tissue):
     assert part.large.lines[1] == f"{tissue.obs[keys.DISCORDANCE].iloc[SPOT]:+.1f} nats"
     assert part.large.lines[1].startswith("+")
     assert part.large.lines[2] == "FDR 0.02"
-    assert "wide" in part.said.text()
+    assert "wide" in part.message.text()
     # The domains of those beside it are told above them.
     assert "of 4)" in part.titles[0].text()
 
@@ -107,7 +107,7 @@ def test_without_an_image_a_sentence_says_so(qtbot, viewer):
     dock.patches.part.expand()
     press(dock, place_of(tissue, SPOT))
     shown(qtbot, dock)
-    assert "image of the section" in dock.patches.said.text()
+    assert "image of the section" in dock.patches.message.text()
     assert dock.patches.content.isHidden()
 
 
@@ -122,7 +122,7 @@ def test_a_changed_tissue_is_read_anew(qtbot, dock, tissue):
     shown(qtbot, dock)
     dock.state.tissue_changed.emit(tissue, None)
     assert dock.patches.shown is None
-    assert dock.patches.said.text() == texts.PATCHES_ASK
+    assert dock.patches.message.text() == texts.PATCHES_ASK
 
 
 def test_the_mouse_is_the_viewers_own_again(dock):

@@ -152,7 +152,7 @@ def test_it_is_cancelled_as_the_rest_is(qtbot, dock, monkeypatch):
     monkeypatch.setattr(module, "explain_steps", endless)
     why = unfolded(qtbot, dock)
     why.test_button.click()
-    qtbot.waitUntil(lambda: why.said.text().startswith("Without"), timeout=20_000)
+    qtbot.waitUntil(lambda: why.message.text().startswith("Without"), timeout=20_000)
     assert not why.test_button.isEnabled()
     why.cancel_button.click()
     qtbot.waitUntil(lambda: bool(ended), timeout=20_000)
@@ -167,11 +167,11 @@ def test_a_large_download_is_asked_about_first(qtbot, dock, monkeypatch):
     monkeypatch.setattr(dock.reasons.downloads, "check", began.append)
     monkeypatch.setattr(dock.why, "ask", lambda *given: began.append("asked"))
     why = unfolded(qtbot, dock)
-    ready = why.said.text()
+    ready = why.message.text()
     for answer in ("declined", "failed", "cancelled", "agreed"):
         began.clear()
         why.test_button.click()
-        assert why.said.text() == texts.TEST_CHECKS
+        assert why.message.text() == texts.TEST_CHECKS
         assert len(began) == 1
         if answer == "cancelled":
             why.cancel_button.click()
@@ -184,5 +184,5 @@ def test_a_large_download_is_asked_about_first(qtbot, dock, monkeypatch):
             getattr(dock.reasons.downloads, answer).emit()
         assert ("asked" in began) == (answer == "agreed")
         if answer != "agreed":
-            assert why.said.text() == ready
+            assert why.message.text() == ready
             assert why.test_button.isEnabled()

@@ -94,7 +94,7 @@ def ended(monkeypatch):
 def test_a_panel_that_is_gone_explains_nothing_more(qtbot, tissue, ended):
     panel = WhyPanel()
     panel.ask(tissue, tissue, ExplainOptions(labels="ground_truth"))
-    qtbot.waitUntil(lambda: panel.said.text() == "Comparing", timeout=20_000)
+    qtbot.waitUntil(lambda: panel.message.text() == "Comparing", timeout=20_000)
     panel.deleteLater()
     qtbot.waitUntil(lambda: bool(ended), timeout=20_000)
 
@@ -102,7 +102,7 @@ def test_a_panel_that_is_gone_explains_nothing_more(qtbot, tissue, ended):
 def test_what_is_cancelled_does_not_come_back(qtbot, dock, ended):
     dock.colour_by("ground_truth")
     dock.why.button.click()
-    qtbot.waitUntil(lambda: dock.why.said.text() == "Comparing", timeout=20_000)
+    qtbot.waitUntil(lambda: dock.why.message.text() == "Comparing", timeout=20_000)
     dock.why.cancel_button.click()
     assert dock.why.button.isEnabled()
     qtbot.waitUntil(lambda: bool(ended), timeout=20_000)

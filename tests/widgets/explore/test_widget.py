@@ -246,7 +246,7 @@ def test_genes_are_drawn_by_domain(dock, layer):
 def test_two_columns_are_compared_and_their_difference_is_painted(dock, layer, tissue):
     dock.compare.one.setCurrentText("ground_truth")
     dock.compare.other.setCurrentText("semst_domain_default")
-    assert "ARI" in dock.compare.said.text()
+    assert "ARI" in dock.compare.message.text()
     assert dock.compare.table.item(0, 1).text() == "40"
     dock.compare.button.click()
     assert rows(dock) == ["agree", "differ"]

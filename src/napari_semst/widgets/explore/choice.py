@@ -107,15 +107,15 @@ class ColourPicker(QWidget):
 
 def offered_colourings(tissue: AnnData, run: str) -> list[columns.Colouring]:
     """Return results and annotations, then numbers of obs, then embeddings."""
-    found = list(columns.colourings(tissue, run))
-    there = {one.column for one in found}
+    offered = list(columns.colourings(tissue, run))
+    there = {colouring.column for colouring in offered}
     for column in map(str, tissue.obs.columns):
         if column.startswith(keys.RESULTS) or column in there:
             continue
-        one = columns.obs_colouring(tissue, column)
-        if one is not None and one.kind == "numbers":
-            found.append(one)
+        colouring = columns.obs_colouring(tissue, column)
+        if colouring is not None and colouring.kind == "numbers":
+            offered.append(colouring)
     for key, width in embedding_columns(tissue).items():
         for number in range(1, min(width, _MOST_COMPONENTS) + 1):
-            found.append(columns.embedding_colouring(key, number))
-    return found
+            offered.append(columns.embedding_colouring(key, number))
+    return offered

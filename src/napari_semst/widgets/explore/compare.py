@@ -55,7 +55,7 @@ class ComparePanel(QWidget):
                 QComboBox.SizeAdjustPolicy.AdjustToMinimumContentsLengthWithIcon
             )
             combo.currentIndexChanged.connect(self._on_chosen)
-        self.said = note_label()
+        self.message = note_label()
         self.table = QTableWidget()
         self.table.setToolTip(TIPS["confusion"])
         self.table.setEditTriggers(QAbstractItemView.EditTrigger.NoEditTriggers)
@@ -70,7 +70,7 @@ class ComparePanel(QWidget):
         rows = form_layout()
         add_row(rows, "Rows", self.one)
         add_row(rows, "Columns", self.other)
-        stacked(self, rows, self.said, self.table, self.button, spacing=6, top=4)
+        stacked(self, rows, self.message, self.table, self.button, spacing=6, top=4)
 
     def set_tissue(self, tissue: AnnData | None) -> None:
         """Offer the labels that a section has now; keep what is chosen and there."""
@@ -87,33 +87,35 @@ class ComparePanel(QWidget):
         self._on_chosen()
 
     def _on_chosen(self) -> None:
-        found = None
-        said = texts.NOTHING_TO_COMPARE
+        comparison = None
+        text = texts.NOTHING_TO_COMPARE
         names = self.one.currentText(), self.other.currentText()
         if self._tissue is not None and all(names) and names[0] != names[1]:
             try:
-                found = compare(*(read_labels(self._tissue, name) for name in names))
-                said = texts.AGREEMENT.format(
-                    ari=found.ari,
-                    nmi=found.nmi,
-                    share=found.share,
-                    spots=int(found.known.sum()),
+                comparison = compare(
+                    *(read_labels(self._tissue, name) for name in names)
+                )
+                text = texts.AGREEMENT.format(
+                    ari=comparison.ari,
+                    nmi=comparison.nmi,
+                    share=comparison.share,
+                    spots=int(comparison.known.sum()),
                 )
             except SemstError as error:
-                said = for_window(error)
-        self.said.setText(said)
-        self.table.setVisible(found is not None)
-        self.button.setEnabled(found is not None)
-        if found is not None:
-            self._show(found)
+                text = for_window(error)
+        self.message.setText(text)
+        self.table.setVisible(comparison is not None)
+        self.button.setEnabled(comparison is not None)
+        if comparison is not None:
+            self._show(comparison)
 
-    def _show(self, found: Comparison) -> None:
+    def _show(self, comparison: Comparison) -> None:
         table = self.table
         table.clear()
-        table.setRowCount(len(found.rows))
-        table.setColumnCount(len(found.columns))
-        table.setVerticalHeaderLabels(list(found.rows))
-        for place, name in enumerate(found.columns):
+        table.setRowCount(len(comparison.rows))
+        table.setColumnCount(len(comparison.columns))
+        table.setVerticalHeaderLabels(list(comparison.rows))
+        for place, name in enumerate(comparison.columns):
             # Long names are cut at their end, and whole on hovering.
             title = QTableWidgetItem(name)
             title.setTextAlignment(
@@ -121,10 +123,10 @@ class ComparePanel(QWidget):
             )
             title.setToolTip(name)
             table.setHorizontalHeaderItem(place, title)
-        totals = found.table.sum(axis=1)
-        for row, partner in enumerate(found.partner):
-            for column in range(len(found.columns)):
-                count = int(found.table[row, column])
+        totals = comparison.table.sum(axis=1)
+        for row, partner in enumerate(comparison.partner):
+            for column in range(len(comparison.columns)):
+                count = int(comparison.table[row, column])
                 item = QTableWidgetItem(f"{count:,}" if count else "")
                 item.setTextAlignment(
                     Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignVCenter
@@ -134,12 +136,13 @@ class ComparePanel(QWidget):
                 font = item.font()
                 font.setBold(bool(column == partner))
                 item.setFont(font)
+                names = comparison.rows[row], comparison.columns[column]
                 item.setToolTip(
-                    f"{count:,} spots: {found.rows[row]} and {found.columns[column]} "
-                    f"({share:.0%} of {found.rows[row]})"
+                    f"{count:,} spots: {names[0]} and {names[1]} "
+                    f"({share:.0%} of {names[0]})"
                 )
                 table.setItem(row, column, item)
-        shown = min(len(found.rows), _MOST_ROWS)
+        shown = min(len(comparison.rows), _MOST_ROWS)
         head = table.horizontalHeader().sizeHint().height()
         table.setFixedHeight(head + _ROW * shown + 20)
 

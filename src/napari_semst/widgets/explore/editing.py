@@ -34,7 +34,7 @@ class LabelEditor(QObject):
     """
 
     edited = Signal(str)  # column to show
-    said = Signal(str, str, str)  # kind, title and text of the card
+    status_changed = Signal(str, str, str)  # kind, title and text of the card
     failed = Signal(object, str)
 
     def __init__(self, sections: OpenSections, parent: QObject | None = None) -> None:
@@ -91,7 +91,7 @@ class LabelEditor(QObject):
         done = self._tried(lambda: annotator.edit(column, change, begin=begin))
         if done and done != column.strip():
             text = texts.COPIED_HELP.format(column=column, copy=done)
-            self.said.emit("success", texts.COPIED, text)
+            self.status_changed.emit("success", texts.COPIED, text)
         if done:
             self._tell(done)
         return done
@@ -139,7 +139,7 @@ class LabelEditor(QObject):
         if annotator is not None and annotator.can_undo:
             column = self._tried(annotator.undo)
             if column:
-                self.said.emit("success", texts.UNDONE, column)
+                self.status_changed.emit("success", texts.UNDONE, column)
                 self._tell(column)
 
     def redo(self) -> None:
@@ -148,7 +148,7 @@ class LabelEditor(QObject):
         if annotator is not None and annotator.can_redo:
             column = self._tried(annotator.redo)
             if column:
-                self.said.emit("success", texts.REDONE, column)
+                self.status_changed.emit("success", texts.REDONE, column)
                 self._tell(column)
 
     def _tell(self, column: str) -> None:

@@ -45,7 +45,7 @@ class GeneActions(QObject):
         Above which dialogs open.
     """
 
-    said = Signal(str, str, str)  # kind, title and text of the card
+    status_changed = Signal(str, str, str)  # kind, title and text of the card
     failed = Signal(object, str)
 
     def __init__(
@@ -75,7 +75,7 @@ class GeneActions(QObject):
         if layer is None or tissue is None or colouring is None:
             return
         if spots.count(layer) != tissue.n_obs:
-            self.said.emit("warning", texts.NOT_WHOLE, texts.NOT_WHOLE_HELP)
+            self.status_changed.emit("warning", texts.NOT_WHOLE, texts.NOT_WHOLE_HELP)
             return
         if str(self._panel.against.currentData()) == "domain":
             self._ask_of_selection(tissue, np.array(spots.positions(layer), float))
@@ -88,7 +88,9 @@ class GeneActions(QObject):
             codes, there = columns.categories(tissue, colouring)
         names = [name for name in names if name in {*there, "none"}]
         if not there or not names:
-            self.said.emit("warning", texts.CHOOSE_DOMAINS, texts.CHOOSE_DOMAINS_HELP)
+            self.status_changed.emit(
+                "warning", texts.CHOOSE_DOMAINS, texts.CHOOSE_DOMAINS_HELP
+            )
             return
         wanted = np.array([*(name in names for name in there), "none" in names])
         self._panel.ask(
@@ -107,7 +109,9 @@ class GeneActions(QObject):
         selected = self._state.selection(tissue)
         labels = [c for c in (self.labelled, keys.DOMAIN) if c in tissue.obs]
         if selected is None or not labels:
-            self.said.emit("warning", texts.SELECT_FIRST, texts.SELECT_FIRST_HELP)
+            self.status_changed.emit(
+                "warning", texts.SELECT_FIRST, texts.SELECT_FIRST_HELP
+            )
             return
         codes = read_labels(tissue, labels[0]).codes
         about = texts.SELECTED_SPOTS
@@ -120,12 +124,16 @@ class GeneActions(QObject):
         tissue = self._sections.tissue
         if tissue is None:
             return
-        found = [c for c in (self.labelled, keys.DOMAIN) if c in tissue.obs]
-        if not found:
-            self.said.emit("warning", texts.CHOOSE_DOMAINS, texts.CHOOSE_DOMAINS_HELP)
+        labelled = [c for c in (self.labelled, keys.DOMAIN) if c in tissue.obs]
+        if not labelled:
+            self.status_changed.emit(
+                "warning", texts.CHOOSE_DOMAINS, texts.CHOOSE_DOMAINS_HELP
+            )
             return
         try:
-            GenePlot(tissue, genes, read_labels(tissue, found[0]), self._window).show()
+            GenePlot(
+                tissue, genes, read_labels(tissue, labelled[0]), self._window
+            ).show()
         except Exception as error:  # noqa: BLE001  every error goes to the card
             self.failed.emit(error, "".join(traceback.format_exception(error)))
 
@@ -144,4 +152,4 @@ class GeneActions(QObject):
         except Exception as error:  # noqa: BLE001  every error goes to the card
             self.failed.emit(error, "".join(traceback.format_exception(error)))
             return
-        self.said.emit("success", texts.SAVED, str(done))
+        self.status_changed.emit("success", texts.SAVED, str(done))

@@ -149,10 +149,8 @@ class LegendTable(QWidget):
         self._buttons["redo"].setEnabled(can_redo)
 
     def _items(self) -> list[QTreeWidgetItem]:
-        found = (
-            self.tree.topLevelItem(i) for i in range(self.tree.topLevelItemCount())
-        )
-        return [item for item in found if item is not None]
+        rows = (self.tree.topLevelItem(i) for i in range(self.tree.topLevelItemCount()))
+        return [item for item in rows if item is not None]
 
     def _hidden(self) -> frozenset[str]:
         off = Qt.CheckState.Unchecked

@@ -100,7 +100,7 @@ class MarkerPanel(QWidget):
         self.search.setPlaceholderText("Search a gene")
         self.search.setToolTip(TIPS["search_marker"])
         self.search.setClearButtonEnabled(True)
-        self.said = note_label()
+        self.message = note_label()
         self.rows = MarkerTableModel()
         self.sorted = QSortFilterProxyModel(self)
         self.sorted.setSourceModel(self.rows)
@@ -144,7 +144,7 @@ class MarkerPanel(QWidget):
         below.addWidget(self.search)
         below.addWidget(self.plot_button)
         below.addWidget(self.save_button)
-        stacked(self, above, self.said, view, below, spacing=6, top=4)
+        stacked(self, above, self.message, view, below, spacing=6, top=4)
 
     def set_tissue(self, tissue: AnnData | None) -> None:
         """Show the markers that were found for a section, none for any other."""
@@ -163,7 +163,7 @@ class MarkerPanel(QWidget):
         else:
             self.show_table(None, texts.NO_MARKERS)
         if self._awaited is not None and tissue is not None and waits:
-            self.said.setText(self._awaited[1])
+            self.message.setText(self._awaited[1])
 
     def ask(self, question: MarkerQuestion) -> None:
         """Find markers in a worker thread."""
@@ -171,7 +171,7 @@ class MarkerPanel(QWidget):
         self.find_button.setEnabled(False)
         busy = texts.MARKERS_BUSY.format(about=question.about)
         self._awaited = ref(question.tissue), busy
-        self.said.setText(busy)
+        self.message.setText(busy)
         self.task.start(question)
 
     def show_table(self, table: pd.DataFrame | None, said: str) -> None:
@@ -180,7 +180,7 @@ class MarkerPanel(QWidget):
         self.rows.show_table(table)
         header = self.view.horizontalHeader()
         header.setSortIndicator(-1, Qt.SortOrder.AscendingOrder)
-        self.said.setText(said)
+        self.message.setText(said)
         for part in (self.view, self.search, self.plot_button, self.save_button):
             part.setVisible(table is not None)
 

@@ -62,13 +62,13 @@ class PatchesPart(QWidget):
         self._books: dict[tuple[Any, ...], tuple[ref[AnnData], PatchBook]] = {}
         self.shown: Patches | None = None
         self.task = BackgroundTask(self._look)
-        self.said = WrappedLabel()
+        self.message = WrappedLabel()
         self.large, self.alone = PatchView(_LARGE), PatchView(_LARGE)
         self.titles = [WrappedLabel(), WrappedLabel()]
         self.rows = [[PatchView(_SMALL) for _ in range(N_ALIKE)] for _ in range(2)]
         self.content = self._pictures()
         whole = QWidget()
-        stacked(whole, self.said, self.content, spacing=_GAP, top=4)
+        stacked(whole, self.message, self.content, spacing=_GAP, top=4)
         self.part = collapsible(texts.PATCHES, whole)
         stacked(self, self.part)
         self.task.done.connect(self._on_done)
@@ -79,8 +79,8 @@ class PatchesPart(QWidget):
         self.clear()
 
     def _pictures(self) -> QWidget:
-        found = QWidget()
-        grid = QGridLayout(found)
+        pictures = QWidget()
+        grid = QGridLayout(pictures)
         grid.setContentsMargins(0, 0, 0, 0)
         grid.setSpacing(_GAP)
         top = row_of(self.large, self.alone, spacing=_GAP, stretch=True)
@@ -94,7 +94,7 @@ class PatchesPart(QWidget):
         for view in (self.large, self.alone):
             view.clicked.connect(self._on_view)
         grid.setColumnStretch(N_ALIKE, 1)
-        return found
+        return pictures
 
     def clear(self) -> None:
         """Show no spot; ask for one."""
@@ -104,7 +104,7 @@ class PatchesPart(QWidget):
         self.shown = None
         self.content.hide()
         tissue = self._context.tissue
-        self.said.setText(texts.PATCHES_ASK if tissue is not None else "")
+        self.message.setText(texts.PATCHES_ASK if tissue is not None else "")
         self.setEnabled(tissue is not None)
 
     def shutdown(self) -> None:
@@ -136,7 +136,7 @@ class PatchesPart(QWidget):
         tissue = self._context.tissue
         if tissue is None or spots.count(self._context.layer) != tissue.n_obs:
             return
-        self.said.setText(texts.PATCHES_BUSY)
+        self.message.setText(texts.PATCHES_BUSY)
         self.task.start(self._key(tissue), tissue, spot)
 
     def _key(self, tissue: AnnData) -> tuple[Any, ...]:
@@ -156,32 +156,32 @@ class PatchesPart(QWidget):
             book = held[1]
         return book.look(spot, PIXELS)
 
-    def _on_done(self, found: Patches) -> None:
+    def _on_done(self, patches: Patches) -> None:
         tissue = self._context.tissue
-        if tissue is None or found.spot >= tissue.n_obs:
+        if tissue is None or patches.spot >= tissue.n_obs:
             return
-        self.shown = found
+        self.shown = patches
         column = keys.DOMAIN
         labels = read_labels(tissue, column) if column in tissue.obs else None
-        name = str(tissue.obs_names[found.spot])
-        self.said.setText(f"{name}. {found.scale}")
-        self._show(self.large, tissue, found, found.spot, labels)
-        self._show(self.alone, tissue, found, found.spot, labels, close=True)
+        name = str(tissue.obs_names[patches.spot])
+        self.message.setText(f"{name}. {patches.scale}")
+        self._show(self.large, tissue, patches, patches.spot, labels)
+        self._show(self.alone, tissue, patches, patches.spot, labels, close=True)
         for group, (title, row) in enumerate(zip(self.titles, self.rows, strict=True)):
-            alike = found.alike[group]
+            alike = patches.alike[group]
             title.setText(texts.PATCH_ROWS[group].format(usual=_usual(alike, labels)))
             title.setVisible(bool(alike))
             for place, view in enumerate(row):
                 view.setVisible(place < len(alike))
                 if place < len(alike):
-                    self._show(view, tissue, found, alike[place], labels)
+                    self._show(view, tissue, patches, alike[place], labels)
         self.content.show()
 
     def _show(
         self,
         view: PatchView,
         tissue: AnnData,
-        found: Patches,
+        patches: Patches,
         spot: int,
         labels: Labels | None,
         *,
@@ -190,17 +190,17 @@ class PatchesPart(QWidget):
         """Show one patch with its caption."""
         name, color = _domain(spot, labels)
         lines = (texts.THE_SPOT,) if close else patch_caption(tissue, spot, name)
-        picture = found.close if close else found.pictures[spot]
+        picture = patches.close if close else patches.pictures[spot]
         tip = texts.PATCH_TIP.format(
             name=tissue.obs_names[spot], caption=", ".join(lines)
         )
-        ring = 1.0 if close else found.share
+        ring = 1.0 if close else patches.share
         view.show_patch(spot, picture, ring, color, lines, tip)
 
     def _on_failed(self, error: Exception, details: str) -> None:
         self.shown = None
         self.content.hide()
-        self.said.setText("\n".join(describe_error(error)))
+        self.message.setText("\n".join(describe_error(error)))
 
     def _on_tissue_changed(self, tissue: AnnData, by: object) -> None:
         if tissue is self._context.tissue:
@@ -234,12 +234,12 @@ def _domain(spot: int, labels: Labels | None) -> tuple[str, str]:
         return "", ""
     name = labels.names[code]
     # A number alone says nothing; a name that somebody gave does.
-    told = texts.PATCH_DOMAIN.format(name=name) if name.isdecimal() else name
-    return told, labels.colors[code]
+    label = texts.PATCH_DOMAIN.format(name=name) if name.isdecimal() else name
+    return label, labels.colors[code]
 
 
 def _usual(alike: Spots, labels: Labels | None) -> str:
     """Return the domains of some spots in words, the commonest first."""
-    names = Counter(name for one in alike if (name := _domain(one, labels)[0]))
-    told = [f"{name} ({n} of {len(alike)})" for name, n in names.most_common()]
-    return f": {', '.join(told)}" if told else ""
+    names = Counter(name for spot in alike if (name := _domain(spot, labels)[0]))
+    counted = [f"{name} ({n} of {len(alike)})" for name, n in names.most_common()]
+    return f": {', '.join(counted)}" if counted else ""

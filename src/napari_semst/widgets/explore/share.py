@@ -107,7 +107,7 @@ class ShareActions(QObject):
         Above which dialogs open.
     """
 
-    said = Signal(str, str, str)  # kind, title and text of the card
+    status_changed = Signal(str, str, str)  # kind, title and text of the card
     failed = Signal(object, str)
     saved = Signal(object)  # `napari_semst.widgets.shared.files.SavedFile`
 
@@ -165,7 +165,7 @@ class ShareActions(QObject):
         }
         if what == "figure":
             given["colouring"] = plot_values(tissue, colouring, self._sections.choices)
-        self.said.emit("running", texts.WRITING, path.name)
+        self.status_changed.emit("running", texts.WRITING, path.name)
         self.writing.start(what, adapter.snapshot(tissue), path, given)
 
     def _ask_regions(self) -> None:
@@ -178,7 +178,7 @@ class ShareActions(QObject):
         if path and Path(path).suffix.lower() != ".csv" and self._all_sections(layer):
             return
         if path:
-            self.said.emit("running", texts.READING, Path(path).name)
+            self.status_changed.emit("running", texts.READING, Path(path).name)
             copy, place = adapter.snapshot(tissue), _where(layer)
             self.reading.start(tissue, copy, Path(path), place)
 
@@ -186,12 +186,12 @@ class ShareActions(QObject):
         """Return whether several sections are on show, which regions cannot be of."""
         if not sections_on(layer) or section_shown(layer):
             return False
-        self.said.emit("warning", texts.ALL_SECTIONS, texts.ALL_SECTIONS_HELP)
+        self.status_changed.emit("warning", texts.ALL_SECTIONS, texts.ALL_SECTIONS_HELP)
         return True
 
     def _on_written(self, answer: tuple[Path, str]) -> None:
         path, notes = answer
-        self.said.emit(
+        self.status_changed.emit(
             "success", texts.SAVED, "\n".join(filter(None, [str(path), notes]))
         )
 
@@ -202,12 +202,12 @@ class ShareActions(QObject):
         column = self._editing.take(brought.name, brought.labels)
         if column:
             title = texts.REGIONS_READ.format(column=column)
-            self.said.emit("success", title, brought.words)
+            self.status_changed.emit("success", title, brought.words)
 
     def _on_saved(self, saved: Any) -> None:
         if saved.whole:
             mark_saved(self._sections.layers_of(saved.tissue), saved)
-        self.said.emit("success", texts.SAVED, str(saved.path))
+        self.status_changed.emit("success", texts.SAVED, str(saved.path))
         self.saved.emit(saved)
 
 

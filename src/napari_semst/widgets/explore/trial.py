@@ -72,19 +72,21 @@ def forecast_test(tissue: AnnData, run: str) -> tuple[str, str]:
 
     configs = configs_of_test(tissue, run)
     n_counts = count_stored_values(tissue, configs[0].prepare.counts_layer)
-    found = [forecast(tissue.n_obs, tissue.n_vars, n_counts, one) for one in configs]
+    forecasts = [
+        forecast(tissue.n_obs, tissue.n_vars, n_counts, config) for config in configs
+    ]
     both = Forecast(
-        sum(one.seconds for one in found),
-        max(one.memory for one in found),
-        found[-1].free,
+        sum(each.seconds for each in forecasts),
+        max(each.memory for each in forecasts),
+        forecasts[-1].free,
     )
     device, _ = describe_device(configs[0].training.device)
     words = texts.TEST_TIME if device == "cpu" else texts.TEST_TIME_OF_CPU
-    told = [words.format(forecast=both)]
+    sentences = [words.format(forecast=both)]
     semantics = configs[-1].semantics
     if semantics.source in READING_SOURCES or semantics.source == "server":
-        told.append(texts.TEST_READS)
+        sentences.append(texts.TEST_READS)
     if semantics.source == "server":
         # The host alone: an address may hold what is nobody's business.
-        told.append(texts.TEST_SERVER.format(host=address(semantics.url).host))
-    return run, " ".join(told)
+        sentences.append(texts.TEST_SERVER.format(host=address(semantics.url).host))
+    return run, " ".join(sentences)

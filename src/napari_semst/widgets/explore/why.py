@@ -70,7 +70,7 @@ class WhyPanel(QWidget):
         self.bar = QProgressBar()
         self.bar.setTextVisible(False)
         self.bar.setFixedHeight(6)
-        self.said = note_label()
+        self.message = note_label()
         self.text = WrappedLabel()
         row = QHBoxLayout()
         row.setSpacing(6)
@@ -81,7 +81,7 @@ class WhyPanel(QWidget):
             row,
             self.test_button,
             self.bar,
-            self.said,
+            self.message,
             self.text,
             spacing=6,
             top=4,
@@ -179,7 +179,7 @@ class WhyPanel(QWidget):
         self.cancel_button.setVisible(running)
         self.bar.setVisible(running)
         self.bar.setRange(0, 0)
-        self.said.setText(said)
+        self.message.setText(said)
 
     def _on_progress(self, update: tuple[int, Progress]) -> None:
         number, progress = update
@@ -187,18 +187,18 @@ class WhyPanel(QWidget):
             self.bar.setRange(0, progress.steps or 0)
             self.bar.setValue(progress.step)
             if progress.message:
-                self.said.setText(progress.message)
+                self.message.setText(progress.message)
 
     def _on_returned(self, answer: tuple[int, AnnData, Any, str]) -> None:
-        number, tissue, found, details = answer
+        number, tissue, outcome, details = answer
         if number != self._number or self._control is None:
             return
         self._control = None
         self._show_state(running=False, said=texts.WHY_ASK)
-        if not isinstance(found, Exception):
-            self.answered.emit(tissue, found)
-        elif not isinstance(found, Cancelled):
-            self.failed.emit(found, details)
+        if not isinstance(outcome, Exception):
+            self.answered.emit(tissue, outcome)
+        elif not isinstance(outcome, Cancelled):
+            self.failed.emit(outcome, details)
 
 
 def _explain(
@@ -241,7 +241,7 @@ class DomainExplainer(QObject):
         Asks, and shows the answers.
     """
 
-    said = Signal(str, str, str)  # kind, title and text of the card
+    status_changed = Signal(str, str, str)  # kind, title and text of the card
     failed = Signal(object, str)
     kept = Signal(object)  # tissue that holds the explanation now
 
@@ -280,7 +280,9 @@ class DomainExplainer(QObject):
 
         tissue, column = self._sections.tissue, self._column()
         if tissue is None or not column:
-            self.said.emit("warning", texts.CHOOSE_DOMAINS, texts.CHOOSE_LABELS_HELP)
+            self.status_changed.emit(
+                "warning", texts.CHOOSE_DOMAINS, texts.CHOOSE_LABELS_HELP
+            )
             return
         run = run_of_column(tissue, column)
         wanted = ExplainOptions(run=run) if run else ExplainOptions(labels=column)
@@ -386,7 +388,9 @@ class DomainExplainer(QObject):
             self._loose = tissue, str(explanation["labels"]), explanation
         self.refresh()
         notes = "\n".join(for_window(note) for note in explanation.get("notes", ()))
-        self.said.emit("success", texts.EXPLAINED, notes or texts.EXPLAINED_HELP)
+        self.status_changed.emit(
+            "success", texts.EXPLAINED, notes or texts.EXPLAINED_HELP
+        )
 
 
 def run_of_column(tissue: AnnData, column: str) -> str:

@@ -142,7 +142,7 @@ class ExploreDomains(QWidget):
         self.markers.gene_wanted.connect(self._on_marker)
         self.compare.colours_wanted.connect(self.colour_by)
         for worker in (self.editing, self.genes, self.sharing, self.reasons):
-            worker.said.connect(self.card.show_status)
+            worker.status_changed.connect(self.card.show_status)
             worker.failed.connect(self._on_failed)
         self.pin_button.clicked.connect(self.pin)
         self.unpin_button.clicked.connect(self.unpin)

@@ -63,7 +63,7 @@ class ConfigurationFiles(QObject):
         The dock.
     """
 
-    said = Signal(str, str, str)  # kind, title and text for the card
+    status_changed = Signal(str, str, str)  # kind, title and text for the card
     failed = Signal(object, str)
 
     def __init__(
@@ -95,7 +95,7 @@ class ConfigurationFiles(QObject):
             self.failed.emit(error, "")
             return
         text = texts.LOADED_HELP.format(name=Path(path).name)
-        self.said.emit("success", texts.LOADED, text)
+        self.status_changed.emit("success", texts.LOADED, text)
 
     def ask_save(self) -> None:
         """Ask for a file name and write the settings as they stand."""
@@ -111,7 +111,7 @@ class ConfigurationFiles(QObject):
         except SemstError as error:
             self.failed.emit(error, "")
             return
-        self.said.emit("success", texts.KEPT_CONFIGURATION, str(path))
+        self.status_changed.emit("success", texts.KEPT_CONFIGURATION, str(path))
 
     def _ask_path(self) -> Path | None:
         typed, _ = QFileDialog.getSaveFileName(

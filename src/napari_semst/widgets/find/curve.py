@@ -88,15 +88,15 @@ class CurvePlot(QWidget):
 
     def values_at(self, k: int) -> str:
         """Return in words what the lines are at a number of domains."""
-        place = self.k.index(k)
-        said = [
-            f"{name} {format_number(values[place])}"
+        index = self.k.index(k)
+        lines = [
+            f"{name} {format_number(values[index])}"
             for panel in self.panels
             for name, _, values in panel.lines
         ]
         what = "chosen" if k == self.chosen else ""
         what = "next best" if k in self.runners_up else what
-        return f"{k} domains{f' ({what})' if what else ''}\n" + "\n".join(said)
+        return f"{k} domains{f' ({what})' if what else ''}\n" + "\n".join(lines)
 
     def sizeHint(self) -> QSize:  # noqa: N802  Qt's name
         """Return the size that both panels and their labels need."""

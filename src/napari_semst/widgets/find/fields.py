@@ -104,8 +104,8 @@ class FilePicker(QWidget):
 
 def setting_choices(stage: str, setting: str) -> tuple[str, ...]:
     """Return the values that a setting accepts."""
-    found = {one.name: one.metadata for one in fields(STAGES[stage])}
-    return tuple(found[setting]["choices"])
+    choices = {one.name: one.metadata for one in fields(STAGES[stage])}
+    return tuple(choices[setting]["choices"])
 
 
 class NumberField(QWidget):

@@ -70,18 +70,18 @@ def forecast_run(
 
     config = resolve(request)
     n_counts = count_stored_values(tissue, counts_layer)
-    found = forecast(tissue.n_obs, tissue.n_vars, n_counts, config)
+    estimate = forecast(tissue.n_obs, tissue.n_vars, n_counts, config)
     device, line = describe_device(config.training.device)
     words = texts.FORECAST if device == "cpu" else texts.FORECAST_OF_CPU
     reads = config.semantics.source in READING_SOURCES
-    needs = [words.format(forecast=found)]
+    needs = [words.format(forecast=estimate)]
     if reads:
         # It mostly takes longest, and so comes first.
-        rest = texts.FORECAST_OF_REST.format(forecast=found)
+        rest = texts.FORECAST_OF_REST.format(forecast=estimate)
         needs = [*_reading(config, tissue, device), rest]
     width = {"semantic_width": _LANGUAGE_WIDTH} if reads else {}
     short = memory_warning(tissue.n_obs, n_counts, config, **width)
-    warning = "" if short is None else texts.MAY_NOT_FIT.format(forecast=found)
+    warning = "" if short is None else texts.MAY_NOT_FIT.format(forecast=estimate)
     return RunForecast("\n".join(needs), warning, line)
 
 
@@ -89,12 +89,12 @@ def _reading(config: Config, tissue: AnnData, device: str) -> list[str]:
     """Return what a language model has to read, and how long it may take."""
     from napari_semst.semantics.language_model.resources import forecast_language_model
 
-    found = forecast_language_model(
+    estimate = forecast_language_model(
         config.semantics, tissue.n_obs, tissue.n_vars, device
     )
-    if found is None:
+    if estimate is None:
         return []
-    amount, _, time = found.sentences
+    amount, _, time = estimate.sentences
     amount = f"{amount[:1].lower()}{amount[1:]}"
     return [texts.READING.format(amount=amount, time=time)]
 

@@ -130,20 +130,20 @@ class ImageForm(QWidget):
         SemstError
             If the encoder is none, or a layer that is no file is chosen.
         """
-        found: dict[str, Any] = {"encoder": self.encoder.chosen()}
+        changed: dict[str, Any] = {"encoder": self.encoder.chosen()}
         layer = self.image.layer
         if layer is not None and layer.why_not:
             raise InputError(layer.why_not)
         if self.image.path:
-            found["image"] = self.image.path
+            changed["image"] = self.image.path
             scale = layer.pixels_per_unit if layer else self.scale.value()
             if scale not in (0.0, 1.0):
-                found["image_scale"] = scale
+                changed["image_scale"] = scale
         if self.diameter.value():
-            found["spot_diameter"] = self.diameter.value()
+            changed["spot_diameter"] = self.diameter.value()
         if self.context.value() != _DEFAULTS.context:
-            found["context"] = self.context.value()
-        return found
+            changed["context"] = self.context.value()
+        return changed
 
     def show_settings(self, settings: dict[str, Any]) -> None:
         """Show settings, and take what is shown out of them."""
@@ -285,16 +285,19 @@ def describe_encoder(encoder: str) -> str:
     if encoder == BUILTIN:
         return texts.ENCODER_BUILTIN
     if kind == "obsm" and model:
-        how = next((one.how for one in SUGGESTED if one.encoder == encoder), "")
+        how = next(
+            (suggested.how for suggested in SUGGESTED if suggested.encoder == encoder),
+            "",
+        )
         return how or texts.ENCODER_OBSM.format(key=model)
     if kind not in _NETWORKS or not model:
         return texts.ENCODER_UNKNOWN
-    for one in SUGGESTED:
-        if one.encoder.casefold() == encoder.casefold():
-            said = texts.ENCODER_LEARNT.format(
-                trained_on=one.trained_on, licence=one.licence
+    for suggested in SUGGESTED:
+        if suggested.encoder.casefold() == encoder.casefold():
+            sentence = texts.ENCODER_LEARNT.format(
+                trained_on=suggested.trained_on, licence=suggested.licence
             )
-            return f"{said} {texts.ENCODER_GATED}" if one.gated else said
+            return f"{sentence} {texts.ENCODER_GATED}" if suggested.gated else sentence
     if Path(model).expanduser().is_dir():
         return texts.ENCODER_FOLDER
     return texts.ENCODER_OTHER
@@ -303,10 +306,10 @@ def describe_encoder(encoder: str) -> str:
 def kind_of_folder(folder: Path) -> str:
     """Return ``timm`` or ``hf``: which package saved the model in a folder."""
     try:
-        told = json.loads((folder / "config.json").read_text(encoding="utf-8"))
+        config = json.loads((folder / "config.json").read_text(encoding="utf-8"))
     except (OSError, ValueError):
         return "hf"
-    return "timm" if isinstance(told, dict) and "pretrained_cfg" in told else "hf"
+    return "timm" if isinstance(config, dict) and "pretrained_cfg" in config else "hf"
 
 
 @dataclass(frozen=True, slots=True)
@@ -343,8 +346,8 @@ def layer_images(layers: Iterable[Layer]) -> list[LayerImage]:
 
     from napari_semst.viewer.spots import PAIR
 
-    own = [x for x in layers if isinstance(x, Image) and PAIR not in x.metadata]
-    return [_described(layer) for layer in own]
+    images = [x for x in layers if isinstance(x, Image) and PAIR not in x.metadata]
+    return [_described(layer) for layer in images]
 
 
 def _described(layer: Layer) -> LayerImage:

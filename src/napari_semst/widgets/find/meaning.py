@@ -77,9 +77,11 @@ def warnings_of(facts: Mapping[str, Any]) -> tuple[str, list[str]]:
     if not control:
         return "", warned
     # The library says it in more words, but the dock must not depend on that.
-    own = [line for line in warned if line.startswith(texts.CONTROL_BEGINS)]
-    said = own[0] if own else texts.CONTROL_RUN.format(control=control)
-    return said, [line for line in warned if line not in own]
+    own_lines = [line for line in warned if line.startswith(texts.CONTROL_BEGINS)]
+    control_line = (
+        own_lines[0] if own_lines else texts.CONTROL_RUN.format(control=control)
+    )
+    return control_line, [line for line in warned if line not in own_lines]
 
 
 def source_label(semantics: Mapping[str, Any]) -> str:
@@ -98,10 +100,10 @@ def meaning_rows(semantics: Mapping[str, Any]) -> list[tuple[str, str]]:
             rows.append((label, _shown(key, value)))
     reading = semantics.get("reading", {})
     if "texts" in reading:
-        said = texts.TEXTS_READ.format(
+        counts = texts.TEXTS_READ.format(
             texts=int(reading["texts"]), cached=int(reading.get("from_cache", 0))
         )
-        rows.append(("Texts", said))
+        rows.append(("Texts", counts))
     return rows
 
 
@@ -118,11 +120,11 @@ def meaning_line(facts: Mapping[str, Any]) -> list[str]:
     semantics = facts.get("semantics", {})
     if not semantics.get("source"):
         return []
-    said = f"{texts.SEMANTICS_OF}: {source_label(semantics)}"
+    line = f"{texts.SEMANTICS_OF}: {source_label(semantics)}"
     model = semantics.get("model")
     if model and semantics["source"] != "builtin":
-        said += f", {model}"
+        line += f", {model}"
     coverage = semantics.get("coverage")
     if coverage is not None and coverage != "":
-        said += f"; {texts.COVERAGE_LINE.format(share=float(coverage))}"
-    return [f"{said}."]
+        line += f"; {texts.COVERAGE_LINE.format(share=float(coverage))}"
+    return [f"{line}."]

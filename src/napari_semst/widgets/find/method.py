@@ -83,7 +83,7 @@ class MethodCombo(QComboBox):
         name = str(self._recipe.currentData())
         if method_of(name) == self.chosen:
             return
-        fits = [one for one in PRESETS if method_of(one) == self.chosen]
+        fits = [recipe for recipe in PRESETS if method_of(recipe) == self.chosen]
         # Recipes of SemST are many: the usual one.
         fit = AUTO if self.chosen == SEMST or not fits else fits[0]
         self._recipe.setCurrentIndex(self._recipe.findData(fit))

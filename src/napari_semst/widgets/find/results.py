@@ -301,11 +301,11 @@ class DiscordantSpots(QWidget):
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(parent)
         self._called: NDArray[np.bool_] | None = None
-        self.said = WrappedLabel()
+        self.message = WrappedLabel()
         self.button = push_button(
             texts.SELECT_DISCORDANT, texts.TIPS["select_discordant"]
         )
-        stacked(self, self.said, self.button, spacing=6)
+        stacked(self, self.message, self.button, spacing=6)
         self.button.clicked.connect(self.wanted)
         self.hide()
 
@@ -318,8 +318,8 @@ class DiscordantSpots(QWidget):
         self._called = called = discordant_spots(tissue) if there else None
         if called is not None:
             discordance = tissue.obs[keys.DISCORDANCE].to_numpy(np.float64)
-            told = discordance_line(run_record(tissue, run), called, discordance)
-            self.said.setText("\n".join(told))
+            lines = discordance_line(run_record(tissue, run), called, discordance)
+            self.message.setText("\n".join(lines))
             self.button.setEnabled(bool(called.any()))
 
     def show_selection(self, selected: NDArray[np.bool_] | None) -> None:

@@ -46,7 +46,7 @@ class RunManager(QObject):
         The dock.
     """
 
-    said = Signal(str, str, str)  # kind, title and text for the card
+    status_changed = Signal(str, str, str)  # kind, title and text for the card
     failed = Signal(object, str)
     changed = Signal()  # whether a run is on
     succeeded = Signal(object)  # Answer
@@ -148,7 +148,7 @@ class RunManager(QObject):
         self.changed.emit()
         reads = config.semantics.source in READING_SOURCES
         model = config.semantics.model if reads else config.morphology.encoder
-        self.said.emit("running", texts.CHECKING_MODEL, model)
+        self.status_changed.emit("running", texts.CHECKING_MODEL, model)
         self.downloads.check(config)
 
     def _start(self) -> None:
@@ -179,13 +179,15 @@ class RunManager(QObject):
         if self._asked is not None:
             self._asked = None
             self.changed.emit()
-            self.said.emit("ready", texts.NOT_DOWNLOADED, texts.NOT_DOWNLOADED_HELP)
+            self.status_changed.emit(
+                "ready", texts.NOT_DOWNLOADED, texts.NOT_DOWNLOADED_HELP
+            )
 
     def _on_started(self, job: Job) -> None:
         self.live.begin(self._layers_of(job.tissue))
         self._snapshot_every()
         self.changed.emit()
-        self.said.emit("running", texts.RUNNING, texts.RUNNING_HELP)
+        self.status_changed.emit("running", texts.RUNNING, texts.RUNNING_HELP)
 
     def _snapshot_every(self) -> None:
         wanted = self._box.show_domains.isChecked()
@@ -214,7 +216,7 @@ class RunManager(QObject):
     def _on_stop(self) -> None:
         self.controller.stop_early()
         self._box.stop_button.setEnabled(False)
-        self.said.emit("running", texts.RUNNING, texts.STOPPING_HELP)
+        self.status_changed.emit("running", texts.RUNNING, texts.STOPPING_HELP)
 
     # --- its end
 
@@ -228,7 +230,7 @@ class RunManager(QObject):
     def _on_cancelled(self) -> None:
         self._end_live()
         self.changed.emit()
-        self.said.emit("ready", texts.CANCELLED, texts.CANCELLED_HELP)
+        self.status_changed.emit("ready", texts.CANCELLED, texts.CANCELLED_HELP)
 
     def _on_failed(self, error: Exception, details: str) -> None:
         self._asked = None

@@ -37,7 +37,7 @@ class ResultSaver(QObject):
         The dock.
     """
 
-    said = Signal(str, str, str)
+    status_changed = Signal(str, str, str)
     failed = Signal(object, str)
     shown_again = Signal()
 
@@ -82,7 +82,7 @@ class ResultSaver(QObject):
         self.shown_again.emit()
         state_of(self._viewer).tissue_changed.emit(tissue, self._dock)
         text = texts.KEPT_HELP.format(number=number, key=key, replaced=replaced)
-        self.said.emit("success", texts.LEVEL_KEPT, text)
+        self.status_changed.emit("success", texts.LEVEL_KEPT, text)
 
     def _on_save(self) -> None:
         if self._section.layer is not None:
@@ -99,4 +99,4 @@ class ResultSaver(QObject):
             layer = self._section.layer
             if layer is not None:
                 self._results.mark_unsaved(adapter.UNSAVED in layer.metadata)
-        self.said.emit("success", "Saved", str(saved.path))
+        self.status_changed.emit("success", "Saved", str(saved.path))

@@ -121,13 +121,13 @@ class SectionPicker(QWidget):
 
     def _on_section(self) -> None:
         tissue = self.tissue
-        found = [] if tissue is None else adapter.coordinate_keys(tissue)
+        coordinates = [] if tissue is None else adapter.coordinate_keys(tissue)
         with QSignalBlocker(self.coordinates):
             self.coordinates.clear()
-            for key in found:
+            for key in coordinates:
                 self.coordinates.addItem(key, key)
             self._choose_as_shown()
-        self._form.setRowVisible(self.coordinates, len(found) > 1)
+        self._form.setRowVisible(self.coordinates, len(coordinates) > 1)
         with QSignalBlocker(self.counts):
             self.counts.clear()
             for name, label in [] if tissue is None else counts_places(tissue):

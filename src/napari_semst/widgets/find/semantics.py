@@ -87,8 +87,8 @@ class SemanticsForm(QWidget):
 
     def set_tissue(self, tissue: AnnData | None) -> None:
         """Offer the embeddings of a section; see again what is on this machine."""
-        found = [] if tissue is None else list(tissue.obsm)
-        self.embedding.set_keys([key for key in found if key not in _OWN])
+        tables = [] if tissue is None else list(tissue.obsm)
+        self.embedding.set_keys([key for key in tables if key not in _OWN])
         self._look_again()
 
     def settings(self) -> dict[str, str]:
@@ -211,14 +211,14 @@ class ReadingFields(QWidget):
 
     def settings(self) -> dict[str, Any]:
         """Return the settings on show that differ from their defaults."""
-        found: dict[str, Any] = {}
+        changed: dict[str, Any] = {}
         for name in _USED_BY:
             value = _value(getattr(self, name))
             # What a recipe says is asked for again only where it was chosen here.
             own = None if name in _OF_RECIPES else getattr(_DEFAULTS, name)
             if name in self._shown and value and value != own:
-                found[name] = value
-        return found
+                changed[name] = value
+        return changed
 
     def show_settings(self, settings: dict[str, Any]) -> None:
         """Show settings; those not given go back to their defaults.

@@ -182,8 +182,8 @@ class SettingsForm(QWidget):
     def _on_control(self) -> None:
         """Offer the controls of the source; say that one is chosen, also if folded."""
         self.control.set_source(self.meaning.chosen)
-        told = CONTROL_AHEAD.format(control=self.control.currentText().lower())
-        self.control_note.say("warning", told)
+        warning = CONTROL_AHEAD.format(control=self.control.currentText().lower())
+        self.control_note.say("warning", warning)
         spoilt = self.control.control != "none" and self.method.chosen != GUIDED
         self._rows.setRowVisible(self.control_note, spoilt)
 

@@ -144,7 +144,7 @@ class FindDomains(QWidget):
         ):
             source.failed.connect(self._on_failed)
         for source in (self.running, self.keeping, self.configuration):
-            source.said.connect(self.card.show_status)
+            source.status_changed.connect(self.card.show_status)
         self.running.changed.connect(self._refresh_buttons)
         self.running.succeeded.connect(self._on_succeeded)
         self.running.painted_over.connect(self._show_results)

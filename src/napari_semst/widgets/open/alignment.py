@@ -152,13 +152,13 @@ class AlignmentPanel(QWidget):
             self._tell()
         self._layer = layer
         tissue = self.tissue
-        found = () if tissue is None else libraries_with_image(tissue)
+        libraries = () if tissue is None else libraries_with_image(tissue)
         self.image.clear()
-        for library in found:
+        for library in libraries:
             self.image.addItem(library, library)
-        self._rows.setRowVisible(self.image, len(found) > 1)
-        self.by_hand.setVisible(bool(found))
-        if tissue is not None and found:
+        self._rows.setRowVisible(self.image, len(libraries) > 1)
+        self.by_hand.setVisible(bool(libraries))
+        if tissue is not None and libraries:
             self._set_step()
         self._show()
         if other and self.line.kind == "success" and self._now.is_none:

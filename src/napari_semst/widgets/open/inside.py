@@ -142,30 +142,36 @@ class InsideCard(QFrame):
         if not again:
             self._positions = None
             self.positions.setText(texts.USUAL_POSITIONS)
-        one = readable[0].preview if len(looks) == 1 and readable else None
+        preview = readable[0].preview if len(looks) == 1 and readable else None
         for row in range(self._facts.rowCount()):
-            self._facts.setRowVisible(row, one is not None)
-        if one is None:
+            self._facts.setRowVisible(row, preview is not None)
+        if preview is None:
             self._offer(None, again)
             many = texts.SEVERAL.format(count=len(looks))
             self.title.setText(looks[0].path.name if len(looks) == 1 else many)
             _say(self.remarks, "\n".join(preview_line(look) for look in looks))
             return
         self.title.setText(looks[0].path.name)
-        for name, (text, bad) in preview_facts(one).items():
+        for name, (text, bad) in preview_facts(preview).items():
             self.values[name].setText(text)
             self.values[name].setStyleSheet(_BAD if bad else "")
-        _say(self.remarks, "\n".join(one.remarks))
-        self._offer(one, again)
+        _say(self.remarks, "\n".join(preview.remarks))
+        self._offer(preview, again)
         if self.counts.currentData():
             self._on_counts()
 
-    def _offer(self, one: Preview | None, again: bool) -> None:
+    def _offer(self, preview: Preview | None, again: bool) -> None:
         """Offer the choices that an input leaves."""
-        any_bin = one is not None and one.kind in _ANY_BIN and bool(one.parts)
-        parts = one.parts if one is not None and (any_bin or len(one.parts) > 1) else ()
-        counts = () if one is None else one.counts_places
-        places = () if one is None else one.coordinates_places
+        any_bin = (
+            preview is not None and preview.kind in _ANY_BIN and bool(preview.parts)
+        )
+        parts = (
+            preview.parts
+            if preview is not None and (any_bin or len(preview.parts) > 1)
+            else ()
+        )
+        counts = () if preview is None else preview.counts_places
+        places = () if preview is None else preview.coordinates_places
         if not again:
             _fill(self.part, [(part, part) for part in parts])
             # A new line to type in, so that it is listened to once.
@@ -175,14 +181,16 @@ class InsideCard(QFrame):
             if edit is not None:
                 # Enter on a size that is not in the list.
                 edit.returnPressed.connect(self.changed)
-            self.part.setCurrentIndex(self.part.findData(one.part if one else ""))
+            self.part.setCurrentIndex(
+                self.part.findData(preview.part if preview else "")
+            )
             _fill(self.counts, [_count_place(place) for place in counts])
             first = [(texts.AS_FOUND, "")] if len(places) > 1 else []
             _fill(self.coordinates, first + [(place, place) for place in places])
         self._show(self._options, self.part, bool(parts))
         self._show(self._options, self.counts, len(counts) > 1)
         self._show(self._options, self.coordinates, len(places) > 1)
-        needed = one is not None and one.kind in _NEED_POSITIONS
+        needed = preview is not None and preview.kind in _NEED_POSITIONS
         self._show(self._options, self.positions, needed)
 
     @staticmethod
@@ -192,9 +200,11 @@ class InsideCard(QFrame):
     def _on_counts(self) -> None:
         """Show where counts will be taken from; opening checks that they are counts."""
         place = str(self.counts.currentData() or "")
-        found = self._looks[0].preview if self._looks else None
-        if found is not None:
-            text, bad = (place, False) if place else preview_facts(found)["Raw counts"]
+        preview = self._looks[0].preview if self._looks else None
+        if preview is not None:
+            text, bad = (
+                (place, False) if place else preview_facts(preview)["Raw counts"]
+            )
             self.values["Raw counts"].setText(text)
             self.values["Raw counts"].setStyleSheet(_BAD if bad else "")
         self.counts_chosen.emit(place)
@@ -208,7 +218,7 @@ class InsideCard(QFrame):
             self.changed.emit()
 
 
-def preview_facts(found: Preview) -> dict[str, tuple[str, bool]]:
+def preview_facts(preview: Preview) -> dict[str, tuple[str, bool]]:
     """Return what is inside as text, and whether that is a fault, by its name.
 
     Parameters
@@ -216,21 +226,21 @@ def preview_facts(found: Preview) -> dict[str, tuple[str, bool]]:
     found
         What is inside.
     """
-    counts = texts.NOT_LOOKED if found.counts is None else found.counts
+    counts = texts.NOT_LOOKED if preview.counts is None else preview.counts
     image = texts.NOTHING_INSIDE
-    if found.image is not None:
-        image = f"{found.image[1]:,} x {found.image[0]:,} pixels"
-    names = list(found.annotations[:_FEW_NAMES])
-    more = len(found.annotations) - len(names)
+    if preview.image is not None:
+        image = f"{preview.image[1]:,} x {preview.image[0]:,} pixels"
+    names = list(preview.annotations[:_FEW_NAMES])
+    more = len(preview.annotations) - len(names)
     annotations = ", ".join(names) + (f" and {more} more" if more else "")
     return {
-        "Kind": (found.title, False),
-        "Spots": (_number(found.n_spots), False),
-        "Genes": (_number(found.n_genes), False),
+        "Kind": (preview.title, False),
+        "Spots": (_number(preview.n_spots), False),
+        "Genes": (_number(preview.n_genes), False),
         "Raw counts": (counts or texts.NOT_INSIDE, not counts),
         "Coordinates": (
-            found.coordinates or texts.NOT_INSIDE,
-            not found.coordinates,
+            preview.coordinates or texts.NOT_INSIDE,
+            not preview.coordinates,
         ),
         "Image": (image, False),
         "Annotations": (annotations or texts.NOTHING_INSIDE, False),

@@ -195,15 +195,15 @@ class OpenData(QWidget):
     def ask_file(self) -> None:
         """Ask for files and look inside."""
         kinds = f"Tissue sections ({SECTION_ENDINGS});;All files (*)"
-        found, _ = QFileDialog.getOpenFileNames(self, texts.CHOOSE_FILE, "", kinds)
-        if found:
-            self.look([Path(path) for path in found])
+        chosen, _ = QFileDialog.getOpenFileNames(self, texts.CHOOSE_FILE, "", kinds)
+        if chosen:
+            self.look([Path(path) for path in chosen])
 
     def ask_folder(self) -> None:
         """Ask for a folder and look inside."""
-        found = QFileDialog.getExistingDirectory(self, texts.CHOOSE_FOLDER)
-        if found:
-            self.look([Path(found)])
+        chosen = QFileDialog.getExistingDirectory(self, texts.CHOOSE_FOLDER)
+        if chosen:
+            self.look([Path(chosen)])
 
     def look(self, paths: Sequence[Path]) -> None:
         """Show what is inside paths, before they are opened.
@@ -286,8 +286,8 @@ class OpenData(QWidget):
 
     def _on_progress(self, name: str, number: int, count: int, seconds: int) -> None:
         text = texts.WAITED if count == 1 else texts.SEVERAL_WAITED
-        said = text.format(name=name, number=number, count=count, seconds=seconds)
-        self.card.show_status("running", texts.OPENING, said)
+        waited = text.format(name=name, number=number, count=count, seconds=seconds)
+        self.card.show_status("running", texts.OPENING, waited)
 
     def _on_opened(self, order: OpenOrder, layers: list[LayerData]) -> None:
         try:
@@ -384,9 +384,9 @@ def look_status(looks: Sequence[InputLook], counts: str = "") -> tuple[str, str,
     """
     seen = [look.preview for look in looks if look.preview is not None]
     if not seen:
-        told = "\n".join(for_window(look.error or "") for look in looks)
-        return "error", texts.NOT_SEEN, told
-    lacks = dict.fromkeys(name for one in seen for name in one.missing)
+        problems = "\n".join(for_window(look.error or "") for look in looks)
+        return "error", texts.NOT_SEEN, problems
+    lacks = dict.fromkeys(name for preview in seen for name in preview.missing)
     if counts:
         lacks.pop("raw counts", None)
     if lacks:

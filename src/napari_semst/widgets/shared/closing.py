@@ -56,11 +56,11 @@ class CloseGuard(QObject):
     @property
     def unsaved(self) -> list[Layer]:
         """Layers with results in no file, one for each section."""
-        found: dict[int, Layer] = {}
+        layers: dict[int, Layer] = {}
         for layer in self._viewer.layers:
             if UNSAVED in layer.metadata:
-                found.setdefault(id(tissue_of(layer)), layer)
-        return list(found.values())
+                layers.setdefault(id(tissue_of(layer)), layer)
+        return list(layers.values())
 
     def eventFilter(self, watched: QObject, event: QEvent) -> bool:  # noqa: N802
         """Hold a closing back while the user is asked or a file is written."""
@@ -161,17 +161,17 @@ def guard_closing(widget: QWidget, viewer: Viewer) -> CloseGuard | None:
     window = main_window(widget)
     if window is None:
         return None
-    found = window.findChild(CloseGuard)
-    if found is not None:
-        guard: CloseGuard = found
+    existing = window.findChild(CloseGuard)
+    if existing is not None:
+        guard: CloseGuard = existing
         return guard
     return CloseGuard(window, viewer)
 
 
 def main_window(widget: QWidget) -> QMainWindow | None:
     """Return the outermost main window that a widget is in, floating docks included."""
-    found, one = None, widget.parentWidget()
-    while one is not None:
-        found = one if isinstance(one, QMainWindow) else found
-        one = one.parentWidget()
-    return found
+    outermost, ancestor = None, widget.parentWidget()
+    while ancestor is not None:
+        outermost = ancestor if isinstance(ancestor, QMainWindow) else outermost
+        ancestor = ancestor.parentWidget()
+    return outermost

@@ -89,8 +89,8 @@ def models_to_download(config: Config) -> list[tuple[DownloadNeed, str]]:
 
     language = language_model_to_download(config.semantics)
     encoder = encoder_download(config.morphology)
-    found = [] if language is None else [language]
-    return found if encoder is None else [*found, (encoder, str(HF_HUB_CACHE))]
+    needs = [] if language is None else [language]
+    return needs if encoder is None else [*needs, (encoder, str(HF_HUB_CACHE))]
 
 
 def language_model_to_download(

@@ -76,10 +76,10 @@ class OpenSections(QComboBox):
         """What was chosen by hand for the colours of the section chosen."""
         if self.layer is None:
             return ColourChoices()
-        found: ColourChoices = self.layer.metadata.setdefault(
+        choices: ColourChoices = self.layer.metadata.setdefault(
             COLOUR_CHOICES, ColourChoices()
         )
-        return found
+        return choices
 
     def layers_of(self, tissue: AnnData) -> list[Layer]:
         """Return the layers that show a section."""

@@ -55,7 +55,7 @@ def state_of(viewer: Viewer) -> ViewerState:
     viewer
         The viewer, or the stand-in that plugins are handed.
     """
-    own = getattr(viewer, "__wrapped__", viewer)
-    if own not in _STATES:
-        _STATES[own] = ViewerState()
-    return _STATES[own]
+    unwrapped = getattr(viewer, "__wrapped__", viewer)
+    if unwrapped not in _STATES:
+        _STATES[unwrapped] = ViewerState()
+    return _STATES[unwrapped]
