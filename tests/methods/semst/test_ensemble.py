@@ -11,7 +11,7 @@ import torch
 from napari_semst.config import TrainingConfig
 from napari_semst.core.device import choose_device
 from napari_semst.core.progress import RunControl, run_to_end
-from napari_semst.methods.base import method
+from napari_semst.methods.registry import method_spec
 from napari_semst.methods.semst.full_batch import checkpoint_epochs
 from napari_semst.methods.semst.inputs import from_components
 from napari_semst.methods.semst.training import member_seed, train_members
@@ -36,7 +36,7 @@ def steps(tissue):
                 RunControl(),
             )
         )
-        return method("semst")(
+        return method_spec("semst").load_fit()(
             section,
             semantics.astype(np.float32),
             config,

@@ -12,7 +12,7 @@ from napari_semst.core.device import choose_device
 from napari_semst.core.process_group import Group
 from napari_semst.core.progress import RunControl, run_to_end
 from napari_semst.errors import Cancelled
-from napari_semst.methods.base import method
+from napari_semst.methods.registry import method_spec
 from napari_semst.methods.semst import minibatch
 from napari_semst.methods.semst import training as semst_training
 from napari_semst.methods.semst.full_batch import FullBatchObjective
@@ -179,7 +179,9 @@ def test_the_loss_falls(tissue, preset):
             RunControl(),
         )
     )
-    steps = method("semst")(section, None, config, choose_device("cpu"), RunControl())
+    steps = method_spec("semst").load_fit()(
+        section, None, config, choose_device("cpu"), RunControl()
+    )
     fit = run_to_end(steps)
     curve = fit.record.losses["loss"]
     assert np.mean(curve[-5:]) < 0.97 * np.mean(curve[:5])
