@@ -16,7 +16,12 @@ from napari_semst.methods.image_guided.inputs import guided_inputs
 from napari_semst.methods.image_guided.minibatch import Distributions, GuidedObjective
 from napari_semst.methods.image_guided.network import Normal, divergence
 from napari_semst.prepare.components import dense_axes, rotated, smoothed
-from napari_semst.training.batching import BATCH_SPOTS, batch_spots
+from napari_semst.training.batching import (
+    BATCH_SPOTS,
+    StepSize,
+    batch_spots,
+    train_within_memory,
+)
 from napari_semst.training.loop import train
 from napari_semst.wording import Way, Worded
 
@@ -152,28 +157,28 @@ def _views(
 
 
 def _trained(
-    inputs: GuidedInputs, place: torch.device, control: RunControl
+    inputs: GuidedInputs, device: torch.device, control: RunControl
 ) -> Generator[Progress, None, tuple[GuidedObjective, TrainingRecord, str]]:
     """Train, with smaller steps where the GPU's memory ends, and say so."""
     config = inputs.config.training
     wanted = batch_spots(config, inputs.n_spots)
-    sizes = [wanted, *((wanted or BATCH_SPOTS) // 2**n for n in range(1, 4))]
-    for attempt, batch in enumerate(sizes):
-        problem: GuidedObjective | None = None
-        try:
-            with torch.random.fork_rng(devices=[place] if place.type == "cuda" else []):
-                torch.manual_seed(config.seed)
-                problem = GuidedObjective(inputs, place, min(batch, inputs.n_spots))
-            total = replace(config, epochs=problem.n_epochs)
-            record = yield from train(problem, total, control)
-            _check_learnt(problem, record)
-            return problem, record, _in_words(batch, smaller=attempt > 0)
-        except torch.OutOfMemoryError:
-            if attempt == len(sizes) - 1:
-                raise
-        del problem
-        torch.cuda.empty_cache()
-    raise AssertionError("the last attempt returns or raises")
+    smaller = ((wanted or BATCH_SPOTS) // 2**n for n in range(1, 4))
+
+    def build(size: StepSize) -> GuidedObjective:
+        return GuidedObjective(inputs, device, min(size.n_spots, inputs.n_spots))
+
+    def train_one(
+        objective: GuidedObjective, _: StepSize
+    ) -> Generator[Progress, None, TrainingRecord]:
+        whole = replace(config, epochs=objective.n_epochs)
+        record = yield from train(objective, whole, control)
+        _check_learnt(objective, record)
+        return record
+
+    sizes = [StepSize(n_spots) for n_spots in (wanted, *smaller)]
+    return (
+        yield from train_within_memory(sizes, build, train_one, config.seed, device)
+    )
 
 
 def _check_learnt(problem: GuidedObjective, record: TrainingRecord) -> None:
@@ -185,15 +190,6 @@ def _check_learnt(problem: GuidedObjective, record: TrainingRecord) -> None:
             f"{min(problem.n_aligned, record.epochs)} aligned the encoders only. There "
             "is nothing to keep yet: stop later, or cancel."
         )
-
-
-def _in_words(batch: int, *, smaller: bool) -> str:
-    """Return what a step reads."""
-    if not batch:
-        return "all spots"
-    text = f"{batch:,} spots drawn anew, with all their neighbours"
-    why = "; larger steps did not fit into the GPU's memory"
-    return text + why if smaller else text
 
 
 def divergences(found: Distributions) -> NDArray[np.float32]:

@@ -7,7 +7,6 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
-import torch
 
 from napari_semst.core.process_group import current_group
 from napari_semst.core.threads import threads_limited
@@ -15,12 +14,18 @@ from napari_semst.errors import ShareDone
 from napari_semst.methods.semst.full_batch import FullBatchObjective
 from napari_semst.methods.semst.minibatch import MinibatchObjective
 from napari_semst.methods.semst.modulation import modulation_map
-from napari_semst.training.batching import BATCH_SPOTS, batch_spots
+from napari_semst.training.batching import (
+    BATCH_SPOTS,
+    StepSize,
+    batch_spots,
+    train_within_memory,
+)
 from napari_semst.training.loop import TrainingRecord, train
 
 if TYPE_CHECKING:
     from collections.abc import Generator
 
+    import torch
     from numpy.typing import NDArray
 
     from napari_semst.config import TrainingConfig
@@ -135,59 +140,44 @@ def _member(
 
 
 def _trained(
-    inputs: Inputs, place: torch.device, control: RunControl
+    inputs: Inputs, device: torch.device, control: RunControl
 ) -> Generator[
     Progress, None, tuple[FullBatchObjective | MinibatchObjective, TrainingRecord, str]
 ]:
     """Train, with smaller steps where the GPU's memory ends, and say so."""
     config, group = inputs.config.training, current_group()
-    group.check_same(inputs.fingerprint(), place)
+    group.check_same(inputs.fingerprint(), device)
     sizes = _step_sizes(config, inputs.n_spots, group.size)
-    for attempt, (batch, n_parts) in enumerate(sizes):
-        problem: FullBatchObjective | MinibatchObjective | None = None
-        try:
-            with torch.random.fork_rng(devices=[place] if place.type == "cuda" else []):
-                torch.manual_seed(config.seed)
-                problem = _problem(inputs, place, batch, n_parts)
-            # A sample's products are too short to be shared out among cores.
-            with threads_limited(1 if batch else None):
-                record = yield from train(problem, config, control)
-            return problem, record, _in_words(batch, n_parts, smaller=attempt > 0)
-        except torch.OutOfMemoryError:
-            # Other processes would go on with the larger step, and wait for ever.
-            if attempt == len(sizes) - 1 or group.size > 1:
-                raise
-        # Its memory is to be free before the next attempt.
-        del problem
-        torch.cuda.empty_cache()
-    raise AssertionError("the last attempt returns or raises")
+    if group.size > 1:
+        # Other processes would go on with the larger step, and wait for ever.
+        sizes = sizes[:1]
+
+    def build(size: StepSize) -> FullBatchObjective | MinibatchObjective:
+        if not size.n_spots:
+            return FullBatchObjective(inputs, device)
+        return MinibatchObjective(inputs, device, size.n_spots, size.n_parts or 1)
+
+    def train_one(
+        objective: FullBatchObjective | MinibatchObjective, size: StepSize
+    ) -> Generator[Progress, None, TrainingRecord]:
+        # A sample's products are too short to be shared out among cores.
+        with threads_limited(1 if size.n_spots else None):
+            return (yield from train(objective, config, control))
+
+    return (
+        yield from train_within_memory(sizes, build, train_one, config.seed, device)
+    )
 
 
 def _step_sizes(
     config: TrainingConfig, n_spots: int, n_processes: int
-) -> list[tuple[int, int]]:
-    """Return spots and parts of a step, wanted first, then ever smaller ones.
+) -> list[StepSize]:
+    """Return what a step reads, wanted first, then ever smaller ones.
 
     Parts are computed one after the other, so that twice as many need half the memory.
     """
     parts = max(config.batch_parts, n_processes)
     batch = batch_spots(config, n_spots)
-    wanted = [] if batch else [(0, 1)]
-    return [*wanted, *((batch or BATCH_SPOTS, parts * 2**n) for n in range(4))]
-
-
-def _problem(
-    inputs: Inputs, device: torch.device, batch: int, n_parts: int
-) -> FullBatchObjective | MinibatchObjective:
-    if not batch:
-        return FullBatchObjective(inputs, device)
-    return MinibatchObjective(inputs, device, batch, n_parts)
-
-
-def _in_words(batch: int, n_parts: int, *, smaller: bool) -> str:
-    """Return what a step reads."""
-    if not batch:
-        return "all spots"
-    text = f"{batch:,} spots drawn anew in {n_parts} parts, with all their neighbours"
-    why = "; larger steps did not fit into the GPU's memory"
-    return text + why if smaller else text
+    wanted = [] if batch else [StepSize(0, 1)]
+    smaller = (StepSize(batch or BATCH_SPOTS, parts * 2**n) for n in range(4))
+    return [*wanted, *smaller]
