@@ -18,8 +18,12 @@ from napari_semst.viewer.look import DisplayState
 from napari_semst.widgets.find import texts
 from napari_semst.widgets.find.curve import CurvePlot
 from napari_semst.widgets.find.levels import LevelBar
-from napari_semst.widgets.find.meaning import MeaningFacts, control_name, run_record
-from napari_semst.widgets.find.summary import discordance_line
+from napari_semst.widgets.find.summary import (
+    MeaningFacts,
+    control_name,
+    discordance_line,
+    run_record,
+)
 from napari_semst.widgets.find.texts import TIPS
 from napari_semst.widgets.shared.colorbar import Colorbar
 from napari_semst.widgets.shared.forms import (
