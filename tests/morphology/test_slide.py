@@ -6,7 +6,7 @@ import tifffile
 from PIL import Image
 
 from napari_semst.errors import InputError
-from napari_semst.io.formats.tiff import picture_of
+from napari_semst.io.formats.tiff import read_section_image
 from napari_semst.io.manual_alignment import Adjustment, adjust
 from napari_semst.morphology.patches import patch_of
 from napari_semst.morphology.slide import Slide
@@ -66,7 +66,7 @@ def test_a_reduced_image_is_read_from_its_file(tissue, tmp_path, monkeypatch):
     monkeypatch.setattr("napari_semst.io.formats.tiff.ENOUGH", 10_000)
     image = stained(300, 30)
     pyramid(tmp_path / "a.tif", image, subifds=1, photometric="rgb")
-    picture, _ = picture_of(tmp_path / "a.tif", 1.0)
+    picture, _ = read_section_image(tmp_path / "a.tif", 1.0)
     slide = Slide.of_tissue(with_image(tissue, picture.image, picture.per_unit))
     assert slide.shape == (300, 300)
     assert np.allclose(slide.unit, 1)

@@ -8,7 +8,7 @@ import tifffile
 from napari.layers import Layer
 
 from napari_semst import read, write
-from napari_semst.io.formats.tiff import picture_of, pyramid_of
+from napari_semst.io.formats.tiff import pyramid_of, read_section_image
 from napari_semst.io.manual_alignment import Adjustment
 from napari_semst.viewer import adapter
 from napari_semst.viewer.align import align
@@ -89,7 +89,7 @@ def test_colours_of_8_bits_are_drawn_from_the_file(
         file.write(colours, subifds=1, tile=(64, 64), photometric="rgb")
         small = colours[::2, ::2]
         file.write(small, subfiletype=1, tile=(64, 64), photometric="rgb")
-    picture, _ = picture_of(path, 1.0)
+    picture, _ = read_section_image(path, 1.0)
     found = pyramid_of(picture.image)
     assert len(found.levels if found else ()) == levels
     if found:

@@ -12,8 +12,8 @@ from napari_semst.errors import ConfigError, SaveError, one_of
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from napari_semst.io.export.labels_csv import Told
-    from napari_semst.io.geojson.label import Labelled
+    from napari_semst.io.export.labels_csv import LabelsAdded
+    from napari_semst.io.geojson.label import RegionsAdded
 
 _EXPORTS = (".geojson", ".csv", ".zarr")
 
@@ -191,7 +191,7 @@ def import_regions(
         raise SaveError(f"Expected a name that ends in .h5ad; got {output}.")
     check_output(source, output, overwrite=overwrite)
     tissue = read(source)
-    told: Told | Labelled
+    told: LabelsAdded | RegionsAdded
     if regions.suffix.lower() == ".csv":
         told = add_labels(tissue, regions, wanted.column)
     else:

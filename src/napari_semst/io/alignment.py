@@ -180,7 +180,7 @@ def spot_size(
     stated = stated_size(adata, library)
     if stated is not None:
         return SpotSize(stated, "spot_diameter_fullres")
-    measured = size_of_places(spot_positions(adata, key))
+    measured = nearest_distance(spot_positions(adata, key))
     if measured is None:
         return SpotSize(1.0, "a single place: set to 1")
     return SpotSize(measured, "median distance to the nearest spot")
@@ -203,7 +203,7 @@ def stated_size(adata: AnnData, library: str | None = None) -> float | None:
     return None
 
 
-def size_of_places(places: NDArray[np.float64]) -> float | None:
+def nearest_distance(places: NDArray[np.float64]) -> float | None:
     """Return the median distance to the nearest other place, `None` for one place.
 
     Parameters

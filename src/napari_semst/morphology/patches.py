@@ -131,14 +131,14 @@ def spot_diameter(
     InputError
         If all spots lie at one place and nothing states a diameter.
     """
-    from napari_semst.io.alignment import size_of_places, stated_size
+    from napari_semst.io.alignment import nearest_distance, stated_size
 
     if config.spot_diameter > 0:
         return float(config.spot_diameter), "The spot diameter is as it was set."
     stated = stated_size(tissue)
     if stated is not None:
         return stated, "The spot diameter is the one that the file states."
-    diameter = size_of_places(np.asarray(coordinates, float))
+    diameter = nearest_distance(np.asarray(coordinates, float))
     if diameter is None:
         raise InputError(
             "Expected spots at different places, or a spot diameter; found neither. "

@@ -15,7 +15,7 @@ import tifffile
 from napari_semst.errors import InputError
 from napari_semst.io import image_sources
 from napari_semst.io.formats import tiff
-from napari_semst.io.formats.tiff import picture_of, pyramid_in, pyramid_of
+from napari_semst.io.formats.tiff import pyramid_in, pyramid_of, read_section_image
 from napari_semst.io.image_sources import forget_source, image_source
 
 
@@ -99,7 +99,7 @@ def test_a_lazy_level_survives_a_copy(tmp_path, again):
 )
 def test_a_copied_image_keeps_its_pyramid(tmp_path, again):
     image = colours()
-    picture, _ = picture_of(write(tmp_path / "a.tif", image), 1.0)
+    picture, _ = read_section_image(write(tmp_path / "a.tif", image), 1.0)
     copied = again(picture.image)
     del picture
     gc.collect()
@@ -114,7 +114,7 @@ def test_a_copied_image_keeps_its_pyramid(tmp_path, again):
 
 def test_a_replaced_file_is_not_served_as_it_was(tmp_path):
     path = write(tmp_path / "a.tif", colours())
-    picture, _ = picture_of(path, 1.0)
+    picture, _ = read_section_image(path, 1.0)
     before = pyramid_in(path).levels[0]
     before.compute()
     other = write(tmp_path / "b.tif", colours(1))

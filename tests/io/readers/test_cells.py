@@ -67,13 +67,13 @@ def test_xenium_image_is_placed_in_micrometres(tmp_path, tissue, monkeypatch):
 def test_an_image_without_smaller_copies_is_thinned_out(
     tmp_path, tiled, shape, monkeypatch
 ):
-    from napari_semst.io.formats.tiff import picture_of
+    from napari_semst.io.formats.tiff import read_section_image
 
     monkeypatch.setattr("napari_semst.io.formats.tiff.ENOUGH", 9000)
     pixels = np.stack([gradient(*shape).astype(np.uint8)] * 3, axis=-1)
     options = {"tile": (64, 48), "compression": "zlib"} if tiled else {}
     tifffile.imwrite(tmp_path / "a.tif", pixels, photometric="rgb", **options)
-    picture, told = picture_of(tmp_path / "a.tif", 3.0)
+    picture, told = read_section_image(tmp_path / "a.tif", 3.0)
     assert told == ()
     step = 8
     middle = pixels[step // 2 :: step, step // 2 :: step]

@@ -23,7 +23,7 @@ _MOST_LABELS = 1000
 
 
 @dataclass(frozen=True)
-class Told:
+class LabelsAdded:
     """The labels that a table gave to spots.
 
     Parameters
@@ -60,7 +60,7 @@ def add_labels(
     *,
     labels: str | None = None,
     overwrite: bool = False,
-) -> Told:
+) -> LabelsAdded:
     """Write the labels of a table into a tissue, as a column.
 
     Parameters
@@ -102,7 +102,7 @@ def add_labels(
     adata.uns[column + keys.COLORS_SUFFIX] = colors
     counts = np.bincount(made.codes[made.codes >= 0], minlength=len(names))
     without = int((made.codes < 0).sum())
-    return Told(names, tuple(counts.tolist()), without, unknown)
+    return LabelsAdded(names, tuple(counts.tolist()), without, unknown)
 
 
 def _rows(place: Path, labels: str | None, own: pd.Index) -> tuple[pd.Series[str], int]:

@@ -113,7 +113,7 @@ def is_plain(matrix: NDArray[np.float64]) -> bool:
     return bool(scale > 0 and np.allclose(matrix, wanted, rtol=1e-3, atol=1e-6))
 
 
-def size_of(group: Path) -> tuple[int, int] | None:
+def ngff_size(group: Path) -> tuple[int, int] | None:
     """Return height and width of an image's finest level, None for no image."""
     import zarr
 

@@ -84,7 +84,7 @@ def read_matrix(path: Path) -> AnnData:
         return anndata.AnnData(counts, obs=pd.DataFrame(index=barcodes), var=var)
 
 
-def size_of(path: Path) -> tuple[int, int]:
+def matrix_size(path: Path) -> tuple[int, int]:
     """Return the number of barcodes and of genes in a matrix, without reading it.
 
     Raises

@@ -32,7 +32,7 @@ _BLOCK = 4 * MEGABYTE
 
 
 @dataclass(frozen=True, slots=True)
-class Head:
+class TableHead:
     """The first lines of a table.
 
     Parameters
@@ -75,7 +75,7 @@ def open_text(path: Path) -> IO[str]:
     return path.open(encoding="utf-8", newline="")
 
 
-def look(path: Path, n_rows: int = 20) -> Head | None:
+def peek(path: Path, n_rows: int = 20) -> TableHead | None:
     """Return the first lines of a table, None for what is none.
 
     Parameters
@@ -104,7 +104,7 @@ def look(path: Path, n_rows: int = 20) -> Head | None:
         names = ("", *names)
     if len(names) < 2 or any(len(row) != len(names) for row in rows):
         return None
-    return Head(names, rows, delimiter, tuple(comments), packed)
+    return TableHead(names, rows, delimiter, tuple(comments), packed)
 
 
 def _first_lines(file: IO[str], n_rows: int) -> tuple[list[str], list[str]]:
@@ -119,7 +119,7 @@ def _first_lines(file: IO[str], n_rows: int) -> tuple[list[str], list[str]]:
     return comments, lines
 
 
-def head_of(path: Path, what: str) -> Head:
+def read_head(path: Path, what: str) -> TableHead:
     """Return the first lines of a table.
 
     Raises
@@ -128,7 +128,7 @@ def head_of(path: Path, what: str) -> Head:
         If it is missing, empty or no table.
     """
     check_file(path, what)
-    head = look(path)
+    head = peek(path)
     if head is None:
         raise InputError(
             f"Expected {what} {path} to be a table with a header and rows of as many "
@@ -138,8 +138,8 @@ def head_of(path: Path, what: str) -> Head:
     return head
 
 
-def pieces(
-    path: Path, head: Head, types: dict[int, Any], n_rows: int
+def read_chunks(
+    path: Path, head: TableHead, types: dict[int, Any], n_rows: int
 ) -> Iterator[pd.DataFrame]:
     """Yield a table's rows, a few at a time; columns go by their number.
 
@@ -186,7 +186,7 @@ def read_columns(path: Path, what: str, texts: Sequence[str]) -> pd.DataFrame:
     """
     import pandas as pd
 
-    head = head_of(path, what)
+    head = read_head(path, what)
     with translate_errors(path, what):
         table: pd.DataFrame = pd.read_csv(
             path,
@@ -201,7 +201,9 @@ def read_columns(path: Path, what: str, texts: Sequence[str]) -> pd.DataFrame:
     return table
 
 
-def first_of(names: Sequence[str], among: Sequence[str], what: str, path: Path) -> str:
+def first_column(
+    names: Sequence[str], among: Sequence[str], what: str, path: Path
+) -> str:
     """Return the first of some names that a table has.
 
     Raises
@@ -244,7 +246,7 @@ def n_lines(path: Path) -> int:
     return found + (last != b"\n")
 
 
-def text_columns(head: Head) -> tuple[str, ...]:
+def text_columns(head: TableHead) -> tuple[str, ...]:
     """Return the columns, beside the first, that do not hold numbers."""
     return tuple(
         name
@@ -253,7 +255,7 @@ def text_columns(head: Head) -> tuple[str, ...]:
     )
 
 
-def holds_counts(head: Head) -> bool:
+def holds_counts(head: TableHead) -> bool:
     """Return whether the first rows hold whole numbers, beside their names."""
     values = [row[1:] for row in head.rows]
     numbers = [float(v) for row in values for v in row if is_number(v)]
@@ -263,7 +265,7 @@ def holds_counts(head: Head) -> bool:
 
 
 def preview_tables(
-    counts: Path, cells: Path, n_genes: int, head: Head
+    counts: Path, cells: Path, n_genes: int, head: TableHead
 ) -> dict[str, Any]:
     """Return what is known of a table of counts and one of cells.
 
@@ -276,7 +278,7 @@ def preview_tables(
     head
         The first lines of the counts.
     """
-    about = head_of(cells, cells.name)
+    about = read_head(cells, cells.name)
     return {
         "n_spots": n_lines(cells) - 1 - len(about.comments),
         "n_genes": n_genes,

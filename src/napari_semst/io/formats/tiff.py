@@ -120,7 +120,7 @@ class Pyramid:
         return bool(self.levels[0].ndim == 3 and self.levels[0].dtype != np.uint8)
 
 
-def picture_of(
+def read_section_image(
     path: Path, per_unit: float, origin: tuple[float, float] = (0.0, 0.0)
 ) -> tuple[SectionImage | None, tuple[str, ...]]:
     """Return an image of at most `ENOUGH` pixels, or None and a sentence that says why.
@@ -152,7 +152,7 @@ def picture_of(
             f"The image {path.name} is too large to be read without smaller copies of "
             "it in the file: the section is shown without it.",
         )
-    image = shown(pixels)
+    image = stretch_to_uint8(pixels)
     if reduced < 1:
         remember_source(image, path, reduced)
     return SectionImage(image, per_unit * reduced, origin), ()
@@ -167,7 +167,7 @@ def pyramid_of(image: NDArray[np.uint8]) -> Pyramid | None:
     Parameters
     ----------
     image
-        As `picture_of` returned it, or a copy.
+        As `read_section_image` returned it, or a copy.
 
     Returns
     -------
@@ -308,7 +308,7 @@ def _contrast(page: Any) -> tuple[float, float]:
     return float(low), float(max(high, low + 1))
 
 
-def size_of(path: Path) -> tuple[int, int]:
+def tiff_size(path: Path) -> tuple[int, int]:
     """Return height and width of an image, without reading it.
 
     Raises
@@ -365,7 +365,7 @@ def _share(start: int, length: int, step: int, most: int) -> tuple[slice, int]:
     return slice(min(first, most), min(last, most)), first * step + step // 2 - start
 
 
-def shown(pixels: NDArray[Any]) -> NDArray[np.uint8]:
+def stretch_to_uint8(pixels: NDArray[Any]) -> NDArray[np.uint8]:
     """Return an image as uint8; of more bits, stretched to what it holds."""
     if pixels.dtype == np.uint8:
         return pixels

@@ -10,7 +10,12 @@ import numpy as np
 
 from napari_semst.errors import InputError
 from napari_semst.io.checks import translate_errors
-from napari_semst.io.formats.text_tables import Head, head_of, open_text, pieces
+from napari_semst.io.formats.text_tables import (
+    TableHead,
+    open_text,
+    read_chunks,
+    read_head,
+)
 from napari_semst.io.matrices import CHUNK
 
 if TYPE_CHECKING:
@@ -55,7 +60,7 @@ def read_wide(
     import pandas as pd
     from scipy import sparse
 
-    head = head_of(path, what)
+    head = read_head(path, what)
     values = [i for i, name in enumerate(head.names) if i not in ids and wanted(name)]
     names = [head.names[i] for i in values]
     n_rows = max(1, CHUNK // max(1, len(head.names)))
@@ -79,7 +84,7 @@ def read_wide(
 
 
 def _blocks(
-    path: Path, head: Head, ids: Sequence[int], values: list[int], n_rows: int
+    path: Path, head: TableHead, ids: Sequence[int], values: list[int], n_rows: int
 ) -> Iterator[tuple[pd.DataFrame, NDArray[np.float32]]]:
     """Yield names and numbers of a few rows at a time."""
     last = list(range(len(head.names) - len(values), len(head.names)))
@@ -87,12 +92,12 @@ def _blocks(
         yield from _wide_blocks(path, head, ids, values, n_rows)
         return
     types = dict.fromkeys(ids, str) | dict.fromkeys(values, np.float32)
-    for part in pieces(path, head, types, n_rows):
+    for part in read_chunks(path, head, types, n_rows):
         yield part[list(ids)], part[values].to_numpy(np.float32)
 
 
 def _wide_blocks(
-    path: Path, head: Head, ids: Sequence[int], values: list[int], n_rows: int
+    path: Path, head: TableHead, ids: Sequence[int], values: list[int], n_rows: int
 ) -> Iterator[tuple[pd.DataFrame, NDArray[np.float32]]]:
     """Yield the same of a table with so many columns that pandas takes minutes."""
     import pandas as pd

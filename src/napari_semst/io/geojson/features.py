@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from napari_semst.io.geojson.outline import Polygon
-    from napari_semst.io.geojson.spots import Spots
+    from napari_semst.io.geojson.spots import SectionSpots
 
     Ints = NDArray[np.int64]
 
@@ -80,9 +80,9 @@ def labels_of(adata: AnnData, column: str) -> tuple[Ints, list[str], list[str]]:
     return order[whole.codes].astype(np.int64), names, [every[code] for code in kept]
 
 
-def regions(
+def region_features(
     adata: AnnData,
-    spots: Spots,
+    spots: SectionSpots,
     codes: Ints,
     table: list[dict[str, Any]],
     column: str,
@@ -126,15 +126,15 @@ def regions(
         )
 
 
-def detections(
-    adata: AnnData, spots: Spots, codes: Ints, table: list[dict[str, Any]]
+def detection_features(
+    adata: AnnData, spots: SectionSpots, codes: Ints, table: list[dict[str, Any]]
 ) -> Iterator[str]:
     """Yield a detection for each spot that has a label, as text.
 
     Parameters
     ----------
     adata, spots, codes, table
-        As for `regions`.
+        As for `region_features`.
     """
     from scipy.spatial import cKDTree
 
@@ -173,7 +173,7 @@ def detections(
         )
 
 
-def _measured(adata: AnnData, spots: Spots) -> dict[str, NDArray[np.float64]]:
+def _measured(adata: AnnData, spots: SectionSpots) -> dict[str, NDArray[np.float64]]:
     """Return the scores of spots that go along, under names for people."""
     wanted = {"confidence": keys.CONFIDENCE, "modulation": keys.MODULATION}
     return {

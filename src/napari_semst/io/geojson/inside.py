@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 _PAIRS = 4_000_000
 
 
-class Polygons(NamedTuple):
+class PolygonSides(NamedTuple):
     """Polygons by the sides of their rings, holes included.
 
     Parameters
@@ -37,7 +37,7 @@ class Polygons(NamedTuple):
     n: int
 
 
-def inside(points: Floats, polygons: Polygons) -> tuple[Ints, Ints]:
+def points_in_polygons(points: Floats, polygons: PolygonSides) -> tuple[Ints, Ints]:
     """Return the pairs of a point and a polygon around it.
 
     A point is inside where a ray from it crosses the polygon's rings an odd number of

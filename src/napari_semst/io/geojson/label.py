@@ -10,7 +10,7 @@ import numpy as np
 
 from napari_semst import keys
 from napari_semst.errors import ConfigError, InputError, one_of
-from napari_semst.io.geojson.inside import Polygons, inside
+from napari_semst.io.geojson.inside import PolygonSides, points_in_polygons
 from napari_semst.io.geojson.parse import read_geojson
 from napari_semst.wording import Way, Worded
 
@@ -21,14 +21,14 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from napari_semst.io.geojson.parse import Region, Regions
-    from napari_semst.io.geojson.spots import Spots
+    from napari_semst.io.geojson.spots import SectionSpots
 
     Floats = NDArray[np.float64]
     Ints = NDArray[np.int64]
 
 
 @dataclass(frozen=True)
-class Labelled:
+class RegionsAdded:
     """The labels that regions give to spots.
 
     Parameters
@@ -79,7 +79,7 @@ def add_regions(
     coordinates: str | None = None,
     pixel_size: float | None = None,
     overwrite: bool = False,
-) -> Labelled:
+) -> RegionsAdded:
     """Write the regions of a GeoJSON file into a tissue, as a column of labels.
 
     A spot gets the label of the region that its centre lies in; of several, that of
@@ -138,8 +138,8 @@ def add_regions(
 
 
 def label_spots(
-    spots: Spots, regions: Regions, by: Literal["class", "name"] = "class"
-) -> Labelled:
+    spots: SectionSpots, regions: Regions, by: Literal["class", "name"] = "class"
+) -> RegionsAdded:
     """Return the labels that regions give to spots.
 
     Parameters
@@ -170,7 +170,7 @@ def label_spots(
     codes[point[last]] = members[last]
     differs = members != codes[point]
     counts = np.bincount(codes[codes >= 0], minlength=len(names))
-    return Labelled(
+    return RegionsAdded(
         codes,
         names,
         _colors(names, labels, used),
@@ -181,10 +181,10 @@ def label_spots(
     )
 
 
-def _members(spots: Spots, regions: list[Region]) -> tuple[Ints, Ints, Floats]:
+def _members(spots: SectionSpots, regions: list[Region]) -> tuple[Ints, Ints, Floats]:
     """Return the pairs of a spot and a region around it, and the regions' areas."""
     sides, owners, areas = _sides(regions)
-    point, polygon = inside(spots.places, sides)
+    point, polygon = points_in_polygons(spots.places, sides)
     near_point, near_region = _near_points(spots, regions)
     point = np.concatenate([point, near_point])
     region = np.concatenate([owners[polygon], near_region])
@@ -192,7 +192,7 @@ def _members(spots: Spots, regions: list[Region]) -> tuple[Ints, Ints, Floats]:
     return once // len(regions), once % len(regions), areas
 
 
-def _sides(regions: list[Region]) -> tuple[Polygons, Ints, Floats]:
+def _sides(regions: list[Region]) -> tuple[PolygonSides, Ints, Floats]:
     """Return the sides of all polygons, the region of each, and regions' areas."""
     rings = [np.empty((0, 2))]
     polygon: list[int] = []
@@ -217,10 +217,10 @@ def _sides(regions: list[Region]) -> tuple[Polygons, Ints, Floats]:
     sign = 1.0 - 2.0 * np.array(hole, dtype=np.float64)
     areas: Floats = np.zeros(len(regions))
     np.add.at(areas, owner[which], sign * area)
-    return Polygons(start, end, which[ring], len(owner)), owner, areas
+    return PolygonSides(start, end, which[ring], len(owner)), owner, areas
 
 
-def _near_points(spots: Spots, regions: list[Region]) -> tuple[Ints, Ints]:
+def _near_points(spots: SectionSpots, regions: list[Region]) -> tuple[Ints, Ints]:
     """Return the nearest spot to each point of the regions of points."""
     from scipy.spatial import cKDTree
 
@@ -249,7 +249,7 @@ def _colors(
     return tuple(told.get(name) or next(spare) for name in names)
 
 
-def _nothing_met(spots: Spots, path: str | Path) -> str:
+def _nothing_met(spots: SectionSpots, path: str | Path) -> str:
     low, high = spots.places.min(axis=0), spots.places.max(axis=0)
     return Worded(
         f"Expected spots inside the regions of {path}; none is. The spots lie between "

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     Ints = NDArray[np.int64]
 
 
-class Spots(NamedTuple):
+class SectionSpots(NamedTuple):
     """Spots of one section.
 
     Parameters
@@ -41,7 +41,7 @@ def spots_in_pixels(
     coordinates: str | None,
     pixel_size: float | None,
     section_key: str | None = None,
-) -> Spots:
+) -> SectionSpots:
     """Return the spots of a section.
 
     Parameters
@@ -98,4 +98,4 @@ def spots_in_pixels(
         index = np.arange(adata.n_obs)
         places = find_coordinates(adata, coordinates)
         found = spot_size(adata, None, coordinates)
-    return Spots(index, places / size, found.diameter / size)
+    return SectionSpots(index, places / size, found.diameter / size)

@@ -9,7 +9,11 @@ import numpy as np
 from napari_semst import keys
 from napari_semst.errors import ConfigError, InputError, SaveError, one_of
 from napari_semst.io.export.atomic import write_atomically
-from napari_semst.io.geojson.features import detections, labels_of, regions
+from napari_semst.io.geojson.features import (
+    detection_features,
+    labels_of,
+    region_features,
+)
 from napari_semst.io.geojson.tiles import unique_places
 
 if TYPE_CHECKING:
@@ -19,14 +23,14 @@ if TYPE_CHECKING:
     from anndata import AnnData
     from numpy.typing import NDArray
 
-    from napari_semst.io.geojson.spots import Spots
+    from napari_semst.io.geojson.spots import SectionSpots
 
     Ints = NDArray[np.int64]
 
     Shapes = Literal["regions", "spots", "both"]
 
 
-class Written(NamedTuple):
+class WrittenGeojson(NamedTuple):
     """A file that was written.
 
     Parameters
@@ -59,7 +63,7 @@ def write_geojson(
     coordinates: str | None = None,
     pixel_size: float | None = None,
     overwrite: bool = False,
-) -> Written:
+) -> WrittenGeojson:
     """Write a column of labels as GeoJSON that QuPath opens.
 
     Each label is one annotation, a polygon or several around its spots, with its
@@ -134,9 +138,9 @@ def write_geojson(
 
     def lines() -> Iterator[str]:
         if shapes != "spots":
-            yield from regions(adata, spots, codes, table, column)
+            yield from region_features(adata, spots, codes, table, column)
         if shapes != "regions":
-            yield from detections(adata, spots, codes, table)
+            yield from detection_features(adata, spots, codes, table)
 
     def write(temporary: Path) -> None:
         with temporary.open("w", encoding="utf-8", newline="\n") as file:
@@ -154,17 +158,17 @@ def write_geojson(
         suffix=".geojson",
     )
     if not mixed.any():
-        return Written(place, ())
+        return WrittenGeojson(place, ())
     note = (
         f"{int(mixed.sum()):,} spots share their place with a spot of another label: "
         "shapes cannot tell them apart."
     )
-    return Written(place, (note,))
+    return WrittenGeojson(place, (note,))
 
 
 def _check(
     temporary: Path,
-    spots: Spots,
+    spots: SectionSpots,
     codes: Ints,
     names: list[str],
     mixed: NDArray[np.bool_],
@@ -183,7 +187,7 @@ def _check(
         )
 
 
-def _mixed(spots: Spots, codes: Ints) -> NDArray[np.bool_]:
+def _mixed(spots: SectionSpots, codes: Ints) -> NDArray[np.bool_]:
     """Return the spots at the very place of a spot with another label."""
     from scipy.spatial import cKDTree
 

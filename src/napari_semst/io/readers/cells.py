@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class CellTables:
-    """What a folder's files say of its cells, joined by `section_of`.
+    """What a folder's files say of its cells, joined by `tissue_from_cells`.
 
     Parameters
     ----------
@@ -86,19 +86,19 @@ class SectionImage:
         }
 
 
-def numbers(column: pd.Series) -> NDArray[np.float64]:
+def as_numbers(column: pd.Series) -> NDArray[np.float64]:
     """Return a column as numbers, NaN where it holds none; shape ``(n_cells,)``."""
     import pandas as pd
 
     return np.asarray(pd.to_numeric(column, errors="coerce"), np.float64)
 
 
-def discs(areas: pd.Series) -> NDArray[np.float64]:
+def disc_diameters(areas: pd.Series) -> NDArray[np.float64]:
     """Return the diameters of discs of these areas, shape ``(n_cells,)``."""
-    return np.asarray(2 * np.sqrt(np.maximum(numbers(areas), 0) / np.pi))
+    return np.asarray(2 * np.sqrt(np.maximum(as_numbers(areas), 0) / np.pi))
 
 
-def section_of(
+def tissue_from_cells(
     found: CellTables, library: str, picture: SectionImage | None = None
 ) -> AnnData:
     """Return the cells that have both counts and a place, in the order of the counts.

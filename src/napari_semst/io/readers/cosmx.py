@@ -10,14 +10,19 @@ import numpy as np
 from napari_semst.errors import InputError
 from napari_semst.io.checks import abbreviate
 from napari_semst.io.formats.text_tables import (
-    head_of,
-    look,
+    peek,
     preview_tables,
     read_columns,
+    read_head,
 )
 from napari_semst.io.formats.wide_tables import read_wide
 from napari_semst.io.notes import note, warn
-from napari_semst.io.readers.cells import CellTables, discs, numbers, section_of
+from napari_semst.io.readers.cells import (
+    CellTables,
+    as_numbers,
+    disc_diameters,
+    tissue_from_cells,
+)
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -42,7 +47,7 @@ _NOT_COUNTS = ("cell", "cell_id", "slide")
 
 
 @dataclass(frozen=True, slots=True)
-class Files:
+class CosmxFiles:
     """The files of one slide that are read."""
 
     counts: Path
@@ -55,7 +60,7 @@ def can_read(path: Path) -> bool:
     files = locate(path)
     if files is None:
         return False
-    counts, cells = look(files.counts, 2), look(files.cells, 2)
+    counts, cells = peek(files.counts, 2), peek(files.cells, 2)
     return (
         counts is not None
         and cells is not None
@@ -64,7 +69,7 @@ def can_read(path: Path) -> bool:
     )
 
 
-def locate(path: Path) -> Files | None:
+def locate(path: Path) -> CosmxFiles | None:
     """Return the files of a slide, told by their names.
 
     The path is the folder, or the table of counts in it.
@@ -80,7 +85,7 @@ def locate(path: Path) -> Files | None:
         places = (folder / f"{prefix}{name}", folder / f"{prefix}{name}.gz")
         beside[name] = next((p for p in places if p.is_file()), None)
     cells = beside[_CELLS]
-    return None if cells is None else Files(tables[0], cells, beside[_VIEWS])
+    return None if cells is None else CosmxFiles(tables[0], cells, beside[_VIEWS])
 
 
 def tables(path: Path) -> list[Path]:
@@ -115,7 +120,7 @@ def read(path: Path, options: ReadOptions) -> AnnData:
             "of them is not there. Choose the folder that holds both."
         )
     what = "the table of counts"
-    columns = list(getattr(look(files.counts, 1), "names", ()))
+    columns = list(getattr(peek(files.counts, 1), "names", ()))
     ids = [columns.index(key) for key in _KEYS if key in columns]
     if len(ids) != len(_KEYS):
         raise InputError(
@@ -139,7 +144,7 @@ def read(path: Path, options: ReadOptions) -> AnnData:
         None,
         (files.counts.name, files.cells.name),
     )
-    tissue = section_of(found, files.counts.name.split(f"_{_COUNTS}")[0])
+    tissue = tissue_from_cells(found, files.counts.name.split(f"_{_COUNTS}")[0])
     note(tissue, not_genes=len(genes) - len(kept))
     if not len(kept):
         warn(tissue, f"{files.counts.name} names no gene.")
@@ -151,7 +156,7 @@ def preview(path: Path, options: ReadOptions) -> dict[str, Any]:
     files = locate(path)
     if files is None:
         raise InputError(f"Expected a CosMx folder at {path}; found none.")
-    head = head_of(files.counts, files.counts.name)
+    head = read_head(files.counts, files.counts.name)
     genes = [name for name in head.names if is_gene(name)]
     return preview_tables(files.counts, files.cells, len(genes), head)
 
@@ -168,7 +173,7 @@ def _names(views: pd.Series, cells: pd.Series) -> pd.Index:
     return pd.Index(views.astype(str) + "_" + cells.astype(str))
 
 
-def _cells(files: Files) -> pd.DataFrame:
+def _cells(files: CosmxFiles) -> pd.DataFrame:
     """Return the table of cells by name, with places on the whole slide."""
     what = "the table of cells"
     cells = read_columns(files.cells, what, _KEYS)
@@ -183,7 +188,7 @@ def _cells(files: Files) -> pd.DataFrame:
     return cells.set_index(_names(cells[_KEYS[0]], cells[_KEYS[1]]))
 
 
-def _on_the_slide(cells: pd.DataFrame, files: Files, what: str) -> pd.DataFrame:
+def _on_the_slide(cells: pd.DataFrame, files: CosmxFiles, what: str) -> pd.DataFrame:
     """Return cells whose places in a field of view were moved to where that lies."""
     if files.views is None or not set(_LOCAL) <= set(cells):
         raise InputError(
@@ -205,7 +210,7 @@ def _on_the_slide(cells: pd.DataFrame, files: Files, what: str) -> pd.DataFrame:
     corner = views.drop_duplicates("fov").set_index("fov")
     return cells.assign(
         **{
-            name: numbers(cells[local]) + numbers(cells["fov"].map(corner[edge]))
+            name: as_numbers(cells[local]) + as_numbers(cells["fov"].map(corner[edge]))
             for name, local, edge in zip((_X, _Y), _LOCAL, corners, strict=True)
         }
     )
@@ -214,7 +219,7 @@ def _on_the_slide(cells: pd.DataFrame, files: Files, what: str) -> pd.DataFrame:
 def _diameters(cells: pd.DataFrame) -> NDArray[np.float64] | None:
     """Return diameters of discs of the cells' areas, in pixels."""
     if "Area" in cells:
-        return discs(cells["Area"])
+        return disc_diameters(cells["Area"])
     if {"Width", "Height"} <= set(cells):
-        return (numbers(cells["Width"]) + numbers(cells["Height"])) / 2
+        return (as_numbers(cells["Width"]) + as_numbers(cells["Height"])) / 2
     return None

@@ -10,7 +10,7 @@ from napari_semst.errors import InputError
 from napari_semst.io.checks import abbreviate, check_file, translate_errors
 from napari_semst.io.formats import bins
 from napari_semst.io.notes import note
-from napari_semst.io.readers.cells import CellTables, section_of
+from napari_semst.io.readers.cells import CellTables, tissue_from_cells
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -91,7 +91,7 @@ def preview(path: Path, options: ReadOptions) -> dict[str, Any]:
             }
         size = options.bin_size("Stereo-seq in spots of the chip") or USUAL
         sizes = bin_sizes(file)
-        source = source_of(sizes, size, path)
+        source = source_bins(sizes, size, path)
         parts = tuple(map(in_spots, sorted({size, *sizes})))
         n_genes = len(file[f"geneExp/bin{source}/gene"])
     return found | {"n_genes": n_genes, "part": in_spots(size), "parts": parts}
@@ -143,12 +143,12 @@ def binned(
         (path.name, path.name),
         more,
     )
-    tissue = section_of(found, path.name.split(".")[0])
+    tissue = tissue_from_cells(found, path.name.split(".")[0])
     note(tissue, bin_size=size)
     return tissue
 
 
-def source_of(sizes: list[int], size: int, path: Path) -> int:
+def source_bins(sizes: list[int], size: int, path: Path) -> int:
     """Return the size of the bins in a file from which others can be summed.
 
     Raises
@@ -166,7 +166,7 @@ def source_of(sizes: list[int], size: int, path: Path) -> int:
 
 
 def _in_bins(file: Any, path: Path, size: int) -> AnnData:
-    source = source_of(bin_sizes(file), size, path)
+    source = source_bins(bin_sizes(file), size, path)
     group = file[f"{_BINS}/bin{source}"]
     molecules, table = group["expression"], group["gene"][()]
     names, more = _genes(table)
@@ -271,7 +271,7 @@ def _cells(file: Any, path: Path, options: ReadOptions) -> AnnData:
         (path.name, path.name),
         more,
     )
-    return section_of(found, path.name.split(".")[0])
+    return tissue_from_cells(found, path.name.split(".")[0])
 
 
 def _of(table: NDArray[Any]) -> tuple[str, ...]:

@@ -9,7 +9,7 @@ import numpy as np
 from napari_semst.errors import InputError
 from napari_semst.io.checks import check_file, translate_errors
 from napari_semst.io.formats import bins
-from napari_semst.io.formats.text_tables import first_of, look, pieces
+from napari_semst.io.formats.text_tables import first_column, peek, read_chunks
 from napari_semst.io.notes import note
 from napari_semst.io.readers.gef import USUAL, binned, in_spots
 
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     import pandas as pd
     from anndata import AnnData
 
-    from napari_semst.io.formats.text_tables import Head
+    from napari_semst.io.formats.text_tables import TableHead
     from napari_semst.io.options import ReadOptions
 
 _WHAT = "the .gem file"
@@ -29,11 +29,11 @@ _COUNTS = ("MIDCount", "MIDCounts", "UMICount", "UMICounts")
 
 def can_read(path: Path) -> bool:
     """Return whether a path is a table of molecules, judged by its columns."""
-    head = look(path, 2)
+    head = peek(path, 2)
     return head is not None and is_gem(head)
 
 
-def is_gem(head: Head) -> bool:
+def is_gem(head: TableHead) -> bool:
     """Return whether a table's columns are those of molecules."""
     names = set(head.names)
     return {"x", "y"} <= names and bool(names & set(_GENES) and names & set(_COUNTS))
@@ -50,7 +50,7 @@ def read(path: Path, options: ReadOptions) -> AnnData:
     size = options.bin_size("Stereo-seq in spots of the chip") or USUAL
     check_file(path, _WHAT)
     with translate_errors(path, _WHAT):
-        head = look(path, 2)
+        head = peek(path, 2)
         if head is None or not is_gem(head):
             raise InputError(
                 f"Expected {_WHAT} {path} to have the columns geneID, x, y and "
@@ -78,11 +78,11 @@ def preview(path: Path, options: ReadOptions) -> dict[str, Any]:
 
 
 def _summed(
-    path: Path, head: Head, size: int
+    path: Path, head: TableHead, size: int
 ) -> tuple[bins.BinSums, list[str], dict[str, Any]]:
     columns = list(head.names)
-    gene = columns.index(first_of(_GENES, columns, _WHAT, path))
-    count = columns.index(first_of(_COUNTS, columns, _WHAT, path))
+    gene = columns.index(first_column(_GENES, columns, _WHAT, path))
+    count = columns.index(first_column(_COUNTS, columns, _WHAT, path))
     x, y = columns.index("x"), columns.index("y")
     ids = (
         columns.index("geneID")
@@ -94,7 +94,7 @@ def _summed(
     sums = bins.BinSums(size)
     numbers: dict[str, int] = {}
     named: dict[str, str] = {}
-    for part in pieces(path, head, types, bins.STEP):
+    for part in read_chunks(path, head, types, bins.STEP):
         # Genes are known by their ids where the file has both.
         codes = _numbered(part[gene if ids is None else ids], numbers)
         if ids is not None:

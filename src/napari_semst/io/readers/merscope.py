@@ -11,14 +11,14 @@ from napari_semst.errors import InputError
 from napari_semst.io.checks import check_file, translate_errors
 from napari_semst.io.formats.ngff import is_plain
 from napari_semst.io.formats.text_tables import (
-    head_of,
-    look,
+    peek,
     preview_tables,
     read_columns,
+    read_head,
 )
 from napari_semst.io.formats.wide_tables import read_wide
 from napari_semst.io.notes import note, warn
-from napari_semst.io.readers.cells import CellTables, numbers, section_of
+from napari_semst.io.readers.cells import CellTables, as_numbers, tissue_from_cells
 from napari_semst.io.texts import as_texts
 
 if TYPE_CHECKING:
@@ -39,7 +39,7 @@ _NO_GENES = ("blank", "sequential_control")
 
 
 @dataclass(frozen=True, slots=True)
-class Files:
+class MerscopeFiles:
     """The files of one section that are read."""
 
     counts: Path
@@ -52,7 +52,7 @@ def can_read(path: Path) -> bool:
     files = locate(path)
     if files is None:
         return False
-    counts, cells = look(files.counts, 2), look(files.cells, 2)
+    counts, cells = peek(files.counts, 2), peek(files.cells, 2)
     return (
         counts is not None
         and cells is not None
@@ -61,7 +61,7 @@ def can_read(path: Path) -> bool:
     )
 
 
-def locate(path: Path) -> Files | None:
+def locate(path: Path) -> MerscopeFiles | None:
     """Return the files of a section, told by their names.
 
     The path is the folder, or the table of counts in it. A prefix before the names, as
@@ -73,7 +73,9 @@ def locate(path: Path) -> Files | None:
         return None
     prefix = tables[0].name.removesuffix(_COUNTS)
     cells = folder / f"{prefix}{_CELLS}"
-    return Files(tables[0], cells, folder / "images") if cells.is_file() else None
+    return (
+        MerscopeFiles(tables[0], cells, folder / "images") if cells.is_file() else None
+    )
 
 
 def tables(path: Path) -> list[Path]:
@@ -113,7 +115,7 @@ def read(path: Path, options: ReadOptions) -> AnnData:
         1.0,
         (files.counts.name, files.cells.name),
     )
-    tissue = section_of(found, files.counts.absolute().parent.name, picture)
+    tissue = tissue_from_cells(found, files.counts.absolute().parent.name, picture)
     note(tissue, not_genes=len(genes) - len(kept))
     warn(tissue, *doubt)
     return tissue
@@ -121,16 +123,16 @@ def read(path: Path, options: ReadOptions) -> AnnData:
 
 def preview(path: Path, options: ReadOptions) -> dict[str, Any]:
     """Return what is known of a section, by the names of `Preview`."""
-    from napari_semst.io.formats.tiff import size_of
+    from napari_semst.io.formats.tiff import tiff_size
 
     files = locate(path)
     if files is None:
         raise InputError(f"Expected a MERSCOPE folder at {path}; found none.")
     image = image_in(files.images)
-    head = head_of(files.counts, files.counts.name)
+    head = read_head(files.counts, files.counts.name)
     genes = [name for name in head.names[1:] if is_gene(name)]
     return preview_tables(files.counts, files.cells, len(genes), head) | {
-        "image": None if image is None else size_of(image)
+        "image": None if image is None else tiff_size(image)
     }
 
 
@@ -155,7 +157,7 @@ def _names(values: pd.Series) -> pd.Index:
 
 def _cells(path: Path) -> pd.DataFrame:
     what = "the table of cells"
-    head = look(path, 1)
+    head = peek(path, 1)
     first = "" if head is None else head.names[0]
     if first not in _IDS:
         first = "EntityID"
@@ -174,13 +176,13 @@ def _diameters(cells: pd.DataFrame) -> NDArray[np.float64] | None:
     sides = ("min_x", "max_x", "min_y", "max_y")
     if not set(sides) <= set(cells):
         return None
-    left, right, top, bottom = (numbers(cells[side]) for side in sides)
+    left, right, top, bottom = (as_numbers(cells[side]) for side in sides)
     return np.asarray(((right - left) + (bottom - top)) / 2)
 
 
 def _picture(folder: Path) -> tuple[SectionImage | None, tuple[str, ...]]:
     """Return the nuclei's mosaic, and why there is none where one could be expected."""
-    from napari_semst.io.formats.tiff import picture_of
+    from napari_semst.io.formats.tiff import read_section_image
 
     mosaic = image_in(folder)
     if mosaic is None:
@@ -198,4 +200,4 @@ def _picture(folder: Path) -> tuple[SectionImage | None, tuple[str, ...]]:
         return None, (f"{_TRANSFORM} turns or bends the image: it is not shown.",)
     per_micron = float(matrix[0, 0])
     origin = (-matrix[0, 2] / per_micron, -matrix[1, 2] / per_micron)
-    return picture_of(mosaic, per_micron, origin)
+    return read_section_image(mosaic, per_micron, origin)

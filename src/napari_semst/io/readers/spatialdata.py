@@ -10,7 +10,7 @@ import numpy as np
 from napari_semst.errors import InputError
 from napari_semst.io.checks import abbreviate, translate_errors
 from napari_semst.io.formats import ngff
-from napari_semst.io.formats.tiff import ENOUGH, shown
+from napari_semst.io.formats.tiff import ENOUGH, stretch_to_uint8
 from napari_semst.io.notes import note, warn
 from napari_semst.io.readers import h5ad
 from napari_semst.io.readers.anndata_preview import preview_group
@@ -36,7 +36,7 @@ _INSTALL = 'Install what reads them: pip install "napari-semst[spatialdata]".'
 
 
 @dataclass(frozen=True, slots=True)
-class Places:
+class TableGeometry:
     """Places and diameters of the shapes that a table describes."""
 
     xy: NDArray[np.float64]
@@ -153,7 +153,7 @@ def image_size(path: Path) -> tuple[int, int] | None:
     """Return height and width of the first image of a store, None without one."""
     folder = path / "images"
     for group in sorted(folder.iterdir()) if folder.is_dir() else ():
-        size = ngff.size_of(group)
+        size = ngff.ngff_size(group)
         if size is not None:
             return size
     return None
@@ -213,7 +213,7 @@ def _place(adata: AnnData, path: Path, told: dict[str, Any], system: str) -> Non
         )
 
 
-def _places(path: Path, region: str, system: str) -> tuple[Any, Places] | None:
+def _places(path: Path, region: str, system: str) -> tuple[Any, TableGeometry] | None:
     """Return names and places of a region's shapes, None where it has none."""
     import pandas as pd
     from pyarrow import parquet
@@ -226,21 +226,21 @@ def _places(path: Path, region: str, system: str) -> tuple[Any, Places] | None:
     table = parquet.read_table(file).to_pandas()
     shapes = _from_binary(table["geometry"].to_numpy(), file)
     if "radius" in table:
-        shapes = Places(shapes.xy, 2 * table["radius"].to_numpy(np.float64))
+        shapes = TableGeometry(shapes.xy, 2 * table["radius"].to_numpy(np.float64))
     matrix = ngff.matrix_to(_transforms(group), system)
     xy = np.column_stack([shapes.xy, np.ones(len(table))]) @ matrix.T
     grown = float(np.sqrt(abs(np.linalg.det(matrix[:2, :2]))))
     names = pd.Index(table.index.astype(str))
-    return names, Places(xy[:, :2], shapes.diameters * grown)
+    return names, TableGeometry(xy[:, :2], shapes.diameters * grown)
 
 
-def _from_binary(values: NDArray[Any], file: Path) -> Places:
+def _from_binary(values: NDArray[Any], file: Path) -> TableGeometry:
     """Return centres and diameters of shapes in well-known binary."""
     if all(len(value) == _POINT for value in values):
         raw = np.frombuffer(b"".join(values), np.uint8).reshape(-1, _POINT)
         if (raw[:, 0] == 1).all():
             xy = raw[:, 5:].copy().view("<f8")
-            return Places(np.asarray(xy, np.float64), np.full(len(xy), np.nan))
+            return TableGeometry(np.asarray(xy, np.float64), np.full(len(xy), np.nan))
     try:
         import shapely
     except ImportError as error:
@@ -250,7 +250,7 @@ def _from_binary(values: NDArray[Any], file: Path) -> Places:
     shapes = shapely.from_wkb(values)
     centres = shapely.centroid(shapes)
     xy = np.column_stack([shapely.get_x(centres), shapely.get_y(centres)])
-    return Places(xy, 2 * np.sqrt(shapely.area(shapes) / np.pi))
+    return TableGeometry(xy, 2 * np.sqrt(shapely.area(shapes) / np.pi))
 
 
 def _show(tissue: AnnData, path: Path, system: str) -> None:
@@ -290,4 +290,4 @@ def _picture(group: Path, system: str) -> SectionImage | None:
     image, share = found
     # A pixel of the store covers [i, i + 1), its centre is at i + 1/2.
     origin = (float(matrix[0, 2]), float(matrix[1, 2]))
-    return SectionImage(shown(image), share / float(matrix[0, 0]), origin)
+    return SectionImage(stretch_to_uint8(image), share / float(matrix[0, 0]), origin)

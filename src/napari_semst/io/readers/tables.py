@@ -10,20 +10,20 @@ from napari_semst.errors import InputError
 from napari_semst.io.checks import abbreviate, translate_errors
 from napari_semst.io.coordinates import OBS_PAIRS
 from napari_semst.io.formats.text_tables import (
-    Head,
+    TableHead,
     has_ending,
-    head_of,
     holds_counts,
     is_number,
-    look,
     n_lines,
-    pieces,
+    peek,
+    read_chunks,
     read_columns,
+    read_head,
     text_columns,
 )
 from napari_semst.io.formats.wide_tables import read_wide
 from napari_semst.io.notes import note, warn
-from napari_semst.io.readers.cells import CellTables, section_of
+from napari_semst.io.readers.cells import CellTables, tissue_from_cells
 from napari_semst.io.texts import as_texts
 
 if TYPE_CHECKING:
@@ -53,7 +53,7 @@ _FEWEST_GENES = 3
 
 
 @dataclass(frozen=True, slots=True)
-class Places:
+class CoordinateTable:
     """A table with the places of spots.
 
     Parameters
@@ -67,7 +67,7 @@ class Places:
     """
 
     path: Path
-    head: Head
+    head: TableHead
     spot: int
     x: int
     y: int
@@ -75,7 +75,7 @@ class Places:
 
 
 @dataclass(frozen=True, slots=True)
-class Pair:
+class TablePair:
     """A table of counts and the table of places that goes with it.
 
     Parameters
@@ -89,8 +89,8 @@ class Pair:
     """
 
     counts: Path
-    head: Head
-    places: Places
+    head: TableHead
+    places: CoordinateTable
     turned: bool
 
 
@@ -99,7 +99,7 @@ def can_read(path: Path) -> bool:
     return locate(path) is not None
 
 
-def locate(path: Path) -> Pair | None:
+def locate(path: Path) -> TablePair | None:
     """Return the two tables that a path holds, None where they are not clear.
 
     The path is the table of counts, or the folder of both. Names of files tell nothing:
@@ -111,7 +111,7 @@ def locate(path: Path) -> Pair | None:
     tables = [p for p in sorted(folder.iterdir()) if has_ending(p) and p.is_file()]
     if not 2 <= len(tables) <= _MOST_BESIDE:
         return None
-    places = [p for p in map(places_of, tables) if p is not None]
+    places = [p for p in map(coordinate_table, tables) if p is not None]
     if len(places) > _MOST_PLACES:
         return None
     heads = [
@@ -123,7 +123,7 @@ def locate(path: Path) -> Pair | None:
     for place in places if heads else ():
         names = names_in(place)
         pairs = (
-            pair_of(table, head, place, names)
+            match_tables(table, head, place, names)
             for table, head in heads
             if table.name != place.path.name
         )
@@ -131,9 +131,9 @@ def locate(path: Path) -> Pair | None:
     return found[0] if len(found) == 1 else None
 
 
-def places_of(path: Path) -> Places | None:
+def coordinate_table(path: Path) -> CoordinateTable | None:
     """Return a table of places, None for another."""
-    head = look(path, 3)
+    head = peek(path, 3)
     if head is None:
         return None
     names = [name.lower() for name in head.names]
@@ -143,21 +143,23 @@ def places_of(path: Path) -> Places | None:
             ids = [names.index(name) for name in _IDS if name in names]
             others = [i for i in range(len(names)) if i not in columns]
             spots = ids or others
-            return Places(path, head, spots[0], *columns) if spots else None
+            return CoordinateTable(path, head, spots[0], *columns) if spots else None
     bare = len(names) == 3 and all(map(is_number, head.names[1:]))
-    return Places(path, head, 0, 1, 2, bare=True) if bare else None
+    return CoordinateTable(path, head, 0, 1, 2, bare=True) if bare else None
 
 
-def _counted(table: Path) -> Head | None:
+def _counted(table: Path) -> TableHead | None:
     """Return the first lines of a table that may hold counts, None for another."""
-    head = look(table, _ROWS)
+    head = peek(table, _ROWS)
     if head is None or len(head.names) <= _FEWEST_GENES:
         return None
     numbers = all(is_number(v) for row in head.rows for v in row[1:])
     return head if numbers else None
 
 
-def pair_of(counts: Path, head: Head, places: Places, names: set[str]) -> Pair | None:
+def match_tables(
+    counts: Path, head: TableHead, places: CoordinateTable, names: set[str]
+) -> TablePair | None:
     """Return counts with the table of their places, None if they share no spot.
 
     Parameters
@@ -169,17 +171,17 @@ def pair_of(counts: Path, head: Head, places: Places, names: set[str]) -> Pair |
     """
     first = [row[0] for row in head.rows]
     if names.intersection(first):
-        return Pair(counts, head, places, turned=False)
+        return TablePair(counts, head, places, turned=False)
     if len(names.intersection(head.names[1:])):
-        return Pair(counts, head, places, turned=True)
+        return TablePair(counts, head, places, turned=True)
     return None
 
 
-def names_in(places: Places) -> set[str]:
+def names_in(places: CoordinateTable) -> set[str]:
     """Return the first names of spots in a table of places."""
     types = {places.spot: str}
     with translate_errors(places.path, "the table of places"):
-        parts = pieces(places.path, places.head, types, _NAMES)
+        parts = read_chunks(places.path, places.head, types, _NAMES)
         names = set(next(iter(parts))[places.spot].str.strip())
     return names | {places.head.names[places.spot]} if places.bare else names
 
@@ -198,7 +200,7 @@ def read(path: Path, options: ReadOptions) -> AnnData:
     InputError
         If no table of places goes with the counts, or one of them is damaged.
     """
-    pair = pair_for(path, options)
+    pair = find_tables(path, options)
     counts, names, genes = _counts(pair)
     cells = _cells(pair.places)
     columns = list(cells.columns)
@@ -213,7 +215,7 @@ def read(path: Path, options: ReadOptions) -> AnnData:
         None,
         (pair.counts.name, pair.places.path.name),
     )
-    tissue = section_of(found, pair.counts.name.split(".")[0])
+    tissue = tissue_from_cells(found, pair.counts.name.split(".")[0])
     note(tissue, places=pair.places.path.name, turned=pair.turned)
     if twice := len(genes) - len(set(genes)):
         warn(
@@ -225,7 +227,7 @@ def read(path: Path, options: ReadOptions) -> AnnData:
 
 def preview(path: Path, options: ReadOptions) -> dict[str, Any]:
     """Return what is known of two tables, by the names of `Preview`."""
-    pair = pair_for(path, options)
+    pair = find_tables(path, options)
     places = pair.places
     head = places.head
     n_spots = n_lines(places.path) - len(head.comments) - (not places.bare)
@@ -248,7 +250,7 @@ def preview(path: Path, options: ReadOptions) -> dict[str, Any]:
     }
 
 
-def pair_for(path: Path, options: ReadOptions) -> Pair:
+def find_tables(path: Path, options: ReadOptions) -> TablePair:
     """Return the two tables to read.
 
     Raises
@@ -267,7 +269,9 @@ def why_not(path: Path) -> str:
     folder = path if path.is_dir() else path.absolute().parent
     tables = [p for p in sorted(folder.iterdir()) if has_ending(p) and p.is_file()]
     others = [p for p in tables if p.name != path.name]
-    places = [p.path for p in map(places_of, others[:_MOST_BESIDE]) if p is not None]
+    places = [
+        p.path for p in map(coordinate_table, others[:_MOST_BESIDE]) if p is not None
+    ]
     wanted = (
         f"Expected {path} to be a table of counts (spots x genes or genes x spots, a "
         "name first in each row, then whole numbers), and beside it a table of the "
@@ -290,23 +294,23 @@ def why_not(path: Path) -> str:
     )
 
 
-def _given(path: Path, options: ReadOptions) -> Pair | None:
+def _given(path: Path, options: ReadOptions) -> TablePair | None:
     """Return the pair of a table and the table of places that was named."""
     name = Path(str(options.positions)).expanduser()
     beside = path.absolute().parent / name
     file = name if name.exists() else beside
-    head_of(file, "the table of places")
-    places = places_of(file)
+    read_head(file, "the table of places")
+    places = coordinate_table(file)
     if places is None:
         raise InputError(
             f"Expected the table of places {file} to have a column of names and two "
             "named x and y; it has not. Rename its columns."
         )
     head = _counted(path)
-    return None if head is None else pair_of(path, head, places, names_in(places))
+    return None if head is None else match_tables(path, head, places, names_in(places))
 
 
-def _counts(pair: Pair) -> tuple[Any, pd.Index, list[str]]:
+def _counts(pair: TablePair) -> tuple[Any, pd.Index, list[str]]:
     """Return counts as spots x genes, the spots' names and the genes'."""
     import pandas as pd
     from scipy import sparse
@@ -320,7 +324,7 @@ def _counts(pair: Pair) -> tuple[Any, pd.Index, list[str]]:
     return counts, pd.Index(rows.to_numpy(dtype=object)), columns
 
 
-def _cells(places: Places) -> pd.DataFrame:
+def _cells(places: CoordinateTable) -> pd.DataFrame:
     """Return the table of places by name, x and y before what else it holds."""
     import pandas as pd
 
@@ -329,7 +333,7 @@ def _cells(places: Places) -> pd.DataFrame:
     if places.bare:
         types = dict.fromkeys(range(3), str)
         with translate_errors(path, what):
-            rows = next(iter(pieces(path, head, types, 2**40)))
+            rows = next(iter(read_chunks(path, head, types, 2**40)))
         first = pd.DataFrame([head.names])
         table = pd.concat([first, rows], ignore_index=True)
         table.columns = pd.Index(["spot", "x", "y"])

@@ -32,7 +32,7 @@ _MATRICES = ("filtered_feature_bc_matrix", "raw_feature_bc_matrix")
 
 
 @dataclass(frozen=True, slots=True)
-class Outs:
+class VisiumFiles:
     """The files of one run that are read."""
 
     folder: Path
@@ -49,7 +49,7 @@ def can_read(path: Path) -> bool:
     return tenx.is_mtx_folder(matrix) or tenx.can_read(matrix)
 
 
-def locate(path: Path) -> Outs | None:
+def locate(path: Path) -> VisiumFiles | None:
     """Return the files of a run, told by their names.
 
     The path is the folder ``outs``, the one above it, or ``spatial`` inside it.
@@ -62,7 +62,7 @@ def locate(path: Path) -> Outs | None:
     for folder in places:
         matrix, positions = _matrix_in(folder), _positions_near(folder)
         if matrix is not None and positions is not None:
-            return Outs(folder, matrix, positions)
+            return VisiumFiles(folder, matrix, positions)
     return None
 
 
@@ -104,7 +104,7 @@ def read_matrix_file(path: Path, options: ReadOptions) -> AnnData:
             "tissue_positions_list.csv, there or in a folder named spatial; found "
             "none. Name the file under Coordinates, or open the folder outs."
         )
-    return _read(Outs(folder, path, positions))
+    return _read(VisiumFiles(folder, path, positions))
 
 
 def preview(path: Path, options: ReadOptions) -> dict[str, Any]:
@@ -128,7 +128,7 @@ def positions_for(path: Path, options: ReadOptions) -> Path | None:
     return _positions_near(folder, path.name)
 
 
-def _read(outs: Outs) -> AnnData:
+def _read(outs: VisiumFiles) -> AnnData:
     """Return the section of the files found."""
     adata = join_positions(
         tenx.read_matrix(outs.matrix), read_positions(outs.positions)
@@ -141,7 +141,7 @@ def _read(outs: Outs) -> AnnData:
 
 
 def _of_10x(matrix: Path, positions: Path | None) -> dict[str, Any]:
-    n_spots, n_genes = tenx.size_of(matrix)
+    n_spots, n_genes = tenx.matrix_size(matrix)
     found: dict[str, Any] = {
         "n_spots": n_spots,
         "n_genes": n_genes,
@@ -224,7 +224,7 @@ def _given(name: str | Path, folder: Path) -> Path:
     return inside if not path.exists() and inside.exists() else path
 
 
-def _library(outs: Outs) -> str:
+def _library(outs: VisiumFiles) -> str:
     """Return the section's name: Space Ranger's, else the folder's."""
     name = None
     with translate_errors(outs.matrix, "the 10x matrix"):

@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING, Any
 from napari_semst.errors import InputError
 from napari_semst.io.checks import MEGABYTE, abbreviate, check_file, translate_errors
 from napari_semst.io.formats import tenx
-from napari_semst.io.formats.text_tables import look, read_columns
+from napari_semst.io.formats.text_tables import peek, read_columns
 from napari_semst.io.notes import note, warn
-from napari_semst.io.readers.cells import CellTables, discs, section_of
+from napari_semst.io.readers.cells import CellTables, disc_diameters, tissue_from_cells
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -38,7 +38,7 @@ _NUCLEI = (
 
 
 @dataclass(frozen=True, slots=True)
-class Files:
+class XeniumFiles:
     """The files of one run that are read."""
 
     folder: Path
@@ -56,7 +56,7 @@ def can_read(path: Path) -> bool:
     return tenx.is_mtx_folder(matrix) or tenx.can_read(matrix)
 
 
-def locate(path: Path) -> Files | None:
+def locate(path: Path) -> XeniumFiles | None:
     """Return the files of a run, told by their names.
 
     The path is the folder, the one above its ``outs``, or ``experiment.xenium`` in it.
@@ -70,7 +70,7 @@ def locate(path: Path) -> Files | None:
         if matrix is not None and cells is not None:
             images = (folder / name for name in _NUCLEI)
             image = next((file for file in images if file.is_file()), None)
-            return Files(folder, matrix, cells, image)
+            return XeniumFiles(folder, matrix, cells, image)
     return None
 
 
@@ -80,7 +80,7 @@ def columns_of(cells: Path) -> tuple[str, ...]:
         from pyarrow import parquet
 
         return tuple(parquet.read_schema(cells).names)
-    head = look(cells, 1)
+    head = peek(cells, 1)
     return () if head is None else head.names
 
 
@@ -126,7 +126,7 @@ def read(path: Path, options: ReadOptions) -> AnnData:
         (files.matrix.name, files.cells.name),
         {name: matrix.var[name].to_numpy() for name in matrix.var},
     )
-    tissue = section_of(found, _library(about, files.folder), picture)
+    tissue = tissue_from_cells(found, _library(about, files.folder), picture)
     note(tissue, pixel_size=pixel)
     warn(tissue, *doubt)
     return tissue
@@ -134,18 +134,18 @@ def read(path: Path, options: ReadOptions) -> AnnData:
 
 def preview(path: Path, options: ReadOptions) -> dict[str, Any]:
     """Return what is known of a run, by the names of `Preview`."""
-    from napari_semst.io.formats.tiff import size_of
+    from napari_semst.io.formats.tiff import tiff_size
 
     files = locate(path)
     if files is None:
         raise InputError(f"Expected a Xenium folder at {path}; found none.")
-    n_spots, n_genes = tenx.size_of(files.matrix)
+    n_spots, n_genes = tenx.matrix_size(files.matrix)
     return {
         "n_spots": n_spots,
         "n_genes": n_genes,
         "counts": files.matrix.name,
         "coordinates": files.cells.name,
-        "image": None if files.image is None else size_of(files.image),
+        "image": None if files.image is None else tiff_size(files.image),
         "columns": columns_of(files.cells),
     }
 
@@ -214,10 +214,16 @@ def _diameters(cells: pd.DataFrame) -> NDArray[np.float64] | None:
     """Return diameters of discs of the cells' areas, in micrometres."""
     if "cell_area" not in cells:
         return None
-    return discs(cells["cell_area"])
+    return disc_diameters(cells["cell_area"])
 
 
-def _picture(files: Files, pixel: float) -> tuple[SectionImage | None, tuple[str, ...]]:
-    from napari_semst.io.formats.tiff import picture_of
+def _picture(
+    files: XeniumFiles, pixel: float
+) -> tuple[SectionImage | None, tuple[str, ...]]:
+    from napari_semst.io.formats.tiff import read_section_image
 
-    return (None, ()) if files.image is None else picture_of(files.image, 1 / pixel)
+    return (
+        (None, ())
+        if files.image is None
+        else read_section_image(files.image, 1 / pixel)
+    )

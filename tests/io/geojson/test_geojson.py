@@ -15,7 +15,6 @@ from hypothesis import strategies as st
 from napari_semst import add_regions, keys, write_geojson
 from napari_semst.errors import ConfigError, InputError, SaveError
 from napari_semst.io.geojson import parse
-from napari_semst.io.geojson.inside import Polygons, inside
 from napari_semst.io.geojson.outline import outlines
 from napari_semst.io.read import read
 from napari_semst.wording import for_shell
@@ -374,34 +373,3 @@ def test_a_file_that_reads_back_otherwise_is_not_kept(tissue, tmp_path, monkeypa
         write_geojson(tissue, path, column="ground_truth", overwrite=True)
     assert path.read_text() == "precious"
     assert len(list(tmp_path.iterdir())) == 1
-
-
-@settings(max_examples=40, deadline=None)
-@given(seed=st.integers(0, 10_000), n=st.integers(3, 30))
-def test_inside_agrees_with_matplotlib(seed, n):
-    from matplotlib.path import Path
-
-    rng = np.random.default_rng(seed)
-    angles = np.sort(rng.random(n)) * 2 * np.pi
-    ring = (0.2 + rng.random(n))[:, None] * np.stack(
-        [np.cos(angles), np.sin(angles)], 1
-    )
-    points = rng.random((300, 2)) * 3 - 1.5
-    sides = Polygons(ring, np.roll(ring, -1, axis=0), np.zeros(n, dtype=np.int64), 1)
-    found = np.zeros(300, dtype=bool)
-    found[inside(points, sides)[0]] = True
-    np.testing.assert_array_equal(found, Path(ring).contains_points(points))
-
-
-def test_inside_in_small_portions(monkeypatch):
-    from napari_semst.io.geojson import inside as module
-
-    rng = np.random.default_rng(0)
-    points = rng.random((200, 2))
-    start = rng.random((90, 2))
-    end = start.reshape(3, 30, 2)[:, np.r_[1:30, 0]].reshape(-1, 2)
-    sides = Polygons(start, end, np.repeat(np.arange(3), 30), 3)
-    whole = inside(points, sides)
-    monkeypatch.setattr(module, "_PAIRS", 7)
-    for one, other in zip(whole, inside(points, sides), strict=True):
-        np.testing.assert_array_equal(one, other)
