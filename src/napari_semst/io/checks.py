@@ -11,17 +11,31 @@ from typing import TYPE_CHECKING
 from napari_semst.errors import InputError, SemstError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Callable, Iterator, Sequence
     from pathlib import Path
 
 MEGABYTE = 2**20
 
 
 @contextmanager
-def translate_errors(path: Path, what: str) -> Iterator[None]:
-    """Turn whatever a library raises inside the block into an `InputError`.
+def translate_errors(
+    path: Path,
+    what: str,
+    words: Callable[[Path, str, BaseException], str] | None = None,
+    kind: type[SemstError] = InputError,
+) -> Iterator[None]:
+    """Turn whatever a library raises inside the block into an error for users.
 
     Warnings of the libraries are held back: what matters to users is noted by us.
+
+    Parameters
+    ----------
+    path, what
+        The file, and what it should be, as a user says it.
+    words
+        What to say of an error, by default `error_message`.
+    kind
+        Of the error that is raised.
     """
     try:
         with warnings.catch_warnings():
@@ -32,7 +46,7 @@ def translate_errors(path: Path, what: str) -> Iterator[None]:
     # Readers of damaged files raise nearly any type: this is the one place where all
     # are translated.
     except Exception as error:
-        raise InputError(error_message(path, what, error)) from error
+        raise kind((words or error_message)(path, what, error)) from error
 
 
 def error_message(path: Path, what: str, error: BaseException) -> str:

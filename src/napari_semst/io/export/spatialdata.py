@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import warnings
-from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -11,12 +10,12 @@ import numpy as np
 
 from napari_semst import keys
 from napari_semst.errors import InputError, SaveError
-from napari_semst.io.checks import abbreviate
+from napari_semst.io.checks import abbreviate, translate_errors
 from napari_semst.io.texts import as_texts
 from napari_semst.wording import Way, Worded
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Mapping
 
     import pandas as pd
     from anndata import AnnData
@@ -95,7 +94,7 @@ def write_spatialdata_table(
             f"Expected a SpatialData store at {place}; there is none. Results go into "
             "one that is there; write a .h5ad otherwise."
         )
-    with _in_words(place):
+    with translate_errors(place, "the SpatialData store", _not_written, SaveError):
         whole = spatialdata.read_zarr(place)
         if table in whole.tables and not overwrite:
             raise SaveError(
@@ -130,22 +129,13 @@ def _package() -> Any:
     return spatialdata
 
 
-@contextmanager
-def _in_words(place: Path) -> Iterator[None]:
-    """Turn whatever the package raises inside the block into a `SaveError`."""
-    try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")
-            yield
-    except (SaveError, InputError):
-        raise
+def _not_written(store: Path, what: str, error: BaseException) -> str:
     # The package passes on what zarr, dask and pyarrow raise: nearly any type.
-    except Exception as error:
-        first = (str(error).strip().splitlines() or [type(error).__name__])[0]
-        raise SaveError(
-            f"Expected to write a table into the SpatialData store {place}; it failed: "
-            f"{first[:300]}. Open it with spatialdata to see whether it is whole."
-        ) from error
+    first = (str(error).strip().splitlines() or [type(error).__name__])[0]
+    return (
+        f"Expected to write a table into {what} {store}; it failed: {first[:300]}. "
+        "Open it with spatialdata to see whether it is whole."
+    )
 
 
 def _links(adata: AnnData, whole: Any, region: str | None) -> _Links:
