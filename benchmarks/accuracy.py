@@ -41,7 +41,10 @@ def baseline(tissue, k, seed):
     import scanpy
     from sklearn.mixture import GaussianMixture
 
-    from napari_semst.prepare.components import neighbour_average, smoothed
+    from napari_semst.prepare.components import (
+        neighbour_average,
+        smooth_over_neighbours,
+    )
     from napari_semst.prepare.genes import variable_genes
 
     own = tissue[:, variable_genes(tissue.X.tocsr(), 3000)].copy()
@@ -50,7 +53,7 @@ def baseline(tissue, k, seed):
     scanpy.pp.scale(own, max_value=10)
     scanpy.pp.pca(own, n_comps=min(15, own.n_vars - 1), random_state=seed)
     average = neighbour_average(np.asarray(own.obsm["spatial"], dtype=float), 6)
-    values = smoothed(own.obsm["X_pca"], average, 3)
+    values = smooth_over_neighbours(own.obsm["X_pca"], average, 3)
     mixture = GaussianMixture(k, covariance_type="tied", random_state=seed)
     return mixture.fit_predict(values)
 

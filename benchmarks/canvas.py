@@ -115,7 +115,7 @@ def measured(window, tissue, repeats):
     """Return the times of one section."""
     from napari.layers import Layer
 
-    from napari_semst.viewer import adapter, columns, spots
+    from napari_semst.viewer import adapter, colourings, spots
     from napari_semst.viewer.colour import paint_numbers, paint_of
     from napari_semst.viewer.spots import paint_layer
 
@@ -135,7 +135,7 @@ def measured(window, tissue, repeats):
         "add": shown - prepared,
     }
     window.settle()
-    by_key = {c.key: c for c in columns.colourings(tissue)}
+    by_key = {c.key: c for c in colourings.colourings(tissue)}
     for name, key in (("domain", "semst_domain"), ("modulation", "semst_modulation")):
         if key in by_key:
             found[name] = window.seconds(

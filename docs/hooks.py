@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from napari_semst.config import STAGES
 from napari_semst.config.presets import PRESETS
-from napari_semst.morphology.suggestions import SUGGESTED
+from napari_semst.morphology.suggestions import SUGGESTED_ENCODERS
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -56,7 +56,7 @@ def encoders_table() -> str:
         "|---|---|---|---|",
         "| `builtin` | nothing: it measures | that of this package | nothing to do |",
     ]
-    for one in SUGGESTED:
+    for one in SUGGESTED_ENCODERS:
         got = one.how or ("accept its terms" if one.gated else "downloaded when asked")
         rows.append(f"| `{one.encoder}` | {one.trained_on} | {one.licence} | {got} |")
     return "\n".join(rows)

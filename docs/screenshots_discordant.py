@@ -46,7 +46,7 @@ def section(given: argparse.Namespace) -> AnnData:
     """Return a section with a result of the image-guided method."""
     from napari_semst import find_domains
     from napari_semst.io.read import read
-    from napari_semst.sample.discordance import simulated_discordance
+    from napari_semst.sample.simulate_discordance import simulated_discordance
 
     if given.result:
         return read(given.result)

@@ -21,7 +21,7 @@ import pytest
 from anndata import AnnData
 from scipy import sparse
 
-from napari_semst.semantics.server.credentials import VARIABLES
+from napari_semst.semantics.server.credentials import KEY_VARIABLES
 from tests.genes.gene_tables import (  # noqa: F401  fixtures of several folders
     build_script,
     sources,
@@ -194,7 +194,7 @@ def _barcode(number: int) -> str:
 @pytest.fixture
 def server(monkeypatch):
     """An embedding server on this machine; no key in the environment."""
-    for variable in VARIABLES:
+    for variable in KEY_VARIABLES:
         monkeypatch.delenv(variable, raising=False)
     made = FakeServer()
     thread = threading.Thread(target=made.serve_forever, args=(0.01,))

@@ -14,7 +14,7 @@ from napari_semst.core.threads import threads_limited
 from napari_semst.methods.image_guided.fit import fit
 from napari_semst.morphology.base import Morphology
 from napari_semst.pipeline.run import prepared
-from napari_semst.sample.discordance import simulated_discordance
+from napari_semst.sample.simulate_discordance import simulated_discordance
 from tests.small import short
 
 if TYPE_CHECKING:

@@ -12,7 +12,7 @@ from scipy import sparse
 from napari_semst.config import Request
 from napari_semst.core.progress import run_to_end
 from napari_semst.pipeline.run import find_domains
-from napari_semst.sample.genes import panel
+from napari_semst.sample.genes import panel_symbols
 
 if TYPE_CHECKING:
     from anndata import AnnData
@@ -26,7 +26,7 @@ WAYS = ("auto", "quick", "dlpfc")
 
 def named(tissue: AnnData) -> AnnData:
     """Return the tissue with symbols that the built-in gene table knows."""
-    symbols, _ = panel(tissue.n_vars, "human")
+    symbols, _ = panel_symbols(tissue.n_vars, "human")
     tissue.var_names = [str(symbol) for symbol in symbols]
     return tissue
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from napari_semst.cache.features import FeatureCache
-from napari_semst.cache.vectors import clear, entries
+from napari_semst.cache.vectors import cache_entries, clear_vectors
 
 PLACES = np.array([[3.0, 4.0], [1.0, 2.0], [-0.0, 5.5], [3.0, 4.5]])
 VALUES = np.arange(12, dtype=np.float32).reshape(4, 3)
@@ -49,7 +49,7 @@ def test_nothing_is_kept_where_nothing_shall_be(own_cache):
 def test_damaged_files_are_read_again_and_told_of():
     cache = made()
     cache.write(PLACES, VALUES)
-    (entry,) = entries()
+    (entry,) = cache_entries()
     (shard,) = entry.folder.glob("shard-*")
     shard.write_bytes(shard.read_bytes()[:-3])
     cache = made()
@@ -59,6 +59,6 @@ def test_damaged_files_are_read_again_and_told_of():
 
 def test_features_are_cleared_with_all_vectors():
     made().write(PLACES, VALUES)
-    assert [entry.about["model"] for entry in entries()] == ["builtin"]
-    assert clear("builtin") > 0
+    assert [entry.about["model"] for entry in cache_entries()] == ["builtin"]
+    assert clear_vectors("builtin") > 0
     assert not made().read(PLACES)[0].any()

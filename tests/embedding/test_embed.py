@@ -19,8 +19,8 @@ from napari_semst.io.export.h5ad import write
 from napari_semst.io.read import read
 from napari_semst.pipeline.run import find_domains
 from napari_semst.pipeline.transfer import apply_model
-from napari_semst.semantics.language_model.encoder import Encoder
-from napari_semst.semantics.precomputed.file import read_held
+from napari_semst.semantics.language_model.encoder import TextEncoder
+from napari_semst.semantics.precomputed.file import read_embedding_file
 from tests.small import found, named, short, walked
 
 if TYPE_CHECKING:
@@ -142,14 +142,14 @@ def test_shares_merge_to_the_bytes_of_the_whole(
         _ran(*base, "-o", str(pieces), "--shard", f"{number}/3")
     assert len(share_files(pieces)) == 3
     _ran("embed", "--merge", "-o", str(pieces))
-    expected = read_held(whole).array
-    assert read_held(pieces).array.tobytes() == expected.tobytes()
-    assert read_held(pieces).spots is None
+    expected = read_embedding_file(whole).array
+    assert read_embedding_file(pieces).array.tobytes() == expected.tobytes()
+    assert read_embedding_file(pieces).spots is None
     others = np.delete(expected, 5, axis=0)
     np.testing.assert_allclose(expected[5], others.mean(axis=0), rtol=1e-5)
     packed = tmp_path / "packed.npz"
     _ran("embed", "--merge", "-o", str(packed), *map(str, share_files(pieces)))
-    one, other = read_held(packed), read_held(whole)
+    one, other = read_embedding_file(packed), read_embedding_file(whole)
     np.testing.assert_array_equal(one.array, expected)
     # Names and record are the same, counts of all shares summed.
     for name in ("texts", "from_cache", "tokens"):
@@ -365,7 +365,7 @@ def test_the_shell_asks_a_model_and_keeps_what_it_said(
     assert str(own_cache) in listed
     assert "tiny-qwen" in listed
     assert "pooling genes" in listed
-    monkeypatch.setattr(Encoder, "__init__", None)  # whoever loads a model fails
+    monkeypatch.setattr(TextEncoder, "__init__", None)  # whoever loads a model fails
     second = _ran(*asked)
     assert _part(second, "losses") == _part(first, "losses")
     refused = CliRunner().invoke(app, ["cache", "clear"], input="n\n")
@@ -464,7 +464,7 @@ def test_which_genes_speak_is_chosen_in_the_shell(
     words = ["embed", str(source), "-o", str(out), "--semantics", "builtin"]
     words += ["--n-genes", "7", "--ranking", "specificity", "--keep-uninformative"]
     _ran(*words, "--control", "random")
-    about = read_held(out).about
+    about = read_embedding_file(out).about
     assert about["lists"] == {
         "n_genes": 7,
         "ranking": "specificity",

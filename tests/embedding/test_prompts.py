@@ -20,9 +20,9 @@ from napari_semst.embedding.merge import merged
 from napari_semst.embedding.prompts import as_text, text_key, write_prompts
 from napari_semst.errors import ConfigError, InputError, SaveError, SemanticsError
 from napari_semst.io.export.h5ad import write
-from napari_semst.semantics.language_model.prompts import PAPER, Passage
-from napari_semst.semantics.language_model.tokens import Tokenizing
-from napari_semst.semantics.precomputed.file import read_held
+from napari_semst.semantics.language_model.prompts import PAPER_TEMPLATE, Passage
+from napari_semst.semantics.language_model.tokens import PromptTokenizer
+from napari_semst.semantics.precomputed.file import read_embedding_file
 from tests.small import named, short
 
 if TYPE_CHECKING:
@@ -106,11 +106,14 @@ def test_a_real_tokenizer_is_given_the_same_texts(tiny_qwen: Path) -> None:
             self.texts += list(texts)
             return {"input_ids": [[0]] * len(texts)}
 
-    passages = [PAPER.passage(("MBP", "PLP1")), Passage("", "MBP: ", ("a",), ".")]
+    passages = [
+        PAPER_TEMPLATE.passage(("MBP", "PLP1")),
+        Passage("", "MBP: ", ("a",), "."),
+    ]
     held = AutoTokenizer.from_pretrained(tiny_qwen).get_vocab()
     for chat, vocabulary in (("chatml", held), ("plain", {"a": 0})):
         heard = Heard(vocabulary)
-        reader = Tokenizing(heard, "x")
+        reader = PromptTokenizer(heard, "x")
         assert reader.chat == chat
         reader(passages, with_genes=False)
         assert heard.texts == [as_text(one, chat) for one in passages]
@@ -148,7 +151,7 @@ def test_an_engine_with_the_same_pooling_gives_what_our_own_reading_gives(
     assert "30 spots x 32 dimensions, by tiny" in ran(
         "prompts", "join", str(place), "-o", str(output)
     )
-    found = read_held(output)
+    found = read_embedding_file(output)
     expected = merged([run_to_end(embed(section, asking(tiny_qwen)))])
     np.testing.assert_allclose(found.array, expected, atol=1e-5)
     assert found.spots == list(section.obs_names)

@@ -16,7 +16,7 @@ from napari_semst.explanation.explain import attach_explanation, explain_steps
 from napari_semst.explanation.summary import FOUND, as_table
 from napari_semst.explanation.types import ExplainOptions
 from napari_semst.pipeline.run import attach
-from napari_semst.semantics.language_model.encoder import Encoder
+from napari_semst.semantics.language_model.encoder import TextEncoder
 from napari_semst.wording import for_shell, for_window
 from tests.small import fingerprint, found, named, short
 
@@ -154,7 +154,7 @@ def test_a_run_that_read_genes_is_told_by_their_vectors(
     asked = {"source": "genes", "model": str(tiny_qwen), "gene_weights": "rank"}
     result = found(named(tissue), short(semantics=asked))
     labelled = attach(tissue, result)
-    monkeypatch.setattr(Encoder, "__init__", None)  # no model is loaded
+    monkeypatch.setattr(TextEncoder, "__init__", None)  # no model is loaded
     told = napari_semst.explain(labelled)
     assert (told["semantics"], told["coverage"], told["terms_tested"]) == (
         "genes",

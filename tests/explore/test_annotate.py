@@ -6,7 +6,7 @@ import pytest
 
 from napari_semst import keys
 from napari_semst.errors import ConfigError
-from napari_semst.explore.annotate import Annotator, made_by_hand
+from napari_semst.explore.annotate import Annotator, edited_columns
 from tests.widgets.stand_in import small_tissue
 
 
@@ -32,7 +32,7 @@ def test_a_runs_domains_are_copied_before_the_first_edit(tissue):
     assert copy == "domain_default_edited"
     assert tissue.obs["semst_domain_default"].equals(before)
     assert list(tissue.obs[copy].cat.categories) == ["1", "3"]
-    assert made_by_hand(tissue) == {copy: "semst_domain_default"}
+    assert edited_columns(tissue) == {copy: "semst_domain_default"}
 
 
 def test_edits_go_on_in_the_copy_and_are_taken_back_one_by_one(tissue):
@@ -108,7 +108,7 @@ def test_a_column_is_begun_with_its_first_names_and_undone_in_one(tissue):
     assert hand.edit(" notes ", name, begin=True) == "notes"
     assert list(tissue.obs["notes"].cat.categories) == ["edge"]
     assert tissue.obs["notes"].notna().sum() == 5
-    assert made_by_hand(tissue) == {"notes": ""}
+    assert edited_columns(tissue) == {"notes": ""}
     hand.undo()
     assert "notes" not in tissue.obs
     assert not hand.can_undo

@@ -9,7 +9,7 @@ from napari_semst import keys
 from napari_semst.errors import InputError
 from napari_semst.explore.expected_patches import (
     PatchBook,
-    alike_spots,
+    find_similar_spots,
     scale_in_words,
     trusted,
 )
@@ -35,7 +35,7 @@ def test_alike_spots_are_trusted_apart_and_nearest(tissue):
     latent[:, 0] = np.abs(np.arange(120) - 80)
     tissue.obsm[keys.EXPRESSED] = latent
     tissue.obsm[keys.EXPECTED] = latent
-    found = alike_spots(tissue, 80, places, apart=150.0).by_molecules
+    found = find_similar_spots(tissue, 80, places, apart=150.0).by_molecules
     good = trusted(tissue)
     assert len(found) == 4
     assert good[list(found)].all()
@@ -55,23 +55,23 @@ def test_molecules_and_image_are_asked_apart(tissue):
     tissue.obsm[keys.LATENT] = by_image
     tissue.obsm[keys.EXPRESSED] = by_molecules
     tissue.obsm[keys.EXPECTED] = by_image
-    found = alike_spots(tissue, SPOT, tissue.obsm["spatial"], 100.0, n_alike=2)
+    found = find_similar_spots(tissue, SPOT, tissue.obsm["spatial"], 100.0, n_alike=2)
     assert set(found.by_molecules) == {100, 104}
     assert set(found.by_image) == {6, 10}
     # An image that is not to be relied upon predicts nothing.
     by_image[SPOT] = np.nan
-    found = alike_spots(tissue, SPOT, tissue.obsm["spatial"], 100.0, n_alike=2)
+    found = find_similar_spots(tissue, SPOT, tissue.obsm["spatial"], 100.0, n_alike=2)
     assert set(found.by_molecules) == {100, 104}
     assert found.by_image == ()
     by_image[SPOT] = 1.0
     # What no run compared with images is told by the latent alone.
     del tissue.obsm[keys.EXPECTED]
-    found = alike_spots(tissue, SPOT, tissue.obsm["spatial"], 100.0, n_alike=2)
+    found = find_similar_spots(tissue, SPOT, tissue.obsm["spatial"], 100.0, n_alike=2)
     assert set(found.by_molecules) == {6, 10}
     assert found.by_image == ()
     del tissue.obsm[keys.LATENT]
     with pytest.raises(InputError, match="Find domains first"):
-        alike_spots(tissue, SPOT, tissue.obsm["spatial"], 100.0)
+        find_similar_spots(tissue, SPOT, tissue.obsm["spatial"], 100.0)
 
 
 def test_spots_that_were_only_just_not_called_are_no_comparison(tissue):
@@ -85,7 +85,7 @@ def test_spots_that_were_only_just_not_called_are_no_comparison(tissue):
 def test_few_spots_give_few_patches(tissue):
     tissue.obs[keys.DISCORDANT] = True
     places = tissue.obsm["spatial"]
-    assert alike_spots(tissue, SPOT, places, 100.0) == ((), ())
+    assert find_similar_spots(tissue, SPOT, places, 100.0) == ((), ())
 
 
 def test_patches_are_cut_where_the_spots_are(tissue):

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from napari_semst.genes.symbols import guess_species, is_nameless, says_little
+from napari_semst.genes.symbols import guess_species, is_nameless, is_uninformative
 from napari_semst.genes.table import GeneTable, builtin_table, readable_names
 
 PLACEHOLDERS = (
@@ -54,8 +54,8 @@ def test_real_genes_are_not_nameless(gene: str) -> None:
 def test_mitochondrial_and_ribosomal_genes_say_little() -> None:
     little = "MT-CO1 mt-Nd1 MTRNR2L12 RPL13A RPLP0 RPSA RPS4X Rps27l Rpl10-ps3 RPL36AL"
     much = "RPS6KA1 RPS6KB1 RPE65 MTOR MT1X MT3 MRPL12 RPLN RPA1 Rps6ka3 RPSKA"
-    assert says_little(little.split()).all()
-    assert not says_little(much.split()).any()
+    assert is_uninformative(little.split()).all()
+    assert not is_uninformative(much.split()).any()
 
 
 def symbols_of(table: GeneTable, gene: str, species: str) -> list[str]:

@@ -11,10 +11,10 @@ import numpy as np
 import pytest
 
 from napari_semst.cache import vectors
-from napari_semst.cache.vectors import clear, entries
+from napari_semst.cache.vectors import cache_entries, clear_vectors
 from napari_semst.errors import SemanticsError
 from napari_semst.models import folder_hash
-from napari_semst.models.hub import locate
+from napari_semst.models.hub import locate_model
 from tests.semantics.language_models import (
     genes,
     prompts,
@@ -34,19 +34,19 @@ def test_the_cache_is_listed_and_cleared_by_model_and_nothing_else_goes(
     lists = some_lists(4)
     prompts(tiny_qwen).embed_spots(lists)
     genes(other).embed_spots(lists)
-    found = {entry.about["model"].split("/")[1]: entry for entry in entries()}
+    found = {entry.about["model"].split("/")[1]: entry for entry in cache_entries()}
     assert set(found) == {"tiny-qwen", "other"}
     assert found["tiny-qwen"].n_vectors == len(np.unique(lists.indices, axis=0))
     mine = found["other"].folder / "mine.txt"
     mine.write_text("not the cache's")
     with pytest.raises(SemanticsError, match=r"those of .*/tiny-qwen, .*/other"):
-        clear("tiny")
-    assert len(list(entries())) == 2
-    assert clear(f"{tiny_qwen}/") == found["tiny-qwen"].n_bytes > 0
-    assert [entry.folder for entry in entries()] == [found["other"].folder]
-    clear("other")
-    assert list(entries()) == []
-    clear()
+        clear_vectors("tiny")
+    assert len(list(cache_entries())) == 2
+    assert clear_vectors(f"{tiny_qwen}/") == found["tiny-qwen"].n_bytes > 0
+    assert [entry.folder for entry in cache_entries()] == [found["other"].folder]
+    clear_vectors("other")
+    assert list(cache_entries()) == []
+    clear_vectors()
     assert [file for file in own_cache.rglob("*") if file.is_file()] == [mine]
 
 
@@ -77,12 +77,12 @@ def test_a_folder_is_hashed_once_while_its_files_stay_the_same(
 
     monkeypatch.setattr(folder_hash, "_hashed", count)
     # Files so young may change within a tick of the clock: they are not remembered.
-    first = locate(str(folder)).identity
-    assert locate(str(folder)).identity == first
+    first = locate_model(str(folder)).identity
+    assert locate_model(str(folder)).identity == first
     assert len(hashed) == 2
     monkeypatch.setattr(folder_hash, "_SETTLED_SECONDS", -60.0)
     for _ in range(3):
-        assert locate(str(folder)).identity == first
+        assert locate_model(str(folder)).identity == first
     assert len(hashed) == 3
     weights = folder / "model.safetensors"
     content = bytearray(weights.read_bytes())
@@ -90,10 +90,10 @@ def test_a_folder_is_hashed_once_while_its_files_stay_the_same(
     seen = weights.stat()
     weights.write_bytes(bytes(content))
     os.utime(weights, ns=(seen.st_atime_ns, seen.st_mtime_ns))
-    assert locate(str(folder)).identity != first
+    assert locate_model(str(folder)).identity != first
     (memory,) = (tmp_path / "semst-cache" / "vectors").glob("folder-*.json")
     memory.write_text("[1")
-    assert locate(str(folder)).identity != first
+    assert locate_model(str(folder)).identity != first
     assert len(hashed) == 5
 
 
@@ -181,21 +181,21 @@ def test_a_model_is_cleared_by_its_folder_and_not_by_a_name_that_two_have(
     for folder in folders:
         prompts(folder).embed_spots(lists)
     with pytest.raises(SemanticsError, match=r"found 2: .*1/model; .*2/model"):
-        clear("model")
-    clear(str(folders[0]))
-    assert [entry.about["model"] for entry in entries()] == ["2/model"]
-    clear("model")
-    assert list(entries()) == []
+        clear_vectors("model")
+    clear_vectors(str(folders[0]))
+    assert [entry.about["model"] for entry in cache_entries()] == ["2/model"]
+    clear_vectors("model")
+    assert list(cache_entries()) == []
 
 
 def test_a_text_beside_a_model_does_not_change_it(tiny_qwen: Path) -> None:
-    from napari_semst.models.hub import locate
+    from napari_semst.models.hub import locate_model
 
-    before = locate(str(tiny_qwen))
+    before = locate_model(str(tiny_qwen))
     note = tiny_qwen / "notes.txt"
     try:
         note.write_text("mine")
-        assert locate(str(tiny_qwen)) == before
+        assert locate_model(str(tiny_qwen)) == before
     finally:
         note.unlink()
 

@@ -84,7 +84,7 @@ def test_a_file_in_its_own_pixels_gives_what_the_section_gives(tissue, tmp_path)
 
 
 def test_features_are_kept_and_a_run_goes_on_where_it_was(tissue, monkeypatch):
-    monkeypatch.setattr(read_patches, "BLOCK", 18)
+    monkeypatch.setattr(read_patches, "BLOCK_SPOTS", 18)
     blocks = []
     encode = read_patches.PatchReader._block
 

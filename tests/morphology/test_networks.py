@@ -13,9 +13,9 @@ import torch
 from napari_semst.config.stages import MorphologyConfig
 from napari_semst.errors import Cancelled, ConfigError, DeviceError, SemanticsError
 from napari_semst.morphology.encoders import image_encoder
-from napari_semst.morphology.networks import pooled
-from napari_semst.morphology.stain import REFERENCE
-from napari_semst.morphology.suggestions import SUGGESTED, licence_of
+from napari_semst.morphology.networks import pool_tokens
+from napari_semst.morphology.stain import REFERENCE_STAINS
+from napari_semst.morphology.suggestions import SUGGESTED_ENCODERS, licence_of
 from tests.morphology.networks import PREPARED, save_tiny
 
 PATCHES = np.random.default_rng(0).integers(0, 256, (5, 28, 28, 3), np.uint8)
@@ -31,7 +31,7 @@ def made(name, **more):
 
 
 def encoded(encoder, spot=PATCHES, context=PATCHES[::-1], between=lambda: None):
-    return encoder.encode(spot, context, REFERENCE, between)
+    return encoder.encode(spot, context, REFERENCE_STAINS, between)
 
 
 def test_the_class_token_of_spot_and_context_stand_side_by_side(dinov2):
@@ -225,12 +225,12 @@ def test_a_true_network_of_timm_gives_what_timm_gives(tmp_path, name):
 
 def test_tokens_become_one_vector():
     tokens = torch.arange(24.0).reshape(2, 4, 3)
-    assert torch.equal(pooled(tokens, 0), tokens.mean(dim=1))
-    both = pooled(tokens, 2)
+    assert torch.equal(pool_tokens(tokens, 0), tokens.mean(dim=1))
+    both = pool_tokens(tokens, 2)
     assert torch.equal(both[:, :3], tokens[:, 0])
     assert torch.equal(both[:, 3:], tokens[:, 2:].mean(dim=1))
-    assert torch.equal(pooled(tokens[..., None], 0), tokens.mean(dim=2))
-    assert torch.equal(pooled(tokens[:, 0], 5), tokens[:, 0])
+    assert torch.equal(pool_tokens(tokens[..., None], 0), tokens.mean(dim=2))
+    assert torch.equal(pool_tokens(tokens[:, 0], 5), tokens[:, 0])
 
 
 def test_suggestions_name_their_licence():
@@ -239,6 +239,6 @@ def test_suggestions_name_their_licence():
     for kind in ("hf", "timm"):
         with pytest.raises(ConfigError, match=r"own package.*choose obsm:conch"):
             made(f"{kind}:MahmoodLab/conch")
-    for one in SUGGESTED:
+    for one in SUGGESTED_ENCODERS:
         assert one.licence
         assert one.encoder.startswith(("hf:", "timm:", "obsm:"))

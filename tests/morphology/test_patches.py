@@ -6,7 +6,7 @@ from napari_semst.config import MorphologyConfig
 from napari_semst.core.progress import RunControl
 from napari_semst.errors import Cancelled, InputError
 from napari_semst.morphology import patches as module
-from napari_semst.morphology.patches import patch_of, patches, spot_diameter
+from napari_semst.morphology.patches import diameter_and_source, patch_at, patches
 from napari_semst.morphology.slide import Slide
 from tests.morphology.slides import places, stained
 
@@ -27,14 +27,14 @@ def test_every_spot_comes_once_whatever_the_blocks(monkeypatch):
     assert (once, often) == (1, -(-len(xy) // 7))
     assert np.array_equal(whole, parts)
     assert (inside == 1).all()
-    assert np.array_equal(whole[5], patch_of(slide, tuple(xy[5]), 30, 12))
+    assert np.array_equal(whole[5], patch_at(slide, tuple(xy[5]), 30, 12))
 
 
 @pytest.mark.parametrize(("side", "pixels"), [(31.4, 31), (80.0, 16), (9.0, 32)])
 def test_they_are_resampled_as_pillow_does(side, pixels):
     image = stained()
     x, y = 153.3, 201.8
-    found = patch_of(Slide.of_array(image), (x, y), side, pixels)
+    found = patch_at(Slide.of_array(image), (x, y), side, pixels)
     # Pillow counts from the outer corner, and knows nothing beyond the box.
     box = (
         x + 0.5 - side / 2,
@@ -64,8 +64,8 @@ def test_large_patches_come_from_coarse_levels():
     image = stained()
     coarse = np.full((100, 100, 3), 9, np.uint8)
     slide = Slide.of_array([image, coarse])
-    assert (patch_of(slide, (200, 200), 80, 20) == 9).all()
-    assert (patch_of(slide, (200, 200), 79, 20) != 9).any()
+    assert (patch_at(slide, (200, 200), 80, 20) == 9).all()
+    assert (patch_at(slide, (200, 200), 79, 20) != 9).any()
 
 
 def test_a_cancelled_run_ends_between_blocks(monkeypatch):
@@ -84,21 +84,21 @@ def test_what_cannot_be_cut_is_told():
     with pytest.raises(InputError, match="1 of 2 have none"):
         all_patches(slide, np.array([[1.0, np.nan], [1, 1]]), 5, 5)
     with pytest.raises(InputError, match="positive side"):
-        patch_of(slide, (1, 1), 0, 5)
+        patch_at(slide, (1, 1), 0, 5)
     with pytest.raises(InputError, match="pyramidal TIFF"):
-        patch_of(slide, (1, 1), 9000, 5)
+        patch_at(slide, (1, 1), 9000, 5)
 
 
 def test_the_diameter_is_set_or_stated_or_measured(tissue):
     xy = tissue.obsm["spatial"]
-    measured, why = spot_diameter(tissue, xy, MorphologyConfig())
+    measured, why = diameter_and_source(tissue, xy, MorphologyConfig())
     assert measured == pytest.approx(100, abs=0.1)
     assert "nearest" in why
     factors = {"spot_diameter_fullres": 55.0}
     tissue.uns["spatial"] = {"one": {"images": {}, "scalefactors": factors}}
-    stated, why = spot_diameter(tissue, xy, MorphologyConfig())
+    stated, why = diameter_and_source(tissue, xy, MorphologyConfig())
     assert (stated, "file" in why) == (55.0, True)
-    assert spot_diameter(tissue, xy, MorphologyConfig(spot_diameter=7))[0] == 7
+    assert diameter_and_source(tissue, xy, MorphologyConfig(spot_diameter=7))[0] == 7
     del tissue.uns["spatial"]
     with pytest.raises(InputError, match="spot diameter"):
-        spot_diameter(tissue, xy[:1], MorphologyConfig())
+        diameter_and_source(tissue, xy[:1], MorphologyConfig())

@@ -4,8 +4,8 @@ from anndata import read_h5ad
 from scipy.ndimage import gaussian_filter
 
 from napari_semst.core.progress import RunControl
-from napari_semst.morphology.patches import patches, spot_diameter
-from napari_semst.morphology.quality import judge, measure
+from napari_semst.morphology.patches import diameter_and_source, patches
+from napari_semst.morphology.quality import flag_spots, measure_quality
 from napari_semst.morphology.slide import Slide
 from napari_semst.morphology.tissue_mask import tissue_mask
 from tests.morphology.slides import SIDE, places, stained
@@ -23,8 +23,8 @@ def quality_of(image, xy, diameter=DIAMETER, slide=None):
         spot[spots], inside[spots] = pixels, share
     for spots, pixels, _ in patches(slide, xy, 3 * diameter, 48, control):
         context[spots] = pixels
-    measured = measure(spot, context, mask.glass)
-    return judge(measured, inside, mask.share(xy, diameter))
+    measured = measure_quality(spot, context, mask.glass)
+    return flag_spots(measured, inside, mask.share(xy, diameter))
 
 
 def disc(x, y, radius):
@@ -74,6 +74,6 @@ def test_little_of_real_tissue_is_flagged(shared_data, name, most):
     xy = section.obsm["spatial"]
     from napari_semst.config import MorphologyConfig
 
-    diameter, _ = spot_diameter(section, xy, MorphologyConfig())
+    diameter, _ = diameter_and_source(section, xy, MorphologyConfig())
     found = quality_of(None, xy, diameter, Slide.of_tissue(section))
     assert 1 - found.usable.mean() < most

@@ -8,7 +8,7 @@ from PIL import Image
 from napari_semst.errors import InputError
 from napari_semst.io.formats.tiff import read_section_image
 from napari_semst.io.manual_alignment import Adjustment, adjust
-from napari_semst.morphology.patches import patch_of
+from napari_semst.morphology.patches import patch_at
 from napari_semst.morphology.slide import Slide
 from tests.morphology.slides import stained
 
@@ -34,9 +34,9 @@ def test_the_image_of_a_section_lies_where_its_scale_says(tissue):
     slide = Slide.of_tissue(with_image(tissue, image, 0.1))
     assert slide.unit == (10.0, 10.0)
     # Pixel (3, 7) covers 69.5 to 79.5 in x and 29.5 to 39.5 in y.
-    patch = patch_of(slide, (74.5, 34.5), 10, 1)
+    patch = patch_at(slide, (74.5, 34.5), 10, 1)
     assert np.abs(patch[0, 0].astype(int) - image[3, 7]).max() <= 40
-    exact = patch_of(slide, (74.5, 34.5), 90, 9)
+    exact = patch_at(slide, (74.5, 34.5), 90, 9)
     assert np.array_equal(exact, image[0:8, 3:12]) or np.array_equal(
         exact[1:], image[0:8, 3:12]
     )
@@ -49,7 +49,7 @@ def test_alignment_by_hand_is_heeded(tissue):
     )
     slide = Slide.of_tissue(tissue)
     turned = np.rot90(image, -1)
-    assert np.array_equal(patch_of(slide, (57, 52), 5, 5), turned[50:55, 50:55])
+    assert np.array_equal(patch_at(slide, (57, 52), 5, 5), turned[50:55, 50:55])
     as_it_was = with_image(tissue.copy(), image, 1.0)
     del as_it_was.uns["semst_alignment"]
     assert slide.identity != Slide.of_tissue(as_it_was).identity
@@ -70,7 +70,7 @@ def test_a_reduced_image_is_read_from_its_file(tissue, tmp_path, monkeypatch):
     slide = Slide.of_tissue(with_image(tissue, picture.image, picture.per_unit))
     assert slide.shape == (300, 300)
     assert np.allclose(slide.unit, 1)
-    assert np.array_equal(patch_of(slide, (100, 60), 9, 9), image[56:65, 96:105])
+    assert np.array_equal(patch_at(slide, (100, 60), 9, 9), image[56:65, 96:105])
 
 
 @pytest.mark.parametrize("below", [0, 1])
@@ -90,8 +90,8 @@ def test_a_file_is_cut_as_its_array_is(tmp_path, monkeypatch):
     image = stained(300, 30)
     pyramid(tmp_path / "a.tif", image, photometric="rgb", subifds=1)
     slide = Slide.of_file(tmp_path / "a.tif")
-    ours = patch_of(slide, (63.3, 190.2), 77.0, 77)
-    assert np.array_equal(ours, patch_of(Slide.of_array(image), (63.3, 190.2), 77, 77))
+    ours = patch_at(slide, (63.3, 190.2), 77.0, 77)
+    assert np.array_equal(ours, patch_at(Slide.of_array(image), (63.3, 190.2), 77, 77))
 
 
 @pytest.mark.parametrize(
@@ -186,7 +186,7 @@ def test_layers_of_any_kind_make_a_slide():
     slide = Slide.of_array(levels, scale=(2.0, 2.0), translate=(11.0, 1.0))
     assert np.array_equal(whole(slide.levels[0]), image)
     # The centre of pixel (20, 30).
-    assert np.array_equal(patch_of(slide, (61, 51), 2, 1)[0, 0], image[20, 30])
+    assert np.array_equal(patch_at(slide, (61, 51), 2, 1)[0, 0], image[20, 30])
     assert np.array_equal(whole(Slide.of_array(image > 9).levels[0]), (image > 9) * 255)
 
 

@@ -1,12 +1,12 @@
 import numpy as np
 
 from napari_semst.morphology.stain import (
-    REFERENCE,
+    REFERENCE_STAINS,
     WHITE,
-    amounts_of,
-    normalised,
+    estimate_stains,
+    normalise_stains,
     optical_density,
-    stains_of,
+    stain_amounts,
 )
 
 H, E = np.array([0.70, 0.62, 0.35]), np.array([0.18, 0.93, 0.32])
@@ -36,7 +36,7 @@ def test_density_is_of_light_that_is_left():
 
 def test_both_stains_are_found_in_a_mixture():
     for glass in (WHITE, (240.0, 236.0, 242.0)):
-        found = stains_of(drawn(amounts(), VECTORS, glass), glass)
+        found = estimate_stains(drawn(amounts(), VECTORS, glass), glass)
         cosines = (found.vectors * VECTORS).sum(axis=1)
         assert np.degrees(np.arccos(cosines)).max() < 4
         assert "Macenko" in found.source
@@ -51,22 +51,22 @@ def test_both_stains_are_found_in_a_mixture():
 
 def test_amounts_are_those_that_were_drawn():
     drawn_with = amounts(500)
-    found = stains_of(drawn(amounts(), VECTORS))
-    got = amounts_of(drawn(drawn_with, VECTORS), found)
+    found = estimate_stains(drawn(amounts(), VECTORS))
+    got = stain_amounts(drawn(drawn_with, VECTORS), found)
     for stain in range(2):
         assert np.corrcoef(got[:, stain], drawn_with[:, stain])[0, 1] > 0.98
 
 
 def test_where_there_are_no_two_stains_it_is_said():
     white = np.full((50, 50, 3), 250, np.uint8)
-    assert "Only 0 pixels" in stains_of(white).source
+    assert "Only 0 pixels" in estimate_stains(white).source
     random = np.random.default_rng(0)
     one = drawn(random.uniform(0.4, 1, (5000, 1)), VECTORS[1:])
-    assert "usual vectors" in stains_of(one).source
+    assert "usual vectors" in estimate_stains(one).source
     green = random.integers(0, 200, (5000, 3)) * np.array([1, 0, 1]) + (0, 40, 0)
-    found = stains_of(green.astype(np.uint8))
+    found = estimate_stains(green.astype(np.uint8))
     assert "usual vectors" in found.source
-    assert np.array_equal(found.vectors, REFERENCE.vectors)
+    assert np.array_equal(found.vectors, REFERENCE_STAINS.vectors)
 
 
 def test_two_laboratories_get_one_look():
@@ -76,13 +76,15 @@ def test_two_laboratories_get_one_look():
     one, two = drawn(same, VECTORS), drawn(0.6 * same, other, (235.0, 235.0, 235.0))
     before = np.abs(one.astype(int) - two).mean()
     looks = [
-        normalised(one, stains_of(one)),
-        normalised(two, stains_of(two, (235.0, 235.0, 235.0))),
+        normalise_stains(one, estimate_stains(one)),
+        normalise_stains(two, estimate_stains(two, (235.0, 235.0, 235.0))),
     ]
     assert looks[0].dtype == np.uint8
     assert np.abs(looks[0].astype(int) - looks[1]).mean() < before / 4
 
 
 def test_an_image_in_the_reference_look_stays_as_it_is():
-    image = drawn(amounts(2000), REFERENCE.vectors.astype(float))
-    assert np.abs(normalised(image, REFERENCE).astype(int) - image).max() <= 1
+    image = drawn(amounts(2000), REFERENCE_STAINS.vectors.astype(float))
+    assert (
+        np.abs(normalise_stains(image, REFERENCE_STAINS).astype(int) - image).max() <= 1
+    )

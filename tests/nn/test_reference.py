@@ -13,7 +13,7 @@ from napari_semst.methods.semst.network import SemstNetwork
 from napari_semst.nn.losses import SpatialPairs
 from napari_semst.nn.sparse import SparseOperator
 from napari_semst.nn.zinb.decoder import ZinbTarget
-from napari_semst.prepare.graphs import normalised
+from napari_semst.prepare.graphs import normalised_adjacency
 from tests.nn import dense
 
 
@@ -59,7 +59,10 @@ def problem(reference):
     double = torch.float64
     inputs = (
         torch.as_tensor(reference["X"], dtype=double),
-        *(SparseOperator(normalised(graph), dtype=double) for graph in graphs),
+        *(
+            SparseOperator(normalised_adjacency(graph), dtype=double)
+            for graph in graphs
+        ),
         torch.as_tensor(reference["semantics"], dtype=double),
     )
     values = sparse.csr_matrix(reference["X"])

@@ -34,7 +34,7 @@ SLIDE = pytest.param("ST_MOB", marks=pytest.mark.slow)
 @pytest.mark.parametrize("source", ["prompts", "genes"])
 def test_a_slide_is_read_by_a_real_encoder(kind, source, request, monkeypatch):
     # The network is not asked: a folder is all there is.
-    monkeypatch.setattr(hub, "download", lambda *_, **__: pytest.fail("asked"))
+    monkeypatch.setattr(hub, "download_model", lambda *_, **__: pytest.fail("asked"))
     tissue = section(kind, request)
     wanted = short(
         k=5,

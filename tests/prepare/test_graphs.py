@@ -93,12 +93,14 @@ def test_normalisations():
     dense = graph.toarray() + np.eye(36)
     degree = dense.sum(1)
     np.testing.assert_allclose(
-        graphs.normalised(graph, "row").toarray(), dense / degree[:, None], rtol=1e-6
+        graphs.normalised_adjacency(graph, "row").toarray(),
+        dense / degree[:, None],
+        rtol=1e-6,
     )
     np.testing.assert_allclose(
-        graphs.normalised(graph, "symmetric").toarray(),
+        graphs.normalised_adjacency(graph, "symmetric").toarray(),
         dense / np.sqrt(np.outer(degree, degree)),
         rtol=1e-6,
     )
     with pytest.raises(ConfigError, match="row"):
-        graphs.normalised(graph, "column")
+        graphs.normalised_adjacency(graph, "column")

@@ -17,7 +17,7 @@ def counts_of(seed, n_spots=30, n_genes=12):
 
 
 def at_median_depth(counts):
-    return normalise.depth_scaled(counts, components.median_depth(counts))
+    return normalise.scale_depth(counts, components.median_depth(counts))
 
 
 @settings(max_examples=25, deadline=None)
@@ -25,8 +25,8 @@ def at_median_depth(counts):
 def test_scaling_agrees_with_the_dense_form(seed):
     counts = counts_of(seed)
     before = counts.toarray()
-    depth = normalise.depth_scaled(counts, 1e4)
-    scaled = normalise.deviation_scaled(depth, 10.0)
+    depth = normalise.scale_depth(counts, 1e4)
+    scaled = normalise.scale_by_deviation(depth, 10.0)
     dense = counts.toarray().astype(np.float64)
     totals = dense.sum(1, keepdims=True)
     dense = np.divide(dense * 1e4, totals, out=np.zeros_like(dense), where=totals > 0)
@@ -43,8 +43,8 @@ def test_scaling_agrees_with_the_dense_form(seed):
 def test_empty_spots_stay_empty_and_finite():
     counts = counts_of(0)
     for scaled in (
-        normalise.depth_scaled(counts, 1e4),
-        components.root(at_median_depth(counts)),
+        normalise.scale_depth(counts, 1e4),
+        components.sqrt_transform(at_median_depth(counts)),
     ):
         assert np.isfinite(scaled.data).all()
         assert scaled[3].nnz == 0
@@ -52,13 +52,13 @@ def test_empty_spots_stay_empty_and_finite():
 
 def test_root_scaling_keeps_the_median_depth():
     counts = counts_of(1)
-    totals = components.root(at_median_depth(counts)).power(2).sum(1).A1
+    totals = components.sqrt_transform(at_median_depth(counts)).power(2).sum(1).A1
     expected = np.median(counts.sum(1).A1[counts.sum(1).A1 > 0])
     np.testing.assert_allclose(totals[totals > 0], expected, rtol=1e-5)
 
 
 def test_components_are_those_of_the_centred_matrix():
-    matrix = components.root(at_median_depth(counts_of(2, 60, 20)))
+    matrix = components.sqrt_transform(at_median_depth(counts_of(2, 60, 20)))
     scores = components.principal_axes(matrix, 5, seed=0).scores(matrix)
     centred = matrix.toarray() - matrix.toarray().mean(0)
     left, values, _ = np.linalg.svd(centred, full_matrices=False)
@@ -70,10 +70,12 @@ def test_averaging_is_over_the_spot_and_its_nearest():
     line = np.column_stack([np.arange(5.0), np.zeros(5)])
     average = components.neighbour_average(line, 2)
     values = np.array([[0.0], [0], [9], [0], [0]])
-    once = components.smoothed(values, average, 1)
+    once = components.smooth_over_neighbours(values, average, 1)
     assert once[2, 0] == 3
     assert once.sum() == np.float32(3 + 3 + 3) + once[[0, 4], 0].sum()
-    np.testing.assert_allclose(components.smoothed(values, average, 0), values)
+    np.testing.assert_allclose(
+        components.smooth_over_neighbours(values, average, 0), values
+    )
     np.testing.assert_allclose(average.sum(1).A1, 1, rtol=1e-6)
 
 

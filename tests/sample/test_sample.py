@@ -9,10 +9,10 @@ from napari_semst import find_domains, keys
 from napari_semst.errors import ConfigError
 from napari_semst.sample import simulated_cortex
 from napari_semst.sample.composition import cell_shares
+from napari_semst.sample.cortex_model import HARD_CORTEX, PLAIN_CORTEX
 from napari_semst.sample.expression import make_panel, smooth_fields
-from napari_semst.sample.genes import CELL_TYPES, panel
+from napari_semst.sample.genes import CELL_TYPES, panel_symbols
 from napari_semst.sample.geometry import LAYER_ENDS, LAYERS, draw_section, layer_codes
-from napari_semst.sample.model import HARD, PLAIN
 from tests.cli.test_main import call
 
 both = pytest.mark.parametrize("hard", [False, True], ids=["plain", "hard"])
@@ -297,7 +297,7 @@ def test_layers_of_the_plain_section_are_several_spots_thick(plain) -> None:
 def test_cell_types_of_the_plain_section_keep_to_their_layers() -> None:
     ends = np.concatenate([[0.0], LAYER_ENDS, [1.3]])
     middles = (ends[:-1] + ends[1:]) / 2
-    shares = cell_shares(middles.astype(np.float32), PLAIN)
+    shares = cell_shares(middles.astype(np.float32), PLAIN_CORTEX)
     for name, home in (
         ("Ex L2/3", "L2"), ("Ex L3", "L3"), ("Ex L4", "L4"), ("Ex L5 IT", "L5"),
         ("Ex L6 CT", "L6"), ("Interlaminar astrocyte", "L1"), ("Oligodendrocyte", "WM"),
@@ -339,13 +339,13 @@ def test_layers_of_the_plain_section_look_like_layers(plain) -> None:
 def test_nothing_is_planted_in_the_plain_section(platform) -> None:
     from scipy.stats import ttest_ind
 
-    from napari_semst.sample.assemble import draw_places
-    from napari_semst.sample.discordant import discordant_region
+    from napari_semst.sample.assemble import draw_layout
+    from napari_semst.sample.discordant_region import discordant_region
 
     tissue = simulated_cortex(2000, 500, platform=platform, image=False)
     assert "discordant" not in tissue.obs
     assert "discordant_expression" not in tissue.uns["dataset_info"]
-    section, places = draw_places(2000, platform, 0, PLAIN)
+    section, places = draw_layout(2000, platform, 0, PLAIN_CORTEX)
     region = discordant_region(section, places.points, np.random.default_rng((0, 5)))
     layer = tissue.obs["ground_truth"].to_numpy().astype(str)
     programme = tissue.var["programme"].to_numpy().astype(str)
@@ -377,11 +377,11 @@ def test_the_default_run_finds_the_layers_that_a_newcomer_sees(platform, size) -
 
 @pytest.mark.parametrize("n_genes", [50, 230, 1500, 2500])
 def test_a_panel_holds_as_many_different_genes_as_asked(n_genes) -> None:
-    symbols, programmes = panel(n_genes, "human")
+    symbols, programmes = panel_symbols(n_genes, "human")
     assert len(symbols) == len(programmes) == len(set(symbols)) == n_genes
 
 
-@pytest.mark.parametrize("model", [PLAIN, HARD], ids=["plain", "hard"])
+@pytest.mark.parametrize("model", [PLAIN_CORTEX, HARD_CORTEX], ids=["plain", "hard"])
 @pytest.mark.parametrize("seed", range(4))
 def test_every_section_has_all_layers_in_order(seed, model) -> None:
     section = draw_section(np.random.default_rng(seed), model)
@@ -398,7 +398,7 @@ def test_every_section_has_all_layers_in_order(seed, model) -> None:
     assert (np.diff(down) < 0).sum() <= 2
 
 
-@pytest.mark.parametrize(("model", "step"), [(PLAIN, 0.25), (HARD, 0.06)])
+@pytest.mark.parametrize(("model", "step"), [(PLAIN_CORTEX, 0.25), (HARD_CORTEX, 0.06)])
 def test_shares_are_shares_and_change_smoothly(model, step) -> None:
     shares = cell_shares(np.linspace(-0.05, 1.6, 1000, dtype=np.float32), model)
     np.testing.assert_allclose(shares.sum(axis=1), 1, rtol=1e-5)

@@ -8,7 +8,7 @@ import numpy as np
 
 from napari_semst.config import SemanticsConfig
 from napari_semst.semantics import GeneLists
-from napari_semst.semantics.language_model.prompts import PAPER
+from napari_semst.semantics.language_model.prompts import PAPER_TEMPLATE
 from napari_semst.semantics.language_model.sources import GeneTexts, SpotPrompts
 
 if TYPE_CHECKING:
@@ -35,7 +35,7 @@ def save_tiny_qwen(folder: Path, *, seed: int = 0, lengths: int = 2048) -> Path:
         special_tokens=["<|endoftext|>", "<|im_start|>", "<|im_end|>"],
         show_progress=False,
     )
-    text = f"{PAPER.system} {PAPER.user} "
+    text = f"{PAPER_TEMPLATE.system} {PAPER_TEMPLATE.user} "
     words.train_from_iterator([text * 3, ", ".join(SYMBOLS)], trainer)
     tokenizer = PreTrainedTokenizerFast(
         tokenizer_object=words, pad_token="<|endoftext|>", eos_token="<|im_end|>"

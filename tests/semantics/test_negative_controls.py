@@ -10,15 +10,15 @@ import numpy as np
 import pytest
 
 from napari_semst.errors import Cancelled, ConfigError, SemanticsError
-from napari_semst.semantics import GeneLists, SemanticSource, controlled, source
+from napari_semst.semantics import GeneLists, SemanticSource, source, with_control
 from napari_semst.semantics.base import Semantics
 from napari_semst.semantics.gene_table.source import BuiltinTable
 from napari_semst.semantics.negative_controls import (
-    CONTROLS,
-    drawn,
-    lookalike,
-    sentences,
-    shuffled,
+    NEGATIVE_CONTROLS,
+    random_genes,
+    random_sentences,
+    random_vectors,
+    shuffled_genes,
 )
 from tests.semantics.server.test_source import made
 from tests.small import found, named, short, walked
@@ -42,16 +42,16 @@ def some_lists(n_spots: int = 50, n_genes: int = 6) -> GeneLists:
 
 
 def embedding(table: GeneTable, control: str, seed: int = 0) -> np.ndarray:
-    made = controlled(BuiltinTable(table), control, seed)
+    made = with_control(BuiltinTable(table), control, seed)
     return made.embed_spots(some_lists(), species="human").embedding
 
 
 def test_no_control_is_the_source_itself(tiny_table: GeneTable) -> None:
     own = BuiltinTable(tiny_table)
-    assert controlled(own, "none", 0) is own
+    assert with_control(own, "none", 0) is own
 
 
-@pytest.mark.parametrize("control", CONTROLS)
+@pytest.mark.parametrize("control", NEGATIVE_CONTROLS)
 def test_a_seed_gives_a_control_and_another_seed_another(
     tiny_table: GeneTable, control: str
 ) -> None:
@@ -62,11 +62,11 @@ def test_a_seed_gives_a_control_and_another_seed_another(
     assert first.shape == embedding(tiny_table, "none").shape
 
 
-@pytest.mark.parametrize("control", CONTROLS)
+@pytest.mark.parametrize("control", NEGATIVE_CONTROLS)
 def test_a_control_is_marked(tiny_table: GeneTable, control: str) -> None:
-    made = controlled(BuiltinTable(tiny_table), control, 3)
+    made = with_control(BuiltinTable(tiny_table), control, 3)
     assert isinstance(made, SemanticSource)
-    assert CONTROLS[control] in made.notice  # type: ignore[attr-defined]
+    assert NEGATIVE_CONTROLS[control] in made.notice  # type: ignore[attr-defined]
     told = made.embed_spots(some_lists(), species="mouse").provenance
     told = json.loads(json.dumps(told))
     assert (told["control"], told["control_seed"]) == (control, 3)
@@ -80,7 +80,7 @@ def test_random_vectors_have_the_mean_and_covariance_of_the_source() -> None:
     mixing = random.normal(size=(4, 4)) * [10, 1, 0.1, 0]
     values = (random.exponential(size=(40_000, 4)) @ mixing + 5).astype(np.float32)
     own = Semantics(values, np.ones(len(values), np.float32))
-    fake = lookalike(own, random)
+    fake = random_vectors(own, random)
     assert fake.dtype == np.float32
     # Of 40,000 draws a mean errs by 1/200 of the deviation, a covariance by 1/140
     # of the product of deviations: five times that is by chance nowhere.
@@ -95,18 +95,18 @@ def test_random_vectors_have_the_mean_and_covariance_of_the_source() -> None:
 def test_fewer_spots_than_dimensions_can_be_imitated() -> None:
     values = np.random.default_rng(0).normal(size=(5, 30)).astype(np.float32)
     own = Semantics(values, np.ones(5, np.float32))
-    fake = lookalike(own, np.random.default_rng(1))
+    fake = random_vectors(own, np.random.default_rng(1))
     assert np.isfinite(fake).all()
     # What does not vary in the source does not vary in its likeness.
     flat = np.linalg.svd(values - values.mean(axis=0))[2][5:]
     np.testing.assert_allclose((fake - values.mean(axis=0)) @ flat.T, 0, atol=1e-5)
     with pytest.raises(Cancelled):
-        lookalike(own, np.random.default_rng(0), lambda: True)
+        random_vectors(own, np.random.default_rng(0), lambda: True)
 
 
 def test_shuffling_permutes_the_listed_names_and_no_others() -> None:
     lists = some_lists()
-    other = shuffled(lists, np.random.default_rng(1))
+    other = shuffled_genes(lists, np.random.default_rng(1))
     assert sorted(other.genes) == sorted(lists.genes)
     assert not np.array_equal(other.genes, lists.genes)
     np.testing.assert_array_equal(other.genes[6:], NAMES[6:])
@@ -119,7 +119,7 @@ def test_shuffling_keeps_the_coverage(tiny_table: GeneTable) -> None:
     genes = np.concatenate([NAMES, [f"Gm{i}" for i in range(500)]])
     lists = GeneLists(genes, some_lists().indices)
     own = BuiltinTable(tiny_table)
-    told = controlled(own, "shuffled", 0).embed_spots(lists).provenance["coverage"]
+    told = with_control(own, "shuffled", 0).embed_spots(lists).provenance["coverage"]
     assert told == own.embed_spots(lists).provenance["coverage"] == 1
 
 
@@ -132,7 +132,7 @@ def test_unrelated_lists_hold_other_genes_once_each(tiny_table: GeneTable) -> No
     # Homologues of a listed mouse gene are listed, too.
     mouse, _ = own.genes_outside(np.array(["Gen3"]), "mouse")
     assert not {"GEN3", "GEN4"} & set(mouse)
-    other = drawn(lists, outside, np.random.default_rng(0))
+    other = random_genes(lists, outside, np.random.default_rng(0))
     np.testing.assert_array_equal(other.listed, lists.listed)
     for spot in range(lists.n_spots):
         names = other.names(spot)
@@ -143,13 +143,13 @@ def test_unrelated_lists_hold_other_genes_once_each(tiny_table: GeneTable) -> No
 
 def test_too_few_other_genes_are_told() -> None:
     with pytest.raises(SemanticsError, match=r"3 genes outside.*has 2.*shuffled"):
-        drawn(some_lists(), NAMES[:2], np.random.default_rng(0))
+        random_genes(some_lists(), NAMES[:2], np.random.default_rng(0))
 
 
 @pytest.mark.parametrize("per", ["spot", "gene"])
 def test_a_server_reads_unrelated_sentences(server: FakeServer, per: str) -> None:
     lists = some_lists()
-    other = controlled(made(server, per=per), "unrelated", 0)
+    other = with_control(made(server, per=per), "unrelated", 0)
     told = other.embed_spots(lists, species="human").provenance
     assert server.texts()
     assert not any("GEN" in text for text in server.texts())
@@ -160,14 +160,14 @@ def test_a_server_reads_unrelated_sentences(server: FakeServer, per: str) -> Non
 
 def test_a_server_reads_permuted_names(server: FakeServer) -> None:
     lists = some_lists()
-    controlled(made(server, per="gene"), "shuffled", 0).embed_spots(lists)
+    with_control(made(server, per="gene"), "shuffled", 0).embed_spots(lists)
     assert sorted(server.texts()) == sorted(NAMES[:6])
 
 
 def test_sentences_vary() -> None:
-    assert sentences(3, 0) == sentences(3, 0) != sentences(3, 1)
-    assert len(set(sentences(1000, 0))) > 900
-    assert sentences(0, 0) == []
+    assert random_sentences(3, 0) == random_sentences(3, 0) != random_sentences(3, 1)
+    assert len(set(random_sentences(1000, 0))) > 900
+    assert random_sentences(0, 0) == []
 
 
 @pytest.mark.parametrize("control", ["shuffled", "unrelated"])
@@ -175,8 +175,8 @@ def test_what_reads_no_genes_has_only_the_random_control(control: str) -> None:
     array = np.random.default_rng(0).normal(size=(50, 3))
     own = source("precomputed", embedding=array)
     with pytest.raises(SemanticsError, match="Use the control 'random'"):
-        controlled(own, control, 0)
-    spoilt = controlled(own, "random", 0).embed_spots(some_lists())
+        with_control(own, control, 0)
+    spoilt = with_control(own, "random", 0).embed_spots(some_lists())
     assert not np.allclose(spoilt.embedding, array)
 
 
@@ -188,12 +188,12 @@ def test_an_unknown_control_and_a_source_without_texts_are_refused() -> None:
             raise AssertionError
 
     with pytest.raises(SemanticsError, match="'random', 'shuffled', 'unrelated'"):
-        controlled(Plain(), "noise", 0)
+        with_control(Plain(), "noise", 0)
     with pytest.raises(SemanticsError, match="'plain' is neither"):
-        controlled(Plain(), "unrelated", 0)
+        with_control(Plain(), "unrelated", 0)
 
 
-@pytest.mark.parametrize("control", CONTROLS)
+@pytest.mark.parametrize("control", NEGATIVE_CONTROLS)
 def test_a_run_with_a_control_says_so(tissue: AnnData, control: str) -> None:
     events, result = walked(named(tissue), short(semantics={"control": control}))
     assert result.provenance["semantics"]["control"] == control

@@ -7,7 +7,7 @@ from napari.layers import Image, Layer, Points
 from napari_semst.errors import InputError
 from napari_semst.io.notes import input_warnings
 from napari_semst.viewer import adapter, arrange, sections
-from napari_semst.viewer.look import tell_labels
+from napari_semst.viewer.display_state import show_labels_on_hover
 from napari_semst.viewer.spots import paint_layer, tissue_of
 from tests.widgets.stand_in import small_tissue
 
@@ -84,7 +84,7 @@ def test_a_layer_with_a_point_deleted_keeps_its_colours():
     layer.remove_selected()
     before = layer.face_color.copy()
     paint_layer(layer, np.zeros((120, 4), np.float32))
-    tell_labels(layer, np.array(["1"] * 120, dtype=object))
+    show_labels_on_hover(layer, np.array(["1"] * 120, dtype=object))
     adapter.refresh(layer)
     np.testing.assert_array_equal(layer.face_color, before)
 

@@ -69,11 +69,11 @@ def test_selections_are_replaced_added_to_and_taken_from():
 def test_places_follow_a_layer_that_was_moved_by_hand(layer):
     tissue = tissue_of(layer)
     own = np.asarray(tissue.obsm["spatial"])[:, ::-1]
-    assert np.array_equal(picking.spot_positions(layer), own)
+    assert np.array_equal(picking.section_positions(layer), own)
     layer.translate, layer.scale = (500.0, 0.0), (2.0, 2.0)
     world = own[:3] * 2 + (500, 0)
     assert np.allclose(spots.to_places(layer, world), own[:3])
-    assert picking.spot_diameter(layer) == pytest.approx(np.median(layer.size))
+    assert picking.usual_diameter(layer) == pytest.approx(np.median(layer.size))
 
 
 def test_spots_of_a_hidden_section_are_not_on_show(layer):
@@ -87,7 +87,7 @@ def test_places_are_the_same_where_spots_are_an_image(layer, monkeypatch):
     data = adapter.layers_of(small_tissue(image=False), name="One")[-1]
     image = Layer.create(*data)
     assert isinstance(image, Image)
-    assert np.array_equal(picking.spot_positions(image), layer.data)
+    assert np.array_equal(picking.section_positions(image), layer.data)
     assert picking.spots_on_show(image).all()
     world = np.array([[3.0, 4.0]])
     assert np.allclose(spots.to_places(image, world), world)

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from napari_semst.viewer import rasterise as stamping
-from napari_semst.viewer.grid_index import Places
+from napari_semst.viewer.grid_index import GridIndex
 from napari_semst.viewer.rasterise import stamp
 
 SHAPE = (37, 51)
@@ -59,7 +59,7 @@ def test_nothing_to_draw_leaves_the_image():
 def test_places_in_a_box_are_all_found(n):
     random = np.random.default_rng(0)
     places = random.normal(size=(n, 2)) * [3, 40]
-    index = Places(places)
+    index = GridIndex(places)
     for box in random.normal(size=(30, 2, 2)) * [3, 40]:
         low, high = box.min(axis=0), box.max(axis=0)
         expected = np.flatnonzero(((places >= low) & (places <= high)).all(axis=1))
@@ -70,8 +70,8 @@ def test_places_in_a_box_are_all_found(n):
 
 
 def test_places_on_one_line_or_spot_are_found():
-    line = Places(np.stack([np.full(50, 3.0), np.arange(50.0)], axis=1))
+    line = GridIndex(np.stack([np.full(50, 3.0), np.arange(50.0)], axis=1))
     found = line.within(np.array([3, 4]), np.array([3, 6]))
     np.testing.assert_array_equal(found, [4, 5, 6])
-    same = Places(np.full((9, 2), 5.0))
+    same = GridIndex(np.full((9, 2), 5.0))
     assert len(same.within(np.array([4, 4]), np.array([6, 6]))) == 9

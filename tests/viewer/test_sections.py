@@ -85,10 +85,10 @@ def test_sections_stand_apart_and_the_first_where_it_was():
 
 
 def test_the_gap_is_a_few_per_cent_and_five_sections_fill_a_grid():
-    moved = arrange.side_by_side(np.array([[[0, 0], [100.0, 100]]] * 5))
+    moved = arrange.row_shifts(np.array([[[0, 0], [100.0, 100]]] * 5))
     np.testing.assert_allclose(moved[:3], [[0, 0], [0, 104], [0, 208]])
     np.testing.assert_allclose(moved[3:], [[104, 0], [104, 104]])
-    two = arrange.side_by_side(np.array([[[50, 50], [90, 90]], [[0, 0], [20, 20.0]]]))
+    two = arrange.row_shifts(np.array([[[50, 50], [90, 90]], [[0, 0], [20, 20.0]]]))
     # Smaller ones stand in the middle of their place.
     np.testing.assert_allclose(two, [[0, 0], [60, 91.6]])
 
@@ -134,7 +134,7 @@ def test_one_section_is_shown_alone_with_its_image():
     assert [image.visible for image in images] == [False, False]
     sections.show_section(spots, "a", images)
     assert [image.visible for image in images] == [True, False]
-    box = sections.box_on_show(spots, images)
+    box = sections.visible_box(spots, images)
     np.testing.assert_allclose(box, images[0].extent.world)
     sections.show_section(spots, "c", images)
     assert [image.visible for image in images] == [False, False]

@@ -10,7 +10,14 @@ from napari.layers import Image, Layer, Points
 
 from napari_semst import keys
 from napari_semst.io.concat_sections import join_sections
-from napari_semst.viewer import adapter, hover, image_layer, look, sections, spots
+from napari_semst.viewer import (
+    adapter,
+    display_state,
+    hover,
+    image_layer,
+    sections,
+    spots,
+)
 from napari_semst.viewer.spots import TISSUE, paint_layer, tissue_of
 from tests.widgets.stand_in import small_tissue
 
@@ -28,7 +35,7 @@ def created(tissue):
 
 def spots_of(tissue):
     layer = created(tissue)[-1]
-    hover.tell_spots(layer)
+    hover.show_spot_on_hover(layer)
     return layer
 
 
@@ -55,11 +62,11 @@ def test_both_know_their_tissue_places_and_sizes(kind):
     tissue = small_tissue()
     layer = spots_of(tissue)
     assert tissue_of(layer) is tissue
-    assert spots.count(layer) == 120
+    assert spots.n_spots_of(layer) == 120
     places = tissue.obsm["spatial"][:, ::-1]
     np.testing.assert_allclose(spots.positions(layer), places)
     np.testing.assert_allclose(spots.diameters(layer), 80)
-    assert spots.shown(layer).all()
+    assert spots.shown_spots(layer).all()
     # The layer's edges are those of its spots, of an image to a coarse pixel.
     edges = np.stack([places.min(axis=0) - 40, places.max(axis=0) + 40])
     off = 40 if kind == "points" else 1200 / 512
@@ -116,7 +123,7 @@ def test_of_spots_on_each_other_the_upper_one_is_found(kind):
     layer = spots_of(tissue)
     place = spots.positions(layer)[37]
     assert spots.spot_at(layer, place) == 90
-    spots.show(layer, np.arange(120) != 90)
+    spots.show_spots(layer, np.arange(120) != 90)
     assert spots.spot_at(layer, place) == 37
 
 
@@ -153,11 +160,13 @@ def test_hovering_follows_the_tissue_and_the_level_on_show(kind):
     tissue.obs[keys.DOMAIN] = "7"
     adapter.refresh(layer)
     assert "domain: 7" in status(layer, 3)["value"]
-    look.tell_labels(layer, np.array([f"of {i}" for i in range(120)], dtype=object))
+    display_state.show_labels_on_hover(
+        layer, np.array([f"of {i}" for i in range(120)], dtype=object)
+    )
     told = hover.features_at(layer, 3)
     assert list(told)[:3] == ["barcode", "domain shown", "domain"]
     assert told["domain shown"] == "of 3"
-    look.tell_labels(layer, None)
+    display_state.show_labels_on_hover(layer, None)
     assert "domain shown" not in hover.features_at(layer, 3)
 
 
@@ -189,18 +198,18 @@ def test_spots_move_with_their_colours(kind):
 def test_sections_stand_side_by_side_and_alone(kind):
     tissue = join_sections({"a": small_tissue(), "b": small_tissue()})
     *images, layer = created(tissue)
-    hover.tell_spots(layer)
+    hover.show_spot_on_hover(layer)
     assert "section: b" in status(layer, 130)["value"]
     place = spots.positions(layer)[130]
     assert spots.spot_at(layer, place) == 130
     sections.show_section(layer, "a", images)
     assert [image.visible for image in images] == [True, False]
-    np.testing.assert_array_equal(spots.shown(layer), np.arange(240) < 120)
+    np.testing.assert_array_equal(spots.shown_spots(layer), np.arange(240) < 120)
     assert spots.spot_at(layer, place) is None
     if kind == "image":
         np.testing.assert_array_equal(seen(layer)[:, 3] > 0, np.arange(240) < 120)
     np.testing.assert_allclose(
-        sections.box_on_show(layer, images), images[0].extent.world
+        sections.visible_box(layer, images), images[0].extent.world
     )
     sections.show_section(layer, "", images)
     assert spots.spot_at(layer, place) == 130

@@ -13,7 +13,7 @@ N_UNUSABLE = 5
 
 def discordant_tissue(n_spots: int = 400, *, run: str = "default"):
     """Return the simulated section with a result whose discordant spots are known."""
-    from napari_semst.sample.discordance import simulated_discordance
+    from napari_semst.sample.simulate_discordance import simulated_discordance
 
     tissue = simulated_discordance(n_spots, 60)
     return attach_discordance(tissue, tissue.obs["discordant"].to_numpy(), run)

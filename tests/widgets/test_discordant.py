@@ -8,9 +8,9 @@ from matplotlib.colors import to_rgba
 from qtpy.QtCore import Qt
 
 from napari_semst import keys
-from napari_semst.viewer import columns
+from napari_semst.viewer import colourings
 from napari_semst.viewer.colour import FIXED_COLORS, MISSING, paint_of
-from napari_semst.viewer.features import features_of
+from napari_semst.viewer.hover_features import features_of
 from napari_semst.widgets.explore import texts as explore_texts
 from napari_semst.widgets.explore.widget import ExploreDomains
 from napari_semst.widgets.find import texts
@@ -39,7 +39,7 @@ def shown(kind, viewer, tissue):
 
 
 def colour(tissue, key):
-    found = columns.colouring_of(tissue, key)
+    found = colourings.colouring_for_key(tissue, key)
     assert found is not None
     return paint_of(tissue, found)
 
@@ -52,7 +52,7 @@ def test_the_simulated_section_has_all_that_a_run_writes():
 
 
 def test_results_are_offered_by_name_once(tissue):
-    offered = [c.label for c in columns.colourings(tissue)]
+    offered = [c.label for c in colourings.colourings(tissue)]
     assert [x for x in offered if "iscordan" in x or "flag" in x] == [
         "Discordance (nats)",
         "Discordance, false discovery rate",
@@ -131,7 +131,7 @@ def test_names_of_calls_are_not_edited(viewer, tissue):
     dock = shown(ExploreDomains, viewer, tissue)
     dock.colour_by(keys.DISCORDANT)
     item = dock.legend.tree.topLevelItem(0)
-    assert item.text(0) == columns.DISCORDANT_NAMES[0]
+    assert item.text(0) == colourings.DISCORDANT_NAMES[0]
     assert not item.flags() & Qt.ItemFlag.ItemIsEditable
     # A result is no label of the user's to be compared or named.
     offered = [dock.compare.one.itemText(i) for i in range(dock.compare.one.count())]

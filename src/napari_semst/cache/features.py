@@ -39,8 +39,8 @@ class FeatureCache:
     def __init__(
         self, about: Mapping[str, Any], shown: Mapping[str, Any], *, keep: bool
     ) -> None:
-        told = {"kind": "image features", "reading": _FORMAT, **about}
-        self._held = VectorCache(told, shown) if keep else None
+        about_reading = {"kind": "image features", "reading": _FORMAT, **about}
+        self._held = VectorCache(about_reading, shown) if keep else None
 
     @property
     def warnings(self) -> list[str]:

@@ -1,4 +1,4 @@
-"""Hashes that tell one image from another without reading all of a large one."""
+"""Hashes that distinguish images without reading all of a large one."""
 
 from __future__ import annotations
 
@@ -19,10 +19,10 @@ _PARTS, _PART_BYTES = 256, 2**16
 
 def hash_of(*parts: bytes) -> str:
     """Return a short hash of bytes."""
-    found = hashlib.blake2b(digest_size=16)
+    digest = hashlib.blake2b(digest_size=16)
     for part in parts:
-        found.update(part)
-    return found.hexdigest()
+        digest.update(part)
+    return digest.hexdigest()
 
 
 def fingerprint_file(path: Path) -> str:
@@ -39,13 +39,13 @@ def fingerprint_file(path: Path) -> str:
         If it cannot be read.
     """
     size = path.stat().st_size
-    found = hashlib.blake2b(str(size).encode(), digest_size=16)
+    digest = hashlib.blake2b(str(size).encode(), digest_size=16)
     starts = np.unique(np.linspace(0, max(0, size - _PART_BYTES), _PARTS).astype(int))
     with translate_errors(path, "the image"), path.open("rb") as file:
         for start in starts.tolist():
             file.seek(start)
-            found.update(file.read(_PART_BYTES))
-    return found.hexdigest()
+            digest.update(file.read(_PART_BYTES))
+    return digest.hexdigest()
 
 
 def fingerprint_arrays(arrays: Sequence[Any]) -> str:
@@ -56,17 +56,17 @@ def fingerprint_arrays(arrays: Sequence[Any]) -> str:
     arrays
         Levels of one image, numpy or dask.
     """
-    found = hashlib.blake2b(digest_size=16)
+    digest = hashlib.blake2b(digest_size=16)
     for array in arrays:
-        found.update(f"{array.shape} {array.dtype}".encode())
+        digest.update(f"{array.shape} {array.dtype}".encode())
         if isinstance(array, np.ndarray):
             for part in np.array_split(array, max(1, array.nbytes // 2**24)):
-                found.update(np.ascontiguousarray(part).tobytes())
+                digest.update(np.ascontiguousarray(part).tobytes())
             continue
         down, across = array.numblocks[:2]
         every = np.unique(np.linspace(0, down * across - 1, 16).astype(int))
         for index in every.tolist():
             block = array.blocks[divmod(index, across)]
             pixels = np.asarray(block.compute(scheduler="synchronous"))
-            found.update(np.ascontiguousarray(pixels).tobytes())
-    return found.hexdigest()
+            digest.update(np.ascontiguousarray(pixels).tobytes())
+    return digest.hexdigest()

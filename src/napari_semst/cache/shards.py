@@ -106,8 +106,8 @@ def read_shard(
         if not len(rows):
             return None
         held["vectors"] = stream.get_tensor("vectors")
-        told = (stream.metadata() or {}).get("sha256")
-    if told != _digest(held):
+        digest = (stream.metadata() or {}).get("sha256")
+    if digest != _digest(held):
         raise _DamagedError("its checksum differs")
     return places[rows], held["vectors"][rows]
 

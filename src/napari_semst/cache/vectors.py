@@ -33,7 +33,7 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-VARIABLE = "SEMST_CACHE"
+CACHE_VARIABLE = "SEMST_CACHE"
 _ABOUT = "about.json"
 # Files of `folder_identity`, which stand in the same folder.
 IDENTITIES = "folder-*.json"
@@ -43,7 +43,7 @@ _FORMAT = 1
 
 def cache_folder() -> Path:
     """Return where vectors are kept: ``SEMST_CACHE``, else the user's cache folder."""
-    given = os.environ.get(VARIABLE, "").strip()
+    given = os.environ.get(CACHE_VARIABLE, "").strip()
     if given:
         return Path(os.path.expanduser(given)) / "vectors"
     from platformdirs import user_cache_path
@@ -147,7 +147,7 @@ class VectorCache:
         except (OSError, SemstError) as error:
             self.warnings.append(
                 f"{_UNKEPT}, so a later run computes them again: {error} Set "
-                f"{VARIABLE} to a folder of yours."
+                f"{CACHE_VARIABLE} to a folder of yours."
             )
 
     def _write_about(self) -> None:
@@ -184,7 +184,7 @@ _UNREADABLE: tuple[type[Exception], ...] = (OSError, *DAMAGED)
 
 
 @dataclass(frozen=True, slots=True)
-class Entry:
+class CacheEntry:
     """One folder of the cache.
 
     Parameters
@@ -203,7 +203,7 @@ class Entry:
     n_bytes: int
 
 
-def entries() -> Iterator[Entry]:
+def cache_entries() -> Iterator[CacheEntry]:
     """Yield what the cache holds, one folder after the other."""
     for place in sorted(cache_folder().glob(f"*/{_ABOUT}")):
         try:
@@ -217,10 +217,10 @@ def entries() -> Iterator[Entry]:
                 count += n_vectors(file)
             except _UNREADABLE:
                 continue
-        yield Entry(place.parent, about, count, size)
+        yield CacheEntry(place.parent, about, count, size)
 
 
-def clear(model: str = "") -> int:
+def clear_vectors(model: str = "") -> int:
     """Remove vectors, and nothing else; return how many bytes became free.
 
     Parameters
@@ -233,14 +233,14 @@ def clear(model: str = "") -> int:
     SemanticsError
         If there are no vectors of that model, or several models are called so.
     """
-    here = list(entries())
+    here = list(cache_entries())
     chosen = _of_model(here, model) if model else here
     if model and not chosen:
-        told = {str(one.about.get("model", "unknown")) for one in here}
+        names = sorted({str(one.about.get("model", "unknown")) for one in here})
         raise SemanticsError(
             Worded(
                 f"Expected vectors of the model {model!r} in {cache_folder()}; found "
-                f"{'those of ' + ', '.join(sorted(told)) if told else 'none at all'}. "
+                f"{'those of ' + ', '.join(names) if names else 'none at all'}. "
                 "Nothing was removed.",
                 Way(" `semst cache list` shows names and folders.", "", ""),
             )
@@ -259,7 +259,7 @@ def clear(model: str = "") -> int:
     return freed
 
 
-def _of_model(here: Sequence[Entry], model: str) -> list[Entry]:
+def _of_model(here: Sequence[CacheEntry], model: str) -> list[CacheEntry]:
     """Return the vectors of one model, by what the user calls it.
 
     Raises
@@ -295,7 +295,7 @@ def _of_model(here: Sequence[Entry], model: str) -> list[Entry]:
     return chosen
 
 
-def _place_of(entry: Entry) -> str:
+def _place_of(entry: CacheEntry) -> str:
     """Return where a model is: its folder, its server, or its name at the hub."""
     identity = str(entry.about.get("identity", ""))
     if identity.startswith("server "):

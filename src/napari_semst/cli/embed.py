@@ -144,10 +144,10 @@ _EVERY = 30.0
 @cache.command("list")
 def show_cached() -> None:
     """Print what the cache holds: vectors of texts, and features of images."""
-    from napari_semst.cache.vectors import VARIABLE, cache_folder, entries
+    from napari_semst.cache.vectors import CACHE_VARIABLE, cache_entries, cache_folder
 
-    found = list(entries())
-    typer.echo(f"{cache_folder()} ({VARIABLE} moves it)")
+    found = list(cache_entries())
+    typer.echo(f"{cache_folder()} ({CACHE_VARIABLE} moves it)")
     for entry in found:
         about = {name: str(value) for name, value in entry.about.items()}
         way = f"pooling {about.get('pooling', '?')}  {about.get('dtype', '?')}"
@@ -173,11 +173,11 @@ def remove_cached(
     ] = False,
 ) -> None:
     """Remove what is kept."""
-    from napari_semst.cache.vectors import cache_folder, clear
+    from napari_semst.cache.vectors import cache_folder, clear_vectors
 
     if not model and not yes:
         typer.confirm(f"Remove all vectors in {cache_folder()}?", abort=True, err=True)
-    typer.echo(f"Removed {clear(model) / 1e6:,.1f} MB of vectors.")
+    typer.echo(f"Removed {clear_vectors(model) / 1e6:,.1f} MB of vectors.")
 
 
 def server(

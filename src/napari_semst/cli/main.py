@@ -246,9 +246,9 @@ def inspect(
 @app.command()
 def view(source: InputPath) -> None:
     """Open a section in napari, with the dock."""
-    from napari_semst.viewer.window import show
+    from napari_semst.viewer.window import open_window
 
-    show(source)
+    open_window(source)
 
 
 @app.command()

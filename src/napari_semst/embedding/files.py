@@ -13,12 +13,12 @@ from napari_semst.errors import InputError, SaveError, SemanticsError
 from napari_semst.semantics.precomputed.file import (
     ABOUT,
     EMBEDDING,
-    KIND,
+    FILE_FORMAT,
     LISTED,
     SPOTS,
     names_as_bytes,
-    names_of_bytes,
-    read_held,
+    names_from_bytes,
+    read_embedding_file,
 )
 
 if TYPE_CHECKING:
@@ -137,7 +137,7 @@ def write_embedding(
 
     def write(file: Path) -> None:
         if output.suffix.lower() == ".safetensors":
-            save_file(held, file, {"kind": KIND, ABOUT: about})
+            save_file(held, file, {"kind": FILE_FORMAT, ABOUT: about})
             return
         # numpy adds an ending to names that lack it, but not to open files.
         with file.open("wb") as stream:
@@ -149,7 +149,7 @@ def write_embedding(
                 np.save(stream, embedding)
 
     def check(file: Path) -> None:
-        found = read_held(file, output.suffix)
+        found = read_embedding_file(file, output.suffix)
         named = found.spots is None or found.spots == list(spots)
         if not (named and np.array_equal(found.array, embedding)):
             raise SaveError(f"Expected {output.name} to read back the same.")
@@ -224,7 +224,7 @@ def read_share(file: Path) -> Share:
                 of,
                 n_spots,
                 **{name: held.get_tensor(name) for name in _ARRAYS},
-                names=names_of_bytes(named, n_spots) if named.size else [],
+                names=names_from_bytes(named, n_spots) if named.size else [],
                 fingerprint=about["fingerprint"],
                 provenance=json.loads(about["provenance"]),
             )

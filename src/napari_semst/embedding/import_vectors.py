@@ -8,7 +8,7 @@ import numpy as np
 
 from napari_semst.embedding.prompts import SPOTS_FILE, files_of, read_spots
 from napari_semst.errors import InputError
-from napari_semst.semantics.base import AVERAGED
+from napari_semst.semantics.base import AVERAGED_NOTE
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -62,7 +62,7 @@ def join_vectors(folder: Path) -> Joined:
     warnings = []
     if empty.any():
         embedding[empty] = embedding[~empty].mean(axis=0)
-        warnings.append(f"{int(empty.sum())} spots list no gene; {AVERAGED}")
+        warnings.append(f"{int(empty.sum())} spots list no gene; {AVERAGED_NOTE}")
     if filling.lengths[1] - filling.lengths[0] < 1e-3 * filling.lengths[1]:
         warnings.append(
             f"All vectors have the length {filling.lengths[1]:.4g}: the engine "
@@ -195,11 +195,11 @@ _ITS_OWN = ("model", "revision", "pooling", "dtype", "engine")
 
 
 def _made_by(file: Path) -> dict[str, Any]:
-    from napari_semst.semantics.precomputed.file import record_of
+    from napari_semst.semantics.precomputed.file import parse_record
 
     if not file.is_file():
         return {}
-    told = record_of(file.read_text(encoding="utf-8", errors="replace"))
+    told = parse_record(file.read_text(encoding="utf-8", errors="replace"))
     found = {name: told.pop(name) for name in _ITS_OWN if name in told}
     if told:
         engine = found.get("engine", {})

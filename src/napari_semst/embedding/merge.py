@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from napari_semst.errors import ConfigError
-from napari_semst.semantics.base import AVERAGED
-from napari_semst.semantics.server.cache import alike
+from napari_semst.semantics.base import AVERAGED_NOTE
+from napari_semst.semantics.server.cache import same_model
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -51,7 +51,7 @@ def merged(shares: list[Share]) -> NDArray[np.float32]:
         )
     for one in shares:
         if first.probe.size and not (
-            one.probe.shape == first.probe.shape and alike(first.probe, one.probe)
+            one.probe.shape == first.probe.shape and same_model(first.probe, one.probe)
         ):
             raise ConfigError(
                 "Expected shares by one model; the servers of share "
@@ -94,11 +94,11 @@ def account(shares: list[Share]) -> dict[str, Any]:
     if any(one.provenance.get("coverage") is not None for one in shares):
         found["coverage"] = float(coverage.mean(dtype=np.float64))
     # Sources counted lists, and not all of them.
-    told = [text for text in warnings if not text.endswith(AVERAGED)]
+    told = [text for text in warnings if not text.endswith(AVERAGED_NOTE)]
     if empty.any():
         told.append(
             f"{int(empty.sum())} of {len(empty)} spots list no gene that the source "
-            f"knows; {AVERAGED}"
+            f"knows; {AVERAGED_NOTE}"
         )
     return {**found, "warnings": told}
 

@@ -140,11 +140,11 @@ def write_prompts(
 
 def as_text(passage: Passage, chat: str) -> str:
     """Return a passage as the one text that a model's tokenizer is given."""
-    from napari_semst.semantics.language_model.prompts import BETWEEN
-    from napari_semst.semantics.language_model.tokens import around
+    from napari_semst.semantics.language_model.prompts import GENE_SEPARATOR
+    from napari_semst.semantics.language_model.tokens import text_around_genes
 
-    before, after = around(passage, chat)
-    return f"{before}{BETWEEN.join(passage.names)}{after}"
+    before, after = text_around_genes(passage, chat)
+    return f"{before}{GENE_SEPARATOR.join(passage.names)}{after}"
 
 
 def text_key(text: str) -> str:
@@ -161,9 +161,11 @@ def _chat(wanted: SemanticsConfig) -> str:
     model = wanted.model or DEFAULT_MODEL
     if Path(model).expanduser().is_dir():
         from napari_semst.models.load import load_tokenizer
-        from napari_semst.semantics.language_model.tokens import Tokenizing
+        from napari_semst.semantics.language_model.tokens import PromptTokenizer
 
-        return Tokenizing(load_tokenizer(Path(model).expanduser(), model), model).chat
+        return PromptTokenizer(
+            load_tokenizer(Path(model).expanduser(), model), model
+        ).chat
     if model.startswith("Qwen/"):
         return "chatml"
     raise ConfigError(
@@ -241,9 +243,9 @@ def read_spots(file: Path) -> Spots:
     from napari_semst.errors import SemanticsError
     from napari_semst.semantics.precomputed.file import (
         LISTED,
-        listed_of,
-        names_of_bytes,
-        record_of,
+        names_from_bytes,
+        parse_first_genes,
+        parse_record,
     )
 
     try:
@@ -252,10 +254,10 @@ def read_spots(file: Path) -> Spots:
             if told.get("kind") != KIND:
                 raise ValueError("it is another kind of file")
             place = held.get_tensor("place")
-            names = names_of_bytes(held.get_tensor("names"), len(place))
+            names = names_from_bytes(held.get_tensor("names"), len(place))
             genes = held.get_tensor(LISTED) if LISTED in list(held.keys()) else None
-            listed = listed_of(genes, len(place))
-            return Spots(place, names, record_of(told["provenance"]), listed)
+            listed = parse_first_genes(genes, len(place))
+            return Spots(place, names, parse_record(told["provenance"]), listed)
     except (OSError, ValueError, KeyError, SafetensorError, SemanticsError) as error:
         raise InputError(
             f"Expected {file} as `semst prompts write` writes it; could not read it: "

@@ -46,11 +46,11 @@ def kept_vectors(
         If the cache holds none of them, or the summaries cannot be read.
     """
     from napari_semst.cache.vectors import VectorCache
-    from napari_semst.models.hub import Located
+    from napari_semst.models.hub import LocatedModel
 
     keys = _keys(symbols, told["species"], settings)
     names, place = np.unique(keys, return_inverse=True)
-    model = Located(str(told["model"]), str(told["revision"]), None)
+    model = LocatedModel(str(told["model"]), str(told["revision"]), None)
     cache = VectorCache(
         {
             "identity": model.identity,

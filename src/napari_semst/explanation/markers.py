@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from scipy import sparse, stats
 
-from napari_semst.prepare.normalise import depth_scaled, with_values
+from napari_semst.prepare.normalise import scale_depth, with_values
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -53,7 +53,7 @@ def log_normalised(
     counts: sparse.csr_matrix, target_sum: float = 1e4
 ) -> sparse.csr_matrix:
     """Return log(1 + counts per ``target_sum``); the counts are not changed."""
-    scaled = depth_scaled(counts, target_sum)
+    scaled = scale_depth(counts, target_sum)
     return with_values(scaled, np.log1p(scaled.data))
 
 
@@ -200,12 +200,16 @@ def informative_expression(
         Symbols, ``(n_kept,)``, and log-normalised expression, ``(n_spots, n_kept)``.
     """
     from napari_semst.prepare.genes import expressed_genes, least_spots
-    from napari_semst.prepare.normalise import as_csr
-    from napari_semst.semantics import says_little
+    from napari_semst.prepare.normalise import canonical_csr
+    from napari_semst.semantics import is_uninformative
 
-    settings, counts, symbols = inputs.settings, as_csr(inputs.counts), inputs.symbols
+    settings, counts, symbols = (
+        inputs.settings,
+        canonical_csr(inputs.counts),
+        inputs.symbols,
+    )
     n_spots, n_genes = counts.shape
     least = least_spots(n_spots, n_genes, settings.min_cells, settings.min_share)
     seen = expressed_genes(counts, least)
-    seen = seen[~says_little(symbols[seen])]
+    seen = seen[~is_uninformative(symbols[seen])]
     return symbols[seen], log_normalised(counts, settings.target_sum)[:, seen]

@@ -9,7 +9,7 @@ import numpy as np
 from scipy import sparse
 
 from napari_semst.explanation.markers import inside_and_outside, membership
-from napari_semst.semantics.weights import place_weights
+from napari_semst.semantics.weights import gene_list_weights
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -112,7 +112,7 @@ def _shares(
 ) -> sparse.csr_matrix:
     """Return what each known gene is of each spot's mean; places are -1 for others."""
     known = places >= 0
-    weights = place_weights(lists, gene_weights)
+    weights = gene_list_weights(lists, gene_weights)
     share = known * (1.0 if weights is None else weights)
     total = share.sum(axis=1, keepdims=True)
     share = share / np.where(total > 0, total, 1)

@@ -32,7 +32,7 @@ MADE = "semst_annotations"
 _MOST_STEPS = 50
 
 
-def made_by_hand(tissue: AnnData) -> dict[str, str]:
+def edited_columns(tissue: AnnData) -> dict[str, str]:
     """Return the columns that may be edited in place, with what each began as."""
     kept = tissue.uns.get(MADE, {})
     return {str(c): str(kept[c]) for c in kept if c in tissue.obs}
@@ -103,7 +103,7 @@ class Annotator:
         column = self._of_run(column)
         before = read_labels(self._tissue, column)
         after = change(before)
-        if column in made_by_hand(self._tissue):
+        if column in edited_columns(self._tissue):
             if after is not before:
                 self._do(column, before, after)
             return column

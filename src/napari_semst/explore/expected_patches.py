@@ -24,10 +24,10 @@ _UNREMARKABLE = 0.05
 # Pixels across a spot of 55 micrometres from which on nuclei are four pixels wide.
 _FINE = 27
 
-Spots = tuple[int, ...]
+SpotIndices = tuple[int, ...]
 
 
-class Alike(NamedTuple):
+class SimilarSpots(NamedTuple):
     """Spots to compare one with, the nearest first.
 
     Parameters
@@ -40,17 +40,17 @@ class Alike(NamedTuple):
         Nothing where no run compared the two.
     """
 
-    by_molecules: Spots
-    by_image: Spots
+    by_molecules: SpotIndices
+    by_image: SpotIndices
 
 
-def alike_spots(
+def find_similar_spots(
     tissue: AnnData,
     spot: int,
     places: NDArray[np.float64],
     apart: float,
     n_alike: int = N_ALIKE,
-) -> Alike:
+) -> SimilarSpots:
     """Return spots that are alike, none near the spot or near each other.
 
     Spots that are discordant, or have no usable image, are left out: they tell nothing
@@ -87,7 +87,7 @@ def alike_spots(
         for key in pair
     ]
     found += [()] * (2 - len(found))
-    return Alike(*found)
+    return SimilarSpots(*found)
 
 
 def trusted(tissue: AnnData) -> NDArray[np.bool_]:
@@ -112,7 +112,7 @@ def _nearest(
     good: NDArray[np.bool_],
     apart: float,
     n_alike: int,
-) -> Spots:
+) -> SpotIndices:
     """Return the nearest spots in a latent that lie apart on the tissue."""
     # Squared distances less the spot's own norm: no copy as large as the latent.
     far = np.einsum("ij,ij->i", latent, latent) - 2 * (latent @ latent[spot])
@@ -129,7 +129,7 @@ def _nearest(
 
 
 @dataclass(frozen=True)
-class Patches:
+class SpotPatches:
     """The pictures of one spot, and of those it is compared with.
 
     Parameters
@@ -149,7 +149,7 @@ class Patches:
     """
 
     spot: int
-    alike: Alike
+    alike: SimilarSpots
     pictures: dict[int, NDArray[np.uint8]] = field(repr=False)
     close: NDArray[np.uint8] = field(repr=False)
     share: float
@@ -207,7 +207,7 @@ class PatchBook:
         # Decoded blocks are kept by the slide, which one thread may change at a time.
         self._lock = threading.Lock()
 
-    def look(self, spot: int, pixels: int, n_alike: int = N_ALIKE) -> Patches:
+    def look(self, spot: int, pixels: int, n_alike: int = N_ALIKE) -> SpotPatches:
         """Return the pictures of a spot and of spots that are alike.
 
         Parameters
@@ -231,14 +231,16 @@ class PatchBook:
             shift = 4.0 * (np.ptp(self._places, axis=0).max() + 1)
             away = self._places + (self._part_of * shift)[:, None]
             reach = context * part.diameter
-            alike = alike_spots(self._tissue, spot, away, reach, n_alike)
+            alike = find_similar_spots(self._tissue, spot, away, reach, n_alike)
             shown = [one for group in alike for one in group if self._has(one)]
             pictures = {
                 one: self._picture(one, context, pixels) for one in {spot, *shown}
             }
-            return Patches(
+            return SpotPatches(
                 spot,
-                Alike(*(tuple(one for one in g if self._has(one)) for g in alike)),
+                SimilarSpots(
+                    *(tuple(one for one in g if self._has(one)) for g in alike)
+                ),
                 pictures,
                 self._picture(spot, 1.0, pixels),
                 1 / context,
@@ -254,12 +256,12 @@ class PatchBook:
         return bool(self._part_of[spot] >= 0)
 
     def _picture(self, spot: int, context: float, pixels: int) -> NDArray[np.uint8]:
-        from napari_semst.morphology.patches import patch_of
+        from napari_semst.morphology.patches import patch_at
 
         part = self._part(spot)
         x, y = self._places[spot]
         side = context * part.diameter
-        return patch_of(part.slide, (float(x), float(y)), side, pixels)
+        return patch_at(part.slide, (float(x), float(y)), side, pixels)
 
     def _part(self, spot: int) -> _Part:
         from napari_semst.figure.view import microns_of
@@ -304,8 +306,8 @@ def scale_in_words(
     unit = "units of the coordinates" if microns is None else "\N{MICRO SIGN}m"
     side = diameter * context * (microns or 1.0)
     ring = diameter * (microns or 1.0)
-    told = f"Patches are {side:.4g} {unit} wide; the ring is the spot, {ring:.4g}."
+    text = f"Patches are {side:.4g} {unit} wide; the ring is the spot, {ring:.4g}."
     if across >= _FINE:
-        return told
+        return text
     few = f"The image has {across:.0f} pixels across a spot"
-    return f"{told} {few}, too few to see the shape of nuclei."
+    return f"{text} {few}, too few to see the shape of nuclei."

@@ -65,16 +65,16 @@ def marker_table(
 
     spots, codes = _chosen(inside, outside, seed)
     logged = _logged(tissue, spots)
-    found = find_markers(logged, codes, 2, tell)
+    markers = find_markers(logged, codes, 2, tell)
     table = pd.DataFrame(
         {
             "gene": np.asarray(tissue.var_names, dtype=object),
-            "score": found.score[0],
-            "log2_fold_change": found.log2_fold_change[0],
-            "share_in": found.share_in[0],
-            "share_out": found.share_out[0],
-            "auc": found.auc[0],
-            "p_adjusted": found.p_adjusted[0],
+            "score": markers.score[0],
+            "log2_fold_change": markers.log2_fold_change[0],
+            "share_in": markers.share_in[0],
+            "share_out": markers.share_out[0],
+            "auc": markers.auc[0],
+            "p_adjusted": markers.p_adjusted[0],
         }
     )
     return table.sort_values("score", ascending=False, kind="stable", ignore_index=True)
@@ -134,9 +134,9 @@ def neighbouring_spots(
         Share of the border that a domain must have to count as a neighbour: one spot
         that touches does not make one.
     """
-    from napari_semst.prepare.graphs import near_neighbours, nearest_graph
+    from napari_semst.prepare.graphs import n_touching, nearest_graph
 
-    touching = nearest_graph(coordinates, near_neighbours(coordinates))
+    touching = nearest_graph(coordinates, n_touching(coordinates))
     beyond = codes[(touching[inside].tocoo()).col]
     outer = ~inside[(touching[inside].tocoo()).col] & (beyond >= 0)
     counts = np.bincount(beyond[outer], minlength=int(codes.max(initial=0)) + 1)
@@ -170,7 +170,7 @@ def _chosen(
 
 def _logged(tissue: AnnData, spots: NDArray[np.int64]) -> sparse.csr_matrix:
     from napari_semst.explanation.markers import log_normalised
-    from napari_semst.explore.values import holds_counts
+    from napari_semst.explore.spot_values import holds_counts
 
     if tissue.X is None:
         raise InputError("Expected counts in X to compare genes; the section has no X.")

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from napari_semst.errors import InputError
-from napari_semst.explore.values import count_totals, gene_values, unit_of_genes
+from napari_semst.explore.spot_values import count_totals, gene_values, unit_of_genes
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

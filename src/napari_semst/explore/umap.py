@@ -82,7 +82,7 @@ def _features(
     from sklearn.decomposition import TruncatedSVD
 
     from napari_semst.explanation.markers import log_normalised
-    from napari_semst.explore.values import holds_counts
+    from napari_semst.explore.spot_values import holds_counts
 
     if tissue.X is None or min(tissue.shape) < 3:
         raise InputError(
@@ -92,8 +92,8 @@ def _features(
     matrix = sparse.csr_matrix(tissue.X[spots], dtype=np.float32)
     matrix = log_normalised(matrix) if holds_counts(tissue) else matrix
     width = min(_COMPONENTS, min(matrix.shape) - 1)
-    found = TruncatedSVD(width, random_state=seed).fit_transform(matrix)
-    return found.astype(np.float32), "log-normalised counts"
+    reduced = TruncatedSVD(width, random_state=seed).fit_transform(matrix)
+    return reduced.astype(np.float32), "log-normalised counts"
 
 
 def _laid_out(features: NDArray[np.float32], seed: int) -> NDArray[np.float32]:

@@ -38,13 +38,13 @@ LARGEST_NAMES, LARGEST_GROUPS, LARGEST_TERMS = 2, 4, 8
 
 
 @dataclass(frozen=True)
-class Lists:
+class WordLists:
     """One list of words for every gene, each word stored once.
 
     Parameters
     ----------
     words
-        All words, in the order in which a gene's are told.
+        All words, in the order in which they are written.
     ends
         Where each gene's list ends in `numbers`, shape ``(n_genes,)``.
     numbers
@@ -82,8 +82,8 @@ class GeneKnowledge:
 
     table: GeneTable
     names: tuple[str, ...]
-    groups: Lists
-    terms: Lists
+    groups: WordLists
+    terms: WordLists
     provenance: Mapping[str, Any]
 
     @property
@@ -101,16 +101,16 @@ class GeneKnowledge:
         return self.table.rows(gene, species)
 
     def sentences(self, rows: tuple[int, ...], summary: str = "") -> str:
-        """Return what is told of a gene after its symbol.
+        """Return sentences on a gene, to stand after its symbol.
 
         ``<name>. Group: <group>; <group>. Functions: <term>; <term>.``, without what
-        is not known. A mouse gene is told by all its human homologues: at most two
+        is not known. A mouse gene is described by all its human homologues: at most two
         names, four groups and the eight rarest terms of all.
 
         Parameters
         ----------
         rows
-            Of the gene; nothing but the summary is told if there are none.
+            Of the gene; only the summary is returned if there are none.
         summary
             Told in place of the functions, where it is not empty.
         """
@@ -175,13 +175,13 @@ def _knowledge(arrays: dict[str, NDArray[Any]], table: GeneTable) -> GeneKnowled
     return GeneKnowledge(table, names, groups, terms, about)
 
 
-def _lists(arrays: dict[str, NDArray[Any]], words: str, kind: str) -> Lists:
+def _lists(arrays: dict[str, NDArray[Any]], words: str, kind: str) -> WordLists:
     ends = np.cumsum(arrays[f"{kind}_counts"], dtype=np.int64)
-    found = Lists(_words(arrays[words]), ends, arrays[f"{kind}_numbers"])
+    lists = WordLists(_words(arrays[words]), ends, arrays[f"{kind}_numbers"])
     total = int(ends[-1]) if len(ends) else 0
-    if total != len(found.numbers) or (found.numbers >= len(found.words)).any():
+    if total != len(lists.numbers) or (lists.numbers >= len(lists.words)).any():
         raise ValueError(f"{words} and their numbers disagree")
-    return found
+    return lists
 
 
 def _words(joined: NDArray[np.uint8]) -> tuple[str, ...]:

@@ -1,4 +1,4 @@
-"""What gene names tell: the species, and whether the gene says anything at all."""
+"""Gene names: the species they point to, and genes that are uninformative."""
 
 from __future__ import annotations
 
@@ -64,7 +64,7 @@ def is_nameless(gene: str) -> bool:
     return NAMELESS.fullmatch(gene) is not None
 
 
-def says_little(genes: Iterable[str]) -> NDArray[np.bool_]:
+def is_uninformative(genes: Iterable[str]) -> NDArray[np.bool_]:
     """Return which genes are mitochondrial, ribosomal or nameless.
 
     They are near the top of most spots and name no cell type.

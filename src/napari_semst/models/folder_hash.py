@@ -22,7 +22,7 @@ _SETTLED_SECONDS = 2.0
 _FORMAT = 1
 
 
-def identity(folder: Path, patterns: Sequence[str]) -> str:
+def hash_folder(folder: Path, patterns: Sequence[str]) -> str:
     """Return ``sha256:`` and a hash of the files of a folder.
 
     Gigabytes are read once. What was found is kept in the cache folder with the size
@@ -43,12 +43,12 @@ def identity(folder: Path, patterns: Sequence[str]) -> str:
     known = _remembered(memory, place, state)
     if known:
         return known
-    found = _hashed(files)
+    digest = _hashed(files)
     latest = max((int(when) for _, _, *times in state for when in times), default=0)
     # Files that changed while they were read are not remembered either.
     if latest < (began - _SETTLED_SECONDS) * 1e9 and _state(files) == state:
-        _remember(memory, place, state, found)
-    return found
+        _remember(memory, place, state, digest)
+    return digest
 
 
 def _memory_of(place: Path) -> str:

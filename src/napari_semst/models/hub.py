@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from napari_semst.errors import SemanticsError
-from napari_semst.models.folder_hash import identity
+from napari_semst.models.folder_hash import hash_folder
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -33,7 +33,7 @@ _HUB_NAME = re.compile(r"[\w.-]+/[\w.-]+")
 
 
 @dataclass(frozen=True, slots=True)
-class Kind:
+class ModelKind:
     """What models of one kind are made of.
 
     Parameters
@@ -64,7 +64,7 @@ class Kind:
     weights: tuple[str, ...] = ("model.safetensors", "*.safetensors")
 
 
-LANGUAGE = Kind(
+LANGUAGE_MODEL = ModelKind(
     "a language model",
     "Qwen/Qwen3-4B-Thinking-2507",
     "prompts",
@@ -89,7 +89,7 @@ LANGUAGE = Kind(
 
 
 @dataclass(frozen=True, slots=True)
-class Located:
+class LocatedModel:
     """A model that was found.
 
     Parameters
@@ -108,13 +108,13 @@ class Located:
 
     @property
     def identity(self) -> str:
-        """What tells this state of the model from all others."""
+        """What distinguishes this state of the model from all others."""
         local = self.revision.startswith("sha256:")
         return self.revision if local else f"{self.name}@{self.revision}"
 
     @property
     def path(self) -> str:
-        """The local folder, all told; empty for a model of the hub."""
+        """The absolute path of the local folder; empty for a model of the hub."""
         local = self.revision.startswith("sha256:") and self.folder is not None
         return str(self.folder.resolve()) if local and self.folder else ""
 
@@ -171,26 +171,31 @@ def needs_download(settings: SemanticsConfig) -> DownloadNeed | None:
     return DownloadNeed(model, _KNOWN_BYTES.get(model))
 
 
-def local_folder(model: str, revision: str = "", kind: Kind = LANGUAGE) -> Path | None:
+def local_folder(
+    model: str, revision: str = "", kind: ModelKind = LANGUAGE_MODEL
+) -> Path | None:
     """Return the folder of a model on this machine, if it is here; asks no network.
 
     Parameters
     ----------
     model, revision, kind
-        As in `locate`.
+        As in `locate_model`.
     """
     folder = Path(os.path.expanduser(model))
     if folder.is_dir():
         return folder
     if not _HUB_NAME.fullmatch(model):
         return None
-    found = _snapshot(model, revision, kind, local=True)
-    return found if isinstance(found, Path) else None
+    snapshot = _snapshot(model, revision, kind, local=True)
+    return snapshot if isinstance(snapshot, Path) else None
 
 
-def locate(
-    model: str, revision: str = "", say: Say | None = None, kind: Kind = LANGUAGE
-) -> Located:
+def locate_model(
+    model: str,
+    revision: str = "",
+    say: Say | None = None,
+    kind: ModelKind = LANGUAGE_MODEL,
+) -> LocatedModel:
     """Find a model: a local folder, else the Hugging Face cache, else a download.
 
     Parameters
@@ -212,7 +217,9 @@ def locate(
     folder = Path(os.path.expanduser(model))
     if folder.is_dir():
         check_weights(folder, model, kind)
-        return Located(_called(folder.resolve()), identity(folder, kind.read), folder)
+        return LocatedModel(
+            _called(folder.resolve()), hash_folder(folder, kind.read), folder
+        )
     if not _HUB_NAME.fullmatch(model):
         raise SemanticsError(
             f"Expected a folder that holds {kind.called}, or a Hugging Face id as "
@@ -222,9 +229,9 @@ def locate(
     if not isinstance(found, Path):
         if _COMMIT.fullmatch(revision):
             # Its embeddings may be in the cache: then the model is not needed.
-            return Located(model, revision, None)
-        found = download(model, revision, say, kind)
-    return Located(model, found.name, found)
+            return LocatedModel(model, revision, None)
+        found = download_model(model, revision, say, kind)
+    return LocatedModel(model, found.name, found)
 
 
 def _called(folder: Path) -> str:
@@ -237,15 +244,18 @@ def _called(folder: Path) -> str:
     return "/".join(folder.parts[1:][-2:])
 
 
-def download(
-    model: str, revision: str = "", say: Say | None = None, kind: Kind = LANGUAGE
+def download_model(
+    model: str,
+    revision: str = "",
+    say: Say | None = None,
+    kind: ModelKind = LANGUAGE_MODEL,
 ) -> Path:
     """Download a model from Hugging Face and return its folder.
 
     Parameters
     ----------
     model, revision, say, kind
-        As in `locate`.
+        As in `locate_model`.
 
     Raises
     ------
@@ -267,7 +277,7 @@ def download(
     )
 
 
-def check_weights(folder: Path, model: str, kind: Kind = LANGUAGE) -> None:
+def check_weights(folder: Path, model: str, kind: ModelKind = LANGUAGE_MODEL) -> None:
     """Refuse a folder that lacks safetensors weights.
 
     Parameters
@@ -295,7 +305,7 @@ def check_weights(folder: Path, model: str, kind: Kind = LANGUAGE) -> None:
         )
 
 
-def _snapshot(model: str, revision: str, kind: Kind, *, local: bool) -> Path | str:
+def _snapshot(model: str, revision: str, kind: ModelKind, *, local: bool) -> Path | str:
     """Return the folder of a model in the Hugging Face cache, or why there is none."""
     from huggingface_hub import snapshot_download
 
@@ -310,7 +320,7 @@ def _snapshot(model: str, revision: str, kind: Kind, *, local: bool) -> Path | s
             token=os.environ.get("HF_TOKEN") or False,
         )
     # Networks, proxies and servers fail in ways that no list of types holds.
-    except Exception as error:  # noqa: BLE001 - told to the user by the caller
+    except Exception as error:  # noqa: BLE001 - reported by the caller
         lines = str(error).strip().splitlines() or [type(error).__name__]
         return lines[0][:200].rstrip(".")
     folder = Path(found)
@@ -318,7 +328,7 @@ def _snapshot(model: str, revision: str, kind: Kind, *, local: bool) -> Path | s
     return f"{missing} is missing" if missing else folder
 
 
-def _bytes_at_hub(model: str, revision: str, kind: Kind) -> float | None:
+def _bytes_at_hub(model: str, revision: str, kind: ModelKind) -> float | None:
     """Return how much is to be downloaded, `None` where the hub does not say."""
     from fnmatch import fnmatch
 
@@ -332,7 +342,7 @@ def _bytes_at_hub(model: str, revision: str, kind: Kind) -> float | None:
             timeout=_HUB_SECONDS,
             token=os.environ.get("HF_TOKEN") or False,
         )
-    # What is wrong is told by the download itself.
+    # The download itself reports what is wrong.
     except Exception:  # noqa: BLE001
         return None
     sizes = [
@@ -344,7 +354,7 @@ def _bytes_at_hub(model: str, revision: str, kind: Kind) -> float | None:
     return float(sum(sizes)) or None
 
 
-def _lacking(folder: Path, kind: Kind) -> str:
+def _lacking(folder: Path, kind: ModelKind) -> str:
     """Return the name of a file that a model needs and the folder lacks, if any."""
     if not (folder / "config.json").is_file():
         return "config.json"

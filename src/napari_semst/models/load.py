@@ -6,13 +6,13 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
 from napari_semst.errors import DeviceError, SemanticsError
-from napari_semst.models.hub import LANGUAGE, check_weights
+from napari_semst.models.hub import LANGUAGE_MODEL, check_weights
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
-    from napari_semst.models.hub import Kind
+    from napari_semst.models.hub import ModelKind
 
 # Only models trained on sentence pairs have it, and mean and last token do not read it.
 _NOT_READ = "pooler"
@@ -41,8 +41,8 @@ def load_tokenizer(folder: Path, name: str) -> Any:
         )
 
 
-def load_model(
-    folder: Path, name: str, device: str, dtype: str, kind: Kind = LANGUAGE
+def load_language_model(
+    folder: Path, name: str, device: str, dtype: str, kind: ModelKind = LANGUAGE_MODEL
 ) -> Any:
     """Return the base model of a folder, without a head, ready to read.
 

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, NamedTuple
 import numpy as np
 
 from napari_semst.errors import InputError
-from napari_semst.morphology.stain import REFERENCE, optical_density
+from napari_semst.morphology.stain import REFERENCE_STAINS, optical_density
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -43,7 +43,7 @@ class _Stained(NamedTuple):
 def describe_patches(
     spot_patches: NDArray[np.uint8],
     context_patches: NDArray[np.uint8],
-    stains: Stains = REFERENCE,
+    stains: Stains = REFERENCE_STAINS,
 ) -> tuple[NDArray[np.float32], tuple[str, ...]]:
     """Measure stains, intensity, texture and nuclei of patches.
 
@@ -128,26 +128,26 @@ def _separated(patches: NDArray[np.uint8], stains: Stains) -> _Stained:
 def _colours(
     patches: NDArray[np.uint8], stained: _Stained, disc: NDArray[np.bool_]
 ) -> dict[str, NDArray[np.float32]]:
-    found: dict[str, NDArray[np.float32]] = {}
+    measures: dict[str, NDArray[np.float32]] = {}
     for name in ("haematoxylin", "eosin"):
         values = getattr(stained, name)[:, disc]
-        found[f"{name}, mean"] = values.mean(axis=1)
-        found[f"{name}, deviation"] = values.std(axis=1)
+        measures[f"{name}, mean"] = values.mean(axis=1)
+        measures[f"{name}, deviation"] = values.std(axis=1)
         low, high = np.percentile(values, (10, 90), axis=1)
-        found[f"{name}, 10th percentile"] = low
-        found[f"{name}, 90th percentile"] = high
-    found["other colour, mean"] = stained.rest[:, disc].mean(axis=1)
+        measures[f"{name}, 10th percentile"] = low
+        measures[f"{name}, 90th percentile"] = high
+    measures["other colour, mean"] = stained.rest[:, disc].mean(axis=1)
     density = stained.density[:, disc]
-    found["density, deviation"] = density.std(axis=1)
-    found["pale pixels, share"] = (density < _PALE).mean(axis=1)
+    measures["density, deviation"] = density.std(axis=1)
+    measures["pale pixels, share"] = (density < _PALE).mean(axis=1)
     pixels = patches[:, disc].astype(np.float32) / 255
     red, green, blue = (pixels[..., channel] for channel in range(3))
     for name, channel in (("red", red), ("green", green), ("blue", blue)):
-        found[f"{name}, mean"] = channel.mean(axis=1)
+        measures[f"{name}, mean"] = channel.mean(axis=1)
     brightest = np.maximum(np.maximum(red, green), blue)
     spread = brightest - np.minimum(np.minimum(red, green), blue)
-    found["saturation, mean"] = (spread / np.maximum(brightest, 1e-3)).mean(axis=1)
-    return found
+    measures["saturation, mean"] = (spread / np.maximum(brightest, 1e-3)).mean(axis=1)
+    return measures
 
 
 def _gaussian(values: NDArray[np.float32], sigma: float) -> NDArray[np.float32]:
@@ -163,7 +163,7 @@ def _texture(
     values: NDArray[np.float32], name: str, disc: NDArray[np.bool_]
 ) -> dict[str, NDArray[np.float32]]:
     """Return how much there is of structures of three sizes."""
-    found = {}
+    measures = {}
     levels = _smoother(values)
     for scale, finer, coarser in zip(_BANDS, levels[:-1], levels[1:], strict=True):
         step = values.shape[1] // coarser.shape[1]
@@ -172,12 +172,12 @@ def _texture(
         band = difference[:, disc[::step, ::step]]
         square = band * band
         energy = np.sqrt(square.mean(axis=1))
-        found[f"{name}, {scale} texture"] = np.log(energy + 1e-3)
+        measures[f"{name}, {scale} texture"] = np.log(energy + 1e-3)
         if name == "haematoxylin":
             # Above 0 for dark dots on bright ground, below for the reverse.
             cubed = (square * band).mean(axis=1)
-            found[f"{name}, {scale} dots"] = cubed / (energy**3 + 1e-6)
-    return found
+            measures[f"{name}, {scale} dots"] = cubed / (energy**3 + 1e-6)
+    return measures
 
 
 def _smoother(values: NDArray[np.float32]) -> list[NDArray[np.float32]]:

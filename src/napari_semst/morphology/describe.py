@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from contextlib import closing, nullcontext
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -12,9 +13,8 @@ from napari_semst.core.progress import Progress, run_in_thread
 from napari_semst.core.sections import naming_section
 from napari_semst.errors import InputError
 from napari_semst.morphology.base import Morphology
-from napari_semst.morphology.gathered import Gathered, Read
 from napari_semst.morphology.patches import patches
-from napari_semst.morphology.read_patches import PatchReader, n_measures
+from napari_semst.morphology.read_patches import PatchReader, n_quality_measures
 from napari_semst.morphology.sections import diameter_of, imaged_parts, slide_of
 
 if TYPE_CHECKING:
@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from napari_semst.config.stages import MorphologyConfig
     from napari_semst.core.progress import RunControl
     from napari_semst.morphology.encoders import PatchEncoder
-    from napari_semst.morphology.sections import Imaged
+    from napari_semst.morphology.sections import ImagedSpots
     from napari_semst.morphology.tissue_mask import TissueMask
 
 STAGE = "morphology"
@@ -86,7 +86,7 @@ def describe_morphology(
         return None
     yield Progress(STAGE, 0, 0, "Finding the image")
     if kind == "obsm":
-        return held_features(tissue, key)
+        return features_from_obsm(tissue, key)
     parts = imaged_parts(tissue, wanted)
     device = choose_device(config.training.device).name
     encoder = yield from run_in_thread(
@@ -95,7 +95,7 @@ def describe_morphology(
         lambda teller: image_encoder(wanted, device, teller.say),
         control,
     )
-    gathered = Gathered(len(coordinates))
+    gathered = FeatureCollector(len(coordinates))
     several = len(parts) > 1
     one_look = wanted.stain == "macenko" or (wanted.stain == "auto" and several)
     for part in parts:
@@ -109,12 +109,12 @@ def describe_morphology(
             )
             read = _judged(values, mask.share(places, reader.side), notes)
         read.warnings.extend([*reader.slide.remarks, *reader.cache.warnings])
-        read.warnings.extend(coarse(notes["pixels_per_spot"]))
+        read.warnings.extend(coarse_image_warning(notes["pixels_per_spot"]))
         gathered.add(part.library, part.spots, read)
     return gathered.morphology(encoder, wanted)
 
 
-def coarse(across: float) -> list[str]:
+def coarse_image_warning(across: float) -> list[str]:
     """Return a warning where an image is too coarse to describe spots by.
 
     Parameters
@@ -131,7 +131,7 @@ def coarse(across: float) -> list[str]:
     ]
 
 
-def held_features(tissue: AnnData, key: str) -> Morphology:
+def features_from_obsm(tissue: AnnData, key: str) -> Morphology:
     """Return features that the tissue already holds.
 
     Parameters
@@ -185,15 +185,15 @@ def _counted(
 
 def _reader(
     tissue: AnnData,
-    part: Imaged,
+    part: ImagedSpots,
     places: NDArray[np.float64],
     encoder: PatchEncoder,
     wanted: MorphologyConfig,
     one_look: bool,
     control: RunControl,
 ) -> tuple[PatchReader, TissueMask, dict[str, Any]]:
-    """Return how the patches of one image are read, and what to tell of it."""
-    from napari_semst.morphology.stain import stains_of
+    """Return the reader of one image's patches, and notes on the image."""
+    from napari_semst.morphology.stain import estimate_stains
     from napari_semst.morphology.tissue_mask import tissue_mask
 
     slide = slide_of(tissue, part.library, wanted)
@@ -205,7 +205,7 @@ def _reader(
     sample = on_tissue if len(on_tissue) else places
     sample = sample[:: -(-len(sample) // _STAIN_PATCHES)]
     cut = [one for _, one, _ in patches(slide, sample, side, _STAIN_SIDE, control)]
-    stains = stains_of(np.concatenate(cut), mask.glass)
+    stains = estimate_stains(np.concatenate(cut), mask.glass)
     about = {
         "identity": encoder.identity,
         "slide": slide.identity,
@@ -213,7 +213,7 @@ def _reader(
         "context": wanted.context,
         "stain": stains.notes(),
         "one_look": one_look,
-        "measures": n_measures(),
+        "measures": n_quality_measures(),
     }
     cache = FeatureCache(about, {"model": encoder.name}, keep=wanted.keep_features)
     notes = {
@@ -234,11 +234,116 @@ def _reader(
 
 def _judged(
     values: NDArray[np.float32], tissue: NDArray[np.float32], notes: dict[str, Any]
-) -> Read:
+) -> ImageFeatures:
     """Return features, and whose are not to be relied upon."""
-    from napari_semst.morphology.quality import judge
+    from napari_semst.morphology.quality import flag_spots
 
-    features, measured = np.split(values, [-n_measures()], axis=1)
-    quality = judge(measured[:, 1:], measured[:, 0], tissue)
+    features, measured = np.split(values, [-n_quality_measures()], axis=1)
+    quality = flag_spots(measured[:, 1:], measured[:, 0], tissue)
     warnings = [str(quality.notes[_NOT_JUDGED])] if _NOT_JUDGED in quality.notes else []
-    return Read(features, dict(quality.flags), {**notes, **quality.notes}, warnings)
+    return ImageFeatures(
+        features, dict(quality.flags), {**notes, **quality.notes}, warnings
+    )
+
+
+@dataclass
+class ImageFeatures:
+    """What was read of the spots of one image.
+
+    Parameters
+    ----------
+    features
+        Shape ``(n, n_features)``.
+    flags
+        Why spots are not to be relied upon, by name, each ``(n,)``.
+    notes
+        Of the image, for the provenance.
+    warnings
+        Sentences for users.
+    """
+
+    features: NDArray[np.float32]
+    flags: dict[str, NDArray[np.bool_]]
+    notes: dict[str, Any]
+    warnings: list[str] = field(default_factory=list)
+
+
+class FeatureCollector:
+    """What was read of all images, each spot in its place.
+
+    Parameters
+    ----------
+    n_spots
+        Of all sections.
+    """
+
+    def __init__(self, n_spots: int) -> None:
+        self._n_spots = n_spots
+        self._features: NDArray[np.float32] | None = None
+        self._flags: dict[str, NDArray[np.bool_]] = {}
+        self._seen = np.zeros(n_spots, bool)
+        self._images: dict[str, dict[str, Any]] = {}
+        self._warnings: list[str] = []
+
+    @property
+    def n_read(self) -> int:
+        """How many spots were read so far."""
+        return int(self._seen.sum())
+
+    def add(self, library: str, spots: NDArray[np.intp], read: ImageFeatures) -> None:
+        """Take in what was read of one image.
+
+        Parameters
+        ----------
+        library
+            Name of the section; empty for the only one.
+        spots
+            Whose rows they are.
+        read
+            What was read.
+        """
+        if self._features is None:
+            shape = (self._n_spots, read.features.shape[1])
+            self._features = np.full(shape, np.nan, np.float32)
+        self._features[spots] = read.features
+        self._seen[spots] = True
+        for name, flag in read.flags.items():
+            self._flags.setdefault(name, np.zeros(self._n_spots, bool))[spots] = flag
+        self._images[library or "image"] = read.notes
+        self._warnings += read.warnings
+
+    def morphology(self, encoder: PatchEncoder, config: MorphologyConfig) -> Morphology:
+        """Return what was read of all images.
+
+        Parameters
+        ----------
+        encoder
+            What described the patches.
+        config
+            The settings to record.
+        """
+        assert self._features is not None
+        flags = self._flags
+        missing = self._n_spots - self.n_read
+        if missing:
+            flags["outside"] |= ~self._seen
+            self._warnings.append(
+                f"{missing:,} of {self._n_spots:,} spots are of sections without an "
+                "image; nothing is known of their histology."
+            )
+        # What lies outside the image has no patch to speak of.
+        self._features[flags["outside"]] = np.nan
+        usable = np.asarray(np.isfinite(self._features).all(axis=1))
+        for flag in flags.values():
+            usable &= ~flag
+        notes = {
+            **encoder.notes,
+            "features": self._features.shape[1],
+            "context": config.context,
+            "usable": int(usable.sum()),
+            "flags": {name: int(flag.sum()) for name, flag in flags.items()},
+            "images": self._images,
+            "warnings": list(dict.fromkeys(self._warnings)),
+        }
+        names = encoder.names(self._features.shape[1])
+        return Morphology(self._features, names, usable, flags, notes)

@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Any, Protocol
 import numpy as np
 
 from napari_semst.errors import ConfigError
-from napari_semst.morphology.networks import Network
-from napari_semst.morphology.suggestions import suggestion
+from napari_semst.morphology.networks import PatchNetwork
+from napari_semst.morphology.suggestions import suggestion_for
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
     Say = Callable[[str], None]
 
-KINDS = ("none", "builtin", "timm:ID", "hf:ID", "obsm:KEY")
+ENCODER_FORMS = ("none", "builtin", "timm:ID", "hf:ID", "obsm:KEY")
 _NETWORKS = {
     "hf": "napari_semst.morphology.hf:hf_source",
     "timm": "napari_semst.morphology.timm_models:timm_source",
@@ -46,7 +46,7 @@ class PatchEncoder(Protocol):
 
     @property
     def identity(self) -> str:
-        """What tells it from all others, in a cache."""
+        """What distinguishes it from all others, in a cache."""
 
     @property
     def notes(self) -> dict[str, Any]:
@@ -81,7 +81,7 @@ class PatchEncoder(Protocol):
         """
 
 
-class Builtin:
+class BuiltinEncoder:
     """The measures of `napari_semst.morphology.builtin`: no download.
 
     Parameters
@@ -161,9 +161,9 @@ def image_encoder(
     """
     kind, _, name = config.encoder.partition(":")
     if config.encoder == "builtin":
-        return Builtin(config.batch_patches)
+        return BuiltinEncoder(config.batch_patches)
     if kind in _NETWORKS and name:
-        known = suggestion(name)
+        known = suggestion_for(name)
         if known is not None and known.how:
             raise ConfigError(
                 f"Expected an encoder of transformers or timm; got {name}. {known.how}"
@@ -171,8 +171,8 @@ def image_encoder(
         module, _, function = _NETWORKS[kind].partition(":")
         find = getattr(import_module(module), function)
         source = find(name, config.revision, say)
-        return Network(source, device, config.batch_patches)
-    kinds = ", ".join(KINDS)
+        return PatchNetwork(source, device, config.batch_patches)
+    kinds = ", ".join(ENCODER_FORMS)
     raise ConfigError(
         f"Expected morphology.encoder to be one of {kinds}; got {config.encoder!r}."
     )
@@ -194,14 +194,14 @@ def encoder_download(config: MorphologyConfig) -> DownloadNeed | None:
     from pathlib import Path
 
     from napari_semst.models.hub import DownloadNeed, local_folder
-    from napari_semst.morphology.hf import IMAGE
-    from napari_semst.morphology.timm_models import KINDS as TIMM
+    from napari_semst.morphology.hf import IMAGE_ENCODER
+    from napari_semst.morphology.timm_models import TIMM_KINDS as TIMM
     from napari_semst.morphology.timm_models import hub_name
 
     kind, _, name = config.encoder.partition(":")
     if kind not in _NETWORKS or not name or Path(name).expanduser().is_dir():
         return None
-    hub, kinds = (name, (IMAGE,)) if kind == "hf" else (hub_name(name), TIMM)
+    hub, kinds = (name, (IMAGE_ENCODER,)) if kind == "hf" else (hub_name(name), TIMM)
     if any(local_folder(hub, config.revision, one) for one in kinds):
         return None
     return DownloadNeed(hub, None)

@@ -6,8 +6,8 @@ import json
 from typing import TYPE_CHECKING, Any
 
 from napari_semst.errors import SemanticsError
-from napari_semst.models.hub import Kind, locate
-from napari_semst.morphology.networks import Loaded, Source, pooled
+from napari_semst.models.hub import ModelKind, locate_model
+from napari_semst.morphology.networks import LoadedNetwork, NetworkSource, pool_tokens
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     import torch
 
 _PREPARED = "preprocessor_config.json"
-IMAGE = Kind(
+IMAGE_ENCODER = ModelKind(
     "an image encoder",
     "facebook/dinov2-base",
     "hf",
@@ -30,7 +30,7 @@ _CLASS_TOKENS = ("cls_token", "class_embedding")
 
 def hf_source(
     model: str, revision: str = "", say: Callable[[str], None] | None = None
-) -> Source:
+) -> NetworkSource:
     """Find an image encoder: a folder, the cache of Hugging Face, or a download.
 
     Parameters
@@ -48,16 +48,16 @@ def hf_source(
         If it is not here and cannot be downloaded, or does not say how images are to
         be prepared.
     """
-    from napari_semst.models.hub import download
+    from napari_semst.models.hub import download_model
 
-    found = locate(model, revision, say, IMAGE)
-    folder = found.folder or download(model, revision, say, IMAGE)
+    located = locate_model(model, revision, say, IMAGE_ENCODER)
+    folder = located.folder or download_model(model, revision, say, IMAGE_ENCODER)
     side, mean, deviation = _prepared(folder, model)
 
-    def load(device: str) -> Loaded:
-        return _loaded(folder, found.name, device)
+    def load(device: str) -> LoadedNetwork:
+        return _loaded(folder, located.name, device)
 
-    return Source("hf", found, side, mean, deviation, load)
+    return NetworkSource("hf", located, side, mean, deviation, load)
 
 
 def _prepared(
@@ -65,13 +65,13 @@ def _prepared(
 ) -> tuple[int, tuple[float, ...], tuple[float, ...]]:
     """Return side, mean and deviation of the images that an encoder was trained on."""
     try:
-        told = json.loads((folder / _PREPARED).read_text(encoding="utf-8"))
-        cropped = told.get("do_center_crop", False) and told.get("crop_size")
-        size = cropped or told["size"]
+        config = json.loads((folder / _PREPARED).read_text(encoding="utf-8"))
+        cropped = config.get("do_center_crop", False) and config.get("crop_size")
+        size = cropped or config["size"]
         if isinstance(size, dict):
             size = size.get("height", size.get("shortest_edge"))
-        mean = tuple(map(float, told["image_mean"]))
-        deviation = tuple(map(float, told["image_std"]))
+        mean = tuple(map(float, config["image_mean"]))
+        deviation = tuple(map(float, config["image_std"]))
         side = int(size)
         if len(mean) != 3 or len(deviation) != 3 or min(deviation) <= 0 or side < 8:
             raise ValueError("no three colours, or a side under 8")
@@ -83,31 +83,31 @@ def _prepared(
     return side, mean, deviation
 
 
-def _loaded(folder: Path, name: str, device: str) -> Loaded:
-    from napari_semst.models.load import load_model
+def _loaded(folder: Path, name: str, device: str) -> LoadedNetwork:
+    from napari_semst.models.load import load_language_model
 
-    model = load_model(folder, name, device, "float32", IMAGE)
+    model = load_language_model(folder, name, device, "float32", IMAGE_ENCODER)
     if hasattr(model, "get_image_features"):
-        return Loaded(
+        return LoadedNetwork(
             lambda images: _image_features(model, images),
             "its image features, as they are compared with texts",
         )
     embeddings = getattr(model, "embeddings", None)
     if any(getattr(embeddings, one, None) is not None for one in _CLASS_TOKENS):
-        return Loaded(
+        return LoadedNetwork(
             lambda images: model(pixel_values=images).last_hidden_state[:, 0],
             "the class token of the last layer",
         )
-    return Loaded(
+    return LoadedNetwork(
         lambda images: _mean_state(model, images), "the mean of the last layer"
     )
 
 
 def _image_features(model: Any, images: torch.Tensor) -> torch.Tensor:
-    found: Any = model.get_image_features(pixel_values=images)
-    vectors: torch.Tensor = getattr(found, "pooler_output", found)
+    output: Any = model.get_image_features(pixel_values=images)
+    vectors: torch.Tensor = getattr(output, "pooler_output", output)
     return vectors
 
 
 def _mean_state(model: Any, images: torch.Tensor) -> torch.Tensor:
-    return pooled(model(pixel_values=images).last_hidden_state, 0)
+    return pool_tokens(model(pixel_values=images).last_hidden_state, 0)

@@ -19,7 +19,7 @@ _KEPT = 192 * 2**20
 _BLOCK = 1024
 
 
-class Kept:
+class BlockCache:
     """Blocks that were decoded last, of all levels of a slide together."""
 
     def __init__(self) -> None:
@@ -44,7 +44,7 @@ class Kept:
 
 
 @dataclass(frozen=True, eq=False)
-class Level:
+class SlideLevel:
     """Pixels of one resolution.
 
     Parameters
@@ -62,7 +62,7 @@ class Level:
     array: Any
     factor: tuple[float, float]
     contrast: tuple[float, float]
-    kept: Kept = field(default_factory=Kept, repr=False)
+    kept: BlockCache = field(default_factory=BlockCache, repr=False)
 
     @property
     def shape(self) -> tuple[int, int]:
@@ -91,21 +91,21 @@ class Level:
             Pixels, all inside the level.
         """
         if self.in_memory:
-            return rgb(self.array[top:bottom, left:right], self.contrast)
-        found = np.empty((bottom - top, right - left, 3), np.uint8)
+            return to_rgb(self.array[top:bottom, left:right], self.contrast)
+        window = np.empty((bottom - top, right - left, 3), np.uint8)
         for down, first_row, last_row in _touched(self.array.chunks[0], top, bottom):
             for across, first, last in _touched(self.array.chunks[1], left, right):
                 block = self._block(down, across)
                 rows = slice(max(top, first_row), min(bottom, last_row))
                 columns = slice(max(left, first), min(right, last))
-                found[
+                window[
                     rows.start - top : rows.stop - top,
                     columns.start - left : columns.stop - left,
                 ] = block[
                     rows.start - first_row : rows.stop - first_row,
                     columns.start - first : columns.stop - first,
                 ]
-        return found
+        return window
 
     def _block(self, down: int, across: int) -> NDArray[np.uint8]:
         """Return a block of the array as RGB, and keep it for a while."""
@@ -113,7 +113,7 @@ class Level:
         held = self.kept.get(key)
         if held is None:
             part = self.array.blocks[down, across].compute(scheduler="synchronous")
-            held = np.ascontiguousarray(rgb(part, self.contrast))
+            held = np.ascontiguousarray(to_rgb(part, self.contrast))
             self.kept.put(key, held)
         return held
 
@@ -130,7 +130,7 @@ def _touched(
         yield index, int(edges[index]), int(edges[index + 1])
 
 
-def rgb(pixels: NDArray[Any], contrast: tuple[float, float]) -> NDArray[np.uint8]:
+def to_rgb(pixels: NDArray[Any], contrast: tuple[float, float]) -> NDArray[np.uint8]:
     """Return pixels as red, green and blue of 8 bits, shape ``(height, width, 3)``.
 
     Parameters
@@ -149,7 +149,7 @@ def rgb(pixels: NDArray[Any], contrast: tuple[float, float]) -> NDArray[np.uint8
     return np.asarray(pixels[:, :, :3])
 
 
-def reduced(level: Level, most: int) -> tuple[NDArray[np.uint8], int]:
+def downsampled(level: SlideLevel, most: int) -> tuple[NDArray[np.uint8], int]:
     """Return a level averaged to at most so many pixels, and pixels along each.
 
     Parameters
@@ -164,13 +164,13 @@ def reduced(level: Level, most: int) -> tuple[NDArray[np.uint8], int]:
     step = min(step, height, width)
     if step == 1:
         return level.window(0, height, 0, width), 1
-    found = np.empty((height // step, width // step, 3), np.uint8)
+    small = np.empty((height // step, width // step, 3), np.uint8)
     rows, columns = (max(1, side // step) for side in level.block_shape)
-    for top in range(0, found.shape[0], rows):
-        bottom = min(top + rows, found.shape[0])
-        for left in range(0, found.shape[1], columns):
-            right = min(left + columns, found.shape[1])
+    for top in range(0, small.shape[0], rows):
+        bottom = min(top + rows, small.shape[0])
+        for left in range(0, small.shape[1], columns):
+            right = min(left + columns, small.shape[1])
             part = level.window(top * step, bottom * step, left * step, right * step)
             cells = part.reshape(bottom - top, step, right - left, step, 3)
-            found[top:bottom, left:right] = cells.mean(axis=(1, 3), dtype=np.float32)
-    return found, step
+            small[top:bottom, left:right] = cells.mean(axis=(1, 3), dtype=np.float32)
+    return small, step

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     import torch
     from numpy.typing import NDArray
 
-    from napari_semst.models.hub import Located
+    from napari_semst.models.hub import LocatedModel
     from napari_semst.morphology.stain import Stains
 
 CPU_PATCHES, GPU_PATCHES = 16, 256
@@ -30,7 +30,7 @@ _FORMAT = 1
 
 
 @dataclass(frozen=True)
-class Loaded:
+class LoadedNetwork:
     """A network in memory.
 
     Parameters
@@ -46,7 +46,7 @@ class Loaded:
 
 
 @dataclass(frozen=True)
-class Source:
+class NetworkSource:
     """A network on the disk.
 
     Parameters
@@ -64,14 +64,14 @@ class Source:
     """
 
     kind: str
-    located: Located
+    located: LocatedModel
     side: int
     mean: tuple[float, ...]
     deviation: tuple[float, ...]
-    load: Callable[[str], Loaded]
+    load: Callable[[str], LoadedNetwork]
 
 
-class Network:
+class PatchNetwork:
     """A network that reads patches; it is loaded when the first are read.
 
     Parameters
@@ -84,12 +84,12 @@ class Network:
         Patches read at once; 0: by the device.
     """
 
-    def __init__(self, source: Source, device: str, batch: int = 0) -> None:
+    def __init__(self, source: NetworkSource, device: str, batch: int = 0) -> None:
         self.spot_pixels = self.context_pixels = source.side
         self._source, self._device = source, device
         gpu = device.startswith("cuda")
         self._batch = batch or (GPU_PATCHES if gpu else CPU_PATCHES)
-        self._loaded: Loaded | None = None
+        self._loaded: LoadedNetwork | None = None
 
     @property
     def name(self) -> str:
@@ -98,7 +98,7 @@ class Network:
 
     @property
     def identity(self) -> str:
-        """What tells this network, and this way of reading, from others."""
+        """What distinguishes this network, and this way of reading, from others."""
         numbers = self._dtype().removeprefix("torch.")
         identity = self._source.located.identity
         return f"{self._source.kind} {identity} {numbers} {_FORMAT}"
@@ -107,15 +107,15 @@ class Network:
     def notes(self) -> dict[str, Any]:
         """Facts for the provenance."""
         found = self._source.located
-        told = {
+        notes = {
             "encoder": self.name,
             "revision": found.revision,
             "pixels": self._source.side,
             "licence": licence_of(found.name),
         }
         if self._loaded is not None:
-            told |= {"output": self._loaded.output, "patches_at_once": self._batch}
-        return told
+            notes |= {"output": self._loaded.output, "patches_at_once": self._batch}
+        return notes
 
     def names(self, width: int) -> tuple[str, ...]:
         """Return the names of that many features: half are of the spot."""
@@ -166,12 +166,12 @@ class Network:
         """Return the vectors of a batch, or `None` where memory ran out."""
         import torch
 
-        from napari_semst.semantics.language_model.encoder import out_of_memory
+        from napari_semst.semantics.language_model.encoder import is_out_of_memory
 
         try:
             return self._run(patches)
         except (RuntimeError, MemoryError) as error:
-            if not out_of_memory(error):
+            if not is_out_of_memory(error):
                 raise
             if len(patches) == 1:
                 raise DeviceError(
@@ -219,8 +219,8 @@ class Network:
         return vectors
 
 
-def pooled(tokens: torch.Tensor, n_first: int) -> torch.Tensor:
-    """Return one vector per image from what a network gives for its parts.
+def pool_tokens(tokens: torch.Tensor, n_first: int) -> torch.Tensor:
+    """Return one vector per image from a network's tokens of its parts.
 
     Parameters
     ----------

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
     from napari_semst.config import MorphologyConfig
     from napari_semst.core.progress import RunControl
-    from napari_semst.morphology.levels import Level
+    from napari_semst.morphology.levels import SlideLevel
     from napari_semst.morphology.slide import Slide
 
 # Spots are taken together in squares of this side, in pixels of their level.
@@ -73,23 +73,23 @@ def patches(
     covered = _inside(starts, step * pixels, level.shape)
     most = max(1, min(4096, _AT_ONCE // (pixels * pixels * 3), len(starts)))
     spots = np.empty(most, np.intp)
-    found = np.empty((most, pixels, pixels, 3), np.uint8)
+    cut = np.empty((most, pixels, pixels, 3), np.uint8)
     held = 0
     for block in _blocks(starts, step * pixels, level):
         control.check()
         while len(block):
             now, block = block[: most - held], block[most - held :]
-            _fill(level, starts[now], step, found[held : held + len(now)])
+            _fill(level, starts[now], step, cut[held : held + len(now)])
             spots[held : held + len(now)] = now
             held += len(now)
             if held == most:
-                yield spots.copy(), found, covered[spots]
-                found, held = np.empty_like(found), 0
+                yield spots.copy(), cut, covered[spots]
+                cut, held = np.empty_like(cut), 0
     if held:
-        yield spots[:held].copy(), found[:held], covered[spots[:held]]
+        yield spots[:held].copy(), cut[:held], covered[spots[:held]]
 
 
-def patch_of(
+def patch_at(
     slide: Slide, xy: tuple[float, float], side: float, pixels: int
 ) -> NDArray[np.uint8]:
     """Return the patch around one place, RGB of shape ``(pixels, pixels, 3)``.
@@ -112,7 +112,7 @@ def patch_of(
     return np.asarray(found[0])
 
 
-def spot_diameter(
+def diameter_and_source(
     tissue: AnnData, coordinates: NDArray[np.floating], config: MorphologyConfig
 ) -> tuple[float, str]:
     """Return the diameter of a spot in units of the coordinates, and where it is from.
@@ -152,7 +152,7 @@ def spot_diameter(
 
 def _placed(
     slide: Slide, coordinates: NDArray[np.floating], side: float, pixels: int
-) -> tuple[Level, NDArray[np.float64], NDArray[np.float64]]:
+) -> tuple[SlideLevel, NDArray[np.float64], NDArray[np.float64]]:
     """Return the level, the patches' corners there, and its pixels per patch pixel."""
     xy = np.asarray(coordinates, np.float64)
     if not np.isfinite(xy).all():
@@ -186,7 +186,7 @@ def _inside(
 
 
 def _blocks(
-    starts: NDArray[np.float64], sides: NDArray[np.float64], level: Level
+    starts: NDArray[np.float64], sides: NDArray[np.float64], level: SlideLevel
 ) -> Iterator[NDArray[np.intp]]:
     """Yield spots that lie near each other, so that neighbours come soon after."""
     own = np.maximum(_BLOCK, sides)
@@ -201,13 +201,13 @@ def _blocks(
 
 
 def _fill(
-    level: Level,
+    level: SlideLevel,
     starts: NDArray[np.float64],
     step: NDArray[np.float64],
     found: NDArray[np.uint8],
 ) -> None:
     """Cut patches whose corners are near each other out of one window."""
-    from napari_semst.morphology.resample import cut
+    from napari_semst.morphology.resample import resample_patches
 
     reach = np.maximum(1.0, step)
     size = np.asarray(level.shape)
@@ -216,4 +216,4 @@ def _fill(
     first = np.clip(first, 0, size - 1)
     last = np.clip(last, first + 1, size)
     window = level.window(first[0], last[0], first[1], last[1])
-    cut(window, first, size, starts, step, found)
+    resample_patches(window, first, size, starts, step, found)

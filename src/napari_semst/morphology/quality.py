@@ -33,7 +33,7 @@ _FINEST = 0.004
 
 
 @dataclass(frozen=True, eq=False)
-class Quality:
+class ImageQuality:
     """What is wrong with the image of which spot.
 
     Parameters
@@ -52,7 +52,7 @@ class Quality:
     notes: dict[str, Any]
 
 
-def measure(
+def measure_quality(
     spot: NDArray[np.uint8],
     context: NDArray[np.uint8],
     glass: tuple[float, float, float] = WHITE,
@@ -107,17 +107,17 @@ def _halved(images: NDArray[np.float32]) -> NDArray[np.float32]:
     return np.asarray((rows[:, :, ::2] + rows[:, :, 1::2]) / 4)
 
 
-def judge(
+def flag_spots(
     measured: NDArray[np.float32],
     inside: NDArray[np.floating],
     tissue: NDArray[np.floating],
-) -> Quality:
+) -> ImageQuality:
     """Return the flags of a section's spots.
 
     Parameters
     ----------
     measured
-        As `measure` returns it, of all spots of one section, shape ``(n_spots, 4)``.
+        As `measure_quality` returns it, of a whole section, shape ``(n_spots, 4)``.
     inside
         Share of each spot's patch that lies on the image, ``(n_spots,)``; see
         `napari_semst.morphology.patches.patches`.
@@ -148,7 +148,7 @@ def judge(
     found = (outside, background, blurred, folded)
     flags = dict(zip(FLAGS, found, strict=True))
     notes["flagged"] = {name: int(one.sum()) for name, one in flags.items()}
-    return Quality(flags, ~np.any(found, axis=0), notes)
+    return ImageQuality(flags, ~np.any(found, axis=0), notes)
 
 
 def _usual(values: NDArray[np.float32]) -> tuple[float, float]:

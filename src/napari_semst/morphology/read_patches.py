@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 # Spots whose patches are held at once, and kept in one file of the cache: at most, and
 # what their patches may take.
-BLOCK = 1024
+BLOCK_SPOTS = 1024
 _BLOCK_BYTES = 64e6
 
 
@@ -75,7 +75,7 @@ class PatchReader:
         done = int(known.sum())
         yield done
         left = np.flatnonzero(~known)
-        for part in blocks(places[left], self._at_once):
+        for part in nearby_blocks(places[left], self._at_once):
             spots = left[part]
             found = self._block(places[spots], control)
             if not values.shape[1]:
@@ -90,13 +90,13 @@ class PatchReader:
     def _at_once(self) -> int:
         encoder = self.encoder
         pixels = encoder.spot_pixels**2 + encoder.context_pixels**2
-        return int(np.clip(_BLOCK_BYTES / (3 * pixels), 1, BLOCK))
+        return int(np.clip(_BLOCK_BYTES / (3 * pixels), 1, BLOCK_SPOTS))
 
     def _block(
         self, places: NDArray[np.float64], control: RunControl
     ) -> NDArray[np.float32]:
-        from napari_semst.morphology.quality import measure
-        from napari_semst.morphology.stain import REFERENCE, normalised
+        from napari_semst.morphology.quality import measure_quality
+        from napari_semst.morphology.stain import REFERENCE_STAINS, normalise_stains
 
         spot, inside = self._patches(
             places, self.side, self.encoder.spot_pixels, control
@@ -106,14 +106,14 @@ class PatchReader:
         )
         stains = self.stains
         measured = [
-            measure(spot[rows], context[rows], stains.glass)
+            measure_quality(spot[rows], context[rows], stains.glass)
             for rows in _rows(len(places))
         ]
         if self.one_look:
             for rows in _rows(len(places)):
-                spot[rows] = normalised(spot[rows], stains)
-                context[rows] = normalised(context[rows], stains)
-            stains = REFERENCE
+                spot[rows] = normalise_stains(spot[rows], stains)
+                context[rows] = normalise_stains(context[rows], stains)
+            stains = REFERENCE_STAINS
         features = self.encoder.encode(spot, context, stains, control.check)
         return np.concatenate(
             [features, inside[:, None], np.concatenate(measured)], axis=1
@@ -132,12 +132,12 @@ class PatchReader:
 
 
 @lru_cache(maxsize=1)
-def n_measures() -> int:
+def n_quality_measures() -> int:
     """Return how many measures of quality stand after the features of a spot."""
-    from napari_semst.morphology.quality import measure
+    from napari_semst.morphology.quality import measure_quality
 
     blank = np.zeros((1, 16, 16, 3), np.uint8)
-    return 1 + int(measure(blank, blank).shape[1])
+    return 1 + int(measure_quality(blank, blank).shape[1])
 
 
 def _rows(number: int) -> list[slice]:
@@ -145,7 +145,7 @@ def _rows(number: int) -> list[slice]:
     return [slice(start, start + 128) for start in range(0, number, 128)]
 
 
-def blocks(places: NDArray[np.float64], most: int) -> list[NDArray[np.intp]]:
+def nearby_blocks(places: NDArray[np.float64], most: int) -> list[NDArray[np.intp]]:
     """Return spots in blocks that lie together, so that pixels are read about once.
 
     Parameters

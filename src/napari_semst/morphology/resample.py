@@ -34,7 +34,7 @@ def _taps(start, step, size, first, places, weights):  # type: ignore[no-untyped
 
 
 @njit(cache=True, nogil=True)
-def cut(window, first, size, starts, step, patches):  # type: ignore[no-untyped-def]
+def resample_patches(window, first, size, starts, step, patches):  # type: ignore[no-untyped-def]
     """Fill patches, antialiased, from a window that holds all they touch.
 
     Parameters

@@ -26,7 +26,7 @@ _NAME_IT = Way(
 )
 
 
-class Imaged(NamedTuple):
+class ImagedSpots(NamedTuple):
     """Spots that one image shows.
 
     Parameters
@@ -41,7 +41,7 @@ class Imaged(NamedTuple):
     spots: NDArray[np.intp]
 
 
-def imaged_parts(tissue: AnnData, config: MorphologyConfig) -> list[Imaged]:
+def imaged_parts(tissue: AnnData, config: MorphologyConfig) -> list[ImagedSpots]:
     """Return the parts of a tissue that have an image each.
 
     Parameters
@@ -67,30 +67,30 @@ def imaged_parts(tissue: AnnData, config: MorphologyConfig) -> list[Imaged]:
         return parts
     with_image = [one for one in parts if len(part(tissue, one.library, "images"))]
     if not with_image:
-        found = libraries(tissue)
-        told = f"sections {abbreviate(list(found))} without one" if found else "none"
+        names = list(libraries(tissue))
+        found = f"sections {abbreviate(names)} without one" if names else "none"
         raise InputError(
             Worded(
-                f"Expected an image of the section in uns['spatial']; found {told}. ",
+                f"Expected an image of the section in uns['spatial']; found {found}. ",
                 _NAME_IT,
             )
         )
     return with_image
 
 
-def _parts(tissue: AnnData, image: str) -> list[Imaged]:
+def _parts(tissue: AnnData, image: str) -> list[ImagedSpots]:
     """Return the sections of a tissue, whether they have an image or not."""
     everything = np.arange(tissue.n_obs)
     names = libraries(tissue)
     own = [spots_of(tissue, name) for name in names]
     if len(names) > 1 and not all(spots.all() for spots in own):
         pairs = zip(names, own, strict=True)
-        return [Imaged(name, np.flatnonzero(spots)) for name, spots in pairs]
+        return [ImagedSpots(name, np.flatnonzero(spots)) for name, spots in pairs]
     if len(names) == 1:
         # A file is of all; the section's own image is of its own spots alone.
-        return [Imaged(names[0], everything if image else np.flatnonzero(own[0]))]
+        return [ImagedSpots(names[0], everything if image else np.flatnonzero(own[0]))]
     # Nothing tells sections apart: a file is of all, else only one may have an image.
-    return [Imaged("" if image else the_library(tissue, None) or "", everything)]
+    return [ImagedSpots("" if image else the_library(tissue, None) or "", everything)]
 
 
 def slide_of(tissue: AnnData, library: str, config: MorphologyConfig) -> Slide:
@@ -134,9 +134,9 @@ def diameter_of(
         Its ``spot_diameter`` goes before all else.
     """
     from napari_semst.io.alignment import stated_size
-    from napari_semst.morphology.patches import spot_diameter
+    from napari_semst.morphology.patches import diameter_and_source
 
     own = stated_size(tissue, library) if library else None
     if own is not None and not config.spot_diameter:
         return own, "The spot diameter is the one that the file states."
-    return spot_diameter(tissue, places, config)
+    return diameter_and_source(tissue, places, config)

@@ -14,7 +14,7 @@ import numpy as np
 
 from napari_semst.cache.hashes import fingerprint_arrays, fingerprint_file, hash_of
 from napari_semst.errors import InputError
-from napari_semst.morphology.levels import Kept, Level, reduced
+from napari_semst.morphology.levels import BlockCache, SlideLevel, downsampled
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -48,7 +48,7 @@ class Slide:
         What people should know of how it was read.
     """
 
-    levels: tuple[Level, ...]
+    levels: tuple[SlideLevel, ...]
     corner: tuple[float, float]
     unit: tuple[float, float]
     source: str
@@ -125,7 +125,7 @@ class Slide:
         InputError
             If it is damaged, of another kind, or leads out of its folder.
         """
-        from napari_semst.morphology.slide_files import opened
+        from napari_semst.morphology.slide_files import open_image_levels
 
         path = Path(path).expanduser()
         if not (np.isfinite(pixels_per_unit) and pixels_per_unit > 0):
@@ -133,21 +133,21 @@ class Slide:
                 "Expected the pixels of the image per unit of the coordinates to be a "
                 f"positive number; got {pixels_per_unit}."
             )
-        found = opened(path)
+        opened = open_image_levels(path)
         unit = 1 / pixels_per_unit
         seal = (
             fingerprint_file(path)
             if path.is_file()
-            else fingerprint_arrays(found.levels)
+            else fingerprint_arrays(opened.levels)
         )
         return _slide(
-            found.levels,
+            opened.levels,
             (origin[1], origin[0]),
             (unit, unit),
             path.name,
             seal,
-            contrast=found.contrast,
-            remarks=found.remarks,
+            contrast=opened.contrast,
+            remarks=opened.remarks,
         )
 
     @classmethod
@@ -200,7 +200,7 @@ class Slide:
         """Height and width of the finest level in pixels."""
         return self.levels[0].shape
 
-    def level_for(self, unit: float) -> Level:
+    def level_for(self, unit: float) -> SlideLevel:
         """Return the coarsest level whose pixels are no larger than wanted.
 
         Parameters
@@ -214,7 +214,9 @@ class Slide:
         ]
         return good[-1] if good else self.levels[0]
 
-    def pixel_of(self, level: Level, xy: NDArray[np.float64]) -> NDArray[np.float64]:
+    def pixel_of(
+        self, level: SlideLevel, xy: NDArray[np.float64]
+    ) -> NDArray[np.float64]:
         """Return places in pixels of a level, counted from its outer corner.
 
         Parameters
@@ -246,7 +248,7 @@ class Slide:
             one for one in self.levels if one.shape[0] * one.shape[1] >= most
         ] or [self.levels[0]]
         level = enough[-1]
-        image, step = reduced(level, most)
+        image, step = downsampled(level, most)
         down, across = np.asarray(self.unit) * level.factor * step
         return image, (float(down), float(across))
 
@@ -264,9 +266,9 @@ def _slide(
     """Return the slide of arrays that are known to be images."""
     contrast = contrast or contrast_of(arrays[-1])
     height, width = arrays[0].shape[:2]
-    kept = Kept()
+    kept = BlockCache()
     levels = tuple(
-        Level(one, (height / one.shape[0], width / one.shape[1]), contrast, kept)
+        SlideLevel(one, (height / one.shape[0], width / one.shape[1]), contrast, kept)
         for one in arrays
     )
     return Slide(

@@ -15,7 +15,7 @@ _PLAIN = (".png", ".jpg", ".jpeg")
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Opened:
+class ImageLevels:
     """Levels of an image file, the finest first, and what was noticed."""
 
     levels: tuple[Any, ...]
@@ -23,7 +23,7 @@ class Opened:
     remarks: tuple[str, ...] = ()
 
 
-def opened(path: Path) -> Opened:
+def open_image_levels(path: Path) -> ImageLevels:
     """Return the levels of an image file; pixels of large ones stay there.
 
     Parameters
@@ -42,17 +42,17 @@ def opened(path: Path) -> Opened:
     if path.suffix.lower() in _PLAIN:
         from napari_semst.io.images import read_image
 
-        return Opened((read_image(path),))
+        return ImageLevels((read_image(path),))
     return _tiff(path)
 
 
-def _tiff(path: Path) -> Opened:
+def _tiff(path: Path) -> ImageLevels:
     from napari_semst.io.formats.tiff import pyramid_in
 
     try:
         pyramid = pyramid_in(path)
         if pyramid is not None:
-            # A packing that cannot be read is told now, not in the middle of a run.
+            # A packing that cannot be read is reported now, not in the middle of a run.
             with translate_errors(path, "the image"):
                 pyramid.levels[-1].blocks[0, 0].compute(scheduler="synchronous")
     except InputError as error:
@@ -68,10 +68,10 @@ def _tiff(path: Path) -> Opened:
             "blue side by side; it keeps them in another way. Save it as an RGB TIFF, "
             "OME-TIFF or PNG."
         )
-    return Opened(pyramid.levels, pyramid.contrast)
+    return ImageLevels(pyramid.levels, pyramid.contrast)
 
 
-def _zarr(path: Path) -> Opened:
+def _zarr(path: Path) -> ImageLevels:
     """Return the levels of an OME-Zarr image."""
     import dask.array
     import zarr
@@ -102,7 +102,7 @@ def _zarr(path: Path) -> Opened:
             lazy = dask.array.from_array(array)  # type: ignore[no-untyped-call]
             image, remarks = _as_image(lazy, axes)
             levels.append(image)
-    return Opened(tuple(levels), None, remarks)
+    return ImageLevels(tuple(levels), None, remarks)
 
 
 def _as_image(array: Any, axes: list[str]) -> tuple[Any, tuple[str, ...]]:

@@ -68,7 +68,7 @@ class Stains:
 
 WHITE = (255.0, 255.0, 255.0)
 # The look that images are brought to.
-REFERENCE = Stains(
+REFERENCE_STAINS = Stains(
     (_USUAL / np.linalg.norm(_USUAL, axis=1, keepdims=True)).astype(np.float32),
     _USUAL_MOST.astype(np.float32),
     WHITE,
@@ -106,7 +106,7 @@ def optical_density(
     return np.asarray(kept, np.float32)
 
 
-def stains_of(
+def estimate_stains(
     pixels: NDArray[np.uint8],
     glass: tuple[float, float, float] = WHITE,
     seed: int = 0,
@@ -137,7 +137,7 @@ def stains_of(
     stained = density[good & (density.mean(axis=1) > _BARE)]
     vectors, why = _vectors(stained)
     if vectors is None:
-        vectors = REFERENCE.vectors
+        vectors = REFERENCE_STAINS.vectors
         source = f"{why}: the usual vectors of haematoxylin and eosin are taken."
     else:
         source = f"Estimated from {len(stained):,} pixels (Macenko et al., 2009)."
@@ -170,19 +170,19 @@ def _vectors(
     both = both / lengths
     # Haematoxylin is the one that takes more of the red light, for its amount of all.
     first = int(np.argmax(both[:, 0]))
-    found = both[[first, 1 - first]]
-    if _unlike(found):
+    pair = both[[first, 1 - first]]
+    if _unlike(pair):
         return None, "The colours of the image are unlike haematoxylin and eosin"
-    return found.astype(np.float32), ""
+    return pair.astype(np.float32), ""
 
 
 def _unlike(vectors: NDArray[np.floating]) -> bool:
     """Return whether vectors are far from how the stains look in any laboratory."""
-    cosines = (vectors * REFERENCE.vectors).sum(axis=1)
+    cosines = (vectors * REFERENCE_STAINS.vectors).sum(axis=1)
     return bool((np.degrees(np.arccos(np.clip(cosines, -1, 1))) > _LARGEST_ANGLE).any())
 
 
-def amounts_of(pixels: NDArray[Any], stains: Stains) -> NDArray[np.float32]:
+def stain_amounts(pixels: NDArray[Any], stains: Stains) -> NDArray[np.float32]:
     """Return how much haematoxylin and eosin each pixel has: colour deconvolution.
 
     Parameters
@@ -202,8 +202,8 @@ def amounts_of(pixels: NDArray[Any], stains: Stains) -> NDArray[np.float32]:
     return np.asarray(np.maximum(density @ apart, 0), np.float32)
 
 
-def normalised(
-    pixels: NDArray[np.uint8], stains: Stains, reference: Stains = REFERENCE
+def normalise_stains(
+    pixels: NDArray[np.uint8], stains: Stains, reference: Stains = REFERENCE_STAINS
 ) -> NDArray[np.uint8]:
     """Return pixels as they would look with the stains of a reference.
 

@@ -20,7 +20,7 @@ _LEAST_SPREAD = 1e-6
 _LEAST_SPOTS = 10
 
 
-def standardised(morphology: Morphology) -> NDArray[np.float32]:
+def standardise_morphology(morphology: Morphology) -> NDArray[np.float32]:
     """Return features on one scale: medians at 0, spread 1, at most 5.
 
     Median and spread (median absolute deviation, or deviation where that is 0) are
@@ -49,9 +49,9 @@ def standardised(morphology: Morphology) -> NDArray[np.float32]:
             f"{usable.sum()} of {len(usable)} ({counts or 'no flags'}). Check that the "
             "image is that of the section and lies where the spots are."
         )
-    own = morphology.features[usable]
-    middle = np.median(own, axis=0)
-    centred = own - middle
+    measured = morphology.features[usable]
+    middle = np.median(measured, axis=0)
+    centred = measured - middle
     spread = np.median(np.abs(centred), axis=0) / _NORMAL
     deviation = centred.std(axis=0)
     spread = np.where(spread > _LEAST_SPREAD, spread, deviation)
@@ -61,6 +61,6 @@ def standardised(morphology: Morphology) -> NDArray[np.float32]:
             "Expected image features that differ between spots; all are the same. "
             "Check that the image shows the tissue."
         )
-    found = np.zeros((len(usable), int(kept.sum())), np.float32)
-    found[usable] = np.clip(centred[:, kept] / spread[kept], -_MOST, _MOST)
-    return found
+    scaled = np.zeros((len(usable), int(kept.sum())), np.float32)
+    scaled[usable] = np.clip(centred[:, kept] / spread[kept], -_MOST, _MOST)
+    return scaled

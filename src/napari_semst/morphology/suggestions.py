@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 
 @dataclass(frozen=True, slots=True)
-class Suggestion:
+class EncoderSuggestion:
     """An image encoder at Hugging Face.
 
     Parameters
@@ -39,23 +39,23 @@ class Suggestion:
 
 _NO_TRADE = "CC-BY-NC-ND-4.0: not for trade, and not to be passed on changed"
 
-SUGGESTED = (
-    Suggestion("hf:facebook/dinov2-base", "photographs", "Apache-2.0"),
-    Suggestion(
+SUGGESTED_ENCODERS = (
+    EncoderSuggestion("hf:facebook/dinov2-base", "photographs", "Apache-2.0"),
+    EncoderSuggestion(
         "hf:owkin/phikon-v2",
         "histology",
         "Owkin's own licence: not for trade; read it before use",
     ),
-    Suggestion("timm:MahmoodLab/UNI", "histology", _NO_TRADE, gated=True),
-    Suggestion("timm:MahmoodLab/UNI2-h", "histology", _NO_TRADE, gated=True),
-    Suggestion("timm:paige-ai/Virchow2", "histology", _NO_TRADE, gated=True),
-    Suggestion(
+    EncoderSuggestion("timm:MahmoodLab/UNI", "histology", _NO_TRADE, gated=True),
+    EncoderSuggestion("timm:MahmoodLab/UNI2-h", "histology", _NO_TRADE, gated=True),
+    EncoderSuggestion("timm:paige-ai/Virchow2", "histology", _NO_TRADE, gated=True),
+    EncoderSuggestion(
         "timm:prov-gigapath/prov-gigapath",
         "histology",
         "Its makers' own licence: for research; read it before use",
         gated=True,
     ),
-    Suggestion(
+    EncoderSuggestion(
         "obsm:conch",
         "histology and its descriptions",
         _NO_TRADE,
@@ -67,7 +67,7 @@ SUGGESTED = (
 )
 
 
-def suggestion(model: str) -> Suggestion | None:
+def suggestion_for(model: str) -> EncoderSuggestion | None:
     """Return what is known here of an encoder, if anything.
 
     Parameters
@@ -75,7 +75,7 @@ def suggestion(model: str) -> Suggestion | None:
     model
         Its name at the hub.
     """
-    for one in SUGGESTED:
+    for one in SUGGESTED_ENCODERS:
         if one.model.casefold() == model.casefold():
             return one
     return None
@@ -89,5 +89,5 @@ def licence_of(model: str) -> str:
     model
         Its name at the hub.
     """
-    known = suggestion(model)
+    known = suggestion_for(model)
     return known.licence if known else "not known here: see its page"

@@ -6,14 +6,14 @@ import json
 from typing import TYPE_CHECKING, Any
 
 from napari_semst.errors import ConfigError, DeviceError, SemanticsError, SemstError
-from napari_semst.models.hub import Kind, locate
-from napari_semst.morphology.networks import Loaded, Source, pooled
+from napari_semst.models.hub import ModelKind, locate_model
+from napari_semst.morphology.networks import LoadedNetwork, NetworkSource, pool_tokens
 
 if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
 
-_SAFE = Kind(
+_SAFE = ModelKind(
     "an image encoder of timm",
     "vit_small_patch14_dinov2.lvd142m",
     "timm",
@@ -23,7 +23,7 @@ _SAFE = Kind(
     "timm's own",
 )
 # Several histology encoders have nothing else; `_refuse_code` opens it first.
-_TORCH = Kind(
+_TORCH = ModelKind(
     _SAFE.called,
     _SAFE.example,
     _SAFE.prefix,
@@ -34,7 +34,7 @@ _TORCH = Kind(
     ("pytorch_model.bin",),
 )
 
-KINDS = (_SAFE, _TORCH)
+TIMM_KINDS = (_SAFE, _TORCH)
 
 
 def hub_name(model: str) -> str:
@@ -47,7 +47,7 @@ def hub_name(model: str) -> str:
 
 def timm_source(
     model: str, revision: str = "", say: Callable[[str], None] | None = None
-) -> Source:
+) -> NetworkSource:
     """Find an image encoder of timm: a folder, the hub's cache, or a download.
 
     Parameters
@@ -67,26 +67,26 @@ def timm_source(
         If the encoder is not here and cannot be downloaded, or says nothing of how
         images are to be prepared.
     """
-    from napari_semst.models.hub import download
+    from napari_semst.models.hub import download_model
 
     check_timm(model)
     hub = hub_name(model)
     kind = _SAFE
     try:
-        found = locate(hub, revision, say, kind)
-        folder = found.folder or download(hub, revision, say, kind)
+        found = locate_model(hub, revision, say, kind)
+        folder = found.folder or download_model(hub, revision, say, kind)
     except SemanticsError as error:
         if "model.safetensors is missing" not in str(error):
             raise
         kind = _TORCH
-        found = locate(hub, revision, say, kind)
-        folder = found.folder or download(hub, revision, say, kind)
+        found = locate_model(hub, revision, say, kind)
+        folder = found.folder or download_model(hub, revision, say, kind)
     side, mean, deviation = _prepared(folder, model)
 
-    def load(device: str) -> Loaded:
+    def load(device: str) -> LoadedNetwork:
         return _loaded(folder, found.name, device)
 
-    return Source("timm", found, side, mean, deviation, load)
+    return NetworkSource("timm", found, side, mean, deviation, load)
 
 
 def check_timm(model: str) -> None:
@@ -113,10 +113,10 @@ def _prepared(
 ) -> tuple[int, tuple[float, ...], tuple[float, ...]]:
     """Return side, mean and deviation of the images that an encoder was trained on."""
     try:
-        told = json.loads((folder / "config.json").read_text(encoding="utf-8"))
-        told = told.get("pretrained_cfg", told)
-        channels, height, width = map(int, told["input_size"])
-        mean, deviation = (tuple(map(float, told[one])) for one in ("mean", "std"))
+        config = json.loads((folder / "config.json").read_text(encoding="utf-8"))
+        config = config.get("pretrained_cfg", config)
+        channels, height, width = map(int, config["input_size"])
+        mean, deviation = (tuple(map(float, config[one])) for one in ("mean", "std"))
         if channels != 3 or height != width or len(mean) != 3 or min(deviation) <= 0:
             raise ValueError("no square images of three colours")
     except (OSError, ValueError, TypeError, KeyError, AttributeError) as error:
@@ -129,7 +129,7 @@ def _prepared(
 
 
 def _arguments(name: str) -> dict[str, Any]:
-    """Return what the pages of encoders say that timm is to be told of them."""
+    """Return the arguments for timm that the pages of encoders ask for."""
     import torch
     from timm.layers import SwiGLUPacked
 
@@ -170,7 +170,7 @@ def _refuse_code(folder: Path) -> None:
             torch.load(file, map_location="cpu", weights_only=True)
 
 
-def _loaded(folder: Path, name: str, device: str) -> Loaded:
+def _loaded(folder: Path, name: str, device: str) -> LoadedNetwork:
     import timm
     import torch
 
@@ -195,4 +195,6 @@ def _loaded(folder: Path, name: str, device: str) -> Loaded:
             f"{lines[0][:300].rstrip('.')}. Download it again, or choose another."
         ) from error
     first = int(getattr(model, "num_prefix_tokens", 0))
-    return Loaded(lambda images: pooled(model(images), first), "timm's pooled features")
+    return LoadedNetwork(
+        lambda images: pool_tokens(model(images), first), "timm's pooled features"
+    )

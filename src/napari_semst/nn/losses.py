@@ -84,7 +84,7 @@ def edges(
 
 
 def spatial_loss(latent: Tensor, pairs: SpatialPairs) -> Tensor:
-    """Return how badly cosine similarity tells spatial neighbours, in linear time.
+    """Return how badly cosine similarity predicts spatial neighbours, in linear time.
 
     Source: SemST, equation 13: over all ordered pairs of spots, the cross-entropy of
     sigmoid(cosine) against being neighbours, over ``2 n_spots^2``. Since

@@ -120,9 +120,9 @@ def embed_gene_lists(
         More options of the source.
     """
     from napari_semst.core.device import choose_device
-    from napari_semst.semantics import controlled, source
+    from napari_semst.semantics import source, with_control
     from napari_semst.semantics.language_model.gene_texts import known_texts
-    from napari_semst.semantics.weights import weights_for, with_weights_told
+    from napari_semst.semantics.weights import weights_for, with_weights_recorded
 
     wanted = config.semantics
     weights = weights_for(wanted, lists)
@@ -138,7 +138,7 @@ def embed_gene_lists(
         if wanted.source in ("prompts", "genes"):
             options.update(say=tell.say, announce=tell.announce)
         made = source(wanted.source, **options)
-        made = controlled(made, wanted.control, config.training.seed)
+        made = with_control(made, wanted.control, config.training.seed)
         # Sources that send anything elsewhere say so before they do.
         if notice := getattr(made, "notice", ""):
             sends = wanted.source == "server"
@@ -150,7 +150,7 @@ def embed_gene_lists(
             progress=tell,
             cancelled=lambda: control.cancelled,
         )
-        return with_weights_told(found, wanted)
+        return with_weights_recorded(found, wanted)
 
     return (
         yield from run_in_thread("describe", "Reading what genes mean", work, control)
@@ -236,13 +236,13 @@ def ranked_values(section: Section, ranking: str) -> sparse.csr_matrix:
         ``expression`` (counts) or ``specificity`` (counts by depth, times the log of
         how few spots have the gene).
     """
-    from napari_semst.prepare.normalise import depth_scaled, with_values
+    from napari_semst.prepare.normalise import scale_depth, with_values
 
     if ranking == "scaled":
         return section.scaled_expression()
     if ranking == "expression":
         return section.counts
-    depth = depth_scaled(section.counts, section.config.target_sum)
+    depth = scale_depth(section.counts, section.config.target_sum)
     divisor = gene_divisor(section, ranking).astype(np.float32)
     return with_values(depth, depth.data / divisor[depth.indices])
 
@@ -264,7 +264,7 @@ def gene_divisor(section: Section, ranking: str) -> NDArray[np.float64]:
 
     if ranking == "specificity":
         return normalise.gene_commonness(section.counts)
-    depth = normalise.depth_scaled(section.counts, section.config.target_sum)
+    depth = normalise.scale_depth(section.counts, section.config.target_sum)
     return normalise.gene_deviation(depth)
 
 

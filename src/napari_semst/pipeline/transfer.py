@@ -266,7 +266,7 @@ def _prepare(
     """Match the genes and find this section's own neighbours."""
     from napari_semst.core.sections import Sections
     from napari_semst.pipeline.inputs import section_inputs
-    from napari_semst.prepare.normalise import as_csr
+    from napari_semst.prepare.normalise import canonical_csr
     from napari_semst.prepare.section import Section, spatial_neighbours
 
     yield Progress("prepare", 0, 2, "Matching genes")
@@ -276,7 +276,9 @@ def _prepare(
             f"{tissue.n_obs}."
         )
     inputs = section_inputs(tissue, config)
-    counts, matched = matched_counts(as_csr(inputs.counts), inputs.symbols, model.genes)
+    counts, matched = matched_counts(
+        canonical_csr(inputs.counts), inputs.symbols, model.genes
+    )
     control.check()
     yield Progress("prepare", 1, 2, "Finding spatial neighbours")
     places = np.asarray(inputs.coordinates, dtype=np.float64)
@@ -399,9 +401,9 @@ def _scaled_alike(
     section: Section, deviation: NDArray[np.float64], clip: float
 ) -> sparse.csr_matrix:
     """Return scaled expression by the deviations of the model's section."""
-    from napari_semst.prepare.normalise import depth_scaled, with_values
+    from napari_semst.prepare.normalise import scale_depth, with_values
 
-    depth = depth_scaled(section.counts, section.config.target_sum)
+    depth = scale_depth(section.counts, section.config.target_sum)
     known = np.where(deviation == 0, 1.0, deviation).astype(np.float32)
     values = depth.data / known[depth.indices]
     np.minimum(values, np.float32(clip), out=values)

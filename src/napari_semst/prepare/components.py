@@ -8,7 +8,7 @@ import numpy as np
 from scipy import sparse
 from scipy.spatial import KDTree
 
-from napari_semst.prepare.normalise import depth_scaled, with_values
+from napari_semst.prepare.normalise import scale_depth, with_values
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -34,17 +34,17 @@ def median_depth(counts: sparse.csr_matrix) -> float:
     return float(np.median(seen)) if len(seen) else 1.0
 
 
-def root(scaled: sparse.csr_matrix) -> sparse.csr_matrix:
+def sqrt_transform(scaled: sparse.csr_matrix) -> sparse.csr_matrix:
     """Return square roots, which steady the variance of counts; zeros stay zeros."""
     return with_values(scaled, np.sqrt(scaled.data))
 
 
-def logged(scaled: sparse.csr_matrix) -> sparse.csr_matrix:
+def log1p_transform(scaled: sparse.csr_matrix) -> sparse.csr_matrix:
     """Return log(1 + x); zeros stay zeros."""
     return with_values(scaled, np.log1p(scaled.data))
 
 
-class Axes(NamedTuple):
+class PrincipalAxes(NamedTuple):
     """Axes on which any spots can be placed.
 
     Parameters
@@ -78,7 +78,7 @@ def principal_axes(
     n_components: int,
     seed: int,
     sections: NDArray[np.int32] | None = None,
-) -> Axes:
+) -> PrincipalAxes:
     """Return the leading principal axes; centring stays implicit.
 
     Parameters
@@ -96,7 +96,7 @@ def principal_axes(
     width = min(n_components, min(matrix.shape) - 1)
     if width < 1:
         every = np.eye(matrix.shape[1], dtype=np.float32)
-        return Axes(np.zeros(len(every), np.float32), every)
+        return PrincipalAxes(np.zeros(len(every), np.float32), every)
     fitted = matrix
     if matrix.shape[0] > FITTED_SPOTS:
         random = np.random.default_rng(seed)
@@ -109,7 +109,7 @@ def principal_axes(
     # Few genes: the covariance is small and exact; many: Lanczos on the sparse matrix.
     find = _axes_of_covariance if matrix.shape[1] <= _FEW_GENES else _axes_by_lanczos
     mean, axes = find(fitted, width, seed)
-    return Axes((mean @ axes).astype(np.float32), axes.astype(np.float32))
+    return PrincipalAxes((mean @ axes).astype(np.float32), axes.astype(np.float32))
 
 
 class ExpressionAxes(NamedTuple):
@@ -124,8 +124,8 @@ class ExpressionAxes(NamedTuple):
     """
 
     depth: float
-    root: Axes
-    logged: Axes
+    root: PrincipalAxes
+    logged: PrincipalAxes
 
     @classmethod
     def of_section(
@@ -149,9 +149,9 @@ class ExpressionAxes(NamedTuple):
         # Of a small panel the last components are each gene's own noise.
         width = min(n_components, max(counts.shape[1] // 2, 2))
         depth = median_depth(counts)
-        scaled = depth_scaled(counts, depth)
+        scaled = scale_depth(counts, depth)
         found, scores = [], []
-        for transformed in (root(scaled), logged(scaled)):
+        for transformed in (sqrt_transform(scaled), log1p_transform(scaled)):
             found.append(principal_axes(transformed, width, seed, sections))
             scores.append(found[-1].scores(transformed))
         return cls(depth, *found), scores[0], scores[1]
@@ -160,8 +160,10 @@ class ExpressionAxes(NamedTuple):
         self, counts: sparse.csr_matrix
     ) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
         """Return the scores of any section's spots, from counts of the same genes."""
-        scaled = depth_scaled(counts, self.depth)
-        return self.root.scores(root(scaled)), self.logged.scores(logged(scaled))
+        scaled = scale_depth(counts, self.depth)
+        return self.root.scores(sqrt_transform(scaled)), self.logged.scores(
+            log1p_transform(scaled)
+        )
 
     def arrays(self) -> dict[str, NDArray[np.floating]]:
         """Return everything as named arrays."""
@@ -177,7 +179,7 @@ class ExpressionAxes(NamedTuple):
     def of_arrays(cls, arrays: Mapping[str, NDArray[np.floating]]) -> ExpressionAxes:
         """Return what `arrays` was made from."""
         both = (
-            Axes(arrays[f"{kind}.offset"], arrays[f"{kind}.axes"])
+            PrincipalAxes(arrays[f"{kind}.offset"], arrays[f"{kind}.axes"])
             for kind in ("root", "logged")
         )
         return cls(float(arrays["depth"][0]), *both)
@@ -220,7 +222,7 @@ def _axes_inside(
     width: int,
     seed: int,
     sections: NDArray[np.int32],
-) -> Axes:
+) -> PrincipalAxes:
     """Return the axes of the spots about the means of their sections.
 
     The scatter inside sections is applied and never formed: of 3,000 genes it would
@@ -247,7 +249,7 @@ def _axes_inside(
     largest = axes[np.abs(axes).argmax(axis=0), np.arange(width)]
     axes = axes * np.where(largest < 0, -1.0, 1.0)
     mean = (sizes @ means) / n_spots
-    return Axes((mean @ axes).astype(np.float32), axes.astype(np.float32))
+    return PrincipalAxes((mean @ axes).astype(np.float32), axes.astype(np.float32))
 
 
 def dense_axes(
@@ -266,7 +268,7 @@ def dense_axes(
     return mean.astype(np.float64), np.ascontiguousarray(axes[:, ::-1])
 
 
-def rotated(
+def rotate_to_axes(
     values: NDArray[np.floating],
     mean: NDArray[np.float64],
     axes: NDArray[np.float64],
@@ -291,7 +293,7 @@ def neighbour_average(
     return average
 
 
-def smoothed(
+def smooth_over_neighbours(
     values: NDArray[np.floating], average: sparse.csr_matrix, rounds: int
 ) -> NDArray[np.float32]:
     """Return values averaged over neighbours, several times over."""

@@ -71,7 +71,7 @@ def detect_lattice(coordinates: NDArray[np.floating]) -> Lattice:
     return Lattice(regular=bool(near.mean() >= _LATTICE_SHARE), pitch=pitch)
 
 
-def near_neighbours(coordinates: NDArray[np.floating]) -> int:
+def n_touching(coordinates: NDArray[np.floating]) -> int:
     """Return how many spots touch a spot: 4 on a square lattice, else 6.
 
     Parameters
@@ -212,7 +212,9 @@ def _approximate_feature_graph(
     return _from_lists(nearest), text
 
 
-def normalised(adjacency: sparse.csr_matrix, kind: str = "row") -> sparse.csr_matrix:
+def normalised_adjacency(
+    adjacency: sparse.csr_matrix, kind: str = "row"
+) -> sparse.csr_matrix:
     """Return the graph with self loops, normalised by degree.
 
     Parameters

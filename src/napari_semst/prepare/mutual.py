@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     Scores = NDArray[np.float32]
 
 # Neighbours that two spots of different sections must be among, of each other.
-NEIGHBOURS = 20
+MUTUAL_NEIGHBOURS = 20
 # Leading components by which they are sought.
 _WIDTH = 20
 # The first rounds go by spots that are truly alike; many more lay whole sections upon
@@ -34,7 +34,7 @@ COMPARED_SPOTS = 6_000
 _LEAST_DRAWN = 100
 
 
-class Alignment(NamedTuple):
+class SectionAlignment(NamedTuple):
     """What brings sections into the frame of the largest.
 
     Parameters
@@ -60,7 +60,7 @@ class Alignment(NamedTuple):
     apart: NDArray[np.float64]
 
     def notes(self) -> dict[str, object]:
-        """Return what the provenance tells of it."""
+        """Return its provenance."""
         return {
             "mutual_pairs": self.pairs.nnz // 2,
             "paired_shares": [round(float(share), 4) for share in self.paired],
@@ -70,7 +70,7 @@ class Alignment(NamedTuple):
 
 def align_sections(
     scores: Sequence[Scores], averaged: Sequence[Scores], sections: Sections, seed: int
-) -> Alignment:
+) -> SectionAlignment:
     """Find the shift that takes every section to those before it, largest first.
 
     Mutual nearest neighbours (Haghverdi et al. 2018) are taken to be of one kind: what
@@ -112,7 +112,7 @@ def align_sections(
         columns.append(many[1][here])
     graph = _graph(rows, columns, len(scores[0]))
     apart = np.array([frame.apart(spots, code, random) for code in range(len(spots))])
-    return Alignment(tuple(frame.shifts), graph, paired, apart)
+    return SectionAlignment(tuple(frame.shifts), graph, paired, apart)
 
 
 def _drawn(
@@ -157,7 +157,7 @@ class _Frame:
     ) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
         """Return mutual neighbours of two samples of spots, by leading components."""
         first, second = (self._now(0, spots)[:, :_WIDTH] for spots in (reference, own))
-        return mutual_neighbours(first, second, NEIGHBOURS)
+        return mutual_neighbours(first, second, MUTUAL_NEIGHBOURS)
 
     def move(
         self, reference: NDArray[np.int64], own: NDArray[np.int64], code: int
@@ -182,7 +182,7 @@ class _Frame:
         code: int,
         random: np.random.Generator,
     ) -> float:
-        """Return how far a section lies from all others, see `Alignment`."""
+        """Return how far a section lies from all others, see `SectionAlignment`."""
         from sklearn.neighbors import NearestNeighbors
 
         others = [one for place, one in enumerate(spots) if place != code]
@@ -190,7 +190,7 @@ class _Frame:
             self._now(0, _drawn(group, COMPARED_SPOTS, random))[:, :_WIDTH]
             for group in ([spots[code]], others)
         )
-        near = min(NEIGHBOURS, len(own) - 1)
+        near = min(MUTUAL_NEIGHBOURS, len(own) - 1)
         inside = NearestNeighbors(n_neighbors=near, algorithm="brute").fit(own)
         across = NearestNeighbors(n_neighbors=1, algorithm="brute").fit(rest)
         away = across.kneighbors(own)[0][:, 0]

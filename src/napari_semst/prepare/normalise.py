@@ -32,7 +32,7 @@ def with_values(
     return result
 
 
-def depth_scaled(counts: sparse.csr_matrix, target_sum: float) -> sparse.csr_matrix:
+def scale_depth(counts: sparse.csr_matrix, target_sum: float) -> sparse.csr_matrix:
     """Return counts scaled to one total per spot; empty spots stay empty.
 
     Parameters
@@ -69,7 +69,7 @@ def gene_deviation(matrix: sparse.csr_matrix) -> NDArray[np.float64]:
     return deviation
 
 
-def deviation_scaled(matrix: sparse.csr_matrix, clip: float) -> sparse.csr_matrix:
+def scale_by_deviation(matrix: sparse.csr_matrix, clip: float) -> sparse.csr_matrix:
     """Return values over their gene's standard deviation, not centred, clipped.
 
     Without centring zeros stay zeros, so the result is as sparse as its input
@@ -98,7 +98,7 @@ def gene_commonness(matrix: sparse.csr_matrix) -> NDArray[np.float64]:
     return commonness
 
 
-def as_csr(matrix: sparse.csr_matrix) -> sparse.csr_matrix:
+def canonical_csr(matrix: sparse.csr_matrix) -> sparse.csr_matrix:
     """Return the matrix in canonical CSR form, so that row order cannot matter."""
     canonical = sparse.csr_matrix(matrix)
     if not canonical.has_canonical_format:

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from napari_semst.config import PrepareConfig
     from napari_semst.core.progress import RunControl
     from napari_semst.morphology.base import Morphology
-    from napari_semst.prepare.mutual import Alignment
+    from napari_semst.prepare.mutual import SectionAlignment
 
 _LEAST_SPOTS = 10
 _SPOTS_PER_ROUND = 400
@@ -46,10 +46,10 @@ class Components(NamedTuple):
     axes: components.ExpressionAxes
     root: NDArray[np.float32]
     logged: NDArray[np.float32]
-    alignment: Alignment | None = None
+    alignment: SectionAlignment | None = None
 
     def notes(self) -> dict[str, object]:
-        """Return what the provenance tells of the alignment; nothing of one section."""
+        """Return the provenance of the alignment; empty for one section."""
         return {} if self.alignment is None else self.alignment.notes()
 
 
@@ -107,10 +107,10 @@ class Section:
         chosen
             Genes to return, by index; all where `None`.
         """
-        depth = normalise.depth_scaled(self.counts, self.config.target_sum)
+        depth = normalise.scale_depth(self.counts, self.config.target_sum)
         if chosen is not None:
             depth = depth[:, chosen]
-        return normalise.deviation_scaled(depth, self.config.clip)
+        return normalise.scale_by_deviation(depth, self.config.clip)
 
     @property
     def smoothing_rounds(self) -> int:
@@ -139,15 +139,15 @@ class Section:
         if codes is None:
             return Components(axes, root, logged)
         averaged = [
-            components.smoothed(one, self.average, self.smoothing_rounds)
+            components.smooth_over_neighbours(one, self.average, self.smoothing_rounds)
             for one in (root, logged)
         ]
-        found = align_sections((root, logged), averaged, self.sections, seed)
+        alignment = align_sections((root, logged), averaged, self.sections, seed)
         root, logged = (
             one + shift[codes]
-            for one, shift in zip((root, logged), found.shifts, strict=True)
+            for one, shift in zip((root, logged), alignment.shifts, strict=True)
         )
-        return Components(axes, root, logged, found)
+        return Components(axes, root, logged, alignment)
 
 
 def prepare_section(
@@ -184,7 +184,7 @@ def prepare_section(
     sections = sections or Sections.one(n_spots)
     check_sizes(sections)
     yield Progress("prepare", 0, 3, "Choosing genes")
-    counts = normalise.as_csr(counts)
+    counts = normalise.canonical_csr(counts)
     least = genes.least_spots(n_spots, n_all, config.min_cells, config.min_share)
     seen = genes.expressed_genes(counts, least)
     if not len(seen):
@@ -266,7 +266,7 @@ def spatial_neighbours(
 
     def averaging(spots: NDArray[np.int64]) -> tuple[sparse.csr_matrix, str]:
         places = coordinates[spots]
-        near.append(config.smoothing_neighbours or graphs.near_neighbours(places))
+        near.append(config.smoothing_neighbours or graphs.n_touching(places))
         return components.neighbour_average(places, near[-1]), ""
 
     spatial, found = sections.inside(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from napari_semst.sample.discordance import simulated_discordance
-from napari_semst.sample.simulate import simulated_cortex
+from napari_semst.sample.simulate_cortex import simulated_cortex
+from napari_semst.sample.simulate_discordance import simulated_discordance
 
 __all__ = ["simulated_cortex", "simulated_discordance"]

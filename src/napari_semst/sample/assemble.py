@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from napari_semst.sample.model import HARD
+from napari_semst.sample.cortex_model import HARD_CORTEX
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -16,11 +16,11 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
     from scipy.sparse import csr_matrix
 
-    from napari_semst.sample.expression import Panel
-    from napari_semst.sample.model import Model
-    from napari_semst.sample.patch import Patch
-    from napari_semst.sample.places import Places
+    from napari_semst.sample.cortex_model import CortexModel
+    from napari_semst.sample.expression import GenePanel
+    from napari_semst.sample.image_patch import ImagePatch
     from napari_semst.sample.section import SimulatedSection
+    from napari_semst.sample.spot_layout import SpotLayout
 
     Floats = NDArray[np.float32]
 
@@ -55,25 +55,25 @@ class Planting:
     region: NDArray[np.bool_]
     shares: Callable[[Floats], Floats]
     rng: np.random.Generator
-    genes: Callable[[Panel], Panel] | None = None
+    genes: Callable[[GenePanel], GenePanel] | None = None
     same_depth: bool = True
 
 
-def draw_places(
-    n_spots: int, platform: str, seed: int, model: Model = HARD
-) -> tuple[SimulatedSection, Places]:
+def draw_layout(
+    n_spots: int, platform: str, seed: int, model: CortexModel = HARD_CORTEX
+) -> tuple[SimulatedSection, SpotLayout]:
     """Draw the section of a seed, and its spots or cells."""
     from napari_semst.sample.geometry import draw_section
-    from napari_semst.sample.places import lattice, scatter
+    from napari_semst.sample.spot_layout import lattice_layout, scattered_layout
 
     section = draw_section(np.random.default_rng((seed, 1)), model)
-    place = lattice if platform == "visium" else scatter
+    place = lattice_layout if platform == "visium" else scattered_layout
     return section, place(section, n_spots, np.random.default_rng((seed, 2)))
 
 
 def assemble(
     section: SimulatedSection,
-    places: Places,
+    places: SpotLayout,
     named: tuple[tuple[str, ...], tuple[str, ...]],
     platform: str,
     seed: int,
@@ -144,9 +144,9 @@ def _planted(
     size: Floats,
     depth: Floats,
     fields: Floats,
-    genes: Panel,
+    genes: GenePanel,
     platform: str,
-    model: Model,
+    model: CortexModel,
 ) -> tuple[csr_matrix, NDArray[np.int64]]:
     """Return counts and main type of a region's spots."""
     from napari_semst.sample.expression import draw_counts
@@ -162,7 +162,7 @@ def _planted(
     return draw_counts(shares, size, fields, genes, seed), main
 
 
-def _content(shares: Floats, genes: Panel) -> Floats:
+def _content(shares: Floats, genes: GenePanel) -> Floats:
     """Return the messenger RNA, ``(n,)``, of mixtures ``(n, n_types)``."""
     content: Floats = shares @ genes.profiles.sum(axis=1)
     return content
@@ -173,7 +173,7 @@ def _mixtures(
     depth: NDArray[np.float32],
     platform: str,
     rng: np.random.Generator,
-    model: Model,
+    model: CortexModel,
 ) -> tuple[NDArray[np.float32], NDArray[np.int64]]:
     """Return each spot's mixture, ``(n, n_types)``, and its main type, ``(n,)``."""
     from napari_semst.sample import composition, expression
@@ -201,7 +201,7 @@ def _with_rows(
     return csr_matrix(vstack([counts, rows], format="csr")[source])
 
 
-def _pixels(places: Places, platform: str) -> NDArray[np.float64]:
+def _pixels(places: SpotLayout, platform: str) -> NDArray[np.float64]:
     """Return the spots ``(n, 2)`` in full-resolution pixels."""
     from napari_semst.sample.section import MARGIN
 
@@ -215,7 +215,7 @@ def _library_size(
     depth: NDArray[np.float32],
     rng: np.random.Generator,
     platform: str,
-    model: Model,
+    model: CortexModel,
 ) -> NDArray[np.float32]:
     """Return relative library sizes ``(n,)``: by region, by layer, and by chance."""
     by_depth = np.interp(depth, [0, 0.08, 0.16, 0.95, 1.05], [0.7, 0.6, 1.0, 1.0, 1.1])
@@ -246,11 +246,11 @@ def _barcodes(n_spots: int) -> list[str]:
 
 def library_entry(
     section: SimulatedSection,
-    places: Places,
+    places: SpotLayout,
     platform: str,
     seed: int,
     image: bool,
-    patches: Sequence[Patch] = (),
+    patches: Sequence[ImagePatch] = (),
 ) -> dict[str, Any]:
     """Return images and scale factors in Visium's layout."""
     from napari_semst.sample.section import MARGIN

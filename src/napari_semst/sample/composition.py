@@ -6,13 +6,13 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from napari_semst.sample.cortex_model import HARD_CORTEX
 from napari_semst.sample.genes import CELL_TYPES
-from napari_semst.sample.model import HARD
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-    from napari_semst.sample.model import Model
+    from napari_semst.sample.cortex_model import CortexModel
 
     Floats = NDArray[np.float32]
 
@@ -26,13 +26,13 @@ _CONTENT = np.array(
 )  # fmt: skip
 
 
-def cell_density(depth: Floats, model: Model = HARD) -> Floats:
+def cell_density(depth: Floats, model: CortexModel = HARD_CORTEX) -> Floats:
     """Return cells per square millimetre, ``(n,)``, at each depth."""
     density = np.interp(depth, model.density[:, 0], model.density[:, 1])
     return density.astype(np.float32)
 
 
-def cell_shares(depth: Floats, model: Model = HARD) -> Floats:
+def cell_shares(depth: Floats, model: CortexModel = HARD_CORTEX) -> Floats:
     """Return the share of every cell type, ``(n, n_types)``, at each depth."""
     shares = np.empty((len(depth), len(CELL_TYPES)), dtype=np.float32)
     for column, cell_type in enumerate(CELL_TYPES):
@@ -50,7 +50,7 @@ def messenger_content() -> Floats:
     return _CONTENT
 
 
-def _step(distance: Floats, model: Model) -> Floats:
+def _step(distance: Floats, model: CortexModel) -> Floats:
     """Return a smooth step from 0 to 1 at distance 0."""
     step: Floats = 0.5 * (1 + np.tanh(distance / model.fade))
     return step

@@ -14,18 +14,18 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from napari_semst.sample.composition import messenger_content
+from napari_semst.sample.cortex_model import HARD_CORTEX
 from napari_semst.sample.genes import CELL_TYPES, MARKERS
-from napari_semst.sample.model import HARD
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
     from scipy.sparse import csr_matrix
 
-    from napari_semst.sample.model import Model
+    from napari_semst.sample.cortex_model import CortexModel
 
     Floats = NDArray[np.float32]
 
-CHUNK = 4096
+COUNT_CHUNK = 4096
 _N_NUISANCES = 6
 _FOLLOWS_NUISANCE = {"mitochondrial": 0, "stress": 1, "blood": 2}
 # Programmes of cells that healthy tissue has none of.
@@ -34,7 +34,7 @@ _N_CLEAR = 4
 
 
 @dataclass(frozen=True)
-class Panel:
+class GenePanel:
     """What a gene does, whatever the spot.
 
     Parameters
@@ -55,9 +55,9 @@ class Panel:
 def make_panel(
     programmes: tuple[str, ...],
     rng: np.random.Generator,
-    model: Model = HARD,
+    model: CortexModel = HARD_CORTEX,
     platform: str = "visium",
-) -> Panel:
+) -> GenePanel:
     """Draw the profiles, dispersions and technical loadings of a panel's genes."""
     n_genes, contrast = len(programmes), model.contrast[platform]
     names = np.array(programmes)
@@ -84,7 +84,7 @@ def make_panel(
     loadings = rng.normal(0, model.nuisance / 2, (_N_NUISANCES, n_genes))
     for programme, field in _FOLLOWS_NUISANCE.items():
         loadings[field, names == programme] += model.handling
-    return Panel(
+    return GenePanel(
         profiles=profiles.astype(np.float32),
         dispersion=rng.gamma(3.0, 0.10, n_genes).astype(np.float32) + 0.04,
         loadings=loadings.astype(np.float32),
@@ -119,7 +119,7 @@ def mix_shares(shares: Floats, cells: Floats, rng: np.random.Generator) -> Float
 
 
 def draw_counts(
-    shares: Floats, library: Floats, fields: Floats, panel: Panel, seed: int
+    shares: Floats, library: Floats, fields: Floats, panel: GenePanel, seed: int
 ) -> csr_matrix:
     """Draw raw counts, dense for one chunk of spots at a time only.
 
@@ -144,9 +144,9 @@ def draw_counts(
     from scipy.sparse import csr_matrix, vstack
 
     chunks = []
-    for start in range(0, len(shares), CHUNK):
+    for start in range(0, len(shares), COUNT_CHUNK):
         rng = np.random.default_rng((seed, start))
-        part = slice(start, start + CHUNK)
+        part = slice(start, start + COUNT_CHUNK)
         rate = shares[part] @ panel.profiles
         rate *= library[part, None]
         rate *= np.exp(fields[part] @ panel.loadings)

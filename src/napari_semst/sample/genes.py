@@ -213,7 +213,9 @@ _MOUSE_NAMES = {"FTL": "Ftl1", "HSPA8": "Hspa8", "ABCB1": "Abcb1a", "HBB": "Hbb-
 
 
 @cache
-def panel(n_genes: int, species: str) -> tuple[tuple[str, ...], tuple[str, ...]]:
+def panel_symbols(
+    n_genes: int, species: str
+) -> tuple[tuple[str, ...], tuple[str, ...]]:
     """Return the symbols of a panel and the programme that each belongs to.
 
     Parameters
@@ -250,10 +252,12 @@ def panel(n_genes: int, species: str) -> tuple[tuple[str, ...], tuple[str, ...]]
     for number in range(1, n_genes - len(found) + 1):
         found[f"SIM{number:04d}"] = "background"
     chosen = list(found.items())[:n_genes]
-    return tuple(spelling(s, species) for s, _ in chosen), tuple(p for _, p in chosen)
+    return tuple(spell_symbol(s, species) for s, _ in chosen), tuple(
+        p for _, p in chosen
+    )
 
 
-def spelling(symbol: str, species: str) -> str:
+def spell_symbol(symbol: str, species: str) -> str:
     """Return a human symbol as it is spelt in a species."""
     if species != "mouse":
         return symbol

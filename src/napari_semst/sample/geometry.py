@@ -11,13 +11,13 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from napari_semst.sample.model import HARD
+from napari_semst.sample.cortex_model import HARD_CORTEX
 from napari_semst.sample.section import _GRID, MARGIN, SimulatedSection
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-    from napari_semst.sample.model import Model
+    from napari_semst.sample.cortex_model import CortexModel
     from napari_semst.sample.section import Floats
 
 
@@ -32,7 +32,9 @@ def layer_codes(depth: Floats) -> NDArray[np.intp]:
     return np.searchsorted(LAYER_ENDS, depth).astype(np.intp)
 
 
-def draw_section(rng: np.random.Generator, model: Model = HARD) -> SimulatedSection:
+def draw_section(
+    rng: np.random.Generator, model: CortexModel = HARD_CORTEX
+) -> SimulatedSection:
     """Draw a section; its outline and boundaries vary a little with the generator."""
     from scipy.ndimage import gaussian_filter
 
@@ -154,7 +156,7 @@ def _signed_distance(mask: NDArray[np.bool_]) -> NDArray[np.float64]:
     return cells * (1 + 2 * MARGIN) / _GRID
 
 
-def _outside_tears(rng: np.random.Generator, model: Model) -> NDArray[np.float64]:
+def _outside_tears(rng: np.random.Generator, model: CortexModel) -> NDArray[np.float64]:
     """Return the distance to the tears, negative within them."""
     axis = (np.arange(_GRID) + 0.5) * (1 + 2 * MARGIN) / _GRID - MARGIN
     x, y = np.meshgrid(axis, axis)

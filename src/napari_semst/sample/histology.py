@@ -12,8 +12,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from napari_semst.sample.composition import cell_density
+from napari_semst.sample.image_patch import draw_image_patch
 from napari_semst.sample.nuclei import draw_nuclei
-from napari_semst.sample.patch import draw_patch
 from napari_semst.sample.section import MARGIN
 from napari_semst.sample.texture import smooth_noise, splat_ellipses, strands
 
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-    from napari_semst.sample.patch import Patch
+    from napari_semst.sample.image_patch import ImagePatch
     from napari_semst.sample.section import SimulatedSection
 
     Floats = NDArray[np.float32]
@@ -41,7 +41,7 @@ def draw_histology(
     size: int,
     seed: int,
     cells: NDArray[np.float64] | None = None,
-    patches: Sequence[Patch] = (),
+    patches: Sequence[ImagePatch] = (),
 ) -> NDArray[np.uint8]:
     """Return a picture of a section as a slide scanner would show it.
 
@@ -75,7 +75,7 @@ def draw_histology(
         places = places[rng.permutation(len(places))[:_MOST_NUCLEI]]
     nuclei = draw_nuclei(section, places, micron, size, rng)
     for patch in patches:
-        nuclei, depth = draw_patch(patch, section, places, nuclei, depth, micron)
+        nuclei, depth = draw_image_patch(patch, section, places, nuclei, depth, micron)
     blue, pink, pale = nuclei
     eosin = _neuropil(section, depth, edge, size, rng)
     eosin = eosin * (1 - pale) + pink

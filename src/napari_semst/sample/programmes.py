@@ -9,12 +9,12 @@ import numpy as np
 
 from napari_semst.errors import ConfigError
 from napari_semst.sample.composition import cell_shares
-from napari_semst.sample.genes import CELL_TYPES, panel, spelling
+from napari_semst.sample.genes import CELL_TYPES, panel_symbols, spell_symbol
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-    from napari_semst.sample.expression import Panel
+    from napari_semst.sample.expression import GenePanel
 
     Floats = NDArray[np.float32]
 
@@ -48,7 +48,7 @@ _LEAST_PRECANCER = 5
 def panel_with_immune(
     n_genes: int, species: str
 ) -> tuple[tuple[str, ...], tuple[str, ...]]:
-    """Return symbols and programmes as `panel` does, immune cells' markers among them.
+    """Return what `panel_symbols` does, with the markers of immune cells.
 
     They take the place of the last fifth of the panel at most.
     """
@@ -59,8 +59,8 @@ def panel_with_immune(
         for name, column in zip(IMMUNE, columns, strict=True)
         if place < len(column)
     ][: n_genes // 5]
-    symbols, programmes = panel(n_genes - len(rounds), species)
-    more = tuple(spelling(symbol, species) for symbol, _ in rounds)
+    symbols, programmes = panel_symbols(n_genes - len(rounds), species)
+    more = tuple(spell_symbol(symbol, species) for symbol, _ in rounds)
     return symbols + more, programmes + tuple(name for _, name in rounds)
 
 
@@ -84,8 +84,8 @@ def infiltrated_shares(depth: Floats, strength: float) -> Floats:
 
 
 def with_immune_cells(
-    genes: Panel, programmes: tuple[str, ...], seed: tuple[int, ...]
-) -> Panel:
+    genes: GenePanel, programmes: tuple[str, ...], seed: tuple[int, ...]
+) -> GenePanel:
     """Return a panel whose profiles, ``(n_types, n_genes)``, are those of `TYPES`."""
     rng = np.random.default_rng(seed)
     relative = genes.profiles / genes.profiles.sum(axis=1, keepdims=True)
@@ -103,12 +103,12 @@ def with_immune_cells(
 
 
 def with_precancer(
-    genes: Panel,
+    genes: GenePanel,
     symbols: tuple[str, ...],
     species: str,
     strength: float,
     seed: tuple[int, ...],
-) -> Panel:
+) -> GenePanel:
     """Return a panel whose pre-cancerous genes are raised in every cell type.
 
     Parameters
@@ -129,7 +129,7 @@ def with_precancer(
     ConfigError
         If the panel holds fewer than five of the genes.
     """
-    wanted = [spelling(symbol, species) for symbol in PRECANCER.split()]
+    wanted = [spell_symbol(symbol, species) for symbol in PRECANCER.split()]
     raised = np.isin(symbols, wanted)
     if raised.sum() < _LEAST_PRECANCER:
         raise ConfigError(

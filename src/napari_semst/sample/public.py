@@ -118,11 +118,11 @@ def _why_not(section: PublicSection, error: Exception) -> str:
     import httpx
 
     if isinstance(error, httpx.HTTPStatusError):
-        found = f"the server answered {error.response.status_code}"
+        reason = f"the server answered {error.response.status_code}"
     else:
-        found = "no connection"
+        reason = "no connection"
     return (
-        f"Expected to download {section.title} from {_HOST}; {found}. Connect to the "
+        f"Expected to download {section.title} from {_HOST}; {reason}. Connect to the "
         "internet and try again, or open a simulated section."
     )
 

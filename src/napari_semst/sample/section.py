@@ -7,12 +7,12 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from napari_semst.sample.model import HARD
+from napari_semst.sample.cortex_model import HARD_CORTEX
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-    from napari_semst.sample.model import Model
+    from napari_semst.sample.cortex_model import CortexModel
 
     Floats = NDArray[np.float32]
 
@@ -43,7 +43,7 @@ class SimulatedSection:
     edge: Floats
     radial_x: Floats
     radial_y: Floats
-    model: Model = HARD
+    model: CortexModel = HARD_CORTEX
 
     @property
     def area(self) -> float:

@@ -10,9 +10,9 @@ from importlib import import_module
 from typing import Any
 
 from napari_semst.errors import SemanticsError, one_of
-from napari_semst.genes.symbols import Species, guess_species, says_little
+from napari_semst.genes.symbols import Species, guess_species, is_uninformative
 from napari_semst.semantics.base import GeneLists, Semantics, SemanticSource
-from napari_semst.semantics.negative_controls import controlled
+from napari_semst.semantics.negative_controls import with_control
 from napari_semst.semantics.rank import rank_genes
 from napari_semst.semantics.standardise import standardise
 
@@ -22,12 +22,12 @@ __all__ = [
     "SemanticSource",
     "Semantics",
     "Species",
-    "controlled",
     "guess_species",
+    "is_uninformative",
     "rank_genes",
-    "says_little",
     "source",
     "standardise",
+    "with_control",
 ]
 
 # name -> module:class

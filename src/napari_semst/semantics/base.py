@@ -1,4 +1,4 @@
-"""What a source of gene semantics takes and gives.
+"""What a source of gene semantics takes and returns.
 
 A source turns the ranked genes of each spot into a vector. Whatever the source, the
 pipeline standardises the result (`standardise`) before it reaches the network.
@@ -24,8 +24,8 @@ CancelCheck = Callable[[], bool]
 
 NO_GENE = -1
 LOW_COVERAGE = 0.5
-# How sources tell of spots that say nothing.
-AVERAGED = "they were given the average of the other spots."
+# How sources describe spots that list no known gene.
+AVERAGED_NOTE = "they were given the average of the other spots."
 
 
 @dataclass(frozen=True)
@@ -154,7 +154,7 @@ def check_cancelled(cancelled: CancelCheck | None) -> None:
         raise Cancelled("The run was cancelled; nothing was changed.")
 
 
-def record(
+def provenance_record(
     *,
     source: str,
     model: str,

@@ -1,4 +1,4 @@
-"""Semantics spoilt on purpose: what a source is worth shows only beside these."""
+"""Negative controls: semantics spoilt on purpose, to compare a source with."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 
     Texts = Callable[[GeneLists, Species], list[str]]
 
-CONTROLS = {
+NEGATIVE_CONTROLS = {
     "random": "random vectors of the mean and covariance of the source's own",
     "shuffled": "gene names permuted among the listed genes",
     "unrelated": "genes or sentences that have nothing to do with the section",
@@ -35,7 +35,7 @@ _CHUNK_SPOTS = 20_000
 
 
 @runtime_checkable
-class ReadsTexts(Protocol):
+class TextSource(Protocol):
     """A source that writes a text and embeds it."""
 
     def with_texts(self, texts: Texts) -> SemanticSource:
@@ -44,7 +44,7 @@ class ReadsTexts(Protocol):
 
 
 @runtime_checkable
-class ReadsTable(Protocol):
+class TableSource(Protocol):
     """A source that looks genes up."""
 
     def genes_outside(
@@ -54,7 +54,7 @@ class ReadsTable(Protocol):
         ...
 
 
-def controlled(source: SemanticSource, control: str, seed: int) -> SemanticSource:
+def with_control(source: SemanticSource, control: str, seed: int) -> SemanticSource:
     """Return the source itself for ``"none"``, else a control of it.
 
     Parameters
@@ -62,7 +62,7 @@ def controlled(source: SemanticSource, control: str, seed: int) -> SemanticSourc
     source
         The source that is to be examined.
     control
-        ``"none"`` or one of `CONTROLS`.
+        ``"none"`` or one of `NEGATIVE_CONTROLS`.
     seed
         Seed of the control.
 
@@ -73,28 +73,30 @@ def controlled(source: SemanticSource, control: str, seed: int) -> SemanticSourc
     """
     if control == "none":
         return source
-    if control not in CONTROLS:
-        raise SemanticsError(one_of("the control", control, ("none", *CONTROLS)))
+    if control not in NEGATIVE_CONTROLS:
+        raise SemanticsError(
+            one_of("the control", control, ("none", *NEGATIVE_CONTROLS))
+        )
     if control != "random" and source.name == "precomputed":
         raise SemanticsError(
             f"Expected a source that reads genes for the control {control!r}; a "
             "precomputed embedding reads none. Use the control 'random'."
         )
-    if control == "unrelated" and not isinstance(source, ReadsTexts | ReadsTable):
+    if control == "unrelated" and not isinstance(source, TextSource | TableSource):
         raise SemanticsError(
             "Expected a source that reads texts or a table for the control "
             f"'unrelated'; {source.name!r} is neither. Use 'random' or 'shuffled'."
         )
-    return Controlled(source, control, seed)
+    return NegativeControl(source, control, seed)
 
 
-class Controlled:
-    """A source behind a control; whatever it gives is marked as one.
+class NegativeControl:
+    """A source behind a negative control; its results are marked as such.
 
     Parameters
     ----------
     source, control, seed
-        As in `controlled`.
+        As in `with_control`.
     """
 
     def __init__(self, source: SemanticSource, control: str, seed: int) -> None:
@@ -103,9 +105,9 @@ class Controlled:
 
     @property
     def notice(self) -> str:
-        """What is told before the run begins to read."""
+        """What users should know before the run begins to read."""
         own = getattr(self.source, "notice", "")
-        return f"Control: {CONTROLS[self.control]}. {own}".rstrip()
+        return f"Control: {NEGATIVE_CONTROLS[self.control]}. {own}".rstrip()
 
     def embed_spots(
         self,
@@ -118,29 +120,29 @@ class Controlled:
         """Return the spoilt embedding; arguments as in `SemanticSource.embed_spots`."""
         random = np.random.default_rng(self.seed)
         source, lists = self.source, gene_lists
-        told = species or guess_species(gene_lists.genes)
-        species = told
+        known_species = species or guess_species(gene_lists.genes)
+        species = known_species
         if self.control == "shuffled":
-            lists = shuffled(gene_lists, random)
-        elif self.control == "unrelated" and isinstance(source, ReadsTexts):
+            lists = shuffled_genes(gene_lists, random)
+        elif self.control == "unrelated" and isinstance(source, TextSource):
             source = source.with_texts(
-                lambda asked, _: sentences(asked.n_spots, self.seed)
+                lambda asked, _: random_sentences(asked.n_spots, self.seed)
             )
         elif self.control == "unrelated":
-            assert isinstance(source, ReadsTable)
+            assert isinstance(source, TableSource)
             used = gene_lists.genes[np.unique(gene_lists.indices[gene_lists.listed])]
-            outside, species = source.genes_outside(used, told)
-            lists = drawn(gene_lists, outside, random)
+            outside, species = source.genes_outside(used, known_species)
+            lists = random_genes(gene_lists, outside, random)
         found = source.embed_spots(lists, weights, species, progress, cancelled)
         if self.control == "random":
-            found = replace(found, embedding=lookalike(found, random, cancelled))
-        return replace(found, provenance=self._marked(found, told))
+            found = replace(found, embedding=random_vectors(found, random, cancelled))
+        return replace(found, provenance=self._marked(found, known_species))
 
     def _marked(self, found: Semantics, species: Species) -> dict[str, Any]:
         warning = (
             f"CONTROL RUN ({self.control}): semantics was spoilt on purpose, "
-            f"{CONTROLS[self.control]}. Compare it with a real run; do not report its "
-            "domains."
+            f"{NEGATIVE_CONTROLS[self.control]}. Compare it with a real run; do not "
+            "report its domains."
         )
         return {
             **found.provenance,
@@ -151,7 +153,7 @@ class Controlled:
         }
 
 
-def shuffled(gene_lists: GeneLists, random: np.random.Generator) -> GeneLists:
+def shuffled_genes(gene_lists: GeneLists, random: np.random.Generator) -> GeneLists:
     """Return lists in which the names of the listed genes are permuted.
 
     Only genes that are listed somewhere change places, so that the source knows as
@@ -163,7 +165,7 @@ def shuffled(gene_lists: GeneLists, random: np.random.Generator) -> GeneLists:
     return GeneLists(genes, gene_lists.indices)
 
 
-def drawn(
+def random_genes(
     gene_lists: GeneLists, outside: NDArray[np.str_], random: np.random.Generator
 ) -> GeneLists:
     """Return lists of the same lengths, drawn for each spot from other genes.
@@ -197,7 +199,7 @@ def drawn(
     return GeneLists(names, indices)
 
 
-def lookalike(
+def random_vectors(
     found: Semantics,
     random: np.random.Generator,
     cancelled: CancelCheck | None = None,
@@ -308,7 +310,7 @@ _TIMES = (
 )
 
 
-def sentences(number: int, seed: int) -> list[str]:
+def random_sentences(number: int, seed: int) -> list[str]:
     """Return that many sentences, drawn from some 25,000 with replacement.
 
     Parameters

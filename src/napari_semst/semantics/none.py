@@ -11,7 +11,7 @@ from napari_semst.semantics.base import (
     GeneLists,
     ProgressCallback,
     Semantics,
-    record,
+    provenance_record,
 )
 
 if TYPE_CHECKING:
@@ -37,7 +37,7 @@ class NoSemantics:
         return Semantics(
             embedding=np.zeros((gene_lists.n_spots, 0), dtype=np.float32),
             coverage=np.zeros(gene_lists.n_spots, dtype=np.float32),
-            provenance=record(
+            provenance=provenance_record(
                 source=self.name,
                 model="none",
                 revision="",

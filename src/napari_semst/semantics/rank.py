@@ -9,7 +9,7 @@ import numpy as np
 from scipy import sparse
 
 from napari_semst.errors import SemanticsError
-from napari_semst.genes.symbols import says_little
+from napari_semst.genes.symbols import is_uninformative
 from napari_semst.genes.table import readable_names
 from napari_semst.semantics.base import (
     NO_GENE,
@@ -66,7 +66,7 @@ def rank_genes(
     names = readable_names(genes)
     table = _checked(matrix, names, n_listed)
     if leave_out_uninformative:
-        kept = np.flatnonzero(~says_little(names))
+        kept = np.flatnonzero(~is_uninformative(names))
         # An order of columns is kept by slicing, so ties still follow gene order.
         table = sparse.csr_matrix(table[:, kept])
     else:

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 GENE_WEIGHTS = ("equal", "rank")
 
 
-def place_weights(lists: GeneLists, kind: str) -> NDArray[np.float64] | None:
+def gene_list_weights(lists: GeneLists, kind: str) -> NDArray[np.float64] | None:
     """Return the weight of each listed gene by its place in the list.
 
     The gene at place r, from 1 on, weighs ``1 / log2(1 + r)``: 1, 0.63, 0.5, ... and
@@ -68,7 +68,7 @@ def weights_for(
     ConfigError
         If the source takes a list as a whole, and weights are to differ.
     """
-    weights = place_weights(lists, settings.gene_weights)
+    weights = gene_list_weights(lists, settings.gene_weights)
     if weights is not None and not averages_genes(settings):
         per = " per spot" if settings.source == "server" else ""
         raise ConfigError(
@@ -93,9 +93,9 @@ def averages_genes(settings: SemanticsConfig) -> bool:
     return settings.source in ("builtin", "table", "genes")
 
 
-def with_weights_told(found: Semantics, settings: SemanticsConfig) -> Semantics:
+def with_weights_recorded(found: Semantics, settings: SemanticsConfig) -> Semantics:
     """Return semantics whose record says how genes were weighted, where they were."""
     if not averages_genes(settings):
         return found
-    told = {**found.provenance, "gene_weights": settings.gene_weights}
-    return replace(found, provenance=told)
+    provenance = {**found.provenance, "gene_weights": settings.gene_weights}
+    return replace(found, provenance=provenance)

@@ -12,12 +12,12 @@ from uuid import uuid4
 
 from napari_semst import keys
 from napari_semst.io.matrices import named_layers
-from napari_semst.viewer import columns, spots
-from napari_semst.viewer.arrange import arrange, placed
+from napari_semst.viewer import colourings, spots
+from napari_semst.viewer.arrange import arrange, placed_image
 from napari_semst.viewer.colour import paint_of
-from napari_semst.viewer.features import features_of
-from napari_semst.viewer.image_layer import as_image, raster_for
-from napari_semst.viewer.pixels import drawn
+from napari_semst.viewer.hover_features import features_of
+from napari_semst.viewer.image_data import image_data
+from napari_semst.viewer.image_layer import raster_for, raster_layer
 from napari_semst.viewer.spots import PAIR, TISSUE, tissue_of
 
 if TYPE_CHECKING:
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from napari.layers import Layer
     from napari.types import LayerData
 
-    from napari_semst.viewer.arrange import Arrangement
+    from napari_semst.viewer.arrange import CanvasArrangement
 
 """Key of a layer's metadata that holds its tissue, as napari-spatialdata has it."""
 
@@ -33,10 +33,10 @@ COLOUR_BY = "semst_colour_by"
 """Key of a layer's metadata that remembers what its colours show."""
 
 UNSAVED = "semst_unsaved"
-"""Key of a layer's metadata that tells which results are not yet in a file."""
+"""Key of a layer's metadata for which results are not yet in a file."""
 
 COORDINATES = "semst_coordinates"
-"""Key of a layer's metadata that tells which coordinates its spots stand at."""
+"""Key of a layer's metadata for which coordinates its spots stand at."""
 
 SECTIONS_BY = "semst_sections_by"
 """Key of a layer's metadata for the obs column that tells its sections apart."""
@@ -53,8 +53,8 @@ SECTION_SHOWN = "semst_section_shown"
 PLACEMENT = "semst_placement"
 """Key of an image's metadata for its place among its section's own coordinates."""
 
-HIDDEN = "semst_hidden"
-"""Key of an image's metadata that tells that it was hidden with its section."""
+HIDDEN_NAMES = "semst_hidden"
+"""Key of an image's metadata that marks that it was hidden with its section."""
 
 # What napari-spatialdata looks for beside the table. A layer that is of no element of a
 # SpatialData object has no name there: it would raise when the layer is removed.
@@ -93,7 +93,7 @@ def layers_of(tissue: AnnData, name: str = "") -> list[LayerData]:
     return [*images, spots]
 
 
-def prepared(tissue: AnnData, name: str = "") -> list[LayerData]:
+def prepare_layers(tissue: AnnData, name: str = "") -> list[LayerData]:
     """Return a tissue as `layers_of` does, with what takes time done; for a worker.
 
     Of spots that are an image the levels that show the whole section are drawn.
@@ -106,8 +106,8 @@ def prepared(tissue: AnnData, name: str = "") -> list[LayerData]:
     return layers
 
 
-def told(arrangement: Arrangement, column: str) -> dict[str, Any]:
-    """Return what a layer's metadata tell of the sections that it shows."""
+def sections_metadata(arrangement: CanvasArrangement, column: str) -> dict[str, Any]:
+    """Return a layer's metadata on the sections that it shows."""
     libraries = dict(zip(arrangement.names, arrangement.libraries, strict=True))
     return {SECTIONS_BY: column, SECTIONS: libraries if len(libraries) > 1 else {}}
 
@@ -128,14 +128,14 @@ def _opening_column(tissue: AnnData) -> str:
 
 
 def spots_layer(
-    tissue: AnnData, name: str, arrangement: Arrangement, column: str = ""
+    tissue: AnnData, name: str, arrangement: CanvasArrangement, column: str = ""
 ) -> LayerData:
     """Return the spots as the data of a layer, at their true diameter.
 
     It is a Points layer, or an Image layer where there are more than
     `many.MOST_POINTS`.
     """
-    colouring = columns.first_colouring(tissue)
+    colouring = colourings.first_colouring(tissue)
     rgba = paint_of(tissue, colouring).rgba
     options: dict[str, Any] = {
         "name": name,
@@ -144,13 +144,13 @@ def spots_layer(
             TISSUE: tissue,
             **_NO_ELEMENT,
             COLOUR_BY: colouring.key,
-            **told(arrangement, column),
+            **sections_metadata(arrangement, column),
         },
     }
     raster = raster_for(tissue, arrangement)
     if raster is not None:
         raster.paint(rgba)
-        return as_image(raster, options)
+        return raster_layer(raster, options)
     several = column if len(arrangement.names) > 1 else ""
     as_points = {
         "size": arrangement.diameters,
@@ -165,7 +165,7 @@ def spots_layer(
 
 
 def image_layers(
-    tissue: AnnData, name: str, arrangement: Arrangement
+    tissue: AnnData, name: str, arrangement: CanvasArrangement
 ) -> list[LayerData]:
     """Return the histology images as the data of Image layers, finest resolution.
 
@@ -177,7 +177,7 @@ def image_layers(
 
     found = []
     for library in libraries(tissue):
-        placement, problem = placed(tissue, library)
+        placement, problem = placed_image(tissue, library)
         if placement is not None:
             found.append(placement)
             if arrangement.moved(placement) is None:
@@ -189,8 +189,8 @@ def image_layers(
             warn(tissue, f"The image of {library!r} is {problem}")
     layers: list[LayerData] = []
     for placement in found:
-        # The layer has the pixels; its metadata tell where they belong by themselves.
-        pixels, kept, how = drawn(placement)
+        # The layer has the pixels; its metadata hold where they belong by themselves.
+        pixels, kept, how = image_data(placement)
         moved = arrangement.moved(kept)
         scale, translate = moved or (kept.scale, kept.translate)
         which = f" {placement.library}" if len(found) > 1 else ""
@@ -200,7 +200,7 @@ def image_layers(
             "translate": translate,
             **how,
             "visible": moved is not None,
-            "metadata": {PLACEMENT: kept, HIDDEN: moved is None},
+            "metadata": {PLACEMENT: kept, HIDDEN_NAMES: moved is None},
         }
         layers.append((pixels, options, "image"))
     return layers
@@ -213,11 +213,11 @@ def refresh(layer: Layer) -> None:
     if tissue is None or spots.raster_of(layer) is not None:
         return
     if tissue.n_obs == len(layer.data):
-        layer.features = features_of(tissue, told_sections_by(layer))
+        layer.features = features_of(tissue, hover_sections_by(layer))
 
 
-def told_sections_by(layer: Layer) -> str:
-    """Return the column of which hovering tells the section, empty for one section."""
+def hover_sections_by(layer: Layer) -> str:
+    """Return the column whose section hovering shows, empty for one section."""
     column = str(layer.metadata.get(SECTIONS_BY, ""))
     return column if layer.metadata.get(SECTIONS) else ""
 
@@ -241,8 +241,8 @@ def coordinates_key(tissue: AnnData) -> str | None:
 
 def coordinate_keys(tissue: AnnData) -> list[str]:
     """Return the obsm keys that can be coordinates, the usual one first."""
-    found = [key for key in tissue.obsm if is_coordinates(tissue, key)]
-    return sorted(found, key=lambda key: (key != keys.SPATIAL, key))
+    keys_found = [key for key in tissue.obsm if is_coordinates(tissue, key)]
+    return sorted(keys_found, key=lambda key: (key != keys.SPATIAL, key))
 
 
 def is_coordinates(tissue: AnnData, key: str) -> bool:

@@ -35,7 +35,7 @@ _GAP = 0.04
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Arrangement:
+class CanvasArrangement:
     """Where the spots and images of a tissue stand on the canvas.
 
     Parameters
@@ -75,7 +75,7 @@ class Arrangement:
         return scale * factor, translate * factor + shift
 
 
-def arrange(tissue: AnnData, key: str | None, column: str = "") -> Arrangement:
+def arrange(tissue: AnnData, key: str | None, column: str = "") -> CanvasArrangement:
     """Return where to put a tissue's spots and images.
 
     Parameters
@@ -100,13 +100,15 @@ def arrange(tissue: AnnData, key: str | None, column: str = "") -> Arrangement:
         positions, diameter = spot_places(tissue, key)
         alone = np.zeros(tissue.n_obs, np.int32)
         origin, one = np.zeros((1, 2)), np.ones(1)
-        return Arrangement(("",), alone, positions, diameter, (None,), one, origin)
+        return CanvasArrangement(
+            ("",), alone, positions, diameter, (None,), one, origin
+        )
     return _side_by_side(tissue, key, parts)
 
 
 def _side_by_side(
     tissue: AnnData, key: str | None, parts: list[SectionView]
-) -> Arrangement:
+) -> CanvasArrangement:
     # Sections on one image are moved together with it.
     frames = [part.library or ("", index) for index, part in enumerate(parts)]
     order = list(dict.fromkeys(frames))
@@ -121,14 +123,14 @@ def _side_by_side(
         boxes.append(_with_image(box, parts[members[0]]))
     first = [int(np.argmax(frame_of == frame)) for frame in range(len(order))]
     factors = common_size(diameters[first], np.array(lengths))
-    shifts = side_by_side(np.stack(boxes) * factors[:, None, None])
+    shifts = row_shifts(np.stack(boxes) * factors[:, None, None])
     scales, moved = factors[frame_of], shifts[frame_of]
     codes = np.empty(tissue.n_obs, np.int32)
     positions = np.empty((tissue.n_obs, 2))
     for index, part in enumerate(parts):
         codes[part.spots] = index
         positions[part.spots] = own[index] * scales[index] + moved[index]
-    return Arrangement(
+    return CanvasArrangement(
         tuple(part.name for part in parts),
         codes,
         positions,
@@ -150,7 +152,9 @@ def _diameter(tissue: AnnData, key: str | None, part: SectionView) -> float:
 
 
 def _with_image(box: Floats, part: SectionView) -> Floats:
-    placement, _ = placed(part.tissue, part.library) if part.library else (None, "")
+    placement, _ = (
+        placed_image(part.tissue, part.library) if part.library else (None, "")
+    )
     if placement is None:
         return box
     return bounds(np.concatenate([box, placement.bounds()]))
@@ -185,7 +189,7 @@ def common_size(diameters: Floats, lengths: Floats) -> Floats:
     return np.where(same, 1.0, held)
 
 
-def side_by_side(boxes: Floats) -> Floats:
+def row_shifts(boxes: Floats) -> Floats:
     """Return how to shift boxes so that they stand in rows; the first one stays.
 
     Parameters
@@ -257,12 +261,12 @@ def _unit(tissue: AnnData, spots: NDArray[np.int64], places: Floats) -> float:
 
 
 def _spread(places: Any) -> float:
-    """Return how far places lie apart, 0 where that cannot be told."""
+    """Return how far places lie apart, 0 where that is unknown."""
     variances = np.var(np.asarray(places, dtype=np.float64)[:, :2], axis=0)
     return float(np.sqrt(variances.sum())) if np.isfinite(variances).all() else 0.0
 
 
-def placed(tissue: AnnData, library: str) -> tuple[Placement | None, str]:
+def placed_image(tissue: AnnData, library: str) -> tuple[Placement | None, str]:
     """Return a section's image, where it can be placed, or else why it cannot be."""
     from napari_semst.errors import InputError
     from napari_semst.io.alignment import image_placement
@@ -293,7 +297,9 @@ def share_on_image(tissue: AnnData, key: str | None, column: str = "") -> float 
     from napari_semst.io.sections import libraries
     from napari_semst.io.split_sections import split_sections
 
-    there = [one for one in libraries(tissue) if placed(tissue, one)[0] is not None]
+    there = [
+        one for one in libraries(tissue) if placed_image(tissue, one)[0] is not None
+    ]
     if not there:
         return None
     parts = split_sections(tissue, column, key) if column else []

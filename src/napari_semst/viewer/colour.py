@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from napari_semst import keys
-from napari_semst.viewer import columns
+from napari_semst.viewer import colourings
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from anndata import AnnData
     from numpy.typing import NDArray
 
-    from napari_semst.viewer.columns import Colouring
+    from napari_semst.viewer.colourings import Colouring
 
 MISSING = "#9a9a9a"
 """Grey of the spots that have no value."""
@@ -30,7 +30,7 @@ DIFFERING_COLORS = {"agree": "#c9d3dc", "differ": "#d1495b"}
 
 # By what is fixed about a category's meaning; pale where nothing is to be said.
 FIXED_COLORS = {
-    **dict(zip(columns.DISCORDANT_NAMES, DIFFERING_COLORS.values(), strict=True)),
+    **dict(zip(colourings.DISCORDANT_NAMES, DIFFERING_COLORS.values(), strict=True)),
     "fine": DIFFERING_COLORS["agree"],
     "outside": "#4d4d4d",
     "background": "#e69f00",
@@ -39,7 +39,7 @@ FIXED_COLORS = {
 }
 
 _COLORMAPS = {
-    columns.TOTAL_COUNTS: "viridis",
+    colourings.TOTAL_COUNTS: "viridis",
     keys.CONFIDENCE: "cividis",
     keys.COVERAGE: "cividis",
     # Bright is discordant, or surprising.
@@ -108,12 +108,12 @@ Paint = CategoryPaint | NumberPaint
 def paint_of(tissue: AnnData, colouring: Colouring) -> Paint:
     """Return the colours, and what explains them, of one colouring of a tissue."""
     if colouring.kind == "categories":
-        codes, names = columns.categories(tissue, colouring)
+        codes, names = colourings.category_values(tissue, colouring)
         return paint_categories(codes, names, colors_of(tissue, colouring, names))
     given = "viridis" if colouring.place != "obs" else _MODULATION_COLORMAP
     colormap = _COLORMAPS.get(colouring.key, given)
     limits = _LIMITS.get(colouring.key)
-    return paint_numbers(columns.numbers(tissue, colouring), colormap, limits)
+    return paint_numbers(colourings.number_values(tissue, colouring), colormap, limits)
 
 
 def colors_of(

@@ -18,7 +18,7 @@ _SPOTS_PER_CELL = 8
 _MOST_CELLS_A_SIDE = 2048
 
 
-class Places:
+class GridIndex:
     """Places in a plane, quick to ask what lies in a box.
 
     Parameters
@@ -61,6 +61,6 @@ class Places:
         # Cells of a row are neighbours, and so are their places in the order.
         start = self._starts[rows + first[1]]
         row, offset = spread(self._starts[rows + last[1] + 1] - start)
-        found = self._order[start[row] + offset].astype(np.int64)
-        there = self.places[found]
-        return np.sort(found[((there >= low) & (there <= high)).all(axis=1)])
+        spots = self._order[start[row] + offset].astype(np.int64)
+        there = self.places[spots]
+        return np.sort(spots[((there >= low) & (there <= high)).all(axis=1)])

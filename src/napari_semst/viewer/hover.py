@@ -1,4 +1,4 @@
-"""The status bar over spots that are an image: it tells what it tells over points."""
+"""The status bar over spots that are an image: the same as over points."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from types import MethodType
 from typing import TYPE_CHECKING, Any
 
 from napari_semst.viewer import adapter, spots
-from napari_semst.viewer.features import features_of
+from napari_semst.viewer.hover_features import features_of
 from napari_semst.viewer.spots import tissue_of
 
 if TYPE_CHECKING:
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 
 def watch_current(layers: Sequence[LayerData]) -> None:
-    """Let the viewer in use tell the spots of layers that it is about to make.
+    """Show spots on hover in layers that the current viewer is about to make.
 
     A reader returns data, of which the viewer makes layers by itself.
 
@@ -37,11 +37,11 @@ def watch_current(layers: Sequence[LayerData]) -> None:
 
 
 def _on_inserted(event: Any) -> None:
-    tell_spots(event.value)
+    show_spot_on_hover(event.value)
 
 
-def tell_spots(layer: Layer) -> None:
-    """Let a layer tell its spot under the mouse, if its spots are an image."""
+def show_spot_on_hover(layer: Layer) -> None:
+    """Show the spot under the mouse, if the layer's spots are an image."""
     # A plugin's viewer hands out stand-ins of layers.
     layer = getattr(layer, "__wrapped__", layer)
     if spots.raster_of(layer) is not None:
@@ -59,16 +59,16 @@ def _status(
         return status
     place = position if world else layer.data_to_world(position)
     spot = spots.spot_at(layer, place)
-    told = status.get("value", "")
+    text = status.get("value", "")
     new = "" if spot is None else spot_in_words(layer, spot)
     for part in ("coordinates", "value"):
-        if told and part in status:
-            status[part] = status[part].removesuffix(told) + new
+        if text and part in status:
+            status[part] = status[part].removesuffix(text) + new
     return status
 
 
 def features_at(layer: Layer, spot: int) -> dict[str, Any]:
-    """Return what hovering over a spot of a layer tells, by name.
+    """Return the features that hovering over a spot of a layer shows, by name.
 
     Parameters
     ----------
@@ -80,10 +80,12 @@ def features_at(layer: Layer, spot: int) -> dict[str, Any]:
     tissue = tissue_of(layer)
     if spots.raster_of(layer) is None or tissue is None:
         return dict(layer.features.iloc[spot])
-    row = features_of(tissue, adapter.told_sections_by(layer), [spot]).iloc[0].to_dict()
+    row = (
+        features_of(tissue, adapter.hover_sections_by(layer), [spot]).iloc[0].to_dict()
+    )
     more = layer.metadata.get(spots.MORE_FEATURES, {})
-    told = {name: values[spot] for name, values in more.items()}
-    return {"barcode": row.pop("barcode"), **told, **row}
+    features = {name: values[spot] for name, values in more.items()}
+    return {"barcode": row.pop("barcode"), **features, **row}
 
 
 def spot_in_words(layer: Layer, spot: int) -> str:

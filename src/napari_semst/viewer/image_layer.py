@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from anndata import AnnData
     from napari.types import LayerData
 
-    from napari_semst.viewer.arrange import Arrangement
+    from napari_semst.viewer.arrange import CanvasArrangement
 
 MOST_POINTS = 100_000
 """Spots up to which a section is drawn as points; more are drawn as an image."""
@@ -22,20 +22,20 @@ MOST_POINTS = 100_000
 _ON_GRID = 0.05
 
 
-def are_many(n_spots: int) -> bool:
+def draws_as_image(n_spots: int) -> bool:
     """Return whether so many spots are drawn as an image."""
     return n_spots > MOST_POINTS
 
 
-def raster_for(tissue: AnnData, arrangement: Arrangement) -> SpotRaster | None:
+def raster_for(tissue: AnnData, arrangement: CanvasArrangement) -> SpotRaster | None:
     """Return a tissue's spots as an image, None where few enough for points."""
-    if not are_many(tissue.n_obs):
+    if not draws_as_image(tissue.n_obs):
         return None
     square = are_bins(tissue, arrangement)
     return SpotRaster(arrangement.positions, arrangement.diameters, square)
 
 
-def are_bins(tissue: AnnData, arrangement: Arrangement) -> bool:
+def are_bins(tissue: AnnData, arrangement: CanvasArrangement) -> bool:
     """Return whether spots are the squares of a grid.
 
     Visium HD says so; else they are where spots that touch stand in rows and columns.
@@ -55,7 +55,7 @@ def are_bins(tissue: AnnData, arrangement: Arrangement) -> bool:
     return bool(on_grid and (whole % 2 == 1).any())
 
 
-def as_image(raster: SpotRaster, options: dict[str, Any]) -> LayerData:
+def raster_layer(raster: SpotRaster, options: dict[str, Any]) -> LayerData:
     """Return spots as the data of an Image layer.
 
     Parameters

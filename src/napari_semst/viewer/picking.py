@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     Floats = NDArray[np.float64]
     Mask = NDArray[np.bool_]
 
-How = Literal["replace", "add", "subtract"]
+SelectionMode = Literal["replace", "add", "subtract"]
 
 # Cells along each side of the grid that settles most spots without a look at edges.
 _CELLS = 512
@@ -23,12 +23,12 @@ _CELLS = 512
 _FEW = 5_000
 
 
-def spot_positions(layer: Layer) -> Floats:
+def section_positions(layer: Layer) -> Floats:
     """Return where a section's spots stand on its layer, (y, x), ``(n_spots, 2)``."""
     return np.asarray(spots.positions(layer), dtype=np.float64)[:, -2:]
 
 
-def spot_diameter(layer: Layer) -> float:
+def usual_diameter(layer: Layer) -> float:
     """Return the usual diameter of a section's spots, in the unit of their places."""
     diameters = spots.diameters(layer)
     return float(np.median(diameters)) if len(diameters) else 1.0
@@ -36,10 +36,10 @@ def spot_diameter(layer: Layer) -> float:
 
 def spots_on_show(layer: Layer) -> Mask:
     """Return which spots' sections are on show, shape ``(n_spots,)``."""
-    return np.asarray(spots.shown(layer), dtype=bool)
+    return np.asarray(spots.shown_spots(layer), dtype=bool)
 
 
-def combined(old: Mask | None, new: Mask, how: How) -> Mask:
+def combined(old: Mask | None, new: Mask, how: SelectionMode) -> Mask:
     """Return a selection after spots were drawn around.
 
     Parameters

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from napari_semst.io.alignment import Placement
-    from napari_semst.viewer.arrange import Arrangement
+    from napari_semst.viewer.arrange import CanvasArrangement
     from napari_semst.viewer.spot_image import SpotRaster
 
 # Of the canvas, around what is looked at; as napari's own.
@@ -59,7 +59,7 @@ def section_shown(layer: Layer) -> str:
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Moved:
+class SpotMove:
     """Where spots and images are to stand, worked out before they are moved.
 
     Parameters
@@ -75,11 +75,11 @@ class Moved:
     tissue: AnnData
     key: str | None
     column: str
-    arrangement: Arrangement
+    arrangement: CanvasArrangement
     raster: SpotRaster | None
 
 
-def places_for(tissue: AnnData, key: str | None, column: str) -> Moved:
+def plan_move(tissue: AnnData, key: str | None, column: str) -> SpotMove:
     """Return where a tissue's spots are to stand; no layer is touched.
 
     Raises
@@ -91,7 +91,7 @@ def places_for(tissue: AnnData, key: str | None, column: str) -> Moved:
     raster = raster_for(tissue, arrangement)
     if raster is not None:
         raster.warm()
-    return Moved(tissue, key, column, arrangement, raster)
+    return SpotMove(tissue, key, column, arrangement, raster)
 
 
 def move_spots(
@@ -99,7 +99,7 @@ def move_spots(
     key: str | None,
     column: str | None = None,
     images: Sequence[Layer] = (),
-    moved: Moved | None = None,
+    moved: SpotMove | None = None,
 ) -> None:
     """Move a layer's spots to other coordinates, or to stand in other sections.
 
@@ -124,14 +124,14 @@ def move_spots(
         does not tell every spot's section; nothing is moved.
     """
     tissue = tissue_of(layer)
-    if tissue is None or tissue.n_obs != spots.count(layer):
+    if tissue is None or tissue.n_obs != spots.n_spots_of(layer):
         return
     column = sections_by(layer) if column is None else column
-    moved = moved or places_for(tissue, key, column)
+    moved = moved or plan_move(tissue, key, column)
     arrangement = moved.arrangement
     spots.move(layer, arrangement.positions, arrangement.diameters, moved.raster)
     layer.metadata[adapter.COORDINATES] = key
-    layer.metadata.update(adapter.told(arrangement, column))
+    layer.metadata.update(adapter.sections_metadata(arrangement, column))
     adapter.refresh(layer)
     for image in images:
         placement = _placement(image)
@@ -154,21 +154,21 @@ def show_section(layer: Layer, name: str, images: Sequence[Layer] = ()) -> None:
         The layer's images: those of other sections are hidden, and come back.
     """
     tissue, column = tissue_of(layer), sections_by(layer)
-    if tissue is None or tissue.n_obs != spots.count(layer):
+    if tissue is None or tissue.n_obs != spots.n_spots_of(layer):
         return
     layer.metadata[adapter.SECTION_SHOWN] = name
     every = np.ones(tissue.n_obs, dtype=bool)
-    spots.show(layer, _of_section(tissue, column, name) if name else every)
+    spots.show_spots(layer, _of_section(tissue, column, name) if name else every)
     libraries: dict[str, Any] = layer.metadata.get(adapter.SECTIONS, {})
     wanted = {libraries[name]} if name else set(libraries.values())
     for image in images:
         placement = _placement(image)
         if libraries and placement is not None and placement.library not in wanted:
             if image.visible:
-                image.visible, image.metadata[adapter.HIDDEN] = False, True
-        elif image.metadata.get(adapter.HIDDEN):
+                image.visible, image.metadata[adapter.HIDDEN_NAMES] = False, True
+        elif image.metadata.get(adapter.HIDDEN_NAMES):
             # One that the user has hidden stays hidden.
-            image.visible, image.metadata[adapter.HIDDEN] = True, False
+            image.visible, image.metadata[adapter.HIDDEN_NAMES] = True, False
 
 
 def _of_section(tissue: AnnData, column: str, name: str) -> NDArray[np.bool_]:
@@ -179,7 +179,7 @@ def _of_section(tissue: AnnData, column: str, name: str) -> NDArray[np.bool_]:
     return np.asarray(np.array([*wanted, False])[every.codes.to_numpy()])
 
 
-def box_on_show(
+def visible_box(
     layer: Layer, images: Sequence[Layer] = ()
 ) -> NDArray[np.float64] | None:
     """Return the least and largest (y, x) of spots on show and visible images.
@@ -194,7 +194,7 @@ def box_on_show(
     numpy.ndarray or None
         Shape ``(2, 2)``; None where nothing is on show.
     """
-    shown = spots.shown(layer)
+    shown = spots.shown_spots(layer)
     if not shown.any():
         return None
     radius = float(spots.diameters(layer)[shown].max()) / 2
@@ -203,7 +203,7 @@ def box_on_show(
     return bounds(np.concatenate(boxes))
 
 
-def look_at(viewer: Viewer, box: NDArray[np.float64] | None) -> None:
+def zoom_to(viewer: Viewer, box: NDArray[np.float64] | None) -> None:
     """Let a box of the canvas, ``(2, 2)`` in (y, x), fill the window."""
     if box is None:
         return

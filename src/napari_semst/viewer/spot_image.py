@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from napari_semst.errors import InputError
-from napari_semst.viewer.grid_index import Places
+from napari_semst.viewer.grid_index import GridIndex
 from napari_semst.viewer.rasterise import stamp
 
 if TYPE_CHECKING:
@@ -60,7 +60,7 @@ class SpotRaster:
     def __init__(
         self, positions: Floats, diameters: float | Floats, square: bool = False
     ) -> None:
-        self.index = Places(positions)
+        self.index = GridIndex(positions)
         n = len(positions)
         self.diameters = np.broadcast_to(np.asarray(diameters, dtype=np.float64), (n,))
         self.square = square
@@ -91,7 +91,7 @@ class SpotRaster:
     @property
     def levels(self) -> list[Any]:
         """Of the image, the finest first: what a viewer is to show."""
-        drawn = [Level(self, level) for level in range(LEVELS - 1)]
+        drawn = [RasterLevel(self, level) for level in range(LEVELS - 1)]
         # A viewer may keep what it once read of the coarsest: it is written in place.
         return [*drawn, self._coarse]
 
@@ -262,7 +262,7 @@ def covers(
     return np.asarray((away**2).sum(axis=1) <= reach**2)
 
 
-class Level:
+class RasterLevel:
     """A level of the spots' image, as an array that is drawn where it is read.
 
     Parameters

@@ -27,7 +27,7 @@ RASTER = "semst_raster"
 """Key of a layer's metadata for the spots of an image, see `SpotRaster`."""
 
 MORE_FEATURES = "semst_more_features"
-"""Key of a layer's metadata for what hovering tells besides what the tissue holds:
+"""Key of a layer's metadata for what hovering shows besides what the tissue holds:
 a column for each name."""
 
 
@@ -44,7 +44,7 @@ def draws_spots(layer: Layer) -> bool:
     return isinstance(layer, Points) or raster_of(layer) is not None
 
 
-def count(layer: Layer) -> int:
+def n_spots_of(layer: Layer) -> int:
     """Return the number of a layer's spots."""
     raster = raster_of(layer)
     return len(layer.data) if raster is None else len(raster)
@@ -62,13 +62,13 @@ def diameters(layer: Layer) -> Floats:
     return np.asarray(layer.size) if raster is None else raster.diameters
 
 
-def shown(layer: Layer) -> NDArray[np.bool_]:
+def shown_spots(layer: Layer) -> NDArray[np.bool_]:
     """Return which of a layer's spots are on show, ``(n_spots,)``."""
     raster = raster_of(layer)
     return np.asarray(layer.shown) if raster is None else raster.shown
 
 
-def show(layer: Layer, mask: NDArray[np.bool_]) -> None:
+def show_spots(layer: Layer, mask: NDArray[np.bool_]) -> None:
     """Show some of a layer's spots and no others, as a mask, ``(n_spots,)``."""
     raster = raster_of(layer)
     if raster is None:
@@ -140,10 +140,10 @@ def spot_at(layer: Layer, position: Sequence[float] | Floats) -> int | None:
         return None
     if raster is None:
         there = covers(positions(layer), diameters(layer), place)
-        found = np.flatnonzero(there & shown(layer))
+        spots_there = np.flatnonzero(there & shown_spots(layer))
     else:
-        found = raster.spots_at(place)
-    return int(found[-1]) if len(found) else None
+        spots_there = raster.spots_at(place)
+    return int(spots_there[-1]) if len(spots_there) else None
 
 
 def to_places(layer: Layer, world: Floats) -> Floats:
@@ -173,13 +173,13 @@ def paint_layer(layer: Layer, rgba: NDArray[np.float32]) -> None:
     ValueError
         If the layer has another number of spots than there are colours.
     """
-    if spots.count(layer) != len(rgba):
+    if spots.n_spots_of(layer) != len(rgba):
         tissue = tissue_of(layer)
         if tissue is not None and tissue.n_obs == len(rgba):
             return
         raise ValueError(
-            f"Expected one colour for each of the layer's {spots.count(layer)} points; "
-            f"got {len(rgba)}."
+            f"Expected one colour for each of the layer's {spots.n_spots_of(layer)} "
+            f"points; got {len(rgba)}."
         )
     raster = spots.raster_of(layer)
     if raster is not None:
@@ -204,7 +204,7 @@ def tissue_of(layer: Layer) -> AnnData | None:
     """Return the tissue whose spots a layer shows, or None if it shows none.
 
     Layers of other plugins that hold a table are none of ours until they are taken
-    over, see `napari_semst.viewer.adopt`.
+    over, see `napari_semst.viewer.foreign_layers`.
     """
     from anndata import AnnData
 

@@ -11,7 +11,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 
-def show(source: Path) -> None:
+def open_window(source: Path) -> None:
     """Open napari on a section, with the dock, until the window is closed.
 
     Raises

@@ -15,7 +15,7 @@ from napari_semst.methods.registry import method_spec
 from napari_semst.methods.semst.full_batch import FullBatchObjective
 from napari_semst.methods.semst.inputs import from_components
 from napari_semst.methods.settings import resolve
-from napari_semst.prepare.components import smoothed
+from napari_semst.prepare.components import smooth_over_neighbours
 from napari_semst.prepare.section import prepare_section
 from tests.small import short
 
@@ -71,7 +71,9 @@ def test_unknown_methods_are_refused():
 def test_quick_is_smoothed_components(prepared, semantics):
     fit, section, _ = fitted(prepared, semantics, "quick")
     root = section.components(0).root
-    want = smoothed(root[:, :15], section.average, section.smoothing_rounds)
+    want = smooth_over_neighbours(
+        root[:, :15], section.average, section.smoothing_rounds
+    )
     assert np.array_equal(fit.latent, want)
     assert fit.modulation is None
     assert fit.record.epochs == 0
@@ -126,7 +128,9 @@ def test_the_base_is_what_the_latent_starts_from(prepared, semantics):
     root = section.components(0).root
     width = config.model.latent
     scaled = root / root[:, :30][:, 0].std()
-    want = smoothed(scaled[:, :width], section.average, section.smoothing_rounds)
+    want = smooth_over_neighbours(
+        scaled[:, :width], section.average, section.smoothing_rounds
+    )
     want = want / want[:, 0].std()
     np.testing.assert_allclose(fit.latent, want, atol=1e-4)
 

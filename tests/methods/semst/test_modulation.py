@@ -8,9 +8,9 @@ import torch
 
 from napari_semst.methods.semst.modulation import modulation_map
 from napari_semst.methods.semst.network import Encoded, SemstNetwork
-from napari_semst.nn.fsm import Modulation, SemanticModulation
+from napari_semst.nn.semantic_modulation import Modulation, SemanticModulation
 from napari_semst.nn.sparse import SparseOperator
-from napari_semst.prepare.graphs import nearest_graph, normalised
+from napari_semst.prepare.graphs import nearest_graph, normalised_adjacency
 
 N_SPOTS, N_FEATURES, LATENT = 12, 6, 4
 
@@ -80,7 +80,7 @@ def test_without_semantics_there_is_no_map():
 
 def section():
     random = np.random.default_rng(0)
-    graph = normalised(nearest_graph(random.random((N_SPOTS, 2)), 3))
+    graph = normalised_adjacency(nearest_graph(random.random((N_SPOTS, 2)), 3))
     operator = SparseOperator(graph, torch.device("cpu"))
     features = torch.as_tensor(random.normal(size=(N_SPOTS, N_FEATURES))).float()
     semantics = torch.as_tensor(random.normal(size=(N_SPOTS, 8))).float()

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from napari_semst.errors import Cancelled, SemanticsError
 from napari_semst.semantics import GeneLists, SemanticSource, source
 from napari_semst.semantics.gene_table import source as builtin
-from napari_semst.semantics.gene_table.source import BuiltinTable, pool
+from napari_semst.semantics.gene_table.source import BuiltinTable, pool_gene_vectors
 
 if TYPE_CHECKING:
     from napari_semst.genes.table import GeneTable
@@ -37,7 +37,7 @@ def test_pooling_equals_a_dense_weighted_mean(seed: int, chunk: int) -> None:
     dense /= np.maximum(weights.sum(axis=1, keepdims=True), 1e-12)
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(builtin, "CHUNK_SPOTS", chunk)
-        pooled = pool(weights, columns, vectors)
+        pooled = pool_gene_vectors(weights, columns, vectors)
     np.testing.assert_allclose(pooled, dense, atol=1e-5)
 
 

@@ -11,18 +11,22 @@ import pytest
 import torch
 
 from napari_semst.errors import DeviceError, SemanticsError
-from napari_semst.models.load import load_model, load_tokenizer
+from napari_semst.models.load import load_language_model, load_tokenizer
 from napari_semst.semantics.language_model import encoder as module
 from napari_semst.semantics.language_model import token_store
-from napari_semst.semantics.language_model.batching import plan
-from napari_semst.semantics.language_model.encoder import POOLINGS, Encoder, Reading
+from napari_semst.semantics.language_model.embed_texts import plan_batches
+from napari_semst.semantics.language_model.encoder import (
+    POOLINGS,
+    EncoderSettings,
+    TextEncoder,
+)
 from napari_semst.semantics.language_model.prompts import (
-    PAPER,
+    PAPER_TEMPLATE,
     ListedPassages,
     distinct_lists,
     template,
 )
-from napari_semst.semantics.language_model.tokens import Tokenizing
+from napari_semst.semantics.language_model.tokens import PromptTokenizer
 from tests.semantics.language_models import save_tiny_qwen, some_lists
 
 if TYPE_CHECKING:
@@ -36,10 +40,10 @@ if TYPE_CHECKING:
 @pytest.fixture(scope="module")
 def passages() -> list[Passage]:
     lists = some_lists(16)
-    return list(ListedPassages(PAPER, lists.genes, distinct_lists(lists)[0]))
+    return list(ListedPassages(PAPER_TEMPLATE, lists.genes, distinct_lists(lists)[0]))
 
 
-def _in_order(encoder: Encoder, passages: list[Passage]) -> NDArray[np.float32]:
+def _in_order(encoder: TextEncoder, passages: list[Passage]) -> NDArray[np.float32]:
     """Return vectors of texts, batched by width as a run does."""
     tokens = encoder.tokens(passages)
     widths = np.array([encoder.width(one) for one in tokens])
@@ -61,10 +65,10 @@ def _one_by_one(
 ) -> NDArray[np.float64]:
     """Return vectors by the plainest code: one text, whole, no padding."""
     tokenizer = load_tokenizer(folder, "tiny")
-    model = load_model(folder, "tiny", "cpu", "float32")
+    model = load_language_model(folder, "tiny", "cpu", "float32")
     found = []
     for passage in passages:
-        (tokens,) = Tokenizing(tokenizer, "tiny")([passage], with_genes=True)
+        (tokens,) = PromptTokenizer(tokenizer, "tiny")([passage], with_genes=True)
         with torch.inference_mode():
             ids = torch.tensor(tokens.ids[None].astype(np.int64))
             states = model(input_ids=ids).last_hidden_state[0].double().numpy()
@@ -86,8 +90,8 @@ def test_batches_padding_and_prefix_change_nothing(
     for batch_tokens in (1, 400):
         for padding in ("left", "right"):
             for share in (True, False):
-                reading = Reading(pooling, batch_tokens=batch_tokens)
-                with Encoder(
+                reading = EncoderSettings(pooling, batch_tokens=batch_tokens)
+                with TextEncoder(
                     tiny_qwen, "tiny", reading, padding=padding, share_prefix=share
                 ) as one:
                     found = _in_order(one, passages)
@@ -98,7 +102,7 @@ def test_batches_padding_and_prefix_change_nothing(
 def test_a_text_has_the_same_bits_in_any_company(
     tiny_qwen: Path, passages: list[Passage]
 ) -> None:
-    with Encoder(tiny_qwen, "tiny", Reading(batch_tokens=400)) as one:
+    with TextEncoder(tiny_qwen, "tiny", EncoderSettings(batch_tokens=400)) as one:
         whole = _in_order(one, passages)
         some = _in_order(one, passages[::-3])
     np.testing.assert_array_equal(some, whole[::-3])
@@ -107,7 +111,7 @@ def test_a_text_has_the_same_bits_in_any_company(
 def test_gene_tokens_are_those_of_the_names(tiny_qwen: Path) -> None:
     tokenizer = load_tokenizer(tiny_qwen, "tiny")
     passage = template("paper").passage(("MBP", "X", "GFAP"))
-    (tokens,) = Tokenizing(tokenizer, "tiny")([passage], with_genes=True)
+    (tokens,) = PromptTokenizer(tokenizer, "tiny")([passage], with_genes=True)
     text = tokenizer.decode(tokens.ids[tokens.of_genes])
     assert text.replace(" ", "") == "MBPXGFAP"
 
@@ -115,7 +119,7 @@ def test_gene_tokens_are_those_of_the_names(tiny_qwen: Path) -> None:
 def test_a_conversation_is_in_the_model_s_own_marks(tiny_qwen: Path) -> None:
     tokenizer = load_tokenizer(tiny_qwen, "tiny")
     passage = template("paper").passage(("MBP",))
-    (tokens,) = Tokenizing(tokenizer, "tiny")([passage], with_genes=False)
+    (tokens,) = PromptTokenizer(tokenizer, "tiny")([passage], with_genes=False)
     assert tokenizer.decode(tokens.ids) == (
         f"<|im_start|>system\n{passage.system}<|im_end|>\n<|im_start|>user\nHighly "
         "expressed genes: MBP.<|im_end|>\n<|im_start|>assistant\n"
@@ -124,7 +128,7 @@ def test_a_conversation_is_in_the_model_s_own_marks(tiny_qwen: Path) -> None:
 
 def _failing(limit: int, error: type[Exception], text: str):  # type: ignore[no-untyped-def]
     """Return a `_run` that has memory for few texts only, and counts its failures."""
-    plain, failures = Encoder._run, []
+    plain, failures = TextEncoder._run, []
 
     def run(self, batch, width):  # type: ignore[no-untyped-def]
         if len(batch) > limit:
@@ -149,12 +153,14 @@ def test_where_memory_runs_out_batches_are_halved(
     error: type[Exception],
     text: str,
 ) -> None:
-    with Encoder(tiny_qwen, "tiny", Reading(batch_tokens=800)) as one:
+    with TextEncoder(tiny_qwen, "tiny", EncoderSettings(batch_tokens=800)) as one:
         plain = _in_order(one, passages)
     run, failures = _failing(3, error, text)
-    monkeypatch.setattr(Encoder, "_run", run)
+    monkeypatch.setattr(TextEncoder, "_run", run)
     said: list[str] = []
-    with Encoder(tiny_qwen, "tiny", Reading(batch_tokens=800), say=said.append) as one:
+    with TextEncoder(
+        tiny_qwen, "tiny", EncoderSettings(batch_tokens=800), say=said.append
+    ) as one:
         found = _in_order(one, passages)
         assert one.notes["batches_halved"] == len(failures) > 0
     assert len(said) == len(failures)
@@ -165,12 +171,12 @@ def test_where_memory_runs_out_batches_are_halved(
 def test_where_memory_does_not_do_for_two_texts_they_are_read_one_by_one(
     tiny_qwen: Path, passages: list[Passage], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    with Encoder(tiny_qwen, "tiny", Reading()) as one:
+    with TextEncoder(tiny_qwen, "tiny", EncoderSettings()) as one:
         plain = _in_order(one, passages)
     run, failures = _failing(1, RuntimeError, "CUBLAS_STATUS_ALLOC_FAILED")
-    monkeypatch.setattr(Encoder, "_run", run)
+    monkeypatch.setattr(TextEncoder, "_run", run)
     said: list[str] = []
-    with Encoder(tiny_qwen, "tiny", Reading(), say=said.append) as one:
+    with TextEncoder(tiny_qwen, "tiny", EncoderSettings(), say=said.append) as one:
         found = _in_order(one, passages)
         assert one.notes["shared_tokens"] > 8
     assert failures == [2]
@@ -181,15 +187,15 @@ def test_where_memory_does_not_do_for_two_texts_they_are_read_one_by_one(
 def test_where_memory_does_not_do_for_a_shared_beginning_all_is_read(
     tiny_qwen: Path, passages: list[Passage], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    with Encoder(tiny_qwen, "tiny", Reading(), share_prefix=False) as one:
+    with TextEncoder(tiny_qwen, "tiny", EncoderSettings(), share_prefix=False) as one:
         plain = _in_order(one, passages)
 
     def full(*_: object) -> None:
         raise torch.OutOfMemoryError("CUDA out of memory.")
 
-    monkeypatch.setattr(Encoder, "_prefix_of", full)
+    monkeypatch.setattr(TextEncoder, "_prefix_of", full)
     said: list[str] = []
-    with Encoder(tiny_qwen, "tiny", Reading(), say=said.append) as one:
+    with TextEncoder(tiny_qwen, "tiny", EncoderSettings(), say=said.append) as one:
         found = _in_order(one, passages)
         assert one.notes["shared_tokens"] == 0
     assert "without sharing" in said[0]
@@ -200,9 +206,9 @@ def test_memory_that_does_not_do_for_the_first_text_is_told(
     tiny_qwen: Path, passages: list[Passage], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     run, _ = _failing(0, torch.OutOfMemoryError, "CUDA out of memory.")
-    monkeypatch.setattr(Encoder, "_run", run)
+    monkeypatch.setattr(TextEncoder, "_run", run)
     with (
-        Encoder(tiny_qwen, "tiny", Reading()) as one,
+        TextEncoder(tiny_qwen, "tiny", EncoderSettings()) as one,
         pytest.raises(DeviceError, match="smaller model"),
     ):
         one.tokens(passages)
@@ -213,10 +219,10 @@ def test_a_text_that_begins_otherwise_is_read_whole_and_beside_the_others(
 ) -> None:
     mixed = [*passages, passages[0]._replace(head="Genes, highly expressed: ")]
     for pooling in POOLINGS:
-        with Encoder(tiny_qwen, "tiny", Reading(pooling)) as one:
+        with TextEncoder(tiny_qwen, "tiny", EncoderSettings(pooling)) as one:
             tokens = one.tokens(mixed)
             assert [text.shared > 0 for text in tokens] == [True] * 14 + [False]
-            batches = plan(one, tokens)
+            batches = plan_batches(one, tokens)
             ((last,),) = [batch.texts for batch in batches if not batch.begins]
             found = one.vectors([tokens[last]])
         assert sorted(np.concatenate([batch.texts for batch in batches])) == [
@@ -229,10 +235,10 @@ def test_a_text_that_begins_otherwise_is_read_whole_and_beside_the_others(
 def test_tokens_are_held_in_blocks(
     tiny_qwen: Path, passages: list[Passage], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    with Encoder(tiny_qwen, "tiny", Reading("genes")) as one:
+    with TextEncoder(tiny_qwen, "tiny", EncoderSettings("genes")) as one:
         whole = list(one.tokens(passages))
-        monkeypatch.setattr(module, "BLOCK", 4)
-        monkeypatch.setattr(token_store, "BLOCK", 4)
+        monkeypatch.setattr(module, "TEXTS_PER_BLOCK", 4)
+        monkeypatch.setattr(token_store, "TEXTS_PER_BLOCK", 4)
         asked: list[int] = []
         parts = one.tokens(passages, between=lambda: asked.append(1))
     assert len(asked) == -(-len(passages) // 4)
@@ -245,10 +251,10 @@ def test_tokens_are_held_in_blocks(
 def test_memory_that_does_not_do_for_one_text_is_told(
     tiny_qwen: Path, passages: list[Passage], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    with Encoder(tiny_qwen, "tiny", Reading()) as one:
+    with TextEncoder(tiny_qwen, "tiny", EncoderSettings()) as one:
         tokens = one.tokens(passages[:1])
         run, _ = _failing(0, torch.OutOfMemoryError, "CUDA out of memory.")
-        monkeypatch.setattr(Encoder, "_run", run)
+        monkeypatch.setattr(TextEncoder, "_run", run)
         with pytest.raises(DeviceError, match="smaller model"):
             one.vectors(tokens)
 
@@ -256,10 +262,10 @@ def test_memory_that_does_not_do_for_one_text_is_told(
 def test_other_errors_are_not_taken_for_a_lack_of_memory(
     tiny_qwen: Path, passages: list[Passage], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    with Encoder(tiny_qwen, "tiny", Reading()) as one:
+    with TextEncoder(tiny_qwen, "tiny", EncoderSettings()) as one:
         tokens = one.tokens(passages[:1])
         run, _ = _failing(0, RuntimeError, "shapes differ")
-        monkeypatch.setattr(Encoder, "_run", run)
+        monkeypatch.setattr(TextEncoder, "_run", run)
         with pytest.raises(RuntimeError, match="shapes differ"):
             one.vectors(tokens)
 
@@ -267,7 +273,7 @@ def test_other_errors_are_not_taken_for_a_lack_of_memory(
 def test_texts_are_never_cut(tmp_path: Path, passages: list[Passage]) -> None:
     short = save_tiny_qwen(tmp_path / "short", lengths=40)
     with (
-        Encoder(short, "short", Reading()) as one,
+        TextEncoder(short, "short", EncoderSettings()) as one,
         pytest.raises(SemanticsError, match="at most 40 tokens"),
     ):
         one.tokens(passages)
@@ -276,7 +282,7 @@ def test_texts_are_never_cut(tmp_path: Path, passages: list[Passage]) -> None:
 def test_a_prefix_that_changes_vectors_is_not_shared(
     tiny_qwen: Path, passages: list[Passage], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    with Encoder(tiny_qwen, "tiny", Reading(), share_prefix=False) as one:
+    with TextEncoder(tiny_qwen, "tiny", EncoderSettings(), share_prefix=False) as one:
         plain = _in_order(one, passages)
 
     def shifted(pairs, n_rows):  # type: ignore[no-untyped-def]
@@ -284,7 +290,7 @@ def test_a_prefix_that_changes_vectors_is_not_shared(
 
     repeated = module._repeated
     monkeypatch.setattr(module, "_repeated", shifted)
-    with Encoder(tiny_qwen, "tiny", Reading()) as one:
+    with TextEncoder(tiny_qwen, "tiny", EncoderSettings()) as one:
         found = _in_order(one, passages)
         assert one.notes["shared_tokens"] == 0
     np.testing.assert_allclose(found, plain, atol=1e-5)
@@ -293,14 +299,14 @@ def test_a_prefix_that_changes_vectors_is_not_shared(
 def test_a_model_that_mixes_the_texts_of_a_batch_is_refused(
     tiny_qwen: Path, passages: list[Passage], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    plain = Encoder._run
+    plain = TextEncoder._run
 
     def mixed(self, batch, width):  # type: ignore[no-untyped-def]
         return plain(self, batch, width) + len(batch)
 
-    monkeypatch.setattr(Encoder, "_run", mixed)
+    monkeypatch.setattr(TextEncoder, "_run", mixed)
     with (
-        Encoder(tiny_qwen, "tiny", Reading()) as one,
+        TextEncoder(tiny_qwen, "tiny", EncoderSettings()) as one,
         pytest.raises(SemanticsError, match="same vector in a batch"),
     ):
         one.tokens(passages)
@@ -308,7 +314,7 @@ def test_a_model_that_mixes_the_texts_of_a_batch_is_refused(
 
 def test_an_unknown_pooling_is_refused_with_the_known_ones() -> None:
     with pytest.raises(SemanticsError, match="'mean', 'genes', 'last'"):
-        Reading("median")
+        EncoderSettings("median")
 
 
 class NewModel:

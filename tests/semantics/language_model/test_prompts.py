@@ -8,7 +8,7 @@ import pytest
 from napari_semst.errors import SemanticsError
 from napari_semst.semantics import GeneLists
 from napari_semst.semantics.language_model.prompts import (
-    PAPER,
+    PAPER_TEMPLATE,
     ListedPassages,
     Passage,
     distinct_lists,
@@ -27,7 +27,7 @@ def test_the_paper_s_prompt_is_the_paper_s_to_the_letter() -> None:
     passage = template("paper", "human", "ignored").passage(("MBP", "GFAP"))
     assert passage.system == SYSTEM
     assert passage.user == "Highly expressed genes: MBP, GFAP."
-    assert PAPER.user == "Highly expressed genes: {genes}."
+    assert PAPER_TEMPLATE.user == "Highly expressed genes: {genes}."
 
 
 def test_the_own_template_tells_species_and_tissue_before_the_genes() -> None:
@@ -69,8 +69,8 @@ def test_equal_lists_are_read_once_and_empty_ones_never() -> None:
     indices = np.array([[1, 0], [-1, -1], [0, -1], [1, 0], [0, 1]], dtype=np.int32)
     genes = np.array(["A", "B"])
     rows, place = distinct_lists(GeneLists(genes, indices))
-    passages = ListedPassages(PAPER, genes, rows)
-    assert all(one == PAPER.passage(one.names) for one in passages)
+    passages = ListedPassages(PAPER_TEMPLATE, genes, rows)
+    assert all(one == PAPER_TEMPLATE.passage(one.names) for one in passages)
     assert sorted(one.names for one in passages) == [("A",), ("A", "B"), ("B", "A")]
     told = [passages[one].names if one >= 0 else () for one in place]
     assert told == [("B", "A"), (), ("A",), ("B", "A"), ("A", "B")]

@@ -17,17 +17,17 @@ import torch
 from napari_semst.config import SemanticsConfig
 from napari_semst.errors import SemanticsError
 from napari_semst.genes.table import builtin_table
-from napari_semst.models.hub import DownloadNeed, download, needs_download
+from napari_semst.models.hub import DownloadNeed, download_model, needs_download
 from napari_semst.models.load import load_tokenizer
 from napari_semst.semantics.language_model import prompts
 from napari_semst.semantics.language_model.resources import (
     forecast_language_model,
     forecast_texts,
-    keeps_beginning,
     multiplied_weights,
-    peak,
+    peak_operations,
+    shares_prefix,
 )
-from napari_semst.semantics.language_model.tokens import Tokenizing
+from napari_semst.semantics.language_model.tokens import PromptTokenizer
 
 
 def test_a_model_that_is_here_has_a_time_by_its_weights(tiny_qwen: Path) -> None:
@@ -54,7 +54,7 @@ def test_what_an_encoder_reads_again_in_every_text_is_counted(template: str) -> 
     rng = np.random.default_rng(0)
     symbols = np.array(builtin_table().symbols)
     passages = [words.passage(tuple(rng.choice(symbols, 20))) for _ in range(64)]
-    ids = Tokenizing(load_tokenizer(folder, "minilm"), "minilm")
+    ids = PromptTokenizer(load_tokenizer(folder, "minilm"), "minilm")
     counted = [len(one.ids) for one in ids(passages, with_genes=False)]
     settings = SemanticsConfig(source="prompts", model=str(folder), template=template)
     found = forecast_texts(settings, 64)
@@ -76,7 +76,7 @@ def test_only_models_that_keep_what_they_read_share_it(
     tmp_path: Path, config: Any, kept: int
 ) -> None:
     (tmp_path / "config.json").write_text(json.dumps(config))
-    assert keeps_beginning(tmp_path) == bool(kept)
+    assert shares_prefix(tmp_path) == bool(kept)
 
 
 def test_genes_without_a_summary_count_as_what_is_known_of_them(
@@ -142,7 +142,7 @@ def test_the_size_is_said_before_a_download(monkeypatch: pytest.MonkeyPatch) -> 
     monkeypatch.setattr(huggingface_hub.HfApi, "model_info", info)
     monkeypatch.setattr(huggingface_hub, "snapshot_download", snapshot)
     with pytest.raises(SemanticsError):
-        download("nobody/nothing", say=events.append)
+        download_model("nobody/nothing", say=events.append)
     told = "Downloading nobody/nothing (about 700 MB) from huggingface.co"
     assert events == [told, "download"]
 
@@ -156,8 +156,8 @@ def test_a_header_that_cannot_be_read_leaves_the_time_unknown(
 
 
 def test_gpus_are_known_by_what_their_names_hold() -> None:
-    assert peak("NVIDIA H100 PCIe") == 756e12
-    assert peak("NVIDIA H100 80GB HBM3") == 989e12
-    assert peak("NVIDIA L40S") == 362e12
-    assert peak("NVIDIA L4") == 121e12
-    assert peak("NVIDIA RTX A4000") is None
+    assert peak_operations("NVIDIA H100 PCIe") == 756e12
+    assert peak_operations("NVIDIA H100 80GB HBM3") == 989e12
+    assert peak_operations("NVIDIA L40S") == 362e12
+    assert peak_operations("NVIDIA L4") == 121e12
+    assert peak_operations("NVIDIA RTX A4000") is None

@@ -13,11 +13,11 @@ from typing import Any
 import numpy as np
 import pytest
 
-from napari_semst.cache.vectors import clear
+from napari_semst.cache.vectors import clear_vectors
 from napari_semst.errors import Cancelled, SemanticsError
-from napari_semst.semantics import GeneLists, controlled
-from napari_semst.semantics.language_model import batching
-from napari_semst.semantics.language_model.encoder import Encoder
+from napari_semst.semantics import GeneLists, with_control
+from napari_semst.semantics.language_model import embed_texts
+from napari_semst.semantics.language_model.encoder import TextEncoder
 from tests.semantics.language_models import genes, prompts, shards, some_lists
 
 # So few tokens at once that the lists below take many batches and several shards.
@@ -31,7 +31,7 @@ def no_model(monkeypatch: pytest.MonkeyPatch) -> None:
     def refuse(*_: Any, **__: Any) -> None:
         raise AssertionError("a model was loaded")
 
-    monkeypatch.setattr(Encoder, "__init__", refuse)
+    monkeypatch.setattr(TextEncoder, "__init__", refuse)
 
 
 def test_equal_lists_get_equal_vectors_and_other_lists_others(tiny_qwen: Path) -> None:
@@ -127,7 +127,7 @@ def test_what_is_known_of_genes_is_read_counted_and_told(tiny_qwen: Path) -> Non
 def test_shuffled_genes_have_each_other_s_texts(tiny_qwen: Path) -> None:
     single = GeneLists(some_lists().genes, np.arange(15, dtype=np.int32)[:, None])
     own = genes(tiny_qwen).embed_spots(single).embedding
-    other = controlled(genes(tiny_qwen), "shuffled", 0).embed_spots(single).embedding
+    other = with_control(genes(tiny_qwen), "shuffled", 0).embed_spots(single).embedding
     gaps = np.abs(other[:, None] - own).max(axis=2)
     assert sorted(gaps.argmin(axis=1)) == list(range(15))
     assert gaps.min(axis=1).max() < 1e-6
@@ -173,7 +173,7 @@ def test_other_sections_read_only_genes_that_are_new(
     genes(tiny_qwen).embed_spots(some)
     found = genes(tiny_qwen).embed_spots(more)
     assert found.provenance["reading"]["from_cache"] == 3
-    clear()
+    clear_vectors()
     np.testing.assert_array_equal(
         genes(tiny_qwen).embed_spots(more).embedding, found.embedding
     )
@@ -223,7 +223,7 @@ def test_a_killed_run_resumes_to_the_same_bytes(
     assert resumed.embedding.tobytes() == whole.embedding.tobytes()
     # Not only the vectors: the files too.
     assert shards(broken) == undisturbed
-    clear()
+    clear_vectors()
     assert not list(broken.rglob("*.tmp"))
 
 
@@ -233,17 +233,17 @@ def test_slow_batches_are_kept_one_by_one_and_resumed_to_the_same_bytes(
     source = prompts(tiny_qwen, batch_tokens=SMALL)
     whole = source.embed_spots(some_lists())
     fast = shards(own_cache)
-    clear()
+    clear_vectors()
     now = iter(np.arange(0, 1e6, 31.0))
     batches = []
-    read = Encoder.vectors
+    read = TextEncoder.vectors
 
     def counted(self: Any, batch: Any) -> Any:
         batches.append(len(batch))
         return read(self, batch)
 
-    monkeypatch.setattr(batching.time, "monotonic", lambda: next(now))
-    monkeypatch.setattr(Encoder, "vectors", counted)
+    monkeypatch.setattr(embed_texts.time, "monotonic", lambda: next(now))
+    monkeypatch.setattr(TextEncoder, "vectors", counted)
     slow = source.embed_spots(some_lists())
     assert len(shards(own_cache)) == len(batches) > len(fast)
     # As a run that was killed leaves it: the last shards are not there.
@@ -272,7 +272,7 @@ def test_cancelling_between_batches_keeps_what_was_read(
     assert shards(own_cache)
     resumed = source.embed_spots(lists)
     assert resumed.provenance["reading"]["from_cache"] > 0
-    clear()
+    clear_vectors()
     whole = source.embed_spots(lists)
     assert resumed.embedding.tobytes() == whole.embedding.tobytes()
 
@@ -309,7 +309,7 @@ def test_the_forecast_is_told_before_and_the_time_left_on_the_way(
     tiny_qwen: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     now = iter(np.arange(0, 1e6, 60.0))
-    monkeypatch.setattr(batching.time, "monotonic", lambda: next(now))
+    monkeypatch.setattr(embed_texts.time, "monotonic", lambda: next(now))
     said: list[str] = []
     steps: list[tuple[int, int]] = []
     lists = some_lists()
@@ -333,7 +333,7 @@ def test_the_forecast_is_told_before_and_the_time_left_on_the_way(
 def test_unrelated_sentences_are_read_with_any_pooling(tiny_qwen: Path) -> None:
     lists = some_lists()
     for pooling in ("mean", "genes", "last"):
-        source = controlled(prompts(tiny_qwen, pooling=pooling), "unrelated", 0)
+        source = with_control(prompts(tiny_qwen, pooling=pooling), "unrelated", 0)
         found = source.embed_spots(lists)
         assert found.embedding.shape == (40, 32)
         assert np.isfinite(found.embedding).all()

@@ -12,7 +12,7 @@ from safetensors.numpy import save_file
 
 from napari_semst.errors import Cancelled, SemanticsError
 from napari_semst.semantics import GeneLists, source
-from napari_semst.semantics.precomputed.file import KIND, names_as_bytes
+from napari_semst.semantics.precomputed.file import FILE_FORMAT, names_as_bytes
 from napari_semst.semantics.precomputed.source import Precomputed
 
 if TYPE_CHECKING:
@@ -89,7 +89,7 @@ def written(folder: Path, ending: str, about: object) -> Path:
         told = np.frombuffer(text.encode(), np.uint8)
         np.savez(path, embedding=array, spots=spots, provenance=told)
     else:
-        metadata = {"kind": KIND, "provenance": text}
+        metadata = {"kind": FILE_FORMAT, "provenance": text}
         save_file({"embedding": array, "spots": spots}, path, metadata)
     return path
 

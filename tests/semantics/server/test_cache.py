@@ -9,11 +9,11 @@ import numpy as np
 import pytest
 from typer.testing import CliRunner
 
-from napari_semst.cache.vectors import entries
+from napari_semst.cache.vectors import cache_entries
 from napari_semst.cli.main import app
 from napari_semst.errors import Cancelled, SemanticsError
 from napari_semst.io.export.h5ad import write
-from napari_semst.semantics.precomputed.file import read_held
+from napari_semst.semantics.precomputed.file import read_embedding_file
 from tests.semantics.fake_server import FakeServer, Reply
 from tests.semantics.server.test_source import expected, made, many_lists
 from tests.small import named
@@ -128,7 +128,7 @@ def test_models_that_are_asked_for_by_name_are_kept_apart(server: FakeServer) ->
 def test_a_damaged_file_is_asked_for_again(server: FakeServer) -> None:
     lists = many_lists(6)
     made(server).embed_spots(lists)
-    (entry,) = entries()
+    (entry,) = cache_entries()
     for shard in entry.folder.glob("shard-*"):
         content = bytearray(shard.read_bytes())
         content[-1] ^= 0xFF
@@ -173,17 +173,17 @@ def test_shares_of_a_server_merge_to_the_whole(
     def ran(*more: str) -> bytes:
         done = CliRunner().invoke(app, [*given, *more], catch_exceptions=False)
         assert done.exit_code == 0, done.output
-        return read_held(output).array.tobytes() if output.exists() else b""
+        return read_embedding_file(output).array.tobytes() if output.exists() else b""
 
     for number in (1, 2):
         ran("--shard", f"{number}/2", "--no-cache")
     given[1:2] = []
     whole = ran("--merge")
-    assert not list(entries())
+    assert not list(cache_entries())
     given[1:1] = [str(source)]
     assert ran("--overwrite") == whole
-    assert len(list(entries())) == 1
-    about = read_held(output).about
+    assert len(list(cache_entries())) == 1
+    about = read_embedding_file(output).about
     assert (about["source"], about["model"], about["per"]) == ("server", "tiny", per)
 
 

@@ -12,7 +12,7 @@ import pytest
 
 from napari_semst.errors import SemanticsError
 from napari_semst.pipeline.run import attach
-from napari_semst.semantics.server.credentials import Secret, key_from_environment
+from napari_semst.semantics.server.credentials import ApiKey, key_from_environment
 from napari_semst.semantics.server.source import ServerSource
 from tests.semantics.fake_server import FakeServer, Reply, answer_to
 from tests.semantics.server.test_source import made, many_lists
@@ -98,7 +98,7 @@ def test_no_object_shows_the_key(monkeypatch: pytest.MonkeyPatch) -> None:
     with pytest.raises(TypeError):
         pickle.dumps(secret)
     assert secret.hide(f"a {KEY} b") == "a [key] b"
-    odd = Secret('q"\\')
+    odd = ApiKey('q"\\')
     assert odd.hide(f"{json.dumps(odd._value)} {odd._value.encode()}") == (
         "\"[key]\" b'[key]'"
     )
@@ -210,7 +210,7 @@ def test_a_key_is_not_sent_to_another_machine_in_plain_text(
         asked.append(self._client)
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(client.Request, "answer", answer)
+    monkeypatch.setattr(client.HttpRequest, "answer", answer)
     monkeypatch.setenv("SEMST_API_KEY", KEY)
     remote = ServerSource("http://far.example/v1")
     with pytest.raises(SemanticsError, match=r"https.*Nothing was sent") as caught:

@@ -14,9 +14,9 @@ import pytest
 
 from napari_semst.errors import Cancelled, SemanticsError
 from napari_semst.semantics import GeneLists, SemanticSource, source
-from napari_semst.semantics.server.answer import most_bytes, retry_after
+from napari_semst.semantics.server.answer import max_answer_bytes, parse_retry_after
 from napari_semst.semantics.server.client import RETRIES
-from napari_semst.semantics.server.credentials import address
+from napari_semst.semantics.server.credentials import parse_address
 from napari_semst.semantics.server.source import (
     ServerSource,
     gene_texts,
@@ -247,7 +247,7 @@ def test_an_endless_answer_is_not_read_to_its_end(
 
 def test_the_widest_answers_fit() -> None:
     body = json.dumps(answer_to(["a", "b"], 8192), indent=8)
-    assert len(body) < most_bytes(2, 8192) < most_bytes(2, None)
+    assert len(body) < max_answer_bytes(2, 8192) < max_answer_bytes(2, None)
 
 
 def test_an_answer_cut_short_is_asked_for_again(server: FakeServer) -> None:
@@ -411,7 +411,7 @@ def test_redirects_are_not_followed(server: FakeServer) -> None:
 def test_addresses_are_taken_apart(
     given: str, url: str, host: str, local: bool
 ) -> None:
-    found = address(given)
+    found = parse_address(given)
     assert (found.url, found.host, found.is_local) == (url, host, local)
 
 
@@ -449,12 +449,12 @@ def test_gene_lists_that_leave_are_announced() -> None:
 
 
 def test_retry_after_is_read_in_both_forms() -> None:
-    assert retry_after("12") == 12
-    assert retry_after("1.5") == 1.5
+    assert parse_retry_after("12") == 12
+    assert parse_retry_after("1.5") == 1.5
     soon = datetime.now(UTC) + timedelta(seconds=100)
-    assert 90 < retry_after(format_datetime(soon, usegmt=True)) <= 100
+    assert 90 < parse_retry_after(format_datetime(soon, usegmt=True)) <= 100
     for nothing in ("", "soon", "-5", "nan", "9" * 400):
-        assert retry_after(nothing) == 0
+        assert parse_retry_after(nothing) == 0
 
 
 def test_a_server_can_be_probed(server: FakeServer) -> None:

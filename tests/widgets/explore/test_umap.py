@@ -12,7 +12,7 @@ from qtpy.QtTest import QTest
 
 from napari_semst import keys
 from napari_semst.errors import InputError
-from napari_semst.explore import dots
+from napari_semst.explore import plane_view
 from napari_semst.explore.umap import UmapView
 from napari_semst.widgets.explore import texts
 from napari_semst.widgets.explore import umap as part
@@ -79,7 +79,7 @@ def test_points_are_where_they_belong_and_told_by_the_mouse(scatter, qtbot):
     assert scatter.point_at(QPointF(50, 50)) == 4
     assert scatter.point_at(QPointF(7, 7)) == 0
     assert scatter.point_at(QPointF(93, 93)) == 8
-    assert scatter.point_at(QPointF(30, 30)) == dots.NO_POINT
+    assert scatter.point_at(QPointF(30, 30)) == plane_view.NO_POINT
     with qtbot.waitSignal(scatter.hovered) as told:
         over = QPointF(50, 50)
         none = Qt.MouseButton.NoButton
@@ -96,7 +96,7 @@ def test_colours_faint_points_and_hidden_ones(scatter):
     scatter.set_colours(rgba)
     assert colour_at(scatter, 50, 50) == (255, 0, 0)
     assert colour_at(scatter, 93, 93) == (0, 0, 255)
-    assert scatter.point_at(QPointF(7, 7)) == dots.NO_POINT
+    assert scatter.point_at(QPointF(7, 7)) == plane_view.NO_POINT
     rgba[:, 3] = 0.16
     rgba[4, 3] = 1
     scatter.set_colours(rgba, np.arange(9) == 4)
@@ -138,7 +138,7 @@ def test_the_wheel_zooms_to_the_mouse(scatter):
     scatter.wheelEvent(event)
     scatter.grab()
     assert scatter.point_at(QPointF(93, 93)) == 8
-    assert scatter.point_at(QPointF(50, 50)) == dots.NO_POINT
+    assert scatter.point_at(QPointF(50, 50)) == plane_view.NO_POINT
 
 
 def test_an_empty_map_shows_its_message(qtbot):
@@ -146,7 +146,7 @@ def test_an_empty_map_shows_its_message(qtbot):
     qtbot.addWidget(made)
     made.message = "Being made"
     made.grab()
-    assert made.point_at(QPointF(5, 5)) == dots.NO_POINT
+    assert made.point_at(QPointF(5, 5)) == plane_view.NO_POINT
     assert not made.points_within([QPointF(0, 0)] * 3).any()
 
 
@@ -180,7 +180,7 @@ def test_the_map_has_the_colours_of_the_tissue(qtbot, dock):
         source="the section's own X_umap"
     )
     scatter.hovered.emit(3)
-    scatter.hovered.emit(dots.NO_POINT)
+    scatter.hovered.emit(plane_view.NO_POINT)
 
 
 def test_it_is_made_when_looked_at_and_anew_after_a_run(qtbot, viewer, monkeypatch):

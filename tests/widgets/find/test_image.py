@@ -14,7 +14,7 @@ from napari_semst.config.presets import PRESETS
 from napari_semst.errors import InputError
 from napari_semst.methods.settings import resolve
 from napari_semst.morphology.encoders import encoder_download
-from napari_semst.morphology.suggestions import SUGGESTED
+from napari_semst.morphology.suggestions import SUGGESTED_ENCODERS
 from napari_semst.viewer import adapter
 from napari_semst.widgets.find import image as image_module
 from napari_semst.widgets.find import texts
@@ -211,7 +211,7 @@ def test_encoders_say_what_they_learnt_from_and_their_terms(qtbot):
     field = EncoderField()
     qtbot.addWidget(field)
     assert field.chosen() == "builtin"
-    for one in SUGGESTED:
+    for one in SUGGESTED_ENCODERS:
         field.combo.setEditText(one.encoder)
         assert field.chosen() == one.encoder
         assert one.how or one.licence in field.note.text()

@@ -10,8 +10,8 @@ from qtpy.QtTest import QTest
 
 from napari_semst import keys
 from napari_semst.domains.hierarchy import domains_at
-from napari_semst.viewer import adapter, fade
-from napari_semst.viewer.look import FADE, LEVEL
+from napari_semst.viewer import adapter, confidence_fade
+from napari_semst.viewer.display_state import FADE, LEVEL
 from tests.widgets.docks import add
 from tests.widgets.stand_in import attach_levels, section_with_levels, small_tissue
 
@@ -135,8 +135,13 @@ def test_unsure_spots_fade_as_stated(viewer, dock):
     layer = add(viewer, tissue)
     results = dock.results
     confidence = tissue.obs[keys.CONFIDENCE].to_numpy()
-    risen = np.clip((confidence - fade.UNSURE) / (fade.SURE - fade.UNSURE), 0, 1)
-    expected = fade.FAINTEST + (1 - fade.FAINTEST) * risen
+    risen = np.clip(
+        (confidence - confidence_fade.UNSURE)
+        / (confidence_fade.SURE - confidence_fade.UNSURE),
+        0,
+        1,
+    )
+    expected = confidence_fade.FAINTEST + (1 - confidence_fade.FAINTEST) * risen
     assert shown(results.fade)
     assert (layer.face_color[:, 3] == 1).all()
     results.fade.setChecked(True)

@@ -111,7 +111,10 @@ def test_two_layers_of_one_tissue_move_each_with_an_image_of_its_own(
     assert sections.sections_on(one) == sections.sections_on(other) == ("even", "odd")
     np.testing.assert_array_equal(spots.positions(one), spots.positions(other))
     dock.section.shown.setCurrentIndex(1)
-    assert sorted([spots.shown(one).sum(), spots.shown(other).sum()]) == [60, 120]
+    assert sorted([spots.shown_spots(one).sum(), spots.shown_spots(other).sum()]) == [
+        60,
+        120,
+    ]
 
 
 def test_many_and_few_are_joined(qtbot, viewer, dock):

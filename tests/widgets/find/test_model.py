@@ -57,7 +57,7 @@ def test_a_model_in_the_cache(hub):
     folder = cached(hub)
     assert where_model_is(NAME) == "On this machine already, 2.0 MB. No download."
     # As the run sees it.
-    assert model_files.locate(NAME).folder == folder
+    assert model_files.locate_model(NAME).folder == folder
 
 
 def test_a_model_of_which_a_part_is_here(hub):
@@ -77,7 +77,7 @@ def test_models_that_must_be_downloaded(hub):
 def test_names_that_are_none(hub, name):
     assert where_model_is(name) == texts.MODEL_UNKNOWN
     with pytest.raises(SemanticsError, match="neither"):
-        model_files.locate(name)
+        model_files.locate_model(name)
 
 
 def test_nothing_named():

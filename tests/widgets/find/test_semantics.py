@@ -8,7 +8,7 @@ from qtpy.QtWidgets import QFileDialog
 
 from napari_semst.core.progress import Progress
 from napari_semst.errors import ConfigError, SemanticsError
-from napari_semst.semantics import controlled, source
+from napari_semst.semantics import source, with_control
 from napari_semst.widgets.find import texts
 from napari_semst.widgets.find.fields import UNFIT, setting_choices
 from napari_semst.widgets.find.run_box import progress_line
@@ -168,7 +168,7 @@ def test_the_controls_refused_are_those_that_the_library_refuses(tmp_path):
         made = source(name, **options.get(name, {}))
         for control in texts.CONTROL_NAMES:
             try:
-                controlled(made, control, 0)
+                with_control(made, control, 0)
             except SemanticsError:
                 refused.setdefault(name, []).append(control)
     assert {name: tuple(found) for name, found in refused.items()} == UNFIT

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from napari_semst.core.chunks import chunks
-from napari_semst.prepare.components import FITTED_SPOTS, smoothed
+from napari_semst.prepare.components import FITTED_SPOTS, smooth_over_neighbours
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -37,7 +37,7 @@ def expression_of(inputs: GuidedInputs, section: Section) -> Floats:
     section
         Gives the operator that averages neighbours.
     """
-    values = smoothed(
+    values = smooth_over_neighbours(
         inputs.components.logged[:, :_COMPONENTS], section.average, _ROUNDS
     )
     values = _inside(values, inputs)
@@ -107,9 +107,11 @@ def average_of_usable(
     numpy.ndarray
         Shape ``(n_spots, width)``, 0 where no spot near is usable.
     """
-    share = smoothed(usable[:, None].astype(np.float32), section.average, rounds)
+    share = smooth_over_neighbours(
+        usable[:, None].astype(np.float32), section.average, rounds
+    )
     kept = np.where(usable[:, None], values, np.float32(0))
-    total = smoothed(kept, section.average, rounds)
+    total = smooth_over_neighbours(kept, section.average, rounds)
     mean: Floats = np.divide(total, share, out=np.zeros_like(total), where=share > 0)
     return mean
 

@@ -15,7 +15,11 @@ from napari_semst.methods.image_guided.discordance import discordance
 from napari_semst.methods.image_guided.inputs import guided_inputs
 from napari_semst.methods.image_guided.minibatch import Distributions, GuidedObjective
 from napari_semst.methods.image_guided.network import Normal, divergence
-from napari_semst.prepare.components import dense_axes, rotated, smoothed
+from napari_semst.prepare.components import (
+    dense_axes,
+    rotate_to_axes,
+    smooth_over_neighbours,
+)
 from napari_semst.training.batching import (
     BATCH_SPOTS,
     StepSize,
@@ -143,16 +147,16 @@ def _views(
     or in a section of few spots, what was learnt and the components it was learnt from.
     """
     mean, expected = found.posterior[0], found.prior[0]
-    own = rotated(mean, *dense_axes(mean))
+    own = rotate_to_axes(mean, *dense_axes(mean))
     if inputs.image is not None and inputs.n_spots >= _FEW_SPOTS:
         # Without an image all spots would look alike, and be a domain for that.
         expected = np.where(inputs.usable[:, None], expected, mean)
-        shown = rotated(expected, *dense_axes(expected))
+        shown = rotate_to_axes(expected, *dense_axes(expected))
         return View(own, smooth=True), View(shown, smooth=True)
     return (
         View(inputs.components.root, smooth=True),
         View(inputs.components.logged, smooth=True),
-        View(smoothed(own, section.average, 1), smooth=False),
+        View(smooth_over_neighbours(own, section.average, 1), smooth=False),
     )
 
 

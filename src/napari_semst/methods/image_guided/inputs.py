@@ -10,10 +10,10 @@ from scipy import sparse
 from scipy.spatial import Delaunay, KDTree, QhullError
 
 from napari_semst.errors import InputError
-from napari_semst.morphology.standardise import standardised
+from napari_semst.morphology.standardise import standardise_morphology
 from napari_semst.prepare import graphs
-from napari_semst.prepare.components import logged, median_depth
-from napari_semst.prepare.normalise import depth_scaled, deviation_scaled
+from napari_semst.prepare.components import log1p_transform, median_depth
+from napari_semst.prepare.normalise import scale_by_deviation, scale_depth
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -98,7 +98,7 @@ def guided_inputs(section: Section, config: Config) -> GuidedInputs:
                 f"({morphology.notes}). Check that the image belongs to the section "
                 "and how it is aligned."
             )
-        image = standardised(morphology)
+        image = standardise_morphology(morphology)
     wanted = config.training.decoded_genes
     decoded = counts if not wanted else counts[:, : min(wanted, counts.shape[1])]
     graph, text = attention_graph(section, config.image_guided)
@@ -126,8 +126,8 @@ def _expression(
         root = components.root
         size = np.linalg.norm(root) / np.sqrt(root.size)
         return root / np.float32(max(size, 1e-12))
-    scaled = depth_scaled(section.counts, median_depth(section.counts))
-    return deviation_scaled(logged(scaled), section.config.clip)
+    scaled = scale_depth(section.counts, median_depth(section.counts))
+    return scale_by_deviation(log1p_transform(scaled), section.config.clip)
 
 
 def attention_graph(

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from napari_semst.core.progress import Progress
 from napari_semst.methods.base import Fit, View
-from napari_semst.prepare.components import ExpressionAxes, smoothed
+from napari_semst.prepare.components import ExpressionAxes, smooth_over_neighbours
 
 if TYPE_CHECKING:
     from collections.abc import Generator, Mapping
@@ -63,6 +63,8 @@ def _fit(
     logged: NDArray[np.float32],
     learnt: Mapping[str, NDArray[Any]] | None = None,
 ) -> Fit:
-    latent = smoothed(root[:, :_LATENT], section.average, section.smoothing_rounds)
+    latent = smooth_over_neighbours(
+        root[:, :_LATENT], section.average, section.smoothing_rounds
+    )
     views = (View(root, smooth=True), View(logged, smooth=True))
     return Fit(latent, views, learnt=learnt)

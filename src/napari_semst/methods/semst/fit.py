@@ -14,7 +14,11 @@ from napari_semst.methods.semst.image import with_image
 from napari_semst.methods.semst.inputs import from_components, from_expression
 from napari_semst.methods.semst.modulation import mean_map
 from napari_semst.methods.semst.training import train_members
-from napari_semst.prepare.components import dense_axes, rotated, smoothed
+from napari_semst.prepare.components import (
+    dense_axes,
+    rotate_to_axes,
+    smooth_over_neighbours,
+)
 from napari_semst.training.batching import WHOLE_SPOTS
 
 if TYPE_CHECKING:
@@ -129,9 +133,9 @@ def own_view(
     section
         Gives the operator that averages neighbours.
     """
-    ordered = rotated(latent, *axes)
+    ordered = rotate_to_axes(latent, *axes)
     # One more round evens out what single spots were corrected by.
-    return View(smoothed(ordered, section.average, 1), smooth=False)
+    return View(smooth_over_neighbours(ordered, section.average, 1), smooth=False)
 
 
 def network_prefix(number: int) -> str:

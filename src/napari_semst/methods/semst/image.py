@@ -10,8 +10,12 @@ from napari_semst.core.chunks import chunks, fitted_spots
 from napari_semst.errors import ConfigError
 from napari_semst.methods.base import View
 from napari_semst.methods.image_guided.features import average_of_usable
-from napari_semst.morphology.standardise import standardised
-from napari_semst.prepare.components import dense_axes, rotated, smoothed
+from napari_semst.morphology.standardise import standardise_morphology
+from napari_semst.prepare.components import (
+    dense_axes,
+    rotate_to_axes,
+    smooth_over_neighbours,
+)
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -50,7 +54,7 @@ def with_image(
     """
     if config.model.morphology != "modulation":
         return semantics
-    image = standardised(_morphology(section))
+    image = standardise_morphology(_morphology(section))
     return image if semantics is None else np.hstack([semantics, image])
 
 
@@ -79,7 +83,7 @@ def image_components(section: Section, config: Config) -> Floats | None:
     if config.model.morphology != "view":
         return None
     morphology = _morphology(section)
-    features = standardised(morphology)
+    features = standardise_morphology(morphology)
     usable = np.flatnonzero(morphology.usable)
     random = np.random.default_rng([config.training.seed, 13])
     mean, axes = dense_axes(features[usable[fitted_spots(len(usable), random)]])
@@ -87,7 +91,7 @@ def image_components(section: Section, config: Config) -> Floats | None:
     found = np.zeros((section.n_spots, leading.shape[1]), np.float32)
     for part in chunks(len(usable), _CHUNK_SPOTS):
         own = usable[part]
-        found[own] = rotated(features[own], mean, leading)
+        found[own] = rotate_to_axes(features[own], mean, leading)
     around = average_of_usable(found, section, morphology.usable, 1)
     return np.where(morphology.usable[:, None], found, around)
 
@@ -102,7 +106,9 @@ def image_view(components: Floats, section: Section) -> View:
     section
         Gives the operator that averages neighbours, and how often.
     """
-    averaged = smoothed(components, section.average, section.smoothing_rounds)
+    averaged = smooth_over_neighbours(
+        components, section.average, section.smoothing_rounds
+    )
     return View(averaged, smooth=False)
 
 

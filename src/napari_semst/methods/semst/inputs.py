@@ -12,9 +12,13 @@ from napari_semst.methods.base import View
 from napari_semst.methods.semst.image import image_components, image_view
 from napari_semst.methods.semst.network import SemstNetwork
 from napari_semst.methods.semst.published_weights import read_weights
-from napari_semst.prepare.components import ExpressionAxes, smoothed
+from napari_semst.prepare.components import ExpressionAxes, smooth_over_neighbours
 from napari_semst.prepare.genes import variable_genes
-from napari_semst.prepare.graphs import feature_graph, normalised, touching_graph
+from napari_semst.prepare.graphs import (
+    feature_graph,
+    normalised_adjacency,
+    touching_graph,
+)
 from napari_semst.prepare.section import Components
 
 if TYPE_CHECKING:
@@ -22,7 +26,7 @@ if TYPE_CHECKING:
     from scipy import sparse
 
     from napari_semst.config import Config
-    from napari_semst.prepare.mutual import Alignment
+    from napari_semst.prepare.mutual import SectionAlignment
     from napari_semst.prepare.section import Section
 
 # Components the views propagate, and those that the latent starts from.
@@ -136,7 +140,10 @@ def from_expression(
     kind = config.prepare.normalisation
     return Inputs(
         expression,
-        (normalised(section.spatial, kind), normalised(feature, kind)),
+        (
+            normalised_adjacency(section.spatial, kind),
+            normalised_adjacency(feature, kind),
+        ),
         section.spatial,
         semantics,
         None,
@@ -190,7 +197,7 @@ def _averaged(
 ) -> NDArray[np.float32]:
     """Return the leading components averaged over neighbours."""
     leading = root[:, : config.model.latent]
-    return smoothed(leading, section.average, section.smoothing_rounds)
+    return smooth_over_neighbours(leading, section.average, section.smoothing_rounds)
 
 
 def _inputs(
@@ -206,8 +213,8 @@ def _inputs(
     base = _averaged(root, section, config) / np.float32(scale.base)
     feature, note = _feature_graph(propagated, section, config, scores.alignment)
     kind = config.prepare.normalisation
-    spatial_graph = normalised(section.spatial, kind)
-    expression_graph = normalised(feature, kind)
+    spatial_graph = normalised_adjacency(section.spatial, kind)
+    expression_graph = normalised_adjacency(feature, kind)
     views = [View(root, smooth=True), View(logged, smooth=True)]
     image = image_components(section, config)
     if image is not None:
@@ -237,7 +244,7 @@ def _feature_graph(
     expression: sparse.csr_matrix | NDArray[np.float32],
     section: Section,
     config: Config,
-    alignment: Alignment | None,
+    alignment: SectionAlignment | None,
 ) -> tuple[sparse.csr_matrix, str]:
     """Return neighbours by expression: inside sections, and mutual ones across."""
     k, seed = config.prepare.feature_neighbours, config.training.seed

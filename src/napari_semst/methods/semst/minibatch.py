@@ -15,8 +15,8 @@ from napari_semst.methods.semst.losses import (
     weighted_terms,
 )
 from napari_semst.methods.semst.network import Encoded
-from napari_semst.nn.fsm import Modulation
 from napari_semst.nn.losses import SpatialPairs, edges
+from napari_semst.nn.semantic_modulation import Modulation
 from napari_semst.nn.sparse import SparseOperator
 from napari_semst.nn.zinb.decoder import ZinbTarget
 

@@ -8,9 +8,9 @@ import torch
 from torch import Tensor, nn
 
 from napari_semst.errors import InputError
-from napari_semst.nn.fsm import Modulation, SemanticModulation
 from napari_semst.nn.gcn import GraphConvolutionalNetwork
 from napari_semst.nn.losses import SpatialPairs, correlation_loss, spatial_loss
+from napari_semst.nn.semantic_modulation import Modulation, SemanticModulation
 from napari_semst.nn.zinb.decoder import ZinbDecoder, ZinbTarget
 
 if TYPE_CHECKING:

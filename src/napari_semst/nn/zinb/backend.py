@@ -98,9 +98,9 @@ def fused_kernels() -> tuple[Callable[..., Any], Callable[..., Any]]:
 
     The first call compiles or loads them.
     """
-    from napari_semst.nn.zinb.numba_kernels import log_factorials, turn_rows
+    from napari_semst.nn.zinb.numba_kernels import log_factorials, rows_to_gradients
 
-    return log_factorials, turn_rows
+    return log_factorials, rows_to_gradients
 
 
 @cache

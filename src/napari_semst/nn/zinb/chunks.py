@@ -51,7 +51,7 @@ class Chunk(Protocol):
         ...
 
 
-def cut(
+def cut_chunks(
     expression: sparse.csr_matrix,
     engine: str,
     device: torch.device,

@@ -11,7 +11,7 @@ import torch
 from torch import Tensor, nn
 
 from napari_semst.nn.zinb.backend import Engine, elementwise_engine
-from napari_semst.nn.zinb.chunks import Chunk, cut
+from napari_semst.nn.zinb.chunks import Chunk, cut_chunks
 from napari_semst.nn.zinb.torch_kernels import MU_RANGE, THETA_RANGE
 
 if TYPE_CHECKING:
@@ -47,7 +47,7 @@ class ZinbTarget:
     ) -> None:
         self.shape: tuple[int, int] = expression.shape
         self.engine = engine or elementwise_engine(device, dtype)
-        self.chunks: list[Chunk] = cut(
+        self.chunks: list[Chunk] = cut_chunks(
             expression, self.engine.name, torch.device(device), dtype, chunk_rows
         )
 

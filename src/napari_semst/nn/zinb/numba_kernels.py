@@ -289,7 +289,7 @@ def log_factorials(values):  # type: ignore[no-untyped-def]
     fastmath={"contract"},
     error_model="numpy",
 )
-def turn_rows(raw, starts, columns, values, prior, first, last, losses):  # type: ignore[no-untyped-def]
+def rows_to_gradients(raw, starts, columns, values, prior, first, last, losses):  # type: ignore[no-untyped-def]
     """Turn rows of logits into gradients in place, and note the loss of each row.
 
     Parameters

@@ -11,14 +11,14 @@ from napari_semst.errors import SemanticsError
 from napari_semst.genes.symbols import ENSEMBL, Species, guess_species
 from napari_semst.genes.table import GeneTable, builtin_table
 from napari_semst.semantics.base import (
-    AVERAGED,
+    AVERAGED_NOTE,
     LOW_COVERAGE,
     CancelCheck,
     GeneLists,
     ProgressCallback,
     Semantics,
     check_cancelled,
-    record,
+    provenance_record,
 )
 
 if TYPE_CHECKING:
@@ -81,7 +81,7 @@ class BuiltinTable:
             If `cancelled` returned True.
         """
         species = species or guess_species(gene_lists.genes)
-        embedding, coverage, n_empty = averaged(
+        embedding, coverage, n_empty = average_gene_vectors(
             gene_lists,
             weights,
             lambda names: self._known(names, species),
@@ -128,10 +128,10 @@ class BuiltinTable:
         if n_empty:
             warnings.append(
                 f"{n_empty} of {coverage.size} spots list no gene that the table "
-                f"knows; {AVERAGED}"
+                f"knows; {AVERAGED_NOTE}"
             )
         about = self.table.provenance
-        return record(
+        return provenance_record(
             source=self.name,
             model=str(about.get("name", "gene table")),
             revision=str(about.get("revision", "unknown")),
@@ -143,7 +143,7 @@ class BuiltinTable:
         )
 
 
-def averaged(
+def average_gene_vectors(
     gene_lists: GeneLists,
     weights: NDArray[np.floating[Any]] | None,
     vectors_of: Callable[
@@ -180,14 +180,14 @@ def averaged(
     place = np.searchsorted(used, gene_lists.indices)  # -1 lands on 0, masked below
     is_known = gene_lists.listed & known[np.minimum(place, len(used) - 1)]
     share = share * is_known
-    embedding = pool(share, place, vectors, progress, cancelled)
+    embedding = pool_gene_vectors(share, place, vectors, progress, cancelled)
     empty = share.sum(axis=1) == 0
     embedding[empty] = embedding[~empty].mean(axis=0) if (~empty).any() else 0
     coverage = is_known.sum(axis=1) / np.maximum(gene_lists.listed.sum(axis=1), 1)
     return embedding, coverage.astype(np.float32), int(empty.sum())
 
 
-def pool(
+def pool_gene_vectors(
     weights: NDArray[np.floating[Any]],
     columns: NDArray[np.integer[Any]],
     vectors: NDArray[np.float32],

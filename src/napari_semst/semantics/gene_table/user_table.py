@@ -16,15 +16,15 @@ from napari_semst.io.formats.numeric_tables import (
     user_path,
 )
 from napari_semst.semantics.base import (
-    AVERAGED,
+    AVERAGED_NOTE,
     LOW_COVERAGE,
     CancelCheck,
     GeneLists,
     ProgressCallback,
     Semantics,
-    record,
+    provenance_record,
 )
-from napari_semst.semantics.gene_table.source import averaged
+from napari_semst.semantics.gene_table.source import average_gene_vectors
 from napari_semst.wording import Way, Worded
 
 if TYPE_CHECKING:
@@ -90,7 +90,7 @@ class UserTable:
         Arguments and errors are those of `BuiltinTable.embed_spots`; the species is
         recorded only.
         """
-        embedding, coverage, n_empty = averaged(
+        embedding, coverage, n_empty = average_gene_vectors(
             gene_lists, weights, self._known, progress, cancelled
         )
         mean = float(coverage.mean(dtype=np.float64)) if coverage.size else 0.0
@@ -103,14 +103,14 @@ class UserTable:
         if n_empty:
             warnings.append(
                 f"{n_empty} of {coverage.size} spots list no gene that {self.label} "
-                f"knows; {AVERAGED}"
+                f"knows; {AVERAGED_NOTE}"
             )
         digest = hashlib.sha256("\n".join(self.symbols.tolist()).encode())
         digest.update(np.ascontiguousarray(self.vectors).tobytes())
         return Semantics(
             embedding=embedding,
             coverage=coverage,
-            provenance=record(
+            provenance=provenance_record(
                 source=self.name,
                 model=self.label,
                 revision=f"sha256:{digest.hexdigest()[:16]}",
@@ -215,7 +215,7 @@ def _checked(
             f"Expected every symbol once in {file}; {int((counts > 1).sum())} stand "
             f"there again ({twice}). Keep one row of each."
         )
-    with np.errstate(over="ignore"):  # what does not fit is told below
+    with np.errstate(over="ignore"):  # overflow is reported below
         values = np.ascontiguousarray(vectors, dtype=np.float32)
     bad = int((~np.isfinite(values)).any(axis=1).sum())
     if bad:

@@ -15,11 +15,14 @@ from typing import TYPE_CHECKING, Any, Literal
 import numpy as np
 
 from napari_semst.errors import DeviceError, SemanticsError, one_of
-from napari_semst.models.load import load_model, load_tokenizer
-from napari_semst.semantics.language_model.token_store import BLOCK, TokenStore
+from napari_semst.models.load import load_language_model, load_tokenizer
+from napari_semst.semantics.language_model.token_store import (
+    TEXTS_PER_BLOCK,
+    TokenStore,
+)
 from napari_semst.semantics.language_model.tokens import (
-    Tokenizing,
-    Tokens,
+    PromptTokenizer,
+    TextTokens,
     common_prefix,
 )
 
@@ -54,7 +57,7 @@ _MEMORY_SIGNS = (
 
 
 @dataclass(frozen=True, slots=True)
-class Reading:
+class EncoderSettings:
     """How texts are read.
 
     Parameters
@@ -96,7 +99,7 @@ class Reading:
         return self.batch_tokens or (GPU_TOKENS if gpu else CPU_TOKENS)
 
 
-class Encoder:
+class TextEncoder:
     """A model in memory; a context manager, which gives the memory back.
 
     Parameters
@@ -119,7 +122,7 @@ class Encoder:
         self,
         folder: Path,
         name: str,
-        reading: Reading,
+        reading: EncoderSettings,
         *,
         padding: Literal["left", "right"] = "right",
         share_prefix: bool = True,
@@ -131,10 +134,10 @@ class Encoder:
         self._halved = 0
         self._beginning = np.zeros(0, dtype=np.int32)
         self._prefix: tuple[list[Any], NDArray[np.float64], int] | None = None
-        self._tokenizing = Tokenizing(load_tokenizer(folder, name), name)
-        self._model = load_model(folder, name, reading.device, reading.dtype)
+        self._tokenizing = PromptTokenizer(load_tokenizer(folder, name), name)
+        self._model = load_language_model(folder, name, reading.device, reading.dtype)
 
-    def __enter__(self) -> Encoder:
+    def __enter__(self) -> TextEncoder:
         return self
 
     def __exit__(
@@ -198,17 +201,17 @@ class Encoder:
         if not self._share or len(shared) < _SHORTEST_PREFIX:
             shared = shared[:0]
         self._beginning = shared
-        found = TokenStore()
-        for start in range(0, len(passages), BLOCK):
+        store = TokenStore()
+        for start in range(0, len(passages), TEXTS_PER_BLOCK):
             if between is not None:
                 between()
-            stop = min(start + BLOCK, len(passages))
+            stop = min(start + TEXTS_PER_BLOCK, len(passages))
             block = [passages[one] for one in range(start, stop)]
             texts = self._tokenizing(block, with_genes=genes)
-            found.add([one.without(shared) for one in texts])
-        self._check_length(int((found.lengths + found.shared).max()))
+            store.add([one.without(shared) for one in texts])
+        self._check_length(int((store.lengths + store.shared).max()))
         self._settle([one.without(shared) for one in tried])
-        return found
+        return store
 
     def _starts(self, shared: Any) -> Any:
         """Return how many tokens of texts are not run, but taken from what is kept."""
@@ -223,7 +226,7 @@ class Encoder:
         own = tokens.lengths + tokens.shared - starts
         return -(-own // _STEP) * _STEP, starts > 0
 
-    def width(self, tokens: Tokens) -> int:
+    def width(self, tokens: TextTokens) -> int:
         """Return how many tokens of a text are run, rounded up to a common length."""
         own = len(tokens.ids) + tokens.shared - self._starts(tokens.shared)
         return -(-int(own) // _STEP) * _STEP
@@ -232,7 +235,7 @@ class Encoder:
         """Return how many texts of a width are run at once."""
         return int(np.clip(self.reading.tokens_at_once // width, 1, _MOST_ROWS))
 
-    def vectors(self, batch: Sequence[Tokens]) -> NDArray[np.float32]:
+    def vectors(self, batch: Sequence[TextTokens]) -> NDArray[np.float32]:
         """Return one vector per text; all of one shape, at most `rows` of them.
 
         Raises
@@ -257,13 +260,13 @@ class Encoder:
         return np.concatenate(found)
 
     def _tried(
-        self, full: list[Tokens], width: int, rows: int
+        self, full: list[TextTokens], width: int, rows: int
     ) -> NDArray[np.float32] | None:
         """Return the vectors of a batch, or `None` where memory ran out."""
         try:
             return self._run(full, width)
         except (RuntimeError, MemoryError) as error:
-            if not out_of_memory(error):
+            if not is_out_of_memory(error):
                 raise
             if rows == 1:
                 raise DeviceError(
@@ -282,7 +285,7 @@ class Encoder:
         if self._say is not None:
             self._say(f"Memory ran out; going on with {rows} texts at once")
 
-    def _run(self, batch: Sequence[Tokens], width: int) -> NDArray[np.float32]:
+    def _run(self, batch: Sequence[TextTokens], width: int) -> NDArray[np.float32]:
         """Return the vectors of one batch, filled up to a width."""
         import torch
 
@@ -319,7 +322,7 @@ class Encoder:
         return vectors
 
     def _filled(
-        self, batch: Sequence[Tokens], width: int, start: int
+        self, batch: Sequence[TextTokens], width: int, start: int
     ) -> tuple[NDArray[np.int64], NDArray[np.bool_], NDArray[np.float32]]:
         """Return ids, where there is text, and the weight of each token."""
         shape = (len(batch), width)
@@ -340,7 +343,7 @@ class Encoder:
                 weights[row, place] = 1
         return ids, mask, weights
 
-    def _settle(self, texts: list[Tokens]) -> None:
+    def _settle(self, texts: list[TextTokens]) -> None:
         """Share what texts begin with, where that changes nothing; else run all."""
         self._prefix = None
         # Alone means alone: nothing is filled up either.
@@ -359,7 +362,7 @@ class Encoder:
             )
 
     def _one_by_one(
-        self, texts: list[Tokens], widths: list[int]
+        self, texts: list[TextTokens], widths: list[int]
     ) -> NDArray[np.float32]:
         found = [
             self._tried([one], width, 1)
@@ -367,7 +370,7 @@ class Encoder:
         ]
         return np.concatenate([one for one in found if one is not None])
 
-    def _agrees(self, texts: list[Tokens], alone: NDArray[np.float32]) -> bool:
+    def _agrees(self, texts: list[TextTokens], alone: NDArray[np.float32]) -> bool:
         """Return whether a batch gives the vectors that its texts have alone."""
         width = max(self.width(one) for one in texts)
         together = self._tried(texts, width, len(texts))
@@ -383,7 +386,7 @@ class Encoder:
         try:
             return self._prefix_of(self._beginning)
         except (RuntimeError, MemoryError) as error:
-            if not out_of_memory(error):
+            if not is_out_of_memory(error):
                 raise
         self._release()
         if self._say is not None:
@@ -426,7 +429,7 @@ class Encoder:
             )
 
 
-def out_of_memory(error: BaseException) -> bool:
+def is_out_of_memory(error: BaseException) -> bool:
     """Return whether an error of torch's says that memory ran out."""
     import torch
 

@@ -26,7 +26,7 @@ _SEPARATORS = {".csv": ",", ".tsv": "\t"}
 _COLUMNS = ("symbol", "summary")
 
 
-class Told(NamedTuple):
+class GenePassages(NamedTuple):
     """The texts of genes.
 
     Parameters
@@ -34,7 +34,7 @@ class Told(NamedTuple):
     passages
         One per gene.
     known
-        Genes of which more than the symbol is told, shape ``(n_genes,)``.
+        Genes of which more than the symbol is known, shape ``(n_genes,)``.
     summarised
         Genes with a summary of the user's, shape ``(n_genes,)``.
     """
@@ -49,7 +49,7 @@ def gene_passages(
     species: Species,
     summaries: Mapping[str, str],
     knowledge: GeneKnowledge | None,
-) -> Told:
+) -> GenePassages:
     """Return the text of each gene, and of which of them there is more than a symbol.
 
     Parameters
@@ -62,7 +62,7 @@ def gene_passages(
         Upper-case symbol -> what is known of the gene. With `knowledge`, the approved
         symbols of the gene and its homologues are looked up, too.
     knowledge
-        What else is told; symbols and summaries alone if None.
+        What else is known; symbols and summaries alone if None.
     """
     passages, known, summarised = [], [], []
     for symbol in symbols:
@@ -74,7 +74,9 @@ def gene_passages(
         passages.append(Passage("", "", (symbol,), f": {more}" if more else ""))
         known.append(bool(more))
         summarised.append(bool(summary))
-    return Told(passages, np.array(known, dtype=bool), np.array(summarised, dtype=bool))
+    return GenePassages(
+        passages, np.array(known, dtype=bool), np.array(summarised, dtype=bool)
+    )
 
 
 def known_texts(gene_lists: GeneLists, species: Species) -> list[str]:
@@ -82,11 +84,11 @@ def known_texts(gene_lists: GeneLists, species: Species) -> list[str]:
     from napari_semst.genes.gene_info import builtin_knowledge
 
     symbols = [gene_lists.names(row)[0] for row in range(gene_lists.n_spots)]
-    told = gene_passages(symbols, species, {}, builtin_knowledge())
-    return [passage.user for passage in told.passages]
+    texts = gene_passages(symbols, species, {}, builtin_knowledge())
+    return [passage.user for passage in texts.passages]
 
 
-def little_known(coverage: float | None, species: Species) -> list[str]:
+def little_known_warning(coverage: float | None, species: Species) -> list[str]:
     """Return a warning where little is known of the listed genes, else nothing.
 
     Parameters

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
     from napari_semst.semantics.base import GeneLists
 
-BETWEEN = ", "
+GENE_SEPARATOR = ", "
 _GENES = "{genes}"
 # Braces mark places of a template, and ChatML writes its marks between <| and |>.
 _MARKS = ("{", "}", "<|", "|>")
@@ -45,7 +45,7 @@ class Passage(NamedTuple):
     @property
     def user(self) -> str:
         """What the user says: head, names and tail."""
-        return f"{self.head}{BETWEEN.join(self.names)}{self.tail}"
+        return f"{self.head}{GENE_SEPARATOR.join(self.names)}{self.tail}"
 
     @property
     def key(self) -> bytes:
@@ -80,21 +80,21 @@ class Template:
 
 
 # As printed in the paper's supplement ("The prompt we designed for the LLM").
-PAPER = Template(
+PAPER_TEMPLATE = Template(
     "You are an expert in bioinformatics. Represent the biological state of a cell "
     "characterized by the following highly expressed genes. Focus on capturing the "
     "functional essence relevant for spatial domain identification.",
     "Highly expressed genes: {genes}.",
 )
 # What is the same for all spots stands before the genes, so that it is read once.
-TISSUE = Template(
+TISSUE_TEMPLATE = Template(
     "You are an expert in histology and gene expression. Name to yourself the cell "
     "types, the layer or region and the state that a spot of a tissue section shows, "
     "judged by the genes that set it apart.",
     "Species: {species}. Tissue: {tissue}. Genes that set this spot apart, strongest "
     "first: {genes}.",
 )
-TEMPLATES = {"paper": PAPER, "tissue": TISSUE}
+TEMPLATES = {"paper": PAPER_TEMPLATE, "tissue": TISSUE_TEMPLATE}
 
 
 def template(name: str, species: str = "", tissue: str = "") -> Template:
@@ -115,9 +115,9 @@ def template(name: str, species: str = "", tissue: str = "") -> Template:
     """
     if name not in TEMPLATES:
         raise SemanticsError(one_of("the template", name, TEMPLATES))
-    found = TEMPLATES[name]
+    chosen = TEMPLATES[name]
     if name == "paper":
-        return found
+        return chosen
     if not tissue.strip():
         raise SemanticsError(
             Worded(
@@ -130,10 +130,10 @@ def template(name: str, species: str = "", tissue: str = "") -> Template:
             )
         )
     known = species if species in ("human", "mouse") else "not known"
-    head, place, tail = found.user.partition(_GENES)
+    head, place, tail = chosen.user.partition(_GENES)
     # Only what stands before the genes is filled in: what is filled in makes no place.
     head = head.replace("{species}", known).replace("{tissue}", _plain_tissue(tissue))
-    return Template(found.system, f"{head}{place}{tail}")
+    return Template(chosen.system, f"{head}{place}{tail}")
 
 
 def _plain_tissue(tissue: str) -> str:

@@ -1,4 +1,4 @@
-"""What a language model will have to read, and how long it may take, told before.
+"""Forecast of what a language model will have to read, and of the time it takes.
 
 Figures are coarse: two operations for each weight and token, at an assumed share of
 what the device reaches at most.
@@ -37,7 +37,7 @@ _WORD_TOKENS = 1.15
 _KNOWN_WEIGHTS = {DEFAULT_MODEL: 3.6e9}
 # What makers state for dense bfloat16, in operations per second; the first name that
 # stands in a GPU's own.
-PEAKS = (
+PEAK_OPERATIONS = (
     ("H200", 989e12),
     ("H100 PCIe", 756e12),
     ("H100", 989e12),
@@ -192,13 +192,13 @@ def forecast_texts(
 
 def _prompt_tokens(settings: SemanticsConfig, folder: Path | None) -> float:
     """Return about how many tokens are run of each prompt."""
-    names = settings.n_genes * tokens_of_names(folder)
+    names = settings.n_genes * tokens_per_gene(folder)
     own = names + _END_TOKENS + _FILLED_TOKENS
     if folder is None:
         # What is not here is not known to keep anything, but the paper's model.
         kept = (settings.model or DEFAULT_MODEL) == DEFAULT_MODEL
     else:
-        kept = keeps_beginning(folder)
+        kept = shares_prefix(folder)
     if kept:
         return own
     words = TEMPLATES[settings.template]
@@ -206,7 +206,7 @@ def _prompt_tokens(settings: SemanticsConfig, folder: Path | None) -> float:
     return own + _WORD_TOKENS * len(re.findall(r"\w+|[^\w\s]", before))
 
 
-def peak(gpu: str) -> float | None:
+def peak_operations(gpu: str) -> float | None:
     """Return the operations per second that the maker of a GPU states, if known.
 
     Parameters
@@ -214,8 +214,8 @@ def peak(gpu: str) -> float | None:
     gpu
         Its name, as torch has it.
     """
-    found = (rate for name, rate in PEAKS if re.search(rf"\b{name}\b", gpu))
-    return next(found, None)
+    rates = (rate for name, rate in PEAK_OPERATIONS if re.search(rf"\b{name}\b", gpu))
+    return next(rates, None)
 
 
 def _speed(device: str) -> tuple[str, float]:
@@ -226,7 +226,7 @@ def _speed(device: str) -> tuple[str, float]:
         threads = torch.get_num_threads()
         return f"the CPU ({threads} threads)", threads * _CPU_THREAD
     name = torch.cuda.get_device_name(torch.device(device))
-    known = peak(name)
+    known = peak_operations(name)
     return name, _UNKNOWN_GPU if known is None else known * _GPU_SHARE
 
 
@@ -299,8 +299,8 @@ def multiplied_weights(folder: Path) -> float | None:
     return float(count) or None
 
 
-def keeps_beginning(folder: Path) -> bool:
-    """Return whether what all texts begin with is run once, as far as files tell.
+def shares_prefix(folder: Path) -> bool:
+    """Return whether what all texts begin with is run once, as far as files show.
 
     Parameters
     ----------
@@ -319,7 +319,7 @@ def keeps_beginning(folder: Path) -> bool:
     )
 
 
-def tokens_of_names(folder: Path | None) -> float:
+def tokens_per_gene(folder: Path | None) -> float:
     """Return about how many tokens a gene's name has with its comma.
 
     Parameters
@@ -335,7 +335,7 @@ def tokens_of_names(folder: Path | None) -> float:
 
 
 def _json(file: Path) -> dict[str, Any]:
-    """Return what a file holds; nothing where it cannot be read: loading tells why."""
+    """Return what a file holds; nothing where it cannot be read; loading fails then."""
     try:
         found = json.loads(file.read_text(encoding="utf-8"))
     except (OSError, ValueError):

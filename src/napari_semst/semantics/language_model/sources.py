@@ -11,22 +11,26 @@ from napari_semst.config import SemanticsConfig
 from napari_semst.errors import SemanticsError
 from napari_semst.genes.gene_info import GeneKnowledge, builtin_knowledge
 from napari_semst.genes.symbols import Species, guess_species
-from napari_semst.models.hub import DEFAULT_MODEL, Located, locate
+from napari_semst.models.hub import DEFAULT_MODEL, LocatedModel, locate_model
 from napari_semst.semantics.base import (
     NO_GENE,
     CancelCheck,
     GeneLists,
     ProgressCallback,
     Semantics,
-    record,
+    provenance_record,
 )
-from napari_semst.semantics.gene_table.source import checked_weights, pool
-from napari_semst.semantics.language_model.batching import Listeners, Texts, read_texts
-from napari_semst.semantics.language_model.encoder import Reading
+from napari_semst.semantics.gene_table.source import checked_weights, pool_gene_vectors
+from napari_semst.semantics.language_model.embed_texts import (
+    EmbedCallbacks,
+    TextEmbeddings,
+    embed_texts,
+)
+from napari_semst.semantics.language_model.encoder import EncoderSettings
 from napari_semst.semantics.language_model.gene_texts import (
-    Told,
+    GenePassages,
     gene_passages,
-    little_known,
+    little_known_warning,
     read_summaries,
 )
 from napari_semst.semantics.language_model.prompts import (
@@ -76,11 +80,11 @@ class _LanguageModel:
         self._device, self._say = device, say
         self._announce = announce or say
 
-    def _reading(self) -> Reading:
+    def _reading(self) -> EncoderSettings:
         settings = self._settings
-        return Reading(settings.pooling, self._device, settings.batch_tokens)
+        return EncoderSettings(settings.pooling, self._device, settings.batch_tokens)
 
-    def _located(self, n_texts: int, n_summarised: int = 0) -> Located:
+    def _located(self, n_texts: int, n_summarised: int = 0) -> LocatedModel:
         """Find the model; before a download or a long run, say what it takes."""
         from napari_semst.semantics.language_model.resources import forecast_texts
 
@@ -90,12 +94,12 @@ class _LanguageModel:
             ).sentences:
                 self._announce(sentence)
         model = self._settings.model or DEFAULT_MODEL
-        return locate(model, self._settings.revision, self._announce)
+        return locate_model(model, self._settings.revision, self._announce)
 
     def _record(
         self,
-        model: Located,
-        texts: Texts,
+        model: LocatedModel,
+        texts: TextEmbeddings,
         *,
         n_empty: int,
         warnings: Sequence[str] = (),
@@ -107,7 +111,7 @@ class _LanguageModel:
                 f"{n_empty} spots list no gene; they were given the average of the "
                 "other spots."
             )
-        return record(
+        return provenance_record(
             source=self.name,
             model=model.name,
             revision=model.revision,
@@ -186,8 +190,8 @@ class SpotPrompts(_LanguageModel):
         if not passages:
             raise SemanticsError(_NO_GENES)
         model = self._located(len(passages))
-        to = Listeners(progress, cancelled, self._say)
-        texts = read_texts(passages, model, reading, to, place)
+        to = EmbedCallbacks(progress, cancelled, self._say)
+        texts = embed_texts(passages, model, reading, to, place)
         empty = place == NO_GENE
         embedding = texts.vectors
         if empty.any():
@@ -259,19 +263,19 @@ class GeneTexts(_LanguageModel):
         if not len(used):
             raise SemanticsError(_NO_GENES)
         species = species or guess_species(gene_lists.genes)
-        told = self._told(gene_lists.genes[used], species)
-        model = self._located(len(told.passages), int(told.summarised.sum()))
-        to = Listeners(progress, cancelled, self._say)
-        texts = read_texts(told.passages, model, reading, to)
+        read = self._gene_passages(gene_lists.genes[used], species)
+        model = self._located(len(read.passages), int(read.summarised.sum()))
+        to = EmbedCallbacks(progress, cancelled, self._say)
+        texts = embed_texts(read.passages, model, reading, to)
         place = np.searchsorted(used, gene_lists.indices)
         place = np.minimum(place, len(used) - 1)
-        embedding = pool(share, place, texts.vectors, None, cancelled)
+        embedding = pool_gene_vectors(share, place, texts.vectors, None, cancelled)
         empty = share.sum(axis=1) == 0
         if empty.any():
             embedding[empty] = embedding[~empty].mean(axis=0) if (~empty).any() else 0
         knowledge = self._knowledge()
         asked = knowledge is not None or bool(self._settings.summaries)
-        known = listed & (told.known[place] if asked else True)
+        known = listed & (read.known[place] if asked else True)
         coverage = known.sum(axis=1) / np.maximum(listed.sum(axis=1), 1)
         mean = float(coverage.mean()) if asked else None
         return Semantics(
@@ -281,33 +285,35 @@ class GeneTexts(_LanguageModel):
                 model,
                 texts,
                 n_empty=int(empty.sum()),
-                warnings=[] if knowledge is None else little_known(mean, species),
+                warnings=[]
+                if knowledge is None
+                else little_known_warning(mean, species),
                 pooling=self._settings.pooling,
                 coverage=mean,
                 species=species,
                 gene_text=self._settings.gene_text
                 if knowledge is None
                 else knowledge.version,
-                known_genes=int(told.known.sum()) if asked else None,
-                summaries=int(told.summarised.sum()),
+                known_genes=int(read.known.sum()) if asked else None,
+                summaries=int(read.summarised.sum()),
                 attribution="" if knowledge is None else knowledge.attribution,
             ),
         )
 
-    def _told(self, genes: NDArray[np.str_], species: Species) -> Told:
+    def _gene_passages(self, genes: NDArray[np.str_], species: Species) -> GenePassages:
         """Return the text of each gene."""
         summaries = read_summaries(self._settings.summaries)
         knowledge = self._knowledge()
-        told = gene_passages(genes.tolist(), species, summaries, knowledge)
+        texts = gene_passages(genes.tolist(), species, summaries, knowledge)
         if knowledge is not None and self._say is not None:
             self._say(
-                f"Of {told.known.sum():,} of {len(genes):,} genes more than the symbol "
-                "is read"
+                f"Of {texts.known.sum():,} of {len(genes):,} genes more than the "
+                "symbol is read"
             )
-        return told
+        return texts
 
     def _knowledge(self) -> GeneKnowledge | None:
-        """Return what is told of genes, None where it is the symbol alone."""
+        """Return what is known of genes, None where only symbols are read."""
         return None if self._settings.gene_text == "symbol" else builtin_knowledge()
 
 

@@ -7,16 +7,16 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from napari_semst.semantics.language_model.tokens import Tokens
+from napari_semst.semantics.language_model.tokens import TextTokens
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 # Texts that are taken apart at once: enough for the tokenizer's threads.
-BLOCK = 4096
+TEXTS_PER_BLOCK = 4096
 
 
-class TokenStore(Sequence[Tokens]):
+class TokenStore(Sequence[TextTokens]):
     """The tokens of texts, 4 bytes for each (5 with those of gene names marked)."""
 
     def __init__(self) -> None:
@@ -26,8 +26,8 @@ class TokenStore(Sequence[Tokens]):
         self._shared: list[NDArray[np.int32]] = []
         self._n_texts = 0
 
-    def add(self, texts: Sequence[Tokens]) -> None:
-        """Take in the next texts: `BLOCK` of them, fewer only at the end."""
+    def add(self, texts: Sequence[TextTokens]) -> None:
+        """Take in the next texts: `TEXTS_PER_BLOCK` of them, fewer only at the end."""
         lengths = np.array([len(one.ids) for one in texts])
         self._ids.append(np.concatenate([one.ids for one in texts]))
         self._of_genes.append(np.concatenate([one.of_genes for one in texts]))
@@ -42,9 +42,9 @@ class TokenStore(Sequence[Tokens]):
         """Return the tokens of the text at a position."""
         if not 0 <= position < self._n_texts:
             raise IndexError(position)
-        block, row = divmod(int(position), BLOCK)
+        block, row = divmod(int(position), TEXTS_PER_BLOCK)
         start, stop = self._bounds[block][row : row + 2]
-        return Tokens(
+        return TextTokens(
             self._ids[block][start:stop],
             self._of_genes[block][start:stop],
             int(self._shared[block][row]),

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import numpy as np
 
 from napari_semst.errors import SemanticsError
-from napari_semst.semantics.language_model.prompts import BETWEEN
+from napari_semst.semantics.language_model.prompts import GENE_SEPARATOR
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 _CHAT_START = "<|im_start|>"
 
 
-class Tokens(NamedTuple):
+class TextTokens(NamedTuple):
     """The tokens of one text.
 
     Parameters
@@ -36,27 +36,27 @@ class Tokens(NamedTuple):
     of_genes: NDArray[np.bool_]
     shared: int = 0
 
-    def without(self, beginning: NDArray[np.int32]) -> Tokens:
+    def without(self, beginning: NDArray[np.int32]) -> TextTokens:
         """Return the tokens less a beginning; all of them where it is not theirs."""
         length = len(beginning)
         if not length or len(self.ids) <= length:
             return self
         if not np.array_equal(self.ids[:length], beginning):
             return self
-        return Tokens(self.ids[length:], self.of_genes[length:], length)
+        return TextTokens(self.ids[length:], self.of_genes[length:], length)
 
-    def whole(self, beginning: NDArray[np.int32]) -> Tokens:
+    def whole(self, beginning: NDArray[np.int32]) -> TextTokens:
         """Return the tokens with the beginning that was taken off."""
         if not self.shared:
             return self
         ids = np.concatenate([beginning, self.ids])
         if not len(self.of_genes):
-            return Tokens(ids, self.of_genes)
+            return TextTokens(ids, self.of_genes)
         none = np.zeros(len(beginning), dtype=bool)
-        return Tokens(ids, np.concatenate([none, self.of_genes]))
+        return TextTokens(ids, np.concatenate([none, self.of_genes]))
 
 
-def around(passage: Passage, chat: str) -> tuple[str, str]:
+def text_around_genes(passage: Passage, chat: str) -> tuple[str, str]:
     """Return what stands before and after the names of a text, as a model is given it.
 
     Parameters
@@ -77,7 +77,7 @@ def around(passage: Passage, chat: str) -> tuple[str, str]:
     )
 
 
-class Tokenizing:
+class PromptTokenizer:
     """A tokenizer, and how it is to be given a conversation.
 
     Models that know ChatML (Qwen and its kin) get system and user in it, with the
@@ -100,7 +100,7 @@ class Tokenizing:
 
     def __call__(
         self, passages: Sequence[Passage], *, with_genes: bool
-    ) -> list[Tokens]:
+    ) -> list[TextTokens]:
         """Return the tokens of texts, uncut.
 
         Raises
@@ -116,7 +116,7 @@ class Tokenizing:
             )
         around = [self._around(passage) for passage in passages]
         texts = [
-            f"{before}{BETWEEN.join(passage.names)}{after}"
+            f"{before}{GENE_SEPARATOR.join(passage.names)}{after}"
             for passage, (before, after) in zip(passages, around, strict=True)
         ]
         found = self._tokenizer(
@@ -131,9 +131,9 @@ class Tokenizing:
         ids = [np.array(one, dtype=np.int32) for one in found["input_ids"]]
         if not with_genes:
             none = np.zeros(0, dtype=bool)
-            return [Tokens(one, none) for one in ids]
+            return [TextTokens(one, none) for one in ids]
         return [
-            Tokens(one, _of_genes(np.array(spans), len(before), passage.names))
+            TextTokens(one, _of_genes(np.array(spans), len(before), passage.names))
             for one, spans, passage, (before, _) in zip(
                 ids, found["offset_mapping"], passages, around, strict=True
             )
@@ -147,12 +147,12 @@ class Tokenizing:
         return np.array(found["input_ids"], dtype=np.int32)
 
     def _around(self, passage: Passage) -> tuple[str, str]:
-        """Return what stands before and after the names, all told."""
-        return around(passage, self.chat)
+        """Return all that stands before and after the names."""
+        return text_around_genes(passage, self.chat)
 
 
 def common_prefix(
-    beginning: NDArray[np.int32], texts: Sequence[Tokens]
+    beginning: NDArray[np.int32], texts: Sequence[TextTokens]
 ) -> NDArray[np.int32]:
     """Return the tokens with which a beginning and all texts start.
 
@@ -178,7 +178,7 @@ def _of_genes(
 ) -> NDArray[np.bool_]:
     """Return which tokens share a letter with a gene name."""
     lengths = np.array([len(name) for name in names])
-    first = start + np.concatenate([[0], np.cumsum(lengths + len(BETWEEN))[:-1]])
+    first = start + np.concatenate([[0], np.cumsum(lengths + len(GENE_SEPARATOR))[:-1]])
     last = first + lengths
     # The last name that begins before a token's end is the only one it can share.
     name = np.searchsorted(first, spans[:, 1], side="left") - 1

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from napari_semst.semantics.base import GeneLists
 
 # The genes of a spot that are kept: the first of its list.
-KEPT = 5
+N_FIRST_GENES = 5
 # Of these, the share that a section must list somewhere to be taken for the same.
 _LEAST_SHARED = 0.1
 
@@ -38,10 +38,10 @@ def first_genes(lists: GeneLists) -> NDArray[np.uint32]:
     numpy.ndarray
         Shape ``(n_spots, at most KEPT)``.
     """
-    return _hashed(lists, KEPT)
+    return _hashed(lists, N_FIRST_GENES)
 
 
-def compared(
+def compare_first_genes(
     kept: NDArray[np.uint32], lists: GeneLists, about: Mapping[str, Any], file: str
 ) -> str:
     """Return what to know where spots list other genes than a file was computed of.
@@ -67,15 +67,15 @@ def compared(
     SemanticsError
         If the file is of another section.
     """
-    own = _hashed(lists, lists.indices.shape[1])
-    width = min(kept.shape[1], own.shape[1])
+    hashes = _hashed(lists, lists.indices.shape[1])
+    width = min(kept.shape[1], hashes.shape[1])
     kept = kept[:, :width]
-    other = (kept != own[:, :width]).any(axis=1)
+    other = (kept != hashes[:, :width]).any(axis=1)
     if not other.any():
         return ""
     known = kept != 0
     shared = sum(
-        int((kept[:, [column]] == own)[known[:, column]].any(axis=1).sum())
+        int((kept[:, [column]] == hashes)[known[:, column]].any(axis=1).sum())
         for column in range(width)
     ) / max(int(known.sum()), 1)
     settings = about.get("lists")

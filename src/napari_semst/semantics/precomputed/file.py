@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-KIND = "napari-semst embedding 1"
+FILE_FORMAT = "napari-semst embedding 1"
 EMBEDDING = "embedding"
 SPOTS = "spots"
 LISTED = "listed"
@@ -31,7 +31,7 @@ _LARGEST_RECORD = 1_000_000
 _DEEPEST = 6
 
 
-class Held(NamedTuple):
+class EmbeddingFile(NamedTuple):
     """What a file of an embedding holds.
 
     Parameters
@@ -57,7 +57,7 @@ def names_as_bytes(names: Sequence[str]) -> NDArray[np.uint8]:
     return np.frombuffer(_APART.join(map(str, names)).encode(), np.uint8)
 
 
-def names_of_bytes(held: NDArray[Any], n_names: int) -> list[str]:
+def names_from_bytes(held: NDArray[Any], n_names: int) -> list[str]:
     """Return the names that an array of bytes holds.
 
     Raises
@@ -79,7 +79,7 @@ def names_of_bytes(held: NDArray[Any], n_names: int) -> list[str]:
     return names
 
 
-def record_of(text: str) -> dict[str, Any]:
+def parse_record(text: str) -> dict[str, Any]:
     """Return the record that a JSON text holds, made safe to be shown.
 
     Texts lose what is not printable, and all beyond 2,000 letters.
@@ -103,7 +103,7 @@ def record_of(text: str) -> dict[str, Any]:
         ) from None
 
 
-def told(about: Mapping[str, Any]) -> tuple[dict[str, Any], list[str]]:
+def split_warnings(about: Mapping[str, Any]) -> tuple[dict[str, Any], list[str]]:
     """Return a record without its warnings, and these."""
     warnings = about.get("warnings", [])
     known = {name: value for name, value in about.items() if name != "warnings"}
@@ -123,7 +123,7 @@ def _safe(value: Any, depth: int = 0) -> Any:
     return value
 
 
-def read_held(path: Path, suffix: str = "") -> Held:
+def read_embedding_file(path: Path, suffix: str = "") -> EmbeddingFile:
     """Return what a file of numbers holds; pickles are never loaded.
 
     Parameters
@@ -156,11 +156,11 @@ def read_held(path: Path, suffix: str = "") -> Held:
         with path.open("rb") as stream:
             loaded = np.load(stream, allow_pickle=False)
             if isinstance(loaded, np.ndarray):
-                return Held(loaded, None, {})
+                return EmbeddingFile(loaded, None, {})
             with loaded:
                 if {EMBEDDING, SPOTS, ABOUT} != set(loaded.files) - {LISTED}:
                     alone = np.asarray(loaded[_only_name(loaded.files, path)])
-                    return Held(alone, None, {})
+                    return EmbeddingFile(alone, None, {})
                 about = loaded[ABOUT].tobytes().decode()
                 genes = loaded[LISTED] if LISTED in loaded.files else None
                 return _held(loaded[EMBEDDING], loaded[SPOTS], about, genes)
@@ -171,16 +171,16 @@ def read_held(path: Path, suffix: str = "") -> Held:
         ) from error
 
 
-def _read_safetensors(path: Path) -> Held:
+def _read_safetensors(path: Path) -> EmbeddingFile:
     """Return what a ``.safetensors`` file holds."""
     from safetensors import SafetensorError, safe_open
 
     try:
         with safe_open(path, framework="np") as held:
             about = held.metadata() or {}
-            if about.get("kind") != KIND:
+            if about.get("kind") != FILE_FORMAT:
                 alone = held.get_tensor(_only_name(list(held.keys()), path))
-                return Held(np.asarray(alone), None, {})
+                return EmbeddingFile(np.asarray(alone), None, {})
             genes = held.get_tensor(LISTED) if LISTED in list(held.keys()) else None
             return _held(
                 held.get_tensor(EMBEDDING), held.get_tensor(SPOTS), about[ABOUT], genes
@@ -196,12 +196,16 @@ def _read_safetensors(path: Path) -> Held:
 
 def _held(
     array: NDArray[Any], spots: NDArray[Any], about: str, genes: NDArray[Any] | None
-) -> Held:
-    names = names_of_bytes(spots, len(array)) if spots.size else None
-    return Held(array, names, record_of(about), listed_of(genes, len(array)))
+) -> EmbeddingFile:
+    names = names_from_bytes(spots, len(array)) if spots.size else None
+    return EmbeddingFile(
+        array, names, parse_record(about), parse_first_genes(genes, len(array))
+    )
 
 
-def listed_of(genes: NDArray[Any] | None, n_spots: int) -> NDArray[np.uint32] | None:
+def parse_first_genes(
+    genes: NDArray[Any] | None, n_spots: int
+) -> NDArray[np.uint32] | None:
     """Return which genes spots list first, as a file has it.
 
     Raises

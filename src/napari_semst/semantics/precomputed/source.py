@@ -20,10 +20,10 @@ from napari_semst.semantics.base import (
     ProgressCallback,
     Semantics,
     check_cancelled,
-    record,
+    provenance_record,
 )
-from napari_semst.semantics.precomputed.compatibility import compared
-from napari_semst.semantics.precomputed.file import read_held, told
+from napari_semst.semantics.precomputed.compatibility import compare_first_genes
+from napari_semst.semantics.precomputed.file import read_embedding_file, split_warnings
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -82,7 +82,7 @@ class Precomputed:
                 place = _place(names, spots, path.name)
                 self._array = values if place is None else values[place]
             else:
-                held = read_held(path)
+                held = read_embedding_file(path)
                 names, place = held.spots, _place(held.spots, spots, path.name)
                 self._array = held.array if place is None else held.array[place]
                 self._about, self._listed = held.about, held.listed
@@ -130,10 +130,10 @@ class Precomputed:
         if progress is not None:
             progress(gene_lists.n_spots, gene_lists.n_spots)
         digest = hashlib.sha256(np.ascontiguousarray(embedding).data).hexdigest()
-        about, warnings = told(self._about)
+        about, warnings = split_warnings(self._about)
         warnings += self._told
         if self._listed is not None:
-            note = compared(self._listed, gene_lists, about, self._label)
+            note = compare_first_genes(self._listed, gene_lists, about, self._label)
             warnings += [note] if note else []
         more = {"control": about["control"]} if "control" in about else {}
         if about:
@@ -141,7 +141,7 @@ class Precomputed:
         return Semantics(
             embedding=embedding,
             coverage=np.ones(gene_lists.n_spots, dtype=np.float32),
-            provenance=record(
+            provenance=provenance_record(
                 source=self.name,
                 model=self._label,
                 revision=f"sha256:{digest[:16]}",
@@ -171,7 +171,7 @@ class Precomputed:
         self._check_shape(of)
         about = {**self._about}
         if self._told:
-            about["warnings"] = [*told(about)[1], *self._told]
+            about["warnings"] = [*split_warnings(about)[1], *self._told]
         return {
             "embedding": self._array[spots],
             "label": self._label,
@@ -204,7 +204,7 @@ class Precomputed:
     def _checked(self, n_spots: int) -> NDArray[np.float32]:
         """Return the array as float32, or say what is wrong with it."""
         self._check_shape(n_spots)
-        with np.errstate(over="ignore"):  # what does not fit is told below
+        with np.errstate(over="ignore"):  # overflow is reported below
             embedding = np.ascontiguousarray(self._array, dtype=np.float32)
         bad = int((~np.isfinite(embedding)).any(axis=1).sum())
         if bad:

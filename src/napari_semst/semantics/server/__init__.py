@@ -1,1 +1,1 @@
-"""Semantics that an embedding server gives."""
+"""Semantics from an embedding server."""

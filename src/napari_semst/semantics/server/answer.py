@@ -21,7 +21,7 @@ _NUMBER_BYTES = 64
 _REST_BYTES = 1_000_000
 
 
-def most_bytes(n_texts: int, dimension: int | None) -> int:
+def max_answer_bytes(n_texts: int, dimension: int | None) -> int:
     """Return the length of an answer above which it cannot be a right one.
 
     Parameters
@@ -35,7 +35,7 @@ def most_bytes(n_texts: int, dimension: int | None) -> int:
     return n_texts * per_text + _REST_BYTES
 
 
-class Unfit(Exception):  # noqa: N818 - told in an error of its own
+class InvalidAnswer(Exception):  # noqa: N818 - reported in another error
     """An answer that holds something else than was expected."""
 
     def __init__(self, expected: str, found: str) -> None:
@@ -54,18 +54,18 @@ def is_cut_off(answer: httpx.Response) -> bool:
     return False
 
 
-def body_of(answer: httpx.Response) -> dict[str, Any]:
-    """Return the JSON of an answer with a list ``data``; `Unfit` where it has none."""
+def parse_body(answer: httpx.Response) -> dict[str, Any]:
+    """Return the JSON of an answer; `InvalidAnswer` without a list ``data``."""
     try:
         body = answer.json()
     except (ValueError, RecursionError):
         body = None
     if isinstance(body, dict) and isinstance(body.get("data"), list):
         return body
-    raise Unfit("JSON with a list 'data'", answer.text or "nothing")
+    raise InvalidAnswer("JSON with a list 'data'", answer.text or "nothing")
 
 
-def vectors_of(entries: list[Any], n_texts: int) -> NDArray[np.float32]:
+def parse_vectors(entries: list[Any], n_texts: int) -> NDArray[np.float32]:
     """Return the vectors of an answer in the order of the texts.
 
     Parameters
@@ -86,39 +86,41 @@ def vectors_of(entries: list[Any], n_texts: int) -> NDArray[np.float32]:
         If there is not one vector of finite numbers for every text.
     """
     if len(entries) != n_texts:
-        raise Unfit(f"{n_texts} vectors", str(len(entries)))
+        raise InvalidAnswer(f"{n_texts} vectors", str(len(entries)))
     by_index = {
         entry["index"]: entry.get("embedding")
         for entry in entries
         if isinstance(entry, dict) and type(entry.get("index")) is int
     }
     if sorted(by_index) != list(range(n_texts)):
-        raise Unfit(f"vectors of index 0 to {n_texts - 1}", "other indices")
+        raise InvalidAnswer(f"vectors of index 0 to {n_texts - 1}", "other indices")
     try:
         values = np.asarray([by_index[i] for i in range(n_texts)])
     except ValueError as error:
-        raise Unfit("vectors of one dimension", "several") from error
+        raise InvalidAnswer("vectors of one dimension", "several") from error
     if values.ndim == 3:
-        raise Unfit(
+        raise InvalidAnswer(
             "one vector per text", "one per token; switch pooling on in the server"
         )
     # A null among numbers makes an array of objects.
     if values.ndim != 2 or not values.shape[1] or values.dtype.kind not in "fi":
-        raise Unfit("vectors of numbers", f"something else ({values.dtype})")
-    with np.errstate(over="ignore"):  # what does not fit is told below
+        raise InvalidAnswer("vectors of numbers", f"something else ({values.dtype})")
+    with np.errstate(over="ignore"):  # overflow is reported below
         vectors: NDArray[np.float32] = values.astype(np.float32)
     bad = int((~np.isfinite(vectors)).any(axis=1).sum())
     if bad:
-        raise Unfit("finite numbers", f"NaN or infinity in {bad} of {n_texts} vectors")
+        raise InvalidAnswer(
+            "finite numbers", f"NaN or infinity in {bad} of {n_texts} vectors"
+        )
     if not vectors.any(axis=1).all():
-        raise Unfit("vectors that say something", "zeros")
+        raise InvalidAnswer("vectors that say something", "zeros")
     # Texts are sent once each: what says the same of all says nothing.
     if n_texts > 1 and (vectors == vectors[0]).all():
-        raise Unfit("another vector for another text", "the same for all")
+        raise InvalidAnswer("another vector for another text", "the same for all")
     return vectors
 
 
-def retry_after(value: str) -> float:
+def parse_retry_after(value: str) -> float:
     """Return the seconds of a Retry-After header, 0 where it says nothing."""
     value = value.strip()
     if re.fullmatch(r"\d{1,9}(\.\d{1,9})?", value):
@@ -132,7 +134,7 @@ def retry_after(value: str) -> float:
     return max(0.0, (moment - datetime.now(UTC)).total_seconds())
 
 
-def said(answer: httpx.Response) -> str:
+def server_message(answer: httpx.Response) -> str:
     """Return the message of a failed answer, wherever the server puts it."""
     try:
         body: Any = answer.json()

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     Ask = Callable[[Sequence[str], CancelCheck], NDArray[np.float32]]
 
 
-class Gathering:
+class BatchedRequests:
     """Asks for the vectors of texts, and passes them on as they come in.
 
     Parameters

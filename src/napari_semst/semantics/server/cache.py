@@ -29,7 +29,7 @@ _MOST_STRETCHED = 0.01
 _SHARD_TEXTS = 512
 
 
-def text_key(text: str) -> bytes:
+def cache_key(text: str) -> bytes:
     """Return 16 bytes that name a text among all others."""
     return hashlib.sha256(text.encode()).digest()[:16]
 
@@ -50,7 +50,7 @@ class ServerCache:
     def __init__(
         self, found: Probe, asked: str, probe: str, vector: NDArray[np.float32]
     ) -> None:
-        self._probe = text_key(probe)
+        self._probe = cache_key(probe)
         self._vector = np.asarray(vector, np.float32)
         self.told: list[str] = []
         self._known = False
@@ -68,7 +68,7 @@ class ServerCache:
             before = self._cache.first(np.frombuffer(self._probe, NAME))
             if before is None:
                 break
-            if alike(before, self._vector):
+            if same_model(before, self._vector):
                 self._known = True
                 return
         if number:
@@ -88,7 +88,7 @@ class ServerCache:
         return _read(self._cache, keys)
 
     def write(self, keys: Sequence[bytes], vectors: NDArray[np.float32]) -> None:
-        """Keep vectors, and before the first what tells their model from others."""
+        """Keep vectors, and before the first what identifies their model."""
         if not self._known:
             # Alone in its file, so that later runs need not read the others.
             _write(self._cache, [self._probe], self._vector[None])
@@ -96,7 +96,7 @@ class ServerCache:
         _write(self._cache, keys, vectors)
 
 
-class Collected:
+class VectorCollector:
     """The vectors of texts, some known, the others as they come in.
 
     Parameters
@@ -119,7 +119,7 @@ class Collected:
         told: Callable[[int], None],
     ) -> None:
         self.vectors = np.empty((len(texts), width), dtype=np.float32)
-        self._keys = [text_key(text) for text in texts] if cache is not None else []
+        self._keys = [cache_key(text) for text in texts] if cache is not None else []
         self._cache, self._told = cache, told
         self.missing = np.arange(len(texts))
         if cache is not None:
@@ -149,7 +149,7 @@ class Collected:
         self._waiting = []
 
 
-def alike(before: NDArray[np.float32], now: NDArray[np.float32]) -> bool:
+def same_model(before: NDArray[np.float32], now: NDArray[np.float32]) -> bool:
     """Return whether two vectors of a text are one model's, but for rounding."""
     one, other = before.astype(np.float64), now.astype(np.float64)
     lengths = float(np.linalg.norm(one)), float(np.linalg.norm(other))

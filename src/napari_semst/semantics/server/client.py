@@ -14,19 +14,19 @@ import numpy as np
 from napari_semst.errors import SemanticsError
 from napari_semst.semantics.base import CancelCheck, check_cancelled
 from napari_semst.semantics.server.answer import (
-    Unfit,
-    body_of,
+    InvalidAnswer,
     is_cut_off,
-    most_bytes,
-    retry_after,
-    said,
-    vectors_of,
+    max_answer_bytes,
+    parse_body,
+    parse_retry_after,
+    parse_vectors,
+    server_message,
 )
 from napari_semst.semantics.server.credentials import (
-    ALLOW,
-    Secret,
-    address,
+    PLAIN_TEXT_VARIABLE,
+    ApiKey,
     key_from_environment,
+    parse_address,
     plain_text_allowed,
 )
 
@@ -104,13 +104,13 @@ class Endpoint:
         timeout: float = 60.0,
         wait: Callable[[float], None] = time.sleep,
     ) -> None:
-        self.address = address(url)
+        self.address = parse_address(url)
         self.model = model
         self.dimension: int | None = None
         self.probed: NDArray[np.float32] | None = None
         self._answers_as = ""
         self._timeout, self._wait = timeout, wait
-        self._key = Secret("")
+        self._key = ApiKey("")
         self._open = ExitStack()
 
     def __enter__(self) -> Self:
@@ -119,13 +119,13 @@ class Endpoint:
 
         self._key = key_from_environment(encrypted=self.address.is_encrypted)
         if self.key_is_exposed and not plain_text_allowed():
-            self._key = Secret("")
+            self._key = ApiKey("")
             raise SemanticsError(
                 f"Expected an address with https for a key; {self.address.host} is "
                 "another machine, and with http everybody on the way can read the "
                 "key. Nothing was sent. Use https or a tunnel to this machine; set "
-                f"SEMST_API_KEY to nothing if the server wants none; or set {ALLOW}=1 "
-                "to send it all the same."
+                "SEMST_API_KEY to nothing if the server wants none; or set "
+                f"{PLAIN_TEXT_VARIABLE}=1 to send it all the same."
             )
         with ExitStack() as opened:
             opened.enter_context(self._key.kept_from_logs())
@@ -148,7 +148,7 @@ class Endpoint:
     def __exit__(self, *_: object) -> None:
         """Close the connection."""
         self._open.close()
-        self._key = Secret("")
+        self._key = ApiKey("")
 
     @property
     def key_is_exposed(self) -> bool:
@@ -157,7 +157,7 @@ class Endpoint:
         return bool(self._key) and plain
 
     def probe(self, cancelled: CancelCheck | None = None) -> Probe:
-        """Ask for one text that tells nothing; keep its vector and the dimension.
+        """Ask for one harmless text; keep its vector and the dimension.
 
         Raises
         ------
@@ -215,7 +215,7 @@ class Endpoint:
             pause = FIRST_PAUSE * 2**attempt
             try:
                 answer = self._answer(texts, cancelled)
-            except TooLate:
+            except AnswerTimeout:
                 trouble = f"its answer was not complete after {self._within:g} s"
             except httpx.RequestError as error:
                 trouble = self._failed(error)
@@ -251,13 +251,13 @@ class Endpoint:
         body: dict[str, Any] = {"input": list(texts), "encoding_format": "float"}
         if self.model:
             body["model"] = self.model
-        longest = most_bytes(len(texts), self.dimension)
-        request = Request(
+        longest = max_answer_bytes(len(texts), self.dimension)
+        request = HttpRequest(
             self._client, f"{self.address.url}/embeddings", body, longest, self._key
         )
         try:
             return request.answer(self._within, cancelled)
-        except TooLong:
+        except AnswerTooLong:
             raise SemanticsError(
                 f"Expected an answer of at most {longest / 1e6:,.1f} MB to "
                 f"{len(texts)} texts from {self.address.host}; found a longer one. "
@@ -270,8 +270,8 @@ class Endpoint:
 
         if isinstance(error, httpx.TimeoutException):
             return f"there was no answer within {self._timeout:g} s"
-        told = self._key.quoted(str(error) or type(error).__name__)
-        return f"the connection failed: {told}"
+        reason = self._key.quoted(str(error) or type(error).__name__)
+        return f"the connection failed: {reason}"
 
     def _pause(self, seconds: float, cancelled: CancelCheck | None) -> None:
         while seconds > 0:
@@ -281,7 +281,7 @@ class Endpoint:
 
     def _asked_pause(self, answer: httpx.Response) -> float:
         """Return the seconds a server asks to wait, 0 if it does not."""
-        asked = retry_after(answer.headers.get("Retry-After", ""))
+        asked = parse_retry_after(answer.headers.get("Retry-After", ""))
         if asked > LONGEST_PAUSE:
             raise SemanticsError(
                 f"Expected embeddings from {self.address.host}; it answered "
@@ -292,20 +292,20 @@ class Endpoint:
 
     def _trouble(self, answer: httpx.Response, n_texts: int) -> str:
         """Return what a failed answer says; raise where asking again is no use."""
-        status, words = answer.status_code, self._key.quoted(said(answer))
-        told = f"it answered {status}" + (f": {words}" if words else "")
+        status, words = answer.status_code, self._key.quoted(server_message(answer))
+        reason = f"it answered {status}" + (f": {words}" if words else "")
         over = status == 413 or (status in (400, 422) and _LIMIT.search(words))
         if over and n_texts > 1:
             raise TooManyTexts(words)
         if status in _AGAIN:
-            return told
+            return reason
         advice = "Check the address and the model's name"
         if over:
             advice = "It takes no text of this length: list fewer genes"
         elif answer.is_redirect:
             # Not followed: the key and the genes are for the address given.
             place = self._key.quoted(answer.headers.get("Location", "elsewhere"))
-            told = f"it answered {status} and points to {place}"
+            reason = f"it answered {status} and points to {place}"
             advice = "If that is the right one, give it as the address"
         elif status in (401, 403):
             advice = "Set the key in the environment, SEMST_API_KEY"
@@ -313,19 +313,19 @@ class Endpoint:
             advice = "Its address should end before /embeddings, mostly in /v1; else "
             advice += "the model has another name"
         raise SemanticsError(
-            f"Expected embeddings from {self.address.host}; {told}. {advice}."
+            f"Expected embeddings from {self.address.host}; {reason}. {advice}."
         )
 
     def _vectors(self, answer: httpx.Response, n_texts: int) -> NDArray[np.float32]:
         """Return the vectors of an answer in the order of the texts, checked."""
         try:
-            body = body_of(answer)
-            vectors = vectors_of(body["data"], n_texts)
+            body = parse_body(answer)
+            vectors = parse_vectors(body["data"], n_texts)
             if self.dimension not in (None, vectors.shape[1]):
-                raise Unfit(
+                raise InvalidAnswer(
                     f"{self.dimension} dimensions, as before", str(vectors.shape[1])
                 )
-        except Unfit as unfit:
+        except InvalidAnswer as unfit:
             raise SemanticsError(
                 f"Expected {unfit.expected} from {self.address.host}; found "
                 f"{self._key.quoted(unfit.found)}. Check that it is an embedding "
@@ -345,15 +345,15 @@ _LOOK_SECONDS = 0.1  # between two looks whether to go on waiting
 _OF_THE_WAY = {"content-encoding", "content-length", "transfer-encoding"}
 
 
-class TooLate(Exception):  # noqa: N818 - told in an error of its own
+class AnswerTimeout(Exception):  # noqa: N818 - reported in another error
     """The answer was not complete in time."""
 
 
-class TooLong(Exception):  # noqa: N818 - told in an error of its own
+class AnswerTooLong(Exception):  # noqa: N818 - reported in another error
     """The answer is longer than any that was expected."""
 
 
-class Request:
+class HttpRequest:
     """A question under way in a thread of its own.
 
     A thread cannot be stopped while it waits for a name, a connection or the next byte.
@@ -380,7 +380,7 @@ class Request:
         url: str,
         body: dict[str, Any],
         longest: int,
-        key: Secret,
+        key: ApiKey,
     ) -> None:
         self._client, self._url, self._body = client, url, body
         self._longest, self._key = longest, key
@@ -413,7 +413,7 @@ class Request:
             while not self._done.wait(_LOOK_SECONDS):
                 check_cancelled(cancelled)
                 if time.monotonic() > ends:
-                    raise TooLate
+                    raise AnswerTimeout
         finally:
             self._left.set()
         if self._failure is not None:
@@ -438,9 +438,9 @@ class Request:
             for part in streamed.iter_bytes():
                 content += part
                 if len(content) > self._longest:
-                    raise TooLong
+                    raise AnswerTooLong
                 if self._left.is_set():
-                    raise TooLate
+                    raise AnswerTimeout
             headers = [
                 (name, value)
                 for name, value in streamed.headers.multi_items()

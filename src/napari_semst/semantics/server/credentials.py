@@ -16,10 +16,10 @@ from napari_semst.errors import SemanticsError
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-VARIABLES = ("SEMST_API_KEY", "OPENAI_API_KEY")
+KEY_VARIABLES = ("SEMST_API_KEY", "OPENAI_API_KEY")
 # Set to 1, it lets a key travel unencrypted to another machine.
-ALLOW = "SEMST_KEY_IN_PLAIN_TEXT"
-HIDDEN = "[key]"
+PLAIN_TEXT_VARIABLE = "SEMST_KEY_IN_PLAIN_TEXT"
+HIDDEN_KEY = "[key]"
 _LONGEST_QUOTE = 300
 # What the HTTP library logs of answers may hold what a server echoes.
 _LOGGERS = (
@@ -28,7 +28,7 @@ _LOGGERS = (
 )
 
 
-class Secret:
+class ApiKey:
     """A key, or none; never shown.
 
     Parameters
@@ -46,7 +46,7 @@ class Secret:
         return bool(self._value)
 
     def __repr__(self) -> str:
-        return f"Secret({HIDDEN if self._value else 'none'})"
+        return f"ApiKey({HIDDEN_KEY if self._value else 'none'})"
 
     def __reduce__(self) -> str:
         # Never into a pickle either.
@@ -63,7 +63,7 @@ class Secret:
         python, quoted = repr(self._value.encode())[2:-1], json.dumps(self._value)
         forms = {self._value, python, quoted[1:-1]}
         for form in sorted(forms, key=len, reverse=True):
-            text = text.replace(form, HIDDEN)
+            text = text.replace(form, HIDDEN_KEY)
         return text
 
     def quoted(self, text: str) -> str:
@@ -94,10 +94,10 @@ class Secret:
 
 def plain_text_allowed() -> bool:
     """Return whether the user lets a key travel unencrypted to another machine."""
-    return os.environ.get(ALLOW, "").strip() == "1"
+    return os.environ.get(PLAIN_TEXT_VARIABLE, "").strip() == "1"
 
 
-def key_from_environment(*, encrypted: bool) -> Secret:
+def key_from_environment(*, encrypted: bool) -> ApiKey:
     """Return the key of ``SEMST_API_KEY``, else of ``OPENAI_API_KEY``, else none.
 
     ``SEMST_API_KEY`` set to nothing means that no key is sent, whatever the other.
@@ -113,19 +113,19 @@ def key_from_environment(*, encrypted: bool) -> Secret:
     SemanticsError
         If the key cannot be sent in a header; it is not shown.
     """
-    known = VARIABLES if encrypted else VARIABLES[:1]
-    found = next((name for name in known if name in os.environ), None)
-    key = os.environ[found].strip() if found else ""
+    known = KEY_VARIABLES if encrypted else KEY_VARIABLES[:1]
+    variable = next((name for name in known if name in os.environ), None)
+    key = os.environ[variable].strip() if variable else ""
     if not (key.isascii() and key.isprintable()) or " " in key:
         raise SemanticsError(
-            f"Expected a key of plain characters without spaces in {found}; found "
+            f"Expected a key of plain characters without spaces in {variable}; found "
             "others. Set it again."
         )
-    return Secret(key)
+    return ApiKey(key)
 
 
 @dataclass(frozen=True, slots=True)
-class Address:
+class ServerAddress:
     """A checked address: ``url`` without the endpoint, and its ``host`` with port."""
 
     url: str
@@ -134,7 +134,7 @@ class Address:
     is_encrypted: bool
 
 
-def address(url: str) -> Address:
+def parse_address(url: str) -> ServerAddress:
     """Return the parts of a server's address.
 
     Raises
@@ -161,7 +161,7 @@ def address(url: str) -> Address:
             f"with more. {example}, and a key in SEMST_API_KEY."
         )
     host = name if port is None else f"{name}:{port}"
-    return Address(url, host, _is_local(name), parts.scheme == "https")
+    return ServerAddress(url, host, _is_local(name), parts.scheme == "https")
 
 
 def _is_local(name: str) -> bool:

@@ -1,4 +1,4 @@
-"""Spot embeddings from a server that speaks OpenAI's ``/v1/embeddings``."""
+"""Spot embeddings from a server with OpenAI's interface, ``/v1/embeddings``."""
 
 from __future__ import annotations
 
@@ -12,20 +12,20 @@ import numpy as np
 from napari_semst.errors import SemanticsError, one_of
 from napari_semst.genes.symbols import Species, guess_species
 from napari_semst.semantics.base import (
-    AVERAGED,
+    AVERAGED_NOTE,
     NO_GENE,
     CancelCheck,
     GeneLists,
     ProgressCallback,
     Semantics,
-    record,
+    provenance_record,
 )
-from napari_semst.semantics.gene_table.source import averaged
+from napari_semst.semantics.gene_table.source import average_gene_vectors
 from napari_semst.semantics.language_model.prompts import distinct_lists
-from napari_semst.semantics.server.batching import Gathering
-from napari_semst.semantics.server.cache import Collected, ServerCache
+from napari_semst.semantics.server.batching import BatchedRequests
+from napari_semst.semantics.server.cache import ServerCache, VectorCollector
 from napari_semst.semantics.server.client import PROBE, Endpoint, Probe
-from napari_semst.semantics.server.credentials import address
+from napari_semst.semantics.server.credentials import parse_address
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -73,7 +73,7 @@ def probe(
     with Endpoint(url, model, timeout, wait) as endpoint:
         found = endpoint.probe()
         start = time.perf_counter()
-        Gathering(endpoint.ask, texts, _TIMED_TEXTS, lambda *_: None, None).run(1)
+        BatchedRequests(endpoint.ask, texts, _TIMED_TEXTS, lambda *_: None, None).run(1)
         return found, (time.perf_counter() - start) / _TIMED_TEXTS
 
 
@@ -146,7 +146,7 @@ class ServerSource:
     ) -> None:
         if per not in ("spot", "gene"):
             raise SemanticsError(one_of("per", per, ("spot", "gene")))
-        self.address = address(url)
+        self.address = parse_address(url)
         self._model, self._per, self._timeout = model, per, timeout
         self._batch, self._connections, self._wait = batch_texts, connections, wait
         self._keep, self._heard = keep_vectors, heard
@@ -154,7 +154,7 @@ class ServerSource:
 
     @property
     def notice(self) -> str:
-        """What is told before anything is sent."""
+        """What users should know before anything is sent."""
         what = "Gene lists" if self._per == "spot" else "Gene names"
         if self.address.is_local:
             return (
@@ -190,7 +190,7 @@ class ServerSource:
         species
             Species of the names; guessed from them if None.
         progress, cancelled
-            As in `SemanticSource.embed_spots`; cancelling is heard between requests.
+            As in `SemanticSource.embed_spots`; it can be cancelled between requests.
 
         Raises
         ------
@@ -209,7 +209,7 @@ class ServerSource:
             reader = _Reader(self, endpoint, found, gene_lists.n_spots)
             reader.progress, reader.cancelled = progress, cancelled
             if self._per == "gene":
-                embedding, coverage, n_empty = averaged(
+                embedding, coverage, n_empty = average_gene_vectors(
                     gene_lists,
                     weights,
                     lambda names: reader.read_genes(names, species),
@@ -218,7 +218,7 @@ class ServerSource:
             else:
                 embedding, coverage, n_empty = reader.read_lists(gene_lists, species)
             exposed = endpoint.key_is_exposed
-        told = record(
+        provenance = provenance_record(
             source=self.name,
             model=found.model,
             revision="unknown: servers do not tell",
@@ -235,7 +235,7 @@ class ServerSource:
             probe_norm=round(found.norm, 4),
             **reader.facts,
         )
-        return Semantics(embedding, coverage, told)
+        return Semantics(embedding, coverage, provenance)
 
     def _warnings(self, n_empty: int, n_spots: int, *, exposed: bool) -> list[str]:
         warnings = [self.notice]
@@ -244,7 +244,9 @@ class ServerSource:
                 f"The key was sent to {self.address.host} unencrypted: use https."
             )
         if n_empty:
-            warnings.append(f"{n_empty} of {n_spots} spots list no gene; {AVERAGED}")
+            warnings.append(
+                f"{n_empty} of {n_spots} spots list no gene; {AVERAGED_NOTE}"
+            )
         return warnings
 
 
@@ -295,13 +297,13 @@ class _Reader:
         texts = self._source._texts(lists, species)
         number = {text: i for i, text in enumerate(dict.fromkeys(texts))}
         distinct: Sequence[str] = list(number)
-        collected = Collected(
+        collected = VectorCollector(
             distinct,
             self._width,
             self._cache,
             lambda done: self._tell(done, len(distinct)),
         )
-        gathering = Gathering(
+        gathering = BatchedRequests(
             self._endpoint.ask,
             [distinct[place] for place in collected.missing.tolist()],
             self._source._batch,

@@ -8,7 +8,7 @@ import numpy as np
 from qtpy.QtCore import QSignalBlocker, Qt
 from qtpy.QtWidgets import QComboBox, QCompleter, QWidget
 
-from napari_semst.explore.annotate import made_by_hand
+from napari_semst.explore.annotate import edited_columns
 from napari_semst.explore.labels import free_name, read_labels
 from napari_semst.widgets.explore import texts
 from napari_semst.widgets.explore.texts import TIPS
@@ -148,4 +148,4 @@ def _offer(combo: QComboBox, names: list[str]) -> None:
 
 def _made(tissue: AnnData | None) -> list[str]:
     """Return the columns of a section that were made by hand."""
-    return [] if tissue is None else list(made_by_hand(tissue))
+    return [] if tissue is None else list(edited_columns(tissue))

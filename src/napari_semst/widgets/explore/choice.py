@@ -8,8 +8,8 @@ from qtpy.QtCore import QSignalBlocker, QStringListModel, Qt, Signal  # type: ig
 from qtpy.QtWidgets import QCompleter, QLineEdit, QWidget
 
 from napari_semst import keys
-from napari_semst.explore.values import embedding_columns
-from napari_semst.viewer import columns
+from napari_semst.explore.spot_values import embedding_columns
+from napari_semst.viewer import colourings
 from napari_semst.widgets.explore import texts
 from napari_semst.widgets.explore.texts import TIPS
 from napari_semst.widgets.shared.forms import add_row, form_layout, short_combo, stacked
@@ -105,17 +105,17 @@ class ColourPicker(QWidget):
             self.chosen.emit(f"gene:{gene}")
 
 
-def offered_colourings(tissue: AnnData, run: str) -> list[columns.Colouring]:
+def offered_colourings(tissue: AnnData, run: str) -> list[colourings.Colouring]:
     """Return results and annotations, then numbers of obs, then embeddings."""
-    offered = list(columns.colourings(tissue, run))
+    offered = list(colourings.colourings(tissue, run))
     there = {colouring.column for colouring in offered}
     for column in map(str, tissue.obs.columns):
         if column.startswith(keys.RESULTS) or column in there:
             continue
-        colouring = columns.obs_colouring(tissue, column)
+        colouring = colourings.obs_colouring(tissue, column)
         if colouring is not None and colouring.kind == "numbers":
             offered.append(colouring)
     for key, width in embedding_columns(tissue).items():
         for number in range(1, min(width, _MOST_COMPONENTS) + 1):
-            offered.append(columns.embedding_colouring(key, number))
+            offered.append(colourings.embedding_colouring(key, number))
     return offered

@@ -19,7 +19,7 @@ from napari_semst import keys
 from napari_semst.errors import SemstError
 from napari_semst.explore.compare import compare
 from napari_semst.explore.labels import read_labels
-from napari_semst.viewer import columns
+from napari_semst.viewer import colourings
 from napari_semst.widgets.explore import texts
 from napari_semst.widgets.explore.texts import TIPS
 from napari_semst.widgets.shared.forms import (
@@ -147,18 +147,19 @@ class ComparePanel(QWidget):
         table.setFixedHeight(head + _ROW * shown + 20)
 
     def _on_differ(self) -> None:
-        key = columns.differing_key(self.one.currentText(), self.other.currentText())
+        key = colourings.differing_key(self.one.currentText(), self.other.currentText())
         self.colours_wanted.emit(key)
 
 
 def label_columns(tissue: AnnData) -> list[str]:
     """Return the columns that hold labels: of runs, made by hand, the user's own."""
-    runs = [f"semst_domain_{run}" for run in columns.runs(tissue)]
-    levels = list(columns.kept_levels(tissue))
+    runs = [f"semst_domain_{run}" for run in colourings.runs(tissue)]
+    levels = list(colourings.kept_levels(tissue))
     own = [
         str(column)
         for column in tissue.obs.columns
         if not str(column).startswith(keys.RESULTS)
-        and getattr(columns.obs_colouring(tissue, column), "kind", "") == "categories"
+        and getattr(colourings.obs_colouring(tissue, column), "kind", "")
+        == "categories"
     ]
     return [*runs, *levels, *own]

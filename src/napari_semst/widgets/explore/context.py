@@ -23,8 +23,8 @@ if TYPE_CHECKING:
     from napari.viewer import Viewer
     from numpy.typing import NDArray
 
-    from napari_semst.viewer.columns import Colouring
-    from napari_semst.viewer.look import DisplayState
+    from napari_semst.viewer.colourings import Colouring
+    from napari_semst.viewer.display_state import DisplayState
 
 
 class ExploreContext(QObject):
@@ -81,7 +81,7 @@ class ExploreContext(QObject):
         Parameters
         ----------
         key
-            Of a `napari_semst.viewer.columns.Colouring`: ``gene:MBP``, a column.
+            Of a `napari_semst.viewer.colourings.Colouring`: ``gene:MBP``, a column.
         """
         before = self.sections.look
         self.keep(replace(before, colour_by=key))
@@ -107,7 +107,7 @@ class ExploreContext(QObject):
         paint, rgba = paint_section(tissue, colouring, choices, self.selection, look)
         for layer in self.sections.layers_of(tissue) if anew else ():
             # One that lost a point to the viewer's own tools is left alone.
-            if spots.count(layer) == len(rgba):
+            if spots.n_spots_of(layer) == len(rgba):
                 paint_layer(layer, rgba)
         self.explained.emit(paint, colouring)
         self.painted.emit(rgba)

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from napari.viewer import Viewer
     from numpy.typing import NDArray
 
-    from napari_semst.viewer.picking import How
+    from napari_semst.viewer.picking import SelectionMode
 
     Floats = NDArray[np.float64]
 
@@ -30,7 +30,7 @@ _COLOR = "#1fb4ff"
 _CIRCLE = np.linspace(0, 2 * np.pi, 49)
 
 
-def how_of(modifiers: Collection[str]) -> How:
+def how_of(modifiers: Collection[str]) -> SelectionMode:
     """Return what the keys held ask for: Shift adds, Alt or Ctrl takes away."""
     if "Shift" in modifiers:
         return "add"

@@ -10,7 +10,7 @@ from qtpy.QtCore import QObject, Signal  # type: ignore[attr-defined]
 
 from napari_semst import keys
 from napari_semst.explore.labels import read_labels
-from napari_semst.viewer import columns, spots
+from napari_semst.viewer import colourings, spots
 from napari_semst.widgets.explore import texts
 from napari_semst.widgets.explore.dotplot import GenePlot
 from napari_semst.widgets.explore.markers import MarkerQuestion
@@ -74,7 +74,7 @@ class GeneActions(QObject):
         colouring, names = self._sections.colouring, self._legend.chosen
         if layer is None or tissue is None or colouring is None:
             return
-        if spots.count(layer) != tissue.n_obs:
+        if spots.n_spots_of(layer) != tissue.n_obs:
             self.status_changed.emit("warning", texts.NOT_WHOLE, texts.NOT_WHOLE_HELP)
             return
         if str(self._panel.against.currentData()) == "domain":
@@ -82,10 +82,10 @@ class GeneActions(QObject):
             return
         if colouring.kind != "categories" and self.labelled in tissue.obs:
             last = self.labelled
-            colouring = columns.Colouring(last, last, last, "categories")
+            colouring = colourings.Colouring(last, last, last, "categories")
         codes, there = np.zeros(0, np.int32), list[str]()
         if colouring.kind == "categories":
-            codes, there = columns.categories(tissue, colouring)
+            codes, there = colourings.category_values(tissue, colouring)
         names = [name for name in names if name in {*there, "none"}]
         if not there or not names:
             self.status_changed.emit(

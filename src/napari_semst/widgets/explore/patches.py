@@ -11,11 +11,11 @@ from qtpy.QtCore import Qt
 from qtpy.QtWidgets import QGridLayout, QWidget
 
 from napari_semst import keys
-from napari_semst.explore.expected_patches import N_ALIKE, PatchBook, Patches
+from napari_semst.explore.expected_patches import N_ALIKE, PatchBook, SpotPatches
 from napari_semst.explore.labels import Labels, read_labels
-from napari_semst.viewer import columns, spots
+from napari_semst.viewer import colourings, spots
 from napari_semst.viewer.adapter import snapshot
-from napari_semst.viewer.sections import look_at
+from napari_semst.viewer.sections import zoom_to
 from napari_semst.widgets.explore import texts
 from napari_semst.widgets.explore.patch_view import PIXELS, PatchView
 from napari_semst.widgets.shared.errors import describe_error
@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 
     from anndata import AnnData
 
-    from napari_semst.explore.expected_patches import Spots
+    from napari_semst.explore.expected_patches import SpotIndices
     from napari_semst.widgets.explore.context import ExploreContext
     from napari_semst.widgets.explore.drawing import DrawingTool
 
@@ -60,7 +60,7 @@ class PatchesPart(QWidget):
         # The stand-in that plugins are handed keeps callbacks to itself.
         self._viewer: Any = getattr(context.viewer, "__wrapped__", context.viewer)
         self._books: dict[tuple[Any, ...], tuple[ref[AnnData], PatchBook]] = {}
-        self.shown: Patches | None = None
+        self.shown: SpotPatches | None = None
         self.task = BackgroundTask(self._look)
         self.message = WrappedLabel()
         self.large, self.alone = PatchView(_LARGE), PatchView(_LARGE)
@@ -134,18 +134,18 @@ class PatchesPart(QWidget):
     def show_spot(self, spot: int) -> None:
         """Read the patches of a spot, in a thread, and show them."""
         tissue = self._context.tissue
-        if tissue is None or spots.count(self._context.layer) != tissue.n_obs:
+        if tissue is None or spots.n_spots_of(self._context.layer) != tissue.n_obs:
             return
         self.message.setText(texts.PATCHES_BUSY)
         self.task.start(self._key(tissue), tissue, spot)
 
     def _key(self, tissue: AnnData) -> tuple[Any, ...]:
         """Return what the images of a tissue depend on, besides their pixels."""
-        run = columns.latest_run(tissue)
+        run = colourings.latest_run(tissue)
         turned = repr(tissue.uns.get(keys.ALIGNMENT))
         return id(tissue), run, id(tissue.obsm.get(keys.LATENT)), turned
 
-    def _look(self, key: tuple[Any, ...], tissue: AnnData, spot: int) -> Patches:
+    def _look(self, key: tuple[Any, ...], tissue: AnnData, spot: int) -> SpotPatches:
         """Return the patches of a spot; images are opened once."""
         held = self._books.get(key)
         if held is None or held[0]() is not tissue:
@@ -156,7 +156,7 @@ class PatchesPart(QWidget):
             book = held[1]
         return book.look(spot, PIXELS)
 
-    def _on_done(self, patches: Patches) -> None:
+    def _on_done(self, patches: SpotPatches) -> None:
         tissue = self._context.tissue
         if tissue is None or patches.spot >= tissue.n_obs:
             return
@@ -181,7 +181,7 @@ class PatchesPart(QWidget):
         self,
         view: PatchView,
         tissue: AnnData,
-        patches: Patches,
+        patches: SpotPatches,
         spot: int,
         labels: Labels | None,
         *,
@@ -213,7 +213,7 @@ class PatchesPart(QWidget):
             return
         place = np.asarray(spots.positions(layer))[view.spot, -2:]
         reach = _AROUND * float(np.median(spots.diameters(layer)))
-        look_at(self._viewer, np.stack([place - reach, place + reach]))
+        zoom_to(self._viewer, np.stack([place - reach, place + reach]))
 
 
 def patch_caption(tissue: AnnData, spot: int, domain: str) -> tuple[str, ...]:
@@ -238,7 +238,7 @@ def _domain(spot: int, labels: Labels | None) -> tuple[str, str]:
     return label, labels.colors[code]
 
 
-def _usual(alike: Spots, labels: Labels | None) -> str:
+def _usual(alike: SpotIndices, labels: Labels | None) -> str:
     """Return the domains of some spots in words, the commonest first."""
     names = Counter(name for spot in alike if (name := _domain(spot, labels)[0]))
     counted = [f"{name} ({n} of {len(alike)})" for name, n in names.most_common()]

@@ -9,7 +9,7 @@ from qtpy.QtCore import QPointF, QSize, Qt, Signal  # type: ignore[attr-defined]
 from qtpy.QtGui import QColor, QImage, QPainter, QPen, QPolygonF
 from qtpy.QtWidgets import QSizePolicy, QWidget
 
-from napari_semst.explore import dots
+from napari_semst.explore import plane_view
 from napari_semst.viewer.picking import spots_in_polygon
 from napari_semst.widgets.explore.drawing import how_of
 
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
         QWheelEvent,
     )
 
-    from napari_semst.explore.dots import PlaneView
+    from napari_semst.explore.plane_view import PlaneView
 
 # Diameter of a point on the screen, up to so many points.
 _SIZES = ((2_000, 6), (10_000, 4), (60_000, 3))
@@ -130,15 +130,15 @@ class ScatterPlot(QWidget):
     def point_at(self, place: QPointF) -> int:
         """Return the point at a place of the widget, or the next one to it."""
         if self._numbers is None:
-            return dots.NO_POINT
+            return plane_view.NO_POINT
         ratio = self.devicePixelRatioF()
         x, y = int(place.x() * ratio), int(place.y() * ratio)
         reach = round(_REACH * ratio)
         top, left = max(y - reach, 0), max(x - reach, 0)
         around = self._numbers[top : y + reach + 1, left : x + reach + 1]
-        rows, columns = np.nonzero(around != dots.NO_POINT)
+        rows, columns = np.nonzero(around != plane_view.NO_POINT)
         if not len(rows):
-            return dots.NO_POINT
+            return plane_view.NO_POINT
         next_ = np.argmin((rows + top - y) ** 2 + (columns + left - x) ** 2)
         return int(around[rows[next_], columns[next_]])
 
@@ -173,19 +173,21 @@ class ScatterPlot(QWidget):
         ratio = self.devicePixelRatioF()
         width = max(round(self.width() * ratio), 1)
         height = max(round(self.height() * ratio), 1)
-        home = dots.whole(self._box, width, height)
+        home = plane_view.whole_view(self._box, width, height)
         view = self._view or home
         if (view.width, view.height) != (width, height):
             view, self._numbers = view.resized(width, height), None
-        self._view = dots.within(view, home)
+        self._view = plane_view.limit_view(view, home)
         if self._numbers is None:
             size = self._size(ratio, self._view.zoom / home.zoom)
             below, above = (
-                dots.numbered(self._view.to_pixels(places), self._view, points, size)
+                plane_view.points_of_pixels(
+                    self._view.to_pixels(places), self._view, points, size
+                )
                 for points, places in self._layers
             )
-            self._numbers = np.where(above == dots.NO_POINT, below, above)
-        picture = dots.coloured(self._numbers, self._rgba, self.background)
+            self._numbers = np.where(above == plane_view.NO_POINT, below, above)
+        picture = plane_view.paint_pixels(self._numbers, self._rgba, self.background)
         form = QImage.Format.Format_RGBA8888
         image = QImage(picture.data, width, height, 4 * width, form).copy()
         image.setDevicePixelRatio(ratio)
@@ -216,7 +218,7 @@ class ScatterPlot(QWidget):
     def leaveEvent(self, event: QEvent) -> None:  # noqa: N802  Qt's name
         """Tell that no point is hovered over."""
         super().leaveEvent(event)
-        self.hovered.emit(dots.NO_POINT)
+        self.hovered.emit(plane_view.NO_POINT)
 
     # --- the mouse and keys
 

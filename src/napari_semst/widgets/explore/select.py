@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from anndata import AnnData
     from numpy.typing import NDArray
 
-    from napari_semst.viewer.picking import How
+    from napari_semst.viewer.picking import SelectionMode
     from napari_semst.widgets.explore.context import ExploreContext
 
     Mask = NDArray[np.bool_]
@@ -113,7 +113,7 @@ class SelectPart(QWidget):
 
     # --- the selection
 
-    def take(self, spots: Mask, how: How) -> None:
+    def take(self, spots: Mask, how: SelectionMode) -> None:
         """Select spots that were drawn around, of those on show.
 
         Parameters
@@ -175,7 +175,7 @@ class SelectPart(QWidget):
     def _whole(self) -> bool:
         """Return whether the layer has the spots of its tissue, or say so."""
         layer, tissue = self._context.layer, self._context.tissue
-        if layer is None or tissue is None or spots.count(layer) == tissue.n_obs:
+        if layer is None or tissue is None or spots.n_spots_of(layer) == tissue.n_obs:
             return True
         self._context.card.show_status("warning", texts.NOT_WHOLE, texts.NOT_WHOLE_HELP)
         return False
@@ -199,7 +199,7 @@ class SelectPart(QWidget):
             if self.tool.kind in {kind, ""}:
                 self.tool.stop()
             return
-        places = picking.spot_positions(layer)
+        places = picking.section_positions(layer)
         self._on_radius()
         if self.tool.start(kind, places[0] if len(places) else np.zeros(2)):
             self._escape.setEnabled(True)
@@ -224,13 +224,13 @@ class SelectPart(QWidget):
 
     def _on_radius(self) -> None:
         if self._context.layer is not None:
-            diameter = picking.spot_diameter(self._context.layer)
+            diameter = picking.usual_diameter(self._context.layer)
             self.tool.radius = self.radius.value() * diameter
 
-    def _on_surrounded(self, corners: NDArray[np.float64], how: How) -> None:
+    def _on_surrounded(self, corners: NDArray[np.float64], how: SelectionMode) -> None:
         layer = self._context.layer
         if layer is not None and self._whole():
-            positions = picking.spot_positions(layer)
+            positions = picking.section_positions(layer)
             polygon = spots.to_places(layer, corners)
             self.take(picking.spots_in_polygon(positions, polygon), how)
 
@@ -238,12 +238,12 @@ class SelectPart(QWidget):
         layer, tissue = self._context.layer, self._context.tissue
         if layer is None or tissue is None or not self._whole():
             return
-        positions = picking.spot_positions(layer)
+        positions = picking.section_positions(layer)
         none = np.zeros(len(positions), bool)
         old = self._context.selection
         self._stroke = old, none, positions, self.on_show()
 
-    def _on_brushed(self, start: Any, end: Any, how: How) -> None:
+    def _on_brushed(self, start: Any, end: Any, how: SelectionMode) -> None:
         layer, tissue = self._context.layer, self._context.tissue
         if layer is None or tissue is None or self._stroke is None:
             return

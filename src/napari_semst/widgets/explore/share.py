@@ -12,9 +12,9 @@ from qtpy.QtWidgets import QFileDialog, QGridLayout, QPushButton, QSpinBox, QWid
 
 from napari_semst import keys
 from napari_semst.explore.labels import read_labels
-from napari_semst.explore.values import unit_of_genes
+from napari_semst.explore.spot_values import unit_of_genes
 from napari_semst.figure.colouring import Categories, Numbers
-from napari_semst.viewer import adapter, columns
+from napari_semst.viewer import adapter, colourings
 from napari_semst.viewer.colour import CategoryPaint, colors_of
 from napari_semst.viewer.sections import section_shown, sections_by, sections_on
 from napari_semst.widgets.explore import texts
@@ -30,7 +30,7 @@ if TYPE_CHECKING:
     from napari.layers import Layer
 
     from napari_semst.explore.labels import Labels
-    from napari_semst.viewer.columns import Colouring
+    from napari_semst.viewer.colourings import Colouring
     from napari_semst.widgets.explore.editing import LabelEditor
     from napari_semst.widgets.shared.painter import ColourChoices
     from napari_semst.widgets.shared.sections import OpenSections
@@ -295,7 +295,7 @@ def plot_values(
     """
     paint, _ = paint_section(tissue, colouring, choices)
     if isinstance(paint, CategoryPaint):
-        codes, names = columns.categories(tissue, colouring)
+        codes, names = colourings.category_values(tissue, colouring)
         colors = list(colors_of(tissue, colouring, names))
         hidden = hidden_spots(tissue, colouring, choices)
         return Categories(
@@ -303,7 +303,7 @@ def plot_values(
         )
     return Numbers(
         colouring.label,
-        columns.numbers(tissue, colouring).astype(np.float64),
+        colourings.number_values(tissue, colouring).astype(np.float64),
         paint.colormap,
         unit_of_genes(tissue) if colouring.place == "gene" else "",
         paint.limits,

@@ -63,7 +63,7 @@ def forecast_test(tissue: AnnData, run: str) -> tuple[str, str]:
         Of the time and memory of both runs, and of what leaves this machine.
     """
     from napari_semst.pipeline.resources import Forecast, forecast
-    from napari_semst.semantics.server.credentials import address
+    from napari_semst.semantics.server.credentials import parse_address
     from napari_semst.widgets.shared.resources import (
         READING_SOURCES,
         count_stored_values,
@@ -88,5 +88,7 @@ def forecast_test(tissue: AnnData, run: str) -> tuple[str, str]:
         sentences.append(texts.TEST_READS)
     if semantics.source == "server":
         # The host alone: an address may hold what is nobody's business.
-        sentences.append(texts.TEST_SERVER.format(host=address(semantics.url).host))
+        sentences.append(
+            texts.TEST_SERVER.format(host=parse_address(semantics.url).host)
+        )
     return run, " ".join(sentences)

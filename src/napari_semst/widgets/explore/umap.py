@@ -12,7 +12,7 @@ from qtpy.QtGui import QCursor
 from qtpy.QtWidgets import QToolTip, QVBoxLayout, QWidget
 
 from napari_semst import keys
-from napari_semst.explore import dots
+from napari_semst.explore import plane_view
 from napari_semst.explore.umap import umap_of
 from napari_semst.viewer.adapter import snapshot
 from napari_semst.widgets.explore import texts
@@ -37,7 +37,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from napari_semst.explore.umap import UmapView
-    from napari_semst.viewer.picking import How
+    from napari_semst.viewer.picking import SelectionMode
     from napari_semst.widgets.explore.context import ExploreContext
 
 _SEED = 0
@@ -83,7 +83,7 @@ class UmapPart(QWidget):
     def __init__(
         self,
         context: ExploreContext,
-        select: Callable[[NDArray[np.bool_], How], None],
+        select: Callable[[NDArray[np.bool_], SelectionMode], None],
         parent: QWidget | None = None,
     ) -> None:
         super().__init__(parent)
@@ -240,7 +240,7 @@ class UmapPart(QWidget):
     def _on_lasso(self, on: bool) -> None:
         self.panel.scatter.lasso_on = on
 
-    def _on_surrounded(self, points: NDArray[np.bool_], how: How) -> None:
+    def _on_surrounded(self, points: NDArray[np.bool_], how: SelectionMode) -> None:
         view, tissue = self.view, self._context.tissue
         if view is not None and tissue is not None:
             spots = np.zeros(tissue.n_obs, bool)
@@ -250,7 +250,7 @@ class UmapPart(QWidget):
     def _on_hovered(self, point: int) -> None:
         view, context = self.view, self._context
         tissue, colouring = context.tissue, context.colouring
-        if point == dots.NO_POINT or view is None or tissue is None:
+        if point == plane_view.NO_POINT or view is None or tissue is None:
             QToolTip.hideText()
             return
         spot = int(view.spots[point])

@@ -15,7 +15,7 @@ from superqt.utils import create_worker
 from napari_semst import keys
 from napari_semst.core.progress import RunControl
 from napari_semst.errors import Cancelled
-from napari_semst.viewer import adapter, columns
+from napari_semst.viewer import adapter, colourings
 from napari_semst.widgets.explore import texts
 from napari_semst.widgets.explore.texts import TIPS
 from napari_semst.widgets.explore.trial import (
@@ -396,7 +396,7 @@ class DomainExplainer(QObject):
 def run_of_column(tissue: AnnData, column: str) -> str:
     """Return the run whose own domains a column holds, empty where it is none's."""
     if column == keys.DOMAIN:
-        return columns.latest_run(tissue)
+        return colourings.latest_run(tissue)
     run = column.removeprefix(f"{keys.DOMAIN}_")
     known = tissue.uns.get(keys.RUNS, {})
     return run if run != column and run in known else ""

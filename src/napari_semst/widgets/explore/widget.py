@@ -12,10 +12,10 @@ from qtpy.QtGui import QKeySequence, QShortcut  # type: ignore[attr-defined]
 from qtpy.QtWidgets import QApplication, QSlider, QVBoxLayout, QWidget
 
 from napari_semst import keys
-from napari_semst.viewer import adapter, columns, pins, sections, spots
+from napari_semst.viewer import adapter, colourings, pins, sections, spots
 from napari_semst.viewer.arrange import arrange, bounds
 from napari_semst.viewer.colour import CategoryPaint
-from napari_semst.viewer.look import DisplayState
+from napari_semst.viewer.display_state import DisplayState
 from napari_semst.widgets.explore import texts
 from napari_semst.widgets.explore.choice import ColourPicker
 from napari_semst.widgets.explore.compare import ComparePanel
@@ -49,7 +49,7 @@ if TYPE_CHECKING:
     from napari.layers import Layer
     from napari.viewer import Viewer
 
-    from napari_semst.viewer.columns import Colouring
+    from napari_semst.viewer.colourings import Colouring
 
 
 class ExploreDomains(QWidget):
@@ -238,7 +238,7 @@ class ExploreDomains(QWidget):
         Parameters
         ----------
         key
-            Of a `napari_semst.viewer.columns.Colouring`: ``gene:MBP``, a column.
+            Of a `napari_semst.viewer.colourings.Colouring`: ``gene:MBP``, a column.
         """
         if self.sections.layer is None:
             return
@@ -353,7 +353,7 @@ class ExploreDomains(QWidget):
             return
         places = spots.positions(layer)[spots_named(tissue, colouring, names)]
         if len(places):
-            sections.look_at(self._viewer, bounds(places))
+            sections.zoom_to(self._viewer, bounds(places))
 
     # --- what changes
 
@@ -362,11 +362,11 @@ class ExploreDomains(QWidget):
         tissue = self.tissue
         if tissue is None:
             return
-        run = self.sections.look.run or columns.latest_run(tissue)
+        run = self.sections.look.run or colourings.latest_run(tissue)
         if column == f"{keys.DOMAIN}_{run}":
             column = keys.DOMAIN  # as the list of colourings calls it
-        if columns.colouring_of(tissue, column) is None:
-            column = columns.first_colouring(tissue).key
+        if colourings.colouring_for_key(tissue, column) is None:
+            column = colourings.first_colouring(tissue).key
         self.colour_by(column)
         self._offer()
         self._mark_unsaved()

@@ -9,7 +9,7 @@ from qtpy.QtCore import QObject, QTimer, Signal  # type: ignore[attr-defined]
 
 from napari_semst.palette import domain_colors
 from napari_semst.viewer import spots
-from napari_semst.viewer.look import DisplayState, tell_labels
+from napari_semst.viewer.display_state import DisplayState, show_labels_on_hover
 from napari_semst.viewer.spots import paint_layer, tissue_of
 from napari_semst.widgets.shared.painter import (
     COLOUR_CHOICES,
@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from qtpy.QtWidgets import QWidget
 
     from napari_semst.viewer.colour import Paint
-    from napari_semst.viewer.columns import Colouring
+    from napari_semst.viewer.colourings import Colouring
     from napari_semst.widgets.find.results import ResultsPanel
     from napari_semst.widgets.shared.state import ViewerState
 
@@ -75,7 +75,7 @@ class ResultPainter(QObject):
             tissue = tissue_of(layer)
             if tissue is None or colouring is None:
                 continue
-            if spots.count(layer) == len(paint.rgba):
+            if spots.n_spots_of(layer) == len(paint.rgba):
                 paint_layer(layer, self._masked(layer, tissue, colouring, paint, look))
                 look.keep_in(layer)
         self._rest.start()
@@ -103,8 +103,8 @@ class ResultPainter(QObject):
         """Let hovering over a spot tell the domain that is on show."""
         labels = self._results.level_labels
         for layer in self._layers():
-            if labels is None or spots.count(layer) == len(labels):
-                tell_labels(layer, labels)
+            if labels is None or spots.n_spots_of(layer) == len(labels):
+                show_labels_on_hover(layer, labels)
 
 
 MOST_LIVE_SPOTS = 50_000

@@ -11,7 +11,7 @@ from superqt.utils import create_worker
 from napari_semst.core.progress import RunControl
 from napari_semst.errors import Cancelled
 from napari_semst.keys import check_run_name
-from napari_semst.viewer.columns import runs
+from napari_semst.viewer.colourings import runs
 from napari_semst.widgets.find import job as work
 from napari_semst.widgets.find.job import Job, JobAnswer, JobFailure, JobUpdate
 

@@ -21,7 +21,7 @@ from qtpy.QtWidgets import (
 
 from napari_semst.config import MorphologyConfig
 from napari_semst.errors import ConfigError, InputError
-from napari_semst.morphology.suggestions import SUGGESTED
+from napari_semst.morphology.suggestions import SUGGESTED_ENCODERS
 from napari_semst.widgets.find import texts_image as texts
 from napari_semst.widgets.find.fields import FilePicker
 from napari_semst.widgets.shared.forms import (
@@ -228,7 +228,7 @@ class EncoderField(QWidget):
         self.combo.setSizeAdjustPolicy(
             QComboBox.SizeAdjustPolicy.AdjustToMinimumContentsLengthWithIcon
         )
-        for name in (BUILTIN, *(one.encoder for one in SUGGESTED)):
+        for name in (BUILTIN, *(one.encoder for one in SUGGESTED_ENCODERS)):
             self.combo.addItem(name)
             last = self.combo.count() - 1
             self.combo.setItemData(
@@ -286,13 +286,17 @@ def describe_encoder(encoder: str) -> str:
         return texts.ENCODER_BUILTIN
     if kind == "obsm" and model:
         how = next(
-            (suggested.how for suggested in SUGGESTED if suggested.encoder == encoder),
+            (
+                suggested.how
+                for suggested in SUGGESTED_ENCODERS
+                if suggested.encoder == encoder
+            ),
             "",
         )
         return how or texts.ENCODER_OBSM.format(key=model)
     if kind not in _NETWORKS or not model:
         return texts.ENCODER_UNKNOWN
-    for suggested in SUGGESTED:
+    for suggested in SUGGESTED_ENCODERS:
         if suggested.encoder.casefold() == encoder.casefold():
             sentence = texts.ENCODER_LEARNT.format(
                 trained_on=suggested.trained_on, licence=suggested.licence

@@ -151,4 +151,4 @@ def _join(
 
     joined = join_sections(tissues, coordinates=coordinates)
     name = joined_name(list(tissues))
-    return joined, name, adapter.prepared(joined, name)
+    return joined, name, adapter.prepare_layers(joined, name)

@@ -14,7 +14,7 @@ from napari_semst.widgets.shared.forms import stacked
 if TYPE_CHECKING:
     from qtpy.QtGui import QMouseEvent, QPaintEvent
 
-    from napari_semst.viewer.levels import Levels
+    from napari_semst.viewer.hierarchy_levels import HierarchyLevels
 
 _MARK = 6
 
@@ -93,7 +93,7 @@ class LevelBar(QWidget):
         bottom.addWidget(self.keep_button, 5)
         stacked(self, top, bottom, spacing=4)
 
-    def show_levels(self, levels: Levels, level: int | None) -> None:
+    def show_levels(self, levels: HierarchyLevels, level: int | None) -> None:
         """Offer a run's numbers of domains, without a word to others.
 
         Parameters

@@ -10,11 +10,11 @@ from qtpy.QtCore import QSignalBlocker, Qt, Signal  # type: ignore[attr-defined]
 from qtpy.QtWidgets import QCheckBox, QComboBox, QSlider, QWidget
 
 from napari_semst import keys
-from napari_semst.explore.annotate import made_by_hand
-from napari_semst.viewer import columns, fade
+from napari_semst.explore.annotate import edited_columns
+from napari_semst.viewer import colourings, confidence_fade
 from napari_semst.viewer.colour import CategoryPaint, paint_of
-from napari_semst.viewer.levels import levels_of
-from napari_semst.viewer.look import DisplayState
+from napari_semst.viewer.display_state import DisplayState
+from napari_semst.viewer.hierarchy_levels import hierarchy_levels
 from napari_semst.widgets.find import texts
 from napari_semst.widgets.find.curve import CurvePlot
 from napari_semst.widgets.find.levels import LevelBar
@@ -44,8 +44,8 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from napari_semst.viewer.colour import Paint
-    from napari_semst.viewer.columns import Colouring
-    from napari_semst.viewer.levels import Levels
+    from napari_semst.viewer.colourings import Colouring
+    from napari_semst.viewer.hierarchy_levels import HierarchyLevels
 
 
 class ResultsPanel(QWidget):
@@ -62,7 +62,7 @@ class ResultsPanel(QWidget):
         self._tissue: AnnData | None = None
         self._quiet = False
         self._offered: tuple[Colouring, ...] = ()
-        self._levels: Levels | None = None
+        self._levels: HierarchyLevels | None = None
         self._strength: NDArray[np.float32] | None = None
         self.run = QComboBox()
         self.run.setToolTip(TIPS["results_of"])
@@ -175,23 +175,23 @@ class ResultsPanel(QWidget):
         self.setVisible(tissue is not None)
         if tissue is None:
             return
-        names = columns.runs(tissue)
+        names = colourings.runs(tissue)
         for button in (self.save_button, self.table_button):
             button.setEnabled(bool(names))
         # What was drawn or renamed by hand is worth saving, too.
-        self.save_button.setEnabled(bool(names or made_by_hand(tissue)))
+        self.save_button.setEnabled(bool(names or edited_columns(tissue)))
         there = look.run in names
         for part in (self.run, self.opacity, self.fade):
             part.blockSignals(True)
         self.run.clear()
         self.run.addItems(list(names))
-        self.run.setCurrentText(look.run if there else columns.latest_run(tissue))
+        self.run.setCurrentText(look.run if there else colourings.latest_run(tissue))
         self.opacity.setValue(round(opacity * 100))
         self.fade.setChecked(look.fade)
         for part in (self.run, self.opacity, self.fade):
             part.blockSignals(False)
         self._form.setRowVisible(self.run, len(names) > 1)
-        key = look.colour_by or columns.first_colouring(tissue).key
+        key = look.colour_by or colourings.first_colouring(tissue).key
         self._offer(key, look.level if there else None)
         self._quiet = False
 
@@ -211,8 +211,8 @@ class ResultsPanel(QWidget):
         """Offer what the chosen run has, and paint."""
         assert self._tissue is not None
         run = self.run.currentText()
-        self._offered = columns.colourings(self._tissue, run)
-        other = columns.colouring_of(self._tissue, key, run)
+        self._offered = colourings.colourings(self._tissue, run)
+        other = colourings.colouring_for_key(self._tissue, key, run)
         if other is not None and other not in self._offered:
             # What another dock shows, a gene say: it is not to be painted over.
             self._offered = (*self._offered, other)
@@ -225,13 +225,15 @@ class ResultsPanel(QWidget):
                 )
             offered = [c.key for c in self._offered]
             self.colour_by.setCurrentIndex(offered.index(key) if key in offered else 0)
-        self._levels = levels_of(self._tissue, run)
+        self._levels = hierarchy_levels(self._tissue, run)
         if self._levels is not None:
             held = self._levels.holds(level)
             self.level_bar.show_levels(self._levels, level if held else None)
-        confidence = columns.confidence_of(self._tissue, run)
-        self._strength = None if confidence is None else fade.strength(confidence)
-        curve = columns.number_curve(self._tissue, run)
+        confidence = colourings.confidence_of(self._tissue, run)
+        self._strength = (
+            None if confidence is None else confidence_fade.kept_opacity(confidence)
+        )
+        curve = colourings.number_curve(self._tissue, run)
         self.curve_part.setVisible(curve is not None)
         if curve is not None:
             self.curve.show_curve(curve)
@@ -274,7 +276,7 @@ class ResultsPanel(QWidget):
         if categorical and self._strength is not None and self.fade.isChecked():
             self.fade_note.setText(self._about_fading(levels))
             self.fade_note.show()
-            rgba = fade.faded(paint.rgba, self._strength)
+            rgba = confidence_fade.fade_colours(paint.rgba, self._strength)
             paint = replace(paint, rgba=rgba)
         if not self._quiet:
             self.painted.emit(paint)
@@ -287,8 +289,10 @@ class ResultsPanel(QWidget):
             return self._levels.paint(level)
         return paint_of(self._tissue, colouring)
 
-    def _about_fading(self, levels: Levels | None) -> str:
-        text = texts.FADED.format(sure=fade.SURE, unsure=fade.UNSURE)
+    def _about_fading(self, levels: HierarchyLevels | None) -> str:
+        text = texts.FADED.format(
+            sure=confidence_fade.SURE, unsure=confidence_fade.UNSURE
+        )
         if levels is None or self.level_bar.level is None:
             return text
         return f"{text} {texts.FADED_OWN.format(own=levels.own)}"
@@ -316,7 +320,7 @@ class DiscordantSpots(QWidget):
     def show_run(self, tissue: AnnData, run: str) -> None:
         """Show what a run found, nothing where it did not look or was replaced."""
         # The columns are those of the latest run.
-        latest = not run or run == columns.latest_run(tissue)
+        latest = not run or run == colourings.latest_run(tissue)
         there = latest and {keys.DISCORDANT, keys.DISCORDANCE} <= set(tissue.obs)
         self.setVisible(there)
         self._called = called = discordant_spots(tissue) if there else None

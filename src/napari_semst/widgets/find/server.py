@@ -10,7 +10,11 @@ from qtpy.QtCore import QObject, Signal  # type: ignore[attr-defined]
 from qtpy.QtWidgets import QComboBox, QLineEdit, QPushButton, QWidget
 
 from napari_semst.errors import Cancelled, SemanticsError
-from napari_semst.semantics.server.credentials import VARIABLES, Address, address
+from napari_semst.semantics.server.credentials import (
+    KEY_VARIABLES,
+    ServerAddress,
+    parse_address,
+)
 from napari_semst.widgets.find import texts
 from napari_semst.widgets.shared.errors import describe_error
 from napari_semst.widgets.shared.forms import add_row, form_layout, note_label
@@ -74,9 +78,12 @@ class ServerFields(QWidget):
         SemanticsError
             If the address is none.
         """
-        from napari_semst.semantics.server.credentials import address
+        from napari_semst.semantics.server.credentials import parse_address
 
-        wanted = {"url": address(self.url.text()).url, "per": self.per.currentData()}
+        wanted = {
+            "url": parse_address(self.url.text()).url,
+            "per": self.per.currentData(),
+        }
         model = self.model.text().strip()
         return {**wanted, "model": model} if model else wanted
 
@@ -204,19 +211,19 @@ def answer_in_words(found: Probe, per_text: float) -> str:
     )
 
 
-def address_or_none(url: str) -> Address | None:
+def address_or_none(url: str) -> ServerAddress | None:
     """Return the parts of an address, `None` while it is none yet."""
     try:
-        return address(url)
+        return parse_address(url)
     except SemanticsError:
         return None
 
 
-def key_in_words(place: Address | None) -> str:
+def key_in_words(place: ServerAddress | None) -> str:
     """Return which variable of the environment holds a key; never the key."""
     # The other variable was set for other servers: never sent in plain text.
     plain = place is not None and not place.is_encrypted
-    known = VARIABLES[:1] if plain else VARIABLES
+    known = KEY_VARIABLES[:1] if plain else KEY_VARIABLES
     variable = next((name for name in known if name in os.environ), None)
     if variable is None:
         return texts.KEY_NONE

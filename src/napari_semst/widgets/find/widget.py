@@ -12,9 +12,9 @@ from qtpy.QtWidgets import QApplication, QVBoxLayout, QWidget
 
 from napari_semst.keys import DOMAIN
 from napari_semst.viewer import adapter, sections
-from napari_semst.viewer.hover import tell_spots
-from napari_semst.viewer.image_layer import are_many
-from napari_semst.viewer.look import DisplayState
+from napari_semst.viewer.display_state import DisplayState
+from napari_semst.viewer.hover import show_spot_on_hover
+from napari_semst.viewer.image_layer import draws_as_image
 from napari_semst.viewer.spots import tissue_of
 from napari_semst.widgets.find import texts
 from napari_semst.widgets.find.canvas import ResultPainter
@@ -70,7 +70,7 @@ class FindDomains(QWidget):
         self.files = FileDialogs(self)
         self.joiner = SectionJoiner(self)
         self.devices = BackgroundTask(cuda_devices)
-        self.moving = BackgroundTask(sections.places_for)
+        self.moving = BackgroundTask(sections.plan_move)
         self.section = SectionPicker()
         self.settings = SettingsForm()
         self.run_box = RunBox()
@@ -190,7 +190,7 @@ class FindDomains(QWidget):
         for layer in layers:
             # Connecting the same slot twice is one connection.
             layer.events.name.connect(self._on_renamed)
-            tell_spots(layer)
+            show_spot_on_hover(layer)
         job = self.controller.job
         gone = job is not None and not self._layers_of(job.tissue)
         if gone:
@@ -268,18 +268,18 @@ class FindDomains(QWidget):
             return True
         if column is None:
             column = sections.sections_by(layer)
-        if are_many(tissue.n_obs):
+        if draws_as_image(tissue.n_obs):
             self.card.show_status("running", texts.MOVING, layer.name)
             self.moving.start(tissue, key, column)
             return True
         try:
-            self._on_places(sections.places_for(tissue, key, column))
+            self._on_places(sections.plan_move(tissue, key, column))
         except Exception as error:  # noqa: BLE001  every error goes to the card
             self._on_failed(error, "".join(traceback.format_exception(error)))
             return False
         return True
 
-    def _on_places(self, moved: sections.Moved) -> None:
+    def _on_places(self, moved: sections.SpotMove) -> None:
         """Move spots and images to places that are known by now."""
         for layer in self._layers_of(moved.tissue):
             images = sections.images_of(layer, self._viewer.layers)
@@ -304,7 +304,7 @@ class FindDomains(QWidget):
         images = sections.images_of(layer, self._viewer.layers)
         sections.show_section(layer, name, images)
         if name:
-            sections.look_at(self._viewer, sections.box_on_show(layer, images))
+            sections.zoom_to(self._viewer, sections.visible_box(layer, images))
         else:
             self._viewer.reset_view()
 

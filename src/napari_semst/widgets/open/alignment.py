@@ -21,7 +21,7 @@ from napari_semst.errors import InputError
 from napari_semst.io.alignment import share_inside
 from napari_semst.io.manual_alignment import Adjustment, adjustment_of
 from napari_semst.viewer import adapter, spots
-from napari_semst.viewer.align import align, libraries_with_image
+from napari_semst.viewer.align_image import align_image, libraries_with_image
 from napari_semst.viewer.spots import tissue_of
 from napari_semst.widgets.open import texts
 from napari_semst.widgets.open.texts import TIPS
@@ -217,7 +217,7 @@ class AlignmentPanel(QWidget):
         tissue = self.tissue
         if tissue is None or not self.library:
             return
-        align(tissue, self.library, adjustment, self._viewer.layers)
+        align_image(tissue, self.library, adjustment, self._viewer.layers)
         revision = uuid4().hex
         for layer in self._viewer.layers:
             if tissue_of(layer) is tissue:

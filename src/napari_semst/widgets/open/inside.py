@@ -19,7 +19,11 @@ from qtpy.QtWidgets import (
 )
 
 from napari_semst.io.options import ReadOptions
-from napari_semst.viewer.adopt import adoptable, drawn, section_of
+from napari_semst.viewer.foreign_layers import (
+    adoptable,
+    read_foreign_layer,
+    section_from_layer,
+)
 from napari_semst.widgets.open import texts
 from napari_semst.widgets.open.opening import OpenOrder
 from napari_semst.widgets.open.texts import TIPS
@@ -42,7 +46,7 @@ if TYPE_CHECKING:
     from napari.viewer import Viewer
 
     from napari_semst.io.preview import Preview
-    from napari_semst.viewer.adopt import Drawn
+    from napari_semst.viewer.foreign_layers import ForeignLayer
     from napari_semst.widgets.open.opening import InputLook
 
 # Kinds whose positions may stand in a file somewhere else.
@@ -327,14 +331,14 @@ class OtherLayers(QWidget):
             return
         layer = self._layers[index]
         try:
-            drawing = drawn(layer)
+            drawing = read_foreign_layer(layer)
         except Exception as error:  # noqa: BLE001  every error goes to the card
             self.failed.emit(error, "".join(traceback.format_exception(error)))
             return
         self.wanted.emit(OpenOrder(layer.name, lambda: _layers(drawing)))
 
 
-def _layers(drawing: Drawn) -> list[LayerData]:
-    from napari_semst.viewer.adapter import prepared
+def _layers(drawing: ForeignLayer) -> list[LayerData]:
+    from napari_semst.viewer.adapter import prepare_layers
 
-    return prepared(section_of(drawing), drawing.name)
+    return prepare_layers(section_from_layer(drawing), drawing.name)

@@ -193,12 +193,12 @@ def _look(paths: tuple[Path, ...], options: ReadOptions) -> list[InputLook]:
 
 def _layers(path: Path, options: ReadOptions) -> list[LayerData]:
     from napari_semst.io.read import read
-    from napari_semst.viewer.adapter import prepared, section_name
+    from napari_semst.viewer.adapter import prepare_layers, section_name
 
     tissue = read(
         path, counts=options.counts, positions=options.positions, part=options.part
     )
-    return prepared(tissue, section_name(path))
+    return prepare_layers(tissue, section_name(path))
 
 
 def _make(order: OpenOrder) -> tuple[OpenOrder, list[LayerData]]:

@@ -21,7 +21,7 @@ from qtpy.QtWidgets import (
 from napari_semst.errors import SaveError
 from napari_semst.io.options import ReadOptions
 from napari_semst.viewer import adapter
-from napari_semst.viewer.hover import tell_spots
+from napari_semst.viewer.hover import show_spot_on_hover
 from napari_semst.viewer.spots import TISSUE
 from napari_semst.widgets.open import texts
 from napari_semst.widgets.open.alignment import AlignmentPanel
@@ -311,7 +311,7 @@ class OpenData(QWidget):
         # All are made before any is shown: half a section would be of no use.
         made = [Layer.create(*data) for data in layers]
         for layer in made:
-            tell_spots(layer)
+            show_spot_on_hover(layer)
             self._viewer.add_layer(layer)
         self._viewer.reset_view()
         tissue: AnnData = made[-1].metadata[TISSUE]

@@ -186,10 +186,10 @@ def file_stem(name: str) -> str:
 
 def _read(path: str) -> tuple[AnnData, str, list[LayerData]]:
     from napari_semst.io.read import read
-    from napari_semst.viewer.adapter import prepared, section_name
+    from napari_semst.viewer.adapter import prepare_layers, section_name
 
     tissue, name = read(path), section_name(Path(path))
-    return tissue, name, prepared(tissue, name)
+    return tissue, name, prepare_layers(tissue, name)
 
 
 def _save(tissue: AnnData, wanted: SavedFile) -> SavedFile:

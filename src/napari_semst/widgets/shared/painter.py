@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from napari_semst import keys
-from napari_semst.viewer import columns, fade
+from napari_semst.viewer import colourings, confidence_fade
 from napari_semst.viewer.colour import paint_numbers, paint_of
-from napari_semst.viewer.levels import levels_of
+from napari_semst.viewer.hierarchy_levels import hierarchy_levels
 
 if TYPE_CHECKING:
     from collections.abc import Collection
@@ -19,9 +19,9 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from napari_semst.viewer.colour import Paint
-    from napari_semst.viewer.columns import Colouring
-    from napari_semst.viewer.levels import Levels
-    from napari_semst.viewer.look import DisplayState
+    from napari_semst.viewer.colourings import Colouring
+    from napari_semst.viewer.display_state import DisplayState
+    from napari_semst.viewer.hierarchy_levels import HierarchyLevels
 
 COLOUR_CHOICES = "semst_choices"
 """Key of a layer's metadata for its `ColourChoices`."""
@@ -80,8 +80,14 @@ def paint_section(
         paint = _numbers(tissue, colouring, choices)
     rgba = paint.rgba
     if look is not None and look.fade and colouring.kind == "categories":
-        sure = columns.confidence_of(tissue, look.run or columns.latest_run(tissue))
-        rgba = rgba if sure is None else fade.faded(rgba, fade.strength(sure))
+        sure = colourings.confidence_of(
+            tissue, look.run or colourings.latest_run(tissue)
+        )
+        rgba = (
+            rgba
+            if sure is None
+            else confidence_fade.fade_colours(rgba, confidence_fade.kept_opacity(sure))
+        )
     return paint, mask_colours(tissue, colouring, choices, selected, rgba)
 
 
@@ -114,11 +120,11 @@ def mask_colours(
 
 def shown_level(
     tissue: AnnData, colouring: Colouring, look: DisplayState | None
-) -> Levels | None:
+) -> HierarchyLevels | None:
     """Return a run's hierarchy where another number of its domains is on show."""
     if look is None or look.level is None or colouring.key != keys.DOMAIN:
         return None
-    levels = levels_of(tissue, look.run or columns.latest_run(tissue))
+    levels = hierarchy_levels(tissue, look.run or colourings.latest_run(tissue))
     return levels if levels is not None and levels.holds(look.level) else None
 
 
@@ -134,7 +140,7 @@ def _numbers(tissue: AnnData, colouring: Colouring, choices: ColourChoices) -> P
     if by_hand is None:
         return paint_of(tissue, colouring)
     limits, colormap = by_hand
-    return paint_numbers(columns.numbers(tissue, colouring), colormap, limits)
+    return paint_numbers(colourings.number_values(tissue, colouring), colormap, limits)
 
 
 def hidden_spots(
@@ -151,7 +157,7 @@ def spots_named(
     tissue: AnnData, colouring: Colouring, names: Collection[str]
 ) -> NDArray[np.bool_]:
     """Return which spots have one of some names of a colouring, ``(n_spots,)``."""
-    codes, there = columns.categories(tissue, colouring)
+    codes, there = colourings.category_values(tissue, colouring)
     # Spots without a name are the legend's row "none".
     wanted = np.array([*(name in names for name in there), "none" in names])
     return np.asarray(wanted[codes])

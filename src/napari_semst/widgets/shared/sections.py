@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Any
 from qtpy.QtCore import QSignalBlocker, Signal  # type: ignore[attr-defined]
 from qtpy.QtWidgets import QComboBox, QWidget
 
-from napari_semst.viewer import columns
-from napari_semst.viewer.look import DisplayState
+from napari_semst.viewer import colourings
+from napari_semst.viewer.display_state import DisplayState
 from napari_semst.viewer.spots import tissue_of
 from napari_semst.widgets.shared.painter import COLOUR_CHOICES, ColourChoices
 
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from napari.layers import Layer
     from napari.viewer import Viewer
 
-    from napari_semst.viewer.columns import Colouring
+    from napari_semst.viewer.colourings import Colouring
 
 NO_SECTION = "No section yet"
 
@@ -63,8 +63,8 @@ class OpenSections(QComboBox):
         if layer is None or tissue is None:
             return None
         look = DisplayState.of(layer)
-        found = columns.colouring_of(tissue, look.colour_by, look.run)
-        return found or columns.first_colouring(tissue)
+        found = colourings.colouring_for_key(tissue, look.colour_by, look.run)
+        return found or colourings.first_colouring(tissue)
 
     @property
     def look(self) -> DisplayState:

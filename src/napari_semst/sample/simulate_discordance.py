@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, Literal
 import numpy as np
 
 from napari_semst.errors import ConfigError, one_of
-from napari_semst.sample.planting import Home
+from napari_semst.sample.region_placement import DepthRange
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from napari_semst.sample.assemble import Planting
-    from napari_semst.sample.patch import Patch
+    from napari_semst.sample.image_patch import ImagePatch
 
 LIBRARY = "simulated_discordance"
 STRENGTHS = {"strong": 1.0, "weak": 0.5}
@@ -26,7 +26,7 @@ NONE = "none"
 
 
 @dataclass(frozen=True)
-class Site:
+class PatternSite:
     """Where a region lies, and what is planted there.
 
     Parameters
@@ -41,14 +41,14 @@ class Site:
         Depth in the middle of the layer whose expression is planted; 0 for others.
     """
 
-    home: Home
+    home: DepthRange
     layer: str
     planted: str
     expressed: float = 0.0
 
 
 @dataclass(frozen=True)
-class Kind:
+class PlantedPattern:
     """One way in which image and expression disagree.
 
     Parameters
@@ -60,40 +60,47 @@ class Kind:
         What a strength of 1 means.
     """
 
-    sites: tuple[Site, ...]
+    sites: tuple[PatternSite, ...]
     measure: str
 
 
-KINDS = {
-    "programme": Kind(
+PATTERNS = {
+    "programme": PlantedPattern(
         (
-            Site(Home(0.32, 0.10, 0.545), "L3", "expression of layer 5", 0.65),
-            Site(Home(0.87, 0.75, 0.99), "L6", "expression of layer 3", 0.32),
+            PatternSite(
+                DepthRange(0.32, 0.10, 0.545), "L3", "expression of layer 5", 0.65
+            ),
+            PatternSite(
+                DepthRange(0.87, 0.75, 0.99), "L6", "expression of layer 3", 0.32
+            ),
         ),
         "the whole mixture of cells is the other layer's",
     ),
-    "infiltration": Kind(
+    "infiltration": PlantedPattern(
         (
-            Site(
-                Home(1.20, 1.04, 9.0), "WM",
+            PatternSite(
+                DepthRange(1.20, 1.04, 9.0),
+                "WM",
                 "microglia, macrophages, T cells and B cells",
             ),
         ),
         "60 % of the cells",
     ),
-    "precancer": Kind(
+    "precancer": PlantedPattern(
         (
-            Site(
-                Home(0.87, 0.75, 0.99), "L6", "genes of division, mesenchyme and stress"
+            PatternSite(
+                DepthRange(0.87, 0.75, 0.99),
+                "L6",
+                "genes of division, mesenchyme and stress",
             ),
         ),
         "fourfold expression, give or take",
     ),
-    "image": Kind(
-        (Site(Home(0.65, 0.55, 0.745), "L5", "image of layer 4"),),
+    "image": PlantedPattern(
+        (PatternSite(DepthRange(0.65, 0.55, 0.745), "L5", "image of layer 4"),),
         "all nuclei, and the felt between them, are drawn as layer 4's",
     ),
-}  # fmt: skip
+}
 _IMAGE_DEPTH = 0.50
 _SHARE, _MOST_IN_ALL = 0.03, 0.12
 
@@ -159,13 +166,13 @@ def simulated_discordance(
     import pandas as pd
 
     from napari_semst.sample import assemble as parts
-    from napari_semst.sample.planting import place_regions
     from napari_semst.sample.programmes import TYPES, panel_with_immune
-    from napari_semst.sample.simulate import check, dataset_info
+    from napari_semst.sample.region_placement import place_regions
+    from napari_semst.sample.simulate_cortex import check_arguments, dataset_info
 
-    check(n_spots, n_genes, platform, seed, species)
+    check_arguments(n_spots, n_genes, platform, seed, species)
     regions = _regions(kinds, strength, image)
-    section, places = parts.draw_places(n_spots, platform, seed)
+    section, places = parts.draw_layout(n_spots, platform, seed)
     share = min(_SHARE, _MOST_IN_ALL / max(len(regions), 1))
     sites = _sites(regions)
     homes = [site.home for site in sites]
@@ -195,8 +202,8 @@ def _regions(
     kinds = [kinds] if isinstance(kinds, str) else list(kinds)
     kinds = [] if kinds == [NONE] else kinds
     for kind in kinds:
-        if kind not in KINDS:
-            raise ConfigError(one_of("kinds", kind, (*KINDS, NONE)))
+        if kind not in PATTERNS:
+            raise ConfigError(one_of("kinds", kind, (*PATTERNS, NONE)))
     if len(set(kinds)) < len(kinds):
         raise ConfigError(f"Expected every kind once; got {', '.join(kinds)}.")
     if "image" in kinds and not image:
@@ -217,12 +224,12 @@ def _regions(
     return [(kind, name, value) for kind in kinds for name, value in wanted.items()]
 
 
-def _sites(regions: Sequence[tuple[str, str, float]]) -> list[Site]:
+def _sites(regions: Sequence[tuple[str, str, float]]) -> list[PatternSite]:
     """Return where every region lies: those of a kind take turns."""
     kinds = [kind for kind, _, _ in regions]
     turns = [kinds[:number].count(kind) for number, kind in enumerate(kinds)]
     return [
-        KINDS[kind].sites[turn % len(KINDS[kind].sites)]
+        PATTERNS[kind].sites[turn % len(PATTERNS[kind].sites)]
         for kind, turn in zip(kinds, turns, strict=True)
     ]
 
@@ -234,13 +241,13 @@ def _plans(
     named: tuple[tuple[str, ...], tuple[str, ...]],
     species: str,
     seed: int,
-) -> tuple[list[Planting], list[Patch]]:
+) -> tuple[list[Planting], list[ImagePatch]]:
     """Return what is to be planted in counts, and what in the image."""
     from napari_semst.sample import programmes as planted
     from napari_semst.sample.assemble import Planting
     from napari_semst.sample.composition import cell_shares
-    from napari_semst.sample.discordant import discordant_shares
-    from napari_semst.sample.patch import Patch
+    from napari_semst.sample.discordant_region import discordant_shares
+    from napari_semst.sample.image_patch import ImagePatch
 
     symbols, programmes = named
     plantings, patches = [], []
@@ -248,10 +255,10 @@ def _plans(
     for number, (kind, _, strength) in enumerate(regions):
         there = where == number
         # Kinds have genes of their own: the same ones, strong or weak.
-        own = (seed, 8, list(KINDS).index(kind))
+        own = (seed, 8, list(PATTERNS).index(kind))
         rng = np.random.default_rng((seed, 9, number))
         if kind == "image":
-            patch = Patch(points, there, _IMAGE_DEPTH, strength, (seed, 9, number))
+            patch = ImagePatch(points, there, _IMAGE_DEPTH, strength, (seed, 9, number))
             patches.append(patch)
         elif kind == "programme":
             site = sites[number]
@@ -288,7 +295,7 @@ def _told(
             "spots": int((where == number).sum()),
             "layer": site.layer,
             "planted": site.planted,
-            "strength_of_1": KINDS[kind].measure,
+            "strength_of_1": PATTERNS[kind].measure,
         }
         for number, ((kind, name, strength), site) in enumerate(
             zip(regions, _sites(regions), strict=True)

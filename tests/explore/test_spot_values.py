@@ -5,7 +5,7 @@ import pytest
 from scipy import sparse
 
 from napari_semst.errors import InputError
-from napari_semst.explore import markers, values
+from napari_semst.explore import markers, spot_values
 from napari_semst.explore.compare import compare
 from napari_semst.explore.labels import Labels
 from napari_semst.explore.markers import marker_table, neighbouring_spots
@@ -18,34 +18,34 @@ def test_a_genes_values_are_as_scanpy_normalises_them():
     import scanpy
 
     tissue = small_tissue()
-    own = values.gene_values(tissue, "GENE7")
+    own = spot_values.gene_values(tissue, "GENE7")
     other = tissue.copy()
     scanpy.pp.normalize_total(other, target_sum=1e4)
     scanpy.pp.log1p(other)
     np.testing.assert_allclose(own, other[:, "GENE7"].X.toarray().ravel(), rtol=1e-5)
     # Values that are no counts are not normalised a second time.
-    np.testing.assert_allclose(values.gene_values(other, "GENE7"), own, rtol=1e-5)
+    np.testing.assert_allclose(spot_values.gene_values(other, "GENE7"), own, rtol=1e-5)
 
 
 @pytest.mark.parametrize("kind", [np.asarray, sparse.csc_matrix, sparse.csr_matrix])
 def test_a_column_is_the_same_from_every_kind_of_matrix(kind, monkeypatch):
-    monkeypatch.setattr(values, "_ROWS", 7)
+    monkeypatch.setattr(spot_values, "_ROWS", 7)
     dense = small_tissue().X.toarray()
-    np.testing.assert_array_equal(values.dense_column(kind(dense), 3), dense[:, 3])
+    np.testing.assert_array_equal(spot_values.dense_column(kind(dense), 3), dense[:, 3])
 
 
 def test_an_unknown_gene_is_told():
     with pytest.raises(InputError, match="'gene7'"):
-        values.gene_values(small_tissue(), "gene7")
+        spot_values.gene_values(small_tissue(), "gene7")
 
 
 def test_embeddings_offer_their_columns():
     tissue = small_tissue()
     tissue.obsm["X_pca"] = np.arange(tissue.n_obs * 3.0).reshape(-1, 3)
-    assert values.embedding_columns(tissue) == {"spatial": 2, "X_pca": 3}
-    assert values.embedding_values(tissue, "X_pca", 2)[1] == 5
+    assert spot_values.embedding_columns(tissue) == {"spatial": 2, "X_pca": 3}
+    assert spot_values.embedding_values(tissue, "X_pca", 2)[1] == 5
     with pytest.raises(InputError):
-        values.embedding_values(tissue, "X_pca", 3)
+        spot_values.embedding_values(tissue, "X_pca", 3)
 
 
 def test_two_labellings_are_matched_one_to_one():

@@ -12,15 +12,15 @@ from scipy.spatial import cKDTree
 from napari_semst import _sample_data
 from napari_semst.errors import ConfigError
 from napari_semst.sample import simulated_discordance
-from napari_semst.sample.assemble import draw_places
-from napari_semst.sample.discordance import KINDS, LIBRARY
-from napari_semst.sample.genes import panel
+from napari_semst.sample.assemble import draw_layout
+from napari_semst.sample.genes import panel_symbols
 from napari_semst.sample.geometry import LAYERS, layer_codes
-from napari_semst.sample.planting import place_regions
 from napari_semst.sample.programmes import IMMUNE, PRECANCER, panel_with_immune
+from napari_semst.sample.region_placement import place_regions
+from napari_semst.sample.simulate_discordance import LIBRARY, PATTERNS
 from tests.cli.test_main import call
 
-ALL = tuple(KINDS)
+ALL = tuple(PATTERNS)
 
 
 @cache
@@ -69,8 +69,8 @@ def test_by_default_there_is_a_strong_and_a_weak_region_apart() -> None:
 @pytest.mark.parametrize("platform", ["visium", "cells"])
 @pytest.mark.parametrize("seed", range(2))
 def test_regions_lie_in_their_layer_apart_and_off_the_edges(platform, seed) -> None:
-    section, places = draw_places(2000, platform, seed)
-    sites = [site for kind in KINDS.values() for site in (kind.sites * 2)[:2]]
+    section, places = draw_layout(2000, platform, seed)
+    sites = [site for kind in PATTERNS.values() for site in (kind.sites * 2)[:2]]
     homes = [site.home for site in sites]
     where = place_regions(section, places.points, homes, 0.0125, (seed, 7))
     assert np.bincount(where[where >= 0]).tolist() == [25] * 8
@@ -212,7 +212,7 @@ def test_the_panel_ends_with_real_immune_markers(n_genes) -> None:
     assert len(symbols) == len(programmes) == len(set(symbols)) == n_genes
     more = sum(programme in IMMUNE for programme in programmes)
     assert more == min(32, n_genes // 5)
-    assert symbols[: n_genes - more] == panel(n_genes - more, "human")[0]
+    assert symbols[: n_genes - more] == panel_symbols(n_genes - more, "human")[0]
     mouse, _ = panel_with_immune(n_genes, "mouse")
     assert not any(symbol.isupper() for symbol in mouse[-more:])
 

@@ -9,8 +9,8 @@ import numpy as np
 from napari_semst.io.manual_alignment import adjust, adjustment_of
 from napari_semst.io.sections import libraries
 from napari_semst.viewer import adapter
-from napari_semst.viewer.arrange import placed
-from napari_semst.viewer.pixels import drawn
+from napari_semst.viewer.arrange import placed_image
+from napari_semst.viewer.image_data import image_data
 from napari_semst.viewer.spots import PAIR, tissue_of
 
 if TYPE_CHECKING:
@@ -24,10 +24,10 @@ if TYPE_CHECKING:
 
 def libraries_with_image(tissue: AnnData) -> tuple[str, ...]:
     """Return the libraries whose image can be placed."""
-    return tuple(x for x in libraries(tissue) if placed(tissue, x)[0] is not None)
+    return tuple(x for x in libraries(tissue) if placed_image(tissue, x)[0] is not None)
 
 
-def align(
+def align_image(
     tissue: AnnData, library: str, adjustment: Adjustment, layers: Iterable[Layer]
 ) -> None:
     """Align a library's image by hand, in the tissue and on the canvas.
@@ -62,11 +62,11 @@ def align(
 
 def _put(layer: Layer, tissue: AnnData, library: str, turned: bool) -> None:
     """Bring one image layer to its place, beside other sections or alone."""
-    placement, _ = placed(tissue, library)
+    placement, _ = placed_image(tissue, library)
     before = layer.metadata[adapter.PLACEMENT]
     if placement is None:
         return
-    pixels, now, _ = drawn(placement)
+    pixels, now, _ = image_data(placement)
     # Among sections side by side an image is scaled and moved with its section.
     factor = np.asarray(layer.scale)[-2:] / before.scale
     shift = np.asarray(layer.translate)[-2:] - np.multiply(before.translate, factor)

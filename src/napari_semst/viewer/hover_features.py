@@ -1,4 +1,4 @@
-"""What hovering over a spot tells."""
+"""Features of spots that are shown when the mouse is over them."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ import numpy as np
 
 from napari_semst import keys
 from napari_semst.io.texts import as_texts
-from napari_semst.viewer import columns
+from napari_semst.viewer import colourings
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -53,6 +53,8 @@ def features_of(
             table[label] = tissue.obs[key].iloc[rows].to_numpy()
     if tissue.X is not None:
         every = these is None
-        totals = columns.total_counts(tissue) if every else tissue.X[rows].sum(axis=1)
+        totals = (
+            colourings.total_counts(tissue) if every else tissue.X[rows].sum(axis=1)
+        )
         table["total_counts"] = np.asarray(totals, dtype=np.float64).ravel()
     return DataFrame(table)

@@ -75,7 +75,7 @@ class PlaneView:
         return replace(self, zoom=self.zoom * share, width=width, height=height)
 
 
-def whole(places: NDArray[np.floating], width: int, height: int) -> PlaneView:
+def whole_view(places: NDArray[np.floating], width: int, height: int) -> PlaneView:
     """Return the view that has all places in it, with a margin.
 
     Parameters
@@ -95,13 +95,13 @@ def whole(places: NDArray[np.floating], width: int, height: int) -> PlaneView:
     return PlaneView((float(x), float(y)), zoom, width, height)
 
 
-def within(view: PlaneView, home: PlaneView) -> PlaneView:
+def limit_view(view: PlaneView, home: PlaneView) -> PlaneView:
     """Return a view that is neither far out nor far in, measured by the whole."""
     zoom = float(np.clip(view.zoom, home.zoom / 4, home.zoom * _MOST_ZOOM))
     return view if zoom == view.zoom else replace(view, zoom=zoom)
 
 
-def numbered(
+def points_of_pixels(
     pixels: Floats, view: PlaneView, points: NDArray[np.integer], size: int
 ) -> NDArray[np.int32]:
     """Return which point every pixel shows.
@@ -139,7 +139,7 @@ def numbered(
     return grown
 
 
-def coloured(
+def paint_pixels(
     numbers: NDArray[np.int32],
     rgba: NDArray[np.floating],
     background: tuple[int, int, int],
@@ -149,7 +149,7 @@ def coloured(
     Parameters
     ----------
     numbers
-        As from `numbered`.
+        As from `points_of_pixels`.
     rgba
         Colour of every point in 0 to 1, shape ``(n_points, 4)``.
     background

@@ -11,7 +11,7 @@ from napari_semst import read, write
 from napari_semst.io.formats.tiff import pyramid_of, read_section_image
 from napari_semst.io.manual_alignment import Adjustment
 from napari_semst.viewer import adapter
-from napari_semst.viewer.align import align
+from napari_semst.viewer.align_image import align_image
 from tests.io.folders import PIXEL, gradient, write_xenium
 
 
@@ -46,7 +46,7 @@ def test_it_is_turned_and_shifted_as_any_other(folder):
     layers = layers_of(section)
     image = layers[0]
     library = next(iter(section.uns["spatial"]))
-    align(section, library, Adjustment().rotated().shifted_to(5, 0), layers)
+    align_image(section, library, Adjustment().rotated().shifted_to(5, 0), layers)
     turned = np.rot90(gradient(340, 360), -1)
     assert np.array_equal(np.asarray(image.data[0]), turned)
     assert np.allclose(image.data_to_world((0, 0)), (PIXEL / 2, PIXEL / 2 + 5))

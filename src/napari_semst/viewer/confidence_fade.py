@@ -20,7 +20,7 @@ FAINTEST = 0.25
 black or white, the spot is still there."""
 
 
-def strength(confidence: NDArray[np.floating]) -> NDArray[np.float32]:
+def kept_opacity(confidence: NDArray[np.floating]) -> NDArray[np.float32]:
     """Return the opacity that each spot keeps, as a share of its own.
 
     Parameters
@@ -39,7 +39,9 @@ def strength(confidence: NDArray[np.floating]) -> NDArray[np.float32]:
     return np.asarray(FAINTEST + (1.0 - FAINTEST) * risen, dtype=np.float32)
 
 
-def faded(rgba: NDArray[np.float32], kept: NDArray[np.float32]) -> NDArray[np.float32]:
+def fade_colours(
+    rgba: NDArray[np.float32], kept: NDArray[np.float32]
+) -> NDArray[np.float32]:
     """Return colours of which every spot keeps its share of opacity.
 
     Parameters
@@ -47,7 +49,7 @@ def faded(rgba: NDArray[np.float32], kept: NDArray[np.float32]) -> NDArray[np.fl
     rgba
         Colours in 0 to 1, shape ``(n_spots, 4)``; they are not changed.
     kept
-        Share that each spot keeps, as `strength` returns it.
+        Share that each spot keeps, as `kept_opacity` returns it.
     """
     result = np.array(rgba, dtype=np.float32)
     result[:, 3] *= kept

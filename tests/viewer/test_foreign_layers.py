@@ -12,7 +12,11 @@ from napari.layers import Image, Labels, Layer, Points, Shapes
 from napari_semst.errors import InputError
 from napari_semst.io.notes import input_warnings
 from napari_semst.viewer import adapter
-from napari_semst.viewer.adopt import adoptable, drawn, section_of
+from napari_semst.viewer.foreign_layers import (
+    adoptable,
+    read_foreign_layer,
+    section_from_layer,
+)
 from tests.widgets.stand_in import small_tissue
 
 SCALE = np.array([[2.0, 0, 10], [0, 2, 20], [0, 0, 1]])
@@ -80,7 +84,7 @@ def segmentation(adata):
 def test_what_is_drawn_becomes_a_section_where_it_is_drawn(make):
     adata = table()
     layer = make(adata)
-    section = section_of(drawn(layer))
+    section = section_from_layer(read_foreign_layer(layer))
     assert np.allclose(section.obsm["spatial"], EXPECTED)
     assert list(section.obs_names) == list(adata.obs_names)
     assert section.X is adata.X
@@ -90,17 +94,21 @@ def test_what_is_drawn_becomes_a_section_where_it_is_drawn(make):
 
 def test_rows_are_matched_by_the_name_of_the_instance():
     layer = circles(table(), order=[3, 1, 0, 5, 2, 4])
-    assert np.allclose(section_of(drawn(layer)).obsm["spatial"], EXPECTED)
+    assert np.allclose(
+        section_from_layer(read_foreign_layer(layer)).obsm["spatial"], EXPECTED
+    )
 
 
 def test_circles_keep_their_true_diameter():
-    section = section_of(drawn(circles(table())))
+    section = section_from_layer(read_foreign_layer(circles(table())))
     spots = adapter.layers_of(section)[-1]
     assert np.allclose(spots[1]["size"], 8)
 
 
 def test_rows_that_are_not_drawn_are_left_out_and_told():
-    section = section_of(drawn(circles(table(), order=[0, 1, 2, 3])))
+    section = section_from_layer(
+        read_foreign_layer(circles(table(), order=[0, 1, 2, 3]))
+    )
     assert section.n_obs == 4
     assert "2 of 6 rows" in input_warnings(section)[0]
 
@@ -109,17 +117,19 @@ def test_rows_without_names_must_be_as_many_as_what_is_drawn():
     adata = table()
     del adata.obs["instance_id"]
     layer = circles(adata)
-    assert np.allclose(section_of(drawn(layer)).obsm["spatial"], EXPECTED)
+    assert np.allclose(
+        section_from_layer(read_foreign_layer(layer)).obsm["spatial"], EXPECTED
+    )
     layer = circles(adata, order=[0, 1])
     with pytest.raises(InputError, match="6 and 2"):
-        section_of(drawn(layer))
+        section_from_layer(read_foreign_layer(layer))
 
 
 def test_a_table_of_something_else_is_refused():
     adata = table()
     adata.obs["instance_id"] += 100
     with pytest.raises(InputError, match="share none"):
-        section_of(drawn(circles(adata)))
+        section_from_layer(read_foreign_layer(circles(adata)))
 
 
 def test_only_layers_of_others_with_genes_are_offered():
@@ -143,4 +153,4 @@ def test_our_layers_hold_what_its_widgets_look_for():
 def test_a_layer_of_three_dimensions_is_refused():
     layer = Points(np.zeros((6, 3)), metadata=about(table()))
     with pytest.raises(InputError, match="two dimensions"):
-        drawn(layer)
+        read_foreign_layer(layer)

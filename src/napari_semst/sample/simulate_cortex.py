@@ -1,4 +1,4 @@
-"""The simulated section: where its spots are, and what a tissue object says of it."""
+"""The simulated cortex as a tissue object."""
 
 from __future__ import annotations
 
@@ -75,19 +75,19 @@ def simulated_cortex(
     ConfigError
         If an argument is not accepted, or ``discordant`` is asked of the plain section.
     """
-    import napari_semst.sample.discordant as planted
+    import napari_semst.sample.discordant_region as planted
     from napari_semst.sample import assemble as parts
-    from napari_semst.sample.genes import CELL_TYPES, panel
-    from napari_semst.sample.model import HARD, PLAIN
+    from napari_semst.sample.cortex_model import HARD_CORTEX, PLAIN_CORTEX
+    from napari_semst.sample.genes import CELL_TYPES, panel_symbols
 
-    check(n_spots, n_genes, platform, seed, species)
+    check_arguments(n_spots, n_genes, platform, seed, species)
     if discordant and not hard:
         raise ConfigError(
             "Expected discordant with hard=True only; the plain section has no planted "
             "region. Add hard=True, or take simulated_discordance."
         )
-    section, places = parts.draw_places(
-        n_spots, platform, seed, HARD if hard else PLAIN
+    section, places = parts.draw_layout(
+        n_spots, platform, seed, HARD_CORTEX if hard else PLAIN_CORTEX
     )
     plantings, marks = [], {}
     discordant = hard if discordant is None else discordant
@@ -101,7 +101,7 @@ def simulated_cortex(
             same_depth=False,
         )
         plantings.append(planting)
-    named = panel(n_genes, species)
+    named = panel_symbols(n_genes, species)
     tissue = parts.assemble(
         section, places, named, platform, seed, plantings, marks, CELL_TYPES
     )
@@ -115,7 +115,7 @@ def simulated_cortex(
 
 
 def dataset_info(name: str, platform: str, species: str, seed: int) -> dict[str, Any]:
-    """Return what `uns["dataset_info"]` says of every simulated section."""
+    """Return `uns["dataset_info"]` of a simulated section."""
     return {
         "name": name,
         "simulated": True,
@@ -127,7 +127,9 @@ def dataset_info(name: str, platform: str, species: str, seed: int) -> dict[str,
     }
 
 
-def check(n_spots: int, n_genes: int, platform: str, seed: int, species: str) -> None:
+def check_arguments(
+    n_spots: int, n_genes: int, platform: str, seed: int, species: str
+) -> None:
     """Refuse arguments that no section can be made from."""
     for name, value, low in (
         ("n_spots", n_spots, 50), ("n_genes", n_genes, 50), ("seed", seed, 0)

@@ -17,14 +17,14 @@ import numpy as np
 
 from napari_semst.cache.shards import NAME
 from napari_semst.cache.vectors import VectorCache
-from napari_semst.models.hub import Located, check_weights, download
+from napari_semst.models.hub import LocatedModel, check_weights, download_model
 from napari_semst.semantics.base import (
     CancelCheck,
     ProgressCallback,
     check_cancelled,
 )
-from napari_semst.semantics.language_model.encoder import Encoder, Reading
-from napari_semst.semantics.language_model.token_store import BLOCK
+from napari_semst.semantics.language_model.encoder import EncoderSettings, TextEncoder
+from napari_semst.semantics.language_model.token_store import TEXTS_PER_BLOCK
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -42,13 +42,13 @@ _SHARD_BATCHES, _SHARD_SECONDS = 4, 30.0
 _SAY_SECONDS = 1.0
 # Shards of the cache between two events of progress.
 _TELL_SHARDS = 64
-# The first batch starts kernels and allocators; time is told from the second on.
+# The first batch starts kernels and allocators; time is measured from the second on.
 _BATCHES_BEFORE_FORECAST = 2
 
 
 @dataclass(frozen=True, slots=True)
-class Listeners:
-    """Whom to tell, and whom to ask.
+class EmbedCallbacks:
+    """Callbacks for progress, cancelling and messages.
 
     Parameters
     ----------
@@ -65,13 +65,13 @@ class Listeners:
     say: Say | None = None
 
     def tell(self, sentence: str) -> None:
-        """Say something, if anybody listens."""
+        """Pass a sentence on to the user, if there is a callback for it."""
         if self.say is not None:
             self.say(sentence)
 
 
 @dataclass(frozen=True, slots=True)
-class Texts:
+class TextEmbeddings:
     """Vectors of texts and how they came about.
 
     Parameters
@@ -89,13 +89,13 @@ class Texts:
     warnings: list[str] = field(default_factory=list)
 
 
-def read_texts(
+def embed_texts(
     passages: Sequence[Passage],
-    model: Located,
-    reading: Reading,
-    to: Listeners,
+    model: LocatedModel,
+    reading: EncoderSettings,
+    to: EmbedCallbacks,
     place: NDArray[np.int64] | None = None,
-) -> Texts:
+) -> TextEmbeddings:
     """Return one vector per row; the model is loaded only if one is not in the cache.
 
     Parameters
@@ -107,7 +107,7 @@ def read_texts(
     reading
         How it reads.
     to
-        Whom to tell of progress.
+        Callbacks.
     place
         Which text each row has, ``-1`` for none; one row per text if None.
 
@@ -145,10 +145,10 @@ def read_texts(
         notes |= _read(wanted, found, cache, model, reading, to)
     found.tell()
     assert found.array is not None
-    return Texts(found.array, notes, cache.warnings)
+    return TextEmbeddings(found.array, notes, cache.warnings)
 
 
-def _cache_of(model: Located, reading: Reading) -> VectorCache:
+def _cache_of(model: LocatedModel, reading: EncoderSettings) -> VectorCache:
     """Return the cache of what a model makes of texts that are read so."""
     about = {
         "identity": model.identity,
@@ -159,15 +159,15 @@ def _cache_of(model: Located, reading: Reading) -> VectorCache:
     return VectorCache(about, shown)
 
 
-def _names(passages: Sequence[Passage], to: Listeners) -> NDArray[np.void]:
+def _names(passages: Sequence[Passage], to: EmbedCallbacks) -> NDArray[np.void]:
     """Return the names of texts, 16 bytes each."""
-    found = np.empty(len(passages), dtype=NAME)
-    for start in range(0, len(passages), BLOCK):
+    names = np.empty(len(passages), dtype=NAME)
+    for start in range(0, len(passages), TEXTS_PER_BLOCK):
         check_cancelled(to.cancelled)
-        stop = min(start + BLOCK, len(passages))
+        stop = min(start + TEXTS_PER_BLOCK, len(passages))
         keys = b"".join([passages[one].key for one in range(start, stop)])
-        found[start:stop] = np.frombuffer(keys, dtype=NAME)
-    return found
+        names[start:stop] = np.frombuffer(keys, dtype=NAME)
+    return names
 
 
 class _Some(Sequence["Passage"]):
@@ -194,7 +194,9 @@ class _Wanted(NamedTuple):
 class _Vectors:
     """The vectors found so far, in one array; its width is known with the first."""
 
-    def __init__(self, n_texts: int, place: NDArray[np.int64], to: Listeners) -> None:
+    def __init__(
+        self, n_texts: int, place: NDArray[np.int64], to: EmbedCallbacks
+    ) -> None:
         self.array: NDArray[np.float32] | None = None
         self.known = np.zeros(n_texts, dtype=bool)
         self._n_rows, self._done, self._to = len(place), 0, to
@@ -226,20 +228,20 @@ def _read(
     wanted: _Wanted,
     found: _Vectors,
     cache: VectorCache,
-    model: Located,
-    reading: Reading,
-    to: Listeners,
+    model: LocatedModel,
+    reading: EncoderSettings,
+    to: EmbedCallbacks,
 ) -> dict[str, Any]:
     """Read what is missing, shard by shard; return notes on how."""
-    folder = model.folder or download(model.name, model.revision, to.say)
+    folder = model.folder or download_model(model.name, model.revision, to.say)
     check_weights(folder, model.name)
     to.tell(f"Loading {model.name} on {reading.device}")
     n_texts = len(wanted.places)
-    with Encoder(folder, model.name, reading, say=to.say) as encoder:
+    with TextEncoder(folder, model.name, reading, say=to.say) as encoder:
         tokens = encoder.tokens(
             wanted.passages, between=lambda: check_cancelled(to.cancelled)
         )
-        batches = plan(encoder, tokens)
+        batches = plan_batches(encoder, tokens)
         work = [encoder.rows(one.width) * one.width for one in batches]
         n_tokens = int((tokens.lengths + tokens.shared).sum())
         to.tell(
@@ -288,7 +290,7 @@ class _Keeping:
         self._since = time.monotonic()
 
 
-class Batch(NamedTuple):
+class TextBatch(NamedTuple):
     """Texts that are read together.
 
     Parameters
@@ -306,7 +308,7 @@ class Batch(NamedTuple):
     texts: NDArray[np.int64]
 
 
-def plan(encoder: Encoder, tokens: TokenStore) -> list[Batch]:
+def plan_batches(encoder: TextEncoder, tokens: TokenStore) -> list[TextBatch]:
     """Return the batches in which texts are read: by shape, then by position.
 
     Parameters
@@ -327,13 +329,13 @@ def plan(encoder: Encoder, tokens: TokenStore) -> list[Batch]:
         width, kind = divmod(shape, 2)
         rows = encoder.rows(width)
         batches += [
-            Batch(width, bool(kind), order[at : min(at + rows, stop)])
+            TextBatch(width, bool(kind), order[at : min(at + rows, stop)])
             for at in range(start, stop, rows)
         ]
     return batches
 
 
-def _shards(batches: Sequence[Batch]) -> list[tuple[int, int]]:
+def _shards(batches: Sequence[TextBatch]) -> list[tuple[int, int]]:
     """Return runs of batches, a few each and never of two shapes."""
     bounds = [0]
     for number in range(1, len(batches) + 1):

@@ -11,7 +11,7 @@ if TYPE_CHECKING:
     from napari_semst.io.alignment import Placement
 
 
-def drawn(placement: Placement) -> tuple[Any, Placement, dict[str, Any]]:
+def image_data(placement: Placement) -> tuple[Any, Placement, dict[str, Any]]:
     """Return what to draw of an image, where it lies, and how it is drawn.
 
     An image that was read from a larger file is drawn from that file, of which only

@@ -21,7 +21,7 @@ Tears = tuple[tuple[tuple[float, float], tuple[float, float], float], ...]
 
 
 @dataclass(frozen=True)
-class Model:
+class CortexModel:
     """How a section is shaped, what lives in it, and what disturbs its counts.
 
     Parameters
@@ -85,7 +85,7 @@ class Model:
 
 # A gyrus and a sulcus, layers as thick as in human dorsolateral prefrontal cortex,
 # cell types that reach into the layers beside theirs, uneven sequencing.
-HARD = Model(
+HARD_CORTEX = CortexModel(
     pia=np.array(
         [
             (-0.09, 0.50), (0.00, 0.35), (0.10, 0.21), (0.23, 0.105), (0.38, 0.055),
@@ -165,7 +165,7 @@ HARD = Model(
 
 # The crown of a broad gyrus. Layers are more alike in thickness than they are, so that
 # each is several spots thick; cell types keep to their layers; sequencing is even.
-PLAIN = Model(
+PLAIN_CORTEX = CortexModel(
     pia=np.array(
         [
             (-0.09, 0.36), (0.00, 0.265), (0.12, 0.175), (0.26, 0.105), (0.40, 0.065),

@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal
 
 from napari_semst import keys
-from napari_semst.explore import values
-from napari_semst.explore.annotate import made_by_hand
+from napari_semst.explore import spot_values
+from napari_semst.explore.annotate import edited_columns
 from napari_semst.io.texts import as_texts
 
 if TYPE_CHECKING:
@@ -142,11 +142,11 @@ def kept_levels(tissue: AnnData) -> dict[str, int]:
 
     A run may be named like one; then the column is that run's.
     """
-    found = {c: _KEPT.fullmatch(c) for c in map(str, tissue.obs.columns)}
+    matches = {c: _KEPT.fullmatch(c) for c in map(str, tissue.obs.columns)}
     known = tissue.uns.get(keys.RUNS, {})
     return {
         column: int(match[1])
-        for column, match in found.items()
+        for column, match in matches.items()
         if match and column.removeprefix(f"{keys.DOMAIN}_") not in known
     }
 
@@ -179,21 +179,19 @@ def colourings(tissue: AnnData, run: str = "") -> tuple[Colouring, ...]:
     run
         The run whose results are offered; empty: the latest.
     """
-    found = []
+    ways = []
     for key, label, note in _RESULTS:
         column = _column(tissue, key, run)
         if column:
             fixed = key in _FIXED
             kind = "categories" if fixed or key == keys.DOMAIN else "numbers"
             place = "fixed" if fixed else "obs"
-            found.append(Colouring(key, label, column, kind, note, place))  # type: ignore[arg-type]
+            ways.append(Colouring(key, label, column, kind, note, place))  # type: ignore[arg-type]
     for column, k in kept_levels(tissue).items():
         note = f"Kept from a run's hierarchy, in the column {column!r}."
-        found.append(
-            Colouring(column, f"Domains, {k} kept", column, "categories", note)
-        )
-    found.append(_totals(tissue))
-    by_hand = made_by_hand(tissue)
+        ways.append(Colouring(column, f"Domains, {k} kept", column, "categories", note))
+    ways.append(_totals(tissue))
+    by_hand = edited_columns(tissue)
     for column in tissue.obs.columns:
         name = str(column)
         if name.startswith(keys.RESULTS):
@@ -201,13 +199,13 @@ def colourings(tissue: AnnData, run: str = "") -> tuple[Colouring, ...]:
         # Begun by hand, a column may have one name yet, or none.
         if name in by_hand or _is_annotation(tissue.obs[column]):
             note = f"The column {name!r} of the section's table."
-            found.append(Colouring(name, name, name, "categories", note))
-    return tuple(found)
+            ways.append(Colouring(name, name, name, "categories", note))
+    return tuple(ways)
 
 
 def gene_colouring(tissue: AnnData, gene: str) -> Colouring:
     """Return the colouring by a gene's expression."""
-    note = f"Expression of {gene}, {values.unit_of_genes(tissue)}."
+    note = f"Expression of {gene}, {spot_values.unit_of_genes(tissue)}."
     return Colouring(f"gene:{gene}", gene, gene, "numbers", note, "gene")
 
 
@@ -225,7 +223,7 @@ def obs_colouring(tissue: AnnData, column: str) -> Colouring | None:
     from pandas.api import types
 
     series, note = tissue.obs[column], f"The column {column!r} of the section's table."
-    if column in made_by_hand(tissue) or _is_annotation(series):
+    if column in edited_columns(tissue) or _is_annotation(series):
         return Colouring(column, column, column, "categories", note)
     numeric = types.is_numeric_dtype(series) and not types.is_bool_dtype(series)
     if numeric and series.nunique() > 1:
@@ -233,7 +231,7 @@ def obs_colouring(tissue: AnnData, column: str) -> Colouring | None:
     return None
 
 
-def colouring_of(tissue: AnnData, key: str, run: str = "") -> Colouring | None:
+def colouring_for_key(tissue: AnnData, key: str, run: str = "") -> Colouring | None:
     """Return the colouring of a key, None where the tissue has nothing of the kind.
 
     Parameters
@@ -254,7 +252,7 @@ def colouring_of(tissue: AnnData, key: str, run: str = "") -> Colouring | None:
         return Colouring(key, label, name, "categories", note, "differ")
     if kind == "obsm" and name:
         entry, _, number = name.rpartition(":")
-        width = values.embedding_columns(tissue).get(entry, 0)
+        width = spot_values.embedding_columns(tissue).get(entry, 0)
         if number.isdigit() and 1 <= int(number) <= width:
             return embedding_colouring(entry, int(number))
         return None
@@ -282,22 +280,22 @@ def total_counts(tissue: AnnData) -> ndarray:
     return np.asarray(tissue.X.sum(axis=1), dtype=np.float64).ravel()
 
 
-def numbers(tissue: AnnData, colouring: Colouring) -> ndarray:
+def number_values(tissue: AnnData, colouring: Colouring) -> ndarray:
     """Return a continuous colouring's values, shape ``(n_spots,)``."""
     import numpy as np
 
     if colouring.place == "gene":
-        return values.gene_values(tissue, colouring.column)
+        return spot_values.gene_values(tissue, colouring.column)
     if colouring.place == "obsm":
         key, _, number = colouring.column.rpartition(":")
-        return values.embedding_values(tissue, key, int(number) - 1)
+        return spot_values.embedding_values(tissue, key, int(number) - 1)
     if not colouring.column:
         return total_counts(tissue)
     # Not `asarray`, which makes pandas look a name up among those of all spots.
     return np.asarray(tissue.obs[colouring.column].to_numpy(), dtype=np.float64)
 
 
-def categories(tissue: AnnData, colouring: Colouring) -> tuple[ndarray, list[str]]:
+def category_values(tissue: AnnData, colouring: Colouring) -> tuple[ndarray, list[str]]:
     """Return a colouring's codes, -1 where there is none, and its level names."""
     if colouring.place == "differ":
         return _differing(tissue, colouring.column)
@@ -330,9 +328,9 @@ def _differing(tissue: AnnData, pair: str) -> tuple[ndarray, list[str]]:
     from napari_semst.explore.compare import compare
     from napari_semst.explore.labels import read_labels
 
-    found = compare(*(read_labels(tissue, column) for column in pair.split(_AND)))
-    codes = np.where(found.agree, 0, 1)
-    codes[~found.known] = -1
+    comparison = compare(*(read_labels(tissue, column) for column in pair.split(_AND)))
+    codes = np.where(comparison.agree, 0, 1)
+    codes[~comparison.known] = -1
     return codes, list(DIFFERING)
 
 

@@ -33,7 +33,7 @@ _BLOCK = 4_000_000
 
 
 @dataclass(frozen=True, eq=False)
-class Drawn:
+class ForeignLayer:
     """What a layer draws, apart from the layer, for a worker.
 
     Parameters
@@ -64,7 +64,7 @@ class Drawn:
     instance_key: str
 
 
-def kind_of(layer: Layer) -> str:
+def layer_kind(layer: Layer) -> str:
     """Return whether a layer is ``points``, ``labels`` or ``shapes``, else nothing."""
     from napari.layers import Labels, Points, Shapes
 
@@ -76,16 +76,21 @@ def adoptable(layers: Iterable[Layer]) -> list[Layer]:
     """Return the layers of other plugins that hold a table with genes."""
     from anndata import AnnData
 
-    found = []
+    layers_with_table = []
     for layer in layers:
         table = layer.metadata.get(TISSUE)
         foreign = PAIR not in layer.metadata
-        if foreign and kind_of(layer) and isinstance(table, AnnData) and table.n_vars:
-            found.append(layer)
-    return found
+        if (
+            foreign
+            and layer_kind(layer)
+            and isinstance(table, AnnData)
+            and table.n_vars
+        ):
+            layers_with_table.append(layer)
+    return layers_with_table
 
 
-def drawn(layer: Layer) -> Drawn:
+def read_foreign_layer(layer: Layer) -> ForeignLayer:
     """Return what a layer draws.
 
     Raises
@@ -102,19 +107,19 @@ def drawn(layer: Layer) -> Drawn:
     if getattr(layer, "multiscale", False):
         data = data[0]
     instances = layer.metadata.get("indices")
-    return Drawn(
+    return ForeignLayer(
         layer.name,
-        kind_of(layer),
+        layer_kind(layer),
         layer.metadata[TISSUE],
         data,
-        np.asarray(layer.size, np.float64) if kind_of(layer) == "points" else None,
+        np.asarray(layer.size, np.float64) if layer_kind(layer) == "points" else None,
         _to_canvas(layer),
         None if instances is None else tuple(instances),
         str(layer.metadata.get("instance_key") or ""),
     )
 
 
-def section_of(drawing: Drawn) -> AnnData:
+def section_from_layer(drawing: ForeignLayer) -> AnnData:
     """Return what a layer draws as a section: its table, placed as on the canvas.
 
     Parameters
@@ -163,7 +168,7 @@ def section_of(drawing: Drawn) -> AnnData:
     return tissue
 
 
-def _rows(drawing: Drawn, names: Any, count: int) -> NDArray[np.int64]:
+def _rows(drawing: ForeignLayer, names: Any, count: int) -> NDArray[np.int64]:
     """Return what each row of the table is among what is drawn, -1 for nothing."""
     import pandas as pd
 
@@ -185,7 +190,7 @@ def _rows(drawing: Drawn, names: Any, count: int) -> NDArray[np.int64]:
     )
 
 
-def _places(drawing: Drawn) -> tuple[Any, Floats, Floats | None]:
+def _places(drawing: ForeignLayer) -> tuple[Any, Floats, Floats | None]:
     """Return names, places (y, x) and diameters of what is drawn, in its own unit."""
     if drawing.kind == "points":
         return drawing.instances, np.asarray(drawing.data, np.float64), drawing.sizes

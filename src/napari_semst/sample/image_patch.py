@@ -27,7 +27,7 @@ _TRIES = 6
 
 
 @dataclass(frozen=True)
-class Patch:
+class ImagePatch:
     """Where another layer is drawn, and which.
 
     Parameters
@@ -52,8 +52,8 @@ class Patch:
     seed: tuple[int, ...]
 
 
-def draw_patch(
-    patch: Patch,
+def draw_image_patch(
+    patch: ImagePatch,
     section: SimulatedSection,
     places: NDArray[np.float64],
     nuclei: Nuclei,
@@ -96,7 +96,7 @@ def draw_patch(
     return (blue, pink, pale), depth + felt * shift
 
 
-def _cover(patch: Patch, size: int) -> tuple[Floats, Floats]:
+def _cover(patch: ImagePatch, size: int) -> tuple[Floats, Floats]:
     """Return how far, 0 to 1, nuclei and felt, ``(size, size)``, are the patch's."""
     from scipy.ndimage import distance_transform_edt
     from scipy.spatial import cKDTree
@@ -121,7 +121,7 @@ def _cover(patch: Patch, size: int) -> tuple[Floats, Floats]:
 
 
 def _shared_out(
-    patch: Patch,
+    patch: ImagePatch,
     section: SimulatedSection,
     places: NDArray[np.float64],
     cover: Floats,

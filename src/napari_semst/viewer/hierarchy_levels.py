@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Levels:
+class HierarchyLevels:
     """The hierarchy of a run, ready to paint at any number of domains.
 
     Parameters
@@ -72,7 +72,7 @@ class Levels:
         return CategoryPaint(table[names][self.fine], entries)
 
 
-def levels_of(tissue: AnnData, run: str) -> Levels | None:
+def hierarchy_levels(tissue: AnnData, run: str) -> HierarchyLevels | None:
     """Return the levels of a run, or None where it has no hierarchy to walk in.
 
     Parameters
@@ -98,7 +98,7 @@ def levels_of(tissue: AnnData, run: str) -> Levels | None:
         return None
     each = tree._replace(fine=np.arange(n_fine, dtype=np.int32))
     names = np.stack([labels_at(each, k) for k in range(1, n_fine + 1)])
-    own = tissue.obs[column].astype("category").cat.codes.nunique()
+    n_domains = tissue.obs[column].astype("category").cat.codes.nunique()
     every = [str(number + 1) for number in range(n_fine)]
     colors = tuple(level_colors(tissue, every, run))
-    return Levels(int(own), tree.fine, names, colors)
+    return HierarchyLevels(int(n_domains), tree.fine, names, colors)

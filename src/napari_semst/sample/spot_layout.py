@@ -18,7 +18,7 @@ _SPOT_PITCH = 100.0
 
 
 @dataclass(frozen=True)
-class Places:
+class SpotLayout:
     """Where the spots are, and how large the tissue is.
 
     Parameters
@@ -36,9 +36,9 @@ class Places:
     columns: dict[str, NDArray[np.int64]]
 
 
-def lattice(
+def lattice_layout(
     section: SimulatedSection, n_spots: int, rng: np.random.Generator
-) -> Places:
+) -> SpotLayout:
     """Return exactly the spots asked for, on a hexagonal lattice in the tissue."""
     row_step = np.sqrt(3) / 2
     offset = rng.random(2)
@@ -59,12 +59,12 @@ def lattice(
         width *= 1.004
     inside = np.sort(inside[np.argsort(-edge[inside], kind="stable")[:n_spots]])
     columns = {"array_row": rows[inside], "array_col": halves[inside]}
-    return Places(points[inside], float(width), columns)
+    return SpotLayout(points[inside], float(width), columns)
 
 
-def scatter(
+def scattered_layout(
     section: SimulatedSection, n_spots: int, rng: np.random.Generator
-) -> Places:
+) -> SpotLayout:
     """Return exactly the cells asked for, denser in some layers, seldom touching."""
     tissue = section.edge > 0
     density = cell_density(section.depth[tissue], section.model)
@@ -83,4 +83,4 @@ def scatter(
             break
         pitch, side = pitch * 0.99, int(1.02 / (pitch * 0.99)) + 1
     chosen = np.sort(rng.permutation(len(points))[:n_spots])
-    return Places(points[chosen], float(width), {})
+    return SpotLayout(points[chosen], float(width), {})

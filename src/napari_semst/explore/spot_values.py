@@ -106,7 +106,7 @@ def dense_column(matrix: Any, place: int) -> Floats:
 
 def embedding_columns(tissue: AnnData) -> dict[str, int]:
     """Return the obsm keys that hold numbers, with how many columns each has."""
-    found = {}
+    columns = {}
     for key in map(str, tissue.obsm.keys()):
         value = tissue.obsm[key]
         shape = tuple(getattr(value, "shape", ()))
@@ -117,8 +117,8 @@ def embedding_columns(tissue: AnnData) -> dict[str, int]:
             else np.issubdtype(getattr(value, "dtype", object), np.number)
         )
         if len(shape) == 2 and shape[1] and numeric:
-            found[key] = shape[1]
-    return found
+            columns[key] = shape[1]
+    return columns
 
 
 def embedding_values(tissue: AnnData, key: str, column: int) -> Floats:

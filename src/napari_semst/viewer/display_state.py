@@ -68,8 +68,8 @@ class DisplayState:
             layer.metadata[LEVEL] = self.level
 
 
-def tell_labels(layer: Layer, labels: NDArray[np.object_] | None) -> None:
-    """Let hovering over a spot tell its domain at the level on show.
+def show_labels_on_hover(layer: Layer, labels: NDArray[np.object_] | None) -> None:
+    """Show a spot's domain at the level on show when the mouse is over it.
 
     Parameters
     ----------
@@ -83,7 +83,7 @@ def tell_labels(layer: Layer, labels: NDArray[np.object_] | None) -> None:
         more = {} if labels is None else {_SHOWN: labels}
         layer.metadata[spots.MORE_FEATURES] = more
         return
-    if labels is not None and len(labels) != spots.count(layer):
+    if labels is not None and len(labels) != spots.n_spots_of(layer):
         return
     table = layer.features.drop(columns=_SHOWN, errors="ignore")
     if labels is None and _SHOWN not in layer.features:

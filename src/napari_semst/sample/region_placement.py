@@ -35,7 +35,7 @@ _FLATNESS, _IRREGULARITY = 0.75, 0.22
 
 
 @dataclass(frozen=True)
-class Home:
+class DepthRange:
     """Where in the cortex a region may lie: relative depths.
 
     Parameters
@@ -54,7 +54,7 @@ class Home:
 def place_regions(
     section: SimulatedSection,
     points: NDArray[np.float64],
-    homes: Sequence[Home],
+    homes: Sequence[DepthRange],
     share: float,
     seed: tuple[int, ...],
 ) -> NDArray[np.int64]:
@@ -94,8 +94,8 @@ def place_regions(
             free &= away > _APART * pitch
         spots = np.flatnonzero(free)
         off_middle = depth[spots] - np.float32(home.middle)
-        found = _pieces(points[spots], off_middle, count, _REACH * pitch, rng)
-        chosen = _apart(found, away[spots])
+        candidates = _pieces(points[spots], off_middle, count, _REACH * pitch, rng)
+        chosen = _apart(candidates, away[spots])
         if chosen is None:
             raise ConfigError(
                 f"Expected room for {len(homes)} planted region(s) of {count} spots; "

@@ -5,9 +5,9 @@ import pytest
 
 from napari_semst import keys
 from napari_semst.domains.hierarchy import domains_at
-from napari_semst.viewer import columns
+from napari_semst.viewer import colourings
 from napari_semst.viewer.colour import paint_of
-from napari_semst.viewer.levels import levels_of
+from napari_semst.viewer.hierarchy_levels import hierarchy_levels
 from tests.widgets.stand_in import section_with_levels, small_tissue
 
 
@@ -15,7 +15,7 @@ from tests.widgets.stand_in import section_with_levels, small_tissue
 def test_every_level_is_painted_as_the_hierarchy_says(k):
     tissue = section_with_levels()
     labels = domains_at(tissue, k)
-    levels = levels_of(tissue, "default")
+    levels = hierarchy_levels(tissue, "default")
     assert list(levels.labels(k)) == list(labels)
     paint = levels.paint(k)
     counts = labels.value_counts()
@@ -34,9 +34,9 @@ def test_the_own_level_looks_like_the_run_itself():
     mine = np.array(["#aa0000", "#00aa00", "#0000aa"])
     tissue.uns["semst_domain_default_colors"] = mine
     tissue.uns["semst_domain_colors"] = mine
-    levels = levels_of(tissue, "default")
+    levels = hierarchy_levels(tissue, "default")
     assert (levels.own, levels.most) == (3, 6)
-    own = paint_of(tissue, columns.first_colouring(tissue))
+    own = paint_of(tissue, colourings.first_colouring(tissue))
     again = levels.paint(3)
     assert again.entries == own.entries
     np.testing.assert_array_equal(again.rgba, own.rgba)
@@ -47,7 +47,7 @@ def test_the_own_level_looks_like_the_run_itself():
 
 def test_a_run_without_a_hierarchy_has_no_levels():
     tissue = section_with_levels()
-    assert levels_of(tissue, "gone") is None
-    assert levels_of(small_tissue(), "") is None
+    assert hierarchy_levels(tissue, "gone") is None
+    assert hierarchy_levels(small_tissue(), "") is None
     del tissue.uns[keys.RUNS]["default"]["hierarchy"]
-    assert levels_of(tissue, "default") is None
+    assert hierarchy_levels(tissue, "default") is None

@@ -3,8 +3,8 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from napari_semst.explore import dots
-from napari_semst.explore.dots import NO_POINT, PlaneView
+from napari_semst.explore import plane_view
+from napari_semst.explore.plane_view import NO_POINT, PlaneView
 
 
 @pytest.fixture
@@ -13,7 +13,7 @@ def places():
 
 
 def test_the_whole_is_in_the_picture_with_y_up(places):
-    view = dots.whole(places, 80, 50)
+    view = plane_view.whole_view(places, 80, 50)
     pixels = view.to_pixels(places)
     assert (pixels >= 0).all()
     assert (pixels <= (80, 50)).all()
@@ -22,7 +22,7 @@ def test_the_whole_is_in_the_picture_with_y_up(places):
 
 
 def test_zoom_keeps_the_place_below_the_mouse(places):
-    view = dots.whole(places, 80, 50)
+    view = plane_view.whole_view(places, 80, 50)
     at = np.array([[20.0, 10.0]])
     before = view.to_plane(at)
     nearer = view.zoomed(2.5, (20.0, 10.0))
@@ -33,16 +33,16 @@ def test_zoom_keeps_the_place_below_the_mouse(places):
 
 
 def test_zoom_has_ends(places):
-    home = dots.whole(places, 80, 50)
-    far = dots.within(home.zoomed(1e-9, (0, 0)), home)
-    near = dots.within(home.zoomed(1e9, (0, 0)), home)
+    home = plane_view.whole_view(places, 80, 50)
+    far = plane_view.limit_view(home.zoomed(1e-9, (0, 0)), home)
+    near = plane_view.limit_view(home.zoomed(1e9, (0, 0)), home)
     assert 0 < far.zoom < home.zoom < near.zoom < np.inf
-    assert dots.within(home, home) is home
+    assert plane_view.limit_view(home, home) is home
 
 
 def test_one_place_and_none_have_a_view():
     for places in (np.zeros((0, 2)), np.ones((1, 2))):
-        view = dots.whole(places, 30, 20)
+        view = plane_view.whole_view(places, 30, 20)
         assert np.isfinite(view.zoom)
         assert np.isfinite(view.to_pixels(places)).all()
 
@@ -50,7 +50,7 @@ def test_one_place_and_none_have_a_view():
 def test_pixels_tell_their_points_and_later_ones_lie_on_top():
     view = PlaneView((0.0, 0.0), 1.0, 6, 5)
     pixels = np.array([[2.5, 1.5], [2.2, 1.9], [5.5, 4.5], [9.0, 1.0], [-1.0, 2.0]])
-    image = dots.numbered(pixels, view, np.array([7, 3, 9, 1, 2]), 1)
+    image = plane_view.points_of_pixels(pixels, view, np.array([7, 3, 9, 1, 2]), 1)
     assert image[1, 2] == 3
     assert image[4, 5] == 9
     assert (image != NO_POINT).sum() == 2
@@ -59,17 +59,19 @@ def test_pixels_tell_their_points_and_later_ones_lie_on_top():
 @pytest.mark.parametrize(("size", "n_pixels"), [(1, 1), (2, 4), (3, 9), (4, 12)])
 def test_points_have_a_size_and_do_not_cover_each_others_middle(size, n_pixels):
     view = PlaneView((0.0, 0.0), 1.0, 20, 20)
-    alone = dots.numbered(np.array([[10.0, 10.0]]), view, np.array([0]), size)
+    alone = plane_view.points_of_pixels(
+        np.array([[10.0, 10.0]]), view, np.array([0]), size
+    )
     assert (alone == 0).sum() == n_pixels
     both = np.array([[10.0, 10.0], [11.0, 10.0]])
-    image = dots.numbered(both, view, np.arange(2), size)
+    image = plane_view.points_of_pixels(both, view, np.arange(2), size)
     assert (image[10, 10], image[10, 11]) == (0, 1)
 
 
 def test_colours_lie_over_the_background():
     numbers = np.array([[0, NO_POINT, 1]], np.int32)
     rgba = np.array([[1, 0, 0, 1], [0, 1, 0, 0.5]], np.float32)
-    picture = dots.coloured(numbers, rgba, (100, 100, 100))
+    picture = plane_view.paint_pixels(numbers, rgba, (100, 100, 100))
     assert picture[0, 0].tolist() == [255, 0, 0, 255]
     assert picture[0, 1].tolist() == [100, 100, 100, 255]
     assert picture[0, 2].tolist() == [50, 178, 50, 255]
