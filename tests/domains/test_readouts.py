@@ -186,7 +186,9 @@ def test_latents_of_several_networks_are_all_heard(name):
     lost[group == 2] -= 12 * np.eye(3, 6)[2] - 12 * np.eye(3, 6)[1]
     others = tuple(np.float32(one) for one in (values @ turn, lost @ turn.T))
     fit, section, config = asked(values, 3)
-    walk = READOUTS[name](replace(fit, others=others), section, config, 0, RunControl())
+    walk = READOUTS[name](
+        replace(fit, replicates=others), section, config, 0, RunControl()
+    )
     read = run_to_end(walk)
     assert adjusted_rand_score(group, read.labels) == 1.0
     sure = read.posterior.max(axis=1)

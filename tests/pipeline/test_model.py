@@ -58,18 +58,18 @@ def test_a_model_reads_back_the_same(model, tmp_path):
         model.rounds,
     )
     assert back.reads_semantics
-    assert back.learnt.keys() == model.learnt.keys()
-    for name, values in model.learnt.items():
-        np.testing.assert_array_equal(back.learnt[name], values)
-    for one, other in zip(back.voters, model.voters, strict=True):
+    assert back.parameters.keys() == model.parameters.keys()
+    for name, values in model.parameters.items():
+        np.testing.assert_array_equal(back.parameters[name], values)
+    for one, other in zip(back.members, model.members, strict=True):
         assert (one.view, one.rounds) == (other.view, other.rounds)
         np.testing.assert_array_equal(one.mixture.white, other.mixture.white)
         np.testing.assert_array_equal(one.units.centre, other.units.centre)
 
 
 def test_decoders_are_not_kept(model):
-    assert not [name for name in model.learnt if "decoder" in name]
-    assert [name for name in model.learnt if name.startswith("network.")]
+    assert not [name for name in model.parameters if "decoder" in name]
+    assert [name for name in model.parameters if name.startswith("network.")]
 
 
 def test_no_file_is_replaced_unasked(quick, tmp_path):
@@ -152,6 +152,6 @@ def test_the_standard_repeats_the_standardising():
     before = (random.normal(3, 2, (80, 6)) * np.arange(6)).astype(np.float32)
     after = standardise(before)
     standard = Standard.between(before, after)
-    np.testing.assert_allclose(standard.of(before), after, atol=2e-6)
+    np.testing.assert_allclose(standard.transform(before), after, atol=2e-6)
     # The first dimension is constant: nothing of it may come through elsewhere.
-    assert not standard.of(before + 5)[:, 0].any()
+    assert not standard.transform(before + 5)[:, 0].any()

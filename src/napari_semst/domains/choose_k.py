@@ -270,8 +270,8 @@ def readings(
             values = np.asarray(section.average @ values)
         for width in sorted({min(width, values.shape[1]) for width in WIDTHS}):
             part = values[:, :width]
-            units = Standardizer.of_values(part[fitted])
-            found.append(Reading(part, units, units.of(part[fitted])))
+            units = Standardizer.fit(part[fitted])
+            found.append(Reading(part, units, units.transform(part[fitted])))
     return found
 
 

@@ -34,14 +34,14 @@ class Assignment:
     confidence
         How sure a spot's domain is, 0 to 1, see `spot_confidence`; `None` for readouts
         that have no members to agree.
-    voters
+    members
         Members of the consensus, their domains in the order of the codes, those
         without a spot last; empty for the other readouts.
     """
 
     codes: NDArray[np.int32]
     confidence: NDArray[np.float32] | None = None
-    voters: tuple[ConsensusMember, ...] = ()
+    members: tuple[ConsensusMember, ...] = ()
 
     @property
     def n_domains(self) -> int:
@@ -85,7 +85,7 @@ def assign_domains(
         fit.views, section, codes, share, seed, control
     )
     order = _columns(labels, codes, k)
-    ordered = tuple(voter.ordered(order) for voter in read.voters)
+    ordered = tuple(member.ordered(order) for member in read.members)
     return Assignment(codes, confidence, ordered)
 
 

@@ -100,8 +100,8 @@ def spot_confidence(
     for step, read in enumerate(_reads(views, section)):
         control.check()
         yield Progress("assign", step, steps, "How sure the domains are")
-        units = Standardizer.of_values(read.values[sample])
-        points = units.of(read.values[sample])
+        units = Standardizer.fit(read.values[sample])
+        points = units.transform(read.values[sample])
         if read.settled and read.smooth is not learnt:
             own = fit_tied(points, one_hot(codes[sample], n_domains), steps=1)
             margins.append(margin(own, units, read.values, codes))
@@ -161,7 +161,7 @@ def margin(
     """
     found = np.empty(len(codes), np.float32)
     for part in chunks(len(codes)):
-        spots = units.of(values[part]) @ mixture.white.T
+        spots = units.transform(values[part]) @ mixture.white.T
         square = (spots**2).sum(axis=1)[:, None] + (mixture.centres**2).sum(axis=1)
         square = np.maximum(square - 2 * spots @ mixture.centres.T, 0.0)
         rows = np.arange(len(spots))
@@ -198,7 +198,7 @@ def kept_share(
     purity = table / np.maximum(table.sum(axis=0), _TINY)
     kept = np.empty(len(codes), np.float32)
     for part in chunks(len(codes)):
-        groups = others.predict(units.of(values[part]))
+        groups = others.predict(units.transform(values[part]))
         kept[part] = (groups * purity[codes[part]]).sum(axis=1)
     return kept
 

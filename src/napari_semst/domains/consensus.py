@@ -56,7 +56,7 @@ def consensus_posterior(
     seed: int,
     control: RunControl,
     *,
-    voters: list[ConsensusMember] | None = None,
+    members: list[ConsensusMember] | None = None,
 ) -> Generator[Progress, None, Posterior]:
     """Return the probability of every domain for every spot, agreed among members.
 
@@ -85,7 +85,7 @@ def consensus_posterior(
         Seed of the starts.
     control
         Asked for cancelling between members.
-    voters
+    members
         Where given, the members behind the answer are appended to it, their domains
         in its order: `predict_members` asks them about the spots of another section.
 
@@ -106,8 +106,8 @@ def consensus_posterior(
     for step, values in enumerate(_read(first, average)):
         control.check()
         yield Progress("assign", step, steps, "Members of the consensus")
-        units = Standardizer.of_values(values[fitted])
-        points = units.of(values[fitted])
+        units = Standardizer.fit(values[fitted])
+        points = units.transform(values[fitted])
         mixture = fit_many_starts(points, n_domains, n_starts, random)
         # What was learnt keeps its vote; it has too few columns to settle borders.
         votes = values if step < len(few) else values[:0]
@@ -117,8 +117,8 @@ def consensus_posterior(
     for step, values in enumerate(_read(second, average), start=len(first)):
         control.check()
         yield Progress("assign", step, steps, "Settling the borders")
-        units = Standardizer.of_values(values[fitted])
-        points = units.of(values[fitted])
+        units = Standardizer.fit(values[fitted])
+        points = units.transform(values[fitted])
         start = posterior.astype(np.float64)
         mixture = fit_tied(points, start, ridge=_SECOND_RIDGE)
         found.append(_PlannedMember.of(mixture, units, points, values))
@@ -126,9 +126,9 @@ def consensus_posterior(
     total = np.zeros_like(found[0].every)
     for member, order in zip(found, orders, strict=True):
         total += member.every[:, order]
-    if voters is not None:
+    if members is not None:
         plans = [*few, *second]
-        voters += [
+        members += [
             ConsensusMember.of(plan, views, member).ordered(order)
             for plan, member, order in zip(plans, found, orders, strict=True)
         ]
@@ -159,13 +159,13 @@ class ConsensusMember(NamedTuple):
     def of(
         cls, plan: _Plan, views: Sequence[View], member: _PlannedMember
     ) -> ConsensusMember:
-        """Return the voter that a member is once its own spots are forgotten."""
+        """Return the member that a member is once its own spots are forgotten."""
         view = next(place for place, known in enumerate(views) if known is plan.view)
         bare = member.mixture._replace(posterior=member.mixture.posterior[:0])
         return cls(view, plan.rounds, member.units, bare)
 
     def ordered(self, order: NDArray[np.integer[Any]]) -> ConsensusMember:
-        """Return the same voter with its domains in another order."""
+        """Return the same member with its domains in another order."""
         mixture = self.mixture
         changed = mixture._replace(
             posterior=mixture.posterior[:, order],
@@ -178,7 +178,7 @@ class ConsensusMember(NamedTuple):
 def predict_members(
     views: Sequence[View],
     average: sparse.csr_matrix,
-    voters: Sequence[ConsensusMember],
+    members: Sequence[ConsensusMember],
     seed: int,
     control: RunControl,
     *,
@@ -189,10 +189,10 @@ def predict_members(
     Parameters
     ----------
     views
-        Descriptions of the spots, made as those that the voters were fitted to.
+        Descriptions of the spots, made as those that the members were fitted to.
     average
         Operator that averages each of these spots with its neighbours.
-    voters
+    members
         Members, all with their domains in one order.
     seed
         Seed of the sample of large sections that members adapt to.
@@ -207,20 +207,20 @@ def predict_members(
         Shape ``(n_spots, n_domains)``, rows sum to 1.
     """
     plans = [
-        _Plan(views[voter.view], voter.rounds, len(voter.units.centre))
-        for voter in voters
+        _Plan(views[member.view], member.rounds, len(member.units.centre))
+        for member in members
     ]
-    shape = len(views[0].values), len(voters[0].mixture.weight)
+    shape = len(views[0].values), len(members[0].mixture.weight)
     total = np.zeros(shape, np.float32)
     sample = fitted_spots(shape[0], np.random.default_rng(seed))
     for step, values in enumerate(_read(plans, average)):
         control.check()
-        yield Progress("assign", step, len(voters), "Members of the consensus")
-        mixture, units = voters[step].mixture, voters[step].units
+        yield Progress("assign", step, len(members), "Members of the consensus")
+        mixture, units = members[step].mixture, members[step].units
         if adapt:
-            mixture = adapted(mixture, units.of(values[sample]))
+            mixture = adapted(mixture, units.transform(values[sample]))
         total += _posterior(mixture, units, values)
-    return total / np.float32(len(voters))
+    return total / np.float32(len(members))
 
 
 def adapted(mixture: Mixture, points: NDArray[np.float64]) -> Mixture:
@@ -255,7 +255,7 @@ def _posterior(
     """Return a mixture's posterior of any spots, some of them at a time."""
     every = np.empty((len(values), len(mixture.weight)), np.float32)
     for part in chunks(len(values)):
-        every[part] = mixture.predict(units.of(values[part]))
+        every[part] = mixture.predict(units.transform(values[part]))
     return every
 
 

@@ -215,7 +215,9 @@ def _fine_posterior(
     total = np.zeros((section.n_spots, k), np.float32)
     for one, member, order in zip(read, members, orders, strict=True):
         for part in chunks(section.n_spots):
-            total[part] += member.predict(one.units.of(one.values[part]))[:, order]
+            total[part] += member.predict(one.units.transform(one.values[part]))[
+                :, order
+            ]
     return total / np.float32(len(members))
 
 

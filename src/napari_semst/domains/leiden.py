@@ -71,8 +71,8 @@ def leiden(
     from napari_semst.prepare.graphs import feature_graph
 
     sample = fitted_spots(len(latent), np.random.default_rng(seed))
-    centre = Standardizer.of_values(latent[sample])
-    points = centre.of(latent[sample])
+    centre = Standardizer.fit(latent[sample])
+    points = centre.transform(latent[sample])
     graph, _ = yield from run_in_thread(
         "assign",
         "Neighbours for Leiden",
@@ -188,13 +188,13 @@ def _nearest(
 
     # Among rows of unit length, near by distance is near by cosine.
     nearest = KNeighborsClassifier(NEIGHBOURS, algorithm="brute")
-    nearest.fit(_unit(centre.of(latent[sample])), found)
+    nearest.fit(_unit(centre.transform(latent[sample])), found)
     labels = np.empty(len(latent), np.int64)
     parts = list(chunks(len(latent), _CHUNK_SPOTS))
     for step, part in enumerate(parts):
         control.check()
         yield Progress("assign", step, len(parts), "All spots by their nearest")
-        labels[part] = nearest.predict(_unit(centre.of(latent[part])))
+        labels[part] = nearest.predict(_unit(centre.transform(latent[part])))
     labels[sample] = found
     return labels
 

@@ -56,7 +56,7 @@ class Mixture(NamedTuple):
         spots = values @ self.white.T
         return _expected(spots, self.centres, self.weight)[0].astype(np.float32)
 
-    def evidence(self, values: NDArray[np.float64]) -> NDArray[np.float32]:
+    def log_posterior(self, values: NDArray[np.float64]) -> NDArray[np.float32]:
         """Return the log of the same, up to what a spot's domains share."""
         logits = _logits(values @ self.white.T, self.centres, self.weight)
         logits -= logits.max(axis=1, keepdims=True)
@@ -78,7 +78,7 @@ class Standardizer(NamedTuple):
     size: float
 
     @classmethod
-    def of_values(cls, values: NDArray[np.floating[Any]]) -> Standardizer:
+    def fit(cls, values: NDArray[np.floating[Any]]) -> Standardizer:
         """Return the units of values ``(n_spots, width)``."""
         centre = values.mean(axis=0, dtype=np.float64)
         square = sum(
@@ -86,14 +86,14 @@ class Standardizer(NamedTuple):
         )
         return cls(centre, float(np.sqrt(square / max(values.size, 1))) or 1.0)
 
-    def of(self, values: NDArray[np.floating[Any]]) -> NDArray[np.float64]:
+    def transform(self, values: NDArray[np.floating[Any]]) -> NDArray[np.float64]:
         """Return values in these units."""
         return np.asarray((values - self.centre) / self.size)
 
 
 def scaled(values: NDArray[np.floating[Any]]) -> NDArray[np.float64]:
     """Return values centred and of mean square 1."""
-    return Standardizer.of_values(values).of(values)
+    return Standardizer.fit(values).transform(values)
 
 
 def one_hot(labels: NDArray[np.integer[Any]], n_components: int) -> NDArray[np.float64]:

@@ -53,7 +53,7 @@ class ProvisionalDomains:
         from threadpoolctl import threadpool_limits
 
         with threadpool_limits(limits=1):
-            spots = Standardizer.of_values(latent).of(latent)
+            spots = Standardizer.fit(latent).transform(latent)
             # Drawn alike at every look; every n-th spot would follow the lattice.
             drawn = np.random.default_rng(0).permutation(len(spots))[:_SPOTS]
             some = spots[drawn]

@@ -44,13 +44,13 @@ class Reading(NamedTuple):
     posterior
         Probability of every domain, ``(n_spots, n_domains)``, labels its columns;
         `None` for readouts that have no members to agree.
-    voters
+    members
         Members of a consensus, their domains in the posterior's order.
     """
 
     labels: Labels
     posterior: NDArray[np.floating[Any]] | None = None
-    voters: tuple[ConsensusMember, ...] = ()
+    members: tuple[ConsensusMember, ...] = ()
 
 
 class Readout(Protocol):
@@ -113,7 +113,7 @@ def consensus(
     fit: Fit, section: Section, config: DomainsConfig, seed: int, control: RunControl
 ) -> Generator[Progress, None, Reading]:
     """Return what mixtures over several views agree on (`consensus_posterior`)."""
-    voters: list[ConsensusMember] = []
+    members: list[ConsensusMember] = []
     posterior = yield from consensus_posterior(
         fit.views,
         section.average,
@@ -122,9 +122,9 @@ def consensus(
         config.n_starts,
         seed,
         control,
-        voters=voters,
+        members=members,
     )
-    return Reading(posterior.argmax(axis=1), posterior, tuple(voters))
+    return Reading(posterior.argmax(axis=1), posterior, tuple(members))
 
 
 def k_means_of_latent(
@@ -148,12 +148,12 @@ def tied_mixture(
     if len(fitted) == len(latent):
         found = fit_many_starts(scaled(latent), k, n_starts, random)
         return np.asarray(found.posterior.argmax(axis=1))
-    units = Standardizer.of_values(latent[fitted])
-    found = fit_many_starts(units.of(latent[fitted]), k, n_starts, random)
+    units = Standardizer.fit(latent[fitted])
+    found = fit_many_starts(units.transform(latent[fitted]), k, n_starts, random)
     labels = np.empty(len(latent), np.int64)
     for part in chunks(len(latent)):
         control.check()
-        labels[part] = found.predict(units.of(latent[part])).argmax(axis=1)
+        labels[part] = found.predict(units.transform(latent[part])).argmax(axis=1)
     return labels
 
 
@@ -167,12 +167,14 @@ def full_mixture(
     """
     random = np.random.default_rng(seed)
     fitted = fitted_spots(len(latent), random)
-    units = Standardizer.of_values(latent[fitted])
-    found = yield from fit_full(units.of(latent[fitted]), k, n_starts, random, control)
+    units = Standardizer.fit(latent[fitted])
+    found = yield from fit_full(
+        units.transform(latent[fitted]), k, n_starts, random, control
+    )
     labels = np.empty(len(latent), np.int64)
     for part in chunks(len(latent)):
         control.check()
-        labels[part] = found.predict(units.of(latent[part]))
+        labels[part] = found.predict(units.transform(latent[part]))
     return labels
 
 
@@ -185,7 +187,7 @@ def _read_off_latent(
     control: RunControl,
 ) -> Generator[Progress, None, Reading]:
     found: list[Labels] = []
-    for latent in (fit.latent, *fit.others):
+    for latent in (fit.latent, *fit.replicates):
         labels = yield from cluster(
             latent, config.n_domains, config.n_starts, seed, control
         )

@@ -186,12 +186,12 @@ def own_evidence(
     for view in plain:
         control.check()
         values = view.values[:, :WIDTH]
-        units = Standardizer.of_values(values[sample])
-        points = units.of(values[sample])
+        units = Standardizer.fit(values[sample])
+        points = units.transform(values[sample])
         start = np.asarray(posterior[sample], np.float64)
         mixture = fit_tied(points, start, steps=1, ridge=_RIDGE)
         for part in chunks(len(values)):
-            total[part] += mixture.evidence(units.of(values[part]))
+            total[part] += mixture.log_posterior(units.transform(values[part]))
     return total / np.float32(len(plain))
 
 

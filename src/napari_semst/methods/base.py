@@ -71,7 +71,7 @@ class Fit:
         What was learnt of each spot, shape ``(n_spots, width)``.
     views
         Descriptions of the spots that a consensus is to agree on.
-    others
+    replicates
         Latents of further networks and checkpoints, each in a frame of its own: what
         is read of one latent is read of each, and averaged.
     modulation
@@ -80,8 +80,8 @@ class Fit:
         Loss curves.
     notes
         Facts for the provenance.
-    learnt
-        Named arrays by which the method's describer makes the same views of another
+    parameters
+        Named arrays by which the method's `Transfer` makes the same views of another
         section; `None` where there is none.
     discordance
         Of methods that compare expression with the image.
@@ -89,11 +89,11 @@ class Fit:
 
     latent: NDArray[np.float32]
     views: tuple[View, ...]
-    others: tuple[NDArray[np.float32], ...] = ()
+    replicates: tuple[NDArray[np.float32], ...] = ()
     modulation: ModulationMap | None = None
     record: TrainingRecord = field(default_factory=TrainingRecord)
     notes: dict[str, object] = field(default_factory=dict)
-    learnt: Mapping[str, NDArray[Any]] | None = None
+    parameters: Mapping[str, NDArray[Any]] | None = None
     discordance: Discordance | None = None
 
 
@@ -133,7 +133,7 @@ class Transfer(Protocol):
         self,
         section: Section,
         semantics: NDArray[np.float32] | None,
-        learnt: Mapping[str, NDArray[Any]],
+        parameters: Mapping[str, NDArray[Any]],
         config: Config,
         device: DeviceChoice,
         control: RunControl,
@@ -146,7 +146,7 @@ class Transfer(Protocol):
             Counts of the genes that were learnt from, in their order.
         semantics
             Embedding, standardised as the one that was learnt from, or `None`.
-        learnt
+        parameters
             What the fit to the other section returned.
         config, device, control
             As for a `Method`.

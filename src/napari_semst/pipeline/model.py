@@ -37,7 +37,8 @@ _MAKE_ONE = Way(
     "Make one with save_model.",
     "Models are made by the command line, or in Python.",
 )
-_LEARNT = "learnt."
+# As files have it.
+_PARAMETERS = "learnt."
 _MODULATION = "network.modulation."
 _MIXTURE = ("white", "centres", "weight")
 
@@ -78,7 +79,7 @@ class Standard(NamedTuple):
         shift = np.divide(start, factor, out=np.zeros_like(start), where=factor != 0)
         return cls(first - shift, factor)
 
-    def of(self, embedding: NDArray[np.floating[Any]]) -> NDArray[np.float32]:
+    def transform(self, embedding: NDArray[np.floating[Any]]) -> NDArray[np.float32]:
         """Return another section's embedding, standardised alike."""
         result = np.array(embedding, dtype=np.float32)
         result -= self.mean.astype(np.float32)
@@ -100,10 +101,10 @@ class DomainModel:
         Of the domains.
     rounds
         How often components are averaged over neighbours.
-    voters
+    members
         Members of the consensus that vote, their domains in the order of the names.
-    learnt
-        What the method learnt (`napari_semst.methods.base.Fit.learnt`).
+    parameters
+        What the method learnt (`napari_semst.methods.base.Fit.parameters`).
     standard
         How the semantic embedding is standardised; `None` without.
     deviation
@@ -118,8 +119,8 @@ class DomainModel:
     names: tuple[str, ...]
     colors: tuple[str, ...]
     rounds: int
-    voters: tuple[ConsensusMember, ...]
-    learnt: Arrays
+    members: tuple[ConsensusMember, ...]
+    parameters: Arrays
     standard: Standard | None = None
     deviation: NDArray[np.float64] | None = None
     facts: dict[str, Any] = field(default_factory=dict)
@@ -128,15 +129,17 @@ class DomainModel:
         """Return the file's content; equal models give equal bytes."""
         from safetensors.numpy import save
 
-        arrays = {_LEARNT + name: values for name, values in self.learnt.items()}
+        arrays = {
+            _PARAMETERS + name: values for name, values in self.parameters.items()
+        }
         if self.standard is not None:
             arrays.update(_prefixed("semantics.", self.standard._asdict()))
         if self.deviation is not None:
             arrays["deviation"] = self.deviation
-        for place, voter in enumerate(self.voters):
-            parts = {name: getattr(voter.mixture, name) for name in _MIXTURE}
-            parts["unit_centre"] = voter.units.centre
-            parts["unit_size"] = np.array([voter.units.size])
+        for place, member in enumerate(self.members):
+            parts = {name: getattr(member.mixture, name) for name in _MIXTURE}
+            parts["unit_centre"] = member.units.centre
+            parts["unit_size"] = np.array([member.units.size])
             arrays.update(_prefixed(f"voter.{place}.", parts))
         told = {
             "format": FORMAT,
@@ -145,7 +148,7 @@ class DomainModel:
             "names": list(self.names),
             "colors": list(self.colors),
             "rounds": self.rounds,
-            "voters": [[voter.view, voter.rounds] for voter in self.voters],
+            "voters": [[member.view, member.rounds] for member in self.members],
             "facts": self.facts,
         }
         # Strided arrays would be written in the order of their memory.
@@ -155,7 +158,7 @@ class DomainModel:
     @property
     def reads_semantics(self) -> bool:
         """Whether the network is modulated by what genes mean."""
-        return any(name.startswith(_MODULATION) for name in self.learnt)
+        return any(name.startswith(_MODULATION) for name in self.parameters)
 
     @property
     def fingerprint(self) -> str:
@@ -301,10 +304,10 @@ def _model(told: dict[str, Any], arrays: dict[str, NDArray[Any]]) -> DomainModel
     """Return the model of a file's content, its parts checked against each other."""
     stages = dict(told["config"])
     config = Config(preset=str(stages.pop("preset"))).with_overrides(stages)
-    learnt = {
-        name.removeprefix(_LEARNT): values
+    parameters = {
+        name.removeprefix(_PARAMETERS): values
         for name, values in arrays.items()
-        if name.startswith(_LEARNT)
+        if name.startswith(_PARAMETERS)
     }
     standard = None
     if "semantics.mean" in arrays:
@@ -315,8 +318,8 @@ def _model(told: dict[str, Any], arrays: dict[str, NDArray[Any]]) -> DomainModel
         tuple(map(str, told["names"])),
         tuple(map(str, told["colors"])),
         int(told["rounds"]),
-        tuple(_voter(arrays, n, *known) for n, known in enumerate(told["voters"])),
-        learnt,
+        tuple(_member(arrays, n, *known) for n, known in enumerate(told["voters"])),
+        parameters,
         standard,
         arrays.get("deviation"),
         dict(told["facts"]),
@@ -325,7 +328,7 @@ def _model(told: dict[str, Any], arrays: dict[str, NDArray[Any]]) -> DomainModel
     return model
 
 
-def _voter(arrays: Arrays, place: int, view: int, rounds: int) -> ConsensusMember:
+def _member(arrays: Arrays, place: int, view: int, rounds: int) -> ConsensusMember:
     start = f"voter.{place}."
     parts = {name: arrays[start + name] for name in _MIXTURE}
     none = np.zeros((0, len(parts["weight"])))
@@ -341,27 +344,27 @@ def _check(model: DomainModel, arrays: Arrays) -> None:
 
     if any(not np.isfinite(values).all() for values in arrays.values()):
         raise ValueError("values that are not finite")
-    if not model.voters or len(model.names) != len(model.colors):
+    if not model.members or len(model.names) != len(model.colors):
         raise ValueError("members, names and colours of the domains")
     check_savable(model.config)
     spec = method_spec(model.config.model.method)
-    n_genes, counts = len(model.genes), {len(v.mixture.weight) for v in model.voters}
+    n_genes, counts = len(model.genes), {len(v.mixture.weight) for v in model.members}
     if len(counts) != 1 or not 1 <= len(model.names) <= counts.pop():
         raise ValueError("the number of domains")
-    for voter in model.voters:
-        width, mixture = len(voter.units.centre), voter.mixture
+    for member in model.members:
+        width, mixture = len(member.units.centre), member.mixture
         shapes = mixture.white.shape, mixture.centres.shape
         if shapes != ((width, width), (len(mixture.weight), width)):
             raise ValueError("the width of a member")
-        if not 0 <= voter.view < spec.n_views:
+        if not 0 <= member.view < spec.n_views:
             raise ValueError("the view of a member")
-        if voter.rounds < 0:
+        if member.rounds < 0:
             raise ValueError("the averaging of a member")
-    known = ExpressionAxes.of_arrays(model.learnt)
+    known = ExpressionAxes.of_arrays(model.parameters)
     for axes in (known.root, known.logged):
         if axes.axes.shape != (n_genes, len(axes.offset)):
             raise ValueError("genes and axes")
-    if not spec.parameters <= {*model.learnt}:
+    if not spec.parameters <= {*model.parameters}:
         raise ValueError("what the network is given")
     if model.deviation is not None and model.deviation.shape != (n_genes,):
         raise ValueError("genes and their deviation")

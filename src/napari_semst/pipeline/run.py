@@ -286,7 +286,7 @@ def _model(
     from napari_semst.pipeline.model import DomainModel
     from napari_semst.pipeline.spot_semantics import gene_divisor
 
-    if not assignment.voters or fit.learnt is None:
+    if not assignment.members or fit.parameters is None:
         return None
     deviation, told = None, result.provenance
     read = described is not None and not described.is_empty
@@ -307,8 +307,8 @@ def _model(
         result.names,
         tuple(domain_colors(len(result.names))),
         section.smoothing_rounds,
-        assignment.voters,
-        fit.learnt,
+        assignment.members,
+        fit.parameters,
         standard,
         deviation,
         facts,

@@ -195,9 +195,9 @@ def _label_one(
         memory_errors_explained(),
     ):
         fit = yield from spec.load_transfer()(
-            section, embedding, model.learnt, config, place, control
+            section, embedding, model.parameters, config, place, control
         )
-        assignment = yield from _voted(
+        assignment = yield from _predict_domains(
             fit, section, model, config, control, adapt=adapt
         )
     control.check()
@@ -393,7 +393,7 @@ def _describe(
                 f"trained with; found {embedding.shape[1]}. Embed this section by the "
                 "same source."
             )
-        embedding = model.standard.of(embedding)
+        embedding = model.standard.transform(embedding)
     return embedding, replace(found, embedding=np.empty_like(embedding[:0]))
 
 
@@ -410,7 +410,7 @@ def _scaled_alike(
     return with_values(depth, values)
 
 
-def _voted(
+def _predict_domains(
     fit: Fit,
     section: Section,
     model: DomainModel,
@@ -427,7 +427,7 @@ def _voted(
 
     seed = config.training.seed
     posterior = yield from predict_members(
-        fit.views, section.average, model.voters, seed, control, adapt=adapt
+        fit.views, section.average, model.members, seed, control, adapt=adapt
     )
     # Domains that had no spot when the model was made have no name.
     posterior = posterior[:, : len(model.names)]

@@ -97,7 +97,7 @@ def test_an_ensemble_is_the_mean_of_runs_from_its_seeds(steps):
 def test_an_ensemble_of_one_is_a_plain_run(steps):
     one, plain = run_to_end(steps(ensemble=1)), run_to_end(steps())
     assert np.array_equal(one.latent, plain.latent)
-    assert one.others == ()
+    assert one.replicates == ()
 
 
 def test_progress_is_told_as_of_one_long_training(steps):
@@ -121,8 +121,8 @@ def test_after_an_early_stop_no_further_network_begins(steps):
 
 def test_late_checkpoints_of_the_published_recipe_are_heard(steps):
     fit = run_to_end(steps("dlpfc", ensemble=2, checkpoints=3, epochs=10))
-    assert len(fit.others) == 5
-    assert len({one.tobytes() for one in (fit.latent, *fit.others)}) == 6
+    assert len(fit.replicates) == 5
+    assert len({one.tobytes() for one in (fit.latent, *fit.replicates)}) == 6
     assert sum(not view.smooth for view in fit.views) == 6
 
 

@@ -164,7 +164,7 @@ def test_latents_of_the_last_epochs_are_averaged(prepared, semantics):
                 parameter.add_(0.01)
     with torch.no_grad():
         latents.append(problem.encode().latent)
-    have, _ = run_to_end(problem.finish(RunControl()))
+    have, _ = run_to_end(problem.encode_all(RunControl()))
     # The three last epochs, as they were when trained, and what came of them.
     np.testing.assert_allclose(
         have, torch.stack(latents[7:]).mean(0).numpy(), rtol=1e-4, atol=1e-5
@@ -174,7 +174,7 @@ def test_latents_of_the_last_epochs_are_averaged(prepared, semantics):
 def test_without_averaging_the_last_state_is_the_latent(prepared, semantics):
     problem = problem_of(prepared, semantics, training={"average_last": 0.0})
     problem.step_losses(0)
-    latent, encoded = run_to_end(problem.finish(RunControl()))
+    latent, encoded = run_to_end(problem.encode_all(RunControl()))
     np.testing.assert_array_equal(latent, encoded.latent.numpy())
 
 

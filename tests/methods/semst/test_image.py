@@ -52,7 +52,7 @@ def test_without_the_setting_features_change_no_bit(meant):
     without = fitted(replace(section, morphology=None), config, semantics)
     assert with_features.latent.tobytes() == without.latent.tobytes()
     assert len(with_features.views) == len(without.views) == 3
-    assert with_features.learnt is not None
+    assert with_features.parameters is not None
 
 
 def test_a_view_is_propagated_and_read_by_the_consensus():
@@ -72,7 +72,7 @@ def test_a_view_is_propagated_and_read_by_the_consensus():
     result = fitted(section, config)
     assert len(result.views) == 4
     assert result.views[2].values.shape == (300, 6)
-    assert result.learnt is None
+    assert result.parameters is None
     assert not np.array_equal(result.latent, fitted(*asked("none")).latent)
 
 

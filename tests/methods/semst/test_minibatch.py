@@ -76,8 +76,8 @@ def test_sampled_spots_are_encoded_as_in_the_whole_section(tissue, preset):
 def test_the_last_pass_encodes_every_spot_exactly(tissue, preset, monkeypatch):
     monkeypatch.setattr(minibatch, "CHUNK_SPOTS", 37)
     whole, sampled = both(tissue, preset, training={"average_last": 0.0})
-    want, every = run_to_end(whole.finish(RunControl()))
-    have, encoded = run_to_end(sampled.finish(RunControl()))
+    want, every = run_to_end(whole.encode_all(RunControl()))
+    have, encoded = run_to_end(sampled.encode_all(RunControl()))
     np.testing.assert_allclose(have, want, rtol=1e-4, atol=1e-5)
     torch.testing.assert_close(encoded.before, every.before, rtol=1e-4, atol=1e-5)
     torch.testing.assert_close(encoded.spatial, every.spatial, rtol=1e-4, atol=1e-5)
@@ -87,7 +87,7 @@ def test_the_last_pass_encodes_every_spot_exactly(tissue, preset, monkeypatch):
 def test_the_last_pass_can_be_cancelled(tissue):
     _, sampled = both(tissue, "auto")
     control = RunControl()
-    steps = sampled.finish(control)
+    steps = sampled.encode_all(control)
     next(steps)
     control.cancel()
     with pytest.raises(Cancelled):
@@ -145,7 +145,7 @@ def test_weights_of_the_last_epochs_are_averaged(tissue):
             for parameter in sampled.network.parameters():
                 parameter.add_(0.01)
     weights.append(sampled.network.state_dict()[name].clone())
-    run_to_end(sampled.finish(RunControl()))
+    run_to_end(sampled.encode_all(RunControl()))
     want = torch.stack(weights[7:]).mean(0)
     torch.testing.assert_close(sampled.network.state_dict()[name], want)
 
@@ -226,7 +226,7 @@ def test_a_gpu_too_small_for_any_step_is_told(tissue, monkeypatch):
 
 def test_the_last_pass_shrinks_its_chunks_on_a_full_gpu(tissue, monkeypatch):
     _, sampled = both(tissue, "auto", training={"average_last": 0.0})
-    want, _ = run_to_end(sampled.finish(RunControl()))
+    want, _ = run_to_end(sampled.encode_all(RunControl()))
     monkeypatch.setattr(minibatch, "_FEWEST_SPOTS", 16)
     monkeypatch.setattr(minibatch, "CHUNK_SPOTS", 128)
 
@@ -234,7 +234,7 @@ def test_the_last_pass_shrinks_its_chunks_on_a_full_gpu(tissue, monkeypatch):
         return spots.stop - spots.start > 50
 
     calls = fail_now_and_then(monkeypatch, MinibatchObjective, "_mixed", large)
-    have, _ = run_to_end(sampled.finish(RunControl()))
+    have, _ = run_to_end(sampled.encode_all(RunControl()))
     np.testing.assert_allclose(have, want, rtol=1e-5, atol=1e-6)
     sizes = [spots.stop - spots.start for _, spots in calls]
     assert sizes[:3] == [128, 64, 32]

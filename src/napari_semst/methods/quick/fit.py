@@ -45,14 +45,14 @@ def fit(
 def transfer(
     section: Section,
     semantics: NDArray[np.float32] | None,
-    learnt: Mapping[str, NDArray[Any]],
+    parameters: Mapping[str, NDArray[Any]],
     config: Config,
     device: DeviceChoice,
     control: RunControl,
 ) -> Generator[Progress, None, Fit]:
     """Return another section's components on the axes of the one learnt from."""
     yield Progress("train", 0, 1, "Principal components of the model")
-    root, logged = ExpressionAxes.of_arrays(learnt).scores(section.counts)
+    root, logged = ExpressionAxes.of_arrays(parameters).scores(section.counts)
     control.check()
     return _fit(section, root, logged)
 
@@ -61,10 +61,10 @@ def _fit(
     section: Section,
     root: NDArray[np.float32],
     logged: NDArray[np.float32],
-    learnt: Mapping[str, NDArray[Any]] | None = None,
+    parameters: Mapping[str, NDArray[Any]] | None = None,
 ) -> Fit:
     latent = smooth_over_neighbours(
         root[:, :_LATENT], section.average, section.smoothing_rounds
     )
     views = (View(root, smooth=True), View(logged, smooth=True))
-    return Fit(latent, views, learnt=learnt)
+    return Fit(latent, views, parameters=parameters)

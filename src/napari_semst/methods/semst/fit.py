@@ -93,8 +93,8 @@ def fit(
     if config.model.morphology != "none":
         # Features are on the scale of this section's own image.
         return Fit(latent, views, (), moved, record, notes)
-    learnt = _learnt(inputs, axes, [member.weights for member in members])
-    return Fit(latent, views, (), moved, record, notes, learnt)
+    parameters = _parameters(inputs, axes, [member.weights for member in members])
+    return Fit(latent, views, (), moved, record, notes, parameters)
 
 
 def _record(members: list[Member]) -> TrainingRecord:
@@ -143,7 +143,7 @@ def network_prefix(number: int) -> str:
     return f"network{number or ''}."
 
 
-def _learnt(
+def _parameters(
     inputs: Inputs,
     axes: tuple[NDArray[np.float64], NDArray[np.float64]],
     networks: list[dict[str, torch.Tensor]],

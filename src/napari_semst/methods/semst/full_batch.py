@@ -75,7 +75,7 @@ class FullBatchObjective:
         self._weights = AveragedWeights()
         self._marks = checkpoint_epochs(self.config.training)
         self.checkpoints: list[NDArray[np.float32]] = []
-        self.lasting: dict[str, torch.Tensor] = {}
+        self.averaged_weights: dict[str, torch.Tensor] = {}
 
     def parameter_groups(self) -> list[dict[str, Any]]:
         """Return what is learnt, as the groups of an optimizer."""
@@ -104,19 +104,19 @@ class FullBatchObjective:
         seen: NDArray[np.float32] = self._average @ self._now.float().cpu().numpy()
         return seen
 
-    def finish(
+    def encode_all(
         self, control: RunControl
     ) -> Generator[Progress, None, tuple[NDArray[np.float32], Encoded]]:
         """Return the latent, averaged over the last epochs, and the last encoding.
 
-        Weights averaged alike are then `lasting`: they encode other sections.
+        Then `averaged_weights` are known, averaged alike: they encode other sections.
         """
         control.check()
         yield Progress("train", 0, 1, "Encoding all spots")
         self.network.eval()
         with torch.no_grad():
             encoded = self.encode()
-            self.lasting = self._weights.finished(self.network)
+            self.averaged_weights = self._weights.finished(self.network)
         latent = encoded.latent
         if self._sum is not None:
             latent = (self._sum + latent) / (self._summed + 1)

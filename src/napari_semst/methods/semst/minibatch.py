@@ -74,7 +74,7 @@ class MinibatchObjective:
         self.part_edges = max(batch_spots // (2 * n_parts), 1)
         self._first, self._second = edges(inputs.neighbours)
         self._weights = AveragedWeights()
-        self.lasting: dict[str, torch.Tensor] = {}
+        self.averaged_weights: dict[str, torch.Tensor] = {}
         # Each would cost a pass over the section.
         self.checkpoints: tuple[NDArray[np.float32], ...] = ()
 
@@ -165,15 +165,15 @@ class MinibatchObjective:
             self._weights.add(self.network)
 
     @torch.no_grad()
-    def finish(
+    def encode_all(
         self, control: RunControl
     ) -> Generator[Progress, None, tuple[NDArray[np.float32], Encoded]]:
         """Return the latent of all spots, and what led to it, chunk by chunk.
 
-        The averaged weights are then `lasting`: they encode other sections.
+        Then `averaged_weights` are known: they encode other sections.
         """
-        self.lasting = self._weights.finished(self.network)
-        self.network.load_state_dict(self.lasting, strict=False)
+        self.averaged_weights = self._weights.finished(self.network)
+        self.network.load_state_dict(self.averaged_weights, strict=False)
         encoded = yield from self._encode_all(control)
         return encoded.latent.numpy(), encoded
 

@@ -128,13 +128,13 @@ def _member(
     problem, record, step = yield from _trained(inputs, place, control)
     if current_group().rank:
         return None
-    latent, encoded = yield from problem.finish(control)
+    latent, encoded = yield from problem.encode_all(control)
     return Member(
         latent,
         tuple(problem.checkpoints),
         modulation_map(encoded),
         record,
-        problem.lasting,
+        problem.averaged_weights,
         {"step": step, "zinb": problem.engine.reason},
     )
 

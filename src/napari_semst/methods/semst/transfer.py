@@ -39,7 +39,7 @@ if TYPE_CHECKING:
 def transfer(
     section: Section,
     semantics: NDArray[np.float32] | None,
-    learnt: Mapping[str, NDArray[Any]],
+    parameters: Mapping[str, NDArray[Any]],
     config: Config,
     device: DeviceChoice,
     control: RunControl,
@@ -57,8 +57,10 @@ def transfer(
     Cancelled, DeviceError
         As for a run.
     """
-    sizes = learnt["sizes"]
-    scale = Scale(ExpressionAxes.of_arrays(learnt), float(sizes[0]), float(sizes[1]))
+    sizes = parameters["sizes"]
+    scale = Scale(
+        ExpressionAxes.of_arrays(parameters), float(sizes[0]), float(sizes[1])
+    )
     inputs = yield from run_in_thread(
         "train",
         "Components, and neighbours by expression",
@@ -75,36 +77,36 @@ def transfer(
                 else MinibatchObjective(inputs, place, BATCH_SPOTS, 1)
             )
         latents, maps = [], []
-        for number in _networks(learnt):
-            _load(problem.network, learnt, network_prefix(number))
-            latent, encoded = yield from problem.finish(control)
+        for number in _networks(parameters):
+            _load(problem.network, parameters, network_prefix(number))
+            latent, encoded = yield from problem.encode_all(control)
             latents.append(latent)
             maps.append(modulation_map(encoded))
     finally:
         if place.type == "cuda":
             torch.cuda.empty_cache()
     latent = mean_latent(latents)
-    axes = learnt["latent.mean"], learnt["latent.axes"]
+    axes = parameters["latent.mean"], parameters["latent.axes"]
     views = (*inputs.views, own_view(latent, axes, section))
     return Fit(latent, views, modulation=mean_map(maps), notes=inputs.notes)
 
 
-def _networks(learnt: Mapping[str, NDArray[Any]]) -> Iterator[int]:
+def _networks(parameters: Mapping[str, NDArray[Any]]) -> Iterator[int]:
     """Yield the numbers of the networks whose weights are there; one at least."""
     yield 0
     for number in count(1):
-        if not any(name.startswith(network_prefix(number)) for name in learnt):
+        if not any(name.startswith(network_prefix(number)) for name in parameters):
             return
         yield number
 
 
 def _load(
-    network: SemstNetwork, learnt: Mapping[str, NDArray[Any]], prefix: str
+    network: SemstNetwork, parameters: Mapping[str, NDArray[Any]], prefix: str
 ) -> None:
     """Give the network one of the learnt ones' weights, all but the decoder's."""
     state = {
         name.removeprefix(prefix): torch.as_tensor(np.ascontiguousarray(values))
-        for name, values in learnt.items()
+        for name, values in parameters.items()
         if name.startswith(prefix)
     }
     own = {n: w for n, w in network.state_dict().items() if not n.startswith(DECODER)}
