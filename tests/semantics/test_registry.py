@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 
 from napari_semst import semantics
+from napari_semst.config import SemanticsConfig
 from napari_semst.errors import SemanticsError
 from napari_semst.semantics import SOURCES, GeneLists, SemanticSource, source
 
@@ -18,6 +19,11 @@ OPTIONS = {
     "precomputed": {"embedding": np.ones((2, 2))},
     "server": {"url": "http://localhost:8000/v1"},
 }
+
+
+def test_settings_accept_the_sources_of_the_registry() -> None:
+    setting = SemanticsConfig.__dataclass_fields__["source"]
+    assert set(setting.metadata["choices"]) == set(SOURCES)
 
 
 @pytest.mark.parametrize("name", sorted(SOURCES))
