@@ -104,7 +104,7 @@ def add_regions(
 
     Returns
     -------
-    Labelled
+    RegionsAdded
         The labels, how many spots have each, and what was left out.
 
     Raises
