@@ -128,7 +128,7 @@ def test_one_section_of_several_is_shared_as_it_is_shown(tmp_path):
     layer = Layer.create(*adapter.layers_of(joined)[-1])
     said = []
     sharing = SimpleNamespace(
-        said=SimpleNamespace(emit=lambda *words: said.append(words))
+        status_changed=SimpleNamespace(emit=lambda *words: said.append(words))
     )
     assert share.ShareActions._all_sections(sharing, layer)
     assert said[0][1] == texts.ALL_SECTIONS
