@@ -11,7 +11,11 @@ from napari_semst.core.progress import Progress, RunControl
 from napari_semst.errors import ConfigError, ShareDone
 from napari_semst.methods.settings import resolve
 from napari_semst.pipeline.result import DomainResult, attach
-from napari_semst.pipeline.warnings import few_spots, unlike_sections, unused_settings
+from napari_semst.pipeline.warnings import (
+    other_number,
+    run_warnings,
+    tissue_warnings,
+)
 from napari_semst.wording import Way, Worded
 
 __all__ = ["DomainResult", "attach", "find_domains"]
@@ -87,8 +91,6 @@ def find_domains(
     )
     from napari_semst.domains.cluster import assign_domains
     from napari_semst.domains.hierarchy import build_hierarchy
-    from napari_semst.io.notes import input_warnings
-    from napari_semst.io.sections import mixed_sections
     from napari_semst.methods.registry import method_spec
     from napari_semst.morphology.describe import describe_morphology
     from napari_semst.pipeline.provenance import record, spots_hash
@@ -128,29 +130,17 @@ def find_domains(
     watch.lap("assign")
     control.check()
     provenance = record(config, section, described, device, fit, watch.seconds)
-    noticed = dict.fromkeys(input_warnings(tissue))
-    if len(section.sections.names) == 1:
-        noticed |= dict.fromkeys(mixed_sections(tissue))
-    if short is not None:
-        noticed[short] = None
-    provenance["warnings"][:0] = noticed
-    provenance["warnings"] += [
-        *unused_settings(config),
-        *unlike_sections(section, fit),
-        *few_spots(fit),
-    ]
+    provenance["warnings"][:0] = dict.fromkeys(
+        [*tissue_warnings(tissue, section), *([] if short is None else [short])]
+    )
+    provenance["warnings"] += run_warnings(config, section, fit)
     provenance["spots_hash"] = spots_hash(tissue.obs_names)
-    names = tuple(str(code + 1) for code in range(assignment.n_domains))
     if chosen is not None:
         provenance["number_of_domains"] = chosen.table()
         provenance["warnings"] += chosen.warnings()
     provenance["hierarchy"] = tree.table()
-    if assignment.n_domains != wanted:
-        other = "fewer" if assignment.n_domains < wanted else "more"
-        provenance["warnings"].append(
-            f"{wanted} domains were asked for; the readout found "
-            f"{assignment.n_domains}. Ask for {other}, or try another readout."
-        )
+    provenance["warnings"] += other_number(wanted, assignment.n_domains)
+    names = tuple(str(code + 1) for code in range(assignment.n_domains))
     result = labelled(assignment, names, fit, described, provenance)
     model = _model(section, config, assignment, result, fit, described, standard)
     return replace(

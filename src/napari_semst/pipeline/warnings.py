@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING
 from napari_semst.methods.registry import method_spec
 
 if TYPE_CHECKING:
+    from anndata import AnnData
+
     from napari_semst.config import Config
     from napari_semst.methods.base import Fit
     from napari_semst.prepare.section import Section
@@ -18,6 +20,31 @@ _FARTHEST = 2.0
 
 # Rates of calls were measured on sections of 3,000 spots.
 _FEW_FOR_DISCORDANCE = 1000
+
+
+def tissue_warnings(tissue: AnnData, section: Section) -> list[str]:
+    """Return what reading noticed, and sections that one table mixes."""
+    from napari_semst.io import notes
+    from napari_semst.io.sections import mixed_sections
+
+    mixed = mixed_sections(tissue) if len(section.sections.names) == 1 else []
+    return [*notes.input_warnings(tissue), *mixed]
+
+
+def run_warnings(config: Config, section: Section, fit: Fit) -> list[str]:
+    """Return warnings of settings unused, sections unlike and spots too few."""
+    return [*unused_settings(config), *unlike_sections(section, fit), *few_spots(fit)]
+
+
+def other_number(wanted: int, found: int) -> list[str]:
+    """Return a warning where the readout found another number of domains."""
+    if found == wanted:
+        return []
+    other = "fewer" if found < wanted else "more"
+    return [
+        f"{wanted} domains were asked for; the readout found {found}. Ask for {other}, "
+        "or try another readout."
+    ]
 
 
 def unused_settings(config: Config) -> list[str]:
