@@ -21,7 +21,7 @@ from napari_semst.widgets.open import widget as module
 from napari_semst.widgets.open.alignment import adjustment_in_words
 from napari_semst.widgets.open.opening import recent_paths, remember_path
 from napari_semst.widgets.open.widget import OpenData
-from tests.viewer.test_adopt import EXPECTED, circles, table
+from tests.viewer.test_foreign_layers import EXPECTED, circles, table
 from tests.widgets.docks import add
 from tests.widgets.stand_in import small_tissue
 
