@@ -20,9 +20,33 @@ def _setting(  # type: ignore[no-untyped-def]
     choices: tuple[Any, ...] = (),
     low: Any = None,
     high: Any = None,
+    *,
+    flags: tuple[str, ...] = (),
+    shell_help: str = "",
+    file: bool = False,
 ):
-    """Return a dataclass field that knows its help line and accepted values."""
-    meta = {"help": help, "choices": choices, "low": low, "high": high}
+    """Return a dataclass field that knows its help line and accepted values.
+
+    Parameters
+    ----------
+    default, help, choices, low, high
+        Of settings files, the dock and the pages.
+    flags
+        Names of the command line's option; empty: the setting's own.
+    shell_help
+        Help line of that option, with its choices for ``{choices}``; empty: ``help``.
+    file
+        Whether the value is the path of a file.
+    """
+    meta = {
+        "help": help,
+        "choices": choices,
+        "low": low,
+        "high": high,
+        "flags": flags,
+        "shell_help": shell_help,
+        "file": file,
+    }
     return field(default=default, metadata=MappingProxyType(meta))
 
 
@@ -30,9 +54,11 @@ def _setting(  # type: ignore[no-untyped-def]
 class PrepareConfig:
     """From raw counts to a scaled matrix and two graphs."""
 
-    counts_layer: str = _setting("", "Layer of raw counts; empty: find it.")
+    counts_layer: str = _setting("", "Layer of raw counts; empty: the one that is found.")
     coordinates: str = _setting(
-        "", "obsm key, or two obs columns x,y, of the coordinates; empty: find them."
+        "",
+        "obsm key, or two obs columns x,y, of the coordinates; empty: those that are "
+        "found.",
     )
     part: str = _setting(
         "",
@@ -44,6 +70,8 @@ class PrepareConfig:
         "",
         "obs column that tells sections apart, which are then done together; empty: "
         "semst_section where several were joined, else one section.",
+        shell_help="obs column that tells the sections of one file apart: neighbours "
+        "stay inside sections, domains are common.",
     )
     n_top_genes: int = _setting(3000, "Highly variable genes kept.", low=1)
     min_cells: int = _setting(
@@ -84,12 +112,19 @@ class SemanticsConfig:
         "builtin",
         "Source of gene semantics.",
         ("builtin", "none", "precomputed", "table", "server", "prompts", "genes"),
+        flags=("--semantics",),
+        shell_help="builtin, none; prompts[:MODEL] (a language model reads every "
+        "spot's list of genes), genes[:MODEL] (it reads every gene), server:URL (an "
+        "embedding server), table:FILE (gene vectors), or precomputed:NAME (an obsm "
+        "key or a file).",
     )
     control: str = _setting(
         "none",
         "Spoil the semantics on purpose, to learn what it is worth: vectors of equal "
         "covariance, gene names permuted, or unrelated genes or sentences.",
         ("none", "random", "shuffled", "unrelated"),
+        shell_help="Spoil the semantics to learn its worth: random, shuffled, "
+        "unrelated.",
     )
     embedding: str = _setting(
         "",
@@ -103,6 +138,7 @@ class SemanticsConfig:
         "",
         "Language model of prompts and genes, a Hugging Face id or folder, or of the "
         "server; empty: Qwen/Qwen3-4B-Thinking-2507, or the server's own.",
+        flags=("--semantics-model",),
     )
     revision: str = _setting(
         "", "Commit, tag or branch of the model; empty: the one that is here, or main."
@@ -111,11 +147,13 @@ class SemanticsConfig:
         "mean",
         "Tokens whose states are averaged: all, those of gene names, or the last.",
         ("mean", "genes", "last"),
+        shell_help="Of a language model: mean over all tokens, genes, or last.",
     )
     template: str = _setting(
         "paper",
         "Words around a spot's genes: the paper's, or with species and tissue.",
         ("paper", "tissue"),
+        shell_help="Words around a spot's genes: paper, or tissue (with --tissue).",
     )
     tissue: str = _setting("", "What the section is of, for the template 'tissue'.")
     gene_text: str = _setting(
@@ -123,9 +161,12 @@ class SemanticsConfig:
         "What is read of a gene, by the source genes and by servers that read each "
         "gene: symbol, name, HGNC groups and rarest GO terms, or the symbol alone.",
         ("knowledge", "symbol"),
+        shell_help="What is read of a gene: knowledge (name, groups), or symbol.",
     )
     summaries: str = _setting(
-        "", "File of symbol,summary (.csv, .tsv) that the source genes reads."
+        "",
+        "File of symbol,summary (.csv, .tsv) that the source genes reads.",
+        file=True,
     )
     batch_tokens: int = _setting(
         0, "Tokens read at once; 0: 1,024 on CPUs, 8,192 on GPUs.", low=0
@@ -138,6 +179,7 @@ class SemanticsConfig:
         "What the server reads: the gene list of each spot, or each gene once, "
         "averaged over the lists afterwards.",
         ("spot", "gene"),
+        shell_help="What the server reads: spot (gene lists) or gene (once).",
     )
     batch_texts: int = _setting(
         32, "Texts in one request to the server; halved where it refuses.", low=1
@@ -153,6 +195,9 @@ class SemanticsConfig:
         True,
         "Keep what the server says of texts in the cache of this machine, and ask for "
         "nothing twice.",
+        flags=("--cache/--no-cache",),
+        shell_help="Of a server: keep what it says, and ask for nothing twice; or do "
+        "not.",
     )
     n_genes: int = _setting(20, "Top genes that speak for a spot (k_g).", low=1)
     ranking: str = _setting(
@@ -160,6 +205,7 @@ class SemanticsConfig:
         "What ranks a spot's genes: the scaled value, the plain expression, or the "
         "expression times how few spots have the gene.",
         ("scaled", "expression", "specificity"),
+        shell_help="What ranks a spot's genes: {choices}.",
     )
     gene_weights: str = _setting(
         "equal",
@@ -167,9 +213,14 @@ class SemanticsConfig:
         "with its place in the list, 1 / log2(1 + place). Of builtin, table, genes, "
         "and servers that read each gene.",
         ("equal", "rank"),
+        shell_help="Weight of a listed gene in its spot's mean: equal, or rank (the "
+        "first count more).",
     )
     leave_out_uninformative: bool = _setting(
-        True, "Leave mitochondrial, ribosomal and nameless genes out of the lists."
+        True,
+        "Leave mitochondrial, ribosomal and nameless genes out of the lists.",
+        flags=("--keep-uninformative/--leave-out-uninformative",),
+        shell_help="List mitochondrial, ribosomal and nameless genes, too, or not.",
     )
     standardise: bool = _setting(
         True,
@@ -183,7 +234,13 @@ class SemanticsConfig:
 class ModelConfig:
     """The method and the shape of its network."""
 
-    method: str = _setting("semst", "Method.", tuple(METHODS))
+    method: str = _setting(
+        "semst",
+        "Method.",
+        tuple(METHODS),
+        shell_help="semst; quick: no training, seconds; image-guided: also where image "
+        "and expression disagree.",
+    )
     hidden: int = _setting(64, "Width of the hidden layers (h1).", low=1)
     latent: int = _setting(15, "Width of the latent (h2).", low=2)
     modulation_ratio: float = _setting(
@@ -200,7 +257,11 @@ class ModelConfig:
         0.01, "Weight of the penalty on the size of alpha and beta.", low=0.0
     )
     weights: str = _setting(
-        "", "File of published weights to begin with; needs start 'expression'."
+        "",
+        "File of published weights to begin with; needs start 'expression'.",
+        file=True,
+        shell_help="Published SemST weights to begin with (a published preset; with "
+        "--epochs 0 they are used as they are).",
     )
     start: str = _setting(
         "components",
@@ -213,6 +274,8 @@ class ModelConfig:
         "What semst takes of the histology: none; a view beside expression, for the "
         "network and the consensus; or modulation, beside the semantics.",
         ("none", "view", "modulation"),
+        shell_help="What semst takes of the image: view (beside expression), "
+        "modulation (beside semantics) or none.",
     )
 
 
@@ -225,9 +288,13 @@ class MorphologyConfig:
         "What describes the image of a spot: none; builtin (stains, intensity, "
         "texture, nuclei); timm:ID or hf:ID, a network by its name or folder; "
         "obsm:KEY, features that the section already holds.",
+        flags=("--image-encoder",),
     )
     image: str = _setting(
-        "", "Image file, in whose pixels coordinates are; empty: the section's own."
+        "",
+        "Image file of the section (TIFF, OME-TIFF, SVS, PNG, JPEG, OME-Zarr), in "
+        "whose pixels coordinates are; empty: the section's own.",
+        file=True,
     )
     image_scale: float = _setting(
         0.0, "Pixels of the image file per unit of the coordinates; 0: 1.", low=0.0
@@ -318,6 +385,9 @@ class ImageGuidedConfig:
         "False discovery rate at which spots are called discordant.",
         low=1e-6,
         high=1.0,
+        flags=("--fdr",),
+        shell_help="Of image-guided: false discovery rate at which spots are called "
+        "discordant.",
     )
 
 
@@ -374,7 +444,11 @@ class DomainsConfig:
     """From the latent to labels."""
 
     n_domains: int = _setting(
-        0, "Number of domains (k); 0: not given; -1: chosen from a curve.", low=-1
+        0,
+        "Number of domains (k); 0: not given; -1: chosen from a curve.",
+        low=-1,
+        flags=("--domains", "-k"),
+        shell_help="Number of domains, or auto: chosen from a curve, runners-up told.",
     )
     readout: str = _setting(
         "consensus",
@@ -382,6 +456,7 @@ class DomainsConfig:
         "alone, a Gaussian mixture with one covariance for all domains (gmm) or one "
         "for each (gmm-full), k-means, or Leiden communities.",
         ("consensus", "gmm", "gmm-full", "kmeans", "leiden"),
+        shell_help="{choices}.",
     )
     n_starts: int = _setting(12, "Random starts of each clustering.", low=1)
     refine: int = _setting(
@@ -389,6 +464,9 @@ class DomainsConfig:
         "Rounds of settling borders by each spot's own expression and the domains of "
         "its neighbours; 0: none.",
         low=0,
+        flags=("--refine/--no-refine",),
+        shell_help="Settle borders by each spot's own expression and its neighbours' "
+        "domains, or leave them; without either: as the recipe has it.",
     )
 
 
