@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from napari_semst import keys
-from napari_semst.cli.output import _image_words
+from napari_semst.cli.output import format_image
 from napari_semst.explanation.discordance import explain_discordance
 from napari_semst.pipeline.warnings import few_spots
 from napari_semst.widgets.find import texts
@@ -49,7 +49,7 @@ def test_a_run_warns_of_few_spots_and_not_of_many():
 )
 def test_the_report_says_what_the_image_predicts(shares, said):
     told = {"discordant": 0, "spots": 9, "unusable": 0, "fdr": 0.1, "predicted": shares}
-    lines = _image_words(told | {"encoder": "builtin", "reasons": {}})
+    lines = format_image(told | {"encoder": "builtin", "reasons": {}})
     assert any(line.endswith(said) for line in lines)
 
 

@@ -11,7 +11,6 @@ from typing import TYPE_CHECKING, Any
 import typer
 
 from napari_semst.cohort.api import run_cohort
-from napari_semst.cohort.plan import plan
 from napari_semst.cohort.task import SectionOutcome, SectionTask
 from napari_semst.core.progress import PRIVACY
 from napari_semst.errors import ConfigError
@@ -20,9 +19,7 @@ from napari_semst.wording import for_shell
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
-    from napari_semst.config import Request
     from napari_semst.core.progress import Progress
-    from napari_semst.pipeline.job import Scoring
 
 _COLUMNS = ("ari", "nmi", "acc", "chaos", "pas")
 
@@ -38,22 +35,17 @@ def refuse_single_files(**options: object) -> None:
     for name, value in options.items():
         if value is not None:
             raise ConfigError(
-                f"Expected --{name} with one section only; got several, or "
-                "--output-dir or --dask. Results are named after the sections and "
-                "saved in --output-dir."
+                f"Expected --{name.replace('_', '-')} with one section only; got "
+                "several, or --output-dir or --dask. Results are named after the "
+                "sections and saved in --output-dir."
             )
 
 
-def run(
-    sources: Sequence[Path],
-    request: Request,
-    name: str,
-    scoring: Scoring,
-    output_dir: Path,
-    *,
-    overwrite: bool,
-    keep_going: bool,
+def run_sections(
+    tasks: Sequence[SectionTask],
     address: str | None,
+    *,
+    keep_going: bool,
     as_json: bool,
     quiet: bool,
 ) -> None:
@@ -62,13 +54,10 @@ def run(
     Raises
     ------
     SemstError
-        Before the work, if it cannot be done as asked.
+        If there is no Dask scheduler at the address.
     typer.Exit
         With 1 if a section failed.
     """
-    tasks = plan(
-        sources, output_dir, request, run=name, scoring=scoring, overwrite=overwrite
-    )
     with _client(address, quiet) as client:
         outcomes = _done(
             tasks, client, keep_going=keep_going, as_json=as_json, quiet=quiet

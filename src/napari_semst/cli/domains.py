@@ -2,50 +2,39 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from napari_semst.cli.options import Overwrite, ResultPath, SavedRun
 from napari_semst.errors import ConfigError, InputError
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
-    from pathlib import Path
 
     from anndata import AnnData
 
 
 def domains(
-    source: Path,
-    n_domains: int,
-    run: str | None,
-    output: Path | None,
-    curve: Path | None,
-    *,
-    overwrite: bool,
+    source: ResultPath,
+    n_domains: Annotated[
+        int, typer.Option("--domains", "-k", help="Number of domains.")
+    ] = 0,
+    name: SavedRun = None,
+    output: Annotated[
+        Path | None,
+        typer.Option(
+            "--output", "-o", help="Save: .h5ad with the file's all, or .csv."
+        ),
+    ] = None,
+    curve: Annotated[
+        Path | None,
+        typer.Option(help="Draw the curve that -k auto chose by (.png, .svg, .pdf)."),
+    ] = None,
+    overwrite: Overwrite = False,
 ) -> None:
-    """Print or save the domains at another number, and draw the curve.
-
-    Parameters
-    ----------
-    source
-        A file with a result; it is not changed.
-    n_domains
-        Number of domains; 0 where only the curve is wanted.
-    run
-        Name of the run; the latest where `None`.
-    output
-        File to write; `None` prints a table.
-    curve
-        File to draw the curve to.
-    overwrite
-        Replace files that exist.
-
-    Raises
-    ------
-    SemstError
-        One of its kinds, with what was expected, found and to do.
-    """
+    """Give the domains of a saved run at another number, without a new run."""
     from napari_semst.io.read import read
     from napari_semst.pipeline.job import RunOutputs
 
@@ -60,9 +49,9 @@ def domains(
     ).check(source)
     tissue = read(source)
     if curve is not None:
-        _draw(tissue, run, curve, overwrite=overwrite)
+        _draw(tissue, name, curve, overwrite=overwrite)
     if n_domains:
-        _write(tissue, n_domains, run, output, overwrite=overwrite)
+        _write(tissue, n_domains, name, output, overwrite=overwrite)
 
 
 def _write(
@@ -125,5 +114,5 @@ def _curve(tissue: AnnData, run: str | None) -> Mapping[str, Any]:
             f"Expected a run {wanted!r} that chose its number of domains; found none. "
             "Find domains with -k auto."
         )
-    found: Mapping[str, Any] = facts["number_of_domains"]
-    return found
+    curve: Mapping[str, Any] = facts["number_of_domains"]
+    return curve

@@ -1,43 +1,127 @@
-"""What `semst embed` and `semst cache` do, once their options are known."""
+"""``semst embed``, ``semst cache`` and ``semst server``."""
 
 from __future__ import annotations
 
 import json
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from napari_semst.cli.options import Overwrite, Preset, Quiet
-from napari_semst.cli.settings import Stages, with_settings
-from napari_semst.core.progress import run_to_end
+from napari_semst.cli.options import (
+    AsJson,
+    EmbeddingOutput,
+    GivenSettings,
+    Overwrite,
+    PresetName,
+    Quiet,
+    SettingOptions,
+    SettingsFile,
+    with_setting_options,
+)
+from napari_semst.core.progress import Returned, run_to_end, with_callback
 from napari_semst.errors import ConfigError, InputError
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
-    from pathlib import Path
+    from collections.abc import Generator, Sequence
 
     from napari_semst.config import Request
-
+    from napari_semst.core.progress import Progress
 
 cache = typer.Typer(
     help="What language models said of texts, kept for later runs.",
     no_args_is_help=True,
 )
+# Of sentences with the time left, one in so many seconds.
+_LOG_SECONDS = 30.0
+
+_Sources = Annotated[
+    list[Path] | None,
+    typer.Argument(
+        help="A section; with --merge the shares, or nothing: those beside OUTPUT."
+    ),
+]
+_Semantics = Annotated[
+    str | None,
+    typer.Option(
+        help="prompts[:MODEL], genes[:MODEL] or builtin; else what --config says, "
+        "or prompts."
+    ),
+]
+_Shard = Annotated[
+    str | None,
+    typer.Option(help="Do the i-th of n shares (i/n), beside OUTPUT; for arrays."),
+]
+# In the order of the help.
+_SEMANTIC_SETTINGS = SettingOptions(
+    "semantics.model",
+    "semantics.per",
+    "semantics.control",
+    "semantics.n_genes",
+    "semantics.ranking",
+    "semantics.leave_out_uninformative",
+    "semantics.gene_text",
+    "semantics.pooling",
+    "semantics.template",
+    "semantics.tissue",
+    "semantics.summaries",
+    "semantics.keep_vectors",
+    "semantics.revision",
+)
 
 
-def compute_embedding(
-    sources: Sequence[Path],
+@with_setting_options
+def embed(
+    *,
+    output: EmbeddingOutput,
+    sources: _Sources = None,
+    semantics: _Semantics = None,
+    shard: _Shard = None,
+    merge: Annotated[
+        bool, typer.Option("--merge", help="Merge shares into OUTPUT.")
+    ] = False,
+    semantic_settings: Annotated[GivenSettings, _SEMANTIC_SETTINGS],
+    preset: PresetName = "auto",
+    config: SettingsFile = None,
+    run_settings: Annotated[
+        GivenSettings, SettingOptions("training.device", "prepare.counts_layer")
+    ],
+    overwrite: Overwrite = False,
+    quiet: Quiet = False,
+) -> None:
+    """Compute the semantics of every spot once, for --semantics precomputed:FILE."""
+    from napari_semst.cli.request import build_request
+
+    source = semantics or (None if config else "prompts")
+    chosen = {"semantics": {"source": source}} if source else {}
+    request = build_request(preset, config, chosen, semantic_settings, run_settings)
+    sources = sources or []
+    if merge:
+        if shard is not None:
+            raise ConfigError(
+                "Expected --shard or --merge; got both. Merge at the end."
+            )
+        merge_shares(sources, output, overwrite=overwrite)
+        return
+    if len(sources) != 1:
+        raise ConfigError(
+            f"Expected one input to embed; got {len(sources)}. Embed sections one by "
+            "one, or add --merge if these are shares."
+        )
+    embed_section(sources[0], output, request, shard, overwrite=overwrite, quiet=quiet)
+
+
+def embed_section(
+    source: Path,
     output: Path,
     request: Request,
     shard: str | None,
     *,
-    merge: bool,
     overwrite: bool,
     quiet: bool,
 ) -> None:
-    """Compute an embedding or a share of it, or merge shares."""
-    from napari_semst.embedding.embed import embed as computed
+    """Compute an embedding, or a share of it."""
+    from napari_semst.embedding.embed import embed as compute
     from napari_semst.embedding.embed import parse_share
     from napari_semst.embedding.files import (
         check_place,
@@ -48,49 +132,43 @@ def compute_embedding(
     from napari_semst.embedding.merge import account, merged
     from napari_semst.io.read import read
 
-    if merge:
-        if shard is not None:
-            raise ConfigError(
-                "Expected --shard or --merge; got both. Merge at the end."
-            )
-        check_place(output, overwrite=overwrite)
-        _merge(sources, output, overwrite=overwrite)
-        return
-    if len(sources) != 1:
-        raise ConfigError(
-            f"Expected one input to embed; got {len(sources)}. Embed sections one by "
-            "one, or add --merge if these are shares."
-        )
-    share = parse_share(shard or "1/1")
-    place = output if shard is None else share_file(output, *share)
+    number = parse_share(shard or "1/1")
+    path = output if shard is None else share_file(output, *number)
     check_place(output, overwrite=overwrite or shard is not None)
-    check_place(place, overwrite=overwrite)
-    tissue = read(sources[0])
-    found = run_to_end(_shown(computed(tissue, request, share=share), quiet=quiet))
-    about = found.provenance if shard else account([found])
-    for sentence in about.get("warnings", ()):
-        typer.echo(f"  note   {sentence}")
+    check_place(path, overwrite=overwrite)
+    steps = compute(read(source), request, share=number)
+    share = run_to_end(_show_or_log(steps, quiet=quiet))
+    about = share.provenance if shard else account([share])
+    for warning in about.get("warnings", ()):
+        typer.echo(f"  note   {warning}")
     if shard is None:
-        embedding = merged([found])
+        embedding = merged([share])
         write_embedding(
             embedding,
-            place,
+            path,
             about,
-            found.names,
+            share.names,
             overwrite=overwrite,
-            listed=found.listed,
+            listed=share.listed,
         )
         shape = f"{embedding.shape[0]} spots x {embedding.shape[1]} dimensions"
     else:
-        write_share(found, place, overwrite=overwrite)
-        shape = f"share {shard}, {len(found.vectors)} lists of genes"
-    typer.echo(f"Wrote {place}: {shape}, by {found.provenance['model']}.")
+        write_share(share, path, overwrite=overwrite)
+        shape = f"share {shard}, {len(share.vectors)} lists of genes"
+    typer.echo(f"Wrote {path}: {shape}, by {share.provenance['model']}.")
 
 
-def _merge(sources: Sequence[Path], output: Path, *, overwrite: bool) -> None:
-    from napari_semst.embedding.files import read_share, share_files, write_embedding
+def merge_shares(sources: Sequence[Path], output: Path, *, overwrite: bool) -> None:
+    """Merge shares, those beside the output where none are named."""
+    from napari_semst.embedding.files import (
+        check_place,
+        read_share,
+        share_files,
+        write_embedding,
+    )
     from napari_semst.embedding.merge import account, merged
 
+    check_place(output, overwrite=overwrite)
     files = list(sources) or share_files(output)
     if not files:
         raise InputError(
@@ -99,7 +177,7 @@ def _merge(sources: Sequence[Path], output: Path, *, overwrite: bool) -> None:
         )
     shares = [read_share(file) for file in files]
     embedding = merged(shares)
-    first = next(one for one in shares if one.number == 1)
+    first = next(share for share in shares if share.number == 1)
     write_embedding(
         embedding,
         output,
@@ -114,23 +192,23 @@ def _merge(sources: Sequence[Path], output: Path, *, overwrite: bool) -> None:
     )
 
 
-def _shown(steps: Any, *, quiet: bool) -> Any:
+def _show_or_log(
+    steps: Generator[Progress, None, Returned], *, quiet: bool
+) -> Generator[Progress, None, Returned]:
     """Pass events on: as a bar in a terminal, as lines in the log of a job."""
     import sys
     import time
 
-    from napari_semst.cli.output import shown
-    from napari_semst.core.progress import with_callback
+    from napari_semst.cli.output import show_progress
 
     if quiet or sys.stderr.isatty():
-        return shown(steps, quiet=quiet)
+        return show_progress(steps, quiet=quiet)
     last, when = "", float("-inf")
 
-    def line(event: Any) -> None:
+    def line(event: Progress) -> None:
         nonlocal last, when
         now = time.monotonic()
-        # Of the sentences with the time left, one in half a minute.
-        due = not event.message.endswith(" left") or now - when > _EVERY
+        due = not event.message.endswith(" left") or now - when > _LOG_SECONDS
         if due and event.message not in ("", last):
             typer.echo(event.message, err=True)
             last, when = event.message, now
@@ -138,17 +216,14 @@ def _shown(steps: Any, *, quiet: bool) -> Any:
     return with_callback(steps, line)
 
 
-_EVERY = 30.0
-
-
 @cache.command("list")
-def show_cached() -> None:
-    """Print what the cache holds: vectors of texts, and features of images."""
+def list_cache() -> None:
+    """Say what is kept, and where."""
     from napari_semst.cache.vectors import CACHE_VARIABLE, cache_entries, cache_folder
 
-    found = list(cache_entries())
+    kept = list(cache_entries())
     typer.echo(f"{cache_folder()} ({CACHE_VARIABLE} moves it)")
-    for entry in found:
+    for entry in kept:
         about = {name: str(value) for name, value in entry.about.items()}
         way = f"pooling {about.get('pooling', '?')}  {about.get('dtype', '?')}"
         typer.echo(
@@ -158,13 +233,13 @@ def show_cached() -> None:
         )
         if about.get("path"):
             typer.echo(f"    from {about['path']}")
-    total = sum(entry.n_bytes for entry in found) / 1e6
-    count = sum(entry.n_vectors for entry in found)
+    total = sum(entry.n_bytes for entry in kept) / 1e6
+    count = sum(entry.n_vectors for entry in kept)
     typer.echo(f"{count:,} vectors, {total:,.1f} MB in all")
 
 
 @cache.command("clear")
-def remove_cached(
+def clear_cache(
     model: Annotated[
         str, typer.Option(help="Id or folder of the model whose vectors go; else all.")
     ] = "",
@@ -190,102 +265,30 @@ def server(
     timeout: Annotated[
         float, typer.Option(min=0.01, help="Seconds to wait for an answer.")
     ] = 60.0,
-    as_json: Annotated[
-        bool, typer.Option("--json", help="Print JSON on standard output.")
-    ] = False,
+    as_json: AsJson = False,
 ) -> None:
     """Ask an embedding server for a few vectors; a key is read from SEMST_API_KEY."""
     from napari_semst.semantics.server.source import probe
 
-    found, per_text = probe(url, model, timeout)
+    answer, per_text = probe(url, model, timeout)
     account = {
-        "url": found.url,
-        "host": found.host,
-        "model": found.model,
-        "dimension": found.dimension,
-        "norm": round(found.norm, 4),
-        "seconds_first": round(found.seconds, 3),
+        "url": answer.url,
+        "host": answer.host,
+        "model": answer.model,
+        "dimension": answer.dimension,
+        "norm": round(answer.norm, 4),
+        "seconds_first": round(answer.seconds, 3),
         "seconds_per_text": round(per_text, 4),
     }
     if as_json:
         typer.echo(json.dumps(account, indent=2))
         return
-    length = "unit length" if abs(found.norm - 1) < 1e-3 else "not normalised"
+    length = "unit length" if abs(answer.norm - 1) < 1e-3 else "not normalised"
     typer.echo(
-        f"{found.host} answers.\n"
-        f"  model       {found.model}\n"
-        f"  dimension   {found.dimension}\n"
-        f"  norm        {found.norm:.4f} ({length})\n"
-        f"  first text  {found.seconds:.3f} s\n"
+        f"{answer.host} answers.\n"
+        f"  model       {answer.model}\n"
+        f"  dimension   {answer.dimension}\n"
+        f"  norm        {answer.norm:.4f} ({length})\n"
+        f"  first text  {answer.seconds:.3f} s\n"
         f"  per text    {per_text:.4f} s in a batch, one connection"
-    )
-
-
-@with_settings(
-    "semantics_model",
-    "per",
-    "control",
-    "n_genes",
-    "ranking",
-    "keep_uninformative",
-    "gene_text",
-    "pooling",
-    "template",
-    "tissue",
-    "summaries",
-    "cache",
-    "revision",
-    "device",
-    "counts_layer",
-)
-def embed(
-    output: Annotated[
-        Path,
-        typer.Option(
-            "--output", "-o", help="File to write (.npy, .npz or .safetensors)."
-        ),
-    ],
-    given: Stages,
-    sources: Annotated[
-        list[Path] | None,
-        typer.Argument(
-            help="A section; with --merge the shares, or nothing: those beside OUTPUT."
-        ),
-    ] = None,
-    semantics: Annotated[
-        str | None,
-        typer.Option(
-            help="prompts[:MODEL], genes[:MODEL] or builtin; else what --config says, "
-            "or prompts."
-        ),
-    ] = None,
-    shard: Annotated[
-        str | None,
-        typer.Option(help="Do the i-th of n shares (i/n), beside OUTPUT; for arrays."),
-    ] = None,
-    merge: Annotated[
-        bool, typer.Option("--merge", help="Merge shares into OUTPUT.")
-    ] = False,
-    preset: Preset = "auto",
-    config: Annotated[
-        Path | None, typer.Option(help="Settings file (TOML); options go before it.")
-    ] = None,
-    overwrite: Overwrite = False,
-    quiet: Quiet = False,
-) -> None:
-    """Compute the semantics of every spot once, for --semantics precomputed:FILE."""
-    from napari_semst.cli.request import build_request
-
-    source = semantics or (None if config else "prompts")
-    if source is not None:
-        given.setdefault("semantics", {})["source"] = source
-    request = build_request(preset, config, given)
-    compute_embedding(
-        sources or [],
-        output,
-        request,
-        shard,
-        merge=merge,
-        overwrite=overwrite,
-        quiet=quiet,
     )

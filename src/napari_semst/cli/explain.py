@@ -1,4 +1,4 @@
-"""``semst explain``: why each domain of a saved run is a domain."""
+"""``semst explain`` and ``semst discordance``: why each domain of a run is one."""
 
 from __future__ import annotations
 
@@ -8,101 +8,126 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from napari_semst.cli.options import AsJson, Overwrite
+from napari_semst.cli.options import AsJson, Overwrite, Quiet, ResultPath, SavedRun
 from napari_semst.core.progress import run_to_end
 from napari_semst.errors import SaveError
 from napari_semst.wording import for_shell
 
 if TYPE_CHECKING:
-    from pathlib import Path
+    from collections.abc import Callable
 
     from anndata import AnnData
 
-    from napari_semst.explanation.types import ExplainOptions
+_Semantics = Annotated[
+    str,
+    typer.Option(
+        help="auto: the built-in table where the run had it; builtin: always; "
+        "none: genes only."
+    ),
+]
+_Counterfactual = Annotated[
+    bool,
+    typer.Option(
+        "--counterfactual",
+        help="Also find the domains again, without semantics and with another "
+        "seed: two more runs.",
+    ),
+]
 
 
 def explain(
-    source: Path,
-    wanted: ExplainOptions,
-    output: Path | None,
-    *,
-    overwrite: bool,
-    as_json: bool,
-    quiet: bool,
+    source: ResultPath,
+    name: SavedRun = None,
+    labels: Annotated[
+        str | None, typer.Option(help="obs column to explain instead of a run.")
+    ] = None,
+    semantics: _Semantics = "auto",
+    counterfactual: _Counterfactual = False,
+    draws: Annotated[
+        int, typer.Option(help="Random connected domains to compare with.")
+    ] = 9_999,
+    output: Annotated[
+        Path | None,
+        typer.Option(
+            "--output", "-o", help="Save: .csv, or .h5ad with the file's all."
+        ),
+    ] = None,
+    overwrite: Overwrite = False,
+    as_json: AsJson = False,
+    quiet: Quiet = False,
 ) -> None:
-    """Explain, save where asked, and report.
-
-    Parameters
-    ----------
-    source
-        A file with a result; it is not changed.
-    wanted
-        What is asked.
-    output
-        ``.csv`` for a table, ``.h5ad`` for all of the file and the explanation in it;
-        `None` for neither.
-    overwrite
-        Replace files that exist.
-    as_json
-        Print JSON instead of sentences.
-    quiet
-        Show no progress.
-
-    Raises
-    ------
-    SemstError
-        One of its kinds, with what was expected, found and to do.
-    """
-    from napari_semst.cli.output import shown
+    """Say why each domain is a domain: genes, meanings, what semantics moved."""
+    from napari_semst.cli.output import show_progress
     from napari_semst.explanation.explain import explain_steps
     from napari_semst.explanation.summary import words
+    from napari_semst.explanation.types import ExplainOptions
     from napari_semst.io.read import read
+
+    options = ExplainOptions(name, labels, semantics, counterfactual, n_draws=draws)
+    _check_output(source, output, labels, overwrite=overwrite)
+    tissue = read(source)
+    told = run_to_end(show_progress(explain_steps(tissue, options), quiet=quiet))
+    if output is not None:
+        _write(tissue, told, output, overwrite=overwrite)
+    told = {**told, "notes": [for_shell(note) for note in told["notes"]]}
+    _print(source, told, words, output, as_json=as_json)
+
+
+def _check_output(
+    source: Path, output: Path | None, labels: str | None, *, overwrite: bool
+) -> None:
     from napari_semst.pipeline.job import RunOutputs
 
-    table = output is not None and output.suffix.lower() == ".csv"
-    if output is not None and not table and output.suffix.lower() != ".h5ad":
+    if output is None:
+        return
+    if _is_table(output):
+        RunOutputs(None, output, None, overwrite).check(source)
+        return
+    if output.suffix.lower() != ".h5ad":
         raise SaveError(
             f"Expected a name that ends in .csv or .h5ad; got {output}. A table has "
             "genes and terms, the .h5ad all of the file."
         )
-    if output is not None and not table and wanted.labels is not None:
+    if labels is not None:
         raise SaveError(
             "Expected a .csv for the explanation of a column of labels; got "
             f"{output}. Only runs have a place for theirs in an .h5ad."
         )
-    RunOutputs(
-        None if table else output, output if table else None, None, overwrite
-    ).check(source)
-    tissue = read(source)
-    told = run_to_end(shown(explain_steps(tissue, wanted), quiet=quiet))
-    if output is not None:
-        _write(tissue, told, output, table=table, overwrite=overwrite)
-    told = {**told, "notes": [for_shell(note) for note in told["notes"]]}
+    RunOutputs(output, None, None, overwrite).check(source)
+
+
+def _is_table(output: Path) -> bool:
+    return output.suffix.lower() == ".csv"
+
+
+def _write(
+    tissue: AnnData, told: dict[str, Any], output: Path, *, overwrite: bool
+) -> None:
+    from napari_semst.explanation.explain import attach_explanation
+    from napari_semst.explanation.summary import as_table
+    from napari_semst.io.export.h5ad import write, write_table
+
+    if _is_table(output):
+        write_table(as_table(told), output, overwrite=overwrite)
+        return
+    attach_explanation(tissue, told)
+    write(tissue, output, overwrite=overwrite)
+
+
+def _print(
+    source: Path,
+    told: dict[str, Any],
+    words: Callable[[dict[str, Any]], str],
+    output: Path | None,
+    *,
+    as_json: bool,
+) -> None:
     if as_json:
         typer.echo(json.dumps({"input": str(source), **told}, indent=2))
         return
     typer.echo(words(told))
     if output is not None:
         typer.echo(f"Wrote {output}.")
-
-
-def _write(
-    tissue: AnnData,
-    told: dict[str, Any],
-    output: Path,
-    *,
-    table: bool,
-    overwrite: bool,
-) -> None:
-    from napari_semst.explanation.explain import attach_explanation
-    from napari_semst.explanation.summary import as_table
-    from napari_semst.io.export.h5ad import write, write_table
-
-    if table:
-        write_table(as_table(told), output, overwrite=overwrite)
-        return
-    attach_explanation(tissue, told)
-    write(tissue, output, overwrite=overwrite)
 
 
 def discordance(
@@ -121,13 +146,10 @@ def discordance(
     ] = None,
     overwrite: Overwrite = False,
     as_json: AsJson = False,
-    quiet: Annotated[
-        bool, typer.Option("--quiet", "-q", help="Show no progress.")
-    ] = False,
+    quiet: Quiet = False,
 ) -> None:
     """Say where image and expression disagree, and by which genes and features."""
-    from napari_semst.cli.output import shown
-    from napari_semst.core.progress import run_to_end
+    from napari_semst.cli.output import show_progress
     from napari_semst.explanation.discordance import discordance_steps
     from napari_semst.explanation.discordance_summary import as_table, words
     from napari_semst.explanation.types import DiscordanceOptions
@@ -135,14 +157,10 @@ def discordance(
     from napari_semst.io.read import read
     from napari_semst.pipeline.job import RunOutputs
 
-    asked = DiscordanceOptions(n_genes, least_spots=least_spots)
+    options = DiscordanceOptions(n_genes, least_spots=least_spots)
     RunOutputs(None, output, None, overwrite).check(source)
-    told = run_to_end(shown(discordance_steps(read(source), asked), quiet=quiet))
+    steps = discordance_steps(read(source), options)
+    told = run_to_end(show_progress(steps, quiet=quiet))
     if output is not None:
         write_table(as_table(told), output, overwrite=overwrite)
-    if as_json:
-        typer.echo(json.dumps({"input": str(source), **told}, indent=2))
-        return
-    typer.echo(words(told))
-    if output is not None:
-        typer.echo(f"Wrote {output}.")
+    _print(source, told, words, output, as_json=as_json)

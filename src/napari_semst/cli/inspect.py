@@ -1,16 +1,14 @@
-"""Commands on files that are there already: inspect, score; and the demonstration."""
+"""``semst inspect``, ``semst score`` and ``semst view``: files that are there."""
 
 from __future__ import annotations
 
 import json
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from napari_semst.config import Request
-from napari_semst.errors import InputError, SemstError
-from napari_semst.io.texts import as_texts
-from napari_semst.methods.settings import resolve
+from napari_semst.cli.options import AsJson, InputPath, setting_option
+from napari_semst.errors import SemstError
 from napari_semst.wording import for_shell
 
 if TYPE_CHECKING:
@@ -19,16 +17,28 @@ if TYPE_CHECKING:
     from anndata import AnnData
 
 
-def preview(source: Path, part: str | None = None) -> bool:
-    """Print a preview of an input; return whether nothing is missing in it."""
-    from napari_semst.io.preview import preview as preview_input
+def inspect(
+    source: InputPath,
+    part: Annotated[str | None, setting_option("prepare.part")] = None,
+    quick: Annotated[
+        bool, typer.Option("--quick", help="Only a preview: the counts are not read.")
+    ] = False,
+) -> None:
+    """Say what a file or folder holds, and whether it can be clustered."""
+    if not (_preview if quick else _describe)(source, part):
+        raise typer.Exit(2)
 
-    seen = preview_input(source, part=part)
+
+def _preview(source: Path, part: str | None) -> bool:
+    """Print a preview of an input; return whether nothing is missing in it."""
+    from napari_semst.io.preview import preview
+
+    seen = preview(source, part=part)
     typer.echo("\n".join(seen.sentences()))
     return not seen.missing
 
 
-def inspect(source: Path, part: str | None = None) -> bool:
+def _describe(source: Path, part: str | None) -> bool:
     """Print what an input holds; return whether it can be clustered as it is."""
     from napari_semst.io.coordinates import find_coordinates
     from napari_semst.io.counts import find_counts
@@ -40,20 +50,20 @@ def inspect(source: Path, part: str | None = None) -> bool:
     ready = True
     needs = "unknown until there are counts"
     try:
-        found = find_counts(tissue)
-        counts = f"raw counts in {found.where}"
-        counted = (tissue.n_obs, tissue.n_vars, found.matrix.nnz)
-        needs = _needs(*counted, image=bool(_images(tissue)))
+        counted = find_counts(tissue)
+        counts = f"raw counts in {counted.where}"
+        size = (tissue.n_obs, tissue.n_vars, counted.matrix.nnz)
+        needs = _needs(*size, image=bool(_images(tissue)))
     except SemstError as error:
         counts, ready = f"{for_shell(error)} (--counts-layer)", False
     lines.append(f"  counts       {counts}")
     try:
         lattice = detect_lattice(find_coordinates(tissue))
         kind = "a regular lattice" if lattice.regular else "scattered"
-        places = f"{kind}, spacing {lattice.pitch:.4g}"
+        layout = f"{kind}, spacing {lattice.pitch:.4g}"
     except SemstError as error:
-        places, ready = f"{for_shell(error)} (--coordinates)", False
-    lines.append(f"  coordinates  {places}")
+        layout, ready = f"{for_shell(error)} (--coordinates)", False
+    lines.append(f"  coordinates  {layout}")
     lines.append(f"  image        {', '.join(_images(tissue)) or 'none'}")
     lines += [f"  histology    {text}" for text in _histology(tissue)]
     lines.append(f"  obs columns  {', '.join(tissue.obs) or 'none'}")
@@ -65,17 +75,19 @@ def inspect(source: Path, part: str | None = None) -> bool:
 
 def _needs(n_spots: int, n_genes: int, n_counts: int, *, image: bool) -> str:
     """Return time and memory of a default run, a quick one, and one with the image."""
+    from napari_semst.config import Request
     from napari_semst.core.device import choose_device
+    from napari_semst.methods.settings import resolve
     from napari_semst.pipeline.resources import forecast
 
-    found = [
+    forecasts = [
         f"{name}: {forecast(n_spots, n_genes, n_counts, resolve(Request(name)))}"
         for name in ("default", "quick", "image-guided")[: 3 if image else 2]
     ]
     where = choose_device().name
     if where != "cpu":
         where += ", which was not measured; told as for its CPU"
-    return f"on this machine ({where})\n    " + "\n    ".join(found)
+    return f"on this machine ({where})\n    " + "\n    ".join(forecasts)
 
 
 def _histology(tissue: AnnData) -> list[str]:
@@ -106,21 +118,28 @@ def _images(tissue: object) -> list[str]:
     from collections.abc import Mapping
 
     libraries = getattr(tissue, "uns", {}).get("spatial", {})
-    found = libraries.values() if isinstance(libraries, Mapping) else ()
+    sections = libraries.values() if isinstance(libraries, Mapping) else ()
     return [
         f"{name} {image.shape[1]} x {image.shape[0]}"
-        for library in found
+        for library in sections
         if isinstance(library, Mapping)
         for name, image in library.get("images", {}).items()
     ]
 
 
-def score(source: Path, truth: str, labels: str, *, as_json: bool) -> None:
-    """Print how well a column of labels agrees with an annotation."""
+def score(
+    source: InputPath,
+    truth: Annotated[str, typer.Option(help="obs column of the annotation.")],
+    labels: Annotated[str, typer.Option(help="obs column to score.")] = "semst_domain",
+    as_json: AsJson = False,
+) -> None:
+    """Score a column of labels against an annotation."""
     import pandas as pd
 
     from napari_semst.domains.metrics import truth_scores
+    from napari_semst.errors import InputError
     from napari_semst.io.read import read
+    from napari_semst.io.texts import as_texts
 
     tissue = read(source)
     for column in (truth, labels):
@@ -131,29 +150,15 @@ def score(source: Path, truth: str, labels: str, *, as_json: bool) -> None:
             )
     kept = tissue.obs[tissue.obs[labels].notna()]
     codes = pd.factorize(as_texts(kept[labels]))[0]
-    found = {k: round(v, 4) for k, v in truth_scores(codes, kept[truth]).items()}
+    scores = {k: round(v, 4) for k, v in truth_scores(codes, kept[truth]).items()}
     if as_json:
-        typer.echo(json.dumps({"input": str(source), "scores": found}, indent=2))
+        typer.echo(json.dumps({"input": str(source), "scores": scores}, indent=2))
     else:
-        typer.echo("\n".join(f"{name:14} {value}" for name, value in found.items()))
+        typer.echo("\n".join(f"{name:14} {value}" for name, value in scores.items()))
 
 
-def demo(folder: Path) -> None:
-    """Simulate a section, find its domains and draw them."""
-    from napari_semst.cli import run
-    from napari_semst.io.export.h5ad import write
-    from napari_semst.pipeline.job import RunOutputs, Scoring
-    from napari_semst.sample import simulated_cortex
+def view(source: InputPath) -> None:
+    """Open a section in napari, with the dock."""
+    from napari_semst.viewer.window import open_window
 
-    folder.mkdir(parents=True, exist_ok=True)
-    sample = folder / "cortex.h5ad"
-    write(simulated_cortex(), sample, overwrite=True)
-    files = RunOutputs(
-        folder / "cortex_semst.h5ad",
-        folder / "cortex_domains.csv",
-        folder / "cortex_domains.png",
-        overwrite=True,
-    )
-    request = Request().with_settings("domains", n_domains=7)
-    scoring = Scoring("ground_truth", drop_unannotated=False)
-    run.run_once([sample], request, "default", scoring, files)
+    open_window(source)

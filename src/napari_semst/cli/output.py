@@ -22,38 +22,38 @@ _STAGE_NAMES = {
 _SCORES_SHOWN = ("ari", "nmi", "acc", "chaos", "pas")
 
 
-def _image_words(told: dict[str, Any]) -> list[str]:
+def format_image(image: dict[str, Any]) -> list[str]:
     """Return what a run says of the image, for people."""
     lines = []
-    if "discordant" in told:
-        compared = told["spots"] - told["unusable"]
+    if "discordant" in image:
+        compared = image["spots"] - image["unusable"]
         lines.append(
-            f"  discordance        {told['discordant']} of {compared} spots, at a "
-            f"false discovery rate of {told['fdr']:.0%}"
+            f"  discordance        {image['discordant']} of {compared} spots, at a "
+            f"false discovery rate of {image['fdr']:.0%}"
         )
-        shares = told["predicted"]
+        shares = image["predicted"]
         word = "pattern" if len(shares) == 1 else "patterns"
         several = f"{len(shares)} {word} of expression, the first to {{:.0%}}"
         lines.append(
             "  image predicts     "
             + (several.format(shares[0]) if shares else "nothing of expression")
         )
-    elif "dimensions" in told:
+    elif "dimensions" in image:
         lines.append("  discordance        none: the run was without an image")
-    if "unusable" in told:
-        why = ", ".join(f"{name} {count}" for name, count in told["reasons"].items())
-        missing = told["unusable"]
+    if "unusable" in image:
+        why = ", ".join(f"{name} {count}" for name, count in image["reasons"].items())
+        missing = image["unusable"]
         text = f"{missing} spots without ({why})" if missing else "of every spot"
-        lines.append(f"  image              {told['encoder']}, {text}")
-    if "dimensions" in told:
+        lines.append(f"  image              {image['encoder']}, {text}")
+    if "dimensions" in image:
         lines.append(
-            f"  latent             {told['active_dimensions']} of "
-            f"{told['dimensions']} dimensions active"
+            f"  latent             {image['active_dimensions']} of "
+            f"{image['dimensions']} dimensions active"
         )
     return lines
 
 
-def words(account: dict[str, Any]) -> str:
+def format_summary(account: dict[str, Any]) -> str:
     """Return the account for people."""
     sizes = "  ".join(f"{n}: {size}" for n, size in account["domain_sizes"].items())
     seconds, device = sum(account["seconds"].values()), account["device"]
@@ -67,7 +67,7 @@ def words(account: dict[str, Any]) -> str:
         f"  genes              {section['genes']}, {section['spatial_graph']}",
         f"  semantics          {account['semantics']}{covers}",
     ]
-    lines += _image_words(account["image"]) if "image" in account else []
+    lines += format_image(account["image"]) if "image" in account else []
     curve = account.get("number_of_domains")
     if curve is not None:
         from napari_semst.domains.choose_k import chosen_in_words
@@ -82,7 +82,7 @@ def words(account: dict[str, Any]) -> str:
     return "\n".join(lines)
 
 
-def shown(
+def show_progress(
     steps: Generator[Progress, None, Returned], *, quiet: bool
 ) -> Generator[Progress, None, Returned]:
     """Pass events on, drawing them on the terminal's error stream.

@@ -7,8 +7,15 @@ from typing import Annotated
 
 import typer
 
-from napari_semst.cli.options import Overwrite, Preset
-from napari_semst.cli.settings import Stages, with_settings
+from napari_semst.cli.options import (
+    EmbeddingOutput,
+    GivenSettings,
+    Overwrite,
+    PresetName,
+    SettingOptions,
+    SettingsFile,
+    with_setting_options,
+)
 
 prompts = typer.Typer(
     help="Prompts for a language model that runs elsewhere, and its vectors back.",
@@ -17,13 +24,11 @@ prompts = typer.Typer(
 
 
 @prompts.command("write")
-@with_settings(
-    "n_genes", "ranking", "keep_uninformative", "template", "tissue", "counts_layer"
-)
+@with_setting_options
 def write(
+    *,
     source: Annotated[Path, typer.Argument(help="A section.")],
     folder: Annotated[Path, typer.Argument(help="Folder for the prompts.")],
-    given: Stages,
     model: Annotated[
         str | None, typer.Option(help="Language model that is to read them.")
     ] = None,
@@ -31,10 +36,19 @@ def write(
         str, typer.Option(help="How it is given a conversation: chatml, plain or auto.")
     ] = "auto",
     block: Annotated[int, typer.Option(min=1, help="Texts of one file.")] = 500_000,
-    preset: Preset = "auto",
-    config: Annotated[
-        Path | None, typer.Option(help="Settings file (TOML); options go before it.")
-    ] = None,
+    semantic_settings: Annotated[
+        GivenSettings,
+        SettingOptions(
+            "semantics.n_genes",
+            "semantics.ranking",
+            "semantics.leave_out_uninformative",
+            "semantics.template",
+            "semantics.tissue",
+        ),
+    ],
+    preset: PresetName = "auto",
+    config: SettingsFile = None,
+    counts: Annotated[GivenSettings, SettingOptions("prepare.counts_layer")],
 ) -> None:
     """Write each distinct text that the source `prompts` reads once, as Parquet."""
     from napari_semst.cli.request import build_request
@@ -42,27 +56,21 @@ def write(
     from napari_semst.embedding.prompts import write_prompts
     from napari_semst.io.read import read
 
-    semantics = given.setdefault("semantics", {})
-    semantics["source"] = "prompts"
-    if model is not None:
-        semantics["model"] = model
-    request = build_request(preset, config, given)
-    found = run_to_end(write_prompts(read(source), request, folder, chat, block))
+    source_settings = {"source": "prompts"} | ({"model": model} if model else {})
+    request = build_request(
+        preset, config, {"semantics": source_settings}, semantic_settings, counts
+    )
+    written = run_to_end(write_prompts(read(source), request, folder, chat, block))
     typer.echo(
-        f"Wrote {found.n_texts:,} texts of {found.n_spots:,} spots into "
-        f"{found.n_files} files of {folder}."
+        f"Wrote {written.n_texts:,} texts of {written.n_spots:,} spots into "
+        f"{written.n_files} files of {folder}."
     )
 
 
 @prompts.command("join")
 def join(
     folder: Annotated[Path, typer.Argument(help="Folder with prompts and vectors.")],
-    output: Annotated[
-        Path,
-        typer.Option(
-            "--output", "-o", help="File to write (.npy, .npz or .safetensors)."
-        ),
-    ],
+    output: EmbeddingOutput,
     overwrite: Overwrite = False,
 ) -> None:
     """Join an engine's vectors into the embedding, for --semantics precomputed:FILE."""
@@ -70,19 +78,19 @@ def join(
     from napari_semst.embedding.import_vectors import join_vectors
 
     check_place(output, overwrite=overwrite)
-    found = join_vectors(folder)
-    for sentence in found.about["warnings"]:
-        typer.echo(f"  note   {sentence}")
+    joined = join_vectors(folder)
+    for warning in joined.about["warnings"]:
+        typer.echo(f"  note   {warning}")
     write_embedding(
-        found.embedding,
+        joined.embedding,
         output,
-        found.about,
-        found.names,
+        joined.about,
+        joined.names,
         overwrite=overwrite,
-        listed=found.listed,
+        listed=joined.listed,
     )
-    spots, width = found.embedding.shape
+    spots, width = joined.embedding.shape
     typer.echo(
         f"Wrote {output}: {spots:,} spots x {width} dimensions, by "
-        f"{found.about['model']}."
+        f"{joined.about['model']}."
     )

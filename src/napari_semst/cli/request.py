@@ -1,39 +1,31 @@
-"""What the options of settings come to, and whether they fit each other."""
+"""What the options of a command come to, and whether all of them have an effect."""
 
 from __future__ import annotations
 
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from napari_semst.cli.settings import flag_of
+from napari_semst.cli.options import setting_flag
 from napari_semst.config import Request
 from napari_semst.errors import ConfigError
-from napari_semst.methods.registry import method_spec
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from napari_semst.config import Config, SemanticsConfig
-
-# The setting that what follows a source's name is for.
-_WHAT = {"prompts": "model", "genes": "model", "table": "table", "server": "url"}
-# Settings of the image that are read where patches are.
-_OF_PATCHES = ("image", "image_scale", "spot_diameter", "context")
+    from napari_semst.config import Config, Overrides, SemanticsConfig
 
 
-def build_request(
-    preset: str, config: Path | None, given: Mapping[str, dict[str, Any]]
-) -> Request:
+def build_request(preset: str, config: Path | None, *given: Overrides) -> Request:
     """Return the request of a settings file with the options put over it.
 
     Parameters
     ----------
     preset
-        Name of the recipe; ``auto``: the file's.
+        Name of the recipe.
     config
-        Settings file, or `None`.
-    given
-        What options said, by stage; a source of semantics as ``source:what``.
+        The settings file, if any.
+    *given
+        The options, by stage and setting.
 
     Raises
     ------
@@ -46,44 +38,49 @@ def build_request(
     request = Request.from_file(config) if config else Request(preset)
     if config and preset != "auto":
         request = Request(preset, request.overrides)
-    given = dict(given)
-    semantics = given["semantics"] = parsed_source(given.get("semantics", {}))
-    for stage, settings in given.items():
+    stages: dict[str, dict[str, Any]] = {}
+    for overrides in given:
+        for stage, settings in overrides.items():
+            stages.setdefault(stage, {}).update(settings)
+    if "semantics" in stages:
+        stages["semantics"] = semantic_settings(stages["semantics"])
+    for stage, settings in stages.items():
         request = request.with_settings(stage, **settings)
     complete = resolve(request)
+    semantics = stages.get("semantics", {})
     check_method(semantics.get("source"), complete.model.method)
-    check_fit(semantics, complete.semantics)
-    rate = given.get("image_guided", {}).get("discordance_fdr")
-    check_image(given.get("morphology", {}), rate, complete)
+    check_semantics(semantics, complete.semantics)
+    check_image(stages, complete)
     return request
 
 
-def parsed_source(settings: dict[str, Any]) -> dict[str, Any]:
-    """Return settings of semantics with ``source:what`` taken apart.
+# The setting that what follows a source's name is for.
+_AFTER_SOURCE = {
+    "prompts": "model",
+    "genes": "model",
+    "table": "table",
+    "server": "url",
+}
 
-    Parameters
-    ----------
-    settings
-        As given. What follows a source's name is, of ``prompts`` and ``genes``, the
-        model, of ``table`` the file, of ``server`` its address, of ``precomputed`` the
-        embedding.
 
-    Raises
-    ------
-    ConfigError
-        If two models are named.
+def semantic_settings(given: Mapping[str, Any]) -> dict[str, Any]:
+    """Return settings of the semantics with ``source:what`` taken apart.
+
+    Of ``prompts`` and ``genes`` it names the model, of ``table`` the file, of
+    ``server`` its address, of ``precomputed`` the embedding.
     """
-    source, _, what = settings.get("source", "").partition(":")
-    settings = {**settings, **({"source": source} if source else {})}
-    if not what:
-        return settings
-    name, model = _WHAT.get(source, "embedding"), settings.get("model")
-    if name == "model" and model not in (None, what):
-        raise ConfigError(
-            f"Expected one model; got {what!r} in --semantics and {model!r} in "
-            "--semantics-model. Give one of them."
-        )
-    return {**settings, name: what}
+    source, _, what = given.get("source", "").partition(":")
+    settings = {**given, "source": source or None}
+    if what:
+        name = _AFTER_SOURCE.get(source, "embedding")
+        model = given.get("model")
+        if name == "model" and model not in (None, what):
+            raise ConfigError(
+                f"Expected one model; got {what!r} in --semantics and {model!r} in "
+                "--semantics-model. Give one of them."
+            )
+        settings[name] = what
+    return settings
 
 
 def check_method(source: str | None, method: str) -> None:
@@ -101,47 +98,13 @@ def check_method(source: str | None, method: str) -> None:
     ConfigError
         If it would be without effect.
     """
+    from napari_semst.methods.registry import method_spec
+
     if source not in (None, "none") and not method_spec(method).semantics:
         raise ConfigError(
             f"Expected the method 'semst' with --semantics {source}; got {method!r}, "
             "which reads no gene semantics. Leave --semantics out, or choose the "
             "method semst."
-        )
-
-
-def check_fit(given: Mapping[str, Any], wanted: SemanticsConfig) -> None:
-    """Refuse options that the source of the semantics does not read.
-
-    Parameters
-    ----------
-    given
-        As `parsed_source` returned it.
-    wanted
-        All settings of the semantics.
-
-    Raises
-    ------
-    ConfigError
-        If one of them would be without effect.
-    """
-    for name, (sources, needs) in _READ_BY.items():
-        if name not in given:
-            continue
-        option = flag_of(f"semantics.{name}")
-        fits = wanted.source in sources
-        lacking = [
-            f"--{other} {value}"
-            for other, value, of in needs
-            if wanted.source in of and getattr(wanted, other) != value
-        ]
-        if fits and not lacking:
-            continue
-        what = " or ".join(sources) if len(sources) < _MANY else "genes of each spot"
-        found = f"{wanted.source!r}" + ("" if not lacking or not fits else " without")
-        more = f" {' '.join(lacking)}" if fits else ""
-        raise ConfigError(
-            f"Expected a source that reads {option} ({what}); got {found}{more}. Leave "
-            f"the option out, or choose what it is for with --semantics{more}."
         )
 
 
@@ -166,30 +129,53 @@ _READ_BY: dict[str, tuple[tuple[str, ...], _Needs]] = {
 }
 
 
-def refuse_one_image(image: Path | None, n_sections: int) -> None:
-    """Refuse one image file for several sections.
+def check_semantics(given: Mapping[str, Any], wanted: SemanticsConfig) -> None:
+    """Refuse options that the source of the semantics does not read.
+
+    Parameters
+    ----------
+    given
+        The settings that are options.
+    wanted
+        All settings of the semantics.
 
     Raises
     ------
     ConfigError
-        If there is one.
+        If one of them would be without effect.
     """
-    if image is not None and n_sections > 1:
+    for name, (sources, needs) in _READ_BY.items():
+        if given.get(name) is None:
+            continue
+        fits = wanted.source in sources
+        lacking = [
+            f"--{other} {value}"
+            for other, value, of in needs
+            if wanted.source in of and getattr(wanted, other) != value
+        ]
+        if fits and not lacking:
+            continue
+        option = setting_flag(f"semantics.{name}")
+        what = " or ".join(sources) if len(sources) < _MANY else "genes of each spot"
+        got = f"{wanted.source!r}" + ("" if not lacking or not fits else " without")
+        more = f" {' '.join(lacking)}" if fits else ""
         raise ConfigError(
-            f"Expected one section with --image; got {n_sections}. Run each with its "
-            "own image, or let every section bring its image."
+            f"Expected a source that reads {option} ({what}); got {got}{more}. Leave "
+            f"the option out, or choose what it is for with --semantics{more}."
         )
 
 
-def check_image(given: Mapping[str, Any], rate: float | None, config: Config) -> None:
+# Settings of the image that are read where patches are.
+_OF_PATCHES = ("image", "image_scale", "spot_diameter", "context")
+
+
+def check_image(given: Overrides, config: Config) -> None:
     """Refuse options on the image that the run would not read.
 
     Parameters
     ----------
     given
-        Settings of morphology, as given.
-    rate
-        The false discovery rate; `None` where not given.
+        The settings that are options, by stage.
     config
         All settings.
 
@@ -198,27 +184,33 @@ def check_image(given: Mapping[str, Any], rate: float | None, config: Config) ->
     ConfigError
         If one of them would be without effect, or the image file is not there.
     """
+    from napari_semst.methods.registry import method_spec
+
     method, wanted = config.model.method, config.morphology
-    if rate is not None and not method_spec(method).discordance:
+    if "discordance_fdr" in given.get("image_guided", {}) and not (
+        method_spec(method).discordance
+    ):
         raise ConfigError(
             f"Expected --fdr with --method image-guided; got the method {method!r}, "
             "which compares nothing with an image. Leave --fdr out, or choose that "
             "method."
         )
-    told = [flag_of(f"morphology.{name}") for name in _OF_PATCHES if name in given]
+    options = given.get("morphology", {})
+    of_patches = [name for name in _OF_PATCHES if name in options]
     unread = wanted.encoder == "none" or wanted.encoder.startswith("obsm:")
-    if told and unread:
+    if of_patches and unread:
         raise ConfigError(
-            f"Expected a run that reads an image with {told[0]}; got the method "
-            f"{method!r} and the image encoder {wanted.encoder!r}, which read none. "
-            "Add --method image-guided, or --image-encoder builtin, timm:ID or hf:ID."
+            "Expected a run that reads an image with "
+            f"{setting_flag(f'morphology.{of_patches[0]}')}; got the method {method!r} "
+            f"and the image encoder {wanted.encoder!r}, which read none. Add --method "
+            "image-guided, or --image-encoder builtin, timm:ID or hf:ID."
         )
-    if given.get("image_scale") is not None and not wanted.image:
+    if "image_scale" in options and not wanted.image:
         raise ConfigError(
             "Expected --image FILE with --image-scale; got none. The section's own "
             "image brings its scale."
         )
-    if given.get("image") is not None and not Path(wanted.image).expanduser().exists():
+    if "image" in options and not Path(wanted.image).expanduser().exists():
         raise ConfigError(
             f"Expected an image at {wanted.image}; there is none. Check the path."
         )

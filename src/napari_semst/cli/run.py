@@ -1,4 +1,4 @@
-"""`semst run`: its options, and what they lead to."""
+"""``semst run`` and ``semst presets``."""
 
 from __future__ import annotations
 
@@ -8,9 +8,20 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from napari_semst.cli.options import AsJson, Overwrite, Preset, Quiet
-from napari_semst.cli.output import shown, words
-from napari_semst.cli.settings import Stages, with_settings
+from napari_semst.cli.options import (
+    AsJson,
+    CsvOutput,
+    FigureOutput,
+    GivenSettings,
+    Overwrite,
+    PresetName,
+    Quiet,
+    ResultOutput,
+    RunName,
+    SettingOptions,
+    Truth,
+    with_setting_options,
+)
 from napari_semst.errors import ConfigError
 
 if TYPE_CHECKING:
@@ -18,6 +29,194 @@ if TYPE_CHECKING:
 
     from napari_semst.config import Request
     from napari_semst.pipeline.job import RunOutputs, Scoring
+
+# In the order of the help.
+_METHOD_SETTINGS = SettingOptions(
+    "model.method",
+    "model.morphology",
+    "morphology.image",
+    "morphology.encoder",
+    "morphology.image_scale",
+    "morphology.spot_diameter",
+    "morphology.context",
+    "image_guided.discordance_fdr",
+    "semantics.source",
+    "semantics.model",
+    "semantics.per",
+    "semantics.keep_vectors",
+    "semantics.control",
+    "semantics.n_genes",
+    "semantics.ranking",
+    "semantics.leave_out_uninformative",
+    "semantics.gene_text",
+    "semantics.gene_weights",
+    "semantics.pooling",
+    "semantics.template",
+    "semantics.tissue",
+    "semantics.summaries",
+)
+_RUN_SETTINGS = SettingOptions(
+    "prepare.section_key",
+    "training.seed",
+    "training.ensemble",
+    "training.epochs",
+    "domains.readout",
+    "domains.refine",
+    "training.device",
+    "model.weights",
+    "prepare.counts_layer",
+    "prepare.coordinates",
+    "prepare.part",
+)
+
+
+_Sources = Annotated[
+    list[Path],
+    typer.Argument(
+        help="Files or folders, each a section. Several are done on their own, "
+        "with the same settings, unless --together."
+    ),
+]
+_AnySettingsFile = Annotated[
+    Path | None,
+    typer.Option(
+        help="Settings file (TOML, or JSON of the image-guided method); options go "
+        "before it."
+    ),
+]
+_Together = Annotated[
+    bool,
+    typer.Option(
+        "--together",
+        help="Join the inputs and find domains common to all, in one result.",
+    ),
+]
+_DropUnannotated = Annotated[
+    bool,
+    typer.Option(
+        "--drop-unannotated",
+        help="Leave out spots without --truth before everything, as published "
+        "comparisons do.",
+    ),
+]
+_ModelOutput = Annotated[
+    Path | None,
+    typer.Option(
+        help="Also save a model that labels other sections (.safetensors); see "
+        "`semst apply`."
+    ),
+]
+_OutputFolder = Annotated[
+    Path | None,
+    typer.Option(
+        help="Folder for <name>_semst.h5ad of several sections; else here. What is "
+        "there of the same input, settings and version is skipped."
+    ),
+]
+_Scheduler = Annotated[
+    str | None,
+    typer.Option(help="Scheduler whose workers do the sections: tcp://host:8786."),
+]
+_KeepGoing = Annotated[
+    bool,
+    typer.Option(
+        "--keep-going/--stop-at-failure",
+        help="Of several sections, do the rest when one fails.",
+    ),
+]
+
+
+@with_setting_options
+def run(
+    *,
+    sources: _Sources,
+    number: Annotated[GivenSettings, SettingOptions("domains.n_domains")],
+    output: ResultOutput = None,
+    method_settings: Annotated[GivenSettings, _METHOD_SETTINGS],
+    preset: PresetName = "auto",
+    config: _AnySettingsFile = None,
+    together: _Together = False,
+    run_settings: Annotated[GivenSettings, _RUN_SETTINGS],
+    name: RunName = "default",
+    truth: Truth = None,
+    drop_unannotated: _DropUnannotated = False,
+    csv: CsvOutput = None,
+    figure: FigureOutput = None,
+    save_model: _ModelOutput = None,
+    output_dir: _OutputFolder = None,
+    dask: _Scheduler = None,
+    keep_going: _KeepGoing = True,
+    overwrite: Overwrite = False,
+    as_json: AsJson = False,
+    quiet: Quiet = False,
+) -> None:
+    """Find the spatial domains of a section, or of each of several."""
+    from napari_semst.cli import cohort
+    from napari_semst.cli.request import build_request
+    from napari_semst.cohort.plan import plan
+    from napari_semst.core.process_group import joined_group, refuse_cohorts
+    from napari_semst.pipeline.job import RunOutputs, Scoring
+
+    _refuse_one_image(method_settings, len(sources))
+    request = build_request(preset, config, number, method_settings, run_settings)
+    scoring = Scoring(truth, drop_unannotated)
+    if together:
+        refuse_apart(sources, output_dir=output_dir, dask=dask)
+    elif len(sources) > 1 or output_dir is not None or dask is not None:
+        refuse_cohorts()
+        cohort.refuse_single_files(
+            output=output, csv=csv, figure=figure, save_model=save_model
+        )
+        tasks = plan(
+            sources,
+            output_dir or Path(),
+            request,
+            run=name,
+            scoring=scoring,
+            overwrite=overwrite,
+        )
+        cohort.run_sections(
+            tasks, dask, keep_going=keep_going, as_json=as_json, quiet=quiet
+        )
+        return
+    if output is None and not as_json:
+        output = result_path("sections" if together else sources[0])
+    files = RunOutputs(output, csv, figure, overwrite, save_model)
+    # What torchrun started trains together; without it this joins nobody.
+    with joined_group():
+        run_one(sources, request, name, scoring, files, as_json=as_json, quiet=quiet)
+
+
+def result_path(source: Path | str) -> Path:
+    """Return where the result of an input is saved unless told otherwise."""
+    from napari_semst.io.concat_sections import stem
+
+    return Path(f"{source if isinstance(source, str) else stem(source)}_semst.h5ad")
+
+
+def run_one(
+    sources: Sequence[Path],
+    request: Request,
+    name: str,
+    scoring: Scoring,
+    files: RunOutputs,
+    *,
+    as_json: bool = False,
+    quiet: bool = False,
+) -> None:
+    """Read, find domains, save, score and report; several inputs are joined."""
+    from napari_semst.cli.output import format_summary, show_progress
+    from napari_semst.pipeline.job import find_and_save
+
+    account = find_and_save(
+        sources,
+        request,
+        name,
+        scoring,
+        files,
+        through=lambda steps: show_progress(steps, quiet=quiet),
+    )
+    typer.echo(json.dumps(account, indent=2) if as_json else format_summary(account))
 
 
 def refuse_apart(sources: Sequence[Path], **options: object) -> None:
@@ -41,185 +240,18 @@ def refuse_apart(sources: Sequence[Path], **options: object) -> None:
             )
 
 
-def run_once(
-    sources: Sequence[Path],
-    request: Request,
-    name: str,
-    scoring: Scoring,
-    files: RunOutputs,
-    *,
-    as_json: bool = False,
-    quiet: bool = False,
-) -> None:
-    """Read, find domains, save, score and report; several inputs are joined."""
-    from napari_semst.pipeline.job import find_and_save
-
-    account = find_and_save(
-        sources,
-        request,
-        name,
-        scoring,
-        files,
-        through=lambda steps: shown(steps, quiet=quiet),
-    )
-    typer.echo(json.dumps(account, indent=2) if as_json else words(account))
-
-
-@with_settings(
-    "n_domains",
-    "method",
-    "morphology",
-    "image",
-    "image_encoder",
-    "image_scale",
-    "spot_diameter",
-    "context",
-    "fdr",
-    "semantics",
-    "semantics_model",
-    "per",
-    "cache",
-    "control",
-    "n_genes",
-    "ranking",
-    "keep_uninformative",
-    "gene_text",
-    "gene_weights",
-    "pooling",
-    "template",
-    "tissue",
-    "summaries",
-    "section_key",
-    "seed",
-    "ensemble",
-    "epochs",
-    "readout",
-    "refine",
-    "device",
-    "weights",
-    "counts_layer",
-    "coordinates",
-    "part",
-)
-def run(
-    sources: Annotated[
-        list[Path],
-        typer.Argument(
-            help="Files or folders, each a section. Several are done on their own, "
-            "with the same settings, unless --together."
-        ),
-    ],
-    given: Stages,
-    output: Annotated[
-        Path | None,
-        typer.Option(
-            "--output",
-            "-o",
-            help="Where to save; else <name>_semst.h5ad here, or nothing with --json.",
-        ),
-    ] = None,
-    preset: Preset = "auto",
-    config: Annotated[
-        Path | None,
-        typer.Option(
-            help="Settings file (TOML, or JSON of the image-guided method); options go "
-            "before it."
-        ),
-    ] = None,
-    together: Annotated[
-        bool,
-        typer.Option(
-            "--together",
-            help="Join the inputs and find domains common to all, in one result.",
-        ),
-    ] = False,
-    name: Annotated[str, typer.Option("--run", help="Name of the run.")] = "default",
-    truth: Annotated[
-        str | None,
-        typer.Option(help="obs column with an annotation: it is scored, never used."),
-    ] = None,
-    drop_unannotated: Annotated[
-        bool,
-        typer.Option(
-            "--drop-unannotated",
-            help="Leave out spots without --truth before everything, as published "
-            "comparisons do.",
-        ),
-    ] = False,
-    csv: Annotated[
-        Path | None, typer.Option(help="Also write the domains as a table.")
-    ] = None,
-    figure: Annotated[
-        Path | None, typer.Option(help="Also draw the domains (.png, .svg, .pdf).")
-    ] = None,
-    save_model: Annotated[
-        Path | None,
-        typer.Option(
-            help="Also save a model that labels other sections (.safetensors); see "
-            "`semst apply`."
-        ),
-    ] = None,
-    output_dir: Annotated[
-        Path | None,
-        typer.Option(
-            help="Folder for <name>_semst.h5ad of several sections; else here. What is "
-            "there of the same input, settings and version is skipped."
-        ),
-    ] = None,
-    dask: Annotated[
-        str | None,
-        typer.Option(help="Scheduler whose workers do the sections: tcp://host:8786."),
-    ] = None,
-    keep_going: Annotated[
-        bool,
-        typer.Option(
-            "--keep-going/--stop-at-failure",
-            help="Of several sections, do the rest when one fails.",
-        ),
-    ] = True,
-    overwrite: Overwrite = False,
-    as_json: AsJson = False,
-    quiet: Quiet = False,
-) -> None:
-    """Find the spatial domains of a section, or of each of several."""
-    from napari_semst.cli import cohort as cli_cohort
-    from napari_semst.cli.request import build_request, refuse_one_image
-    from napari_semst.core.process_group import joined_group, refuse_cohorts
-    from napari_semst.io.concat_sections import stem
-    from napari_semst.pipeline.job import RunOutputs, Scoring
-
-    refuse_one_image(given.get("morphology", {}).get("image"), len(sources))
-    request = build_request(preset, config, given)
-    scoring = Scoring(truth, drop_unannotated)
-    cohort = output_dir is not None or dask is not None
-    if together:
-        refuse_apart(sources, output_dir=output_dir, dask=dask)
-    elif len(sources) > 1 or cohort:
-        refuse_cohorts()
-        cli_cohort.refuse_single_files(
-            output=output, csv=csv, figure=figure, save_model=save_model
+def _refuse_one_image(given: GivenSettings, n_sections: int) -> None:
+    """Refuse one image file for several sections."""
+    if n_sections > 1 and "image" in given.get("morphology", {}):
+        raise ConfigError(
+            f"Expected one section with --image; got {n_sections}. Run each with its "
+            "own image, or let every section bring its image."
         )
-        cli_cohort.run(
-            sources,
-            request,
-            name,
-            scoring,
-            output_dir or Path(),
-            overwrite=overwrite,
-            keep_going=keep_going,
-            address=dask,
-            as_json=as_json,
-            quiet=quiet,
-        )
-        return
-    name_of_all = "sections" if together else stem(sources[0])
-    files = RunOutputs(
-        output or (None if as_json else Path(f"{name_of_all}_semst.h5ad")),
-        csv,
-        figure,
-        overwrite,
-        save_model,
-    )
-    # What torchrun started trains together; without it this joins nobody.
-    with joined_group():
-        run_once(sources, request, name, scoring, files, as_json=as_json, quiet=quiet)
+
+
+def presets() -> None:
+    """List the recipes."""
+    from napari_semst.config.presets import PRESETS
+
+    for name, preset in PRESETS.items():
+        typer.echo(f"{name:14} {preset.summary}")

@@ -1,4 +1,4 @@
-"""``semst sample``: simulated sections to try things on."""
+"""``semst sample`` and ``semst demo``: simulated sections to try things on."""
 
 from __future__ import annotations
 
@@ -90,10 +90,37 @@ def discordant(
         platform=platform,  # type: ignore[arg-type]
     )
     _write(tissue, output, overwrite)
-    for name, told in tissue.uns["dataset_info"]["planted"].items():
+    for name, planted in tissue.uns["dataset_info"]["planted"].items():
         typer.echo(
-            f"  {name:20} {told['spots']} spots of {told['layer']}: {told['planted']}"
+            f"  {name:20} {planted['spots']} spots of {planted['layer']}: "
+            f"{planted['planted']}"
         )
+
+
+def demo(
+    folder: Annotated[Path, typer.Argument(help="Folder for the results.")] = Path(
+        "demo-output"
+    ),
+) -> None:
+    """Simulate a section, find its domains and draw them."""
+    from napari_semst.cli.run import run_one
+    from napari_semst.config import Request
+    from napari_semst.io.export.h5ad import write
+    from napari_semst.pipeline.job import RunOutputs, Scoring
+    from napari_semst.sample import simulated_cortex
+
+    folder.mkdir(parents=True, exist_ok=True)
+    sample = folder / "cortex.h5ad"
+    write(simulated_cortex(), sample, overwrite=True)
+    files = RunOutputs(
+        folder / "cortex_semst.h5ad",
+        folder / "cortex_domains.csv",
+        folder / "cortex_domains.png",
+        overwrite=True,
+    )
+    request = Request().with_settings("domains", n_domains=7)
+    scoring = Scoring("ground_truth", drop_unannotated=False)
+    run_one([sample], request, "default", scoring, files)
 
 
 def _strength(text: str) -> str | float:

@@ -2,71 +2,274 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from napari_semst.cli.options import InputPath, Overwrite, SavedRun, setting_option
 from napari_semst.errors import ConfigError, SaveError, one_of
 
 if TYPE_CHECKING:
-    from pathlib import Path
-
     from napari_semst.io.export.labels_csv import LabelsAdded
     from napari_semst.io.geojson.label import RegionsAdded
 
 _EXPORTS = (".geojson", ".csv", ".zarr")
 
+Section = Annotated[
+    str | None, typer.Option(help="Name of the section, where there are several.")
+]
+Coordinates = Annotated[str | None, setting_option("prepare.coordinates")]
+Shapes = Annotated[
+    str,
+    typer.Option(
+        help="GeoJSON: regions (an annotation for each label), spots (a detection "
+        "for each spot) or both."
+    ),
+]
+TableName = Annotated[str, typer.Option(help="SpatialData: name of the table.")]
+ShapesElement = Annotated[
+    str | None,
+    typer.Option(help="SpatialData: the element whose shapes the spots are."),
+]
+Colors = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--color",
+        "-c",
+        help="obs column, gene, or column of obsm as X_semst:1; again for more. "
+        "Without it: image, domains and modulation.",
+    ),
+]
+Microns = Annotated[
+    float | None,
+    typer.Option(
+        help="Micrometres per unit of the coordinates, for the scale bar; "
+        "without it told from the section where it can be."
+    ),
+]
+RegionsPath = Annotated[
+    Path, typer.Argument(help="GeoJSON of QuPath, or a .csv of spot and label.")
+]
+PixelSize = Annotated[
+    float | None,
+    typer.Option(
+        help="Units of the coordinates per pixel of the image, as 0.2125 for Xenium; "
+        "without it the coordinates are pixels."
+    ),
+]
 
-@dataclass(frozen=True)
-class Wanted:
-    """What is written or read.
 
-    Parameters
-    ----------
-    column
-        The obs column.
-    how
-        Shapes to write, or what of a region is its label.
-    section, coordinates, pixel_size
-        As for `napari_semst.write_geojson`.
-    """
+def export(
+    source: InputPath,
+    output: Annotated[
+        Path,
+        typer.Option("--output", "-o", help=".geojson, .csv, or a SpatialData .zarr."),
+    ],
+    column: Annotated[
+        str, typer.Option(help="obs column to write as GeoJSON.")
+    ] = "semst_domain",
+    shapes: Shapes = "regions",
+    section: Section = None,
+    coordinates: Coordinates = None,
+    pixel_size: PixelSize = None,
+    table: TableName = "semst",
+    region: ShapesElement = None,
+    overwrite: Overwrite = False,
+) -> None:
+    """Write domains for other programs: GeoJSON for QuPath, CSV, SpatialData."""
+    from napari_semst.io.export.h5ad import write_domains_csv
+    from napari_semst.io.export.spatialdata import write_spatialdata_table
+    from napari_semst.io.geojson.write import write_geojson
+    from napari_semst.io.read import read
 
-    column: str
-    how: str
-    section: str | None
-    coordinates: str | None
-    pixel_size: float | None
+    suffix = output.suffix.lower()
+    if suffix not in _EXPORTS:
+        raise SaveError(one_of("the ending of --output", output.suffix, _EXPORTS))
+    if suffix == ".zarr":
+        # The store is there already: what is refused is a table of that name.
+        write_spatialdata_table(
+            read(source), output, table=table, region=region, overwrite=overwrite
+        )
+        typer.echo(f"Wrote the table {table} into {output}.")
+        return
+    check_output(source, output, overwrite=overwrite)
+    tissue = read(source)
+    if suffix == ".csv":
+        write_domains_csv(tissue, output, coordinates=coordinates, overwrite=overwrite)
+        typer.echo(f"Wrote {output}: {tissue.n_obs} spots.")
+        return
+    written = write_geojson(
+        tissue,
+        output,
+        column=column,
+        shapes=shapes,  # type: ignore[arg-type]
+        section=section,
+        coordinates=coordinates,
+        pixel_size=pixel_size,
+        overwrite=overwrite,
+    )
+    typer.echo(f"Wrote {output}: {column} as {shapes}.")
+    for note in written.notes:
+        typer.echo(f"  note: {note}")
 
-    @property
-    def place(self) -> dict[str, Any]:
-        """Where the spots are."""
-        return {
-            "section": self.section,
-            "coordinates": self.coordinates,
-            "pixel_size": self.pixel_size,
-        }
+
+def import_regions(
+    source: InputPath,
+    regions: RegionsPath,
+    output: Annotated[
+        Path, typer.Option("--output", "-o", help="File to write (.h5ad).")
+    ],
+    column: Annotated[
+        str, typer.Option(help="Name of the new obs column.")
+    ] = "regions",
+    by: Annotated[
+        str, typer.Option(help="The label of a region: its class, or its name.")
+    ] = "class",
+    section: Section = None,
+    coordinates: Coordinates = None,
+    pixel_size: PixelSize = None,
+    overwrite: Overwrite = False,
+) -> None:
+    """Label spots by regions drawn in QuPath or elsewhere."""
+    from napari_semst.io.export.h5ad import write
+    from napari_semst.io.export.labels_csv import add_labels
+    from napari_semst.io.geojson.label import add_regions
+    from napari_semst.io.read import read
+
+    if output.suffix.lower() != ".h5ad":
+        raise SaveError(f"Expected a name that ends in .h5ad; got {output}.")
+    check_output(source, output, overwrite=overwrite)
+    tissue = read(source)
+    labelled: LabelsAdded | RegionsAdded
+    if regions.suffix.lower() == ".csv":
+        labelled = add_labels(tissue, regions, column)
+    else:
+        labelled = add_regions(
+            tissue,
+            regions,
+            column,
+            by=by,  # type: ignore[arg-type]
+            section=section,
+            coordinates=coordinates,
+            pixel_size=pixel_size,
+        )
+    write(tissue, output, overwrite=overwrite)
+    typer.echo(f"{column}: {len(labelled.names)} labels")
+    typer.echo(labelled.words())
+    typer.echo(f"Wrote {output}.")
 
 
-@dataclass(frozen=True)
-class Drawn:
-    """What a figure shows, as for `napari_semst.colour_figure`."""
+def figure(
+    source: InputPath,
+    output: Annotated[
+        Path, typer.Option("--output", "-o", help="File to draw (.png, .svg, .pdf).")
+    ],
+    color: Colors = None,
+    run: Annotated[
+        str | None,
+        typer.Option("--run", help="Run to show without --color; else the latest."),
+    ] = None,
+    section: Section = None,
+    coordinates: Coordinates = None,
+    microns: Microns = None,
+    image: Annotated[bool, typer.Option(help="The tissue beneath the spots.")] = True,
+    dpi: Annotated[int, typer.Option(help="Dots per inch.")] = 200,
+    overwrite: Overwrite = False,
+) -> None:
+    """Draw a section by any column or gene, with legend and scale bar."""
+    from napari_semst.figure import colour_figure, domain_figure
+    from napari_semst.figure.file import check_file_name
+    from napari_semst.io.read import read
 
-    colors: tuple[str, ...]
-    run: str | None
-    section: str | None
-    coordinates: str | None
-    microns: float | None
+    colors = tuple(color or ())
+    check_file_name(output, dpi)
+    if colors and run is not None:
+        raise ConfigError(
+            "Expected --run or --color; got both. Name the run's column instead: "
+            f"--color semst_domain_{run}."
+        )
+    if not colors and (microns is not None or not image):
+        raise ConfigError(
+            "Expected --color with --microns and --no-image; got none. Add --color "
+            "semst_domain."
+        )
+    check_output(source, output, overwrite=overwrite)
+    tissue = read(source)
+    if colors:
+        colour_figure(
+            tissue,
+            output,
+            colors,
+            section=section,
+            coordinates=coordinates,
+            microns=microns,
+            image=image,
+            dpi=dpi,
+            overwrite=overwrite,
+        )
+    else:
+        domain_figure(
+            tissue,
+            output,
+            run=run,
+            library=section,
+            coordinates=coordinates,
+            dpi=dpi,
+            overwrite=overwrite,
+        )
+    typer.echo(f"Wrote {output}.")
 
 
-@dataclass(frozen=True)
-class Reported:
-    """What a report tells, as for `napari_semst.write_report`; markers as a file."""
+def report(
+    source: InputPath,
+    output: Annotated[
+        Path, typer.Option("--output", "-o", help="Page to write (.html).")
+    ],
+    run: SavedRun = None,
+    annotation: Annotated[
+        str | None,
+        typer.Option(help="obs column to show and to compare the domains with."),
+    ] = None,
+    markers: Annotated[
+        Path | None,
+        typer.Option(help="Table of marker genes to print (.csv)."),
+    ] = None,
+    color: Annotated[
+        list[str] | None,
+        typer.Option("--color", "-c", help="More pictures, as in semst figure."),
+    ] = None,
+    coordinates: Coordinates = None,
+    overwrite: Overwrite = False,
+) -> None:
+    """Write a report of a run as one HTML page."""
+    import pandas as pd
 
-    run: str | None
-    annotation: str | None
-    markers: Path | None
-    colors: tuple[str, ...]
+    from napari_semst.io.checks import MEGABYTE, check_file, translate_errors
+    from napari_semst.io.read import read
+    from napari_semst.report import write_report
+
+    if output.suffix.lower() != ".html":
+        raise SaveError(f"Expected a name that ends in .html; got {output}.")
+    check_output(source, output, overwrite=overwrite)
+    marker_table = None
+    if markers is not None:
+        what = "a table of marker genes (.csv)"
+        check_file(markers, what, at_most=64 * MEGABYTE)
+        with translate_errors(markers, what):
+            marker_table = pd.read_csv(markers)
+    write_report(
+        read(source),
+        output,
+        run=run,
+        annotation=annotation,
+        markers=marker_table,
+        colors=tuple(color or ()),
+        source=source,
+        coordinates=coordinates,
+        overwrite=overwrite,
+    )
+    typer.echo(f"Wrote {output}.")
 
 
 def check_output(source: Path, output: Path, *, overwrite: bool) -> None:
@@ -92,241 +295,3 @@ def check_output(source: Path, output: Path, *, overwrite: bool) -> None:
             f"Expected {output} not to exist yet; it does. Choose another name or add "
             "--overwrite."
         )
-
-
-def export(
-    source: Path,
-    output: Path,
-    wanted: Wanted,
-    table: str,
-    region: str | None,
-    *,
-    overwrite: bool,
-) -> None:
-    """Write domains as the ending of the output says.
-
-    Parameters
-    ----------
-    source
-        The section; it is not changed.
-    output
-        ``.geojson``, ``.csv``, or the ``.zarr`` of a SpatialData.
-    wanted
-        What is written.
-    table, region
-        Of SpatialData: name of the table, and of the shapes it is about.
-    overwrite
-        Replace a file, or a table, that exists.
-
-    Raises
-    ------
-    SemstError
-        One of its kinds, with what was expected, found and to do.
-    """
-    from napari_semst.io.export.h5ad import write_domains_csv
-    from napari_semst.io.export.spatialdata import write_spatialdata_table
-    from napari_semst.io.geojson.write import write_geojson
-    from napari_semst.io.read import read
-
-    suffix = output.suffix.lower()
-    if suffix not in _EXPORTS:
-        raise SaveError(one_of("the ending of --output", output.suffix, _EXPORTS))
-    if suffix == ".zarr":
-        # The store is there already: what is refused is a table of that name.
-        write_spatialdata_table(
-            read(source), output, table=table, region=region, overwrite=overwrite
-        )
-        typer.echo(f"Wrote the table {table} into {output}.")
-        return
-    check_output(source, output, overwrite=overwrite)
-    tissue = read(source)
-    if suffix == ".csv":
-        write_domains_csv(
-            tissue, output, coordinates=wanted.coordinates, overwrite=overwrite
-        )
-        typer.echo(f"Wrote {output}: {tissue.n_obs} spots.")
-        return
-    written = write_geojson(
-        tissue,
-        output,
-        column=wanted.column,
-        shapes=wanted.how,  # type: ignore[arg-type]
-        **wanted.place,
-        overwrite=overwrite,
-    )
-    typer.echo(f"Wrote {output}: {wanted.column} as {wanted.how}.")
-    for note in written.notes:
-        typer.echo(f"  note: {note}")
-
-
-def import_regions(
-    source: Path, regions: Path, output: Path, wanted: Wanted, *, overwrite: bool
-) -> None:
-    """Label spots by the regions or the table of a file, and save.
-
-    Parameters
-    ----------
-    source
-        The section; it is not changed.
-    regions
-        GeoJSON, or a ``.csv`` of spots and labels.
-    output
-        ``.h5ad`` to write.
-    wanted
-        What is read, and the name of the new column.
-    overwrite
-        Replace a file that exists.
-
-    Raises
-    ------
-    SemstError
-        One of its kinds, with what was expected, found and to do.
-    """
-    from napari_semst.io.export.h5ad import write
-    from napari_semst.io.export.labels_csv import add_labels
-    from napari_semst.io.geojson.label import add_regions
-    from napari_semst.io.read import read
-
-    if output.suffix.lower() != ".h5ad":
-        raise SaveError(f"Expected a name that ends in .h5ad; got {output}.")
-    check_output(source, output, overwrite=overwrite)
-    tissue = read(source)
-    told: LabelsAdded | RegionsAdded
-    if regions.suffix.lower() == ".csv":
-        told = add_labels(tissue, regions, wanted.column)
-    else:
-        told = add_regions(
-            tissue,
-            regions,
-            wanted.column,
-            by=wanted.how,  # type: ignore[arg-type]
-            **wanted.place,
-        )
-    write(tissue, output, overwrite=overwrite)
-    typer.echo(f"{wanted.column}: {len(told.names)} labels")
-    typer.echo(told.words())
-    typer.echo(f"Wrote {output}.")
-
-
-def figure(
-    source: Path, output: Path, drawn: Drawn, *, image: bool, dpi: int, overwrite: bool
-) -> None:
-    """Draw a section.
-
-    Parameters
-    ----------
-    source
-        The section.
-    output
-        ``.png``, ``.svg`` or ``.pdf``.
-    drawn
-        What is shown.
-    image
-        Whether the tissue's image is drawn beneath.
-    dpi
-        Dots per inch.
-    overwrite
-        Replace a file that exists.
-
-    Raises
-    ------
-    SemstError
-        One of its kinds, with what was expected, found and to do.
-    """
-    from napari_semst.figure import colour_figure, domain_figure
-    from napari_semst.figure.file import check_file_name
-    from napari_semst.io.read import read
-
-    check_file_name(output, dpi)
-    if drawn.colors and drawn.run is not None:
-        raise ConfigError(
-            "Expected --run or --color; got both. Name the run's column instead: "
-            f"--color semst_domain_{drawn.run}."
-        )
-    if not drawn.colors and (drawn.microns is not None or not image):
-        raise ConfigError(
-            "Expected --color with --microns and --no-image; got none. Add --color "
-            "semst_domain."
-        )
-    check_output(source, output, overwrite=overwrite)
-    tissue, place = read(source), drawn.coordinates
-    if drawn.colors:
-        colour_figure(
-            tissue,
-            output,
-            drawn.colors,
-            section=drawn.section,
-            coordinates=place,
-            microns=drawn.microns,
-            image=image,
-            dpi=dpi,
-            overwrite=overwrite,
-        )
-    else:
-        domain_figure(
-            tissue,
-            output,
-            run=drawn.run,
-            library=drawn.section,
-            coordinates=place,
-            dpi=dpi,
-            overwrite=overwrite,
-        )
-    typer.echo(f"Wrote {output}.")
-
-
-def report(
-    source: Path,
-    output: Path,
-    reported: Reported,
-    coordinates: str | None,
-    *,
-    overwrite: bool,
-) -> None:
-    """Write a report.
-
-    Parameters
-    ----------
-    source
-        A file with domains.
-    output
-        ``.html``.
-    reported
-        What is told.
-    coordinates
-        Where the spots are; None looks for them.
-    overwrite
-        Replace a file that exists.
-
-    Raises
-    ------
-    SemstError
-        One of its kinds, with what was expected, found and to do.
-    """
-    import pandas as pd
-
-    from napari_semst.io.checks import MEGABYTE, check_file, translate_errors
-    from napari_semst.io.read import read
-    from napari_semst.report import write_report
-
-    if output.suffix.lower() != ".html":
-        raise SaveError(f"Expected a name that ends in .html; got {output}.")
-    check_output(source, output, overwrite=overwrite)
-    markers = None
-    if reported.markers is not None:
-        what = "a table of marker genes (.csv)"
-        check_file(reported.markers, what, at_most=64 * MEGABYTE)
-        with translate_errors(reported.markers, what):
-            markers = pd.read_csv(reported.markers)
-    write_report(
-        read(source),
-        output,
-        run=reported.run,
-        annotation=reported.annotation,
-        markers=markers,
-        colors=reported.colors,
-        source=source,
-        coordinates=coordinates,
-        overwrite=overwrite,
-    )
-    typer.echo(f"Wrote {output}.")

@@ -54,7 +54,9 @@ def _setting(  # type: ignore[no-untyped-def]
 class PrepareConfig:
     """From raw counts to a scaled matrix and two graphs."""
 
-    counts_layer: str = _setting("", "Layer of raw counts; empty: the one that is found.")
+    counts_layer: str = _setting(
+        "", "Layer of raw counts; empty: the one that is found."
+    )
     coordinates: str = _setting(
         "",
         "obsm key, or two obs columns x,y, of the coordinates; empty: those that are "

@@ -190,7 +190,7 @@ def test_the_option_of_the_command_line_reaches_the_settings(monkeypatch):
     def run(sources, request, *rest, **named):
         asked.append(request)
 
-    monkeypatch.setattr(cli_run, "run", run)
+    monkeypatch.setattr(cli_run, "run_one", run)
     options = ["run", "x.h5ad", "-k", "3", "--morphology", "view"]
     outcome = CliRunner().invoke(app, options)
     assert outcome.exit_code == 0, outcome.output
