@@ -89,7 +89,8 @@ def test_the_error_of_one_section_keeps_its_ways():
 def spoken(path):
     """Yield (line, text, place) of what a file may say: no docstrings.
 
-    The place is "shell", "python" or "window" inside a `Way`, and empty elsewhere.
+    The place is "shell", "python" or "window" inside a `Way`, "shell" in what a
+    setting holds for its option, and empty elsewhere.
     """
     tree = ast.parse(path.read_text(encoding="utf-8"))
     placed = {}
@@ -101,6 +102,9 @@ def spoken(path):
                 ("shell", "python", "window"), node.args, strict=True
             ):
                 placed.update(dict.fromkeys(ast.walk(part), place))
+        # What a setting holds for the command line's option alone.
+        if isinstance(node, ast.keyword) and node.arg in ("flags", "shell_help"):
+            placed.update(dict.fromkeys(ast.walk(node.value), "shell"))
     for node in ast.walk(tree):
         if isinstance(node, ast.Constant) and isinstance(node.value, str):
             place = placed.get(node, "")
