@@ -12,9 +12,9 @@ import pytest
 from anndata import read_h5ad
 
 from napari_semst import find_domains, find_domains_cohort
-from napari_semst.cohort.fingerprint import input_record, unlike
-from napari_semst.cohort.plan import plan
-from napari_semst.cohort.section import do_section
+from napari_semst.cohort.fingerprint import input_fingerprint, why_outdated
+from napari_semst.cohort.plan import plan_cohort
+from napari_semst.cohort.section import run_cohort_section
 from napari_semst.config import Request
 from napari_semst.errors import ConfigError, InputError, SaveError
 from napari_semst.pipeline.job import Scoring
@@ -47,7 +47,7 @@ def statuses(outcomes):
 def tasks_of(sources, folder, request=None, **options):
     request = request or Request("quick").with_settings("domains", n_domains=3)
     usual = {"run": "default", "scoring": Scoring(None, False), "overwrite": False}
-    return plan(sources, folder, request, **{**usual, **options})
+    return plan_cohort(sources, folder, request, **{**usual, **options})
 
 
 def test_each_section_is_the_same_as_on_its_own(cohort, sections):
@@ -111,12 +111,12 @@ def test_another_version_and_other_files_are_not_taken_for_results(
 ):
     outcomes = cohort()
     task = tasks_of(sections, tmp_path / "results")[0]
-    assert unlike(task) == ""
+    assert why_outdated(task) == ""
     newer = dataclasses.replace(task, version="9.9")
-    assert unlike(newer) == f"made by version {task.version}, not 9.9"
-    assert "9.9 on the worker" in do_section(newer, lambda _: None).message
+    assert why_outdated(newer) == f"made by version {task.version}, not 9.9"
+    assert "9.9 on the worker" in run_cohort_section(newer, lambda _: None).message
     annotated = dataclasses.replace(task, truth="t", drop_unannotated=True)
-    assert unlike(annotated) == "spots: all, not with t"
+    assert why_outdated(annotated) == "spots: all, not with t"
     whole = Path(outcomes[0].result).read_bytes()
     Path(outcomes[0].result).write_bytes(whole[: len(whole) // 2])
     with pytest.raises(SaveError, match="no run named"):
@@ -205,9 +205,9 @@ def test_paths_travel_absolute(sections, tmp_path, monkeypatch):
     assert Path(task.result) == tmp_path / "results" / "A_semst.h5ad"
     settings = Request.from_toml(task.request).overrides["semantics"]
     assert settings["embedding"] == str(tmp_path / "meaning.npy")
-    first = input_record(task)
+    first = input_fingerprint(task)
     np.save("meaning.npy", np.ones((196, 3)))
-    assert input_record(task)["sha256"] != first["sha256"]
+    assert input_fingerprint(task)["sha256"] != first["sha256"]
 
 
 @pytest.mark.parametrize(
@@ -217,12 +217,12 @@ def test_a_folder_is_known_by_the_files_that_are_read(tissue, tmp_path, part):
     outs = write_outs(tmp_path / "Sample7" / "outs", tissue)
     task = tasks_of([outs], tmp_path / "results")[0]
     assert task.name == "Sample7"
-    first = input_record(task)
+    first = input_fingerprint(task)
     (outs / "web_summary.html").write_text("of no account")
-    assert input_record(task) == first
+    assert input_fingerprint(task) == first
     with (outs / part).open("ab") as file:
         file.write(b"\n")
-    assert input_record(task)["sha256"] != first["sha256"]
+    assert input_fingerprint(task)["sha256"] != first["sha256"]
 
 
 def test_a_store_is_known_by_all_its_files(tissue, tmp_path):
@@ -232,11 +232,11 @@ def test_a_store_is_known_by_all_its_files(tissue, tmp_path):
         warnings.simplefilter("ignore")
         tissue.write_zarr(store)
     task = tasks_of([store], tmp_path / "results")[0]
-    first = input_record(task)
-    assert input_record(task) == first
+    first = input_fingerprint(task)
+    assert input_fingerprint(task) == first
     one = max(f for f in (store / "X").rglob("*") if f.is_file())
     one.write_bytes(one.read_bytes() + b"0")
-    assert input_record(task)["sha256"] != first["sha256"]
+    assert input_fingerprint(task)["sha256"] != first["sha256"]
 
 
 def test_a_number_is_chosen_for_each_section(cohort, tissue, tmp_path):
@@ -265,9 +265,9 @@ def test_a_gene_table_travels_absolute_and_counts_as_input(
     task = tasks_of(["A.h5ad"], "results", request)[0]
     settings = Request.from_toml(task.request).overrides["semantics"]
     assert settings["table"] == str(tmp_path / "genes.csv")
-    first = input_record(task)
+    first = input_fingerprint(task)
     Path("genes.csv").write_text("symbol,a\nGENE1,2\n")
-    assert input_record(task)["sha256"] != first["sha256"]
+    assert input_fingerprint(task)["sha256"] != first["sha256"]
 
 
 def test_skipped_sections_have_the_scores_they_had(sections, cohort):

@@ -15,9 +15,9 @@ import pytest
 from anndata import read_h5ad
 
 from napari_semst import find_domains_cohort
-from napari_semst.cohort.dask import connect, over_dask
-from napari_semst.cohort.plan import plan
-from napari_semst.cohort.worker import threads_of
+from napari_semst.cohort.dask import connect, run_on_dask
+from napari_semst.cohort.plan import plan_cohort
+from napari_semst.cohort.worker import worker_threads
 from napari_semst.config import Request
 from napari_semst.errors import ConfigError, InputError
 from napari_semst.pipeline.job import Scoring
@@ -129,12 +129,14 @@ def test_sections_left_early_are_cancelled_and_write_nothing(
 ):
     client.run(wait_once, "napari_semst.io.read.read", "A.h5ad", *map(str, gate))
     folder = tmp_path / "results"
-    tasks = plan(
+    tasks = plan_cohort(
         sections, folder, QUICK, run="default", scoring=Scoring(None, False),
         overwrite=False,
     )  # fmt: skip
     heard = set()
-    steps = over_dask(tasks, client, lambda name, event: heard.add((name, event.stage)))
+    steps = run_on_dask(
+        tasks, client, lambda name, event: heard.add((name, event.stage))
+    )
     with meanwhile(lambda: at_the_gate(gate)):
         done = {next(steps).name for _ in range(2)}
     steps.close()
@@ -232,7 +234,7 @@ def test_a_section_has_the_threads_of_its_worker_and_no_more(given):
 
     before = numba.get_num_threads(), torch.get_num_threads()
     most = min(given, numba.config.NUMBA_NUM_THREADS)
-    with threads_of(given):
+    with worker_threads(given):
         assert torch.get_num_threads() == numba.get_num_threads() == most
         assert all(pool["num_threads"] <= most for pool in threadpool_info())
     assert (numba.get_num_threads(), torch.get_num_threads()) == before

@@ -12,8 +12,8 @@ from typer.testing import CliRunner
 from napari_semst.cli.main import app
 from napari_semst.core.progress import RunControl, run_to_end
 from napari_semst.embedding.embed import embed, parse_share
-from napari_semst.embedding.files import read_share, share_files, write_embedding
-from napari_semst.embedding.merge import account, merged
+from napari_semst.embedding.files import find_shares, read_share, write_embedding
+from napari_semst.embedding.merge import merge_embedding, merge_provenance
 from napari_semst.errors import ConfigError, InputError, SaveError, SemanticsError
 from napari_semst.io.export.h5ad import write
 from napari_semst.io.read import read
@@ -88,7 +88,7 @@ def test_a_run_reads_the_same_vectors_as_one_with_an_embedding_made_before(
     request = _asking(tiny_qwen)
     asked = found(section, request)
     share = run_to_end(embed(section, request))
-    section.obsm["X_lm"] = merged([share])
+    section.obsm["X_lm"] = merge_embedding([share])
     given = {"source": "precomputed", "embedding": "X_lm", "n_genes": 4}
     read_back = found(section, short(semantics=given))
     np.testing.assert_array_equal(asked.latent, read_back.latent)
@@ -140,7 +140,7 @@ def test_shares_merge_to_the_bytes_of_the_whole(
         # Each on a machine of its own, which has a cache of its own.
         monkeypatch.setenv("SEMST_CACHE", str(tmp_path / f"machine {number}"))
         _ran(*base, "-o", str(pieces), "--shard", f"{number}/3")
-    assert len(share_files(pieces)) == 3
+    assert len(find_shares(pieces)) == 3
     _ran("embed", "--merge", "-o", str(pieces))
     expected = read_embedding_file(whole).array
     assert read_embedding_file(pieces).array.tobytes() == expected.tobytes()
@@ -148,7 +148,7 @@ def test_shares_merge_to_the_bytes_of_the_whole(
     others = np.delete(expected, 5, axis=0)
     np.testing.assert_allclose(expected[5], others.mean(axis=0), rtol=1e-5)
     packed = tmp_path / "packed.npz"
-    _ran("embed", "--merge", "-o", str(packed), *map(str, share_files(pieces)))
+    _ran("embed", "--merge", "-o", str(packed), *map(str, find_shares(pieces)))
     one, other = read_embedding_file(packed), read_embedding_file(whole)
     np.testing.assert_array_equal(one.array, expected)
     # Names and record are the same, counts of all shares summed.
@@ -177,12 +177,12 @@ def test_shares_that_do_not_belong_together_are_refused(
     assert set(one.spots) | set(two.spots) == set(range(section.n_obs))
     assert not set(one.spots) & set(two.spots)
     with pytest.raises(ConfigError, match="without 2/2"):
-        merged([one])
+        merge_embedding([one])
     with pytest.raises(ConfigError, match="Expected each of 2 shares once"):
-        merged([one, two, two])
+        merge_embedding([one, two, two])
     other = run_to_end(embed(section, _asking(tiny_qwen, pooling="last"), share=(2, 2)))
     with pytest.raises(ConfigError, match="same settings"):
-        merged([one, other])
+        merge_embedding([one, other])
     damaged = tmp_path / "x.1-of-2.safetensors"
     damaged.write_bytes(b"nothing")
     with pytest.raises(InputError, match="Compute it again"):
@@ -199,7 +199,7 @@ def test_shares_of_other_summaries_or_of_a_control_are_refused(
         request = _asking(tiny_qwen, source="genes", summaries=str(told))
         shares.append(run_to_end(embed(section, request, share=(number, 2))))
     with pytest.raises(ConfigError, match="same settings"):
-        merged(shares)
+        merge_embedding(shares)
     spoilt = _asking(tiny_qwen, control="random")
     with pytest.raises(ConfigError, match="no control with shares"):
         run_to_end(embed(section, spoilt, share=(1, 2)))
@@ -212,10 +212,10 @@ def test_a_table_of_gene_vectors_can_be_embedded(
     rows = [f"{gene},{n},{n % 3}" for n, gene in enumerate(section.var_names)]
     table.write_text("\n".join(["symbol,a,b", *rows]) + "\n")
     request = _asking(tiny_qwen, source="table", table=str(table))
-    found = merged([run_to_end(embed(section, request))])
+    found = merge_embedding([run_to_end(embed(section, request))])
     assert found.shape == (section.n_obs, 2)
     shares = [run_to_end(embed(section, request, share=(n, 2))) for n in (1, 2)]
-    np.testing.assert_array_equal(merged(shares), found)
+    np.testing.assert_array_equal(merge_embedding(shares), found)
 
 
 @pytest.mark.parametrize("source", ["genes", "table", "builtin"])
@@ -238,12 +238,12 @@ def test_lists_that_say_nothing_are_averaged_over_all_shares(
     request = short(semantics=settings)
     whole = run_to_end(embed(section, request))
     shares = [run_to_end(embed(section, request, share=(n, 5))) for n in range(1, 6)]
-    assert merged(shares[::-1]).tobytes() == merged([whole]).tobytes()
-    one, other = account([whole]), account(shares)
+    assert merge_embedding(shares[::-1]).tobytes() == merge_embedding([whole]).tobytes()
+    one, other = merge_provenance([whole]), merge_provenance(shares)
     assert one["coverage"] == other["coverage"]
     assert one["warnings"] == other["warnings"]
     # A run of the same settings reads the same vectors.
-    section.obsm["X_made"] = merged([whole])
+    section.obsm["X_made"] = merge_embedding([whole])
     given = {"source": "precomputed", "embedding": "X_made", "n_genes": 1}
     read_back = found(section, short(semantics=given))
     np.testing.assert_array_equal(found(section, request).latent, read_back.latent)
@@ -258,7 +258,11 @@ def test_a_run_tells_what_computed_its_embedding(
     request = _asking(tiny_qwen, control="random")
     share = run_to_end(embed(section, request))
     write_embedding(
-        merged([share]), made, account([share]), share.names, overwrite=False
+        merge_embedding([share]),
+        made,
+        merge_provenance([share]),
+        share.names,
+        overwrite=False,
     )
     given = {"source": "precomputed", "embedding": str(made)}
     # Rows follow their names, whatever the order of the spots.
@@ -290,9 +294,9 @@ def test_a_file_of_another_section_is_refused_though_barcodes_are_the_same(
     made = tmp_path / "made.npz"
     share = run_to_end(embed(section, short(semantics={"n_genes": 4})))
     write_embedding(
-        merged([share]),
+        merge_embedding([share]),
         made,
-        account([share]),
+        merge_provenance([share]),
         share.names,
         overwrite=False,
         listed=share.listed,
@@ -480,7 +484,7 @@ def test_stray_files_are_no_shares_and_two_numbers_of_shares_are_told(
     names = [f"a.{number}-of-10.safetensors" for number in range(1, 11)]
     for name in [*names, "a.copy-of-it.safetensors", "a.1-of-10.old.safetensors"]:
         (tmp_path / name).touch()
-    assert [file.name for file in share_files(output)] == names
+    assert [file.name for file in find_shares(output)] == names
     (tmp_path / "a.2-of-3.safetensors").touch()
     with pytest.raises(InputError, match=r"of 3: a\.2-of-3\.safetensors; of 10"):
-        share_files(output)
+        find_shares(output)

@@ -16,8 +16,8 @@ from napari_semst.cli.main import app
 from napari_semst.core.progress import run_to_end
 from napari_semst.embedding.embed import embed
 from napari_semst.embedding.import_vectors import join_vectors
-from napari_semst.embedding.merge import merged
-from napari_semst.embedding.prompts import as_text, text_key, write_prompts
+from napari_semst.embedding.merge import merge_embedding
+from napari_semst.embedding.prompts import prompt_text, text_key, write_prompts
 from napari_semst.errors import ConfigError, InputError, SaveError, SemanticsError
 from napari_semst.io.export.h5ad import write
 from napari_semst.semantics.language_model.prompts import PAPER_TEMPLATE, Passage
@@ -116,7 +116,7 @@ def test_a_real_tokenizer_is_given_the_same_texts(tiny_qwen: Path) -> None:
         reader = PromptTokenizer(heard, "x")
         assert reader.chat == chat
         reader(passages, with_genes=False)
-        assert heard.texts == [as_text(one, chat) for one in passages]
+        assert heard.texts == [prompt_text(one, chat) for one in passages]
 
 
 def test_an_engine_with_the_same_pooling_gives_what_our_own_reading_gives(
@@ -152,7 +152,7 @@ def test_an_engine_with_the_same_pooling_gives_what_our_own_reading_gives(
         "prompts", "join", str(place), "-o", str(output)
     )
     found = read_embedding_file(output)
-    expected = merged([run_to_end(embed(section, asking(tiny_qwen)))])
+    expected = merge_embedding([run_to_end(embed(section, asking(tiny_qwen)))])
     np.testing.assert_allclose(found.array, expected, atol=1e-5)
     assert found.spots == list(section.obs_names)
     assert (found.about["source"], found.about["model"]) == ("prompts", "tiny")

@@ -167,11 +167,11 @@ def _client(address: str | None, quiet: bool) -> Iterator[Any]:
     if address is None:
         yield None
         return
-    from napari_semst.cohort.dask import connect, workers_of
+    from napari_semst.cohort.dask import connect, count_workers
 
     client = connect(address)
     try:
-        if not workers_of(client) and not quiet:
+        if not count_workers(client) and not quiet:
             typer.echo(
                 f"The scheduler at {address} has no workers yet; waiting for one "
                 f"(`dask worker {address}`).",

@@ -124,25 +124,25 @@ def embed_section(
     from napari_semst.embedding.embed import embed as compute
     from napari_semst.embedding.embed import parse_share
     from napari_semst.embedding.files import (
-        check_place,
-        share_file,
+        check_embedding_path,
+        share_path,
         write_embedding,
         write_share,
     )
-    from napari_semst.embedding.merge import account, merged
+    from napari_semst.embedding.merge import merge_embedding, merge_provenance
     from napari_semst.io.read import read
 
     number = parse_share(shard or "1/1")
-    path = output if shard is None else share_file(output, *number)
-    check_place(output, overwrite=overwrite or shard is not None)
-    check_place(path, overwrite=overwrite)
+    path = output if shard is None else share_path(output, *number)
+    check_embedding_path(output, overwrite=overwrite or shard is not None)
+    check_embedding_path(path, overwrite=overwrite)
     steps = compute(read(source), request, share=number)
     share = run_to_end(_show_or_log(steps, quiet=quiet))
-    about = share.provenance if shard else account([share])
+    about = share.provenance if shard else merge_provenance([share])
     for warning in about.get("warnings", ()):
         typer.echo(f"  note   {warning}")
     if shard is None:
-        embedding = merged([share])
+        embedding = merge_embedding([share])
         write_embedding(
             embedding,
             path,
@@ -161,27 +161,27 @@ def embed_section(
 def merge_shares(sources: Sequence[Path], output: Path, *, overwrite: bool) -> None:
     """Merge shares, those beside the output where none are named."""
     from napari_semst.embedding.files import (
-        check_place,
+        check_embedding_path,
+        find_shares,
         read_share,
-        share_files,
         write_embedding,
     )
-    from napari_semst.embedding.merge import account, merged
+    from napari_semst.embedding.merge import merge_embedding, merge_provenance
 
-    check_place(output, overwrite=overwrite)
-    files = list(sources) or share_files(output)
+    check_embedding_path(output, overwrite=overwrite)
+    files = list(sources) or find_shares(output)
     if not files:
         raise InputError(
             f"Expected shares beside {output}, named {output.stem}.1-of-8.safetensors "
             "and so on; found none. Name their files, or compute them with --shard."
         )
     shares = [read_share(file) for file in files]
-    embedding = merged(shares)
+    embedding = merge_embedding(shares)
     first = next(share for share in shares if share.number == 1)
     write_embedding(
         embedding,
         output,
-        account(shares),
+        merge_provenance(shares),
         first.names,
         overwrite=overwrite,
         listed=first.listed,

@@ -74,10 +74,10 @@ def join(
     overwrite: Overwrite = False,
 ) -> None:
     """Join an engine's vectors into the embedding, for --semantics precomputed:FILE."""
-    from napari_semst.embedding.files import check_place, write_embedding
+    from napari_semst.embedding.files import check_embedding_path, write_embedding
     from napari_semst.embedding.import_vectors import join_vectors
 
-    check_place(output, overwrite=overwrite)
+    check_embedding_path(output, overwrite=overwrite)
     joined = join_vectors(folder)
     for warning in joined.about["warnings"]:
         typer.echo(f"  note   {warning}")

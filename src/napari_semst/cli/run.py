@@ -153,7 +153,7 @@ def run(
     """Find the spatial domains of a section, or of each of several."""
     from napari_semst.cli import cohort
     from napari_semst.cli.request import build_request
-    from napari_semst.cohort.plan import plan
+    from napari_semst.cohort.plan import plan_cohort
     from napari_semst.core.process_group import joined_group, refuse_cohorts
     from napari_semst.pipeline.job import RunOutputs, Scoring
 
@@ -167,7 +167,7 @@ def run(
         cohort.refuse_single_files(
             output=output, csv=csv, figure=figure, save_model=save_model
         )
-        tasks = plan(
+        tasks = plan_cohort(
             sources,
             output_dir or Path(),
             request,

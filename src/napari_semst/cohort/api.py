@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from napari_semst import keys
-from napari_semst.cohort.plan import plan
+from napari_semst.cohort.plan import plan_cohort
 from napari_semst.cohort.task import SectionOutcome, SectionTask
 from napari_semst.config import Request, number_of_domains
 
@@ -84,7 +84,7 @@ def find_domains_cohort(
         .with_settings("model", method=method)
     )
     scoring = Scoring(truth, drop_unannotated=False)
-    tasks = plan(
+    tasks = plan_cohort(
         sources, output_dir, request, run=run, scoring=scoring, overwrite=overwrite
     )
     listener = on_progress or _nobody
@@ -106,7 +106,7 @@ def run_cohort(
     Parameters
     ----------
     tasks
-        From `napari_semst.cohort.plan.plan`.
+        From `napari_semst.cohort.plan.plan_cohort`.
     client
         A ``distributed.Client``, or `None`.
     listener
@@ -115,10 +115,10 @@ def run_cohort(
         Whether the rest is done after a section has failed; if not, it is yielded as
         ``not run``.
     """
-    from napari_semst.cohort.dask import over_dask
+    from napari_semst.cohort.dask import run_on_dask
     from napari_semst.cohort.section import remove_leftovers
 
-    steps = over_dask(tasks, client, listener) if client else _here(tasks, listener)
+    steps = run_on_dask(tasks, client, listener) if client else _here(tasks, listener)
     left = {task.name: task for task in tasks}
     try:
         for outcome in steps:
@@ -138,10 +138,10 @@ def _here(
 ) -> Generator[SectionOutcome, None, None]:
     from functools import partial
 
-    from napari_semst.cohort.section import do_section
+    from napari_semst.cohort.section import run_cohort_section
 
     for task in tasks:
-        yield do_section(task, partial(listener, task.name))
+        yield run_cohort_section(task, partial(listener, task.name))
 
 
 def _nobody(_: str, __: Progress) -> None:

@@ -77,7 +77,7 @@ async def _greeted(address: str) -> None:
     (await asyncio.wait_for(greeting, _SECONDS_TO_ANSWER)).abort()
 
 
-def over_dask(
+def run_on_dask(
     tasks: Sequence[SectionTask],
     client: Any,
     listener: Callable[[str, Progress], None],
@@ -121,14 +121,16 @@ def _batch(
     client: Any, tasks: Sequence[SectionTask], topic: str, sent: dict[Any, SectionTask]
 ) -> Iterator[tuple[SectionTask, Any]]:
     """Send sections and yield each with its future once that is settled."""
-    from napari_semst.cohort.worker import work
+    from napari_semst.cohort.worker import run_on_worker
 
     distributed: Any = import_module("distributed")
     for task in tasks:
         # No retries of errors: what fails on one worker fails on the next. Dask repeats
         # a task whose worker died without being asked.
         key = f"semst_section-{task.name}-{secrets.token_hex(8)}"
-        future = client.submit(work, task.to_dict(), topic, key=key, pure=False)
+        future = client.submit(
+            run_on_worker, task.to_dict(), topic, key=key, pure=False
+        )
         sent[future] = task
     for future in distributed.as_completed(list(sent), loop=client.loop):
         yield sent.pop(future), future
@@ -181,6 +183,6 @@ def _in_words(error: BaseException) -> str:
     return f"unexpected {type(error).__name__} on the worker: {error}."
 
 
-def workers_of(client: Any) -> int:
+def count_workers(client: Any) -> int:
     """Return how many workers the scheduler has now."""
     return len(client.scheduler_info(n_workers=-1)["workers"])

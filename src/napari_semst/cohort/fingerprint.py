@@ -22,7 +22,7 @@ INPUT = "input"
 _BESIDE = ("tissue_", "scalefactors_json")
 
 
-def input_record(task: SectionTask) -> dict[str, str]:
+def input_fingerprint(task: SectionTask) -> dict[str, str]:
     """Return what tells an input apart: its path, content and the spots used.
 
     Returns
@@ -46,7 +46,7 @@ def input_record(task: SectionTask) -> dict[str, str]:
     return {"path": task.source, "sha256": digest.hexdigest(), "spots": task.spots}
 
 
-def unlike(task: SectionTask) -> str:
+def why_outdated(task: SectionTask) -> str:
     """Return why the result that is there is not the one wanted; empty if it is.
 
     The input is not read: whether it has changed since, the task itself finds out.

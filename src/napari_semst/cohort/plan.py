@@ -18,7 +18,7 @@ _ARRAYS = (".npy", ".npz", ".safetensors", ".csv", ".tsv", ".gz")
 _SHOWN = 5
 
 
-def plan(
+def plan_cohort(
     sources: Iterable[str | Path],
     output_dir: str | Path,
     request: Request,
@@ -56,7 +56,7 @@ def plan(
         If a result would replace an input, or another result.
     """
     from napari_semst import keys
-    from napari_semst.cohort.fingerprint import unlike
+    from napari_semst.cohort.fingerprint import why_outdated
     from napari_semst.io.concat_sections import stem
     from napari_semst.pipeline.provenance import versions
 
@@ -83,7 +83,7 @@ def plan(
     ]
     _check_inputs_stay(tasks)
     if not overwrite:
-        _check_results([(task, unlike(task)) for task in tasks])
+        _check_results([(task, why_outdated(task)) for task in tasks])
     return tasks
 
 

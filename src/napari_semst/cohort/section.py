@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from napari_semst.core.progress import RunControl
 
 
-def do_section(
+def run_cohort_section(
     task: SectionTask,
     listener: Callable[[Progress], None],
     control: RunControl | None = None,
@@ -72,13 +72,13 @@ def _done_or_skipped(
     listener: Callable[[Progress], None],
     control: RunControl | None,
 ) -> SectionOutcome:
-    from napari_semst.cohort.fingerprint import INPUT, input_record
+    from napari_semst.cohort.fingerprint import INPUT, input_fingerprint
     from napari_semst.config import Request
     from napari_semst.pipeline.job import find_and_save
 
     _check_version(task)
     listener(Progress("read", 0, 0, "Reading"))
-    record = input_record(task)
+    record = input_fingerprint(task)
     if Path(task.result).exists() and not task.overwrite:
         return _skipped(task, record)
     try:
@@ -113,10 +113,10 @@ def _check_version(task: SectionTask) -> None:
 
 def _skipped(task: SectionTask, record: dict[str, str]) -> SectionOutcome:
     """Return the account of the result that is there, if it is the one wanted."""
-    from napari_semst.cohort.fingerprint import INPUT, recorded_run, unlike
+    from napari_semst.cohort.fingerprint import INPUT, recorded_run, why_outdated
 
     recorded = recorded_run(Path(task.result), task.run)
-    why = unlike(task)
+    why = why_outdated(task)
     if not why and recorded is not None:
         if recorded[INPUT]["sha256"] == record["sha256"]:
             account = _account(task, recorded)

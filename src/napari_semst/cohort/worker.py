@@ -22,7 +22,7 @@ _ONE_AT_A_TIME = threading.Lock()
 _SECONDS_BETWEEN_EVENTS = 1.0
 
 
-def work(plain: dict[str, Any], topic: str) -> dict[str, Any]:
+def run_on_worker(plain: dict[str, Any], topic: str) -> dict[str, Any]:
     """Do one section inside a Dask worker.
 
     Input and result stand on disk; what comes back is a short account.
@@ -41,19 +41,19 @@ def work(plain: dict[str, Any], topic: str) -> dict[str, Any]:
     """
     from distributed import get_worker
 
-    from napari_semst.cohort.section import do_section
+    from napari_semst.cohort.section import run_cohort_section
 
     task, worker = SectionTask(**plain), get_worker()
     control = RunControl()
-    told = _Teller(task.name, topic, worker, control)
-    with _ONE_AT_A_TIME, threads_of(worker.state.nthreads):
+    told = _TopicReporter(task.name, topic, worker, control)
+    with _ONE_AT_A_TIME, worker_threads(worker.state.nthreads):
         told.look()
         control.check()
-        return do_section(task, told, control).to_dict()
+        return run_cohort_section(task, told, control).to_dict()
 
 
 @contextmanager
-def threads_of(n_threads: int) -> Iterator[None]:
+def worker_threads(n_threads: int) -> Iterator[None]:
     """Give a section the threads that its worker was given, and no more.
 
     Dask lets each worker's torch and BLAS begin with one thread, for a worker that
@@ -79,7 +79,7 @@ def threads_of(n_threads: int) -> Iterator[None]:
         torch.set_num_threads(before[1])
 
 
-class _Teller:
+class _TopicReporter:
     """Tell a topic of the progress, not too often, and notice when nobody waits."""
 
     def __init__(self, name: str, topic: str, worker: Any, control: RunControl) -> None:

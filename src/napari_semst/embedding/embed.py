@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True, slots=True)
-class Share:
+class EmbeddingShare:
     """The vectors of one share of a section's lists of genes.
 
     Parameters
@@ -95,7 +95,7 @@ def embed(
     request: Request,
     control: RunControl | None = None,
     share: tuple[int, int] = (1, 1),
-) -> Generator[Progress, None, Share]:
+) -> Generator[Progress, None, EmbeddingShare]:
     """Compute what the genes of each spot mean, as a run with the settings would.
 
     Parameters
@@ -181,7 +181,7 @@ def embed(
     spots = np.flatnonzero(np.isin(place, own))
     names = [str(name) for name in tissue.obs_names]
     told = {**found.provenance, "lists": _lists(config.semantics)}
-    return Share(
+    return EmbeddingShare(
         number,
         of,
         lists.n_spots,

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from napari_semst.embedding.embed import Share
+from napari_semst.embedding.embed import EmbeddingShare
 from napari_semst.errors import InputError, SaveError, SemanticsError
 from napari_semst.semantics.precomputed.file import (
     ABOUT,
@@ -32,7 +32,7 @@ _KIND = "napari-semst share 3"
 _ARRAYS = ("spots", "rows", "vectors", "coverage", "listed", "probe")
 
 
-def check_place(output: Path, *, overwrite: bool) -> None:
+def check_embedding_path(output: Path, *, overwrite: bool) -> None:
     """Refuse a place for an embedding before the work, not after it.
 
     Raises
@@ -56,12 +56,12 @@ def check_place(output: Path, *, overwrite: bool) -> None:
         )
 
 
-def share_file(output: Path, number: int, of: int) -> Path:
+def share_path(output: Path, number: int, of: int) -> Path:
     """Return where a share of an embedding is written, beside the whole."""
     return output.with_name(f"{output.stem}.{number}-of-{of}.safetensors")
 
 
-def share_files(output: Path) -> list[Path]:
+def find_shares(output: Path) -> list[Path]:
     """Return the shares that lie beside the place of the whole, in their order.
 
     Raises
@@ -164,7 +164,7 @@ def write_embedding(
     )
 
 
-def write_share(share: Share, file: Path, *, overwrite: bool) -> Path:
+def write_share(share: EmbeddingShare, file: Path, *, overwrite: bool) -> Path:
     """Write a share, whole or not at all.
 
     Raises
@@ -201,7 +201,7 @@ def write_share(share: Share, file: Path, *, overwrite: bool) -> Path:
     )
 
 
-def read_share(file: Path) -> Share:
+def read_share(file: Path) -> EmbeddingShare:
     """Return the share that a file holds.
 
     Raises
@@ -219,7 +219,7 @@ def read_share(file: Path) -> Share:
             number, of = map(int, about["share"].split("/"))
             n_spots = int(about["n_spots"])
             named = held.get_tensor("names")
-            return Share(
+            return EmbeddingShare(
                 number,
                 of,
                 n_spots,

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
-from napari_semst.embedding.prompts import SPOTS_FILE, files_of, read_spots
+from napari_semst.embedding.prompts import SPOTS_FILE, read_spots, visible_files
 from napari_semst.errors import InputError
 from napari_semst.semantics.base import AVERAGED_NOTE
 
@@ -21,7 +21,7 @@ _BATCH = 8192
 _DAMAGED = "Expected vectors in Parquet files with the columns key and embedding"
 
 
-class Joined(NamedTuple):
+class JoinedEmbedding(NamedTuple):
     """One vector per spot, their names, how it was made, genes listed first."""
 
     embedding: NDArray[np.float32]
@@ -30,7 +30,7 @@ class Joined(NamedTuple):
     listed: NDArray[np.uint32] | None
 
 
-def join_vectors(folder: Path) -> Joined:
+def join_vectors(folder: Path) -> JoinedEmbedding:
     """Return the vector of each spot's prompt.
 
     Parameters
@@ -53,7 +53,7 @@ def join_vectors(folder: Path) -> Joined:
             "are missing: copy them again."
         )
     filling = _Filling(keys, place)
-    for file in files_of(folder, f"{VECTORS}/**/*.parquet"):
+    for file in visible_files(folder, f"{VECTORS}/**/*.parquet"):
         filling.read(file)
     filling.check_complete(files, folder)
     embedding = filling.result
@@ -71,7 +71,7 @@ def join_vectors(folder: Path) -> Joined:
     made = {"model": "not told", "revision": "not told", "pooling": "not told"}
     made |= _made_by(folder / VECTORS / MADE_BY)
     about = {**about, **made, "texts": len(keys), "coverage": None}
-    return Joined(embedding, names, {**about, "warnings": warnings}, listed)
+    return JoinedEmbedding(embedding, names, {**about, "warnings": warnings}, listed)
 
 
 class _Filling:
@@ -158,7 +158,7 @@ def _keys(folder: Path) -> tuple[NDArray[np.bytes_], list[tuple[str, int]]]:
     from pyarrow import parquet
 
     parts, files = [], []
-    for file in files_of(folder, "texts-*.parquet"):
+    for file in visible_files(folder, "texts-*.parquet"):
         try:
             column = parquet.read_table(file, columns=["key"])["key"]
         except (OSError, pyarrow.ArrowException, KeyError) as error:

@@ -13,10 +13,10 @@ from napari_semst.semantics.server.cache import same_model
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-    from napari_semst.embedding.embed import Share
+    from napari_semst.embedding.embed import EmbeddingShare
 
 
-def merged(shares: list[Share]) -> NDArray[np.float32]:
+def merge_embedding(shares: list[EmbeddingShare]) -> NDArray[np.float32]:
     """Return one vector per spot, of all shares of a section.
 
     Parameters
@@ -69,13 +69,13 @@ def merged(shares: list[Share]) -> NDArray[np.float32]:
     return result
 
 
-def account(shares: list[Share]) -> dict[str, Any]:
+def merge_provenance(shares: list[EmbeddingShare]) -> dict[str, Any]:
     """Return how an embedding was made: what all of its shares tell.
 
     Parameters
     ----------
     shares
-        As for `merged`.
+        As for `merge_embedding`.
     """
     records = [one.provenance for one in shares]
     found: dict[str, Any] = _common(records)

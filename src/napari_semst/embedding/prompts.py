@@ -32,7 +32,7 @@ CHATS = ("chatml", "plain")
 _KEY_LETTERS = 32
 
 
-class Written(NamedTuple):
+class WrittenPrompts(NamedTuple):
     """What was written: numbers of spots, texts and files."""
 
     n_spots: int
@@ -40,7 +40,7 @@ class Written(NamedTuple):
     n_files: int
 
 
-class Spots(NamedTuple):
+class PromptSpots(NamedTuple):
     """The text of each spot (-1: none), names, the record, genes listed first."""
 
     place: NDArray[np.int64]
@@ -56,7 +56,7 @@ def write_prompts(
     chat: str = "auto",
     block: int = 500_000,
     control: RunControl | None = None,
-) -> Generator[Progress, None, Written]:
+) -> Generator[Progress, None, WrittenPrompts]:
     """Write every text that the source ``prompts`` would read, once.
 
     Parameters
@@ -120,7 +120,7 @@ def write_prompts(
             words.passage(tuple(names[gene] for gene in row if gene >= 0))
             for row in rows[start : start + block].tolist()
         ]
-        texts = [as_text(passage, chat) for passage in passages]
+        texts = [prompt_text(passage, chat) for passage in passages]
         _write_texts(folder / f"texts-{number:05d}.parquet", texts)
     about = {
         "source": "prompts",
@@ -133,12 +133,12 @@ def write_prompts(
             for name in ("n_genes", "ranking", "leave_out_uninformative")
         },
     }
-    spots = Spots(place, tissue.obs_names.to_list(), about, first_genes(lists))
+    spots = PromptSpots(place, tissue.obs_names.to_list(), about, first_genes(lists))
     _write_spots(folder / SPOTS_FILE, spots)
-    return Written(len(place), len(rows), len(starts))
+    return WrittenPrompts(len(place), len(rows), len(starts))
 
 
-def as_text(passage: Passage, chat: str) -> str:
+def prompt_text(passage: Passage, chat: str) -> str:
     """Return a passage as the one text that a model's tokenizer is given."""
     from napari_semst.semantics.language_model.prompts import GENE_SEPARATOR
     from napari_semst.semantics.language_model.tokens import text_around_genes
@@ -203,7 +203,7 @@ def _write_texts(file: Path, texts: list[str]) -> None:
     )
 
 
-def _write_spots(file: Path, spots: Spots) -> None:
+def _write_spots(file: Path, spots: PromptSpots) -> None:
     from safetensors.numpy import save_file
 
     from napari_semst.io.export.atomic import write_atomically
@@ -230,7 +230,7 @@ def _same(found: NDArray[np.int64], place: NDArray[np.int64], file: Path) -> Non
         raise SaveError(f"Expected {file.name} to read back the same.")
 
 
-def read_spots(file: Path) -> Spots:
+def read_spots(file: Path) -> PromptSpots:
     """Return the spots of a folder of prompts.
 
     Raises
@@ -257,7 +257,7 @@ def read_spots(file: Path) -> Spots:
             names = names_from_bytes(held.get_tensor("names"), len(place))
             genes = held.get_tensor(LISTED) if LISTED in list(held.keys()) else None
             listed = parse_first_genes(genes, len(place))
-            return Spots(place, names, parse_record(told["provenance"]), listed)
+            return PromptSpots(place, names, parse_record(told["provenance"]), listed)
     except (OSError, ValueError, KeyError, SafetensorError, SemanticsError) as error:
         raise InputError(
             f"Expected {file} as `semst prompts write` writes it; could not read it: "
@@ -265,7 +265,7 @@ def read_spots(file: Path) -> Spots:
         ) from error
 
 
-def files_of(folder: Path, pattern: str) -> Iterator[Path]:
+def visible_files(folder: Path, pattern: str) -> Iterator[Path]:
     """Yield files in a fixed order, but none that are hidden."""
     for file in sorted(folder.glob(pattern)):
         if not any(part.startswith(".") for part in file.relative_to(folder).parts):

@@ -214,7 +214,7 @@ def test_shares_of_two_models_behind_servers_are_not_merged(
 ) -> None:
     from napari_semst.core.progress import run_to_end
     from napari_semst.embedding.embed import embed
-    from napari_semst.embedding.merge import merged
+    from napari_semst.embedding.merge import merge_embedding
     from napari_semst.errors import ConfigError
     from tests.small import short
 
@@ -222,11 +222,11 @@ def test_shares_of_two_models_behind_servers_are_not_merged(
     request = short(semantics={**settings, "n_genes": 4})
     section = named(tissue)[:12].copy()
     one, two = (run_to_end(embed(section, request, share=(n, 2))) for n in (1, 2))
-    assert len(merged([one, two])) == 12
+    assert len(merge_embedding([one, two])) == 12
     server.change = lambda body: {
         **body,
         "data": [{**row, "embedding": row["embedding"][::-1]} for row in body["data"]],
     }
     two = run_to_end(embed(section, request, share=(2, 2)))
     with pytest.raises(ConfigError, match=r"one model.*1/2 and 2/2"):
-        merged([one, two])
+        merge_embedding([one, two])
