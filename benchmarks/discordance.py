@@ -23,7 +23,7 @@ from napari_semst import simulated_discordance
 from napari_semst.config import Request
 from napari_semst.core.progress import RunControl, run_to_end
 from napari_semst.core.threads import threads_limited
-from napari_semst.methods.image_guided.discordance import discordance
+from napari_semst.methods.image_guided.discordance import measure_discordance
 from napari_semst.methods.image_guided.inputs import guided_inputs
 from napari_semst.morphology.describe import describe_morphology
 from napari_semst.pipeline.run import prepared
@@ -53,7 +53,7 @@ def measured(seed: int, options: argparse.Namespace) -> dict[str, object]:
         inputs = guided_inputs(section, config)
         began = time.perf_counter()
         none = np.zeros((section.n_spots, 1), np.float32)
-        found = run_to_end(discordance(inputs, section, none, control))
+        found = run_to_end(measure_discordance(inputs, section, none, control))
         taken = time.perf_counter() - began
     planted = tissue.obs["discordance_strength"].astype(str).to_numpy()
     called, true = found.discordant, planted != "none"

@@ -15,7 +15,7 @@ from napari_semst import explain_discordance, keys
 from napari_semst.config import Config
 from napari_semst.errors import ConfigError, InputError, SaveError
 from napari_semst.explanation.discordance import alike, read_map, regions_of
-from napari_semst.explanation.discordance_summary import as_table
+from napari_semst.explanation.discordance_summary import discordance_table
 from napari_semst.io.export.h5ad import write
 from napari_semst.wording import for_shell
 from tests.cli.test_main import call
@@ -113,7 +113,13 @@ def test_nothing_discordant_is_said_so(tissue):
     told = explain_discordance(tissue)
     assert told["regions"] == {}
     assert told["notes"][0].startswith("No spot is discordant at a false discovery")
-    assert list(as_table(told)) == ["region", "n_spots", "kind", "name", "direction"]
+    assert list(discordance_table(told)) == [
+        "region",
+        "n_spots",
+        "kind",
+        "name",
+        "direction",
+    ]
 
 
 def test_no_discordant_unusable_or_doubtful_spot_is_compared_with(tissue):

@@ -13,7 +13,7 @@ from napari_semst import semantics
 from napari_semst.core.progress import RunControl, run_to_end
 from napari_semst.errors import Cancelled, ConfigError, InputError
 from napari_semst.explanation.explain import attach_explanation, explain_steps
-from napari_semst.explanation.summary import FOUND, as_table
+from napari_semst.explanation.summary import FOUND, explanation_table
 from napari_semst.explanation.types import ExplainOptions
 from napari_semst.pipeline.run import attach
 from napari_semst.semantics.language_model.encoder import TextEncoder
@@ -127,7 +127,7 @@ def test_an_explanation_is_kept_in_the_file(with_run, tmp_path):
 
 @pytest.mark.slow
 def test_a_table_has_a_row_per_gene_and_term(of_layers):
-    table = as_table(of_layers)
+    table = explanation_table(of_layers)
     assert set(table["kind"]) == {"gene", "semantic gene", "term"}
     wm = table[(table["domain"] == "WM") & (table["kind"] == "term")]
     assert list(wm["name"]) == of_layers["domains"]["WM"]["terms"]["term"]

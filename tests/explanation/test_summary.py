@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from napari_semst.explanation.summary import sentence, words
+from napari_semst.explanation.summary import domain_sentence, explanation_text
 
 TOLD = {
     "n_spots": 12,
@@ -27,7 +27,7 @@ TOLD = {
 
 
 def told(**changed):
-    return sentence("3", {**TOLD, **changed}, read=True)
+    return domain_sentence("3", {**TOLD, **changed}, read=True)
 
 
 def one_term(q, q_genes, p):
@@ -56,11 +56,11 @@ def test_where_nothing_was_found_it_says_so():
         "modulation": {},
         "counterfactual": {},
     }
-    assert sentence("3", nothing, read=True) == (
+    assert domain_sentence("3", nothing, read=True) == (
         "Domain 3 (12 spots): no gene sets it apart; no term of the gene table stands "
         "out."
     )
-    assert "term" not in sentence("3", nothing, read=False)
+    assert "term" not in domain_sentence("3", nothing, read=False)
 
 
 def test_a_small_difference_is_not_called_clear():
@@ -97,11 +97,13 @@ def test_semantics_get_no_credit_for_what_another_seed_changes():
 )
 def test_modulation_is_not_made_more_of_than_it_is(strength, less, said):
     moved = {"modulation_in": strength, "spots_moved_less": less}
-    text = sentence("3", {**TOLD, "modulation": moved, "counterfactual": {}}, read=True)
+    text = domain_sentence(
+        "3", {**TOLD, "modulation": moved, "counterfactual": {}}, read=True
+    )
     assert ("semantics" in text) == (said is not None)
     assert said is None or said in text
 
 
 def test_notes_follow_the_sentences():
     told = {"domains": {"1": {"sentence": "A."}}, "notes": ["why"]}
-    assert words(told).splitlines() == ["A.", "Note: why"]
+    assert explanation_text(told).splitlines() == ["A.", "Note: why"]

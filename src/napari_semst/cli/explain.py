@@ -59,7 +59,7 @@ def explain(
     """Say why each domain is a domain: genes, meanings, what semantics moved."""
     from napari_semst.cli.output import show_progress
     from napari_semst.explanation.explain import explain_steps
-    from napari_semst.explanation.summary import words
+    from napari_semst.explanation.summary import explanation_text
     from napari_semst.explanation.types import ExplainOptions
     from napari_semst.io.read import read
 
@@ -70,7 +70,7 @@ def explain(
     if output is not None:
         _write(tissue, told, output, overwrite=overwrite)
     told = {**told, "notes": [for_shell(note) for note in told["notes"]]}
-    _print(source, told, words, output, as_json=as_json)
+    _print(source, told, explanation_text, output, as_json=as_json)
 
 
 def _check_output(
@@ -104,11 +104,11 @@ def _write(
     tissue: AnnData, told: dict[str, Any], output: Path, *, overwrite: bool
 ) -> None:
     from napari_semst.explanation.explain import attach_explanation
-    from napari_semst.explanation.summary import as_table
+    from napari_semst.explanation.summary import explanation_table
     from napari_semst.io.export.h5ad import write, write_table
 
     if _is_table(output):
-        write_table(as_table(told), output, overwrite=overwrite)
+        write_table(explanation_table(told), output, overwrite=overwrite)
         return
     attach_explanation(tissue, told)
     write(tissue, output, overwrite=overwrite)
@@ -151,7 +151,10 @@ def discordance(
     """Say where image and expression disagree, and by which genes and features."""
     from napari_semst.cli.output import show_progress
     from napari_semst.explanation.discordance import discordance_steps
-    from napari_semst.explanation.discordance_summary import as_table, words
+    from napari_semst.explanation.discordance_summary import (
+        discordance_table,
+        discordance_text,
+    )
     from napari_semst.explanation.types import DiscordanceOptions
     from napari_semst.io.export.h5ad import write_table
     from napari_semst.io.read import read
@@ -162,5 +165,5 @@ def discordance(
     steps = discordance_steps(read(source), options)
     told = run_to_end(show_progress(steps, quiet=quiet))
     if output is not None:
-        write_table(as_table(told), output, overwrite=overwrite)
-    _print(source, told, words, output, as_json=as_json)
+        write_table(discordance_table(told), output, overwrite=overwrite)
+    _print(source, told, discordance_text, output, as_json=as_json)

@@ -99,6 +99,9 @@ class RunControl:
         """
         self._snapshot_every = seconds
 
+    # Its name until 0.1, which scripts may have.
+    look_every = snapshot_every
+
     def snapshot(
         self, at: Callable[[], NDArray[np.float32]]
     ) -> NDArray[np.float32] | None:

@@ -49,7 +49,7 @@ _FEW_INDEPENDENT = 100
 _LITTLE_AGREEMENT = 0.5
 
 
-class Reading(NamedTuple):
+class MemberValues(NamedTuple):
     """What a member reads of all spots, and of those it is fitted to."""
 
     values: NDArray[np.float32]
@@ -261,7 +261,7 @@ def members_at(
 
 def readings(
     views: Sequence[View], section: Section, fitted: NDArray[np.int64]
-) -> list[Reading]:
+) -> list[MemberValues]:
     """Return what members read: every view, averaged, at every width."""
     found = []
     for view in views:
@@ -271,7 +271,7 @@ def readings(
         for width in sorted({min(width, values.shape[1]) for width in WIDTHS}):
             part = values[:, :width]
             units = Standardizer.fit(part[fitted])
-            found.append(Reading(part, units, units.transform(part[fitted])))
+            found.append(MemberValues(part, units, units.transform(part[fitted])))
     return found
 
 

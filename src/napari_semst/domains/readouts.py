@@ -34,7 +34,7 @@ if TYPE_CHECKING:
     Labels = NDArray[np.integer[Any]]
 
 
-class Reading(NamedTuple):
+class ReadoutResult(NamedTuple):
     """What a readout says of all spots.
 
     Parameters
@@ -63,7 +63,7 @@ class Readout(Protocol):
         config: DomainsConfig,
         seed: int,
         control: RunControl,
-    ) -> Generator[Progress, None, Reading]:
+    ) -> Generator[Progress, None, ReadoutResult]:
         """Return the domains of all spots.
 
         Parameters
@@ -111,7 +111,7 @@ class OfLatent(Protocol):
 
 def consensus(
     fit: Fit, section: Section, config: DomainsConfig, seed: int, control: RunControl
-) -> Generator[Progress, None, Reading]:
+) -> Generator[Progress, None, ReadoutResult]:
     """Return what mixtures over several views agree on (`consensus_posterior`)."""
     members: list[ConsensusMember] = []
     posterior = yield from consensus_posterior(
@@ -124,7 +124,7 @@ def consensus(
         control,
         members=members,
     )
-    return Reading(posterior.argmax(axis=1), posterior, tuple(members))
+    return ReadoutResult(posterior.argmax(axis=1), posterior, tuple(members))
 
 
 def k_means_of_latent(
@@ -185,7 +185,7 @@ def _read_off_latent(
     config: DomainsConfig,
     seed: int,
     control: RunControl,
-) -> Generator[Progress, None, Reading]:
+) -> Generator[Progress, None, ReadoutResult]:
     found: list[Labels] = []
     for latent in (fit.latent, *fit.replicates):
         labels = yield from cluster(
@@ -193,10 +193,10 @@ def _read_off_latent(
         )
         found.append(np.unique(labels, return_inverse=True)[1])
     if len(found) == 1:
-        return Reading(found[0])
+        return ReadoutResult(found[0])
     width = max(int(labels.max()) for labels in found) + 1
     posterior = agreed([one_hot(labels, width) for labels in found])
-    return Reading(posterior.argmax(axis=1), posterior)
+    return ReadoutResult(posterior.argmax(axis=1), posterior)
 
 
 # A new readout is a line here, and its name among the choices of

@@ -73,9 +73,9 @@ def explain_discordance(
     ConfigError
         If something is asked that cannot be.
     """
-    from napari_semst.io.read import tissue_of
+    from napari_semst.io.read import as_tissue
 
-    tissue, _ = tissue_of(source)
+    tissue, _ = as_tissue(source)
     steps = discordance_steps(tissue, DiscordanceOptions(**asked))
     return run_to_end(
         steps if on_progress is None else with_callback(steps, on_progress)

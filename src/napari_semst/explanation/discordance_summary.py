@@ -111,7 +111,7 @@ def _of_region(
         "genes": _genes(one, genes, asked.n_genes),
         "image": _image(one, asked.n_features),
     }
-    return {"sentence": sentence(number, told), **told}
+    return {"sentence": region_sentence(number, told), **told}
 
 
 def _shares(found: DiscordanceMap, spots: NDArray[np.intp]) -> dict[str, float]:
@@ -172,7 +172,7 @@ def _image(one: DiscordantRegion, most: int) -> dict[str, list[Any]]:
     }
 
 
-def sentence(number: int, told: dict[str, Any]) -> str:
+def region_sentence(number: int, told: dict[str, Any]) -> str:
     """Return what a region is, in plain words.
 
     Parameters
@@ -240,7 +240,7 @@ def _said(
     return between.join(found)
 
 
-def words(told: dict[str, Any]) -> str:
+def discordance_text(told: dict[str, Any]) -> str:
     """Return everything as lines for people.
 
     Parameters
@@ -256,7 +256,7 @@ def words(told: dict[str, Any]) -> str:
     return "\n".join([first, *sentences, *(f"Note: {one}" for one in told["notes"])])
 
 
-def as_table(told: dict[str, Any]) -> pd.DataFrame:
+def discordance_table(told: dict[str, Any]) -> pd.DataFrame:
     """Return one table, a row per region and gene or image feature.
 
     Parameters

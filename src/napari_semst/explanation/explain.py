@@ -70,9 +70,9 @@ def explain(
     SemstError
         One of its kinds, with what was expected, found and to do.
     """
-    from napari_semst.io.read import tissue_of
+    from napari_semst.io.read import as_tissue
 
-    tissue, _ = tissue_of(source)
+    tissue, _ = as_tissue(source)
     steps = explain_steps(tissue, ExplainOptions(**wanted))
     return run_to_end(
         steps if on_progress is None else with_callback(steps, on_progress)

@@ -125,15 +125,15 @@ def _of_column(
 
 def config_of(facts: Mapping[str, Any]) -> Config:
     """Return the settings that a run recorded, also after a file held them."""
-    recorded = plain(facts.get("config", {}))
+    recorded = python_values(facts.get("config", {}))
     preset = str(recorded.pop("preset", "default"))
     return Config(preset).with_overrides(recorded)
 
 
-def plain(value: Any) -> Any:
+def python_values(value: Any) -> Any:
     """Return nested values of a file as Python's own."""
     if hasattr(value, "items"):
-        return {str(key): plain(inner) for key, inner in value.items()}
+        return {str(key): python_values(inner) for key, inner in value.items()}
     if isinstance(value, np.generic | np.ndarray):
         return value.tolist()
     return value

@@ -144,14 +144,14 @@ def read_gene_meanings(
         As in `read_meanings`.
     """
     from napari_semst.explanation.gene_vectors import kept_vectors
-    from napari_semst.explanation.run import plain
+    from napari_semst.explanation.run import python_values
     from napari_semst.explanation.semantic_contrast import find_meaning, listed_by
 
     section = yield from _section(tissue, what, control)
     lists = yield from _lists(section, what, control)
     used = np.unique(lists.indices[lists.listed])
     settings = what.config.semantics
-    told = plain(what.facts["semantics"])
+    told = python_values(what.facts["semantics"])
     try:
         vectors, known = kept_vectors(told, settings, lists.genes[used].tolist())
     except SemanticsError as error:

@@ -51,7 +51,7 @@ def summarise(
             "counterfactual": found.changed[domain],
         }
         read = meanings is not None and meanings.terms is not None
-        domains[name] = {"sentence": sentence(name, told, read), **told}
+        domains[name] = {"sentence": domain_sentence(name, told, read), **told}
     return {
         "run": found.what.run,
         "labels": found.what.column,
@@ -150,7 +150,7 @@ def _rounded(values: NDArray[np.floating], digits: int = 4) -> list[float]:
     return [round(float(value), digits) for value in values]
 
 
-def sentence(name: str, told: dict[str, Any], read: bool) -> str:
+def domain_sentence(name: str, told: dict[str, Any], read: bool) -> str:
     """Return what is said of a domain in one sentence.
 
     Parameters
@@ -241,13 +241,13 @@ def _change_said(changed: dict[str, float]) -> str:
     )
 
 
-def words(explanation: dict[str, Any]) -> str:
+def explanation_text(explanation: dict[str, Any]) -> str:
     """Return an explanation for people: a line per domain, then the notes."""
     lines = [one["sentence"] for one in explanation["domains"].values()]
     return "\n".join([*lines, *(f"Note: {note}" for note in explanation["notes"])])
 
 
-def as_table(explanation: dict[str, Any]) -> pd.DataFrame:
+def explanation_table(explanation: dict[str, Any]) -> pd.DataFrame:
     """Return an explanation as one table, a row per domain and gene or term.
 
     Parameters

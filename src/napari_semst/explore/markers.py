@@ -170,7 +170,7 @@ def _chosen(
 
 def _logged(tissue: AnnData, spots: NDArray[np.int64]) -> sparse.csr_matrix:
     from napari_semst.explanation.markers import log_normalised
-    from napari_semst.explore.spot_values import holds_counts
+    from napari_semst.explore.spot_values import layer_holds_counts
 
     if tissue.X is None:
         raise InputError("Expected counts in X to compare genes; the section has no X.")
@@ -180,4 +180,4 @@ def _logged(tissue: AnnData, spots: NDArray[np.int64]) -> sparse.csr_matrix:
             "Expected counts, or values of 0 and more, in X; found negative ones. "
             "Put the raw counts into X."
         )
-    return log_normalised(matrix) if holds_counts(tissue) else matrix
+    return log_normalised(matrix) if layer_holds_counts(tissue) else matrix

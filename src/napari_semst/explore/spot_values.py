@@ -50,7 +50,7 @@ def gene_values(tissue: AnnData, gene: str, totals: Floats | None = None) -> Flo
             f"{tissue.n_vars:,} genes. Names are told apart by case."
         )
     values = dense_column(tissue.X, int(places[0]))
-    if not holds_counts(tissue):
+    if not layer_holds_counts(tissue):
         return values
     totals = count_totals(tissue) if totals is None else totals
     scaled = np.divide(
@@ -65,7 +65,7 @@ def gene_values(tissue: AnnData, gene: str, totals: Floats | None = None) -> Flo
 
 def unit_of_genes(tissue: AnnData) -> str:
     """Return what the numbers of `gene_values` are."""
-    if holds_counts(tissue):
+    if layer_holds_counts(tissue):
         return "log(1 + counts per 10,000)"
     return "as in X"
 
@@ -75,7 +75,7 @@ def count_totals(tissue: AnnData) -> Floats:
     return np.asarray(tissue.X.sum(axis=1), dtype=np.float32).ravel()
 
 
-def holds_counts(tissue: AnnData) -> bool:
+def layer_holds_counts(tissue: AnnData) -> bool:
     """Return whether X holds counts, by a glance at its first values."""
     if tissue.X is None:
         return False

@@ -82,7 +82,7 @@ def _features(
     from sklearn.decomposition import TruncatedSVD
 
     from napari_semst.explanation.markers import log_normalised
-    from napari_semst.explore.spot_values import holds_counts
+    from napari_semst.explore.spot_values import layer_holds_counts
 
     if tissue.X is None or min(tissue.shape) < 3:
         raise InputError(
@@ -90,7 +90,7 @@ def _features(
             "neither. Find domains first."
         )
     matrix = sparse.csr_matrix(tissue.X[spots], dtype=np.float32)
-    matrix = log_normalised(matrix) if holds_counts(tissue) else matrix
+    matrix = log_normalised(matrix) if layer_holds_counts(tissue) else matrix
     width = min(_COMPONENTS, min(matrix.shape) - 1)
     reduced = TruncatedSVD(width, random_state=seed).fit_transform(matrix)
     return reduced.astype(np.float32), "log-normalised counts"

@@ -105,7 +105,7 @@ def concat_from(
     SemstError
         As `napari_semst.read` and `join_sections`.
     """
-    from napari_semst.io.read import tissue_of
+    from napari_semst.io.read import as_tissue
 
     settings = dict(request.overrides.get("prepare", {}))
     layer, coordinates = (
@@ -119,7 +119,7 @@ def concat_from(
     part = str(settings.get("part", ""))
     names = section_names(sources)
     tissues = {
-        name: tissue_of(source, part)[0]
+        name: as_tissue(source, part)[0]
         for name, source in zip(names, sources, strict=True)
     }
     joined = join_sections(tissues, layer, coordinates)

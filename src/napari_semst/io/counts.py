@@ -9,7 +9,7 @@ import numpy as np
 
 from napari_semst.errors import CountsError
 from napari_semst.io.checks import abbreviate
-from napari_semst.io.matrices import as_csr, chunks, describe, named_layers
+from napari_semst.io.matrices import as_csr, describe, named_layers, row_chunks
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -168,7 +168,7 @@ def _counts_in(matrix: Any) -> sparse.csr_matrix:
         raise _NotCountsError(f"values of type {dtype}")
     csr = as_csr(matrix)
     largest, exact = 0.0, True
-    for values in chunks(csr):
+    for values in row_chunks(csr):
         if not is_count_matrix(values):
             raise _NotCountsError(describe(csr))
         largest = max(largest, float(values.max()))

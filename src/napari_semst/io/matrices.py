@@ -51,7 +51,7 @@ def as_csr(matrix: Any) -> sparse.csr_matrix:
     return csr
 
 
-def chunks(csr: sparse.csr_matrix) -> Iterator[NDArray[Any]]:
+def row_chunks(csr: sparse.csr_matrix) -> Iterator[NDArray[Any]]:
     """Yield the stored values, at most `CHUNK` at a time."""
     for start in range(0, csr.nnz, CHUNK):
         yield csr.data[start : start + CHUNK]
@@ -66,7 +66,7 @@ def describe(csr: sparse.csr_matrix) -> str:
         Shape ``(n_spots, n_genes)``.
     """
     values = csr.data
-    n_bad = sum(int((~np.isfinite(v)).sum()) for v in chunks(csr))
+    n_bad = sum(int((~np.isfinite(v)).sum()) for v in row_chunks(csr))
     if n_bad:
         return f"{n_bad:,} values that are NaN or infinite"
     if values.min() < 0:

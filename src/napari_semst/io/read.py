@@ -108,7 +108,7 @@ def _kind_by_names(place: Path) -> Format | None:
     return VISIUM if visium.locate(place) is not None else None
 
 
-def tissue_of(source: AnnData | str | Path, part: str = "") -> tuple[AnnData, bool]:
+def as_tissue(source: AnnData | str | Path, part: str = "") -> tuple[AnnData, bool]:
     """Return the tissue that is given or that a path holds, and whether it was read.
 
     Parameters

@@ -70,7 +70,7 @@ def find_domains(
         One of its kinds, with what was expected, found and to do.
     """
     from napari_semst.io.concat_sections import concat_from
-    from napari_semst.io.read import tissue_of
+    from napari_semst.io.read import as_tissue
     from napari_semst.pipeline import run as pipeline
 
     keys.check_run_name(run)
@@ -85,7 +85,7 @@ def find_domains(
         (tissue, request), own = concat_from(source, request), True
     else:
         part = request.overrides.get("prepare", {}).get("part", "")
-        tissue, own = tissue_of(source, str(part))
+        tissue, own = as_tissue(source, str(part))
     steps = pipeline.find_domains(tissue, request)
     result = run_to_end(
         steps if on_progress is None else with_callback(steps, on_progress)

@@ -75,13 +75,13 @@ def apply_model(
     SemstError
         One of its kinds, with what was expected, found and to do.
     """
-    from napari_semst.io.read import tissue_of
+    from napari_semst.io.read import as_tissue
     from napari_semst.pipeline.model import load_model
     from napari_semst.pipeline.result import attach
 
     keys.check_run_name(run)
     known = load_model(model) if isinstance(model, str | Path) else model
-    tissue, own = tissue_of(source)
+    tissue, own = as_tissue(source)
     steps = label_section(
         tissue,
         known,

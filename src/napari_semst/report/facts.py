@@ -124,15 +124,15 @@ def gather_facts(
     InputError
         If there is no such run or annotation.
     """
-    from napari_semst.explanation.run import plain
+    from napari_semst.explanation.run import python_values
     from napari_semst.figure.colouring import domain_column
     from napari_semst.io.notes import INPUT, input_warnings
 
     name = str(adata.uns.get(keys.LATEST, "")) if run is None else run
     column = domain_column(adata, run)
     runs = adata.uns.get(keys.RUNS, {})
-    recorded = plain(runs.get(name, {})) if hasattr(runs, "get") else {}
-    input_notes = plain(adata.uns.get(INPUT, {}))
+    recorded = python_values(runs.get(name, {})) if hasattr(runs, "get") else {}
+    input_notes = python_values(adata.uns.get(INPUT, {}))
     rows, codes = _rows(adata, column, name, recorded)
     scores, confusion = _agreement(adata, column, annotation)
     settings, command = _again(recorded, input_notes, name, source)

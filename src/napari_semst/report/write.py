@@ -121,10 +121,10 @@ def _explained(adata: AnnData, run: str) -> pd.DataFrame | None:
     import pandas as pd
 
     from napari_semst import keys
-    from napari_semst.explanation.run import plain
+    from napari_semst.explanation.run import python_values
 
     runs = adata.uns.get(keys.RUNS, {})
-    recorded = plain(runs.get(run, {})) if hasattr(runs, "get") else {}
+    recorded = python_values(runs.get(run, {})) if hasattr(runs, "get") else {}
     domains = recorded.get("explanation", {}).get("domains", {})
     tables = []
     for name, domain in domains.items():

@@ -15,8 +15,8 @@ from napari_semst.core.progress import RunControl, run_to_end
 from napari_semst.errors import Cancelled
 from napari_semst.methods.image_guided.discordance import (
     contradiction,
-    discordance,
     fits,
+    measure_discordance,
     regional,
     says_more_here,
     surprise,
@@ -38,7 +38,7 @@ def measured(section, config, control=None):
     inputs = guided_inputs(section, config)
     per_dimension = np.ones((section.n_spots, 3), np.float32)
     return run_to_end(
-        discordance(inputs, section, per_dimension, control or RunControl())
+        measure_discordance(inputs, section, per_dimension, control or RunControl())
     )
 
 
@@ -245,7 +245,7 @@ def test_another_seed_draws_other_images():
 def test_it_can_be_cancelled():
     section, config = guided()
     control = RunControl()
-    steps = discordance(
+    steps = measure_discordance(
         guided_inputs(section, config), section, np.ones((300, 3), np.float32), control
     )
     next(steps)

@@ -68,7 +68,7 @@ def tables_in(path: Path) -> dict[str, Path]:
     }
 
 
-def chosen(path: Path, options: ReadOptions) -> tuple[str, Path]:
+def choose_table(path: Path, options: ReadOptions) -> tuple[str, Path]:
     """Return the table to read: the one asked for, or the only one with counts.
 
     Of several, the one called ``table``.
@@ -108,7 +108,7 @@ def read(path: Path, options: ReadOptions) -> AnnData:
     """
     import anndata
 
-    name, group = chosen(path, options)
+    name, group = choose_table(path, options)
     check_store(group)
     with translate_errors(group, _WHAT):
         adata = anndata.read_zarr(group)
@@ -129,7 +129,7 @@ def preview(path: Path, options: ReadOptions) -> dict[str, Any]:
     """Return what is known of a store, by the names of `Preview`."""
     import zarr
 
-    name, group = chosen(path, options)
+    name, group = choose_table(path, options)
     found = preview_group(zarr.open_group(group, mode="r"), options)
     tables = tuple(tables_in(path))
     shapes = shapes_of(path, group)

@@ -44,7 +44,7 @@ def bins_in(path: Path) -> dict[int, Path]:
     return {}
 
 
-def chosen(path: Path, options: ReadOptions) -> tuple[int, Path]:
+def choose_bin_folder(path: Path, options: ReadOptions) -> tuple[int, Path]:
     """Return the bin size to read and its folder: the one asked for, else 8.
 
     Raises
@@ -79,7 +79,7 @@ def read(path: Path, options: ReadOptions) -> AnnData:
     InputError
         If there are no such bins, or a file is missing, damaged or of another run.
     """
-    size, folder = chosen(path, options)
+    size, folder = choose_bin_folder(path, options)
     tissue = visium.read(folder, options)
     others = [other for other in bins_in(path) if other != size]
     note(tissue, bin_size=size, other_bin_sizes=others)
@@ -88,7 +88,7 @@ def read(path: Path, options: ReadOptions) -> AnnData:
 
 def preview(path: Path, options: ReadOptions) -> dict[str, Any]:
     """Return what is known of the bins to read, by the names of `Preview`."""
-    size, folder = chosen(path, options)
+    size, folder = choose_bin_folder(path, options)
     parts = tuple(map(_in_microns, bins_in(path)))
     return visium.preview(folder, options) | {"part": _in_microns(size), "parts": parts}
 

@@ -52,7 +52,7 @@ _MOVES, _MOVED_SPOTS = 19, 20_000
 _CUBIC = tuple((one, other) for one in range(4) for other in range(4 - one))
 
 
-def discordance(
+def measure_discordance(
     inputs: GuidedInputs,
     section: Section,
     per_dimension: Floats,

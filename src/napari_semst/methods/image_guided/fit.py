@@ -11,7 +11,7 @@ import torch
 from napari_semst.core.progress import CancelOnly, Progress, run_in_thread
 from napari_semst.errors import ConfigError, TrainingError
 from napari_semst.methods.base import Fit, View
-from napari_semst.methods.image_guided.discordance import discordance
+from napari_semst.methods.image_guided.discordance import measure_discordance
 from napari_semst.methods.image_guided.inputs import guided_inputs
 from napari_semst.methods.image_guided.minibatch import Distributions, GuidedObjective
 from napari_semst.methods.image_guided.network import Normal, divergence
@@ -83,7 +83,7 @@ def fit(
         found = yield from problem.distributions(control)
         disagreement = None
         if inputs.image is not None:
-            disagreement = yield from discordance(
+            disagreement = yield from measure_discordance(
                 inputs, section, divergences(found), CancelOnly(control)
             )
     finally:

@@ -366,11 +366,11 @@ class DomainExplainer(QObject):
         return colouring.column if colouring.place == "obs" else ""
 
     def _explanation(self, tissue: AnnData, column: str) -> dict[str, Any] | None:
-        from napari_semst.explanation.run import plain
+        from napari_semst.explanation.run import python_values
 
         run = run_of_column(tissue, column)
         if run:
-            facts = plain(tissue.uns.get(keys.RUNS, {}).get(run, {}))
+            facts = python_values(tissue.uns.get(keys.RUNS, {}).get(run, {}))
             found: dict[str, Any] | None = facts.get("explanation")
             return found
         if self._loose is None:
