@@ -117,7 +117,7 @@ def embed(
     Returns
     -------
     share
-        To be merged with the others by `embed_merge.merged`.
+        To be merged with the others by `napari_semst.embedding.merge.merge_embedding`.
 
     Raises
     ------
@@ -138,40 +138,20 @@ def embed(
     control = control or RunControl()
     request = request.with_settings("domains", n_domains=-1)
     config, section, _ = yield from prepared(tissue, request, control)
-    if config.semantics.source in ("none", "precomputed"):
-        raise ConfigError(
-            "Expected a source of semantics that is to be computed; got "
-            f"{config.semantics.source!r}. Choose one with --semantics, for instance "
-            "prompts."
-        )
-    if config.semantics.control != "none" and share[1] > 1:
-        raise ConfigError(
-            "Expected no control with shares; got "
-            f"{config.semantics.control!r}: it depends on all lists at once. Compute "
-            "it in one piece."
-        )
+    _check_computable(config.semantics, n_shares=share[1])
     ranked = ranked_values(section, config.semantics.ranking)
     lists = yield from list_genes(ranked, section.genes, config, control)
     # Spots without any gene get the mean of the others, once all shares are merged.
     rows, place = distinct_lists(lists)
     number, of = share
-    own = np.arange(len(rows))[number - 1 :: of]
-    if not len(own):
-        raise ConfigError(
-            f"Expected at most as many shares as distinct lists of genes; got {of} "
-            f"shares for {len(rows)} lists. Use fewer."
-        )
+    own = _rows_of_share(len(rows), number, of)
     asked = _asked(rows, own, config.semantics)
     options = source_options(tissue, config)
     probes: list[NDArray[np.float32]] = []
     if config.semantics.source == "server":
         options["heard"] = probes.append
-    found = yield from embed_gene_lists(
-        GeneLists(lists.genes, asked.astype(np.int32)),
-        config,
-        control,
-        **options,
-    )
+    asked_lists = GeneLists(lists.genes, asked.astype(np.int32))
+    found = yield from embed_gene_lists(asked_lists, config, control, **options)
     vectors, coverage = found.embedding[: len(own)], found.coverage[: len(own)]
     if config.semantics.source in _TABLES:
         vectors, coverage = found.embedding[own], found.coverage[own]
@@ -195,6 +175,30 @@ def embed(
         _fingerprint(lists, names, config, told),
         told,
     )
+
+
+def _rows_of_share(n_rows: int, number: int, n_shares: int) -> NDArray[np.int64]:
+    own = np.arange(n_rows)[number - 1 :: n_shares]
+    if not len(own):
+        raise ConfigError(
+            "Expected at most as many shares as distinct lists of genes; got "
+            f"{n_shares} shares for {n_rows} lists. Use fewer."
+        )
+    return own
+
+
+def _check_computable(semantics: SemanticsConfig, *, n_shares: int) -> None:
+    """Raise `ConfigError` for semantics that are not computed, or not in shares."""
+    if semantics.source in ("none", "precomputed"):
+        raise ConfigError(
+            "Expected a source of semantics that is to be computed; got "
+            f"{semantics.source!r}. Choose one with --semantics, for instance prompts."
+        )
+    if semantics.control != "none" and n_shares > 1:
+        raise ConfigError(
+            f"Expected no control with shares; got {semantics.control!r}: it depends "
+            "on all lists at once. Compute it in one piece."
+        )
 
 
 # Sources that look all lists up in a moment: each share does, so that what is unknown

@@ -7,8 +7,12 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from napari_semst.config import AUTO_DOMAINS, Request
+from napari_semst.core.device import choose_device, memory_errors_explained
+from napari_semst.core.process_group import current_group
 from napari_semst.core.progress import Progress, RunControl
+from napari_semst.core.threads import settle_threads, threads_limited, threads_wanted
 from napari_semst.errors import ConfigError, ShareDone
+from napari_semst.methods.registry import method_spec
 from napari_semst.methods.settings import resolve
 from napari_semst.pipeline.result import DomainResult, attach
 from napari_semst.pipeline.warnings import (
@@ -82,16 +86,8 @@ def find_domains(
     SemstError
         One of its kinds, with what was expected, found and to do.
     """
-    from napari_semst.core.device import choose_device, memory_errors_explained
-    from napari_semst.core.process_group import current_group
-    from napari_semst.core.threads import (
-        settle_threads,
-        threads_limited,
-        threads_wanted,
-    )
     from napari_semst.domains.cluster import assign_domains
     from napari_semst.domains.hierarchy import build_hierarchy
-    from napari_semst.methods.registry import method_spec
     from napari_semst.morphology.describe import describe_morphology
     from napari_semst.pipeline.provenance import record, spots_hash
     from napari_semst.pipeline.spot_semantics import spot_embedding
@@ -130,16 +126,12 @@ def find_domains(
     watch.lap("assign")
     control.check()
     provenance = record(config, section, described, device, fit, watch.seconds)
-    provenance["warnings"][:0] = dict.fromkeys(
-        [*tissue_warnings(tissue, section), *([] if short is None else [short])]
-    )
+    noticed = dict.fromkeys([*tissue_warnings(tissue, section), *filter(None, [short])])
+    provenance["warnings"][:0] = noticed
     provenance["warnings"] += run_warnings(config, section, fit)
     provenance["spots_hash"] = spots_hash(tissue.obs_names)
-    if chosen is not None:
-        provenance["number_of_domains"] = chosen.table()
-        provenance["warnings"] += chosen.warnings()
     provenance["hierarchy"] = tree.table()
-    provenance["warnings"] += other_number(wanted, assignment.n_domains)
+    _note_number(provenance, chosen, wanted, assignment.n_domains)
     names = tuple(str(code + 1) for code in range(assignment.n_domains))
     result = labelled(assignment, names, fit, described, provenance)
     model = _model(section, config, assignment, result, fit, described, standard)
@@ -150,6 +142,16 @@ def find_domains(
         morphology=morphology,
         discordance=fit.discordance,
     )
+
+
+def _note_number(
+    provenance: dict[str, Any], chosen: NumberOfDomains | None, wanted: int, found: int
+) -> None:
+    """Note how the number of domains was chosen, and whether it was found."""
+    if chosen is not None:
+        provenance["number_of_domains"] = chosen.table()
+        provenance["warnings"] += chosen.warnings()
+    provenance["warnings"] += other_number(wanted, found)
 
 
 def _number(

@@ -97,7 +97,7 @@ def write_geojson(
 
     Returns
     -------
-    Written
+    WrittenGeojson
         The file, and what it cannot hold.
 
     Raises
@@ -136,23 +136,16 @@ def write_geojson(
         for name, color in zip(names, colors, strict=True)
     ]
 
-    def lines() -> Iterator[str]:
+    def features() -> Iterator[str]:
         if shapes != "spots":
             yield from region_features(adata, spots, codes, table, column)
         if shapes != "regions":
             yield from detection_features(adata, spots, codes, table)
 
-    def write(temporary: Path) -> None:
-        with temporary.open("w", encoding="utf-8", newline="\n") as file:
-            file.write('{"type": "FeatureCollection", "features": [\n')
-            for number, line in enumerate(lines()):
-                file.write((",\n" if number else "") + line)
-            file.write("\n]}\n")
-
     mixed = _mixed(spots, codes)
     place = write_atomically(
         path,
-        write,
+        lambda temporary: _write_features(temporary, features()),
         lambda temporary: _check(temporary, spots, codes, names, mixed),
         overwrite=overwrite,
         suffix=".geojson",
@@ -164,6 +157,14 @@ def write_geojson(
         "shapes cannot tell them apart."
     )
     return WrittenGeojson(place, (note,))
+
+
+def _write_features(temporary: Path, features: Iterator[str]) -> None:
+    with temporary.open("w", encoding="utf-8", newline="\n") as file:
+        file.write('{"type": "FeatureCollection", "features": [\n')
+        for number, line in enumerate(features):
+            file.write((",\n" if number else "") + line)
+        file.write("\n]}\n")
 
 
 def _check(
