@@ -26,8 +26,8 @@ from scipy.spatial import cKDTree
 
 from napari_semst.core.progress import RunControl, run_to_end
 from napari_semst.explanation import semantic_genes
-from napari_semst.explanation.regions import make_patches
-from napari_semst.explanation.run import explained
+from napari_semst.explanation.explained_run import explained
+from napari_semst.explanation.random_domains import make_patches
 from napari_semst.explanation.semantic_contrast import find_meaning
 from napari_semst.explanation.significance import compare_terms
 from napari_semst.explanation.summary import FOUND

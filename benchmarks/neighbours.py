@@ -16,10 +16,10 @@ from sklearn.neighbors import NearestNeighbors
 from napari_semst.config import Request
 from napari_semst.core.progress import RunControl, run_to_end
 from napari_semst.io.counts import find_counts
+from napari_semst.io.ensembl_symbols import gene_symbols
 from napari_semst.io.read import find_coordinates, read
-from napari_semst.io.symbols import gene_symbols
+from napari_semst.methods.resolve import resolve
 from napari_semst.methods.semst.inputs import PROPAGATED
-from napari_semst.methods.settings import resolve
 from napari_semst.prepare import graphs
 from napari_semst.prepare.section import prepare_section
 

@@ -46,8 +46,8 @@ def made_inputs(n_spots, n_genes, section_file=None, hidden=256):
     from napari_semst.config import Request
     from napari_semst.core.progress import RunControl, run_to_end
     from napari_semst.io.read import read
+    from napari_semst.methods.resolve import resolve
     from napari_semst.methods.semst.inputs import from_expression
-    from napari_semst.methods.settings import resolve
     from napari_semst.prepare.section import prepare_section
     from napari_semst.sample import simulated_cortex
 

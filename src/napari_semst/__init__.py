@@ -13,15 +13,15 @@ if TYPE_CHECKING:
     from napari_semst.explanation.explain import explain
     from napari_semst.figure.coloured import colour_figure
     from napari_semst.io.export.h5ad import write
-    from napari_semst.io.export.labels_csv import add_labels
     from napari_semst.io.export.spatialdata import write_spatialdata_table
     from napari_semst.io.geojson.label import add_regions
     from napari_semst.io.geojson.write import write_geojson
+    from napari_semst.io.import_labels import add_labels
     from napari_semst.io.read import read
     from napari_semst.pipeline.api import find_domains
+    from napari_semst.pipeline.apply_model import apply_model
     from napari_semst.pipeline.model import load_model, save_model
     from napari_semst.pipeline.result import attach
-    from napari_semst.pipeline.transfer import apply_model
     from napari_semst.report.write import write_report
     from napari_semst.sample import simulated_cortex, simulated_discordance
 
@@ -32,9 +32,9 @@ _HOME = {
     "Progress": "core.progress",
     "Request": "config",
     "RunControl": "core.progress",
-    "add_labels": "io.export.labels_csv",
+    "add_labels": "io.import_labels",
     "add_regions": "io.geojson.label",
-    "apply_model": "pipeline.transfer",
+    "apply_model": "pipeline.apply_model",
     "attach": "pipeline.result",
     "colour_figure": "figure.coloured",
     "explain": "explanation.explain",

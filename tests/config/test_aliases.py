@@ -7,9 +7,9 @@ import json
 import pytest
 
 from napari_semst.config import Request
-from napari_semst.config.stages import ImageGuidedConfig
+from napari_semst.config.settings import ImageGuidedConfig
 from napari_semst.errors import ConfigError
-from napari_semst.methods.settings import resolve
+from napari_semst.methods.resolve import resolve
 
 SOURCE = {
     "model": {"hidden_dim": 64, "latent_dim": 16, "num_heads": 2, "dropout": 0.2},

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from napari_semst.config import STAGES, Config, Request
 from napari_semst.config.presets import PRESETS
 from napari_semst.errors import ConfigError
-from napari_semst.methods.settings import resolve
+from napari_semst.methods.resolve import resolve
 
 
 @given(

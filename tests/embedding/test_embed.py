@@ -17,8 +17,8 @@ from napari_semst.embedding.merge import merge_embedding, merge_provenance
 from napari_semst.errors import ConfigError, InputError, SaveError, SemanticsError
 from napari_semst.io.export.h5ad import write
 from napari_semst.io.read import read
+from napari_semst.pipeline.apply_model import apply_model
 from napari_semst.pipeline.run import find_domains
-from napari_semst.pipeline.transfer import apply_model
 from napari_semst.semantics.language_model.encoder import TextEncoder
 from napari_semst.semantics.precomputed.file import read_embedding_file
 from tests.small import found, named, short, walked
@@ -380,7 +380,7 @@ def test_the_shell_asks_a_model_and_keeps_what_it_said(
 
 
 def test_specificity_lists_what_few_spots_have(section: AnnData) -> None:
-    from napari_semst.methods.settings import resolve
+    from napari_semst.methods.resolve import resolve
     from napari_semst.pipeline.spot_semantics import ranked_values
     from napari_semst.prepare.section import prepare_section
 
@@ -405,7 +405,7 @@ def test_genes_that_say_little_are_listed_where_asked(section: AnnData) -> None:
     names = list(section.var_names)
     names[:3] = ["MT-CO1", "RPL13", "LOC12345"]
     section.var_names = names
-    from napari_semst.methods.settings import resolve
+    from napari_semst.methods.resolve import resolve
     from napari_semst.pipeline.spot_semantics import list_genes
 
     for leave_out in (True, False):

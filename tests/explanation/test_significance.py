@@ -10,7 +10,7 @@ from scipy import sparse
 
 from napari_semst.core.sections import Sections
 from napari_semst.explanation import terms as of_terms
-from napari_semst.explanation.regions import make_patches
+from napari_semst.explanation.random_domains import make_patches
 from napari_semst.explanation.semantic_contrast import Listed, find_meaning
 from napari_semst.explanation.significance import by_places, compare_terms
 from napari_semst.explanation.terms import TermSet, distinct

@@ -20,7 +20,7 @@ from napari_semst.core.progress import RunControl, run_to_end
 from napari_semst.errors import SemanticsError
 from napari_semst.genes.gene_info import builtin_knowledge, read_knowledge
 from napari_semst.genes.table import read_table
-from napari_semst.methods.settings import resolve
+from napari_semst.methods.resolve import resolve
 from napari_semst.pipeline.spot_semantics import embed_gene_lists, source_options
 from napari_semst.semantics import GeneLists
 from napari_semst.semantics.language_model.gene_texts import gene_passages, known_texts
@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     from types import ModuleType
 
     from napari_semst.genes.gene_info import GeneKnowledge
-    from napari_semst.genes.symbols import Species
+    from napari_semst.genes.gene_names import Species
     from napari_semst.genes.table import GeneTable
     from tests.semantics.fake_server import FakeServer
 

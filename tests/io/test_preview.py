@@ -12,7 +12,7 @@ from napari_semst.io.preview import part_called, preview
 from napari_semst.io.read import read
 from tests.io.folders import save, table_of, write_cosmx, write_merscope, write_xenium
 from tests.io.outs import write_10x_h5, write_outs
-from tests.io.readers import test_spatialdata, test_stereo, test_tables
+from tests.io.readers import test_gef_gem, test_spatialdata, test_tables
 from tests.io.readers.test_visium_hd import run_of
 from tests.io.readers.test_zarr import saved
 
@@ -77,7 +77,7 @@ def _spatialdata(folder, tissue):
 
 
 def _gef_cells(folder, tissue):
-    return test_stereo.write_cells(folder / "a.cellbin.gef")
+    return test_gef_gem.write_cells(folder / "a.cellbin.gef")
 
 
 WRITERS = [
@@ -140,11 +140,11 @@ def test_what_is_missing_is_told(tmp_path, tissue):
 
 
 def test_bins_of_stereo_seq_are_counted_when_they_are_read(tmp_path):
-    molecules = test_stereo.molecules.__wrapped__()
-    gem = preview(test_stereo.write_gem(tmp_path / "a.gem", molecules))
+    molecules = test_gef_gem.molecules.__wrapped__()
+    gem = preview(test_gef_gem.write_gem(tmp_path / "a.gem", molecules))
     assert gem.n_spots is None
     assert "known once it is read" in gem.sentences()[0]
-    path = test_stereo.write_gef(tmp_path / "a.gef", molecules)
+    path = test_gef_gem.write_gef(tmp_path / "a.gef", molecules)
     gef = preview(path, part="20")
     assert gef.sentences()[0].endswith("an unknown number of spots x 3 genes.")
     assert gef.part == "bins of 20 x 20 spots of the chip"

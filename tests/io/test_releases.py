@@ -18,7 +18,7 @@ from napari_semst.io.export.h5ad import check_readback, write
 from napari_semst.io.matrices import named_layers
 from napari_semst.io.preview import preview
 from napari_semst.io.read import read
-from napari_semst.io.texts import as_texts
+from napari_semst.io.text_columns import as_texts
 from napari_semst.viewer.adapter import snapshot
 
 # What anndata 0.10 can read; later releases know more.

@@ -13,7 +13,7 @@ from napari_semst.config import Request
 from napari_semst.core.progress import RunControl, run_to_end
 from napari_semst.core.sections import Sections
 from napari_semst.errors import Cancelled, ConfigError, InputError
-from napari_semst.methods.settings import resolve
+from napari_semst.methods.resolve import resolve
 from napari_semst.morphology import read_patches
 from napari_semst.morphology.describe import describe_morphology
 from napari_semst.pipeline.result import attach

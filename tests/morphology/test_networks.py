@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 import torch
 
-from napari_semst.config.stages import MorphologyConfig
+from napari_semst.config.settings import MorphologyConfig
 from napari_semst.errors import Cancelled, ConfigError, DeviceError, SemanticsError
 from napari_semst.morphology.encoders import image_encoder
 from napari_semst.morphology.networks import pool_tokens

@@ -11,7 +11,7 @@ from safetensors.numpy import save_file
 
 from napari_semst.core.progress import run_to_end
 from napari_semst.errors import ConfigError, InputError, SaveError
-from napari_semst.methods.settings import resolve
+from napari_semst.methods.resolve import resolve
 from napari_semst.pipeline.model import (
     FORMAT,
     Standard,

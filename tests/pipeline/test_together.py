@@ -18,9 +18,9 @@ from napari_semst.core.progress import RunControl, run_to_end
 from napari_semst.errors import Cancelled, InputError, SemanticsError
 from napari_semst.io.concat_sections import join_sections
 from napari_semst.io.sections import sections_of
+from napari_semst.methods.resolve import resolve
 from napari_semst.methods.semst.inputs import from_components
-from napari_semst.methods.settings import resolve
-from napari_semst.pipeline.transfer import label_section
+from napari_semst.pipeline.apply_model import label_section
 from napari_semst.prepare.section import prepare_section
 from tests.small import found, named, short, walked
 

@@ -14,7 +14,7 @@ from napari_semst import keys, write_report
 from napari_semst.config import Request
 from napari_semst.errors import ConfigError, InputError, SaveError
 from napari_semst.io.export.h5ad import write
-from napari_semst.methods.settings import resolve
+from napari_semst.methods.resolve import resolve
 from napari_semst.pipeline.result import attach
 from tests.cli.test_main import call
 from tests.conftest import banded_tissue

@@ -13,7 +13,7 @@ from napari_semst.core.progress import RunControl, run_to_end
 from napari_semst.errors import ConfigError
 from napari_semst.explanation.semantic_contrast import listed_genes
 from napari_semst.genes.table import builtin_table
-from napari_semst.methods.settings import resolve
+from napari_semst.methods.resolve import resolve
 from napari_semst.pipeline.spot_semantics import embed_gene_lists, source_options
 from napari_semst.semantics import GeneLists, Semantics
 

@@ -54,10 +54,10 @@ def apply(
     from napari_semst.cli.run import result_path
     from napari_semst.core.progress import run_to_end
     from napari_semst.io.read import read
+    from napari_semst.pipeline.apply_model import label_section
     from napari_semst.pipeline.job import RunOutputs, Scoring
     from napari_semst.pipeline.model import load_model
     from napari_semst.pipeline.result import attach
-    from napari_semst.pipeline.transfer import label_section
 
     keys.check_run_name(name)
     if output is None and not as_json:

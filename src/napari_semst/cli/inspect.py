@@ -77,8 +77,8 @@ def _needs(n_spots: int, n_genes: int, n_counts: int, *, image: bool) -> str:
     """Return time and memory of a default run, a quick one, and one with the image."""
     from napari_semst.config import Request
     from napari_semst.core.device import choose_device
-    from napari_semst.methods.settings import resolve
-    from napari_semst.pipeline.resources import forecast
+    from napari_semst.methods.resolve import resolve
+    from napari_semst.pipeline.forecast import forecast
 
     forecasts = [
         f"{name}: {forecast(n_spots, n_genes, n_counts, resolve(Request(name)))}"
@@ -139,7 +139,7 @@ def score(
     from napari_semst.domains.metrics import truth_scores
     from napari_semst.errors import InputError
     from napari_semst.io.read import read
-    from napari_semst.io.texts import as_texts
+    from napari_semst.io.text_columns import as_texts
 
     tissue = read(source)
     for column in (truth, labels):

@@ -33,7 +33,7 @@ def build_request(preset: str, config: Path | None, *given: Overrides) -> Reques
         If a setting is not accepted, or an option of the semantics or of the image
         is without effect.
     """
-    from napari_semst.methods.settings import resolve
+    from napari_semst.methods.resolve import resolve
 
     request = Request.from_file(config) if config else Request(preset)
     if config and preset != "auto":
@@ -98,7 +98,7 @@ def check_method(source: str | None, method: str) -> None:
     ConfigError
         If it would be without effect.
     """
-    from napari_semst.methods.registry import method_spec
+    from napari_semst.methods.spec import method_spec
 
     if source not in (None, "none") and not method_spec(method).semantics:
         raise ConfigError(
@@ -184,7 +184,7 @@ def check_image(given: Overrides, config: Config) -> None:
     ConfigError
         If one of them would be without effect, or the image file is not there.
     """
-    from napari_semst.methods.registry import method_spec
+    from napari_semst.methods.spec import method_spec
 
     method, wanted = config.model.method, config.morphology
     if "discordance_fdr" in given.get("image_guided", {}) and not (

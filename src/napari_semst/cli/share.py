@@ -11,8 +11,8 @@ from napari_semst.cli.options import InputPath, Overwrite, SavedRun, setting_opt
 from napari_semst.errors import ConfigError, SaveError, one_of
 
 if TYPE_CHECKING:
-    from napari_semst.io.export.labels_csv import LabelsAdded
     from napari_semst.io.geojson.label import RegionsAdded
+    from napari_semst.io.import_labels import LabelsAdded
 
 _EXPORTS = (".geojson", ".csv", ".zarr")
 
@@ -133,8 +133,8 @@ def import_regions(
 ) -> None:
     """Label spots by regions drawn in QuPath or elsewhere."""
     from napari_semst.io.export.h5ad import write
-    from napari_semst.io.export.labels_csv import add_labels
     from napari_semst.io.geojson.label import add_regions
+    from napari_semst.io.import_labels import add_labels
     from napari_semst.io.read import read
 
     if output.suffix.lower() != ".h5ad":

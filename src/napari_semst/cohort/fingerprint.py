@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from napari_semst import keys
 from napari_semst.config import STAGES, Request
-from napari_semst.methods.settings import resolve
+from napari_semst.methods.resolve import resolve
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -89,7 +89,7 @@ def plan_cohort(
 
 def _settled(request: Request) -> Request:
     """Return the request if it is complete, its files named from anywhere."""
-    from napari_semst.methods.settings import resolve
+    from napari_semst.methods.resolve import resolve
 
     config = resolve(request)
     if config.domains.n_domains == 0:

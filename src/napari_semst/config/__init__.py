@@ -1,7 +1,7 @@
 """The settings of a run: what a user asks for, and what that comes to.
 
 A `Request` is a preset's name and the few settings that the user changed; a `Config`
-is complete, every value known. `napari_semst.methods.settings.resolve` turns the first
+is complete, every value known. `napari_semst.methods.resolve.resolve` turns the first
 into the second.
 """
 
@@ -13,7 +13,7 @@ from napari_semst.config.request import (
     check_overrides,
     number_of_domains,
 )
-from napari_semst.config.stages import (
+from napari_semst.config.settings import (
     AUTO_DOMAINS,
     REFINE_ROUNDS,
     STAGES,

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 from napari_semst.errors import ConfigError, one_of
 
 if TYPE_CHECKING:
-    from napari_semst.config.stages import Overrides
+    from napari_semst.config.settings import Overrides
 
 _GUIDED = "image_guided"
 METHOD = "image-guided"

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from napari_semst.config.stages import Overrides
+    from napari_semst.config.settings import Overrides
 
 
 AUTO = "auto"

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from napari_semst.config.aliases import renamed, settings_of_json
-from napari_semst.config.stages import (
+from napari_semst.config.settings import (
     AUTO_DOMAINS,
     STAGES,
     DomainsConfig,

@@ -85,8 +85,8 @@ def write_prompts(
     SemstError
         One of its kinds, with what was expected, found and to do.
     """
-    from napari_semst.genes.symbols import guess_species
-    from napari_semst.methods.settings import resolve
+    from napari_semst.genes.gene_names import guess_species
+    from napari_semst.methods.resolve import resolve
     from napari_semst.pipeline.run import prepared
     from napari_semst.pipeline.spot_semantics import list_genes, ranked_values
     from napari_semst.semantics.language_model.prompts import distinct_lists, template

@@ -13,7 +13,7 @@ import numpy as np
 from napari_semst import keys
 from napari_semst.core.progress import Progress, RunControl, run_to_end, with_callback
 from napari_semst.errors import InputError
-from napari_semst.explanation import run as runs
+from napari_semst.explanation import explained_run as runs
 from napari_semst.explanation.types import (
     DiscordanceMap,
     DiscordanceOptions,

@@ -15,7 +15,7 @@ from napari_semst.core.progress import (
     with_callback,
 )
 from napari_semst.errors import ConfigError
-from napari_semst.explanation import run as runs
+from napari_semst.explanation import explained_run as runs
 from napari_semst.explanation.semantic_genes import (
     STAGE,
     heard,

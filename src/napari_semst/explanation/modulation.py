@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
     from napari_semst.config import Config
     from napari_semst.core.progress import Progress, Returned, RunControl
-    from napari_semst.explanation.run import Explained
+    from napari_semst.explanation.explained_run import Explained
 
 _COLUMNS = {
     "modulation": keys.MODULATION,

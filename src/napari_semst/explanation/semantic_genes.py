@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from napari_semst.core.progress import Progress, RunControl
-    from napari_semst.explanation.run import Explained
+    from napari_semst.explanation.explained_run import Explained
     from napari_semst.explanation.semantic_contrast import Listed, Meaning
     from napari_semst.explanation.significance import TermTests
     from napari_semst.explanation.terms import TermSet
@@ -83,7 +83,7 @@ def read_meanings(
     notes
         Is told what is not told, and why.
     """
-    from napari_semst.explanation.regions import make_patches
+    from napari_semst.explanation.random_domains import make_patches
     from napari_semst.explanation.semantic_contrast import find_meaning
     from napari_semst.explanation.significance import compare_terms
     from napari_semst.explanation.terms import choose_terms
@@ -143,8 +143,8 @@ def read_gene_meanings(
     tissue, what, codes, control, notes
         As in `read_meanings`.
     """
+    from napari_semst.explanation.explained_run import python_values
     from napari_semst.explanation.gene_vectors import kept_vectors
-    from napari_semst.explanation.run import python_values
     from napari_semst.explanation.semantic_contrast import find_meaning, listed_by
 
     section = yield from _section(tissue, what, control)

@@ -15,14 +15,14 @@ import numpy as np
 from scipy import sparse, stats
 
 from napari_semst.explanation.markers import membership
-from napari_semst.explanation.regions import random_domains
+from napari_semst.explanation.random_domains import random_domains
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from numpy.typing import NDArray
 
-    from napari_semst.explanation.regions import Patches
+    from napari_semst.explanation.random_domains import Patches
     from napari_semst.explanation.semantic_contrast import Listed, Meaning
     from napari_semst.explanation.terms import TermSet
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from napari_semst.explanation import run as runs
+from napari_semst.explanation import explained_run as runs
 
 if TYPE_CHECKING:
     import numpy as np

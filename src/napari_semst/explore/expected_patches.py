@@ -181,7 +181,7 @@ class PatchBook:
     """
 
     def __init__(self, tissue: AnnData, run: str = "") -> None:
-        from napari_semst.explanation.run import config_of
+        from napari_semst.explanation.explained_run import config_of
         from napari_semst.io.coordinates import find_coordinates
         from napari_semst.morphology.sections import imaged_parts
 

@@ -29,7 +29,7 @@ from napari_semst.figure.panels import (
 )
 from napari_semst.figure.view import section_views
 from napari_semst.io.split_sections import shown_section_key
-from napari_semst.io.texts import as_texts
+from napari_semst.io.text_columns import as_texts
 from napari_semst.palette import MISSING_COLOR, domain_colors
 
 if TYPE_CHECKING:

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-    from napari_semst.genes.symbols import Species
+    from napari_semst.genes.gene_names import Species
 
 BUILTIN_FILE = "gene_texts.npz"
 FIELDS = (

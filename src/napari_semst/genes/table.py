@@ -17,14 +17,14 @@ import numpy as np
 from scipy import sparse
 
 from napari_semst.errors import SemanticsError
-from napari_semst.genes.symbols import ENSEMBL, human_ensembl_number, is_nameless
+from napari_semst.genes.gene_names import ENSEMBL, human_ensembl_number, is_nameless
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
 
     from numpy.typing import NDArray
 
-    from napari_semst.genes.symbols import Species
+    from napari_semst.genes.gene_names import Species
 
 
 BUILTIN_FILE = "gene_table.npz"

@@ -166,9 +166,9 @@ def _part(
 
     from napari_semst.io.coordinates import find_coordinates
     from napari_semst.io.counts import find_counts
+    from napari_semst.io.ensembl_symbols import gene_symbols
     from napari_semst.io.matrices import named_layers
     from napari_semst.io.sections import mixed_sections, sections_of
-    from napari_semst.io.symbols import gene_symbols
 
     told = []
     if layer and layer not in {*named_layers(tissue), "X", "raw"}:

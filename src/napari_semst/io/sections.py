@@ -9,7 +9,7 @@ import numpy as np
 from napari_semst import keys
 from napari_semst.errors import InputError, one_of
 from napari_semst.io.checks import abbreviate
-from napari_semst.io.texts import as_texts
+from napari_semst.io.text_columns import as_texts
 
 if TYPE_CHECKING:
     from anndata import AnnData

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from napari_semst.config import Config
     from napari_semst.core.device import DeviceChoice
     from napari_semst.core.progress import Progress, RunControl
-    from napari_semst.methods.image_guided.types import Discordance
+    from napari_semst.methods.image_guided.discordance_result import Discordance
     from napari_semst.prepare.section import Section
 
 

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from napari_semst.config import Config
-    from napari_semst.config.stages import MorphologyConfig
+    from napari_semst.config.settings import MorphologyConfig
     from napari_semst.core.progress import RunControl
     from napari_semst.morphology.encoders import PatchEncoder
     from napari_semst.morphology.sections import ImagedSpots

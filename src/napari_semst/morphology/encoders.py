@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-    from napari_semst.config.stages import MorphologyConfig
+    from napari_semst.config.settings import MorphologyConfig
     from napari_semst.models.hub import DownloadNeed
     from napari_semst.morphology.stain import Stains
 

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from anndata import AnnData
     from numpy.typing import NDArray
 
-    from napari_semst.config.stages import MorphologyConfig
+    from napari_semst.config.settings import MorphologyConfig
     from napari_semst.morphology.slide import Slide
 
 _NAME_IT = Way(

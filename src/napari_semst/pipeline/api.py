@@ -46,7 +46,7 @@ def find_domains(
         obs column that tells the sections of one tissue apart: neighbours are sought
         inside sections, and their domains found together.
     method
-        One of `napari_semst.config.methods.METHODS`; the preset's where `None`.
+        One of `napari_semst.config.method_registry.METHODS`; the preset's where `None`.
     preset
         Name of a recipe of `napari_semst.config.presets.PRESETS`, or ``auto``.
     seed

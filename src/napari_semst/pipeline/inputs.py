@@ -44,7 +44,7 @@ class SectionInputs:
     @cached_property
     def symbols(self) -> NDArray[np.str_]:
         """Symbol of each gene, ``(n_genes,)``."""
-        from napari_semst.io.symbols import gene_symbols
+        from napari_semst.io.ensembl_symbols import gene_symbols
 
         return gene_symbols(self.tissue)
 

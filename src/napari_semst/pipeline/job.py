@@ -227,7 +227,7 @@ def find_and_save(
     from napari_semst import keys
     from napari_semst.io.concat_sections import concat_from
     from napari_semst.io.read import read
-    from napari_semst.methods.settings import resolve
+    from napari_semst.methods.resolve import resolve
     from napari_semst.pipeline.model import check_savable, save_model
     from napari_semst.pipeline.run import attach, find_domains
 

@@ -175,7 +175,7 @@ def check_savable(config: Config) -> None:
         If there is no consensus of mixtures, or the method's inputs belong to one
         section alone.
     """
-    from napari_semst.methods.registry import method_spec
+    from napari_semst.methods.spec import method_spec
 
     why, spec = "", method_spec(config.model.method)
     if config.domains.readout != "consensus":
@@ -340,7 +340,7 @@ def _member(arrays: Arrays, place: int, view: int, rounds: int) -> ConsensusMemb
 
 def _check(model: DomainModel, arrays: Arrays) -> None:
     """Refuse parts that do not fit each other; whole files always do."""
-    from napari_semst.methods.registry import method_spec
+    from napari_semst.methods.spec import method_spec
 
     if any(not np.isfinite(values).all() for values in arrays.values()):
         raise ValueError("values that are not finite")

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from anndata import AnnData
     from numpy.typing import NDArray
 
-    from napari_semst.methods.image_guided.types import Discordance
+    from napari_semst.methods.image_guided.discordance_result import Discordance
     from napari_semst.morphology.base import Morphology
     from napari_semst.pipeline.model import DomainModel
 

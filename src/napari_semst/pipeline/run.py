@@ -12,8 +12,8 @@ from napari_semst.core.process_group import current_group
 from napari_semst.core.progress import Progress, RunControl
 from napari_semst.core.threads import settle_threads, threads_limited, threads_wanted
 from napari_semst.errors import ConfigError, ShareDone
-from napari_semst.methods.registry import method_spec
-from napari_semst.methods.settings import resolve
+from napari_semst.methods.resolve import resolve
+from napari_semst.methods.spec import method_spec
 from napari_semst.pipeline.result import DomainResult, attach
 from napari_semst.pipeline.warnings import (
     other_number,
@@ -183,8 +183,8 @@ def prepared(
         Settings, section, and a warning where memory may not do.
     """
     from napari_semst.domains.leiden import check_installed
+    from napari_semst.pipeline.forecast import memory_warning
     from napari_semst.pipeline.inputs import section_inputs
-    from napari_semst.pipeline.resources import memory_warning
 
     yield Progress("prepare", 0, 0, "Reading counts and coordinates")
     config = resolve(request) if isinstance(request, Request) else request

@@ -5,7 +5,7 @@ from __future__ import annotations
 import sys
 from typing import TYPE_CHECKING, Any
 
-from napari_semst.methods.registry import method_spec
+from napari_semst.methods.spec import method_spec
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

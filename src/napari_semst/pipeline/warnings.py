@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from napari_semst.methods.registry import method_spec
+from napari_semst.methods.spec import method_spec
 
 if TYPE_CHECKING:
     from anndata import AnnData

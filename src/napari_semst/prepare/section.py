@@ -11,7 +11,7 @@ from napari_semst.core.progress import Progress
 from napari_semst.core.sections import Sections
 from napari_semst.errors import InputError
 from napari_semst.prepare import components, genes, graphs, normalise
-from napari_semst.prepare.mutual import align_sections
+from napari_semst.prepare.align_sections import align_sections
 
 if TYPE_CHECKING:
     from collections.abc import Generator
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from napari_semst.config import PrepareConfig
     from napari_semst.core.progress import RunControl
     from napari_semst.morphology.base import Morphology
-    from napari_semst.prepare.mutual import SectionAlignment
+    from napari_semst.prepare.align_sections import SectionAlignment
 
 _LEAST_SPOTS = 10
 _SPOTS_PER_ROUND = 400

@@ -11,7 +11,7 @@ import numpy as np
 
 from napari_semst import keys
 from napari_semst.errors import InputError
-from napari_semst.io.texts import as_texts
+from napari_semst.io.text_columns import as_texts
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -124,7 +124,7 @@ def gather_facts(
     InputError
         If there is no such run or annotation.
     """
-    from napari_semst.explanation.run import python_values
+    from napari_semst.explanation.explained_run import python_values
     from napari_semst.figure.colouring import domain_column
     from napari_semst.io.notes import INPUT, input_warnings
 
@@ -277,7 +277,7 @@ def _again(
 ) -> tuple[str, str]:
     """Return the settings as TOML and the line that repeats the run."""
     from napari_semst.config import Request
-    from napari_semst.explanation.run import config_of
+    from napari_semst.explanation.explained_run import config_of
 
     if not recorded.get("config") or recorded.get("model"):
         # What a saved model said is not repeated by settings.

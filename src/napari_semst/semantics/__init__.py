@@ -10,7 +10,7 @@ from importlib import import_module
 from typing import Any
 
 from napari_semst.errors import SemanticsError, one_of
-from napari_semst.genes.symbols import Species, guess_species, is_uninformative
+from napari_semst.genes.gene_names import Species, guess_species, is_uninformative
 from napari_semst.semantics.base import GeneLists, Semantics, SemanticSource
 from napari_semst.semantics.negative_controls import with_control
 from napari_semst.semantics.rank import rank_genes

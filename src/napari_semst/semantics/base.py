@@ -17,7 +17,7 @@ from napari_semst.errors import Cancelled, SemanticsError
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-    from napari_semst.genes.symbols import Species
+    from napari_semst.genes.gene_names import Species
 
 ProgressCallback = Callable[[int, int], None]
 CancelCheck = Callable[[], bool]

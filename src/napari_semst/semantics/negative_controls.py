@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, Protocol, runtime_checkable
 import numpy as np
 
 from napari_semst.errors import SemanticsError, one_of
-from napari_semst.genes.symbols import Species, guess_species
+from napari_semst.genes.gene_names import Species, guess_species
 from napari_semst.semantics.base import (
     NO_GENE,
     CancelCheck,

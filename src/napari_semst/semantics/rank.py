@@ -9,7 +9,7 @@ import numpy as np
 from scipy import sparse
 
 from napari_semst.errors import SemanticsError
-from napari_semst.genes.symbols import is_uninformative
+from napari_semst.genes.gene_names import is_uninformative
 from napari_semst.genes.table import readable_names
 from napari_semst.semantics.base import (
     NO_GENE,

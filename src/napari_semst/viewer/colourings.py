@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, Literal
 from napari_semst import keys
 from napari_semst.explore import spot_values
 from napari_semst.explore.annotate import edited_columns
-from napari_semst.io.texts import as_texts
+from napari_semst.io.text_columns import as_texts
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

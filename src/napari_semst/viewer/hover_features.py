@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from napari_semst import keys
-from napari_semst.io.texts import as_texts
+from napari_semst.io.text_columns import as_texts
 from napari_semst.viewer import colourings
 
 if TYPE_CHECKING:

@@ -15,7 +15,7 @@ from napari_semst.io.notes import input_warnings
 from napari_semst.io.read import read
 from napari_semst.io.readers.registry import detect_format
 from tests.io.folders import save, table_of
-from tests.io.readers.test_cells import assert_same
+from tests.io.readers.test_xenium_merscope_cosmx import assert_same
 
 
 def places_table(tissue, columns=("x", "y"), index="barcode"):

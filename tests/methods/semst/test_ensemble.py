@@ -11,11 +11,11 @@ import torch
 from napari_semst.config import TrainingConfig
 from napari_semst.core.device import choose_device
 from napari_semst.core.progress import RunControl, run_to_end
-from napari_semst.methods.registry import method_spec
+from napari_semst.methods.resolve import resolve
 from napari_semst.methods.semst.full_batch import checkpoint_epochs
 from napari_semst.methods.semst.inputs import from_components
 from napari_semst.methods.semst.training import member_seed, train_members
-from napari_semst.methods.settings import resolve
+from napari_semst.methods.spec import method_spec
 from napari_semst.prepare.section import prepare_section
 from tests.small import short
 

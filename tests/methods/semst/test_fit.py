@@ -7,14 +7,14 @@ import pytest
 import torch
 
 from napari_semst.config import Request
-from napari_semst.config.methods import METHODS
+from napari_semst.config.method_registry import METHODS
 from napari_semst.core.device import choose_device
 from napari_semst.core.progress import RunControl, run_to_end
 from napari_semst.errors import ConfigError, TrainingError
-from napari_semst.methods.registry import method_spec
+from napari_semst.methods.resolve import resolve
 from napari_semst.methods.semst.full_batch import FullBatchObjective
 from napari_semst.methods.semst.inputs import from_components
-from napari_semst.methods.settings import resolve
+from napari_semst.methods.spec import method_spec
 from napari_semst.prepare.components import smooth_over_neighbours
 from napari_semst.prepare.section import prepare_section
 from tests.small import short

@@ -15,11 +15,11 @@ from napari_semst.core.device import choose_device
 from napari_semst.core.progress import RunControl, run_to_end
 from napari_semst.core.threads import threads_limited
 from napari_semst.errors import ConfigError
+from napari_semst.methods.resolve import resolve
 from napari_semst.methods.semst import image
 from napari_semst.methods.semst.fit import fit
 from napari_semst.methods.semst.image import image_components, with_image
 from napari_semst.methods.semst.inputs import from_components
-from napari_semst.methods.settings import resolve
 from napari_semst.pipeline.model import check_savable
 from tests.guided import UNUSABLE, guided
 from tests.small import found, named, short

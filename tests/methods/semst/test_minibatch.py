@@ -12,13 +12,13 @@ from napari_semst.core.device import choose_device
 from napari_semst.core.process_group import Group
 from napari_semst.core.progress import RunControl, run_to_end
 from napari_semst.errors import Cancelled
-from napari_semst.methods.registry import method_spec
+from napari_semst.methods.resolve import resolve
 from napari_semst.methods.semst import minibatch
 from napari_semst.methods.semst import training as semst_training
 from napari_semst.methods.semst.full_batch import FullBatchObjective
 from napari_semst.methods.semst.inputs import from_components, from_expression
 from napari_semst.methods.semst.minibatch import MinibatchObjective
-from napari_semst.methods.settings import resolve
+from napari_semst.methods.spec import method_spec
 from napari_semst.nn.losses import SpatialPairs, edges, spatial_loss
 from napari_semst.pipeline.run import find_domains
 from napari_semst.prepare.graphs import nearest_graph

@@ -13,7 +13,7 @@ import torch
 from napari_semst.errors import DeviceError, SemanticsError
 from napari_semst.models.load import load_language_model, load_tokenizer
 from napari_semst.semantics.language_model import encoder as module
-from napari_semst.semantics.language_model import token_store
+from napari_semst.semantics.language_model import token_arrays
 from napari_semst.semantics.language_model.embed_texts import plan_batches
 from napari_semst.semantics.language_model.encoder import (
     POOLINGS,
@@ -238,7 +238,7 @@ def test_tokens_are_held_in_blocks(
     with TextEncoder(tiny_qwen, "tiny", EncoderSettings("genes")) as one:
         whole = list(one.tokens(passages))
         monkeypatch.setattr(module, "TEXTS_PER_BLOCK", 4)
-        monkeypatch.setattr(token_store, "TEXTS_PER_BLOCK", 4)
+        monkeypatch.setattr(token_arrays, "TEXTS_PER_BLOCK", 4)
         asked: list[int] = []
         parts = one.tokens(passages, between=lambda: asked.append(1))
     assert len(asked) == -(-len(passages) // 4)

@@ -12,7 +12,7 @@ from PIL import Image as Pictures
 from napari_semst.config import Config, Request
 from napari_semst.config.presets import PRESETS
 from napari_semst.errors import InputError
-from napari_semst.methods.settings import resolve
+from napari_semst.methods.resolve import resolve
 from napari_semst.morphology.encoders import encoder_download
 from napari_semst.morphology.suggestions import SUGGESTED_ENCODERS
 from napari_semst.viewer import adapter

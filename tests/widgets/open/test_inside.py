@@ -8,7 +8,7 @@ import pytest
 from napari_semst.io.options import ReadOptions
 from napari_semst.widgets.open import inside as module
 from tests.io.outs import positions_table, write_10x_h5, write_positions
-from tests.io.readers import test_stereo
+from tests.io.readers import test_gef_gem
 from tests.io.readers.test_visium_hd import run_of
 from tests.widgets.stand_in import small_tissue
 
@@ -45,8 +45,8 @@ def test_the_bin_size_of_visium_hd_is_chosen(qtbot, dock, tmp_path, tissue):
 
 
 def test_any_bin_size_of_stereo_seq_can_be_typed(qtbot, dock, tmp_path):
-    molecules = test_stereo.molecules.__wrapped__()
-    looked(qtbot, dock, test_stereo.write_gef(tmp_path / "chip.gef", molecules))
+    molecules = test_gef_gem.molecules.__wrapped__()
+    looked(qtbot, dock, test_gef_gem.write_gef(tmp_path / "chip.gef", molecules))
     part = dock.inside.part
     assert part.isEditable()
     part.lineEdit().setText("small")

@@ -11,7 +11,7 @@ import numpy as np
 from napari_semst import keys
 from napari_semst.errors import InputError, SaveError
 from napari_semst.io.checks import abbreviate, translate_errors
-from napari_semst.io.texts import as_texts
+from napari_semst.io.text_columns import as_texts
 from napari_semst.wording import Way, Worded
 
 if TYPE_CHECKING:

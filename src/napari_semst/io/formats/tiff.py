@@ -12,7 +12,7 @@ import numpy as np
 from napari_semst.errors import InputError
 from napari_semst.io.checks import translate_errors
 from napari_semst.io.image_sources import file_key, image_source, remember_source
-from napari_semst.io.readers.cells import SectionImage
+from napari_semst.io.readers.cell_tables import SectionImage
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -9,7 +9,7 @@ import numpy as np
 from napari_semst.errors import InputError
 from napari_semst.io.checks import MEGABYTE, abbreviate, check_file, translate_errors
 from napari_semst.io.notes import note, warn
-from napari_semst.io.texts import as_texts
+from napari_semst.io.text_columns import as_texts
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -17,7 +17,7 @@ from napari_semst.io.formats.text_tables import (
 )
 from napari_semst.io.formats.wide_tables import read_wide
 from napari_semst.io.notes import note, warn
-from napari_semst.io.readers.cells import (
+from napari_semst.io.readers.cell_tables import (
     CellTables,
     as_numbers,
     disc_diameters,

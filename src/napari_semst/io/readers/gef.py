@@ -10,7 +10,7 @@ from napari_semst.errors import InputError
 from napari_semst.io.checks import abbreviate, check_file, translate_errors
 from napari_semst.io.formats import bins
 from napari_semst.io.notes import note
-from napari_semst.io.readers.cells import CellTables, tissue_from_cells
+from napari_semst.io.readers.cell_tables import CellTables, tissue_from_cells
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -193,7 +193,7 @@ def _use_counts(adata: AnnData, layer: str) -> None:
 
 def use_symbols(adata: AnnData) -> None:
     """Name genes by symbol where the file names them by Ensembl id."""
-    from napari_semst.io.symbols import find_symbols
+    from napari_semst.io.ensembl_symbols import find_symbols
 
     found = find_symbols(adata)
     warn(adata, *found.warnings)

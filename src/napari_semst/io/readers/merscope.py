@@ -18,8 +18,12 @@ from napari_semst.io.formats.text_tables import (
 )
 from napari_semst.io.formats.wide_tables import read_wide
 from napari_semst.io.notes import note, warn
-from napari_semst.io.readers.cells import CellTables, as_numbers, tissue_from_cells
-from napari_semst.io.texts import as_texts
+from napari_semst.io.readers.cell_tables import (
+    CellTables,
+    as_numbers,
+    tissue_from_cells,
+)
+from napari_semst.io.text_columns import as_texts
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -29,7 +33,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from napari_semst.io.options import ReadOptions
-    from napari_semst.io.readers.cells import SectionImage
+    from napari_semst.io.readers.cell_tables import SectionImage
 
 _COUNTS, _CELLS = "cell_by_gene.csv", "cell_metadata.csv"
 _TRANSFORM = "micron_to_mosaic_pixel_transform.csv"

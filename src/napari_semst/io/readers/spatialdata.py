@@ -15,7 +15,7 @@ from napari_semst.io.notes import note, warn
 from napari_semst.io.readers import h5ad
 from napari_semst.io.readers.anndata_preview import preview_group
 from napari_semst.io.readers.zarr import check_store
-from napari_semst.io.texts import as_texts
+from napari_semst.io.text_columns import as_texts
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from napari_semst.io.options import ReadOptions
-    from napari_semst.io.readers.cells import SectionImage
+    from napari_semst.io.readers.cell_tables import SectionImage
 
 _WHAT = "the SpatialData store"
 _ATTRIBUTES = "spatialdata_attrs"
@@ -281,7 +281,7 @@ def _show(tissue: AnnData, path: Path, system: str) -> None:
 
 
 def _picture(group: Path, system: str) -> SectionImage | None:
-    from napari_semst.io.readers.cells import SectionImage
+    from napari_semst.io.readers.cell_tables import SectionImage
 
     matrix = ngff.matrix_to(_transforms(group), system)
     found = ngff.level_of(group, ENOUGH)

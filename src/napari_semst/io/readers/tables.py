@@ -23,8 +23,8 @@ from napari_semst.io.formats.text_tables import (
 )
 from napari_semst.io.formats.wide_tables import read_wide
 from napari_semst.io.notes import note, warn
-from napari_semst.io.readers.cells import CellTables, tissue_from_cells
-from napari_semst.io.texts import as_texts
+from napari_semst.io.readers.cell_tables import CellTables, tissue_from_cells
+from napari_semst.io.text_columns import as_texts
 
 if TYPE_CHECKING:
     import pandas as pd

@@ -11,7 +11,11 @@ from napari_semst.io.checks import MEGABYTE, abbreviate, check_file, translate_e
 from napari_semst.io.formats import tenx
 from napari_semst.io.formats.text_tables import peek, read_columns
 from napari_semst.io.notes import note, warn
-from napari_semst.io.readers.cells import CellTables, disc_diameters, tissue_from_cells
+from napari_semst.io.readers.cell_tables import (
+    CellTables,
+    disc_diameters,
+    tissue_from_cells,
+)
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -22,7 +26,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from napari_semst.io.options import ReadOptions
-    from napari_semst.io.readers.cells import SectionImage
+    from napari_semst.io.readers.cell_tables import SectionImage
 
 _MATRIX, _ABOUT = "cell_feature_matrix", "experiment.xenium"
 _X, _Y = "x_centroid", "y_centroid"

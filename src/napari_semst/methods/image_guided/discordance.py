@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from napari_semst.core.progress import Progress
+from napari_semst.methods.image_guided.discordance_result import Discordance
 from napari_semst.methods.image_guided.features import average_of_usable
 from napari_semst.methods.image_guided.permutation import (
     ImageExchange,
@@ -19,7 +20,6 @@ from napari_semst.methods.image_guided.prediction import (
     Prediction,
     spatial_folds,
 )
-from napari_semst.methods.image_guided.types import Discordance
 
 if TYPE_CHECKING:
     from collections.abc import Generator

@@ -37,8 +37,8 @@ if TYPE_CHECKING:
     from napari_semst.config import Config
     from napari_semst.core.device import DeviceChoice
     from napari_semst.core.progress import RunControl
+    from napari_semst.methods.image_guided.discordance_result import Discordance
     from napari_semst.methods.image_guided.inputs import GuidedInputs
-    from napari_semst.methods.image_guided.types import Discordance
     from napari_semst.prepare.section import Section
     from napari_semst.training.loop import TrainingRecord
 

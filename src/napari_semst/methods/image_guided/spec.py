@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from napari_semst.methods.registry import MethodSpec
+from napari_semst.methods.spec import MethodSpec
 from napari_semst.training.batching import batch_spots
 
 if TYPE_CHECKING:

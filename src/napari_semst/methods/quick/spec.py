@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from napari_semst.methods.registry import MethodSpec
+from napari_semst.methods.spec import MethodSpec
 
 SPEC = MethodSpec(
     name="quick",

@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from scipy import sparse
 
     from napari_semst.config import Config
-    from napari_semst.prepare.mutual import SectionAlignment
+    from napari_semst.prepare.align_sections import SectionAlignment
     from napari_semst.prepare.section import Section
 
 # Components the views propagate, and those that the latent starts from.

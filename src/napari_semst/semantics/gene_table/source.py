@@ -8,7 +8,7 @@ import numpy as np
 from scipy import sparse
 
 from napari_semst.errors import SemanticsError
-from napari_semst.genes.symbols import ENSEMBL, Species, guess_species
+from napari_semst.genes.gene_names import ENSEMBL, Species, guess_species
 from napari_semst.genes.table import GeneTable, builtin_table
 from napari_semst.semantics.base import (
     AVERAGED_NOTE,

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from napari_semst.errors import SemanticsError
-from napari_semst.genes.symbols import Species, guess_species
+from napari_semst.genes.gene_names import Species, guess_species
 from napari_semst.genes.table import UNREADABLE, readable_names
 from napari_semst.io.formats.numeric_tables import (
     is_text_table,

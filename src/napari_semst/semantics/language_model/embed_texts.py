@@ -24,7 +24,7 @@ from napari_semst.semantics.base import (
     check_cancelled,
 )
 from napari_semst.semantics.language_model.encoder import EncoderSettings, TextEncoder
-from napari_semst.semantics.language_model.token_store import TEXTS_PER_BLOCK
+from napari_semst.semantics.language_model.token_arrays import TEXTS_PER_BLOCK
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -32,7 +32,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from napari_semst.semantics.language_model.prompts import Passage
-    from napari_semst.semantics.language_model.token_store import TokenStore
+    from napari_semst.semantics.language_model.token_arrays import TokenStore
 
     Say = Callable[[str], None]
 

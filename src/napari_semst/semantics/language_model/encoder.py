@@ -16,7 +16,7 @@ import numpy as np
 
 from napari_semst.errors import DeviceError, SemanticsError, one_of
 from napari_semst.models.load import load_language_model, load_tokenizer
-from napari_semst.semantics.language_model.token_store import (
+from napari_semst.semantics.language_model.token_arrays import (
     TEXTS_PER_BLOCK,
     TokenStore,
 )

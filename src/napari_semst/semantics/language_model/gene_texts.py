@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from napari_semst.genes.gene_info import GeneKnowledge
-    from napari_semst.genes.symbols import Species
+    from napari_semst.genes.gene_names import Species
     from napari_semst.semantics.base import GeneLists
 
 _SEPARATORS = {".csv": ",", ".tsv": "\t"}

@@ -10,7 +10,7 @@ import numpy as np
 from napari_semst.config import SemanticsConfig
 from napari_semst.errors import SemanticsError
 from napari_semst.genes.gene_info import GeneKnowledge, builtin_knowledge
-from napari_semst.genes.symbols import Species, guess_species
+from napari_semst.genes.gene_names import Species, guess_species
 from napari_semst.models.hub import DEFAULT_MODEL, LocatedModel, locate_model
 from napari_semst.semantics.base import (
     NO_GENE,

@@ -30,7 +30,7 @@ if TYPE_CHECKING:
 
     from numpy.typing import ArrayLike, NDArray
 
-    from napari_semst.genes.symbols import Species
+    from napari_semst.genes.gene_names import Species
 
 
 class Precomputed:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, Self
 import numpy as np
 
 from napari_semst.errors import SemanticsError, one_of
-from napari_semst.genes.symbols import Species, guess_species
+from napari_semst.genes.gene_names import Species, guess_species
 from napari_semst.semantics.base import (
     AVERAGED_NOTE,
     NO_GENE,

@@ -270,8 +270,8 @@ def _read(
     original: AnnData, tissue: AnnData, path: Path, given: dict[str, Any]
 ) -> _Brought:
     """Return the labels that a file of regions, or of spots, gives."""
-    from napari_semst.io.export.labels_csv import add_labels
     from napari_semst.io.geojson import add_regions
+    from napari_semst.io.import_labels import add_labels
 
     column = "semst_brought"
     told: Any

@@ -18,7 +18,7 @@ from napari_semst.errors import Cancelled
 from napari_semst.viewer import adapter, colourings
 from napari_semst.widgets.explore import texts
 from napari_semst.widgets.explore.texts import TIPS
-from napari_semst.widgets.explore.trial import (
+from napari_semst.widgets.explore.without_semantics import (
     configs_of_test,
     forecast_test,
     reason_not_testable,
@@ -366,7 +366,7 @@ class DomainExplainer(QObject):
         return colouring.column if colouring.place == "obs" else ""
 
     def _explanation(self, tissue: AnnData, column: str) -> dict[str, Any] | None:
-        from napari_semst.explanation.run import python_values
+        from napari_semst.explanation.explained_run import python_values
 
         run = run_of_column(tissue, column)
         if run:

@@ -65,8 +65,8 @@ def forecast_run(
     ConfigError
         If a setting is not accepted.
     """
-    from napari_semst.methods.settings import resolve
-    from napari_semst.pipeline.resources import forecast, memory_warning
+    from napari_semst.methods.resolve import resolve
+    from napari_semst.pipeline.forecast import forecast, memory_warning
 
     config = resolve(request)
     n_counts = count_stored_values(tissue, counts_layer)

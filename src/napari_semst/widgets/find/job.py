@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from napari_semst.config import AUTO_DOMAINS
 from napari_semst.core.progress import Progress, RunControl
 from napari_semst.errors import DeviceError, SemstError, TrainingError
-from napari_semst.methods.registry import method_spec
+from napari_semst.methods.spec import method_spec
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Generator
@@ -247,7 +247,7 @@ def _updates(
 
 def compares_with_image(request: Request) -> bool:
     """Return whether a run compares expression with the image after training."""
-    from napari_semst.methods.settings import resolve
+    from napari_semst.methods.resolve import resolve
 
     return method_spec(resolve(request).model.method).discordance
 

@@ -11,7 +11,7 @@ from qtpy.QtWidgets import QCheckBox, QComboBox, QDoubleSpinBox, QSpinBox, QWidg
 from napari_semst.config import ImageGuidedConfig
 from napari_semst.config.presets import AUTO, PRESETS
 from napari_semst.errors import InputError
-from napari_semst.methods.registry import method_spec
+from napari_semst.methods.spec import method_spec
 from napari_semst.widgets.find import texts_image as texts
 from napari_semst.widgets.find.image import ImageForm
 from napari_semst.widgets.shared.forms import add_row, form_layout, stacked

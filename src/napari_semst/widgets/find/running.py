@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from qtpy.QtCore import QObject, Signal  # type: ignore[attr-defined]
 
 from napari_semst.errors import SemstError
-from napari_semst.methods.settings import resolve
+from napari_semst.methods.resolve import resolve
 from napari_semst.widgets.find import texts
 from napari_semst.widgets.find.canvas import MOST_LIVE_SPOTS, LiveDomains
 from napari_semst.widgets.find.configuration import remember_request

@@ -16,7 +16,7 @@ from napari_semst.widgets.find.fields import (
     TablePicker,
     setting_choices,
 )
-from napari_semst.widgets.find.model import ModelField
+from napari_semst.widgets.find.language_model import ModelField
 from napari_semst.widgets.find.server import ServerFields
 from napari_semst.widgets.shared.forms import add_row, form_layout, note_label
 

@@ -10,7 +10,7 @@ from qtpy.QtWidgets import QComboBox, QLineEdit, QSpinBox, QWidget
 from napari_semst import keys
 from napari_semst.config import Request
 from napari_semst.config.presets import AUTO, PRESETS
-from napari_semst.methods.settings import resolve
+from napari_semst.methods.resolve import resolve
 from napari_semst.widgets.find.configuration import ConfigurationRow
 from napari_semst.widgets.find.fields import (
     ControlCombo,

@@ -129,7 +129,7 @@ def discordance_line(
     """
     import numpy as np
 
-    from napari_semst.explanation.run import config_of
+    from napari_semst.explanation.explained_run import config_of
 
     if called is None or discordance is None:
         return []

@@ -25,9 +25,9 @@ from napari_semst.viewer.hover import show_spot_on_hover
 from napari_semst.viewer.spots import TISSUE
 from napari_semst.widgets.open import texts
 from napari_semst.widgets.open.alignment import AlignmentPanel
+from napari_semst.widgets.open.dock_at_launch import names_no_dock, open_fitting_dock
 from napari_semst.widgets.open.drop import DropArea, RecentList
 from napari_semst.widgets.open.inside import InsideCard, OtherLayers
-from napari_semst.widgets.open.launched import names_no_dock, open_fitting_dock
 from napari_semst.widgets.open.opening import (
     Opener,
     forget_recent,

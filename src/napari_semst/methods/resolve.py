@@ -5,7 +5,7 @@ from __future__ import annotations
 from napari_semst.config.presets import AUTO, PRESETS
 from napari_semst.config.request import Config, Request
 from napari_semst.errors import ConfigError, one_of
-from napari_semst.methods.registry import method_spec
+from napari_semst.methods.spec import method_spec
 
 
 def resolve(request: Request) -> Config:

@@ -23,8 +23,8 @@ def reason_not_testable(tissue: AnnData, run: str) -> str:
         Name of the run; empty for labels that are of none.
     """
     from napari_semst.errors import SemstError
+    from napari_semst.explanation.explained_run import explained
     from napari_semst.explanation.modulation import not_testable
-    from napari_semst.explanation.run import explained
     from napari_semst.wording import for_window
 
     if not run:
@@ -43,8 +43,8 @@ def configs_of_test(tissue: AnnData, run: str) -> list[Config]:
     tissue, run
         As for `reason_not_testable`, which found nothing against it.
     """
+    from napari_semst.explanation.explained_run import explained
     from napari_semst.explanation.modulation import runs_of_test
-    from napari_semst.explanation.run import explained
 
     return list(runs_of_test(explained(tissue, run, None)).values())
 
@@ -62,7 +62,7 @@ def forecast_test(tissue: AnnData, run: str) -> tuple[str, str]:
     run, sentences
         Of the time and memory of both runs, and of what leaves this machine.
     """
-    from napari_semst.pipeline.resources import Forecast, forecast
+    from napari_semst.pipeline.forecast import Forecast, forecast
     from napari_semst.semantics.server.credentials import parse_address
     from napari_semst.widgets.shared.resources import (
         READING_SOURCES,

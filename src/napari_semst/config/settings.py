@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from types import MappingProxyType
 from typing import Any
 
-from napari_semst.config.methods import METHODS
+from napari_semst.config.method_registry import METHODS
 
 # The number of domains that asks for it to be chosen.
 AUTO_DOMAINS = -1

@@ -14,8 +14,8 @@ from qtpy.QtCore import QTimer
 from napari_semst import write
 from napari_semst.viewer import adapter
 from napari_semst.widgets.find.widget import FindDomains
-from napari_semst.widgets.open import launched
-from napari_semst.widgets.open.launched import names_no_dock
+from napari_semst.widgets.open import dock_at_launch
+from napari_semst.widgets.open.dock_at_launch import names_no_dock
 from napari_semst.widgets.open.widget import OpenData
 from tests.widgets.stand_in import small_tissue
 
@@ -51,7 +51,7 @@ def section(viewer):
 
 
 def command_line(monkeypatch, *arguments):
-    monkeypatch.setattr(launched.sys, "argv", ["napari", *arguments])
+    monkeypatch.setattr(dock_at_launch.sys, "argv", ["napari", *arguments])
 
 
 def docks(viewer):

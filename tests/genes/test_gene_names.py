@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from napari_semst.genes.symbols import guess_species, is_nameless, is_uninformative
+from napari_semst.genes.gene_names import guess_species, is_nameless, is_uninformative
 from napari_semst.genes.table import GeneTable, builtin_table, readable_names
 
 PLACEHOLDERS = (

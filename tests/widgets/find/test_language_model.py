@@ -9,9 +9,9 @@ from qtpy.QtCore import QTimer
 
 from napari_semst.errors import SemanticsError
 from napari_semst.models import hub as model_files
-from napari_semst.widgets.find import model as part
+from napari_semst.widgets.find import language_model as part
 from napari_semst.widgets.find import texts
-from napari_semst.widgets.find.model import ModelField, where_model_is
+from napari_semst.widgets.find.language_model import ModelField, where_model_is
 
 NAME = "owner/model"
 COMMIT = "0123456789abcdef0123456789abcdef01234567"

@@ -7,9 +7,9 @@ from anndata import AnnData
 from hypothesis import given
 from hypothesis import strategies as st
 
+from napari_semst.io.ensembl_symbols import find_symbols, gene_symbols, is_ensembl_id
 from napari_semst.io.notes import input_warnings
 from napari_semst.io.read import read
-from napari_semst.io.symbols import find_symbols, gene_symbols, is_ensembl_id
 
 
 def table(names: list[str], **columns: list[object]) -> AnnData:

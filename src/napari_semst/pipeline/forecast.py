@@ -167,7 +167,7 @@ def _free() -> float:
 def _seconds(n_spots: int, n_genes: int, config: Config) -> float:
     """Return what depends on spots, on the machine of the benchmarks."""
     from napari_semst.core.chunks import FITTED_SPOTS
-    from napari_semst.methods.registry import method_spec
+    from napari_semst.methods.spec import method_spec
 
     seconds = _START_SECONDS + n_spots * _SPOT_SECONDS
     seconds += _image_seconds(n_spots, config)

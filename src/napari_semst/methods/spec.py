@@ -6,14 +6,14 @@ from dataclasses import dataclass, field
 from importlib import import_module
 from typing import TYPE_CHECKING, Any, Literal, cast
 
-from napari_semst.config.methods import METHODS
+from napari_semst.config.method_registry import METHODS
 from napari_semst.errors import ConfigError, one_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from napari_semst.config import Config
-    from napari_semst.config.stages import Overrides
+    from napari_semst.config.settings import Overrides
     from napari_semst.methods.base import Method, Transfer
 
 

@@ -8,9 +8,9 @@ import pytest
 
 from napari_semst.config import Request
 from napari_semst.core.progress import run_to_end
-from napari_semst.methods.settings import resolve
-from napari_semst.pipeline import resources as module
-from napari_semst.pipeline.resources import forecast, memory_needed, memory_warning
+from napari_semst.methods.resolve import resolve
+from napari_semst.pipeline import forecast as module
+from napari_semst.pipeline.forecast import forecast, memory_needed, memory_warning
 from napari_semst.pipeline.run import find_domains
 
 DEFAULT = resolve(Request())

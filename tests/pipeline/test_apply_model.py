@@ -18,8 +18,8 @@ from napari_semst.domains.consensus import adapted
 from napari_semst.domains.mixture import fit_tied, one_hot
 from napari_semst.errors import Cancelled, ConfigError, InputError
 from napari_semst.methods.semst import transfer
+from napari_semst.pipeline.apply_model import label_section, matched_counts
 from napari_semst.pipeline.run import find_domains
-from napari_semst.pipeline.transfer import label_section, matched_counts
 from tests.small import named, short
 
 WAYS = ("auto", "quick")

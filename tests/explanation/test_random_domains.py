@@ -7,7 +7,7 @@ import pytest
 from scipy.sparse.csgraph import connected_components
 
 from napari_semst.core.sections import Sections
-from napari_semst.explanation.regions import make_patches, random_domains
+from napari_semst.explanation.random_domains import make_patches, random_domains
 from napari_semst.prepare.graphs import nearest_graph
 
 

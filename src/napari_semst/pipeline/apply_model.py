@@ -147,8 +147,8 @@ def label_section(
     """
     from napari_semst.core.sections import naming_section
     from napari_semst.io.sections import sections_of
+    from napari_semst.pipeline.apply_sections import concat_results
     from napari_semst.pipeline.spot_semantics import options_of_parts
-    from napari_semst.pipeline.transfer_sections import concat_results
 
     control = control or RunControl()
     config = _own_settings(model, counts_layer, coordinates, device)
@@ -181,7 +181,7 @@ def _label_one(
     """Label a single section."""
     from napari_semst.core.device import choose_device, memory_errors_explained
     from napari_semst.core.threads import threads_limited, threads_wanted
-    from napari_semst.methods.registry import method_spec
+    from napari_semst.methods.spec import method_spec
 
     start, spec = time.perf_counter(), method_spec(config.model.method)
     section, matched = yield from _prepare(tissue, model, config, control)

@@ -11,7 +11,7 @@ from napari_semst.core.progress import Progress
 from napari_semst.errors import SemanticsError
 from napari_semst.explanation import explain as module
 from napari_semst.pipeline.run import attach
-from napari_semst.widgets.explore import texts, trial
+from napari_semst.widgets.explore import texts, without_semantics
 from napari_semst.widgets.explore import why as why_part
 from napari_semst.widgets.explore.texts import TIPS
 from tests.small import found, named, short
@@ -84,19 +84,19 @@ def test_the_tooltip_tells_how_long_it_takes(qtbot, dock):
 
 
 def test_both_runs_are_foreseen(labelled):
-    from napari_semst.pipeline import resources
+    from napari_semst.pipeline import forecast
 
     one = []
-    real = resources.forecast
+    real = forecast.forecast
 
     def spied(*given):
         one.append(real(*given).seconds)
         return SimpleNamespace(seconds=100.0 * len(one), memory=0.0, free=0.0)
 
     patch = pytest.MonkeyPatch()
-    patch.setattr(resources, "forecast", spied)
+    patch.setattr(forecast, "forecast", spied)
     try:
-        run, told = trial.forecast_test(labelled, "default")
+        run, told = without_semantics.forecast_test(labelled, "default")
     finally:
         patch.undo()
     assert run == "default"
@@ -107,7 +107,7 @@ def test_both_runs_are_foreseen(labelled):
 def test_what_leaves_the_machine_is_told_before(labelled):
     recorded = labelled.uns[keys.RUNS]["default"]["config"]["semantics"]
     recorded["source"], recorded["url"] = "server", "https://genes.example:8443/v1"
-    _, told = trial.forecast_test(labelled, "default")
+    _, told = without_semantics.forecast_test(labelled, "default")
     assert "sent to genes.example:8443." in told
 
 
@@ -130,10 +130,10 @@ def test_labels_that_are_of_no_run_are_not_tested(qtbot, dock):
     ],
 )
 def test_runs_that_cannot_be_repeated_are_not_tested(labelled, change, reason):
-    assert trial.reason_not_testable(labelled, "default") == ""
+    assert without_semantics.reason_not_testable(labelled, "default") == ""
     change(labelled.uns[keys.RUNS]["default"])
-    assert reason in trial.reason_not_testable(labelled, "default")
-    assert "nobody" in trial.reason_not_testable(labelled, "nobody")
+    assert reason in without_semantics.reason_not_testable(labelled, "default")
+    assert "nobody" in without_semantics.reason_not_testable(labelled, "nobody")
 
 
 @pytest.mark.screen

@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 
 from napari_semst.core.sections import Sections
-from napari_semst.prepare import mutual
-from napari_semst.prepare.mutual import align_sections, mutual_neighbours
+from napari_semst.prepare import align_sections as mutual
+from napari_semst.prepare.align_sections import align_sections, mutual_neighbours
 
 CENTRES = np.array([[0.0, 0, 0], [8, 0, 0], [0, 8, 0], [0, 0, 8]])
 

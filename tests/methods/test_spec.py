@@ -13,16 +13,16 @@ import pytest
 
 import napari_semst
 from napari_semst.config import Config
-from napari_semst.config.methods import METHODS
+from napari_semst.config.method_registry import METHODS
 from napari_semst.errors import ConfigError
-from napari_semst.methods.registry import MethodSpec, method_spec
+from napari_semst.methods.spec import MethodSpec, method_spec
 
 HOME = Path(napari_semst.__file__).parent
 # The method that docs/development.md shows, its package as one module.
 TOY = """
 from napari_semst.core.progress import Progress
 from napari_semst.methods.base import Fit, View
-from napari_semst.methods.registry import MethodSpec
+from napari_semst.methods.spec import MethodSpec
 
 def fit(section, semantics, config, device, control):
     yield Progress("train", 0, 1, "Principal components")
@@ -44,9 +44,9 @@ RUN = """
 import json
 from napari_semst import find_domains, simulated_cortex
 from napari_semst.config import ModelConfig
-from napari_semst.pipeline.resources import forecast
+from napari_semst.pipeline.forecast import forecast
 from napari_semst.pipeline.model import check_savable
-from napari_semst.methods.settings import resolve
+from napari_semst.methods.resolve import resolve
 from napari_semst.config import Request
 
 tissue = simulated_cortex(n_spots=400, n_genes=120, seed=0)
@@ -89,8 +89,8 @@ def test_a_method_declares_itself(name):
 
 def test_what_methods_declare_is_read_without_torch():
     code = (
-        "import sys; from napari_semst.config.methods import METHODS; "
-        "from napari_semst.methods.registry import method_spec; "
+        "import sys; from napari_semst.config.method_registry import METHODS; "
+        "from napari_semst.methods.spec import method_spec; "
         "[method_spec(name) for name in METHODS]; "
         "assert not {'torch', 'numpy', 'anndata'} & set(sys.modules)"
     )
@@ -105,7 +105,7 @@ def test_a_new_method_is_its_own_file_and_one_line(tmp_path):
     package = tmp_path / "napari_semst"
     shutil.copytree(HOME, package, ignore=shutil.ignore_patterns("__pycache__"))
     (package / "methods" / "toy.py").write_text(TOY)
-    registry = package / "config" / "methods.py"
+    registry = package / "config" / "method_registry.py"
     text = registry.read_text(encoding="utf-8")
     assert text.count("    }\n") == 1
     registry.write_text(text.replace("    }\n", f"{LINE}    }}\n"), encoding="utf-8")
