@@ -4,7 +4,7 @@
         [--spots 4000 100000 1000000] [--section FILE] [--repeats 5] [--json FILE]
 
 Scattered spots with 12 domains and 200 genes, drawn as napari-semst draws them: points,
-or above `viewer.many.MOST_POINTS` an image. A time runs from the order to the frame
+or above `MOST_POINTS` an image. A time runs from the order to the frame
 that shows it, computing the colours included; medians, after one run to warm up, on
 the wall and of the process's threads together ("cpu").
 "prepare" makes the layers' data of a tissue in memory, which the dock does in a

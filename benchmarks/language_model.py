@@ -6,7 +6,7 @@
     python benchmarks/language_model.py --spots 200000 [--batch-tokens N]
 
 Prompts are the paper's, with random lists of symbols of the built-in gene table. They
-are read by `semantics.encoder.Encoder`, as runs do, without the cache: once with what
+are read by `TextEncoder`, as runs do, without the cache: once with what
 all prompts begin with shared, and once whole. Times are of reading, after one batch to
 warm up; loading is apart. Batches are filled up, so take some hundred prompts at least.
 `--random` makes a Qwen3 of that shape with random weights, so that speed can be

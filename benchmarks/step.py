@@ -11,7 +11,7 @@ embedding of 768 columns. Two processes train and take turns, epoch by epoch:
 - ``plain``: the loop as the paper's code has it, written from the equations: dense
   expression, ZINB over all entries by automatic differentiation, the spatial loss over
   all pairs of spots, and after every step a forward pass with the decoder;
-- ``ours``: `methods.semst_problem.Problem` in `training.loop.train`.
+- ``ours``: `methods.semst.full_batch.FullBatchObjective` in `training.loop.train`.
 
 A third one takes its turn with the reconstruction alone (decoder and ZINB, forward and
 backward), the matrix products in it, all matrix products of a step (sparse ones too, in

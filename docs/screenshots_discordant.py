@@ -105,7 +105,7 @@ def pictures_of_patches(
     for theme in ("dark", "light"):
         viewer.theme = theme
         dock.patches.show_spot(worst)
-        wait_for(lambda: not dock.patches.errand.busy, 60)
+        wait_for(lambda: not dock.patches.task.busy, 60)
         settle(0.3)
         area = dock.column.parentWidget().parentWidget().parentWidget()
         area.ensureWidgetVisible(dock.patches, 0, 0)

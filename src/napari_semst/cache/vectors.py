@@ -35,7 +35,7 @@ if TYPE_CHECKING:
 
 CACHE_VARIABLE = "SEMST_CACHE"
 _ABOUT = "about.json"
-# Files of `folder_identity`, which stand in the same folder.
+# Files of `models.folder_hash`, which stand in the same folder.
 IDENTITIES = "folder-*.json"
 # To be raised whenever the same texts would be read otherwise.
 _FORMAT = 1

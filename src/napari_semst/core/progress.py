@@ -99,7 +99,7 @@ class RunControl:
         """
         self._snapshot_every = seconds
 
-    # Its name until 0.1, which scripts may have.
+    # Their names until 0.1, which scripts may have: this one, and `look` below.
     look_every = snapshot_every
 
     def snapshot(
@@ -120,6 +120,8 @@ class RunControl:
         pause = max(self._snapshot_every, (ended - started) / _SNAPSHOT_SHARE)
         self._next_snapshot = ended + pause
         return latent
+
+    look = snapshot
 
     @property
     def cancelled(self) -> bool:

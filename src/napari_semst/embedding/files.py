@@ -116,7 +116,7 @@ def write_embedding(
     overwrite
         Whether a file that stands there may be replaced.
     listed
-        Which genes the spots list first, as `listed_genes.first_genes` has it: by it a
+        Which genes the spots list first, as `compatibility.first_genes` has it: by it a
         run knows a file of another section.
 
     Raises

@@ -20,8 +20,11 @@ FileKey = tuple[Path, int, int, int, int]
 # By shape and pixels of a reduced image, which its copies share: its file as it was
 # then, and the share of the sides' pixels.
 _SOURCES: dict[tuple[tuple[int, ...], bytes], tuple[FileKey, float]] = {}
-# Images of saved sections, by what Python knows them by as long as they are there.
+# Images as they were read from such files, and from saved sections, by what Python
+# knows them by as long as they are there; and the pixels of the latter.
+_READ: set[int] = set()
 _SAVED: set[int] = set()
+_SAVED_PIXELS: set[tuple[tuple[int, ...], bytes]] = set()
 
 
 def file_key(path: Path) -> FileKey:
@@ -42,21 +45,23 @@ def remember_source(image: NDArray[np.uint8], path: Path, share: float) -> None:
         The file, and the image's pixels along for each of the file's.
     """
     _SOURCES[image.shape, _digest(image)] = file_key(path), share
+    _mark(image, _READ)
 
 
 def forget_source(image: object) -> None:
     """Let an image be its own source, though it has the pixels of one that has a file.
 
-    What a saved section shows shall not depend on what else was opened before.
+    What a saved section shows, or a copy of it, shall not depend on what else was
+    opened before.
 
     Parameters
     ----------
     image
         As it was read from a saved section.
     """
-    if isinstance(image, np.ndarray) and id(image) not in _SAVED:
-        _SAVED.add(id(image))
-        weakref.finalize(image, _SAVED.discard, id(image))
+    if isinstance(image, np.ndarray):
+        _mark(image, _SAVED)
+        _SAVED_PIXELS.add((image.shape, _digest(image)))
 
 
 def image_source(image: NDArray[np.uint8]) -> tuple[Path | None, float]:
@@ -66,16 +71,26 @@ def image_source(image: NDArray[np.uint8]) -> tuple[Path | None, float]:
     ----------
     image
         As it was read, or a copy. Of one that has all its pixels, or whose file was
-        replaced since, no file is known, which is `None`.
+        replaced since, no file is known, which is `None`; nor of a copy that might be
+        one of a saved section.
     """
     known = any(shape == image.shape for shape, _ in list(_SOURCES))
     if not known or id(image) in _SAVED:
         return None, 1.0
-    key, share = _SOURCES.get((image.shape, _digest(image)), (None, 1.0))
+    pixels = image.shape, _digest(image)
+    if pixels in _SAVED_PIXELS and id(image) not in _READ:
+        return None, 1.0
+    key, share = _SOURCES.get(pixels, (None, 1.0))
     # A fork reads the same file.
     if key is None or not key[0].is_file() or file_key(key[0])[:-1] != key[:-1]:
         return None, 1.0
     return key[0], share
+
+
+def _mark(image: NDArray[np.uint8], marked: set[int]) -> None:
+    if id(image) not in marked:
+        marked.add(id(image))
+        weakref.finalize(image, marked.discard, id(image))
 
 
 def _digest(image: NDArray[np.uint8]) -> bytes:

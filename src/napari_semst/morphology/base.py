@@ -26,7 +26,7 @@ class Morphology:
     ----------
     features
         Shape ``(n_spots, n_features)``, as measured; a row of NaN where a spot has no
-        patch. `standardised` makes them ready for a network.
+        patch. `standardise_morphology` makes them ready for a network.
     names
         Names of the features, in words where they have some.
     usable

@@ -260,7 +260,7 @@ def spatial_neighbours(
     Returns
     -------
     spatial, description, average, near
-        As `SimulatedSection` has them; in words how neighbours were found.
+        As `Section` has them; in words how neighbours were found.
     """
     near: list[int] = []
 

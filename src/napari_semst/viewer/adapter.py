@@ -133,7 +133,7 @@ def spots_layer(
     """Return the spots as the data of a layer, at their true diameter.
 
     It is a Points layer, or an Image layer where there are more than
-    `many.MOST_POINTS`.
+    `image_layer.MOST_POINTS`.
     """
     colouring = colourings.first_colouring(tissue)
     rgba = paint_of(tissue, colouring).rgba

@@ -1,7 +1,7 @@
 """A layer of spots, whatever draws it: points, or an image where they are many.
 
 What the rest of the project asks of a layer of spots it asks here (colours:
-`colour.paint_layer`; what hovering tells: `hover.features_at`).
+`paint_layer`; what hovering tells: `hover_features.features_at`).
 """
 
 from __future__ import annotations
@@ -10,7 +10,6 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from napari_semst.viewer import spots
 from napari_semst.viewer.spot_image import SpotRaster, covers
 
 if TYPE_CHECKING:
@@ -173,18 +172,18 @@ def paint_layer(layer: Layer, rgba: NDArray[np.float32]) -> None:
     ValueError
         If the layer has another number of spots than there are colours.
     """
-    if spots.n_spots_of(layer) != len(rgba):
+    if n_spots_of(layer) != len(rgba):
         tissue = tissue_of(layer)
         if tissue is not None and tissue.n_obs == len(rgba):
             return
         raise ValueError(
-            f"Expected one colour for each of the layer's {spots.n_spots_of(layer)} "
+            f"Expected one colour for each of the layer's {n_spots_of(layer)} "
             f"points; got {len(rgba)}."
         )
-    raster = spots.raster_of(layer)
+    raster = raster_of(layer)
     if raster is not None:
         raster.paint(rgba)
-        spots.redraw(layer, raster)
+        redraw(layer, raster)
         return
     if str(layer.face_color_mode) != "direct" or layer.face_color.shape != rgba.shape:
         layer.face_color = rgba
@@ -208,6 +207,6 @@ def tissue_of(layer: Layer) -> AnnData | None:
     """
     from anndata import AnnData
 
-    ours = PAIR in layer.metadata and spots.draws_spots(layer)
+    ours = PAIR in layer.metadata and draws_spots(layer)
     tissue = layer.metadata.get(TISSUE) if ours else None
     return tissue if isinstance(tissue, AnnData) else None

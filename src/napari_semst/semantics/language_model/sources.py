@@ -217,7 +217,7 @@ class SpotPrompts(_LanguageModel):
 class GeneTexts(_LanguageModel):
     """Let a language model read each gene once, and average over a spot's genes.
 
-    Texts are symbols with what is known of the genes (see `gene_knowledge`) unless the
+    Texts are symbols with what is known of the genes (see `genes.gene_info`) unless the
     setting gene_text is ``"symbol"``, and with the user's summaries. Costs one text per
     gene and not per spot, and is kept for every later section.
     """

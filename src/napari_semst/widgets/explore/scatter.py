@@ -43,7 +43,7 @@ class ScatterPlot(QWidget):
     """Points on a plane, painted as pixels."""
 
     surrounded = Signal(object, str)  # points, as a mask; how
-    hovered = Signal(int)  # point, or `dots.NO_POINT`
+    hovered = Signal(int)  # point, or `plane_view.NO_POINT`
 
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(parent)

@@ -98,7 +98,7 @@ class Opener(QObject):
         return self._order is not None
 
     def look(self, paths: Sequence[Path], options: ReadOptions) -> None:
-        """Look inside paths; `looked` brings one `DisplayState` for each."""
+        """Look inside paths; `looked` brings one `InputLook` for each."""
         names = ", ".join(path.name for path in paths)
         self.looking.emit(names)
         self._looking.start(tuple(paths), options)
