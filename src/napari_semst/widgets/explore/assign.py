@@ -27,13 +27,7 @@ if TYPE_CHECKING:
 
 
 class AssignPart(QWidget):
-    """A column, a name, and the buttons that put it on the spots or take it away.
-
-    Parameters
-    ----------
-    context
-        The section that is worked on.
-    """
+    """A column, a name, and the buttons that put it on the spots or take it away."""
 
     def __init__(self, context: ExploreContext, parent: QWidget | None = None) -> None:
         super().__init__(parent)

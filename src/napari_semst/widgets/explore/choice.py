@@ -52,17 +52,7 @@ class ColourPicker(QWidget):
         completer.activated.connect(self._on_gene)
 
     def set_tissue(self, tissue: AnnData | None, run: str, key: str) -> None:
-        """Offer what a section has, and show what is on it.
-
-        Parameters
-        ----------
-        tissue
-            The section.
-        run
-            The run whose results are offered.
-        key
-            Of the colouring on show.
-        """
+        """Offer what a section has, and show what is on it."""
         if tissue is not self._tissue:
             self._offer_genes(tissue)
         self._tissue = tissue

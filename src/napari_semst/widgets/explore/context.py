@@ -28,13 +28,7 @@ if TYPE_CHECKING:
 
 
 class ExploreContext(QObject):
-    """The section that is explored, and what every part of the dock may do to it.
-
-    Parameters
-    ----------
-    viewer
-        The viewer whose layers are looked at.
-    """
+    """The section that is explored, and what every part of the dock may do to it."""
 
     section_changed = Signal()
     explained = Signal(object, object)  # Paint, and the Colouring that it is of

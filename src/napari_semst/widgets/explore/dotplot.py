@@ -33,17 +33,7 @@ if TYPE_CHECKING:
 
 
 class GenePlot(QDialog):
-    """A window with a dot plot of genes, or their violins; it can be saved.
-
-    Parameters
-    ----------
-    tissue
-        The section.
-    genes
-        Which ones.
-    labels
-        Domain of each spot.
-    """
+    """A window with a dot plot of genes, or their violins; it can be saved."""
 
     def __init__(
         self,

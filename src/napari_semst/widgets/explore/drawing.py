@@ -39,15 +39,7 @@ def how_of(modifiers: Collection[str]) -> SelectionMode:
 
 
 class DrawingTool(QObject):
-    """A lasso or a brush on a viewer's canvas.
-
-    Parameters
-    ----------
-    viewer
-        Whose canvas.
-    parent
-        The dock; what is here ends with it.
-    """
+    """A lasso or a brush on a viewer's canvas."""
 
     begun = Signal()  # a stroke
     surrounded = Signal(object, str)  # corners (y, x) on the canvas; how

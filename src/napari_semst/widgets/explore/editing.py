@@ -25,13 +25,7 @@ if TYPE_CHECKING:
 
 
 class LabelEditor(QObject):
-    """Edit the labels of the section chosen.
-
-    Parameters
-    ----------
-    sections
-        Tells the section and the column on show.
-    """
+    """Edit the labels of the section chosen."""
 
     edited = Signal(str)  # column to show
     status_changed = Signal(str, str, str)  # kind, title and text of the card
@@ -72,8 +66,6 @@ class LabelEditor(QObject):
 
         Parameters
         ----------
-        change
-            Labels to labels.
         column
             Which ones; empty: those on show.
         begin
@@ -103,8 +95,6 @@ class LabelEditor(QObject):
         ----------
         name
             Of the column; the next that is free where it is taken.
-        labels
-            One per spot.
 
         Returns
         -------

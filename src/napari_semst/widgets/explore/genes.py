@@ -29,21 +29,7 @@ if TYPE_CHECKING:
 
 
 class GeneActions(QObject):
-    """Answer what the marker panel asks.
-
-    Parameters
-    ----------
-    sections
-        Tells the section and the column on show.
-    legend
-        Tells the names chosen.
-    panel
-        Asks, and shows the answers.
-    state
-        Tells the spots selected.
-    window
-        Above which dialogs open.
-    """
+    """Answer what the marker panel asks."""
 
     status_changed = Signal(str, str, str)  # kind, title and text of the card
     failed = Signal(object, str)

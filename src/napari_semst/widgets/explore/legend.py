@@ -117,8 +117,6 @@ class LegendTable(QWidget):
         ----------
         entries
             Of `napari_semst.viewer.colour.CategoryPaint`.
-        heading
-            Of the first column.
         hidden
             Names that are not ticked.
         editable

@@ -49,12 +49,8 @@ class MarkerQuestion:
 
     Parameters
     ----------
-    tissue
-        The section.
     coordinates
         Of the spots, ``(n_spots, 2)``.
-    inside
-        The spots asked about.
     codes
         Domain of each spot, negative for none.
     against

@@ -43,8 +43,6 @@ class PatchesPart(QWidget):
 
     Parameters
     ----------
-    context
-        The section that is worked on.
     tool
         A click is its own while it draws.
     """

@@ -42,8 +42,6 @@ class SelectPart(QWidget):
 
     Parameters
     ----------
-    context
-        The section whose spots are selected.
     dock
         In all of which the shortcuts work.
     """

@@ -93,19 +93,7 @@ class _Brought:
 
 
 class ShareActions(QObject):
-    """Do what the panel asks for: dialogs here, the work in worker threads.
-
-    Parameters
-    ----------
-    sections
-        Tells the section and the colouring on show.
-    editing
-        Takes labels in.
-    panel
-        Asks.
-    window
-        Above which dialogs open.
-    """
+    """Do what the panel asks for: dialogs here, the work in worker threads."""
 
     status_changed = Signal(str, str, str)  # kind, title and text of the card
     failed = Signal(object, str)
@@ -286,13 +274,7 @@ def _read(
 def plot_values(
     tissue: AnnData, colouring: Colouring, choices: ColourChoices
 ) -> Categories | Numbers:
-    """Return a colouring with its hidden names and limits, as on the canvas.
-
-    Parameters
-    ----------
-    tissue, colouring, choices
-        As for `napari_semst.widgets.shared.painter.paint_section`.
-    """
+    """Return a colouring with its hidden names and limits, as on the canvas."""
     paint, _ = paint_section(tissue, colouring, choices)
     if isinstance(paint, CategoryPaint):
         codes, names = colourings.category_values(tissue, colouring)

@@ -74,8 +74,6 @@ class UmapPart(QWidget):
 
     Parameters
     ----------
-    context
-        The section whose spots and colours are shown.
     select
         Selects spots that were drawn around: which ones, and how.
     """

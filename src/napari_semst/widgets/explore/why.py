@@ -101,12 +101,8 @@ class WhyPanel(QWidget):
 
         Parameters
         ----------
-        tissue
-            The section, named in the answer.
         copy
             A snapshot of it, which the thread reads.
-        wanted
-            What is asked.
         """
         self.cancel()
         self._number += 1
@@ -135,8 +131,6 @@ class WhyPanel(QWidget):
 
         Parameters
         ----------
-        possible
-            Whether the labels on show can be tested.
         tip
             What the test does and takes, or why it cannot be.
         """
@@ -229,17 +223,7 @@ def _explain(
 
 
 class DomainExplainer(QObject):
-    """Join the panel to the section and its legend.
-
-    Parameters
-    ----------
-    sections
-        Tells the section and the labels on show.
-    legend
-        Tells the names chosen.
-    panel
-        Asks, and shows the answers.
-    """
+    """Join the panel to the section and its legend."""
 
     status_changed = Signal(str, str, str)  # kind, title and text of the card
     failed = Signal(object, str)

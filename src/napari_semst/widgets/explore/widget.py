@@ -53,13 +53,7 @@ if TYPE_CHECKING:
 
 
 class ExploreDomains(QWidget):
-    """Colour a section's spots, work on its domains, look into them.
-
-    Parameters
-    ----------
-    napari_viewer
-        The viewer whose layers are looked at.
-    """
+    """Colour a section's spots, work on its domains, look into them."""
 
     def __init__(self, napari_viewer: Viewer, parent: QWidget | None = None) -> None:
         super().__init__(parent)

@@ -17,8 +17,6 @@ def reason_not_testable(tissue: AnnData, run: str) -> str:
 
     Parameters
     ----------
-    tissue
-        The section.
     run
         Name of the run; empty for labels that are of none.
     """
@@ -36,13 +34,7 @@ def reason_not_testable(tissue: AnnData, run: str) -> str:
 
 
 def configs_of_test(tissue: AnnData, run: str) -> list[Config]:
-    """Return the settings of the runs that the test of a run takes.
-
-    Parameters
-    ----------
-    tissue, run
-        As for `reason_not_testable`, which found nothing against it.
-    """
+    """Return the settings of the runs that the test of a run takes."""
     from napari_semst.explanation.explained_run import explained
     from napari_semst.explanation.modulation import runs_of_test
 
@@ -51,11 +43,6 @@ def configs_of_test(tissue: AnnData, run: str) -> list[Config]:
 
 def forecast_test(tissue: AnnData, run: str) -> tuple[str, str]:
     """Return what the test will take; imports torch, so not for the window's thread.
-
-    Parameters
-    ----------
-    tissue, run
-        As for `configs_of_test`; the tissue is read only.
 
     Returns
     -------

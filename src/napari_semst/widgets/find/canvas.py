@@ -37,19 +37,7 @@ _REST_MS = 300
 
 
 class ResultPainter(QObject):
-    """Paint the spots as the panel says, and let their layers remember it.
-
-    Parameters
-    ----------
-    results
-        The panel.
-    layers
-        Returns the layers that show the section chosen.
-    state
-        Tells the other docks, and which spots are selected.
-    parent
-        The dock; what is here ends with it.
-    """
+    """Paint the spots as the panel says, and let their layers remember it."""
 
     def __init__(
         self,

@@ -53,14 +53,10 @@ class ConfigurationFiles(QObject):
 
     Parameters
     ----------
-    row
-        The buttons.
     request
         Returns what the fields stand for; it may raise a `SemstError`.
     show_request
         Shows a request in the fields; it may raise a `SemstError`.
-    window
-        The dock.
     """
 
     status_changed = Signal(str, str, str)  # kind, title and text for the card
@@ -121,13 +117,7 @@ class ConfigurationFiles(QObject):
 
 
 def write_settings(path: Path, text: str, *, overwrite: bool) -> None:
-    """Write a small file whole or not at all.
-
-    Raises
-    ------
-    SaveError
-        If it cannot be written.
-    """
+    """Write a small file whole or not at all, or raise `SaveError`."""
     from napari_semst.io.export.atomic import write_atomically
 
     def check(written: Path) -> None:

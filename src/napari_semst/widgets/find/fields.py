@@ -36,8 +36,6 @@ class FilePicker(QWidget):
 
     Parameters
     ----------
-    tip
-        Tooltip of the list.
     title, kinds
         Title of the file dialog, and the kinds of files that it shows.
     missing
@@ -84,13 +82,7 @@ class FilePicker(QWidget):
             self.combo.setCurrentIndex(index)
 
     def chosen(self) -> str:
-        """Return what was chosen: a name or a path.
-
-        Raises
-        ------
-        ConfigError
-            If nothing was chosen.
-        """
+        """Return what was chosen, a name or a path, or raise `ConfigError`."""
         value = self.combo.currentData()
         if not value:
             raise ConfigError(self._missing)
@@ -182,13 +174,7 @@ UNFIT = {"precomputed": ("shuffled", "unrelated"), "genes": ("unrelated",)}
 
 
 class ControlCombo(QComboBox):
-    """The controls that the configuration knows; those that do not fit are grey.
-
-    Parameters
-    ----------
-    controls
-        As the configuration has them.
-    """
+    """The controls that the configuration knows; those that do not fit are grey."""
 
     def __init__(
         self, controls: tuple[str, ...], parent: QWidget | None = None
@@ -319,11 +305,6 @@ class SectionsCombo(QComboBox):
 
 def section_columns(tissue: AnnData) -> list[str]:
     """Return the obs columns that may tell sections apart, results left out.
-
-    Parameters
-    ----------
-    tissue
-        The tissue.
 
     Returns
     -------

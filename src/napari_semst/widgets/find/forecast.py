@@ -53,10 +53,6 @@ def forecast_run(
 
     Parameters
     ----------
-    tissue
-        The section; it is read only.
-    request
-        The settings.
     counts_layer
         Where the raw counts are; empty: X.
 
@@ -111,8 +107,6 @@ class RunForecaster(QObject):
     asked
         Returns section, request and counts layer as they stand, or None where there
         is nothing to forecast; it may raise a `SemstError`.
-    parent
-        The dock; what is here ends with it.
     """
 
     told = Signal(object)  # Outlook; nothing to say where it is empty

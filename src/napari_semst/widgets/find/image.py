@@ -257,13 +257,7 @@ class EncoderField(QWidget):
         return str(self.combo.currentText()).strip()
 
     def chosen(self) -> str:
-        """Return the encoder as settings name it.
-
-        Raises
-        ------
-        ConfigError
-            If it is no name of an encoder.
-        """
+        """Return the encoder as settings name it, or raise `ConfigError`."""
         kind, _, model = self.name.partition(":")
         if self.name == BUILTIN or (kind in (*_NETWORKS, "obsm") and model):
             return self.name
@@ -322,8 +316,6 @@ class LayerImage:
 
     Parameters
     ----------
-    name
-        Of the layer.
     path
         The file that it shows.
     pixels_per_unit
@@ -339,13 +331,7 @@ class LayerImage:
 
 
 def layer_images(layers: Iterable[Layer]) -> list[LayerImage]:
-    """Return the viewer's images that are not a section's own.
-
-    Parameters
-    ----------
-    layers
-        All layers of the viewer.
-    """
+    """Return the viewer's images that are not a section's own."""
     from napari.layers import Image
 
     from napari_semst.viewer.spots import PAIR

@@ -54,8 +54,6 @@ class Job:
         Rises by one with every job, so that answers to an older one are told apart.
     tissue
         The section; the worker reads it and never writes to it.
-    request
-        The settings.
     run
         Name under which the result is kept.
     """
@@ -151,8 +149,6 @@ def fraction_done(progress: Progress, *, compares: bool = False) -> float:
 
     Parameters
     ----------
-    progress
-        The event.
     compares
         Whether the run compares expression with the image after training.
     """

@@ -77,13 +77,7 @@ class ModelField(QWidget):
         return str(self.combo.currentText()).strip()
 
     def chosen(self) -> str:
-        """Return the model.
-
-        Raises
-        ------
-        ConfigError
-            If none is named.
-        """
+        """Return the model, or raise `ConfigError` if none is named."""
         if not self.name:
             raise ConfigError(texts.NO_MODEL)
         return self.name

@@ -98,8 +98,6 @@ class LevelBar(QWidget):
 
         Parameters
         ----------
-        levels
-            The run's hierarchy.
         level
             The number to stand at; `None`: the run's own.
         """

@@ -30,8 +30,6 @@ class MethodCombo(QComboBox):
 
     Parameters
     ----------
-    methods
-        As the configuration has them.
     recipe
         The list of recipes: some are of a method of their own.
     """
@@ -104,13 +102,7 @@ def method_of(recipe: str) -> str:
 
 
 class HistologyFields(QWidget):
-    """The image's fields; and, for Advanced, a check box and the method's settings.
-
-    Parameters
-    ----------
-    method
-        Whose choice it follows.
-    """
+    """The image's fields; and, for Advanced, a check box and the method's settings."""
 
     changed = Signal()
 
@@ -137,13 +129,7 @@ class HistologyFields(QWidget):
         self.image.set_tissue(tissue)
 
     def check(self) -> None:
-        """Refuse a run that would find no image.
-
-        Raises
-        ------
-        InputError
-            With what to do.
-        """
+        """Raise `InputError`, with what to do, where a run would find no image."""
         why = self.image.why_not() if self.read else ""
         if why:
             raise InputError(why)

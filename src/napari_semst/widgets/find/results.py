@@ -159,13 +159,9 @@ class ResultsPanel(QWidget):
 
         Parameters
         ----------
-        tissue
-            The section, or None.
         look
             What to show. Of what is not there (any more) the section's first is
             shown: its latest run, that run's own number of domains.
-        opacity
-            Opacity of the spots as it is.
         paint
             Whether the spots are to be painted; else the panel tells only what is on
             them.

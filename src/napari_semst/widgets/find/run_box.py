@@ -172,8 +172,6 @@ class LossCurve(QWidget):
         ----------
         points
             Step, counted from 1, and loss.
-        steps
-            Steps in all.
         """
         for step, loss in points:
             # Where memory ended, training begins again with smaller steps.

@@ -34,17 +34,7 @@ if TYPE_CHECKING:
 
 
 class RunManager(QObject):
-    """Run the section chosen with the settings as they stand, and tell how it goes.
-
-    Parameters
-    ----------
-    section, settings, run_box
-        Parts of the dock.
-    layers_of
-        Returns the layers that show a section.
-    parent
-        The dock.
-    """
+    """Run the section chosen with the settings as they stand, and tell how it goes."""
 
     status_changed = Signal(str, str, str)  # kind, title and text for the card
     failed = Signal(object, str)

@@ -25,17 +25,7 @@ if TYPE_CHECKING:
 
 
 class ResultSaver(QObject):
-    """Mark what is unsaved, write what is asked for.
-
-    Parameters
-    ----------
-    viewer
-        The viewer.
-    section, results, files
-        Parts of the dock.
-    parent
-        The dock.
-    """
+    """Mark what is unsaved, write what is asked for."""
 
     status_changed = Signal(str, str, str)
     failed = Signal(object, str)

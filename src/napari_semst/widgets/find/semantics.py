@@ -36,13 +36,7 @@ _FIELDS = {
 
 
 class SemanticsForm(QWidget):
-    """The sources, a note on what the chosen one needs, and its fields.
-
-    Parameters
-    ----------
-    sources
-        As the configuration has them.
-    """
+    """The sources, a note on what the chosen one needs, and its fields."""
 
     changed = Signal()
 

@@ -71,13 +71,7 @@ class ServerFields(QWidget):
         self.setFocusProxy(self.url)
 
     def settings(self) -> dict[str, str]:
-        """Return the settings of the source.
-
-        Raises
-        ------
-        SemanticsError
-            If the address is none.
-        """
+        """Return the settings, or raise `SemanticsError` if the address is none."""
         from napari_semst.semantics.server.credentials import parse_address
 
         wanted = {

@@ -202,8 +202,6 @@ class SettingsForm(QWidget):
 
         Parameters
         ----------
-        tissue
-            The section, or None.
         free_name
             A name that none of its runs has.
         sections_by
@@ -234,8 +232,6 @@ class SettingsForm(QWidget):
 
         Parameters
         ----------
-        coordinates
-            obsm key of the coordinates.
         counts_layer
             Where the raw counts are; empty: X.
 

@@ -38,8 +38,6 @@ def section_status(
 
     Parameters
     ----------
-    tissue
-        The section, or None.
     counts_layer
         Where the raw counts are; empty: X.
     """
@@ -121,8 +119,6 @@ def discordance_line(
 
     Parameters
     ----------
-    provenance
-        What a run tells of itself.
     called, discordance
         Which spots are discordant, and how much, each ``(n_spots,)``; `None` where
         the run did not look.

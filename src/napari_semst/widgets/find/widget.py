@@ -53,13 +53,7 @@ if TYPE_CHECKING:
 
 
 class FindDomains(QWidget):
-    """Choose a section and settings, run, look at the result, save it.
-
-    Parameters
-    ----------
-    napari_viewer
-        The viewer whose layers are worked on.
-    """
+    """Choose a section and settings, run, look at the result, save it."""
 
     def __init__(self, napari_viewer: Viewer, parent: QWidget | None = None) -> None:
         super().__init__(parent)

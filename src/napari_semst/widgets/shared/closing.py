@@ -29,13 +29,6 @@ class CloseGuard(QObject):
     """Watches a window: closing it asks what becomes of unsaved results.
 
     A viewer that a script closes is emptied first, so that nobody is asked then.
-
-    Parameters
-    ----------
-    window
-        The main window.
-    viewer
-        Its viewer.
     """
 
     def __init__(self, window: QMainWindow, viewer: Viewer) -> None:
@@ -130,8 +123,6 @@ def mark_saved(layers: list[Layer], saved: SavedFile) -> None:
 
     Parameters
     ----------
-    layers
-        All layers.
     saved
         What was written; of a run that ended since then nothing is in the file.
     """
@@ -145,13 +136,6 @@ def mark_saved(layers: list[Layer], saved: SavedFile) -> None:
 
 def guard_closing(widget: QWidget, viewer: Viewer) -> CloseGuard | None:
     """Let the window that a dock is in ask before it closes over unsaved results.
-
-    Parameters
-    ----------
-    widget
-        The dock.
-    viewer
-        The viewer whose layers are looked at.
 
     Returns
     -------

@@ -25,13 +25,7 @@ _WORTH_ASKING = 0.3e9
 
 
 class DownloadQuestion(QObject):
-    """Find out whether a run would download a model, and ask.
-
-    Parameters
-    ----------
-    window
-        The dock.
-    """
+    """Find out whether a run would download a model, and ask."""
 
     agreed = Signal()
     declined = Signal()
@@ -76,13 +70,7 @@ def may_download(config: Config) -> bool:
 
 
 def models_to_download(config: Config) -> list[tuple[DownloadNeed, str]]:
-    """Return what a run would download and where it goes; asks no network.
-
-    Parameters
-    ----------
-    config
-        The settings, complete.
-    """
+    """Return what a run would download and where it goes; asks no network."""
     from huggingface_hub.constants import HF_HUB_CACHE
 
     from napari_semst.morphology.encoders import encoder_download
@@ -97,11 +85,6 @@ def language_model_to_download(
     semantics: SemanticsConfig,
 ) -> tuple[DownloadNeed, str] | None:
     """Return what a run would download and where it goes; asks no network.
-
-    Parameters
-    ----------
-    semantics
-        The settings, complete.
 
     Returns
     -------

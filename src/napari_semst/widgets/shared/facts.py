@@ -19,8 +19,6 @@ def section_facts(
 
     Parameters
     ----------
-    tissue, coordinates, column
-        As for `napari_semst.viewer.arrange.arrange`.
     n_sections
         How many sections the tissue is shown in, where they are several.
     """

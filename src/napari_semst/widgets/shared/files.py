@@ -222,8 +222,6 @@ def ask_path(
 
     Parameters
     ----------
-    window
-        Above which the dialog opens.
     title, suggested, kinds
         Of the dialog: its title, a name, and the kinds of files it offers.
     endings

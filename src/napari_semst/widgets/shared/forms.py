@@ -180,8 +180,6 @@ def scroll_area(dock: QWidget, content: QWidget) -> QScrollArea:
     ----------
     dock
         Takes the area as its only part, and a width at which nothing is cut off.
-    content
-        What scrolls.
     """
     area = QScrollArea()
     area.setWidgetResizable(True)

@@ -56,10 +56,6 @@ def paint_section(
 
     Parameters
     ----------
-    tissue, colouring
-        What is shown.
-    choices
-        Names hidden, and limits.
     selected
         Spots that stand out; the others are faint. None: no selection.
     look
@@ -102,8 +98,6 @@ def mask_colours(
 
     Parameters
     ----------
-    tissue, colouring, choices, selected
-        As for `paint_section`.
     rgba
         Shape ``(n_spots, 4)``; not changed.
     """

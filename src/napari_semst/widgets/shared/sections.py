@@ -23,13 +23,7 @@ NO_SECTION = "No section yet"
 
 
 class OpenSections(QComboBox):
-    """The sections that are open; the one chosen, and how it is looked at.
-
-    Parameters
-    ----------
-    viewer
-        Whose layers they are.
-    """
+    """The sections that are open; the one chosen, and how it is looked at."""
 
     changed = Signal()
 
