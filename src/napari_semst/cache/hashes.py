@@ -28,11 +28,6 @@ def hash_of(*parts: bytes) -> str:
 def fingerprint_file(path: Path) -> str:
     """Return a hash of evenly spread parts of a file, and of its size.
 
-    Parameters
-    ----------
-    path
-        The file.
-
     Raises
     ------
     InputError

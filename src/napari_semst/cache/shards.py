@@ -84,8 +84,6 @@ def read_shard(
 
     Parameters
     ----------
-    file
-        The shard.
     wanted
         Sorted names of texts, each once.
 

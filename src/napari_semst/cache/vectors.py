@@ -189,12 +189,8 @@ class CacheEntry:
 
     Parameters
     ----------
-    folder
-        Where it is.
     about
         What its vectors depend on.
-    n_vectors, n_bytes
-        How many it holds, and their size on the disk.
     """
 
     folder: Path

@@ -75,13 +75,7 @@ class EmbeddingShare:
 
 
 def parse_share(text: str) -> tuple[int, int]:
-    """Return number and count of ``i/n``.
-
-    Raises
-    ------
-    ConfigError
-        If it is no such pair.
-    """
+    """Return number and count of ``i/n``, or raise `ConfigError`."""
     number, _, of = text.partition("/")
     if number.isdecimal() and of.isdecimal() and 1 <= int(number) <= int(of):
         return int(number), int(of)
@@ -104,8 +98,6 @@ def embed(
         Raw counts, with coordinates in ``obsm``; it is not changed.
     request
         Preset and settings; the number of domains does not matter.
-    control
-        Cancels from another thread.
     share
         Number, counted from 1, and count of shares.
 
@@ -118,11 +110,6 @@ def embed(
     -------
     share
         To be merged with the others by `napari_semst.embedding.merge.merge_embedding`.
-
-    Raises
-    ------
-    SemstError
-        One of its kinds, with what was expected, found and to do.
     """
     from napari_semst.pipeline.run import prepared
     from napari_semst.pipeline.spot_semantics import (

@@ -109,8 +109,6 @@ def write_embedding(
         Shape ``(n_spots, n_dimensions)``.
     output
         Ends in one of `SUFFIXES`.
-    provenance
-        How it was made.
     spots
         Names of the rows, or nothing.
     overwrite
@@ -202,13 +200,7 @@ def write_share(share: EmbeddingShare, file: Path, *, overwrite: bool) -> Path:
 
 
 def read_share(file: Path) -> EmbeddingShare:
-    """Return the share that a file holds.
-
-    Raises
-    ------
-    InputError
-        If it is no share, or damaged.
-    """
+    """Return the share that a file holds, or raise `InputError`."""
     from safetensors import SafetensorError, safe_open
 
     try:

@@ -19,11 +19,6 @@ if TYPE_CHECKING:
 def merge_embedding(shares: list[EmbeddingShare]) -> NDArray[np.float32]:
     """Return one vector per spot, of all shares of a section.
 
-    Parameters
-    ----------
-    shares
-        Each share once, in any order.
-
     Returns
     -------
     numpy.ndarray
@@ -70,13 +65,7 @@ def merge_embedding(shares: list[EmbeddingShare]) -> NDArray[np.float32]:
 
 
 def merge_provenance(shares: list[EmbeddingShare]) -> dict[str, Any]:
-    """Return how an embedding was made: what all of its shares tell.
-
-    Parameters
-    ----------
-    shares
-        As for `merge_embedding`.
-    """
+    """Return how an embedding was made: what all of its shares tell."""
     records = [one.provenance for one in shares]
     found: dict[str, Any] = _common(records)
     if found.get("source") in _BY_SPOT and found.get("per") != "gene":

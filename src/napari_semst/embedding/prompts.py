@@ -72,18 +72,11 @@ def write_prompts(
         the tokenizer of a model in a folder.
     block
         Texts of one file.
-    control
-        Cancels from another thread.
 
     Yields
     ------
     progress
         Events of the stages prepare and describe.
-
-    Raises
-    ------
-    SemstError
-        One of its kinds, with what was expected, found and to do.
     """
     from napari_semst.genes.gene_names import guess_species
     from napari_semst.methods.resolve import resolve
@@ -231,13 +224,7 @@ def _same(found: NDArray[np.int64], place: NDArray[np.int64], file: Path) -> Non
 
 
 def read_spots(file: Path) -> PromptSpots:
-    """Return the spots of a folder of prompts.
-
-    Raises
-    ------
-    InputError
-        If the file is missing or something else.
-    """
+    """Return the spots of a folder of prompts, or raise `InputError`."""
     from safetensors import SafetensorError, safe_open
 
     from napari_semst.errors import SemanticsError

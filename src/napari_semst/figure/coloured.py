@@ -141,11 +141,6 @@ def draw_colours(
 ) -> Figure:
     """Return the figure of `colour_figure` without writing it.
 
-    Parameters
-    ----------
-    adata, colors, section, coordinates, section_key, microns, image, dpi
-        As for `colour_figure`.
-
     Returns
     -------
     matplotlib.figure.Figure

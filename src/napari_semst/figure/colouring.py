@@ -44,8 +44,6 @@ class Categories:
 
     Parameters
     ----------
-    title
-        To print above the panel.
     codes
         Group of each spot, -1 for none, shape ``(n_spots,)``.
     names, colors
@@ -67,8 +65,6 @@ class Numbers:
 
     Parameters
     ----------
-    title
-        To print above the panel.
     values
         NaN for none, shape ``(n_spots,)``.
     colormap
@@ -91,8 +87,6 @@ def colouring_by_name(adata: AnnData, name: str) -> Categories | Numbers:
 
     Parameters
     ----------
-    adata
-        The tissue.
     name
         An obs column, else a gene, else an obsm key and the number of one of its
         columns, from 1, as ``"X_semst:1"``. ``"gene:NAME"`` is always the gene.

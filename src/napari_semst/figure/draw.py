@@ -120,11 +120,6 @@ def draw_domains(
 ) -> Figure:
     """Return the figure of `domain_figure` without writing it.
 
-    Parameters
-    ----------
-    adata, run, library, coordinates, section_key, dpi
-        As for `domain_figure`.
-
     Returns
     -------
     matplotlib.figure.Figure

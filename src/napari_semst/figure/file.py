@@ -48,8 +48,6 @@ def save_figure(figure: Figure, path: Path, *, dpi: int, overwrite: bool) -> Pat
 
     Parameters
     ----------
-    figure
-        What is drawn.
     path
         As `check_file_name` returned it.
     dpi

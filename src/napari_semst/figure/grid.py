@@ -88,15 +88,11 @@ def draw_grid(
     ----------
     views
         Of the sections, two or more.
-    domains
-        Of all spots.
     values
         Modulation of all spots, drawn in a second row where the sections fill but one;
         None without.
     run
         Name of the run to print, None for none.
-    dpi
-        Dots per inch.
     """
     views = at_one_scale(views)
     with_values = values is not None and len(views) <= MOST_COLUMNS

@@ -52,8 +52,6 @@ def add_panel(
 
     Parameters
     ----------
-    figure, view
-        Where, and of what.
     left, bottom
         Place in inches.
     size

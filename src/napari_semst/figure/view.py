@@ -123,8 +123,6 @@ def section_views(
 
     Parameters
     ----------
-    adata, library, coordinates
-        As for `napari_semst.figure.domain_figure`.
     column
         The obs column that tells sections apart, empty for one section.
     """

@@ -139,8 +139,6 @@ def read_knowledge(source: IO[bytes], table: GeneTable) -> GeneKnowledge:
 
     Parameters
     ----------
-    source
-        The npz file.
     table
         The gene table for whose rows it was built.
 

@@ -42,11 +42,6 @@ def guess_species(genes: Sequence[str] | NDArray[np.str_]) -> Species:
 
     Human symbols are upper case, mouse symbols have an initial capital; rat symbols
     look like mouse ones and are read as such. Anything else is ``"other"``.
-
-    Parameters
-    ----------
-    genes
-        Gene names, shape ``(n_genes,)``.
     """
     votes: dict[Species, int] = {"human": 0, "mouse": 0, "other": 0}
     for gene in genes:
@@ -68,16 +63,6 @@ def is_uninformative(genes: Iterable[str]) -> NDArray[np.bool_]:
     """Return which genes are mitochondrial, ribosomal or nameless.
 
     They are near the top of most spots and name no cell type.
-
-    Parameters
-    ----------
-    genes
-        Gene names, shape ``(n_genes,)``.
-
-    Returns
-    -------
-    numpy.ndarray
-        Shape ``(n_genes,)``, boolean.
     """
     patterns = (NAMELESS, MITOCHONDRIAL, RIBOSOMAL)
     return np.array(

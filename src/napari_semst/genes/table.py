@@ -101,13 +101,6 @@ class GeneTable:
         Several homologues are averaged and brought back to unit length, so that every
         gene weighs the same.
 
-        Parameters
-        ----------
-        genes
-            Gene names of the data, each looked up once.
-        species
-            Species of the names.
-
         Returns
         -------
         tuple of numpy.ndarray
@@ -198,11 +191,6 @@ def readable_names(genes: Sequence[str] | NDArray[np.str_]) -> NDArray[np.str_]:
     """Return names in which human Ensembl ids are symbols, where these are known.
 
     Whether a gene says little, and what a language model reads, depends on the symbol.
-
-    Parameters
-    ----------
-    genes
-        Gene names, shape ``(n_genes,)``.
     """
     names = np.asarray(genes, dtype=np.str_)
     if not any(human_ensembl_number(str(gene)) for gene in names):

@@ -27,13 +27,6 @@ def hash_folder(folder: Path, patterns: Sequence[str]) -> str:
 
     Gigabytes are read once. What was found is kept in the cache folder with the size
     and the times of every file; where one of them differs, all are read again.
-
-    Parameters
-    ----------
-    folder
-        Where the files are.
-    patterns
-        What their names look like.
     """
     place = folder.resolve()
     files = sorted({file for one in patterns for file in place.glob(one)})

@@ -174,13 +174,7 @@ def needs_download(settings: SemanticsConfig) -> DownloadNeed | None:
 def local_folder(
     model: str, revision: str = "", kind: ModelKind = LANGUAGE_MODEL
 ) -> Path | None:
-    """Return the folder of a model on this machine, if it is here; asks no network.
-
-    Parameters
-    ----------
-    model, revision, kind
-        As in `locate_model`.
-    """
+    """Return the folder of a model on this machine, if it is here; asks no network."""
     folder = Path(os.path.expanduser(model))
     if folder.is_dir():
         return folder
@@ -252,11 +246,6 @@ def download_model(
 ) -> Path:
     """Download a model from Hugging Face and return its folder.
 
-    Parameters
-    ----------
-    model, revision, say, kind
-        As in `locate_model`.
-
     Raises
     ------
     SemanticsError
@@ -279,15 +268,6 @@ def download_model(
 
 def check_weights(folder: Path, model: str, kind: ModelKind = LANGUAGE_MODEL) -> None:
     """Refuse a folder that lacks safetensors weights.
-
-    Parameters
-    ----------
-    folder
-        Where the files are.
-    model
-        What the user called it.
-    kind
-        What such a model is made of.
 
     Raises
     ------

@@ -19,20 +19,7 @@ _NOT_READ = "pooler"
 
 
 def load_tokenizer(folder: Path, name: str) -> Any:
-    """Return the tokenizer of a folder.
-
-    Parameters
-    ----------
-    folder
-        Where its files are.
-    name
-        What users call the model.
-
-    Raises
-    ------
-    SemanticsError
-        If it cannot be loaded.
-    """
+    """Return the tokenizer of a folder, or raise `SemanticsError`."""
     from transformers import AutoTokenizer
 
     with _explained(name, "tokenizer"):
@@ -45,17 +32,6 @@ def load_language_model(
     folder: Path, name: str, device: str, dtype: str, kind: ModelKind = LANGUAGE_MODEL
 ) -> Any:
     """Return the base model of a folder, without a head, ready to read.
-
-    Parameters
-    ----------
-    folder, name
-        As in `load_tokenizer`.
-    device
-        Name that torch understands.
-    dtype
-        Name of torch's type of numbers.
-    kind
-        What such a model is made of.
 
     Raises
     ------

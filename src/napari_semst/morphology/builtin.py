@@ -53,8 +53,6 @@ def describe_patches(
         As wide as the spot, shape ``(m, p, p, 3)``.
     context_patches
         As wide as its surroundings, shape ``(m, q, q, 3)``.
-    stains
-        How haematoxylin and eosin look in them.
 
     Returns
     -------

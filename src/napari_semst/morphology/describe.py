@@ -55,8 +55,6 @@ def describe_morphology(
         Of the spots, ``(n_spots, 2)``, in the section's units.
     config
         Its ``morphology`` and device are read.
-    control
-        Asked for cancelling.
 
     Yields
     ------
@@ -139,8 +137,6 @@ def features_from_obsm(tissue: AnnData, key: str) -> Morphology:
     tissue
         Holds ``obsm[key]``, ``(n_spots, n_features)``; a row that is not finite
         stands for a spot without an image.
-    key
-        Its name.
 
     Raises
     ------
@@ -269,13 +265,7 @@ class ImageFeatures:
 
 
 class FeatureCollector:
-    """What was read of all images, each spot in its place.
-
-    Parameters
-    ----------
-    n_spots
-        Of all sections.
-    """
+    """What was read of all images, each spot in its place."""
 
     def __init__(self, n_spots: int) -> None:
         self._n_spots = n_spots
@@ -297,10 +287,6 @@ class FeatureCollector:
         ----------
         library
             Name of the section; empty for the only one.
-        spots
-            Whose rows they are.
-        read
-            What was read.
         """
         if self._features is None:
             shape = (self._n_spots, read.features.shape[1])
@@ -313,15 +299,7 @@ class FeatureCollector:
         self._warnings += read.warnings
 
     def morphology(self, encoder: PatchEncoder, config: MorphologyConfig) -> Morphology:
-        """Return what was read of all images.
-
-        Parameters
-        ----------
-        encoder
-            What described the patches.
-        config
-            The settings to record.
-        """
+        """Return what was read of all images."""
         assert self._features is not None
         flags = self._flags
         missing = self._n_spots - self.n_read

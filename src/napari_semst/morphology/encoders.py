@@ -69,8 +69,6 @@ class PatchEncoder(Protocol):
         spot, context
             Patches, shapes ``(m, spot_pixels, spot_pixels, 3)`` and the same of the
             context.
-        stains
-            How haematoxylin and eosin look in them.
         between
             Called between batches; may raise.
 
@@ -147,8 +145,6 @@ def image_encoder(
     ----------
     config
         Encoder, revision and size of batches are read.
-    device
-        Name that torch understands.
     say
         Called with sentences for users, before a download for instance.
 
@@ -180,11 +176,6 @@ def image_encoder(
 
 def encoder_download(config: MorphologyConfig) -> DownloadNeed | None:
     """Return what an image encoder would have to download; asks no network.
-
-    Parameters
-    ----------
-    config
-        Encoder and revision are read.
 
     Returns
     -------

@@ -53,14 +53,10 @@ class NetworkSource:
     ----------
     kind
         ``hf`` or ``timm``.
-    located
-        Its files.
     side
         Of the images that it reads, in pixels.
     mean, deviation
         Of their red, green and blue, from 0 to 1.
-    load
-        Puts it onto a device.
     """
 
     kind: str
@@ -76,10 +72,6 @@ class PatchNetwork:
 
     Parameters
     ----------
-    source
-        The network on the disk.
-    device
-        Name that torch understands.
     batch
         Patches read at once; 0: by the device.
     """

@@ -44,16 +44,12 @@ def patches(
 
     Parameters
     ----------
-    slide
-        The image.
     coordinates
         Of the spots, (x, y), shape ``(n_spots, 2)``.
     side
         Of the square, in units of the coordinates.
     pixels
         Along a side of a patch.
-    control
-        Asked for cancelling between blocks.
 
     Yields
     ------
@@ -96,8 +92,6 @@ def patch_at(
 
     Parameters
     ----------
-    slide, side, pixels
-        As for `patches`.
     xy
         The place, (x, y).
 

@@ -31,18 +31,10 @@ class PatchReader:
 
     Parameters
     ----------
-    slide
-        The image.
-    encoder
-        What describes them.
     side, context
         Of a spot's patch and of the wider one, in units of the coordinates.
-    stains
-        How haematoxylin and eosin look in the image.
     one_look
         Whether patches are brought to the look of `stain.REFERENCE`.
-    cache
-        Features that are known.
     """
 
     slide: Slide
@@ -62,8 +54,6 @@ class PatchReader:
         ----------
         places
             Where spots are, shape ``(n, 2)``.
-        control
-            Asked for cancelling.
 
         Returns
         -------
@@ -152,8 +142,6 @@ def nearby_blocks(places: NDArray[np.float64], most: int) -> list[NDArray[np.int
     ----------
     places
         Shape ``(n, 2)``.
-    most
-        Spots in a block.
 
     Returns
     -------

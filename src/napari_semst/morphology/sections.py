@@ -46,8 +46,6 @@ def imaged_parts(tissue: AnnData, config: MorphologyConfig) -> list[ImagedSpots]
 
     Parameters
     ----------
-    tissue
-        One section or several.
     config
         Its ``image`` stands for the section's own.
 
@@ -98,10 +96,6 @@ def slide_of(tissue: AnnData, library: str, config: MorphologyConfig) -> Slide:
 
     Parameters
     ----------
-    tissue
-        Holds the section's own image.
-    library
-        Name of the section.
     config
         May name a file instead.
     """
@@ -126,8 +120,6 @@ def diameter_of(
     ----------
     tissue
         May state it, for each section its own.
-    library
-        Name of the section.
     places
         Coordinates of its spots, shape ``(n, 2)``.
     config

@@ -221,8 +221,6 @@ class Slide:
 
         Parameters
         ----------
-        level
-            Of this slide.
         xy
             World coordinates (x, y), shape ``(n, 2)``.
 
@@ -237,13 +235,7 @@ class Slide:
     def overview(
         self, most: int = OVERVIEW
     ) -> tuple[NDArray[np.uint8], tuple[float, float]]:
-        """Return a small copy as RGB, and its pixels' size in world units, (y, x).
-
-        Parameters
-        ----------
-        most
-            Pixels at most.
-        """
+        """Return a small copy as RGB, and its pixels' size in world units, (y, x)."""
         enough = [
             one for one in self.levels if one.shape[0] * one.shape[1] >= most
         ] or [self.levels[0]]

@@ -119,8 +119,6 @@ def estimate_stains(
         RGB, shape ``(..., 3)``, for instance patches of some hundred spots.
     glass
         Colour of bare glass; see `napari_semst.morphology.tissue_mask`.
-    seed
-        Of the sample that is drawn where there are many pixels.
 
     Returns
     -------
@@ -213,8 +211,6 @@ def normalise_stains(
         RGB, shape ``(..., 3)``.
     stains
         Of the image that the pixels are from.
-    reference
-        The look they are brought to.
 
     Returns
     -------

@@ -26,11 +26,6 @@ def standardise_morphology(morphology: Morphology) -> NDArray[np.float32]:
     Median and spread (median absolute deviation, or deviation where that is 0) are
     those of usable spots. Features that are the same everywhere are left out.
 
-    Parameters
-    ----------
-    morphology
-        Features as measured.
-
     Returns
     -------
     numpy.ndarray

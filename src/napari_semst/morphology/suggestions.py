@@ -68,13 +68,7 @@ SUGGESTED_ENCODERS = (
 
 
 def suggestion_for(model: str) -> EncoderSuggestion | None:
-    """Return what is known here of an encoder, if anything.
-
-    Parameters
-    ----------
-    model
-        Its name at the hub.
-    """
+    """Return what is known here of an encoder, if anything."""
     for one in SUGGESTED_ENCODERS:
         if one.model.casefold() == model.casefold():
             return one
@@ -82,12 +76,6 @@ def suggestion_for(model: str) -> EncoderSuggestion | None:
 
 
 def licence_of(model: str) -> str:
-    """Return the licence of an encoder, as far as it is known here.
-
-    Parameters
-    ----------
-    model
-        Its name at the hub.
-    """
+    """Return the licence of an encoder, as far as it is known here."""
     known = suggestion_for(model)
     return known.licence if known else "not known here: see its page"

@@ -90,13 +90,7 @@ def timm_source(
 
 
 def check_timm(model: str) -> None:
-    """Raise `ConfigError` where timm is not installed.
-
-    Parameters
-    ----------
-    model
-        What the user wants of it.
-    """
+    """Raise `ConfigError` where timm is not installed."""
     try:
         import timm  # noqa: F401
     except (ImportError, RuntimeError) as error:

@@ -66,11 +66,6 @@ class TissueMask:
             (x, y), shape ``(n, 2)``.
         diameter
             Of the spot; taken as a square of the same area.
-
-        Returns
-        -------
-        numpy.ndarray
-            Shape ``(n,)``.
         """
         side = diameter * np.sqrt(np.pi) / 2
         xy = np.asarray(coordinates, np.float64)
@@ -96,11 +91,6 @@ def tissue_mask(slide: Slide) -> TissueMask:
     stained tissue. What the scanner left black and pictures within the picture are no
     tissue; small holes are. An image of greys has no colour to tell by: there all is
     tissue, and the note says so.
-
-    Parameters
-    ----------
-    slide
-        The image.
     """
     from scipy.ndimage import gaussian_filter
 

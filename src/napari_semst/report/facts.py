@@ -51,8 +51,6 @@ class ReportFacts:
 
     Parameters
     ----------
-    title
-        Of the page.
     run, column
         Name of the run, and the obs column of its domains.
     domains
@@ -110,8 +108,6 @@ def gather_facts(
 
     Parameters
     ----------
-    adata
-        A tissue with domains.
     run
         Name of the run; the latest where None.
     source

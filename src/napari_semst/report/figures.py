@@ -55,18 +55,12 @@ def draw_pictures(
 
     Parameters
     ----------
-    adata
-        The tissue.
-    facts
-        What the report tells.
     annotation
         obs column to show beside the domains.
     colors
         More to colour by, as for `napari_semst.colour_figure`.
     coordinates
         Where the spots are, likewise.
-    dpi
-        Dots per inch.
     """
     from napari_semst.figure import draw_colours
 

@@ -28,14 +28,8 @@ def render_page(
 
     Parameters
     ----------
-    facts
-        What is told.
-    pictures
-        What is shown.
     markers
         A table of marker genes, None without one.
-    written
-        The day.
     """
     from jinja2 import Environment, PackageLoader, StrictUndefined
 

@@ -85,14 +85,8 @@ def assemble(
 
     Parameters
     ----------
-    section, places
-        What was drawn.
     named
         Symbols and programmes of the genes.
-    platform, seed
-        As asked for.
-    plantings
-        What is planted, one after the other.
     marks
         Columns of `obs` that tell what is planted where.
     types

@@ -44,8 +44,6 @@ def discordant_region(
 
     Parameters
     ----------
-    section
-        The section.
     points
         ``(n, 2)`` spots in the unit square.
     rng

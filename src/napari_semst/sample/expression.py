@@ -131,8 +131,6 @@ def draw_counts(
         ``(n_spots,)`` counts expected of a spot of mean messenger RNA.
     fields
         ``(n_spots, n_nuisances)`` technical fields at the spots.
-    panel
-        The genes.
     seed
         Seed of the counts; a chunk's noise depends on it and the chunk's place only.
 

@@ -47,14 +47,10 @@ def draw_histology(
 
     Parameters
     ----------
-    section
-        The section.
     width
         Its width in microns.
     size
         Side of the square picture in pixels.
-    seed
-        Seed of everything random.
     cells
         ``(n, 2)`` cells in the unit square whose nuclei are drawn; by default they
         are scattered at the density of each layer.

@@ -64,10 +64,6 @@ def draw_image_patch(
 
     Parameters
     ----------
-    patch
-        The patch.
-    section
-        The section.
     places
         ``(n, 2)`` nuclei of the picture in the unit square.
     nuclei

@@ -28,16 +28,12 @@ def draw_nuclei(
 
     Parameters
     ----------
-    section
-        The section.
     places
         ``(n, 2)`` places in the unit square.
     micron
         Pixels per micron.
     size
         Side of the square picture in pixels.
-    rng
-        Source of randomness.
 
     Returns
     -------

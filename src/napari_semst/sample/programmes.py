@@ -113,16 +113,8 @@ def with_precancer(
 
     Parameters
     ----------
-    genes
-        The panel.
-    symbols
-        Its genes.
-    species
-        How they are spelt.
     strength
         1: fourfold, give or take.
-    seed
-        Seed of each gene's own fold.
 
     Raises
     ------

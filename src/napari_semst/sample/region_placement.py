@@ -62,16 +62,12 @@ def place_regions(
 
     Parameters
     ----------
-    section
-        The section.
     points
         ``(n, 2)`` spots in the unit square.
     homes
         Where each region lies. Earlier ones choose first.
     share
         Share of the spots in each region; never fewer than three spots.
-    seed
-        Seed of places and outlines.
 
     Raises
     ------

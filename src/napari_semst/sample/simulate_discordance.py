@@ -31,10 +31,6 @@ class PatternSite:
 
     Parameters
     ----------
-    home
-        Where its spots lie.
-    layer
-        The layer that is.
     planted
         What is planted, in words.
     expressed

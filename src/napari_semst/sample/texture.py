@@ -23,17 +23,10 @@ def smooth_noise(rng: np.random.Generator, size: int, width: float) -> Floats:
 
     Parameters
     ----------
-    rng
-        Source of randomness.
     size
         Side of the square picture in pixels.
     width
         Distance in pixels over which the noise varies.
-
-    Returns
-    -------
-    numpy.ndarray
-        ``(size, size)`` picture.
     """
     from PIL import Image
 
@@ -74,11 +67,6 @@ def splat_ellipses(
         ``(n,)`` height at the centre.
     softness
         Width of the edge in pixels; also what keeps small ellipses smooth.
-
-    Returns
-    -------
-    numpy.ndarray
-        ``(size, size)`` picture.
     """
     where: list[NDArray[np.integer]] = [np.zeros(0, dtype=np.int32)]
     heights: list[Floats] = [np.zeros(0, dtype=np.float32)]
@@ -122,10 +110,6 @@ def strands(
 
     Parameters
     ----------
-    rng
-        Source of randomness.
-    section
-        The section, for its directions.
     size
         Side of the square picture in pixels.
     starts

@@ -59,12 +59,8 @@ def with_control(source: SemanticSource, control: str, seed: int) -> SemanticSou
 
     Parameters
     ----------
-    source
-        The source that is to be examined.
     control
         ``"none"`` or one of `NEGATIVE_CONTROLS`.
-    seed
-        Seed of the control.
 
     Raises
     ------
@@ -91,13 +87,7 @@ def with_control(source: SemanticSource, control: str, seed: int) -> SemanticSou
 
 
 class NegativeControl:
-    """A source behind a negative control; its results are marked as such.
-
-    Parameters
-    ----------
-    source, control, seed
-        As in `with_control`.
-    """
+    """A source behind a negative control; its results are marked as such."""
 
     def __init__(self, source: SemanticSource, control: str, seed: int) -> None:
         self.source, self.control, self.seed = source, control, seed
@@ -172,12 +162,8 @@ def random_genes(
 
     Parameters
     ----------
-    gene_lists
-        The lists to be replaced.
     outside
         Names to draw from.
-    random
-        Draws.
 
     Raises
     ------
@@ -210,10 +196,6 @@ def random_vectors(
     ----------
     found
         Its embedding, ``(n_spots, n_dimensions)``, is imitated.
-    random
-        Draws.
-    cancelled
-        As in `SemanticSource.embed_spots`.
 
     Returns
     -------
@@ -311,15 +293,7 @@ _TIMES = (
 
 
 def random_sentences(number: int, seed: int) -> list[str]:
-    """Return that many sentences, drawn from some 25,000 with replacement.
-
-    Parameters
-    ----------
-    number
-        How many.
-    seed
-        The same seed gives the same sentences.
-    """
+    """Return that many sentences, drawn from some 25,000 with replacement."""
     random = np.random.default_rng(seed)
     parts = (_SUBJECTS, _VERBS, _OBJECTS, _TIMES)
     picks = [random.integers(len(part), size=number).tolist() for part in parts]

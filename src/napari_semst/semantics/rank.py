@@ -53,15 +53,11 @@ def rank_genes(
         Genes per spot (k_g in the paper: 20 or 30).
     leave_out_uninformative
         Leave out mitochondrial, ribosomal and nameless genes.
-    progress, cancelled
-        As in `SemanticSource.embed_spots`.
 
     Raises
     ------
     SemanticsError
         If names and matrix disagree, `n_listed` is below 1, or values are not finite.
-    Cancelled
-        If `cancelled` returned True.
     """
     names = readable_names(genes)
     table = _checked(matrix, names, n_listed)

@@ -28,8 +28,6 @@ def gene_list_weights(lists: GeneLists, kind: str) -> NDArray[np.float64] | None
 
     Parameters
     ----------
-    lists
-        The ranked genes of each spot.
     kind
         ``"equal"`` or ``"rank"``.
 
@@ -60,8 +58,6 @@ def weights_for(
     ----------
     settings
         Source, per and gene_weights are read.
-    lists
-        The ranked genes of each spot.
 
     Raises
     ------

@@ -63,22 +63,14 @@ class BuiltinTable:
 
         Parameters
         ----------
-        gene_lists
-            The ranked genes of each spot.
         weights
             Weight of each listed gene, shape as ``gene_lists.indices``, not negative;
             equal if None.
-        species
-            Species of the names; guessed from them if None.
-        progress, cancelled
-            As in `SemanticSource.embed_spots`.
 
         Raises
         ------
         SemanticsError
             If weights do not fit the lists, or no listed gene is known.
-        Cancelled
-            If `cancelled` returned True.
         """
         species = species or guess_species(gene_lists.genes)
         embedding, coverage, n_empty = average_gene_vectors(
@@ -156,13 +148,9 @@ def average_gene_vectors(
 
     Parameters
     ----------
-    gene_lists, weights
-        As in `BuiltinTable.embed_spots`.
     vectors_of
         Returns vectors ``(n_genes, n_dimensions)`` and which are known ``(n_genes,)``
         of the names of all listed genes, each asked once.
-    progress, cancelled
-        As in `SemanticSource.embed_spots`.
 
     Returns
     -------
@@ -204,8 +192,6 @@ def pool_gene_vectors(
         Rows of `vectors` that are meant, shape ``(n_spots, n_listed)``.
     vectors
         Shape ``(n_genes, n_dimensions)``.
-    progress, cancelled
-        As in `SemanticSource.embed_spots`.
 
     Returns
     -------
@@ -240,8 +226,6 @@ def checked_weights(
     ----------
     weights
         Shape as ``gene_lists.indices``, not negative; all 1 if None.
-    gene_lists
-        The lists they are for.
 
     Raises
     ------

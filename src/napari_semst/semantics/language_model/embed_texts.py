@@ -102,12 +102,6 @@ def embed_texts(
     ----------
     passages
         Texts of one template, at least one.
-    model
-        The model that reads them.
-    reading
-        How it reads.
-    to
-        Callbacks.
     place
         Which text each row has, ``-1`` for none; one row per text if None.
 
@@ -309,15 +303,7 @@ class TextBatch(NamedTuple):
 
 
 def plan_batches(encoder: TextEncoder, tokens: TokenStore) -> list[TextBatch]:
-    """Return the batches in which texts are read: by shape, then by position.
-
-    Parameters
-    ----------
-    encoder
-        Says what can be read together.
-    tokens
-        Those of the texts.
-    """
+    """Return the batches in which texts are read: by shape, then by position."""
     widths, begins = encoder.shapes(tokens)
     shapes = 2 * widths + begins
     order = np.argsort(shapes, kind="stable")

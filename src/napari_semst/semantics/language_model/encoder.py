@@ -64,8 +64,6 @@ class EncoderSettings:
     ----------
     pooling
         One of `POOLINGS`: mean over all tokens, over those of gene names, or the last.
-    device
-        Name that torch understands.
     batch_tokens
         Tokens read at once; 0: by the device.
 
@@ -104,12 +102,6 @@ class TextEncoder:
 
     Parameters
     ----------
-    folder
-        Holds the model and its tokenizer.
-    name
-        What users call it.
-    reading
-        How texts are read.
     padding
         Side on which short texts are filled up; results do not depend on it.
     share_prefix

@@ -31,8 +31,6 @@ class GenePassages(NamedTuple):
 
     Parameters
     ----------
-    passages
-        One per gene.
     known
         Genes of which more than the symbol is known, shape ``(n_genes,)``.
     summarised
@@ -56,8 +54,6 @@ def gene_passages(
     ----------
     symbols
         Gene names as the section has them; every text begins with one.
-    species
-        Of the names.
     summaries
         Upper-case symbol -> what is known of the gene. With `knowledge`, the approved
         symbols of the gene and its homologues are looked up, too.
@@ -96,8 +92,6 @@ def little_known_warning(coverage: float | None, species: Species) -> list[str]:
     coverage
         Share of the listed genes of which more than the symbol is known; None: not
         asked.
-    species
-        As which names were read.
     """
     if coverage is None or coverage >= LOW_COVERAGE:
         return []

@@ -126,8 +126,6 @@ def forecast_language_model(
         Source, model, revision, n_genes and summaries are read.
     n_spots, n_genes
         Of the section: spots, and genes that may be listed.
-    device
-        Name that torch understands.
 
     Returns
     -------
@@ -156,10 +154,6 @@ def forecast_texts(
 
     Parameters
     ----------
-    settings, device
-        As in `forecast_language_model`.
-    n_texts
-        Distinct texts.
     n_summarised
         How many of them have a summary; of the source ``genes``.
     """

@@ -57,8 +57,6 @@ class _LanguageModel:
     settings
         Model, revision, pooling, template, tissue, gene_text, summaries and
         batch_tokens are read.
-    device
-        Name that torch understands.
     say
         Called with sentences for users while the model reads.
     announce
@@ -170,8 +168,6 @@ class SpotPrompts(_LanguageModel):
             For the template ``tissue``; guessed from the names if None.
         progress
             Called with (distinct lists done, distinct lists in all).
-        cancelled
-            Asked between batches.
 
         Raises
         ------
@@ -236,16 +232,10 @@ class GeneTexts(_LanguageModel):
 
         Parameters
         ----------
-        gene_lists
-            The ranked genes of each spot.
-        weights
-            Weight of each listed gene, shape as ``gene_lists.indices``; equal if None.
         species
             By which names are found in what is known; guessed from them if None.
         progress
             Called with (genes done, genes in all).
-        cancelled
-            Asked between batches.
 
         Raises
         ------

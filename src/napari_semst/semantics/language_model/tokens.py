@@ -61,8 +61,6 @@ def text_around_genes(passage: Passage, chat: str) -> tuple[str, str]:
 
     Parameters
     ----------
-    passage
-        The text.
     chat
         ``chatml`` or ``plain``: how the model is given a conversation.
     """
@@ -82,13 +80,6 @@ class PromptTokenizer:
 
     Models that know ChatML (Qwen and its kin) get system and user in it, with the
     header of the answer at the end, as the authors wrote it; others get plain text.
-
-    Parameters
-    ----------
-    tokenizer
-        One of transformers'.
-    name
-        What users call the model.
     """
 
     def __init__(self, tokenizer: Any, name: str) -> None:
@@ -157,13 +148,6 @@ def common_prefix(
     """Return the tokens with which a beginning and all texts start.
 
     At least one token of every text is left over.
-
-    Parameters
-    ----------
-    beginning
-        Tokens of what should be common.
-    texts
-        Tokens of the texts.
     """
     length = len(beginning)
     for one in texts:

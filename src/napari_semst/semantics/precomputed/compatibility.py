@@ -28,11 +28,6 @@ _LEAST_SHARED = 0.1
 def first_genes(lists: GeneLists) -> NDArray[np.uint32]:
     """Return hashes of the genes that each spot lists first, 0 where there is none.
 
-    Parameters
-    ----------
-    lists
-        The ranked genes of each spot.
-
     Returns
     -------
     numpy.ndarray
@@ -50,12 +45,6 @@ def compare_first_genes(
     ----------
     kept
         As `first_genes` made it, in the order of the spots.
-    lists
-        The genes that the spots list now.
-    about
-        How the file was made.
-    file
-        What it is called.
 
     Returns
     -------

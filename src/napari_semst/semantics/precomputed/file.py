@@ -58,13 +58,7 @@ def names_as_bytes(names: Sequence[str]) -> NDArray[np.uint8]:
 
 
 def names_from_bytes(held: NDArray[Any], n_names: int) -> list[str]:
-    """Return the names that an array of bytes holds.
-
-    Raises
-    ------
-    SemanticsError
-        If it holds something else.
-    """
+    """Return the names that an array of bytes holds, or raise `SemanticsError`."""
     try:
         if held.dtype != np.uint8:
             raise ValueError

@@ -114,10 +114,6 @@ class Precomputed:
             The number of spots, and what a file of ``semst embed`` is compared with.
         weights, species
             Not used.
-        progress
-            Called once with (spots, spots).
-        cancelled
-            If it returns True, `Cancelled` is raised.
 
         Raises
         ------

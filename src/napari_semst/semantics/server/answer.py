@@ -26,8 +26,6 @@ def max_answer_bytes(n_texts: int, dimension: int | None) -> int:
 
     Parameters
     ----------
-    n_texts
-        Texts that were sent.
     dimension
         Numbers of a vector, `None` where not known yet.
     """
@@ -72,8 +70,6 @@ def parse_vectors(entries: list[Any], n_texts: int) -> NDArray[np.float32]:
     ----------
     entries
         Its ``data``: ``index`` and ``embedding`` of each text, in any order.
-    n_texts
-        Texts that were sent.
 
     Returns
     -------

@@ -32,8 +32,6 @@ class BatchedRequests:
     came
         Called with the position of a text, and the vectors from there on; by one
         thread at a time.
-    cancelled
-        As in `SemanticSource.embed_spots`.
     """
 
     def __init__(

@@ -362,10 +362,6 @@ class HttpRequest:
 
     Parameters
     ----------
-    client
-        An open connection.
-    url
-        Where the question goes.
     body
         What is asked, as JSON.
     longest

@@ -29,13 +29,7 @@ _LOGGERS = (
 
 
 class ApiKey:
-    """A key, or none; never shown.
-
-    Parameters
-    ----------
-    value
-        The key; empty for none.
-    """
+    """A key, or none; never shown."""
 
     __slots__ = ("_value",)
 

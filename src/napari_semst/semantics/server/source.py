@@ -56,8 +56,6 @@ def probe(
         Model to ask for; empty: the server's own.
     timeout
         Seconds without an answer after which a request is repeated.
-    wait
-        Waits between attempts.
 
     Returns
     -------
@@ -187,17 +185,11 @@ class ServerSource:
             The ranked genes of each spot; equal lists are sent once.
         weights
             Weights of the genes where each is read once; not used for whole lists.
-        species
-            Species of the names; guessed from them if None.
-        progress, cancelled
-            As in `SemanticSource.embed_spots`; it can be cancelled between requests.
 
         Raises
         ------
         SemanticsError
             If the server cannot be reached, refuses, or answers something else.
-        Cancelled
-            If `cancelled` returned True.
         """
         species = species or guess_species(gene_lists.genes)
         with Endpoint(
