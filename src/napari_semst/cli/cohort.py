@@ -25,13 +25,7 @@ _COLUMNS = ("ari", "nmi", "acc", "chaos", "pas")
 
 
 def refuse_single_files(**options: object) -> None:
-    """Refuse options that name one file where there are many sections.
-
-    Raises
-    ------
-    ConfigError
-        If one of them is given.
-    """
+    """Raise `ConfigError` where one file is named for many sections."""
     for name, value in options.items():
         if value is not None:
             raise ConfigError(

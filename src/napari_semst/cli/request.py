@@ -20,10 +20,6 @@ def build_request(preset: str, config: Path | None, *given: Overrides) -> Reques
 
     Parameters
     ----------
-    preset
-        Name of the recipe.
-    config
-        The settings file, if any.
     *given
         The options, by stage and setting.
 
@@ -84,20 +80,7 @@ def semantic_settings(given: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def check_method(source: str | None, method: str) -> None:
-    """Refuse a source of semantics where the method reads none.
-
-    Parameters
-    ----------
-    source
-        As it was given; `None` where not.
-    method
-        Of the run.
-
-    Raises
-    ------
-    ConfigError
-        If it would be without effect.
-    """
+    """Raise `ConfigError` for a source of semantics where the method reads none."""
     from napari_semst.methods.spec import method_spec
 
     if source not in (None, "none") and not method_spec(method).semantics:
@@ -130,20 +113,7 @@ _READ_BY: dict[str, tuple[tuple[str, ...], _Needs]] = {
 
 
 def check_semantics(given: Mapping[str, Any], wanted: SemanticsConfig) -> None:
-    """Refuse options that the source of the semantics does not read.
-
-    Parameters
-    ----------
-    given
-        The settings that are options.
-    wanted
-        All settings of the semantics.
-
-    Raises
-    ------
-    ConfigError
-        If one of them would be without effect.
-    """
+    """Raise `ConfigError` for options that the source of semantics does not read."""
     for name, (sources, needs) in _READ_BY.items():
         if given.get(name) is None:
             continue
@@ -171,13 +141,6 @@ _OF_PATCHES = ("image", "image_scale", "spot_diameter", "context")
 
 def check_image(given: Overrides, config: Config) -> None:
     """Refuse options on the image that the run would not read.
-
-    Parameters
-    ----------
-    given
-        The settings that are options, by stage.
-    config
-        All settings.
 
     Raises
     ------

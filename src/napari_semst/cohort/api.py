@@ -105,8 +105,6 @@ def run_cohort(
 
     Parameters
     ----------
-    tasks
-        From `napari_semst.cohort.plan.plan_cohort`.
     client
         A ``distributed.Client``, or `None`.
     listener

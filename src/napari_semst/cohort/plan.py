@@ -33,16 +33,8 @@ def plan_cohort(
 
     Parameters
     ----------
-    sources
-        Inputs, each a section.
     output_dir
         Folder of the results, ``<name>_semst.h5ad``.
-    request
-        Preset and settings, the same for all.
-    run
-        Name of the run.
-    scoring
-        Annotation to score against, if any.
     overwrite
         Whether results that are there are made again.
 

@@ -23,15 +23,6 @@ def run_cohort_section(
 ) -> SectionOutcome:
     """Do one section; whatever goes wrong with it is its outcome.
 
-    Parameters
-    ----------
-    task
-        The section.
-    listener
-        Called with every progress event.
-    control
-        Cancels it from another thread.
-
     Raises
     ------
     Cancelled

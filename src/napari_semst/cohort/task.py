@@ -20,8 +20,6 @@ class SectionTask:
         Absolute paths of the input and of the file to be written.
     request
         Preset and settings as TOML.
-    run
-        Name of the run.
     truth
         obs column to score against; `None` for none.
     drop_unannotated
@@ -58,8 +56,6 @@ class SectionOutcome:
 
     Parameters
     ----------
-    name
-        The section's name.
     source, result
         Absolute paths of the input and of the result.
     status

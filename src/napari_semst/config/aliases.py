@@ -88,11 +88,6 @@ def settings_of_json(text: str) -> dict[str, dict[str, Any]]:
 def renamed(overrides: Overrides) -> dict[str, Any]:
     """Return settings with the source's names under ``image_guided`` brought home.
 
-    Parameters
-    ----------
-    overrides
-        Settings by stage, not checked yet.
-
     Raises
     ------
     ConfigError

@@ -29,8 +29,6 @@ def _setting(  # type: ignore[no-untyped-def]
 
     Parameters
     ----------
-    default, help, choices, low, high
-        Of settings files, the dock and the pages.
     flags
         Names of the command line's option; empty: the setting's own.
     shell_help

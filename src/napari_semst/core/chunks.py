@@ -24,8 +24,6 @@ def fitted_spots(
 
     Parameters
     ----------
-    n_spots
-        Size of the section.
     random
         Draws the sample; untouched where all are fitted.
     most

@@ -27,8 +27,6 @@ class Group:
     ----------
     rank
         Place of this process; 0 also reads out and saves.
-    size
-        Their number.
     """
 
     rank: int = 0
@@ -45,8 +43,6 @@ class Group:
         ----------
         fingerprint
             A number made of everything that training reads.
-        device
-            Where the processes meet.
 
         Raises
         ------
@@ -77,8 +73,6 @@ class Group:
         ----------
         own
             One row for each part of this process, ``(n_own_parts, width)``.
-        n_parts
-            Parts of all processes.
         """
         import torch
 
@@ -110,13 +104,7 @@ def launched_processes() -> int:
 
 
 def refuse_cohorts() -> None:
-    """Refuse many sections in processes that are to train one together.
-
-    Raises
-    ------
-    ConfigError
-        Under torchrun.
-    """
+    """Raise `ConfigError` for many sections under torchrun, which trains one."""
     if launched_processes() > 1:
         raise ConfigError(
             "Expected one section under torchrun, whose processes train it together; "

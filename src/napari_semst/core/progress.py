@@ -140,13 +140,7 @@ class RunControl:
 
 
 class CancelOnly(RunControl):
-    """Passes on a cancel alone: for steps that are done after an early stop too.
-
-    Parameters
-    ----------
-    control
-        Whose cancel is heard.
-    """
+    """Passes on a cancel alone: for steps that are done after an early stop too."""
 
     def __init__(self, control: RunControl) -> None:
         super().__init__()
@@ -188,8 +182,6 @@ class ThreadReporter:
 
         Parameters
         ----------
-        message
-            A sentence for people.
         kind
             `FORESEEN` or `PRIVACY`.
 
@@ -220,12 +212,8 @@ def run_in_thread(
 
     Parameters
     ----------
-    stage, message
-        Of the events.
     work
         Is given a `ThreadReporter`, to be called with (steps done, steps in all).
-    control
-        Asked for cancelling.
     """
     teller = ThreadReporter(message)
     outcome: list[Returned] = []

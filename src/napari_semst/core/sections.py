@@ -24,8 +24,6 @@ class Sections(NamedTuple):
     ----------
     codes
         Section of each spot, ``0 .. n_sections - 1``, shape ``(n_spots,)``.
-    names
-        Of the sections.
     """
 
     codes: NDArray[np.int32]

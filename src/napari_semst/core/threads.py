@@ -34,8 +34,6 @@ def threads_wanted(n_spots: int, *, all_cores: bool) -> int:
 
     Parameters
     ----------
-    n_spots
-        Size of the section.
     all_cores
         Whether each step is worth them even in a small section.
     """
@@ -122,8 +120,6 @@ def side_by_side(
 
     Parameters
     ----------
-    jobs
-        What is to be done.
     most
         Jobs done at one time at most; as many as there are cores where `None`.
     """

@@ -167,10 +167,6 @@ def choose_number(
         Descriptions of the spots, each with columns by falling importance.
     section
         Gives the operator that averages neighbours, and the spatial neighbours.
-    seed
-        Seed of the starts.
-    control
-        Asked for cancelling between members.
 
     Raises
     ------
@@ -242,12 +238,8 @@ def members_at(
     ----------
     points
         What each member reads, ``(n_spots, width)``, scaled.
-    k
-        Number of domains.
     seed
         Seed of the starts; the same for a number wherever it is tried.
-    control
-        Asked for cancelling between members.
     """
     random = np.random.default_rng([seed, k])
     first = []
@@ -281,15 +273,6 @@ def independent_share(
     """Return for how much of a spot each counts after averaging, 0 to 1.
 
     The variance left of white noise: averaging m independent spots leaves 1/m.
-
-    Parameters
-    ----------
-    average
-        Operator that averages each spot with its neighbours.
-    rounds
-        Times of averaging.
-    fitted
-        The spots to look at.
     """
     if rounds == 0:
         return 1.0

@@ -56,17 +56,9 @@ def assign_domains(
 
     Parameters
     ----------
-    fit
-        The latent, and the views of the spots.
-    section
-        Gives the coordinates, and the operator that averages neighbours.
     config
         ``n_domains``, at most the number of spots, ``readout``, ``n_starts`` and
         ``refine`` are read.
-    seed
-        Seed of the starts.
-    control
-        Asked for cancelling between starts.
     """
     k, n_spots = config.n_domains, section.n_spots
     control.check()

@@ -61,23 +61,10 @@ def spot_confidence(
 
     Parameters
     ----------
-    views
-        Descriptions of the spots, as the consensus reads them.
-    section
-        Gives the operator that averages neighbours, and how often.
     codes
         Domain of each spot, ``0 .. n_domains - 1``, each with a spot.
     share
         Share of the consensus behind it, ``(n_spots,)``.
-    seed
-        Seed of the starts and of the sample of large sections.
-    control
-        Asked for cancelling between mixtures.
-
-    Raises
-    ------
-    Cancelled
-        By `control`.
 
     Notes
     -----
@@ -146,12 +133,8 @@ def margin(
     ----------
     mixture
         Its components are the domains, in the order of the codes; two at least.
-    units
-        Of the values that it was fitted to.
     values
         Shape ``(n_spots, width)``.
-    codes
-        Domain of each spot.
 
     Returns
     -------
@@ -185,12 +168,8 @@ def kept_share(
     ----------
     others
         A mixture of any number of groups, fitted to the sample.
-    units
-        Of the values that it was fitted to.
     values
         Shape ``(n_spots, width)``.
-    codes
-        Domain of each spot.
     sample
         The spots in which groups and domains are compared.
     """

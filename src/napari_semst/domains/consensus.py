@@ -72,19 +72,8 @@ def consensus_posterior(
     ----------
     views
         Descriptions of the spots, each with columns by falling importance.
-    average
-        Operator that averages each spot with its neighbours, for views that ask for
-        it.
-    rounds
-        The section's number of rounds of averaging.
-    n_domains
-        Number of domains.
     n_starts
         Starts of each first mixture.
-    seed
-        Seed of the starts.
-    control
-        Asked for cancelling between members.
     members
         Where given, the members behind the answer are appended to it, their domains
         in its order: `predict_members` asks them about the spots of another section.
@@ -190,14 +179,8 @@ def predict_members(
     ----------
     views
         Descriptions of the spots, made as those that the members were fitted to.
-    average
-        Operator that averages each of these spots with its neighbours.
     members
         Members, all with their domains in one order.
-    seed
-        Seed of the sample of large sections that members adapt to.
-    control
-        Asked for cancelling between members.
     adapt
         Let the centres of the domains move towards these spots, see `adapted`.
 
@@ -232,8 +215,6 @@ def adapted(mixture: Mixture, points: NDArray[np.float64]) -> Mixture:
 
     Parameters
     ----------
-    mixture
-        Fitted to the spots of another section.
     points
         The spots, in that section's units, ``(n_spots, width)``.
     """

@@ -40,14 +40,6 @@ def fit_full(
     points
         Shape ``(n_spots, width)``, as `scaled` returns them: the ridge of 0.001 that
         is added to every covariance is in these units.
-    n_components
-        Number of components.
-    n_starts
-        Number of starts.
-    random
-        Draws the seeds of the starts.
-    control
-        Asked for cancelling between starts.
 
     Returns
     -------

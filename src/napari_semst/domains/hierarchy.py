@@ -90,12 +90,6 @@ def build_hierarchy(
         Chosen domain of each spot, ``0 .. k - 1``.
     fit
         The views to split by, and the latent to merge by.
-    section
-        Gives the neighbours.
-    seed
-        Seed of the starts.
-    control
-        Asked for cancelling between members.
     """
     n_chosen = int(codes.max()) + 1
     spots = len(codes)
@@ -115,8 +109,6 @@ def labels_at(hierarchy: Hierarchy, k: int) -> NDArray[np.int32]:
 
     Parameters
     ----------
-    hierarchy
-        As `build_hierarchy` returns it.
     k
         Number of domains, 1 to that of the fine ones.
 
@@ -173,13 +165,7 @@ def domains_at(tissue: AnnData, k: int, run: str | None = None) -> pd.Series[Any
 
 
 def hierarchy_of(tissue: AnnData, run: str | None = None) -> Hierarchy:
-    """Return the hierarchy that a run left in a tissue.
-
-    Raises
-    ------
-    InputError
-        If there is none.
-    """
+    """Return the hierarchy that a run left in a tissue, or raise `InputError`."""
     run = str(tissue.uns.get(keys.LATEST, keys.DEFAULT_RUN)) if run is None else run
     facts = tissue.uns.get(keys.RUNS, {}).get(run, {})
     column = keys.of_run(keys.FINE, run)

@@ -49,19 +49,8 @@ def leiden(
     ----------
     latent
         Shape ``(n_spots, width)``.
-    k
-        Communities wanted.
     n_starts
         Not read: every resolution is one start.
-    seed
-        Seed of the sample and of the optimisation.
-    control
-        Asked for cancelling between resolutions.
-
-    Raises
-    ------
-    Cancelled
-        By `control`.
 
     Notes
     -----
@@ -86,13 +75,7 @@ def leiden(
 
 
 def check_installed() -> None:
-    """Refuse the readout where igraph is missing, before the work.
-
-    Raises
-    ------
-    ConfigError
-        If it is.
-    """
+    """Raise `ConfigError` where igraph is missing, before the work."""
     from importlib.util import find_spec
 
     if find_spec("igraph") is None:
@@ -115,10 +98,6 @@ def communities(
     k
         Communities wanted; where no resolution gives them, the nearest number found,
         of equals the smaller.
-    seed
-        Seed of every optimisation.
-    control
-        Asked for cancelling between resolutions.
     """
     import igraph
     from scipy import sparse

@@ -28,8 +28,6 @@ def level_colors(
 
     Parameters
     ----------
-    tissue
-        With a result attached.
     names
         Names of domains, ``"1"`` to that of the last fine one.
     run
@@ -60,8 +58,6 @@ def write_level(tissue: AnnData, k: int, run: str | None = None) -> str:
     ----------
     tissue
         With a result attached; it is changed. A level of the same number is replaced.
-    k
-        Number of domains.
     run
         Name of the run; the latest where `None`.
 

@@ -231,12 +231,6 @@ def fit_many_starts(
     ----------
     points
         Shape ``(n_spots, width)``, as `scaled` returns them.
-    n_components
-        Number of components.
-    n_starts
-        Number of starts.
-    random
-        Draws the seeds of the starts.
     """
 
     def short(state: int) -> Mixture:

@@ -44,11 +44,6 @@ class ProvisionalDomains:
         ----------
         latent
             Shape ``(n_spots, width)``, the same spots at every call.
-
-        Returns
-        -------
-        numpy.ndarray
-            Shape ``(n_spots,)``.
         """
         from threadpoolctl import threadpool_limits
 

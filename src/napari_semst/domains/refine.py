@@ -67,21 +67,10 @@ def refined(
     ----------
     posterior
         Probability of every domain, ``(n_spots, n_domains)``, rows sum to 1.
-    views
-        Descriptions of the spots, as the consensus reads them.
     section
         Gives the coordinates, and which spots are of which section.
     rounds
         Times to do it; 0 returns the likeliest domains as they are.
-    seed
-        Seed of the sample of large sections.
-    control
-        Asked for cancelling between rounds.
-
-    Raises
-    ------
-    Cancelled
-        By `control`.
 
     Notes
     -----
@@ -121,10 +110,6 @@ def _kept(
     ----------
     cells
         Section and domain of each spot as one number.
-    moves
-        Which spots would change.
-    n_domains
-        Number of domains.
     """
     n_cells = -(-(int(cells.max()) + 1) // n_domains) * n_domains
     size = np.bincount(cells, minlength=n_cells)
@@ -150,8 +135,6 @@ def refined_labels(
     ----------
     labels
         Domain of each spot, any numbers.
-    views, section, rounds, seed, control
-        As for `refined`.
     """
     names, place = np.unique(labels, return_inverse=True)
     sure = one_hot(place, len(names)).astype(np.float32)
@@ -172,12 +155,6 @@ def own_evidence(
     ----------
     posterior
         Where the domains are, ``(n_spots, n_domains)``.
-    views
-        Descriptions of the spots.
-    seed
-        Seed of the sample of large sections.
-    control
-        Asked for cancelling between views.
     """
     plain = [view for view in views if view.smooth] or list(views)
     # A stream of its own: what it draws changes nothing elsewhere.

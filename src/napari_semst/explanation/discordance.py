@@ -85,22 +85,7 @@ def explain_discordance(
 def discordance_steps(
     tissue: AnnData, asked: DiscordanceOptions, control: RunControl | None = None
 ) -> Generator[Progress, None, dict[str, Any]]:
-    """Say what drives discordance, as a generator that can be cancelled.
-
-    Parameters
-    ----------
-    tissue
-        With a result of the image-guided method.
-    asked
-        What is asked.
-    control
-        Cancels from another thread.
-
-    Returns
-    -------
-    dict
-        As `explain_discordance` returns it.
-    """
+    """Say what drives discordance, as a generator that can be cancelled."""
     from napari_semst.core.threads import settle_threads
     from napari_semst.explanation.discordance_summary import summarise_discordance
 
@@ -123,18 +108,7 @@ def discordance_steps(
 
 
 def read_map(tissue: AnnData) -> DiscordanceMap:
-    """Return what the latest run says of discordance.
-
-    Parameters
-    ----------
-    tissue
-        With a result of the image-guided method.
-
-    Raises
-    ------
-    InputError
-        If there is none.
-    """
+    """Return what the latest run says of discordance, or raise `InputError`."""
     from napari_semst.pipeline.inputs import section_inputs
     from napari_semst.prepare.graphs import touching_graph
     from napari_semst.prepare.section import spatial_neighbours

@@ -35,19 +35,7 @@ def summarise_discordance(
     genes: NDArray[np.str_],
     asked: DiscordanceOptions,
 ) -> dict[str, Any]:
-    """Return what was found as plain values.
-
-    Parameters
-    ----------
-    found
-        The map.
-    regions
-        Largest first.
-    genes
-        Names of the genes that were tested.
-    asked
-        What was asked.
-    """
+    """Return what was found as plain values."""
     rate = found.what.config.image_guided.discordance_fdr
     called = int(found.called.sum())
     told = {
@@ -173,15 +161,7 @@ def _image(one: DiscordantRegion, most: int) -> dict[str, list[Any]]:
 
 
 def region_sentence(number: int, told: dict[str, Any]) -> str:
-    """Return what a region is, in plain words.
-
-    Parameters
-    ----------
-    number
-        Of the region.
-    told
-        Everything else that is told of it.
-    """
+    """Return what a region is, in plain words."""
     looks, expresses = (_like(told[name]) for name in ("looks_like", "expresses_like"))
     if looks == expresses:
         like = f"looks and expresses like {looks}, as far as domains tell"

@@ -82,22 +82,7 @@ def explain(
 def explain_steps(
     tissue: AnnData, wanted: ExplainOptions, control: RunControl | None = None
 ) -> Generator[Progress, None, dict[str, Any]]:
-    """Say why each domain is a domain, as a generator that can be cancelled.
-
-    Parameters
-    ----------
-    tissue
-        With domains; it is not changed.
-    wanted
-        What is asked.
-    control
-        Cancels from another thread.
-
-    Returns
-    -------
-    dict
-        As `explain` returns it.
-    """
+    """Say why each domain is a domain, as a generator that can be cancelled."""
     from napari_semst.core.threads import settle_threads
     from napari_semst.explanation.modulation import counterfactual
     from napari_semst.explanation.summary import summarise

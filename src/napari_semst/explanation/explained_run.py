@@ -61,8 +61,6 @@ def explained(tissue: AnnData, run: str | None, labels: str | None) -> Explained
 
     Parameters
     ----------
-    tissue
-        With a result, or a column of labels.
     run
         Name of the run; the latest where `None`.
     labels

@@ -30,8 +30,6 @@ def kept_vectors(
         gene_text and reading are read.
     settings
         The run's; the summaries are read.
-    symbols
-        Names of the genes.
 
     Returns
     -------

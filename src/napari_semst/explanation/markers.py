@@ -158,8 +158,6 @@ def membership(codes: NDArray[np.integer[Any]], n_groups: int) -> sparse.csr_mat
     ----------
     codes
         Group of each spot; negative: of none.
-    n_groups
-        How many there are.
     """
     spots = np.flatnonzero(codes >= 0)
     ones = np.ones(len(spots))
@@ -188,11 +186,6 @@ def informative_expression(
     inputs: SectionInputs,
 ) -> tuple[NDArray[np.str_], sparse.csr_matrix]:
     """Return the genes that are seen often enough and say something, and their logs.
-
-    Parameters
-    ----------
-    inputs
-        Of the section.
 
     Returns
     -------

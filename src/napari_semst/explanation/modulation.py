@@ -50,8 +50,6 @@ def modulation_of(
         With the columns of modulation of the latest run.
     codes
         Domain of each spot, negative where it has none.
-    n_domains
-        How many there are.
 
     Returns
     -------
@@ -87,13 +85,7 @@ def modulation_of(
 
 
 def not_testable(what: Explained) -> str:
-    """Return why domains cannot be found again without semantics, empty if they can.
-
-    Parameters
-    ----------
-    what
-        The run, or the column of labels.
-    """
+    """Return why domains cannot be found again without semantics, empty if they can."""
     if what.read_meaning in ("", "none"):
         return (
             "Expected a run with semantics, to be compared with one without; "
@@ -109,11 +101,6 @@ def not_testable(what: Explained) -> str:
 
 def runs_of_test(what: Explained) -> dict[str, Config]:
     """Return the settings of the runs that the test without semantics takes.
-
-    Parameters
-    ----------
-    what
-        The run.
 
     Returns
     -------
@@ -137,15 +124,6 @@ def counterfactual(
 
     The second run is the yardstick: networks of other seeds differ too, and only what
     goes beyond that is semantics' own.
-
-    Parameters
-    ----------
-    tissue
-        All spots of the run.
-    what
-        The run.
-    control
-        Cancels from another thread.
 
     Returns
     -------
@@ -201,11 +179,6 @@ def changed_shares(
     """Return the share of each domain's spots that are not in its match.
 
     Domains are matched one to one so that as many spots as can be stay.
-
-    Parameters
-    ----------
-    before, after
-        Domain of each spot.
     """
     from scipy.optimize import linear_sum_assignment
 

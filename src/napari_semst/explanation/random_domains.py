@@ -37,8 +37,6 @@ class Patches:
         Patch of each spot.
     size
         Spots of each patch, ``(n_patches,)``.
-    section
-        Section of each patch.
     touching
         Symmetric, ``(n_patches, n_patches)``, nothing between sections.
     """
@@ -114,16 +112,12 @@ def random_domains(
 
     Parameters
     ----------
-    patches
-        Spots or groups of them.
     sums
         Sums over each patch's spots, shape ``(n_patches, width)``.
     wanted
         Spots of each domain in each section, ``(n_sections, n_domains)``.
     n_draws
         How often the sections are divided anew.
-    seed
-        Of the draws.
 
     Yields
     ------
@@ -165,8 +159,6 @@ def grow(starts, touching, size, own, sums, wanted, seed, inside):  # type: igno
         What is added up, ``(n_patches, width)`` float32.
     wanted
         Spots of each domain, ``(n_domains,)``.
-    seed
-        Of the draws.
     inside
         Changed in place, ``(n_draws, n_domains, width)`` float64.
     """

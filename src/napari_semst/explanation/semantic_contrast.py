@@ -58,12 +58,6 @@ def listed_genes(
 
     Parameters
     ----------
-    lists
-        The ranked genes of each spot.
-    table
-        Where vectors are from.
-    species
-        Of the names.
     gene_weights
         As in the settings of semantics.
     """
@@ -88,13 +82,9 @@ def listed_by(
 
     Parameters
     ----------
-    lists
-        The ranked genes of each spot.
     vectors, known
         Of the listed genes in the order of their positions, each once: ``(n_listed,
         n_dimensions)`` and ``(n_listed,)``.
-    gene_weights
-        As in the settings of semantics.
     """
     used = np.unique(lists.indices[lists.listed])
     column = np.full(len(lists.genes), -1)
@@ -158,10 +148,6 @@ def find_meaning(listed: Listed, codes: NDArray[np.int32], n_domains: int) -> Me
     ----------
     listed
         Spots as made of genes; those without a known gene are left out.
-    codes
-        Domain of each spot.
-    n_domains
-        How many there are.
     """
     codes = np.where(listed.told, codes, -1)
     inside = np.bincount(codes[codes >= 0], minlength=n_domains)[:, None]

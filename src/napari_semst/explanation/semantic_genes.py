@@ -72,14 +72,8 @@ def read_meanings(
     ----------
     tissue
         Spots with a label only.
-    what
-        The run or column.
-    codes
-        Domain of each spot.
     n_draws, seed
         Random connected domains, and their seed.
-    control
-        Cancels from another thread.
     notes
         Is told what is not told, and why.
     """
@@ -136,13 +130,7 @@ def read_gene_meanings(
     control: RunControl,
     notes: list[str],
 ) -> Generator[Progress, None, Meanings | None]:
-    """Return which genes' vectors set the domains of a run of ``genes`` apart.
-
-    Parameters
-    ----------
-    tissue, what, codes, control, notes
-        As in `read_meanings`.
-    """
+    """Return which genes' vectors set the domains of a run of ``genes`` apart."""
     from napari_semst.explanation.explained_run import python_values
     from napari_semst.explanation.gene_vectors import kept_vectors
     from napari_semst.explanation.semantic_contrast import find_meaning, listed_by

@@ -81,19 +81,11 @@ def compare_terms(
 
     Parameters
     ----------
-    tested
-        The terms.
-    listed, meaning
-        What spots are made of, and what sets domains apart.
-    patches
-        Spots, or groups of them.
     wanted
         Spots of each domain in each section, ``(n_sections, n_domains)``.
     n_draws
         How often random connected domains are drawn, and the excess is given to genes
         at random.
-    seed
-        Of the draws.
     tell
         Called with (draws done, draws in all).
     """
@@ -216,10 +208,6 @@ def by_places(
 
     Parameters
     ----------
-    tested, listed
-        The terms, and what spots are made of.
-    patches
-        Spots, or groups of them.
     wanted
         Spots of each domain in each section, ``(n_sections, n_domains)``.
     score

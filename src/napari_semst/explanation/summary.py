@@ -28,17 +28,7 @@ _GENES_SAID, _TERMS_SAID, _GENES_OF_TERM = 3, 2, 5
 def summarise(
     found: Explanation, wanted: ExplainOptions, sizes: NDArray[np.int64]
 ) -> dict[str, Any]:
-    """Return an explanation as plain values.
-
-    Parameters
-    ----------
-    found
-        Everything it is told from.
-    wanted
-        What was asked.
-    sizes
-        Spots of each domain.
-    """
+    """Return an explanation as plain values."""
     meanings = found.meanings
     domains = {}
     for domain, name in enumerate(found.what.names):
@@ -155,10 +145,6 @@ def domain_sentence(name: str, told: dict[str, Any], read: bool) -> str:
 
     Parameters
     ----------
-    name
-        Of the domain.
-    told
-        Its part of the explanation.
     read
         Whether terms were asked for.
     """

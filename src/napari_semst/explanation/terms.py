@@ -49,13 +49,6 @@ def choose_terms(terms: TermTable, table: GeneTable, listed: Listed) -> TermSet:
 
     No domain is looked at. Of terms with nearly the same listed genes the one stays of
     which most genes are listed.
-
-    Parameters
-    ----------
-    terms, table
-        The terms, and the table whose rows they refer to.
-    listed
-        The genes of the section's lists.
     """
     found = sparse.csc_matrix((listed.rows @ terms.members.T) > 0, dtype=np.float64)
     here = np.diff(found.indptr)
@@ -91,8 +84,6 @@ def distinct(
     ----------
     order
         Terms, best first.
-    tested
-        The terms.
     excess
         Of each gene; only what is above 0 speaks for a term.
     most

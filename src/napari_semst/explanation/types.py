@@ -38,8 +38,6 @@ class ExplainOptions:
         Genes and terms told of each domain, at most.
     n_draws
         Random connected domains that domains are compared with.
-    seed
-        Of the draws.
     """
 
     run: str | None = None
@@ -63,12 +61,8 @@ class Explanation:
 
     Parameters
     ----------
-    what
-        The run or column.
     genes
         Names of the genes that `markers` are of.
-    markers
-        Genes, domain by domain.
     meanings
         `None` for genes only.
     moved, changed
@@ -127,8 +121,6 @@ class DiscordanceMap:
         What the image predicts, and what is expressed, ``(n_spots, width)``.
     image
         Image features, ``(n_spots, n_features)``; `None` where they were not kept.
-    names
-        Of the image features.
     touching
         Which spots touch, binary, ``(n_spots, n_spots)``.
     coordinates

@@ -82,8 +82,6 @@ class Annotator:
 
         Parameters
         ----------
-        column
-            Of ``obs``.
         change
             Labels to labels, a method of `Labels` say; it may raise.
         begin

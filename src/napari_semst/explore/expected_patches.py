@@ -60,8 +60,6 @@ def find_similar_spots(
     ----------
     tissue
         With the latent of its latest run.
-    spot
-        Index of the spot.
     places
         Coordinates, shape ``(n_spots, 2)``; sections must not overlap.
     apart
@@ -134,10 +132,6 @@ class SpotPatches:
 
     Parameters
     ----------
-    spot
-        Index of the spot.
-    alike
-        The others.
     pictures
         Index of a spot -> its patch with context, RGB ``(pixels, pixels, 3)``.
     close
@@ -212,12 +206,8 @@ class PatchBook:
 
         Parameters
         ----------
-        spot
-            Index of the spot.
         pixels
             Along a side of each picture.
-        n_alike
-            How many spots of each kind.
 
         Raises
         ------

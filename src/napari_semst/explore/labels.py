@@ -41,13 +41,7 @@ class Labels:
     colors: tuple[str, ...]
 
     def place(self, name: str) -> int:
-        """Return where a name stands.
-
-        Raises
-        ------
-        ConfigError
-            If there is no such name.
-        """
+        """Return where a name stands, or raise `ConfigError`."""
         if name not in self.names:
             raise ConfigError(
                 f"Expected one of {', '.join(self.names) or 'no names'}; got {name!r}."
@@ -209,8 +203,6 @@ def read_labels(tissue: AnnData, column: str) -> Labels:
 
     Parameters
     ----------
-    tissue
-        The section.
     column
         Of ``obs``; every value is taken as a name.
 
@@ -243,10 +235,6 @@ def write_labels(tissue: AnnData, column: str, labels: Labels) -> None:
     ----------
     tissue
         The section; it is changed.
-    column
-        Of ``obs``.
-    labels
-        One per spot.
     """
     import pandas as pd
 

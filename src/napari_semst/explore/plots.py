@@ -26,8 +26,6 @@ def draw_dots(tissue: AnnData, genes: Sequence[str], labels: Labels) -> Figure:
 
     Parameters
     ----------
-    tissue
-        The section.
     genes
         Which ones; those that all domains lack are drawn too.
     labels
@@ -61,18 +59,7 @@ def draw_dots(tissue: AnnData, genes: Sequence[str], labels: Labels) -> Figure:
 
 
 def draw_violins(tissue: AnnData, genes: Sequence[str], labels: Labels) -> Figure:
-    """Return violins of genes by domain, one row per gene.
-
-    Parameters
-    ----------
-    tissue, genes, labels
-        As for `draw_dots`.
-
-    Raises
-    ------
-    InputError
-        As for `draw_dots`.
-    """
+    """Return violins of genes by domain, one row per gene."""
     from matplotlib.figure import Figure
 
     small = _small(tissue, genes, labels)

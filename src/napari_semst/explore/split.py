@@ -56,10 +56,6 @@ def latent_parts(
         With the latent of a run.
     spots
         Which ones, shape ``(n_spots,)``.
-    n_parts
-        How many.
-    seed
-        Of k-means.
 
     Raises
     ------

@@ -26,10 +26,6 @@ def gene_values(tissue: AnnData, gene: str, totals: Floats | None = None) -> Flo
 
     Parameters
     ----------
-    tissue
-        The section.
-    gene
-        Its name among ``var_names``.
     totals
         Counts per spot where they are known already, `count_totals`.
 

@@ -43,8 +43,6 @@ def umap_of(tissue: AnnData, seed: int = 0, own: bool = True) -> UmapView:
 
     Parameters
     ----------
-    tissue
-        The section; not changed.
     seed
         The same seed gives the same map on one machine.
     own

@@ -108,18 +108,7 @@ class MethodSpec:
 
 
 def method_spec(name: str) -> MethodSpec:
-    """Return what the method of a name declares.
-
-    Parameters
-    ----------
-    name
-        As settings have it.
-
-    Raises
-    ------
-    ConfigError
-        If there is no such method.
-    """
+    """Return what the method of a name declares, or raise `ConfigError`."""
     if name not in METHODS:
         raise ConfigError(one_of("model.method", name, METHODS))
     return cast("MethodSpec", import_module(METHODS[name]).SPEC)

@@ -82,8 +82,6 @@ class GraphAttention(nn.Module):
 
     Parameters
     ----------
-    width_in, width_out
-        Widths.
     heads
         Sets of attention weights.
 
@@ -120,8 +118,6 @@ def attention_weights(source: Tensor, target: Tensor, graph: AttentionGraph) -> 
     source, target
         What sources and targets add to an edge, ``(n_sources, heads)`` and
         ``(n_targets, heads)``.
-    graph
-        The edges.
     """
     raw = source[graph.sources] + target[graph.targets]
     logits = nn.functional.leaky_relu(raw, _SLOPE)

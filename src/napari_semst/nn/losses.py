@@ -34,8 +34,6 @@ class SpatialPairs:
         Rows of that latent.
     n_spots, n_edges
         Size of the whole section, of which rows and edges may be a sample.
-    device
-        Where the loss is computed.
     """
 
     def __init__(
@@ -67,8 +65,6 @@ class SpatialPairs:
         ----------
         adjacency
             Symmetric, binary, without self loops, shape ``(n_spots, n_spots)``.
-        device
-            Where the loss is computed.
         """
         first, second = edges(adjacency)
         n_spots = adjacency.shape[0]
@@ -100,8 +96,6 @@ def spatial_loss(latent: Tensor, pairs: SpatialPairs) -> Tensor:
     ----------
     latent
         Shape ``(n_latents, width)``: all spots, or a sample of them.
-    pairs
-        The spatial neighbours.
     """
     constant, linear, square = SOFTPLUS_QUADRATIC
     n_latents, n_spots = len(latent), pairs.n_spots

@@ -24,13 +24,7 @@ def constant_matrix(
     device: torch.device | str = "cpu",
     dtype: torch.dtype = torch.float32,
 ) -> Tensor | SparseOperator:
-    """Return a constant matrix in the form whose products are the faster ones.
-
-    Parameters
-    ----------
-    matrix, device, dtype
-        As for `SparseOperator`.
-    """
+    """Return a constant matrix in the form whose products are the faster ones."""
     size = matrix.shape[0] * matrix.shape[1]
     if matrix.nnz > _DENSE_SHARE * size and 4 * size <= _DENSE_BYTES:
         return torch.as_tensor(matrix.toarray(), dtype=dtype, device=device)
@@ -47,8 +41,6 @@ class SparseOperator:
     ----------
     matrix
         Shape ``(n_rows, n_columns)``.
-    device
-        Where the products are computed.
     dtype
         Floating-point type of the values.
     """

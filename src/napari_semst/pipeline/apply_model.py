@@ -117,12 +117,6 @@ def label_section(
     ----------
     tissue
         Raw counts, ``(n_spots, n_genes)``, with coordinates in ``obsm``.
-    model
-        Of an earlier run.
-    control
-        Cancels from another thread.
-    counts_layer, coordinates, device
-        As the settings of these names.
     adapt
         Let the centres of the model's domains move towards this section's spots
         before they are labelled. A spot's label then depends on the section it is in;

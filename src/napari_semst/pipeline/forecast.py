@@ -69,12 +69,8 @@ def forecast(n_spots: int, n_genes: int, n_counts: int, config: Config) -> Forec
 
     Parameters
     ----------
-    n_spots, n_genes
-        Size of the section.
     n_counts
         Counts that are not zero.
-    config
-        The settings, complete.
     """
     relative = _probe() / _PROBE_SECONDS
     seconds = relative * _seconds(
@@ -91,8 +87,6 @@ def memory_needed(
 
     Parameters
     ----------
-    n_spots, n_counts, config
-        As in `forecast`.
     semantic_width
         Numbers of a spot's semantic vector; the built-in table's unless given.
     """

@@ -162,8 +162,6 @@ class Scoring:
         ----------
         tissue
             The spots that were clustered.
-        codes
-            Their domains.
         coordinates
             Where their coordinates stand; empty: found.
         section_key
@@ -199,18 +197,8 @@ def find_and_save(
     ----------
     sources
         The input; several are joined, and done together.
-    request
-        Preset and settings.
-    name
-        Name of the run.
-    scoring
-        Annotation to score against, if any.
-    files
-        Where results go.
     through
         Passes the events of the run on, and shows them to whoever waits.
-    control
-        Cancels the run from another thread.
     notes
         More entries for the provenance of the result.
 
@@ -218,11 +206,6 @@ def find_and_save(
     -------
     account
         What happened, as plain values.
-
-    Raises
-    ------
-    SemstError
-        One of its kinds, with what was expected, found and to do.
     """
     from napari_semst import keys
     from napari_semst.io.concat_sections import concat_from

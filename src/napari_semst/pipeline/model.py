@@ -93,12 +93,8 @@ class DomainModel:
 
     Parameters
     ----------
-    config
-        Settings of the run.
     genes
         Symbols of the genes that are read, in order.
-    names, colors
-        Of the domains.
     rounds
         How often components are averaged over neighbours.
     members

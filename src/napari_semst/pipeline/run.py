@@ -172,11 +172,6 @@ def prepared(
 ) -> Generator[Progress, None, tuple[Config, Section, str | None]]:
     """Settle the settings and make the section ready.
 
-    Parameters
-    ----------
-    tissue, request, control
-        As in `find_domains`.
-
     Returns
     -------
     tuple
@@ -229,19 +224,7 @@ def labelled(
     described: Semantics | None,
     provenance: dict[str, Any],
 ) -> DomainResult:
-    """Return a result of what was assigned, learnt and described.
-
-    Parameters
-    ----------
-    assignment, names
-        Domain of each spot, and names of the domains.
-    fit
-        Latent and modulation.
-    described
-        What is told of the semantics, or `None`.
-    provenance
-        How it was made.
-    """
+    """Return a result of what was assigned, learnt and described."""
     moved = fit.modulation
     maps: dict[str, Any] = {}
     if moved is not None:

@@ -88,12 +88,6 @@ def embed_tissue(
         Holds the embedding where it is a precomputed one.
     ranked
         Values by which genes are ranked, ``(n_spots, n_genes)``.
-    genes
-        Their names.
-    config
-        Its ``semantics`` are read.
-    control
-        Asked for cancelling.
     options
         Of the source; those of the settings if None.
     """
@@ -114,10 +108,6 @@ def embed_gene_lists(
         The genes of each spot, or of other units.
     config
         Its ``semantics``, seed and device are read.
-    control
-        Asked for cancelling.
-    **options
-        More options of the source.
     """
     from napari_semst.core.device import choose_device
     from napari_semst.semantics import source, with_control
@@ -164,8 +154,6 @@ def source_options(tissue: AnnData, config: Config) -> dict[str, Any]:
     ----------
     tissue
         Holds the embedding where it is a precomputed one.
-    config
-        Its ``semantics`` are read.
     """
     wanted = config.semantics
     if wanted.source == "precomputed":
@@ -206,8 +194,6 @@ def options_of_parts(
 
     Parameters
     ----------
-    tissue, config
-        As in `source_options`.
     parts
         Rows of the spots of each part.
 
@@ -229,8 +215,6 @@ def ranked_values(section: Section, ranking: str) -> sparse.csr_matrix:
 
     Parameters
     ----------
-    section
-        The spots, ``(n_spots, n_genes)``.
     ranking
         ``scaled`` (counts by depth and the gene's deviation, as published),
         ``expression`` (counts) or ``specificity`` (counts by depth, times the log of
@@ -280,12 +264,6 @@ def list_genes(
     ----------
     ranked
         Values by which genes are ranked, ``(n_spots, n_genes)``.
-    genes
-        Their names.
-    config
-        Its ``semantics`` are read.
-    control
-        Asked for cancelling.
     """
     from napari_semst.semantics import rank_genes
 

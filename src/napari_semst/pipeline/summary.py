@@ -60,11 +60,6 @@ def run_summary(
 def image_summary(result: DomainResult) -> dict[str, Any] | None:
     """Return what a run says of the image: discordance, and spots without one.
 
-    Parameters
-    ----------
-    result
-        Of any run.
-
     Returns
     -------
     dict or None

@@ -84,10 +84,6 @@ def align_sections(
         Components of one or more kinds, each ``(n_spots, width)``.
     averaged
         The same averaged over spatial neighbours; the first are compared.
-    sections
-        Which spots are of which section.
-    seed
-        Seed of the sample of large sections that is compared.
     """
     random = np.random.default_rng([seed, 2])
     order = np.argsort(-sections.sizes, kind="stable")
@@ -134,8 +130,6 @@ class _Frame:
         Components of one or more kinds, averaged over spatial neighbours.
     shifts
         Of every section, by kind; changed in place.
-    codes
-        Section of each spot.
     """
 
     def __init__(

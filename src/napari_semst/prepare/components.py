@@ -143,8 +143,6 @@ class ExpressionAxes(NamedTuple):
             Raw counts of the chosen genes, shape ``(n_spots, n_genes)``.
         n_components
             Wanted; at most half as many as genes are found.
-        seed, sections
-            As for `principal_axes`.
         """
         # Of a small panel the last components are each gene's own noise.
         width = min(n_components, max(counts.shape[1] // 2, 2))

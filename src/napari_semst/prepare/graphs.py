@@ -72,13 +72,7 @@ def detect_lattice(coordinates: NDArray[np.floating]) -> Lattice:
 
 
 def n_touching(coordinates: NDArray[np.floating]) -> int:
-    """Return how many spots touch a spot: 4 on a square lattice, else 6.
-
-    Parameters
-    ----------
-    coordinates
-        Shape ``(n_spots, 2)``.
-    """
+    """Return how many spots touch a spot: 4 on a square lattice, else 6."""
     n_spots = len(coordinates)
     if n_spots < 6:
         return 6
@@ -169,10 +163,6 @@ def feature_graph(
     ----------
     expression
         Scaled expression or components of it, shape ``(n_spots, width)``.
-    n_neighbours
-        Neighbours per spot (k_n).
-    seed
-        Seed of the approximate search.
     """
     n_spots = expression.shape[0]
     k = min(n_neighbours, n_spots - 1)

@@ -16,15 +16,7 @@ _CHUNK_VALUES = 4_000_000
 def with_values(
     matrix: sparse.csr_matrix, values: NDArray[np.floating]
 ) -> sparse.csr_matrix:
-    """Return a matrix with other values at the same places, which are shared.
-
-    Parameters
-    ----------
-    matrix
-        Shape ``(n_spots, n_genes)``.
-    values
-        One for each stored value.
-    """
+    """Return a matrix with other values at the same places, which are shared."""
     result = sparse.csr_matrix(
         (values, matrix.indices, matrix.indptr), shape=matrix.shape, copy=False
     )

@@ -71,8 +71,6 @@ class Section:
         Operator that averages each spot with its nearest spots.
     near
         How many nearest spots that are, in the mean of sections.
-    sections
-        Which spots are of which section.
     config
         The settings it was made with.
     notes
@@ -168,10 +166,6 @@ def prepare_section(
         Shape ``(n_all_genes,)``.
     coordinates
         Shape ``(n_spots, 2)``.
-    config
-        The settings of this stage.
-    control
-        Asked for cancelling between steps.
     sections
         Which spots are of which section; all of one where `None`.
 
@@ -227,13 +221,7 @@ def prepare_section(
 
 
 def check_sizes(sections: Sections) -> None:
-    """Refuse sections of too few spots.
-
-    Raises
-    ------
-    InputError
-        If there is one.
-    """
+    """Raise `InputError` for sections of too few spots."""
     for name, size in zip(sections.names, sections.sizes, strict=True):
         if size < _LEAST_SPOTS:
             which = f" in {name!r}" if name else ""
@@ -252,10 +240,6 @@ def spatial_neighbours(
     ----------
     coordinates
         Shape ``(n_spots, 2)``.
-    config
-        The settings of this stage.
-    sections
-        Which spots are of which section.
 
     Returns
     -------

@@ -27,8 +27,6 @@ def batch_spots(config: TrainingConfig, n_spots: int) -> int:
     ----------
     config
         ``batch_spots`` is read: -1 chooses by the size of the section.
-    n_spots
-        Size of the section.
     """
     if config.batch_spots >= 0:
         return config.batch_spots if config.batch_spots < n_spots else 0
@@ -73,12 +71,6 @@ def train_within_memory(
         Of a step: the one wanted, then ever smaller ones.
     build
         Makes what is trained, its weights drawn from the seed.
-    train
-        Trains it.
-    seed
-        Of the weights.
-    device
-        Where to compute.
 
     Returns
     -------

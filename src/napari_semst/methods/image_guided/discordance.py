@@ -62,14 +62,8 @@ def measure_discordance(
 
     Parameters
     ----------
-    inputs
-        Expression, image and settings.
-    section
-        Places, and the operator that averages neighbours.
     per_dimension
         Divergence of the network's posterior from its prior, ``(n_spots, latent)``.
-    control
-        Cancels.
     """
     learnt = usable = inputs.usable
     folds = spatial_folds(inputs, section.coordinates)
@@ -118,17 +112,6 @@ def says_more_here(
     as slowly is "predicted", though the two have nothing to do with each other. The
     same image, turned and shifted over the slide, predicts as much; but for trends
     across all of it, of stain and of expression, which are left out.
-
-    Parameters
-    ----------
-    predictor
-        Predicts expression from images.
-    section
-        Places.
-    inputs
-        Which spots have a usable image, and the seed.
-    control
-        Cancels.
     """
     random = np.random.default_rng([inputs.config.training.seed, 12])
     codes = section.sections.codes.astype(np.int64)
@@ -160,8 +143,6 @@ def without_trend(
         Shape ``(n_spots, width)``.
     places
         Coordinates, ``(n_spots, 2)``.
-    sections
-        Section of each spot.
     known
         Spots that the trend is found of.
     """
@@ -216,12 +197,8 @@ def contradiction(
 
     Parameters
     ----------
-    prediction
-        What is expressed, and how large errors and expression are.
     expected
         What an image predicts of each spot, ``(n_spots, width)``.
-    section
-        Gives the operator that averages neighbours.
     usable
         Spots that count; others are NaN.
     """
@@ -232,17 +209,7 @@ def contradiction(
 
 
 def regional(values: Floats, section: Section, usable: NDArray[np.bool_]) -> Floats:
-    """Return each spot's mean with usable spots nearby, NaN for those that are not.
-
-    Parameters
-    ----------
-    values
-        Shape ``(n_spots,)``.
-    section
-        Gives the operator that averages neighbours.
-    usable
-        Spots that count.
-    """
+    """Return each spot's mean with usable spots nearby, NaN for those that are not."""
     mean = average_of_usable(values[:, None], section, usable, _ROUNDS)[:, 0]
     found: Floats = np.where(usable, mean, np.float32(np.nan))
     return found

@@ -28,15 +28,7 @@ _ROUNDING = 1e-9
 
 
 def expression_of(inputs: GuidedInputs, section: Section) -> Floats:
-    """Return components of expression with variances of 1, ``(n_spots, width)``.
-
-    Parameters
-    ----------
-    inputs
-        Components, and which spots have a usable image.
-    section
-        Gives the operator that averages neighbours.
-    """
+    """Return components of expression with variances of 1, ``(n_spots, width)``."""
     values = smooth_over_neighbours(
         inputs.components.logged[:, :_COMPONENTS], section.average, _ROUNDS
     )
@@ -47,13 +39,6 @@ def expression_of(inputs: GuidedInputs, section: Section) -> Floats:
 
 def image_of(inputs: GuidedInputs, section: Section) -> Floats:
     """Return axes of each spot's image and its surroundings, ``(n_spots, width)``.
-
-    Parameters
-    ----------
-    inputs
-        Features of the image, and which spots have a usable one.
-    section
-        Gives the operator that averages neighbours.
 
     Returns
     -------
@@ -95,12 +80,6 @@ def average_of_usable(
     ----------
     values
         Shape ``(n_spots, width)``.
-    section
-        Gives the operator that averages neighbours.
-    usable
-        Spots that count.
-    rounds
-        Of averaging.
 
     Returns
     -------

@@ -212,13 +212,7 @@ def divergences(found: Distributions) -> NDArray[np.float32]:
 
 
 def dimensions(found: Distributions) -> dict[str, object]:
-    """Return how much of the latent is used, for the provenance.
-
-    Parameters
-    ----------
-    found
-        Posterior and prior of all spots.
-    """
+    """Return how much of the latent is used, for the provenance."""
     per_dimension = divergences(found).mean(axis=0)
     variance = found.posterior[0].var(axis=0)
     return {

@@ -137,8 +137,6 @@ def attention_graph(
 
     Parameters
     ----------
-    section
-        Coordinates; neighbours stay inside sections.
     config
         ``graph_type``, ``k_neighbors`` and ``radius`` are read.
     """

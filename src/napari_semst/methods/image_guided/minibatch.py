@@ -63,8 +63,6 @@ class GuidedObjective:
     ----------
     inputs
         The section; it stays in the machine's memory.
-    device
-        Where a step is computed.
     batch_spots
         Spots of a step, 0 for all.
     """

@@ -46,8 +46,6 @@ def expression_clusters(
         Spots whose images are given away, and those that get one; others are -1.
     sections
         Section of each spot; clusters stay inside.
-    seed
-        Of the search.
     """
     from sklearn.cluster import MiniBatchKMeans
 
@@ -78,8 +76,6 @@ class ImageExchange:
         Of every spot; -1 for those that keep their own image.
     giving
         Spots whose images are given away.
-    sections
-        Section of each spot.
     """
 
     def __init__(
@@ -114,11 +110,6 @@ class ImageExchange:
 
         The slide is turned, or turned over, and shifted at random; each spot gets the
         image of the nearest spot of its cluster to where it then lies.
-
-        Parameters
-        ----------
-        random
-            Draws the movement.
         """
         found: Spots = np.arange(self._n_spots)
         angle = random.uniform(0, 2 * np.pi)
@@ -153,11 +144,6 @@ def false_discovery_rate(p_value: Floats) -> Floats:
     """Return q values, NaN where p is.
 
     Source: Benjamini and Hochberg, 1995.
-
-    Parameters
-    ----------
-    p_value
-        Shape ``(n_spots,)``.
     """
     from scipy.stats import false_discovery_control
 

@@ -94,8 +94,6 @@ class ImagePredictor:
     ----------
     inputs
         Components, image features, and which spots have a usable image.
-    section
-        Gives the operator that averages neighbours.
     folds
         Fold of every spot in each partition, ``(n_partitions, n_spots)``; each fold is
         predicted from the others, a single one from itself.
@@ -122,8 +120,6 @@ class ImagePredictor:
         ----------
         learnt
             Spots that are learnt from, of those that are usable.
-        control
-            Cancels.
         """
         kept = learnt & self.usable
         partitions = range(len(self.folds))
@@ -152,8 +148,6 @@ class ImagePredictor:
             What is predicted, ``(n_spots, width)``.
         learnt
             Spots that are learnt from, of those that are usable.
-        control
-            Cancels.
         given
             Whose image each spot gets, ``(n_spots,)``; its own where `None`.
         """
@@ -270,8 +264,6 @@ def spatial_folds(
 
     Parameters
     ----------
-    inputs
-        Number of folds and seed.
     places
         Coordinates, ``(n_spots, 2)``.
     """

@@ -130,8 +130,6 @@ def own_view(
         Shape ``(n_spots, width)``.
     axes
         Mean and principal axes of the latent of the section that was learnt from.
-    section
-        Gives the operator that averages neighbours.
     """
     ordered = rotate_to_axes(latent, *axes)
     # One more round evens out what single spots were corrected by.

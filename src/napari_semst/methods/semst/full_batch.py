@@ -33,15 +33,7 @@ _LATE_SHARE = 0.3
 
 
 class FullBatchObjective:
-    """What the training loop trains where a step reads the whole section.
-
-    Parameters
-    ----------
-    inputs
-        The section.
-    device
-        Where to compute.
-    """
+    """What the training loop trains where a step reads the whole section."""
 
     # One step's spots are not divided: the propagation couples all of them.
     n_parts = 1

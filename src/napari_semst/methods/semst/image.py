@@ -38,8 +38,6 @@ def with_image(
 
     Parameters
     ----------
-    section
-        Holds the features.
     semantics
         Standardised semantic embedding, ``(n_spots, width)``, or `None`.
     config
@@ -65,8 +63,6 @@ def image_components(section: Section, config: Config) -> Floats | None:
 
     Parameters
     ----------
-    section
-        Holds the features.
     config
         ``model.morphology`` and the seed are read.
 
@@ -103,8 +99,6 @@ def image_view(components: Floats, section: Section) -> View:
     ----------
     components
         Shape ``(n_spots, width)``.
-    section
-        Gives the operator that averages neighbours, and how often.
     """
     averaged = smooth_over_neighbours(
         components, section.average, section.smoothing_rounds

@@ -22,12 +22,8 @@ def engine_for(config: Config, shape: tuple[int, int], device: torch.device) -> 
 
     Parameters
     ----------
-    config
-        Epochs and decoded spots are read.
     shape
         Spots of a step and genes, where all are reconstructed.
-    device
-        Where to compute.
     """
     training = config.training
     spots = min(training.decoded_spots or shape[0], shape[0])
@@ -63,14 +59,10 @@ def weighted_terms(
 
     Parameters
     ----------
-    network, encoded
-        The network, and what it made of the spots.
     target
         What is to be reconstructed.
     pairs
         Spatial neighbours among the spots.
-    config
-        The weights.
     decoded
         Which of the spots ``target`` holds; all where `None`.
     sections

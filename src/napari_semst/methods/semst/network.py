@@ -162,8 +162,6 @@ class SemstNetwork(nn.Module):
         ----------
         spatial, feature
             The two views, each ``(n_spots, latent)``.
-        semantics, base
-            As in `forward`.
         """
         before = torch.cat([spatial, feature], dim=1)
         modulation = None
@@ -189,12 +187,6 @@ class SemstNetwork(nn.Module):
 
         Parameters
         ----------
-        encoded
-            What `forward` returned.
-        target
-            What the decoder is to reconstruct.
-        pairs
-            Spatial neighbours.
         dropout_prior
             Weight of the penalty on the dropout probability.
         decoded

@@ -46,10 +46,6 @@ def elementwise_engine(
 
     Parameters
     ----------
-    device
-        Where the loss is computed.
-    dtype
-        Floating-point type of logits and values.
     entries
         Values that the whole training reconstructs, counted in every step: a GPU's
         kernels are compiled for much work only, since that takes ten seconds or more.

@@ -64,8 +64,6 @@ def cut_chunks(
     ----------
     expression
         Non-negative values, shape ``(n_spots, n_genes)``.
-    engine
-        Name of the engine.
     device, dtype
         Where the chunks are, and their floating-point type.
     chunk_rows

@@ -27,10 +27,6 @@ class ZinbTarget:
     ----------
     expression
         Non-negative values, shape ``(n_spots, n_genes)``; need not be integers.
-    device
-        Where the loss is computed.
-    dtype
-        Floating-point type.
     chunk_rows
         Rows per chunk; 0 chooses by the number of genes and the device.
     engine
