@@ -50,7 +50,7 @@ class ReadOptions:
 
         if self.part is None:
             return None
-        told = re.fullmatch(r"(?:bin|square_)?0*([1-9]\d{0,5})(?:um)?", self.part)
+        told = re.fullmatch(r"(?:bin|square_)?0*([1-9]\d{0,5})(?:um)?", str(self.part))
         if told is None:
             raise InputError(
                 f"Expected a bin size of {what}, such as 8 or 50; got {self.part!r}. "

@@ -11,10 +11,9 @@ from napari_semst.io.coordinates import find_coordinates
 from napari_semst.io.formats.text_tables import has_ending
 from napari_semst.io.notes import note
 from napari_semst.io.options import ReadOptions
-from napari_semst.io.readers import cosmx, merscope, visium, visium_hd
+from napari_semst.io.readers import visium, visium_hd
 from napari_semst.io.readers.registry import (
-    COSMX,
-    MERSCOPE,
+    FORMATS,
     PLAIN,
     VISIUM,
     VISIUM_HD,
@@ -98,10 +97,10 @@ def format_of(place: Path) -> Format:
 
 def _kind_by_names(place: Path) -> Format | None:
     """Return what is right by its names and wrong inside: reading it says how."""
+    for kind in FORMATS:
+        if kind.looks_like is not None and place.exists() and kind.looks_like(place):
+            return kind
     if place.is_file() and has_ending(place):
-        for kind, files in ((MERSCOPE, merscope.locate), (COSMX, cosmx.locate)):
-            if files(place) is not None:
-                return kind
         return PLAIN
     if visium_hd.bins_in(place):
         return VISIUM_HD

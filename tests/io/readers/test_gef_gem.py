@@ -12,6 +12,8 @@ from hypothesis import strategies as st
 from napari_semst.errors import InputError
 from napari_semst.io.alignment import spot_size
 from napari_semst.io.formats import bins
+from napari_semst.io.notes import input_warnings
+from napari_semst.io.preview import preview
 from napari_semst.io.read import read
 from napari_semst.io.readers.registry import detect_format
 
@@ -122,6 +124,113 @@ def test_bins_that_cannot_be_summed_are_refused(tmp_path, molecules):
     with pytest.raises(InputError, match="found bins of 20"):
         read(path)
     assert_bins(read(path, part="20"), molecules, 20)
+
+
+CELL_HEADER = "#FileFormat=GEMv0.1\n#BinType=CellBin\n#BinSize=Cell\n"
+
+
+def binned_rows(molecules, size, *, numbered=False):
+    """Return the molecules as rows of bins, told by a corner or numbered."""
+    table = molecules.copy()
+    step = size if numbered else 1
+    table["x"], table["y"] = (table[a] // size * size // step for a in "xy")
+    return table.groupby(["geneID", "x", "y"], as_index=False)["MIDCount"].sum()
+
+
+@pytest.mark.parametrize("numbered", [True, False])
+@pytest.mark.parametrize("told", ["BinSize=20", "binsize = 20", "BinSize=bin20"])
+def test_a_text_of_larger_bins_is_summed_in_their_multiples(
+    tmp_path, molecules, told, numbered
+):
+    rows = binned_rows(molecules, 20, numbered=numbered)
+    path = write_gem(tmp_path / "chip.gem", rows, f"#{told}\n#BinType=Bin\n")
+    assert_bins(read(path, part=20), molecules, 20)
+    assert_bins(read(path, part="100"), molecules, 100)
+    with pytest.raises(InputError, match=r"found bins of 20\. Ask for one of these"):
+        read(path)
+    with pytest.raises(InputError, match="found bins of 20"):
+        preview(path)
+    seen = preview(path, part="60")
+    assert seen.parts == ("bins of 20 x 20 spots of the chip", seen.part)
+    assert "Multiples of 20" in seen.remarks[0]
+
+
+def test_bins_told_by_their_middle_keep_their_places_apart(tmp_path, molecules):
+    rows = binned_rows(molecules, 20)
+    rows[["x", "y"]] += 10
+    path = write_gem(tmp_path / "chip.gem", rows, "#BinSize=20\n")
+    assert_bins(read(path, part="20"), molecules, 20)
+
+
+@pytest.mark.parametrize("told", ["0", "wide", "-5"])
+def test_a_bin_size_that_is_none_is_refused(tmp_path, molecules, told):
+    path = write_gem(tmp_path / "chip.gem", molecules, f"#BinSize={told}\n")
+    with pytest.raises(InputError, match="BinSize in the first lines"):
+        read(path)
+
+
+@pytest.mark.parametrize("cell", ["CellID", "cell", "cell_id"])
+@pytest.mark.parametrize("header", [CELL_HEADER, ""])
+def test_a_text_of_cells_is_summed_by_cell(
+    tmp_path, molecules, cell, header, monkeypatch
+):
+    monkeypatch.setattr(bins, "STEP", 700)
+    table = molecules.assign(ExonCount=0)
+    # Cells are strips; their numbers are no smaller than those of large chips.
+    table[cell] = (table["x"] // 100) * 2_000_000_011
+    path = write_gem(tmp_path / "chip.cellbin.gem.gz", table, header)
+    found = read(path)
+    inside = table[table[cell] > 0]
+    want = inside.pivot_table("MIDCount", cell, "geneID", "sum", fill_value=0)
+    assert list(found.obs_names) == [str(c) for c in want.index]
+    np.testing.assert_array_equal(found[:, GENES].X.toarray(), want.to_numpy())
+    middles = inside.groupby(cell)[["x", "y"]].mean()
+    np.testing.assert_allclose(found.obsm["spatial"], middles)
+    outside = int(table["MIDCount"][table[cell] == 0].sum())
+    assert found.uns["semst_input"]["counts_outside_cells"] == outside
+    assert f"{outside:,} of" in input_warnings(found)[0]
+    assert preview(path).part == "cells"
+    assert_bins(read(path, part="50"), molecules, 50)
+    found.write_h5ad(tmp_path / "saved.h5ad")
+
+
+def test_a_text_said_to_be_of_cells_that_names_none_is_refused(tmp_path, molecules):
+    path = write_gem(tmp_path / "chip.gem", molecules, CELL_HEADER)
+    with pytest.raises(InputError, match="to have a column CellID"):
+        read(path)
+    plain = write_gem(tmp_path / "plain.gem", molecules)
+    with pytest.raises(InputError, match="to have a column CellID to read cells"):
+        read(plain, part="cells")
+    none = write_gem(tmp_path / "none.gem", molecules.assign(CellID=0), CELL_HEADER)
+    with pytest.raises(InputError, match="outside of cells"):
+        read(none)
+
+
+@pytest.mark.parametrize(
+    "names",
+    [
+        {"MIDCount": "UMICount"},
+        {"MIDCount": "MIDCounts", "geneID": "geneName"},
+        {"MIDCount": "umicount", "geneID": "geneid"},
+    ],
+)
+def test_columns_are_known_by_each_of_their_names(tmp_path, molecules, names):
+    table = molecules.assign(ExonCount=1).rename(columns=names)
+    assert_bins(read(write_gem(tmp_path / "chip.gem", table, "")), molecules, 50)
+
+
+@pytest.mark.parametrize("form", [np.int32, lambda n: np.array([n], np.uint32)])
+def test_attributes_are_numbers_or_arrays_of_one(tmp_path, molecules, form):
+    path = write_gef(tmp_path / "chip.gef", molecules)
+    with h5py.File(path, "a") as file:
+        attributes = file["geneExp/bin1/expression"].attrs
+        for key, value in {"minX": 7, "minY": 3, "resolution": 715}.items():
+            attributes[key] = form(value)
+    found = read(path)
+    assert_bins(found, molecules, 50)
+    assert found.uns["semst_input"]["chip"] == {"minX": 7, "minY": 3}
+    factors = found.uns["spatial"]["chip"]["scalefactors"]
+    assert factors["microns_per_pixel"] == 0.715
 
 
 def write_cells(path, *, offset=0):

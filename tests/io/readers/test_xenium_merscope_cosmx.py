@@ -10,7 +10,7 @@ from napari_semst.io.alignment import image_placement, share_inside, spot_size
 from napari_semst.io.notes import input_warnings
 from napari_semst.io.read import read
 from napari_semst.io.readers.registry import detect_format
-from tests.io.folders import gradient, write_cosmx, write_merscope, write_xenium
+from tests.io.folders import gradient, save, write_cosmx, write_merscope, write_xenium
 
 WRITERS = {"xenium": write_xenium, "merscope": write_merscope, "cosmx": write_cosmx}
 
@@ -219,3 +219,144 @@ def test_foreign_folders_are_declined(tmp_path, tissue):
     (folder / "cell_metadata.csv").write_text("a,b\n1,2\n")
     assert detect_format(folder) is None
     assert detect_format(folder / "cell_by_gene.csv") is None
+
+
+def _rewritten(folder, name, rewrite):
+    """Rewrite a table of a folder as another program would."""
+    path = next(folder.glob(f"*{name}*"))
+    table = pd.read_csv(path, dtype={0: str, "cell": str, "EntityID": str})
+    rewrite(table, path)
+
+
+IDS = {"X": "X", "unnamed": "", "as pandas": "Unnamed: 0", "cell_id": "cell_id"}
+
+
+@pytest.mark.parametrize("name", IDS.values(), ids=IDS)
+def test_merscope_ids_stand_in_columns_of_other_names(tmp_path, tissue, name):
+    folder = write_merscope(tmp_path / "run", tissue, image=False)
+    for table, own in (("cell_by_gene", "cell"), ("cell_metadata", "EntityID")):
+        _rewritten(
+            folder,
+            table,
+            lambda t, path, own=own: t.rename(columns={own: name}).to_csv(
+                path, index=False
+            ),
+        )
+    assert detect_format(folder).name == "merscope"
+    found = read(folder)
+    assert_same(found, tissue)
+    assert found.obs_names[1] == "1000000000000000007"
+    found.write_h5ad(tmp_path / "saved.h5ad")
+
+
+def test_numbers_of_rows_are_neither_ids_nor_genes(tmp_path, tissue):
+    folder = write_merscope(tmp_path / "run", tissue, image=False)
+    for table in ("cell_by_gene", "cell_metadata"):
+        _rewritten(
+            folder,
+            table,
+            lambda t, path: t.set_axis(range(1, len(t) + 1)).to_csv(path),
+        )
+    found = read(folder)
+    assert_same(found, tissue)
+    assert found.obs_names[1] == "1000000000000000007"
+    found.write_h5ad(tmp_path / "saved.h5ad")
+    columns = {*read(folder).obs.columns}
+    assert not {"", "unnamed"} & columns
+
+
+def test_merscope_without_ids_says_what_the_column_may_be_called(tmp_path, tissue):
+    folder = write_merscope(tmp_path / "run", tissue, image=False)
+    _rewritten(
+        folder,
+        "cell_metadata",
+        lambda t, path: t.drop(columns="EntityID").to_csv(path, index=False),
+    )
+    with pytest.raises(
+        InputError, match="EntityID, cell, cell_id, id or X, or without"
+    ):
+        read(folder)
+
+
+def test_ids_that_another_program_rounded_are_told(tmp_path, tissue):
+    folder = write_merscope(tmp_path / "run", tissue, image=False)
+    _edit(
+        folder,
+        "cell_metadata",
+        lambda t: t.assign(EntityID=[f"1.{i:05}e+18" for i in range(len(t))]),
+    )
+    with pytest.raises(InputError, match=r"ids in cell_metadata\.csv were rounded"):
+        read(folder)
+
+
+@pytest.mark.parametrize("end", ["", ".gz"])
+def test_merscope_tables_have_names_before_and_behind(tmp_path, tissue, end):
+    folder = write_merscope(tmp_path / "run", tissue, prefix="Brain_", image=False)
+    for own in ("cell_by_gene", "cell_metadata"):
+        path = folder / f"Brain_{own}.csv"
+        save(
+            pd.read_csv(path, dtype=str),
+            path.with_name(f"Brain_{own}_S1R1.csv{end}"),
+            index=False,
+        )
+        path.unlink()
+    assert_same(read(folder), tissue)
+    assert_same(read(folder / f"Brain_cell_by_gene_S1R1.csv{end}"), tissue)
+
+
+def test_of_two_sections_in_a_folder_one_is_opened_by_its_table(tmp_path, tissue):
+    folder = write_merscope(tmp_path / "run", tissue, prefix="A_", image=False)
+    for path in list(folder.glob("A_*.csv")):
+        (folder / path.name.replace("A_", "B_")).write_bytes(path.read_bytes())
+    assert_same(read(folder / "B_cell_by_gene.csv"), tissue)
+    with pytest.raises(InputError, match="found 2 tables of counts: A_cell_by_gene"):
+        read(folder)
+
+
+@pytest.mark.parametrize("unnamed", ["beside", "instead"])
+def test_xenium_tables_that_r_has_written(tmp_path, tissue, unnamed):
+    folder = write_xenium(tmp_path / "run", tissue, cells="cells.csv.gz", image="")
+    path = folder / "cells.csv.gz"
+    table = pd.read_csv(path)
+    if unnamed == "beside":
+        table.set_axis(range(1, len(table) + 1)).to_csv(path)
+    else:
+        table.set_index("cell_id").rename_axis(None).to_csv(path)
+    found = read(folder)
+    assert_same(found, tissue)
+    assert set(found.obs) == {*table} - {"cell_id"}
+    found.write_h5ad(tmp_path / "saved.h5ad")
+
+
+def test_ids_that_r_shortened_are_written_out(tmp_path, tissue):
+    numbers = [str(100_000 * (i + 1)) for i in range(tissue.n_obs)]
+    tissue.obs_names = numbers
+    folder = write_xenium(tmp_path / "run", tissue, cells="cells.csv", image="")
+    table = pd.read_csv(folder / "cells.csv")
+    short = {100_000: "1e+05", 200_000: "2e+05", 1_000_000: "1e+06"}
+    table["cell_id"] = [short.get(i, f"{i}.0") for i in table["cell_id"]]
+    table.to_csv(folder / "cells.csv", index=False)
+    assert list(read(folder).obs_names) == numbers
+
+
+@pytest.mark.parametrize("about", ["gone", "silent"])
+def test_what_xenium_does_not_say_is_said_to_be_assumed(tmp_path, tissue, about):
+    folder = write_xenium(tmp_path / "run", tissue)
+    path = folder / "experiment.xenium"
+    path.unlink() if about == "gone" else path.write_text('{"region_name": "A"}')
+    found = read(folder)
+    told = input_warnings(found)
+    assert "pixel_size" not in found.uns["semst_input"]
+    assert "usual 0.2125 micrometres" in told[0]
+    assert ("taken to be in micrometres" in told[0]) == (about == "gone")
+
+
+def test_columns_that_would_be_one_in_a_file_stay_two(tmp_path, tissue):
+    folder = write_xenium(tmp_path / "run", tissue, cells="cells.csv", image="")
+    table = pd.read_csv(folder / "cells.csv").assign(
+        **{"a/b": 1, "a_b": 2, "_index": 3}
+    )
+    table.to_csv(folder / "cells.csv", index=False)
+    found = read(folder)
+    assert [found.obs[c].iloc[0] for c in ("a_b", "a_b_", "index")] == [1, 2, 3]
+    found.write_h5ad(tmp_path / "saved.h5ad")

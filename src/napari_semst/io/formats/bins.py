@@ -1,4 +1,4 @@
-"""Molecules summed in square bins, without a grid and without all of them in memory."""
+"""Molecules summed in square bins or cells, a part of them in memory at a time."""
 
 from __future__ import annotations
 
@@ -112,6 +112,86 @@ class BinSums:
         keys, sums = (np.concatenate(part) for part in zip(*parts, strict=True))
         self._keys, self._sums = _summed(keys, sums)
         self._waiting, self._n_waiting = [], 0
+
+
+class CellSums:
+    """Counts of genes in cells, and the middles of these, added to a few at a time."""
+
+    def __init__(self) -> None:
+        self._counts = BinSums(1)
+        self._cells = np.empty(0, np.int64)
+        # Sums of x and of y, and how many places were summed, for each cell.
+        self._places = np.empty((0, 3))
+
+    def add(self, cells: Any, x: Any, y: Any, genes: Any, counts: Any) -> None:
+        """Add molecules.
+
+        Parameters
+        ----------
+        cells
+            Numbers of their cells, from 0.
+        x, y, genes, counts
+            As for `BinSums.add`.
+
+        Raises
+        ------
+        InputError
+            If a cell, gene or count is negative or larger than can be.
+        """
+        cells = np.asarray(cells, np.int64)
+        if len(cells) and (cells.min() < 0 or cells.max() >= _MOST**2):
+            raise InputError(
+                f"Expected numbers of cells from 0 to {_MOST**2 - 1:,}; found "
+                f"{cells.min():,} to {cells.max():,}. The file may be damaged: copy or "
+                "download it again."
+            )
+        self._counts.add(cells & (_MOST - 1), cells >> _BITS, genes, counts)
+        places = np.column_stack([x, y, np.ones(len(cells))])
+        own, rows = np.unique(np.append(self._cells, cells), return_inverse=True)
+        old = self._places
+        values = np.concatenate([old, places.reshape(-1, 3)])
+        summed = [np.bincount(rows, column, minlength=len(own)) for column in values.T]
+        self._cells, self._places = own, np.stack(summed, axis=1)
+
+    def result(
+        self, n_genes: int
+    ) -> tuple[sparse.csr_matrix, NDArray[np.int64], NDArray[np.float64]]:
+        """Return the counts of the cells that have any.
+
+        Parameters
+        ----------
+        n_genes
+            How many genes there are.
+
+        Returns
+        -------
+        counts, cells, middles
+            CSR float32 of shape ``(n_cells, n_genes)``; the cells' numbers, ascending,
+            shape ``(n_cells,)``; the middles (x, y) of their entries' places, shape
+            ``(n_cells, 2)``.
+        """
+        counts, _, corners = self._counts.result(n_genes)
+        cells = (corners[:, 1] << _BITS) | corners[:, 0]
+        places = self._places[np.searchsorted(self._cells, cells)]
+        return counts, cells, places[:, :2] / places[:, 2:]
+
+
+def spots_in_a_step(x: Any, y: Any, size: int) -> int:
+    """Return how many spots of the chip one step of x and of y is.
+
+    Bins are told by a spot, the same in each, in some files, numbered one by one in
+    others.
+
+    Parameters
+    ----------
+    x, y
+        Whole numbers, of bins at many places.
+    size
+        Side of the bins, in spots of the chip.
+    """
+    axes = (np.asarray(axis, np.int64) % size for axis in (x, y))
+    in_spots = all(not len(axis) or (axis == axis[0]).all() for axis in axes)
+    return 1 if in_spots else size
 
 
 def _summed(

@@ -11,6 +11,7 @@ from napari_semst.errors import InputError
 from napari_semst.io.checks import abbreviate
 from napari_semst.io.notes import note, warn
 from napari_semst.io.readers.h5ad import use_symbols
+from napari_semst.io.text_columns import as_texts
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -19,6 +20,10 @@ if TYPE_CHECKING:
     from anndata import AnnData
     from numpy.typing import NDArray
     from scipy import sparse
+
+# Numbers as R writes them where that is shorter, and what a float still holds whole.
+_POWER = r"\d(?:\.\d+)?[eE]\+?\d{1,3}"
+_MOST_EXACT = 2**53
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,6 +98,83 @@ def as_numbers(column: pd.Series) -> NDArray[np.float64]:
     return np.asarray(pd.to_numeric(column, errors="coerce"), np.float64)
 
 
+def cell_ids(column: pd.Series) -> pd.Index:
+    """Return names of cells with all the digits that their instrument gave them.
+
+    Ids stay texts: some have more digits than a number can hold. Whole numbers that
+    another program wrote as ``12.0`` or, as R does, ``1e+05`` are written out; one of
+    which digits are lost is left as it is.
+
+    Parameters
+    ----------
+    column
+        Read as text, shape ``(n_cells,)``.
+    """
+    import pandas as pd
+
+    texts = as_texts(column).str.strip().str.replace(r"\.0+$", "", regex=True)
+    ids = texts.to_numpy(dtype=object)
+    powers = np.flatnonzero(texts.str.fullmatch(_POWER).to_numpy(bool))
+    if len(powers):
+        numbers = ids[powers].astype(np.float64)
+        whole = (numbers < _MOST_EXACT) & (numbers % 1 == 0)
+        ids = ids.copy()
+        ids[powers[whole]] = numbers[whole].astype(np.int64).astype(str)
+    return pd.Index(ids)
+
+
+def id_columns(names: Sequence[str], known: Sequence[str]) -> list[str]:
+    """Return the columns of a table that may hold the ids of its cells.
+
+    These are the columns of known names, whatever their case, and the first one: R and
+    pandas leave names of rows there, under no name or one of their own.
+
+    Parameters
+    ----------
+    names
+        Of the columns.
+    known
+        What columns of ids are called, in lower case, the likeliest first.
+    """
+    found = [name for told in known for name in names if name.lower() == told]
+    return list(dict.fromkeys([*found, *names[:1]]))
+
+
+def index_by_id(
+    cells: pd.DataFrame, candidates: Sequence[str], names: pd.Index
+) -> pd.DataFrame:
+    """Return a table of cells indexed by the column that names the cells counted.
+
+    Parameters
+    ----------
+    cells
+        The table, its candidates read as text.
+    candidates
+        Columns that may hold the ids, as `id_columns` finds them.
+    names
+        Of the cells that have counts.
+    """
+    found = {name: cell_ids(cells[name]) for name in candidates if name in cells}
+    # The first of those that share most: of ids that only count up, all share some.
+    best = max(found, key=lambda name: int(found[name].isin(names).sum()))
+    others = {name: _numbers_again(cells[name]) for name in found if name != best}
+    return cells.assign(**others).drop(columns=best).set_index(found[best])
+
+
+def is_unnamed(name: str) -> bool:
+    """Return whether a column has no name, or the one pandas gives it then."""
+    return not name.strip() or name.startswith("Unnamed: ")
+
+
+def _numbers_again(column: pd.Series) -> pd.Series:
+    """Return a column read as text as numbers, if it holds nothing but these."""
+    import pandas as pd
+
+    numbers = pd.to_numeric(column, errors="coerce")
+    exact = numbers.notna() & (numbers.abs() < _MOST_EXACT)
+    return numbers if bool((exact | column.isna()).all()) else column
+
+
 def disc_diameters(areas: pd.Series) -> NDArray[np.float64]:
     """Return the diameters of discs of these areas, shape ``(n_cells,)``."""
     return np.asarray(2 * np.sqrt(np.maximum(as_numbers(areas), 0) / np.pi))
@@ -120,8 +202,7 @@ def tissue_from_cells(
         raise InputError(
             f"Expected {found.files[0]} and {found.files[1]} to name the same cells; "
             f"they share none. The first has {abbreviate(list(found.names), 2)}, the "
-            f"second {abbreviate(list(found.cells.index), 2)}. The files may be of "
-            "different sections."
+            f"second {abbreviate(list(found.cells.index), 2)}. {_why_none(found)}"
         )
     told = []
     if n_without := len(both) - int(both.sum()):
@@ -150,6 +231,18 @@ def tissue_from_cells(
     note(tissue, coordinates=f"{found.x}, {found.y} of {found.files[1]}")
     warn(tissue, *told)
     return tissue
+
+
+def _why_none(found: CellTables) -> str:
+    """Return why two tables may share no cell, and what to do."""
+    tables = zip(found.files, (found.names, found.cells.index), strict=True)
+    rounded = [f for f, ids in tables if ids.str.fullmatch(_POWER).any()]
+    if rounded:
+        return (
+            f"The ids in {rounded[0]} were rounded by another program: copy the file "
+            "from the instrument again."
+        )
+    return "The files may be of different sections."
 
 
 def _unplaced(n_all: int, n_placed: int, found: CellTables) -> list[str]:
@@ -181,14 +274,23 @@ def _writable(table: pd.DataFrame) -> pd.DataFrame:
     """Return a table of cells whose columns can be saved in an .h5ad."""
     import pandas as pd
 
-    columns = {}
-    for name in table:
-        column = table[name]
+    columns: dict[str, pd.Series] = {}
+    for number, told in enumerate(table):
+        column, name = table.iloc[:, number], str(told).replace("/", "_")
+        if is_unnamed(name):
+            # Names of rows, as R and pandas leave them: the cells have theirs.
+            if column.is_unique:
+                continue
+            name = "unnamed"
+        # anndata keeps this name for the index.
+        name = "index" if name == "_index" else name
+        while name in columns:
+            name = f"{name}_"
         if not (
             pd.api.types.is_numeric_dtype(column) or pd.api.types.is_bool_dtype(column)
         ):
             column = column.astype(str).where(column.notna()).astype("category")
-        columns[str(name).replace("/", "_")] = column
+        columns[name] = column
     return pd.DataFrame(columns, index=table.index)
 
 

@@ -88,6 +88,13 @@ def locate(path: Path) -> CosmxFiles | None:
     return None if cells is None else CosmxFiles(tables[0], cells, beside[_VIEWS])
 
 
+def looks_like(path: Path) -> bool:
+    """Return whether the names of files are those of CosMx, whatever is inside."""
+    if path.is_dir():
+        return any(path.glob(f"*{_COUNTS}*"))
+    return locate(path) is not None
+
+
 def tables(path: Path) -> list[Path]:
     """Return the files that counts and places are read from."""
     files = locate(path)

@@ -23,9 +23,11 @@ if TYPE_CHECKING:
 # Of spots of the chip, half a micrometre apart: bins of 25 micrometres.
 USUAL = 50
 MICRONS = 0.5
+_WIDEST = 10.0
+# What the part of a file that holds cells is called.
+CELLS = "cells"
 _WHAT = "the .gef file"
 _BINS, _CELLS = "geneExp", "cellBin"
-_FINEST = 1
 
 
 def can_read(path: Path) -> bool:
@@ -103,7 +105,12 @@ def in_spots(size: int) -> str:
 
 
 def binned(
-    sums: bins.BinSums, genes: list[str], path: Path, size: int, more: dict[str, Any]
+    sums: bins.BinSums,
+    genes: list[str],
+    path: Path,
+    size: int,
+    more: dict[str, Any],
+    microns: float = MICRONS,
 ) -> AnnData:
     """Return summed molecules as a tissue of bins named by their corners, ``x_y``.
 
@@ -115,6 +122,8 @@ def binned(
         The file, and the side of a bin.
     more
         Columns of the genes.
+    microns
+        From one spot of the chip to the next.
 
     Raises
     ------
@@ -139,7 +148,7 @@ def binned(
         "x",
         "y",
         np.full(len(names), float(size)),
-        MICRONS,
+        microns,
         (path.name, path.name),
         more,
     )
@@ -176,7 +185,8 @@ def _in_bins(file: Any, path: Path, size: int) -> AnnData:
             f"Expected the genes of {_WHAT} {path} to share out its {len(molecules):,} "
             "entries; they do not. Copy or download the file again."
         )
-    unit = _unit(molecules, source)
+    some = molecules[: bins.STEP]
+    unit = bins.spots_in_a_step(some["x"], some["y"], source)
     sums = bins.BinSums(size)
     for start in range(0, len(molecules), bins.STEP):
         part = molecules[start : start + bins.STEP]
@@ -185,32 +195,34 @@ def _in_bins(file: Any, path: Path, size: int) -> AnnData:
         # Wider first: the file's own type may not hold the product.
         x, y = (part[axis].astype(np.int64) * unit for axis in "xy")
         sums.add(x, y, genes, part["count"])
-    tissue = binned(sums, names, path, size, more)
+    microns = _pitch(molecules.attrs, file.attrs)
+    tissue = binned(sums, names, path, size, more, microns)
     _note_offset(tissue, molecules)
     return tissue
 
 
-def _unit(molecules: Any, source: int) -> int:
-    """Return how many spots of the chip one step of x is.
-
-    Bins are numbered by their corner's spot in some versions, one by one in others.
-    """
-    if source == _FINEST:
-        return 1
-    some = molecules[: bins.STEP]
-    in_spots = all((some[axis] % source == 0).all() for axis in "xy")
-    return 1 if in_spots else source
-
-
 def _note_offset(tissue: AnnData, molecules: Any) -> None:
     """Note what the file says of its first spot's place on the chip."""
-    told = {
-        key: int(molecules.attrs[key][0])
-        for key in ("minX", "minY")
-        if key in molecules.attrs and np.size(molecules.attrs[key])
-    }
-    if told:
-        note(tissue, chip=told)
+    told = {key: _number(molecules.attrs, key) for key in ("minX", "minY")}
+    known = {key: int(value) for key, value in told.items() if value is not None}
+    if known:
+        note(tissue, chip=known)
+
+
+def _number(attributes: Any, key: str) -> float | None:
+    """Return an attribute that is a number, or an array of one; None without it."""
+    values = np.ravel(attributes.get(key, ()))
+    return float(values[0]) if len(values) and values.dtype.kind in "iuf" else None
+
+
+def _pitch(*attributes: Any) -> float:
+    """Return how many micrometres lie between spots of the chip.
+
+    Files state nanometres, or nothing: most chips have 500.
+    """
+    told = (_number(own, "resolution") for own in attributes)
+    known = (value / 1000 for value in told if value is not None and value > 0)
+    return next((value for value in known if value < _WIDEST), MICRONS)
 
 
 def _genes(table: NDArray[Any]) -> tuple[list[str], dict[str, Any]]:
@@ -237,7 +249,7 @@ def _cells(file: Any, path: Path, options: ReadOptions) -> AnnData:
     import pandas as pd
     from scipy import sparse
 
-    if options.part not in (None, "cells"):
+    if options.part not in (None, CELLS):
         raise InputError(
             f"Expected square bins in {path} for a bin size of {options.part!r}; it "
             "holds cells. Ask for no bin size, or open the file of bins."
@@ -267,7 +279,7 @@ def _cells(file: Any, path: Path, options: ReadOptions) -> AnnData:
         "x",
         "y",
         2 * np.sqrt(cells["area"] / np.pi) if "area" in _of(cells) else None,
-        MICRONS,
+        _pitch(file.attrs),
         (path.name, path.name),
         more,
     )

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from napari_semst.errors import InputError
-from napari_semst.io.checks import check_file, translate_errors
+from napari_semst.io.checks import abbreviate, check_file, translate_errors
 from napari_semst.io.formats.ngff import is_plain
 from napari_semst.io.formats.text_tables import (
     peek,
@@ -21,11 +21,15 @@ from napari_semst.io.notes import note, warn
 from napari_semst.io.readers.cell_tables import (
     CellTables,
     as_numbers,
+    cell_ids,
+    id_columns,
+    index_by_id,
+    is_unnamed,
     tissue_from_cells,
 )
-from napari_semst.io.text_columns import as_texts
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
     from pathlib import Path
 
     import pandas as pd
@@ -35,9 +39,11 @@ if TYPE_CHECKING:
     from napari_semst.io.options import ReadOptions
     from napari_semst.io.readers.cell_tables import SectionImage
 
-_COUNTS, _CELLS = "cell_by_gene.csv", "cell_metadata.csv"
+_COUNTS, _CELLS = "cell_by_gene", "cell_metadata"
 _TRANSFORM = "micron_to_mosaic_pixel_transform.csv"
-_IDS = ("cell", "EntityID", "cell_id", "")
+# What the column of ids is called, in lower case: by the instrument, by its tools, and
+# by R and pandas, which number a column without a name or call it so.
+_IDS = ("entityid", "cell", "cell_id", "cellid", "id", "x", "unnamed: 0", "")
 # Codes of the panel that stand for no gene and measure what is misread.
 _NO_GENES = ("blank", "sequential_control")
 
@@ -60,7 +66,7 @@ def can_read(path: Path) -> bool:
     return (
         counts is not None
         and cells is not None
-        and counts.names[0] in _IDS
+        and counts.names[_id_place(counts.names)].lower() in _IDS
         and {"center_x", "center_y"} <= set(cells.names)
     )
 
@@ -68,18 +74,38 @@ def can_read(path: Path) -> bool:
 def locate(path: Path) -> MerscopeFiles | None:
     """Return the files of a section, told by their names.
 
-    The path is the folder, or the table of counts in it. A prefix before the names, as
-    downloads have it, does no harm.
+    The path is the folder, or the table of counts in it. What stands before and behind
+    the names, as downloads have it, does no harm.
     """
     folder = path if path.is_dir() else path.absolute().parent
-    tables = [path] if path.is_file() else sorted(folder.glob(f"*{_COUNTS}"))
-    if len(tables) != 1 or not tables[0].name.endswith(_COUNTS):
+    counts = [path] if path.is_file() else _counted(folder)
+    if len(counts) != 1 or not _is_counts(counts[0].name):
         return None
-    prefix = tables[0].name.removesuffix(_COUNTS)
-    cells = folder / f"{prefix}{_CELLS}"
-    return (
-        MerscopeFiles(tables[0], cells, folder / "images") if cells.is_file() else None
-    )
+    beside = folder / counts[0].name.replace(_COUNTS, _CELLS)
+    places = [beside, beside.with_name(f"{beside.name}.gz"), beside.with_suffix("")]
+    cells = next((p for p in places if p.is_file() and _is_table(p.name)), None)
+    if cells is None:
+        others = [p for p in sorted(folder.glob(f"*{_CELLS}*")) if _is_table(p.name)]
+        cells = others[0] if len(others) == 1 == len(_counted(folder)) else None
+    return None if cells is None else MerscopeFiles(counts[0], cells, folder / "images")
+
+
+def looks_like(path: Path) -> bool:
+    """Return whether the names of files are those of MERSCOPE, whatever is inside."""
+    return bool(_counted(path)) if path.is_dir() else locate(path) is not None
+
+
+def _counted(folder: Path) -> list[Path]:
+    """Return the tables of counts in a folder, told by their names."""
+    return [p for p in sorted(folder.glob(f"*{_COUNTS}*")) if _is_counts(p.name)]
+
+
+def _is_counts(name: str) -> bool:
+    return _COUNTS in name and _is_table(name)
+
+
+def _is_table(name: str) -> bool:
+    return name.endswith((".csv", ".csv.gz"))
 
 
 def tables(path: Path) -> list[Path]:
@@ -98,19 +124,21 @@ def read(path: Path, options: ReadOptions) -> AnnData:
     """
     files = locate(path)
     if files is None:
-        raise InputError(
-            f"Expected one {_COUNTS} and its {_CELLS} in {path}; one of them is not "
-            "there. Choose the folder that holds both."
-        )
+        raise InputError(_missing(path))
+    what = "the table of counts"
+    columns = read_head(files.counts, what).names
+    place = _id_place(columns)
+    leading = set(columns[:place])
     ids, genes, counts = read_wide(
-        files.counts, "the table of counts", [0], lambda name: True
+        files.counts, what, [place], lambda name: name not in leading
     )
     kept = [i for i, gene in enumerate(genes) if is_gene(gene)]
-    cells = _cells(files.cells)
+    names = cell_ids(ids[place])
+    cells = _cells(files, names)
     picture, doubt = _picture(files.images)
     found = CellTables(
         counts if len(kept) == len(genes) else counts[:, kept],
-        _names(ids[0]),
+        names,
         [genes[i] for i in kept],
         cells,
         "center_x",
@@ -131,10 +159,11 @@ def preview(path: Path, options: ReadOptions) -> dict[str, Any]:
 
     files = locate(path)
     if files is None:
-        raise InputError(f"Expected a MERSCOPE folder at {path}; found none.")
+        raise InputError(_missing(path))
     image = image_in(files.images)
     head = read_head(files.counts, files.counts.name)
-    genes = [name for name in head.names[1:] if is_gene(name)]
+    after = _id_place(head.names) + 1
+    genes = [name for name in head.names[after:] if is_gene(name)]
     return preview_tables(files.counts, files.cells, len(genes), head) | {
         "image": None if image is None else tiff_size(image)
     }
@@ -151,28 +180,60 @@ def image_in(folder: Path) -> Path | None:
     return mosaics[len(mosaics) // 2] if mosaics else None
 
 
-def _names(values: pd.Series) -> pd.Index:
-    """Return names of cells: numbers of up to 19 digits, kept as text."""
-    import pandas as pd
+def _id_place(columns: Sequence[str]) -> int:
+    """Return the number of the column of counts that names the cells.
 
-    # pandas itself writes some of them as 12.0.
-    return pd.Index(as_texts(values).str.strip().str.removesuffix(".0"))
+    It is the first, unless another program put the numbers of the rows before it.
+    """
+    told = [name.lower() for name in columns[:2]]
+    unnamed = is_unnamed(columns[0]) or told[0] == "x"
+    return int(len(told) > 1 and unnamed and told[1] in _IDS)
 
 
-def _cells(path: Path) -> pd.DataFrame:
+def _cells(files: MerscopeFiles, names: pd.Index) -> pd.DataFrame:
+    """Return the table of cells by id, the same ids as those of the counts."""
     what = "the table of cells"
-    head = peek(path, 1)
-    first = "" if head is None else head.names[0]
-    if first not in _IDS:
-        first = "EntityID"
-    cells = read_columns(path, what, [first])
-    missing = {first, "center_x", "center_y"} - set(cells)
+    columns = read_head(files.cells, what).names
+    missing = {"center_x", "center_y"} - set(columns)
     if missing:
         raise InputError(
-            f"Expected {what} {path} to have the columns center_x and center_y; "
-            f"missing: {', '.join(sorted(missing))}. Choose another folder."
+            f"Expected {what} {files.cells} to have the columns center_x and center_y; "
+            f"missing: {', '.join(sorted(missing))}; found: {abbreviate(columns)}. "
+            "Choose another folder."
         )
-    return cells.drop(columns=first).set_index(_names(cells[first]))
+    candidates = id_columns(columns, _IDS)
+    cells = index_by_id(read_columns(files.cells, what, candidates), candidates, names)
+    named = {name.lower() for name in candidates} & set(_IDS)
+    ids = cells.index
+    if not named and not (ids.is_unique and ids.isin(names).any()):
+        raise InputError(
+            f"Expected {what} {files.cells} to have a column of the cells' ids, named "
+            "EntityID, cell, cell_id, id or X, or without a name; found: "
+            f"{abbreviate(columns)}. Name the column of ids so, or copy the file from "
+            "the instrument again."
+        )
+    return cells
+
+
+def _missing(path: Path) -> str:
+    """Return what a folder lacks."""
+    folder = path if path.is_dir() else path.absolute().parent
+    counts = _counted(folder)
+    wanted = (
+        f"Expected one {_COUNTS}.csv and its {_CELLS}.csv (also with a prefix) in "
+        f"{folder}"
+    )
+    if path.is_dir() and len(counts) > 1:
+        return (
+            f"{wanted}; found {len(counts)} tables of counts: "
+            f"{abbreviate([p.name for p in counts])}. Open one of these tables."
+        )
+    if not counts:
+        return f"{wanted}; found no {_COUNTS}.csv. Choose the folder that holds both."
+    return (
+        f"{wanted}; found {path.name if path.is_file() else counts[0].name}, but not "
+        f"its {_CELLS}.csv. Put it beside it."
+    )
 
 
 def _diameters(cells: pd.DataFrame) -> NDArray[np.float64] | None:

@@ -51,6 +51,9 @@ class Format:
     tables
         The files that counts and places are read from, where these are a few of a
         folder's; None where the path is read whole.
+    looks_like
+        Whether the names of files are those of this kind, whatever is inside: reading
+        then says what is wrong. None where names tell nothing.
     """
 
     name: str
@@ -59,6 +62,7 @@ class Format:
     read: Callable[[Path, ReadOptions], AnnData]
     preview: Callable[[Path, ReadOptions], dict[str, Any]]
     tables: Callable[[Path], list[Path]] | None = None
+    looks_like: Callable[[Path], bool] | None = None
 
 
 H5AD = Format("h5ad", "AnnData file (.h5ad)", h5ad.can_read, h5ad.read, h5ad.preview)
@@ -88,6 +92,7 @@ XENIUM = Format(
     xenium.read,
     xenium.preview,
     xenium.tables,
+    xenium.looks_like,
 )
 MERSCOPE = Format(
     "merscope",
@@ -96,9 +101,16 @@ MERSCOPE = Format(
     merscope.read,
     merscope.preview,
     merscope.tables,
+    merscope.looks_like,
 )
 COSMX = Format(
-    "cosmx", "CosMx flat files", cosmx.can_read, cosmx.read, cosmx.preview, cosmx.tables
+    "cosmx",
+    "CosMx flat files",
+    cosmx.can_read,
+    cosmx.read,
+    cosmx.preview,
+    cosmx.tables,
+    cosmx.looks_like,
 )
 GEF = Format("gef", "Stereo-seq file (.gef)", gef.can_read, gef.read, gef.preview)
 GEM = Format("gem", "Stereo-seq molecules (.gem)", gem.can_read, gem.read, gem.preview)

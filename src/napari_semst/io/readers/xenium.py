@@ -13,7 +13,10 @@ from napari_semst.io.formats.text_tables import peek, read_columns
 from napari_semst.io.notes import note, warn
 from napari_semst.io.readers.cell_tables import (
     CellTables,
+    cell_ids,
     disc_diameters,
+    id_columns,
+    index_by_id,
     tissue_from_cells,
 )
 
@@ -30,6 +33,8 @@ if TYPE_CHECKING:
 
 _MATRIX, _ABOUT = "cell_feature_matrix", "experiment.xenium"
 _X, _Y = "x_centroid", "y_centroid"
+# What the column of ids is called where another program rewrote the table.
+_IDS = ("cell_id", "cellid", "cell", "barcode", "id", "x", "unnamed: 0", "")
 # Micrometres in a pixel of the instrument, where the run does not say.
 _PIXEL = 0.2125
 # The nuclei's stain, as each version of the instrument names it, the newest first.
@@ -54,7 +59,7 @@ class XeniumFiles:
 def can_read(path: Path) -> bool:
     """Return whether a folder is an output of Xenium, judged by matrix and cells."""
     files = locate(path)
-    if files is None or not {"cell_id", _X, _Y} <= set(columns_of(files.cells)):
+    if files is None or not {_X, _Y} <= set(columns_of(files.cells)):
         return False
     matrix = files.matrix
     return tenx.is_mtx_folder(matrix) or tenx.can_read(matrix)
@@ -76,6 +81,36 @@ def locate(path: Path) -> XeniumFiles | None:
             image = next((file for file in images if file.is_file()), None)
             return XeniumFiles(folder, matrix, cells, image)
     return None
+
+
+def looks_like(path: Path) -> bool:
+    """Return whether the names of files are those of Xenium, whatever is inside."""
+    folders = (path, path / "outs") if path.is_dir() else (path.absolute().parent,)
+    if path.is_file() and path.name != _ABOUT:
+        return False
+    return any(
+        (folder / _ABOUT).is_file() or _matrix_in(folder) is not None
+        for folder in folders
+    )
+
+
+def _missing(path: Path) -> str:
+    """Return what a folder lacks."""
+    folder = path if path.is_dir() else path.absolute().parent
+    places = (folder, folder / "outs")
+    lacks = [
+        name
+        for name, look in (
+            (f"{_MATRIX}.h5 (or the folder {_MATRIX})", _matrix_in),
+            ("cells.parquet (or cells.csv.gz)", _cells_in),
+        )
+        if not any(look(place) for place in places)
+    ]
+    return (
+        f"Expected a Xenium run in {folder}, with {_MATRIX}.h5 and cells.parquet; "
+        f"missing: {', '.join(lacks) or 'both in one folder'}. Choose the output "
+        "folder of the run, or copy the whole of it."
+    )
 
 
 def columns_of(cells: Path) -> tuple[str, ...]:
@@ -108,13 +143,10 @@ def read(path: Path, options: ReadOptions) -> AnnData:
     """
     files = locate(path)
     if files is None:
-        raise InputError(
-            f"Expected {_MATRIX}.h5 (or the folder {_MATRIX}) and cells.parquet or "
-            f"cells.csv.gz in {path}; one of them is not there. Choose the output "
-            "folder of the run."
-        )
+        raise InputError(_missing(path))
     matrix = tenx.read_matrix(files.matrix)
-    cells = _cells(files.cells)
+    matrix.obs_names = cell_ids(matrix.obs_names.to_series())
+    cells = _cells(files.cells, matrix.obs_names)
     about = _about(files.folder)
     pixel = _pixel_size(about, files.folder)
     picture, doubt = _picture(files, pixel)
@@ -131,7 +163,7 @@ def read(path: Path, options: ReadOptions) -> AnnData:
         {name: matrix.var[name].to_numpy() for name in matrix.var},
     )
     tissue = tissue_from_cells(found, _library(about, files.folder), picture)
-    note(tissue, pixel_size=pixel)
+    _note_units(tissue, about, pixel, picture is not None)
     warn(tissue, *doubt)
     return tissue
 
@@ -142,7 +174,7 @@ def preview(path: Path, options: ReadOptions) -> dict[str, Any]:
 
     files = locate(path)
     if files is None:
-        raise InputError(f"Expected a Xenium folder at {path}; found none.")
+        raise InputError(_missing(path))
     n_spots, n_genes = tenx.matrix_size(files.matrix)
     return {
         "n_spots": n_spots,
@@ -165,26 +197,40 @@ def _cells_in(folder: Path) -> Path | None:
     return next((folder / n for n in names if (folder / n).is_file()), None)
 
 
-def _cells(path: Path) -> pd.DataFrame:
+def _cells(path: Path, names: pd.Index) -> pd.DataFrame:
     """Return the table of cells by id, whatever the version writes ids as."""
     what = "the table of cells"
+    columns = columns_of(path)
+    candidates = id_columns(columns, _IDS)
     if path.suffix == ".parquet":
         import pandas as pd
 
         check_file(path, what)
         with translate_errors(path, what):
-            cells = pd.read_parquet(path, engine="pyarrow")
+            cells = pd.read_parquet(path, engine="pyarrow").reset_index(drop=True)
+        for name in {*candidates} & {*cells}:
+            cells[name] = cells[name].map(_text)
     else:
-        cells = read_columns(path, what, ["cell_id"])
-    missing = {"cell_id", _X, _Y} - set(cells)
+        cells = read_columns(path, what, candidates)
+    missing = {_X, _Y} - set(cells)
     if missing:
         raise InputError(
             f"Expected {what} {path} to have the columns cell_id, {_X} and {_Y}; "
             f"missing: {', '.join(sorted(missing))}; found: {abbreviate(list(cells))}. "
             "Choose the output folder of a run."
         )
-    ids = cells["cell_id"].map(lambda v: v.decode() if isinstance(v, bytes) else str(v))
-    return cells.drop(columns="cell_id").set_index(ids.to_numpy(dtype=object))
+    cells = index_by_id(cells, candidates, names)
+    if "cell_id" not in columns and not cells.index.isin(names).any():
+        raise InputError(
+            f"Expected {what} {path} to name the cells of the matrix in a column "
+            f"cell_id, or in one without a name; found: {abbreviate(columns)}. Name "
+            "the column of ids cell_id, or copy the file from the instrument again."
+        )
+    return cells
+
+
+def _text(value: Any) -> str:
+    return value.decode() if isinstance(value, bytes) else str(value)
 
 
 def _about(folder: Path) -> dict[str, Any]:
@@ -200,6 +246,7 @@ def _about(folder: Path) -> dict[str, Any]:
 
 
 def _pixel_size(about: dict[str, Any], folder: Path) -> float:
+    """Return the micrometres in a pixel of the images, the usual ones if not told."""
     value = about.get("pixel_size", _PIXEL)
     if not isinstance(value, int | float) or not 0 < value < 100:
         raise InputError(
@@ -207,6 +254,26 @@ def _pixel_size(about: dict[str, Any], folder: Path) -> float:
             f"micrometres; got {value!r}. Copy the file from the instrument again."
         )
     return float(value)
+
+
+def _note_units(
+    tissue: AnnData, about: dict[str, Any], pixel: float, has_image: bool
+) -> None:
+    """Note what the run says of its units, and what is assumed where it is silent."""
+    if "pixel_size" in about:
+        note(tissue, pixel_size=pixel)
+        return
+    placed = f"the image is placed by the usual {pixel} micrometres in a pixel"
+    if about:
+        told = [f"{_ABOUT} states no pixel size: {placed}."] if has_image else []
+    else:
+        note(tissue, unit="micrometre (assumed)")
+        also = f", and {placed}" if has_image else ""
+        told = [
+            f"There is no {_ABOUT} beside the cells: their places are taken to be in "
+            f"micrometres, as Xenium writes them{also}."
+        ]
+    warn(tissue, *told)
 
 
 def _library(about: dict[str, Any], folder: Path) -> str:
