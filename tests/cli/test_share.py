@@ -10,6 +10,7 @@ from anndata import read_h5ad
 
 from napari_semst import keys
 from napari_semst.errors import ConfigError, InputError, SaveError
+from napari_semst.wording import for_shell
 from tests.cli.test_main import call
 
 
@@ -31,8 +32,9 @@ def test_regions_go_out_and_come_back(section):
     back = read_h5ad("b.h5ad")
     assert list(back.obs["mine"]) == list(back.obs[keys.DOMAIN])
     assert hashlib.sha256(section.read_bytes()).hexdigest() == before
-    with pytest.raises(SaveError, match="--overwrite"):
+    with pytest.raises(SaveError) as refused:
         call("export", section, "-o", "a.geojson")
+    assert "--overwrite" in for_shell(refused.value)
     call("export", section, "-o", "a.geojson", "--shapes", "both", "--overwrite")
 
 

@@ -21,6 +21,7 @@ from napari_semst.cli.options import (
 )
 from napari_semst.core.progress import Returned, run_to_end, with_callback
 from napari_semst.errors import ConfigError, InputError
+from napari_semst.pipeline.output_path import check_output_path
 
 if TYPE_CHECKING:
     from collections.abc import Generator, Sequence
@@ -124,7 +125,7 @@ def embed_section(
     from napari_semst.embedding.embed import embed as compute
     from napari_semst.embedding.embed import parse_share
     from napari_semst.embedding.files import (
-        check_embedding_path,
+        SUFFIXES,
         share_path,
         write_embedding,
         write_share,
@@ -134,8 +135,10 @@ def embed_section(
 
     number = parse_share(shard or "1/1")
     path = output if shard is None else share_path(output, *number)
-    check_embedding_path(output, overwrite=overwrite or shard is not None)
-    check_embedding_path(path, overwrite=overwrite)
+    check_output_path(
+        output, overwrite=overwrite or shard is not None, suffixes=SUFFIXES
+    )
+    check_output_path(path, overwrite=overwrite, suffixes=SUFFIXES)
     steps = compute(read(source), request, share=number)
     share = run_to_end(_show_or_log(steps, quiet=quiet))
     about = share.provenance if shard else merge_provenance([share])
@@ -161,14 +164,14 @@ def embed_section(
 def merge_shares(sources: Sequence[Path], output: Path, *, overwrite: bool) -> None:
     """Merge shares, those beside the output where none are named."""
     from napari_semst.embedding.files import (
-        check_embedding_path,
+        SUFFIXES,
         find_shares,
         read_share,
         write_embedding,
     )
     from napari_semst.embedding.merge import merge_embedding, merge_provenance
 
-    check_embedding_path(output, overwrite=overwrite)
+    check_output_path(output, overwrite=overwrite, suffixes=SUFFIXES)
     files = list(sources) or find_shares(output)
     if not files:
         raise InputError(

@@ -16,6 +16,7 @@ from napari_semst.cli.options import (
     SettingsFile,
     with_setting_options,
 )
+from napari_semst.pipeline.output_path import check_output_path
 
 prompts = typer.Typer(
     help="Prompts for a language model that runs elsewhere, and its vectors back.",
@@ -74,10 +75,10 @@ def join(
     overwrite: Overwrite = False,
 ) -> None:
     """Join an engine's vectors into the embedding, for --semantics precomputed:FILE."""
-    from napari_semst.embedding.files import check_embedding_path, write_embedding
+    from napari_semst.embedding.files import SUFFIXES, write_embedding
     from napari_semst.embedding.import_vectors import join_vectors
 
-    check_embedding_path(output, overwrite=overwrite)
+    check_output_path(output, overwrite=overwrite, suffixes=SUFFIXES)
     joined = join_vectors(folder)
     for warning in joined.about["warnings"]:
         typer.echo(f"  note   {warning}")

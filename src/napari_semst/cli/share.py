@@ -9,6 +9,7 @@ import typer
 
 from napari_semst.cli.options import InputPath, Overwrite, SavedRun, setting_option
 from napari_semst.errors import ConfigError, SaveError, one_of
+from napari_semst.pipeline.output_path import check_output_path
 
 if TYPE_CHECKING:
     from napari_semst.io.geojson.label import RegionsAdded
@@ -93,7 +94,7 @@ def export(
         )
         typer.echo(f"Wrote the table {table} into {output}.")
         return
-    check_output(source, output, overwrite=overwrite)
+    check_output_path(output, overwrite=overwrite, source=source)
     tissue = read(source)
     if suffix == ".csv":
         write_domains_csv(tissue, output, coordinates=coordinates, overwrite=overwrite)
@@ -137,9 +138,7 @@ def import_regions(
     from napari_semst.io.import_labels import add_labels
     from napari_semst.io.read import read
 
-    if output.suffix.lower() != ".h5ad":
-        raise SaveError(f"Expected a name that ends in .h5ad; got {output}.")
-    check_output(source, output, overwrite=overwrite)
+    check_output_path(output, overwrite=overwrite, source=source, suffixes=(".h5ad",))
     tissue = read(source)
     labelled: LabelsAdded | RegionsAdded
     if regions.suffix.lower() == ".csv":
@@ -194,7 +193,7 @@ def figure(
             "Expected --color with --microns and --no-image; got none. Add --color "
             "semst_domain."
         )
-    check_output(source, output, overwrite=overwrite)
+    check_output_path(output, overwrite=overwrite, source=source)
     tissue = read(source)
     if colors:
         colour_figure(
@@ -249,9 +248,7 @@ def report(
     from napari_semst.io.read import read
     from napari_semst.report import write_report
 
-    if output.suffix.lower() != ".html":
-        raise SaveError(f"Expected a name that ends in .html; got {output}.")
-    check_output(source, output, overwrite=overwrite)
+    check_output_path(output, overwrite=overwrite, source=source, suffixes=(".html",))
     marker_table = None
     if markers is not None:
         what = "a table of marker genes (.csv)"
@@ -270,28 +267,3 @@ def report(
         overwrite=overwrite,
     )
     typer.echo(f"Wrote {output}.")
-
-
-def check_output(source: Path, output: Path, *, overwrite: bool) -> None:
-    """Refuse a place before the work.
-
-    Raises
-    ------
-    SaveError
-        If the folder does not exist, the place is the input, or a file stands there.
-    """
-    if not output.absolute().parent.is_dir():
-        raise SaveError(
-            f"Expected an existing folder for {output}; found none. Make "
-            f"{output.absolute().parent} first."
-        )
-    if output.exists() and source.exists() and output.samefile(source):
-        raise SaveError(
-            f"Expected another file than the input for the result; got {output}. The "
-            "input is never written over: choose another name."
-        )
-    if output.exists() and not overwrite:
-        raise SaveError(
-            f"Expected {output} not to exist yet; it does. Choose another name or add "
-            "--overwrite."
-        )

@@ -255,10 +255,10 @@ def run_in_thread(
     return outcome[0]
 
 
-def with_callback(
-    steps: Generator[Progress, None, Returned], listener: Callable[[Progress], None]
+def passed_on(
+    steps: Generator[Progress, None, Returned], change: Callable[[Progress], Progress]
 ) -> Generator[Progress, None, Returned]:
-    """Pass a generator's events on, telling each to a listener first."""
+    """Pass a generator's events on, each as it is changed."""
     # Closed with this one: a garbage collector may come later.
     with closing(steps):
         while True:
@@ -267,12 +267,34 @@ def with_callback(
             except StopIteration as end:
                 result: Returned = end.value
                 return result
-            listener(event)
-            yield event
+            yield change(event)
 
 
-def run_to_end(steps: Generator[Progress, None, Returned]) -> Returned:
-    """Run a progress generator to its end and return its result."""
+def with_callback(
+    steps: Generator[Progress, None, Returned], listener: Callable[[Progress], None]
+) -> Generator[Progress, None, Returned]:
+    """Pass a generator's events on, telling each to a listener first."""
+
+    def tell(event: Progress) -> Progress:
+        listener(event)
+        return event
+
+    return passed_on(steps, tell)
+
+
+def run_to_end(
+    steps: Generator[Progress, None, Returned],
+    listener: Callable[[Progress], None] | None = None,
+) -> Returned:
+    """Run a progress generator to its end and return its result.
+
+    Parameters
+    ----------
+    listener
+        Called with every event.
+    """
+    if listener is not None:
+        steps = with_callback(steps, listener)
     while True:
         try:
             next(steps)

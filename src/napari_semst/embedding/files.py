@@ -32,30 +32,6 @@ _KIND = "napari-semst share 3"
 _ARRAYS = ("spots", "rows", "vectors", "coverage", "listed", "probe")
 
 
-def check_embedding_path(output: Path, *, overwrite: bool) -> None:
-    """Refuse a place for an embedding before the work, not after it.
-
-    Raises
-    ------
-    SaveError
-        If the ending is another, the folder is missing, or the file exists.
-    """
-    if output.suffix.lower() not in SUFFIXES:
-        raise SaveError(
-            f"Expected a name that ends in {', '.join(SUFFIXES)}; got {output}."
-        )
-    if not output.absolute().parent.is_dir():
-        raise SaveError(
-            f"Expected an existing folder for {output}; found none. Make "
-            f"{output.absolute().parent} first."
-        )
-    if output.exists() and not overwrite:
-        raise SaveError(
-            f"Expected {output} not to exist yet; it does. Choose another name or add "
-            "--overwrite."
-        )
-
-
 def share_path(output: Path, number: int, of: int) -> Path:
     """Return where a share of an embedding is written, beside the whole."""
     return output.with_name(f"{output.stem}.{number}-of-{of}.safetensors")

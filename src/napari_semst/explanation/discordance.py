@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from napari_semst import keys
-from napari_semst.core.progress import Progress, RunControl, run_to_end, with_callback
+from napari_semst.core.progress import Progress, RunControl, run_to_end
 from napari_semst.errors import InputError
 from napari_semst.explanation import explained_run as runs
 from napari_semst.explanation.types import (
@@ -77,9 +77,7 @@ def explain_discordance(
 
     tissue, _ = as_tissue(source)
     steps = discordance_steps(tissue, DiscordanceOptions(**asked))
-    return run_to_end(
-        steps if on_progress is None else with_callback(steps, on_progress)
-    )
+    return run_to_end(steps, on_progress)
 
 
 def discordance_steps(

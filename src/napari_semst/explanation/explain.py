@@ -12,7 +12,6 @@ from napari_semst.core.progress import (
     RunControl,
     run_in_thread,
     run_to_end,
-    with_callback,
 )
 from napari_semst.errors import ConfigError
 from napari_semst.explanation import explained_run as runs
@@ -74,9 +73,7 @@ def explain(
 
     tissue, _ = as_tissue(source)
     steps = explain_steps(tissue, ExplainOptions(**wanted))
-    return run_to_end(
-        steps if on_progress is None else with_callback(steps, on_progress)
-    )
+    return run_to_end(steps, on_progress)
 
 
 def explain_steps(

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from contextlib import closing
 from dataclasses import replace
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from napari_semst import keys
 from napari_semst.config import Request
+from napari_semst.core.progress import Progress, passed_on
 from napari_semst.errors import ConfigError
 from napari_semst.wording import Way, Worded
 
@@ -20,7 +21,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from napari_semst.config import Config
-    from napari_semst.core.progress import Progress, Returned, RunControl
+    from napari_semst.core.progress import RunControl
     from napari_semst.explanation.explained_run import Explained
 
 _COLUMNS = {
@@ -145,8 +146,8 @@ def counterfactual(
     for name, one in runs_of_test(what).items():
         settings = one.to_dict()
         request = Request(settings.pop("preset"), settings)
-        result = yield from _told_of(
-            _RUNS[name], find_domains(tissue, request, control)
+        result = yield from passed_on(
+            find_domains(tissue, request, control), partial(_said_of, _RUNS[name])
         )
         shares = changed_shares(what.codes, result.codes)
         for told, share in zip(changed, shares, strict=True):
@@ -154,23 +155,13 @@ def counterfactual(
     return changed
 
 
-def _told_of(
-    run: str, steps: Generator[Progress, None, Returned]
-) -> Generator[Progress, None, Returned]:
-    """Pass the progress of one of the two runs on, and say which it is."""
-    # Closed with this one: a garbage collector may come later.
-    with closing(steps):
-        while True:
-            try:
-                progress = next(steps)
-            except StopIteration as end:
-                found: Returned = end.value
-                return found
-            # Notices are said once, in their own words.
-            if not progress.notice:
-                message = f"{run}: {progress.message}" if progress.message else run
-                progress = replace(progress, message=message)
-            yield progress
+def _said_of(run: str, progress: Progress) -> Progress:
+    """Return the progress of one of the two runs, saying which it is."""
+    # Notices are said once, in their own words.
+    if progress.notice:
+        return progress
+    message = f"{run}: {progress.message}" if progress.message else run
+    return replace(progress, message=message)
 
 
 def changed_shares(

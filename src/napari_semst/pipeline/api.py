@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from napari_semst import keys
 from napari_semst.config import Request, number_of_domains
-from napari_semst.core.progress import run_to_end, with_callback
+from napari_semst.core.progress import run_to_end
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -87,7 +87,5 @@ def find_domains(
         part = request.overrides.get("prepare", {}).get("part", "")
         tissue, own = as_tissue(source, str(part))
     steps = pipeline.find_domains(tissue, request)
-    result = run_to_end(
-        steps if on_progress is None else with_callback(steps, on_progress)
-    )
+    result = run_to_end(steps, on_progress)
     return pipeline.attach(tissue, result, run, inplace=own)

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from napari_semst import keys
-from napari_semst.core.progress import Progress, RunControl, run_to_end, with_callback
+from napari_semst.core.progress import Progress, RunControl, run_to_end
 from napari_semst.errors import InputError
 
 if TYPE_CHECKING:
@@ -90,9 +90,7 @@ def apply_model(
         device=device,
         adapt=adapt,
     )
-    result = run_to_end(
-        steps if on_progress is None else with_callback(steps, on_progress)
-    )
+    result = run_to_end(steps, on_progress)
     return attach(tissue, result, run, inplace=own)
 
 

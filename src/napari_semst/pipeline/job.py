@@ -6,7 +6,8 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from napari_semst.core.progress import run_to_end
-from napari_semst.errors import ConfigError, InputError, SaveError
+from napari_semst.errors import ConfigError, InputError
+from napari_semst.pipeline.output_path import check_output_path
 from napari_semst.pipeline.summary import run_summary
 from napari_semst.wording import Way, Worded
 
@@ -23,9 +24,6 @@ if TYPE_CHECKING:
     from napari_semst.pipeline.result import DomainResult
 
     Steps = Generator[Progress, None, DomainResult]
-
-
-_FIGURES = (".png", ".svg", ".pdf")
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,39 +49,18 @@ class RunOutputs:
         SaveError
             If a file exists, or its folder does not.
         """
-        accepted = {
-            ".h5ad": self.tissue,
-            ".csv": self.csv,
-            ".safetensors": self.model,
-        }
-        for path, suffixes in (
-            *((path, (suffix,)) for suffix, path in accepted.items()),
-            (self.figure, _FIGURES),
-        ):
-            if path is None:
-                continue
-            if path.suffix.lower() not in suffixes:
-                raise SaveError(
-                    f"Expected a name that ends in {' or '.join(suffixes)}; got {path}."
-                )
-            if not path.absolute().parent.is_dir():
-                raise SaveError(
-                    f"Expected an existing folder for {path}; found none. Make "
-                    f"{path.absolute().parent} first."
-                )
-            if path.exists() and path.samefile(source):
-                raise SaveError(
-                    f"Expected another file than the input for the result; got {path}. "
-                    "The input is never written over: choose another name."
-                )
-            if path.exists() and not self.overwrite:
-                raise SaveError(
-                    Worded(
-                        f"Expected {path} not to exist yet; it does. Choose another "
-                        "name or ",
-                        Way("add --overwrite", "overwrite=True", "replace it"),
-                        ".",
-                    )
+        from napari_semst.figure.file import FIGURE_FORMATS
+
+        accepted = (
+            (self.tissue, (".h5ad",)),
+            (self.csv, (".csv",)),
+            (self.model, (".safetensors",)),
+            (self.figure, FIGURE_FORMATS),
+        )
+        for path, suffixes in accepted:
+            if path is not None:
+                check_output_path(
+                    path, overwrite=self.overwrite, source=source, suffixes=suffixes
                 )
 
     def write(self, tissue: AnnData, coordinates: str) -> list[str]:

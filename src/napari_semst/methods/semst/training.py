@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from contextlib import closing
 from dataclasses import replace
 from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
 from napari_semst.core.process_group import current_group
+from napari_semst.core.progress import passed_on
 from napari_semst.core.threads import threads_limited
 from napari_semst.errors import ShareDone
 from napari_semst.methods.semst.full_batch import FullBatchObjective
@@ -103,22 +103,17 @@ def _counted(
     steps: Generator[Progress, None, Member | None], number: int, wanted: int
 ) -> Generator[Progress, None, Member | None]:
     """Pass events on as those of one training that is as long as all together."""
-    # Closed with this one: a garbage collector may come later.
-    with closing(steps):
-        while True:
-            try:
-                event = next(steps)
-            except StopIteration as stop:
-                member: Member | None = stop.value
-                return member
-            if wanted > 1:
-                event = replace(
-                    event,
-                    step=event.step + number * event.steps,
-                    steps=event.steps * wanted,
-                    message=event.message or f"Network {number + 1} of {wanted}",
-                )
-            yield event
+    if wanted == 1:
+        return steps
+    return passed_on(
+        steps,
+        lambda event: replace(
+            event,
+            step=event.step + number * event.steps,
+            steps=event.steps * wanted,
+            message=event.message or f"Network {number + 1} of {wanted}",
+        ),
+    )
 
 
 def _member(
