@@ -1,7 +1,5 @@
 from __future__ import annotations
 
-import json
-import struct
 import warnings
 
 import anndata
@@ -14,105 +12,16 @@ from napari_semst.io.alignment import image_placement, share_inside, spot_size
 from napari_semst.io.notes import input_warnings
 from napari_semst.io.read import read
 from napari_semst.io.readers.registry import detect_format
-
-AXES = [{"name": "x"}, {"name": "y"}]
-# Places in the store are a tenth of those of the tissue, moved by (3, 4).
-MOVED = [
-    {"type": "translation", "translation": [-3.0, -4.0]},
-    {"type": "scale", "scale": [10.0, 10.0]},
-]
-
-
-def group(path, attributes, zarr_format):
-    """Write an empty group with attributes."""
-    path.mkdir(parents=True, exist_ok=True)
-    if zarr_format == 2:
-        (path / ".zgroup").write_text('{"zarr_format": 2}')
-        (path / ".zattrs").write_text(json.dumps(attributes))
-        return
-    about = {"attributes": attributes, "zarr_format": 3, "node_type": "group"}
-    (path / "zarr.json").write_text(json.dumps(about))
-
-
-def transforms(*steps, axes=AXES, to="global"):
-    sides = {
-        "input": {"name": "own", "axes": axes},
-        "output": {"name": to, "axes": axes},
-    }
-    return [{"type": "sequence", "transformations": list(steps), **sides}]
-
-
-def point(x, y):
-    return struct.pack("<BIdd", 1, 1, x, y)
-
-
-def square(x, y, side):
-    near, far = -side / 2, side / 2
-    ring = [(near, near), (far, near), (far, far), (near, far), (near, near)]
-    corners = b"".join(struct.pack("<dd", x + a, y + b) for a, b in ring)
-    return struct.pack("<BIII", 1, 3, 1, len(ring)) + corners
-
-
-def write_table(store, name, tissue, region, zarr_format):
-    table = tissue.copy()
-    del table.obsm["spatial"]
-    table.obs["region"] = pd.Categorical([region] * table.n_obs)
-    table.obs["number"] = np.arange(table.n_obs) + 100
-    with warnings.catch_warnings():
-        # The second format is announced to be no longer the default.
-        warnings.simplefilter("ignore")
-        with anndata.settings.override(zarr_write_format=zarr_format):
-            table.write_zarr(store / "tables" / name)
-    about = {"encoding-type": "anndata", "encoding-version": "0.1.0", "region": region}
-    about |= {"region_key": "region", "instance_key": "number"}
-    path = store / "tables" / name
-    for old in (path / "zarr.json", path / ".zattrs"):
-        old.unlink(missing_ok=True)
-    group(path, about, zarr_format)
-
-
-def write_shapes(store, name, geometry, zarr_format, **columns):
-    path = store / "shapes" / name
-    group(path, {"coordinateTransformations": transforms(*MOVED)}, zarr_format)
-    order = np.random.default_rng(0).permutation(len(geometry))
-    index = pd.Index(np.arange(len(geometry)) + 100)
-    table = pd.DataFrame({"geometry": geometry, **columns}, index=index)
-    table.iloc[order].to_parquet(path / "shapes.parquet")
-
-
-def write_image(store, zarr_format, *, turned=False):
-    """Write two levels; a pixel of the finest is 5 wide, and the corner (-5, -10)."""
-    import zarr
-
-    axes = [{"name": name} for name in "cyx"]
-    place = [
-        {"type": "scale", "scale": [1.0, 5.0, 5.0]},
-        {"type": "translation", "translation": [0.0, -10.0, -5.0]},
-    ]
-    if turned:
-        turn = [[1, 0, 0, 0], [0, 0, 1, 0], [0, -1, 0, 0], [0, 0, 0, 1]]
-        place = [{"type": "affine", "affine": turn}]
-    levels = {
-        "axes": axes,
-        "datasets": [{"path": "0"}, {"path": "1"}],
-        "coordinateTransformations": transforms(*place, axes=axes),
-    }
-    about = {"multiscales": [levels]}
-    group(
-        store / "images" / "he",
-        {"ome": about} if zarr_format == 3 else about,
-        zarr_format,
-    )
-    image = np.zeros((3, 320, 360), np.uint8)
-    image[0] = np.arange(360) % 250
-    for path, step in (("0", 1), ("1", 2)):
-        array = zarr.create_array(
-            store / "images" / "he" / path,
-            data=image[:, ::step, ::step],
-            chunks=(3, 64, 64),
-            zarr_format=zarr_format,
-        )
-        assert array.shape[0] == 3
+from tests.io.stores import (
+    MOVED,
+    group,
+    point,
+    square,
+    transforms,
+    write_image,
+    write_shapes,
+    write_table,
+)
 
 
 @pytest.fixture(params=[2, 3])
@@ -149,11 +58,11 @@ def test_circles_and_image_come_to_the_same_coordinates(store, tissue, tmp_path)
 
 
 def test_a_level_that_is_small_enough_is_read(store, monkeypatch):
-    monkeypatch.setattr("napari_semst.io.readers.spatialdata.ENOUGH", 160 * 180)
+    monkeypatch.setattr("napari_semst.io.readers.spatialdata_images.ENOUGH", 160 * 180)
     placement = image_placement(read(store))
     assert placement.image.shape == (160, 180, 3)
     np.testing.assert_allclose(placement.bounds(), [[-10, -5], [1590, 1795]])
-    monkeypatch.setattr("napari_semst.io.readers.spatialdata.ENOUGH", 5)
+    monkeypatch.setattr("napari_semst.io.readers.spatialdata_images.ENOUGH", 5)
     assert "no small enough copy" in input_warnings(read(store))[0]
 
 
@@ -198,17 +107,55 @@ def test_an_image_that_is_turned_is_told(tmp_path, store, zarr_format):
     assert "shown without its image" in input_warnings(found)[0]
 
 
-def test_shapes_that_are_missing_or_elsewhere_are_refused(store, zarr_format):
-    file = store / "shapes" / "spots" / "shapes.parquet"
+def test_shapes_elsewhere_are_read_there_without_the_image(store, tissue, zarr_format):
     attributes = {"coordinateTransformations": transforms(*MOVED, to="slide")}
     group(store / "shapes" / "spots", attributes, zarr_format)
-    with pytest.raises(InputError, match="to the coordinate system 'global'"):
-        read(store)
+    found = read(store)
+    np.testing.assert_allclose(found.obsm["spatial"], tissue.obsm["spatial"])
+    assert share_inside(found) is None
+    assert "no place in the coordinate system 'slide'" in input_warnings(found)[0]
+
+
+def test_shapes_that_are_missing_or_damaged_are_refused(store):
+    file = store / "shapes" / "spots" / "shapes.parquet"
     file.write_bytes(b"no table")
     with pytest.raises(InputError, match="could not be read"):
         read(store)
     file.unlink()
+    with pytest.raises(InputError, match=r"labels 'spots'.*found neither; there are"):
+        read(store)
+
+
+def test_an_image_on_which_no_spot_lies_is_not_shown(store, zarr_format):
+    far = [{"type": "translation", "translation": [1e6, 0.0]}]
+    attributes = {"coordinateTransformations": transforms(*far)}
+    group(store / "shapes" / "spots", attributes, zarr_format)
+    found = read(store)
+    assert share_inside(found) is None
+    assert "No spot lies on the image he" in input_warnings(found)[0]
+
+
+def test_a_table_that_names_no_elements_is_shown_without_the_image(
+    store, tissue, zarr_format
+):
+    own = np.asarray(tissue.obsm["spatial"]) * 3
+    write_table(store, "table", tissue, "spots", zarr_format, own=own)
+    bare = {"encoding-type": "anndata", "encoding-version": "0.1.0"}
+    group(store / "tables" / "table", bare, zarr_format)
+    found = read(store)
+    np.testing.assert_array_equal(found.obsm["spatial"], own)
+    assert share_inside(found) is None
+    assert "does not say which shapes or labels" in input_warnings(found)[0]
+
+
+def test_names_of_regions_do_not_lead_out_of_the_store(store, tissue, zarr_format):
+    (store / "shapes" / "spots").rename(store.parent / "outside")
+    write_table(store, "table", tissue, "../../outside", zarr_format)
     with pytest.raises(InputError, match="found neither"):
+        read(store)
+    write_table(store, "table", tissue, "spots", zarr_format)
+    (store / "shapes" / "spots").symlink_to(store.parent / "outside")
+    with pytest.raises(InputError, match="they lead to"):
         read(store)
 
 

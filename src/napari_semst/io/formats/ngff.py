@@ -35,9 +35,16 @@ def multiscales(group: Path) -> dict[str, Any]:
     return found[0] if isinstance(found, list) and found else {}
 
 
-def placed_in(transforms: Sequence[dict[str, Any]]) -> tuple[str, ...]:
+def transforms(group: Path) -> list[dict[str, Any]]:
+    """Return an element's transformations to coordinate systems, empty without any."""
+    own = multiscales(group) or attributes(group)
+    found = own.get("coordinateTransformations", [])
+    return found if isinstance(found, list) else []
+
+
+def placed_in(found: Sequence[dict[str, Any]]) -> tuple[str, ...]:
     """Return the coordinate systems that an element's transformations lead to."""
-    outputs = [one.get("output") for one in transforms]
+    outputs = [one.get("output") for one in found]
     return tuple(str(out["name"]) for out in outputs if isinstance(out, dict))
 
 
@@ -80,7 +87,10 @@ def _axes(transform: dict[str, Any], side: str) -> list[str]:
 
 def _matrix(transform: dict[str, Any], axes: list[str]) -> NDArray[np.float64]:
     """Return one transformation as a matrix of (x, y, 1); other axes are left out."""
-    found, kind = np.eye(3), transform.get("type")
+    kind = transform.get("type")
+    if kind == "affine":
+        return _affine(transform, axes)
+    found = np.eye(3)
     if kind == "sequence":
         for one in transform["transformations"]:
             found = (
@@ -92,18 +102,41 @@ def _matrix(transform: dict[str, Any], axes: list[str]) -> NDArray[np.float64]:
     elif kind == "translation":
         for row, axis in enumerate("xy"):
             found[row, 2] = transform["translation"][axes.index(axis)]
-    elif kind == "affine":
-        full = np.asarray(transform["affine"], np.float64)
-        outs = _axes(transform, "output") if "output" in transform else axes
-        columns = [axes.index("x"), axes.index("y"), len(axes)]
-        for row, axis in enumerate("xy"):
-            found[row] = full[outs.index(axis), columns]
+    elif kind == "mapAxis":
+        # It names for every axis that comes out the one that it is.
+        named = transform["mapAxis"]
+        found[:2, :2] = [[named.get(out, out) == axis for axis in "xy"] for out in "xy"]
+        _refuse_other_axes(found, transform)
     elif kind != "identity":
         raise InputError(
             f"Expected a transformation of the kind identity, scale, translation, "
-            f"affine or sequence; found {kind!r}. Export the store again."
+            f"affine, mapAxis or sequence; found {kind!r}. Export the store again."
         )
     return found
+
+
+def _affine(transform: dict[str, Any], axes: list[str]) -> NDArray[np.float64]:
+    """Return the rows and columns of an affine transformation that are of x and y."""
+    full = np.asarray(transform["affine"], np.float64)
+    outs = _axes(transform, "output") if "output" in transform else axes
+    rows = full[[outs.index("x"), outs.index("y")]]
+    others = [column for column, axis in enumerate(axes) if axis not in "xy"]
+    found = np.eye(3)
+    found[:2] = rows[:, [axes.index("x"), axes.index("y"), len(axes)]]
+    if rows[:, others].any():
+        found[:2] = 0
+    _refuse_other_axes(found, transform)
+    return found
+
+
+def _refuse_other_axes(found: NDArray[np.float64], transform: dict[str, Any]) -> None:
+    """Refuse what makes x or y of a depth or a channel, or both of the same axis."""
+    if not np.linalg.det(found[:2, :2]):
+        raise InputError(
+            "Expected a transformation of x and y to x and y; found the "
+            f"{transform['type']} {transform[transform['type']]}, which makes one of "
+            "them of another axis. Export the store again."
+        )
 
 
 def is_plain(matrix: NDArray[np.float64]) -> bool:

@@ -1,0 +1,290 @@
+"""Places of a SpatialData table: those of the shapes or labels that its spots are."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from napari_semst.errors import InputError
+from napari_semst.io.checks import abbreviate, translate_errors
+from napari_semst.io.formats import ngff
+from napari_semst.io.formats.geoparquet import ElementGeometry, read_shapes
+from napari_semst.io.formats.label_centroids import label_centroids
+from napari_semst.io.notes import note, warn
+from napari_semst.io.readers.h5ad import ORIGINAL, SPATIAL
+from napari_semst.io.readers.zarr import check_store
+from napari_semst.io.text_columns import MISSING, as_texts
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    import pandas as pd
+    from anndata import AnnData
+    from numpy.typing import NDArray
+
+# What a table can describe, and the file that holds it where it is no raster.
+_KINDS = {"shapes": "shapes.parquet", "labels": ""}
+_OWN_PLACES = (
+    "Places are the table's own, whose coordinate system the store does not state: no "
+    "image of the store is shown."
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Element:
+    """Shapes or labels of a store.
+
+    Parameters
+    ----------
+    kind
+        ``"shapes"`` or ``"labels"``.
+    group
+        The element's folder.
+    """
+
+    kind: str
+    group: Path
+
+    def __str__(self) -> str:
+        return f"{self.kind} {self.group.name!r}"
+
+    @property
+    def transforms(self) -> list[dict[str, Any]]:
+        """Its transformations to coordinate systems."""
+        return ngff.transforms(self.group)
+
+
+def find_element(path: Path, name: str) -> Element | None:
+    """Return the shapes or labels of a name, None where a store has neither.
+
+    Raises
+    ------
+    InputError
+        If the element is a link that leads out of the store.
+    """
+    for kind, file in _KINDS.items():
+        folder = path / kind
+        # The name comes from a table: it must be an entry, not a way out of the folder.
+        names = {entry.name for entry in folder.iterdir()} if folder.is_dir() else ()
+        group = folder / name
+        if name not in names or not (group / file).exists():
+            continue
+        if not group.resolve().is_relative_to(path.resolve()):
+            raise InputError(
+                f"Expected {kind} {name!r} to lie in the store {path}; they lead to "
+                f"{group.resolve()}. Copy the store with its links followed, if you "
+                "trust it."
+            )
+        return Element(kind, group)
+    return None
+
+
+def place_by_elements(
+    adata: AnnData, path: Path, told: dict[str, Any], system: str
+) -> bool:
+    """Give a table's spots the places and the size of the elements that they are.
+
+    Parameters
+    ----------
+    adata
+        The table; ``obsm["spatial"]`` is set, and what it held otherwise is kept.
+    path
+        The store.
+    told
+        The table's attributes: ``region_key`` and ``instance_key`` name the columns
+        that link spots to elements.
+    system
+        The coordinate system.
+
+    Returns
+    -------
+    bool
+        False where no element tells the places and the table's own have to do, of
+        which it is warned.
+
+    Raises
+    ------
+    InputError
+        If the table has no places of its own either.
+    """
+    if told.get("region_key") not in adata.obs:
+        warn(
+            adata,
+            "The table does not say which shapes or labels its spots are. "
+            + _OWN_PLACES,
+        )
+        return False
+    regions = adata.obs[told["region_key"]]
+    try:
+        instances = _instances(adata, told)
+        xy, sizes, remarks = _joined(path, as_texts(regions), instances, system)
+    except InputError as error:
+        if SPATIAL not in adata.obsm:
+            raise
+        warn(adata, f"{error} {_OWN_PLACES}")
+        return False
+    _put(adata, xy, sizes)
+    names = [name for name in as_texts(regions).unique() if name != MISSING]
+    if np.isfinite(sizes).any():
+        factors = {"spot_diameter_fullres": float(np.nanmedian(sizes))}
+        name = names[0].replace("/", "_")
+        adata.uns["spatial"] = {name: {"images": {}, "scalefactors": factors}}
+    warn(adata, *remarks)
+    if len(names) > 1:
+        warn(
+            adata,
+            f"This table holds {len(names)} regions (see "
+            f"obs[{told['region_key']!r}]): neighbours are sought across them. To keep "
+            "them apart, name that column as section_key.",
+        )
+    return True
+
+
+def _instances(adata: AnnData, told: dict[str, Any]) -> pd.Series:
+    name = told.get("instance_key")
+    if name not in adata.obs:
+        raise InputError(
+            "Expected a column of obs that says which shape or label a spot is; the "
+            f"table names {name!r}, which is not there. Link the table anew: "
+            "SpatialData's TableModel.parse."
+        )
+    return adata.obs[name]
+
+
+def _joined(
+    path: Path, regions: pd.Series, instances: pd.Series, system: str
+) -> tuple[NDArray[np.float64], NDArray[np.float64], list[str]]:
+    """Return the places and diameters of all spots, and what is to be said of them."""
+    xy = np.full((len(regions), 2), np.nan)
+    sizes = np.full(len(regions), np.nan)
+    remarks = []
+    of = regions.to_numpy(dtype=object)
+    for region in dict.fromkeys(name for name in of if name != MISSING):
+        own = np.flatnonzero(of == region)
+        element = find_element(path, region)
+        if element is None:
+            raise InputError(
+                f"Expected shapes or labels {region!r} in {path}, as its table names "
+                f"them; found neither; there are {_all_elements(path)}. Export the "
+                "store with them."
+            )
+        read = _shapes if element.kind == "shapes" else _labels
+        with translate_errors(element.group, f"the {element}"):
+            check_store(element.group)
+            matrix = ngff.matrix_to(element.transforms, system)
+            found, diameters = read(element, instances.iloc[own])
+        missing = int(np.isnan(found).any(axis=1).sum())
+        if missing == len(own):
+            raise InputError(_none_known(element, instances.iloc[own]))
+        if missing:
+            remarks.append(
+                f"{missing:,} of {len(own):,} spots have none of the {element}: they "
+                "have no place."
+            )
+        xy[own] = (np.column_stack([found, np.ones(len(own))]) @ matrix.T)[:, :2]
+        sizes[own] = diameters * np.sqrt(abs(np.linalg.det(matrix[:2, :2])))
+    return xy, sizes, remarks
+
+
+def _none_known(element: Element, instances: pd.Series) -> str:
+    return (
+        f"Expected the {element} to hold the spots that the table names in "
+        f"obs[{str(instances.name)!r}], such as "
+        f"{abbreviate(list(as_texts(instances)), 2)}; found none of them. Link the "
+        "table anew: SpatialData's TableModel.parse."
+    )
+
+
+def _all_elements(path: Path) -> str:
+    found = [
+        f"{kind} {entry.name}"
+        for kind in _KINDS
+        for entry in (sorted((path / kind).iterdir()) if (path / kind).is_dir() else ())
+        if entry.is_dir()
+    ]
+    return abbreviate(found)
+
+
+def _shapes(
+    element: Element, instances: pd.Series
+) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Return centres and diameters of shapes, in the order of the spots."""
+    shapes = read_shapes(element.group / _KINDS["shapes"])
+    return _ordered(shapes, _rows(shapes.names, instances))
+
+
+def _labels(
+    element: Element, instances: pd.Series
+) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Return centroids of labels and diameters of discs as large."""
+    import pandas as pd
+
+    numbers = _numbers(instances)
+    if numbers is None:
+        raise InputError(_none_known(element, instances))
+    wanted = np.unique(numbers)
+    xy, n_pixels = label_centroids(element.group, wanted)
+    sizes = np.where(n_pixels > 0, 2 * np.sqrt(n_pixels / np.pi), np.nan)
+    labels = ElementGeometry(pd.Index(wanted), xy, sizes)
+    return _ordered(labels, labels.names.get_indexer(numbers))
+
+
+def _numbers(instances: pd.Series) -> NDArray[np.int64] | None:
+    """Return instances as whole numbers, -1 for gaps; None where they are others."""
+    import pandas as pd
+
+    values = pd.to_numeric(instances.astype(object), errors="coerce")
+    if values.dtype.kind in "iu":
+        return np.asarray(values, np.int64)
+    whole = np.asarray(values, np.float64)
+    there = np.isfinite(whole) & (whole == np.rint(whole))
+    return np.where(there, whole, -1).astype(np.int64) if there.any() else None
+
+
+def _rows(names: pd.Index, instances: pd.Series) -> NDArray[np.int64]:
+    """Return the row of every instance, -1 where there is none."""
+    import pandas as pd
+
+    # A column of numbers with gaps holds 1.0 where the index has 1.
+    if pd.api.types.is_numeric_dtype(names.dtype):
+        numbers = _numbers(instances)
+        if numbers is not None:
+            return np.asarray(names.get_indexer(numbers), np.int64)
+    texts = as_texts(instances).to_numpy(dtype=object)
+    known = pd.Index(names.astype(str).to_numpy(dtype=object))
+    return np.asarray(known.get_indexer(texts), np.int64)
+
+
+def _ordered(
+    geometry: ElementGeometry, rows: NDArray[np.int64]
+) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    xy, sizes = geometry.xy[rows], geometry.diameters[rows]
+    xy[rows < 0], sizes[rows < 0] = np.nan, np.nan
+    return xy, sizes
+
+
+def _put(adata: AnnData, xy: NDArray[np.float64], sizes: NDArray[np.float64]) -> None:
+    """Put places into a table; what it had is kept, and told if it lies elsewhere."""
+    there = adata.obsm.get(SPATIAL)
+    if there is not None and not np.array_equal(np.asarray(there), xy):
+        adata.obsm[ORIGINAL] = there
+        note(adata, original_coordinates=f"obsm[{ORIGINAL!r}]")
+        # Centres are rounded by some, and pixels counted from their corner or middle.
+        near = max(1.0, float(np.nanmedian(sizes)) / 2) if sizes.any() else 1.0
+        if not _agree(np.asarray(there), xy, near):
+            warn(
+                adata,
+                f"obsm[{SPATIAL!r}] holds the places of the shapes or labels that the "
+                "spots are; what the table had there lies elsewhere and is kept in "
+                f"obsm[{ORIGINAL!r}].",
+            )
+    adata.obsm[SPATIAL] = xy
+
+
+def _agree(there: NDArray[Any], xy: NDArray[np.float64], near: float) -> bool:
+    if there.shape != xy.shape or there.dtype.kind not in "iuf":
+        return False
+    off = np.abs(there - xy).max(axis=1)
+    return bool((off[np.isfinite(off)] <= near).all())
