@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -9,27 +10,24 @@ import numpy as np
 
 from napari_semst.errors import InputError
 from napari_semst.io.checks import abbreviate
+from napari_semst.io.places.names import (
+    order_columns,
+    place_pairs,
+    turned_names,
+    unfold_array,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    import pandas as pd
     from anndata import AnnData
     from numpy.typing import NDArray
 
 OBSM_KEYS = ("spatial", "X_spatial", "spatial_xy", "spatial_coords", "X_spatial_coords")
-# (x, y) pairs; pixels and micrometres before the places on the array.
-OBS_PAIRS = (
-    ("x", "y"),
-    ("X", "Y"),
-    ("x_centroid", "y_centroid"),
-    ("center_x", "center_y"),
-    ("CenterX_global_px", "CenterY_global_px"),
-    ("pxl_col_in_fullres", "pxl_row_in_fullres"),
-    ("imagecol", "imagerow"),
-    ("x_coord", "y_coord"),
-    ("array_col", "array_row"),
-)
 _ADVICE = "Pick the key under Coordinates."
+# What tables of text write where there is no number.
+_GAPS = ("", "na", "n/a", "nan", "none", "null", "<na>")
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,7 +76,8 @@ def locate_coordinates(
         The table.
     key
         An obsm key, or two obs columns as ``"x,y"``; None looks through `OBSM_KEYS`,
-        then `OBS_PAIRS`.
+        then for `napari_semst.io.places.names.place_pairs` in obs. Columns of a table
+        in obsm are ordered by their names.
     allow_missing
         Whether spots may lack coordinates (NaN).
 
@@ -88,13 +87,15 @@ def locate_coordinates(
         If there are none, or they are not two finite numbers for each spot.
     """
     where, values = _usual(adata) if key is None else _named(adata, key)
-    xy, remarks = _two_columns(_as_numbers(values, where), where, adata.n_obs)
+    names: tuple[str, str] = ("", "")
+    told: tuple[str, ...] = ()
+    if hasattr(values, "columns"):
+        values, names, told = _by_name(values, where, chosen=key is not None)
+    numbers = _as_numbers(values, where)
+    xy, remarks = _two_columns(numbers, where, adata.n_obs)
     _check_values(xy, where, adata, allow_missing)
-    if where == "obs['array_col'], obs['array_row']" and _is_hexagonal(xy):
-        # Rows of the array are sqrt(3) apart where columns count half distances.
-        xy = xy * np.array([1.0, np.sqrt(3.0)])
-        remarks = (*remarks, "Coordinates are places on the array, not pixels.")
-    return Coordinates(xy, where, remarks)
+    xy, unfolded = unfold_array(xy, *names)
+    return Coordinates(xy, where, (*told, *remarks, *unfolded))
 
 
 def _usual(adata: AnnData) -> tuple[str, Any]:
@@ -111,9 +112,8 @@ def _all_candidates(adata: AnnData) -> Iterator[tuple[str, Any]]:
     for key in OBSM_KEYS:
         if key in adata.obsm:
             yield f"obsm[{key!r}]", adata.obsm[key]
-    for x, y in OBS_PAIRS:
-        if x in adata.obs and y in adata.obs:
-            yield f"obs[{x!r}], obs[{y!r}]", adata.obs[[x, y]]
+    for x, y in place_pairs(list(adata.obs)):
+        yield f"obs[{x!r}], obs[{y!r}]", adata.obs[[x, y]]
 
 
 def _named(adata: AnnData, key: str) -> tuple[str, Any]:
@@ -131,14 +131,60 @@ def _named(adata: AnnData, key: str) -> tuple[str, Any]:
     )
 
 
+def _by_name(
+    table: pd.DataFrame, where: str, *, chosen: bool
+) -> tuple[pd.DataFrame, tuple[str, str], tuple[str, ...]]:
+    """Return x and y of a table, what they are called, and what to tell of that."""
+    names = list(map(str, table.columns))
+    if where.startswith("obs["):
+        x, y = names
+        doubt = (
+            f"{x!r} was named as x and {y!r} as y, though their names say otherwise."
+        )
+        told = (f"Coordinates: {doubt}",) if chosen and turned_names(x, y) else ()
+        return table, (x, y), told
+    if len(names) < 2:
+        return table, ("", ""), ()
+    order = order_columns(names)
+    rest = [i for i in range(len(names)) if i not in order[:2]]
+    # Only what can be a depth is looked at beside them; without names, all is.
+    deep = [i for i in rest if re.search(r"(?i)(?<![a-z])z(?![a-z])|\d$", names[i])]
+    kept = [order.x, order.y, *(rest if order.doubt else deep[:1])]
+    told = (f"Coordinates in {where}: {order.doubt}",) if order.doubt else ()
+    return table.iloc[:, kept], (names[order.x], names[order.y]), told
+
+
 def _as_numbers(values: Any, where: str) -> NDArray[np.float64]:
-    try:
-        dense = values.toarray() if hasattr(values, "toarray") else values
+    """Return values as numbers, NaN where they are missing, whatever their type."""
+    dense = values.toarray() if hasattr(values, "toarray") else values
+    kind = getattr(dense, "dtype", None)
+    if kind is not None and kind.kind in "fiub":
         return np.array(dense, dtype=np.float64)
-    except (TypeError, ValueError) as error:
+    import pandas as pd
+
+    table = pd.DataFrame(dense)
+    return np.column_stack(
+        [_numbers(table.iloc[:, one], where) for one in range(table.shape[1])]
+    )
+
+
+def _numbers(column: pd.Series[Any], where: str) -> NDArray[np.float64]:
+    """Return a column as numbers; refuse one that holds anything else."""
+    import pandas as pd
+
+    if pd.api.types.is_numeric_dtype(column):
+        return np.asarray(column.to_numpy(np.float64, na_value=np.nan))
+    # Categories are taken as what they stand for.
+    plain = column.astype(object)
+    given = plain.notna() & ~plain.astype(str).str.strip().str.lower().isin(_GAPS)
+    found = pd.to_numeric(plain.where(given, np.nan), errors="coerce")
+    wrong = plain[given & found.isna()]
+    if len(wrong):
         raise InputError(
-            f"Expected numbers in {where}; found something else ({error}). {_ADVICE}"
-        ) from error
+            f"Expected numbers in {where}; found {wrong.iloc[0]!r}, and "
+            f"{len(wrong) - 1:,} more that are none. {_ADVICE}"
+        )
+    return np.asarray(found, dtype=np.float64)
 
 
 def _two_columns(
@@ -183,9 +229,3 @@ def _check_values(
             f"Expected spots at different places in {where}; all are at "
             f"{tuple(xy[placed][0].tolist())}. {_ADVICE}"
         )
-
-
-def _is_hexagonal(xy: NDArray[np.float64]) -> bool:
-    """Return whether places on an array are those of Visium: row + column is even."""
-    sums = xy.sum(axis=1)
-    return len(xy) > 10 and bool((sums % 2 == 0).all())

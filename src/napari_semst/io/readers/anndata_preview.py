@@ -6,9 +6,10 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from napari_semst.io.coordinates import OBS_PAIRS, OBSM_KEYS
+from napari_semst.io.coordinates import OBSM_KEYS
 from napari_semst.io.counts import RAW, is_count_matrix
 from napari_semst.io.images import RESOLUTIONS
+from napari_semst.io.places.names import place_pairs
 
 if TYPE_CHECKING:
     from napari_semst.io.options import ReadOptions
@@ -93,7 +94,7 @@ def _coordinates(file: Any, columns: tuple[str, ...], options: ReadOptions) -> s
             (3,),
         ):
             return f"obsm[{key!r}]"
-    pairs: list[list[str]] = [[x, y] for x, y in OBS_PAIRS]
+    pairs = [list(pair) for pair in place_pairs(columns)]
     if options.positions is not None:
         pairs = [[part.strip() for part in str(options.positions).split(",")]]
     for pair in pairs:
@@ -117,10 +118,11 @@ def _coordinates_places(file: Any, columns: tuple[str, ...]) -> tuple[str, ...]:
         key
         for key in obsm
         if key in OBSM_KEYS or not key.startswith(("X_", "semst_"))
-        if tuple(getattr(obsm[key], "shape", ()))[1:] in ((2,), (3,))
+        # A table with names of its columns is a group, of any width.
+        if tuple(getattr(obsm[key], "shape", (0, 2)))[1:] in ((2,), (3,))
     ]
     keys.sort(key=lambda key: (key not in OBSM_KEYS, key))
-    pairs = [f"{x},{y}" for x, y in OBS_PAIRS if {x, y} <= set(columns)]
+    pairs = [f"{x},{y}" for x, y in place_pairs(columns)]
     return (*keys, *pairs)
 
 

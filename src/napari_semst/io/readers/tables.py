@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING, Any
 
 from napari_semst.errors import InputError
 from napari_semst.io.checks import abbreviate, translate_errors
-from napari_semst.io.coordinates import OBS_PAIRS
 from napari_semst.io.formats.text_tables import (
     TableHead,
     has_ending,
@@ -23,6 +22,7 @@ from napari_semst.io.formats.text_tables import (
 )
 from napari_semst.io.formats.wide_tables import read_wide
 from napari_semst.io.notes import note, warn
+from napari_semst.io.places.names import place_pairs, unfold_array
 from napari_semst.io.readers.cell_tables import CellTables, tissue_from_cells
 from napari_semst.io.text_columns import as_texts
 
@@ -33,16 +33,6 @@ if TYPE_CHECKING:
     from napari_semst.io.options import ReadOptions
 
 _IDS = ("barcode", "barcodes", "spot", "spot_id", "cell", "cell_id", "cellid", "id", "")
-_PAIRS = (
-    *((x.lower(), y.lower()) for x, y in OBS_PAIRS),
-    ("pxl_col", "pxl_row"),
-    ("coord_x", "coord_y"),
-    ("xcoord", "ycoord"),
-    ("sdimx", "sdimy"),
-    ("spatial_1", "spatial_2"),
-    ("spatial1", "spatial2"),
-    ("col", "row"),
-)
 # A folder of more tables is a folder of other things.
 _MOST_BESIDE = 30
 _MOST_PLACES = 5
@@ -137,13 +127,12 @@ def coordinate_table(path: Path) -> CoordinateTable | None:
     if head is None:
         return None
     names = [name.lower() for name in head.names]
-    for x, y in _PAIRS:
-        if x in names and y in names:
-            columns = names.index(x), names.index(y)
-            ids = [names.index(name) for name in _IDS if name in names]
-            others = [i for i in range(len(names)) if i not in columns]
-            spots = ids or others
-            return CoordinateTable(path, head, spots[0], *columns) if spots else None
+    for pair in place_pairs(head.names)[:1]:
+        columns = head.names.index(pair[0]), head.names.index(pair[1])
+        ids = [names.index(name) for name in _IDS if name in names]
+        others = [i for i in range(len(names)) if i not in columns]
+        spots = ids or others
+        return CoordinateTable(path, head, spots[0], *columns) if spots else None
     bare = len(names) == 3 and all(map(is_number, head.names[1:]))
     return CoordinateTable(path, head, 0, 1, 2, bare=True) if bare else None
 
@@ -217,6 +206,9 @@ def read(path: Path, options: ReadOptions) -> AnnData:
     )
     tissue = tissue_from_cells(found, pair.counts.name.split(".")[0])
     note(tissue, places=pair.places.path.name, turned=pair.turned)
+    own = tissue.obsm["spatial"]
+    tissue.obsm["spatial"], told = unfold_array(own, *columns[:2])
+    warn(tissue, *told)
     if twice := len(genes) - len(set(genes)):
         warn(
             tissue,

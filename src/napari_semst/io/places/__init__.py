@@ -1,0 +1,1 @@
+"""Where spots lie: names of places, and samples that share their ground."""
