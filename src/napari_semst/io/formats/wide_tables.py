@@ -28,6 +28,8 @@ if TYPE_CHECKING:
 
 # What pandas and numpy say of a text where a number should be.
 _NO_NUMBER = ("convert", "read to its end")
+# How programs write a field that holds nothing.
+_EMPTY = ("", "na", "n/a", "null", "none", "<na>")
 # Columns from which on rows are parsed one by one.
 _WIDE = 2000
 
@@ -74,10 +76,11 @@ def read_wide(
         except ValueError as error:
             if not any(words in str(error) for words in _NO_NUMBER):
                 raise
+            n_done = sum(map(len, texts))
+            found = _first_text(path, head, ids, values, (n_done, n_rows))
             raise InputError(
                 f"Expected nothing but numbers in {what} {path} (beside the names of "
-                f"its rows); found other text: {error}. Remove columns that hold no "
-                "counts."
+                f"its rows); {found or f'found other text: {error}.'}"
             ) from error
     table = pd.concat(texts, ignore_index=True)
     return table, names, sparse.csr_matrix(sparse.vstack(counts, format="csr"))
@@ -127,6 +130,64 @@ def _wide_blocks(
                     )
                 numbers[row] = found
             yield pd.DataFrame(names)[list(ids)], numbers
+
+
+def _first_text(
+    path: Path,
+    head: TableHead,
+    ids: Sequence[int],
+    values: list[int],
+    where: tuple[int, int],
+) -> str:
+    """Return what is wrong with the first row that does not hold numbers.
+
+    Parameters
+    ----------
+    path, head, ids, values
+        As for `_blocks`.
+    where
+        Rows before those in question, and how many these are.
+    """
+    with open_text(path) as file:
+        lines = (line for line in file if line.strip())
+        first = len(head.comments) + 1 + where[0]
+        some = itertools.islice(lines, first, first + where[1])
+        for row in csv.reader(some, delimiter=head.delimiter):
+            name = "named " + " ".join(row[i].strip() for i in ids if i < len(row))
+            if len(row) != len(head.names):
+                return (
+                    f"the row {name} has {len(row):,} fields where the header has "
+                    f"{len(head.names):,}. Copy or download the file again."
+                )
+            bad = [i for i in values if not _holds_number(row[i])]
+            if not bad:
+                continue
+            text, column = row[bad[0]].strip(), head.names[bad[0]]
+            empty = [i for i in bad if row[i].strip().lower() in _EMPTY]
+            if len(empty) == len(values):
+                return (
+                    f"the row {name} has none: all its {len(values):,} counts are "
+                    "empty. Remove the row, or export the table again."
+                )
+            if len(empty) == len(bad):
+                also = f" and {len(bad) - 1:,} more" if len(bad) > 1 else ""
+                return (
+                    f"the row {name} has an empty field for {column}{also}. Copy or "
+                    "download the file again."
+                )
+            return (
+                f"the row {name} has {text!r} for {column}. Remove columns and rows "
+                "that hold no counts."
+            )
+    return ""
+
+
+def _holds_number(text: str) -> bool:
+    try:
+        float(text)
+    except ValueError:
+        return False
+    return True
 
 
 def _refuse_gaps(

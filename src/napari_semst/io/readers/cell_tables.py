@@ -50,6 +50,9 @@ class CellTables:
         Names of the two files, as a user says them.
     var
         More columns of the genes.
+    places
+        Where x and y come from, as a user says it; empty where that is said by x, y
+        and the second file.
     """
 
     counts: sparse.csr_matrix
@@ -62,6 +65,7 @@ class CellTables:
     microns: float | None
     files: tuple[str, str]
     var: dict[str, Any] = field(default_factory=dict)
+    places: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -228,7 +232,10 @@ def tissue_from_cells(
     name = library.replace("/", "_") or "library"
     tissue.uns["spatial"] = {name: _entry(found, rows[placed], picture)}
     use_symbols(tissue)
-    note(tissue, coordinates=f"{found.x}, {found.y} of {found.files[1]}")
+    note(
+        tissue,
+        coordinates=found.places or f"{found.x}, {found.y} of {found.files[1]}",
+    )
     warn(tissue, *told)
     return tissue
 
@@ -247,7 +254,7 @@ def _why_none(found: CellTables) -> str:
 
 def _unplaced(n_all: int, n_placed: int, found: CellTables) -> list[str]:
     """Return a warning of cells without a place; refuse where most have none."""
-    where = f"{found.x} and {found.y} of {found.files[1]}"
+    where = found.places or f"{found.x} and {found.y} of {found.files[1]}"
     if n_placed <= n_all / 2:
         raise InputError(
             f"Expected numbers in {where} for every cell; {n_all - n_placed:,} of "

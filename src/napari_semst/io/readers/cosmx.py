@@ -9,12 +9,7 @@ import numpy as np
 
 from napari_semst.errors import InputError
 from napari_semst.io.checks import abbreviate
-from napari_semst.io.formats.text_tables import (
-    peek,
-    preview_tables,
-    read_columns,
-    read_head,
-)
+from napari_semst.io.formats.text_tables import peek, preview_tables, read_head
 from napari_semst.io.formats.wide_tables import read_wide
 from napari_semst.io.notes import note, warn
 from napari_semst.io.readers.cell_tables import (
@@ -23,27 +18,32 @@ from napari_semst.io.readers.cell_tables import (
     disc_diameters,
     tissue_from_cells,
 )
+from napari_semst.io.readers.cosmx_cells import (
+    PIXEL,
+    cell_names,
+    cosmx_keys,
+    is_key,
+    joined,
+    names_places,
+    read_cells,
+)
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-    import pandas as pd
     from anndata import AnnData
     from numpy.typing import NDArray
 
     from napari_semst.io.options import ReadOptions
+    from napari_semst.io.readers.cosmx_cells import CosmxCells
 
 _COUNTS, _CELLS, _VIEWS = (
     "exprMat_file.csv",
     "metadata_file.csv",
     "fov_positions_file.csv",
 )
-_KEYS = ("fov", "cell_ID")
-_X, _Y = "CenterX_global_px", "CenterY_global_px"
-_LOCAL = ("CenterX_local_px", "CenterY_local_px")
 # Probes and codes that stand for no gene and measure what is misread.
 _NO_GENES = ("negprb", "negative", "systemcontrol", "falsecode")
-_NOT_COUNTS = ("cell", "cell_id", "slide")
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,13 +60,8 @@ def can_read(path: Path) -> bool:
     files = locate(path)
     if files is None:
         return False
-    counts, cells = peek(files.counts, 2), peek(files.cells, 2)
-    return (
-        counts is not None
-        and cells is not None
-        and set(_KEYS) <= set(counts.names)
-        and set(_KEYS) <= set(cells.names)
-    )
+    heads = (peek(files.counts, 2), peek(files.cells, 2))
+    return all(head is not None and cosmx_keys(head) is not None for head in heads)
 
 
 def locate(path: Path) -> CosmxFiles | None:
@@ -80,12 +75,18 @@ def locate(path: Path) -> CosmxFiles | None:
     if len(tables) != 1:
         return None
     prefix = tables[0].name.removesuffix(".gz").removesuffix(_COUNTS)
-    beside = {}
-    for name in (_CELLS, _VIEWS):
-        places = (folder / f"{prefix}{name}", folder / f"{prefix}{name}.gz")
-        beside[name] = next((p for p in places if p.is_file()), None)
-    cells = beside[_CELLS]
-    return None if cells is None else CosmxFiles(tables[0], cells, beside[_VIEWS])
+    cells, views = (_beside(folder, prefix, name) for name in (_CELLS, _VIEWS))
+    return None if cells is None else CosmxFiles(tables[0], cells, views)
+
+
+def _beside(folder: Path, prefix: str, name: str) -> Path | None:
+    """Return a file with the prefix of the counts, or else the only one of its kind."""
+    ends = ("", ".gz")
+    own = (folder / f"{prefix}{name}{end}" for end in ends)
+    others = [p for end in ends for p in folder.glob(f"*{name}{end}") if p.is_file()]
+    only_slide = len(list(folder.glob(f"*{_COUNTS}*"))) == 1
+    other = others[0] if len(others) == 1 and only_slide else None
+    return next((p for p in own if p.is_file()), other)
 
 
 def looks_like(path: Path) -> bool:
@@ -112,8 +113,9 @@ def tables(path: Path) -> list[Path]:
 def read(path: Path, options: ReadOptions) -> AnnData:
     """Return the cells of a slide, coordinates in pixels of the instrument.
 
-    What lies outside of cells (``cell_ID`` 0) and probes that stand for no gene are
-    left out. Cells are named ``fov_cell``.
+    Slides whose tables place cells in millimetres only are read in micrometres. What
+    lies outside of cells (``cell_ID`` 0) and probes that stand for no gene are left
+    out. Cells are named ``fov_cell``.
 
     Raises
     ------
@@ -122,39 +124,43 @@ def read(path: Path, options: ReadOptions) -> AnnData:
     """
     files = locate(path)
     if files is None:
-        raise InputError(
-            f"Expected one *{_COUNTS} and its *{_CELLS} (also with .gz) in {path}; one "
-            "of them is not there. Choose the folder that holds both."
-        )
+        raise InputError(_missing(path))
     what = "the table of counts"
-    columns = list(getattr(peek(files.counts, 1), "names", ()))
-    ids = [columns.index(key) for key in _KEYS if key in columns]
-    if len(ids) != len(_KEYS):
+    head = read_head(files.counts, what)
+    keys = cosmx_keys(head)
+    if keys is None:
         raise InputError(
             f"Expected {what} {files.counts} to have the columns fov and cell_ID; "
-            f"found {abbreviate(columns)}. Choose another folder."
+            f"found {abbreviate(head.names)}. Choose another folder."
         )
+    ids = [head.names.index(key) for key in keys.columns()]
     table, genes, counts = read_wide(
-        files.counts, what, ids, lambda name: name.lower() not in _NOT_COUNTS
+        files.counts, what, ids, lambda name: not is_key(name)
     )
-    inside = np.flatnonzero((table[ids[1]] != "0").to_numpy())
+    told = cell_names(table, ids)
+    inside = np.flatnonzero((told["cell"] != "0").to_numpy())
     kept = [i for i, gene in enumerate(genes) if is_gene(gene)]
-    cells = _cells(files)
+    names, counts = joined(told)[inside], counts[inside][:, kept]
+    cells = read_cells(files.cells, files.views, names, counts)
     found = CellTables(
-        counts[inside][:, kept],
-        _names(table[ids[0]], table[ids[1]])[inside],
+        counts,
+        names,
         [genes[i] for i in kept],
-        cells,
-        _X,
-        _Y,
+        cells.table,
+        cells.x,
+        cells.y,
         _diameters(cells),
-        None,
+        cells.microns,
         (files.counts.name, files.cells.name),
+        places=cells.places,
     )
     tissue = tissue_from_cells(found, files.counts.name.split(f"_{_COUNTS}")[0])
     note(tissue, not_genes=len(genes) - len(kept))
+    warn(tissue, *cells.remarks)
     if not len(kept):
         warn(tissue, f"{files.counts.name} names no gene.")
+    if len(broken := counts.data[counts.data % 1 != 0][:1]):
+        warn(tissue, _no_counts(files.counts.name, float(broken[0])))
     return tissue
 
 
@@ -162,71 +168,64 @@ def preview(path: Path, options: ReadOptions) -> dict[str, Any]:
     """Return what is known of a slide, by the names of `Preview`."""
     files = locate(path)
     if files is None:
-        raise InputError(f"Expected a CosMx folder at {path}; found none.")
+        raise InputError(_missing(path))
     head = read_head(files.counts, files.counts.name)
-    genes = [name for name in head.names if is_gene(name)]
-    return preview_tables(files.counts, files.cells, len(genes), head)
+    own = [i for i, name in enumerate(head.names) if is_gene(name)]
+    values = [float(row[i]) for row in head.rows for i in own if _is_broken(row[i])]
+    found = preview_tables(files.counts, files.cells, len(own), head)
+    if not names_places(read_head(files.cells, files.cells.name).names, files.views):
+        found["coordinates"] = ""
+    if values:
+        found |= {"remarks": (_no_counts(files.counts.name, values[0]),), "counts": ""}
+    return found
 
 
 def is_gene(name: str) -> bool:
     """Return whether a column of the table of counts is a gene."""
-    told = name.lower()
-    return told not in (*_NOT_COUNTS, "fov") and not told.startswith(_NO_GENES)
+    return not is_key(name) and not name.lower().startswith(_NO_GENES)
 
 
-def _names(views: pd.Series, cells: pd.Series) -> pd.Index:
-    import pandas as pd
-
-    return pd.Index(views.astype(str) + "_" + cells.astype(str))
-
-
-def _cells(files: CosmxFiles) -> pd.DataFrame:
-    """Return the table of cells by name, with places on the whole slide."""
-    what = "the table of cells"
-    cells = read_columns(files.cells, what, _KEYS)
-    missing = set(_KEYS) - set(cells)
-    if missing:
-        raise InputError(
-            f"Expected {what} {files.cells} to have the columns fov and cell_ID; found "
-            f"{abbreviate(list(cells))}. Choose another folder."
-        )
-    if not {_X, _Y} <= set(cells):
-        cells = _on_the_slide(cells, files, what)
-    return cells.set_index(_names(cells[_KEYS[0]], cells[_KEYS[1]]))
+def _is_broken(text: str) -> bool:
+    """Return whether a field holds a number that is not whole."""
+    try:
+        return float(text) % 1 > 0
+    except ValueError:
+        return False
 
 
-def _on_the_slide(cells: pd.DataFrame, files: CosmxFiles, what: str) -> pd.DataFrame:
-    """Return cells whose places in a field of view were moved to where that lies."""
-    if files.views is None or not set(_LOCAL) <= set(cells):
-        raise InputError(
-            f"Expected {what} {files.cells} to have the columns {_X} and {_Y}, or "
-            f"{' and '.join(_LOCAL)} with a file *{_VIEWS} beside it; found "
-            f"{abbreviate(list(cells))}. Export the flat files again."
-        )
-    told = "the table of fields of view"
-    views = read_columns(files.views, told, ["fov", "FOV"])
-    views = views.rename(columns={"FOV": "fov"})
-    corners = ("x_global_px", "y_global_px")
-    missing = [name for name in ("fov", *corners) if name not in views]
-    if missing:
-        raise InputError(
-            f"Expected {told} {files.views} to have the columns fov, "
-            f"{', '.join(corners)}; missing: {', '.join(missing)}. Export the "
-            "flat files again."
-        )
-    corner = views.drop_duplicates("fov").set_index("fov")
-    return cells.assign(
-        **{
-            name: as_numbers(cells[local]) + as_numbers(cells["fov"].map(corner[edge]))
-            for name, local, edge in zip((_X, _Y), _LOCAL, corners, strict=True)
-        }
+def _no_counts(name: str, value: float) -> str:
+    """Return what to say of values that are not whole numbers."""
+    return (
+        f"{name} holds values that are not whole numbers, such as {value:.4g}: "
+        "intensities, as the protein assay has, or values that were normalised. "
+        "Domains are found from counts: open the flat files of an RNA assay."
     )
 
 
-def _diameters(cells: pd.DataFrame) -> NDArray[np.float64] | None:
-    """Return diameters of discs of the cells' areas, in pixels."""
-    if "Area" in cells:
-        return disc_diameters(cells["Area"])
-    if {"Width", "Height"} <= set(cells):
-        return (as_numbers(cells["Width"]) + as_numbers(cells["Height"])) / 2
-    return None
+def _missing(path: Path) -> str:
+    """Return what a folder lacks."""
+    folder = path if path.is_dir() else path.absolute().parent
+    counts = (
+        [path.name] if path.is_file() else [p.name for p in folder.glob(f"*{_COUNTS}*")]
+    )
+    wanted = f"Expected one *{_COUNTS} and its *{_CELLS} (also with .gz) in {folder}"
+    if len(counts) > 1:
+        return (
+            f"{wanted}; found {len(counts)} tables of counts: "
+            f"{abbreviate(sorted(counts))}. Open one of these tables."
+        )
+    if not counts:
+        return f"{wanted}; found no *{_COUNTS}. Choose the folder that holds both."
+    return f"{wanted}; found {counts[0]}, but not its *{_CELLS}. Put it beside it."
+
+
+def _diameters(cells: CosmxCells) -> NDArray[np.float64] | None:
+    """Return diameters of discs of the cells' areas, in the unit of their places."""
+    table = cells.table
+    if "Area" in table:
+        pixels = disc_diameters(table["Area"])
+    elif {"Width", "Height"} <= set(table):
+        pixels = (as_numbers(table["Width"]) + as_numbers(table["Height"])) / 2
+    else:
+        return None
+    return pixels if cells.microns is None else pixels * PIXEL / cells.microns
