@@ -18,8 +18,6 @@ if TYPE_CHECKING:
 
 # The entry of the provenance that a run of a cohort adds.
 INPUT = "input"
-# Files beside a 10x matrix that are read with it, by a part of their names.
-_BESIDE = ("tissue_", "scalefactors_json")
 
 
 def input_fingerprint(task: SectionTask) -> dict[str, str]:
@@ -112,9 +110,6 @@ def _files(source: Path, config: Config) -> Iterator[Path]:
         yield from _files_of_folder(source)
     else:
         yield from _files_read(source) or [source]
-        if source.suffix == ".h5":
-            yield from _beside(source.parent / "spatial")
-            yield from _beside(source.parent)
     read = config.semantics
     tables = (read.embedding, read.table, read.summaries)
     for name in (config.model.weights, *tables):
@@ -123,24 +118,16 @@ def _files(source: Path, config: Config) -> Iterator[Path]:
 
 
 def _files_of_folder(source: Path) -> Iterator[Path]:
-    from napari_semst.io.readers import visium
-    from napari_semst.io.readers.registry import VISIUM, detect_format
+    from napari_semst.io.readers.registry import detect_format
 
-    kind = detect_format(source)
-    if kind is None:  # reading it says what is wrong
+    if detect_format(source) is None:  # reading it says what is wrong
         return
-    outs = visium.locate(source) if kind is VISIUM else None
-    if outs is None:
-        whole = (file for file in source.rglob("*") if file.is_file())
-        yield from _files_read(source) or sorted(whole)  # a store is read whole
-        return
-    matrix = outs.matrix
-    yield from sorted(matrix.iterdir()) if matrix.is_dir() else [matrix]
-    yield from _beside(outs.positions.parent)
+    whole = (file for file in source.rglob("*") if file.is_file())
+    yield from _files_read(source) or sorted(whole)  # a store is read whole
 
 
 def _files_read(source: Path) -> list[Path]:
-    """Return the tables of an instrument's folder, empty for other inputs."""
+    """Return the files of an instrument's folder, empty for other inputs."""
     from napari_semst.io.readers.registry import detect_format
 
     kind = detect_format(source)
@@ -151,13 +138,3 @@ def _files_read(source: Path) -> list[Path]:
 def _whole(path: Path) -> list[Path]:
     """Return a file, or the files of a folder that is a matrix."""
     return sorted(path.iterdir()) if path.is_dir() else [path]
-
-
-def _beside(folder: Path) -> list[Path]:
-    if not folder.is_dir():
-        return []
-    return sorted(
-        file
-        for file in folder.iterdir()
-        if file.is_file() and any(part in file.name for part in _BESIDE)
-    )

@@ -192,6 +192,8 @@ def _check(stage: str, setting: dataclasses.Field[Any], value: Any) -> Any:
     name, kind = f"{stage}.{setting.name}", type(setting.default)
     if kind is float and isinstance(value, int) and not isinstance(value, bool):
         value = float(value)
+    if setting.metadata["number"] and type(value) is int:
+        value = str(value)
     if type(value) is not kind:
         raise ConfigError(
             f"Expected {name} to be of type {kind.__name__}; got {value!r}."

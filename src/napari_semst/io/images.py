@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import json
 import math
 import warnings
@@ -9,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from napari_semst.errors import InputError
 from napari_semst.io.checks import MEGABYTE, check_file, translate_errors
+from napari_semst.io.formats.packed import open_bytes, read_bytes
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -17,15 +19,24 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 RESOLUTIONS = ("hires", "lowres")
-_ENDINGS = (".png", ".jpg", ".jpeg", ".tif", ".tiff")
+IMAGE_ENDINGS = (".png", ".jpg", ".jpeg", ".tif", ".tiff")
 # 12,000 x 12,000: Space Ranger's largest (Visium HD) is 6,000 x 6,000.
 LARGEST_IMAGE = 144_000_000
+_LARGEST_FILE = 1000 * MEGABYTE
+_FORMATS = ("PNG", "JPEG", "TIFF")
+_WHAT = "the image"
 
 
-def image_file(folder: Path, resolution: str, prefix: str = "") -> Path | None:
-    """Return the image of one resolution in a ``spatial`` folder, if there is one."""
-    names = (f"{prefix}tissue_{resolution}_image{ending}" for ending in _ENDINGS)
-    return next((folder / n for n in names if (folder / n).is_file()), None)
+def size_of_image(path: Path) -> tuple[int, int]:
+    """Return the height and width of an image, packed or not, without reading it."""
+    from PIL import Image
+
+    with (
+        open_bytes(path, _WHAT, _LARGEST_FILE) as file,
+        Image.open(file, formats=_FORMATS) as opened,
+    ):
+        width, height = opened.size
+    return height, width
 
 
 def read_image(path: Path) -> NDArray[np.uint8]:
@@ -40,12 +51,14 @@ def read_image(path: Path) -> NDArray[np.uint8]:
     import numpy as np
     from PIL import Image
 
-    check_file(path, "the image", at_most=1000 * MEGABYTE)
+    check_file(path, _WHAT, at_most=_LARGEST_FILE)
+    with translate_errors(path, _WHAT):
+        held = io.BytesIO(read_bytes(path, _WHAT, _LARGEST_FILE))
     try:
         with warnings.catch_warnings():
             # The bound below is ours; Pillow's warning comes at half of its own.
             warnings.simplefilter("ignore", Image.DecompressionBombWarning)
-            opened = Image.open(path, formats=("PNG", "JPEG", "TIFF"))
+            opened = Image.open(held, formats=_FORMATS)
     except Image.DecompressionBombError as error:
         raise InputError(_too_large(path, "far more")) from error
     except Exception as error:
@@ -53,7 +66,7 @@ def read_image(path: Path) -> NDArray[np.uint8]:
             f"Expected a PNG, JPEG or TIFF image at {path}; it could not be opened. "
             "Replace it, or move it away to open the spots without it."
         ) from error
-    with translate_errors(path, "the image"), opened as image:
+    with translate_errors(path, _WHAT), opened as image:
         width, height = image.size
         if width * height > LARGEST_IMAGE:
             raise InputError(_too_large(path, f"{width:,} x {height:,}"))
@@ -72,7 +85,7 @@ def read_scalefactors(path: Path) -> dict[str, float]:
     what = "the scale factors"
     check_file(path, what, at_most=MEGABYTE)
     with translate_errors(path, what):
-        values: Any = json.loads(path.read_text(encoding="utf-8"))
+        values: Any = json.loads(read_bytes(path, what, MEGABYTE))
     if not isinstance(values, dict):
         raise InputError(f"Expected {what} at {path} to be names and numbers.")
     numbers = {

@@ -24,12 +24,23 @@ class ReadOptions:
     part
         Which part of an input that holds several: the bin size of Visium HD (in
         micrometres) or of Stereo-seq (in spots of the chip), the table of a
-        SpatialData store. None takes the usual one.
+        SpatialData store, the sample of a folder with files of several. None takes the
+        usual one.
     """
 
     counts: str | Path | None = None
     positions: str | Path | None = None
     part: str | None = None
+
+    @classmethod
+    def of(
+        cls,
+        counts: str | Path | None,
+        positions: str | Path | None,
+        part: str | int | None,
+    ) -> ReadOptions:
+        """Return choices as callers give them: a part may be a number."""
+        return cls(counts, positions, None if part is None else str(part))
 
     def bin_size(self, what: str) -> int | None:
         """Return the part as a bin size, None where none is asked for.

@@ -68,9 +68,7 @@ class Preview:
         """Return the whole as sentences for people."""
         lines = [f"{self.title}: {self._size()}."]
         if self.parts:
-            others = [part for part in self.parts if part != self.part]
-            also = f" There are also {abbreviate(others)}." if others else ""
-            lines.append(f"It is read as {self.part}.{also}")
+            lines.append(self._parts_told())
         if self.counts is not None:
             where = f"in {self.counts}" if self.counts else "missing"
             lines.append(f"Raw counts: {where}.")
@@ -81,6 +79,13 @@ class Preview:
         lines.append(f"Image: {size}{'' if self.image is None else ' pixels'}.")
         lines.append(f"Annotations: {abbreviate(self.annotations)}.")
         return (*lines, *self.remarks)
+
+    def _parts_told(self) -> str:
+        others = [part for part in self.parts if part != self.part]
+        if not self.part:
+            return f"It holds several samples: {abbreviate(others)}. Name one as part."
+        also = f" There are also {abbreviate(others)}." if others else ""
+        return f"It is read as {self.part}.{also}"
 
     def _size(self) -> str:
         if self.n_spots is None and self.n_genes is None:
@@ -102,7 +107,7 @@ def preview(
     path: str | Path,
     *,
     positions: str | Path | None = None,
-    part: str | None = None,
+    part: str | int | None = None,
 ) -> Preview:
     """Return what an input holds; no matrix is read.
 
@@ -120,7 +125,7 @@ def preview(
 
     place = Path(path).expanduser()
     kind = format_of(place)
-    options = ReadOptions(positions=positions, part=part)
+    options = ReadOptions.of(None, positions, part)
     with translate_errors(place, kind.title):
         facts = kind.preview(place, options)
     return Preview(kind.name, kind.title, **facts)

@@ -8,15 +8,15 @@ from typing import TYPE_CHECKING
 from napari_semst.errors import InputError
 from napari_semst.io.checks import abbreviate, check_file, translate_errors
 from napari_semst.io.coordinates import find_coordinates
-from napari_semst.io.formats.text_tables import has_ending
+from napari_semst.io.formats.packed import is_packed
+from napari_semst.io.formats.sample_files import is_archive
 from napari_semst.io.notes import note
 from napari_semst.io.options import ReadOptions
-from napari_semst.io.readers import visium, visium_hd
+from napari_semst.io.readers import visium_files
 from napari_semst.io.readers.registry import (
     FORMATS,
+    MATRIX_10X,
     PLAIN,
-    VISIUM,
-    VISIUM_HD,
     detect_format,
 )
 
@@ -27,13 +27,16 @@ if TYPE_CHECKING:
 
 __all__ = ["find_coordinates", "read"]
 
+# Entries of a folder that are looked into where the folder itself is not read.
+_MOST_INSIDE = 50
+
 
 def read(
     path: str | Path,
     *,
     counts: str | Path | None = None,
     positions: str | Path | None = None,
-    part: str | None = None,
+    part: str | int | None = None,
 ) -> AnnData:
     """Return the tissue section that a file or folder holds.
 
@@ -55,7 +58,8 @@ def read(
     part
         Which part, where an input holds several: the bin size of Visium HD (in
         micrometres; 8 where there is nothing said) or of Stereo-seq (in spots of the
-        chip; 50), the table of a SpatialData store.
+        chip; 50), the table of a SpatialData store, the sample where files of several
+        are in one folder. A number is taken as its digits.
 
     Returns
     -------
@@ -75,7 +79,7 @@ def read(
     """
     place = Path(path).expanduser()
     kind = format_of(place)
-    options = ReadOptions(counts=counts, positions=positions, part=part)
+    options = ReadOptions.of(counts, positions, part)
     tissue = kind.read(place, options)
     note(tissue, kind=kind.name, name=place.absolute().name)
     return tissue
@@ -97,14 +101,13 @@ def format_of(place: Path) -> Format:
 
 def _kind_by_names(place: Path) -> Format | None:
     """Return what is right by its names and wrong inside: reading it says how."""
-    for kind in FORMATS:
-        if kind.looks_like is not None and place.exists() and kind.looks_like(place):
-            return kind
-    if place.is_file() and has_ending(place):
-        return PLAIN
-    if visium_hd.bins_in(place):
-        return VISIUM_HD
-    return VISIUM if visium.locate(place) is not None else None
+    if not place.exists():
+        return None
+    alike = (kind for kind in FORMATS if kind.looks_like is not None)
+    found = next((k for k in alike if k.looks_like and k.looks_like(place)), None)
+    # A table in an instrument's folder is a part of that.
+    lone = found is PLAIN and place.is_file()
+    return None if lone and _home_of(place) is not None else found
 
 
 def as_tissue(source: AnnData | str | Path, part: str = "") -> tuple[AnnData, bool]:
@@ -128,13 +131,21 @@ def _why_not(place: Path) -> str:
         return _why_not_folder(place)
     what = "a tissue section"
     check_file(place, what)
+    if is_archive(place):
+        return (
+            f"Expected {what}; {place} is a packed folder. Unpack it, and choose the "
+            "folder that comes out."
+        )
     import h5py
 
     if not h5py.is_hdf5(place):
+        home = _home_of(place)
+        if home is not None:
+            return f"Expected {what}; {place.name} is {_part_of(*home)}"
         return (
             f"Expected {what} (.h5ad, .zarr, .gef, .gem, a 10x .h5 matrix, tables of "
             f"counts and places, or an instrument's folder); {place} is no HDF5 file "
-            "and no such table. Choose another file."
+            f"and no such table. {_todo(place)}"
         )
     with translate_errors(place, what), h5py.File(place, "r") as file:
         inside = abbreviate(list(file))
@@ -144,15 +155,59 @@ def _why_not(place: Path) -> str:
     )
 
 
+def _todo(place: Path) -> str:
+    try:
+        packed = is_packed(place)
+    except OSError:
+        packed = False
+    return "It is packed: unpack it first." if packed else "Choose another file."
+
+
+def _home_of(place: Path) -> tuple[Path, Format] | None:
+    """Return the folder of an instrument that a path is a part of, and its kind."""
+    for folder in list(place.absolute().parents)[:2]:
+        kind = detect_format(folder)
+        if kind is not None and kind is not PLAIN:
+            return folder, kind
+    return None
+
+
+def _part_of(folder: Path, kind: Format) -> str:
+    return f"a part of {folder} ({kind.title}). Choose that folder."
+
+
 def _why_not_folder(place: Path) -> str:
     with translate_errors(place, "a section's folder"):
         found = sorted(entry.name for entry in place.iterdir())
+    missing = visium_files.missing_in(place)
+    if missing:
+        return missing
+    inner = [
+        f"{name} ({kind.title})"
+        for name in found[:_MOST_INSIDE]
+        if not name.startswith(".") and (kind := detect_format(place / name))
+        if kind is not MATRIX_10X
+    ]
+    if inner:
+        return (
+            f"Expected one section; {place} is a folder above. Choose what can be read "
+            f"in it: {abbreviate(inner)}."
+        )
+    home = _home_of(place)
+    if home is not None:
+        return f"Expected a whole section; {place} is {_part_of(*home)}"
+    packed = [name for name in found if is_archive(place / name)]
+    todo = (
+        f"Unpack {abbreviate(packed)} there first."
+        if packed
+        else "Choose the folder that holds these."
+    )
     return (
         "Expected an instrument's folder: of Space Ranger "
         "(filtered_feature_bc_matrix.h5 or the folder filtered_feature_bc_matrix, and "
         "spatial/tissue_positions .csv, .parquet or _list.csv), Xenium "
         "(cell_feature_matrix.h5 and cells.parquet), MERSCOPE (cell_by_gene.csv and "
-        "cell_metadata.csv) or CosMx (*exprMat_file.csv and *metadata_file.csv), or a "
-        f"store (.zarr); {place} holds: {abbreviate(found)}. Choose the folder that "
-        "holds these, such as the one named outs."
+        "cell_metadata.csv) or CosMx (*exprMat_file.csv and *metadata_file.csv), a "
+        "store (.zarr), or a table of counts beside a table of places (.csv, .tsv, "
+        f".txt); {place} holds: {abbreviate(found)}. {todo}"
     )

@@ -2,14 +2,23 @@
 
 from __future__ import annotations
 
+from contextlib import contextmanager
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from napari_semst.errors import InputError
 from napari_semst.io.checks import MEGABYTE, abbreviate, check_file, translate_errors
+from napari_semst.io.formats.packed import is_packed, open_bytes, unpacked_file
+from napari_semst.io.formats.sample_files import (
+    files_of_samples,
+    of_sample,
+    sample_in,
+)
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
     from pathlib import Path
 
     from anndata import AnnData
@@ -19,21 +28,103 @@ GENE_IDS = "gene_ids"
 _EXPRESSION = "Gene Expression"
 _WHAT = "the 10x matrix"
 _NEEDED = ("barcodes", "data", "indices", "indptr", "shape")
+_H5_STEMS = (
+    "filtered_feature_bc_matrix",
+    "raw_feature_bc_matrix",
+    "filtered_feature_cell_matrix",
+    "raw_feature_cell_matrix",
+)
+# Unpacked, the largest matrices of the maker (bins of 2 micrometres) take 2 GB.
+_LARGEST = 16_000 * MEGABYTE
+_LARGEST_NAMES = 2_000 * MEGABYTE
+
+
+@dataclass(frozen=True, slots=True)
+class MarketFiles:
+    """The three files of a matrix as text: Matrix Market, features, barcodes."""
+
+    matrix: Path
+    features: Path
+    barcodes: Path
 
 
 def can_read(path: Path) -> bool:
-    """Return whether a path is a 10x matrix in HDF5, judged by what is inside."""
-    import h5py
+    """Return whether a path is a 10x matrix, judged by what is inside.
 
-    if not path.is_file() or not h5py.is_hdf5(path):
+    It is a file of HDF5, also packed, or a Matrix Market file beside its features and
+    barcodes.
+    """
+    if not path.is_file():
         return False
-    with h5py.File(path, "r") as file:
+    if is_market(path):
+        return market_files(path) is not None and _is_market_inside(path)
+    if not _is_hdf5(path):
+        return False
+    with _open_h5(path) as file:
         return _matrix_group(file) is not None
 
 
+def is_market(path: Path) -> bool:
+    """Return whether a file is named as Matrix Market files are."""
+    return path.name.lower().removesuffix(".gz").endswith(".mtx")
+
+
 def is_mtx_folder(path: Path) -> bool:
-    """Return whether a folder holds a matrix, features and barcodes."""
-    return path.is_dir() and all(_parts(path))
+    """Return whether a folder holds one matrix with its features and barcodes."""
+    return path.is_dir() and market_files(path) is not None
+
+
+def triples_in(folder: Path) -> dict[str, MarketFiles]:
+    """Return the matrices as text in a folder by sample, ``""`` for one without a name.
+
+    Repositories put the sample's name before those of the three files.
+    """
+    matrices, features, barcodes = (
+        files_of_samples(folder, stems, (end,))
+        for stems, end in (
+            (("matrix",), ".mtx"),
+            (("features", "genes"), ".tsv"),
+            (("barcodes",), ".tsv"),
+        )
+    )
+    found = {}
+    for sample, matrix in matrices.items():
+        alone = len(matrices) == 1
+        names = of_sample(features, sample, alone=alone)
+        spots = of_sample(barcodes, sample, alone=alone)
+        if names is not None and spots is not None:
+            found[sample] = MarketFiles(matrix, names, spots)
+    return found
+
+
+def market_files(path: Path) -> MarketFiles | None:
+    """Return the three files of a matrix as text, None where they are not clear.
+
+    Parameters
+    ----------
+    path
+        The folder of one matrix, or the Matrix Market file.
+    """
+    if path.is_dir():
+        found = triples_in(path)
+        own = list(found.values()) if "" not in found else [found[""]]
+        return own[0] if len(own) == 1 else None
+    beside = triples_in(path.absolute().parent).values()
+    same = (files for files in beside if files.matrix.name == path.name)
+    return next(same, None)
+
+
+def matrix_files(path: Path) -> list[Path]:
+    """Return the files that a matrix is read from."""
+    files = market_files(path) if path.is_dir() or is_market(path) else None
+    return [path] if files is None else [files.matrix, files.features, files.barcodes]
+
+
+def sample_of(path: Path) -> str:
+    """Return the sample that the name of a matrix tells, empty where it tells none."""
+    name = path.name.removesuffix(".gz").rsplit(".", 1)[0]
+    stems = ("matrix",) if is_market(path) else _H5_STEMS
+    return next((s for stem in stems if (s := sample_in(name, stem))), "")
 
 
 def read_matrix(path: Path) -> AnnData:
@@ -57,7 +148,7 @@ def read_matrix(path: Path) -> AnnData:
     from scipy import sparse
 
     with translate_errors(path, _WHAT):
-        if path.is_dir():
+        if path.is_dir() or is_market(path):
             matrix, barcodes, var = _read_mtx(path)
         else:
             matrix, barcodes, var = _read_h5(check_file(path, _WHAT))
@@ -92,11 +183,9 @@ def matrix_size(path: Path) -> tuple[int, int]:
     InputError
         If it is damaged or not such a matrix.
     """
-    import h5py
-
-    if path.is_dir():
+    if path.is_dir() or is_market(path):
         return _size_of_mtx(path)
-    with translate_errors(path, _WHAT), h5py.File(check_file(path, _WHAT), "r") as file:
+    with translate_errors(path, _WHAT), _open_h5(check_file(path, _WHAT)) as file:
         group = _matrix_group(file)
         if group is None:
             raise InputError(
@@ -112,13 +201,35 @@ def matrix_size(path: Path) -> tuple[int, int]:
 
 def library_of(path: Path) -> str | None:
     """Return the library's name that Space Ranger leaves in its HDF5 matrix."""
-    import h5py
-
-    if path.is_dir():
+    if path.is_dir() or is_market(path):
         return None
-    with translate_errors(path, _WHAT), h5py.File(path, "r") as file:
+    with translate_errors(path, _WHAT), _open_h5(path) as file:
         names = np.ravel(file.attrs.get("library_ids", []))
         return _texts(names)[0] if len(names) else None
+
+
+@contextmanager
+def _open_h5(path: Path) -> Iterator[Any]:
+    """Open a file of HDF5, unpacked for as long where it is packed."""
+    import h5py
+
+    with unpacked_file(path, _WHAT, _LARGEST) as plain, h5py.File(plain, "r") as file:
+        yield file
+
+
+def _is_hdf5(path: Path) -> bool:
+    """Return whether a file is HDF5, judged by its first bytes where it is packed."""
+    import h5py
+
+    if not is_packed(path):
+        return bool(h5py.is_hdf5(path))
+    with open_bytes(path, _WHAT, _LARGEST) as file:
+        return file.read(8) == b"\x89HDF\r\n\x1a\n"
+
+
+def _is_market_inside(path: Path) -> bool:
+    with open_bytes(path, _WHAT, _LARGEST) as file:
+        return file.read(14) == b"%%MatrixMarket"
 
 
 def _matrix_group(file: Any) -> Any:
@@ -138,11 +249,10 @@ def _matrix_group(file: Any) -> Any:
 
 
 def _read_h5(path: Path) -> tuple[Any, Any, Any]:
-    import h5py
     import pandas as pd
     from scipy import sparse
 
-    with h5py.File(path, "r") as file:
+    with _open_h5(path) as file:
         group = _matrix_group(file)
         if group is None:
             raise InputError(
@@ -168,58 +278,56 @@ def _read_h5(path: Path) -> tuple[Any, Any, Any]:
     return matrix, pd.Index(barcodes), var
 
 
-def _size_of_mtx(folder: Path) -> tuple[int, int]:
-    import pandas as pd
+def _size_of_mtx(path: Path) -> tuple[int, int]:
     from scipy import io as scipy_io
 
-    matrix, features, _ = _parts(folder)
-    if matrix is None or features is None:
-        raise InputError(f"Expected {_WHAT} in {folder}; found no matrix.mtx.")
-    with translate_errors(matrix, _WHAT):
-        n_features, n_barcodes = scipy_io.mminfo(matrix)[:2]
-        table = pd.read_csv(features, sep="\t", header=None, dtype=str, na_filter=False)
+    files = _expected_market_files(path)
+    with translate_errors(files.matrix, _WHAT):
+        n_features, n_barcodes = scipy_io.mminfo(files.matrix)[:2]
+    table = _names_table(files.features, "the features file")
     if table.shape[1] > 2:
         n_features = int((table[2] == _EXPRESSION).sum())
     return int(n_barcodes), int(n_features)
 
 
-def _parts(folder: Path) -> tuple[Path | None, Path | None, Path | None]:
-    """Return the matrix, features and barcodes files of a folder."""
-
-    def first(*names: str) -> Path | None:
-        paths = (folder / f"{n}{end}" for n in names for end in (".gz", ""))
-        return next((p for p in paths if p.is_file()), None)
-
-    return (
-        first("matrix.mtx"),
-        first("features.tsv", "genes.tsv"),
-        first("barcodes.tsv"),
+def _expected_market_files(path: Path) -> MarketFiles:
+    files = market_files(path)
+    if files is not None:
+        return files
+    folder = path if path.is_dir() else path.absolute().parent
+    samples = triples_in(folder)
+    if len(samples) > 1:
+        raise InputError(
+            f"Expected one matrix.mtx in {folder}; found those of {len(samples)} "
+            f"samples: {abbreviate(list(samples))}. Name the matrix file of one."
+        )
+    found = abbreviate(sorted(p.name for p in folder.iterdir()))
+    raise InputError(
+        "Expected matrix.mtx, features.tsv (or genes.tsv) and barcodes.tsv, each also "
+        f"with .gz and a sample's name in front, in {folder}; found: {found}."
     )
 
 
-def _read_mtx(folder: Path) -> tuple[Any, Any, Any]:
+def _names_table(path: Path, what: str) -> Any:
+    """Return a table without a header of features or barcodes, all as text."""
+    import pandas as pd
+
+    check_file(path, what, at_most=_LARGEST_NAMES)
+    with translate_errors(path, what), open_bytes(path, what, _LARGEST_NAMES) as file:
+        return pd.read_csv(file, sep="\t", header=None, dtype=str, na_filter=False)
+
+
+def _read_mtx(path: Path) -> tuple[Any, Any, Any]:
     import pandas as pd
     from scipy import sparse
 
-    matrix_file, features_file, barcodes_file = _parts(folder)
-    if matrix_file is None or features_file is None or barcodes_file is None:
-        found = abbreviate(sorted(p.name for p in folder.iterdir()))
-        raise InputError(
-            "Expected matrix.mtx, features.tsv (or genes.tsv) and barcodes.tsv, each "
-            f"also with .gz, in {folder}; found: {found}."
-        )
-    with translate_errors(features_file, "the features file"):
-        check_file(features_file, "the features file", at_most=200 * MEGABYTE)
-        features = pd.read_csv(
-            features_file, sep="\t", header=None, dtype=str, na_filter=False
-        )
-    with translate_errors(barcodes_file, "the barcodes file"):
-        check_file(barcodes_file, "the barcodes file", at_most=1000 * MEGABYTE)
-        barcodes = pd.read_csv(barcodes_file, sep="\t", header=None, dtype=str)
-    with translate_errors(matrix_file, _WHAT):
-        check_file(matrix_file, _WHAT)
-        _check_header(matrix_file, len(features), len(barcodes))
-        matrix = sparse.csr_matrix(_read_market(matrix_file).T)
+    files = _expected_market_files(path)
+    features = _names_table(files.features, "the features file")
+    barcodes = _names_table(files.barcodes, "the barcodes file")
+    with translate_errors(files.matrix, _WHAT):
+        check_file(files.matrix, _WHAT)
+        _check_header(files.matrix, len(features), len(barcodes))
+        matrix = sparse.csr_matrix(_read_market(files.matrix).T)
     symbols = features[1] if features.shape[1] > 1 else features[0]
     columns = {GENE_IDS: features[0].to_numpy()}
     if features.shape[1] > 2:

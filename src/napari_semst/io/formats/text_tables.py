@@ -14,6 +14,7 @@ import numpy as np
 from napari_semst.errors import InputError
 from napari_semst.io.checks import MEGABYTE, abbreviate, check_file, translate_errors
 from napari_semst.io.counts import is_count_matrix
+from napari_semst.io.formats.packed import is_packed
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -60,12 +61,6 @@ class TableHead:
 def has_ending(path: Path) -> bool:
     """Return whether a file is named as tables of text are."""
     return path.name.lower().endswith(ENDINGS)
-
-
-def is_packed(path: Path) -> bool:
-    """Return whether a file is packed by gzip, judged by what is inside."""
-    with path.open("rb") as file:
-        return file.read(2) == b"\x1f\x8b"
 
 
 def open_text(path: Path) -> IO[str]:

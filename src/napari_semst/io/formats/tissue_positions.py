@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+import csv
+from typing import IO, TYPE_CHECKING, Any
 
 import numpy as np
 
 from napari_semst.errors import InputError
 from napari_semst.io.checks import MEGABYTE, abbreviate, check_file, translate_errors
+from napari_semst.io.formats.packed import open_bytes, unpacked_name
+from napari_semst.io.formats.sample_files import files_of_samples
+from napari_semst.io.formats.text_tables import is_number
 from napari_semst.io.notes import note, warn
 from napari_semst.io.text_columns import as_texts
 
@@ -24,18 +28,31 @@ _WHAT = "the positions file"
 
 BARCODE = "barcode"
 COLUMNS = ("in_tissue", "array_row", "array_col", "pxl_row", "pxl_col")
-_FULLRES = {"pxl_row_in_fullres": "pxl_row", "pxl_col_in_fullres": "pxl_col"}
+# Names of Space Ranger 2 and later, and of Seurat.
+_SYNONYMS = {
+    "pxl_row_in_fullres": "pxl_row",
+    "pxl_col_in_fullres": "pxl_col",
+    "imagerow": "pxl_row",
+    "imagecol": "pxl_col",
+    "row": "array_row",
+    "col": "array_col",
+    "tissue": "in_tissue",
+    "barcodes": BARCODE,
+}
+# What R calls columns without a header.
+_OF_R = [f"V{number}" for number in range(1, 7)]
+_STEM = "tissue_positions"
+_ENDINGS = (".csv", ".parquet", ".tsv", ".txt")
+_DELIMITERS = ",\t;"
 
 
-def positions_in(folder: Path) -> list[Path]:
-    """Return the positions files in a folder, told by name, best first.
+def positions_in(folder: Path) -> dict[str, Path]:
+    """Return the positions files in a folder, told by name, by sample.
 
-    The one of a run (``tissue_positions...``) stands before those that a repository
-    has given a prefix (``GSM123_tissue_positions...``).
+    That of a run is named ``tissue_positions...``; repositories put the name of the
+    sample in front (``GSM123_tissue_positions...``).
     """
-    endings = (".csv", ".csv.gz", ".parquet")
-    found = (p for p in folder.glob("*tissue_positions*") if p.name.endswith(endings))
-    return sorted(found, key=lambda p: (not p.name.startswith("tissue"), p.name))
+    return files_of_samples(folder, (_STEM,), _ENDINGS)
 
 
 def read_positions(path: Path) -> pd.DataFrame:
@@ -43,7 +60,8 @@ def read_positions(path: Path) -> pd.DataFrame:
 
     Space Ranger 1 writes ``tissue_positions_list.csv`` without a header, 2 and later
     ``tissue_positions.csv`` with one, and Visium HD ``tissue_positions.parquet``. The
-    header is looked for, not told from the name.
+    header is looked for, not told from the name, and columns go by their names; a
+    first column without one, as R writes it, holds the barcodes where none is named so.
 
     Returns
     -------
@@ -57,41 +75,56 @@ def read_positions(path: Path) -> pd.DataFrame:
         If it is missing, not such a table, or names a barcode twice.
     """
     check_file(path, _WHAT, at_most=_LARGEST)
-    with translate_errors(path, _WHAT):
-        table = _parquet(path) if path.suffix == ".parquet" else _csv(path)
-    return _checked(table, path)
-
-
-def _parquet(path: Path) -> pd.DataFrame:
-    import pandas as pd
-
-    return pd.read_parquet(path, engine="pyarrow")
-
-
-def _csv(path: Path) -> pd.DataFrame:
-    import pandas as pd
-
-    first = pd.read_csv(path, header=None, nrows=1, dtype=str)
-    with_header = BARCODE in [str(cell).strip() for cell in first.iloc[0]]
-    if with_header:
-        return pd.read_csv(path, dtype={BARCODE: str}, skipinitialspace=True)
-    if first.shape[1] != 1 + len(COLUMNS):
-        raise InputError(
-            f"Expected {_WHAT} {path} to have {1 + len(COLUMNS)} columns (barcode, "
-            f"{', '.join(COLUMNS)}); found {first.shape[1]}."
+    with translate_errors(path, _WHAT), open_bytes(path, _WHAT, _LARGEST) as file:
+        table = (
+            _parquet(file) if unpacked_name(path).endswith(".parquet") else _csv(file)
         )
-    names = [BARCODE, *COLUMNS]
-    return pd.read_csv(path, header=None, names=names, dtype={BARCODE: str})
+        if not isinstance(table, int):
+            return _checked(table, path)
+    raise InputError(
+        f"Expected {_WHAT} {path} to have a header, or {1 + len(COLUMNS)} columns "
+        f"(barcode, {', '.join(COLUMNS)}); found {table} without a header."
+    )
+
+
+def _parquet(file: IO[bytes]) -> pd.DataFrame:
+    import io
+
+    import pandas as pd
+
+    held = io.BytesIO(file.read())
+    return pd.read_parquet(held, engine="pyarrow")
+
+
+def _csv(file: Any) -> pd.DataFrame | int:
+    """Return the table of a file of text, the number of its columns if it is none."""
+    import pandas as pd
+
+    # What is peeked at is read again.
+    start = file.peek(8192).removeprefix(b"\xef\xbb\xbf").split(b"\n")[0]
+    text = start.decode("utf-8").rstrip("\r")
+    delimiter = max(_DELIMITERS, key=text.count)
+    fields = [field.strip() for field in next(csv.reader([text], delimiter=delimiter))]
+    names = None
+    if any(map(is_number, fields[1:])):
+        if len(fields) != 1 + len(COLUMNS):
+            return len(fields)
+        names = [BARCODE, *COLUMNS]
+    return pd.read_csv(
+        file,
+        sep=delimiter,
+        header=0 if names is None else None,
+        names=names,
+        dtype={BARCODE: str},
+        skipinitialspace=True,
+    )
 
 
 def _checked(table: pd.DataFrame, path: Path) -> pd.DataFrame:
     """Return the table by barcode, its columns there and numeric."""
-    import numpy as np
     import pandas as pd
 
-    table = table.rename(columns=_FULLRES)
-    if BARCODE not in table and table.index.name == BARCODE:
-        table = table.reset_index()
+    table = _usual_names(table)
     missing = [c for c in (BARCODE, *COLUMNS) if c not in table]
     if missing:
         raise InputError(
@@ -114,6 +147,31 @@ def _checked(table: pd.DataFrame, path: Path) -> pd.DataFrame:
             f"(first: {abbreviate(list(twice), 3)}). Remove the doubles."
         )
     return numbers
+
+
+def _usual_names(table: pd.DataFrame) -> pd.DataFrame:
+    """Return the table with the names of `COLUMNS`, its barcodes in a column."""
+    import pandas as pd
+
+    names = [str(name).strip() for name in table.columns]
+    unnamed = [not name or name.startswith("Unnamed: ") for name in names]
+    if [n for n, no in zip(names, unnamed, strict=True) if not no] == _OF_R:
+        # A table without a header that R read and wrote again.
+        usual = iter((BARCODE, *COLUMNS))
+        names = [n if no else next(usual) for n, no in zip(names, unnamed, strict=True)]
+    known = set(names)
+    names = [
+        new if (new := _SYNONYMS.get(name, name)) == name or new not in known else name
+        for name in names
+    ]
+    table = table.set_axis(names, axis=1)
+    if BARCODE in table:
+        return table
+    if not isinstance(table.index, pd.RangeIndex):
+        return table.assign(**{BARCODE: table.index.astype(str)})
+    if unnamed[0]:
+        return table.set_axis([BARCODE, *names[1:]], axis=1)
+    return table
 
 
 _OBS = ("in_tissue", "array_row", "array_col")

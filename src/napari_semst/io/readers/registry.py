@@ -75,7 +75,13 @@ SPATIALDATA = Format(
     spatialdata.preview,
 )
 VISIUM = Format(
-    "visium", "Space Ranger folder", visium.can_read, visium.read, visium.preview
+    "visium",
+    "Space Ranger folder",
+    visium.can_read,
+    visium.read,
+    visium.preview,
+    visium.tables,
+    visium.looks_like,
 )
 VISIUM_HD = Format(
     "visium_hd",
@@ -84,6 +90,7 @@ VISIUM_HD = Format(
     visium_hd.read,
     visium_hd.preview,
     visium_hd.tables,
+    visium_hd.looks_like,
 )
 XENIUM = Format(
     "xenium",
@@ -121,13 +128,15 @@ PLAIN = Format(
     plain.read,
     plain.preview,
     plain.tables,
+    plain.looks_like,
 )
 MATRIX_10X = Format(
     "10x_h5",
-    "10x matrix (.h5)",
+    "10x matrix (.h5 or .mtx)",
     tenx.can_read,
     visium.read_matrix_file,
     visium.preview_matrix_file,
+    visium.tables_of_matrix,
 )
 
 # Asked in this order; the first that recognises a path reads it.

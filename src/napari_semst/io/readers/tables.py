@@ -98,7 +98,7 @@ def locate(path: Path) -> TablePair | None:
     folder = path if path.is_dir() else path.absolute().parent
     if not path.is_dir() and not (path.is_file() and has_ending(path)):
         return None
-    tables = [p for p in sorted(folder.iterdir()) if has_ending(p) and p.is_file()]
+    tables = text_tables_in(folder)
     if not 2 <= len(tables) <= _MOST_BESIDE:
         return None
     places = [p for p in map(coordinate_table, tables) if p is not None]
@@ -119,6 +119,25 @@ def locate(path: Path) -> TablePair | None:
         )
         found += [pair for pair in pairs if pair is not None]
     return found[0] if len(found) == 1 else None
+
+
+def looks_like(path: Path) -> bool:
+    """Return whether a path is a table, or a folder of counts and places, clear or not.
+
+    The names of files tell nothing of the folder: columns do.
+    """
+    if not path.is_dir():
+        return path.is_file() and has_ending(path)
+    tables = text_tables_in(path)
+    return len(tables) <= _MOST_BESIDE and (
+        any(coordinate_table(table) is not None for table in tables)
+        and any(_counted(table) is not None for table in tables)
+    )
+
+
+def text_tables_in(folder: Path) -> list[Path]:
+    """Return the files of a folder that are named as tables of text are."""
+    return [p for p in sorted(folder.iterdir()) if has_ending(p) and p.is_file()]
 
 
 def coordinate_table(path: Path) -> CoordinateTable | None:
@@ -259,7 +278,7 @@ def find_tables(path: Path, options: ReadOptions) -> TablePair:
 def why_not(path: Path) -> str:
     """Return what is missing where a table is not read."""
     folder = path if path.is_dir() else path.absolute().parent
-    tables = [p for p in sorted(folder.iterdir()) if has_ending(p) and p.is_file()]
+    tables = text_tables_in(folder)
     others = [p for p in tables if p.name != path.name]
     places = [
         p.path for p in map(coordinate_table, others[:_MOST_BESIDE]) if p is not None

@@ -2,68 +2,78 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from napari_semst.errors import InputError
 from napari_semst.io.checks import translate_errors
 from napari_semst.io.formats import tenx
-from napari_semst.io.formats.tissue_positions import (
-    join_positions,
-    positions_in,
-    read_positions,
-)
+from napari_semst.io.formats.tissue_positions import join_positions, read_positions
 from napari_semst.io.images import (
-    RESOLUTIONS,
-    image_file,
+    IMAGE_ENDINGS,
     read_image,
     read_scalefactors,
+    size_of_image,
 )
 from napari_semst.io.notes import warn
+from napari_semst.io.options import ReadOptions
+from napari_semst.io.readers.visium_files import (
+    choose_run,
+    pictures_of,
+    run_of_matrix,
+    samples_in,
+    without_positions,
+)
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from anndata import AnnData
 
-    from napari_semst.io.options import ReadOptions
-
-# The filtered matrix holds the spots in tissue; the raw one holds them too.
-_MATRICES = ("filtered_feature_bc_matrix", "raw_feature_bc_matrix")
-
-
-@dataclass(frozen=True, slots=True)
-class VisiumFiles:
-    """The files of one run that are read."""
-
-    folder: Path
-    matrix: Path
-    positions: Path
+    from napari_semst.io.readers.visium_files import PictureFiles, VisiumFiles
 
 
 def can_read(path: Path) -> bool:
-    """Return whether a folder holds a run of Space Ranger, judged by its matrix."""
-    outs = locate(path)
-    if outs is None or outs.positions.stat().st_size == 0:
-        return False
-    matrix = outs.matrix
-    return tenx.is_mtx_folder(matrix) or tenx.can_read(matrix)
+    """Return whether a folder holds runs of Space Ranger, judged by their matrices."""
+    samples = samples_in(path)
+    return bool(samples) and all(
+        run.positions.stat().st_size > 0
+        and (tenx.is_mtx_folder(run.matrix) or tenx.can_read(run.matrix))
+        for run in samples.values()
+    )
+
+
+def looks_like(path: Path) -> bool:
+    """Return whether a folder's files are named as runs of Space Ranger name them."""
+    return bool(samples_in(path))
 
 
 def locate(path: Path) -> VisiumFiles | None:
-    """Return the files of a run, told by their names.
+    """Return the files of the only run in a folder, told by their names.
 
-    The path is the folder ``outs``, the one above it, or ``spatial`` inside it.
+    The path is the folder ``outs``, the one above it, or ``spatial`` or the matrix
+    inside it.
     """
-    if not path.is_dir():
-        return None
-    places = [path, path / "outs"]
-    if path.name == "spatial":
-        places.append(path.absolute().parent)
-    for folder in places:
-        matrix, positions = _matrix_in(folder), _positions_near(folder)
-        if matrix is not None and positions is not None:
-            return VisiumFiles(folder, matrix, positions)
-    return None
+    samples = list(samples_in(path).values())
+    return samples[0] if len(samples) == 1 else None
+
+
+def tables(path: Path) -> list[Path]:
+    """Return the files that counts and places are read from, of all samples."""
+    return [file for run in samples_in(path).values() for file in files_of(run)]
+
+
+def tables_of_matrix(path: Path) -> list[Path]:
+    """Return the files that a bare matrix and its places are read from."""
+    run = run_of_matrix(path, ReadOptions())
+    return tenx.matrix_files(path) if run is None else files_of(run)
+
+
+def files_of(run: VisiumFiles) -> list[Path]:
+    """Return the files of a run that are read, the images among them."""
+    pictures = pictures_of(run)
+    beside = [*pictures.images.values(), pictures.factors]
+    found = [*tenx.matrix_files(run.matrix), run.positions, *beside]
+    return [file for file in found if file is not None]
 
 
 def read(path: Path, options: ReadOptions) -> AnnData:
@@ -72,165 +82,109 @@ def read(path: Path, options: ReadOptions) -> AnnData:
     Raises
     ------
     InputError
-        If a file is missing, damaged or belongs to another run.
+        If a file is missing, damaged or belongs to another run, or the folder holds
+        several samples and none is named.
     """
-    outs = locate(path)
-    if outs is None:
-        raise InputError(
-            "Expected a Space Ranger folder with a matrix and a positions file; "
-            f"{path} lacks one of them."
-        )
-    if options.counts is not None:
-        outs = replace(outs, matrix=_given(options.counts, outs.folder))
-    if options.positions is not None:
-        outs = replace(outs, positions=_given(options.positions, outs.folder))
-    return _read(outs)
+    return _read(choose_run(path, options))
 
 
 def read_matrix_file(path: Path, options: ReadOptions) -> AnnData:
-    """Return the section of a 10x .h5 matrix with a positions file.
+    """Return the section of a 10x matrix (.h5 or .mtx) with a positions file.
 
     Raises
     ------
     InputError
         If no positions file is given or stands beside it.
     """
-    folder = path.absolute().parent
-    positions = positions_for(path, options)
-    if positions is None:
-        raise InputError(
-            f"Expected the positions of the spots beside the matrix {path}: "
-            "tissue_positions.csv, tissue_positions.parquet or "
-            "tissue_positions_list.csv, there or in a folder named spatial; found "
-            "none. Name the file under Coordinates, or open the folder outs."
-        )
-    return _read(VisiumFiles(folder, path, positions))
+    run = run_of_matrix(path, options)
+    if run is None:
+        raise InputError(without_positions(path))
+    return _read(run)
 
 
 def preview(path: Path, options: ReadOptions) -> dict[str, Any]:
     """Return what is known of a run, by the names of `Preview`."""
-    outs = locate(path)
-    if outs is None:
-        raise InputError(f"Expected a Space Ranger folder at {path}; found none.")
-    return _of_10x(outs.matrix, outs.positions)
+    samples = samples_in(path)
+    if len(samples) > 1 and options.part is None:
+        run, part = next(iter(samples.values())), ""
+    else:
+        run = choose_run(path, options)
+        part = run.sample
+    found = _of_10x(run.matrix, run)
+    if len(samples) < 2:
+        return found
+    return found | {"part": part, "parts": tuple(samples)}
 
 
 def preview_matrix_file(path: Path, options: ReadOptions) -> dict[str, Any]:
     """Return what is known of a bare matrix, by the names of `Preview`."""
-    return _of_10x(path, positions_for(path, options))
+    return _of_10x(path, run_of_matrix(path, options))
 
 
-def positions_for(path: Path, options: ReadOptions) -> Path | None:
-    """Return the positions file of a bare matrix: the one given, or the one beside."""
-    folder = path.absolute().parent
-    if options.positions is not None:
-        return _given(options.positions, folder)
-    return _positions_near(folder, path.name)
-
-
-def _read(outs: VisiumFiles) -> AnnData:
+def _read(run: VisiumFiles) -> AnnData:
     """Return the section of the files found."""
-    adata = join_positions(
-        tenx.read_matrix(outs.matrix), read_positions(outs.positions)
-    )
-    images, scalefactors = _pictures(outs.positions, adata)
+    adata = join_positions(tenx.read_matrix(run.matrix), read_positions(run.positions))
+    images, scalefactors = _pictures(run, adata)
     adata.uns["spatial"] = {
-        _library(outs): {"images": images, "scalefactors": scalefactors}
+        _library(run): {"images": images, "scalefactors": scalefactors}
     }
     return adata
 
 
-def _of_10x(matrix: Path, positions: Path | None) -> dict[str, Any]:
+def _of_10x(matrix: Path, run: VisiumFiles | None) -> dict[str, Any]:
     n_spots, n_genes = tenx.matrix_size(matrix)
     found: dict[str, Any] = {
         "n_spots": n_spots,
         "n_genes": n_genes,
         "counts": matrix.name,
     }
-    if positions is None:
+    if run is None:
         return found | {"remarks": ("There is no positions file beside it.",)}
-    prefix = positions.name.split("tissue_positions")[0]
-    files = (image_file(positions.parent, name, prefix) for name in RESOLUTIONS)
-    image = next((file for file in files if file is not None), None)
+    files = pictures_of(run)
+    image = next(iter(files.images.values()), None)
     return found | {
-        "coordinates": positions.name,
-        "image": None if image is None else _size_of(image),
+        "coordinates": run.positions.name,
+        "image": None if image is None else size_of_image(image),
         "columns": ("in_tissue", "array_row", "array_col"),
+        "remarks": _doubts(files),
     }
 
 
-def _size_of(image: Path) -> tuple[int, int]:
-    from PIL import Image
-
-    with Image.open(image, formats=("PNG", "JPEG", "TIFF")) as opened:
-        width, height = opened.size
-    return height, width
-
-
-def _pictures(positions: Path, adata: AnnData) -> tuple[dict[str, Any], dict[str, Any]]:
-    """Return the images and scale factors beside a positions file."""
-    folder, prefix = positions.parent, positions.name.split("tissue_positions")[0]
-    files = {r: image_file(folder, r, prefix) for r in RESOLUTIONS}
-    factors_file = folder / f"{prefix}scalefactors_json.json"
-    if not factors_file.is_file():
-        if any(files.values()):
-            warn(
-                adata,
-                f"There is no {factors_file.name} beside the image: where the spots "
-                "are on it is unknown, and it is not shown.",
-            )
+def _pictures(
+    run: VisiumFiles, adata: AnnData
+) -> tuple[dict[str, Any], dict[str, float]]:
+    """Return the images and scale factors of a run; say what is left out."""
+    files = pictures_of(run)
+    warn(adata, *_doubts(files))
+    if files.factors is None:
         return {}, {}
-    factors = read_scalefactors(factors_file)
-    images = {r: read_image(file) for r, file in files.items() if file is not None}
-    return images, factors
+    factors = read_scalefactors(files.factors)
+    return {name: read_image(file) for name, file in files.images.items()}, factors
 
 
-def _matrix_in(folder: Path) -> Path | None:
-    """Return the matrix of a folder: filtered before raw, HDF5 before text."""
-    for name in _MATRICES:
-        if (folder / f"{name}.h5").is_file():
-            return folder / f"{name}.h5"
-        if tenx.is_mtx_folder(folder / name):
-            return folder / name
-        # Downloads of 10x Genomics carry the sample's name in front.
-        with_prefix = sorted(folder.glob(f"*{name}.h5"))
-        if len(with_prefix) == 1:
-            return with_prefix[0]
-    return None
+def _doubts(files: PictureFiles) -> tuple[str, ...]:
+    """Return what a run's images lack."""
+    doubts = [
+        f"{name} is not read: images are read as {', '.join(IMAGE_ENDINGS)}, also with "
+        ".gz."
+        for name in files.left
+    ]
+    if files.images and files.factors is None:
+        doubts.append(
+            "There is no scalefactors_json.json beside the image: where the spots are "
+            "on it is unknown, and it is not shown."
+        )
+    return tuple(doubts)
 
 
-def _positions_near(folder: Path, matrix_name: str = "") -> Path | None:
-    """Return the positions file of a folder or its ``spatial``; None where unclear."""
-    for place in (folder / "spatial", folder):
-        found = positions_in(place) if place.is_dir() else []
-        own = [p for p in found if p.name.startswith("tissue")]
-        if own:
-            return own[0]
-        same = [p for p in found if _prefix_matches(p.name, matrix_name)]
-        if len(same) == 1 or len(found) == 1:
-            return (same or found)[0]
-    return None
-
-
-def _prefix_matches(positions_name: str, matrix_name: str) -> bool:
-    prefix = positions_name.split("tissue_positions")[0]
-    return bool(matrix_name) and matrix_name.startswith(prefix)
-
-
-def _given(name: str | Path, folder: Path) -> Path:
-    """Return a path as given, or in the run's folder if it stands there."""
-    path = Path(name).expanduser()
-    inside = folder / path
-    return inside if not path.exists() and inside.exists() else path
-
-
-def _library(outs: VisiumFiles) -> str:
-    """Return the section's name: Space Ranger's, else the folder's."""
+def _library(run: VisiumFiles) -> str:
+    """Return the section's name: Space Ranger's, else the sample's or the folder's."""
     name = None
-    with translate_errors(outs.matrix, "the 10x matrix"):
-        name = tenx.library_of(outs.matrix)
-    folder = outs.folder.absolute()
+    with translate_errors(run.matrix, "the 10x matrix"):
+        name = tenx.library_of(run.matrix)
+    folder = run.folder.absolute()
     if not name:
-        name = folder.parent.name if folder.name == "outs" else folder.name
+        outer = folder.parent.name if folder.name == "outs" else folder.name
+        name = run.sample or outer
     # A slash would open a group inside the group when the section is saved.
     return name.replace("/", "_") or "library"

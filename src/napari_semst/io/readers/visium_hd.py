@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from napari_semst.errors import InputError
@@ -26,6 +27,11 @@ USUAL = 8
 def can_read(path: Path) -> bool:
     """Return whether a folder is a run of Visium HD, judged by one of its bins."""
     return any(visium.can_read(folder) for folder in bins_in(path).values())
+
+
+def looks_like(path: Path) -> bool:
+    """Return whether a folder's folders are named as those of Visium HD."""
+    return bool(bins_in(path))
 
 
 def bins_in(path: Path) -> dict[int, Path]:
@@ -66,9 +72,8 @@ def choose_bin_folder(path: Path, options: ReadOptions) -> tuple[int, Path]:
 
 
 def tables(path: Path) -> list[Path]:
-    """Return the files that counts and places are read from, of all bin sizes."""
-    runs = [outs for outs in map(visium.locate, bins_in(path).values()) if outs]
-    return [file for outs in runs for file in (outs.matrix, outs.positions)]
+    """Return the files that are read, of all bin sizes."""
+    return [file for folder in bins_in(path).values() for file in visium.tables(folder)]
 
 
 def read(path: Path, options: ReadOptions) -> AnnData:
@@ -80,7 +85,7 @@ def read(path: Path, options: ReadOptions) -> AnnData:
         If there are no such bins, or a file is missing, damaged or of another run.
     """
     size, folder = choose_bin_folder(path, options)
-    tissue = visium.read(folder, options)
+    tissue = visium.read(folder, replace(options, part=None))
     others = [other for other in bins_in(path) if other != size]
     note(tissue, bin_size=size, other_bin_sizes=others)
     return tissue
@@ -90,7 +95,10 @@ def preview(path: Path, options: ReadOptions) -> dict[str, Any]:
     """Return what is known of the bins to read, by the names of `Preview`."""
     size, folder = choose_bin_folder(path, options)
     parts = tuple(map(_in_microns, bins_in(path)))
-    return visium.preview(folder, options) | {"part": _in_microns(size), "parts": parts}
+    return visium.preview(folder, replace(options, part=None)) | {
+        "part": _in_microns(size),
+        "parts": parts,
+    }
 
 
 def _in_microns(size: int) -> str:
