@@ -14,7 +14,8 @@ import pytest
 from napari_semst.errors import SaveError
 from napari_semst.io.counts import find_counts
 from napari_semst.io.export.atomic import estimated_bytes
-from napari_semst.io.export.h5ad import check_readback, write
+from napari_semst.io.export.h5ad import write
+from napari_semst.io.export.readback import check_readback
 from napari_semst.io.matrices import named_layers
 from napari_semst.io.preview import preview
 from napari_semst.io.read import read

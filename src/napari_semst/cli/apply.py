@@ -67,6 +67,7 @@ def apply(
     loaded = load_model(model)
     scoring = Scoring(truth, drop_unannotated=False)
     tissue = scoring.choose(read(source))
+    files.try_writing(tissue)
     steps = label_section(
         tissue,
         loaded,

@@ -62,10 +62,13 @@ def explain(
     from napari_semst.explanation.summary import explanation_text
     from napari_semst.explanation.types import ExplainOptions
     from napari_semst.io.read import read
+    from napari_semst.pipeline.job import RunOutputs
 
     options = ExplainOptions(name, labels, semantics, counterfactual, n_draws=draws)
     _check_output(source, output, labels, overwrite=overwrite)
     tissue = read(source)
+    if output is not None and not _is_table(output):
+        RunOutputs(output, None, None, overwrite).try_writing(tissue)
     told = run_to_end(show_progress(explain_steps(tissue, options), quiet=quiet))
     if output is not None:
         _write(tissue, told, output, overwrite=overwrite)

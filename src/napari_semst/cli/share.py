@@ -134,12 +134,15 @@ def import_regions(
 ) -> None:
     """Label spots by regions drawn in QuPath or elsewhere."""
     from napari_semst.io.export.h5ad import write
+    from napari_semst.io.export.trial import try_writing
     from napari_semst.io.geojson.label import add_regions
     from napari_semst.io.import_labels import add_labels
+    from napari_semst.io.notes import warn
     from napari_semst.io.read import read
 
     check_output_path(output, overwrite=overwrite, source=source, suffixes=(".h5ad",))
     tissue = read(source)
+    warn(tissue, *try_writing(tissue))
     labelled: LabelsAdded | RegionsAdded
     if regions.suffix.lower() == ".csv":
         labelled = add_labels(tissue, regions, column)

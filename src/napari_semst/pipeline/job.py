@@ -63,6 +63,27 @@ class RunOutputs:
                     path, overwrite=self.overwrite, source=source, suffixes=suffixes
                 )
 
+    def try_writing(self, tissue: AnnData) -> None:
+        """Refuse a section that cannot be saved, before the work.
+
+        What will be written otherwise than it is held is noted as a warning.
+
+        Parameters
+        ----------
+        tissue
+            The section as it was read.
+
+        Raises
+        ------
+        SaveError
+            If something in it fits into no file; all of it is named.
+        """
+        from napari_semst.io.export.trial import try_writing
+        from napari_semst.io.notes import warn
+
+        if self.tissue is not None:
+            warn(tissue, *try_writing(tissue, self.tissue.suffix))
+
     def write(self, tissue: AnnData, coordinates: str) -> list[str]:
         """Write what is wanted; return the names of the files."""
         from napari_semst.io.export.h5ad import write, write_domains_csv
@@ -203,6 +224,7 @@ def find_and_save(
     else:
         tissue = read(sources[0], part=config.prepare.part or None)
     tissue = scoring.choose(tissue)
+    files.try_writing(tissue)
     result = run_to_end(through(find_domains(tissue, config, control)))
     result.provenance.update(notes or {})
     settings = result.provenance["config"]["prepare"]

@@ -18,12 +18,8 @@ from scipy import sparse
 from napari_semst.errors import InputError, SaveError
 from napari_semst.io.export import atomic, h5ad
 from napari_semst.io.export.atomic import estimated_bytes
-from napari_semst.io.export.h5ad import (
-    check_readback,
-    write,
-    write_domains_csv,
-    write_table,
-)
+from napari_semst.io.export.h5ad import write, write_domains_csv, write_table
+from napari_semst.io.export.readback import check_readback
 from napari_semst.io.read import read
 
 RNG = np.random.default_rng(0)

@@ -80,30 +80,103 @@ def write_atomically(
     return place
 
 
-def _checked_place(path: Path, overwrite: bool, suffix: str, least_free: int) -> Path:
+def write_folder_atomically(
+    path: str | Path,
+    write: Callable[[Path], None],
+    check: Callable[[Path], None],
+    *,
+    overwrite: bool,
+    suffix: str,
+    least_free: int = 0,
+) -> Path:
+    """Write a store, a folder of files, beside its place, check it and move it there.
+
+    Whatever fails, the store that stood there before is untouched and nothing is left
+    beside it.
+
+    Parameters
+    ----------
+    path, write, check, overwrite, suffix, least_free
+        As for `write_atomically`.
+
+    Returns
+    -------
+    pathlib.Path
+        The folder, symbolic links followed.
+
+    Raises
+    ------
+    SaveError
+        As for `write_atomically`, or if something else than a store stands there.
+    """
+    place = _checked_place(
+        Path(path).expanduser(), overwrite, suffix, least_free, folder=True
+    )
+    # Stores are known by their ending.
+    hidden = f".{place.name}.{secrets.token_hex(4)}"
+    temporary = place.with_name(f"{hidden}.tmp{suffix}")
+    old = place.with_name(f"{hidden}.old{suffix}")
+    try:
+        write(temporary)
+        check(temporary)
+        if place.exists():
+            if not overwrite:
+                raise SaveError(_exists(place))
+            place.rename(old)
+        try:
+            temporary.rename(place)
+        except BaseException:
+            if old.exists():
+                old.rename(place)
+            raise
+        _to_disk(place.parent)
+    except SemstError:
+        raise
+    # Writers raise nearly any type for a value that they cannot store.
+    except Exception as error:
+        raise SaveError(_in_words(place, error)) from error
+    finally:
+        for left in (temporary, old):
+            shutil.rmtree(left, ignore_errors=True)
+    return place
+
+
+def _checked_place(
+    path: Path, overwrite: bool, suffix: str, least_free: int, *, folder: bool = False
+) -> Path:
     if path.suffix != suffix:
         raise SaveError(f"Expected a file name ending in {suffix}; got {path.name!r}.")
     # A link is followed, so that what it points to is replaced and not the link.
     place = path.resolve()
-    folder = place.parent
-    if not folder.is_dir():
+    parent = place.parent
+    if not parent.is_dir():
         raise SaveError(
-            f"Expected the folder {folder} to exist; it does not. Create it, or choose "
+            f"Expected the folder {parent} to exist; it does not. Create it, or choose "
             "another."
         )
-    if place.is_dir():
+    if place.is_dir() and not folder:
         raise SaveError(f"Expected {place} to be a file; it is a folder.")
     if place.exists() and not overwrite:
         raise SaveError(_exists(place))
-    if not os.access(folder, os.W_OK | os.X_OK):
+    if folder and place.exists() and not _is_store(place):
+        raise SaveError(
+            f"Expected {place} to be a store that may be replaced; it is something "
+            "else. Choose another name."
+        )
+    if not os.access(parent, os.W_OK | os.X_OK):
         raise SaveError(_in_words(place, PermissionError()))
-    free = shutil.disk_usage(folder).free
+    free = shutil.disk_usage(parent).free
     if free < least_free:
         raise SaveError(
-            f"Expected at least {least_free / 1e6:,.0f} MB free in {folder}; there are "
+            f"Expected at least {least_free / 1e6:,.0f} MB free in {parent}; there are "
             f"{free / 1e6:,.0f} MB. Free some space, or choose another folder."
         )
     return place
+
+
+def _is_store(place: Path) -> bool:
+    """Return whether a folder is a zarr store, which alone may be replaced."""
+    return any((place / name).is_file() for name in (".zgroup", "zarr.json"))
 
 
 def _put(temporary: Path, place: Path, overwrite: bool) -> None:

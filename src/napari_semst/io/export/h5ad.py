@@ -2,19 +2,23 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, cast
-
-import numpy as np
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 from napari_semst import keys
 from napari_semst.errors import SaveError
-from napari_semst.io.export.atomic import estimated_bytes, write_atomically
-from napari_semst.io.export.writable import writable
-from napari_semst.io.matrices import named_layers
+from napari_semst.io.export.atomic import (
+    estimated_bytes,
+    write_atomically,
+    write_folder_atomically,
+)
+from napari_semst.io.export.mends import Mends
+from napari_semst.io.export.readback import check_readback
+from napari_semst.io.export.trial import try_writing
+from napari_semst.io.export.writable import writable, write_plain
+from napari_semst.io.notes import warn
 
 if TYPE_CHECKING:
-    from pathlib import Path
-
     import pandas as pd
     from anndata import AnnData
 
@@ -26,21 +30,23 @@ def write(
     overwrite: bool = False,
     compression: str | None = "gzip",
 ) -> Path:
-    """Write a tissue as .h5ad, all of it, and read it back before it takes its place.
+    """Write a tissue as .h5ad or .zarr, all of it, and read it back.
 
-    Everything that the tissue holds is kept; the object itself is not changed. The
-    file appears whole or not at all, and a file that stood there stays until then.
+    Everything that the tissue holds is kept; the object itself is not changed. Names
+    and values that the format cannot hold are written otherwise where nothing is lost
+    by it, and ``uns["semst_input"]["warnings"]`` of the file says so. The file appears
+    whole or not at all, and one that stood there stays until then.
 
     Parameters
     ----------
     adata
         The tissue.
     path
-        Where to, ending in ``.h5ad``.
+        Where to, ending in ``.h5ad`` or ``.zarr``.
     overwrite
-        Whether a file that stands there may be replaced.
+        Whether a file or store that stands there may be replaced.
     compression
-        ``"gzip"``, ``"lzf"``, or None: larger and faster.
+        Of an .h5ad: ``"gzip"``, ``"lzf"``, or None: larger and faster.
 
     Returns
     -------
@@ -53,24 +59,20 @@ def write(
         If the place cannot be written, the tissue holds something that the format
         cannot, or the file did not read back the same.
     """
-    import warnings
-
-    def write_file(temporary: Path) -> None:
-        with warnings.catch_warnings():
-            # Of the format's history, nothing that a user can act on.
-            warnings.simplefilter("ignore")
-            writable(adata).write_h5ad(
-                temporary,
-                convert_strings_to_categoricals=False,
-                compression=compression,
-            )
-
-    return write_atomically(
-        path,
-        write_file,
-        lambda temporary: check_readback(adata, temporary),
+    place = Path(path).expanduser()
+    if place.suffix == ".zarr":
+        # A store takes what it cannot give back.
+        try_writing(adata, ".zarr")
+    mends = Mends()
+    plain = writable(adata, mends)
+    warn(plain, *mends.sentences())
+    whole = write_folder_atomically if place.suffix == ".zarr" else write_atomically
+    return whole(
+        place,
+        lambda temporary: write_plain(plain, temporary, compression=compression),
+        lambda temporary: check_readback(plain, temporary),
         overwrite=overwrite,
-        suffix=".h5ad",
+        suffix=place.suffix if place.suffix == ".zarr" else ".h5ad",
         least_free=estimated_bytes(adata),
     )
 
@@ -185,117 +187,3 @@ def domains_table(adata: AnnData, coordinates: str | None = None) -> pd.DataFram
     for column in [c for c in first if c in adata.obs] + more:
         columns[column.removeprefix("semst_")] = adata.obs[column].to_numpy()
     return pd.DataFrame(columns)
-
-
-_BLOCK = 4_000_000
-
-
-_OURS = ("semst_", "X_semst", "ig_")
-
-
-def check_readback(adata: AnnData, path: Path) -> None:
-    """Raise unless a file holds the tissue.
-
-    Compared are the shape, the names of spots and genes, the columns of obs and var,
-    the keys of every other part, the sum of X, and the results in full.
-
-    Raises
-    ------
-    SaveError
-        Naming the first part that differs.
-    """
-    import h5py
-    from anndata.io import read_elem
-
-    with h5py.File(path, "r") as file:
-        obs, var = read_elem(file["obs"]), read_elem(file["var"])
-        _same("the shape", (len(obs), len(var)), adata.shape)
-        _same("the spots", list(obs.index.astype(str)), list(map(str, adata.obs_names)))
-        _same("the genes", list(var.index.astype(str)), list(map(str, adata.var_names)))
-        _same("obs", list(obs.columns), list(adata.obs.columns))
-        _same("var", list(var.columns), list(adata.var.columns))
-        for part in ("obsm", "varm", "obsp", "varp", "uns"):
-            _same(part, sorted(file.get(part, {})), sorted(getattr(adata, part)))
-        _same("layers", sorted(file.get("layers", {})), sorted(named_layers(adata)))
-        for column in [c for c in obs if str(c).startswith(_OURS)]:
-            _same_values(f"obs[{column!r}]", obs[column], adata.obs[column])
-        for key in [k for k in adata.obsm if str(k).startswith(_OURS)]:
-            _same_values(
-                f"obsm[{key!r}]", read_elem(file["obsm"][key]), adata.obsm[key]
-            )
-        if keys.RUNS in adata.uns and hasattr(adata.uns[keys.RUNS], "keys"):
-            runs = sorted(adata.uns[keys.RUNS])
-            _same(f"uns[{keys.RUNS!r}]", sorted(file["uns"][keys.RUNS]), runs)
-        if adata.X is not None:
-            _same_sum(_stored_sum(file["X"]), _sum(adata.X))
-
-
-def _same(what: str, found: Any, expected: Any) -> None:
-    if found != expected:
-        raise _differs(what)
-
-
-def _same_values(what: str, found: Any, expected: Any) -> None:
-    """Compare two columns or matrices; values missing in both are the same."""
-    import pandas as pd
-
-    one, other = _plain(found), _plain(expected)
-    if one.shape != other.shape:
-        raise _differs(what)
-    if one.dtype.kind in "fc" or other.dtype.kind in "fc":
-        same = np.array_equal(one.astype(float), other.astype(float), equal_nan=True)
-    else:
-        there = np.asarray(pd.notna(one))
-        same = np.array_equal(there, np.asarray(pd.notna(other))) and bool(
-            (one[there].astype(str) == other[there].astype(str)).all()
-        )
-    if not same:
-        raise _differs(what)
-
-
-def _plain(values: Any) -> np.ndarray[Any, np.dtype[Any]]:
-    if hasattr(values, "toarray"):
-        values = values.toarray()
-    return np.asarray(values)
-
-
-def _same_sum(found: float, expected: float) -> None:
-    same = np.isclose(found, expected, rtol=1e-9, atol=0.0, equal_nan=True)
-    if not same and not np.isinf(expected):
-        raise _differs(f"the sum of X ({found:g}, not {expected:g})")
-
-
-def _differs(what: str) -> SaveError:
-    return SaveError(
-        f"Expected the file to read back the same; {what} differs. Nothing was "
-        "changed; save again, or to another disk."
-    )
-
-
-def _stored_sum(stored: Any) -> float:
-    """Return the sum of a matrix in the file, block by block."""
-    import h5py
-
-    values = stored["data"] if isinstance(stored, h5py.Group) else stored
-    return _block_sum(values)
-
-
-def _sum(matrix: Any) -> float:
-    from scipy import sparse
-
-    if hasattr(matrix, "to_memory"):
-        matrix = matrix.to_memory()
-    if hasattr(matrix, "compute"):
-        matrix = matrix.compute()
-    return _block_sum(cast("Any", matrix).data if sparse.issparse(matrix) else matrix)
-
-
-def _block_sum(values: Any) -> float:
-    width = int(np.prod(values.shape[1:])) or 1
-    step = max(1, _BLOCK // width)
-    return float(
-        sum(
-            np.asarray(values[start : start + step]).sum(dtype=np.float64)
-            for start in range(0, values.shape[0], step)
-        )
-    )

@@ -171,10 +171,20 @@ def cuda_devices() -> tuple[tuple[str, str], ...]:
 def pipeline_steps(
     job: Job, control: RunControl
 ) -> Generator[Progress, None, DomainResult]:
-    """Return the pipeline's generator for a job."""
+    """Walk the pipeline for a job, once it is known that the result can be saved.
+
+    Raises
+    ------
+    SaveError
+        Before the work, if something in the section fits into no file.
+    """
+    from napari_semst.io.export.trial import try_writing
     from napari_semst.pipeline.run import find_domains
 
-    return find_domains(job.tissue, job.request, control)
+    mended = try_writing(job.tissue)
+    result = yield from find_domains(job.tissue, job.request, control)
+    result.provenance["warnings"] += mended
+    return result
 
 
 def run_job(

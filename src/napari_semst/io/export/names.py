@@ -1,0 +1,82 @@
+"""Names of columns and entries that every file format can hold."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from collections.abc import Collection, Iterable
+
+UNNAMED = "unnamed"
+# What a path takes for the folder itself and for the one above it.
+_PLACES = ("", ".", "..")
+
+
+def storable_names(names: Iterable[Any], reserved: Collection[str] = ()) -> list[str]:
+    """Return names that can be written, in the order given, each once.
+
+    A name that can be written stays as it is. Others lose what stands in the way:
+    what is no text becomes text, a slash (which opens a group inside the group)
+    becomes ``_``, and nothing at all becomes ``unnamed``. One that is then taken gets
+    a number at its end.
+
+    Parameters
+    ----------
+    names
+        Of columns, or of entries of a mapping.
+    reserved
+        Names that the format keeps for itself.
+    """
+    asked = list(names)
+    good = [is_storable_name(name) and name not in reserved for name in asked]
+    taken = {name for name, is_good in zip(asked, good, strict=True) if is_good}
+    kept: set[str] = set()
+    found = []
+    for name, is_good in zip(asked, good, strict=True):
+        if is_good and name not in kept:
+            kept.add(name)
+            found.append(str(name))
+            continue
+        plain = _plain(name)
+        plain = f"{plain}_" if plain in reserved else plain
+        new, count = plain, 0
+        while new in taken:
+            count += 1
+            new = f"{plain}-{count}"
+        taken.add(new)
+        found.append(new)
+    return found
+
+
+def is_storable_name(name: Any) -> bool:
+    """Return whether a name can stand in every format as it is."""
+    return (
+        isinstance(name, str)
+        and name not in _PLACES
+        and "/" not in name
+        and is_storable_text(name)
+    )
+
+
+def is_storable_text(text: str) -> bool:
+    """Return whether every format holds a text: without NUL, and in Unicode."""
+    if "\0" in text:
+        return False
+    try:
+        text.encode("utf-8")
+    except UnicodeEncodeError:  # half a character, from a file of another encoding
+        return False
+    return True
+
+
+def storable_text(text: str) -> str:
+    """Return a text without what formats cannot hold."""
+    return text.replace("\0", "").encode("utf-8", "replace").decode("utf-8")
+
+
+def _plain(name: Any) -> str:
+    if name is None:
+        return UNNAMED
+    parts = name if isinstance(name, tuple) else (name,)
+    text = storable_text("_".join(map(str, parts))).replace("/", "_")
+    return UNNAMED if text in _PLACES else text
