@@ -76,13 +76,15 @@ def write_table(store, name, tissue, region, zarr_format, *, numbers=None, own=N
     group(path, about, zarr_format)
 
 
-def write_labels(store, name, levels, zarr_format, *steps, chunks=None, axes="yx"):
-    """Write labels, finest level first, with what takes them to "global"."""
+def write_labels(
+    store, name, levels, zarr_format, *steps, chunks=None, axes="yx", to="global"
+):
+    """Write labels, finest level first, with what takes them to a system."""
     axes = [{"name": axis} for axis in axes]
     about = {
         "axes": axes,
         "datasets": [{"path": f"s{i}"} for i in range(len(levels))],
-        "coordinateTransformations": transforms(*steps, axes=axes),
+        "coordinateTransformations": transforms(*steps, axes=axes, to=to),
     }
     about = {"multiscales": [about]}
     place = store / "labels" / name
@@ -108,7 +110,6 @@ def write_shapes(store, name, geometry, zarr_format, **columns):
 
 def write_image(store, zarr_format, *, turned=False):
     """Write two levels; a pixel of the finest is 5 wide, and the corner (-5, -10)."""
-    axes = [{"name": name} for name in "cyx"]
     place = [
         {"type": "scale", "scale": [1.0, 5.0, 5.0]},
         {"type": "translation", "translation": [0.0, -10.0, -5.0]},
@@ -116,24 +117,29 @@ def write_image(store, zarr_format, *, turned=False):
     if turned:
         turn = [[1, 0, 0, 0], [0, 0, 1, 0], [0, -1, 0, 0], [0, 0, 0, 1]]
         place = [{"type": "affine", "affine": turn}]
-    levels = {
-        "axes": axes,
-        "datasets": [{"path": "0"}, {"path": "1"}],
-        "coordinateTransformations": transforms(*place, axes=axes),
-    }
-    about = {"multiscales": [levels]}
-    group(
-        store / "images" / "he",
-        {"ome": about} if zarr_format == 3 else about,
-        zarr_format,
-    )
     image = np.zeros((3, 320, 360), np.uint8)
     image[0] = np.arange(360) % 250
-    for path, step in (("0", 1), ("1", 2)):
-        array = zarr.create_array(
-            store / "images" / "he" / path,
-            data=image[:, ::step, ::step],
-            chunks=(3, 64, 64),
+    write_levels(store, "he", [image, image[:, ::2, ::2]], zarr_format, *place)
+
+
+def write_levels(store, name, levels, zarr_format, *steps, channels=()):
+    """Write an image, finest level first, with what takes it to "global"."""
+    axes = [{"name": axis} for axis in "cyx"]
+    about = {
+        "axes": axes,
+        "datasets": [{"path": str(i)} for i in range(len(levels))],
+        "coordinateTransformations": transforms(*steps, axes=axes),
+    }
+    about = {"multiscales": [about]}
+    if channels:
+        about["omero"] = {"channels": [{"label": label} for label in channels]}
+    place = store / "images" / name
+    group(place, {"ome": about} if zarr_format == 3 else about, zarr_format)
+    for i, level in enumerate(levels):
+        zarr.create_array(
+            place / str(i),
+            data=np.ascontiguousarray(level),
+            chunks=(len(level), 64, 64),
             zarr_format=zarr_format,
+            overwrite=True,
         )
-        assert array.shape[0] == 3

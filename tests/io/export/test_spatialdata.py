@@ -132,3 +132,46 @@ class TestStore:
         del result.obs["semst_domain"]
         with pytest.raises(InputError, match="Find domains"):
             write_spatialdata_table(result, store)
+
+    def test_results_of_fields_of_view_go_to_their_labels(self, tmp_path):
+        spatialdata = pytest.importorskip(
+            "spatialdata", reason="the extra spatialdata is not installed"
+        )
+        from spatialdata.models import Labels2DModel, TableModel
+        from spatialdata.transformations import Translation
+
+        from napari_semst.io.read import read
+
+        raster = np.kron(np.arange(1, 7), np.ones((4, 4), int))
+        labels = {
+            name: Labels2DModel.parse(
+                raster,
+                dims=("y", "x"),
+                transformations={"global": Translation([x], axes=("x",))},
+            )
+            for name, x in (("left", 0), ("right", 24))
+        }
+        obs = pd.DataFrame(
+            {"region": ["left"] * 6 + ["right"] * 6, "cell": [*range(1, 7)] * 2},
+            # Fields of view number their cells alike.
+            index=[f"cell {i}" for i in range(6)] * 2,
+        )
+        obs["region"] = obs["region"].astype("category")
+        counts = np.random.default_rng(0).poisson(3, (12, 5)).astype(np.float32)
+        table = TableModel.parse(
+            AnnData(counts, obs=obs),
+            region=["left", "right"], region_key="region", instance_key="cell",
+        )  # fmt: skip
+        whole = spatialdata.SpatialData(labels=labels, tables={"table": table})
+        whole.write(tmp_path / "fields.zarr")
+        tissue = read(tmp_path / "fields.zarr")
+        assert tissue.obsm["spatial"][:, 0].tolist() == [*range(2, 48, 4)]
+        tissue.obs["semst_domain"] = pd.Categorical(["1", "2", "3"] * 4)
+        write_spatialdata_table(tissue[::-1].copy(), tmp_path / "fields.zarr")
+        back = spatialdata.read_zarr(tmp_path / "fields.zarr")
+        for name in ("left", "right"):
+            found = spatialdata.get_values(
+                "semst_domain", sdata=back, element_name=name, table_name="semst"
+            )["semst_domain"]
+            want = {i: "123"[(i - 1) % 3] for i in range(1, 7)}
+            assert found.to_dict() == want

@@ -27,17 +27,17 @@ _BY_REGION = Way(" with --region.", " (region=...).", ".")
 
 
 class _Links(NamedTuple):
-    """Which shape every spot is.
+    """Which shape or label every spot is.
 
     Parameters
     ----------
     region
-        Name of the element.
+        Name of each spot's element.
     instance
         Index of each spot in it.
     """
 
-    region: str
+    region: pd.Series
     instance: pd.Series
 
 
@@ -52,8 +52,8 @@ def write_spatialdata_table(
     """Write the results of a tissue as a table into a SpatialData store.
 
     The table has the columns of results (and no counts), the latent, and how the run
-    was made; it annotates the shapes that the spots are. Nothing else in the store is
-    touched, and the table is read back.
+    was made; it annotates the shapes or labels that the spots are. Nothing else in the
+    store is touched, and the table is read back.
 
     Parameters
     ----------
@@ -167,21 +167,24 @@ def _links(adata: AnnData, whole: Any, region: str | None) -> _Links:
             )
         )
     name, instance = next(iter(good.items()))
-    return _Links(name, instance)
+    return _Links(instance.map(lambda _: name), instance)
 
 
 def _of_table(linked: AnnData, names: pd.Index, region: str | None) -> _Links | None:
     """Return the links that a table of the store has for spots of these names."""
+    from anndata.utils import make_index_unique
+
     attrs: Mapping[str, Any] = linked.uns.get(_ATTRS, {})
     columns = [attrs.get("region_key"), attrs.get("instance_key")]
-    known = linked.obs_names.astype(str)
+    # Fields of view may number their cells alike: read tells them apart like this.
+    known = make_index_unique(linked.obs_names.astype(str))
     if any(c not in linked.obs for c in columns) or not names.isin(known).all():
         return None
     own = linked.obs.set_axis(known).loc[names]
-    regions = as_texts(own[columns[0]]).unique()
-    if len(regions) != 1 or region not in (None, regions[0]):
+    regions = as_texts(own[columns[0]])
+    if region is not None and not (regions == region).all():
         return None
-    return _Links(str(regions[0]), own[columns[1]])
+    return _Links(regions, own[columns[1]])
 
 
 def _index(element: Any, names: pd.Index) -> pd.Series | None:
@@ -201,7 +204,7 @@ def _table(adata: AnnData, links: _Links) -> AnnData:
     from spatialdata.models import TableModel
 
     obs = adata.obs[[c for c in adata.obs if str(c).startswith(_OURS)]].copy()
-    obs[_REGION] = np.repeat(links.region, adata.n_obs)
+    obs[_REGION] = links.region.to_numpy(dtype=object)
     obs[_REGION] = obs[_REGION].astype("category")
     obs[_INSTANCE] = links.instance.to_numpy()
     ours = [k for k in adata.obsm if str(k).startswith((*_OURS, keys.LATENT))]
@@ -213,7 +216,10 @@ def _table(adata: AnnData, links: _Links) -> AnnData:
         shape=(adata.n_obs, 0),
     )
     parsed: AnnData = TableModel.parse(
-        made, region=links.region, region_key=_REGION, instance_key=_INSTANCE
+        made,
+        region=sorted(set(links.region)),
+        region_key=_REGION,
+        instance_key=_INSTANCE,
     )
     return parsed
 

@@ -171,14 +171,15 @@ def level_of(group: Path, most: int) -> tuple[NDArray[Any], float] | None:
     Returns
     -------
     image, share
-        ``(height, width)``, or with 3 or 4 channels; of other numbers of channels the
-        first. None where no level is small enough.
+        ``(height, width)``, or with 3 or 4 channels that are colours; else the first
+        channel. None where no level is small enough.
     """
     import zarr
 
     about = multiscales(group)
     axes = [str(axis["name"]) for axis in about.get("axes", [])]
     names = [str(one["path"]) for one in about.get("datasets", [])]
+    coloured = _may_be_colours(group)
     finest = 0
     for name in names:
         array: Any = zarr.open_array(group / name, mode="r")
@@ -187,7 +188,7 @@ def level_of(group: Path, most: int) -> tuple[NDArray[Any], float] | None:
         if sizes["x"] * sizes["y"] <= most:
             picked = tuple(
                 slice(None)
-                if axis in "xy" or (axis == "c" and sizes["c"] in (3, 4))
+                if axis in "xy" or (axis == "c" and coloured and sizes["c"] in (3, 4))
                 else 0
                 for axis in axes
             )
@@ -196,3 +197,15 @@ def level_of(group: Path, most: int) -> tuple[NDArray[Any], float] | None:
                 "x"
             ] / finest
     return None
+
+
+def _may_be_colours(group: Path) -> bool:
+    """Return whether channels are named as colours, or not at all.
+
+    Three or four stains of a fluorescent image are not red, green and blue.
+    """
+    held = attributes(group)
+    channels = held.get("ome", held).get("omero", {}).get("channels", [])
+    labels = [str(one.get("label", "")).strip().lower() for one in channels]
+    colours = {"r", "g", "b", "a", "red", "green", "blue", "alpha", ""}
+    return all(label in colours or label.isdigit() for label in labels)

@@ -103,14 +103,14 @@ def read(path: Path, options: ReadOptions) -> AnnData:
         adata = anndata.read_zarr(group)
         h5ad.check_matrix(adata)
         told = ngff.attributes(group)
-    system = _system(path, group)
-    placed = False
+    system = None
     if options.positions is None:
         with translate_errors(path, _WHAT):
-            placed = place_by_elements(adata, path, told, system)
+            usual = _system(path, group)
+            system = place_by_elements(adata, path, told, usual)
     tissue = h5ad.as_section(adata, path, replace(options, part=None))
     note(tissue, table=name)
-    if placed:
+    if system is not None:
         note(tissue, coordinate_system=system)
         show_image(tissue, path, system)
     return tissue

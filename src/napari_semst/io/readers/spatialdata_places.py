@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
@@ -56,6 +56,15 @@ class Element:
         return ngff.transforms(self.group)
 
 
+class _Joined(NamedTuple):
+    """Places and diameters of all spots, what is to be said, and where they are."""
+
+    xy: NDArray[np.float64]
+    sizes: NDArray[np.float64]
+    remarks: list[str]
+    systems: list[str]
+
+
 def find_element(path: Path, name: str) -> Element | None:
     """Return the shapes or labels of a name, None where a store has neither.
 
@@ -83,7 +92,7 @@ def find_element(path: Path, name: str) -> Element | None:
 
 def place_by_elements(
     adata: AnnData, path: Path, told: dict[str, Any], system: str
-) -> bool:
+) -> str | None:
     """Give a table's spots the places and the size of the elements that they are.
 
     Parameters
@@ -96,13 +105,13 @@ def place_by_elements(
         The table's attributes: ``region_key`` and ``instance_key`` name the columns
         that link spots to elements.
     system
-        The coordinate system.
+        The coordinate system. Elements that are not in it stay in their own.
 
     Returns
     -------
-    bool
-        False where no element tells the places and the table's own have to do, of
-        which it is warned.
+    str or None
+        The coordinate system in which all places are. None, with a warning, where there
+        are several, or where the table's own places have to do.
 
     Raises
     ------
@@ -115,31 +124,40 @@ def place_by_elements(
             "The table does not say which shapes or labels its spots are. "
             + _OWN_PLACES,
         )
-        return False
+        return None
     regions = adata.obs[told["region_key"]]
     try:
         instances = _instances(adata, told)
-        xy, sizes, remarks = _joined(path, as_texts(regions), instances, system)
+        joined = _joined(path, as_texts(regions), instances, system)
     except InputError as error:
         if SPATIAL not in adata.obsm:
             raise
         warn(adata, f"{error} {_OWN_PLACES}")
-        return False
+        return None
+    xy, sizes = joined.xy, joined.sizes
     _put(adata, xy, sizes)
     names = [name for name in as_texts(regions).unique() if name != MISSING]
     if np.isfinite(sizes).any():
         factors = {"spot_diameter_fullres": float(np.nanmedian(sizes))}
         name = names[0].replace("/", "_")
         adata.uns["spatial"] = {name: {"images": {}, "scalefactors": factors}}
-    warn(adata, *remarks)
+    warn(adata, *joined.remarks)
+    column = f"obs[{told['region_key']!r}]"
+    if len(joined.systems) > 1:
+        warn(
+            adata,
+            f"The {len(names)} regions (see {column}) lie in coordinate systems of "
+            f"their own ({abbreviate(joined.systems)}), on top of each other: name "
+            "that column as section_key. No image is shown.",
+        )
+        return None
     if len(names) > 1:
         warn(
             adata,
-            f"This table holds {len(names)} regions (see "
-            f"obs[{told['region_key']!r}]): neighbours are sought across them. To keep "
-            "them apart, name that column as section_key.",
+            f"This table holds {len(names)} regions (see {column}): neighbours are "
+            "sought across them. To keep them apart, name that column as section_key.",
         )
-    return True
+    return joined.systems[0]
 
 
 def _instances(adata: AnnData, told: dict[str, Any]) -> pd.Series:
@@ -155,13 +173,20 @@ def _instances(adata: AnnData, told: dict[str, Any]) -> pd.Series:
 
 def _joined(
     path: Path, regions: pd.Series, instances: pd.Series, system: str
-) -> tuple[NDArray[np.float64], NDArray[np.float64], list[str]]:
-    """Return the places and diameters of all spots, and what is to be said of them."""
+) -> _Joined:
+    """Return the places and diameters of all spots."""
     xy = np.full((len(regions), 2), np.nan)
     sizes = np.full(len(regions), np.nan)
-    remarks = []
+    remarks, systems = [], []
     of = regions.to_numpy(dtype=object)
-    for region in dict.fromkeys(name for name in of if name != MISSING):
+    names = dict.fromkeys(name for name in of if name != MISSING)
+    if not names:
+        raise InputError(
+            "Expected the table to say in which shapes or labels its spots are; found "
+            f"no entry in obs[{str(regions.name)!r}]. Link the table anew: "
+            "SpatialData's TableModel.parse."
+        )
+    for region in names:
         own = np.flatnonzero(of == region)
         element = find_element(path, region)
         if element is None:
@@ -173,7 +198,9 @@ def _joined(
         read = _shapes if element.kind == "shapes" else _labels
         with translate_errors(element.group, f"the {element}"):
             check_store(element.group)
-            matrix = ngff.matrix_to(element.transforms, system)
+            there = ngff.placed_in(element.transforms) or (system,)
+            systems.append(system if system in there else there[0])
+            matrix = ngff.matrix_to(element.transforms, systems[-1])
             found, diameters = read(element, instances.iloc[own])
         missing = int(np.isnan(found).any(axis=1).sum())
         if missing == len(own):
@@ -185,7 +212,7 @@ def _joined(
             )
         xy[own] = (np.column_stack([found, np.ones(len(own))]) @ matrix.T)[:, :2]
         sizes[own] = diameters * np.sqrt(abs(np.linalg.det(matrix[:2, :2])))
-    return xy, sizes, remarks
+    return _Joined(xy, sizes, remarks, list(dict.fromkeys(systems)))
 
 
 def _none_known(element: Element, instances: pd.Series) -> str:
