@@ -1,0 +1,208 @@
+"""Which features of a table are genes, and what is said of the others."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from napari_semst.errors import InputError
+from napari_semst.genes.feature_kinds import (
+    GENE,
+    kind_of_name,
+    kinds_by_flag,
+    kinds_by_type,
+    say_kinds,
+)
+from napari_semst.io.ensembl_symbols import SYMBOL_COLUMNS
+from napari_semst.io.notes import INPUT, note, warn
+from napari_semst.io.text_columns import as_texts
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    import pandas as pd
+    from anndata import AnnData
+    from numpy.typing import NDArray
+
+    from napari_semst.io.options import ReadOptions
+
+ALL = "all"
+"""The choice that takes every feature for a gene."""
+# Columns of var in which features are named, beside those of symbols.
+_NAMES = ("gene_ids", "gene_id", "feature_id", "features", "_index")
+
+
+@dataclass(frozen=True, slots=True)
+class FeatureKinds:
+    """What each feature is.
+
+    Parameters
+    ----------
+    kinds
+        ``""`` for a gene, else what it is (as ``"blank codeword"``); shape
+        ``(n_features,)``.
+    where
+        What told: columns of var, or ``"their names"``.
+    """
+
+    kinds: NDArray[np.object_]
+    where: tuple[str, ...] = ()
+
+    @property
+    def genes(self) -> NDArray[np.bool_]:
+        """Which features are genes, shape ``(n_features,)``."""
+        return np.asarray(self.kinds == GENE, dtype=bool)
+
+    @property
+    def n_others(self) -> int:
+        """How many features are no genes."""
+        return int((~self.genes).sum())
+
+    def sentence(self) -> str:
+        """Return what is left out, by whose word, and how to keep it."""
+        n_all, n_others = len(self.kinds), self.n_others
+        if not n_others:
+            return ""
+        are = "is no gene and is" if n_others == 1 else "are no genes and are"
+        return (
+            f"{n_others:,} of {n_all:,} features {are} left out: "
+            f"{say_kinds(self.kinds)} (told by {' and '.join(self.where)}). The "
+            f"setting features: {ALL} takes every feature for a gene."
+        )
+
+
+def feature_kinds(
+    names: Iterable[str], var: pd.DataFrame | None = None, features: str = ""
+) -> FeatureKinds:
+    """Return what each feature is, by columns that say so and by the makers' names.
+
+    Parameters
+    ----------
+    names
+        Names of the features.
+    var
+        What else is known of them, a row for each; None for nothing.
+    features
+        ``"all"`` takes every feature for a gene.
+    """
+    listed = [_text(name) for name in names]
+    kinds = np.full(len(listed), GENE, dtype=object)
+    if features == ALL:
+        return FeatureKinds(kinds)
+    where = []
+    for column in () if var is None else var:
+        told = _by_column(var[column], str(column))
+        if told is not None and (new := (kinds == GENE) & (told != GENE)).any():
+            kinds[new] = told[new]
+            where.append(f"var[{str(column)!r}]")
+    by_name = [kind_of_name(name) for name in listed]
+    told = np.array(by_name, dtype=object)
+    if (new := (kinds == GENE) & (told != GENE)).any():
+        kinds[new] = told[new]
+        where.append("their names")
+    return FeatureKinds(kinds, tuple(where))
+
+
+def keep_genes(adata: AnnData, options: ReadOptions, what: str) -> AnnData:
+    """Return a table without the features that are no genes, and say so in it.
+
+    Parameters
+    ----------
+    adata
+        As it was read; what is kept is a copy where anything is left out.
+    options
+        Whether every feature is to be taken for a gene.
+    what
+        The input, as a user says it.
+
+    Raises
+    ------
+    InputError
+        If no feature is a gene.
+    """
+    if options.features == ALL:
+        note(adata, features=ALL)
+        return adata
+    found = feature_kinds(adata.var_names, adata.var)
+    if not found.n_others:
+        return adata
+    refuse_without_genes(found, what)
+    kept: AnnData = adata[:, found.genes].copy()
+    tell_kinds(kept, found)
+    return kept
+
+
+def refuse_without_genes(found: FeatureKinds, what: str) -> None:
+    """Raise where features were found and none is a gene.
+
+    Parameters
+    ----------
+    found
+        What the features are.
+    what
+        The input, as a user says it.
+    """
+    if found.n_others and found.n_others == len(found.kinds):
+        raise InputError(
+            f"Expected genes in {what}; all {len(found.kinds):,} features are others: "
+            f"{say_kinds(found.kinds)} (told by {' and '.join(found.where)}). Open a "
+            f"file with gene expression, or set features to {ALL} to take every "
+            "feature for a gene."
+        )
+
+
+def tell_kinds(tissue: AnnData, found: FeatureKinds) -> None:
+    """Keep with a tissue what was left out of it: a number, and a warning."""
+    note(tissue, not_genes=found.n_others)
+    if found.n_others:
+        warn(tissue, found.sentence())
+
+
+def genes_of(tissue: AnnData, features: str = "") -> FeatureKinds:
+    """Return what the features of a tissue in memory are.
+
+    Parameters
+    ----------
+    tissue
+        As it was read, or made by the user.
+    features
+        ``"all"`` takes every feature for a gene; so does a tissue that was read so.
+    """
+    kept = tissue.uns.get(INPUT)
+    told = kept.get("features", "") if isinstance(kept, dict) else ""
+    return feature_kinds(
+        tissue.var_names, tissue.var, ALL if ALL in (features, str(told)) else ""
+    )
+
+
+def _by_column(column: pd.Series, name: str) -> NDArray[np.object_] | None:
+    """Return what features are by one column, None where it does not say."""
+    import pandas as pd
+
+    if pd.api.types.is_numeric_dtype(column) or pd.api.types.is_bool_dtype(column):
+        values = as_texts(column.where(column.notna()))
+        return kinds_by_flag(_without_gaps(column, values), name)
+    texts = _without_gaps(column, as_texts(column))
+    if name in (*SYMBOL_COLUMNS, *_NAMES):
+        return np.array([kind_of_name(text) for text in texts], dtype=object)
+    by_type = kinds_by_type(texts, name)
+    return kinds_by_flag(texts, name) if by_type is None else by_type
+
+
+def _without_gaps(column: pd.Series, texts: pd.Series) -> NDArray[np.object_]:
+    """Return texts of a column, empty where it has no entry."""
+    values = np.array([_text(text) for text in texts], dtype=object)
+    values[column.isna().to_numpy()] = ""
+    return values
+
+
+def _text(value: Any) -> str:
+    """Return a name as text; some writers leave bytes, or what Python prints of them."""
+    if isinstance(value, bytes):
+        return value.decode("utf-8", "replace")
+    text = str(value)
+    if len(text) > 3 and text[:2] in ("b'", 'b"') and text[-1] == text[1]:
+        return text[2:-1]
+    return text
