@@ -46,7 +46,7 @@ PROTOCOLS = {
     "tables",
     "looks_like",
 }
-PROTOCOLS |= {"is_gene", "find_domains", "simulated_cortex", "simulated_discordance"}
+PROTOCOLS |= {"find_domains", "simulated_cortex", "simulated_discordance"}
 MOST_LINES, MOST_FUNCTION_LINES, MOST_FILES, MOST_AT_THE_ROOT = 500, 60, 25, 10
 
 

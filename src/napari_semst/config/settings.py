@@ -72,6 +72,14 @@ class PrepareConfig:
         "the usual one.",
         number=True,
     )
+    features: str = _setting(
+        "genes",
+        "Features that are read: genes, without controls, blanks and proteins, or all "
+        "as if they were genes.",
+        ("genes", "all"),
+        shell_help="Features that are read: genes (no controls, blanks, proteins) or "
+        "all.",
+    )
     section_key: str = _setting(
         "",
         "obs column that tells sections apart, which are then done together; empty: "

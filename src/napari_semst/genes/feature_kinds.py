@@ -20,7 +20,7 @@ UNASSIGNED, DEPRECATED = "unassigned codeword", "deprecated codeword"
 BLANK, GENOMIC, ANTISENSE = "blank codeword", "genomic control", "antisense control"
 FALSE, SYSTEM, SPIKE = "false code", "system control", "spike-in"
 CONTROL, PROTEIN, GUIDE = "control", "protein", "guide or tag"
-REGION = "accessible region"
+REGION, CUSTOM = "accessible region", "custom feature"
 GENE = ""
 """What stands for a gene among kinds of features."""
 
@@ -56,7 +56,8 @@ _BY_NAME = tuple((kind, re.compile(p, re.IGNORECASE)) for kind, p in _NAMES)
 # Words of a type that leave no doubt, and words that mean it only beside genes.
 _CLEAR = (
     (CODEWORD, r"neg(?:ative)? ?(?:control|ctrl) codewords?"),
-    (PROBE, r"neg(?:ative)? ?(?:control|ctrl)(?: probes?| genes?)?|neg(?:ative)? ?pro?be?s?"),
+    (PROBE, r"neg(?:ative)? ?(?:control|ctrl)(?: probes?| genes?)?"),
+    (PROBE, r"neg(?:ative)? ?pro?be?s?"),
     (UNASSIGNED, r"unassigned codewords?"),
     (DEPRECATED, r"deprecated(?: codewords?| probes?| genes?)?"),
     (BLANK, r"blank codewords?|blank (?:probe|barcode|control)s?"),
@@ -65,7 +66,10 @@ _CLEAR = (
     (FALSE, r"false ?codes?"),
     (SYSTEM, r"system ?controls?"),
     (CONTROL, r"control (?:probe|codeword|feature|gene)s?|technical controls?"),
-    (PROTEIN, r"antibody capture|protein (?:expression|capture|scaling)|antigen capture"),
+    (
+        PROTEIN,
+        r"antibody capture|protein (?:expression|capture|scaling)|antigen capture",
+    ),
     (GUIDE, r"crispr guide capture|multiplexing capture"),
     (REGION, r"chromatin accessibility"),
 )
@@ -75,29 +79,45 @@ _BESIDE_GENES = (
     (BLANK, r"blanks?"),
     (UNASSIGNED, r"unassigned"),
     (PROTEIN, r"proteins?|antibod(?:y|ies)|adts?|abs?"),
-    (GUIDE, r"guides?|sg ?rnas?|hashtags?|htos?|custom"),
+    (GUIDE, r"guides?|sg ?rnas?|hashtags?|htos?"),
+    (CUSTOM, r"custom(?: features?)?"),
     (REGION, r"peaks?|atac"),
     (SPIKE, r"spike ?ins?|ercc"),
 )
 _OF_GENES = re.compile(
     r"gene expression|gex|[a-z ]*rna|transcripts?|endogenous|targets?|protein coding"
-    r"|(?!blank|neg|false|fake|control|deprecated|unassigned)(?:[a-z]+ )*(?:pseudo)?genes?"
-    r"|house ?keeping"
+    r"|(?!blank|neg|false|fake|control|deprecated|unassigned)(?:[a-z]+ )*genes?"
+    r"|[a-z ]*pseudogene|house ?keeping"
 )
 _TENX_GENES = "gene expression"
 # Columns of types of features, which may hold one type alone.
 _TYPE_COLUMNS = frozenset(
-    "feature type|feature types|featuretype|probe type|codeclass|code class|modality"
-    "|feature class|codeword category|target type|feature kind".split("|")
+    (
+        "feature type",
+        "feature types",
+        "featuretype",
+        "feature class",
+        "feature kind",
+        "probe type",
+        "code class",
+        "codeclass",
+        "codeword category",
+        "target type",
+        "modality",
+    )
 )
 _MOST_TYPES = 60
-_TRUE, _FALSE = frozenset({"true", "1", "1.0", "yes"}), frozenset(
-    {"false", "0", "0.0", "no"}
+_TRUE, _FALSE = (
+    frozenset({"true", "1", "1.0", "yes"}),
+    frozenset({"false", "0", "0.0", "no"}),
 )
 _FLAGS = (
     (GENE, r"(?:is )?(?:genes?|endogenous)"),
     (BLANK, r"(?:is )?blanks?(?: codewords?)?"),
-    (PROBE, r"(?:is )?neg(?:ative)?(?: ?(?:control|ctrl|probe|prb))+s?|is neg(?:ative)?"),
+    (
+        PROBE,
+        r"(?:is )?neg(?:ative)?(?: ?(?:control|ctrl|probe|prb))+s?|is neg(?:ative)?",
+    ),
     (PROTEIN, r"is (?:antibody|protein|adt)"),
     (SPIKE, r"(?:is )?(?:ercc|spike ?ins?)"),
     (CONTROL, r"(?:is )?(?:control|ctrl)(?: (?:probe|feature|codeword|gene))?s?"),
@@ -194,7 +214,9 @@ def say_kinds(kinds: Iterable[str]) -> str:
 def say_numbers(numbers: Mapping[str, int]) -> str:
     """Return numbers of features by kind in words, the most frequent first."""
     ordered = sorted(numbers.items(), key=lambda pair: (-pair[1], pair[0]))
-    return ", ".join(f"{n:,} {kind if n == 1 else _plural(kind)}" for kind, n in ordered)
+    return ", ".join(
+        f"{n:,} {kind if n == 1 else _plural(kind)}" for kind, n in ordered
+    )
 
 
 def _plural(kind: str) -> str:

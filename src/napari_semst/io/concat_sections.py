@@ -116,10 +116,10 @@ def concat_from(
             "Expected several inputs or a section key; got both. Each input is a "
             "section; leave the section key out."
         )
-    part = str(settings.get("part", ""))
+    part, features = (str(settings.get(key, "")) for key in ("part", "features"))
     names = section_names(sources)
     tissues = {
-        name: as_tissue(source, part)[0]
+        name: as_tissue(source, part, features)[0]
         for name, source in zip(names, sources, strict=True)
     }
     joined = join_sections(tissues, layer, coordinates)

@@ -68,8 +68,9 @@ class FeatureKinds:
         are = "is no gene and is" if n_others == 1 else "are no genes and are"
         return (
             f"{n_others:,} of {n_all:,} features {are} left out: "
-            f"{say_kinds(self.kinds)} (told by {' and '.join(self.where)}). The "
-            f"setting features: {ALL} takes every feature for a gene."
+            f"{say_kinds(self.kinds)} (told by {' and '.join(self.where)}). To use "
+            f"{'it as a gene' if n_others == 1 else 'them as genes'}, set features to "
+            f"{ALL!r}."
         )
 
 
@@ -92,15 +93,14 @@ def feature_kinds(
     if features == ALL:
         return FeatureKinds(kinds)
     where = []
-    for column in () if var is None else var:
-        told = _by_column(var[column], str(column))
+    for column, values in () if var is None else var.items():
+        told = _by_column(values, str(column))
         if told is not None and (new := (kinds == GENE) & (told != GENE)).any():
             kinds[new] = told[new]
             where.append(f"var[{str(column)!r}]")
-    by_name = [kind_of_name(name) for name in listed]
-    told = np.array(by_name, dtype=object)
-    if (new := (kinds == GENE) & (told != GENE)).any():
-        kinds[new] = told[new]
+    by_name = np.array([kind_of_name(name) for name in listed], dtype=object)
+    if (new := (kinds == GENE) & (by_name != GENE)).any():
+        kinds[new] = by_name[new]
         where.append("their names")
     return FeatureKinds(kinds, tuple(where))
 
@@ -125,11 +125,14 @@ def keep_genes(adata: AnnData, options: ReadOptions, what: str) -> AnnData:
     if options.features == ALL:
         note(adata, features=ALL)
         return adata
-    found = feature_kinds(adata.var_names, adata.var)
+    found = genes_of(adata)
     if not found.n_others:
         return adata
     refuse_without_genes(found, what)
+    # Images in uns can be large and are handed on as they are.
+    uns, adata.uns = adata.uns, {}
     kept: AnnData = adata[:, found.genes].copy()
+    kept.uns = uns
     tell_kinds(kept, found)
     return kept
 
@@ -148,16 +151,17 @@ def refuse_without_genes(found: FeatureKinds, what: str) -> None:
         raise InputError(
             f"Expected genes in {what}; all {len(found.kinds):,} features are others: "
             f"{say_kinds(found.kinds)} (told by {' and '.join(found.where)}). Open a "
-            f"file with gene expression, or set features to {ALL} to take every "
-            "feature for a gene."
+            f"file with gene expression; or, to use them as genes, set features to "
+            f"{ALL!r}."
         )
 
 
 def tell_kinds(tissue: AnnData, found: FeatureKinds) -> None:
     """Keep with a tissue what was left out of it: a number, and a warning."""
-    note(tissue, not_genes=found.n_others)
-    if found.n_others:
-        warn(tissue, found.sentence())
+    kept = tissue.uns.get(INPUT)
+    before = kept.get("not_genes", 0) if isinstance(kept, dict) else 0
+    note(tissue, not_genes=int(before) + found.n_others)
+    warn(tissue, found.sentence())
 
 
 def genes_of(tissue: AnnData, features: str = "") -> FeatureKinds:
@@ -199,7 +203,7 @@ def _without_gaps(column: pd.Series, texts: pd.Series) -> NDArray[np.object_]:
 
 
 def _text(value: Any) -> str:
-    """Return a name as text; some writers leave bytes, or what Python prints of them."""
+    """Return a name as text, also where a writer left bytes or their printed form."""
     if isinstance(value, bytes):
         return value.decode("utf-8", "replace")
     text = str(value)

@@ -26,11 +26,15 @@ class ReadOptions:
         micrometres) or of Stereo-seq (in spots of the chip), the table of a
         SpatialData store, the sample of a folder with files of several. None takes the
         usual one.
+    features
+        ``"all"`` takes controls, blanks and proteins for genes, too; ``"genes"``, as
+        None, leaves them out.
     """
 
     counts: str | Path | None = None
     positions: str | Path | None = None
     part: str | None = None
+    features: str | None = None
 
     @classmethod
     def of(
@@ -38,9 +42,10 @@ class ReadOptions:
         counts: str | Path | None,
         positions: str | Path | None,
         part: str | int | None,
+        features: str | None = None,
     ) -> ReadOptions:
         """Return choices as callers give them: a part may be a number."""
-        return cls(counts, positions, None if part is None else str(part))
+        return cls(counts, positions, None if part is None else str(part), features)
 
     def bin_size(self, what: str) -> int | None:
         """Return the part as a bin size, None where none is asked for.

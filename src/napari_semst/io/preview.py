@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from napari_semst.io.checks import abbreviate, translate_errors
+from napari_semst.io.gene_features import ALL, FeatureKinds
 from napari_semst.io.options import ReadOptions
 
 
@@ -108,12 +109,13 @@ def preview(
     *,
     positions: str | Path | None = None,
     part: str | int | None = None,
+    features: str | None = None,
 ) -> Preview:
     """Return what an input holds; no matrix is read.
 
     Parameters
     ----------
-    path, positions, part
+    path, positions, part, features
         As for `napari_semst.read`.
 
     Raises
@@ -125,7 +127,12 @@ def preview(
 
     place = Path(path).expanduser()
     kind = format_of(place)
-    options = ReadOptions.of(None, positions, part)
+    options = ReadOptions.of(None, positions, part, features)
     with translate_errors(place, kind.title):
         facts = kind.preview(place, options)
+    found: FeatureKinds | None = facts.pop("features", None)
+    if found is not None and features != ALL:
+        facts["n_genes"] = int(found.genes.sum())
+        told = filter(None, [found.sentence()])
+        facts["remarks"] = (*facts.get("remarks", ()), *told)
     return Preview(kind.name, kind.title, **facts)

@@ -10,6 +10,7 @@ from napari_semst.io.checks import abbreviate, check_file, translate_errors
 from napari_semst.io.coordinates import find_coordinates
 from napari_semst.io.formats.packed import is_packed
 from napari_semst.io.formats.sample_files import is_archive
+from napari_semst.io.gene_features import keep_genes
 from napari_semst.io.notes import note
 from napari_semst.io.options import ReadOptions
 from napari_semst.io.readers import visium_files
@@ -37,6 +38,7 @@ def read(
     counts: str | Path | None = None,
     positions: str | Path | None = None,
     part: str | int | None = None,
+    features: str | None = None,
 ) -> AnnData:
     """Return the tissue section that a file or folder holds.
 
@@ -60,6 +62,9 @@ def read(
         micrometres; 8 where there is nothing said) or of Stereo-seq (in spots of the
         chip; 50), the table of a SpatialData store, the sample where files of several
         are in one folder. A number is taken as its digits.
+    features
+        ``"genes"``, as None, leaves features out that are no genes: controls, blanks,
+        proteins; ``"all"`` takes them for genes, too.
 
     Returns
     -------
@@ -79,8 +84,8 @@ def read(
     """
     place = Path(path).expanduser()
     kind = format_of(place)
-    options = ReadOptions.of(counts, positions, part)
-    tissue = kind.read(place, options)
+    options = ReadOptions.of(counts, positions, part, features)
+    tissue = keep_genes(kind.read(place, options), options, str(place))
     note(tissue, kind=kind.name, name=place.absolute().name)
     return tissue
 
@@ -110,18 +115,20 @@ def _kind_by_names(place: Path) -> Format | None:
     return None if lone and _home_of(place) is not None else found
 
 
-def as_tissue(source: AnnData | str | Path, part: str = "") -> tuple[AnnData, bool]:
+def as_tissue(
+    source: AnnData | str | Path, part: str = "", features: str = ""
+) -> tuple[AnnData, bool]:
     """Return the tissue that is given or that a path holds, and whether it was read.
 
     Parameters
     ----------
     source
         A tissue, or a path.
-    part
-        As for `read`; empty for the usual one.
+    part, features
+        As for `read`; empty for the usual ones.
     """
     if isinstance(source, str | Path):
-        return read(source, part=part or None), True
+        return read(source, part=part or None, features=features or None), True
     return source, False
 
 

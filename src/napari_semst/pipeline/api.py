@@ -84,8 +84,9 @@ def find_domains(
     if isinstance(source, list | tuple):
         (tissue, request), own = concat_from(source, request), True
     else:
-        part = request.overrides.get("prepare", {}).get("part", "")
-        tissue, own = as_tissue(source, str(part))
+        wanted = request.overrides.get("prepare", {})
+        part, features = (str(wanted.get(key, "")) for key in ("part", "features"))
+        tissue, own = as_tissue(source, part, features)
     steps = pipeline.find_domains(tissue, request)
     result = run_to_end(steps, on_progress)
     return pipeline.attach(tissue, result, run, inplace=own)

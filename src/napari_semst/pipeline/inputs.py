@@ -6,16 +6,18 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
+
 if TYPE_CHECKING:
     from collections.abc import Generator
 
-    import numpy as np
     from anndata import AnnData
     from numpy.typing import NDArray
 
     from napari_semst.config import Config, PrepareConfig
     from napari_semst.core.progress import Progress, RunControl
     from napari_semst.core.sections import Sections
+    from napari_semst.io.gene_features import FeatureKinds
     from napari_semst.prepare.section import Section
 
 
@@ -36,17 +38,34 @@ class SectionInputs:
 
     @cached_property
     def counts(self) -> Any:
-        """Raw counts as the tissue holds them, ``(n_spots, n_genes)``."""
+        """Raw counts of the genes as the tissue holds them, ``(n_spots, n_genes)``."""
         from napari_semst.io.counts import find_counts
 
-        return find_counts(self.tissue, self.settings.counts_layer).matrix
+        counts = find_counts(self.tissue, self.settings.counts_layer).matrix
+        genes = self.features.genes
+        return counts if genes.all() else counts[:, np.flatnonzero(genes)]
+
+    @cached_property
+    def features(self) -> FeatureKinds:
+        """What each feature is: genes alone are counted.
+
+        Raises
+        ------
+        InputError
+            If none is a gene.
+        """
+        from napari_semst.io.gene_features import genes_of, refuse_without_genes
+
+        found = genes_of(self.tissue, self.settings.features)
+        refuse_without_genes(found, "the tissue")
+        return found
 
     @cached_property
     def symbols(self) -> NDArray[np.str_]:
         """Symbol of each gene, ``(n_genes,)``."""
         from napari_semst.io.ensembl_symbols import gene_symbols
 
-        return gene_symbols(self.tissue)
+        return gene_symbols(self.tissue)[self.features.genes]
 
     @cached_property
     def coordinates(self) -> NDArray[np.float64]:

@@ -222,7 +222,8 @@ def find_and_save(
         tissue, request = concat_from(sources, request)
         config = resolve(request)
     else:
-        tissue = read(sources[0], part=config.prepare.part or None)
+        wanted = config.prepare
+        tissue = read(sources[0], part=wanted.part or None, features=wanted.features)
     tissue = scoring.choose(tissue)
     files.try_writing(tissue)
     result = run_to_end(through(find_domains(tissue, config, control)))

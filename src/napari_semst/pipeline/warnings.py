@@ -23,12 +23,14 @@ _FEW_FOR_DISCORDANCE = 1000
 
 
 def tissue_warnings(tissue: AnnData, section: Section) -> list[str]:
-    """Return what reading noticed, and sections that one table mixes."""
+    """Return what reading noticed, features that are no genes, and mixed sections."""
     from napari_semst.io import notes
+    from napari_semst.io.gene_features import genes_of
     from napari_semst.io.sections import mixed_sections
 
     mixed = mixed_sections(tissue) if len(section.sections.names) == 1 else []
-    return [*notes.input_warnings(tissue), *mixed]
+    others = genes_of(tissue, section.config.features).sentence()
+    return [*notes.input_warnings(tissue), *filter(None, [others]), *mixed]
 
 
 def run_warnings(config: Config, section: Section, fit: Fit) -> list[str]:

@@ -30,7 +30,9 @@ def test_each_folder_is_known_by_what_is_inside_and_saved_whole(tmp_path, tissue
     assert detect_format(folder).name == kind
     found = read(folder)
     assert_same(found, tissue)
-    assert input_warnings(found) == []
+    (told,) = input_warnings(found)
+    assert "no gene" in told
+    assert told.startswith(f"{found.uns['semst_input']['not_genes']} of ")
     assert found.uns["semst_input"]["kind"] == kind
     assert spot_size(found).diameter == pytest.approx(10)
     found.write_h5ad(tmp_path / "saved.h5ad")

@@ -16,16 +16,19 @@ from napari_semst.io.formats.sample_files import (
     of_sample,
     sample_in,
 )
+from napari_semst.io.gene_features import feature_kinds
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
+    import pandas as pd
     from anndata import AnnData
     from numpy.typing import NDArray
 
+    from napari_semst.io.gene_features import FeatureKinds
+
 GENE_IDS = "gene_ids"
-_EXPRESSION = "Gene Expression"
 _WHAT = "the 10x matrix"
 _NEEDED = ("barcodes", "data", "indices", "indptr", "shape")
 _H5_STEMS = (
@@ -133,9 +136,9 @@ def read_matrix(path: Path) -> AnnData:
     Returns
     -------
     anndata.AnnData
-        X of shape ``(n_barcodes, n_genes)``, CSR float32; var names are unique gene
-        symbols, ``var["gene_ids"]`` the Ensembl ids. Other features than gene
-        expression (antibodies, guides) are left out.
+        X of shape ``(n_barcodes, n_features)``, CSR float32; var names are unique gene
+        symbols, ``var["gene_ids"]`` the Ensembl ids. Features of every type are there,
+        ``var["feature_types"]`` says which; genes have the first claim to a name.
 
     Raises
     ------
@@ -160,23 +163,18 @@ def read_matrix(path: Path) -> AnnData:
                 f"{matrix.shape} with {len(barcodes)} barcodes, {len(var)} features."
             )
         _refuse_doubles(barcodes, path)
-        types = var.get("feature_types")
-        if types is not None:
-            genes = (types == _EXPRESSION).to_numpy()
-            if not genes.any():
-                raise InputError(
-                    f"Expected {_WHAT} {path} to hold features of the type "
-                    f"{_EXPRESSION!r}; found {abbreviate(sorted(set(types)))}."
-                )
-            if not genes.all():
-                matrix, var = matrix[:, genes], var[genes]
-        var.index = make_index_unique(pd.Index(var.index.astype(str)))
+        kinds = feature_kinds(var.index, var)
+        # What shares a gene's name, as its protein does, is told apart from it.
+        order = np.argsort(~kinds.genes, kind="stable")
+        names = np.empty(len(var), dtype=object)
+        names[order] = make_index_unique(pd.Index(var.index.astype(str)[order]))
+        var.index = pd.Index(names)
         counts = sparse.csr_matrix(matrix, dtype=np.float32)
         return anndata.AnnData(counts, obs=pd.DataFrame(index=barcodes), var=var)
 
 
 def matrix_size(path: Path) -> tuple[int, int]:
-    """Return the number of barcodes and of genes in a matrix, without reading it.
+    """Return the number of barcodes and of features in a matrix, without reading it.
 
     Raises
     ------
@@ -192,11 +190,23 @@ def matrix_size(path: Path) -> tuple[int, int]:
                 f"Expected {_WHAT} at {path}; the file holds: {abbreviate(list(file))}."
             )
         n_features, n_barcodes = (int(n) for n in group["shape"][()])
-        types = f"{group.name}/features/feature_type"
-        if types in file:
-            wanted = _EXPRESSION.encode()
-            n_features = int((file[types][()].astype("S") == wanted).sum())
         return n_barcodes, n_features
+
+
+def matrix_features(path: Path) -> FeatureKinds:
+    """Return what each feature of a matrix is, without reading its counts.
+
+    Raises
+    ------
+    InputError
+        If it is damaged or not such a matrix.
+    """
+    if path.is_dir() or is_market(path):
+        var = _market_features(_expected_market_files(path))
+    else:
+        with translate_errors(path, _WHAT), _open_h5(check_file(path, _WHAT)) as file:
+            var = _h5_features(_matrix_group(file))
+    return feature_kinds(var.index, var)
 
 
 def library_of(path: Path) -> str | None:
@@ -261,21 +271,39 @@ def _read_h5(path: Path) -> tuple[Any, Any, Any]:
         n_features, n_barcodes = (int(n) for n in group["shape"][()])
         parts = (group["data"][()], group["indices"][()], group["indptr"][()])
         barcodes = _texts(group["barcodes"][()])
-        if "features" in group:
-            features = group["features"]
-            names, ids = features["name"][()], features["id"][()]
-            more = {"feature_types": "feature_type", "genome": "genome"}
-        else:
-            features, more = group, {}
-            names, ids = group["gene_names"][()], group["genes"][()]
-        columns = {GENE_IDS: _texts(ids)}
-        columns |= {
-            k: _texts(features[v][()]) for k, v in more.items() if v in features
-        }
-        var = pd.DataFrame(columns, index=pd.Index(_texts(names)))
+        var = _h5_features(group)
     # The file is features x barcodes by column: the same arrays by row, turned.
     matrix = sparse.csr_matrix(parts, shape=(n_barcodes, n_features))
     return matrix, pd.Index(barcodes), var
+
+
+def _h5_features(group: Any) -> pd.DataFrame:
+    """Return the table of features of a matrix in HDF5."""
+    import pandas as pd
+
+    if "features" in group:
+        features = group["features"]
+        names, ids = features["name"][()], features["id"][()]
+        more = {"feature_types": "feature_type", "genome": "genome"}
+    else:
+        # Of version 2.
+        features, more = group, {}
+        names, ids = group["gene_names"][()], group["genes"][()]
+    columns = {GENE_IDS: _texts(ids)}
+    columns |= {k: _texts(features[v][()]) for k, v in more.items() if v in features}
+    return pd.DataFrame(columns, index=pd.Index(_texts(names)))
+
+
+def _market_features(files: MarketFiles) -> pd.DataFrame:
+    """Return the table of features beside a Matrix Market file."""
+    import pandas as pd
+
+    table = _names_table(files.features, "the features file")
+    columns = {GENE_IDS: table[0].to_numpy()}
+    if table.shape[1] > 2:
+        columns["feature_types"] = table[2].to_numpy()
+    symbols = table[1] if table.shape[1] > 1 else table[0]
+    return pd.DataFrame(columns, index=pd.Index(symbols.to_numpy()))
 
 
 def _size_of_mtx(path: Path) -> tuple[int, int]:
@@ -284,9 +312,6 @@ def _size_of_mtx(path: Path) -> tuple[int, int]:
     files = _expected_market_files(path)
     with translate_errors(files.matrix, _WHAT):
         n_features, n_barcodes = scipy_io.mminfo(files.matrix)[:2]
-    table = _names_table(files.features, "the features file")
-    if table.shape[1] > 2:
-        n_features = int((table[2] == _EXPRESSION).sum())
     return int(n_barcodes), int(n_features)
 
 
@@ -322,17 +347,12 @@ def _read_mtx(path: Path) -> tuple[Any, Any, Any]:
     from scipy import sparse
 
     files = _expected_market_files(path)
-    features = _names_table(files.features, "the features file")
+    var = _market_features(files)
     barcodes = _names_table(files.barcodes, "the barcodes file")
     with translate_errors(files.matrix, _WHAT):
         check_file(files.matrix, _WHAT)
-        _check_header(files.matrix, len(features), len(barcodes))
+        _check_header(files.matrix, len(var), len(barcodes))
         matrix = sparse.csr_matrix(_read_market(files.matrix).T)
-    symbols = features[1] if features.shape[1] > 1 else features[0]
-    columns = {GENE_IDS: features[0].to_numpy()}
-    if features.shape[1] > 2:
-        columns["feature_types"] = features[2].to_numpy()
-    var = pd.DataFrame(columns, index=pd.Index(symbols.to_numpy()))
     return matrix, pd.Index(barcodes[0].to_numpy()), var
 
 

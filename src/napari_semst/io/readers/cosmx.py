@@ -8,10 +8,12 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from napari_semst.errors import InputError
+from napari_semst.genes.feature_kinds import is_gene
 from napari_semst.io.checks import abbreviate
 from napari_semst.io.formats.text_tables import peek, preview_tables, read_head
 from napari_semst.io.formats.wide_tables import read_wide
-from napari_semst.io.notes import note, warn
+from napari_semst.io.gene_features import feature_kinds
+from napari_semst.io.notes import warn
 from napari_semst.io.readers.cell_tables import (
     CellTables,
     as_numbers,
@@ -42,8 +44,6 @@ _COUNTS, _CELLS, _VIEWS = (
     "metadata_file.csv",
     "fov_positions_file.csv",
 )
-# Probes and codes that stand for no gene and measure what is misread.
-_NO_GENES = ("negprb", "negative", "systemcontrol", "falsecode")
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,8 +114,7 @@ def read(path: Path, options: ReadOptions) -> AnnData:
     """Return the cells of a slide, coordinates in pixels of the instrument.
 
     Slides whose tables place cells in millimetres only are read in micrometres. What
-    lies outside of cells (``cell_ID`` 0) and probes that stand for no gene are left
-    out. Cells are named ``fov_cell``.
+    lies outside of cells (``cell_ID`` 0) is left out. Cells are named ``fov_cell``.
 
     Raises
     ------
@@ -140,12 +139,12 @@ def read(path: Path, options: ReadOptions) -> AnnData:
     told = cell_names(table, ids)
     inside = np.flatnonzero((told["cell"] != "0").to_numpy())
     kept = [i for i, gene in enumerate(genes) if is_gene(gene)]
-    names, counts = joined(told)[inside], counts[inside][:, kept]
-    cells = read_cells(files.cells, files.views, names, counts)
+    names, counts = joined(told)[inside], counts[inside]
+    cells = read_cells(files.cells, files.views, names, counts[:, kept])
     found = CellTables(
         counts,
         names,
-        [genes[i] for i in kept],
+        genes,
         cells.table,
         cells.x,
         cells.y,
@@ -155,10 +154,7 @@ def read(path: Path, options: ReadOptions) -> AnnData:
         places=cells.places,
     )
     tissue = tissue_from_cells(found, files.counts.name.split(f"_{_COUNTS}")[0])
-    note(tissue, not_genes=len(genes) - len(kept))
     warn(tissue, *cells.remarks)
-    if not len(kept):
-        warn(tissue, f"{files.counts.name} names no gene.")
     if len(broken := counts.data[counts.data % 1 != 0][:1]):
         warn(tissue, _no_counts(files.counts.name, float(broken[0])))
     return tissue
@@ -170,19 +166,15 @@ def preview(path: Path, options: ReadOptions) -> dict[str, Any]:
     if files is None:
         raise InputError(_missing(path))
     head = read_head(files.counts, files.counts.name)
-    own = [i for i, name in enumerate(head.names) if is_gene(name)]
+    own = [i for i, name in enumerate(head.names) if not is_key(name)]
     values = [float(row[i]) for row in head.rows for i in own if _is_broken(row[i])]
     found = preview_tables(files.counts, files.cells, len(own), head)
+    found["features"] = feature_kinds(head.names[i] for i in own)
     if not names_places(read_head(files.cells, files.cells.name).names, files.views):
         found["coordinates"] = ""
     if values:
         found |= {"remarks": (_no_counts(files.counts.name, values[0]),), "counts": ""}
     return found
-
-
-def is_gene(name: str) -> bool:
-    """Return whether a column of the table of counts is a gene."""
-    return not is_key(name) and not name.lower().startswith(_NO_GENES)
 
 
 def _is_broken(text: str) -> bool:

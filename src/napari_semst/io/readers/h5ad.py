@@ -10,6 +10,7 @@ import numpy as np
 from napari_semst.errors import InputError
 from napari_semst.io.checks import abbreviate, check_file, translate_errors
 from napari_semst.io.coordinates import locate_coordinates
+from napari_semst.io.gene_features import keep_genes
 from napari_semst.io.image_sources import forget_source
 from napari_semst.io.matrices import named_layers
 from napari_semst.io.notes import note, warn
@@ -83,6 +84,8 @@ def as_section(adata: AnnData, path: Path, options: ReadOptions) -> AnnData:
             f"Expected spots and genes in {path}; found {adata.n_obs} spots and "
             f"{adata.n_vars} genes."
         )
+    # Before names are told apart: a protein may share that of its gene.
+    adata = keep_genes(adata, options, str(path))
     _mend_names(adata)
     if options.positions is not None:
         adata = _place(adata, str(options.positions))

@@ -17,7 +17,8 @@ from napari_semst.io.formats.text_tables import (
     read_head,
 )
 from napari_semst.io.formats.wide_tables import read_wide
-from napari_semst.io.notes import note, warn
+from napari_semst.io.gene_features import feature_kinds
+from napari_semst.io.notes import warn
 from napari_semst.io.readers.cell_tables import (
     CellTables,
     as_numbers,
@@ -44,8 +45,6 @@ _TRANSFORM = "micron_to_mosaic_pixel_transform.csv"
 # What the column of ids is called, in lower case: by the instrument, by its tools, and
 # by R and pandas, which number a column without a name or call it so.
 _IDS = ("entityid", "cell", "cell_id", "cellid", "id", "x", "unnamed: 0", "")
-# Codes of the panel that stand for no gene and measure what is misread.
-_NO_GENES = ("blank", "sequential_control")
 
 
 @dataclass(frozen=True, slots=True)
@@ -132,14 +131,13 @@ def read(path: Path, options: ReadOptions) -> AnnData:
     ids, genes, counts = read_wide(
         files.counts, what, [place], lambda name: name not in leading
     )
-    kept = [i for i, gene in enumerate(genes) if is_gene(gene)]
     names = cell_ids(ids[place])
     cells = _cells(files, names)
     picture, doubt = _picture(files.images)
     found = CellTables(
-        counts if len(kept) == len(genes) else counts[:, kept],
+        counts,
         names,
-        [genes[i] for i in kept],
+        genes,
         cells,
         "center_x",
         "center_y",
@@ -148,7 +146,6 @@ def read(path: Path, options: ReadOptions) -> AnnData:
         (files.counts.name, files.cells.name),
     )
     tissue = tissue_from_cells(found, files.counts.absolute().parent.name, picture)
-    note(tissue, not_genes=len(genes) - len(kept))
     warn(tissue, *doubt)
     return tissue
 
@@ -163,15 +160,11 @@ def preview(path: Path, options: ReadOptions) -> dict[str, Any]:
     image = image_in(files.images)
     head = read_head(files.counts, files.counts.name)
     after = _id_place(head.names) + 1
-    genes = [name for name in head.names[after:] if is_gene(name)]
+    genes = head.names[after:]
     return preview_tables(files.counts, files.cells, len(genes), head) | {
-        "image": None if image is None else tiff_size(image)
+        "features": feature_kinds(genes),
+        "image": None if image is None else tiff_size(image),
     }
-
-
-def is_gene(name: str) -> bool:
-    """Return whether a column of counts is a gene, not a code that stands for none."""
-    return not name.lower().startswith(_NO_GENES)
 
 
 def image_in(folder: Path) -> Path | None:

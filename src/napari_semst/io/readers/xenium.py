@@ -134,7 +134,7 @@ def tables(path: Path) -> list[Path]:
 def read(path: Path, options: ReadOptions) -> AnnData:
     """Return the cells of a run, coordinates in micrometres.
 
-    Control probes and codewords are left out. The image is that of the nuclei.
+    The image is that of the nuclei.
 
     Raises
     ------
@@ -179,6 +179,7 @@ def preview(path: Path, options: ReadOptions) -> dict[str, Any]:
     return {
         "n_spots": n_spots,
         "n_genes": n_genes,
+        "features": tenx.matrix_features(files.matrix),
         "counts": files.matrix.name,
         "coordinates": files.cells.name,
         "image": None if files.image is None else tiff_size(files.image),
