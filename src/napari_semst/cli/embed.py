@@ -268,11 +268,19 @@ def server(
     timeout: Annotated[
         float, typer.Option(min=0.01, help="Seconds to wait for an answer.")
     ] = 60.0,
+    send_key: Annotated[
+        bool,
+        typer.Option(
+            "--send-key", help="Let the key go to this server, from now on too."
+        ),
+    ] = False,
     as_json: AsJson = False,
 ) -> None:
     """Ask an embedding server for a few vectors; a key is read from SEMST_API_KEY."""
     from napari_semst.semantics.server.source import probe
 
+    if send_key:
+        _allow_key(url)
     answer, per_text = probe(url, model, timeout)
     account = {
         "url": answer.url,
@@ -295,3 +303,17 @@ def server(
         f"  first text  {answer.seconds:.3f} s\n"
         f"  per text    {per_text:.4f} s in a batch, one connection"
     )
+
+
+def _allow_key(url: str) -> None:
+    """Remember that the key in the environment may go to a server."""
+    from napari_semst.semantics.server.credentials import (
+        key_from_environment,
+        parse_address,
+    )
+    from napari_semst.semantics.server.key_consent import allow_key
+
+    address = parse_address(url)
+    key = key_from_environment(encrypted=address.is_encrypted)
+    if key:
+        allow_key(address, key.variable)

@@ -185,6 +185,7 @@ def test_a_key_in_plain_text_to_another_machine_is_warned_of(
     from napari_semst.semantics.server.client import Endpoint
 
     monkeypatch.setenv("SEMST_KEY_IN_PLAIN_TEXT", "1")
+    monkeypatch.setenv("SEMST_KEY_HOSTS", "a.example")
     for url, key, exposed in (
         ("http://a.example/v1", KEY, True),
         ("https://a.example/v1", KEY, False),
@@ -212,6 +213,7 @@ def test_a_key_is_not_sent_to_another_machine_in_plain_text(
 
     monkeypatch.setattr(client.HttpRequest, "answer", answer)
     monkeypatch.setenv("SEMST_API_KEY", KEY)
+    monkeypatch.setenv("SEMST_KEY_HOSTS", "far.example")
     remote = ServerSource("http://far.example/v1")
     with pytest.raises(SemanticsError, match=r"https.*Nothing was sent") as caught:
         remote.embed_spots(many_lists(3))

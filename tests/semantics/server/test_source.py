@@ -17,6 +17,7 @@ from napari_semst.semantics import GeneLists, SemanticSource, source
 from napari_semst.semantics.server.answer import max_answer_bytes, parse_retry_after
 from napari_semst.semantics.server.client import RETRIES
 from napari_semst.semantics.server.credentials import parse_address
+from napari_semst.semantics.server.http_request import AnswerTooLong, unpack
 from napari_semst.semantics.server.source import (
     ServerSource,
     gene_texts,
@@ -243,6 +244,39 @@ def test_an_endless_answer_is_not_read_to_its_end(
     with pytest.raises(SemanticsError, match=r"at most .* MB to \d texts.*longer one"):
         source.embed_spots(many_lists(3))
     assert source.waits == []
+
+
+@pytest.mark.parametrize("coding", ["gzip, gzip", "deflate", "br", "identity, gzip"])
+def test_an_answer_packed_otherwise_than_asked_for_is_not_unpacked(
+    server: FakeServer, coding: str
+) -> None:
+    # A length that does no harm if it is unpacked all the same.
+    packed = gzip.compress(gzip.compress(json.dumps(answer_to(["a"])).encode()))
+    server.always = Reply(200, packed, Content_Encoding=coding)
+    source = made(server)
+    with pytest.raises(SemanticsError, match=r"packed with .*unpacked nothing"):
+        source.embed_spots(many_lists(3))
+    assert len(server.asked) == 1
+    assert server.seen[0]["headers"]["Accept-Encoding"] == "gzip"
+
+
+def test_an_answer_packed_once_is_read(server: FakeServer) -> None:
+    server.always = lambda texts: Reply(
+        200,
+        gzip.compress(json.dumps(answer_to(texts)).encode()),
+        Content_Encoding="gzip",
+    )
+    lists = many_lists(3)
+    found = made(server).embed_spots(lists)
+    np.testing.assert_array_equal(found.embedding, expected(lists))
+
+
+def test_a_part_is_unpacked_no_further_than_its_bound() -> None:
+    packed = gzip.compress(b"0" * 1_000_000)
+    parts = unpack([packed], "gzip", 1_000)
+    assert len(next(parts)) == 1_001
+    with pytest.raises(AnswerTooLong):
+        next(parts)
 
 
 def test_the_widest_answers_fit() -> None:

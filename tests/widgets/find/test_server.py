@@ -3,9 +3,13 @@
 from __future__ import annotations
 
 import pytest
+from qtpy.QtCore import QTimer
+from qtpy.QtWidgets import QApplication
 
+from napari_semst.semantics.server.credentials import parse_address
 from napari_semst.widgets.find import texts
 from napari_semst.widgets.find.server import ServerFields
+from napari_semst.widgets.shared import key_question
 from tests.semantics.fake_server import WIDTH, Reply
 
 KEY = "sk-secret-4711"
@@ -150,3 +154,40 @@ def test_a_key_that_a_server_repeats_is_not_shown(qtbot, fields, server, monkeyp
     qtbot.waitUntil(lambda: fields.result.kind == "error", timeout=10_000)
     assert KEY not in fields.result.text()
     assert "bad key [key]" in fields.result.text()
+
+
+def test_a_key_is_asked_for_once_for_each_server(qtbot, fields, monkeypatch, tmp_path):
+    monkeypatch.setenv("SEMST_API_KEY", KEY)
+    monkeypatch.setenv("SEMST_SETTINGS", str(tmp_path))
+    started, questions, answers = [], [], [False, True]
+    monkeypatch.setattr(fields.test, "start", lambda *of: started.append(of))
+
+    def ask(window, address, variable):
+        questions.append((address.host, variable))
+        return answers.pop(0)
+
+    monkeypatch.setattr(key_question, "_ask", ask)
+    fields.url.setText("https://new.example:8443/v1")
+    fields.test_button.click()
+    assert not started
+    assert fields.result.text() == texts.KEY_KEPT
+    fields.test_button.click()
+    fields._forget()
+    fields.test_button.click()
+    assert questions == [("new.example:8443", "SEMST_API_KEY")] * 2
+    assert [url for url, _ in started] == ["https://new.example:8443/v1"] * 2
+
+
+def test_the_question_names_host_and_variable_and_never_the_key(qtbot, fields):
+    seen = []
+
+    def look():
+        box = QApplication.activeModalWidget()
+        seen.append(f"{box.text()} {box.informativeText()}")
+        box.buttons()[-1].click()
+
+    QTimer.singleShot(0, look)
+    address = parse_address("https://new.example/v1")
+    key_question._ask(fields, address, "SEMST_API_KEY")
+    assert "The key of SEMST_API_KEY has not gone to new.example before." in seen[0]
+    assert KEY not in seen[0]

@@ -35,6 +35,7 @@ from napari_semst.semantics.server.http_request import (
     AnswerTooLong,
     HttpRequest,
 )
+from napari_semst.semantics.server.key_consent import consent_refusal, may_receive_key
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -120,7 +121,7 @@ class Endpoint:
         self._open = ExitStack()
 
     def __enter__(self) -> Self:
-        """Open the connection with the key of the environment."""
+        """Open the connection; with the key, if it may go there."""
         import httpx
 
         self._key = key_from_environment(encrypted=self.address.is_encrypted)
@@ -133,6 +134,9 @@ class Endpoint:
                 "SEMST_API_KEY to nothing if the server wants none; or set "
                 f"{PLAIN_TEXT_VARIABLE}=1 to send it all the same."
             )
+        if self._key and not may_receive_key(self.address, self._key.variable):
+            variable, self._key = self._key.variable, ApiKey("")
+            raise SemanticsError(consent_refusal(self.address, variable))
         with ExitStack() as opened:
             opened.enter_context(self._key.kept_from_logs())
             self._client = opened.enter_context(

@@ -29,12 +29,20 @@ _LOGGERS = (
 
 
 class ApiKey:
-    """A key, or none; never shown."""
+    """A key, or none; never shown.
 
-    __slots__ = ("_value",)
+    Parameters
+    ----------
+    value
+        The key; empty for none.
+    variable
+        Where it was found.
+    """
 
-    def __init__(self, value: str) -> None:
-        self._value = value
+    __slots__ = ("_value", "variable")
+
+    def __init__(self, value: str, variable: str = "") -> None:
+        self._value, self.variable = value, variable
 
     def __bool__(self) -> bool:
         return bool(self._value)
@@ -115,7 +123,7 @@ def key_from_environment(*, encrypted: bool) -> ApiKey:
             f"Expected a key of plain characters without spaces in {variable}; found "
             "others. Set it again."
         )
-    return ApiKey(key)
+    return ApiKey(key, variable or "")
 
 
 @dataclass(frozen=True, slots=True)

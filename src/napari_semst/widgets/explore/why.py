@@ -14,7 +14,7 @@ from superqt.utils import create_worker
 
 from napari_semst import keys
 from napari_semst.core.progress import RunControl
-from napari_semst.errors import Cancelled
+from napari_semst.errors import Cancelled, SemstError
 from napari_semst.viewer import adapter, colourings
 from napari_semst.widgets.explore import texts
 from napari_semst.widgets.explore.texts import TIPS
@@ -30,6 +30,7 @@ from napari_semst.widgets.shared.forms import (
     push_button,
     stacked,
 )
+from napari_semst.widgets.shared.key_question import agrees_to_send_key
 from napari_semst.widgets.shared.worker import BackgroundTask
 from napari_semst.wording import for_window
 
@@ -280,12 +281,22 @@ class DomainExplainer(QObject):
             return
         # The last one has the semantics of the run.
         config = configs_of_test(tissue, run)[-1]
+        semantics = config.semantics
+        if semantics.source == "server" and not self._key_may_go(semantics.url):
+            return
         self._waiting = tissue, run
         if not may_download(config):
             self._on_agreed()
             return
         self._panel.wait_for(texts.TEST_CHECKS)
         self.downloads.check(config)
+
+    def _key_may_go(self, url: str) -> bool:
+        try:
+            return agrees_to_send_key(self._panel, url)
+        except SemstError as error:
+            self.failed.emit(error, "")
+            return False
 
     def _on_agreed(self) -> None:
         from napari_semst.explanation.types import ExplainOptions

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -11,15 +10,13 @@ from qtpy.QtCore import QObject, Signal  # type: ignore[attr-defined]
 from qtpy.QtWidgets import QFileDialog, QHBoxLayout, QWidget
 
 from napari_semst.config import Request
+from napari_semst.core.settings_folder import settings_folder
 from napari_semst.errors import SaveError, SemstError
 from napari_semst.widgets.find import texts
 from napari_semst.widgets.shared.forms import push_button
 
 if TYPE_CHECKING:
     from collections.abc import Callable
-
-SETTINGS_FOLDER = "SEMST_SETTINGS"
-"""Variable of the environment for the folder of remembered settings."""
 
 _KINDS = "Settings (*.toml)"
 # Read, too: the JSON of the image-guided method's source.
@@ -131,13 +128,8 @@ def write_settings(path: Path, text: str, *, overwrite: bool) -> None:
 
 
 def remembered_file() -> Path:
-    """Return where settings are remembered: ``SEMST_SETTINGS``, else the user's own."""
-    chosen = os.environ.get(SETTINGS_FOLDER)
-    if chosen:
-        return Path(chosen).expanduser() / _NAME
-    from platformdirs import user_config_path
-
-    return user_config_path("napari-semst", appauthor=False) / _NAME
+    """Return where settings are remembered."""
+    return settings_folder() / _NAME
 
 
 def remember_request(request: Request, **choices: bool) -> None:

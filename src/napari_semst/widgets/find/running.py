@@ -16,6 +16,7 @@ from napari_semst.widgets.find.forecast import RunForecaster
 from napari_semst.widgets.find.job import SECONDS_BETWEEN_LOOKS
 from napari_semst.widgets.find.summary import counts_problem
 from napari_semst.widgets.shared.downloads import DownloadQuestion, may_download
+from napari_semst.widgets.shared.key_question import agrees_to_send_key
 from napari_semst.widgets.shared.resources import READING_SOURCES
 
 if TYPE_CHECKING:
@@ -128,6 +129,12 @@ class RunManager(QObject):
             request = self.request()
             config = resolve(request)
             self._settings.histology.check()
+            semantics = config.semantics
+            if semantics.source == "server" and not agrees_to_send_key(
+                self._box, semantics.url
+            ):
+                self.status_changed.emit("ready", texts.KEY_KEPT, texts.KEY_KEPT_HELP)
+                return
         except SemstError as error:
             self.failed.emit(error, "")
             return

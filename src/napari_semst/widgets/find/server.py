@@ -18,6 +18,7 @@ from napari_semst.semantics.server.credentials import (
 from napari_semst.widgets.find import texts
 from napari_semst.widgets.shared.errors import describe_error
 from napari_semst.widgets.shared.forms import add_row, form_layout, note_label
+from napari_semst.widgets.shared.key_question import agrees_to_send_key
 from napari_semst.widgets.shared.status import Banner
 from napari_semst.widgets.shared.worker import BackgroundTask
 
@@ -114,6 +115,13 @@ class ServerFields(QWidget):
             self._forget()
             return
         self.refresh()
+        try:
+            if not agrees_to_send_key(self, self.url.text()):
+                self._say("ready", texts.KEY_KEPT)
+                return
+        except SemanticsError as error:
+            self._say("error", describe_error(error)[1])
+            return
         self.test.start(self.url.text().strip(), self.model.text().strip())
         self.test_button.setText(texts.STOP_TEST)
         self._say("running", texts.TESTING)

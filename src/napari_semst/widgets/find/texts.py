@@ -56,6 +56,11 @@ NOT_DOWNLOADED_HELP = (
     "Nothing was downloaded. Choose another model; the built-in gene table and image "
     "encoder need no download."
 )
+KEY_KEPT = "The key was not sent"
+KEY_KEPT_HELP = (
+    "Nothing was asked of the server. Choose another one, or another source of "
+    "semantics."
+)
 CHECKING_MODEL = "Looking for the model"
 LOAD = "Load..."
 SAVE = "Save..."
