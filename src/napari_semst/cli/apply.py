@@ -62,7 +62,7 @@ def apply(
     keys.check_run_name(name)
     if output is None and not as_json:
         output = result_path(source)
-    files = RunOutputs(output, csv, figure, overwrite)
+    files = RunOutputs(output, csv, figure, overwrite, reads=(model,))
     files.check(source)
     loaded = load_model(model)
     scoring = Scoring(truth, drop_unannotated=False)

@@ -21,7 +21,7 @@ from napari_semst.cli.options import (
 )
 from napari_semst.core.progress import Returned, run_to_end, with_callback
 from napari_semst.errors import ConfigError, InputError
-from napari_semst.pipeline.output_path import check_output_path
+from napari_semst.io.export.destinations import check_destination
 
 if TYPE_CHECKING:
     from collections.abc import Generator, Sequence
@@ -109,7 +109,10 @@ def embed(
             f"Expected one input to embed; got {len(sources)}. Embed sections one by "
             "one, or add --merge if these are shares."
         )
-    embed_section(sources[0], output, request, shard, overwrite=overwrite, quiet=quiet)
+    reads = () if config is None else (config,)
+    embed_section(
+        sources[0], output, request, shard, reads, overwrite=overwrite, quiet=quiet
+    )
 
 
 def embed_section(
@@ -117,6 +120,7 @@ def embed_section(
     output: Path,
     request: Request,
     shard: str | None,
+    also_read: Sequence[Path] = (),
     *,
     overwrite: bool,
     quiet: bool,
@@ -132,13 +136,16 @@ def embed_section(
     )
     from napari_semst.embedding.merge import merge_embedding, merge_provenance
     from napari_semst.io.read import read
+    from napari_semst.methods.resolve import resolve
+    from napari_semst.pipeline.files_read import inputs_of
 
     number = parse_share(shard or "1/1")
     path = output if shard is None else share_path(output, *number)
-    check_output_path(
-        output, overwrite=overwrite or shard is not None, suffixes=SUFFIXES
+    reads = [*inputs_of(source, resolve(request)), *also_read]
+    check_destination(
+        output, SUFFIXES, overwrite=overwrite or shard is not None, reads=reads
     )
-    check_output_path(path, overwrite=overwrite, suffixes=SUFFIXES)
+    check_destination(path, SUFFIXES, overwrite=overwrite, reads=reads)
     steps = compute(read(source), request, share=number)
     share = run_to_end(_show_or_log(steps, quiet=quiet))
     about = share.provenance if shard else merge_provenance([share])
@@ -171,8 +178,8 @@ def merge_shares(sources: Sequence[Path], output: Path, *, overwrite: bool) -> N
     )
     from napari_semst.embedding.merge import merge_embedding, merge_provenance
 
-    check_output_path(output, overwrite=overwrite, suffixes=SUFFIXES)
     files = list(sources) or find_shares(output)
+    check_destination(output, SUFFIXES, overwrite=overwrite, reads=files)
     if not files:
         raise InputError(
             f"Expected shares beside {output}, named {output.stem}.1-of-8.safetensors "

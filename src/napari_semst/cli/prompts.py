@@ -16,7 +16,7 @@ from napari_semst.cli.options import (
     SettingsFile,
     with_setting_options,
 )
-from napari_semst.pipeline.output_path import check_output_path
+from napari_semst.io.export.destinations import check_destination
 
 prompts = typer.Typer(
     help="Prompts for a language model that runs elsewhere, and its vectors back.",
@@ -78,7 +78,7 @@ def join(
     from napari_semst.embedding.files import SUFFIXES, write_embedding
     from napari_semst.embedding.import_vectors import join_vectors
 
-    check_output_path(output, overwrite=overwrite, suffixes=SUFFIXES)
+    check_destination(output, SUFFIXES, overwrite=overwrite, reads=[folder])
     joined = join_vectors(folder)
     for warning in joined.about["warnings"]:
         typer.echo(f"  note   {warning}")

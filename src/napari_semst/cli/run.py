@@ -182,7 +182,8 @@ def run(
         return
     if output is None and not as_json:
         output = result_path("sections" if together else sources[0])
-    files = RunOutputs(output, csv, figure, overwrite, save_model)
+    reads = () if config is None else (config,)
+    files = RunOutputs(output, csv, figure, overwrite, save_model, reads)
     # What torchrun started trains together; without it this joins nobody.
     with joined_group():
         run_one(sources, request, name, scoring, files, as_json=as_json, quiet=quiet)

@@ -9,7 +9,6 @@ import typer
 
 from napari_semst.cli.options import InputPath, Overwrite, SavedRun, setting_option
 from napari_semst.errors import ConfigError, SaveError, one_of
-from napari_semst.pipeline.output_path import check_output_path
 
 if TYPE_CHECKING:
     from napari_semst.io.geojson.label import RegionsAdded
@@ -79,10 +78,12 @@ def export(
     overwrite: Overwrite = False,
 ) -> None:
     """Write domains for other programs: GeoJSON for QuPath, CSV, SpatialData."""
+    from napari_semst.io.export.destinations import check_destination
     from napari_semst.io.export.h5ad import write_domains_csv
     from napari_semst.io.export.spatialdata import write_spatialdata_table
     from napari_semst.io.geojson.write import write_geojson
     from napari_semst.io.read import read
+    from napari_semst.pipeline.files_read import inputs_of
 
     suffix = output.suffix.lower()
     if suffix not in _EXPORTS:
@@ -94,7 +95,7 @@ def export(
         )
         typer.echo(f"Wrote the table {table} into {output}.")
         return
-    check_output_path(output, overwrite=overwrite, source=source)
+    check_destination(output, overwrite=overwrite, reads=inputs_of(source))
     tissue = read(source)
     if suffix == ".csv":
         write_domains_csv(tissue, output, coordinates=coordinates, overwrite=overwrite)
@@ -133,14 +134,18 @@ def import_regions(
     overwrite: Overwrite = False,
 ) -> None:
     """Label spots by regions drawn in QuPath or elsewhere."""
+    from napari_semst.io.export.destinations import check_destination
     from napari_semst.io.export.h5ad import write
     from napari_semst.io.export.trial import try_writing
     from napari_semst.io.geojson.label import add_regions
     from napari_semst.io.import_labels import add_labels
     from napari_semst.io.notes import warn
     from napari_semst.io.read import read
+    from napari_semst.pipeline.files_read import inputs_of
 
-    check_output_path(output, overwrite=overwrite, source=source, suffixes=(".h5ad",))
+    check_destination(
+        output, (".h5ad",), overwrite=overwrite, reads=[*inputs_of(source), regions]
+    )
     tissue = read(source)
     warn(tissue, *try_writing(tissue))
     labelled: LabelsAdded | RegionsAdded
@@ -182,7 +187,9 @@ def figure(
     """Draw a section by any column or gene, with legend and scale bar."""
     from napari_semst.figure import colour_figure, domain_figure
     from napari_semst.figure.file import check_file_name
+    from napari_semst.io.export.destinations import check_destination
     from napari_semst.io.read import read
+    from napari_semst.pipeline.files_read import inputs_of
 
     colors = tuple(color or ())
     check_file_name(output, dpi)
@@ -196,7 +203,7 @@ def figure(
             "Expected --color with --microns and --no-image; got none. Add --color "
             "semst_domain."
         )
-    check_output_path(output, overwrite=overwrite, source=source)
+    check_destination(output, overwrite=overwrite, reads=inputs_of(source))
     tissue = read(source)
     if colors:
         colour_figure(
@@ -248,10 +255,13 @@ def report(
     import pandas as pd
 
     from napari_semst.io.checks import MEGABYTE, check_file, translate_errors
+    from napari_semst.io.export.destinations import check_destination
     from napari_semst.io.read import read
+    from napari_semst.pipeline.files_read import inputs_of
     from napari_semst.report import write_report
 
-    check_output_path(output, overwrite=overwrite, source=source, suffixes=(".html",))
+    reads = [*inputs_of(source), *([] if markers is None else [markers])]
+    check_destination(output, (".html",), overwrite=overwrite, reads=reads)
     marker_table = None
     if markers is not None:
         what = "a table of marker genes (.csv)"

@@ -9,10 +9,9 @@ from typing import TYPE_CHECKING, Any
 from napari_semst import keys
 from napari_semst.config import STAGES, Request
 from napari_semst.methods.resolve import resolve
+from napari_semst.pipeline.files_read import files_read
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
-
     from napari_semst.cohort.task import SectionTask
     from napari_semst.config import Config
 
@@ -36,7 +35,7 @@ def input_fingerprint(task: SectionTask) -> dict[str, str]:
     config = resolve(Request.from_toml(task.request))
     digest = hashlib.sha256()
     source = Path(task.source)
-    for file in _files(source, config):
+    for file in files_read(source, config):
         with file.open("rb") as content:
             digest.update(hashlib.file_digest(content, "sha256").digest())
         inside = file.is_relative_to(source)
@@ -102,39 +101,3 @@ def _difference(recorded: dict[str, Any], config: Config) -> str:
                 was = before.get(name, "not known")
                 return f"{stage}.{name} was {was!r}, not {value!r}"
     return ""
-
-
-def _files(source: Path, config: Config) -> Iterator[Path]:
-    """Yield every file that a run reads, in an order that stays."""
-    if source.is_dir():
-        yield from _files_of_folder(source)
-    else:
-        yield from _files_read(source) or [source]
-    read = config.semantics
-    tables = (read.embedding, read.table, read.summaries)
-    for name in (config.model.weights, *tables):
-        if name and Path(name).is_file():
-            yield Path(name)
-
-
-def _files_of_folder(source: Path) -> Iterator[Path]:
-    from napari_semst.io.readers.registry import detect_format
-
-    if detect_format(source) is None:  # reading it says what is wrong
-        return
-    whole = (file for file in source.rglob("*") if file.is_file())
-    yield from _files_read(source) or sorted(whole)  # a store is read whole
-
-
-def _files_read(source: Path) -> list[Path]:
-    """Return the files of an instrument's folder, empty for other inputs."""
-    from napari_semst.io.readers.registry import detect_format
-
-    kind = detect_format(source)
-    found = [] if kind is None or kind.tables is None else kind.tables(source)
-    return [file for one in found for file in _whole(one)]
-
-
-def _whole(path: Path) -> list[Path]:
-    """Return a file, or the files of a folder that is a matrix."""
-    return sorted(path.iterdir()) if path.is_dir() else [path]

@@ -6,8 +6,9 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from napari_semst.core.progress import run_to_end
-from napari_semst.errors import ConfigError, InputError
-from napari_semst.pipeline.output_path import check_output_path
+from napari_semst.errors import ConfigError, InputError, SaveError
+from napari_semst.io.export.destinations import check_destination
+from napari_semst.pipeline.files_read import inputs_of
 from napari_semst.pipeline.summary import run_summary
 from napari_semst.wording import Way, Worded
 
@@ -19,7 +20,7 @@ if TYPE_CHECKING:
     from anndata import AnnData
     from numpy.typing import NDArray
 
-    from napari_semst.config import Request
+    from napari_semst.config import Config, Request
     from napari_semst.core.progress import Progress, RunControl
     from napari_semst.pipeline.result import DomainResult
 
@@ -28,39 +29,49 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class RunOutputs:
-    """Where results go; `None` where not wanted."""
+    """Where results go, `None` where not wanted, and files read beside the input."""
 
     tissue: Path | None
     csv: Path | None
     figure: Path | None
     overwrite: bool
     model: Path | None = None
+    reads: tuple[Path, ...] = ()
 
-    def check(self, source: Path) -> None:
+    def check(self, *sources: Path, config: Config | None = None) -> None:
         """Refuse before the work, not after it.
 
         Parameters
         ----------
-        source
+        *sources
             The input, which is never written over.
+        config
+            The settings, whose files are not written over either.
 
         Raises
         ------
         SaveError
-            If a file exists, or its folder does not.
+            If a file exists or is one that is read, or its folder does not take it.
         """
         from napari_semst.figure.file import FIGURE_FORMATS
 
-        accepted = (
+        reads = [*self.reads]
+        for source in sources:
+            reads += inputs_of(source, config)
+        outputs: dict[Path, Path] = {}
+        for path, endings in (
             (self.tissue, (".h5ad",)),
             (self.csv, (".csv",)),
             (self.model, (".safetensors",)),
             (self.figure, FIGURE_FORMATS),
-        )
-        for path, suffixes in accepted:
-            if path is not None:
-                check_output_path(
-                    path, overwrite=self.overwrite, source=source, suffixes=suffixes
+        ):
+            if path is None:
+                continue
+            check_destination(path, endings, overwrite=self.overwrite, reads=reads)
+            if outputs.setdefault(path.resolve(), path) is not path:
+                raise SaveError(
+                    f"Expected a file of its own for each result; got {path} twice. "
+                    "Choose another name for one of them."
                 )
 
     def try_writing(self, tissue: AnnData) -> None:
@@ -213,9 +224,8 @@ def find_and_save(
     from napari_semst.pipeline.run import attach, find_domains
 
     keys.check_run_name(name)
-    for source in sources:
-        files.check(source)
     config = resolve(request)
+    files.check(*sources, config=config)
     if files.model is not None:
         check_savable(config)
     if len(sources) > 1:

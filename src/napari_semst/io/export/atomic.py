@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import errno
 import os
-import secrets
 import shutil
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -12,6 +11,12 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from napari_semst.errors import SaveError, SemstError
+from napari_semst.io.export.temporaries import (
+    OLD,
+    TEMPORARY,
+    remove_dead_temporaries,
+    temporary_beside,
+)
 from napari_semst.io.matrices import named_layers
 
 if TYPE_CHECKING:
@@ -60,11 +65,10 @@ def write_atomically(
         If the place cannot be written, or the file did not read back the same.
     """
     place = _checked_place(Path(path).expanduser(), overwrite, suffix, least_free)
-    temporary = place.with_name(f".{place.name}.{secrets.token_hex(4)}.tmp")
+    remove_dead_temporaries(place.parent)
+    temporary = temporary_beside(place)
     try:
-        # Created here, so that the file gets the permissions that any new file gets.
-        os.close(os.open(temporary, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o666))
-        preallocate(temporary, least_free)
+        _create(temporary, least_free)
         write(temporary)
         _to_disk(temporary)
         check(temporary)
@@ -112,10 +116,10 @@ def write_folder_atomically(
     place = _checked_place(
         Path(path).expanduser(), overwrite, suffix, least_free, folder=True
     )
+    remove_dead_temporaries(place.parent)
     # Stores are known by their ending.
-    hidden = f".{place.name}.{secrets.token_hex(4)}"
-    temporary = place.with_name(f"{hidden}.tmp{suffix}")
-    old = place.with_name(f"{hidden}.old{suffix}")
+    temporary = temporary_beside(place, suffix)
+    old = temporary.with_name(temporary.name.removesuffix(TEMPORARY + suffix) + OLD)
     try:
         write(temporary)
         check(temporary)
@@ -141,13 +145,50 @@ def write_folder_atomically(
     return place
 
 
+def try_place(path: Path, size: int = 0) -> None:
+    """Make and remove the very file that a result would be written to.
+
+    Parameters
+    ----------
+    path
+        Where the result shall be.
+    size
+        Bytes that it may take.
+
+    Raises
+    ------
+    SaveError
+        If its folder cannot be written in, or has no room, or the name is too long.
+    """
+    store = path.suffix.lower() == ".zarr"
+    place = _checked_place(path.expanduser(), True, path.suffix, size, folder=store)
+    remove_dead_temporaries(place.parent)
+    temporary = temporary_beside(place)
+    try:
+        _create(temporary, size)
+    except OSError as error:
+        raise SaveError(_in_words(place, error)) from error
+    finally:
+        temporary.unlink(missing_ok=True)
+
+
+def _create(temporary: Path, size: int) -> None:
+    # Created here, so that the file gets the permissions that any new file gets.
+    os.close(os.open(temporary, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o666))
+    preallocate(temporary, size)
+
+
 def _checked_place(
     path: Path, overwrite: bool, suffix: str, least_free: int, *, folder: bool = False
 ) -> Path:
-    if path.suffix != suffix:
+    if path.suffix.lower() != suffix.lower():
         raise SaveError(f"Expected a file name ending in {suffix}; got {path.name!r}.")
     # A link is followed, so that what it points to is replaced and not the link.
     place = path.resolve()
+    try:
+        place.exists()
+    except OSError as error:  # a name longer than names may be
+        raise SaveError(_in_words(place, error)) from error
     parent = place.parent
     if not parent.is_dir():
         raise SaveError(

@@ -1,0 +1,75 @@
+"""Which files a command reads."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from napari_semst.config import Config
+
+
+def inputs_of(source: Path, config: Config | None = None) -> list[Path]:
+    """Return what is read of an input and of the files that settings name.
+
+    Parameters
+    ----------
+    source
+        A file or a folder; a folder stands for all that it holds.
+    config
+        The settings of the run, if there is one.
+    """
+    source = source.expanduser()
+    if source.is_dir() or not source.exists():
+        return [source, *_named_files(config)]
+    return list(files_read(source, config))
+
+
+def files_read(source: Path, config: Config | None = None) -> Iterator[Path]:
+    """Yield every file that a run reads, in an order that stays.
+
+    Parameters
+    ----------
+    source, config
+        As for `inputs_of`.
+    """
+    if source.is_dir():
+        yield from _files_of_folder(source)
+    else:
+        yield from _tables(source) or [source]
+    yield from _named_files(config)
+
+
+def _named_files(config: Config | None) -> Iterator[Path]:
+    if config is None:
+        return
+    read = config.semantics
+    tables = (read.embedding, read.table, read.summaries)
+    for name in (config.model.weights, *tables, config.morphology.image):
+        if name and (place := Path(name).expanduser()).is_file():
+            yield place
+
+
+def _files_of_folder(source: Path) -> Iterator[Path]:
+    from napari_semst.io.readers.registry import detect_format
+
+    if detect_format(source) is None:  # reading it says what is wrong
+        return
+    whole = (file for file in source.rglob("*") if file.is_file())
+    yield from _tables(source) or sorted(whole)  # a store is read whole
+
+
+def _tables(source: Path) -> list[Path]:
+    """Return the files of an instrument's folder, empty for other inputs."""
+    from napari_semst.io.readers.registry import detect_format
+
+    kind = detect_format(source)
+    found = [] if kind is None or kind.tables is None else kind.tables(source)
+    return [file for table in found for file in _whole(table)]
+
+
+def _whole(path: Path) -> list[Path]:
+    """Return a file, or the files of a folder that is a matrix."""
+    return sorted(path.iterdir()) if path.is_dir() else [path]
