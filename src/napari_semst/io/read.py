@@ -47,9 +47,9 @@ def read(
     path
         A file or folder of a kind in `napari_semst.io.readers.registry.FORMATS`:
         AnnData (.h5ad, .zarr), SpatialData (.zarr), a folder of Space Ranger (Visium,
-        Visium HD), Xenium, MERSCOPE or CosMx, Stereo-seq (.gef, .gem), a 10x .h5
-        matrix with a positions file beside it, or a table of counts beside a table of
-        places.
+        Visium HD), Xenium, MERSCOPE, CosMx, seqFISH or Slide-seq, tables of the Single
+        Cell Portal (STARmap PLUS), Stereo-seq (.gef, .gem), a 10x .h5 matrix with a
+        positions file beside it, or a table of counts beside a table of places.
     counts
         Where the raw counts are, if that must be chosen: a layer (or ``"raw"``) of an
         .h5ad, which becomes X; the matrix of a Space Ranger folder.
@@ -214,7 +214,9 @@ def _why_not_folder(place: Path) -> str:
         "(filtered_feature_bc_matrix.h5 or the folder filtered_feature_bc_matrix, and "
         "spatial/tissue_positions .csv, .parquet or _list.csv), Xenium "
         "(cell_feature_matrix.h5 and cells.parquet), MERSCOPE (cell_by_gene.csv and "
-        "cell_metadata.csv) or CosMx (*exprMat_file.csv and *metadata_file.csv), a "
-        "store (.zarr), or a table of counts beside a table of places (.csv, .tsv, "
+        "cell_metadata.csv), CosMx (*exprMat_file.csv and *metadata_file.csv), seqFISH "
+        "(*CellxGene.csv and *CellCoordinates.csv) or Slide-seq "
+        "(*MoleculesPerMatchedBead.mtx and *MatchedBeadLocation.csv), a store (.zarr), "
+        "or a table of counts beside a table of places (.csv, .tsv, "
         f".txt); {place} holds: {abbreviate(found)}. {todo}"
     )

@@ -10,7 +10,10 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING, TypeVar
 
+from napari_semst.errors import InputError
+from napari_semst.io.checks import abbreviate
 from napari_semst.io.formats.packed import PACKED
+from napari_semst.wording import Way, Worded
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
@@ -129,6 +132,47 @@ def choose_sample(samples: Iterable[str], wanted: str) -> str | None:
     told = wanted.strip(_JOINTS).lower()
     meant = [name for name in names if told and _is_end(name.lower(), told)]
     return meant[0] if len(meant) == 1 else None
+
+
+def sample_to_read(path: Path, samples: Sequence[str], part: str | None) -> str:
+    """Return the sample to read of those whose files are in a folder.
+
+    Parameters
+    ----------
+    path
+        The folder, or a file of a sample.
+    samples
+        Their names, at least one.
+    part
+        The name of the sample asked for, or a part of it; None where none is.
+
+    Raises
+    ------
+    InputError
+        If there are several and none is named, or another one is.
+    """
+    if part is None or list(samples) == [""]:
+        if len(samples) == 1:
+            return samples[0]
+        first = samples[0]
+        raise InputError(
+            Worded(
+                f"Expected the files of one sample in {path}; found those of "
+                f"{len(samples)}: {abbreviate(samples)}. ",
+                Way(
+                    f"Name one: --part {first}.",
+                    f"Name one: part={first!r}.",
+                    "Choose one under Part.",
+                ),
+            )
+        )
+    chosen = choose_sample(samples, str(part))
+    if chosen is None:
+        raise InputError(
+            f"Expected the sample {part!r} in {path}; found {abbreviate(samples)}. "
+            "Name one of them whole."
+        )
+    return chosen
 
 
 def are_different(one: str, other: str) -> bool:

@@ -321,6 +321,30 @@ def tiff_size(path: Path) -> tuple[int, int]:
         return int(first.imagelength), int(first.imagewidth)
 
 
+def pixel_size_in(path: Path) -> float | None:
+    """Return the micrometres in a pixel that an OME-TIFF states, None without."""
+    import re
+
+    import tifffile
+
+    try:
+        with tifffile.TiffFile(path) as file:
+            text = file.ome_metadata or ""
+    except (OSError, ValueError, tifffile.TiffFileError):
+        return None
+    pixels = re.search(r"<(?:\w+:)?Pixels\b[^>]*>", text)
+    told = dict(
+        re.findall(r'\b(PhysicalSizeX\w*)="([^"]*)"', pixels[0] if pixels else "")
+    )
+    if told.get("PhysicalSizeXUnit", "\u00b5m") not in ("\u00b5m", "\u03bcm", "um"):
+        return None
+    try:
+        size = float(told.get("PhysicalSizeX", ""))
+    except ValueError:
+        return None
+    return size if 0 < size < 100 else None
+
+
 def _reduced(path: Path) -> tuple[Any, float]:
     """Return an image's pixels, and by what share its sides were made shorter."""
     handle = open_tiff(path)

@@ -13,6 +13,9 @@ from napari_semst.io.readers import (
     gem,
     h5ad,
     merscope,
+    portal,
+    seqfish,
+    slideseq,
     spatialdata,
     visium,
     visium_hd,
@@ -119,6 +122,32 @@ COSMX = Format(
     cosmx.tables,
     cosmx.looks_like,
 )
+SEQFISH = Format(
+    "seqfish",
+    "seqFISH tables",
+    seqfish.can_read,
+    seqfish.read,
+    seqfish.preview,
+    seqfish.tables,
+    seqfish.looks_like,
+)
+SLIDESEQ = Format(
+    "slideseq",
+    "Slide-seq beads",
+    slideseq.can_read,
+    slideseq.read,
+    slideseq.preview,
+    slideseq.tables,
+    slideseq.looks_like,
+)
+PORTAL = Format(
+    "portal",
+    "Single Cell Portal tables",
+    portal.can_read,
+    portal.read,
+    portal.preview,
+    portal.tables,
+)
 GEF = Format("gef", "Stereo-seq file (.gef)", gef.can_read, gef.read, gef.preview)
 GEM = Format("gem", "Stereo-seq molecules (.gem)", gem.can_read, gem.read, gem.preview)
 PLAIN = Format(
@@ -149,6 +178,9 @@ FORMATS: tuple[Format, ...] = (
     XENIUM,
     MERSCOPE,
     COSMX,
+    SEQFISH,
+    SLIDESEQ,
+    PORTAL,
     GEF,
     GEM,
     MATRIX_10X,

@@ -107,7 +107,7 @@ def locate(path: Path) -> TablePair | None:
     heads = [
         (table, head)
         for table in (tables if path.is_dir() else [folder / path.name])
-        if (head := _counted(table)) is not None
+        if (head := counted(table)) is not None
     ]
     found = []
     for place in places if heads else ():
@@ -131,7 +131,7 @@ def looks_like(path: Path) -> bool:
     tables = text_tables_in(path)
     return len(tables) <= _MOST_BESIDE and (
         any(coordinate_table(table) is not None for table in tables)
-        and any(_counted(table) is not None for table in tables)
+        and any(counted(table) is not None for table in tables)
     )
 
 
@@ -156,7 +156,7 @@ def coordinate_table(path: Path) -> CoordinateTable | None:
     return CoordinateTable(path, head, 0, 1, 2, bare=True) if bare else None
 
 
-def _counted(table: Path) -> TableHead | None:
+def counted(table: Path) -> TableHead | None:
     """Return the first lines of a table that may hold counts, None for another."""
     head = peek(table, _ROWS)
     if head is None or len(head.names) <= _FEWEST_GENES:
@@ -208,9 +208,19 @@ def read(path: Path, options: ReadOptions) -> AnnData:
     InputError
         If no table of places goes with the counts, or one of them is damaged.
     """
-    pair = find_tables(path, options)
+    return read_pair(find_tables(path, options))
+
+
+def read_pair(pair: TablePair) -> AnnData:
+    """Return the spots of two tables that belong together.
+
+    Raises
+    ------
+    InputError
+        If one of them is damaged.
+    """
     counts, names, genes = _counts(pair)
-    cells = _cells(pair.places)
+    cells = cells_of(pair.places)
     columns = list(cells.columns)
     found = CellTables(
         counts,
@@ -238,7 +248,11 @@ def read(path: Path, options: ReadOptions) -> AnnData:
 
 def preview(path: Path, options: ReadOptions) -> dict[str, Any]:
     """Return what is known of two tables, by the names of `Preview`."""
-    pair = find_tables(path, options)
+    return preview_pair(find_tables(path, options))
+
+
+def preview_pair(pair: TablePair) -> dict[str, Any]:
+    """Return what is known of two tables that belong together, as `preview`."""
     places = pair.places
     head = places.head
     n_spots = n_lines(places.path) - len(head.comments) - (not places.bare)
@@ -317,7 +331,7 @@ def _given(path: Path, options: ReadOptions) -> TablePair | None:
             f"Expected the table of places {file} to have a column of names and two "
             "named x and y; it has not. Rename its columns."
         )
-    head = _counted(path)
+    head = counted(path)
     return None if head is None else match_tables(path, head, places, names_in(places))
 
 
@@ -335,7 +349,7 @@ def _counts(pair: TablePair) -> tuple[Any, pd.Index, list[str]]:
     return counts, pd.Index(rows.to_numpy(dtype=object)), columns
 
 
-def _cells(places: CoordinateTable) -> pd.DataFrame:
+def cells_of(places: CoordinateTable) -> pd.DataFrame:
     """Return the table of places by name, x and y before what else it holds."""
     import pandas as pd
 

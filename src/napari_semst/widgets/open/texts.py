@@ -5,8 +5,8 @@ from __future__ import annotations
 DROP = "Drop a file or a folder here"
 DROP_NOW = "Let go to look inside"
 KINDS_READ = (
-    "AnnData, Visium, Visium HD, Xenium, MERSCOPE, CosMx, Stereo-seq, SpatialData, or "
-    "tables of counts and places"
+    "AnnData, Visium, Visium HD, Xenium, MERSCOPE, CosMx, seqFISH, Slide-seq, "
+    "Stereo-seq, STARmap PLUS, SpatialData, or tables of counts and places"
 )
 CHOOSE_FILE = "Choose files of sections"
 CHOOSE_FOLDER = "Choose a section's folder"
