@@ -155,3 +155,49 @@ def write_image(path: Path, scale: float) -> None:
     size = (round(1500 * scale), round(1700 * scale), 3)
     pixels = np.random.default_rng(2).integers(0, 255, size, dtype=np.uint8)
     Image.fromarray(pixels).save(path)
+
+
+def write_segmented(
+    outs: Path,
+    tissue: AnnData,
+    *,
+    parts: tuple[str, ...] = ("cell", "nucleus"),
+    image: str = "segmented_outputs/spatial",
+) -> Path:
+    """Write the cells of a run as Space Ranger 4 does, and return their folder.
+
+    Cell 1 is the first of the tissue. Outlines are squares of 18 (nuclei: 8) pixels,
+    of which nuclei lie 2 pixels to the right.
+    """
+    folder = outs / "segmented_outputs"
+    folder.mkdir(parents=True)
+    named = tissue.copy()
+    named.obs_names = [f"cellid_{i + 1:09d}-1" for i in range(tissue.n_obs)]
+    write_10x_h5(folder / "filtered_feature_cell_matrix.h5", named)
+    for part in parts:
+        half, shift = (9, 0) if part == "cell" else (4, 2)
+        features = [
+            square_of_cell(number + 1, x + shift, y, half)
+            for number, (x, y) in enumerate(np.asarray(tissue.obsm["spatial"]))
+        ]
+        text = json.dumps({"type": "FeatureCollection", "features": features[::-1]})
+        (folder / f"{part}_segmentations.geojson").write_text(text)
+    if image:
+        (outs / image).mkdir(parents=True, exist_ok=True)
+        write_image(outs / image / "tissue_hires_image.png", SCALES["hires"])
+        factors = {"tissue_hires_scalef": SCALES["hires"], "microns_per_pixel": 0.27}
+        if "binned" in image:
+            factors |= {"spot_diameter_fullres": 29.0, "bin_size_um": 8.0}
+        (outs / image / "scalefactors_json.json").write_text(json.dumps(factors))
+    return folder
+
+
+def square_of_cell(number: int, x: float, y: float, half: float) -> dict[str, Any]:
+    """Return the outline of one cell as GeoJSON."""
+    signs = [(-1, -1), (1, -1), (1, 1), (-1, 1), (-1, -1)]
+    ring = [[x + half * right, y + half * down] for right, down in signs]
+    return {
+        "type": "Feature",
+        "geometry": {"type": "Polygon", "coordinates": [ring]},
+        "properties": {"cell_id": number, "classification": {"name": "Cluster 1"}},
+    }

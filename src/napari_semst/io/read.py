@@ -20,6 +20,7 @@ from napari_semst.io.readers.registry import (
     PLAIN,
     detect_format,
 )
+from napari_semst.io.readers.visium_cells import missing_of_segmented
 
 if TYPE_CHECKING:
     from anndata import AnnData
@@ -186,7 +187,7 @@ def _part_of(folder: Path, kind: Format) -> str:
 def _why_not_folder(place: Path) -> str:
     with translate_errors(place, "a section's folder"):
         found = sorted(entry.name for entry in place.iterdir())
-    missing = visium_files.missing_in(place)
+    missing = missing_of_segmented(place) or visium_files.missing_in(place)
     if missing:
         return missing
     inner = [

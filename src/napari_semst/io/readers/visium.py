@@ -9,7 +9,6 @@ from napari_semst.io.checks import translate_errors
 from napari_semst.io.formats import tenx
 from napari_semst.io.formats.tissue_positions import join_positions, read_positions
 from napari_semst.io.images import (
-    IMAGE_ENDINGS,
     read_image,
     read_scalefactors,
     size_of_image,
@@ -18,6 +17,7 @@ from napari_semst.io.notes import warn
 from napari_semst.io.options import ReadOptions
 from napari_semst.io.readers.visium_files import (
     choose_run,
+    doubts_of_pictures,
     pictures_of,
     run_of_matrix,
     samples_in,
@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 
     from anndata import AnnData
 
-    from napari_semst.io.readers.visium_files import PictureFiles, VisiumFiles
+    from napari_semst.io.readers.visium_files import VisiumFiles
 
 
 def can_read(path: Path) -> bool:
@@ -147,7 +147,7 @@ def _of_10x(matrix: Path, run: VisiumFiles | None) -> dict[str, Any]:
         "coordinates": run.positions.name,
         "image": None if image is None else size_of_image(image),
         "columns": ("in_tissue", "array_row", "array_col"),
-        "remarks": _doubts(files),
+        "remarks": doubts_of_pictures(files),
     }
 
 
@@ -156,26 +156,11 @@ def _pictures(
 ) -> tuple[dict[str, Any], dict[str, float]]:
     """Return the images and scale factors of a run; say what is left out."""
     files = pictures_of(run)
-    warn(adata, *_doubts(files))
+    warn(adata, *doubts_of_pictures(files))
     if files.factors is None:
         return {}, {}
     factors = read_scalefactors(files.factors)
     return {name: read_image(file) for name, file in files.images.items()}, factors
-
-
-def _doubts(files: PictureFiles) -> tuple[str, ...]:
-    """Return what a run's images lack."""
-    doubts = [
-        f"{name} is not read: images are read as {', '.join(IMAGE_ENDINGS)}, also with "
-        ".gz."
-        for name in files.left
-    ]
-    if files.images and files.factors is None:
-        doubts.append(
-            "There is no scalefactors_json.json beside the image: where the spots are "
-            "on it is unknown, and it is not shown."
-        )
-    return tuple(doubts)
 
 
 def _library(run: VisiumFiles) -> str:

@@ -22,6 +22,8 @@ from napari_semst.io.images import IMAGE_ENDINGS, RESOLUTIONS
 from napari_semst.wording import Way, Worded
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from napari_semst.io.options import ReadOptions
 
 # The filtered matrix holds the spots in tissue; the raw one holds them too.
@@ -145,29 +147,67 @@ def run_of_matrix(path: Path, options: ReadOptions) -> VisiumFiles | None:
 def pictures_of(run: VisiumFiles) -> PictureFiles:
     """Return the images and scale factors beside the positions, or in the run."""
     places = (run.positions.parent, run.folder / "spatial", run.folder)
-    sample = run.sample or _sample_of_positions(run.positions)
+    return pictures_near(places, run.sample or _sample_of_positions(run.positions))
 
-    def first(stem: str, endings: tuple[str, ...]) -> Path | None:
-        for place in places:
-            files = files_of_samples(place, (stem,), endings)
-            own = of_sample(files, sample, alone=True)
-            if own is not None:
-                return own
-        return None
 
-    images, left = {}, []
-    for resolution in RESOLUTIONS:
-        stem = f"tissue_{resolution}_image"
-        image = first(stem, IMAGE_ENDINGS)
-        if image is not None:
-            images[resolution] = image
-        else:
-            left += _not_read(places[0], stem, sample)
-    return PictureFiles(images, first(_FACTORS, (".json",)), tuple(left))
+def pictures_near(places: Sequence[Path], sample: str) -> PictureFiles:
+    """Return the images and scale factors of a sample.
+
+    Parameters
+    ----------
+    places
+        Folders where they may be, the likeliest first.
+    sample
+        As their names tell it; empty where they have no prefix.
+    """
+
+    def own(place: Path, stem: str, endings: tuple[str, ...]) -> Path | None:
+        files = files_of_samples(place, (stem,), endings)
+        return of_sample(files, sample, alone=True)
+
+    stems = {name: f"tissue_{name}_image" for name in RESOLUTIONS}
+    found = []
+    for place in dict.fromkeys(place.absolute() for place in places):
+        held = {
+            name: file
+            for name, stem in stems.items()
+            if (file := own(place, stem, IMAGE_ENDINGS)) is not None
+        }
+        left = [
+            name
+            for resolution, stem in stems.items()
+            if resolution not in held
+            for name in _not_read(place, stem, sample)
+        ]
+        found.append((held, own(place, _FACTORS, (".json",)), left))
+    # Where there are both, the factors are those of the images.
+    best = next((one for one in found if one[0] and one[1] is not None), None)
+    if best is not None:
+        return PictureFiles(best[0], best[1], tuple(best[2]))
+    images = next((one[0] for one in found if one[0]), {})
+    factors = next((one[1] for one in found if one[1] is not None), None)
+    return PictureFiles(images, factors, tuple(n for one in found for n in one[2]))
+
+
+def doubts_of_pictures(files: PictureFiles) -> tuple[str, ...]:
+    """Return what a run's images lack."""
+    doubts = [
+        f"{name} is not read: images are read as {', '.join(IMAGE_ENDINGS)}, also with "
+        ".gz."
+        for name in files.left
+    ]
+    if files.images and files.factors is None:
+        doubts.append(
+            "There is no scalefactors_json.json beside the image: where the spots are "
+            "on it is unknown, and it is not shown."
+        )
+    return tuple(doubts)
 
 
 def _not_read(folder: Path, stem: str, sample: str) -> list[str]:
     """Return the files of a kind that end as none that is read."""
+    if not folder.is_dir():
+        return []
     names = (path.name for path in sorted(folder.iterdir()) if stem in path.name)
     return [n for n in names if sample_in(n.split(stem)[0] + stem, stem) == sample]
 
