@@ -6,7 +6,8 @@ from napari.layers import Image, Layer, Points
 
 from napari_semst.errors import InputError
 from napari_semst.io.notes import input_warnings
-from napari_semst.viewer import adapter, arrange, sections
+from napari_semst.io.places.on_image import share_on_image
+from napari_semst.viewer import adapter, sections
 from napari_semst.viewer.display_state import show_labels_on_hover
 from napari_semst.viewer.spots import paint_layer, tissue_of
 from tests.widgets.stand_in import small_tissue
@@ -116,7 +117,7 @@ def test_an_image_that_cannot_be_placed_is_left_out_with_a_warning(broken):
     assert [type(layer) for layer in layers] == [Points]
     (warning,) = input_warnings(tissue)
     assert "image of 'one' is left out" in warning
-    assert arrange.share_on_image(tissue, "spatial") is None
+    assert share_on_image(tissue, "spatial") is None
 
 
 def test_unusable_coordinates_give_way_to_others():
@@ -153,10 +154,10 @@ def test_a_section_without_a_main_table_is_shown():
 
 def test_share_of_spots_on_the_image():
     tissue = small_tissue()
-    assert arrange.share_on_image(tissue, "spatial") == 1.0
+    assert share_on_image(tissue, "spatial") == 1.0
     tissue.obsm["spatial"][:30] += 10_000
-    assert arrange.share_on_image(tissue, "spatial") == 0.75
-    assert arrange.share_on_image(small_tissue(image=False), "spatial") is None
+    assert share_on_image(tissue, "spatial") == 0.75
+    assert share_on_image(small_tissue(image=False), "spatial") is None
 
 
 @pytest.mark.parametrize(

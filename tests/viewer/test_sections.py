@@ -11,6 +11,7 @@ from napari_semst import keys
 from napari_semst.errors import InputError
 from napari_semst.io.concat_sections import join_sections
 from napari_semst.io.notes import input_warnings
+from napari_semst.io.places.on_image import share_on_image
 from napari_semst.viewer import adapter, arrange, sections
 from tests.widgets.stand_in import small_tissue
 
@@ -182,7 +183,7 @@ def test_pieces_on_one_image_stay_on_it():
     before = spots.data.copy()
     sections.move_spots(spots, "spatial", "piece", [image])
     np.testing.assert_array_equal(spots.data, before)
-    assert arrange.share_on_image(tissue, "spatial", "piece") == 1.0
+    assert share_on_image(tissue, "spatial", "piece") == 1.0
     sections.show_section(spots, "lower", [image])
     assert image.visible
     assert spots.shown.sum() == 60
@@ -210,9 +211,9 @@ def test_the_worst_share_on_an_image_counts_section_by_section():
     tissue = joined(with_image(0.1), small_tissue(image=False))
     # Without an image it may lie anywhere.
     tissue.obsm["spatial"][120:] += 10_000
-    assert arrange.share_on_image(tissue, "spatial", keys.SECTION) == 1.0
+    assert share_on_image(tissue, "spatial", keys.SECTION) == 1.0
     tissue.obsm["spatial"][:30] -= 10_000
-    assert arrange.share_on_image(tissue, "spatial", keys.SECTION) == 0.75
+    assert share_on_image(tissue, "spatial", keys.SECTION) == 0.75
 
 
 def test_spots_without_a_section_are_shown_as_one_with_a_warning():

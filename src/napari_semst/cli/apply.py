@@ -20,6 +20,7 @@ from napari_semst.cli.options import (
     Truth,
     setting_option,
 )
+from napari_semst.wording import for_shell
 
 if TYPE_CHECKING:
     from napari_semst.pipeline.result import DomainResult
@@ -128,6 +129,6 @@ def _format_account(account: dict[str, Any]) -> str:
         f"spots, SHA-256 {model['hash'][:12]}",
         f"  scores             {'  '.join(shown)}",
     ]
-    lines += [f"  note               {text}" for text in account["warnings"]]
+    lines += [f"  note               {for_shell(text)}" for text in account["warnings"]]
     lines += [f"  wrote              {path}" for path in account["written"]]
     return "\n".join(lines)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from contextlib import suppress
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -34,7 +35,7 @@ def _preview(source: Path, part: str | None) -> bool:
     from napari_semst.io.preview import preview
 
     seen = preview(source, part=part)
-    typer.echo("\n".join(seen.sentences()))
+    typer.echo("\n".join(map(for_shell, seen.sentences())))
     return not seen.missing
 
 
@@ -66,11 +67,24 @@ def _describe(source: Path, part: str | None) -> bool:
     lines.append(f"  coordinates  {layout}")
     lines.append(f"  image        {', '.join(_images(tissue)) or 'none'}")
     lines += [f"  histology    {text}" for text in _histology(tissue)]
+    lines += [f"  note         {for_shell(text)}" for text in _noticed(tissue)]
     lines.append(f"  obs columns  {', '.join(tissue.obs) or 'none'}")
     lines.append(f"  will need    {needs}")
     lines.append(f"  can run      {'yes: semst run -k K' if ready else 'not as it is'}")
     typer.echo("\n".join(lines))
     return ready
+
+
+def _noticed(tissue: AnnData) -> list[str]:
+    """Return what reading noticed, and an image on which few spots lie."""
+    from napari_semst.io.coordinates import find_coordinates
+    from napari_semst.io.notes import input_warnings
+    from napari_semst.io.places.on_image import few_on_image
+
+    found = input_warnings(tissue)
+    with suppress(SemstError):  # said of the coordinates
+        found.append(few_on_image(tissue, find_coordinates(tissue)))
+    return list(filter(None, found))
 
 
 def _needs(n_spots: int, n_genes: int, n_counts: int, *, image: bool) -> str:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from napari_semst.core.progress import PRIVACY, Progress, Returned, with_callback
+from napari_semst.wording import for_shell
 
 if TYPE_CHECKING:
     from collections.abc import Generator
@@ -77,7 +78,7 @@ def format_summary(account: dict[str, Any]) -> str:
     scores = {**account.get("scores", {}), **account["spatial_scores"]}
     shown = [f"{n} {scores[n]:.3f}" for n in _SCORES_SHOWN if n in scores]
     lines.append(f"  scores             {'  '.join(shown)}")
-    lines += [f"  note               {text}" for text in account["warnings"]]
+    lines += [f"  note               {for_shell(text)}" for text in account["warnings"]]
     lines += [f"  wrote              {path}" for path in account["written"]]
     return "\n".join(lines)
 

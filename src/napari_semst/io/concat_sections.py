@@ -11,6 +11,7 @@ from napari_semst.core.sections import naming_section
 from napari_semst.errors import ConfigError, InputError
 from napari_semst.io.checks import abbreviate
 from napari_semst.io.manual_alignment import adjust, adjustment_of
+from napari_semst.wording import Worded
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
@@ -24,6 +25,7 @@ if TYPE_CHECKING:
 # below the second the sections are refused.
 _FEW_GENES = 0.5
 _TOO_FEW_GENES = 0.1
+_DIVIDE = "To keep them apart, divide that file before it is joined with others."
 
 
 def join_sections(
@@ -58,11 +60,13 @@ def join_sections(
         raise InputError(
             f"Expected two sections or more to join; got {len(tissues)}. Give several."
         )
-    parts, told = {}, []
+    told: list[str] = []
+    parts = {}
     for name, tissue in tissues.items():
         with naming_section(name):
             parts[name], found = _part(tissue, name, counts_layer, coordinates)
-        told += [f"{name}: {text}" for text in [*input_warnings(tissue), *found]]
+        noticed = [*input_warnings(tissue, told_apart=True), *found]
+        told += [Worded(f"{name}: ", text) for text in noticed]
     genes = _common_genes(parts)
     _keep_common_arrays(list(parts.values()))
     joined = anndata.concat(
@@ -168,7 +172,8 @@ def _part(
     from napari_semst.io.counts import find_counts
     from napari_semst.io.ensembl_symbols import gene_symbols
     from napari_semst.io.matrices import named_layers
-    from napari_semst.io.sections import mixed_sections, sections_of
+    from napari_semst.io.places.mixed import mixed_sections
+    from napari_semst.io.sections import sections_of
 
     told = []
     if layer and layer not in {*named_layers(tissue), "X", "raw"}:
@@ -189,8 +194,10 @@ def _part(
         ):
             part.obsm[key] = tissue.obsm[key]
     inside = sections_of(tissue)
+    mixing = None
     if len(inside.names) == 1:
-        told += mixed_sections(tissue)
+        mixing = mixed_sections(tissue, part.obsm[keys.SPATIAL], advice=_DIVIDE)
+    told += [] if mixing is None else [mixing.warning]
     part.obs[keys.SECTION] = [_inner(name, inside.names[c]) for c in inside.codes]
     return part, told
 

@@ -11,8 +11,9 @@ from napari_semst.io.coordinates import find_coordinates
 from napari_semst.io.formats.packed import is_packed
 from napari_semst.io.formats.sample_files import is_archive
 from napari_semst.io.gene_features import keep_genes
-from napari_semst.io.notes import note
+from napari_semst.io.notes import note, warn_of_mixing
 from napari_semst.io.options import ReadOptions
+from napari_semst.io.places.mixed import mixed_sections
 from napari_semst.io.readers import visium_files
 from napari_semst.io.readers.registry import (
     FORMATS,
@@ -88,6 +89,11 @@ def read(
     options = ReadOptions.of(counts, positions, part, features)
     tissue = keep_genes(kind.read(place, options), options, str(place))
     note(tissue, kind=kind.name, name=place.absolute().name)
+    mixing = mixed_sections(tissue)
+    if mixing is None:
+        warn_of_mixing(tissue)
+    else:
+        warn_of_mixing(tissue, mixing.warning, mixing.column)
     return tissue
 
 

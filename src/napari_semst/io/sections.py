@@ -12,6 +12,7 @@ from napari_semst.io.checks import abbreviate
 from napari_semst.io.text_columns import as_texts
 
 if TYPE_CHECKING:
+    import pandas as pd
     from anndata import AnnData
     from numpy.typing import NDArray
 
@@ -27,6 +28,7 @@ _LIBRARY_COLUMNS = (
     "section",
     "slice",
     "orig.ident",
+    "fov",
 )
 
 
@@ -72,31 +74,57 @@ def spots_of(adata: AnnData, library: str) -> NDArray[np.bool_]:
     # Also of a single one: sections may have been joined of which one has an entry.
     for column in _LIBRARY_COLUMNS:
         if column in adata.obs:
-            own = as_texts(adata.obs[column]).to_numpy(dtype=object) == library
+            own = _named(adata.obs[column], library)
             if own.any():
-                return np.asarray(own, dtype=np.bool_)
-    return np.ones(adata.n_obs, dtype=bool)
+                return own
+    column = _telling_column(adata)
+    return _named(adata.obs[column], library) if column else np.ones(adata.n_obs, bool)
 
 
-def mixed_sections(adata: AnnData) -> tuple[str, ...]:
-    """Return a warning where the spots are of several sections, else nothing.
+def library_column(adata: AnnData) -> str:
+    """Return the obs column that names sections of ``uns["spatial"]``, else empty.
 
-    Told by a column of obs that names more than one section of ``uns["spatial"]``.
+    A usual name goes first where it names two of them; any other column must name all.
     """
     names = set(libraries(adata))
     if len(names) < 2:
-        return ()
+        return ""
     for column in _LIBRARY_COLUMNS:
-        if column not in adata.obs:
-            continue
-        found = sorted(names & set(as_texts(adata.obs[column]).unique()))
-        if len(found) > 1:
-            return (
-                f"This file holds {len(found)} sections ({abbreviate(found)}; see "
-                f"obs[{column!r}]): neighbours are sought across them. To keep "
-                f"them apart, name that column as section_key.",
-            )
-    return ()
+        if column in adata.obs and len(names & _values(adata.obs[column])) > 1:
+            return column
+    return _telling_column(adata)
+
+
+def _telling_column(adata: AnnData) -> str:
+    """Return the column of any name whose values are best those of all libraries."""
+    from pandas.api.types import is_float_dtype
+
+    names, best = set(libraries(adata)), ("", 0.0)
+    some = adata.obs.iloc[:: max(1, adata.n_obs // 2_000)]
+    for column in some if len(names) > 1 else ():
+        # Of names of spots and of measures a few show that they are no sections.
+        few = not is_float_dtype(some[column]) and some[column].nunique() <= 4 * len(
+            names
+        )
+        values = _values(adata.obs[column]) if few else set()
+        if names <= values and len(names) / len(values) > best[1]:
+            best = str(column), len(names) / len(values)
+    return best[0]
+
+
+def _values(column: pd.Series) -> set[str]:
+    return set(as_texts(column.drop_duplicates()))
+
+
+def _named(column: pd.Series, value: str) -> NDArray[np.bool_]:
+    """Return which entries of a column are a text, shape ``(n,)``."""
+    import pandas as pd
+
+    if isinstance(column.dtype, pd.CategoricalDtype):
+        wanted = [str(one) == value for one in column.cat.categories]
+        # No entry is -1, the last one.
+        return np.asarray(np.array([*wanted, False])[column.cat.codes.to_numpy()])
+    return np.asarray(as_texts(column).to_numpy(dtype=object) == value, bool)
 
 
 def section_column(adata: AnnData, key: str = "") -> str | None:

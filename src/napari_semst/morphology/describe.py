@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from contextlib import closing, nullcontext
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -12,10 +12,12 @@ from napari_semst.cache.features import FeatureCache
 from napari_semst.core.progress import Progress, run_in_thread
 from napari_semst.core.sections import naming_section
 from napari_semst.errors import InputError
+from napari_semst.io.places.on_image import FEW_ON_IMAGE, about_few, share_in_words
 from napari_semst.morphology.base import Morphology
 from napari_semst.morphology.patches import patches
 from napari_semst.morphology.read_patches import PatchReader, n_quality_measures
 from napari_semst.morphology.sections import diameter_of, imaged_parts, slide_of
+from napari_semst.wording import Worded
 
 if TYPE_CHECKING:
     from collections.abc import Generator
@@ -28,6 +30,7 @@ if TYPE_CHECKING:
     from napari_semst.core.progress import RunControl
     from napari_semst.morphology.encoders import PatchEncoder
     from napari_semst.morphology.sections import ImagedSpots
+    from napari_semst.morphology.slide import Slide
     from napari_semst.morphology.tissue_mask import TissueMask
 
 STAGE = "morphology"
@@ -193,6 +196,9 @@ def _reader(
     from napari_semst.morphology.tissue_mask import tissue_mask
 
     slide = slide_of(tissue, part.library, wanted)
+    few = _few_on_slide(slide, places)
+    if few and wanted.image:  # of the section's own image the run says it anyhow
+        slide = replace(slide, remarks=(*slide.remarks, few))
     diameter, told = diameter_of(tissue, part.library, places, wanted)
     side = diameter * wanted.context
     mask = tissue_mask(slide)
@@ -226,6 +232,34 @@ def _reader(
         slide, encoder, diameter, side, stains, one_look=one_look, cache=cache
     )
     return reader, mask, notes
+
+
+def _few_on_slide(slide: Slide, places: NDArray[np.float64]) -> str:
+    """Return a warning where few spots lie on a slide; refuse one on which none does.
+
+    Raises
+    ------
+    InputError
+        If no spot lies on it.
+    """
+    share = float(slide.holds(places).mean())
+    if share >= FEW_ON_IMAGE:
+        return ""
+    if share:
+        text = f"{share_in_words(share)} on the image that is read ({slide.source}). "
+        return Worded(text, about_few())
+    height, width = np.asarray(slide.unit) * slide.shape
+    (top, left), (first, last) = slide.corner, (places.min(axis=0), places.max(axis=0))
+    raise InputError(
+        Worded(
+            f"Expected spots on the image ({slide.source}); none of the "
+            f"{len(places):,} lies on it: they are at x {first[0]:.6g} to "
+            f"{last[0]:.6g} and y {first[1]:.6g} to {last[1]:.6g}, the image covers "
+            f"x {left:.6g} to {left + width:.6g} and y {top:.6g} to "
+            f"{top + height:.6g}. ",
+            about_few(),
+        )
+    )
 
 
 def _judged(

@@ -232,6 +232,17 @@ class Slide:
         own = np.asarray(self.unit) * level.factor
         return np.asarray((xy[:, ::-1] - self.corner) / own)
 
+    def holds(self, xy: NDArray[np.float64]) -> NDArray[np.bool_]:
+        """Return which places lie on the slide, shape ``(n,)``.
+
+        Parameters
+        ----------
+        xy
+            World coordinates (x, y), shape ``(n, 2)``.
+        """
+        pixels = self.pixel_of(self.levels[0], xy)
+        return np.asarray(((pixels >= 0) & (pixels < self.shape)).all(axis=1))
+
     def overview(
         self, most: int = OVERVIEW
     ) -> tuple[NDArray[np.uint8], tuple[float, float]]:

@@ -452,12 +452,14 @@ def _record(
 ) -> dict[str, Any]:
     """Return the provenance of a run, and the model behind it."""
     from napari_semst.io.notes import input_warnings
-    from napari_semst.io.sections import mixed_sections
+    from napari_semst.io.places.mixed import mixed_sections
     from napari_semst.pipeline.provenance import record, spots_hash
 
     provenance = record(*made)
-    noticed = dict.fromkeys([*input_warnings(tissue), *mixed_sections(tissue)])
-    provenance["warnings"][:0] = [*noticed, *matched.warnings()]
+    mixing = mixed_sections(tissue)
+    noticed = input_warnings(tissue, told_apart=True)
+    noticed += [] if mixing is None else [mixing.warning]
+    provenance["warnings"][:0] = [*dict.fromkeys(noticed), *matched.warnings()]
     provenance["spots_hash"] = spots_hash(tissue.obs_names)
     trained = model.facts.get("semantics", {})
     now = provenance["semantics"]

@@ -23,14 +23,27 @@ _FEW_FOR_DISCORDANCE = 1000
 
 
 def tissue_warnings(tissue: AnnData, section: Section) -> list[str]:
-    """Return what reading noticed, features that are no genes, and mixed sections."""
+    """Return what is to be said of a tissue before anything is trained on it.
+
+    What reading noticed, features that are no genes, sections that one table mixes, and
+    an image on which few spots lie.
+    """
     from napari_semst.io import notes
     from napari_semst.io.gene_features import genes_of
-    from napari_semst.io.sections import mixed_sections
+    from napari_semst.io.places.mixed import mixed_sections
+    from napari_semst.io.places.on_image import few_on_image
 
-    mixed = mixed_sections(tissue) if len(section.sections.names) == 1 else []
-    others = genes_of(tissue, section.config.features).sentence()
-    return [*notes.input_warnings(tissue), *filter(None, [others]), *mixed]
+    apart = len(section.sections.names) > 1
+    sections = section.sections if apart else None
+    # At the places of this run, which may be others than were read.
+    places = section.coordinates
+    mixing = mixed_sections(tissue, places, sections and sections.codes)
+    found = [
+        genes_of(tissue, section.config.features).sentence(),
+        "" if mixing is None else mixing.warning,
+        few_on_image(tissue, places, sections),
+    ]
+    return [*notes.input_warnings(tissue, told_apart=True), *filter(None, found)]
 
 
 def run_warnings(config: Config, section: Section, fit: Fit) -> list[str]:

@@ -12,8 +12,9 @@ from uuid import uuid4
 
 from napari_semst import keys
 from napari_semst.io.matrices import named_layers
+from napari_semst.io.places.on_image import placed_image
 from napari_semst.viewer import colourings, spots
-from napari_semst.viewer.arrange import arrange, placed_image
+from napari_semst.viewer.arrange import arrange
 from napari_semst.viewer.colour import paint_of
 from napari_semst.viewer.hover_features import features_of
 from napari_semst.viewer.image_data import image_data

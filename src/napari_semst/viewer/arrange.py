@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from napari_semst import keys
+from napari_semst.io.places.on_image import placed_image
 
 if TYPE_CHECKING:
     from anndata import AnnData
@@ -264,51 +265,3 @@ def _spread(places: Any) -> float:
     """Return how far places lie apart, 0 where that is unknown."""
     variances = np.var(np.asarray(places, dtype=np.float64)[:, :2], axis=0)
     return float(np.sqrt(variances.sum())) if np.isfinite(variances).all() else 0.0
-
-
-def placed_image(tissue: AnnData, library: str) -> tuple[Placement | None, str]:
-    """Return a section's image, where it can be placed, or else why it cannot be."""
-    from napari_semst.errors import InputError
-    from napari_semst.io.alignment import image_placement
-
-    try:
-        return image_placement(tissue, library), ""
-    except InputError as error:
-        return None, str(error)
-
-
-def share_on_image(tissue: AnnData, key: str | None, column: str = "") -> float | None:
-    """Return the share of spots whose centre lies on the image, None without one.
-
-    Of several sections in one tissue the worst counts; an image that cannot be placed
-    is none.
-
-    Parameters
-    ----------
-    tissue, key, column
-        As for `arrange`.
-
-    Raises
-    ------
-    InputError
-        If there is an image, and the coordinates cannot be used.
-    """
-    from napari_semst.io.alignment import share_inside
-    from napari_semst.io.sections import libraries
-    from napari_semst.io.split_sections import split_sections
-
-    there = [
-        one for one in libraries(tissue) if placed_image(tissue, one)[0] is not None
-    ]
-    if not there:
-        return None
-    parts = split_sections(tissue, column, key) if column else []
-    if len(parts) < 2:
-        shares = [share_inside(tissue, library, key) for library in there]
-    else:
-        shares = [
-            share_inside(part.tissue, part.library)
-            for part in parts
-            if part.library in there
-        ]
-    return min((share for share in shares if share is not None), default=None)

@@ -84,10 +84,22 @@ def place_pairs(names: Sequence[object]) -> list[tuple[str, str]]:
     lower |= {name: name for name in texts if name == name.lower()}
     found = [(lower[x], lower[y]) for x, y in _USUAL if {x, y} <= lower.keys()]
     found += [("X", "Y")] if {"X", "Y"} <= set(texts) else []
-    found += _worded_pairs(texts)
+    # A bare col and row is the array's.
+    found += [pair for pair in _pairs(texts, _PLACE_WORD) if len(pair[0]) > 3]
     rest = (*_NUMBERED, *_ARRAYS)
     found += [(lower[x], lower[y]) for x, y in rest if {x, y} <= lower.keys()]
     return list(dict.fromkeys(found))
+
+
+def axis_pairs(names: Sequence[object]) -> list[tuple[str, str]]:
+    """Return all pairs of names that differ only in their axis, as (x, y).
+
+    Parameters
+    ----------
+    names
+        Of columns; what the pairs are places in is not asked.
+    """
+    return _pairs([name for name in names if isinstance(name, str)], re.compile(".*"))
 
 
 def order_columns(names: Sequence[object]) -> ColumnOrder:
@@ -165,18 +177,17 @@ def unfold_array(
     return xy * np.array([1.0, np.sqrt(3.0)]), (remark,)
 
 
-def _worded_pairs(names: list[str]) -> list[tuple[str, str]]:
-    """Return pairs of which all other words are those that places are named with."""
+def _pairs(names: list[str], words: re.Pattern[str]) -> list[tuple[str, str]]:
+    """Return pairs of which all other words are of some kind."""
     if len(names) > _MOST_COLUMNS:
         return []
     ys: dict[tuple[str, ...], str] = {}
     xs: dict[tuple[str, ...], str] = {}
     for name in names:
         found = _axis_of(name)
-        if found is not None and all(map(_PLACE_WORD.fullmatch, found.others)):
+        if found is not None and all(map(words.fullmatch, found.others)):
             (xs if found.axis == "x" else ys).setdefault(found.others, name)
-    # A bare col and row is the array's.
-    return [(xs[key], ys[key]) for key in xs if key in ys and len(key) > 1]
+    return [(xs[key], ys[key]) for key in xs if key in ys]
 
 
 def _axis_of(name: str) -> _Axis | None:

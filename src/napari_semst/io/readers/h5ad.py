@@ -14,8 +14,10 @@ from napari_semst.io.gene_features import keep_genes
 from napari_semst.io.image_sources import forget_source
 from napari_semst.io.matrices import named_layers
 from napari_semst.io.notes import note, warn
+from napari_semst.io.places.preview import preview_places
+from napari_semst.io.places.section_wide import take_section_wide
 from napari_semst.io.readers.anndata_preview import preview_group
-from napari_semst.io.sections import libraries, mixed_sections, part
+from napari_semst.io.sections import libraries, part
 
 if TYPE_CHECKING:
     from anndata import AnnData
@@ -98,7 +100,6 @@ def as_section(adata: AnnData, path: Path, options: ReadOptions) -> AnnData:
     if options.counts is not None:
         _use_counts(adata, str(options.counts))
     use_symbols(adata)
-    warn(adata, *mixed_sections(adata))
     for library in libraries(adata):
         for image in part(adata, library, "images").values():
             forget_source(image)
@@ -110,7 +111,7 @@ def preview(path: Path, options: ReadOptions) -> dict[str, Any]:
     import h5py
 
     with h5py.File(path, "r") as file:
-        return preview_group(file, options)
+        return preview_places(file, options, preview_group(file, options))
 
 
 def check_matrix(adata: AnnData) -> None:
@@ -145,6 +146,9 @@ def _mend_names(adata: AnnData) -> None:
 def _place(adata: AnnData, key: str | None) -> AnnData:
     """Return the spots that have coordinates, these under ``obsm["spatial"]``."""
     found = locate_coordinates(adata, key, allow_missing=True)
+    if key is None:
+        found, told = take_section_wide(adata, found)
+        warn(adata, *told)
     placed = np.asarray(np.isfinite(found.xy).all(axis=1))
     n_without = int((~placed).sum())
     if n_without > len(placed) / 2:

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from napari_semst.errors import InputError
 from napari_semst.io.checks import translate_errors
+from napari_semst.io.places.preview import preview_places
 from napari_semst.io.readers import h5ad
 from napari_semst.io.readers.anndata_preview import preview_group
 
@@ -59,7 +60,8 @@ def preview(path: Path, options: ReadOptions) -> dict[str, Any]:
     """Return what is known of a store, by the names of `Preview`."""
     import zarr
 
-    return preview_group(zarr.open_group(path, mode="r"), options)
+    store = zarr.open_group(path, mode="r")
+    return preview_places(store, options, preview_group(store, options))
 
 
 def check_store(path: Path) -> None:

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from napari_semst.config import Config, ImageGuidedConfig
+    from napari_semst.morphology.base import Morphology
     from napari_semst.prepare.section import Components, Section
 
 # Without a radius, in median distances to the nearest spot.
@@ -78,6 +79,12 @@ class GuidedInputs:
         return 0 if self.sections is None else int(self.sections.max()) + 1
 
 
+def _why_unusable(morphology: Morphology) -> str:
+    """Return how many spots there are of each kind that cannot be used."""
+    found = [f"{name} {flag.sum():,}" for name, flag in morphology.flags.items()]
+    return ", ".join(found)
+
+
 def guided_inputs(section: Section, config: Config) -> GuidedInputs:
     """Return what the network learns from.
 
@@ -94,9 +101,10 @@ def guided_inputs(section: Section, config: Config) -> GuidedInputs:
         usable = morphology.usable
         if not usable.any():
             raise InputError(
-                "Expected spots on an image; none of them has a patch that can be used "
-                f"({morphology.notes}). Check that the image belongs to the section "
-                "and how it is aligned."
+                "Expected patches of the image around spots; none of the "
+                f"{section.n_spots:,} spots has one that can be used "
+                f"({_why_unusable(morphology)}). Check that the image belongs to the "
+                "section and how it is aligned."
             )
         image = standardise_morphology(morphology)
     wanted = config.training.decoded_genes

@@ -309,10 +309,18 @@ def section_columns(tissue: AnnData) -> list[str]:
     Returns
     -------
     list of str
-        Columns of text or categories, of 2 to 50 values, an entry for every spot.
+        Columns of text or categories, of 2 to 50 values, an entry for every spot; and
+        the one that was noted to tell sections apart when the tissue was read.
     """
+    from napari_semst.io.notes import mixing_column
+
+    noted = mixing_column(tissue)
     names = (name for name in tissue.obs if not str(name).startswith(keys.RESULTS))
-    return [str(name) for name in names if _tells_sections(tissue.obs[name])]
+    return [
+        str(name)
+        for name in names
+        if name == noted or _tells_sections(tissue.obs[name])
+    ]
 
 
 def _tells_sections(column: Series) -> bool:

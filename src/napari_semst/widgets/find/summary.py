@@ -17,6 +17,7 @@ from napari_semst.widgets.shared.forms import (
 )
 from napari_semst.widgets.shared.sections import NO_SECTION
 from napari_semst.widgets.shared.status import Banner
+from napari_semst.wording import for_window
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -45,7 +46,7 @@ def section_status(
 
     if tissue is None:
         return "ready", NO_SECTION, texts.NO_SECTION_HELP
-    noticed = input_warnings(tissue)
+    noticed = list(map(for_window, input_warnings(tissue)))
     uncounted = counts_problem(tissue, counts_layer)
     if uncounted:
         return "warning", texts.NO_COUNTS, "\n".join([uncounted, *noticed])
@@ -207,7 +208,7 @@ def control_name(facts: Mapping[str, Any]) -> str:
 def warnings_of(facts: Mapping[str, Any]) -> tuple[str, list[str]]:
     """Return what is said of a run's control, '' for none, and its other warnings."""
     control = control_name(facts)
-    warned = [str(line) for line in facts.get("warnings", ())]
+    warned = [for_window(line) for line in facts.get("warnings", ())]
     if not control:
         return "", warned
     # The library says it in more words, but the dock must not depend on that.

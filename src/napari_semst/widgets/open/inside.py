@@ -159,7 +159,7 @@ class InsideCard(QFrame):
         for name, (text, bad) in preview_facts(preview).items():
             self.values[name].setText(text)
             self.values[name].setStyleSheet(_BAD if bad else "")
-        _say(self.remarks, "\n".join(preview.remarks))
+        _say(self.remarks, "\n".join(map(for_window, preview.remarks)))
         self._offer(preview, again)
         if self.counts.currentData():
             self._on_counts()

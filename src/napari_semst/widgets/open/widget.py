@@ -409,6 +409,6 @@ def opened_status(tissue: AnnData, layer: Layer | None) -> tuple[str, str]:
     from napari_semst.io.notes import input_warnings
 
     key = None if layer is None else layer.metadata.get(adapter.COORDINATES)
-    noticed = input_warnings(tissue)
+    noticed = list(map(for_window, input_warnings(tissue)))
     text = texts.OPENED_HELP.format(facts=section_facts(tissue, key))
     return "warning" if noticed else "success", "\n".join([text, *noticed])

@@ -6,7 +6,7 @@ import math
 from typing import TYPE_CHECKING
 
 from napari_semst.errors import InputError
-from napari_semst.viewer.arrange import share_on_image
+from napari_semst.io.places.on_image import share_on_image
 
 if TYPE_CHECKING:
     from anndata import AnnData

@@ -1,0 +1,108 @@
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from napari_semst.io.alignment import image_placement
+from napari_semst.io.notes import input_warnings
+from napari_semst.io.places.on_image import shares_on_images
+from napari_semst.io.preview import preview
+from napari_semst.io.read import read
+from napari_semst.io.sections import spots_of
+from tests.io.places.grounds import cells, tissue_of
+
+SIDE = 8
+
+
+def fields_of_view(column="fov", numbers=False):
+    """Return a section of 16 fields, places in it, and places in its fields."""
+    import pandas as pd
+
+    wide = cells(32) + 0.5
+    fields = (wide // SIDE).clip(0, 3).astype(int)
+    codes = fields[:, 0] * 4 + fields[:, 1] + 1
+    obs = pd.DataFrame(
+        {column: codes if numbers else pd.Categorical(codes.astype(str))},
+        index=[f"c{i}" for i in range(len(wide))],
+    )
+    local = wide - fields * SIDE
+    return tissue_of(obs, local), wide, local
+
+
+def saved(tmp_path, tissue):
+    tissue.write_h5ad(tmp_path / "a.h5ad")
+    return tmp_path / "a.h5ad"
+
+
+@pytest.mark.parametrize("key", ["spatial_fov", "X_stitched", "global_xy"])
+def test_places_in_the_section_are_taken_from_obsm(tmp_path, key):
+    tissue, wide, local = fields_of_view()
+    tissue.obsm["X_umap"] = np.random.default_rng(0).random(wide.shape)
+    tissue.obsm[key] = wide
+    path = saved(tmp_path, tissue)
+    found = read(path)
+    np.testing.assert_array_equal(found.obsm["spatial"], wide)
+    np.testing.assert_array_equal(found.obsm["spatial_original"], local)
+    told = input_warnings(found)
+    assert f"taken, from obsm['{key}']" in told[0]
+    assert not any("same ground" in text for text in told)
+    assert preview(path).coordinates == f"obsm['{key}']"
+    assert f"taken, from obsm['{key}']" in preview(path).remarks[0]
+    # What is asked for is used.
+    np.testing.assert_array_equal(
+        read(path, positions="spatial").obsm["spatial"], local
+    )
+
+
+@pytest.mark.parametrize(
+    ("x", "y"),
+    [("CenterX_global_px", "CenterY_global_px"), ("stitched_x", "stitched_y")],
+)
+def test_places_in_the_section_are_taken_from_obs(tmp_path, x, y):
+    tissue, wide, _ = fields_of_view("tile", numbers=True)
+    # In another unit, counted upwards.
+    tissue.obs[x], tissue.obs[y] = 0.12 * wide[:, 0], 100 - 0.12 * wide[:, 1]
+    found = read(saved(tmp_path, tissue))
+    np.testing.assert_array_equal(found.obsm["spatial"], tissue.obs[[x, y]])
+
+
+def test_without_other_places_the_column_is_named(tmp_path):
+    tissue, _, local = fields_of_view()
+    tissue.obsm["X_pca"] = np.random.default_rng(0).random(local.shape)
+    found = read(saved(tmp_path, tissue))
+    np.testing.assert_array_equal(found.obsm["spatial"], local)
+    (told,) = input_warnings(found)
+    assert "16 samples on the same ground" in told
+    assert "section_key='fov'" in told
+
+
+def test_images_of_fields_move_with_their_spots(tmp_path):
+    tissue, wide, local = fields_of_view()
+    image = np.zeros((4 * SIDE, 4 * SIDE, 3), np.uint8)
+    factors = {"tissue_hires_scalef": 4.0, "spot_diameter_fullres": 1.0}
+    tissue.uns["spatial"] = {
+        name: {"images": {"hires": image}, "scalefactors": factors}
+        for name in tissue.obs["fov"].cat.categories
+    }
+    own = {name: shares_on_images(tissue, local)[name] for name in ("1", "7")}
+    tissue.obsm["spatial_fov"] = 2 * wide
+    found = read(saved(tmp_path, tissue))
+    assert shares_on_images(found, found.obsm["spatial"]) == pytest.approx(
+        shares_on_images(tissue, local)
+    )
+    assert {k: shares_on_images(found, found.obsm["spatial"])[k] for k in own} == own
+    place = image_placement(found, "7")
+    np.testing.assert_allclose(place.scale, 0.5)
+    np.testing.assert_allclose(place.bounds()[0], [2 * 2 * SIDE - 1, 2 * SIDE - 1])
+    assert spots_of(found, "7").sum() == (tissue.obs["fov"] == "7").sum()
+
+
+def test_images_that_would_be_mirrored_are_left_out(tmp_path):
+    tissue, wide, _ = fields_of_view()
+    image = np.zeros((SIDE, SIDE, 3), np.uint8)
+    entry = {"images": {"hires": image}, "scalefactors": {"tissue_hires_scalef": 1.0}}
+    tissue.uns["spatial"] = {"1": entry, "2": entry}
+    tissue.obsm["spatial_fov"] = wide * [1, -1]
+    found = read(saved(tmp_path, tissue))
+    assert found.uns["spatial"]["1"]["images"] == {}
+    assert "2 images of fields of view are left out" in input_warnings(found)[1]
