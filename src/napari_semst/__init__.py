@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from napari_semst.io.read import read
     from napari_semst.pipeline.api import find_domains
     from napari_semst.pipeline.apply_model import apply_model
+    from napari_semst.pipeline.convert import convert
     from napari_semst.pipeline.model import load_model, save_model
     from napari_semst.pipeline.result import attach
     from napari_semst.report.write import write_report
@@ -37,6 +38,7 @@ _HOME = {
     "apply_model": "pipeline.apply_model",
     "attach": "pipeline.result",
     "colour_figure": "figure.coloured",
+    "convert": "pipeline.convert",
     "explain": "explanation.explain",
     "explain_discordance": "explanation.discordance",
     "find_domains": "pipeline.api",
@@ -63,6 +65,7 @@ __all__ = [
     "apply_model",
     "attach",
     "colour_figure",
+    "convert",
     "explain",
     "explain_discordance",
     "find_domains",

@@ -35,6 +35,8 @@ IMAGE_FLAG = "ig_image_flag"
 RUNS = "semst"
 LATEST = "semst_latest"
 SPATIAL = "spatial"
+# Where a converted file comes from.
+CONVERSION = "semst_conversion"
 # How images were turned and shifted by hand, by library.
 ALIGNMENT = "semst_alignment"
 # Which section a spot is of, where several were joined.

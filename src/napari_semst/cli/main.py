@@ -9,6 +9,7 @@ from typing import Annotated
 import typer
 
 from napari_semst.cli.apply import apply
+from napari_semst.cli.convert import convert
 from napari_semst.cli.domains import domains
 from napari_semst.cli.embed import cache, embed, server
 from napari_semst.cli.explain import discordance, explain
@@ -34,7 +35,7 @@ for _command in (
 ):  # fmt: skip
     app.command()(_command)
 app.command("import")(import_regions)
-for _command in (score, inspect, view, demo, presets):
+for _command in (convert, score, inspect, view, demo, presets):
     app.command()(_command)
 app.add_typer(samples, name="sample")
 app.add_typer(cache, name="cache")

@@ -12,6 +12,7 @@ if TYPE_CHECKING:
 
 
 _STAGE_NAMES = {
+    "read": "Reading",
     "prepare": "Preparing",
     "morphology": "Histology",
     "describe": "Genes speak",
@@ -19,6 +20,7 @@ _STAGE_NAMES = {
     "discordance": "Comparing with the image",
     "assign": "Domains",
     "explain": "Explaining",
+    "write": "Writing",
 }
 _SCORES_SHOWN = ("ari", "nmi", "acc", "chaos", "pas")
 

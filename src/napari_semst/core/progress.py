@@ -34,6 +34,7 @@ STAGES = (
     "assign",
     "attach",
     "explain",
+    "write",
 )
 
 

@@ -55,7 +55,8 @@ def storable_table(
     if isinstance(table.index, pd.MultiIndex):
         mends.retyped(f"{where}.index", "columns")
         table = table.reset_index()
-    names = storable_names(table.columns, _RESERVED)
+    strict = mends.strict_names and "[" not in where
+    names = storable_names(table.columns, _RESERVED, strict=strict)
     columns = {}
     for position, (old, new) in enumerate(zip(table.columns, names, strict=True)):
         place = f"{where}[{old!r}]"

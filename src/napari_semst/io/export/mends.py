@@ -6,9 +6,16 @@ from napari_semst.io.checks import abbreviate
 
 
 class Mends:
-    """Collects what was mended so that a file can hold it."""
+    """Collects what was mended so that a file can hold it.
 
-    def __init__(self) -> None:
+    Parameters
+    ----------
+    strict_names
+        Whether names are to be those that SpatialData takes.
+    """
+
+    def __init__(self, *, strict_names: bool = False) -> None:
+        self.strict_names = strict_names
         self._names: dict[str, str] = {}
         self._values: dict[str, str] = {}
 

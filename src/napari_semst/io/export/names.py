@@ -5,14 +5,16 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Iterable
+    from collections.abc import Callable, Collection, Iterable
 
 UNNAMED = "unnamed"
 # What a path takes for the folder itself and for the one above it.
 _PLACES = ("", ".", "..")
 
 
-def storable_names(names: Iterable[Any], reserved: Collection[str] = ()) -> list[str]:
+def storable_names(
+    names: Iterable[Any], reserved: Collection[str] = (), *, strict: bool = False
+) -> list[str]:
     """Return names that can be written, in the order given, each once.
 
     A name that can be written stays as it is. Others lose what stands in the way:
@@ -26,24 +28,30 @@ def storable_names(names: Iterable[Any], reserved: Collection[str] = ()) -> list
         Of columns, or of entries of a mapping.
     reserved
         Names that the format keeps for itself.
+    strict
+        Whether only letters, digits, ``_``, ``-`` and ``.`` are taken, and names must
+        differ by more than capitals, as SpatialData asks.
     """
     asked = list(names)
-    good = [is_storable_name(name) and name not in reserved for name in asked]
-    taken = {name for name, is_good in zip(asked, good, strict=True) if is_good}
+    is_good = _is_strict if strict else is_storable_name
+    good = [is_good(name) and name not in reserved for name in asked]
+    # File systems of some machines do not tell capitals.
+    same: Callable[[str], str] = str.casefold if strict else str
+    taken = {same(name) for name, fits in zip(asked, good, strict=True) if fits}
     kept: set[str] = set()
     found = []
-    for name, is_good in zip(asked, good, strict=True):
-        if is_good and name not in kept:
-            kept.add(name)
+    for name, fits in zip(asked, good, strict=True):
+        if fits and same(name) not in kept:
+            kept.add(same(name))
             found.append(str(name))
             continue
-        plain = _plain(name)
+        plain = _strict(_plain(name)) if strict else _plain(name)
         plain = f"{plain}_" if plain in reserved else plain
         new, count = plain, 0
-        while new in taken:
+        while same(new) in taken:
             count += 1
             new = f"{plain}-{count}"
-        taken.add(new)
+        taken.add(same(new))
         found.append(new)
     return found
 
@@ -56,6 +64,15 @@ def is_storable_name(name: Any) -> bool:
         and "/" not in name
         and is_storable_text(name)
     )
+
+
+def _is_strict(name: Any) -> bool:
+    return is_storable_name(name) and _strict(name) == name
+
+
+def _strict(name: str) -> str:
+    kept = "".join(c if c.isalnum() or c in "_-." else "_" for c in name)
+    return kept.removeprefix("_") if kept.startswith("__") else kept
 
 
 def is_storable_text(text: str) -> bool:

@@ -104,7 +104,7 @@ def _differs(what: str) -> SaveError:
 @contextmanager
 def _opened(path: Path) -> Iterator[Any]:
     """Open a file, or a store, for reading."""
-    if path.suffix == ".zarr":
+    if path.is_dir():
         import zarr
 
         yield zarr.open_group(path, mode="r")

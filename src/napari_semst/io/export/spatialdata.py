@@ -82,7 +82,7 @@ def write_spatialdata_table(
     InputError
         If the tissue has no domains, or no element has all its spots.
     """
-    spatialdata = _package()
+    spatialdata = spatialdata_package()
     place = Path(store).expanduser()
     if keys.DOMAIN not in adata.obs:
         raise InputError(
@@ -116,7 +116,8 @@ def write_spatialdata_table(
     return place
 
 
-def _package() -> Any:
+def spatialdata_package() -> Any:
+    """Return the package, which is an extra; refuse where it is not installed."""
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")

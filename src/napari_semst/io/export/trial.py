@@ -27,7 +27,9 @@ _LARGE = 4096
 _PARTS = ("obsm", "varm", "obsp", "varp", "layers")
 
 
-def try_writing(adata: AnnData, suffix: str = ".h5ad") -> tuple[str, ...]:
+def try_writing(
+    adata: AnnData, suffix: str = ".h5ad", *, strict_names: bool = False
+) -> tuple[str, ...]:
     """Write a few spots of a tissue into a file that is thrown away.
 
     Every name and every column is looked at, so that nothing is refused once domains
@@ -39,6 +41,8 @@ def try_writing(adata: AnnData, suffix: str = ".h5ad") -> tuple[str, ...]:
         The tissue; it is not changed.
     suffix
         Of the file that is to be written: ``.h5ad`` or ``.zarr``.
+    strict_names
+        Whether names are to be those that SpatialData takes.
 
     Returns
     -------
@@ -50,7 +54,7 @@ def try_writing(adata: AnnData, suffix: str = ".h5ad") -> tuple[str, ...]:
     SaveError
         If something cannot be written; all of it is named.
     """
-    mends = Mends()
+    mends = Mends(strict_names=strict_names)
     few = writable(adata, mends, few=_FEW)
     few.uns = {key: _reduced(value) for key, value in few.uns.items()}
     why = _why_not(few, suffix)

@@ -159,7 +159,9 @@ def _named(held: Mapping[str, Any], where: str, mends: Mends) -> dict[str, Any]:
 
 
 def _names(held: Mapping[Any, Any], where: str, mends: Mends) -> list[str]:
-    names = storable_names(held)
+    # SpatialData asks it of the entries of a table, not of what is inside them.
+    strict = mends.strict_names and "[" not in where
+    names = storable_names(held, strict=strict)
     for old, new in zip(held, names, strict=True):
         if old != new:
             mends.renamed(f"{where}[{old!r}]", new)
