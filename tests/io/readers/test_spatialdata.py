@@ -10,6 +10,7 @@ import pytest
 from napari_semst.errors import InputError
 from napari_semst.io.alignment import image_placement, share_inside, spot_size
 from napari_semst.io.notes import input_warnings
+from napari_semst.io.preview import preview
 from napari_semst.io.read import read
 from napari_semst.io.readers.registry import detect_format
 from tests.io.stores import (
@@ -122,8 +123,25 @@ def test_shapes_that_are_missing_or_damaged_are_refused(store):
     with pytest.raises(InputError, match="could not be read"):
         read(store)
     file.unlink()
-    with pytest.raises(InputError, match=r"labels 'spots'.*found neither; there are"):
+    with pytest.raises(InputError, match=r"points 'spots'.*found none; there are"):
         read(store)
+
+
+def test_a_table_may_describe_points(store, tissue, zarr_format):
+    place = store / "points" / "beads"
+    group(place, {"coordinateTransformations": transforms(*MOVED)}, zarr_format)
+    write_table(store, "table", tissue, "beads", zarr_format)
+    own = np.asarray(tissue.obsm["spatial"]) / 10 + (3, 4)
+    columns = {"x": own[:, 0], "y": own[:, 1], "gene": "A"}
+    points = pd.DataFrame(columns, index=np.arange(len(own)) + 100)[::-1]
+    (place / "points.parquet").mkdir()
+    for part in range(2):
+        file = place / "points.parquet" / f"part.{part}.parquet"
+        points[part::2].to_parquet(file)
+    found = read(store)
+    np.testing.assert_allclose(found.obsm["spatial"], tissue.obsm["spatial"])
+    assert preview(store).coordinates == "points beads"
+    assert share_inside(found) == 1.0
 
 
 def test_an_image_on_which_no_spot_lies_is_not_shown(store, zarr_format):
@@ -145,13 +163,13 @@ def test_a_table_that_names_no_elements_is_shown_without_the_image(
     found = read(store)
     np.testing.assert_array_equal(found.obsm["spatial"], own)
     assert share_inside(found) is None
-    assert "does not say which shapes or labels" in input_warnings(found)[0]
+    assert "does not say which shapes, labels" in input_warnings(found)[0]
 
 
 def test_names_of_regions_do_not_lead_out_of_the_store(store, tissue, zarr_format):
     (store / "shapes" / "spots").rename(store.parent / "outside")
     write_table(store, "table", tissue, "../../outside", zarr_format)
-    with pytest.raises(InputError, match="found neither"):
+    with pytest.raises(InputError, match="found none"):
         read(store)
     write_table(store, "table", tissue, "spots", zarr_format)
     (store / "shapes" / "spots").symlink_to(store.parent / "outside")

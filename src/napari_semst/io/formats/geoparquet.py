@@ -1,4 +1,4 @@
-"""Circles, points and outlines in GeoParquet: where they are and how large."""
+"""Circles and outlines in GeoParquet, points in Parquet: where they are, how large."""
 
 from __future__ import annotations
 
@@ -74,6 +74,23 @@ def read_shapes(file: Path) -> ElementGeometry:
     if "radius" in rest:
         diameters = 2 * rest["radius"].to_numpy(np.float64)
     return ElementGeometry(rest.index, xy, diameters)
+
+
+def read_points(folder: Path) -> ElementGeometry:
+    """Return names and places of points, which have no size.
+
+    Parameters
+    ----------
+    folder
+        Of the files that hold the points, a part each.
+    """
+    from pyarrow import parquet
+
+    names = ["x", "y"]
+    table = parquet.read_table(folder, columns=names, use_pandas_metadata=True)
+    points = table.to_pandas()
+    xy = points[names].to_numpy(np.float64)
+    return ElementGeometry(points.index, xy, np.full(len(xy), np.nan))
 
 
 def _measured(

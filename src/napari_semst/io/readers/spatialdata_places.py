@@ -1,4 +1,4 @@
-"""Places of a SpatialData table: those of the shapes or labels that its spots are."""
+"""Places of a SpatialData table: those of the elements that its spots are."""
 
 from __future__ import annotations
 
@@ -10,7 +10,11 @@ import numpy as np
 from napari_semst.errors import InputError
 from napari_semst.io.checks import abbreviate, translate_errors
 from napari_semst.io.formats import ngff
-from napari_semst.io.formats.geoparquet import ElementGeometry, read_shapes
+from napari_semst.io.formats.geoparquet import (
+    ElementGeometry,
+    read_points,
+    read_shapes,
+)
 from napari_semst.io.formats.label_centroids import label_centroids
 from napari_semst.io.notes import note, warn
 from napari_semst.io.readers.h5ad import ORIGINAL, SPATIAL
@@ -24,8 +28,8 @@ if TYPE_CHECKING:
     from anndata import AnnData
     from numpy.typing import NDArray
 
-# What a table can describe, and the file that holds it where it is no raster.
-_KINDS = {"shapes": "shapes.parquet", "labels": ""}
+# What a table can describe, and what holds it where it is no raster.
+_KINDS = {"shapes": "shapes.parquet", "labels": "", "points": "points.parquet"}
 _OWN_PLACES = (
     "Places are the table's own, whose coordinate system the store does not state: no "
     "image of the store is shown."
@@ -34,12 +38,12 @@ _OWN_PLACES = (
 
 @dataclass(frozen=True, slots=True)
 class Element:
-    """Shapes or labels of a store.
+    """Shapes, labels or points of a store.
 
     Parameters
     ----------
     kind
-        ``"shapes"`` or ``"labels"``.
+        ``"shapes"``, ``"labels"`` or ``"points"``.
     group
         The element's folder.
     """
@@ -66,7 +70,7 @@ class _Joined(NamedTuple):
 
 
 def find_element(path: Path, name: str) -> Element | None:
-    """Return the shapes or labels of a name, None where a store has neither.
+    """Return the element of a name that a table can describe, None where there is none.
 
     Raises
     ------
@@ -121,7 +125,7 @@ def place_by_elements(
     if told.get("region_key") not in adata.obs:
         warn(
             adata,
-            "The table does not say which shapes or labels its spots are. "
+            "The table does not say which shapes, labels or points its spots are. "
             + _OWN_PLACES,
         )
         return None
@@ -164,8 +168,8 @@ def _instances(adata: AnnData, told: dict[str, Any]) -> pd.Series:
     name = told.get("instance_key")
     if name not in adata.obs:
         raise InputError(
-            "Expected a column of obs that says which shape or label a spot is; the "
-            f"table names {name!r}, which is not there. Link the table anew: "
+            "Expected a column of obs that says which shape, label or point a spot is; "
+            f"the table names {name!r}, which is not there. Link the table anew: "
             "SpatialData's TableModel.parse."
         )
     return adata.obs[name]
@@ -182,7 +186,7 @@ def _joined(
     names = dict.fromkeys(name for name in of if name != MISSING)
     if not names:
         raise InputError(
-            "Expected the table to say in which shapes or labels its spots are; found "
+            "Expected the table to say in which elements its spots are; found "
             f"no entry in obs[{str(regions.name)!r}]. Link the table anew: "
             "SpatialData's TableModel.parse."
         )
@@ -191,11 +195,11 @@ def _joined(
         element = find_element(path, region)
         if element is None:
             raise InputError(
-                f"Expected shapes or labels {region!r} in {path}, as its table names "
-                f"them; found neither; there are {_all_elements(path)}. Export the "
-                "store with them."
+                f"Expected shapes, labels or points {region!r} in {path}, which its "
+                f"table describes; found none; there are {_all_elements(path)}. Export "
+                "the store with them."
             )
-        read = _shapes if element.kind == "shapes" else _labels
+        read = _labels if element.kind == "labels" else _from_table
         with translate_errors(element.group, f"the {element}"):
             check_store(element.group)
             there = ngff.placed_in(element.transforms) or (system,)
@@ -234,12 +238,13 @@ def _all_elements(path: Path) -> str:
     return abbreviate(found)
 
 
-def _shapes(
+def _from_table(
     element: Element, instances: pd.Series
 ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """Return centres and diameters of shapes, in the order of the spots."""
-    shapes = read_shapes(element.group / _KINDS["shapes"])
-    return _ordered(shapes, _rows(shapes.names, instances))
+    """Return centres and diameters of shapes or points, in the order of the spots."""
+    read = read_shapes if element.kind == "shapes" else read_points
+    geometry = read(element.group / _KINDS[element.kind])
+    return _ordered(geometry, _rows(geometry.names, instances))
 
 
 def _labels(
@@ -303,8 +308,8 @@ def _put(adata: AnnData, xy: NDArray[np.float64], sizes: NDArray[np.float64]) ->
         if not _agree(np.asarray(there), xy, near):
             warn(
                 adata,
-                f"obsm[{SPATIAL!r}] holds the places of the shapes or labels that the "
-                "spots are; what the table had there lies elsewhere and is kept in "
+                f"obsm[{SPATIAL!r}] holds the places of the elements that the spots "
+                "are; what the table had there lies elsewhere and is kept in "
                 f"obsm[{ORIGINAL!r}].",
             )
     adata.obsm[SPATIAL] = xy
