@@ -11,6 +11,7 @@ from qtpy.QtGui import QMouseEvent
 from qtpy.QtTest import QTest
 from qtpy.QtWidgets import QApplication
 
+from napari_semst import keys
 from napari_semst.viewer import adapter, image_layer, spots
 from napari_semst.widgets.explore import texts
 from napari_semst.widgets.explore.widget import ExploreDomains
@@ -172,6 +173,18 @@ def test_what_cannot_be_seen_is_not_selected(viewer, dock):
     dock.layer.shown = np.arange(120) >= 110
     stroke(viewer, box(-100, -100, 2000, 2000))
     assert selected(dock) == 10
+
+
+def test_hidden_domains_of_a_run_are_not_selected(viewer, dock):
+    dock.tissue.obs[keys.DOMAIN] = dock.tissue.obs["ground_truth"]
+    dock.tissue.uns[keys.LATEST] = keys.DEFAULT_RUN
+    dock.colour_by(keys.DOMAIN)
+    dock.legend.shown_changed.emit(frozenset({"upper"}))
+    dock.select.lasso.click()
+    stroke(viewer, box(-100, -100, 2000, 2000))
+    assert set(dock.tissue.obs[keys.DOMAIN][dock.state.selection(dock.tissue)]) == {
+        "lower"
+    }
 
 
 def test_spots_that_are_an_image_are_selected_alike(viewer, monkeypatch):

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from qtpy.QtCore import Qt
+from qtpy.QtCore import QSignalBlocker, Qt
 from qtpy.QtGui import QKeySequence, QShortcut  # type: ignore[attr-defined]
 from qtpy.QtWidgets import QDoubleSpinBox, QLabel, QWidget
 
@@ -21,7 +21,7 @@ from napari_semst.widgets.shared.forms import (
     row_of,
     stacked,
 )
-from napari_semst.widgets.shared.painter import spots_named
+from napari_semst.widgets.shared.painter import hidden_spots
 
 if TYPE_CHECKING:
     from anndata import AnnData
@@ -137,10 +137,11 @@ class SelectPart(QWidget):
         if len(shown) != tissue.n_obs:
             # Points were deleted or added: which is which spot is not known.
             return np.zeros(tissue.n_obs, bool)
-        if colouring is not None and colouring.kind == "categories":
-            hidden = self._context.sections.choices.hidden.get(colouring.key)
-            if hidden:
-                shown = shown & ~spots_named(tissue, colouring, hidden)
+        if colouring is not None:
+            choices = self._context.sections.choices
+            hidden = hidden_spots(tissue, colouring, choices)
+            if hidden is not None:
+                shown = shown & ~hidden
         return shown
 
     def invert(self) -> None:
@@ -211,9 +212,8 @@ class SelectPart(QWidget):
     def _press(self, kind: str) -> None:
         self.hint.setVisible(bool(kind))
         for name, button in (("lasso", self.lasso), ("brush", self.brush)):
-            button.blockSignals(True)
-            button.setChecked(name == kind)
-            button.blockSignals(False)
+            with QSignalBlocker(button):
+                button.setChecked(name == kind)
 
     def _on_ended(self) -> None:
         self._stroke = None
