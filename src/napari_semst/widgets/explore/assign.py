@@ -18,6 +18,7 @@ from napari_semst.widgets.shared.forms import (
     push_button,
     row_of,
     stacked,
+    typed_combo,
 )
 
 if TYPE_CHECKING:
@@ -114,10 +115,7 @@ class AssignPart(QWidget):
 
 
 def _editable(tip: str, hint: str) -> QComboBox:
-    combo = QComboBox()
-    combo.setEditable(True)
-    combo.setInsertPolicy(QComboBox.InsertPolicy.NoInsert)
-    combo.setToolTip(tip)
+    combo = typed_combo(tip)
     line, completer = combo.lineEdit(), combo.completer()
     if line is not None and completer is not None:
         line.setPlaceholderText(hint)
@@ -125,9 +123,6 @@ def _editable(tip: str, hint: str) -> QComboBox:
         # finished before it is typed.
         completer.setCaseSensitivity(Qt.CaseSensitivity.CaseSensitive)
         completer.setCompletionMode(QCompleter.CompletionMode.PopupCompletion)
-    combo.setSizeAdjustPolicy(
-        QComboBox.SizeAdjustPolicy.AdjustToMinimumContentsLengthWithIcon
-    )
     return combo
 
 

@@ -12,7 +12,13 @@ from napari_semst.explore.spot_values import embedding_columns
 from napari_semst.viewer import colourings
 from napari_semst.widgets.explore import texts
 from napari_semst.widgets.explore.texts import TIPS
-from napari_semst.widgets.shared.forms import add_row, form_layout, short_combo, stacked
+from napari_semst.widgets.shared.forms import (
+    add_choice,
+    add_row,
+    form_layout,
+    short_combo,
+    stacked,
+)
 
 if TYPE_CHECKING:
     from anndata import AnnData
@@ -59,9 +65,7 @@ class ColourPicker(QWidget):
         with QSignalBlocker(self.combo):
             self.combo.clear()
             for one in [] if tissue is None else offered_colourings(tissue, run):
-                self.combo.addItem(one.label, one.key)
-                last = self.combo.count() - 1
-                self.combo.setItemData(last, one.note, Qt.ItemDataRole.ToolTipRole)
+                add_choice(self.combo, one.label, one.key, one.note)
         self.show_key(key)
 
     def show_key(self, key: str) -> None:

@@ -4,11 +4,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from qtpy.QtCore import Qt, Signal  # type: ignore[attr-defined]
+from qtpy.QtCore import QSignalBlocker, Qt, Signal  # type: ignore[attr-defined]
 from qtpy.QtGui import QColor
 from qtpy.QtWidgets import (
     QAbstractItemView,
-    QComboBox,
     QHeaderView,
     QTableWidget,
     QTableWidgetItem,
@@ -27,6 +26,7 @@ from napari_semst.widgets.shared.forms import (
     form_layout,
     note_label,
     push_button,
+    short_combo,
     stacked,
 )
 from napari_semst.wording import for_window
@@ -48,12 +48,8 @@ class ComparePanel(QWidget):
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(parent)
         self._tissue: AnnData | None = None
-        self.one, self.other = QComboBox(), QComboBox()
+        self.one, self.other = (short_combo(TIPS["compare"]) for _ in range(2))
         for combo in (self.one, self.other):
-            combo.setToolTip(TIPS["compare"])
-            combo.setSizeAdjustPolicy(
-                QComboBox.SizeAdjustPolicy.AdjustToMinimumContentsLengthWithIcon
-            )
             combo.currentIndexChanged.connect(self._on_chosen)
         self.message = note_label()
         self.table = QTableWidget()
@@ -78,12 +74,11 @@ class ComparePanel(QWidget):
         names = [] if tissue is None else label_columns(tissue)
         kept = self.one.currentText(), self.other.currentText()
         for place, combo in enumerate((self.one, self.other)):
-            combo.blockSignals(True)
-            combo.clear()
-            combo.addItems(names)
-            wanted = kept[place] if kept[place] in names else names[place : place + 1]
-            combo.setCurrentText(wanted if isinstance(wanted, str) else "".join(wanted))
-            combo.blockSignals(False)
+            spare = names[place] if place < len(names) else ""
+            with QSignalBlocker(combo):
+                combo.clear()
+                combo.addItems(names)
+                combo.setCurrentText(kept[place] if kept[place] in names else spare)
         self._on_chosen()
 
     def _on_chosen(self) -> None:

@@ -7,9 +7,7 @@ from typing import TYPE_CHECKING
 from qtpy.QtCore import Qt
 from qtpy.QtWidgets import (
     QDialog,
-    QHBoxLayout,
     QMessageBox,
-    QPushButton,
     QVBoxLayout,
     QWidget,
 )
@@ -18,6 +16,7 @@ from napari_semst.errors import SemstError
 from napari_semst.explore.plots import draw_dots, draw_violins
 from napari_semst.widgets.explore.texts import TIPS
 from napari_semst.widgets.shared.files import FIGURES, ask_path
+from napari_semst.widgets.shared.forms import push_button, row_of
 from napari_semst.wording import for_window
 
 if TYPE_CHECKING:
@@ -48,18 +47,13 @@ class GenePlot(QDialog):
         self.setWindowTitle(", ".join(genes))
         self._given = tissue, genes, labels
         self._place = QVBoxLayout(self)
-        buttons = QHBoxLayout()
-        for text, tip, slot in (
-            ("Dots", "dots", self.show_dots),
-            ("Violins", "violins", self.show_violins),
-            ("Save...", "save_plot", self._on_save),
-        ):
-            button = QPushButton(text)
-            button.setToolTip(TIPS[tip])
-            button.clicked.connect(slot)
-            buttons.addWidget(button)
-        buttons.addStretch(1)
-        self._place.addLayout(buttons)
+        dots = push_button("Dots", TIPS["dots"])
+        violins = push_button("Violins", TIPS["violins"])
+        save = push_button("Save...", TIPS["save_plot"])
+        dots.clicked.connect(self.show_dots)
+        violins.clicked.connect(self.show_violins)
+        save.clicked.connect(self._on_save)
+        self._place.addLayout(row_of(dots, violins, save, stretch=True))
         self.canvas: QWidget | None = None
         self.figure: Figure | None = None
         self.show_dots()

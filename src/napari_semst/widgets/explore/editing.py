@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import traceback
 from typing import TYPE_CHECKING
 from uuid import uuid4
 from weakref import ref
@@ -12,6 +11,7 @@ from qtpy.QtCore import QObject, Signal  # type: ignore[attr-defined]
 from napari_semst.explore.annotate import Annotator
 from napari_semst.viewer import adapter, spots
 from napari_semst.widgets.explore import texts
+from napari_semst.widgets.shared.errors import error_report
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -153,7 +153,7 @@ class LabelEditor(QObject):
         try:
             return do()
         except Exception as error:  # noqa: BLE001  every error goes to the card
-            self.failed.emit(error, "".join(traceback.format_exception(error)))
+            self.failed.emit(error, error_report(error))
             return ""
 
     def _on_renamed(self, name: str, new: str) -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import traceback
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -14,6 +13,7 @@ from napari_semst.viewer import colourings, spots
 from napari_semst.widgets.explore import texts
 from napari_semst.widgets.explore.dotplot import GenePlot
 from napari_semst.widgets.explore.markers import MarkerQuestion
+from napari_semst.widgets.shared.errors import error_report
 from napari_semst.widgets.shared.files import ask_path
 
 if TYPE_CHECKING:
@@ -121,7 +121,7 @@ class GeneActions(QObject):
                 tissue, genes, read_labels(tissue, labelled[0]), self._window
             ).show()
         except Exception as error:  # noqa: BLE001  every error goes to the card
-            self.failed.emit(error, "".join(traceback.format_exception(error)))
+            self.failed.emit(error, error_report(error))
 
     def _on_save(self, table: pd.DataFrame) -> None:
         from napari_semst.io.export.h5ad import write_table
@@ -136,6 +136,6 @@ class GeneActions(QObject):
             # The dialog asked before it gave the name of a file that exists.
             done = write_table(table, path, overwrite=True)
         except Exception as error:  # noqa: BLE001  every error goes to the card
-            self.failed.emit(error, "".join(traceback.format_exception(error)))
+            self.failed.emit(error, error_report(error))
             return
         self.status_changed.emit("success", texts.SAVED, str(done))

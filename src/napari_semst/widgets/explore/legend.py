@@ -9,7 +9,6 @@ from qtpy.QtGui import QColor
 from qtpy.QtWidgets import (
     QAbstractItemView,
     QColorDialog,
-    QHBoxLayout,
     QMenu,
     QPushButton,
     QTreeWidgetItem,
@@ -18,7 +17,7 @@ from qtpy.QtWidgets import (
 
 from napari_semst.widgets.explore import texts
 from napari_semst.widgets.explore.texts import TIPS
-from napari_semst.widgets.shared.forms import stacked
+from napari_semst.widgets.shared.forms import push_button, row_of, stacked
 from napari_semst.widgets.shared.legend import LegendTree
 
 if TYPE_CHECKING:
@@ -70,15 +69,12 @@ class LegendTable(QWidget):
         )  # fmt: skip
         layout = stacked(self, self.tree, spacing=4)
         for row in rows:
-            line = QHBoxLayout()
-            line.setSpacing(4)
-            for name, text in row:
-                button = QPushButton(text)
-                button.setToolTip(TIPS[name])
-                button.setStyleSheet("padding: 3px 5px; min-width: 14px;")
-                line.addWidget(button, 1 if len(text) > 1 else 0)
-                self._buttons[name] = button
-            layout.addLayout(line)
+            buttons = {
+                name: push_button(text, TIPS[name], narrow=True) for name, text in row
+            }
+            shares = [int(len(text) > 1) for _, text in row]
+            layout.addLayout(row_of(*buttons.values(), spacing=4, shares=shares))
+            self._buttons |= buttons
         act = self._buttons
         act["isolate"].clicked.connect(self._on_isolate)
         act["show_all"].clicked.connect(self._on_show_all)

@@ -9,7 +9,12 @@ from qtpy.QtWidgets import QComboBox, QDoubleSpinBox, QWidget
 
 from napari_semst.widgets.explore.texts import TIPS
 from napari_semst.widgets.shared.colorbar import Colorbar
-from napari_semst.widgets.shared.forms import push_button, row_of, stacked
+from napari_semst.widgets.shared.forms import (
+    push_button,
+    row_of,
+    signals_blocked,
+    stacked,
+)
 
 if TYPE_CHECKING:
     from napari_semst.viewer.colour import NumberPaint
@@ -61,15 +66,12 @@ class ColourLimits(QWidget):
         """Show a colouring as it is painted."""
         self.colorbar.show_paint(paint)
         span = abs(paint.extent[1] - paint.extent[0])
-        for part in (self.low, self.high, self.colormap):
-            part.blockSignals(True)
-        for box, value in zip((self.low, self.high), paint.limits, strict=True):
-            box.setDecimals(_decimals(span))
-            box.setSingleStep(span / 50 or 0.1)
-            box.setValue(value)
-        self.colormap.setCurrentText(paint.colormap)
-        for part in (self.low, self.high, self.colormap):
-            part.blockSignals(False)
+        with signals_blocked(self.low, self.high, self.colormap):
+            for box, value in zip((self.low, self.high), paint.limits, strict=True):
+                box.setDecimals(_decimals(span))
+                box.setSingleStep(span / 50 or 0.1)
+                box.setValue(value)
+            self.colormap.setCurrentText(paint.colormap)
 
 
 def _decimals(span: float) -> int:

@@ -17,7 +17,6 @@ from qtpy.QtCore import (  # type: ignore[attr-defined]
 from qtpy.QtWidgets import (
     QAbstractItemView,
     QComboBox,
-    QHBoxLayout,
     QHeaderView,
     QLineEdit,
     QTableView,
@@ -31,7 +30,7 @@ from napari_semst.explore.markers import (
 )
 from napari_semst.widgets.explore import texts
 from napari_semst.widgets.explore.texts import TIPS
-from napari_semst.widgets.shared.forms import note_label, push_button, stacked
+from napari_semst.widgets.shared.forms import note_label, push_button, row_of, stacked
 from napari_semst.widgets.shared.worker import BackgroundTask
 
 if TYPE_CHECKING:
@@ -134,12 +133,8 @@ class MarkerPanel(QWidget):
         for column in range(1, self.rows.columnCount()):
             header.setSectionResizeMode(column, QHeaderView.ResizeMode.ResizeToContents)
         view.setFixedHeight(header.sizeHint().height() + 22 * _ROWS_SHOWN + 4)
-        above, below = QHBoxLayout(), QHBoxLayout()
-        above.addWidget(self.against)
-        above.addWidget(self.find_button)
-        below.addWidget(self.search)
-        below.addWidget(self.plot_button)
-        below.addWidget(self.save_button)
+        above = row_of(self.against, self.find_button)
+        below = row_of(self.search, self.plot_button, self.save_button)
         stacked(self, above, self.message, view, below, spacing=6, top=4)
 
     def set_tissue(self, tissue: AnnData | None) -> None:

@@ -21,7 +21,7 @@ from napari_semst.widgets.explore import texts
 from napari_semst.widgets.explore.texts import TIPS
 from napari_semst.widgets.shared.closing import mark_saved
 from napari_semst.widgets.shared.files import FileDialogs, ask_path, file_stem
-from napari_semst.widgets.shared.forms import add_row, form_layout
+from napari_semst.widgets.shared.forms import add_row, form_layout, push_button
 from napari_semst.widgets.shared.painter import hidden_spots, paint_section
 from napari_semst.widgets.shared.worker import BackgroundTask
 
@@ -61,8 +61,7 @@ class SharePanel(QWidget):
         grid.setContentsMargins(0, 4, 0, 0)
         grid.setSpacing(6)
         for place, (name, text) in enumerate(_BUTTONS):
-            button = QPushButton(text)
-            button.setToolTip(TIPS[name])
+            button = push_button(text, TIPS[name])
             button.setObjectName(name)
             button.clicked.connect(self._on_clicked)
             grid.addWidget(button, place // 2, place % 2)

@@ -9,7 +9,7 @@ from weakref import WeakKeyDictionary
 import numpy as np
 from qtpy.QtCore import QEvent, QTimer
 from qtpy.QtGui import QCursor
-from qtpy.QtWidgets import QToolTip, QVBoxLayout, QWidget
+from qtpy.QtWidgets import QToolTip, QWidget
 
 from napari_semst import keys
 from napari_semst.explore import plane_view
@@ -51,8 +51,9 @@ class UmapPanel(QWidget):
         super().__init__(parent)
         self.scatter = ScatterPlot()
         self.scatter.setAccessibleName("UMAP")
-        self.lasso = push_button("Lasso", TIPS["umap_lasso"], narrow=True)
-        self.lasso.setCheckable(True)
+        self.lasso = push_button(
+            "Lasso", TIPS["umap_lasso"], narrow=True, checkable=True
+        )
         self.fit = push_button("Whole map", TIPS["umap_fit"], narrow=True)
         self.again = push_button("Recompute", TIPS["umap_again"], narrow=True)
         self.out = push_button("Pop out", TIPS["umap_out"], narrow=True)
@@ -61,12 +62,8 @@ class UmapPanel(QWidget):
         row = row_of(
             self.lasso, self.fit, self.again, self.out, spacing=4, stretch=True
         )
-        layout = QVBoxLayout(self)
-        layout.setContentsMargins(0, 4, 0, 0)
-        layout.setSpacing(6)
-        layout.addWidget(self.scatter, 1)
-        layout.addLayout(row)
-        layout.addWidget(self.source)
+        layout = stacked(self, self.scatter, row, self.source, spacing=6, top=4)
+        layout.setStretch(0, 1)
 
 
 class UmapPart(QWidget):

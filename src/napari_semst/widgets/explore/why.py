@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import time
-import traceback
 from contextlib import closing
 from typing import TYPE_CHECKING, Any
 from weakref import ref
 
 from qtpy.QtCore import QObject, Signal  # type: ignore[attr-defined]
-from qtpy.QtWidgets import QHBoxLayout, QProgressBar, QWidget
+from qtpy.QtWidgets import QProgressBar, QWidget
 from superqt.utils import create_worker
 
 from napari_semst import keys
@@ -24,10 +23,12 @@ from napari_semst.widgets.explore.without_semantics import (
     reason_not_testable,
 )
 from napari_semst.widgets.shared.downloads import DownloadQuestion, may_download
+from napari_semst.widgets.shared.errors import error_report
 from napari_semst.widgets.shared.forms import (
     WrappedLabel,
     note_label,
     push_button,
+    row_of,
     stacked,
 )
 from napari_semst.widgets.shared.key_question import agrees_to_send_key
@@ -73,10 +74,7 @@ class WhyPanel(QWidget):
         self.bar.setFixedHeight(6)
         self.message = note_label()
         self.text = WrappedLabel()
-        row = QHBoxLayout()
-        row.setSpacing(6)
-        row.addWidget(self.button, 2)
-        row.addWidget(self.cancel_button, 1)
+        row = row_of(self.button, self.cancel_button, spacing=6, shares=(2, 1))
         stacked(
             self,
             row,
@@ -220,7 +218,7 @@ def _explain(
                     last = time.monotonic()
                     yield number, progress
     except Exception as error:  # noqa: BLE001  every error must reach the dock
-        return number, tissue, error, "".join(traceback.format_exception(error))
+        return number, tissue, error, error_report(error)
 
 
 class DomainExplainer(QObject):

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import traceback
 from typing import TYPE_CHECKING, Any
 from uuid import uuid4
 
@@ -31,7 +30,7 @@ from napari_semst.widgets.explore.texts import TIPS
 from napari_semst.widgets.explore.umap import UmapPart
 from napari_semst.widgets.explore.why import DomainExplainer, WhyPanel
 from napari_semst.widgets.shared.closing import guard_closing
-from napari_semst.widgets.shared.errors import describe_error
+from napari_semst.widgets.shared.errors import describe_error, error_report
 from napari_semst.widgets.shared.forms import (
     add_row,
     collapsible,
@@ -239,7 +238,7 @@ class ExploreDomains(QWidget):
         try:
             self.context.colour_by(key)
         except Exception as error:  # noqa: BLE001  every error goes to the card
-            self._on_failed(error, "".join(traceback.format_exception(error)))
+            self._on_failed(error, error_report(error))
         self.choice.show_key(self.sections.look.colour_by)
 
     def _show_paint(self, paint: Any, colouring: Colouring) -> None:

@@ -7,13 +7,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from qtpy.QtCore import QObject, Signal  # type: ignore[attr-defined]
-from qtpy.QtWidgets import QFileDialog, QHBoxLayout, QWidget
+from qtpy.QtWidgets import QFileDialog, QWidget
 
 from napari_semst.config import Request
 from napari_semst.core.settings_folder import settings_folder
 from napari_semst.errors import SaveError, SemstError
 from napari_semst.widgets.find import texts
-from napari_semst.widgets.shared.forms import push_button
+from napari_semst.widgets.shared.forms import push_button, row_of, stacked
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -37,11 +37,7 @@ class ConfigurationRow(QWidget):
         super().__init__(parent)
         self.load_button = push_button(texts.LOAD, texts.TIPS["load_configuration"])
         self.save_button = push_button(texts.SAVE, texts.TIPS["save_configuration"])
-        layout = QHBoxLayout(self)
-        layout.setContentsMargins(0, 0, 0, 0)
-        layout.setSpacing(6)
-        layout.addWidget(self.load_button)
-        layout.addWidget(self.save_button)
+        stacked(self, row_of(self.load_button, self.save_button, spacing=6))
         self.setFocusProxy(self.load_button)
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import traceback
 from typing import TYPE_CHECKING, Any
 
 from qtpy.QtCore import QObject, Signal  # type: ignore[attr-defined]
@@ -14,6 +13,7 @@ from napari_semst.keys import check_run_name
 from napari_semst.viewer.colourings import runs
 from napari_semst.widgets.find import job as work
 from napari_semst.widgets.find.job import Job, JobAnswer, JobFailure, JobUpdate
+from napari_semst.widgets.shared.errors import error_report
 
 if TYPE_CHECKING:
     from anndata import AnnData
@@ -128,8 +128,7 @@ class FindController(QObject):
         try:
             attach(job.tissue, answer.result, run=job.run, inplace=True)
         except Exception as error:  # noqa: BLE001  every error goes to the card
-            details = "".join(traceback.format_exception(error))
-            return JobFailure(job, error, details)
+            return JobFailure(job, error, error_report(error))
         return answer
 
 

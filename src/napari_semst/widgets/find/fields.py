@@ -6,13 +6,12 @@ from dataclasses import fields
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from qtpy.QtCore import QSignalBlocker, Qt, Signal  # type: ignore[attr-defined]
+from qtpy.QtCore import QSignalBlocker, Signal  # type: ignore[attr-defined]
 from qtpy.QtGui import QStandardItemModel
 from qtpy.QtWidgets import (
     QCheckBox,
     QComboBox,
     QFileDialog,
-    QHBoxLayout,
     QPushButton,
     QSpinBox,
     QWidget,
@@ -23,7 +22,14 @@ from napari_semst.config import AUTO_DOMAINS, STAGES
 from napari_semst.errors import ConfigError
 from napari_semst.widgets.find import texts
 from napari_semst.widgets.find.texts import AS_JOINED, ONE_SECTION, TIPS
-from napari_semst.widgets.shared.forms import push_button, short_combo, stacked
+from napari_semst.widgets.shared.forms import (
+    add_choice,
+    keep_narrow,
+    push_button,
+    row_of,
+    short_combo,
+    stacked,
+)
 from napari_semst.widgets.shared.status import Banner
 
 if TYPE_CHECKING:
@@ -56,21 +62,15 @@ class FilePicker(QWidget):
         self.combo = short_combo(tip)
         self.combo.setPlaceholderText("Choose")
         self.button = push_button("File...", title)
-        layout = QHBoxLayout(self)
-        layout.setContentsMargins(0, 0, 0, 0)
-        layout.setSpacing(6)
-        layout.addWidget(self.combo, 1)
-        layout.addWidget(self.button)
+        stacked(self, row_of(self.combo, self.button, spacing=6, shares=(1, 0)))
         self.setFocusProxy(self.combo)
         self.button.clicked.connect(self._ask)
 
     def add_file(self, path: str) -> None:
         """Offer a file and choose it."""
         if self.combo.findData(path) < 0:
-            self.combo.addItem(Path(path).name, path)
             # Files of one name differ in their folders only.
-            last = self.combo.count() - 1
-            self.combo.setItemData(last, path, Qt.ItemDataRole.ToolTipRole)
+            add_choice(self.combo, Path(path).name, path, path)
         self.combo.setCurrentIndex(self.combo.findData(path))
 
     def choose(self, name: str) -> None:
@@ -112,11 +112,7 @@ class NumberField(QWidget):
         self.spin.setValue(7)
         self.automatic = QCheckBox("Automatic")
         self.automatic.setToolTip(TIPS["automatic"])
-        layout = QHBoxLayout(self)
-        layout.setContentsMargins(0, 0, 0, 0)
-        layout.setSpacing(8)
-        layout.addWidget(self.spin, 1)
-        layout.addWidget(self.automatic)
+        stacked(self, row_of(self.spin, self.automatic, spacing=8, shares=(1, 0)))
         self.setFocusProxy(self.spin)
         self.automatic.toggled.connect(self.spin.setDisabled)
         self.automatic.toggled.connect(self.changed)
@@ -181,10 +177,9 @@ class ControlCombo(QComboBox):
     ) -> None:
         super().__init__(parent)
         self._source = ""
-        for index, control in enumerate(controls):
-            self.addItem(texts.CONTROL_NAMES.get(control, control), control)
-            tip = texts.CONTROL_TIPS.get(control, "")
-            self.setItemData(index, tip, Qt.ItemDataRole.ToolTipRole)
+        for control in controls:
+            label = texts.CONTROL_NAMES.get(control, control)
+            add_choice(self, label, control, texts.CONTROL_TIPS.get(control, ""))
 
     @property
     def control(self) -> str:
@@ -270,9 +265,7 @@ class SectionsCombo(QComboBox):
 
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(parent)
-        self.setSizeAdjustPolicy(
-            QComboBox.SizeAdjustPolicy.AdjustToMinimumContentsLengthWithIcon
-        )
+        keep_narrow(self)
         self.set_tissue(None)
         self.currentIndexChanged.connect(self._on_chosen)
 

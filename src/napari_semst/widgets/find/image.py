@@ -9,15 +9,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from qtpy.QtCore import Qt, Signal  # type: ignore[attr-defined]
-from qtpy.QtWidgets import (
-    QComboBox,
-    QDoubleSpinBox,
-    QFileDialog,
-    QHBoxLayout,
-    QVBoxLayout,
-    QWidget,
-)
+from qtpy.QtCore import Signal  # type: ignore[attr-defined]
+from qtpy.QtWidgets import QDoubleSpinBox, QFileDialog, QWidget
 
 from napari_semst.config import MorphologyConfig
 from napari_semst.errors import ConfigError, InputError
@@ -25,10 +18,13 @@ from napari_semst.morphology.suggestions import SUGGESTED_ENCODERS
 from napari_semst.widgets.find import texts_image as texts
 from napari_semst.widgets.find.fields import FilePicker
 from napari_semst.widgets.shared.forms import (
+    add_choice,
     add_row,
+    field_over_note,
     form_layout,
     note_label,
     push_button,
+    typed_combo,
 )
 from napari_semst.widgets.shared.status import Banner
 from napari_semst.wording import for_window
@@ -41,7 +37,6 @@ if TYPE_CHECKING:
 
 _KINDS = "Images (*.tif *.tiff *.svs *.ndpi *.png *.jpg *.jpeg)"
 _DEFAULTS = MorphologyConfig()
-_TOOLTIP = Qt.ItemDataRole.ToolTipRole
 
 
 class ImagePicker(FilePicker):
@@ -60,9 +55,8 @@ class ImagePicker(FilePicker):
             if isinstance(self.combo.itemData(index), LayerImage):
                 self.combo.removeItem(index)
         for image in images:
-            self.combo.addItem(texts.LAYER_IMAGE.format(name=image.name), image)
-            last = self.combo.count() - 1
-            self.combo.setItemData(last, image.why_not or image.path, _TOOLTIP)
+            label = texts.LAYER_IMAGE.format(name=image.name)
+            add_choice(self.combo, label, image, image.why_not or image.path)
         # Not `findData`, which compares objects by identity.
         values = [self.combo.itemData(i) for i in range(self.combo.count())]
         self.combo.setCurrentIndex(values.index(chosen) if chosen in values else 0)
@@ -160,8 +154,6 @@ class ImageForm(QWidget):
 
     def why_not(self) -> str:
         """Return what the section lacks for these settings, and what to do; else ''."""
-        from pathlib import Path
-
         from napari_semst.morphology.sections import imaged_parts
 
         kind, _, key = self.encoder.name.partition(":")
@@ -221,32 +213,12 @@ class EncoderField(QWidget):
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(parent)
         self.setToolTip(texts.TIPS["image_encoder"])
-        self.combo = QComboBox()
-        self.combo.setEditable(True)
-        self.combo.setInsertPolicy(QComboBox.InsertPolicy.NoInsert)
-        self.combo.setToolTip(texts.TIPS["image_encoder"])
-        self.combo.setSizeAdjustPolicy(
-            QComboBox.SizeAdjustPolicy.AdjustToMinimumContentsLengthWithIcon
-        )
-        for name in (BUILTIN, *(one.encoder for one in SUGGESTED_ENCODERS)):
-            self.combo.addItem(name)
-            last = self.combo.count() - 1
-            self.combo.setItemData(
-                last, describe_encoder(name), Qt.ItemDataRole.ToolTipRole
-            )
+        self.combo = typed_combo(texts.TIPS["image_encoder"])
+        for name in (BUILTIN, *(known.encoder for known in SUGGESTED_ENCODERS)):
+            add_choice(self.combo, name, None, describe_encoder(name))
         self.button = push_button("Folder...", texts.PICK_ENCODER)
         self.note = note_label()
-        row = QHBoxLayout()
-        row.setSpacing(6)
-        row.addWidget(self.note, 1)
-        row.addWidget(self.button, 0, Qt.AlignmentFlag.AlignTop)
-        layout = QVBoxLayout(self)
-        layout.setContentsMargins(0, 0, 0, 0)
-        layout.setSpacing(4)
-        # Names of models are long: they have the row to themselves.
-        layout.addWidget(self.combo)
-        layout.addLayout(row)
-        self.setFocusProxy(self.combo)
+        field_over_note(self, self.combo, self.note, self.button)
         self.combo.editTextChanged.connect(self._on_typed)
         self.button.clicked.connect(self._ask)
         self._on_typed()
@@ -279,15 +251,8 @@ def describe_encoder(encoder: str) -> str:
     if encoder == BUILTIN:
         return texts.ENCODER_BUILTIN
     if kind == "obsm" and model:
-        how = next(
-            (
-                suggested.how
-                for suggested in SUGGESTED_ENCODERS
-                if suggested.encoder == encoder
-            ),
-            "",
-        )
-        return how or texts.ENCODER_OBSM.format(key=model)
+        how = {known.encoder: known.how for known in SUGGESTED_ENCODERS}
+        return how.get(encoder) or texts.ENCODER_OBSM.format(key=model)
     if kind not in _NETWORKS or not model:
         return texts.ENCODER_UNKNOWN
     for suggested in SUGGESTED_ENCODERS:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import time
-import traceback
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
@@ -11,6 +10,7 @@ from napari_semst.config import AUTO_DOMAINS
 from napari_semst.core.progress import Progress, RunControl
 from napari_semst.errors import DeviceError, SemstError, TrainingError
 from napari_semst.methods.spec import method_spec
+from napari_semst.widgets.shared.errors import error_report
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Generator
@@ -203,9 +203,8 @@ def run_job(
         result = yield from _updates(job, control, steps or pipeline_steps)
         control.check()
     except Exception as error:  # noqa: BLE001  every error must reach the dock
-        details = "".join(traceback.format_exception(error))
         ours = as_semst_error(error) if isinstance(error, RuntimeError) else error
-        return JobFailure(job, ours, details)
+        return JobFailure(job, ours, error_report(error))
     return JobAnswer(job, result, time.monotonic() - started)
 
 

@@ -6,12 +6,18 @@ import re
 from pathlib import Path
 from typing import NamedTuple
 
-from qtpy.QtCore import Qt, QTimer
-from qtpy.QtWidgets import QComboBox, QFileDialog, QHBoxLayout, QVBoxLayout, QWidget
+from qtpy.QtCore import QTimer
+from qtpy.QtWidgets import QFileDialog, QWidget
 
 from napari_semst.errors import ConfigError, SemanticsError
 from napari_semst.widgets.find import texts
-from napari_semst.widgets.shared.forms import note_label, push_button, short_combo
+from napari_semst.widgets.shared.forms import (
+    add_choice,
+    field_over_note,
+    note_label,
+    push_button,
+    typed_combo,
+)
 from napari_semst.widgets.shared.worker import BackgroundTask
 from napari_semst.wording import for_window
 
@@ -40,12 +46,9 @@ class ModelField(QWidget):
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(parent)
         self.setToolTip(texts.TIPS["model"])
-        self.combo = short_combo(texts.TIPS["model"])
-        self.combo.setEditable(True)
-        self.combo.setInsertPolicy(QComboBox.InsertPolicy.NoInsert)
-        for index, model in enumerate(SUGGESTED_MODELS):
-            self.combo.addItem(model.name)
-            self.combo.setItemData(index, model.tip, Qt.ItemDataRole.ToolTipRole)
+        self.combo = typed_combo(texts.TIPS["model"])
+        for model in SUGGESTED_MODELS:
+            add_choice(self.combo, model.name, None, model.tip)
         self.button = push_button("Folder...", texts.PICK_MODEL)
         self.note = note_label()
         # Folders may be large and disks slow: looked at in a thread, never here.
@@ -53,17 +56,7 @@ class ModelField(QWidget):
         self._pause = QTimer(self)
         self._pause.setSingleShot(True)
         self._pause.setInterval(_TYPING_PAUSE)
-        row = QHBoxLayout()
-        row.setSpacing(6)
-        row.addWidget(self.note, 1)
-        row.addWidget(self.button, 0, Qt.AlignmentFlag.AlignTop)
-        layout = QVBoxLayout(self)
-        layout.setContentsMargins(0, 0, 0, 0)
-        layout.setSpacing(4)
-        # Names of models are long: they have the row to themselves.
-        layout.addWidget(self.combo)
-        layout.addLayout(row)
-        self.setFocusProxy(self.combo)
+        field_over_note(self, self.combo, self.note, self.button)
         self._tell_all()
         self.combo.editTextChanged.connect(self._on_typed)
         self._pause.timeout.connect(self.look)

@@ -6,10 +6,10 @@ from typing import TYPE_CHECKING
 
 from qtpy.QtCore import QPointF, QSignalBlocker, Qt, Signal  # type: ignore[attr-defined]
 from qtpy.QtGui import QColor, QPainter, QPolygonF
-from qtpy.QtWidgets import QHBoxLayout, QLabel, QPushButton, QSlider, QStyle, QWidget
+from qtpy.QtWidgets import QLabel, QPushButton, QSlider, QStyle, QWidget
 
 from napari_semst.widgets.find.texts import TIPS
-from napari_semst.widgets.shared.forms import stacked
+from napari_semst.widgets.shared.forms import row_of, stacked
 
 if TYPE_CHECKING:
     from qtpy.QtGui import QMouseEvent, QPaintEvent
@@ -84,13 +84,8 @@ class LevelBar(QWidget):
         self.keep_button.clicked.connect(self._on_keep)
 
     def _build(self) -> None:
-        top, bottom = QHBoxLayout(), QHBoxLayout()
-        for line in (top, bottom):
-            line.setSpacing(6)
-        top.addWidget(self.slider, 1)
-        top.addWidget(self.number)
-        bottom.addWidget(self.home_button, 4)
-        bottom.addWidget(self.keep_button, 5)
+        top = row_of(self.slider, self.number, spacing=6, shares=(1, 0))
+        bottom = row_of(self.home_button, self.keep_button, spacing=6, shares=(4, 5))
         stacked(self, top, bottom, spacing=4)
 
     def show_levels(self, levels: HierarchyLevels, level: int | None) -> None:

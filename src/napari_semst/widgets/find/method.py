@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import fields
 from typing import TYPE_CHECKING, Any
 
-from qtpy.QtCore import QSignalBlocker, Qt, Signal  # type: ignore[attr-defined]
+from qtpy.QtCore import QSignalBlocker, Signal  # type: ignore[attr-defined]
 from qtpy.QtWidgets import QCheckBox, QComboBox, QDoubleSpinBox, QSpinBox, QWidget
 
 from napari_semst.config import ImageGuidedConfig
@@ -14,7 +14,7 @@ from napari_semst.errors import InputError
 from napari_semst.methods.spec import method_spec
 from napari_semst.widgets.find import texts_image as texts
 from napari_semst.widgets.find.image import ImageForm
-from napari_semst.widgets.shared.forms import add_row, form_layout, stacked
+from napari_semst.widgets.shared.forms import add_choice, add_row, form_layout, stacked
 
 if TYPE_CHECKING:
     from anndata import AnnData
@@ -40,10 +40,9 @@ class MethodCombo(QComboBox):
         super().__init__(parent)
         self._recipe = recipe
         self.setToolTip(texts.TIPS["method"])
-        for index, name in enumerate(methods):
+        for name in methods:
             spec = method_spec(name)
-            self.addItem(spec.label, name)
-            self.setItemData(index, spec.summary, Qt.ItemDataRole.ToolTipRole)
+            add_choice(self, spec.label, name, spec.summary)
         self.currentIndexChanged.connect(self._on_method)
         recipe.currentIndexChanged.connect(self._on_recipe)
 

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 from qtpy.QtCore import QSignalBlocker, Qt, Signal  # type: ignore[attr-defined]
-from qtpy.QtWidgets import QCheckBox, QComboBox, QSlider, QWidget
+from qtpy.QtWidgets import QCheckBox, QSlider, QWidget
 
 from napari_semst import keys
 from napari_semst.explore.annotate import edited_columns
@@ -28,6 +28,7 @@ from napari_semst.widgets.find.texts import TIPS
 from napari_semst.widgets.shared.colorbar import Colorbar
 from napari_semst.widgets.shared.forms import (
     WrappedLabel,
+    add_choice,
     add_row,
     collapsible,
     form_layout,
@@ -35,6 +36,8 @@ from napari_semst.widgets.shared.forms import (
     note_label,
     push_button,
     row_of,
+    short_combo,
+    signals_blocked,
     stacked,
 )
 from napari_semst.widgets.shared.legend import Legend
@@ -64,10 +67,8 @@ class ResultsPanel(QWidget):
         self._offered: tuple[Colouring, ...] = ()
         self._levels: HierarchyLevels | None = None
         self._strength: NDArray[np.float32] | None = None
-        self.run = QComboBox()
-        self.run.setToolTip(TIPS["results_of"])
-        self.colour_by = QComboBox()
-        self.colour_by.setToolTip(TIPS["colour_by"])
+        self.run = short_combo(TIPS["results_of"])
+        self.colour_by = short_combo(TIPS["colour_by"])
         self.opacity = QSlider(Qt.Orientation.Horizontal)
         self.opacity.setRange(0, 100)
         self.opacity.setToolTip(TIPS["opacity"])
@@ -97,10 +98,6 @@ class ResultsPanel(QWidget):
         add_row(rows, "Spot opacity", self.opacity)
         add_row(rows, "Number of\ndomains shown", self.level_bar)
         add_row(rows, "", self.fade)
-        for combo in (self.run, self.colour_by):
-            combo.setSizeAdjustPolicy(
-                QComboBox.SizeAdjustPolicy.AdjustToMinimumContentsLengthWithIcon
-            )
         buttons = row_of(self.save_button, self.table_button, spacing=6)
         stacked(
             self,
@@ -177,15 +174,13 @@ class ResultsPanel(QWidget):
         # What was drawn or renamed by hand is worth saving, too.
         self.save_button.setEnabled(bool(names or edited_columns(tissue)))
         there = look.run in names
-        for part in (self.run, self.opacity, self.fade):
-            part.blockSignals(True)
-        self.run.clear()
-        self.run.addItems(list(names))
-        self.run.setCurrentText(look.run if there else colourings.latest_run(tissue))
-        self.opacity.setValue(round(opacity * 100))
-        self.fade.setChecked(look.fade)
-        for part in (self.run, self.opacity, self.fade):
-            part.blockSignals(False)
+        run = look.run if there else colourings.latest_run(tissue)
+        with signals_blocked(self.run, self.opacity, self.fade):
+            self.run.clear()
+            self.run.addItems(list(names))
+            self.run.setCurrentText(run)
+            self.opacity.setValue(round(opacity * 100))
+            self.fade.setChecked(look.fade)
         self._form.setRowVisible(self.run, len(names) > 1)
         key = look.colour_by or colourings.first_colouring(tissue).key
         self._offer(key, look.level if there else None)
@@ -214,11 +209,8 @@ class ResultsPanel(QWidget):
             self._offered = (*self._offered, other)
         with QSignalBlocker(self.colour_by):
             self.colour_by.clear()
-            for i, colouring in enumerate(self._offered):
-                self.colour_by.addItem(colouring.label)
-                self.colour_by.setItemData(
-                    i, colouring.note, Qt.ItemDataRole.ToolTipRole
-                )
+            for colouring in self._offered:
+                add_choice(self.colour_by, colouring.label, None, colouring.note)
             offered = [c.key for c in self._offered]
             self.colour_by.setCurrentIndex(offered.index(key) if key in offered else 0)
         self._levels = hierarchy_levels(self._tissue, run)

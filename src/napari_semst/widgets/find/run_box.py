@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from qtpy.QtCore import QPointF, QRectF, QSize, Qt, Signal  # type: ignore[attr-defined]
 from qtpy.QtGui import QColor, QPainter, QPen, QPolygonF
-from qtpy.QtWidgets import QCheckBox, QHBoxLayout, QProgressBar, QSizePolicy, QWidget
+from qtpy.QtWidgets import QCheckBox, QProgressBar, QSizePolicy, QWidget
 
 from napari_semst.widgets.find.controller import time_left
 from napari_semst.widgets.find.texts import (
@@ -22,6 +22,7 @@ from napari_semst.widgets.shared.forms import (
     WrappedLabel,
     note_label,
     push_button,
+    row_of,
     stacked,
 )
 from napari_semst.widgets.shared.status import Banner
@@ -64,11 +65,8 @@ class RunBox(QWidget):
         self.show_domains.setToolTip(TIPS["show_domains"])
         self.show_domains.setChecked(True)
         self._running = False
-        buttons = QHBoxLayout()
-        buttons.setSpacing(6)
-        buttons.addWidget(self.run_button, 2)
-        buttons.addWidget(self.stop_button, 1)
-        buttons.addWidget(self.cancel_button, 1)
+        parts = (self.run_button, self.stop_button, self.cancel_button)
+        buttons = row_of(*parts, spacing=6, shares=(2, 1, 1))
         stacked(
             self,
             buttons,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from qtpy.QtCore import Qt, Signal  # type: ignore[attr-defined]
+from qtpy.QtCore import Signal  # type: ignore[attr-defined]
 from qtpy.QtWidgets import QComboBox, QLineEdit, QSpinBox, QWidget
 
 from napari_semst import keys
@@ -18,7 +18,12 @@ from napari_semst.widgets.find.fields import (
 )
 from napari_semst.widgets.find.language_model import ModelField
 from napari_semst.widgets.find.server import ServerFields
-from napari_semst.widgets.shared.forms import add_row, form_layout, note_label
+from napari_semst.widgets.shared.forms import (
+    add_choice,
+    add_row,
+    form_layout,
+    note_label,
+)
 
 if TYPE_CHECKING:
     from anndata import AnnData
@@ -45,10 +50,9 @@ class SemanticsForm(QWidget):
         self._heard = True
         self.source = QComboBox()
         self.source.setToolTip(texts.TIPS["semantics"])
-        for index, source in enumerate(sources):
-            self.source.addItem(texts.SEMANTICS.get(source, source), source)
-            about = texts.NEEDS.get(source, "")
-            self.source.setItemData(index, about, Qt.ItemDataRole.ToolTipRole)
+        for source in sources:
+            label = texts.SEMANTICS.get(source, source)
+            add_choice(self.source, label, source, texts.NEEDS.get(source, ""))
         self.needs = note_label()
         self.embedding = EmbeddingPicker()
         self.table = TablePicker()
@@ -246,7 +250,6 @@ def _choice(setting: str, *, as_recipe: bool = False) -> QComboBox:
     if as_recipe:
         combo.addItem(texts.AS_RECIPE, "")
     for value in setting_choices("semantics", setting):
-        combo.addItem(texts.READING_CHOICES.get(value, value), value)
-        tip = texts.READING_TIPS.get(value, "")
-        combo.setItemData(combo.count() - 1, tip, Qt.ItemDataRole.ToolTipRole)
+        label = texts.READING_CHOICES.get(value, value)
+        add_choice(combo, label, value, texts.READING_TIPS.get(value, ""))
     return combo

@@ -23,6 +23,7 @@ from napari_semst.widgets.find.method import GUIDED, SEMST, HistologyFields, Met
 from napari_semst.widgets.find.semantics import ReadingFields, SemanticsForm
 from napari_semst.widgets.find.texts import AS_RECIPE, CONTROL_AHEAD, TIPS
 from napari_semst.widgets.shared.forms import (
+    add_choice,
     add_row,
     collapsible,
     form_layout,
@@ -60,11 +61,9 @@ class SettingsForm(QWidget):
         self.semantics = self.meaning.source
         self.control_note = Banner()
         self.recipe = QComboBox()
-        self.recipe.addItem("Automatic", AUTO)
-        self.recipe.setItemData(0, TIPS["auto_recipe"], _TOOLTIP_ROLE)
-        for index, (name, preset) in enumerate(PRESETS.items(), start=1):
-            self.recipe.addItem(name, name)
-            self.recipe.setItemData(index, preset.summary, _TOOLTIP_ROLE)
+        add_choice(self.recipe, "Automatic", AUTO, TIPS["auto_recipe"])
+        for name, preset in PRESETS.items():
+            add_choice(self.recipe, name, name, preset.summary)
         self.method = MethodCombo(setting_choices("model", "method"), self.recipe)
         self.histology = HistologyFields(self.method)
         self.recipe_note = note_label()

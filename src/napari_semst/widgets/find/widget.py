@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import traceback
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
@@ -35,7 +34,7 @@ from napari_semst.widgets.find.summary import (
     run_status,
     section_status,
 )
-from napari_semst.widgets.shared.errors import describe_error
+from napari_semst.widgets.shared.errors import describe_error, error_report
 from napari_semst.widgets.shared.files import FileDialogs
 from napari_semst.widgets.shared.forms import heading, scroll_area
 from napari_semst.widgets.shared.state import state_of
@@ -269,7 +268,7 @@ class FindDomains(QWidget):
         try:
             self._on_places(sections.plan_move(tissue, key, column))
         except Exception as error:  # noqa: BLE001  every error goes to the card
-            self._on_failed(error, "".join(traceback.format_exception(error)))
+            self._on_failed(error, error_report(error))
             return False
         return True
 
@@ -395,7 +394,7 @@ class FindDomains(QWidget):
         try:
             self._add_section(tissue, data)
         except Exception as error:  # noqa: BLE001  every error goes to the card
-            self._on_failed(error, "".join(traceback.format_exception(error)))
+            self._on_failed(error, error_report(error))
 
     def _add_section(self, tissue: AnnData, data: list[LayerData]) -> None:
         from napari.layers import Layer
@@ -430,7 +429,7 @@ class FindDomains(QWidget):
         try:
             self._add_section(tissue, data)
         except Exception as error:  # noqa: BLE001  every error goes to the card
-            self._on_failed(error, "".join(traceback.format_exception(error)))
+            self._on_failed(error, error_report(error))
             return
         # The first of the joined ones stands where its single section does.
         for layer in single:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import traceback
+
 from napari_semst import errors
 from napari_semst.wording import for_window
 
@@ -36,3 +38,8 @@ def describe_error(error: Exception) -> tuple[str, str]:
     lines = str(error).strip().splitlines()
     first = lines[0] if lines else type(error).__name__
     return UNEXPECTED, f"{first}\n{UNEXPECTED_HELP}"
+
+
+def error_report(error: Exception) -> str:
+    """Return the technical report of an error, with its traceback."""
+    return "".join(traceback.format_exception(error))

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from contextlib import ExitStack, contextmanager
 from typing import TYPE_CHECKING
 
-from qtpy.QtCore import QPointF, QSize, Qt
+from qtpy.QtCore import QPointF, QSignalBlocker, QSize, Qt
 from qtpy.QtGui import QColor, QIcon, QPainter, QPixmap, QPolygonF
 from qtpy.QtWidgets import (
     QComboBox,
@@ -22,7 +23,9 @@ from qtpy.QtWidgets import (
 from superqt import QCollapsible
 
 if TYPE_CHECKING:
-    from qtpy.QtCore import QEvent
+    from collections.abc import Iterator, Sequence
+
+    from qtpy.QtCore import QEvent, QObject
     from qtpy.QtGui import QResizeEvent
 
 # Wide enough for the longest label, so that fields line up from part to part.
@@ -61,14 +64,29 @@ def stacked(
 
 
 def row_of(
-    *parts: QWidget | QLayout, spacing: int | None = None, stretch: bool = False
+    *parts: QWidget | QLayout,
+    spacing: int | None = None,
+    shares: Sequence[int] = (),
+    stretch: bool = False,
 ) -> QHBoxLayout:
     """Lay parts out beside each other; with stretch they keep their widths."""
     layout = QHBoxLayout()
     _fill(layout, parts, spacing)
+    for place, share in enumerate(shares):
+        layout.setStretch(place, share)
     if stretch:
         layout.addStretch(1)
     return layout
+
+
+def field_over_note(
+    parent: QWidget, field: QWidget, note: QLabel, button: QPushButton
+) -> None:
+    """Lay out a field that has the row to itself, for long names, and what is below."""
+    below = row_of(note, button, spacing=6, shares=(1, 0))
+    below.setAlignment(button, Qt.AlignmentFlag.AlignTop)
+    stacked(parent, field, below, spacing=4)
+    parent.setFocusProxy(field)
 
 
 def _fill(
@@ -101,10 +119,38 @@ def short_combo(tip: str) -> QComboBox:
     """Return a list that long names do not widen."""
     combo = QComboBox()
     combo.setToolTip(tip)
+    keep_narrow(combo)
+    return combo
+
+
+def typed_combo(tip: str) -> QComboBox:
+    """Return a list in which anything else can be typed."""
+    combo = short_combo(tip)
+    combo.setEditable(True)
+    combo.setInsertPolicy(QComboBox.InsertPolicy.NoInsert)
+    return combo
+
+
+def keep_narrow(combo: QComboBox) -> None:
+    """Let long names be cut off rather than widen the dock."""
     combo.setSizeAdjustPolicy(
         QComboBox.SizeAdjustPolicy.AdjustToMinimumContentsLengthWithIcon
     )
-    return combo
+
+
+def add_choice(combo: QComboBox, label: str, value: object, tip: str) -> None:
+    """Add a value to a list, with a tooltip of its own."""
+    combo.addItem(label, value)
+    combo.setItemData(combo.count() - 1, tip, Qt.ItemDataRole.ToolTipRole)
+
+
+@contextmanager
+def signals_blocked(*parts: QObject) -> Iterator[None]:
+    """Let parts change without a word to others."""
+    with ExitStack() as blocked:
+        for part in parts:
+            blocked.enter_context(QSignalBlocker(part))
+        yield
 
 
 def heading(text: str) -> QLabel:

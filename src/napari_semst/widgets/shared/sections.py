@@ -10,6 +10,7 @@ from qtpy.QtWidgets import QComboBox, QWidget
 from napari_semst.viewer import colourings
 from napari_semst.viewer.display_state import DisplayState
 from napari_semst.viewer.spots import tissue_of
+from napari_semst.widgets.shared.forms import keep_narrow
 from napari_semst.widgets.shared.painter import COLOUR_CHOICES, ColourChoices
 
 if TYPE_CHECKING:
@@ -31,9 +32,7 @@ class OpenSections(QComboBox):
         super().__init__(parent)
         self._viewer = viewer
         self._layers: list[Layer] = []
-        self.setSizeAdjustPolicy(
-            QComboBox.SizeAdjustPolicy.AdjustToMinimumContentsLengthWithIcon
-        )
+        keep_narrow(self)
         events = viewer.layers.events
         for event in (events.inserted, events.removed, events.reordered):
             event.connect(self.look_again)

@@ -10,11 +10,10 @@ from qtpy.QtWidgets import (
     QLabel,
     QPlainTextEdit,
     QPushButton,
-    QVBoxLayout,
     QWidget,
 )
 
-from napari_semst.widgets.shared.forms import WrappedLabel, push_button, row_of
+from napari_semst.widgets.shared.forms import WrappedLabel, push_button, row_of, stacked
 
 # Middle tones that stand out on dark and on light grounds alike; the text keeps the
 # theme's own colour.
@@ -50,13 +49,8 @@ class StatusCard(QFrame):
         )
         self.details.setLineWrapMode(QPlainTextEdit.LineWrapMode.NoWrap)
         buttons = row_of(self.details_button, self.copy_button, stretch=True)
-        layout = QVBoxLayout(self)
-        layout.setContentsMargins(12, 8, 10, 8)
-        layout.setSpacing(4)
-        layout.addWidget(self.title)
-        layout.addWidget(self.text)
-        layout.addLayout(buttons)
-        layout.addWidget(self.details)
+        parts = (self.title, self.text, buttons, self.details)
+        stacked(self, *parts, spacing=4).setContentsMargins(12, 8, 10, 8)
         self.details_button.toggled.connect(self.details.setVisible)
         self.copy_button.clicked.connect(self._copy)
         self.show_status("ready", "")
@@ -84,12 +78,8 @@ class StatusCard(QFrame):
         self.details.setVisible(False)
         for button in (self.details_button, self.copy_button):
             button.setVisible(bool(details))
-        red, green, blue = _ACCENTS[kind]
         self.setStyleSheet(
-            "#semst_status_card {"
-            f" background: rgba({red}, {green}, {blue}, 34);"
-            f" border: none; border-left: 3px solid rgb({red}, {green}, {blue});"
-            " border-radius: 3px; }"
+            f"#semst_status_card {{ {_tinted(kind)} }}"
             "#semst_status_card QLabel { background: transparent; }"
         )
 
@@ -110,13 +100,17 @@ class Banner(WrappedLabel):
     def say(self, kind: str, text: str) -> None:
         """Show a text; `kind` is one of those of `StatusCard.show_status`."""
         self.kind = kind
-        red, green, blue = _ACCENTS[kind]
-        self.setStyleSheet(
-            f"QLabel {{ background: rgba({red}, {green}, {blue}, 34);"
-            f" border: none; border-left: 3px solid rgb({red}, {green}, {blue});"
-            " border-radius: 3px; padding: 4px 8px; }"
-        )
+        self.setStyleSheet(f"QLabel {{ {_tinted(kind)} padding: 4px 8px; }}")
         self.setText(text)
+
+
+def _tinted(kind: str) -> str:
+    """Return the ground and the edge of a kind of status, for a style sheet."""
+    red, green, blue = _ACCENTS[kind]
+    return (
+        f"background: rgba({red}, {green}, {blue}, 34); border: none; "
+        f"border-left: 3px solid rgb({red}, {green}, {blue}); border-radius: 3px;"
+    )
 
 
 def _label(*, bold: bool = False) -> QLabel:

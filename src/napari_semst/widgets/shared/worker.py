@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-import traceback
 from typing import TYPE_CHECKING, Any
 
 from qtpy.QtCore import QObject, Signal  # type: ignore[attr-defined]
 from superqt.utils import create_worker
+
+from napari_semst.widgets.shared.errors import error_report
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Generator
@@ -66,4 +67,4 @@ def _call(
     try:
         return number, function(*arguments), None, ""
     except Exception as error:  # noqa: BLE001  every error must reach the dock
-        return number, None, error, "".join(traceback.format_exception(error))
+        return number, None, error, error_report(error)
