@@ -6,7 +6,6 @@ from napari_semst.morphology.stain import (
     estimate_stains,
     normalise_stains,
     optical_density,
-    stain_amounts,
 )
 
 H, E = np.array([0.70, 0.62, 0.35]), np.array([0.18, 0.93, 0.32])
@@ -52,7 +51,8 @@ def test_both_stains_are_found_in_a_mixture():
 def test_amounts_are_those_that_were_drawn():
     drawn_with = amounts(500)
     found = estimate_stains(drawn(amounts(), VECTORS))
-    got = stain_amounts(drawn(drawn_with, VECTORS), found)
+    density = optical_density(drawn(drawn_with, VECTORS), found.glass)
+    got = density @ np.linalg.pinv(found.vectors)
     for stain in range(2):
         assert np.corrcoef(got[:, stain], drawn_with[:, stain])[0, 1] > 0.98
 

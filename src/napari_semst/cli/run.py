@@ -243,7 +243,6 @@ def refuse_apart(sources: Sequence[Path], **options: object) -> None:
 
 
 def _refuse_one_image(given: GivenSettings, n_sections: int) -> None:
-    """Refuse one image file for several sections."""
     if n_sections > 1 and "image" in given.get("morphology", {}):
         raise ConfigError(
             f"Expected one section with --image; got {n_sections}. Run each with its "

@@ -140,7 +140,6 @@ def _check(platform: str) -> None:
 
 
 def _write(tissue: AnnData, output: Path, overwrite: bool) -> None:
-    """Write a section and say so."""
     from napari_semst.io.export.h5ad import write
 
     write(tissue, output, overwrite=overwrite)

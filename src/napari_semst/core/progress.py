@@ -301,3 +301,15 @@ def run_to_end(
             next(steps)
         except StopIteration as end:
             return end.value  # type: ignore[no-any-return]
+
+
+def duration_in_words(seconds: float) -> str:
+    """Return for instance ``42 s``, ``5 min``, ``2.5 h`` or ``4 days``."""
+    hours = seconds / 3600
+    if seconds < 90:
+        return f"{max(round(seconds), 1)} s"
+    if hours < 1.5:
+        return f"{round(seconds / 60)} min"
+    if hours < 72:
+        return f"{hours:.1f} h" if hours < 10 else f"{hours:.0f} h"
+    return f"{hours / 24:,.0f} days"

@@ -89,7 +89,6 @@ class _Filling:
         self._n_spots = len(place)
 
     def read(self, file: Path) -> None:
-        """Take in the vectors of a file."""
         import pyarrow
         from pyarrow import parquet
 

@@ -86,6 +86,8 @@ def discordance_steps(
     """Say what drives discordance, as a generator that can be cancelled."""
     from napari_semst.core.threads import settle_threads
     from napari_semst.explanation.discordance_summary import summarise_discordance
+    from napari_semst.explanation.markers import informative_expression
+    from napari_semst.pipeline.inputs import section_inputs
 
     control = control or RunControl()
     settle_threads()
@@ -96,7 +98,8 @@ def discordance_steps(
     genes: NDArray[np.str_] = np.zeros(0, np.str_)
     regions: list[DiscordantRegion] = []
     if n_regions:
-        genes, logged = _expression(tissue, found)
+        inputs = section_inputs(tissue, found.what.config)
+        genes, logged = informative_expression(inputs)
         for number in range(n_regions):
             control.check()
             yield Progress(STAGE, number, n_regions, "Comparing regions")
@@ -237,16 +240,6 @@ def _image_features(
     if len(names) != values.shape[1]:
         names = tuple(f"feature {one + 1}" for one in range(values.shape[1]))
     return values, names
-
-
-def _expression(
-    tissue: AnnData, found: DiscordanceMap
-) -> tuple[NDArray[np.str_], sparse.csr_matrix]:
-    """Return the genes that are seen often enough and say something, and their logs."""
-    from napari_semst.explanation.markers import informative_expression
-    from napari_semst.pipeline.inputs import section_inputs
-
-    return informative_expression(section_inputs(tissue, found.what.config))
 
 
 def _compared(

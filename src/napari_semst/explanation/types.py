@@ -50,7 +50,6 @@ class ExplainOptions:
     seed: int = 0
 
     def __post_init__(self) -> None:
-        """Refuse what cannot be."""
         runs.check_meaning(self.semantics)
         runs.check_least(self, n_genes=1, n_terms=1, n_draws=99)
 
@@ -100,7 +99,6 @@ class DiscordanceOptions:
     least_spots: int = 5
 
     def __post_init__(self) -> None:
-        """Refuse what cannot be."""
         runs.check_least(self, n_genes=1, n_features=1, least_spots=3)
 
 

@@ -143,7 +143,6 @@ def _draw_one(
     run: str | None,
     dpi: int,
 ) -> Figure:
-    """Return the figure of a single section."""
     names, colors = domains.names, domains.colors
     codes = domains.codes[view.mask]
     beside = legend_width(names, codes)

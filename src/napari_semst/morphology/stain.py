@@ -180,26 +180,6 @@ def _unlike(vectors: NDArray[np.floating]) -> bool:
     return bool((np.degrees(np.arccos(np.clip(cosines, -1, 1))) > _LARGEST_ANGLE).any())
 
 
-def stain_amounts(pixels: NDArray[Any], stains: Stains) -> NDArray[np.float32]:
-    """Return how much haematoxylin and eosin each pixel has: colour deconvolution.
-
-    Parameters
-    ----------
-    pixels
-        RGB from 0 to 255, shape ``(..., 3)``.
-    stains
-        How the stains look.
-
-    Returns
-    -------
-    numpy.ndarray
-        Optical densities, 0 or more, shape ``(..., 2)``.
-    """
-    density = optical_density(pixels, stains.glass)
-    apart = np.linalg.pinv(stains.vectors).astype(np.float32)
-    return np.asarray(np.maximum(density @ apart, 0), np.float32)
-
-
 def normalise_stains(
     pixels: NDArray[np.uint8], stains: Stains, reference: Stains = REFERENCE_STAINS
 ) -> NDArray[np.uint8]:

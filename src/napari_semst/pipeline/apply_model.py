@@ -170,7 +170,6 @@ def _label_one(
     *,
     adapt: bool,
 ) -> Generator[Progress, None, DomainResult]:
-    """Label a single section."""
     from napari_semst.core.device import choose_device, memory_errors_explained
     from napari_semst.core.threads import threads_limited, threads_wanted
     from napari_semst.methods.spec import method_spec
@@ -219,7 +218,6 @@ class _Matched:
         return self.n_found / self.n_genes
 
     def warnings(self) -> list[str]:
-        """Return sentences for users."""
         found = []
         if self.share < WELL_KNOWN:
             found.append(

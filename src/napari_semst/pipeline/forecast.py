@@ -11,6 +11,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from napari_semst.core.progress import duration_in_words
+
 if TYPE_CHECKING:
     from napari_semst.config import Config
 
@@ -57,10 +59,9 @@ class Forecast:
     free: float
 
     def __str__(self) -> str:
-        """Return the forecast in one line."""
         return (
-            f"about {_duration(self.seconds)}, {self.memory / _GIB:.1f} GiB of memory "
-            f"({self.free / _GIB:.1f} GiB free)"
+            f"about {duration_in_words(self.seconds)}, "
+            f"{self.memory / _GIB:.1f} GiB of memory ({self.free / _GIB:.1f} GiB free)"
         )
 
 
@@ -194,9 +195,3 @@ def _probe() -> float:
                 np.log1p(graph @ dense).T @ dense
             taken.append(time.perf_counter() - start)
     return min(taken)
-
-
-def _duration(seconds: float) -> str:
-    if seconds < 90:
-        return f"{max(seconds, 1):.0f} s"
-    return f"{seconds / 60:.0f} min"

@@ -50,7 +50,6 @@ class GeneLists:
     indices: NDArray[np.int32]
 
     def __post_init__(self) -> None:
-        """Refuse positions that name no gene."""
         if self.indices.ndim != 2 or self.indices.dtype.kind != "i":
             raise SemanticsError(
                 "Expected gene lists as a 2-D array of signed integers (spots x listed "

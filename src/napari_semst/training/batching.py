@@ -49,7 +49,6 @@ class StepSize(NamedTuple):
     n_parts: int | None = None
 
     def __str__(self) -> str:
-        """Return it in words, for the provenance."""
         if not self.n_spots:
             return "all spots"
         parts = "" if self.n_parts is None else f" in {self.n_parts} parts"

@@ -131,7 +131,6 @@ class UserTable:
         return readable_names(self.symbols)[left], species
 
     def _row(self, name: str) -> int:
-        """Return the row of a gene, or -1."""
         row: int = self._rows.get(name, self._upper.get(name.upper(), -1))
         return row
 

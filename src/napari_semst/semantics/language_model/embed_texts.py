@@ -17,6 +17,7 @@ import numpy as np
 
 from napari_semst.cache.shards import NAME
 from napari_semst.cache.vectors import VectorCache
+from napari_semst.core.progress import duration_in_words
 from napari_semst.models.hub import LocatedModel, check_weights, download_model
 from napari_semst.semantics.base import (
     CancelCheck,
@@ -213,7 +214,6 @@ class _Vectors:
         self._done += len(places)
 
     def tell(self) -> None:
-        """Report how many texts are done."""
         if self._to.progress is not None:
             self._to.progress(self._done, len(self.known))
 
@@ -276,7 +276,6 @@ class _Keeping:
             self.flush()
 
     def flush(self) -> None:
-        """Keep what is there."""
         if self._names:
             names, vectors = np.concatenate(self._names), np.concatenate(self._vectors)
             self._names, self._vectors = [], []
@@ -357,14 +356,5 @@ class _Pace:
         left = (self._work - self._worked) / rate
         return (
             f"{self._name} read {self._read:,} of {self._n_texts:,} distinct texts, "
-            f"{rate:,.0f} tokens a second; about {_duration(left)} left"
+            f"{rate:,.0f} tokens a second; about {duration_in_words(left)} left"
         )
-
-
-def _duration(seconds: float) -> str:
-    """Return a time as people say it."""
-    if seconds < 90:
-        return f"{max(round(seconds), 1)} s"
-    if seconds < 90 * 60:
-        return f"{round(seconds / 60)} min"
-    return f"{seconds / 3600:.1f} h"

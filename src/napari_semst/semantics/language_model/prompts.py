@@ -177,7 +177,6 @@ class ListedPassages(Sequence[Passage]):
         return len(self._rows)
 
     def __getitem__(self, position: Any) -> Any:
-        """Return the text at a position."""
         names = self._names
         listed = (gene for gene in self._rows[position].tolist() if gene != NO_GENE)
         chosen = tuple([names[gene] for gene in listed])

@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from math import prod
 from typing import TYPE_CHECKING, Any
 
+from napari_semst.core.progress import duration_in_words
 from napari_semst.models.hub import (
     DEFAULT_MODEL,
     DownloadNeed,
@@ -110,7 +111,7 @@ class ModelForecast:
         if self.seconds is None:
             return f"How long it takes on {self.device} is unknown until it is here."
         return (
-            f"About {_duration(self.seconds)} on {self.device}, if it does "
+            f"About {duration_in_words(self.seconds)} on {self.device}, if it does "
             f"{self.rate / 1e12:.2g} trillion operations a second."
         )
 
@@ -222,18 +223,6 @@ def _speed(device: str) -> tuple[str, float]:
     name = torch.cuda.get_device_name(torch.device(device))
     known = peak_operations(name)
     return name, _UNKNOWN_GPU if known is None else known * _GPU_SHARE
-
-
-def _duration(seconds: float) -> str:
-    if seconds < 90:
-        return f"{max(seconds, 1):.0f} s"
-    if seconds < 90 * 60:
-        return f"{seconds / 60:.0f} min"
-    return f"{seconds / 3600:.0f} h" if seconds < 72 * 3600 else _days(seconds)
-
-
-def _days(seconds: float) -> str:
-    return f"{seconds / 86400:,.0f} days"
 
 
 _LOOKED_UP = ("embed", "lm_head", "wte", "wpe")

@@ -13,6 +13,7 @@ from napari_semst.genes.gene_info import GeneKnowledge, builtin_knowledge
 from napari_semst.genes.gene_names import Species, guess_species
 from napari_semst.models.hub import DEFAULT_MODEL, LocatedModel, locate_model
 from napari_semst.semantics.base import (
+    AVERAGED_NOTE,
     NO_GENE,
     CancelCheck,
     GeneLists,
@@ -105,10 +106,7 @@ class _LanguageModel:
     ) -> dict[str, Any]:
         warnings = [*warnings, *texts.warnings]
         if n_empty:
-            warnings.append(
-                f"{n_empty} spots list no gene; they were given the average of the "
-                "other spots."
-            )
+            warnings.append(f"{n_empty} spots list no gene; {AVERAGED_NOTE}")
         return provenance_record(
             source=self.name,
             model=model.name,
@@ -291,7 +289,6 @@ class GeneTexts(_LanguageModel):
         )
 
     def _gene_passages(self, genes: NDArray[np.str_], species: Species) -> GenePassages:
-        """Return the text of each gene."""
         summaries = read_summaries(self._settings.summaries)
         knowledge = self._knowledge()
         texts = gene_passages(genes.tolist(), species, summaries, knowledge)

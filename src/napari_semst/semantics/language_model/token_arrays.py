@@ -39,7 +39,6 @@ class TokenStore(Sequence[TextTokens]):
         return self._n_texts
 
     def __getitem__(self, position: Any) -> Any:
-        """Return the tokens of the text at a position."""
         if not 0 <= position < self._n_texts:
             raise IndexError(position)
         block, row = divmod(int(position), TEXTS_PER_BLOCK)

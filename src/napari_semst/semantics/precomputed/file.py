@@ -166,7 +166,6 @@ def read_embedding_file(path: Path, suffix: str = "") -> EmbeddingFile:
 
 
 def _read_safetensors(path: Path) -> EmbeddingFile:
-    """Return what a ``.safetensors`` file holds."""
     from safetensors import SafetensorError, safe_open
 
     try:

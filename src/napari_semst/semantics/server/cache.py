@@ -175,5 +175,4 @@ def _read(
 def _write(
     cache: VectorCache, keys: Sequence[bytes], vectors: NDArray[np.float32]
 ) -> None:
-    """Keep vectors in a cache."""
     cache.write(np.frombuffer(b"".join(keys), NAME), vectors)

@@ -155,7 +155,6 @@ class Endpoint:
         return self
 
     def __exit__(self, *_: object) -> None:
-        """Close the connection."""
         self._open.close()
         self._key = ApiKey("")
 

@@ -285,7 +285,6 @@ class _Reader:
         return vectors, np.ones(len(names), dtype=bool)
 
     def _read(self, lists: GeneLists, species: Species) -> NDArray[np.float32]:
-        """Return one vector per list."""
         texts = self._source._texts(lists, species)
         number = {text: i for i, text in enumerate(dict.fromkeys(texts))}
         distinct: Sequence[str] = list(number)

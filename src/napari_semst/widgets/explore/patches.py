@@ -185,7 +185,6 @@ class PatchesPart(QWidget):
         *,
         close: bool = False,
     ) -> None:
-        """Show one patch with its caption."""
         name, color = _domain(spot, labels)
         lines = (texts.THE_SPOT,) if close else patch_caption(tissue, spot, name)
         picture = patches.close if close else patches.pictures[spot]

@@ -83,8 +83,6 @@ class SharePanel(QWidget):
 
 @dataclass(frozen=True)
 class _Brought:
-    """Labels that were read from a file."""
-
     tissue: AnnData
     labels: Labels
     name: str
