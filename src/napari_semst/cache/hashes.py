@@ -26,13 +26,7 @@ def hash_of(*parts: bytes) -> str:
 
 
 def fingerprint_file(path: Path) -> str:
-    """Return a hash of evenly spread parts of a file, and of its size.
-
-    Raises
-    ------
-    InputError
-        If it cannot be read.
-    """
+    """Return a hash of spread parts of a file and its size, or raise `InputError`."""
     size = path.stat().st_size
     digest = hashlib.blake2b(str(size).encode(), digest_size=16)
     starts = np.unique(np.linspace(0, max(0, size - _PART_BYTES), _PARTS).astype(int))

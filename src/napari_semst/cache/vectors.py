@@ -256,13 +256,7 @@ def clear_vectors(model: str = "") -> int:
 
 
 def _of_model(here: Sequence[CacheEntry], model: str) -> list[CacheEntry]:
-    """Return the vectors of one model, by what the user calls it.
-
-    Raises
-    ------
-    SemanticsError
-        If several models are called so.
-    """
+    """Return the vectors of one model, as users call it, or raise `SemanticsError`."""
     place = str(Path(model).expanduser().resolve())
     by_path = [entry for entry in here if entry.about.get("path") == place]
     if by_path:

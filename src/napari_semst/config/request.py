@@ -164,13 +164,7 @@ def number_of_domains(wanted: int | str) -> int:
 
 
 def check_overrides(overrides: Overrides) -> dict[str, dict[str, Any]]:
-    """Return the overrides with every name and value checked and cast.
-
-    Raises
-    ------
-    ConfigError
-        If a stage, setting or value is not accepted.
-    """
+    """Return overrides, names and values checked and cast, or raise `ConfigError`."""
     checked: dict[str, dict[str, Any]] = {}
     for stage, values in overrides.items():
         if stage not in STAGES:

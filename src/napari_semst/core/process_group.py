@@ -37,17 +37,12 @@ class Group:
         return range(self.rank, n_parts, self.size)
 
     def check_same(self, fingerprint: float, device: torch.device) -> None:
-        """Raise unless all processes hold the same problem.
+        """Raise `DeviceError` unless all processes hold the same problem.
 
         Parameters
         ----------
         fingerprint
             A number made of everything that training reads.
-
-        Raises
-        ------
-        DeviceError
-            If one differs.
         """
         import torch
 

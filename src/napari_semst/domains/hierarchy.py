@@ -105,17 +105,12 @@ def build_hierarchy(
 
 
 def labels_at(hierarchy: Hierarchy, k: int) -> NDArray[np.int32]:
-    """Return the domain of each spot at any number of domains.
+    """Return the domain of each spot at any number of domains, or raise `ConfigError`.
 
     Parameters
     ----------
     k
         Number of domains, 1 to that of the fine ones.
-
-    Raises
-    ------
-    ConfigError
-        If the hierarchy does not reach so far.
     """
     n_fine = len(hierarchy.kept) + 1
     if not 1 <= k <= n_fine:

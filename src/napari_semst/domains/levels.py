@@ -52,7 +52,7 @@ def level_colors(
 
 
 def write_level(tissue: AnnData, k: int, run: str | None = None) -> str:
-    """Write the domains at another number into ``obs``, with their colours.
+    """Write the column ``semst_domain_at_<k>`` and its colours; return its name.
 
     Parameters
     ----------
@@ -60,11 +60,6 @@ def write_level(tissue: AnnData, k: int, run: str | None = None) -> str:
         With a result attached; it is changed. A level of the same number is replaced.
     run
         Name of the run; the latest where `None`.
-
-    Returns
-    -------
-    key
-        The column, ``semst_domain_at_<k>``.
 
     Raises
     ------

@@ -75,7 +75,7 @@ def write_embedding(
     overwrite: bool,
     listed: NDArray[np.uint32] | None = None,
 ) -> Path:
-    """Write an embedding, whole or not at all; `precomputed` reads it.
+    """Write an embedding whole, or raise `SaveError`; `precomputed` reads it.
 
     All but ``.npy`` also keep names and provenance.
 
@@ -92,11 +92,6 @@ def write_embedding(
     listed
         Which genes the spots list first, as `compatibility.first_genes` has it: by it a
         run knows a file of another section.
-
-    Raises
-    ------
-    SaveError
-        If it cannot be written.
     """
     from safetensors.numpy import save_file
 
@@ -139,13 +134,7 @@ def write_embedding(
 
 
 def write_share(share: EmbeddingShare, file: Path, *, overwrite: bool) -> Path:
-    """Write a share, whole or not at all.
-
-    Raises
-    ------
-    SaveError
-        If it cannot be written.
-    """
+    """Write a share whole, or raise `SaveError`."""
     from safetensors.numpy import save_file
 
     from napari_semst.io.export.atomic import write_atomically

@@ -17,12 +17,7 @@ if TYPE_CHECKING:
 
 
 def merge_embedding(shares: list[EmbeddingShare]) -> NDArray[np.float32]:
-    """Return one vector per spot, of all shares of a section.
-
-    Returns
-    -------
-    numpy.ndarray
-        Shape ``(n_spots, n_dimensions)``, float32.
+    """Return one vector per spot, ``(n_spots, n_dimensions)``, of all shares.
 
     Raises
     ------

@@ -78,7 +78,7 @@ class Annotator:
         return bool(self._undone)
 
     def edit(self, column: str, change: Edit, *, begin: bool = False) -> str:
-        """Edit a column, or a copy of one that was not made by hand.
+        """Edit a column, or a copy of one not made by hand; return the column.
 
         Parameters
         ----------
@@ -86,11 +86,6 @@ class Annotator:
             Labels to labels, a method of `Labels` say; it may raise.
         begin
             Whether to make the column if there is none, as `begin`; undone in one.
-
-        Returns
-        -------
-        str
-            The column that holds the edit.
         """
         if begin and column.strip() not in self._tissue.obs:
             column = self._free(column)

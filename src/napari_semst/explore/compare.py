@@ -52,17 +52,12 @@ class Comparison:
 
 
 def compare(one: Labels, other: Labels) -> Comparison:
-    """Return how two labellings of the same spots agree.
+    """Return how two labellings of the same spots agree, or raise `InputError`.
 
     Parameters
     ----------
     one, other
         Spots without a name in either are left out.
-
-    Raises
-    ------
-    InputError
-        If fewer than two spots have a name in both.
     """
     from scipy.optimize import linear_sum_assignment
     from sklearn.metrics import adjusted_rand_score, normalized_mutual_info_score

@@ -59,13 +59,7 @@ class Labels:
         return np.asarray(wanted[self.codes])
 
     def renamed(self, name: str, new: str) -> Labels:
-        """Return labels with another name in one's place.
-
-        Raises
-        ------
-        ConfigError
-            If the new name is empty or taken.
-        """
+        """Return labels with another name in one's place, or raise `ConfigError`."""
         place, new = self.place(name), _checked(new)
         if new == name:
             return self
@@ -83,13 +77,7 @@ class Labels:
         return replace(self, colors=_with(self.colors, self.place(name), to_hex(color)))
 
     def merged(self, names: Sequence[str]) -> Labels:
-        """Return labels in which the spots of some names have the first of them.
-
-        Raises
-        ------
-        ConfigError
-            If fewer than two are named.
-        """
+        """Return labels with names merged into the first, or raise `ConfigError`."""
         if len(set(names)) < 2:
             raise ConfigError("Expected two names or more to merge. Choose them first.")
         first = self.place(names[0])
@@ -98,7 +86,7 @@ class Labels:
         return replace(self, codes=codes.astype(np.int32))._without(gone)
 
     def split(self, name: str, parts: NDArray[np.integer]) -> Labels:
-        """Return labels with the spots of one name told apart.
+        """Return labels with the spots of one name told apart, or raise `ConfigError`.
 
         Parameters
         ----------
@@ -106,11 +94,6 @@ class Labels:
             Whose spots; the largest part keeps it.
         parts
             Part of each of these spots, in their order, counted from 0.
-
-        Raises
-        ------
-        ConfigError
-            If there is one part only.
         """
         place = self.place(name)
         spots = np.flatnonzero(self.codes == place)
@@ -199,17 +182,12 @@ def free_name(wanted: str, taken: Collection[str]) -> str:
 
 
 def read_labels(tissue: AnnData, column: str) -> Labels:
-    """Return a column of a tissue as labels.
+    """Return a column of a tissue as labels, or raise `InputError`.
 
     Parameters
     ----------
     column
         Of ``obs``; every value is taken as a name.
-
-    Raises
-    ------
-    InputError
-        If there is no such column.
     """
     from napari_semst.palette import domain_colors
 

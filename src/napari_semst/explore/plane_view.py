@@ -104,7 +104,7 @@ def limit_view(view: PlaneView, home: PlaneView) -> PlaneView:
 def points_of_pixels(
     pixels: Floats, view: PlaneView, points: NDArray[np.integer], size: int
 ) -> NDArray[np.int32]:
-    """Return which point every pixel shows.
+    """Return which point each pixel shows, `NO_POINT` for none, ``(height, width)``.
 
     Parameters
     ----------
@@ -116,11 +116,6 @@ def points_of_pixels(
         Their numbers, shape ``(n_shown,)``.
     size
         Diameter of a point in pixels.
-
-    Returns
-    -------
-    numpy.ndarray
-        Shape ``(height, width)``; `NO_POINT` where there is none.
     """
     image = np.full((view.height, view.width), NO_POINT, np.int32)
     x, y = pixels[:, 0], pixels[:, 1]

@@ -20,7 +20,7 @@ _ENOUGH = 10_000
 
 
 def gene_values(tissue: AnnData, gene: str, totals: Floats | None = None) -> Floats:
-    """Return a gene's expression: log(1 + counts per 10,000), or as it stands in X.
+    """Return a gene's expression, ``(n_spots,)``: log(1 + counts per 10,000), or X.
 
     Where X holds no counts it is shown as it is: to normalise twice would be wrong.
 
@@ -28,11 +28,6 @@ def gene_values(tissue: AnnData, gene: str, totals: Floats | None = None) -> Flo
     ----------
     totals
         Counts per spot where they are known already, `count_totals`.
-
-    Returns
-    -------
-    numpy.ndarray
-        Shape ``(n_spots,)``.
 
     Raises
     ------
@@ -118,13 +113,7 @@ def embedding_columns(tissue: AnnData) -> dict[str, int]:
 
 
 def embedding_values(tissue: AnnData, key: str, column: int) -> Floats:
-    """Return one column of an obsm entry, shape ``(n_spots,)``.
-
-    Raises
-    ------
-    InputError
-        If there is no such entry or column.
-    """
+    """Return one column of an obsm entry, ``(n_spots,)``, or raise `InputError`."""
     there = embedding_columns(tissue)
     if not 0 <= column < there.get(key, 0):
         raise InputError(

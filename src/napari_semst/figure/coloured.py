@@ -139,13 +139,7 @@ def draw_colours(
     image: bool = True,
     dpi: int = 200,
 ) -> Figure:
-    """Return the figure of `colour_figure` without writing it.
-
-    Returns
-    -------
-    matplotlib.figure.Figure
-        On an Agg canvas, not known to pyplot.
-    """
+    """Return the figure of `colour_figure`, unwritten and unknown to pyplot."""
     from napari_semst.io.split_sections import shown_section_key
 
     if microns is not None and not (np.isfinite(microns) and microns > 0):

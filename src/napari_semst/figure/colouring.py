@@ -83,18 +83,13 @@ class Numbers:
 
 
 def colouring_by_name(adata: AnnData, name: str) -> Categories | Numbers:
-    """Return what a name stands for.
+    """Return what a name stands for, or raise `InputError`.
 
     Parameters
     ----------
     name
         An obs column, else a gene, else an obsm key and the number of one of its
         columns, from 1, as ``"X_semst:1"``. ``"gene:NAME"`` is always the gene.
-
-    Raises
-    ------
-    InputError
-        If there is no such thing, or it cannot be drawn.
     """
     gene = name.removeprefix(_GENE)
     if name in adata.obs:

@@ -118,13 +118,7 @@ def draw_domains(
     section_key: str | None = None,
     dpi: int = 200,
 ) -> Figure:
-    """Return the figure of `domain_figure` without writing it.
-
-    Returns
-    -------
-    matplotlib.figure.Figure
-        On an Agg canvas, not known to pyplot.
-    """
+    """Return the figure of `domain_figure`, unwritten and unknown to pyplot."""
     column = domain_column(adata, run)
     if section_key is None:
         section_key = shown_section_key(adata, run or "")

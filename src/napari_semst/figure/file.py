@@ -32,13 +32,7 @@ def check_file_name(path: str | Path, dpi: int) -> Path:
 
 
 def check_dpi(dpi: int) -> None:
-    """Refuse what is no number of dots per inch, or so many that no memory would do.
-
-    Raises
-    ------
-    ConfigError
-        If ``dpi`` is not from 1 to 2400.
-    """
+    """Raise `ConfigError` where dots per inch are not from 1 to 2,400."""
     if not 0 < dpi <= _MOST_DPI:
         raise ConfigError(f"Expected dpi to be from 1 to {_MOST_DPI}; got {dpi!r}.")
 

@@ -92,13 +92,7 @@ class MethodSpec:
         return cast("Method", _imported(self.fit))
 
     def load_transfer(self) -> Transfer:
-        """Import and return what describes other sections by what was learnt.
-
-        Raises
-        ------
-        ConfigError
-            If the method has none.
-        """
+        """Return what describes other sections, or raise `ConfigError`."""
         if not self.transfer:
             raise ConfigError(
                 "Expected a method that says something of other sections; got "

@@ -244,13 +244,7 @@ def download_model(
     say: Say | None = None,
     kind: ModelKind = LANGUAGE_MODEL,
 ) -> Path:
-    """Download a model from Hugging Face and return its folder.
-
-    Raises
-    ------
-    SemanticsError
-        If it cannot be downloaded.
-    """
+    """Return the folder of a model, downloaded here, or raise `SemanticsError`."""
     if say is not None:
         size = _bytes_at_hub(model, revision, kind) or _KNOWN_BYTES.get(model)
         say(f"Downloading {DownloadNeed(model, size)} from huggingface.co")
@@ -267,13 +261,7 @@ def download_model(
 
 
 def check_weights(folder: Path, model: str, kind: ModelKind = LANGUAGE_MODEL) -> None:
-    """Refuse a folder that lacks safetensors weights.
-
-    Raises
-    ------
-    SemanticsError
-        If there is no configuration, or a file of weights is missing.
-    """
+    """Raise `SemanticsError` for a folder that lacks configuration or safe weights."""
     missing = _lacking(folder, kind)
     if missing:
         raise SemanticsError(

@@ -48,7 +48,7 @@ def describe_morphology(
     config: Config,
     control: RunControl,
 ) -> Generator[Progress, None, Morphology | None]:
-    """Read the image around each spot, as the settings want it.
+    """Read the image around each spot as settings want it, `None` for no encoder.
 
     Parameters
     ----------
@@ -63,11 +63,6 @@ def describe_morphology(
     ------
     progress
         Events of the stage morphology, with spots done.
-
-    Returns
-    -------
-    Morphology or None
-        `None` where no encoder is asked for.
 
     Raises
     ------

@@ -62,7 +62,7 @@ class PatchEncoder(Protocol):
         stains: Stains,
         between: Callable[[], None],
     ) -> NDArray[np.float32]:
-        """Return the features of spots.
+        """Return the features of spots, ``(m, width)``.
 
         Parameters
         ----------
@@ -71,11 +71,6 @@ class PatchEncoder(Protocol):
             context.
         between
             Called between batches; may raise.
-
-        Returns
-        -------
-        numpy.ndarray
-            Shape ``(m, width)``.
         """
 
 
@@ -175,13 +170,7 @@ def image_encoder(
 
 
 def encoder_download(config: MorphologyConfig) -> DownloadNeed | None:
-    """Return what an image encoder would have to download; asks no network.
-
-    Returns
-    -------
-    DownloadNeed or None
-        `None` where it is here, or is no network.
-    """
+    """Return what an image encoder would download, if anything; asks no network."""
     from pathlib import Path
 
     from napari_semst.models.hub import DownloadNeed, local_folder

@@ -94,11 +94,6 @@ def patch_at(
     ----------
     xy
         The place, (x, y).
-
-    Raises
-    ------
-    InputError
-        As `patches`.
     """
     level, starts, step = _placed(slide, np.array([xy], float), side, pixels)
     found = np.empty((1, pixels, pixels, 3), np.uint8)

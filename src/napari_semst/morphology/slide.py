@@ -57,7 +57,7 @@ class Slide:
 
     @classmethod
     def of_tissue(cls, tissue: AnnData, library: str | None = None) -> Slide | None:
-        """Return a section's finest image, as it was aligned.
+        """Return a section's finest image, as it was aligned, `None` without one.
 
         An image that was read from a larger file is read from that file again, by
         tile, in full resolution.
@@ -68,11 +68,6 @@ class Slide:
             Its ``uns["spatial"]`` holds the image.
         library
             Name of the section there; `None` where only one has an image.
-
-        Returns
-        -------
-        Slide or None
-            `None` where there is no image.
 
         Raises
         ------
@@ -217,17 +212,12 @@ class Slide:
     def pixel_of(
         self, level: SlideLevel, xy: NDArray[np.float64]
     ) -> NDArray[np.float64]:
-        """Return places in pixels of a level, counted from its outer corner.
+        """Return pixels of a level, (y, x), from its outer corner, ``(n, 2)``.
 
         Parameters
         ----------
         xy
             World coordinates (x, y), shape ``(n, 2)``.
-
-        Returns
-        -------
-        numpy.ndarray
-            (y, x), shape ``(n, 2)``.
         """
         own = np.asarray(self.unit) * level.factor
         return np.asarray((xy[:, ::-1] - self.corner) / own)

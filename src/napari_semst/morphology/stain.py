@@ -87,11 +87,6 @@ def optical_density(
         RGB from 0 to 255, shape ``(..., 3)``.
     glass
         RGB of light that nothing weakened.
-
-    Returns
-    -------
-    numpy.ndarray
-        float32 of the same shape.
     """
     full = np.asarray(glass, np.float32) + 1
     if pixels.dtype == np.uint8:
@@ -191,11 +186,6 @@ def normalise_stains(
         RGB, shape ``(..., 3)``.
     stains
         Of the image that the pixels are from.
-
-    Returns
-    -------
-    numpy.ndarray
-        uint8 of the same shape.
     """
     density = optical_density(pixels, stains.glass)
     to_stain = np.linalg.pinv(stains.vectors) * (reference.most / stains.most)

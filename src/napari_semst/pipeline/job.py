@@ -123,13 +123,7 @@ class Scoring:
     drop_unannotated: bool
 
     def check(self) -> None:
-        """Refuse to leave out spots without annotation where none is named.
-
-        Raises
-        ------
-        ConfigError
-            If no annotation is named.
-        """
+        """Raise `ConfigError` where spots are left out by an annotation not named."""
         if self.drop_unannotated and self.truth is None:
             raise ConfigError(
                 Worded(
@@ -200,7 +194,7 @@ def find_and_save(
     control: RunControl | None = None,
     notes: Mapping[str, Any] | None = None,
 ) -> dict[str, Any]:
-    """Read, find domains, save and score.
+    """Read, find domains, save and score; return an account in plain values.
 
     Parameters
     ----------
@@ -210,11 +204,6 @@ def find_and_save(
         Passes the events of the run on, and shows them to whoever waits.
     notes
         More entries for the provenance of the result.
-
-    Returns
-    -------
-    account
-        What happened, as plain values.
     """
     from napari_semst import keys
     from napari_semst.io.concat_sections import concat_from

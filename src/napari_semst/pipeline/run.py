@@ -170,13 +170,7 @@ def _number(
 def prepared(
     tissue: AnnData, request: Request | Config, control: RunControl
 ) -> Generator[Progress, None, tuple[Config, Section, str | None]]:
-    """Settle the settings and make the section ready.
-
-    Returns
-    -------
-    tuple
-        Settings, section, and a warning where memory may not do.
-    """
+    """Return settings, a prepared section, and a warning where memory is short."""
     from napari_semst.domains.leiden import check_installed
     from napari_semst.pipeline.forecast import memory_warning
     from napari_semst.pipeline.inputs import section_inputs

@@ -232,17 +232,12 @@ def ranked_values(section: Section, ranking: str) -> sparse.csr_matrix:
 
 
 def gene_divisor(section: Section, ranking: str) -> NDArray[np.float64]:
-    """Return what every gene's values are divided by before a spot's are ranked.
+    """Return what each gene's values are divided by before ranking, ``(n_genes,)``.
 
     Parameters
     ----------
     section, ranking
         As in `ranked_values`; ``expression`` divides by nothing and is not asked for.
-
-    Returns
-    -------
-    numpy.ndarray
-        Shape ``(n_genes,)``.
     """
     from napari_semst.prepare import normalise
 

@@ -58,13 +58,7 @@ def run_summary(
 
 
 def image_summary(result: DomainResult) -> dict[str, Any] | None:
-    """Return what a run says of the image: discordance, and spots without one.
-
-    Returns
-    -------
-    dict or None
-        `None` where neither an image was read nor the method compares with one.
-    """
+    """Return what a run says of the image, `None` where it read and compared none."""
     import numpy as np
 
     facts = result.provenance

@@ -208,7 +208,7 @@ def _between(
 def mutual_neighbours(
     first: Scores, second: Scores, n_neighbours: int
 ) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-    """Return pairs of spots that are among each other's nearest.
+    """Return indices of pairs of spots that are among each other's nearest.
 
     Parameters
     ----------
@@ -216,11 +216,6 @@ def mutual_neighbours(
         Places of the spots of two sections, each ``(n_spots, width)``.
     n_neighbours
         Among so many nearest spots.
-
-    Returns
-    -------
-    first, second
-        Indices of the two spots of every pair.
     """
     there = _nearest(first, second, n_neighbours)
     back = _nearest(second, first, n_neighbours).T

@@ -104,7 +104,7 @@ def gather_facts(
     source: Path | None = None,
     annotation: str | None = None,
 ) -> ReportFacts:
-    """Return what a report tells of a run.
+    """Return what a report tells of a run, or raise `InputError`.
 
     Parameters
     ----------
@@ -114,11 +114,6 @@ def gather_facts(
         The file that the tissue was read from.
     annotation
         obs column to compare with.
-
-    Raises
-    ------
-    InputError
-        If there is no such run or annotation.
     """
     from napari_semst.explanation.explained_run import python_values
     from napari_semst.figure.colouring import domain_column

@@ -121,7 +121,7 @@ def mix_shares(shares: Floats, cells: Floats, rng: np.random.Generator) -> Float
 def draw_counts(
     shares: Floats, library: Floats, fields: Floats, panel: GenePanel, seed: int
 ) -> csr_matrix:
-    """Draw raw counts, dense for one chunk of spots at a time only.
+    """Draw raw counts, ``(n_spots, n_genes)``, dense for one chunk of spots at a time.
 
     Parameters
     ----------
@@ -133,11 +133,6 @@ def draw_counts(
         ``(n_spots, n_nuisances)`` technical fields at the spots.
     seed
         Seed of the counts; a chunk's noise depends on it and the chunk's place only.
-
-    Returns
-    -------
-    scipy.sparse.csr_matrix
-        ``(n_spots, n_genes)`` whole numbers as float32.
     """
     from scipy.sparse import csr_matrix, vstack
 

@@ -43,7 +43,7 @@ def draw_histology(
     cells: NDArray[np.float64] | None = None,
     patches: Sequence[ImagePatch] = (),
 ) -> NDArray[np.uint8]:
-    """Return a picture of a section as a slide scanner would show it.
+    """Return a picture of a section, ``(size, size, 3)``, as a slide scanner shows it.
 
     Parameters
     ----------
@@ -56,11 +56,6 @@ def draw_histology(
         are scattered at the density of each layer.
     patches
         Where another layer is drawn; the picture beside them stays the same.
-
-    Returns
-    -------
-    numpy.ndarray
-        ``(size, size, 3)`` RGB of 8 bits.
     """
     rng = np.random.default_rng((seed, 4))
     depth, edge = section.raster("depth", size), section.raster("edge", size)

@@ -61,13 +61,7 @@ def sections_folder() -> Path:
 
 
 def public_section(section: PublicSection) -> AnnData:
-    """Return a public section; it is downloaded once and kept.
-
-    Raises
-    ------
-    InputError
-        If it cannot be downloaded, or is not what was expected.
-    """
+    """Return a public section, downloaded once and kept, or raise `InputError`."""
     from napari_semst.io.read import read
 
     folder = sections_folder() / section.name

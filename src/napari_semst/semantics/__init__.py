@@ -43,7 +43,7 @@ SOURCES = {
 
 
 def source(name: str, **options: Any) -> SemanticSource:
-    """Return the semantic source of that name.
+    """Return the semantic source of that name, or raise `SemanticsError`.
 
     Parameters
     ----------
@@ -51,11 +51,6 @@ def source(name: str, **options: Any) -> SemanticSource:
         One of `SOURCES`.
     **options
         What the source takes, for instance ``embedding`` for ``"precomputed"``.
-
-    Raises
-    ------
-    SemanticsError
-        If there is no such source, or it does not take an option.
     """
     if name not in SOURCES:
         raise SemanticsError(one_of("the semantic source", name, SOURCES))

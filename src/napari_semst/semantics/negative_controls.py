@@ -196,11 +196,6 @@ def random_vectors(
     ----------
     found
         Its embedding, ``(n_spots, n_dimensions)``, is imitated.
-
-    Returns
-    -------
-    numpy.ndarray
-        Same shape, float32; neighbouring spots have nothing in common.
     """
     values = found.embedding
     n_spots, width = values.shape

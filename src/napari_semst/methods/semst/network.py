@@ -205,13 +205,7 @@ class SemstNetwork(nn.Module):
         }
 
     def load_published(self, state: Mapping[str, Any]) -> None:
-        """Load weights in the authors' layout.
-
-        Raises
-        ------
-        InputError
-            If names or shapes do not fit this network.
-        """
+        """Load weights in the authors' layout, or raise `InputError`."""
         renamed = {_our_name(name): torch.as_tensor(v) for name, v in state.items()}
         own = self.state_dict()
         wrong = sorted(

@@ -220,17 +220,12 @@ def pool_gene_vectors(
 def checked_weights(
     weights: NDArray[np.floating[Any]] | None, gene_lists: GeneLists
 ) -> NDArray[np.float64]:
-    """Return weights of the lists' shape, or say what is wrong with them.
+    """Return weights of the lists' shape, or raise `SemanticsError`.
 
     Parameters
     ----------
     weights
         Shape as ``gene_lists.indices``, not negative; all 1 if None.
-
-    Raises
-    ------
-    SemanticsError
-        If they have another shape, or are negative or not finite.
     """
     if weights is None:
         return np.ones(gene_lists.indices.shape)

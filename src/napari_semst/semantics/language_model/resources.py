@@ -119,7 +119,7 @@ class ModelForecast:
 def forecast_language_model(
     settings: SemanticsConfig, n_spots: int, n_genes: int, device: str = "cpu"
 ) -> ModelForecast | None:
-    """Return what a language model will have to read of a section; asks no network.
+    """Return what a language model will read of a section, if any; asks no network.
 
     Parameters
     ----------
@@ -127,11 +127,6 @@ def forecast_language_model(
         Source, model, revision, n_genes and summaries are read.
     n_spots, n_genes
         Of the section: spots, and genes that may be listed.
-
-    Returns
-    -------
-    ModelForecast or None
-        `None` where no language model is asked.
 
     Raises
     ------
@@ -251,7 +246,7 @@ _MOST_NAME_TOKENS = 5.0
 
 
 def multiplied_weights(folder: Path) -> float | None:
-    """Return how many weights of a model each token is multiplied with.
+    """Return how many weights of a model multiply each token, `None` if unknown.
 
     Tables of embeddings are left out. Of a mixture of experts all are counted, which
     is too many.
@@ -260,11 +255,6 @@ def multiplied_weights(folder: Path) -> float | None:
     ----------
     folder
         Holds the model as ``.safetensors``; only their headers are read.
-
-    Returns
-    -------
-    float or None
-        `None` where no header can be read.
     """
     count = 0
     for file in folder.glob("*.safetensors"):

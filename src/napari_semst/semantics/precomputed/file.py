@@ -74,14 +74,9 @@ def names_from_bytes(held: NDArray[Any], n_names: int) -> list[str]:
 
 
 def parse_record(text: str) -> dict[str, Any]:
-    """Return the record that a JSON text holds, made safe to be shown.
+    """Return the record that a JSON text holds, or raise `SemanticsError`.
 
     Texts lose what is not printable, and all beyond 2,000 letters.
-
-    Raises
-    ------
-    SemanticsError
-        If it is no such record, or a very long one.
     """
     try:
         if len(text) > _LARGEST_RECORD:
@@ -199,13 +194,7 @@ def _held(
 def parse_first_genes(
     genes: NDArray[Any] | None, n_spots: int
 ) -> NDArray[np.uint32] | None:
-    """Return which genes spots list first, as a file has it.
-
-    Raises
-    ------
-    SemanticsError
-        If it is something else.
-    """
+    """Return which genes spots list first, or raise `SemanticsError`."""
     if genes is None or not genes.size:
         return None
     if genes.dtype != np.uint32 or genes.ndim != 2 or len(genes) != n_spots:

@@ -64,17 +64,12 @@ def parse_body(answer: httpx.Response) -> dict[str, Any]:
 
 
 def parse_vectors(entries: list[Any], n_texts: int) -> NDArray[np.float32]:
-    """Return the vectors of an answer in the order of the texts.
+    """Return the vectors of an answer, ``(n_texts, n_dimensions)``, in the order sent.
 
     Parameters
     ----------
     entries
         Its ``data``: ``index`` and ``embedding`` of each text, in any order.
-
-    Returns
-    -------
-    numpy.ndarray
-        Shape ``(n_texts, n_dimensions)``, float32, finite.
 
     Raises
     ------

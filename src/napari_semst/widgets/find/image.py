@@ -117,13 +117,7 @@ class ImageForm(QWidget):
         self._tell()
 
     def settings(self) -> dict[str, Any]:
-        """Return the settings that differ from their defaults, and the encoder.
-
-        Raises
-        ------
-        SemstError
-            If the encoder is none, or a layer that is no file is chosen.
-        """
+        """Return the settings changed, and the encoder, or raise `SemstError`."""
         changed: dict[str, Any] = {"encoder": self.encoder.chosen()}
         layer = self.image.layer
         if layer is not None and layer.why_not:

@@ -134,13 +134,7 @@ class HistologyFields(QWidget):
             raise InputError(why)
 
     def added_to(self, request: Request) -> Request:
-        """Return a request with the method, and what it reads of the image.
-
-        Raises
-        ------
-        SemstError
-            If an encoder or a layer cannot be read.
-        """
+        """Return a request with method and image, or raise `SemstError`."""
         method = self._method
         if method.asked is not None:
             request = request.with_settings("model", method=method.asked)

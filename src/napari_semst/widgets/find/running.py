@@ -108,13 +108,7 @@ class RunManager(QObject):
             self._settings.note_device(outlook.device)
 
     def request(self) -> Request:
-        """Return what a run would be asked for.
-
-        Raises
-        ------
-        SemstError
-            If a field lacks what it needs.
-        """
+        """Return what a run would be asked for, or raise `SemstError`."""
         section = self._section
         return self._settings.request(section.coordinates_key, section.counts_layer)
 

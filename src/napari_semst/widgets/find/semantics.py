@@ -90,13 +90,7 @@ class SemanticsForm(QWidget):
         self._look_again()
 
     def settings(self) -> dict[str, str]:
-        """Return the settings of the source chosen.
-
-        Raises
-        ------
-        SemstError
-            If a field that it needs is empty or not accepted.
-        """
+        """Return the settings of the source chosen, or raise `SemstError`."""
         source = self.chosen
         field = _FIELDS.get(source, "")
         if field == "server":

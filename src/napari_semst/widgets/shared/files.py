@@ -218,7 +218,7 @@ def ask_path(
     kinds: str,
     endings: Sequence[str],
 ) -> Path | None:
-    """Ask for the name of a file to write.
+    """Ask where to write a file, which may replace what is there; `None`: nowhere.
 
     Parameters
     ----------
@@ -226,11 +226,6 @@ def ask_path(
         Of the dialog: its title, a name, and the kinds of files it offers.
     endings
         Those that the file may have; a name with none of them gets the first.
-
-    Returns
-    -------
-    pathlib.Path or None
-        Where to write, which may replace what is there; None: nowhere.
     """
     typed, _ = QFileDialog.getSaveFileName(window, title, suggested, kinds)
     if not typed:
