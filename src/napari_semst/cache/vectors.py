@@ -94,7 +94,7 @@ class VectorCache:
         known = np.zeros(len(names), dtype=bool)
         for file in files:
             try:
-                found = read_shard(file, names)
+                shard = read_shard(file, names)
             except OSError as error:
                 # It may be whole: a network folder can fail for a moment.
                 self.warnings.append(
@@ -105,11 +105,11 @@ class VectorCache:
             except DAMAGED as error:
                 self._drop(file, error)
                 continue
-            if found is None:
+            if shard is None:
                 continue
-            new = ~known[found[0]]  # two shards may hold a text
-            known[found[0]] = True
-            yield found if new.all() else (found[0][new], found[1][new])
+            new = ~known[shard[0]]  # two shards may hold a text
+            known[shard[0]] = True
+            yield shard if new.all() else (shard[0][new], shard[1][new])
 
     def first(self, name: NDArray[np.void]) -> NDArray[np.float32] | None:
         """Return the vector of one text, `None` if it is not here.
@@ -124,8 +124,8 @@ class VectorCache:
         files = sorted(self.folder.glob(PATTERN))
         alone = shard_file(self.folder, name)
         for _, vectors in self._read(sorted(files, key=lambda one: one != alone), name):
-            found: NDArray[np.float32] = vectors[0]
-            return found
+            vector: NDArray[np.float32] = vectors[0]
+            return vector
         return None
 
     def write(self, names: NDArray[np.void], vectors: NDArray[np.float32]) -> None:
@@ -257,8 +257,8 @@ def clear_vectors(model: str = "") -> int:
 
 def _of_model(here: Sequence[CacheEntry], model: str) -> list[CacheEntry]:
     """Return the vectors of one model, as users call it, or raise `SemanticsError`."""
-    place = str(Path(model).expanduser().resolve())
-    by_path = [entry for entry in here if entry.about.get("path") == place]
+    folder = str(Path(model).expanduser().resolve())
+    by_path = [entry for entry in here if entry.about.get("path") == folder]
     if by_path:
         return by_path
     names = {model, model.rstrip("/")}

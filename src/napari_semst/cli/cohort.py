@@ -147,10 +147,10 @@ def _json(outcomes: Sequence[SectionOutcome]) -> str:
 def _in_order(
     tasks: Sequence[SectionTask], outcomes: Sequence[SectionOutcome]
 ) -> list[SectionOutcome]:
-    found = {outcome.name: outcome for outcome in outcomes}
+    by_name = {outcome.name: outcome for outcome in outcomes}
     left = "interrupted; run the same again, what is done is skipped"
     return [
-        found.get(task.name) or SectionOutcome.of(task, "not run", message=left)
+        by_name.get(task.name) or SectionOutcome.of(task, "not run", message=left)
         for task in tasks
     ]
 

@@ -125,13 +125,13 @@ class SettingOptions:
 
     def overrides(self, given: dict[str, Any]) -> dict[str, dict[str, Any]]:
         """Take the options out of what a command was given; return them by stage."""
-        found: dict[str, dict[str, Any]] = {}
+        stages: dict[str, dict[str, Any]] = {}
         for name, setting in self._settings.items():
             value = given.pop(name)
             if value is not None:
                 stage, _, field = setting.partition(".")
-                found.setdefault(stage, {})[field] = _converted(setting)[1](value)
-        return found
+                stages.setdefault(stage, {})[field] = _converted(setting)[1](value)
+        return stages
 
 
 def _converted(setting: str) -> tuple[type, Callable[[Any], Any]]:

@@ -90,8 +90,8 @@ def find_domains_cohort(
     listener = on_progress or _nobody
     # Closed at once if interrupted, so that workers do not go on for nobody.
     with closing(run_cohort(tasks, client, listener, keep_going=keep_going)) as steps:
-        found = {outcome.name: outcome for outcome in steps}
-    return [found[task.name] for task in tasks]
+        by_name = {outcome.name: outcome for outcome in steps}
+    return [by_name[task.name] for task in tasks]
 
 
 def run_cohort(

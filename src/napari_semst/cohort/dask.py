@@ -59,12 +59,12 @@ def _knock(address: str) -> None:
     import asyncio
     import socket
 
-    place = urlsplit(address)
-    if not (place.scheme and place.hostname and place.port):
+    parsed = urlsplit(address)
+    if not (parsed.scheme and parsed.hostname and parsed.port):
         raise ValueError("an address has a protocol, a host and a port")
     # Others need what Dask's settings name: certificates, for instance.
-    if place.scheme == "tcp":
-        where = (place.hostname, place.port)
+    if parsed.scheme == "tcp":
+        where = (parsed.hostname, parsed.port)
         socket.create_connection(where, timeout=_SECONDS_TO_ANSWER).close()
         asyncio.run(_greeted(address))
 
@@ -138,14 +138,14 @@ def _batch(
 
 def _hear(event: tuple[float, dict[str, Any]], listener: Any) -> None:
     said = event[1]
-    told = Progress(
+    progress = Progress(
         said["stage"],
         said["step"],
         said["steps"],
         said.get("message", ""),
         notice=said.get("notice", ""),
     )
-    listener(said["section"], told)
+    listener(said["section"], progress)
 
 
 def _lost_workers(future: Any) -> bool:

@@ -96,16 +96,16 @@ def renamed(overrides: Overrides) -> dict[str, Any]:
     guided = overrides.get(_GUIDED)
     if not isinstance(guided, Mapping):
         return dict(overrides)
-    found: dict[str, Any] = dict(overrides)
-    found[_GUIDED] = {k: v for k, v in guided.items() if k not in _ELSEWHERE}
+    settings: dict[str, Any] = dict(overrides)
+    settings[_GUIDED] = {k: v for k, v in guided.items() if k not in _ELSEWHERE}
     for name, (stage, setting) in _ELSEWHERE.items():
         if name not in guided:
             continue
-        there = found.get(stage, {})
+        there = settings.get(stage, {})
         if not isinstance(there, Mapping) or setting in there:
             raise ConfigError(
                 f"Expected {_GUIDED}.{name} or {stage}.{setting}, which are the same; "
                 "got both. Leave one of them out."
             )
-        found[stage] = {**there, setting: guided[name]}
-    return found
+        settings[stage] = {**there, setting: guided[name]}
+    return settings

@@ -75,16 +75,16 @@ def choose_device(wanted: str = "auto") -> DeviceChoice:
             "Apple's GPU (device 'mps') has neither in PyTorch. Choose device 'cpu', "
             "or 'auto', which takes the CPU on a Mac."
         )
-    found = torch.cuda.device_count() if torch.cuda.is_available() else 0
+    n_devices = torch.cuda.device_count() if torch.cuda.is_available() else 0
     if kind == "cuda":
-        return _cuda(wanted, int(index) if index else local_rank(), found)
-    if found:
+        return _cuda(wanted, int(index) if index else local_rank(), n_devices)
+    if n_devices:
         # Of several processes each takes a GPU of its own.
-        own = local_rank()
-        if own >= found:
-            return _cuda(f"cuda:{own}", own, found)
-        name = torch.cuda.get_device_name(own)
-        return DeviceChoice(f"cuda:{own}", f"Found {name}.")
+        rank = local_rank()
+        if rank >= n_devices:
+            return _cuda(f"cuda:{rank}", rank, n_devices)
+        name = torch.cuda.get_device_name(rank)
+        return DeviceChoice(f"cuda:{rank}", f"Found {name}.")
     return DeviceChoice("cpu", f"Torch {torch.__version__} finds no CUDA GPU.")
 
 
@@ -117,13 +117,13 @@ def _llvm_is_loaded() -> bool:
         return False
 
 
-def _cuda(wanted: str, index: int, found: int) -> DeviceChoice:
+def _cuda(wanted: str, index: int, n_devices: int) -> DeviceChoice:
     import torch
 
-    if index >= found:
+    if index >= n_devices:
         built = "" if torch.version.cuda else " (this torch is a CPU-only build)"
         raise DeviceError(
-            f"Expected CUDA device {wanted!r}; torch finds {found} CUDA device(s)"
+            f"Expected CUDA device {wanted!r}; torch finds {n_devices} CUDA device(s)"
             f"{built}. Choose device 'auto' or 'cpu', or install a CUDA torch."
         )
     name = torch.cuda.get_device_name(index)

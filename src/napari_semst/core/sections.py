@@ -66,9 +66,9 @@ class Sections(NamedTuple):
         blocks, texts = zip(*(build(spots) for spots in order), strict=True)
         together = sparse.csr_matrix(sparse.block_diag(blocks, format="csr"))
         # Spots of a section need not stand together in the table.
-        place = np.argsort(np.concatenate(order))
-        told = "; ".join(dict.fromkeys(texts))
-        return together[place][:, place], f"{told}, inside every section"
+        inverse = np.argsort(np.concatenate(order))
+        description = "; ".join(dict.fromkeys(texts))
+        return together[inverse][:, inverse], f"{description}, inside every section"
 
 
 @contextmanager

@@ -108,14 +108,14 @@ class NumberOfDomains:
 
     def warnings(self) -> list[str]:
         """Return what speaks against trusting the choice."""
-        found, place = [], int(self.k.tolist().index(self.chosen))
+        found, index = [], int(self.k.tolist().index(self.chosen))
         close = [int(k) for k in self.k[self.score > -CLOSE] if k != self.chosen]
         if close:
             found.append(
                 f"The number of domains is a close call: {self.chosen} was chosen, "
                 f"{_listed(close)} would do as well. Look at both."
             )
-        if place == len(self.k) - 1 and place > 0:
+        if index == len(self.k) - 1 and index > 0:
             found.append(
                 f"The largest number of domains tried, {self.chosen}, was chosen: more "
                 "may fit better. Give the number yourself to go beyond."
@@ -126,10 +126,10 @@ class NumberOfDomains:
                 "spots: small domains cannot be told from chance, and there may be "
                 f"more than {self.chosen}."
             )
-        if self.stability[place] < _LITTLE_AGREEMENT:
+        if self.stability[index] < _LITTLE_AGREEMENT:
             found.append(
                 f"Members agree little on {self.chosen} domains (adjusted Rand index "
-                f"{self.stability[place]:.2f}): the number is uncertain."
+                f"{self.stability[index]:.2f}): the number is uncertain."
             )
         return found
 

@@ -142,7 +142,7 @@ def margin(
         Of squared distances; a half midway between two centres, below where another
         domain's is nearer, 1 at the own centre.
     """
-    found = np.empty(len(codes), np.float32)
+    margins = np.empty(len(codes), np.float32)
     for part in chunks(len(codes)):
         spots = units.transform(values[part]) @ mixture.white.T
         square = (spots**2).sum(axis=1)[:, None] + (mixture.centres**2).sum(axis=1)
@@ -151,8 +151,8 @@ def margin(
         own = square[rows, codes[part]]
         square[rows, codes[part]] = np.inf
         other = square.min(axis=1)
-        found[part] = (other + _TINY) / (own + other + 2 * _TINY)
-    return found
+        margins[part] = (other + _TINY) / (own + other + 2 * _TINY)
+    return margins
 
 
 def kept_share(

@@ -91,7 +91,7 @@ def consensus_posterior(
     second = _plans(plain, rounds, SECOND_ROUNDS, SECOND_WIDTHS)
     fitted = fitted_spots(len(views[0].values), random)
     steps = len(first) + len(second)
-    found: list[_PlannedMember] = []
+    planned: list[_PlannedMember] = []
     for step, values in enumerate(_read(first, average)):
         control.check()
         yield Progress("assign", step, steps, "Members of the consensus")
@@ -100,9 +100,9 @@ def consensus_posterior(
         mixture = fit_many_starts(points, n_domains, n_starts, random)
         # What was learnt keeps its vote; it has too few columns to settle borders.
         votes = values if step < len(few) else values[:0]
-        found.append(_PlannedMember.of(mixture, units, points, votes))
-    posterior = agreed([member.fitted for member in found])
-    found = found[: len(few)]
+        planned.append(_PlannedMember.of(mixture, units, points, votes))
+    posterior = agreed([member.fitted for member in planned])
+    planned = planned[: len(few)]
     for step, values in enumerate(_read(second, average), start=len(first)):
         control.check()
         yield Progress("assign", step, steps, "Settling the borders")
@@ -110,18 +110,18 @@ def consensus_posterior(
         points = units.transform(values[fitted])
         start = posterior.astype(np.float64)
         mixture = fit_tied(points, start, ridge=_SECOND_RIDGE)
-        found.append(_PlannedMember.of(mixture, units, points, values))
-    orders, _ = matched([member.fitted for member in found])
-    total = np.zeros_like(found[0].every)
-    for member, order in zip(found, orders, strict=True):
+        planned.append(_PlannedMember.of(mixture, units, points, values))
+    orders, _ = matched([member.fitted for member in planned])
+    total = np.zeros_like(planned[0].every)
+    for member, order in zip(planned, orders, strict=True):
         total += member.every[:, order]
     if members is not None:
         plans = [*few, *second]
         members += [
             ConsensusMember.of(plan, views, member).ordered(order)
-            for plan, member, order in zip(plans, found, orders, strict=True)
+            for plan, member, order in zip(plans, planned, orders, strict=True)
         ]
-    return total / np.float32(len(found))
+    return total / np.float32(len(planned))
 
 
 class ConsensusMember(NamedTuple):
@@ -149,7 +149,7 @@ class ConsensusMember(NamedTuple):
         cls, plan: _Plan, views: Sequence[View], member: _PlannedMember
     ) -> ConsensusMember:
         """Return the member that a member is once its own spots are forgotten."""
-        view = next(place for place, known in enumerate(views) if known is plan.view)
+        view = next(index for index, known in enumerate(views) if known is plan.view)
         bare = member.mixture._replace(posterior=member.mixture.posterior[:0])
         return cls(view, plan.rounds, member.units, bare)
 

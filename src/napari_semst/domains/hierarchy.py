@@ -270,8 +270,8 @@ def _cheapest(
     touching = allowed & (contact[np.ix_(live, live)] >= least)
     if touching.any():
         allowed = touching
-    place = np.where(allowed, cost, np.inf).argmin()
-    one, other = np.unravel_index(place, cost.shape)
+    cheapest = np.where(allowed, cost, np.inf).argmin()
+    one, other = np.unravel_index(cheapest, cost.shape)
     return int(live[one]), int(live[other]), float(cost[one, other])
 
 

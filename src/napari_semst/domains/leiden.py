@@ -68,10 +68,10 @@ def leiden(
         lambda _: feature_graph(points, NEIGHBOURS, seed),
         control,
     )
-    found = yield from communities(graph, k, seed, control)
+    labels = yield from communities(graph, k, seed, control)
     if len(sample) == len(latent):
-        return found
-    return (yield from _nearest(latent, sample, centre, found, control))
+        return labels
+    return (yield from _nearest(latent, sample, centre, labels, control))
 
 
 def check_installed() -> None:

@@ -43,12 +43,12 @@ def level_colors(
 
     run = str(tissue.uns.get(keys.LATEST, keys.DEFAULT_RUN)) if run is None else run
     column = keys.of_run(keys.DOMAIN, run)
-    own: dict[str, str] = {}
+    by_name: dict[str, str] = {}
     stored = tissue.uns.get(column + keys.COLORS_SUFFIX)
     if stored is not None and column in tissue.obs:
         there = tissue.obs[column].astype("category").cat.categories
-        own = dict(zip(map(str, there), map(str, stored), strict=False))
-    return [own.get(n, PALETTE[(int(n) - 1) % len(PALETTE)]) for n in names]
+        by_name = dict(zip(map(str, there), map(str, stored), strict=False))
+    return [by_name.get(n, PALETTE[(int(n) - 1) % len(PALETTE)]) for n in names]
 
 
 def write_level(tissue: AnnData, k: int, run: str | None = None) -> str:

@@ -54,8 +54,8 @@ def truth_scores(
     classes, wanted = np.unique(
         truth[known].astype(str).to_numpy(dtype=str), return_inverse=True
     )
-    found = np.asarray(codes)[known]
-    matched = _matched(found, wanted)
+    domains = np.asarray(codes)[known]
+    matched = _matched(domains, wanted)
     f1 = {
         kind: metrics.f1_score(
             wanted,
@@ -67,11 +67,11 @@ def truth_scores(
         for kind in ("macro", "weighted")
     }
     scores = {
-        "ari": metrics.adjusted_rand_score(wanted, found),
-        "nmi": metrics.normalized_mutual_info_score(wanted, found),
-        "ami": metrics.adjusted_mutual_info_score(wanted, found),
-        "homogeneity": metrics.homogeneity_score(wanted, found),
-        "completeness": metrics.completeness_score(wanted, found),
+        "ari": metrics.adjusted_rand_score(wanted, domains),
+        "nmi": metrics.normalized_mutual_info_score(wanted, domains),
+        "ami": metrics.adjusted_mutual_info_score(wanted, domains),
+        "homogeneity": metrics.homogeneity_score(wanted, domains),
+        "completeness": metrics.completeness_score(wanted, domains),
         "acc": float((matched == wanted).mean()),
         "f1_macro": f1["macro"],
         "f1_weighted": f1["weighted"],

@@ -243,7 +243,7 @@ def fit_many_starts(
 
     states = [int(random.integers(2**31)) for _ in range(n_starts)]
     with alike_spots_allowed():
-        found = side_by_side([partial(short, state) for state in states])
+        mixtures = side_by_side([partial(short, state) for state in states])
     # The first of equals, so that the order in which starts end cannot matter.
-    best = max(found, key=lambda mixture: mixture.log_likelihood)
+    best = max(mixtures, key=lambda mixture: mixture.log_likelihood)
     return fit_tied(points, best.posterior)

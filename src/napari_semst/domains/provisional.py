@@ -55,9 +55,9 @@ class ProvisionalDomains:
             if self._posterior is None:
                 self._posterior = self._start(some)
             # Beginning where the last look ended keeps numbers, and is quick.
-            found = fit_tied(some, self._posterior, _STEPS, _RIDGE)
-            self._posterior = found.posterior
-            nearest: NDArray[np.int32] = found.predict(spots).argmax(axis=1)
+            mixture = fit_tied(some, self._posterior, _STEPS, _RIDGE)
+            self._posterior = mixture.posterior
+            nearest: NDArray[np.int32] = mixture.predict(spots).argmax(axis=1)
         return nearest.astype(np.int32)
 
     def _start(self, spots: NDArray[np.float64]) -> NDArray[np.float64]:

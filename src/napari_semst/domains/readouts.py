@@ -146,14 +146,14 @@ def tied_mixture(
     random = np.random.default_rng(seed)
     fitted = fitted_spots(len(latent), random)
     if len(fitted) == len(latent):
-        found = fit_many_starts(scaled(latent), k, n_starts, random)
-        return np.asarray(found.posterior.argmax(axis=1))
+        mixture = fit_many_starts(scaled(latent), k, n_starts, random)
+        return np.asarray(mixture.posterior.argmax(axis=1))
     units = Standardizer.fit(latent[fitted])
-    found = fit_many_starts(units.transform(latent[fitted]), k, n_starts, random)
+    mixture = fit_many_starts(units.transform(latent[fitted]), k, n_starts, random)
     labels = np.empty(len(latent), np.int64)
     for part in chunks(len(latent)):
         control.check()
-        labels[part] = found.predict(units.transform(latent[part])).argmax(axis=1)
+        labels[part] = mixture.predict(units.transform(latent[part])).argmax(axis=1)
     return labels
 
 
@@ -168,13 +168,13 @@ def full_mixture(
     random = np.random.default_rng(seed)
     fitted = fitted_spots(len(latent), random)
     units = Standardizer.fit(latent[fitted])
-    found = yield from fit_full(
+    mixture = yield from fit_full(
         units.transform(latent[fitted]), k, n_starts, random, control
     )
     labels = np.empty(len(latent), np.int64)
     for part in chunks(len(latent)):
         control.check()
-        labels[part] = found.predict(units.transform(latent[part]))
+        labels[part] = mixture.predict(units.transform(latent[part]))
     return labels
 
 
@@ -186,16 +186,16 @@ def _read_off_latent(
     seed: int,
     control: RunControl,
 ) -> Generator[Progress, None, ReadoutResult]:
-    found: list[Labels] = []
+    labellings: list[Labels] = []
     for latent in (fit.latent, *fit.replicates):
         labels = yield from cluster(
             latent, config.n_domains, config.n_starts, seed, control
         )
-        found.append(np.unique(labels, return_inverse=True)[1])
-    if len(found) == 1:
-        return ReadoutResult(found[0])
-    width = max(int(labels.max()) for labels in found) + 1
-    posterior = agreed([one_hot(labels, width) for labels in found])
+        labellings.append(np.unique(labels, return_inverse=True)[1])
+    if len(labellings) == 1:
+        return ReadoutResult(labellings[0])
+    width = max(int(labels.max()) for labels in labellings) + 1
+    posterior = agreed([one_hot(labels, width) for labels in labellings])
     return ReadoutResult(posterior.argmax(axis=1), posterior)
 
 

@@ -138,8 +138,8 @@ def refined_labels(
     """
     names, place = np.unique(labels, return_inverse=True)
     sure = one_hot(place, len(names)).astype(np.float32)
-    found = yield from refined(sure, views, section, rounds, seed, control)
-    return np.asarray(names[found])
+    settled = yield from refined(sure, views, section, rounds, seed, control)
+    return np.asarray(names[settled])
 
 
 def own_evidence(
@@ -174,6 +174,6 @@ def own_evidence(
 
 def _normalised(logits: Posterior) -> NDArray[np.float32]:
     logits = logits - logits.max(axis=1, keepdims=True)
-    found = np.exp(logits, out=logits)
-    found /= found.sum(axis=1, keepdims=True)
-    return np.asarray(found, np.float32)
+    shares = np.exp(logits, out=logits)
+    shares /= shares.sum(axis=1, keepdims=True)
+    return np.asarray(shares, np.float32)

@@ -138,16 +138,16 @@ def embed(
     if config.semantics.source == "server":
         options["heard"] = probes.append
     asked_lists = GeneLists(lists.genes, asked.astype(np.int32))
-    found = yield from embed_gene_lists(asked_lists, config, control, **options)
-    vectors, coverage = found.embedding[: len(own)], found.coverage[: len(own)]
+    semantics = yield from embed_gene_lists(asked_lists, config, control, **options)
+    vectors, coverage = semantics.embedding[: len(own)], semantics.coverage[: len(own)]
     if config.semantics.source in _TABLES:
-        vectors, coverage = found.embedding[own], found.coverage[own]
+        vectors, coverage = semantics.embedding[own], semantics.coverage[own]
         # What a table says of genes it does not know is a mean of others, too.
         own, vectors = own[coverage > 0], vectors[coverage > 0]
         coverage = coverage[coverage > 0]
     spots = np.flatnonzero(np.isin(place, own))
     names = [str(name) for name in tissue.obs_names]
-    told = {**found.provenance, "lists": _lists(config.semantics)}
+    provenance = {**semantics.provenance, "lists": _lists(config.semantics)}
     return EmbeddingShare(
         number,
         of,
@@ -159,8 +159,8 @@ def embed(
         names if number == 1 else [],
         first_genes(lists)[: lists.n_spots if number == 1 else 0],
         probes[0] if probes else np.zeros(0, dtype=np.float32),
-        _fingerprint(lists, names, config, told),
-        told,
+        _fingerprint(lists, names, config, provenance),
+        provenance,
     )
 
 
@@ -232,7 +232,7 @@ _OF_THE_MACHINE = (
 
 
 def _fingerprint(
-    lists: GeneLists, names: list[str], config: Config, told: dict[str, Any]
+    lists: GeneLists, names: list[str], config: Config, provenance: dict[str, Any]
 ) -> str:
     """Return a hash of what all shares of a section have in common."""
     digest = hashlib.sha256()
@@ -246,8 +246,8 @@ def _fingerprint(
     for name in ("summaries", "table"):
         settings[name] = _content(settings[name])
     made_by = ("model", "revision", "template", "gene_text")
-    settings["made_by"] = [told.get(name) for name in made_by]
-    settings["dtype"] = told.get("reading", {}).get("dtype")
+    settings["made_by"] = [provenance.get(name) for name in made_by]
+    settings["dtype"] = provenance.get("reading", {}).get("dtype")
     digest.update(json.dumps(settings, sort_keys=True).encode())
     return digest.hexdigest()
 

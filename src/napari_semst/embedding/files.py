@@ -48,22 +48,22 @@ def find_shares(output: Path) -> list[Path]:
     named = re.compile(
         re.escape(output.stem) + r"\.(\d+)-of-(\d+)\.safetensors", re.ASCII
     )
-    found: dict[int, dict[int, Path]] = {}
+    by_count: dict[int, dict[int, Path]] = {}
     for file in output.absolute().parent.iterdir():
         if (match := named.fullmatch(file.name)) is not None:
             number, of = map(int, match.groups())
-            found.setdefault(of, {})[number] = file
-    if len(found) > 1:
-        told = "; ".join(
+            by_count.setdefault(of, {})[number] = file
+    if len(by_count) > 1:
+        listing = "; ".join(
             f"of {of}: {', '.join(shares[number].name for number in sorted(shares))}"
-            for of, shares in sorted(found.items())
+            for of, shares in sorted(by_count.items())
         )
         raise InputError(
             f"Expected the shares of one number of shares beside {output}; found "
-            f"several ({told}). Remove those that are not wanted, or name the files "
+            f"several ({listing}). Remove those that are not wanted, or name the files "
             "after --merge."
         )
-    return [shares[number] for shares in found.values() for number in sorted(shares)]
+    return [shares[number] for shares in by_count.values() for number in sorted(shares)]
 
 
 def write_embedding(
@@ -111,16 +111,16 @@ def write_embedding(
         # numpy adds an ending to names that lack it, but not to open files.
         with file.open("wb") as stream:
             if output.suffix.lower() == ".npz":
-                told = np.frombuffer(about.encode(), np.uint8)
-                packed: dict[str, Any] = {**held, ABOUT: told}
+                record = np.frombuffer(about.encode(), np.uint8)
+                packed: dict[str, Any] = {**held, ABOUT: record}
                 np.savez(stream, **packed)
             else:
                 np.save(stream, embedding)
 
     def check(file: Path) -> None:
-        found = read_embedding_file(file, output.suffix)
-        named = found.spots is None or found.spots == list(spots)
-        if not (named and np.array_equal(found.array, embedding)):
+        written = read_embedding_file(file, output.suffix)
+        named = written.spots is None or written.spots == list(spots)
+        if not (named and np.array_equal(written.array, embedding)):
             raise SaveError(f"Expected {output.name} to read back the same.")
 
     return write_atomically(
@@ -129,7 +129,7 @@ def write_embedding(
         check,
         overwrite=overwrite,
         suffix=output.suffix,
-        least_free=sum(one.nbytes for one in held.values()) + len(about) + 4096,
+        least_free=sum(array.nbytes for array in held.values()) + len(about) + 4096,
     )
 
 
@@ -150,8 +150,8 @@ def write_share(share: EmbeddingShare, file: Path, *, overwrite: bool) -> Path:
     }
 
     def check(written: Path) -> None:
-        found = read_share(written)
-        if not np.array_equal(found.vectors, share.vectors):
+        read_back = read_share(written)
+        if not np.array_equal(read_back.vectors, share.vectors):
             raise SaveError(f"Expected {file.name} to read back the same.")
 
     return write_atomically(

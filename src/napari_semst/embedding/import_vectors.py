@@ -143,10 +143,10 @@ class _Filling:
         ends = np.cumsum([count for _, count in files])
         missing = np.flatnonzero(~self.seen)
         of = np.unique(np.searchsorted(ends, missing, side="right"))
-        told = ", ".join(files[number][0] for number in of[:5])
+        names = ", ".join(files[number][0] for number in of[:5])
         raise InputError(
             f"Expected a vector of each of {len(self.seen)} texts below "
-            f"{folder / VECTORS}; {len(missing)} have none, of {told}"
+            f"{folder / VECTORS}; {len(missing)} have none, of {names}"
             f"{', ...' if len(of) > 5 else ''}. Compute these files again."
         )
 
@@ -198,10 +198,10 @@ def _made_by(file: Path) -> dict[str, Any]:
 
     if not file.is_file():
         return {}
-    told = parse_record(file.read_text(encoding="utf-8", errors="replace"))
-    found = {name: told.pop(name) for name in _ITS_OWN if name in told}
-    if told:
-        engine = found.get("engine", {})
+    record = parse_record(file.read_text(encoding="utf-8", errors="replace"))
+    kept = {name: record.pop(name) for name in _ITS_OWN if name in record}
+    if record:
+        engine = kept.get("engine", {})
         held = engine if isinstance(engine, dict) else {"name": engine}
-        found["engine"] = {**told, **held}
-    return found
+        kept["engine"] = {**record, **held}
+    return kept

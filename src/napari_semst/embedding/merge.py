@@ -34,10 +34,10 @@ def merge_embedding(shares: list[EmbeddingShare]) -> NDArray[np.float32]:
         )
     missing = sorted(set(range(1, first.of + 1)) - {one.number for one in shares})
     if missing or len(shares) != first.of:
-        told = ", ".join(f"{number}/{first.of}" for number in missing[:10])
+        listing = ", ".join(f"{number}/{first.of}" for number in missing[:10])
         raise ConfigError(
             f"Expected each of {first.of} shares once; got {len(shares)}, without "
-            f"{told or 'any missing'}. Compute what is missing with --shard."
+            f"{listing or 'any missing'}. Compute what is missing with --shard."
         )
     for one in shares:
         if first.probe.size and not (
@@ -62,12 +62,12 @@ def merge_embedding(shares: list[EmbeddingShare]) -> NDArray[np.float32]:
 def merge_provenance(shares: list[EmbeddingShare]) -> dict[str, Any]:
     """Return how an embedding was made: what all of its shares tell."""
     records = [one.provenance for one in shares]
-    found: dict[str, Any] = _common(records)
-    if found.get("source") in _BY_SPOT and found.get("per") != "gene":
+    merged: dict[str, Any] = _common(records)
+    if merged.get("source") in _BY_SPOT and merged.get("per") != "gene":
         # Each share read lists of its own. Of genes each of them reads all.
-        _add(found, records)
-        if isinstance(found.get("reading"), dict):
-            _add(found["reading"], [one["reading"] for one in records])
+        _add(merged, records)
+        if isinstance(merged.get("reading"), dict):
+            _add(merged["reading"], [one["reading"] for one in records])
     coverage = np.zeros(shares[0].n_spots, dtype=np.float32)
     empty = np.ones(len(coverage), dtype=bool)
     warnings: dict[str, None] = {}
@@ -76,15 +76,15 @@ def merge_provenance(shares: list[EmbeddingShare]) -> dict[str, Any]:
         empty[one.spots] = False
         warnings |= dict.fromkeys(one.provenance.get("warnings", ()))
     if any(one.provenance.get("coverage") is not None for one in shares):
-        found["coverage"] = float(coverage.mean(dtype=np.float64))
+        merged["coverage"] = float(coverage.mean(dtype=np.float64))
     # Sources counted lists, and not all of them.
-    told = [text for text in warnings if not text.endswith(AVERAGED_NOTE)]
+    kept = [text for text in warnings if not text.endswith(AVERAGED_NOTE)]
     if empty.any():
-        told.append(
+        kept.append(
             f"{int(empty.sum())} of {len(empty)} spots list no gene that the source "
             f"knows; {AVERAGED_NOTE}"
         )
-    return {**found, "warnings": told}
+    return {**merged, "warnings": kept}
 
 
 # Sources that read each list of genes, and what their records count.
@@ -92,21 +92,21 @@ _BY_SPOT = ("prompts", "server")
 _COUNTS = ("texts", "from_cache", "tokens")
 
 
-def _add(found: dict[str, Any], records: list[dict[str, Any]]) -> None:
+def _add(merged: dict[str, Any], records: list[dict[str, Any]]) -> None:
     """Put the sums of counts into a record of all."""
     for name in _COUNTS:
         # A share that found all its texts in the cache counts no tokens.
-        if any(isinstance(one.get(name), int) for one in records):
-            found[name] = sum(int(one.get(name, 0)) for one in records)
+        if any(isinstance(record.get(name), int) for record in records):
+            merged[name] = sum(int(record.get(name, 0)) for record in records)
 
 
 def _common(records: list[Any]) -> dict[str, Any]:
     """Return what is the same in all records."""
-    found = {}
+    common = {}
     for name, value in records[0].items():
-        others = [one.get(name) for one in records]
+        others = [record.get(name) for record in records]
         if all(isinstance(other, dict) for other in others):
-            found[name] = _common(others)
+            common[name] = _common(others)
         elif all(other == value for other in others):
-            found[name] = value
-    return found
+            common[name] = value
+    return common

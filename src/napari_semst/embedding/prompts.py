@@ -218,8 +218,8 @@ def _write_spots(file: Path, spots: PromptSpots) -> None:
     )
 
 
-def _same(found: NDArray[np.int64], place: NDArray[np.int64], file: Path) -> None:
-    if not np.array_equal(found, place):
+def _same(written: NDArray[np.int64], place: NDArray[np.int64], file: Path) -> None:
+    if not np.array_equal(written, place):
         raise SaveError(f"Expected {file.name} to read back the same.")
 
 
@@ -237,14 +237,14 @@ def read_spots(file: Path) -> PromptSpots:
 
     try:
         with safe_open(file, framework="np") as held:
-            told = held.metadata() or {}
-            if told.get("kind") != KIND:
+            about = held.metadata() or {}
+            if about.get("kind") != KIND:
                 raise ValueError("it is another kind of file")
             place = held.get_tensor("place")
             names = names_from_bytes(held.get_tensor("names"), len(place))
             genes = held.get_tensor(LISTED) if LISTED in list(held.keys()) else None
             listed = parse_first_genes(genes, len(place))
-            return PromptSpots(place, names, parse_record(told["provenance"]), listed)
+            return PromptSpots(place, names, parse_record(about["provenance"]), listed)
     except (OSError, ValueError, KeyError, SafetensorError, SemanticsError) as error:
         raise InputError(
             f"Expected {file} as `semst prompts write` writes it; could not read it: "

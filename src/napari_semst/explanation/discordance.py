@@ -190,10 +190,10 @@ def regions_of(
     from scipy import sparse
     from scipy.sparse.csgraph import connected_components
 
-    found: NDArray[np.intp] = np.full(len(called), -1, np.intp)
+    regions: NDArray[np.intp] = np.full(len(called), -1, np.intp)
     spots = np.flatnonzero(called | doubtful)
     if not called.any():
-        return found
+        return regions
     around = touching[spots]
     own = sparse.diags(called[spots].astype(np.float32)) @ around
     near = around[:, spots] + own @ own.T
@@ -203,8 +203,8 @@ def regions_of(
     name = np.full(len(sizes), -1, np.intp)
     kept = order[sizes[order] >= least_spots]
     name[kept] = np.arange(len(kept))
-    found[spots] = name[piece]
-    return found
+    regions[spots] = name[piece]
+    return regions
 
 
 def alike(values: Floats, spots: Spots, among: Spots) -> Spots:
@@ -238,51 +238,51 @@ def _image_features(
     values = np.asarray(tissue.obsm[keys.IMAGE_FEATURES], np.float32)
     names = tuple(map(str, what.facts.get("morphology", {}).get("names", ())))
     if len(names) != values.shape[1]:
-        names = tuple(f"feature {one + 1}" for one in range(values.shape[1]))
+        names = tuple(f"feature {number + 1}" for number in range(values.shape[1]))
     return values, names
 
 
 def _compared(
-    found: DiscordanceMap, spots: Spots, logged: sparse.csr_matrix
+    measured: DiscordanceMap, spots: Spots, logged: sparse.csr_matrix
 ) -> DiscordantRegion:
     """Return a region beside the spots that it is compared with."""
     from napari_semst.explanation.markers import find_markers
 
-    usual = np.flatnonzero(found.usual)
+    usual = np.flatnonzero(measured.usual)
     if not len(usual):
         raise InputError(
             "Expected spots that are not discordant, to compare with; found none. "
             "Look at how image and spots are aligned."
         )
-    by_image = alike(found.expected, spots, usual)
-    by_expression = alike(found.expressed, spots, usual)
+    by_image = alike(measured.expected, spots, usual)
+    by_expression = alike(measured.expressed, spots, usual)
     both = np.concatenate([spots, by_image])
     codes = np.repeat(np.array([0, 1], np.int32), [len(spots), len(by_image)])
     markers = find_markers(logged[both], codes, 2)
-    features = _features(found, spots, by_expression)
+    features = _features(measured, spots, by_expression)
     return DiscordantRegion(spots, by_image, by_expression, markers, features)
 
 
 def _features(
-    found: DiscordanceMap, spots: Spots, others: Spots
+    measured: DiscordanceMap, spots: Spots, others: Spots
 ) -> tuple[tuple[str, ...], Floats, Floats, Floats]:
     """Return image features that vary, tested by rank sums against other spots."""
     from scipy.stats import false_discovery_control, mannwhitneyu
 
     none = np.zeros(0, np.float32)
-    if found.image is None:
+    if measured.image is None:
         return (), none, none, none
-    known = found.image[np.isfinite(found.discordance)]
+    known = measured.image[np.isfinite(measured.discordance)]
     deviation = known.std(axis=0)
     varied = np.flatnonzero(np.isfinite(deviation) & (deviation > 0))
     if not len(varied):
         return (), none, none, none
-    inside, outside = (found.image[one][:, varied] for one in (spots, others))
+    inside, outside = (measured.image[one][:, varied] for one in (spots, others))
     tested = mannwhitneyu(inside, outside, axis=0, method="asymptotic")
     auc = tested.statistic / (len(spots) * len(others))
     apart = (inside.mean(axis=0) - outside.mean(axis=0)) / deviation[varied]
     return (
-        tuple(found.names[one] for one in varied),
+        tuple(measured.names[one] for one in varied),
         auc.astype(np.float32),
         # All values equal in both give no p-value.
         false_discovery_control(np.nan_to_num(tested.pvalue, nan=1.0)).astype(

@@ -30,21 +30,21 @@ _TRUST = (
 
 
 def summarise_discordance(
-    found: DiscordanceMap,
+    measured: DiscordanceMap,
     regions: list[DiscordantRegion],
     genes: NDArray[np.str_],
     asked: DiscordanceOptions,
 ) -> dict[str, Any]:
     """Return what was found as plain values."""
-    rate = found.what.config.image_guided.discordance_fdr
-    called = int(found.called.sum())
+    rate = measured.what.config.image_guided.discordance_fdr
+    called = int(measured.called.sum())
     told = {
-        str(number): _of_region(number, found, one, genes, asked)
-        for number, one in enumerate(regions, 1)
+        str(number): _of_region(number, measured, region, genes, asked)
+        for number, region in enumerate(regions, 1)
     }
-    inside = sum(one["n_discordant"] for one in told.values())
+    inside = sum(region["n_discordant"] for region in told.values())
     notes = [_TRUST] if told else []
-    trained = found.what.facts.get("training", {})
+    trained = measured.what.facts.get("training", {})
     if trained.get("patterns_predicted") == 0:
         notes.append(
             "The image predicts no expression reliably: nothing was compared. Look at "
@@ -61,16 +61,16 @@ def summarise_discordance(
             f"{called - inside} of {called} discordant spots are in regions of fewer "
             f"than {asked.least_spots} spots; nothing is told of them."
         )
-    if told and found.image is None:
+    if told and measured.image is None:
         notes.append(
             "The features of the image were not kept, as they are many: what differs "
             "in the image is not told. The encoder builtin keeps them."
         )
     return {
-        "run": found.what.run,
+        "run": measured.what.run,
         "fdr": rate,
         "n_discordant": called,
-        "n_compared": int(np.isfinite(found.discordance).sum()),
+        "n_compared": int(np.isfinite(measured.discordance).sum()),
         "regions": told,
         "notes": notes,
     }
@@ -78,48 +78,48 @@ def summarise_discordance(
 
 def _of_region(
     number: int,
-    found: DiscordanceMap,
-    one: DiscordantRegion,
+    measured: DiscordanceMap,
+    region: DiscordantRegion,
     genes: NDArray[np.str_],
     asked: DiscordanceOptions,
 ) -> dict[str, Any]:
-    ring = np.unique(found.touching[one.spots].indices)
-    ring = np.setdiff1d(ring, one.spots)
-    x, y = found.coordinates[one.spots].mean(axis=0)
+    ring = np.unique(measured.touching[region.spots].indices)
+    ring = np.setdiff1d(ring, region.spots)
+    x, y = measured.coordinates[region.spots].mean(axis=0)
     told = {
-        "n_spots": len(one.spots),
-        "n_discordant": int(found.called[one.spots].sum()),
+        "n_spots": len(region.spots),
+        "n_discordant": int(measured.called[region.spots].sum()),
         "x": round(float(x), 2),
         "y": round(float(y), 2),
-        "discordance": round(float(found.discordance[one.spots].mean()), 4),
-        "domains": _shares(found, one.spots),
-        "looks_like": _shares(found, one.image_alike),
-        "expresses_like": _shares(found, one.expression_alike),
-        "around": _shares(found, ring),
-        "genes": _genes(one, genes, asked.n_genes),
-        "image": _image(one, asked.n_features),
+        "discordance": round(float(measured.discordance[region.spots].mean()), 4),
+        "domains": _shares(measured, region.spots),
+        "looks_like": _shares(measured, region.image_alike),
+        "expresses_like": _shares(measured, region.expression_alike),
+        "around": _shares(measured, ring),
+        "genes": _genes(region, genes, asked.n_genes),
+        "image": _image(region, asked.n_features),
     }
     return {"sentence": region_sentence(number, told), **told}
 
 
-def _shares(found: DiscordanceMap, spots: NDArray[np.intp]) -> dict[str, float]:
+def _shares(measured: DiscordanceMap, spots: NDArray[np.intp]) -> dict[str, float]:
     """Return the domains of some spots, most frequent first, with their shares."""
-    codes = found.what.codes[spots]
-    counts = np.bincount(codes[codes >= 0], minlength=len(found.what.names))
+    codes = measured.what.codes[spots]
+    counts = np.bincount(codes[codes >= 0], minlength=len(measured.what.names))
     total = max(int(counts.sum()), 1)
     order = np.argsort(-counts, kind="stable")
     return {
-        found.what.names[one]: round(float(counts[one] / total), 4)
-        for one in order
-        if counts[one]
+        measured.what.names[code]: round(float(counts[code] / total), 4)
+        for code in order
+        if counts[code]
     }
 
 
 def _genes(
-    one: DiscordantRegion, genes: NDArray[np.str_], most: int
+    region: DiscordantRegion, genes: NDArray[np.str_], most: int
 ) -> dict[str, list[Any]]:
     """Return the genes that are higher and lower, the clearest first."""
-    tested = one.markers
+    tested = region.markers
     score, auc, p = tested.score[0], tested.auc[0], tested.p_adjusted[0]
     clear = (p <= _FOUND) & (np.abs(auc - 0.5) >= _CLEAR)
     kept = []
@@ -144,9 +144,9 @@ def _genes(
     }
 
 
-def _image(one: DiscordantRegion, most: int) -> dict[str, list[Any]]:
+def _image(region: DiscordantRegion, most: int) -> dict[str, list[Any]]:
     """Return the image features that differ, the clearest first."""
-    names, auc, p, apart = one.features
+    names, auc, p, apart = region.features
     clear = (p <= _FOUND) & (np.abs(auc - 0.5) >= _CLEAR)
     order = np.argsort(-np.abs(auc - 0.5), kind="stable")
     kept = order[clear[order]][:most].tolist()
@@ -207,17 +207,17 @@ def _said(
     between: str = "; ",
 ) -> str:  # fmt: skip
     """Return what is higher and what is lower, in words."""
-    found = []
+    phrases = []
     for direction in ("higher", "lower"):
         names = [
             name
-            for name, one in zip(told[column], told["direction"], strict=True)
-            if one == direction
+            for name, sign in zip(told[column], told["direction"], strict=True)
+            if sign == direction
         ][:most]
         if names:
             quoted = names if column == "gene" else [f"'{name}'" for name in names]
-            found.append(f"{direction}: {joint.join(quoted)}")
-    return between.join(found)
+            phrases.append(f"{direction}: {joint.join(quoted)}")
+    return between.join(phrases)
 
 
 def discordance_text(told: dict[str, Any]) -> str:
@@ -253,15 +253,15 @@ def discordance_table(told: dict[str, Any]) -> pd.DataFrame:
     import pandas as pd
 
     parts = []
-    for region, one in told["regions"].items():
+    for region, account in told["regions"].items():
         for kind, key, name in (
             ("gene", "genes", "gene"),
             ("image", "image", "feature"),
         ):
-            part = pd.DataFrame(one[key]).rename(columns={name: "name"})
+            part = pd.DataFrame(account[key]).rename(columns={name: "name"})
             if len(part):
                 part.insert(0, "kind", kind)
-                part.insert(0, "n_spots", one["n_spots"])
+                part.insert(0, "n_spots", account["n_spots"])
                 part.insert(0, "region", region)
                 parts.append(part)
     if not parts:

@@ -123,7 +123,7 @@ def _cautions(what: runs.Explained, changed: list[dict[str, float]]) -> list[str
     ]
     if changed[0]:
         without, other = (
-            float(np.average([one[name] for one in changed], weights=sizes))
+            float(np.average([shares[name] for shares in changed], weights=sizes))
             for name in ("without_semantics", "other_seed")
         )
         more = "no more" if without <= other else "more"
@@ -151,7 +151,7 @@ def _moved(
         )
         return none
     moved = modulation_of(tissue, what.codes, len(what.names))
-    if moved[0] and max(one["modulation_in"] for one in moved) < UNUSED:
+    if moved[0] and max(domain["modulation_in"] for domain in moved) < UNUSED:
         notes.append(
             "The network made next to no use of semantics (modulation below "
             f"{UNUSED:g} in every domain): ranks between domains say nothing."

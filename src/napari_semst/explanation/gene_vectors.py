@@ -91,5 +91,5 @@ def _keys(
 
     knowledge = None if settings.gene_text == "symbol" else builtin_knowledge()
     summaries = read_summaries(settings.summaries)
-    told = gene_passages(symbols, species, summaries, knowledge)
-    return np.frombuffer(b"".join([one.key for one in told.passages]), dtype=NAME)
+    texts = gene_passages(symbols, species, summaries, knowledge)
+    return np.frombuffer(b"".join([one.key for one in texts.passages]), dtype=NAME)

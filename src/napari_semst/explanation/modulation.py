@@ -66,7 +66,7 @@ def modulation_of(
         name: tissue.obs[column].to_numpy(dtype=np.float64)
         for name, column in _COLUMNS.items()
     }
-    told: list[dict[str, Any]] = []
+    domains: list[dict[str, Any]] = []
     for domain in range(n_domains):
         inside = codes == domain
         outside = (codes >= 0) & ~inside
@@ -78,11 +78,11 @@ def modulation_of(
         strength = values["modulation"]
         median = np.median(strength[inside])
         below = float((strength[codes >= 0] < median).mean())
-        told.append({**means, "spots_moved_less": below})
-    order = np.argsort([-one["modulation_in"] for one in told], kind="stable")
+        domains.append({**means, "spots_moved_less": below})
+    order = np.argsort([-one["modulation_in"] for one in domains], kind="stable")
     for rank, domain in enumerate(order):
-        told[domain]["rank"] = rank + 1
-    return told
+        domains[domain]["rank"] = rank + 1
+    return domains
 
 
 def not_testable(what: Explained) -> str:
@@ -143,8 +143,8 @@ def counterfactual(
     if missing:
         raise ConfigError(Worded(missing, _LEAVE_OUT))
     changed: list[dict[str, float]] = [{} for _ in what.names]
-    for name, one in runs_of_test(what).items():
-        settings = one.to_dict()
+    for name, config in runs_of_test(what).items():
+        settings = config.to_dict()
         request = Request(settings.pop("preset"), settings)
         result = yield from passed_on(
             find_domains(tissue, request, control), partial(_said_of, _RUNS[name])

@@ -139,9 +139,9 @@ def read_gene_meanings(
     lists = yield from _lists(section, what, control)
     used = np.unique(lists.indices[lists.listed])
     settings = what.config.semantics
-    told = python_values(what.facts["semantics"])
+    record = python_values(what.facts["semantics"])
     try:
-        vectors, known = kept_vectors(told, settings, lists.genes[used].tolist())
+        vectors, known = kept_vectors(record, settings, lists.genes[used].tolist())
     except SemanticsError as error:
         notes.append(Worded("Genes only are told. ", message(error)))
         return None
@@ -152,7 +152,7 @@ def read_gene_meanings(
         )
     notes.append(
         Worded(
-            f"Genes in the meaning are by the vectors of {told['model']}, read from "
+            f"Genes in the meaning are by the vectors of {record['model']}, read from "
             "the cache. Terms are not told: they are of the built-in table",
             Way(" (--semantics builtin).", " (semantics='builtin').", "."),
         )

@@ -26,25 +26,25 @@ _GENES_SAID, _TERMS_SAID, _GENES_OF_TERM = 3, 2, 5
 
 
 def summarise(
-    found: Explanation, wanted: ExplainOptions, sizes: NDArray[np.int64]
+    explanation: Explanation, wanted: ExplainOptions, sizes: NDArray[np.int64]
 ) -> dict[str, Any]:
     """Return an explanation as plain values."""
-    meanings = found.meanings
+    meanings = explanation.meanings
     domains = {}
-    for domain, name in enumerate(found.what.names):
-        told = {
+    for domain, name in enumerate(explanation.what.names):
+        account = {
             "n_spots": int(sizes[domain]),
-            "genes": _genes(found, domain, wanted.n_genes),
+            "genes": _genes(explanation, domain, wanted.n_genes),
             "semantic_genes": _semantic_genes(meanings, domain, wanted.n_genes),
             "terms": _terms(meanings, domain, wanted.n_terms),
-            "modulation": found.moved[domain],
-            "counterfactual": found.changed[domain],
+            "modulation": explanation.moved[domain],
+            "counterfactual": explanation.changed[domain],
         }
         read = meanings is not None and meanings.terms is not None
-        domains[name] = {"sentence": domain_sentence(name, told, read), **told}
+        domains[name] = {"sentence": domain_sentence(name, account, read), **account}
     return {
-        "run": found.what.run,
-        "labels": found.what.column,
+        "run": explanation.what.run,
+        "labels": explanation.what.column,
         "semantics": _source(meanings),
         "coverage": None if meanings is None else round(meanings.listed.coverage, 4),
         "terms_tested": len(meanings.terms[0].index)
@@ -52,7 +52,7 @@ def summarise(
         else 0,
         "n_draws": wanted.n_draws,
         "seed": wanted.seed,
-        "notes": found.notes,
+        "notes": explanation.notes,
         "domains": domains,
     }
 
@@ -64,9 +64,9 @@ def _source(meanings: Meanings | None) -> str:
     return "genes" if meanings.terms is None else "builtin"
 
 
-def _genes(found: Explanation, domain: int, most: int) -> dict[str, list[Any]]:
+def _genes(explanation: Explanation, domain: int, most: int) -> dict[str, list[Any]]:
     """Return the genes that are highest inside, by their rank sums."""
-    markers = found.markers
+    markers = explanation.markers
     order = np.argsort(-markers.score[domain], kind="stable")
     order = order[(markers.score[domain, order] > 0)][:most]
     columns = {
@@ -76,7 +76,7 @@ def _genes(found: Explanation, domain: int, most: int) -> dict[str, list[Any]]:
         "share_out": markers.share_out,
     }
     return {
-        "gene": [str(gene) for gene in found.genes[order]],
+        "gene": [str(gene) for gene in explanation.genes[order]],
         **{name: _rounded(values[domain, order]) for name, values in columns.items()},
         "p_adjusted": [float(p) for p in markers.p_adjusted[domain, order]],
     }
@@ -161,12 +161,12 @@ def domain_sentence(name: str, told: dict[str, Any], read: bool) -> str:
 
 def _genes_said(genes: dict[str, list[Any]]) -> str:
     rows = zip(genes["gene"], genes["auc"], genes["p_adjusted"], strict=True)
-    found = [(gene, auc) for gene, auc, p in rows if p <= FOUND]
-    clear = [f"{gene} (AUC {auc:.2f})" for gene, auc in found if auc >= _CLEAR]
+    significant = [(gene, auc) for gene, auc, p in rows if p <= FOUND]
+    clear = [f"{gene} (AUC {auc:.2f})" for gene, auc in significant if auc >= _CLEAR]
     if clear:
         return "genes " + ", ".join(clear[:_GENES_SAID])
-    if found:
-        gene, auc = max(found, key=lambda one: one[1])
+    if significant:
+        gene, auc = max(significant, key=lambda pair: pair[1])
         return f"no gene sets it clearly apart (best {gene}, AUC {auc:.2f})"
     return "no gene sets it apart"
 
@@ -177,10 +177,10 @@ def _terms_said(terms: dict[str, list[Any]]) -> str:
         dict(zip(columns, row, strict=True))
         for row in zip(*(terms[name] for name in columns), strict=True)
     ]
-    found = [row for row in rows if row["q"] <= FOUND][:_TERMS_SAID]
-    if found:
+    significant = [row for row in rows if row["q"] <= FOUND][:_TERMS_SAID]
+    if significant:
         return "near " + ", ".join(
-            f"{row['term']} ({_behind(row)}; q = {row['q']:.2g})" for row in found
+            f"{row['term']} ({_behind(row)}; q = {row['q']:.2g})" for row in significant
         )
     shared = [row for row in rows if row["q_random_genes"] <= FOUND][:1]
     if not shared:
@@ -229,7 +229,7 @@ def _change_said(changed: dict[str, float]) -> str:
 
 def explanation_text(explanation: dict[str, Any]) -> str:
     """Return an explanation for people: a line per domain, then the notes."""
-    lines = [one["sentence"] for one in explanation["domains"].values()]
+    lines = [domain["sentence"] for domain in explanation["domains"].values()]
     return "\n".join([*lines, *(f"Note: {note}" for note in explanation["notes"])])
 
 
@@ -250,13 +250,13 @@ def explanation_table(explanation: dict[str, Any]) -> pd.DataFrame:
     import pandas as pd
 
     parts = []
-    for domain, told in explanation["domains"].items():
+    for domain, account in explanation["domains"].items():
         for kind, key, name in (
             ("gene", "genes", "gene"),
             ("semantic gene", "semantic_genes", "gene"),
             ("term", "terms", "term"),
         ):
-            part = pd.DataFrame(told[key])
+            part = pd.DataFrame(account[key])
             if len(part):
                 part = part.rename(columns={name: "name"})
                 part.insert(0, "kind", kind)

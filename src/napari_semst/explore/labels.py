@@ -60,7 +60,7 @@ class Labels:
 
     def renamed(self, name: str, new: str) -> Labels:
         """Return labels with another name in one's place, or raise `ConfigError`."""
-        place, new = self.place(name), _checked(new)
+        index, new = self.place(name), _checked(new)
         if new == name:
             return self
         if new in self.names:
@@ -68,7 +68,7 @@ class Labels:
                 f"Expected a name that is free; {new!r} is taken. Choose another, or "
                 "merge the two."
             )
-        return replace(self, names=_with(self.names, place, new))
+        return replace(self, names=_with(self.names, index, new))
 
     def recoloured(self, name: str, color: str) -> Labels:
         """Return labels with another colour for one name."""
@@ -95,8 +95,8 @@ class Labels:
         parts
             Part of each of these spots, in their order, counted from 0.
         """
-        place = self.place(name)
-        spots = np.flatnonzero(self.codes == place)
+        index = self.place(name)
+        spots = np.flatnonzero(self.codes == index)
         sizes = np.bincount(parts, minlength=1)
         order = np.argsort(-sizes, kind="stable")
         order = order[sizes[order] > 0]
@@ -113,10 +113,10 @@ class Labels:
 
     def moved(self, name: str, step: int) -> Labels:
         """Return labels with a name further down (or up, if negative) the legend."""
-        place = self.place(name)
+        index = self.place(name)
         order = list(range(len(self.names)))
-        order.pop(place)
-        order.insert(min(max(place + step, 0), len(order)), place)
+        order.pop(index)
+        order.insert(min(max(index + step, 0), len(order)), index)
         return self._ordered(order)
 
     def assigned(self, spots: NDArray[np.bool_], name: str | None) -> Labels:
@@ -147,9 +147,9 @@ class Labels:
 
     def removed(self, name: str) -> Labels:
         """Return labels without a name; its spots have none."""
-        place = self.place(name)
-        codes = np.where(self.codes == place, NONE, self.codes).astype(np.int32)
-        return replace(self, codes=codes)._without({place})
+        index = self.place(name)
+        codes = np.where(self.codes == index, NONE, self.codes).astype(np.int32)
+        return replace(self, codes=codes)._without({index})
 
     def _without_empty(self, kept: str | None) -> Labels:
         """Return the labels without names of no spots, which no legend shows."""
@@ -166,8 +166,8 @@ class Labels:
         new[list(order)] = np.arange(len(order))
         return Labels(
             new[self.codes],
-            tuple(self.names[one] for one in order),
-            tuple(self.colors[one] for one in order),
+            tuple(self.names[index] for index in order),
+            tuple(self.colors[index] for index in order),
         )
 
 
@@ -241,8 +241,8 @@ def _checked(name: str) -> str:
     return name
 
 
-def _with(values: tuple[str, ...], place: int, new: str) -> tuple[str, ...]:
-    return (*values[:place], new, *values[place + 1 :])
+def _with(values: tuple[str, ...], index: int, new: str) -> tuple[str, ...]:
+    return (*values[:index], new, *values[index + 1 :])
 
 
 def _next(colors: tuple[str, ...]) -> str:

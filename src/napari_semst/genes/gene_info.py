@@ -57,11 +57,11 @@ class WordLists:
 
     def of(self, rows: Iterable[int], most: int) -> list[str]:
         """Return the first words that any of these genes has, each once."""
-        found: set[int] = set()
+        numbers: set[int] = set()
         for row in rows:
             start = int(self.ends[row - 1]) if row else 0
-            found.update(self.numbers[start : self.ends[row]].tolist())
-        return [self.words[number] for number in sorted(found)[:most]]
+            numbers.update(self.numbers[start : self.ends[row]].tolist())
+        return [self.words[number] for number in sorted(numbers)[:most]]
 
 
 @dataclass(frozen=True)

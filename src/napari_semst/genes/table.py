@@ -107,16 +107,16 @@ class GeneTable:
             Vectors ``(n_genes, n_dimensions)`` float32, zero where unknown; known
             ``(n_genes,)`` boolean.
         """
-        found = [self.rows(str(gene), species) for gene in genes]
-        counts = np.array([len(rows) for rows in found], dtype=np.int64)
-        columns = np.array([row for rows in found for row in rows], dtype=np.int64)
+        homologues = [self.rows(str(gene), species) for gene in genes]
+        counts = np.array([len(rows) for rows in homologues], dtype=np.int64)
+        columns = np.array([row for rows in homologues for row in rows], dtype=np.int64)
         mapping = sparse.csr_matrix(
             (
                 np.ones(len(columns), dtype=np.float32),
                 columns,
                 np.concatenate([[0], np.cumsum(counts)]),
             ),
-            shape=(len(found), len(self.symbols)),
+            shape=(len(homologues), len(self.symbols)),
         )
         vectors = np.asarray(mapping @ self.vectors, dtype=np.float32)
         norms = np.linalg.norm(vectors, axis=1, keepdims=True)
@@ -152,8 +152,8 @@ def read_table(source: Path | IO[bytes]) -> GeneTable:
         with ExitStack() as files:
             if isinstance(source, Path):
                 # Opened here: numpy leaves the file open where it is damaged.
-                place = Path(os.path.expanduser(source))
-                source = files.enter_context(place.open("rb"))
+                path = Path(os.path.expanduser(source))
+                source = files.enter_context(path.open("rb"))
             archive = files.enter_context(np.load(source, allow_pickle=False))
             return _table({name: archive[name] for name in FIELDS})
     except UNREADABLE as error:

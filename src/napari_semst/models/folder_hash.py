@@ -29,7 +29,7 @@ def hash_folder(folder: Path, patterns: Sequence[str]) -> str:
     and the times of every file; where one of them differs, all are read again.
     """
     place = folder.resolve()
-    files = sorted({file for one in patterns for file in place.glob(one)})
+    files = sorted({file for pattern in patterns for file in place.glob(pattern)})
     began = time.time()
     state = _state(files)
     memory = cache_folder() / _memory_of(place)

@@ -232,7 +232,7 @@ def _called(folder: Path) -> str:
     """Return what people would call the model of a local folder."""
     # What config.json tells of itself is no name: of a model that was trained further
     # it is that of the one it began as.
-    cached = [one for one in folder.parts if one.startswith("models--")]
+    cached = [part for part in folder.parts if part.startswith("models--")]
     if cached:
         return cached[-1].removeprefix("models--").replace("--", "/")
     return "/".join(folder.parts[1:][-2:])
@@ -314,10 +314,10 @@ def _bytes_at_hub(model: str, revision: str, kind: ModelKind) -> float | None:
     except Exception:  # noqa: BLE001
         return None
     sizes = [
-        one.size or 0
-        for one in about.siblings or ()
-        if "/" not in one.rfilename
-        and any(fnmatch(one.rfilename, pattern) for pattern in kind.downloaded)
+        file.size or 0
+        for file in about.siblings or ()
+        if "/" not in file.rfilename
+        and any(fnmatch(file.rfilename, pattern) for pattern in kind.downloaded)
     ]
     return float(sum(sizes)) or None
 

@@ -68,12 +68,12 @@ def load_language_model(
         return model.eval().to(device)
 
 
-def _refuse_gaps(found: dict[str, Any], name: str) -> None:
+def _refuse_gaps(report: dict[str, Any], name: str) -> None:
     """Refuse a model of which the file lacks weights: they would be random."""
     lacking = sorted(
         key
         for part in ("missing_keys", "mismatched_keys")
-        for key in map(str, found.get(part, ()))
+        for key in map(str, report.get(part, ()))
         if _NOT_READ not in key
     )
     if lacking:

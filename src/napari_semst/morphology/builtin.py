@@ -214,7 +214,7 @@ def _patterns(
     density: NDArray[np.float32], disc: NDArray[np.bool_]
 ) -> dict[str, NDArray[np.float32]]:
     """Return shares of local binary patterns at two scales."""
-    found = {}
+    measures = {}
     n_patches, side = density.shape[:2]
     offsets = np.arange(n_patches, dtype=np.int32)[:, None] * len(_PATTERNS)
     for scale, radius, sigma in (("fine", 1, 0.7), ("coarse", 4, 2.0)):
@@ -230,15 +230,15 @@ def _patterns(
         counts = np.bincount(classes.ravel(), minlength=n_patches * len(_PATTERNS))
         shares = counts.reshape(n_patches, -1) / classes.shape[1]
         for name, share in zip(_PATTERNS, shares.T, strict=True):
-            found[f"{scale} pattern, {name}"] = share
-    return found
+            measures[f"{scale} pattern, {name}"] = share
+    return measures
 
 
 def _orientation(
     density: NDArray[np.float32], disc: NDArray[np.bool_]
 ) -> dict[str, NDArray[np.float32]]:
     """Return how steep and how parallel gradients are: the structure tensor."""
-    found = {}
+    measures = {}
     for scale, sigma in (("fine", 1.0), ("coarse", 3.0)):
         smooth = _gaussian(density, sigma)
         down, right = (np.gradient(smooth, axis=axis)[:, disc] for axis in (1, 2))
@@ -246,9 +246,9 @@ def _orientation(
         both = square_down + square_right
         mixed = (down * right).mean(axis=1)
         along = np.sqrt((square_down - square_right) ** 2 + 4 * mixed**2)
-        found[f"{scale} gradient"] = np.log(np.sqrt(both) + 1e-3)
-        found[f"{scale} gradient, parallel"] = along / (both + 1e-7)
-    return found
+        measures[f"{scale} gradient"] = np.log(np.sqrt(both) + 1e-3)
+        measures[f"{scale} gradient, parallel"] = along / (both + 1e-7)
+    return measures
 
 
 def _nuclei(

@@ -142,9 +142,9 @@ def features_from_obsm(tissue: AnnData, key: str) -> Morphology:
         If it is not there, or is no table of numbers.
     """
     if key not in tissue.obsm:
-        found = ", ".join(map(repr, tissue.obsm)) or "nothing"
+        offered = ", ".join(map(repr, tissue.obsm)) or "nothing"
         raise InputError(
-            f"Expected image features in obsm[{key!r}]; found {found}. Name one of "
+            f"Expected image features in obsm[{key!r}]; found {offered}. Name one of "
             "these as obsm:KEY, or choose another image encoder."
         )
     given = tissue.obsm[key]
@@ -156,7 +156,7 @@ def features_from_obsm(tissue: AnnData, key: str) -> Morphology:
             f"found {values.dtype} of shape {values.shape}."
         )
     features = values.astype(np.float32)
-    names = names or tuple(f"{key} {one + 1}" for one in range(features.shape[1]))
+    names = names or tuple(f"{key} {number + 1}" for number in range(features.shape[1]))
     usable = np.asarray(np.isfinite(features).all(axis=1))
     notes = {"encoder": f"obsm:{key}", "features": features.shape[1]}
     return Morphology(features, names, usable, {"outside": ~usable}, notes)

@@ -98,12 +98,12 @@ class PatchNetwork:
     @property
     def notes(self) -> dict[str, Any]:
         """Facts for the provenance."""
-        found = self._source.located
+        located = self._source.located
         notes = {
             "encoder": self.name,
-            "revision": found.revision,
+            "revision": located.revision,
             "pixels": self._source.side,
-            "licence": licence_of(found.name),
+            "licence": licence_of(located.name),
         }
         if self._loaded is not None:
             notes |= {"output": self._loaded.output, "patches_at_once": self._batch}
@@ -112,9 +112,9 @@ class PatchNetwork:
     def names(self, width: int) -> tuple[str, ...]:
         """Return the names of that many features: half are of the spot."""
         return tuple(
-            f"{where}, dimension {one + 1}"
+            f"{where}, dimension {number + 1}"
             for where in ("spot", "context")
-            for one in range(width // 2)
+            for number in range(width // 2)
         )
 
     def encode(

@@ -91,12 +91,12 @@ def _edges(images: NDArray[np.float32]) -> NDArray[np.float32]:
     """Return the mean strength of each image's Laplacian, none of tiny images."""
     if min(images.shape[1:]) < 3:
         return np.zeros(len(images), np.float32)
-    found = 4 * images[:, 1:-1, 1:-1]
-    found -= images[:, :-2, 1:-1]
-    found -= images[:, 2:, 1:-1]
-    found -= images[:, 1:-1, :-2]
-    found -= images[:, 1:-1, 2:]
-    return np.asarray(np.abs(found, out=found).mean(axis=(1, 2)))
+    laplacian = 4 * images[:, 1:-1, 1:-1]
+    laplacian -= images[:, :-2, 1:-1]
+    laplacian -= images[:, 2:, 1:-1]
+    laplacian -= images[:, 1:-1, :-2]
+    laplacian -= images[:, 1:-1, 2:]
+    return np.asarray(np.abs(laplacian, out=laplacian).mean(axis=(1, 2)))
 
 
 def _halved(images: NDArray[np.float32]) -> NDArray[np.float32]:

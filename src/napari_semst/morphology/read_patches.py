@@ -67,11 +67,11 @@ class PatchReader:
         left = np.flatnonzero(~known)
         for part in nearby_blocks(places[left], self._at_once):
             spots = left[part]
-            found = self._block(places[spots], control)
+            block = self._block(places[spots], control)
             if not values.shape[1]:
-                values = np.zeros((len(places), found.shape[1]), np.float32)
-            values[spots] = found
-            self.cache.write(places[spots], found)
+                values = np.zeros((len(places), block.shape[1]), np.float32)
+            values[spots] = block
+            self.cache.write(places[spots], block)
             done += len(spots)
             yield done
         return values

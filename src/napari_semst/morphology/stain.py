@@ -93,10 +93,10 @@ def optical_density(
         # A table of all values is far quicker than their logarithms.
         values = np.arange(1, 257, dtype=np.float32)
         table = np.maximum(-np.log(values[:, None] / full), 0).astype(np.float32)
-        found = np.empty(pixels.shape, np.float32)
+        density = np.empty(pixels.shape, np.float32)
         for channel in range(3):
-            found[..., channel] = table[:, channel][pixels[..., channel]]
-        return found
+            density[..., channel] = table[:, channel][pixels[..., channel]]
+        return density
     kept = np.maximum(-np.log((pixels.astype(np.float32) + 1) / full), 0)
     return np.asarray(kept, np.float32)
 

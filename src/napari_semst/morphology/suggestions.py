@@ -69,9 +69,9 @@ SUGGESTED_ENCODERS = (
 
 def suggestion_for(model: str) -> EncoderSuggestion | None:
     """Return what is known here of an encoder, if anything."""
-    for one in SUGGESTED_ENCODERS:
-        if one.model.casefold() == model.casefold():
-            return one
+    for suggestion in SUGGESTED_ENCODERS:
+        if suggestion.model.casefold() == model.casefold():
+            return suggestion
     return None
 
 

@@ -73,20 +73,20 @@ def timm_source(
     hub = hub_name(model)
     kind = _SAFE
     try:
-        found = locate_model(hub, revision, say, kind)
-        folder = found.folder or download_model(hub, revision, say, kind)
+        located = locate_model(hub, revision, say, kind)
+        folder = located.folder or download_model(hub, revision, say, kind)
     except SemanticsError as error:
         if "model.safetensors is missing" not in str(error):
             raise
         kind = _TORCH
-        found = locate_model(hub, revision, say, kind)
-        folder = found.folder or download_model(hub, revision, say, kind)
+        located = locate_model(hub, revision, say, kind)
+        folder = located.folder or download_model(hub, revision, say, kind)
     side, mean, deviation = _prepared(folder, model)
 
     def load(device: str) -> LoadedNetwork:
-        return _loaded(folder, found.name, device)
+        return _loaded(folder, located.name, device)
 
-    return NetworkSource("timm", found, side, mean, deviation, load)
+    return NetworkSource("timm", located, side, mean, deviation, load)
 
 
 def check_timm(model: str) -> None:

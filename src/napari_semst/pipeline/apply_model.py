@@ -148,7 +148,7 @@ def label_section(
     parts = sections_of(tissue, key if key in tissue.obs else "")
     if len(parts.names) == 1:
         return (yield from _label_one(tissue, model, config, control, adapt=adapt))
-    found, rows = [], list(parts.spots())
+    results, rows = [], list(parts.spots())
     divided: list[dict[str, Any] | None] = [None] * len(rows)
     if model.reads_semantics:
         divided = options_of_parts(tissue, config, rows)
@@ -157,8 +157,8 @@ def label_section(
             steps = _label_one(
                 tissue[spots].copy(), model, config, control, own, adapt=adapt
             )
-            found.append((yield from steps))
-    return concat_results(found, parts, tissue)
+            results.append((yield from steps))
+    return concat_results(results, parts, tissue)
 
 
 def _label_one(
@@ -218,19 +218,19 @@ class _Matched:
         return self.n_found / self.n_genes
 
     def warnings(self) -> list[str]:
-        found = []
+        warnings = []
         if self.share < WELL_KNOWN:
-            found.append(
+            warnings.append(
                 f"The section has {self.n_found} of the model's {self.n_genes} genes "
                 f"({self.share:.0%}; 90% or more is expected); the others are taken "
                 "as not expressed, and labels are less sure than they say."
             )
         if self.n_repeated:
-            found.append(
+            warnings.append(
                 f"{self.n_repeated} of the model's gene symbols stand several times "
                 "in the section; the first of each was read."
             )
-        return found
+        return warnings
 
 
 def _own_settings(
@@ -371,10 +371,10 @@ def _describe(
         plain = config.semantics.ranking == "specificity"
         clip = np.inf if plain else section.config.clip
         ranked = _scaled_alike(section, model.deviation, clip)
-    found = yield from embed_tissue(
+    semantics = yield from embed_tissue(
         tissue, ranked, section.genes, config, control, options
     )
-    embedding = found.embedding
+    embedding = semantics.embedding
     if model.standard is not None:
         width = len(model.standard.mean)
         if embedding.shape[1] != width:
@@ -384,7 +384,7 @@ def _describe(
                 "same source."
             )
         embedding = model.standard.transform(embedding)
-    return embedding, replace(found, embedding=np.empty_like(embedding[:0]))
+    return embedding, replace(semantics, embedding=np.empty_like(embedding[:0]))
 
 
 def _scaled_alike(

@@ -42,20 +42,20 @@ def concat_results(
             arrays[name] = None
         else:
             arrays[name] = np.concatenate(values)[place]
-    told = dict(found[0].provenance)
-    told["section"] = {
-        **told["section"],
+    provenance = dict(found[0].provenance)
+    provenance["section"] = {
+        **provenance["section"],
         "sections": dict(zip(parts.names, map(int, parts.sizes), strict=True)),
     }
     hashes = "".join(one.provenance["input_hash"] for one in found)
-    told["input_hash"] = hashlib.sha256(hashes.encode()).hexdigest()
-    told["spots_hash"] = spots_hash(tissue.obs_names)
-    told["seconds"] = {
+    provenance["input_hash"] = hashlib.sha256(hashes.encode()).hexdigest()
+    provenance["spots_hash"] = spots_hash(tissue.obs_names)
+    provenance["seconds"] = {
         "apply": round(sum(one.provenance["seconds"]["apply"] for one in found), 3)
     }
-    told["warnings"] = [
+    provenance["warnings"] = [
         f"{name}: {text}"
         for name, one in zip(parts.names, found, strict=True)
         for text in one.warnings
     ]
-    return replace(found[0], provenance=told, **arrays)
+    return replace(found[0], provenance=provenance, **arrays)

@@ -175,12 +175,12 @@ class Scoring:
         from napari_semst.io.sections import sections_of
 
         places = find_coordinates(tissue, coordinates or None)
-        found = spatial_scores(
+        scores = spatial_scores(
             codes, places, sections=sections_of(tissue, section_key).codes
         )
         if self.truth is None:
-            return found
-        return {**truth_scores(codes, _column(tissue, self.truth)), **found}
+            return scores
+        return {**truth_scores(codes, _column(tissue, self.truth)), **scores}
 
 
 def find_and_save(

@@ -132,12 +132,12 @@ class DomainModel:
             arrays.update(_prefixed("semantics.", self.standard._asdict()))
         if self.deviation is not None:
             arrays["deviation"] = self.deviation
-        for place, member in enumerate(self.members):
+        for number, member in enumerate(self.members):
             parts = {name: getattr(member.mixture, name) for name in _MIXTURE}
             parts["unit_centre"] = member.units.centre
             parts["unit_size"] = np.array([member.units.size])
-            arrays.update(_prefixed(f"voter.{place}.", parts))
-        told = {
+            arrays.update(_prefixed(f"voter.{number}.", parts))
+        record = {
             "format": FORMAT,
             "config": self.config.to_dict(),
             "genes": self.genes.tolist(),
@@ -149,7 +149,7 @@ class DomainModel:
         }
         # Strided arrays would be written in the order of their memory.
         whole = {name: np.ascontiguousarray(arrays[name]) for name in sorted(arrays)}
-        return bytes(save(whole, {_HEADER: json.dumps(told, sort_keys=True)}))
+        return bytes(save(whole, {_HEADER: json.dumps(record, sort_keys=True)}))
 
     @property
     def reads_semantics(self) -> bool:
@@ -251,17 +251,17 @@ def load_model(path: str | Path) -> DomainModel:
         If there is no such file, it is damaged, holds something else, or was written
         by a newer version.
     """
-    place = Path(path).expanduser()
-    if not place.is_file():
+    file = Path(path).expanduser()
+    if not file.is_file():
         raise InputError(
-            Worded(f"Expected a model file at {place}; found none. ", _MAKE_ONE)
+            Worded(f"Expected a model file at {file}; found none. ", _MAKE_ONE)
         )
-    told, arrays = _opened(place)
+    record, arrays = _opened(file)
     try:
-        return _model(told, arrays)
+        return _model(record, arrays)
     except (KeyError, TypeError, ValueError, SemstError) as error:
         raise InputError(
-            f"Expected a whole model in {place}; a part is missing or does not fit "
+            f"Expected a whole model in {file}; a part is missing or does not fit "
             f"({type(error).__name__}: {error}). Save the model again."
         ) from error
 
@@ -274,13 +274,13 @@ def _opened(place: Path) -> tuple[dict[str, Any], dict[str, NDArray[Any]]]:
         with safe_open(place, "np") as file:
             text = (file.metadata() or {}).get(_HEADER)
             arrays = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
-        told = None if text is None else json.loads(text)
+        record = None if text is None else json.loads(text)
     except (SafetensorError, OSError, ValueError) as error:
         raise InputError(
             f"Expected a model file ({SUFFIX}) in {place}; it could not be read "
             f"({error}). It may be damaged or of another kind: copy it again."
         ) from error
-    if not isinstance(told, dict) or not isinstance(told.get("format"), int):
+    if not isinstance(record, dict) or not isinstance(record.get("format"), int):
         raise InputError(
             Worded(
                 f"Expected a model of domains in {place}; found another safetensors "
@@ -288,17 +288,17 @@ def _opened(place: Path) -> tuple[dict[str, Any], dict[str, NDArray[Any]]]:
                 _MAKE_ONE,
             )
         )
-    if told["format"] > FORMAT:
+    if record["format"] > FORMAT:
         raise InputError(
             f"Expected a model of format {FORMAT} or older in {place}; found format "
-            f"{told['format']}, of a newer version. Upgrade napari-semst."
+            f"{record['format']}, of a newer version. Upgrade napari-semst."
         )
-    return told, arrays
+    return record, arrays
 
 
-def _model(told: dict[str, Any], arrays: dict[str, NDArray[Any]]) -> DomainModel:
+def _model(record: dict[str, Any], arrays: dict[str, NDArray[Any]]) -> DomainModel:
     """Return the model of a file's content, its parts checked against each other."""
-    stages = dict(told["config"])
+    stages = dict(record["config"])
     config = Config(preset=str(stages.pop("preset"))).with_overrides(stages)
     parameters = {
         name.removeprefix(_PARAMETERS): values
@@ -310,15 +310,15 @@ def _model(told: dict[str, Any], arrays: dict[str, NDArray[Any]]) -> DomainModel
         standard = Standard(arrays["semantics.mean"], arrays["semantics.factor"])
     model = DomainModel(
         config,
-        np.array(told["genes"], dtype=str),
-        tuple(map(str, told["names"])),
-        tuple(map(str, told["colors"])),
-        int(told["rounds"]),
-        tuple(_member(arrays, n, *known) for n, known in enumerate(told["voters"])),
+        np.array(record["genes"], dtype=str),
+        tuple(map(str, record["names"])),
+        tuple(map(str, record["colors"])),
+        int(record["rounds"]),
+        tuple(_member(arrays, n, *known) for n, known in enumerate(record["voters"])),
         parameters,
         standard,
         arrays.get("deviation"),
-        dict(told["facts"]),
+        dict(record["facts"]),
     )
     _check(model, arrays)
     return model

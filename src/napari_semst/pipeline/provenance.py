@@ -29,13 +29,13 @@ def versions() -> dict[str, str]:
     """Return the versions of the packages that a result depends on."""
     import platform
 
-    found = {"python": platform.python_version()}
+    releases = {"python": platform.python_version()}
     for package in _PACKAGES:
         try:
-            found[package] = version(package)
+            releases[package] = version(package)
         except PackageNotFoundError:
-            found[package] = "unknown"
-    return found
+            releases[package] = "unknown"
+    return releases
 
 
 def spots_hash(names: Iterable[str]) -> str:

@@ -203,14 +203,14 @@ def _per_spot(result: DomainResult) -> dict[str, NDArray[np.float32] | None]:
 
 
 def _of_discordance(
-    found: Discordance | None,
+    discordance: Discordance | None,
 ) -> dict[str, NDArray[Any] | None]:
     return {
-        keys.DISCORDANCE: None if found is None else found.contradiction,
-        keys.DISCORDANCE_P: None if found is None else found.p_value,
-        keys.DISCORDANCE_FDR: None if found is None else found.fdr,
-        keys.DISCORDANT: None if found is None else found.discordant,
-        keys.SURPRISE: None if found is None else found.surprise,
+        keys.DISCORDANCE: None if discordance is None else discordance.contradiction,
+        keys.DISCORDANCE_P: None if discordance is None else discordance.p_value,
+        keys.DISCORDANCE_FDR: None if discordance is None else discordance.fdr,
+        keys.DISCORDANT: None if discordance is None else discordance.discordant,
+        keys.SURPRISE: None if discordance is None else discordance.surprise,
     }
 
 

@@ -66,7 +66,7 @@ def image_summary(result: DomainResult) -> dict[str, Any] | None:
     guided = method_spec(settings["model"]["method"]).discordance
     if result.morphology is None and not guided:
         return None
-    told: dict[str, Any] = {
+    summary: dict[str, Any] = {
         "encoder": settings["morphology"]["encoder"],
         "spots": len(result.codes),
     }
@@ -74,22 +74,22 @@ def image_summary(result: DomainResult) -> dict[str, Any] | None:
         codes, names = result.morphology.reasons()
         unusable = codes[~result.morphology.usable]
         counts = np.bincount(unusable, minlength=len(names))
-        told["unusable"] = len(unusable)
-        told["reasons"] = {
+        summary["unusable"] = len(unusable)
+        summary["reasons"] = {
             name: int(count) for name, count in zip(names, counts, strict=True) if count
         }
-        told["pixels_per_spot"] = {
+        summary["pixels_per_spot"] = {
             name: one["pixels_per_spot"]
             for name, one in facts["morphology"].get("images", {}).items()
         }
     if guided:
-        told["dimensions"] = trained["latent_dimensions"]
-        told["active_dimensions"] = trained["active_dimensions"]
+        summary["dimensions"] = trained["latent_dimensions"]
+        summary["active_dimensions"] = trained["active_dimensions"]
     if result.discordance is not None:
-        told["discordant"] = int(result.discordance.discordant.sum())
-        told["fdr"] = settings["image_guided"]["discordance_fdr"]
-        told["predicted"] = trained["predicted_by_image"]
-    return told
+        summary["discordant"] = int(result.discordance.discordant.sum())
+        summary["fdr"] = settings["image_guided"]["discordance_fdr"]
+        summary["predicted"] = trained["predicted_by_image"]
+    return summary
 
 
 def _semantics(facts: dict[str, Any]) -> str:

@@ -64,49 +64,49 @@ def other_number(wanted: int, found: int) -> list[str]:
 
 def unused_settings(config: Config) -> list[str]:
     """Return warnings for settings that were changed and that the recipe ignores."""
-    training, method, found = config.training, config.model.method, []
+    training, method, unused = config.training, config.model.method, []
     spec = method_spec(method)
     if training.ensemble > 1 and spec.networks != "ensemble":
         trained = {"none": "no network", "one": "one network"}[spec.networks]
-        found.append(
+        unused.append(
             f"The method {method!r} trains {trained}: the ensemble is not used."
         )
     if config.morphology.encoder != "none" and not spec.reads_image(config):
-        found.append(
+        unused.append(
             f"The method {method!r} reads no image here: features of the image are "
             "kept, and change no domain. Choose the method image-guided, or semst with "
             "model.morphology view or modulation."
         )
     if training.average_last and not spec.averages_latents:
-        found.append(
+        unused.append(
             f"The method {method!r} averages no latents of its last epochs "
             "(training.average_last): the setting is not used."
         )
     if config.model.weights and not spec.published_weights:
-        found.append(
+        unused.append(
             f"The method {method!r} begins with no published weights: model.weights "
             "is not used."
         )
     if training.checkpoints > 1 and not spec.hears_checkpoints:
-        found.append(f"The method {method!r} hears no late checkpoints.")
+        unused.append(f"The method {method!r} hears no late checkpoints.")
     elif training.checkpoints > 1 and training.average_last:
-        found.append(
+        unused.append(
             "Latents of the last epochs are averaged (training.average_last): late "
             "checkpoints are not heard apart."
         )
-    return found
+    return unused
 
 
 def few_spots(fit: Fit) -> list[str]:
     """Return a warning where few spots tell what the image predicts, or none does."""
-    found = fit.discordance
-    if found is None:
+    discordance = fit.discordance
+    if discordance is None:
         return []
     warnings = []
     # Unknown is NaN, which is not itself.
-    usable = int((found.p_value == found.p_value).sum())
+    usable = int((discordance.p_value == discordance.p_value).sum())
     few = f"; or {usable} spots are too few" if usable < _FEW_FOR_DISCORDANCE else ""
-    if not len(found.predicted):
+    if not len(discordance.predicted):
         warnings.append(
             "The image does not reliably predict any expression, no more than moved "
             "elsewhere on the slide: nothing was compared, and no spot is discordant. "

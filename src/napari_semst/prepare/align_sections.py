@@ -90,13 +90,13 @@ def align_sections(
     spots = list(sections.spots())
     frame = _Frame(
         averaged,
-        [np.zeros((len(spots), one.shape[1]), np.float32) for one in scores],
+        [np.zeros((len(spots), kind.shape[1]), np.float32) for kind in scores],
         sections.codes,
     )
     paired = np.ones(len(spots))
     rows, columns = [], []
-    for place, code in enumerate(order[1:], start=1):
-        done = [spots[other] for other in order[:place]]
+    for index, code in enumerate(order[1:], start=1):
+        done = [spots[other] for other in order[:index]]
         few, many = (
             (_drawn(done, size, random), _drawn([spots[code]], size, random))
             for size in (SETTLING_SPOTS, COMPARED_SPOTS)

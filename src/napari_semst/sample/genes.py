@@ -232,13 +232,13 @@ def panel_symbols(
         ``"mitochondrial"``, ``"blood"``, ``"stress"``, ``"housekeeping"`` or
         ``"background"``. Symbols that run out are filled with ``SIM0001`` and on.
     """
-    found: dict[str, str] = {}
+    programme_of: dict[str, str] = {}
     columns = [symbols.split() for _, symbols, _ in MARKERS.values()]
     # Round by round over the programmes: a short panel has some markers of each.
     for place in range(max(map(len, columns))):
         for programme, symbols in zip(MARKERS, columns, strict=True):
             if place < len(symbols):
-                found.setdefault(symbols[place], programme)
+                programme_of.setdefault(symbols[place], programme)
     others = {
         "mitochondrial": MITOCHONDRIAL.split(),
         "blood": BLOOD.split(),
@@ -248,10 +248,10 @@ def panel_symbols(
     }
     for programme, members in others.items():
         for symbol in members:
-            found.setdefault(symbol, programme)
-    for number in range(1, n_genes - len(found) + 1):
-        found[f"SIM{number:04d}"] = "background"
-    chosen = list(found.items())[:n_genes]
+            programme_of.setdefault(symbol, programme)
+    for number in range(1, n_genes - len(programme_of) + 1):
+        programme_of[f"SIM{number:04d}"] = "background"
+    chosen = list(programme_of.items())[:n_genes]
     return tuple(spell_symbol(s, species) for s, _ in chosen), tuple(
         p for _, p in chosen
     )

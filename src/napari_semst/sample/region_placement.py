@@ -128,14 +128,14 @@ def _pieces(
 
 
 def _apart(
-    found: Sequence[NDArray[np.int64]], away: NDArray[np.float64]
+    regions: Sequence[NDArray[np.int64]], away: NDArray[np.float64]
 ) -> NDArray[np.int64] | None:
     """Return the first region well apart from those taken, or else the farthest."""
-    room = [float(away[region].min()) for region in found]
-    well = [r for r, space in zip(found, room, strict=True) if space > _WELL_APART]
-    if well or not found:
+    room = [float(away[region].min()) for region in regions]
+    well = [r for r, space in zip(regions, room, strict=True) if space > _WELL_APART]
+    if well or not regions:
         return well[0] if well else None
-    return found[int(np.argmax(room))]
+    return regions[int(np.argmax(room))]
 
 
 def _one_piece(points: NDArray[np.float64], reach: float) -> bool:

@@ -128,18 +128,18 @@ class NegativeControl:
             found = replace(found, embedding=random_vectors(found, random, cancelled))
         return replace(found, provenance=self._marked(found, known_species))
 
-    def _marked(self, found: Semantics, species: Species) -> dict[str, Any]:
+    def _marked(self, semantics: Semantics, species: Species) -> dict[str, Any]:
         warning = (
             f"CONTROL RUN ({self.control}): semantics was spoilt on purpose, "
             f"{NEGATIVE_CONTROLS[self.control]}. Compare it with a real run; do not "
             "report its domains."
         )
         return {
-            **found.provenance,
+            **semantics.provenance,
             "control": self.control,
             "control_seed": self.seed,
             "species": species,
-            "warnings": [warning, *found.warnings],
+            "warnings": [warning, *semantics.warnings],
         }
 
 

@@ -181,12 +181,12 @@ def _step(
     optimizer.zero_grad()
     for part in range(n_parts) if alone else group.own(n_parts):
         with _own_numbers(learnt[0].device, seed, epoch, part):
-            found = _part_step(model, epoch, part)
+            terms = _part_step(model, epoch, part)
         if alone:
-            values = {k: values[k] + v if values else v for k, v in found.items()}
+            values = {k: values[k] + v if values else v for k, v in terms.items()}
             continue
-        values = found
-        rows.append(_flat(learnt, found))
+        values = terms
+        rows.append(_flat(learnt, terms))
         optimizer.zero_grad()
     if rows:
         values = _shared(learnt, group.ordered_sum(torch.stack(rows), n_parts), values)

@@ -146,17 +146,17 @@ def without_trend(
     known
         Spots that the trend is found of.
     """
-    found = values.copy()
+    rest = values.copy()
     for section in range(int(sections.max()) + 1):
-        own = np.flatnonzero((sections == section) & known)
-        if len(own) <= len(_CUBIC):
+        inside = np.flatnonzero((sections == section) & known)
+        if len(inside) <= len(_CUBIC):
             continue
-        part = places[own] - places[own].mean(axis=0)
+        part = places[inside] - places[inside].mean(axis=0)
         x, y = (part / max(float(np.abs(part).max()), 1e-12)).T
         terms = np.stack([x**one * y**other for one, other in _CUBIC], axis=1)
-        trend = np.linalg.lstsq(terms, values[own], rcond=None)[0]
-        found[own] -= (terms @ trend).astype(np.float32)
-    return found
+        trend = np.linalg.lstsq(terms, values[inside], rcond=None)[0]
+        rest[inside] -= (terms @ trend).astype(np.float32)
+    return rest
 
 
 def _told(part: tuple[int, int], done: int, steps: int, message: str) -> Progress:

@@ -60,15 +60,15 @@ def image_of(inputs: GuidedInputs, section: Section) -> Floats:
 
 def _inside(values: Floats, inputs: GuidedInputs) -> Floats:
     """Return values less the means of their sections' usable spots."""
-    found = np.array(values, np.float32)
-    codes = np.zeros(len(found), np.int64)
+    centred = np.array(values, np.float32)
+    codes = np.zeros(len(centred), np.int64)
     codes = codes if inputs.sections is None else inputs.sections
     for section in range(int(codes.max()) + 1):
-        own = codes == section
-        known = own & inputs.usable
+        inside = codes == section
+        known = inside & inputs.usable
         if known.any():
-            found[own] -= found[known].mean(axis=0, dtype=np.float64)
-    return found
+            centred[inside] -= centred[known].mean(axis=0, dtype=np.float64)
+    return centred
 
 
 def average_of_usable(
@@ -111,13 +111,13 @@ def leading_axes(
     width
         How many at most; axes of no variance are left out.
     """
-    own = np.flatnonzero(kept)
-    own = own[:: max(len(own) // FITTED_SPOTS, 1)]
+    spots = np.flatnonzero(kept)
+    spots = spots[:: max(len(spots) // FITTED_SPOTS, 1)]
     square = np.zeros((values.shape[1],) * 2)
-    for part in chunks(len(own), _CHUNK_SPOTS):
-        some = values[own[part]].astype(np.float64)
+    for part in chunks(len(spots), _CHUNK_SPOTS):
+        some = values[spots[part]].astype(np.float64)
         square += some.T @ some
-    variance, axes = falling(square / max(len(own), 1))
+    variance, axes = falling(square / max(len(spots), 1))
     real = int((variance > _ROUNDING * max(variance[0], 1e-300)).sum())
     wanted = max(min(width, real), 1)
     return variance[:wanted], axes[:, :wanted]

@@ -80,19 +80,19 @@ def fit(
     )
     try:
         problem, record, step = yield from _trained(inputs, place, control)
-        found = yield from problem.distributions(control)
+        distributions = yield from problem.distributions(control)
         disagreement = None
         if inputs.image is not None:
             disagreement = yield from measure_discordance(
-                inputs, section, divergences(found), CancelOnly(control)
+                inputs, section, divergences(distributions), CancelOnly(control)
             )
     finally:
         if place.type == "cuda":
             torch.cuda.empty_cache()
-    notes = {"step": step, "zinb": problem.engine.reason, **dimensions(found)}
+    notes = {"step": step, "zinb": problem.engine.reason, **dimensions(distributions)}
     return Fit(
-        found.posterior[0],
-        _views(section, found, inputs),
+        distributions.posterior[0],
+        _views(section, distributions, inputs),
         record=record,
         notes={**_notes(inputs, disagreement), **notes},
         discordance=disagreement,
@@ -139,14 +139,14 @@ def _check(config: Config) -> None:
 
 
 def _views(
-    section: Section, found: Distributions, inputs: GuidedInputs
+    section: Section, distributions: Distributions, inputs: GuidedInputs
 ) -> tuple[View, ...]:
     """Return what the consensus reads of the spots.
 
     With an image, what molecules and image say and what the image alone says; without,
     or in a section of few spots, what was learnt and the components it was learnt from.
     """
-    mean, expected = found.posterior[0], found.prior[0]
+    mean, expected = distributions.posterior[0], distributions.prior[0]
     own = rotate_to_axes(mean, *dense_axes(mean))
     if inputs.image is not None and inputs.n_spots >= _FEW_SPOTS:
         # Without an image all spots would look alike, and be a domain for that.

@@ -49,20 +49,20 @@ def expression_clusters(
     """
     from sklearn.cluster import MiniBatchKMeans
 
-    found = np.full(len(expressed), -1, np.intp)
+    clusters = np.full(len(expressed), -1, np.intp)
     first = 0
     for section in range(int(sections.max()) + 1):
-        own = sections == section
-        teach = np.flatnonzero(own & giving)
+        inside = sections == section
+        teach = np.flatnonzero(inside & giving)
         if not len(teach):
             continue
         wanted = min(max(len(teach) // _CLUSTER_SPOTS, 1), _MOST_CLUSTERS)
         search = MiniBatchKMeans(
             wanted, n_init=1, random_state=seed, batch_size=4096, max_iter=30
         ).fit(expressed[teach])
-        found[own & usable] = first + search.predict(expressed[own & usable])
+        clusters[inside & usable] = first + search.predict(expressed[inside & usable])
         first += wanted
-    return found
+    return clusters
 
 
 class ImageExchange:

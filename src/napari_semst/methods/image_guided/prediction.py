@@ -269,11 +269,11 @@ def spatial_folds(
     """
     wanted, seed = inputs.config.image_guided.folds, inputs.config.training.seed
     times = 1 if wanted == 1 else _PARTITIONS
-    found = [
+    partitions = [
         _partition(inputs.usable, places, wanted, seed + 1000 * one)
         for one in range(times)
     ]
-    return np.stack(found)
+    return np.stack(partitions)
 
 
 def _partition(

@@ -36,10 +36,10 @@ def fit(
     Semantics is not used: what is clustered is expression and space alone.
     """
     yield Progress("train", 0, 1, "Principal components")
-    found = section.components(config.training.seed)
+    components = section.components(config.training.seed)
     control.check()
-    fit = _fit(section, found.root, found.logged, found.axes.arrays())
-    return replace(fit, notes=found.notes())
+    fit = _fit(section, components.root, components.logged, components.axes.arrays())
+    return replace(fit, notes=components.notes())
 
 
 def transfer(

@@ -86,8 +86,8 @@ def image_components(section: Section, config: Config) -> Floats | None:
     leading = axes[:, :_WIDTH]
     found = np.zeros((section.n_spots, leading.shape[1]), np.float32)
     for part in chunks(len(usable), _CHUNK_SPOTS):
-        own = usable[part]
-        found[own] = rotate_to_axes(features[own], mean, leading)
+        inside = usable[part]
+        found[inside] = rotate_to_axes(features[inside], mean, leading)
     around = average_of_usable(found, section, morphology.usable, 1)
     return np.where(morphology.usable[:, None], found, around)
 

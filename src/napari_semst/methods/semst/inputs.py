@@ -134,8 +134,8 @@ def from_expression(
     expression = section.scaled_expression()
     alignment, notes = None, {}
     if len(section.sections.names) > 1:
-        found = section.components(config.training.seed)
-        alignment, notes = found.alignment, found.notes()
+        components = section.components(config.training.seed)
+        alignment, notes = components.alignment, components.notes()
     feature, note = _feature_graph(expression, section, config, alignment)
     kind = config.prepare.normalisation
     return Inputs(
@@ -168,11 +168,11 @@ def from_components(
             "Expected model.start 'expression' with published weights; got "
             "'components'. Choose one of the paper's presets, for instance dlpfc."
         )
-    found = section.components(config.training.seed)
-    size = _size(_averaged(found.root, section, config))
-    scale = Scale(found.axes, _size(found.root), size)
+    components = section.components(config.training.seed)
+    size = _size(_averaged(components.root, section, config))
+    scale = Scale(components.axes, _size(components.root), size)
     decoded = _decoded(section, config.training.decoded_genes)
-    return _inputs(section, semantics, config, scale, found, decoded)
+    return _inputs(section, semantics, config, scale, components, decoded)
 
 
 def from_scale(

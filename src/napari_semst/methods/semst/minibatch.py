@@ -251,10 +251,10 @@ class MinibatchObjective:
             _rows(self.inputs.semantics, spots, self.device),
             _rows(self.inputs.base, spots, self.device),
         )
-        found = {"latent": encoded.latent, "before": encoded.before}
+        parts = {"latent": encoded.latent, "before": encoded.before}
         if encoded.modulation is not None:
-            found["scale"], found["shift"] = encoded.modulation
-        return found
+            parts["scale"], parts["shift"] = encoded.modulation
+        return parts
 
 
 class _Collected:

@@ -44,14 +44,14 @@ def mean_map(maps: Sequence[ModulationMap | None]) -> ModulationMap | None:
 
     Alpha and beta are the first network's, for each has features of its own.
     """
-    found = [one for one in maps if one is not None]
-    if len(found) < 2:
-        return found[0] if found else None
+    known = [one for one in maps if one is not None]
+    if len(known) < 2:
+        return known[0] if known else None
     strengths = {
-        name: np.mean([getattr(one, name) for one in found], axis=0)
+        name: np.mean([getattr(one, name) for one in known], axis=0)
         for name in ("strength", "scale_strength", "shift_strength")
     }
-    return replace(found[0], **strengths)
+    return replace(known[0], **strengths)
 
 
 def _strength(values: Tensor) -> NDArray[np.float32]:

@@ -207,10 +207,10 @@ class SemstNetwork(nn.Module):
     def load_published(self, state: Mapping[str, Any]) -> None:
         """Load weights in the authors' layout, or raise `InputError`."""
         renamed = {_our_name(name): torch.as_tensor(v) for name, v in state.items()}
-        own = self.state_dict()
+        ours = self.state_dict()
         wrong = sorted(
-            {*own, *renamed} - {n for n in own if n in renamed}
-            | {n for n in own if n in renamed and own[n].shape != renamed[n].shape}
+            {*ours, *renamed} - {n for n in ours if n in renamed}
+            | {n for n in ours if n in renamed and ours[n].shape != renamed[n].shape}
         )
         if wrong:
             raise InputError(

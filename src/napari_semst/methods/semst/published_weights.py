@@ -29,25 +29,25 @@ def read_weights(path: str | Path) -> dict[str, Tensor]:
     """
     import torch
 
-    place = Path(path).expanduser()
-    if not place.is_file():
-        raise InputError(f"Expected a file of weights at {place}; found none.")
+    file = Path(path).expanduser()
+    if not file.is_file():
+        raise InputError(f"Expected a file of weights at {file}; found none.")
     try:
-        if place.suffix == ".safetensors":
+        if file.suffix == ".safetensors":
             from safetensors.torch import load_file
 
-            state: object = load_file(place)
+            state: object = load_file(file)
         else:
-            state = torch.load(place, map_location="cpu", weights_only=True)
+            state = torch.load(file, map_location="cpu", weights_only=True)
     except Exception as error:
         raise InputError(
-            f"Expected weights as .safetensors or a PyTorch state dict in {place}; it "
+            f"Expected weights as .safetensors or a PyTorch state dict in {file}; it "
             f"could not be read ({type(error).__name__}). A file that holds a whole "
             "pickled model is refused: save its state_dict() instead."
         ) from error
     if not isinstance(state, dict) or not all(map(torch.is_tensor, state.values())):
         raise InputError(
-            f"Expected {place} to hold a state dict of named tensors; found "
+            f"Expected {file} to hold a state dict of named tensors; found "
             f"{type(state).__name__}. Save the model's state_dict()."
         )
     return dict(state)

@@ -78,18 +78,18 @@ def train_members(
         See `napari_semst.training.loop.train`.
     """
     config = inputs.config
-    found: list[Member | None] = []
+    members: list[Member | None] = []
     wanted = config.training.ensemble
     for number in range(wanted):
-        if found and control.stopping:
+        if members and control.stopping:
             break
         seed = member_seed(config.training.seed, number)
         own = replace(config, training=replace(config.training, seed=seed))
         steps = _member(replace(inputs, config=own), place, control)
-        found.append((yield from _counted(steps, number, wanted)))
+        members.append((yield from _counted(steps, number, wanted)))
     if current_group().rank:
         raise ShareDone("This process did its share of the training.")
-    return [member for member in found if member is not None]
+    return [member for member in members if member is not None]
 
 
 def member_seed(seed: int, number: int) -> int:

@@ -109,10 +109,10 @@ def _load(
         for name, values in parameters.items()
         if name.startswith(prefix)
     }
-    own = {n: w for n, w in network.state_dict().items() if not n.startswith(DECODER)}
+    ours = {n: w for n, w in network.state_dict().items() if not n.startswith(DECODER)}
     wrong = sorted(
-        {*own, *state}
-        - {n for n in own if n in state and own[n].shape == state[n].shape}
+        {*ours, *state}
+        - {n for n in ours if n in state and ours[n].shape == state[n].shape}
     )
     if wrong:
         raise InputError(

@@ -160,7 +160,7 @@ def _names(passages: Sequence[Passage], to: EmbedCallbacks) -> NDArray[np.void]:
     for start in range(0, len(passages), TEXTS_PER_BLOCK):
         check_cancelled(to.cancelled)
         stop = min(start + TEXTS_PER_BLOCK, len(passages))
-        keys = b"".join([passages[one].key for one in range(start, stop)])
+        keys = b"".join([passages[number].key for number in range(start, stop)])
         names[start:stop] = np.frombuffer(keys, dtype=NAME)
     return names
 

@@ -240,7 +240,7 @@ class TextEncoder:
         done = 0
         while done < len(batch):
             rows = max(self.rows(width) >> self._halved, 1)
-            part = [batch[one] for one in range(done, min(done + rows, len(batch)))]
+            part = [batch[index] for index in range(done, min(done + rows, len(batch)))]
             # Filled up: the shape, and so the rounding, is the same for every batch.
             full = part + part[-1:] * (rows - len(part))
             states = self._tried(full, width, rows)
@@ -322,26 +322,26 @@ class TextEncoder:
         mask = np.zeros(shape, dtype=bool)
         weights = np.zeros(shape, dtype=np.float32)
         for row, text in enumerate(batch):
-            one = text if start else text.whole(self._beginning)
-            length = len(one.ids)
+            ids_of = text if start else text.whole(self._beginning)
+            length = len(ids_of.ids)
             first = width - length if self.padding == "left" else 0
-            place = slice(first, first + length)
-            ids[row, place], mask[row, place] = one.ids, True
+            columns = slice(first, first + length)
+            ids[row, columns], mask[row, columns] = ids_of.ids, True
             if self.reading.pooling == "genes":
-                weights[row, place] = one.of_genes
+                weights[row, columns] = ids_of.of_genes
             elif self.reading.pooling == "last":
                 weights[row, first + length - 1] = 1
             else:
-                weights[row, place] = 1
+                weights[row, columns] = 1
         return ids, mask, weights
 
     def _settle(self, texts: list[TextTokens]) -> None:
         """Share what texts begin with, where that changes nothing; else run all."""
         self._prefix = None
         # Alone means alone: nothing is filled up either.
-        widths = [one.shared + len(one.ids) for one in texts]
+        widths = [text.shared + len(text.ids) for text in texts]
         alone = self._one_by_one(texts, widths)
-        if len(self._beginning) and all(one.shared for one in texts):
+        if len(self._beginning) and all(text.shared for text in texts):
             self._prefix = self._tried_prefix()
             if self._prefix is not None and self._agrees(texts, alone):
                 return
@@ -357,14 +357,14 @@ class TextEncoder:
         self, texts: list[TextTokens], widths: list[int]
     ) -> NDArray[np.float32]:
         found = [
-            self._tried([one], width, 1)
-            for one, width in zip(texts, widths, strict=True)
+            self._tried([text], width, 1)
+            for text, width in zip(texts, widths, strict=True)
         ]
-        return np.concatenate([one for one in found if one is not None])
+        return np.concatenate([text for text in found if text is not None])
 
     def _agrees(self, texts: list[TextTokens], alone: NDArray[np.float32]) -> bool:
         """Return whether a batch gives the vectors that its texts have alone."""
-        width = max(self.width(one) for one in texts)
+        width = max(self.width(text) for text in texts)
         together = self._tried(texts, width, len(texts))
         if together is None:
             self._take_fewer(width, _MOST_ROWS.bit_length())
@@ -402,10 +402,10 @@ class TextEncoder:
             kept = _cache_of(answer)
             layers = list(getattr(kept, "layers", ()))
             # Windows and running states are not to be continued from a copy.
-            if not layers or any(type(one) is not DynamicLayer for one in layers):
+            if not layers or any(type(layer) is not DynamicLayer for layer in layers):
                 return None
             total = answer.last_hidden_state[0].double().sum(dim=0).cpu().numpy()
-            pairs = [(one.keys, one.values) for one in layers]
+            pairs = [(layer.keys, layer.values) for layer in layers]
         return pairs, total, len(shared)
 
     def _check_length(self, longest: int) -> None:

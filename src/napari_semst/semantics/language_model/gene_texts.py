@@ -122,20 +122,20 @@ def read_summaries(path: str) -> dict[str, str]:
     """
     if not path:
         return {}
-    place = Path(os.path.expanduser(path))
-    separator = _SEPARATORS.get(place.suffix.lower())
+    file = Path(os.path.expanduser(path))
+    separator = _SEPARATORS.get(file.suffix.lower())
     if separator is None:
         raise SemanticsError(
-            f"Expected summaries in a .csv or .tsv file; got {place.name}. Save the "
+            f"Expected summaries in a .csv or .tsv file; got {file.name}. Save the "
             "table as one of them."
         )
     try:
-        with place.open(encoding="utf-8-sig", newline="") as stream:
+        with file.open(encoding="utf-8-sig", newline="") as stream:
             rows = csv.DictReader(stream, delimiter=separator)
             names = {str(name).strip().lower(): name for name in rows.fieldnames or ()}
             if not set(_COLUMNS) <= set(names):
                 raise SemanticsError(
-                    f"Expected the columns symbol and summary in {place.name}; found "
+                    f"Expected the columns symbol and summary in {file.name}; found "
                     f"{', '.join(names) or 'none'}. Name them so in its first line."
                 )
             symbol, summary = (names[column] for column in _COLUMNS)
@@ -146,6 +146,6 @@ def read_summaries(path: str) -> dict[str, str]:
             }
     except (OSError, UnicodeDecodeError, csv.Error) as error:
         raise SemanticsError(
-            f"Expected a readable table of summaries in {place.name}; {error}. Check "
+            f"Expected a readable table of summaries in {file.name}; {error}. Check "
             "the path, and that it is text in UTF-8."
         ) from error

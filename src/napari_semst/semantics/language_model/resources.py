@@ -310,7 +310,7 @@ def tokens_per_gene(folder: Path | None) -> float:
 def _json(file: Path) -> dict[str, Any]:
     """Return what a file holds; nothing where it cannot be read; loading fails then."""
     try:
-        found = json.loads(file.read_text(encoding="utf-8"))
+        content = json.loads(file.read_text(encoding="utf-8"))
     except (OSError, ValueError):
         return {}
-    return found if isinstance(found, dict) else {}
+    return content if isinstance(content, dict) else {}

@@ -28,11 +28,11 @@ class TokenStore(Sequence[TextTokens]):
 
     def add(self, texts: Sequence[TextTokens]) -> None:
         """Take in the next texts: `TEXTS_PER_BLOCK` of them, fewer only at the end."""
-        lengths = np.array([len(one.ids) for one in texts])
-        self._ids.append(np.concatenate([one.ids for one in texts]))
-        self._of_genes.append(np.concatenate([one.of_genes for one in texts]))
+        lengths = np.array([len(text.ids) for text in texts])
+        self._ids.append(np.concatenate([text.ids for text in texts]))
+        self._of_genes.append(np.concatenate([text.of_genes for text in texts]))
         self._bounds.append(np.concatenate([[0], np.cumsum(lengths)]))
-        self._shared.append(np.array([one.shared for one in texts], dtype=np.int32))
+        self._shared.append(np.array([text.shared for text in texts], dtype=np.int32))
         self._n_texts += len(texts)
 
     def __len__(self) -> int:

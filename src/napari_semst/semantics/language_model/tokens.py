@@ -110,7 +110,7 @@ class PromptTokenizer:
             f"{before}{GENE_SEPARATOR.join(passage.names)}{after}"
             for passage, (before, after) in zip(passages, around, strict=True)
         ]
-        found = self._tokenizer(
+        encoded = self._tokenizer(
             texts,
             padding=False,
             truncation=False,
@@ -119,14 +119,14 @@ class PromptTokenizer:
             return_offsets_mapping=with_genes,
             verbose=False,
         )
-        ids = [np.array(one, dtype=np.int32) for one in found["input_ids"]]
+        ids = [np.array(ids_of, dtype=np.int32) for ids_of in encoded["input_ids"]]
         if not with_genes:
             none = np.zeros(0, dtype=bool)
-            return [TextTokens(one, none) for one in ids]
+            return [TextTokens(ids_of, none) for ids_of in ids]
         return [
-            TextTokens(one, _of_genes(np.array(spans), len(before), passage.names))
-            for one, spans, passage, (before, _) in zip(
-                ids, found["offset_mapping"], passages, around, strict=True
+            TextTokens(ids_of, _of_genes(np.array(spans), len(before), passage.names))
+            for ids_of, spans, passage, (before, _) in zip(
+                ids, encoded["offset_mapping"], passages, around, strict=True
             )
         ]
 
@@ -150,9 +150,9 @@ def common_prefix(
     At least one token of every text is left over.
     """
     length = len(beginning)
-    for one in texts:
-        length = min(length, len(one.ids) - 1)
-        differ = np.flatnonzero(one.ids[:length] != beginning[:length])
+    for text in texts:
+        length = min(length, len(text.ids) - 1)
+        differ = np.flatnonzero(text.ids[:length] != beginning[:length])
         length = int(differ[0]) if len(differ) else length
     return beginning[:length]
 

@@ -81,10 +81,10 @@ def parse_record(text: str) -> dict[str, Any]:
     try:
         if len(text) > _LARGEST_RECORD:
             raise ValueError
-        found = json.loads(text)
-        if not isinstance(found, dict):
+        record = json.loads(text)
+        if not isinstance(record, dict):
             raise ValueError
-        return {str(_safe(name)): _safe(value) for name, value in found.items()}
+        return {str(_safe(name)): _safe(value) for name, value in record.items()}
     except (ValueError, RecursionError):
         raise SemanticsError(
             "Expected a record of how it was made in a file of an embedding; found "

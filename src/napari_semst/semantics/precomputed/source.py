@@ -79,15 +79,15 @@ class Precomputed:
             self._label = label or path.name
             if is_text_table(path):
                 names, values = read_numbers(path)
-                place = _place(names, spots, path.name)
-                self._array = values if place is None else values[place]
+                rows = _place(names, spots, path.name)
+                self._array = values if rows is None else values[rows]
             else:
                 held = read_embedding_file(path)
-                names, place = held.spots, _place(held.spots, spots, path.name)
-                self._array = held.array if place is None else held.array[place]
+                names, rows = held.spots, _place(held.spots, spots, path.name)
+                self._array = held.array if rows is None else held.array[rows]
                 self._about, self._listed = held.about, held.listed
-                if place is not None and held.listed is not None:
-                    self._listed = held.listed[place]
+                if rows is not None and held.listed is not None:
+                    self._listed = held.listed[rows]
             if names is not None and len(names) > len(self._array):
                 self._told.append(
                     f"{len(names) - len(self._array)} of {len(names)} rows of "

@@ -144,7 +144,7 @@ class VectorCollector:
     def flush(self) -> None:
         """Keep what has come in since the last time."""
         if self._cache is not None and self._waiting:
-            keys = [self._keys[place] for place in self._waiting]
+            keys = [self._keys[index] for index in self._waiting]
             self._cache.write(keys, self.vectors[self._waiting])
         self._waiting = []
 

@@ -69,10 +69,10 @@ def probe(
     """
     texts = [f"Text {number}" for number in range(_TIMED_TEXTS)]
     with Endpoint(url, model, timeout, wait) as endpoint:
-        found = endpoint.probe()
+        answer = endpoint.probe()
         start = time.perf_counter()
         BatchedRequests(endpoint.ask, texts, _TIMED_TEXTS, lambda *_: None, None).run(1)
-        return found, (time.perf_counter() - start) / _TIMED_TEXTS
+        return answer, (time.perf_counter() - start) / _TIMED_TEXTS
 
 
 def list_texts(gene_lists: GeneLists, species: Species) -> list[str]:
@@ -195,10 +195,10 @@ class ServerSource:
         with Endpoint(
             self.address.url, self._model, self._timeout, self._wait
         ) as endpoint:
-            found = endpoint.probe(cancelled)
+            answer = endpoint.probe(cancelled)
             if self._heard is not None and endpoint.probed is not None:
                 self._heard(endpoint.probed)
-            reader = _Reader(self, endpoint, found, gene_lists.n_spots)
+            reader = _Reader(self, endpoint, answer, gene_lists.n_spots)
             reader.progress, reader.cancelled = progress, cancelled
             if self._per == "gene":
                 embedding, coverage, n_empty = average_gene_vectors(
@@ -212,7 +212,7 @@ class ServerSource:
             exposed = endpoint.key_is_exposed
         provenance = provenance_record(
             source=self.name,
-            model=found.model,
+            model=answer.model,
             revision="unknown: servers do not tell",
             pooling=BY_SERVER + (", then mean of genes" * (self._per == "gene")),
             coverage=None,
@@ -220,11 +220,11 @@ class ServerSource:
             warnings=self._warnings(n_empty, gene_lists.n_spots, exposed=exposed)
             + reader.warnings,
             normalisation=BY_SERVER,
-            url=found.url,
-            host=found.host,
+            url=answer.url,
+            host=answer.host,
             per=self._per,
-            dimension=found.dimension,
-            probe_norm=round(found.norm, 4),
+            dimension=answer.dimension,
+            probe_norm=round(answer.norm, 4),
             **reader.facts,
         )
         return Semantics(embedding, coverage, provenance)
@@ -246,14 +246,14 @@ class _Reader:
     """Sends each distinct text once, and gives its vector to all that share it."""
 
     def __init__(
-        self, source: ServerSource, endpoint: Endpoint, found: Probe, n_spots: int
+        self, source: ServerSource, endpoint: Endpoint, answer: Probe, n_spots: int
     ) -> None:
         self._source, self._endpoint = source, endpoint
-        self._width, self._n_spots = found.dimension, n_spots
+        self._width, self._n_spots = answer.dimension, n_spots
         self._cache: ServerCache | None = None
         if source._keep:
             assert endpoint.probed is not None
-            self._cache = ServerCache(found, source._model, PROBE, endpoint.probed)
+            self._cache = ServerCache(answer, source._model, PROBE, endpoint.probed)
         self.progress: ProgressCallback | None = None
         self.cancelled: CancelCheck | None = None
         self.facts: dict[str, Any] = {"texts": 0, "texts_hash": "", "batch_texts": 0}

@@ -64,8 +64,8 @@ class ColourPicker(QWidget):
         self._tissue = tissue
         with QSignalBlocker(self.combo):
             self.combo.clear()
-            for one in [] if tissue is None else offered_colourings(tissue, run):
-                add_choice(self.combo, one.label, one.key, one.note)
+            for offered in [] if tissue is None else offered_colourings(tissue, run):
+                add_choice(self.combo, offered.label, offered.key, offered.note)
         self.show_key(key)
 
     def show_key(self, key: str) -> None:

@@ -73,12 +73,12 @@ class ComparePanel(QWidget):
         self._tissue = tissue
         names = [] if tissue is None else label_columns(tissue)
         kept = self.one.currentText(), self.other.currentText()
-        for place, combo in enumerate((self.one, self.other)):
-            spare = names[place] if place < len(names) else ""
+        for index, combo in enumerate((self.one, self.other)):
+            spare = names[index] if index < len(names) else ""
             with QSignalBlocker(combo):
                 combo.clear()
                 combo.addItems(names)
-                combo.setCurrentText(kept[place] if kept[place] in names else spare)
+                combo.setCurrentText(kept[index] if kept[index] in names else spare)
         self._on_chosen()
 
     def _on_chosen(self) -> None:
@@ -150,11 +150,11 @@ def label_columns(tissue: AnnData) -> list[str]:
     """Return the columns that hold labels: of runs, made by hand, the user's own."""
     runs = [f"semst_domain_{run}" for run in colourings.runs(tissue)]
     levels = list(colourings.kept_levels(tissue))
-    own = [
+    others = [
         str(column)
         for column in tissue.obs.columns
         if not str(column).startswith(keys.RESULTS)
         and getattr(colourings.obs_colouring(tissue, column), "kind", "")
         == "categories"
     ]
-    return [*runs, *levels, *own]
+    return [*runs, *levels, *others]

@@ -173,11 +173,11 @@ class LabelEditor(QObject):
             return
 
         def split(labels: Labels) -> Labels:
-            own = labels.spots_of([name])
+            inside = labels.spots_of([name])
             if how == "pieces":
-                parts = connected_parts(spots.positions(layer)[own])
+                parts = connected_parts(spots.positions(layer)[inside])
             else:
-                parts = latent_parts(tissue, own)
+                parts = latent_parts(tissue, inside)
             return labels.split(name, parts)
 
         self.edit(split)

@@ -144,7 +144,7 @@ class MarkerPanel(QWidget):
         self._tissue = None if tissue is None else ref(tissue)
         self.search.clear()
         self._kept = {
-            k: one for k, one in self._kept.items() if _there(one[0]) is not None
+            k: held for k, held in self._kept.items() if _there(held[0]) is not None
         }
         kept = self._kept.get(id(tissue))
         waits = self._awaited is not None and _there(self._awaited[0]) is tissue
@@ -181,7 +181,7 @@ class MarkerPanel(QWidget):
         if len(rows) < 2:
             rows = list(range(min(self.sorted.rowCount(), 6)))
         index = (self.sorted.index(row, 0) for row in rows[:most])
-        return [str(self.sorted.data(one)) for one in index]
+        return [str(self.sorted.data(cell)) for cell in index]
 
     def _on_done(self, answer: tuple[MarkerQuestion, pd.DataFrame, int]) -> None:
         question, table, n_outside = answer

@@ -85,9 +85,9 @@ class PatchesPart(QWidget):
         grid.addLayout(top, 0, 0, 1, N_ALIKE + 1)
         for group, (title, row) in enumerate(zip(self.titles, self.rows, strict=True)):
             grid.addWidget(title, 1 + 2 * group, 0, 1, N_ALIKE + 1)
-            for place, view in enumerate(row):
+            for column, view in enumerate(row):
                 top_left = Qt.AlignmentFlag.AlignTop | Qt.AlignmentFlag.AlignLeft
-                grid.addWidget(view, 2 + 2 * group, place, top_left)
+                grid.addWidget(view, 2 + 2 * group, column, top_left)
                 view.clicked.connect(self._on_view)
         for view in (self.large, self.alone):
             view.clicked.connect(self._on_view)

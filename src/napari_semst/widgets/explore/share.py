@@ -259,13 +259,13 @@ def _read(
     from napari_semst.io.import_labels import add_labels
 
     column = "semst_brought"
-    told: Any
+    added: Any
     if path.suffix.lower() == ".csv":
-        told = add_labels(tissue, path, column, overwrite=True)
+        added = add_labels(tissue, path, column, overwrite=True)
     else:
-        told = add_regions(tissue, path, column, overwrite=True, **given)
+        added = add_regions(tissue, path, column, overwrite=True, **given)
     labels = read_labels(tissue, column)
-    return _Brought(original, labels, file_stem(path.stem), told.words())
+    return _Brought(original, labels, file_stem(path.stem), added.words())
 
 
 def plot_values(

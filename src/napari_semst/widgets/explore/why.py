@@ -154,7 +154,7 @@ class WhyPanel(QWidget):
     def show_explanation(self, explanation: dict[str, Any] | None) -> None:
         """Take the sentences of an explanation, or of none."""
         domains = (explanation or {}).get("domains", {})
-        self._told = {name: str(one["sentence"]) for name, one in domains.items()}
+        self._told = {name: str(domain["sentence"]) for name, domain in domains.items()}
         if not self.busy:
             self.rest()
         self.show_names([])

@@ -319,8 +319,8 @@ class ExploreDomains(QWidget):
 
     def _drop_lone_pins(self) -> None:
         """Let pins go with their section."""
-        for one in pins.lone_pins(self._viewer):
-            self._viewer.layers.remove(one)
+        for pin in pins.lone_pins(self._viewer):
+            self._viewer.layers.remove(pin)
         self._refresh_pins()
 
     def _refresh_pins(self) -> None:

@@ -142,10 +142,10 @@ def remember_request(request: Request, **choices: bool) -> None:
         for stage, values in request.overrides.items()
     }
     kept = {"preset": request.preset, "overrides": overrides, **choices}
-    place = remembered_file()
+    file = remembered_file()
     try:
-        place.parent.mkdir(parents=True, exist_ok=True)
-        write_settings(place, json.dumps(kept, indent=1), overwrite=True)
+        file.parent.mkdir(parents=True, exist_ok=True)
+        write_settings(file, json.dumps(kept, indent=1), overwrite=True)
     except (OSError, SemstError):
         return
 

@@ -96,7 +96,7 @@ class FilePicker(QWidget):
 
 def setting_choices(stage: str, setting: str) -> tuple[str, ...]:
     """Return the values that a setting accepts."""
-    choices = {one.name: one.metadata for one in fields(STAGES[stage])}
+    choices = {setting_.name: setting_.metadata for setting_ in fields(STAGES[stage])}
     return tuple(choices[setting]["choices"])
 
 
@@ -149,12 +149,12 @@ class ExtraSettings(QWidget):
     def keep(self, settings: dict[str, dict[str, Any]]) -> None:
         """Keep settings by stage; they go with every run until they are forgotten."""
         self.settings = {
-            stage: dict(found) for stage, found in settings.items() if found
+            stage: dict(values) for stage, values in settings.items() if values
         }
         lines = [
             f"{stage}.{name} = {value!r}"
-            for stage, found in self.settings.items()
-            for name, value in found.items()
+            for stage, values in self.settings.items()
+            for name, value in values.items()
         ]
         self.setVisible(bool(lines))
         self.banner.say("ready", "\n".join([texts.EXTRA, *lines]))

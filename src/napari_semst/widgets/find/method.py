@@ -96,8 +96,8 @@ class MethodCombo(QComboBox):
 def method_of(recipe: str) -> str:
     """Return the method of a recipe."""
     preset = PRESETS.get(recipe)
-    found = {} if preset is None else preset.settings.get("model", {})
-    return str(found.get("method", SEMST))
+    model = {} if preset is None else preset.settings.get("model", {})
+    return str(model.get("method", SEMST))
 
 
 class HistologyFields(QWidget):

@@ -207,8 +207,8 @@ class ReadingFields(QWidget):
         for name in _USED_BY:
             value = _value(getattr(self, name))
             # What a recipe says is asked for again only where it was chosen here.
-            own = None if name in _OF_RECIPES else getattr(_DEFAULTS, name)
-            if name in self._shown and value and value != own:
+            default = None if name in _OF_RECIPES else getattr(_DEFAULTS, name)
+            if name in self._shown and value and value != default:
                 changed[name] = value
         return changed
 
@@ -219,8 +219,8 @@ class ReadingFields(QWidget):
         """
         for name in _USED_BY:
             field = getattr(self, name)
-            own = "" if name in _OF_RECIPES else getattr(_DEFAULTS, name)
-            value = settings.pop(name, own)
+            default = "" if name in _OF_RECIPES else getattr(_DEFAULTS, name)
+            value = settings.pop(name, default)
             if isinstance(field, QSpinBox):
                 field.setValue(int(value or 0))
             elif isinstance(field, QComboBox):

@@ -90,14 +90,14 @@ class ServerFields(QWidget):
 
     def refresh(self) -> None:
         """Say where the genes go, and whether a key goes with them."""
-        place = address_or_none(self.url.text())
-        self._rows.setRowVisible(self.destination, place is not None)
-        if place is not None:
-            kind = "ready" if place.is_local else "warning"
-            words = texts.STAYS if place.is_local else texts.LEAVES
+        address = address_or_none(self.url.text())
+        self._rows.setRowVisible(self.destination, address is not None)
+        if address is not None:
+            kind = "ready" if address.is_local else "warning"
+            words = texts.STAYS if address.is_local else texts.LEAVES
             what = texts.SENT[self.per.currentData()]
-            self.destination.say(kind, words.format(what=what, host=place.host))
-        self.key_note.setText(key_in_words(place))
+            self.destination.say(kind, words.format(what=what, host=address.host))
+        self.key_note.setText(key_in_words(address))
 
     def _on_changed(self) -> None:
         self._forget()
@@ -221,17 +221,17 @@ def address_or_none(url: str) -> ServerAddress | None:
         return None
 
 
-def key_in_words(place: ServerAddress | None) -> str:
+def key_in_words(address: ServerAddress | None) -> str:
     """Return which variable of the environment holds a key; never the key."""
     # The other variable was set for other servers: never sent in plain text.
-    plain = place is not None and not place.is_encrypted
+    plain = address is not None and not address.is_encrypted
     known = KEY_VARIABLES[:1] if plain else KEY_VARIABLES
     variable = next((name for name in known if name in os.environ), None)
     if variable is None:
         return texts.KEY_NONE
     if not os.environ[variable].strip():
         return texts.KEY_EMPTY.format(variable=variable)
-    host = texts.THE_SERVER if place is None else place.host
+    host = texts.THE_SERVER if address is None else address.host
     told = texts.KEY_SET.format(variable=variable, host=host)
-    exposed = place is not None and not place.is_encrypted and not place.is_local
+    exposed = address is not None and not address.is_encrypted and not address.is_local
     return f"{told} {texts.KEY_EXPOSED}" if exposed else told

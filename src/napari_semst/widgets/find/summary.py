@@ -58,14 +58,14 @@ def counts_problem(tissue: AnnData, counts_layer: str = "") -> str:
     """Return what to do where a section holds no raw counts at first sight, else ''."""
     from napari_semst.io.counts import quick_check
 
-    found, elsewhere = quick_check(tissue, counts_layer)
-    if not found:
+    values, elsewhere = quick_check(tissue, counts_layer)
+    if not values:
         return ""
     advice = texts.COUNTS_NOWHERE
     if elsewhere:
         advice = texts.COUNTS_ELSEWHERE.format(places=" or ".join(elsewhere))
     where = f"The table {counts_layer!r}" if counts_layer else "X"
-    return texts.NO_COUNTS_HELP.format(where=where, found=found, advice=advice)
+    return texts.NO_COUNTS_HELP.format(where=where, found=values, advice=advice)
 
 
 def joined_status(tissue: AnnData, count: int) -> tuple[str, str, str]:

@@ -400,7 +400,7 @@ class FindDomains(QWidget):
         from napari.layers import Layer
 
         # All are made before any is shown: half a section would be of no use.
-        layers = [Layer.create(*one) for one in data]
+        layers = [Layer.create(*layer_data) for layer_data in data]
         for layer in layers:
             self._viewer.add_layer(layer)
         self._viewer.reset_view()

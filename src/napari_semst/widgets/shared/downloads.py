@@ -43,7 +43,7 @@ class DownloadQuestion(QObject):
         self.task.start(config)
 
     def _on_found(self, found: list[tuple[DownloadNeed, str]]) -> None:
-        if all(self._ask(*one) for one in found):
+        if all(self._ask(*download) for download in found):
             self.agreed.emit()
         else:
             self.declined.emit()
