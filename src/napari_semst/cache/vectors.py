@@ -39,6 +39,8 @@ _ABOUT = "about.json"
 IDENTITIES = "folder-*.json"
 # To be raised whenever the same texts would be read otherwise.
 _FORMAT = 1
+_UNKEPT = "Vectors could not be kept in the cache"
+_UNREADABLE: tuple[type[Exception], ...] = (OSError, *DAMAGED)
 
 
 def cache_folder() -> Path:
@@ -177,10 +179,6 @@ class VectorCache:
         )
         with suppress(OSError):
             file.unlink(missing_ok=True)
-
-
-_UNKEPT = "Vectors could not be kept in the cache"
-_UNREADABLE: tuple[type[Exception], ...] = (OSError, *DAMAGED)
 
 
 @dataclass(frozen=True, slots=True)

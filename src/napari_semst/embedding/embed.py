@@ -27,6 +27,10 @@ if TYPE_CHECKING:
     from napari_semst.config import Config, Request, SemanticsConfig
     from napari_semst.semantics import GeneLists
 
+# Sources that look all lists up in a moment: each share does, so that what is unknown
+# and what is told of it do not depend on the shares.
+_TABLES = ("builtin", "table")
+
 
 @dataclass(frozen=True, slots=True)
 class EmbeddingShare:
@@ -186,11 +190,6 @@ def _check_computable(semantics: SemanticsConfig, *, n_shares: int) -> None:
             f"Expected no control with shares; got {semantics.control!r}: it depends "
             "on all lists at once. Compute it in one piece."
         )
-
-
-# Sources that look all lists up in a moment: each share does, so that what is unknown
-# and what is told of it do not depend on the shares.
-_TABLES = ("builtin", "table")
 
 
 def _asked(

@@ -19,6 +19,8 @@ VECTORS = "vectors"
 MADE_BY = "made_by.json"
 _BATCH = 8192
 _DAMAGED = "Expected vectors in Parquet files with the columns key and embedding"
+# What an engine may say of itself; how prompts were written is known.
+_ITS_OWN = ("model", "revision", "pooling", "dtype", "engine")
 
 
 class JoinedEmbedding(NamedTuple):
@@ -187,10 +189,6 @@ def _matrix(column: Any) -> NDArray[np.float32]:
     with np.errstate(over="ignore"):
         numbers: NDArray[np.float32] = flat.astype(np.float32)
     return numbers.reshape(len(column), int(widths[0]))
-
-
-# What an engine may say of itself; how prompts were written is known.
-_ITS_OWN = ("model", "revision", "pooling", "dtype", "engine")
 
 
 def _made_by(file: Path) -> dict[str, Any]:

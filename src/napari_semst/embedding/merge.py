@@ -15,6 +15,10 @@ if TYPE_CHECKING:
 
     from napari_semst.embedding.embed import EmbeddingShare
 
+# Sources that read each list of genes, and what their records count.
+_BY_SPOT = ("prompts", "server")
+_COUNTS = ("texts", "from_cache", "tokens")
+
 
 def merge_embedding(shares: list[EmbeddingShare]) -> NDArray[np.float32]:
     """Return one vector per spot, ``(n_spots, n_dimensions)``, of all shares.
@@ -85,11 +89,6 @@ def merge_provenance(shares: list[EmbeddingShare]) -> dict[str, Any]:
             f"knows; {AVERAGED_NOTE}"
         )
     return {**merged, "warnings": kept}
-
-
-# Sources that read each list of genes, and what their records count.
-_BY_SPOT = ("prompts", "server")
-_COUNTS = ("texts", "from_cache", "tokens")
 
 
 def _add(merged: dict[str, Any], records: list[dict[str, Any]]) -> None:

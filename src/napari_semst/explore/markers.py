@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING
 
 import numpy as np
 from scipy import sparse
@@ -16,7 +16,6 @@ if TYPE_CHECKING:
     from anndata import AnnData
     from numpy.typing import NDArray
 
-Against = Literal["rest", "neighbours", "domain"]
 # A domain with a smaller share of the spots than this has no say in their comparison.
 _LEAST_SHARE = 0.1
 MOST_SPOTS = 200_000

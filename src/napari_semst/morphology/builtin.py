@@ -29,6 +29,9 @@ _LEAST_AREA = 6
 _PALE = 0.18
 _BANDS = ("fine", "middle", "coarse")
 _TOLERANCE = 0.023
+# Circle of eight neighbours, in order.
+_AROUND = ((0, 1), (1, 1), (1, 0), (1, -1), (0, -1), (-1, -1), (-1, 0), (-1, 1))
+_PATTERNS = ("peak", "corner", "edge", "hollow", "mixed")
 
 
 class _Stained(NamedTuple):
@@ -188,13 +191,6 @@ def _smoother(values: NDArray[np.float32]) -> list[NDArray[np.float32]]:
     half = np.ascontiguousarray(second[:, ::2, ::2])
     third = _gaussian(half, 3**0.5)
     return [first, second, third, _gaussian(third, 12**0.5)]
-
-
-# Circle of eight neighbours, in order.
-_AROUND = ((0, 1), (1, 1), (1, 0), (1, -1), (0, -1), (-1, -1), (-1, 0), (-1, 1))
-
-
-_PATTERNS = ("peak", "corner", "edge", "hollow", "mixed")
 
 
 @lru_cache(maxsize=1)

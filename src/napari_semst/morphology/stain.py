@@ -31,6 +31,7 @@ _USUAL = np.array([[0.5626, 0.7201, 0.4062], [0.2159, 0.8012, 0.5581]])
 _USUAL_MOST = np.array([1.97, 1.03])
 # Vectors further than this from the usual ones, in degrees, are other stains.
 _LARGEST_ANGLE = 40.0
+WHITE = (255.0, 255.0, 255.0)
 
 
 @dataclass(frozen=True, eq=False)
@@ -66,7 +67,6 @@ class Stains:
         }
 
 
-WHITE = (255.0, 255.0, 255.0)
 # The look that images are brought to.
 REFERENCE_STAINS = Stains(
     (_USUAL / np.linalg.norm(_USUAL, axis=1, keepdims=True)).astype(np.float32),

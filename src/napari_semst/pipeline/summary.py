@@ -13,6 +13,8 @@ if TYPE_CHECKING:
 
     from napari_semst.pipeline.result import DomainResult
 
+_SPATIAL = ("chaos", "pas", "spatial_silhouette")
+
 
 def run_summary(
     sources: Sequence[Path],
@@ -99,9 +101,6 @@ def _semantics(facts: dict[str, Any]) -> str:
     if by := facts.get("computed_by"):
         name = f"{name}, computed by {by.get('source', '?')}: {by.get('model', '?')}"
     return f"{name} (CONTROL: {control})" if control else name
-
-
-_SPATIAL = ("chaos", "pas", "spatial_silhouette")
 
 
 def peak_memory_mb() -> float | None:

@@ -5,7 +5,8 @@ from __future__ import annotations
 import pytest
 from qtpy.QtWidgets import QFileDialog, QMessageBox
 
-from napari_semst.widgets.shared.files import FIGURES, ask_path
+from napari_semst.figure.file import FIGURE_FORMATS
+from napari_semst.widgets.shared.files import ask_path
 
 
 @pytest.fixture
@@ -38,7 +39,7 @@ def ask(monkeypatch, tmp_path):
     ],
 )
 def test_a_name_gets_an_ending_where_it_has_none(ask, typed, written, tmp_path):
-    assert ask(typed, FIGURES) == (tmp_path / written, [])
+    assert ask(typed, FIGURE_FORMATS) == (tmp_path / written, [])
 
 
 def test_a_file_is_not_replaced_unasked(ask, tmp_path):
@@ -49,6 +50,6 @@ def test_a_file_is_not_replaced_unasked(ask, tmp_path):
 
 
 def test_a_kind_that_is_not_written_is_refused_in_words(ask):
-    path, asked = ask("genes.tif", FIGURES)
+    path, asked = ask("genes.tif", FIGURE_FORMATS)
     assert path is None
     assert ".png or .svg or .pdf" in asked[0]

@@ -36,6 +36,10 @@ if TYPE_CHECKING:
 _CHUNK_SPOTS = 8192
 # Of the clustering's loss, which is below 1, beside a likelihood of hundreds of nats.
 _CLUSTERING_WEIGHT = 10.0
+# Pairs that are told apart in a step of contrastive learning: not all by all.
+PAIRS = 512
+_PROJECTED = 64
+_TEMPERATURE = 0.1
 
 
 class Batch(NamedTuple):
@@ -278,19 +282,6 @@ def annealed(epoch: int, settings: ImageGuidedConfig) -> float:
     start, end = settings.kl_annealing_start, settings.kl_annealing_end
     done = 1.0 if epoch >= end else max(epoch - start, 0) / max(end - start, 1)
     return settings.kl_weight_max * done
-
-
-__all__ = ["Batch", "Distributions", "GuidedObjective", "Normal", "annealed"]
-
-
-# Pairs that are told apart in a step of contrastive learning: not all by all.
-PAIRS = 512
-
-
-_PROJECTED = 64
-
-
-_TEMPERATURE = 0.1
 
 
 class Alignment(nn.Module):

@@ -44,6 +44,10 @@ _MARGIN = 2
 # direction of 300 spots, 0.07 of 1,200 and 0.02 of 3,000.
 _LEAST_PREDICTED, _BY_SPOTS = 0.05, 60
 _CHUNK_SPOTS = 8192
+# Pieces of a section that make up a fold, at most, and spots of each, at least: large
+# enough to hold whole regions, and to have spots that are far from the other folds.
+_PIECES, _PIECE_SPOTS = 5, 100
+_PARTITIONS = 4
 
 
 class Prediction(NamedTuple):
@@ -243,14 +247,6 @@ def _squares(
     )
     found: Doubles = np.stack([apart, whole])
     return found
-
-
-# Pieces of a section that make up a fold, at most, and spots of each, at least: large
-# enough to hold whole regions, and to have spots that are far from the other folds.
-_PIECES, _PIECE_SPOTS = 5, 100
-
-
-_PARTITIONS = 4
 
 
 def spatial_folds(

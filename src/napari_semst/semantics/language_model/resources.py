@@ -55,6 +55,21 @@ PEAK_OPERATIONS = (
 _GPU_SHARE = 0.2
 _UNKNOWN_GPU = 10e12
 _CPU_THREAD = 15e9
+_LOOKED_UP = ("embed", "lm_head", "wte", "wpe")
+_MOST_HEADER = 1 << 27
+# They read texts as a whole, and keep nothing of how these begin.
+_ENCODERS = frozenset(
+    (
+        *("albert", "bert", "camembert", "deberta", "deberta-v2", "distilbert"),
+        *("electra", "ernie", "esm", "eurobert", "longformer", "modernbert", "mpnet"),
+        *("new", "nomic_bert", "roberta", "roformer", "t5", "xlm-roberta"),
+        "xlm-roberta-xl",
+    )
+)
+# Tokens of a gene's name with its comma, by the kind of tokenizer. Word pieces were
+# counted (4.7 and 5.0 on a mouse and a human section), the others are a guess.
+_NAME_TOKENS = {"BPE": 4.5}
+_MOST_NAME_TOKENS = 5.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -218,31 +233,6 @@ def _speed(device: str) -> tuple[str, float]:
     name = torch.cuda.get_device_name(torch.device(device))
     known = peak_operations(name)
     return name, _UNKNOWN_GPU if known is None else known * _GPU_SHARE
-
-
-_LOOKED_UP = ("embed", "lm_head", "wte", "wpe")
-
-
-_MOST_HEADER = 1 << 27
-
-
-# They read texts as a whole, and keep nothing of how these begin.
-_ENCODERS = frozenset(
-    (
-        *("albert", "bert", "camembert", "deberta", "deberta-v2", "distilbert"),
-        *("electra", "ernie", "esm", "eurobert", "longformer", "modernbert", "mpnet"),
-        *("new", "nomic_bert", "roberta", "roformer", "t5", "xlm-roberta"),
-        "xlm-roberta-xl",
-    )
-)
-
-
-# Tokens of a gene's name with its comma, by the kind of tokenizer. Word pieces were
-# counted (4.7 and 5.0 on a mouse and a human section), the others are a guess.
-_NAME_TOKENS = {"BPE": 4.5}
-
-
-_MOST_NAME_TOKENS = 5.0
 
 
 def multiplied_weights(folder: Path) -> float | None:

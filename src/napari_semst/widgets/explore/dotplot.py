@@ -14,8 +14,9 @@ from qtpy.QtWidgets import (
 
 from napari_semst.errors import SemstError
 from napari_semst.explore.plots import draw_dots, draw_violins
+from napari_semst.figure.file import FIGURE_FORMATS
 from napari_semst.widgets.explore.texts import TIPS
-from napari_semst.widgets.shared.files import FIGURES, ask_path
+from napari_semst.widgets.shared.files import ask_path
 from napari_semst.widgets.shared.forms import push_button, row_of
 from napari_semst.wording import for_window
 
@@ -79,7 +80,7 @@ class GenePlot(QDialog):
 
     def _on_save(self) -> None:
         kinds = "Figures (*.png *.svg *.pdf)"
-        path = ask_path(self, "Save the plot", "genes.png", kinds, FIGURES)
+        path = ask_path(self, "Save the plot", "genes.png", kinds, FIGURE_FORMATS)
         if path is None or self.figure is None:
             return
         try:

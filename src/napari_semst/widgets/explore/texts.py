@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from napari_semst.widgets.shared.files import FIGURES
+from napari_semst.figure.file import FIGURE_FORMATS
 
 NO_SECTION_HELP = (
     "Open a file, drop one on the window, or try File > Open Sample > SemST > "
@@ -160,7 +160,6 @@ COPIED_HELP = (
     "{column!r} is a fact of the section and stays as it is. Edits are in the new "
     "column {copy!r}, which is on show now."
 )
-EDITED = "Edited"
 UNDONE = "Taken back"
 REDONE = "Done again"
 GENE_UNKNOWN = "No gene of this name"
@@ -230,7 +229,7 @@ ALL_SECTIONS_HELP = (
 WRITING = "Writing"
 READING = "Reading"
 SAVED_KINDS = {
-    "figure": (FIGURES, "Figures (*.png *.svg *.pdf)"),
+    "figure": (FIGURE_FORMATS, "Figures (*.png *.svg *.pdf)"),
     "report": ((".html",), "Web page (*.html)"),
     "regions_out": ((".geojson",), "GeoJSON (*.geojson)"),
 }

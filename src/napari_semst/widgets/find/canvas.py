@@ -34,6 +34,7 @@ if TYPE_CHECKING:
 
 # Hovering follows when the slider rests: a table with text is slow to change.
 _REST_MS = 300
+MOST_LIVE_SPOTS = 50_000
 
 
 class ResultPainter(QObject):
@@ -93,9 +94,6 @@ class ResultPainter(QObject):
         for layer in self._layers():
             if labels is None or spots.n_spots_of(layer) == len(labels):
                 show_labels_on_hover(layer, labels)
-
-
-MOST_LIVE_SPOTS = 50_000
 
 
 class LiveDomains(QObject):

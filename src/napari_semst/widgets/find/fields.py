@@ -36,6 +36,11 @@ if TYPE_CHECKING:
     from anndata import AnnData
     from pandas import Series
 
+# What a source cannot have: it reads neither texts nor a table, or no genes at all.
+UNFIT = {"precomputed": ("shuffled", "unrelated"), "genes": ("unrelated",)}
+# More are names of something else.
+_MOST_SECTIONS = 50
+
 
 class FilePicker(QWidget):
     """Offer what is known by name and any file that was picked.
@@ -165,10 +170,6 @@ class ExtraSettings(QWidget):
         self.keep({})
 
 
-# What a source cannot have: it reads neither texts nor a table, or no genes at all.
-UNFIT = {"precomputed": ("shuffled", "unrelated"), "genes": ("unrelated",)}
-
-
 class ControlCombo(QComboBox):
     """The controls that the configuration knows; those that do not fit are grey."""
 
@@ -252,10 +253,6 @@ class TablePicker(FilePicker):
             texts.NO_TABLE,
             parent,
         )
-
-
-# More are names of something else.
-_MOST_SECTIONS = 50
 
 
 class SectionsCombo(QComboBox):

@@ -25,6 +25,8 @@ if TYPE_CHECKING:
 
 # Numbers that a language model of 4 billion weights gives for a spot.
 _LANGUAGE_WIDTH = 2560
+# Typing a number changes it with every digit.
+_PAUSE_MS = 400
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,10 +95,6 @@ def _reading(config: Config, tissue: AnnData, device: str) -> list[str]:
     amount, _, time = estimate.sentences
     amount = f"{amount[:1].lower()}{amount[1:]}"
     return [texts.READING.format(amount=amount, time=time)]
-
-
-# Typing a number changes it with every digit.
-_PAUSE_MS = 400
 
 
 class RunForecaster(QObject):

@@ -37,6 +37,8 @@ if TYPE_CHECKING:
 
 _KINDS = "Images (*.tif *.tiff *.svs *.ndpi *.png *.jpg *.jpeg)"
 _DEFAULTS = MorphologyConfig()
+BUILTIN = "builtin"
+_NETWORKS = ("timm", "hf")
 
 
 class ImagePicker(FilePicker):
@@ -193,10 +195,6 @@ def _number(low: float, high: float, at_low: str, decimals: int = 1) -> QDoubleS
     if at_low:
         spin.setSpecialValueText(at_low)
     return spin
-
-
-BUILTIN = "builtin"
-_NETWORKS = ("timm", "hf")
 
 
 class EncoderField(QWidget):

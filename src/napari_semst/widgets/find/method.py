@@ -23,6 +23,9 @@ if TYPE_CHECKING:
 
 # Their forms differ: the one has a check box for the image, the other its own fields.
 SEMST, GUIDED = "semst", "image-guided"
+_DEFAULTS = ImageGuidedConfig()
+_MOST = {"folds": 20, "k_neighbors": 100, "latent_dim": 1024}
+_SMALL_STEP = {"free_bits": 0.01, "discordance_fdr": 0.01, "kl_weight_max": 0.1}
 
 
 class MethodCombo(QComboBox):
@@ -153,11 +156,6 @@ class HistologyFields(QWidget):
             self.image.show_settings(morphology)
         if self._method.chosen == GUIDED:
             self.guided.show_settings(settings.get("image_guided", {}))
-
-
-_DEFAULTS = ImageGuidedConfig()
-_MOST = {"folds": 20, "k_neighbors": 100, "latent_dim": 1024}
-_SMALL_STEP = {"free_bits": 0.01, "discordance_fdr": 0.01, "kl_weight_max": 0.1}
 
 
 class GuidedFields(QWidget):

@@ -39,6 +39,12 @@ if TYPE_CHECKING:
 _STEPS = 1000
 # Stopping early ends training; once it has ended there is nothing to stop.
 _AFTER_TRAINING = ("discordance", "assign", "attach")
+# A middle tone, clear on dark and on light grounds.
+_LINE = QColor(58, 134, 200)
+_ROOM_LEFT, _ROOM_RIGHT = 48.0, 10.0
+_HEIGHT = 56.0
+# More could not be told apart at the width of a dock.
+_MOST_POINTS = 400
 
 
 class RunBox(QWidget):
@@ -137,14 +143,6 @@ def progress_line(progress: Progress, seconds_left: float | None = None) -> str:
     # A language model forecasts by tokens, which is better than by texts.
     left = "" if progress.message.endswith("left") else time_left(seconds_left)
     return " - ".join([*parts, left] if left else parts)
-
-
-# A middle tone, clear on dark and on light grounds.
-_LINE = QColor(58, 134, 200)
-_ROOM_LEFT, _ROOM_RIGHT = 48.0, 10.0
-_HEIGHT = 56.0
-# More could not be told apart at the width of a dock.
-_MOST_POINTS = 400
 
 
 class LossCurve(QWidget):

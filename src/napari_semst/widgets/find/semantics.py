@@ -38,6 +38,20 @@ _FIELDS = {
     "genes": "model",
     "server": "server",
 }
+_LISTING = ("builtin", "table", "server", "prompts", "genes")
+# Which sources use each setting; a server reads texts of genes only if it reads genes.
+_USED_BY = {
+    "n_genes": _LISTING,
+    "ranking": _LISTING,
+    "pooling": ("prompts", "genes"),
+    "template": ("prompts",),
+    "tissue": ("prompts",),
+    "gene_text": ("genes", "server"),
+    "revision": ("prompts", "genes"),
+}
+_OF_RECIPES = ("n_genes", "ranking")
+_MOST_GENES = 500
+_DEFAULTS = SemanticsConfig()
 
 
 class SemanticsForm(QWidget):
@@ -127,22 +141,6 @@ class SemanticsForm(QWidget):
             self.model.look()
         elif field == "server":
             self.server.refresh()
-
-
-_LISTING = ("builtin", "table", "server", "prompts", "genes")
-# Which sources use each setting; a server reads texts of genes only if it reads genes.
-_USED_BY = {
-    "n_genes": _LISTING,
-    "ranking": _LISTING,
-    "pooling": ("prompts", "genes"),
-    "template": ("prompts",),
-    "tissue": ("prompts",),
-    "gene_text": ("genes", "server"),
-    "revision": ("prompts", "genes"),
-}
-_OF_RECIPES = ("n_genes", "ranking")
-_MOST_GENES = 500
-_DEFAULTS = SemanticsConfig()
 
 
 class ReadingFields(QWidget):

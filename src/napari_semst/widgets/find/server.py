@@ -25,6 +25,9 @@ from napari_semst.widgets.shared.worker import BackgroundTask
 if TYPE_CHECKING:
     from napari_semst.semantics.server.client import Probe
 
+# A run waits longer; here somebody watches.
+_SECONDS = 20.0
+
 
 class ServerFields(QWidget):
     """Address, model, what it reads; where the genes go stands there in plain sight."""
@@ -133,10 +136,6 @@ class ServerFields(QWidget):
     def _say(self, kind: str, said: str) -> None:
         self.result.say(kind, said)
         self._rows.setRowVisible(self.result, True)
-
-
-# A run waits longer; here somebody watches.
-_SECONDS = 20.0
 
 
 class ServerQuestion(NamedTuple):

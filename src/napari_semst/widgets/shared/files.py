@@ -32,6 +32,11 @@ SECTION_ENDINGS = (
     "*.h5ad *.h5 *.gef *.gem *.gem.gz *.csv *.csv.gz *.tsv *.tsv.gz *.xenium"
 )
 CSV_FILTER = "Table (*.csv)"
+# Of pictures that are not written here: who types one means it.
+_NOT_WRITTEN = {
+    *(".jpg", ".jpeg", ".tif", ".tiff", ".webp", ".gif", ".bmp"),
+    *(".eps", ".ps", ".svgz", ".ai", ".docx", ".pptx"),
+}
 
 
 @dataclass(frozen=True)
@@ -201,14 +206,6 @@ def _save(tissue: AnnData, wanted: SavedFile) -> SavedFile:
     else:
         path = write(tissue, wanted.path, overwrite=True)
     return replace(wanted, path=path)
-
-
-FIGURES = (".png", ".svg", ".pdf")
-# Of pictures that are not written here: who types one means it.
-_NOT_WRITTEN = {
-    *(".jpg", ".jpeg", ".tif", ".tiff", ".webp", ".gif", ".bmp"),
-    *(".eps", ".ps", ".svgz", ".ai", ".docx", ".pptx"),
-}
 
 
 def ask_path(
