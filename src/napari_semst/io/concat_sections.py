@@ -55,6 +55,7 @@ def join_sections(
     import pandas as pd
 
     from napari_semst.io.notes import input_warnings, warn
+    from napari_semst.io.outlines.sources import join_outline_sources
 
     if len(tissues) < 2:
         raise InputError(
@@ -88,6 +89,7 @@ def join_sections(
             "smallest one: were they measured with the same panel?"
         )
     warn(joined, *told)
+    join_outline_sources(joined, list(tissues.values()))
     return joined
 
 

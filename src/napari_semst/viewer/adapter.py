@@ -87,7 +87,7 @@ def layers_of(tissue: AnnData, name: str = "") -> list[LayerData]:
     arrangement = arrange(tissue, key, column)
     pair = uuid4().hex
     images = image_layers(tissue, name, arrangement)
-    spots = spots_layer(tissue, name, arrangement, column)
+    spots = spots_layer(tissue, name, arrangement, column, key)
     for _, options, _ in (*images, spots):
         options["metadata"][PAIR] = pair
     spots[1]["metadata"][COORDINATES] = key
@@ -129,12 +129,16 @@ def _opening_column(tissue: AnnData) -> str:
 
 
 def spots_layer(
-    tissue: AnnData, name: str, arrangement: CanvasArrangement, column: str = ""
+    tissue: AnnData,
+    name: str,
+    arrangement: CanvasArrangement,
+    column: str = "",
+    key: str | None = None,
 ) -> LayerData:
     """Return the spots as the data of a layer, at their true diameter.
 
     It is a Points layer, or an Image layer where there are more than
-    `image_layer.MOST_POINTS`.
+    `image_layer.MOST_POINTS` or outlines are known.
     """
     colouring = colourings.first_colouring(tissue)
     rgba = paint_of(tissue, colouring).rgba
@@ -148,7 +152,7 @@ def spots_layer(
             **sections_metadata(arrangement, column),
         },
     }
-    raster = raster_for(tissue, arrangement)
+    raster = raster_for(tissue, arrangement, key)
     if raster is not None:
         raster.paint(rgba)
         return raster_layer(raster, options)

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from napari_semst.viewer.rasterise import spread
+from napari_semst.core.ragged import spread
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray

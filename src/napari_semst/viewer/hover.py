@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from napari_semst.viewer import adapter, spots
 from napari_semst.viewer.hover_features import features_of
+from napari_semst.viewer.outline_layer import read_outlines_when_wanted
 from napari_semst.viewer.spots import tissue_of
 
 if TYPE_CHECKING:
@@ -38,6 +39,7 @@ def watch_current(layers: Sequence[LayerData]) -> None:
 
 def _on_inserted(event: Any) -> None:
     show_spot_on_hover(event.value)
+    read_outlines_when_wanted(event.value)
 
 
 def show_spot_on_hover(layer: Layer) -> None:

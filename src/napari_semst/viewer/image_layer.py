@@ -6,6 +6,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from napari_semst.io.outlines.sources import has_outlines
+from napari_semst.viewer.canvas_outlines import outlines_to_read
 from napari_semst.viewer.spot_image import SpotRaster
 from napari_semst.viewer.spots import RASTER
 
@@ -16,23 +18,36 @@ if TYPE_CHECKING:
     from napari_semst.viewer.arrange import CanvasArrangement
 
 MOST_POINTS = 100_000
-"""Spots up to which a section is drawn as points; more are drawn as an image."""
+"""Spots up to which a section is drawn as points; more are drawn as an image, and
+so are cells whose outlines are known."""
 
 # How far, as a share of its side, a bin may be from its place on the grid.
 _ON_GRID = 0.05
 
 
-def draws_as_image(n_spots: int) -> bool:
-    """Return whether so many spots are drawn as an image."""
-    return n_spots > MOST_POINTS
+def draws_as_image(tissue: AnnData) -> bool:
+    """Return whether a tissue's spots are drawn as an image: many, or outlined."""
+    return tissue.n_obs > MOST_POINTS or has_outlines(tissue)
 
 
-def raster_for(tissue: AnnData, arrangement: CanvasArrangement) -> SpotRaster | None:
-    """Return a tissue's spots as an image, None where few enough for points."""
-    if not draws_as_image(tissue.n_obs):
+def raster_for(
+    tissue: AnnData, arrangement: CanvasArrangement, key: str | None
+) -> SpotRaster | None:
+    """Return a tissue's spots as an image, None where they are points.
+
+    Parameters
+    ----------
+    tissue, arrangement
+        The spots, and where they stand.
+    key
+        obsm key of the coordinates at which they do.
+    """
+    if not draws_as_image(tissue):
         return None
     square = are_bins(tissue, arrangement)
-    return SpotRaster(arrangement.positions, arrangement.diameters, square)
+    raster = SpotRaster(arrangement.positions, arrangement.diameters, square)
+    raster.to_read = outlines_to_read(tissue, arrangement, key)
+    return raster
 
 
 def are_bins(tissue: AnnData, arrangement: CanvasArrangement) -> bool:

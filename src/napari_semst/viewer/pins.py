@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from napari_semst.viewer.sections import images_of
-from napari_semst.viewer.spots import PAIR
+from napari_semst.viewer.spots import PAIR, raster_of
 
 if TYPE_CHECKING:
     from napari.layers import Layer
@@ -53,8 +53,10 @@ def pin(viewer: Viewer, layer: Layer, label: str) -> list[Layer]:
         options["translate"] = translate
         pair = layer.metadata.get(PAIR)
         options["metadata"] = {PINNED: pair, "name": label}
-        # Images are looked at and never written to; colours of spots are.
-        data = data if one is not layer else np.array(data)
+        if one is layer:
+            # Images are looked at and never written to; colours of spots are.
+            raster = raster_of(layer)
+            data = np.array(data) if raster is None else raster.twin().levels
         added.append(AnyLayer.create(data, options, kind))
     for one in added:
         viewer.add_layer(one)

@@ -6,6 +6,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from napari_semst.core.ragged import spread
+
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
@@ -78,17 +80,3 @@ def _stamp(
     row, offset = spread(np.maximum(right - left + 1, 0).astype(np.int64))
     start = (y * width + left).astype(np.int64)
     image.reshape(-1)[start[row] + offset] = numbers[spot[row]]
-
-
-def spread(counts: NDArray[np.int64]) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-    """Return of each member of some groups its group, and its place in the group.
-
-    Parameters
-    ----------
-    counts
-        Members of each group, shape ``(n,)``; the results have shape
-        ``(counts.sum(),)``.
-    """
-    group = np.repeat(np.arange(len(counts)), counts)
-    before = np.cumsum(counts) - counts
-    return group, np.arange(len(group)) - before[group]

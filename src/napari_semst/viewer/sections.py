@@ -88,7 +88,7 @@ def plan_move(tissue: AnnData, key: str | None, column: str) -> SpotMove:
         As `napari_semst.viewer.arrange.arrange` does.
     """
     arrangement = arrange(tissue, key, column)
-    raster = raster_for(tissue, arrangement)
+    raster = raster_for(tissue, arrangement, key)
     if raster is not None:
         raster.warm()
     return SpotMove(tissue, key, column, arrangement, raster)

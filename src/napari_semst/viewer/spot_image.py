@@ -5,10 +5,14 @@ the screen cost. So the image holds numbers of spots, and a table holds their co
 another colouring is another table. Levels of twice the resolution each go from the
 whole section to single spots that are many pixels wide. Only the coarsest is an array;
 of the others those tiles are drawn that are looked at.
+
+Where the outlines of the cells are known, they are drawn in the place of discs on those
+levels on which a cell is large enough, each with a border.
 """
 
 from __future__ import annotations
 
+import copy
 import operator
 import threading
 from collections import OrderedDict
@@ -17,11 +21,16 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from napari_semst.errors import InputError
+from napari_semst.viewer.fill_polygons import borders
 from napari_semst.viewer.grid_index import GridIndex
 from napari_semst.viewer.rasterise import stamp
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from numpy.typing import NDArray
+
+    from napari_semst.viewer.canvas_outlines import CanvasOutlines, OutlinesToRead
 
     Floats = NDArray[np.float64]
 
@@ -41,7 +50,19 @@ TILE = 256
 MOST_TILES = 640
 """Tiles that are kept, 256 KiB each: 160 MiB, which is more than any window shows."""
 
+LEAST_OUTLINE = 10
+"""Pixels that the usual cell is wide on a level with outlines.
+
+A viewer shows up to two pixels of a level for one of the screen: from 5 to 10 on that.
+"""
+
 _MOST_PIXELS = 2**28
+# Pixels of a cell's width up to which its border is one pixel wide, not two.
+_NARROW = 24
+# How much of its light the border of a cell keeps; of a dark cell, how far it goes
+# towards white, and which cells are dark, of 255.
+_BORDER, _BORDER_OF_DARK, _DARK = 0.5, 0.45, 70
+_LIGHT = np.array([0.299, 0.587, 0.114], np.float32)
 
 
 class SpotRaster:
@@ -72,12 +93,16 @@ class SpotRaster:
         # Two at least: a viewer takes an image of one pixel for none.
         shape = np.maximum(np.ceil(extent / self._coarse_pitch - 1e-9), 2)
         self._coarse_shape = shape.astype(int)
-        self._tiles: OrderedDict[tuple[int, int, int], NDArray[np.int32]]
+        self._tiles: OrderedDict[tuple[int, int, int, bool], NDArray[np.int32]]
         self._tiles = OrderedDict()
         self._lock = threading.Lock()
         self._rgba = np.zeros((n, 4), np.uint8)
-        # Row 0 is of the pixels without a spot.
+        # Row 0 is of the pixels without a spot. Borders follow where there are any.
         self._table = np.zeros((n + 1, 4), np.uint8)
+        self.outlines: CanvasOutlines | None = None
+        self.to_read: OutlinesToRead | None = None
+        self.outlined, self.reading = True, False
+        self.when_wanted: Callable[[], None] | None = None
         self._coarse_numbers = self.numbers(LEVELS - 1)
         self._coarse = np.zeros((*self._coarse_numbers.shape, 4), np.uint8)
 
@@ -145,12 +170,75 @@ class SpotRaster:
     def take_look(self, other: SpotRaster) -> None:
         """Colour and show the spots as they are in another image."""
         self._rgba[:], self.shown = other._rgba, other.shown
+        self.outlined, self.when_wanted = other.outlined, other.when_wanted
+        self._fill()
+        self.look_at(LEVELS - 1)
+
+    def twin(self) -> SpotRaster:
+        """Return the same spots with colours of their own, those of now."""
+        twin = copy.copy(self)
+        for name in ("shown", "_rgba", "_table", "_coarse"):
+            setattr(twin, name, getattr(self, name).copy())
+        twin.when_wanted = None
+        return twin
+
+    def resize(self, diameters: float | Floats) -> None:
+        """Draw discs or squares of other diameters; outlines stay."""
+        self.diameters = np.broadcast_to(np.asarray(diameters), (len(self),))
+        self.reach = float(self.diameters.max()) / 2
+        with self._lock:
+            self._tiles = OrderedDict()
+        self._draw_coarsest()
+
+    # --- outlines
+
+    @property
+    def may_outline(self) -> bool:
+        """Whether outlines are known, being read or in a file."""
+        return self.outlines is not None or self.to_read is not None or self.reading
+
+    def set_outlines(self, outlines: CanvasOutlines | None) -> None:
+        """Draw cells as their outlines are, where they are large enough."""
+        self.outlines, self.to_read = outlines, None
+        n = len(self)
+        self._table = np.zeros((n + 1 if outlines is None else 2 * n + 1, 4), np.uint8)
+        self._draw_coarsest()
+
+    def show_outlines(self, outlined: bool) -> None:
+        """Show outlines where they are known, or discs alone."""
+        self.outlined = outlined
+        self._draw_coarsest()
+        self.look_at(LEVELS - 1)
+
+    def look_at(self, level: int) -> None:
+        """Tell who reads outlines if this level is the first to need them."""
+        width = float(np.median(self.diameters)) if self.to_read is not None else 0.0
+        enough = width / self.pitch(level) >= LEAST_OUTLINE
+        if enough and self.outlined and self.when_wanted is not None:
+            self.when_wanted()
+
+    def has_outlines_at(self, level: int) -> bool:
+        """Return whether cells are drawn as their outlines are on a level."""
+        return (
+            self.outlined
+            and self.outlines is not None
+            and self.outlines.diameter / self.pitch(level) >= LEAST_OUTLINE
+        )
+
+    def _draw_coarsest(self) -> None:
+        self._coarse_numbers = self.numbers(LEVELS - 1)
         self._fill()
 
+    # --- colours and pixels
+
     def _fill(self) -> None:
-        self._table[1:] = self._rgba
+        n = len(self)
+        self._table[1 : n + 1] = self._rgba
+        if len(self._table) > n + 1:
+            self._table[n + 1 :] = border_colours(self._rgba)
         if not self.shown.all():
-            self._table[1:][~self.shown] = 0
+            for first in range(1, len(self._table), n):
+                self._table[first : first + n][~self.shown] = 0
         self._coarse[:] = self.coloured(self._coarse_numbers)
 
     def coloured(self, numbers: NDArray[np.int32]) -> NDArray[np.uint8]:
@@ -163,6 +251,8 @@ class SpotRaster:
         self, level: int, rows: slice = slice(None), columns: slice = slice(None)
     ) -> NDArray[np.int32]:
         """Return the numbers in a window of a level: 0 for no spot, else index + 1.
+
+        On the border of an outlined cell the number of all spots is added.
 
         Parameters
         ----------
@@ -196,7 +286,8 @@ class SpotRaster:
         return window
 
     def _tile(self, level: int, y: int, x: int) -> NDArray[np.int32]:
-        key = (level, y, x)
+        outlined = self.has_outlines_at(level)
+        key = (level, y, x, outlined)
         with self._lock:
             tile = self._tiles.get(key)
             if tile is not None:
@@ -204,10 +295,33 @@ class SpotRaster:
                 return tile
         pitch = self.pitch(level)
         low = self.origin + np.array([y, x]) * (TILE * pitch)
+        if outlined:
+            return self._keep(key, self._outlined(low, pitch))
+        spots = self._near(low, low + TILE * pitch, pitch)
+        return self._keep(key, self._drawn(spots, low, pitch, (TILE, TILE)))
+
+    def _near(self, low: Floats, high: Floats, pitch: float) -> NDArray[np.int64]:
+        """Return the spots whose discs may lie in a box."""
         # A spot smaller than a pixel still fills the one that its centre is in.
         margin = max(self.reach, pitch)
-        spots = self.index.within(low - margin, low + TILE * pitch + margin)
-        return self._keep(key, self._drawn(spots, low, pitch, (TILE, TILE)))
+        return self.index.within(low - margin, high + margin)
+
+    def _outlined(self, low: Floats, pitch: float) -> NDArray[np.int32]:
+        """Return a tile of outlined cells, and of discs for those without outline."""
+        outlines = self.outlines
+        assert outlines is not None
+        wide = 1 if outlines.diameter / pitch < _NARROW else 2
+        # Some pixels more on each side: what is beyond tells where borders are.
+        low, high = low - wide * pitch, low + (TILE + wide) * pitch
+        side = TILE + 2 * wide
+        discs = self._near(low, high, pitch)
+        discs = discs[~outlines.there[discs]]
+        image = self._drawn(discs, low, pitch, (side, side))
+        cells = outlines.within(self.index, low, high)
+        outlines.draw(image, cells, low, pitch)
+        tile = image[wide:-wide, wide:-wide].copy()
+        tile[borders(image, wide)] += len(self)
+        return tile
 
     def _drawn(
         self, spots: Any, low: Floats, pitch: float, shape: tuple[int, int]
@@ -221,7 +335,7 @@ class SpotRaster:
         return image
 
     def _keep(
-        self, key: tuple[int, int, int], tile: NDArray[np.int32]
+        self, key: tuple[int, int, int, bool], tile: NDArray[np.int32]
     ) -> NDArray[np.int32]:
         with self._lock:
             self._tiles[key] = tile
@@ -239,16 +353,34 @@ class SpotRaster:
             for y in range(rows):
                 for x in range(columns):
                     tile = image[y * TILE : (y + 1) * TILE, x * TILE : (x + 1) * TILE]
-                    self._keep((level, y, x), tile.copy())
+                    self._keep((level, y, x, False), tile.copy())
         return self
 
     def spots_at(self, place: Floats) -> NDArray[np.int64]:
         """Return the spots on show that cover a place (y, x), the one on top last."""
         near = self.index.within(place - self.reach, place + self.reach)
-        return near[
+        near = near[
             covers(self.positions[near], self.diameters[near], place, self.square)
-            & self.shown[near]
         ]
+        if self.outlined and self.outlines is not None:
+            cells = self.outlines.within(self.index, place, place)
+            cells = cells[self.outlines.cover(cells, place)]
+            near = np.concatenate([near[~self.outlines.there[near]], cells])
+        return near[self.shown[near]]
+
+
+def border_colours(rgba: NDArray[np.uint8]) -> NDArray[np.uint8]:
+    """Return the colours of cells' borders: darker, lighter where a cell is dark.
+
+    Parameters
+    ----------
+    rgba
+        Of the cells, shape ``(n_cells, 4)``.
+    """
+    rgb = rgba[:, :3].astype(np.float32)
+    dark = (rgb @ _LIGHT < _DARK)[:, None]
+    rgb = np.where(dark, rgb + _BORDER_OF_DARK * (255 - rgb), _BORDER * rgb)
+    return np.concatenate([rgb.astype(np.uint8), rgba[:, 3:]], axis=1)
 
 
 def covers(
@@ -293,6 +425,7 @@ class RasterLevel:
         rows, columns, channels = self._keys(key)
         row, row_after = _window(rows, self.shape[0])
         column, column_after = _window(columns, self.shape[1])
+        self._raster.look_at(self._level)
         pixels = self._raster.coloured(self._raster.numbers(self._level, row, column))
         return pixels[row_after, column_after, channels]
 

@@ -118,6 +118,16 @@ def move(
     layer.scale, layer.translate = raster.scale, raster.translate
 
 
+def resize(layer: Layer, sizes: float | Floats) -> None:
+    """Draw a layer's spots with other diameters, one or one per spot."""
+    raster = raster_of(layer)
+    if raster is None:
+        layer.size = sizes
+    else:
+        raster.resize(sizes)
+        redraw(layer, raster)
+
+
 def spot_at(layer: Layer, position: Sequence[float] | Floats) -> int | None:
     """Return the spot on show at a position of the canvas, the one on top.
 

@@ -206,6 +206,14 @@ def read_cells(
     return replace(placed, places=f"{_from(local, path)} and {placed.places}")
 
 
+def pixel_columns(
+    names: Iterable[str],
+) -> tuple[tuple[str, str] | None, tuple[str, str] | None]:
+    """Return the columns with places in pixels: on the slide, and in the field."""
+    known = list(names)
+    return _pair(known, _GLOBAL), _pair(known, _LOCAL)
+
+
 def _pair(
     names: Iterable[str], pairs: Sequence[tuple[str, str]]
 ) -> tuple[str, str] | None:

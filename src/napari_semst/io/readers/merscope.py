@@ -19,6 +19,11 @@ from napari_semst.io.formats.text_tables import (
 from napari_semst.io.formats.wide_tables import read_wide
 from napari_semst.io.gene_features import feature_kinds
 from napari_semst.io.notes import warn
+from napari_semst.io.outlines.merscope_boundaries import (
+    merscope_file,
+    merscope_rings,
+)
+from napari_semst.io.outlines.sources import remember_outlines
 from napari_semst.io.readers.cell_tables import (
     CellTables,
     as_numbers,
@@ -147,6 +152,9 @@ def read(path: Path, options: ReadOptions) -> AnnData:
     )
     tissue = tissue_from_cells(found, files.counts.absolute().parent.name, picture)
     warn(tissue, *doubt)
+    outlines, names = merscope_file(files.counts, _COUNTS), tissue.obs_names
+    if outlines is not None:
+        remember_outlines(tissue, outlines, lambda: merscope_rings(outlines, names))
     return tissue
 
 

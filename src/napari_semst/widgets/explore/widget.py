@@ -8,10 +8,17 @@ from uuid import uuid4
 import numpy as np
 from qtpy.QtCore import QEvent, QSignalBlocker, Qt, QTimer
 from qtpy.QtGui import QKeySequence, QShortcut  # type: ignore[attr-defined]
-from qtpy.QtWidgets import QApplication, QSlider, QVBoxLayout, QWidget
+from qtpy.QtWidgets import QApplication, QCheckBox, QSlider, QVBoxLayout, QWidget
 
 from napari_semst import keys
-from napari_semst.viewer import adapter, colourings, pins, sections, spots
+from napari_semst.viewer import (
+    adapter,
+    colourings,
+    outline_layer,
+    pins,
+    sections,
+    spots,
+)
 from napari_semst.viewer.arrange import arrange, bounds
 from napari_semst.viewer.colour import CategoryPaint
 from napari_semst.viewer.display_state import DisplayState
@@ -77,6 +84,7 @@ class ExploreDomains(QWidget):
         self.reasons = DomainExplainer(self.sections, self.legend, self.why, self)
         self.opacity = _slider(0, 100, TIPS["opacity"])
         self.spot_size = _slider(10, 300, TIPS["size"])
+        self.outlines = QCheckBox("Cell outlines")
         self._build()
         self._connect()
         self.select = SelectPart(context, self)
@@ -91,6 +99,7 @@ class ExploreDomains(QWidget):
         rows = form_layout()
         add_row(rows, "Spot opacity", self.opacity)
         add_row(rows, "Spot size", self.spot_size)
+        add_row(rows, "", self.outlines)
         content = QWidget()
         self.column = QVBoxLayout(content)
         self.column.setContentsMargins(8, 8, 8, 8)
@@ -146,6 +155,7 @@ class ExploreDomains(QWidget):
         self._later.timeout.connect(self._drop_lone_pins)
         self.opacity.valueChanged.connect(self._on_opacity)
         self.spot_size.valueChanged.connect(self._on_size)
+        self.outlines.toggled.connect(self._on_outlines)
         self.state.tissue_changed.connect(self._on_tissue_changed)
         self.state.look_changed.connect(self._on_look_changed)
         self.state.selection_changed.connect(self._on_selection)
@@ -191,9 +201,8 @@ class ExploreDomains(QWidget):
         parts: tuple[QWidget, ...] = (self.choice, self.legend, self.limits)
         for part in (*parts, self.opacity, self.spot_size, self.markers, self.compare):
             part.setEnabled(tissue is not None)
-        # An image of many spots has one size, and one table of colours.
-        points = layer is not None and _are_points(layer)
-        self.pin_button.setEnabled(points)
+        self.pin_button.setEnabled(tissue is not None)
+        self._offer_outlines()
         self._mark_unsaved()
         self._refresh_pins()
         self.markers.set_tissue(tissue)
@@ -205,7 +214,6 @@ class ExploreDomains(QWidget):
             return
         _set_quietly(self.opacity, round(100 * layer.opacity))
         _set_quietly(self.spot_size, 100)
-        self.spot_size.setEnabled(points)
         help_ = texts.READY_HELP
         if keys.DOMAIN not in tissue.obs:
             help_ = f"{texts.NO_DOMAINS_HELP} {help_}"
@@ -294,11 +302,25 @@ class ExploreDomains(QWidget):
 
     def _on_size(self, percent: int) -> None:
         layer, tissue = self.sections.layer, self.tissue
-        if layer is None or tissue is None or not _are_points(layer):
+        if layer is None or tissue is None:
             return
         key = layer.metadata.get(adapter.COORDINATES)
         true = arrange(tissue, key, sections.sections_by(layer)).diameters
-        layer.size = np.asarray(true) * (percent / 100)
+        spots.resize(layer, np.asarray(true) * (percent / 100))
+
+    def _offer_outlines(self) -> None:
+        layer = self.sections.layer
+        there = layer is not None and outline_layer.may_outline(layer)
+        with QSignalBlocker(self.outlines):
+            self.outlines.setChecked(
+                layer is not None and outline_layer.shows_outlines(layer)
+            )
+        self.outlines.setEnabled(there)
+        self.outlines.setToolTip(TIPS["outlines" if there else "no_outlines"])
+
+    def _on_outlines(self, outlined: bool) -> None:
+        if self.sections.layer is not None:
+            outline_layer.show_outlines(self.sections.layer, outlined)
 
     def pin(self) -> None:
         """Keep the colours of now beside the section, to compare the next ones with."""
@@ -402,12 +424,6 @@ class ExploreDomains(QWidget):
     def _on_selection(self, tissue: AnnData) -> None:
         if tissue is self.tissue:
             self.context.paint()
-
-
-def _are_points(layer: Layer) -> bool:
-    from napari.layers import Points
-
-    return isinstance(layer, Points)
 
 
 def _set_quietly(slider: QSlider, value: int) -> None:

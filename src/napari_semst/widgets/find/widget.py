@@ -14,6 +14,7 @@ from napari_semst.viewer import adapter, sections
 from napari_semst.viewer.display_state import DisplayState
 from napari_semst.viewer.hover import show_spot_on_hover
 from napari_semst.viewer.image_layer import draws_as_image
+from napari_semst.viewer.outline_layer import read_outlines_when_wanted
 from napari_semst.viewer.spots import tissue_of
 from napari_semst.widgets.find import texts
 from napari_semst.widgets.find.canvas import ResultPainter
@@ -184,6 +185,7 @@ class FindDomains(QWidget):
             # Connecting the same slot twice is one connection.
             layer.events.name.connect(self._on_renamed)
             show_spot_on_hover(layer)
+            read_outlines_when_wanted(layer)
         job = self.controller.job
         gone = job is not None and not self._layers_of(job.tissue)
         if gone:
@@ -261,7 +263,7 @@ class FindDomains(QWidget):
             return True
         if column is None:
             column = sections.sections_by(layer)
-        if draws_as_image(tissue.n_obs):
+        if draws_as_image(tissue):
             self.card.show_status("running", texts.MOVING, layer.name)
             self.moving.start(tissue, key, column)
             return True

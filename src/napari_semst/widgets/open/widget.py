@@ -22,6 +22,7 @@ from napari_semst.errors import SaveError
 from napari_semst.io.options import ReadOptions
 from napari_semst.viewer import adapter
 from napari_semst.viewer.hover import show_spot_on_hover
+from napari_semst.viewer.outline_layer import read_outlines_when_wanted
 from napari_semst.viewer.spots import TISSUE
 from napari_semst.widgets.open import texts
 from napari_semst.widgets.open.alignment import AlignmentPanel
@@ -312,6 +313,7 @@ class OpenData(QWidget):
         made = [Layer.create(*data) for data in layers]
         for layer in made:
             show_spot_on_hover(layer)
+            read_outlines_when_wanted(layer)
             self._viewer.add_layer(layer)
         self._viewer.reset_view()
         tissue: AnnData = made[-1].metadata[TISSUE]
