@@ -21,8 +21,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from napari_semst.errors import InputError
-from napari_semst.viewer.fill_polygons import borders
 from napari_semst.viewer.grid_index import GridIndex
+from napari_semst.viewer.outlines.fill_polygons import borders
 from napari_semst.viewer.rasterise import stamp
 
 if TYPE_CHECKING:
@@ -30,7 +30,10 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-    from napari_semst.viewer.canvas_outlines import CanvasOutlines, OutlinesToRead
+    from napari_semst.viewer.outlines.canvas_outlines import (
+        CanvasOutlines,
+        OutlinesToRead,
+    )
 
     Floats = NDArray[np.float64]
 

@@ -11,17 +11,11 @@ from qtpy.QtGui import QKeySequence, QShortcut  # type: ignore[attr-defined]
 from qtpy.QtWidgets import QApplication, QCheckBox, QSlider, QVBoxLayout, QWidget
 
 from napari_semst import keys
-from napari_semst.viewer import (
-    adapter,
-    colourings,
-    outline_layer,
-    pins,
-    sections,
-    spots,
-)
+from napari_semst.viewer import adapter, colourings, pins, sections, spots
 from napari_semst.viewer.arrange import arrange, bounds
 from napari_semst.viewer.colour import CategoryPaint
 from napari_semst.viewer.display_state import DisplayState
+from napari_semst.viewer.outlines import outline_layer
 from napari_semst.widgets.explore import texts
 from napari_semst.widgets.explore.choice import ColourPicker
 from napari_semst.widgets.explore.compare import ComparePanel

@@ -14,7 +14,10 @@ if TYPE_CHECKING:
 
     from napari.layers import Layer
 
-    from napari_semst.viewer.canvas_outlines import CanvasOutlines, OutlinesToRead
+    from napari_semst.viewer.outlines.canvas_outlines import (
+        CanvasOutlines,
+        OutlinesToRead,
+    )
     from napari_semst.viewer.spot_image import SpotRaster
 
 

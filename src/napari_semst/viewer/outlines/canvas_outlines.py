@@ -10,7 +10,7 @@ import numpy as np
 from napari_semst import keys
 from napari_semst.core.ragged import spread
 from napari_semst.io.outlines.sources import has_outlines, read_outlines
-from napari_semst.viewer.fill_polygons import fill_polygons
+from napari_semst.viewer.outlines.fill_polygons import fill_polygons
 
 if TYPE_CHECKING:
     from anndata import AnnData

@@ -1,0 +1,1 @@
+"""Outlines of cells: read when looked at, moved to the canvas, filled as pixels."""
