@@ -159,8 +159,8 @@ def test_a_twin_keeps_its_colours_and_outlines():
     raster.paint(np.zeros((N, 4)))
     np.testing.assert_array_equal(twin.levels[-1], before)
     fine = np.s_[4000:4900, 4000:4900]
-    assert twin.levels[3][fine].any()
-    assert not raster.levels[3][fine].any()
+    assert twin.levels[3][fine][..., 3].any()
+    assert not raster.levels[3][fine][..., 3].any()
 
 
 @pytest.mark.parametrize("share", [0.5, 2.0])

@@ -304,6 +304,8 @@ class ExploreDomains(QWidget):
 
     def _offer_outlines(self) -> None:
         layer = self.sections.layer
+        if layer is not None:
+            outline_layer.read_outlines_when_wanted(layer)
         there = layer is not None and outline_layer.may_outline(layer)
         with QSignalBlocker(self.outlines):
             self.outlines.setChecked(
