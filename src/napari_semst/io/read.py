@@ -13,6 +13,7 @@ from napari_semst.io.formats.sample_files import is_archive
 from napari_semst.io.gene_features import keep_genes
 from napari_semst.io.notes import note, warn_of_mixing
 from napari_semst.io.options import ReadOptions
+from napari_semst.io.outlines.sources import pass_on_outlines
 from napari_semst.io.places.mixed import mixed_sections
 from napari_semst.io.readers import visium_files
 from napari_semst.io.readers.registry import (
@@ -87,7 +88,9 @@ def read(
     place = Path(path).expanduser()
     kind = format_of(place)
     options = ReadOptions.of(counts, positions, part, features)
-    tissue = keep_genes(kind.read(place, options), options, str(place))
+    whole = kind.read(place, options)
+    tissue = keep_genes(whole, options, str(place))
+    pass_on_outlines(whole, tissue)
     note(tissue, kind=kind.name, name=place.absolute().name)
     mixing = mixed_sections(tissue)
     if mixing is None:

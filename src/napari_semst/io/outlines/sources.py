@@ -92,6 +92,13 @@ def remember_outlines(tissue: AnnData, file: Path, load: Callable[[], Rings]) ->
     _remember(tissue, OutlineSource(file, tissue.obs_names, read))
 
 
+def pass_on_outlines(tissue: AnnData, copy: AnnData) -> None:
+    """Let a copy of a tissue, or one of fewer cells, know of its outlines too."""
+    source = _SOURCES.get(id(tissue))
+    if source is not None and copy is not tissue:
+        _remember(copy, source)
+
+
 def join_outline_sources(joined: AnnData, tissues: Sequence[AnnData]) -> None:
     """Let a tissue that was joined of others know of their outlines.
 
