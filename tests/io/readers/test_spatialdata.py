@@ -63,8 +63,18 @@ def test_a_level_that_is_small_enough_is_read(store, monkeypatch):
     placement = image_placement(read(store))
     assert placement.image.shape == (160, 180, 3)
     np.testing.assert_allclose(placement.bounds(), [[-10, -5], [1590, 1795]])
-    monkeypatch.setattr("napari_semst.io.readers.spatialdata_images.ENOUGH", 5)
-    assert "no small enough copy" in input_warnings(read(store))[0]
+
+
+def test_an_image_without_a_small_copy_is_thinned_out(store, monkeypatch):
+    monkeypatch.setattr("napari_semst.io.readers.spatialdata_images.ENOUGH", 54 * 60)
+    placement = image_placement(read(store))
+    # The coarser level by a third: every sixth pixel of the finer one.
+    assert placement.image.shape == (53, 60, 3)
+    assert placement.scale == pytest.approx((30, 30))
+    assert placement.image[0, :3, 0].tolist() == [2, 8, 14]
+    np.testing.assert_allclose(placement.bounds()[0], [-10, -5])
+    monkeypatch.setattr("napari_semst.io.formats.ngff._LARGEST_WHOLE", 5)
+    assert "too large" in input_warnings(read(store))[0]
 
 
 def test_outlines_of_cells_need_the_extra(store, tissue, zarr_format):

@@ -87,9 +87,9 @@ def test_many_fields_of_view_are_made_smaller(store, zarr_format, monkeypatch):
     placement = image_placement(read(store))
     np.testing.assert_allclose(placement.bounds(), [[0, 0], [100, 100]])
     assert (placement.image == np.repeat([7, 8], 25)).all()
-    monkeypatch.setattr("napari_semst.io.formats.mosaic._TILE", 5)
     monkeypatch.setattr("napari_semst.io.readers.spatialdata_images.ENOUGH", 5)
-    assert "no small enough copy" in input_warnings(read(store))[0]
+    monkeypatch.setattr("napari_semst.io.formats.ngff._LARGEST_WHOLE", 5)
+    assert "too large" in input_warnings(read(store))[0]
 
 
 @pytest.mark.parametrize(

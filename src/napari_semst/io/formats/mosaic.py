@@ -15,9 +15,6 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-# Pixels of a tile that is read where it has no smaller copy.
-_TILE = 32_000_000
-
 
 @dataclass(frozen=True, slots=True)
 class Tile:
@@ -64,8 +61,8 @@ def mosaic(
     -------
     image, step, origin
         Shape ``(height, width)`` or with channels, the units that a pixel is wide, and
-        where the outer corner of the first one lies. None where a tile has no small
-        enough copy.
+        where the outer corner of the first one lies. None where a tile is too large to
+        be gone through.
     """
     first = np.min([tile.origin for tile in tiles], axis=0)
     width, height = np.max([tile.ends() for tile in tiles], axis=0) - first
@@ -90,7 +87,7 @@ def mosaic(
 def _read(tile: Tile, step: float) -> tuple[NDArray[Any], float] | None:
     """Return a tile about as fine as wanted, and how wide a pixel of it is."""
     wanted = 4 * tile.size[0] * tile.size[1] * (tile.step / step) ** 2
-    found = ngff.level_of(tile.group, int(wanted)) or ngff.level_of(tile.group, _TILE)
+    found = ngff.level_of(tile.group, max(1, int(wanted)))
     return None if found is None else (found[0], tile.step / found[1])
 
 

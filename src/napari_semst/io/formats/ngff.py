@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -16,6 +17,8 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 USUAL_SYSTEM = "global"
+# Without a small copy in the store the whole level must be gone through.
+_LARGEST_WHOLE = 2_000_000_000
 
 
 def attributes(group: Path) -> dict[str, Any]:
@@ -161,42 +164,52 @@ def ngff_size(group: Path) -> tuple[int, int] | None:
 def level_of(group: Path, most: int) -> tuple[NDArray[Any], float] | None:
     """Return an image no finer than wanted, and its pixels per pixel of the finest.
 
+    Where all levels have more pixels, the coarsest is thinned out chunk by chunk.
+
     Parameters
     ----------
     group
         The image's group.
     most
-        Pixels at most; None where all levels have more.
+        Pixels at most.
 
     Returns
     -------
     image, share
         ``(height, width)``, or with 3 or 4 channels that are colours; else the first
-        channel. None where no level is small enough.
+        channel. None where there is no level, or all are too large to be gone through.
     """
     import zarr
 
     about = multiscales(group)
     axes = [str(axis["name"]) for axis in about.get("axes", [])]
-    names = [str(one["path"]) for one in about.get("datasets", [])]
     coloured = _may_be_colours(group)
     finest = 0
-    for name in names:
-        array: Any = zarr.open_array(group / name, mode="r")
+    array: Any = None
+    sizes = dict.fromkeys("xy", 0)
+    for one in about.get("datasets", []):
+        array = zarr.open_array(group / str(one["path"]), mode="r")
         sizes = dict(zip(axes, array.shape, strict=True))
         finest = finest or sizes["x"]
         if sizes["x"] * sizes["y"] <= most:
-            picked = tuple(
-                slice(None)
-                if axis in "xy" or (axis == "c" and coloured and sizes["c"] in (3, 4))
-                else 0
-                for axis in axes
-            )
-            image = np.asarray(array[picked])
-            return (np.moveaxis(image, 0, -1) if image.ndim == 3 else image), sizes[
-                "x"
-            ] / finest
-    return None
+            break
+    n_pixels = sizes["x"] * sizes["y"]
+    if array is None or n_pixels > max(most, _LARGEST_WHOLE):
+        return None
+    step = max(1, math.ceil(math.sqrt(n_pixels / most)))
+    picked = tuple(
+        # The middle pixel of each block, so that nothing is shifted.
+        slice(step // 2, max(1, sizes[axis] // step) * step, step)
+        if axis in "xy"
+        else slice(None)
+        if axis == "c" and coloured and sizes["c"] in (3, 4)
+        else 0
+        for axis in axes
+    )
+    image = np.asarray(array[picked])
+    if image.ndim == 3:
+        image = np.moveaxis(image, 0, -1)
+    return image, sizes["x"] / finest / step
 
 
 def _may_be_colours(group: Path) -> bool:

@@ -115,13 +115,15 @@ def _picture(tiles: list[Tile]) -> SectionImage:
     if len(tiles) > 1:
         joined = mosaic(tiles, ENOUGH)
         if joined is None:
-            raise InputError("An image of several has no small enough copy.")
+            raise InputError("One of the images is too large and has no smaller copy.")
         image, step, origin = joined
         return SectionImage(stretch_to_uint8(image), 1 / step, origin)
     (tile,) = tiles
     found = ngff.level_of(tile.group, ENOUGH)
     if found is None:
-        raise InputError(f"The image {tile.group.name} has no small enough copy.")
+        raise InputError(
+            f"The image {tile.group.name} is too large and has no smaller copy."
+        )
     image, share = found
     return SectionImage(stretch_to_uint8(image), share / tile.step, tile.origin)
 
