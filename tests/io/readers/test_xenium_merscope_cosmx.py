@@ -330,6 +330,17 @@ def test_xenium_tables_that_r_has_written(tmp_path, tissue, unnamed):
     found.write_h5ad(tmp_path / "saved.h5ad")
 
 
+@pytest.mark.parametrize("name", ["cell_id", None])
+def test_xenium_ids_that_pandas_kept_as_names_of_rows(tmp_path, tissue, name):
+    folder = write_xenium(tmp_path / "run", tissue, image="")
+    path = folder / "cells.parquet"
+    table = pd.read_parquet(path).set_index("cell_id").rename_axis(name)
+    table.to_parquet(path)
+    found = read(folder)
+    assert_same(found, tissue)
+    assert set(found.obs) == {*table}
+
+
 def test_ids_that_r_shortened_are_written_out(tmp_path, tissue):
     numbers = [str(100_000 * (i + 1)) for i in range(tissue.n_obs)]
     tissue.obs_names = numbers

@@ -167,7 +167,7 @@ def index_by_id(
 
 def is_unnamed(name: str) -> bool:
     """Return whether a column has no name, or the one pandas gives it then."""
-    return not name.strip() or name.startswith("Unnamed: ")
+    return not name.strip() or name.startswith(("Unnamed: ", "__index_level_"))
 
 
 def _numbers_again(column: pd.Series) -> pd.Series:

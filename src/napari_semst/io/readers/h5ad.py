@@ -17,6 +17,7 @@ from napari_semst.io.notes import note, warn
 from napari_semst.io.places.preview import preview_places
 from napari_semst.io.places.section_wide import take_section_wide
 from napari_semst.io.readers.anndata_preview import preview_group
+from napari_semst.io.readers.open_st import without_background
 from napari_semst.io.sections import libraries, part
 
 if TYPE_CHECKING:
@@ -86,6 +87,7 @@ def as_section(adata: AnnData, path: Path, options: ReadOptions) -> AnnData:
             f"Expected spots and genes in {path}; found {adata.n_obs} spots and "
             f"{adata.n_vars} genes."
         )
+    adata = without_background(adata)
     # Before names are told apart: a protein may share that of its gene.
     adata = keep_genes(adata, options, str(path))
     _mend_names(adata)

@@ -15,6 +15,7 @@ from napari_semst.io.formats.text_tables import (
     read_head,
 )
 from napari_semst.io.formats.wide_tables import read_wide
+from napari_semst.io.gene_features import feature_kinds
 from napari_semst.io.notes import warn
 from napari_semst.io.readers.cell_tables import (
     CellTables,
@@ -147,6 +148,7 @@ def preview(path: Path, options: ReadOptions) -> dict[str, Any]:
     head = read_head(files.counts, files.counts.name)
     genes = head.names[1:]
     return preview_tables(files.counts, files.cells, len(genes), head) | {
+        "features": feature_kinds(genes),
         "image": None if files.image is None else tiff_size(files.image),
     }
 

@@ -36,7 +36,8 @@ if TYPE_CHECKING:
 _MATRIX, _ABOUT = "cell_feature_matrix", "experiment.xenium"
 _X, _Y = "x_centroid", "y_centroid"
 # What the column of ids is called where another program rewrote the table.
-_IDS = ("cell_id", "cellid", "cell", "barcode", "id", "x", "unnamed: 0", "")
+_UNNAMED = ("unnamed: 0", "__index_level_0__", "")
+_IDS = ("cell_id", "cellid", "cell", "barcode", "id", "x", *_UNNAMED)
 # Micrometres in a pixel of the instrument, where the run does not say.
 _PIXEL = 0.2125
 # The nuclei's stain, as each version of the instrument names it, the newest first.
@@ -209,11 +210,12 @@ def _cells(path: Path, names: pd.Index) -> pd.DataFrame:
     columns = columns_of(path)
     candidates = id_columns(columns, _IDS)
     if path.suffix == ".parquet":
-        import pandas as pd
+        from pyarrow import parquet
 
         check_file(path, what)
         with translate_errors(path, what):
-            cells = pd.read_parquet(path, engine="pyarrow").reset_index(drop=True)
+            # Ids that pandas kept as names of rows are a column again.
+            cells = parquet.read_table(path).to_pandas(ignore_metadata=True)
         for name in {*candidates} & {*cells}:
             cells[name] = cells[name].map(_text)
     else:
