@@ -5,7 +5,7 @@ from __future__ import annotations
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
-from napari_semst.errors import DeviceError, SemanticsError
+from napari_semst.errors import DeviceError, SemanticsError, SemstError
 from napari_semst.models.hub import LANGUAGE_MODEL, check_weights
 
 if TYPE_CHECKING:
@@ -16,13 +16,17 @@ if TYPE_CHECKING:
 
 # Only models trained on sentence pairs have it, and mean and last token do not read it.
 _NOT_READ = "pooler"
+_ADVICE = (
+    "Code that comes with a model is never run; download the model again, or choose "
+    "another."
+)
 
 
 def load_tokenizer(folder: Path, name: str) -> Any:
     """Return the tokenizer of a folder, or raise `SemanticsError`."""
     from transformers import AutoTokenizer
 
-    with _explained(name, "tokenizer"):
+    with explained_loading(name, f"the tokenizer of {name}", "transformers", _ADVICE):
         return AutoTokenizer.from_pretrained(
             folder, trust_remote_code=False, local_files_only=True
         )
@@ -44,7 +48,8 @@ def load_language_model(
     from transformers import AutoConfig, AutoModel
 
     check_weights(folder, name, kind)
-    with _explained(name, "model"), _quiet():
+    said = f"the model of {name}"
+    with explained_loading(name, said, "transformers", _ADVICE), _quiet():
         config = AutoConfig.from_pretrained(
             folder, trust_remote_code=False, local_files_only=True
         )
@@ -84,13 +89,15 @@ def _refuse_gaps(report: dict[str, Any], name: str) -> None:
 
 
 @contextmanager
-def _explained(name: str, part: str) -> Iterator[None]:
+def explained_loading(
+    name: str, said: str, package: str, advice: str
+) -> Iterator[None]:
     """Turn what loading may raise into an error for users."""
     import torch
 
     try:
         yield
-    except (SemanticsError, DeviceError):
+    except SemstError:
         raise
     except (torch.OutOfMemoryError, MemoryError) as error:
         raise DeviceError(
@@ -101,9 +108,8 @@ def _explained(name: str, part: str) -> Iterator[None]:
     except Exception as error:
         lines = str(error).strip().splitlines() or [type(error).__name__]
         raise SemanticsError(
-            f"Expected the {part} of {name} to load with transformers; it did not: "
-            f"{lines[0][:300].rstrip('.')}. Code that comes with a model is never run; "
-            "download the model again, or choose another."
+            f"Expected {said} to load with {package}; it did not: "
+            f"{lines[0][:300].rstrip('.')}. {advice}"
         ) from error
 
 

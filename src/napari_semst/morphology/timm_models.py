@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from typing import TYPE_CHECKING, Any
 
-from napari_semst.errors import ConfigError, DeviceError, SemanticsError, SemstError
+from napari_semst.errors import ConfigError, SemanticsError
 from napari_semst.models.hub import ModelKind, locate_model
 from napari_semst.morphology.networks import LoadedNetwork, NetworkSource, pool_tokens
 
@@ -166,28 +166,16 @@ def _refuse_code(folder: Path) -> None:
 
 def _loaded(folder: Path, name: str, device: str) -> LoadedNetwork:
     import timm
-    import torch
 
-    try:
+    from napari_semst.models.load import explained_loading
+
+    advice = "Download it again, or choose another."
+    with explained_loading(name, name, "timm", advice):
         _refuse_code(folder)
         model = timm.create_model(
             f"local-dir:{folder}", pretrained=True, num_classes=0, **_arguments(name)
         )
         model = model.eval().to(device)
-    except SemstError:
-        raise
-    except (torch.OutOfMemoryError, MemoryError) as error:
-        raise DeviceError(
-            f"Expected {name} to fit into memory; it does not. Close other programs, "
-            "choose a smaller network, or device 'cpu'."
-        ) from error
-    # Damaged files fail in the reader of each format.
-    except Exception as error:
-        lines = str(error).strip().splitlines() or [type(error).__name__]
-        raise SemanticsError(
-            f"Expected {name} to load with timm; it did not: "
-            f"{lines[0][:300].rstrip('.')}. Download it again, or choose another."
-        ) from error
     first = int(getattr(model, "num_prefix_tokens", 0))
     return LoadedNetwork(
         lambda images: pool_tokens(model(images), first), "timm's pooled features"
