@@ -61,13 +61,7 @@ class Worded(str):
 
 
 def message(said: str | BaseException) -> str:
-    """Return the text of an error, with its ways, or a text itself.
-
-    Parameters
-    ----------
-    said
-        An error or a text, of this package or not.
-    """
+    """Return the text of an error, with its ways, or a text itself."""
     if isinstance(said, str):
         return said
     first = said.args[0] if len(said.args) == 1 else None

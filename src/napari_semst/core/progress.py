@@ -179,12 +179,7 @@ class ThreadReporter:
         self.events.put(_Report(*self._step, message))
 
     def announce(self, message: str, kind: str = FORESEEN) -> None:
-        """Say something, and go on only once whoever listens has it.
-
-        Parameters
-        ----------
-        kind
-            `FORESEEN` or `PRIVACY`.
+        """Say something of a kind, `FORESEEN` or `PRIVACY`, and go on once it is heard.
 
         Raises
         ------
@@ -287,13 +282,7 @@ def run_to_end(
     steps: Generator[Progress, None, Returned],
     listener: Callable[[Progress], None] | None = None,
 ) -> Returned:
-    """Run a progress generator to its end and return its result.
-
-    Parameters
-    ----------
-    listener
-        Called with every event.
-    """
+    """Run a progress generator to its end, telling a listener; return its result."""
     if listener is not None:
         steps = with_callback(steps, listener)
     while True:

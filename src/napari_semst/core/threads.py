@@ -30,13 +30,7 @@ def idle_politely() -> None:
 
 
 def threads_wanted(n_spots: int, *, all_cores: bool) -> int:
-    """Return the number of threads that suits a run.
-
-    Parameters
-    ----------
-    all_cores
-        Whether each step is worth them even in a small section.
-    """
+    """Return how many threads suit a run; `all_cores` where steps are worth them."""
     if n_spots <= _ONE_THREAD_SPOTS and not all_cores:
         return 1
     return (

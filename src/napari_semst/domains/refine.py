@@ -129,13 +129,7 @@ def refined_labels(
     seed: int,
     control: RunControl,
 ) -> Generator[Progress, None, Labels]:
-    """Return the same for labels without probabilities: each counts as sure.
-
-    Parameters
-    ----------
-    labels
-        Domain of each spot, any numbers.
-    """
+    """Return the same for labels without probabilities: each counts as sure."""
     names, place = np.unique(labels, return_inverse=True)
     sure = one_hot(place, len(names)).astype(np.float32)
     settled = yield from refined(sure, views, section, rounds, seed, control)

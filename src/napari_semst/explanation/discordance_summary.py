@@ -221,13 +221,7 @@ def _said(
 
 
 def discordance_text(told: dict[str, Any]) -> str:
-    """Return everything as lines for people.
-
-    Parameters
-    ----------
-    told
-        What `napari_semst.explain_discordance` returned.
-    """
+    """Return everything as lines for people."""
     first = (
         f"{told['n_discordant']} of {told['n_compared']} spots are discordant at a "
         f"false discovery rate of {told['fdr']:.0%}."

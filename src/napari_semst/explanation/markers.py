@@ -152,13 +152,7 @@ def _cubes(tied: NDArray[np.integer]) -> NDArray[np.float64]:
 
 
 def membership(codes: NDArray[np.integer[Any]], n_groups: int) -> sparse.csr_matrix:
-    """Return which spots are of which group, shape ``(n_groups, n_spots)``.
-
-    Parameters
-    ----------
-    codes
-        Group of each spot; negative: of none.
-    """
+    """Return which spots are of which group, ``(n_groups, n_spots)``; -1 is of none."""
     spots = np.flatnonzero(codes >= 0)
     ones = np.ones(len(spots))
     shape = n_groups, len(codes)

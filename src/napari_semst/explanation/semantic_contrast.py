@@ -54,13 +54,7 @@ class Listed:
 def listed_genes(
     lists: GeneLists, table: GeneTable, species: Species, gene_weights: str = "equal"
 ) -> Listed:
-    """Return what the built-in table makes of each spot's list.
-
-    Parameters
-    ----------
-    gene_weights
-        As in the settings of semantics.
-    """
+    """Return what the built-in table makes of each spot's list."""
     used = np.unique(lists.indices[lists.listed])
     vectors, known = table.map_genes(lists.genes[used], species)
     listed = listed_by(lists, vectors, known, gene_weights)

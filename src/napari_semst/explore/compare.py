@@ -52,13 +52,7 @@ class Comparison:
 
 
 def compare(one: Labels, other: Labels) -> Comparison:
-    """Return how two labellings of the same spots agree, or raise `InputError`.
-
-    Parameters
-    ----------
-    one, other
-        Spots without a name in either are left out.
-    """
+    """Return how two labellings of spots named in both agree, or raise `InputError`."""
     from scipy.optimize import linear_sum_assignment
     from sklearn.metrics import adjusted_rand_score, normalized_mutual_info_score
 

@@ -182,13 +182,7 @@ def free_name(wanted: str, taken: Collection[str]) -> str:
 
 
 def read_labels(tissue: AnnData, column: str) -> Labels:
-    """Return a column of a tissue as labels, or raise `InputError`.
-
-    Parameters
-    ----------
-    column
-        Of ``obs``; every value is taken as a name.
-    """
+    """Return a column of a tissue as labels, or raise `InputError`."""
     from napari_semst.palette import domain_colors
 
     if column not in tissue.obs:
@@ -207,13 +201,7 @@ def read_labels(tissue: AnnData, column: str) -> Labels:
 
 
 def write_labels(tissue: AnnData, column: str, labels: Labels) -> None:
-    """Write labels into a tissue as a categorical column with scanpy's colours.
-
-    Parameters
-    ----------
-    tissue
-        The section; it is changed.
-    """
+    """Write labels into a tissue as a categorical column with scanpy's colours."""
     import pandas as pd
 
     tissue.obs[column] = pd.Categorical.from_codes(

@@ -111,13 +111,7 @@ def describe_morphology(
 
 
 def coarse_image_warning(across: float) -> list[str]:
-    """Return a warning where an image is too coarse to describe spots by.
-
-    Parameters
-    ----------
-    across
-        Pixels of the image across a spot.
-    """
+    """Return a warning where too few pixels lie across a spot to describe it by."""
     if across >= FEWEST_PIXELS:
         return []
     return [
@@ -310,13 +304,7 @@ class FeatureCollector:
         return int(self._seen.sum())
 
     def add(self, library: str, spots: NDArray[np.intp], read: ImageFeatures) -> None:
-        """Take in what was read of one image.
-
-        Parameters
-        ----------
-        library
-            Name of the section; empty for the only one.
-        """
+        """Take in what was read of one image."""
         if self._features is None:
             shape = (self._n_spots, read.features.shape[1])
             self._features = np.full(shape, np.nan, np.float32)

@@ -83,13 +83,7 @@ class SlideLevel:
         return int(max(down)), int(max(across))
 
     def window(self, top: int, bottom: int, left: int, right: int) -> NDArray[np.uint8]:
-        """Return a part of the level as RGB, shape ``(bottom - top, right - left, 3)``.
-
-        Parameters
-        ----------
-        top, bottom, left, right
-            Pixels, all inside the level.
-        """
+        """Return a part of the level as RGB, ``(bottom - top, right - left, 3)``."""
         if self.in_memory:
             return to_rgb(self.array[top:bottom, left:right], self.contrast)
         window = np.empty((bottom - top, right - left, 3), np.uint8)

@@ -88,13 +88,7 @@ def patches(
 def patch_at(
     slide: Slide, xy: tuple[float, float], side: float, pixels: int
 ) -> NDArray[np.uint8]:
-    """Return the patch around one place, RGB of shape ``(pixels, pixels, 3)``.
-
-    Parameters
-    ----------
-    xy
-        The place, (x, y).
-    """
+    """Return the patch around one place, RGB of shape ``(pixels, pixels, 3)``."""
     level, starts, step = _placed(slide, np.array([xy], float), side, pixels)
     found = np.empty((1, pixels, pixels, 3), np.uint8)
     _fill(level, starts, step, found)

@@ -50,11 +50,6 @@ class PatchReader:
     ) -> Generator[int, None, NDArray[np.float32]]:
         """Return features and measures of quality, and yield how many spots are done.
 
-        Parameters
-        ----------
-        places
-            Where spots are, shape ``(n, 2)``.
-
         Returns
         -------
         numpy.ndarray
@@ -137,11 +132,6 @@ def _rows(number: int) -> list[slice]:
 
 def nearby_blocks(places: NDArray[np.float64], most: int) -> list[NDArray[np.intp]]:
     """Return spots in blocks that lie together, so that pixels are read about once.
-
-    Parameters
-    ----------
-    places
-        Shape ``(n, 2)``.
 
     Returns
     -------

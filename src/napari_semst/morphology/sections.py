@@ -92,13 +92,7 @@ def _parts(tissue: AnnData, image: str) -> list[ImagedSpots]:
 
 
 def slide_of(tissue: AnnData, library: str, config: MorphologyConfig) -> Slide:
-    """Return the image of a part.
-
-    Parameters
-    ----------
-    config
-        May name a file instead.
-    """
+    """Return the image of a part, or the file that the settings name instead."""
     from napari_semst.morphology.slide import Slide
 
     if config.image:

@@ -212,24 +212,12 @@ class Slide:
     def pixel_of(
         self, level: SlideLevel, xy: NDArray[np.float64]
     ) -> NDArray[np.float64]:
-        """Return pixels of a level, (y, x), from its outer corner, ``(n, 2)``.
-
-        Parameters
-        ----------
-        xy
-            World coordinates (x, y), shape ``(n, 2)``.
-        """
+        """Return pixels of a level, (y, x), of places (x, y), from its outer corner."""
         own = np.asarray(self.unit) * level.factor
         return np.asarray((xy[:, ::-1] - self.corner) / own)
 
     def holds(self, xy: NDArray[np.float64]) -> NDArray[np.bool_]:
-        """Return which places lie on the slide, shape ``(n,)``.
-
-        Parameters
-        ----------
-        xy
-            World coordinates (x, y), shape ``(n, 2)``.
-        """
+        """Return which places (x, y) lie on the slide, ``(n,)``."""
         pixels = self.pixel_of(self.levels[0], xy)
         return np.asarray(((pixels >= 0) & (pixels < self.shape)).all(axis=1))
 

@@ -59,13 +59,7 @@ class SpatialPairs:
     def of_graph(
         cls, adjacency: sparse.csr_matrix, device: torch.device | str = "cpu"
     ) -> SpatialPairs:
-        """Return all edges of a graph.
-
-        Parameters
-        ----------
-        adjacency
-            Symmetric, binary, without self loops, shape ``(n_spots, n_spots)``.
-        """
+        """Return all edges of a graph, symmetric, binary and without self loops."""
         first, second = edges(adjacency)
         n_spots = adjacency.shape[0]
         return cls(first, second, n_spots, n_spots, len(first), device)
@@ -192,11 +186,6 @@ def correlation_loss(spatial: Tensor, feature: Tensor) -> Tensor:
     Source: SemST, equation 12, as coded: the cosine between every column of one view
     and every column of the other, pulled to 1 for equal columns and to 0 for others;
     mean over the diagonal plus mean over the rest.
-
-    Parameters
-    ----------
-    spatial, feature
-        Features of the two views, each ``(n_spots, width)``.
     """
     first = nn.functional.normalize(spatial, dim=0)
     second = nn.functional.normalize(feature, dim=0)

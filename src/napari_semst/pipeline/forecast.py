@@ -66,13 +66,7 @@ class Forecast:
 
 
 def forecast(n_spots: int, n_genes: int, n_counts: int, config: Config) -> Forecast:
-    """Return what a run on this machine will need.
-
-    Parameters
-    ----------
-    n_counts
-        Counts that are not zero.
-    """
+    """Return what a run on this machine will need; ``n_counts`` are not zero."""
     relative = _probe() / _PROBE_SECONDS
     seconds = relative * _seconds(
         n_spots, min(n_genes, config.prepare.n_top_genes), config

@@ -63,11 +63,6 @@ class Standard(NamedTuple):
         """Return what took an embedding to its standardised form.
 
         It is read off the two spots that lie farthest apart in each dimension.
-
-        Parameters
-        ----------
-        before, after
-            The same embedding twice, each ``(n_spots, n_dimensions)``.
         """
         column = np.arange(before.shape[1])
         low, high = before.argmin(axis=0), before.argmax(axis=0)

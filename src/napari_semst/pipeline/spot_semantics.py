@@ -148,13 +148,7 @@ def embed_gene_lists(
 
 
 def source_options(tissue: AnnData, config: Config) -> dict[str, Any]:
-    """Return what the source of the settings is made with.
-
-    Parameters
-    ----------
-    tissue
-        Holds the embedding where it is a precomputed one.
-    """
+    """Return what the source of the settings is made with."""
     wanted = config.semantics
     if wanted.source == "precomputed":
         return _embedding(tissue, wanted.embedding)
@@ -253,13 +247,7 @@ def list_genes(
     config: Config,
     control: RunControl,
 ) -> Generator[Progress, None, GeneLists]:
-    """List the genes that speak for each spot, highest first.
-
-    Parameters
-    ----------
-    ranked
-        Values by which genes are ranked, ``(n_spots, n_genes)``.
-    """
+    """List the genes that speak for each spot, highest first."""
     from napari_semst.semantics import rank_genes
 
     wanted = config.semantics

@@ -59,13 +59,7 @@ class PrincipalAxes(NamedTuple):
     axes: NDArray[np.floating]
 
     def scores(self, matrix: sparse.csr_matrix) -> NDArray[np.float32]:
-        """Return the place of each spot on every axis, ``(n_spots, width)``.
-
-        Parameters
-        ----------
-        matrix
-            Sparse values, shape ``(n_spots, n_genes)``.
-        """
+        """Return the place of each spot on every axis, ``(n_spots, width)``."""
         scores = np.empty((matrix.shape[0], self.axes.shape[1]), np.float32)
         for start in range(0, len(scores), _CHUNK_SPOTS):
             part = slice(start, start + _CHUNK_SPOTS)
@@ -253,13 +247,7 @@ def _axes_inside(
 def dense_axes(
     values: NDArray[np.floating],
 ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """Return the mean ``(width,)`` and all principal axes ``(width, width)``.
-
-    Parameters
-    ----------
-    values
-        Shape ``(n_spots, width)``, width small.
-    """
+    """Return the mean ``(width,)`` and all principal axes ``(width, width)``."""
     mean = np.mean(values, axis=0)
     centred = np.asarray(values, dtype=np.float64) - mean
     _, axes = np.linalg.eigh(centred.T @ centred)

@@ -49,13 +49,7 @@ class Lattice:
 
 
 def detect_lattice(coordinates: NDArray[np.floating]) -> Lattice:
-    """Tell a lattice (Visium, ST arrays, bins) from scattered cells.
-
-    Parameters
-    ----------
-    coordinates
-        Shape ``(n_spots, 2)``, any unit.
-    """
+    """Tell a lattice (Visium, ST arrays, bins) from scattered cells."""
     n_spots = len(coordinates)
     if n_spots < 3:
         return Lattice(regular=False, pitch=1.0)
@@ -137,13 +131,7 @@ def nearest_graph(
 
 
 def touching_graph(average: sparse.csr_matrix) -> sparse.csr_matrix:
-    """Return the union of the spots that an averaging operator reads for each spot.
-
-    Parameters
-    ----------
-    average
-        As `napari_semst.prepare.components.neighbour_average` returns it.
-    """
+    """Return the union of the spots that an averaging operator reads for each spot."""
     pairs = average.tocoo()
     other = pairs.row != pairs.col
     return symmetric_graph(pairs.row[other], pairs.col[other], average.shape[0])

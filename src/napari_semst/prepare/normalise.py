@@ -42,13 +42,7 @@ def scale_depth(counts: sparse.csr_matrix, target_sum: float) -> sparse.csr_matr
 
 
 def gene_deviation(matrix: sparse.csr_matrix) -> NDArray[np.float64]:
-    """Return the standard deviation of every gene over spots (one degree of freedom).
-
-    Parameters
-    ----------
-    matrix
-        Sparse values, shape ``(n_spots, n_genes)``; zeros count.
-    """
+    """Return every gene's standard deviation over spots (one degree of freedom)."""
     n_spots, n_genes = matrix.shape
     total, square = np.zeros(n_genes), np.zeros(n_genes)
     for start in range(0, matrix.nnz, _CHUNK_VALUES):

@@ -236,11 +236,6 @@ def spatial_neighbours(
 ) -> tuple[sparse.csr_matrix, str, sparse.csr_matrix, float]:
     """Return spatial neighbours and the averaging operator, both inside sections.
 
-    Parameters
-    ----------
-    coordinates
-        Shape ``(n_spots, 2)``.
-
     Returns
     -------
     spatial, description, average, near

@@ -24,13 +24,7 @@ def render_page(
     markers: pd.DataFrame | None,
     written: str,
 ) -> str:
-    """Return the page that ``page.html`` lays out and ``page.css`` styles.
-
-    Parameters
-    ----------
-    markers
-        A table of marker genes, None without one.
-    """
+    """Return the page that ``page.html`` lays out and ``page.css`` styles."""
     from jinja2 import Environment, PackageLoader, StrictUndefined
 
     environment = Environment(

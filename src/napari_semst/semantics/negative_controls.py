@@ -160,11 +160,6 @@ def random_genes(
 ) -> GeneLists:
     """Return lists of the same lengths, drawn for each spot from other genes.
 
-    Parameters
-    ----------
-    outside
-        Names to draw from.
-
     Raises
     ------
     SemanticsError
@@ -190,13 +185,7 @@ def random_vectors(
     random: np.random.Generator,
     cancelled: CancelCheck | None = None,
 ) -> NDArray[np.float32]:
-    """Return normal random vectors with the mean and covariance of an embedding.
-
-    Parameters
-    ----------
-    found
-        Its embedding, ``(n_spots, n_dimensions)``, is imitated.
-    """
+    """Return normal random vectors with the mean and covariance of an embedding."""
     values = found.embedding
     n_spots, width = values.shape
     if not values.size:

@@ -76,11 +76,6 @@ def average_of_usable(
 ) -> Floats:
     """Return the mean of each spot's usable neighbours, itself among them.
 
-    Parameters
-    ----------
-    values
-        Shape ``(n_spots, width)``.
-
     Returns
     -------
     numpy.ndarray
@@ -124,13 +119,7 @@ def leading_axes(
 
 
 def falling(symmetric: Doubles) -> tuple[Doubles, Doubles]:
-    """Return eigenvalues, the largest first, and eigenvectors with a sign of their own.
-
-    Parameters
-    ----------
-    symmetric
-        Shape ``(width, width)``.
-    """
+    """Return eigenvalues, largest first, and eigenvectors with a sign of their own."""
     values, axes = np.linalg.eigh(symmetric)
     # An axis has no direction of its own: its largest entry shall be positive.
     largest = axes[np.abs(axes).argmax(axis=0), np.arange(len(axes))]

@@ -197,13 +197,7 @@ def _check_learnt(problem: GuidedObjective, record: TrainingRecord) -> None:
 
 
 def divergences(found: Distributions) -> NDArray[np.float32]:
-    """Return KL(posterior || prior) of each spot and dimension, in nats.
-
-    Parameters
-    ----------
-    found
-        Posterior and prior of all spots, each ``(n_spots, latent)``.
-    """
+    """Return KL(posterior || prior) of each spot and dimension, in nats."""
     posterior, prior = (
         Normal(*map(torch.as_tensor, pair)) for pair in (found.posterior, found.prior)
     )

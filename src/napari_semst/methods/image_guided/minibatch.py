@@ -263,11 +263,6 @@ def count_moments(
 
     The dispersion is that of a negative binomial by its variance, mean + mean^2 /
     dispersion, within bounds that a training can leave.
-
-    Parameters
-    ----------
-    counts
-        Raw counts, ``(n_spots, n_genes)``.
     """
     n_spots = counts.shape[0]
     mean = np.asarray(counts.sum(axis=0), np.float64).ravel() / n_spots
@@ -302,13 +297,7 @@ class Alignment(nn.Module):
         self.image = nn.Linear(hidden, _PROJECTED)
 
     def forward(self, gene: Tensor, image: Tensor) -> Tensor:
-        """Return the loss of spots that are each other's wrong answers.
-
-        Parameters
-        ----------
-        gene, image
-            Encodings of the same spots, each ``(n_spots, hidden)``.
-        """
+        """Return the loss of spots that are each other's wrong answers."""
         left = nn.functional.normalize(self.gene(gene), dim=1)
         right = nn.functional.normalize(self.image(image), dim=1)
         logits = left @ right.T / _TEMPERATURE

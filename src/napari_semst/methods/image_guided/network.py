@@ -219,11 +219,6 @@ class CountDecoder(ZinbDecoder):
 
         Adam moves a bias by a step a time: from 0 it would spend the whole training
         on the way to the mean of a rare gene, and the latent would learn nothing.
-
-        Parameters
-        ----------
-        mean, dispersion
-            Of raw counts over spots, each ``(n_genes,)``.
         """
         self.mu.bias.copy_(mean.log())
         self.theta.bias.copy_(dispersion.expm1().log())

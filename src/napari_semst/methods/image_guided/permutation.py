@@ -127,13 +127,7 @@ class ImageExchange:
 
 
 def above(score: Floats, null: Floats) -> Floats:
-    """Return the share of null scores at or above each score, itself among them.
-
-    Parameters
-    ----------
-    score, null
-        Shapes ``(n_spots,)`` and ``(n_null,)``.
-    """
+    """Return the share of null scores at or above each score, itself among them."""
     ordered = np.sort(null)
     higher = len(ordered) - np.searchsorted(ordered, score, side="left")
     share: Floats = ((1 + higher) / (1 + len(ordered))).astype(np.float32)

@@ -257,11 +257,6 @@ def spatial_folds(
     Folds are pieces of tissue dealt in turn. Pieces are made, and dealt, by the usable
     spots: no fold holds all of them. Where they lie is chance, which predictions of
     several partitions level.
-
-    Parameters
-    ----------
-    places
-        Coordinates, ``(n_spots, 2)``.
     """
     wanted, seed = inputs.config.image_guided.folds, inputs.config.training.seed
     times = 1 if wanted == 1 else _PARTITIONS

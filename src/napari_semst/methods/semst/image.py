@@ -93,13 +93,7 @@ def image_components(section: Section, config: Config) -> Floats | None:
 
 
 def image_view(components: Floats, section: Section) -> View:
-    """Return the image as the consensus reads it, averaged over neighbours.
-
-    Parameters
-    ----------
-    components
-        Shape ``(n_spots, width)``.
-    """
+    """Return the image as the consensus reads it, averaged over neighbours."""
     averaged = smooth_over_neighbours(
         components, section.average, section.smoothing_rounds
     )

@@ -156,13 +156,7 @@ class SemstNetwork(nn.Module):
         semantics: Tensor | None,
         base: Tensor | None = None,
     ) -> Encoded:
-        """Return the latent of spots whose two views are known.
-
-        Parameters
-        ----------
-        spatial, feature
-            The two views, each ``(n_spots, latent)``.
-        """
+        """Return the latent of spots whose two views are known."""
         before = torch.cat([spatial, feature], dim=1)
         modulation = None
         after = before

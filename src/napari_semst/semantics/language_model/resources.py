@@ -161,13 +161,7 @@ def forecast_language_model(
 def forecast_texts(
     settings: SemanticsConfig, n_texts: int, device: str = "cpu", n_summarised: int = 0
 ) -> ModelForecast:
-    """Return what reading so many texts will take; asks no network.
-
-    Parameters
-    ----------
-    n_summarised
-        How many of them have a summary; of the source ``genes``.
-    """
+    """Return what reading so many texts will take; asks no network."""
     model = settings.model or DEFAULT_MODEL
     folder = local_folder(model, settings.revision)
     n_weights = multiplied_weights(folder) if folder else _KNOWN_WEIGHTS.get(model)
@@ -212,13 +206,7 @@ def _prompt_tokens(settings: SemanticsConfig, folder: Path | None) -> float:
 
 
 def peak_operations(gpu: str) -> float | None:
-    """Return the operations per second that the maker of a GPU states, if known.
-
-    Parameters
-    ----------
-    gpu
-        Its name, as torch has it.
-    """
+    """Return the operations per second that the maker of a GPU states, if known."""
     rates = (rate for name, rate in PEAK_OPERATIONS if re.search(rf"\b{name}\b", gpu))
     return next(rates, None)
 
@@ -263,13 +251,7 @@ def multiplied_weights(folder: Path) -> float | None:
 
 
 def shares_prefix(folder: Path) -> bool:
-    """Return whether what all texts begin with is run once, as far as files show.
-
-    Parameters
-    ----------
-    folder
-        Holds the model's ``config.json``.
-    """
+    """Return whether what all texts begin with is run once, as far as files show."""
     config = _json(folder / "config.json")
     kinds = config.get("layer_types") or ()
     windows = config.get("sliding_window") and config.get("use_sliding_window", True)

@@ -75,13 +75,7 @@ class ScatterPlot(QWidget):
         return QSize(340, 300)
 
     def set_points(self, places: NDArray[np.floating]) -> None:
-        """Show other points, all of them, grey until they get colours.
-
-        Parameters
-        ----------
-        places
-            (x, y), shape ``(n_points, 2)``, finite.
-        """
+        """Show other points, ``(n, 2)``, all of them, grey until they get colours."""
         self._places = np.asarray(places, dtype=np.float32)
         self._rgba = np.full((len(places), 4), (0.6, 0.6, 0.6, 1.0), np.float32)
         self._view = None

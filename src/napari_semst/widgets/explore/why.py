@@ -96,13 +96,7 @@ class WhyPanel(QWidget):
         return self._control is not None
 
     def ask(self, tissue: AnnData, copy: AnnData, wanted: ExplainOptions) -> None:
-        """Work an explanation out in a thread.
-
-        Parameters
-        ----------
-        copy
-            A snapshot of it, which the thread reads.
-        """
+        """Work an explanation out in a thread, from a snapshot of the tissue."""
         self.cancel()
         self._number += 1
         self._control = RunControl()
@@ -126,13 +120,7 @@ class WhyPanel(QWidget):
             self.given_up.emit()
 
     def offer_test(self, *, possible: bool, tip: str) -> None:
-        """Offer the test without semantics, or tell by the tooltip why it is not.
-
-        Parameters
-        ----------
-        tip
-            What the test does and takes, or why it cannot be.
-        """
+        """Offer the test without semantics, or tell by the tooltip why it is not."""
         self._testable = possible
         self.test_button.setEnabled(possible and not self._running)
         self.test_button.setToolTip(tip)

@@ -228,13 +228,7 @@ class ExploreDomains(QWidget):
     # --- colours
 
     def colour_by(self, key: str) -> None:
-        """Colour the section's spots by something of it.
-
-        Parameters
-        ----------
-        key
-            Of a `napari_semst.viewer.colourings.Colouring`: ``gene:MBP``, a column.
-        """
+        """Colour the section's spots by something of it."""
         if self.sections.layer is None:
             return
         try:

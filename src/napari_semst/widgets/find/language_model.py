@@ -100,13 +100,7 @@ class ModelField(QWidget):
 
 
 def where_model_is(name: str) -> str:
-    """Return a sentence on where a model is, without asking any network.
-
-    Parameters
-    ----------
-    name
-        Hugging Face id or folder.
-    """
+    """Return a sentence on where a model is, an id or a folder; asks no network."""
     from huggingface_hub import try_to_load_from_cache
 
     from napari_semst.io.formats.numeric_tables import user_path

@@ -162,13 +162,7 @@ class LossCurve(QWidget):
         self.update()
 
     def add(self, points: Sequence[tuple[int, float]], steps: int) -> None:
-        """Show more of the training.
-
-        Parameters
-        ----------
-        points
-            Step, counted from 1, and loss.
-        """
+        """Show more of the training: pairs of step, from 1, and loss."""
         for step, loss in points:
             # Where memory ended, training begins again with smaller steps.
             if self.points and step <= self.points[-1][0]:

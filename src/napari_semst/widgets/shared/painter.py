@@ -94,13 +94,7 @@ def mask_colours(
     selected: NDArray[np.bool_] | None,
     rgba: NDArray[np.float32],
 ) -> NDArray[np.float32]:
-    """Return colours without those of hidden names, the unselected ones faint.
-
-    Parameters
-    ----------
-    rgba
-        Shape ``(n_spots, 4)``; not changed.
-    """
+    """Return colours without those of hidden names, the unselected ones faint."""
     hidden = hidden_spots(tissue, colouring, choices)
     if hidden is None and selected is None:
         return rgba

@@ -45,13 +45,7 @@ def count_stored_values(tissue: AnnData, counts_layer: str = "") -> int:
 
 
 def describe_device(wanted: str) -> tuple[str, str]:
-    """Return the device that a run would use, and a line on what was found.
-
-    Parameters
-    ----------
-    wanted
-        As in the settings: ``auto``, ``cpu``, ``cuda`` or ``cuda:<index>``.
-    """
+    """Return the device that a run would use, and a line on what was found."""
     from napari_semst.core.device import choose_device
 
     try:

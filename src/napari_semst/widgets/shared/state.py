@@ -48,13 +48,7 @@ _STATES: WeakKeyDictionary[Any, ViewerState] = WeakKeyDictionary()
 
 
 def state_of(viewer: Viewer) -> ViewerState:
-    """Return the state that all docks of a viewer share.
-
-    Parameters
-    ----------
-    viewer
-        The viewer, or the stand-in that plugins are handed.
-    """
+    """Return the state that all docks of a viewer share."""
     unwrapped = getattr(viewer, "__wrapped__", viewer)
     if unwrapped not in _STATES:
         _STATES[unwrapped] = ViewerState()
