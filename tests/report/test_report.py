@@ -164,5 +164,5 @@ def test_the_shell_writes_it(result, tmp_path, monkeypatch):
     text = (tmp_path / "a.html").read_text()
     assert "<td>MBP</td>" in text
     assert "Coloured by array_row." in text
-    with pytest.raises(SaveError, match="--overwrite"):
+    with pytest.raises(SaveError, match="overwrite"):
         call("report", "a.h5ad", "-o", "a.html")

@@ -39,15 +39,12 @@ def level_colors(
         One ``#rrggbb`` per name. Names that the run's own domains do not have, those
         of fine domains, go on through the palette.
     """
-    from napari_semst.palette import PALETTE
+    from napari_semst.palette import PALETTE, column_colors
 
     run = str(tissue.uns.get(keys.LATEST, keys.DEFAULT_RUN)) if run is None else run
     column = keys.of_run(keys.DOMAIN, run)
-    by_name: dict[str, str] = {}
-    stored = tissue.uns.get(column + keys.COLORS_SUFFIX)
-    if stored is not None and column in tissue.obs:
-        there = tissue.obs[column].astype("category").cat.categories
-        by_name = dict(zip(map(str, there), map(str, stored), strict=False))
+    kept = column in tissue.obs and column + keys.COLORS_SUFFIX in tissue.uns
+    by_name = column_colors(tissue, column) if kept else {}
     return [by_name.get(n, PALETTE[(int(n) - 1) % len(PALETTE)]) for n in names]
 
 

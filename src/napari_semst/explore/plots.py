@@ -8,6 +8,7 @@ import numpy as np
 
 from napari_semst.errors import InputError
 from napari_semst.explore.spot_values import count_totals, gene_values, unit_of_genes
+from napari_semst.figure.file import text_as_written
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -21,6 +22,7 @@ _INCHES = 1.1
 _VIOLIN_SPOTS = 20_000
 
 
+@text_as_written()
 def draw_dots(tissue: AnnData, genes: Sequence[str], labels: Labels) -> Figure:
     """Return a dot plot: share of spots as size, mean expression as colour.
 
@@ -58,6 +60,7 @@ def draw_dots(tissue: AnnData, genes: Sequence[str], labels: Labels) -> Figure:
     return figure
 
 
+@text_as_written()
 def draw_violins(tissue: AnnData, genes: Sequence[str], labels: Labels) -> Figure:
     """Return violins of genes by domain, one row per gene."""
     from matplotlib.figure import Figure

@@ -9,7 +9,7 @@ import numpy as np
 
 from napari_semst.errors import ConfigError
 from napari_semst.figure.colouring import Categories, Numbers, colouring_by_name
-from napari_semst.figure.file import check_file_name, save_figure
+from napari_semst.figure.file import check_file_name, save_figure, text_as_written
 from napari_semst.figure.grid import short_name
 from napari_semst.figure.legend import EDGE, add_legend, legend_width
 from napari_semst.figure.panels import (
@@ -128,6 +128,7 @@ def colour_figure(
     return save_figure(figure, file, dpi=dpi, overwrite=overwrite)
 
 
+@text_as_written()
 def draw_colours(
     adata: AnnData,
     colors: Sequence[str | Categories | Numbers],

@@ -141,13 +141,10 @@ def _of_column(adata: AnnData, name: str) -> Categories | Numbers:
 def _categories(adata: AnnData, name: str, column: pd.Series) -> Categories:
     import pandas as pd
 
-    from napari_semst.palette import domain_colors, hex_colors
+    from napari_semst.palette import column_colors
 
     whole = pd.Categorical(column)
-    colors = domain_colors(len(whole.categories))
-    stored = adata.uns.get(name + keys.COLORS_SUFFIX)
-    if stored is not None and len(stored) >= len(colors):
-        colors = hex_colors(list(stored)[: len(colors)], colors)
+    colors = list(column_colors(adata, name).values())
     there = np.bincount(whole.codes[whole.codes >= 0], minlength=len(colors)) > 0
     if not 1 <= there.sum() <= MOST_CATEGORIES:
         raise InputError(

@@ -8,7 +8,7 @@ import numpy as np
 
 from napari_semst import keys
 from napari_semst.figure.colouring import Categories, domain_column
-from napari_semst.figure.file import check_file_name, save_figure
+from napari_semst.figure.file import check_file_name, save_figure, text_as_written
 from napari_semst.figure.grid import draw_grid
 from napari_semst.figure.legend import EDGE, add_caption, add_legend, legend_width
 from napari_semst.figure.panels import (
@@ -30,7 +30,7 @@ from napari_semst.figure.panels import (
 from napari_semst.figure.view import section_views
 from napari_semst.io.split_sections import shown_section_key
 from napari_semst.io.text_columns import as_texts
-from napari_semst.palette import MISSING_COLOR, domain_colors
+from napari_semst.palette import MISSING_COLOR, column_colors
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -109,6 +109,7 @@ def domain_figure(
     return save_figure(figure, file, dpi=dpi, overwrite=overwrite)
 
 
+@text_as_written()
 def draw_domains(
     adata: AnnData,
     *,
@@ -178,10 +179,7 @@ def _empty(
 def _domains(adata: AnnData, column: str) -> Categories:
     labels = adata.obs[column].astype("category").cat
     names = [str(name) for name in labels.categories]
-    stored = adata.uns.get(column + keys.COLORS_SUFFIX)
-    colors = domain_colors(len(names))
-    if stored is not None and len(stored) >= len(names):
-        colors = [str(color) for color in list(stored)[: len(names)]]
+    colors = list(column_colors(adata, column).values())
     codes = labels.codes.to_numpy(dtype=np.int64)
     return Categories("Domains", codes, names, colors)
 

@@ -2,16 +2,28 @@
 
 from __future__ import annotations
 
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from napari_semst.errors import ConfigError, SaveError, one_of
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from matplotlib.figure import Figure
 
 FIGURE_FORMATS = (".png", ".svg", ".pdf")
 _MOST_DPI = 2400
+
+
+@contextmanager
+def text_as_written() -> Iterator[None]:
+    """Draw names with dollar signs as they are, and not as formulas, which may fail."""
+    from matplotlib import rc_context
+
+    with rc_context({"text.parse_math": False}):
+        yield
 
 
 def check_file_name(path: str | Path, dpi: int) -> Path:
@@ -70,6 +82,7 @@ def save_figure(figure: Figure, path: Path, *, dpi: int, overwrite: bool) -> Pat
         "svg.hashsalt": "napari-semst",
         "svg.fonttype": "none",
         "pdf.fonttype": 42,
+        "text.parse_math": False,
     }
 
     def write(temporary: Path) -> None:

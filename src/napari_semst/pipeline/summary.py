@@ -6,6 +6,7 @@ import sys
 from typing import TYPE_CHECKING, Any
 
 from napari_semst.methods.spec import method_spec
+from napari_semst.semantics.base import known_coverage
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -41,7 +42,7 @@ def run_summary(
         "readout": facts["config"]["domains"]["readout"],
         "seed": facts["seed"],
         "semantics": _semantics(facts["semantics"]),
-        "coverage": facts["semantics"].get("coverage"),
+        "coverage": known_coverage(facts["semantics"]),
         "device": facts["device"],
         "section": facts["section"],
         "epochs": facts["training"]["epochs"],

@@ -12,6 +12,7 @@ import numpy as np
 from napari_semst import keys
 from napari_semst.errors import InputError
 from napari_semst.io.text_columns import as_texts
+from napari_semst.semantics.base import known_coverage
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -253,8 +254,8 @@ def _made(recorded: Mapping[str, Any]) -> list[tuple[str, str]]:
         pairs.append(("Gene semantics", str(semantics.get("source", "none"))))
     if semantics.get("control"):
         pairs.append(("Control, not a result", str(semantics["control"])))
-    if semantics.get("coverage") is not None:
-        pairs.append(("Genes it knows", f"{float(semantics['coverage']):.0%}"))
+    if (coverage := known_coverage(semantics)) is not None:
+        pairs.append(("Genes it knows", f"{coverage:.0%}"))
     if device:
         pairs.append(("Device", f"{device.get('name')}: {device.get('reason')}"))
     return pairs

@@ -153,6 +153,18 @@ def check_cancelled(cancelled: CancelCheck | None) -> None:
         raise Cancelled("The run was cancelled; nothing was changed.")
 
 
+def known_coverage(recorded: Mapping[str, Any]) -> float | None:
+    """Return the share of listed genes that a source knows, `None` where it cannot say.
+
+    Parameters
+    ----------
+    recorded
+        Its provenance, of a run or as a file holds it: there `None` is an empty text.
+    """
+    share = recorded.get("coverage")
+    return None if share is None or share == "" else float(share)
+
+
 def provenance_record(
     *,
     source: str,

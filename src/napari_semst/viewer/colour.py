@@ -120,19 +120,16 @@ def colors_of(
     tissue: AnnData, colouring: Colouring, names: Sequence[str]
 ) -> tuple[str, ...]:
     """Return one colour per category: those the tissue keeps, else our own."""
-    from napari_semst.palette import domain_colors
+    from napari_semst.palette import column_colors, domain_colors
 
     if colouring.place == "differ":
         return tuple(DIFFERING_COLORS[name] for name in names)
     if colouring.place == "fixed" and all(name in FIXED_COLORS for name in names):
         return tuple(FIXED_COLORS[name] for name in names)
-    stored = tissue.uns.get(f"{colouring.column}{keys.COLORS_SUFFIX}")
-    if stored is not None and len(stored) >= len(names):
-        # scanpy keeps one colour per category, also for those without spots.
-        every = tissue.obs[colouring.column].astype("category").cat.categories
-        kept = dict(zip((str(level) for level in every), stored, strict=False))
+    if f"{colouring.column}{keys.COLORS_SUFFIX}" in tissue.uns:
+        kept = column_colors(tissue, colouring.column)
         if all(name in kept for name in names):
-            return tuple(str(kept[name]) for name in names)
+            return tuple(kept[name] for name in names)
     return tuple(str(color) for color in domain_colors(len(names)))
 
 

@@ -59,7 +59,7 @@ def check_destination(
         raise SaveError(
             Worded(
                 f"Expected {output} not to exist yet; it does. Choose another name or ",
-                Way("add --overwrite", "overwrite=True", "replace it"),
+                Way("add --overwrite", "pass overwrite=True", "replace it"),
                 ".",
             )
         )

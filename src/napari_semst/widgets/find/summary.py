@@ -8,6 +8,7 @@ from qtpy.QtCore import Qt
 from qtpy.QtWidgets import QWidget
 
 from napari_semst import keys
+from napari_semst.semantics.base import known_coverage
 from napari_semst.widgets.find import texts
 from napari_semst.widgets.shared.forms import (
     WrappedLabel,
@@ -243,7 +244,7 @@ def meaning_rows(semantics: Mapping[str, Any]) -> list[tuple[str, str]]:
 
 
 def _shown(key: str, value: Any) -> str:
-    if key == "coverage":
+    if key == "coverage" and value != "":
         return texts.COVERAGE_LINE.format(share=float(value))
     if key == "per":
         return texts.PER.get(str(value), str(value))
@@ -259,7 +260,7 @@ def meaning_line(facts: Mapping[str, Any]) -> list[str]:
     model = semantics.get("model")
     if model and semantics["source"] != "builtin":
         line += f", {model}"
-    coverage = semantics.get("coverage")
-    if coverage is not None and coverage != "":
-        line += f"; {texts.COVERAGE_LINE.format(share=float(coverage))}"
+    coverage = known_coverage(semantics)
+    if coverage is not None:
+        line += f"; {texts.COVERAGE_LINE.format(share=coverage)}"
     return [f"{line}."]
