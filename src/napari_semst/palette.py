@@ -9,8 +9,6 @@ from napari_semst.errors import ConfigError
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from anndata import AnnData
-
 # As `scripts/search_palette.py` prints them. They are written into results: a change
 # here would give new sections other colours than old ones.
 PALETTE = (
@@ -69,34 +67,3 @@ def hex_colors(colors: Sequence[object], spare: Sequence[str]) -> list[str]:
         to_hex(str(color)) if is_color_like(str(color)) else other
         for color, other in zip(colors, spare, strict=True)
     ]
-
-
-def column_colors(adata: AnnData, column: str) -> dict[str, str]:
-    """Return the colour of each category of an obs column by name.
-
-    Those that ``uns`` keeps, as scanpy does, one for each category; ours for those
-    that are no colours, and for all where there are fewer.
-
-    Parameters
-    ----------
-    adata
-        The tissue.
-    column
-        A column of text or categories.
-
-    Returns
-    -------
-    dict
-        ``#rrggbb`` by the name of the category.
-    """
-    import numpy as np
-    import pandas as pd
-
-    from napari_semst import keys
-
-    names = [str(name) for name in pd.Categorical(adata.obs[column]).categories]
-    colors = domain_colors(len(names))
-    stored = np.ravel(adata.uns.get(column + keys.COLORS_SUFFIX, []))
-    if len(stored) >= len(names):
-        colors = hex_colors(list(stored)[: len(names)], colors)
-    return dict(zip(names, colors, strict=True))

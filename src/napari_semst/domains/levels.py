@@ -39,7 +39,8 @@ def level_colors(
         One ``#rrggbb`` per name. Names that the run's own domains do not have, those
         of fine domains, go on through the palette.
     """
-    from napari_semst.palette import PALETTE, column_colors
+    from napari_semst.core.column_colors import column_colors
+    from napari_semst.palette import PALETTE
 
     run = str(tissue.uns.get(keys.LATEST, keys.DEFAULT_RUN)) if run is None else run
     column = keys.of_run(keys.DOMAIN, run)

@@ -141,7 +141,7 @@ def _of_column(adata: AnnData, name: str) -> Categories | Numbers:
 def _categories(adata: AnnData, name: str, column: pd.Series) -> Categories:
     import pandas as pd
 
-    from napari_semst.palette import column_colors
+    from napari_semst.core.column_colors import column_colors
 
     whole = pd.Categorical(column)
     colors = list(column_colors(adata, name).values())

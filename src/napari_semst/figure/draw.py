@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from napari_semst import keys
+from napari_semst.core.column_colors import column_colors
 from napari_semst.figure.colouring import Categories, domain_column
 from napari_semst.figure.file import check_file_name, save_figure, text_as_written
 from napari_semst.figure.grid import draw_grid
@@ -30,7 +31,7 @@ from napari_semst.figure.panels import (
 from napari_semst.figure.view import section_views
 from napari_semst.io.split_sections import shown_section_key
 from napari_semst.io.text_columns import as_texts
-from napari_semst.palette import MISSING_COLOR, column_colors
+from napari_semst.palette import MISSING_COLOR
 
 if TYPE_CHECKING:
     from pathlib import Path

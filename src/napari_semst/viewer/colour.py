@@ -120,7 +120,8 @@ def colors_of(
     tissue: AnnData, colouring: Colouring, names: Sequence[str]
 ) -> tuple[str, ...]:
     """Return one colour per category: those the tissue keeps, else our own."""
-    from napari_semst.palette import column_colors, domain_colors
+    from napari_semst.core.column_colors import column_colors
+    from napari_semst.palette import domain_colors
 
     if colouring.place == "differ":
         return tuple(DIFFERING_COLORS[name] for name in names)
