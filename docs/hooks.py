@@ -1,20 +1,22 @@
 """Write tables of recipes, settings and encoders from the code, as pages are built.
 
-A page asks for one with a line ``<!-- presets -->``, ``<!-- settings -->`` or
-``<!-- encoders -->``.
+A page asks for one with a line ``<!-- presets -->``, ``<!-- settings -->``,
+``<!-- encoders -->`` or ``<!-- inspection -->``.
 """
 
 from __future__ import annotations
 
 import dataclasses
+import json
 from typing import TYPE_CHECKING, Any
 
 from napari_semst.config import STAGES
 from napari_semst.config.presets import PRESETS
 from napari_semst.morphology.suggestions import SUGGESTED_ENCODERS
+from napari_semst.pipeline.inspection import schema_file
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterator, Mapping
 
 # What the tables of settings are called, in the order of a run.
 _TITLES = {
@@ -34,11 +36,43 @@ def on_page_markdown(markdown: str, **_: Any) -> str:
         ("presets", presets_table),
         ("settings", settings_tables),
         ("encoders", encoders_table),
+        ("inspection", inspection_table),
     ):
         comment = f"<!-- {mark} -->"
         if comment in markdown:
             markdown = markdown.replace(comment, table())
     return markdown
+
+
+def inspection_table() -> str:
+    """Return the fields of ``semst inspect --json``, from its JSON Schema."""
+    schema = json.loads(schema_file().read_text(encoding="utf-8"))
+    rows = ["| field | type | what |", "|---|---|---|"]
+    return "\n".join([*rows, *_fields(schema, "")])
+
+
+# Types of JSON in plain words.
+_TYPES = {
+    "integer": "whole number",
+    "boolean": "true or false",
+    "string": "text",
+    "array": "list",
+}
+
+
+def _fields(schema: Mapping[str, Any], above: str) -> Iterator[str]:
+    for name, field in schema["properties"].items():
+        kinds = field.get("type", [])
+        kinds = [kinds] if isinstance(kinds, str) else kinds
+        texts = [_TYPES.get(kind, kind) for kind in kinds]
+        texts += [f"`{one}`" if one else "null" for one in field.get("enum", ())]
+        told = f"`{above}{name}` | {' or '.join(texts)} | {field['description']}"
+        yield f"| {told} |"
+        inner, mark = field, "."
+        if "items" in field:
+            inner, mark = field["items"], "[]."
+        if "properties" in inner:
+            yield from _fields(inner, f"{above}{name}{mark}")
 
 
 def presets_table() -> str:

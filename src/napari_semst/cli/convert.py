@@ -39,6 +39,7 @@ def convert(
     ],
     part: Annotated[str | None, setting_option("prepare.part")] = None,
     positions: Positions = None,
+    features: Annotated[str | None, setting_option("prepare.features")] = None,
     counts_layer: Annotated[
         str, typer.Option(help="Layer with the counts, or raw: it becomes X.")
     ] = "",
@@ -60,6 +61,7 @@ def convert(
         output,
         part=part,
         positions=positions,
+        features=features,
         counts_layer=counts_layer,
         output_format=output_format,
         overwrite=overwrite,

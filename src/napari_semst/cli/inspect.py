@@ -3,142 +3,117 @@
 from __future__ import annotations
 
 import json
-from contextlib import suppress
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from napari_semst.cli.convert import Positions
 from napari_semst.cli.options import AsJson, InputPath, setting_option
-from napari_semst.errors import SemstError
 from napari_semst.wording import for_shell
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from anndata import AnnData
-
 
 def inspect(
     source: InputPath,
     part: Annotated[str | None, setting_option("prepare.part")] = None,
+    positions: Positions = None,
+    features: Annotated[str | None, setting_option("prepare.features")] = None,
     quick: Annotated[
         bool, typer.Option("--quick", help="Only a preview: the counts are not read.")
     ] = False,
+    as_json: AsJson = False,
 ) -> None:
     """Say what a file or folder holds, and whether it can be clustered."""
-    if not (_preview if quick else _describe)(source, part):
+    from napari_semst.pipeline.inspection import inspect_input
+
+    if quick and not as_json:
+        ready = _preview(source, part, positions, features)
+    else:
+        facts = inspect_input(
+            source, part=part, positions=positions, features=features, quick=quick
+        )
+        ready = facts["can_run"]
+        facts = _in_shell_words(facts)
+        typer.echo(json.dumps(facts, indent=2) if as_json else _in_words(facts))
+    if not ready:
         raise typer.Exit(2)
 
 
-def _preview(source: Path, part: str | None) -> bool:
+def _preview(
+    source: Path, part: str | None, positions: str | None, features: str | None
+) -> bool:
     """Print a preview of an input; return whether nothing is missing in it."""
     from napari_semst.io.preview import preview
 
-    seen = preview(source, part=part)
+    seen = preview(source, part=part, positions=positions, features=features)
     typer.echo("\n".join(map(for_shell, seen.sentences())))
     return not seen.missing
 
 
-def _describe(source: Path, part: str | None) -> bool:
-    """Print what an input holds; return whether it can be clustered as it is."""
-    from napari_semst.io.coordinates import find_coordinates
-    from napari_semst.io.counts import find_counts
-    from napari_semst.io.read import read
-    from napari_semst.prepare.graphs import detect_lattice
-
-    tissue = read(source, part=part)
-    lines = [f"{source}: {tissue.n_obs} spots x {tissue.n_vars} genes"]
-    ready = True
-    needs = "unknown until there are counts"
-    try:
-        counted = find_counts(tissue)
-        counts = f"raw counts in {counted.where}"
-        size = (tissue.n_obs, tissue.n_vars, counted.matrix.nnz)
-        needs = _needs(*size, image=bool(_images(tissue)))
-    except SemstError as error:
-        counts, ready = f"{for_shell(error)} (--counts-layer)", False
-    lines.append(f"  counts       {counts}")
-    try:
-        lattice = detect_lattice(find_coordinates(tissue))
-        kind = "a regular lattice" if lattice.regular else "scattered"
-        layout = f"{kind}, spacing {lattice.pitch:.4g}"
-    except SemstError as error:
-        layout, ready = f"{for_shell(error)} (--coordinates)", False
-    lines.append(f"  coordinates  {layout}")
-    lines.append(f"  image        {', '.join(_images(tissue)) or 'none'}")
-    lines += [f"  histology    {text}" for text in _histology(tissue)]
-    lines += [f"  note         {for_shell(text)}" for text in _noticed(tissue)]
-    lines.append(f"  obs columns  {', '.join(tissue.obs) or 'none'}")
-    lines.append(f"  will need    {needs}")
-    lines.append(f"  can run      {'yes: semst run -k K' if ready else 'not as it is'}")
-    typer.echo("\n".join(lines))
-    return ready
+def _in_shell_words(value: Any) -> Any:
+    """Return nested values with every text as a reader at a shell is told it."""
+    if isinstance(value, dict):
+        return {key: _in_shell_words(inner) for key, inner in value.items()}
+    if isinstance(value, list):
+        return [_in_shell_words(inner) for inner in value]
+    return for_shell(value) if isinstance(value, str) else value
 
 
-def _noticed(tissue: AnnData) -> list[str]:
-    """Return what reading noticed, and an image on which few spots lie."""
-    from napari_semst.io.coordinates import find_coordinates
-    from napari_semst.io.notes import input_warnings
-    from napari_semst.io.places.on_image import few_on_image
-
-    found = input_warnings(tissue)
-    with suppress(SemstError):  # said of the coordinates
-        found.append(few_on_image(tissue, find_coordinates(tissue)))
-    return list(filter(None, found))
-
-
-def _needs(n_spots: int, n_genes: int, n_counts: int, *, image: bool) -> str:
-    """Return time and memory of a default run, a quick one, and one with the image."""
-    from napari_semst.config import Request
-    from napari_semst.core.device import choose_device
-    from napari_semst.methods.resolve import resolve
-    from napari_semst.pipeline.forecast import forecast
-
-    forecasts = [
-        f"{name}: {forecast(n_spots, n_genes, n_counts, resolve(Request(name)))}"
-        for name in ("default", "quick", "image-guided")[: 3 if image else 2]
+def _in_words(facts: dict[str, Any]) -> str:
+    """Return what an input holds, for people."""
+    counts, places = facts["counts"], facts["coordinates"]
+    counted = f"raw counts in {counts['where']}"
+    if counts["problem"]:
+        counted = f"{counts['problem']} (--counts-layer)"
+    kind = "a regular lattice" if places["layout"] == "lattice" else "scattered"
+    if places["problem"]:
+        layout = f"{places['problem']} (--coordinates)"
+    else:
+        layout = f"{kind}, spacing {places['spacing']:.4g}"
+    images = [f"{i['name']} {i['width']} x {i['height']}" for i in facts["images"]]
+    lines = [
+        f"{facts['input']}: {facts['n_spots']} spots x {facts['n_genes']} genes",
+        f"  counts       {counted}",
+        f"  coordinates  {layout}",
+        f"  image        {', '.join(images) or 'none'}",
     ]
-    where = choose_device().name
+    lines += [f"  histology    {_spot_image(one)}" for one in facts["spot_images"]]
+    lines += [f"  note         {text}" for text in facts["warnings"]]
+    ready = "yes: semst run -k K" if facts["can_run"] else "not as it is"
+    return "\n".join(
+        [
+            *lines,
+            f"  obs columns  {', '.join(facts['columns']) or 'none'}",
+            f"  will need    {_needs(facts)}",
+            f"  can run      {ready}",
+        ]
+    )
+
+
+def _spot_image(told: dict[str, Any]) -> str:
+    if told["problem"]:
+        return f"not as it is: {told['problem']}"
+    few = " (coarse: name a finer one with --image)" if told["coarse"] else ""
+    across = f"{told['pixels_across_spot']:.3g} pixels across a spot"
+    return f"{told['source']}: {across}{few}"
+
+
+def _needs(facts: dict[str, Any]) -> str:
+    """Return time and memory of a default run, a quick one, and one with the image."""
+    from napari_semst.pipeline.forecast import Forecast
+
+    if facts["forecasts"] is None:
+        return "unknown until there are counts"
+    told = [
+        f"{f['preset']}: {Forecast(f['seconds'], f['memory_bytes'], f['free_bytes'])}"
+        for f in facts["forecasts"]
+    ]
+    where = facts["device"]
     if where != "cpu":
         where += ", which was not measured; told as for its CPU"
-    return f"on this machine ({where})\n    " + "\n    ".join(forecasts)
-
-
-def _histology(tissue: AnnData) -> list[str]:
-    """Return whether the image around spots can be read, and how fine it is."""
-    from napari_semst.config import MorphologyConfig
-    from napari_semst.io.coordinates import find_coordinates
-    from napari_semst.morphology.describe import FEWEST_PIXELS
-    from napari_semst.morphology.sections import diameter_of, imaged_parts, slide_of
-
-    wanted, lines = MorphologyConfig(), []
-    try:
-        places = find_coordinates(tissue)
-        for part in imaged_parts(tissue, wanted):
-            slide = slide_of(tissue, part.library, wanted)
-            diameter, _ = diameter_of(tissue, part.library, places[part.spots], wanted)
-            across = diameter / max(slide.unit)
-            few = " (coarse: name a finer one with --image)"
-            lines.append(
-                f"{slide.source}: {across:.3g} pixels across a spot"
-                + (few if across < FEWEST_PIXELS else "")
-            )
-    except SemstError as error:
-        lines.append(f"not as it is: {for_shell(error)}")
-    return lines
-
-
-def _images(tissue: object) -> list[str]:
-    from collections.abc import Mapping
-
-    libraries = getattr(tissue, "uns", {}).get("spatial", {})
-    sections = libraries.values() if isinstance(libraries, Mapping) else ()
-    return [
-        f"{name} {image.shape[1]} x {image.shape[0]}"
-        for library in sections
-        if isinstance(library, Mapping)
-        for name, image in library.get("images", {}).items()
-    ]
+    return f"on this machine ({where})\n    " + "\n    ".join(told)
 
 
 def score(

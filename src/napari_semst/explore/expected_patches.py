@@ -254,7 +254,7 @@ class PatchBook:
         return patch_at(part.slide, (float(x), float(y)), side, pixels)
 
     def _part(self, spot: int) -> _Part:
-        from napari_semst.figure.view import microns_of
+        from napari_semst.io.places.scale import microns_of
         from napari_semst.io.sections import part
         from napari_semst.morphology.sections import diameter_of, slide_of
 

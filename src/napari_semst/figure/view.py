@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -71,6 +71,7 @@ def section_view(
 ) -> FigureView:
     """Return what to show of a tissue."""
     from napari_semst.io.alignment import image_placement, spot_positions, spot_size
+    from napari_semst.io.places.scale import microns_of
     from napari_semst.io.sections import libraries, part, spots_of
 
     names = libraries(adata)
@@ -98,22 +99,6 @@ def section_view(
     return FigureView(
         mask, positions, size.diameter, placement, low, high, microns, label
     )
-
-
-def microns_of(stated: Any, positions: Floats, diameter: float) -> float | None:
-    """Return micrometres per unit of the coordinates, None where nobody knows.
-
-    Parameters
-    ----------
-    stated
-        Scale factors of the section.
-    positions, diameter
-        Of its spots: those of Visium stand in a way that tells the scale.
-    """
-    microns = stated.get("microns_per_pixel")
-    if microns is None and "spot_diameter_fullres" in stated:
-        return _visium_microns(positions, diameter)
-    return None if microns is None else float(microns)
 
 
 def section_views(
@@ -166,20 +151,3 @@ def at_one_scale(views: list[FigureView]) -> list[FigureView]:
         replace(view, low=middle - window, high=middle + window)
         for view, middle, window in zip(views, middles, windows, strict=True)
     ]
-
-
-def _visium_microns(positions: Floats, diameter: float) -> float | None:
-    """Return microns per unit where the spots stand as Visium's do, else None.
-
-    Visium: six neighbours 100 microns away, spots of 55 (stated as up to 65).
-    """
-    from scipy.spatial import cKDTree
-
-    if len(positions) < 20:
-        return None
-    asked = positions[:: max(1, len(positions) // 5000)]
-    distances = cKDTree(positions).query(asked, k=8)[0][:, 1:]
-    pitch = float(np.median(distances[:, 0]))
-    near = np.median((distances < 1.2 * pitch).sum(axis=1))
-    visium = near == 6 and 0.5 < diameter / max(pitch, 1e-9) < 0.75
-    return 100.0 / pitch if visium else None

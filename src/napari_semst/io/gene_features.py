@@ -60,6 +60,11 @@ class FeatureKinds:
         """How many features are no genes."""
         return int((~self.genes).sum())
 
+    def numbers(self) -> dict[str, int]:
+        """Return how many features there are of each kind that is no gene."""
+        others = [str(kind) for kind in self.kinds if kind != GENE]
+        return {kind: others.count(kind) for kind in dict.fromkeys(others)}
+
     def sentence(self) -> str:
         """Return what is left out, by whose word, and how to keep it."""
         n_all, n_others = len(self.kinds), self.n_others
@@ -160,7 +165,7 @@ def tell_kinds(tissue: AnnData, found: FeatureKinds) -> None:
     """Keep with a tissue what was left out of it: a number, and a warning."""
     kept = tissue.uns.get(INPUT)
     before = kept.get("not_genes", 0) if isinstance(kept, dict) else 0
-    note(tissue, not_genes=int(before) + found.n_others)
+    note(tissue, not_genes=int(before) + found.n_others, kinds_left_out=found.numbers())
     warn(tissue, found.sentence())
 
 

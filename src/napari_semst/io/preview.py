@@ -36,6 +36,9 @@ class Preview:
         The part that is read, and all there are, of inputs that hold several.
     remarks
         What else should be known.
+    left_out
+        How many features are no genes and will be left out, by kind; None where that
+        was not looked at.
     counts_places, coordinates_places
         Where both may be taken from, as `napari_semst.read` is told; nothing where
         there is no choice. `X` stands for the main table.
@@ -53,6 +56,7 @@ class Preview:
     part: str = ""
     parts: tuple[str, ...] = ()
     remarks: tuple[str, ...] = ()
+    left_out: dict[str, int] | None = None
     counts_places: tuple[str, ...] = ()
     coordinates_places: tuple[str, ...] = ()
 
@@ -133,6 +137,7 @@ def preview(
     found: FeatureKinds | None = facts.pop("features", None)
     if found is not None and features != ALL:
         facts["n_genes"] = int(found.genes.sum())
+        facts["left_out"] = found.numbers()
         told = filter(None, [found.sentence()])
         facts["remarks"] = (*facts.get("remarks", ()), *told)
     return Preview(kind.name, kind.title, **facts)

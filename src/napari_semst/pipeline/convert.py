@@ -50,8 +50,9 @@ def convert(
     source: str | Path,
     output: str | Path,
     *,
-    part: str | None = None,
+    part: str | int | None = None,
     positions: str | Path | None = None,
+    features: str | None = None,
     counts_layer: str = "",
     output_format: str = ANNDATA,
     overwrite: bool = False,
@@ -68,7 +69,7 @@ def convert(
         The input; it is never changed.
     output
         Where to: ``.h5ad``, or ``.zarr``.
-    part, positions
+    part, positions, features
         As for `napari_semst.read`.
     counts_layer
         Layer that holds the counts (or ``"raw"``), which becomes X; what X held goes
@@ -96,6 +97,7 @@ def convert(
         output,
         part=part,
         positions=positions,
+        features=features,
         counts_layer=counts_layer,
         output_format=output_format,
         overwrite=overwrite,
@@ -107,8 +109,9 @@ def convert_steps(
     source: str | Path,
     output: str | Path,
     *,
-    part: str | None = None,
+    part: str | int | None = None,
     positions: str | Path | None = None,
+    features: str | None = None,
     counts_layer: str = "",
     output_format: str = ANNDATA,
     overwrite: bool = False,
@@ -122,11 +125,16 @@ def convert_steps(
     reads = [*inputs_of(origin), *_file_beside(origin, positions)]
     check_conversion(origin, place, output_format, overwrite=overwrite, reads=reads)
     yield Progress("read", 0, 0, f"Reading {origin.name}")
-    tissue = read(origin, part=part, positions=positions)
+    tissue = read(origin, part=part, positions=positions, features=features)
     _use_counts(tissue, counts_layer)
     strict = output_format == SPATIALDATA
     warn(tissue, *try_writing(tissue, place.suffix, strict_names=strict))
-    asked = {"part": part, "positions": positions, "counts_layer": counts_layer}
+    asked = {
+        "part": part,
+        "positions": positions,
+        "features": features,
+        "counts_layer": counts_layer,
+    }
     facts = _facts(tissue, origin, output_format, asked)
     tissue.uns[keys.CONVERSION] = facts
     yield Progress("write", 0, 0, f"Writing {place.name}")
