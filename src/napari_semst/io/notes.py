@@ -22,7 +22,7 @@ def note(adata: AnnData, **facts: Any) -> None:
 
 def warn(adata: AnnData, *texts: str) -> None:
     """Add warnings to ``uns["semst_input"]["warnings"]``, each once."""
-    texts_now = [*input_warnings(adata), *texts]
+    texts_now = [*input_warnings(adata, told_apart=True), *texts]
     if texts_now:
         note(adata, warnings=list(dict.fromkeys(texts_now)))
 

@@ -449,15 +449,12 @@ def _record(
     tissue: AnnData, model: DomainModel, matched: _Matched, made: tuple[Any, ...]
 ) -> dict[str, Any]:
     """Return the provenance of a run, and the model behind it."""
-    from napari_semst.io.notes import input_warnings
-    from napari_semst.io.places.mixed import mixed_sections
     from napari_semst.pipeline.provenance import record, spots_hash
+    from napari_semst.pipeline.warnings import tissue_warnings
 
     provenance = record(*made)
-    mixing = mixed_sections(tissue)
-    noticed = input_warnings(tissue, told_apart=True)
-    noticed += [] if mixing is None else [mixing.warning]
-    provenance["warnings"][:0] = [*dict.fromkeys(noticed), *matched.warnings()]
+    noticed = dict.fromkeys(tissue_warnings(tissue, made[1]))
+    provenance["warnings"][:0] = [*noticed, *matched.warnings()]
     provenance["spots_hash"] = spots_hash(tissue.obs_names)
     trained = model.facts.get("semantics", {})
     now = provenance["semantics"]

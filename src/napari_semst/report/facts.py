@@ -129,7 +129,9 @@ def gather_facts(
     scores, confusion = _agreement(adata, column, annotation)
     settings, command = _again(recorded, input_notes, name, source)
     title = str(input_notes.get("name", "")) or (source.name if source else "Section")
-    warnings = [*input_warnings(adata), *_texts(recorded.get("warnings"))]
+    # A run says itself whether it mixed sections.
+    noticed = input_warnings(adata, told_apart=bool(recorded))
+    warnings = [*noticed, *_texts(recorded.get("warnings"))]
     return ReportFacts(
         title=title,
         run=name,

@@ -5,10 +5,12 @@ import pytest
 
 from napari_semst.io.alignment import image_placement
 from napari_semst.io.notes import input_warnings
+from napari_semst.io.places.mixed import mixed_sections
 from napari_semst.io.places.on_image import shares_on_images
 from napari_semst.io.preview import preview
 from napari_semst.io.read import read
 from napari_semst.io.sections import spots_of
+from napari_semst.wording import for_shell
 from tests.io.places.grounds import cells, tissue_of
 
 SIDE = 8
@@ -106,3 +108,14 @@ def test_images_that_would_be_mirrored_are_left_out(tmp_path):
     found = read(saved(tmp_path, tissue))
     assert found.uns["spatial"]["1"]["images"] == {}
     assert "2 images of fields of view are left out" in input_warnings(found)[1]
+
+
+def test_a_table_that_was_not_read_is_told_of_its_other_places():
+    tissue, wide, _ = fields_of_view()
+    tissue.obsm["spatial_fov"] = wide
+    found = mixed_sections(tissue)
+    assert found.warning.endswith(
+        "obsm['spatial_fov']: name them as coordinates, 'spatial_fov'."
+    )
+    assert for_shell(found.warning).endswith("--coordinates spatial_fov.")
+    assert mixed_sections(tissue, wide) is None

@@ -5,7 +5,9 @@ from __future__ import annotations
 import pytest
 
 from napari_semst.io.notes import warn
+from napari_semst.io.read import read
 from napari_semst.widgets.find import texts
+from napari_semst.widgets.find.fields import section_columns
 from napari_semst.widgets.find.summary import (
     MeaningFacts,
     device_line,
@@ -15,6 +17,7 @@ from napari_semst.widgets.find.summary import (
     section_status,
 )
 from napari_semst.widgets.shared.sections import NO_SECTION
+from tests.io.places.grounds import cells, table, tissue_of
 from tests.semantics.fake_server import Reply
 from tests.widgets.docks import add, run_to_end
 from tests.widgets.stand_in import small_tissue
@@ -145,3 +148,15 @@ def test_a_server_without_an_address_is_refused_before_the_run(dock, pipeline):
     assert "http://localhost:8000/v1" in dock.card.text.text()
     assert dock.controller.job is None
     assert pipeline.requests == []
+
+
+def test_mixed_sections_are_told_in_words_of_the_dock(tmp_path):
+    made = tissue_of(*table([cells(14, seed=i) for i in range(2)], "fov", [3, 7]))
+    made.write_h5ad(tmp_path / "mixed.h5ad")
+    tissue = read(tmp_path / "mixed.h5ad")
+    kind, _, text = section_status(tissue)
+    assert kind == "warning"
+    assert text.endswith("To keep them apart, choose fov under Sections.")
+    # A column of numbers is offered where it was found to tell sections apart.
+    assert "fov" in section_columns(tissue)
+    assert section_status(tissue, sections_by="fov")[0] == "ready"

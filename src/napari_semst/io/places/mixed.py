@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, NamedTuple
 from napari_semst.errors import InputError
 from napari_semst.io.checks import abbreviate
 from napari_semst.io.places.overlaps import shared_ground
+from napari_semst.io.places.section_wide import section_wide_places
 from napari_semst.io.sections import libraries, library_column
 from napari_semst.io.text_columns import as_texts
 from napari_semst.wording import Way, Worded
@@ -56,7 +57,7 @@ def mixed_sections(
     adata: AnnData,
     places: NDArray[np.floating] | None = None,
     sections: NDArray[np.integer] | None = None,
-    advice: str = "",
+    advice: str | Way = "",
 ) -> Mixing | None:
     """Return the sections that the spots of a table are of, `None` for one section.
 
@@ -81,7 +82,10 @@ def mixed_sections(
     if places is not None:
         ground = shared_ground(adata.obs, places, sections, prefer=column)
     inside = sections is not None
-    if ground is not None:
+    if places is not None and ground is not None:
+        wide = None if inside else section_wide_places(adata, places, ground)
+        if wide is not None:
+            advice = advice or _take(wide.key, wide.found.where)
         told = _on_one_ground(ground, advice, inside=inside)
         return Mixing(ground.column, ground.names, ground.share, told)
     if not column or inside or _FIELDS.search(column):
@@ -105,6 +109,16 @@ def keep_apart(column: str) -> Way:
     )
 
 
+def _take(key: str, where: str) -> Way:
+    """Return how other places of the file are taken, as a sentence."""
+    told = f"These places are in fields of view; those in the section are {where}"
+    return Way(
+        f"{told}: --coordinates {shlex.quote(key)}.",
+        f"{told}: name them as coordinates, {key!r}.",
+        f"{told}: choose them under Coordinates.",
+    )
+
+
 def _usual_places(adata: AnnData) -> NDArray[np.floating] | None:
     from napari_semst.io.coordinates import find_coordinates
 
@@ -114,7 +128,7 @@ def _usual_places(adata: AnnData) -> NDArray[np.floating] | None:
         return None  # whoever needs places says what is wrong with them
 
 
-def _on_one_ground(ground: SharedGround, advice: str, *, inside: bool) -> str:
+def _on_one_ground(ground: SharedGround, advice: str | Way, *, inside: bool) -> str:
     across = "neighbours are sought across them"
     if not ground.column:
         return Worded(

@@ -42,6 +42,8 @@ class SectionWidePlaces:
 
     Parameters
     ----------
+    key
+        Where they are, as readers and settings are told.
     found
         The places.
     column
@@ -52,6 +54,7 @@ class SectionWidePlaces:
         Of each field by name, (x, y).
     """
 
+    key: str
     found: Coordinates
     column: str
     scale: NDArray[np.float64]
@@ -73,7 +76,7 @@ def take_section_wide(
     """
     placed = np.isfinite(found.xy).all(axis=1)
     ground = shared_ground(adata.obs[placed], found.xy[placed])
-    wide = None if ground is None else section_wide_places(adata, found, ground)
+    wide = None if ground is None else section_wide_places(adata, found.xy, ground)
     if wide is None:
         return found, ()
     text = (
@@ -85,7 +88,7 @@ def take_section_wide(
 
 
 def section_wide_places(
-    adata: AnnData, local: Coordinates, ground: SharedGround
+    adata: AnnData, local: NDArray[np.floating], ground: SharedGround
 ) -> SectionWidePlaces | None:
     """Return the places of the file that set its fields of view apart, if it has any.
 
@@ -94,25 +97,24 @@ def section_wide_places(
     adata
         The table.
     local
-        The places at which fields share their ground.
+        The places at which fields share their ground, ``(n_spots, 2)``; NaN for none.
     ground
         The fields.
     """
     if not ground.column:
         return None
+    own = np.asarray(local, np.float64)
+    placed = np.isfinite(own).all(axis=1)
     fields = as_texts(adata.obs[ground.column])
     for key in _other_places(adata):
         found = _located(adata, key)
-        if found is None or found.where == local.where:
-            continue
-        placed = np.isfinite(local.xy).all(axis=1)
-        if not np.isfinite(found.xy[placed]).all():
+        if found is None or not np.isfinite(found.xy[placed]).all():
             continue
         names = fields.to_numpy(dtype=object)[placed]
-        moved = _moved(local.xy[placed], found.xy[placed], names)
+        moved = _moved(own[placed], found.xy[placed], names)
         one = adata.obs.loc[placed, [ground.column]]
         if moved is not None and shared_ground(one, found.xy[placed]) is None:
-            return SectionWidePlaces(found, ground.column, *moved)
+            return SectionWidePlaces(key, found, ground.column, *moved)
     return None
 
 

@@ -34,7 +34,7 @@ _LONGEST = 24  # letters of a revision on show; hovering tells all
 
 
 def section_status(
-    tissue: AnnData | None, counts_layer: str = ""
+    tissue: AnnData | None, counts_layer: str = "", sections_by: str = ""
 ) -> tuple[str, str, str]:
     """Return kind, title and text for the card before a run.
 
@@ -42,12 +42,15 @@ def section_status(
     ----------
     counts_layer
         Where the raw counts are; empty: X.
+    sections_by
+        The column that tells its sections apart, empty for one section.
     """
     from napari_semst.io.notes import input_warnings
 
     if tissue is None:
         return "ready", NO_SECTION, texts.NO_SECTION_HELP
-    noticed = list(map(for_window, input_warnings(tissue)))
+    told = input_warnings(tissue, told_apart=bool(sections_by))
+    noticed = list(map(for_window, told))
     uncounted = counts_problem(tissue, counts_layer)
     if uncounted:
         return "warning", texts.NO_COUNTS, "\n".join([uncounted, *noticed])

@@ -224,14 +224,21 @@ class FindDomains(QWidget):
         """Say on the card how the section chosen stands, unless it tells of work."""
         if self.controller.job is None and not self.files.busy:
             self.card.show_status(
-                *section_status(self.section.tissue, self.section.counts_layer)
+                *section_status(
+                    self.section.tissue, self.section.counts_layer, self._sections_by
+                )
             )
 
     def _offer_settings(self) -> None:
-        layer, tissue = self.section.layer, self.section.tissue
+        tissue = self.section.tissue
         free = "default" if tissue is None else free_run_name(tissue)
-        by = "" if layer is None else sections.sections_by(layer)
-        self.settings.set_tissue(tissue, free, by)
+        self.settings.set_tissue(tissue, free, self._sections_by)
+
+    @property
+    def _sections_by(self) -> str:
+        """The column by which the section is shown in several, else empty."""
+        layer = self.section.layer
+        return "" if layer is None else sections.sections_by(layer)
 
     def _show_request(self, request: Request) -> None:
         """Show a request in the fields of the settings and of the section."""
@@ -283,7 +290,9 @@ class FindDomains(QWidget):
             moved = replace(moved, raster=None)
         self.section.refresh()
         if self.controller.job is None and not self.files.busy:
-            self.card.show_status(*section_status(self.section.tissue))
+            self.card.show_status(
+                *section_status(self.section.tissue, sections_by=self._sections_by)
+            )
         self._viewer.reset_view()
 
     def _on_no_places(self, error: Exception, details: str) -> None:
