@@ -77,6 +77,8 @@ _LABEL_WORDS = re.compile(
     r"(?i)annot|class|cluster|domain|ground_?truth|group|label|layer|leiden|louvain"
     r"|niche|phase|state|type"
 )
+# Places in a field of view, as CosMx has them: measures, whatever their values.
+_PLACE_WORDS = re.compile(r"(?i)^(?:center|centre|centroid)_?[xyz]|[a-z]_(?:px|um|mm)$")
 
 
 @dataclass(frozen=True, slots=True)
@@ -310,6 +312,8 @@ def _few_valued(obs: pd.DataFrame) -> Iterator[str]:
         column = some[name]
         most = _MOST_NUMBERS if is_numeric_dtype(column) else _MOST_TEXTS
         if is_bool_dtype(column) or str(name).startswith(keys.RESULTS):
+            continue
+        if is_numeric_dtype(column) and _PLACE_WORDS.search(str(name)):
             continue
         if 1 < column.nunique(dropna=False) <= most * len(some):
             yield name
