@@ -37,11 +37,16 @@ RIBOSOMAL = re.compile(
 )
 
 
+# Of one species, less than one name in a hundred looks like the other's.
+_MIXED = 0.1
+
+
 def guess_species(genes: Sequence[str] | NDArray[np.str_]) -> Species:
     """Guess the species from Ensembl prefixes or from the case of the symbols.
 
     Human symbols are upper case, mouse symbols have an initial capital; rat symbols
-    look like mouse ones and are read as such. Anything else is ``"other"``.
+    look like mouse ones and are read as such. Where more than a tenth of these are the
+    other's, the answer is ``"human and mouse"``. Anything else is ``"other"``.
     """
     votes: dict[Species, int] = {"human": 0, "mouse": 0, "other": 0}
     for gene in genes:
@@ -51,6 +56,9 @@ def guess_species(genes: Sequence[str] | NDArray[np.str_]) -> Species:
         elif re.search("[A-Za-z]{2}", name) and not is_nameless(name):
             votes[_case_species(name)] += 1
     best = max(votes, key=lambda species: votes[species])
+    human, mouse = votes["human"], votes["mouse"]
+    if best != "other" and min(human, mouse) > _MIXED * (human + mouse):
+        return "human and mouse"
     return best if votes[best] else "other"
 
 
@@ -88,4 +96,4 @@ def _case_species(symbol: str) -> Species:
     return "mouse" if re.match(r"(?:mt-)?[A-Z0-9]", symbol) else "other"
 
 
-Species = Literal["human", "mouse", "other"]
+Species = Literal["human", "mouse", "human and mouse", "other"]

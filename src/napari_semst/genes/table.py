@@ -78,7 +78,8 @@ class GeneTable:
 
         Human genes are found by Ensembl id, approved symbol, then previous symbol or
         alias. Genes of other species are found by mouse homology and, as the last
-        resort, by their upper-case symbol.
+        resort, by their upper-case symbol; so are those of human and mouse together,
+        whose symbols differ in case.
         """
         gene = gene.strip()
         if ENSEMBL.fullmatch(gene):
@@ -87,7 +88,7 @@ class GeneTable:
             return () if row is None else (row,)
         if is_nameless(gene):
             return ()
-        if species == "mouse" and gene in self.mouse:
+        if species in ("mouse", "human and mouse") and gene in self.mouse:
             return self.mouse[gene]
         upper = gene.upper()
         row = self._row_of.get(upper, self.aliases.get(upper))

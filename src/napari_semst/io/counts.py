@@ -156,7 +156,7 @@ def _raw_of_these_genes(adata: AnnData) -> Any:
 
 
 # Names of the genes from before they were replaced by symbols.
-_ID_COLUMNS = ("gene_ids", "ensembl_ids")
+_ID_COLUMNS = ("gene_ids", "ensembl_ids", "original_names")
 
 
 def _counts_in(matrix: Any) -> sparse.csr_matrix:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from napari_semst.errors import SemstError
+from napari_semst.io.feature_names import SYMBOL_COLUMNS, find_names
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -18,25 +19,6 @@ if TYPE_CHECKING:
 
     Lookup = Callable[[Sequence[str]], Sequence[str] | NDArray[np.str_]]
 
-# Columns of var that hold symbols, as the field's tools name them.
-SYMBOL_COLUMNS = (
-    "gene_symbols",
-    "gene_symbol",
-    "gene_name",
-    "gene_names",
-    "feature_name",
-    "feature_names",
-    "symbol",
-    "symbols",
-    "SYMBOL",
-    "gene_short_name",
-    "hgnc_symbol",
-    "mgi_symbol",
-    "external_gene_name",
-    "gene",
-    "Gene",
-    "name",
-)
 _ENSEMBL = re.compile(r"(ENS[A-Z]*G\d{11})(?:\.\d+)?(?:_PAR_Y)?")
 _EMPTY = frozenset({"", "nan", "none", "na", "n/a", "<na>", "-", "."})
 
@@ -53,11 +35,17 @@ class Symbols:
         ``"var_names"``, a column of var, or ``"built-in table"``.
     warnings
         What the user should know.
+    ids
+        Names before Ensembl ids were replaced, references in front taken off.
+    references
+        The reference that stood before each name, empty for none.
     """
 
     names: NDArray[np.str_]
     where: str
-    warnings: tuple[str, ...] = ()
+    warnings: tuple[str, ...]
+    ids: NDArray[np.str_]
+    references: NDArray[np.str_]
 
 
 def is_ensembl_id(name: str) -> bool:
@@ -77,7 +65,9 @@ def gene_symbols(adata: AnnData) -> NDArray[np.str_]:
 
 
 def find_symbols(adata: AnnData, lookup: Lookup | None = None) -> Symbols:
-    """Return the genes' symbols: Ensembl ids replaced, other names kept.
+    """Return the genes' symbols: Ensembl ids replaced, references in front taken off.
+
+    Other names are kept, but for gaps and numbers that a column of var can name.
 
     Parameters
     ----------
@@ -87,10 +77,11 @@ def find_symbols(adata: AnnData, lookup: Lookup | None = None) -> Symbols:
         Function from ids to names, for what no column of var tells; None asks the
         built-in table of genes.
     """
-    names = np.array([str(name) for name in adata.var_names], dtype=np.str_)
+    found = find_names(adata.var)
+    names = found.names
     ids = np.array([is_ensembl_id(name) for name in names], dtype=bool)
     if not ids.any():
-        return Symbols(names, "var_names")
+        return Symbols(names, found.where, found.warnings, names, found.references)
     where, symbols = _from_columns(adata, names, ids)
     open_ids = np.flatnonzero(ids & (symbols == ""))
     # A reference names genes without symbol by their id: a few such ids in a table
@@ -104,8 +95,10 @@ def find_symbols(adata: AnnData, lookup: Lookup | None = None) -> Symbols:
     known = symbols != ""
     mixed = np.where(ids & known, symbols.astype(object), names.astype(object))
     left = int((ids & ~known).sum())
-    warnings = (_too_few(left, len(names)),) if left > len(names) / 2 else ()
-    return Symbols(mixed.astype(np.str_), where, warnings)
+    warnings = found.warnings
+    if left > len(names) / 2:
+        warnings = (*warnings, _too_few(left, len(names)))
+    return Symbols(mixed.astype(np.str_), where, warnings, names, found.references)
 
 
 def _from_columns(

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -15,7 +15,7 @@ from napari_semst.genes.feature_kinds import (
     kinds_by_type,
     say_kinds,
 )
-from napari_semst.io.ensembl_symbols import SYMBOL_COLUMNS
+from napari_semst.io.feature_names import NAME_COLUMNS, SYMBOL_COLUMNS, name_text
 from napari_semst.io.notes import INPUT, note, warn
 from napari_semst.io.text_columns import as_texts
 
@@ -30,8 +30,6 @@ if TYPE_CHECKING:
 
 ALL = "all"
 """The choice that takes every feature for a gene."""
-# Columns of var in which features are named, beside those of symbols.
-_NAMES = ("gene_ids", "gene_id", "feature_id", "features", "_index")
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,7 +91,7 @@ def feature_kinds(
     features
         ``"all"`` takes every feature for a gene.
     """
-    listed = [_text(name) for name in names]
+    listed = [name_text(name) for name in names]
     kinds = np.full(len(listed), GENE, dtype=object)
     if features == ALL:
         return FeatureKinds(kinds)
@@ -194,7 +192,7 @@ def _by_column(column: pd.Series, name: str) -> NDArray[np.object_] | None:
         values = as_texts(column.where(column.notna()))
         return kinds_by_flag(_without_gaps(column, values), name)
     texts = _without_gaps(column, as_texts(column))
-    if name in (*SYMBOL_COLUMNS, *_NAMES):
+    if name in (*SYMBOL_COLUMNS, *NAME_COLUMNS):
         return np.array([kind_of_name(text) for text in texts], dtype=object)
     by_type = kinds_by_type(texts, name)
     return kinds_by_flag(texts, name) if by_type is None else by_type
@@ -202,16 +200,6 @@ def _by_column(column: pd.Series, name: str) -> NDArray[np.object_] | None:
 
 def _without_gaps(column: pd.Series, texts: pd.Series) -> NDArray[np.object_]:
     """Return texts of a column, empty where it has no entry."""
-    values = np.array([_text(text) for text in texts], dtype=object)
+    values = np.array([name_text(text) for text in texts], dtype=object)
     values[column.isna().to_numpy()] = ""
     return values
-
-
-def _text(value: Any) -> str:
-    """Return a name as text, also where a writer left bytes or their printed form."""
-    if isinstance(value, bytes):
-        return value.decode("utf-8", "replace")
-    text = str(value)
-    if len(text) > 3 and text[:2] in ("b'", 'b"') and text[-1] == text[1]:
-        return text[2:-1]
-    return text

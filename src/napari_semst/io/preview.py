@@ -5,10 +5,15 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from napari_semst.io.checks import abbreviate, translate_errors
-from napari_semst.io.gene_features import ALL, FeatureKinds
+from napari_semst.io.feature_names import say_references
+from napari_semst.io.gene_features import feature_kinds
 from napari_semst.io.options import ReadOptions
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 
 @dataclass(frozen=True, slots=True)
@@ -134,10 +139,12 @@ def preview(
     options = ReadOptions.of(None, positions, part, features)
     with translate_errors(place, kind.title):
         facts = kind.preview(place, options)
-    found: FeatureKinds | None = facts.pop("features", None)
-    if found is not None and features != ALL:
-        facts["n_genes"] = int(found.genes.sum())
-        facts["left_out"] = found.numbers()
-        told = filter(None, [found.sentence()])
+    var: pd.DataFrame | None = facts.pop("var", None)
+    if var is not None:
+        kinds = feature_kinds(var.index, var, features or "")
+        facts["n_genes"] = int(kinds.genes.sum())
+        if features != "all":
+            facts["left_out"] = kinds.numbers()
+        told = filter(None, [kinds.sentence(), say_references(var[kinds.genes])])
         facts["remarks"] = (*facts.get("remarks", ()), *told)
     return Preview(kind.name, kind.title, **facts)

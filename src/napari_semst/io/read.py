@@ -16,6 +16,7 @@ from napari_semst.io.options import ReadOptions
 from napari_semst.io.outlines.sources import pass_on_outlines
 from napari_semst.io.places.mixed import mixed_sections
 from napari_semst.io.readers import visium_files
+from napari_semst.io.readers.h5ad import use_symbols
 from napari_semst.io.readers.registry import (
     FORMATS,
     MATRIX_10X,
@@ -91,6 +92,7 @@ def read(
     whole = kind.read(place, options)
     tissue = keep_genes(whole, options, str(place))
     pass_on_outlines(whole, tissue)
+    use_symbols(tissue)
     note(tissue, kind=kind.name, name=place.absolute().name)
     mixing = mixed_sections(tissue)
     if mixing is None:

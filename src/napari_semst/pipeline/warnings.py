@@ -25,10 +25,11 @@ _FEW_FOR_DISCORDANCE = 1000
 def tissue_warnings(tissue: AnnData, section: Section) -> list[str]:
     """Return what is to be said of a tissue before anything is trained on it.
 
-    What reading noticed, features that are no genes, sections that one table mixes, and
-    an image on which few spots lie.
+    What reading noticed, features that are no genes, species and sections that one table
+    mixes, and an image on which few spots lie.
     """
     from napari_semst.io import notes
+    from napari_semst.io.feature_names import say_references
     from napari_semst.io.gene_features import genes_of
     from napari_semst.io.places.mixed import mixed_sections
     from napari_semst.io.places.on_image import few_on_image
@@ -38,8 +39,10 @@ def tissue_warnings(tissue: AnnData, section: Section) -> list[str]:
     # At the places of this run, which may be others than were read.
     places = section.coordinates
     mixing = mixed_sections(tissue, places, sections and sections.codes)
+    kinds = genes_of(tissue, section.config.features)
     found = [
-        genes_of(tissue, section.config.features).sentence(),
+        kinds.sentence(),
+        say_references(tissue.var.loc[kinds.genes]),
         "" if mixing is None else mixing.warning,
         few_on_image(tissue, places, sections),
     ]

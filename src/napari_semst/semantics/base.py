@@ -138,7 +138,8 @@ class SemanticSource(Protocol):
             Weight of each listed gene, shape as ``gene_lists.indices``; equal if None.
             Sources that read a list as a whole may ignore it.
         species
-            ``"human"``, ``"mouse"`` or ``"other"``; guessed from the names if None.
+            ``"human"``, ``"mouse"``, ``"human and mouse"`` or ``"other"``; guessed from
+            the names if None.
         progress
             Called with (spots done, spots in all).
         cancelled

@@ -26,8 +26,6 @@ if TYPE_CHECKING:
     from anndata import AnnData
     from numpy.typing import NDArray
 
-    from napari_semst.io.gene_features import FeatureKinds
-
 GENE_IDS = "gene_ids"
 _WHAT = "the 10x matrix"
 _NEEDED = ("barcodes", "data", "indices", "indptr", "shape")
@@ -193,8 +191,8 @@ def matrix_size(path: Path) -> tuple[int, int]:
         return n_barcodes, n_features
 
 
-def matrix_features(path: Path) -> FeatureKinds:
-    """Return what each feature of a matrix is, without reading its counts.
+def matrix_features(path: Path) -> pd.DataFrame:
+    """Return the features of a matrix by name, without reading its counts.
 
     Raises
     ------
@@ -202,11 +200,9 @@ def matrix_features(path: Path) -> FeatureKinds:
         If it is damaged or not such a matrix.
     """
     if path.is_dir() or is_market(path):
-        var = _market_features(_expected_market_files(path))
-    else:
-        with translate_errors(path, _WHAT), _open_h5(check_file(path, _WHAT)) as file:
-            var = _h5_features(_matrix_group(file))
-    return feature_kinds(var.index, var)
+        return _market_features(_expected_market_files(path))
+    with translate_errors(path, _WHAT), _open_h5(check_file(path, _WHAT)) as file:
+        return _h5_features(_matrix_group(file))
 
 
 def library_of(path: Path) -> str | None:

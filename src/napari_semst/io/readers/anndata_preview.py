@@ -8,11 +8,12 @@ import numpy as np
 
 from napari_semst.io.coordinates import OBSM_KEYS
 from napari_semst.io.counts import RAW, is_count_matrix
-from napari_semst.io.gene_features import FeatureKinds, feature_kinds
 from napari_semst.io.images import RESOLUTIONS
 from napari_semst.io.places.names import place_pairs
 
 if TYPE_CHECKING:
+    import pandas as pd
+
     from napari_semst.io.options import ReadOptions
 
 _SOME = 100_000
@@ -44,11 +45,11 @@ def preview_group(file: Any, options: ReadOptions) -> dict[str, Any]:
     if not where and others:
         names = " and ".join(others)
         found["remarks"] = (f"{names} may hold counts: choose it as counts layer.",)
-    return found | {"counts": where, "features": _features(file["var"])}
+    return found | {"counts": where, "var": _var(file["var"])}
 
 
-def _features(table: Any) -> FeatureKinds | None:
-    """Return what the features are, `None` where their table is of no known form."""
+def _var(table: Any) -> pd.DataFrame | None:
+    """Return the table of features, `None` where it is of no known form."""
     import pandas as pd
     from anndata.io import read_elem
 
@@ -57,7 +58,7 @@ def _features(table: Any) -> FeatureKinds | None:
     except Exception:  # noqa: BLE001
         # Reading says what is wrong; a preview tells what it can.
         return None
-    return feature_kinds(var.index, var) if isinstance(var, pd.DataFrame) else None
+    return var if isinstance(var, pd.DataFrame) else None
 
 
 def _columns(table: Any) -> tuple[str, ...]:

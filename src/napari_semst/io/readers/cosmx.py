@@ -12,7 +12,6 @@ from napari_semst.genes.feature_kinds import is_gene
 from napari_semst.io.checks import abbreviate
 from napari_semst.io.formats.text_tables import peek, preview_tables, read_head
 from napari_semst.io.formats.wide_tables import read_wide
-from napari_semst.io.gene_features import feature_kinds
 from napari_semst.io.notes import warn
 from napari_semst.io.outlines.cosmx_polygons import (
     OutlinedCells,
@@ -173,6 +172,8 @@ def read(path: Path, options: ReadOptions) -> AnnData:
 
 def preview(path: Path, options: ReadOptions) -> dict[str, Any]:
     """Return what is known of a slide, by the names of `Preview`."""
+    import pandas as pd
+
     files = locate(path)
     if files is None:
         raise InputError(_missing(path))
@@ -180,7 +181,7 @@ def preview(path: Path, options: ReadOptions) -> dict[str, Any]:
     own = [i for i, name in enumerate(head.names) if not is_key(name)]
     values = [float(row[i]) for row in head.rows for i in own if _is_broken(row[i])]
     found = preview_tables(files.counts, files.cells, len(own), head)
-    found["features"] = feature_kinds(head.names[i] for i in own)
+    found["var"] = pd.DataFrame(index=[head.names[i] for i in own])
     if not names_places(read_head(files.cells, files.cells.name).names, files.views):
         found["coordinates"] = ""
     if values:

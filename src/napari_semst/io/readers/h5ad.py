@@ -10,6 +10,7 @@ import numpy as np
 from napari_semst.errors import InputError
 from napari_semst.io.checks import abbreviate, check_file, translate_errors
 from napari_semst.io.coordinates import locate_coordinates
+from napari_semst.io.feature_names import say_references
 from napari_semst.io.gene_features import keep_genes
 from napari_semst.io.image_sources import forget_source
 from napari_semst.io.matrices import named_layers
@@ -88,8 +89,10 @@ def as_section(adata: AnnData, path: Path, options: ReadOptions) -> AnnData:
             f"{adata.n_vars} genes."
         )
     adata = without_background(adata)
+    _free_reserved_names(adata)
     # Before names are told apart: a protein may share that of its gene.
     adata = keep_genes(adata, options, str(path))
+    _fill_names(adata)
     _mend_names(adata)
     if options.positions is not None:
         adata = _place(adata, str(options.positions))
@@ -127,6 +130,36 @@ def check_matrix(adata: AnnData) -> None:
         if sparse.issparse(matrix) and hasattr(matrix, "check_format"):
             # Compiled code that uses such an index would crash the whole program.
             matrix.check_format(full_check=True)
+
+
+def _free_reserved_names(adata: AnnData) -> None:
+    """Rename columns that anndata keeps for itself and would refuse to write.
+
+    SeuratDisk leaves the names of features and cells in a column ``_index``.
+    """
+    tables = [(adata.obs, "cells"), (adata.var, "features")]
+    if adata.raw is not None:
+        tables.append((adata.raw.var, "features"))
+    for table, name in tables:
+        if "_index" in table:
+            while name in table:
+                name = f"{name}_"
+            table.rename(columns={"_index": name}, inplace=True)
+
+
+def _fill_names(adata: AnnData) -> None:
+    """Give names to features that have none, or numbers alone, where a column does."""
+    from napari_semst.io.feature_names import find_named
+
+    given = adata.var_names.to_numpy(dtype=object)
+    names, where, told = find_named(adata.var)
+    if np.array_equal(names.astype(object), given):
+        return
+    adata.var["original_names"] = given.astype(str)
+    adata.var_names = names.astype(object)
+    warn(adata, *told)
+    if where != "var_names":
+        note(adata, symbols=where)
 
 
 def _mend_names(adata: AnnData) -> None:
@@ -201,19 +234,34 @@ def _use_counts(adata: AnnData, layer: str) -> None:
 
 
 def use_symbols(adata: AnnData) -> None:
-    """Name genes by symbol where the file names them by Ensembl id."""
+    """Name genes by symbol where the file names them by id, number or reference.
+
+    Ids then stand in ``var["gene_ids"]``, other names in ``var["original_names"]``.
+    """
+    import pandas as pd
+
     from napari_semst.io.ensembl_symbols import find_symbols
 
+    given = adata.var_names.to_numpy(dtype=str)
+    told = say_references(adata.var)
     found = find_symbols(adata)
-    warn(adata, *found.warnings)
-    if np.array_equal(found.names, adata.var_names.to_numpy(dtype=str)):
+    warn(adata, *found.warnings, *filter(None, [told]))
+    if np.array_equal(found.names, given):
         return
-    ids = adata.var_names.to_numpy(dtype=str)
-    taken = "gene_ids" in adata.var and not np.array_equal(
-        adata.var["gene_ids"].astype(str).to_numpy(), ids
-    )
-    adata.var["ensembl_ids" if taken else "gene_ids"] = ids
-    adata.var_names = found.names.astype(object)
+    if not np.array_equal(found.names, found.ids):
+        taken = "gene_ids" in adata.var and not np.array_equal(
+            adata.var["gene_ids"].astype(str).to_numpy(), found.ids
+        )
+        adata.var["ensembl_ids" if taken else "gene_ids"] = found.ids
+    if not np.array_equal(found.ids, given) and "original_names" not in adata.var:
+        adata.var["original_names"] = given
+    if (found.references != "").any() and "genome" not in adata.var:
+        adata.var["genome"] = found.references
+    names = found.names.astype(object)
+    # Two species may have a symbol in common: the reference tells their genes apart.
+    again = pd.Index(names).duplicated(keep=False) & (found.references != "")
+    names[again] = given[again]
+    adata.var_names = names
     with translate_errors(Path(), "gene symbols"):
         adata.var_names_make_unique()
     note(adata, symbols=found.where)

@@ -17,7 +17,6 @@ from napari_semst.io.formats.text_tables import (
     read_head,
 )
 from napari_semst.io.formats.wide_tables import read_wide
-from napari_semst.io.gene_features import feature_kinds
 from napari_semst.io.notes import warn
 from napari_semst.io.outlines.merscope_boundaries import (
     merscope_file,
@@ -160,6 +159,8 @@ def read(path: Path, options: ReadOptions) -> AnnData:
 
 def preview(path: Path, options: ReadOptions) -> dict[str, Any]:
     """Return what is known of a section, by the names of `Preview`."""
+    import pandas as pd
+
     from napari_semst.io.formats.tiff import tiff_size
 
     files = locate(path)
@@ -170,7 +171,7 @@ def preview(path: Path, options: ReadOptions) -> dict[str, Any]:
     after = _id_place(head.names) + 1
     genes = head.names[after:]
     return preview_tables(files.counts, files.cells, len(genes), head) | {
-        "features": feature_kinds(genes),
+        "var": pd.DataFrame(index=list(genes)),
         "image": None if image is None else tiff_size(image),
     }
 

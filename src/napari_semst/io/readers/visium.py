@@ -136,7 +136,7 @@ def _of_10x(matrix: Path, run: VisiumFiles | None) -> dict[str, Any]:
     found: dict[str, Any] = {
         "n_spots": n_spots,
         "n_genes": n_genes,
-        "features": tenx.matrix_features(matrix),
+        "var": tenx.matrix_features(matrix),
         "counts": matrix.name,
     }
     if run is None:

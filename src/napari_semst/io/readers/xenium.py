@@ -185,7 +185,7 @@ def preview(path: Path, options: ReadOptions) -> dict[str, Any]:
     return {
         "n_spots": n_spots,
         "n_genes": n_genes,
-        "features": tenx.matrix_features(files.matrix),
+        "var": tenx.matrix_features(files.matrix),
         "counts": files.matrix.name,
         "coordinates": files.cells.name,
         "image": None if files.image is None else tiff_size(files.image),

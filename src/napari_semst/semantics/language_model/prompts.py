@@ -129,7 +129,7 @@ def template(name: str, species: str = "", tissue: str = "") -> Template:
                 ),
             )
         )
-    known = species if species in ("human", "mouse") else "not known"
+    known = "not known" if species in ("", "other") else species
     head, place, tail = chosen.user.partition(_GENES)
     # Only what stands before the genes is filled in: what is filled in makes no place.
     head = head.replace("{species}", known).replace("{tissue}", _plain_tissue(tissue))
