@@ -25,8 +25,8 @@ _FEW_FOR_DISCORDANCE = 1000
 def tissue_warnings(tissue: AnnData, section: Section) -> list[str]:
     """Return what is to be said of a tissue before anything is trained on it.
 
-    What reading noticed, features that are no genes, species and sections that one table
-    mixes, and an image on which few spots lie.
+    What reading noticed, features that are no genes, species and sections that one
+    table mixes, and an image on which few spots lie.
     """
     from napari_semst.io import notes
     from napari_semst.io.feature_names import say_references
