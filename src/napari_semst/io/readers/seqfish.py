@@ -15,7 +15,6 @@ from napari_semst.io.formats.text_tables import (
     read_head,
 )
 from napari_semst.io.formats.wide_tables import read_wide
-from napari_semst.io.gene_features import feature_kinds
 from napari_semst.io.notes import warn
 from napari_semst.io.readers.cell_tables import (
     CellTables,
@@ -142,13 +141,15 @@ def read(path: Path, options: ReadOptions) -> AnnData:
 
 def preview(path: Path, options: ReadOptions) -> dict[str, Any]:
     """Return what is known of a section, by the names of `Preview`."""
+    import pandas as pd
+
     from napari_semst.io.formats.tiff import tiff_size
 
     files = _chosen(path, options)
     head = read_head(files.counts, files.counts.name)
     genes = head.names[1:]
     return preview_tables(files.counts, files.cells, len(genes), head) | {
-        "features": feature_kinds(genes),
+        "var": pd.DataFrame(index=list(genes)),
         "image": None if files.image is None else tiff_size(files.image),
     }
 
