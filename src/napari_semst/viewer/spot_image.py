@@ -317,13 +317,15 @@ class SpotRaster:
         # Some pixels more on each side: what is beyond tells where borders are.
         low, high = low - wide * pitch, low + (TILE + wide) * pitch
         side = TILE + 2 * wide
-        discs = self._near(low, high, pitch)
-        discs = discs[~outlines.there[discs]]
-        image = self._drawn(discs, low, pitch, (side, side))
+        image = np.zeros((side, side), np.int32)
+        if not outlines.all_there:
+            discs = self._near(low, high, pitch)
+            discs = discs[~outlines.there[discs]]
+            image = self._drawn(discs, low, pitch, (side, side))
         cells = outlines.within(self.index, low, high)
         outlines.draw(image, cells, low, pitch)
         tile = image[wide:-wide, wide:-wide].copy()
-        tile[borders(image, wide)] += len(self)
+        np.add(tile, len(self), out=tile, where=borders(image, wide))
         return tile
 
     def _drawn(

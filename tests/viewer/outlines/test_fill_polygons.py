@@ -6,7 +6,6 @@ import numpy as np
 import pytest
 from matplotlib.path import Path
 
-from napari_semst.viewer.outlines import fill_polygons as filling
 from napari_semst.viewer.outlines.fill_polygons import borders, fill_polygons
 
 
@@ -42,9 +41,8 @@ def filled(shape, polygons):
     return image
 
 
-@pytest.mark.parametrize("at_once", [60, 4_000_000])
-def test_pixels_whose_centre_is_inside_are_filled(monkeypatch, at_once):
-    monkeypatch.setattr(filling, "_AT_ONCE", at_once)
+def test_pixels_whose_centre_is_inside_are_filled():
+
     polygons = stars(120, 70)
     found = filled((70, 60), polygons)
     assert len(np.unique(found)) > 40

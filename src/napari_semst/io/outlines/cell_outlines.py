@@ -65,15 +65,24 @@ class CellOutlines:
         """The number of corners of each cell, shape ``(n_cells,)``."""
         return np.diff(self.offsets)
 
+    def corners_of_some(
+        self, cells: NDArray[np.int64]
+    ) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+        """Return how many corners some cells have, and which vertices these are."""
+        first = self.offsets[cells]
+        counts = self.offsets[cells + 1] - first
+        cell, step = spread(counts)
+        return counts, first[cell] + step
+
     def of(self, cell: int) -> NDArray[np.float32]:
         """Return the corners of one cell, shape ``(n_corners, 2)``."""
         return self.vertices[self.offsets[cell] : self.offsets[cell + 1]]
 
     def take(self, cells: NDArray[np.int64]) -> CellOutlines:
         """Return some cells' outlines, in the order asked for; -1 for an empty one."""
-        counts = np.where(cells >= 0, self.n_corners[cells], 0)
-        cell, place = spread(counts)
-        corners = self.offsets[cells[cell]] + place
+        there = np.flatnonzero(cells >= 0)
+        counts = np.zeros(len(cells), np.int64)
+        counts[there], corners = self.corners_of_some(cells[there])
         return CellOutlines(self.vertices[corners], _offsets(counts))
 
     def boxes(self) -> tuple[NDArray[np.float32], NDArray[np.float32]]:

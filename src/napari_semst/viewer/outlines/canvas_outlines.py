@@ -47,6 +47,7 @@ class CanvasOutlines:
         self._outlines = outlines
         self._scales, self._shifts = scales, shifts
         self.there = outlines.n_corners > 0
+        self.all_there = bool(self.there.all())
         least, most = (
             box[:, ::-1] * scales[:, None] + shifts for box in outlines.boxes()
         )
@@ -69,11 +70,17 @@ class CanvasOutlines:
         low, high
             Corners of the box, (y, x).
         """
-        near = index.within(low - self._usual, high + self._usual)
-        near = np.union1d(near, self._far)
+        near = self._crossing(
+            index.within(low - self._usual, high + self._usual), low, high
+        )
+        far = self._crossing(self._far, low, high)
+        return np.union1d(near, far) if len(far) else near
+
+    def _crossing(self, cells: Ints, low: Floats, high: Floats) -> Ints:
+        """Return those of some cells whose own box crosses another."""
         # Of cells without an outline nothing is known, which is no comparison's yes.
-        crosses = (self._most[near] >= low) & (self._least[near] <= high)
-        return np.asarray(near[crosses.all(axis=1)], np.int64)
+        crosses = (self._most[cells] >= low) & (self._least[cells] <= high)
+        return cells[crosses.all(axis=1)]
 
     def draw(
         self, image: NDArray[np.int32], cells: Ints, low: Floats, pitch: float
@@ -89,14 +96,12 @@ class CanvasOutlines:
         low, pitch
             Where its outer corner lies, (y, x), and how long a pixel is.
         """
-        n_corners = self._outlines.n_corners[cells]
-        corners = self._corners(cells, n_corners, low) / pitch
+        n_corners, corners = self._corners(cells, low, pitch)
         fill_polygons(image, corners, n_corners, (cells + 1).astype(np.int32))
 
     def cover(self, cells: Ints, place: Floats) -> NDArray[np.bool_]:
         """Return which cells cover a place (y, x)."""
-        n_corners = self._outlines.n_corners[cells]
-        away = self._corners(cells, n_corners, place)
+        n_corners, away = self._corners(cells, place)
         cell, step = spread(n_corners)
         last = step == n_corners[cell] - 1
         following = np.arange(1, len(away) + 1) - np.where(last, n_corners[cell], 0)
@@ -108,13 +113,19 @@ class CanvasOutlines:
         crossed = np.bincount(cell[crosses & beyond], minlength=len(cells))
         return np.asarray(crossed % 2 == 1)
 
-    def _corners(self, cells: Ints, n_corners: Ints, low: Floats) -> Floats:
-        """Return the cells' corners on the canvas, (y, x), counted from a place."""
-        cell, step = spread(n_corners)
-        which = cells[cell]
-        own = self._outlines.vertices[self._outlines.offsets[which] + step]
-        moved = own[:, ::-1] * self._scales[which][:, None]
-        return np.asarray(moved + (self._shifts[which] - low), np.float64)
+    def _corners(
+        self, cells: Ints, low: Floats, pitch: float = 1.0
+    ) -> tuple[Ints, Floats]:
+        """Return how many corners cells have, and these on the canvas, (y, x).
+
+        They are counted from a place, in pixels of some length.
+        """
+        n_corners, which = self._outlines.corners_of_some(cells)
+        cell = np.repeat(np.arange(len(cells)), n_corners)
+        moved = (self._shifts[cells] - low) / pitch
+        grown = self._scales[cells] / pitch
+        own = self._outlines.vertices[which, ::-1]
+        return n_corners, own * grown[cell, None] + moved[cell]
 
 
 @dataclass(frozen=True, eq=False)

@@ -14,9 +14,6 @@ if TYPE_CHECKING:
     Floats = NDArray[np.float64]
     Ints = NDArray[np.int64]
 
-# Pixels of the polygons' boxes that are worked out at a time, at some 20 bytes each.
-_AT_ONCE = 4_000_000
-
 
 def fill_polygons(
     image: NDArray[np.int32],
@@ -40,43 +37,23 @@ def fill_polygons(
     numbers
         What is written, shape ``(n,)``.
     """
+    height, width = image.shape
     polygon, row, column = _crossings(image.shape, corners, n_corners)
-    if not len(polygon):
-        return
-    first = np.flatnonzero(np.diff(polygon, prepend=-1))
-    there = polygon[first]
-    least, most = (
-        np.stack([edge.reduceat(row, first), edge.reduceat(column, first)], axis=1)
-        for edge in (np.minimum, np.maximum)
-    )
-    sides = most - least + 1
-    # Each polygon has a box of its own, in one row of boxes.
-    areas = sides.prod(axis=1)
-    box = np.repeat(np.arange(len(there)), np.diff(np.append(first, len(polygon))))
-    place = (row - least[box, 0]) * sides[box, 1] + column - least[box, 1]
-    edges = np.flatnonzero(np.diff(np.cumsum(areas) // _AT_ONCE)) + 1
-    for part in np.split(np.arange(len(there)), edges):
-        start = first[part[0]]
-        end = first[part[-1] + 1] if part[-1] + 1 < len(first) else len(polygon)
-        of_part = slice(start, end)
-        begin = np.cumsum(areas[part]) - areas[part]
-        _fill(
-            image,
-            place[of_part] + begin[box[of_part] - part[0]],
-            begin,
-            least[part],
-            sides[part],
-            numbers[there[part]],
-        )
+    # One number for each crossing, so that a plain sort puts those of a row in order.
+    line = polygon * height + row
+    places = np.sort(line * (width + 1) + column)
+    # Each polygon crosses a row an even number of times: in, out, in, out.
+    line, start = np.divmod(places[::2], width + 1)
+    span, step = spread(places[1::2] - places[::2])
+    polygon, row = np.divmod(line, height)
+    first = row * width + start
+    image.reshape(-1)[first[span] + step] = numbers[polygon[span]]
 
 
 def _crossings(
     shape: tuple[int, ...], corners: Floats, n_corners: Ints
 ) -> tuple[Ints, Ints, Ints]:
-    """Return where edges cross the middle of rows: polygon, row, first column beyond.
-
-    In the order of the polygons; each polygon crosses a row an even number of times.
-    """
+    """Return where edges cross the middle of rows: polygon, row, column beyond."""
     height, width = shape
     last = np.cumsum(n_corners) - 1
     following = np.arange(1, len(corners) + 1)
@@ -103,37 +80,6 @@ def _crossings(
     column = np.clip(np.ceil(x - 0.5), 0, width).astype(np.int64)
     polygon = np.repeat(np.arange(len(n_corners)), n_corners)[edge]
     return polygon, row, column
-
-
-def _fill(
-    image: NDArray[np.int32],
-    turns: Ints,
-    begin: Ints,
-    corner: Ints,
-    sides: Ints,
-    numbers: NDArray[np.int32],
-) -> None:
-    """Fill polygons from where inside and outside change.
-
-    Parameters
-    ----------
-    image
-        Written to.
-    turns
-        Pixels of the boxes, one box after the other, at which they change.
-    begin, corner, sides
-        Of each box its first pixel, its first row and column, and its sides.
-    numbers
-        What is written for each.
-    """
-    total = int(begin[-1] + sides[-1].prod())
-    # Rows of a box have changed an even number of times when they end.
-    inside = np.flatnonzero(np.cumsum(np.bincount(turns, minlength=total)) & 1)
-    box = np.searchsorted(begin, inside, side="right") - 1
-    row, column = np.divmod(inside - begin[box], sides[box, 1])
-    row += corner[box, 0]
-    column += corner[box, 1]
-    image.reshape(-1)[row * image.shape[1] + column] = numbers[box]
 
 
 def borders(image: NDArray[np.int32], width: int) -> NDArray[np.bool_]:
