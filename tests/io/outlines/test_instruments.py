@@ -14,6 +14,7 @@ from napari_semst.io.read import read
 from tests.io import outline_files
 from tests.io.folders import write_cosmx, write_merscope, write_xenium
 from tests.io.outline_files import arrows
+from tests.io.outs import write_segmented
 
 
 def assert_arrows(outlines, tissue):
@@ -21,7 +22,8 @@ def assert_arrows(outlines, tissue):
     corners = arrows(tissue)
     assert len(outlines) == len(corners)
     np.testing.assert_array_equal(outlines.n_corners, corners.shape[1])
-    np.testing.assert_allclose(outlines.vertices.reshape(corners.shape), corners)
+    found = outlines.vertices.reshape(corners.shape)
+    np.testing.assert_allclose(found, corners, atol=1e-3)
     assert outlines.vertices.dtype == np.float32
 
 
@@ -184,3 +186,48 @@ def test_real_merscope(shared_data):
         for cell, name in enumerate(tissue.obs_names):
             corners = file[f"featuredata/{name}/zIndex_0/p_0/coordinates"][0]
             np.testing.assert_allclose(outlines.of(cell), corners, rtol=1e-6)
+
+
+@pytest.mark.parametrize(("part", "half"), [("cells", 9), ("nuclei", 4)])
+def test_visium_hd_segmented(tmp_path, tissue, part, half):
+    write_segmented(tmp_path / "outs", tissue)
+    found = read(tmp_path / "outs", part=part)
+    outlines = read_outlines(found)
+    assert (outlines.n_corners == 5).all()
+    least, most = outlines.boxes()
+    np.testing.assert_allclose(least, found.obsm["spatial"] - half)
+    np.testing.assert_allclose(most, found.obsm["spatial"] + half)
+
+
+def test_cosmx_cells_named_with_their_slide(tmp_path, tissue):
+    folder = write_cosmx(tmp_path / "slide", tissue)
+    file = outline_files.write_cosmx_outlines(folder, tissue, "S1-polygons.csv")
+    table = pd.read_csv(file)
+    whole = [f"c_1_{f}_{c}" for f, c in zip(table["fov"], table["cellID"], strict=True)]
+    table.drop(columns=["fov", "cellID"]).assign(cell=whole).to_csv(file, index=False)
+    assert_arrows(read_outlines(read(folder)), tissue)
+
+
+def test_cosmx_corners_in_fields_that_count_y_upwards_are_turned(tmp_path, tissue):
+    """Cells say where they lie on the slide and in their field, corners in that."""
+    folder = write_cosmx(tmp_path / "slide", tissue)
+    cells_file = folder / "S1_metadata_file.csv.gz"
+    cells = pd.read_csv(cells_file)
+    cells["CenterX_local_px"] = cells["CenterX_global_px"] - 70.0
+    cells["CenterY_local_px"] = 4000.0 - cells["CenterY_global_px"]
+    cells.to_csv(cells_file, index=False)
+    file = outline_files.write_cosmx_outlines(folder, tissue, "S1-polygons.csv")
+    corners = pd.read_csv(file)
+    corners["x_local_px"] = corners.pop("x_global_px") - 70.0
+    corners["y_local_px"] = 4000.0 - corners.pop("y_global_px")
+    corners.to_csv(file, index=False)
+    assert_arrows(read_outlines(read(folder)), tissue)
+
+
+def test_cosmx_corners_in_fields_alone_need_cells_that_know_theirs(tmp_path, tissue):
+    folder = write_cosmx(tmp_path / "slide", tissue)
+    outline_files.write_cosmx_outlines(
+        folder, tissue, "S1-polygons.csv", places="local"
+    )
+    with pytest.raises(InputError, match="x_global_px and y_global_px, or x_local_px"):
+        read_outlines(read(folder))

@@ -17,6 +17,8 @@ from napari_semst.io.formats.cell_polygons import (
 from napari_semst.io.formats.sample_files import files_of_samples, of_sample
 from napari_semst.io.images import read_image, read_scalefactors
 from napari_semst.io.notes import note, warn
+from napari_semst.io.outlines.cell_outlines import Rings
+from napari_semst.io.outlines.sources import remember_outlines
 from napari_semst.io.readers.cell_tables import CellTables, tissue_from_cells
 from napari_semst.io.readers.visium_files import (
     PictureFiles,
@@ -162,6 +164,14 @@ def read_segmented(files: SegmentedFiles, part: str) -> AnnData:
             entry["images"] = {name: read_image(file) for name, file in images}
     note(tissue, part=part)
     warn(tissue, *doubts_of_pictures(pictures))
+    # They have been read for the centres: reading the text again would take longer
+    # than all else, so that they stay in memory.
+    rings = Rings(
+        polygons.vertices.astype(np.float32),
+        polygons.offsets,
+        tissue.obs_names.get_indexer(cells.index)[polygons.cells],
+    )
+    remember_outlines(tissue, outlines, lambda: rings)
     return tissue
 
 

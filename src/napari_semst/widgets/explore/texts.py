@@ -128,8 +128,8 @@ TIPS = {
         "then, and farther away. A million cells take some 110 MB of memory."
     ),
     "no_outlines": (
-        "The section's files hold no outlines of cells. Those of Xenium, MERSCOPE and "
-        "CosMx are found beside the tables when the instrument's folder is opened."
+        "The section's files hold no outlines of cells. Those of Xenium, MERSCOPE, "
+        "CosMx and Visium HD are found when the instrument's folder is opened."
     ),
     "size": "Size of the spots, as a share of their true diameter.",
 }
