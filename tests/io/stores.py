@@ -31,11 +31,16 @@ def group(path, attributes, zarr_format):
 
 
 def transforms(*steps, axes=AXES, to="global"):
-    sides = {
-        "input": {"name": "own", "axes": axes},
-        "output": {"name": to, "axes": axes},
-    }
-    return [{"type": "sequence", "transformations": list(steps), **sides}]
+    """Return the same way to one coordinate system, or to several."""
+    return [
+        {
+            "type": "sequence",
+            "transformations": list(steps),
+            "input": {"name": "own", "axes": axes},
+            "output": {"name": system, "axes": axes},
+        }
+        for system in ([to] if isinstance(to, str) else to)
+    ]
 
 
 def point(x, y):
@@ -99,9 +104,12 @@ def write_labels(
         )
 
 
-def write_shapes(store, name, geometry, zarr_format, **columns):
+def write_shapes(
+    store, name, geometry, zarr_format, *, moved=MOVED, to="global", **columns
+):
     path = store / "shapes" / name
-    group(path, {"coordinateTransformations": transforms(*MOVED)}, zarr_format)
+    way = transforms(*moved, to=to)
+    group(path, {"coordinateTransformations": way}, zarr_format)
     order = np.random.default_rng(0).permutation(len(geometry))
     index = pd.Index(np.arange(len(geometry)) + 100)
     table = pd.DataFrame({"geometry": geometry, **columns}, index=index)
@@ -122,13 +130,13 @@ def write_image(store, zarr_format, *, turned=False):
     write_levels(store, "he", [image, image[:, ::2, ::2]], zarr_format, *place)
 
 
-def write_levels(store, name, levels, zarr_format, *steps, channels=()):
-    """Write an image, finest level first, with what takes it to "global"."""
+def write_levels(store, name, levels, zarr_format, *steps, channels=(), to="global"):
+    """Write an image, finest level first, with what takes it to systems."""
     axes = [{"name": axis} for axis in "cyx"]
     about = {
         "axes": axes,
         "datasets": [{"path": str(i)} for i in range(len(levels))],
-        "coordinateTransformations": transforms(*steps, axes=axes),
+        "coordinateTransformations": transforms(*steps, axes=axes, to=to),
     }
     about = {"multiscales": [about]}
     if channels:

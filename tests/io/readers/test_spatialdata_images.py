@@ -5,9 +5,10 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from napari_semst.io.alignment import image_placement, share_inside
+from napari_semst.io.alignment import image_placement, share_inside, stated_size
 from napari_semst.io.notes import input_warnings
 from napari_semst.io.read import read
+from napari_semst.io.sections import spots_of
 from tests.io.stores import (
     group,
     point,
@@ -120,4 +121,59 @@ def test_regions_in_coordinate_systems_of_their_own(store, tissue, zarr_format):
     want = np.column_stack([numbers - 0.5, np.full(tissue.n_obs, 0.5)])
     np.testing.assert_allclose(found.obsm["spatial"], want)
     assert share_inside(found) is None
-    assert "name that column as section_key" in input_warnings(found)[0]
+    told = input_warnings(found)
+    assert "lie in coordinate systems of their own (one, two)" in told[0]
+    assert "section_key='region'" in told[0]
+    assert "one is shown without its image. The store has none of its own." in told
+
+
+def test_sections_on_one_ground_have_their_own_images(store, tissue, zarr_format):
+    half = tissue.n_obs // 2
+    regions = ["one"] * half + ["two"] * (tissue.n_obs - half)
+    own = places_of(tissue)
+    own[half:] = own[: tissue.n_obs - half]
+    write_table(store, "table", tissue, regions, zarr_format)
+    names = {"one": ("global", "one"), "two": ("global", "two")}
+    for value, (name, systems) in enumerate(names.items(), 1):
+        circles = [point(*xy) for xy in own]
+        write_shapes(
+            store, name, circles, zarr_format, moved=(), to=systems, radius=value
+        )
+        whole = field(value, 100, 100)
+        write_levels(store, f"{name}_he", [whole], zarr_format, to=systems)
+    found = read(store)
+    np.testing.assert_allclose(found.obsm["spatial"], own)
+    for value, name in enumerate(names, 1):
+        assert (image_placement(found, name).image == value).all()
+        assert spots_of(found, name).sum() == regions.count(name)
+        assert stated_size(found, name) == 2 * value
+    assert found.uns["semst_input"]["image"] == "one_he, two_he"
+
+
+def test_parts_of_one_section_share_its_entry(store, tissue, zarr_format):
+    half = tissue.n_obs // 2
+    regions = ["left"] * half + ["right"] * (tissue.n_obs - half)
+    write_table(store, "table", tissue, regions, zarr_format)
+    own = places_of(tissue)
+    own[half:, 0] += 100
+    for name in ("left", "right"):
+        circles = [point(*xy) for xy in own]
+        write_shapes(store, name, circles, zarr_format, moved=(), radius=3)
+    write_levels(store, "he", [field(1, 100, 200)], zarr_format, *moved(0, 0))
+    found = read(store)
+    assert list(found.uns["spatial"]) == ["section"]
+    assert spots_of(found, "section").all()
+    assert share_inside(found) == 1.0
+    assert "taken for parts of one section" in input_warnings(found)[0]
+
+
+def test_micrometres_of_the_table_stay_where_its_places_are_these(
+    store, tissue, zarr_format
+):
+    factors = {"microns_per_pixel": 0.5, "tissue_hires_scalef": 7.0}
+    tissue.uns["spatial"] = {"other": {"images": {}, "scalefactors": factors}}
+    places = places_of(tissue)
+    for own, kept in ((places, {"microns_per_pixel": 0.5}), (places * 2, {})):
+        write_table(store, "table", tissue, "spots", zarr_format, own=own)
+        found = read(store).uns["spatial"]["spots"]["scalefactors"]
+        assert found == kept | {"spot_diameter_fullres": pytest.approx(2)}

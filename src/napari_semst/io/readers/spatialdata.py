@@ -11,7 +11,7 @@ from napari_semst.io.formats import ngff
 from napari_semst.io.notes import note
 from napari_semst.io.readers import h5ad
 from napari_semst.io.readers.anndata_preview import preview_group
-from napari_semst.io.readers.spatialdata_images import image_size, show_image
+from napari_semst.io.readers.spatialdata_images import image_size, show_images
 from napari_semst.io.readers.spatialdata_places import (
     Element,
     find_element,
@@ -103,16 +103,16 @@ def read(path: Path, options: ReadOptions) -> AnnData:
         adata = anndata.read_zarr(group)
         h5ad.check_matrix(adata)
         told = ngff.attributes(group)
-    system = None
+    placed = None
     if options.positions is None:
         with translate_errors(path, _WHAT):
             usual = _system(path, group)
-            system = place_by_elements(adata, path, told, usual)
+            placed = place_by_elements(adata, path, told, usual)
     tissue = h5ad.as_section(adata, path, replace(options, part=None))
     note(tissue, table=name)
-    if system is not None:
-        note(tissue, coordinate_system=system)
-        show_image(tissue, path, system)
+    if placed is not None:
+        note(tissue, coordinate_system=", ".join(placed.systems))
+        show_images(tissue, path, placed)
     return tissue
 
 

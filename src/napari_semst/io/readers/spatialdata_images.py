@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
@@ -11,15 +11,19 @@ from napari_semst.io.checks import translate_errors
 from napari_semst.io.formats import ngff
 from napari_semst.io.formats.mosaic import Tile, mosaic
 from napari_semst.io.formats.tiff import ENOUGH, stretch_to_uint8
-from napari_semst.io.notes import note, warn
+from napari_semst.io.notes import INPUT, note, warn
 from napari_semst.io.readers.cell_tables import SectionImage
 from napari_semst.io.readers.h5ad import SPATIAL
+from napari_semst.io.readers.spatialdata_places import own_systems
 from napari_semst.io.readers.zarr import check_store
+from napari_semst.io.text_columns import as_texts
 
 if TYPE_CHECKING:
     from pathlib import Path
 
     from anndata import AnnData
+
+    from napari_semst.io.readers.spatialdata_places import PlacedRegions
 
 # Share of the spots on an image above which it is taken for that of the whole section.
 _NEARLY_ALL = 0.95
@@ -40,32 +44,62 @@ def image_size(path: Path) -> tuple[int, int] | None:
     return None
 
 
-def show_image(tissue: AnnData, path: Path, system: str) -> None:
-    """Put the image on which most spots lie into a tissue; say where there is none.
+def show_images(tissue: AnnData, path: Path, placed: PlacedRegions) -> None:
+    """Put the images on which spots lie into a tissue; say where there is none.
 
-    Where no single one holds nearly all of them, as with fields of view, the images are
-    put together.
+    Of one section that is the image on which most spots lie; where no single one holds
+    nearly all of them, as with fields of view, images are put together. Of separate
+    sections each has its own: of those in the coordinate systems that only it is in.
 
     Parameters
     ----------
     tissue
-        With places in the coordinate system.
-    path, system
-        The store, and the coordinate system.
+        With places by `place_by_elements`.
+    path
+        The store.
+    placed
+        Its regions.
     """
+    groups = [group for group in images_in(path) if ngff.multiscales(group)]
+    if not groups:
+        return
+    if not placed.separate:
+        shown = _Shown(placed.sections[0], placed.systems[0], slice(None))
+        if doubt := _show(tissue, groups, shown):
+            warn(tissue, f"The section is shown without its image. {doubt}")
+        return
+    of = as_texts(tissue.obs[placed.column]).to_numpy(dtype=object)
+    for region in placed.regions:
+        systems = own_systems(placed, region)
+        own = [one for one in groups if systems & set(_systems(one))]
+        shown = _Shown(region.name, region.system, of == region.name)
+        doubt = _show(tissue, own, shown) if own else "The store has none of its own."
+        if doubt:
+            warn(tissue, f"{region.name} is shown without its image. {doubt}")
+
+
+class _Shown(NamedTuple):
+    """A section, its coordinate system, and which spots it has."""
+
+    name: str
+    system: str
+    spots: Any
+
+
+def _show(tissue: AnnData, groups: list[Path], shown: _Shown) -> str:
+    """Put one of some images into a section, and return why none could be shown."""
     doubts: list[str] = []
     found: list[tuple[float, Tile]] = []
-    for group in images_in(path):
-        if not ngff.multiscales(group):
-            continue
+    xy = np.asarray(tissue.obsm[SPATIAL], np.float64)[shown.spots]
+    for group in groups:
         try:
             with translate_errors(group, "the image"):
                 check_store(group)
-                tile = _tile(group, system)
+                tile = _tile(group, shown.system)
         except InputError as error:
             doubts.append(str(error))
             continue
-        share = _share_on(tissue, tile)
+        share = float(((xy >= tile.origin) & (xy < tile.ends())).all(axis=1).mean())
         if share > 0:
             found.append((share, tile))
         else:
@@ -76,17 +110,23 @@ def show_image(tissue: AnnData, path: Path, system: str) -> None:
     if found and found[0][0] < _NEARLY_ALL:
         tried.insert(0, [tile for _, tile in reversed(found)])
     for tiles in tried:
-        name = ", ".join(sorted(tile.group.name for tile in tiles))
         try:
-            with translate_errors(path / "images", "the image"):
+            with translate_errors(tiles[0].group.parent, "the image"):
                 picture = _picture(tiles)
         except InputError as error:
             doubts.append(str(error))
             continue
-        _put(tissue, picture, name)
-        return
-    if doubts:
-        warn(tissue, f"The section is shown without its image. {doubts[0]}")
+        _put(tissue, picture, shown.name, [tile.group.name for tile in tiles])
+        return ""
+    return doubts[0]
+
+
+def _systems(group: Path) -> tuple[str, ...]:
+    try:
+        with translate_errors(group, "the image"):
+            return ngff.placed_in(ngff.transforms(group))
+    except InputError:
+        return ()  # one that is damaged is of no section
 
 
 def _tile(group: Path, system: str) -> Tile:
@@ -103,12 +143,6 @@ def _tile(group: Path, system: str) -> Tile:
     # A pixel of the store covers [i, i + 1), its centre is at i + 1/2.
     origin = (float(matrix[0, 2]), float(matrix[1, 2]))
     return Tile(group, size, origin, float(matrix[0, 0]))
-
-
-def _share_on(tissue: AnnData, tile: Tile) -> float:
-    """Return the share of spots that lie on an image."""
-    xy = np.asarray(tissue.obsm[SPATIAL], np.float64)
-    return float(((xy >= tile.origin) & (xy < tile.ends())).all(axis=1).mean())
 
 
 def _picture(tiles: list[Tile]) -> SectionImage:
@@ -128,10 +162,13 @@ def _picture(tiles: list[Tile]) -> SectionImage:
     return SectionImage(stretch_to_uint8(image), share / tile.step, tile.origin)
 
 
-def _put(tissue: AnnData, picture: SectionImage, name: str) -> None:
+def _put(
+    tissue: AnnData, picture: SectionImage, section: str, names: list[str]
+) -> None:
     spatial = tissue.uns.setdefault("spatial", {})
-    library = next(iter(spatial), name.replace("/", "_"))
+    library = section.replace("/", "_")
     entry = spatial.setdefault(library, {"images": {}, "scalefactors": {}})
     entry["images"]["hires"] = picture.image
     entry["scalefactors"] |= picture.factors()
-    note(tissue, image=name)
+    there = str(tissue.uns.get(INPUT, {}).get("image", ""))
+    note(tissue, image=", ".join([*filter(None, [there]), *sorted(names)]))

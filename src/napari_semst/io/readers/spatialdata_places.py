@@ -17,9 +17,11 @@ from napari_semst.io.formats.geoparquet import (
 )
 from napari_semst.io.formats.label_centroids import label_centroids
 from napari_semst.io.notes import note, warn
+from napari_semst.io.places.mixed import keep_apart
 from napari_semst.io.readers.h5ad import ORIGINAL, SPATIAL
 from napari_semst.io.readers.zarr import check_store
 from napari_semst.io.text_columns import MISSING, as_texts
+from napari_semst.wording import Worded
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -30,6 +32,8 @@ if TYPE_CHECKING:
 
 # What a table can describe, and what holds it where it is no raster.
 _KINDS = {"shapes": "shapes.parquet", "labels": "", "points": "points.parquet"}
+# What scale factors say of the unit of places, whatever image there is.
+_OF_UNITS = ("microns_per_pixel",)
 _OWN_PLACES = (
     "Places are the table's own, whose coordinate system the store does not state: no "
     "image of the store is shown."
@@ -60,13 +64,59 @@ class Element:
         return ngff.transforms(self.group)
 
 
+@dataclass(frozen=True, slots=True)
+class TableRegion:
+    """What a table calls a region: an element that some of its spots are of.
+
+    Parameters
+    ----------
+    name
+        As the table's column has it.
+    system
+        The coordinate system in which its spots' places are.
+    systems
+        All in which the element is.
+    """
+
+    name: str
+    system: str
+    systems: frozenset[str]
+
+
+@dataclass(frozen=True, slots=True)
+class PlacedRegions:
+    """The regions of a table whose spots have got their places.
+
+    Parameters
+    ----------
+    column
+        Of obs, which names each spot's region.
+    regions
+        In the order of their first spots.
+    separate
+        Whether they are sections on ground of their own. Else they are parts of one.
+    sections
+        Names of the sections: of the regions where these are separate, else one.
+    """
+
+    column: str
+    regions: tuple[TableRegion, ...]
+    separate: bool
+    sections: tuple[str, ...]
+
+    @property
+    def systems(self) -> tuple[str, ...]:
+        """The coordinate systems in which the spots are."""
+        return tuple(dict.fromkeys(region.system for region in self.regions))
+
+
 class _Joined(NamedTuple):
-    """Places and diameters of all spots, what is to be said, and where they are."""
+    """Places and diameters of all spots, what is to be said, and the regions."""
 
     xy: NDArray[np.float64]
     sizes: NDArray[np.float64]
     remarks: list[str]
-    systems: list[str]
+    regions: list[TableRegion]
 
 
 def find_element(path: Path, name: str) -> Element | None:
@@ -96,7 +146,7 @@ def find_element(path: Path, name: str) -> Element | None:
 
 def place_by_elements(
     adata: AnnData, path: Path, told: dict[str, Any], system: str
-) -> str | None:
+) -> PlacedRegions | None:
     """Give a table's spots the places and the size of the elements that they are.
 
     Parameters
@@ -113,55 +163,100 @@ def place_by_elements(
 
     Returns
     -------
-    str or None
-        The coordinate system in which all places are. None, with a warning, where there
-        are several, or where the table's own places have to do.
+    PlacedRegions or None
+        None, with a warning, where the table's own places have to do.
 
     Raises
     ------
     InputError
         If the table has no places of its own either.
     """
-    if told.get("region_key") not in adata.obs:
+    import pandas as pd
+
+    column = told.get("region_key")
+    if column not in adata.obs:
         warn(
             adata,
             "The table does not say which shapes, labels or points its spots are. "
             + _OWN_PLACES,
         )
         return None
-    regions = adata.obs[told["region_key"]]
+    of = as_texts(adata.obs[column])
     try:
-        instances = _instances(adata, told)
-        joined = _joined(path, as_texts(regions), instances, system)
+        joined = _joined(path, of, _instances(adata, told), system)
     except InputError as error:
         if SPATIAL not in adata.obsm:
             raise
         warn(adata, f"{error} {_OWN_PLACES}")
         return None
-    xy, sizes = joined.xy, joined.sizes
-    _put(adata, xy, sizes)
-    names = [name for name in as_texts(regions).unique() if name != MISSING]
-    if np.isfinite(sizes).any():
-        factors = {"spot_diameter_fullres": float(np.nanmedian(sizes))}
-        name = names[0].replace("/", "_")
-        adata.uns["spatial"] = {name: {"images": {}, "scalefactors": factors}}
+    same = _put(adata, joined.xy, joined.sizes)
+    names = pd.Index([region.name for region in joined.regions])
+    overlap = _overlap(joined.xy, np.asarray(names.get_indexer(of), np.int64))
+    placed = _sections(str(column), joined.regions, overlap, path.stem)
+    _put_sizes(adata, placed, joined.sizes, same=same)
     warn(adata, *joined.remarks)
-    column = f"obs[{told['region_key']!r}]"
-    if len(joined.systems) > 1:
-        warn(
-            adata,
-            f"The {len(names)} regions (see {column}) lie in coordinate systems of "
-            f"their own ({abbreviate(joined.systems)}), on top of each other: name "
-            "that column as section_key. No image is shown.",
+    _tell_regions(adata, placed)
+    return placed
+
+
+def own_systems(placed: PlacedRegions, region: TableRegion) -> frozenset[str]:
+    """Return the coordinate systems in which a region is and no other."""
+    others = (one.systems for one in placed.regions if one is not region)
+    return region.systems.difference(*others)
+
+
+def _sections(
+    column: str, regions: list[TableRegion], overlap: bool, store: str
+) -> PlacedRegions:
+    """Return regions as sections, or as parts of one.
+
+    They are sections where they are in coordinate systems of their own: alone, or, if
+    they lie on one another, beside a common one.
+    """
+    names = tuple(region.name for region in regions)
+    apart = PlacedRegions(column, tuple(regions), True, names)
+    alone = all(own_systems(apart, region) for region in regions)
+    if len(regions) > 1 and (len(apart.systems) > 1 or (overlap and alone)):
+        return apart
+    # The name for all must not be that of a part.
+    whole = store if len(regions) > 1 else names[0]
+    while len(regions) > 1 and whole in names:
+        whole = f"{whole}_all"
+    return PlacedRegions(column, tuple(regions), False, (whole,))
+
+
+def _tell_regions(adata: AnnData, placed: PlacedRegions) -> None:
+    """Say what several regions are taken for."""
+    where = f"{len(placed.regions)} regions (see obs[{placed.column!r}])"
+    if len(placed.systems) > 1:
+        text = (
+            f"The {where} lie in coordinate systems of their own "
+            f"({abbreviate(placed.systems)}), and so on one another. "
         )
-        return None
-    if len(names) > 1:
-        warn(
-            adata,
-            f"This table holds {len(names)} regions (see {column}): neighbours are "
-            "sought across them. To keep them apart, name that column as section_key.",
+    elif len(placed.regions) > 1 and not placed.separate:
+        text = (
+            f"The table's {where} are taken for parts of one section: neighbours are "
+            "sought across them. "
         )
-    return joined.systems[0]
+    else:
+        return  # of sections on one ground is told wherever they come from
+    warn(adata, Worded(text, keep_apart(placed.column)))
+
+
+def _overlap(xy: NDArray[np.float64], codes: NDArray[np.int64]) -> bool:
+    """Return whether the boxes around two regions have half of one in common."""
+    boxes = []
+    for code in range(int(codes.max()) + 1):
+        own = xy[codes == code]
+        own = own[np.isfinite(own).all(axis=1)]
+        if len(own):
+            boxes.append([own.min(axis=0), own.max(axis=0)])
+    first, last = np.swapaxes(np.array(boxes), 0, 1)
+    area = np.prod(last - first, axis=1)
+    common = np.minimum(last[:, None], last) - np.maximum(first[:, None], first)
+    shared = np.prod(np.maximum(common, 0), axis=2)
+    np.fill_diagonal(shared, 0)
+    return bool((shared > np.minimum(area[:, None], area) / 2).any())
 
 
 def _instances(adata: AnnData, told: dict[str, Any]) -> pd.Series:
@@ -181,7 +276,8 @@ def _joined(
     """Return the places and diameters of all spots."""
     xy = np.full((len(regions), 2), np.nan)
     sizes = np.full(len(regions), np.nan)
-    remarks, systems = [], []
+    remarks: list[str] = []
+    found_regions: list[TableRegion] = []
     of = regions.to_numpy(dtype=object)
     names = dict.fromkeys(name for name in of if name != MISSING)
     if not names:
@@ -203,8 +299,9 @@ def _joined(
         with translate_errors(element.group, f"the {element}"):
             check_store(element.group)
             there = ngff.placed_in(element.transforms) or (system,)
-            systems.append(system if system in there else there[0])
-            matrix = ngff.matrix_to(element.transforms, systems[-1])
+            used = system if system in there else there[0]
+            found_regions.append(TableRegion(region, used, frozenset(there)))
+            matrix = ngff.matrix_to(element.transforms, used)
             found, diameters = read(element, instances.iloc[own])
         missing = int(np.isnan(found).any(axis=1).sum())
         if missing == len(own):
@@ -216,7 +313,7 @@ def _joined(
             )
         xy[own] = (np.column_stack([found, np.ones(len(own))]) @ matrix.T)[:, :2]
         sizes[own] = diameters * np.sqrt(abs(np.linalg.det(matrix[:2, :2])))
-    return _Joined(xy, sizes, remarks, list(dict.fromkeys(systems)))
+    return _Joined(xy, sizes, remarks, found_regions)
 
 
 def _none_known(element: Element, instances: pd.Series) -> str:
@@ -297,22 +394,69 @@ def _ordered(
     return xy, sizes
 
 
-def _put(adata: AnnData, xy: NDArray[np.float64], sizes: NDArray[np.float64]) -> None:
-    """Put places into a table; what it had is kept, and told if it lies elsewhere."""
+def _put(adata: AnnData, xy: NDArray[np.float64], sizes: NDArray[np.float64]) -> bool:
+    """Put places into a table; what it had is kept, and told if it lies elsewhere.
+
+    Returns
+    -------
+    bool
+        Whether the table had these places already, roundings aside.
+    """
     there = adata.obsm.get(SPATIAL)
-    if there is not None and not np.array_equal(np.asarray(there), xy):
+    if there is None:
+        adata.obsm[SPATIAL] = xy
+        return False
+    # Centres are rounded by some, and pixels counted from their corner or middle.
+    near = max(1.0, float(np.nanmedian(sizes)) / 2) if np.isfinite(sizes).any() else 1.0
+    same = _agree(np.asarray(there), xy, near)
+    if not np.array_equal(np.asarray(there), xy):
         adata.obsm[ORIGINAL] = there
         note(adata, original_coordinates=f"obsm[{ORIGINAL!r}]")
-        # Centres are rounded by some, and pixels counted from their corner or middle.
-        near = max(1.0, float(np.nanmedian(sizes)) / 2) if sizes.any() else 1.0
-        if not _agree(np.asarray(there), xy, near):
-            warn(
-                adata,
-                f"obsm[{SPATIAL!r}] holds the places of the elements that the spots "
-                "are; what the table had there lies elsewhere and is kept in "
-                f"obsm[{ORIGINAL!r}].",
-            )
+    if not same:
+        warn(
+            adata,
+            f"obsm[{SPATIAL!r}] holds the places of the elements that the spots are; "
+            "what the table had there lies elsewhere and is kept in "
+            f"obsm[{ORIGINAL!r}].",
+        )
     adata.obsm[SPATIAL] = xy
+    return same
+
+
+def _put_sizes(
+    adata: AnnData, placed: PlacedRegions, sizes: NDArray[np.float64], *, same: bool
+) -> None:
+    """Put the size of spots into ``uns["spatial"]``, an entry for each section.
+
+    Parameters
+    ----------
+    adata
+        The table.
+    placed
+        Its regions, which are sections where they are separate.
+    sizes
+        Diameter of every spot, NaN where unknown.
+    same
+        Whether the table's own places are these: then so are its micrometres.
+    """
+    held = adata.uns.get("spatial")
+    held = held if isinstance(held, dict) else {}
+    of = as_texts(adata.obs[placed.column]).to_numpy(dtype=object)
+    entries = {}
+    for name in placed.sections:
+        own = sizes[of == name] if placed.separate else sizes
+        library = name.replace("/", "_")
+        # A single section may have another name in the table.
+        said = held if len(placed.sections) > 1 else {library: [*held.values(), {}][0]}
+        said = said.get(library, {})
+        told = said.get("scalefactors", {}) if isinstance(said, dict) else {}
+        factors = {key: told[key] for key in _OF_UNITS if same and key in told}
+        if np.isfinite(own).any():
+            factors["spot_diameter_fullres"] = float(np.nanmedian(own))
+        if factors:
+            entries[library] = {"images": {}, "scalefactors": factors}
+    if entries:
+        adata.uns["spatial"] = entries
 
 
 def _agree(there: NDArray[Any], xy: NDArray[np.float64], near: float) -> bool:
