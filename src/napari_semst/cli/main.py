@@ -18,6 +18,7 @@ from napari_semst.cli.prompts import prompts
 from napari_semst.cli.run import presets, run
 from napari_semst.cli.sample import demo, samples
 from napari_semst.cli.share import export, figure, import_regions, report
+from napari_semst.cli.streams import INTERRUPTED, NOT_SAID, TERMINATED
 from napari_semst.wording import for_shell
 
 _DEBUG = "--debug"
@@ -67,15 +68,36 @@ def root(
 
 def main() -> None:
     """Run the command line; errors are one line, with a traceback after --debug."""
+    from napari_semst.cli.streams import end_on_request, guard_output
     from napari_semst.core.threads import idle_politely
-    from napari_semst.errors import SemstError, ShareDone
 
     idle_politely()
+    end_on_request()
+    output = guard_output()
     # Users add it where they notice that they need it: at the end.
     debug = _DEBUG in sys.argv
     arguments = [argument for argument in sys.argv[1:] if argument != _DEBUG]
+    code = _run(arguments, debug=debug)
+    output.flush()
+    if output.failure is not None and not output.is_closed_by_reader and code == 0:
+        typer.echo(
+            "semst: the work is done, and saved where that was asked for; what it had "
+            f"to say could not be written to standard output: "
+            f"{output.failure.strerror}.",
+            err=True,
+        )
+        code = NOT_SAID
+    sys.exit(code)
+
+
+def _run(arguments: list[str], *, debug: bool) -> int:
+    """Run a command and return its exit code."""
+    from napari_semst.errors import SemstError, ShareDone
+
     try:
         app(arguments)
+    except SystemExit as end:
+        return _said_at_the_end(end)
     except ShareDone:
         # The first of the processes that torchrun started saves and reports. This one
         # holds nothing that is to be closed, and ends without unloading libraries.
@@ -86,16 +108,29 @@ def main() -> None:
         if debug:
             raise
         typer.echo(f"semst: {for_shell(error)}", err=True)
-        sys.exit(2)
+        return 2
     except Exception as error:
         if debug:
             raise
         typer.echo(
-            f"semst: unexpected {type(error).__name__}: {error}. Nothing of yours was "
-            "changed. Run again with --debug and report what it says.",
+            f"semst: unexpected {type(error).__name__}: {error}. Files appear whole or "
+            "not at all. Run again with --debug and report what it says.",
             err=True,
         )
-        sys.exit(1)
+        return 1
+    return 0
+
+
+def _said_at_the_end(end: SystemExit) -> int:
+    code = end.code if isinstance(end.code, int) else int(end.code is not None)
+    word = {INTERRUPTED: "interrupted", TERMINATED: "ended on request"}.get(code)
+    if word is not None:
+        typer.echo(
+            f"semst: {word}. Files appear whole or not at all: what was not finished "
+            "is not there, and what stood there before still is.",
+            err=True,
+        )
+    return code
 
 
 if __name__ == "__main__":

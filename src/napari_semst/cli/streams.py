@@ -1,0 +1,90 @@
+"""Standard output that may be full or closed while the work goes on."""
+
+from __future__ import annotations
+
+import errno
+import os
+import signal
+import sys
+import threading
+from typing import Any, TextIO
+
+# Exit codes, beside 0 and 2 (refused) and 1 (unexpected).
+NOT_SAID = 3
+INTERRUPTED = 130
+TERMINATED = 143
+# For what must be closed; compiled code may not let go sooner.
+_SECONDS_TO_END = 1.5
+
+
+class GuardedOutput:
+    """A text stream that remembers that it cannot be written to, and then is silent.
+
+    A result is as good where nobody hears of it: no work is given up for that.
+
+    Parameters
+    ----------
+    stream
+        The stream to write to.
+    """
+
+    def __init__(self, stream: TextIO) -> None:
+        self._stream = stream
+        self.failure: OSError | None = None
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._stream, name)
+
+    def write(self, text: str) -> int:
+        """Write, unless an earlier attempt failed."""
+        if self.failure is None:
+            try:
+                return self._stream.write(text)
+            except OSError as error:
+                self._give_up(error)
+        return len(text)
+
+    def flush(self) -> None:
+        """Flush, unless an earlier attempt failed."""
+        if self.failure is None:
+            try:
+                self._stream.flush()
+            except OSError as error:
+                self._give_up(error)
+
+    def _give_up(self, error: OSError) -> None:
+        self.failure = error
+        # What is buffered would be tried again, and fail, when Python ends.
+        nowhere = os.open(os.devnull, os.O_WRONLY)
+        os.dup2(nowhere, self._stream.fileno())
+        os.close(nowhere)
+
+    @property
+    def is_closed_by_reader(self) -> bool:
+        """Whether a reader such as ``head`` has had enough."""
+        return self.failure is not None and self.failure.errno == errno.EPIPE
+
+
+def guard_output() -> GuardedOutput:
+    """Put a guard over standard output and return it."""
+    # Python has no stream where the shell closed it.
+    stream: TextIO | None = sys.stdout
+    guard = GuardedOutput(stream or open(os.devnull, "w"))  # noqa: SIM115
+    if stream is None:
+        guard.failure = OSError(errno.EBADF, os.strerror(errno.EBADF))
+    sys.stdout = guard
+    return guard
+
+
+def end_on_request() -> None:
+    """Let a request to end (SIGTERM) close what is open, and then end for certain."""
+
+    def end(*_: object) -> None:
+        # A second request, or code that does not let go, is not waited for.
+        signal.signal(signal.SIGTERM, signal.SIG_DFL)
+        watch = threading.Timer(_SECONDS_TO_END, os._exit, (TERMINATED,))
+        watch.daemon = True
+        watch.start()
+        sys.exit(TERMINATED)
+
+    signal.signal(signal.SIGTERM, end)
