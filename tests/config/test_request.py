@@ -90,3 +90,12 @@ def test_every_setting_has_a_help_line_and_an_accepted_default():
 def test_settings_are_plain_values():
     text = Request("quick", {"domains": {"n_domains": 5}}).to_toml()
     assert tomllib.loads(text) == {"preset": "quick", "domains": {"n_domains": 5}}
+
+
+def test_a_part_may_be_given_as_a_number():
+    wanted = Request().with_settings("prepare", part=20)
+    assert resolve(wanted).prepare.part == "20"
+    with pytest.raises(ConfigError, match=r"prepare\.part"):
+        resolve(Request().with_settings("prepare", part=True))
+    with pytest.raises(ConfigError, match=r"prepare\.counts_layer"):
+        resolve(Request().with_settings("prepare", counts_layer=20))

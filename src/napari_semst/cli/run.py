@@ -67,6 +67,7 @@ _RUN_SETTINGS = SettingOptions(
     "prepare.counts_layer",
     "prepare.coordinates",
     "prepare.part",
+    "prepare.positions",
     "prepare.features",
 )
 

@@ -28,6 +28,10 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 
+# Settings of text for which a number stands for its digits: a bin size, a region.
+_DIGITS = ("prepare.part",)
+
+
 @dataclass(frozen=True, slots=True)
 class Config:
     """Every setting of one run, complete."""
@@ -186,7 +190,7 @@ def _check(stage: str, setting: dataclasses.Field[Any], value: Any) -> Any:
     name, kind = f"{stage}.{setting.name}", type(setting.default)
     if kind is float and isinstance(value, int) and not isinstance(value, bool):
         value = float(value)
-    if setting.metadata["number"] and type(value) is int:
+    if name in _DIGITS and type(value) is int:
         value = str(value)
     if type(value) is not kind:
         raise ConfigError(

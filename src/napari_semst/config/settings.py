@@ -24,7 +24,6 @@ def _setting(  # type: ignore[no-untyped-def]
     flags: tuple[str, ...] = (),
     shell_help: str = "",
     file: bool = False,
-    number: bool = False,
 ):
     """Return a dataclass field that knows its help line and accepted values.
 
@@ -36,8 +35,6 @@ def _setting(  # type: ignore[no-untyped-def]
         Help line of that option, with its choices for ``{choices}``; empty: ``help``.
     file
         Whether the value is the path of a file.
-    number
-        Whether a number may be given for a text, and stands for its digits.
     """
     meta = {
         "help": help,
@@ -47,7 +44,6 @@ def _setting(  # type: ignore[no-untyped-def]
         "flags": flags,
         "shell_help": shell_help,
         "file": file,
-        "number": number,
     }
     return field(default=default, metadata=MappingProxyType(meta))
 
@@ -66,11 +62,14 @@ class PrepareConfig:
     )
     part: str = _setting(
         "",
-        "Part to read of an input that holds several: bin size of Visium HD "
-        "(micrometres) or Stereo-seq (spots of the chip), cells or nuclei of Visium "
-        "HD, table of SpatialData, sample of a folder with files of several; empty: "
-        "the usual one.",
-        number=True,
+        "Part to read of an input that holds several: bin size (micrometres), cells or "
+        "nuclei of Visium HD, bin size of Stereo-seq (spots of the chip), table of "
+        "SpatialData, sample; empty: the usual one.",
+    )
+    positions: str = _setting(
+        "",
+        "File with the positions of spots, a path or a name beside the input; empty: "
+        "the one that is there.",
     )
     features: str = _setting(
         "genes",

@@ -122,10 +122,12 @@ def concat_from(
             "Expected several inputs or a section key; got both. Each input is a "
             "section; leave the section key out."
         )
-    part, features = (str(settings.get(key, "")) for key in ("part", "features"))
+    wanted = {
+        key: str(settings.get(key, "")) for key in ("part", "features", "positions")
+    }
     names = section_names(sources)
     tissues = {
-        name: as_tissue(source, part, features)[0]
+        name: as_tissue(source, **wanted)[0]
         for name, source in zip(names, sources, strict=True)
     }
     joined = join_sections(tissues, layer, coordinates)

@@ -128,7 +128,10 @@ def _kind_by_names(place: Path) -> Format | None:
 
 
 def as_tissue(
-    source: AnnData | str | Path, part: str = "", features: str = ""
+    source: AnnData | str | Path,
+    part: str = "",
+    features: str = "",
+    positions: str = "",
 ) -> tuple[AnnData, bool]:
     """Return the tissue that is given or that a path holds, and whether it was read.
 
@@ -136,11 +139,17 @@ def as_tissue(
     ----------
     source
         A tissue, or a path.
-    part, features
+    part, features, positions
         As for `read`; empty for the usual ones.
     """
     if isinstance(source, str | Path):
-        return read(source, part=part or None, features=features or None), True
+        tissue = read(
+            source,
+            positions=positions or None,
+            part=part or None,
+            features=features or None,
+        )
+        return tissue, True
     return source, False
 
 

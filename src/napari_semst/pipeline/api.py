@@ -84,9 +84,10 @@ def find_domains(
     if isinstance(source, list | tuple):
         (tissue, request), own = concat_from(source, request), True
     else:
-        wanted = request.overrides.get("prepare", {})
-        part, features = (str(wanted.get(key, "")) for key in ("part", "features"))
-        tissue, own = as_tissue(source, part, features)
+        given = request.overrides.get("prepare", {})
+        keys_read = ("part", "features", "positions")
+        wanted = {key: str(given.get(key, "")) for key in keys_read}
+        tissue, own = as_tissue(source, **wanted)
     steps = pipeline.find_domains(tissue, request)
     result = run_to_end(steps, on_progress)
     return pipeline.attach(tissue, result, run, inplace=own)

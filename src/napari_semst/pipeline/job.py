@@ -222,7 +222,12 @@ def find_and_save(
         config = resolve(request)
     else:
         wanted = config.prepare
-        tissue = read(sources[0], part=wanted.part or None, features=wanted.features)
+        tissue = read(
+            sources[0],
+            positions=wanted.positions or None,
+            part=wanted.part or None,
+            features=wanted.features,
+        )
     tissue = scoring.choose(tissue)
     files.try_writing(tissue)
     result = run_to_end(through(find_domains(tissue, config, control)))

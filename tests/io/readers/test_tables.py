@@ -12,8 +12,10 @@ from hypothesis.extra.numpy import arrays
 
 from napari_semst.errors import InputError
 from napari_semst.io.notes import input_warnings
+from napari_semst.io.preview import preview
 from napari_semst.io.read import read
 from napari_semst.io.readers.registry import detect_format
+from napari_semst.wording import for_shell
 from tests.io.folders import save, table_of
 from tests.io.readers.test_xenium_merscope_cosmx import assert_same
 
@@ -223,3 +225,101 @@ def test_whatever_is_wrong_is_told_as_such(tmp_path_factory, data):
         found = read(folder / "c.csv.gz")
         assert np.isfinite(found.obsm["spatial"]).all()
         assert np.isfinite(found.X.data).all()
+
+
+def numbered(table, name):
+    """Return a table as R writes a frame that has its names in a column."""
+    named = table.rename_axis(name).reset_index()
+    return named.set_axis([str(i + 1) for i in range(len(named))])
+
+
+@pytest.mark.parametrize("turned", [False, True])
+@pytest.mark.parametrize("label", ["", "X", "Unnamed: 0"])
+@pytest.mark.parametrize("name", ["barcode", "my names"])
+def test_numbers_of_rows_before_the_names(tmp_path, tissue, turned, label, name):
+    places = numbered(places_table(tissue), name).assign(cluster=7)
+    save(places, tmp_path / "places.csv", index_label=label)
+    counts = numbered(table_of(tissue).T if turned else table_of(tissue), name)
+    path = save(counts, tmp_path / "counts.csv", index_label=label)
+    found = read(path)
+    assert_same(found, tissue)
+    assert list(found.obs_names) == list(tissue.obs_names)
+    assert preview(tmp_path).n_genes == tissue.n_vars
+    found.write_h5ad(tmp_path / "found.h5ad")
+    again = read(tmp_path / "found.h5ad")
+    assert list(again.obs_names) == list(tissue.obs_names)
+
+
+def test_spots_named_by_number_are_matched_by_the_right_column(tmp_path, tissue):
+    named = tissue.copy()
+    named.obs_names = [str(n + 1) for n in range(tissue.n_obs)]
+    places = places_table(named, index="").assign(cluster=np.arange(tissue.n_obs) % 5)
+    save(places, tmp_path / "places.csv")
+    found = read(save(table_of(named), tmp_path / "counts.csv"))
+    assert list(found.obs_names) == list(named.obs_names)
+    np.testing.assert_allclose(found.obsm["spatial"], tissue.obsm["spatial"])
+
+
+def test_columns_without_a_name_are_left_out_and_said(tmp_path, tissue):
+    save(places_table(tissue), tmp_path / "places.csv")
+    counts = table_of(tissue)
+    counts[""] = 3
+    found = read(save(counts, tmp_path / "counts.csv"))
+    assert_same(found, tissue)
+    assert "1 columns of counts.csv have no name" in input_warnings(found)[0]
+
+
+def two_places(folder, tissue):
+    save(places_table(tissue, ("sdimx", "sdimy"), "cell_ID"), folder / "locs.txt")
+    meta = places_table(tissue, ("array_col", "array_row"), "cell_ID") // 10
+    save(meta, folder / "meta.txt")
+    return save(table_of(tissue).T, folder / "expr.txt", sep=" ")
+
+
+def test_a_folder_says_what_its_table_says(tmp_path, tissue):
+    path = two_places(tmp_path, tissue)
+    told = []
+    for place in (path, tmp_path):
+        with pytest.raises(InputError, match=r"several with x and y: locs") as refused:
+            read(place)
+        assert "--positions locs.txt" in for_shell(refused.value)
+        told.append(str(refused.value).split("; found")[1])
+        assert_same(read(place, positions="locs.txt"), tissue)
+        assert preview(place, positions="locs.txt").coordinates == "locs.txt"
+    assert told[0] == told[1]
+
+
+def test_several_tables_of_counts_are_told(tmp_path, pair, tissue):
+    save(table_of(tissue) * 2, tmp_path / "more.csv")
+    with pytest.raises(InputError, match=r"several of counts: counts.csv, more.csv"):
+        read(tmp_path)
+    with pytest.raises(InputError, match=r"one table of counts.*counts.csv, more.csv"):
+        read(tmp_path, positions="places.csv")
+    assert_same(read(pair), tissue)
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("a,b,c,d,e\ns1,1,2,3,tumour\ns2,1,2,3,tumour\n", r"column 'e' holds other"),
+        ("a,b\ns1,1\ns2,1\n", "it has 2 columns only"),
+        ("", "no table, or empty"),
+        ("no table", "no table, or empty"),
+        ("spot,x,y,z,w\ns1,1,2,here,1\n", "is a table of places"),
+    ],
+)
+def test_a_file_that_is_no_table_of_counts_says_why(tmp_path, pair, text, message):
+    path = tmp_path / "wrong.csv"
+    path.write_text(text)
+    with pytest.raises(InputError, match=f"{path}.*{message}|file is empty"):
+        read(path)
+    with pytest.raises(InputError, match="Expected"):
+        read(path, positions="places.csv")
+
+
+def test_positions_that_do_not_go_with_the_counts(tmp_path, pair, tissue):
+    other = places_table(tissue).rename(lambda name: f"S2_{name}")
+    save(other, tmp_path / "other.csv")
+    for place in (pair, tmp_path):
+        with pytest.raises(InputError, match=r"other\.csv; they share no names"):
+            read(place, positions="other.csv")

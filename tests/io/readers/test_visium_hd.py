@@ -38,7 +38,7 @@ def test_bins_of_8_micrometres_unless_told(run, tissue, given):
     assert found.uns["semst_input"]["other_bin_sizes"] == [2, 16]
 
 
-@pytest.mark.parametrize("part", ["2", "002", "2um", "square_002um", "bin2"])
+@pytest.mark.parametrize("part", ["2", 2, "002", "2um", "square_002um", "bin2"])
 def test_a_bin_size_can_be_asked_for(run, tissue, part):
     assert_same(read(run, part=part), tissue[:40])
 

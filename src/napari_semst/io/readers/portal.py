@@ -29,7 +29,7 @@ from napari_semst.io.readers.cell_tables import (
     cell_ids,
     tissue_from_cells,
 )
-from napari_semst.io.readers.tables import text_tables_in
+from napari_semst.io.readers.table_pairs import text_tables_in
 
 if TYPE_CHECKING:
     from pathlib import Path

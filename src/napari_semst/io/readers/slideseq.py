@@ -17,6 +17,7 @@ from napari_semst.io.formats.sample_files import (
 )
 from napari_semst.io.formats.text_tables import n_lines, read_head
 from napari_semst.io.notes import warn
+from napari_semst.io.readers import table_pairs
 from napari_semst.io.readers import tables as plain
 from napari_semst.io.readers.cell_tables import CellTables, tissue_from_cells
 
@@ -179,7 +180,7 @@ def preview(path: Path, options: ReadOptions) -> dict[str, Any]:
 
 def _is_inside(files: SlideseqFiles) -> bool:
     """Return whether the files hold what their names say."""
-    places = plain.coordinate_table(files.places)
+    places = table_pairs.coordinate_table(files.places)
     if places is None:
         return False
     if files.genes is None:
@@ -218,10 +219,10 @@ def _missing(path: Path) -> str:
     )
 
 
-def _places(files: SlideseqFiles) -> plain.CoordinateTable:
+def _places(files: SlideseqFiles) -> table_pairs.CoordinateTable:
     what = "the table of the beads' places"
     head = read_head(files.places, what)
-    places = plain.coordinate_table(files.places)
+    places = table_pairs.coordinate_table(files.places)
     if places is None:
         raise InputError(
             f"Expected {what} {files.places} to have a column of barcodes and xcoord "
@@ -232,16 +233,16 @@ def _places(files: SlideseqFiles) -> plain.CoordinateTable:
 
 
 def _matched(
-    files: SlideseqFiles, places: plain.CoordinateTable
-) -> plain.TablePair | None:
-    head = plain.counted(files.counts)
+    files: SlideseqFiles, places: table_pairs.CoordinateTable
+) -> table_pairs.TablePair | None:
+    head = table_pairs.counted(files.counts)
     if head is None:
         return None
-    names = plain.names_in(places)
-    return plain.match_tables(files.counts, head, places, names)
+    names = table_pairs.names_in(places)
+    return table_pairs.match_tables(files.counts, head, places, names)
 
 
-def _pair(files: SlideseqFiles) -> plain.TablePair:
+def _pair(files: SlideseqFiles) -> table_pairs.TablePair:
     """Return a table of counts with that of the beads' places."""
     places = _places(files)
     pair = _matched(files, places)

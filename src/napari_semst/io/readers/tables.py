@@ -2,17 +2,14 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from napari_semst.errors import InputError
 from napari_semst.io.checks import abbreviate, translate_errors
 from napari_semst.io.formats.text_tables import (
-    TableHead,
     has_ending,
     holds_counts,
-    is_number,
     n_lines,
     peek,
     read_chunks,
@@ -22,9 +19,24 @@ from napari_semst.io.formats.text_tables import (
 )
 from napari_semst.io.formats.wide_tables import read_wide
 from napari_semst.io.notes import note, warn
-from napari_semst.io.places.names import place_pairs, unfold_array
-from napari_semst.io.readers.cell_tables import CellTables, tissue_from_cells
+from napari_semst.io.places.names import unfold_array
+from napari_semst.io.readers.cell_tables import (
+    CellTables,
+    is_unnamed,
+    tissue_from_cells,
+)
+from napari_semst.io.readers.table_pairs import (
+    HEAD_ROWS,
+    CoordinateTable,
+    TablePair,
+    coordinate_table,
+    counted,
+    pairs_of,
+    text_beside_counts,
+    text_tables_in,
+)
 from napari_semst.io.text_columns import as_texts
+from napari_semst.wording import Way, Worded
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -32,56 +44,14 @@ if TYPE_CHECKING:
 
     from napari_semst.io.options import ReadOptions
 
-_IDS = ("barcode", "barcodes", "spot", "spot_id", "cell", "cell_id", "cellid", "id", "")
+_WANTED = (
+    "a table of counts (spots x genes or genes x spots, a name first in each row, then "
+    "whole numbers), and beside it a table of the same spots with their names and "
+    "columns x and y"
+)
 # A folder of more tables is a folder of other things.
 _MOST_BESIDE = 30
 _MOST_PLACES = 5
-# Rows by which tables are matched, and names that are looked through for them.
-_ROWS = 20
-_NAMES = 200_000
-_FEWEST_GENES = 3
-
-
-@dataclass(frozen=True, slots=True)
-class CoordinateTable:
-    """A table with the places of spots.
-
-    Parameters
-    ----------
-    path, head
-        The file, and its first lines.
-    spot, x, y
-        Numbers of its columns with the spots' names and places.
-    bare
-        Whether it has no header: the head's first line is a row.
-    """
-
-    path: Path
-    head: TableHead
-    spot: int
-    x: int
-    y: int
-    bare: bool = False
-
-
-@dataclass(frozen=True, slots=True)
-class TablePair:
-    """A table of counts and the table of places that goes with it.
-
-    Parameters
-    ----------
-    counts, head
-        The table of counts, and its first lines.
-    places
-        The table of places.
-    turned
-        Whether counts are genes x spots.
-    """
-
-    counts: Path
-    head: TableHead
-    places: CoordinateTable
-    turned: bool
 
 
 def can_read(path: Path) -> bool:
@@ -104,20 +74,8 @@ def locate(path: Path) -> TablePair | None:
     places = [p for p in map(coordinate_table, tables) if p is not None]
     if len(places) > _MOST_PLACES:
         return None
-    heads = [
-        (table, head)
-        for table in (tables if path.is_dir() else [folder / path.name])
-        if (head := counted(table)) is not None
-    ]
-    found = []
-    for place in places if heads else ():
-        names = names_in(place)
-        pairs = (
-            match_tables(table, head, place, names)
-            for table, head in heads
-            if table.name != place.path.name
-        )
-        found += [pair for pair in pairs if pair is not None]
+    counts = tables if path.is_dir() else [folder / path.name]
+    found = pairs_of(counts, places)
     return found[0] if len(found) == 1 else None
 
 
@@ -133,65 +91,6 @@ def looks_like(path: Path) -> bool:
         any(coordinate_table(table) is not None for table in tables)
         and any(counted(table) is not None for table in tables)
     )
-
-
-def text_tables_in(folder: Path) -> list[Path]:
-    """Return the files of a folder that are named as tables of text are."""
-    return [p for p in sorted(folder.iterdir()) if has_ending(p) and p.is_file()]
-
-
-def coordinate_table(path: Path) -> CoordinateTable | None:
-    """Return a table of places, None for another."""
-    head = peek(path, 3)
-    if head is None:
-        return None
-    names = [name.lower() for name in head.names]
-    for pair in place_pairs(head.names)[:1]:
-        columns = head.names.index(pair[0]), head.names.index(pair[1])
-        ids = [names.index(name) for name in _IDS if name in names]
-        others = [i for i in range(len(names)) if i not in columns]
-        spots = ids or others
-        return CoordinateTable(path, head, spots[0], *columns) if spots else None
-    bare = len(names) == 3 and all(map(is_number, head.names[1:]))
-    return CoordinateTable(path, head, 0, 1, 2, bare=True) if bare else None
-
-
-def counted(table: Path) -> TableHead | None:
-    """Return the first lines of a table that may hold counts, None for another."""
-    head = peek(table, _ROWS)
-    if head is None or len(head.names) <= _FEWEST_GENES:
-        return None
-    numbers = all(is_number(v) for row in head.rows for v in row[1:])
-    return head if numbers else None
-
-
-def match_tables(
-    counts: Path, head: TableHead, places: CoordinateTable, names: set[str]
-) -> TablePair | None:
-    """Return counts with the table of their places, None if they share no spot.
-
-    Parameters
-    ----------
-    counts, head
-        The table of counts, and its first lines.
-    places, names
-        The table of places, and its spots.
-    """
-    first = [row[0] for row in head.rows]
-    if names.intersection(first):
-        return TablePair(counts, head, places, turned=False)
-    if len(names.intersection(head.names[1:])):
-        return TablePair(counts, head, places, turned=True)
-    return None
-
-
-def names_in(places: CoordinateTable) -> set[str]:
-    """Return the first names of spots in a table of places."""
-    types = {places.spot: str}
-    with translate_errors(places.path, "the table of places"):
-        parts = read_chunks(places.path, places.head, types, _NAMES)
-        names = set(next(iter(parts))[places.spot].str.strip())
-    return names | {places.head.names[places.spot]} if places.bare else names
 
 
 def tables(path: Path) -> list[Path]:
@@ -234,6 +133,11 @@ def read_pair(pair: TablePair) -> AnnData:
         (pair.counts.name, pair.places.path.name),
     )
     tissue = tissue_from_cells(found, pair.counts.name.split(".")[0])
+    if unnamed := sum(map(is_unnamed, pair.head.names[1 + pair.names :])):
+        warn(
+            tissue,
+            f"{unnamed:,} columns of {pair.counts.name} have no name and are left out.",
+        )
     note(tissue, places=pair.places.path.name, turned=pair.turned)
     own = tissue.obsm["spatial"]
     tissue.obsm["spatial"], told = unfold_array(own, *columns[:2])
@@ -256,7 +160,7 @@ def preview_pair(pair: TablePair) -> dict[str, Any]:
     places = pair.places
     head = places.head
     n_spots = n_lines(places.path) - len(head.comments) - (not places.bare)
-    n_genes = len(pair.head.names) - 1
+    n_genes = len(pair.head.names) - 1 - pair.names
     if pair.turned:
         n_genes = n_lines(pair.counts) - 1 - len(pair.head.comments)
     own = {places.spot, places.x, places.y}
@@ -290,49 +194,104 @@ def find_tables(path: Path, options: ReadOptions) -> TablePair:
 
 
 def why_not(path: Path) -> str:
-    """Return what is missing where a table is not read."""
+    """Return what is missing where a table, or a folder of tables, is not read."""
     folder = path if path.is_dir() else path.absolute().parent
     tables = text_tables_in(folder)
-    others = [p for p in tables if p.name != path.name]
+    others = [p for p in tables if p.name != path.name or path.is_dir()]
     places = [
-        p.path for p in map(coordinate_table, others[:_MOST_BESIDE]) if p is not None
+        place
+        for place in map(coordinate_table, others[:_MOST_BESIDE])
+        if place is not None
     ]
-    wanted = (
-        f"Expected {path} to be a table of counts (spots x genes or genes x spots, a "
-        "name first in each row, then whole numbers), and beside it a table of the "
-        "same spots with their names and columns x and y"
-    )
+    wanted = f"Expected {path} to {'hold' if path.is_dir() else 'be'} {_WANTED}"
+    if not path.is_dir():
+        doubt = _no_counts(path)
+        if doubt:
+            return f"{wanted}; {doubt}"
     if not places:
         return (
             f"{wanted}; found no table with x and y beside it, only: "
             f"{abbreviate([p.name for p in others])}. Put it there."
         )
-    if len(places) > 1:
+    pairs = pairs_of(others if path.is_dir() else [path], places)
+    counts = sorted({pair.counts.name for pair in pairs})
+    if len(counts) > 1:
         return (
-            f"{wanted}; found several with x and y: "
-            f"{abbreviate([p.name for p in places])}. Name one as positions, or move "
-            "the others away."
+            f"{wanted}; found several of counts: {abbreviate(counts)}. Open one of "
+            "them, or move the others away."
+        )
+    names = [pair.places.path.name for pair in pairs]
+    if len(names) > 1:
+        return Worded(
+            f"{wanted}; found several with x and y: {abbreviate(names)}. ",
+            Way(
+                f"Name one, --positions {names[0]}, or move the others away.",
+                f"Name one, positions={names[0]!r}, or move the others away.",
+                "Name one as positions file, or move the others away.",
+            ),
         )
     return (
-        f"{wanted}; {places[0].name} has x and y, but no spot in common with a "
+        f"{wanted}; {places[0].path.name} has x and y, but no spot in common with a "
         "table of counts. Check that both name the spots alike."
     )
 
 
+def _no_counts(path: Path) -> str:
+    """Return why a file is no table of counts, empty where it may be one."""
+    if counted(path) is not None:
+        return ""
+    head = peek(path, HEAD_ROWS)
+    if head is None:
+        return f"{path.name} is no table, or empty. Choose another file."
+    place = coordinate_table(path)
+    if place is not None:
+        return (
+            f"{path.name} is a table of places. Open the table of counts, or the "
+            "folder of both."
+        )
+    text = text_beside_counts(head)
+    if text is not None:
+        return (
+            f"the column {text!r} holds other than numbers. Choose another file, or "
+            "remove columns that hold no counts."
+        )
+    return f"it has {len(head.names)} columns only. Choose another file."
+
+
 def _given(path: Path, options: ReadOptions) -> TablePair | None:
-    """Return the pair of a table and the table of places that was named."""
+    """Return the pair of a table and the table of places that was named.
+
+    Raises
+    ------
+    InputError
+        If the table named is not there, has no places, or goes with no counts.
+    """
+    folder = path if path.is_dir() else path.absolute().parent
     name = Path(str(options.positions)).expanduser()
-    beside = path.absolute().parent / name
-    file = name if name.exists() else beside
-    read_head(file, "the table of places")
+    file = folder / name if not name.exists() else name
+    head = read_head(file, "the table of places")
     places = coordinate_table(file)
     if places is None:
         raise InputError(
             f"Expected the table of places {file} to have a column of names and two "
-            "named x and y; it has not. Rename its columns."
+            f"named x and y; found: {abbreviate(head.names)}. Rename its columns, or "
+            "name another table."
         )
-    head = counted(path)
-    return None if head is None else match_tables(path, head, places, names_in(places))
+    beside = text_tables_in(folder) if path.is_dir() else [path]
+    pairs = pairs_of(beside[:_MOST_BESIDE], [places])
+    if len(pairs) > 1:
+        raise InputError(
+            f"Expected one table of counts in {path}; found several: "
+            f"{abbreviate([pair.counts.name for pair in pairs])}. Open one of them."
+        )
+    if not pairs:
+        doubt = "" if path.is_dir() else _no_counts(path)
+        raise InputError(
+            f"Expected {path} to {'hold' if path.is_dir() else 'be'} a table of counts "
+            "of the spots in "
+            f"{file}; {doubt or 'they share no names of spots. Name another table.'}"
+        )
+    return pairs[0]
 
 
 def _counts(pair: TablePair) -> tuple[Any, pd.Index, list[str]]:
@@ -341,8 +300,11 @@ def _counts(pair: TablePair) -> tuple[Any, pd.Index, list[str]]:
     from scipy import sparse
 
     what = "the table of counts"
-    ids, columns, counts = read_wide(pair.counts, what, [0], lambda name: True)
-    rows = ids[0].str.strip()
+    before = range(pair.names + 1)
+    ids, columns, counts = read_wide(
+        pair.counts, what, before, lambda name: not is_unnamed(name)
+    )
+    rows = ids[pair.names].str.strip()
     if pair.turned:
         turned = sparse.csr_matrix(counts.T)
         return turned, pd.Index(columns), list(rows)
