@@ -255,6 +255,24 @@ def test_places_of_the_portal_beside_a_10x_matrix(tmp_path, tissue):
     assert_same(read(folder), tissue)
 
 
+def test_processed_expression_alone_is_told(tmp_path, tissue):
+    folder = write_portal(tmp_path / "zenodo", tissue)
+    (folder / "well05raw_expression_pd.csv").unlink()
+    assert "table of raw expression" in input_warnings(read(folder))[0]
+    assert preview(folder).missing == ("raw counts",)
+    (folder / "well05processed_expression_pd.csv").unlink()
+    with pytest.raises(InputError, match="counts of the same cells with GENE first"):
+        read(folder)
+
+
+def test_files_of_curio_that_are_missing_are_named(tmp_path, tissue):
+    folder = write_curio(tmp_path / "a", tissue)
+    for name in ("genes.tsv", "MatchedBeadLocation.csv"):
+        (folder / f"Liver_{name}").unlink()
+    with pytest.raises(InputError, match=r"missing: \*_genes.tsv, \*_MatchedBead"):
+        read(folder)
+
+
 def test_tables_of_the_portal_that_share_no_cell_are_no_section(tmp_path, tissue):
     folder = write_portal(tmp_path / "zenodo", tissue)
     places = folder / "well05_spatial.csv"

@@ -290,6 +290,26 @@ def test_other_tables_and_files_are_declined(tmp_path, molecules):
     assert detect_format(tmp_path / "b.gem.gz") is None
 
 
+def test_what_a_file_lacks_is_named(tmp_path, molecules):
+    text = write_gem(tmp_path / "a.gem", molecules.rename(columns={"MIDCount": "n"}))
+    with pytest.raises(InputError, match="found geneID, x, y, n"):
+        read(text)
+    (tmp_path / "b.gem").write_text("geneID\tx\ty\tMIDCount\n")
+    with pytest.raises(InputError, match="found no table"):
+        read(tmp_path / "b.gem")
+    path = write_gef(tmp_path / "c.gef", molecules)
+    with pytest.raises(InputError, match="it holds square bins"):
+        read(path, part="cells")
+    with h5py.File(path, "a") as file:
+        group = file["geneExp/bin1"]
+        held = group["expression"][()]
+        del group["expression"]
+        held.dtype.names = ("x", "y", "MIDcount")
+        group["expression"] = held
+    with pytest.raises(InputError, match="missing: count; found: x, y, MIDcount"):
+        read(path)
+
+
 _molecule = st.tuples(
     st.integers(0, 60), st.integers(0, 60), st.integers(0, 2), st.integers(0, 3)
 )

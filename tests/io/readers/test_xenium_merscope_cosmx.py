@@ -373,3 +373,19 @@ def test_columns_that_would_be_one_in_a_file_stay_two(tmp_path, tissue):
     found = read(folder)
     assert [found.obs[c].iloc[0] for c in ("a_b", "a_b_", "index")] == [1, 2, 3]
     found.write_h5ad(tmp_path / "saved.h5ad")
+
+
+LACKS = {
+    "merscope": ("*cell_by_gene*", "found no cell_by_gene.csv, but cell_metadata.csv"),
+    "cosmx": ("*exprMat*", "found no .*exprMat_file.csv, but S1_metadata_file.csv"),
+    "xenium": ("*matrix*", "missing: cell_feature_matrix.h5"),
+}
+
+
+@pytest.mark.parametrize("kind", LACKS)
+def test_a_folder_without_its_counts_says_so(tmp_path, tissue, kind):
+    folder = WRITERS[kind](tmp_path / "run", tissue)
+    counts, message = LACKS[kind]
+    next(folder.glob(counts)).unlink()
+    with pytest.raises(InputError, match=message):
+        read(folder)

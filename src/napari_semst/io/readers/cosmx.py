@@ -97,7 +97,7 @@ def _beside(folder: Path, prefix: str, name: str) -> Path | None:
 def looks_like(path: Path) -> bool:
     """Return whether the names of files are those of CosMx, whatever is inside."""
     if path.is_dir():
-        return any(path.glob(f"*{_COUNTS}*"))
+        return any(any(path.glob(f"*{name}*")) for name in (_COUNTS, _CELLS))
     return locate(path) is not None
 
 
@@ -219,7 +219,11 @@ def _missing(path: Path) -> str:
             f"{abbreviate(sorted(counts))}. Open one of these tables."
         )
     if not counts:
-        return f"{wanted}; found no *{_COUNTS}. Choose the folder that holds both."
+        cells = sorted(p.name for p in folder.glob(f"*{_CELLS}*"))
+        return (
+            f"{wanted}; found no *{_COUNTS}, but {abbreviate(cells)}. Choose the "
+            "folder that holds both."
+        )
     return f"{wanted}; found {counts[0]}, but not its *{_CELLS}. Put it beside it."
 
 

@@ -13,6 +13,7 @@ from napari_semst.io.notes import note
 from napari_semst.io.readers.cell_tables import CellTables, tissue_from_cells
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
     from pathlib import Path
 
     from anndata import AnnData
@@ -76,6 +77,11 @@ def read(path: Path, options: ReadOptions) -> AnnData:
     with translate_errors(path, _WHAT), h5py.File(path, "r") as file:
         if has_cells(file):
             return _cells(file, path, options)
+        if options.part == CELLS:
+            raise InputError(
+                f"Expected cells in {path}; it holds square bins. Ask for a bin size, "
+                "or open the .cellbin.gef of the same run."
+            )
         size = options.bin_size("Stereo-seq in spots of the chip") or USUAL
         return _in_bins(file, path, size)
 
@@ -178,6 +184,8 @@ def _in_bins(file: Any, path: Path, size: int) -> AnnData:
     source = source_bins(bin_sizes(file), size, path)
     group = file[f"{_BINS}/bin{source}"]
     molecules, table = group["expression"], group["gene"][()]
+    _check_fields(molecules, ("x", "y", "count"), path)
+    _check_fields(group["gene"], ("offset", "count"), path)
     names, more = _genes(table)
     ends = table["offset"].astype(np.int64) + table["count"].astype(np.int64)
     if (len(ends) and int(ends.max()) != len(molecules)) or (np.diff(ends) < 0).any():
@@ -254,6 +262,8 @@ def _cells(file: Any, path: Path, options: ReadOptions) -> AnnData:
             f"Expected square bins in {path} for a bin size of {options.part!r}; it "
             "holds cells. Ask for no bin size, or open the file of bins."
         )
+    _check_fields(file[f"{_CELLS}/cell"], ("id", "x", "y", "offset", "geneCount"), path)
+    _check_fields(file[f"{_CELLS}/cellExp"], ("geneID", "count"), path)
     cells, counts = file[f"{_CELLS}/cell"][()], file[f"{_CELLS}/cellExp"][()]
     names, more = _genes(file[f"{_CELLS}/gene"][()])
     indptr = np.append(cells["offset"].astype(np.int64), len(counts))
@@ -288,3 +298,13 @@ def _cells(file: Any, path: Path, options: ReadOptions) -> AnnData:
 
 def _of(table: NDArray[Any]) -> tuple[str, ...]:
     return table.dtype.names or ()
+
+
+def _check_fields(table: Any, fields: Sequence[str], path: Path) -> None:
+    """Refuse a table of a file that lacks a field."""
+    if lacking := [name for name in fields if name not in _of(table)]:
+        raise InputError(
+            f"Expected {table.name} in {_WHAT} {path} to have the fields "
+            f"{', '.join(fields)}; missing: {', '.join(lacking)}; found: "
+            f"{abbreviate(_of(table))}. It may be of a version that is not known here."
+        )

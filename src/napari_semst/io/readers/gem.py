@@ -90,6 +90,11 @@ def can_read(path: Path) -> bool:
     return head is not None and gem_columns(head) is not None
 
 
+def looks_like(path: Path) -> bool:
+    """Return whether a file is named as tables of molecules are."""
+    return path.is_file() and path.name.lower().endswith((".gem", ".gem.gz"))
+
+
 def gem_columns(head: TableHead) -> GemColumns | None:
     """Return the columns of molecules, None for another table."""
     names = [name.lower() for name in head.names]

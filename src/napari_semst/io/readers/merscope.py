@@ -95,7 +95,11 @@ def locate(path: Path) -> MerscopeFiles | None:
 
 def looks_like(path: Path) -> bool:
     """Return whether the names of files are those of MERSCOPE, whatever is inside."""
-    return bool(_counted(path)) if path.is_dir() else locate(path) is not None
+    if path.is_dir():
+        return any(_is_table(p.name) for p in path.glob(f"*{_CELLS}*")) or bool(
+            _counted(path)
+        )
+    return locate(path) is not None
 
 
 def _counted(folder: Path) -> list[Path]:
@@ -231,7 +235,11 @@ def _missing(path: Path) -> str:
             f"{abbreviate([p.name for p in counts])}. Open one of these tables."
         )
     if not counts:
-        return f"{wanted}; found no {_COUNTS}.csv. Choose the folder that holds both."
+        cells = sorted(p.name for p in folder.glob(f"*{_CELLS}*"))
+        return (
+            f"{wanted}; found no {_COUNTS}.csv, but {abbreviate(cells)}. Choose the "
+            "folder that holds both."
+        )
     return (
         f"{wanted}; found {path.name if path.is_file() else counts[0].name}, but not "
         f"its {_CELLS}.csv. Put it beside it."

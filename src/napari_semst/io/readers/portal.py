@@ -113,6 +113,13 @@ def is_typed(head: TableHead) -> bool:
     return names[0] == _NAME and {"X", "Y"} <= set(names)
 
 
+def looks_like(path: Path) -> bool:
+    """Return whether a folder has a table of places in the form of the portal."""
+    tables = text_tables_in(path) if path.is_dir() else []
+    heads = (peek(table, 1) for table in tables[:_MOST_TABLES])
+    return any(head is not None and is_typed(head) for head in heads)
+
+
 def tables(path: Path) -> list[Path]:
     """Return the files that counts and places are read from."""
     found = portal_sections(path).values()
@@ -161,6 +168,12 @@ def read(path: Path, options: ReadOptions) -> AnnData:
     )
     tissue = tissue_from_cells(found, _label(files))
     depth = next((table[c] for c in table if c.upper() == "Z"), None)
+    if (counts.data % 1 != 0).any():
+        warn(
+            tissue,
+            f"{files.counts.name} holds values that are not whole numbers: processed "
+            "expression. Put the table of raw expression of the same study beside it.",
+        )
     if depth is not None and depth.nunique() > 1:
         warn(
             tissue,

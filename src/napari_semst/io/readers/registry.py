@@ -147,9 +147,17 @@ PORTAL = Format(
     portal.read,
     portal.preview,
     portal.tables,
+    portal.looks_like,
 )
 GEF = Format("gef", "Stereo-seq file (.gef)", gef.can_read, gef.read, gef.preview)
-GEM = Format("gem", "Stereo-seq molecules (.gem)", gem.can_read, gem.read, gem.preview)
+GEM = Format(
+    "gem",
+    "Stereo-seq molecules (.gem)",
+    gem.can_read,
+    gem.read,
+    gem.preview,
+    looks_like=gem.looks_like,
+)
 PLAIN = Format(
     "plain",
     "Tables of counts and places",

@@ -199,14 +199,25 @@ def _chosen(path: Path, options: ReadOptions) -> SlideseqFiles:
 def _missing(path: Path) -> str:
     """Return what a folder lacks."""
     folder = path if path.is_dir() else path.absolute().parent
+    there = sorted(p.name for p in folder.iterdir() if p.is_file())
     wanted = (
         f"Expected an array of beads in {folder}: of Curio Seeker "
         "(*_MoleculesPerMatchedBead.mtx, *_genes.tsv, *_barcodes.tsv and "
         "*_MatchedBeadLocation.csv) or of Slide-seq (*.digital_expression.txt or "
         "*MappedDGEForR.csv, and *_bead_locations.csv or *BeadLocationsForR.csv)"
     )
-    there = sorted(p.name for p in folder.iterdir() if p.is_file())
-    tables = [n for n in there if n.endswith("anndata.h5ad")]
+    if files_of_samples(folder, _MATRIX, (".mtx",)):
+        parts = (("genes", ".tsv"), ("barcodes", ".tsv"), (_PLACES[0], ".csv"))
+        lacks = [
+            f"*_{stem}{end}"
+            for stem, end in parts
+            if not files_of_samples(folder, (stem,), (end,))
+        ]
+        wanted = (
+            f"Expected an array of beads of Curio Seeker in {folder}; missing: "
+            f"{', '.join(lacks) or 'files that begin alike'}"
+        )
+    tables = [name for name in there if name.endswith("anndata.h5ad")]
     also = (
         f" {tables[0]} holds the pipeline's own table: it can be opened instead if "
         "its counts are raw."

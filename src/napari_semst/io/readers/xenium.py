@@ -92,7 +92,10 @@ def looks_like(path: Path) -> bool:
     if path.is_file() and path.name != _ABOUT:
         return False
     return any(
-        (folder / _ABOUT).is_file() or _matrix_in(folder) is not None
+        (folder / _ABOUT).is_file()
+        or _matrix_in(folder) is not None
+        # The name of the table alone is one that anybody may give.
+        or ((cells := _cells_in(folder)) is not None and _X in columns_of(cells))
         for folder in folders
     )
 
