@@ -5,12 +5,14 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from qtpy.QtCore import QObject, Signal  # type: ignore[attr-defined]
-from qtpy.QtWidgets import QMessageBox, QWidget
 
+from napari_semst.widgets.shared.question import agrees
 from napari_semst.widgets.shared.resources import READING_SOURCES
 from napari_semst.widgets.shared.worker import BackgroundTask
 
 if TYPE_CHECKING:
+    from qtpy.QtWidgets import QWidget
+
     from napari_semst.config import Config, SemanticsConfig
     from napari_semst.models.hub import DownloadNeed
 
@@ -49,18 +51,9 @@ class DownloadQuestion(QObject):
             self.declined.emit()
 
     def _ask(self, need: DownloadNeed, folder: str) -> bool:
-        box = QMessageBox(self._window)
-        box.setIcon(QMessageBox.Icon.Question)
-        box.setWindowTitle(DOWNLOAD_TITLE)
-        box.setText(DOWNLOAD_ASKED.format(need=need))
-        box.setInformativeText(DOWNLOAD_WHERE.format(folder=folder))
-        yes = box.addButton(DOWNLOAD, QMessageBox.ButtonRole.AcceptRole)
-        no = box.addButton(QMessageBox.StandardButton.Cancel)
-        box.setDefaultButton(no)
-        box.exec()
-        answer = box.clickedButton() is yes
-        box.deleteLater()
-        return answer
+        asked = DOWNLOAD_ASKED.format(need=need)
+        meaning = DOWNLOAD_WHERE.format(folder=folder)
+        return agrees(self._window, DOWNLOAD_TITLE, asked, meaning, DOWNLOAD)
 
 
 def may_download(config: Config) -> bool:

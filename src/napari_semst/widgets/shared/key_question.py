@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from qtpy.QtWidgets import QMessageBox, QWidget
 
 from napari_semst.errors import SemanticsError
+from napari_semst.widgets.shared.question import agrees
 from napari_semst.wording import for_window
 
 if TYPE_CHECKING:
@@ -51,18 +52,8 @@ def agrees_to_send_key(window: QWidget, url: str) -> bool:
 
 
 def _ask(window: QWidget, address: ServerAddress, variable: str) -> bool:
-    box = QMessageBox(window)
-    box.setIcon(QMessageBox.Icon.Question)
-    box.setWindowTitle(KEY_TITLE)
-    box.setText(KEY_ASKED.format(variable=variable, host=address.host))
-    box.setInformativeText(KEY_MEANS)
-    yes = box.addButton(SEND_KEY, QMessageBox.ButtonRole.AcceptRole)
-    no = box.addButton(QMessageBox.StandardButton.Cancel)
-    box.setDefaultButton(no)
-    box.exec()
-    answer = box.clickedButton() is yes
-    box.deleteLater()
-    return answer
+    asked = KEY_ASKED.format(variable=variable, host=address.host)
+    return agrees(window, KEY_TITLE, asked, KEY_MEANS, SEND_KEY)
 
 
 def _keep(window: QWidget, address: ServerAddress, variable: str) -> bool:
