@@ -115,6 +115,15 @@ def shared_data() -> Path:
     return folder
 
 
+@pytest.fixture(scope="session")
+def instruments() -> Path:
+    """The folder of small real outputs of instruments, beside the real tissue."""
+    folder = Path(os.environ.get("SEMST_DATA", _BESIDE)) / "instruments"
+    if not folder.is_dir():
+        pytest.skip(f"no outputs of instruments at {folder}; set SEMST_DATA")
+    return folder
+
+
 @pytest.fixture(autouse=True)
 def own_cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """A cache of vectors and settings for each test, away from the user's."""

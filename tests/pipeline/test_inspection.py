@@ -112,7 +112,6 @@ def test_what_cannot_run_says_why(tmp_path, tissue, lacks):
         assert len(facts["why_not"]) == 1
         assert facts[lacks]["problem"]
         assert facts[lacks]["where"] is None
-    assert (facts["forecasts"] is None) == (lacks == "counts" or True)
 
 
 def test_the_command_says_the_same_in_words_and_as_json(tmp_path, tissue):
