@@ -9,6 +9,7 @@ import numpy as np
 
 from napari_semst.errors import CountsError
 from napari_semst.io.checks import abbreviate
+from napari_semst.io.count_origins import origin_of
 from napari_semst.io.matrices import as_csr, describe, named_layers, row_chunks
 
 if TYPE_CHECKING:
@@ -64,9 +65,7 @@ def find_counts(adata: AnnData, layer: str = "") -> CountsFound:
     try:
         return CountsFound(_counts_in(adata.X), "X")
     except _NotCountsError as error:
-        raise CountsError(
-            f"Expected raw counts in X; found {error}. {_advice(adata)}"
-        ) from error
+        raise CountsError(_refusal(adata, adata.X, "X", error)) from error
 
 
 class _NotCountsError(Exception):
@@ -82,17 +81,27 @@ def _named(adata: AnnData, layer: str) -> CountsFound:
             f"{abbreviate(list(named_layers(adata)))}{has_raw}. Pick one as counts "
             "layer."
         )
+    matrix = _matrix(adata, where, layer)
     try:
-        return CountsFound(_counts_in(_matrix(adata, where, layer)), where)
+        return CountsFound(_counts_in(matrix), where)
     except _NotCountsError as error:
-        raise CountsError(
-            f"Expected raw counts in {where}; found {error}. "
-            f"{_advice(adata, without=where)}"
-        ) from error
+        raise CountsError(_refusal(adata, matrix, where, error)) from error
 
 
-def _advice(adata: AnnData, without: str = "X") -> str:
-    """Return where counts are to be had, if anywhere."""
+def _refusal(adata: AnnData, matrix: Any, where: str, error: Exception) -> str:
+    """Return what was found instead of counts, and what to do."""
+    known = origin_of(adata, matrix)
+    found, remedy = known or (
+        str(error),
+        "No layer and no .raw holds counts either: open the file from before "
+        "normalisation.",
+    )
+    advice = _advice(adata, where) or remedy
+    return f"Expected raw counts in {where}; found {found}. {advice}"
+
+
+def _advice(adata: AnnData, without: str) -> str:
+    """Return where counts are to be had, empty if nowhere."""
     good = [
         (name, where)
         for name, where in _places(adata)
@@ -103,10 +112,7 @@ def _advice(adata: AnnData, without: str = "X") -> str:
         return f"{where} holds counts: choose {name!r} as counts layer."
     if good:
         return f"Counts are in {' and '.join(w for _, w in good)}: choose one."
-    return (
-        "No layer and no .raw holds counts either: open the file from before "
-        "normalisation."
-    )
+    return ""
 
 
 def _places(adata: AnnData) -> Iterator[tuple[str, str]]:

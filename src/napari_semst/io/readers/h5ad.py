@@ -153,6 +153,13 @@ def _fill_names(adata: AnnData) -> None:
 
     given = adata.var_names.to_numpy(dtype=object)
     names, where, told = find_named(adata.var)
+    raw = adata.raw
+    if told and where == "var_names" and raw is not None and raw.n_vars == len(names):
+        # SeuratDisk can leave the names to the table of .raw, which has the same genes.
+        others, column, more = find_named(raw.var)
+        if not more:
+            where = "raw.var_names" if column == "var_names" else f"raw.{column}"
+            names, told = others, ()
     if np.array_equal(names.astype(object), given):
         return
     adata.var["original_names"] = given.astype(str)
