@@ -69,7 +69,8 @@ def _in_words(facts: dict[str, Any]) -> str:
         counted = f"{counts['problem']} (--counts-layer)"
     kind = "a regular lattice" if places["layout"] == "lattice" else "scattered"
     if places["problem"]:
-        layout = f"{places['problem']} (--coordinates)"
+        option = "" if "--coordinates" in places["problem"] else " (--coordinates)"
+        layout = f"{places['problem']}{option}"
     else:
         layout = f"{kind}, spacing {places['spacing']:.4g}"
     images = [f"{i['name']} {i['width']} x {i['height']}" for i in facts["images"]]

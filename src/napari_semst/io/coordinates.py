@@ -16,6 +16,7 @@ from napari_semst.io.places.names import (
     turned_names,
     unfold_array,
 )
+from napari_semst.wording import Way, Worded
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -25,7 +26,14 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 OBSM_KEYS = ("spatial", "X_spatial", "spatial_xy", "spatial_coords", "X_spatial_coords")
-_ADVICE = "Pick the key under Coordinates."
+NAME_PLACES = Way(
+    "Name the right ones: --coordinates KEY, or two columns of obs: X,Y.",
+    "Name the right ones as coordinates (positions where a file is read): a key of "
+    "obsm, or two columns of obs as 'x,y'.",
+    "Pick the right ones under Coordinates.",
+)
+"""What to do where places are missing or wrong."""
+
 # What tables of text write where there is no number.
 _GAPS = ("", "na", "n/a", "nan", "none", "null", "<na>")
 
@@ -103,8 +111,11 @@ def _usual(adata: AnnData) -> tuple[str, Any]:
     for found in _all_candidates(adata):
         return found
     raise InputError(
-        "No coordinates: expected obsm['spatial'], found obsm keys "
-        f"{abbreviate(list(adata.obsm))}. {_ADVICE}"
+        Worded(
+            "No coordinates: expected obsm['spatial'], found obsm keys "
+            f"{abbreviate(list(adata.obsm))}. ",
+            NAME_PLACES,
+        )
     )
 
 
@@ -126,8 +137,11 @@ def _named(adata: AnnData, key: str) -> tuple[str, Any]:
     usual = [where for where, _ in _all_candidates(adata)]
     hint = f" There are coordinates in {usual[0]}." if usual else ""
     raise InputError(
-        f"No coordinates: expected obsm[{key!r}], found obsm keys "
-        f"{abbreviate(list(adata.obsm))}.{hint} {_ADVICE}"
+        Worded(
+            f"No coordinates: expected obsm[{key!r}], found obsm keys "
+            f"{abbreviate(list(adata.obsm))}.{hint} ",
+            NAME_PLACES,
+        )
     )
 
 
@@ -181,8 +195,11 @@ def _numbers(column: pd.Series[Any], where: str) -> NDArray[np.float64]:
     wrong = plain[given & found.isna()]
     if len(wrong):
         raise InputError(
-            f"Expected numbers in {where}; found {wrong.iloc[0]!r}, and "
-            f"{len(wrong) - 1:,} more that are none. {_ADVICE}"
+            Worded(
+                f"Expected numbers in {where}; found {wrong.iloc[0]!r}, and "
+                f"{len(wrong) - 1:,} more that are none. ",
+                NAME_PLACES,
+            )
         )
     return np.asarray(found, dtype=np.float64)
 
@@ -192,17 +209,23 @@ def _two_columns(
 ) -> tuple[NDArray[np.float64], tuple[str, ...]]:
     if values.ndim != 2 or len(values) != n_spots or values.shape[1] not in (2, 3):
         raise InputError(
-            f"Expected {where} to be of shape ({n_spots}, 2); found {values.shape}. "
-            f"{_ADVICE}"
+            Worded(
+                f"Expected {where} to be of shape ({n_spots}, 2); found "
+                f"{values.shape}. ",
+                NAME_PLACES,
+            )
         )
     if values.shape[1] == 2:
         return values, ()
     depth = values[:, 2]
     if len(np.unique(depth[np.isfinite(depth)])) > 1:
         raise InputError(
-            f"Expected two coordinates for each spot in {where}; found three, the "
-            f"third from {np.nanmin(depth):g} to {np.nanmax(depth):g}. Open one "
-            "section at a time, or pick two columns under Coordinates."
+            Worded(
+                f"Expected two coordinates for each spot in {where}; found three, the "
+                f"third from {np.nanmin(depth):g} to {np.nanmax(depth):g}. Open one "
+                "section at a time. ",
+                NAME_PLACES,
+            )
         )
     remark = f"The third coordinate in {where} is the same for all spots: left out."
     return values[:, :2].copy(), (remark,)
@@ -214,8 +237,11 @@ def _check_values(
     placed = np.isfinite(xy).all(axis=1)
     if not placed.any():
         raise InputError(
-            f"Expected numbers in {where}; no spot of {len(xy):,} has coordinates. "
-            f"{_ADVICE}"
+            Worded(
+                f"Expected numbers in {where}; no spot of {len(xy):,} has "
+                "coordinates. ",
+                NAME_PLACES,
+            )
         )
     if not placed.all() and not allow_missing:
         names = list(adata.obs_names[~placed])
@@ -226,6 +252,9 @@ def _check_values(
         )
     if placed.sum() > 1 and (np.ptp(xy[placed], axis=0) == 0).all():
         raise InputError(
-            f"Expected spots at different places in {where}; all are at "
-            f"{tuple(xy[placed][0].tolist())}. {_ADVICE}"
+            Worded(
+                f"Expected spots at different places in {where}; all are at "
+                f"{tuple(xy[placed][0].tolist())}. ",
+                NAME_PLACES,
+            )
         )

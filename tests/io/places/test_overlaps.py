@@ -23,7 +23,10 @@ def test_samples_on_one_another_are_told_by_a_column_of_any_name(
     assert found.column == column
     assert sorted(found.names) == [f"s{i}" for i in range(count)]
     assert found.share > 0.4
-    assert shared_ground(obs.drop(columns=column), places) is None
+    # Without it the order of the table still tells, where it holds.
+    found = shared_ground(obs.drop(columns=column), places)
+    assert (found is None) == shuffled
+    assert shuffled or found.column == ""
 
 
 @pytest.mark.parametrize(
@@ -104,6 +107,13 @@ def test_places_held_twice_are_told_without_a_column(tissue):
     assert "100 % of the spots lie exactly where another one does" in found.warning
     assert "--section-key" in for_shell(found.warning)
     assert mixed_sections(tissue) is None
+
+
+def test_samples_without_a_column_are_told_by_their_order():
+    obs, places = table([cells(seed=i) for i in range(3)])
+    found = mixed_sections(tissue_of(obs.drop(columns="sample"), places))
+    assert found.warning.startswith("Spots of different parts of the table come nearer")
+    assert for_window(found.warning).endswith("choose it under Sections.")
 
 
 def test_what_remains_inside_sections_is_told():

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import numpy as np
+import pandas as pd
 import pytest
 
 from napari_semst.io.alignment import image_placement
@@ -18,8 +19,6 @@ SIDE = 8
 
 def fields_of_view(column="fov", numbers=False):
     """Return a section of 16 fields, places in it, and places in its fields."""
-    import pandas as pd
-
     wide = cells(32) + 0.5
     fields = (wide // SIDE).clip(0, 3).astype(int)
     codes = fields[:, 0] * 4 + fields[:, 1] + 1
@@ -119,3 +118,33 @@ def test_a_table_that_was_not_read_is_told_of_its_other_places():
     )
     assert for_shell(found.warning).endswith("--coordinates spatial_fov.")
     assert mixed_sections(tissue, wide) is None
+
+
+def test_real_cells_as_squidpy_reads_them_are_placed_in_the_section(
+    shared_data, tmp_path
+):
+    """Squidpy keeps places in fields under the usual key, the others beside them."""
+    folder = shared_data / "instruments/cosmx_dbkero"
+    if not folder.is_dir():
+        pytest.skip("no CosMx output")
+    (path,) = folder.rglob("*metadata_file.csv*")
+    told = pd.read_csv(path)
+    wide = told[["CenterX_global_px", "CenterY_global_px"]].to_numpy(float)
+    # The cells of one field, as if four smaller ones had been taken of them.
+    field = told[["CenterX_local_px", "CenterY_local_px"]].to_numpy(float)
+    parts = (field > 2100).astype(int)
+    obs = told[["Area"]].assign(
+        fov=pd.Categorical((2 * parts[:, 0] + parts[:, 1] + 1).astype(str))
+    )
+    obs.index = [f"c{i}" for i in range(len(obs))]
+    tissue = tissue_of(obs, field - 2100 * parts)
+    tissue.obsm["spatial_fov"] = wide
+    tissue.uns["spatial"] = {
+        fov: {"images": {}, "scalefactors": {"tissue_hires_scalef": 1.0}}
+        for fov in obs["fov"].cat.categories
+    }
+    found = read(saved(tmp_path, tissue))
+    np.testing.assert_array_equal(found.obsm["spatial"], wide)
+    del tissue.obsm["spatial_fov"]
+    (warning,) = input_warnings(read(saved(tmp_path, tissue)))
+    assert "4 samples on the same ground" in warning

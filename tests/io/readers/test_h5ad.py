@@ -79,7 +79,8 @@ def test_no_coordinates_is_said_with_what_there_is(tmp_path, tissue):
     tissue.obsm["X_pca"], tissue.obsm["X_umap"] = xy, xy
     words = (
         "No coordinates: expected obsm['spatial'], found obsm keys X_pca, X_umap. "
-        "Pick the key under Coordinates."
+        "Name the right ones as coordinates (positions where a file is read): a key of "
+        "obsm, or two columns of obs as 'x,y'."
     )
     for key in (None, "spatial"):
         with pytest.raises(InputError) as caught:

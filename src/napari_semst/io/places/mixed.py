@@ -131,9 +131,15 @@ def _usual_places(adata: AnnData) -> NDArray[np.floating] | None:
 def _on_one_ground(ground: SharedGround, advice: str | Way, *, inside: bool) -> str:
     across = "neighbours are sought across them"
     if not ground.column:
+        share = f"{100 * ground.share:.0f} %"
+        what = f"{share} of the spots lie exactly where another one does"
+        if not ground.at_one_place:
+            what = (
+                "Spots of different parts of the table come nearer to each other than "
+                "spots of one part do"
+            )
         return Worded(
-            f"{100 * ground.share:.0f} % of the spots lie exactly where another one "
-            f"does, and no column of obs tells why. If they are of several sections, "
+            f"{what}, and no column of obs tells why. If they are of several sections, "
             f"{across}. ",
             advice or _NAME_A_NEW_ONE,
         )

@@ -54,6 +54,8 @@ _ALIKE = 0.15
 # single spots.
 _MOST_NUMBERS, _MOST_TEXTS = 0.25, 0.5
 _LOOKED_AT = 2_000
+# A table is cut into so many parts to see whether its order tells samples.
+_PARTS = (8, 64)
 
 _SAMPLE_NAMES = (
     keys.SECTION,
@@ -92,12 +94,15 @@ class SharedGround:
     names
         Of the samples, in the order of their first spots.
     share
-        Of the spots that lie among those of other samples, or at the place of another.
+        Of the spots that lie among those of other samples.
+    at_one_place
+        Whether, without a column, it is that of the spots at the place of another.
     """
 
     column: str
     names: tuple[str, ...]
     share: float
+    at_one_place: bool = False
 
 
 class _Evidence(NamedTuple):
@@ -113,12 +118,15 @@ class _Evidence(NamedTuple):
         Pairs that it leaves together, as a share of those that chance would bring.
     rank
         The least for the column that is best named.
+    is_told
+        Whether distances tell it, and not only the table itself.
     """
 
     column: str
     share: float
     left: float
     rank: tuple[int, int, int]
+    is_told: bool
 
 
 def shared_ground(
@@ -162,8 +170,10 @@ def shared_ground(
         best = min(alike, key=lambda one: (one.column != prefer, one.rank))
         names = as_texts(obs[best.column].drop_duplicates())
         return SharedGround(best.column, tuple(names), best.share)
-    same = near.share_at_one_place()
-    return SharedGround("", (), same) if same >= _SAME_PLACES else None
+    if same := near.share_at_one_place():
+        return SharedGround("", (), same, at_one_place=True)
+    apart = near.share_by_order(len(obs))
+    return SharedGround("", (), apart) if apart else None
 
 
 class _Pairs(NamedTuple):
@@ -218,7 +228,24 @@ class _Neighbourhood:
         self._places = places[self._spots]
 
     def share_at_one_place(self) -> float:
-        return float((self._distances[:, 0] == 0).mean())
+        """Return the share of spots at the place of another, 0 if it is a small one."""
+        share = float((self._distances[:, 0] == 0).mean())
+        return share if share >= _SAME_PLACES else 0.0
+
+    def share_by_order(self, n_spots: int) -> float:
+        """Return the share of spots on shared ground that their order tells, else 0.
+
+        Where samples follow one another in a table, near spots that are not of one
+        sample stand far apart in it.
+        """
+        import pandas as pd
+
+        for n_parts in _PARTS:
+            part = np.arange(n_spots) * n_parts // n_spots
+            found = self.evidence("", pd.Series(part))
+            if found is not None and found.is_told:
+                return found.share
+        return 0.0
 
     def evidence(self, name: str, column: pd.Series) -> _Evidence | None:
         """Return what speaks for a column, `None` if it tells no samples apart."""
@@ -243,7 +270,7 @@ class _Neighbourhood:
         # Of those that chance alone speaks for, the one that divides most.
         size = n_values if told else -n_values
         rank = (int(column.isna().any()), _name_rank(name), size)
-        return _Evidence(name, share, left, rank)
+        return _Evidence(name, share, left, rank, told)
 
     def _codes(
         self, column: pd.Series

@@ -9,7 +9,7 @@ import numpy as np
 
 from napari_semst.errors import InputError
 from napari_semst.io.checks import abbreviate, check_file, translate_errors
-from napari_semst.io.coordinates import locate_coordinates
+from napari_semst.io.coordinates import NAME_PLACES, locate_coordinates
 from napari_semst.io.feature_names import say_references
 from napari_semst.io.gene_features import keep_genes
 from napari_semst.io.image_sources import forget_source
@@ -20,6 +20,7 @@ from napari_semst.io.places.section_wide import take_section_wide
 from napari_semst.io.readers.anndata_preview import preview_group
 from napari_semst.io.readers.open_st import without_background
 from napari_semst.io.sections import libraries, part
+from napari_semst.wording import Worded, message
 
 if TYPE_CHECKING:
     from anndata import AnnData
@@ -101,7 +102,7 @@ def as_section(adata: AnnData, path: Path, options: ReadOptions) -> AnnData:
             adata = _place(adata, None)
         except InputError as error:
             # The table is of use without them: another key can still be picked.
-            warn(adata, str(error))
+            warn(adata, message(error))
     if options.counts is not None:
         _use_counts(adata, str(options.counts))
     use_symbols(adata)
@@ -195,8 +196,11 @@ def _place(adata: AnnData, key: str | None) -> AnnData:
     n_without = int((~placed).sum())
     if n_without > len(placed) / 2:
         raise InputError(
-            f"Expected coordinates for every spot in {found.where}; {n_without:,} of "
-            f"{len(placed):,} have none. Pick another key under Coordinates."
+            Worded(
+                f"Expected coordinates for every spot in {found.where}; {n_without:,} "
+                f"of {len(placed):,} have none. ",
+                NAME_PLACES,
+            )
         )
     if n_without:
         names = list(adata.obs_names[~placed])
