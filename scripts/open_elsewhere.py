@@ -4,9 +4,10 @@
     OTHER/bin/python scripts/open_elsewhere.py open FOLDER     # with the other programs
 
 Both may be the same environment; napari-spatialdata needs a screen. A simulated section
-is labelled and written as .h5ad, as GeoJSON and as tables of SpatialData stores. Then
-every program must find each domain in as many spots as it has. It prints one line for
-each program; the exit status is 1 if one of them found something else.
+is labelled and written as .h5ad and .zarr, as GeoJSON, as tables of SpatialData stores
+that are there, and as such a store. Then every program must find each domain in as many
+spots as it has. It prints one line for each program; the exit status is 1 if one found
+something else.
 """
 
 from __future__ import annotations
@@ -30,6 +31,8 @@ if TYPE_CHECKING:
     Counts = dict[str, int]
 
 DOMAIN = "semst_domain"
+# SpatialData stores by what is in them, and the table with the domains.
+STORES = {"circles": "semst", "labels": "semst", "converted": "table"}
 _SIDE = 6  # pixels of a cell in the labels
 
 
@@ -40,7 +43,14 @@ def write(folder: Path, *, n_spots: int = 400, k: int = 4) -> Counts:
     folder.mkdir(parents=True, exist_ok=True)
     tissue = semst.simulated_cortex(n_spots=n_spots, n_genes=300)
     tissue = semst.find_domains(tissue, n_domains=k, preset="quick")
-    semst.write(tissue, folder / "result.h5ad", overwrite=True)
+    for ending in ("h5ad", "zarr"):
+        semst.write(tissue, folder / f"result.{ending}", overwrite=True)
+    semst.convert(
+        folder / "result.h5ad",
+        folder / "converted.zarr",
+        output_format="spatialdata",
+        overwrite=True,
+    )
     for shapes in ("regions", "spots"):
         semst.write_geojson(
             tissue, folder / f"{shapes}.geojson", shapes=shapes, overwrite=True
@@ -90,16 +100,18 @@ def _counted(labels: Iterable[object]) -> Counts:
 
 
 def scanpy(folder: Path) -> list[Counts]:
-    """Open the .h5ad, rank genes of the domains and draw them."""
+    """Open the .h5ad and the .zarr, rank genes of the domains and draw them."""
+    import anndata
     import scanpy as sc
 
+    stored = anndata.read_zarr(folder / "result.zarr")
     tissue = sc.read_h5ad(folder / "result.h5ad")
     sc.pp.normalize_total(tissue)
     sc.pp.log1p(tissue)
     sc.tl.rank_genes_groups(tissue, DOMAIN)
     sc.pl.embedding(tissue, "spatial", color=DOMAIN, show=False)
     assert len(tissue.uns["rank_genes_groups"]["names"].dtype) > 1
-    return [_counted(tissue.obs[DOMAIN])]
+    return [_counted(one.obs[DOMAIN]) for one in (tissue, stored)]
 
 
 def squidpy(folder: Path) -> list[Counts]:
@@ -121,13 +133,19 @@ def spatialdata(folder: Path) -> list[Counts]:
     import spatialdata as sd
 
     found = []
-    for kind in ("circles", "labels"):
-        whole = sd.read_zarr(folder / f"{kind}.zarr")
+    for name, table in STORES.items():
+        whole = sd.read_zarr(folder / f"{name}.zarr")
         joined = sd.get_values(
-            DOMAIN, sdata=whole, element_name=kind, table_name="semst"
+            DOMAIN, sdata=whole, element_name=_element(whole), table_name=table
         )
         found.append(_counted(joined[DOMAIN]))
     return found
+
+
+def _element(store: Any) -> str:
+    """Return the only shapes or labels of a store."""
+    (name,) = [*store.shapes, *store.labels]
+    return str(name)
 
 
 def napari_spatialdata(folder: Path) -> list[Counts]:
@@ -137,14 +155,15 @@ def napari_spatialdata(folder: Path) -> list[Counts]:
     from napari_spatialdata import Interactive, QtAdataViewWidget
 
     found = []
-    for kind in ("circles", "labels"):
-        window = Interactive(sd.read_zarr(folder / f"{kind}.zarr"), headless=True)
+    for name, table in STORES.items():
+        whole = sd.read_zarr(folder / f"{name}.zarr")
+        window = Interactive(whole, headless=True)
         viewer = napari.current_viewer()
-        window.add_element(kind, "global")
-        layer = _awaited(viewer, kind)
+        window.add_element(_element(whole), "global")
+        layer = _awaited(viewer, _element(whole))
         viewer.layers.selection.active = layer
         view = QtAdataViewWidget(viewer)
-        view.table_name_widget.setCurrentText("semst")
+        view.table_name_widget.setCurrentText(table)
         view.obs_widget._onAction([DOMAIN])
         found.append(_counted(layer.features[DOMAIN].dropna()))
         viewer.close()
