@@ -56,6 +56,21 @@ def read_shapes(file: Path) -> ElementGeometry:
     InputError
         If the file has no geometry, or one of another encoding.
     """
+    geometry, rest = read_geometry(file)
+    xy, diameters = _measured(geometry, file)
+    if "radius" in rest:
+        diameters = 2 * rest["radius"].to_numpy(np.float64)
+    return ElementGeometry(rest.index, xy, diameters)
+
+
+def read_geometry(file: Path) -> tuple[pa.Array, pd.DataFrame]:
+    """Return the geometries of a file, of whatever encoding, and its other columns.
+
+    Raises
+    ------
+    InputError
+        If the file has no geometry.
+    """
     from pyarrow import parquet
 
     table = parquet.read_table(file)
@@ -70,10 +85,7 @@ def read_shapes(file: Path) -> ElementGeometry:
     # Where a package has registered GeoArrow's types, they wrap the plain ones.
     geometry = getattr(geometry, "storage", geometry)
     rest = table.drop_columns([column]).to_pandas()
-    xy, diameters = _measured(geometry, file)
-    if "radius" in rest:
-        diameters = 2 * rest["radius"].to_numpy(np.float64)
-    return ElementGeometry(rest.index, xy, diameters)
+    return geometry, rest
 
 
 def read_points(folder: Path) -> ElementGeometry:
@@ -101,9 +113,9 @@ def _measured(
 
     if pa.types.is_binary(geometry.type) or pa.types.is_large_binary(geometry.type):
         return _from_binary(geometry.to_numpy(zero_copy_only=False), file)
-    depth, inner = 0, geometry.type
-    while pa.types.is_list(inner) or pa.types.is_large_list(inner):
-        depth, inner = depth + 1, inner.value_type
+    depth, inner = list_depth(geometry), geometry.type
+    for _ in range(depth):
+        inner = inner.value_type
     flat = pa.types.is_fixed_size_list(inner) and inner.list_size >= 2
     named = pa.types.is_struct(inner) and {"x", "y"} <= {field.name for field in inner}
     if depth not in _NESTED.values() or not (flat or named):
@@ -114,7 +126,7 @@ def _measured(
         )
     if depth == _NESTED["point"]:
         return _points(geometry), np.full(len(geometry), np.nan)
-    return _of_outlines(geometry, depth)
+    return _of_outlines(geometry)
 
 
 def _points(values: pa.Array) -> NDArray[np.float64]:
@@ -137,23 +149,39 @@ def _points(values: pa.Array) -> NDArray[np.float64]:
     return xy
 
 
-def _of_outlines(
-    outlines: pa.Array, depth: int
-) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """Return centroids of outlines, and diameters of discs of their areas.
+def list_depth(geometry: pa.Array) -> int:
+    """Return how many lists enclose a place as GeoArrow has it, 0 for binary."""
+    import pyarrow as pa
+
+    depth, inner = 0, geometry.type
+    while pa.types.is_list(inner) or pa.types.is_large_list(inner):
+        depth, inner = depth + 1, inner.value_type
+    return depth
+
+
+def nested_rings(
+    outlines: pa.Array,
+) -> tuple[
+    NDArray[np.float64], NDArray[np.int64], NDArray[np.int64], NDArray[np.bool_]
+]:
+    """Return the rings of outlines as GeoArrow has them.
 
     Parameters
     ----------
     outlines
         Lists of rings, or of polygons that are lists of rings. The first ring of a
         polygon is its border, the others are holes.
-    depth
-        How many lists enclose a place.
+
+    Returns
+    -------
+    tuple
+        All corners, ``(n_corners, 2)``; the number of corners of each ring, the outline
+        that it is of, and whether it is a border, ``(n_rings,)``.
     """
-    n = len(outlines)
+    depth = list_depth(outlines)
     # Which outline each part is of, down to the rings, and which rings are borders.
-    owner = np.arange(n)
-    border = np.ones(n, bool)
+    owner = np.arange(len(outlines))
+    border = np.ones(len(outlines), bool)
     held: Any = outlines
     for level in range(depth - 1):
         lengths, held = _unpacked(held)
@@ -163,7 +191,14 @@ def _of_outlines(
             border = np.zeros(len(owner), bool)
             border[starts[lengths > 0]] = True
     lengths, places = _unpacked(held)
-    area, moment = _ring_moments(_points(places), lengths)
+    return _points(places), lengths, owner, border
+
+
+def _of_outlines(outlines: pa.Array) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Return centroids of outlines, and diameters of discs of their areas."""
+    n = len(outlines)
+    places, lengths, owner, border = nested_rings(outlines)
+    area, moment = _ring_moments(places, lengths)
     # Which way round a ring runs is not laid down everywhere: borders add, holes take.
     sign = np.where(border, 1.0, -1.0) * np.where(area < 0, -1.0, 1.0)
     total = np.bincount(owner, sign * area, minlength=n)

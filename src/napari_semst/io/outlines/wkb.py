@@ -19,6 +19,8 @@ if TYPE_CHECKING:
     Ints = NDArray[np.int64]
 
 _POLYGON, _MULTIPOLYGON = 3, 6
+# Bytes before what a shape holds: byte order, type, how many parts.
+_HEADER = 9
 # Flags of a type with heights (EWKB), and what is added to it (ISO); of a reference
 # system, which stands behind it.
 _EWKB_Z, _EWKB_M, _EWKB_SRID = 0x80000000, 0x40000000, 0x20000000
@@ -104,9 +106,17 @@ def rings_from_wkb(values: pa.Array, cells: Ints, file: Path) -> Rings:
     return _gathered(data, found, cells[shapes])
 
 
+def is_polygon(shape: bytes) -> bool:
+    """Return whether a shape in well-known binary is one polygon or several."""
+    if len(shape) < _HEADER or shape[0] != 1:
+        return False
+    kind = int.from_bytes(shape[1:5], "little") & 0x0FFFFFFF
+    return kind % 1000 in (_POLYGON, _MULTIPOLYGON)
+
+
 def _header(data: _Bytes, at: Ints, ends: Ints) -> tuple[Ints, Ints, Ints]:
     """Return the kind of shapes, where what they hold begins, and numbers a corner."""
-    if (at + 9 > ends).any() or (data.bytes_at(at) != 1).any():
+    if (at + _HEADER > ends).any() or (data.bytes_at(at) != 1).any():
         raise data.damaged()
     flags = data.uint32(at + 1)
     plain = flags & 0x0FFFFFFF

@@ -9,6 +9,7 @@ from napari_semst.errors import InputError
 from napari_semst.io.checks import abbreviate, translate_errors
 from napari_semst.io.formats import ngff
 from napari_semst.io.notes import note
+from napari_semst.io.outlines.shapes import remember_shapes
 from napari_semst.io.readers import h5ad
 from napari_semst.io.readers.anndata_preview import preview_group
 from napari_semst.io.readers.spatialdata_images import image_size, show_images
@@ -113,6 +114,7 @@ def read(path: Path, options: ReadOptions) -> AnnData:
     if placed is not None:
         note(tissue, coordinate_system=", ".join(placed.systems))
         show_images(tissue, path, placed)
+        remember_shapes(tissue, path, str(told.get("instance_key", "")), placed)
     return tissue
 
 

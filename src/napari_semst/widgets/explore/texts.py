@@ -129,7 +129,8 @@ TIPS = {
     ),
     "no_outlines": (
         "The section's files hold no outlines of cells. Those of Xenium, MERSCOPE, "
-        "CosMx and Visium HD are found when the instrument's folder is opened."
+        "CosMx and Visium HD are found when the instrument's folder is opened, "
+        "polygons when a SpatialData store is."
     ),
     "size": "Size of the spots, as a share of their true diameter.",
 }
