@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from napari_semst.errors import InputError
 from napari_semst.io.checks import abbreviate, check_file, translate_errors
 from napari_semst.io.coordinates import find_coordinates
+from napari_semst.io.formats import tenx
 from napari_semst.io.formats.packed import is_packed
 from napari_semst.io.formats.sample_files import is_archive
 from napari_semst.io.gene_features import keep_genes
@@ -166,6 +167,10 @@ def _why_not(place: Path) -> str:
         )
     import h5py
 
+    if tenx.is_market(place):
+        why = tenx.lacking_in(place.absolute().parent)
+        why = why or "it is no Matrix Market file, or not named matrix.mtx"
+        return f"Expected the 10x matrix {place}; {why}."
     if not h5py.is_hdf5(place):
         home = _home_of(place)
         if home is not None:
@@ -177,9 +182,11 @@ def _why_not(place: Path) -> str:
         )
     with translate_errors(place, what), h5py.File(place, "r") as file:
         inside = abbreviate(list(file))
+    home = _home_of(place)
+    todo = "Choose another file." if home is None else f"It is {_part_of(*home)}"
     return (
         f"Expected {what}; {place} is an HDF5 file of another kind and holds: "
-        f"{inside}. Choose another file."
+        f"{inside}. {todo}"
     )
 
 
@@ -207,6 +214,8 @@ def _part_of(folder: Path, kind: Format) -> str:
 def _why_not_folder(place: Path) -> str:
     with translate_errors(place, "a section's folder"):
         found = sorted(entry.name for entry in place.iterdir())
+    if not found:
+        return f"Expected an instrument's folder; {place} is empty. Choose another."
     missing = missing_of_segmented(place) or visium_files.missing_in(place)
     if missing:
         return missing

@@ -121,6 +121,22 @@ def matrix_files(path: Path) -> list[Path]:
     return [path] if files is None else [files.matrix, files.features, files.barcodes]
 
 
+def lacking_in(folder: Path) -> str:
+    """Return what a folder lacks beside a Matrix Market file, empty without one."""
+    matrices = files_of_samples(folder, ("matrix",), (".mtx",))
+    whole = triples_in(folder)
+    lacking = [file for sample, file in matrices.items() if sample not in whole]
+    if not lacking:
+        return ""
+    names = [file.name for file in lacking]
+    beside = sorted(p.name for p in folder.iterdir() if p not in lacking)
+    return (
+        f"beside {abbreviate(names)} in {folder} there must be features.tsv (or "
+        "genes.tsv) and barcodes.tsv, with the same name in front and also with .gz; "
+        f"found: {abbreviate(beside)}"
+    )
+
+
 def sample_of(path: Path) -> str:
     """Return the sample that the name of a matrix tells, empty where it tells none."""
     name = path.name.removesuffix(".gz").rsplit(".", 1)[0]
@@ -219,6 +235,12 @@ def _open_h5(path: Path) -> Iterator[Any]:
     """Open a file of HDF5, unpacked for as long where it is packed."""
     import h5py
 
+    if not _is_hdf5(path):
+        raise InputError(
+            f"Expected {_WHAT} (.h5, or .mtx with features and barcodes) at {path}; it "
+            "is neither HDF5 nor Matrix Market. Choose another file, or download it "
+            "again."
+        )
     with unpacked_file(path, _WHAT, _LARGEST) as plain, h5py.File(plain, "r") as file:
         yield file
 

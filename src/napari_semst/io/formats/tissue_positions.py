@@ -130,7 +130,7 @@ def _checked(table: pd.DataFrame, path: Path) -> pd.DataFrame:
         raise InputError(
             f"Expected {_WHAT} {path} to have the columns barcode, "
             f"{', '.join(COLUMNS)}; missing: {', '.join(missing)}; found: "
-            f"{abbreviate(list(table.columns))}."
+            f"{abbreviate(list(table.columns))}. Choose another file."
         )
     by_barcode = table.set_index(as_texts(table[BARCODE]))[list(COLUMNS)]
     numbers: pd.DataFrame = by_barcode.apply(pd.to_numeric, errors="coerce")
@@ -159,10 +159,13 @@ def _usual_names(table: pd.DataFrame) -> pd.DataFrame:
         # A table without a header that R read and wrote again.
         usual = iter((BARCODE, *COLUMNS))
         names = [n if no else next(usual) for n, no in zip(names, unnamed, strict=True)]
-    known = set(names)
+    lower = [name.lower() for name in names]
+    usual_names = [_SYNONYMS.get(name, name) for name in lower]
     names = [
-        new if (new := _SYNONYMS.get(name, name)) == name or new not in known else name
-        for name in names
+        usual
+        if usual in (BARCODE, *COLUMNS) and usual_names.count(usual) == 1
+        else name
+        for name, usual in zip(names, usual_names, strict=True)
     ]
     table = table.set_axis(names, axis=1)
     if BARCODE in table:

@@ -87,10 +87,11 @@ def looks_like(path: Path) -> bool:
     if not path.is_dir():
         return path.is_file() and has_ending(path)
     tables = text_tables_in(path)
-    return len(tables) <= _MOST_BESIDE and (
-        any(coordinate_table(table) is not None for table in tables)
-        and any(counted(table) is not None for table in tables)
-    )
+    if len(tables) > _MOST_BESIDE:
+        return False
+    places = {table for table in tables if coordinate_table(table) is not None}
+    counts = {table for table in tables if counted(table) is not None}
+    return bool(places and counts - places)
 
 
 def tables(path: Path) -> list[Path]:

@@ -229,6 +229,9 @@ def missing_in(path: Path) -> str:
         for name in archives_in(folder)
         if any(word in name for word in ("spatial", "matrix", "outputs", "outs"))
     ]
+    half = _half_in(folder)
+    if half and not matrices:
+        return f"Expected {NEEDED}; {half}."
     if not (matrices or positions or (packed and "bc_matrix" in " ".join(packed))):
         return ""
     names = [_shown(m, folder) for m in matrices.values()]
@@ -267,6 +270,13 @@ def without_positions(path: Path) -> str:
         "tissue_positions_list.csv, there or in a folder named spatial; found "
         f"{abbreviate(others)}. {todo}"
     )
+
+
+def _half_in(folder: Path) -> str:
+    """Return what a matrix as text lacks, in a folder or the matrix's in it."""
+    inner = [p for name in _MATRICES for p in sorted(folder.glob(f"*{name}"))]
+    found = (tenx.lacking_in(p) for p in (*inner, folder) if p.is_dir())
+    return next(filter(None, found), "")
 
 
 def _matrices_in(folder: Path) -> dict[str, Path]:
@@ -308,7 +318,12 @@ def _given(name: str | Path, folder: Path) -> Path:
     """Return a path as given, or in the run's folder if it stands there."""
     path = Path(name).expanduser()
     inside = folder / path
-    return inside if not path.exists() and inside.exists() else path
+    if not path.exists() and not inside.exists():
+        raise InputError(
+            f"Expected the file {name}, as a path or in {folder}; there is none. Check "
+            "the name."
+        )
+    return inside if not path.exists() else path
 
 
 def _several(path: Path, samples: list[str]) -> Worded:
