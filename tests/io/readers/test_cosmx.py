@@ -170,6 +170,10 @@ def test_what_does_not_place_cells_is_refused(tmp_path, tissue):
     table.drop(columns="x_global_px").to_csv(views, index=False)
     with pytest.raises(InputError, match="y_global_px or X_mm and Y_mm"):
         read(folder)
+    both = pd.concat([table.assign(Slide=1), (table + 5).assign(FOV=table["FOV"])])
+    both.to_csv(views, index=False)
+    with pytest.raises(InputError, match="it lists several slides"):
+        read(folder)
     table.assign(FOV=[70, 71]).to_csv(views, index=False)
     with pytest.raises(InputError, match="cells of the fields 1, 2"):
         read(folder)

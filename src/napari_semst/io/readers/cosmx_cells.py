@@ -244,6 +244,18 @@ def _refuse_slides(table: pd.DataFrame, path: Path) -> None:
                 )
 
 
+def _refuse_doubles(lying: pd.DataFrame, edges: Sequence[str], views: Path) -> None:
+    """Refuse fields of view that lie at two places, as those of two slides do."""
+    places = lying[list(edges)].groupby(lying.index).nunique().max(axis=1)
+    twice = list(places[places > 1].index)
+    if twice:
+        raise InputError(
+            f"Expected each field of view at one place in {views}; found "
+            f"{len(twice):,} at several (first: {abbreviate(twice, 3)}): it lists "
+            "several slides. Keep the lines of the slide that the cells are of."
+        )
+
+
 def _on_the_slide(
     table: pd.DataFrame,
     fields: pd.Series,
@@ -264,6 +276,7 @@ def _on_the_slide(
             f"y_global_px or X_mm and Y_mm; found {abbreviate(head.names)}. {_AGAIN}"
         )
     lying.index = cell_ids(lying[key])
+    _refuse_doubles(lying, edges, views)
     lying = lying[~lying.index.duplicated()]
     rows = lying.index.get_indexer(fields)
     unknown = sorted({*fields[rows < 0]})

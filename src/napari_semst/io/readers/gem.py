@@ -37,7 +37,7 @@ _WHAT = "the .gem file"
 _NAMES, _IDS = ("genename", "genesymbol", "gene"), ("geneid",)
 _COUNTS = ("midcount", "midcounts", "umicount", "umicounts")
 _CELLS = ("cellid", "cell_id", "cell", "label")
-# The cell of molecules that lie in none.
+# The cell of molecules that lie in none, in some files -1.
 _OUTSIDE = 0
 
 
@@ -236,7 +236,7 @@ def _in_cells(path: Path, head: TableHead, columns: GemColumns) -> AnnData:
     outside = total = 0
     for part in _parts(path, head, columns):
         counts, cells = part[columns.count].to_numpy(), part[columns.cell].to_numpy()
-        inside = cells != _OUTSIDE
+        inside = cells > _OUTSIDE
         total += int(counts.sum())
         outside += int(counts[~inside].sum())
         numbers = genes.numbers(part)
