@@ -272,7 +272,13 @@ CASES = [
         positions="spatial_locs.txt",
     ),
     Case("xenium_sfe", xenium((237, 237)), "xenium", "micrometre"),
-    Case("xenium_small_r", xenium(None), "xenium", "micrometre"),
+    Case(
+        "xenium_small_r",
+        xenium(None),
+        "xenium",
+        "micrometre",
+        refused="at least 10 spots",
+    ),
     Case("merscope_sfe", merscope("Liver1Slice1"), "merscope", "micrometre"),
     Case(
         "merscope_small_r",
@@ -332,9 +338,9 @@ def test_each_is_inspected_run_and_drawn_or_refused(
     facts = json.loads(told.stdout)
     assert (facts["n_spots"], facts["n_genes"]) == counts.shape
     assert (facts["format"], facts["coordinates"]["unit"]) == (case.kind, case.unit)
-    filled = None if case.refused else counts.count_nonzero()
-    assert facts["counts"]["n_nonzero"] == filled
+    assert facts["counts"]["n_nonzero"] == (counts.count_nonzero() or None)
     assert facts["can_run"] == (not case.refused)
+    assert case.refused in " ".join(facts["why_not"])
     if case.positions:
         # A run takes such an input once it is converted.
         source = convert(source, "converted.h5ad", positions=case.positions).path

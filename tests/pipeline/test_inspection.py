@@ -135,3 +135,25 @@ def test_positions_can_be_named(tmp_path, tissue):
     usual = inspect_input(tmp_path / "a.h5ad")["coordinates"]
     assert facts["coordinates"]["spacing"] == pytest.approx(2 * usual["spacing"])
     assert anndata.read_h5ad(tmp_path / "a.h5ad").n_obs == 196
+
+
+@pytest.mark.parametrize("quick", [True, False])
+def test_too_few_spots_are_told_as_a_run_tells_them(tmp_path, tissue, quick):
+    tissue[:9].write_h5ad(tmp_path / "a.h5ad")
+    facts = check(inspect_input(tmp_path / "a.h5ad", quick=quick))
+    assert facts["why_not"] == ["Expected a section of at least 10 spots; found 9."]
+    tissue.obs["semst_section"] = ["a"] * 190 + ["b"] * 6
+    tissue.write_h5ad(tmp_path / "b.h5ad")
+    if not quick:
+        facts = check(inspect_input(tmp_path / "b.h5ad"))
+        assert "found 6 in 'b'" in facts["why_not"][0]
+
+
+def test_genes_seen_in_too_few_spots_are_told(tmp_path, tissue):
+    rare = anndata.AnnData(
+        np.zeros((196, 300), "f4"), obs=tissue.obs, obsm=dict(tissue.obsm)
+    )
+    rare.X[0] = 1
+    rare.write_h5ad(tmp_path / "a.h5ad")
+    facts = check(inspect_input(tmp_path / "a.h5ad"))
+    assert "seen in at least 3 spots" in facts["why_not"][0]

@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     import numpy as np
     from anndata import AnnData
     from numpy.typing import NDArray
+    from scipy import sparse
 
     from napari_semst.io.preview import Preview
 
@@ -97,6 +98,9 @@ def _previewed(place: Path, seen: Preview, *, quick: bool) -> dict[str, Any]:
     from napari_semst.pipeline.provenance import versions
 
     size = seen.image
+    why_not = [f"{what} are missing" for what in seen.missing]
+    if seen.n_spots is not None:
+        why_not += _too_small(None, None, seen.n_spots)
     return {
         "schema": SCHEMA,
         "program": versions()["napari-semst"],
@@ -132,8 +136,8 @@ def _previewed(place: Path, seen: Preview, *, quick: bool) -> dict[str, Any]:
         "left_out": None if seen.left_out is None else dict(seen.left_out),
         "runs": None,
         "warnings": [message(text) for text in seen.remarks],
-        "can_run": not seen.missing,
-        "why_not": [f"{what} are missing" for what in seen.missing],
+        "can_run": not why_not,
+        "why_not": why_not,
         "device": None,
         "forecasts": None,
     }
@@ -141,14 +145,15 @@ def _previewed(place: Path, seen: Preview, *, quick: bool) -> dict[str, Any]:
 
 def _measured(tissue: AnnData, seen: Preview) -> dict[str, Any]:
     """Return what only reading tells."""
-    counts, n_counts = _counts(tissue, seen)
+    counts, matrix = _counts(tissue, seen)
     coordinates, places = _coordinates(tissue, seen)
     images = _images(tissue)
     key, sections = _sections(tissue)
     problems = [x["problem"] for x in (counts, coordinates) if x["problem"]]
     device, forecasts = None, None
-    if n_counts is not None:
-        device, forecasts = _forecasts(tissue, n_counts, image=bool(images))
+    if matrix is not None:
+        problems += _too_small(tissue, matrix)
+        device, forecasts = _forecasts(tissue, int(matrix.nnz), image=bool(images))
     return {
         "n_spots": tissue.n_obs,
         "n_genes": tissue.n_vars,
@@ -170,7 +175,36 @@ def _measured(tissue: AnnData, seen: Preview) -> dict[str, Any]:
     }
 
 
-def _counts(tissue: AnnData, seen: Preview) -> tuple[dict[str, Any], int | None]:
+def _too_small(
+    tissue: AnnData | None, counts: sparse.csr_matrix | None, n_spots: int = 0
+) -> list[str]:
+    """Return why there are too few spots or genes to run, nothing where there are not.
+
+    Parameters
+    ----------
+    tissue, counts
+        As they were read; None where only their number of spots is known.
+    n_spots
+        That number.
+    """
+    from napari_semst.config import PrepareConfig
+    from napari_semst.core.sections import Sections
+    from napari_semst.io.sections import sections_of
+    from napari_semst.prepare.section import check_genes, check_sizes
+
+    try:
+        sections = Sections.one(n_spots) if tissue is None else sections_of(tissue)
+        check_sizes(sections)
+        if counts is not None:
+            check_genes(counts, PrepareConfig())
+    except SemstError as error:
+        return [message(error)]
+    return []
+
+
+def _counts(
+    tissue: AnnData, seen: Preview
+) -> tuple[dict[str, Any], sparse.csr_matrix | None]:
     from napari_semst.io.counts import find_counts
     from napari_semst.io.matrices import named_layers
 
@@ -183,7 +217,7 @@ def _counts(tissue: AnnData, seen: Preview) -> tuple[dict[str, Any], int | None]
         return {**told, "problem": message(error)}, None
     n_counts = int(found.matrix.nnz)
     told |= {"where": found.where, "n_nonzero": n_counts, "problem": None}
-    return told, n_counts
+    return told, found.matrix
 
 
 def _coordinates(

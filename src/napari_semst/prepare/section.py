@@ -179,13 +179,7 @@ def prepare_section(
     check_sizes(sections)
     yield Progress("prepare", 0, 3, "Choosing genes")
     counts = normalise.canonical_csr(counts)
-    least = genes.least_spots(n_spots, n_all, config.min_cells, config.min_share)
-    seen = genes.expressed_genes(counts, least)
-    if not len(seen):
-        raise InputError(
-            f"Expected genes that are seen in at least {least} spots; found none among "
-            f"{n_all}. Lower min_cells, or check that X holds counts."
-        )
+    seen, least = check_genes(counts, config)
     control.check()
     # A panel of a million cells is not copied where every gene stays.
     kept = counts if len(seen) == n_all else counts[:, seen]
@@ -218,6 +212,32 @@ def prepare_section(
         config,
         notes,
     )
+
+
+def check_genes(
+    counts: sparse.csr_matrix, config: PrepareConfig
+) -> tuple[NDArray[np.intp], int]:
+    """Return the genes seen in enough spots, and how many spots are enough.
+
+    Parameters
+    ----------
+    counts
+        Canonical, shape ``(n_spots, n_all_genes)``.
+
+    Raises
+    ------
+    InputError
+        If no gene is.
+    """
+    n_spots, n_all = counts.shape
+    least = genes.least_spots(n_spots, n_all, config.min_cells, config.min_share)
+    seen = genes.expressed_genes(counts, least)
+    if not len(seen):
+        raise InputError(
+            f"Expected genes that are seen in at least {least} spots; found none among "
+            f"{n_all}. Lower min_cells, or check that X holds counts."
+        )
+    return seen, least
 
 
 def check_sizes(sections: Sections) -> None:
