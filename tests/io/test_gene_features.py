@@ -15,6 +15,7 @@ from napari_semst.errors import InputError
 from napari_semst.io.notes import input_warnings
 from napari_semst.io.preview import preview
 from napari_semst.io.read import read
+from tests.io import stores
 from tests.io.folders import write_cosmx, write_merscope, write_xenium
 from tests.io.outs import write_10x_h5, write_outs
 from tests.io.readers.test_zarr import saved
@@ -190,3 +191,30 @@ def test_folders_of_instruments_say_and_count_the_same(tmp_path, tissue, kind):
     assert seen.n_genes == found.n_vars == 60
     assert list(seen.remarks) == input_warnings(found)
     assert read(folder, features="all").n_vars > 60
+
+
+@pytest.mark.parametrize("zarr_format", [2, 3])
+def test_tables_of_spatialdata_leave_out_the_same(tmp_path, tissue, zarr_format):
+    made = with_others(tissue, NAMES["merscope"])
+    store = tmp_path / "section.zarr"
+    stores.group(store, {"spatialdata_attrs": {"version": "0.2"}}, zarr_format)
+    stores.write_table(store, "table", made, "spots", zarr_format)
+    circles = [stores.point(*xy) for xy in np.asarray(tissue.obsm["spatial"])]
+    stores.write_shapes(store, "spots", circles, zarr_format, moved=(), radius=2.0)
+    assert_genes_alone(read(store), tissue)
+    assert preview(store).n_genes == 60
+
+
+@pytest.mark.parametrize("turned", [False, True])
+@pytest.mark.parametrize("ending", ["csv", "csv.gz", "tsv"])
+def test_plain_tables_leave_out_the_same(tmp_path, tissue, turned, ending):
+    made = with_others(tissue, NAMES["xenium"])
+    counts = pd.DataFrame(made.X.toarray().astype(int), made.obs_names, made.var_names)
+    apart = "\t" if ending == "tsv" else ","
+    (counts.T if turned else counts).to_csv(tmp_path / f"counts.{ending}", sep=apart)
+    places = pd.DataFrame(made.obsm["spatial"], made.obs_names, ["x", "y"])
+    places.to_csv(tmp_path / "places.csv", index_label="spot")
+    assert_genes_alone(read(tmp_path), tissue)
+    seen = preview(tmp_path)
+    assert seen.n_genes == 60
+    assert seen.remarks[0].startswith("10 of 70 features")

@@ -67,7 +67,7 @@ def apply(
     files.check(source)
     loaded = load_model(model)
     scoring = Scoring(truth, drop_unannotated=False)
-    tissue = scoring.choose(read(source))
+    tissue = scoring.choose(read(source, features=loaded.config.prepare.features))
     files.try_writing(tissue)
     steps = label_section(
         tissue,

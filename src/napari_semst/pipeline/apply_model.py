@@ -81,7 +81,7 @@ def apply_model(
 
     keys.check_run_name(run)
     known = load_model(model) if isinstance(model, str | Path) else model
-    tissue, own = as_tissue(source)
+    tissue, own = as_tissue(source, features=known.config.prepare.features)
     steps = label_section(
         tissue,
         known,

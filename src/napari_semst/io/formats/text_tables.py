@@ -241,6 +241,23 @@ def n_lines(path: Path) -> int:
     return found + (last != b"\n")
 
 
+def row_names(path: Path, head: TableHead, column: int = 0) -> list[str]:
+    """Return the names of rows, with the file read line by line.
+
+    Parameters
+    ----------
+    path, head
+        The table, and its first lines.
+    column
+        Number of the column of names.
+    """
+    delimiter, skipped = head.delimiter.encode(), len(head.comments) + 1
+    with gzip.open(path, "rb") if is_packed(path) else path.open("rb") as file:
+        lines = (line.split(delimiter, column + 1) for line in file if line.strip())
+        fields = [line[min(column, len(line) - 1)].strip() for line in lines]
+    return [f.strip(b'"').decode("utf-8", "replace") for f in fields[skipped:]]
+
+
 def text_columns(head: TableHead) -> tuple[str, ...]:
     """Return the columns, beside the first, that do not hold numbers."""
     return tuple(

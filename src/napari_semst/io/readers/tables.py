@@ -15,6 +15,7 @@ from napari_semst.io.formats.text_tables import (
     read_chunks,
     read_columns,
     read_head,
+    row_names,
     text_columns,
 )
 from napari_semst.io.formats.wide_tables import read_wide
@@ -158,12 +159,14 @@ def preview(path: Path, options: ReadOptions) -> dict[str, Any]:
 
 def preview_pair(pair: TablePair) -> dict[str, Any]:
     """Return what is known of two tables that belong together, as `preview`."""
+    import pandas as pd
+
     places = pair.places
     head = places.head
     n_spots = n_lines(places.path) - len(head.comments) - (not places.bare)
-    n_genes = len(pair.head.names) - 1 - pair.names
+    genes = pair.head.names[1 + pair.names :]
     if pair.turned:
-        n_genes = n_lines(pair.counts) - 1 - len(pair.head.comments)
+        genes = tuple(row_names(pair.counts, pair.head, pair.names))
     own = {places.spot, places.x, places.y}
     others = (
         ()
@@ -172,7 +175,8 @@ def preview_pair(pair: TablePair) -> dict[str, Any]:
     )
     return {
         "n_spots": n_spots,
-        "n_genes": n_genes,
+        "n_genes": len(genes),
+        "var": pd.DataFrame(index=list(genes)),
         "counts": pair.counts.name if holds_counts(pair.head) else "",
         "coordinates": places.path.name,
         "columns": others,
