@@ -43,6 +43,13 @@ def test_a_run_warns_until_samples_are_told_apart(mixed):
     assert not any("same ground" in t for t in gather_facts(tissue).warnings)
 
 
+def test_a_run_tells_what_is_odd_of_the_places_that_were_chosen(tissue):
+    tissue.obs["row_px"], tissue.obs["col_px"] = tissue.obsm["spatial"].T
+    told = found(tissue, short("quick", prepare={"coordinates": "row_px,col_px"}))
+    (text,) = [t for t in told.provenance["warnings"] if t.startswith("Coordinates")]
+    assert "'row_px' was named as x and 'col_px' as y" in text
+
+
 def test_the_shell_names_its_option(mixed, tmp_path):
     option = "--section-key mouse_id"
     assert option in said("inspect", mixed)

@@ -29,6 +29,7 @@ def tissue_warnings(tissue: AnnData, section: Section) -> list[str]:
     table mixes, and an image on which few spots lie.
     """
     from napari_semst.io import notes
+    from napari_semst.io.coordinates import locate_coordinates
     from napari_semst.io.feature_names import say_references
     from napari_semst.io.gene_features import genes_of
     from napari_semst.io.places.mixed import mixed_sections
@@ -40,7 +41,10 @@ def tissue_warnings(tissue: AnnData, section: Section) -> list[str]:
     places = section.coordinates
     mixing = mixed_sections(tissue, places, sections and sections.codes)
     kinds = genes_of(tissue, section.config.features)
+    # What reading noticed is of the places that it found.
+    key = section.config.coordinates
     found = [
+        *(locate_coordinates(tissue, key).remarks if key else ()),
         kinds.sentence(),
         say_references(tissue.var.loc[kinds.genes]),
         "" if mixing is None else mixing.warning,

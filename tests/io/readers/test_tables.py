@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
 from napari_semst.errors import InputError
+from napari_semst.io.coordinates import find_coordinates
 from napari_semst.io.notes import input_warnings
 from napari_semst.io.preview import preview
 from napari_semst.io.read import read
@@ -323,3 +324,13 @@ def test_positions_that_do_not_go_with_the_counts(tmp_path, pair, tissue):
     for place in (pair, tmp_path):
         with pytest.raises(InputError, match=r"other\.csv; they share no names"):
             read(place, positions="other.csv")
+
+
+def test_places_on_an_array_lie_as_in_an_h5ad(tmp_path, tissue):
+    places = tissue.obs[["array_row", "array_col"]].rename_axis("barcode")
+    save(places, tmp_path / "places.csv")
+    save(table_of(tissue), tmp_path / "counts.csv")
+    found = read(tmp_path)
+    del tissue.obsm["spatial"]
+    np.testing.assert_allclose(found.obsm["spatial"], find_coordinates(tissue))
+    assert "places on the array" in input_warnings(found)[0]

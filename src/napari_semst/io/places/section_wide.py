@@ -74,6 +74,8 @@ def take_section_wide(
         As found, and nothing, where they are in the section already or the file has
         no others.
     """
+    if not any(True for _ in _other_places(adata, found.where)):
+        return found, ()
     placed = np.isfinite(found.xy).all(axis=1)
     ground = shared_ground(adata.obs[placed], found.xy[placed])
     wide = None if ground is None else section_wide_places(adata, found.xy, ground)
@@ -154,12 +156,15 @@ def move_images(adata: AnnData, wide: SectionWidePlaces) -> tuple[str, ...]:
     )
 
 
-def _other_places(adata: AnnData) -> Iterator[str]:
+def _other_places(adata: AnnData, but: str = "") -> Iterator[str]:
     """Yield the keys of what may be places, as `locate_coordinates` takes them."""
     for key, held in adata.obsm.items():
-        if getattr(held, "ndim", 0) == 2 and held.shape[1] in (2, 3):
+        flat = getattr(held, "ndim", 0) == 2 and held.shape[1] in (2, 3)
+        if flat and f"obsm[{key!r}]" != but:
             yield str(key)
-    yield from (f"{x},{y}" for x, y in axis_pairs(list(adata.obs)))
+    for x, y in axis_pairs(list(adata.obs)):
+        if f"obs[{x!r}], obs[{y!r}]" != but:
+            yield f"{x},{y}"
 
 
 def _located(adata: AnnData, key: str) -> Coordinates | None:
