@@ -9,6 +9,7 @@ from napari_semst.errors import InputError
 from napari_semst.io.checks import abbreviate, check_file, translate_errors
 from napari_semst.io.coordinates import find_coordinates
 from napari_semst.io.formats import tenx
+from napari_semst.io.formats.hdf5 import open_hdf5
 from napari_semst.io.formats.packed import is_packed
 from napari_semst.io.formats.sample_files import is_archive
 from napari_semst.io.gene_features import keep_genes
@@ -180,7 +181,7 @@ def _why_not(place: Path) -> str:
             f"counts and places, or an instrument's folder); {place} is no HDF5 file "
             f"and no such table. {_todo(place)}"
         )
-    with translate_errors(place, what), h5py.File(place, "r") as file:
+    with translate_errors(place, what), open_hdf5(place, what) as file:
         inside = abbreviate(list(file))
     home = _home_of(place)
     todo = "Choose another file." if home is None else f"It is {_part_of(*home)}"

@@ -10,6 +10,7 @@ import numpy as np
 
 from napari_semst.errors import InputError
 from napari_semst.io.checks import MEGABYTE, abbreviate, check_file, translate_errors
+from napari_semst.io.formats.hdf5 import open_hdf5
 from napari_semst.io.formats.packed import is_packed, open_bytes, unpacked_file
 from napari_semst.io.formats.sample_files import (
     files_of_samples,
@@ -233,15 +234,16 @@ def library_of(path: Path) -> str | None:
 @contextmanager
 def _open_h5(path: Path) -> Iterator[Any]:
     """Open a file of HDF5, unpacked for as long where it is packed."""
-    import h5py
-
     if not _is_hdf5(path):
         raise InputError(
             f"Expected {_WHAT} (.h5, or .mtx with features and barcodes) at {path}; it "
             "is neither HDF5 nor Matrix Market. Choose another file, or download it "
             "again."
         )
-    with unpacked_file(path, _WHAT, _LARGEST) as plain, h5py.File(plain, "r") as file:
+    with (
+        unpacked_file(path, _WHAT, _LARGEST) as plain,
+        open_hdf5(path, _WHAT, plain) as file,
+    ):
         yield file
 
 

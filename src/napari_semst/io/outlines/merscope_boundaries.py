@@ -11,6 +11,7 @@ import numpy as np
 
 from napari_semst.errors import InputError
 from napari_semst.io.checks import abbreviate, check_file, translate_errors
+from napari_semst.io.formats.hdf5 import open_hdf5
 from napari_semst.io.outlines.cell_outlines import Rings, concat_rings
 from napari_semst.io.outlines.vertex_tables import OUTLINES, rows_of
 from napari_semst.io.outlines.wkb import rings_from_wkb
@@ -135,7 +136,7 @@ def _of_field(file: Path, names: pd.Index) -> Rings:
     check_file(file, OUTLINES)
     lines: list[NDArray[np.float32]] = []
     cells: list[int] = []
-    with translate_errors(file, OUTLINES), h5py.File(file, "r") as held:
+    with translate_errors(file, OUTLINES), open_hdf5(file, OUTLINES) as held:
         outlines = held.get(_GROUPS)
         if not isinstance(outlines, h5py.Group):
             raise InputError(

@@ -9,6 +9,7 @@ import numpy as np
 from napari_semst.errors import InputError
 from napari_semst.io.checks import abbreviate, check_file, translate_errors
 from napari_semst.io.formats import bins
+from napari_semst.io.formats.hdf5 import open_hdf5
 from napari_semst.io.notes import note
 from napari_semst.io.readers.cell_tables import CellTables, tissue_from_cells
 
@@ -37,7 +38,7 @@ def can_read(path: Path) -> bool:
 
     if not path.is_file() or not h5py.is_hdf5(path):
         return False
-    with h5py.File(path, "r") as file:
+    with open_hdf5(path, _WHAT) as file:
         return bool(bin_sizes(file)) or has_cells(file)
 
 
@@ -71,10 +72,8 @@ def read(path: Path, options: ReadOptions) -> AnnData:
     InputError
         If it is damaged, or bins of the size asked for cannot be had.
     """
-    import h5py
-
     check_file(path, _WHAT)
-    with translate_errors(path, _WHAT), h5py.File(path, "r") as file:
+    with translate_errors(path, _WHAT), open_hdf5(path, _WHAT) as file:
         if has_cells(file):
             return _cells(file, path, options)
         if options.part == CELLS:
@@ -88,10 +87,8 @@ def read(path: Path, options: ReadOptions) -> AnnData:
 
 def preview(path: Path, options: ReadOptions) -> dict[str, Any]:
     """Return what is known of a file, by the names of `Preview`."""
-    import h5py
-
     found: dict[str, Any] = {"counts": path.name, "coordinates": path.name}
-    with h5py.File(path, "r") as file:
+    with open_hdf5(path, _WHAT) as file:
         if has_cells(file):
             return found | {
                 "n_spots": len(file["cellBin/cell"]),

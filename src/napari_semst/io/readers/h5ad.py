@@ -11,6 +11,7 @@ from napari_semst.errors import InputError
 from napari_semst.io.checks import abbreviate, check_file, translate_errors
 from napari_semst.io.coordinates import NAME_PLACES, locate_coordinates
 from napari_semst.io.feature_names import say_references
+from napari_semst.io.formats.hdf5 import open_hdf5
 from napari_semst.io.gene_features import keep_genes
 from napari_semst.io.image_sources import forget_source
 from napari_semst.io.matrices import named_layers
@@ -43,7 +44,7 @@ def can_read(path: Path) -> bool:
 
     if not path.is_file() or not h5py.is_hdf5(path):
         return False
-    with h5py.File(path, "r") as file:
+    with open_hdf5(path, _WHAT) as file:
         encoding = str(file.attrs.get("encoding-type", ""))
         # Files from before anndata 0.7 bear no encoding.
         if encoding not in ("anndata", ""):
@@ -69,6 +70,8 @@ def read(path: Path, options: ReadOptions) -> AnnData:
 
     check_file(path, _WHAT)
     with translate_errors(path, _WHAT):
+        with open_hdf5(path, _WHAT):
+            pass
         adata = anndata.read_h5ad(path)
         check_matrix(adata)
     return as_section(adata, path, options)
@@ -114,9 +117,7 @@ def as_section(adata: AnnData, path: Path, options: ReadOptions) -> AnnData:
 
 def preview(path: Path, options: ReadOptions) -> dict[str, Any]:
     """Return what is known of a file, by the names of `Preview`."""
-    import h5py
-
-    with h5py.File(path, "r") as file:
+    with open_hdf5(path, _WHAT) as file:
         return preview_places(file, options, preview_group(file, options))
 
 
