@@ -76,6 +76,25 @@ def test_curio_seeker(tmp_path, tissue, header, packed):
     found.write_h5ad(tmp_path / "saved.h5ad")
 
 
+def test_trekker_names_nuclei(tmp_path, tissue):
+    folder = write_curio(tmp_path / "output", tissue)
+    for told, own in (
+        ("MoleculesPerMatchedBead", "MoleculesPer_ConfPositionedNuclei"),
+        ("MatchedBeadLocation", "Location_ConfPositionedNuclei"),
+        ("genes", "genes_ConfPositionedNuclei"),
+        ("barcodes", "barcodes_ConfPositionedNuclei"),
+    ):
+        path = next(folder.glob(f"Liver_{told}.*"))
+        path.rename(folder / path.name.replace(told, own))
+    assert_previewed(folder, tissue, "slideseq")
+    found = read(folder)
+    assert_same(found, tissue)
+    assert list(found.uns["spatial"]) == ["Liver"]
+    (folder / "Liver_genes_ConfPositionedNuclei.tsv").unlink()
+    with pytest.raises(InputError, match=r"missing: \*_genes_ConfPositionedNuclei"):
+        read(folder)
+
+
 def test_of_several_arrays_one_is_named(tmp_path, tissue):
     folder = write_curio(tmp_path / "all", tissue, "Liver")
     write_curio(folder, tissue[:50].copy(), "Brain")

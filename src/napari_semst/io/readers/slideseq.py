@@ -1,4 +1,4 @@
-"""Slide-seq: beads as Curio Seeker and the pipelines of Slide-seqV2 write them."""
+"""Slide-seq and Slide-tags: what Curio's and other pipelines write of beads."""
 
 from __future__ import annotations
 
@@ -30,8 +30,17 @@ if TYPE_CHECKING:
 
     from napari_semst.io.options import ReadOptions
 
-_MATRIX, _TEXT = ("MoleculesPerMatchedBead",), ("digital_expression", "MappedDGEForR")
-_PLACES = ("MatchedBeadLocation", "bead_locations", "BeadLocationsForR")
+# Curio Seeker names beads, Trekker nuclei that were placed with confidence.
+_NUCLEI = "ConfPositionedNuclei"
+_MATRIX = ("MoleculesPerMatchedBead", f"MoleculesPer_{_NUCLEI}")
+_TEXT = ("digital_expression", "MappedDGEForR")
+_PLACES = (
+    "MatchedBeadLocation",
+    f"Location_{_NUCLEI}",
+    "bead_locations",
+    "BeadLocationsForR",
+)
+_GENES, _BARCODES = (f"genes_{_NUCLEI}", "genes"), (f"barcodes_{_NUCLEI}", "barcodes")
 _TABLES = (".csv", ".txt", ".tsv")
 _MARKET = b"%%MatrixMarket"
 _WHAT = "the matrix of beads"
@@ -78,11 +87,11 @@ def bead_arrays(path: Path) -> dict[str, SlideseqFiles]:
     if not places:
         return {}
     beside = [
-        files_of_samples(folder, (stem,), (end,))
-        for stem, end in (
-            ("genes", ".tsv"),
-            ("barcodes", ".tsv"),
-            ("cluster_assignment", ".txt"),
+        files_of_samples(folder, stems, (end,))
+        for stems, end in (
+            (_GENES, ".tsv"),
+            (_BARCODES, ".tsv"),
+            (("cluster_assignment",), ".txt"),
         )
     ]
     found: dict[str, SlideseqFiles] = {}
@@ -207,14 +216,20 @@ def _missing(path: Path) -> str:
         "*MappedDGEForR.csv, and *_bead_locations.csv or *BeadLocationsForR.csv)"
     )
     if files_of_samples(folder, _MATRIX, (".mtx",)):
-        parts = (("genes", ".tsv"), ("barcodes", ".tsv"), (_PLACES[0], ".csv"))
+        parts = ((_GENES, ".tsv"), (_BARCODES, ".tsv"), (_PLACES[:2], ".csv"))
+        nuclei = files_of_samples(folder, _MATRIX[1:], (".mtx",))
+        words = (
+            (_GENES[0], _BARCODES[0], _PLACES[1])
+            if nuclei
+            else (_GENES[1], _BARCODES[1], _PLACES[0])
+        )
         lacks = [
-            f"*_{stem}{end}"
-            for stem, end in parts
-            if not files_of_samples(folder, (stem,), (end,))
+            f"*_{word}{end}"
+            for word, (stems, end) in zip(words, parts, strict=True)
+            if not files_of_samples(folder, stems, (end,))
         ]
         wanted = (
-            f"Expected an array of beads of Curio Seeker in {folder}; missing: "
+            f"Expected the output of Curio Seeker or Trekker in {folder}; missing: "
             f"{', '.join(lacks) or 'files that begin alike'}"
         )
     tables = [name for name in there if name.endswith("anndata.h5ad")]
