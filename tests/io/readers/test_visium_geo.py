@@ -8,6 +8,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from PIL import Image
 
 from napari_semst.cohort.fingerprint import input_fingerprint
 from napari_semst.errors import InputError
@@ -255,3 +256,25 @@ def test_positions_as_r_and_seurat_write_them(geo, tissue):
     found = read(folder)
     assert_same(found, tissue)
     assert np.ptp(found.obsm["spatial"]) > 0
+
+
+@pytest.mark.parametrize("ending", ["jpg", "tif"])
+def test_packed_images_of_other_kinds(geo, ending):
+    folder = geo()
+    image = Image.new("RGB", (90, 60), (200, 100, 50))
+    for name in ("hires", "lowres"):
+        (folder / f"{P}tissue_{name}_image.png.gz").unlink()
+    image.save(folder / f"{P}tissue_hires_image.{ending}")
+    path = folder / f"{P}tissue_hires_image.{ending}"
+    path.with_name(f"{path.name}.gz").write_bytes(gzip.compress(path.read_bytes()))
+    path.unlink()
+    found = read(folder).uns["spatial"]["GSM1_S1"]["images"]
+    assert {name: held.shape for name, held in found.items()} == {"hires": (60, 90, 3)}
+
+
+def test_the_filtered_matrix_goes_before_the_raw_one(geo, tissue):
+    geo(prefix="GSM1_S1_raw_", scale=5)
+    folder = geo(prefix="GSM1_S1_filtered_")
+    found = read(folder)
+    assert found.X.sum() == tissue.X.sum()
+    assert share_inside(found) == 1.0

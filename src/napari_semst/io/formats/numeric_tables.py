@@ -61,8 +61,11 @@ def read_numbers(path: Path) -> tuple[list[str] | None, NDArray[np.float64]]:
         )
     try:
         first = _first_row(path, separator)
-        titled = [i for i, f in enumerate(first) if f.strip().lower() in _TITLES]
-        column = titled[0] if titled else 0
+        titles = [field.strip().lower() for field in first]
+        titled = [i for i, title in enumerate(titles) if title in _TITLES]
+        # Beside a column of names, one without a title holds numbers of rows.
+        column = next((i for i in titled if titles[i]), titled[0] if titled else 0)
+        numbered = [i for i in titled if i != column and not titles[i]]
         has_header = bool(titled) or not any(map(_is_number, first))
         kinds = dict.fromkeys(range(len(first)), np.float64)
         frame = pandas.read_csv(
@@ -70,10 +73,10 @@ def read_numbers(path: Path) -> tuple[list[str] | None, NDArray[np.float64]]:
             sep=separator,
             header=None,
             skiprows=int(has_header),
-            dtype={**kinds, column: str},
+            dtype={**kinds, **dict.fromkeys([column, *numbered], str)},
             # Nothing is taken for a missing value: NA is a name as well.
             keep_default_na=False,
-        )
+        ).drop(columns=numbered)
         names = [field.strip() for field in frame.pop(column)]
         if not titled and all(map(_is_number, names)):
             frame.insert(0, column, [float(field) for field in names])

@@ -66,8 +66,8 @@ def has_ending(path: Path) -> bool:
 def open_text(path: Path) -> IO[str]:
     """Return a file of text, unpacked where it is packed."""
     if is_packed(path):
-        return gzip.open(path, "rt", encoding="utf-8", newline="")
-    return path.open(encoding="utf-8", newline="")
+        return gzip.open(path, "rt", encoding="utf-8-sig", newline="")
+    return path.open(encoding="utf-8-sig", newline="")
 
 
 def peek(path: Path, n_rows: int = 20) -> TableHead | None:
@@ -90,7 +90,19 @@ def peek(path: Path, n_rows: int = 20) -> TableHead | None:
         return None
     if len(lines) < 2 or any("\0" in line for line in lines):
         return None
-    delimiter = max(_DELIMITERS, key=lambda sign: lines[1].count(sign))
+    # The sign that is most frequent, unless text with it made fields of all lengths.
+    counts = {sign: lines[1].count(sign) for sign in _DELIMITERS}
+    for delimiter in sorted(counts, key=counts.__getitem__, reverse=True):
+        found = _fields(lines, delimiter) if counts[delimiter] else None
+        if found is not None:
+            return TableHead(*found, delimiter, tuple(comments), packed)
+    return None
+
+
+def _fields(
+    lines: list[str], delimiter: str
+) -> tuple[tuple[str, ...], tuple[tuple[str, ...], ...]] | None:
+    """Return names of columns and rows, None where they are no table."""
     fields = [
         tuple(f.strip() for f in r) for r in csv.reader(lines, delimiter=delimiter)
     ]
@@ -99,7 +111,7 @@ def peek(path: Path, n_rows: int = 20) -> TableHead | None:
         names = ("", *names)
     if len(names) < 2 or any(len(row) != len(names) for row in rows):
         return None
-    return TableHead(names, rows, delimiter, tuple(comments), packed)
+    return names, rows
 
 
 def _first_lines(file: IO[str], n_rows: int) -> tuple[list[str], list[str]]:
