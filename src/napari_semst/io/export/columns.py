@@ -62,10 +62,12 @@ def storable_table(
         place = f"{where}[{old!r}]"
         if old != new:
             mends.renamed(place, new)
-        columns[new] = _column(table.iloc[:, position], place, mends, shorten).array
-    index = _index(table.index, where, mends)
-    found = pd.DataFrame(columns, index=index)
-    if not _can_be_named(index.name, found):
+        column = _column(table.iloc[:, position], place, mends, shorten)
+        # As columns, for pandas 3 makes its own type of text of arrays of objects.
+        columns[new] = column.reset_index(drop=True)
+    found = pd.DataFrame(columns, index=range(len(table)))
+    found.index = _index(table.index, where, mends)
+    if not _can_be_named(found.index.name, found):
         found.index.name = None
     return found
 
