@@ -116,7 +116,8 @@ def cell_ids(column: pd.Series) -> pd.Index:
     """
     import pandas as pd
 
-    texts = as_texts(column).str.strip().str.replace(r"\.0+$", "", regex=True)
+    texts = as_texts(column).str.strip()
+    texts = texts.str.replace(r"^(\d+)\.0+$", r"\1", regex=True)
     ids = texts.to_numpy(dtype=object)
     powers = np.flatnonzero(texts.str.fullmatch(_POWER).to_numpy(bool))
     if len(powers):
