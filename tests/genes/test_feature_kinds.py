@@ -24,10 +24,11 @@ CONTROLS = {
     "negative control codeword": "NegControlCodeword_0500 NegControlCodeword-0500",
     "unassigned codeword": "UnassignedCodeword_0001 UnassignedCodeword-0001",
     "deprecated codeword": "DeprecatedCodeword_0321 DEPRECATED_ENSG00000112345",
-    "blank codeword": "BLANK_0037 BLANK-0001 Blank-1 Blank1 blank_12 Blank.7 blank",
+    "blank codeword": "BLANK_0037 BLANK-0001 Blank-1 Blank1 blank_12 Blank.7 blank "
+    "notarget-3",
     "genomic control": "Intergenic_Region_10023 Intergenic-Region-10023",
     "antisense control": "antisense_PROKR2 antisense-ULK3 antisense.LRRIQ3",
-    "false code": "FalseCode FalseCode12",
+    "false code": "FalseCode FalseCode12 fake_gene_4 FakeBarcode7",
     "system control": "SystemControl1 SystemControl208",
     "control": "Sequential_control_1 Control_probe_3",
     "spike-in": "ERCC-00002 ERCC_00171",

@@ -122,6 +122,38 @@ def test_all_features_are_kept_where_asked_for(tmp_path, tissue):
     assert again.n_vars == 70
 
 
+@pytest.mark.parametrize(
+    "kind", ["string", "category", "boolean", "Int8", "bytes as text"]
+)
+def test_columns_of_any_make_tell_the_same(tmp_path, tissue, kind):
+    made = with_others(tissue)
+    others = [name[0] in "XY" and name[1:].isdigit() for name in made.var_names]
+    values = ["Blank" if other else "Gene" for other in others]
+    if kind == "bytes as text":
+        values = [str(value.encode()) for value in values]
+    if kind in ("boolean", "Int8"):
+        flags = pd.array(others, dtype="boolean").astype(kind)
+        flags[0] = pd.NA
+        made.var["is_control"] = flags
+    else:
+        column = pd.Series(values, made.var_names)
+        column.iloc[0] = None
+        made.var["feature_class"] = column.astype(
+            kind if kind in ("string", "category") else object
+        )
+    with anndata.settings.override(allow_write_nullable_strings=True):
+        path = stored(made, tmp_path, "h5ad")
+    assert_genes_alone(read(path), tissue)
+    assert preview(path).n_genes == 60
+
+
+def test_another_choice_of_features_is_refused(tmp_path, tissue):
+    path = stored(tissue, tmp_path, "h5ad")
+    for call in (read, preview):
+        with pytest.raises(InputError, match="'genes' or 'all'; got 'proteins'"):
+            call(path, features="proteins")
+
+
 @pytest.mark.parametrize("told", ["Antibody Capture", "Protein Expression", "Protein"])
 def test_a_table_without_genes_is_refused(tmp_path, tissue, told):
     tissue.var["feature_types"] = told

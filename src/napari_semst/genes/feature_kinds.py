@@ -39,10 +39,11 @@ _NAMES = (
     (ANTISENSE, rf"antisense[-_. ]{_END}"),
     # CosMx and GeoMx
     (PROBE, rf"neg(?:ative)?{_GAP}pr(?:o)?be?{_END}|negative{_GAP}\d*"),
-    (FALSE, rf"false{_GAP}code{_END}"),
+    (FALSE, rf"(?:false|fake){_GAP}(?:bar)?code{_END}|fake[-_. ]gene{_END}"),
     (SYSTEM, rf"system{_GAP}control{_END}"),
     # MERSCOPE, and seqFISH
     (BLANK, rf"blank{_GAP}(?:codeword)?{_GAP}\d*|blank[-_. ]{_END}"),
+    (BLANK, rf"no{_GAP}target{_GAP}\d*"),
     (CONTROL, rf"sequential{_GAP}control{_END}|control{_GAP}(?:probe|codeword){_END}"),
     # Any: ERCC-00002, which is no ERCC2.
     (SPIKE, r"ERCC[-_.]\d{5}(?:[-_.]\d+)?"),

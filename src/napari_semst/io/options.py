@@ -44,7 +44,20 @@ class ReadOptions:
         part: str | int | None,
         features: str | None = None,
     ) -> ReadOptions:
-        """Return choices as callers give them: a part may be a number."""
+        """Return choices as callers give them: a part may be a number.
+
+        Raises
+        ------
+        InputError
+            If there is no such choice of features.
+        """
+        from napari_semst.errors import InputError
+
+        if features not in (None, "", "genes", "all"):
+            raise InputError(
+                f"Expected features to be 'genes' or 'all'; got {features!r}. Leave it "
+                "out for genes."
+            )
         return cls(counts, positions, None if part is None else str(part), features)
 
     def bin_size(self, what: str) -> int | None:
