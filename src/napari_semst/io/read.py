@@ -15,6 +15,7 @@ from napari_semst.io.formats.sample_files import is_archive
 from napari_semst.io.gene_features import keep_genes
 from napari_semst.io.notes import note, warn_of_mixing
 from napari_semst.io.options import ReadOptions
+from napari_semst.io.outlines.instruments import remember_saved
 from napari_semst.io.outlines.sources import pass_on_outlines
 from napari_semst.io.places.mixed import mixed_sections
 from napari_semst.io.readers import visium_files
@@ -96,6 +97,7 @@ def read(
     pass_on_outlines(whole, tissue)
     use_symbols(tissue)
     note(tissue, kind=kind.name, name=place.absolute().name)
+    remember_saved(tissue, place)
     mixing = mixed_sections(tissue)
     if mixing is None:
         warn_of_mixing(tissue)

@@ -9,6 +9,7 @@ import pytest
 
 from napari_semst.errors import InputError
 from napari_semst.io.concat_sections import join_sections
+from napari_semst.io.export.h5ad import write as write_h5ad
 from napari_semst.io.outlines.sources import has_outlines, read_outlines
 from napari_semst.io.read import read
 from tests.io import outline_files
@@ -231,3 +232,44 @@ def test_cosmx_corners_in_fields_alone_need_cells_that_know_theirs(tmp_path, tis
     )
     with pytest.raises(InputError, match="x_global_px and y_global_px, or x_local_px"):
         read_outlines(read(folder))
+
+
+KINDS = {
+    "xenium": (write_xenium, outline_files.write_xenium_outlines),
+    "cosmx": (write_cosmx, outline_files.write_cosmx_outlines),
+    "merscope": (write_merscope, outline_files.write_merscope_fields),
+}
+
+
+@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("where", ["beside", "inside"])
+def test_a_saved_section_finds_its_outlines_again(tmp_path, tissue, kind, where):
+    write, write_outlines = KINDS[kind]
+    folder = write(tmp_path / "run 1", tissue)
+    write_outlines(folder, tissue)
+    home = tmp_path if where == "beside" else folder
+    first = write_h5ad(read(folder), home / "one.h5ad")
+    # Also once it has been saved again.
+    second = write_h5ad(read(first), home / "two.h5ad")
+    found = read(second)
+    assert_arrows(read_outlines(found), tissue)
+    (tmp_path / "elsewhere").mkdir()
+    alone = second.rename(tmp_path / "elsewhere" / "two.h5ad")
+    assert not has_outlines(read(alone))
+
+
+@pytest.mark.parametrize(
+    ("folder", "file"),
+    [("..", "secret.parquet"), ("link", "secret.parquet"), ("a/../..", "x"), ("", "x")],
+)
+def test_a_saved_section_leads_nowhere_else(tmp_path, tissue, folder, file):
+    home = tmp_path / "home"
+    home.mkdir()
+    (tmp_path / "out").mkdir()
+    for place in (tmp_path, tmp_path / "out"):
+        outline_files.write_xenium_outlines(place, tissue, "secret.parquet")
+    (home / "link").symlink_to(tmp_path / "out")
+    about = {"kind": "xenium", "folder": folder, "file": file}
+    tissue.uns["semst_input"] = {"outlines": about}
+    tissue.write_h5ad(home / "one.h5ad")
+    assert not has_outlines(read(home / "one.h5ad"))

@@ -13,12 +13,8 @@ from napari_semst.io.checks import abbreviate
 from napari_semst.io.formats.text_tables import peek, preview_tables, read_head
 from napari_semst.io.formats.wide_tables import read_wide
 from napari_semst.io.notes import warn
-from napari_semst.io.outlines.cosmx_polygons import (
-    OutlinedCells,
-    cosmx_file,
-    cosmx_rings,
-)
-from napari_semst.io.outlines.sources import remember_outlines
+from napari_semst.io.outlines.cosmx_polygons import cosmx_file
+from napari_semst.io.outlines.instruments import COSMX, remember_cells
 from napari_semst.io.readers.cell_tables import (
     CellTables,
     as_numbers,
@@ -162,11 +158,9 @@ def read(path: Path, options: ReadOptions) -> AnnData:
     warn(tissue, *cells.remarks)
     if len(broken := counts.data[counts.data % 1 != 0][:1]):
         warn(tissue, _no_counts(files.counts.name, float(broken[0])))
-    outlines = cosmx_file(files.counts, _COUNTS)
     # Of places in millimetres it is not known how the pixels of outlines lie to them.
-    if outlines is not None and cells.microns is None:
-        known = OutlinedCells(tissue)
-        remember_outlines(tissue, outlines, lambda: cosmx_rings(outlines, known))
+    if cells.microns is None:
+        remember_cells(tissue, COSMX, cosmx_file(files.counts, _COUNTS))
     return tissue
 
 

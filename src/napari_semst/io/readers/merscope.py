@@ -18,11 +18,8 @@ from napari_semst.io.formats.text_tables import (
 )
 from napari_semst.io.formats.wide_tables import read_wide
 from napari_semst.io.notes import warn
-from napari_semst.io.outlines.merscope_boundaries import (
-    merscope_file,
-    merscope_rings,
-)
-from napari_semst.io.outlines.sources import remember_outlines
+from napari_semst.io.outlines.instruments import MERSCOPE, remember_cells
+from napari_semst.io.outlines.merscope_boundaries import merscope_file
 from napari_semst.io.readers.cell_tables import (
     CellTables,
     as_numbers,
@@ -155,9 +152,7 @@ def read(path: Path, options: ReadOptions) -> AnnData:
     )
     tissue = tissue_from_cells(found, files.counts.absolute().parent.name, picture)
     warn(tissue, *doubt)
-    outlines, names = merscope_file(files.counts, _COUNTS), tissue.obs_names
-    if outlines is not None:
-        remember_outlines(tissue, outlines, lambda: merscope_rings(outlines, names))
+    remember_cells(tissue, MERSCOPE, merscope_file(files.counts, _COUNTS))
     return tissue
 
 

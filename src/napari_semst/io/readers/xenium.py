@@ -11,8 +11,8 @@ from napari_semst.io.checks import MEGABYTE, abbreviate, check_file, translate_e
 from napari_semst.io.formats import tenx
 from napari_semst.io.formats.text_tables import peek, read_columns
 from napari_semst.io.notes import note, warn
-from napari_semst.io.outlines.sources import remember_outlines
-from napari_semst.io.outlines.vertex_tables import xenium_file, xenium_rings
+from napari_semst.io.outlines.instruments import XENIUM, remember_cells
+from napari_semst.io.outlines.vertex_tables import xenium_file
 from napari_semst.io.readers.cell_tables import (
     CellTables,
     cell_ids,
@@ -171,9 +171,7 @@ def read(path: Path, options: ReadOptions) -> AnnData:
     tissue = tissue_from_cells(found, _library(about, files.folder), picture)
     _note_units(tissue, about, pixel, picture is not None)
     warn(tissue, *doubt)
-    outlines, names = xenium_file(files.folder), tissue.obs_names
-    if outlines is not None:
-        remember_outlines(tissue, outlines, lambda: xenium_rings(outlines, names))
+    remember_cells(tissue, XENIUM, xenium_file(files.folder))
     return tissue
 
 
