@@ -11,6 +11,7 @@ from napari_semst.io.checks import abbreviate, translate_errors
 from napari_semst.io.feature_names import say_references
 from napari_semst.io.gene_features import feature_kinds
 from napari_semst.io.options import ReadOptions
+from napari_semst.wording import Way, Worded
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -39,6 +40,8 @@ class Preview:
         All columns of the spots.
     part, parts
         The part that is read, and all there are, of inputs that hold several.
+    must_choose
+        Whether one of these must be named before anything is read.
     remarks
         What else should be known.
     left_out
@@ -60,6 +63,7 @@ class Preview:
     columns: tuple[str, ...] = ()
     part: str = ""
     parts: tuple[str, ...] = ()
+    must_choose: bool = False
     remarks: tuple[str, ...] = ()
     left_out: dict[str, int] | None = None
     counts_places: tuple[str, ...] = ()
@@ -71,6 +75,7 @@ class Preview:
         lacks = (
             ("raw counts", self.counts == ""),
             ("coordinates", not self.coordinates),
+            ("choice of a sample", self.must_choose),
         )
         return tuple(name for name, is_missing in lacks if is_missing)
 
@@ -92,8 +97,17 @@ class Preview:
 
     def _parts_told(self) -> str:
         others = [part for part in self.parts if part != self.part]
-        if not self.part:
-            return f"It holds several samples: {abbreviate(others)}. Name one as part."
+        if self.must_choose:
+            first = others[0]
+            return Worded(
+                f"It holds several samples, {abbreviate(others)}; what follows is of "
+                f"{first}. ",
+                Way(
+                    f"Name the one to read: --part {first}.",
+                    "Name the one to read as part.",
+                    "Choose one under Part.",
+                ),
+            )
         also = f" There are also {abbreviate(others)}." if others else ""
         return f"It is read as {self.part}.{also}"
 

@@ -98,7 +98,10 @@ def _previewed(place: Path, seen: Preview, *, quick: bool) -> dict[str, Any]:
     from napari_semst.pipeline.provenance import versions
 
     size = seen.image
-    why_not = [f"{what} are missing" for what in seen.missing]
+    why_not = [
+        f"{what} {'are' if what.endswith('s') else 'is'} missing"
+        for what in seen.missing
+    ]
     if seen.n_spots is not None:
         why_not += _too_small(None, None, seen.n_spots)
     return {

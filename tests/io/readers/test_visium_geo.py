@@ -128,7 +128,9 @@ def test_one_of_several_samples_must_be_named(geo, tissue, matrix):
         read(folder, part="GSM")
     seen = preview(folder)
     assert (seen.part, seen.parts) == ("", ("GSM10_S1b", "GSM1_S1", "GSM2_S2"))
-    assert any("Name one as part" in line for line in seen.sentences())
+    assert seen.missing == ("choice of a sample",)
+    told = [for_shell(line) for line in seen.sentences()]
+    assert any("--part GSM10_S1b" in line for line in told)
     assert preview(folder, part="GSM2_S2").part == "GSM2_S2"
 
 

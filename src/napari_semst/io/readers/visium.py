@@ -113,7 +113,7 @@ def preview(path: Path, options: ReadOptions) -> dict[str, Any]:
     found = _of_10x(run.matrix, run)
     if len(samples) < 2:
         return found
-    return found | {"part": part, "parts": tuple(samples)}
+    return found | {"part": part, "parts": tuple(samples), "must_choose": not part}
 
 
 def preview_matrix_file(path: Path, options: ReadOptions) -> dict[str, Any]:
