@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime
+import re
 import warnings
 from decimal import Decimal
 
@@ -18,6 +19,7 @@ from napari_semst.errors import SaveError
 from napari_semst.io.export.h5ad import write
 from napari_semst.io.export.names import storable_names
 from napari_semst.io.export.trial import try_writing
+from napari_semst.io.matrices import named_layers
 from napari_semst.io.notes import input_warnings
 from napari_semst.wording import for_shell
 from tests.small import fingerprint
@@ -35,7 +37,10 @@ def two(first, second):
 # What a column holds, and what it is to hold once it was written.
 COLUMNS = {
     "numbers and texts": (two(1, "a"), two("1", "a")),
-    "texts with half a character": (two("a\udc80", "b"), two("a?", "b")),
+    "texts with half a character": (
+        pd.Series(two("a\udc80", "b"), dtype=object),
+        two("a?", "b"),
+    ),
     "texts with NUL": (two("a\0b", "c"), two("ab", "c")),
     "whole numbers as objects": (pd.Series(two(1, 2), dtype=object), two(1, 2)),
     "flags as objects": (pd.Series(two(True, None), dtype=object), two(True, pd.NA)),
@@ -114,7 +119,7 @@ def test_names_that_no_file_holds_are_others(tmp_path, tissue, suffix):
     tissue.uns["x/y"] = {1: {"": 2, "p/q": 3}}
     told = try_writing(tissue, suffix)
     assert len(told) == 1
-    assert "obs[None] as 'unnamed-1'" in told[0]
+    assert re.search(r"obs\[(None|nan)\] as 'unnamed-1'", told[0])
     path = write(tissue, tmp_path / f"a{suffix}")
     back = (anndata.read_zarr if suffix == ".zarr" else anndata.read_h5ad)(path)
     assert list(back.obs)[3:] == [
@@ -126,7 +131,7 @@ def test_names_that_no_file_holds_are_others(tmp_path, tissue, suffix):
     assert (list(back.var)[-1], list(back.raw.var)[-1]) == ("m_m", "m_m")
     assert set(back.obsm) == {"spatial", "turned_left", "table"}
     assert list(back.obsm["table"]) == ["0", "1"]
-    assert set(back.layers) == {"a_b"}
+    assert set(named_layers(back)) == {"a_b"}
     assert back.uns["x_y"] == {"1": {"unnamed": 2, "p_q": 3}}
     assert input_warnings(back) == list(told)
 
@@ -269,8 +274,11 @@ def test_a_run_tells_what_it_mends_and_saves(tmp_path, tissue, monkeypatch):
     monkeypatch.chdir(tmp_path)
     tissue.obs["kept/so"] = range(N)
     with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # the next release refuses it
-        tissue.write_h5ad("a.h5ad")
+        warnings.simplefilter("ignore")
+        try:
+            tissue.write_h5ad("a.h5ad")
+        except ValueError:
+            pytest.skip("this release of anndata writes no such name")
     result = CliRunner().invoke(app, ["run", "a.h5ad", "-k", "3", "--method", "quick"])
     assert result.exit_code == 0, result.exception
     assert "obs['kept/so'] as 'kept_so'" in result.output

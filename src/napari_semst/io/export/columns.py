@@ -92,16 +92,13 @@ def is_text_type(dtype: Any) -> bool:
 def plain_texts(values: pd.Series, *, as_categories: bool) -> pd.Series:
     """Return texts as Python's own, or as categories of them."""
     texts = values.astype(object)
-    if as_categories:
-        texts = texts.astype("category")
-        clean = _clean(list(texts.cat.categories))
-        return texts if clean is None else _recoded(texts, clean)
     there = texts.notna()
+    # Before categories are made: pandas 3 cannot hold half a character in them.
     clean = _clean(list(texts[there]))
     if clean is not None:
         texts = texts.copy()
         texts[there] = clean
-    return texts
+    return texts.astype("category") if as_categories else texts
 
 
 def _column(values: pd.Series, where: str, mends: Mends, shorten: bool) -> pd.Series:

@@ -92,7 +92,8 @@ def storable_text(text: str) -> str:
 
 
 def _plain(name: Any) -> str:
-    if name is None:
+    # Pandas 3 makes NaN, which equals nothing, of a name that is None.
+    if name is None or (isinstance(name, float) and name != name):
         return UNNAMED
     parts = name if isinstance(name, tuple) else (name,)
     text = storable_text("_".join(map(str, parts))).replace("/", "_")
