@@ -7,7 +7,8 @@ import struct
 
 import numpy as np
 import pytest
-from safetensors.numpy import save_file
+from safetensors import safe_open
+from safetensors.numpy import save, save_file
 
 from napari_semst.core.progress import run_to_end
 from napari_semst.errors import ConfigError, InputError, SaveError
@@ -35,11 +36,12 @@ def quick(result_of):
 
 
 def rewritten(path, change):
-    """Write a file again with its header's JSON changed."""
+    """Write a file again with its header's JSON changed, and without a checksum."""
     content = path.read_bytes()
     (size,) = struct.unpack("<Q", content[:8])
     header = json.loads(content[8 : 8 + size])
     told = json.loads(header["__metadata__"]["napari-semst model"])
+    told.pop("sha256", None)
     change(told)
     header["__metadata__"]["napari-semst model"] = json.dumps(told)
     text = json.dumps(header).encode()
@@ -155,3 +157,63 @@ def test_the_standard_repeats_the_standardising():
     np.testing.assert_allclose(standard.transform(before), after, atol=2e-6)
     # The first dimension is constant: nothing of it may come through elsewhere.
     assert not standard.transform(before + 5)[:, 0].any()
+
+
+def with_arrays(path, change):
+    """Change the arrays of a model's file; its header, with the checksum, stays."""
+    with safe_open(path, "np") as file:
+        header = file.metadata()
+        arrays = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
+    change(arrays)
+    path.write_bytes(save(arrays, header))
+
+
+def test_a_model_that_changed_since_is_refused(quick, tmp_path):
+    path = save_model(quick, tmp_path / "model.safetensors")
+
+    def nudge(arrays):
+        name = next(name for name in arrays if name.endswith("centres"))
+        arrays[name] = arrays[name] + 1e-9
+
+    with_arrays(path, nudge)
+    with pytest.raises(InputError, match="as it was saved; its content has changed"):
+        load_model(path)
+
+
+def test_a_model_from_before_checksums_is_read(quick, tmp_path):
+    path = save_model(quick, tmp_path / "model.safetensors")
+    rewritten(path, lambda told: None)
+    old = load_model(path)
+    assert not old.has_checksum
+    again = load_model(save_model(old, tmp_path / "again.safetensors"))
+    assert again.fingerprint == old.fingerprint != quick.fingerprint
+
+
+def test_a_model_of_zeros_is_refused(quick, tmp_path):
+    path = save_model(quick, tmp_path / "model.safetensors")
+    rewritten(path, lambda told: None)
+
+    def empty(arrays):
+        for name in arrays:
+            arrays[name] = np.zeros_like(arrays[name])
+
+    with_arrays(path, empty)
+    with pytest.raises(InputError, match="nothing but zeros"):
+        load_model(path)
+
+
+@pytest.mark.parametrize(
+    ("change", "words"),
+    [
+        (lambda told: told.update(rounds=10**9), "rounds of averaging"),
+        (lambda told: told["names"].__setitem__(0, told["names"][1]), "of one name"),
+        (lambda told: told["genes"].__setitem__(0, told["genes"][1]), "of one name"),
+    ],
+)
+def test_a_model_that_asks_for_what_no_run_does_is_refused(
+    quick, tmp_path, change, words
+):
+    path = save_model(quick, tmp_path / "model.safetensors")
+    rewritten(path, change)
+    with pytest.raises(InputError, match=words):
+        load_model(path)

@@ -65,6 +65,9 @@ class Config:
         return dataclasses.asdict(self)
 
 
+_MOST_BYTES = 1_000_000
+
+
 @dataclass(frozen=True)
 class Request:
     """What a user asked for: a preset and the settings that differ from it."""
@@ -127,8 +130,20 @@ class Request:
         """Return the request that a TOML file holds, or one that ends in .json."""
         from pathlib import Path
 
+        place = Path(path)
         try:
-            text = Path(path).read_text(encoding="utf-8")
+            # Of a pipe behind a link, one would wait for ever.
+            if place.exists() and not place.is_file():
+                raise ConfigError(
+                    f"Expected a settings file at {path}; found no ordinary file. Give "
+                    "the path of a .toml."
+                )
+            if place.stat().st_size > _MOST_BYTES:
+                raise ConfigError(
+                    f"Expected a settings file of at most {_MOST_BYTES / 1e6:g} MB; "
+                    f"{path} is larger. It is probably another file."
+                )
+            text = place.read_text(encoding="utf-8")
         except (OSError, UnicodeDecodeError) as error:
             raise ConfigError(
                 f"Expected a readable settings file at {path}; {error}."

@@ -11,6 +11,7 @@ import numpy as np
 from napari_semst import keys
 from napari_semst.errors import InputError
 from napari_semst.io.checks import MEGABYTE, abbreviate, check_file, translate_errors
+from napari_semst.io.export.spreadsheet import without_guards
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -112,6 +113,8 @@ def _rows(place: Path, labels: str | None, own: pd.Index) -> tuple[pd.Series[str
     with translate_errors(place, _WHAT):
         table = pd.read_csv(place, dtype=str, keep_default_na=False)
     spots, wanted = _columns(table, place, labels)
+    for column in (spots, wanted):
+        table[column] = without_guards(table[column])
     table = table[table[wanted] != ""]
     twice = table[spots][table[spots].duplicated()]
     if len(twice):

@@ -32,6 +32,9 @@ SUFFIX = ".safetensors"
 # Raised when a file written before can no longer be read alike.
 FORMAT = 1
 _HEADER = "napari-semst model"
+_CHECKSUM = "sha256"
+# Of any run there are a few; a file that asks for more would be waited for for ever.
+_MOST_ROUNDS = 1000
 _MAKE_ONE = Way(
     f"Make one with `semst run ... --save-model FILE{SUFFIX}`.",
     "Make one with save_model.",
@@ -103,6 +106,8 @@ class DomainModel:
         ranked; `None` where they are not.
     facts
         Plain values for people: version, section it was made from, semantics.
+    has_checksum
+        Whether its file has one; the first files had none.
     """
 
     config: Config
@@ -115,6 +120,7 @@ class DomainModel:
     standard: Standard | None = None
     deviation: NDArray[np.float64] | None = None
     facts: dict[str, Any] = field(default_factory=dict)
+    has_checksum: bool = True
 
     def to_bytes(self) -> bytes:
         """Return the file's content; equal models give equal bytes."""
@@ -144,6 +150,9 @@ class DomainModel:
         }
         # Strided arrays would be written in the order of their memory.
         whole = {name: np.ascontiguousarray(arrays[name]) for name in sorted(arrays)}
+        if self.has_checksum:
+            record[_CHECKSUM] = _checksum(record, whole)
+        # In one entry: several are written in any order.
         return bytes(save(whole, {_HEADER: json.dumps(record, sort_keys=True)}))
 
     @property
@@ -288,7 +297,23 @@ def _opened(place: Path) -> tuple[dict[str, Any], dict[str, NDArray[Any]]]:
             f"Expected a model of format {FORMAT} or older in {place}; found format "
             f"{record['format']}, of a newer version. Upgrade napari-semst."
         )
-    return record, arrays
+    told = record.pop(_CHECKSUM, None)
+    if told is not None and told != _checksum(record, arrays):
+        raise InputError(
+            f"Expected the model in {place} as it was saved; its content has changed "
+            "since (the checksum differs). Copy it again, or save the model again."
+        )
+    return record | {_CHECKSUM: told}, arrays
+
+
+def _checksum(record: Mapping[str, Any], arrays: Arrays) -> str:
+    """Return the SHA-256 of all that a file holds."""
+    digest = hashlib.sha256(json.dumps(record, sort_keys=True).encode())
+    for name in sorted(arrays):
+        values = np.ascontiguousarray(arrays[name])
+        digest.update(f"{name} {values.dtype} {values.shape}".encode())
+        digest.update(values.tobytes())
+    return digest.hexdigest()
 
 
 def _model(record: dict[str, Any], arrays: dict[str, NDArray[Any]]) -> DomainModel:
@@ -314,6 +339,7 @@ def _model(record: dict[str, Any], arrays: dict[str, NDArray[Any]]) -> DomainMod
         standard,
         arrays.get("deviation"),
         dict(record["facts"]),
+        record[_CHECKSUM] is not None,
     )
     _check(model, arrays)
     return model
@@ -335,6 +361,15 @@ def _check(model: DomainModel, arrays: Arrays) -> None:
 
     if any(not np.isfinite(values).all() for values in arrays.values()):
         raise ValueError("values that are not finite")
+    learnt = [values for name, values in arrays.items() if name != "deviation"]
+    if not any(values.any() for values in learnt):
+        raise ValueError("nothing but zeros")
+    if len(set(model.names)) != len(model.names):
+        raise ValueError("two domains of one name")
+    if len(set(model.genes.tolist())) != len(model.genes):
+        raise ValueError("two genes of one name")
+    if not 0 <= model.rounds <= _MOST_ROUNDS:
+        raise ValueError("the rounds of averaging")
     if not model.members or len(model.names) != len(model.colors):
         raise ValueError("members, names and colours of the domains")
     check_savable(model.config)
@@ -349,7 +384,7 @@ def _check(model: DomainModel, arrays: Arrays) -> None:
             raise ValueError("the width of a member")
         if not 0 <= member.view < spec.n_views:
             raise ValueError("the view of a member")
-        if member.rounds < 0:
+        if not 0 <= member.rounds <= _MOST_ROUNDS:
             raise ValueError("the averaging of a member")
     known = ExpressionAxes.of_arrays(model.parameters)
     for axes in (known.root, known.logged):

@@ -6,6 +6,7 @@ import datetime
 import re
 import warnings
 from decimal import Decimal
+from types import SimpleNamespace
 
 import anndata
 import numpy as np
@@ -15,6 +16,7 @@ from scipy import sparse
 from typer.testing import CliRunner
 
 from napari_semst.cli.main import app
+from napari_semst.config import Config
 from napari_semst.errors import SaveError
 from napari_semst.io.export.h5ad import write
 from napari_semst.io.export.names import storable_names
@@ -251,10 +253,11 @@ def test_commands_refuse_before_the_work(tmp_path, tissue, monkeypatch, command)
     def worked(*_, **__):
         raise AssertionError("the work had begun")
 
+    of_model = SimpleNamespace(config=Config())
     monkeypatch.setattr("napari_semst.io.read.read", spoilt)
     monkeypatch.setattr("napari_semst.pipeline.run.find_domains", worked)
     monkeypatch.setattr("napari_semst.pipeline.apply_model.label_section", worked)
-    monkeypatch.setattr("napari_semst.pipeline.model.load_model", lambda _: None)
+    monkeypatch.setattr("napari_semst.pipeline.model.load_model", lambda _: of_model)
     monkeypatch.setattr("napari_semst.io.import_labels.add_labels", worked)
     words = {
         "run": ["run", "a.h5ad", "-k", "3", "--method", "quick"],

@@ -244,3 +244,9 @@ def test_a_missing_file_is_named(tmp_path: Path) -> None:
 def test_cancelling_is_heard() -> None:
     with pytest.raises(Cancelled):
         Precomputed(ARRAY).embed_spots(THREE_SPOTS, cancelled=lambda: True)
+
+
+@pytest.mark.parametrize("value", [0.0, 1.5])
+def test_an_embedding_that_says_the_same_of_all_spots_is_refused(value: float) -> None:
+    with pytest.raises(SemanticsError, match="all rows are the same"):
+        embed(np.full((3, 2), value))

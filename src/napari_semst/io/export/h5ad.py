@@ -14,6 +14,7 @@ from napari_semst.io.export.atomic import (
 )
 from napari_semst.io.export.mends import Mends
 from napari_semst.io.export.readback import check_readback
+from napari_semst.io.export.spreadsheet import guard_cells
 from napari_semst.io.export.trial import try_writing
 from napari_semst.io.export.writable import writable, write_plain
 from napari_semst.io.notes import warn
@@ -126,6 +127,7 @@ def write_table(
     SaveError
         If the place cannot be written, or the table did not read back the same.
     """
+    table = guard_cells(table)
     first = table.columns[0]
 
     def check(temporary: Path) -> None:

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from napari_semst.core.numpy_files import load_numpy
 from napari_semst.errors import SemanticsError
 from napari_semst.genes.gene_names import Species, guess_species
 from napari_semst.genes.table import UNREADABLE, readable_names
@@ -171,11 +172,12 @@ def _read(path: Path) -> tuple[NDArray[Any], NDArray[Any]]:
             f"Expected a gene table; {path} does not exist. Check the path."
         )
     try:
-        with (
-            path.open("rb") as stream,
-            np.load(stream, allow_pickle=False) as archive,
-        ):
-            symbols, vectors = (np.asarray(archive[field]) for field in _FIELDS)
+        with path.open("rb") as stream:
+            archive = load_numpy(stream)
+            if isinstance(archive, np.ndarray):
+                raise TypeError("it is a single array")
+            with archive:
+                symbols, vectors = (np.asarray(archive[field]) for field in _FIELDS)
     except UNREADABLE as error:
         raise SemanticsError(
             f"Expected {' and '.join(_FIELDS)} in {path.name}; could not read them: "
@@ -221,5 +223,10 @@ def _checked(
         raise SemanticsError(
             f"Expected finite numbers in {file}; {bad} of {len(values)} rows hold NaN "
             "or infinity. Remove those genes."
+        )
+    if not values.any():
+        raise SemanticsError(
+            f"Expected vectors that say something of genes in {file}; all are zeros. "
+            "Make the table again."
         )
     return symbols, values

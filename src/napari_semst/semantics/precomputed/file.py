@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
+from napari_semst.core.numpy_files import load_numpy
 from napari_semst.errors import SemanticsError
 from napari_semst.genes.table import UNREADABLE
 
@@ -143,7 +144,7 @@ def read_embedding_file(path: Path, suffix: str = "") -> EmbeddingFile:
     try:
         # Opened here: numpy leaves the file open where it is damaged.
         with path.open("rb") as stream:
-            loaded = np.load(stream, allow_pickle=False)
+            loaded = load_numpy(stream)
             if isinstance(loaded, np.ndarray):
                 return EmbeddingFile(loaded, None, {})
             with loaded:
