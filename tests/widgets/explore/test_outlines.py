@@ -183,3 +183,20 @@ def test_what_is_seen_close_by_is_the_outline(qtbot, viewer, dock, folder):
     spots.redraw(layer, spots.raster_of(layer))
     seen = look_at(viewer, layer, 30)[..., :3].astype(int)
     np.testing.assert_allclose(seen[tuple(middle)], [255, 0, 0], atol=3)
+
+
+def test_outlined_cells_change_the_size_of_their_discs(viewer, dock, folder):
+    layer = add(viewer, read(folder))
+    true = spots.diameters(layer)[0]
+    dock.spot_size.setValue(50)
+    assert spots.diameters(layer)[0] == pytest.approx(true / 2)
+    place = spots.positions(layer)[7]
+    assert not len(spots.raster_of(layer).spots_at(place + [0.3 * true, 0]))
+    dock.spot_size.setValue(100)
+    assert list(spots.raster_of(layer).spots_at(place + [0.3 * true, 0])) == [7]
+
+
+def test_outlines_need_no_dock(qtbot, viewer, folder):
+    (layer,) = viewer.open(str(folder), plugin="napari-semst")
+    np.asarray(layer.data[2][:4, :4])
+    qtbot.waitUntil(lambda: outlines_of(layer) is not None)
