@@ -190,10 +190,10 @@ def test_outlined_cells_change_the_size_of_their_discs(viewer, dock, folder):
     true = spots.diameters(layer)[0]
     dock.spot_size.setValue(50)
     assert spots.diameters(layer)[0] == pytest.approx(true / 2)
-    place = spots.positions(layer)[7]
-    assert not len(spots.raster_of(layer).spots_at(place + [0.3 * true, 0]))
+    near_edge = spots.positions(layer)[7] + np.array([0.3 * true, 0])
+    assert not len(spots.raster_of(layer).spots_at(near_edge))
     dock.spot_size.setValue(100)
-    assert list(spots.raster_of(layer).spots_at(place + [0.3 * true, 0])) == [7]
+    assert list(spots.raster_of(layer).spots_at(near_edge)) == [7]
 
 
 def test_outlines_need_no_dock(qtbot, viewer, folder):
