@@ -34,9 +34,9 @@ from sklearn.metrics import adjusted_rand_score
 from napari_semst.config import DomainsConfig, Request
 from napari_semst.core.progress import RunControl, run_to_end
 from napari_semst.domains import cluster, refine
+from napari_semst.domains.cluster_methods import READOUTS
 from napari_semst.domains.consensus import consensus_posterior
 from napari_semst.domains.mixture import one_hot
-from napari_semst.domains.readouts import READOUTS
 from napari_semst.io.read import read
 from napari_semst.pipeline.run import find_domains
 from napari_semst.prepare.components import neighbour_average

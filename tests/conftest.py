@@ -19,6 +19,7 @@ import numpy as np
 import pandas as pd
 import pytest
 from anndata import AnnData
+from hypothesis import settings
 from scipy import sparse
 
 from napari_semst.semantics.server.credentials import KEY_VARIABLES
@@ -35,6 +36,10 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
     from napari_semst.pipeline.result import DomainResult
+
+# How long an example takes is for benchmarks/: here machines are slow and loaded.
+settings.register_profile("napari-semst", deadline=None)
+settings.load_profile("napari-semst")
 
 _WINDOW = {"make_napari_viewer", "qapp", "qtbot"}
 _RUN = {"find_domains", "find_domains_cohort", "result_of"}

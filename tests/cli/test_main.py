@@ -102,7 +102,9 @@ def test_what_cannot_be_done_is_refused_before_the_work(section, words, monkeypa
     def worked(*_):
         raise AssertionError("the work had begun")
 
-    monkeypatch.setattr("napari_semst.domains.readouts.consensus_posterior", worked)
+    monkeypatch.setattr(
+        "napari_semst.domains.cluster_methods.consensus_posterior", worked
+    )
     with pytest.raises(SemstError):
         call("run", section, "-k", 3, *words)
 

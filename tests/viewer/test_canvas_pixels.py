@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from napari.layers import Layer
 
-from napari_semst.viewer import adapter, image_layer
+from napari_semst.viewer import adapter, spots_as_image
 from napari_semst.viewer.spots import paint_layer
 from tests.widgets.stand_in import small_tissue
 
@@ -48,7 +48,7 @@ def middle(picture, channel, half):
 def test_spots_are_seen_on_their_pixels(make_napari_viewer, monkeypatch, kind):
     """To within half a spot's radius, for images of either resolution."""
     if kind == "image":
-        monkeypatch.setattr(image_layer, "MOST_POINTS", 1)
+        monkeypatch.setattr(spots_as_image, "MOST_POINTS", 1)
     viewer = make_napari_viewer(show=True)
     camera = getattr(viewer, "scene", viewer).camera
     for resolution, factor in (("hires", 0.1), ("lowres", 0.03)):

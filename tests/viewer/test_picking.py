@@ -5,7 +5,7 @@ import pytest
 from matplotlib.path import Path
 from napari.layers import Image, Layer
 
-from napari_semst.viewer import adapter, image_layer, picking, spots
+from napari_semst.viewer import adapter, picking, spots, spots_as_image
 from napari_semst.viewer.spots import tissue_of
 from tests.widgets.stand_in import small_tissue
 
@@ -83,7 +83,7 @@ def test_spots_of_a_hidden_section_are_not_on_show(layer):
 
 
 def test_places_are_the_same_where_spots_are_an_image(layer, monkeypatch):
-    monkeypatch.setattr(image_layer, "MOST_POINTS", 10)
+    monkeypatch.setattr(spots_as_image, "MOST_POINTS", 10)
     data = adapter.layers_of(small_tissue(image=False), name="One")[-1]
     image = Layer.create(*data)
     assert isinstance(image, Image)

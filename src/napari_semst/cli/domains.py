@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from napari_semst.cli.options import Overwrite, ResultPath, SavedRun
+from napari_semst.cli.shared_options import Overwrite, ResultPath, SavedRun
 from napari_semst.errors import ConfigError, InputError
 
 if TYPE_CHECKING:

@@ -8,7 +8,13 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from napari_semst.cli.options import AsJson, Overwrite, Quiet, ResultPath, SavedRun
+from napari_semst.cli.shared_options import (
+    AsJson,
+    Overwrite,
+    Quiet,
+    ResultPath,
+    SavedRun,
+)
 from napari_semst.core.progress import run_to_end
 from napari_semst.errors import SaveError
 from napari_semst.wording import for_shell

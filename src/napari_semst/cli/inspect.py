@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from napari_semst.cli.convert import Positions
-from napari_semst.cli.options import AsJson, InputPath, setting_option
+from napari_semst.cli.shared_options import AsJson, InputPath, setting_option
 from napari_semst.wording import for_shell
 
 if TYPE_CHECKING:

@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from napari_semst.cli.options import (
+from napari_semst.cli.shared_options import (
     EmbeddingOutput,
     GivenSettings,
     Overwrite,

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from napari_semst.cli.options import setting_flag
+from napari_semst.cli.shared_options import setting_flag
 from napari_semst.config import Request
 from napari_semst.errors import ConfigError
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from napari_semst.cli.options import (
+from napari_semst.cli.shared_options import (
     AsJson,
     CsvOutput,
     FigureOutput,

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from napari_semst.cli.options import Overwrite
+from napari_semst.cli.shared_options import Overwrite
 
 if TYPE_CHECKING:
     from anndata import AnnData

@@ -7,7 +7,12 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from napari_semst.cli.options import InputPath, Overwrite, SavedRun, setting_option
+from napari_semst.cli.shared_options import (
+    InputPath,
+    Overwrite,
+    SavedRun,
+    setting_option,
+)
 from napari_semst.errors import ConfigError, SaveError, one_of
 
 if TYPE_CHECKING:

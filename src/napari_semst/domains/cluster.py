@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from napari_semst.domains.cluster_methods import READOUTS
 from napari_semst.domains.confidence import spot_confidence
-from napari_semst.domains.readouts import READOUTS
 from napari_semst.domains.refine import refined, refined_labels
 
 if TYPE_CHECKING:

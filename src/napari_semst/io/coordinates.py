@@ -10,7 +10,7 @@ import numpy as np
 
 from napari_semst.errors import InputError
 from napari_semst.io.checks import abbreviate
-from napari_semst.io.places.names import (
+from napari_semst.io.places.column_names import (
     order_columns,
     place_pairs,
     turned_names,
@@ -84,8 +84,8 @@ def locate_coordinates(
         The table.
     key
         An obsm key, or two obs columns as ``"x,y"``; None looks through `OBSM_KEYS`,
-        then for `napari_semst.io.places.names.place_pairs` in obs. Columns of a table
-        in obsm are ordered by their names.
+        then for `napari_semst.io.places.column_names.place_pairs` in obs. Columns of a
+        table in obsm are ordered by their names.
     allow_missing
         Whether spots may lack coordinates (NaN).
 

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from napari_semst.errors import InputError
 from napari_semst.io.checks import MEGABYTE, check_file, translate_errors
-from napari_semst.io.formats.packed import open_bytes, read_bytes
+from napari_semst.io.formats.gzipped import open_bytes, read_bytes
 
 if TYPE_CHECKING:
     from pathlib import Path

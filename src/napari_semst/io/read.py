@@ -9,8 +9,8 @@ from napari_semst.errors import InputError
 from napari_semst.io.checks import abbreviate, check_file, translate_errors
 from napari_semst.io.coordinates import find_coordinates
 from napari_semst.io.formats import tenx
+from napari_semst.io.formats.gzipped import is_packed
 from napari_semst.io.formats.hdf5 import open_hdf5
-from napari_semst.io.formats.packed import is_packed
 from napari_semst.io.formats.sample_files import is_archive
 from napari_semst.io.gene_features import keep_genes
 from napari_semst.io.notes import note, warn_of_mixing

@@ -16,10 +16,10 @@ from napari_semst.io.places.on_image import placed_image
 from napari_semst.viewer import colourings, spots
 from napari_semst.viewer.arrange import arrange
 from napari_semst.viewer.colour import paint_of
+from napari_semst.viewer.histology_image import image_data
 from napari_semst.viewer.hover_features import features_of
-from napari_semst.viewer.image_data import image_data
-from napari_semst.viewer.image_layer import raster_for, raster_layer
 from napari_semst.viewer.spots import PAIR, TISSUE, tissue_of
+from napari_semst.viewer.spots_as_image import raster_for, raster_layer
 
 if TYPE_CHECKING:
     from anndata import AnnData

@@ -10,7 +10,7 @@ from napari_semst.io.manual_alignment import adjust, adjustment_of
 from napari_semst.io.places.on_image import placed_image
 from napari_semst.io.sections import libraries
 from napari_semst.viewer import adapter
-from napari_semst.viewer.image_data import image_data
+from napari_semst.viewer.histology_image import image_data
 from napari_semst.viewer.spots import PAIR, tissue_of
 
 if TYPE_CHECKING:

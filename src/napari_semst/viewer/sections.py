@@ -9,8 +9,8 @@ import numpy as np
 
 from napari_semst.viewer import adapter, spots
 from napari_semst.viewer.arrange import arrange, bounds
-from napari_semst.viewer.image_layer import raster_for
 from napari_semst.viewer.spots import PAIR, tissue_of
+from napari_semst.viewer.spots_as_image import raster_for
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence

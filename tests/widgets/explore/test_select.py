@@ -12,7 +12,7 @@ from qtpy.QtTest import QTest
 from qtpy.QtWidgets import QApplication
 
 from napari_semst import keys
-from napari_semst.viewer import adapter, image_layer, spots
+from napari_semst.viewer import adapter, spots, spots_as_image
 from napari_semst.widgets.explore import texts
 from napari_semst.widgets.explore.widget import ExploreDomains
 from tests.widgets.docks import add
@@ -188,7 +188,7 @@ def test_hidden_domains_of_a_run_are_not_selected(viewer, dock):
 
 
 def test_spots_that_are_an_image_are_selected_alike(viewer, monkeypatch):
-    monkeypatch.setattr(image_layer, "MOST_POINTS", 50)
+    monkeypatch.setattr(spots_as_image, "MOST_POINTS", 50)
     dock = ExploreDomains(viewer)
     viewer.window.add_dock_widget(dock, name="Explore domains")
     layer = add(viewer, small_tissue())

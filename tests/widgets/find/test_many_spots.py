@@ -9,7 +9,7 @@ from napari.utils._proxies import PublicOnlyProxy
 
 from napari_semst import keys
 from napari_semst.io.export.h5ad import write
-from napari_semst.viewer import adapter, hover, image_layer, sections, spots
+from napari_semst.viewer import adapter, hover, sections, spots, spots_as_image
 from napari_semst.viewer.colour import paint_of
 from napari_semst.widgets.find import texts
 from napari_semst.widgets.find.widget import FindDomains
@@ -20,7 +20,7 @@ from tests.widgets.stand_in import section_with_levels, small_tissue
 
 @pytest.fixture(autouse=True)
 def _few_are_many(monkeypatch):
-    monkeypatch.setattr(image_layer, "MOST_POINTS", 100)
+    monkeypatch.setattr(spots_as_image, "MOST_POINTS", 100)
 
 
 def colours(layer):

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
     import pandas as pd
 
-    from napari_semst.io.export.mends import Mends
+    from napari_semst.io.export.repair_notes import Mends
 
 # AnnData's own name for the index of a table.
 _RESERVED = ("_index",)

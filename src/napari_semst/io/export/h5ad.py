@@ -12,8 +12,8 @@ from napari_semst.io.export.atomic import (
     write_atomically,
     write_folder_atomically,
 )
-from napari_semst.io.export.mends import Mends
 from napari_semst.io.export.readback import check_readback
+from napari_semst.io.export.repair_notes import Mends
 from napari_semst.io.export.spreadsheet import guard_cells
 from napari_semst.io.export.trial import try_writing
 from napari_semst.io.export.writable import writable, write_plain

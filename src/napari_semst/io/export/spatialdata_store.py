@@ -16,9 +16,9 @@ from napari_semst.io.alignment import (
 )
 from napari_semst.io.coordinates import find_coordinates
 from napari_semst.io.export.atomic import estimated_bytes, write_folder_atomically
-from napari_semst.io.export.mends import Mends
 from napari_semst.io.export.names import storable_names
 from napari_semst.io.export.readback import check_readback
+from napari_semst.io.export.repair_notes import Mends
 from napari_semst.io.export.spatialdata import spatialdata_package
 from napari_semst.io.export.writable import writable
 from napari_semst.io.images import RESOLUTIONS

@@ -11,8 +11,8 @@ import numpy as np
 
 from napari_semst.errors import SaveError
 from napari_semst.io.checks import abbreviate
-from napari_semst.io.export.mends import Mends
 from napari_semst.io.export.readback import check_readback
+from napari_semst.io.export.repair_notes import Mends
 from napari_semst.io.export.writable import writable, write_plain
 from napari_semst.wording import Way, Worded
 

@@ -16,8 +16,8 @@ from napari_semst.io.export.columns import (
     storable_table,
     texts_of,
 )
-from napari_semst.io.export.mends import Mends
 from napari_semst.io.export.names import storable_names, storable_text
+from napari_semst.io.export.repair_notes import Mends
 from napari_semst.io.matrices import named_layers
 
 if TYPE_CHECKING:

@@ -14,7 +14,7 @@ import numpy as np
 
 from napari_semst.errors import InputError
 from napari_semst.io.checks import MEGABYTE, check_file, translate_errors
-from napari_semst.io.formats.packed import open_bytes
+from napari_semst.io.formats.gzipped import open_bytes
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, TypeVar
 
 from napari_semst.errors import InputError
 from napari_semst.io.checks import abbreviate
-from napari_semst.io.formats.packed import PACKED
+from napari_semst.io.formats.gzipped import PACKED
 from napari_semst.wording import Way, Worded
 
 if TYPE_CHECKING:

@@ -10,8 +10,8 @@ import numpy as np
 
 from napari_semst.errors import InputError
 from napari_semst.io.checks import MEGABYTE, abbreviate, check_file, translate_errors
+from napari_semst.io.formats.gzipped import is_packed, open_bytes, unpacked_file
 from napari_semst.io.formats.hdf5 import open_hdf5
-from napari_semst.io.formats.packed import is_packed, open_bytes, unpacked_file
 from napari_semst.io.formats.sample_files import (
     files_of_samples,
     of_sample,

@@ -14,7 +14,7 @@ import numpy as np
 from napari_semst.errors import InputError
 from napari_semst.io.checks import MEGABYTE, abbreviate, check_file, translate_errors
 from napari_semst.io.counts import is_count_matrix
-from napari_semst.io.formats.packed import is_packed
+from napari_semst.io.formats.gzipped import is_packed
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence

@@ -9,7 +9,7 @@ import numpy as np
 
 from napari_semst.errors import InputError
 from napari_semst.io.checks import MEGABYTE, abbreviate, check_file, translate_errors
-from napari_semst.io.formats.packed import open_bytes, unpacked_name
+from napari_semst.io.formats.gzipped import open_bytes, unpacked_name
 from napari_semst.io.formats.sample_files import files_of_samples
 from napari_semst.io.formats.text_tables import is_number
 from napari_semst.io.notes import note, warn

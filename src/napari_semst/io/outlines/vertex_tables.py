@@ -8,7 +8,7 @@ import numpy as np
 
 from napari_semst.errors import InputError
 from napari_semst.io.checks import abbreviate, check_file, translate_errors
-from napari_semst.io.formats.packed import is_packed
+from napari_semst.io.formats.gzipped import is_packed
 from napari_semst.io.formats.text_tables import read_head
 from napari_semst.io.outlines.cell_outlines import Rings, rings_of_rows
 

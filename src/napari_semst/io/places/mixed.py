@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from napari_semst.errors import InputError
 from napari_semst.io.checks import abbreviate
+from napari_semst.io.places.fov_to_section import section_wide_places
 from napari_semst.io.places.overlaps import shared_ground
-from napari_semst.io.places.section_wide import section_wide_places
 from napari_semst.io.sections import libraries, library_column
 from napari_semst.io.text_columns import as_texts
 from napari_semst.wording import Way, Worded

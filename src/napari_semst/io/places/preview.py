@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from napari_semst.errors import InputError
-from napari_semst.io.places.names import axis_pairs
+from napari_semst.io.places.column_names import axis_pairs
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -36,8 +36,8 @@ def preview_places(
         What the file tells without them, by the names of `Preview`.
     """
     from napari_semst.io.coordinates import locate_coordinates
+    from napari_semst.io.places.fov_to_section import take_section_wide
     from napari_semst.io.places.mixed import mixed_sections
-    from napari_semst.io.places.section_wide import take_section_wide
 
     if not known["coordinates"] or not hasattr(file["obs"], "keys"):
         return known

@@ -9,7 +9,7 @@ import numpy as np
 from napari_semst.io.coordinates import OBSM_KEYS
 from napari_semst.io.counts import RAW, is_count_matrix
 from napari_semst.io.images import RESOLUTIONS
-from napari_semst.io.places.names import place_pairs
+from napari_semst.io.places.column_names import place_pairs
 
 if TYPE_CHECKING:
     import pandas as pd

@@ -16,8 +16,8 @@ from napari_semst.io.gene_features import keep_genes
 from napari_semst.io.image_sources import forget_source
 from napari_semst.io.matrices import named_layers
 from napari_semst.io.notes import note, warn
+from napari_semst.io.places.fov_to_section import take_section_wide
 from napari_semst.io.places.preview import preview_places
-from napari_semst.io.places.section_wide import take_section_wide
 from napari_semst.io.readers.anndata_preview import preview_group
 from napari_semst.io.readers.open_st import without_background
 from napari_semst.io.sections import libraries, part

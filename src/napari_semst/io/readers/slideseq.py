@@ -9,7 +9,7 @@ import numpy as np
 
 from napari_semst.errors import InputError
 from napari_semst.io.checks import abbreviate, check_file, translate_errors
-from napari_semst.io.formats.packed import open_bytes
+from napari_semst.io.formats.gzipped import open_bytes
 from napari_semst.io.formats.sample_files import (
     files_of_samples,
     of_sample,

@@ -9,7 +9,7 @@ import numpy as np
 from napari_semst.errors import InputError
 from napari_semst.io.checks import translate_errors
 from napari_semst.io.formats import ngff
-from napari_semst.io.formats.mosaic import Tile, mosaic
+from napari_semst.io.formats.stitch_fields import Tile, mosaic
 from napari_semst.io.formats.tiff import ENOUGH, stretch_to_uint8
 from napari_semst.io.notes import INPUT, note, warn
 from napari_semst.io.readers.cell_tables import SectionImage

@@ -13,7 +13,7 @@ from napari_semst.io.formats.text_tables import (
     peek,
     read_chunks,
 )
-from napari_semst.io.places.names import place_pairs
+from napari_semst.io.places.column_names import place_pairs
 from napari_semst.io.readers.cell_tables import is_unnamed
 
 if TYPE_CHECKING:

@@ -20,7 +20,7 @@ from napari_semst.io.formats.text_tables import (
 )
 from napari_semst.io.formats.wide_tables import read_wide
 from napari_semst.io.notes import note, warn
-from napari_semst.io.places.names import unfold_array
+from napari_semst.io.places.column_names import unfold_array
 from napari_semst.io.readers.cell_tables import (
     CellTables,
     is_unnamed,

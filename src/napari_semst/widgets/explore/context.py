@@ -11,7 +11,7 @@ from napari_semst.viewer import spots
 from napari_semst.viewer.spots import paint_layer
 from napari_semst.widgets.explore.editing import LabelEditor
 from napari_semst.widgets.explore.texts import TIPS
-from napari_semst.widgets.shared.painter import paint_section
+from napari_semst.widgets.shared.section_colours import paint_section
 from napari_semst.widgets.shared.sections import OpenSections
 from napari_semst.widgets.shared.state import state_of
 from napari_semst.widgets.shared.status import StatusCard

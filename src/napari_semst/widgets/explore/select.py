@@ -21,7 +21,7 @@ from napari_semst.widgets.shared.forms import (
     row_of,
     stacked,
 )
-from napari_semst.widgets.shared.painter import hidden_spots
+from napari_semst.widgets.shared.section_colours import hidden_spots
 
 if TYPE_CHECKING:
     from anndata import AnnData

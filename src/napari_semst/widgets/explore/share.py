@@ -22,7 +22,7 @@ from napari_semst.widgets.explore.texts import TIPS
 from napari_semst.widgets.shared.closing import mark_saved
 from napari_semst.widgets.shared.files import FileDialogs, ask_path, file_stem
 from napari_semst.widgets.shared.forms import add_row, form_layout, push_button
-from napari_semst.widgets.shared.painter import hidden_spots, paint_section
+from napari_semst.widgets.shared.section_colours import hidden_spots, paint_section
 from napari_semst.widgets.shared.worker import BackgroundTask
 
 if TYPE_CHECKING:
@@ -32,7 +32,7 @@ if TYPE_CHECKING:
     from napari_semst.explore.labels import Labels
     from napari_semst.viewer.colourings import Colouring
     from napari_semst.widgets.explore.editing import LabelEditor
-    from napari_semst.widgets.shared.painter import ColourChoices
+    from napari_semst.widgets.shared.section_colours import ColourChoices
     from napari_semst.widgets.shared.sections import OpenSections
 
 _BUTTONS = (

@@ -11,7 +11,7 @@ from qtpy.QtGui import QKeySequence, QShortcut  # type: ignore[attr-defined]
 from qtpy.QtWidgets import QApplication, QCheckBox, QSlider, QVBoxLayout, QWidget
 
 from napari_semst import keys
-from napari_semst.viewer import adapter, colourings, pins, sections, spots
+from napari_semst.viewer import adapter, colourings, pinned_copies, sections, spots
 from napari_semst.viewer.arrange import arrange, bounds
 from napari_semst.viewer.colour import CategoryPaint
 from napari_semst.viewer.display_state import DisplayState
@@ -41,7 +41,11 @@ from napari_semst.widgets.shared.forms import (
     row_of,
     scroll_area,
 )
-from napari_semst.widgets.shared.painter import choice_key, shown_level, spots_named
+from napari_semst.widgets.shared.section_colours import (
+    choice_key,
+    shown_level,
+    spots_named,
+)
 from napari_semst.widgets.shared.sections import NO_SECTION
 
 if TYPE_CHECKING:
@@ -316,13 +320,13 @@ class ExploreDomains(QWidget):
         """Keep the colours of now beside the section, to compare the next ones with."""
         layer, colouring = self.sections.layer, self.sections.colouring
         if layer is not None and colouring is not None:
-            pins.pin(self._viewer, layer, colouring.label)
+            pinned_copies.pin(self._viewer, layer, colouring.label)
             self._refresh_pins()
 
     def unpin(self) -> None:
         """Take away what is pinned beside the section."""
         if self.sections.layer is not None:
-            pins.unpin(self._viewer, self.sections.layer)
+            pinned_copies.unpin(self._viewer, self.sections.layer)
             self._refresh_pins()
             self._viewer.reset_view()
 
@@ -331,13 +335,13 @@ class ExploreDomains(QWidget):
 
     def _drop_lone_pins(self) -> None:
         """Let pins go with their section."""
-        for pin in pins.lone_pins(self._viewer):
+        for pin in pinned_copies.lone_pins(self._viewer):
             self._viewer.layers.remove(pin)
         self._refresh_pins()
 
     def _refresh_pins(self) -> None:
         layer = self.sections.layer
-        there = layer is not None and bool(pins.pins_of(self._viewer, layer))
+        there = layer is not None and bool(pinned_copies.pins_of(self._viewer, layer))
         self.unpin_button.setEnabled(there)
 
     def _on_marker(self, gene: str) -> None:

@@ -9,11 +9,11 @@ from qtpy.QtCore import QObject, Signal  # type: ignore[attr-defined]
 from napari_semst.errors import SemstError
 from napari_semst.methods.resolve import resolve
 from napari_semst.widgets.find import texts
-from napari_semst.widgets.find.canvas import MOST_LIVE_SPOTS, LiveDomains
 from napari_semst.widgets.find.configuration import remember_request
 from napari_semst.widgets.find.controller import FindController
 from napari_semst.widgets.find.forecast import RunForecaster
 from napari_semst.widgets.find.job import SECONDS_BETWEEN_LOOKS
+from napari_semst.widgets.find.paint_results import MOST_LIVE_SPOTS, LiveDomains
 from napari_semst.widgets.find.summary import counts_problem
 from napari_semst.widgets.shared.downloads import DownloadQuestion, may_download
 from napari_semst.widgets.shared.key_question import agrees_to_send_key

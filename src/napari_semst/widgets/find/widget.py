@@ -13,16 +13,16 @@ from napari_semst.keys import DOMAIN
 from napari_semst.viewer import adapter, sections
 from napari_semst.viewer.display_state import DisplayState
 from napari_semst.viewer.hover import show_spot_on_hover
-from napari_semst.viewer.image_layer import draws_as_image
 from napari_semst.viewer.outlines.outline_layer import read_outlines_when_wanted
 from napari_semst.viewer.spots import tissue_of
+from napari_semst.viewer.spots_as_image import draws_as_image
 from napari_semst.widgets.find import texts
-from napari_semst.widgets.find.canvas import ResultPainter
 from napari_semst.widgets.find.configuration import ConfigurationFiles, recall_request
 from napari_semst.widgets.find.controller import free_run_name
 from napari_semst.widgets.find.image import layer_images
 from napari_semst.widgets.find.job import cuda_devices
 from napari_semst.widgets.find.join import SectionJoiner, can_be_joined
+from napari_semst.widgets.find.paint_results import ResultPainter
 from napari_semst.widgets.find.results import ResultsPanel, discordant_spots
 from napari_semst.widgets.find.run_box import RunBox
 from napari_semst.widgets.find.running import RunManager

@@ -11,7 +11,7 @@ from napari_semst.viewer import colourings
 from napari_semst.viewer.display_state import DisplayState
 from napari_semst.viewer.spots import tissue_of
 from napari_semst.widgets.shared.forms import keep_narrow
-from napari_semst.widgets.shared.painter import COLOUR_CHOICES, ColourChoices
+from napari_semst.widgets.shared.section_colours import COLOUR_CHOICES, ColourChoices
 
 if TYPE_CHECKING:
     from anndata import AnnData

@@ -14,7 +14,7 @@ import numpy as np
 
 from napari_semst.errors import InputError
 from napari_semst.io.images import RESOLUTIONS
-from napari_semst.io.places.names import axis_pairs
+from napari_semst.io.places.column_names import axis_pairs
 from napari_semst.io.places.overlaps import shared_ground
 from napari_semst.io.sections import libraries, part
 from napari_semst.io.text_columns import as_texts

@@ -3,7 +3,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from napari_semst.io.places.names import order_columns, place_pairs, unfold_array
+from napari_semst.io.places.column_names import order_columns, place_pairs, unfold_array
 
 
 @pytest.mark.parametrize(

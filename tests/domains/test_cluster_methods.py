@@ -16,7 +16,7 @@ from napari_semst.config import STAGES, DomainsConfig
 from napari_semst.core import chunks
 from napari_semst.core.progress import RunControl, run_to_end
 from napari_semst.domains import leiden
-from napari_semst.domains.readouts import READOUTS
+from napari_semst.domains.cluster_methods import READOUTS
 from napari_semst.errors import Cancelled, ConfigError
 from napari_semst.methods.base import Fit, View
 from napari_semst.prepare.components import neighbour_average

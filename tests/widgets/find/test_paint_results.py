@@ -5,9 +5,9 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from napari_semst.widgets.find.canvas import MOST_LIVE_SPOTS, domain_rgba
 from napari_semst.widgets.find.configuration import recall_request
 from napari_semst.widgets.find.job import domains_shown
+from napari_semst.widgets.find.paint_results import MOST_LIVE_SPOTS, domain_rgba
 from napari_semst.widgets.find.run_box import LossCurve
 from tests.widgets.docks import add
 from tests.widgets.stand_in import small_tissue

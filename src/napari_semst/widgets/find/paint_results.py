@@ -11,7 +11,7 @@ from napari_semst.palette import domain_colors
 from napari_semst.viewer import spots
 from napari_semst.viewer.display_state import DisplayState, show_labels_on_hover
 from napari_semst.viewer.spots import paint_layer, tissue_of
-from napari_semst.widgets.shared.painter import (
+from napari_semst.widgets.shared.section_colours import (
     COLOUR_CHOICES,
     ColourChoices,
     choice_key,
