@@ -76,7 +76,7 @@ def measured(window, tissue, repeats):
 
     from napari_semst.viewer import adapter, colourings, sections, spots
     from napari_semst.viewer.colour import paint_numbers, paint_of
-    from napari_semst.viewer.outlines.outline_layer import read_outlines_when_wanted
+    from napari_semst.viewer.outlines.load_outlines import read_outlines_when_wanted
 
     (data,) = adapter.layers_of(tissue, "Section")
     layer = Layer.create(*data)
@@ -170,7 +170,7 @@ def main():
     arguments.add_argument("--json", type=Path)
     given = arguments.parse_args()
     from napari_semst.io.outlines.sources import remember_outlines
-    from napari_semst.io.outlines.vertex_tables import xenium_rings
+    from napari_semst.io.outlines.xenium_vertices import xenium_rings
 
     window = Window()
     with tempfile.TemporaryDirectory() as folder:

@@ -68,7 +68,7 @@ def outlined_sample() -> AnnData:
 def main() -> None:
     """Open cells, look at some of them closely, and take the picture."""
     from napari_semst.viewer import adapter, sections, spots
-    from napari_semst.viewer.outlines.outline_layer import read_outlines_when_wanted
+    from napari_semst.viewer.outlines.load_outlines import read_outlines_when_wanted
 
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--out", type=Path, default=Path("docs/images"))

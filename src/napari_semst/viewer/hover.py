@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from napari_semst.viewer import adapter, spots
 from napari_semst.viewer.hover_features import features_of
-from napari_semst.viewer.outlines.outline_layer import read_outlines_when_wanted
+from napari_semst.viewer.outlines.load_outlines import read_outlines_when_wanted
 from napari_semst.viewer.spots import tissue_of
 
 if TYPE_CHECKING:

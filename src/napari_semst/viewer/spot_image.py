@@ -30,7 +30,7 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-    from napari_semst.viewer.outlines.canvas_outlines import (
+    from napari_semst.viewer.outlines.draw_outlines import (
         CanvasOutlines,
         OutlinesToRead,
     )

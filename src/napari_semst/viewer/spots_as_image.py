@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from napari_semst.io.outlines.sources import has_outlines
-from napari_semst.viewer.outlines.canvas_outlines import outlines_to_read
+from napari_semst.viewer.outlines.draw_outlines import outlines_to_read
 from napari_semst.viewer.spot_image import SpotRaster
 from napari_semst.viewer.spots import RASTER
 

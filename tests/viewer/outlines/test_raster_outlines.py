@@ -7,7 +7,7 @@ import pytest
 
 from napari_semst.io.outlines.cell_outlines import CellOutlines
 from napari_semst.viewer import spot_image as rasters
-from napari_semst.viewer.outlines.canvas_outlines import CanvasOutlines
+from napari_semst.viewer.outlines.draw_outlines import CanvasOutlines
 from napari_semst.viewer.outlines.fill_polygons import fill_polygons
 from napari_semst.viewer.spot_image import LEVELS, SpotRaster, border_colours
 from tests.io.outline_files import ARROW

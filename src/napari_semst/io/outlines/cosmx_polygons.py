@@ -10,7 +10,7 @@ from napari_semst.errors import InputError
 from napari_semst.io.checks import abbreviate
 from napari_semst.io.formats.text_tables import read_head
 from napari_semst.io.outlines.cell_outlines import Rings, rings_of_rows
-from napari_semst.io.outlines.vertex_tables import (
+from napari_semst.io.outlines.xenium_vertices import (
     OUTLINES,
     corners_of,
     read_vertices,

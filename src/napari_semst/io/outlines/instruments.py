@@ -13,7 +13,7 @@ from napari_semst.io.notes import INPUT, note
 from napari_semst.io.outlines.cosmx_polygons import OutlinedCells, cosmx_rings
 from napari_semst.io.outlines.merscope_boundaries import merscope_rings
 from napari_semst.io.outlines.sources import has_outlines, remember_outlines
-from napari_semst.io.outlines.vertex_tables import xenium_rings
+from napari_semst.io.outlines.xenium_vertices import xenium_rings
 
 if TYPE_CHECKING:
     from pathlib import Path

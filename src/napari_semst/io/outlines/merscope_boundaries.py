@@ -13,8 +13,8 @@ from napari_semst.errors import InputError
 from napari_semst.io.checks import abbreviate, check_file, translate_errors
 from napari_semst.io.formats.hdf5 import open_hdf5
 from napari_semst.io.outlines.cell_outlines import Rings, concat_rings
-from napari_semst.io.outlines.vertex_tables import OUTLINES, rows_of
 from napari_semst.io.outlines.wkb import rings_from_wkb
+from napari_semst.io.outlines.xenium_vertices import OUTLINES, rows_of
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -16,8 +16,8 @@ from napari_semst.io.formats import ngff
 from napari_semst.io.formats.geoparquet import list_depth, nested_rings, read_geometry
 from napari_semst.io.outlines.cell_outlines import Rings, concat_rings
 from napari_semst.io.outlines.sources import remember_outlines
-from napari_semst.io.outlines.vertex_tables import OUTLINES
 from napari_semst.io.outlines.wkb import is_polygon, rings_from_wkb
+from napari_semst.io.outlines.xenium_vertices import OUTLINES
 from napari_semst.io.readers.spatialdata_places import find_element
 from napari_semst.io.text_columns import as_texts
 

@@ -12,7 +12,7 @@ from napari_semst.io.formats import tenx
 from napari_semst.io.formats.text_tables import peek, read_columns
 from napari_semst.io.notes import note, warn
 from napari_semst.io.outlines.instruments import XENIUM, remember_cells
-from napari_semst.io.outlines.vertex_tables import xenium_file
+from napari_semst.io.outlines.xenium_vertices import xenium_file
 from napari_semst.io.readers.cell_tables import (
     CellTables,
     cell_ids,

@@ -15,7 +15,7 @@ from napari_semst.viewer import adapter, colourings, pinned_copies, sections, sp
 from napari_semst.viewer.arrange import arrange, bounds
 from napari_semst.viewer.colour import CategoryPaint
 from napari_semst.viewer.display_state import DisplayState
-from napari_semst.viewer.outlines import outline_layer
+from napari_semst.viewer.outlines import load_outlines
 from napari_semst.widgets.explore import texts
 from napari_semst.widgets.explore.choice import ColourPicker
 from napari_semst.widgets.explore.compare import ComparePanel
@@ -303,18 +303,18 @@ class ExploreDomains(QWidget):
     def _offer_outlines(self) -> None:
         layer = self.sections.layer
         if layer is not None:
-            outline_layer.read_outlines_when_wanted(layer)
-        there = layer is not None and outline_layer.may_outline(layer)
+            load_outlines.read_outlines_when_wanted(layer)
+        there = layer is not None and load_outlines.may_outline(layer)
         with QSignalBlocker(self.outlines):
             self.outlines.setChecked(
-                layer is not None and outline_layer.shows_outlines(layer)
+                layer is not None and load_outlines.shows_outlines(layer)
             )
         self.outlines.setEnabled(there)
         self.outlines.setToolTip(TIPS["outlines" if there else "no_outlines"])
 
     def _on_outlines(self, outlined: bool) -> None:
         if self.sections.layer is not None:
-            outline_layer.show_outlines(self.sections.layer, outlined)
+            load_outlines.show_outlines(self.sections.layer, outlined)
 
     def pin(self) -> None:
         """Keep the colours of now beside the section, to compare the next ones with."""

@@ -13,7 +13,7 @@ from napari_semst.keys import DOMAIN
 from napari_semst.viewer import adapter, sections
 from napari_semst.viewer.display_state import DisplayState
 from napari_semst.viewer.hover import show_spot_on_hover
-from napari_semst.viewer.outlines.outline_layer import read_outlines_when_wanted
+from napari_semst.viewer.outlines.load_outlines import read_outlines_when_wanted
 from napari_semst.viewer.spots import tissue_of
 from napari_semst.viewer.spots_as_image import draws_as_image
 from napari_semst.widgets.find import texts

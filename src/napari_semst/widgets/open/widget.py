@@ -22,7 +22,7 @@ from napari_semst.errors import SaveError
 from napari_semst.io.options import ReadOptions
 from napari_semst.viewer import adapter
 from napari_semst.viewer.hover import show_spot_on_hover
-from napari_semst.viewer.outlines.outline_layer import read_outlines_when_wanted
+from napari_semst.viewer.outlines.load_outlines import read_outlines_when_wanted
 from napari_semst.viewer.spots import TISSUE
 from napari_semst.widgets.open import texts
 from napari_semst.widgets.open.alignment import AlignmentPanel

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
     from napari.layers import Layer
 
-    from napari_semst.viewer.outlines.canvas_outlines import (
+    from napari_semst.viewer.outlines.draw_outlines import (
         CanvasOutlines,
         OutlinesToRead,
     )
