@@ -17,6 +17,7 @@ from scipy import sparse
 
 from napari_semst.config import Request
 from napari_semst.errors import InputError
+from napari_semst.io.matrices import named_layers
 from napari_semst.io.read import read
 from napari_semst.pipeline.convert import convert
 from napari_semst.pipeline.job import RunOutputs, Scoring, find_and_save
@@ -144,7 +145,7 @@ def assert_kept(back: AnnData, made: Made) -> None:
     assert list(back.var_names) == list(tissue.var_names)
     np.testing.assert_array_equal(back.obsm["spatial"], made.places[kept])
     pairs = [(back.X, tissue.X)]
-    pairs += [(back.layers[name], tissue.layers[name]) for name in tissue.layers]
+    pairs += [(back.layers[name], held) for name, held in named_layers(tissue).items()]
     if tissue.raw is not None:
         pairs.append((back.raw.X, tissue.raw.X))
     for one, other in pairs:

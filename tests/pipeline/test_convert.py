@@ -14,6 +14,7 @@ from typer.testing import CliRunner
 
 from napari_semst.cli.main import app
 from napari_semst.errors import ConfigError, CountsError, SaveError
+from napari_semst.io.matrices import named_layers
 from napari_semst.io.read import read
 from napari_semst.pipeline.convert import convert
 from tests.io.outs import write_outs
@@ -34,7 +35,7 @@ def assert_same(back: AnnData, tissue: AnnData) -> None:
         one, other = back.obs[column], tissue.obs[column]
         assert list(one.dropna()) == list(other.dropna())
     assert list(back.var) == list(tissue.var)
-    assert set(back.layers) == set(tissue.layers)
+    assert set(named_layers(back)) == set(named_layers(tissue))
 
 
 def pictures(tissue: AnnData) -> dict[str, Any]:

@@ -93,12 +93,16 @@ def plain_texts(values: pd.Series, *, as_categories: bool) -> pd.Series:
     """Return texts as Python's own, or as categories of them."""
     texts = values.astype(object)
     there = texts.notna()
-    # Before categories are made: pandas 3 cannot hold half a character in them.
+    # First of all: pandas 3 makes no categories of half a character.
     clean = _clean(list(texts[there]))
     if clean is not None:
         texts = texts.copy()
         texts[there] = clean
-    return texts.astype("category") if as_categories else texts
+    if not as_categories:
+        return texts
+    found = texts.astype("category")
+    # Pandas 3 makes them of its own type of text.
+    return found.cat.rename_categories(found.cat.categories.astype(object))
 
 
 def _column(values: pd.Series, where: str, mends: Mends, shorten: bool) -> pd.Series:
