@@ -176,7 +176,7 @@ def _part(
     from napari_semst.io.counts import find_counts
     from napari_semst.io.ensembl_symbols import gene_symbols
     from napari_semst.io.matrices import named_layers
-    from napari_semst.io.places.mixed import mixed_sections
+    from napari_semst.io.places.mixed_sections import mixed_sections
     from napari_semst.io.sections import sections_of
 
     told = []

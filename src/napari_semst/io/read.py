@@ -17,7 +17,7 @@ from napari_semst.io.notes import note, warn_of_mixing
 from napari_semst.io.options import ReadOptions
 from napari_semst.io.outlines.instruments import remember_saved
 from napari_semst.io.outlines.sources import pass_on_outlines
-from napari_semst.io.places.mixed import mixed_sections
+from napari_semst.io.places.mixed_sections import mixed_sections
 from napari_semst.io.readers import visium_files
 from napari_semst.io.readers.h5ad import use_symbols
 from napari_semst.io.readers.registry import (

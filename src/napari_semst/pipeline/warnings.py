@@ -32,7 +32,7 @@ def tissue_warnings(tissue: AnnData, section: Section) -> list[str]:
     from napari_semst.io.coordinates import locate_coordinates
     from napari_semst.io.feature_names import say_references
     from napari_semst.io.gene_features import genes_of
-    from napari_semst.io.places.mixed import mixed_sections
+    from napari_semst.io.places.mixed_sections import mixed_sections
     from napari_semst.io.places.on_image import few_on_image
 
     apart = len(section.sections.names) > 1

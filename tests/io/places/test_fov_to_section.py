@@ -6,7 +6,7 @@ import pytest
 
 from napari_semst.io.alignment import image_placement
 from napari_semst.io.notes import input_warnings
-from napari_semst.io.places.mixed import mixed_sections
+from napari_semst.io.places.mixed_sections import mixed_sections
 from napari_semst.io.places.on_image import shares_on_images
 from napari_semst.io.preview import preview
 from napari_semst.io.read import read

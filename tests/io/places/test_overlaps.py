@@ -5,7 +5,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from napari_semst.io.places.mixed import mixed_sections
+from napari_semst.io.places.mixed_sections import mixed_sections
 from napari_semst.io.places.overlaps import shared_ground
 from napari_semst.wording import for_shell, for_window
 from tests.io.places.grounds import cells, table, tissue_of

@@ -37,7 +37,7 @@ def preview_places(
     """
     from napari_semst.io.coordinates import locate_coordinates
     from napari_semst.io.places.fov_to_section import take_section_wide
-    from napari_semst.io.places.mixed import mixed_sections
+    from napari_semst.io.places.mixed_sections import mixed_sections
 
     if not known["coordinates"] or not hasattr(file["obs"], "keys"):
         return known

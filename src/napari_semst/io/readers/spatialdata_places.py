@@ -17,7 +17,7 @@ from napari_semst.io.formats.geoparquet import (
 )
 from napari_semst.io.formats.label_centroids import label_centroids
 from napari_semst.io.notes import note, warn
-from napari_semst.io.places.mixed import keep_apart
+from napari_semst.io.places.mixed_sections import keep_apart
 from napari_semst.io.readers.h5ad import ORIGINAL, SPATIAL
 from napari_semst.io.readers.zarr import check_store
 from napari_semst.io.text_columns import MISSING, as_texts
