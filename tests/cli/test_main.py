@@ -14,6 +14,8 @@ from typer.testing import CliRunner
 
 from napari_semst.cli.main import app
 from napari_semst.errors import SemstError
+from napari_semst.io.export.h5ad import write
+from napari_semst.sample import simulated_discordance
 from tests.io.readers.test_visium_hd import run_of
 
 
@@ -159,6 +161,27 @@ def test_inspect_says_whether_it_can_run(section, tissue, tmp_path):
     result = CliRunner().invoke(app, ["inspect", str(logged)])
     assert result.exit_code == 2
     assert "not as it is" in result.output
+
+
+def test_inspect_says_once_why_a_section_cannot_run(section, tissue, tmp_path):
+    write(tissue[:6].copy(), tmp_path / "small.h5ad")
+    result = CliRunner().invoke(app, ["inspect", str(tmp_path / "small.h5ad")])
+    assert result.exit_code == 2
+    assert (
+        "can run      not as it is: Expected a section of at least 10" in result.stdout
+    )
+    assert result.stdout.count("found 6") == 1
+
+
+def test_no_run_by_the_image_is_foretold_where_no_spot_lies_on_it(tmp_path):
+    seen = simulated_discordance(300, 60)
+    write(seen, tmp_path / "on.h5ad")
+    assert "image-guided: about" in call("inspect", tmp_path / "on.h5ad")
+    seen.obsm["spatial"] = seen.obsm["spatial"] + 1e6
+    write(seen, tmp_path / "off.h5ad")
+    said = call("inspect", tmp_path / "off.h5ad")
+    assert "No spot lies on the image" in said
+    assert "image-guided: about" not in said
 
 
 def test_a_part_of_an_input_is_inspected_and_run(tissue, tmp_path):

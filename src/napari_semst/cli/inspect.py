@@ -82,7 +82,11 @@ def _in_words(facts: dict[str, Any]) -> str:
     ]
     lines += [f"  histology    {_spot_image(one)}" for one in facts["spot_images"]]
     lines += [f"  note         {text}" for text in facts["warnings"]]
-    ready = "yes: semst run -k K" if facts["can_run"] else "not as it is"
+    ready = "yes: semst run -k K"
+    if not facts["can_run"]:
+        said = (counts["problem"], places["problem"])
+        more = [why for why in facts["why_not"] if why not in said]
+        ready = ": ".join(["not as it is", *more[:1]])
     return "\n".join(
         [
             *lines,

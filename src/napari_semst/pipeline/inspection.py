@@ -156,7 +156,8 @@ def _measured(tissue: AnnData, seen: Preview) -> dict[str, Any]:
     device, forecasts = None, None
     if matrix is not None:
         problems += _too_small(tissue, matrix)
-        device, forecasts = _forecasts(tissue, int(matrix.nnz), image=bool(images))
+        shown = bool(images) and _some_spots_on_image(tissue)
+        device, forecasts = _forecasts(tissue, int(matrix.nnz), image=shown)
     return {
         "n_spots": tissue.n_obs,
         "n_genes": tissue.n_vars,
@@ -384,6 +385,16 @@ def _noticed(tissue: AnnData, places: NDArray[np.float64] | None) -> list[str]:
         with suppress(SemstError):  # said of the image
             found.append(few_on_image(tissue, places))
     return list(filter(None, found))
+
+
+def _some_spots_on_image(tissue: AnnData) -> bool:
+    """Return whether a method that reads the image could run."""
+    from napari_semst.io.places.on_image import share_on_image
+
+    try:
+        return share_on_image(tissue, None) != 0.0
+    except SemstError:  # said of the image
+        return False
 
 
 def _forecasts(
