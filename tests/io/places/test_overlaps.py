@@ -161,6 +161,41 @@ def test_joined_tables_of_anndata_are_told():
     assert (found.column, found.names) == ("source", ("A", "B"))
 
 
+@pytest.mark.parametrize("loose", [0.0, 0.7])
+@pytest.mark.parametrize("name", ["truth", "cell_type", "region of interest", "xyz"])
+def test_domains_that_differ_between_samples_are_no_samples(name, loose):
+    # Bands across one sample, bands along the other, and no column of samples.
+    obs, places = table([cells(loose=loose), cells(seed=1, loose=loose)], "sample")
+    is_second = obs.pop("sample") == "s1"
+    along = np.where(is_second, places[:, 0], places[:, 1]) // 5
+    obs[name] = [f"band {b:.0f}" for b in along]
+    assert shared_ground(obs, places).column == ""
+
+
+def test_yes_and_no_tell_samples():
+    obs, places = table([cells(seed=i) for i in range(2)], "treated", [False, True])
+    assert shared_ground(obs, places).names == ("False", "True")
+    chance = np.random.default_rng(0)
+    obs["treated"] = chance.random(len(obs)) < 0.5
+    assert shared_ground(obs, places).column == ""
+
+
+def test_gaps_are_no_sample():
+    obs, places = table([cells(seed=i) for i in range(2)], "mouse", [1.0, 2.0])
+    obs.loc[obs.index[3], "mouse"] = np.nan
+    assert shared_ground(obs, places).names == ("1.0", "2.0")
+
+
+@pytest.mark.parametrize("name", ["cell_type", "patient_group", "donor"])
+def test_labels_that_alternate_or_mix_on_a_lattice_are_one_section(name):
+    places = cells(loose=0.0)
+    mixed = np.random.default_rng(0).integers(0, 2, len(places))
+    assert shared_ground(pd.DataFrame({name: mixed}), places) is None
+    if name == "cell_type":
+        turns = pd.DataFrame({name: places.sum(axis=1) % 2})
+        assert shared_ground(turns, places) is None
+
+
 def test_real_sections_are_no_overlap(shared_data):
     for path in sorted((shared_data / "tissue").glob("*.h5ad")):
         assert mixed_sections(anndata.read_h5ad(path)) is None, path.name

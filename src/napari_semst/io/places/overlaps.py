@@ -46,6 +46,9 @@ _TOGETHER = 1.25
 # by how many standard deviations of chance there must be fewer.
 _ENOUGH_PAIRS = 20
 _SURELY_FEWER = 3.0
+# Types of cells, or domains of samples, can differ between near spots as well: columns
+# of such names, or told by nothing but the nearest spots, must leave fewer together.
+_HARDLY_ANY = 0.1
 # Above this share of spots at the place of another no column is needed to say so.
 _SAME_PLACES = 0.5
 # Columns that leave so little more together than the best one are as good.
@@ -74,10 +77,11 @@ _SAMPLE_NAMES = (
 _SAMPLE_WORDS = re.compile(
     r"(?i)(?<![a-z])(animal|batch|bregma|chip|donor|fov|individual|library|mouse|patient"
     r"|puck|replicate|sample|section|slice|slide|specimen|subject)s?(?![a-z])"
+    r"|genotype"
 )
 _LABEL_WORDS = re.compile(
-    r"(?i)annot|class|cluster|domain|ground_?truth|group|label|layer|leiden|louvain"
-    r"|niche|phase|state|type"
+    r"(?i)annot|class|cluster|domain|group|label|layer|leiden|louvain|niche|phase|region"
+    r"|state|truth|type"
 )
 # Places in a field of view, as CosMx has them: measures, whatever their values.
 _PLACE_WORDS = re.compile(r"(?i)^(?:center|centre|centroid)_?[xyz]|[a-z]_(?:px|um|mm)$")
@@ -168,7 +172,7 @@ def shared_ground(
         least = min(one.left for one in found)
         alike = [one for one in found if one.left <= least + _ALIKE]
         best = min(alike, key=lambda one: (one.column != prefer, one.rank))
-        names = as_texts(obs[best.column].drop_duplicates())
+        names = as_texts(obs[best.column].drop_duplicates().dropna())
         return SharedGround(best.column, tuple(names), best.share)
     if same := near.share_at_one_place():
         return SharedGround("", (), same, at_one_place=True)
@@ -191,13 +195,12 @@ class _Pairs(NamedTuple):
         return self.chance >= _ENOUGH_PAIRS
 
     @property
-    def is_apart(self) -> bool:
-        fewer = (self.chance - self.found) / np.sqrt(max(self.chance, 1))
-        return bool(self.ratio <= _APART and fewer >= _SURELY_FEWER)
-
-    @property
     def is_together(self) -> bool:
         return self.is_enough and self.ratio > _TOGETHER
+
+    def is_apart(self, ratio: float) -> bool:
+        fewer = (self.chance - self.found) / np.sqrt(max(self.chance, 1))
+        return bool(self.ratio <= ratio and fewer >= _SURELY_FEWER)
 
 
 class _Neighbourhood:
@@ -225,6 +228,7 @@ class _Neighbourhood:
         self._towards = (towards / radius[:, :, None]).astype(np.float32)
         first, second = self._distances[:, 0], self._distances[:, 1]
         self._close = (first == 0) | (first < _CLOSE * second)
+        self._keep_distance = bool(self._close.mean() < _CLOSE_PAIRS)
         self._places = places[self._spots]
 
     def share_at_one_place(self) -> float:
@@ -255,7 +259,7 @@ class _Neighbourhood:
             return None
         share = float(self._among_others(same).mean())
         pairs, nearest = self._kept_together(own, same)
-        told = pairs.is_apart or nearest.is_apart
+        told = self._is_told(name, pairs, nearest)
         # Places drawn at random keep no distance: then only what the table says of
         # itself is left to go by.
         together = pairs.is_together or nearest.is_together
@@ -263,6 +267,8 @@ class _Neighbourhood:
             return None
         if not told and (
             share < 2 * _AMONG_OTHERS
+            or self._keep_distance
+            or column.dtype.kind == "b"
             or not _is_joined(name, column, certain=pairs.is_enough)
         ):
             return None
@@ -271,6 +277,20 @@ class _Neighbourhood:
         size = n_values if told else -n_values
         rank = (int(column.isna().any()), _name_rank(name), size)
         return _Evidence(name, share, left, rank, told)
+
+    @staticmethod
+    def _is_told(name: str, pairs: _Pairs, nearest: _Pairs) -> bool:
+        """Return whether distances tell samples by a column.
+
+        Where there are close pairs, these say it: the nearest spots are of another
+        domain already where those of two samples differ.
+        """
+        is_label = _is_label(name)
+        if pairs.is_apart(_HARDLY_ANY if is_label else _APART):
+            return True
+        if is_label or pairs.is_enough or pairs.ratio > _APART:
+            return False
+        return nearest.is_apart(_APART if pairs.chance else _HARDLY_ANY)
 
     def _codes(
         self, column: pd.Series
@@ -299,7 +319,7 @@ class _Neighbourhood:
         """
         counts = np.bincount(own[self._close]).astype(float)
         chance = float((counts**2).sum()) / max(float(counts.sum()), 1)
-        if self._close.mean() < _CLOSE_PAIRS:
+        if self._keep_distance:
             chance = 0.0
         pairs = _Pairs(float(same[self._close, 0].sum()), chance)
         mixed = same[(~same).sum(axis=1) >= 2]
@@ -331,19 +351,30 @@ class _Neighbourhood:
 
 def _few_valued(obs: pd.DataFrame) -> Iterator[str]:
     """Yield columns of few values: neither measures nor names of single spots."""
-    from pandas.api.types import is_bool_dtype, is_numeric_dtype
+    from pandas.api.types import is_numeric_dtype
 
     some = obs.iloc[:: max(1, len(obs) // _LOOKED_AT)]
     once = obs.columns[~obs.columns.duplicated(keep=False)]
     for name in once:
         column = some[name]
         most = _MOST_NUMBERS if is_numeric_dtype(column) else _MOST_TEXTS
-        if is_bool_dtype(column) or str(name).startswith(keys.RESULTS):
+        if str(name).startswith(keys.RESULTS):
             continue
         if is_numeric_dtype(column) and _PLACE_WORDS.search(str(name)):
             continue
         if 1 < column.nunique(dropna=False) <= most * len(some):
             yield name
+
+
+def is_named_as_sample(name: str) -> bool:
+    """Return whether a column is called as samples are.
+
+    Parameters
+    ----------
+    name
+        Of the column.
+    """
+    return name.lower() in _SAMPLE_NAMES or bool(_SAMPLE_WORDS.search(name))
 
 
 def _is_joined(name: str, column: pd.Series, *, certain: bool) -> bool:
@@ -353,8 +384,8 @@ def _is_joined(name: str, column: pd.Series, *, certain: bool) -> bool:
     """
     import pandas as pd
 
-    named = _name_rank(name) < len(_SAMPLE_NAMES) or bool(_SAMPLE_WORDS.search(name))
-    if named or _LABEL_WORDS.search(name) or not certain:
+    named = is_named_as_sample(name)
+    if named or _is_label(name) or not certain:
         return named
     codes, values = pd.factorize(column)
     runs = int(np.count_nonzero(codes[1:] != codes[:-1])) + 1
@@ -366,6 +397,11 @@ def _name_rank(name: str) -> int:
     lower = name.lower()
     if lower in _SAMPLE_NAMES:
         return _SAMPLE_NAMES.index(lower)
-    if _LABEL_WORDS.search(name):
+    if _is_label(name):
         return len(_SAMPLE_NAMES) + 2
     return len(_SAMPLE_NAMES) + (0 if _SAMPLE_WORDS.search(name) else 1)
+
+
+def _is_label(name: str) -> bool:
+    """Return whether a name is one of types or domains, and of nothing else."""
+    return bool(_LABEL_WORDS.search(name)) and not _SAMPLE_WORDS.search(name)

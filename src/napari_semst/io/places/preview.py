@@ -8,6 +8,7 @@ import numpy as np
 
 from napari_semst.errors import InputError
 from napari_semst.io.places.column_names import axis_pairs
+from napari_semst.io.places.overlaps import is_named_as_sample
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -16,9 +17,16 @@ if TYPE_CHECKING:
 
     from napari_semst.io.options import ReadOptions
 
-# Text is read slowly: of longer tables only columns of categories and whole numbers.
+# Text is read slowly: of longer tables only columns of categories and numbers.
 _MOST_TEXTS = 200_000
-_READ = ("array", "categorical", "nullable-integer", "string-array")
+_READ = (
+    "array",
+    "categorical",
+    "nullable-boolean",
+    "nullable-integer",
+    "nullable-string-array",
+    "string-array",
+)
 
 
 def preview_places(
@@ -68,7 +76,7 @@ def _places_of(file: Any, columns: tuple[str, ...], key: str | None) -> AnnData:
     wanted |= {part.strip() for part in (key or "").split(",")}
     for name in columns:
         column = file["obs"][name]
-        if name in wanted or _tells_samples(column):
+        if name in wanted or _tells_samples(name, column):
             obs[name] = read_elem(column)
             n_spots = len(obs[name])
     obsm = {}
@@ -99,8 +107,12 @@ def _obsm(file: Any) -> Iterator[tuple[str, Any]]:
                 yield str(name), held
 
 
-def _tells_samples(column: Any) -> bool:
+def _tells_samples(name: str, column: Any) -> bool:
     kind = str(column.attrs.get("encoding-type", ""))
-    if kind not in _READ or (kind == "array" and column.dtype.kind not in "iu"):
+    if kind == "array" and column.dtype.kind == "f":
+        # Most are measures, and long: only those named as samples are read.
+        return is_named_as_sample(name)
+    if kind not in _READ:
         return False
-    return kind != "string-array" or column.shape[0] <= _MOST_TEXTS
+    texts = column["values"] if kind.startswith("nullable") else column
+    return "string" not in kind or texts.shape[0] <= _MOST_TEXTS
