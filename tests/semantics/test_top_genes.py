@@ -10,7 +10,7 @@ from hypothesis.extra import numpy as hnp
 from scipy import sparse
 
 from napari_semst.errors import Cancelled, SemanticsError
-from napari_semst.semantics import rank, rank_genes
+from napari_semst.semantics import rank_genes, top_genes
 
 GENES = ["PLP1", "MT-CO1", "GFAP", "RPL13", "Gm1234", "MBP", "AC012345.1", "SST"]
 
@@ -40,7 +40,7 @@ def test_ranking_equals_a_plain_sort(
 ) -> None:
     names = [f"GENE{i}" for i in range(dense.shape[1])]
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(rank, "CHUNK_VALUES", budget)
+        patch.setattr(top_genes, "CHUNK_VALUES", budget)
         lists = rank_genes(sparse.csr_matrix(dense), names, n_listed)
     np.testing.assert_array_equal(lists.indices, reference(dense, n_listed))
 
@@ -94,7 +94,7 @@ def test_wrong_input_is_explained() -> None:
 def test_progress_ends_at_all_spots_and_cancelling_stops(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr(rank, "CHUNK_VALUES", 4)
+    monkeypatch.setattr(top_genes, "CHUNK_VALUES", 4)
     steps: list[tuple[int, int]] = []
     rank_genes(np.ones((5, 2)), ["A1", "B1"], 1, progress=lambda *s: steps.append(s))
     assert steps == [(2, 5), (4, 5), (5, 5)]

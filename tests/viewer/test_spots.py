@@ -14,9 +14,9 @@ from napari_semst.viewer import (
     adapter,
     display_state,
     hover,
-    image_layer,
     sections,
     spots,
+    spots_as_image,
 )
 from napari_semst.viewer.spots import TISSUE, paint_layer, tissue_of
 from tests.widgets.stand_in import small_tissue
@@ -25,7 +25,7 @@ from tests.widgets.stand_in import small_tissue
 @pytest.fixture(params=["points", "image"])
 def kind(request, monkeypatch):
     if request.param == "image":
-        monkeypatch.setattr(image_layer, "MOST_POINTS", 119)
+        monkeypatch.setattr(spots_as_image, "MOST_POINTS", 119)
     return request.param
 
 
@@ -49,9 +49,9 @@ def seen(layer):
 
 def test_more_spots_than_the_limit_are_an_image(monkeypatch):
     tissue = small_tissue()
-    monkeypatch.setattr(image_layer, "MOST_POINTS", 120)
+    monkeypatch.setattr(spots_as_image, "MOST_POINTS", 120)
     assert isinstance(spots_of(tissue), Points)
-    monkeypatch.setattr(image_layer, "MOST_POINTS", 119)
+    monkeypatch.setattr(spots_as_image, "MOST_POINTS", 119)
     layer = spots_of(tissue)
     assert isinstance(layer, Image)
     assert layer.opacity == adapter.SPOT_OPACITY
@@ -171,7 +171,7 @@ def test_hovering_follows_the_tissue_and_the_level_on_show(kind):
 
 
 def test_a_position_in_data_is_understood_too(monkeypatch):
-    monkeypatch.setattr(image_layer, "MOST_POINTS", 1)
+    monkeypatch.setattr(spots_as_image, "MOST_POINTS", 1)
     layer = spots_of(small_tissue())
     pixel = layer.world_to_data(spots.positions(layer)[37])
     assert "spot-37" in layer.get_status(pixel)["value"]
@@ -225,7 +225,7 @@ def bins(n=144):
 
 
 def test_bins_are_squares_and_fill_the_plane(monkeypatch):
-    monkeypatch.setattr(image_layer, "MOST_POINTS", 1)
+    monkeypatch.setattr(spots_as_image, "MOST_POINTS", 1)
     layer = spots_of(bins())
     assert spots.raster_of(layer).square
     assert np.all(layer.data[-1][..., 3] == 255)
@@ -236,7 +236,7 @@ def test_bins_are_squares_and_fill_the_plane(monkeypatch):
 def square(tissue):
     from napari_semst.viewer.arrange import arrange
 
-    return image_layer.are_bins(tissue, arrange(tissue, "spatial"))
+    return spots_as_image.are_bins(tissue, arrange(tissue, "spatial"))
 
 
 def test_other_spots_are_discs():
