@@ -200,6 +200,19 @@ def test_seqfish_in_micrometres_or_pixels(tmp_path, tissue, version, unit):
     found.write_h5ad(tmp_path / "saved.h5ad")
 
 
+def test_numbers_of_rows_before_labels_of_seqfish(tmp_path, tissue):
+    folder = write_seqfish(tmp_path / "run", tissue)
+    for path in folder.glob("*.csv"):
+        table = pd.read_csv(path).rename(columns={"Unnamed: 0": "label"})
+        table["label"] += 7
+        table.set_axis(range(1, len(table) + 1)).to_csv(path)
+    assert preview(folder).n_genes == tissue.n_vars
+    found = read(folder)
+    assert list(found.obs_names[:2]) == ["8", "9"]
+    found.obs_names = tissue.obs_names
+    assert_same(found, tissue)
+
+
 def test_seqfish_whose_unit_is_unclear_shows_no_image(tmp_path, tissue):
     write_seqfish(tmp_path / "run", tissue, unit=0.1, size=(900, 900))
     found = read(tmp_path / "run")

@@ -37,6 +37,13 @@ def test_the_column_that_names_the_cells_counted_is_the_index():
     cells = index_by_id(table, found, pd.Index(["9", "7"]))
     assert list(cells.index) == ["7", "1", "9"]
     assert cells["X"].dtype == float
-    # All share some ids: the first of those that share most is taken.
+    # All share some ids: numbers of rows say the least of which cell is meant.
     cells = index_by_id(table, found, pd.Index(["1", "2"]))
+    assert list(cells.index) == ["7", "1", "9"]
+    # Without a cell in the column of ids, they are what is left.
+    cells = index_by_id(table, found, pd.Index(["2", "3"]))
     assert list(cells.index) == ["1", "2", "3"]
+    # Names of rows that do not only count are ids as any others.
+    named = table.assign(**{"": ["4", "1", "2"]})
+    cells = index_by_id(named, found, pd.Index(["1", "2"]))
+    assert list(cells.index) == ["4", "1", "2"]

@@ -8,6 +8,7 @@ import tifffile
 from napari_semst.errors import InputError
 from napari_semst.io.alignment import image_placement, share_inside, spot_size
 from napari_semst.io.notes import input_warnings
+from napari_semst.io.preview import preview
 from napari_semst.io.read import read
 from napari_semst.io.readers.registry import detect_format
 from tests.io.folders import gradient, save, write_cosmx, write_merscope, write_xenium
@@ -265,6 +266,20 @@ def test_numbers_of_rows_are_neither_ids_nor_genes(tmp_path, tissue):
     found.write_h5ad(tmp_path / "saved.h5ad")
     columns = {*read(folder).obs.columns}
     assert not {"", "unnamed"} & columns
+    # The ids, beside the numbers of rows, are not taken for counts.
+    assert preview(folder).counts == "cell_by_gene.csv"
+
+
+def test_merscope_ids_of_any_name_are_known_by_the_cells_they_name(tmp_path, tissue):
+    folder = write_merscope(tmp_path / "run", tissue, image=False)
+    _rewritten(
+        folder,
+        "cell_metadata",
+        lambda t, path: t.rename(columns={"EntityID": "Name"})[
+            [*t.columns[1:], "Name"]
+        ].to_csv(path, index=False),
+    )
+    assert_same(read(folder), tissue)
 
 
 def test_merscope_without_ids_says_what_the_column_may_be_called(tmp_path, tissue):
@@ -289,6 +304,11 @@ def test_ids_that_another_program_rounded_are_told(tmp_path, tissue):
     )
     with pytest.raises(InputError, match=r"ids in cell_metadata\.csv were rounded"):
         read(folder)
+    # Rounded to one number, they are not doubles to remove.
+    _edit(folder, "cell_metadata", lambda t: t.assign(EntityID="1.1e+18"))
+    with pytest.raises(InputError, match="digits are lost") as caught:
+        read(folder)
+    assert "Remove" not in str(caught.value)
 
 
 @pytest.mark.parametrize("end", ["", ".gz"])

@@ -279,9 +279,18 @@ def text_columns(head: TableHead) -> tuple[str, ...]:
     )
 
 
-def holds_counts(head: TableHead) -> bool:
-    """Return whether the first rows hold whole numbers, beside their names."""
-    values = [row[1:] for row in head.rows]
+def holds_counts(head: TableHead, columns: Sequence[int] | None = None) -> bool:
+    """Return whether the first rows hold whole numbers, beside their names.
+
+    Parameters
+    ----------
+    head
+        The first lines of the table.
+    columns
+        Numbers of the columns that are genes; all but the first if not given.
+    """
+    genes = range(1, len(head.names)) if columns is None else columns
+    values = [[row[column] for column in genes] for row in head.rows]
     numbers = [float(v) for row in values for v in row if is_number(v)]
     return is_count_matrix(np.asarray(numbers)) and any(
         number > 0 for number in numbers
@@ -289,7 +298,7 @@ def holds_counts(head: TableHead) -> bool:
 
 
 def preview_tables(
-    counts: Path, cells: Path, n_genes: int, head: TableHead
+    counts: Path, cells: Path, genes: Sequence[int], head: TableHead
 ) -> dict[str, Any]:
     """Return what is known of a table of counts and one of cells.
 
@@ -297,16 +306,16 @@ def preview_tables(
     ----------
     counts, cells
         The files.
-    n_genes
-        How many columns of counts are genes.
+    genes
+        Numbers of the columns of counts that are genes.
     head
         The first lines of the counts.
     """
     about = read_head(cells, cells.name)
     return {
         "n_spots": n_lines(cells) - 1 - len(about.comments),
-        "n_genes": n_genes,
-        "counts": counts.name if holds_counts(head) else "",
+        "n_genes": len(genes),
+        "counts": counts.name if holds_counts(head, genes) else "",
         "coordinates": cells.name,
         "columns": tuple(name for name in about.names[1:] if name),
         "annotations": text_columns(about),

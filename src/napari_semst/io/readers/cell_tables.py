@@ -21,6 +21,8 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
     from scipy import sparse
 
+    from napari_semst.io.formats.text_tables import TableHead
+
 # Numbers as R writes them where that is shorter, and what a float still holds whole.
 _POWER = r"\d(?:\.\d+)?[eE]\+?\d{1,3}"
 _MOST_EXACT = 2**53
@@ -145,6 +147,23 @@ def id_columns(names: Sequence[str], known: Sequence[str]) -> list[str]:
     return list(dict.fromkeys([*found, *names[:1]]))
 
 
+def id_place(columns: Sequence[str], known: Sequence[str]) -> int:
+    """Return the number of the column of a table of counts that names its cells.
+
+    It is the first, unless another program put the numbers of the rows before it.
+
+    Parameters
+    ----------
+    columns
+        Names of the columns.
+    known
+        What columns of ids are called, in lower case.
+    """
+    told = [name.lower() for name in columns[:2]]
+    numbered = is_unnamed(columns[0]) or told[0] == "x"
+    return int(len(told) > 1 and numbered and told[1] in known)
+
+
 def index_by_id(
     cells: pd.DataFrame, candidates: Sequence[str], names: pd.Index
 ) -> pd.DataFrame:
@@ -160,8 +179,13 @@ def index_by_id(
         Of the cells that have counts.
     """
     found = {name: cell_ids(cells[name]) for name in candidates if name in cells}
-    # The first of those that share most: of ids that only count up, all share some.
-    best = max(found, key=lambda name: int(found[name].isin(names).sum()))
+    shared = {name: int(ids.isin(names).sum()) for name, ids in found.items()}
+    # Numbers of rows share names with any ids that count up, and do not say which cell
+    # is meant: they give way to a column of ids that names any.
+    if any(shared[name] and not _of_rows(name) for name in found):
+        shared |= {name: -1 for name in found if _numbers_rows(name, found[name])}
+    # The first of those that share most.
+    best = max(shared, key=shared.__getitem__)
     others = {name: _numbers_again(cells[name]) for name in found if name != best}
     return cells.assign(**others).drop(columns=best).set_index(found[best])
 
@@ -169,6 +193,43 @@ def index_by_id(
 def is_unnamed(name: str) -> bool:
     """Return whether a column has no name, or the one pandas gives it then."""
     return not name.strip() or name.startswith(("Unnamed: ", "__index_level_"))
+
+
+def naming_columns(head: TableHead, names: pd.Index) -> list[str]:
+    """Return the columns whose first rows all name cells that have counts.
+
+    For tables that call their column of ids by no known name.
+
+    Parameters
+    ----------
+    head
+        The first lines of the table of cells.
+    names
+        Of the cells that have counts.
+    """
+    import pandas as pd
+
+    columns = zip(head.names, zip(*head.rows, strict=True), strict=True)
+    return [
+        name
+        for name, values in columns
+        if len(set(values)) == len(values)
+        and cell_ids(pd.Series(list(values))).isin(names).all()
+    ]
+
+
+def _of_rows(name: str) -> bool:
+    """Return whether R or pandas may have called names of rows so."""
+    return is_unnamed(name) or name.lower() == "x"
+
+
+def _numbers_rows(name: str, ids: pd.Index) -> bool:
+    """Return whether a column only counts the rows, as R and pandas leave it."""
+    if not _of_rows(name):
+        return False
+    first = ids[:1].isin(["0", "1"]).any()
+    counted = np.arange(len(ids)) + (int(ids[0]) if first else 0)
+    return bool(first and (ids == counted.astype(str)).all())
 
 
 def _numbers_again(column: pd.Series) -> pd.Series:
@@ -271,6 +332,12 @@ def _unplaced(n_all: int, n_placed: int, found: CellTables) -> list[str]:
 
 def _refuse_doubles(names: pd.Index, file: str) -> None:
     twice = names[names.duplicated()]
+    if len(twice) and twice.str.fullmatch(_POWER).any():
+        raise InputError(
+            f"Expected every cell once in {file}; found ids of which digits are lost, "
+            f"such as {twice[0]}, so that {len(twice):,} occur again. Another program "
+            "rounded them: copy the file from the instrument again."
+        )
     if len(twice):
         raise InputError(
             f"Expected every cell once in {file}; {len(twice):,} occur again (first: "

@@ -174,7 +174,7 @@ def preview(path: Path, options: ReadOptions) -> dict[str, Any]:
     head = read_head(files.counts, files.counts.name)
     own = [i for i, name in enumerate(head.names) if not is_key(name)]
     values = [float(row[i]) for row in head.rows for i in own if _is_broken(row[i])]
-    found = preview_tables(files.counts, files.cells, len(own), head)
+    found = preview_tables(files.counts, files.cells, own, head)
     found["var"] = pd.DataFrame(index=[head.names[i] for i in own])
     if not names_places(read_head(files.cells, files.cells.name).names, files.views):
         found["coordinates"] = ""

@@ -25,8 +25,9 @@ from napari_semst.io.readers.cell_tables import (
     as_numbers,
     cell_ids,
     id_columns,
+    id_place,
     index_by_id,
-    is_unnamed,
+    naming_columns,
     tissue_from_cells,
 )
 
@@ -66,7 +67,7 @@ def can_read(path: Path) -> bool:
     return (
         counts is not None
         and cells is not None
-        and counts.names[_id_place(counts.names)].lower() in _IDS
+        and counts.names[id_place(counts.names, _IDS)].lower() in _IDS
         and {"center_x", "center_y"} <= set(cells.names)
     )
 
@@ -131,7 +132,7 @@ def read(path: Path, options: ReadOptions) -> AnnData:
         raise InputError(_missing(path))
     what = "the table of counts"
     columns = read_head(files.counts, what).names
-    place = _id_place(columns)
+    place = id_place(columns, _IDS)
     leading = set(columns[:place])
     ids, genes, counts = read_wide(
         files.counts, what, [place], lambda name: name not in leading
@@ -167,9 +168,10 @@ def preview(path: Path, options: ReadOptions) -> dict[str, Any]:
         raise InputError(_missing(path))
     image = image_in(files.images)
     head = read_head(files.counts, files.counts.name)
-    after = _id_place(head.names) + 1
+    after = id_place(head.names, _IDS) + 1
     genes = head.names[after:]
-    return preview_tables(files.counts, files.cells, len(genes), head) | {
+    own = range(after, len(head.names))
+    return preview_tables(files.counts, files.cells, own, head) | {
         "var": pd.DataFrame(index=list(genes)),
         "image": None if image is None else tiff_size(image),
     }
@@ -181,20 +183,11 @@ def image_in(folder: Path) -> Path | None:
     return mosaics[len(mosaics) // 2] if mosaics else None
 
 
-def _id_place(columns: Sequence[str]) -> int:
-    """Return the number of the column of counts that names the cells.
-
-    It is the first, unless another program put the numbers of the rows before it.
-    """
-    told = [name.lower() for name in columns[:2]]
-    unnamed = is_unnamed(columns[0]) or told[0] == "x"
-    return int(len(told) > 1 and unnamed and told[1] in _IDS)
-
-
 def _cells(files: MerscopeFiles, names: pd.Index) -> pd.DataFrame:
     """Return the table of cells by id, the same ids as those of the counts."""
     what = "the table of cells"
-    columns = read_head(files.cells, what).names
+    head = read_head(files.cells, what)
+    columns = head.names
     missing = {"center_x", "center_y"} - set(columns)
     if missing:
         raise InputError(
@@ -203,6 +196,10 @@ def _cells(files: MerscopeFiles, names: pd.Index) -> pd.DataFrame:
             "Choose another folder."
         )
     candidates = id_columns(columns, _IDS)
+    if not {name.lower() for name in candidates} & set(_IDS):
+        # One column that names cells is that of the ids; of several nobody knows.
+        told = naming_columns(head, names)
+        candidates = told if len(told) == 1 else candidates
     cells = index_by_id(read_columns(files.cells, what, candidates), candidates, names)
     named = {name.lower() for name in candidates} & set(_IDS)
     ids = cells.index

@@ -22,6 +22,7 @@ from napari_semst.io.readers.cell_tables import (
     cell_ids,
     disc_diameters,
     id_columns,
+    id_place,
     index_by_id,
     tissue_from_cells,
 )
@@ -119,8 +120,13 @@ def read(path: Path, options: ReadOptions) -> AnnData:
     """
     files = _chosen(path, options)
     what = "the table of counts"
-    ids, genes, counts = read_wide(files.counts, what, [0], lambda name: True)
-    names = cell_ids(ids[0])
+    columns = read_head(files.counts, what).names
+    place = id_place(columns, _IDS)
+    leading = set(columns[:place])
+    ids, genes, counts = read_wide(
+        files.counts, what, [place], lambda name: name not in leading
+    )
+    names = cell_ids(ids[place])
     cells = _cells(files.cells, names)
     microns, picture, doubt = _scale(files, cells)
     found = CellTables(
@@ -147,8 +153,10 @@ def preview(path: Path, options: ReadOptions) -> dict[str, Any]:
 
     files = _chosen(path, options)
     head = read_head(files.counts, files.counts.name)
-    genes = head.names[1:]
-    return preview_tables(files.counts, files.cells, len(genes), head) | {
+    after = id_place(head.names, _IDS) + 1
+    genes = head.names[after:]
+    own = range(after, len(head.names))
+    return preview_tables(files.counts, files.cells, own, head) | {
         "var": pd.DataFrame(index=list(genes)),
         "image": None if files.image is None else tiff_size(files.image),
     }
