@@ -6,9 +6,11 @@ import gzip
 
 import h5py
 import numpy as np
+import pandas as pd
 import pytest
 
 from napari_semst.errors import InputError
+from napari_semst.io.preview import preview
 from napari_semst.io.read import read
 from tests.io.folders import save, table_of, write_cosmx, write_xenium
 from tests.io.outs import write_outs
@@ -117,3 +119,38 @@ def test_a_folder_of_tables_without_counts_names_plain_tables(tmp_path, tissue):
     text = refused(tmp_path)
     assert "a table of counts beside a table of places" in text
     assert "holds: two.csv" in text
+
+
+@pytest.mark.parametrize("choice", ["part", "positions", "counts"])
+def test_a_choice_that_an_input_does_not_leave_is_refused(tmp_path, tissue, choice):
+    folder = write_cosmx(tmp_path / "C3", tissue)
+    text = refused(folder, **{choice: "16"})
+    assert f"Expected no choice of {choice} for {folder} (CosMx flat files)" in text
+    assert "got '16'. Leave it out" in text
+    if choice != "counts":
+        with pytest.raises(InputError, match="Expected no choice"):
+            preview(folder, **{choice: "16"})
+
+
+def test_another_bin_size_is_not_read_from_the_folder_of_one(tmp_path, tissue):
+    one = write_outs(tmp_path / "square_008um", tissue)
+    assert read(one, part=8).n_obs == read(one, part="square_008um").n_obs
+    assert "it holds one section; got '16'" in refused(one, part=16)
+    assert "it holds one section; got '16'" in refused(
+        write_outs(tmp_path / "S1", tissue), part=16
+    )
+
+
+def test_decimal_commas_are_named(tmp_path, tissue):
+    save(table_of(tissue), tmp_path / "counts.csv", sep=";")
+    places = pd.DataFrame(tissue.obsm["spatial"] + 0.5, tissue.obs_names, ["x", "y"])
+    save(places, tmp_path / "places.csv", sep=";", decimal=",")
+    text = refused(tmp_path)
+    assert "They have decimal commas, such as" in text
+    assert "save the table with decimal points" in text
+
+
+def test_an_empty_file_beside_others_is_named(tmp_path, tissue):
+    save(table_of(tissue), tmp_path / "counts.csv")
+    (tmp_path / "places.csv").touch()
+    assert "Without content: places.csv. Copy or download" in refused(tmp_path)

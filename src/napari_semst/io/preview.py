@@ -151,6 +151,7 @@ def preview(
     place = Path(path).expanduser()
     kind = format_of(place)
     options = ReadOptions.of(None, positions, part, features)
+    kind.refuse_other(options, place)
     with translate_errors(place, kind.title):
         facts = kind.preview(place, options)
     var: pd.DataFrame | None = facts.pop("var", None)

@@ -92,6 +92,7 @@ def read(
     place = Path(path).expanduser()
     kind = format_of(place)
     options = ReadOptions.of(counts, positions, part, features)
+    kind.refuse_other(options, place)
     whole = kind.read(place, options)
     tissue = keep_genes(whole, options, str(place))
     pass_on_outlines(whole, tissue)
@@ -214,6 +215,10 @@ def _part_of(folder: Path, kind: Format) -> str:
     return f"a part of {folder} ({kind.title}). Choose that folder."
 
 
+def _is_empty(path: Path) -> bool:
+    return path.is_file() and path.stat().st_size == 0
+
+
 def _why_not_folder(place: Path) -> str:
     with translate_errors(place, "a section's folder"):
         found = sorted(entry.name for entry in place.iterdir())
@@ -237,11 +242,12 @@ def _why_not_folder(place: Path) -> str:
     if home is not None:
         return f"Expected a whole section; {place} is {_part_of(*home)}"
     packed = [name for name in found if is_archive(place / name)]
-    todo = (
-        f"Unpack {abbreviate(packed)} there first."
-        if packed
-        else "Choose the folder that holds these."
-    )
+    empty = [name for name in found if _is_empty(place / name)]
+    todo = "Choose the folder that holds these."
+    if packed:
+        todo = f"Unpack {abbreviate(packed)} there first."
+    elif empty:
+        todo = f"Without content: {abbreviate(empty)}. Copy or download it again."
     return (
         "Expected an instrument's folder: of Space Ranger "
         "(filtered_feature_bc_matrix.h5 or the folder filtered_feature_bc_matrix, and "

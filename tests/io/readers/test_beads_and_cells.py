@@ -226,6 +226,7 @@ def test_seqfish_says_what_is_wrong(tmp_path, tissue):
     with pytest.raises(InputError, match="found those of 2: Roi1, Roi2"):
         read(folder)
     assert read(folder, part="Roi2").n_obs == 50
+    assert read(folder, part=2).n_obs == 50
     assert read(folder / "Roi1_CellxGene.csv").n_obs == tissue.n_obs
     cells = folder / "Roi2_CellCoordinates.csv"
     cells.write_text(cells.read_text().replace("center_x", "left"))

@@ -146,7 +146,9 @@ def test_a_text_of_larger_bins_is_summed_in_their_multiples(
     path = write_gem(tmp_path / "chip.gem", rows, f"#{told}\n#BinType=Bin\n")
     assert_bins(read(path, part=20), molecules, 20)
     assert_bins(read(path, part="100"), molecules, 100)
-    with pytest.raises(InputError, match=r"found bins of 20\. Ask for one of these"):
+    with pytest.raises(
+        InputError, match=r"found bins of 20\. Ask for one of these: part=20"
+    ):
         read(path)
     with pytest.raises(InputError, match="found bins of 20"):
         preview(path)

@@ -124,13 +124,16 @@ def choose_sample(samples: Iterable[str], wanted: str) -> str | None:
     samples
         Their names.
     wanted
-        A name, or its first or last part: ``GSM1`` and ``S1`` for ``GSM1_S1``.
+        A name, or its first or last part: ``GSM1`` and ``S1`` for ``GSM1_S1``; of
+        names that end in different numbers, the number.
     """
     names = list(samples)
     if wanted in names:
         return wanted
     told = wanted.strip(_JOINTS).lower()
     meant = [name for name in names if told and _is_end(name.lower(), told)]
+    if not meant and told.isdecimal():
+        meant = [name for name in names if re.search(rf"\D{told}$", name)]
     return meant[0] if len(meant) == 1 else None
 
 
@@ -151,7 +154,9 @@ def sample_to_read(path: Path, samples: Sequence[str], part: str | None) -> str:
     InputError
         If there are several and none is named, or another one is.
     """
-    if part is None or list(samples) == [""]:
+    if part is not None and list(samples) == [""]:
+        raise InputError(has_no_parts(path, part))
+    if part is None:
         if len(samples) == 1:
             return samples[0]
         first = samples[0]
@@ -173,6 +178,14 @@ def sample_to_read(path: Path, samples: Sequence[str], part: str | None) -> str:
             "Name one of them whole."
         )
     return chosen
+
+
+def has_no_parts(path: Path, part: str) -> str:
+    """Return why a part cannot be asked of a folder whose files name no sample."""
+    return (
+        f"Expected no choice of part for {path}: it holds one section; got {part!r}. "
+        "Leave it out."
+    )
 
 
 def are_different(one: str, other: str) -> bool:

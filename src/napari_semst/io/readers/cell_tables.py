@@ -318,9 +318,17 @@ def _unplaced(n_all: int, n_placed: int, found: CellTables) -> list[str]:
     """Return a warning of cells without a place; refuse where most have none."""
     where = found.places or f"{found.x} and {found.y} of {found.files[1]}"
     if n_placed <= n_all / 2:
+        texts = as_texts(found.cells[found.x])
+        commas = texts[texts.str.fullmatch(r"\s*-?\d+,\d+\s*").fillna(False)][:1]
+        todo = (
+            f"They have decimal commas, such as {commas.iloc[0]}: save the table with "
+            "decimal points."
+            if len(commas)
+            else "Copy or download the file again."
+        )
         raise InputError(
             f"Expected numbers in {where} for every cell; {n_all - n_placed:,} of "
-            f"{n_all:,} have none. Copy or download the file again."
+            f"{n_all:,} have none. {todo}"
         )
     if n_placed == n_all:
         return []

@@ -12,6 +12,7 @@ from napari_semst.io.formats import bins
 from napari_semst.io.formats.hdf5 import open_hdf5
 from napari_semst.io.notes import note
 from napari_semst.io.readers.cell_tables import CellTables, tissue_from_cells
+from napari_semst.wording import Way, Worded
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -171,8 +172,11 @@ def source_bins(sizes: list[int], size: int, path: Path) -> int:
     fitting = [one for one in sizes if size % one == 0]
     if not fitting:
         raise InputError(
-            f"Expected bins of {size} spots, or smaller ones to sum, in {path}; found "
-            f"bins of {abbreviate(sizes)}. Ask for one of these."
+            Worded(
+                f"Expected bins of {size} spots, or smaller ones to sum, in {path}; "
+                f"found bins of {abbreviate(sizes)}. Ask for one of these",
+                Way(f": --part {sizes[0]}.", f": part={sizes[0]}.", " as part."),
+            )
         )
     return size if size in fitting else max(fitting)
 

@@ -32,7 +32,6 @@ from napari_semst.io.readers.cell_tables import (
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
     from pathlib import Path
 
     import pandas as pd

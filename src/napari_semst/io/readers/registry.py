@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from napari_semst.errors import InputError
 from napari_semst.io.formats import tenx
 from napari_semst.io.readers import (
     cosmx,
@@ -57,6 +58,9 @@ class Format:
     looks_like
         Whether the names of files are those of this kind, whatever is inside: reading
         then says what is wrong. None where names tell nothing.
+    takes
+        The choices of `napari_semst.io.options.ReadOptions` that it leaves, beside
+        features.
     """
 
     name: str
@@ -66,16 +70,61 @@ class Format:
     preview: Callable[[Path, ReadOptions], dict[str, Any]]
     tables: Callable[[Path], list[Path]] | None = None
     looks_like: Callable[[Path], bool] | None = None
+    takes: tuple[str, ...] = ()
+
+    def refuse_other(self, options: ReadOptions, path: Path) -> None:
+        """Refuse a choice that this kind of input does not leave.
+
+        Parameters
+        ----------
+        options
+            What was chosen.
+        path
+            The input.
+
+        Raises
+        ------
+        InputError
+            If a choice would be passed over in silence.
+        """
+        for choice, why in _ONE.items():
+            told = getattr(options, choice)
+            if told is not None and choice not in self.takes:
+                raise InputError(
+                    f"Expected no choice of {choice} for {path} ({self.title}): {why}; "
+                    f"got {str(told)!r}. Leave it out."
+                )
 
 
-H5AD = Format("h5ad", "AnnData file (.h5ad)", h5ad.can_read, h5ad.read, h5ad.preview)
-ZARR = Format("zarr", "AnnData store (.zarr)", zarr.can_read, zarr.read, zarr.preview)
+# Why an input may leave no choice.
+_ONE = {
+    "part": "it holds one section",
+    "positions": "it says itself where spots lie",
+    "counts": "it has one table of counts",
+}
+H5AD = Format(
+    "h5ad",
+    "AnnData file (.h5ad)",
+    h5ad.can_read,
+    h5ad.read,
+    h5ad.preview,
+    takes=("counts", "positions"),
+)
+ZARR = Format(
+    "zarr",
+    "AnnData store (.zarr)",
+    zarr.can_read,
+    zarr.read,
+    zarr.preview,
+    takes=("counts", "positions"),
+)
 SPATIALDATA = Format(
     "spatialdata",
     "SpatialData store (.zarr)",
     spatialdata.can_read,
     spatialdata.read,
     spatialdata.preview,
+    takes=("counts", "positions", "part"),
 )
 VISIUM = Format(
     "visium",
@@ -85,6 +134,7 @@ VISIUM = Format(
     visium.preview,
     visium.tables,
     visium.looks_like,
+    takes=("counts", "positions", "part"),
 )
 VISIUM_HD = Format(
     "visium_hd",
@@ -94,6 +144,7 @@ VISIUM_HD = Format(
     visium_hd.preview,
     visium_hd.tables,
     visium_hd.looks_like,
+    takes=("counts", "positions", "part"),
 )
 XENIUM = Format(
     "xenium",
@@ -130,6 +181,7 @@ SEQFISH = Format(
     seqfish.preview,
     seqfish.tables,
     seqfish.looks_like,
+    takes=("part",),
 )
 SLIDESEQ = Format(
     "slideseq",
@@ -139,6 +191,7 @@ SLIDESEQ = Format(
     slideseq.preview,
     slideseq.tables,
     slideseq.looks_like,
+    takes=("part",),
 )
 PORTAL = Format(
     "portal",
@@ -148,8 +201,16 @@ PORTAL = Format(
     portal.preview,
     portal.tables,
     portal.looks_like,
+    takes=("part",),
 )
-GEF = Format("gef", "Stereo-seq file (.gef)", gef.can_read, gef.read, gef.preview)
+GEF = Format(
+    "gef",
+    "Stereo-seq file (.gef)",
+    gef.can_read,
+    gef.read,
+    gef.preview,
+    takes=("part",),
+)
 GEM = Format(
     "gem",
     "Stereo-seq molecules (.gem)",
@@ -157,6 +218,7 @@ GEM = Format(
     gem.read,
     gem.preview,
     looks_like=gem.looks_like,
+    takes=("part",),
 )
 PLAIN = Format(
     "plain",
@@ -166,6 +228,7 @@ PLAIN = Format(
     plain.preview,
     plain.tables,
     plain.looks_like,
+    takes=("positions",),
 )
 MATRIX_10X = Format(
     "10x_h5",
@@ -174,6 +237,7 @@ MATRIX_10X = Format(
     visium.read_matrix_file,
     visium.preview_matrix_file,
     visium.tables_of_matrix,
+    takes=("positions",),
 )
 
 # Asked in this order; the first that recognises a path reads it.

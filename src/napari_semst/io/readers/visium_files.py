@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -14,6 +15,7 @@ from napari_semst.io.formats.sample_files import (
     are_different,
     choose_sample,
     files_of_samples,
+    has_no_parts,
     of_sample,
     sample_in,
 )
@@ -29,6 +31,8 @@ if TYPE_CHECKING:
 # The filtered matrix holds the spots in tissue; the raw one holds them too.
 _MATRICES = ("filtered_feature_bc_matrix", "raw_feature_bc_matrix")
 _FACTORS = "scalefactors_json"
+# The folder of one bin size of Visium HD.
+_BINS = re.compile(r"/square_0*(\d+)um(?:/|$)")
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,12 +102,15 @@ def choose_run(path: Path, options: ReadOptions) -> VisiumFiles:
     samples = samples_in(path)
     if not samples:
         raise InputError(missing_in(path) or f"Expected {NEEDED}; {path} has neither.")
-    if options.part is None or "" in samples:
+    nameless = list(samples) == [""]
+    if options.part is None or (nameless and _is_bins(path, options)):
         if len(samples) > 1:
             raise InputError(_several(path, list(samples)))
         run = next(iter(samples.values()))
     else:
         chosen = choose_sample(samples, options.part)
+        if nameless:
+            raise InputError(has_no_parts(path, options.part))
         if chosen is None:
             raise InputError(
                 f"Expected the sample {options.part!r} in {path}; found "
@@ -115,6 +122,12 @@ def choose_run(path: Path, options: ReadOptions) -> VisiumFiles:
     if options.positions is not None:
         run = replace(run, positions=_given(options.positions, run.folder))
     return run
+
+
+def _is_bins(path: Path, options: ReadOptions) -> bool:
+    """Return whether a folder of Visium HD's bins is that of the size asked for."""
+    told = _BINS.search(path.resolve().as_posix())
+    return told is not None and options.bin_size("Visium HD") == int(told[1])
 
 
 def run_of_matrix(path: Path, options: ReadOptions) -> VisiumFiles | None:
