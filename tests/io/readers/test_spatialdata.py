@@ -100,6 +100,13 @@ def test_one_of_several_tables_is_asked_for(store, tissue, zarr_format):
         read(store, part="third")
 
 
+def test_a_table_alone_is_a_part_of_its_store(store):
+    # Where its spots lie is told by the store's elements, not by the table.
+    for place in (store / "tables" / "table", store / "tables"):
+        with pytest.raises(InputError, match=r"is a part of .*section\.zarr"):
+            read(place)
+
+
 def test_a_table_of_results_is_passed_over(store, tissue, zarr_format):
     store.joinpath("tables", "table").rename(store / "tables" / "bins")
     results = anndata.AnnData(obs=tissue.obs)

@@ -19,6 +19,7 @@ from napari_semst.io.readers.spatialdata_places import (
     place_by_elements,
 )
 from napari_semst.io.readers.zarr import check_store
+from napari_semst.wording import Way, Worded
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -73,9 +74,17 @@ def choose_table(path: Path, options: ReadOptions) -> tuple[str, Path]:
     counted = [name for name, group in tables.items() if _has_counts(group)]
     name = options.part or (counted[0] if len(counted) == 1 else "table")
     if name not in tables:
+        first = (counted or list(tables))[0]
         raise InputError(
-            f"Expected one table in {path}, or the name of one; found tables: "
-            f"{abbreviate(list(tables))}. Name one of them as the part to read."
+            Worded(
+                f"Expected one table in {path}, or the name of one; found tables: "
+                f"{abbreviate(list(tables))}. ",
+                Way(
+                    f"Name one: --part {first}.",
+                    f"Name one: part={first!r}.",
+                    "Choose one under Part.",
+                ),
+            )
         )
     return name, tables[name]
 

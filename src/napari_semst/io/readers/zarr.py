@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from napari_semst.errors import InputError
 from napari_semst.io.checks import translate_errors
+from napari_semst.io.formats import ngff
 from napari_semst.io.places.preview import preview_places
 from napari_semst.io.readers import h5ad
 from napari_semst.io.readers.anndata_preview import preview_group
@@ -28,8 +29,11 @@ _RUNS_CODE = "pickle"
 
 
 def can_read(path: Path) -> bool:
-    """Return whether a folder is an AnnData zarr store, judged by its attributes."""
-    if not path.is_dir():
+    """Return whether a folder is an AnnData zarr store, judged by its attributes.
+
+    A table of a SpatialData store is none: where its spots lie is told by the store.
+    """
+    if not path.is_dir() or _is_in_spatialdata(path):
         return False
     for name in _ATTRIBUTES:
         if (path / name).is_file():
@@ -37,6 +41,15 @@ def can_read(path: Path) -> bool:
             own = held.get("attributes", held)
             return bool(own.get("encoding-type") == "anndata")
     return False
+
+
+def _is_in_spatialdata(path: Path) -> bool:
+    table = path.absolute()
+    store = table.parent.parent
+    return table.parent.name in ("tables", "table") and (
+        "spatialdata_attrs" in ngff.attributes(store)
+        or any((store / name).is_dir() for name in ("shapes", "labels", "images"))
+    )
 
 
 def read(path: Path, options: ReadOptions) -> AnnData:
