@@ -25,6 +25,10 @@ from napari_semst.genes.table import builtin_table
         ("mRatBN7.2_Actb", "Actb", "mRatBN7.2", "rat"),
         ("GRCz11_actb1", "actb1", "GRCz11", "zebrafish"),
         ("MOUSE_Actb", "Actb", "MOUSE", "mouse"),
+        ("mRatBN7-2-Actb", "Actb", "mRatBN7-2", "rat"),
+        ("mRatBN7.2.Actb", "Actb", "mRatBN7.2", "rat"),
+        ("Rnor_6_0_Actb", "Actb", "Rnor_6_0", "rat"),
+        ("BDGP6_5-HT1A", "5-HT1A", "BDGP6", "fruit fly"),
     ],
 )
 def test_what_stands_before_a_gene_is_split_off(name, gene, assembly, species):

@@ -84,6 +84,7 @@ def test_no_approved_previous_or_alias_symbol_is_a_control():
         ("what it is", "gene", "control|blank"),
         ("modality", "rna", "protein"),
         ("probe_type", "RNA", "Neg Probe"),
+        ("probe_type", "RNA|Isoform", "NEGATIVE|SYSTEM|Blank"),
         ("notes", "marker of B cells|", "negative_control_codeword"),
         ("gene_biotype", "protein_coding|lncRNA|Mt_rRNA|IG_V_gene", "spike-in"),
     ],

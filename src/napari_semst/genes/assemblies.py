@@ -12,18 +12,21 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
+# R may write another sign for the point in a number.
+_MINOR = r"(?:[-_.]\d(?![0-9A-Za-z]))?"
+_FLY = r"BDGP\d(?:\.\d+|[-_](?:22|28|32|46|54)(?![0-9A-Za-z]))?"
 # Names that assemblies and annotations go by, with the release behind them.
 _ASSEMBLIES = {
-    "human": r"GRCh3[678]|hg(?:1[6-9]|38)|(?:T2T-)?CHM13(?:v\d(?:\.\d)?)?|hs1"
+    "human": rf"GRCh3[678]|hg(?:1[6-9]|38)|(?:T2T[-_.])?CHM13(?:v\d{_MINOR})?|hs1"
     r"|homo[-_ ]sapiens|human|NCBITaxon[:_]9606",
     "mouse": r"GRCm3[89]|NCBIM37|mm(?:8|9|10|39)|mus[-_ ]musculus|mouse"
     r"|NCBITaxon[:_]10090",
-    "rat": r"GRCr8|mRatBN7(?:\.\d)?|Rnor[-_.]\d(?:\.\d)?|rn[4-8]|rattus[-_ ]norvegicus"
+    "rat": rf"GRCr8|mRatBN7{_MINOR}|Rnor[-_.]\d{_MINOR}|rn[4-8]|rattus[-_ ]norvegicus"
     r"|rat",
     "zebrafish": r"GRCz1[01]|danRer\d+|danio[-_ ]rerio|zebrafish",
-    "fruit fly": r"BDGP\d(?:\.\d+)?|dm[36]|drosophila",
+    "fruit fly": rf"{_FLY}|dm[36]|drosophila",
     "nematode": r"WBcel235|ce1[01]",
-    "pig": r"Sscrofa\d+(?:\.\d)?|susScr\d+|pig",
+    "pig": rf"Sscrofa\d+{_MINOR}|susScr\d+|pig",
     "macaque": r"Mmul[-_]\d+|rheMac\d+|Macaca[-_ ][a-z]+[-_.]\d(?:\.\d)?|macaque",
     "chicken": r"GRCg\d\w?|galGal\d|chicken",
 }

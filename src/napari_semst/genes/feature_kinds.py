@@ -84,6 +84,7 @@ _BESIDE_GENES = (
     (CUSTOM, r"custom(?: features?)?"),
     (REGION, r"peaks?|atac"),
     (SPIKE, r"spike ?ins?|ercc"),
+    (SYSTEM, r"system"),
 )
 _OF_GENES = re.compile(
     r"gene expression|gex|[a-z ]*rna|transcripts?|endogenous|targets?|protein coding"
@@ -166,7 +167,7 @@ def kinds_by_type(
     if _TENX_GENES in words:
         # Beside 10x Genomics' genes, features of every other type are none.
         kinds = [GENE if g else k or w for w, k, g in _side(words, likely, of_genes)]
-    elif all(known) and (any(of_genes) or _plain(column) in _TYPE_COLUMNS):
+    elif (any(of_genes), all(known), _plain(column) in _TYPE_COLUMNS).count(True) > 1:
         kinds = [GENE if g else k for _, k, g in _side(words, likely, of_genes)]
     else:
         kinds = sure

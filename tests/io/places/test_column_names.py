@@ -17,6 +17,8 @@ from napari_semst.io.places.column_names import order_columns, place_pairs, unfo
         ("sdimx", "sdimy"),
         ("X_centroid", "Y_centroid"),
         ("Centroid.X", "Centroid.Y"),
+        ("Centroid X \u00b5m", "Centroid Y \u00b5m"),
+        ("x_\u03bcm", "y_\u03bcm"),
         ("CenterX_global_px", "CenterY_global_px"),
         ("x_slide_mm", "y_slide_mm"),
         ("spatial_1", "spatial_2"),
@@ -77,5 +79,7 @@ def test_only_places_on_a_hexagonal_array_are_unfolded():
     np.testing.assert_allclose(there, hexagonal * [1, np.sqrt(3)])
     assert "not pixels" in told[0]
     assert unfold_array(hexagonal, "x", "y")[0] is hexagonal
+    pixels = hexagonal * 100
+    assert unfold_array(pixels, "col", "row")[0] is pixels
     square = np.array([[c, r] for r in range(5) for c in range(5)], float)
     assert unfold_array(square, "col", "row") == (pytest.approx(square), ())

@@ -173,6 +173,10 @@ def unfold_array(
     sums = xy[np.isfinite(xy).all(axis=1)].sum(axis=1)
     if len(sums) <= 10 or not (sums % 2 == 0).all():
         return xy, ()
+    rows = np.unique(xy[np.isfinite(xy).all(axis=1), 1])
+    # Pixels may be even too; rows of an array follow one another.
+    if len(rows) < 2 or np.diff(rows).min() != 1:
+        return xy, ()
     remark = "Coordinates are places on the array, not pixels."
     return xy * np.array([1.0, np.sqrt(3.0)]), (remark,)
 
@@ -192,7 +196,8 @@ def _pairs(names: list[str], words: re.Pattern[str]) -> list[tuple[str, str]]:
 
 def _axis_of(name: str) -> _Axis | None:
     """Return which axis a name is of, `None` for another name."""
-    words = [word.lower() for word in _WORD.findall(name)]
+    # Both signs for micro are no letters of a word.
+    words = [w.lower() for w in _WORD.findall(re.sub("[\u00b5\u03bc]", "u", name))]
     for place, word in enumerate(words):
         axis, left = _AXES.get(word), []
         joined = None if axis else _JOINED.fullmatch(word)
