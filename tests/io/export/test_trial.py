@@ -138,6 +138,18 @@ def test_names_that_no_file_holds_are_others(tmp_path, tissue, suffix):
     assert input_warnings(back) == list(told)
 
 
+def test_names_that_differ_by_capitals_alone_are_told_apart_in_a_store(
+    tmp_path, tissue
+):
+    for name in ("cell_ID", "cell_id"):
+        tissue.obs[name] = pd.Categorical([f"{name}{i}" for i in range(tissue.n_obs)])
+    back = anndata.read_zarr(write(tissue, tmp_path / "section.zarr"))
+    assert list(back.obs["cell_ID"]) == list(tissue.obs["cell_ID"])
+    assert list(back.obs["cell_id-1"]) == list(tissue.obs["cell_id"])
+    kept = anndata.read_h5ad(write(tissue, tmp_path / "section.h5ad"))
+    assert list(kept.obs["cell_id"]) == list(tissue.obs["cell_id"])
+
+
 def test_a_name_is_changed_only_where_it_must_be():
     names = ["a b", "ü", "a.b", "a-1", "%", "x" * 90, "a", "a"]
     assert storable_names(names) == [*names[:-1], "a-2"]

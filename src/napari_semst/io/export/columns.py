@@ -56,7 +56,9 @@ def storable_table(
         mends.retyped(f"{where}.index", "columns")
         table = table.reset_index()
     strict = mends.strict_names and "[" not in where
-    names = storable_names(table.columns, _RESERVED, strict=strict)
+    names = storable_names(
+        table.columns, _RESERVED, strict=strict, in_store=mends.in_store
+    )
     columns = {}
     for position, (old, new) in enumerate(zip(table.columns, names, strict=True)):
         place = f"{where}[{old!r}]"

@@ -64,7 +64,7 @@ def write(
     if place.suffix == ".zarr":
         # A store takes what it cannot give back.
         try_writing(adata, ".zarr")
-    mends = Mends()
+    mends = Mends(in_store=place.suffix == ".zarr")
     plain = writable(adata, mends)
     warn(plain, *mends.sentences())
     whole = write_folder_atomically if place.suffix == ".zarr" else write_atomically

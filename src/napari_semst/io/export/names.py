@@ -13,7 +13,11 @@ _PLACES = ("", ".", "..")
 
 
 def storable_names(
-    names: Iterable[Any], reserved: Collection[str] = (), *, strict: bool = False
+    names: Iterable[Any],
+    reserved: Collection[str] = (),
+    *,
+    strict: bool = False,
+    in_store: bool = False,
 ) -> list[str]:
     """Return names that can be written, in the order given, each once.
 
@@ -31,12 +35,15 @@ def storable_names(
     strict
         Whether only letters, digits, ``_``, ``-`` and ``.`` are taken, and names must
         differ by more than capitals, as SpatialData asks.
+    in_store
+        Whether they are of a zarr store, where groups whose names differ by capitals
+        alone cannot be told apart once their metadata are collected.
     """
     asked = list(names)
     is_good = _is_strict if strict else is_storable_name
     good = [is_good(name) and name not in reserved for name in asked]
     # File systems of some machines do not tell capitals.
-    same: Callable[[str], str] = str.casefold if strict else str
+    same: Callable[[str], str] = str.casefold if strict or in_store else str
     taken = {same(name) for name, fits in zip(asked, good, strict=True) if fits}
     kept: set[str] = set()
     found = []

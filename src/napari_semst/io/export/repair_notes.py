@@ -12,10 +12,13 @@ class Mends:
     ----------
     strict_names
         Whether names are to be those that SpatialData takes.
+    in_store
+        Whether what is written is a zarr store.
     """
 
-    def __init__(self, *, strict_names: bool = False) -> None:
+    def __init__(self, *, strict_names: bool = False, in_store: bool = False) -> None:
         self.strict_names = strict_names
+        self.in_store = in_store
         self._names: dict[str, str] = {}
         self._values: dict[str, str] = {}
 

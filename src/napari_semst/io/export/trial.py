@@ -54,7 +54,7 @@ def try_writing(
     SaveError
         If something cannot be written; all of it is named.
     """
-    mends = Mends(strict_names=strict_names)
+    mends = Mends(strict_names=strict_names, in_store=suffix == ".zarr")
     few = writable(adata, mends, few=_FEW)
     few.uns = {key: _reduced(value) for key, value in few.uns.items()}
     why = _why_not(few, suffix)

@@ -161,7 +161,7 @@ def _named(held: Mapping[str, Any], where: str, mends: Mends) -> dict[str, Any]:
 def _names(held: Mapping[Any, Any], where: str, mends: Mends) -> list[str]:
     # SpatialData asks it of the entries of a table, not of what is inside them.
     strict = mends.strict_names and "[" not in where
-    names = storable_names(held, strict=strict)
+    names = storable_names(held, strict=strict, in_store=mends.in_store)
     for old, new in zip(held, names, strict=True):
         if old != new:
             mends.renamed(f"{where}[{old!r}]", new)
