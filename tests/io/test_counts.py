@@ -181,7 +181,16 @@ def test_raw_without_the_genes_is_refused(tissue):
     with pytest.raises(CountsError, match="50 are not in it"):
         find_counts(tissue, "raw")
     tissue.X = logged(tissue.X)
-    with pytest.raises(CountsError, match=r"No layer and no .raw holds counts"):
+    with pytest.raises(CountsError, match=r"50 of the 60 genes of X are not in it by"):
+        find_counts(tissue)
+
+
+def test_raw_of_genes_of_other_names_is_no_lack_of_counts(tissue):
+    counts = tissue.copy()
+    counts.var_names = [f"ENSG{i:011d}" for i in range(counts.n_vars)]
+    tissue.raw = counts
+    tissue.X, tissue.var = logged(tissue.X), tissue.var[[]]
+    with pytest.raises(CountsError, match=r"in \.raw: ENSG0+, ENSG0+1 and 58 more"):
         find_counts(tissue)
 
 

@@ -112,6 +112,27 @@ def _advice(adata: AnnData, without: str) -> str:
         return f"{where} holds counts: choose {name!r} as counts layer."
     if good:
         return f"Counts are in {' and '.join(w for _, w in good)}: choose one."
+    return _raw_of_other_genes(adata, without)
+
+
+def _raw_of_other_genes(adata: AnnData, without: str) -> str:
+    """Return what to do where ``.raw`` holds counts, but not of all genes of X."""
+    if adata.raw is None or without == RAW:
+        return ""
+    try:
+        _counts_in(adata.raw.X)
+        _raw_of_these_genes(adata)
+    except _NotCountsError:
+        return ""
+    except CountsError:
+        own, others = list(adata.var_names), list(adata.raw.var_names)
+        missing = len(set(own) - set(others))
+        return (
+            f".raw holds counts, but {missing:,} of the {len(own):,} genes of X are "
+            f"not in it by name (first in X: {abbreviate(own, 2)}; in .raw: "
+            f"{abbreviate(others, 2)}). Save it as a file of its own: "
+            "adata.raw.to_adata()."
+        )
     return ""
 
 

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import anndata
 import numpy as np
 import pandas as pd
 import pytest
@@ -148,3 +149,32 @@ def test_real_cells_as_squidpy_reads_them_are_placed_in_the_section(
     del tissue.obsm["spatial_fov"]
     (warning,) = input_warnings(read(saved(tmp_path, tissue)))
     assert "4 samples on the same ground" in warning
+
+
+def test_fields_that_samples_count_anew_are_put_in_their_sections(tmp_path):
+    parts = {}
+    for place, name in enumerate("ab"):
+        tissue, wide, _ = fields_of_view(numbers=True)
+        tissue.obs_names = [f"{name}{i}" for i in range(len(wide))]
+        tissue.obsm["spatial_fov"] = wide * (1 - 2 * place) + 3 * place
+        tissue.obsm["spatial"] = tissue.obsm["spatial"] * (1 - 2 * place)
+        parts[name] = tissue
+    parts["b"].obsm["spatial"] = parts["b"].obsm["spatial"] + SIDE
+    # The second is turned, in its fields and as a whole; both are scaled alike.
+    for tissue in parts.values():
+        tissue.obsm["spatial_fov"] = tissue.obsm["spatial_fov"] * 2.0
+    joined = anndata.concat(parts, label="mouse")
+    path = saved(tmp_path, joined)
+    found = read(path)
+    np.testing.assert_array_equal(found.obsm["spatial"], joined.obsm["spatial_fov"])
+    told = input_warnings(found)
+    assert "inside the 32 values of obs['mouse'] and obs['fov']" in told[0]
+    # Where the two lie on one another, they are still to be kept apart.
+    joined.obsm["spatial_fov"] = np.where(
+        (joined.obs["mouse"] == "b").to_numpy()[:, None],
+        joined.obsm["spatial_fov"] + 2.0 * 4 * SIDE,
+        joined.obsm["spatial_fov"],
+    )
+    told = input_warnings(read(saved(tmp_path, joined)))
+    assert "2 samples on the same ground (a, b; see obs['mouse'])" in told[-1]
+    assert told[-1].endswith("section_key='mouse'.")

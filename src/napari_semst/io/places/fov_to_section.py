@@ -15,13 +15,14 @@ import numpy as np
 from napari_semst.errors import InputError
 from napari_semst.io.images import RESOLUTIONS
 from napari_semst.io.places.column_names import axis_pairs
-from napari_semst.io.places.overlaps import shared_ground
+from napari_semst.io.places.overlaps import is_named_as_sample, shared_ground
 from napari_semst.io.sections import libraries, part
 from napari_semst.io.text_columns import as_texts
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    import pandas as pd
     from anndata import AnnData
     from numpy.typing import NDArray
 
@@ -46,8 +47,8 @@ class SectionWidePlaces:
         Where they are, as readers and settings are told.
     found
         The places.
-    column
-        The obs column of the fields.
+    fields
+        What tells the fields, as ``obs['fov']``.
     scale
         Of x and y, shape ``(2,)``.
     offsets
@@ -56,7 +57,7 @@ class SectionWidePlaces:
 
     key: str
     found: Coordinates
-    column: str
+    fields: str
     scale: NDArray[np.float64]
     offsets: dict[str, NDArray[np.float64]]
 
@@ -83,7 +84,7 @@ def take_section_wide(
         return found, ()
     text = (
         f"{found.where} holds places inside the {len(wide.offsets)} values of "
-        f"obs[{wide.column!r}], which lie on one another: the places in the section "
+        f"{wide.fields}, which lie on one another: the places in the section "
         f"are taken, from {wide.found.where}."
     )
     return wide.found, (text, *move_images(adata, wide))
@@ -103,21 +104,46 @@ def section_wide_places(
     ground
         The fields.
     """
+    import pandas as pd
+
     if not ground.column:
         return None
     own = np.asarray(local, np.float64)
     placed = np.isfinite(own).all(axis=1)
-    fields = as_texts(adata.obs[ground.column])
     for key in _other_places(adata):
         found = _located(adata, key)
         if found is None or not np.isfinite(found.xy[placed]).all():
             continue
-        names = fields.to_numpy(dtype=object)[placed]
-        moved = _moved(own[placed], found.xy[placed], names)
-        one = adata.obs.loc[placed, [ground.column]]
-        if moved is not None and shared_ground(one, found.xy[placed]) is None:
-            return SectionWidePlaces(key, found, ground.column, *moved)
+        for fields, names, sections in _fields(adata.obs[placed], ground.column):
+            moved = _moved(own[placed], found.xy[placed], names)
+            one = pd.DataFrame({fields: names})
+            if moved is not None and not shared_ground(one, found.xy[placed], sections):
+                return SectionWidePlaces(key, found, fields, *moved)
     return None
+
+
+def _fields(
+    obs: pd.DataFrame, column: str
+) -> Iterator[tuple[str, NDArray[np.object_], NDArray[np.int64] | None]]:
+    """Yield what tells fields apart: a column, its names, the section of each spot.
+
+    Several samples count their fields anew: then a column of samples and one of fields
+    tell them together, whichever of the two was found.
+    """
+    import pandas as pd
+
+    names = as_texts(obs[column]).to_numpy(dtype=object)
+    yield f"obs[{column!r}]", names, None
+    for other in obs.columns.drop(column):
+        if is_named_as_sample(str(other)):
+            others = as_texts(obs[other]).to_numpy(dtype=object)
+            both = names + " of " + others
+            for fields, samples, told in (
+                (column, others, other),
+                (other, names, column),
+            ):
+                text = f"obs[{fields!r}] and obs[{told!r}]"
+                yield text, both, pd.factorize(samples)[0]
 
 
 def move_images(adata: AnnData, wide: SectionWidePlaces) -> tuple[str, ...]:
@@ -198,4 +224,7 @@ def _moved(
         if float(left @ left) > (1 - _EXPLAINED) * whole:
             return None
         offsets[:, axis] = middles[1] - scale[axis] * middles[0]
+    # Where all fields are moved alike, these are the same places.
+    if (np.ptp(offsets, axis=0) <= (1 - _EXPLAINED) * np.ptp(wide, axis=0)).all():
+        return None
     return scale, dict(zip(map(str, names), offsets, strict=True))
