@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import os
 import threading
 from functools import cache
@@ -109,6 +110,20 @@ def _words(code: CodeType) -> tuple[set[str], set[str]]:
             parts = constant if isinstance(constant, tuple) else (constant,)
             texts |= {part for part in parts if isinstance(part, str)}
     return names, texts
+
+
+@pytest.fixture(autouse=True, scope="module")
+def _nothing_is_left_of_windows(request: pytest.FixtureRequest) -> Iterator[None]:
+    """What is left of windows goes with the file of tests that opened them.
+
+    Found later, by a thread of other tests, it would go there, and Qt ends the program.
+    """
+    yield
+    own = (
+        i for i in request.session.items if getattr(i, "module", 0) is request.module
+    )
+    if any(_WINDOW & set(getattr(item, "fixturenames", ())) for item in own):
+        gc.collect()
 
 
 @pytest.fixture(scope="session")

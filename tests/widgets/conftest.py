@@ -21,10 +21,6 @@ def _imports_are_no_garbage():
     """
     gc.collect()
     gc.freeze()
-    yield
-    # What is left of windows goes here: found later by a thread, it would go there,
-    # and Qt ends the program.
-    gc.collect()
 
 
 @pytest.fixture(autouse=True)
