@@ -12,6 +12,8 @@ from scipy import sparse
 from napari_semst.errors import CountsError
 from napari_semst.io import matrices
 from napari_semst.io.counts import find_counts
+from napari_semst.io.notes import input_warnings
+from napari_semst.io.read import read
 
 
 def normalised(counts: sparse.csr_matrix, total: float = 1e4) -> sparse.csr_matrix:
@@ -246,3 +248,17 @@ def test_a_single_value_that_is_no_count_is_seen(values, wrong, data):
     spoilt[tuple(data.draw(st.integers(0, n - 1)) for n in values.shape)] = wrong
     with pytest.raises(CountsError, match="Expected raw counts in X"):
         find_counts(AnnData(sparse.csr_matrix(spoilt)))
+
+
+def test_whole_numbers_beside_counts_are_told(tmp_path, tissue):
+    tissue.layers["counts"] = tissue.X.copy()
+    tissue.write_h5ad(tmp_path / "same.h5ad")
+    assert not input_warnings(read(tmp_path / "same.h5ad"))
+    # As SCTransform corrects counts: whole numbers, and fewer.
+    tissue.X = (tissue.X * 0.5).rint()
+    tissue.write_h5ad(tmp_path / "corrected.h5ad")
+    (told,) = input_warnings(read(tmp_path / "corrected.h5ad"))
+    assert told.startswith("X and layers['counts'] both hold whole numbers")
+    assert "choose 'counts' as counts layer" in told
+    chosen = read(tmp_path / "corrected.h5ad", counts="counts")
+    assert not input_warnings(chosen)

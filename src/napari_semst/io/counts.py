@@ -27,6 +27,9 @@ RAW = "raw"
 _QUICK, _QUICK_ROWS = 10_000, 100
 
 
+_NAMES_OF_COUNTS = ("counts", "raw_counts")
+
+
 @dataclass(frozen=True, slots=True)
 class CountsFound:
     """Raw counts and where they were found.
@@ -250,6 +253,27 @@ def _at_first_sight(adata: AnnData, where: str, name: str) -> str:
         return ""
     odd = values[(values < 0) | (np.abs(values - np.rint(values)) > TOLERANCE)]
     return f"values such as {odd[0]:.4g}" if len(odd) else "values that are no counts"
+
+
+def other_counts(adata: AnnData) -> str:
+    """Return a warning where X and a layer of counts both hold whole numbers.
+
+    Corrected counts are whole as well (Seurat's SCTransform): they are not raw.
+    """
+    for name in _NAMES_OF_COUNTS:
+        layer = named_layers(adata).get(name)
+        if layer is None or _at_first_sight(adata, "X", "X"):
+            continue
+        if _at_first_sight(adata, f"layers[{name!r}]", name):
+            continue
+        used, other = (float(m.sum(dtype=np.float64)) for m in (adata.X, layer))
+        if abs(used - other) > 1e-6 * max(used, other):
+            return (
+                f"X and layers[{name!r}] both hold whole numbers, {used:,.0f} and "
+                f"{other:,.0f} in all: X is used. If X was corrected, choose "
+                f"{name!r} as counts layer."
+            )
+    return ""
 
 
 def is_count_matrix(values: NDArray[Any]) -> bool:

@@ -10,6 +10,7 @@ import numpy as np
 from napari_semst.errors import InputError
 from napari_semst.io.checks import abbreviate, check_file, translate_errors
 from napari_semst.io.coordinates import NAME_PLACES, locate_coordinates
+from napari_semst.io.counts import other_counts
 from napari_semst.io.feature_names import say_references
 from napari_semst.io.formats.hdf5 import open_hdf5
 from napari_semst.io.gene_features import keep_genes
@@ -108,6 +109,8 @@ def as_section(adata: AnnData, path: Path, options: ReadOptions) -> AnnData:
             warn(adata, message(error))
     if options.counts is not None:
         _use_counts(adata, str(options.counts))
+    elif more := other_counts(adata):
+        warn(adata, more)
     use_symbols(adata)
     for library in libraries(adata):
         for image in part(adata, library, "images").values():
