@@ -25,6 +25,7 @@ from napari_semst.cache.shards import (
     shard_file,
     write_shard,
 )
+from napari_semst.core.json_text import parse_json
 from napari_semst.errors import SemanticsError, SemstError
 from napari_semst.wording import Way, Worded
 
@@ -201,9 +202,10 @@ def cache_entries() -> Iterator[CacheEntry]:
     """Yield what the cache holds, one folder after the other."""
     for place in sorted(cache_folder().glob(f"*/{_ABOUT}")):
         try:
-            about = json.loads(place.read_text(encoding="utf-8"))
+            about = parse_json(place.read_text(encoding="utf-8"))
         except (OSError, ValueError):
             about = {}
+        about = about if isinstance(about, dict) else {}
         count = size = 0
         for file in place.parent.glob(PATTERN):
             try:
@@ -263,7 +265,7 @@ def _of_model(here: Sequence[CacheEntry], model: str) -> list[CacheEntry]:
     chosen = [
         entry
         for entry in here
-        if entry.about.get("model") in names
+        if str(entry.about.get("model", "")) in names
         or Path(str(entry.about.get("path", ""))).name in names
     ]
     places = sorted({_place_of(entry) for entry in chosen})

@@ -66,6 +66,7 @@ class Config:
 
 
 _MOST_BYTES = 1_000_000
+_MOST_WHOLE = 2**63 - 1
 
 
 @dataclass(frozen=True)
@@ -103,7 +104,8 @@ class Request:
         """
         try:
             tables = tomllib.loads(text)
-        except tomllib.TOMLDecodeError as error:
+        # Beyond its own error: numbers of too many digits, tables nested too deeply.
+        except (ValueError, RecursionError) as error:
             raise ConfigError(
                 f"Expected a settings file in TOML; it breaks off: {error}."
             ) from error
@@ -203,6 +205,11 @@ def check_overrides(overrides: Overrides) -> dict[str, dict[str, Any]]:
 def _check(stage: str, setting: dataclasses.Field[Any], value: Any) -> Any:
     """Return one value cast to its setting's type, or say why it is not accepted."""
     name, kind = f"{stage}.{setting.name}", type(setting.default)
+    if isinstance(value, int) and not -_MOST_WHOLE <= value <= _MOST_WHOLE:
+        raise ConfigError(
+            f"Expected {name} to be a number that computers count with; got a whole "
+            "one of more than 18 digits. Give a smaller one."
+        )
     if kind is float and isinstance(value, int) and not isinstance(value, bool):
         value = float(value)
     if name in _DIGITS and type(value) is int:

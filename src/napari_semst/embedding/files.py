@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from napari_semst.core.json_text import parse_json
 from napari_semst.embedding.embed import EmbeddingShare
 from napari_semst.errors import InputError, SaveError, SemanticsError
 from napari_semst.semantics.precomputed.file import (
@@ -183,9 +184,13 @@ def read_share(file: Path) -> EmbeddingShare:
                 **{name: held.get_tensor(name) for name in _ARRAYS},
                 names=names_from_bytes(named, n_spots) if named.size else [],
                 fingerprint=about["fingerprint"],
-                provenance=json.loads(about["provenance"]),
+                provenance=parse_json(about["provenance"]),
             )
-    except (OSError, ValueError, KeyError, SafetensorError, SemanticsError) as error:
+    # TypeError: numbers that numpy does not know, or of another kind than they were.
+    except (
+        *(OSError, ValueError, KeyError, TypeError),
+        *(AttributeError, SafetensorError, SemanticsError),
+    ) as error:
         raise InputError(
             f"Expected a share of an embedding in {file}, as `semst embed --shard` "
             f"writes it; could not read it: {error}. Compute it again."

@@ -245,7 +245,10 @@ def read_spots(file: Path) -> PromptSpots:
             genes = held.get_tensor(LISTED) if LISTED in list(held.keys()) else None
             listed = parse_first_genes(genes, len(place))
             return PromptSpots(place, names, parse_record(about["provenance"]), listed)
-    except (OSError, ValueError, KeyError, SafetensorError, SemanticsError) as error:
+    except (
+        *(OSError, ValueError, KeyError, TypeError),
+        *(SafetensorError, SemanticsError),
+    ) as error:
         raise InputError(
             f"Expected {file} as `semst prompts write` writes it; could not read it: "
             f"{error}. Where it is missing, writing broke off: write all again."

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
+import lzma
 import os
+import struct
 import zipfile
 import zlib
 from contextlib import ExitStack
@@ -212,6 +214,10 @@ UNREADABLE: tuple[type[Exception], ...] = (
     TypeError,
     RuntimeError,
     MemoryError,
+    IndexError,
+    OverflowError,
+    struct.error,
+    lzma.LZMAError,
     zipfile.BadZipFile,
     zlib.error,
 )

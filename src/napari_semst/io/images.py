@@ -89,7 +89,7 @@ def read_scalefactors(path: Path) -> dict[str, float]:
     if not isinstance(values, dict):
         raise InputError(f"Expected {what} at {path} to be names and numbers.")
     numbers = {
-        str(name): float(value)
+        str(name): _float(value)
         for name, value in values.items()
         if isinstance(value, int | float) and not isinstance(value, bool)
     }
@@ -99,6 +99,14 @@ def read_scalefactors(path: Path) -> dict[str, float]:
                 f"Expected {name} in {path} to be a positive number; got {number}."
             )
     return numbers
+
+
+def _float(value: float) -> float:
+    """Return a number, infinity for whole ones that are larger than any float."""
+    try:
+        return float(value)
+    except OverflowError:
+        return math.inf
 
 
 def _is_size(number: float) -> bool:

@@ -93,7 +93,9 @@ def read(
     kind = format_of(place)
     options = ReadOptions.of(counts, positions, part, features)
     kind.refuse_other(options, place)
-    whole = kind.read(place, options)
+    # Readers tell what is wrong with a file; this is for damage that none foresaw.
+    with translate_errors(place, kind.title):
+        whole = kind.read(place, options)
     tissue = keep_genes(whole, options, str(place))
     pass_on_outlines(whole, tissue)
     use_symbols(tissue)

@@ -9,6 +9,7 @@ from contextlib import suppress
 from typing import TYPE_CHECKING
 
 from napari_semst.cache.vectors import IDENTITIES, cache_folder
+from napari_semst.core.json_text import parse_json
 from napari_semst.errors import SaveError
 
 if TYPE_CHECKING:
@@ -73,7 +74,7 @@ def _hashed(files: Sequence[Path]) -> str:
 def _remembered(memory: Path, place: Path, state: list[list[str | int]]) -> str:
     """Return the hash that was found for this very state, else nothing."""
     try:
-        kept = json.loads(memory.read_text(encoding="utf-8"))
+        kept = parse_json(memory.read_text(encoding="utf-8"))
     except (OSError, ValueError):
         return ""
     wanted = {"format": _FORMAT, "folder": str(place), "files": state}

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import json
 import os
 import re
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from napari_semst.core.json_text import parse_json
 from napari_semst.errors import SemanticsError
 from napari_semst.models.folder_hash import hash_folder
 
@@ -332,7 +332,7 @@ def _lacking(folder: Path, kind: ModelKind) -> str:
     if index.is_file():
         try:
             parts = set(
-                json.loads(index.read_text(encoding="utf-8"))["weight_map"].values()
+                parse_json(index.read_text(encoding="utf-8"))["weight_map"].values()
             )
         except (OSError, ValueError, KeyError, AttributeError):
             return f"a readable {index.name}"

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import json
 from typing import TYPE_CHECKING, Any
 
+from napari_semst.core.json_text import parse_json
 from napari_semst.errors import SemanticsError
 from napari_semst.models.hub import ModelKind, locate_model
 from napari_semst.morphology.networks import LoadedNetwork, NetworkSource, pool_tokens
@@ -65,7 +65,7 @@ def _prepared(
 ) -> tuple[int, tuple[float, ...], tuple[float, ...]]:
     """Return side, mean and deviation of the images that an encoder was trained on."""
     try:
-        config = json.loads((folder / _PREPARED).read_text(encoding="utf-8"))
+        config = parse_json((folder / _PREPARED).read_text(encoding="utf-8"))
         cropped = config.get("do_center_crop", False) and config.get("crop_size")
         size = cropped or config["size"]
         if isinstance(size, dict):

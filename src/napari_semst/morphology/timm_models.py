@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import json
 from typing import TYPE_CHECKING, Any
 
+from napari_semst.core.json_text import parse_json
 from napari_semst.errors import ConfigError, SemanticsError
 from napari_semst.models.hub import ModelKind, locate_model
 from napari_semst.morphology.networks import LoadedNetwork, NetworkSource, pool_tokens
@@ -107,7 +107,7 @@ def _prepared(
 ) -> tuple[int, tuple[float, ...], tuple[float, ...]]:
     """Return side, mean and deviation of the images that an encoder was trained on."""
     try:
-        config = json.loads((folder / "config.json").read_text(encoding="utf-8"))
+        config = parse_json((folder / "config.json").read_text(encoding="utf-8"))
         config = config.get("pretrained_cfg", config)
         channels, height, width = map(int, config["input_size"])
         mean, deviation = (tuple(map(float, config[one])) for one in ("mean", "std"))

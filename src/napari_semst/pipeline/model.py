@@ -15,9 +15,11 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import numpy as np
 
 from napari_semst.config import Config
+from napari_semst.core.json_text import parse_json
 from napari_semst.domains.consensus import ConsensusMember
 from napari_semst.domains.mixture import Mixture, Standardizer
 from napari_semst.errors import ConfigError, InputError, SaveError, SemstError
+from napari_semst.io.checks import translate_errors
 from napari_semst.prepare.components import ExpressionAxes
 from napari_semst.wording import Way, Worded
 
@@ -261,13 +263,19 @@ def load_model(path: str | Path) -> DomainModel:
             Worded(f"Expected a model file at {file}; found none. ", _MAKE_ONE)
         )
     record, arrays = _opened(file)
-    try:
-        return _model(record, arrays)
-    except (KeyError, TypeError, ValueError, SemstError) as error:
-        raise InputError(
-            f"Expected a whole model in {file}; a part is missing or does not fit "
-            f"({type(error).__name__}: {error}). Save the model again."
-        ) from error
+    with translate_errors(file, "a whole model", _misfit):
+        try:
+            return _model(record, arrays)
+        except SemstError as error:
+            # Of a setting, say, without the file.
+            raise InputError(_misfit(file, "a whole model", error)) from error
+
+
+def _misfit(file: Path, what: str, error: BaseException) -> str:
+    return (
+        f"Expected {what} in {file}; a part is missing or does not fit "
+        f"({type(error).__name__}: {error}). Save the model again."
+    )
 
 
 def _opened(place: Path) -> tuple[dict[str, Any], dict[str, NDArray[Any]]]:
@@ -278,7 +286,7 @@ def _opened(place: Path) -> tuple[dict[str, Any], dict[str, NDArray[Any]]]:
         with safe_open(place, "np") as file:
             text = (file.metadata() or {}).get(_HEADER)
             arrays = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
-        record = None if text is None else json.loads(text)
+        record = None if text is None else parse_json(text)
     except (SafetensorError, OSError, ValueError) as error:
         raise InputError(
             f"Expected a model file ({SUFFIX}) in {place}; it could not be read "

@@ -6,7 +6,7 @@ import pytest
 
 from napari_semst.errors import SemanticsError
 from napari_semst.io.formats.numeric_tables import read_numbers
-from napari_semst.io.formats.text_tables import peek
+from napari_semst.io.formats.text_tables import n_lines, peek
 
 
 @pytest.mark.parametrize("sep", [",", ";", "\t"])
@@ -50,3 +50,25 @@ def test_numbers_that_name_rows_stay_names(tmp_path):
     names, numbers = read_numbers(tmp_path / "a.csv")
     assert names == ["2", "0", "1"]
     np.testing.assert_array_equal(numbers.ravel(), [1.5, 2, 3])
+
+
+@pytest.mark.parametrize("end", ["\n", "\r\n", "\r"])
+@pytest.mark.parametrize("last", [True, False])
+def test_lines_are_counted_whatever_ends_them(tmp_path, monkeypatch, end, last):
+    # Ends of two bytes are cut in half by some block.
+    monkeypatch.setattr("napari_semst.io.formats.text_tables._BLOCK", 3)
+    path = tmp_path / "a.csv"
+    text = end.join(["x,y", "1,2", "33,44"]) + end * last
+    path.write_bytes(text.encode())
+    assert n_lines(path) == 3
+
+
+def test_a_packed_table_that_is_damaged_inside_is_refused(tmp_path):
+    table = pd.DataFrame(np.random.default_rng(0).normal(size=(50, 4)))
+    path = tmp_path / "a.csv.gz"
+    table.to_csv(path)
+    content = bytearray(path.read_bytes())
+    content[400:420] = bytes(20)
+    path.write_bytes(content)
+    with pytest.raises(SemanticsError, match="could not read"):
+        read_numbers(path)

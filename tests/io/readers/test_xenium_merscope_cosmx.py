@@ -409,3 +409,13 @@ def test_a_folder_without_its_counts_says_so(tmp_path, tissue, kind):
     next(folder.glob(counts)).unlink()
     with pytest.raises(InputError, match=message):
         read(folder)
+
+
+def test_a_damaged_table_of_cells_is_named(tmp_path, tissue):
+    folder = write_xenium(tmp_path / "run", tissue, image="")
+    cells = folder / "cells.parquet"
+    # Its end says that it is one; what is told of its columns is lost.
+    content = cells.read_bytes()
+    cells.write_bytes(content[:4] + bytes(len(content) - 12) + content[-8:])
+    with pytest.raises(InputError, match=r"cells\.parquet"):
+        read(folder)

@@ -116,6 +116,7 @@ def test_genes_outside_are_those_not_named(table: Path) -> None:
         ({"symbols": SYMBOLS, "vectors": VECTORS[:, 0]}, r"shape \(4,\)"),
         ({"symbols": SYMBOLS, "vectors": VECTORS.astype(str)}, "of type <U"),
         ({"symbols": np.arange(4), "vectors": VECTORS}, "list of texts"),
+        ({"symbols": np.array([b"\xff"] * 4), "vectors": VECTORS}, "no UTF-8"),
         ({"symbols": SYMBOLS[[0, 1, 0, 1]], "vectors": VECTORS}, "2 stand there again"),
         ({"symbols": SYMBOLS, "vectors": VECTORS * np.nan}, "4 of 4 rows hold NaN"),
         ({"symbols": SYMBOLS, "vectors": VECTORS * 1e300}, "rows hold NaN"),

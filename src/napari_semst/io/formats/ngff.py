@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-import json
 import math
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from napari_semst.core.json_text import parse_json
 from napari_semst.errors import InputError
+from napari_semst.io.checks import translate_errors
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -25,7 +26,10 @@ def attributes(group: Path) -> dict[str, Any]:
     """Return the attributes of a zarr group of either format, empty without any."""
     for name in (".zattrs", "zarr.json"):
         if (group / name).is_file():
-            held = json.loads((group / name).read_text(encoding="utf-8"))
+            with translate_errors(group / name, "the attributes of a zarr group"):
+                held = parse_json((group / name).read_text(encoding="utf-8"))
+            if not isinstance(held, dict):
+                return {}
             own = held.get("attributes", {}) if name == "zarr.json" else held
             return own if isinstance(own, dict) else {}
     return {}

@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import gzip
 import os
+import zlib
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -82,7 +83,7 @@ def read_numbers(path: Path) -> tuple[list[str] | None, NDArray[np.float64]]:
             frame.insert(0, column, [float(field) for field in names])
             return None, frame.to_numpy(np.float64)
         return names, frame.to_numpy(np.float64)
-    except (OSError, EOFError, ValueError, csv.Error) as error:
+    except (OSError, EOFError, ValueError, csv.Error, zlib.error) as error:
         raise SemanticsError(
             f"Expected a table of numbers in {path.name}; could not read it: {error}. "
             f"Save it with fields apart by {separator!r} and a number in each."

@@ -244,13 +244,18 @@ def is_number(text: str) -> bool:
 
 
 def n_lines(path: Path) -> int:
-    """Return the number of lines of text that hold anything but a line's end."""
+    """Return the number of lines of text, ended as on any system.
+
+    What stands after the last end counts as a line, where there is anything.
+    """
     found, last = 0, b"\n"
     with gzip.open(path, "rb") if is_packed(path) else path.open("rb") as file:
         while block := file.read(_BLOCK):
-            found += block.count(b"\n")
+            found += block.count(b"\n") + block.count(b"\r") - block.count(b"\r\n")
+            # The two bytes of one end may lie in two blocks.
+            found -= last == b"\r" and block[:1] == b"\n"
             last = block[-1:]
-    return found + (last != b"\n")
+    return found + (last not in b"\r\n")
 
 
 def row_names(path: Path, head: TableHead, column: int = 0) -> list[str]:

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import json
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from napari_semst.core.json_text import parse_json
 from napari_semst.errors import InputError
 from napari_semst.io.checks import MEGABYTE, check_file, translate_errors
 
@@ -93,8 +93,8 @@ def read_geojson(path: str | Path) -> Regions:
             f"Expected text in {place}; found a compressed file. Unpack it first."
         )
     try:
-        value = json.loads(raw)
-    except (ValueError, RecursionError) as error:
+        value = parse_json(raw)
+    except ValueError as error:
         reason = str(error) or type(error).__name__
         raise InputError(
             f"Expected GeoJSON in {place}; it is not JSON that can be read: {reason}. "

@@ -124,7 +124,8 @@ def columns_of(cells: Path) -> tuple[str, ...]:
     if cells.suffix == ".parquet":
         from pyarrow import parquet
 
-        return tuple(parquet.read_schema(cells).names)
+        with translate_errors(cells, "the table of cells"):
+            return tuple(parquet.read_schema(cells).names)
     head = peek(cells, 1)
     return () if head is None else head.names
 

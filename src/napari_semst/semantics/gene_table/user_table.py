@@ -192,7 +192,13 @@ def _checked(
 ) -> tuple[NDArray[np.str_], NDArray[np.float32]]:
     """Return symbols and float32 vectors, or say what is wrong with them."""
     if symbols.dtype.kind == "S":
-        symbols = np.char.decode(symbols, "utf-8")
+        try:
+            symbols = np.char.decode(symbols, "utf-8")
+        except UnicodeDecodeError as error:
+            raise SemanticsError(
+                f"Expected symbols in {file} as texts; found bytes that are no UTF-8. "
+                "Save them as numpy.array(names, dtype=str)."
+            ) from error
     if symbols.ndim != 1 or symbols.dtype.kind != "U":
         raise SemanticsError(
             f"Expected a list of texts as symbols in {file}; found "

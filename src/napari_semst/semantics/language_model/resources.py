@@ -6,13 +6,13 @@ what the device reaches at most.
 
 from __future__ import annotations
 
-import json
 import re
 import struct
 from dataclasses import dataclass
 from math import prod
 from typing import TYPE_CHECKING, Any
 
+from napari_semst.core.json_text import parse_json
 from napari_semst.core.progress import duration_in_words
 from napari_semst.models.hub import (
     DEFAULT_MODEL,
@@ -239,7 +239,7 @@ def multiplied_weights(folder: Path) -> float | None:
         try:
             with file.open("rb") as stream:
                 (length,) = struct.unpack("<Q", stream.read(8))
-                header = json.loads(stream.read(min(length, _MOST_HEADER)))
+                header = parse_json(stream.read(min(length, _MOST_HEADER)))
             count += sum(
                 prod(entry["shape"])
                 for name, entry in header.items()
@@ -282,7 +282,7 @@ def tokens_per_gene(folder: Path | None) -> float:
 def _json(file: Path) -> dict[str, Any]:
     """Return what a file holds; nothing where it cannot be read; loading fails then."""
     try:
-        content = json.loads(file.read_text(encoding="utf-8"))
+        content = parse_json(file.read_text(encoding="utf-8"))
     except (OSError, ValueError):
         return {}
     return content if isinstance(content, dict) else {}

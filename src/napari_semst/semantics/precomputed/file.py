@@ -6,11 +6,11 @@ record as JSON. Neither is ever a Python object.
 
 from __future__ import annotations
 
-import json
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
+from napari_semst.core.json_text import parse_json
 from napari_semst.core.numpy_files import load_numpy
 from napari_semst.errors import SemanticsError
 from napari_semst.genes.table import UNREADABLE
@@ -82,11 +82,11 @@ def parse_record(text: str) -> dict[str, Any]:
     try:
         if len(text) > _LARGEST_RECORD:
             raise ValueError
-        record = json.loads(text)
+        record = parse_json(text)
         if not isinstance(record, dict):
             raise ValueError
         return {str(_safe(name)): _safe(value) for name, value in record.items()}
-    except (ValueError, RecursionError):
+    except ValueError:
         raise SemanticsError(
             "Expected a record of how it was made in a file of an embedding; found "
             "something else. It is damaged: write it again with `semst embed`."

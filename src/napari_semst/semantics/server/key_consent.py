@@ -6,6 +6,7 @@ import json
 import os
 from typing import TYPE_CHECKING, Any
 
+from napari_semst.core.json_text import parse_json
 from napari_semst.core.settings_folder import settings_folder
 from napari_semst.errors import SemanticsError
 from napari_semst.wording import Way, Worded
@@ -66,7 +67,7 @@ def allow_key(address: ServerAddress, variable: str) -> None:
         place.write_text(text, encoding="utf-8")
 
     def check(place: Path) -> None:
-        json.loads(place.read_text(encoding="utf-8"))
+        parse_json(place.read_text(encoding="utf-8"))
 
     path = consent_file()
     try:
@@ -102,7 +103,7 @@ def _origin(address: ServerAddress) -> str:
 def _consents() -> dict[str, list[str]]:
     """Return the variables allowed by origin; damaged files allow nothing."""
     try:
-        kept: Any = json.loads(consent_file().read_text(encoding="utf-8"))
+        kept: Any = parse_json(consent_file().read_text(encoding="utf-8"))
     except (OSError, ValueError):
         return {}
     if not isinstance(kept, dict):

@@ -10,6 +10,7 @@ from qtpy.QtCore import QObject, Signal  # type: ignore[attr-defined]
 from qtpy.QtWidgets import QFileDialog, QWidget
 
 from napari_semst.config import Request
+from napari_semst.core.json_text import parse_json
 from napari_semst.core.settings_folder import settings_folder
 from napari_semst.errors import SaveError, SemstError
 from napari_semst.widgets.find import texts
@@ -160,7 +161,7 @@ def recall_request(show: Callable[[Request], None]) -> dict[str, Any]:
         left alone.
     """
     try:
-        kept = json.loads(remembered_file().read_text(encoding="utf-8"))
+        kept = parse_json(remembered_file().read_text(encoding="utf-8"))
         show(Request(str(kept["preset"]), kept["overrides"]))
     except (OSError, ValueError, KeyError, TypeError, AttributeError, SemstError):
         return {}

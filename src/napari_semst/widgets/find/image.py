@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from dataclasses import dataclass
 from importlib.util import find_spec
 from pathlib import Path
@@ -13,6 +12,7 @@ from qtpy.QtCore import Signal  # type: ignore[attr-defined]
 from qtpy.QtWidgets import QDoubleSpinBox, QFileDialog, QWidget
 
 from napari_semst.config import MorphologyConfig
+from napari_semst.core.json_text import parse_json
 from napari_semst.errors import ConfigError, InputError
 from napari_semst.morphology.suggestions import SUGGESTED_ENCODERS
 from napari_semst.widgets.find import texts_image as texts
@@ -261,7 +261,7 @@ def describe_encoder(encoder: str) -> str:
 def kind_of_folder(folder: Path) -> str:
     """Return ``timm`` or ``hf``: which package saved the model in a folder."""
     try:
-        config = json.loads((folder / "config.json").read_text(encoding="utf-8"))
+        config = parse_json((folder / "config.json").read_text(encoding="utf-8"))
     except (OSError, ValueError):
         return "hf"
     return "timm" if isinstance(config, dict) and "pretrained_cfg" in config else "hf"

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from qtpy.QtCore import QObject, QTimer, Signal  # type: ignore[attr-defined]
 
+from napari_semst.core.json_text import parse_json
 from napari_semst.widgets.shared.files import merge_problems
 from napari_semst.widgets.shared.worker import BackgroundTask
 
@@ -221,7 +222,7 @@ def recent_paths() -> list[Path]:
     A list that cannot be read is none: it is written anew when something is opened.
     """
     try:
-        kept: Any = json.loads(recent_file().read_text(encoding="utf-8"))
+        kept: Any = parse_json(recent_file().read_text(encoding="utf-8"))
     except (OSError, ValueError):
         return []
     paths = kept.get("paths") if isinstance(kept, dict) else None
