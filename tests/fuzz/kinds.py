@@ -98,6 +98,8 @@ def check_section(found: AnnData) -> None:
         raise WrongError(f"places of shape {places.shape}, type {places.dtype}")
     if not np.isfinite(places).all():
         raise WrongError("places that are not finite")
+    if (np.abs(places) > 1e12).any():
+        raise WrongError("places beyond any tissue")
 
 
 def _section(write: Callable[[Path, AnnData], object]) -> Kind:

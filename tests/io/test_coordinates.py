@@ -128,3 +128,12 @@ def test_text_among_numbers_is_refused_with_what_it_is(tissue):
     tissue.obs["x"], tissue.obs["y"] = ["left"] + ["1.5"] * 195, "2"
     with pytest.raises(InputError, match="found 'left', and 0 more"):
         find_coordinates(tissue, "x,y")
+
+
+@pytest.mark.parametrize("far", [1e300, -1e300, 1e13])
+def test_a_spot_beyond_any_tissue_is_refused(tmp_path, tissue, far):
+    tissue.obsm["spatial"][3, 1] = far
+    tissue.write_h5ad(tmp_path / "a.h5ad")
+    for step in (lambda: find_coordinates(tissue), lambda: read(tmp_path / "a.h5ad")):
+        with pytest.raises(InputError, match=r"1 of 196 spots lie more than 1e\+12"):
+            step()

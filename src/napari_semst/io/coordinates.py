@@ -37,6 +37,9 @@ NAME_PLACES = Way(
 # What tables of text write where there is no number.
 _GAPS = ("", "na", "n/a", "nan", "none", "null", "<na>")
 
+# A kilometre in nanometres; no instrument counts smaller units.
+_FARTHEST = 1e12
+
 
 @dataclass(frozen=True, slots=True)
 class Coordinates:
@@ -250,6 +253,7 @@ def _check_values(
             f"{len(xy):,} have none (first: {abbreviate(names, 3)}). Leave these spots "
             "out."
         )
+    check_reach(xy, where, adata)
     if placed.sum() > 1 and (np.ptp(xy[placed], axis=0) == 0).all():
         raise InputError(
             Worded(
@@ -257,4 +261,31 @@ def _check_values(
                 f"{tuple(xy[placed][0].tolist())}. ",
                 NAME_PLACES,
             )
+        )
+
+
+def check_reach(xy: NDArray[np.float64], where: str, adata: AnnData) -> None:
+    """Refuse spots that lie beyond any tissue, whatever its unit.
+
+    Distances to them would be infinite.
+
+    Parameters
+    ----------
+    xy
+        Shape ``(n_spots, 2)``.
+    where
+        Their place, as a user says it.
+
+    Raises
+    ------
+    InputError
+        If there are such spots; missing coordinates are none.
+    """
+    far = (np.isfinite(xy) & (np.abs(xy) > _FARTHEST)).any(axis=1)
+    if far.any():
+        names = list(adata.obs_names[far])
+        raise InputError(
+            f"Expected coordinates of a tissue in {where}; {len(names):,} of "
+            f"{len(xy):,} spots lie more than {_FARTHEST:g} from 0 (first: "
+            f"{abbreviate(names, 3)}). Mend or leave out these spots."
         )

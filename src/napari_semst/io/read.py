@@ -5,9 +5,11 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+import numpy as np
+
 from napari_semst.errors import InputError
 from napari_semst.io.checks import abbreviate, check_file, translate_errors
-from napari_semst.io.coordinates import find_coordinates
+from napari_semst.io.coordinates import check_reach, find_coordinates
 from napari_semst.io.formats import tenx
 from napari_semst.io.formats.gzipped import is_packed
 from napari_semst.io.formats.hdf5 import open_hdf5
@@ -96,6 +98,10 @@ def read(
     # Readers tell what is wrong with a file; this is for damage that none foresaw.
     with translate_errors(place, kind.title):
         whole = kind.read(place, options)
+        if "spatial" in whole.obsm:
+            places = np.asarray(whole.obsm["spatial"])
+            if places.dtype.kind == "f":
+                check_reach(places, str(place), whole)
     tissue = keep_genes(whole, options, str(place))
     pass_on_outlines(whole, tissue)
     use_symbols(tissue)
