@@ -149,7 +149,8 @@ def _free_reserved_names(adata: AnnData) -> None:
         if "_index" in table:
             while name in table:
                 name = f"{name}_"
-            table.rename(columns={"_index": name}, inplace=True)
+            # In place, as the table of .raw cannot be replaced.
+            table.columns = [name if c == "_index" else c for c in table.columns]
 
 
 def _fill_names(adata: AnnData) -> None:
