@@ -1,7 +1,5 @@
 from __future__ import annotations
 
-import warnings
-
 import anndata
 import numpy as np
 import pytest
@@ -181,9 +179,7 @@ def test_no_matrix_is_read(tmp_path, tissue, monkeypatch):
     for reader in ("cosmx", "merscope", "tables"):
         monkeypatch.setattr(f"napari_semst.io.readers.{reader}.read_wide", refuse)
     for place in places:
-        with warnings.catch_warnings():
-            warnings.simplefilter("error")
-            assert preview(place).n_spots
+        assert preview(place).n_spots
 
 
 def _in_folders(folder):

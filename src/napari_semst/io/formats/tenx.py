@@ -372,11 +372,11 @@ def _read_mtx(path: Path) -> tuple[Any, Any, Any]:
     with translate_errors(files.matrix, _WHAT):
         check_file(files.matrix, _WHAT)
         _check_header(files.matrix, len(var), len(barcodes))
-        matrix = sparse.csr_matrix(_read_market(files.matrix).T)
+        matrix = sparse.csr_matrix(read_market(files.matrix).T)
     return matrix, pd.Index(barcodes[0].to_numpy()), var
 
 
-def _read_market(file: Any) -> Any:
+def read_market(file: Any) -> Any:
     """Return what a Matrix Market file holds, sparse."""
     import inspect
 

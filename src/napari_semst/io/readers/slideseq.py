@@ -15,6 +15,7 @@ from napari_semst.io.formats.sample_files import (
     of_sample,
     sample_to_read,
 )
+from napari_semst.io.formats.tenx import read_market
 from napari_semst.io.formats.text_tables import n_lines, read_head
 from napari_semst.io.notes import warn
 from napari_semst.io.readers import table_pairs
@@ -304,7 +305,7 @@ def _market(
                 f"it says {size[0]:,} x {size[1]:,}. The files may be of different "
                 "samples."
             )
-        matrix = scipy_io.mmread(files.counts)
+        matrix = read_market(files.counts)
         counts = sparse.csr_matrix(matrix.T, dtype=np.float32)
     # The last column: R writes names alone, others ids before them.
     symbols = features.iloc[:, min(1, features.shape[1] - 1)]
