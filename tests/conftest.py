@@ -112,17 +112,26 @@ def _words(code: CodeType) -> tuple[set[str], set[str]]:
     return names, texts
 
 
+# Of the file of tests before: what its last test used is let go only after it.
+_windows_were_open = False
+
+
 @pytest.fixture(autouse=True, scope="module")
 def _nothing_is_left_of_windows(request: pytest.FixtureRequest) -> Iterator[None]:
-    """What is left of windows goes with the file of tests that opened them.
+    """What is left of windows goes before the next file of tests.
 
     Found later, by a thread of other tests, it would go there, and Qt ends the program.
     """
-    yield
-    own = (
-        i for i in request.session.items if getattr(i, "module", 0) is request.module
+    global _windows_were_open
+    if _windows_were_open:
+        gc.collect()
+    _windows_were_open = any(
+        _WINDOW & set(getattr(item, "fixturenames", ()))
+        for item in request.session.items
+        if getattr(item, "module", None) is request.module
     )
-    if any(_WINDOW & set(getattr(item, "fixturenames", ())) for item in own):
+    yield
+    if _windows_were_open:
         gc.collect()
 
 
