@@ -16,6 +16,7 @@ from napari_semst.errors import ConfigError, InputError, SaveError
 from napari_semst.io.export.h5ad import write
 from napari_semst.methods.resolve import resolve
 from napari_semst.pipeline.result import attach
+from napari_semst.wording import for_shell
 from tests.cli.test_main import call
 from tests.conftest import banded_tissue
 from tests.small import named
@@ -164,5 +165,6 @@ def test_the_shell_writes_it(result, tmp_path, monkeypatch):
     text = (tmp_path / "a.html").read_text()
     assert "<td>MBP</td>" in text
     assert "Coloured by array_row." in text
-    with pytest.raises(SaveError, match="overwrite"):
+    with pytest.raises(SaveError) as refused:
         call("report", "a.h5ad", "-o", "a.html")
+    assert "add --overwrite" in for_shell(refused.value)

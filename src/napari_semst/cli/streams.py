@@ -7,6 +7,7 @@ import os
 import signal
 import sys
 import threading
+import time
 from typing import Any, TextIO
 
 # Exit codes, beside 0 and 2 (refused) and 1 (unexpected).
@@ -77,14 +78,29 @@ def guard_output() -> GuardedOutput:
 
 
 def end_on_request() -> None:
-    """Let a request to end (SIGTERM) close what is open, and then end for certain."""
+    """Let a request to end (SIGTERM) close what is open, and then end for certain.
+
+    Python's own handler waits for compiled code to come back, a window's loop for
+    instance. So a thread is told by the system at once, and ends what has not ended.
+    """
 
     def end(*_: object) -> None:
-        # A second request, or code that does not let go, is not waited for.
+        # A second request is not waited for.
         signal.signal(signal.SIGTERM, signal.SIG_DFL)
-        watch = threading.Timer(_SECONDS_TO_END, os._exit, (TERMINATED,))
-        watch.daemon = True
-        watch.start()
         sys.exit(TERMINATED)
 
+    if os.name == "nt":  # nobody sends one there
+        return
+    told, teller = os.pipe()
+    os.set_blocking(teller, False)
+    signal.set_wakeup_fd(teller, warn_on_full_buffer=False)
+    threading.Thread(target=_end_for_certain, args=(told,), daemon=True).start()
     signal.signal(signal.SIGTERM, end)
+
+
+def _end_for_certain(told: int) -> None:
+    """Wait for a request to end, then for what it closes, and end."""
+    while received := os.read(told, 1):
+        if received[0] == signal.SIGTERM:
+            time.sleep(_SECONDS_TO_END)
+            os._exit(TERMINATED)

@@ -87,12 +87,15 @@ class RunOutputs:
         Raises
         ------
         SaveError
-            If something in it fits into no file; all of it is named.
+            If something in it fits into no file, all of it named; or if there is no
+            room for it.
         """
+        from napari_semst.io.export.atomic import estimated_bytes, try_place
         from napari_semst.io.export.trial import try_writing
         from napari_semst.io.notes import warn
 
         if self.tissue is not None:
+            try_place(self.tissue, estimated_bytes(tissue))
             warn(tissue, *try_writing(tissue, self.tissue.suffix))
 
     def write(self, tissue: AnnData, coordinates: str) -> list[str]:

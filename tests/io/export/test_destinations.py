@@ -5,13 +5,15 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 
 from napari_semst.errors import SaveError
-from napari_semst.io.export.atomic import write_atomically
+from napari_semst.io.export.atomic import write_atomically, write_folder_atomically
 from napari_semst.io.export.destinations import check_destination
 from napari_semst.io.export.temporaries import (
+    TEMPORARY,
     remove_dead_temporaries,
     temporary_beside,
 )
@@ -138,3 +140,33 @@ def test_a_store_put_aside_by_a_killed_process_comes_back(tmp_path):
     remove_dead_temporaries(tmp_path)
     assert (tmp_path / "a.zarr" / "zarr.json").read_text() == aside.name
     assert not aside.exists()
+
+
+@pytest.mark.parametrize("moment", ["between", "after the check"])
+def test_an_interrupt_never_costs_the_store_that_was_there(
+    tmp_path, monkeypatch, moment
+):
+    place = tmp_path / "a.zarr"
+    place.mkdir()
+    (place / "zarr.json").write_text("before")
+
+    def write(temporary):
+        temporary.mkdir()
+        (temporary / "zarr.json").write_text("new")
+
+    rename = Path.rename
+
+    def interrupted(self, target):
+        if moment == "between" and TEMPORARY in self.name:
+            raise KeyboardInterrupt
+        return rename(self, target)
+
+    def check(temporary):
+        if moment != "between":
+            raise KeyboardInterrupt
+
+    monkeypatch.setattr(Path, "rename", interrupted)
+    with pytest.raises(KeyboardInterrupt):
+        write_folder_atomically(place, write, check, overwrite=True, suffix=".zarr")
+    assert [path.name for path in tmp_path.iterdir()] == ["a.zarr"]
+    assert (place / "zarr.json").read_text() == "before"

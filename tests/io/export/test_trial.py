@@ -23,6 +23,7 @@ from napari_semst.io.export.names import storable_names
 from napari_semst.io.export.trial import try_writing
 from napari_semst.io.matrices import named_layers
 from napari_semst.io.notes import input_warnings
+from napari_semst.pipeline.job import RunOutputs
 from napari_semst.wording import for_shell
 from tests.small import fingerprint
 
@@ -299,3 +300,14 @@ def test_a_run_tells_what_it_mends_and_saves(tmp_path, tissue, monkeypatch):
     assert "obs['kept/so'] as 'kept_so'" in result.output
     back = anndata.read_h5ad("a_semst.h5ad")
     assert back.obs["kept_so"].tolist() == list(range(N))
+
+
+def test_a_section_without_room_for_its_result_is_refused_before_the_work(
+    tmp_path, tissue, monkeypatch
+):
+    usage = SimpleNamespace(free=10)
+    monkeypatch.setattr("shutil.disk_usage", lambda _: usage)
+    files = RunOutputs(tmp_path / "a.h5ad", None, None, overwrite=False)
+    with pytest.raises(SaveError, match="MB free"):
+        files.try_writing(tissue)
+    RunOutputs(None, None, None, overwrite=False).try_writing(tissue)

@@ -127,12 +127,7 @@ def write_folder_atomically(
             if not overwrite:
                 raise SaveError(_exists(place))
             place.rename(old)
-        try:
-            temporary.rename(place)
-        except BaseException:
-            if old.exists():
-                old.rename(place)
-            raise
+        temporary.rename(place)
         _to_disk(place.parent)
     except SemstError:
         raise
@@ -140,6 +135,9 @@ def write_folder_atomically(
     except Exception as error:
         raise SaveError(_in_words(place, error)) from error
     finally:
+        # Also after an interrupt between the two renames: the old store comes back.
+        if old.exists() and not place.exists():
+            old.rename(place)
         for left in (temporary, old):
             shutil.rmtree(left, ignore_errors=True)
     return place

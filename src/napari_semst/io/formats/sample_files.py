@@ -159,18 +159,7 @@ def sample_to_read(path: Path, samples: Sequence[str], part: str | None) -> str:
     if part is None:
         if len(samples) == 1:
             return samples[0]
-        first = samples[0]
-        raise InputError(
-            Worded(
-                f"Expected the files of one sample in {path}; found those of "
-                f"{len(samples)}: {abbreviate(samples)}. ",
-                Way(
-                    f"Name one: --part {first}.",
-                    f"Name one: part={first!r}.",
-                    "Choose one under Part.",
-                ),
-            )
-        )
+        raise InputError(holds_several(path, samples))
     chosen = choose_sample(samples, str(part))
     if chosen is None:
         raise InputError(
@@ -178,6 +167,20 @@ def sample_to_read(path: Path, samples: Sequence[str], part: str | None) -> str:
             "Name one of them whole."
         )
     return chosen
+
+
+def holds_several(path: Path, samples: Sequence[str]) -> Worded:
+    """Return that files are of several samples, and how one is named."""
+    first = samples[0]
+    return Worded(
+        f"Expected the files of one sample in {path}; found those of "
+        f"{len(samples)}: {abbreviate(samples)}. ",
+        Way(
+            f"Name one: --part {first}.",
+            f"Name one: part={first!r}.",
+            "Choose one under Part.",
+        ),
+    )
 
 
 def has_no_parts(path: Path, part: str) -> str:

@@ -12,7 +12,7 @@ from typing import IO, TYPE_CHECKING, Any
 import numpy as np
 
 from napari_semst.errors import InputError
-from napari_semst.io.checks import MEGABYTE, abbreviate, check_file, translate_errors
+from napari_semst.io.checks import MEGABYTE, check_file, translate_errors
 from napari_semst.io.counts import is_count_matrix
 from napari_semst.io.formats.gzipped import is_packed
 
@@ -206,25 +206,6 @@ def read_columns(path: Path, what: str, texts: Sequence[str]) -> pd.DataFrame:
             skipinitialspace=True,
         )
     return table
-
-
-def first_column(
-    names: Sequence[str], among: Sequence[str], what: str, path: Path
-) -> str:
-    """Return the first of some names that a table has.
-
-    Raises
-    ------
-    InputError
-        If it has none.
-    """
-    for name in names:
-        if name in among:
-            return name
-    raise InputError(
-        f"Expected {what} {path} to have a column {' or '.join(map(repr, names))}; "
-        f"found: {abbreviate(list(among))}. Choose another file."
-    )
 
 
 def _distinct(names: Sequence[str]) -> Iterator[str]:

@@ -246,6 +246,15 @@ def disc_diameters(areas: pd.Series) -> NDArray[np.float64]:
     return np.asarray(2 * np.sqrt(np.maximum(as_numbers(areas), 0) / np.pi))
 
 
+def tell_repeated_genes(tissue: AnnData, genes: Sequence[str]) -> None:
+    """Note how many of the names that a file gives its genes occur again."""
+    if twice := len(genes) - len(set(genes)):
+        warn(
+            tissue,
+            f"{twice:,} names of genes occur again: told apart by -1, -2 at their end.",
+        )
+
+
 def tissue_from_cells(
     found: CellTables, library: str, picture: SectionImage | None = None
 ) -> AnnData:

@@ -17,10 +17,13 @@ from napari_semst.io.formats.sample_files import (
 )
 from napari_semst.io.formats.tenx import read_market
 from napari_semst.io.formats.text_tables import n_lines, read_head
-from napari_semst.io.notes import warn
 from napari_semst.io.readers import table_pairs
 from napari_semst.io.readers import tables as plain
-from napari_semst.io.readers.cell_tables import CellTables, tissue_from_cells
+from napari_semst.io.readers.cell_tables import (
+    CellTables,
+    tell_repeated_genes,
+    tissue_from_cells,
+)
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -164,11 +167,7 @@ def read(path: Path, options: ReadOptions) -> AnnData:
         (files.barcodes.name, files.places.name),
     )
     tissue = tissue_from_cells(found, files.counts.name.split("_MoleculesPer")[0])
-    if twice := len(genes) - len(set(genes)):
-        warn(
-            tissue,
-            f"{twice:,} names of genes occur again: told apart by -1, -2 at their end.",
-        )
+    tell_repeated_genes(tissue, genes)
     return tissue
 
 

@@ -24,6 +24,7 @@ from napari_semst.io.places.column_names import unfold_array
 from napari_semst.io.readers.cell_tables import (
     CellTables,
     is_unnamed,
+    tell_repeated_genes,
     tissue_from_cells,
 )
 from napari_semst.io.readers.table_pairs import (
@@ -144,11 +145,7 @@ def read_pair(pair: TablePair) -> AnnData:
     own = tissue.obsm["spatial"]
     tissue.obsm["spatial"], told = unfold_array(own, *columns[:2])
     warn(tissue, *told)
-    if twice := len(genes) - len(set(genes)):
-        warn(
-            tissue,
-            f"{twice:,} names of genes occur again: told apart by -1, -2 at their end.",
-        )
+    tell_repeated_genes(tissue, genes)
     return tissue
 
 

@@ -16,12 +16,12 @@ from napari_semst.io.formats.sample_files import (
     choose_sample,
     files_of_samples,
     has_no_parts,
+    holds_several,
     of_sample,
     sample_in,
 )
 from napari_semst.io.formats.tissue_positions import positions_in
 from napari_semst.io.images import IMAGE_ENDINGS, RESOLUTIONS
-from napari_semst.wording import Way, Worded
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -105,7 +105,7 @@ def choose_run(path: Path, options: ReadOptions) -> VisiumFiles:
     nameless = list(samples) == [""]
     if options.part is None or (nameless and _is_bins(path, options)):
         if len(samples) > 1:
-            raise InputError(_several(path, list(samples)))
+            raise InputError(holds_several(path, list(samples)))
         run = next(iter(samples.values()))
     else:
         chosen = choose_sample(samples, options.part)
@@ -337,19 +337,6 @@ def _given(name: str | Path, folder: Path) -> Path:
             "the name."
         )
     return inside if not path.exists() else path
-
-
-def _several(path: Path, samples: list[str]) -> Worded:
-    first = samples[0]
-    return Worded(
-        f"Expected the files of one sample in {path}; found those of "
-        f"{len(samples)}: {abbreviate(samples)}. ",
-        Way(
-            f"Name one: --part {first}.",
-            f"Name one: part={first!r}.",
-            "Choose one under Part.",
-        ),
-    )
 
 
 def _of_another(matrix: Path, positions: Path) -> str:
