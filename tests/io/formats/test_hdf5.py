@@ -9,6 +9,7 @@ import pytest
 
 from napari_semst import read
 from napari_semst.errors import InputError
+from napari_semst.io.formats.hdf5 import check_dataset, open_hdf5
 from napari_semst.io.preview import preview
 
 ELSEWHERE = "to hold all of its data itself"
@@ -91,6 +92,21 @@ def test_other_kinds_are_looked_at_too(tmp_path, own):
         file["matrix"] = h5py.ExternalLink(own.name, "group")
     with pytest.raises(InputError, match=ELSEWHERE):
         read(path)
+
+
+@pytest.mark.parametrize("lead", [link, kept_outside, virtual])
+def test_of_many_datasets_those_that_are_read_are_looked_at(section, own, lead):
+    with h5py.File(section, "r+") as file:
+        lead(file, own)
+
+    def look():
+        with open_hdf5(section, "the file", datasets=False) as file:
+            check_dataset(file["obsm/spatial"], section, "the file")
+            assert lead is not link, "a link is refused before"
+            check_dataset(file["obsm/more"], section, "the file")
+
+    with pytest.raises(InputError, match=ELSEWHERE):
+        look()
 
 
 def test_what_packs_well_is_read(section):

@@ -20,7 +20,11 @@ _ITSELF = "."
 
 @contextmanager
 def open_hdf5(
-    path: Path, what: str, content: IO[bytes] | Path | None = None
+    path: Path,
+    what: str,
+    content: IO[bytes] | Path | None = None,
+    *,
+    datasets: bool = True,
 ) -> Iterator[Any]:
     """Open a file for reading once nothing in it leads elsewhere.
 
@@ -30,24 +34,29 @@ def open_hdf5(
         The file, and what it should be, as a user says it.
     content
         Where its bytes are, if not at the path.
+    datasets
+        Whether every dataset is looked at; of many thousands only those that are read
+        should be, with `check_dataset`.
 
     Raises
     ------
     InputError
-        As `check_hdf5`.
+        If a link leads to another file, or `check_dataset` refuses a dataset.
     """
     import h5py
 
     with h5py.File(path if content is None else content, "r") as file:
-        check_hdf5(file, path, what)
+        check_links(file, path, what)
+        if datasets:
+            check_datasets(file, path, what)
         yield file
 
 
-def check_hdf5(file: Any, path: Path, what: str) -> None:
-    """Refuse a file that takes data from other files, or declares what it has not.
+def check_links(file: Any, path: Path, what: str) -> None:
+    """Refuse a file with a link to another one.
 
-    HDF5 follows such links and mappings without a word, with the rights of the user: a
-    file from elsewhere would bring parts of the user's own files into a result.
+    HDF5 follows such links without a word, with the rights of the user: a file from
+    elsewhere would bring parts of the user's own files into a result.
 
     Parameters
     ----------
@@ -59,38 +68,76 @@ def check_hdf5(file: Any, path: Path, what: str) -> None:
     Raises
     ------
     InputError
-        If a link, a dataset kept elsewhere or a virtual dataset names another file, or
-        a dataset declares far more than is there.
+        Naming the link.
     """
     import h5py
 
     def leads_out(name: bytes | str, about: Any) -> bytes | str | None:
         return name if about.type == h5py.h5l.TYPE_EXTERNAL else None
 
-    def look_at(name: str, held: Any) -> None:
-        if not isinstance(held, h5py.Dataset):
-            return
-        if held.external:
-            raise InputError(_leads_elsewhere(path, what, name, "data kept"))
-        if held.is_virtual:
-            for source in held.virtual_sources():
-                if source.file_name != _ITSELF:
-                    raise InputError(
-                        _leads_elsewhere(path, what, name, "a virtual dataset")
-                    )
-            return
-        stored = held.id.get_storage_size()
-        if held.nbytes > _MOST_SHRUNK * stored + _HARMLESS:
-            raise InputError(
-                f"Expected {what} {path} to hold what it declares; {name} declares "
-                f"{held.nbytes / 1e6:,.0f} MB and holds {stored / 1e6:,.1f} MB. It is "
-                "damaged, or was never filled: copy or download it again."
-            )
-
     link = file.id.links.visit(leads_out, info=True)
     if link is not None:
         raise InputError(_leads_elsewhere(path, what, _text(link), "a link"))
-    file.visititems(look_at)
+
+
+def check_datasets(file: Any, path: Path, what: str) -> None:
+    """Refuse a file with a dataset that `check_dataset` refuses; as `check_links`."""
+    import h5py
+
+    def is_wrong(name: bytes | str, about: Any) -> str | None:
+        if about.type != h5py.h5o.TYPE_DATASET:
+            return None
+        return _what_is_wrong(h5py.h5d.open(file.id, name), _text(name), path, what)
+
+    # An error raised in there would be lost.
+    wrong = h5py.h5o.visit(file.id, is_wrong, info=True)
+    if wrong is not None:
+        raise InputError(wrong)
+
+
+def check_dataset(dataset: Any, path: Path, what: str) -> None:
+    """Refuse a dataset whose values are in another file, or are not there at all.
+
+    Parameters
+    ----------
+    dataset
+        An open one; its values are not read.
+    path, what
+        As for `open_hdf5`.
+
+    Raises
+    ------
+    InputError
+        If it is kept elsewhere, maps another file, or declares far more than it holds.
+    """
+    wrong = _what_is_wrong(dataset.id, dataset.name.lstrip("/"), path, what)
+    if wrong is not None:
+        raise InputError(wrong)
+
+
+def _what_is_wrong(held: Any, name: str, path: Path, what: str) -> str | None:
+    """Return what to say of a dataset that is kept elsewhere, or not at all."""
+    import h5py
+
+    made = held.get_create_plist()
+    if made.get_external_count():
+        return _leads_elsewhere(path, what, name, "data kept")
+    if made.get_layout() == h5py.h5d.VIRTUAL:
+        sources = (
+            made.get_virtual_filename(n) for n in range(made.get_virtual_count())
+        )
+        if any(source != _ITSELF for source in sources):
+            return _leads_elsewhere(path, what, name, "a virtual dataset")
+        return None
+    stored = held.get_storage_size()
+    declared = held.get_space().get_simple_extent_npoints() * held.get_type().get_size()
+    if declared <= _MOST_SHRUNK * stored + _HARMLESS:
+        return None
+    return (
+        f"Expected {what} {path} to hold what it declares; {name} declares "
+        f"{declared / 1e6:,.0f} MB and holds {stored / 1e6:,.1f} MB. It is damaged, or "
+        "was never filled: copy or download it again."
+    )
 
 
 def _leads_elsewhere(path: Path, what: str, name: str, how: str) -> str:

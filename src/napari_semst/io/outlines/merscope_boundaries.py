@@ -11,7 +11,7 @@ import numpy as np
 
 from napari_semst.errors import InputError
 from napari_semst.io.checks import abbreviate, check_file, translate_errors
-from napari_semst.io.formats.hdf5 import open_hdf5
+from napari_semst.io.formats.hdf5 import check_dataset, open_hdf5
 from napari_semst.io.outlines.cell_outlines import Rings, concat_rings
 from napari_semst.io.outlines.wkb import rings_from_wkb
 from napari_semst.io.outlines.xenium_vertices import OUTLINES, rows_of
@@ -136,7 +136,10 @@ def _of_field(file: Path, names: pd.Index) -> Rings:
     check_file(file, OUTLINES)
     lines: list[NDArray[np.float32]] = []
     cells: list[int] = []
-    with translate_errors(file, OUTLINES), open_hdf5(file, OUTLINES) as held:
+    with (
+        translate_errors(file, OUTLINES),
+        open_hdf5(file, OUTLINES, datasets=False) as held,
+    ):
         outlines = held.get(_GROUPS)
         if not isinstance(outlines, h5py.Group):
             raise InputError(
@@ -146,7 +149,7 @@ def _of_field(file: Path, names: pd.Index) -> Rings:
         known = list(outlines)
         for name, row in zip(known, names.get_indexer(known), strict=True):
             if row >= 0:
-                found = _of_cell(outlines[name])
+                found = _of_cell(outlines[name], file)
                 lines += found
                 cells += [int(row)] * len(found)
     if not lines:
@@ -155,7 +158,7 @@ def _of_field(file: Path, names: pd.Index) -> Rings:
     return Rings(np.concatenate(lines), offsets, np.array(cells, np.int64))
 
 
-def _of_cell(group: h5py.Group) -> list[NDArray[np.float32]]:
+def _of_cell(group: h5py.Group, file: Path) -> list[NDArray[np.float32]]:
     """Return the pieces of a cell in its middle plane."""
     planes = sorted(
         (int(name.removeprefix(_PLANE_OF)), name)
@@ -165,7 +168,7 @@ def _of_cell(group: h5py.Group) -> list[NDArray[np.float32]]:
     if not planes:
         return []
     plane = group[planes[len(planes) // 2][1]]
-    return [
-        np.reshape(plane[piece]["coordinates"][()], (-1, 2)).astype(np.float32)
-        for piece in plane
-    ]
+    pieces = [plane[piece]["coordinates"] for piece in plane]
+    for piece in pieces:
+        check_dataset(piece, file, OUTLINES)
+    return [np.reshape(piece[()], (-1, 2)).astype(np.float32) for piece in pieces]
