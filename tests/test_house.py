@@ -27,6 +27,7 @@ FLOORS = (
     ("domains",),
     ("pipeline",),
     ("embedding", "cohort", "explanation"),
+    ("transfer",),
     ("explore", "report"),
     ("viewer",),
     ("_reader", "_sample_data"),

@@ -1,0 +1,1 @@
+"""Names for a section's spots and domains from another, annotated one."""

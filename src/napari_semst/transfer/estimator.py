@@ -1,0 +1,179 @@
+"""Names for spots of a target section, from the signatures of annotated ones."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from napari_semst.core.progress import run_in_thread
+from napari_semst.errors import InputError
+from napari_semst.transfer.kernel import named_genes, predict_signature
+from napari_semst.transfer.profiles import read_profiles
+from napari_semst.transfer.settings import TransferSettings
+
+if TYPE_CHECKING:
+    from collections.abc import Generator, Sequence
+
+    from anndata import AnnData
+    from numpy.typing import NDArray
+
+    from napari_semst.config import Config
+    from napari_semst.core.progress import Progress, RunControl, ThreadReporter
+    from napari_semst.genes.table import GeneTable
+    from napari_semst.pipeline.inputs import SectionInputs
+    from napari_semst.transfer.kernel import NamedGenes, PredictedSignature
+    from napari_semst.transfer.profiles import Profiles
+    from napari_semst.transfer.signature import Signature
+
+
+@dataclass(frozen=True)
+class TransferScores:
+    """How much each spot of a target is like each domain of the references.
+
+    Parameters
+    ----------
+    labels
+        Names of the domains; one that several references have stands once.
+    scores
+        Shape ``(n_spots, n_labels)`` float32; the largest of a spot names it.
+    weights
+        What each gene of the target counts for each label, ``(n_labels, n_genes)``;
+        scores are sums of averaged z-scores with them.
+    profiles
+        The target's genes and expression.
+    target
+        What the table knows of its genes.
+    references
+        Of every signature: what is known of its genes, and what it predicts.
+    """
+
+    labels: tuple[str, ...]
+    scores: NDArray[np.float32]
+    weights: NDArray[np.float64]
+    profiles: Profiles
+    target: NamedGenes
+    references: tuple[ReferencePart, ...]
+
+    @property
+    def best(self) -> NDArray[np.int64]:
+        """The best label of each spot, ``(n_spots,)``."""
+        return np.asarray(self.scores.argmax(axis=1), np.int64)
+
+    @property
+    def n_shared(self) -> int:
+        """How many genes of the target one reference or another holds itself."""
+        shared = np.zeros(len(self.target.symbols), bool)
+        for one in self.references:
+            shared |= one.prediction.shared
+        return int(shared.sum())
+
+
+@dataclass(frozen=True)
+class ReferencePart:
+    """What one signature adds.
+
+    Parameters
+    ----------
+    signature
+        As it was given.
+    genes
+        What the table knows of its genes.
+    prediction
+        What it predicts of the target's genes.
+    columns
+        Which label of the result each of its labels is, ``(n_labels,)``.
+    """
+
+    signature: Signature
+    genes: NamedGenes
+    prediction: PredictedSignature
+    columns: NDArray[np.int64]
+
+
+def name_spots(
+    signatures: Sequence[Signature],
+    target: AnnData,
+    table: GeneTable,
+    control: RunControl,
+    settings: TransferSettings | None = None,
+    config: Config | None = None,
+) -> Generator[Progress, None, TransferScores]:
+    """Return how much each spot is like each domain of the references.
+
+    Parameters
+    ----------
+    signatures
+        One or several; labels of the same name are taken for the same.
+    target
+        Raw counts with coordinates; it is not changed.
+    table
+        Vectors and names of genes.
+    config
+        Settings of a run; those of preparation are read.
+
+    Raises
+    ------
+    InputError
+        If a signature says nothing of the target: no gene is shared, and semantics
+        predict nothing.
+    """
+    from napari_semst.config import Config
+    from napari_semst.pipeline.inputs import section_inputs
+
+    inputs = section_inputs(target, config or Config())
+    chosen = settings or TransferSettings()
+
+    def work(tell: ThreadReporter) -> TransferScores:
+        return scores_of(signatures, inputs, table, chosen, tell)
+
+    return (yield from run_in_thread("describe", "Naming spots", work, control))
+
+
+def scores_of(
+    signatures: Sequence[Signature],
+    inputs: SectionInputs,
+    table: GeneTable,
+    settings: TransferSettings,
+    tell: ThreadReporter,
+) -> TransferScores:
+    """Return what `name_spots` returns, in this thread."""
+    profiles = read_profiles(inputs, settings, tell)
+    places: dict[str, int] = {}
+    target = named_genes(profiles.genes, profiles.species, table, places)
+    labels = tuple(dict.fromkeys(x for one in signatures for x in one.labels))
+    parts = []
+    for signature in signatures:
+        genes = named_genes(signature.genes, signature.species, table, places)
+        prediction = predict_signature(signature, genes, target)
+        if not prediction.scores.any():
+            raise InputError(
+                "Expected a reference that says something of the target; found no "
+                f"gene in common among {len(genes.symbols):,} and "
+                f"{len(target.symbols):,}, and {int(genes.known.sum()):,} genes of "
+                "the reference from which no other is predicted. Use a reference "
+                "with more genes."
+            )
+        columns = np.array([labels.index(x) for x in signature.labels])
+        parts.append(ReferencePart(signature, genes, prediction, columns))
+    weights = joint_weights(parts, len(labels))
+    scores = profiles.weighted_sums(weights.T, tell)
+    return TransferScores(labels, scores, weights, profiles, target, tuple(parts))
+
+
+def joint_weights(parts: Sequence[ReferencePart], n_labels: int) -> NDArray[np.float64]:
+    """Return each label's weights of genes: unit vectors, averaged over references."""
+    total: NDArray[np.float64] = 0.0  # type: ignore[assignment]
+    for part in parts:
+        one = np.zeros((n_labels, part.prediction.scores.shape[1]))
+        one[part.columns] = unit_rows(part.prediction.scores)
+        total = total + one
+    return unit_rows(total)
+
+
+def unit_rows(values: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Return rows of unit length; those of nothing stay so."""
+    norms = np.linalg.norm(values, axis=1, keepdims=True)
+    unit: NDArray[np.float64] = values / np.maximum(norms, 1e-12)
+    return unit
