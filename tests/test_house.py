@@ -26,7 +26,7 @@ FLOORS = (
     ("methods",),
     ("domains",),
     ("pipeline",),
-    ("embedding", "cohort", "explanation"),
+    ("embedding", "cohort", "explanation", "verification"),
     ("transfer",),
     ("explore", "report"),
     ("viewer",),

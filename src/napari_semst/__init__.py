@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from napari_semst.pipeline.result import attach
     from napari_semst.report.write import write_report
     from napari_semst.sample import simulated_cortex, simulated_discordance
+    from napari_semst.verification.verify import verify_result
 
 __version__ = "0.1.0"
 
@@ -48,6 +49,7 @@ _HOME = {
     "save_model": "pipeline.model",
     "simulated_cortex": "sample",
     "simulated_discordance": "sample",
+    "verify_result": "verification.verify",
     "write": "io.export.h5ad",
     "write_geojson": "io.geojson.write",
     "write_report": "report.write",
@@ -75,6 +77,7 @@ __all__ = [
     "save_model",
     "simulated_cortex",
     "simulated_discordance",
+    "verify_result",
     "write",
     "write_geojson",
     "write_report",

@@ -53,9 +53,10 @@ def apply(
     from napari_semst import keys
     from napari_semst.cli.output import show_progress
     from napari_semst.cli.run import result_path
-    from napari_semst.core.progress import run_to_end
+    from napari_semst.core.progress import RunControl, run_to_end
     from napari_semst.io.read import read
     from napari_semst.pipeline.apply_model import label_section
+    from napari_semst.pipeline.input_files import with_inputs
     from napari_semst.pipeline.job import RunOutputs, Scoring
     from napari_semst.pipeline.model import load_model
     from napari_semst.pipeline.result import attach
@@ -69,14 +70,17 @@ def apply(
     scoring = Scoring(truth, drop_unannotated=False)
     tissue = scoring.choose(read(source, features=loaded.config.prepare.features))
     files.try_writing(tissue)
+    control = RunControl()
     steps = label_section(
         tissue,
         loaded,
+        control,
         counts_layer=counts_layer,
         coordinates=coordinates,
         device=device,
         adapt=adapt,
     )
+    steps = with_inputs(steps, [source], loaded.config, control, model=model)
     result = run_to_end(show_progress(steps, quiet=quiet))
     # The file's own name says more than its hash alone.
     result.provenance["model"]["file"] = model.name

@@ -19,6 +19,7 @@ from napari_semst.cli.run import presets, run
 from napari_semst.cli.sample import demo, samples
 from napari_semst.cli.share import export, figure, import_regions, report
 from napari_semst.cli.streams import INTERRUPTED, NOT_SAID, TERMINATED
+from napari_semst.cli.verify import verify
 from napari_semst.wording import for_shell
 
 _DEBUG = "--debug"
@@ -36,7 +37,7 @@ for _command in (
 ):  # fmt: skip
     app.command()(_command)
 app.command("import")(import_regions)
-for _command in (convert, score, inspect, view, demo, presets):
+for _command in (convert, verify, score, inspect, view, demo, presets):
     app.command()(_command)
 app.add_typer(samples, name="sample")
 app.add_typer(cache, name="cache")

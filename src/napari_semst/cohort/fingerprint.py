@@ -9,38 +9,41 @@ from typing import TYPE_CHECKING, Any
 from napari_semst import keys
 from napari_semst.config import STAGES, Request
 from napari_semst.methods.resolve import resolve
-from napari_semst.pipeline.files_read import files_read
+from napari_semst.pipeline.input_files import input_record
+from napari_semst.pipeline.provenance import INPUTS, python_values
 
 if TYPE_CHECKING:
+    from collections.abc import Generator
+
     from napari_semst.cohort.task import SectionTask
     from napari_semst.config import Config
+    from napari_semst.core.progress import Progress, RunControl
 
 # The entry of the provenance that a run of a cohort adds.
 INPUT = "input"
 
 
-def input_fingerprint(task: SectionTask) -> dict[str, str]:
+def input_fingerprint(
+    task: SectionTask, control: RunControl
+) -> Generator[Progress, None, dict[str, Any]]:
     """Return what tells an input apart: its path, content and the spots used.
 
     Returns
     -------
     record
-        ``path``, ``sha256`` over all files that are read, and ``spots``.
+        ``path``, ``sha256`` over all files that are read, ``spots``, and under
+        `INPUTS` each of the files.
 
     Raises
     ------
-    OSError
+    InputError
         If a file cannot be read.
     """
     config = resolve(Request.from_toml(task.request))
-    digest = hashlib.sha256()
-    source = Path(task.source)
-    for file in files_read(source, config):
-        with file.open("rb") as content:
-            digest.update(hashlib.file_digest(content, "sha256").digest())
-        inside = file.is_relative_to(source)
-        digest.update(str(file.relative_to(source) if inside else file.name).encode())
-    return {"path": task.source, "sha256": digest.hexdigest(), "spots": task.spots}
+    files = yield from input_record([Path(task.source)], config, control)
+    digest = hashlib.sha256("\n".join(files["sha256"]).encode()).hexdigest()
+    found = {"path": task.source, "sha256": digest, "spots": task.spots}
+    return {INPUT: found, INPUTS: files}
 
 
 def why_outdated(task: SectionTask) -> str:
@@ -72,7 +75,7 @@ def recorded_run(place: Path, run: str) -> dict[str, Any] | None:
 
     try:
         with h5py.File(place, "r") as file:
-            found = plain(read_elem(file[f"uns/{keys.RUNS}/{run}"]))
+            found = python_values(read_elem(file[f"uns/{keys.RUNS}/{run}"]))
     # A foreign file can be anything, and nearly any type is raised for it.
     except Exception:  # noqa: BLE001
         return None
@@ -81,13 +84,6 @@ def recorded_run(place: Path, run: str) -> dict[str, Any] | None:
         isinstance(found.get(n), dict) for n in needed
     )
     return found if whole else None
-
-
-def plain(value: Any) -> Any:
-    """Return what an h5ad gives back as nested values of Python."""
-    if isinstance(value, dict):
-        return {str(name): plain(inner) for name, inner in value.items()}
-    return value.tolist() if hasattr(value, "tolist") else value
 
 
 def _difference(recorded: dict[str, Any], config: Config) -> str:

@@ -6,14 +6,17 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from napari_semst.cohort.task import SectionOutcome, SectionTask
-from napari_semst.core.progress import Progress, with_callback
+from napari_semst.core.progress import (
+    Progress,
+    RunControl,
+    run_to_end,
+    with_callback,
+)
 from napari_semst.errors import Cancelled, ConfigError, SaveError, SemstError
 from napari_semst.wording import message
 
 if TYPE_CHECKING:
     from collections.abc import Callable
-
-    from napari_semst.core.progress import RunControl
 
 
 def run_cohort_section(
@@ -63,13 +66,15 @@ def _done_or_skipped(
     listener: Callable[[Progress], None],
     control: RunControl | None,
 ) -> SectionOutcome:
-    from napari_semst.cohort.fingerprint import INPUT, input_fingerprint
+    from napari_semst.cohort.fingerprint import input_fingerprint
     from napari_semst.config import Request
     from napari_semst.pipeline.job import find_and_save
 
     _check_version(task)
     listener(Progress("read", 0, 0, "Reading"))
-    record = input_fingerprint(task)
+    control = control or RunControl()
+    steps = with_callback(input_fingerprint(task, control), listener)
+    record = run_to_end(steps)
     if Path(task.result).exists() and not task.overwrite:
         return _skipped(task, record)
     try:
@@ -81,7 +86,7 @@ def _done_or_skipped(
             _files(task),
             through=lambda steps: with_callback(steps, listener),
             control=control,
-            notes={INPUT: record},
+            notes=record,
         )
     except SaveError:
         # One that was taken for dead may have finished the same section meanwhile.
@@ -102,14 +107,14 @@ def _check_version(task: SectionTask) -> None:
         )
 
 
-def _skipped(task: SectionTask, record: dict[str, str]) -> SectionOutcome:
+def _skipped(task: SectionTask, record: dict[str, Any]) -> SectionOutcome:
     """Return the account of the result that is there, if it is the one wanted."""
     from napari_semst.cohort.fingerprint import INPUT, recorded_run, why_outdated
 
     recorded = recorded_run(Path(task.result), task.run)
     why = why_outdated(task)
     if not why and recorded is not None:
-        if recorded[INPUT]["sha256"] == record["sha256"]:
+        if recorded[INPUT]["sha256"] == record[INPUT]["sha256"]:
             account = _account(task, recorded)
             return SectionOutcome.of(
                 task,

@@ -11,6 +11,7 @@ from napari_semst import keys
 from napari_semst.config import Config
 from napari_semst.errors import ConfigError, InputError, one_of
 from napari_semst.io.checks import abbreviate
+from napari_semst.pipeline.provenance import recorded_config
 from napari_semst.wording import Way, Worded
 
 if TYPE_CHECKING:
@@ -96,7 +97,7 @@ def explained(tissue: AnnData, run: str | None, labels: str | None) -> Explained
             )
         )
     facts = runs[wanted]
-    return _of_column(tissue, wanted, column, config_of(facts), facts)
+    return _of_column(tissue, wanted, column, recorded_config(facts), facts)
 
 
 def _of_column(
@@ -119,22 +120,6 @@ def _of_column(
     names = tuple(map(str, labels.categories))
     codes = np.asarray(labels.codes, dtype=np.int32)
     return Explained(run, column, codes, names, config, facts)
-
-
-def config_of(facts: Mapping[str, Any]) -> Config:
-    """Return the settings that a run recorded, also after a file held them."""
-    recorded = python_values(facts.get("config", {}))
-    preset = str(recorded.pop("preset", "default"))
-    return Config(preset).with_overrides(recorded)
-
-
-def python_values(value: Any) -> Any:
-    """Return nested values of a file as Python's own."""
-    if hasattr(value, "items"):
-        return {str(key): python_values(inner) for key, inner in value.items()}
-    if isinstance(value, np.generic | np.ndarray):
-        return value.tolist()
-    return value
 
 
 def check_least(asked: object, **least: int) -> None:

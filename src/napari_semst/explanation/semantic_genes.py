@@ -131,9 +131,9 @@ def read_gene_meanings(
     notes: list[str],
 ) -> Generator[Progress, None, Meanings | None]:
     """Return which genes' vectors set the domains of a run of ``genes`` apart."""
-    from napari_semst.explanation.explained_run import python_values
     from napari_semst.explanation.gene_vectors import kept_vectors
     from napari_semst.explanation.semantic_contrast import find_meaning, listed_by
+    from napari_semst.pipeline.provenance import python_values
 
     section = yield from _section(tissue, what, control)
     lists = yield from _lists(section, what, control)

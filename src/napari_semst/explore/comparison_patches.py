@@ -175,13 +175,13 @@ class PatchBook:
     """
 
     def __init__(self, tissue: AnnData, run: str = "") -> None:
-        from napari_semst.explanation.explained_run import config_of
         from napari_semst.io.coordinates import find_coordinates
         from napari_semst.morphology.sections import imaged_parts
+        from napari_semst.pipeline.provenance import recorded_config
 
         self._tissue = tissue
         facts = tissue.uns.get(keys.RUNS, {}).get(run, {})
-        self._config: Config = config_of(facts)
+        self._config: Config = recorded_config(facts)
         self._places = find_coordinates(
             tissue, self._config.prepare.coordinates or None
         )

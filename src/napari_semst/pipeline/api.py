@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from napari_semst import keys
 from napari_semst.config import Request, number_of_domains
-from napari_semst.core.progress import run_to_end
+from napari_semst.core.progress import RunControl, run_to_end
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
-    from pathlib import Path
 
     from anndata import AnnData
 
@@ -71,7 +71,9 @@ def find_domains(
     """
     from napari_semst.io.concat_sections import concat_from
     from napari_semst.io.read import as_tissue
+    from napari_semst.methods.resolve import resolve
     from napari_semst.pipeline import run as pipeline
+    from napari_semst.pipeline.input_files import with_inputs
 
     keys.check_run_name(run)
     request = (
@@ -81,6 +83,7 @@ def find_domains(
         .with_settings("model", method=method)
         .with_settings("prepare", section_key=section_key)
     )
+    asked = resolve(request)
     if isinstance(source, list | tuple):
         (tissue, request), own = concat_from(source, request), True
     else:
@@ -89,5 +92,14 @@ def find_domains(
         wanted = {key: str(given.get(key, "")) for key in keys_read}
         tissue, own = as_tissue(source, **wanted)
     steps = pipeline.find_domains(tissue, request)
+    files = [Path(one) for one in _listed(source) if isinstance(one, str | Path)]
+    if len(files) == len(_listed(source)):
+        steps = with_inputs(steps, files, asked, RunControl())
     result = run_to_end(steps, on_progress)
     return pipeline.attach(tissue, result, run, inplace=own)
+
+
+def _listed(
+    source: AnnData | str | Path | Sequence[AnnData | str | Path],
+) -> Sequence[AnnData | str | Path]:
+    return source if isinstance(source, list | tuple) else [source]

@@ -76,6 +76,7 @@ def apply_model(
         One of its kinds, with what was expected, found and to do.
     """
     from napari_semst.io.read import as_tissue
+    from napari_semst.pipeline.input_files import with_inputs
     from napari_semst.pipeline.model import load_model
     from napari_semst.pipeline.result import attach
 
@@ -90,6 +91,14 @@ def apply_model(
         device=device,
         adapt=adapt,
     )
+    if isinstance(source, str | Path):
+        steps = with_inputs(
+            steps,
+            [Path(source)],
+            known.config,
+            RunControl(),
+            model=Path(model) if isinstance(model, str | Path) else None,
+        )
     result = run_to_end(steps, on_progress)
     return attach(tissue, result, run, inplace=own)
 
@@ -140,14 +149,19 @@ def label_section(
     from napari_semst.core.sections import naming_section
     from napari_semst.io.sections import sections_of
     from napari_semst.pipeline.apply_sections import concat_results
+    from napari_semst.pipeline.content import content_hashes
+    from napari_semst.pipeline.provenance import CONTENT
     from napari_semst.pipeline.spot_semantics import options_of_parts
 
     control = control or RunControl()
     config = _own_settings(model, counts_layer, coordinates, device)
     key = config.prepare.section_key
     parts = sections_of(tissue, key if key in tissue.obs else "")
+    content = yield from content_hashes(tissue, config, control, "prepare")
     if len(parts.names) == 1:
-        return (yield from _label_one(tissue, model, config, control, adapt=adapt))
+        one = yield from _label_one(tissue, model, config, control, adapt=adapt)
+        one.provenance[CONTENT] = content
+        return one
     results, rows = [], list(parts.spots())
     divided: list[dict[str, Any] | None] = [None] * len(rows)
     if model.reads_semantics:
@@ -158,7 +172,9 @@ def label_section(
                 tissue[spots].copy(), model, config, control, own, adapt=adapt
             )
             results.append((yield from steps))
-    return concat_results(results, parts, tissue)
+    joined = concat_results(results, parts, tissue)
+    joined.provenance[CONTENT] = content
+    return joined
 
 
 def _label_one(

@@ -10,6 +10,15 @@ if TYPE_CHECKING:
 
     from napari_semst.config import Config
 
+# Settings that name a file or a folder of files.
+_NAMING = (
+    "model.weights",
+    "semantics.embedding",
+    "semantics.table",
+    "semantics.summaries",
+    "morphology.image",
+)
+
 
 def inputs_of(source: Path, config: Config | None = None) -> list[Path]:
     """Return what is read of an input and of the files that settings name.
@@ -23,7 +32,7 @@ def inputs_of(source: Path, config: Config | None = None) -> list[Path]:
     """
     source = source.expanduser()
     if source.is_dir() or not source.exists():
-        return [source, *_named_files(config)]
+        return [source, *(place for _, place in named_files(config))]
     return list(files_read(source, config))
 
 
@@ -39,17 +48,27 @@ def files_read(source: Path, config: Config | None = None) -> Iterator[Path]:
         yield from _files_of_folder(source)
     else:
         yield from _tables(source) or [source]
-    yield from _named_files(config)
+    for _, place in named_files(config):
+        yield from files_inside(place)
 
 
-def _named_files(config: Config | None) -> Iterator[Path]:
+def named_files(config: Config | None) -> Iterator[tuple[str, Path]]:
+    """Yield every setting that names a file or folder, and that one where it is."""
     if config is None:
         return
-    read = config.semantics
-    tables = (read.embedding, read.table, read.summaries)
-    for name in (config.model.weights, *tables, config.morphology.image):
-        if name and (place := Path(name).expanduser()).is_file():
-            yield place
+    for setting in _NAMING:
+        stage, _, name = setting.partition(".")
+        given = getattr(getattr(config, stage), name)
+        # Of an embedding it may also be a key of the tissue.
+        if given and (place := Path(given).expanduser()).exists():
+            yield setting, place
+
+
+def files_inside(place: Path) -> list[Path]:
+    """Return a file, or all files of a folder, in an order that stays."""
+    if not place.is_dir():
+        return [place]
+    return sorted(file for file in place.rglob("*") if file.is_file())
 
 
 def _files_of_folder(source: Path) -> Iterator[Path]:
@@ -57,8 +76,7 @@ def _files_of_folder(source: Path) -> Iterator[Path]:
 
     if detect_format(source) is None:  # reading it says what is wrong
         return
-    whole = (file for file in source.rglob("*") if file.is_file())
-    yield from _tables(source) or sorted(whole)  # a store is read whole
+    yield from _tables(source) or files_inside(source)  # a store is read whole
 
 
 def _tables(source: Path) -> list[Path]:

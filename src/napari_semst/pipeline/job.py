@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from napari_semst.core.progress import run_to_end
+from napari_semst.core.progress import RunControl, run_to_end
 from napari_semst.errors import ConfigError, InputError, SaveError
 from napari_semst.io.export.destinations import check_destination
 from napari_semst.pipeline.files_read import inputs_of
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from napari_semst.config import Config, Request
-    from napari_semst.core.progress import Progress, RunControl
+    from napari_semst.core.progress import Progress
     from napari_semst.pipeline.result import DomainResult
 
     Steps = Generator[Progress, None, DomainResult]
@@ -125,6 +125,11 @@ class Scoring:
     truth: str | None
     drop_unannotated: bool
 
+    @property
+    def spots(self) -> str:
+        """Which spots are clustered, in words."""
+        return f"with {self.truth}" if self.drop_unannotated else "all"
+
     def check(self) -> None:
         """Raise `ConfigError` where spots are left out by an annotation not named."""
         if self.drop_unannotated and self.truth is None:
@@ -212,11 +217,13 @@ def find_and_save(
     from napari_semst.io.concat_sections import concat_from
     from napari_semst.io.read import read
     from napari_semst.methods.resolve import resolve
+    from napari_semst.pipeline.input_files import with_inputs
     from napari_semst.pipeline.model import check_savable, save_model
+    from napari_semst.pipeline.provenance import INPUTS
     from napari_semst.pipeline.run import attach, find_domains
 
     keys.check_run_name(name)
-    config = resolve(request)
+    config = asked = resolve(request)
     files.check(*sources, config=config)
     if files.model is not None:
         check_savable(config)
@@ -233,8 +240,17 @@ def find_and_save(
         )
     tissue = scoring.choose(tissue)
     files.try_writing(tissue)
-    result = run_to_end(through(find_domains(tissue, config, control)))
-    result.provenance.update(notes or {})
+    control, notes = control or RunControl(), dict(notes or {})
+    steps = with_inputs(
+        find_domains(tissue, config, control),
+        sources,
+        asked,
+        control,
+        spots=scoring.spots,
+        known=notes.pop(INPUTS, None),
+    )
+    result = run_to_end(through(steps))
+    result.provenance.update(notes)
     settings = result.provenance["config"]["prepare"]
     place = settings["coordinates"]
     attach(tissue, result, name, inplace=True)

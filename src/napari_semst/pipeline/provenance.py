@@ -8,21 +8,36 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from napari_semst.config import Config
 from napari_semst.morphology.base import MOST_KEPT
+from napari_semst.pipeline.content import texts_hash
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Mapping
 
     from numpy.typing import NDArray
 
-    from napari_semst.config import Config
     from napari_semst.core.device import DeviceChoice
     from napari_semst.methods.base import Fit
     from napari_semst.prepare.section import Section
     from napari_semst.semantics import Semantics
 
 _CHUNK_VALUES = 4_000_000
-_PACKAGES = ("napari-semst", "numpy", "scipy", "scikit-learn", "scanpy", "torch")
+_PACKAGES = (
+    "napari-semst",
+    "numpy",
+    "scipy",
+    "pandas",
+    "anndata",
+    "scikit-learn",
+    "scanpy",
+    "numba",
+    "torch",
+)
+STOPPED_EARLY = "Training was stopped early"
+# Entries of a run's provenance: the files it read, what it read of them, and by what a
+# change can be told.
+INPUTS, CONTENT, EVIDENCE = "inputs", "content", "evidence"
 
 
 def versions() -> dict[str, str]:
@@ -40,7 +55,7 @@ def versions() -> dict[str, str]:
 
 def spots_hash(names: Iterable[str]) -> str:
     """Return a SHA-256 of the spots' names in their order."""
-    return hashlib.sha256("\n".join(map(str, names)).encode()).hexdigest()
+    return texts_hash(names)
 
 
 def section_hash(section: Section) -> str:
@@ -60,6 +75,22 @@ def _update(digest: Any, values: NDArray[Any], kind: type) -> None:
     for start in range(0, len(values), _CHUNK_VALUES):
         chunk: NDArray[Any] = values[start : start + _CHUNK_VALUES].astype(kind)
         digest.update(chunk.tobytes())
+
+
+def recorded_config(facts: Mapping[str, Any]) -> Config:
+    """Return the settings that a run recorded, also after a file held them."""
+    recorded = python_values(facts.get("config", {}))
+    preset = str(recorded.pop("preset", "default"))
+    return Config(preset).with_overrides(recorded)
+
+
+def python_values(value: Any) -> Any:
+    """Return nested values of a file as Python's own."""
+    if hasattr(value, "items"):
+        return {str(key): python_values(inner) for key, inner in value.items()}
+    if isinstance(value, np.generic | np.ndarray):
+        return value.tolist()
+    return value
 
 
 def record(
@@ -87,7 +118,7 @@ def record(
         )
     if fit.record.stopped_early:
         warnings.append(
-            f"Training was stopped early after {fit.record.epochs} of "
+            f"{STOPPED_EARLY} after {fit.record.epochs} of "
             f"{config.training.epochs} epochs."
         )
     return {

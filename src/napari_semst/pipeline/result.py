@@ -10,7 +10,8 @@ import numpy as np
 from napari_semst import keys
 from napari_semst.errors import ConfigError
 from napari_semst.morphology.base import MOST_KEPT
-from napari_semst.pipeline.provenance import spots_hash
+from napari_semst.pipeline.evidence import evidence_of
+from napari_semst.pipeline.provenance import EVIDENCE, spots_hash
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -156,7 +157,8 @@ def _write_result(tissue: AnnData, result: DomainResult, run: str) -> None:
     _write(tissue.obs, _of_discordance(result.discordance))
     _write(tissue.obsm, _per_spot_vectors(result))
     runs = dict(tissue.uns.get(keys.RUNS, {}))
-    runs[run] = storable(result.provenance)
+    record = storable(result.provenance)
+    runs[run] = {**record, EVIDENCE: storable(evidence_of(tissue, run, record))}
     tissue.uns[keys.RUNS] = runs
     tissue.uns[keys.LATEST] = run
 

@@ -89,7 +89,8 @@ def find_domains(
     from napari_semst.domains.cluster import assign_domains
     from napari_semst.domains.hierarchy import build_hierarchy
     from napari_semst.morphology.describe import describe_morphology
-    from napari_semst.pipeline.provenance import record, spots_hash
+    from napari_semst.pipeline.content import content_hashes
+    from napari_semst.pipeline.provenance import CONTENT, record, spots_hash
     from napari_semst.pipeline.spot_semantics import spot_embedding
 
     control = control or RunControl()
@@ -130,6 +131,7 @@ def find_domains(
     provenance["warnings"][:0] = noticed
     provenance["warnings"] += run_warnings(config, section, fit)
     provenance["spots_hash"] = spots_hash(tissue.obs_names)
+    provenance[CONTENT] = yield from content_hashes(tissue, config, control)
     provenance["hierarchy"] = tree.table()
     _note_number(provenance, chosen, wanted, assignment.n_domains)
     names = tuple(str(code + 1) for code in range(assignment.n_domains))

@@ -116,9 +116,9 @@ def gather_facts(
     annotation
         obs column to compare with.
     """
-    from napari_semst.explanation.explained_run import python_values
     from napari_semst.figure.colouring import domain_column
     from napari_semst.io.notes import INPUT, input_warnings
+    from napari_semst.pipeline.provenance import python_values
 
     name = str(adata.uns.get(keys.LATEST, "")) if run is None else run
     column = domain_column(adata, run)
@@ -271,12 +271,12 @@ def _again(
 ) -> tuple[str, str]:
     """Return the settings as TOML and the line that repeats the run."""
     from napari_semst.config import Request
-    from napari_semst.explanation.explained_run import config_of
+    from napari_semst.pipeline.provenance import recorded_config
 
     if not recorded.get("config") or recorded.get("model"):
         # What a saved model said is not repeated by settings.
         return "", ""
-    stages = config_of(recorded).to_dict()
+    stages = recorded_config(recorded).to_dict()
     preset = str(stages.pop("preset"))
     name = str(input_notes.get("name", "")) or (source.name if source else "FILE")
     words = ["semst", "run", name, "--config", _SETTINGS]

@@ -121,7 +121,7 @@ def _explained(adata: AnnData, run: str) -> pd.DataFrame | None:
     import pandas as pd
 
     from napari_semst import keys
-    from napari_semst.explanation.explained_run import python_values
+    from napari_semst.pipeline.provenance import python_values
 
     runs = adata.uns.get(keys.RUNS, {})
     recorded = python_values(runs.get(run, {})) if hasattr(runs, "get") else {}

@@ -10,7 +10,6 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from napari_semst.cohort.fingerprint import input_fingerprint
 from napari_semst.errors import InputError
 from napari_semst.io.alignment import share_inside
 from napari_semst.io.notes import input_warnings
@@ -18,7 +17,7 @@ from napari_semst.io.preview import preview
 from napari_semst.io.read import read
 from napari_semst.io.readers.registry import detect_format
 from napari_semst.wording import for_shell
-from tests.cohort.test_cohort import tasks_of
+from tests.cohort.test_cohort import seen_of, tasks_of
 from tests.io.outs import write_outs
 from tests.io.readers.test_visium import assert_same
 
@@ -218,11 +217,11 @@ def test_damaged_packed_files_are_refused_in_plain_words(geo, name, how):
 def test_a_change_of_any_file_is_noticed(geo, tmp_path):
     folder = geo()
     task = tasks_of([folder], tmp_path / "results")[0]
-    first = input_fingerprint(task)
+    first = seen_of(task)
     for name in ("features.tsv", "tissue_hires_image.png", "scalefactors_json.json"):
         path = folder / f"{P}{name}.gz"
         path.write_bytes(gzip.compress(gzip.decompress(path.read_bytes()) + b"\n"))
-        second = input_fingerprint(task)
+        second = seen_of(task)
         assert second["sha256"] != first["sha256"]
         first = second
 

@@ -347,7 +347,7 @@ class DomainExplainer(QObject):
         return colouring.column if colouring.place == "obs" else ""
 
     def _explanation(self, tissue: AnnData, column: str) -> dict[str, Any] | None:
-        from napari_semst.explanation.explained_run import python_values
+        from napari_semst.pipeline.provenance import python_values
 
         run = run_of_column(tissue, column)
         if run:

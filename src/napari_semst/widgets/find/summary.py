@@ -130,13 +130,13 @@ def discordance_line(
     """
     import numpy as np
 
-    from napari_semst.explanation.explained_run import config_of
+    from napari_semst.pipeline.provenance import recorded_config
 
     if called is None or discordance is None:
         return []
     rate = provenance.get("discordance", {}).get("fdr")
     if rate is None:
-        rate = config_of(provenance).image_guided.discordance_fdr
+        rate = recorded_config(provenance).image_guided.discordance_fdr
     usable = int(np.isfinite(discordance).sum())
     said = texts.DISCORDANT_LINE.format(
         called=int(called.sum()), usable=usable, fdr=float(rate)
