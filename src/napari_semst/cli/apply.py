@@ -70,17 +70,15 @@ def apply(
     scoring = Scoring(truth, drop_unannotated=False)
     tissue = scoring.choose(read(source, features=loaded.config.prepare.features))
     files.try_writing(tissue)
-    control = RunControl()
     steps = label_section(
         tissue,
         loaded,
-        control,
         counts_layer=counts_layer,
         coordinates=coordinates,
         device=device,
         adapt=adapt,
     )
-    steps = with_inputs(steps, [source], loaded.config, control, model=model)
+    steps = with_inputs(steps, [source], loaded.config, RunControl(), model=model)
     result = run_to_end(show_progress(steps, quiet=quiet))
     # The file's own name says more than its hash alone.
     result.provenance["model"]["file"] = model.name

@@ -14,6 +14,8 @@ from napari_semst.core.threads import settle_threads, threads_limited, threads_w
 from napari_semst.errors import ConfigError, ShareDone
 from napari_semst.methods.resolve import resolve
 from napari_semst.methods.spec import method_spec
+from napari_semst.pipeline.content import content_hashes
+from napari_semst.pipeline.provenance import CONTENT, record, spots_hash
 from napari_semst.pipeline.result import DomainResult, attach
 from napari_semst.pipeline.warnings import (
     other_number,
@@ -89,8 +91,6 @@ def find_domains(
     from napari_semst.domains.cluster import assign_domains
     from napari_semst.domains.hierarchy import build_hierarchy
     from napari_semst.morphology.describe import describe_morphology
-    from napari_semst.pipeline.content import content_hashes
-    from napari_semst.pipeline.provenance import CONTENT, record, spots_hash
     from napari_semst.pipeline.spot_semantics import spot_embedding
 
     control = control or RunControl()
