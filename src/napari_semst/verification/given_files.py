@@ -160,8 +160,8 @@ def _check_bytes(
     """Compare the bytes of a file, or of the files of a folder, with their hash."""
     role, name = str(row["role"]), Path(row["path"]).name
     if place is None:
-        text = Worded(f"{name} is not at {row['path']} any more.", NAME_IT)
-        return Check(role, UNKNOWN, text)
+        gone = Worded(f"{name} is not at {row['path']} any more.", NAME_IT)
+        return Check(role, UNKNOWN, gone)
     folder = role not in (INPUT, MODEL) and place.is_dir()
     try:
         from napari_semst.pipeline.files_read import files_inside

@@ -114,15 +114,18 @@ def saved_run(result: AnnData | str | Path, run: str | None, table: str) -> Save
     InputError
         If there is no result, or no such run in it.
     """
-    is_path = isinstance(result, str | Path)
-    tissue = _tissue_of(Path(result).expanduser(), table) if is_path else result
+    path, where = "", "in the tissue"
+    if isinstance(result, str | Path):
+        path, where = str(result), f"in {result}"
+        tissue = _tissue_of(Path(result).expanduser(), table)
+    else:
+        tissue = result
     name = str(tissue.uns.get(keys.LATEST, "")) if run is None else run
     runs = tissue.uns.get(keys.RUNS, {})
     known = list(runs) if hasattr(runs, "keys") else []
     name = name or (known[0] if len(known) == 1 else keys.DEFAULT_RUN)
     column = keys.of_run(keys.DOMAIN, name)
     if name not in known or column not in tissue.obs:
-        where = f"in {result}" if is_path else "in the tissue"
         raise InputError(
             Worded(
                 f"Expected a run {name!r} with labels in obs[{column!r}] {where}; "
@@ -136,7 +139,6 @@ def saved_run(result: AnnData | str | Path, run: str | None, table: str) -> Save
                 ),
             )
         )
-    path = str(result) if is_path else ""
     return SavedRun(path, name, tissue, python_values(runs[name]))
 
 
