@@ -1,7 +1,7 @@
 """Build the gene table that napari-semst ships, from curated public knowledge.
 
 Usage: ``python scripts/build_gene_table.py --source FOLDER --output FILE.npz
-[--terms FILE.npz]``
+[--terms FILE.npz] [--vectors FILE.npz]``
 
 Rows are HGNC protein-coding genes and the segments of immunoglobulins and T cell
 receptors (HGNC files these apart, but they mark plasma cells and T cells). Columns are
@@ -10,6 +10,8 @@ reduced by a truncated singular value decomposition, centred, brought to unit ro
 stored as int8 with a scale per row.
 ``--terms FILE.npz`` also writes the names of GO terms and pathways with the rows of
 their genes, by which results are explained.
+``--vectors FILE.npz`` takes the vectors of a table that was built before and writes its
+names anew.
 The same input gives the same file, byte for byte, on one machine and library version.
 """
 
@@ -117,9 +119,10 @@ def split_field(field: str) -> list[str]:
 def alias_map(
     records: Iterable[Mapping[str, str]], row_of: Mapping[str, int]
 ) -> dict[str, int]:
-    """Map upper-case previous and alias symbols to rows; ambiguous ones are left out.
+    """Map the upper-case old and other names in gene sets to rows; ambiguous are out.
 
     An approved symbol of any gene, coding or not, is never read as an alias of another.
+    Sets are of human genes and mostly of coding ones; names in data are `human_names`.
     """
     records = list(records)
     approved = {record["symbol"].upper() for record in records}
@@ -229,24 +232,76 @@ def quantise(
     )
 
 
+def human_names(
+    records: Iterable[Mapping[str, str]],
+    row_of: Mapping[str, int],
+    mouse: Mapping[str, list[int]],
+) -> tuple[dict[str, int], dict[str, int]]:
+    """Map upper-case previous symbols, and aliases, to the one row each can mean.
+
+    Genes without a row count as well: a name that one of them bears or bore is none of
+    a gene with a row. An alias gives way to every symbol, previous symbol and mouse
+    symbol of another gene.
+    """
+    records = list(records)
+    approved = {record["symbol"].upper() for record in records}
+    bearers: dict[str, defaultdict[str, set[str]]] = {}
+    for field in ("prev_symbol", "alias_symbol"):
+        bearers[field] = defaultdict(set)
+        for record in records:
+            for name in split_field(record[field]):
+                bearers[field][name.upper()].add(record["symbol"])
+    found: dict[str, dict[str, int]] = {}
+    for field, named in bearers.items():
+        found[field] = {}
+        for name, symbols in named.items():
+            symbol = min(symbols)
+            if len(symbols) == 1 and name not in approved and symbol in row_of:
+                found[field][name] = row_of[symbol]
+    in_mouse: defaultdict[str, set[int]] = defaultdict(set)
+    for symbol, rows in mouse.items():
+        in_mouse[symbol.upper()] |= set(rows)
+    aliases = {
+        name: row
+        for name, row in found["alias_symbol"].items()
+        if name not in bearers["prev_symbol"] and row in in_mouse.get(name, {row})
+    }
+    return found["prev_symbol"], aliases
+
+
 def homology_map(
-    records: Iterable[Mapping[str, str]], lookup: Mapping[str, int]
+    records: Iterable[Mapping[str, str]],
+    genes: Iterable[Mapping[str, str]],
+    row_of: Mapping[str, int],
 ) -> dict[str, list[int]]:
-    """Map each mouse symbol to the rows of its human homologues (MGI classes)."""
-    human: defaultdict[str, set[int]] = defaultdict(set)
-    mouse: defaultdict[str, set[str]] = defaultdict(set)
+    """Map every mouse symbol to the rows of its human homologues, which may be none.
+
+    Homologues are those of MGI's classes, by HGNC id; where a class holds no human
+    gene, those that HGNC gives the mouse gene's MGI id.
+    """
+    genes = list(genes)
+    by_id = {g["hgnc_id"]: row_of[g["symbol"]] for g in genes if g["symbol"] in row_of}
+    by_mouse: defaultdict[str, set[int]] = defaultdict(set)
+    for gene in genes:
+        for identifier in split_field(gene["mgd_id"]):
+            if gene["symbol"] in row_of:
+                by_mouse[identifier].add(row_of[gene["symbol"]])
+    human: defaultdict[str, list[int | None]] = defaultdict(list)
+    mouse: defaultdict[str, list[tuple[str, str]]] = defaultdict(list)
     for record in records:
         key, symbol = record["DB Class Key"], record["Symbol"]
         if record["Common Organism Name"] == "human":
-            if symbol.upper() in lookup:
-                human[key].add(lookup[symbol.upper()])
+            human[key].append(by_id.get(record["HGNC ID"], row_of.get(symbol)))
         else:
-            mouse[symbol].add(key)
-    homologues = {
-        symbol: sorted(set().union(*(human[key] for key in keys)))
-        for symbol, keys in sorted(mouse.items())
-    }
-    return {symbol: rows for symbol, rows in homologues.items() if rows}
+            mouse[symbol].append((key, record["Mouse MGI ID"]))
+    homologues: dict[str, list[int]] = {}
+    for symbol, places in sorted(mouse.items()):
+        rows: set[int] = set()
+        for key, identifier in places:
+            known = {row for row in human[key] if row is not None}
+            rows |= known if human[key] else by_mouse[identifier]
+        homologues[symbol] = sorted(rows)
+    return homologues
 
 
 def joined(names: Iterable[str]) -> NDArray[np.uint8]:
@@ -289,17 +344,24 @@ def provenance(source: Path, files: Iterable[str], genes: int, terms: int) -> st
     return json.dumps(content, sort_keys=True)
 
 
+def coding_genes(records: Iterable[dict[str, str]]) -> list[dict[str, str]]:
+    """Return the genes that can have a row, by symbol."""
+    coding = (record for record in records if record["locus_type"] in LOCUS_TYPES)
+    return sorted(coding, key=lambda record: record["symbol"])
+
+
+def set_lookup(records: list[dict[str, str]], row_of: dict[str, int]) -> dict[str, int]:
+    """Return the rows of the upper-case names by which gene sets call genes."""
+    upper = {symbol.upper(): row for symbol, row in row_of.items()}
+    return {**alias_map(records, row_of), **upper}
+
+
 def build(source: Path, dimensions: int = DIMENSIONS) -> dict[str, NDArray[Any]]:
     """Return the arrays of the table from the folder of raw files."""
     records = read_tab_separated(source / HGNC_FILE)
-    coding = sorted(
-        (r for r in records if r["locus_type"] in LOCUS_TYPES),
-        key=lambda record: record["symbol"],
-    )
+    coding = coding_genes(records)
     row_of = {record["symbol"]: row for row, record in enumerate(coding)}
-    upper = {symbol.upper(): row for symbol, row in row_of.items()}
-    aliases = alias_map(records, row_of)
-    lookup = {**aliases, **upper}
+    lookup = set_lookup(records, row_of)
     blocks: dict[str, Terms] = {
         name: {
             k: v for file in files for k, v in gmt_terms(source / file, lookup).items()
@@ -319,59 +381,58 @@ def build(source: Path, dimensions: int = DIMENSIONS) -> dict[str, NDArray[Any]]
         )
     )
     known = np.flatnonzero(np.diff(matrix.indptr))  # a gene without a term says nothing
-    new_row = {int(old): new for new, old in enumerate(known)}
     vectors, scale = quantise(reduce(sparse.csr_matrix(matrix[known]), dimensions))
-    files = [
-        HGNC_FILE,
-        HOMOLOGY_FILE,
-        *GO_FILES,
-        *(f for g in GMT_FILES.values() for f in g),
-    ]
     return {
         # One dimension after the other: its values are alike, so it packs better.
         "vectors": np.ascontiguousarray(vectors.T),
         "scale": scale,
-        **lookup_arrays([coding[row] for row in known], aliases, new_row),
-        **mouse_arrays(source, lookup, new_row),
-        "provenance": joined(
-            [provenance(source, sorted(files), len(known), matrix.shape[1])]
-        ),
+        **named(source, [coding[row]["symbol"] for row in known], matrix.shape[1]),
     }
 
 
-def lookup_arrays(
-    genes: list[dict[str, str]], aliases: Mapping[str, int], new_row: Mapping[int, int]
-) -> dict[str, NDArray[Any]]:
-    """Return the symbols, aliases and human Ensembl numbers of the table's genes."""
-    kept = {
-        name: new_row[row] for name, row in sorted(aliases.items()) if row in new_row
-    }
+def renamed(source: Path, table: Path) -> dict[str, NDArray[Any]]:
+    """Return the arrays of a table that was built before, its names made anew."""
+    with np.load(table, allow_pickle=False) as archive:
+        old = dict(archive)
+    symbols = old["symbols"].tobytes().decode("utf-8").split("\n")
+    about = json.loads(old["provenance"].tobytes().decode("utf-8"))
+    vectors = {name: old[name] for name in ("vectors", "scale")}
+    return {**vectors, **named(source, symbols, about["terms"])}
+
+
+def named(source: Path, symbols: list[str], n_terms: int) -> dict[str, NDArray[Any]]:
+    """Return all names of the genes that have a row, and where the table comes from."""
+    records = read_tab_separated(source / HGNC_FILE)
+    row_of = {symbol: row for row, symbol in enumerate(symbols)}
+    homology = read_tab_separated(source / HOMOLOGY_FILE)
+    mouse = homology_map(homology, records, row_of)
+    previous, aliases = human_names(records, row_of, mouse)
+    id_of = {record["symbol"]: record["ensembl_gene_id"] for record in records}
+    files = [HGNC_FILE, HOMOLOGY_FILE, *GO_FILES]
+    files += [file for group in GMT_FILES.values() for file in group]
+    about = provenance(source, sorted(files), len(symbols), n_terms)
     return {
-        "symbols": joined(gene["symbol"] for gene in genes),
-        "alias_symbols": joined(kept),
-        "alias_rows": np.array(list(kept.values()), dtype=np.uint32),
+        "symbols": joined(symbols),
+        **name_arrays("previous", previous),
+        **name_arrays("alias", aliases),
         "ensembl_numbers": np.array(
-            [ensembl_number(gene["ensembl_gene_id"]) for gene in genes], dtype=np.uint32
+            [ensembl_number(id_of[symbol]) for symbol in symbols], dtype=np.uint32
         ),
-    }
-
-
-def mouse_arrays(
-    source: Path, lookup: Mapping[str, int], new_row: Mapping[int, int]
-) -> dict[str, NDArray[Any]]:
-    """Return mouse symbols, how many homologues each has, and the homologues' rows."""
-    records = read_tab_separated(source / HOMOLOGY_FILE)
-    rows_of = {
-        symbol: [new_row[row] for row in rows if row in new_row]
-        for symbol, rows in homology_map(records, lookup).items()
-    }
-    kept = {symbol: rows for symbol, rows in rows_of.items() if rows}
-    return {
-        "mouse_symbols": joined(kept),
-        "mouse_counts": np.array([len(r) for r in kept.values()], dtype=np.uint16),
+        "mouse_symbols": joined(mouse),
+        "mouse_counts": np.array([len(r) for r in mouse.values()], dtype=np.uint16),
         "mouse_rows": np.array(
-            [r for rows in kept.values() for r in rows], dtype=np.uint32
+            [r for rows in mouse.values() for r in rows], dtype=np.uint32
         ),
+        "provenance": joined([about]),
+    }
+
+
+def name_arrays(kind: str, rows: Mapping[str, int]) -> dict[str, NDArray[Any]]:
+    """Return names of one kind, sorted, and their rows."""
+    names = sorted(rows)
+    return {
+        f"{kind}_symbols": joined(names),
+        f"{kind}_rows": np.array([rows[name] for name in names], dtype=np.uint32),
     }
 
 
@@ -421,10 +482,15 @@ def term_arrays(
     """
     symbols = table["symbols"].tobytes().decode("utf-8").split("\n")
     row_of = {symbol: row for row, symbol in enumerate(symbols)}
-    names = table["alias_symbols"].tobytes().decode("utf-8").split("\n")
-    aliases = dict(zip(names, table["alias_rows"].tolist(), strict=True))
-    lookup = {**aliases, **{symbol.upper(): row for symbol, row in row_of.items()}}
     records = read_tab_separated(source / HGNC_FILE)
+    coding = [record["symbol"] for record in coding_genes(records)]
+    named_rows = set_lookup(records, {symbol: row for row, symbol in enumerate(coding)})
+    # Not every coding gene has a row in the table.
+    lookup = {
+        name: row_of[coding[row]]
+        for name, row in named_rows.items()
+        if coding[row] in row_of
+    }
     proteins: defaultdict[str, set[int]] = defaultdict(set)
     for record in records:
         if record["symbol"] in row_of:
@@ -474,9 +540,13 @@ def main(arguments: list[str] | None = None) -> None:
     )
     parser.add_argument("--output", type=Path, required=True, help="npz file to write")
     parser.add_argument("--terms", type=Path, help="npz file to write terms to")
+    parser.add_argument("--vectors", type=Path, help="table whose vectors are kept")
     parser.add_argument("--dimensions", type=int, default=DIMENSIONS)
     options = parser.parse_args(arguments)
-    arrays = build(options.source, options.dimensions)
+    if options.vectors is None:
+        arrays = build(options.source, options.dimensions)
+    else:
+        arrays = renamed(options.source, options.vectors)
     write(arrays, options.output)
     genes = len(arrays["scale"])
     size = options.output.stat().st_size

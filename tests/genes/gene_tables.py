@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 HGNC_FIELDS = (
     "hgnc_id symbol name locus_group locus_type alias_symbol prev_symbol "
-    "gene_group gene_group_id ensembl_gene_id uniprot_ids date_modified"
+    "gene_group gene_group_id ensembl_gene_id uniprot_ids date_modified mgd_id"
 )
 WORDS = ("kinase", "channel", "receptor")
 
@@ -51,26 +51,39 @@ def hgnc_lines() -> list[str]:
             f"{WORDS[i % 3]} family member {i}",
             "gene with protein product",
             alias_symbol='"Shared|NONCOD"' if i < 2 else f"ali{i}",
-            prev_symbol=f"OLD{i}",
+            prev_symbol=f"OLD{i}" if i < 10 else f'"OLD{i}|OLDTWICE|OLD-AS{i}"',
+            mgd_id=f"MGI:{i}",
         )
     add("IGKC", "immunoglobulin kappa constant", "immunoglobulin gene")
-    add("NONCOD", "non-coding gene", "RNA, long non-coding")
+    add("NONCOD", "non-coding gene", "RNA, long non-coding", prev_symbol="ALI3")
     add("GEN0P", "kinase pseudogene", "pseudogene", prev_symbol="OLDP")
     return lines
 
 
 def mouse_lines() -> list[str]:
-    """Return homology classes: Gen3 to GEN3 and GEN4, Odd to GEN5, Alone to none."""
+    """Return homology classes.
+
+    Gen3 is of GEN3 and GEN4, Odd of GEN5, Gen7 of GEN7, Alone of a gene without a row;
+    Ali6 and Old8 are of mouse alone, and so is New9, of which HGNC knows better.
+    """
     classes = {
         "1": (["Gen3"], ["GEN3"]),
         "2": (["Gen3"], ["GEN4"]),
         "3": (["Odd", "Odder"], ["GEN5"]),
         "4": (["Alone"], ["UNKNOWN"]),
+        "5": (["Gen7"], ["GEN7"]),
+        "6": (["Ali6"], []),
+        "7": (["Old8"], []),
+        "8": (["New9"], []),
     }
-    lines = ["DB Class Key\tCommon Organism Name\tSymbol"]
+    columns = "DB Class Key", "Common Organism Name", "Symbol", "HGNC ID"
+    lines = ["\t".join([*columns, "Mouse MGI ID"])]
     for key, (mouse, human) in classes.items():
-        lines += [f"{key}\tmouse, laboratory\t{symbol}" for symbol in mouse]
-        lines += [f"{key}\thuman\t{symbol}" for symbol in human]
+        mgi = "MGI:9" if mouse == ["New9"] else f"MGI:1{key}"
+        lines += [f"{key}\tmouse, laboratory\t{symbol}\t\t{mgi}" for symbol in mouse]
+        # GEN5 goes by an older symbol there: the id tells.
+        told = {"GEN5": "COX5\tHGNC:6"}
+        lines += [f"{key}\thuman\t{told.get(s, s + chr(9))}\t" for s in human]
     return lines
 
 

@@ -74,8 +74,9 @@ def test_ambiguous_aliases_and_approved_symbols_are_no_aliases(
 ) -> None:
     assert "SHARED" not in tiny_table.aliases  # of GEN0 and GEN1
     assert "NONCOD" not in tiny_table.aliases  # approved for another gene
-    assert "OLDP" not in tiny_table.aliases  # of a pseudogene
-    assert tiny_table.symbols[tiny_table.aliases["OLD1"]] == "GEN1"
+    assert "OLDP" not in tiny_table.previous  # of a pseudogene
+    assert "ALI3" not in tiny_table.aliases  # previous of a gene without a row
+    assert tiny_table.symbols[tiny_table.previous["OLD1"]] == "GEN1"
     assert tiny_table.symbols[tiny_table.aliases["ALI7"]] == "GEN7"
 
 
@@ -100,7 +101,21 @@ def test_mouse_genes_point_to_all_homologues(tiny_table: GeneTable) -> None:
         mouse: {tiny_table.symbols[row] for row in rows}
         for mouse, rows in tiny_table.mouse.items()
     }
-    assert found == {"Gen3": {"GEN3", "GEN4"}, "Odd": {"GEN5"}, "Odder": {"GEN5"}}
+    known = {"Gen3": {"GEN3", "GEN4"}, "Odd": {"GEN5"}, "Odder": {"GEN5"}}
+    alone: dict[str, set[str]] = {name: set() for name in ("Alone", "Ali6", "Old8")}
+    assert found == {**known, "Gen7": {"GEN7"}, "New9": {"GEN9"}, **alone}
+
+
+def test_names_are_made_anew_and_vectors_kept(
+    tmp_path: Path, build_script: ModuleType, sources: Path, table_file: Path
+) -> None:
+    with np.load(table_file) as archive:
+        old = {**archive, "alias_symbols": archive["alias_symbols"][:0]}
+    np.savez(tmp_path / "old.npz", **old)
+    given = ["--vectors", str(tmp_path / "old.npz")]
+    again = tmp_path / "again.npz"
+    build_script.main(["--source", str(sources), "--output", str(again), *given])
+    assert again.read_bytes() == table_file.read_bytes()
 
 
 def test_provenance_names_sources_and_no_clock(

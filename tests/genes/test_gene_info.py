@@ -192,7 +192,8 @@ def test_sources_and_licences_are_told(tiny: GeneKnowledge) -> None:
         "CC BY 4.0",
     }
     assert "CC BY 4.0" in builtin_knowledge().attribution
-    assert tiny.version == f"knowledge, wording 2, {tiny.provenance['revision']}"
+    made = tiny.provenance["revision"]
+    assert tiny.version == f"knowledge, wording 2, {made}, names 2"
 
 
 def test_texts_of_another_table_are_refused(written: Path) -> None:

@@ -131,7 +131,9 @@ def embed(
     config, section, _ = yield from prepared(tissue, request, control)
     _check_computable(config.semantics, n_shares=share[1])
     ranked = ranked_values(section, config.semantics.ranking)
-    lists = yield from list_genes(ranked, section.genes, config, control)
+    lists = yield from list_genes(
+        ranked, section.genes, config, control, section.gene_ids
+    )
     # Spots without any gene get the mean of the others, once all shares are merged.
     rows, place = distinct_lists(lists)
     number, of = share
@@ -141,7 +143,7 @@ def embed(
     probes: list[NDArray[np.float32]] = []
     if config.semantics.source == "server":
         options["heard"] = probes.append
-    asked_lists = GeneLists(lists.genes, asked.astype(np.int32))
+    asked_lists = GeneLists(lists.genes, asked.astype(np.int32), lists.ids)
     semantics = yield from embed_gene_lists(asked_lists, config, control, **options)
     vectors, coverage = semantics.embedding[: len(own)], semantics.coverage[: len(own)]
     if config.semantics.source in _TABLES:

@@ -19,7 +19,10 @@ if TYPE_CHECKING:
 
 
 def kept_vectors(
-    told: Mapping[str, Any], settings: SemanticsConfig, symbols: list[str]
+    told: Mapping[str, Any],
+    settings: SemanticsConfig,
+    symbols: list[str],
+    ids: NDArray[np.str_] | None = None,
 ) -> tuple[NDArray[np.float32], NDArray[np.bool_]]:
     """Return the vectors that a run of the source ``genes`` averaged; loads no model.
 
@@ -30,6 +33,8 @@ def kept_vectors(
         gene_text and reading are read.
     settings
         The run's; the summaries are read.
+    symbols, ids
+        Names of the genes, and their Ensembl ids where the data have them.
 
     Returns
     -------
@@ -46,7 +51,7 @@ def kept_vectors(
     from napari_semst.cache.vectors import VectorCache
     from napari_semst.models.hub import LocatedModel
 
-    keys = _keys(symbols, told["species"], settings)
+    keys = _keys(symbols, told["species"], settings, ids)
     names, place = np.unique(keys, return_inverse=True)
     model = LocatedModel(str(told["model"]), str(told["revision"]), None)
     cache = VectorCache(
@@ -79,7 +84,10 @@ def kept_vectors(
 
 
 def _keys(
-    symbols: list[str], species: Species, settings: SemanticsConfig
+    symbols: list[str],
+    species: Species,
+    settings: SemanticsConfig,
+    ids: NDArray[np.str_] | None,
 ) -> NDArray[np.void]:
     """Return the names of genes' texts in the cache."""
     from napari_semst.cache.shards import NAME
@@ -91,5 +99,5 @@ def _keys(
 
     knowledge = None if settings.gene_text == "symbol" else builtin_knowledge()
     summaries = read_summaries(settings.summaries)
-    texts = gene_passages(symbols, species, summaries, knowledge)
+    texts = gene_passages(symbols, species, summaries, knowledge, ids)
     return np.frombuffer(b"".join([one.key for one in texts.passages]), dtype=NAME)

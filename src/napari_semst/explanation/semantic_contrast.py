@@ -55,10 +55,13 @@ def listed_genes(
     lists: GeneLists, table: GeneTable, species: Species, gene_weights: str = "equal"
 ) -> Listed:
     """Return what the built-in table makes of each spot's list."""
-    used = np.unique(lists.indices[lists.listed])
-    vectors, known = table.map_genes(lists.genes[used], species)
+    used = lists.used
+    genes, ids = lists.genes[used], lists.ids_of(used)
+    vectors, known = table.map_genes(genes, species, ids)
     listed = listed_by(lists, vectors, known, gene_weights)
-    found = [table.rows(str(name), species) for name in listed.genes]
+    told = [""] * len(used) if ids is None else ids.tolist()
+    pairs = zip(genes.tolist(), told, known, strict=True)
+    found = [table.rows(name, species, one) for name, one, there in pairs if there]
     gene = np.repeat(np.arange(len(found)), [len(rows) for rows in found])
     flat = np.array([row for rows in found for row in rows], dtype=np.int64)
     shape = len(found), len(table.symbols)

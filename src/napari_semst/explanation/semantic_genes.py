@@ -141,7 +141,8 @@ def read_gene_meanings(
     settings = what.config.semantics
     record = python_values(what.facts["semantics"])
     try:
-        vectors, known = kept_vectors(record, settings, lists.genes[used].tolist())
+        symbols, ids = lists.genes[used].tolist(), lists.ids_of(used)
+        vectors, known = kept_vectors(record, settings, symbols, ids)
     except SemanticsError as error:
         notes.append(Worded("Genes only are told. ", message(error)))
         return None
@@ -186,6 +187,7 @@ def _lists(
                 ranked_values(section, settings.ranking),
                 section.genes,
                 settings.n_genes,
+                ids=section.gene_ids,
                 leave_out_uninformative=settings.leave_out_uninformative,
                 progress=tell,
                 cancelled=lambda: control.cancelled,

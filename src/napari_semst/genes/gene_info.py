@@ -12,6 +12,7 @@ from typing import IO, TYPE_CHECKING, Any
 import numpy as np
 
 from napari_semst.errors import SemanticsError
+from napari_semst.genes.name_reader import RULES
 from napari_semst.genes.table import UNREADABLE, GeneTable, builtin_table
 
 if TYPE_CHECKING:
@@ -89,16 +90,17 @@ class GeneKnowledge:
     @property
     def version(self) -> str:
         """Which wording of which knowledge this is."""
-        return f"knowledge, wording {VERSION}, {self.provenance['revision']}"
+        revision = self.provenance["revision"]
+        return f"knowledge, wording {VERSION}, {revision}, names {RULES}"
 
     @property
     def attribution(self) -> str:
         """Whom the words are from."""
         return str(self.provenance["attribution"])
 
-    def rows(self, gene: str, species: Species) -> tuple[int, ...]:
+    def rows(self, gene: str, species: Species, gene_id: str = "") -> tuple[int, ...]:
         """Return the rows of a gene, as `GeneTable.rows` finds them."""
-        return self.table.rows(gene, species)
+        return self.table.rows(gene, species, gene_id)
 
     def sentences(self, rows: tuple[int, ...], summary: str = "") -> str:
         """Return sentences on a gene, to stand after its symbol.

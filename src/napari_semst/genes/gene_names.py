@@ -54,7 +54,7 @@ def guess_species(genes: Sequence[str] | NDArray[np.str_]) -> Species:
         if match := ENSEMBL.fullmatch(name):
             votes[ENSEMBL_SPECIES.get(match[1], "other")] += 1
         elif re.search("[A-Za-z]{2}", name) and not is_nameless(name):
-            votes[_case_species(name)] += 1
+            votes[case_species(name)] += 1
     best = max(votes, key=lambda species: votes[species])
     human, mouse = votes["human"], votes["mouse"]
     if best != "other" and min(human, mouse) > _MIXED * (human + mouse):
@@ -78,13 +78,19 @@ def is_uninformative(genes: Iterable[str]) -> NDArray[np.bool_]:
     )
 
 
+def bare_id(gene_id: str) -> str:
+    """Return an Ensembl gene id without its version; empty for anything else."""
+    match = ENSEMBL.fullmatch(str(gene_id).strip())
+    return match[1] + match[2] if match else ""
+
+
 def human_ensembl_number(gene: str) -> int | None:
     """Return the number in a human Ensembl gene id, version or not; None otherwise."""
     match = ENSEMBL.fullmatch(gene)
     return int(match[2]) if match and match[1] == "ENSG" else None
 
 
-def _case_species(symbol: str) -> Species:
+def case_species(symbol: str) -> Species:
     """Return the species whose convention one symbol follows."""
     letters = [letter for letter in symbol if letter.isalpha()]
     if all(letter.isupper() for letter in letters):

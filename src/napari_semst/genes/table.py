@@ -9,7 +9,7 @@ import struct
 import zipfile
 import zlib
 from contextlib import ExitStack
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property, lru_cache
 from importlib import resources
 from pathlib import Path
@@ -19,7 +19,8 @@ import numpy as np
 from scipy import sparse
 
 from napari_semst.errors import SemanticsError
-from napari_semst.genes.gene_names import ENSEMBL, human_ensembl_number, is_nameless
+from napari_semst.genes.gene_names import ENSEMBL, human_ensembl_number
+from napari_semst.genes.name_reader import NameReader, species_of_id
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
@@ -34,6 +35,8 @@ FIELDS = (
     "vectors",
     "scale",
     "symbols",
+    "previous_symbols",
+    "previous_rows",
     "alias_symbols",
     "alias_rows",
     "ensembl_numbers",
@@ -46,7 +49,7 @@ FIELDS = (
 
 @dataclass(frozen=True)
 class GeneTable:
-    """Unit vectors of human genes, with aliases, Ensembl ids and mouse homologues.
+    """Unit vectors of human genes, with the names under which they are found.
 
     Parameters
     ----------
@@ -55,13 +58,15 @@ class GeneTable:
     symbols
         Approved human symbols, one per row.
     aliases
-        Upper-case alias or previous symbol -> row.
+        Upper-case alias -> the one row that it can mean.
     ensembl
         Number of the human Ensembl gene id -> row.
     mouse
-        Mouse symbol -> rows of its human homologues.
+        Every mouse symbol -> rows of its human homologues, of which there may be none.
     provenance
         Sources, versions, licences, attribution.
+    previous
+        Upper-case previous symbol -> the one row that it can mean.
     """
 
     vectors: NDArray[np.float32]
@@ -70,39 +75,59 @@ class GeneTable:
     ensembl: Mapping[int, int]
     mouse: Mapping[str, tuple[int, ...]]
     provenance: Mapping[str, Any]
+    previous: Mapping[str, int] = field(default_factory=dict)
 
     @cached_property
-    def _row_of(self) -> dict[str, int]:
-        return {symbol.upper(): row for row, symbol in enumerate(self.symbols)}
+    def _reader(self) -> NameReader:
+        return NameReader(self.symbols, self.previous, self.aliases, self.mouse)
 
-    def rows(self, gene: str, species: Species) -> tuple[int, ...]:
+    def rows(self, gene: str, species: Species, gene_id: str = "") -> tuple[int, ...]:
         """Return the rows that stand for one gene; none where it is unknown.
 
-        Human genes are found by Ensembl id, approved symbol, then previous symbol or
-        alias. Genes of other species are found by mouse homology and, as the last
-        resort, by their upper-case symbol; so are those of human and mouse together,
-        whose symbols differ in case.
+        A human Ensembl id goes before the name. Human names are approved symbols, then
+        previous symbols, then aliases, each where it can mean one gene alone. Mouse
+        names are found by homology, then, as those of other species, by the symbol
+        that they share with human.
+        A probe of several genes has a row of each.
+
+        Parameters
+        ----------
+        gene
+            Its name, or its Ensembl id.
+        species
+            How names are read; an Ensembl id tells its gene's own.
+        gene_id
+            Its Ensembl id where the input has it, else empty.
         """
-        gene = gene.strip()
-        if ENSEMBL.fullmatch(gene):
-            number = human_ensembl_number(gene)
+        gene, gene_id = gene.strip(), gene_id.strip()
+        for told in (gene_id, gene):
+            number = human_ensembl_number(told)
             row = None if number is None else self.ensembl.get(number)
-            return () if row is None else (row,)
-        if is_nameless(gene):
+            if row is not None:
+                return (row,)
+        if not gene or ENSEMBL.fullmatch(gene):
             return ()
-        if species in ("mouse", "human and mouse") and gene in self.mouse:
-            return self.mouse[gene]
-        upper = gene.upper()
-        row = self._row_of.get(upper, self.aliases.get(upper))
-        return () if row is None else (row,)
+        other = human_ensembl_number(gene_id) is not None
+        species = species_of_id(gene_id, species)
+        return self._reader.rows(gene, species, approved_only=other)
 
     def map_genes(
-        self, genes: Iterable[str], species: Species
+        self,
+        genes: Iterable[str],
+        species: Species,
+        ids: Iterable[str] | None = None,
     ) -> tuple[NDArray[np.float32], NDArray[np.bool_]]:
         """Return the vector of each gene and whether the table knows it.
 
-        Several homologues are averaged and brought back to unit length, so that every
-        gene weighs the same.
+        Several homologues, and the genes of a probe, are averaged and brought back to
+        unit length, so that every gene weighs the same.
+
+        Parameters
+        ----------
+        genes, species
+            As for `rows`.
+        ids
+            Ensembl ids of the genes, empty where there is none; None for none at all.
 
         Returns
         -------
@@ -110,7 +135,11 @@ class GeneTable:
             Vectors ``(n_genes, n_dimensions)`` float32, zero where unknown; known
             ``(n_genes,)`` boolean.
         """
-        homologues = [self.rows(str(gene), species) for gene in genes]
+        names = [str(gene) for gene in genes]
+        told = [""] * len(names) if ids is None else [str(one) for one in ids]
+        homologues = [
+            self.rows(name, species, one) for name, one in zip(names, told, strict=True)
+        ]
         counts = np.array([len(rows) for rows in homologues], dtype=np.int64)
         columns = np.array([row for rows in homologues for row in rows], dtype=np.int64)
         mapping = sparse.csr_matrix(
@@ -169,7 +198,10 @@ def read_table(source: Path | IO[bytes]) -> GeneTable:
 def _table(arrays: dict[str, NDArray[Any]]) -> GeneTable:
     """Return the table of the arrays of a file; ValueError where they disagree."""
     numbers = arrays["ensembl_numbers"]
-    aliases = zip(_names(arrays["alias_symbols"]), arrays["alias_rows"], strict=True)
+    previous, aliases = (
+        zip(_names(arrays[f"{kind}_symbols"]), arrays[f"{kind}_rows"], strict=True)
+        for kind in ("previous", "alias")
+    )
     starts = np.cumsum(arrays["mouse_counts"], dtype=np.int64)[:-1]
     homologues = np.split(arrays["mouse_rows"], starts)
     mouse = zip(_names(arrays["mouse_symbols"]), homologues, strict=True)
@@ -181,6 +213,7 @@ def _table(arrays: dict[str, NDArray[Any]]) -> GeneTable:
         ensembl={int(n): row for row, n in enumerate(numbers) if n},
         mouse={name: tuple(rows.tolist()) for name, rows in mouse},
         provenance=json.loads(arrays["provenance"].tobytes().decode("utf-8")),
+        previous={name: int(row) for name, row in previous},
     )
 
 

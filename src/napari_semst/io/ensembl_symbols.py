@@ -9,7 +9,12 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from napari_semst.errors import SemstError
-from napari_semst.io.feature_names import SYMBOL_COLUMNS, find_names
+from napari_semst.io.feature_names import (
+    ID_COLUMNS,
+    SYMBOL_COLUMNS,
+    find_names,
+    name_text,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -62,6 +67,27 @@ def gene_symbols(adata: AnnData) -> NDArray[np.str_]:
         Shape ``(n_genes,)``, str.
     """
     return find_symbols(adata).names
+
+
+def gene_ids(adata: AnnData) -> NDArray[np.str_] | None:
+    """Return the Ensembl id of each gene, whatever names it; nothing is changed.
+
+    Returns
+    -------
+    numpy.ndarray or None
+        Shape ``(n_genes,)``, empty where a gene has none; None where none has one.
+    """
+    columns = [find_names(adata.var).names]
+    columns += [
+        np.array([name_text(value) for value in adata.var[column]], dtype=np.str_)
+        for column in ID_COLUMNS
+        if column in adata.var
+    ]
+    for told in columns:
+        ids = [one if is_ensembl_id(one) else "" for one in map(str, told)]
+        if any(ids):
+            return np.array(ids, dtype=np.str_)
+    return None
 
 
 def find_symbols(adata: AnnData, lookup: Lookup | None = None) -> Symbols:

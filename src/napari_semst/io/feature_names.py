@@ -33,16 +33,8 @@ SYMBOL_COLUMNS = (
     "name",
 )
 # Columns that name features where the table's own names do not: Seurat's, then ids.
-NAME_COLUMNS = (
-    "features",
-    "feature",
-    "_index",
-    "gene_ids",
-    "gene_id",
-    "feature_id",
-    "ensembl_id",
-    "ensembl_ids",
-)
+ID_COLUMNS = ("gene_ids", "gene_id", "feature_id", "ensembl_id", "ensembl_ids")
+NAME_COLUMNS = ("features", "feature", "_index", *ID_COLUMNS)
 # Columns that say of which reference or species a gene is.
 _REFERENCES = ("genome", "assembly", "reference", "feature_reference", "species")
 # What stands for no name, as R, pandas and JSON write it.

@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from napari_semst.config import Config
     from napari_semst.domains.cluster import Assignment
     from napari_semst.methods.base import Fit
+    from napari_semst.pipeline.inputs import SectionInputs
     from napari_semst.pipeline.model import DomainModel
     from napari_semst.pipeline.result import DomainResult
     from napari_semst.prepare.section import Section
@@ -307,8 +308,18 @@ def _prepare(
         one,
         config.prepare,
         notes,
+        gene_ids=_ids_of_model(inputs, model),
     )
     return section, matched
+
+
+def _ids_of_model(inputs: SectionInputs, model: DomainModel) -> NDArray[np.str_] | None:
+    """Return the ids that a section has for a model's genes, empty for the others."""
+    if inputs.gene_ids is None:
+        return None
+    pairs = zip(inputs.symbols.tolist(), inputs.gene_ids.tolist(), strict=True)
+    id_of = dict(reversed([*pairs]))
+    return np.array([id_of.get(gene, "") for gene in model.genes.tolist()], np.str_)
 
 
 def matched_counts(
@@ -388,7 +399,7 @@ def _describe(
         clip = np.inf if plain else section.config.clip
         ranked = _scaled_alike(section, model.deviation, clip)
     semantics = yield from embed_tissue(
-        tissue, ranked, section.genes, config, control, options
+        tissue, ranked, section, config, control, options
     )
     embedding = semantics.embedding
     if model.standard is not None:

@@ -68,6 +68,14 @@ class SectionInputs:
         return gene_symbols(self.tissue)[self.features.genes]
 
     @cached_property
+    def gene_ids(self) -> NDArray[np.str_] | None:
+        """Ensembl id of each gene, ``(n_genes,)``; None where the tissue has none."""
+        from napari_semst.io.ensembl_symbols import gene_ids
+
+        found = gene_ids(self.tissue)
+        return None if found is None else found[self.features.genes]
+
+    @cached_property
     def coordinates(self) -> NDArray[np.float64]:
         """Place of each spot, ``(n_spots, 2)``."""
         from napari_semst.io.coordinates import find_coordinates
@@ -93,6 +101,7 @@ class SectionInputs:
                 self.settings,
                 control,
                 self.sections,
+                self.gene_ids,
             )
         )
 

@@ -61,7 +61,7 @@ def spot_embedding(
     if wanted.source == "none":
         return None, None, None
     matrix = ranked_values(section, wanted.ranking)
-    described = yield from embed_tissue(tissue, matrix, section.genes, config, control)
+    described = yield from embed_tissue(tissue, matrix, section, config, control)
     if described.is_empty:
         return None, described, None
     embedding, standard = described.embedding, None
@@ -75,7 +75,7 @@ def spot_embedding(
 def embed_tissue(
     tissue: AnnData,
     ranked: sparse.csr_matrix,
-    genes: NDArray[np.str_],
+    section: Section,
     config: Config,
     control: RunControl,
     options: dict[str, Any] | None = None,
@@ -88,12 +88,16 @@ def embed_tissue(
         Holds the embedding where it is a precomputed one.
     ranked
         Values by which genes are ranked, ``(n_spots, n_genes)``.
+    section
+        Names of the genes, and their ids.
     options
         Of the source; those of the settings if None.
     """
     if options is None:
         options = source_options(tissue, config)
-    lists = yield from list_genes(ranked, genes, config, control)
+    lists = yield from list_genes(
+        ranked, section.genes, config, control, section.gene_ids
+    )
     return (yield from embed_gene_lists(lists, config, control, **options))
 
 
@@ -246,6 +250,7 @@ def list_genes(
     genes: NDArray[np.str_],
     config: Config,
     control: RunControl,
+    ids: NDArray[np.str_] | None = None,
 ) -> Generator[Progress, None, GeneLists]:
     """List the genes that speak for each spot, highest first."""
     from napari_semst.semantics import rank_genes
@@ -259,6 +264,7 @@ def list_genes(
                 ranked,
                 genes,
                 wanted.n_genes,
+                ids=ids,
                 leave_out_uninformative=wanted.leave_out_uninformative,
                 progress=tell,
                 cancelled=lambda: control.cancelled,

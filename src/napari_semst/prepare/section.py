@@ -77,6 +77,8 @@ class Section:
         In words: how genes were chosen and neighbours found.
     morphology
         Features of the image around each spot, where they were asked for.
+    gene_ids
+        Ensembl ids of the chosen genes, ``(n_genes,)``; None where there are none.
     """
 
     genes: NDArray[np.str_]
@@ -89,6 +91,7 @@ class Section:
     config: PrepareConfig
     notes: dict[str, Any] = field(default_factory=dict)
     morphology: Morphology | None = None
+    gene_ids: NDArray[np.str_] | None = None
 
     @property
     def n_spots(self) -> int:
@@ -155,6 +158,7 @@ def prepare_section(
     config: PrepareConfig,
     control: RunControl,
     sections: Sections | None = None,
+    gene_ids: NDArray[np.str_] | None = None,
 ) -> Generator[Progress, None, Section]:
     """Choose genes and find spatial neighbours (semst.md, sections 1 and 2).
 
@@ -168,6 +172,8 @@ def prepare_section(
         Shape ``(n_spots, 2)``.
     sections
         Which spots are of which section; all of one where `None`.
+    gene_ids
+        Ensembl ids of all genes, where the tissue has them.
 
     Raises
     ------
@@ -211,6 +217,7 @@ def prepare_section(
         sections,
         config,
         notes,
+        gene_ids=None if gene_ids is None else gene_ids[seen][chosen],
     )
 
 

@@ -39,15 +39,20 @@ class GeneLists:
     indices
         Positions in `genes`, most expressed first, shape ``(n_spots, n_listed)``;
         ``-1`` fills the end of lists that are shorter.
+    ids
+        Ensembl ids of the genes, empty where there is none, shape ``(n_genes,)``; None
+        where the data have none at all.
 
     Raises
     ------
     SemanticsError
-        If `indices` is not a 2-D integer array of positions in `genes`.
+        If `indices` is not a 2-D integer array of positions in `genes`, or `ids` are
+        not as many as genes.
     """
 
     genes: NDArray[np.str_]
     indices: NDArray[np.int32]
+    ids: NDArray[np.str_] | None = None
 
     def __post_init__(self) -> None:
         if self.indices.ndim != 2 or self.indices.dtype.kind != "i":
@@ -62,6 +67,11 @@ class GeneLists:
                 f"Expected gene positions from -1 to {len(self.genes) - 1}; found "
                 f"{self.indices.min()} to {self.indices.max()}. Rank the genes again."
             )
+        if self.ids is not None and len(self.ids) != len(self.genes):
+            raise SemanticsError(
+                f"Expected an id for each of {len(self.genes)} genes, empty for none; "
+                f"found {len(self.ids)}. Take both from the same table."
+            )
 
     @property
     def n_spots(self) -> int:
@@ -73,6 +83,15 @@ class GeneLists:
         """Where a list holds a gene, shape ``(n_spots, n_listed)``."""
         listed: NDArray[np.bool_] = np.not_equal(self.indices, NO_GENE)
         return listed
+
+    @property
+    def used(self) -> NDArray[np.int64]:
+        """Positions of the genes that any spot lists, in their order."""
+        return np.unique(self.indices[self.listed]).astype(np.int64)
+
+    def ids_of(self, genes: NDArray[np.integer[Any]]) -> NDArray[np.str_] | None:
+        """Return the ids of genes by position, None where there are none."""
+        return None if self.ids is None else self.ids[genes]
 
     def names(self, spot: int) -> list[str]:
         """Return the gene names of one spot, most expressed first."""

@@ -150,9 +150,10 @@ def shuffled_genes(gene_lists: GeneLists, random: np.random.Generator) -> GeneLi
     many as before; spots that shared genes still share as many.
     """
     used = np.unique(gene_lists.indices[gene_lists.listed])
-    genes = gene_lists.genes.copy()
-    genes[used] = genes[random.permutation(used)]
-    return GeneLists(genes, gene_lists.indices)
+    dealt = np.arange(len(gene_lists.genes))
+    dealt[used] = random.permutation(used)
+    ids = gene_lists.ids_of(dealt)
+    return GeneLists(gene_lists.genes[dealt], gene_lists.indices, ids)
 
 
 def random_genes(

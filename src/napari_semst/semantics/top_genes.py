@@ -33,6 +33,7 @@ def rank_genes(
     genes: Sequence[str] | NDArray[np.str_],
     n_listed: int = 20,
     *,
+    ids: NDArray[np.str_] | None = None,
     leave_out_uninformative: bool = True,
     progress: ProgressCallback | None = None,
     cancelled: CancelCheck | None = None,
@@ -51,6 +52,8 @@ def rank_genes(
         built-in table knows them.
     n_listed
         Genes per spot (k_g in the paper: 20 or 30).
+    ids
+        Ensembl ids of the genes, shape ``(n_genes,)``, for the source; None for none.
     leave_out_uninformative
         Leave out mitochondrial, ribosomal and nameless genes.
 
@@ -74,7 +77,7 @@ def rank_genes(
         indices[start:stop] = _top_of_chunk(table[start:stop], n_listed, kept)
         if progress is not None:
             progress(int(stop), table.shape[0])
-    return GeneLists(genes=names, indices=indices)
+    return GeneLists(genes=names, indices=indices, ids=ids)
 
 
 def _checked(matrix: Any, names: NDArray[np.str_], n_listed: int) -> sparse.csr_matrix:

@@ -9,6 +9,7 @@ from scipy import sparse
 
 from napari_semst.errors import SemanticsError
 from napari_semst.genes.gene_names import ENSEMBL, Species, guess_species
+from napari_semst.genes.name_reader import RULES
 from napari_semst.genes.table import GeneTable, builtin_table
 from napari_semst.semantics.base import (
     AVERAGED_NOTE,
@@ -76,7 +77,7 @@ class BuiltinTable:
         embedding, coverage, n_empty = average_gene_vectors(
             gene_lists,
             weights,
-            lambda names: self._known(names, species),
+            lambda names, ids: self._known(names, species, ids),
             progress,
             cancelled,
         )
@@ -95,9 +96,12 @@ class BuiltinTable:
         return np.array([s for row, s in symbols if row not in taken]), "human"
 
     def _known(
-        self, names: NDArray[np.str_], species: Species
+        self,
+        names: NDArray[np.str_],
+        species: Species,
+        ids: NDArray[np.str_] | None = None,
     ) -> tuple[NDArray[np.float32], NDArray[np.bool_]]:
-        vectors, known = self.table.map_genes(names, species)
+        vectors, known = self.table.map_genes(names, species, ids)
         if not known.any():
             raise SemanticsError(_nothing_known(names, species))
         return vectors, known
@@ -126,7 +130,7 @@ class BuiltinTable:
         return provenance_record(
             source=self.name,
             model=str(about.get("name", "gene table")),
-            revision=str(about.get("revision", "unknown")),
+            revision=f"{about.get('revision', 'unknown')}, names {RULES}",
             pooling="mean" if weights is None else "weighted mean",
             coverage=mean,
             species=species,
@@ -139,7 +143,8 @@ def average_gene_vectors(
     gene_lists: GeneLists,
     weights: NDArray[np.floating[Any]] | None,
     vectors_of: Callable[
-        [NDArray[np.str_]], tuple[NDArray[np.float32], NDArray[np.bool_]]
+        [NDArray[np.str_], NDArray[np.str_] | None],
+        tuple[NDArray[np.float32], NDArray[np.bool_]],
     ],
     progress: ProgressCallback | None = None,
     cancelled: CancelCheck | None = None,
@@ -150,7 +155,7 @@ def average_gene_vectors(
     ----------
     vectors_of
         Returns vectors ``(n_genes, n_dimensions)`` and which are known ``(n_genes,)``
-        of the names of all listed genes, each asked once.
+        of the names and ids of all listed genes, each asked once.
 
     Returns
     -------
@@ -158,9 +163,9 @@ def average_gene_vectors(
         Embedding ``(n_spots, n_dimensions)``; share of known genes ``(n_spots,)``;
         number of spots without any, which were given the mean of the others.
     """
-    used = np.unique(gene_lists.indices[gene_lists.listed])
+    used = gene_lists.used
     share = checked_weights(weights, gene_lists)
-    vectors, known = vectors_of(gene_lists.genes[used])
+    vectors, known = vectors_of(gene_lists.genes[used], gene_lists.ids_of(used))
     if not len(used):
         empty_lists = np.zeros(gene_lists.n_spots, dtype=np.float32)
         width = vectors.shape[1]

@@ -9,7 +9,7 @@ import numpy as np
 
 from napari_semst.core.numpy_files import load_numpy
 from napari_semst.errors import SemanticsError
-from napari_semst.genes.gene_names import Species, guess_species
+from napari_semst.genes.gene_names import Species, bare_id, guess_species
 from napari_semst.genes.table import UNREADABLE, readable_names
 from napari_semst.io.formats.numeric_tables import (
     is_text_table,
@@ -39,7 +39,8 @@ _FIELDS = ("symbols", "vectors")
 class UserTable:
     """Average the vectors of each spot's genes, taken from a file.
 
-    Names are compared as they are, and in upper case where they differ by that only.
+    Names are compared as they are, and in upper case where they differ by that only;
+    Ensembl ids, where both have them, before names.
     Vectors keep their lengths.
 
     Parameters
@@ -74,6 +75,10 @@ class UserTable:
         self.label = path.name
         self.symbols, self.vectors = _checked(symbols, vectors, path.name)
         # Lists have symbols where Ensembl ids are known: so has the table then.
+        self._by_id = {
+            bare_id(name): row for row, name in enumerate(self.symbols.tolist())
+        }
+        self._by_id.pop("", None)
         names = readable_names(self.symbols).tolist()
         self._rows = {name: row for row, name in reversed([*enumerate(names)])}
         self._upper = {name.upper(): row for row, name in reversed([*enumerate(names)])}
@@ -136,9 +141,12 @@ class UserTable:
         return row
 
     def _known(
-        self, names: NDArray[np.str_]
+        self, names: NDArray[np.str_], ids: NDArray[np.str_] | None = None
     ) -> tuple[NDArray[np.float32], NDArray[np.bool_]]:
-        rows = np.array([self._row(str(name)) for name in names], dtype=np.int64)
+        told = [""] * len(names) if ids is None else [bare_id(one) for one in ids]
+        pairs = zip(map(str, names), told, strict=True)
+        found = [self._by_id.get(one, self._row(name)) for name, one in pairs]
+        rows = np.array(found, dtype=np.int64)
         known = rows >= 0
         if not known.any():
             examples = ", ".join(map(str, names[:3])) or "no genes at all"

@@ -47,6 +47,7 @@ def gene_passages(
     species: Species,
     summaries: Mapping[str, str],
     knowledge: GeneKnowledge | None,
+    ids: Sequence[str] | NDArray[np.str_] | None = None,
 ) -> GenePassages:
     """Return the text of each gene, and of which of them there is more than a symbol.
 
@@ -59,10 +60,13 @@ def gene_passages(
         symbols of the gene and its homologues are looked up, too.
     knowledge
         What else is known; symbols and summaries alone if None.
+    ids
+        Ensembl ids of the genes, which go before the symbols; None for none.
     """
     passages, known, summarised = [], [], []
-    for symbol in symbols:
-        rows = knowledge.rows(symbol, species) if knowledge else ()
+    told = [""] * len(symbols) if ids is None else [str(one) for one in ids]
+    for symbol, gene_id in zip(symbols, told, strict=True):
+        rows = knowledge.rows(symbol, species, gene_id) if knowledge else ()
         approved = [knowledge.table.symbols[row] for row in rows] if knowledge else []
         found = (summaries.get(name.upper(), "") for name in (symbol, *approved))
         summary = next(filter(None, found), "")
@@ -80,7 +84,8 @@ def known_texts(gene_lists: GeneLists, species: Species) -> list[str]:
     from napari_semst.genes.gene_info import builtin_knowledge
 
     symbols = [gene_lists.names(row)[0] for row in range(gene_lists.n_spots)]
-    texts = gene_passages(symbols, species, {}, builtin_knowledge())
+    ids = gene_lists.ids_of(gene_lists.indices[:, 0])
+    texts = gene_passages(symbols, species, {}, builtin_knowledge(), ids)
     return [passage.user for passage in texts.passages]
 
 

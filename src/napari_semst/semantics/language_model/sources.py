@@ -247,11 +247,11 @@ class GeneTexts(_LanguageModel):
         reading = self._reading()
         listed = gene_lists.listed
         share = checked_weights(weights, gene_lists) * listed
-        used = np.unique(gene_lists.indices[listed])
+        used = gene_lists.used
         if not len(used):
             raise SemanticsError(_NO_GENES)
         species = species or guess_species(gene_lists.genes)
-        read = self._gene_passages(gene_lists.genes[used], species)
+        read = self._gene_passages(gene_lists, used, species)
         model = self._located(len(read.passages), int(read.summarised.sum()))
         to = EmbedCallbacks(progress, cancelled, self._say)
         texts = embed_texts(read.passages, model, reading, to)
@@ -288,10 +288,13 @@ class GeneTexts(_LanguageModel):
             ),
         )
 
-    def _gene_passages(self, genes: NDArray[np.str_], species: Species) -> GenePassages:
+    def _gene_passages(
+        self, lists: GeneLists, used: NDArray[np.int64], species: Species
+    ) -> GenePassages:
+        genes, ids = lists.genes[used], lists.ids_of(used)
         summaries = read_summaries(self._settings.summaries)
         knowledge = self._knowledge()
-        texts = gene_passages(genes.tolist(), species, summaries, knowledge)
+        texts = gene_passages(genes.tolist(), species, summaries, knowledge, ids)
         if knowledge is not None and self._say is not None:
             self._say(
                 f"Of {texts.known.sum():,} of {len(genes):,} genes more than the "

@@ -204,7 +204,7 @@ class ServerSource:
                 embedding, coverage, n_empty = average_gene_vectors(
                     gene_lists,
                     weights,
-                    lambda names: reader.read_genes(names, species),
+                    lambda names, ids: reader.read_genes(names, species, ids),
                     cancelled=cancelled,
                 )
             else:
@@ -277,11 +277,14 @@ class _Reader:
         return embedding, speaks.astype(np.float32), int((~speaks).sum())
 
     def read_genes(
-        self, names: NDArray[np.str_], species: Species
+        self,
+        names: NDArray[np.str_],
+        species: Species,
+        ids: NDArray[np.str_] | None = None,
     ) -> tuple[NDArray[np.float32], NDArray[np.bool_]]:
         """Return the vector of each gene; a server knows them all, it seems."""
         alone = np.arange(len(names), dtype=np.int32)[:, None]
-        vectors = self._read(GeneLists(names, alone), species)
+        vectors = self._read(GeneLists(names, alone, ids), species)
         return vectors, np.ones(len(names), dtype=bool)
 
     def _read(self, lists: GeneLists, species: Species) -> NDArray[np.float32]:
