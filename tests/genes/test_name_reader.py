@@ -113,7 +113,8 @@ def test_a_probe_is_the_mean_of_its_genes() -> None:
     both, known = table.map_genes(["HBA1/2", "HBA1", "HBA2"], "human", ["", "", ""])
     assert known.all()
     mean = both[1] + both[2]
-    np.testing.assert_allclose(both[0], mean / np.linalg.norm(mean), atol=1e-6)
+    # Rows are of unit length but for the rounding to 8 bits.
+    np.testing.assert_allclose(both[0], mean / np.linalg.norm(mean), atol=1e-3)
 
 
 def test_curated_names_are_of_genes_that_are_there() -> None:
