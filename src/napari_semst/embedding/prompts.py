@@ -99,9 +99,7 @@ def write_prompts(
     _check_empty(folder)
     config, section, _ = yield from prepared(tissue, request, control)
     ranked = ranked_values(section, wanted.ranking)
-    lists = yield from list_genes(
-        ranked, section.genes, config, control, section.gene_ids
-    )
+    lists = yield from list_genes(ranked, section.genes, config, control)
     species = guess_species(lists.genes) if wanted.species == "auto" else wanted.species
     words = template(wanted.template, species, wanted.tissue)
     rows, place = distinct_lists(lists)
