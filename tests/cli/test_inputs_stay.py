@@ -35,11 +35,19 @@ READS = {
     "join": {"folder"},
 }
 WRITES = {
-    "run": {"output", "csv", "figure", "save_model", "output_dir"},
-    "embed": {"output"},
+    "run": {
+        "output",
+        "csv",
+        "figure",
+        "save_model",
+        "output_dir",
+        "journal",
+        "checkpoint",
+    },
+    "embed": {"output", "journal"},
     "domains": {"output", "curve"},
     "explain": {"output"},
-    "apply": {"output", "csv", "figure"},
+    "apply": {"output", "csv", "figure", "journal"},
     "discordance": {"output"},
     "figure": {"output"},
     "report": {"output"},
@@ -53,7 +61,12 @@ WRITES = {
     "demo": {"folder"},
 }
 # Their places are made by the command itself, and hold what is there already.
-ELSEWHERE = {("run", "output_dir"), ("write", "folder"), ("demo", "folder")}
+ELSEWHERE = {
+    ("run", "output_dir"),
+    ("run", "checkpoint"),
+    ("write", "folder"),
+    ("demo", "folder"),
+}
 
 
 def commands():
@@ -107,6 +120,13 @@ SEMANTICS = ("run", "counts.csv", "-k", "3", "--semantics")
 PAIRS = [
     ((*QUICK, "--csv"), "counts.csv", ""),
     ((*QUICK, "--csv"), "places.csv", ""),
+    ((*QUICK, "--journal"), "places.csv", ""),
+    (("apply", "model.safetensors", "counts.csv", "--journal"), "counts.csv", ""),
+    (
+        ("embed", "counts.csv", "--semantics", "builtin", "-o", "e.npz", "--journal"),
+        "counts.csv",
+        "",
+    ),
     ((*QUICK, "-o"), "places.csv", ".h5ad"),
     ((*QUICK, "--figure"), "places.csv", ".png"),
     ((*QUICK, "--save-model"), "counts.csv", ".safetensors"),
@@ -171,6 +191,7 @@ def test_every_place_of_every_command_is_tried():
         "--figure": "figure",
         "--save-model": "save_model",
         "--curve": "curve",
+        "--journal": "journal",
     }
     tried = {
         (words[1] if words[0] == "prompts" else words[0], options[words[-1]])

@@ -7,7 +7,7 @@ import torch
 
 from napari_semst.core.progress import Progress, run_to_end
 from napari_semst.training.batching import StepSize, train_within_memory
-from napari_semst.training.loop import TrainingRecord
+from napari_semst.training.record import TrainingRecord
 
 CPU = torch.device("cpu")
 SIZES = [StepSize(0, 4), StepSize(4096, 4), StepSize(4096, 8)]

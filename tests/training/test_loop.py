@@ -11,7 +11,8 @@ from napari_semst.config import TrainingConfig
 from napari_semst.core.device import memory_errors_explained
 from napari_semst.core.progress import RunControl, run_to_end
 from napari_semst.errors import Cancelled, DeviceError, TrainingError
-from napari_semst.training.loop import TrainingRecord, train
+from napari_semst.training.loop import train
+from napari_semst.training.record import TrainingRecord
 
 CONFIG = TrainingConfig(epochs=40, learning_rate=0.1, weight_decay=0.0)
 

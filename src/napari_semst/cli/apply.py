@@ -13,6 +13,7 @@ from napari_semst.cli.shared_options import (
     CsvOutput,
     FigureOutput,
     InputPath,
+    JournalOutput,
     Overwrite,
     Quiet,
     ResultOutput,
@@ -45,17 +46,20 @@ def apply(
     truth: Truth = None,
     csv: CsvOutput = None,
     figure: FigureOutput = None,
+    journal: JournalOutput = None,
     overwrite: Overwrite = False,
     as_json: AsJson = False,
     quiet: Quiet = False,
 ) -> None:
     """Label a section by a saved model, without training."""
     from napari_semst import keys
+    from napari_semst.cli.journal import opened_journal
     from napari_semst.cli.output import show_progress
     from napari_semst.cli.run import result_path
-    from napari_semst.core.progress import RunControl, run_to_end
+    from napari_semst.core.progress import RunControl, run_to_end, with_callback
     from napari_semst.io.read import read
     from napari_semst.pipeline.apply_model import label_section
+    from napari_semst.pipeline.files_read import inputs_of
     from napari_semst.pipeline.input_files import with_inputs
     from napari_semst.pipeline.job import RunOutputs, Scoring
     from napari_semst.pipeline.model import load_model
@@ -65,25 +69,28 @@ def apply(
     if output is None and not as_json:
         output = result_path(source)
     files = RunOutputs(output, csv, figure, overwrite, reads=(model,))
-    files.check(source)
-    loaded = load_model(model)
     scoring = Scoring(truth, drop_unannotated=False)
-    tissue = scoring.choose(read(source, features=loaded.config.prepare.features))
-    files.try_writing(tissue)
-    steps = label_section(
-        tissue,
-        loaded,
-        counts_layer=counts_layer,
-        coordinates=coordinates,
-        device=device,
-        adapt=adapt,
-    )
-    steps = with_inputs(steps, [source], loaded.config, RunControl(), model=model)
-    result = run_to_end(show_progress(steps, quiet=quiet))
-    # The file's own name says more than its hash alone.
-    result.provenance["model"]["file"] = model.name
-    attach(tissue, result, name, inplace=True)
-    written = files.write(tissue, coordinates)
+    with opened_journal(journal, [*inputs_of(source), model]) as told:
+        told.started("apply", inputs=[source, model])
+        files.check(source)
+        told.stage("read")
+        loaded = load_model(model)
+        tissue = scoring.choose(read(source, features=loaded.config.prepare.features))
+        files.try_writing(tissue)
+        ways: dict[str, Any] = {"coordinates": coordinates, "device": device}
+        ways |= {"counts_layer": counts_layer, "adapt": adapt}
+        steps = with_inputs(
+            label_section(tissue, loaded, **ways), [source], loaded.config,
+            RunControl(), model=model, tell=told.inputs,
+        )  # fmt: skip
+        steps = with_callback(steps, told.hear)
+        result = run_to_end(show_progress(steps, quiet=quiet))
+        told.stage("write")
+        # The file's own name says more than its hash alone.
+        result.provenance["model"]["file"] = model.name
+        attach(tissue, result, name, inplace=True)
+        written = files.write(tissue, coordinates)
+        told.wrote(written, result)
     scores = scoring.scores(tissue, result.codes, coordinates)
     account = _account(source, result, scores, written)
     typer.echo(json.dumps(account, indent=2) if as_json else _format_account(account))

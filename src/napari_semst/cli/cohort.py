@@ -12,7 +12,7 @@ import typer
 
 from napari_semst.cohort.api import run_cohort
 from napari_semst.cohort.task import SectionOutcome, SectionTask
-from napari_semst.core.progress import PRIVACY
+from napari_semst.core.progress import NOTED, PRIVACY
 from napari_semst.errors import ConfigError
 from napari_semst.wording import for_shell
 
@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
     from napari_semst.core.progress import Progress
+    from napari_semst.pipeline.journal import Journal
 
 _COLUMNS = ("ari", "nmi", "acc", "chaos", "pas")
 
@@ -38,6 +39,7 @@ def refuse_single_files(**options: object) -> None:
 def run_sections(
     tasks: Sequence[SectionTask],
     address: str | None,
+    journal: Journal,
     *,
     keep_going: bool,
     as_json: bool,
@@ -54,15 +56,17 @@ def run_sections(
     """
     with _client(address, quiet) as client:
         outcomes = _done(
-            tasks, client, keep_going=keep_going, as_json=as_json, quiet=quiet
+            tasks, client, journal, keep_going=keep_going, as_json=as_json, quiet=quiet
         )
     if any(outcome.status in ("failed", "not run") for outcome in outcomes):
+        journal.ended("failed")
         raise typer.Exit(1)
 
 
 def _done(
     tasks: Sequence[SectionTask],
     client: Any,
+    journal: Journal,
     *,
     keep_going: bool,
     as_json: bool,
@@ -73,7 +77,9 @@ def _done(
         with (
             _Board(len(tasks), quiet=quiet) as board,
             closing(
-                run_cohort(tasks, client, board.hear, keep_going=keep_going)
+                run_cohort(
+                    tasks, client, board.hear, keep_going=keep_going, journal=journal
+                )
             ) as steps,
         ):
             for outcome in steps:
@@ -242,6 +248,8 @@ class _Board:
         if event.notice == PRIVACY and event.message not in self._announced:
             self._announced.add(event.message)
             typer.echo(event.message, err=True)
+        elif event.notice == NOTED:
+            typer.echo(f"{section}: {event.message}", err=True)
         elif event.notice and event.notice != PRIVACY:
             line = f"{section}: {event.message}"
             self._console.print(line, markup=False, highlight=False)

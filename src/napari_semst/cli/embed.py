@@ -12,6 +12,7 @@ from napari_semst.cli.shared_options import (
     AsJson,
     EmbeddingOutput,
     GivenSettings,
+    JournalOutput,
     Overwrite,
     PresetName,
     Quiet,
@@ -19,7 +20,7 @@ from napari_semst.cli.shared_options import (
     SettingsFile,
     with_setting_options,
 )
-from napari_semst.core.progress import Returned, run_to_end, with_callback
+from napari_semst.core.progress import Returned, RunControl, run_to_end, with_callback
 from napari_semst.errors import ConfigError, InputError
 from napari_semst.io.export.destinations import check_destination
 
@@ -28,6 +29,7 @@ if TYPE_CHECKING:
 
     from napari_semst.config import Request
     from napari_semst.core.progress import Progress
+    from napari_semst.pipeline.journal import Journal
 
 cache = typer.Typer(
     help="What language models said of texts, kept for later runs.",
@@ -87,11 +89,15 @@ def embed(
     run_settings: Annotated[
         GivenSettings, SettingOptions("training.device", "prepare.counts_layer")
     ],
+    journal: JournalOutput = None,
     overwrite: Overwrite = False,
     quiet: Quiet = False,
 ) -> None:
     """Compute the semantics of every spot once, for --semantics precomputed:FILE."""
+    from napari_semst.cli.journal import opened_journal
     from napari_semst.cli.request import build_request
+    from napari_semst.methods.resolve import resolve
+    from napari_semst.pipeline.files_read import inputs_of
 
     source = semantics or (None if config else "prompts")
     chosen = {"semantics": {"source": source}} if source else {}
@@ -110,9 +116,12 @@ def embed(
             "one, or add --merge if these are shares."
         )
     reads = () if config is None else (config,)
-    embed_section(
-        sources[0], output, request, shard, reads, overwrite=overwrite, quiet=quiet
-    )
+    also_read = [*inputs_of(sources[0], resolve(request)), *reads]
+    with opened_journal(journal, also_read) as told:
+        embed_section(
+            sources[0], output, request, shard, reads, told,
+            overwrite=overwrite, quiet=quiet,
+        )  # fmt: skip
 
 
 def embed_section(
@@ -120,7 +129,8 @@ def embed_section(
     output: Path,
     request: Request,
     shard: str | None,
-    also_read: Sequence[Path] = (),
+    also_read: Sequence[Path],
+    journal: Journal,
     *,
     overwrite: bool,
     quiet: bool,
@@ -138,18 +148,26 @@ def embed_section(
     from napari_semst.io.read import read
     from napari_semst.methods.resolve import resolve
     from napari_semst.pipeline.files_read import inputs_of
+    from napari_semst.pipeline.input_files import input_record
 
+    config = resolve(request)
+    journal.started("embed", config, inputs=[source], outputs=[output])
     number = parse_share(shard or "1/1")
     path = output if shard is None else share_path(output, *number)
-    reads = [*inputs_of(source, resolve(request)), *also_read]
+    reads = [*inputs_of(source, config), *also_read]
     check_destination(
         output, SUFFIXES, overwrite=overwrite or shard is not None, reads=reads
     )
     check_destination(path, SUFFIXES, overwrite=overwrite, reads=reads)
-    steps = compute(read(source), request, share=number)
+    journal.stage("read")
+    if journal.is_kept:
+        journal.inputs(run_to_end(input_record([source], config, RunControl())))
+    steps = with_callback(compute(read(source), request, share=number), journal.hear)
     share = run_to_end(_show_or_log(steps, quiet=quiet))
+    journal.stage("write")
     about = share.provenance if shard else merge_provenance([share])
     for warning in about.get("warnings", ()):
+        journal.warn(warning)
         typer.echo(f"  note   {warning}")
     if shard is None:
         embedding = merge_embedding([share])
@@ -165,6 +183,7 @@ def embed_section(
     else:
         write_share(share, path, overwrite=overwrite)
         shape = f"share {shard}, {len(share.vectors)} lists of genes"
+    journal.wrote([path], None)
     typer.echo(f"Wrote {path}: {shape}, by {share.provenance['model']}.")
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from napari_semst.core.progress import PRIVACY, Progress, Returned, with_callback
+from napari_semst.core.progress import NOTED, PRIVACY, Progress, Returned, with_callback
 from napari_semst.wording import for_shell
 
 if TYPE_CHECKING:
@@ -91,7 +91,7 @@ def show_progress(
     """Pass events on, drawing them on the terminal's error stream.
 
     Notices stay there, in a terminal as in the log of a job; what is about to leave
-    this machine is said even where nothing else is.
+    this machine, and what happened to the run, is said even where nothing else is.
     """
     from rich.console import Console
     from rich.progress import BarColumn, TextColumn, TimeRemainingColumn
@@ -117,7 +117,7 @@ def show_progress(
         def draw(event: Progress) -> None:
             if event.notice and event.message not in said:
                 said.add(event.message)
-                if not follows() and (event.notice == PRIVACY or not quiet):
+                if not follows() and (event.notice in (PRIVACY, NOTED) or not quiet):
                     console.print(
                         event.message, markup=False, highlight=False, soft_wrap=True
                     )

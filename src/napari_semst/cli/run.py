@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -13,6 +13,7 @@ from napari_semst.cli.shared_options import (
     CsvOutput,
     FigureOutput,
     GivenSettings,
+    JournalOutput,
     Overwrite,
     PresetName,
     Quiet,
@@ -27,8 +28,10 @@ from napari_semst.errors import ConfigError
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from napari_semst.cohort.task import SectionTask
     from napari_semst.config import Request
     from napari_semst.pipeline.job import RunOutputs, Scoring
+    from napari_semst.pipeline.journal import Journal
 
 # In the order of the help.
 _METHOD_SETTINGS = SettingOptions(
@@ -115,6 +118,16 @@ _OutputFolder = Annotated[
         "there of the same input, settings and version is skipped."
     ),
 ]
+_Checkpoint = Annotated[
+    Path | None,
+    typer.Option(
+        help="Folder for the checkpoint that a killed run goes on from; else beside "
+        "the result."
+    ),
+]
+_NoCheckpoint = Annotated[
+    bool, typer.Option("--no-checkpoint", help="Keep no checkpoint.")
+]
 _Scheduler = Annotated[
     str | None,
     typer.Option(help="Scheduler whose workers do the sections: tcp://host:8786."),
@@ -148,46 +161,100 @@ def run(
     output_dir: _OutputFolder = None,
     dask: _Scheduler = None,
     keep_going: _KeepGoing = True,
+    checkpoint: _Checkpoint = None,
+    no_checkpoint: _NoCheckpoint = False,
+    journal: JournalOutput = None,
     overwrite: Overwrite = False,
     as_json: AsJson = False,
     quiet: Quiet = False,
 ) -> None:
     """Find the spatial domains of a section, or of each of several."""
     from napari_semst.cli import cohort
+    from napari_semst.cli.journal import opened_journal
     from napari_semst.cli.request import build_request
-    from napari_semst.cohort.plan import plan_cohort
-    from napari_semst.core.process_group import joined_group, refuse_cohorts
+    from napari_semst.core.process_group import joined_group
     from napari_semst.pipeline.job import RunOutputs, Scoring
 
     _refuse_one_image(method_settings, len(sources))
     request = build_request(preset, config, number, method_settings, run_settings)
     scoring = Scoring(truth, drop_unannotated)
+    checkpoints = _checkpoints(checkpoint, unwanted=no_checkpoint)
+    reads = _read_by(sources, request, config)
     if together:
         refuse_apart(sources, output_dir=output_dir, dask=dask)
     elif len(sources) > 1 or output_dir is not None or dask is not None:
-        refuse_cohorts()
         cohort.refuse_single_files(
             output=output, csv=csv, figure=figure, save_model=save_model
         )
-        tasks = plan_cohort(
-            sources,
-            output_dir or Path(),
-            request,
-            run=name,
-            scoring=scoring,
-            overwrite=overwrite,
-        )
-        cohort.run_sections(
-            tasks, dask, keep_going=keep_going, as_json=as_json, quiet=quiet
-        )
+        tasks = _tasks(
+            sources, output_dir, request, name, scoring,
+            overwrite=overwrite, checkpoints=checkpoints,
+        )  # fmt: skip
+        said = {"keep_going": keep_going, "as_json": as_json, "quiet": quiet}
+        with opened_journal(journal, reads) as told:
+            cohort.run_sections(tasks, dask, told, **said)
         return
+    first = result_path("sections" if together else sources[0])
     if output is None and not as_json:
-        output = result_path("sections" if together else sources[0])
-    reads = () if config is None else (config,)
-    files = RunOutputs(output, csv, figure, overwrite, save_model, reads)
+        output = first
+    kept = _kept(checkpoints, output, first)
+    also_read = () if config is None else (config,)
+    files = RunOutputs(output, csv, figure, overwrite, save_model, also_read, kept)
     # What torchrun started trains together; without it this joins nobody.
-    with joined_group():
-        run_one(sources, request, name, scoring, files, as_json=as_json, quiet=quiet)
+    with joined_group(), opened_journal(journal, reads) as told:
+        run_one(
+            sources, request, name, scoring, files, told, as_json=as_json, quiet=quiet
+        )
+
+
+def _tasks(
+    sources: Sequence[Path],
+    output_dir: Path | None,
+    request: Request,
+    name: str,
+    scoring: Scoring,
+    **options: Any,
+) -> list[SectionTask]:
+    """Return what is to be done of each of several sections."""
+    from napari_semst.cohort.plan import plan_cohort
+    from napari_semst.core.process_group import refuse_cohorts
+
+    refuse_cohorts()
+    folder = output_dir or Path()
+    return plan_cohort(sources, folder, request, run=name, scoring=scoring, **options)
+
+
+def _kept(wanted: Path | bool, output: Path | None, first: Path) -> Path | None:
+    """Return where the checkpoint of one result is kept, `None` for nowhere.
+
+    Without a result to be beside of, it is kept where that was asked for.
+    """
+    from napari_semst.pipeline.job import checkpoint_place
+
+    if wanted is False or (wanted is True and output is None):
+        return None
+    return checkpoint_place(output or first, wanted)
+
+
+def _checkpoints(folder: Path | None, *, unwanted: bool) -> Path | bool:
+    """Return where checkpoints are kept: a folder, True for beside results, or not."""
+    if unwanted and folder is not None:
+        raise ConfigError(
+            "Expected --checkpoint or --no-checkpoint; got both. Leave one of them out."
+        )
+    return not unwanted if folder is None else folder
+
+
+def _read_by(
+    sources: Sequence[Path], request: Request, config: Path | None
+) -> list[Path]:
+    """Return all that a run reads."""
+    from napari_semst.methods.resolve import resolve
+    from napari_semst.pipeline.files_read import inputs_of
+
+    settings = resolve(request)
+    read = [path for source in sources for path in inputs_of(source, settings)]
+    return read if config is None else [*read, config]
 
 
 def result_path(source: Path | str) -> Path:
@@ -203,6 +270,7 @@ def run_one(
     name: str,
     scoring: Scoring,
     files: RunOutputs,
+    journal: Journal | None = None,
     *,
     as_json: bool = False,
     quiet: bool = False,
@@ -218,6 +286,7 @@ def run_one(
         scoring,
         files,
         through=lambda steps: show_progress(steps, quiet=quiet),
+        journal=journal,
     )
     typer.echo(json.dumps(account, indent=2) if as_json else format_summary(account))
 

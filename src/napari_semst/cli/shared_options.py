@@ -53,6 +53,13 @@ FigureOutput = Annotated[
     Path | None,
     typer.Option("--figure", help="Also draw the domains (.png, .svg, .pdf)."),
 ]
+JournalOutput = Annotated[
+    Path | None,
+    typer.Option(
+        "--journal",
+        help="File to which lines of JSON are added that say what happens.",
+    ),
+]
 PresetName = Annotated[str, typer.Option(help="Recipe; `semst presets` lists them.")]
 SettingsFile = Annotated[
     Path | None, typer.Option(help="Settings file (TOML); options go before it.")

@@ -8,7 +8,11 @@ import signal
 import sys
 import threading
 import time
-from typing import Any, TextIO
+from contextlib import contextmanager, suppress
+from typing import TYPE_CHECKING, Any, TextIO
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
 
 # Exit codes, beside 0 and 2 (refused) and 1 (unexpected).
 NOT_SAID = 3
@@ -16,6 +20,8 @@ INTERRUPTED = 130
 TERMINATED = 143
 # For what must be closed; compiled code may not let go sooner.
 _SECONDS_TO_END = 1.5
+# What is still to be said where compiled code does not let go.
+_LAST_WORDS: list[Callable[[], None]] = []
 
 
 class GuardedOutput:
@@ -103,4 +109,17 @@ def _end_for_certain(told: int) -> None:
     while received := os.read(told, 1):
         if received[0] == signal.SIGTERM:
             time.sleep(_SECONDS_TO_END)
+            for say in _LAST_WORDS:
+                with suppress(Exception):
+                    say()
             os._exit(TERMINATED)
+
+
+@contextmanager
+def last_words(say: Callable[[], None]) -> Iterator[None]:
+    """Call a function before the process is ended for certain, from another thread."""
+    _LAST_WORDS.append(say)
+    try:
+        yield
+    finally:
+        _LAST_WORDS.remove(say)

@@ -10,6 +10,7 @@ from napari_semst import keys
 from napari_semst.cohort.plan import plan_cohort
 from napari_semst.cohort.task import SectionOutcome, SectionTask
 from napari_semst.config import Request, number_of_domains
+from napari_semst.pipeline.journal import Journal
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Generator, Iterable, Sequence
@@ -34,6 +35,8 @@ def find_domains_cohort(
     keep_going: bool = True,
     client: Any = None,
     on_progress: Callable[[str, Progress], None] | None = None,
+    journal: str | Path | Callable[[dict[str, Any]], None] | None = None,
+    checkpoints: str | Path | bool = False,
 ) -> list[SectionOutcome]:
     """Find the domains of each of many sections, and save one file for each.
 
@@ -62,6 +65,11 @@ def find_domains_cohort(
     on_progress
         Called with the section's name and every progress event; with a client, about
         once a second and from another thread.
+    journal
+        File to which lines are added, or a function that takes each as a dictionary:
+        what happens to the sections and in them.
+    checkpoints
+        Folder from which killed sections go on; True: beside the results.
 
     Returns
     -------
@@ -84,12 +92,20 @@ def find_domains_cohort(
         .with_settings("model", method=method)
     )
     scoring = Scoring(truth, drop_unannotated=False)
+    if not isinstance(checkpoints, bool):
+        checkpoints = Path(checkpoints)
     tasks = plan_cohort(
-        sources, output_dir, request, run=run, scoring=scoring, overwrite=overwrite
-    )
+        sources, output_dir, request, run=run, scoring=scoring, overwrite=overwrite,
+        checkpoints=checkpoints,
+    )  # fmt: skip
     listener = on_progress or _nobody
     # Closed at once if interrupted, so that workers do not go on for nobody.
-    with closing(run_cohort(tasks, client, listener, keep_going=keep_going)) as steps:
+    with (
+        Journal.to(journal) as told,
+        closing(
+            run_cohort(tasks, client, listener, keep_going=keep_going, journal=told)
+        ) as steps,
+    ):
         by_name = {outcome.name: outcome for outcome in steps}
     return [by_name[task.name] for task in tasks]
 
@@ -100,6 +116,7 @@ def run_cohort(
     listener: Callable[[str, Progress], None],
     *,
     keep_going: bool,
+    journal: Journal | None = None,
 ) -> Generator[SectionOutcome, None, None]:
     """Do the sections of a plan, and yield each outcome as it comes.
 
@@ -112,16 +129,28 @@ def run_cohort(
     keep_going
         Whether the rest is done after a section has failed; if not, it is yielded as
         ``not run``.
+    journal
+        Told what becomes of each section, and given the lines of its own journal.
     """
     from napari_semst.cohort.dask import run_on_dask
     from napari_semst.cohort.section import remove_leftovers
 
-    steps = run_on_dask(tasks, client, listener) if client else _here(tasks, listener)
+    journal = journal or Journal.to(None)
+    journal.started_cohort(len(tasks), [Path(task.result) for task in tasks])
+    write = journal.pass_on if journal.is_kept else None
+    steps = (
+        run_on_dask(tasks, client, listener, write)
+        if client
+        else _here(tasks, listener, write)
+    )
     left = {task.name: task for task in tasks}
     try:
         for outcome in steps:
             del left[outcome.name]
             remove_leftovers(Path(outcome.result))
+            journal.section(
+                outcome.name, outcome.status, outcome.result, outcome.message
+            )
             yield outcome
             if outcome.status == "failed" and not keep_going:
                 break
@@ -132,14 +161,16 @@ def run_cohort(
 
 
 def _here(
-    tasks: Sequence[SectionTask], listener: Callable[[str, Progress], None]
+    tasks: Sequence[SectionTask],
+    listener: Callable[[str, Progress], None],
+    write: Callable[[dict[str, Any]], None] | None,
 ) -> Generator[SectionOutcome, None, None]:
     from functools import partial
 
     from napari_semst.cohort.section import run_cohort_section
 
     for task in tasks:
-        yield run_cohort_section(task, partial(listener, task.name))
+        yield run_cohort_section(task, partial(listener, task.name), write=write)
 
 
 def _nobody(_: str, __: Progress) -> None:

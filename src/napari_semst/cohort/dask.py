@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import secrets
+from dataclasses import replace
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
@@ -81,6 +82,7 @@ def run_on_dask(
     tasks: Sequence[SectionTask],
     client: Any,
     listener: Callable[[str, Progress], None],
+    write: Callable[[dict[str, Any]], None] | None = None,
 ) -> Generator[SectionOutcome, None, None]:
     """Let the workers of a scheduler do the sections; yield outcomes as they come.
 
@@ -96,11 +98,14 @@ def run_on_dask(
         A ``distributed.Client``; it is not closed.
     listener
         Called with a section's name and its progress, from another thread.
+    write
+        Takes the lines of the sections' journals, from another thread.
     """
+    tasks = [replace(task, journal=write is not None) for task in tasks]
     topic = f"semst-{secrets.token_hex(8)}"
     sent: dict[Any, SectionTask] = {}
     blamed: list[SectionTask] = []
-    client.subscribe_topic(topic, lambda event: _hear(event, listener))
+    client.subscribe_topic(topic, lambda event: _hear(event, listener, write))
     try:
         for task, future in _batch(client, tasks, topic, sent):
             if _lost_workers(future):
@@ -136,8 +141,12 @@ def _batch(
         yield sent.pop(future), future
 
 
-def _hear(event: tuple[float, dict[str, Any]], listener: Any) -> None:
+def _hear(event: tuple[float, dict[str, Any]], listener: Any, write: Any) -> None:
     said = event[1]
+    if "line" in said:
+        if write is not None:
+            write(said["line"])
+        return
     progress = Progress(
         said["stage"],
         said["step"],

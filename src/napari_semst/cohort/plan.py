@@ -26,6 +26,7 @@ def plan_cohort(
     run: str,
     scoring: Scoring,
     overwrite: bool,
+    checkpoints: Path | bool = False,
 ) -> list[SectionTask]:
     """Return one task per section, or say before the work why it cannot be done.
 
@@ -37,6 +38,9 @@ def plan_cohort(
         Folder of the results, ``<name>_semst.h5ad``.
     overwrite
         Whether results that are there are made again.
+    checkpoints
+        Folder for the checkpoints from which killed sections go on; True: beside the
+        results, False: none.
 
     Raises
     ------
@@ -59,24 +63,34 @@ def plan_cohort(
     names = [stem(place) for place in places]
     _check_sources(places, names)
     folder = _folder(Path(output_dir).expanduser().absolute())
+    results = [folder / f"{name}_semst.h5ad" for name in names]
     tasks = [
         SectionTask(
             name=name,
             source=str(place),
-            result=str(folder / f"{name}_semst.h5ad"),
+            result=str(result),
             request=request.to_toml(),
             run=run,
             truth=scoring.truth,
             drop_unannotated=scoring.drop_unannotated,
             overwrite=overwrite,
             version=versions()["napari-semst"],
+            checkpoint=_checkpoint(result, checkpoints),
         )
-        for place, name in zip(places, names, strict=True)
+        for place, name, result in zip(places, names, results, strict=True)
     ]
     _check_inputs_stay(tasks)
     if not overwrite:
         _check_results([(task, why_outdated(task)) for task in tasks])
     return tasks
+
+
+def _checkpoint(result: Path, wanted: Path | bool) -> str:
+    from napari_semst.pipeline.job import checkpoint_place
+
+    if wanted is False:
+        return ""
+    return str(checkpoint_place(result, wanted).absolute())
 
 
 def _settled(request: Request) -> Request:

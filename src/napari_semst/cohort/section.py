@@ -18,21 +18,34 @@ from napari_semst.wording import message
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from napari_semst.pipeline.journal import Journal
+
 
 def run_cohort_section(
     task: SectionTask,
     listener: Callable[[Progress], None],
     control: RunControl | None = None,
+    write: Callable[[dict[str, Any]], None] | None = None,
 ) -> SectionOutcome:
     """Do one section; whatever goes wrong with it is its outcome.
+
+    Parameters
+    ----------
+    write
+        Takes the lines of a journal of the section.
 
     Raises
     ------
     Cancelled
         If it was cancelled; nothing is written then.
     """
+    from napari_semst.pipeline.journal import Journal
+
     try:
-        return _done_or_skipped(task, listener, control)
+        with Journal.to(write, section=task.name) as journal:
+            outcome = _done_or_skipped(task, listener, control, journal)
+            journal.ended(outcome.status)
+            return outcome
     except Cancelled:
         raise
     except SemstError as error:
@@ -65,6 +78,7 @@ def _done_or_skipped(
     task: SectionTask,
     listener: Callable[[Progress], None],
     control: RunControl | None,
+    journal: Journal,
 ) -> SectionOutcome:
     from napari_semst.cohort.fingerprint import input_fingerprint
     from napari_semst.config import Request
@@ -87,6 +101,7 @@ def _done_or_skipped(
             through=lambda steps: with_callback(steps, listener),
             control=control,
             notes=record,
+            journal=journal,
         )
     except SaveError:
         # One that was taken for dead may have finished the same section meanwhile.
@@ -170,4 +185,5 @@ def _scoring(task: SectionTask) -> Any:
 def _files(task: SectionTask) -> Any:
     from napari_semst.pipeline.job import RunOutputs
 
-    return RunOutputs(Path(task.result), None, None, task.overwrite)
+    kept = Path(task.checkpoint) if task.checkpoint else None
+    return RunOutputs(Path(task.result), None, None, task.overwrite, checkpoint=kept)

@@ -28,6 +28,10 @@ class SectionTask:
         Whether a result that is there is made again.
     version
         The napari-semst that must do it.
+    checkpoint
+        Folder of the checkpoint from which it goes on; empty for none.
+    journal
+        Whether a worker sends the lines of a journal.
     """
 
     name: str
@@ -39,6 +43,8 @@ class SectionTask:
     drop_unannotated: bool
     overwrite: bool
     version: str
+    checkpoint: str = ""
+    journal: bool = False
 
     @property
     def spots(self) -> str:

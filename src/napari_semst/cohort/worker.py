@@ -49,7 +49,8 @@ def run_on_worker(plain: dict[str, Any], topic: str) -> dict[str, Any]:
     with _ONE_AT_A_TIME, worker_threads(worker.state.nthreads):
         told.look()
         control.check()
-        return run_cohort_section(task, told, control).to_dict()
+        write = told.write if task.journal else None
+        return run_cohort_section(task, told, control, write).to_dict()
 
 
 @contextmanager
@@ -105,6 +106,10 @@ class _TopicReporter:
             "worker": str(self._worker.address),
         }
         self._worker.log_event(self._topic, said)
+
+    def write(self, line: dict[str, Any]) -> None:
+        """Send a line of the journal to who started the cohort."""
+        self._worker.log_event(self._topic, {"section": self._name, "line": line})
 
     def look(self) -> None:
         """Cancel the run once the scheduler has given up the task."""

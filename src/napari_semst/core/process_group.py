@@ -58,6 +58,27 @@ class Group:
                 "machines of one kind."
             )
 
+    def from_first(self, data: bytes) -> bytes:
+        """Return the bytes that the first process holds; those of others are not read.
+
+        Parameters
+        ----------
+        data
+            What this process holds.
+        """
+        import numpy as np
+        import torch
+
+        if self.size == 1:
+            return data
+        size = torch.tensor([len(data)], dtype=torch.int64)
+        torch.distributed.broadcast(size, 0)
+        held = torch.zeros(int(size), dtype=torch.uint8)
+        if self.rank == 0 and data:
+            held = torch.from_numpy(np.frombuffer(data, np.uint8).copy())
+        torch.distributed.broadcast(held, 0)
+        return held.numpy().tobytes()
+
     def ordered_sum(self, own: Tensor, n_parts: int) -> Tensor:
         """Return the sum over parts, in their order whoever computed them.
 

@@ -18,12 +18,14 @@ if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
+    from napari_semst.core.state_store import StateStore
+
 Returned = TypeVar("Returned")
 
 _POLL_SECONDS = 0.2
 # Looking at what is learnt may take this share of the time at most.
 _SNAPSHOT_SHARE = 0.1
-FORESEEN, PRIVACY = "foreseen", "privacy"
+FORESEEN, PRIVACY, NOTED = "foreseen", "privacy", "noted"
 STAGES = (
     "read",
     "prepare",
@@ -57,7 +59,8 @@ class Progress:
         ``(n_spots, width)``, where the run's control asked for it.
     notice
         Whether the message is to stay where people see it: `FORESEEN` for what the
-        next step takes, `PRIVACY` for what is about to leave the process; else empty.
+        next step takes, `PRIVACY` for what is about to leave the process, `NOTED` for
+        what happened to the run; else empty.
     """
 
     stage: str
@@ -74,9 +77,16 @@ class RunControl:
 
     Cancelling discards everything; stopping early ends training at once and keeps
     the present state of the model.
+
+    Parameters
+    ----------
+    states
+        Where trainings keep their state, to go on from after the process was killed;
+        `None` keeps none.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, states: StateStore | None = None) -> None:
+        self.states = states
         self._cancel = threading.Event()
         self._stop = threading.Event()
         self._snapshot_every: float | None = None

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Protocol
 
-from napari_semst.training.loop import TrainingRecord
+from napari_semst.training.record import TrainingRecord
 
 if TYPE_CHECKING:
     from collections.abc import Generator, Mapping

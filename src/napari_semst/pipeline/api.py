@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from napari_semst import keys
 from napari_semst.config import Request, number_of_domains
-from napari_semst.core.progress import RunControl, run_to_end
+from napari_semst.core.progress import RunControl, run_to_end, with_callback
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -28,6 +28,8 @@ def find_domains(
     overrides: dict[str, dict[str, Any]] | None = None,
     run: str = keys.DEFAULT_RUN,
     on_progress: Callable[[Progress], None] | None = None,
+    journal: str | Path | Callable[[dict[str, Any]], None] | None = None,
+    checkpoint: str | Path | None = None,
 ) -> AnnData:
     """Find the domains of a tissue or file, and return the tissue with them.
 
@@ -58,6 +60,12 @@ def find_domains(
         Name of the run.
     on_progress
         Called with every progress event.
+    journal
+        File to which lines of JSON are added that say what happens, or a function
+        that takes each as a dictionary.
+    checkpoint
+        Folder that keeps what is learnt while training; the same call goes on from
+        there after the process was killed. It is removed at the end.
 
     Returns
     -------
@@ -73,7 +81,9 @@ def find_domains(
     from napari_semst.io.read import as_tissue
     from napari_semst.methods.resolve import resolve
     from napari_semst.pipeline import run as pipeline
+    from napari_semst.pipeline.checkpoint import CheckpointFolder
     from napari_semst.pipeline.input_files import with_inputs
+    from napari_semst.pipeline.journal import Journal
 
     keys.check_run_name(run)
     request = (
@@ -84,19 +94,30 @@ def find_domains(
         .with_settings("prepare", section_key=section_key)
     )
     asked = resolve(request)
-    if isinstance(source, list | tuple):
-        (tissue, request), own = concat_from(source, request), True
-    else:
-        given = request.overrides.get("prepare", {})
-        keys_read = ("part", "features", "positions")
-        wanted = {key: str(given.get(key, "")) for key in keys_read}
-        tissue, own = as_tissue(source, **wanted)
-    steps = pipeline.find_domains(tissue, request)
     files = [Path(one) for one in _listed(source) if isinstance(one, str | Path)]
-    if len(files) == len(_listed(source)):
-        steps = with_inputs(steps, files, asked, RunControl())
-    result = run_to_end(steps, on_progress)
-    return pipeline.attach(tissue, result, run, inplace=own)
+    states = None if checkpoint is None else CheckpointFolder(checkpoint)
+    control = RunControl(states)
+    with Journal.to(journal) as told:
+        if states is not None:
+            states.tell = told.checkpoint
+        told.started("find_domains", asked, inputs=files)
+        told.stage("read")
+        if isinstance(source, list | tuple):
+            (tissue, request), own = concat_from(source, request), True
+        else:
+            given = request.overrides.get("prepare", {})
+            keys_read = ("part", "features", "positions")
+            wanted = {key: str(given.get(key, "")) for key in keys_read}
+            tissue, own = as_tissue(source, **wanted)
+        steps = pipeline.find_domains(tissue, request, control)
+        if len(files) == len(_listed(source)):
+            steps = with_inputs(steps, files, asked, control, tell=told.inputs)
+        result = run_to_end(with_callback(steps, told.hear), on_progress)
+        done = pipeline.attach(tissue, result, run, inplace=own)
+        told.wrote([], result)
+    if states is not None:
+        states.remove()
+    return done
 
 
 def _listed(

@@ -11,7 +11,7 @@ from napari_semst.pipeline.files_read import files_inside, files_read, named_fil
 from napari_semst.pipeline.provenance import INPUTS
 
 if TYPE_CHECKING:
-    from collections.abc import Generator, Mapping, Sequence
+    from collections.abc import Callable, Generator, Mapping, Sequence
     from pathlib import Path
 
     from napari_semst.config import Config
@@ -32,6 +32,7 @@ def with_inputs(
     spots: str = "all",
     model: Path | None = None,
     known: Mapping[str, Any] | None = None,
+    tell: Callable[[Mapping[str, Any]], None] | None = None,
 ) -> Generator[Progress, None, DomainResult]:
     """Hash the files that a run reads, go on with it, and note them in its provenance.
 
@@ -45,10 +46,14 @@ def with_inputs(
         Which spots of them are used, in words.
     known
         The record, where it was made before.
+    tell
+        Called with the record before the run begins.
     """
     found = known
     if found is None:
         found = yield from input_record(sources, config, control, model)
+    if tell is not None:
+        tell(found)
     result = yield from steps
     more = {"spots": spots}
     if len(sources) > 1:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from napari_semst.core.progress import RunControl, run_to_end
+from napari_semst.core.progress import RunControl, run_to_end, with_callback
 from napari_semst.errors import ConfigError, InputError, SaveError
 from napari_semst.io.export.destinations import check_destination
 from napari_semst.pipeline.files_read import inputs_of
@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 
     from napari_semst.config import Config, Request
     from napari_semst.core.progress import Progress
+    from napari_semst.pipeline.journal import Journal
     from napari_semst.pipeline.result import DomainResult
 
     Steps = Generator[Progress, None, DomainResult]
@@ -29,7 +30,10 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class RunOutputs:
-    """Where results go, `None` where not wanted, and files read beside the input."""
+    """Where results go, `None` where not wanted, and files read beside the input.
+
+    `checkpoint` is the folder that a killed run goes on from.
+    """
 
     tissue: Path | None
     csv: Path | None
@@ -37,6 +41,7 @@ class RunOutputs:
     overwrite: bool
     model: Path | None = None
     reads: tuple[Path, ...] = ()
+    checkpoint: Path | None = None
 
     def check(self, *sources: Path, config: Config | None = None) -> None:
         """Refuse before the work, not after it.
@@ -73,6 +78,8 @@ class RunOutputs:
                     f"Expected a file of its own for each result; got {path} twice. "
                     "Choose another name for one of them."
                 )
+        if self.checkpoint is not None:
+            _make_folder(self.checkpoint.parent)
 
     def try_writing(self, tissue: AnnData) -> None:
         """Refuse a section that cannot be saved, before the work.
@@ -201,6 +208,7 @@ def find_and_save(
     through: Callable[[Steps], Steps],
     control: RunControl | None = None,
     notes: Mapping[str, Any] | None = None,
+    journal: Journal | None = None,
 ) -> dict[str, Any]:
     """Read, find domains, save and score; return an account in plain values.
 
@@ -212,35 +220,33 @@ def find_and_save(
         Passes the events of the run on, and shows them to whoever waits.
     notes
         More entries for the provenance of the result.
+    journal
+        Told what happens; its end is for who entered it.
     """
     from napari_semst import keys
-    from napari_semst.io.concat_sections import concat_from
-    from napari_semst.io.read import read
     from napari_semst.methods.resolve import resolve
+    from napari_semst.pipeline.checkpoint import CheckpointFolder
     from napari_semst.pipeline.input_files import with_inputs
+    from napari_semst.pipeline.journal import Journal
     from napari_semst.pipeline.model import check_savable, save_model
     from napari_semst.pipeline.provenance import INPUTS
     from napari_semst.pipeline.run import attach, find_domains
 
     keys.check_run_name(name)
-    config = asked = resolve(request)
-    files.check(*sources, config=config)
+    asked, control = resolve(request), control or RunControl()
+    journal, notes = journal or Journal.to(None), dict(notes or {})
+    _say_start(journal, sources, asked, files)
+    files.check(*sources, config=asked)
+    states = None
+    if files.checkpoint is not None:
+        folder = CheckpointFolder(files.checkpoint, tell=journal.checkpoint)
+        states = control.states = folder
     if files.model is not None:
-        check_savable(config)
-    if len(sources) > 1:
-        tissue, request = concat_from(sources, request)
-        config = resolve(request)
-    else:
-        wanted = config.prepare
-        tissue = read(
-            sources[0],
-            positions=wanted.positions or None,
-            part=wanted.part or None,
-            features=wanted.features,
-        )
+        check_savable(asked)
+    journal.stage("read")
+    tissue, config = _read(sources, request)
     tissue = scoring.choose(tissue)
     files.try_writing(tissue)
-    control, notes = control or RunControl(), dict(notes or {})
     steps = with_inputs(
         find_domains(tissue, config, control),
         sources,
@@ -248,19 +254,75 @@ def find_and_save(
         control,
         spots=scoring.spots,
         known=notes.pop(INPUTS, None),
+        tell=journal.inputs,
     )
-    result = run_to_end(through(steps))
+    result = run_to_end(through(with_callback(steps, journal.hear)))
     result.provenance.update(notes)
     settings = result.provenance["config"]["prepare"]
     place = settings["coordinates"]
+    journal.stage("write")
     attach(tissue, result, name, inplace=True)
     # Saved first: a score that cannot be had must not cost the result.
     written = files.write(tissue, place)
     if files.model is not None:
         saved = save_model(result.model, files.model, overwrite=files.overwrite)
         written.append(str(saved))
+    journal.wrote(written, result)
+    if states is not None:
+        states.remove()
     scores = scoring.scores(tissue, result.codes, place, settings["section_key"])
     return run_summary(sources, tissue.n_vars, result, scores, written)
+
+
+def _read(sources: Sequence[Path], request: Request) -> tuple[AnnData, Config]:
+    """Return the tissue of a file, or of several joined, and its settings."""
+    from napari_semst.io.concat_sections import concat_from
+    from napari_semst.io.read import read
+    from napari_semst.methods.resolve import resolve
+
+    if len(sources) > 1:
+        tissue, request = concat_from(sources, request)
+        return tissue, resolve(request)
+    config = resolve(request)
+    wanted = config.prepare
+    tissue = read(
+        sources[0],
+        positions=wanted.positions or None,
+        part=wanted.part or None,
+        features=wanted.features,
+    )
+    return tissue, config
+
+
+def _say_start(
+    journal: Journal, sources: Sequence[Path], config: Config, files: RunOutputs
+) -> None:
+    """Tell a journal what is read and what will be written."""
+    outputs = (files.tissue, files.csv, files.figure, files.model)
+    wanted = [path for path in outputs if path is not None]
+    journal.started("run", config, inputs=[*sources, *files.reads], outputs=wanted)
+
+
+def checkpoint_place(result: Path, folder: Path | bool = True) -> Path:
+    """Return where the checkpoint of a result lies.
+
+    Parameters
+    ----------
+    folder
+        Where it is to be; True: beside the result.
+    """
+    parent = result.parent if isinstance(folder, bool) else folder.expanduser()
+    return parent / f"{result.name}.checkpoint"
+
+
+def _make_folder(folder: Path) -> None:
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise SaveError(
+            f"Expected a folder for checkpoints at {folder}; it could not be made: "
+            f"{error.strerror or error}. Choose another."
+        ) from error
 
 
 def _column(tissue: AnnData, name: str) -> Any:

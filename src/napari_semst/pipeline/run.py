@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from napari_semst.config import AUTO_DOMAINS, Request
 from napari_semst.core.device import choose_device, memory_errors_explained
 from napari_semst.core.process_group import current_group
-from napari_semst.core.progress import Progress, RunControl
+from napari_semst.core.progress import NOTED, Progress, RunControl
 from napari_semst.core.threads import settle_threads, threads_limited, threads_wanted
 from napari_semst.errors import ConfigError, ShareDone
 from napari_semst.methods.resolve import resolve
@@ -29,9 +29,13 @@ __all__ = ["DomainResult", "attach", "find_domains"]
 if TYPE_CHECKING:
     from collections.abc import Generator
 
+    import numpy as np
     from anndata import AnnData
+    from numpy.typing import NDArray
 
     from napari_semst.config import Config
+    from napari_semst.core.device import DeviceChoice
+    from napari_semst.core.state_store import StateStore
     from napari_semst.domains.choose_k import NumberOfDomains
     from napari_semst.domains.cluster import Assignment
     from napari_semst.methods.base import Fit
@@ -112,6 +116,7 @@ def find_domains(
     watch.lap("describe")
     device = choose_device(config.training.device)
     spec = method_spec(config.model.method)
+    yield from _begun(control.states, config, section, embedding, device)
     threads = threads_wanted(section.n_spots, all_cores=spec.uses_all_cores(config))
     with threads_limited(threads), memory_errors_explained():
         fit = yield from spec.load_fit()(section, embedding, config, device, control)
@@ -127,9 +132,8 @@ def find_domains(
     watch.lap("assign")
     control.check()
     provenance = record(config, section, described, device, fit, watch.seconds)
-    noticed = dict.fromkeys([*tissue_warnings(tissue, section), *filter(None, [short])])
-    provenance["warnings"][:0] = noticed
-    provenance["warnings"] += run_warnings(config, section, fit)
+    before = [*tissue_warnings(tissue, section), *filter(None, [short])]
+    _note_fit(provenance, fit, before, run_warnings(config, section, fit))
     provenance["spots_hash"] = spots_hash(tissue.obs_names)
     provenance[CONTENT] = yield from content_hashes(tissue, config, control)
     provenance["hierarchy"] = tree.table()
@@ -144,6 +148,34 @@ def find_domains(
         morphology=morphology,
         discordance=fit.discordance,
     )
+
+
+def _begun(
+    states: StateStore | None,
+    config: Config,
+    section: Section,
+    embedding: NDArray[np.float32] | None,
+    device: DeviceChoice,
+) -> Generator[Progress, None, None]:
+    """Tell the store what run this is, and the user what lies there of others."""
+    from napari_semst.pipeline.checkpoint import run_identity
+
+    if states is None or method_spec(config.model.method).networks == "none":
+        return
+    yield Progress("train", 0, 0, "Looking for a checkpoint")
+    said = states.begin(run_identity(config, section, embedding, device))
+    for text in [] if current_group().rank else said:
+        yield Progress("train", 0, 0, text, notice=NOTED)
+
+
+def _note_fit(
+    provenance: dict[str, Any], fit: Fit, before: list[str], after: list[str]
+) -> None:
+    """Note warnings of the tissue and of the run, and where training went on."""
+    provenance["warnings"][:0] = dict.fromkeys(before)
+    provenance["warnings"] += after
+    if fit.record.resumed_after:
+        provenance["training"]["resumed_after"] = fit.record.resumed_after
 
 
 def _note_number(

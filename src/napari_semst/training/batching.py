@@ -11,7 +11,7 @@ if TYPE_CHECKING:
 
     from napari_semst.config import TrainingConfig
     from napari_semst.core.progress import Progress
-    from napari_semst.training.loop import TrainingRecord
+    from napari_semst.training.record import TrainingRecord
 
 Objective = TypeVar("Objective")
 

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import math
 from contextlib import contextmanager
-from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Protocol
 
 from napari_semst.core.process_group import current_group
 from napari_semst.core.progress import Progress
 from napari_semst.errors import TrainingError
+from napari_semst.training.record import TrainingRecord
+from napari_semst.training.resume import KeptTraining
 
 if TYPE_CHECKING:
     from collections.abc import Generator, Iterator
@@ -51,39 +52,22 @@ class Trainable(Protocol):
         ...
 
 
-@dataclass
-class TrainingRecord:
-    """How training went.
-
-    Parameters
-    ----------
-    losses
-        Name of each weighted term, and ``loss`` for their sum, to one value per
-        epoch.
-    stopped_early
-        Whether the user ended training before the last epoch.
-    """
-
-    losses: dict[str, list[float]] = field(default_factory=dict)
-    stopped_early: bool = False
-
-    @property
-    def epochs(self) -> int:
-        """The number of epochs done."""
-        return len(self.losses.get("loss", ()))
-
-    def add(self, values: dict[str, float]) -> None:
-        """Append one epoch's values."""
-        for name, value in values.items():
-            self.losses.setdefault(name, []).append(value)
-
-
 def train(
-    model: Trainable, config: TrainingConfig, control: RunControl
+    model: Trainable,
+    config: TrainingConfig,
+    control: RunControl,
+    name: str = "network",
 ) -> Generator[Progress, None, TrainingRecord]:
     """Train with Adam for a fixed number of epochs, or until told to stop.
 
     No annotation and no best epoch: the state after the last epoch is the result.
+    Where the control has a store of states, and the model is
+    `napari_semst.training.resume.Resumable`, training begins with what is kept there.
+
+    Parameters
+    ----------
+    name
+        Of this training among those of the run, for the store.
 
     Raises
     ------
@@ -102,7 +86,10 @@ def train(
     )
     slowing = _schedule(optimizer, config)
     record = TrainingRecord()
-    for epoch in range(config.epochs):
+    shared = not _is_alone(model.n_parts)
+    kept = KeptTraining(control.states, name, model, optimizer, slowing, shared=shared)
+    yield from kept.restored(record, config.epochs)
+    for epoch in range(record.epochs, config.epochs):
         control.check()
         if control.stopping:
             record.stopped_early = True
@@ -116,9 +103,16 @@ def train(
                 f"Expected a finite loss; at epoch {epoch + 1} it is {values['loss']}. "
                 "Lower the learning rate, or check the counts for extreme values."
             )
+        yield from kept.keep(record, config.epochs)
         latent = control.snapshot(model.current_latent)
         yield Progress("train", epoch + 1, config.epochs, "", values, latent)
     return record
+
+
+def _is_alone(n_parts: int) -> bool:
+    """Return whether this process does all parts of a step for itself."""
+    group = current_group()
+    return group.size == 1 or n_parts < group.size
 
 
 def _schedule(
@@ -174,7 +168,7 @@ def _step(
 
     group, n_parts = current_group(), model.n_parts
     # What cannot be shared out is done by every process for itself.
-    alone = group.size == 1 or n_parts < group.size
+    alone = _is_alone(n_parts)
     learnt = [p for settings in optimizer.param_groups for p in settings["params"]]
     rows: list[Tensor] = []
     values: dict[str, Tensor] = {}

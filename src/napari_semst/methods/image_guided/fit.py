@@ -40,7 +40,7 @@ if TYPE_CHECKING:
     from napari_semst.methods.image_guided.discordance_result import Discordance
     from napari_semst.methods.image_guided.inputs import GuidedInputs
     from napari_semst.prepare.section import Section
-    from napari_semst.training.loop import TrainingRecord
+    from napari_semst.training.record import TrainingRecord
 
 # Variance of a dimension's posterior means above which it is active (Burda et al.
 # 2016, importance weighted autoencoders, section 5.3).
@@ -172,10 +172,11 @@ def _trained(
         return GuidedObjective(inputs, device, min(size.n_spots, inputs.n_spots))
 
     def train_one(
-        objective: GuidedObjective, _: StepSize
+        objective: GuidedObjective, size: StepSize
     ) -> Generator[Progress, None, TrainingRecord]:
         whole = replace(config, epochs=objective.n_epochs)
-        record = yield from train(objective, whole, control)
+        name = f"network-{config.seed}-{size.n_spots}"
+        record = yield from train(objective, whole, control, name)
         _check_learnt(objective, record)
         return record
 

@@ -21,7 +21,7 @@ from napari_semst.nn.zinb.decoder import ZinbTarget, elementwise_engine
 from napari_semst.prepare.normalise import gene_deviation
 
 if TYPE_CHECKING:
-    from collections.abc import Generator
+    from collections.abc import Generator, Mapping
 
     from numpy.typing import NDArray
     from scipy import sparse
@@ -116,12 +116,25 @@ class GuidedObjective:
 
     def parameter_groups(self) -> list[dict[str, Any]]:
         """Return what is learnt, as the groups of an optimizer."""
+        return [{"params": list(stage.parameters())} for stage in self._stages()]
+
+    def training_state(self) -> dict[str, Tensor]:
+        """Return all that steps change: the weights of every stage."""
+        return {
+            f"{number}.{name}": value
+            for number, stage in enumerate(self._stages())
+            for name, value in stage.state_dict().items()
+        }
+
+    def restore_training(self, state: Mapping[str, Tensor]) -> None:
+        """Take over what `training_state` returned in another process."""
+        for number, stage in enumerate(self._stages()):
+            own = {k: state[f"{number}.{k}"] for k in stage.state_dict()}
+            stage.load_state_dict(own)
+
+    def _stages(self) -> list[nn.Module]:
         stages = (self.network, self.alignment, self.clustering)
-        return [
-            {"params": list(stage.parameters())}
-            for stage in stages
-            if stage is not None
-        ]
+        return [stage for stage in stages if stage is not None]
 
     def step_losses(self, epoch: int, part: int = 0) -> dict[str, torch.Tensor]:
         """Return the weighted terms of a step: those of the stage that it is in."""

@@ -33,7 +33,7 @@ if TYPE_CHECKING:
     from napari_semst.methods.semst.inputs import Inputs
     from napari_semst.methods.semst.training import Member
     from napari_semst.prepare.section import Section
-    from napari_semst.training.loop import TrainingRecord
+    from napari_semst.training.record import TrainingRecord
 
 # The decoder's weights are not kept: nothing is reconstructed of other sections.
 DECODER = "decoder."
@@ -98,9 +98,13 @@ def fit(
 
 
 def _record(members: list[Member]) -> TrainingRecord:
-    """Return the loss curves of the first network, and whether any was cut short."""
-    stopped = any(member.record.stopped_early for member in members)
-    return replace(members[0].record, stopped_early=stopped)
+    """Return the loss curves of the first network, and how all of them went."""
+    records = [member.record for member in members]
+    return replace(
+        records[0],
+        stopped_early=any(record.stopped_early for record in records),
+        resumed_after=sum(record.resumed_after for record in records),
+    )
 
 
 def _ensemble_notes(members: list[Member]) -> dict[str, object]:

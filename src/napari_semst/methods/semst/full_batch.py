@@ -12,6 +12,7 @@ from napari_semst.methods.semst.losses import (
     AveragedWeights,
     engine_for,
     parameter_groups,
+    under,
     weighted_terms,
 )
 from napari_semst.nn.losses import SpatialPairs
@@ -19,7 +20,7 @@ from napari_semst.nn.sparse import SparseOperator, constant_matrix
 from napari_semst.nn.zinb.decoder import ZinbTarget
 
 if TYPE_CHECKING:
-    from collections.abc import Generator
+    from collections.abc import Generator, Mapping
 
     from numpy.typing import NDArray
 
@@ -89,6 +90,27 @@ class FullBatchObjective:
         return weighted_terms(
             self.network, encoded, target, self.pairs, self.config, rows, self.sections
         )
+
+    def training_state(self) -> dict[str, torch.Tensor]:
+        """Return all that steps change: weights, late latents and their sums."""
+        late = {
+            f"late.{n}": torch.from_numpy(x) for n, x in enumerate(self.checkpoints)
+        }
+        weights = {f"mean.{k}": v for k, v in self._weights.state().items()}
+        state = {f"network.{k}": v for k, v in self.network.state_dict().items()}
+        if self._sum is not None:
+            state |= {"sum": self._sum, "summed": torch.tensor([self._summed])}
+        return {**state, **late, **weights}
+
+    def restore_training(self, state: Mapping[str, torch.Tensor]) -> None:
+        """Take over what `training_state` returned in another process."""
+        self.network.load_state_dict(under("network.", state))
+        self._weights.restore(under("mean.", state), self.device)
+        late = under("late.", state)
+        self.checkpoints = [late[str(n)].numpy() for n in range(len(late))]
+        if "sum" in state:
+            self._sum = state["sum"].to(self.device)
+            self._summed = int(state["summed"])
 
     def current_latent(self) -> NDArray[np.float32]:
         """Return the latent that the last step computed, averaged over neighbours."""

@@ -9,12 +9,17 @@ import torch
 from napari_semst.nn.zinb.decoder import elementwise_engine
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from torch import Tensor
 
     from napari_semst.config import Config
     from napari_semst.methods.semst.network import Encoded, SemstNetwork
     from napari_semst.nn.losses import SpatialPairs
     from napari_semst.nn.zinb.decoder import Engine, ZinbTarget
+
+# Beside the names of weights, none of which is a number.
+_ADDED = "0"
 
 
 def engine_for(config: Config, shape: tuple[int, int], device: torch.device) -> Engine:
@@ -83,6 +88,12 @@ def weighted_terms(
     return terms
 
 
+def under(prefix: str, state: Mapping[str, Tensor]) -> dict[str, Tensor]:
+    """Return the part of a state whose names begin so, by the rest of the name."""
+    length = len(prefix)
+    return {k[length:]: v for k, v in state.items() if k.startswith(prefix)}
+
+
 class AveragedWeights:
     """The mean of a network's weights over the last epochs."""
 
@@ -98,6 +109,17 @@ class AveragedWeights:
                 continue
             mean = self._mean.setdefault(name, torch.zeros_like(now))
             mean += (now - mean) / self._added
+
+    def state(self) -> dict[str, Tensor]:
+        """Return what was gathered, to go on with in another process."""
+        if not self._added:
+            return {}
+        return {**self._mean, _ADDED: torch.tensor([self._added])}
+
+    def restore(self, state: Mapping[str, Tensor], device: torch.device) -> None:
+        """Take over what `state` returned."""
+        self._mean = {k: v.to(device) for k, v in state.items() if k != _ADDED}
+        self._added = int(state[_ADDED]) if _ADDED in state else 0
 
     def finished(self, network: SemstNetwork) -> dict[str, Tensor]:
         """Return the mean, the weights after the last step among it.

@@ -12,6 +12,7 @@ from napari_semst.methods.semst.losses import (
     AveragedWeights,
     engine_for,
     parameter_groups,
+    under,
     weighted_terms,
 )
 from napari_semst.methods.semst.network import Encoded
@@ -21,7 +22,7 @@ from napari_semst.nn.sparse import SparseOperator
 from napari_semst.nn.zinb.decoder import ZinbTarget
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Generator
+    from collections.abc import Callable, Generator, Mapping
 
     from numpy.typing import NDArray
 
@@ -163,6 +164,17 @@ class MinibatchObjective:
         training = self.config.training
         if epoch >= training.epochs * (1 - training.average_last):
             self._weights.add(self.network)
+
+    def training_state(self) -> dict[str, torch.Tensor]:
+        """Return all that steps change: weights, and their mean so far."""
+        mean = {f"mean.{k}": v for k, v in self._weights.state().items()}
+        state = {f"network.{k}": v for k, v in self.network.state_dict().items()}
+        return {**state, **mean}
+
+    def restore_training(self, state: Mapping[str, torch.Tensor]) -> None:
+        """Take over what `training_state` returned in another process."""
+        self.network.load_state_dict(under("network.", state))
+        self._weights.restore(under("mean.", state), self.device)
 
     @torch.no_grad()
     def encode_all(

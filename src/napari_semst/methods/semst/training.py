@@ -20,7 +20,7 @@ from napari_semst.training.batching import (
     batch_spots,
     train_within_memory,
 )
-from napari_semst.training.loop import TrainingRecord, train
+from napari_semst.training.loop import train
 
 if TYPE_CHECKING:
     from collections.abc import Generator
@@ -32,6 +32,7 @@ if TYPE_CHECKING:
     from napari_semst.core.progress import Progress, RunControl
     from napari_semst.methods.base import ModulationMap
     from napari_semst.methods.semst.inputs import Inputs
+    from napari_semst.training.record import TrainingRecord
 
 
 class Member(NamedTuple):
@@ -157,7 +158,8 @@ def _trained(
     ) -> Generator[Progress, None, TrainingRecord]:
         # A sample's products are too short to be shared out among cores.
         with threads_limited(1 if size.n_spots else None):
-            return (yield from train(objective, config, control))
+            name = f"network-{config.seed}-{size.n_spots}-{size.n_parts}"
+            return (yield from train(objective, config, control, name))
 
     return (
         yield from train_within_memory(sizes, build, train_one, config.seed, device)
