@@ -24,6 +24,11 @@ from napari_semst.cli.shared_options import (
 from napari_semst.wording import for_shell
 
 if TYPE_CHECKING:
+    from collections.abc import Generator
+
+    from napari_semst.config import Config
+    from napari_semst.core.progress import Progress
+    from napari_semst.pipeline.journal import Journal
     from napari_semst.pipeline.result import DomainResult
 
 
@@ -56,18 +61,16 @@ def apply(
     from napari_semst.cli.journal import opened_journal
     from napari_semst.cli.output import show_progress
     from napari_semst.cli.run import result_path
-    from napari_semst.core.progress import RunControl, run_to_end, with_callback
+    from napari_semst.core.progress import run_to_end
     from napari_semst.io.read import read
     from napari_semst.pipeline.apply_model import label_section
     from napari_semst.pipeline.files_read import inputs_of
-    from napari_semst.pipeline.input_files import with_inputs
     from napari_semst.pipeline.job import RunOutputs, Scoring
     from napari_semst.pipeline.model import load_model
     from napari_semst.pipeline.result import attach
 
     keys.check_run_name(name)
-    if output is None and not as_json:
-        output = result_path(source)
+    output = output or (None if as_json else result_path(source))
     files = RunOutputs(output, csv, figure, overwrite, reads=(model,))
     scoring = Scoring(truth, drop_unannotated=False)
     with opened_journal(journal, [*inputs_of(source), model]) as told:
@@ -77,13 +80,9 @@ def apply(
         loaded = load_model(model)
         tissue = scoring.choose(read(source, features=loaded.config.prepare.features))
         files.try_writing(tissue)
-        ways: dict[str, Any] = {"coordinates": coordinates, "device": device}
-        ways |= {"counts_layer": counts_layer, "adapt": adapt}
-        steps = with_inputs(
-            label_section(tissue, loaded, **ways), [source], loaded.config,
-            RunControl(), model=model, tell=told.inputs,
-        )  # fmt: skip
-        steps = with_callback(steps, told.hear)
+        ways: Any = {"coordinates": coordinates, "counts_layer": counts_layer}
+        steps = label_section(tissue, loaded, device=device, adapt=adapt, **ways)
+        steps = _told(steps, source, model, loaded.config, told)
         result = run_to_end(show_progress(steps, quiet=quiet))
         told.stage("write")
         # The file's own name says more than its hash alone.
@@ -94,6 +93,23 @@ def apply(
     scores = scoring.scores(tissue, result.codes, coordinates)
     account = _account(source, result, scores, written)
     typer.echo(json.dumps(account, indent=2) if as_json else _format_account(account))
+
+
+def _told(
+    steps: Generator[Progress, None, DomainResult],
+    source: Path,
+    model: Path,
+    config: Config,
+    journal: Journal,
+) -> Generator[Progress, None, DomainResult]:
+    """Note what is read in the result, and tell the journal all of it."""
+    from napari_semst.core.progress import RunControl, with_callback
+    from napari_semst.pipeline.input_files import with_inputs
+
+    steps = with_inputs(
+        steps, [source], config, RunControl(), model=model, tell=journal.inputs
+    )
+    return with_callback(steps, journal.hear)
 
 
 def _account(

@@ -186,10 +186,8 @@ def run(
         cohort.refuse_single_files(
             output=output, csv=csv, figure=figure, save_model=save_model
         )
-        tasks = _tasks(
-            sources, output_dir, request, name, scoring,
-            overwrite=overwrite, checkpoints=checkpoints,
-        )  # fmt: skip
+        ways = {"overwrite": overwrite, "checkpoints": checkpoints}
+        tasks = _tasks(sources, output_dir, request, name, scoring, **ways)
         said = {"keep_going": keep_going, "as_json": as_json, "quiet": quiet}
         with opened_journal(journal, reads) as told:
             cohort.run_sections(tasks, dask, told, **said)

@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 
     from napari_semst.config import Config, Request
     from napari_semst.core.progress import Progress
+    from napari_semst.pipeline.checkpoint import CheckpointFolder
     from napari_semst.pipeline.journal import Journal
     from napari_semst.pipeline.result import DomainResult
 
@@ -225,7 +226,6 @@ def find_and_save(
     """
     from napari_semst import keys
     from napari_semst.methods.resolve import resolve
-    from napari_semst.pipeline.checkpoint import CheckpointFolder
     from napari_semst.pipeline.input_files import with_inputs
     from napari_semst.pipeline.journal import Journal
     from napari_semst.pipeline.model import check_savable, save_model
@@ -237,10 +237,7 @@ def find_and_save(
     journal, notes = journal or Journal.to(None), dict(notes or {})
     _say_start(journal, sources, asked, files)
     files.check(*sources, config=asked)
-    states = None
-    if files.checkpoint is not None:
-        folder = CheckpointFolder(files.checkpoint, tell=journal.checkpoint)
-        states = control.states = folder
+    states = _kept_states(files, control, journal)
     if files.model is not None:
         check_savable(asked)
     journal.stage("read")
@@ -292,6 +289,20 @@ def _read(sources: Sequence[Path], request: Request) -> tuple[AnnData, Config]:
         features=wanted.features,
     )
     return tissue, config
+
+
+def _kept_states(
+    files: RunOutputs, control: RunControl, journal: Journal
+) -> CheckpointFolder | None:
+    """Let the run keep its states where that is wanted; return where."""
+    from napari_semst.pipeline.checkpoint import CheckpointFolder
+
+    if files.checkpoint is None:
+        return None
+    control.states = folder = CheckpointFolder(
+        files.checkpoint, tell=journal.checkpoint
+    )
+    return folder
 
 
 def _say_start(
