@@ -169,9 +169,9 @@ def run_identity(
     image = (None, None) if seen is None else (seen.features, seen.usable)
     return {
         "input": section_hash(section),
-        "sections": array_hash(section.sections.codes),
-        "semantics": array_hash(embedding),
-        "image": [array_hash(values) for values in image],
+        "sections": _hashed(section.sections.codes),
+        "semantics": _hashed(embedding),
+        "image": [_hashed(values) for values in image],
         "weights": file_hash(Path(weights).expanduser()) if weights else "",
         "settings": config.to_dict(),
         "seed": config.training.seed,
@@ -180,15 +180,10 @@ def run_identity(
     }
 
 
-def array_hash(values: NDArray[Any] | None) -> str:
-    """Return a SHA-256 of an array's type, shape and values; empty for none."""
-    import numpy as np
+def _hashed(values: NDArray[Any] | None) -> str:
+    from napari_semst.pipeline.content import array_hash
 
-    if values is None:
-        return ""
-    digest = hashlib.sha256(f"{values.dtype} {values.shape}".encode())
-    digest.update(np.ascontiguousarray(values).data)
-    return digest.hexdigest()
+    return "" if values is None else array_hash(values)
 
 
 def file_hash(file: Path) -> str:
