@@ -5,8 +5,14 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from napari_semst.cli.shared_options import setting_flag
 from napari_semst.config import Request
+from napari_semst.config.run_options import (
+    AFTER_SOURCE,
+    OF_PATCHES,
+    READ_BY,
+    lacking_for,
+    setting_flag,
+)
 from napari_semst.errors import ConfigError
 
 if TYPE_CHECKING:
@@ -50,15 +56,6 @@ def build_request(preset: str, config: Path | None, *given: Overrides) -> Reques
     return request
 
 
-# The setting that what follows a source's name is for.
-_AFTER_SOURCE = {
-    "prompts": "model",
-    "genes": "model",
-    "table": "table",
-    "server": "url",
-}
-
-
 def semantic_settings(given: Mapping[str, Any]) -> dict[str, Any]:
     """Return settings of the semantics with ``source:what`` taken apart.
 
@@ -68,7 +65,7 @@ def semantic_settings(given: Mapping[str, Any]) -> dict[str, Any]:
     source, _, what = given.get("source", "").partition(":")
     settings = {**given, "source": source or None}
     if what:
-        name = _AFTER_SOURCE.get(source, "embedding")
+        name = AFTER_SOURCE.get(source, "embedding")
         model = given.get("model")
         if name == "model" and model not in (None, what):
             raise ConfigError(
@@ -92,37 +89,14 @@ def check_method(source: str | None, method: str) -> None:
 
 
 _MANY = 4
-_MODELS = ("prompts", "genes")
-_LISTING = ("builtin", "table", "server", *_MODELS, "precomputed")
-_Needs = tuple[tuple[str, str, tuple[str, ...]], ...]
-# Of a setting: the sources that read it, and what these must be set to.
-_READ_BY: dict[str, tuple[tuple[str, ...], _Needs]] = {
-    "model": ((*_MODELS, "server"), ()),
-    "revision": (_MODELS, ()),
-    "pooling": (_MODELS, ()),
-    "template": (("prompts",), ()),
-    "tissue": (("prompts",), (("template", "tissue", ("prompts",)),)),
-    "gene_text": (("genes", "server"), (("per", "gene", ("server",)),)),
-    "summaries": (("genes",), ()),
-    "per": (("server",), ()),
-    "keep_vectors": (("server",), ()),
-    "n_genes": (_LISTING, ()),
-    "ranking": (_LISTING, ()),
-    "leave_out_uninformative": (_LISTING, ()),
-}
 
 
 def check_semantics(given: Mapping[str, Any], wanted: SemanticsConfig) -> None:
     """Raise `ConfigError` for options that the source of semantics does not read."""
-    for name, (sources, needs) in _READ_BY.items():
+    for name, (sources, _) in READ_BY.items():
         if given.get(name) is None:
             continue
-        fits = wanted.source in sources
-        lacking = [
-            f"--{other} {value}"
-            for other, value, of in needs
-            if wanted.source in of and getattr(wanted, other) != value
-        ]
+        fits, lacking = lacking_for(name, wanted)
         if fits and not lacking:
             continue
         option = setting_flag(f"semantics.{name}")
@@ -133,10 +107,6 @@ def check_semantics(given: Mapping[str, Any], wanted: SemanticsConfig) -> None:
             f"Expected a source that reads {option} ({what}); got {got}{more}. Leave "
             f"the option out, or choose what it is for with --semantics{more}."
         )
-
-
-# Settings of the image that are read where patches are.
-_OF_PATCHES = ("image", "image_scale", "spot_diameter", "context")
 
 
 def check_image(given: Overrides, config: Config) -> None:
@@ -159,7 +129,7 @@ def check_image(given: Overrides, config: Config) -> None:
             "method."
         )
     options = given.get("morphology", {})
-    of_patches = [name for name in _OF_PATCHES if name in options]
+    of_patches = [name for name in OF_PATCHES if name in options]
     unread = wanted.encoder == "none" or wanted.encoder.startswith("obsm:")
     if of_patches and unread:
         raise ConfigError(

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
 import functools
 import inspect
 import operator
@@ -12,7 +11,12 @@ from typing import Annotated, Any, get_type_hints
 
 import typer
 
-from napari_semst.config import REFINE_ROUNDS, STAGES, number_of_domains
+from napari_semst.config import REFINE_ROUNDS, number_of_domains
+from napari_semst.config.run_options import (
+    setting_field,
+    setting_flag,
+    setting_flags,
+)
 
 InputPath = Annotated[
     Path,
@@ -71,24 +75,6 @@ _CONVERTED: dict[str, tuple[type, Callable[[Any], Any]]] = {
     "domains.refine": (bool, lambda settled: REFINE_ROUNDS * settled),
     "semantics.leave_out_uninformative": (bool, operator.not_),
 }
-
-
-def setting_field(setting: str) -> dataclasses.Field[Any]:
-    """Return the field of ``stage.name``."""
-    stage, _, name = setting.partition(".")
-    return {field.name: field for field in dataclasses.fields(STAGES[stage])}[name]
-
-
-def setting_flags(setting: str) -> tuple[str, ...]:
-    """Return the names of the option of ``stage.name``: ``--domains`` and ``-k``."""
-    field = setting_field(setting)
-    flags: tuple[str, ...] = field.metadata["flags"]
-    return flags or (f"--{field.name.replace('_', '-')}",)
-
-
-def setting_flag(setting: str) -> str:
-    """Return the option of ``stage.name`` as sentences call it."""
-    return setting_flags(setting)[0].partition("/")[0]
 
 
 def setting_option(setting: str) -> Any:

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import hashlib
-import shlex
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -12,11 +12,13 @@ import numpy as np
 from napari_semst import keys
 from napari_semst.errors import InputError
 from napari_semst.io.text_columns import as_texts
+from napari_semst.pipeline.input_files import INPUT as INPUT_FILE
+from napari_semst.pipeline.input_files import MODEL
+from napari_semst.pipeline.provenance import CONTENT, EVIDENCE, INPUTS
 from napari_semst.semantics.base import known_coverage
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
-    from pathlib import Path
 
     import pandas as pd
     from anndata import AnnData
@@ -68,8 +70,10 @@ class ReportFacts:
         Of each stage, likewise.
     settings
         All settings as TOML, empty where none were recorded.
-    command
-        The line that repeats the run, empty likewise.
+    command, python
+        The lines that repeat the run, in a shell and in Python, empty likewise.
+    hashes
+        SHA-256s of what was read and found, pairs as above.
     warnings
         Sentences that users should read.
     agreement
@@ -93,6 +97,8 @@ class ReportFacts:
     seconds: tuple[tuple[str, str], ...]
     settings: str
     command: str
+    python: str
+    hashes: tuple[tuple[str, str], ...]
     warnings: tuple[str, ...]
     agreement: tuple[tuple[str, str], ...]
     confusion: pd.DataFrame | None
@@ -127,7 +133,7 @@ def gather_facts(
     input_notes = python_values(adata.uns.get(INPUT, {}))
     rows, codes = _rows(adata, column, name, recorded)
     scores, confusion = _agreement(adata, column, annotation)
-    settings, command = _again(recorded, input_notes, name, source)
+    settings, command, python = _again(recorded, input_notes, name, source)
     title = str(input_notes.get("name", "")) or (source.name if source else "Section")
     # A run says itself whether it mixed sections.
     noticed = input_warnings(adata, told_apart=bool(recorded))
@@ -146,6 +152,8 @@ def gather_facts(
         seconds=_seconds(recorded.get("seconds", {})),
         settings=settings,
         command=command,
+        python=python,
+        hashes=tuple(_hashes(recorded)),
         warnings=tuple(dict.fromkeys(warnings)),
         agreement=scores,
         confusion=confusion,
@@ -214,8 +222,6 @@ def _given(
         pairs.append(("File of this report", source.name))
         if source.is_file():
             pairs.append(("SHA-256 of that file", _file_hash(source)))
-    if recorded.get("input_hash"):
-        pairs.append(("SHA-256 of what was used", str(recorded["input_hash"])))
     return pairs
 
 
@@ -268,21 +274,60 @@ def _again(
     input_notes: Mapping[str, Any],
     run: str,
     source: Path | None,
-) -> tuple[str, str]:
-    """Return the settings as TOML and the line that repeats the run."""
+) -> tuple[str, str, str]:
+    """Return the settings as TOML, and what repeats the run: in a shell, in Python."""
     from napari_semst.config import Request
     from napari_semst.pipeline.provenance import recorded_config
+    from napari_semst.report.repeat import RunAsked, python_call, shell_command
 
-    if not recorded.get("config") or recorded.get("model"):
-        # What a saved model said is not repeated by settings.
-        return "", ""
-    stages = recorded_config(recorded).to_dict()
+    if not recorded.get("config"):
+        return "", "", ""
+    config = recorded_config(recorded)
+    stages = config.to_dict()
     preset = str(stages.pop("preset"))
     name = str(input_notes.get("name", "")) or (source.name if source else "FILE")
-    words = ["semst", "run", name, "--config", _SETTINGS]
-    if run not in ("", keys.DEFAULT_RUN):
-        words += ["--run", run]
-    return Request(preset, stages).to_toml(), shlex.join([*words, "-o", "again.h5ad"])
+    inputs = recorded.get(INPUTS, {})
+    given = list(zip(inputs.get("role", ()), inputs.get("given", ()), strict=False))
+    sources = tuple(place for role, place in given if role == INPUT_FILE) or (name,)
+    model: Mapping[str, Any] = recorded.get("model", {})
+    file = next((place for role, place in given if role == MODEL), "")
+    asked = RunAsked(
+        sources,
+        run,
+        str(inputs.get("spots", "all")),
+        (file or str(model.get("file", "MODEL"))) if model else "",
+        bool(model.get("adapted", True)),
+    )
+    if len(sources) > 1:
+        # Of each input; joined, they have their usual places.
+        before = {"counts_layer": inputs.get("layer", "")}
+        before["coordinates"] = inputs.get("places", "")
+        config = config.with_overrides({"prepare": before})
+    toml = "" if model else Request(preset, stages).to_toml()
+    return toml, shell_command(config, asked), python_call(config, asked)
+
+
+def _hashes(recorded: Mapping[str, Any]) -> list[tuple[str, str]]:
+    """Return the hashes of the files, of their contents and of the labels."""
+    inputs, content = recorded.get(INPUTS, {}), recorded.get(CONTENT, {})
+    pairs = [
+        (f"{Path(path).name} ({role})", str(digest))
+        for role, path, digest in zip(
+            *(inputs.get(name, ()) for name in ("role", "path", "sha256")),
+            strict=False,
+        )
+    ]
+    pairs += [
+        (name.replace("_", " ").capitalize(), str(digest))
+        for name, digest in content.items()
+        if isinstance(digest, str)
+    ]
+    if recorded.get("input_hash"):
+        pairs.append(("What was used of them", str(recorded["input_hash"])))
+    labels = recorded.get(EVIDENCE, {}).get("labels", {})
+    if labels:
+        pairs.append(("Labels", str(labels.get("sha256", ""))))
+    return pairs
 
 
 def _agreement(
