@@ -8,7 +8,7 @@ import pandas as pd
 import pytest
 from anndata import read_h5ad
 
-from napari_semst import keys
+from napari_semst import add_labels, add_regions, keys
 from napari_semst.errors import ConfigError, InputError, SaveError
 from napari_semst.wording import for_shell
 from tests.cli.test_main import call
@@ -36,6 +36,22 @@ def test_regions_go_out_and_come_back(section):
         call("export", section, "-o", "a.geojson")
     assert "--overwrite" in for_shell(refused.value)
     call("export", section, "-o", "a.geojson", "--shapes", "both", "--overwrite")
+
+
+@pytest.mark.parametrize("name", ["a/b", "", "_index", "a\0b"])
+def test_names_that_no_file_holds_are_refused_before_the_work(section, name):
+    with pytest.raises(ConfigError, match=r"--column.*Call it otherwise, as '"):
+        call("import", "absent.h5ad", "absent.geojson", "-o", "b.h5ad",
+             "--column", name)  # fmt: skip
+    tissue = read_h5ad(section)
+    for add in (add_labels, add_regions):
+        with pytest.raises(ConfigError, match="new column"):
+            add(tissue, "absent.csv", name)
+
+
+def test_a_table_that_no_store_holds_is_refused(section):
+    with pytest.raises(ConfigError, match=r"--table.*as 'a_b'"):
+        call("export", "absent.h5ad", "-o", "b.zarr", "--table", "a/b")
 
 
 def test_tables_go_out_and_come_back(section):

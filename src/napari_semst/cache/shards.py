@@ -115,7 +115,10 @@ def n_vectors(file: Path) -> int:
     from safetensors import safe_open
 
     with safe_open(file, framework="np") as held:
-        return int(held.get_slice("keys").get_shape()[0])
+        shape = held.get_slice("keys").get_shape()
+    if not shape:
+        raise _DamagedError("it holds no list of names")
+    return int(shape[0])
 
 
 def _digest(held: Mapping[str, NDArray[Any]]) -> str:

@@ -40,6 +40,7 @@ _ABOUT = "about.json"
 IDENTITIES = "folder-*.json"
 # To be raised whenever the same texts would be read otherwise.
 _FORMAT = 1
+_MOST_BYTES_OF_RECORD = 1_000_000
 _UNKEPT = "Vectors could not be kept in the cache"
 _UNREADABLE: tuple[type[Exception], ...] = (OSError, *DAMAGED)
 
@@ -201,11 +202,7 @@ class CacheEntry:
 def cache_entries() -> Iterator[CacheEntry]:
     """Yield what the cache holds, one folder after the other."""
     for place in sorted(cache_folder().glob(f"*/{_ABOUT}")):
-        try:
-            about = parse_json(place.read_text(encoding="utf-8"))
-        except (OSError, ValueError):
-            about = {}
-        about = about if isinstance(about, dict) else {}
+        about = _about_of(place)
         count = size = 0
         for file in place.parent.glob(PATTERN):
             try:
@@ -214,6 +211,18 @@ def cache_entries() -> Iterator[CacheEntry]:
             except _UNREADABLE:
                 continue
         yield CacheEntry(place.parent, about, count, size)
+
+
+def _about_of(place: Path) -> dict[str, Any]:
+    """Return what a record says; nothing where it is damaged or no record at all."""
+    try:
+        # A pipe would keep one waiting, and no record is as large.
+        if not place.is_file() or place.stat().st_size > _MOST_BYTES_OF_RECORD:
+            return {}
+        about = parse_json(place.read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return {}
+    return about if isinstance(about, dict) else {}
 
 
 def clear_vectors(model: str = "") -> int:
@@ -245,14 +254,27 @@ def clear_vectors(model: str = "") -> int:
     for entry in chosen:
         remains = entry.folder.glob(".*.tmp")
         for file in (*entry.folder.glob(PATTERN), *remains, entry.folder / _ABOUT):
-            file.unlink(missing_ok=True)
+            _remove(file)
         freed += entry.n_bytes
-        if not any(entry.folder.iterdir()):
+        with suppress(OSError):  # what is not of the cache stays, and its folder
             entry.folder.rmdir()
     if not model:
         for file in cache_folder().glob(IDENTITIES):
-            file.unlink(missing_ok=True)
+            _remove(file)
     return freed
+
+
+def _remove(file: Path) -> None:
+    """Remove a file of the cache; a folder in its place is none of its own."""
+    if file.is_dir() and not file.is_symlink():
+        return
+    try:
+        file.unlink(missing_ok=True)
+    except OSError as error:
+        raise SemanticsError(
+            f"Expected to remove {file}; {error.strerror or error}. What was removed "
+            "before it is gone; allow the rest to be removed, and clear again."
+        ) from error
 
 
 def _of_model(here: Sequence[CacheEntry], model: str) -> list[CacheEntry]:

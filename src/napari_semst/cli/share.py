@@ -85,6 +85,7 @@ def export(
     """Write domains for other programs: GeoJSON for QuPath, CSV, SpatialData."""
     from napari_semst.io.export.destinations import check_destination
     from napari_semst.io.export.h5ad import write_domains_csv
+    from napari_semst.io.export.names import check_new_name
     from napari_semst.io.export.spatialdata import write_spatialdata_table
     from napari_semst.io.geojson.write import write_geojson
     from napari_semst.io.read import read
@@ -94,6 +95,7 @@ def export(
     if suffix not in _EXPORTS:
         raise SaveError(one_of("the ending of --output", output.suffix, _EXPORTS))
     if suffix == ".zarr":
+        check_new_name(table, "the table (--table)", strict=True)
         # The store is there already: what is refused is a table of that name.
         write_spatialdata_table(
             read(source), output, table=table, region=region, overwrite=overwrite
@@ -141,6 +143,7 @@ def import_regions(
     """Label spots by regions drawn in QuPath or elsewhere."""
     from napari_semst.io.export.destinations import check_destination
     from napari_semst.io.export.h5ad import write
+    from napari_semst.io.export.names import check_new_name
     from napari_semst.io.export.trial import try_writing
     from napari_semst.io.geojson.label import add_regions
     from napari_semst.io.import_labels import add_labels
@@ -148,6 +151,7 @@ def import_regions(
     from napari_semst.io.read import read
     from napari_semst.pipeline.files_read import inputs_of
 
+    check_new_name(column, "the new column (--column)")
     check_destination(
         output, (".h5ad",), overwrite=overwrite, reads=[*inputs_of(source), regions]
     )

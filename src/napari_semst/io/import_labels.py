@@ -86,8 +86,10 @@ def add_labels(
     """
     import pandas as pd
 
+    from napari_semst.io.export.names import check_new_name
     from napari_semst.palette import domain_colors
 
+    check_new_name(column, "the new column")
     if column in adata.obs and not overwrite:
         raise InputError(
             f"Expected no column obs[{column!r}] yet; there is one. Choose another "

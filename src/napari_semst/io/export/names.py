@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from napari_semst.errors import ConfigError
+
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Iterable
 
@@ -80,6 +82,34 @@ def _is_strict(name: Any) -> bool:
 def _strict(name: str) -> str:
     kept = "".join(c if c.isalnum() or c in "_-." else "_" for c in name)
     return kept.removeprefix("_") if kept.startswith("__") else kept
+
+
+def check_new_name(name: str, what: str, *, strict: bool = False) -> None:
+    """Refuse a name that files cannot hold, before anything is read for it.
+
+    Parameters
+    ----------
+    name
+        Of a column, or of a table, to be written.
+    what
+        What it names, as sentences call it.
+    strict
+        As for `storable_names`.
+
+    Raises
+    ------
+    ConfigError
+        With a name that can be written.
+    """
+    reserved = ("_index",)
+    kept = storable_names([name], reserved, strict=strict)[0]
+    if kept == name:
+        return
+    rule = "letters, digits, '_', '-' and '.'" if strict else "text without '/'"
+    raise ConfigError(
+        f"Expected the name of {what} to be one that files can hold ({rule}); got "
+        f"{name!r}. Call it otherwise, as {kept!r}."
+    )
 
 
 def is_storable_text(text: str) -> bool:

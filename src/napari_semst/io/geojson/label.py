@@ -117,10 +117,12 @@ def add_regions(
     """
     import pandas as pd
 
+    from napari_semst.io.export.names import check_new_name
     from napari_semst.io.geojson.spots import spots_in_pixels
 
     if by not in ("class", "name"):
         raise ConfigError(one_of("by", by, ("class", "name")))
+    check_new_name(column, "the new column")
     if column in adata.obs and not overwrite:
         raise InputError(
             f"Expected no column obs[{column!r}] yet; there is one. Choose another "
