@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import shlex
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -112,10 +112,10 @@ def changed_settings(config: Config) -> dict[str, Any]:
         base = resolve(Request(config.preset, _by_stage(changed)))
     for stage in STAGES:
         have, usual = getattr(config, stage), getattr(base, stage)
-        for name in STAGES[stage].__dataclass_fields__:
-            value = getattr(have, name)
-            if value != getattr(usual, name):
-                changed[f"{stage}.{name}"] = value
+        for field in fields(STAGES[stage]):
+            value = getattr(have, field.name)
+            if value != getattr(usual, field.name):
+                changed[f"{stage}.{field.name}"] = value
     return changed
 
 
