@@ -29,7 +29,8 @@ from tests.small import found, named, short
 SCHEMA = json.loads(
     resources.files("napari_semst.verification").joinpath("schema.json").read_text()
 )
-QUICK = ("-k", "3", "--method", "quick", "--device", "cpu", "-q")
+QUICK = ("-k", "3", "--method", "quick", "--config", "few.toml", "-q")
+FEW = {"domains": {"n_starts": 1}, "training": {"device": "cpu"}}
 
 
 @pytest.fixture(scope="module")
@@ -253,9 +254,11 @@ def test_a_tissue_in_memory_and_an_earlier_run(folder):
 
 def test_sections_that_were_joined_and_spots_left_out(folder):
     shutil.copy("in.h5ad", "other.h5ad")
-    joined = find_domains(["in.h5ad", "other.h5ad"], n_domains=3, method="quick")
-    assert not wrong(joined, rerun=True)
-    assert [name for name in states(joined) if name == "input"]
+    both = ["in.h5ad", "other.h5ad"]
+    joined = find_domains(both, n_domains=3, method="quick", overrides=FEW)
+    told = verify_result(joined, rerun=True)
+    assert told.state == "holds"
+    assert [one.name for one in told.checks].count("input") == 2
     tissue = read_h5ad("in.h5ad")
     tissue.obs["some"] = tissue.obs["ground_truth"].where(np.arange(196) > 20)
     write(tissue, "some.h5ad")
@@ -287,7 +290,7 @@ def test_the_shell_says_it_and_json_keeps_its_schema(folder):
 
 
 def test_what_cannot_be_verified_is_refused(folder):
-    with pytest.raises(InputError, match="semst run"):
+    with pytest.raises(InputError, match="find_domains or apply_model"):
         call("verify", "in.h5ad", "-q")
     with pytest.raises(InputError, match="'other'"):
         verify_result("out.h5ad", run="other")
