@@ -41,6 +41,7 @@ def saved(tmp_path_factory):
     with pytest.MonkeyPatch.context() as patch:
         patch.chdir(folder)
         write(tissue, "in.h5ad")
+        Path("few.toml").write_text(Request("auto", FEW).to_toml(), encoding="utf-8")
         call(
             "run", "in.h5ad", *QUICK, "-o", "out.h5ad", "--save-model", "m.safetensors"
         )
