@@ -16,7 +16,7 @@ from typer.testing import CliRunner
 from napari_semst import attach, find_domains, read, verify_result
 from napari_semst.cli.main import app
 from napari_semst.cli.verify import NOT_TOLD, SOMETHING_DIFFERS
-from napari_semst.config import Config
+from napari_semst.config import Config, Request
 from napari_semst.core.progress import RunControl, run_to_end
 from napari_semst.errors import Cancelled, ConfigError, InputError
 from napari_semst.io.export.h5ad import write
