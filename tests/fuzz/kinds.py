@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import warnings
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -13,6 +13,8 @@ import pandas as pd
 
 from napari_semst.errors import SemstError
 from tests.conftest import banded_tissue
+from tests.fuzz import pictures_and_texts as beside
+from tests.fuzz.answers import SAID
 from tests.io import folders, outline_files, outs, stores
 
 if TYPE_CHECKING:
@@ -22,6 +24,7 @@ if TYPE_CHECKING:
     from anndata import AnnData
 
     from napari_semst.semantics import GeneLists
+    from tests.fuzz.answers import Said
 
 
 class WrongError(AssertionError):
@@ -37,11 +40,14 @@ class Kind:
     write
         Writes a valid one into a new folder.
     use
-        Reads the one in a folder, as users do.
+        Reads the one in a folder, as users do; of a section, returns it.
+    said
+        Returns what the files of a section say, read by other means.
     """
 
     write: Callable[[Path], object]
     use: Callable[[Path], object]
+    said: Callable[[Path], Said] | None = None
 
 
 def small_tissue() -> AnnData:
@@ -49,7 +55,7 @@ def small_tissue() -> AnnData:
     return banded_tissue()[:60, :20].copy()
 
 
-def use_section(folder: Path) -> None:
+def use_section(folder: Path) -> AnnData:
     """Look at what a folder holds, read it and all that hangs on it, and judge it."""
     from napari_semst.io.alignment import image_placement, spot_size
     from napari_semst.io.outlines.sources import read_outlines
@@ -69,6 +75,7 @@ def use_section(folder: Path) -> None:
             step(found)
     with suppress(SemstError):
         _save(found, folder)
+    return found
 
 
 def _save(found: AnnData, folder: Path) -> None:
@@ -368,7 +375,7 @@ def _use_labels(folder: Path) -> None:
         add_labels(tissue, folder / "labels.csv", "labels")
 
 
-KINDS: dict[str, Kind] = {
+_SECTIONS: dict[str, Kind] = {
     "h5ad": _section(_h5ad),
     "zarr": _section(_zarr),
     "spatialdata-2": _section(_spatialdata(2)),
@@ -391,10 +398,18 @@ KINDS: dict[str, Kind] = {
     "slideseq": _section(_beads("write_curio")),
     "seqfish": _section(_beads("write_seqfish")),
     "portal": _section(_beads("write_portal")),
+}
+
+KINDS: dict[str, Kind] = {
+    **{name: replace(kind, said=SAID.get(name)) for name, kind in _SECTIONS.items()},
     "settings": Kind(_settings, _use_settings),
     "model": Kind(_model, _use_model),
     "cache": Kind(_cache, _use_cache),
     "embeddings": Kind(_embeddings, _use_embeddings),
     "gene-tables": Kind(_gene_tables, _use_gene_tables),
     "labels": Kind(_labels, _use_labels),
+    "pictures": Kind(beside.write_pictures, beside.use_pictures),
+    "prompts": Kind(beside.write_prompts_folder, beside.use_prompts_folder),
+    "texts": Kind(beside.write_texts, beside.use_texts),
+    "result": Kind(beside.write_cohort, beside.use_cohort),
 }

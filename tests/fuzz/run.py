@@ -24,11 +24,13 @@ class Outcomes:
 
     counts: Counter[tuple[str, str]] = field(default_factory=Counter)
     failures: list[str] = field(default_factory=list)
+    records: list[dict[str, object]] = field(default_factory=list)
 
     def add(self, record: dict[str, object]) -> None:
         """Count the outcome of one input."""
         self.counts[str(record["kind"]), str(record["outcome"])] += 1
-        if record["outcome"] == "failed":
+        self.records.append(record)
+        if record["outcome"] in ("failed", "wrong"):
             self.failures.append(
                 f"{record['kind']} {record['number']} ({record['done']}):\n"
                 f"{record['why']}"

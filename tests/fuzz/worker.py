@@ -18,13 +18,22 @@ import traceback
 import warnings
 import zlib
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from napari_semst.errors import SemstError
+from napari_semst.io.notes import input_warnings
+from tests.fuzz.answers import differences
 from tests.fuzz.kinds import KINDS
 from tests.fuzz.mutations import mutate
 
+if TYPE_CHECKING:
+    from tests.fuzz.answers import Said
+    from tests.fuzz.kinds import Kind
+
+# macOS counts bytes.
+_KIB = 2**20 if sys.platform == "darwin" else 2**10
 MOST_SECONDS = 60
 MOST_BYTES = 4 * 2**30
 SEED = 20261130
@@ -58,8 +67,11 @@ def try_one(valid: Path, kind: str, number: int) -> dict[str, object]:
                     done.append(mutate(folder, rng))
                 except Exception as error:  # noqa: BLE001  what is damaged already
                     done.append(f"not changed again: {type(error).__name__}")
+        said = what_is_said(KINDS[kind], folder)
         try:
-            KINDS[kind].use(folder)
+            found = KINDS[kind].use(folder)
+            if said is not None:
+                outcome, why = judged(found, said)
         except SemstError as error:
             outcome, why = "refused", str(error)
         except BaseException:  # noqa: BLE001  any other is what is looked for
@@ -70,8 +82,28 @@ def try_one(valid: Path, kind: str, number: int) -> dict[str, object]:
         "done": done,
         "outcome": outcome,
         "why": why,
+        "megabytes": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / _KIB,
         "seconds": time.monotonic() - began,
     }
+
+
+def what_is_said(kind: Kind, folder: Path) -> Said | None:
+    """Return what files say, `None` where simple means do not understand them."""
+    if kind.said is None:
+        return None
+    try:
+        return kind.said(folder)
+    except Exception:  # noqa: BLE001  damaged files fail in any way
+        return None
+
+
+def judged(found: Any, said: Said) -> tuple[str, str]:
+    """Return ``right``, ``told`` (other, with a warning) or ``wrong``, and why."""
+    why = differences(found, said)
+    if not why:
+        return "right", ""
+    warned = input_warnings(found)
+    return ("told", f"{why}: {warned[0]}") if warned else ("wrong", why)
 
 
 if __name__ == "__main__":

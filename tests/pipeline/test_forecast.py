@@ -57,7 +57,7 @@ def test_the_line_names_time_and_memory():
 def test_memory_that_is_short_is_told_before_and_after(tissue, monkeypatch):
     assert memory_warning(tissue.n_obs, tissue.X.nnz, DEFAULT) is None
     free = memory_needed(tissue.n_obs, tissue.X.nnz, QUICK) - 1.0
-    monkeypatch.setattr(module, "_held", lambda: 0.0)
+    monkeypatch.setattr(module, "held_memory", lambda: 0.0)
     monkeypatch.setattr(
         psutil, "virtual_memory", lambda: type("Memory", (), {"available": free})
     )
@@ -69,20 +69,20 @@ def test_memory_that_is_short_is_told_before_and_after(tissue, monkeypatch):
 
 
 def test_a_containers_share_counts(tmp_path, monkeypatch):
-    monkeypatch.setattr(module, "_CONTAINER", tmp_path)
-    whole = module._free()
+    monkeypatch.setattr("napari_semst.core.memory._CONTAINER", tmp_path)
+    whole = module.free_memory()
     for limit, free in (("max", None), (str(3 * 2**20), 2**20)):
         (tmp_path / "memory.max").write_text(limit + "\n", encoding="ascii")
         (tmp_path / "memory.current").write_text(str(2 * 2**20), encoding="ascii")
-        assert module._free() == (free or pytest.approx(whole, rel=0.2))
+        assert module.free_memory() == (free or pytest.approx(whole, rel=0.2))
 
 
 def test_what_is_held_already_is_not_asked_for_again(tissue, monkeypatch):
     needed = memory_needed(tissue.n_obs, tissue.X.nnz, DEFAULT)
-    monkeypatch.setattr(module, "_free", lambda: needed / 2)
-    monkeypatch.setattr(module, "_held", lambda: 0.0)
+    monkeypatch.setattr(module, "free_memory", lambda: needed / 2)
+    monkeypatch.setattr(module, "held_memory", lambda: 0.0)
     assert memory_warning(tissue.n_obs, tissue.X.nnz, DEFAULT) is not None
-    monkeypatch.setattr(module, "_held", lambda: 0.6 * needed)
+    monkeypatch.setattr(module, "held_memory", lambda: 0.6 * needed)
     assert memory_warning(tissue.n_obs, tissue.X.nnz, DEFAULT) is None
 
 

@@ -66,6 +66,7 @@ _RUN_SETTINGS = SettingOptions(
     "domains.readout",
     "domains.refine",
     "training.device",
+    "training.max_memory",
     "model.weights",
     "prepare.counts_layer",
     "prepare.coordinates",

@@ -3,49 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from types import MappingProxyType
 from typing import Any
 
+from napari_semst.config.fields import setting as _setting
 from napari_semst.config.method_registry import METHODS
 
 # The number of domains that asks for it to be chosen.
 AUTO_DOMAINS = -1
 REFINE_ROUNDS = 3
-
-
-def _setting(  # type: ignore[no-untyped-def]
-    default: Any,
-    help: str,  # noqa: A002
-    choices: tuple[Any, ...] = (),
-    low: Any = None,
-    high: Any = None,
-    *,
-    flags: tuple[str, ...] = (),
-    shell_help: str = "",
-    file: bool = False,
-):
-    """Return a dataclass field that knows its help line and accepted values.
-
-    Parameters
-    ----------
-    flags
-        Names of the command line's option; empty: the setting's own.
-    shell_help
-        Help line of that option, with its choices for ``{choices}``; empty: ``help``.
-    file
-        Whether the value is the path of a file.
-    """
-    meta = {
-        "help": help,
-        "choices": choices,
-        "low": low,
-        "high": high,
-        "flags": flags,
-        "shell_help": shell_help,
-        "file": file,
-    }
-    return field(default=default, metadata=MappingProxyType(meta))
 
 
 @dataclass(frozen=True, slots=True)
@@ -450,6 +417,12 @@ class TrainingConfig:
     weight_decay: float = _setting(5e-4, "Adam's weight decay.", low=0.0)
     seed: int = _setting(0, "Seed of everything random.", low=0)
     device: str = _setting("auto", "auto, cpu, cuda or cuda:<index>.")
+    max_memory: float = _setting(
+        0.0,
+        "GiB of memory that a run may take: it is done in smaller pieces, or refused "
+        "where these do not help; 0: what there is.",
+        low=0.0,
+    )
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,13 +8,11 @@ from typing import IO, TYPE_CHECKING, Any
 
 import numpy as np
 
+from napari_semst.core.memory import GIB, declares_too_much, memory_allowed
+
 if TYPE_CHECKING:
     from numpy.lib.npyio import NpzFile
     from numpy.typing import NDArray
-
-# Packing shrinks to a thousandth at best.
-_MOST_SHRUNK = 1200
-_HARMLESS = 64 * 2**20
 
 
 def load_numpy(stream: IO[bytes]) -> NDArray[Any] | NpzFile:
@@ -53,7 +51,7 @@ def _check_archive(stream: IO[bytes]) -> None:
     stream.seek(0)
     with zipfile.ZipFile(stream) as archive:
         for member in archive.infolist():
-            if member.file_size > _MOST_SHRUNK * member.compress_size + _HARMLESS:
+            if declares_too_much(member.file_size, member.compress_size):
                 raise ValueError(
                     f"{member.filename} declares {member.file_size / 1e6:,.0f} MB and "
                     f"holds {member.compress_size / 1e6:,.1f} MB"
@@ -81,4 +79,9 @@ def _check_header(content: IO[bytes], size: int) -> None:
         raise ValueError(
             f"its header declares {declared / 1e6:,.1f} MB; the file holds "
             f"{size / 1e6:,.1f} MB"
+        )
+    if declared > memory_allowed():
+        raise ValueError(
+            f"its header declares {declared / GIB:,.1f} GiB, and "
+            f"{memory_allowed() / GIB:,.1f} GiB of memory are there"
         )

@@ -6,6 +6,7 @@ import queue
 import threading
 import time
 from contextlib import closing
+from contextvars import copy_context
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, TypeVar
 
@@ -236,7 +237,10 @@ def run_in_thread(
         finally:
             teller.events.put(None)
 
-    worker = threading.Thread(target=run, name=f"semst {stage}", daemon=True)
+    context = copy_context()
+    worker = threading.Thread(
+        target=context.run, args=(run,), name=f"semst {stage}", daemon=True
+    )
     yield Progress(stage, 0, 0, message)
     worker.start()
     try:

@@ -6,6 +6,7 @@ import os
 import sys
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
+from contextvars import copy_context
 from typing import TYPE_CHECKING, TypeVar
 
 if TYPE_CHECKING:
@@ -131,5 +132,7 @@ def side_by_side(
             with threadpool_limits(limits=1, user_api="openmp"):
                 return job()
 
+        # What the work at hand may take goes with every job.
+        tasks = [(copy_context(), job) for job in jobs]
         with ThreadPoolExecutor(n_workers) as pool:
-            return list(pool.map(alone, jobs))
+            return list(pool.map(lambda task: task[0].run(alone, task[1]), tasks))

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
-from napari_semst.core.chunks import chunks, fitted_spots
+from napari_semst.core.chunks import chunks, fitted_spots, spots_at_once
 from napari_semst.core.progress import Progress
 from napari_semst.domains.mixture import (
     Mixture,
@@ -38,6 +38,7 @@ SECOND_WIDTHS = (30, 50)
 FIRST_ROUNDS = (-1, 0, 1)
 SECOND_ROUNDS = (-1, 0)
 # With 30 to 50 components a thin domain's share of the covariance needs a firmer floor.
+_CHUNK_SPOTS = 20_000
 _SECOND_RIDGE = 1e-3
 _MATCHING_ROUNDS = 5
 _SETTLED = 1e-4
@@ -346,14 +347,20 @@ def pairwise_agreement(members: Sequence[Posterior]) -> NDArray[np.float64]:
     All contingency tables come from one product of the one-hot labels.
     """
     n_members, n_domains = len(members), members[0].shape[1]
-    rows = np.hstack([one_hot(m.argmax(axis=1), n_domains) for m in members])
+    width = n_members * n_domains
+    both_ways, n_spots = np.zeros((width, width)), len(members[0])
+    # Sums of whole numbers, which are the same in any chunks.
+    for part in chunks(n_spots, spots_at_once(_CHUNK_SPOTS)):
+        labels = [member[part].argmax(axis=1) for member in members]
+        rows = np.hstack([one_hot(one, n_domains) for one in labels])
+        both_ways += rows.T @ rows
 
     def pairs(count: Any) -> Any:
         return count * (count - 1) / 2
 
-    tables = (rows.T @ rows).reshape(n_members, n_domains, n_members, n_domains)
+    tables = both_ways.reshape(n_members, n_domains, n_members, n_domains)
     both = pairs(tables).sum(axis=(1, 3))
-    own = pairs(rows.sum(axis=0).reshape(n_members, n_domains)).sum(axis=1)
-    chance = np.outer(own, own) / pairs(len(rows))
+    own = pairs(np.diagonal(both_ways).reshape(n_members, n_domains)).sum(axis=1)
+    chance = np.outer(own, own) / pairs(n_spots)
     most = (own[:, None] + own) / 2
     return np.asarray((both - chance) / np.maximum(most - chance, 1e-12))

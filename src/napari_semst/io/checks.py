@@ -15,6 +15,8 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 MEGABYTE = 2**20
+# Of a table whose columns are read one by one, some milliseconds each.
+MOST_COLUMNS = 20_000
 
 
 @contextmanager
@@ -112,6 +114,28 @@ def check_file(path: Path, what: str, *, at_most: int | None = None) -> Path:
     if not os.access(path, os.R_OK):
         raise InputError(error_message(path, what, PermissionError()))
     return path
+
+
+def check_columns(
+    n_columns: int, what: str, kind: type[SemstError] = InputError
+) -> None:
+    """Refuse a table of so many columns that it is none of spots or of vectors.
+
+    Parameters
+    ----------
+    n_columns
+        How many it has.
+    what
+        The table, as a user says it.
+    kind
+        Of the error that is raised.
+    """
+    if n_columns > MOST_COLUMNS:
+        raise kind(
+            f"Expected at most {MOST_COLUMNS:,} columns in {what}; found "
+            f"{n_columns:,}. It is probably another table: counts have a file, or a "
+            "matrix, of their own."
+        )
 
 
 def abbreviate(names: Sequence[object], most: int = 8) -> str:

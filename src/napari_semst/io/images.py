@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import io
-import json
 import math
 import warnings
 from typing import TYPE_CHECKING, Any
 
+from napari_semst.core.json_text import parse_json
+from napari_semst.core.memory import check_fits
 from napari_semst.errors import InputError
 from napari_semst.io.checks import MEGABYTE, check_file, translate_errors
 from napari_semst.io.formats.gzipped import open_bytes, read_bytes
@@ -22,6 +23,7 @@ RESOLUTIONS = ("hires", "lowres")
 IMAGE_ENDINGS = (".png", ".jpg", ".jpeg", ".tif", ".tiff")
 # 12,000 x 12,000: Space Ranger's largest (Visium HD) is 6,000 x 6,000.
 LARGEST_IMAGE = 144_000_000
+_PIXEL_BYTES = 12
 _LARGEST_FILE = 1000 * MEGABYTE
 _FORMATS = ("PNG", "JPEG", "TIFF")
 _WHAT = "the image"
@@ -70,6 +72,8 @@ def read_image(path: Path) -> NDArray[np.uint8]:
         width, height = image.size
         if width * height > LARGEST_IMAGE:
             raise InputError(_too_large(path, f"{width:,} x {height:,}"))
+        # Unpacked, turned into colours, and copied.
+        check_fits(width * height * _PIXEL_BYTES, path, _WHAT)
         mode = "RGBA" if image.mode in ("RGBA", "LA", "PA") else "RGB"
         return np.array(_eight_bit(image).convert(mode), dtype=np.uint8)
 
@@ -85,7 +89,7 @@ def read_scalefactors(path: Path) -> dict[str, float]:
     what = "the scale factors"
     check_file(path, what, at_most=MEGABYTE)
     with translate_errors(path, what):
-        values: Any = json.loads(read_bytes(path, what, MEGABYTE))
+        values: Any = parse_json(read_bytes(path, what, MEGABYTE))
     if not isinstance(values, dict):
         raise InputError(f"Expected {what} at {path} to be names and numbers.")
     numbers = {

@@ -12,6 +12,7 @@ from napari_semst import keys
 from napari_semst.errors import InputError
 from napari_semst.io.checks import MEGABYTE, abbreviate, check_file, translate_errors
 from napari_semst.io.export.spreadsheet import without_guards
+from napari_semst.io.formats.gzipped import open_unpacked
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -112,8 +113,8 @@ def _rows(place: Path, labels: str | None, own: pd.Index) -> tuple[pd.Series[str
     """Return the labels by spot, and how many rows are of other spots."""
     import pandas as pd
 
-    with translate_errors(place, _WHAT):
-        table = pd.read_csv(place, dtype=str, keep_default_na=False)
+    with translate_errors(place, _WHAT), open_unpacked(place, _WHAT) as file:
+        table = pd.read_csv(file, dtype=str, keep_default_na=False)
     spots, wanted = _columns(table, place, labels)
     for column in (spots, wanted):
         table[column] = without_guards(table[column])

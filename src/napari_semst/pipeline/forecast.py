@@ -8,17 +8,17 @@ from __future__ import annotations
 
 import time
 from dataclasses import dataclass
-from pathlib import Path
 from typing import TYPE_CHECKING
 
+from napari_semst.core.chunks import FITTED_SPOTS, spots_at_once
+from napari_semst.core.memory import GIB, free_memory, held_memory
 from napari_semst.core.progress import duration_in_words
+from napari_semst.errors import ConfigError
+from napari_semst.wording import Way, Worded
 
 if TYPE_CHECKING:
     from napari_semst.config import Config
 
-_GIB = 2**30
-# Where Linux tells a container, or a job of a scheduler, its share of the memory.
-_CONTAINER = Path("/sys/fs/cgroup")
 # Seconds on the machine of docs/benchmarks.md, of which `_probe` took `_PROBE_SECONDS`.
 _PROBE_SECONDS = 3.9e-3
 _START_SECONDS = 3.0  # imports, the gene table
@@ -29,12 +29,15 @@ _PATCH_SECONDS = 5.0e-3  # each spot whose patches are cut, and measured
 # Each spot whose patches a network of 90 million weights reads; on GPUs it is a guess.
 _NETWORK_SECONDS, _NETWORK_GPU_SECONDS = 0.6, 5.0e-3
 # Bytes: what is imported, each stored count, each spot besides its semantic vector.
-_BASE_BYTES = 0.7 * _GIB
+_BASE_BYTES = 0.7 * GIB
 _COUNT_BYTES = 20.0
 _SPOT_BYTES = 1900.0
+# Above the spots that mixtures are fitted to: the approximate search for neighbours is
+# compiled, and chunks are passed through.
+_LARGE_BYTES, _CHUNK_BYTES = 0.2 * GIB, 2000.0
 _SEMANTIC_WIDTH = 256
 # Each feature of a spot's image is held about four times; blocks of patches besides.
-_FEATURE_BYTES, _BLOCK_BYTES = 16.0, 0.4 * _GIB
+_FEATURE_BYTES, _BLOCK_BYTES = 16.0, 0.4 * GIB
 _BUILTIN_FEATURES, _NETWORK_FEATURES = 90, 2560
 # With more of the free memory than this a run is likely to end without a result.
 _SAFE_SHARE = 0.9
@@ -61,7 +64,7 @@ class Forecast:
     def __str__(self) -> str:
         return (
             f"about {duration_in_words(self.seconds)}, "
-            f"{self.memory / _GIB:.1f} GiB of memory ({self.free / _GIB:.1f} GiB free)"
+            f"{self.memory / GIB:.1f} GiB of memory ({self.free / GIB:.1f} GiB free)"
         )
 
 
@@ -72,7 +75,7 @@ def forecast(n_spots: int, n_genes: int, n_counts: int, config: Config) -> Forec
         n_spots, min(n_genes, config.prepare.n_top_genes), config
     )
     seconds += relative * n_counts * _COUNT_SECONDS
-    return Forecast(seconds, memory_needed(n_spots, n_counts, config), _free())
+    return Forecast(seconds, memory_needed(n_spots, n_counts, config), free_memory())
 
 
 def memory_needed(
@@ -85,10 +88,45 @@ def memory_needed(
     semantic_width
         Numbers of a spot's semantic vector; the built-in table's unless given.
     """
+    allowed = config.training.max_memory * GIB
     memory = _BASE_BYTES + n_counts * _COUNT_BYTES + n_spots * _SPOT_BYTES
+    if n_spots > FITTED_SPOTS:
+        at_once = min(n_spots, spots_at_once(allowed=allowed))
+        memory += _LARGE_BYTES + at_once * _CHUNK_BYTES
     if config.semantics.source != "none":
         memory += n_spots * 4.0 * semantic_width
     return memory + _image_bytes(n_spots, config.morphology.encoder)
+
+
+def refuse_beyond_limit(
+    n_spots: int, n_counts: int, config: Config, semantic_width: int = _SEMANTIC_WIDTH
+) -> None:
+    """Refuse a run that needs more memory than the user allows, in whatever pieces.
+
+    Raises
+    ------
+    ConfigError
+        With what it would need.
+    """
+    allowed = config.training.max_memory * GIB
+    needed = memory_needed(n_spots, n_counts, config, semantic_width)
+    if not allowed or needed <= allowed:
+        return
+    raise ConfigError(
+        Worded(
+            f"Expected a run that needs at most {allowed / GIB:.2g} GiB of memory; "
+            f"{n_spots:,} spots with {n_counts:,} counts need about "
+            f"{needed / GIB:.1f} GiB, in small pieces too. ",
+            Way(
+                f"Allow --max-memory {needed / GIB:.1f}, keep fewer genes "
+                "(n_top_genes), or take --method quick without semantics.",
+                f"Set training.max_memory to {needed / GIB:.1f}, keep fewer genes "
+                "(n_top_genes), or take the method 'quick' without semantics.",
+                f"Allow {needed / GIB:.1f} GiB, keep fewer genes, or choose the method "
+                "quick without semantics.",
+            ),
+        )
+    )
 
 
 def _image_bytes(n_spots: int, encoder: str) -> float:
@@ -121,41 +159,19 @@ def memory_warning(
 ) -> str | None:
     """Return what to do where the memory that is free may not do, else `None`."""
     needed = memory_needed(n_spots, n_counts, config, semantic_width)
-    free = _free()
+    free = free_memory()
     # What was read and imported is held already.
-    if needed - _held() <= _SAFE_SHARE * free:
+    if needed - held_memory() <= _SAFE_SHARE * free:
         return None
     return (
-        f"This run may need {needed / _GIB:.1f} GiB of memory; {free / _GIB:.1f} GiB "
+        f"This run may need {needed / GIB:.1f} GiB of memory; {free / GIB:.1f} GiB "
         "were free when it began. Close other programs, keep fewer genes "
         "(n_top_genes), or choose method 'quick' without semantics."
     )
 
 
-def _held() -> float:
-    import psutil
-
-    return float(psutil.Process().memory_info().rss)
-
-
-def _free() -> float:
-    """Return the bytes that are free: of the machine, or of a container's share."""
-    import psutil
-
-    free = float(psutil.virtual_memory().available)
-    try:
-        limit, used = (
-            (_CONTAINER / name).read_text(encoding="ascii").strip()
-            for name in ("memory.max", "memory.current")
-        )
-    except OSError:
-        return free
-    return free if limit == "max" else min(free, float(limit) - float(used))
-
-
 def _seconds(n_spots: int, n_genes: int, config: Config) -> float:
     """Return what depends on spots, on the machine of the benchmarks."""
-    from napari_semst.core.chunks import FITTED_SPOTS
     from napari_semst.methods.spec import method_spec
 
     seconds = _START_SECONDS + n_spots * _SPOT_SECONDS

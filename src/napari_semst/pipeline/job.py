@@ -225,6 +225,7 @@ def find_and_save(
         Told what happens; its end is for who entered it.
     """
     from napari_semst import keys
+    from napari_semst.core.memory import memory_limited
     from napari_semst.methods.resolve import resolve
     from napari_semst.pipeline.input_files import with_inputs
     from napari_semst.pipeline.journal import Journal
@@ -241,7 +242,8 @@ def find_and_save(
     if files.model is not None:
         check_savable(asked)
     journal.stage("read")
-    tissue, config = _read(sources, request)
+    with memory_limited(asked.training.max_memory):
+        tissue, config = _read(sources, request)
     tissue = scoring.choose(tissue)
     files.try_writing(tissue)
     steps = with_inputs(

@@ -92,12 +92,22 @@ def find_domains(
     SemstError
         One of its kinds, with what was expected, found and to do.
     """
+    from napari_semst.core.memory import memory_limited
+
+    config = resolve(request) if isinstance(request, Request) else request
+    with memory_limited(config.training.max_memory):
+        return (yield from _found(tissue, config, control or RunControl()))
+
+
+def _found(
+    tissue: AnnData, request: Config, control: RunControl
+) -> Generator[Progress, None, DomainResult]:
+    """Find the domains as `find_domains` does, with all settings complete."""
     from napari_semst.domains.cluster import assign_domains
     from napari_semst.domains.hierarchy import build_hierarchy
     from napari_semst.morphology.describe import describe_morphology
     from napari_semst.pipeline.spot_semantics import spot_embedding
 
-    control = control or RunControl()
     settle_threads()
     watch = _Stopwatch()
     config, section, short = yield from prepared(tissue, request, control)
@@ -206,7 +216,7 @@ def prepared(
 ) -> Generator[Progress, None, tuple[Config, Section, str | None]]:
     """Return settings, a prepared section, and a warning where memory is short."""
     from napari_semst.domains.leiden import check_installed
-    from napari_semst.pipeline.forecast import memory_warning
+    from napari_semst.pipeline.forecast import memory_warning, refuse_beyond_limit
     from napari_semst.pipeline.inputs import section_inputs
 
     yield Progress("prepare", 0, 0, "Reading counts and coordinates")
@@ -237,6 +247,7 @@ def prepared(
     width = {} if given is None else {"semantic_width": given.shape[1]}
     if config.semantics.source in ("prompts", "genes"):
         width = {"semantic_width": _LANGUAGE_WIDTH}
+    refuse_beyond_limit(tissue.n_obs, inputs.counts.nnz, config, **width)
     short = memory_warning(tissue.n_obs, inputs.counts.nnz, config, **width)
     if short is not None:
         yield Progress("prepare", 0, 0, short)

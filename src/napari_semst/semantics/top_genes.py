@@ -66,15 +66,16 @@ def rank_genes(
     table = _checked(matrix, names, n_listed)
     if leave_out_uninformative:
         kept = np.flatnonzero(~is_uninformative(names))
-        # An order of columns is kept by slicing, so ties still follow gene order.
-        table = sparse.csr_matrix(table[:, kept])
     else:
         kept = np.arange(len(names))
     indices = np.full((table.shape[0], n_listed), NO_GENE, dtype=np.int32)
     bounds = _chunk_bounds(table.indptr)
     for start, stop in pairwise(bounds):
         check_cancelled(cancelled)
-        indices[start:stop] = _top_of_chunk(table[start:stop], n_listed, kept)
+        # An order of columns is kept by slicing, so ties still follow gene order.
+        part = table[start:stop]
+        part = part if len(kept) == len(names) else sparse.csr_matrix(part[:, kept])
+        indices[start:stop] = _top_of_chunk(part, n_listed, kept)
         if progress is not None:
             progress(int(stop), table.shape[0])
     return GeneLists(genes=names, indices=indices, ids=ids)

@@ -176,8 +176,8 @@ def test_the_forecast_follows_section_and_settings(qtbot, dock):
 
 
 def test_too_little_memory_is_told_before(monkeypatch):
-    monkeypatch.setattr("napari_semst.pipeline.forecast._free", lambda: 1e6)
-    monkeypatch.setattr("napari_semst.pipeline.forecast._held", lambda: 0.0)
+    monkeypatch.setattr("napari_semst.pipeline.forecast.free_memory", lambda: 1e6)
+    monkeypatch.setattr("napari_semst.pipeline.forecast.held_memory", lambda: 0.0)
     request = Request().with_settings("domains", n_domains=3)
     told = forecast_run(small_tissue(), request)
     assert told.warning.startswith("May not fit in memory")

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-import json
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from napari_semst.core.json_text import parse_json
 from napari_semst.errors import InputError
+from napari_semst.io.formats.parquet_tables import read_parquet_table
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -18,6 +19,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 # A point in well-known binary: byte order, type, x, y.
+_GEOMETRIES = "the geometries"
 _POINT = 21
 # How many lists enclose a place, by the encoding's name: rings of a polygon, and these
 # of several polygons.
@@ -71,10 +73,8 @@ def read_geometry(file: Path) -> tuple[pa.Array, pd.DataFrame]:
     InputError
         If the file has no geometry.
     """
-    from pyarrow import parquet
-
-    table = parquet.read_table(file)
-    about = json.loads((table.schema.metadata or {}).get(b"geo", b"{}"))
+    table = read_parquet_table(file, _GEOMETRIES)
+    about = parse_json((table.schema.metadata or {}).get(b"geo", b"{}"))
     column = str(about.get("primary_column", "geometry"))
     if column not in table.column_names:
         raise InputError(
@@ -96,10 +96,10 @@ def read_points(folder: Path) -> ElementGeometry:
     folder
         Of the files that hold the points, a part each.
     """
-    from pyarrow import parquet
-
     names = ["x", "y"]
-    table = parquet.read_table(folder, columns=names, use_pandas_metadata=True)
+    table = read_parquet_table(
+        folder, _GEOMETRIES, columns=names, use_pandas_metadata=True
+    )
     points = table.to_pandas()
     xy = points[names].to_numpy(np.float64)
     return ElementGeometry(points.index, xy, np.full(len(xy), np.nan))

@@ -5,16 +5,13 @@ from __future__ import annotations
 from contextlib import contextmanager
 from typing import IO, TYPE_CHECKING, Any
 
+from napari_semst.core.memory import declares_too_much
 from napari_semst.errors import InputError
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
-# Packing shrinks to a thousandth at best. What declares more than that of its bytes
-# was never written: reading it would fill the memory with nothing.
-_MOST_SHRUNK = 1200
-_HARMLESS = 64 * 2**20
 _ITSELF = "."
 
 
@@ -80,19 +77,30 @@ def check_links(file: Any, path: Path, what: str) -> None:
         raise InputError(_leads_elsewhere(path, what, _text(link), "a link"))
 
 
-def check_datasets(file: Any, path: Path, what: str) -> None:
-    """Refuse a file with a dataset that `check_dataset` refuses; as `check_links`."""
+def check_datasets(file: Any, path: Path, what: str) -> int:
+    """Return the bytes that all datasets declare, if `check_dataset` refuses none."""
     import h5py
 
+    declared = 0
+
     def is_wrong(name: bytes | str, about: Any) -> str | None:
+        nonlocal declared
         if about.type != h5py.h5o.TYPE_DATASET:
             return None
-        return _what_is_wrong(h5py.h5d.open(file.id, name), _text(name), path, what)
+        held = h5py.h5d.open(file.id, name)
+        declared += _declared(held)
+        return _what_is_wrong(held, _text(name), path, what)
 
     # An error raised in there would be lost.
     wrong = h5py.h5o.visit(file.id, is_wrong, info=True)
     if wrong is not None:
         raise InputError(wrong)
+    return declared
+
+
+def _declared(held: Any) -> int:
+    n_values = held.get_space().get_simple_extent_npoints()
+    return int(n_values * held.get_type().get_size())
 
 
 def check_dataset(dataset: Any, path: Path, what: str) -> None:
@@ -130,8 +138,8 @@ def _what_is_wrong(held: Any, name: str, path: Path, what: str) -> str | None:
             return _leads_elsewhere(path, what, name, "a virtual dataset")
         return None
     stored = held.get_storage_size()
-    declared = held.get_space().get_simple_extent_npoints() * held.get_type().get_size()
-    if declared <= _MOST_SHRUNK * stored + _HARMLESS:
+    declared = _declared(held)
+    if not declares_too_much(declared, stored):
         return None
     return (
         f"Expected {what} {path} to hold what it declares; {name} declares "

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from napari_semst.core.json_text import parse_json
+from napari_semst.core.json_text import read_json
 from napari_semst.errors import InputError
 from napari_semst.io.checks import translate_errors
 
@@ -27,7 +27,7 @@ def attributes(group: Path) -> dict[str, Any]:
     for name in (".zattrs", "zarr.json"):
         if (group / name).is_file():
             with translate_errors(group / name, "the attributes of a zarr group"):
-                held = parse_json((group / name).read_text(encoding="utf-8"))
+                held = read_json(group / name)
             if not isinstance(held, dict):
                 return {}
             own = held.get("attributes", {}) if name == "zarr.json" else held

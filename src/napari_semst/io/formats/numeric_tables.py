@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import csv
-import gzip
 import os
 import zlib
 from pathlib import Path
@@ -12,6 +11,9 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from napari_semst.errors import SemanticsError
+from napari_semst.io.checks import check_columns
+from napari_semst.io.formats.gzipped import open_unpacked
+from napari_semst.io.formats.text_tables import open_text
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -62,6 +64,7 @@ def read_numbers(path: Path) -> tuple[list[str] | None, NDArray[np.float64]]:
         )
     try:
         first = _first_row(path, separator)
+        check_columns(len(first), f"the table {path}", SemanticsError)
         titles = [field.strip().lower() for field in first]
         titled = [i for i, title in enumerate(titles) if title in _TITLES]
         # Beside a column of names, one without a title holds numbers of rows.
@@ -69,15 +72,16 @@ def read_numbers(path: Path) -> tuple[list[str] | None, NDArray[np.float64]]:
         numbered = [i for i in titled if i != column and not titles[i]]
         has_header = bool(titled) or not any(map(_is_number, first))
         kinds = dict.fromkeys(range(len(first)), np.float64)
-        frame = pandas.read_csv(
-            path,
-            sep=separator,
-            header=None,
-            skiprows=int(has_header),
-            dtype={**kinds, **dict.fromkeys([column, *numbered], str)},
-            # Nothing is taken for a missing value: NA is a name as well.
-            keep_default_na=False,
-        ).drop(columns=numbered)
+        with open_unpacked(path, "the table of numbers") as file:
+            frame = pandas.read_csv(
+                file,
+                sep=separator,
+                header=None,
+                skiprows=int(has_header),
+                dtype={**kinds, **dict.fromkeys([column, *numbered], str)},
+                # Nothing is taken for a missing value: NA is a name as well.
+                keep_default_na=False,
+            ).drop(columns=numbered)
         names = [field.strip() for field in frame.pop(column)]
         if not titled and all(map(_is_number, names)):
             frame.insert(0, column, [float(field) for field in names])
@@ -98,8 +102,7 @@ def user_path(place: str | Path) -> Path:
 
 def _first_row(path: Path, separator: str) -> Sequence[str]:
     """Return the fields of the first row."""
-    opened = gzip.open if path.suffix.lower() == ".gz" else open
-    with opened(path, "rt", encoding="utf-8-sig", newline="") as stream:
+    with open_text(path) as stream:
         fields = next(csv.reader(stream, delimiter=separator), None)
     if not fields:
         raise ValueError("it is empty")

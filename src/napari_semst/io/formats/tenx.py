@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from napari_semst.core.memory import MOST_SHRUNK, check_fits
 from napari_semst.errors import InputError
 from napari_semst.io.checks import MEGABYTE, abbreviate, check_file, translate_errors
 from napari_semst.io.formats.gzipped import is_packed, open_bytes, unpacked_file
@@ -39,6 +40,9 @@ _H5_STEMS = (
 # Unpacked, the largest matrices of the maker (bins of 2 micrometres) take 2 GB.
 _LARGEST = 16_000 * MEGABYTE
 _LARGEST_NAMES = 2_000 * MEGABYTE
+# Of an entry of a matrix as text: in the file at least, and while it is read.
+_ENTRY_BYTES = {"coordinate": 4, "array": 2}
+_READ_BYTES = 16
 
 
 @dataclass(frozen=True, slots=True)
@@ -204,6 +208,7 @@ def matrix_size(path: Path) -> tuple[int, int]:
             raise InputError(
                 f"Expected {_WHAT} at {path}; the file holds: {abbreviate(list(file))}."
             )
+        check_fits(sum(group[part].nbytes for part in _NEEDED), path, _WHAT)
         n_features, n_barcodes = (int(n) for n in group["shape"][()])
         return n_barcodes, n_features
 
@@ -288,6 +293,7 @@ def _read_h5(path: Path) -> tuple[Any, Any, Any]:
             raise InputError(
                 f"Expected {_WHAT} at {path}; the file holds: {abbreviate(list(file))}."
             )
+        check_fits(sum(group[part].nbytes for part in _NEEDED), path, _WHAT)
         n_features, n_barcodes = (int(n) for n in group["shape"][()])
         parts = (group["data"][()], group["indices"][()], group["indptr"][()])
         barcodes = _texts(group["barcodes"][()])
@@ -376,12 +382,28 @@ def _read_mtx(path: Path) -> tuple[Any, Any, Any]:
     return matrix, pd.Index(barcodes[0].to_numpy()), var
 
 
-def read_market(file: Any) -> Any:
-    """Return what a Matrix Market file holds, sparse."""
+def read_market(file: Path) -> Any:
+    """Return what a Matrix Market file holds, sparse.
+
+    Raises
+    ------
+    InputError
+        If it declares more entries than it has room for, or than fit into memory.
+    """
     import inspect
 
     import scipy.io as scipy_io
 
+    entries, layout = scipy_io.mminfo(file)[2:4]
+    least = _ENTRY_BYTES.get(layout, 1)
+    packed = MOST_SHRUNK if is_packed(file) else 1
+    if entries * least > packed * file.stat().st_size:
+        raise InputError(
+            f"Expected {_WHAT} {file} to hold what it declares, {entries:,} entries; "
+            f"it holds {file.stat().st_size / 1e6:,.1f} MB. It is cut short or "
+            "damaged: copy or download it again."
+        )
+    check_fits(entries * _READ_BYTES, file, _WHAT)
     # The form without a choice before scipy 1.18 is no longer the default from 1.20 on.
     chosen = "spmatrix" in inspect.signature(scipy_io.mmread).parameters
     return scipy_io.mmread(file, **({"spmatrix": False} if chosen else {}))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import csv
-import gzip
+import io
 import math
 import zlib
 from dataclasses import dataclass
@@ -12,9 +12,9 @@ from typing import IO, TYPE_CHECKING, Any
 import numpy as np
 
 from napari_semst.errors import InputError
-from napari_semst.io.checks import MEGABYTE, check_file, translate_errors
+from napari_semst.io.checks import MEGABYTE, check_columns, check_file, translate_errors
 from napari_semst.io.counts import is_count_matrix
-from napari_semst.io.formats.gzipped import is_packed
+from napari_semst.io.formats.gzipped import LONGEST_LINE, is_packed, open_unpacked
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -24,8 +24,6 @@ if TYPE_CHECKING:
 
 ENDINGS = (".csv", ".tsv", ".txt", ".csv.gz", ".tsv.gz", ".txt.gz")
 _DELIMITERS = "\t,; "
-# A header that names a million spots has this size.
-_LONGEST_LINE = 64 * MEGABYTE
 # Fields that are looked at in the first lines.
 _FIELDS = 1_000_000
 # Bytes of text in which lines are counted at once.
@@ -65,9 +63,7 @@ def has_ending(path: Path) -> bool:
 
 def open_text(path: Path) -> IO[str]:
     """Return a file of text, unpacked where it is packed."""
-    if is_packed(path):
-        return gzip.open(path, "rt", encoding="utf-8-sig", newline="")
-    return path.open(encoding="utf-8-sig", newline="")
+    return io.TextIOWrapper(open_unpacked(path), encoding="utf-8-sig", newline="")
 
 
 def peek(path: Path, n_rows: int = 20) -> TableHead | None:
@@ -117,7 +113,7 @@ def _fields(
 def _first_lines(file: IO[str], n_rows: int) -> tuple[list[str], list[str]]:
     comments: list[str] = []
     lines: list[str] = []
-    while len(lines) <= n_rows and (line := file.readline(_LONGEST_LINE)):
+    while len(lines) <= n_rows and (line := file.readline(LONGEST_LINE)):
         if not lines and line.startswith("#"):
             comments.append(line[1:].strip())
         elif line.strip():
@@ -162,17 +158,19 @@ def read_chunks(
     import pandas as pd
 
     # Without usecols and index_col: with them, fields too many in a row go unnoticed.
-    with pd.read_csv(
-        path,
-        sep=head.delimiter,
-        compression="gzip" if head.packed else None,
-        header=None,
-        names=range(len(head.names)),
-        skiprows=len(head.comments) + 1,
-        dtype=types,
-        na_filter=False,
-        chunksize=n_rows,
-    ) as parts:
+    with (
+        open_unpacked(path) as file,
+        pd.read_csv(
+            file,
+            sep=head.delimiter,
+            header=None,
+            names=range(len(head.names)),
+            skiprows=len(head.comments) + 1,
+            dtype=types,
+            na_filter=False,
+            chunksize=n_rows,
+        ) as parts,
+    ):
         yield from parts
 
 
@@ -194,11 +192,11 @@ def read_columns(path: Path, what: str, texts: Sequence[str]) -> pd.DataFrame:
     import pandas as pd
 
     head = read_head(path, what)
-    with translate_errors(path, what):
+    check_columns(len(head.names), f"{what} {path}")
+    with translate_errors(path, what), open_unpacked(path, what) as file:
         table: pd.DataFrame = pd.read_csv(
-            path,
+            file,
             sep=head.delimiter,
-            compression="gzip" if head.packed else None,
             header=None,
             names=list(_distinct(head.names)),
             skiprows=len(head.comments) + 1,
@@ -230,7 +228,7 @@ def n_lines(path: Path) -> int:
     What stands after the last end counts as a line, where there is anything.
     """
     found, last = 0, b"\n"
-    with gzip.open(path, "rb") if is_packed(path) else path.open("rb") as file:
+    with open_unpacked(path) as file:
         while block := file.read(_BLOCK):
             found += block.count(b"\n") + block.count(b"\r") - block.count(b"\r\n")
             # The two bytes of one end may lie in two blocks.
@@ -250,7 +248,7 @@ def row_names(path: Path, head: TableHead, column: int = 0) -> list[str]:
         Number of the column of names.
     """
     delimiter, skipped = head.delimiter.encode(), len(head.comments) + 1
-    with gzip.open(path, "rb") if is_packed(path) else path.open("rb") as file:
+    with open_unpacked(path) as file:
         lines = (line.split(delimiter, column + 1) for line in file if line.strip())
         fields = [line[min(column, len(line) - 1)].strip() for line in lines]
     return [f.strip(b'"').decode("utf-8", "replace") for f in fields[skipped:]]

@@ -9,8 +9,10 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from napari_semst.core.memory import check_fits
 from napari_semst.errors import InputError
 from napari_semst.io.checks import translate_errors
+from napari_semst.io.formats.tiff_pages import check_page
 from napari_semst.io.image_sources import file_key, image_source, remember_source
 from napari_semst.io.readers.cell_tables import SectionImage
 
@@ -52,6 +54,8 @@ class TiffHandle:
         self.key = key
         self.first: Any = file.pages[0]
         self.copies = _copies(file)
+        for page in (self.first, *self.copies):
+            check_page(page, key[0])
         self._lock = file.filehandle.lock
         self._arrays: dict[int, Any] = {}
 
@@ -353,6 +357,7 @@ def _reduced(path: Path) -> tuple[Any, float]:
     page = max(small, key=_n_pixels) if small else min(levels, key=_n_pixels)
     if _n_pixels(page) > _LARGEST_WHOLE and not page.is_memmappable:
         return None, 1.0
+    check_fits(2 * min(_n_pixels(page), ENOUGH) * _pixel_bytes(page), path, "the image")
     step = int(np.ceil(np.sqrt(_n_pixels(page) / ENOUGH)))
     pixels = _strided(page, step)
     return pixels, page.imagewidth / handle.first.imagewidth / step
@@ -398,6 +403,10 @@ def stretch_to_uint8(pixels: NDArray[Any]) -> NDArray[np.uint8]:
     low, high = np.percentile(sample, [_DARK, _BRIGHT])
     stretched = (pixels.astype(np.float32) - low) * (255 / max(high - low, 1e-9))
     return np.asarray(np.clip(stretched, 0, 255), dtype=np.uint8)
+
+
+def _pixel_bytes(page: Any) -> int:
+    return int(page.samplesperpixel) * int(page.dtype.itemsize)
 
 
 def _n_pixels(page: Any) -> int:

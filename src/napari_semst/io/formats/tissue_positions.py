@@ -10,6 +10,7 @@ import numpy as np
 from napari_semst.errors import InputError
 from napari_semst.io.checks import MEGABYTE, abbreviate, check_file, translate_errors
 from napari_semst.io.formats.gzipped import open_bytes, unpacked_name
+from napari_semst.io.formats.parquet_tables import check_parquet
 from napari_semst.io.formats.sample_files import files_of_samples
 from napari_semst.io.formats.text_tables import is_number
 from napari_semst.io.notes import note, warn
@@ -77,7 +78,9 @@ def read_positions(path: Path) -> pd.DataFrame:
     check_file(path, _WHAT, at_most=_LARGEST)
     with translate_errors(path, _WHAT), open_bytes(path, _WHAT, _LARGEST) as file:
         table = (
-            _parquet(file) if unpacked_name(path).endswith(".parquet") else _csv(file)
+            _parquet(file, path)
+            if unpacked_name(path).endswith(".parquet")
+            else _csv(file)
         )
         if not isinstance(table, int):
             return _checked(table, path)
@@ -87,12 +90,14 @@ def read_positions(path: Path) -> pd.DataFrame:
     )
 
 
-def _parquet(file: IO[bytes]) -> pd.DataFrame:
+def _parquet(file: IO[bytes], path: Path) -> pd.DataFrame:
     import io
 
     import pandas as pd
 
     held = io.BytesIO(file.read())
+    check_parquet(path, _WHAT, held)
+    held.seek(0)
     return pd.read_parquet(held, engine="pyarrow")
 
 

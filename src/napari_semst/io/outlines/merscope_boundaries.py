@@ -12,6 +12,7 @@ import numpy as np
 from napari_semst.errors import InputError
 from napari_semst.io.checks import abbreviate, check_file, translate_errors
 from napari_semst.io.formats.hdf5 import check_dataset, open_hdf5
+from napari_semst.io.formats.parquet_tables import check_parquet
 from napari_semst.io.outlines.cell_outlines import Rings, concat_rings
 from napari_semst.io.outlines.wkb import rings_from_wkb
 from napari_semst.io.outlines.xenium_vertices import OUTLINES, rows_of
@@ -86,6 +87,8 @@ def _of_table(file: Path, names: pd.Index) -> Rings:
     from pyarrow import parquet
 
     check_file(file, OUTLINES)
+    with translate_errors(file, OUTLINES):
+        check_parquet(file, OUTLINES)
     with translate_errors(file, OUTLINES), parquet.ParquetFile(file) as table:
         there = table.schema_arrow.names
         ids = next((name for name in _IDS if name in there), "")

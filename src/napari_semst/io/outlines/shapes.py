@@ -14,6 +14,7 @@ import numpy as np
 from napari_semst.io.checks import translate_errors
 from napari_semst.io.formats import ngff
 from napari_semst.io.formats.geoparquet import list_depth, nested_rings, read_geometry
+from napari_semst.io.formats.parquet_tables import check_parquet
 from napari_semst.io.outlines.cell_outlines import Rings, concat_rings
 from napari_semst.io.outlines.sources import remember_outlines
 from napari_semst.io.outlines.wkb import is_polygon, rings_from_wkb
@@ -121,6 +122,8 @@ def _holds_outlines(file: Path) -> bool:
     import pyarrow as pa
     from pyarrow import parquet
 
+    with translate_errors(file, OUTLINES):
+        check_parquet(file, OUTLINES)
     with translate_errors(file, OUTLINES), parquet.ParquetFile(file) as table:
         there = table.schema_arrow.names
         if _RADIUS in there or _GEOMETRY not in there:

@@ -8,7 +8,8 @@ import numpy as np
 
 from napari_semst.errors import InputError
 from napari_semst.io.checks import abbreviate, check_file, translate_errors
-from napari_semst.io.formats.gzipped import is_packed
+from napari_semst.io.formats.gzipped import open_unpacked
+from napari_semst.io.formats.parquet_tables import read_parquet_table
 from napari_semst.io.formats.text_tables import read_head
 from napari_semst.io.outlines.cell_outlines import Rings, rings_of_rows
 
@@ -115,17 +116,13 @@ def read_vertices(file: Path, columns: Sequence[str], texts: Sequence[str]) -> p
 
     with translate_errors(file, OUTLINES):
         if file.suffix == ".parquet":
-            from pyarrow import parquet
-
-            return parquet.read_table(file, columns=list(columns))
+            return read_parquet_table(file, OUTLINES, columns=list(columns))
         from pyarrow import csv
 
         head = read_head(file, OUTLINES)
         types: dict[str, Any] = dict.fromkeys(columns, pa.float64())
         types |= dict.fromkeys(texts, pa.string())
-        with pa.input_stream(
-            str(file), compression="gzip" if is_packed(file) else None
-        ) as stream:
+        with open_unpacked(file, OUTLINES) as stream:
             return csv.read_csv(
                 stream,
                 csv.ReadOptions(

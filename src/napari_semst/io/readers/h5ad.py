@@ -7,12 +7,18 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from napari_semst.core.memory import check_fits
 from napari_semst.errors import InputError
-from napari_semst.io.checks import abbreviate, check_file, translate_errors
+from napari_semst.io.checks import (
+    abbreviate,
+    check_columns,
+    check_file,
+    translate_errors,
+)
 from napari_semst.io.coordinates import NAME_PLACES, locate_coordinates
 from napari_semst.io.counts import other_counts
 from napari_semst.io.feature_names import say_references
-from napari_semst.io.formats.hdf5 import open_hdf5
+from napari_semst.io.formats.hdf5 import check_datasets, open_hdf5
 from napari_semst.io.gene_features import keep_genes
 from napari_semst.io.image_sources import forget_source
 from napari_semst.io.matrices import named_layers
@@ -71,8 +77,11 @@ def read(path: Path, options: ReadOptions) -> AnnData:
 
     check_file(path, _WHAT)
     with translate_errors(path, _WHAT):
-        with open_hdf5(path, _WHAT):
-            pass
+        with open_hdf5(path, _WHAT, datasets=False) as file:
+            for table in ("obs", "var"):
+                inside = len(file.get(table, ())) if table in file else 0
+                check_columns(inside, f"{table} of {_WHAT} {path}")
+            check_fits(check_datasets(file, path, _WHAT), path, _WHAT)
         adata = anndata.read_h5ad(path)
         check_matrix(adata)
     return as_section(adata, path, options)

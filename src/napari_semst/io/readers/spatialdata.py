@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
+from napari_semst.core.memory import check_fits
 from napari_semst.errors import InputError
 from napari_semst.io.checks import abbreviate, translate_errors
 from napari_semst.io.formats import ngff
@@ -108,7 +109,7 @@ def read(path: Path, options: ReadOptions) -> AnnData:
     import anndata
 
     name, group = choose_table(path, options)
-    check_store(group)
+    check_fits(check_store(group), group, _WHAT)
     with translate_errors(group, _WHAT):
         adata = anndata.read_zarr(group)
         h5ad.check_matrix(adata)
@@ -132,6 +133,7 @@ def preview(path: Path, options: ReadOptions) -> dict[str, Any]:
     import zarr
 
     name, group = choose_table(path, options)
+    check_store(group)
     found = preview_group(zarr.open_group(group, mode="r"), options)
     tables = tuple(tables_in(path))
     elements = elements_of(path, group)

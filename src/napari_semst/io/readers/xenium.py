@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-import json
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from napari_semst.core.json_text import read_json
 from napari_semst.errors import InputError
 from napari_semst.io.checks import MEGABYTE, abbreviate, check_file, translate_errors
 from napari_semst.io.formats import tenx
+from napari_semst.io.formats.parquet_tables import read_parquet_table
 from napari_semst.io.formats.text_tables import peek, read_columns
 from napari_semst.io.notes import note, warn
 from napari_semst.io.outlines.instruments import XENIUM, remember_cells
@@ -212,12 +213,10 @@ def _cells(path: Path, names: pd.Index) -> pd.DataFrame:
     columns = columns_of(path)
     candidates = id_columns(columns, _IDS)
     if path.suffix == ".parquet":
-        from pyarrow import parquet
-
         check_file(path, what)
         with translate_errors(path, what):
             # Ids that pandas kept as names of rows are a column again.
-            cells = parquet.read_table(path).to_pandas(ignore_metadata=True)
+            cells = read_parquet_table(path, what).to_pandas(ignore_metadata=True)
         for name in {*candidates} & {*cells}:
             cells[name] = cells[name].map(_text)
     else:
@@ -251,7 +250,7 @@ def _about(folder: Path) -> dict[str, Any]:
     what = "the description of the run"
     check_file(path, what, at_most=MEGABYTE)
     with translate_errors(path, what):
-        about = json.loads(path.read_text(encoding="utf-8"))
+        about = read_json(path)
     return about if isinstance(about, dict) else {}
 
 

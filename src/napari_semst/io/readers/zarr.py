@@ -2,12 +2,18 @@
 
 from __future__ import annotations
 
-import json
 from typing import TYPE_CHECKING, Any
 
+from napari_semst.core.memory import check_fits
 from napari_semst.errors import InputError
-from napari_semst.io.checks import translate_errors
+from napari_semst.io.checks import check_columns, translate_errors
 from napari_semst.io.formats import ngff
+from napari_semst.io.formats.zarr_arrays import (
+    METADATA,
+    DeclaredArray,
+    check_arrays,
+    declared_arrays,
+)
 from napari_semst.io.places.preview import preview_places
 from napari_semst.io.readers import h5ad
 from napari_semst.io.readers.anndata_preview import preview_group
@@ -21,9 +27,6 @@ if TYPE_CHECKING:
     from napari_semst.io.options import ReadOptions
 
 _WHAT = "the AnnData zarr store"
-# Attributes of a group: of zarr's second format, and of its third.
-_ATTRIBUTES = (".zattrs", "zarr.json")
-_METADATA = (".zarray", ".zmetadata", "zarr.json")
 # Reading through this codec runs code that the file holds.
 _RUNS_CODE = "pickle"
 
@@ -35,12 +38,7 @@ def can_read(path: Path) -> bool:
     """
     if not path.is_dir() or _is_in_spatialdata(path):
         return False
-    for name in _ATTRIBUTES:
-        if (path / name).is_file():
-            held = json.loads((path / name).read_text(encoding="utf-8"))
-            own = held.get("attributes", held)
-            return bool(own.get("encoding-type") == "anndata")
-    return False
+    return bool(ngff.attributes(path).get("encoding-type") == "anndata")
 
 
 def _is_in_spatialdata(path: Path) -> bool:
@@ -62,7 +60,10 @@ def read(path: Path, options: ReadOptions) -> AnnData:
     """
     import anndata
 
-    check_store(path)
+    check_fits(check_store(path), path, _WHAT)
+    for table in ("obs", "var"):
+        inside = sum(1 for _ in (path / table).glob("*"))
+        check_columns(inside, f"{table} of {_WHAT} {path}")
     with translate_errors(path, _WHAT):
         adata = anndata.read_zarr(path)
         h5ad.check_matrix(adata)
@@ -73,12 +74,15 @@ def preview(path: Path, options: ReadOptions) -> dict[str, Any]:
     """Return what is known of a store, by the names of `Preview`."""
     import zarr
 
+    check_store(path)
     store = zarr.open_group(path, mode="r")
     return preview_places(store, options, preview_group(store, options))
 
 
-def check_store(path: Path) -> None:
-    """Raise unless all of a store lies inside its folder and is plain data.
+def check_store(path: Path) -> int:
+    """Return the bytes that a store declares, once it can be trusted.
+
+    All of it lies inside its folder, is plain data, and is there.
 
     Raises
     ------
@@ -86,6 +90,8 @@ def check_store(path: Path) -> None:
         Naming the first entry that is not.
     """
     root = path.resolve()
+    files: list[Path] = []
+    arrays: dict[Path, list[DeclaredArray]] = {}
     for entry in _entries(root):
         if entry.is_symlink() and not entry.resolve().is_relative_to(root):
             raise InputError(
@@ -93,12 +99,19 @@ def check_store(path: Path) -> None:
                 f"{entry.relative_to(root)} leads to {entry.resolve()}. Copy the store "
                 "with its links followed, if you trust it."
             )
-        if entry.name in _METADATA and _is_pickled(entry):
-            raise InputError(
-                f"Expected {_WHAT} {path} to hold plain data; "
-                f"{entry.relative_to(root)} is pickled, which can run code when read. "
-                "Ask for a store without pickled arrays."
-            )
+        if entry.name in METADATA:
+            held, declared = declared_arrays(entry, _WHAT)
+            if _RUNS_CODE in _texts(held):
+                raise InputError(
+                    f"Expected {_WHAT} {path} to hold plain data; "
+                    f"{entry.relative_to(root)} is pickled, which can run code when "
+                    "read. Ask for a store without pickled arrays."
+                )
+            for folder, found in declared.items():
+                arrays.setdefault(folder, []).extend(found)
+        elif not entry.is_dir():
+            files.append(entry)
+    return check_arrays(arrays, files, root, _WHAT)
 
 
 def _entries(root: Path) -> Iterator[Path]:
@@ -107,12 +120,6 @@ def _entries(root: Path) -> Iterator[Path]:
         yield entry
         if entry.is_dir() and not entry.is_symlink():
             yield from _entries(entry)
-
-
-def _is_pickled(metadata: Path) -> bool:
-    """Return whether metadata names the codec, read as zarr reads it."""
-    with translate_errors(metadata, _WHAT):
-        return _RUNS_CODE in _texts(json.loads(metadata.read_bytes()))
 
 
 def _texts(value: object) -> Iterator[str]:

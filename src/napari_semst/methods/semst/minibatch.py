@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import torch
 
+from napari_semst.core.chunks import spots_at_once
 from napari_semst.core.progress import Progress, RunControl, run_to_end
 from napari_semst.methods.semst.losses import (
     AveragedWeights,
@@ -222,7 +223,7 @@ class MinibatchObjective:
         control: RunControl,
     ) -> Generator[Progress, None, None]:
         """Collect what is computed of all spots, in chunks that fit the GPU."""
-        n_spots, start, size = self.inputs.n_spots, 0, CHUNK_SPOTS
+        n_spots, start, size = self.inputs.n_spots, 0, spots_at_once(CHUNK_SPOTS)
         while start < n_spots:
             control.check()
             yield Progress("train", start, n_spots, "Encoding all spots")

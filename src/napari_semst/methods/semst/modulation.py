@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from napari_semst.core.chunks import chunks, spots_at_once
 from napari_semst.methods.base import ModulationMap
 
 if TYPE_CHECKING:
@@ -16,6 +17,9 @@ if TYPE_CHECKING:
     from torch import Tensor
 
     from napari_semst.methods.semst.network import Encoded
+
+
+_CHUNK_SPOTS = 16_384
 
 
 def modulation_map(encoded: Encoded) -> ModulationMap | None:
@@ -28,15 +32,20 @@ def modulation_map(encoded: Encoded) -> ModulationMap | None:
     if encoded.modulation is None:
         return None
     scale, shift = encoded.modulation
-    own_scale, own_shift = scale - scale.mean(0), shift - shift.mean(0)
+    means = scale.mean(0), shift.mean(0)
     features = encoded.before.square().mean().sqrt().clamp_min(1e-12)
-    return ModulationMap(
-        _array(scale),
-        _array(shift),
-        _strength((own_scale * encoded.before + own_shift) / features),
-        _strength(own_scale),
-        _strength(own_shift / features),
-    )
+    parts = []
+    for part in chunks(len(scale), spots_at_once(_CHUNK_SPOTS)):
+        own_scale, own_shift = scale[part] - means[0], shift[part] - means[1]
+        parts.append(
+            (
+                _strength((own_scale * encoded.before[part] + own_shift) / features),
+                _strength(own_scale),
+                _strength(own_shift / features),
+            )
+        )
+    strengths = (np.concatenate(found) for found in zip(*parts, strict=True))
+    return ModulationMap(_array(scale), _array(shift), *strengths)
 
 
 def mean_map(maps: Sequence[ModulationMap | None]) -> ModulationMap | None:
