@@ -7,7 +7,11 @@ import psutil
 import pytest
 
 from napari_semst.config import Request
-from napari_semst.core.progress import run_to_end
+from napari_semst.core.chunks import CHUNK_SPOTS, chunks, spots_at_once
+from napari_semst.core.memory import memory_asked, memory_limited
+from napari_semst.core.progress import RunControl, run_in_thread, run_to_end
+from napari_semst.core.threads import side_by_side
+from napari_semst.errors import ConfigError
 from napari_semst.methods.resolve import resolve
 from napari_semst.pipeline import forecast as module
 from napari_semst.pipeline.forecast import forecast, memory_needed, memory_warning
@@ -121,3 +125,61 @@ def test_images_take_time_and_memory_and_networks_more_of_both():
     none, held, builtin, network = told
     assert none.seconds == held.seconds < builtin.seconds < network.seconds
     assert none.memory < held.memory <= builtin.memory < network.memory
+
+
+def allowing(gib, **stages):
+    return Request(
+        "quick",
+        {
+            "domains": {"n_domains": 3, "n_starts": 1},
+            "training": {"max_memory": gib},
+            **stages,
+        },
+    )
+
+
+def test_a_run_above_the_limit_is_refused_before_the_work(tissue):
+    steps = find_domains(tissue, allowing(0.5))
+    with pytest.raises(ConfigError, match=r"at most 0\.5 GiB.* need about 0\.7 GiB"):
+        run_to_end(steps)
+    assert memory_asked() == 0
+
+
+def test_a_limit_makes_smaller_chunks_and_is_kept_with_the_result(tissue, monkeypatch):
+    made = run_to_end(find_domains(tissue, allowing(0)))
+    monkeypatch.setattr("napari_semst.core.chunks._ALLOWED_BYTES", 2**30)
+    monkeypatch.setattr("napari_semst.core.chunks._FEWEST_SPOTS", 16)
+    sizes = []
+    monkeypatch.setattr(
+        "napari_semst.domains.refine.chunks",
+        lambda n: sizes.append(spots_at_once()) or chunks(n),
+    )
+    limited = run_to_end(find_domains(tissue, allowing(1)))
+    assert set(sizes) == {16}
+    assert limited.provenance["config"]["training"]["max_memory"] == 1
+    np.testing.assert_array_equal(limited.codes, made.codes)
+    np.testing.assert_allclose(limited.confidence, made.confidence, rtol=1e-6)
+    assert memory_asked() == 0
+
+
+def test_chunks_depend_on_what_is_allowed_and_on_nothing_else():
+    assert spots_at_once() == CHUNK_SPOTS
+    with memory_limited(2):
+        assert spots_at_once() == 2 * 8192
+        assert [part.stop for part in chunks(40_000)] == [16_384, 32_768, 40_000]
+        assert spots_at_once(8192) == 8192
+    assert spots_at_once(allowed=2.0**20) == 1024
+
+
+def test_threads_know_the_limit_of_the_work_they_do():
+    with memory_limited(2):
+        steps = run_in_thread("x", "y", lambda tell: memory_asked(), RunControl())
+        assert run_to_end(steps) == 2 * 2**30
+        assert side_by_side([memory_asked] * 2, 2) == [2 * 2**30] * 2
+
+
+def test_large_sections_need_less_under_a_limit():
+    free, limited = (
+        memory_needed(10**5, 10**7, resolve(allowing(gib))) for gib in (0, 2)
+    )
+    assert limited < free

@@ -145,6 +145,14 @@ def _checked(table: pd.DataFrame, path: Path) -> pd.DataFrame:
             f"Expected numbers in {_WHAT} {path}; {int(bad.sum())} of {len(bad)} rows "
             f"have none (first: {abbreviate(list(numbers.index[bad]), 3)})."
         )
+    told = numbers["in_tissue"].isin((0, 1))
+    if not told.all():
+        raise InputError(
+            f"Expected 1 (in tissue) or 0 as in_tissue in {_WHAT} {path}; "
+            f"{int((~told).sum())} of {len(told)} rows have others (first: "
+            f"{abbreviate(list(numbers.index[~told]), 3)}). Copy the file from the run "
+            "again."
+        )
     twice = numbers.index[numbers.index.duplicated()]
     if len(twice):
         raise InputError(
