@@ -29,7 +29,7 @@ def same_speed(monkeypatch):
 def test_large_sections_need_more_in_proportion():
     small, large = (forecast(n, 500, 200 * n, DEFAULT) for n in (10**5, 10**6))
     assert 2 < large.seconds / small.seconds < 11
-    assert 5 < large.memory / small.memory < 10
+    assert 4 < large.memory / small.memory < 10
 
 
 def test_a_quick_run_needs_less():
@@ -93,7 +93,7 @@ def test_what_is_held_already_is_not_asked_for_again(tissue, monkeypatch):
 def test_a_wide_embedding_needs_its_room(tissue, monkeypatch):
     narrow = memory_needed(10**6, 10**8, DEFAULT)
     wide = memory_needed(10**6, 10**8, DEFAULT, semantic_width=4096)
-    assert wide - narrow == 10**6 * 4 * (4096 - 256)
+    assert wide - narrow == pytest.approx(10**6 * 4 * (4096 - 256))
     asked = []
     monkeypatch.setattr(
         module, "memory_warning", lambda *_, **more: asked.append(more) or None

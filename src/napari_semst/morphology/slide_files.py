@@ -23,6 +23,19 @@ class ImageLevels:
     remarks: tuple[str, ...] = ()
 
 
+class _ZarrLevel:
+    """An array of a store whose damaged chunks are told in words when they are read."""
+
+    def __init__(self, path: Path, array: Any) -> None:
+        self.path, self._array = path, array
+        self.shape, self.dtype, self.ndim = array.shape, array.dtype, array.ndim
+        self.chunks = array.chunks
+
+    def __getitem__(self, part: Any) -> Any:
+        with translate_errors(self.path, "the image"):
+            return self._array[part]
+
+
 def open_image_levels(path: Path) -> ImageLevels:
     """Return the levels of an image file; pixels of large ones stay there.
 
@@ -99,7 +112,8 @@ def _zarr(path: Path) -> ImageLevels:
                     "leads out of it. Export the image again."
                 )
             array: Any = zarr.open_array(place, mode="r")
-            lazy = dask.array.from_array(array)  # type: ignore[no-untyped-call]
+            level = _ZarrLevel(place, array)
+            lazy = dask.array.from_array(level)  # type: ignore[no-untyped-call]
             image, remarks = _as_image(lazy, axes)
             levels.append(image)
     return ImageLevels(tuple(levels), None, remarks)

@@ -155,6 +155,15 @@ def test_raw_matrix_keeps_the_spots_in_tissue(tmp_path, tissue):
     assert input_warnings(found) == []
 
 
+def test_what_is_neither_in_tissue_nor_outside_is_refused(tmp_path, tissue):
+    outs = write_outs(tmp_path / "outs", tissue, n_outside=0)
+    table = positions_table(tissue, 0)
+    table.loc[table["barcode"].isin(tissue.obs_names[:2]), "in_tissue"] = -5
+    write_positions(outs / "spatial", table, "v2")
+    with pytest.raises(InputError, match="2 of 196 rows have others"):
+        read(outs)
+
+
 def test_positions_of_another_run_are_noticed(tmp_path, tissue):
     outs = write_outs(tmp_path / "outs", tissue[:150].copy())
     table = positions_table(tissue, 0)

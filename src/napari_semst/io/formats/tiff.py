@@ -281,7 +281,9 @@ class _Page:
                 f"Expected the image {self.path} as it was when it was opened; the "
                 "file was replaced by another. Open the section again."
             )
-        return handle.read(page, part)
+        # Asked for in the middle of a run.
+        with translate_errors(self.path, "the image"):
+            return handle.read(page, part)
 
 
 def _level(path: Path, handle: TiffHandle, page: Any) -> Any:

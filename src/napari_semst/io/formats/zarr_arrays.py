@@ -66,8 +66,7 @@ def declared_arrays(
         held = read_json(metadata)
         found: dict[Path, list[DeclaredArray]] = {}
         for folder, about in _described(metadata, held):
-            if "shape" in about:
-                found.setdefault(folder, []).append(_declared(about))
+            found.setdefault(folder, []).append(_declared(about))
         return held, found
 
 
@@ -125,16 +124,22 @@ def _check(array: DeclaredArray, sizes: list[int], where: str, name: str) -> Non
 
 
 def _described(metadata: Path, held: Any) -> Iterator[tuple[Path, dict[str, Any]]]:
-    """Yield folders and what is said of each, of nested metadata too."""
+    """Yield the folders of arrays and what is said of each, of nested metadata too."""
     top = metadata.parent
     if not isinstance(held, dict):
         return
-    yield top, held
+    if _is_array(metadata.name, held):
+        yield top, held
     nested = held.get("consolidated_metadata")
     together = (nested if isinstance(nested, dict) else held).get("metadata")
     for name, about in together.items() if isinstance(together, dict) else ():
-        if isinstance(about, dict):
+        if isinstance(about, dict) and _is_array(name, about):
             yield top / name.removesuffix(_CODED).rstrip("/"), about
+
+
+def _is_array(name: str, about: dict[str, Any]) -> bool:
+    """Return whether metadata are of an array; attributes may have a shape, too."""
+    return name.endswith(_CODED) or about.get("node_type") == "array"
 
 
 def _declared(about: dict[str, Any]) -> DeclaredArray:

@@ -134,6 +134,10 @@ def read_summaries(path: str) -> dict[str, str]:
             f"Expected summaries in a .csv or .tsv file; got {file.name}. Save the "
             "table as one of them."
         )
+    if file.exists() and not file.is_file():
+        raise SemanticsError(
+            f"Expected summaries in a file; {file} is none. Check the path."
+        )
     try:
         with file.open(encoding="utf-8-sig", newline="") as stream:
             rows = csv.DictReader(stream, delimiter=separator)
