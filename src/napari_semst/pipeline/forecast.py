@@ -34,7 +34,7 @@ _COUNT_BYTES = 20.0
 _SPOT_BYTES = 1900.0
 # Above the spots that mixtures are fitted to: the approximate search for neighbours is
 # compiled, and chunks are passed through.
-_LARGE_BYTES, _CHUNK_BYTES = 0.2 * GIB, 2000.0
+_LARGE_BYTES, _CHUNK_BYTES = 0.22 * GIB, 2000.0
 _SEMANTIC_WIDTH = 256
 # Each feature of a spot's image is held about four times; blocks of patches besides.
 _FEATURE_BYTES, _BLOCK_BYTES = 16.0, 0.4 * GIB
