@@ -8,7 +8,13 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from napari.types import LayerData
 
+    from napari_semst.io.options import ReadOptions
+
     PathOrPaths = str | Path | list[str] | list[Path]
+
+
+READ_FROM = "semst_read_from"
+"""Key of a layer's metadata for the path that it was read from, and the choices."""
 
 
 def read_layers(path: PathOrPaths) -> list[LayerData]:
@@ -20,9 +26,27 @@ def read_layers(path: PathOrPaths) -> list[LayerData]:
     layers = [
         layer
         for one in path_list(path)
-        for layer in layers_of(read(one), name=section_name(one))
+        for layer in from_path(layers_of(read(one), name=section_name(one)), one)
     ]
     watch_current(layers)
+    return layers
+
+
+def from_path(
+    layers: list[LayerData], path: Path, options: ReadOptions | None = None
+) -> list[LayerData]:
+    """Let layers remember where they were read from; return them.
+
+    Parameters
+    ----------
+    options
+        What was chosen; none for what is usual.
+    """
+    from napari_semst.io.options import ReadOptions
+
+    where = path.expanduser().absolute(), options or ReadOptions()
+    for _, how, _ in layers:
+        how["metadata"][READ_FROM] = where
     return layers
 
 

@@ -37,13 +37,34 @@ def temporary_beside(place: Path, suffix: str = "") -> Path:
     suffix
         How the hidden name ends, for writers that look at it.
     """
+    name = place.name.encode()[:_MOST_BYTES].decode(errors="ignore")
+    hidden = f".{name}.{process_mark()}.{secrets.token_hex(4)}{TEMPORARY}{suffix}"
+    return place.with_name(hidden)
+
+
+def process_mark() -> str:
+    """Return which process this is: its machine, its number and when it began."""
     import psutil
 
-    name = place.name.encode()[:_MOST_BYTES].decode(errors="ignore")
     started = int(psutil.Process().create_time())
-    owner = f"{_machine()}-{os.getpid()}-{started}"
-    hidden = f".{name}.{owner}.{secrets.token_hex(4)}{TEMPORARY}{suffix}"
-    return place.with_name(hidden)
+    return f"{_machine()}-{os.getpid()}-{started}"
+
+
+def process_runs(mark: str) -> bool | None:
+    """Return whether a process is there, None where another machine would know.
+
+    Parameters
+    ----------
+    mark
+        What `process_mark` said in that process.
+    """
+    machine, _, told = mark.partition("-")
+    if machine != _machine():
+        return None
+    pid, _, started = told.partition("-")
+    if not (pid.isdigit() and started.isdigit()):
+        return False
+    return _lives(int(pid), int(started))
 
 
 def remove_dead_temporaries(folder: Path) -> None:

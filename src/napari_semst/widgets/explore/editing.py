@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
-from uuid import uuid4
 from weakref import ref
 
 from qtpy.QtCore import QObject, Signal  # type: ignore[attr-defined]
 
 from napari_semst.explore.annotate import Annotator
-from napari_semst.viewer import adapter, spots
+from napari_semst.viewer import spots
 from napari_semst.widgets.explore import texts
 from napari_semst.widgets.shared.errors import error_report
+from napari_semst.widgets.shared.unsaved import mark_unsaved
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -144,8 +144,7 @@ class LabelEditor(QObject):
     def _tell(self, column: str) -> None:
         tissue = self._sections.tissue
         if tissue is not None:
-            for layer in self._sections.layers_of(tissue):
-                layer.metadata[adapter.UNSAVED] = uuid4().hex
+            mark_unsaved(self._sections.viewer, tissue)
         self.edited.emit(column)
 
     def _tried(self, do: Callable[[], str]) -> str:

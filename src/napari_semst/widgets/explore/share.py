@@ -19,10 +19,10 @@ from napari_semst.viewer.colour import CategoryPaint, colors_of
 from napari_semst.viewer.sections import section_shown, sections_by, sections_on
 from napari_semst.widgets.explore import texts
 from napari_semst.widgets.explore.texts import TIPS
-from napari_semst.widgets.shared.closing import mark_saved
 from napari_semst.widgets.shared.files import FileDialogs, ask_path, file_stem
 from napari_semst.widgets.shared.forms import add_row, form_layout, push_button
 from napari_semst.widgets.shared.section_colours import hidden_spots, paint_section
+from napari_semst.widgets.shared.unsaved import mark_saved
 from napari_semst.widgets.shared.worker import BackgroundTask
 
 if TYPE_CHECKING:
@@ -191,7 +191,7 @@ class ShareActions(QObject):
 
     def _on_saved(self, saved: Any) -> None:
         if saved.whole:
-            mark_saved(self._sections.layers_of(saved.tissue), saved)
+            mark_saved(self._sections.viewer, saved)
         self.status_changed.emit("success", texts.SAVED, str(saved.path))
         self.saved.emit(saved)
 

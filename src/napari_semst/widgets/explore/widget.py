@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
-from uuid import uuid4
 
 import numpy as np
 from qtpy.QtCore import QEvent, QSignalBlocker, Qt, QTimer
@@ -41,12 +40,14 @@ from napari_semst.widgets.shared.forms import (
     row_of,
     scroll_area,
 )
+from napari_semst.widgets.shared.recovery_offer import RecoveryOffer
 from napari_semst.widgets.shared.section_colours import (
     choice_key,
     shown_level,
     spots_named,
 )
 from napari_semst.widgets.shared.sections import NO_SECTION
+from napari_semst.widgets.shared.unsaved import mark_unsaved
 
 if TYPE_CHECKING:
     from anndata import AnnData
@@ -66,6 +67,7 @@ class ExploreDomains(QWidget):
         self.context = context = ExploreContext(napari_viewer, self)
         self.state, self.sections = context.state, context.sections
         self.editing, self.card = context.editing, context.card
+        self.recovery = RecoveryOffer(napari_viewer)
         self.choice = ColourPicker()
         self.legend = LegendTable()
         self.limits = ColourLimits()
@@ -103,6 +105,7 @@ class ExploreDomains(QWidget):
         self.column.setContentsMargins(8, 8, 8, 8)
         self.column.setSpacing(8)
         above: tuple[QWidget, ...] = (
+            self.recovery,
             heading("Section"),
             self.sections,
             self.choice,
@@ -135,6 +138,8 @@ class ExploreDomains(QWidget):
         application = QApplication.instance()
         if application is not None:
             application.aboutToQuit.connect(self.why.cancel)
+        self.recovery.keeper.status_changed.connect(self.card.show_status)
+        self.recovery.keeper.failed.connect(self._on_failed)
         self.sharing.saved.connect(self._on_saved)
         self.editing.edited.connect(self._on_unsaved)
         self.limits.changed.connect(self._on_limits)
@@ -383,8 +388,7 @@ class ExploreDomains(QWidget):
 
     def _on_kept(self, tissue: AnnData) -> None:
         """Mark a section that holds more than its file."""
-        for layer in self.sections.layers_of(tissue):
-            layer.metadata[adapter.UNSAVED] = uuid4().hex
+        mark_unsaved(self._viewer, tissue)
         guard_closing(self, self._viewer)
         self._mark_unsaved()
 

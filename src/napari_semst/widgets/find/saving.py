@@ -3,16 +3,15 @@
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
-from uuid import uuid4
 
 from qtpy.QtCore import QObject, Signal  # type: ignore[attr-defined]
 
 from napari_semst.errors import SemstError
 from napari_semst.viewer import adapter
-from napari_semst.viewer.spots import tissue_of
 from napari_semst.widgets.find import texts
-from napari_semst.widgets.shared.closing import guard_closing, mark_saved
+from napari_semst.widgets.shared.closing import guard_closing
 from napari_semst.widgets.shared.state import state_of
+from napari_semst.widgets.shared.unsaved import mark_saved, mark_unsaved
 
 if TYPE_CHECKING:
     from anndata import AnnData
@@ -49,10 +48,7 @@ class ResultSaver(QObject):
 
     def mark_unsaved(self, tissue: AnnData) -> None:
         """Mark a section's layers; from now on the window asks before it closes."""
-        revision = uuid4().hex
-        for layer in self._viewer.layers:
-            if tissue_of(layer) is tissue:
-                layer.metadata[adapter.UNSAVED] = revision
+        mark_unsaved(self._viewer, tissue)
         guard_closing(self._dock, self._viewer)
 
     def _on_keep(self, number: int) -> None:
@@ -84,7 +80,7 @@ class ResultSaver(QObject):
 
     def _on_saved(self, saved: SavedFile) -> None:
         if saved.whole:
-            mark_saved(list(self._viewer.layers), saved)
+            mark_saved(self._viewer, saved)
             state_of(self._viewer).tissue_changed.emit(saved.tissue, self._dock)
             layer = self._section.layer
             if layer is not None:

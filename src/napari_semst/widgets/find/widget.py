@@ -38,6 +38,7 @@ from napari_semst.widgets.find.summary import (
 from napari_semst.widgets.shared.errors import describe_error, error_report
 from napari_semst.widgets.shared.files import FileDialogs
 from napari_semst.widgets.shared.forms import heading, scroll_area
+from napari_semst.widgets.shared.recovery_offer import RecoveryOffer
 from napari_semst.widgets.shared.state import state_of
 from napari_semst.widgets.shared.status import StatusCard
 from napari_semst.widgets.shared.worker import BackgroundTask
@@ -65,6 +66,7 @@ class FindDomains(QWidget):
         self.joiner = SectionJoiner(self)
         self.devices = BackgroundTask(cuda_devices)
         self.moving = BackgroundTask(sections.plan_move)
+        self.recovery = RecoveryOffer(napari_viewer)
         self.section = SectionPicker()
         self.settings = SettingsForm()
         self.run_box = RunBox()
@@ -96,6 +98,7 @@ class FindDomains(QWidget):
         column.setContentsMargins(8, 8, 8, 8)
         column.setSpacing(8)
         for part in (
+            self.recovery,
             heading("Section"),
             self.section,
             heading("Settings"),
@@ -135,9 +138,11 @@ class FindDomains(QWidget):
             self.files,
             self.joiner,
             self.configuration,
+            self.recovery.keeper,
         ):
             source.failed.connect(self._on_failed)
-        for source in (self.running, self.keeping, self.configuration):
+        told = self.running, self.keeping, self.configuration, self.recovery.keeper
+        for source in told:
             source.status_changed.connect(self.card.show_status)
         self.running.changed.connect(self._refresh_buttons)
         self.running.succeeded.connect(self._on_succeeded)

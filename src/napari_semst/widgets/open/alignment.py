@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import math
 from typing import TYPE_CHECKING
-from uuid import uuid4
 
 import numpy as np
 from qtpy.QtCore import QTimer, Signal  # type: ignore[attr-defined]
@@ -35,6 +34,7 @@ from napari_semst.widgets.shared.forms import (
     stacked,
 )
 from napari_semst.widgets.shared.status import Banner
+from napari_semst.widgets.shared.unsaved import mark_unsaved
 from napari_semst.wording import for_window
 
 if TYPE_CHECKING:
@@ -218,10 +218,7 @@ class AlignmentPanel(QWidget):
         if tissue is None or not self.library:
             return
         align_image(tissue, self.library, adjustment, self._viewer.layers)
-        revision = uuid4().hex
-        for layer in self._viewer.layers:
-            if tissue_of(layer) is tissue:
-                layer.metadata[adapter.UNSAVED] = revision
+        mark_unsaved(self._viewer, tissue)
         guard_closing(self, self._viewer)
         self._moved = tissue
         self._at_rest.start()

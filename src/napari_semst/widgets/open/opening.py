@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 from qtpy.QtCore import QObject, QTimer, Signal  # type: ignore[attr-defined]
 
 from napari_semst.core.json_text import parse_json
+from napari_semst.core.settings_folder import settings_folder
 from napari_semst.widgets.shared.files import merge_problems
 from napari_semst.widgets.shared.worker import BackgroundTask
 
@@ -195,11 +196,12 @@ def _look(paths: tuple[Path, ...], options: ReadOptions) -> list[InputLook]:
 def _layers(path: Path, options: ReadOptions) -> list[LayerData]:
     from napari_semst.io.read import read
     from napari_semst.viewer.adapter import prepare_layers, section_name
+    from napari_semst.viewer.read_layers import from_path
 
     tissue = read(
         path, counts=options.counts, positions=options.positions, part=options.part
     )
-    return prepare_layers(tissue, section_name(path))
+    return from_path(prepare_layers(tissue, section_name(path)), path, options)
 
 
 def _make(order: OpenOrder) -> tuple[OpenOrder, list[LayerData]]:
@@ -211,9 +213,7 @@ MOST = 8
 
 def recent_file() -> Path:
     """Return where the list is kept: in the user's folder of settings."""
-    from platformdirs import user_config_path
-
-    return user_config_path("napari-semst", appauthor=False) / "recent.json"
+    return settings_folder() / "recent.json"
 
 
 def recent_paths() -> list[Path]:

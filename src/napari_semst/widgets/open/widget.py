@@ -21,8 +21,6 @@ from qtpy.QtWidgets import (
 from napari_semst.errors import SaveError
 from napari_semst.io.options import ReadOptions
 from napari_semst.viewer import adapter
-from napari_semst.viewer.hover import show_spot_on_hover
-from napari_semst.viewer.outlines.load_outlines import read_outlines_when_wanted
 from napari_semst.viewer.spots import TISSUE
 from napari_semst.widgets.open import texts
 from napari_semst.widgets.open.alignment import AlignmentPanel
@@ -48,9 +46,11 @@ from napari_semst.widgets.shared.forms import (
     scroll_area,
     stacked,
 )
+from napari_semst.widgets.shared.recovery_offer import RecoveryOffer
 from napari_semst.widgets.shared.sections import OpenSections
 from napari_semst.widgets.shared.state import state_of
 from napari_semst.widgets.shared.status import StatusCard
+from napari_semst.widgets.shared.unsaved import add_layers
 from napari_semst.wording import for_window
 
 if TYPE_CHECKING:
@@ -80,6 +80,7 @@ class OpenData(QWidget):
         self._open_when_seen = False
         self.state = state_of(napari_viewer)
         self.opener = Opener(self)
+        self.recovery = RecoveryOffer(napari_viewer)
         self.drop = DropArea()
         self.recent = RecentList()
         self.forget = QPushButton("Clear")
@@ -132,6 +133,7 @@ class OpenData(QWidget):
         column = QVBoxLayout(content)
         column.setContentsMargins(8, 8, 8, 8)
         column.setSpacing(8)
+        column.addWidget(self.recovery)
         column.addWidget(self.drop)
         column.addWidget(self._recent_part)
         column.addWidget(self.inside)
@@ -159,6 +161,8 @@ class OpenData(QWidget):
         self.sections.changed.connect(self._on_section)
         self.alignment.aligned.connect(self._on_aligned)
         self.state.tissue_changed.connect(self._on_tissue_changed)
+        self.recovery.keeper.status_changed.connect(self.card.show_status)
+        self.recovery.keeper.failed.connect(self._on_failed)
         self.opener.looking.connect(self._on_looking)
         self.opener.looked.connect(self._on_looked)
         self.opener.progressed.connect(self._on_progress)
@@ -307,16 +311,7 @@ class OpenData(QWidget):
 
     def _add(self, layers: list[LayerData]) -> AnnData:
         """Show the layers of a section, and choose it."""
-        from napari.layers import Layer
-
-        # All are made before any is shown: half a section would be of no use.
-        made = [Layer.create(*data) for data in layers]
-        for layer in made:
-            show_spot_on_hover(layer)
-            read_outlines_when_wanted(layer)
-            self._viewer.add_layer(layer)
-        self._viewer.reset_view()
-        tissue: AnnData = made[-1].metadata[TISSUE]
+        tissue: AnnData = add_layers(self._viewer, layers)[-1].metadata[TISSUE]
         return tissue
 
     def _on_finished(self, count: int) -> None:

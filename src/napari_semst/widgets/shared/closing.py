@@ -10,6 +10,7 @@ from qtpy.QtWidgets import QMainWindow, QMessageBox, QWidget
 from napari_semst.viewer.adapter import UNSAVED
 from napari_semst.viewer.spots import tissue_of
 from napari_semst.widgets.shared.state import state_of
+from napari_semst.widgets.shared.unsaved import keeper_of, mark_saved
 from napari_semst.wording import for_window
 
 if TYPE_CHECKING:
@@ -64,6 +65,8 @@ class CloseGuard(QObject):
         answer = self.ask()
         if answer == DISCARD_BUTTON:
             self._discarded = True
+            for layer in self.unsaved:
+                keeper_of(self._viewer).forget(tissue_of(layer))
             # Another closing, after this one was held back elsewhere, asks again.
             QTimer.singleShot(0, self._forget)
             return False
@@ -99,7 +102,7 @@ class CloseGuard(QObject):
         )
 
     def _on_saved(self, saved: SavedFile) -> None:
-        mark_saved(list(self._viewer.layers), saved)
+        mark_saved(self._viewer, saved)
         state_of(self._viewer).tissue_changed.emit(saved.tissue, self)
 
     def _on_failed(self, error: Exception, details: str) -> None:
@@ -108,6 +111,9 @@ class CloseGuard(QObject):
 
     def _forget(self) -> None:
         self._discarded = False
+        if self._window.isVisible():
+            for layer in self.unsaved:
+                keeper_of(self._viewer).note(tissue_of(layer))
 
     def _close_when_saved(self) -> None:
         """Close once all is written; a file that was not named keeps the window."""
@@ -116,22 +122,6 @@ class CloseGuard(QObject):
         self._closing.stop()
         if not self.unsaved:
             self._window.close()
-
-
-def mark_saved(layers: list[Layer], saved: SavedFile) -> None:
-    """Take the mark of unsaved results off the layers whose section was written.
-
-    Parameters
-    ----------
-    saved
-        What was written; of a run that ended since then nothing is in the file.
-    """
-    for layer in layers:
-        if (
-            tissue_of(layer) is saved.tissue
-            and layer.metadata.get(UNSAVED) == saved.revision
-        ):
-            del layer.metadata[UNSAVED]
 
 
 def guard_closing(widget: QWidget, viewer: Viewer) -> CloseGuard | None:

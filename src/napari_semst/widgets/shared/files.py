@@ -192,9 +192,10 @@ def file_stem(name: str) -> str:
 def _read(path: str) -> tuple[AnnData, str, list[LayerData]]:
     from napari_semst.io.read import read
     from napari_semst.viewer.adapter import prepare_layers, section_name
+    from napari_semst.viewer.read_layers import from_path
 
     tissue, name = read(path), section_name(Path(path))
-    return tissue, name, prepare_layers(tissue, name)
+    return tissue, name, from_path(prepare_layers(tissue, name), Path(path))
 
 
 def _save(tissue: AnnData, wanted: SavedFile) -> SavedFile:

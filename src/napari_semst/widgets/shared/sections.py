@@ -30,7 +30,7 @@ class OpenSections(QComboBox):
 
     def __init__(self, viewer: Viewer, parent: QWidget | None = None) -> None:
         super().__init__(parent)
-        self._viewer = viewer
+        self.viewer = viewer
         self._layers: list[Layer] = []
         keep_narrow(self)
         events = viewer.layers.events
@@ -80,7 +80,7 @@ class OpenSections(QComboBox):
 
     def look_again(self, event: Any = None) -> None:
         """Offer the sections that are open now; one just opened is chosen."""
-        now, every = self.layer, self._viewer.layers
+        now, every = self.layer, self.viewer.layers
         self._layers = [x for x in every if tissue_of(x) is not None]
         for layer in self._layers:
             # Connecting the same slot twice is one connection.
