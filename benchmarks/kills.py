@@ -471,7 +471,6 @@ def main():
     inputs = work / "inputs"
     if not inputs.exists():
         make_inputs(inputs, args.spots)
-    warm_up(work / "warm", inputs, args.epochs)
     records = []
 
     def told(record):
@@ -483,6 +482,7 @@ def main():
     window = not args.only or "napari" in args.only
     share = 0.2 if window and len(args.only) != 1 else float(window)
     if share < 1:
+        warm_up(work / "warm", inputs, args.epochs)
         wanted = round(args.kills * (1 - share))
         kill_commands(args, work, inputs, wanted, told)
     if window:
