@@ -159,7 +159,7 @@ def _workers_end():
 def _viewers():
     from napari.viewer import Viewer
 
-    return sum(isinstance(x, Viewer) for x in gc.get_objects())
+    return sum(type(x) is Viewer for x in gc.get_objects())
 
 
 def verdict(records):
