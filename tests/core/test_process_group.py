@@ -21,8 +21,11 @@ from napari_semst.core.process_group import (
     local_rank,
     refuse_cohorts,
 )
+from napari_semst.core.progress import RunControl, run_to_end
 from napari_semst.errors import ConfigError
 from napari_semst.io.export.h5ad import write
+from napari_semst.pipeline.checkpoint import CheckpointFolder
+from napari_semst.pipeline.run import find_domains
 
 SETTINGS = {
     "training": {"batch_spots": 120, "batch_parts": 4, "epochs": 12},
@@ -117,3 +120,22 @@ def test_methods_without_training_save_once(tissue, tmp_path):
     found, account = launched(tmp_path, source, 2, "--method", "quick")
     assert account["method"] == "quick"
     assert found.obs["semst_domain"].nunique() == 3
+
+
+@pytest.mark.slow
+def test_two_processes_go_on_from_what_one_has_learnt(tissue, tmp_path):
+    source = tmp_path / "tissue.h5ad"
+    write(tissue, source)
+    request = Request(overrides=SETTINGS).with_settings("domains", n_domains=3)
+    whole = run_to_end(find_domains(read_h5ad(source), request))
+    folder = tmp_path / "by_2.h5ad.checkpoint"
+    control = RunControl(CheckpointFolder(folder, every=0.0))
+    steps = find_domains(read_h5ad(source), request, control)
+    while "loss" not in next(steps).metrics:
+        pass
+    steps.close()
+    found, _ = launched(tmp_path, source, 2)
+    facts = found.uns["semst"]["default"]
+    assert facts["training"]["resumed_after"] == 1
+    np.testing.assert_array_equal(found.obsm["X_semst"], whole.latent)
+    assert not folder.exists()
