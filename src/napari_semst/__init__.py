@@ -25,6 +25,9 @@ if TYPE_CHECKING:
     from napari_semst.pipeline.result import attach
     from napari_semst.report.write import write_report
     from napari_semst.sample import simulated_cortex, simulated_discordance
+    from napari_semst.transfer.api import make_signature, transfer_labels
+    from napari_semst.transfer.signature import Signature
+    from napari_semst.transfer.signature_file import load_signature, save_signature
     from napari_semst.verification.verify import verify_result
 
 __version__ = "0.1.0"
@@ -34,6 +37,7 @@ _HOME = {
     "Progress": "core.progress",
     "Request": "config",
     "RunControl": "core.progress",
+    "Signature": "transfer.signature",
     "add_labels": "io.import_labels",
     "add_regions": "io.geojson.label",
     "apply_model": "pipeline.apply_model",
@@ -45,10 +49,14 @@ _HOME = {
     "find_domains": "pipeline.api",
     "find_domains_cohort": "cohort.api",
     "load_model": "pipeline.model",
+    "load_signature": "transfer.signature_file",
+    "make_signature": "transfer.api",
     "read": "io.read",
     "save_model": "pipeline.model",
+    "save_signature": "transfer.signature_file",
     "simulated_cortex": "sample",
     "simulated_discordance": "sample",
+    "transfer_labels": "transfer.api",
     "verify_result": "verification.verify",
     "write": "io.export.h5ad",
     "write_geojson": "io.geojson.write",
@@ -61,6 +69,7 @@ __all__ = [
     "Progress",
     "Request",
     "RunControl",
+    "Signature",
     "__version__",
     "add_labels",
     "add_regions",
@@ -73,10 +82,14 @@ __all__ = [
     "find_domains",
     "find_domains_cohort",
     "load_model",
+    "load_signature",
+    "make_signature",
     "read",
     "save_model",
+    "save_signature",
     "simulated_cortex",
     "simulated_discordance",
+    "transfer_labels",
     "verify_result",
     "write",
     "write_geojson",

@@ -32,6 +32,12 @@ EXPRESSED = "ig_expressed"
 EXPECTED = "ig_expected"
 IMAGE_FEATURES = "ig_image_features"
 IMAGE_FLAG = "ig_image_flag"
+# Names taken from another section: of spots, of their domains, how like and how sure;
+# in uns the table of domains.
+TRANSFER = "semst_transfer"
+TRANSFER_DOMAIN = "semst_transfer_domain"
+TRANSFER_SCORE = "semst_transfer_score"
+TRANSFER_Q = "semst_transfer_q"
 RUNS = "semst"
 LATEST = "semst_latest"
 SPATIAL = "spatial"

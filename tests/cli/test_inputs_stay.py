@@ -22,6 +22,8 @@ READS = {
     "domains": {"source"},
     "explain": {"source"},
     "apply": {"source", "model"},
+    "transfer": {"reference", "target", "also"},
+    "signature": {"source"},
     "discordance": {"source"},
     "figure": {"source"},
     "report": {"source", "markers"},
@@ -48,6 +50,8 @@ WRITES = {
     "domains": {"output", "curve"},
     "explain": {"output"},
     "apply": {"output", "csv", "figure", "journal"},
+    "transfer": {"output", "csv", "figure"},
+    "signature": {"output"},
     "discordance": {"output"},
     "figure": {"output"},
     "report": {"output"},
@@ -108,7 +112,8 @@ def here(tmp_path, monkeypatch):
     pd.DataFrame(np.eye(8), index=genes).to_csv("vectors.csv")
     Image.new("RGB", (100, 60), "pink").save("slide.png")
     Path("settings.toml").write_text("[domains]\nn_domains = 3\n")
-    for name in ("embedding.safetensors", "model.safetensors", "markers.csv"):
+    held = ("embedding.safetensors", "model.safetensors", "markers.csv")
+    for name in (*held, "signature.npz", "second.npz"):
         Path(name).write_text("what it holds is not looked at before")
     Path("regions.csv").write_text("Barcode,regions\ns1,a\n")
     return tmp_path
@@ -117,6 +122,7 @@ def here(tmp_path, monkeypatch):
 QUICK = ("run", "counts.csv", "-k", "3", "--method", "quick")
 IMAGE = (*QUICK[:4], "--method", "image-guided", "--image", "slide.png")
 SEMANTICS = ("run", "counts.csv", "-k", "3", "--semantics")
+TRANSFER = ("transfer", "signature.npz", "counts.csv")
 PAIRS = [
     ((*QUICK, "--csv"), "counts.csv", ""),
     ((*QUICK, "--csv"), "places.csv", ""),
@@ -149,6 +155,12 @@ PAIRS = [
         ".csv",
     ),
     (("apply", "model.safetensors", "counts.csv", "--figure"), "counts.csv", ".png"),
+    ((*TRANSFER, "-o"), "places.csv", ".h5ad"),
+    ((*TRANSFER, "--csv"), "counts.csv", ""),
+    ((*TRANSFER, "--csv"), "signature.npz", ".csv"),
+    ((*TRANSFER, "--also", "second.npz", "--csv"), "second.npz", ".csv"),
+    ((*TRANSFER, "--figure"), "signature.npz", ".png"),
+    (("signature", "counts.csv", "--labels", "a", "-o"), "places.csv", ".npz"),
     (("domains", "counts.csv", "-k", "3", "-o"), "counts.csv", ""),
     (("domains", "counts.csv", "--curve"), "places.csv", ".png"),
     (("explain", "counts.csv", "-o"), "places.csv", ""),

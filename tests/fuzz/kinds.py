@@ -351,6 +351,22 @@ def _use_gene_tables(folder: Path) -> None:
                 raise WrongError("vectors that are not finite")
 
 
+def _signature(folder: Path) -> None:
+    from napari_semst.transfer.signature_file import save_signature
+    from tests.transfer.sections import small_signature
+
+    save_signature(small_signature(), folder / "signature.npz")
+
+
+def _use_signature(folder: Path) -> None:
+    from napari_semst.transfer.signature_file import load_signature
+    from tests.transfer.sections import small_signature
+
+    found, made = load_signature(folder / "signature.npz"), small_signature()
+    if found.labels != made.labels or not np.allclose(found.scores, made.scores):
+        raise WrongError("a signature that was not written")
+
+
 def _labels(folder: Path) -> None:
     from napari_semst.io.geojson.write import write_geojson
 
@@ -412,4 +428,5 @@ KINDS: dict[str, Kind] = {
     "prompts": Kind(beside.write_prompts_folder, beside.use_prompts_folder),
     "texts": Kind(beside.write_texts, beside.use_texts),
     "result": Kind(beside.write_cohort, beside.use_cohort),
+    "signature": Kind(_signature, _use_signature),
 }

@@ -19,6 +19,7 @@ from napari_semst.cli.run import presets, run
 from napari_semst.cli.sample import demo, samples
 from napari_semst.cli.share import export, figure, import_regions, report
 from napari_semst.cli.streams import INTERRUPTED, NOT_SAID, TERMINATED
+from napari_semst.cli.transfer import signature, transfer
 from napari_semst.cli.verify import verify
 from napari_semst.wording import for_shell
 
@@ -33,7 +34,8 @@ app = typer.Typer(
 )
 # In the order of the help; groups come after commands there.
 for _command in (
-    run, embed, server, domains, explain, apply, discordance, figure, report, export,
+    run, embed, server, domains, explain, apply, transfer, signature, discordance,
+    figure, report, export,
 ):  # fmt: skip
     app.command()(_command)
 app.command("import")(import_regions)

@@ -29,12 +29,17 @@ _COLORMAPS = {
     keys.MODULATION: "inferno",
     keys.MODULATION_SCALE: "inferno",
     keys.MODULATION_SHIFT: "inferno",
+    keys.TRANSFER_Q: "magma_r",
 }
 _TITLES = {
     keys.DOMAIN: "Domains",
     keys.CONFIDENCE: "Confidence",
     keys.MODULATION: "Modulation by gene semantics",
     keys.COVERAGE: "Semantic coverage",
+    keys.TRANSFER: "Names of spots",
+    keys.TRANSFER_DOMAIN: "Names of domains",
+    keys.TRANSFER_SCORE: "Likeness to a name",
+    keys.TRANSFER_Q: "False discovery rate of names",
 }
 
 

@@ -118,12 +118,14 @@ class RunOutputs:
                 tissue, self.csv, overwrite=self.overwrite, coordinates=place
             )
         if self.figure is not None:
-            from napari_semst.figure import domain_figure
-
-            domain_figure(
-                tissue, self.figure, coordinates=place, overwrite=self.overwrite
-            )
+            self.draw(tissue, self.figure, place)
         return [str(p) for p in (self.tissue, self.csv, self.figure) if p is not None]
+
+    def draw(self, tissue: AnnData, figure: Path, coordinates: str | None) -> None:
+        """Draw what was found."""
+        from napari_semst.figure import domain_figure
+
+        domain_figure(tissue, figure, coordinates=coordinates, overwrite=self.overwrite)
 
 
 @dataclass(frozen=True, slots=True)

@@ -24,6 +24,8 @@ if TYPE_CHECKING:
     from anndata import AnnData
     from numpy.typing import NDArray
 
+    from napari_semst.transfer.result import NamedDomain
+
 _BLOCK = 2**22
 _SETTINGS = "settings.toml"
 _STAGES = {
@@ -82,6 +84,10 @@ class ReportFacts:
         Spots by domain and annotation; None without one.
     losses
         One value per epoch, empty without training.
+    naming
+        Names of the domains from another section, empty without.
+    named_by, naming_fdr
+        Which section, and the false discovery rate up to which names are given.
     """
 
     title: str
@@ -103,6 +109,9 @@ class ReportFacts:
     agreement: tuple[tuple[str, str], ...]
     confusion: pd.DataFrame | None
     losses: tuple[float, ...]
+    naming: tuple[NamedDomain, ...] = ()
+    named_by: str = ""
+    naming_fdr: str = ""
 
 
 def gather_facts(
@@ -125,6 +134,7 @@ def gather_facts(
     from napari_semst.figure.colouring import domain_column
     from napari_semst.io.notes import INPUT, input_warnings
     from napari_semst.pipeline.provenance import python_values
+    from napari_semst.transfer.result import naming_facts, read_naming
 
     name = str(adata.uns.get(keys.LATEST, "")) if run is None else run
     column = domain_column(adata, run)
@@ -137,7 +147,9 @@ def gather_facts(
     title = str(input_notes.get("name", "")) or (source.name if source else "Section")
     # A run says itself whether it mixed sections.
     noticed = input_warnings(adata, told_apart=bool(recorded))
+    transfer = naming_facts(adata)
     warnings = [*noticed, *_texts(recorded.get("warnings"))]
+    warnings += _texts(transfer.get("warnings"))
     return ReportFacts(
         title=title,
         run=name,
@@ -158,6 +170,9 @@ def gather_facts(
         agreement=scores,
         confusion=confusion,
         losses=_losses(recorded),
+        naming=read_naming(adata),
+        named_by=", ".join(_texts(transfer.get("references"))),
+        naming_fdr=f"{float(transfer.get('fdr', 0)):g}",
     )
 
 

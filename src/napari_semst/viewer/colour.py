@@ -46,9 +46,11 @@ _COLORMAPS = {
     keys.DISCORDANCE: "magma",
     keys.SURPRISE: "magma",
     keys.DISCORDANCE_FDR: "magma_r",
+    keys.TRANSFER_SCORE: "viridis",
+    keys.TRANSFER_Q: "magma_r",
 }
 _MODULATION_COLORMAP = "inferno"
-_LIMITS = {keys.DISCORDANCE_FDR: (0.0, 1.0)}
+_LIMITS = {keys.DISCORDANCE_FDR: (0.0, 1.0), keys.TRANSFER_Q: (0.0, 1.0)}
 
 
 @dataclass(frozen=True, slots=True)

@@ -36,6 +36,28 @@ _KEPT = re.compile(rf"{keys.DOMAIN}_at_(\d+)")
 _RESULTS: tuple[tuple[str, str, str], ...] = (
     (keys.DOMAIN, "Domain", "The spatial domain that each spot belongs to."),
     (
+        keys.TRANSFER_DOMAIN,
+        "Name of the domain",
+        "The name that each spot's domain got from another section. Grey: none of its "
+        "names fits.",
+    ),
+    (
+        keys.TRANSFER,
+        "Name of the spot",
+        "The name that each spot got from another section by itself. Grey: none of its "
+        "names fits.",
+    ),
+    (
+        keys.TRANSFER_SCORE,
+        "Likeness to a name",
+        "How like each spot is to the name that it is most like, -1 to 1.",
+    ),
+    (
+        keys.TRANSFER_Q,
+        "Name of the spot, false discovery rate",
+        "The share of wrong names to expect among spots with names as sure or surer.",
+    ),
+    (
         keys.MODULATION,
         "Modulation",
         "How strongly the meaning of its genes moved each spot.",
@@ -95,6 +117,7 @@ _RESULTS: tuple[tuple[str, str, str], ...] = (
 )
 # Facts with names of their own, which are not for editing.
 _FIXED = (keys.DISCORDANT, keys.IMAGE_FLAG)
+_LABELS = (*_FIXED, keys.DOMAIN, keys.TRANSFER_DOMAIN, keys.TRANSFER)
 
 DISCORDANT_NAMES = ("as the image predicts", "discordant")
 """Names of spots by whether they are called discordant."""
@@ -184,7 +207,7 @@ def colourings(tissue: AnnData, run: str = "") -> tuple[Colouring, ...]:
         column = _column(tissue, key, run)
         if column:
             fixed = key in _FIXED
-            kind = "categories" if fixed or key == keys.DOMAIN else "numbers"
+            kind = "categories" if key in _LABELS else "numbers"
             place = "fixed" if fixed else "obs"
             ways.append(Colouring(key, label, column, kind, note, place))  # type: ignore[arg-type]
     for column, k in kept_levels(tissue).items():

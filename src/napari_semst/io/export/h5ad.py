@@ -173,7 +173,8 @@ def domains_table(adata: AnnData, coordinates: str | None = None) -> pd.DataFram
     from napari_semst.io.coordinates import locate_coordinates
     from napari_semst.io.split_sections import shown_section_key
 
-    if keys.DOMAIN not in adata.obs:
+    # Where domains of the user's own were named there is no run.
+    if keys.DOMAIN not in adata.obs and keys.TRANSFER not in adata.obs:
         raise SaveError(
             f"Expected domains in obs[{keys.DOMAIN!r}]; there are none. Find domains "
             "first."

@@ -88,13 +88,15 @@ class LabelEditor(QObject):
             self._tell(done)
         return done
 
-    def take(self, name: str, labels: Labels) -> str:
-        """Take labels of a file in as a column, and show it.
+    def take(self, name: str, labels: Labels, began: str = "a file") -> str:
+        """Take labels in as a column, and show it.
 
         Parameters
         ----------
         name
             Of the column; the next that is free where it is taken.
+        began
+            What they came from.
 
         Returns
         -------
@@ -104,7 +106,7 @@ class LabelEditor(QObject):
         annotator = self.annotator
         if annotator is None:
             return ""
-        done = self._tried(lambda: annotator.put(name, labels, "a file"))
+        done = self._tried(lambda: annotator.put(name, labels, began))
         if done:
             self._tell(done)
         return done

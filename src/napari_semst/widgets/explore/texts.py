@@ -133,6 +133,73 @@ TIPS = {
         "polygons when a SpatialData store is."
     ),
     "size": "Size of the spots, as a share of their true diameter.",
+    "naming_reference": (
+        "Where the names are from: a signature that ships, another section that is "
+        "open and has names, or a file."
+    ),
+    "naming_file": (
+        "Take names from a file: an annotated section, or a signature (.npz)."
+    ),
+    "naming_labels": "The column of the other section that holds the names.",
+    "naming_domains": (
+        "The domains that get names; where the section has none they are found first, "
+        "by the method quick."
+    ),
+    "naming_fdr": (
+        "A name is given where at most this share of such names is expected to be "
+        "chance; else none of these."
+    ),
+    "naming_run": (
+        "Compare each domain with the names of the other section, by the genes in "
+        "common and by what genes mean. They need no gene in common. Takes seconds."
+    ),
+    "naming_cancel": "Give the names up; nothing is changed.",
+    "naming_rename": (
+        "Put the domains under their names into a new column, to be edited; domains "
+        "of one name become one. Undo takes it back."
+    ),
+    "naming_save": (
+        "Write what sets the names of the other section apart to a file (.npz), "
+        "without its counts: it can be shared, and used in place of the section."
+    ),
+    "named_domain": "The domain, as the section calls it.",
+    "named_name": "The name that it got; none of these where no name is sure enough.",
+    "named_score": "How like the domain is to the name: higher is more like.",
+    "named_q": (
+        "False discovery rate: the share of wrong names to expect among those as sure "
+        "or surer, measured with gene names dealt anew."
+    ),
+    "named_next": "The names that come next, with their likeness.",
+}
+
+NAMING = {
+    "title": "Name from another section",
+    "ask": "Domains get the names of another section, on any panel, human or mouse.",
+    "builtin:cortex": "Cortex layers (ship; by species)",
+    "builtin:cortex-human": "Cortex layers, human (ship)",
+    "builtin:cortex-mouse": "Cortex layers, mouse (ship)",
+    "own_names": "Its own names",
+    "latest": "Domains of the latest run",
+    "find": "None yet: find them first",
+    "none": "none of these",
+    "nearest": "Nearest: {name}, which is not sure enough.",
+    "busy": "Comparing genes...",
+    "reading": "Reading {name}...",
+    "cancelled": "Given up; nothing was changed.",
+    "named": "{named} of {total} domains named",
+    "named_help": (
+        "The names are on the tissue now, and in the table below. Choose rows to read "
+        "what carried them."
+    ),
+    "column": "named",
+    "renamed": "Domains are named in the column {column}",
+    "renamed_help": (
+        "Domains of one name are one; those without keep their own. Undo takes it back."
+    ),
+    "file_title": "Take names from",
+    "save_title": "Save the signature",
+    "saving": "Making the signature...",
+    "saved": "Signature saved",
 }
 
 SPLIT_PIECES = "Into connected pieces"

@@ -23,6 +23,7 @@ from napari_semst.widgets.explore.genes import GeneActions
 from napari_semst.widgets.explore.legend import LegendTable
 from napari_semst.widgets.explore.limits import ColourLimits
 from napari_semst.widgets.explore.markers import MarkerPanel
+from napari_semst.widgets.explore.naming import NamingPart
 from napari_semst.widgets.explore.patches import PatchesPart
 from napari_semst.widgets.explore.select import SelectPart
 from napari_semst.widgets.explore.share import ShareActions, SharePanel
@@ -90,9 +91,11 @@ class ExploreDomains(QWidget):
         self.select = SelectPart(context, self)
         self.umap = UmapPart(context, self.select.take, self)
         self.patches = PatchesPart(context, self.select.tool, self)
+        self.naming = NamingPart(context, self)
         at = self.column.indexOf(self.card) + 1
         for place, part in enumerate((self.select, self.umap, self.patches)):
             self.column.insertWidget(at + place, part)
+        self.column.insertWidget(self.column.indexOf(self.why_fold) + 1, self.naming)
         self.sections.look_again()
 
     def _build(self) -> None:
@@ -118,7 +121,8 @@ class ExploreDomains(QWidget):
         row = row_of(self.pin_button, self.unpin_button, spacing=6)
         self.column.addLayout(row)
         self.column.addWidget(self.card)
-        self.column.addWidget(collapsible("Why", self.why))
+        self.why_fold = collapsible("Why", self.why)
+        self.column.addWidget(self.why_fold)
         self.column.addWidget(collapsible("Markers", self.markers))
         self.column.addWidget(collapsible("Compare", self.compare))
         self.column.addWidget(collapsible("Save and share", self.share))
@@ -183,6 +187,7 @@ class ExploreDomains(QWidget):
                 self.select.shutdown()
                 self.umap.shutdown()
                 self.patches.shutdown()
+                self.naming.shutdown()
             self._docked = self.parent() is not None
         return super().event(event)
 
