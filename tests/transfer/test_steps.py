@@ -189,6 +189,22 @@ def test_roughly_known_names_are_told(signature):
     assert "names rest on few" in said
 
 
+@pytest.mark.parametrize("missing", [None, np.nan])
+def test_spots_without_a_name_are_of_no_name(signature, missing):
+    from napari_semst.transfer.references import names_per_spot
+
+    part = layers(0)
+    part.obs["layer"] = part.obs["layer"].astype(object)
+    part.obs.iloc[:10, part.obs.columns.get_loc("layer")] = missing
+    codes, names = names_per_spot(part, "layer")
+    assert names == signature.labels
+    assert (codes[:10] == -1).all()
+    assert (codes[10:] >= 0).all()
+    made = make_signature(part, "layer")
+    assert made.provenance["left_out"] == []
+    assert made.n_spots.sum() == part.n_obs - 10
+
+
 def test_domains_that_are_none_are_refused(signature):
     target = layers(1)
     target.obs["depth"] = np.linspace(0, 1, target.n_obs)

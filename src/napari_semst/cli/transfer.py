@@ -197,6 +197,6 @@ def _in_words(one: dict[str, Any]) -> str:
     after = ", ".join(f"{name} {score:.2f}" for name, score in one["runners_up"])
     after = f"; then {after}" if after else ""
     return (
-        f"{ahead}{one['best']}  score {one['score']:.2f}, q {one['q']:.2g}{after} "
+        f"{ahead}{one['best']}  score {one['score']:.2f}, q {one['q']:.3g}{after} "
         f"({one['n_spots']} spots)"
     )

@@ -185,7 +185,9 @@ def names_per_spot(
                 _LABELS,
             )
         )
-    levels = as_texts(values).astype("category").cat
+    # Spots without a name are none of a name called "nan".
+    known = values.notna()
+    levels = as_texts(values).where(known).astype("category").cat
     names = tuple(str(name) for name in levels.categories)
     codes = levels.codes.to_numpy().astype(np.int64)
     counts = np.bincount(codes[codes >= 0], minlength=len(names))

@@ -179,7 +179,7 @@ class NamingPanel(QWidget):
                 one.domain,
                 name,
                 f"{one.score:.2f}",
-                f"{one.q:.2g}",
+                f"{one.q:.3g}",
                 one.next_names,
             )
             for column, text in enumerate(cells):

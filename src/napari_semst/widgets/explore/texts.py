@@ -175,9 +175,9 @@ TIPS = {
 NAMING = {
     "title": "Name from another section",
     "ask": "Domains get the names of another section, on any panel, human or mouse.",
-    "builtin:cortex": "Cortex layers (ship; by species)",
-    "builtin:cortex-human": "Cortex layers, human (ship)",
-    "builtin:cortex-mouse": "Cortex layers, mouse (ship)",
+    "builtin:cortex": "Cortex layers, by species",
+    "builtin:cortex-human": "Cortex layers, human",
+    "builtin:cortex-mouse": "Cortex layers, mouse",
     "own_names": "Its own names",
     "latest": "Domains of the latest run",
     "find": "None yet: find them first",
