@@ -80,6 +80,8 @@ def _in_words(facts: dict[str, Any]) -> str:
         f"  coordinates  {layout}",
         f"  image        {', '.join(images) or 'none'}",
     ]
+    if told := facts["gene_semantics"]:
+        lines.append(f"  gene names   {_gene_names(told, facts['n_genes'])}")
     lines += [f"  histology    {_spot_image(one)}" for one in facts["spot_images"]]
     lines += [f"  note         {text}" for text in facts["warnings"]]
     ready = "yes: semst run -k K"
@@ -95,6 +97,19 @@ def _in_words(facts: dict[str, Any]) -> str:
             f"  can run      {ready}",
         ]
     )
+
+
+def _gene_names(told: dict[str, Any], n_genes: int) -> str:
+    """Return which genes have a vector, and the most counted that have none."""
+    text = f"{told['n_known']:,} of {n_genes:,}"
+    if told["share_of_counts"] is not None:
+        text += f", {told['share_of_counts']:.1%} of counts,"
+    text += f" have a vector (read as {told['species']})"
+    parts = [
+        f"{one['gene']} {one['share_of_counts']:.2%}"
+        for one in told["heaviest_unknown"]
+    ]
+    return text + (f"; without: {', '.join(parts)}" if parts else "")
 
 
 def _spot_image(told: dict[str, Any]) -> str:

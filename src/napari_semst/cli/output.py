@@ -70,6 +70,8 @@ def format_summary(account: dict[str, Any]) -> str:
         f"  genes              {section['genes']}, {section['spatial_graph']}",
         f"  semantics          {account['semantics']}{covers}",
     ]
+    if account.get("genes_known"):
+        lines.append(f"  gene names         {account['genes_known']}")
     lines += format_image(account["image"]) if "image" in account else []
     curve = account.get("number_of_domains")
     if curve is not None:

@@ -69,11 +69,25 @@ class SectionInputs:
 
     @cached_property
     def gene_ids(self) -> NDArray[np.str_] | None:
-        """Ensembl id of each gene, ``(n_genes,)``; None where the tissue has none."""
+        """Ensembl id of each gene, ``(n_genes,)``; None where the tissue has none.
+
+        None as well where ids are of other genes than the names.
+        """
+        return self._checked_ids[0]
+
+    @property
+    def remarks(self) -> list[str]:
+        """What is to be said of the genes' ids; nothing where they are in order."""
+        return [text for text in self._checked_ids[1:] if text]
+
+    @cached_property
+    def _checked_ids(self) -> tuple[NDArray[np.str_] | None, str]:
         from napari_semst.io.ensembl_symbols import gene_ids
+        from napari_semst.pipeline.gene_coverage import check_ids
 
         found = gene_ids(self.tissue)
-        return None if found is None else found[self.features.genes]
+        ids = None if found is None else found[self.features.genes]
+        return check_ids(self.symbols, ids)
 
     @cached_property
     def coordinates(self) -> NDArray[np.float64]:

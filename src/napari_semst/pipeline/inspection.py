@@ -137,6 +137,7 @@ def _previewed(place: Path, seen: Preview, *, quick: bool) -> dict[str, Any]:
         "section_key": None,
         "sections": None,
         "left_out": None if seen.left_out is None else dict(seen.left_out),
+        "gene_semantics": None,
         "runs": None,
         "warnings": [message(text) for text in seen.remarks],
         "can_run": not why_not,
@@ -170,6 +171,7 @@ def _measured(tissue: AnnData, seen: Preview) -> dict[str, Any]:
         "section_key": key,
         "sections": sections,
         "left_out": _left_out(tissue),
+        "gene_semantics": _gene_semantics(tissue, matrix),
         "runs": _runs(tissue),
         "warnings": _noticed(tissue, places),
         "can_run": not problems,
@@ -368,6 +370,27 @@ def _left_out(tissue: AnnData) -> dict[str, int]:
     return {str(kind): int(number) for kind, number in kinds.items()}
 
 
+def _gene_semantics(
+    tissue: AnnData, counts: sparse.csr_matrix | None
+) -> dict[str, Any] | None:
+    """Return which genes the built-in table has a vector of."""
+    import numpy as np
+
+    from napari_semst.config import PrepareConfig
+    from napari_semst.pipeline.gene_coverage import gene_coverage
+    from napari_semst.pipeline.inputs import SectionInputs
+
+    inputs = SectionInputs(tissue, PrepareConfig())
+    try:
+        kept = np.flatnonzero(inputs.features.genes)
+        totals = None
+        if counts is not None:
+            totals = np.asarray(counts.sum(axis=0), dtype=np.float64).ravel()[kept]
+        return gene_coverage(inputs.symbols, inputs.gene_ids, totals).table()
+    except SemstError:  # no feature is a gene, which is said elsewhere
+        return None
+
+
 def _runs(tissue: AnnData) -> list[str]:
     from napari_semst import keys
 
@@ -380,11 +403,21 @@ def _noticed(tissue: AnnData, places: NDArray[np.float64] | None) -> list[str]:
     from napari_semst.io.notes import input_warnings
     from napari_semst.io.places.on_image import few_on_image
 
-    found = input_warnings(tissue)
+    found = [*input_warnings(tissue), *_remarks(tissue)]
     if places is not None:
         with suppress(SemstError):  # said of the image
             found.append(few_on_image(tissue, places))
     return list(filter(None, found))
+
+
+def _remarks(tissue: AnnData) -> list[str]:
+    """Return what is to be said of the genes' ids."""
+    from napari_semst.config import PrepareConfig
+    from napari_semst.pipeline.inputs import SectionInputs
+
+    with suppress(SemstError):  # no feature is a gene, which is said elsewhere
+        return SectionInputs(tissue, PrepareConfig()).remarks
+    return []
 
 
 def _some_spots_on_image(tissue: AnnData) -> bool:

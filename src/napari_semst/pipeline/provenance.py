@@ -23,6 +23,8 @@ if TYPE_CHECKING:
     from napari_semst.semantics import Semantics
 
 _CHUNK_VALUES = 4_000_000
+# Sources that find genes by the names of the built-in table.
+_BY_TABLE = ("builtin", "genes")
 _PACKAGES = (
     "napari-semst",
     "numpy",
@@ -93,6 +95,17 @@ def python_values(value: Any) -> Any:
     return value
 
 
+def _genes_known(section: Section, semantics: dict[str, Any]) -> str:
+    """Return in words which of the section's genes the built-in table knows."""
+    from napari_semst.pipeline.gene_coverage import gene_coverage
+
+    totals = np.asarray(section.counts.sum(axis=0), dtype=np.float64).ravel()
+    known = gene_coverage(
+        section.genes, section.gene_ids, totals, semantics.get("species")
+    )
+    return known.sentence()
+
+
 def record(
     config: Config,
     section: Section,
@@ -104,6 +117,8 @@ def record(
     """Return what a reader needs to repeat the run and to trust it."""
     semantics = dict(described.provenance) if described is not None else {}
     warnings = [str(text) for text in semantics.pop("warnings", ())]
+    if semantics.get("source") in _BY_TABLE:
+        semantics["genes"] = _genes_known(section, semantics)
     morphology: dict[str, Any] = {}
     if section.morphology is not None:
         morphology = dict(section.morphology.notes)

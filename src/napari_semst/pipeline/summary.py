@@ -43,6 +43,7 @@ def run_summary(
         "seed": facts["seed"],
         "semantics": _semantics(facts["semantics"]),
         "coverage": known_coverage(facts["semantics"]),
+        "genes_known": facts["semantics"].get("genes"),
         "device": facts["device"],
         "section": facts["section"],
         "epochs": facts["training"]["epochs"],

@@ -34,6 +34,7 @@ def tissue_warnings(tissue: AnnData, section: Section) -> list[str]:
     from napari_semst.io.gene_features import genes_of
     from napari_semst.io.places.mixed_sections import mixed_sections
     from napari_semst.io.places.on_image import few_on_image
+    from napari_semst.pipeline.inputs import SectionInputs
 
     apart = len(section.sections.names) > 1
     sections = section.sections if apart else None
@@ -47,6 +48,7 @@ def tissue_warnings(tissue: AnnData, section: Section) -> list[str]:
         *(locate_coordinates(tissue, key).remarks if key else ()),
         kinds.sentence(),
         say_references(tissue.var.loc[kinds.genes]),
+        *SectionInputs(tissue, section.config).remarks,
         "" if mixing is None else mixing.warning,
         few_on_image(tissue, places, sections),
     ]

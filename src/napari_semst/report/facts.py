@@ -279,6 +279,8 @@ def _made(recorded: Mapping[str, Any]) -> list[tuple[str, str]]:
         pairs.append(("Control, not a result", str(semantics["control"])))
     if (coverage := known_coverage(semantics)) is not None:
         pairs.append(("Genes it knows", f"{coverage:.0%}"))
+    if semantics.get("genes"):
+        pairs.append(("Gene names", str(semantics["genes"])))
     if device:
         pairs.append(("Device", f"{device.get('name')}: {device.get('reason')}"))
     return pairs

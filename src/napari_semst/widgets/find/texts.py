@@ -363,6 +363,7 @@ FACTS = {
     "revision": "Revision",
     "pooling": "Pooling",
     "coverage": "Coverage",
+    "genes": "Gene names",
     "species": "Species",
     "host": "Server",
     "per": "It read",
