@@ -47,6 +47,11 @@ CONVERSION = "semst_conversion"
 ALIGNMENT = "semst_alignment"
 # Which section a spot is of, where several were joined.
 SECTION = "semst_section"
+# Counts of all genes of every section, where joined sections have few in common, and
+# the names of these genes; in X where none is common, the sections that count a gene.
+OWN_COUNTS = "semst_own_counts"
+OWN_GENES = "semst_own_genes"
+COUNTED_IN = "semst_counted_in"
 DEFAULT_RUN = "default"
 
 # What the names of results begin with; no column of a user's own does.

@@ -16,6 +16,7 @@ from napari_semst.io.concat_sections import (
 )
 from napari_semst.io.export.h5ad import write
 from napari_semst.io.notes import input_warnings, warn
+from napari_semst.io.own_counts import own_sections
 from napari_semst.io.read import read
 from napari_semst.io.sections import sections_of, spots_of
 
@@ -66,9 +67,44 @@ def test_what_was_noticed_of_sections_is_kept(pair):
     pair["one"] = pair["one"][:, :14].copy()
     assert input_warnings(join_sections(pair)) == [
         "two: Something odd.",
-        "The sections have 4 genes in common, of 14 of the smallest one: were they "
-        "measured with the same panel?",
+        "The sections have 4 genes in common, of up to 50: the table holds these "
+        "alone. Every section is read by all its genes, k domains in each, and domains "
+        "have common names by what their genes mean.",
     ]
+
+
+def test_sections_of_different_panels_keep_their_own_counts(pair):
+    assert keys.OWN_COUNTS not in join_sections(pair).obsm
+    pair["one"] = pair["one"][:, :14].copy()
+    joined = join_sections(pair)
+    assert joined.n_vars == 4
+    genes = joined.uns[keys.OWN_GENES].tolist()
+    for name, part in own_sections(joined, sections_of(joined)).items():
+        own = pair[name]
+        assert part.n_vars == own.n_vars
+        assert [g for g in genes if g in own.var_names] == part.var_names.tolist()
+        assert (part.X != own[:, part.var_names].X).nnz == 0
+        np.testing.assert_array_equal(part.obsm["spatial"], own.obsm["spatial"])
+
+
+def test_a_table_without_a_common_gene_says_who_counts_what(pair, tmp_path):
+    symbols = ["PLP1", "MBP", "MOG", "MAG", "CNP", "GAD1", "GAD2", "SST", "VIP", "ALB"]
+    for section, names in zip(
+        pair.values(), (symbols, map(str.title, symbols)), strict=True
+    ):
+        section.var_names = [*names, *section.var_names[10:]]
+    pair["two"].var_names = [n.replace("GENE", "other") for n in pair["two"].var_names]
+    joined = join_sections(pair)
+    assert joined.n_vars == 100
+    assert any("do not compare genes" in text for text in input_warnings(joined))
+    for name, other in (("one", "two"), ("two", "one")):
+        counted = (joined.var[keys.COUNTED_IN] == name).to_numpy()
+        assert set(joined.var_names[counted]) == set(pair[name].var_names)
+        elsewhere = joined[(joined.obs[keys.SECTION] == other).to_numpy(), counted]
+        assert elsewhere.X.nnz == 0
+    back = read(write(joined, tmp_path / "joined.h5ad"))
+    assert (back.obsm[keys.OWN_COUNTS] != joined.obsm[keys.OWN_COUNTS]).nnz == 0
+    assert back.uns[keys.OWN_GENES].tolist() == joined.uns[keys.OWN_GENES].tolist()
 
 
 def test_symbols_that_stand_twice_are_joined_by_their_order(pair):
@@ -82,9 +118,11 @@ def test_symbols_that_stand_twice_are_joined_by_their_order(pair):
     assert join_sections(pair).var_names.tolist() == ["GENE10", "GENE10-2"]
 
 
-def test_sections_without_a_common_gene_are_refused(pair):
+def test_unknown_genes_that_are_not_common_are_refused(pair):
     pair["two"].var_names = [f"other{i}" for i in range(pair["two"].n_vars)]
-    with pytest.raises(InputError, match=r"0 of at least 50 .one: GENE0.*two: other0"):
+    with pytest.raises(
+        InputError, match=r"0 in common.*of at least 50.*one: GENE0.*two: other0"
+    ):
         join_sections(pair)
     with pytest.raises(InputError, match="two sections or more"):
         join_sections({"one": pair["one"]})
@@ -155,7 +193,7 @@ def test_hardly_any_common_gene_is_refused(pair):
         "GENE2",
         "GENE3",
     ]
-    with pytest.raises(InputError, match="3 of at least 50"):
+    with pytest.raises(InputError, match="3 in common, of at least 50"):
         join_sections(pair)
 
 

@@ -11,6 +11,12 @@ from napari_semst.core.sections import naming_section
 from napari_semst.errors import ConfigError, InputError
 from napari_semst.io.checks import abbreviate
 from napari_semst.io.manual_alignment import adjust, adjustment_of
+from napari_semst.io.own_counts import (
+    FEWEST_KNOWN,
+    LEAST_COMMON,
+    keep_own_counts,
+    seen_genes,
+)
 from napari_semst.wording import Worded
 
 if TYPE_CHECKING:
@@ -21,9 +27,7 @@ if TYPE_CHECKING:
 
     from napari_semst.config import Request
 
-# Genes in common, as shares of the smallest panel: below the first users are told,
-# below the second the sections are refused.
-_FEW_GENES = 0.5
+# Of fewer common genes, as a share of the smallest panel, a table is of no use.
 _TOO_FEW_GENES = 0.1
 _DIVIDE = "To keep them apart, divide that file before it is joined with others."
 
@@ -32,6 +36,11 @@ def join_sections(
     tissues: Mapping[str, AnnData], counts_layer: str = "", coordinates: str = ""
 ) -> AnnData:
     """Return one tissue of several, with the genes that all of them have.
+
+    Where these are less than half of a section's, the counts of all genes are kept in
+    ``obsm``, see `keep_own_counts`. Where there are hardly any the table has the genes
+    of every section, 0 elsewhere, and ``var["semst_counted_in"]`` names the sections
+    that count each.
 
     Sections are told apart by ``obs["semst_section"]``, spots by names that begin with
     their section's. Counts, coordinates, annotations, images and those obsm arrays that
@@ -48,8 +57,8 @@ def join_sections(
     Raises
     ------
     InputError
-        If there are fewer than two, no gene is common, or one has no raw counts or
-        coordinates.
+        If there are fewer than two, or one has no raw counts or coordinates; or if
+        hardly a gene is common and the gene table knows too few of one.
     """
     import anndata
     import pandas as pd
@@ -71,7 +80,10 @@ def join_sections(
     genes = _common_genes(parts)
     _keep_common_arrays(list(parts.values()))
     joined = anndata.concat(
-        [part[:, genes] for part in parts.values()], join="outer", merge="same"
+        [part[:, genes] if genes else part for part in parts.values()],
+        join="outer",
+        merge="same",
+        fill_value=0,
     )
     for column in joined.obs:
         joined.obs[column] = _of_one_type(joined.obs[column])
@@ -82,12 +94,7 @@ def join_sections(
         for library, own in _libraries(tissue, name):
             joined.uns["spatial"][library] = tissue.uns["spatial"][own]
             adjust(joined, library, adjustment_of(tissue, own))
-    fewest = min(tissue.n_vars for tissue in tissues.values())
-    if len(genes) < _FEW_GENES * fewest:
-        told.append(
-            f"The sections have {len(genes):,} genes in common, of {fewest:,} of the "
-            "smallest one: were they measured with the same panel?"
-        )
+    told += _note_panels(joined, parts, len(genes))
     warn(joined, *told)
     join_outline_sources(joined, list(tissues.values()))
     return joined
@@ -245,22 +252,71 @@ def _unique(symbols: Any) -> list[str]:
 
 
 def _common_genes(parts: Mapping[str, AnnData]) -> list[str]:
-    """Return the genes of all sections, in the order of the first."""
+    """Return the genes of all sections, in the order of the first; none if too few."""
     first, *others = parts.values()
     known = [set(part.var_names) for part in others]
     genes = [gene for gene in first.var_names if all(gene in other for other in known)]
     fewest = min(part.n_vars for part in parts.values())
-    if len(genes) < max(_TOO_FEW_GENES * fewest, 1):
-        shown = "; ".join(
-            f"{name}: {abbreviate(list(part.var_names), 3)}"
-            for name, part in parts.items()
-        )
-        raise InputError(
-            f"Expected sections with most genes in common; they have {len(genes):,} of "
-            f"at least {fewest:,} ({shown}). Give all sections the same species and "
-            "kind of gene names, symbols or Ensembl ids, and the same panel."
-        )
-    return genes
+    if len(genes) >= max(_TOO_FEW_GENES * fewest, 1):
+        return genes
+    _refuse_unknown(parts, len(genes), fewest)
+    return []
+
+
+def _refuse_unknown(parts: Mapping[str, AnnData], common: int, fewest: int) -> None:
+    """Raise where sections have too few genes in common, and hardly any has a meaning.
+
+    Genes by which sections of different panels are compared must be known.
+    """
+    from napari_semst.genes.gene_names import guess_species
+    from napari_semst.genes.table import builtin_table
+
+    known = [
+        int(builtin_table().map_genes(names, guess_species(names))[1].sum())
+        for names in (part.var_names.to_numpy(dtype=str) for part in parts.values())
+    ]
+    if min(known) >= FEWEST_KNOWN:
+        return
+    shown = "; ".join(
+        f"{name}: {abbreviate(list(part.var_names), 3)}" for name, part in parts.items()
+    )
+    raise InputError(
+        f"Expected sections with most genes in common, or genes that the built-in gene "
+        f"table knows, {FEWEST_KNOWN} of each section at least; they have {common:,} "
+        f"in common, of at least {fewest:,}, and it knows {min(known)} of one of them "
+        f"({shown}). Give gene names as symbols or human Ensembl ids."
+    )
+
+
+def _note_panels(
+    joined: AnnData, parts: Mapping[str, AnnData], common: int
+) -> list[str]:
+    """Keep what sections count of their own genes, and return what is to be told."""
+    shared = set(joined.var_names) if common else set()
+    own = [seen_genes(part) for part in parts.values()]
+    if all(len(shared & genes) >= LEAST_COMMON * len(genes) for genes in own):
+        return []
+    keep_own_counts(joined, parts)
+    apart = (
+        "Every section is read by all its genes, k domains in each, and domains have "
+        "common names by what their genes mean"
+    )
+    if common:
+        most = max(map(len, own))
+        return [
+            f"The sections have {common:,} genes in common, of up to {most:,}: the "
+            f"table holds these alone. {apart}."
+        ]
+    listed = {name: set(part.var_names) for name, part in parts.items()}
+    joined.var[keys.COUNTED_IN] = [
+        ", ".join(name for name, genes in listed.items() if gene in genes)
+        for gene in joined.var_names
+    ]
+    return [
+        f"The sections have hardly a gene in common, or none. {apart}, and by that "
+        "alone. The table holds the genes of all; a gene is 0 where it was not looked "
+        f"for (var[{keys.COUNTED_IN!r}]): do not compare genes between sections."
+    ]
 
 
 def _libraries(tissue: AnnData, name: str) -> Iterator[tuple[str, str]]:

@@ -9,7 +9,10 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from anndata import AnnData
+    from numpy.typing import NDArray
 
     from napari_semst.core.sections import Sections
     from napari_semst.pipeline.result import DomainResult
@@ -28,20 +31,31 @@ _BY_SPOT = (
 )
 
 
+def rows_in_order(
+    values: Sequence[NDArray[Any] | None], parts: Sections
+) -> NDArray[Any] | None:
+    """Return the rows of all sections in the table's order of spots.
+
+    `None` where a section has none, or rows of another width.
+    """
+    arrays = [value for value in values if value is not None]
+    if len(arrays) < len(values) or len({one.shape[1:] for one in arrays}) > 1:
+        return None
+    place = np.argsort(np.concatenate(list(parts.spots())))
+    rows: NDArray[Any] = np.concatenate(arrays)[place]
+    return rows
+
+
 def concat_results(
     found: list[DomainResult], parts: Sections, tissue: AnnData
 ) -> DomainResult:
     """Return the labels of several sections as one result, in the table's order."""
     from napari_semst.pipeline.provenance import spots_hash
 
-    place = np.argsort(np.concatenate(list(parts.spots())))
-    arrays: dict[str, Any] = {}
-    for name in _BY_SPOT:
-        values = [getattr(one, name) for one in found]
-        if any(value is None for value in values):
-            arrays[name] = None
-        else:
-            arrays[name] = np.concatenate(values)[place]
+    arrays: dict[str, Any] = {
+        name: rows_in_order([getattr(one, name) for one in found], parts)
+        for name in _BY_SPOT
+    }
     provenance = dict(found[0].provenance)
     provenance["section"] = {
         **provenance["section"],

@@ -93,16 +93,23 @@ def find_domains(
         One of its kinds, with what was expected, found and to do.
     """
     from napari_semst.core.memory import memory_limited
+    from napari_semst.pipeline.across_panels import (
+        are_of_different_panels,
+        find_across_panels,
+    )
 
+    control = control or RunControl()
     config = resolve(request) if isinstance(request, Request) else request
     with memory_limited(config.training.max_memory):
-        return (yield from _found(tissue, config, control or RunControl()))
+        if are_of_different_panels(tissue, config):
+            return (yield from find_across_panels(tissue, config, control, _found))
+        return (yield from _found(tissue, config, control))
 
 
 def _found(
     tissue: AnnData, request: Config, control: RunControl
 ) -> Generator[Progress, None, DomainResult]:
-    """Find the domains as `find_domains` does, with all settings complete."""
+    """Find the domains of a section, or of several by the genes that all have."""
     from napari_semst.domains.cluster import assign_domains
     from napari_semst.domains.hierarchy import build_hierarchy
     from napari_semst.morphology.describe import describe_morphology
