@@ -5,13 +5,14 @@
 FOLDER holds DLPFC_151673, DLPFC_151510_500genes, STARmap_MVC_BY3_1k and
 osmFISH_SScortex as .h5ad files with raw counts and an annotation in
 obs["ground_truth"]. Genes that both have, homologues of mouse and human among them, are
-taken from the larger panel until so many are left. Each section is run alone, as a joint run of sections of different
-panels does, and its domains are named in common. Printed are adjusted Rand indices of
-each section; the share of annotated cortex that is named rightly, by the name that most
-spots of its domain have in the other section (layers matched as L2/3 to 2 or 3), of the
-second section by the first, and of the first by the second; how many names are common;
-and the same where the names of every panel's genes are dealt anew among them, means of
-ten draws. ``--common`` adds a run by the common genes alone.
+taken from the larger panel until so many are left. Each section is run alone, as a
+joint run of sections of different panels does, and its domains are named in common.
+Printed are adjusted Rand indices of each section; the share of annotated cortex that is
+named rightly, by the name that most spots of its domain have in the other section
+(layers matched as L2/3 to 2 or 3), of the second section by the first, and of the first
+by the second; how many names are common; and the same where the names of every panel's
+genes are dealt anew among them, means of ten draws. ``--common`` adds a run by the
+common genes alone.
 """
 
 from __future__ import annotations
