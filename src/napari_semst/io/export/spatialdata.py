@@ -208,7 +208,12 @@ def _table(adata: AnnData, links: _Links) -> AnnData:
     obs[_REGION] = links.region.to_numpy(dtype=object)
     obs[_REGION] = obs[_REGION].astype("category")
     obs[_INSTANCE] = links.instance.to_numpy()
-    ours = [k for k in adata.obsm if str(k).startswith((*_OURS, keys.LATENT))]
+    results = (*_OURS, keys.LATENT)
+    ours = [
+        key
+        for key in adata.obsm
+        if str(key).startswith(results) and key != keys.OWN_COUNTS
+    ]
     notes = [k for k in adata.uns if str(k) == keys.RUNS or str(k).startswith(_OURS)]
     made = anndata.AnnData(
         obs=obs,
