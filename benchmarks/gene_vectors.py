@@ -151,7 +151,7 @@ def main():
         for first, second, reference, target, layers, average in ready:
             known = reference_layers(reference, layers[0], table)
             asked = (*known, target, layers[1], table, average)
-            right[f"{first[:9]} > {second[:9]}"] = round(named_rightly(*asked), 3)
+            right[f"{first[:12]} > {second[:12]}"] = round(named_rightly(*asked), 3)
             mixed += [named_rightly(*asked, seed) for seed in range(given.draws)]
         row = {
             "table": name,
