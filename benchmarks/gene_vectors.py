@@ -26,12 +26,12 @@ import numpy as np
 from scipy import sparse
 from together_panels import LAYERS, truth, with_common_genes
 
+from napari_semst.domains.domain_meaning import Projection
 from napari_semst.genes.table import builtin_table
 from napari_semst.io.counts import find_counts
 from napari_semst.io.read import read
 from napari_semst.prepare.components import neighbour_average, smooth_over_neighbours
 from napari_semst.prepare.graphs import n_touching
-from napari_semst.semantics.gene_table.domain_meaning import Projection
 
 NAMES = (
     "DLPFC_151673",

@@ -27,13 +27,13 @@ from sklearn.metrics import adjusted_rand_score
 
 import napari_semst
 from napari_semst import keys
+from napari_semst.domains.domain_meaning import Projection
 from napari_semst.genes.gene_names import guess_species
 from napari_semst.genes.table import builtin_table
 from napari_semst.io.concat_sections import join_sections
 from napari_semst.io.counts import find_counts
 from napari_semst.io.read import read
 from napari_semst.pipeline.across_panels import named_in_common
-from napari_semst.semantics.gene_table.domain_meaning import Projection
 
 TRUTH = "ground_truth"
 PAIRS = (

@@ -23,8 +23,8 @@ if TYPE_CHECKING:
     from napari_semst.core.progress import RunControl
     from napari_semst.core.sections import Sections
     from napari_semst.domains.common_names import CommonNames
+    from napari_semst.domains.domain_meaning import Projection
     from napari_semst.pipeline.result import DomainResult
-    from napari_semst.semantics.gene_table.domain_meaning import Projection
 
     Find = Callable[
         [AnnData, Config, RunControl], Generator[Progress, None, DomainResult]
@@ -104,9 +104,9 @@ def _check(tissue: AnnData, config: Config) -> None:
 
 
 def _projection(name: str, part: AnnData) -> Projection:
+    from napari_semst.domains.domain_meaning import Projection
     from napari_semst.genes.table import builtin_table
     from napari_semst.io.own_counts import FEWEST_KNOWN
-    from napari_semst.semantics.gene_table.domain_meaning import Projection
 
     genes = part.var_names.to_numpy(dtype=str)
     found = Projection.of_panel(part.X, genes, builtin_table())
