@@ -30,6 +30,7 @@ READS = {
     "export": {"source"},
     "import": {"source", "regions"},
     "convert": {"source"},
+    "verify": {"result", "inputs"},
     "score": {"source"},
     "inspect": {"source"},
     "view": {"source"},
