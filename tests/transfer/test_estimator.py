@@ -2,44 +2,23 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 import numpy as np
 import pytest
-from anndata import AnnData
-from scipy import sparse
 
 from napari_semst.core.progress import RunControl, run_to_end
-from napari_semst.genes.table import GeneTable
+from napari_semst.errors import InputError
 from napari_semst.transfer.estimator import name_spots
+from napari_semst.transfer.explain import carried_by
 from napari_semst.transfer.signature import signature_of
+from tests.transfer.planted import N_LAYERS, layered, planted
 
-N_LAYERS, SIDE = 4, 20
-
-
-def planted(seed: int, n_genes: int = 60) -> GeneTable:
-    """Return a table in which genes of one kind lie together."""
-    random = np.random.default_rng(seed)
-    vectors = random.normal(size=(2 * n_genes, 8)).astype(np.float32)
-    vectors += 3 * np.eye(8, dtype=np.float32)[np.arange(2 * n_genes) % N_LAYERS]
-    vectors /= np.linalg.norm(vectors, axis=1, keepdims=True)
-    symbols = tuple(f"GENE{place}" for place in range(2 * n_genes))
-    return GeneTable(vectors, symbols, {}, {}, {}, {})
+if TYPE_CHECKING:
+    from anndata import AnnData
 
 
-def layered(genes: range, seed: int) -> AnnData:
-    """Return layers, each with more of the genes of its kind."""
-    random = np.random.default_rng(seed)
-    x, y = np.meshgrid(np.arange(SIDE), np.arange(SIDE))
-    layer = (y.ravel() * N_LAYERS) // SIDE
-    kind = np.array(genes) % N_LAYERS
-    rate = np.where(layer[:, None] == kind, 4.0, 1.0)
-    tissue = AnnData(sparse.csr_matrix(random.poisson(rate).astype(np.float32)))
-    tissue.var_names = [f"GENE{gene}" for gene in genes]
-    tissue.obsm["spatial"] = np.column_stack([x.ravel(), y.ravel()]).astype(float)
-    tissue.obs["layer"] = [f"layer {one}" for one in layer]
-    return tissue
-
-
-def named(reference: AnnData, target: AnnData, table: GeneTable) -> float:
+def named(reference: AnnData, target: AnnData, table) -> float:
     signature = run_to_end(signature_of(reference, "layer", RunControl()))
     found = run_to_end(name_spots([signature], target, table, RunControl()))
     names = np.array(found.labels)[found.best]
@@ -57,3 +36,51 @@ def test_names_dealt_anew_say_nothing():
     random = np.random.default_rng(0)
     target.var_names = list(random.permutation(target.var_names))
     assert named(layered(range(60), 0), target, planted(2)) < 0.6
+
+
+def test_the_order_of_genes_and_spots_changes_nothing():
+    reference, target = layered(range(60), 0), layered(range(30, 90), 1)
+    signature = run_to_end(signature_of(reference, "layer", RunControl()))
+    table, random = planted(2), np.random.default_rng(3)
+    spots, genes = random.permutation(target.n_obs), random.permutation(target.n_vars)
+    plain = run_to_end(name_spots([signature], target, table, RunControl()))
+    turned = target[spots][:, genes].copy()
+    other = run_to_end(name_spots([signature], turned, table, RunControl()))
+    assert plain.n_shared == other.n_shared == 30
+    # On a lattice ties among nearest spots are broken by order, at the border alone.
+    agree = plain.best[spots] == other.best
+    assert agree.mean() > 0.97
+
+
+def test_a_reference_that_says_nothing_is_refused():
+    reference, target = layered(range(60), 0), layered(range(60, 120), 1)
+    reference.var_names = [f"UNKNOWN{gene}" for gene in range(60)]
+    signature = run_to_end(signature_of(reference, "layer", RunControl()))
+    with pytest.raises(InputError, match="no gene in common"):
+        run_to_end(name_spots([signature], target, planted(2), RunControl()))
+
+
+def test_several_references_join_labels_of_one_name():
+    table = planted(2)
+    signatures = [
+        run_to_end(signature_of(layered(range(60), seed), "layer", RunControl()))
+        for seed in (0, 5)
+    ]
+    target = layered(range(60, 120), 1)
+    found = run_to_end(name_spots(signatures, target, table, RunControl()))
+    assert found.labels == signatures[0].labels
+    names = np.array(found.labels)[found.best]
+    assert (names == target.obs["layer"].to_numpy()).mean() > 0.9
+
+
+def test_carried_by_names_the_genes_of_the_layer():
+    table = planted(2)
+    signature = run_to_end(signature_of(layered(range(60), 0), "layer", RunControl()))
+    target = layered(range(60, 120), 1)
+    found = run_to_end(name_spots([signature], target, table, RunControl()))
+    codes = np.unique(target.obs["layer"], return_inverse=True)[1]
+    for layer, told in enumerate(carried_by(found, codes, np.arange(N_LAYERS))):
+        genes = [int(gene.removeprefix("GENE")) for gene, _ in told.genes]
+        assert np.mean(np.array(genes) % N_LAYERS == layer) > 0.5
+        assert all(name in signature.genes for name in told.reference_genes)
+        assert told.semantic_share == pytest.approx(1)

@@ -9,6 +9,11 @@ import numpy as np
 
 from napari_semst.core.progress import run_in_thread
 from napari_semst.errors import InputError
+from napari_semst.transfer.balance import (
+    LEAST_EXPLAINED,
+    sample_profiles,
+    semantic_weight,
+)
 from napari_semst.transfer.kernel import named_genes, predict_signature
 from napari_semst.transfer.profiles import read_profiles
 from napari_semst.transfer.settings import TransferSettings
@@ -84,12 +89,15 @@ class ReferencePart:
         What it predicts of the target's genes.
     columns
         Which label of the result each of its labels is, ``(n_labels,)``.
+    weight
+        Of what is said by genes that are like a gene, beside the gene itself.
     """
 
     signature: Signature
     genes: NamedGenes
     prediction: PredictedSignature
     columns: NDArray[np.int64]
+    weight: float
 
 
 def name_spots(
@@ -143,31 +151,40 @@ def scores_of(
     places: dict[str, int] = {}
     target = named_genes(profiles.genes, profiles.species, table, places)
     labels = tuple(dict.fromkeys(x for one in signatures for x in one.labels))
-    parts = []
+    sample, parts = sample_profiles(profiles, settings.seed), []
     for signature in signatures:
         genes = named_genes(signature.genes, signature.species, table, places)
         prediction = predict_signature(signature, genes, target)
-        if not prediction.scores.any():
-            raise InputError(
-                "Expected a reference that says something of the target; found no "
-                f"gene in common among {len(genes.symbols):,} and "
-                f"{len(target.symbols):,}, and {int(genes.known.sum()):,} genes of "
-                "the reference from which no other is predicted. Use a reference "
-                "with more genes."
-            )
+        refuse_silent(prediction, genes, target)
         columns = np.array([labels.index(x) for x in signature.labels])
-        parts.append(ReferencePart(signature, genes, prediction, columns))
+        weight = semantic_weight(prediction, sample, settings.seed)
+        parts.append(ReferencePart(signature, genes, prediction, columns, weight))
     weights = joint_weights(parts, len(labels))
     scores = profiles.weighted_sums(weights.T, tell)
     return TransferScores(labels, scores, weights, profiles, target, tuple(parts))
+
+
+def refuse_silent(
+    prediction: PredictedSignature, reference: NamedGenes, target: NamedGenes
+) -> None:
+    """Refuse a reference that says nothing of the target."""
+    if prediction.shared.any() or prediction.explained >= LEAST_EXPLAINED:
+        return
+    raise InputError(
+        "Expected a reference that says something of the target; found no gene in "
+        f"common among {len(reference.symbols):,} and {len(target.symbols):,}, and "
+        f"gene semantics that predict {prediction.explained:.1%} of what sets the "
+        f"reference's domains apart (at least {LEAST_EXPLAINED:.0%} is needed). Use a "
+        "reference with more genes."
+    )
 
 
 def joint_weights(parts: Sequence[ReferencePart], n_labels: int) -> NDArray[np.float64]:
     """Return each label's weights of genes: unit vectors, averaged over references."""
     total: NDArray[np.float64] = 0.0  # type: ignore[assignment]
     for part in parts:
-        one = np.zeros((n_labels, part.prediction.scores.shape[1]))
-        one[part.columns] = unit_rows(part.prediction.scores)
+        one = np.zeros((n_labels, part.prediction.own.shape[1]))
+        one[part.columns] = unit_rows(part.prediction.joint(part.weight))
         total = total + one
     return unit_rows(total)
 

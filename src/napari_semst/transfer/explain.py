@@ -87,10 +87,9 @@ def _told_by(scores: TransferScores, gene: int, label: int) -> str:
         if not len(own):
             continue
         seen = part.signature.scores[own[0]].astype(np.float64)
+        row = part.weight * (scores.target.features[gene] @ part.prediction.semantic)
         if part.prediction.shared[gene]:
-            row = same_genes(part.genes, scores.target)[gene].toarray().ravel()
-        else:
-            row = scores.target.features[gene] @ part.prediction.semantic
+            row += same_genes(part.genes, scores.target)[gene].toarray().ravel()
         added = row * seen * np.sign(scores.weights[label, gene])
         top = int(added.argmax())
         if added[top] > best:
@@ -103,8 +102,10 @@ def _terms(scores: TransferScores, speaks: NDArray[np.float64]) -> tuple[str, ..
     from napari_semst.genes.terms import builtin_terms
 
     terms = builtin_terms()
-    n_rows = terms.members.shape[1]
-    identity = scores.target.identity[:, :n_rows]
+    # Terms are known of the genes of the table that ships.
+    if terms.members.shape[1] != scores.target.n_rows:
+        return ()
+    identity = scores.target.identity[:, : scores.target.n_rows]
     here = (terms.members @ identity.T).tocsr()
     here.data[:] = 1.0
     count = np.asarray(here.sum(axis=1)).ravel()

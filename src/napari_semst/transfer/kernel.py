@@ -43,13 +43,16 @@ class NamedGenes:
     known
         Whether the table knows them, ``(n_genes,)``.
     identity
-        Which genes they are, ``(n_genes, n_identities)``; see `gene_identities`.
+        Which genes they are, ``(n_genes, n_identities)``; rows of the table first.
+    n_rows
+        Of the table.
     """
 
     symbols: NDArray[np.str_]
     features: NDArray[np.float64]
     known: NDArray[np.bool_]
     identity: sparse.csr_matrix
+    n_rows: int
 
 
 def named_genes(
@@ -84,7 +87,7 @@ def named_genes(
     shape = len(names), n_rows + len(places)
     identity = sparse.csr_matrix((ones, (rows, columns)), shape=shape)
     features = vectors.astype(np.float64) @ _evened(table)
-    return NamedGenes(names, features, known, identity)
+    return NamedGenes(names, features, known, identity, n_rows)
 
 
 def _evened(table: GeneTable) -> NDArray[np.float64]:
@@ -106,25 +109,33 @@ class PredictedSignature:
 
     Parameters
     ----------
-    scores
-        Shape ``(n_labels, n_target_genes)``; zero where nothing is known of a gene.
+    own
+        What the reference shows of the genes that it holds itself,
+        ``(n_labels, n_target_genes)``; zero of others.
+    like
+        What its other genes say of all that the table knows, of the same shape.
     shared
         Which of the target's genes the reference holds itself.
     explained
         Share of the signature's variance over genes that the vectors predict of
-        reference genes left out; about 0 where semantics say nothing.
+        reference genes left out; 0 where semantics say nothing.
     ridge
         Of the regression.
     semantic
-        Map from the reference's genes to the semantic part, ``(n_dimensions,
-        n_reference_genes)``; see `semantic_shares`.
+        What each reference gene says along each dimension, ``(n_dimensions,
+        n_reference_genes)``.
     """
 
-    scores: NDArray[np.float64]
+    own: NDArray[np.float64]
+    like: NDArray[np.float64]
     shared: NDArray[np.bool_]
     explained: float
     ridge: float
     semantic: NDArray[np.float64]
+
+    def joint(self, weight: float) -> NDArray[np.float64]:
+        """Return genes themselves and, with a weight, what is said by their like."""
+        return self.own + weight * self.like
 
 
 def predict_signature(
@@ -132,20 +143,19 @@ def predict_signature(
 ) -> PredictedSignature:
     """Return what is expected of the target's genes in each domain of the reference."""
     scores = signature.scores.astype(np.float64)
+    # Of domains with more of every gene it says how deep they were read.
+    scores -= scores.mean(axis=1, keepdims=True)
     used = np.flatnonzero(reference.known)
     features = reference.features[used]
-    observed = scores[:, used] - scores[:, used].mean(axis=1, keepdims=True)
-    ridge, explained, solve = fit_ridge(features, observed.T)
     semantic = np.zeros((features.shape[1], scores.shape[1]))
-    semantic[:, used] = solve
-    predicted = scores @ semantic.T @ target.features.T if explained > 0 else None
-    if predicted is None:
-        predicted = np.zeros((len(scores), len(target.symbols)))
-        semantic[:] = 0
+    explained, ridge = 0.0, float(_RIDGES[-1])
+    if len(used):
+        ridge, explained, semantic[:, used] = fit_ridge(features, scores[:, used].T)
+    like = (scores @ semantic.T) @ target.features.T
     same = same_genes(reference, target)
+    own = np.asarray((same @ scores.T).T)
     shared = np.diff(same.indptr) > 0
-    predicted[:, shared] = (same @ scores.T).T[:, shared]
-    return PredictedSignature(predicted, shared, max(explained, 0.0), ridge, semantic)
+    return PredictedSignature(own, like, shared, max(explained, 0.0), ridge, semantic)
 
 
 def same_genes(reference: NamedGenes, target: NamedGenes) -> sparse.csr_matrix:

@@ -1,9 +1,16 @@
-"""Whether a name says anything: what names would be told of genes dealt anew.
+"""Whether a name says anything, or nothing does and it is none of these.
 
-Two things could make a spot look like a domain of the reference. Any weights of genes
-give some spot a high score: scores are compared with those by the same weights given
-to other genes of like expression. And neighbouring spots are alike, so that any piece
-of tissue has something of its own: domains are compared with random connected ones too.
+Four things could make a piece of tissue look like a domain of the reference, and each
+has its answer:
+
+- any weights of genes give something a high score: scores are compared with those by
+  the same weights given to other genes of like expression;
+- neighbouring spots are alike, so that any piece of tissue has something of its own:
+  domains are compared with random connected ones of their size;
+- another domain of the reference may be as near: genes are drawn anew with replacement,
+  and the name has to stay;
+- tissues of one body have much in common: of what sets the piece apart the name must
+  explain some share, and so must all names of what sets the section's spots apart.
 """
 
 from __future__ import annotations
@@ -16,9 +23,11 @@ from scipy import stats
 
 from napari_semst.core.progress import run_in_thread
 from napari_semst.transfer.profiles import mean_of_groups
+from napari_semst.transfer.tissue_fit import LEAST_FIT, tissue_fit
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Generator
+    from typing import Any
 
     from numpy.typing import NDArray
 
@@ -28,10 +37,14 @@ if TYPE_CHECKING:
 
 # Genes of like expression among which names are dealt.
 STRATA = 10
+# Correlation over genes that a name needs at least: 4 % of what sets a piece apart.
+LEAST_CORRELATION = 0.2
 # Spots from which the shape of the null is learnt.
 _NULL_SPOTS = 2_000
 # Draws that every spot gets of its own, for the spread of its scores.
 _OWN_DRAWS = 32
+# Random projections by which lengths of profiles are measured, to about a tenth.
+_PROJECTIONS = 128
 NONE = -1
 
 
@@ -46,9 +59,12 @@ class GroupNames:
     ranked
         All labels, best first, ``(n_groups, n_labels)``.
     scores
-        Shape ``(n_groups, n_labels)``.
+        Correlation over genes of each with each label, ``(n_groups, n_labels)``.
     p, q
         Of the best label, ``(n_groups,)``; q by Benjamini and Hochberg.
+    fit
+        Share of what could be explained of the section's spots that the references
+        explain; see `tissue_fit`.
     """
 
     best: NDArray[np.int64]
@@ -56,9 +72,10 @@ class GroupNames:
     scores: NDArray[np.float32]
     p: NDArray[np.float64]
     q: NDArray[np.float64]
+    fit: float
 
 
-def strata_of(values: NDArray[np.floating], n_strata: int) -> NDArray[np.int64]:
+def strata_of(values: NDArray[np.floating[Any]], n_strata: int) -> NDArray[np.int64]:
     """Return the stratum of each gene by the rank of its value; equal sizes."""
     rank = np.argsort(np.argsort(values, kind="stable"), kind="stable")
     return rank * n_strata // max(len(values), 1)
@@ -85,7 +102,7 @@ def _strata(scores: TransferScores) -> NDArray[np.int64]:
 
 def name_groups(
     scores: TransferScores,
-    codes: NDArray[np.integer],
+    codes: NDArray[np.integer[Any]],
     n_groups: int,
     settings: TransferSettings,
     control: RunControl,
@@ -101,31 +118,123 @@ def name_groups(
     """
 
     def work(tell: ThreadReporter) -> GroupNames:
-        return _name_groups(scores, codes, n_groups, settings, tell)
+        means = scores.profiles.group_means(mean_of_groups(codes, n_groups))
+        of = 3 * settings.n_draws
+        own = means @ scores.weights.T
+        p = np.maximum(
+            _by_genes(scores, means, own, settings, lambda done: tell(done, of)),
+            by_random_domains(scores, own, codes, settings),
+        )
+        tell(2 * settings.n_draws, of)
+        p = np.maximum(p, by_runners_up(scores, means, own, settings))
+        fit = tissue_fit(scores, settings.seed)
+        return _named(own, correlations(scores, means), p, settings.fdr, fit)
 
     return (yield from run_in_thread("explain", "Naming domains", work, control))
 
 
-def _name_groups(
+def correlations(
+    scores: TransferScores, means: NDArray[np.float32]
+) -> NDArray[np.float32]:
+    """Return the correlation over genes of profiles with what labels lead to expect.
+
+    Parameters
+    ----------
+    means
+        Shape ``(n_groups, n_genes)``.
+    """
+    told = scores.target.known | (np.abs(scores.weights).sum(axis=0) > 0)
+    seen, expected = means[:, told].astype(np.float64), scores.weights[:, told]
+    seen = seen - seen.mean(axis=1, keepdims=True)
+    expected = expected - expected.mean(axis=1, keepdims=True)
+    lengths = np.linalg.norm(seen, axis=1)[:, None] * np.linalg.norm(expected, axis=1)
+    return np.asarray(seen @ expected.T / np.maximum(lengths, 1e-12), np.float32)
+
+
+def _by_genes(
     scores: TransferScores,
-    codes: NDArray[np.integer],
-    n_groups: int,
+    means: NDArray[np.float32],
+    own: NDArray[np.float64],
     settings: TransferSettings,
-    tell: Callable[[int, int], None],
-) -> GroupNames:
+    tell: Callable[[int], None],
+) -> NDArray[np.float64]:
+    """Return how often names dealt anew give as high a score, as p-values."""
     random = np.random.default_rng((settings.seed, 2))
-    means = scores.profiles.group_means(mean_of_groups(codes, n_groups))
-    own = means @ scores.weights.T
-    top = own.max(axis=1)
-    as_high = np.zeros(n_groups)
-    strata = _strata(scores)
+    strata, weights = _strata(scores), scores.weights.astype(np.float32)
+    as_high, top = np.zeros(len(own)), own.max(axis=1)
     for draw in range(settings.n_draws):
         order = dealt_anew(strata, 1, random)[0]
-        as_high += (means @ scores.weights[:, order].T).max(axis=1) >= top
+        as_high += (means @ weights[:, order].T).max(axis=1) >= top
         if draw % 50 == 0:
-            tell(draw, settings.n_draws)
-    p = (1 + as_high) / (settings.n_draws + 1)
-    return _named(own.astype(np.float32), p, settings.fdr)
+            tell(draw)
+    p: NDArray[np.float64] = (1 + as_high) / (settings.n_draws + 1)
+    return p
+
+
+def by_random_domains(
+    scores: TransferScores,
+    own: NDArray[np.float64],
+    codes: NDArray[np.integer[Any]],
+    settings: TransferSettings,
+) -> NDArray[np.float64]:
+    """Return p-values by random connected domains of equal sizes.
+
+    Parameters
+    ----------
+    own
+        Mean scores, ``(n_groups, n_labels)``.
+    """
+    from napari_semst.explanation.markers import membership
+    from napari_semst.explanation.random_domains import make_patches, random_domains
+    from napari_semst.prepare.graphs import touching_graph
+
+    profiles, n_groups = scores.profiles, len(own)
+    sections = profiles.sections
+    touching = touching_graph(profiles.average)
+    patches = make_patches(profiles.coordinates, sections, touching)
+    # Spots of no domain are a domain of their own, which takes its place.
+    all_codes = np.where(codes < 0, n_groups, codes)
+    wanted = np.zeros((len(sections.names), n_groups + 1), np.int64)
+    np.add.at(wanted, (sections.codes, all_codes), 1)
+    together = membership(patches.of_spot, len(patches.size))
+    columns = np.column_stack([np.ones(profiles.n_spots, np.float32), scores.scores])
+    sums = np.asarray(together @ columns, np.float32)
+    name = own.argmax(axis=1)
+    group = np.arange(n_groups)
+    as_high = np.zeros(n_groups)
+    draws = random_domains(patches, sums, wanted, settings.n_draws, settings.seed)
+    for inside in draws:
+        count = np.maximum(inside[:, :n_groups, 0], 1e-9)
+        mean = inside[:, group, 1 + name] / count
+        as_high += (mean >= own[group, name]).sum(axis=0)
+    p: NDArray[np.float64] = (1 + as_high) / (settings.n_draws + 1)
+    return p
+
+
+def by_runners_up(
+    scores: TransferScores,
+    means: NDArray[np.float32],
+    own: NDArray[np.float64],
+    settings: TransferSettings,
+) -> NDArray[np.float64]:
+    """Return how often another name is best when genes are drawn anew.
+
+    Genes are drawn with replacement (bootstrap), all names from the same draws.
+    """
+    random = np.random.default_rng((settings.seed, 4))
+    weights, n_genes = scores.weights, means.shape[1]
+    name, other = own.argmax(axis=1), np.zeros(len(own))
+    for draw in range(settings.n_draws):
+        times = np.bincount(random.integers(n_genes, size=n_genes), minlength=n_genes)
+        drawn = np.flatnonzero(times)
+        weighted = weights[:, drawn] * times[drawn]
+        length = np.sqrt((weighted * weights[:, drawn]).sum(axis=1))
+        again = means[:, drawn] @ (weighted / np.maximum(length, 1e-12)[:, None]).T
+        other += again.argmax(axis=1) != name
+        if draw % 50 == 0:
+            del again
+    p: NDArray[np.float64] = (1 + other) / (settings.n_draws + 1)
+    return p
 
 
 def name_each_spot(
@@ -134,13 +243,33 @@ def name_each_spot(
     """Return the names of single spots, with p-values of their own."""
 
     def work(tell: ThreadReporter) -> GroupNames:
-        p = _spot_p_values(scores, settings, tell)
-        return _named(scores.scores, p, settings.fdr)
+        p = spot_p_values(scores, settings, tell)
+        length = profile_lengths(scores, settings.seed)
+        correlation = scores.scores / length[:, None]
+        fit = tissue_fit(scores, settings.seed)
+        shown = np.clip(correlation, -1, 1)
+        return _named(scores.scores, shown, p, settings.fdr, fit)
 
     return (yield from run_in_thread("explain", "Testing names", work, control))
 
 
-def _spot_p_values(
+def profile_lengths(scores: TransferScores, seed: int) -> NDArray[np.float32]:
+    """Return about how long each spot's averaged profile is, ``(n_spots,)``.
+
+    By random signs (Achlioptas 2003, doi:10.1016/S0022-0000(03)00025-4), so that no
+    profile is ever held.
+    """
+    random = np.random.default_rng((seed, 5))
+    n_genes = len(scores.profiles.genes)
+    signs = random.choice([-1.0, 1.0], size=(n_genes, _PROJECTIONS))
+    square = np.zeros(scores.profiles.n_spots, np.float32)
+    for start in range(0, _PROJECTIONS, 16):
+        part = scores.profiles.weighted_sums(signs[:, start : start + 16])
+        square += (part**2).sum(axis=1)
+    return np.sqrt(np.maximum(square / _PROJECTIONS, 1e-12))
+
+
+def spot_p_values(
     scores: TransferScores,
     settings: TransferSettings,
     tell: Callable[[int, int], None],
@@ -152,23 +281,16 @@ def _spot_p_values(
     """
     random = np.random.default_rng((settings.seed, 3))
     profiles, weights = scores.profiles, scores.weights
-    n_labels = len(weights)
-    drawn = dealt_anew(_strata(scores), _OWN_DRAWS, random)
-    # (genes, draws x labels): each draw deals all labels' weights alike.
-    dealt = weights[:, drawn].transpose(2, 1, 0).reshape(weights.shape[1], -1)
     total, square = np.zeros((2, profiles.n_spots))
-    sample = np.sort(
-        random.permutation(profiles.n_spots)[: min(_NULL_SPOTS, profiles.n_spots)]
-    )
+    sample = np.sort(random.permutation(profiles.n_spots)[:_NULL_SPOTS])
     highest = np.empty((len(sample), _OWN_DRAWS), np.float32)
-    for draw in range(_OWN_DRAWS):
-        part = slice(draw * n_labels, (draw + 1) * n_labels)
-        one = profiles.weighted_sums(dealt[:, part])
+    for draw, order in enumerate(dealt_anew(_strata(scores), _OWN_DRAWS, random)):
+        one = profiles.weighted_sums(weights[:, order].T)
         total += one.sum(axis=1)
         square += (one**2).sum(axis=1)
         highest[:, draw] = one[sample].max(axis=1)
         tell(draw + 1, _OWN_DRAWS)
-    count = _OWN_DRAWS * n_labels
+    count = _OWN_DRAWS * len(weights)
     centre = total / count
     spread = np.sqrt(np.maximum(square / count - centre**2, 1e-12))
     null = np.sort(((highest - centre[sample, None]) / spread[sample, None]).ravel())
@@ -178,9 +300,16 @@ def _spot_p_values(
 
 
 def _named(
-    scores: NDArray[np.float32], p: NDArray[np.float64], fdr: float
+    own: NDArray[np.floating[Any]],
+    correlation: NDArray[np.float32],
+    p: NDArray[np.float64],
+    fdr: float,
+    fit: float,
 ) -> GroupNames:
-    ranked = np.argsort(-scores, axis=1, kind="stable")
+    ranked = np.argsort(-own, axis=1, kind="stable")
     q = stats.false_discovery_control(p) if len(p) else p
-    best = np.where(q <= fdr, ranked[:, 0], NONE)
-    return GroupNames(best, ranked, scores, p, q)
+    of_best = np.take_along_axis(correlation, ranked[:, :1], axis=1).ravel()
+    told = (q <= fdr) & (of_best >= LEAST_CORRELATION)
+    told &= fit >= LEAST_FIT
+    best = np.where(told, ranked[:, 0], NONE)
+    return GroupNames(best, ranked, correlation, p, q, fit)

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
+    from napari_semst.core.sections import Sections
     from napari_semst.genes.gene_names import Species
     from napari_semst.pipeline.inputs import SectionInputs
     from napari_semst.transfer.settings import TransferSettings
@@ -48,6 +49,10 @@ class Profiles:
         Averages each spot with its nearest spots, ``(n_spots, n_spots)``.
     n_rounds
         How often it is applied.
+    coordinates
+        Shape ``(n_spots, 2)``.
+    sections
+        Which spots are of which section.
     """
 
     genes: NDArray[np.str_]
@@ -57,6 +62,8 @@ class Profiles:
     deviation: NDArray[np.float64]
     average: sparse.csr_matrix
     n_rounds: int
+    coordinates: NDArray[np.float64]
+    sections: Sections
 
     @property
     def n_spots(self) -> int:
@@ -181,6 +188,8 @@ def read_profiles(
         deviation,
         average,
         settings.n_rounds,
+        inputs.coordinates,
+        inputs.sections,
     )
 
 
