@@ -33,6 +33,7 @@ def section(tmp_path, monkeypatch):
 
 
 SOME = (
+    ("verify", "out.h5ad", "-q"),
     ("report", "out.h5ad", "-o", "out.html"),
     ("domains", "out.h5ad", "-k", "2", "-o", "two.csv"),
     ("inspect", "out.h5ad"),

@@ -71,7 +71,7 @@ def parsed(command, folder, monkeypatch):
     """Return the settings that the lines of a shell come to, nothing being run."""
     seen = {}
 
-    def note(sources, request, name, scoring, files, **_):
+    def note(sources, request, name, scoring, *_, **__):
         seen.update(sources=sources, request=request, run=name, spots=scoring.spots)
 
     monkeypatch.setattr(run_command, "run_one", note)

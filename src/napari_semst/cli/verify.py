@@ -74,9 +74,12 @@ def _in_words(found: Verification) -> str:
         state: sum(check.state == state for check in found.checks)
         for state in ("holds", "differs", "unknown")
     }
+    whole = sum(count.values())
+    one = {state: "s" if number == 1 else "" for state, number in count.items()}
     told = {
-        "differs": f"{count['differs']} of {sum(count.values())} checks differ",
-        "unknown": f"{count['holds']} checks hold, {count['unknown']} cannot be told",
+        "differs": f"{count['differs']} of {whole} checks differ{one['differs']}",
+        "unknown": f"{count['holds']} of {whole} checks hold{one['holds']}, "
+        f"{count['unknown']} cannot be told",
         "holds": f"all {count['holds']} checks hold",
     }
     wide = max(len(check.name) for check in found.checks)

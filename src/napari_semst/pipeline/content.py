@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from napari_semst.core.progress import Progress
+from napari_semst.io.export.names import storable_text
 from napari_semst.keys import SPATIAL
 
 if TYPE_CHECKING:
@@ -104,8 +105,9 @@ def _of_obsm(tissue: AnnData, config: Config) -> list[tuple[str, str]]:
 
 
 def texts_hash(texts: Iterable[object]) -> str:
-    """Return a SHA-256 of texts in their order."""
-    return hashlib.sha256("\n".join(map(str, texts)).encode()).hexdigest()
+    """Return a SHA-256 of texts in their order, as files hold them."""
+    whole = storable_text("\n".join(map(str, texts)))
+    return hashlib.sha256(whole.encode()).hexdigest()
 
 
 def array_hash(values: Any) -> str:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from napari_semst import keys
+from napari_semst.io.export.names import storable_text
 from napari_semst.pipeline.content import array_hash, texts_hash
 
 if TYPE_CHECKING:
@@ -110,5 +111,16 @@ def entry_hash(entry: Any) -> str:
     """
     from napari_semst.pipeline.provenance import python_values
 
-    text = json.dumps(python_values(entry), sort_keys=True)
-    return hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()
+    text = json.dumps(_as_stored(python_values(entry)), sort_keys=True)
+    return hashlib.sha256(text.encode()).hexdigest()
+
+
+def _as_stored(value: Any) -> Any:
+    """Return nested values of Python with their texts as files hold them."""
+    if isinstance(value, str):
+        return storable_text(value)
+    if isinstance(value, list):
+        return [_as_stored(inner) for inner in value]
+    if isinstance(value, dict):
+        return {storable_text(key): _as_stored(one) for key, one in value.items()}
+    return value

@@ -7,6 +7,7 @@ import time
 from typing import TYPE_CHECKING, Any
 
 from napari_semst.core.progress import Progress
+from napari_semst.errors import InputError
 from napari_semst.pipeline.files_read import files_inside, files_read, named_files
 from napari_semst.pipeline.provenance import INPUTS
 
@@ -154,6 +155,9 @@ def hash_files(
 def _hash_file(
     file: Path, control: RunControl
 ) -> Generator[Progress, None, tuple[str, int]]:
+    if file.exists() and not file.is_file():
+        # A device or a pipe, which results of others may name, has no end.
+        raise InputError(f"Expected a file at {file}; found something else.")
     digest, done = hashlib.sha256(), 0
     whole, told = file.stat().st_size, time.monotonic()
     with file.open("rb") as stream:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from napari_semst.config import Config
+from napari_semst.io.export.names import storable_text
 from napari_semst.morphology.base import MOST_KEPT
 from napari_semst.pipeline.content import texts_hash
 
@@ -69,7 +70,7 @@ def section_hash(section: Section) -> str:
     _update(digest, counts.indices, np.int64)
     _update(digest, counts.data, np.float64)
     _update(digest, section.coordinates.ravel(), np.float64)
-    digest.update("\n".join(section.genes.tolist()).encode())
+    digest.update(storable_text("\n".join(section.genes.tolist())).encode())
     return digest.hexdigest()
 
 

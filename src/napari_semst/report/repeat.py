@@ -56,6 +56,7 @@ RUN_OPTIONS = (
     "domains.readout",
     "domains.refine",
     "training.device",
+    "training.max_memory",
     "model.weights",
     "prepare.counts_layer",
     "prepare.coordinates",

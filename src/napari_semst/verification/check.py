@@ -35,6 +35,11 @@ class Check:
     text: str
 
 
+def number_in_words(number: object) -> str:
+    """Return a recorded number for people, also where a result holds none there."""
+    return f"{number:,}" if isinstance(number, int) else f"{number!r}"
+
+
 @dataclass(frozen=True, slots=True)
 class Verification:
     """What is true of what a saved result says of itself.

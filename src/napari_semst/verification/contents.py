@@ -8,7 +8,14 @@ from typing import TYPE_CHECKING, Any
 from napari_semst.errors import Cancelled, SemstError
 from napari_semst.pipeline.content import content_hashes
 from napari_semst.pipeline.provenance import python_values, spots_hash
-from napari_semst.verification.check import DIFFERS, HOLDS, NOTE, UNKNOWN, Check
+from napari_semst.verification.check import (
+    DIFFERS,
+    HOLDS,
+    NOTE,
+    UNKNOWN,
+    Check,
+    number_in_words,
+)
 from napari_semst.wording import message
 
 if TYPE_CHECKING:
@@ -90,7 +97,7 @@ def other_contents(
     now: dict[str, Any] = python_values(storable(found))
     then = saved.content
     told = [
-        f"{now[name]:,} {what} in place of {then.get(name, 0):,}"
+        f"{now[name]:,} {what} in place of {number_in_words(then.get(name))}"
         for name, what in (("n_spots", "spots"), ("n_genes", "genes"))
         if now[name] != then.get(name)
     ]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from napari_semst.errors import Cancelled, ConfigError, SemstError
 from napari_semst.pipeline.input_files import INPUT, MODEL, hash_files, source_files
@@ -80,7 +80,7 @@ def check_files(
         if not rows:
             return FilesFound((_unrecorded(saved),), (), (), None)
     places = find_places(rows, given, saved)
-    roles = tuple(str(row["role"]) for row in rows)
+    roles = tuple(row["role"] for row in rows)
     checks = []
     for row, place in zip(rows, places, strict=True):
         checks.append((yield from _check_bytes(row, place, control)))
@@ -112,7 +112,7 @@ def _unrecorded(saved: SavedRun) -> Check:
 
 
 def find_places(
-    rows: Sequence[dict[str, Any]], given: Sequence[Path], saved: SavedRun
+    rows: Sequence[dict[str, str]], given: Sequence[Path], saved: SavedRun
 ) -> list[Path | None]:
     """Return where each file is: as given by name, where it was, beside the result.
 
@@ -146,7 +146,7 @@ def find_places(
     return found
 
 
-def _where_it_was(row: dict[str, Any], saved: SavedRun) -> Path | None:
+def _where_it_was(row: dict[str, str], saved: SavedRun) -> Path | None:
     recorded = Path(row["path"])
     candidates = [recorded]
     if saved.path:
@@ -155,10 +155,10 @@ def _where_it_was(row: dict[str, Any], saved: SavedRun) -> Path | None:
 
 
 def _check_bytes(
-    row: dict[str, Any], place: Path | None, control: RunControl
+    row: dict[str, str], place: Path | None, control: RunControl
 ) -> Generator[Progress, None, Check]:
     """Compare the bytes of a file, or of the files of a folder, with their hash."""
-    role, name = str(row["role"]), Path(row["path"]).name
+    role, name = row["role"], Path(row["path"]).name
     if place is None:
         gone = Worded(f"{name} is not at {row['path']} any more.", NAME_IT)
         return Check(role, UNKNOWN, gone)
@@ -175,7 +175,7 @@ def _check_bytes(
     where = name if place.name == name else f"{place.name} (then {name})"
     if digest == row["sha256"]:
         return Check(role, HOLDS, f"{where}: the same bytes, SHA-256 {digest[:_SHOWN]}")
-    then = str(row["sha256"])[:_SHOWN]
+    then = row["sha256"][:_SHOWN]
     text = f"{where}: SHA-256 {digest[:_SHOWN]}, not {then}" if then else where
     return Check(role, DIFFERS, text)
 

@@ -11,13 +11,21 @@ from napari_semst.pipeline.evidence import (
     entry_hash,
     labels_evidence,
 )
-from napari_semst.pipeline.provenance import spots_hash, versions
-from napari_semst.verification.check import DIFFERS, HOLDS, NOTE, UNKNOWN, Check
+from napari_semst.pipeline.provenance import EVIDENCE, spots_hash, versions
+from napari_semst.verification.check import (
+    DIFFERS,
+    HOLDS,
+    NOTE,
+    UNKNOWN,
+    Check,
+    number_in_words,
+)
+from napari_semst.verification.saved import table_of
 
 if TYPE_CHECKING:
     from napari_semst.verification.saved import SavedRun
 
-_LABELS, _VALUES, _SETTINGS, _RECORD = "labels", "values", "settings", "record"
+_ALL = _LABELS, _VALUES, _SETTINGS, _RECORD = "labels", "values", "settings", "record"
 
 
 def check_inside(saved: SavedRun) -> list[Check]:
@@ -29,14 +37,13 @@ def check_inside(saved: SavedRun) -> list[Check]:
             f"cannot be told: this run, made by version {by}, holds no hashes of what "
             "it wrote"
         )
-        names = (_LABELS, _VALUES, _SETTINGS, _RECORD)
-        return [Check(name, UNKNOWN, text) for name in names]
+        return [Check(name, UNKNOWN, text) for name in _ALL]
     if evidence.get("format") != FORMAT:
         text = (
             f"cannot be told: hashed by version {_version_of(saved)} in a way that "
             f"this version does not know ({evidence.get('format')!r})"
         )
-        return [Check(name, UNKNOWN, text) for name in (_LABELS, _VALUES, _SETTINGS)]
+        return [Check(name, UNKNOWN, text) for name in _ALL]
     return [
         _check_labels(saved),
         _check_values(saved),
@@ -52,7 +59,7 @@ def _version_of(saved: SavedRun) -> str:
 
 def _check_labels(saved: SavedRun) -> Check:
     """Compare the labels with their own hash, and the bare column with the run's."""
-    tissue, then = saved.tissue, saved.evidence.get("labels", {})
+    tissue, then = saved.tissue, table_of(saved.evidence, "labels")
     column = saved.column
     now = labels_evidence(tissue.obs_names, tissue.obs[column])
     if now["sha256"] == then.get("sha256"):
@@ -62,9 +69,8 @@ def _check_labels(saved: SavedRun) -> Check:
         text = f"{now['spots']:,} spots in {now['domains']} domains, as they were found"
         return Check(_LABELS, HOLDS, text)
     if now["spots"] != then.get("spots"):
-        text = (
-            f"{now['spots']:,} spots here, {then.get('spots'):,} when they were found"
-        )
+        spots = number_in_words(then.get("spots"))
+        text = f"{now['spots']:,} spots here, {spots} when they were found"
     elif spots_hash(tissue.obs_names) != saved.record.get("spots_hash"):
         text = "spots have other names, or stand in another order, than in the run"
     elif now["partition"] == then.get("partition"):
@@ -114,19 +120,24 @@ def _check_values(saved: SavedRun) -> Check:
         latest = str(saved.tissue.uns.get(keys.LATEST, ""))
         text = f"confidence, latent and others are of the later run {latest!r}"
         return Check(_VALUES, NOTE, text)
-    then = saved.evidence.get("arrays", {})
+    then = table_of(saved.evidence, "arrays")
     now = arrays_evidence(saved.tissue)
-    gone, other = [], []
+    gone, other, unhashed = [], [], []
     for where in ("obs", "obsm"):
-        for name, digest in then.get(where, {}).items():
+        hashes = table_of(then, where)
+        for name, digest in hashes.items():
             found = now[where].get(name)
             if found is None:
                 gone.append(f"{where}[{name!r}]")
             elif found != digest:
                 other.append(f"{where}[{name!r}]")
+        unhashed += [f"{where}[{name!r}]" for name in now[where] if name not in hashes]
     if other:
         text = f"changed after the run: {', '.join(other)}"
         return Check(_VALUES, DIFFERS, text)
+    if unhashed:
+        text = f"cannot be told of {', '.join(unhashed)}: no hash of them is there"
+        return Check(_VALUES, UNKNOWN, text)
     if gone:
         return Check(_VALUES, NOTE, f"no longer here: {', '.join(gone)}")
     return Check(_VALUES, HOLDS, "confidence, latent and others are as they were found")
@@ -149,21 +160,29 @@ def _check_settings(saved: SavedRun) -> Check:
 
 def _check_record(saved: SavedRun) -> Check:
     """Compare the other entries of the provenance with their hashes."""
-    then = saved.evidence.get("record", {})
+    then = table_of(saved.evidence, "record")
     others = [name for name in then if name != "config"]
     gone = [name for name in others if name not in saved.record]
     changed = [
         name for name in others if name not in gone and not _is_as_written(saved, name)
     ]
+    more = [name for name in saved.record if name not in (*then, "config", EVIDENCE)]
     told = [f"changed: {', '.join(changed)}"] if changed else []
     told += [f"gone: {', '.join(gone)}"] if gone else []
     if told:
         return Check(_RECORD, DIFFERS, f"after the run, {'; '.join(told)}")
-    return Check(_RECORD, HOLDS, f"{len(others)} entries are as the run wrote them")
+    if not others:
+        text = "cannot be told: no hashes of its entries are there"
+        return Check(_RECORD, UNKNOWN, text)
+    text = f"{len(others)} entries are as the run wrote them"
+    # As `explain` does; one whose hash was taken away is among them.
+    if more:
+        return Check(_RECORD, NOTE, f"{text}; without a hash: {', '.join(more)}")
+    return Check(_RECORD, HOLDS, text)
 
 
 def _is_as_written(saved: SavedRun, name: str) -> bool:
-    then = saved.evidence.get("record", {}).get(name)
+    then = table_of(saved.evidence, "record").get(name)
     return bool(entry_hash(saved.record.get(name)) == then)
 
 

@@ -10,6 +10,7 @@ from napari_semst.errors import Cancelled, InputError, SemstError
 from napari_semst.pipeline.input_files import INPUT, MODEL
 from napari_semst.pipeline.provenance import STOPPED_EARLY
 from napari_semst.verification.check import DIFFERS, HOLDS, UNKNOWN, Check
+from napari_semst.verification.saved import table_of
 from napari_semst.wording import Worded, message
 
 if TYPE_CHECKING:
@@ -136,9 +137,14 @@ def _same_partition(one: Any, other: Any) -> bool:
 def _elsewhere(saved: SavedRun, result: DomainResult) -> str:
     """Return what was otherwise when the result was made, as a reason."""
     then, now = saved.record, result.provenance
-    told = []
-    if then.get("versions") != now["versions"]:
-        told.append("other versions")
-    if (then.get("device") or {}).get("name") != now["device"]["name"]:
-        told.append(f"device {(then.get('device') or {}).get('name')} then")
-    return f" ({', '.join(told)})" if told else ""
+    reasons = []
+    versions = table_of(then, "versions")
+    if any(now["versions"].get(name) != told for name, told in versions.items()):
+        reasons.append("other versions")
+    device = table_of(then, "device").get("name")
+    if device != now["device"]["name"]:
+        reasons.append(f"device {device} then")
+    revision = table_of(then, "semantics").get("revision") or ""
+    if revision != (now["semantics"].get("revision") or ""):
+        reasons.append(f"revision {revision or 'unknown'} of the gene semantics then")
+    return f" ({', '.join(reasons)})" if reasons else ""

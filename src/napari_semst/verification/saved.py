@@ -24,6 +24,8 @@ if TYPE_CHECKING:
 
     from napari_semst.config import Config
 
+_OF_FILES = ("role", "path", "sha256")
+
 
 @dataclass(frozen=True)
 class SavedRun:
@@ -67,41 +69,38 @@ class SavedRun:
     @property
     def evidence(self) -> dict[str, Any]:
         """The hashes of what it wrote; empty where none were taken."""
-        return _table(self.record, EVIDENCE)
+        return table_of(self.record, EVIDENCE)
 
     @property
     def content(self) -> dict[str, Any]:
         """The hashes of what it read of its tissue; likewise."""
-        return _table(self.record, CONTENT)
+        return table_of(self.record, CONTENT)
 
     @property
-    def files(self) -> list[dict[str, Any]]:
-        """Each file that it read: role, path, hash and so on; likewise."""
-        columns = _table(self.record, INPUTS)
-        rows = columns.get("role", [])
-        lists = {
-            name: values
-            for name, values in columns.items()
-            if isinstance(values, list) and len(values) == len(rows)
-        }
-        if not {"role", "path", "sha256"} <= set(lists):
+    def files(self) -> list[dict[str, str]]:
+        """Each file that it read: role, path and hash; likewise."""
+        columns = table_of(self.record, INPUTS)
+        lists = [columns.get(name) for name in _OF_FILES]
+        # Others than the program wrote are as good as none; `record` tells of them.
+        if not all(isinstance(values, list) for values in lists):
             return []
-        return [
-            {name: values[place] for name, values in lists.items()}
-            for place in range(len(rows))
-        ]
+        rows = list(zip(*lists, strict=False))
+        if not all(isinstance(value, str) for row in rows for value in row):
+            return []
+        return [dict(zip(_OF_FILES, row, strict=True)) for row in rows]
 
     @property
     def labelled_by_model(self) -> bool:
         """Whether a saved model labelled the section."""
-        return bool(_table(self.record, "model"))
+        return bool(table_of(self.record, "model"))
 
     def note_of_inputs(self, name: str) -> str:
         """Return what was noted of all inputs together, empty for nothing."""
-        return str(_table(self.record, INPUTS).get(name, ""))
+        return str(table_of(self.record, INPUTS).get(name, ""))
 
 
-def _table(record: dict[str, Any], name: str) -> dict[str, Any]:
+def table_of(record: dict[str, Any], name: str) -> dict[str, Any]:
+    """Return an entry that holds others; none where it is anything else."""
     found = record.get(name, {})
     return found if isinstance(found, dict) else {}
 
