@@ -250,6 +250,9 @@ def test_damaged_hashes_are_told(folder):
     tissue = read_h5ad("out.h5ad")
     record = tissue.uns["semst"]["default"]
     ways = [way for way in entries_of(record) if way[0] in _DAMAGED and way[1:]]
+    # What only words a difference of the labels is not missed while there is none.
+    hints = [("evidence", "labels", name) for name in ("domains", "partition", "spots")]
+    ways = [way for way in ways if way not in hints]
     assert len(ways) > 30
     for number, way in enumerate(ways):
         for odd in (("x", np.array([1.5])), (5, {"a": 1}))[number % 2]:
