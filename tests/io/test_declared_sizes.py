@@ -117,6 +117,49 @@ def test_a_store_with_chunks_of_nothing_left_out_is_read(tmp_path, tissue, littl
     assert not read(tmp_path / "section.zarr").obsm["nothing"].any()
 
 
+@pytest.mark.parametrize("zarr_format", [2, 3])
+@pytest.mark.parametrize("first", [0, 1])
+def test_layers_of_zeros_are_read_as_they_are_written(
+    tmp_path, tissue, little, zarr_format, first
+):
+    import anndata
+
+    # Chunks of nothing are left out: next to no byte is there of what it declares.
+    tissue = tissue[:, np.resize(np.arange(tissue.n_vars), 3000)].copy()
+    tissue.var_names = [f"GENE{i}" for i in range(tissue.n_vars)]
+    tissue.layers["new"] = np.zeros(tissue.shape, np.float32)
+    tissue.layers["new"][0, 0] = first
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        with anndata.settings.override(zarr_write_format=zarr_format):
+            tissue.write_zarr(tmp_path / "section.zarr", chunks=(20, 3000))
+    layer = read(tmp_path / "section.zarr").layers["new"]
+    assert np.asarray(layer).sum() == first
+    change(tmp_path / "section.zarr", "layers/new", shape=[tissue.n_obs, 10**8])
+    with pytest.raises(InputError, match=f"{HOLDS}; layers/new declares"):
+        read(tmp_path / "section.zarr")
+
+
+def test_white_slides_of_packings_that_shrink_more_are_no_damage(tmp_path, little):
+    from types import SimpleNamespace
+
+    from napari_semst.io.formats.tiff_pages import check_page
+
+    path = tmp_path / "slide.tif"
+    path.write_bytes(bytes(40_000))
+    page = SimpleNamespace(
+        databytecounts=[40] * 1000, shape=(8000, 8000, 3), dtype=np.dtype("u1"),
+        chunks=(256, 256, 3), imagewidth=8000, imagelength=8000, is_memmappable=False,
+    )  # fmt: skip
+    for packing, fits in ((50_001, True), (34_712, True), (50_000, True), (8, False)):
+        page.compression = packing
+        if fits:
+            check_page(page, path)
+            continue
+        with pytest.raises(InputError, match=f"{HOLDS}|one by one"):
+            check_page(page, path)
+
+
 @pytest.mark.parametrize("kind", ["h5ad", "10x", "zarr", "mtx"])
 def test_sections_that_no_memory_holds_are_refused_before(
     tmp_path, tissue, kind, monkeypatch

@@ -14,9 +14,11 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
 GIB = 2**30
-# Packing shrinks to a thousandth at best. What declares more than that of its bytes
-# was never written: reading it would fill the memory with nothing.
+# Deflate, LZW and JPEG shrink to a thousandth at best. What declares more than that of
+# its bytes was never written: reading it would fill the memory with nothing.
 MOST_SHRUNK = 1200
+# Zstandard, Blosc, WebP and their like: a block of one value takes some bytes.
+MOST_SHRUNK_BY_OTHERS = 50_000
 HARMLESS = 64 * 2**20
 # Where Linux tells a container, or a job of a scheduler, its share of the memory.
 _CONTAINER = Path("/sys/fs/cgroup")
@@ -56,9 +58,19 @@ def memory_allowed() -> float:
     return min(_ASKED.get() or float("inf"), _total())
 
 
-def declares_too_much(declared: float, stored: float) -> bool:
-    """Return whether bytes that were stored cannot become those declared."""
-    return declared > MOST_SHRUNK * stored + HARMLESS
+def declares_too_much(
+    declared: float, stored: float, shrunk: float = MOST_SHRUNK
+) -> bool:
+    """Return whether bytes that were stored cannot become those declared.
+
+    Parameters
+    ----------
+    declared, stored
+        Bytes that are told, and that are there.
+    shrunk
+        How many bytes the packing makes one of at best.
+    """
+    return declared > shrunk * stored + HARMLESS
 
 
 def check_fits(n_bytes: float, path: Path, what: str) -> None:

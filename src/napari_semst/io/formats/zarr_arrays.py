@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from dataclasses import dataclass
 from math import prod
 from typing import TYPE_CHECKING, Any
@@ -9,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from napari_semst.core.json_text import read_json
-from napari_semst.core.memory import HARMLESS, declares_too_much
+from napari_semst.core.memory import HARMLESS, MOST_SHRUNK_BY_OTHERS, declares_too_much
 from napari_semst.errors import InputError
 from napari_semst.io.checks import translate_errors
 
@@ -20,8 +21,6 @@ if TYPE_CHECKING:
 # Files that describe groups and arrays: of zarr's second format, and of its third.
 METADATA = (".zarray", ".zmetadata", "zarr.json")
 _CODED = ".zarray"
-# Zstandard, the usual packing, writes a chunk of one value in so small a share.
-_MOST_SHRUNK_CHUNK = 50_000
 # Of a type that numpy does not know: texts, each at least a pointer.
 _ITEM_BYTES = 8
 
@@ -32,12 +31,15 @@ class DeclaredArray:
 
     Parameters
     ----------
+    shape
+        How many values it has along each side.
     n_bytes
         Of all its values.
     chunk_bytes
         Of one whole chunk.
     """
 
+    shape: tuple[int, ...]
     n_bytes: int
     chunk_bytes: int
 
@@ -98,21 +100,36 @@ def check_arrays(
         folder = next((up for up in file.parents if up in stored), None)
         if folder is not None and file.name not in (*METADATA, ".zattrs"):
             stored[folder].append(file.stat().st_size)
+    filled = Counter(
+        side
+        for folder, sizes in stored.items()
+        if sizes
+        for side in {side for one in arrays[folder] for side in one.shape}
+    )
     total = 0
     for folder, declared in arrays.items():
         sizes = stored[folder]
+        name = folder.relative_to(store).as_posix()
         for one in declared:
-            _check(one, sizes, f"{what} {store}", folder.relative_to(store).as_posix())
+            shared = all(filled[side] > bool(sizes) for side in one.shape)
+            _check(one, sizes, f"{what} {store}", name, shared=shared)
         total += max(one.n_bytes for one in declared)
     return total
 
 
-def _check(array: DeclaredArray, sizes: list[int], where: str, name: str) -> None:
-    # Chunks of nothing but the fill value are not written, but others are.
+def _check(
+    array: DeclaredArray, sizes: list[int], where: str, name: str, *, shared: bool
+) -> None:
+    """Refuse an array whose chunks cannot be what it declares.
+
+    Chunks of nothing but the fill value are not written: a layer of zeros has none.
+    It has the sides of arrays that are there; of others, enough must be there itself.
+    """
     absent = array.n_bytes - len(sizes) * array.chunk_bytes
     largest = max(sizes, default=0)
-    hollow = array.chunk_bytes > HARMLESS + _MOST_SHRUNK_CHUNK * largest
-    if not hollow and not declares_too_much(absent, sum(sizes)):
+    room = HARMLESS + MOST_SHRUNK_BY_OTHERS * largest
+    hollow = array.chunk_bytes > max(room, shared * array.n_bytes)
+    if not hollow and (shared or not declares_too_much(absent, sum(sizes))):
         return
     declared = array.chunk_bytes if hollow else array.n_bytes
     held = f"{largest / 1e6:,.1f} MB" if hollow else f"{sum(sizes) / 1e6:,.1f} MB"
@@ -150,7 +167,7 @@ def _declared(about: dict[str, Any]) -> DeclaredArray:
     if min([*shape, 0]) < 0:
         raise ValueError(f"an array has the shape {shape}")
     chunk = [int(n) for n in chunks] if isinstance(chunks, list) else shape
-    return DeclaredArray(prod(shape) * size, prod(chunk) * size)
+    return DeclaredArray(tuple(shape), prod(shape) * size, prod(chunk) * size)
 
 
 def _item_bytes(kind: Any) -> int:
