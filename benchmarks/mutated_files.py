@@ -23,6 +23,8 @@ from tests.fuzz.kinds import KINDS
 from tests.fuzz.run import Outcomes, run, write_valid
 from tests.fuzz.worker import MOST_BYTES, MOST_SECONDS
 
+_AT_ONCE = 5
+
 
 def main() -> None:
     options = parsed()
@@ -30,11 +32,14 @@ def main() -> None:
     kinds = options.kinds or list(KINDS)
     with tempfile.TemporaryDirectory(prefix="mutated-") as name:
         write_valid(Path(name), kinds)
-        numbers = range(options.first, options.first + options.each)
-        run(Path(name), kinds, numbers, outcomes, options.processes)
+        end = options.first + options.each
+        for first in range(options.first, end, _AT_ONCE):
+            numbers = range(first, min(first + _AT_ONCE, end))
+            run(Path(name), kinds, numbers, outcomes, options.processes)
+            # What was tried stays where the rest is stopped.
+            if options.json:
+                options.json.write_text(json.dumps(outcomes.records, indent=1), "utf-8")
     print(table(outcomes))
-    if options.json:
-        options.json.write_text(json.dumps(outcomes.records, indent=1), "utf-8")
     print("\n\n".join(outcomes.failures), file=sys.stderr)
 
 

@@ -6,6 +6,7 @@ import json
 import os
 import stat
 
+import h5py
 import numpy as np
 import pandas as pd
 import pytest
@@ -180,3 +181,19 @@ def test_a_part_that_is_missing_is_refused_before_anything_is_put_back(monkeypat
 def test_only_the_user_can_look_into_it():
     work = kept(edited())
     assert stat.S_IMODE(work.file.parent.stat().st_mode) == 0o700
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [("changed", 3), ("program", 1), ("n_spots", "9"), ("columns", 5), ("other", "")],
+)
+def test_facts_of_other_types_are_left_where_they_are(tissue, monkeypatch, name, value):
+    ended(monkeypatch)
+    good = kept(tissue, "Good")
+    damaged = kept(tissue, "Damaged")
+    with h5py.File(damaged.file, "r+") as file:
+        facts = json.loads(file["uns/recovery"][()]) | {name: value}
+        del file["uns/recovery"]
+        file["uns/recovery"] = json.dumps(facts)
+    assert [work.name for work in recovery.find_unsaved_work()] == [good.name]
+    assert damaged.file.exists()

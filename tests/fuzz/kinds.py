@@ -13,6 +13,7 @@ import pandas as pd
 
 from napari_semst.errors import SemstError
 from tests.conftest import banded_tissue
+from tests.fuzz import kept_work as kept
 from tests.fuzz import pictures_and_texts as beside
 from tests.fuzz.answers import SAID
 from tests.io import folders, outline_files, outs, stores
@@ -428,5 +429,9 @@ KINDS: dict[str, Kind] = {
     "prompts": Kind(beside.write_prompts_folder, beside.use_prompts_folder),
     "texts": Kind(beside.write_texts, beside.use_texts),
     "result": Kind(beside.write_cohort, beside.use_cohort),
+    "checkpoint": Kind(kept.write_checkpoint, kept.use_checkpoint),
+    "unsaved-work": Kind(kept.write_unsaved_work, kept.use_unsaved_work),
+    "signatures": Kind(kept.write_signatures, kept.use_signatures),
+    "markers": Kind(kept.write_markers, kept.use_markers),
     "signature": Kind(_signature, _use_signature),
 }

@@ -14,8 +14,14 @@ from napari_semst.core.threads import side_by_side
 from napari_semst.errors import ConfigError
 from napari_semst.methods.resolve import resolve
 from napari_semst.pipeline import forecast as module
-from napari_semst.pipeline.forecast import forecast, memory_needed, memory_warning
+from napari_semst.pipeline.forecast import (
+    forecast,
+    memory_needed,
+    memory_warning,
+    refuse_beyond_limit,
+)
 from napari_semst.pipeline.run import find_domains
+from napari_semst.wording import for_shell
 
 DEFAULT = resolve(Request())
 QUICK = resolve(Request("quick"))
@@ -143,6 +149,22 @@ def test_a_run_above_the_limit_is_refused_before_the_work(tissue):
     with pytest.raises(ConfigError, match=r"at most 0\.5 GiB.* need about 0\.7 GiB"):
         run_to_end(steps)
     assert memory_asked() == 0
+
+
+def test_what_is_proposed_is_less_than_what_was_chosen():
+    said = {}
+    for source, encoder in (("none", "none"), ("builtin", "builtin")):
+        stages = {"semantics": {"source": source}, "morphology": {"encoder": encoder}}
+        config = resolve(allowing(0.5, **stages))
+        with pytest.raises(ConfigError) as refused:
+            refuse_beyond_limit(1000, 10**6, config)
+        said[source] = for_shell(refused.value.args[0])
+        gib = float(said[source].partition("--max-memory ")[2].partition(",")[0])
+        refuse_beyond_limit(1000, 10**6, resolve(allowing(gib, **stages)))
+    assert "quick" not in said["none"]
+    assert "leave out" not in said["none"]
+    assert "--semantics none" in said["builtin"]
+    assert "--image-encoder none" in said["builtin"]
 
 
 def test_a_limit_makes_smaller_chunks_and_is_kept_with_the_result(tissue, monkeypatch):

@@ -41,6 +41,7 @@ def apply(
     counts_layer: Annotated[str, setting_option("prepare.counts_layer")] = "",
     coordinates: Annotated[str, setting_option("prepare.coordinates")] = "",
     device: Annotated[str, setting_option("training.device")] = "auto",
+    max_memory: Annotated[float, setting_option("training.max_memory")] = 0.0,
     adapt: Annotated[
         bool,
         typer.Option(
@@ -61,6 +62,7 @@ def apply(
     from napari_semst.cli.journal import opened_journal
     from napari_semst.cli.output import show_progress
     from napari_semst.cli.run import result_path
+    from napari_semst.core.memory import memory_limited
     from napari_semst.core.progress import run_to_end
     from napari_semst.io.read import read
     from napari_semst.pipeline.apply_model import label_section
@@ -78,9 +80,12 @@ def apply(
         files.check(source)
         told.stage("read")
         loaded = load_model(model)
-        tissue = scoring.choose(read(source, features=loaded.config.prepare.features))
+        with memory_limited(max_memory):
+            tissue = read(source, features=loaded.config.prepare.features)
+        tissue = scoring.choose(tissue)
         files.try_writing(tissue)
         ways: Any = {"coordinates": coordinates, "counts_layer": counts_layer}
+        ways["max_memory"] = max_memory
         steps = label_section(tissue, loaded, device=device, adapt=adapt, **ways)
         steps = _told(steps, source, model, loaded.config, told)
         result = run_to_end(show_progress(steps, quiet=quiet))

@@ -20,6 +20,7 @@ from napari_semst.cli.shared_options import (
     SettingsFile,
     with_setting_options,
 )
+from napari_semst.core.memory import memory_limited
 from napari_semst.core.progress import Returned, RunControl, run_to_end, with_callback
 from napari_semst.errors import ConfigError, InputError
 from napari_semst.io.export.destinations import check_destination
@@ -87,7 +88,10 @@ def embed(
     preset: PresetName = "auto",
     config: SettingsFile = None,
     run_settings: Annotated[
-        GivenSettings, SettingOptions("training.device", "prepare.counts_layer")
+        GivenSettings,
+        SettingOptions(
+            "training.device", "training.max_memory", "prepare.counts_layer"
+        ),
     ],
     journal: JournalOutput = None,
     overwrite: Overwrite = False,
@@ -162,8 +166,10 @@ def embed_section(
     journal.stage("read")
     if journal.is_kept:
         journal.inputs(run_to_end(input_record([source], config, RunControl())))
-    steps = with_callback(compute(read(source), request, share=number), journal.hear)
-    share = run_to_end(_show_or_log(steps, quiet=quiet))
+    with memory_limited(config.training.max_memory):
+        steps = compute(read(source), request, share=number)
+        steps = with_callback(steps, journal.hear)
+        share = run_to_end(_show_or_log(steps, quiet=quiet))
     journal.stage("write")
     about = share.provenance if shard else merge_provenance([share])
     for warning in about.get("warnings", ()):

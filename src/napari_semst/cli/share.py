@@ -16,6 +16,8 @@ from napari_semst.cli.shared_options import (
 from napari_semst.errors import ConfigError, SaveError, one_of
 
 if TYPE_CHECKING:
+    import pandas as pd
+
     from napari_semst.io.geojson.label import RegionsAdded
     from napari_semst.io.import_labels import LabelsAdded
 
@@ -261,9 +263,6 @@ def report(
     overwrite: Overwrite = False,
 ) -> None:
     """Write a report of a run as one HTML page."""
-    import pandas as pd
-
-    from napari_semst.io.checks import MEGABYTE, check_file, translate_errors
     from napari_semst.io.export.destinations import check_destination
     from napari_semst.io.read import read
     from napari_semst.pipeline.files_read import inputs_of
@@ -271,12 +270,7 @@ def report(
 
     reads = [*inputs_of(source), *([] if markers is None else [markers])]
     check_destination(output, (".html",), overwrite=overwrite, reads=reads)
-    marker_table = None
-    if markers is not None:
-        what = "a table of marker genes (.csv)"
-        check_file(markers, what, at_most=64 * MEGABYTE)
-        with translate_errors(markers, what):
-            marker_table = pd.read_csv(markers)
+    marker_table = None if markers is None else read_markers(markers)
     write_report(
         read(source),
         output,
@@ -289,3 +283,26 @@ def report(
         overwrite=overwrite,
     )
     typer.echo(f"Wrote {output}.")
+
+
+def read_markers(path: Path) -> pd.DataFrame:
+    """Return a table of marker genes, unpacked up to a limit where it is packed."""
+    import pandas as pd
+
+    from napari_semst.io.checks import (
+        MEGABYTE,
+        check_columns,
+        check_file,
+        translate_errors,
+    )
+    from napari_semst.io.formats.gzipped import open_unpacked
+
+    what = "a table of marker genes (.csv)"
+    check_file(path, what, at_most=64 * MEGABYTE)
+    with translate_errors(path, what):
+        with open_unpacked(path, what) as file:
+            columns = len(pd.read_csv(file, header=None, nrows=1).columns)
+        check_columns(columns, f"{what} {path}")
+        with open_unpacked(path, what) as file:
+            table: pd.DataFrame = pd.read_csv(file)
+    return table

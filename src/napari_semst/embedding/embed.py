@@ -128,7 +128,7 @@ def embed(
 
     control = control or RunControl()
     request = request.with_settings("domains", n_domains=-1)
-    config, section, _ = yield from prepared(tissue, request, control)
+    config, section, _ = yield from prepared(tissue, request, control, settled=True)
     _check_computable(config.semantics, n_shares=share[1])
     ranked = ranked_values(section, config.semantics.ranking)
     lists = yield from list_genes(

@@ -8,6 +8,8 @@ import numpy as np
 
 from napari_semst.embedding.prompts import SPOTS_FILE, read_spots, visible_files
 from napari_semst.errors import InputError
+from napari_semst.io.checks import MEGABYTE, check_file
+from napari_semst.io.formats.parquet_tables import check_parquet, read_parquet_table
 from napari_semst.semantics.base import AVERAGED_NOTE
 
 if TYPE_CHECKING:
@@ -95,6 +97,7 @@ class _Filling:
         from pyarrow import parquet
 
         try:
+            check_parquet(file, "vectors in")
             with parquet.ParquetFile(file) as opened:
                 columns = ["key", "embedding"]
                 for batch in opened.iter_batches(_BATCH, columns=columns):
@@ -156,12 +159,11 @@ class _Filling:
 def _keys(folder: Path) -> tuple[NDArray[np.bytes_], list[tuple[str, int]]]:
     """Return the keys of all texts, and how many are in each file."""
     import pyarrow
-    from pyarrow import parquet
 
     parts, files = [], []
     for file in visible_files(folder, "texts-*.parquet"):
         try:
-            column = parquet.read_table(file, columns=["key"])["key"]
+            column = read_parquet_table(file, "texts in", columns=["key"])["key"]
         except (OSError, pyarrow.ArrowException, KeyError) as error:
             raise InputError(
                 f"Expected texts as `semst prompts write` writes them in {file}; could "
@@ -196,6 +198,7 @@ def _made_by(file: Path) -> dict[str, Any]:
 
     if not file.is_file():
         return {}
+    check_file(file, "what made the vectors", at_most=MEGABYTE)
     record = parse_record(file.read_text(encoding="utf-8", errors="replace"))
     kept = {name: record.pop(name) for name in _ITS_OWN if name in record}
     if record:

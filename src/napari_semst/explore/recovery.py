@@ -31,6 +31,7 @@ if TYPE_CHECKING:
     from anndata import AnnData
 
 _FACTS = "recovery"
+_NO_FACTS = (TypeError, KeyError, AttributeError)
 _OURS = ("semst", "X_semst", "ig_")
 # Vectors of all spots beyond this are not copied every time that a name changes.
 _MOST_BYTES = 2**26
@@ -194,7 +195,7 @@ def find_unsaved_work() -> list[UnsavedWork]:
     remove_dead_temporaries(folder)
     found = []
     for file in sorted(folder.glob("*.h5ad")) if folder.is_dir() else ():
-        with suppress(InputError, OSError, ValueError, TypeError, KeyError):
+        with suppress(InputError, OSError, ValueError, *_NO_FACTS):
             work = _facts_of(file)
             if not _is_in_use(work):
                 found.append(work)
@@ -209,6 +210,11 @@ def _facts_of(file: Path) -> UnsavedWork:
         facts: Any = parse_json(h5["uns"][_FACTS][()])
     for name in ("columns", "vectors", "entries", "left_out"):
         facts[name] = tuple(map(str, facts[name]))
+    # What a damaged file tells is of other types, which fail where they are used.
+    usual = UnsavedWork("")
+    for name, value in facts.items():
+        if type(value) is not type(getattr(usual, name)):
+            raise ValueError(f"{name} is {value!r}")
     return UnsavedWork(**facts, file=file)
 
 

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from napari_semst import keys
+from napari_semst.core.memory import memory_limited
 from napari_semst.core.progress import Progress, RunControl, run_to_end
 from napari_semst.errors import InputError
 
@@ -44,6 +45,7 @@ def apply_model(
     counts_layer: str = "",
     coordinates: str = "",
     device: str = "auto",
+    max_memory: float = 0.0,
     adapt: bool = True,
     on_progress: Callable[[Progress], None] | None = None,
 ) -> AnnData:
@@ -59,7 +61,7 @@ def apply_model(
         A tissue, or the path of a file or folder that `napari_semst.read` reads.
     run
         Name of the run.
-    counts_layer, coordinates, device
+    counts_layer, coordinates, device, max_memory
         As the settings of these names; they belong to the section, not to the model.
     adapt
         As for `label_section`.
@@ -83,13 +85,15 @@ def apply_model(
 
     keys.check_run_name(run)
     known = load_model(model) if isinstance(model, str | Path) else model
-    tissue, own = as_tissue(source, features=known.config.prepare.features)
+    with memory_limited(max_memory):
+        tissue, own = as_tissue(source, features=known.config.prepare.features)
     steps = label_section(
         tissue,
         known,
         counts_layer=counts_layer,
         coordinates=coordinates,
         device=device,
+        max_memory=max_memory,
         adapt=adapt,
     )
     if isinstance(source, str | Path):
@@ -112,6 +116,7 @@ def label_section(
     counts_layer: str = "",
     coordinates: str = "",
     device: str = "auto",
+    max_memory: float = 0.0,
     adapt: bool = True,
 ) -> Generator[Progress, None, DomainResult]:
     """Label a section by a model; the tissue is not changed.
@@ -151,31 +156,37 @@ def label_section(
     from napari_semst.io.sections import sections_of
     from napari_semst.pipeline.apply_sections import concat_results
     from napari_semst.pipeline.content import content_hashes
+    from napari_semst.pipeline.forecast import refuse_beyond_limit
+    from napari_semst.pipeline.inputs import section_inputs
     from napari_semst.pipeline.provenance import CONTENT
     from napari_semst.pipeline.spot_semantics import options_of_parts
 
     control = control or RunControl()
-    config = _own_settings(model, counts_layer, coordinates, device)
+    config = _own_settings(model, counts_layer, coordinates, device, max_memory)
     key = config.prepare.section_key
     parts = sections_of(tissue, key if key in tissue.obs else "")
-    content = yield from content_hashes(tissue, config, control, "prepare")
-    if len(parts.names) == 1:
-        one = yield from _label_one(tissue, model, config, control, adapt=adapt)
-        one.provenance[CONTENT] = content
-        return one
-    results, rows = [], list(parts.spots())
-    divided: list[dict[str, Any] | None] = [None] * len(rows)
-    if model.reads_semantics:
-        divided = options_of_parts(tissue, config, rows)
-    for name, spots, own in zip(parts.names, rows, divided, strict=True):
-        with naming_section(name):
-            steps = _label_one(
-                tissue[spots].copy(), model, config, control, own, adapt=adapt
-            )
-            results.append((yield from steps))
-    joined = concat_results(results, parts, tissue)
-    joined.provenance[CONTENT] = content
-    return joined
+    if max_memory:
+        n_counts = section_inputs(tissue, config).counts.nnz
+        refuse_beyond_limit(tissue.n_obs, n_counts, config, settled=True)
+    with memory_limited(max_memory):
+        content = yield from content_hashes(tissue, config, control, "prepare")
+        if len(parts.names) == 1:
+            one = yield from _label_one(tissue, model, config, control, adapt=adapt)
+            one.provenance[CONTENT] = content
+            return one
+        results, rows = [], list(parts.spots())
+        divided: list[dict[str, Any] | None] = [None] * len(rows)
+        if model.reads_semantics:
+            divided = options_of_parts(tissue, config, rows)
+        for name, spots, own in zip(parts.names, rows, divided, strict=True):
+            with naming_section(name):
+                steps = _label_one(
+                    tissue[spots].copy(), model, config, control, own, adapt=adapt
+                )
+                results.append((yield from steps))
+        joined = concat_results(results, parts, tissue)
+        joined.provenance[CONTENT] = content
+        return joined
 
 
 def _label_one(
@@ -190,6 +201,7 @@ def _label_one(
     from napari_semst.core.device import choose_device, memory_errors_explained
     from napari_semst.core.threads import threads_limited, threads_wanted
     from napari_semst.methods.spec import method_spec
+    from napari_semst.pipeline.warnings import absent_domains
 
     start, spec = time.perf_counter(), method_spec(config.model.method)
     section, matched = yield from _prepare(tissue, model, config, control)
@@ -214,7 +226,7 @@ def _label_one(
         tissue, model, matched, (config, section, described, place, fit, seconds)
     )
     provenance["model"]["adapted"] = adapt
-    provenance["warnings"] += _absent(assignment.codes, model.names)
+    provenance["warnings"] += absent_domains(assignment.codes, model.names)
     from napari_semst.pipeline.run import labelled
 
     result = labelled(assignment, model.names, fit, described, provenance)
@@ -251,18 +263,18 @@ class _Matched:
 
 
 def _own_settings(
-    model: DomainModel, counts_layer: str, coordinates: str, device: str
+    model: DomainModel, layer: str, coordinates: str, device: str, max_memory: float
 ) -> Config:
     """Return the model's settings with what belongs to this section."""
     return model.config.with_overrides(
         {
             "prepare": {
-                "counts_layer": counts_layer,
+                "counts_layer": layer,
                 "coordinates": coordinates,
                 # Mixtures know values averaged so often, whatever this section's size.
                 "smoothing_rounds": model.rounds,
             },
-            "training": {"device": device},
+            "training": {"device": device, "max_memory": max_memory},
         }
     )
 
@@ -457,19 +469,6 @@ def _predict_domains(
         fit.views, section, present, share, seed, control
     )
     return Assignment(labels.astype(np.int32), confidence)
-
-
-def _absent(codes: NDArray[np.int32], names: tuple[str, ...]) -> list[str]:
-    """Return a warning where domains of the model have no spot in the section."""
-    gone = [name for code, name in enumerate(names) if not (codes == code).any()]
-    if not gone:
-        return []
-    return [
-        f"{len(gone)} of the model's {len(names)} domains have no spot here "
-        f"({', '.join(gone)}). Either the section lacks them, or it differs from the "
-        "model's by donor or chemistry more than by tissue, and its labels are not to "
-        "be trusted: compare them with those of a run of its own."
-    ]
 
 
 def _record(

@@ -271,7 +271,9 @@ def _facts(file: Path) -> dict[str, Any]:
     from safetensors import safe_open
 
     with safe_open(file, framework="pt") as held:
-        facts: dict[str, Any] = json.loads((held.metadata() or {})["facts"])
+        facts: Any = json.loads((held.metadata() or {})["facts"])
+    if not isinstance(facts, dict) or not isinstance(facts.get("identity"), dict):
+        raise ValueError("it does not tell its run")
     return facts
 
 

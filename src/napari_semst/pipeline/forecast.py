@@ -6,6 +6,7 @@ short measurement, to the speed of the machine.
 
 from __future__ import annotations
 
+import math
 import time
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
@@ -99,9 +100,19 @@ def memory_needed(
 
 
 def refuse_beyond_limit(
-    n_spots: int, n_counts: int, config: Config, semantic_width: int = _SEMANTIC_WIDTH
+    n_spots: int,
+    n_counts: int,
+    config: Config,
+    semantic_width: int = _SEMANTIC_WIDTH,
+    *,
+    settled: bool = False,
 ) -> None:
     """Refuse a run that needs more memory than the user allows, in whatever pieces.
+
+    Parameters
+    ----------
+    settled
+        Whether semantics and images are not the user's to choose, as with a model.
 
     Raises
     ------
@@ -118,15 +129,42 @@ def refuse_beyond_limit(
             f"{n_spots:,} spots with {n_counts:,} counts need about "
             f"{needed / GIB:.1f} GiB, in small pieces too. ",
             Way(
-                f"Allow --max-memory {needed / GIB:.1f}, keep fewer genes "
-                "(n_top_genes), or take --method quick without semantics.",
-                f"Set training.max_memory to {needed / GIB:.1f}, keep fewer genes "
-                "(n_top_genes), or take the method 'quick' without semantics.",
-                f"Allow {needed / GIB:.1f} GiB, keep fewer genes, or choose the method "
-                "quick without semantics.",
+                f"Allow --max-memory {_rounded_up(needed)}",
+                f"Set training.max_memory to {_rounded_up(needed)}",
+                f"Allow {_rounded_up(needed)} GiB",
             ),
+            ", open fewer spots or genes",
+            *([] if settled else _what_takes_less(config)),
+            ".",
         )
     )
+
+
+def _rounded_up(n_bytes: float) -> str:
+    """Return GiB that are enough: what is proposed is not refused again."""
+    return f"{math.ceil(10 * n_bytes / GIB) / 10:.1f}"
+
+
+def _what_takes_less(config: Config) -> list[str | Way]:
+    """Return what of these settings can be left out, as ends of a sentence."""
+    ways: list[str | Way] = []
+    if config.semantics.source != "none":
+        ways.append(
+            Way(
+                ", leave out semantics (--semantics none)",
+                ", leave out semantics (semantics.source 'none')",
+                ", leave out semantics",
+            )
+        )
+    if config.morphology.encoder != "none":
+        ways.append(
+            Way(
+                ", leave out images (--image-encoder none)",
+                ", leave out images (morphology.encoder 'none')",
+                ", leave out images",
+            )
+        )
+    return ways
 
 
 def _image_bytes(n_spots: int, encoder: str) -> float:
@@ -163,10 +201,11 @@ def memory_warning(
     # What was read and imported is held already.
     if needed - held_memory() <= _SAFE_SHARE * free:
         return None
-    return (
+    return Worded(
         f"This run may need {needed / GIB:.1f} GiB of memory; {free / GIB:.1f} GiB "
-        "were free when it began. Close other programs, keep fewer genes "
-        "(n_top_genes), or choose method 'quick' without semantics."
+        "were free when it began. Close other programs, open fewer spots or genes",
+        *_what_takes_less(config),
+        ".",
     )
 
 

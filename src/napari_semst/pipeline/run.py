@@ -219,9 +219,19 @@ def _number(
 
 
 def prepared(
-    tissue: AnnData, request: Request | Config, control: RunControl
+    tissue: AnnData,
+    request: Request | Config,
+    control: RunControl,
+    *,
+    settled: bool = False,
 ) -> Generator[Progress, None, tuple[Config, Section, str | None]]:
-    """Return settings, a prepared section, and a warning where memory is short."""
+    """Return settings, a prepared section, and a warning where memory is short.
+
+    Parameters
+    ----------
+    settled
+        As for `refuse_beyond_limit`.
+    """
     from napari_semst.domains.leiden import check_installed
     from napari_semst.pipeline.forecast import memory_warning, refuse_beyond_limit
     from napari_semst.pipeline.inputs import section_inputs
@@ -254,8 +264,9 @@ def prepared(
     width = {} if given is None else {"semantic_width": given.shape[1]}
     if config.semantics.source in ("prompts", "genes"):
         width = {"semantic_width": _LANGUAGE_WIDTH}
-    refuse_beyond_limit(tissue.n_obs, inputs.counts.nnz, config, **width)
-    short = memory_warning(tissue.n_obs, inputs.counts.nnz, config, **width)
+    n_counts = inputs.counts.nnz
+    refuse_beyond_limit(tissue.n_obs, n_counts, config, settled=settled, **width)
+    short = memory_warning(tissue.n_obs, n_counts, config, **width)
     if short is not None:
         yield Progress("prepare", 0, 0, short)
     control.check()

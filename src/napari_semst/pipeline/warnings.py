@@ -7,7 +7,9 @@ from typing import TYPE_CHECKING
 from napari_semst.methods.spec import method_spec
 
 if TYPE_CHECKING:
+    import numpy as np
     from anndata import AnnData
+    from numpy.typing import NDArray
 
     from napari_semst.config import Config
     from napari_semst.methods.base import Fit
@@ -143,4 +145,17 @@ def unlike_sections(section: Section, fit: Fit) -> list[str]:
         "its own."
         for name, ratio in zip(section.sections.names, ratios, strict=False)
         if ratio > _FARTHEST
+    ]
+
+
+def absent_domains(codes: NDArray[np.int32], names: tuple[str, ...]) -> list[str]:
+    """Return a warning where domains of a model have no spot in a section."""
+    gone = [name for code, name in enumerate(names) if not (codes == code).any()]
+    if not gone:
+        return []
+    return [
+        f"{len(gone)} of the model's {len(names)} domains have no spot here "
+        f"({', '.join(gone)}). Either the section lacks them, or it differs from the "
+        "model's by donor or chemistry more than by tissue, and its labels are not to "
+        "be trusted: compare them with those of a run of its own."
     ]

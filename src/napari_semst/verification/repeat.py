@@ -86,6 +86,7 @@ def _made_again(
             counts_layer=config.prepare.counts_layer,
             coordinates=config.prepare.coordinates,
             device=config.training.device,
+            max_memory=config.training.max_memory,
             adapt=bool(saved.record["model"].get("adapted", True)),
         )
     )
