@@ -123,9 +123,12 @@ def test_layers_of_zeros_are_read_as_they_are_written(
     tmp_path, tissue, little, zarr_format, first
 ):
     import anndata
+    from scipy import sparse
 
     # Chunks of nothing are left out: next to no byte is there of what it declares.
-    tissue = tissue[:, np.resize(np.arange(tissue.n_vars), 3000)].copy()
+    tissue = anndata.AnnData(
+        sparse.hstack([tissue.X] * 50).tocsr(), tissue.obs, obsm=dict(tissue.obsm)
+    )
     tissue.var_names = [f"GENE{i}" for i in range(tissue.n_vars)]
     tissue.layers["new"] = np.zeros(tissue.shape, np.float32)
     tissue.layers["new"][0, 0] = first
@@ -136,7 +139,7 @@ def test_layers_of_zeros_are_read_as_they_are_written(
     layer = read(tmp_path / "section.zarr").layers["new"]
     assert np.asarray(layer).sum() == first
     change(tmp_path / "section.zarr", "layers/new", shape=[tissue.n_obs, 10**8])
-    with pytest.raises(InputError, match=f"{HOLDS}; layers/new declares"):
+    with pytest.raises(InputError, match=f"{HOLDS}; (a chunk of )?layers/new"):
         read(tmp_path / "section.zarr")
 
 
