@@ -9,6 +9,8 @@ NEEDED = (
     "napari_semst/genes/data/term_table.npz",
     "napari_semst/genes/data/gene_texts.npz",
     "napari_semst/genes/data/ATTRIBUTION.md",
+    "napari_semst/transfer/data/cortex_human.npz",
+    "napari_semst/transfer/data/cortex_mouse.npz",
     "napari_semst/py.typed",
     "napari_semst/report/page.html",
     "napari_semst/report/page.css",

@@ -12,8 +12,10 @@ from typer.testing import CliRunner
 
 from napari_semst.cli.main import app
 from napari_semst.errors import ConfigError, SemanticsError
+from napari_semst.io.export.h5ad import write
 from tests.cli.test_main import call, section, shell  # noqa: F401 - a fixture
 from tests.semantics.fake_server import WIDTH, Reply
+from tests.transfer.sections import layers
 
 RUN = ("run", "section.h5ad", "-k", 3, "--epochs", 2)
 
@@ -115,3 +117,20 @@ def test_a_table_of_named_spots_is_put_in_order(section, tissue, tmp_path):  # n
         for name in ("plain.npy", "named.csv")
     ]
     assert losses[0] == losses[1]
+
+
+def test_genes_without_a_vector_are_told_after_the_run_and_in_the_report(
+    tmp_path, monkeypatch
+):
+    monkeypatch.chdir(tmp_path)
+    section = layers(0)
+    section.var_names = ["MALAT1", *section.var_names[1:]]
+    write(section, "a.h5ad")
+    words = ("-k", "3", "--epochs", "2", "--semantics", "builtin", "-q")
+    told = call("run", "a.h5ad", *words, "-o", "b.h5ad")
+    assert "  gene names         59 of 60 genes and " in told
+    share = told.partition("most counted without: MALAT1 ")[2].split("%")[0]
+    expected = 100 * section.X[:, 0].sum() / section.X.sum()
+    assert float(share) == pytest.approx(expected, abs=0.01)
+    call("report", "b.h5ad", "-o", "b.html")
+    assert f"MALAT1 {share}%" in (tmp_path / "b.html").read_text()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 
+import numpy as np
 import pandas as pd
 import pytest
 
@@ -75,6 +76,20 @@ def test_reports_show_the_names(here, monkeypatch):
     page = (here / "a.html").read_text()
     assert "Names from lab.npz" in page
     assert page.count("is named layer") == 3
+
+
+def test_a_figure_is_drawn_where_nothing_got_a_name(here):
+    noise = layers(2)
+    noise.X.data[:] = np.random.default_rng(0).poisson(3, noise.X.nnz) + 1
+    write(noise, "noise.h5ad")
+    told = call(
+        "transfer", "builtin:cortex", "noise.h5ad", "--domains", "cluster",
+        "-o", "a.h5ad", "--figure", "a.png", "-q",
+    )  # fmt: skip
+    assert "0 of 3 domains and 0 of 225 spots" in told
+    assert "names from         builtin:cortex-human" in told
+    assert told.count("none of these; nearest") == 3
+    assert (here / "a.png").stat().st_size > 5000
 
 
 def test_what_is_wrong_is_told(here):

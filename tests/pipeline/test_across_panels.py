@@ -10,9 +10,14 @@ from sklearn.metrics import adjusted_rand_score
 
 import napari_semst
 from napari_semst import keys
+from napari_semst.cli.output import format_summary
 from napari_semst.errors import ConfigError, SaveError
+from napari_semst.explanation.explain import explain
 from napari_semst.io.concat_sections import join_sections
 from napari_semst.pipeline.model import save_model
+from napari_semst.pipeline.summary import run_summary
+from napari_semst.verification.check import DIFFERS, HOLDS
+from napari_semst.verification.verify import verify_result
 from tests.small import found, short
 
 # The second half of each is of another panel.
@@ -78,7 +83,7 @@ def test_the_frame_lays_spots_of_one_kind_together(pair):
 
 def test_shuffled_names_do_not_meet(pair):
     named, total = 0, 0
-    for seed in range(3):
+    for seed in range(2):
         random = np.random.default_rng(seed)
         mixed = {name: one.copy() for name, one in pair.items()}
         for one in mixed.values():
@@ -114,6 +119,28 @@ def test_a_saved_joint_table_is_run_again_alike(pair, tmp_path):
     joined.write_h5ad(path)
     again = napari_semst.find_domains(path, n_domains=3, method="quick")
     assert again.obs[keys.DOMAIN].tolist() == joined.obs[keys.DOMAIN].tolist()
+
+
+def test_a_saved_joint_table_is_checked_and_told_with_the_genes_of_each(pair):
+    joined = napari_semst.find_domains(list(pair.values()), n_domains=3, method="quick")
+    facts = joined.uns[keys.RUNS]["default"]
+    assert dict(facts["section"]["own_genes"]) == {"section-1": 12, "section-2": 12}
+    summary = run_summary([], 24, found(joined, short("quick")), {}, [])
+    assert "12 of section-1, 12 of section-2" in format_summary(summary)
+    assert any("different panels" in note for note in explain(joined)["notes"])
+    (counts,) = checked(joined)
+    assert counts.state == HOLDS
+    assert "own genes" in counts.text
+    other = joined.copy()
+    other.obsm[keys.OWN_COUNTS] = other.obsm[keys.OWN_COUNTS] * 2
+    (counts,) = checked(other)
+    assert counts.state == DIFFERS
+    assert counts.text.endswith("other counts of each section's own genes")
+
+
+def checked(tissue):
+    """Return what is said of the counts in a result."""
+    return [one for one in verify_result(tissue).checks if one.name == "counts"]
 
 
 def test_what_sections_of_different_panels_lack_is_refused(pair, tmp_path):

@@ -56,6 +56,14 @@ def format_image(image: dict[str, Any]) -> list[str]:
     return lines
 
 
+def _genes(section: dict[str, Any]) -> str:
+    """Return how many genes were read, of sections of different panels by section."""
+    own = section.get("own_genes")
+    if not own:
+        return str(section["genes"])
+    return ", ".join(f"{genes} of {name}" for name, genes in own.items())
+
+
 def format_summary(account: dict[str, Any]) -> str:
     """Return the account for people."""
     sizes = "  ".join(f"{n}: {size}" for n, size in account["domain_sizes"].items())
@@ -67,7 +75,7 @@ def format_summary(account: dict[str, Any]) -> str:
         f"{account['n_domains']} domains of {account['n_spots']} spots "
         f"in {seconds:.0f} s ({device['name']}: {device['reason']})",
         f"  spots per domain   {sizes}",
-        f"  genes              {section['genes']}, {section['spatial_graph']}",
+        f"  genes              {_genes(section)}, {section['spatial_graph']}",
         f"  semantics          {account['semantics']}{covers}",
     ]
     if account.get("genes_known"):

@@ -33,6 +33,11 @@ if TYPE_CHECKING:
 
     from napari_semst.explanation.markers import Markers
 
+_PANELS = (
+    "The sections are of different panels: genes are told of the table, which has those "
+    "in common, or 0 where a section did not look for one. Explain each section of its "
+    "own run to hear of its own genes."
+)
 # Spots below which the approximations of p-values are poor.
 _FEW = 10
 
@@ -83,6 +88,7 @@ def explain_steps(
     from napari_semst.core.threads import settle_threads
     from napari_semst.explanation.modulation import counterfactual
     from napari_semst.explanation.summary import summarise
+    from napari_semst.io.own_counts import has_own_counts
 
     control = control or RunControl()
     settle_threads()
@@ -91,6 +97,8 @@ def explain_steps(
     if wanted.counterfactual:
         changed = yield from counterfactual(tissue, what, control)
     notes = _cautions(what, changed)
+    if has_own_counts(tissue):
+        notes.append(_PANELS)
     moved = _moved(tissue, what, wanted.counterfactual, notes)
     inside = what.codes >= 0
     if not inside.all():

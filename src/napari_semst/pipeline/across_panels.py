@@ -68,6 +68,8 @@ def find_across_panels(
     """
     from napari_semst.io.own_counts import own_sections
     from napari_semst.io.sections import sections_of
+    from napari_semst.pipeline.content import content_hashes
+    from napari_semst.pipeline.provenance import CONTENT
 
     _check(tissue, config)
     sections = sections_of(tissue, keys.SECTION)
@@ -84,7 +86,10 @@ def find_across_panels(
         control.check()
     yield Progress("assign", 0, 0, "Naming domains in common")
     named = _Named.of(sections, meanings, found, config.training.seed)
-    return named.result(tissue, config)
+    result = named.result(tissue, config)
+    # Of the joint table, which is what is saved and may be read again.
+    content = yield from content_hashes(tissue, config, control)
+    return replace(result, provenance={**result.provenance, CONTENT: content})
 
 
 def _check(tissue: AnnData, config: Config) -> None:
@@ -253,6 +258,7 @@ class _Named:
             stage: round(sum(one["seconds"].get(stage, 0) for one in each), 3)
             for stage in stages
         }
+        told["semantics"] = self._semantics(told["semantics"])
         told["common_names"] = self._matches(number)
         told["warnings"] = [
             *_of_joining(tissue),
@@ -263,6 +269,20 @@ class _Named:
             ),
             *self._alone(number),
         ]
+        return told
+
+    def _semantics(self, first: dict[str, Any]) -> dict[str, Any]:
+        """Return the record of gene semantics, with what is known of every panel."""
+        names, each = self.sections.names, [one.provenance for one in self.found]
+        known = [one["semantics"].get("genes") for one in each]
+        shares = [one["semantics"].get("coverage") for one in each]
+        told = dict(first)
+        if all(known):
+            parts = (f"{n}: {one}" for n, one in zip(names, known, strict=True))
+            told["genes"] = "; ".join(parts)
+        if all(isinstance(share, int | float) for share in shares):
+            mean = np.average(np.array(shares, float), weights=self.sections.sizes)
+            told["coverage"] = float(mean)
         return told
 
     def _matches(self, number: NDArray[np.int64]) -> dict[str, Any]:

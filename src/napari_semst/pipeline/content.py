@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from napari_semst import keys
 from napari_semst.core.progress import Progress
 from napari_semst.io.export.names import storable_text
-from napari_semst.keys import SPATIAL
 
 if TYPE_CHECKING:
     from collections.abc import Generator, Iterable
@@ -50,9 +50,11 @@ def content_hashes(
     -------
     hashes
         ``genes`` (symbols), ``counts``, ``coordinates``; ``sections``, ``embedding``,
-        ``image_features`` and ``images`` where these were read of the tissue; and the
-        numbers of spots and genes.
+        ``image_features`` and ``images`` where these were read of the tissue;
+        ``own_counts`` of sections of different panels; and the numbers of spots and
+        genes.
     """
+    from napari_semst.pipeline.across_panels import are_of_different_panels
     from napari_semst.pipeline.inputs import section_inputs
 
     inputs = section_inputs(tissue, config)
@@ -69,6 +71,9 @@ def content_hashes(
         digest = hashlib.sha256(texts_hash(sections.names).encode())
         digest.update(sections.codes.astype("<i4").tobytes())
         found["sections"] = digest.hexdigest()
+    if are_of_different_panels(tissue, config):
+        own = yield from _counts_hash(tissue.obsm[keys.OWN_COUNTS], control, stage)
+        found["own_counts"] = texts_hash([own, *tissue.uns[keys.OWN_GENES]])
     for name, key in _of_obsm(tissue, config):
         found[name] = array_hash(tissue.obsm[key])
     images = _images_hash(tissue, config)
@@ -86,7 +91,7 @@ def _images_hash(tissue: AnnData, config: Config) -> str:
         return ""
     hashes = [
         f"{library} {name} {array_hash(image)}"
-        for library, place in sorted(tissue.uns.get(SPATIAL, {}).items())
+        for library, place in sorted(tissue.uns.get(keys.SPATIAL, {}).items())
         for name, image in sorted(place.get("images", {}).items())
         if isinstance(image, np.ndarray)
     ]

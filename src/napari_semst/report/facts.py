@@ -230,7 +230,9 @@ def _given(
         pairs.append(("Coordinates", str(input_notes["coordinates"])))
     section = recorded.get("section", {})
     if "genes" in section:
-        pairs.append(("Genes used", str(section["genes"])))
+        own = section.get("own_genes") or {}
+        each = ", ".join(f"{genes} of {name}" for name, genes in own.items())
+        pairs.append(("Genes used", each or str(section["genes"])))
     if "spatial_graph" in section:
         pairs.append(("Neighbourhood", str(section["spatial_graph"])))
     if source is not None:

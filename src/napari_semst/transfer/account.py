@@ -182,6 +182,32 @@ def remarks_of_target(
     return list(dict.fromkeys(filter(None, said)))
 
 
+def remarks_of_names(
+    groups: GroupNames, domains: TargetDomains, fdr: float
+) -> list[str]:
+    """Return why domains are none of these though chance would not look as like."""
+    from napari_semst.transfer.null import LEAST_CORRELATION
+    from napari_semst.transfer.tissue_fit import LEAST_FIT
+
+    if groups.fit < LEAST_FIT:
+        return [
+            f"The reference explains {groups.fit:.1%} of what it could of how the "
+            f"section's spots differ, less than {LEAST_FIT:.0%}: the section is of "
+            "another tissue, or its genes are not comparable. No name is given."
+        ]
+    unlike = [
+        name
+        for name, q, best in zip(domains.names, groups.q, groups.best, strict=True)
+        if q <= fdr and best < 0
+    ]
+    if not unlike:
+        return []
+    return [
+        f"Domains {abbreviate(unlike)} are more like a name than chance, but less than "
+        f"{LEAST_CORRELATION:g}: that is too little for the name."
+    ]
+
+
 def provenance_of(signature: Signature) -> dict[str, Any]:
     """Return where a signature is from, in plain values."""
     told = python_values(dict(signature.provenance))

@@ -39,8 +39,8 @@ def check_builtin(reference: str) -> None:
         )
 
 
-def builtin_signature(reference: str, species: str) -> Signature:
-    """Return a signature that ships, where there are several that of the species.
+def builtin_for(reference: str, species: str) -> str:
+    """Return the name of the one signature that a name stands for.
 
     Parameters
     ----------
@@ -57,6 +57,25 @@ def builtin_signature(reference: str, species: str) -> Signature:
     check_builtin(reference)
     files = _BUILTIN[reference.removeprefix(PREFIX)]
     stem = files.get(species, next(iter(files.values())))
+    return PREFIX + stem.replace("_", "-")
+
+
+def builtin_signature(reference: str, species: str) -> Signature:
+    """Return a signature that ships, where there are several that of the species.
+
+    Parameters
+    ----------
+    reference
+        One of `builtin_names`.
+    species
+        Of the target.
+
+    Raises
+    ------
+    InputError
+        If there is none of this name.
+    """
+    stem = builtin_for(reference, species).removeprefix(PREFIX).replace("-", "_")
     path = resources.files("napari_semst.transfer") / "data" / f"{stem}.npz"
     with resources.as_file(path) as file, file.open("rb") as stream:
         return read_signature(stream, reference)

@@ -35,14 +35,15 @@ class TransferOutputs(RunOutputs):
     """Where names go; the figure shows domains, and the names of both."""
 
     def draw(self, tissue: AnnData, figure: Path, coordinates: str | None) -> None:
-        """Draw the domains beside the names that they and their spots got."""
+        """Draw the domains beside the names that they and their spots got, if any."""
         from napari_semst.figure.coloured import colour_figure
 
         column = str(tissue.uns[keys.TRANSFER]["provenance"]["domains"])
+        names = [keys.TRANSFER_DOMAIN, keys.TRANSFER]
         colour_figure(
             tissue,
             figure,
-            [column, keys.TRANSFER_DOMAIN, keys.TRANSFER],
+            [column, *(one for one in names if tissue.obs[one].notna().any())],
             coordinates=coordinates,
             overwrite=self.overwrite,
         )

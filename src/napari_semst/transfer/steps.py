@@ -17,10 +17,15 @@ from napari_semst.pipeline.provenance import spots_hash, versions
 from napari_semst.transfer.account import (
     named_domains_of,
     provenance_of,
+    remarks_of_names,
     remarks_of_reference,
     remarks_of_target,
 )
-from napari_semst.transfer.builtin_signatures import builtin_signature, is_builtin
+from napari_semst.transfer.builtin_signatures import (
+    builtin_for,
+    builtin_signature,
+    is_builtin,
+)
 from napari_semst.transfer.estimator import name_spots
 from napari_semst.transfer.null import name_each_spot, name_groups
 from napari_semst.transfer.references import names_per_spot
@@ -84,7 +89,7 @@ def transfer_steps(
     options, settings = options or TargetOptions(), settings or TransferSettings()
     control = control or RunControl()
     config = target_config(options)
-    signatures, remarks = yield from _signatures(
+    signatures, titles, remarks = yield from _signatures(
         references, tissue, config, settings, control
     )
     n_labels = len({label for one in signatures for label in one.labels})
@@ -95,13 +100,13 @@ def transfer_steps(
     named = yield from _named(tissue, signatures, domains, settings, config, control)
     scores, groups, spots = named
     remarks += remarks_of_target(tissue, scores, domains, config)
+    remarks += remarks_of_names(groups, domains, settings.fdr)
     seconds = round(time.perf_counter() - started, 3)
-    titles = [reference.name for reference in references]
     return TransferResult(
         scores.labels,
         NamedSpots(
             spots.best.astype(np.int32),
-            scores.scores.max(axis=1),
+            np.take_along_axis(spots.scores, spots.ranked[:, :1], axis=1).ravel(),
             spots.q.astype(np.float32),
         ),
         named_domains_of(scores, domains, groups),
@@ -205,18 +210,21 @@ def _signatures(
     config: Config,
     settings: TransferSettings,
     control: RunControl,
-) -> Generator[Progress, None, tuple[list[Signature], list[str]]]:
-    """Return the signature of each reference, and what is to be said of them."""
-    made, remarks = [], []
+) -> Generator[Progress, None, tuple[list[Signature], list[str], list[str]]]:
+    """Return the signature of each reference, its name, and remarks on all."""
+    made, titles, remarks = [], [], []
     own = spots_hash(tissue.obs_names)
     for number, reference in enumerate(references):
         yield Progress("read", number, len(references), f"Reference {reference.name}")
         control.check()
+        title = reference.name
         if is_builtin(reference.source):
             species = guess_species(section_inputs(tissue, config).symbols)
-            one = builtin_signature(str(reference.source), species)
+            title = builtin_for(title, species)
+            one = builtin_signature(title, species)
         else:
             one = yield from signature_steps(reference, control, settings)
-        remarks += remarks_of_reference(one, reference.name, own)
+        remarks += remarks_of_reference(one, title, own)
         made.append(one)
-    return made, remarks
+        titles.append(title)
+    return made, titles, remarks

@@ -32,6 +32,7 @@ _CALLED = {
     "genes": "genes",
     "coordinates": "coordinates",
     "sections": "sections",
+    "own_counts": "counts of each section's own genes",
     "embedding": "the embedding",
     "image_features": "features of the image",
     "images": "images",

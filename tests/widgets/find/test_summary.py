@@ -53,6 +53,7 @@ TABLE = {
     "pooling": "mean",
     "coverage": 0.934,
     "species": "human",
+    "genes": "59 of 60 genes have a vector; most counted without: MALAT1 9.00%",
 }
 
 
@@ -71,6 +72,7 @@ def test_card_and_facts_tell_of_the_source(qtbot, dock, pipeline):
     assert rows["Source"] == "Gene table of your own"
     assert rows["Revision"] == TABLE["revision"]
     assert rows["Coverage"] == "93% of the listed genes known"
+    assert rows["Gene names"] == TABLE["genes"]
     assert dock.results.meaning.warnings.text().endswith("2 spots list no gene.")
     assert dock.results.meaning.control.isHidden()
 
