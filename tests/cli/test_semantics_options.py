@@ -123,14 +123,14 @@ def test_genes_without_a_vector_are_told_after_the_run_and_in_the_report(
     tmp_path, monkeypatch
 ):
     monkeypatch.chdir(tmp_path)
-    section = layers(0)
-    section.var_names = ["MALAT1", *section.var_names[1:]]
-    write(section, "a.h5ad")
+    tissue = layers(0)
+    tissue.var_names = ["MALAT1", *tissue.var_names[1:]]
+    write(tissue, "a.h5ad")
     words = ("-k", "3", "--epochs", "2", "--semantics", "builtin", "-q")
     told = call("run", "a.h5ad", *words, "-o", "b.h5ad")
     assert "  gene names         59 of 60 genes and " in told
     share = told.partition("most counted without: MALAT1 ")[2].split("%")[0]
-    expected = 100 * section.X[:, 0].sum() / section.X.sum()
+    expected = 100 * tissue.X[:, 0].sum() / tissue.X.sum()
     assert float(share) == pytest.approx(expected, abs=0.01)
     call("report", "b.h5ad", "-o", "b.html")
     assert f"MALAT1 {share}%" in (tmp_path / "b.html").read_text()

@@ -34,9 +34,9 @@ if TYPE_CHECKING:
     from napari_semst.explanation.markers import Markers
 
 _PANELS = (
-    "The sections are of different panels: genes are told of the table, which has those "
-    "in common, or 0 where a section did not look for one. Explain each section of its "
-    "own run to hear of its own genes."
+    "The sections are of different panels: genes are told of the table, which has the "
+    "common ones, or 0 where a section did not look for one. To hear of its own genes, "
+    "run and explain a section alone."
 )
 # Spots below which the approximations of p-values are poor.
 _FEW = 10

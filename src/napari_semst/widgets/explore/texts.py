@@ -164,7 +164,7 @@ TIPS = {
     ),
     "named_domain": "The domain, as the section calls it.",
     "named_name": "The name that it got; none of these where no name is sure enough.",
-    "named_score": "How like the domain is to the name: a correlation over genes, up to 1.",
+    "named_score": "How like domain and name are: a correlation over genes, 1 at most.",
     "named_q": (
         "False discovery rate: the share of wrong names to expect among those as sure "
         "or surer, measured with gene names dealt anew."
