@@ -156,6 +156,8 @@ def signature(
         f"Wrote {path}: {len(made.labels)} names by {len(made.genes):,} genes "
         f"({made.species}), no counts.\n  spots per name     {names}"
     )
+    if left := made.provenance.get("left_out"):
+        typer.echo(f"  left out           {', '.join(left)}: too few spots")
 
 
 def _source(given: Path) -> Source:

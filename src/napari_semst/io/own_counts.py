@@ -65,6 +65,18 @@ def has_own_counts(tissue: AnnData) -> bool:
     return keys.OWN_COUNTS in tissue.obsm and keys.OWN_GENES in tissue.uns
 
 
+def are_of_different_panels(tissue: AnnData, section_key: str) -> bool:
+    """Return whether a joint table's sections are to be read by their own genes.
+
+    Parameters
+    ----------
+    section_key
+        The column that sections are asked for by; empty where none is.
+    """
+    by_itself = section_key in ("", keys.SECTION)
+    return by_itself and keys.SECTION in tissue.obs and has_own_counts(tissue)
+
+
 def own_sections(tissue: AnnData, sections: Sections) -> dict[str, AnnData]:
     """Return every section of a joint table with its own genes, as it was alone.
 

@@ -33,14 +33,6 @@ if TYPE_CHECKING:
 _LATENT = 15
 
 
-def are_of_different_panels(tissue: AnnData, config: Config) -> bool:
-    """Return whether a joint table's sections are to be read by their own genes."""
-    from napari_semst.io.own_counts import has_own_counts
-
-    by_itself = config.prepare.section_key in ("", keys.SECTION)
-    return by_itself and keys.SECTION in tissue.obs and has_own_counts(tissue)
-
-
 def find_across_panels(
     tissue: AnnData, config: Config, control: RunControl, find: Find
 ) -> Generator[Progress, None, DomainResult]:

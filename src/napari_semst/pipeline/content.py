@@ -54,7 +54,7 @@ def content_hashes(
         ``own_counts`` of sections of different panels; and the numbers of spots and
         genes.
     """
-    from napari_semst.pipeline.across_panels import are_of_different_panels
+    from napari_semst.io.own_counts import are_of_different_panels
     from napari_semst.pipeline.inputs import section_inputs
 
     inputs = section_inputs(tissue, config)
@@ -71,7 +71,7 @@ def content_hashes(
         digest = hashlib.sha256(texts_hash(sections.names).encode())
         digest.update(sections.codes.astype("<i4").tobytes())
         found["sections"] = digest.hexdigest()
-    if are_of_different_panels(tissue, config):
+    if are_of_different_panels(tissue, config.prepare.section_key):
         own = yield from _counts_hash(tissue.obsm[keys.OWN_COUNTS], control, stage)
         found["own_counts"] = texts_hash([own, *tissue.uns[keys.OWN_GENES]])
     for name, key in _of_obsm(tissue, config):

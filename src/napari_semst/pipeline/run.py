@@ -93,15 +93,13 @@ def find_domains(
         One of its kinds, with what was expected, found and to do.
     """
     from napari_semst.core.memory import memory_limited
-    from napari_semst.pipeline.across_panels import (
-        are_of_different_panels,
-        find_across_panels,
-    )
+    from napari_semst.io.own_counts import are_of_different_panels
+    from napari_semst.pipeline.across_panels import find_across_panels
 
     control = control or RunControl()
     config = resolve(request) if isinstance(request, Request) else request
     with memory_limited(config.training.max_memory):
-        if are_of_different_panels(tissue, config):
+        if are_of_different_panels(tissue, config.prepare.section_key):
             return (yield from find_across_panels(tissue, config, control, _found))
         return (yield from _found(tissue, config, control))
 

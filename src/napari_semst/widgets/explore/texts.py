@@ -166,8 +166,8 @@ TIPS = {
     "named_name": "The name that it got; none of these where no name is sure enough.",
     "named_score": "How like domain and name are: a correlation over genes, 1 at most.",
     "named_q": (
-        "False discovery rate: the share of wrong names to expect among those as sure "
-        "or surer, measured with gene names dealt anew."
+        "False discovery rate: the share of names to expect by chance among those as "
+        "sure or surer. A name that is no chance can still be a neighbour's."
     ),
     "named_next": "The names that come next, with their likeness.",
 }
@@ -181,7 +181,7 @@ NAMING = {
     "own_names": "Its own names",
     "latest": "Domains of the latest run",
     "find": "None yet: find them first",
-    "none": "none of these",
+    "none": "none",
     "nearest": "Nearest: {name}, which is not sure enough.",
     "busy": "Comparing genes...",
     "reading": "Reading {name}...",
