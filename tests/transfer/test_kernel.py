@@ -46,6 +46,15 @@ def test_mouse_and_human_genes_are_the_same_by_homology():
     assert same.tolist() == [[0, 1, 0], [0, 0, 1], [0, 0, 0]]
 
 
+def test_an_id_says_which_gene_it_is_where_the_name_does_not():
+    table, places = builtin_table(), {}
+    mbp = "ENSG00000197971"
+    named = named_genes(["MBP"], "human", table, places)
+    told = named_genes(["odd", "odd"], "human", table, places, [mbp, ""])
+    assert same_genes(named, told).toarray().tolist() == [[1], [0]]
+    assert told.known.tolist() == [True, False]
+
+
 def prediction(own, like, explained=0.5):
     shared = np.abs(own).sum(axis=0) > 0
     nothing = np.zeros((1, own.shape[1]))

@@ -34,7 +34,7 @@ def test_sums_and_means_are_those_of_dense_profiles():
     tissue = section(80, 30, 0.4)
     profiles = read_profiles(section_inputs(tissue, Config()), TransferSettings())
     dense = (profiles.logged.toarray() - profiles.mean) / profiles.deviation
-    for _ in range(3):
+    for _ in range(TransferSettings().n_rounds):
         dense = profiles.average @ dense
     weights = np.random.default_rng(1).normal(size=(30, 40))
     assert np.allclose(profiles.weighted_sums(weights), dense @ weights, atol=1e-3)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import json
 import pickle
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -39,6 +40,16 @@ def test_it_reads_back_the_same(written):
     np.testing.assert_array_equal(back.n_spots, made.n_spots)
     assert back.provenance == made.provenance
     assert signature_checksum(back) == signature_checksum(made)
+
+
+def test_ids_of_genes_come_back_and_none_too(tmp_path):
+    made = replace(small_signature(), gene_ids=("ENSG1", "", "ENSG3", ""))
+    path = save_signature(made, tmp_path / "ids.npz")
+    assert load_signature(path).gene_ids == made.gene_ids
+    bare = replace(made, gene_ids=())
+    assert load_signature(save_signature(bare, tmp_path / "b.npz")).gene_ids == ()
+    with pytest.raises(InputError, match="an id for each of 4"):
+        replace(made, gene_ids=("ENSG1",))
 
 
 def test_what_stands_there_is_not_replaced_unasked(written):

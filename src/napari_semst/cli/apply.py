@@ -26,9 +26,12 @@ from napari_semst.wording import for_shell
 if TYPE_CHECKING:
     from collections.abc import Generator
 
+    from anndata import AnnData
+
     from napari_semst.config import Config
     from napari_semst.core.progress import Progress
     from napari_semst.pipeline.journal import Journal
+    from napari_semst.pipeline.model import DomainModel
     from napari_semst.pipeline.result import DomainResult
 
 
@@ -62,9 +65,7 @@ def apply(
     from napari_semst.cli.journal import opened_journal
     from napari_semst.cli.output import show_progress
     from napari_semst.cli.run import result_path
-    from napari_semst.core.memory import memory_limited
     from napari_semst.core.progress import run_to_end
-    from napari_semst.io.read import read
     from napari_semst.pipeline.apply_model import label_section
     from napari_semst.pipeline.files_read import inputs_of
     from napari_semst.pipeline.job import RunOutputs, Scoring
@@ -80,9 +81,7 @@ def apply(
         files.check(source)
         told.stage("read")
         loaded = load_model(model)
-        with memory_limited(max_memory):
-            tissue = read(source, features=loaded.config.prepare.features)
-        tissue = scoring.choose(tissue)
+        tissue = scoring.choose(_read(source, loaded, max_memory))
         files.try_writing(tissue)
         ways: Any = {"coordinates": coordinates, "counts_layer": counts_layer}
         ways["max_memory"] = max_memory
@@ -98,6 +97,15 @@ def apply(
     scores = scoring.scores(tissue, result.codes, coordinates)
     account = _account(source, result, scores, written)
     typer.echo(json.dumps(account, indent=2) if as_json else _format_account(account))
+
+
+def _read(source: Path, model: DomainModel, max_memory: float) -> AnnData:
+    """Read the features that the model knows, within a limit of memory."""
+    from napari_semst.core.memory import memory_limited
+    from napari_semst.io.read import read
+
+    with memory_limited(max_memory):
+        return read(source, features=model.config.prepare.features)
 
 
 def _told(

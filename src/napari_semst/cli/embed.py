@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -30,6 +30,7 @@ if TYPE_CHECKING:
 
     from napari_semst.config import Request
     from napari_semst.core.progress import Progress
+    from napari_semst.embedding.embed import EmbeddingShare
     from napari_semst.pipeline.journal import Journal
 
 cache = typer.Typer(
@@ -142,13 +143,8 @@ def embed_section(
     """Compute an embedding, or a share of it."""
     from napari_semst.embedding.embed import embed as compute
     from napari_semst.embedding.embed import parse_share
-    from napari_semst.embedding.files import (
-        SUFFIXES,
-        share_path,
-        write_embedding,
-        write_share,
-    )
-    from napari_semst.embedding.merge import merge_embedding, merge_provenance
+    from napari_semst.embedding.files import SUFFIXES, share_path
+    from napari_semst.embedding.merge import merge_provenance
     from napari_semst.io.read import read
     from napari_semst.methods.resolve import resolve
     from napari_semst.pipeline.files_read import inputs_of
@@ -175,22 +171,31 @@ def embed_section(
     for warning in about.get("warnings", ()):
         journal.warn(warning)
         typer.echo(f"  note   {warning}")
-    if shard is None:
-        embedding = merge_embedding([share])
-        write_embedding(
-            embedding,
-            path,
-            about,
-            share.names,
-            overwrite=overwrite,
-            listed=share.listed,
-        )
-        shape = f"{embedding.shape[0]} spots x {embedding.shape[1]} dimensions"
-    else:
-        write_share(share, path, overwrite=overwrite)
-        shape = f"share {shard}, {len(share.vectors)} lists of genes"
+    shape = _write_vectors(share, path, shard, about, overwrite=overwrite)
     journal.wrote([path], None)
     typer.echo(f"Wrote {path}: {shape}, by {share.provenance['model']}.")
+
+
+def _write_vectors(
+    share: EmbeddingShare,
+    path: Path,
+    shard: str | None,
+    about: dict[str, Any],
+    *,
+    overwrite: bool,
+) -> str:
+    """Write an embedding, or a share of it; return what it holds."""
+    from napari_semst.embedding.files import write_embedding, write_share
+    from napari_semst.embedding.merge import merge_embedding
+
+    if shard is not None:
+        write_share(share, path, overwrite=overwrite)
+        return f"share {shard}, {len(share.vectors)} lists of genes"
+    embedding = merge_embedding([share])
+    write_embedding(
+        embedding, path, about, share.names, overwrite=overwrite, listed=share.listed
+    )
+    return f"{embedding.shape[0]} spots x {embedding.shape[1]} dimensions"
 
 
 def merge_shares(sources: Sequence[Path], output: Path, *, overwrite: bool) -> None:

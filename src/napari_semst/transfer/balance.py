@@ -61,9 +61,13 @@ def semantic_weight(
         return min(most, float(_WEIGHTS[-1]))
     asked = _WEIGHTS[most >= _WEIGHTS]
     np.random.default_rng((seed, 7)).shuffle(shared)
+    unshared = np.flatnonzero(~prediction.shared)
+    like = prediction.like[:, unshared]
+    far = sample[:, unshared] @ like.T, (like**2).sum(axis=1)
     told = np.zeros((2, len(asked)))
     for fold in range(_FOLDS):
-        told += _held_out(prediction, sample, shared, shared[fold::_FOLDS], asked)
+        held = shared[fold::_FOLDS]
+        told += _held_out(prediction, sample, shared, held, far, asked)
     gain, size = told
     # What the best multiple of the expected values takes off the sum of squares.
     explained = np.maximum(gain, 0) ** 2 / np.maximum(size, 1e-12)
@@ -75,20 +79,23 @@ def _held_out(
     sample: NDArray[np.float32],
     shared: NDArray[np.int64],
     held: NDArray[np.int64],
+    far: tuple[NDArray[np.float64], NDArray[np.float64]],
     asked: NDArray[np.float64],
 ) -> NDArray[np.float64]:
-    """Return products of held-out genes with what names expect, and its squares."""
+    """Return products of held-out genes with what names expect, and its squares.
+
+    ``far`` are the scores by genes that are not shared, and the squared lengths of
+    their weights.
+    """
     others = np.setdiff1d(shared, held)
-    unshared = np.flatnonzero(~prediction.shared)
     expected = prediction.own[:, held]
     expected = expected - expected.mean(axis=0)
     seen = sample[:, held] @ expected.T
     square = (expected**2).sum(axis=1)
     own, like = prediction.own[:, others], prediction.like[:, others]
-    far = prediction.like[:, unshared]
+    by_far, far_square = far
     by_own = sample[:, others] @ own.T
-    by_like = sample[:, others] @ like.T + sample[:, unshared] @ far.T
-    far_square = (far**2).sum(axis=1)
+    by_like = sample[:, others] @ like.T + by_far
     told = np.zeros((2, len(asked)))
     spot = np.arange(len(sample))
     for place, weight in enumerate(asked):

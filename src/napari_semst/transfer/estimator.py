@@ -149,11 +149,19 @@ def scores_of(
     """Return what `name_spots` returns, in this thread."""
     profiles = read_profiles(inputs, settings, tell)
     places: dict[str, int] = {}
-    target = named_genes(profiles.genes, profiles.species, table, places)
+    target = named_genes(
+        profiles.genes, profiles.species, table, places, profiles.gene_ids
+    )
     labels = tuple(dict.fromkeys(x for one in signatures for x in one.labels))
     sample, parts = sample_profiles(profiles, settings.seed), []
     for signature in signatures:
-        genes = named_genes(signature.genes, signature.species, table, places)
+        genes = named_genes(
+            signature.genes,
+            signature.species,
+            table,
+            places,
+            signature.gene_ids or None,
+        )
         prediction = predict_signature(signature, genes, target)
         refuse_silent(prediction, genes, target)
         columns = np.array([labels.index(x) for x in signature.labels])

@@ -60,6 +60,7 @@ def named_genes(
     species: Species,
     table: GeneTable,
     places: dict[str, int],
+    ids: Sequence[str] | NDArray[np.str_] | None = None,
 ) -> NamedGenes:
     """Return what the table knows of a section's genes.
 
@@ -71,14 +72,18 @@ def named_genes(
     ----------
     places
         Column of each symbol that the table does not know; new ones are added.
+    ids
+        Ensembl ids of the genes, which go before their names; None where there are
+        none.
     """
     names = np.asarray(symbols, dtype=np.str_)
-    vectors, known = table.map_genes(names, species)
+    told = np.full(len(names), "") if ids is None else np.asarray(ids, dtype=np.str_)
+    vectors, known = table.map_genes(names, species, told)
     n_rows = len(table.symbols)
     rows: list[int] = []
     columns: list[int] = []
-    for place, name in enumerate(names):
-        found = table.rows(str(name), species)
+    for place, (name, gene_id) in enumerate(zip(names, told, strict=True)):
+        found = table.rows(str(name), species, str(gene_id))
         if not found:
             found = (n_rows + places.setdefault(str(name).upper(), len(places)),)
         rows += [place] * len(found)
@@ -200,11 +205,11 @@ def fit_ridge(
     turned = along.T @ observed
     total = max(float((observed**2).sum()), 1e-12)
     best = (-np.inf, float(_RIDGES[-1]))
-    for ridge in _RIDGES:
-        shrunk = 1 / (spread + ridge)
-        leverage = np.minimum((along**2 * shrunk).sum(axis=1), 1 - 1e-9)
-        residual = observed - along @ (shrunk[:, None] * turned)
-        left_out = residual / (1 - leverage)[:, None]
+    shrunk = 1 / (spread[:, None] + _RIDGES)
+    leverages = np.minimum(along**2 @ shrunk, 1 - 1e-9)
+    for place, ridge in enumerate(_RIDGES):
+        residual = observed - along @ (shrunk[:, place, None] * turned)
+        left_out = residual / (1 - leverages[:, place, None])
         best = max(best, (1 - float((left_out**2).sum()) / total, float(ridge)))
     explained, ridge = best
     solve = axes @ ((1 / (spread + ridge))[:, None] * along.T)

@@ -21,6 +21,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from scipy import stats
 
+from napari_semst.core.chunks import chunks
 from napari_semst.core.progress import run_in_thread
 from napari_semst.transfer.profiles import mean_of_groups
 from napari_semst.transfer.tissue_fit import LEAST_FIT, tissue_fit
@@ -43,8 +44,10 @@ LEAST_CORRELATION = 0.2
 _NULL_SPOTS = 2_000
 # Draws that every spot gets of its own, for the spread of its scores.
 _OWN_DRAWS = 32
+# Columns that are averaged at once.
+_WIDTH = 32
 # Random projections by which lengths of profiles are measured, to about a tenth.
-_PROJECTIONS = 128
+_PROJECTIONS = 64
 NONE = -1
 
 
@@ -263,8 +266,8 @@ def profile_lengths(scores: TransferScores, seed: int) -> NDArray[np.float32]:
     n_genes = len(scores.profiles.genes)
     signs = random.choice([-1.0, 1.0], size=(n_genes, _PROJECTIONS))
     square = np.zeros(scores.profiles.n_spots, np.float32)
-    for start in range(0, _PROJECTIONS, 16):
-        part = scores.profiles.weighted_sums(signs[:, start : start + 16])
+    for start in range(0, _PROJECTIONS, _WIDTH):
+        part = scores.profiles.weighted_sums(signs[:, start : start + _WIDTH])
         square += (part**2).sum(axis=1)
     return np.sqrt(np.maximum(square / _PROJECTIONS, 1e-12))
 
@@ -281,16 +284,21 @@ def spot_p_values(
     """
     random = np.random.default_rng((settings.seed, 3))
     profiles, weights = scores.profiles, scores.weights
+    n_labels, n_genes = weights.shape
     total, square = np.zeros((2, profiles.n_spots))
     sample = np.sort(random.permutation(profiles.n_spots)[:_NULL_SPOTS])
     highest = np.empty((len(sample), _OWN_DRAWS), np.float32)
-    for draw, order in enumerate(dealt_anew(_strata(scores), _OWN_DRAWS, random)):
-        one = profiles.weighted_sums(weights[:, order].T)
-        total += one.sum(axis=1)
-        square += (one**2).sum(axis=1)
-        highest[:, draw] = one[sample].max(axis=1)
-        tell(draw + 1, _OWN_DRAWS)
-    count = _OWN_DRAWS * len(weights)
+    orders = dealt_anew(_strata(scores), _OWN_DRAWS, random)
+    # Several draws at once: averaging takes as long for few columns as for some.
+    for part in chunks(_OWN_DRAWS, max(_WIDTH // n_labels, 1)):
+        dealt = weights[:, orders[part]].transpose(1, 0, 2).reshape(-1, n_genes)
+        found = profiles.weighted_sums(dealt.T)
+        total += found.sum(axis=1)
+        square += np.einsum("ij,ij->i", found, found)
+        by_draw = found[sample].reshape(len(sample), -1, n_labels)
+        highest[:, part] = by_draw.max(axis=2)
+        tell(part.stop, _OWN_DRAWS)
+    count = _OWN_DRAWS * n_labels
     centre = total / count
     spread = np.sqrt(np.maximum(square / count - centre**2, 1e-12))
     null = np.sort(((highest - centre[sample, None]) / spread[sample, None]).ravel())

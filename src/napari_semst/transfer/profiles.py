@@ -53,6 +53,8 @@ class Profiles:
         Shape ``(n_spots, 2)``.
     sections
         Which spots are of which section.
+    gene_ids
+        Ensembl id of each gene, ``(n_genes,)``; None where the section has none.
     """
 
     genes: NDArray[np.str_]
@@ -64,6 +66,7 @@ class Profiles:
     n_rounds: int
     coordinates: NDArray[np.float64]
     sections: Sections
+    gene_ids: NDArray[np.str_] | None = None
 
     @property
     def n_spots(self) -> int:
@@ -190,6 +193,7 @@ def read_profiles(
         settings.n_rounds,
         inputs.coordinates,
         inputs.sections,
+        None if inputs.gene_ids is None else inputs.gene_ids[seen],
     )
 
 

@@ -29,7 +29,7 @@ class TransferSettings:
     """
 
     n_neighbours: int = 6
-    n_rounds: int = 3
+    n_rounds: int = 5
     n_draws: int = 999
     fdr: float = 0.1
     seed: int = 0

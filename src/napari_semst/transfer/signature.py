@@ -48,6 +48,8 @@ class Signature:
         Of each domain, ``(n_labels,)``.
     provenance
         Where it comes from and how it was made; plain values.
+    gene_ids
+        Ensembl id of each gene; empty where the section has none.
     """
 
     labels: tuple[str, ...]
@@ -57,6 +59,7 @@ class Signature:
     mean_expression: NDArray[np.float32]
     n_spots: NDArray[np.int64]
     provenance: Mapping[str, Any] = field(default_factory=dict)
+    gene_ids: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
         found = self.scores.shape, self.mean_expression.shape, self.n_spots.shape
@@ -65,6 +68,11 @@ class Signature:
             raise InputError(
                 f"Expected scores, mean expression and numbers of spots of {n_labels} "
                 f"labels and {n_genes} genes; found shapes {found}."
+            )
+        if len(self.gene_ids) not in (0, n_genes):
+            raise InputError(
+                f"Expected an id for each of {n_genes} genes, or none; found "
+                f"{len(self.gene_ids)}."
             )
         if not (
             np.isfinite(self.scores).all() and np.isfinite(self.mean_expression).all()
@@ -144,4 +152,5 @@ def _signature(
             "n_neighbours": settings.n_neighbours,
             "n_rounds": settings.n_rounds,
         },
+        () if profiles.gene_ids is None else tuple(map(str, profiles.gene_ids)),
     )

@@ -24,7 +24,15 @@ if TYPE_CHECKING:
 ENDING = ".npz"
 FORMAT = "napari-semst signature"
 VERSION = 1
-_ARRAYS = ("labels", "genes", "scores", "mean_expression", "n_spots", "about")
+_ARRAYS = (
+    "labels",
+    "genes",
+    "gene_ids",
+    "scores",
+    "mean_expression",
+    "n_spots",
+    "about",
+)
 _CHECKSUM = "sha256"
 _SPECIES = ("human", "mouse", "human and mouse", "other")
 # No tissue has more; what declares more is damaged or means harm.
@@ -145,6 +153,7 @@ def _packed(signature: Signature) -> dict[str, NDArray[Any]]:
     arrays: dict[str, NDArray[Any]] = {
         "labels": _as_bytes(signature.labels),
         "genes": _as_bytes(signature.genes),
+        "gene_ids": _as_bytes(signature.gene_ids),
         "scores": np.clip(scores, -limit, limit).astype(_STORED),
         "mean_expression": np.clip(
             np.asarray(signature.mean_expression, np.float64), 0, limit
@@ -198,6 +207,7 @@ def _checked(arrays: Mapping[str, NDArray[Any]], name: str) -> Signature:
         mean_expression=arrays["mean_expression"].astype(np.float32),
         n_spots=arrays["n_spots"].astype(np.int64),
         provenance=about["provenance"],
+        gene_ids=_ids(arrays["gene_ids"], len(genes), name),
     )
 
 
@@ -242,6 +252,22 @@ def _names(
     if not usual or (not repeated and len(set(names)) != len(names)):
         _refuse(name, f"its {what} are empty, repeated or no text")
     return names
+
+
+def _ids(held: NDArray[Any], n_genes: int, name: str) -> tuple[str, ...]:
+    """Return the ids of genes, empty texts among them, or none at all."""
+    if held.dtype == np.uint8 and not held.size:
+        return ()
+    try:
+        if held.dtype != np.uint8 or held.ndim != 1:
+            raise ValueError
+        ids = tuple(held.tobytes().decode().split("\n"))
+    except ValueError:
+        _refuse(name, "its ids of genes cannot be read")
+    usual = all(not n or (n.isprintable() and len(n) <= _LONGEST_NAME) for n in ids)
+    if not usual or len(ids) != n_genes:
+        _refuse(name, "its ids of genes are not one for each")
+    return ids
 
 
 def _as_bytes(names: Sequence[str] | NDArray[np.str_]) -> NDArray[np.uint8]:
