@@ -84,14 +84,12 @@ def apply(
         tissue = scoring.choose(_read(source, loaded, max_memory))
         files.try_writing(tissue)
         ways: Any = {"coordinates": coordinates, "counts_layer": counts_layer}
-        ways["max_memory"] = max_memory
-        steps = label_section(tissue, loaded, device=device, adapt=adapt, **ways)
+        ways |= {"device": device, "adapt": adapt, "max_memory": max_memory}
+        steps = label_section(tissue, loaded, **ways)
         steps = _told(steps, source, model, loaded.config, told)
         result = run_to_end(show_progress(steps, quiet=quiet))
-        told.stage("write")
-        # The file's own name says more than its hash alone.
-        result.provenance["model"]["file"] = model.name
         attach(tissue, result, name, inplace=True)
+        told.stage("write")
         written = files.write(tissue, coordinates)
         told.wrote(written, result)
     scores = scoring.scores(tissue, result.codes, coordinates)
@@ -122,7 +120,10 @@ def _told(
     steps = with_inputs(
         steps, [source], config, RunControl(), model=model, tell=journal.inputs
     )
-    return with_callback(steps, journal.hear)
+    result = yield from with_callback(steps, journal.hear)
+    # The file's own name says more than its hash alone.
+    result.provenance["model"]["file"] = model.name
+    return result
 
 
 def _account(
