@@ -322,7 +322,10 @@ def test_names_that_no_file_holds_are_no_change(folder, odd):
     for part in ("obs_names", "var_names"):
         names = getattr(tissue, part).to_numpy(dtype=object).copy()
         names[3] = odd
-        setattr(tissue, part, names)
+        try:
+            setattr(tissue, part, names)
+        except UnicodeEncodeError:
+            pytest.skip("from pandas 3 on no name holds half a character")
     made = attach(tissue, found(tissue, short("quick")))
     made.uns["semst"]["default"]["evidence"]["record"]["note"] = entry_hash(odd)
     made.uns["semst"]["default"]["note"] = odd
