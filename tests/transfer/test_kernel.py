@@ -50,7 +50,7 @@ def test_an_id_says_which_gene_it_is_where_the_name_does_not():
     table, places = builtin_table(), {}
     mbp = "ENSG00000197971"
     named = named_genes(["MBP"], "human", table, places)
-    told = named_genes(["odd", "odd"], "human", table, places, [mbp, ""])
+    told = named_genes(["unheard", "unheard"], "human", table, places, [mbp, ""])
     assert same_genes(named, told).toarray().tolist() == [[1], [0]]
     assert told.known.tolist() == [True, False]
 
