@@ -227,15 +227,13 @@ def by_runners_up(
     random = np.random.default_rng((settings.seed, 4))
     weights, n_genes = scores.weights, means.shape[1]
     name, other = own.argmax(axis=1), np.zeros(len(own))
-    for draw in range(settings.n_draws):
+    for _ in range(settings.n_draws):
         times = np.bincount(random.integers(n_genes, size=n_genes), minlength=n_genes)
         drawn = np.flatnonzero(times)
         weighted = weights[:, drawn] * times[drawn]
         length = np.sqrt((weighted * weights[:, drawn]).sum(axis=1))
         again = means[:, drawn] @ (weighted / np.maximum(length, 1e-12)[:, None]).T
         other += again.argmax(axis=1) != name
-        if draw % 50 == 0:
-            del again
     p: NDArray[np.float64] = (1 + other) / (settings.n_draws + 1)
     return p
 
