@@ -51,8 +51,9 @@ class ServerFields(QWidget):
         self.model.textChanged.connect(self._forget)
         self.per.currentIndexChanged.connect(self.refresh)
         self.test_button.clicked.connect(self._on_test)
-        self.test.answered.connect(lambda said: self._on_end("success", said))
-        self.test.failed.connect(lambda said: self._on_end("error", said))
+        # Methods, not lambdas: what a lambda holds outlives the window.
+        self.test.answered.connect(self._on_answered)
+        self.test.failed.connect(self._on_failed)
         self._on_changed()
 
     def _build(self) -> None:
@@ -129,9 +130,13 @@ class ServerFields(QWidget):
         self.test_button.setText(texts.STOP_TEST)
         self._say("running", texts.TESTING)
 
-    def _on_end(self, kind: str, said: str) -> None:
+    def _on_answered(self, said: str) -> None:
         self.test_button.setText(texts.TEST)
-        self._say(kind, said)
+        self._say("success", said)
+
+    def _on_failed(self, said: str) -> None:
+        self.test_button.setText(texts.TEST)
+        self._say("error", said)
 
     def _say(self, kind: str, said: str) -> None:
         self.result.say(kind, said)
