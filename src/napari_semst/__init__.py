@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from napari_semst.io.geojson.write import write_geojson
     from napari_semst.io.import_labels import add_labels
     from napari_semst.io.read import read
+    from napari_semst.nn.semantic_modulation import FSM
     from napari_semst.pipeline.api import find_domains
     from napari_semst.pipeline.apply_model import apply_model
     from napari_semst.pipeline.convert import convert
@@ -33,6 +34,7 @@ if TYPE_CHECKING:
 __version__ = "0.1.0"
 
 _HOME = {
+    "FSM": "nn.semantic_modulation",
     "Config": "config",
     "Progress": "core.progress",
     "Request": "config",
@@ -65,6 +67,7 @@ _HOME = {
 }
 
 __all__ = [
+    "FSM",
     "Config",
     "Progress",
     "Request",

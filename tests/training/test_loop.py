@@ -110,6 +110,21 @@ def test_weight_decay_reaches_the_optimiser():
     assert model.place.item() == pytest.approx(1.5, abs=0.1)
 
 
+def test_long_gradients_are_cut_to_the_length_that_is_allowed(monkeypatch):
+    lengths, adam_step = [], torch.optim.Adam.step
+
+    def noted(self, *args, **kwargs):
+        lengths.append(self.param_groups[0]["params"][0].grad.norm().item())
+        return adam_step(self, *args, **kwargs)
+
+    monkeypatch.setattr(torch.optim.Adam, "step", noted)
+    walk(Parabola())
+    free, lengths[:] = lengths[0], []
+    walk(Parabola(), dataclasses.replace(CONFIG, largest_gradient=0.5))
+    assert free > 1
+    assert max(lengths) == pytest.approx(0.5, rel=1e-4)
+
+
 @pytest.mark.parametrize("factor", [float("nan"), float("inf")])
 @pytest.mark.parametrize("epoch", [0, 5])
 def test_a_loss_that_is_no_number_ends_training(factor, epoch):

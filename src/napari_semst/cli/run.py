@@ -36,6 +36,7 @@ if TYPE_CHECKING:
 # In the order of the help.
 _METHOD_SETTINGS = SettingOptions(
     "model.method",
+    "model.fusion",
     "model.morphology",
     "morphology.image",
     "morphology.encoder",

@@ -15,5 +15,7 @@ METHODS: Mapping[str, str] = MappingProxyType(
         "semst": "napari_semst.methods.semst.spec",
         "quick": "napari_semst.methods.quick.spec",
         "image-guided": "napari_semst.methods.image_guided.spec",
+        "stagate": "napari_semst.methods.hosts.stagate",
+        "graphst": "napari_semst.methods.hosts.graphst",
     }
 )

@@ -219,7 +219,8 @@ class ModelConfig:
         "Method.",
         tuple(METHODS),
         shell_help="semst; quick: no training, seconds; image-guided: also where image "
-        "and expression disagree.",
+        "and expression disagree; the others: published methods, each made anew, with "
+        "or without semantics (docs: Other methods).",
     )
     hidden: int = _setting(64, "Width of the hidden layers (h1).", low=1)
     latent: int = _setting(15, "Width of the latent (h2).", low=2)
@@ -235,6 +236,14 @@ class ModelConfig:
     )
     weight_modulation: float = _setting(
         0.01, "Weight of the penalty on the size of alpha and beta.", low=0.0
+    )
+    fusion: str = _setting(
+        "fsm",
+        "How semantics comes into the network: fsm, alpha and beta of every feature; "
+        "concatenation; addition; cross-attention to pieces of a spot's semantic "
+        "vector; none leaves semantics out.",
+        ("fsm", "concatenation", "addition", "cross-attention", "none"),
+        shell_help="How semantics comes into the network: {choices}.",
     )
     weights: str = _setting(
         "",
@@ -415,6 +424,9 @@ class TrainingConfig:
         low=1,
     )
     weight_decay: float = _setting(5e-4, "Adam's weight decay.", low=0.0)
+    largest_gradient: float = _setting(
+        0.0, "Norm that a step's gradient is cut to; 0: none.", low=0.0
+    )
     seed: int = _setting(0, "Seed of everything random.", low=0)
     device: str = _setting("auto", "auto, cpu, cuda or cuda:<index>.")
     max_memory: float = _setting(

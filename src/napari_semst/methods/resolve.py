@@ -27,6 +27,8 @@ def resolve(request: Request) -> Config:
     spec = method_spec(config.with_overrides(request.overrides).model.method)
     config = config.with_overrides(spec.defaults)
     config = config.with_overrides(request.overrides)
+    if config.model.fusion == "none":
+        config = _without_semantics(config, request)
     if not spec.semantics:
         config = config.with_overrides({"semantics": {"source": "none"}})
     if config.model.morphology != "none":
@@ -38,6 +40,18 @@ def resolve(request: Request) -> Config:
             "that reads it; a run without semantics is a control by itself."
         )
     return config
+
+
+def _without_semantics(config: Config, request: Request) -> Config:
+    """Return settings without semantics, or refuse where they are asked for."""
+    asked = request.overrides.get("semantics", {}).get("source", "none")
+    if asked != "none":
+        raise ConfigError(
+            "Expected a way for semantics to come in (model.fusion fsm, concatenation, "
+            f"addition or cross-attention) with the source {asked!r}; got 'none'. "
+            "Leave one of the two out."
+        )
+    return config.with_overrides({"semantics": {"source": "none"}})
 
 
 def _with_encoder(config: Config, request: Request) -> Config:

@@ -65,6 +65,9 @@ class MethodSpec:
     training_seconds
         Seconds that it takes on the machine of docs/benchmarks.md, given the settings,
         the number of spots and of genes.
+    training_bytes
+        Memory that it takes beyond what any run holds, given the settings and the
+        number of spots.
     """
 
     name: str
@@ -86,6 +89,7 @@ class MethodSpec:
     n_views: int = 2
     parameters: frozenset[str] = frozenset()
     training_seconds: Callable[[Config, int, int], float] = lambda *_: 0.0
+    training_bytes: Callable[[Config, int], float] = lambda *_: 0.0
 
     def load_fit(self) -> Method:
         """Import and return what learns from a section."""

@@ -59,6 +59,13 @@ class AttentionGraph:
         matrix = _csr(self.by_target, self.sources, edges, self.shape)
         return matrix @ dense
 
+    def sum_of_edges(self, edges: Tensor) -> Tensor:
+        """Return the sum of the values at each target's edges, ``(n_targets,)``."""
+        sums: Tensor = torch.segment_reduce(
+            edges.contiguous(), "sum", offsets=self.by_target, axis=0
+        )
+        return sums
+
     def sum_by_source(self, edges: Tensor, dense: Tensor) -> Tensor:
         """Return ``A.T @ dense``, ``(n_sources, width)``."""
         turned = self.shape[::-1]
@@ -123,14 +130,7 @@ def attention_weights(source: Tensor, target: Tensor, graph: AttentionGraph) -> 
     logits = nn.functional.leaky_relu(raw, _SLOPE)
     largest = torch.segment_reduce(logits, "max", offsets=graph.by_target, axis=0)
     lifted = torch.exp(logits - largest[graph.targets])
-    return lifted / _row_sums(lifted, graph)[graph.targets]
-
-
-def _row_sums(edges: Tensor, graph: AttentionGraph) -> Tensor:
-    sums: Tensor = torch.segment_reduce(
-        edges.contiguous(), "sum", offsets=graph.by_target, axis=0
-    )
-    return sums
+    return lifted / graph.sum_of_edges(lifted)[graph.targets]
 
 
 class _Attend(torch.autograd.Function):
@@ -170,10 +170,10 @@ class _Attend(torch.autograd.Function):
             to_mixed[:, head] = graph.sum_by_source(own, upstream)
             to_weights[:, head] = (at_targets * mixed[:, head][graph.sources]).sum(-1)
         spread = to_weights * weights
-        to_logits = spread - weights * _row_sums(spread, graph)[graph.targets]
+        to_logits = spread - weights * graph.sum_of_edges(spread)[graph.targets]
         raw = source[graph.sources] + target[graph.targets]
         to_raw = torch.where(raw > 0, to_logits, _SLOPE * to_logits)
         by_source = torch.segment_reduce(
             to_raw[graph.order], "sum", offsets=graph.by_source, axis=0, initial=0
         )
-        return to_mixed, by_source, _row_sums(to_raw, graph), None
+        return to_mixed, by_source, graph.sum_of_edges(to_raw), None

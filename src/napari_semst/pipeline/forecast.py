@@ -89,6 +89,8 @@ def memory_needed(
     semantic_width
         Numbers of a spot's semantic vector; the built-in table's unless given.
     """
+    from napari_semst.methods.spec import method_spec
+
     allowed = config.training.max_memory * GIB
     memory = _BASE_BYTES + n_counts * _COUNT_BYTES + n_spots * _SPOT_BYTES
     if n_spots > FITTED_SPOTS:
@@ -96,6 +98,7 @@ def memory_needed(
         memory += _LARGE_BYTES + at_once * _CHUNK_BYTES
     if config.semantics.source != "none":
         memory += n_spots * 4.0 * semantic_width
+    memory += method_spec(config.model.method).training_bytes(config, n_spots)
     return memory + _image_bytes(n_spots, config.morphology.encoder)
 
 

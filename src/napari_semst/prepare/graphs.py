@@ -190,6 +190,25 @@ def _approximate_feature_graph(
     return _from_lists(nearest), text
 
 
+def with_loops(adjacency: sparse.csr_matrix) -> sparse.csr_matrix:
+    """Return a graph in which every spot is its own neighbour, too."""
+    loops = sparse.eye_array(adjacency.shape[0], dtype=np.float32, format="csr")
+    return sparse.csr_matrix(adjacency + loops)
+
+
+def residual_adjacency(adjacency: sparse.csr_matrix) -> sparse.csr_matrix:
+    """Return ``D^-1/2 A D^-1/2 + I``; a spot without neighbours keeps itself.
+
+    Parameters
+    ----------
+    adjacency
+        Symmetric, without self loops.
+    """
+    degree = np.asarray(adjacency.sum(axis=1), dtype=np.float64).ravel()
+    root = sparse.diags_array(1 / np.sqrt(np.maximum(degree, 1)))
+    return with_loops(sparse.csr_matrix(root @ adjacency @ root, dtype=np.float32))
+
+
 def normalised_adjacency(
     adjacency: sparse.csr_matrix, kind: str = "row"
 ) -> sparse.csr_matrix:

@@ -95,7 +95,7 @@ def train(
             record.stopped_early = True
             break
         with _tiny_numbers_as_zero():
-            values = _step(model, optimizer, epoch, config.seed)
+            values = _step(model, optimizer, epoch, config)
             slowing.step()
         record.add(values)
         if not math.isfinite(values["loss"]):
@@ -161,7 +161,10 @@ def _own_numbers(place: torch.device, *numbers: int) -> Iterator[None]:
 
 
 def _step(
-    model: Trainable, optimizer: torch.optim.Optimizer, epoch: int, seed: int
+    model: Trainable,
+    optimizer: torch.optim.Optimizer,
+    epoch: int,
+    config: TrainingConfig,
 ) -> dict[str, float]:
     """Do one step; gradients and values are added up in the order of the parts."""
     import torch
@@ -174,7 +177,7 @@ def _step(
     values: dict[str, Tensor] = {}
     optimizer.zero_grad()
     for part in range(n_parts) if alone else group.own(n_parts):
-        with _own_numbers(learnt[0].device, seed, epoch, part):
+        with _own_numbers(learnt[0].device, config.seed, epoch, part):
             terms = _part_step(model, epoch, part)
         if alone:
             values = {k: values[k] + v if values else v for k, v in terms.items()}
@@ -184,6 +187,8 @@ def _step(
         optimizer.zero_grad()
     if rows:
         values = _shared(learnt, group.ordered_sum(torch.stack(rows), n_parts), values)
+    if config.largest_gradient:
+        torch.nn.utils.clip_grad_norm_(learnt, config.largest_gradient)
     optimizer.step()
     return {name: value.item() for name, value in values.items()}
 

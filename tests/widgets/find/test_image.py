@@ -104,6 +104,28 @@ def test_method_and_recipe_keep_in_step(form):
     assert form.method.chosen == "semst"
 
 
+def test_a_published_method_is_itself_until_semantics_is_chosen(form):
+    choose(form.recipe, "dlpfc")
+    choose(form.method, "stagate")
+    assert form.method.chosen == "stagate"
+    assert form.recipe.isHidden()
+    asked = form.request("spatial")
+    assert asked.preset == "auto"
+    config = resolve(asked)
+    assert (config.model.method, config.semantics.source) == ("stagate", "none")
+    choose(form.semantics, "builtin")
+    again = form.request("spatial")
+    assert resolve(again).semantics.source == "builtin"
+    choose(form.method, "semst")
+    form.show_request(again)
+    assert form.method.chosen == "stagate"
+    assert form.request("spatial").overrides == again.overrides
+    form.show_request(Request("auto", {"model": {"method": "graphst"}}))
+    assert resolve(form.request("spatial")).semantics.source == "none"
+    choose(form.method, "semst")
+    assert resolve(form.request("spatial")).semantics.source == "builtin"
+
+
 def test_semst_reads_the_image_where_it_is_asked_to(form):
     form.histology.use.setChecked(True)
     assert not form.histology.isHidden()

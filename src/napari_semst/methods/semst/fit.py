@@ -10,9 +10,9 @@ import torch
 
 from napari_semst.core.progress import Progress, run_in_thread
 from napari_semst.methods.base import Fit, View
+from napari_semst.methods.modulation import mean_map
 from napari_semst.methods.semst.image import with_image
 from napari_semst.methods.semst.inputs import from_components, from_expression
-from napari_semst.methods.semst.modulation import mean_map
 from napari_semst.methods.semst.training import train_members
 from napari_semst.prepare.components import (
     dense_axes,

@@ -121,6 +121,7 @@ class Inputs:
             model.modulation_ratio,
             0 if self.base is None else self.base.shape[1],
             0 if self.sections is None else int(self.sections.max()) + 1,
+            model.fusion,
         )
         if model.weights:
             network.load_published(read_weights(model.weights))

@@ -8,14 +8,15 @@ import torch
 from torch import Tensor, nn
 
 from napari_semst.errors import InputError
+from napari_semst.nn.fusion import Fusion, make_fusion
 from napari_semst.nn.gcn import GraphConvolutionalNetwork
 from napari_semst.nn.losses import SpatialPairs, correlation_loss, spatial_loss
-from napari_semst.nn.semantic_modulation import Modulation, SemanticModulation
 from napari_semst.nn.zinb.decoder import ZinbDecoder, ZinbTarget
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+    from napari_semst.nn.semantic_modulation import Modulation
     from napari_semst.nn.sparse import SparseOperator
 
 # Prefixes of the authors' state dict, and ours.
@@ -81,6 +82,8 @@ class SemstNetwork(nn.Module):
         last layer and the modulation are zero, and what they learn is a correction.
     n_sections
         Sections that the reconstruction tells apart, or 0 for one.
+    fusion
+        How semantics comes in, as `make_fusion` names it.
 
     Shapes
     ------
@@ -98,14 +101,20 @@ class SemstNetwork(nn.Module):
         ratio: float,
         base_width: int = 0,
         n_sections: int = 0,
+        fusion: str = "fsm",
     ) -> None:
         super().__init__()
         self.spatial_view = GraphConvolutionalNetwork(width_in, hidden, latent)
         self.feature_view = GraphConvolutionalNetwork(width_in, hidden, latent)
-        self.modulation: SemanticModulation | None = None
+        self.modulation: Fusion | None = None
         if semantic_width:
-            self.modulation = SemanticModulation(
-                semantic_width, latent, 2 * latent, ratio, silent=base_width > 0
+            self.modulation = make_fusion(
+                fusion,
+                2 * latent,
+                semantic_width,
+                reduced=latent,
+                ratio=ratio,
+                silent=base_width > 0,
             )
         self.output = nn.Sequential(
             nn.Linear(2 * latent, hidden), nn.ReLU(), nn.Linear(hidden, latent)
@@ -161,8 +170,7 @@ class SemstNetwork(nn.Module):
         modulation = None
         after = before
         if self.modulation is not None and semantics is not None:
-            modulation = self.modulation(semantics)
-            after = modulation(before)
+            after, modulation = self.modulation.fuse(before, semantics)
         latent = self.output(after)
         if self.base is not None:
             latent = latent + self.base(base)

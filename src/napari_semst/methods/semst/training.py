@@ -11,9 +11,9 @@ from napari_semst.core.process_group import current_group
 from napari_semst.core.progress import passed_on
 from napari_semst.core.threads import threads_limited
 from napari_semst.errors import ShareDone
+from napari_semst.methods.modulation import modulation_map
 from napari_semst.methods.semst.full_batch import FullBatchObjective
 from napari_semst.methods.semst.minibatch import MinibatchObjective
-from napari_semst.methods.semst.modulation import modulation_map
 from napari_semst.training.batching import (
     BATCH_SPOTS,
     StepSize,

@@ -11,6 +11,7 @@ import torch
 from napari_semst.core.progress import Progress, run_in_thread
 from napari_semst.errors import InputError
 from napari_semst.methods.base import Fit
+from napari_semst.methods.modulation import mean_map, modulation_map
 from napari_semst.methods.semst.fit import (
     DECODER,
     mean_latent,
@@ -20,7 +21,6 @@ from napari_semst.methods.semst.fit import (
 from napari_semst.methods.semst.full_batch import FullBatchObjective
 from napari_semst.methods.semst.inputs import Scale, from_scale
 from napari_semst.methods.semst.minibatch import MinibatchObjective
-from napari_semst.methods.semst.modulation import mean_map, modulation_map
 from napari_semst.prepare.components import ExpressionAxes
 from napari_semst.training.batching import BATCH_SPOTS, WHOLE_SPOTS
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 from qtpy.QtCore import QSignalBlocker, Signal  # type: ignore[attr-defined]
 from qtpy.QtWidgets import QCheckBox, QComboBox, QDoubleSpinBox, QSpinBox, QWidget
 
-from napari_semst.config import ImageGuidedConfig
+from napari_semst.config import ImageGuidedConfig, SemanticsConfig
 from napari_semst.config.presets import AUTO, PRESETS
 from napari_semst.errors import InputError
 from napari_semst.methods.spec import method_spec
@@ -68,7 +68,8 @@ class MethodCombo(QComboBox):
         name = str(self._recipe.currentData())
         wanted = settings.get("method", method_of(name))
         # The quick method with the settings of another recipe has no field.
-        if wanted in (GUIDED, method_of(name)):
+        usual = name == AUTO and _starts_from_auto(wanted)
+        if usual or wanted in (GUIDED, method_of(name)):
             settings.pop("method", None)
             self._show(wanted)
         else:
@@ -91,8 +92,8 @@ class MethodCombo(QComboBox):
     def _on_recipe(self) -> None:
         """Show the method of a recipe that was chosen."""
         name = str(self._recipe.currentData())
-        # The usual recipe is of SemST, and what the image-guided method starts from.
-        if name != AUTO or self.chosen not in (SEMST, GUIDED):
+        # The usual recipe is of SemST, and what methods of their own start from.
+        if name != AUTO or not _starts_from_auto(self.chosen):
             self._show(method_of(name))
 
 
@@ -101,6 +102,22 @@ def method_of(recipe: str) -> str:
     preset = PRESETS.get(recipe)
     model = {} if preset is None else preset.settings.get("model", {})
     return str(model.get("method", SEMST))
+
+
+def has_recipes(method: str) -> bool:
+    """Return whether there is more than one way to run a method."""
+    return method != GUIDED and method in map(method_of, (AUTO, *PRESETS))
+
+
+def source_of(method: str) -> str:
+    """Return the source of semantics that a method reads unless told otherwise."""
+    semantics = method_spec(method).defaults.get("semantics", {})
+    return str(semantics.get("source", SemanticsConfig().source))
+
+
+def _starts_from_auto(method: str) -> bool:
+    """Return whether a method differs from the usual recipe by its own settings."""
+    return method_spec(method).networks != "none"
 
 
 class HistologyFields(QWidget):

@@ -11,6 +11,7 @@ from napari_semst import keys
 from napari_semst.config import Request
 from napari_semst.config.presets import AUTO, PRESETS
 from napari_semst.methods.resolve import resolve
+from napari_semst.methods.spec import method_spec
 from napari_semst.widgets.find.configuration import ConfigurationRow
 from napari_semst.widgets.find.fields import (
     ControlCombo,
@@ -19,7 +20,14 @@ from napari_semst.widgets.find.fields import (
     SectionsCombo,
     setting_choices,
 )
-from napari_semst.widgets.find.method import GUIDED, SEMST, HistologyFields, MethodCombo
+from napari_semst.widgets.find.method import (
+    GUIDED,
+    SEMST,
+    HistologyFields,
+    MethodCombo,
+    has_recipes,
+    source_of,
+)
 from napari_semst.widgets.find.semantics import ReadingFields, SemanticsForm
 from napari_semst.widgets.find.texts import AS_RECIPE, CONTROL_AHEAD, TIPS
 from napari_semst.widgets.shared.forms import (
@@ -65,6 +73,7 @@ class SettingsForm(QWidget):
         for name, preset in PRESETS.items():
             add_choice(self.recipe, name, name, preset.summary)
         self.method = MethodCombo(setting_choices("model", "method"), self.recipe)
+        self._usual_source = source_of(self.method.chosen)
         self.histology = HistologyFields(self.method)
         self.recipe_note = note_label()
         self.device = DeviceCombo()
@@ -74,6 +83,7 @@ class SettingsForm(QWidget):
         self._build_advanced()
         self._build()
         self.recipe.currentIndexChanged.connect(self._on_choice)
+        self.method.currentIndexChanged.connect(self._on_method)
         self.method.currentIndexChanged.connect(self._on_choice)
         self.histology.use.toggled.connect(self._on_choice)
         self.semantics.currentIndexChanged.connect(self._on_control)
@@ -160,7 +170,8 @@ class SettingsForm(QWidget):
         self._rows.setRowVisible(self.meaning, method != GUIDED)
         self._rows.setRowVisible(self.histology, self.histology.read)
         # Other recipes are SemST's; one of a file is shown all the same.
-        recipes = method != GUIDED or self.recipe.currentData() not in (AUTO, GUIDED)
+        other = self.recipe.currentData() not in (AUTO, GUIDED)
+        recipes = has_recipes(method) or other
         self._rows.setRowVisible(self.recipe, recipes)
         self._rows.setRowVisible(self.recipe_note, recipes)
         advanced = self._advanced_rows
@@ -171,6 +182,13 @@ class SettingsForm(QWidget):
         self._on_source()
         summary = self.recipe.itemData(self.recipe.currentIndex(), _TOOLTIP_ROLE)
         self.recipe_note.setText(str(summary))
+
+    def _on_method(self) -> None:
+        """Offer the usual source of the method: published ones read none."""
+        usual = source_of(self.method.chosen)
+        if method_spec(self.method.chosen).semantics and usual != self._usual_source:
+            self._usual_source = usual
+            self.semantics.setCurrentIndex(self.semantics.findData(usual))
 
     def _on_source(self) -> None:
         """Show how genes are listed and read as the source wants it."""
@@ -286,6 +304,9 @@ class SettingsForm(QWidget):
         )
         self._show_training(rest.get("training", {}))
         self.histology.show_settings(rest)
+        if method_spec(self.method.chosen).semantics:
+            self._usual_source = source_of(self.method.chosen)
+            semantics.setdefault("source", self._usual_source)
         self.meaning.show_settings(semantics)
         control = semantics.pop("control", "none")
         self.control.setCurrentIndex(self.control.findData(control))

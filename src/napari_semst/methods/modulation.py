@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol
 
 import numpy as np
 
@@ -16,13 +16,27 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
     from torch import Tensor
 
-    from napari_semst.methods.semst.network import Encoded
+    from napari_semst.nn.semantic_modulation import Modulation
 
 
 _CHUNK_SPOTS = 16_384
 
 
-def modulation_map(encoded: Encoded) -> ModulationMap | None:
+class Modulated(Protocol):
+    """What a network made of spots, so far as semantics is concerned."""
+
+    @property
+    def before(self) -> Tensor:
+        """Features before modulation, ``(n_spots, width)``."""
+        ...
+
+    @property
+    def modulation(self) -> Modulation | None:
+        """Alpha and beta, or `None` without semantics."""
+        ...
+
+
+def modulation_map(encoded: Modulated) -> ModulationMap | None:
     """Return what semantics did to every spot, or `None` without semantics.
 
     Strengths are taken of alpha and beta less their means over the section: what is

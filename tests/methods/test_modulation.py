@@ -6,9 +6,9 @@ import numpy as np
 import pytest
 import torch
 
-from napari_semst.methods.semst.modulation import modulation_map
+from napari_semst.methods.modulation import modulation_map
 from napari_semst.methods.semst.network import Encoded, SemstNetwork
-from napari_semst.nn.semantic_modulation import Modulation, SemanticModulation
+from napari_semst.nn.semantic_modulation import FSM, Modulation
 from napari_semst.nn.sparse import SparseOperator
 from napari_semst.prepare.graphs import nearest_graph, normalised_adjacency
 
@@ -140,7 +140,8 @@ def test_without_a_base_semantics_speaks_from_the_start():
 
 
 def test_factors_are_one_pair_for_each_feature():
-    made = SemanticModulation(8, 4, 6, 0.5)(torch.randn(7, 8))
+    fsm = FSM(6, 8, reduced=4, ratio=0.5, silent=False)
+    made = fsm.modulation(torch.randn(7, 8))
     assert made.scale.shape == made.shift.shape == (7, 6)
     features = torch.randn(7, 6)
     by_hand = features + made.scale * features + made.shift

@@ -1,0 +1,1 @@
+"""Published methods that carry semantics: one file each, one loop for all."""

@@ -1,0 +1,113 @@
+"""Squared error of linear decoders, without the matrix that they reconstruct."""
+
+from __future__ import annotations
+
+from typing import Any, NamedTuple
+
+import torch
+from torch import Tensor
+
+
+class Reconstructed(NamedTuple):
+    """A constant matrix X that linear decoders reconstruct, and its sums.
+
+    Parameters
+    ----------
+    matrix
+        Dense, or a sparse operator, ``(n_spots, n_genes)``.
+    shape
+        Of the matrix.
+    squares
+        Sum of its squares.
+    columns
+        Sum of each column, ``(n_genes,)``.
+    """
+
+    matrix: Any
+    shape: tuple[int, int]
+    squares: float
+    columns: Tensor
+
+
+def linear_squared_error(
+    target: Reconstructed,
+    hidden: Tensor,
+    weight: Tensor,
+    bias: Tensor | None = None,
+    product: Tensor | None = None,
+) -> Tensor:
+    """Return the mean of ``(X - H W - 1 b')^2``, exactly, in ``O(n_spots width^2)``.
+
+    The square is multiplied out: ``|X|^2 - 2 <X W', H> + <H'H, W W'>`` and the terms of
+    the bias need sums over spots or genes only. Nothing of spots by genes is formed,
+    and X stays sparse. Value and gradient are those of the plain form.
+
+    Parameters
+    ----------
+    hidden
+        H, shape ``(n_spots, width)``.
+    weight
+        W, shape ``(width, n_genes)``.
+    bias
+        b, shape ``(n_genes,)``.
+    product
+        ``X W'``, ``(n_spots, width)``, where it is known.
+    """
+    if product is None:
+        product = target.matrix @ weight.T.contiguous()
+    gram = hidden.T @ hidden
+    total = target.squares - 2 * (product * hidden).sum()
+    total = total + (gram * (weight @ weight.T)).sum()
+    if bias is not None:
+        n_spots = target.shape[0]
+        total = total - 2 * (bias @ target.columns) + n_spots * (bias @ bias)
+        total = total + 2 * (hidden.sum(0) @ (weight @ bias))
+    error: Tensor = total / (target.shape[0] * target.shape[1])
+    return error
+
+
+def reconstructed(
+    matrix: Any, values: Any, device: torch.device | str
+) -> Reconstructed:
+    """Return a matrix with its sums.
+
+    Parameters
+    ----------
+    matrix
+        As products take it, on the device.
+    values
+        The same in numpy or scipy.
+    """
+    import numpy as np
+
+    squares = values.multiply(values) if hasattr(values, "multiply") else values**2
+    columns = np.asarray(values.sum(axis=0), dtype=np.float32).ravel()
+    return Reconstructed(
+        matrix,
+        (values.shape[0], values.shape[1]),
+        float(squares.sum(dtype=np.float64)),
+        torch.as_tensor(columns, device=device),
+    )
+
+
+def decoded_components(hidden: Tensor, weight: Tensor, width: int) -> Tensor:
+    """Return the leading principal components of ``H W``, which is not formed.
+
+    The scores of ``H W`` are those of ``H L`` with ``L L' = W W'``.
+
+    Parameters
+    ----------
+    hidden
+        Shape ``(n_spots, inner)``.
+    weight
+        Shape ``(inner, n_genes)``.
+    width
+        Components wanted; at most ``inner`` are there.
+    """
+    values, vectors = torch.linalg.eigh((weight @ weight.T).double())
+    root = vectors * values.clamp_min(0).sqrt()
+    turned = hidden.double() @ root
+    centred = turned - turned.mean(0)
+    _, axes = torch.linalg.eigh(centred.T @ centred)
+    scores: Tensor = (centred @ axes.flip(1)[:, :width]).to(hidden.dtype)
+    return scores

@@ -1,0 +1,128 @@
+"""A graph attention autoencoder whose decoder shares weights and attention."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+import torch
+from torch import Tensor, nn
+
+if TYPE_CHECKING:
+    from napari_semst.nn.graph_attention import AttentionGraph
+
+_CHUNK_EDGES = 8192
+
+
+class AttendedSpots(NamedTuple):
+    """What the encoder makes of spots.
+
+    Parameters
+    ----------
+    latent
+        Shape ``(n_spots, latent)``.
+    product
+        ``X W1``, shape ``(n_spots, hidden)``.
+    weights
+        Attention of every edge, ``(n_edges,)``.
+    """
+
+    latent: Tensor
+    product: Tensor
+    weights: Tensor
+
+
+class TiedAttention(nn.Module):
+    """Encoder ``X -> A X W1 -> ELU -> W2``; the decoder goes back by their transposes.
+
+    Source: STAGATE (Dong and Zhang 2022), equations 1 to 5: the attention of spot i to
+    j is the softmax over its neighbours of ``sigmoid(v1 . W1 x_j + v2 . W1 x_i)``.
+
+    Parameters
+    ----------
+    n_genes, hidden, latent
+        Widths.
+
+    Shapes
+    ------
+    input ``(n_spots, n_genes)``; latent ``(n_spots, latent)``.
+    """
+
+    def __init__(self, n_genes: int, hidden: int, latent: int) -> None:
+        super().__init__()
+        self.first = nn.Parameter(torch.empty(n_genes, hidden))
+        self.second = nn.Parameter(torch.empty(hidden, latent))
+        self.to_source = nn.Parameter(torch.empty(1, hidden))
+        self.to_target = nn.Parameter(torch.empty(1, hidden))
+        for weight in self.parameters():
+            nn.init.xavier_normal_(weight, gain=1.414)
+
+    def encode(self, features: Any, graph: AttentionGraph) -> AttendedSpots:
+        """Return the latent, and what the decoder shares with the encoder."""
+        product: Tensor = features @ self.first
+        raw = (product @ self.to_source[0])[graph.sources]
+        raw = raw + (product @ self.to_target[0])[graph.targets]
+        weights = softmax_by_target(torch.sigmoid(raw), graph)
+        hidden = nn.functional.elu(weighted_sum(weights, product, graph))
+        return AttendedSpots(hidden @ self.second, product, weights)
+
+    def decode(self, latent: Tensor, weights: Tensor, graph: AttentionGraph) -> Tensor:
+        """Return the last hidden layer; the reconstruction is it times ``W1'``."""
+        back = weighted_sum(weights, latent @ self.second.T, graph)
+        return nn.functional.elu(back)
+
+
+def softmax_by_target(logits: Tensor, graph: AttentionGraph) -> Tensor:
+    """Return weights of the edges, ``(n_edges,)``, that sum to 1 at each target."""
+    weights: Tensor = _Softmax.apply(logits, graph)  # type: ignore[no-untyped-call]
+    return weights
+
+
+def weighted_sum(weights: Tensor, dense: Tensor, graph: AttentionGraph) -> Tensor:
+    """Return the weighted sum over each target's sources, ``(n_targets, width)``."""
+    summed: Tensor = _WeightedSum.apply(weights, dense, graph)  # type: ignore[no-untyped-call]
+    return summed
+
+
+class _Softmax(torch.autograd.Function):
+    """Softmax over the edges of each target; sums are always in the same order."""
+
+    @staticmethod
+    def forward(context: Any, logits: Tensor, graph: AttentionGraph) -> Tensor:
+        largest = torch.segment_reduce(logits, "max", offsets=graph.by_target, axis=0)
+        lifted = torch.exp(logits - largest[graph.targets])
+        weights = lifted / graph.sum_of_edges(lifted)[graph.targets]
+        context.graph = graph
+        context.save_for_backward(weights)
+        return weights
+
+    @staticmethod
+    def backward(context: Any, upstream: Tensor) -> tuple[Tensor, None]:
+        (weights,) = context.saved_tensors
+        spread = upstream * weights
+        graph = context.graph
+        return spread - weights * graph.sum_of_edges(spread)[graph.targets], None
+
+
+class _WeightedSum(torch.autograd.Function):
+    """``A @ dense`` for values of the edges, differentiable in both."""
+
+    @staticmethod
+    def forward(
+        context: Any, weights: Tensor, dense: Tensor, graph: AttentionGraph
+    ) -> Tensor:
+        context.graph = graph
+        context.save_for_backward(weights, dense)
+        return graph.sum_by_target(weights.contiguous(), dense)
+
+    @staticmethod
+    def backward(context: Any, upstream: Tensor) -> tuple[Tensor, Tensor, None]:
+        graph: AttentionGraph = context.graph
+        weights, dense = context.saved_tensors
+        upstream = upstream.contiguous()
+        parts = [weights.new_zeros(0)]
+        for start in range(0, len(weights), _CHUNK_EDGES):
+            part = slice(start, start + _CHUNK_EDGES)
+            ends = upstream[graph.targets[part]], dense[graph.sources[part]]
+            parts.append((ends[0] * ends[1]).sum(1))
+        to_dense = graph.sum_by_source(weights.contiguous(), upstream)
+        return torch.cat(parts), to_dense, None

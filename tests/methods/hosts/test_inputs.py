@@ -1,0 +1,37 @@
+"""What hosts read of a section."""
+
+from __future__ import annotations
+
+import numpy as np
+from scipy import sparse
+
+from napari_semst.methods.hosts.base import HostInputs
+from napari_semst.methods.hosts.inputs import spatial_tiles
+from napari_semst.prepare.graphs import nearest_graph
+
+
+def test_tiles_hold_every_spot_once_and_neighbours_together():
+    places = np.random.default_rng(0).random((1000, 2))
+    tiles = spatial_tiles(places, 100)
+    assert sorted(np.concatenate(tiles)) == list(range(1000))
+    assert max(map(len, tiles)) <= 100
+    # Sixteen tiles of a square are about a quarter of its side.
+    assert np.mean([np.ptp(places[tile], axis=0).mean() for tile in tiles]) < 0.4
+
+
+def test_spots_on_one_place_come_to_an_end():
+    assert len(spatial_tiles(np.zeros((50, 2)), 10)) >= 5
+
+
+def test_a_sample_has_the_neighbours_that_are_in_it():
+    random = np.random.default_rng(0)
+    graph = nearest_graph(random.random((30, 2)), 3)
+    values = sparse.csr_matrix(random.random((30, 4)))
+    whole = HostInputs(values, {"spatial": graph}, values, {"row": np.arange(30)})
+    spots = np.array([3, 4, 9, 20])
+    some = whole.sample(spots)
+    assert np.array_equal(some.features.toarray(), values.toarray()[spots])
+    want = graph.toarray()[np.ix_(spots, spots)]
+    assert np.array_equal(some.graphs["spatial"].toarray(), want)
+    assert np.array_equal(some.arrays["row"], spots)
+    assert some.n_spots == some.counts.shape[0] == 4

@@ -1,0 +1,69 @@
+"""Squared errors of linear decoders against the matrix written out."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+import torch
+from scipy import sparse
+
+from napari_semst.nn.reconstruction import (
+    decoded_components,
+    linear_squared_error,
+    reconstructed,
+)
+from napari_semst.nn.sparse import SparseOperator
+
+RANDOM = np.random.default_rng(0)
+
+
+def problem(*, as_sparse):
+    values = RANDOM.normal(size=(30, 12)) * (RANDOM.random((30, 12)) < 0.4)
+    double = {"dtype": torch.float64}
+    if as_sparse:
+        held = sparse.csr_matrix(values)
+        operator = SparseOperator(held, **double)
+    else:
+        held, operator = values, torch.as_tensor(values)
+    target = reconstructed(operator, held, "cpu")
+    target = target._replace(columns=torch.as_tensor(values.sum(0)))
+    hidden, weight, bias = (
+        torch.as_tensor(RANDOM.normal(size=shape)).requires_grad_()
+        for shape in ((30, 5), (5, 12), 12)
+    )
+    return torch.as_tensor(values), target, hidden, weight, bias
+
+
+@pytest.mark.parametrize("as_sparse", [True, False])
+@pytest.mark.parametrize("biased", [True, False])
+def test_value_and_gradient_are_those_of_the_plain_form(as_sparse, biased):
+    values, target, hidden, weight, bias = problem(as_sparse=as_sparse)
+    given = (hidden, weight, bias) if biased else (hidden, weight)
+    have = linear_squared_error(target, *given)
+    plain = hidden @ weight + (bias if biased else 0)
+    want = (values - plain).square().mean()
+    assert have.item() == pytest.approx(want.item(), rel=1e-12)
+    for one, other in zip(
+        torch.autograd.grad(have, given), torch.autograd.grad(want, given), strict=True
+    ):
+        torch.testing.assert_close(one, other)
+
+
+def test_a_known_product_is_not_computed_again():
+    values, target, hidden, weight, _ = problem(as_sparse=False)
+    blind = target._replace(matrix=None)
+    have = linear_squared_error(blind, hidden, weight, product=values @ weight.T)
+    assert torch.equal(have, linear_squared_error(target, hidden, weight))
+
+
+def test_components_are_those_of_the_matrix_that_is_decoded():
+    hidden = torch.as_tensor(RANDOM.normal(size=(40, 6)))
+    weight = torch.as_tensor(RANDOM.normal(size=(6, 25)))
+    have = decoded_components(hidden, weight, 4)
+    decoded = hidden @ weight
+    left, sizes, _ = torch.linalg.svd(decoded - decoded.mean(0), full_matrices=False)
+    want = (left * sizes)[:, :4]
+    # An axis has no direction of its own.
+    signs = torch.sign((have * want).sum(0))
+    torch.testing.assert_close(have * signs, want)
+    assert decoded_components(hidden, weight, 99).shape == (40, 6)
