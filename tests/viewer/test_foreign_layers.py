@@ -5,7 +5,11 @@ That plugin is not installed here: its layers are made by hand, with its metadat
 
 from __future__ import annotations
 
+import sys
+from types import SimpleNamespace
+
 import numpy as np
+import pandas as pd
 import pytest
 from napari.layers import Image, Labels, Layer, Points, Shapes
 
@@ -154,3 +158,90 @@ def test_a_layer_of_three_dimensions_is_refused():
     layer = Points(np.zeros((6, 3)), metadata=about(table()))
     with pytest.raises(InputError, match="two dimensions"):
         read_foreign_layer(layer)
+
+
+class Registry:
+    """As spatiato and napari-harpy tell which element of an object a layer is."""
+
+    def __init__(self):
+        self.entries = {}
+
+    def get_binding(self, layer):
+        return self.entries.get(id(layer))
+
+
+@pytest.fixture(params=["spatiato", "napari_harpy"])
+def registry(request, monkeypatch):
+    """The state of such a plugin, with an object of one table of two elements."""
+    whole = table(9)
+    whole.obs["region"] = ["cells"] * 6 + ["others"] * 3
+    whole.uns["spatialdata_attrs"] = {
+        "region": ["cells", "others"],
+        "region_key": "region",
+        "instance_key": "instance_id",
+    }
+    small = table(6)[:, :3].copy()
+    small.uns["spatialdata_attrs"] = {
+        **whole.uns["spatialdata_attrs"],
+        "region": "cells",
+    }
+    state = SimpleNamespace(layer_bindings=Registry(), sdata=Store(whole, small))
+    module = SimpleNamespace(_VIEWER_APP_STATES={object(): state})
+    monkeypatch.setitem(sys.modules, f"{request.param}._app_state", module)
+    return state
+
+
+class Store(dict):
+    """A SpatialData object with the tables of its elements."""
+
+    def __init__(self, *tables):
+        super().__init__(cells=SimpleNamespace(index=pd.Index(range(1, 7))))
+        self.tables = {str(number): one for number, one in enumerate(tables)}
+
+
+def register(state, layer, **more):
+    layer.metadata.clear()
+    entry = SimpleNamespace(
+        layer=layer, element_name="cells", sdata_id=id(state.sdata), **more
+    )
+    state.layer_bindings.entries[id(layer)] = entry
+    return layer
+
+
+def test_layers_known_by_a_registry_are_offered_and_taken_over(registry):
+    rows = tuple(range(6))
+    for layer, more in (
+        (segmentation(None), {}),
+        (polygons(None), {"source_row_id_by_rendered_row": rows}),
+        (circles(None), {"source_row_id_by_rendered_row": rows}),
+    ):
+        register(registry, layer, **more)
+        assert adoptable([layer]) == [layer]
+        tissue = section_from_layer(read_foreign_layer(layer))
+        np.testing.assert_allclose(tissue.obsm["spatial"], EXPECTED, atol=0.3)
+        # Of the two tables the one with more genes, of its rows those of the element.
+        assert tissue.shape == (6, 30)
+        assert layer.metadata == {}
+
+
+def test_an_order_of_its_own_and_pieces_of_a_cell_are_followed(registry):
+    order = [5, 5, 0, 3, 1, 2, 4]
+    square = np.array([[-2.0, -2], [-2, 2], [2, 2], [2, -2]])
+    shapes = [PLACES[row] + square for row in order]
+    layer = Shapes(shapes, shape_type="polygon", affine=SCALE)
+    register(registry, layer, source_row_id_by_rendered_row=tuple(order))
+    tissue = section_from_layer(read_foreign_layer(layer))
+    np.testing.assert_allclose(tissue.obsm["spatial"], EXPECTED, atol=0.3)
+
+
+def test_what_a_registry_does_not_know_is_not_offered(registry):
+    layer = register(registry, segmentation(None))
+    entry = registry.layer_bindings.entries[id(layer)]
+    for name, value in (("element_name", "none"), ("sdata_id", 1), ("layer", None)):
+        before = getattr(entry, name)
+        setattr(entry, name, value)
+        assert adoptable([layer]) == []
+        setattr(entry, name, before)
+    assert adoptable([layer, Image(np.zeros((3, 3)))]) == [layer]
+    registry.sdata.tables.clear()
+    assert adoptable([layer]) == []

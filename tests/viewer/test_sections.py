@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pandas as pd
 import pytest
+from napari.components import ViewerModel
 from napari.layers import Image, Layer, Points
 
 from napari_semst import keys
@@ -135,7 +136,7 @@ def test_one_section_is_shown_alone_with_its_image():
     assert [image.visible for image in images] == [False, False]
     sections.show_section(spots, "a", images)
     assert [image.visible for image in images] == [True, False]
-    box = sections.visible_box(spots, images)
+    box = sections.visible_box(ViewerModel(), spots, images)
     np.testing.assert_allclose(box, images[0].extent.world)
     sections.show_section(spots, "c", images)
     assert [image.visible for image in images] == [False, False]

@@ -6,6 +6,7 @@ import copy
 
 import numpy as np
 import pytest
+from napari.components import ViewerModel
 from napari.layers import Image, Layer, Points
 
 from napari_semst import keys
@@ -35,7 +36,7 @@ def created(tissue):
 
 def spots_of(tissue):
     layer = created(tissue)[-1]
-    hover.show_spot_on_hover(layer)
+    hover.receive_layer(layer)
     return layer
 
 
@@ -198,7 +199,7 @@ def test_spots_move_with_their_colours(kind):
 def test_sections_stand_side_by_side_and_alone(kind):
     tissue = join_sections({"a": small_tissue(), "b": small_tissue()})
     *images, layer = created(tissue)
-    hover.show_spot_on_hover(layer)
+    hover.receive_layer(layer)
     assert "section: b" in status(layer, 130)["value"]
     place = spots.positions(layer)[130]
     assert spots.spot_at(layer, place) == 130
@@ -209,7 +210,7 @@ def test_sections_stand_side_by_side_and_alone(kind):
     if kind == "image":
         np.testing.assert_array_equal(seen(layer)[:, 3] > 0, np.arange(240) < 120)
     np.testing.assert_allclose(
-        sections.visible_box(layer, images), images[0].extent.world
+        sections.visible_box(ViewerModel(), layer, images), images[0].extent.world
     )
     sections.show_section(layer, "", images)
     assert spots.spot_at(layer, place) == 130

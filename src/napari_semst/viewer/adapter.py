@@ -11,10 +11,14 @@ from typing import TYPE_CHECKING, Any
 from uuid import uuid4
 
 from napari_semst import keys
+from napari_semst.io.export.linked import own_obs, own_uns
 from napari_semst.io.matrices import named_layers
 from napari_semst.io.places.on_image import placed_image
 from napari_semst.viewer import colourings, spots
 from napari_semst.viewer.arrange import arrange
+from napari_semst.viewer.canvas.drawn import DRAWN, drawn
+from napari_semst.viewer.canvas.for_others import metadata_for_others
+from napari_semst.viewer.canvas.own_features import OWN_FEATURES, put_own_features
 from napari_semst.viewer.colour import paint_of
 from napari_semst.viewer.histology_image import image_data
 from napari_semst.viewer.hover_features import features_of
@@ -157,6 +161,7 @@ def spots_layer(
         raster.paint(rgba)
         return raster_layer(raster, options)
     several = column if len(arrangement.names) > 1 else ""
+    features = features_of(tissue, several)
     as_points = {
         "size": arrangement.diameters,
         "face_color": rgba,
@@ -164,8 +169,11 @@ def spots_layer(
         "border_width": 0,
         "border_color": "transparent",
         "antialiasing": 0,
-        "features": features_of(tissue, several),
+        "features": features,
     }
+    options["metadata"].update(metadata_for_others(tissue))
+    options["metadata"][DRAWN] = drawn(as_points, arrangement.positions)
+    options["metadata"][OWN_FEATURES] = {name: name for name in features}
     return arrangement.positions, {**options, **as_points}, "points"
 
 
@@ -207,18 +215,22 @@ def image_layers(
             "visible": moved is not None,
             "metadata": {PLACEMENT: kept, HIDDEN_NAMES: moved is None},
         }
+        options["metadata"][DRAWN] = drawn(options)
         layers.append((pixels, options, "image"))
     return layers
 
 
 def refresh(layer: Layer) -> None:
-    """Bring a layer's features up to what its tissue holds now; colours stay."""
+    """Bring our columns of a layer's features up to what its tissue holds now.
+
+    Colours stay, and so does what users and other plugins put among the features.
+    """
     tissue = tissue_of(layer)
     # Of spots that are an image the tissue is asked when the mouse is over one.
     if tissue is None or spots.raster_of(layer) is not None:
         return
-    if tissue.n_obs == len(layer.data):
-        layer.features = features_of(tissue, hover_sections_by(layer))
+    if spots.holds_its_spots(layer):
+        put_own_features(layer, features_of(tissue, hover_sections_by(layer)))
 
 
 def hover_sections_by(layer: Layer) -> str:
@@ -286,9 +298,9 @@ def snapshot(tissue: AnnData) -> AnnData:
     raw = tissue.raw
     return AnnData(
         X=tissue.X,
-        obs=tissue.obs.copy(),
+        obs=own_obs(tissue).copy(),
         var=tissue.var.copy(),
-        uns=dict(tissue.uns),
+        uns=own_uns(tissue),
         obsm=dict(tissue.obsm),
         varm=dict(tissue.varm),
         layers=named_layers(tissue),

@@ -10,6 +10,7 @@ from napari_semst.io.manual_alignment import adjust, adjustment_of
 from napari_semst.io.places.on_image import placed_image
 from napari_semst.io.sections import libraries
 from napari_semst.viewer import adapter
+from napari_semst.viewer.canvas.drawn import remember_place
 from napari_semst.viewer.histology_image import image_data
 from napari_semst.viewer.spots import PAIR, tissue_of
 
@@ -74,6 +75,7 @@ def _put(layer: Layer, tissue: AnnData, library: str, turned: bool) -> None:
         layer.data = pixels
     layer.translate = np.multiply(now.translate, factor) + shift
     layer.metadata[adapter.PLACEMENT] = now
+    remember_place(layer)
 
 
 def _turn(adjustment: Adjustment) -> tuple[bool, bool, bool]:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, Literal
 from napari_semst import keys
 from napari_semst.explore import spot_values
 from napari_semst.explore.annotate import edited_columns
+from napari_semst.io.export.linked import INSTANCE
 from napari_semst.io.text_columns import as_texts
 
 if TYPE_CHECKING:
@@ -217,7 +218,7 @@ def colourings(tissue: AnnData, run: str = "") -> tuple[Colouring, ...]:
     by_hand = edited_columns(tissue)
     for column in tissue.obs.columns:
         name = str(column)
-        if name.startswith(keys.RESULTS):
+        if name.startswith(keys.RESULTS) or name == INSTANCE:
             continue
         # Begun by hand, a column may have one name yet, or none.
         if name in by_hand or _is_annotation(tissue.obs[column]):

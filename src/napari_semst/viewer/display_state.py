@@ -7,6 +7,10 @@ from typing import TYPE_CHECKING
 
 from napari_semst.viewer import spots
 from napari_semst.viewer.adapter import COLOUR_BY
+from napari_semst.viewer.canvas.own_features import (
+    own_features_again,
+    put_own_features,
+)
 
 if TYPE_CHECKING:
     import numpy as np
@@ -83,11 +87,12 @@ def show_labels_on_hover(layer: Layer, labels: NDArray[np.object_] | None) -> No
         more = {} if labels is None else {_SHOWN: labels}
         layer.metadata[spots.MORE_FEATURES] = more
         return
-    if labels is not None and len(labels) != spots.n_spots_of(layer):
+    if not spots.holds_its_spots(layer):
         return
-    table = layer.features.drop(columns=_SHOWN, errors="ignore")
-    if labels is None and _SHOWN not in layer.features:
+    table = own_features_again(layer)
+    if labels is None and _SHOWN not in table:
         return
+    table = table.drop(columns=_SHOWN, errors="ignore")
     if labels is not None:
-        table.insert(1, _SHOWN, labels)
-    layer.features = table
+        table.insert(min(1, table.shape[1]), _SHOWN, labels)
+    put_own_features(layer, table)

@@ -3,7 +3,9 @@
 napari-spatialdata draws circles as Points, polygons as Shapes and segmentations as
 Labels, and keeps the table in ``metadata["adata"]``; ``metadata["indices"]`` are the
 instances drawn, and ``metadata["instance_key"]`` is the column of the table that names
-them. The layer and its table are read and never changed.
+them. spatiato and napari-harpy keep all this in a registry of theirs, see
+`napari_semst.viewer.canvas.registries`. The layer and its table are read and never
+changed.
 """
 
 from __future__ import annotations
@@ -16,6 +18,7 @@ import numpy as np
 from napari_semst import keys
 from napari_semst.errors import InputError
 from napari_semst.viewer import adapter
+from napari_semst.viewer.canvas.registries import registered_element
 from napari_semst.viewer.spots import PAIR, TISSUE
 
 if TYPE_CHECKING:
@@ -74,20 +77,20 @@ def layer_kind(layer: Layer) -> str:
 
 def adoptable(layers: Iterable[Layer]) -> list[Layer]:
     """Return the layers of other plugins that hold a table with genes."""
+    return [
+        layer
+        for layer in layers
+        if PAIR not in layer.metadata
+        and layer_kind(layer)
+        and (_has_table(layer) or registered_element(layer) is not None)
+    ]
+
+
+def _has_table(layer: Layer) -> bool:
     from anndata import AnnData
 
-    layers_with_table = []
-    for layer in layers:
-        table = layer.metadata.get(TISSUE)
-        foreign = PAIR not in layer.metadata
-        if (
-            foreign
-            and layer_kind(layer)
-            and isinstance(table, AnnData)
-            and table.n_vars
-        ):
-            layers_with_table.append(layer)
-    return layers_with_table
+    table = layer.metadata.get(TISSUE)
+    return isinstance(table, AnnData) and bool(table.n_vars)
 
 
 def read_foreign_layer(layer: Layer) -> ForeignLayer:
@@ -106,16 +109,29 @@ def read_foreign_layer(layer: Layer) -> ForeignLayer:
     data = layer.data
     if getattr(layer, "multiscale", False):
         data = data[0]
-    instances = layer.metadata.get("indices")
+    kind = layer_kind(layer)
+    sizes = np.asarray(layer.size, np.float64) if kind == "points" else None
+    registered = None if _has_table(layer) else registered_element(layer)
+    if registered is None:
+        table, names = layer.metadata[TISSUE], layer.metadata.get("indices")
+        key = str(layer.metadata.get("instance_key") or "")
+    else:
+        table, names, key = registered.table, registered.names, registered.instance_key
+        if names is not None:
+            # Of a cell of several pieces the first one tells where it is.
+            first = np.unique(np.asarray(names), return_index=True)[1]
+            data = [data[one] for one in first] if kind == "shapes" else data[first]
+            sizes = None if sizes is None else sizes[first]
+            names = [names[one] for one in first]
     return ForeignLayer(
         layer.name,
-        layer_kind(layer),
-        layer.metadata[TISSUE],
+        kind,
+        table,
         data,
-        np.asarray(layer.size, np.float64) if layer_kind(layer) == "points" else None,
+        sizes,
         _to_canvas(layer),
-        None if instances is None else tuple(instances),
-        str(layer.metadata.get("instance_key") or ""),
+        None if names is None else tuple(names),
+        key,
     )
 
 

@@ -1,4 +1,8 @@
-"""The status bar over spots that are an image: the same as over points."""
+"""Our layers as they come into a viewer.
+
+The status bar over spots is the same for points and images, and napari handles both as
+they can be handled.
+"""
 
 from __future__ import annotations
 
@@ -6,6 +10,7 @@ from types import MethodType
 from typing import TYPE_CHECKING, Any
 
 from napari_semst.viewer import adapter, spots
+from napari_semst.viewer.canvas.for_others import metadata_for_others
 from napari_semst.viewer.hover_features import features_of
 from napari_semst.viewer.outlines.load_outlines import read_outlines_when_wanted
 from napari_semst.viewer.spots import tissue_of
@@ -18,7 +23,7 @@ if TYPE_CHECKING:
 
 
 def watch_current(layers: Sequence[LayerData]) -> None:
-    """Show spots on hover in layers that the current viewer is about to make.
+    """Receive the layers that the current viewer is about to make.
 
     A reader returns data, of which the viewer makes layers by itself.
 
@@ -27,7 +32,7 @@ def watch_current(layers: Sequence[LayerData]) -> None:
     layers
         Data of layers, as `adapter.layers_of` returns them.
     """
-    if not any(spots.RASTER in options["metadata"] for _, options, _ in layers):
+    if not layers:
         return
     from napari import current_viewer
 
@@ -38,16 +43,34 @@ def watch_current(layers: Sequence[LayerData]) -> None:
 
 
 def _on_inserted(event: Any) -> None:
-    show_spot_on_hover(event.value)
-    read_outlines_when_wanted(event.value)
+    receive_layer(event.value)
 
 
-def show_spot_on_hover(layer: Layer) -> None:
-    """Show the spot under the mouse, if the layer's spots are an image."""
+def receive_layer(layer: Layer) -> None:
+    """Make of a layer that came into a viewer what it is to be there, if it is ours.
+
+    The mouse over an image of spots tells the spot, outlines are read when they are
+    looked at, and napari can save and export what it could not.
+    """
+    from napari_semst.viewer.canvas.our_layers import take_in_hand
+
     # A plugin's viewer hands out stand-ins of layers.
     layer = getattr(layer, "__wrapped__", layer)
+    take_in_hand(layer)
+    carry_for_others(layer)
+    read_outlines_when_wanted(layer)
     if spots.raster_of(layer) is not None:
         layer.get_status = MethodType(_status, layer)
+
+
+def carry_for_others(layer: Layer) -> None:
+    """Give a section's points what plugins that were loaded since look for in them."""
+    layer = getattr(layer, "__wrapped__", layer)
+    tissue = tissue_of(layer)
+    if tissue is not None and spots.raster_of(layer) is None:
+        known = layer.metadata.get("indices")
+        if known is None or len(known) != tissue.n_obs:
+            layer.metadata.update(metadata_for_others(tissue))
 
 
 def _status(

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from napari_semst.viewer.canvas.units import canvas_per_layer
 from napari_semst.viewer.sections import images_of
 from napari_semst.viewer.spots import PAIR, raster_of
 
@@ -41,7 +42,7 @@ def pin(viewer: Viewer, layer: Layer, label: str) -> list[Layer]:
 
     chosen = list(viewer.layers.selection)
     images = [image for image in images_of(layer, viewer.layers) if image.visible]
-    boxes = np.stack([_box(one) for one in (layer, *images)])
+    boxes = np.stack([_box(viewer, one) for one in (layer, *images)])
     left, right = boxes[:, 0, 1].min(), boxes[:, 1, 1].max()
     shift = np.array([0.0, _free(viewer, layer, left, right)])
     added = []
@@ -49,7 +50,7 @@ def pin(viewer: Viewer, layer: Layer, label: str) -> list[Layer]:
         data, options, kind = one.as_layer_data_tuple()
         options["name"] = f"{layer.name}: {label}{' image' * (one is not layer)}"
         translate = np.array(options["translate"], dtype=float)
-        translate[-2:] += shift
+        translate[-2:] += shift / canvas_per_layer(viewer.layers, one)
         options["translate"] = translate
         pair = layer.metadata.get(PAIR)
         options["metadata"] = {PINNED: pair, "name": label}
@@ -90,7 +91,7 @@ def lone_pins(viewer: Viewer) -> list[Layer]:
 
 def _free(viewer: Viewer, layer: Layer, left: float, right: float) -> float:
     """Return how far to the right the first place is that no pin stands on."""
-    there = [_box(one)[:, 1] for one in pins_of(viewer, layer)]
+    there = [_box(viewer, one)[:, 1] for one in pins_of(viewer, layer)]
     step = (1 + _GAP) * (right - left)
     # Pins may be of other widths, and moved or deleted by hand; more do not fit a view.
     for number in range(1, _MOST_STEPS):
@@ -100,5 +101,7 @@ def _free(viewer: Viewer, layer: Layer, left: float, right: float) -> float:
     return float(_MOST_STEPS * step)
 
 
-def _box(layer: Layer) -> np.ndarray:
-    return np.asarray(layer.extent.world)[:, -2:]
+def _box(viewer: Viewer, layer: Layer) -> np.ndarray:
+    """Return the least and largest (y, x) of a layer in the unit of the canvas."""
+    box = np.asarray(layer.extent.world)[:, -2:]
+    return box * canvas_per_layer(viewer.layers, layer)

@@ -9,6 +9,8 @@ import numpy as np
 
 from napari_semst.viewer import adapter, spots
 from napari_semst.viewer.arrange import arrange, bounds
+from napari_semst.viewer.canvas.drawn import remember_place
+from napari_semst.viewer.canvas.units import canvas_per_layer
 from napari_semst.viewer.spots import PAIR, tissue_of
 from napari_semst.viewer.spots_as_image import raster_for
 
@@ -124,7 +126,7 @@ def move_spots(
         does not tell every spot's section; nothing is moved.
     """
     tissue = tissue_of(layer)
-    if tissue is None or tissue.n_obs != spots.n_spots_of(layer):
+    if tissue is None or not spots.holds_its_spots(layer):
         return
     column = sections_by(layer) if column is None else column
     moved = moved or plan_move(tissue, key, column)
@@ -138,6 +140,7 @@ def move_spots(
         place = None if placement is None else arrangement.moved(placement)
         if place is not None:
             image.scale, image.translate = place
+            remember_place(image)
     show_section(layer, "", images)
 
 
@@ -154,7 +157,7 @@ def show_section(layer: Layer, name: str, images: Sequence[Layer] = ()) -> None:
         The layer's images: those of other sections are hidden, and come back.
     """
     tissue, column = tissue_of(layer), sections_by(layer)
-    if tissue is None or tissue.n_obs != spots.n_spots_of(layer):
+    if tissue is None or not spots.holds_its_spots(layer):
         return
     layer.metadata[adapter.SECTION_SHOWN] = name
     every = np.ones(tissue.n_obs, dtype=bool)
@@ -180,31 +183,56 @@ def _of_section(tissue: AnnData, column: str, name: str) -> NDArray[np.bool_]:
 
 
 def visible_box(
-    layer: Layer, images: Sequence[Layer] = ()
+    viewer: Viewer, layer: Layer, images: Sequence[Layer] = ()
 ) -> NDArray[np.float64] | None:
     """Return the least and largest (y, x) of spots on show and visible images.
 
     Parameters
     ----------
+    viewer
+        Holds the layers.
     layer, images
         The spots and their images.
 
     Returns
     -------
     numpy.ndarray or None
-        Shape ``(2, 2)``; None where nothing is on show.
+        Shape ``(2, 2)``, in the unit of the canvas; None where nothing is on show.
     """
     shown = spots.shown_spots(layer)
     if not shown.any():
         return None
     radius = float(spots.diameters(layer)[shown].max()) / 2
-    boxes = [bounds(spots.positions(layer)[shown]) + np.array([[-radius], [radius]])]
-    boxes += [np.asarray(one.extent.world) for one in images if one.visible]
+    box = bounds(spots.positions(layer)[shown]) + np.array([[-radius], [radius]])
+    boxes = [on_canvas(viewer, layer, box)]
+    boxes += [
+        np.asarray(one.extent.world)[:, -2:] * canvas_per_layer(viewer.layers, one)
+        for one in images
+        if one.visible
+    ]
     return bounds(np.concatenate(boxes))
 
 
+def on_canvas(
+    viewer: Viewer, layer: Layer, box: NDArray[np.float64]
+) -> NDArray[np.float64]:
+    """Return the box of the canvas that a box among a layer's spots takes up.
+
+    Parameters
+    ----------
+    viewer, layer
+        The spots, and where they are shown.
+    box
+        Least and largest (y, x), as `spots.positions` are, shape ``(2, 2)``.
+    """
+    (top, left), (bottom, right) = box
+    corners = np.array([[top, left], [top, right], [bottom, left], [bottom, right]])
+    world = spots.to_world(layer, corners)
+    return bounds(world) * canvas_per_layer(viewer.layers, layer)
+
+
 def zoom_to(viewer: Viewer, box: NDArray[np.float64] | None) -> None:
-    """Let a box of the canvas, ``(2, 2)`` in (y, x), fill the window."""
+    """Let a box of the canvas, ``(2, 2)`` in (y, x) in its unit, fill the window."""
     if box is None:
         return
     viewer.reset_view()

@@ -10,6 +10,13 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from napari_semst.viewer.canvas.drawn import (
+    remember_colours,
+    remember_place,
+    remember_points,
+    same_points,
+)
+from napari_semst.viewer.canvas.units import layer_matrix
 from napari_semst.viewer.spot_image import SpotRaster, covers
 
 if TYPE_CHECKING:
@@ -109,6 +116,7 @@ def move(
     if old is None:
         layer.data = places
         layer.size = sizes
+        remember_points(layer, places)
         return
     if raster is None:
         raster = SpotRaster(places, sizes, old.square)
@@ -116,6 +124,7 @@ def move(
     layer.metadata[RASTER] = raster
     layer.data = raster.levels
     layer.scale, layer.translate = raster.scale, raster.translate
+    remember_place(layer)
 
 
 def resize(layer: Layer, sizes: float | Floats) -> None:
@@ -129,14 +138,14 @@ def resize(layer: Layer, sizes: float | Floats) -> None:
 
 
 def spot_at(layer: Layer, position: Sequence[float] | Floats) -> int | None:
-    """Return the spot on show at a position of the canvas, the one on top.
+    """Return the spot on show at a position, the one on top.
 
     Parameters
     ----------
     layer
         The spots.
     position
-        World coordinates, of which the last two are (y, x).
+        World coordinates in the layer's unit, of which the last two are (y, x).
 
     Returns
     -------
@@ -171,21 +180,46 @@ def to_places(layer: Layer, world: Floats) -> Floats:
     return data if raster is None else data * raster.scale + raster.translate
 
 
+def to_world(layer: Layer, places: Floats) -> Floats:
+    """Return places of spots as world coordinates of their layer, in its unit.
+
+    Parameters
+    ----------
+    layer
+        The spots.
+    places
+        As `positions` are, shape ``(n, 2)``.
+    """
+    raster = raster_of(layer)
+    if raster is not None:
+        places = (places - raster.translate) / raster.scale
+    matrix = layer_matrix(layer)
+    return np.asarray(places @ matrix[:2, :2].T + matrix[:2, 2])
+
+
+def world_per_place(layer: Layer) -> float:
+    """Return how long in a layer's world is what is 1 long among its spots' places."""
+    matrix = layer_matrix(layer)[:2, :2]
+    raster = raster_of(layer)
+    scale = 1.0 if raster is None else float(raster.scale[0])
+    return float(np.sqrt(abs(np.linalg.det(matrix)))) / scale
+
+
 def paint_layer(layer: Layer, rgba: NDArray[np.float32]) -> None:
     """Put one colour per spot on a layer with a single upload.
 
     A layer whose points are not those of its tissue any more, one was deleted say,
-    keeps the colours that it has.
+    keeps the colours that it has: see `holds_its_spots`.
 
     Raises
     ------
     ValueError
         If the layer has another number of spots than there are colours.
     """
+    tissue = tissue_of(layer)
+    if tissue is not None and tissue.n_obs == len(rgba) and not holds_its_spots(layer):
+        return
     if n_spots_of(layer) != len(rgba):
-        tissue = tissue_of(layer)
-        if tissue is not None and tissue.n_obs == len(rgba):
-            return
         raise ValueError(
             f"Expected one colour for each of the layer's {n_spots_of(layer)} "
             f"points; got {len(rgba)}."
@@ -195,12 +229,29 @@ def paint_layer(layer: Layer, rgba: NDArray[np.float32]) -> None:
         raster.paint(rgba)
         redraw(layer, raster)
         return
+    remember_colours(layer, rgba)
     if str(layer.face_color_mode) != "direct" or layer.face_color.shape != rgba.shape:
         layer.face_color = rgba
         return
     # Writing in place uploads once; assigning `face_color` uploads twice.
     layer.face_color[:] = rgba
     layer.refresh()
+
+
+def holds_its_spots(layer: Layer) -> bool:
+    """Return whether a layer's points are the spots of its tissue, in their order.
+
+    They are not once some were deleted or added with the viewer's own tools: which
+    point is which spot is then not known, and nothing may be painted or selected.
+    """
+    tissue = tissue_of(layer)
+    if tissue is None:
+        return False
+    raster = raster_of(layer)
+    if raster is not None:
+        return len(raster) == int(tissue.n_obs)
+    names: Sequence[str] = tissue.obs_names
+    return same_points(layer, names)
 
 
 TISSUE = "adata"

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from napari_semst.io.outlines.sources import has_outlines
+from napari_semst.viewer.canvas.drawn import DRAWN, drawn
 from napari_semst.viewer.outlines.draw_outlines import outlines_to_read
 from napari_semst.viewer.spot_image import SpotRaster
 from napari_semst.viewer.spots import RASTER
@@ -82,4 +83,5 @@ def raster_layer(raster: SpotRaster, options: dict[str, Any]) -> LayerData:
     """
     options["metadata"][RASTER] = raster
     place = {"scale": raster.scale, "translate": raster.translate}
+    options["metadata"][DRAWN] = drawn(place)
     return raster.levels, {**options, **place, "rgb": True, "multiscale": True}, "image"

@@ -14,6 +14,7 @@ from qtpy.QtWidgets import QApplication
 from napari_semst import keys
 from napari_semst.viewer import adapter, spots, spots_as_image
 from napari_semst.widgets.explore import texts
+from napari_semst.widgets.explore.drawing import grid_of
 from napari_semst.widgets.explore.widget import ExploreDomains
 from tests.widgets.docks import add
 from tests.widgets.stand_in import small_tissue
@@ -133,6 +134,78 @@ def test_the_tool_ends_with_escape_another_layer_or_the_section(viewer, dock, qt
     viewer.layers.remove(spots)
     assert (tool.kind, lasso.isChecked(), len(viewer.layers)) == ("", False, 1)
     assert not dock.select.isEnabled()
+
+
+def put_in(layer, unit, factor):
+    layer.scale = np.array(layer.scale) * factor
+    layer.translate = np.array(layer.translate) * factor
+    layer.units = (unit, unit)
+
+
+@pytest.mark.parametrize("many", [False, True])
+@pytest.mark.parametrize(("unit", "factor"), [("um", 1.0), ("mm", 1e-3), ("um", 0.25)])
+def test_spots_in_any_unit_are_drawn_around(
+    viewer, dock, monkeypatch, unit, factor, many
+):
+    """The image is in micrometres, and so is the canvas; the mouse tells that."""
+    if many:
+        monkeypatch.setattr(spots_as_image, "MOST_POINTS", 1)
+        viewer.layers.clear()
+        add(viewer, small_tissue())
+    image, layer = viewer.layers
+    put_in(layer, unit, factor)
+    put_in(image, "um", 1.0)
+    on_canvas = factor * (1000 if unit == "mm" else 1)
+    dock.select.lasso.click()
+    units = {str(one.units[0]) for one in viewer.layers}
+    assert "pixel" not in units
+    stroke(viewer, [tuple(np.array(place) * on_canvas) for place in TWO_ROWS])
+    assert selected(dock) == 24
+    dock.select.brush.click()
+    dock.select.radius.setValue(0.7)  # of 80
+    along = [(50 * on_canvas, 50 * on_canvas), (50 * on_canvas, 350 * on_canvas)]
+    stroke(viewer, along)
+    assert selected(dock) == 4
+    dock.select.brush.click()
+    assert {str(one.units[0]) for one in viewer.layers} <= units
+
+
+@pytest.mark.parametrize("stride", [1, -1, 2])
+def test_a_tool_takes_no_cell_of_a_grid(viewer, dock, stride):
+    """What a lasso surrounds is selected while it is drawn: it is not seen there."""
+    grid = grid_of(viewer)
+    grid.enabled, grid.stride = True, stride
+
+    def cells():
+        there = [x for x in viewer.layers if x.name not in texts.TOOL_NAMES.values()]
+        every = list(viewer.layers)
+        return grid.actual_shape(every), [
+            grid.position(every.index(one), every) for one in there
+        ]
+
+    before = cells()
+    seen = []
+    dock.state.selection_changed.connect(lambda _: seen.append(selected(dock)))
+    dock.select.lasso.click()
+    assert cells() == before
+    stroke(viewer, TWO_ROWS)
+    assert selected(dock) == 24
+    assert len(seen) > 1
+    stroke(viewer, box(200, 0, 300, 1300), "Shift")
+    assert selected(dock) == 36
+    # Back among each other the layer of the tool is seen.
+    grid.enabled = False
+    assert viewer.layers.selection.active.visible
+    dock.select.lasso.click()
+    assert len(viewer.layers) == 2
+
+
+def test_nothing_is_selected_of_a_section_that_is_hidden(viewer, dock):
+    dock.layer.visible = False
+    dock.select.lasso.click()
+    assert (dock.select.tool.kind, dock.card.title.text()) == ("", texts.HIDDEN)
+    dock.select.invert()
+    assert selected(dock) == 0
 
 
 def test_nothing_is_drawn_in_the_3d_view(viewer, dock):

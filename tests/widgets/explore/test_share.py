@@ -140,3 +140,73 @@ def test_one_section_of_several_is_shared_as_it_is_shown(tmp_path):
     brought = share._read(joined, joined.copy(), path, where)
     named = brought.labels.codes >= 0
     np.testing.assert_array_equal(named, joined.obs[sections_by(layer)] == "b")
+
+
+@pytest.fixture
+def store(tissue, tmp_path):
+    """A SpatialData store of circles with the names of the section's spots."""
+    spatialdata = pytest.importorskip("spatialdata")
+    from spatialdata.models import ShapesModel
+
+    names = np.asarray(tissue.obs_names, dtype=object)
+    circles = ShapesModel.parse(
+        tissue.obsm["spatial"], geometry=0, radius=40, index=names
+    )
+    path = tmp_path / "section.zarr"
+    spatialdata.SpatialData(shapes={"spots": circles}).write(path)
+    return path
+
+
+@pytest.mark.filterwarnings("ignore")
+def test_results_go_into_a_spatialdata_store(dock, qtbot, store, monkeypatch):
+    import spatialdata
+
+    asked = []
+    monkeypatch.setattr(QFileDialog, "getExistingDirectory", lambda *a, **k: str(store))
+    monkeypatch.setattr(share, "agrees", lambda *words: bool(asked.append(words)) or 1)
+
+    def write():
+        dock.card.show_status("ready", "", "")
+        dock.share.buttons["store"].click()
+        qtbot.waitUntil(lambda: dock.card.kind in ("success", "error"), timeout=20_000)
+        assert dock.card.kind == "success", dock.card.text.text()
+        return spatialdata.read_zarr(store).tables["semst"]
+
+    first = write()
+    assert not asked
+    assert set(first.obs[keys.DOMAIN]) == {"1", "2"}
+    dock.editing.annotator.recolour(keys.DOMAIN, "1", "#123456")
+    again = write()
+    assert len(asked) == 1
+    assert list(again.obs[keys.DOMAIN]) == list(first.obs[keys.DOMAIN])
+
+
+@pytest.mark.filterwarnings("ignore")
+def test_a_store_of_other_spots_and_no_store_are_refused(
+    dock, press, store, monkeypatch, tmp_path
+):
+    import shutil
+
+    for folder in (tmp_path / "empty", store):
+        folder.mkdir(exist_ok=True)
+        shutil.rmtree(store / "shapes", ignore_errors=True)
+        answer = str(folder)
+        monkeypatch.setattr(
+            QFileDialog, "getExistingDirectory", lambda *a, answer=answer, **k: answer
+        )
+        assert press("store", folder) == "error"
+        assert "Expected" in dock.card.text.text() + dock.card.title.text()
+
+
+def test_a_table_is_replaced_only_when_that_is_wanted(dock, monkeypatch, tmp_path):
+    (tmp_path / "tables" / "semst").mkdir(parents=True)
+    monkeypatch.setattr(
+        QFileDialog, "getExistingDirectory", lambda *a, **k: str(tmp_path)
+    )
+    monkeypatch.setattr(share, "agrees", lambda *words: False)
+    dock.card.show_status("ready", "", "")
+    dock.share.buttons["store"].click()
+    assert dock.card.kind == "ready"
+    monkeypatch.setattr(QFileDialog, "getExistingDirectory", lambda *a, **k: "")
+    dock.share.buttons["store"].click()
+    assert dock.card.kind == "ready"

@@ -141,7 +141,7 @@ def test_the_stand_ins_that_a_plugin_is_given_are_understood(viewer, pipeline):
     layer = add(viewer, section_with_levels())
     assert "barcode: spot-7" in value(layer, 7)
     # The layer itself, and not a stand-in of it, keeps what tells its spots.
-    assert type(layer.get_status.__self__) is Image
+    assert layer.get_status.__self__ is viewer.layers[-1]
     dock.results.level_bar.slider.setValue(2)
     paint = paint_of(dock.section.tissue, dock.results.colouring).rgba
     assert not np.allclose(colours(layer), paint, atol=0.01)

@@ -16,6 +16,7 @@ from napari_semst.io.export.columns import (
     storable_table,
     texts_of,
 )
+from napari_semst.io.export.linked import own_obs, own_uns
 from napari_semst.io.export.names import storable_names, storable_text
 from napari_semst.io.export.repair_notes import Mends
 from napari_semst.io.matrices import named_layers
@@ -61,8 +62,8 @@ def writable(
     # Of what has a row for each spot all rows are looked at: one odd value makes a
     # column another.
     obs, var = (
-        storable_table(getattr(adata, part), part, mends).iloc[:few]
-        for part in ("obs", "var")
+        storable_table(table, part, mends).iloc[:few]
+        for part, table in (("obs", own_obs(adata)), ("var", adata.var))
     )
     obsm, varm = (
         {key: _rows(value, few) for key, value in held.items()}
@@ -75,7 +76,7 @@ def writable(
         X=matrix,
         obs=obs,
         var=var,
-        uns=_plain(adata.uns, "uns", mends),
+        uns=_plain(own_uns(adata), "uns", mends),
         obsm=obsm,
         varm=varm,
         obsp=_corners(_named(whole.obsp, "obsp", mends), few),

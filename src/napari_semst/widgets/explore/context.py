@@ -7,8 +7,10 @@ from typing import TYPE_CHECKING
 
 from qtpy.QtCore import QObject, Signal  # type: ignore[attr-defined]
 
+from napari_semst.errors import InputError
 from napari_semst.viewer import spots
 from napari_semst.viewer.spots import paint_layer
+from napari_semst.widgets.explore import texts
 from napari_semst.widgets.explore.editing import LabelEditor
 from napari_semst.widgets.explore.texts import TIPS
 from napari_semst.widgets.shared.section_colours import paint_section
@@ -77,6 +79,8 @@ class ExploreContext(QObject):
         key
             Of a `napari_semst.viewer.colourings.Colouring`: ``gene:MBP``, a column.
         """
+        if self.layer is not None and not spots.holds_its_spots(self.layer):
+            raise InputError(f"{texts.NOT_WHOLE}. {texts.NOT_WHOLE_HELP}")
         before = self.sections.look
         self.keep(replace(before, colour_by=key))
         try:
@@ -100,9 +104,8 @@ class ExploreContext(QObject):
         choices, look = self.sections.choices, self.sections.look
         paint, rgba = paint_section(tissue, colouring, choices, self.selection, look)
         for layer in self.sections.layers_of(tissue) if anew else ():
-            # One that lost a point to the viewer's own tools is left alone.
-            if spots.n_spots_of(layer) == len(rgba):
-                paint_layer(layer, rgba)
+            # One that lost a point to the viewer's own tools keeps its colours.
+            paint_layer(layer, rgba)
         self.explained.emit(paint, colouring)
         self.painted.emit(rgba)
         if anew:

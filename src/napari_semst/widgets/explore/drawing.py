@@ -1,7 +1,8 @@
 """Draw around spots on the canvas: a lasso or a brush, on a layer of its own.
 
 The layer is there while the tool is on, so that what is drawn is seen and no layer of
-the user's gets the mouse. Afterwards the layers are as they were.
+the user's gets the mouse. Afterwards the layers are as they were. In a grid it would
+take a cell: there it is hidden, and what is selected follows the mouse.
 """
 
 from __future__ import annotations
@@ -11,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from qtpy.QtCore import QObject, QTimer, Signal  # type: ignore[attr-defined]
 
+from napari_semst.viewer.canvas.units import canvas_per_layer, layer_units
 from napari_semst.widgets.explore import texts
 
 if TYPE_CHECKING:
@@ -42,8 +44,10 @@ class DrawingTool(QObject):
     """A lasso or a brush on a viewer's canvas."""
 
     begun = Signal()  # a stroke
-    surrounded = Signal(object, str)  # corners (y, x) on the canvas; how
-    brushed = Signal(object, object, str)  # from and to, (y, x) on the canvas; how
+    traced = Signal(object, str)  # corners of a lasso that is not seen; how
+    # Places are (y, x) in the world of the layer drawn for, in its unit.
+    surrounded = Signal(object, str)  # corners; how
+    brushed = Signal(object, object, str)  # from and to; how
     lifted = Signal()  # the brush
     ended = Signal()  # the tool, not a stroke
 
@@ -56,15 +60,16 @@ class DrawingTool(QObject):
         self._panning = False
         self._before: tuple[Layer | None, list[Layer]] = (None, [])
         self._zooming: list[tuple[int, Any]] = []
+        self._per_layer = 1.0
         self.radius = 1.0
-        """Of the brush, in the unit of the canvas."""
+        """Of the brush, in the unit of the layer drawn for."""
 
     @property
     def kind(self) -> str:
         """``lasso`` or ``brush``, empty while the tool is off."""
         return self._kind if self._layer is not None else ""
 
-    def start(self, kind: str, at: Floats) -> bool:
+    def start(self, kind: str, at: Floats, of: Layer) -> bool:
         """Take the mouse on the canvas, until `stop` or Escape.
 
         Parameters
@@ -72,7 +77,10 @@ class DrawingTool(QObject):
         kind
             ``lasso`` or ``brush``.
         at
-            A place (y, x) within what is looked at.
+            A place (y, x) within what is looked at, in the layer's world.
+        of
+            The layer drawn for: what is drawn has its unit, since layers in several
+            units that do not go together would lose theirs.
 
         Returns
         -------
@@ -97,6 +105,7 @@ class DrawingTool(QObject):
             edge_color=_COLOR,
             vector_style="line",
             opacity=1.0,
+            **layer_units(of),
         )
         self._layer.mouse_pan = False
         self._layer.mouse_drag_callbacks.append(self._on_drag)
@@ -104,13 +113,28 @@ class DrawingTool(QObject):
         self._layer.bind_key("Escape", self._on_escape)
         self._layer.bind_key("Space", self._on_space)
         self._zoom_box_off()
-        self._viewer.add_layer(self._layer)
+        self._add()
         self._name()  # after it was added, which sets the help
         layers.selection.active = self._layer
         layers.selection.events.active.connect(self._on_active)
         layers.events.removed.connect(self._on_removed)
         self._viewer.dims.events.ndisplay.connect(self._on_turned)
+        grid_of(self._viewer).events.enabled.connect(self._on_grid)
         return True
+
+    def _add(self) -> None:
+        """Add the layer so that it takes no cell of a grid, and moves no other."""
+        layer, layers = self._layer, self._viewer.layers
+        assert layer is not None
+        grid = grid_of(self._viewer)
+        layer.visible = not grid.enabled
+        # Cells are counted from the first layer, or from the last one.
+        layers.insert(len(layers) if grid.stride > 0 else 0, layer)
+        self._per_layer = canvas_per_layer(layers, layer)
+
+    def _on_grid(self, event: Any = None) -> None:
+        if self._layer is not None:
+            self._layer.visible = not grid_of(self._viewer).enabled
 
     def stop(self) -> None:
         """Leave the canvas and its layers as they were."""
@@ -123,6 +147,7 @@ class DrawingTool(QObject):
         layers.selection.events.active.disconnect(self._on_active)
         layers.events.removed.disconnect(self._on_removed)
         self._viewer.dims.events.ndisplay.disconnect(self._on_turned)
+        grid_of(self._viewer).events.enabled.disconnect(self._on_grid)
         if layer in layers:
             layers.remove(layer)
         for index, callback in self._zooming:
@@ -160,7 +185,8 @@ class DrawingTool(QObject):
             return
         event.handled = True
         how = how_of(event.modifiers)
-        place, pixel = _place(event), np.asarray(event.pos)
+        self._per_layer = canvas_per_layer(self._viewer.layers, layer)
+        place, pixel = self._place(event), np.asarray(event.pos)
         path = [place]
         self.begun.emit()
         if self._kind == "brush":
@@ -171,25 +197,36 @@ class DrawingTool(QObject):
             event.handled = True
             now = np.asarray(event.pos)
             if np.abs(now - pixel).max() >= _STEP:
-                path.append(_place(event))
+                path.append(self._place(event))
                 pixel = now
-                if self._kind == "brush":
-                    self.brushed.emit(path[-2], path[-1], how)
-                self._show(path)
+                self._go_on(path, how)
             yield
         if self._layer is None:
             return
         if len(path) > 1 and np.abs(np.asarray(event.pos) - pixel).max() >= _STEP:
-            path.append(_place(event))  # the last moves may not have been told
+            path.append(self._place(event))  # the last moves may not have been told
         self._show([])
         if self._kind == "lasso" and len(path) > 2:
             self.surrounded.emit(np.array(path), how)
         elif self._kind == "brush":
             self.lifted.emit()
 
+    def _go_on(self, path: list[Floats], how: SelectionMode) -> None:
+        """Tell of a stroke's last corner, and draw it."""
+        if self._kind == "brush":
+            self.brushed.emit(path[-2], path[-1], how)
+        elif self._layer is not None and not self._layer.visible and len(path) > 2:
+            self.traced.emit(np.array(path), how)
+        self._show(path)
+
     def _on_move(self, layer: Layer, event: Any) -> None:
         if self._kind == "brush":
-            self._show([_place(event)])
+            self._show([self._place(event)])
+
+    def _place(self, event: Any) -> Floats:
+        """Return where the mouse is in the world of the layer drawn for."""
+        place = np.asarray(event.position, dtype=np.float64)[-2:]
+        return np.asarray(place / self._per_layer)
 
     def _show(self, path: list[Floats]) -> None:
         """Draw a lasso closed, or a brush with its way."""
@@ -204,7 +241,7 @@ class DrawingTool(QObject):
         else:
             lines = _path([self._home] * 2)
         camera = getattr(self._viewer, "scene", self._viewer).camera
-        width = _LINE / max(float(camera.zoom), 1e-12)
+        width = _LINE / max(float(camera.zoom) * self._per_layer, 1e-12)
         if self._layer.edge_width != width:
             self._layer.edge_width = width
         self._layer.data = lines
@@ -234,8 +271,9 @@ class DrawingTool(QObject):
             self.stop()
 
 
-def _place(event: Any) -> Floats:
-    return np.asarray(event.position, dtype=np.float64)[-2:]
+def grid_of(viewer: Any) -> Any:
+    """Return a viewer's grid, which has moved from one version to the next."""
+    return getattr(getattr(viewer, "canvas", None), "grid", None) or viewer.grid
 
 
 def _path(places: list[Floats]) -> Floats:

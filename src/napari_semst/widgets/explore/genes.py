@@ -60,7 +60,7 @@ class GeneActions(QObject):
         colouring, names = self._sections.colouring, self._legend.chosen
         if layer is None or tissue is None or colouring is None:
             return
-        if spots.n_spots_of(layer) != tissue.n_obs:
+        if not spots.holds_its_spots(layer):
             self.status_changed.emit("warning", texts.NOT_WHOLE, texts.NOT_WHOLE_HELP)
             return
         if str(self._panel.against.currentData()) == "domain":

@@ -15,7 +15,8 @@ from napari_semst.explore.comparison_patches import N_ALIKE, PatchBook, SpotPatc
 from napari_semst.explore.labels import Labels, read_labels
 from napari_semst.viewer import colourings, spots
 from napari_semst.viewer.adapter import snapshot
-from napari_semst.viewer.sections import zoom_to
+from napari_semst.viewer.canvas.units import canvas_per_layer
+from napari_semst.viewer.sections import on_canvas, zoom_to
 from napari_semst.widgets.explore import texts
 from napari_semst.widgets.explore.patch_view import PIXELS, PatchView
 from napari_semst.widgets.shared.errors import describe_error
@@ -125,14 +126,16 @@ class PatchesPart(QWidget):
         layer = self._context.layer
         if not wanted or layer is None or event.button != 1 or not layer.visible:
             return
-        spot = spots.spot_at(layer, event.position)
+        per_layer = canvas_per_layer(self._viewer.layers, layer)
+        spot = spots.spot_at(layer, np.asarray(event.position) / per_layer)
         if spot is not None:
             self.show_spot(spot)
 
     def show_spot(self, spot: int) -> None:
         """Read the patches of a spot, in a thread, and show them."""
         tissue = self._context.tissue
-        if tissue is None or spots.n_spots_of(self._context.layer) != tissue.n_obs:
+        layer = self._context.layer
+        if tissue is None or layer is None or not spots.holds_its_spots(layer):
             return
         self.message.setText(texts.PATCHES_BUSY)
         self.task.start(self._key(tissue), tissue, spot)
@@ -210,7 +213,8 @@ class PatchesPart(QWidget):
             return
         place = np.asarray(spots.positions(layer))[view.spot, -2:]
         reach = _AROUND * float(np.median(spots.diameters(layer)))
-        zoom_to(self._viewer, np.stack([place - reach, place + reach]))
+        box = np.stack([place - reach, place + reach])
+        zoom_to(self._viewer, on_canvas(self._viewer, layer, box))
 
 
 def patch_caption(tissue: AnnData, spot: int, domain: str) -> tuple[str, ...]:

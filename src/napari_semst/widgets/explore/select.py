@@ -25,6 +25,7 @@ from napari_semst.widgets.shared.section_colours import hidden_spots
 
 if TYPE_CHECKING:
     from anndata import AnnData
+    from napari.layers import Layer
     from numpy.typing import NDArray
 
     from napari_semst.viewer.picking import SelectionMode
@@ -88,6 +89,7 @@ class SelectPart(QWidget):
         self.clear_button.clicked.connect(self.clear)
         self.tool.begun.connect(self._on_begun)
         self.tool.surrounded.connect(self._on_surrounded)
+        self.tool.traced.connect(self._on_traced)
         self.tool.brushed.connect(self._on_brushed)
         self.tool.lifted.connect(self._on_lifted)
         self.tool.ended.connect(self._on_ended)
@@ -133,10 +135,10 @@ class SelectPart(QWidget):
         colouring = self._context.colouring
         if layer is None or tissue is None:
             return np.zeros(0, bool)
-        shown = picking.spots_on_show(layer)
-        if len(shown) != tissue.n_obs:
+        if not spots.holds_its_spots(layer) or not layer.visible:
             # Points were deleted or added: which is which spot is not known.
             return np.zeros(tissue.n_obs, bool)
+        shown = picking.spots_on_show(layer)
         if colouring is not None:
             choices = self._context.sections.choices
             hidden = hidden_spots(tissue, colouring, choices)
@@ -173,8 +175,8 @@ class SelectPart(QWidget):
 
     def _whole(self) -> bool:
         """Return whether the layer has the spots of its tissue, or say so."""
-        layer, tissue = self._context.layer, self._context.tissue
-        if layer is None or tissue is None or spots.n_spots_of(layer) == tissue.n_obs:
+        layer = self._context.layer
+        if layer is None or spots.holds_its_spots(layer):
             return True
         self._context.card.show_status("warning", texts.NOT_WHOLE, texts.NOT_WHOLE_HELP)
         return False
@@ -198,9 +200,14 @@ class SelectPart(QWidget):
             if self.tool.kind in {kind, ""}:
                 self.tool.stop()
             return
+        if not layer.visible:
+            self._press("")
+            self._context.card.show_status("warning", texts.HIDDEN, texts.HIDDEN_HELP)
+            return
         places = picking.section_positions(layer)
+        home = spots.to_world(layer, places[:1])[0] if len(places) else np.zeros(2)
         self._on_radius()
-        if self.tool.start(kind, places[0] if len(places) else np.zeros(2)):
+        if self.tool.start(kind, home, layer):
             self._escape.setEnabled(True)
             self._press(kind)
         else:
@@ -222,15 +229,36 @@ class SelectPart(QWidget):
 
     def _on_radius(self) -> None:
         if self._context.layer is not None:
-            diameter = picking.usual_diameter(self._context.layer)
+            layer = self._context.layer
+            diameter = picking.usual_diameter(layer) * spots.world_per_place(layer)
             self.tool.radius = self.radius.value() * diameter
 
     def _on_surrounded(self, corners: NDArray[np.float64], how: SelectionMode) -> None:
         layer = self._context.layer
         if layer is not None and self._whole():
-            positions = picking.section_positions(layer)
-            polygon = spots.to_places(layer, corners)
-            self.take(picking.spots_in_polygon(positions, polygon), how)
+            # Where the lasso is not seen its spots were selected while it was drawn.
+            self._take_back()
+            self.take(self._inside(layer, corners), how)
+        self._stroke = None
+
+    def _on_traced(self, corners: NDArray[np.float64], how: SelectionMode) -> None:
+        """Select what a lasso that is not seen surrounds by now."""
+        layer = self._context.layer
+        if self._stroke is None or layer is None or len(self._stroke[1]) > _MOST_LIVE:
+            return
+        self._take_back()
+        self.take(self._inside(layer, corners), how)
+
+    def _inside(self, layer: Layer, corners: NDArray[np.float64]) -> Mask:
+        polygon = spots.to_places(layer, corners)
+        return picking.spots_in_polygon(picking.section_positions(layer), polygon)
+
+    def _take_back(self) -> None:
+        """Select what was selected when the stroke began; nobody is told."""
+        tissue = self._context.tissue
+        if tissue is not None and self._stroke is not None:
+            with QSignalBlocker(self._context.state):
+                self._context.state.select(tissue, self._stroke[0])
 
     def _on_begun(self) -> None:
         layer, tissue = self._context.layer, self._context.tissue
@@ -247,9 +275,8 @@ class SelectPart(QWidget):
             return
         old, done, positions, shown = self._stroke
         ends = spots.to_places(layer, np.stack([start, end]))
-        done |= shown & picking.spots_near(
-            positions, ends[0], ends[1], self.tool.radius
-        )
+        radius = self.tool.radius / spots.world_per_place(layer)
+        done |= shown & picking.spots_near(positions, ends[0], ends[1], radius)
         self._how = how
         if len(done) <= _MOST_LIVE:
             self._context.state.select(tissue, picking.combined(old, done, how))

@@ -16,11 +16,13 @@ from napari_semst.explore.spot_values import unit_of_genes
 from napari_semst.figure.colouring import Categories, Numbers
 from napari_semst.viewer import adapter, colourings
 from napari_semst.viewer.colour import CategoryPaint, colors_of
+from napari_semst.viewer.read_layers import READ_FROM
 from napari_semst.viewer.sections import section_shown, sections_by, sections_on
 from napari_semst.widgets.explore import texts
 from napari_semst.widgets.explore.texts import TIPS
 from napari_semst.widgets.shared.files import FileDialogs, ask_path, file_stem
 from napari_semst.widgets.shared.forms import add_row, form_layout, push_button
+from napari_semst.widgets.shared.question import agrees
 from napari_semst.widgets.shared.section_colours import hidden_spots, paint_section
 from napari_semst.widgets.shared.unsaved import mark_saved
 from napari_semst.widgets.shared.worker import BackgroundTask
@@ -35,6 +37,9 @@ if TYPE_CHECKING:
     from napari_semst.widgets.shared.section_colours import ColourChoices
     from napari_semst.widgets.shared.sections import OpenSections
 
+TABLE = "semst"
+"""Name of the table of results in a SpatialData store."""
+
 _BUTTONS = (
     ("save", "Save section..."),
     ("table", "Save table..."),
@@ -42,6 +47,7 @@ _BUTTONS = (
     ("report", "Report..."),
     ("regions_out", "Regions to QuPath..."),
     ("regions_in", "Regions from file..."),
+    ("store", "Table to SpatialData..."),
 )
 
 
@@ -126,6 +132,8 @@ class ShareActions(QObject):
             self.files.ask_save_table(layer)
         elif what == "regions_in":
             self._ask_regions()
+        elif what == "store":
+            self._ask_store(layer, tissue)
         else:
             self._ask_write(what, stem)
 
@@ -152,6 +160,28 @@ class ShareActions(QObject):
             given["colouring"] = plot_values(tissue, colouring, self._sections.choices)
         self.status_changed.emit("running", texts.WRITING, path.name)
         self.writing.start(what, adapter.snapshot(tissue), path, given)
+
+    def _ask_store(self, layer: Layer, tissue: AnnData) -> None:
+        """Ask for a SpatialData store, and write the results into it as a table."""
+        came_from = layer.metadata.get(READ_FROM)
+        typed = QFileDialog.getExistingDirectory(
+            self._window,
+            texts.STORE_TITLE,
+            str(came_from[0]) if came_from is not None else "",
+        )
+        if not typed:
+            return
+        store = Path(typed)
+        if (store / "tables" / TABLE).exists() and not agrees(
+            self._window,
+            texts.REPLACE_TABLE,
+            texts.REPLACE_TABLE_ASKED.format(table=TABLE, store=store.name),
+            texts.REPLACE_TABLE_MEANING,
+            "Replace",
+        ):
+            return
+        self.status_changed.emit("running", texts.WRITING, store.name)
+        self.writing.start("store", adapter.snapshot(tissue), store, {})
 
     def _ask_regions(self) -> None:
         layer, tissue = self._sections.layer, self._sections.tissue
@@ -210,6 +240,11 @@ def _write(
 ) -> tuple[Path, str]:
     """Write a file; return it, and what it could not hold."""
     # The dialogs asked before they gave the name of a file that exists.
+    if what == "store":
+        from napari_semst.io.export.spatialdata import write_spatialdata_table
+
+        done = write_spatialdata_table(tissue, path, table=TABLE, overwrite=True)
+        return done, texts.STORE_WRITTEN.format(table=TABLE)
     place = given["coordinates"]
     if what == "figure":
         from napari_semst.figure import colour_figure

@@ -117,6 +117,10 @@ TIPS = {
         "Save regions: the labels on show as GeoJSON, which QuPath opens "
         "(full-resolution pixels)."
     ),
+    "store": (
+        "Write the results as a table into a SpatialData store that holds the section. "
+        "Needs the extra napari-semst[spatialdata]."
+    ),
     "regions_in": (
         "Read regions of QuPath (GeoJSON), or a table of spots and labels as Loupe "
         "writes it (CSV), as a new column."
@@ -217,11 +221,15 @@ TOOL_HINT = (
 )
 FLAT_ONLY = "Not in the 3D view"
 FLAT_ONLY_HELP = "Spots are selected in the 2D view. Press Ctrl+Y in the viewer first."
-NOT_WHOLE = "Points of the section are missing"
+NOT_WHOLE = "The points are not the section's spots"
 NOT_WHOLE_HELP = (
     "Expected a point in the layer for each spot of the section; some were deleted or "
-    "added. Undo that in the layer, or open the section again."
+    "added. Press *Restore from the data* at the top."
 )
+RESTORED = "Restored"
+RESTORED_HELP = "Spots and images are as the data say."
+HIDDEN = "The section is hidden"
+HIDDEN_HELP = "Only what can be seen is selected: show its layer first."
 COLUMN_HINT = "New or made by hand"
 NEW_COLUMN = "annotation"
 NAME_HINT = "For instance, tumour edge"
@@ -310,6 +318,11 @@ SAVED_KINDS = {
     "report": ((".html",), "Web page (*.html)"),
     "regions_out": ((".geojson",), "GeoJSON (*.geojson)"),
 }
+STORE_TITLE = "SpatialData store that the section is of"
+STORE_WRITTEN = "The results are in the table {table!r}; the rest is as it was."
+REPLACE_TABLE = "Replace the table?"
+REPLACE_TABLE_ASKED = "{store} has a table {table!r} already. Replace it?"
+REPLACE_TABLE_MEANING = "Nothing else in the store is touched."
 REGIONS_TITLE = "Read regions"
 REGIONS_KINDS = "Regions and labels (*.geojson *.json *.csv)"
 REGIONS_READ = "Regions are in the column {column}"

@@ -41,6 +41,7 @@ from napari_semst.widgets.shared.forms import (
     row_of,
     scroll_area,
 )
+from napari_semst.widgets.shared.layer_notice import LayerNotice
 from napari_semst.widgets.shared.recovery_offer import RecoveryOffer
 from napari_semst.widgets.shared.section_colours import (
     choice_key,
@@ -83,6 +84,7 @@ class ExploreDomains(QWidget):
         self.sharing = ShareActions(self.sections, self.editing, self.share, self)
         self.why = WhyPanel()
         self.reasons = DomainExplainer(self.sections, self.legend, self.why, self)
+        self.notice = LayerNotice(napari_viewer, self.sections)
         self.opacity = _slider(0, 100, TIPS["opacity"])
         self.spot_size = _slider(10, 300, TIPS["size"])
         self.outlines = QCheckBox("Cell outlines")
@@ -111,6 +113,7 @@ class ExploreDomains(QWidget):
             self.recovery,
             heading("Section"),
             self.sections,
+            self.notice,
             self.choice,
             self.legend,
             self.limits,
@@ -132,6 +135,9 @@ class ExploreDomains(QWidget):
     def _connect(self) -> None:
         self.sections.changed.connect(self._on_section)
         self.context.explained.connect(self._show_paint)
+        self.notice.changed.connect(self._on_noticed)
+        self.notice.restored.connect(self._on_restored)
+        self.notice.opacity_changed.connect(self._show_opacity)
         self.choice.chosen.connect(self.colour_by)
         self.choice.gene_unknown.connect(self._on_gene_unknown)
         self.legend.shown_changed.connect(self._on_hidden)
@@ -255,8 +261,11 @@ class ExploreDomains(QWidget):
         """Show what the colours on the spots mean."""
         self.reasons.refresh()
         categorical = isinstance(paint, CategoryPaint)
-        self.legend.setVisible(categorical)
-        self.limits.setVisible(not categorical)
+        self.notice.look()
+        # Neither is to tell of colours that the spots do not have.
+        follows = not self.notice.breaks_colours
+        self.legend.setVisible(categorical and follows)
+        self.limits.setVisible(not categorical and follows)
         if not categorical:
             self.limits.show_paint(paint)
             return
@@ -277,6 +286,17 @@ class ExploreDomains(QWidget):
             can_undo=annotator is not None and annotator.can_undo,
             can_redo=annotator is not None and annotator.can_redo,
         )
+
+    def _on_noticed(self) -> None:
+        """Hide what explains colours that are no longer there, or show it again."""
+        self.context.paint(anew=False)
+
+    def _on_restored(self) -> None:
+        self.card.show_status("success", texts.RESTORED, texts.RESTORED_HELP)
+        self.context.paint()
+
+    def _show_opacity(self, opacity: float) -> None:
+        _set_quietly(self.opacity, round(100 * opacity))
 
     def _on_hidden(self, hidden: frozenset[str]) -> None:
         tissue, colouring = self.tissue, self.sections.colouring
@@ -372,7 +392,8 @@ class ExploreDomains(QWidget):
             return
         places = spots.positions(layer)[spots_named(tissue, colouring, names)]
         if len(places):
-            sections.zoom_to(self._viewer, bounds(places))
+            box = sections.on_canvas(self._viewer, layer, bounds(places))
+            sections.zoom_to(self._viewer, box)
 
     # --- what changes
 

@@ -64,7 +64,7 @@ class ResultPainter(QObject):
             tissue = tissue_of(layer)
             if tissue is None or colouring is None:
                 continue
-            if spots.n_spots_of(layer) == len(paint.rgba):
+            if spots.holds_its_spots(layer):
                 paint_layer(layer, self._masked(layer, tissue, colouring, paint, look))
                 look.keep_in(layer)
         self._rest.start()
@@ -92,8 +92,7 @@ class ResultPainter(QObject):
         """Let hovering over a spot tell the domain that is on show."""
         labels = self._results.level_labels
         for layer in self._layers():
-            if labels is None or spots.n_spots_of(layer) == len(labels):
-                show_labels_on_hover(layer, labels)
+            show_labels_on_hover(layer, labels)
 
 
 class LiveDomains(QObject):

@@ -63,7 +63,7 @@ class ResultsPanel(QWidget):
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(parent)
         self._tissue: AnnData | None = None
-        self._quiet = False
+        self._quiet, self._follows = False, True
         self._offered: tuple[Colouring, ...] = ()
         self._levels: HierarchyLevels | None = None
         self._strength: NDArray[np.float32] | None = None
@@ -186,6 +186,13 @@ class ResultsPanel(QWidget):
         self._offer(key, look.level if there else None)
         self._quiet = False
 
+    def follow(self, follows: bool) -> None:
+        """Explain the colours on the canvas, or nothing where they are others."""
+        if self._follows != follows:
+            self._follows, quiet, self._quiet = follows, self._quiet, True
+            self._paint()
+            self._quiet = quiet
+
     def paint_again(self) -> None:
         """Paint what is on show again: other spots are selected."""
         self._paint()
@@ -251,8 +258,8 @@ class ResultsPanel(QWidget):
             return
         paint = self._colours(colouring)
         categorical = isinstance(paint, CategoryPaint)
-        self.legend.setVisible(categorical)
-        self.colorbar.setVisible(not categorical)
+        self.legend.setVisible(categorical and self._follows)
+        self.colorbar.setVisible(not categorical and self._follows)
         if isinstance(paint, CategoryPaint):
             self.legend.show_entries(paint.entries, colouring.label)
         else:

@@ -6,14 +6,13 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from qtpy.QtCore import QEvent, QTimer
+from qtpy.QtCore import QEvent, QSignalBlocker, QTimer
 from qtpy.QtWidgets import QApplication, QVBoxLayout, QWidget
 
 from napari_semst.keys import DOMAIN
 from napari_semst.viewer import adapter, sections
 from napari_semst.viewer.display_state import DisplayState
-from napari_semst.viewer.hover import show_spot_on_hover
-from napari_semst.viewer.outlines.load_outlines import read_outlines_when_wanted
+from napari_semst.viewer.hover import receive_layer
 from napari_semst.viewer.spots import tissue_of
 from napari_semst.viewer.spots_as_image import draws_as_image
 from napari_semst.widgets.find import texts
@@ -38,6 +37,7 @@ from napari_semst.widgets.find.summary import (
 from napari_semst.widgets.shared.errors import describe_error, error_report
 from napari_semst.widgets.shared.files import FileDialogs
 from napari_semst.widgets.shared.forms import heading, scroll_area
+from napari_semst.widgets.shared.layer_notice import LayerNotice
 from napari_semst.widgets.shared.recovery_offer import RecoveryOffer
 from napari_semst.widgets.shared.state import state_of
 from napari_semst.widgets.shared.status import StatusCard
@@ -68,6 +68,7 @@ class FindDomains(QWidget):
         self.moving = BackgroundTask(sections.plan_move)
         self.recovery = RecoveryOffer(napari_viewer)
         self.section = SectionPicker()
+        self.notice = LayerNotice(napari_viewer, self.section)
         self.settings = SettingsForm()
         self.run_box = RunBox()
         self.card = StatusCard()
@@ -101,6 +102,7 @@ class FindDomains(QWidget):
             self.recovery,
             heading("Section"),
             self.section,
+            self.notice,
             heading("Settings"),
             self.settings,
             self.run_box,
@@ -122,6 +124,9 @@ class FindDomains(QWidget):
         layers.removed.connect(self._on_layers)
         layers.reordered.connect(self._on_layers)
         self.section.changed.connect(self._on_section)
+        self.notice.changed.connect(self._on_noticed)
+        self.notice.restored.connect(self.results.paint_again)
+        self.notice.opacity_changed.connect(self._show_opacity)
         self.section.coordinates_chosen.connect(self._on_coordinates)
         self.section.shown_chosen.connect(self._on_shown)
         self.section.join_wanted.connect(self._on_join)
@@ -189,8 +194,8 @@ class FindDomains(QWidget):
         for layer in layers:
             # Connecting the same slot twice is one connection.
             layer.events.name.connect(self._on_renamed)
-            show_spot_on_hover(layer)
-            read_outlines_when_wanted(layer)
+            for one in (layer, *sections.images_of(layer, self._viewer.layers)):
+                receive_layer(one)
         job = self.controller.job
         gone = job is not None and not self._layers_of(job.tissue)
         if gone:
@@ -313,7 +318,8 @@ class FindDomains(QWidget):
         images = sections.images_of(layer, self._viewer.layers)
         sections.show_section(layer, name, images)
         if name:
-            sections.zoom_to(self._viewer, sections.visible_box(layer, images))
+            box = sections.visible_box(self._viewer, layer, images)
+            sections.zoom_to(self._viewer, box)
         else:
             self._viewer.reset_view()
 
@@ -396,6 +402,13 @@ class FindDomains(QWidget):
         again = selected is not None and np.array_equal(selected, called)
         self.state.select(tissue, None if again else called)
         self.results.paint_again()
+
+    def _on_noticed(self) -> None:
+        self.results.follow(not self.notice.breaks_colours)
+
+    def _show_opacity(self, opacity: float) -> None:
+        with QSignalBlocker(self.results.opacity):
+            self.results.opacity.setValue(round(100 * opacity))
 
     def _on_opacity(self, opacity: float) -> None:
         if self.section.layer is not None:

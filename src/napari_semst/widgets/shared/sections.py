@@ -9,6 +9,8 @@ from qtpy.QtWidgets import QComboBox, QWidget
 
 from napari_semst.viewer import colourings
 from napari_semst.viewer.display_state import DisplayState
+from napari_semst.viewer.hover import receive_layer
+from napari_semst.viewer.sections import images_of
 from napari_semst.viewer.spots import tissue_of
 from napari_semst.widgets.shared.forms import keep_narrow
 from napari_semst.widgets.shared.section_colours import COLOUR_CHOICES, ColourChoices
@@ -85,6 +87,8 @@ class OpenSections(QComboBox):
         for layer in self._layers:
             # Connecting the same slot twice is one connection.
             layer.events.name.connect(self._on_renamed)
+            for one in (layer, *images_of(layer, every)):
+                receive_layer(one)
         new = event.value if event is not None and event.type == "inserted" else None
         self._offer(new if new in self._layers else now)
         if self.layer is not now or not self._layers:

@@ -19,7 +19,7 @@ from napari_semst.viewer import adapter, colourings
 from napari_semst.viewer.align_image import align_image, libraries_with_image
 from napari_semst.viewer.display_state import DisplayState
 from napari_semst.viewer.read_layers import READ_FROM
-from napari_semst.viewer.spots import n_spots_of, paint_layer, tissue_of
+from napari_semst.viewer.spots import paint_layer, tissue_of
 from napari_semst.widgets.shared.files import file_stem
 from napari_semst.widgets.shared.section_colours import ColourChoices, paint_section
 from napari_semst.widgets.shared.state import state_of
@@ -278,14 +278,12 @@ def add_layers(viewer: Viewer, data: list[LayerData]) -> list[Layer]:
     """Show the layers of a section; return them, the spots last."""
     from napari.layers import Layer
 
-    from napari_semst.viewer.hover import show_spot_on_hover
-    from napari_semst.viewer.outlines.load_outlines import read_outlines_when_wanted
+    from napari_semst.viewer.hover import receive_layer
 
     # All are made before any is shown: half a section would be of no use.
     made = [Layer.create(*one) for one in data]
     for layer in made:
-        show_spot_on_hover(layer)
-        read_outlines_when_wanted(layer)
+        receive_layer(layer)
         viewer.add_layer(layer)
     viewer.reset_view()
     return made
@@ -356,5 +354,4 @@ def _paint(tissue: AnnData, layers: list[Layer], look: DisplayState) -> None:
     for layer in layers:
         adapter.refresh(layer)
         look.keep_in(layer)
-        if n_spots_of(layer) == len(rgba):
-            paint_layer(layer, rgba)
+        paint_layer(layer, rgba)

@@ -1,0 +1,1 @@
+"""What napari, its users and other plugins do to our layers, and how we answer."""
