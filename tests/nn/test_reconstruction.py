@@ -10,6 +10,7 @@ from scipy import sparse
 from napari_semst.nn.reconstruction import (
     decoded_components,
     linear_squared_error,
+    noisy_product,
     reconstructed,
 )
 from napari_semst.nn.sparse import SparseOperator
@@ -67,3 +68,16 @@ def test_components_are_those_of_the_matrix_that_is_decoded():
     signs = torch.sign((have * want).sum(0))
     torch.testing.assert_close(have * signs, want)
     assert decoded_components(hidden, weight, 99).shape == (40, 6)
+
+
+def test_noise_at_every_entry_gives_products_of_this_mean_and_spread():
+    torch.manual_seed(0)
+    values, weight = torch.rand(5, 40), torch.randn(40, 3)
+    by_hand = torch.stack(
+        [(values * (1 + 0.1 * torch.randn(5, 40))) @ weight for _ in range(4000)]
+    )
+    drawn = torch.stack(
+        [noisy_product(values, values**2, weight, 0.1) for _ in range(4000)]
+    )
+    torch.testing.assert_close(drawn.mean(0), by_hand.mean(0), atol=0.05, rtol=0.02)
+    torch.testing.assert_close(drawn.std(0), by_hand.std(0), atol=0.01, rtol=0.08)

@@ -5,7 +5,8 @@ from __future__ import annotations
 import numpy as np
 import torch
 
-from napari_semst.nn.graph_attention import AttentionGraph
+from napari_semst.nn.graph_attention import AttentionGraph, GraphAttention
+from napari_semst.nn.mixed_attention import MixedAttention
 from napari_semst.nn.tied_attention import (
     TiedAttention,
     softmax_by_target,
@@ -61,3 +62,20 @@ def test_both_operations_pass_the_check_of_gradients():
     assert torch.autograd.gradcheck(
         lambda e, r: weighted_sum(e, r, laid_out), (edges, rows)
     )
+
+
+def test_a_scale_of_genes_is_one_of_the_expression():
+    net, values, graph = problem()
+    scale, laid_out = torch.rand(7, 1, dtype=torch.float64), AttentionGraph(graph)
+    have = net.encode(values, laid_out, scale).latent
+    torch.testing.assert_close(have, net.encode(values * scale.T, laid_out).latent)
+
+
+def test_attention_over_mixed_features_is_that_of_the_usual_layer():
+    _, values, graph = problem()
+    laid_out = AttentionGraph(graph)
+    usual, mixed = GraphAttention(7, 4, 1).double(), MixedAttention(4).double()
+    state = {k: v for k, v in usual.state_dict().items() if k != "mix.weight"}
+    mixed.load_state_dict(state)
+    have = mixed(usual.mix(values), laid_out)
+    torch.testing.assert_close(have, usual(values, laid_out))

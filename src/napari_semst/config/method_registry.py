@@ -17,5 +17,12 @@ METHODS: Mapping[str, str] = MappingProxyType(
         "image-guided": "napari_semst.methods.image_guided.spec",
         "stagate": "napari_semst.methods.hosts.stagate",
         "graphst": "napari_semst.methods.hosts.graphst",
+        "sedr": "napari_semst.methods.hosts.sedr",
+        "spatial-mgcn": "napari_semst.methods.hosts.spatial_mgcn",
+        "mafn": "napari_semst.methods.hosts.mafn",
+        "dusted": "napari_semst.methods.hosts.dusted",
+        "gaaest": "napari_semst.methods.hosts.gaaest",
+        "stdcl": "napari_semst.methods.hosts.stdcl",
+        "staig": "napari_semst.methods.hosts.staig",
     }
 )

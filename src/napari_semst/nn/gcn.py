@@ -83,3 +83,12 @@ class GraphConvolutionalNetwork(nn.Module):
         hidden = torch.relu(self.first(features, None if propagated else adjacency))
         result: Tensor = self.second(hidden, adjacency)
         return result
+
+    def after_mixing(self, mixed: Tensor, adjacency: SparseOperator) -> Tensor:
+        """Return the latent features where ``X W`` of the first layer is known.
+
+        It is the same for every graph, and by far the most of the work.
+        """
+        hidden = torch.relu(adjacency @ mixed + self.first.bias)
+        result: Tensor = self.second(hidden, adjacency)
+        return result

@@ -9,10 +9,13 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
+from napari_semst.nn.sparse import has_sampled_product
+
 if TYPE_CHECKING:
     from scipy import sparse
 
 _SLOPE = 0.2
+_CHUNK_EDGES = 4096
 
 
 class AttentionGraph:
@@ -58,6 +61,27 @@ class AttentionGraph:
         """Return ``A @ dense`` for values of the edges, ``(n_targets, width)``."""
         matrix = _csr(self.by_target, self.sources, edges, self.shape)
         return matrix @ dense
+
+    def products(self, targets: Tensor, sources: Tensor) -> Tensor:
+        """Return the product of the two rows at every edge, ``(n_edges,)``.
+
+        Parameters
+        ----------
+        targets, sources
+            ``(n_targets, width)`` and ``(n_sources, width)``.
+        """
+        if has_sampled_product(targets.device.type):
+            ones = targets.new_ones(len(self.sources))
+            pattern = _csr(self.by_target, self.sources, ones, self.shape)
+            sampled = torch.sparse.sampled_addmm(pattern, targets, sources.T, beta=0.0)
+            dots: Tensor = sampled.values()
+            return dots
+        parts = [targets.new_zeros(0)]
+        for start in range(0, len(self.sources), _CHUNK_EDGES):
+            part = slice(start, start + _CHUNK_EDGES)
+            ends = targets[self.targets[part]], sources[self.sources[part]]
+            parts.append((ends[0] * ends[1]).sum(1))
+        return torch.cat(parts)
 
     def sum_of_edges(self, edges: Tensor) -> Tensor:
         """Return the sum of the values at each target's edges, ``(n_targets,)``."""
@@ -164,11 +188,10 @@ class _Attend(torch.autograd.Function):
         upstream = (upstream / heads).contiguous()
         to_mixed = torch.empty_like(mixed)
         to_weights = torch.empty_like(weights)
-        at_targets = upstream[graph.targets]
         for head in range(heads):
             own = weights[:, head].contiguous()
             to_mixed[:, head] = graph.sum_by_source(own, upstream)
-            to_weights[:, head] = (at_targets * mixed[:, head][graph.sources]).sum(-1)
+            to_weights[:, head] = graph.products(upstream, mixed[:, head].contiguous())
         spread = to_weights * weights
         to_logits = spread - weights * graph.sum_of_edges(spread)[graph.targets]
         raw = source[graph.sources] + target[graph.targets]

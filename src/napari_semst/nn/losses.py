@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import math
 import warnings
-from functools import cache
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -12,7 +11,7 @@ import torch
 from scipy import sparse
 from torch import Tensor, nn
 
-from napari_semst.nn.sparse import csr_tensor
+from napari_semst.nn.sparse import csr_tensor, has_sampled_product
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -155,7 +154,7 @@ class _EdgeSum(torch.autograd.Function):
 def _cosines(unit: Tensor, pairs: SpatialPairs) -> Tensor:
     """Return the cosine of every edge, in the order of the pattern's values."""
     pattern = pairs.pattern.to(unit.dtype)
-    if _has_sampled_product(unit.device.type):
+    if has_sampled_product(unit.device.type):
         sampled = torch.sparse.sampled_addmm(pattern, unit, unit.T, beta=0.0)
         cosines: Tensor = sampled.values()
         return cosines
@@ -165,19 +164,6 @@ def _cosines(unit: Tensor, pairs: SpatialPairs) -> Tensor:
         part = slice(start, start + _CHUNK_EDGES)
         parts.append((unit[pairs.rows[part]] * unit[columns[part]]).sum(1))
     return torch.cat(parts)
-
-
-@cache
-def _has_sampled_product(kind: str) -> bool:
-    """Return whether this torch has the product on a kind of device."""
-    one = csr_tensor(
-        sparse.csr_matrix(np.ones((1, 1), np.float32)), kind, torch.float32
-    )
-    try:
-        torch.sparse.sampled_addmm(one, one.to_dense(), one.to_dense(), beta=0.0)
-    except RuntimeError:
-        return False
-    return True
 
 
 def correlation_loss(spatial: Tensor, feature: Tensor) -> Tensor:

@@ -7,6 +7,9 @@ from typing import Any, NamedTuple
 import torch
 from torch import Tensor
 
+# Keeps the slope of a root finite where nothing varies.
+_TINY = 1e-12
+
 
 class Reconstructed(NamedTuple):
     """A constant matrix X that linear decoders reconstruct, and its sums.
@@ -106,8 +109,37 @@ def decoded_components(hidden: Tensor, weight: Tensor, width: int) -> Tensor:
     """
     values, vectors = torch.linalg.eigh((weight @ weight.T).double())
     root = vectors * values.clamp_min(0).sqrt()
-    turned = hidden.double() @ root
-    centred = turned - turned.mean(0)
+    return leading_components(hidden.double() @ root, width).to(hidden.dtype)
+
+
+def leading_components(values: Tensor, width: int) -> Tensor:
+    """Return the leading principal components of rows, ``(n_spots, width)``."""
+    centred = values.double() - values.double().mean(0)
     _, axes = torch.linalg.eigh(centred.T @ centred)
-    scores: Tensor = (centred @ axes.flip(1)[:, :width]).to(hidden.dtype)
+    scores: Tensor = (centred @ axes.flip(1)[:, :width]).to(values.dtype)
     return scores
+
+
+def noisy_product(
+    matrix: Any, squared: Any, weight: Tensor, deviation: float
+) -> Tensor:
+    """Return ``(X * noise) W`` in distribution, of noise about 1 at every entry.
+
+    Each entry of the product is drawn from the normal distribution that the product has
+    given X and W: mean ``X W``, variance ``deviation^2 (X^2) (W^2)`` (local
+    reparameterisation, Kingma et al. 2015). Noise is not drawn for spots by genes.
+
+    Parameters
+    ----------
+    matrix, squared
+        X, and the squares of its entries.
+    weight
+        W, ``(n_genes, width)``.
+    deviation
+        Of the noise.
+    """
+    mean: Tensor = matrix @ weight
+    variance = squared @ weight.square()
+    spread = deviation * (variance.clamp_min(0) + _TINY).sqrt()
+    drawn: Tensor = mean + spread * torch.randn_like(mean)
+    return drawn

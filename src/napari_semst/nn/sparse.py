@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import warnings
+from functools import cache
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -97,3 +98,18 @@ def csr_tensor(
             device=device,
             check_invariants=True,
         )
+
+
+@cache
+def has_sampled_product(kind: str) -> bool:
+    """Return whether torch has products at the places of a matrix there."""
+    from scipy import sparse
+
+    one = csr_tensor(
+        sparse.csr_matrix(np.ones((1, 1), np.float32)), kind, torch.float32
+    )
+    try:
+        torch.sparse.sampled_addmm(one, one.to_dense(), one.to_dense(), beta=0.0)
+    except RuntimeError:
+        return False
+    return True

@@ -10,8 +10,6 @@ from torch import Tensor, nn
 if TYPE_CHECKING:
     from napari_semst.nn.graph_attention import AttentionGraph
 
-_CHUNK_EDGES = 8192
-
 
 class AttendedSpots(NamedTuple):
     """What the encoder makes of spots.
@@ -56,9 +54,18 @@ class TiedAttention(nn.Module):
         for weight in self.parameters():
             nn.init.xavier_normal_(weight, gain=1.414)
 
-    def encode(self, features: Any, graph: AttentionGraph) -> AttendedSpots:
-        """Return the latent, and what the decoder shares with the encoder."""
-        product: Tensor = features @ self.first
+    def encode(
+        self, features: Any, graph: AttentionGraph, scale: Tensor | None = None
+    ) -> AttendedSpots:
+        """Return the latent, and what the decoder shares with the encoder.
+
+        Parameters
+        ----------
+        scale
+            What each gene is multiplied by, ``(n_genes, 1)``; 1 where `None`.
+        """
+        first = self.first if scale is None else self.first * scale
+        product: Tensor = features @ first
         raw = (product @ self.to_source[0])[graph.sources]
         raw = raw + (product @ self.to_target[0])[graph.targets]
         weights = softmax_by_target(torch.sigmoid(raw), graph)
@@ -119,10 +126,5 @@ class _WeightedSum(torch.autograd.Function):
         graph: AttentionGraph = context.graph
         weights, dense = context.saved_tensors
         upstream = upstream.contiguous()
-        parts = [weights.new_zeros(0)]
-        for start in range(0, len(weights), _CHUNK_EDGES):
-            part = slice(start, start + _CHUNK_EDGES)
-            ends = upstream[graph.targets[part]], dense[graph.sources[part]]
-            parts.append((ends[0] * ends[1]).sum(1))
         to_dense = graph.sum_by_source(weights.contiguous(), upstream)
-        return torch.cat(parts), to_dense, None
+        return graph.products(upstream, dense), to_dense, None

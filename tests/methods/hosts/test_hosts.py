@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from functools import cache
+
 import numpy as np
 import pytest
 import torch
@@ -16,6 +18,7 @@ from napari_semst.methods.spec import method_spec
 from napari_semst.prepare.section import prepare_section
 from napari_semst.training.batching import StepSize
 from napari_semst.training.loop import train
+from tests.conftest import banded_tissue
 from tests.small import short
 from tests.training.test_resume import Held, ended_after
 
@@ -43,7 +46,8 @@ def semantics_of(n_spots):
 
 
 def settings(name, **stages):
-    stages["model"] = {"method": name, **stages.get("model", {})}
+    # Narrow layers: how a host is trained does not depend on its widths.
+    stages["model"] = {"method": name, "hidden": 16, **stages.get("model", {})}
     return resolve(short(**stages))
 
 
@@ -59,108 +63,115 @@ def fitted(tissue, name, semantics=None, control=None, **stages):
     return run_to_end(steps)
 
 
-def objective(tissue, name, semantics=None, size=WHOLE, **stages):
+@cache
+def read_by(name):
+    """Return the section of the tissue and the inputs of a host, read once."""
+    config = settings(name)
+    section = section_of(banded_tissue(), config)
+    return section, host_of(name).read(section, config)
+
+
+def objective(name, semantics=None, size=WHOLE, seed=0, **stages):
     config = settings(name, **stages)
-    section = section_of(tissue, config)
-    inputs = host_of(name).read(section, config)
+    section, inputs = read_by(name)
     tiles = np.array_split(np.arange(section.n_spots), 8)
-    torch.manual_seed(0)
+    torch.manual_seed(seed)
     made = HostObjective(
         host_of(name), inputs, semantics, config, CPU, size, section.average, tiles
     )
     return made, config
 
 
+def trained(made, config, control=None):
+    record = run_to_end(train(made, config.training, control or RunControl()))
+    return record, run_to_end(made.encode_all(RunControl())).clustered
+
+
 @pytest.mark.parametrize("name", HOSTS)
 def test_a_run_gives_views_and_the_same_bits_again(tissue, name):
-    one = fitted(tissue, name)
+    one = fitted(tissue, name, training={"epochs": 6, "learning_rate": 5e-3})
     torch.manual_seed(99)
-    again = fitted(tissue, name)
+    again = fitted(tissue, name, training={"epochs": 6, "learning_rate": 5e-3})
     assert np.array_equal(one.latent, again.latent)
     assert np.isfinite(one.latent).all()
+    assert len(one.latent) == tissue.n_obs
     assert one.modulation is None
     assert len(one.views) == method_spec(name).n_views
-    assert one.record.epochs == 2
-    other = fitted(tissue, name, training={"seed": 1})
-    assert not np.array_equal(one.latent, other.latent)
-
-
-@pytest.mark.parametrize("name", HOSTS)
-def test_the_loss_falls(tissue, name):
-    fit = fitted(tissue, name, training={"epochs": 10, "learning_rate": 5e-3})
-    curve = fit.record.losses["loss"]
-    assert np.mean(curve[-3:]) < np.mean(curve[:2])
-    for epoch, total in enumerate(curve):
-        terms = [v[epoch] for n, v in fit.record.losses.items() if n != "loss"]
+    losses = one.record.losses
+    assert np.mean(losses["loss"][-2:]) < np.mean(losses["loss"][:2])
+    for epoch, total in enumerate(losses["loss"]):
+        terms = [v[epoch] for n, v in losses.items() if n != "loss"]
         assert total == pytest.approx(sum(terms), rel=1e-5)
+    other, config = objective(name, seed=1)
+    assert not np.array_equal(trained(other, config)[1], one.latent)
 
 
 @pytest.mark.parametrize("name", HOSTS)
-@pytest.mark.parametrize("fusion", FUSIONS)
-def test_untrained_semantics_leaves_a_host_as_it_is(tissue, name, fusion):
-    semantics = semantics_of(tissue.n_obs)
-    untrained = {"training": {"epochs": 0}}
-    alone = fitted(tissue, name, **untrained)
-    fused = fitted(tissue, name, semantics, model={"fusion": fusion}, **untrained)
-    assert np.array_equal(alone.latent, fused.latent)
-    assert not fused.modulation.strength.any()
+def test_untrained_semantics_leaves_a_host_as_it_is(tissue, name):
+    alone, _ = objective(name)
+    want = run_to_end(alone.encode_all(RunControl())).clustered
+    for fusion in FUSIONS:
+        semantics, model = semantics_of(tissue.n_obs), {"fusion": fusion}
+        fused, _ = objective(name, semantics, model=model)
+        made = run_to_end(fused.encode_all(RunControl()))
+        assert np.array_equal(made.clustered, want), fusion
+        assert not made.modulation.scale.any()
+        assert not made.modulation.shift.any()
 
 
 @pytest.mark.parametrize("name", HOSTS)
 @pytest.mark.parametrize("size", [WHOLE, SAMPLED], ids=["whole", "sampled"])
 def test_frozen_semantics_leaves_training_as_it_is(tissue, name, size):
-    trained = []
+    latents = []
     for semantics in (None, semantics_of(tissue.n_obs)):
-        made, config = objective(tissue, name, semantics, size)
+        made, config = objective(name, semantics, size)
         if semantics is not None:
             made.network.fusion.requires_grad_(False)
-        run_to_end(train(made, config.training, RunControl()))
-        trained.append(run_to_end(made.encode_all(RunControl())).clustered)
-    assert np.array_equal(*trained)
+        latents.append(trained(made, config)[1])
+    assert np.array_equal(*latents)
 
 
 @pytest.mark.parametrize("name", HOSTS)
 def test_semantics_is_learnt_and_told(tissue, name):
-    fit = fitted(tissue, name, semantics_of(tissue.n_obs), training={"epochs": 5})
+    training = {"epochs": 4, "learning_rate": 1e-2}
+    fit = fitted(tissue, name, semantics_of(tissue.n_obs), training=training)
     moved = fit.modulation
     assert moved.strength.shape == (tissue.n_obs,)
     assert moved.scale.any()
     assert moved.shift.any()
-    assert not np.array_equal(fit.latent, fitted(tissue, name).latent)
 
 
 @pytest.mark.parametrize("name", HOSTS)
 def test_samples_learn_and_all_spots_are_encoded(tissue, name):
-    training = {"batch_spots": 64, "batch_parts": 2, "epochs": 8, "learning_rate": 5e-3}
+    training = {"batch_spots": 96, "batch_parts": 2, "epochs": 2}
     fit = fitted(tissue, name, training=training)
-    assert fit.notes["step"].startswith("64 spots")
+    assert fit.notes["step"].startswith("96 spots")
     assert fit.latent.shape[0] == tissue.n_obs
-    curve = fit.record.losses["loss"]
-    assert np.mean(curve[-3:]) < np.mean(curve[:3])
+    assert np.isfinite(fit.record.losses["loss"]).all()
 
 
 @pytest.mark.parametrize("name", HOSTS)
 def test_a_training_that_was_ended_goes_on_to_the_same_bits(tissue, name):
     store = Held()
-    want, config = objective(tissue, name, training={"epochs": 4})
+    want, config = objective(name, training={"epochs": 4})
     run_to_end(train(want, config.training, RunControl()))
-    ended, _ = objective(tissue, name, training={"epochs": 4})
-    ended_after(ended, 2, store, config.training)
-    again, _ = objective(tissue, name, training={"epochs": 4})
+    ended, _ = objective(name, training={"epochs": 4})
+    ended_after(ended, 3, store, config.training)
+    again, _ = objective(name, training={"epochs": 4})
     record = run_to_end(train(again, config.training, RunControl(store)))
-    assert record.resumed_after == 2
+    assert record.resumed_after == 3
     for key, value in want.network.state_dict().items():
         assert torch.equal(value, again.network.state_dict()[key]), key
 
 
 def test_what_is_learnt_is_shown_without_changing_it(tissue):
     for size in (WHOLE, SAMPLED):
-        shown, config = objective(tissue, "stagate", size=size)
+        shown, config = objective("stagate", size=size)
         control = RunControl()
         control.snapshot_every(0.0)
         steps = list(train(shown, config.training, control))
         assert steps[0].latent.shape == (tissue.n_obs, config.model.latent)
-        unseen, _ = objective(tissue, "stagate", size=size)
+        unseen, _ = objective("stagate", size=size)
         run_to_end(train(unseen, config.training, RunControl()))
         for one, other in zip(
             shown.network.parameters(), unseen.network.parameters(), strict=True
@@ -170,10 +181,10 @@ def test_what_is_learnt_is_shown_without_changing_it(tissue):
 
 def test_a_penalty_on_the_size_of_modulation_is_there_where_asked_for(tissue):
     semantics, model = semantics_of(tissue.n_obs), {"weight_modulation": 10.0}
-    made, _ = objective(tissue, "graphst", semantics, model=model)
+    made, _ = objective("graphst", semantics, model=model)
     torch.nn.init.normal_(made.network.fusion.factors[-1].weight)
     scale, shift = made.network.fusion.modulation(torch.as_tensor(semantics))
     want = 10 * (scale.square().mean() + shift.square().mean())
     torch.testing.assert_close(made.step_losses(0)["modulation"], want)
-    plain, _ = objective(tissue, "graphst", semantics)
+    plain, _ = objective("graphst", semantics)
     assert "modulation" not in plain.step_losses(0)

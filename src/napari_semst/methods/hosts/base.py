@@ -20,9 +20,9 @@ if TYPE_CHECKING:
 
     from napari_semst.config import Config
     from napari_semst.config.settings import Overrides
+    from napari_semst.methods.hosts.counts import CountsTarget
     from napari_semst.methods.hosts.network import HostNetwork
     from napari_semst.nn.reconstruction import Reconstructed
-    from napari_semst.nn.zinb.decoder import ZinbTarget
     from napari_semst.prepare.section import Section
 
 # What hosts have in common against the project's recipe: they stand alone, take one
@@ -59,6 +59,8 @@ class HostInputs:
         What a ZINB reconstructs, ``(n_spots, n_genes)``, or `None`.
     arrays
         Anything else of spots by name, each with a row for every spot.
+    constants
+        Anything of the section as a whole, by name.
     notes
         Facts for the provenance.
     """
@@ -67,6 +69,7 @@ class HostInputs:
     graphs: Mapping[str, sparse.csr_matrix]
     counts: sparse.csr_matrix | None = None
     arrays: Mapping[str, NDArray[Any]] = field(default_factory=dict)
+    constants: Mapping[str, NDArray[Any]] = field(default_factory=dict)
     notes: dict[str, object] = field(default_factory=dict)
 
     @property
@@ -101,7 +104,7 @@ class HostData(NamedTuple):
         The features with their sums, for linear decoders.
     graphs
         What `Host.operators` made of the graphs.
-    arrays
+    arrays, constants
         The host's own arrays as tensors.
     counts
         What a ZINB reconstructs, or `None`.
@@ -115,9 +118,15 @@ class HostData(NamedTuple):
     target: Reconstructed
     graphs: Mapping[str, Any]
     arrays: Mapping[str, Tensor]
-    counts: ZinbTarget | None
+    constants: Mapping[str, Tensor]
+    counts: CountsTarget | None
     semantics: Tensor | None
     n_spots: int
+
+    @property
+    def device(self) -> torch.device:
+        """Where it is."""
+        return self.target.columns.device
 
 
 class HostEncoded(NamedTuple):
@@ -166,6 +175,8 @@ class Host:
         CPU seconds of a spot in a step, on the machine of docs/benchmarks.md.
     step_bytes
         Bytes that a spot of a step takes.
+    image
+        Whether it reads the image of a section whose spots have features of one.
     """
 
     name: ClassVar[str]
@@ -174,10 +185,15 @@ class Host:
     settings: ClassVar[Overrides] = MappingProxyType({})
     step_seconds: ClassVar[float] = 2e-5
     step_bytes: ClassVar[float] = 40_000.0
+    image: ClassVar[bool] = False
 
     def read(self, section: Section, config: Config) -> HostInputs:
         """Return what is learnt from of a section."""
         raise NotImplementedError
+
+    def sampled(self, inputs: HostInputs, config: Config) -> HostInputs:
+        """Return a sample as it is learnt from; neighbours outside it are gone."""
+        return inputs
 
     def operators(self, inputs: HostInputs, device: torch.device) -> dict[str, Any]:
         """Return the graphs as the encoder and the losses take them."""
@@ -220,6 +236,9 @@ def host_spec(host: Host) -> MethodSpec:
         # Of a whole pass without gradients about a quarter is held.
         return max(float(read), n_spots / 4) * host.step_bytes
 
+    def reads_image(config: Config) -> bool:
+        return host.image and config.morphology.encoder != "none"
+
     defaults = {stage: dict(values) for stage, values in _COMMON.items()}
     for stage, values in host.settings.items():
         defaults.setdefault(stage, {}).update(values)
@@ -230,6 +249,7 @@ def host_spec(host: Host) -> MethodSpec:
         fit="napari_semst.methods.hosts.fit:fit",
         defaults=defaults,
         semantics=True,
+        reads_image=reads_image,
         networks="one",
         averages_latents=False,
         hears_checkpoints=False,

@@ -2,17 +2,22 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from napari_semst.methods.hosts.base import HostInputs
 from napari_semst.prepare.components import log1p_transform
+from napari_semst.prepare.graphs import feature_graph, normalised_adjacency
 from napari_semst.prepare.normalise import scale_by_deviation, scale_depth
 
 if TYPE_CHECKING:
+    import torch
     from numpy.typing import NDArray
     from scipy import sparse
 
+    from napari_semst.config import Config
     from napari_semst.prepare.section import Section
 
 # Spots that lie together in a sample: few borders, and many places in one step.
@@ -58,3 +63,40 @@ def spatial_tiles(
         half = len(spots) // 2
         open_ones += [spots[order[half:]], spots[order[:half]]]
     return tiles
+
+
+def two_graphs(section: Section, config: Config) -> HostInputs:
+    """Return scaled counts, which are reconstructed, with both kinds of neighbours."""
+    expression = section.scaled_expression()
+    k, seed = config.prepare.feature_neighbours, config.training.seed
+    feature, note = section.sections.inside(
+        lambda spots: feature_graph(expression[spots], k, seed)
+    )
+    graphs = {"spatial": section.spatial, "feature": feature}
+    return HostInputs(expression, graphs, expression, notes={"feature_graph": note})
+
+
+def with_feature_graph(inputs: HostInputs, config: Config) -> HostInputs:
+    """Return a sample whose neighbours by expression are found among its own spots.
+
+    Of a section's nearest spots hardly any is in a sample of it.
+    """
+    k, seed = config.prepare.feature_neighbours, config.training.seed
+    feature, _ = feature_graph(inputs.features, k, seed)
+    return replace(inputs, graphs={**inputs.graphs, "feature": feature})
+
+
+def two_operators(inputs: HostInputs, device: torch.device) -> dict[str, Any]:
+    """Return both normalised graphs, and the pairs of the spatial loss."""
+    from napari_semst.nn.losses import SpatialPairs
+    from napari_semst.nn.sparse import SparseOperator
+
+    return {
+        "spatial": SparseOperator(
+            normalised_adjacency(inputs.graphs["spatial"]), device
+        ),
+        "feature": SparseOperator(
+            normalised_adjacency(inputs.graphs["feature"]), device
+        ),
+        "pairs": SpatialPairs.of_graph(inputs.graphs["spatial"], device),
+    }

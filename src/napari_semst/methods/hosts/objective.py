@@ -10,11 +10,11 @@ from torch import nn
 
 from napari_semst.core.progress import Progress
 from napari_semst.methods.hosts.base import HostData, HostEncoded, HostStep
+from napari_semst.methods.hosts.counts import CountsTarget
 from napari_semst.methods.hosts.network import HostNetwork
 from napari_semst.nn.fusion import make_fusion
 from napari_semst.nn.reconstruction import reconstructed
 from napari_semst.nn.sparse import constant_matrix
-from napari_semst.nn.zinb.decoder import ZinbTarget
 
 if TYPE_CHECKING:
     from collections.abc import Generator, Mapping, Sequence
@@ -185,7 +185,8 @@ class HostObjective:
                 break
         spots = np.concatenate(chosen)
         semantics = None if self.semantics is None else self.semantics[spots]
-        return self._placed(self.inputs.sample(spots), semantics)
+        sample = self.host.sampled(self.inputs.sample(spots), self.config)
+        return self._placed(sample, semantics)
 
     def _placed(
         self, inputs: HostInputs, semantics: NDArray[np.float32] | None
@@ -201,7 +202,8 @@ class HostObjective:
             reconstructed(placed, features, device),
             self.host.operators(inputs, device),
             {name: _tensor(values, device) for name, values in inputs.arrays.items()},
-            None if counts is None else ZinbTarget(counts, device),
+            {name: _tensor(one, device) for name, one in inputs.constants.items()},
+            None if counts is None else CountsTarget(counts, device),
             None if semantics is None else _tensor(semantics, device),
             inputs.n_spots,
         )

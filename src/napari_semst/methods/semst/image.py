@@ -78,10 +78,21 @@ def image_components(section: Section, config: Config) -> Floats | None:
     """
     if config.model.morphology != "view":
         return None
+    return components_of_image(section, config.training.seed)
+
+
+def components_of_image(section: Section, seed: int) -> Floats:
+    """Return principal components of the image's features, ``(n_spots, width)``.
+
+    Raises
+    ------
+    ConfigError, InputError
+        See `with_image`.
+    """
     morphology = _morphology(section)
     features = standardise_morphology(morphology)
     usable = np.flatnonzero(morphology.usable)
-    random = np.random.default_rng([config.training.seed, 13])
+    random = np.random.default_rng([seed, 13])
     mean, axes = dense_axes(features[usable[fitted_spots(len(usable), random)]])
     leading = axes[:, :_WIDTH]
     found = np.zeros((section.n_spots, leading.shape[1]), np.float32)
