@@ -12,10 +12,12 @@ from pathlib import Path
 import pytest
 
 import napari_semst
-from napari_semst.config import Config
+from napari_semst.config import Config, Request
 from napari_semst.config.method_registry import METHODS
 from napari_semst.errors import ConfigError
+from napari_semst.methods.resolve import resolve
 from napari_semst.methods.spec import MethodSpec, method_spec
+from napari_semst.pipeline.warnings import unused_settings
 
 HOME = Path(napari_semst.__file__).parent
 # The method that docs/development.md shows, its package as one module.
@@ -85,6 +87,23 @@ def test_a_method_declares_itself(name):
     else:
         with pytest.raises(ConfigError, match="semst or quick"):
             spec.load_transfer()
+
+
+def test_no_fusion_means_no_semantics():
+    asked = Request(overrides={"model": {"fusion": "none"}})
+    assert resolve(asked).semantics.source == "none"
+    with pytest.raises(ConfigError, match=r"model\.fusion fsm.*'builtin'; got 'none'"):
+        resolve(asked.with_settings("semantics", source="builtin"))
+
+
+def test_a_published_method_reads_semantics_where_it_is_asked_to():
+    asked = Request(overrides={"model": {"method": "stagate"}})
+    alone = resolve(asked)
+    assert alone.semantics.source == "none"
+    assert not unused_settings(alone)
+    assert resolve(asked.with_settings("semantics", source="builtin")).semantics.source
+    other = resolve(asked.with_settings("model", fusion="addition"))
+    assert "model.fusion" in unused_settings(other)[0]
 
 
 def test_what_methods_declare_is_read_without_torch():

@@ -245,6 +245,12 @@ class ModelConfig:
         ("fsm", "concatenation", "addition", "cross-attention", "none"),
         shell_help="How semantics comes into the network: {choices}.",
     )
+    input_components: int = _setting(
+        0,
+        "Components of expression that stagate reads and reconstructs in place of "
+        "genes; 0: genes.",
+        low=0,
+    )
     weights: str = _setting(
         "",
         "File of published weights to begin with; needs start 'expression'.",

@@ -22,6 +22,8 @@ _FARTHEST = 2.0
 
 # Rates of calls were measured on sections of 3,000 spots.
 _FEW_FOR_DISCORDANCE = 1000
+# The recipe's own, which asks for nothing.
+_FUSION = "fsm"
 
 
 def tissue_warnings(tissue: AnnData, section: Section) -> list[str]:
@@ -93,6 +95,8 @@ def unused_settings(config: Config) -> list[str]:
             f"The method {method!r} averages no latents of its last epochs "
             "(training.average_last): the setting is not used."
         )
+    if config.model.fusion != _FUSION and config.semantics.source == "none":
+        unused += _unfused(config)
     if config.model.weights and not spec.published_weights:
         unused.append(
             f"The method {method!r} begins with no published weights: model.weights "
@@ -106,6 +110,16 @@ def unused_settings(config: Config) -> list[str]:
             "checkpoints are not heard apart."
         )
     return unused
+
+
+def _unfused(config: Config) -> list[str]:
+    """Return a warning for a fusion that has no semantics to bring in."""
+    if config.model.fusion == "none":
+        return []
+    return [
+        "No semantics was read: the fusion (model.fusion) is not used. Choose a "
+        "source, and a method that reads it."
+    ]
 
 
 def few_spots(fit: Fit) -> list[str]:

@@ -6,7 +6,7 @@ import numpy as np
 from scipy import sparse
 
 from napari_semst.methods.hosts.base import HostInputs
-from napari_semst.methods.hosts.inputs import spatial_tiles
+from napari_semst.methods.hosts.inputs import leading_scores, spatial_tiles
 from napari_semst.prepare.graphs import nearest_graph
 
 
@@ -21,6 +21,16 @@ def test_tiles_hold_every_spot_once_and_neighbours_together():
 
 def test_spots_on_one_place_come_to_an_end():
     assert len(spatial_tiles(np.zeros((50, 2)), 10)) >= 5
+
+
+def test_leading_scores_keep_what_the_first_axes_hold():
+    values = sparse.random(40, 12, 0.5, format="csr", random_state=0)
+    scores = leading_scores(values, 5, 0)
+    left, sizes, _ = np.linalg.svd(values.toarray(), full_matrices=False)
+    want = (left * sizes)[:, :5]
+    signs = np.sign((scores * want).sum(0))
+    np.testing.assert_allclose(scores * signs, want, atol=1e-5)
+    assert leading_scores(values, 99, 0).shape == (40, 11)
 
 
 def test_a_sample_has_the_neighbours_that_are_in_it():

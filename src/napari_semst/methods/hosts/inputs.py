@@ -38,6 +38,26 @@ def scaled_log_expression(section: Section) -> sparse.csr_matrix:
     return scale_by_deviation(log_expression(section), section.config.clip)
 
 
+def leading_scores(
+    matrix: sparse.csr_matrix, width: int, seed: int
+) -> NDArray[np.float32]:
+    """Return each spot's place on the leading axes, not centred.
+
+    An autoencoder whose first and last layer are linear and tied loses by it only what
+    no axis holds: the squared error of the rest is constant.
+
+    Parameters
+    ----------
+    width
+        Axes wanted; fewer where the matrix is smaller.
+    """
+    from sklearn.decomposition import TruncatedSVD
+
+    width = min(width, min(matrix.shape) - 1)
+    axes = TruncatedSVD(width, algorithm="arpack", random_state=seed)
+    return np.asarray(axes.fit_transform(matrix), dtype=np.float32)
+
+
 def spatial_tiles(
     coordinates: NDArray[np.floating[Any]], n_spots: int = TILE_SPOTS
 ) -> list[NDArray[np.int64]]:

@@ -40,10 +40,14 @@ class Stagate(Host):
     }
 
     def read(self, section: Section, config: Config) -> HostInputs:
-        """Return logs of scaled counts, and spatial neighbours."""
-        from napari_semst.methods.hosts.inputs import log_expression
+        """Return logs of scaled counts, or their leading axes, and neighbours."""
+        from napari_semst.methods.hosts.inputs import leading_scores, log_expression
 
-        return HostInputs(log_expression(section), {"spatial": section.spatial})
+        logged, width = log_expression(section), config.model.input_components
+        graphs = {"spatial": section.spatial}
+        if not width:
+            return HostInputs(logged, graphs)
+        return HostInputs(leading_scores(logged, width, config.training.seed), graphs)
 
     def operators(self, inputs: HostInputs, device: torch.device) -> dict[str, Any]:
         """Return the graph of attention: neighbours, and the spot itself."""
