@@ -19,6 +19,8 @@ from pathlib import Path
 
 COLUMN = "by_hand"
 _BLOCK, _NAMES = 5, 7
+# With 150 spots the same names come again after 210 edits: fewer tell how many they were.
+_MOST_EDITS = 200
 # An edit older than this must not be lost.
 SECONDS_KEPT = 10.0
 _MOMENTS = ("random", "keeping", "saving", "idle")
@@ -113,7 +115,7 @@ def restore(section, output, log):
         os._exit(0)
 
     def on_restored(tissue):
-        facts["edits"] = edits_in(tissue, 1000)
+        facts["edits"] = edits_in(tissue, _MOST_EDITS)
         QTimer.singleShot(0, dock.share.buttons["save"].click)
 
     def look():
@@ -216,7 +218,7 @@ def _kill_once(home, inputs, moment, chance):
     section, before = str(inputs / "one.h5ad"), digest(inputs)
     saved = home / "saved.h5ad"
     output = str(saved) if moment == "saving" else ""
-    most = 8 if moment in ("saving", "idle") else 200
+    most = 8 if moment in ("saving", "idle") else _MOST_EDITS
     pid = start_window(edit, section, output, str(log), most, log=home / "out.txt")
 
     def lines():
@@ -247,7 +249,7 @@ def _kill_once(home, inputs, moment, chance):
     sure = max((int(n) for n, t in made if now - float(t) > SECONDS_KEPT), default=0)
     states = {"saved.h5ad": "absent"}
     if saved.exists():
-        held = edits_in(anndata.read_h5ad(saved), 1000)
+        held = edits_in(anndata.read_h5ad(saved), _MOST_EDITS)
         states["saved.h5ad"] = "new" if held == most // 2 else f"HALF ({held} edits)"
     temporaries = sum(
         x.name.startswith(".")
@@ -289,7 +291,7 @@ def _start_again(home, section, sure, done):
     if facts["offers"]:
         if edits is None or not sure <= edits <= done:
             faults.append(f"restored {edits} edits, expected {sure} to {done}")
-        elif edits_in(anndata.read_h5ad(again), 1000) != edits:
+        elif edits_in(anndata.read_h5ad(again), _MOST_EDITS) != edits:
             faults.append("what was restored was not saved")
         if facts["left"]:
             faults.append(f"left after saving: {facts['left']}")

@@ -85,12 +85,8 @@ def test_the_compiled_form_is_the_plain_one():
     compiled = Engine("compiled", "asked for by a test")
     backend.try_compiled("cpu", torch.float32)
     random = np.random.default_rng(0)
-    for shape, kind in (
-        ((5, 40), "mixed"),
-        ((9, 33), "positive"),
-        ((1, 1), "zeros"),
-        ((60, 300), "mixed"),
-    ):
+    # The second shape has the compiler make one form for all of them.
+    for shape, kind in (((5, 40), "mixed"), ((9, 33), "positive"), ((6, 30), "zeros")):
         raw = random.uniform(-30, 30, (3, *shape)).astype(np.float32)
         values = kinds(random, shape, kind)
         total, gradients = turned(raw, values, compiled)
