@@ -11,6 +11,7 @@ from urllib.parse import urlsplit
 from napari_semst.cohort.task import SectionOutcome, SectionTask
 from napari_semst.core.progress import Progress
 from napari_semst.errors import ConfigError, InputError, SemstError
+from napari_semst.wording import message
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Generator, Iterator, Sequence
@@ -183,7 +184,7 @@ def _outcome(task: SectionTask, future: Any) -> SectionOutcome:
 
 def _in_words(error: BaseException) -> str:
     if isinstance(error, SemstError):
-        return str(error)
+        return message(error)
     if isinstance(error, ModuleNotFoundError) or "napari_semst" in str(error):
         return (
             "Expected napari-semst on the worker; it could not be loaded there "
