@@ -101,6 +101,7 @@ def restore(section, output, log):
 
     from napari_semst.explore.recovery import recovery_folder
     from napari_semst.widgets.explore.widget import ExploreDomains
+    from napari_semst.widgets.shared.unsaved import keeper_of
 
     viewer = napari.Viewer()
     dock = ExploreDomains(viewer)
@@ -113,6 +114,13 @@ def restore(section, output, log):
         facts["left"] = sorted(x.name for x in recovery_folder().glob("*"))
         Path(log).write_text(json.dumps(facts))
         os._exit(0)
+
+    def end_when_idle():
+        # A copy of what was restored may be on its way; it goes once it is written.
+        if keeper_of(viewer).busy:
+            QTimer.singleShot(20, end_when_idle)
+        else:
+            end()
 
     def on_restored(tissue):
         facts["edits"] = edits_in(tissue, _MOST_EDITS)
@@ -128,7 +136,7 @@ def restore(section, output, log):
                 end()
 
     dock.recovery.keeper.restored.connect(on_restored)
-    dock.sharing.saved.connect(lambda _: QTimer.singleShot(0, end))
+    dock.sharing.saved.connect(lambda _: QTimer.singleShot(0, end_when_idle))
     dock.recovery.keeper.failed.connect(
         lambda error, _: (facts.update(error=str(error)), end())
     )

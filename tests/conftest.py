@@ -121,17 +121,24 @@ def _nothing_is_left_of_windows(request: pytest.FixtureRequest) -> Iterator[None
     """What is left of windows goes before the next file of tests.
 
     Found later, by a thread of other tests, it would go there, and Qt ends the program.
+    What is there before a file that opens windows is never searched for garbage again:
+    napari searches all objects whenever a layer goes, and most of them are modules.
     """
     global _windows_were_open
-    if _windows_were_open:
-        gc.collect()
-    _windows_were_open = any(
+    opens = any(
         _WINDOW & set(getattr(item, "fixturenames", ()))
         for item in request.session.items
         if getattr(item, "module", None) is request.module
     )
+    if opens:
+        from napari._qt import qt_main_window, qt_viewer  # noqa: F401  before it freezes
+    if opens or _windows_were_open:
+        gc.collect()
+    if opens:
+        gc.freeze()
+    _windows_were_open = opens
     yield
-    if _windows_were_open:
+    if opens:
         gc.collect()
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import gc
 import sys
 import types
 
@@ -10,17 +9,6 @@ import pytest
 
 from napari_semst.widgets.open import opening
 from tests.widgets.stand_in import StandIn, small_tissue
-
-
-@pytest.fixture(autouse=True, scope="module")
-def _imports_are_no_garbage():
-    """What is there before a file's tests is never searched for garbage again.
-
-    After each test the viewer's fixture searches all objects for what leaked; most of
-    them are modules. What a test makes is searched as before.
-    """
-    gc.collect()
-    gc.freeze()
 
 
 @pytest.fixture(autouse=True)
