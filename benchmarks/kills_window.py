@@ -19,7 +19,7 @@ from pathlib import Path
 
 COLUMN = "by_hand"
 _BLOCK, _NAMES = 5, 7
-# With 150 spots the same names come again after 210 edits: fewer tell how many they were.
+# With 150 spots the same names come again after 210 edits; fewer can be told apart.
 _MOST_EDITS = 200
 # An edit older than this must not be lost.
 SECONDS_KEPT = 10.0

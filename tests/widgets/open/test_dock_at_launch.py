@@ -116,16 +116,16 @@ from qtpy.QtCore import QTimer
 from qtpy.QtWidgets import QApplication, QDockWidget
 from napari.__main__ import main
 
-run, found, timer = napari.run, [], QTimer()
+run, at_end, timer = napari.run, [], QTimer()
 wanted = [[os.environ["WANTED_DOCK"], True]]
 
 def docks():
     window = napari.current_viewer().window._qt_window
-    titles = [(x.windowTitle(), x.isVisible()) for x in window.findChildren(QDockWidget)]
-    return [[t.split(" (")[0], v] for t, v in titles if "(napari-semst)" in t]
+    found = [(x.windowTitle(), x.isVisible()) for x in window.findChildren(QDockWidget)]
+    return [[x.split(" (")[0], seen] for x, seen in found if "(napari-semst)" in x]
 
 def end():
-    found.extend(docks())
+    at_end.extend(docks())
     napari.current_viewer().close()
     QApplication.quit()
 
@@ -145,7 +145,7 @@ napari.run = run_for_a_moment
 try:
     main()
 finally:
-    print(json.dumps(found))
+    print(json.dumps(at_end))
 """
 
 
