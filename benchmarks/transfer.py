@@ -9,7 +9,7 @@ where it has a layer of the truth in its name: L2/3 is right for layer 2 and for
 the reference. Shares of all annotated spots: parts of the brain that the reference does
 not hold count as wrong. In brackets, of spots only whose part the reference holds.
 
-`genes`: shared genes alone; `semantics`: gene vectors alone, of shared genes too;
+`genes`: shared genes alone; `semantics`: gene vectors alone, as if no gene was shared;
 `both`: the estimator; `vectors dealt`: the estimator, the target's vectors dealt anew
 to its genes, shared genes in place; `names dealt`: the estimator's weights dealt anew
 among genes of like expression, as the test of names does. Last, how far `both` is above
@@ -33,7 +33,6 @@ from napari_semst.core.progress import RunControl, run_to_end
 from napari_semst.genes.table import builtin_table
 from napari_semst.pipeline.inputs import section_inputs
 from napari_semst.transfer.balance import sample_profiles, semantic_weight
-from napari_semst.transfer.estimator import unit_rows
 from napari_semst.transfer.kernel import (
     NamedGenes,
     named_genes,
@@ -122,7 +121,7 @@ def shares_right(labels, weights, target: Read) -> tuple[float, float]:
     """Return the share named rightly, of annotated spots and of those with a label."""
     parts, place = np.unique(target.truth, return_inverse=True)
     right = np.array([[bool(PARTS[a] & PARTS[b]) for a in labels] for b in parts])
-    best = (target.dense @ unit_rows(weights).T.astype(np.float32)).argmax(axis=1)
+    best = (target.dense @ weights.T.astype(np.float32)).argmax(axis=1)
     hit = right[place, best]
     return float(hit.mean()), float(hit[right.any(axis=1)[place]].mean())
 
@@ -158,19 +157,21 @@ def figures(reference: Read, target: Read, n_shared: int | None, seed: int) -> d
         signature, genes = left_with(reference, target, n_shared, random)
     expected = predict_signature(signature, genes, target.target)
     weight = semantic_weight(expected, target.sample, 0)
-    both = expected.joint(weight)
-    features = target.target.features.copy()
-    known = np.flatnonzero(target.target.known)
+    other = target.target
+    features = other.features.copy()
+    known = np.flatnonzero(other.known)
     features[known] = features[random.permutation(known)]
-    scores = signature.scores.astype(np.float64)
-    scores -= scores.mean(axis=1, keepdims=True)
-    dealt = replace(expected, like=(scores @ expected.semantic.T) @ features.T)
+    dealt = predict_signature(signature, genes, replace(other, features=features))
+    # Nothing of the target is a gene of the reference: vectors speak of all.
+    apart = replace(other, identity=sparse.csr_matrix(other.identity.shape))
+    alone = predict_signature(signature, genes, apart)
     order = dealt_anew(target.strata, 1, random)[0]
+    both = expected.joint(weight)[0]
     ways = {
-        "genes": expected.own,
-        "semantics": expected.like,
+        "genes": expected.joint(0.0)[0],
+        "semantics": alone.joint(1.0)[0],
         "both": both,
-        "vectors dealt": dealt.joint(semantic_weight(dealt, target.sample, 0)),
+        "vectors dealt": dealt.joint(semantic_weight(dealt, target.sample, 0))[0],
         "names dealt": both[:, order],
     }
     found = {

@@ -11,8 +11,11 @@ from napari_semst.transfer.kernel import (
     PredictedSignature,
     fit_ridge,
     named_genes,
+    predict_signature,
     same_genes,
 )
+from napari_semst.transfer.signature import Signature
+from tests.transfer.planted import planted
 
 
 def test_left_out_genes_are_predicted_as_by_leaving_each_out():
@@ -55,20 +58,61 @@ def test_an_id_says_which_gene_it_is_where_the_name_does_not():
     assert told.known.tolist() == [True, False]
 
 
-def prediction(own, like, explained=0.5):
+def prediction(own, like):
     shared = np.abs(own).sum(axis=0) > 0
+    like = np.where(shared, 0, like)
     nothing = np.zeros((1, own.shape[1]))
-    return PredictedSignature(own, like, shared, explained, 1.0, nothing)
+    return PredictedSignature(own, like, like, shared, 0.5, 1.0, nothing)
 
 
 def test_semantics_get_the_weight_that_held_out_genes_bear_out():
     random = np.random.default_rng(0)
-    truth = random.normal(size=(4, 80))
+    truth = random.normal(size=(4, 160))
     label = random.integers(4, size=600)
-    seen = (truth[label] + 6 * random.normal(size=(600, 80))).astype(np.float32)
-    own = np.where(np.arange(80) < 20, truth, 0)
-    right = semantic_weight(prediction(own, truth), seen, 0)
-    wrong = semantic_weight(prediction(own, random.normal(size=(4, 80))), seen, 0)
-    assert right > wrong
-    assert semantic_weight(prediction(own, truth, explained=0.0), seen, 0) == 0
-    assert semantic_weight(prediction(0 * own, truth), seen, 0) == 1
+    seen = (truth[label] + 9 * random.normal(size=(600, 160))).astype(np.float32)
+    own = np.where(np.arange(160) < 60, truth, 0)
+    wrong = 3 * random.normal(size=(4, 160))
+    assert semantic_weight(prediction(own, truth), seen, 0) == 1
+    assert semantic_weight(prediction(own, wrong), seen, 0) <= 0.1
+    few = np.where(np.arange(160) < 9, truth, 0)
+    assert semantic_weight(prediction(few, wrong), seen, 0) == 1
+
+
+def of_planted(target_genes, n_shared=0):
+    """Return a prediction, both sides' genes, and the signature it is of."""
+    random = np.random.default_rng(0)
+    table, places = planted(1), {}
+    genes = [f"GENE{place}" for place in range(40)]
+    scores = random.normal(size=(3, 40)).astype(np.float32)
+    signature = Signature(
+        ("a", "b", "c"), tuple(genes), "human", scores, scores[0], np.full(3, 9)
+    )
+    names = genes[:n_shared] + [f"GENE{place}" for place in target_genes]
+    reference = named_genes(genes, "human", table, places)
+    target = named_genes(names, "human", table, places)
+    return predict_signature(signature, reference, target), reference, target, signature
+
+
+def test_predicted_genes_count_by_the_inverse_of_their_predictive_covariance():
+    found, reference, target, signature = of_planted(range(60, 90))
+    inner = reference.features.T @ reference.features
+    inner += found.ridge * np.eye(len(inner))
+    covariance = np.eye(30)
+    covariance += 5 * target.features @ np.linalg.solve(inner, target.features.T)
+    expected = np.linalg.solve(covariance, found.foreseen.T).T
+    assert np.allclose(found.like, expected)
+    scores = signature.scores - signature.scores.mean(axis=1, keepdims=True)
+    assert np.allclose(found.like, scores @ found.semantic.T @ target.features.T)
+    weights, told = found.joint(1.0)
+    assert np.allclose((weights * told).sum(axis=1), 1)
+
+
+def test_a_shared_gene_keeps_what_the_reference_shows_of_it():
+    found, _, _, signature = of_planted(range(60, 90), n_shared=5)
+    scores = signature.scores - signature.scores.mean(axis=1, keepdims=True)
+    assert found.shared.tolist() == [True] * 5 + [False] * 30
+    assert np.allclose(found.own[:, :5], scores[:, :5])
+    assert not found.like[:, :5].any()
+    assert not found.foreseen[:, :5].any()
+    alone = found.joint(0.0)[0]
+    assert np.allclose(np.linalg.norm(alone, axis=1), 1)

@@ -1,9 +1,9 @@
-"""How much genes that are like a gene count beside the gene itself.
+"""How much genes that the reference lacks count beside those that both have.
 
-Chosen without labels of the target: shared genes are held out in turn, spots named by
-all others, and that weight is taken whose names predict the held-out genes best. Few
-genes cannot choose. And semantics that predict little inside the reference are never
-given much: errors of many genes that are alike add up.
+They count in full, by what they are known to err. Where many genes are shared it can be
+seen whether they do: shared genes are held out in turn, spots named by all others, and
+that weight is taken whose names predict the held-out genes best, without labels of the
+target. Few genes cannot choose.
 """
 
 from __future__ import annotations
@@ -19,11 +19,9 @@ if TYPE_CHECKING:
     from napari_semst.transfer.kernel import PredictedSignature
     from napari_semst.transfer.profiles import Profiles
 
-_WEIGHTS = np.array([0, 0.03, 0.06, 0.1, 0.2, 0.35, 0.5, 0.75, 1.0, 1.5, 3.0])
-# The largest weight, in shares of variance that semantics predict in the reference.
-_MOST_PER_EXPLAINED = 4.0
-# With so many shared genes or fewer the largest weight is taken.
-_FEW_GENES = 8
+_WEIGHTS = np.array([0, 0.1, 0.25, 0.5, 1])
+# With fewer shared genes none are held out.
+_ENOUGH_GENES = 50
 _FOLDS = 5
 _SPOTS = 1_000
 # Below, semantics alone name nothing.
@@ -44,7 +42,7 @@ def sample_profiles(profiles: Profiles, seed: int) -> NDArray[np.float32]:
 def semantic_weight(
     prediction: PredictedSignature, sample: NDArray[np.float32], seed: int
 ) -> float:
-    """Return the weight of what is said of a gene by its like.
+    """Return the weight of genes that the reference lacks, 0 to 1.
 
     Parameters
     ----------
@@ -53,54 +51,44 @@ def semantic_weight(
     sample
         Averaged profiles of some spots of the target, ``(n_sampled, n_genes)``.
     """
-    most = _MOST_PER_EXPLAINED * prediction.explained
     shared = np.flatnonzero(prediction.shared)
-    if not len(shared):
+    if len(shared) < _ENOUGH_GENES:
         return 1.0
-    if len(shared) <= _FEW_GENES:
-        return min(most, float(_WEIGHTS[-1]))
-    asked = _WEIGHTS[most >= _WEIGHTS]
     np.random.default_rng((seed, 7)).shuffle(shared)
-    unshared = np.flatnonzero(~prediction.shared)
-    like = prediction.like[:, unshared]
-    far = sample[:, unshared] @ like.T, (like**2).sum(axis=1)
-    told = np.zeros((2, len(asked)))
+    like = prediction.like
+    far = sample @ like.T, (like * prediction.foreseen).sum(axis=1)
+    told = np.zeros((2, len(_WEIGHTS)))
     for fold in range(_FOLDS):
-        held = shared[fold::_FOLDS]
-        told += _held_out(prediction, sample, shared, held, far, asked)
+        told += _held_out(prediction.own, sample, shared, shared[fold::_FOLDS], far)
     gain, size = told
     # What the best multiple of the expected values takes off the sum of squares.
     explained = np.maximum(gain, 0) ** 2 / np.maximum(size, 1e-12)
-    return float(asked[explained.argmax()])
+    return float(_WEIGHTS[explained.argmax()])
 
 
 def _held_out(
-    prediction: PredictedSignature,
+    own: NDArray[np.float64],
     sample: NDArray[np.float32],
     shared: NDArray[np.int64],
     held: NDArray[np.int64],
     far: tuple[NDArray[np.float64], NDArray[np.float64]],
-    asked: NDArray[np.float64],
 ) -> NDArray[np.float64]:
     """Return products of held-out genes with what names expect, and its squares.
 
-    ``far`` are the scores by genes that are not shared, and the squared lengths of
-    their weights.
+    ``far`` are the scores by genes that are not shared, and by how much they err.
     """
     others = np.setdiff1d(shared, held)
-    expected = prediction.own[:, held]
-    expected = expected - expected.mean(axis=0)
+    expected = own[:, held] - own[:, held].mean(axis=0)
     seen = sample[:, held] @ expected.T
     square = (expected**2).sum(axis=1)
-    own, like = prediction.own[:, others], prediction.like[:, others]
-    by_far, far_square = far
-    by_own = sample[:, others] @ own.T
-    by_like = sample[:, others] @ like.T + by_far
-    told = np.zeros((2, len(asked)))
+    by_far, far_spread = far
+    by_own = sample[:, others] @ own[:, others].T
+    own_spread = (own[:, others] ** 2).sum(axis=1)
+    told = np.zeros((2, len(_WEIGHTS)))
     spot = np.arange(len(sample))
-    for place, weight in enumerate(asked):
-        length = ((own + weight * like) ** 2).sum(axis=1) + weight**2 * far_square
-        score = (by_own + weight * by_like) / np.sqrt(np.maximum(length, 1e-12))
+    for place, weight in enumerate(_WEIGHTS):
+        spread = np.maximum(own_spread + weight**2 * far_spread, 1e-12)
+        score = (by_own + weight * by_far) / np.sqrt(spread)
         name = score.argmax(axis=1)
         told[:, place] = seen[spot, name].sum(), square[name].sum()
     return told

@@ -14,7 +14,11 @@ from napari_semst.transfer.balance import (
     sample_profiles,
     semantic_weight,
 )
-from napari_semst.transfer.kernel import named_genes, predict_signature
+from napari_semst.transfer.kernel import (
+    named_genes,
+    of_one_spread,
+    predict_signature,
+)
 from napari_semst.transfer.profiles import read_profiles
 from napari_semst.transfer.settings import TransferSettings
 
@@ -46,6 +50,8 @@ class TransferScores:
     weights
         What each gene of the target counts for each label, ``(n_labels, n_genes)``;
         scores are sums of averaged z-scores with them.
+    expected
+        What the references lead to expect of each gene, of the same shape.
     profiles
         The target's genes and expression.
     target
@@ -57,6 +63,7 @@ class TransferScores:
     labels: tuple[str, ...]
     scores: NDArray[np.float32]
     weights: NDArray[np.float64]
+    expected: NDArray[np.float64]
     profiles: Profiles
     target: NamedGenes
     references: tuple[ReferencePart, ...]
@@ -90,7 +97,7 @@ class ReferencePart:
     columns
         Which label of the result each of its labels is, ``(n_labels,)``.
     weight
-        Of what is said by genes that are like a gene, beside the gene itself.
+        Of genes that the reference lacks, beside those that both have.
     """
 
     signature: Signature
@@ -167,9 +174,11 @@ def scores_of(
         columns = np.array([labels.index(x) for x in signature.labels])
         weight = semantic_weight(prediction, sample, settings.seed)
         parts.append(ReferencePart(signature, genes, prediction, columns, weight))
-    weights = joint_weights(parts, len(labels))
+    weights, expected = joint_weights(parts, len(labels))
     scores = profiles.weighted_sums(weights.T, tell)
-    return TransferScores(labels, scores, weights, profiles, target, tuple(parts))
+    return TransferScores(
+        labels, scores, weights, expected, profiles, target, tuple(parts)
+    )
 
 
 def refuse_silent(
@@ -187,18 +196,17 @@ def refuse_silent(
     )
 
 
-def joint_weights(parts: Sequence[ReferencePart], n_labels: int) -> NDArray[np.float64]:
-    """Return each label's weights of genes: unit vectors, averaged over references."""
-    total: NDArray[np.float64] = 0.0  # type: ignore[assignment]
+def joint_weights(
+    parts: Sequence[ReferencePart], n_labels: int
+) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Return each label's weights of genes, and what is expected of these.
+
+    Sums over references, each of which says as much as any other.
+    """
+    shape = n_labels, parts[0].prediction.own.shape[1]
+    weights, expected = np.zeros(shape), np.zeros(shape)
     for part in parts:
-        one = np.zeros((n_labels, part.prediction.own.shape[1]))
-        one[part.columns] = unit_rows(part.prediction.joint(part.weight))
-        total = total + one
-    return unit_rows(total)
-
-
-def unit_rows(values: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Return rows of unit length; those of nothing stay so."""
-    norms = np.linalg.norm(values, axis=1, keepdims=True)
-    unit: NDArray[np.float64] = values / np.maximum(norms, 1e-12)
-    return unit
+        one, of_it = part.prediction.joint(part.weight)
+        weights[part.columns] += one
+        expected[part.columns] += of_it
+    return of_one_spread(weights, expected)

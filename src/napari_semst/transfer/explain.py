@@ -87,9 +87,11 @@ def _told_by(scores: TransferScores, gene: int, label: int) -> str:
         if not len(own):
             continue
         seen = part.signature.scores[own[0]].astype(np.float64)
-        row = part.weight * (scores.target.features[gene] @ part.prediction.semantic)
         if part.prediction.shared[gene]:
-            row += same_genes(part.genes, scores.target)[gene].toarray().ravel()
+            row = same_genes(part.genes, scores.target)[gene].toarray().ravel()
+        else:
+            like = scores.target.features[gene] @ part.prediction.semantic
+            row = part.weight * like
         added = row * seen * np.sign(scores.weights[label, gene])
         top = int(added.argmax())
         if added[top] > best:

@@ -6,6 +6,11 @@ which is a Gaussian process with these vectors' kernel; how much is believed, th
 is what predicts left-out genes of the reference best (closed form; Golub, Heath and
 Wahba 1979, doi:10.1080/00401706.1979.10489751). A gene that both sections hold keeps
 what the reference shows of it.
+
+Predictions err together: a direction of the vectors of which the reference has few
+genes and the target many would outvote all others by one error, many times over.
+Predicted genes therefore count by the inverse of the process's predictive covariance,
+as in a linear discriminant (Rasmussen and Williams 2006, sections 2.2 and 3.1).
 """
 
 from __future__ import annotations
@@ -28,6 +33,9 @@ if TYPE_CHECKING:
 _RIDGES = np.geomspace(1e-2, 1e4, 25)
 # Directions along which the table's genes hardly differ are not blown up further.
 _LEAST_SPREAD = 0.01
+# How much less a reference is believed to know of coefficients than of its own
+# section: the target is another donor, or another species.
+_STRANGER = 5.0
 
 
 @dataclass(frozen=True)
@@ -117,8 +125,12 @@ class PredictedSignature:
     own
         What the reference shows of the genes that it holds itself,
         ``(n_labels, n_target_genes)``; zero of others.
+    foreseen
+        What these lead to expect of genes that it lacks, of the same shape; zero of
+        those it holds, and of such that the table does not know.
     like
-        What its other genes say of all that the table knows, of the same shape.
+        What genes that it lacks count: ``foreseen``, less along directions of which
+        it knows little.
     shared
         Which of the target's genes the reference holds itself.
     explained
@@ -127,20 +139,45 @@ class PredictedSignature:
     ridge
         Of the regression.
     semantic
-        What each reference gene says along each dimension, ``(n_dimensions,
-        n_reference_genes)``.
+        What each reference gene adds to ``like`` along each dimension,
+        ``(n_dimensions, n_reference_genes)``.
     """
 
     own: NDArray[np.float64]
+    foreseen: NDArray[np.float64]
     like: NDArray[np.float64]
     shared: NDArray[np.bool_]
     explained: float
     ridge: float
     semantic: NDArray[np.float64]
 
-    def joint(self, weight: float) -> NDArray[np.float64]:
-        """Return genes themselves and, with a weight, what is said by their like."""
-        return self.own + weight * self.like
+    def joint(self, weight: float) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+        """Return what each gene counts for a label, and what is expected of it.
+
+        Parameters
+        ----------
+        weight
+            Of genes that the reference lacks.
+
+        Returns
+        -------
+        weights, expected
+            Scaled as `of_one_spread` does.
+        """
+        weights = self.own + weight * self.like
+        return of_one_spread(weights, self.own + weight * self.foreseen)
+
+
+def of_one_spread(
+    weights: NDArray[np.float64], expected: NDArray[np.float64]
+) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Return both so that sums over genes err by one for each label.
+
+    The inverse covariance of errors times what is expected makes the weights; the sum
+    of products of both is thus the variance of a sum with these weights.
+    """
+    spread = np.sqrt(np.maximum((weights * expected).sum(axis=1), 1e-12))[:, None]
+    return weights / spread, expected / spread
 
 
 def predict_signature(
@@ -152,15 +189,24 @@ def predict_signature(
     scores -= scores.mean(axis=1, keepdims=True)
     used = np.flatnonzero(reference.known)
     features = reference.features[used]
-    semantic = np.zeros((features.shape[1], scores.shape[1]))
-    explained, ridge = 0.0, float(_RIDGES[-1])
-    if len(used):
-        ridge, explained, semantic[:, used] = fit_ridge(features, scores[:, used].T)
-    like = (scores @ semantic.T) @ target.features.T
     same = same_genes(reference, target)
     own = np.asarray((same @ scores.T).T)
     shared = np.diff(same.indptr) > 0
-    return PredictedSignature(own, like, shared, max(explained, 0.0), ridge, semantic)
+    foreign = np.where(shared[:, None], 0.0, target.features)
+    semantic = np.zeros((features.shape[1], scores.shape[1]))
+    foreseen, explained, ridge = np.zeros_like(own), 0.0, float(_RIDGES[-1])
+    if len(used):
+        ridge, explained, solve = fit_ridge(features, scores[:, used].T)
+        foreseen = (scores[:, used] @ solve.T) @ foreign.T
+        # Woodbury: weighing by the predictive covariance of the target's genes is to
+        # count these among the genes that hold coefficients small.
+        held = features.T @ features + ridge * np.eye(features.shape[1])
+        held += _STRANGER * foreign.T @ foreign
+        semantic[:, used] = np.linalg.solve(held, features.T)
+    like = (scores @ semantic.T) @ foreign.T
+    return PredictedSignature(
+        own, foreseen, like, shared, max(explained, 0.0), ridge, semantic
+    )
 
 
 def same_genes(reference: NamedGenes, target: NamedGenes) -> sparse.csr_matrix:

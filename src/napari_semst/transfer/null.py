@@ -146,8 +146,8 @@ def correlations(
     means
         Shape ``(n_groups, n_genes)``.
     """
-    told = scores.target.known | (np.abs(scores.weights).sum(axis=0) > 0)
-    seen, expected = means[:, told].astype(np.float64), scores.weights[:, told]
+    told = scores.target.known | (np.abs(scores.expected).sum(axis=0) > 0)
+    seen, expected = means[:, told].astype(np.float64), scores.expected[:, told]
     seen = seen - seen.mean(axis=1, keepdims=True)
     expected = expected - expected.mean(axis=1, keepdims=True)
     lengths = np.linalg.norm(seen, axis=1)[:, None] * np.linalg.norm(expected, axis=1)
@@ -226,13 +226,14 @@ def by_runners_up(
     """
     random = np.random.default_rng((settings.seed, 4))
     weights, n_genes = scores.weights, means.shape[1]
+    spread = weights * scores.expected
     name, other = own.argmax(axis=1), np.zeros(len(own))
     for _ in range(settings.n_draws):
         times = np.bincount(random.integers(n_genes, size=n_genes), minlength=n_genes)
         drawn = np.flatnonzero(times)
         weighted = weights[:, drawn] * times[drawn]
-        length = np.sqrt((weighted * weights[:, drawn]).sum(axis=1))
-        again = means[:, drawn] @ (weighted / np.maximum(length, 1e-12)[:, None]).T
+        length = np.sqrt(np.maximum(spread[:, drawn] @ times[drawn], 1e-12))
+        again = means[:, drawn] @ (weighted / length[:, None]).T
         other += again.argmax(axis=1) != name
     p: NDArray[np.float64] = (1 + other) / (settings.n_draws + 1)
     return p
@@ -246,7 +247,10 @@ def name_each_spot(
     def work(tell: ThreadReporter) -> GroupNames:
         p = spot_p_values(scores, settings, tell)
         length = profile_lengths(scores, settings.seed)
-        correlation = scores.scores / length[:, None]
+        size = np.linalg.norm(scores.expected, axis=1, keepdims=True)
+        unit = scores.expected / np.maximum(size, 1e-12)
+        along = scores.profiles.weighted_sums(unit.T)
+        correlation = along / length[:, None]
         fit = tissue_fit(scores, settings.seed)
         shown = np.clip(correlation, -1, 1)
         return _named(scores.scores, shown, p, settings.fdr, fit)

@@ -30,7 +30,7 @@ def tissue_fit(scores: TransferScores, seed: int) -> float:
     weights = _of_shared(scores)
     told = np.abs(weights).sum(axis=0) > 0
     if told.sum() < _ENOUGH_SHARED:
-        weights = scores.weights
+        weights = scores.expected
         told = scores.target.known | told
     sample = sample_profiles(scores.profiles, seed)[:, told].astype(np.float64)
     sample -= sample.mean(axis=0)
