@@ -20,6 +20,7 @@ Fcrls>Fcrl2 Fert2>Fer Gtl3>Cfap20 Gyk>Gk H1foo>H1f8 H1fx>H1f10 H2-Ke2>Pfdn6
 H2-Ke4>Slc39a7 H2-Ke6>Hsd17b8 H2afv>H2az2 H2afy>Macroh2a1 H2afy2>Macroh2a2 H2afz>H2az1
 Hdgfrp2>Hdgfl2 Hdgfrp3>Hdgfl3 Hist1h1a>H1f1 Hist1h1b>H1f5 Hist1h1c>H1f2 Hist1h1d>H1f3
 Hist1h1e>H1f4 Hnrpdl>Hnrnpdl Hnrpll>Hnrnpll Hras1>Hras l7Rn6>Hikeshi Lnp>Lnpk
+Lppr1>Plppr1 Lppr2>Plppr2 Lppr3>Plppr3 Lppr4>Plppr4 Lppr5>Plppr5
 Mettl7a1>Tmt1a Mfsd7a>Slc49a3 Mfsd7b>Flvcr1 Mfsd7c>Flvcr2 Mll1>Kmt2a Nim1>Nim1k
 Palm2>Pakap Peo1>Twnk Pex11c>Pex11g Qk>Qki Rab1>Rab1a Ric8>Ric8a Rp2h>Rp2 Scn2a1>Scn2a
 Selk>Selenok Selm>Selenom Sep15>Selenof Sfpi1>Spi1 Sgol2>Sgo2a Slc24a6>Slc8b1

@@ -32,7 +32,7 @@ if TYPE_CHECKING:
 
 Rows = tuple[int, ...]
 
-RULES = 2
+RULES = 3
 """Rises where a name may come to mean another gene than before."""
 
 _UNIQUE = re.compile(r"(?P<name>.+)[-.]\d{1,2}")
