@@ -13,8 +13,10 @@ from napari_semst.transfer.estimator import name_spots
 from napari_semst.transfer.null import (
     NONE,
     dealt_anew,
+    domain_q_values,
     name_each_spot,
     name_groups,
+    near_best,
     strata_of,
 )
 from napari_semst.transfer.settings import TransferSettings
@@ -70,6 +72,22 @@ def test_noise_is_none_of_these():
     assert (spots.best != NONE).mean() <= 0.02
     # Names say nothing here: p-values are those of chance, one spot in some apart.
     assert stats.kstest(spots.p[::20], "uniform").pvalue > 0.001
+
+
+def test_q_of_domains_is_that_of_chance_and_the_mean_share_of_other_names():
+    chance, other = np.full(4, 0.01), np.array([0.3, 0.0, 0.1, 0.3])
+    wrong = np.array([0.175, 0.0, 0.05, 0.175])
+    assert np.allclose(domain_q_values(chance, other), 0.01 + wrong)
+    less_sure = np.array([0.01, 0.02, 0.03, 0.04])
+    assert np.allclose(domain_q_values(less_sure, np.zeros(4)), 0.04)
+    assert domain_q_values(np.ones(2), np.ones(2)).tolist() == [1, 1]
+    assert not len(domain_q_values(np.zeros(0), np.zeros(0)))
+
+
+def test_a_name_that_another_domain_bears_far_better_is_not_given():
+    own = np.array([[4.0, 1.0], [1.9, 1.0], [2.1, 0.5], [0.1, 3.0]])
+    assert near_best(own).tolist() == [True, False, True, True]
+    assert not len(near_best(np.zeros((0, 2))))
 
 
 def test_a_cancelled_test_ends():

@@ -9,13 +9,15 @@ has its answer:
   domains are compared with random connected ones of their size;
 - another domain of the reference may be as near: genes are drawn anew with replacement,
   and the name has to stay;
+- another domain of the target may bear the name far better: one that is not half as
+  like it as the most alike one is not named so;
 - tissues of one body have much in common: of what sets the piece apart the name must
   explain some share, and so must all names of what sets the section's spots apart.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -40,6 +42,8 @@ if TYPE_CHECKING:
 STRATA = 10
 # Correlation over genes that a name needs at least: 4 % of what sets a piece apart.
 LEAST_CORRELATION = 0.2
+# How like a name a domain has to be at least, in shares of the section's most alike.
+_LEAST_OF_BEST = 0.5
 # Spots from which the shape of the null is learnt.
 _NULL_SPOTS = 2_000
 # Draws that every spot gets of its own, for the spread of its scores.
@@ -64,7 +68,8 @@ class GroupNames:
     scores
         Correlation over genes of each with each label, ``(n_groups, n_labels)``.
     p, q
-        Of the best label, ``(n_groups,)``; q by Benjamini and Hochberg.
+        Of the best label, ``(n_groups,)``. Of spots q is by Benjamini and Hochberg; of
+        domains, that of chance and the share of other names, see `domain_q_values`.
     fit
         Share of what could be explained of the section's spots that the references
         explain; see `tissue_fit`.
@@ -124,16 +129,59 @@ def name_groups(
         means = scores.profiles.group_means(mean_of_groups(codes, n_groups))
         of = 3 * settings.n_draws
         own = means @ scores.weights.T
-        p = np.maximum(
+        chance = np.maximum(
             _by_genes(scores, means, own, settings, lambda done: tell(done, of)),
             by_random_domains(scores, own, codes, settings),
         )
         tell(2 * settings.n_draws, of)
-        p = np.maximum(p, by_runners_up(scores, means, own, settings))
+        other = by_runners_up(scores, means, own, settings)
+        p, q = np.maximum(chance, other), domain_q_values(chance, other)
         fit = tissue_fit(scores, settings.seed)
-        return _named(own, correlations(scores, means), p, settings.fdr, fit)
+        found = _named(own, correlations(scores, means), p, q, settings.fdr, fit)
+        return replace(found, best=np.where(near_best(own), found.best, NONE))
 
     return (yield from run_in_thread("explain", "Naming domains", work, control))
+
+
+def domain_q_values(
+    chance: NDArray[np.float64], other: NDArray[np.float64]
+) -> NDArray[np.float64]:
+    """Return the share of wrong names among domains that are at least as sure.
+
+    A name can be wrong by chance, or because another is right. The first is a p-value,
+    whose false discovery rate is Benjamini's and Hochberg's. The second is a share of
+    draws, how probably this very name is wrong: its rate is the mean over the domains
+    that are named (Newton 2004, doi:10.1093/biostatistics/5.2.155). Both add up.
+
+    Parameters
+    ----------
+    chance
+        The p-value of each domain, ``(n_groups,)``.
+    other
+        In what share of draws another name was the best, ``(n_groups,)``.
+    """
+    if not len(chance):
+        return chance
+    ordered = np.sort(other)
+    up_to = np.searchsorted(ordered, other, side="right")
+    wrong = np.cumsum(ordered)[up_to - 1] / up_to
+    by_chance = np.asarray(stats.false_discovery_control(chance), np.float64)
+    return np.minimum(by_chance + wrong, 1.0)
+
+
+def near_best(own: NDArray[np.floating[Any]]) -> NDArray[np.bool_]:
+    """Return which groups are at least half as like their name as the most alike one.
+
+    Parameters
+    ----------
+    own
+        Scores, ``(n_groups, n_labels)``.
+    """
+    if not len(own):
+        return np.zeros(0, bool)
+    name = own.argmax(axis=1)
+    near: NDArray[np.bool_] = own.max(axis=1) >= _LEAST_OF_BEST * own.max(axis=0)[name]
+    return near
 
 
 def correlations(
@@ -253,7 +301,8 @@ def name_each_spot(
         correlation = along / length[:, None]
         fit = tissue_fit(scores, settings.seed)
         shown = np.clip(correlation, -1, 1)
-        return _named(scores.scores, shown, p, settings.fdr, fit)
+        q = stats.false_discovery_control(p) if len(p) else p
+        return _named(scores.scores, shown, p, q, settings.fdr, fit)
 
     return (yield from run_in_thread("explain", "Testing names", work, control))
 
@@ -313,11 +362,11 @@ def _named(
     own: NDArray[np.floating[Any]],
     correlation: NDArray[np.float32],
     p: NDArray[np.float64],
+    q: NDArray[np.float64],
     fdr: float,
     fit: float,
 ) -> GroupNames:
     ranked = np.argsort(-own, axis=1, kind="stable")
-    q = stats.false_discovery_control(p) if len(p) else p
     of_best = np.take_along_axis(correlation, ranked[:, :1], axis=1).ravel()
     told = (q <= fdr) & (of_best >= LEAST_CORRELATION)
     told &= fit >= LEAST_FIT
