@@ -77,6 +77,12 @@ class Annotator:
         """Whether there is an edit to do again."""
         return bool(self._undone)
 
+    @property
+    def just_made(self) -> str:
+        """The column that `undo` would remove, empty where it would not."""
+        column, before, _ = self._done[-1] if self._done else ("", None, None)
+        return column if before is None else ""
+
     def edit(self, column: str, change: Edit, *, begin: bool = False) -> str:
         """Edit a column, or a copy of one not made by hand; return the column.
 

@@ -13,6 +13,7 @@ from napari_semst.viewer import picking, spots
 from napari_semst.widgets.explore import texts
 from napari_semst.widgets.explore.assign import AssignPart
 from napari_semst.widgets.explore.drawing import DrawingTool
+from napari_semst.widgets.explore.refining import RefinePart
 from napari_semst.widgets.explore.texts import TIPS
 from napari_semst.widgets.shared.forms import (
     heading,
@@ -68,6 +69,7 @@ class SelectPart(QWidget):
         self.hint.setText(texts.TOOL_HINT)
         self.hint.hide()
         self.assign = AssignPart(context)
+        self.refine = RefinePart(context)
         self._stroke: tuple[Mask | None, Mask, Any, Mask] | None = None
         self._build()
         self._connect()
@@ -78,7 +80,14 @@ class SelectPart(QWidget):
         for part in (self.invert_button, self.clear_button):
             row.addWidget(part)
         stacked(
-            self, heading("Select"), row, self.hint, self.count, self.assign, spacing=6
+            self,
+            heading("Select"),
+            row,
+            self.hint,
+            self.count,
+            self.assign,
+            self.refine,
+            spacing=6,
         )
 
     def _connect(self) -> None:
@@ -183,6 +192,7 @@ class SelectPart(QWidget):
 
     def shutdown(self) -> None:
         """Leave the canvas as it was before a tool was on; for when the dock goes."""
+        self.refine.shutdown()
         self.tool.stop()
 
     # --- the tools

@@ -117,6 +117,15 @@ TIPS = {
         "Save regions: the labels on show as GeoJSON, which QuPath opens "
         "(full-resolution pixels)."
     ),
+    "refine": (
+        "Spots of a domain that are like those corrected, by place and by the latent "
+        "of the run, follow them. Offered for a copy of labels that was corrected."
+    ),
+    "show_changed": "Select the spots whose name is another now.",
+    "keep_refined": (
+        "Keep the new column, and beside it the probability of each spot's name."
+    ),
+    "discard_refined": "Remove the new column; the corrected one stays.",
     "store": (
         "Write the results as a table into a SpatialData store that holds the section. "
         "Needs the extra napari-semst[spatialdata]."
@@ -226,6 +235,24 @@ NOT_WHOLE_HELP = (
     "Expected a point in the layer for each spot of the section; some were deleted or "
     "added. Press *Restore from the data* at the top."
 )
+REFINING = "Following the corrections"
+REFINED = "Corrections followed"
+REFINED_HELP = (
+    "{n:,} of {total:,} spots follow the corrections, with a mean probability of "
+    "{sure:.2f}, in the column {column}."
+)
+NOTHING_REFINED = "No other spot follows"
+NOTHING_REFINED_HELP = (
+    "No spot is likelier to be like those corrected than like the rest of its domain. "
+    "Correct some more."
+)
+REFINED_KEPT = "Kept"
+REFINED_KEPT_HELP = (
+    "The column {column} can be corrected and refined further; {column}_probability "
+    "says how sure each name is."
+)
+EDITED_SINCE = "Labels were edited since"
+EDITED_SINCE_HELP = "Take the edits back with Undo, one by one."
 RESTORED = "Restored"
 RESTORED_HELP = "Spots and images are as the data say."
 HIDDEN = "The section is hidden"
