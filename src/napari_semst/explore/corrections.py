@@ -34,9 +34,6 @@ REACH = 8.0
 ALIKE = 0.3
 """The same among latents: root mean square difference of standardised dimensions."""
 
-WRONG = 0.25
-"""Share of a domain's spots that are wrong at least, where that cannot be told."""
-
 # A spot is settled with its neighbours: how many, in how many rounds, with what weight.
 _NEIGHBOURS, _ROUNDS, _PULL = 6, 20, 0.5
 # Spots of a domain that stand for those that were not corrected, and corrections: more
@@ -274,13 +271,12 @@ def _share_corrected(found: NDArray[np.float32], corrected: NDArray[np.bool_]) -
     """Return which share of a domain's wrong spots was corrected, as far as is known.
 
     Around a corrected spot all are wrong, so that the share of corrected ones there is
-    it; the spot itself does not count. It is at least that of all spots, and at most
-    that where few of them are wrong.
+    it; the spot itself does not count. It is at least that of all spots.
     """
     least = float(corrected.mean())
     around = float(found[corrected].sum(axis=1).mean())
     alone = 1 / max(int(corrected.sum()), 1)
-    return float(np.clip(around * (1 - alone), least, least / WRONG))
+    return max(around * (1 - alone), least)
 
 
 def _drawn(

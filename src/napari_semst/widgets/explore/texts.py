@@ -117,6 +117,18 @@ TIPS = {
         "Save regions: the labels on show as GeoJSON, which QuPath opens "
         "(full-resolution pixels)."
     ),
+    "borders": (
+        "For the labels on show: which domains touch, how often, and how large and "
+        "thick each is."
+    ),
+    "distance": (
+        "Write each spot's distance to the border of its domain as a column, and "
+        "colour by it."
+    ),
+    "border_table": (
+        "Share of the area; thickness in the unit of the coordinates; who touches it, "
+        "the most first. A star: more often than in 99 of 100 shuffles of the borders."
+    ),
     "refine": (
         "Spots of a domain that are like those corrected, by place and by the latent "
         "of the run, follow them. Offered for a copy of labels that was corrected."
@@ -235,6 +247,13 @@ NOT_WHOLE_HELP = (
     "Expected a point in the layer for each spot of the section; some were deleted or "
     "added. Press *Restore from the data* at the top."
 )
+BORDERS = "Borders"
+BORDERS_ASK = "Which domains touch, and how large and thick is each?"
+BORDERS_BUSY = "Looking at the borders..."
+BORDERS_OF = "Of {column}. Touching spots are alike: the stars rank pairs."
+BORDER_COLUMNS = ("Name", "Area", "Thickness", "Touches")
+RARE = 0.01
+TOUCHES = "{other}: {count:,} contacts, {expected:,.0f} by chance, p = {p:.3f}"
 REFINING = "Following the corrections"
 REFINED = "Corrections followed"
 REFINED_HELP = (

@@ -24,6 +24,7 @@ from napari_semst.widgets.explore.legend import LegendTable
 from napari_semst.widgets.explore.limits import ColourLimits
 from napari_semst.widgets.explore.markers import MarkerPanel
 from napari_semst.widgets.explore.naming import NamingPart
+from napari_semst.widgets.explore.neighbours import NeighboursPart
 from napari_semst.widgets.explore.patches import PatchesPart
 from napari_semst.widgets.explore.select import SelectPart
 from napari_semst.widgets.explore.share import ShareActions, SharePanel
@@ -94,10 +95,14 @@ class ExploreDomains(QWidget):
         self.umap = UmapPart(context, self.select.take, self)
         self.patches = PatchesPart(context, self.select.tool, self)
         self.naming = NamingPart(context, self)
+        self.neighbours = NeighboursPart(context, self)
         at = self.column.indexOf(self.card) + 1
         for place, part in enumerate((self.select, self.umap, self.patches)):
             self.column.insertWidget(at + place, part)
-        self.column.insertWidget(self.column.indexOf(self.why_fold) + 1, self.naming)
+        below = self.column.indexOf(self.why_fold) + 1
+        self.column.insertWidget(below, self.naming)
+        borders = collapsible(texts.BORDERS, self.neighbours)
+        self.column.insertWidget(below + 1, borders)
         self.sections.look_again()
 
     def _build(self) -> None:
@@ -194,6 +199,7 @@ class ExploreDomains(QWidget):
                 self.umap.shutdown()
                 self.patches.shutdown()
                 self.naming.shutdown()
+                self.neighbours.shutdown()
             self._docked = self.parent() is not None
         return super().event(event)
 
