@@ -11,9 +11,9 @@ from qtpy.QtWidgets import QDoubleSpinBox, QLabel, QWidget
 
 from napari_semst.viewer import picking, spots
 from napari_semst.widgets.explore import texts
-from napari_semst.widgets.explore.assign import AssignPart
+from napari_semst.widgets.explore.correct.assign import AssignPart
+from napari_semst.widgets.explore.correct.refining import RefinePart
 from napari_semst.widgets.explore.drawing import DrawingTool
-from napari_semst.widgets.explore.refining import RefinePart
 from napari_semst.widgets.explore.texts import TIPS
 from napari_semst.widgets.shared.forms import (
     heading,

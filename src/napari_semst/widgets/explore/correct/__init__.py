@@ -1,0 +1,1 @@
+"""Names given by hand, and the rest of the section that follows them."""
