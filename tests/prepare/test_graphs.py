@@ -6,7 +6,7 @@ from scipy import sparse
 
 from napari_semst.config import PrepareConfig
 from napari_semst.errors import ConfigError
-from napari_semst.prepare import graphs
+from napari_semst.prepare import graphs, nearest
 
 
 def hexagonal(n=20, pitch=100.0):
@@ -75,7 +75,6 @@ def test_feature_graph_holds_the_nearest_by_cosine():
     assert graph.diagonal().sum() == 0
 
 
-@pytest.mark.slow
 def test_the_approximate_graph_finds_nearly_the_same(monkeypatch):
     random = np.random.default_rng(3)
     centres = random.gamma(1.0, 2.0, (6, 40))
@@ -83,9 +82,18 @@ def test_the_approximate_graph_finds_nearly_the_same(monkeypatch):
     expression = sparse.csr_matrix(dense)
     exact, _ = graphs.feature_graph(expression, 10)
     monkeypatch.setattr(graphs, "EXACT_FEATURE_SPOTS", 100)
+    monkeypatch.setattr(nearest, "LOOKED_INTO", 10)
+    monkeypatch.setattr(graphs, "LOOKED_INTO", 10)
     near, text = graphs.feature_graph(expression, 10)
-    assert "approximate" in text
-    assert exact.multiply(near).nnz / exact.nnz > 0.85
+    assert "approximate: 39 components, 10 of 31 groups" in text
+    assert 0.9 < exact.multiply(near).nnz / exact.nnz < 1
+
+
+def test_components_and_sparse_expression_have_the_same_neighbours():
+    dense = np.random.default_rng(4).normal(size=(60, 12)).astype(np.float32)
+    of_components, _ = graphs.feature_graph(dense, 5)
+    of_sparse, _ = graphs.feature_graph(sparse.csr_matrix(dense), 5)
+    assert (of_components != of_sparse).nnz == 0
 
 
 def test_normalisations():

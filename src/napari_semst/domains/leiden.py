@@ -65,7 +65,7 @@ def leiden(
     graph, _ = yield from run_in_thread(
         "assign",
         "Neighbours for Leiden",
-        lambda _: feature_graph(points, NEIGHBOURS, seed),
+        lambda _: feature_graph(points, NEIGHBOURS, seed, control.check),
         control,
     )
     labels = yield from communities(graph, k, seed, control)

@@ -10,9 +10,9 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
-from numba import njit
 from scipy import sparse
 
+from napari_semst.core.compiled import compiled_once
 from napari_semst.explanation.markers import membership
 
 if TYPE_CHECKING:
@@ -139,7 +139,7 @@ def random_domains(
         yield inside
 
 
-@njit(nogil=True, cache=True)
+@compiled_once(nogil=True)
 def grow(starts, touching, size, own, sums, wanted, seed, inside):  # type: ignore[no-untyped-def]
     """Divide patches into random connected domains, and add up what is in each.
 
@@ -200,7 +200,7 @@ def grow(starts, touching, size, own, sums, wanted, seed, inside):  # type: igno
                     n_edge[domain] += 1
 
 
-@njit(nogil=True, cache=True)
+@compiled_once(nogil=True)
 def _most_lacking(lacks):  # type: ignore[no-untyped-def]
     """Return a domain drawn by what it lacks, or the one least over its size."""
     total = 0.0

@@ -7,12 +7,13 @@ compiled.
 from __future__ import annotations
 
 import numpy as np
-from numba import njit
+
+from napari_semst.core.compiled import compiled_once
 
 _f32 = np.float32
 
 
-@njit(cache=True, nogil=True)
+@compiled_once(nogil=True)
 def _taps(start, step, size, first, places, weights):  # type: ignore[no-untyped-def]
     """Fill places and weights of a triangle as wide as two output pixels, or two own.
 
@@ -33,7 +34,7 @@ def _taps(start, step, size, first, places, weights):  # type: ignore[no-untyped
             weights[i, t] /= total
 
 
-@njit(cache=True, nogil=True)
+@compiled_once(nogil=True)
 def resample_patches(window, first, size, starts, step, patches):  # type: ignore[no-untyped-def]
     """Fill patches, antialiased, from a window that holds all they touch.
 

@@ -33,8 +33,8 @@ _NETWORK_SECONDS, _NETWORK_GPU_SECONDS = 0.6, 5.0e-3
 _BASE_BYTES = 0.7 * GIB
 _COUNT_BYTES = 20.0
 _SPOT_BYTES = 1900.0
-# Above the spots that mixtures are fitted to: the approximate search for neighbours is
-# compiled, and chunks are passed through.
+# Above the spots that mixtures are fitted to: what searches by pieces hold, and chunks
+# that are passed through.
 _LARGE_BYTES, _CHUNK_BYTES = 0.22 * GIB, 2000.0
 _SEMANTIC_WIDTH = 256
 # Each feature of a spot's image is held about four times; blocks of patches besides.

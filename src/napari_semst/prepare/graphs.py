@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from threading import Lock
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -11,8 +10,15 @@ from scipy import sparse
 from scipy.spatial import KDTree
 
 from napari_semst.errors import ConfigError, one_of
+from napari_semst.prepare.nearest import (
+    LOOKED_INTO,
+    nearest_by_cosine,
+    nearest_in_groups,
+)
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from numpy.typing import NDArray
 
     from napari_semst.config import PrepareConfig
@@ -27,7 +33,6 @@ _RING_SLACK = 0.2
 # Above this many spots nearest neighbours by expression are approximate.
 EXACT_FEATURE_SPOTS = 20_000
 _FEATURE_COMPONENTS = 50
-_ONE_SEARCH = Lock()
 # Distances held at once by the exact search; scikit-learn would take a gigabyte.
 _DISTANCES_MEGABYTES = 128
 
@@ -127,7 +132,7 @@ def nearest_graph(
     if k < 1:
         return sparse.csr_matrix((n_spots, n_spots), dtype=np.float32)
     _, nearest = KDTree(coordinates).query(coordinates, k=k + 1)
-    return _from_lists(nearest)
+    return graph_of_lists(nearest)
 
 
 def touching_graph(average: sparse.csr_matrix) -> sparse.csr_matrix:
@@ -141,53 +146,66 @@ def feature_graph(
     expression: sparse.csr_matrix | NDArray[np.floating],
     n_neighbours: int,
     seed: int = 0,
+    check: Callable[[], None] = lambda: None,
 ) -> tuple[sparse.csr_matrix, str]:
     """Return the union of every spot's nearest spots by cosine of expression.
 
-    Paper, equation 2. Exact up to `EXACT_FEATURE_SPOTS` spots; above, approximate
-    nearest neighbours (NN-descent) among 50 singular vectors.
+    Paper, equation 2. Exact up to `EXACT_FEATURE_SPOTS` spots; above, a spot is
+    compared with those of the groups nearest to it, and expression that is no
+    components yet is brought to 50 singular vectors before.
 
     Parameters
     ----------
     expression
         Scaled expression or components of it, shape ``(n_spots, width)``.
+    check
+        Called between pieces of the search; ends it by raising.
     """
     n_spots = expression.shape[0]
     k = min(n_neighbours, n_spots - 1)
     if k < 1:
         return sparse.csr_matrix((n_spots, n_spots), dtype=np.float32), "none"
     if n_spots > EXACT_FEATURE_SPOTS:
-        return _approximate_feature_graph(expression, k, seed)
+        return _approximate_feature_graph(expression, k, seed, check)
+    if sparse.issparse(expression):
+        nearest = _nearest_of_sparse(expression, k)
+    else:
+        nearest = nearest_by_cosine(expression, k, check)
+    return graph_of_lists(nearest), f"{k} nearest by expression"
+
+
+def _nearest_of_sparse(expression: sparse.csr_matrix, k: int) -> NDArray[np.integer]:
     from sklearn import config_context
     from sklearn.neighbors import NearestNeighbors
 
     search = NearestNeighbors(n_neighbors=k, metric="cosine", algorithm="brute")
     with config_context(working_memory=_DISTANCES_MEGABYTES):
         # Asked without points, a spot is never its own neighbour, duplicates included.
-        nearest = search.fit(expression).kneighbors(return_distance=False)
-    own = np.arange(n_spots)[:, None]
-    return _from_lists(np.hstack([own, nearest])), f"{k} nearest by expression"
+        nearest: NDArray[np.integer] = search.fit(expression).kneighbors(
+            return_distance=False
+        )
+    return nearest
 
 
 def _approximate_feature_graph(
-    expression: sparse.csr_matrix | NDArray[np.floating], k: int, seed: int
+    expression: sparse.csr_matrix | NDArray[np.floating],
+    k: int,
+    seed: int,
+    check: Callable[[], None],
 ) -> tuple[sparse.csr_matrix, str]:
-    from pynndescent import NNDescent
-    from sklearn.decomposition import TruncatedSVD
-
     reduced, width = expression, expression.shape[1]
     if sparse.issparse(expression):
+        from sklearn.decomposition import TruncatedSVD
+
         width = min(_FEATURE_COMPONENTS, min(expression.shape) - 1)
         reduced = TruncatedSVD(width, random_state=seed).fit_transform(expression)
-    # A cancelled run's search goes on until it is done, and where numba has its own
-    # threads a second one beside it would end the program.
-    with _ONE_SEARCH:
-        search = NNDescent(
-            reduced.astype(np.float32), "cosine", n_neighbors=k + 1, random_state=seed
-        )
-        nearest, _ = search.neighbor_graph
-    text = f"{k} nearest by expression (approximate, {width} components)"
-    return _from_lists(nearest), text
+        check()
+    nearest, n_groups = nearest_in_groups(reduced, k, seed, check)
+    text = (
+        f"{k} nearest by expression (approximate: {width} components, "
+        f"{min(LOOKED_INTO, n_groups)} of {n_groups} groups)"
+    )
+    return graph_of_lists(nearest), text
 
 
 def with_loops(adjacency: sparse.csr_matrix) -> sparse.csr_matrix:
@@ -234,8 +252,8 @@ def normalised_adjacency(
     return sparse.csr_matrix(scaled, dtype=np.float32)
 
 
-def _from_lists(nearest: NDArray[np.integer]) -> sparse.csr_matrix:
-    """Return the symmetric graph of lists that may contain the spot itself."""
+def graph_of_lists(nearest: NDArray[np.integer]) -> sparse.csr_matrix:
+    """Return the symmetric graph of lists, whose empty places are negative."""
     n_spots, k = nearest.shape
     rows = np.repeat(np.arange(n_spots), k)
     columns = nearest.ravel()

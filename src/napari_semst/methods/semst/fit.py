@@ -65,12 +65,12 @@ def fit(
     published = config.model.start == "expression"
     describe = from_expression if published else from_components
     if section.n_spots <= WHOLE_SPOTS:
-        inputs = describe(section, semantics, config)
+        inputs = describe(section, semantics, config, control.check)
     else:
         inputs = yield from run_in_thread(
             "train",
             "Components, and neighbours by expression",
-            lambda _: describe(section, semantics, config),
+            lambda _: describe(section, semantics, config, control.check),
             control,
         )
     control.check()

@@ -22,6 +22,8 @@ from napari_semst.prepare.graphs import (
 from napari_semst.prepare.section import Components
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from numpy.typing import NDArray
     from scipy import sparse
 
@@ -129,15 +131,24 @@ class Inputs:
 
 
 def from_expression(
-    section: Section, semantics: NDArray[np.float32] | None, config: Config
+    section: Section,
+    semantics: NDArray[np.float32] | None,
+    config: Config,
+    check: Callable[[], None] = lambda: None,
 ) -> Inputs:
-    """Return the published inputs: scaled expression and both graphs."""
+    """Return the published inputs: scaled expression and both graphs.
+
+    Parameters
+    ----------
+    check
+        Called between pieces of the work; ends it by raising.
+    """
     expression = section.scaled_expression()
     alignment, notes = None, {}
     if len(section.sections.names) > 1:
         components = section.components(config.training.seed)
         alignment, notes = components.alignment, components.notes()
-    feature, note = _feature_graph(expression, section, config, alignment)
+    feature, note = _feature_graph(expression, section, config, alignment, check)
     kind = config.prepare.normalisation
     return Inputs(
         expression,
@@ -156,13 +167,21 @@ def from_expression(
 
 
 def from_components(
-    section: Section, semantics: NDArray[np.float32] | None, config: Config
+    section: Section,
+    semantics: NDArray[np.float32] | None,
+    config: Config,
+    check: Callable[[], None] = lambda: None,
 ) -> Inputs:
     """Return inputs that start from smoothed principal components.
 
     Both views propagate 30 components, over the spatial graph and over the nearest
     spots by these components; the latent starts as the leading components averaged
     over neighbours.
+
+    Parameters
+    ----------
+    check
+        Called between pieces of the work; ends it by raising.
     """
     if config.model.weights:
         raise ConfigError(
@@ -173,7 +192,7 @@ def from_components(
     size = _size(_averaged(components.root, section, config))
     scale = Scale(components.axes, _size(components.root), size)
     decoded = _decoded(section, config.training.decoded_genes)
-    return _inputs(section, semantics, config, scale, components, decoded)
+    return _inputs(section, semantics, config, scale, components, decoded, check)
 
 
 def from_scale(
@@ -181,16 +200,22 @@ def from_scale(
     semantics: NDArray[np.float32] | None,
     config: Config,
     scale: Scale,
+    check: Callable[[], None] = lambda: None,
 ) -> Inputs:
     """Return inputs made as those of the section that a scale comes from.
 
     They are to be encoded and not learnt from: nothing is to be reconstructed.
+
+    Parameters
+    ----------
+    check
+        Called between pieces of the work; ends it by raising.
     """
     from scipy import sparse
 
     scores = Components(scale.axes, *scale.axes.scores(section.counts))
     nothing = sparse.csr_matrix((section.n_spots, 1), dtype=np.float32)
-    return _inputs(section, semantics, config, scale, scores, nothing)
+    return _inputs(section, semantics, config, scale, scores, nothing, check)
 
 
 def _averaged(
@@ -208,11 +233,12 @@ def _inputs(
     scale: Scale,
     scores: Components,
     decoded: sparse.csr_matrix,
+    check: Callable[[], None],
 ) -> Inputs:
     root, logged = scores.root, scores.logged
     propagated = root[:, :PROPAGATED] / np.float32(scale.propagated)
     base = _averaged(root, section, config) / np.float32(scale.base)
-    feature, note = _feature_graph(propagated, section, config, scores.alignment)
+    feature, note = _feature_graph(propagated, section, config, scores.alignment, check)
     kind = config.prepare.normalisation
     spatial_graph = normalised_adjacency(section.spatial, kind)
     expression_graph = normalised_adjacency(feature, kind)
@@ -246,11 +272,12 @@ def _feature_graph(
     section: Section,
     config: Config,
     alignment: SectionAlignment | None,
+    check: Callable[[], None],
 ) -> tuple[sparse.csr_matrix, str]:
     """Return neighbours by expression: inside sections, and mutual ones across."""
     k, seed = config.prepare.feature_neighbours, config.training.seed
     graph, note = section.sections.inside(
-        lambda spots: feature_graph(expression[spots], k, seed)
+        lambda spots: feature_graph(expression[spots], k, seed, check)
     )
     if alignment is None:
         return graph, note

@@ -5,13 +5,12 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from napari_semst.methods.spec import MethodSpec
-from napari_semst.training.batching import WHOLE_SPOTS, batch_spots
+from napari_semst.training.batching import batch_spots
 
 if TYPE_CHECKING:
     from napari_semst.config import Config
 
 # Seconds on the machine of docs/benchmarks.md.
-_COMPILE_SECONDS = 25.0  # the search for approximate neighbours, once a process
 _SAMPLED_STEP_SECONDS = 0.11
 _WHOLE_STEP_SECONDS = 0.022
 _STEP_SPOT_SECONDS = 8.8e-6  # each spot of a step that reads them all, at width 64
@@ -35,16 +34,15 @@ def _not_transferable(config: Config) -> str:
 
 def _training_seconds(config: Config, n_spots: int, n_genes: int) -> float:
     training = config.training
-    seconds = _COMPILE_SECONDS if n_spots > WHOLE_SPOTS else 0.0
     steps = training.epochs * training.ensemble
     if batch_spots(training, n_spots):
-        return seconds + steps * _SAMPLED_STEP_SECONDS
+        return steps * _SAMPLED_STEP_SECONDS
     hidden = config.model.hidden
     decoded = min(training.decoded_spots or n_spots, n_spots)
     decoded *= min(training.decoded_genes or n_genes, n_genes)
     step = _WHOLE_STEP_SECONDS + n_spots * _STEP_SPOT_SECONDS * hidden / 64
     step += decoded * hidden * _DECODED_SECONDS
-    return seconds + steps * step
+    return steps * step
 
 
 SPEC = MethodSpec(

@@ -64,7 +64,7 @@ def transfer(
     inputs = yield from run_in_thread(
         "train",
         "Components, and neighbours by expression",
-        lambda _: from_scale(section, semantics, config, scale),
+        lambda _: from_scale(section, semantics, config, scale, control.check),
         control,
     )
     place = device.torch()
