@@ -16,6 +16,8 @@ import zlib
 from collections.abc import Callable
 
 import numpy as np
+import sklearn.cluster  # noqa: F401 - as torch: a run has imported them by then
+import torch  # noqa: F401
 from threadpoolctl import threadpool_limits
 
 from napari_semst.config import Request
