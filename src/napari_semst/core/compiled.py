@@ -21,7 +21,10 @@ def compiled_once(*signature: str, **options: Any) -> Callable[[Any], Any]:
     options
         Of `numba.njit`, but for ``cache``.
     """
-    from numba import njit
+    import numba
+
+    # Its types know a signature that is there or not, and no other number of them.
+    njit: Any = numba.njit
 
     def compiling(function: Any) -> Any:
         try:
