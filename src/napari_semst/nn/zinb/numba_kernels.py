@@ -15,8 +15,6 @@ from __future__ import annotations
 import numpy as np
 from numba import njit
 
-from napari_semst.core.compiled import compiled_once
-
 # The clamps and addends of `napari_semst.nn.zinb.torch_kernels`, in both precisions.
 _EPSILON = 1e-10
 _THETA_LOW, _THETA_HIGH = 1e-4, 1e4
@@ -265,9 +263,10 @@ def _sum(values):  # type: ignore[no-untyped-def]
     return total
 
 
-@compiled_once(
+@njit(
     "float64(float32[::1])",
     nogil=True,
+    cache=True,
     fastmath={"contract", "reassoc"},
     error_model="numpy",
 )
@@ -282,10 +281,11 @@ def log_factorials(values):  # type: ignore[no-untyped-def]
     return total + values.size * 0.5 * (_LN2 + _LN_PI)
 
 
-@compiled_once(
+@njit(
     "void(float32[:,:,::1], int64[::1], int32[::1], float32[::1], float64, int64,"
     " int64, float64[::1])",
     nogil=True,
+    cache=True,
     fastmath={"contract"},
     error_model="numpy",
 )
