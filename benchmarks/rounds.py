@@ -189,7 +189,7 @@ def _viewers():
 
 
 def kept(records):
-    """Return by how many MiB memory rises from round 12 on: of medians, and by slope."""
+    """Return by how many MiB memory rises from round 12 on, of medians and by slope."""
     from scipy.stats import theilslopes
 
     memory = np.array([r["mib"] for r in records[FIRST - 1 :]])
