@@ -13,6 +13,7 @@ napari-spatialdata's View colours a layer of ours. In an environment of its own:
 from __future__ import annotations
 
 import importlib
+import os
 import sys
 import tempfile
 import warnings
@@ -107,6 +108,7 @@ def main() -> None:
     pictures = Path(sys.argv[1] if len(sys.argv) > 1 else ".")
     pictures.mkdir(exist_ok=True)
     folder = Path(tempfile.mkdtemp())
+    os.environ["SEMST_SETTINGS"] = str(folder / "settings")
     whole = store(folder)
 
     from napari.layers import Layer
@@ -139,7 +141,10 @@ def main() -> None:
     assert set(again.tables["semst"].obs["semst_domain"]) == {"left", "right"}
     print("the results are a table of the store")
 
-    dock = viewer.window.add_plugin_dock_widget("napari-semst", "Explore domains")[1]
+    viewer.window.resize(1400, 900)
+    dock = viewer.window.add_plugin_dock_widget(
+        "napari-semst", "Explore domains", tabify=True
+    )[1]
     for name, one in (("ours", sections[next(iter(sections))]),):
         for data in layers_of(one, name):
             layer = viewer.add_layer(Layer.create(*data))

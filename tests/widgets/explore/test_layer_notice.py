@@ -63,7 +63,7 @@ def test_a_colouring_that_the_points_cannot_take_is_refused_at_once(
     before = layer.face_color.copy()
     dock.colour_by("gene:GENE0")
     np.testing.assert_array_equal(layer.face_color, before)
-    assert dock.card.kind == "error"
+    assert dock.card.kind == "warning"
     assert not explained(dock)
     # What was on show before is what the dock still calls it.
     assert dock.sections.look.colour_by == "ground_truth"

@@ -255,7 +255,13 @@ class ExploreDomains(QWidget):
 
     def colour_by(self, key: str) -> None:
         """Colour the section's spots by something of it."""
-        if self.sections.layer is None:
+        layer = self.sections.layer
+        if layer is None:
+            return
+        if not spots.holds_its_spots(layer):
+            self.card.show_status("warning", texts.NOT_WHOLE, texts.NOT_WHOLE_HELP)
+            self.context.paint(anew=False)
+            self.choice.show_key(self.sections.look.colour_by)
             return
         try:
             self.context.colour_by(key)
