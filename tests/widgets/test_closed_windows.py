@@ -8,6 +8,7 @@ from collections import Counter
 import napari
 from qtpy.QtCore import QEvent
 from qtpy.QtWidgets import QApplication
+from superqt.utils import WorkerBase
 
 from tests.widgets.docks import add
 from tests.widgets.stand_in import small_tissue
@@ -26,6 +27,9 @@ def open_and_close():
     for name in ("Find domains", "Explore domains", "Open data"):
         viewer.window.add_plugin_dock_widget("napari-semst", name)
     add(viewer, small_tissue(), "Slice")
+    QApplication.processEvents()
+    # What a thread still holds goes with it.
+    WorkerBase.await_workers(60_000)
     QApplication.processEvents()
     viewer.close()
     QApplication.sendPostedEvents(None, QEvent.Type.DeferredDelete)
