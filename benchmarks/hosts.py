@@ -153,10 +153,14 @@ def table(cells):
 
     groups = defaultdict(list)
     for cell in cells:
+        changed = [
+            f" {stage}.{name}={value}"
+            for stage, values in cell["settings"].items()
+            for name, value in values.items()
+        ]
+        method = cell["method"] + "".join(changed)
         for readout in cell["readouts"]:
-            groups[cell["section"], cell["method"], cell["fusion"], readout].append(
-                cell
-            )
+            groups[cell["section"], method, cell["fusion"], readout].append(cell)
     rows = [
         "| section | method | fusion | readout | ARI | NMI | agreement | seeds | CPU s "
         "| MiB |",

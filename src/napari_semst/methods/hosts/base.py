@@ -138,7 +138,8 @@ class HostEncoded(NamedTuple):
         What is clustered, and where semantics is fused in, ``(n_spots, latent)``; in
         losses, after that.
     kept
-        What the losses need besides.
+        What the losses need besides; ``semantics`` among it takes the place of the
+        section's, for spots whose own is not to be seen in a step.
     """
 
     latent: Tensor

@@ -44,6 +44,8 @@ class GraphST(Host):
         "domains": {"refine": 3},
     }
 
+    step_seconds = 1.3e-5
+
     def read(self, section: Section, config: Config) -> HostInputs:
         """Return logs over each gene's deviation, and the three nearest spots."""
         from napari_semst.methods.hosts.inputs import scaled_log_expression

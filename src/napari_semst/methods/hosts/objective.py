@@ -165,7 +165,8 @@ class HostObjective:
         """Return spots encoded and fused, their latent before, and what was done."""
         encoded = self.host.encode(self.network, data, step)
         before = encoded.latent
-        latent, modulation = self.network.fused(before, data.semantics)
+        semantics = encoded.kept.get("semantics", data.semantics)
+        latent, modulation = self.network.fused(before, semantics)
         return encoded._replace(latent=latent), before, modulation
 
     def _data(self) -> HostData:

@@ -39,6 +39,8 @@ class Stagate(Host):
         },
     }
 
+    step_seconds = 9e-5
+
     def read(self, section: Section, config: Config) -> HostInputs:
         """Return logs of scaled counts, or their leading axes, and neighbours."""
         from napari_semst.methods.hosts.inputs import leading_scores, log_expression
