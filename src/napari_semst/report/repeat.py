@@ -28,6 +28,7 @@ _METHOD, _NUMBER, _SOURCE = "model.method", "domains.n_domains", "semantics.sour
 RUN_OPTIONS = (
     _NUMBER,
     _METHOD,
+    "model.fusion",
     "model.morphology",
     "morphology.image",
     "morphology.encoder",

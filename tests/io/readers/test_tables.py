@@ -12,6 +12,7 @@ from hypothesis.extra.numpy import arrays
 
 from napari_semst.errors import InputError
 from napari_semst.io.coordinates import find_coordinates
+from napari_semst.io.formats.text_tables import peek, row_names
 from napari_semst.io.notes import input_warnings
 from napari_semst.io.preview import preview
 from napari_semst.io.read import read
@@ -205,6 +206,21 @@ def test_any_names_and_counts_come_back(
     np.testing.assert_array_equal(found.X.toarray(), counts)
     want = np.arange(len(spots))[::-1]
     np.testing.assert_array_equal(found.obsm["spatial"][:, 0], want)
+
+
+@pytest.mark.parametrize("turned", [False, True])
+def test_a_name_that_ends_in_the_delimiter_costs_no_row(tmp_path, turned):
+    """Of a header that begins with an empty field: pandas took rows with it."""
+    spots, genes = ["s,", "s1", ",s2", "s3"], ["g,", "g1", "g2", ",g3"]
+    counts = pd.DataFrame(np.arange(16).reshape(4, 4), spots, genes)
+    save(counts.T if turned else counts, tmp_path / "c.csv")
+    save(pd.DataFrame({"x": range(4), "y": 2.5}, spots), tmp_path / "p.csv")
+    found = read(tmp_path)
+    assert list(found.obs_names) == spots
+    assert list(found.var_names) == genes
+    np.testing.assert_array_equal(found.X.toarray(), counts)
+    head = peek(tmp_path / "c.csv")
+    assert row_names(tmp_path / "c.csv", head) == (genes if turned else spots)
 
 
 @settings(max_examples=40, deadline=None)

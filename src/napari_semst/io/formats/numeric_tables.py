@@ -12,7 +12,6 @@ import numpy as np
 
 from napari_semst.errors import SemanticsError
 from napari_semst.io.checks import check_columns
-from napari_semst.io.formats.gzipped import open_unpacked
 from napari_semst.io.formats.text_tables import open_text
 
 if TYPE_CHECKING:
@@ -72,12 +71,14 @@ def read_numbers(path: Path) -> tuple[list[str] | None, NDArray[np.float64]]:
         numbered = [i for i in titled if i != column and not titles[i]]
         has_header = bool(titled) or not any(map(_is_number, first))
         kinds = dict.fromkeys(range(len(first)), np.float64)
-        with open_unpacked(path, "the table of numbers") as file:
+        with open_text(path, "the table of numbers") as file:
+            # Not by pandas: see `text_tables.open_rows`.
+            if has_header:
+                file.readline()
             frame = pandas.read_csv(
                 file,
                 sep=separator,
                 header=None,
-                skiprows=int(has_header),
                 dtype={**kinds, **dict.fromkeys([column, *numbered], str)},
                 # Nothing is taken for a missing value: NA is a name as well.
                 keep_default_na=False,

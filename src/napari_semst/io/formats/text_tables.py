@@ -61,9 +61,10 @@ def has_ending(path: Path) -> bool:
     return path.name.lower().endswith(ENDINGS)
 
 
-def open_text(path: Path) -> IO[str]:
+def open_text(path: Path, what: str = "the table") -> IO[str]:
     """Return a file of text, unpacked where it is packed."""
-    return io.TextIOWrapper(open_unpacked(path), encoding="utf-8-sig", newline="")
+    raw = open_unpacked(path, what)
+    return io.TextIOWrapper(raw, encoding="utf-8-sig", newline="")
 
 
 def peek(path: Path, n_rows: int = 20) -> TableHead | None:
@@ -141,6 +142,25 @@ def read_head(path: Path, what: str) -> TableHead:
     return head
 
 
+def open_rows(path: Path, head: TableHead, what: str = "the table") -> IO[str]:
+    """Return a table opened behind its comments and its header.
+
+    Parameters
+    ----------
+    path, head
+        The file, and its first lines.
+    what
+        What the file should be, as a user says it.
+    """
+    # pandas would skip these lines itself, but takes rows with them where a header
+    # begins with an empty name and a quoted one ends with the delimiter (2.3.3).
+    file = open_text(path, what)
+    left = len(head.comments) + 1
+    while left and (line := file.readline()):
+        left -= bool(line.strip())
+    return file
+
+
 def read_chunks(
     path: Path, head: TableHead, types: dict[int, Any], n_rows: int
 ) -> Iterator[pd.DataFrame]:
@@ -159,13 +179,12 @@ def read_chunks(
 
     # Without usecols and index_col: with them, fields too many in a row go unnoticed.
     with (
-        open_unpacked(path) as file,
+        open_rows(path, head) as file,
         pd.read_csv(
             file,
             sep=head.delimiter,
             header=None,
             names=range(len(head.names)),
-            skiprows=len(head.comments) + 1,
             dtype=types,
             na_filter=False,
             chunksize=n_rows,
@@ -193,13 +212,12 @@ def read_columns(path: Path, what: str, texts: Sequence[str]) -> pd.DataFrame:
 
     head = read_head(path, what)
     check_columns(len(head.names), f"{what} {path}")
-    with translate_errors(path, what), open_unpacked(path, what) as file:
+    with translate_errors(path, what), open_rows(path, head, what) as file:
         table: pd.DataFrame = pd.read_csv(
             file,
             sep=head.delimiter,
             header=None,
             names=list(_distinct(head.names)),
-            skiprows=len(head.comments) + 1,
             dtype=dict.fromkeys(texts, str),
             skipinitialspace=True,
         )
@@ -249,9 +267,19 @@ def row_names(path: Path, head: TableHead, column: int = 0) -> list[str]:
     """
     delimiter, skipped = head.delimiter.encode(), len(head.comments) + 1
     with open_unpacked(path) as file:
-        lines = (line.split(delimiter, column + 1) for line in file if line.strip())
+        lines = (_split(line, delimiter, column) for line in file if line.strip())
         fields = [line[min(column, len(line) - 1)].strip() for line in lines]
     return [f.strip(b'"').decode("utf-8", "replace") for f in fields[skipped:]]
+
+
+def _split(line: bytes, delimiter: bytes, column: int) -> list[bytes]:
+    """Return the fields of a line as far as a column, those in quotes whole."""
+    found = line.split(delimiter, column + 1)
+    if not any(field.lstrip().startswith(b'"') for field in found[: column + 1]):
+        return found
+    text = line.decode("utf-8", "replace")
+    row = next(csv.reader([text], delimiter=delimiter.decode()))
+    return [field.encode() for field in row]
 
 
 def text_columns(head: TableHead) -> tuple[str, ...]:

@@ -14,7 +14,13 @@ from napari_semst.errors import InputError
 from napari_semst.methods.spec import method_spec
 from napari_semst.widgets.find import texts_image as texts
 from napari_semst.widgets.find.image import ImageForm
-from napari_semst.widgets.shared.forms import add_choice, add_row, form_layout, stacked
+from napari_semst.widgets.shared.forms import (
+    add_choice,
+    add_row,
+    form_layout,
+    keep_narrow,
+    stacked,
+)
 
 if TYPE_CHECKING:
     from anndata import AnnData
@@ -43,6 +49,7 @@ class MethodCombo(QComboBox):
         super().__init__(parent)
         self._recipe = recipe
         self.setToolTip(texts.TIPS["method"])
+        keep_narrow(self)
         for name in methods:
             spec = method_spec(name)
             add_choice(self, spec.label, name, spec.summary)
