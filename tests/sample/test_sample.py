@@ -367,7 +367,7 @@ def test_domains_of_the_plain_section_are_its_layers() -> None:
 
 @pytest.mark.slow
 @pytest.mark.parametrize(
-    ("platform", "size"), [("visium", ()), ("cells", (5_000, 500))]
+    ("platform", "size"), [("visium", ()), ("cells", (3_000, 500))]
 )
 def test_the_default_run_finds_the_layers_that_a_newcomer_sees(platform, size) -> None:
     tissue = simulated_cortex(*size, platform=platform, image=False)

@@ -284,20 +284,20 @@ def test_samples_teach_what_the_whole_section_teaches(tissue):
 
 def test_samples_lead_to_the_domains_of_the_whole():
     """The size at which sampling switches on must not show in the result."""
-    tissue = simulated_cortex(image=False, hard=True)
+    tissue = simulated_cortex(2400, 700, image=False, hard=True)
     found = [
         run_to_end(
             find_domains(
                 tissue,
                 Request(
                     overrides={
-                        "domains": {"n_domains": 7},
+                        "domains": {"n_domains": 7, "n_starts": 2},
                         "training": {"batch_spots": size},
                     }
                 ),
             )
         )
-        for size in (0, 2048)
+        for size in (0, 1800)
     ]
     assert adjusted_rand_score(found[0].codes, found[1].codes) >= 0.95
     assert found[1].modulation is not None
