@@ -174,10 +174,12 @@ def of_one_spread(
     """Return both so that sums over genes err by one for each label.
 
     The inverse covariance of errors times what is expected makes the weights; the sum
-    of products of both is thus the variance of a sum with these weights.
+    of products of both is thus the variance of a sum with these weights. A label of
+    which references disagree so far that there is none says nothing: zeros.
     """
-    spread = np.sqrt(np.maximum((weights * expected).sum(axis=1), 1e-12))[:, None]
-    return weights / spread, expected / spread
+    variance = (weights * expected).sum(axis=1)[:, None]
+    scale = np.where(variance > 1e-12, np.sqrt(np.maximum(variance, 1e-12)), np.inf)
+    return weights / scale, expected / scale
 
 
 def predict_signature(

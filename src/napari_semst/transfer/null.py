@@ -151,7 +151,8 @@ def domain_q_values(
     A name can be wrong by chance, or because another is right. The first is a p-value,
     whose false discovery rate is Benjamini's and Hochberg's. The second is a share of
     draws, how probably this very name is wrong: its rate is the mean over the domains
-    that are named (Newton 2004, doi:10.1093/biostatistics/5.2.155). Both add up.
+    that are at least as sure (Newton 2004, doi:10.1093/biostatistics/5.2.155), those
+    that are refused for other reasons among them. Both add up.
 
     Parameters
     ----------

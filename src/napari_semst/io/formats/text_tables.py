@@ -275,11 +275,20 @@ def row_names(path: Path, head: TableHead, column: int = 0) -> list[str]:
 def _split(line: bytes, delimiter: bytes, column: int) -> list[bytes]:
     """Return the fields of a line as far as a column, those in quotes whole."""
     found = line.split(delimiter, column + 1)
-    if not any(field.lstrip().startswith(b'"') for field in found[: column + 1]):
+    if not any(map(_is_cut, found[: column + 1])):
         return found
     text = line.decode("utf-8", "replace")
-    row = next(csv.reader([text], delimiter=delimiter.decode()))
-    return [field.encode() for field in row]
+    try:
+        row = next(csv.reader([text], delimiter=delimiter.decode()))
+    except csv.Error:  # a quote that is never closed
+        return found
+    return [field.encode() for field in row[: column + 1]]
+
+
+def _is_cut(field: bytes) -> bool:
+    """Return whether a field begins with a quote that another field closes."""
+    field = field.strip()
+    return field.startswith(b'"') and (len(field) < 2 or not field.endswith(b'"'))
 
 
 def text_columns(head: TableHead) -> tuple[str, ...]:

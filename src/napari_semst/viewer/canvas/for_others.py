@@ -35,6 +35,8 @@ def metadata_for_others(tissue: AnnData) -> dict[str, Any]:
     attrs = tissue.uns.get(ATTRIBUTES)
     key = str(attrs.get("instance_key", "")) if isinstance(attrs, dict) else ""
     if key not in tissue.obs:
+        if attrs is not None:
+            return {}  # another program's note of a table: not ours to replace
         key = INSTANCE
         tissue.obs[INSTANCE] = tissue.obs_names.to_numpy(dtype=object)
         tissue.uns[ATTRIBUTES] = {
