@@ -7,7 +7,7 @@ import sys
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from contextvars import copy_context
-from typing import TYPE_CHECKING, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
@@ -18,6 +18,8 @@ Result = TypeVar("Result")
 
 # How many threads torch had before they were limited; of the process, as that is.
 _before_limits: list[int] = []
+# What the first of the limits that are now in force found, torch's and others'.
+_unlimited: list[tuple[int, Any]] = []
 
 # Below this many spots the steps of a run are too short to be shared out: with a second
 # thread they were no faster on an idle machine, and three times slower on a busy one,
@@ -73,14 +75,22 @@ def threads_limited(n_threads: int | None) -> Iterator[None]:
 
     settle_threads()
     before = torch.get_num_threads()
-    _before_limits.append(before)
     torch.set_num_threads(min(n_threads, before))
+    limits = threadpool_limits(limits=min(n_threads, before))
+    if not _before_limits:
+        _unlimited[:] = [(before, limits)]
+    _before_limits.append(before)
     try:
-        with threadpool_limits(limits=min(n_threads, before)):
-            yield
+        yield
     finally:
+        limits.restore_original_limits()
         torch.set_num_threads(before)
         _before_limits.remove(before)
+        if not _before_limits:
+            # A thread that a cancelled run left behind found that run's limit, and
+            # may be the last to go: what was there before both is put back.
+            _unlimited[0][1].restore_original_limits()
+            torch.set_num_threads(_unlimited[0][0])
 
 
 def carried_limits() -> Callable[[], AbstractContextManager[None]]:

@@ -11,8 +11,9 @@ import torch
 from napari_semst.config.method_registry import METHODS
 from napari_semst.core.device import choose_device
 from napari_semst.core.progress import RunControl, run_to_end
+from napari_semst.errors import ConfigError
 from napari_semst.methods.hosts.fit import host_of
-from napari_semst.methods.hosts.objective import HostObjective
+from napari_semst.methods.hosts.objective import HostObjective, refuse_own_state
 from napari_semst.methods.resolve import resolve
 from napari_semst.methods.spec import method_spec
 from napari_semst.prepare.section import prepare_section
@@ -189,3 +190,15 @@ def test_a_penalty_on_the_size_of_modulation_is_there_where_asked_for(tissue):
     torch.testing.assert_close(made.step_losses(0)["modulation"], want)
     plain, _ = objective("graphst", semantics)
     assert "modulation" not in plain.step_losses(0)
+
+
+@pytest.mark.parametrize(("processes", "parts"), [("2", 1), ("1", 4), ("2", 4)])
+def test_numbers_of_their_own_are_not_shared_out(monkeypatch, processes, parts):
+    monkeypatch.setenv("WORLD_SIZE", processes)
+    refuse_own_state("linear", torch.nn.Linear(2, 2), parts)
+    keeps = torch.nn.BatchNorm1d(2)
+    if processes == "2" and parts > 1:
+        with pytest.raises(ConfigError, match="without torchrun"):
+            refuse_own_state("keeps", keeps, parts)
+    else:
+        refuse_own_state("keeps", keeps, parts)

@@ -11,6 +11,7 @@ from napari.layers import Layer
 from napari_semst.viewer import adapter, spots, spots_as_image
 from napari_semst.viewer.canvas.changes import layer_changes, restore_layers
 from napari_semst.viewer.canvas.units import layer_matrix
+from tests.viewer.canvas.test_units import drawn_in_units
 from tests.widgets.stand_in import small_tissue
 
 
@@ -115,7 +116,7 @@ def pad_features(section):
         (scale_spots, ["apart"]),
         (shift_image, ["apart"]),
         (turn_spots, ["apart"]),
-        (other_unit, ["apart"]),
+        pytest.param(other_unit, ["apart"], marks=drawn_in_units),
         (cut_features, ["features"]),
         (pad_features, ["features"]),
     ],
@@ -172,6 +173,7 @@ def test_a_section_moved_as_a_whole_is_no_fault(section):
     assert section.kinds() == []
 
 
+@drawn_in_units
 def test_an_image_in_another_unit_at_its_place_is_no_fault(section):
     section.layer.units = ("um", "um")
     section.image.scale = np.array(section.image.scale) / 1000

@@ -11,6 +11,12 @@ from napari_semst.viewer import adapter, pinned_copies, sections, spots, spots_a
 from napari_semst.viewer.canvas.units import canvas_per_layer
 from tests.widgets.stand_in import small_tissue
 
+# napari 0.6.2 keeps units and draws numbers: there the canvas has every layer's unit.
+drawn_in_units = pytest.mark.skipif(
+    not hasattr(ViewerModel().layers.extent, "units"),
+    reason="this release of napari draws all units alike",
+)
+
 
 @pytest.fixture(params=["points", "image"])
 def shown(request, monkeypatch):
@@ -29,6 +35,7 @@ def put_in(layer, unit, factor):
     layer.units = (unit, unit)
 
 
+@drawn_in_units
 def test_the_canvas_counts_in_the_smallest_unit(shown):
     viewer, image, layer = shown
     assert canvas_per_layer(viewer.layers, layer) == 1
@@ -40,7 +47,10 @@ def test_the_canvas_counts_in_the_smallest_unit(shown):
     assert canvas_per_layer(viewer.layers, image) == 1
 
 
-@pytest.mark.parametrize(("unit", "factor"), [("um", 1.0), ("mm", 1e-3), ("um", 0.5)])
+@pytest.mark.parametrize(
+    ("unit", "factor"),
+    [("um", 1.0), pytest.param("mm", 1e-3, marks=drawn_in_units), ("um", 0.5)],
+)
 def test_a_spot_is_found_where_the_canvas_shows_it(shown, unit, factor):
     viewer, image, layer = shown
     put_in(layer, unit, factor)
@@ -55,6 +65,7 @@ def test_a_spot_is_found_where_the_canvas_shows_it(shown, unit, factor):
     np.testing.assert_allclose(spots.to_places(layer, box / per_layer), places)
 
 
+@drawn_in_units
 def test_pins_stand_beside_a_section_in_two_units(shown):
     viewer, image, layer = shown
     put_in(layer, "um", 1.0)

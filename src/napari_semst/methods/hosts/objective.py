@@ -8,7 +8,9 @@ import numpy as np
 import torch
 from torch import nn
 
+from napari_semst.core.process_group import launched_processes
 from napari_semst.core.progress import Progress
+from napari_semst.errors import ConfigError
 from napari_semst.methods.hosts.base import HostData, HostEncoded, HostStep
 from napari_semst.methods.hosts.counts import CountsTarget
 from napari_semst.methods.hosts.network import HostNetwork
@@ -97,6 +99,7 @@ class HostObjective:
                 ratio=config.model.modulation_ratio,
             )
         self.network = HostNetwork(parts, fusion).to(device)
+        refuse_own_state(host.name, self.network, self.n_parts)
         self._whole: HostData | None = None
         self._now: torch.Tensor | None = None
 
@@ -216,3 +219,32 @@ def _learnt(module: nn.Module) -> list[nn.Parameter]:
 
 def _tensor(values: NDArray[Any], device: torch.device) -> torch.Tensor:
     return torch.as_tensor(np.ascontiguousarray(values), device=device)
+
+
+def refuse_own_state(method: str, network: torch.nn.Module, n_parts: int) -> None:
+    """Refuse to share out steps that change more than what gradients change.
+
+    Means of batches and centres of clusters would be others in each process, and the
+    result would depend on how many there are.
+
+    Parameters
+    ----------
+    method
+        Name of the host.
+    network
+        Its network; buffers are such numbers.
+    n_parts
+        Parts of a step, which processes share.
+
+    Raises
+    ------
+    ConfigError
+        If several processes would share the parts of a network with such numbers.
+    """
+    processes = launched_processes()
+    if processes > 1 and n_parts > 1 and any(True for _ in network.buffers()):
+        raise ConfigError(
+            f"Expected one process for the method {method} on a section of this size; "
+            f"there are {processes}. Its steps keep numbers that processes do not "
+            "share: run it without torchrun, or choose another method."
+        )

@@ -1,0 +1,36 @@
+"""How many threads there are after limits end, in whatever order."""
+
+from __future__ import annotations
+
+import pytest
+import torch
+
+from napari_semst.core.threads import threads_limited
+
+
+@pytest.fixture
+def four():
+    before = torch.get_num_threads()
+    torch.set_num_threads(4)
+    yield
+    torch.set_num_threads(before)
+
+
+@pytest.mark.usefixtures("four")
+def test_limits_inside_each_other_end_one_by_one():
+    with threads_limited(2):
+        with threads_limited(1):
+            assert torch.get_num_threads() == 1
+        assert torch.get_num_threads() == 2
+    assert torch.get_num_threads() == 4
+
+
+@pytest.mark.usefixtures("four")
+def test_a_limit_that_outlives_the_one_around_it_leaves_none():
+    """As of a thread that a cancelled run leaves behind."""
+    run, left_behind = threads_limited(1), threads_limited(1)
+    run.__enter__()
+    left_behind.__enter__()
+    run.__exit__(None, None, None)
+    left_behind.__exit__(None, None, None)
+    assert torch.get_num_threads() == 4
