@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 import torch
 
-from napari_semst.errors import Cancelled
+from napari_semst.errors import Cancelled, InputError
 from napari_semst.prepare import nearest
 
 
@@ -106,3 +106,15 @@ def test_a_cancelled_search_ends_between_pieces(search):
     with pytest.raises(Cancelled):
         search(points, check)
     assert len(asked) == 3
+
+
+@pytest.mark.parametrize("value", [np.nan, np.inf])
+def test_what_is_no_number_is_refused(value):
+    points = blobs(60)
+    points[[3, 8], 2] = value
+    for search in (
+        lambda: nearest.nearest_by_cosine(points, 5),
+        lambda: nearest.nearest_in_groups(points, 5, 0),
+    ):
+        with pytest.raises(InputError, match="that of 2 is not"):
+            search()

@@ -24,6 +24,7 @@ _FARTHEST = 2.0
 _FEW_FOR_DISCORDANCE = 1000
 # The recipe's own, which asks for nothing.
 _FUSION = "fsm"
+_READS_COMPONENTS = "stagate"
 
 
 def tissue_warnings(tissue: AnnData, section: Section) -> list[str]:
@@ -97,6 +98,11 @@ def unused_settings(config: Config) -> list[str]:
         )
     if config.model.fusion != _FUSION and config.semantics.source == "none":
         unused += _unfused(config)
+    if config.model.input_components and method != _READS_COMPONENTS:
+        unused.append(
+            f"The method {method!r} reads no components in place of genes: "
+            "model.input_components is not used."
+        )
     if config.model.weights and not spec.published_weights:
         unused.append(
             f"The method {method!r} begins with no published weights: model.weights "

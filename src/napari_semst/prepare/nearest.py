@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, NamedTuple
 import numpy as np
 
 from napari_semst.core.threads import side_by_side, threads_limited
+from napari_semst.errors import InputError
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -277,5 +278,11 @@ def _in_parts(work: Callable[[int], None], n_spots: int) -> None:
 def _unit_rows(values: NDArray[np.floating]) -> NDArray[np.float32]:
     """Return values as rows of length 1; rows of zeros stay zeros."""
     length = np.sqrt(np.einsum("ij,ij->i", values, values, dtype=np.float64))
+    # A score that is no number would neither be larger nor smaller than any other.
+    if n_bad := int((~np.isfinite(length)).sum()):
+        raise InputError(
+            f"Expected finite expression in every spot; that of {n_bad:,} is not. "
+            "Remove them, or look for NaN and infinity in the counts."
+        )
     length[length == 0] = 1.0
     return np.ascontiguousarray(values / length[:, None], dtype=np.float32)

@@ -47,8 +47,7 @@ def keep_best(scores, rows, first, offset, nearest, best):  # type: ignore[no-un
                 continue
             for j in range(begin, end):
                 score = scores[a, j]
-                # The other way round a score that is no number would take a place.
-                if not score > least or j == own:
+                if score <= least or j == own:
                     continue
                 place = last
                 while place > 0 and best[row, place - 1] < score:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from dataclasses import dataclass, field, replace
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple
@@ -161,7 +162,7 @@ class HostStep(NamedTuple):
     config: Config
 
 
-class Host:
+class Host(ABC):
     """A published method: what it reads, its encoder, and what it minimises.
 
     Its file is read before torch is: torch is imported inside the functions.
@@ -188,31 +189,31 @@ class Host:
     step_bytes: ClassVar[float] = 40_000.0
     image: ClassVar[bool] = False
 
+    @abstractmethod
     def read(self, section: Section, config: Config) -> HostInputs:
         """Return what is learnt from of a section."""
-        raise NotImplementedError
 
     def sampled(self, inputs: HostInputs, config: Config) -> HostInputs:
         """Return a sample as it is learnt from; neighbours outside it are gone."""
         return inputs
 
+    @abstractmethod
     def operators(self, inputs: HostInputs, device: torch.device) -> dict[str, Any]:
         """Return the graphs as the encoder and the losses take them."""
-        raise NotImplementedError
 
+    @abstractmethod
     def build(self, inputs: HostInputs, config: Config) -> dict[str, nn.Module]:
         """Return the parts of the network, their weights drawn by torch."""
-        raise NotImplementedError
 
+    @abstractmethod
     def encode(self, net: HostNetwork, data: HostData, step: HostStep) -> HostEncoded:
         """Return the latent before semantics; ``net.training`` tells a step."""
-        raise NotImplementedError
 
+    @abstractmethod
     def losses(
         self, net: HostNetwork, encoded: HostEncoded, data: HostData, step: HostStep
     ) -> dict[str, Tensor]:
         """Return the weighted loss terms of spots whose latent is fused."""
-        raise NotImplementedError
 
     def clustered(
         self, net: HostNetwork, encoded: HostEncoded, data: HostData

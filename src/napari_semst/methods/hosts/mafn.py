@@ -9,52 +9,33 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, ClassVar
 
-from napari_semst.methods.hosts.base import Host, HostEncoded, HostInputs, host_spec
+from napari_semst.methods.hosts.base import HostEncoded, host_spec
+from napari_semst.methods.hosts.two_graphs import TWO_GRAPHS, TwoGraphHost
 
 if TYPE_CHECKING:
-    import torch
     from torch import Tensor, nn
 
     from napari_semst.config import Config
     from napari_semst.config.settings import Overrides
-    from napari_semst.methods.hosts.base import HostData, HostStep
+    from napari_semst.methods.hosts.base import HostData, HostInputs, HostStep
     from napari_semst.methods.hosts.network import HostNetwork
-    from napari_semst.prepare.section import Section
 
 _VIEWS = ("spatial", "feature", "mixture")
 
 
-class Mafn(Host):
+class Mafn(TwoGraphHost):
     """Three views g-128-64, a weight for each element of each, 192 to 64; ZINB."""
 
     name = "mafn"
     label = "MAFN (2024): adaptive fusion"
     summary = "Graph convolutions over space, expression and a learnt mixture of both."
     settings: ClassVar[Overrides] = {
-        "prepare": {"n_top_genes": 3000, "n_rings": 4, "feature_neighbours": 14},
+        "prepare": TWO_GRAPHS,
         "model": {"hidden": 128, "latent": 64},
         "training": {"epochs": 200, "learning_rate": 1e-3, "weight_decay": 5e-4},
         "domains": {"readout": "kmeans"},
     }
     step_seconds = 2e-4
-
-    def read(self, section: Section, config: Config) -> HostInputs:
-        """Return scaled counts, and neighbours in space and by expression."""
-        from napari_semst.methods.hosts.inputs import two_graphs
-
-        return two_graphs(section, config)
-
-    def sampled(self, inputs: HostInputs, config: Config) -> HostInputs:
-        """Return a sample with neighbours by expression found in it."""
-        from napari_semst.methods.hosts.inputs import with_feature_graph
-
-        return with_feature_graph(inputs, config)
-
-    def operators(self, inputs: HostInputs, device: torch.device) -> dict[str, Any]:
-        """Return both propagations, and the pairs of the spatial loss."""
-        from napari_semst.methods.hosts.inputs import two_operators
-
-        return two_operators(inputs, device)
 
     def build(self, inputs: HostInputs, config: Config) -> dict[str, nn.Module]:
         """Return three networks, the mixture's share, the fusion and the decoder."""

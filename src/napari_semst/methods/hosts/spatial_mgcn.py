@@ -7,55 +7,36 @@ identifying spatial domains with attention mechanism", Briefings in Bioinformati
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import TYPE_CHECKING, ClassVar
 
-from napari_semst.methods.hosts.base import Host, HostEncoded, HostInputs, host_spec
+from napari_semst.methods.hosts.base import HostEncoded, host_spec
+from napari_semst.methods.hosts.two_graphs import TWO_GRAPHS, TwoGraphHost
 
 if TYPE_CHECKING:
-    import torch
     from torch import Tensor, nn
 
     from napari_semst.config import Config
     from napari_semst.config.settings import Overrides
-    from napari_semst.methods.hosts.base import HostData, HostStep
+    from napari_semst.methods.hosts.base import HostData, HostInputs, HostStep
     from napari_semst.methods.hosts.network import HostNetwork
-    from napari_semst.prepare.section import Section
 
 _ATTENTION = 16
 _CONSISTENCY = 10.0
 
 
-class SpatialMgcn(Host):
+class SpatialMgcn(TwoGraphHost):
     """Three networks g-128-64, one of them shared by both graphs; attention; ZINB."""
 
     name = "spatial-mgcn"
     label = "Spatial-MGCN (2023): several graphs"
     summary = "Graph convolutions over space and expression, weighed by attention."
     settings: ClassVar[Overrides] = {
-        "prepare": {"n_top_genes": 3000, "n_rings": 4, "feature_neighbours": 14},
+        "prepare": TWO_GRAPHS,
         "model": {"hidden": 128, "latent": 64, "weight_dropout_prior": 0.0},
         "training": {"epochs": 200, "learning_rate": 1e-3, "weight_decay": 5e-4},
         "domains": {"readout": "kmeans"},
     }
     step_seconds = 2e-4
-
-    def read(self, section: Section, config: Config) -> HostInputs:
-        """Return scaled counts, and neighbours in space and by expression."""
-        from napari_semst.methods.hosts.inputs import two_graphs
-
-        return two_graphs(section, config)
-
-    def sampled(self, inputs: HostInputs, config: Config) -> HostInputs:
-        """Return a sample with neighbours by expression found in it."""
-        from napari_semst.methods.hosts.inputs import with_feature_graph
-
-        return with_feature_graph(inputs, config)
-
-    def operators(self, inputs: HostInputs, device: torch.device) -> dict[str, Any]:
-        """Return both propagations, and the pairs of the spatial loss."""
-        from napari_semst.methods.hosts.inputs import two_operators
-
-        return two_operators(inputs, device)
 
     def build(self, inputs: HostInputs, config: Config) -> dict[str, nn.Module]:
         """Return three networks, the attention over views, output and decoder."""
