@@ -95,10 +95,22 @@ def _features(
 
 
 def _laid_out(features: NDArray[np.float32], seed: int) -> NDArray[np.float32]:
+    from sklearn.neighbors import NearestNeighbors
+
+    n_neighbors = min(15, len(features) - 1)
+    # Exact, and without the search of umap-learn, which compiles for longer than this.
+    distances, indices = (
+        NearestNeighbors(n_neighbors=n_neighbors).fit(features).kneighbors(features)
+    )
     with warnings.catch_warnings():
         # Of the seed, which makes it run in one thread; that is what a seed is for.
+        # And of no other spots that could be placed on the map later.
         warnings.simplefilter("ignore")
         from umap import UMAP
 
-        reducer = UMAP(n_neighbors=min(15, len(features) - 1), random_state=seed)
+        reducer = UMAP(
+            n_neighbors=n_neighbors,
+            random_state=seed,
+            precomputed_knn=(indices, distances.astype(np.float32)),
+        )
         return np.asarray(reducer.fit_transform(features), dtype=np.float32)
