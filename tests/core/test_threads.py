@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+import sys
+from types import ModuleType
+
 import pytest
+import threadpoolctl
 import torch
 
 from napari_semst.core.threads import threads_limited
@@ -34,3 +38,24 @@ def test_a_limit_that_outlives_the_one_around_it_leaves_none():
     run.__exit__(None, None, None)
     left_behind.__exit__(None, None, None)
     assert torch.get_num_threads() == 4
+
+
+def test_libraries_are_looked_for_anew_only_after_an_import(monkeypatch):
+    looked = []
+    usual = threadpoolctl.ThreadpoolController
+    monkeypatch.setattr(
+        threadpoolctl,
+        "ThreadpoolController",
+        lambda: looked.append(1) or usual(),
+    )
+    with threads_limited(1):
+        pass
+    looked.clear()
+    for _ in range(3):
+        with threads_limited(1):
+            pass
+    assert not looked
+    monkeypatch.setitem(sys.modules, "a_library_with_threads", ModuleType("a"))
+    with threads_limited(1):
+        pass
+    assert looked == [1]

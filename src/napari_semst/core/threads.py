@@ -20,6 +20,8 @@ Result = TypeVar("Result")
 _before_limits: list[int] = []
 # What the first of the limits that are now in force found, torch's and others'.
 _unlimited: list[tuple[int, Any]] = []
+# For how many modules threadpoolctl has looked for libraries, and what it found.
+_controllers: list[tuple[int, Any]] = []
 
 # Below this many spots the steps of a run are too short to be shared out: with a second
 # thread they were no faster on an idle machine, and three times slower on a busy one,
@@ -41,6 +43,20 @@ def threads_wanted(n_spots: int, *, all_cores: bool) -> int:
         if hasattr(os, "sched_getaffinity")
         else (os.cpu_count() or 1)
     )
+
+
+def _pools() -> Any:
+    """Return threadpoolctl's controller of all libraries that are loaded by now.
+
+    To look through them takes longer than a step of a small section: this is done anew
+    only where modules were imported since.
+    """
+    from threadpoolctl import ThreadpoolController
+
+    if not _controllers or _controllers[0][0] != len(sys.modules):
+        found = ThreadpoolController()
+        _controllers[:] = [(len(sys.modules), found)]
+    return _controllers[0][1]
 
 
 def settle_threads() -> None:
@@ -71,12 +87,11 @@ def threads_limited(n_threads: int | None) -> Iterator[None]:
         return
     import sklearn.cluster  # noqa: F401 - its OpenMP must be loaded to be limited
     import torch
-    from threadpoolctl import threadpool_limits
 
     settle_threads()
     before = torch.get_num_threads()
     torch.set_num_threads(min(n_threads, before))
-    limits = threadpool_limits(limits=min(n_threads, before))
+    limits = _pools().limit(limits=min(n_threads, before))
     if not _before_limits:
         _unlimited[:] = [(before, limits)]
     _before_limits.append(before)
@@ -105,11 +120,9 @@ def carried_limits() -> Callable[[], AbstractContextManager[None]]:
 
     @contextmanager
     def limits() -> Iterator[None]:
-        from threadpoolctl import threadpool_limits
-
         if numba and of_numba:
             numba.set_num_threads(of_numba)
-        with threadpool_limits(limits=of_torch, user_api="openmp"):
+        with _pools().limit(limits=of_torch, user_api="openmp"):
             yield
 
     return limits
@@ -129,7 +142,6 @@ def side_by_side(
         Jobs done at one time at most; as many as there are cores where `None`.
     """
     import torch
-    from threadpoolctl import threadpool_limits
 
     allowed = max([torch.get_num_threads(), *_before_limits])
     n_workers = min(allowed, len(jobs), most or len(jobs))
@@ -139,7 +151,7 @@ def side_by_side(
 
         def alone(job: Callable[[], Result]) -> Result:
             # OpenMP counts threads for each thread that asks; BLAS for the process.
-            with threadpool_limits(limits=1, user_api="openmp"):
+            with _pools().limit(limits=1, user_api="openmp"):
                 return job()
 
         # What the work at hand may take goes with every job.
