@@ -19,7 +19,11 @@ from napari_semst.config import Request
 from napari_semst.core.progress import RunControl, run_to_end
 from napari_semst.errors import ConfigError, InputError, SaveError
 from napari_semst.pipeline.job import Scoring
+from tests.conftest import banded_tissue
 from tests.io.outs import write_outs
+
+FEW_STARTS = {"domains": {"n_starts": 1}}
+SETTINGS = {"n_domains": 3, "method": "quick", "overrides": FEW_STARTS}
 
 
 def seen_of(task):
@@ -27,12 +31,31 @@ def seen_of(task):
     return run_to_end(input_fingerprint(task, RunControl()))["input"]
 
 
+@pytest.fixture(scope="module")
+def done(tmp_path_factory):
+    """A folder of two sections, and of their results: to be copied."""
+    folder = tmp_path_factory.mktemp("done")
+    for name in "AB":
+        banded_tissue().write_h5ad(folder / f"{name}.h5ad")
+    find_domains_cohort(
+        sorted(folder.glob("*.h5ad")), **SETTINGS, output_dir=folder / "results"
+    )
+    return folder
+
+
 @pytest.fixture
-def sections(tissue, tmp_path):
+def sections(done, tmp_path):
     paths = [tmp_path / f"{name}.h5ad" for name in "AB"]
     for path in paths:
-        tissue.write_h5ad(path)
+        shutil.copy2(done / path.name, path)
     return paths
+
+
+@pytest.fixture
+def results(done, tmp_path):
+    """The results of both sections, as `cohort` wrote them earlier."""
+    shutil.copytree(done / "results", tmp_path / "results")
+    return sorted((tmp_path / "results").iterdir())
 
 
 @pytest.fixture
@@ -41,7 +64,10 @@ def cohort(sections, tmp_path):
 
     def run(**options):
         usual = {"n_domains": 3, "method": "quick", "output_dir": tmp_path / "results"}
-        return find_domains_cohort(sections, **{**usual, **options})
+        overrides = FEW_STARTS | options.pop("overrides", {})
+        return find_domains_cohort(
+            sections, **{**usual, **options}, overrides=overrides
+        )
 
     return run
 
@@ -51,7 +77,8 @@ def statuses(outcomes):
 
 
 def tasks_of(sources, folder, request=None, **options):
-    request = request or Request("quick").with_settings("domains", n_domains=3)
+    few = Request("quick", FEW_STARTS)
+    request = request or few.with_settings("domains", n_domains=3)
     usual = {"run": "default", "scoring": Scoring(None, False), "overwrite": False}
     return plan_cohort(sources, folder, request, **{**usual, **options})
 
@@ -60,7 +87,7 @@ def test_each_section_is_the_same_as_on_its_own(cohort, sections):
     heard = []
     outcomes = cohort(on_progress=lambda name, event: heard.append((name, event.stage)))
     assert statuses(outcomes) == ["done", "done"]
-    alone = find_domains(sections[1], n_domains=3, method="quick")
+    alone = find_domains(sections[1], **SETTINGS)
     saved = read_h5ad(outcomes[1].result)
     assert list(saved.obs["semst_domain"]) == list(alone.obs["semst_domain"])
     assert outcomes[1].account["n_spots"] == saved.n_obs
@@ -92,17 +119,17 @@ def test_what_is_there_is_skipped_and_not_touched(cohort):
         ({"run": "other"}, "no run named 'other'"),
     ],
 )
+@pytest.mark.usefixtures("results")
 def test_results_of_other_settings_are_refused_before_the_work(cohort, options, says):
-    cohort()
     with pytest.raises(SaveError, match=says):
         cohort(**options)
     assert statuses(cohort()) == ["skipped", "skipped"]
 
 
+@pytest.mark.usefixtures("results")
 def test_a_changed_input_is_noticed_though_its_date_is_not(cohort, sections, tissue):
     import os
 
-    cohort()
     was = sections[0].stat()
     tissue.X.data[0] += 1
     tissue.write_h5ad(sections[0])
@@ -113,9 +140,8 @@ def test_a_changed_input_is_noticed_though_its_date_is_not(cohort, sections, tis
 
 
 def test_another_version_and_other_files_are_not_taken_for_results(
-    cohort, sections, tmp_path
+    cohort, sections, results, tmp_path
 ):
-    outcomes = cohort()
     task = tasks_of(sections, tmp_path / "results")[0]
     assert why_outdated(task) == ""
     newer = dataclasses.replace(task, version="9.9")
@@ -123,12 +149,12 @@ def test_another_version_and_other_files_are_not_taken_for_results(
     assert "9.9 on the worker" in run_cohort_section(newer, lambda _: None).message
     annotated = dataclasses.replace(task, truth="t", drop_unannotated=True)
     assert why_outdated(annotated) == "spots: all, not with t"
-    whole = Path(outcomes[0].result).read_bytes()
-    Path(outcomes[0].result).write_bytes(whole[: len(whole) // 2])
+    whole = results[0].read_bytes()
+    results[0].write_bytes(whole[: len(whole) // 2])
     with pytest.raises(SaveError, match="no run named"):
         cohort()
-    single = find_domains(sections[0], n_domains=3, method="quick")
-    single.write_h5ad(outcomes[0].result)
+    single = find_domains(sections[0], **SETTINGS)
+    single.write_h5ad(results[0])
     with pytest.raises(SaveError, match="what file it was made from"):
         cohort()
 

@@ -99,21 +99,6 @@ def launched(folder, source, n_processes, *options):
 
 
 @pytest.mark.slow
-def test_two_processes_find_what_one_finds(tissue, tmp_path):
-    source = tmp_path / "tissue.h5ad"
-    write(tissue, source)
-    (one, _), (two, account) = (launched(tmp_path, source, n) for n in (1, 2))
-    assert account["epochs"] == 12
-    assert "drawn anew in 4 parts" in one.uns["semst"]["default"]["training"]["step"]
-    np.testing.assert_array_equal(two.obsm["X_semst"], one.obsm["X_semst"])
-    assert (two.obs["semst_domain"] == one.obs["semst_domain"]).all()
-    np.testing.assert_array_equal(
-        two.uns["semst"]["default"]["losses"]["loss"],
-        one.uns["semst"]["default"]["losses"]["loss"],
-    )
-
-
-@pytest.mark.slow
 def test_methods_without_training_save_once(tissue, tmp_path):
     source = tmp_path / "tissue.h5ad"
     write(tissue, source)
@@ -123,7 +108,9 @@ def test_methods_without_training_save_once(tissue, tmp_path):
 
 
 @pytest.mark.slow
-def test_two_processes_go_on_from_what_one_has_learnt(tissue, tmp_path):
+def test_two_processes_go_on_from_what_one_has_learnt_to_what_it_finds(
+    tissue, tmp_path
+):
     source = tmp_path / "tissue.h5ad"
     write(tissue, source)
     request = Request(overrides=SETTINGS).with_settings("domains", n_domains=3)
@@ -134,8 +121,14 @@ def test_two_processes_go_on_from_what_one_has_learnt(tissue, tmp_path):
     while "loss" not in next(steps).metrics:
         pass
     steps.close()
-    found, _ = launched(tmp_path, source, 2)
+    found, account = launched(tmp_path, source, 2)
     facts = found.uns["semst"]["default"]
+    assert account["epochs"] == 12
+    assert "drawn anew in 4 parts" in facts["training"]["step"]
     assert facts["training"]["resumed_after"] == 1
     np.testing.assert_array_equal(found.obsm["X_semst"], whole.latent)
+    assert found.obs["semst_domain"].cat.codes.tolist() == whole.codes.tolist()
+    np.testing.assert_array_equal(
+        facts["losses"]["loss"], whole.provenance["losses"]["loss"]
+    )
     assert not folder.exists()
