@@ -101,7 +101,7 @@ def consensus_posterior(
         mixture = fit_many_starts(points, n_domains, n_starts, random)
         # What was learnt keeps its vote; it has too few columns to settle borders.
         votes = values if step < len(few) else values[:0]
-        planned.append(_PlannedMember.of(mixture, units, points, votes))
+        planned.append(_PlannedMember.of(mixture, units, votes))
     posterior = agreed([member.fitted for member in planned])
     planned = planned[: len(few)]
     for step, values in enumerate(_read(second, average), start=len(first)):
@@ -111,7 +111,7 @@ def consensus_posterior(
         points = units.transform(values[fitted])
         start = posterior.astype(np.float64)
         mixture = fit_tied(points, start, ridge=_SECOND_RIDGE)
-        planned.append(_PlannedMember.of(mixture, units, points, values))
+        planned.append(_PlannedMember.of(mixture, units, values))
     orders, _ = matched([member.fitted for member in planned])
     total = np.zeros_like(planned[0].every)
     for member, order in zip(planned, orders, strict=True):
@@ -262,12 +262,11 @@ class _PlannedMember(NamedTuple):
         cls,
         mixture: Mixture,
         units: Standardizer,
-        points: NDArray[np.float64],
         votes: NDArray[np.float32],
     ) -> _PlannedMember:
-        """Return what a mixture says of fitted points, and of the spots it votes on."""
-        fitted = mixture.predict(points)
-        if len(votes) == len(points):
+        """Return what a mixture says of its own points, and of those it votes on."""
+        fitted = np.ascontiguousarray(mixture.posterior, np.float32)
+        if len(votes) == len(fitted):
             return cls(fitted, fitted, mixture, units)
         return cls(fitted, _posterior(mixture, units, votes), mixture, units)
 

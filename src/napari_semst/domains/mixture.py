@@ -11,11 +11,21 @@ import numpy as np
 
 from napari_semst.core.chunks import chunks
 from napari_semst.core.threads import side_by_side
+from napari_semst.domains.k_means_starts import k_means_starts
+from napari_semst.domains.tied_steps import (
+    ComponentSums,
+    climbed,
+    component_logits,
+    normalise_logits,
+    sums_of,
+)
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Sequence
 
     from numpy.typing import NDArray
+
+    from napari_semst.domains.tied_steps import ClimbedMixtures
 
 # Short runs from several starts, the best carried on (em-EM, Biernacki et al. 2003).
 # The likelihood ranks local optima well and a single start rarely finds the best one:
@@ -25,6 +35,7 @@ LONG_STEPS = 200
 TOLERANCE = 1e-5
 _RIDGE = 1e-6
 _START_ITERATIONS = 20
+_SPOTS_AT_ONCE = 2**14
 
 
 class Mixture(NamedTuple):
@@ -53,14 +64,19 @@ class Mixture(NamedTuple):
 
     def predict(self, values: NDArray[np.float64]) -> NDArray[np.float32]:
         """Return the posterior of any spots, scaled as those of the fit."""
-        spots = values @ self.white.T
-        return _expected(spots, self.centres, self.weight)[0].astype(np.float32)
+        shares = component_logits(values, self.white, self.centres, self.weight)
+        normalise_logits(shares)
+        return _by_spot(shares)
 
     def log_posterior(self, values: NDArray[np.float64]) -> NDArray[np.float32]:
         """Return the log of the same, up to what a spot's domains share."""
-        logits = _logits(values @ self.white.T, self.centres, self.weight)
-        logits -= logits.max(axis=1, keepdims=True)
-        return logits.astype(np.float32)
+        logits = component_logits(values, self.white, self.centres, self.weight)
+        logits -= logits.max(axis=0)
+        return _by_spot(logits)
+
+
+def _by_spot(rows: NDArray[np.float64]) -> NDArray[np.float32]:
+    return np.ascontiguousarray(rows.T, np.float32)
 
 
 class Standardizer(NamedTuple):
@@ -128,50 +144,17 @@ def fit_tied(
     tolerance
         Gain in mean log-likelihood below which it has converged.
     """
-    n_spots, width = values.shape
-    second, last = values.T @ values / n_spots, -np.inf
-    for _ in range(steps):
-        size = posterior.sum(axis=0) + 1e-9
-        mean, weight = (posterior.T @ values) / size[:, None], size / n_spots
-        covariance = second - (mean * weight[:, None]).T @ mean
-        covariance.flat[:: width + 1] += ridge
-        white = np.linalg.inv(np.linalg.cholesky(covariance))
-        spots, centres = values @ white.T, mean @ white.T
-        posterior, evidence = _expected(spots, centres, weight)
-        likelihood = float(
-            evidence
-            - 0.5 * (spots**2).sum() / n_spots
-            + np.log(np.diag(white)).sum()
-            - 0.5 * width * np.log(2 * np.pi)
-        )
-        if likelihood - last < tolerance:
-            break
-        last = likelihood
-    return Mixture(posterior, likelihood, white, centres, weight)
+    sums = sums_of(values, posterior)
+    return _mixture(values, climbed(values, sums, steps, ridge, tolerance))
 
 
-def _expected(
-    spots: NDArray[np.float64],
-    centres: NDArray[np.float64],
-    weight: NDArray[np.float64],
-) -> tuple[NDArray[np.float64], float]:
-    """Return the posterior, and the mean log-evidence up to what all share."""
-    logits = _logits(spots, centres, weight)
-    top = logits.max(axis=1, keepdims=True)
-    posterior = np.exp(logits - top)
-    total = posterior.sum(axis=1, keepdims=True)
-    posterior /= total
-    return posterior, float((top + np.log(total)).mean())
-
-
-def _logits(
-    spots: NDArray[np.float64],
-    centres: NDArray[np.float64],
-    weight: NDArray[np.float64],
-) -> NDArray[np.float64]:
-    logits = spots @ centres.T
-    logits += np.log(weight) - 0.5 * (centres**2).sum(axis=1)
-    return np.asarray(logits)
+def _mixture(values: NDArray[np.float64], found: ClimbedMixtures) -> Mixture:
+    """Return the first of some mixtures, with its posterior of the spots."""
+    white, centres, weight = (part[0] for part in found.parameters)
+    shares = component_logits(values, white, centres, weight)
+    normalise_logits(shares)
+    likelihood = float(found.log_likelihood[0])
+    return Mixture(shares.T, likelihood, white, centres, weight)
 
 
 def k_means(
@@ -193,17 +176,13 @@ def k_means(
     fitted
         Spots that centres are found in; all of them where `None`.
     """
-    search = _search(n_clusters, n_starts, seed, iterations)
+    from sklearn.cluster import KMeans
+
+    search = KMeans(n_clusters, n_init=n_starts, max_iter=iterations, random_state=seed)
     with alike_spots_allowed():
         if fitted is None or len(fitted) == len(points):
             return np.asarray(search.fit_predict(points))
         return np.asarray(search.fit(points[fitted]).predict(points))
-
-
-def _search(n_clusters: int, n_starts: int, seed: int, iterations: int) -> Any:
-    from sklearn.cluster import KMeans
-
-    return KMeans(n_clusters, n_init=n_starts, max_iter=iterations, random_state=seed)
 
 
 @contextmanager
@@ -232,18 +211,38 @@ def fit_many_starts(
     points
         Shape ``(n_spots, width)``, as `scaled` returns them.
     """
-
-    def short(state: int) -> Mixture:
-        search = _search(n_components, 1, state, _START_ITERATIONS)
-        start = np.asarray(search.fit_predict(points))
-        # Never cut short by tolerance: starts are compared after equal effort.
-        return fit_tied(
-            points, one_hot(start, n_components), SHORT_STEPS, tolerance=-np.inf
-        )
-
     states = [int(random.integers(2**31)) for _ in range(n_starts)]
-    with alike_spots_allowed():
-        mixtures = side_by_side([partial(short, state) for state in states])
+    # So many that a step is long beside its calls; never by the number of cores, on
+    # which the last bits of a product would then depend.
+    at_once = max(1, _SPOTS_AT_ONCE // len(points))
+    groups = [states[i : i + at_once] for i in range(0, n_starts, at_once)]
+    jobs = [partial(_short, points, n_components, group) for group in groups]
+    runs = [run for group in side_by_side(jobs) for run in group]
+    for start, state in enumerate(states):
+        if runs[start] is None:
+            labels = k_means(points, n_components, 1, state, _START_ITERATIONS)
+            hard = sums_of(points, one_hot(labels, n_components))
+            runs[start] = _climbed_shortly(points, hard)
     # The first of equals, so that the order in which starts end cannot matter.
-    best = max(mixtures, key=lambda mixture: mixture.log_likelihood)
-    return fit_tied(points, best.posterior)
+    best = max(filter(None, runs), key=lambda run: run.log_likelihood[0])
+    return _mixture(points, climbed(points, best.sums, LONG_STEPS, _RIDGE, TOLERANCE))
+
+
+def _short(
+    points: NDArray[np.float64], n_components: int, states: Sequence[int]
+) -> list[ClimbedMixtures | None]:
+    """Return short runs from some starts, `None` for those with an empty cluster."""
+    sums, sound = k_means_starts(points, n_components, states, _START_ITERATIONS)
+    runs: list[ClimbedMixtures | None] = [None] * len(states)
+    if sound.any():
+        run = _climbed_shortly(points, ComponentSums(*(part[sound] for part in sums)))
+        for place, start in enumerate(np.flatnonzero(sound)):
+            runs[start] = run.of_start(place)
+    return runs
+
+
+def _climbed_shortly(
+    points: NDArray[np.float64], sums: ComponentSums
+) -> ClimbedMixtures:
+    # Never cut short by tolerance: starts are compared after equal effort.
+    return climbed(points, sums, SHORT_STEPS, _RIDGE, -np.inf)

@@ -1,0 +1,131 @@
+"""K-means from many starts in one pass, as beginnings of mixtures.
+
+What scikit-learn's ``KMeans(n_init=1)`` finds from each of several random states, with
+all starts in the same products. It draws the same random numbers, so that the starts
+are those that scikit-learn has, but for rounding.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from napari_semst.domains.tied_steps import ComponentSums, cached_chunks
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from numpy.typing import NDArray
+
+    Points = NDArray[np.float64]
+
+# Of the mean variance of columns: centres that move less have settled.
+_TOLERANCE = 1e-4
+
+
+def k_means_starts(
+    points: Points, n_clusters: int, states: Sequence[int], iterations: int
+) -> tuple[ComponentSums, NDArray[np.bool_]]:
+    """Return the sums of the clusters of every start, and which starts are sound.
+
+    Parameters
+    ----------
+    points
+        Centred, shape ``(n_spots, width)``.
+    n_clusters
+        At most the number of spots.
+    states
+        Random state of each start.
+    iterations
+        At most so many.
+
+    Returns
+    -------
+    sums
+        Numbers of spots of every cluster, and the sums of those.
+    sound
+        Whether no cluster of a start was ever empty and no two of them alike; of
+        others the sums mean nothing. Spots that are alike have such starts.
+
+    Notes
+    -----
+    Centres begin by k-means++ with several candidates for each (Arthur and
+    Vassilvitskii 2007), then Lloyd's iterations.
+    """
+    centres = _spread_centres(points, n_clusters, states)
+    settled = _TOLERANCE * float(points.var(axis=0).mean())
+    sound = np.ones(len(states), bool)
+    moving = np.arange(len(states))
+    for _ in range(iterations):
+        sums = _nearest_sums(points, centres[moving])
+        sound[moving] &= _is_sound(sums, len(points))
+        moved = sums.total / np.maximum(sums.size, 1.0)[..., None]
+        shift = ((moved - centres[moving]) ** 2).sum(axis=(1, 2))
+        centres[moving] = moved
+        moving = moving[(shift > settled) & sound[moving]]
+        if not len(moving):
+            break
+    sums = _nearest_sums(points, centres)
+    return sums, sound & _is_sound(sums, len(points))
+
+
+def _is_sound(sums: ComponentSums, n_spots: int) -> NDArray[np.bool_]:
+    # A spot as near to two centres is counted twice.
+    whole = sums.size.sum(axis=1) == n_spots
+    return np.asarray(whole & (sums.size > 0).all(axis=1))
+
+
+def _nearest_sums(points: Points, centres: Points) -> ComponentSums:
+    """Return number and sum of the spots that are nearest to each centre."""
+    n_starts, n_clusters, width = centres.shape
+    rows = centres.reshape(-1, width)
+    square = (rows**2).sum(axis=1)[:, None]
+    size, total = np.zeros((n_starts, n_clusters)), np.zeros(rows.shape)
+    for part in cached_chunks(len(points), len(rows)):
+        some = points[part]
+        # What all centres share is left out: nothing but their order matters.
+        distance = (-2.0 * rows) @ some.T
+        distance += square
+        by_start = distance.reshape(n_starts, n_clusters, -1)
+        nearest = by_start == by_start.min(axis=1, keepdims=True)
+        hard = nearest.astype(np.float64)
+        size += hard.sum(axis=2)
+        total += hard.reshape(len(rows), -1) @ some
+    return ComponentSums(size, total.reshape(centres.shape))
+
+
+def _spread_centres(points: Points, n_clusters: int, states: Sequence[int]) -> Points:
+    """Return the first centres of every start, ``(n_starts, n_clusters, width)``."""
+    n_spots, n_starts = len(points), len(states)
+    randoms = [np.random.RandomState(state) for state in states]
+    every, n_tries = np.arange(n_starts), 2 + int(np.log(n_clusters))
+    square = (points**2).sum(axis=1)
+    alike = np.full(n_spots, 1.0 / n_spots)
+    picked = np.array([random.choice(n_spots, p=alike) for random in randoms])
+    centres = np.empty((n_starts, n_clusters, points.shape[1]))
+    centres[:, 0] = points[picked]
+    nearest = _squares(points, square, picked)
+    left = nearest.sum(axis=1)
+    for cluster in range(1, n_clusters):
+        drawn = np.array([random.uniform(size=n_tries) for random in randoms])
+        drawn *= left[:, None]
+        heights = zip(np.cumsum(nearest, axis=1), drawn, strict=True)
+        tried = np.array([np.searchsorted(*pair) for pair in heights])
+        np.minimum(tried, n_spots - 1, out=tried)
+        apart = _squares(points, square, tried.ravel())
+        apart = apart.reshape(n_starts, n_tries, n_spots)
+        np.minimum(apart, nearest[:, None], out=apart)
+        remaining = apart.sum(axis=2)
+        best = remaining.argmin(axis=1)
+        left, nearest = remaining[every, best], apart[every, best]
+        centres[:, cluster] = points[tried[every, best]]
+    return centres
+
+
+def _squares(points: Points, square: Points, rows: NDArray[np.intp]) -> Points:
+    """Return squared distances of some spots to all, ``(n_rows, n_spots)``."""
+    apart = (-2.0 * points[rows]) @ points.T
+    apart += square
+    apart += square[rows][:, None]
+    return np.maximum(apart, 0.0, out=apart)
