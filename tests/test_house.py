@@ -29,6 +29,7 @@ FLOORS = (
     ("embedding", "cohort", "explanation", "verification"),
     ("transfer",),
     ("explore", "report"),
+    ("bench",),
     ("viewer",),
     ("_reader", "_sample_data"),
     ("widgets",),

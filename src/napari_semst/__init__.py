@@ -6,6 +6,8 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from napari_semst.bench.api import compare_methods
+    from napari_semst.bench.plan import BenchFile, BenchPlan
     from napari_semst.cohort.api import find_domains_cohort
     from napari_semst.config import Config, Request
     from napari_semst.core.progress import Progress, RunControl
@@ -35,6 +37,8 @@ __version__ = "0.1.0"
 
 _HOME = {
     "FSM": "nn.semantic_modulation",
+    "BenchFile": "bench.plan",
+    "BenchPlan": "bench.plan",
     "Config": "config",
     "Progress": "core.progress",
     "Request": "config",
@@ -45,6 +49,7 @@ _HOME = {
     "apply_model": "pipeline.apply_model",
     "attach": "pipeline.result",
     "colour_figure": "figure.coloured",
+    "compare_methods": "bench.api",
     "convert": "pipeline.convert",
     "explain": "explanation.explain",
     "explain_discordance": "explanation.discordance",
@@ -68,6 +73,8 @@ _HOME = {
 
 __all__ = [
     "FSM",
+    "BenchFile",
+    "BenchPlan",
     "Config",
     "Progress",
     "Request",
@@ -79,6 +86,7 @@ __all__ = [
     "apply_model",
     "attach",
     "colour_figure",
+    "compare_methods",
     "convert",
     "explain",
     "explain_discordance",

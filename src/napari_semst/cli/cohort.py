@@ -54,7 +54,7 @@ def run_sections(
     typer.Exit
         With 1 if a section failed.
     """
-    with _client(address, quiet) as client:
+    with scheduler_client(address, quiet) as client:
         outcomes = _done(
             tasks, client, journal, keep_going=keep_going, as_json=as_json, quiet=quiet
         )
@@ -162,7 +162,7 @@ def _in_order(
 
 
 @contextmanager
-def _client(address: str | None, quiet: bool) -> Iterator[Any]:
+def scheduler_client(address: str | None, quiet: bool) -> Iterator[Any]:
     """Connect to a scheduler where one is named, and leave it at the end."""
     if address is None:
         yield None

@@ -9,6 +9,7 @@ from typing import Annotated
 import typer
 
 from napari_semst.cli.apply import apply
+from napari_semst.cli.bench import bench
 from napari_semst.cli.convert import convert
 from napari_semst.cli.domains import domains
 from napari_semst.cli.embed import cache, embed, server
@@ -39,7 +40,7 @@ for _command in (
 ):  # fmt: skip
     app.command()(_command)
 app.command("import")(import_regions)
-for _command in (convert, verify, score, inspect, view, demo, presets):
+for _command in (convert, verify, score, bench, inspect, view, demo, presets):
     app.command()(_command)
 app.add_typer(samples, name="sample")
 app.add_typer(cache, name="cache")

@@ -21,6 +21,7 @@ _STAGE_NAMES = {
     "assign": "Domains",
     "explain": "Explaining",
     "write": "Writing",
+    "compare": "Comparing",
 }
 _SCORES_SHOWN = ("ari", "nmi", "acc", "chaos", "pas")
 

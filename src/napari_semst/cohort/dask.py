@@ -109,7 +109,7 @@ def run_on_dask(
     client.subscribe_topic(topic, lambda event: _hear(event, listener, write))
     try:
         for task, future in _batch(client, tasks, topic, sent):
-            if _lost_workers(future):
+            if lost_workers(future):
                 blamed.append(task)
             else:
                 yield _outcome(task, future)
@@ -158,7 +158,8 @@ def _hear(event: tuple[float, dict[str, Any]], listener: Any, write: Any) -> Non
     listener(said["section"], progress)
 
 
-def _lost_workers(future: Any) -> bool:
+def lost_workers(future: Any) -> bool:
+    """Return whether a task ended because every worker that took it died."""
     from distributed.scheduler import KilledWorker
 
     return future.status == "error" and isinstance(future.exception(), KilledWorker)
@@ -167,19 +168,30 @@ def _lost_workers(future: Any) -> bool:
 def _outcome(task: SectionTask, future: Any) -> SectionOutcome:
     if future.status == "finished":
         return SectionOutcome(**future.result())
+    return SectionOutcome.of(task, "failed", message=why_not_done(future, "section"))
+
+
+def why_not_done(future: Any, what: str) -> str:
+    """Return why a task has no result, and what to do.
+
+    Parameters
+    ----------
+    future
+        One that is settled, and not finished.
+    what
+        What the task was, for people: a section.
+    """
     if future.status == "cancelled":
-        why = (
-            "Expected the scheduler to answer; the connection was lost or the section "
+        return (
+            f"Expected the scheduler to answer; the connection was lost or the {what} "
             "cancelled there. Run the same again: what is done is skipped."
         )
-    elif _lost_workers(future):
-        why = (
-            "Expected a worker to live through this section; each one died, most often "
+    if lost_workers(future):
+        return (
+            f"Expected a worker to live through this {what}; each one died, most often "
             "for lack of memory. Give each worker more memory, or have fewer of them."
         )
-    else:
-        why = _in_words(future.exception())
-    return SectionOutcome.of(task, "failed", message=why)
+    return _in_words(future.exception())
 
 
 def _in_words(error: BaseException) -> str:

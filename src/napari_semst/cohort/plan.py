@@ -57,7 +57,7 @@ def plan_cohort(
     from napari_semst.pipeline.provenance import versions
 
     keys.check_run_name(run)
-    request = _settled(request)
+    request = settled_request(request)
     scoring.check()
     places = [Path(source).expanduser().absolute() for source in sources]
     names = [stem(place) for place in places]
@@ -93,8 +93,14 @@ def _checkpoint(result: Path, wanted: Path | bool) -> str:
     return str(checkpoint_place(result, wanted).absolute())
 
 
-def _settled(request: Request) -> Request:
-    """Return the request if it is complete, its files named from anywhere."""
+def settled_request(request: Request) -> Request:
+    """Return the request if it is complete, its files named from anywhere.
+
+    Raises
+    ------
+    ConfigError
+        If settings are not accepted, or the number of domains is not given.
+    """
     from napari_semst.methods.resolve import resolve
 
     config = resolve(request)

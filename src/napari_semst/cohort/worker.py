@@ -114,6 +114,11 @@ class _TopicReporter:
     def look(self) -> None:
         """Cancel the run once the scheduler has given up the task."""
         # Dask cannot stop a thread: the run has to ask.
-        known = self._worker.state.tasks.get(self._key)
-        if known is None or known.state == "cancelled":
+        if is_given_up(self._worker, self._key):
             self._control.cancel()
+
+
+def is_given_up(worker: Any, key: str) -> bool:
+    """Return whether the scheduler has given up a task that a worker does."""
+    known = worker.state.tasks.get(key)
+    return known is None or known.state == "cancelled"

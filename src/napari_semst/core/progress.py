@@ -38,6 +38,7 @@ STAGES = (
     "attach",
     "explain",
     "write",
+    "compare",
 )
 
 

@@ -67,7 +67,7 @@ def umap_of(tissue: AnnData, seed: int = 0, own: bool = True) -> UmapView:
         raise InputError(f"Expected at least 4 spots for a UMAP; found {len(spots)}.")
     if len(spots) < tissue.n_obs:
         source += f", {len(spots):,} spots drawn"
-    return UmapView(_laid_out(features, seed), spots, source)
+    return UmapView(plane_of(features, seed), spots, source)
 
 
 def _features(
@@ -94,7 +94,16 @@ def _features(
     return reduced.astype(np.float32), "log-normalised counts"
 
 
-def _laid_out(features: NDArray[np.float32], seed: int) -> NDArray[np.float32]:
+def plane_of(features: NDArray[np.float32], seed: int) -> NDArray[np.float32]:
+    """Return places on a plane, near where features are alike, ``(n_spots, 2)``.
+
+    Parameters
+    ----------
+    features
+        Shape ``(n_spots, width)``, of at least 4 spots.
+    seed
+        The same seed gives the same places on one machine.
+    """
     from sklearn.neighbors import NearestNeighbors
 
     n_neighbors = min(15, len(features) - 1)

@@ -36,6 +36,9 @@ class ModulationMap:
         Root mean square of a spot's ``alpha - mean alpha``.
     shift_strength
         Root mean square of a spot's ``beta - mean beta`` over that of all features.
+    before
+        Features Z that were modulated, ``(n_spots, width)``; `None` where they were not
+        kept.
     """
 
     scale: NDArray[np.float32]
@@ -43,6 +46,7 @@ class ModulationMap:
     strength: NDArray[np.float32]
     scale_strength: NDArray[np.float32]
     shift_strength: NDArray[np.float32]
+    before: NDArray[np.float32] | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -58,8 +58,17 @@ def modulation_map(encoded: Modulated) -> ModulationMap | None:
                 _strength(own_shift / features),
             )
         )
-    strengths = (np.concatenate(found) for found in zip(*parts, strict=True))
-    return ModulationMap(_array(scale), _array(shift), *strengths)
+    strength, of_scale, of_shift = (
+        np.concatenate(found) for found in zip(*parts, strict=True)
+    )
+    return ModulationMap(
+        _array(scale),
+        _array(shift),
+        strength,
+        of_scale,
+        of_shift,
+        before=_array(encoded.before),
+    )
 
 
 def mean_map(maps: Sequence[ModulationMap | None]) -> ModulationMap | None:

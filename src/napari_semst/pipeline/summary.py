@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from napari_semst.methods.spec import method_spec
@@ -10,7 +11,6 @@ from napari_semst.semantics.base import known_coverage
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
-    from pathlib import Path
 
     from napari_semst.pipeline.result import DomainResult
 
@@ -106,10 +106,26 @@ def _semantics(facts: dict[str, Any]) -> str:
 
 
 def peak_memory_mb() -> float | None:
-    """Return the most memory this process has held, in MB; `None` where unknown."""
+    """Return the most memory this process has held, in MB; `None` where unknown.
+
+    On Linux by its status: ``ru_maxrss`` still holds the peak of the process that
+    started it.
+    """
+    if (own := _high_water()) is not None:
+        return own
     try:
         import resource
     except ImportError:  # Windows
         return None
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
     return round(peak / (1e6 if sys.platform == "darwin" else 1e3), 1)
+
+
+def _high_water() -> float | None:
+    """Return the peak of this process by Linux, in MB; `None` elsewhere."""
+    try:
+        lines = Path("/proc/self/status").read_text(encoding="ascii").splitlines()
+    except (OSError, UnicodeDecodeError):
+        return None
+    found = [line.split()[1] for line in lines if line.startswith("VmHWM:")]
+    return round(int(found[0]) * 1024 / 1e6, 1) if found else None

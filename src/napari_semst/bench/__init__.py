@@ -1,0 +1,1 @@
+"""Methods compared on annotated sections: cell by cell, with seeds and controls."""
