@@ -16,7 +16,7 @@ def laid_out(monkeypatch):
     def first_two(features, seed):
         return features[:, :2]
 
-    monkeypatch.setattr(umap, "_laid_out", first_two)
+    monkeypatch.setattr(umap, "plane_of", first_two)
 
 
 def test_a_map_that_the_section_has_is_taken_without_its_holes():
