@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, Any
 from napari_semst.bench.here import Limits
 from napari_semst.bench.plan import BenchPlan
 from napari_semst.bench.plan_file import read_plan
-from napari_semst.bench.run import BenchResult, prepare_bench, run_bench
+from napari_semst.bench.prepared import prepare_bench
+from napari_semst.bench.run import BenchResult, run_bench
 from napari_semst.core.progress import RunControl, run_to_end
 
 if TYPE_CHECKING:

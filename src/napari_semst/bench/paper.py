@@ -10,6 +10,7 @@ SEMST = "semst"
 HOSTS = tuple(name for name, place in METHODS.items() if ".hosts." in place)
 TABLES = ("1", "2", "3", "5")
 FIGURES = ("3", "4", "6", "7", "8")
+DATASETS = ("151508", "151509", "151510", "151671", "ME", "MVC", "HBC", "MBA")
 # Of figure 4: the number of genes that speak for a spot.
 GENES_OF_A_SPOT = (5, 10, 20, 30, 40, 50)
 NONE, FSM, SHUFFLED = "none", "fsm", "shuffled"

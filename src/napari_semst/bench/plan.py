@@ -6,7 +6,7 @@ import dataclasses
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from napari_semst.bench.paper import FIGURES, HOSTS, SEMST, TABLES
+from napari_semst.bench.paper import DATASETS, FIGURES, HOSTS, SEMST, TABLES
 from napari_semst.config.method_registry import METHODS
 from napari_semst.config.request import check_overrides
 from napari_semst.config.settings import AUTO_DOMAINS, ModelConfig, SemanticsConfig
@@ -140,6 +140,7 @@ class BenchPlan:
                 f"Expected oracle to be 0, or every how many epochs; got {self.oracle}."
             )
         for one in self.files:
+            _check_names("published", [one.published], ("", *DATASETS))
             if one.n_domains < AUTO_DOMAINS:
                 raise ConfigError(
                     f"Expected the number of domains of {one.path} to be 1 or more, 0 "

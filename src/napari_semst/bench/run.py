@@ -7,26 +7,23 @@ from contextlib import closing
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from napari_semst.bench.cell import BenchCells, LeftOut, plan_cells
 from napari_semst.bench.dask import settle_on_dask
 from napari_semst.bench.here import Limits, settle_here
-from napari_semst.bench.inputs import NamedDigests, read_facts
 from napari_semst.bench.process import CellOutcome
+from napari_semst.bench.report import write_bench_report
 from napari_semst.bench.results import Finished, tidy_results, write_results
-from napari_semst.bench.store import CellStore
 from napari_semst.core.progress import NOTED, Progress, RunControl
 from napari_semst.errors import Cancelled
 from napari_semst.io.export.atomic import write_atomically
 
 if TYPE_CHECKING:
-    from collections.abc import Generator, Mapping, Sequence
+    from collections.abc import Generator, Sequence
     from pathlib import Path
 
     import pandas as pd
 
-    from napari_semst.bench.cell import BenchCell
-    from napari_semst.bench.inputs import FileFacts
-    from napari_semst.bench.plan import BenchPlan
+    from napari_semst.bench.cell import BenchCell, LeftOut
+    from napari_semst.bench.prepared import PreparedBench
 
 STAGE = "compare"
 PLAN = "plan.json"
@@ -56,76 +53,6 @@ class BenchResult:
     failed: tuple[tuple[str, str], ...]
     left_out: tuple[LeftOut, ...]
     written: tuple[Path, ...]
-
-
-@dataclass(frozen=True)
-class PreparedBench:
-    """What there is to do.
-
-    Parameters
-    ----------
-    plan, facts, cells
-        The plan, what is known of its files, and its cells.
-    store
-        Where finished cells are.
-    waiting
-        Cells that are not finished.
-    """
-
-    plan: BenchPlan
-    facts: Mapping[str, FileFacts]
-    cells: BenchCells
-    store: CellStore
-    waiting: tuple[BenchCell, ...]
-
-    @property
-    def needs(self) -> dict[str, float]:
-        """Bytes that every waiting cell will hold, by its key."""
-        from napari_semst.pipeline.forecast import memory_needed
-
-        known = {facts.name: facts for facts in self.facts.values()}
-        return {
-            cell.key: memory_needed(
-                known[cell.file].n_spots, known[cell.file].n_counts, cell.config
-            )
-            for cell in self.waiting
-        }
-
-    def seconds(self) -> float:
-        """Return about how many seconds of one core the waiting cells take."""
-        from napari_semst.pipeline.forecast import forecast
-
-        known = {facts.name: facts for facts in self.facts.values()}
-        told: dict[tuple[str, str], float] = {}
-        total = 0.0
-        for cell in self.waiting:
-            own, kind = known[cell.file], (cell.file, cell.settings_hash)
-            if kind not in told:
-                genes = cell.config.prepare.n_top_genes
-                told[kind] = forecast(
-                    own.n_spots, genes, own.n_counts, cell.config
-                ).seconds
-            total += told[kind]
-        return total
-
-
-def prepare_bench(
-    plan: BenchPlan, folder: str | Path, control: RunControl
-) -> Generator[Progress, None, PreparedBench]:
-    """Read the files of a plan once, and find out what is finished.
-
-    Raises
-    ------
-    SemstError
-        If a file cannot be read or lacks its annotation, settings do not go together,
-        or the folder cannot be made.
-    """
-    store = CellStore(folder)
-    facts = yield from read_facts(plan, control)
-    cells = plan_cells(plan, facts, NamedDigests())
-    yield Progress("read", 0, 0, "Looking for finished cells")
-    waiting = tuple(cell for cell in cells.cells if not store.finished(cell))
-    return PreparedBench(plan, facts, cells, store, waiting)
 
 
 def run_bench(
@@ -189,8 +116,9 @@ def write_now(
     """Write the results of all cells of a plan that are finished."""
     finished = Finished(prepared.store, prepared.cells)
     table = tidy_results(finished, prepared.plan.readouts)
-    written = write_results(table, prepared.store.folder)
     failed = [(str(one.cell), one.message) for one in outcomes if one.message]
+    written = write_results(table, prepared.store.folder)
+    written.append(write_bench_report(prepared, finished, failed))
     return BenchResult(
         table,
         _done(outcomes),
@@ -224,10 +152,7 @@ def _event(
 
 def _write_plan(prepared: PreparedBench) -> None:
     """Write what is compared, so that the folder says it itself."""
-    values = prepared.plan.to_dict()
-    for file in values["files"]:
-        file["path"] = prepared.facts[file["path"]].source
-    text = json.dumps(values, indent=2).encode()
+    text = json.dumps(prepared.plan_values(), indent=2).encode()
     write_atomically(
         prepared.store.folder / PLAN,
         lambda temporary: _write_bytes(temporary, text),

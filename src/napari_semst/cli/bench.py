@@ -24,7 +24,8 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from napari_semst.bench.plan import BenchPlan
-    from napari_semst.bench.run import BenchResult, PreparedBench
+    from napari_semst.bench.prepared import PreparedBench
+    from napari_semst.bench.run import BenchResult
 
 _SETTINGS = SettingOptions(
     "training.epochs",
@@ -157,7 +158,8 @@ def bench(
 ) -> None:
     """Compare methods on annotated sections, with seeds and controls."""
     from napari_semst.bench.here import Limits
-    from napari_semst.bench.run import prepare_bench, run_bench
+    from napari_semst.bench.prepared import prepare_bench
+    from napari_semst.bench.run import run_bench
     from napari_semst.cli.cohort import scheduler_client
     from napari_semst.cli.output import show_progress
     from napari_semst.core.progress import RunControl, run_to_end

@@ -55,7 +55,7 @@ def truth_scores(
         truth[known].astype(str).to_numpy(dtype=str), return_inverse=True
     )
     domains = np.asarray(codes)[known]
-    matched = _matched(domains, wanted)
+    matched = matched_classes(domains, wanted)
     f1 = {
         kind: metrics.f1_score(
             wanted,
@@ -81,10 +81,17 @@ def truth_scores(
     return {name: float(value) for name, value in scores.items()}
 
 
-def _matched(
+def matched_classes(
     found: NDArray[np.integer[Any]], wanted: NDArray[np.integer[Any]]
 ) -> NDArray[np.integer[Any]]:
-    """Return domains renamed to the classes they match best, -1 where to none."""
+    """Return domains renamed to the classes they match best, -1 where to none.
+
+    Parameters
+    ----------
+    found, wanted
+        Domain and class of each spot, classes ``0 .. n_classes - 1`` all with a spot,
+        each ``(n_spots,)``.
+    """
     from scipy.optimize import linear_sum_assignment
     from sklearn.metrics.cluster import contingency_matrix
 

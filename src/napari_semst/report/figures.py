@@ -78,10 +78,12 @@ def draw_pictures(
     drawn = []
     for name, caption in wanted.items():
         figure = draw_colours(adata, [name], coordinates=coordinates, dpi=dpi)
-        drawn.append(ReportPicture(caption or "Domains.", _data(figure, dpi)))
+        drawn.append(ReportPicture(caption or "Domains.", picture_data(figure, dpi)))
     if len(facts.losses) > 1:
         caption = "Training: the loss of every epoch."
-        drawn.append(ReportPicture(caption, _data(_curve(facts.losses, dpi), dpi)))
+        drawn.append(
+            ReportPicture(caption, picture_data(_curve(facts.losses, dpi), dpi))
+        )
     return drawn
 
 
@@ -98,7 +100,8 @@ def _curve(losses: tuple[float, ...], dpi: int) -> Figure:
     return figure
 
 
-def _data(figure: Figure, dpi: int) -> str:
+def picture_data(figure: Figure, dpi: int) -> str:
+    """Return a figure as a ``data:`` address."""
     stream = io.BytesIO()
     figure.savefig(stream, format="png", dpi=dpi, metadata={"Software": "napari-semst"})
     return "data:image/png;base64," + base64.b64encode(stream.getvalue()).decode()

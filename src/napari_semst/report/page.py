@@ -11,6 +11,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     import pandas as pd
+    from jinja2 import Environment
 
     from napari_semst.report.facts import ReportFacts
     from napari_semst.report.figures import ReportPicture
@@ -25,10 +26,35 @@ def render_page(
     written: str,
 ) -> str:
     """Return the page that ``page.html`` lays out and ``page.css`` styles."""
-    from jinja2 import Environment, PackageLoader, StrictUndefined
+    annotations = () if facts.confusion is None else facts.confusion
+    head, rows = _table_of(markers)
+    return (
+        page_environment()
+        .get_template("page.html")
+        .render(
+            facts=facts,
+            pictures=pictures,
+            confusion_head=[("Domain", False), *((name, True) for name in annotations)],
+            marker_head=head,
+            marker_rows=rows,
+            written=written,
+        )
+    )
 
+
+def page_environment(*packages: str) -> Environment:
+    """Return what renders pages: ``base.html`` frames them, ``parts.html`` has parts.
+
+    Parameters
+    ----------
+    *packages
+        Where other templates are looked for, too.
+    """
+    from jinja2 import ChoiceLoader, Environment, PackageLoader, StrictUndefined
+
+    places = ("napari_semst.report", *packages)
     environment = Environment(
-        loader=PackageLoader("napari_semst.report", "."),
+        loader=ChoiceLoader([PackageLoader(place, ".") for place in places]),
         autoescape=True,
         trim_blocks=True,
         undefined=StrictUndefined,
@@ -38,16 +64,7 @@ def render_page(
         "thousands": "{:,}".format,
         "three_digits": _three_digits,
     }
-    annotations = () if facts.confusion is None else facts.confusion
-    head, rows = _table_of(markers)
-    return environment.get_template("page.html").render(
-        facts=facts,
-        pictures=pictures,
-        confusion_head=[("Domain", False), *((name, True) for name in annotations)],
-        marker_head=head,
-        marker_rows=rows,
-        written=written,
-    )
+    return environment
 
 
 def _plain_color(color: str) -> str:

@@ -94,7 +94,20 @@ def write_report(
     if markers is None:
         markers = _explained(adata, facts.run)
     day = f"{datetime.now(UTC):%Y-%m-%d %H:%M} UTC"
-    text = render_page(facts, shown, markers, day).encode()
+    return write_page(
+        render_page(facts, shown, markers, day), path, overwrite=overwrite
+    )
+
+
+def write_page(page: str, path: str | Path, *, overwrite: bool) -> Path:
+    """Write a page as a file ending in ``.html``, and return it.
+
+    Raises
+    ------
+    SaveError
+        If it cannot be written.
+    """
+    text = page.encode()
 
     def check(temporary: Path) -> None:
         if temporary.read_bytes() != text:

@@ -1,0 +1,259 @@
+"""The figures of the paper, drawn of what was measured."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from napari_semst.bench.layout import variants_of
+from napari_semst.bench.summary import SCORES_SHOWN, cells_over_seeds, variant_label
+from napari_semst.domains.metrics import matched_classes
+from napari_semst.palette import MISSING_COLOR, domain_colors
+from napari_semst.report.figures import ReportPicture, picture_data
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping, Sequence
+
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
+    from numpy.typing import NDArray
+
+    from napari_semst.bench.inputs import FileFacts
+    from napari_semst.bench.plan import BenchPlan
+    from napari_semst.bench.results import Finished
+
+_DPI = 110
+_NAMES = {"ari": "ARI", "nmi": "NMI", "acc": "ACC", "f1_macro": "F1"}
+_COLORS = domain_colors(len(SCORES_SHOWN))
+_ONE, _OTHER = domain_colors(2)
+# Spots drawn at most in one panel.
+_MOST_SPOTS = 20_000
+
+
+def draw_figures(
+    plan: BenchPlan, facts: Mapping[str, FileFacts], finished: Finished
+) -> list[ReportPicture]:
+    """Return the figures of a plan, those without a finished cell left out.
+
+    Parameters
+    ----------
+    facts
+        Of every file, by its path in the plan.
+    """
+    drawn: list[ReportPicture] = []
+    for number in plan.figures:
+        for file in plan.files:
+            known = facts[file.path]
+            drawn += _DRAWN[number](plan, known, finished)
+    return drawn
+
+
+def _picture(figure: Figure, caption: str) -> ReportPicture:
+    return ReportPicture(caption, picture_data(figure, _DPI))
+
+
+def _figure(n_panels: int, width: float = 3.4, height: float = 2.9) -> Any:
+    """Return a figure and its panels, side by side."""
+    from matplotlib.figure import Figure
+
+    figure = Figure((width * n_panels, height), dpi=_DPI, layout="constrained")
+    return figure, list(figure.subplots(1, n_panels, squeeze=False)[0])
+
+
+def _plain(axes: Axes, title: str = "") -> None:
+    axes.set_title(title, fontsize=9, parse_math=False)
+    axes.tick_params(labelsize=8)
+    axes.spines[["top", "right"]].set_visible(False)
+
+
+def _scattered(
+    axes: Axes, places: NDArray[Any], codes: NDArray[np.integer[Any]], title: str
+) -> None:
+    """Draw spots coloured by a number each, those below 0 in grey."""
+    spots = np.flatnonzero(np.isfinite(places).all(axis=1))
+    if len(spots) > _MOST_SPOTS:
+        random = np.random.default_rng(0)
+        spots = random.choice(spots, _MOST_SPOTS, replace=False)
+    colors = np.array([*domain_colors(int(codes.max(initial=0)) + 1), MISSING_COLOR])
+    size = float(np.clip(9000 / max(len(spots), 1), 0.3, 12))
+    x, y = places[spots].T
+    axes.scatter(x, y, s=size, c=colors[codes[spots]], linewidths=0)
+    axes.set_title(title, fontsize=9, parse_math=False)
+    axes.set_axis_off()
+
+
+def _semantic_planes(
+    plan: BenchPlan, known: FileFacts, finished: Finished
+) -> list[ReportPicture]:
+    """Figure 3: the semantic vectors of spots on a plane, by annotation."""
+    shown = []
+    for variant in dict.fromkeys(variants_of("figure 3", plan)):
+        cell = finished.cell(known.name, variant, 0)
+        if cell is not None and "plane" in cell.arrays:
+            shown.append((variant, cell.arrays["plane"]))
+    if not shown:
+        return []
+    figure, panels = _figure(len(shown))
+    for axes, (variant, plane) in zip(panels, shown, strict=True):
+        spoilt = "" if variant.control == "none" else f", {variant.control}"
+        _scattered(axes, plane, known.codes, f"{variant.semantics}{spoilt}")
+    text = f"Figure 3, {known.name}: semantic vectors of spots (UMAP), by annotation."
+    return [_picture(figure, text)]
+
+
+def _genes_of_a_spot(
+    plan: BenchPlan, known: FileFacts, finished: Finished
+) -> list[ReportPicture]:
+    """Figure 4: scores over the number of genes that speak for a spot."""
+    variants = variants_of("figure 4", plan)
+    ticks = [variant.n_genes for variant in variants]
+
+    def draw(axes: Axes, name: str, color: str, values: list[list[float]]) -> None:
+        means, spread = _over_seeds(values)
+        axes.errorbar(
+            ticks, means, yerr=spread, label=_NAMES[name], color=color, marker="o",
+            markersize=3, linewidth=1.2, capsize=2,
+        )  # fmt: skip
+        axes.set_xlabel("Genes of a spot (k_g)", fontsize=8, parse_math=False)
+
+    return _over_variants(plan, known, finished, variants, draw, "Figure 4")
+
+
+def _sources(
+    plan: BenchPlan, known: FileFacts, finished: Finished
+) -> list[ReportPicture]:
+    """Figure 8: scores of SemST with each source of semantics."""
+    variants = variants_of("figure 8", plan)
+    if len(variants) < 2:
+        return []
+
+    def draw(axes: Axes, name: str, color: str, values: list[list[float]]) -> None:
+        place = SCORES_SHOWN.index(name)
+        means, spread = _over_seeds(values)
+        across = np.arange(len(variants)) + 0.2 * (place - 1.5)
+        axes.bar(across, means, 0.18, yerr=spread, label=_NAMES[name], color=color)
+        axes.set_xticks(range(len(variants)), [v.semantics for v in variants])
+
+    return _over_variants(plan, known, finished, variants, draw, "Figure 8")
+
+
+def _over_seeds(
+    values: list[list[float]],
+) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Return means and deviations; a mean of nothing is not a number."""
+    means = [float(np.mean(x)) if x else np.nan for x in values]
+    spread = [float(np.std(x, ddof=1)) if len(x) > 1 else 0.0 for x in values]
+    return np.array(means), np.array(spread)
+
+
+def _over_variants(
+    plan: BenchPlan,
+    known: FileFacts,
+    finished: Finished,
+    variants: Sequence[Any],
+    draw: Callable[[Axes, str, str, list[list[float]]], None],
+    number: str,
+) -> list[ReportPicture]:
+    """Return a panel for each readout, in which each score is drawn over variants."""
+    cells = [cells_over_seeds(finished, known.name, variant) for variant in variants]
+    if not any(cells):
+        return []
+    figure, panels = _figure(len(plan.readouts))
+    for axes, readout in zip(panels, plan.readouts, strict=True):
+        for name, color in zip(SCORES_SHOWN, _COLORS, strict=True):
+            values = [
+                [cell.record["readouts"][readout][name] for cell in found]
+                for found in cells
+            ]
+            draw(axes, name, color, values)
+        _plain(axes, readout)
+        axes.legend(fontsize=7, frameon=False)
+    seeds = min(len(found) for found in cells), max(len(found) for found in cells)
+    told = f"{seeds[0]} to {seeds[1]}" if seeds[0] < seeds[1] else f"{seeds[1]}"
+    text = f"{number}, {known.name}: means and deviations over {told} seeds."
+    return [_picture(figure, text)]
+
+
+def _distributions(
+    plan: BenchPlan, known: FileFacts, finished: Finished
+) -> list[ReportPicture]:
+    """Figure 6: how alpha and beta are distributed over spots and features."""
+    drawn = []
+    for variant in variants_of("figure 6", plan):
+        cell = finished.cell(known.name, variant, 0)
+        if cell is None or "alpha_counts" not in cell.arrays:
+            continue
+        figure, panels = _figure(2)
+        for axes, name, color in zip(
+            panels, ("alpha", "beta"), (_ONE, _OTHER), strict=True
+        ):
+            edges = cell.arrays[f"{name}_edges"]
+            axes.stairs(cell.arrays[f"{name}_counts"], edges, fill=True, color=color)
+            mean, spread = (cell.record[f"{name}_{what}"] for what in ("mean", "sd"))
+            _plain(axes, f"{name}: mean {mean:.3g}, deviation {spread:.3g}")
+        text = (
+            f"Figure 6, {known.name}: alpha and beta of {variant_label(variant)}, all "
+            "spots and features, first seed."
+        )
+        drawn.append(_picture(figure, text))
+    return drawn
+
+
+def _before_and_after(
+    plan: BenchPlan, known: FileFacts, finished: Finished
+) -> list[ReportPicture]:
+    """Figure 7: annotation, and k-means before and after modulation."""
+    drawn = []
+    places = known.places * [1.0, -1.0]
+    for variant in variants_of("figure 7", plan):
+        cell = finished.cell(known.name, variant, 0)
+        if cell is None or "modulation_before" not in cell.arrays:
+            continue
+        figure, panels = _figure(3)
+        _scattered(panels[0], places, known.codes, "Annotation")
+        for axes, when in zip(panels[1:], ("before", "after"), strict=True):
+            labels = cell.arrays[f"modulation_{when}"]
+            codes, ari = _as_annotated(labels, known.codes)
+            _scattered(axes, places, codes, f"{when.capitalize()}: ARI {ari:.3f}")
+            axes.set_aspect("equal")
+        panels[0].set_aspect("equal")
+        text = (
+            f"Figure 7, {known.name}: k-means of the features of "
+            f"{variant_label(variant)} before and after modulation, first seed. "
+            "Domains have the colours of the annotation that they match best."
+        )
+        drawn.append(_picture(figure, text))
+    return drawn
+
+
+def _as_annotated(
+    labels: NDArray[np.integer[Any]], truth: NDArray[np.int32]
+) -> tuple[NDArray[np.integer[Any]], float]:
+    """Return domains by the numbers of the annotation, and the ARI.
+
+    Domains that match none have numbers after those.
+    """
+    from sklearn.metrics import adjusted_rand_score
+
+    known = truth >= 0
+    matched = matched_classes(labels[known], truth[known])
+    codes = np.empty(len(labels), np.int64)
+    spare = int(truth.max()) + 1
+    for domain in np.unique(labels):
+        own = matched[labels[known] == domain]
+        if len(own) and own[0] >= 0:
+            codes[labels == domain] = own[0]
+        else:
+            codes[labels == domain] = spare
+            spare += 1
+    return codes, float(adjusted_rand_score(truth[known], labels[known]))
+
+
+_DRAWN = {
+    "3": _semantic_planes,
+    "4": _genes_of_a_spot,
+    "6": _distributions,
+    "7": _before_and_after,
+    "8": _sources,
+}

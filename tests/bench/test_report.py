@@ -1,0 +1,161 @@
+"""Tables, figures and the page of a comparison."""
+
+from __future__ import annotations
+
+from html.parser import HTMLParser
+
+import numpy as np
+import pytest
+
+from napari_semst import BenchFile, BenchPlan, compare_methods
+from napari_semst.bench import here
+from napari_semst.bench.paper import DATASETS, HOSTS, Variant
+from napari_semst.bench.pictures import _as_annotated
+from napari_semst.bench.published import published_scores
+from napari_semst.bench.results import Finished
+from napari_semst.bench.store import FinishedCell
+from napari_semst.bench.summary import mean_agreement, summary_tables
+from napari_semst.explore import umap
+from tests.bench.cases import SHORT, Inside, saved
+
+ALONE, WITH_FSM = Variant("stagate"), Variant("stagate", "fsm", "builtin")
+SHUFFLED = WITH_FSM._replace(control="shuffled")
+
+
+def cell(ari, labels, memory=100.0, best=None):
+    read = {"ari": ari, "nmi": ari, "acc": ari, "f1_macro": ari, "cpu_seconds": ari}
+    record = {"readouts": {"kmeans": read}, "peak_memory_mb": memory}
+    if best is not None:
+        record["oracle"] = {"ari": best, "epoch": 3}
+    return FinishedCell(record, {"codes_kmeans": np.array(labels)})
+
+
+class Known(Finished):
+    """Finished cells that no file holds."""
+
+    def __init__(self, cells):
+        self.known = cells
+
+    def each(self):
+        return self.known
+
+
+PLAN = BenchPlan(
+    (BenchFile("A.h5ad", "layer", published="HBC"),),
+    tables=("3",),
+    figures=(),
+    methods=("stagate",),
+    readouts=("kmeans",),
+)
+
+
+def table_of(cells):
+    return summary_tables(PLAN, Known(cells), ["A"])
+
+
+def test_a_table_has_mean_deviation_rank_and_agreement():
+    (table,) = table_of(
+        {
+            ("A", ALONE, 0): cell(0.4, [0, 0, 1, 1], 90.0),
+            ("A", ALONE, 1): cell(0.6, [1, 1, 0, 0], 120.0),
+            ("A", WITH_FSM, 0): cell(0.7, [0, 0, 1, 1], best=0.9),
+            ("B", WITH_FSM, 1): cell(0.1, [0, 0, 1, 1]),
+        }
+    )
+    alone, with_fsm, shuffled = table.rows
+    assert alone.mean["ari"] == pytest.approx(0.5)
+    assert alone.deviation["ari"] == pytest.approx(np.std([0.4, 0.6], ddof=1))
+    assert (alone.seeds, alone.rank, alone.agreement) == (2, 2, 1.0)
+    assert (alone.peak_memory_mb, alone.cpu_seconds) == (120.0, 0.5)
+    assert (with_fsm.seeds, with_fsm.rank, with_fsm.deviation) == (1, 1, None)
+    assert (with_fsm.agreement, with_fsm.oracle_ari) == (None, 0.9)
+    assert (shuffled.seeds, shuffled.rank, shuffled.mean) == (0, None, {})
+    assert alone.published["ari"] == 0.4466
+    assert with_fsm.published["ari"] == 0.5816
+    assert shuffled.published is None
+
+
+def test_a_table_without_a_finished_cell_is_left_out():
+    assert table_of({}) == []
+
+
+def test_seeds_that_differ_agree_less():
+    labels = [np.array([0, 0, 1, 1]), np.array([0, 1, 0, 1])]
+    assert mean_agreement(labels) < 0.1
+    assert mean_agreement([*labels, labels[0]]) > mean_agreement(labels)
+
+
+def test_published_figures_are_those_of_the_paper():
+    best = Variant("semst", "fsm", "builtin")
+    assert published_scores("table 1", "MVC", best) == {
+        "ari": 0.6427, "nmi": 0.7060, "acc": 0.8070, "f1": 0.7991,
+    }  # fmt: skip
+    assert published_scores("table 2", "MBA", Variant("semst"))["ari"] == 0.4483
+    staig = Variant("staig", "fsm", "builtin")
+    assert published_scores("table 3", "MBA", staig)["ari"] == 0.3633
+    assert published_scores("table 3", "HBC", staig) is None
+    joined = Variant("dusted", "addition", "builtin")
+    assert published_scores("table 5", "HBC", joined)["nmi"] == 0.6336
+    assert published_scores("table 1", "MVC", best._replace(n_genes=30)) is None
+    for dataset in DATASETS:
+        assert all(published_scores("table 1", dataset, Variant(h)) for h in HOSTS)
+
+
+def test_domains_take_the_numbers_of_the_annotation():
+    truth = np.array([0, 0, 1, 1, -1], np.int32)
+    codes, ari = _as_annotated(np.array([5, 5, 2, 2, 7]), truth)
+    assert codes.tolist() == [0, 0, 1, 1, 2]
+    assert ari == 1.0
+
+
+class Page(HTMLParser):
+    def __init__(self, text):
+        super().__init__()
+        self.tags, self.words, self.pictures = [], [], []
+        self.feed(text)
+
+    def handle_starttag(self, tag, attrs):
+        self.tags.append(tag)
+        if tag == "img":
+            self.pictures.append(dict(attrs))
+
+    def handle_data(self, data):
+        self.words.append(data.strip())
+
+
+def test_the_page_has_tables_figures_and_the_configuration(
+    tissue, tmp_path, monkeypatch
+):
+    monkeypatch.setattr(here, "CellProcess", Inside)
+    # UMAP compiles for seconds; tests/explore has it.
+    monkeypatch.setattr(umap, "plane_of", lambda vectors, seed: vectors[:, :2])
+    Inside.began = []
+    name = "<b>A</b> & co"
+    plan = BenchPlan(
+        (BenchFile(str(saved(tissue, tmp_path)), "ground_truth", name, 0, "MVC"),),
+        tables=("1",),
+        figures=("3", "4", "6", "7", "8"),
+        methods=("semst",),
+        controls=("none", "shuffled"),
+        seeds=1,
+        readouts=("kmeans",),
+        settings=SHORT,
+    )
+    result = compare_methods(plan, tmp_path / "out")
+    place = tmp_path / "out" / "report.html"
+    assert place in result.written
+    text = place.read_text(encoding="utf-8")
+    page = Page(text)
+    assert "script" not in page.tags
+    assert "b" not in page.tags
+    assert page.words.count(f"Table 1, {name}, readout kmeans") == 1
+    captions = [picture["alt"].split(",")[0] for picture in page.pictures]
+    # Of one source alone there is nothing to compare in figure 8.
+    assert captions == ["Figure 3", "Figure 4", "Figure 6", "Figure 7"]
+    assert all(p["src"].startswith("data:image/png;base64,") for p in page.pictures)
+    assert "0.643" in page.words
+    assert any(word.startswith("Published of MVC") for word in page.words)
+    assert "Oracle ARI" not in page.words
+    assert any("One seed" in word for word in page.words)
+    assert str(tmp_path / "A.h5ad") in text
+    assert result.table.settings_hash[0] in page.words
