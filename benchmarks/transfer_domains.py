@@ -1,6 +1,6 @@
 """How many domains are named by another section, and how many of them wrongly.
 
-    python benchmarks/transfer_domains.py FOLDER [--draws 199]
+    python benchmarks/transfer_domains.py FOLDER [--draws 999] [--dealt 3]
         [--references DLPFC_151673 ...] [--json FILE]
 
 All ordered pairs of the folder's annotated cortex sections, with all genes that both
@@ -8,7 +8,7 @@ have and with none, at the default false discovery rate. Named are the annotated
 and the domains that `semst transfer` finds where there are none (method quick, as many
 as the reference has names). A domain is of the part of the brain that most of its
 annotated spots are of. Then two breast tumours, named by cortex, and cortex named by
-signatures whose values are dealt anew among genes of like expression.
+signatures whose values are dealt anew among genes of like expression, so often each.
 """
 
 from __future__ import annotations
@@ -111,7 +111,8 @@ def main() -> None:
     """Print a line for each pair, and the sums."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("folder", type=Path)
-    parser.add_argument("--draws", type=int, default=199)
+    parser.add_argument("--draws", type=int, default=999)
+    parser.add_argument("--dealt", type=int, default=3)
     parser.add_argument("--references", nargs="+", default=SECTIONS)
     parser.add_argument("--json", type=Path)
     options = parser.parse_args()
@@ -139,15 +140,17 @@ def main() -> None:
             ways = {"all shared": whole}
             if b in SECTIONS:
                 ways["none shared"] = left_with(read[a], read[b], 0, random)[0]
-                order = dealt_anew(strata, 1, random)[0]
-                ways["dealt anew"] = replace(whole, scores=whole.scores[:, order])
+                for one in range(options.dealt):
+                    order = dealt_anew(strata, 1, random)[0]
+                    dealt = replace(whole, scores=whole.scores[:, order])
+                    ways[f"dealt anew, {one}"] = dealt
             for way, signature in ways.items():
                 try:
                     told = named(signature, targets[b], settings)
                 except InputError:
                     print(f"| {a} → {b} | {way} | refused | refused |", flush=True)
                     continue
-                kind = way if b in SECTIONS else "tumour"
+                kind = way.split(",")[0] if b in SECTIONS else "tumour"
                 sums.setdefault(kind, []).extend({**x, "a": a, "b": b} for x in told)
                 print(line(f"{a} → {b} | {way}", told), flush=True)
     for way, told in sums.items():

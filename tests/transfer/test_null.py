@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from types import SimpleNamespace
+
 import numpy as np
 import pytest
 from anndata import AnnData
@@ -9,11 +11,12 @@ from scipy import sparse, stats
 
 from napari_semst.core.progress import RunControl, run_to_end
 from napari_semst.errors import Cancelled
+from napari_semst.transfer import null
 from napari_semst.transfer.estimator import name_spots
 from napari_semst.transfer.null import (
     NONE,
+    by_runners_up,
     dealt_anew,
-    domain_q_values,
     name_each_spot,
     name_groups,
     near_best,
@@ -74,14 +77,40 @@ def test_noise_is_none_of_these():
     assert stats.kstest(spots.p[::20], "uniform").pvalue > 0.001
 
 
-def test_q_of_domains_is_that_of_chance_and_the_mean_share_of_other_names():
-    chance, other = np.full(4, 0.01), np.array([0.3, 0.0, 0.1, 0.3])
-    wrong = np.array([0.175, 0.0, 0.05, 0.175])
-    assert np.allclose(domain_q_values(chance, other), 0.01 + wrong)
-    less_sure = np.array([0.01, 0.02, 0.03, 0.04])
-    assert np.allclose(domain_q_values(less_sure, np.zeros(4)), 0.04)
-    assert domain_q_values(np.ones(2), np.ones(2)).tolist() == [1, 1]
-    assert not len(domain_q_values(np.zeros(0), np.zeros(0)))
+def test_only_domains_that_nothing_speaks_against_make_up_the_rate(monkeypatch):
+    target, asked = layered(range(60, 120), 1), []
+
+    def rates(chance, other, may_be_named):
+        asked.append(may_be_named)
+        return np.zeros(len(chance))
+
+    monkeypatch.setattr(null, "domain_q_values", rates)
+    monkeypatch.setattr(null, "near_best", lambda own: np.arange(len(own)) != 1)
+    monkeypatch.setattr(null, "like_enough", lambda own, *_: np.arange(len(own)) != 2)
+    codes = np.unique(target.obs["layer"], return_inverse=True)[1]
+    found = name_groups(scored(target), codes, N_LAYERS, SETTINGS, RunControl())
+    told = run_to_end(found)
+    may = ~np.isin(np.arange(N_LAYERS), (1, 2))
+    assert (asked[0] == may).all()
+    assert ((told.best != NONE) == may).all()
+
+
+def test_a_name_has_to_explain_enough_of_a_domain_and_all_names_of_the_section():
+    own, likeness = np.eye(2), np.array([[0.3, 0.9], [0.9, 0.1]], np.float32)
+    assert null.like_enough(own, likeness, 0.5).tolist() == [True, False]
+    assert null.like_enough(own, likeness, 0.01).tolist() == [False, False]
+
+
+def test_a_name_that_says_nothing_of_drawn_genes_wins_no_draw():
+    weights, expected = np.ones((2, 30)), np.ones((2, 30))
+    weights[0, 0] = weights[1, 2:] = expected[0, 0] = expected[1, 2:] = 0
+    # Genes drawn twice as often as what speaks for the second name leave it nothing.
+    expected[1, 1] = -0.5
+    means = np.full((1, 30), 0.1)
+    means[0, 0] = -1
+    scores = SimpleNamespace(weights=weights, expected=expected)
+    p = by_runners_up(scores, means, means @ weights.T, SETTINGS)
+    assert p.tolist() == [1 / (SETTINGS.n_draws + 1)]
 
 
 def test_a_name_that_another_domain_bears_far_better_is_not_given():

@@ -195,17 +195,25 @@ def remarks_of_names(
             f"section's spots differ, less than {LEAST_FIT:.0%}: the section is of "
             "another tissue, or its genes are not comparable. No name is given."
         ]
-    unlike = [
-        name
-        for name, q, best in zip(domains.names, groups.q, groups.best, strict=True)
-        if q <= fdr and best < 0
-    ]
-    if not unlike:
-        return []
-    return [
-        f"Domains {abbreviate(unlike)} are more like a name than chance, but less than "
-        f"{LEAST_CORRELATION:g}: that is too little for the name."
-    ]
+    unlike: list[str] = []
+    outdone: list[str] = []
+    for place, name in enumerate(domains.names):
+        if groups.q[place] > fdr or groups.best[place] >= 0:
+            continue
+        likeness = groups.scores[place, groups.ranked[place, 0]]
+        (unlike if likeness < LEAST_CORRELATION else outdone).append(name)
+    said = []
+    if unlike:
+        said.append(
+            f"More like a name than chance, but less than {LEAST_CORRELATION:g}, which "
+            f"is too little for the name: {abbreviate(unlike)}."
+        )
+    if outdone:
+        said.append(
+            "More like a name than chance, but not half as like it as another domain, "
+            f"and so not given it: {abbreviate(outdone)}."
+        )
+    return said
 
 
 def provenance_of(signature: Signature) -> dict[str, Any]:

@@ -17,7 +17,7 @@ has its answer:
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -25,6 +25,7 @@ from scipy import stats
 
 from napari_semst.core.chunks import chunks
 from napari_semst.core.progress import run_in_thread
+from napari_semst.transfer.domain_rates import domain_q_values
 from napari_semst.transfer.profiles import mean_of_groups
 from napari_semst.transfer.tissue_fit import LEAST_FIT, tissue_fit
 
@@ -135,39 +136,12 @@ def name_groups(
         )
         tell(2 * settings.n_draws, of)
         other = by_runners_up(scores, means, own, settings)
-        p, q = np.maximum(chance, other), domain_q_values(chance, other)
-        fit = tissue_fit(scores, settings.seed)
-        found = _named(own, correlations(scores, means), p, q, settings.fdr, fit)
-        return replace(found, best=np.where(near_best(own), found.best, NONE))
+        fit, likeness = tissue_fit(scores, settings.seed), correlations(scores, means)
+        told = near_best(own) & like_enough(own, likeness, fit)
+        p, q = np.maximum(chance, other), domain_q_values(chance, other, told)
+        return _named(own, likeness, p, q, told & (q <= settings.fdr), fit)
 
     return (yield from run_in_thread("explain", "Naming domains", work, control))
-
-
-def domain_q_values(
-    chance: NDArray[np.float64], other: NDArray[np.float64]
-) -> NDArray[np.float64]:
-    """Return the share of wrong names among domains that are at least as sure.
-
-    A name can be wrong by chance, or because another is right. The first is a p-value,
-    whose false discovery rate is Benjamini's and Hochberg's. The second is a share of
-    draws, how probably this very name is wrong: its rate is the mean over the domains
-    that are at least as sure (Newton 2004, doi:10.1093/biostatistics/5.2.155), those
-    that are refused for other reasons among them. Both add up.
-
-    Parameters
-    ----------
-    chance
-        The p-value of each domain, ``(n_groups,)``.
-    other
-        In what share of draws another name was the best, ``(n_groups,)``.
-    """
-    if not len(chance):
-        return chance
-    ordered = np.sort(other)
-    up_to = np.searchsorted(ordered, other, side="right")
-    wrong = np.cumsum(ordered)[up_to - 1] / up_to
-    by_chance = np.asarray(stats.false_discovery_control(chance), np.float64)
-    return np.minimum(by_chance + wrong, 1.0)
 
 
 def near_best(own: NDArray[np.floating[Any]]) -> NDArray[np.bool_]:
@@ -281,7 +255,10 @@ def by_runners_up(
         times = np.bincount(random.integers(n_genes, size=n_genes), minlength=n_genes)
         drawn = np.flatnonzero(times)
         weighted = weights[:, drawn] * times[drawn]
-        length = np.sqrt(np.maximum(spread[:, drawn] @ times[drawn], 1e-12))
+        variance = spread[:, drawn] @ times[drawn]
+        # A name that a draw leads to expect nothing of says nothing there, as
+        # `of_one_spread` has it: neither for itself nor against others.
+        length = np.sqrt(np.where(variance > 1e-12, variance, np.inf))
         again = means[:, drawn] @ (weighted / length[:, None]).T
         other += again.argmax(axis=1) != name
     p: NDArray[np.float64] = (1 + other) / (settings.n_draws + 1)
@@ -303,7 +280,8 @@ def name_each_spot(
         fit = tissue_fit(scores, settings.seed)
         shown = np.clip(correlation, -1, 1)
         q = stats.false_discovery_control(p) if len(p) else p
-        return _named(scores.scores, shown, p, q, settings.fdr, fit)
+        told = (q <= settings.fdr) & like_enough(scores.scores, shown, fit)
+        return _named(scores.scores, shown, p, q, told, fit)
 
     return (yield from run_in_thread("explain", "Testing names", work, control))
 
@@ -359,17 +337,32 @@ def spot_p_values(
     return np.asarray((1 + above) / (1 + len(null)), np.float64)
 
 
+def like_enough(
+    own: NDArray[np.floating[Any]], correlation: NDArray[np.float32], fit: float
+) -> NDArray[np.bool_]:
+    """Return which groups' names explain enough of them, if all do of the section.
+
+    Parameters
+    ----------
+    own, correlation
+        Scores, and correlations over genes, ``(n_groups, n_labels)``.
+    fit
+        See `tissue_fit`.
+    """
+    name = own.argmax(axis=1)[:, None]
+    of_name = np.take_along_axis(correlation, name, axis=1).ravel()
+    enough: NDArray[np.bool_] = (of_name >= LEAST_CORRELATION) & (fit >= LEAST_FIT)
+    return enough
+
+
 def _named(
     own: NDArray[np.floating[Any]],
     correlation: NDArray[np.float32],
     p: NDArray[np.float64],
     q: NDArray[np.float64],
-    fdr: float,
+    told: NDArray[np.bool_],
     fit: float,
 ) -> GroupNames:
     ranked = np.argsort(-own, axis=1, kind="stable")
-    of_best = np.take_along_axis(correlation, ranked[:, :1], axis=1).ravel()
-    told = (q <= fdr) & (of_best >= LEAST_CORRELATION)
-    told &= fit >= LEAST_FIT
     best = np.where(told, ranked[:, 0], NONE)
     return GroupNames(best, ranked, correlation, p, q, fit)
