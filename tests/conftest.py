@@ -7,7 +7,7 @@ import os
 import threading
 from functools import cache
 from pathlib import Path
-from types import CodeType, FunctionType
+from types import CodeType, FunctionType, SimpleNamespace
 from typing import TYPE_CHECKING
 
 # Before torch is imported: threads that wait for each other on a busy machine make
@@ -57,6 +57,13 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
             item.add_marker("window")
         if any(_finds_domains(part, runs) for part in _parts(item)):
             item.add_marker("run")
+
+
+def pytest_collection_finish() -> None:
+    """Search less often for garbage, and never among the modules that tests import."""
+    gc.collect()
+    gc.freeze()
+    gc.set_threshold(10_000, 20, 10)
 
 
 def _parts(item: pytest.Item) -> Iterator[FunctionType]:
@@ -121,8 +128,7 @@ def _nothing_is_left_of_windows(request: pytest.FixtureRequest) -> Iterator[None
     """What is left of windows goes before the next file of tests.
 
     Found later, by a thread of other tests, it would go there, and Qt ends the program.
-    What is there before a file that opens windows is never searched for garbage again:
-    napari searches all objects whenever a layer goes, and most of them are modules.
+    What is there before a file that opens windows is never searched for garbage again.
     """
     global _windows_were_open
     opens = any(
@@ -132,6 +138,10 @@ def _nothing_is_left_of_windows(request: pytest.FixtureRequest) -> Iterator[None
     )
     if opens:
         from napari._qt import qt_main_window, qt_viewer  # noqa: F401  before it freezes
+        from napari._vispy import canvas
+
+        # Whenever a layer goes napari searches all objects, for drivers of Windows.
+        canvas.gc = SimpleNamespace(collect=lambda: gc.collect(1))
     if opens or _windows_were_open:
         gc.collect()
     if opens:
