@@ -55,3 +55,6 @@ class Inside:
 
     def end(self) -> None:
         pass
+
+    def close(self) -> None:
+        pass

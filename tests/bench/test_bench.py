@@ -18,11 +18,12 @@ from napari_semst.bench.cell import plan_cells
 from napari_semst.bench.here import Limits, settle_here
 from napari_semst.bench.inputs import NamedDigests, read_facts
 from napari_semst.bench.measure import measure_cell
+from napari_semst.bench.oracle import BestEpoch
 from napari_semst.bench.process import CellOutcome, CellProcess
 from napari_semst.bench.results import COLUMNS
 from napari_semst.bench.store import CellStore
 from napari_semst.core.memory import GIB
-from napari_semst.core.progress import run_to_end
+from napari_semst.core.progress import Progress, run_to_end
 from napari_semst.errors import Cancelled, ConfigError
 from tests.bench.cases import SHORT, Inside, planned, saved
 
@@ -268,3 +269,38 @@ def test_a_process_that_dies_is_told(path, tmp_path):
     process.end()
     assert "signal 9" in list(heard)[-1].message
     assert not store.finished(cell)
+
+
+@pytest.mark.parametrize("method", ["graphst", "semst", "sedr"])
+def test_the_best_epoch_is_told_apart_and_changes_nothing(path, method):
+    settings = {**SHORT, "training": {"epochs": 4, "device": "cpu"}}
+    found = []
+    for oracle in (0, 2):
+        plan = planned(
+            path, methods=(method,), tables=("1",), oracle=oracle, settings=settings
+        )
+        facts = run_to_end(read_facts(plan, RunControl()))
+        (cell,) = plan_cells(plan, facts, NamedDigests()).cells
+        found.append((cell.key, run_to_end(measure_cell(cell, RunControl()))))
+    (key, without), (other, looked) = found
+    assert key == other
+    assert without.record["oracle"] is None
+    assert looked.record["oracle"]["epoch"] in (2, 4)
+    assert -1 <= looked.record["oracle"]["ari"] <= 1
+    assert without.arrays.keys() == looked.arrays.keys()
+    for name, values in without.arrays.items():
+        assert np.array_equal(values, looked.arrays[name]), name
+
+
+def test_the_best_epoch_is_the_best():
+    truth = pd.Series(["a", "a", "b", "b", None])
+    best = BestEpoch(truth, 2, 1, 0)
+    latents = [[0, 1, 0, 1, 0], [0, 0, 1, 1, 0], [0, 0, 0, 1, 0]]
+
+    def steps():
+        for epoch, latent in enumerate(latents, start=1):
+            values = np.array(latent, np.float32)[:, None]
+            yield Progress("train", epoch, 3, latent=values)
+
+    run_to_end(best.watching(steps(), RunControl()))
+    assert best.found == {"ari": 1.0, "epoch": 2}

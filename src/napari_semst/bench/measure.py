@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import numpy as np
 
 from napari_semst.bench.cell import asks_for_number, readout_settings
+from napari_semst.bench.oracle import BestEpoch, EveryEpochs
 from napari_semst.core.progress import Progress, RunControl
 
 if TYPE_CHECKING:
@@ -61,6 +62,7 @@ class _Learnt(NamedTuple):
     fit: Fit
     truth: pd.Series[Any]
     semantics: NDArray[np.float32] | None
+    best: dict[str, float] | None
 
 
 def measure_cell(
@@ -69,7 +71,8 @@ def measure_cell(
     """Do one cell, from the file to the scores.
 
     The annotation is set aside as the file is read, and meets the domains in the
-    scores. Times are those from the file to the domains of each readout.
+    scores. Times are those from the file to the domains of each readout; where the best
+    epoch is looked for, that is among them.
 
     Raises
     ------
@@ -94,6 +97,7 @@ def measure_cell(
         "train_seconds": taken["seconds"],
         "peak_memory_mb": peak_memory_mb(),
         "oracle_every": cell.oracle,
+        "oracle": learnt.best,
     }
     return Measured(record, {**codes, **arrays})
 
@@ -122,9 +126,28 @@ def _learnt(
     embedding, _, _ = yield from spot_embedding(tissue, section, config, control)
     device = choose_device(config.training.device)
     spec = method_spec(config.model.method)
+    best = _best_epoch(cell, config, truth)
+    own = EveryEpochs(control, cell.oracle) if best else control
     with memory_errors_explained():
-        fit = yield from spec.load_fit()(section, embedding, config, device, control)
-    return _Learnt(config, section, fit, truth, embedding)
+        steps = spec.load_fit()(section, embedding, config, device, own)
+        fit = yield from best.watching(steps, control) if best else steps
+    return _Learnt(config, section, fit, truth, embedding, best.found if best else None)
+
+
+def _best_epoch(
+    cell: BenchCell, config: Config, truth: pd.Series[Any]
+) -> BestEpoch | None:
+    """Return what looks for the best epoch, where that is asked for.
+
+    The annotation meets the latents of epochs there, and nothing of it comes back to
+    the training.
+    """
+    if not cell.oracle:
+        return None
+    k = truth.dropna().astype(str).nunique()
+    if not asks_for_number(config):
+        k = config.domains.n_domains
+    return BestEpoch(truth, k, config.domains.n_starts, config.training.seed)
 
 
 def _read_out(

@@ -8,7 +8,7 @@ import time
 from contextlib import closing
 from contextvars import copy_context
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, TypeVar
+from typing import TYPE_CHECKING, Protocol, TypeVar
 
 from napari_semst.core.threads import carried_limits
 from napari_semst.errors import Cancelled
@@ -74,6 +74,20 @@ class Progress:
     notice: str = ""
 
 
+class LatentNow(Protocol):
+    """A way to the latent of a network that is being trained."""
+
+    def __call__(self, *, averaged: bool = True) -> NDArray[np.float32]:
+        """Return the latent as it is now, ``(n_spots, width)``.
+
+        Parameters
+        ----------
+        averaged
+            Whether over neighbours, for people to look at.
+        """
+        ...
+
+
 class RunControl:
     """Ask a running pipeline, from any thread, to cancel or to stop early.
 
@@ -115,9 +129,7 @@ class RunControl:
     # Their names until 0.1, which scripts may have: this one, and `look` below.
     look_every = snapshot_every
 
-    def snapshot(
-        self, at: Callable[[], NDArray[np.float32]]
-    ) -> NDArray[np.float32] | None:
+    def snapshot(self, at: LatentNow) -> NDArray[np.float32] | None:
         """Return what is learnt so far if it is asked for now, else `None`.
 
         Parameters

@@ -43,11 +43,13 @@ class Trainable(Protocol):
         """
         ...
 
-    def current_latent(self) -> NDArray[np.float32]:
-        """Return the latent as it is now, for people to look at.
+    def current_latent(self, *, averaged: bool = True) -> NDArray[np.float32]:
+        """Return the latent as it is now; nothing is changed by it.
 
-        Averaged over neighbours, which shows domains that single spots hide. Nothing
-        is changed by it.
+        Parameters
+        ----------
+        averaged
+            Whether over neighbours, which shows people domains that single spots hide.
         """
         ...
 

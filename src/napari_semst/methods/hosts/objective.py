@@ -137,18 +137,22 @@ class HostObjective:
             {name.removeprefix(_NETWORK): value for name, value in state.items()}
         )
 
-    def current_latent(self) -> NDArray[np.float32]:
+    def current_latent(self, *, averaged: bool = True) -> NDArray[np.float32]:
         """Return the latent as it is now, averaged over neighbours.
 
-        Of a section that steps read samples of, it costs a pass over all spots.
+        Of a section that steps read samples of, it costs a pass over all spots; so does
+        one that is not averaged, of which nothing is masked as in a step.
         """
-        latent = self._now
+        latent = self._now if averaged else None
         if latent is None:
             self.network.eval()
             with torch.no_grad():
                 step = HostStep(0, self.config)
                 latent = self._encoded(self._data(), step)[0].latent
-        seen: NDArray[np.float32] = self._average @ latent.float().cpu().numpy()
+        own: NDArray[np.float32] = latent.float().cpu().numpy()
+        if not averaged:
+            return own
+        seen: NDArray[np.float32] = self._average @ own
         return seen
 
     def encode_all(self, control: RunControl) -> Generator[Progress, None, HostFitted]:

@@ -201,9 +201,11 @@ class GuidedObjective:
         held = each.clamp(min=self.settings.free_bits).sum()
         return {"zinb": zinb, "divergence": weight * held}, posterior
 
-    def current_latent(self) -> NDArray[np.float32]:
+    def current_latent(self, *, averaged: bool = True) -> NDArray[np.float32]:
         """Return the posterior means as they are now, averaged over neighbours."""
         mean = run_to_end(self.distributions(RunControl())).posterior[0]
+        if not averaged:
+            return mean
         graph = self.inputs.graph
         around = np.asarray(graph.sum(axis=1))
         seen: NDArray[np.float32] = np.asarray((graph @ mean) / around, np.float32)

@@ -112,10 +112,13 @@ class FullBatchObjective:
             self._sum = state["sum"].to(self.device)
             self._summed = int(state["summed"])
 
-    def current_latent(self) -> NDArray[np.float32]:
+    def current_latent(self, *, averaged: bool = True) -> NDArray[np.float32]:
         """Return the latent that the last step computed, averaged over neighbours."""
         assert self._now is not None, "no step was done"
-        seen: NDArray[np.float32] = self._average @ self._now.float().cpu().numpy()
+        latent: NDArray[np.float32] = self._now.float().cpu().numpy()
+        if not averaged:
+            return latent.copy()
+        seen: NDArray[np.float32] = self._average @ latent
         return seen
 
     def encode_all(

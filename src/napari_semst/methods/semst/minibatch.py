@@ -191,10 +191,12 @@ class MinibatchObjective:
         return encoded.latent.numpy(), encoded
 
     @torch.no_grad()
-    def current_latent(self) -> NDArray[np.float32]:
+    def current_latent(self, *, averaged: bool = True) -> NDArray[np.float32]:
         """Return the latent of all spots, averaged over neighbours: a whole pass."""
         # The next step puts the network back into training.
         latent = run_to_end(self._encode_all(RunControl())).latent.numpy()
+        if not averaged:
+            return latent
         seen: NDArray[np.float32] = self.inputs.graphs[0] @ latent
         return seen
 
