@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import subprocess
 import sys
 from types import ModuleType
 
@@ -9,7 +11,7 @@ import pytest
 import threadpoolctl
 import torch
 
-from napari_semst.core.threads import threads_limited
+from napari_semst.core.threads import keep_limits, threads_limited
 
 
 @pytest.fixture
@@ -59,3 +61,52 @@ def test_libraries_are_looked_for_anew_only_after_an_import(monkeypatch):
     with threads_limited(1):
         pass
     assert looked == [1]
+
+
+def test_a_library_that_is_loaded_inside_a_limit_is_limited_and_freed(monkeypatch):
+    """As OpenMP of scikit-learn, which a quick run does not import beforehand."""
+    openmp = {"late": 4}
+
+    class Limit:
+        def __init__(self, limits):
+            self.before = dict(openmp)
+            openmp.update(dict.fromkeys(openmp, limits))
+
+        def restore_original_limits(self):
+            openmp.update(self.before)
+
+    class Controller:
+        def limit(self, *, limits, user_api=None):
+            return Limit(limits) if "a_late_library" in sys.modules else Limit(4)
+
+    monkeypatch.setattr(threadpoolctl, "ThreadpoolController", Controller)
+    monkeypatch.setattr("napari_semst.core.threads._controllers", [])
+    keep_limits()
+    assert openmp == {"late": 4}
+    with threads_limited(1):
+        monkeypatch.setitem(sys.modules, "a_late_library", ModuleType("a"))
+        keep_limits()
+        assert openmp == {"late": 1}
+        keep_limits()
+    assert openmp == {"late": 4}
+
+
+def test_torch_loaded_inside_a_limit_is_limited():
+    code = (
+        "from napari_semst.core.threads import keep_limits, threads_limited\n"
+        "import sys\n"
+        "with threads_limited(1):\n"
+        "    assert 'torch' not in sys.modules\n"
+        "    import torch\n"
+        "    torch.set_num_threads(3)\n"
+        "    keep_limits()\n"
+        "    assert torch.get_num_threads() == 1\n"
+        "assert torch.get_num_threads() == 2, torch.get_num_threads()\n"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", code],
+        capture_output=True,
+        check=False,
+        env={**os.environ, "OMP_NUM_THREADS": "2"},
+    )
+    assert done.returncode == 0, done.stderr

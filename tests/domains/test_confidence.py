@@ -4,9 +4,11 @@ from types import SimpleNamespace
 
 import numpy as np
 import pytest
+from scipy.stats import rankdata
 
 from napari_semst.core import chunks
 from napari_semst.core.progress import RunControl, run_to_end
+from napari_semst.domains import confidence
 from napari_semst.domains.confidence import (
     kept_share,
     margin,
@@ -142,3 +144,8 @@ def test_it_can_be_cancelled():
     control.cancel()
     with pytest.raises(Cancelled):
         run_to_end(steps)
+
+
+def test_equal_measures_share_their_mean_rank():
+    measure = np.array([0.3, 0.1, 0.3, 0.3, 0.2, 0.2])
+    np.testing.assert_array_equal(confidence._ranks(measure), rankdata(measure))

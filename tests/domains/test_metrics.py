@@ -3,6 +3,7 @@ from __future__ import annotations
 import numpy as np
 import pandas as pd
 import pytest
+from sklearn.metrics import silhouette_score
 
 from napari_semst.domains.metrics import spatial_scores, truth_scores
 from napari_semst.errors import InputError
@@ -48,3 +49,18 @@ def test_coherent_domains_score_better_in_space():
     assert good["pas"] == 0
     assert bad["pas"] > 0.2
     assert good["spatial_silhouette"] > bad["spatial_silhouette"]
+
+
+def test_the_silhouette_is_scikit_learns_of_the_same_spots(monkeypatch):
+    random = np.random.default_rng(1)
+    points = random.uniform(0, 9, (150, 2))
+    codes = (points[:, 0] // 3).astype(int)
+    codes[7] = 5  # alone in its domain
+    monkeypatch.setattr("napari_semst.domains.metrics._SILHOUETTE_BLOCK", 64)
+    found = spatial_scores(codes, points)["spatial_silhouette"]
+    assert found == pytest.approx(silhouette_score(points, codes))
+    monkeypatch.setattr("napari_semst.domains.metrics._SILHOUETTE_SPOTS", 90)
+    found = spatial_scores(codes, points, seed=4)["spatial_silhouette"]
+    some = {"sample_size": 90, "random_state": 4}
+    assert found == pytest.approx(silhouette_score(points, codes, **some))
+    assert "spatial_silhouette" not in spatial_scores(np.zeros(150, int), points)

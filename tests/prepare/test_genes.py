@@ -7,6 +7,7 @@ from scipy import sparse
 
 from napari_semst.errors import InputError
 from napari_semst.prepare.genes import expressed_genes, least_spots, variable_genes
+from napari_semst.prepare.variance import standardised_variance
 
 
 @pytest.mark.parametrize(
@@ -58,19 +59,16 @@ def test_very_few_spots_still_get_variable_genes():
 @pytest.fixture
 def failing_fits(monkeypatch):
     """Let the regression fail below a span; return the spans that were tried."""
-    import scanpy
-
     tried: list[float] = []
     least = [2.0]
 
-    def fit(holder, *, n_top_genes, span, **_):
+    def fit(counts, span):
         tried.append(span)
         if span < least[0]:
             raise ValueError("svddc failed in l2fit.")
-        chosen = np.arange(holder.n_vars) < n_top_genes
-        return pd.DataFrame({"highly_variable": chosen})
+        return -np.arange(counts.shape[1], dtype=float)
 
-    monkeypatch.setattr(scanpy.pp, "highly_variable_genes", fit)
+    monkeypatch.setattr("napari_semst.prepare.genes.standardised_variance", fit)
     return tried, least
 
 
@@ -88,3 +86,25 @@ def test_no_span_is_above_one_and_the_last_failure_is_told(failing_fits):
     with pytest.raises(InputError, match=r"svddc failed.*Keep more spots"):
         variable_genes(counts, 5)
     assert tried == [0.3, 0.5, 0.7, 0.9, 1.0]
+
+
+@pytest.mark.parametrize("n_sections", [1, 3])
+def test_the_genes_are_scanpys(n_sections):
+    import scanpy
+    from anndata import AnnData
+
+    random = np.random.default_rng(5)
+    spread = random.gamma(0.5, 2.0, (90, 400)) * random.uniform(0.2, 5, 400)
+    counts = sparse.csr_matrix(random.poisson(spread).astype(np.float32))
+    sections = np.arange(90, dtype=np.int32) % n_sections
+    holder = AnnData(counts)
+    holder.obs["section"] = pd.Categorical(sections)
+    table = scanpy.pp.highly_variable_genes(
+        holder, n_top_genes=60, flavor="seurat_v3", batch_key="section", inplace=False
+    )
+    expected = np.flatnonzero(table["highly_variable"].to_numpy())
+    found = variable_genes(counts, 60, sections if n_sections > 1 else None)
+    assert found.tolist() == expected.tolist()
+    if n_sections == 1:
+        variance = standardised_variance(counts, 0.3)
+        np.testing.assert_allclose(variance, table["variances_norm"], rtol=1e-12)

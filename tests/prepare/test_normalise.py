@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import numpy as np
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy import sparse
@@ -123,3 +124,19 @@ def test_genes_that_differ_between_sections_only_are_not_variable():
     inside = genes.variable_genes(counts, 2, sections)
     assert 0 not in inside
     assert 1 in inside
+
+
+@pytest.mark.parametrize("shape", [(130, 90), (90, 130)])
+def test_axes_of_many_genes_are_scikit_learns(monkeypatch, shape):
+    from sklearn.decomposition import PCA
+
+    monkeypatch.setattr(components, "_FEW_GENES", 1)
+    random = np.random.default_rng(8)
+    strength = np.linspace(0.2, 4, shape[1])
+    matrix = sparse.csr_matrix(random.poisson(strength, shape).astype(np.float32))
+    found = components.principal_axes(matrix, 4, seed=3)
+    search = PCA(4, svd_solver="arpack", random_state=3)
+    expected = search.fit(matrix.toarray().astype(np.float64))
+    np.testing.assert_allclose(found.axes, expected.components_.T, atol=1e-5)
+    offset = expected.mean_ @ expected.components_.T
+    np.testing.assert_allclose(found.offset, offset, atol=1e-4)

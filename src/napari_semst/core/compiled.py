@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import sys
 from typing import TYPE_CHECKING, Any
+
+from napari_semst.core.threads import settle_threads
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -23,6 +26,8 @@ def compiled_once(*signature: str, **options: Any) -> Callable[[Any], Any]:
     """
     import numba
 
+    if "torch" in sys.modules:
+        settle_threads()
     # Its types know a signature that is there or not, and no other number of them.
     njit: Any = numba.njit
 

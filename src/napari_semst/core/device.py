@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from napari_semst.core.process_group import local_rank
+from napari_semst.core.threads import keep_limits
 from napari_semst.errors import DeviceError, one_of
 from napari_semst.wording import Way, Worded
 
@@ -63,6 +64,7 @@ def choose_device(wanted: str = "auto") -> DeviceChoice:
     """
     import torch
 
+    keep_limits()
     load_triton_apart()
     kind, _, index = wanted.partition(":")
     if kind not in CHOICES or (index and not (kind == "cuda" and index.isdecimal())):
@@ -133,8 +135,6 @@ def _cuda(wanted: str, index: int, n_devices: int) -> DeviceChoice:
 @contextmanager
 def memory_errors_explained() -> Iterator[None]:
     """Turn a lack of memory, of the GPU or the machine, into a `DeviceError`."""
-    import torch
-
     advice = Worded(
         "Choose fewer genes (n_top_genes), ",
         Way("--method quick", "method 'quick'", "the method Quick"),
@@ -142,17 +142,24 @@ def memory_errors_explained() -> Iterator[None]:
     )
     try:
         yield
-    except (torch.OutOfMemoryError, MemoryError) as error:
-        what = str(error).splitlines()[0] if str(error) else type(error).__name__
-        raise DeviceError(
-            Worded(
-                f"Expected the run to fit into memory; it did not ({what}). ", advice
-            )
-        ) from error
-    except RuntimeError as error:
+    except (MemoryError, RuntimeError) as error:
+        if isinstance(error, MemoryError) or _is_of_torch(error):
+            what = str(error).splitlines()[0] if str(error) else type(error).__name__
+            raise DeviceError(
+                Worded(
+                    f"Expected the run to fit into memory; it did not ({what}). ",
+                    advice,
+                )
+            ) from error
         # Torch's allocator on the CPU and NVIDIA's libraries raise plain errors.
         if not any(sign in str(error) for sign in _MEMORY_SIGNS):
             raise
         raise DeviceError(
             Worded("Expected the run to fit into memory; it did not. ", advice)
         ) from error
+
+
+def _is_of_torch(error: RuntimeError) -> bool:
+    """Return whether torch says that a device has no memory left."""
+    torch = sys.modules.get("torch")
+    return torch is not None and isinstance(error, torch.OutOfMemoryError)

@@ -20,6 +20,12 @@ Result = TypeVar("Result")
 _before_limits: list[int] = []
 # What the first of the limits that are now in force found, torch's and others'.
 _unlimited: list[tuple[int, Any]] = []
+# The limits now in force, the innermost last.
+_in_force: list[int] = []
+# Limits put on libraries that were loaded under a limit.
+_late_limits: list[Any] = []
+# What was found when limits were last put on it.
+_limited: list[Any] = []
 # For how many modules threadpoolctl has looked for libraries, and what it found.
 _controllers: list[tuple[int, Any]] = []
 
@@ -38,11 +44,46 @@ def threads_wanted(n_spots: int, *, all_cores: bool) -> int:
     """Return how many threads suit a run; `all_cores` where steps are worth them."""
     if n_spots <= _ONE_THREAD_SPOTS and not all_cores:
         return 1
+    return _usable_cores()
+
+
+def _usable_cores() -> int:
     return (
         len(os.sched_getaffinity(0))
         if hasattr(os, "sched_getaffinity")
         else (os.cpu_count() or 1)
     )
+
+
+def _threads_now() -> int:
+    """Return how many threads torch has; where it is not loaded, would have."""
+    if torch := sys.modules.get("torch"):
+        return int(torch.get_num_threads())
+    if _in_force:
+        return _in_force[-1]
+    asked = os.environ.get("OMP_NUM_THREADS", "")
+    return int(asked) if asked.isdecimal() and int(asked) else _usable_cores()
+
+
+def _limit_torch(n_threads: int) -> None:
+    if torch := sys.modules.get("torch"):
+        torch.set_num_threads(n_threads)
+
+
+def keep_limits() -> None:
+    """Put the limit in force on libraries that were loaded since it was set.
+
+    To be called after scikit-learn or torch is imported where it may be for the first
+    time: they would take all cores, and the order of their sums with them.
+    """
+    if not _in_force:
+        return
+    _limit_torch(_in_force[-1])
+    pools = _pools()
+    if not _limited or _limited[0] is not pools:
+        _limited[:] = [pools]
+        late = pools.limit(limits=_in_force[-1], user_api="openmp")
+        _late_limits.append(late)
 
 
 def _pools() -> Any:
@@ -77,6 +118,8 @@ def settle_threads() -> None:
 def threads_limited(n_threads: int | None) -> Iterator[None]:
     """Limit torch, BLAS and OpenMP to some threads, never to more than they had.
 
+    Nothing is imported for it; what is loaded later, `keep_limits` limits.
+
     Parameters
     ----------
     n_threads
@@ -85,27 +128,33 @@ def threads_limited(n_threads: int | None) -> Iterator[None]:
     if n_threads is None:
         yield
         return
-    import sklearn.cluster  # noqa: F401 - its OpenMP must be loaded to be limited
-    import torch
-
-    settle_threads()
-    before = torch.get_num_threads()
-    torch.set_num_threads(min(n_threads, before))
-    limits = _pools().limit(limits=min(n_threads, before))
+    if {"torch", "numba"} <= sys.modules.keys():
+        settle_threads()
+    before = _threads_now()
+    limit = min(n_threads, before)
+    _limit_torch(limit)
+    _limited[:] = [_pools()]
+    limits = _limited[0].limit(limits=limit)
     if not _before_limits:
         _unlimited[:] = [(before, limits)]
     _before_limits.append(before)
+    _in_force.append(limit)
     try:
         yield
     finally:
-        limits.restore_original_limits()
-        torch.set_num_threads(before)
+        _in_force.remove(limit)
         _before_limits.remove(before)
+        if not _before_limits:
+            for late in reversed(_late_limits):
+                late.restore_original_limits()
+            _late_limits.clear()
+        limits.restore_original_limits()
+        _limit_torch(before)
         if not _before_limits:
             # A thread that a cancelled run left behind found that run's limit, and
             # may be the last to go: what was there before both is put back.
             _unlimited[0][1].restore_original_limits()
-            torch.set_num_threads(_unlimited[0][0])
+            _limit_torch(_unlimited[0][0])
 
 
 def carried_limits() -> Callable[[], AbstractContextManager[None]]:
@@ -114,9 +163,9 @@ def carried_limits() -> Callable[[], AbstractContextManager[None]]:
     OpenMP and numba count for each thread that asks: one newly begun would take all
     cores, whatever the run or a cluster's worker was given.
     """
-    numba, torch = sys.modules.get("numba"), sys.modules.get("torch")
+    numba = sys.modules.get("numba")
     of_numba = numba.get_num_threads() if numba else None
-    of_torch = torch.get_num_threads() if torch else None
+    of_torch = _threads_now() if _in_force or "torch" in sys.modules else None
 
     @contextmanager
     def limits() -> Iterator[None]:
@@ -141,9 +190,7 @@ def side_by_side(
     most
         Jobs done at one time at most; as many as there are cores where `None`.
     """
-    import torch
-
-    allowed = max([torch.get_num_threads(), *_before_limits])
+    allowed = max([_threads_now(), *_before_limits])
     n_workers = min(allowed, len(jobs), most or len(jobs))
     with threads_limited(1):
         if n_workers < 2:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from napari_semst.core.progress import Progress
+from napari_semst.core.threads import keep_limits
 from napari_semst.domains.mixture import (
     LONG_STEPS,
     SHORT_STEPS,
@@ -48,6 +49,7 @@ def fit_full(
     """
     from sklearn.mixture import GaussianMixture
 
+    keep_limits()
     message = "Gaussian mixture, full covariances"
     best = None
     for start in range(n_starts):

@@ -11,6 +11,7 @@ import numpy as np
 
 from napari_semst.core.chunks import chunks, fitted_spots
 from napari_semst.core.progress import Progress, run_in_thread
+from napari_semst.core.threads import keep_limits
 from napari_semst.domains.mixture import Standardizer
 from napari_semst.errors import ConfigError
 
@@ -165,6 +166,7 @@ def _nearest(
     """Return the community of all spots by their nearest spots of the sample."""
     from sklearn.neighbors import KNeighborsClassifier
 
+    keep_limits()
     # Among rows of unit length, near by distance is near by cosine.
     nearest = KNeighborsClassifier(NEIGHBOURS, algorithm="brute")
     nearest.fit(_unit(centre.transform(latent[sample])), found)

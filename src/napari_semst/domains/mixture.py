@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import numpy as np
 
 from napari_semst.core.chunks import chunks
-from napari_semst.core.threads import side_by_side
+from napari_semst.core.threads import keep_limits, side_by_side
 from napari_semst.domains.k_means_starts import k_means_starts
 from napari_semst.domains.tied_steps import (
     ComponentSums,
@@ -178,6 +178,7 @@ def k_means(
     """
     from sklearn.cluster import KMeans
 
+    keep_limits()
     search = KMeans(n_clusters, n_init=n_starts, max_iter=iterations, random_state=seed)
     with alike_spots_allowed():
         if fitted is None or len(fitted) == len(points):

@@ -12,6 +12,7 @@ import numpy as np
 
 from napari_semst import keys
 from napari_semst.core.progress import Progress, RunControl, run_to_end
+from napari_semst.core.threads import keep_limits
 from napari_semst.errors import InputError
 from napari_semst.explanation import explained_run as runs
 from napari_semst.explanation.types import (
@@ -221,6 +222,7 @@ def alike(values: Floats, spots: Spots, among: Spots) -> Spots:
     """
     from sklearn.neighbors import NearestNeighbors
 
+    keep_limits()
     wanted = int(np.clip(-(-_COMPARED // len(spots)), _FEWEST, _MOST))
     search = NearestNeighbors(n_neighbors=min(wanted, len(among)))
     search.fit(values[among])

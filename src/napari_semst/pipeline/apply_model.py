@@ -198,8 +198,9 @@ def _label_one(
     *,
     adapt: bool,
 ) -> Generator[Progress, None, DomainResult]:
-    from napari_semst.core.device import choose_device, memory_errors_explained
+    from napari_semst.core.device import memory_errors_explained
     from napari_semst.core.threads import threads_limited, threads_wanted
+    from napari_semst.methods.run_device import run_device
     from napari_semst.methods.spec import method_spec
     from napari_semst.pipeline.warnings import absent_domains
 
@@ -208,7 +209,7 @@ def _label_one(
     embedding, described = yield from _describe(
         tissue, section, model, config, control, options
     )
-    place = choose_device(config.training.device)
+    place = run_device(config)
     threads = threads_wanted(section.n_spots, all_cores=spec.uses_all_cores(config))
     with (
         threads_limited(threads),

@@ -328,11 +328,11 @@ def _about_file(path: Path) -> dict[str, Any]:
 
 
 def _device(config: Config) -> dict[str, str]:
-    from napari_semst.core.device import choose_device
+    from napari_semst.methods.run_device import run_device
 
     wanted = config.training.device
     try:
-        chosen = choose_device(wanted)
+        chosen = run_device(config)
     except SemstError as error:
         return {"wanted": wanted, "name": "", "reason": str(error)}
     return {"wanted": wanted, "name": chosen.name, "reason": chosen.reason}

@@ -7,12 +7,13 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from napari_semst.config import AUTO_DOMAINS, Request
-from napari_semst.core.device import choose_device, memory_errors_explained
+from napari_semst.core.device import memory_errors_explained
 from napari_semst.core.process_group import current_group
 from napari_semst.core.progress import NOTED, Progress, RunControl
 from napari_semst.core.threads import settle_threads, threads_limited, threads_wanted
 from napari_semst.errors import ConfigError, ShareDone
 from napari_semst.methods.resolve import resolve
+from napari_semst.methods.run_device import run_device
 from napari_semst.methods.spec import method_spec
 from napari_semst.pipeline.content import content_hashes
 from napari_semst.pipeline.provenance import CONTENT, record, spots_hash
@@ -113,7 +114,8 @@ def _found(
     from napari_semst.morphology.describe import describe_morphology
     from napari_semst.pipeline.spot_semantics import spot_embedding
 
-    settle_threads()
+    if method_spec(request.model.method).networks != "none":
+        settle_threads()
     watch = _Stopwatch()
     config, section, short = yield from prepared(tissue, request, control)
     watch.lap("prepare")
@@ -129,7 +131,7 @@ def _found(
         tissue, section, config, control
     )
     watch.lap("describe")
-    device = choose_device(config.training.device)
+    device = run_device(config)
     spec = method_spec(config.model.method)
     yield from _begun(control.states, config, section, embedding, device)
     threads = threads_wanted(section.n_spots, all_cores=spec.uses_all_cores(config))

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, NamedTuple
 import numpy as np
 
 from napari_semst.core.chunks import fitted_spots
+from napari_semst.core.threads import keep_limits
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -179,6 +180,7 @@ class _Frame:
         """Return how far a section lies from all others, see `SectionAlignment`."""
         from sklearn.neighbors import NearestNeighbors
 
+        keep_limits()
         others = [one for place, one in enumerate(spots) if place != code]
         own, rest = (
             self._now(0, _drawn(group, COMPARED_SPOTS, random))[:, :_WIDTH]
@@ -227,6 +229,7 @@ def _nearest(asked: Scores, among: Scores, n_neighbours: int) -> sparse.csr_matr
     """Return which spots are nearest to each asked one, as ones."""
     from sklearn.neighbors import NearestNeighbors
 
+    keep_limits()
     search = NearestNeighbors(
         n_neighbors=min(n_neighbours, len(among)), algorithm="brute"
     ).fit(among)

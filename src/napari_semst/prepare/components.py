@@ -202,11 +202,21 @@ def _axes_by_lanczos(
     matrix: sparse.csr_matrix, width: int, seed: int
 ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
     """Return the mean and the leading axes of many genes; centring stays implicit."""
-    from sklearn.decomposition import PCA
+    from scipy.sparse.linalg import LinearOperator, svds
 
-    solve = PCA(width, svd_solver="arpack", random_state=seed)
-    solve.fit(matrix.astype(np.float64))
-    return solve.mean_, solve.components_.T
+    values = matrix.astype(np.float64)
+    turned = values.T
+    mean = np.asarray(values.mean(axis=0)).ravel()
+    centred = LinearOperator(
+        values.shape,
+        matvec=lambda genes: values @ genes.ravel() - mean @ genes.ravel(),
+        rmatvec=lambda spots: turned @ spots.ravel() - mean * spots.sum(),
+        dtype=np.float64,
+    )
+    start = np.random.RandomState(seed).uniform(-1, 1, min(values.shape))
+    axes = svds(centred, k=width, v0=start)[2][::-1].T
+    largest = axes[np.abs(axes).argmax(axis=0), np.arange(width)]
+    return mean, axes * np.sign(largest)
 
 
 def _axes_inside(

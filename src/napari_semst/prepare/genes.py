@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
-import warnings
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 
+from napari_semst.errors import InputError
+from napari_semst.prepare.variance import standardised_variance
+
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from numpy.typing import NDArray
     from scipy import sparse
 
@@ -68,42 +72,45 @@ def variable_genes(
     n_genes = counts.shape[1]
     if n_genes <= n_top_genes:
         return np.arange(n_genes)
-    import pandas as pd
-    import scanpy
-    from anndata import AnnData
-
-    holder = AnnData(counts)
+    owners = [counts]
     if sections is not None:
-        holder.obs["section"] = pd.Categorical(sections)
-    with warnings.catch_warnings():
-        # Counts were checked when the tissue was read.
-        warnings.filterwarnings("ignore", message=".*expects raw count data")
-        # With few spots the local regression is singular at ties of the mean.
-        tables = (_seurat_v3(scanpy, holder, n_top_genes, span) for span in _SPANS)
-        table = next(table for table in tables if table is not None)
-    chosen = np.flatnonzero(table["highly_variable"].to_numpy())
-    return chosen.astype(np.intp)
+        owners = [counts[sections == section] for section in np.unique(sections)]
+    # With few spots the local regression is singular at ties of the mean.
+    tables = (_variances(owners, span) for span in _SPANS)
+    variances = next(table for table in tables if table is not None)
+    return _most_variable(variances, n_top_genes)
 
 
-def _seurat_v3(scanpy: Any, holder: Any, n_top_genes: int, span: float) -> Any:
-    """Return scanpy's table, or None where the regression failed at this span."""
+def _variances(
+    sections: Sequence[sparse.csr_matrix], span: float
+) -> NDArray[np.float64] | None:
+    """Return variances by section, or None where the regression failed at this span."""
     try:
-        return scanpy.pp.highly_variable_genes(
-            holder,
-            n_top_genes=n_top_genes,
-            flavor="seurat_v3",
-            span=span,
-            batch_key="section" if "section" in holder.obs else None,
-            inplace=False,
-        )
+        return np.array([standardised_variance(own, span) for own in sections])
     except ValueError as error:
         # skmisc's loess raises ValueError for a (near) singular fit.
         if span == _SPANS[-1]:
-            from napari_semst.errors import InputError
-
             raise InputError(
                 "Expected counts whose variance can be fitted against their mean; "
                 f"the fit failed ({error}). Keep more spots or all genes "
                 "(n_top_genes at least the number of genes)."
             ) from error
         return None
+
+
+def _most_variable(
+    variances: NDArray[np.float64], n_top_genes: int
+) -> NDArray[np.intp]:
+    """Return the genes whose median rank is best, among sections that rank them high.
+
+    Of equal medians the gene that more sections rank high comes first.
+    """
+    order = np.argsort(-variances, axis=1)
+    ranks = np.argsort(order, axis=1).astype(np.float64)
+    high = ranks < n_top_genes
+    ranks[~high] = np.nan
+    somewhere = high.any(axis=0)
+    median = np.full(variances.shape[1], np.inf)
+    median[somewhere] = np.nanmedian(ranks[:, somewhere], axis=0)
+    best = np.lexsort((-high.sum(axis=0), median))[:n_top_genes]
+    return np.sort(best).astype(np.intp)

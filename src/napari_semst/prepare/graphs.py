@@ -9,6 +9,7 @@ import numpy as np
 from scipy import sparse
 from scipy.spatial import KDTree
 
+from napari_semst.core.threads import keep_limits
 from napari_semst.errors import ConfigError, one_of
 from napari_semst.prepare.nearest import (
     LOOKED_INTO,
@@ -178,6 +179,7 @@ def _nearest_of_sparse(expression: sparse.csr_matrix, k: int) -> NDArray[np.inte
     from sklearn import config_context
     from sklearn.neighbors import NearestNeighbors
 
+    keep_limits()
     search = NearestNeighbors(n_neighbors=k, metric="cosine", algorithm="brute")
     with config_context(working_memory=_DISTANCES_MEGABYTES):
         # Asked without points, a spot is never its own neighbour, duplicates included.
@@ -197,6 +199,7 @@ def _approximate_feature_graph(
     if sparse.issparse(expression):
         from sklearn.decomposition import TruncatedSVD
 
+        keep_limits()
         width = min(_FEATURE_COMPONENTS, min(expression.shape) - 1)
         reduced = TruncatedSVD(width, random_state=seed).fit_transform(expression)
         check()

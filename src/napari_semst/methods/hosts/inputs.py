@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from napari_semst.core.threads import keep_limits
 from napari_semst.methods.hosts.base import HostInputs
 from napari_semst.prepare.components import log1p_transform
 from napari_semst.prepare.graphs import feature_graph, normalised_adjacency
@@ -53,6 +54,7 @@ def leading_scores(
     """
     from sklearn.decomposition import TruncatedSVD
 
+    keep_limits()
     width = min(width, min(matrix.shape) - 1)
     axes = TruncatedSVD(width, algorithm="arpack", random_state=seed)
     return np.asarray(axes.fit_transform(matrix), dtype=np.float32)

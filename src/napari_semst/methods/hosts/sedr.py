@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, ClassVar
 
+from napari_semst.core.threads import keep_limits
 from napari_semst.methods.hosts.base import Host, HostEncoded, HostInputs, host_spec
 
 if TYPE_CHECKING:
@@ -69,9 +70,12 @@ class Sedr(Host):
 
     def build(self, inputs: HostInputs, config: Config) -> dict[str, nn.Module]:
         """Return the two encoders, the decoder, the mask and the clusters."""
+        import sklearn.cluster  # noqa: F401 - clusters begin by its k-means
         from torch import nn
 
         from napari_semst.nn.clusters import StudentClusters
+
+        keep_limits()
 
         def block(width_in: int, width_out: int) -> list[nn.Module]:
             norm = nn.BatchNorm1d(width_out, eps=1e-3, momentum=0.01)

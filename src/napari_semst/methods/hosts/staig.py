@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, ClassVar
 
+from napari_semst.core.threads import keep_limits
 from napari_semst.methods.hosts.base import Host, HostEncoded, HostInputs, host_spec
 
 if TYPE_CHECKING:
@@ -53,6 +54,7 @@ class Staig(Host):
         if section.morphology is not None:
             from sklearn.cluster import KMeans
 
+            keep_limits()
             shown = components_of_image(section, config.training.seed)
             note = "features of the image"
             k = min(_GROUPS, section.n_spots)

@@ -10,6 +10,7 @@ from torch import Tensor, nn
 
 from napari_semst.core.chunks import chunks
 from napari_semst.core.progress import Progress, RunControl, run_to_end
+from napari_semst.core.threads import keep_limits
 from napari_semst.methods.image_guided.network import (
     ImageGuidedNetwork,
     Normal,
@@ -170,6 +171,7 @@ class GuidedObjective:
         """Put the centres where k-means finds the posterior means."""
         from sklearn.cluster import MiniBatchKMeans
 
+        keep_limits()
         mean = run_to_end(self.distributions(RunControl())).posterior[0]
         search = MiniBatchKMeans(
             len(clustering.centres),

@@ -12,6 +12,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 from scipy.spatial import KDTree
 
+from napari_semst.core.threads import keep_limits
+
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
@@ -49,6 +51,7 @@ def expression_clusters(
     """
     from sklearn.cluster import MiniBatchKMeans
 
+    keep_limits()
     clusters = np.full(len(expressed), -1, np.intp)
     first = 0
     for section in range(int(sections.max()) + 1):

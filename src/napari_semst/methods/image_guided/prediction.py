@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, NamedTuple
 import numpy as np
 
 from napari_semst.core.chunks import chunks
+from napari_semst.core.threads import keep_limits
 from napari_semst.methods.image_guided.features import (
     expression_of,
     falling,
@@ -106,6 +107,7 @@ class ImagePredictor:
     def __init__(self, inputs: GuidedInputs, section: Section, folds: Spots) -> None:
         from sklearn.kernel_approximation import Nystroem
 
+        keep_limits()
         self.usable, self.folds = inputs.usable, folds
         self.expression = expression_of(inputs, section)
         self.image = image_of(inputs, section)
@@ -273,6 +275,7 @@ def _partition(
     """Return the fold of every spot, ``(n_spots,)``."""
     from sklearn.cluster import MiniBatchKMeans
 
+    keep_limits()
     known = int(usable.sum())
     pieces = min(max(known // _PIECE_SPOTS, wanted), wanted * _PIECES, known // 2)
     search = MiniBatchKMeans(pieces, n_init=3, random_state=seed, batch_size=4096)

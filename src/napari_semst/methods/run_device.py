@@ -1,0 +1,22 @@
+"""The compute device of a run."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from napari_semst.core.device import DeviceChoice, choose_device
+from napari_semst.methods.spec import method_spec
+
+if TYPE_CHECKING:
+    from napari_semst.config import Config
+
+
+def run_device(config: Config) -> DeviceChoice:
+    """Return the device that a method computes on, or raise `DeviceError`.
+
+    Where nothing is trained and no device was named, torch is not even imported.
+    """
+    wanted = config.training.device
+    if wanted == "auto" and method_spec(config.model.method).networks == "none":
+        return DeviceChoice("cpu", "This method trains no network.")
+    return choose_device(wanted)
