@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 
+import numpy as np
 import pytest
 
 from napari_semst import BenchFile, BenchPlan
@@ -123,13 +124,21 @@ def test_a_table_of_vectors_that_changes_makes_other_cells(tissue, tmp_path):
 
 def test_a_file_without_an_image_is_not_for_the_method_of_images(tissue, tmp_path):
     plan = planned(
-        saved(tissue, tmp_path), methods=("image-guided", "quick"), tables=("1",)
+        saved(tissue, tmp_path),
+        methods=("image-guided", "quick", "staig", "sedr"),
+        tables=("1",),
+        method_settings={"staig": {"morphology": {"encoder": "builtin"}}},
     )
     found = cells_of_plan(plan)
-    assert [cell.variant.method for cell in found.cells] == ["quick"]
+    assert [cell.variant.method for cell in found.cells] == ["quick", "sedr"]
     assert [(one.method, one.why) for one in found.left_out] == [
-        ("image-guided", "the file has no image")
+        ("image-guided", "the file has no image"),
+        ("staig", "the file has no image"),
     ]
+    image = {"images": {"hires": np.ones((9, 9, 3))}}
+    tissue.uns["spatial"] = {"A": {**image, "scalefactors": {"tissue_hires_scalef": 1}}}
+    saved(tissue, tmp_path)
+    assert len(cells_of_plan(plan).cells) == 4
 
 
 def test_readouts_are_the_same_for_all_but_the_methods_own(tissue, tmp_path):

@@ -173,11 +173,11 @@ def plan_cells(
         for file in plan.files:
             known = facts[file.path]
             for variant in wanted:
-                why = _why_not(variant, known)
+                cell = _cell(plan, file, known, variant, seed, named)
+                why = _why_not(cell, known)
                 if why:
                     left_out[LeftOut(known.name, variant.method, why)] = None
                     continue
-                cell = _cell(plan, file, known, variant, seed, named)
                 if seed == 0 and variant in planar:
                     cell = dataclasses.replace(cell, planar=True)
                 cells.setdefault(cell.key, cell)
@@ -197,11 +197,12 @@ def _variants(plan: BenchPlan) -> tuple[list[Variant], set[Variant]]:
     return list(wanted), planar
 
 
-def _why_not(variant: Variant, known: FileFacts) -> str:
-    """Return why a file does not allow a variant; empty where it does."""
-    if variant.method == "image-guided" and not known.image:
-        return "the file has no image"
-    return ""
+def _why_not(cell: BenchCell, known: FileFacts) -> str:
+    """Return why a file does not allow a cell; empty where it does."""
+    encoder = cell.config.morphology.encoder
+    if encoder == "none" or encoder.startswith("obsm:") or known.image:
+        return ""
+    return "the file has no image"
 
 
 def _cell(

@@ -30,7 +30,6 @@ if TYPE_CHECKING:
 _SETTINGS = SettingOptions(
     "training.epochs",
     "training.device",
-    "morphology.encoder",
     "semantics.n_genes",
     "prepare.counts_layer",
     "prepare.coordinates",
