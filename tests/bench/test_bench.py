@@ -22,6 +22,7 @@ from napari_semst.bench.oracle import BestEpoch
 from napari_semst.bench.process import CellOutcome, CellProcess
 from napari_semst.bench.results import COLUMNS
 from napari_semst.bench.store import CellStore
+from napari_semst.core.device import DeviceChoice
 from napari_semst.core.memory import GIB
 from napari_semst.core.progress import Progress, run_to_end
 from napari_semst.errors import Cancelled, ConfigError
@@ -202,6 +203,18 @@ def test_a_cell_larger_than_allowed_is_refused_and_no_other(path, inside):
     assert len(outcomes) == 3
     with pytest.raises(ConfigError, match="0 or more"):
         Limits(-1)
+
+
+@pytest.mark.parametrize("device", ["cpu", "cuda:0"])
+def test_a_gpu_does_one_cell_at_one_time(path, inside, monkeypatch, device):
+    plan = planned(path)
+    facts = run_to_end(read_facts(plan, RunControl()))
+    cells = plan_cells(plan, facts, NamedDigests()).cells
+    found = DeviceChoice(device, "told")
+    monkeypatch.setattr("napari_semst.core.device.choose_device", lambda _: found)
+    monkeypatch.setattr("napari_semst.core.threads.threads_wanted", lambda *_, **__: 3)
+    most, _ = settled(cells, {cell.key: 0 for cell in cells}, Limits())
+    assert most == (3 if device == "cpu" else 1)
 
 
 KILLED = """

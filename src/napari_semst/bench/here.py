@@ -33,7 +33,7 @@ class Limits:
     Parameters
     ----------
     jobs
-        Processes at most; 0: as many as there are cores.
+        Processes at most; 0: as many as there are cores, or one where a GPU does them.
     max_memory
         GiB that all of them may hold by their forecasts; 0: most of what is free.
     """
@@ -78,7 +78,7 @@ def settle_here(
     Cancelled
         If it was cancelled; finished cells are kept.
     """
-    jobs = limits.jobs or _cores()
+    jobs = limits.jobs or _at_one_time(cells)
     room = limits.max_memory * GIB or _SHARE * free_memory()
     waiting = list(cells)
     running: dict[str, tuple[CellProcess, threading.Thread]] = {}
@@ -148,7 +148,12 @@ def _too_large(needed: float, room: float) -> str:
     )
 
 
-def _cores() -> int:
+def _at_one_time(cells: Sequence[BenchCell]) -> int:
+    """Return one cell for each core; one alone where a GPU does them."""
+    from napari_semst.core.device import choose_device
     from napari_semst.core.threads import threads_wanted
 
+    asked = {cell.config.training.device for cell in cells}
+    if any(choose_device(device).name.startswith("cuda") for device in asked):
+        return 1
     return threads_wanted(0, all_cores=True)

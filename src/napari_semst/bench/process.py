@@ -17,7 +17,9 @@ if TYPE_CHECKING:
 
     from napari_semst.bench.cell import BenchCell
 
-_THREADS = ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS")
+_THREADS = (
+    "OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS", "NUMBA_NUM_THREADS",
+)  # fmt: skip
 _LAST_WORDS = 400
 
 

@@ -12,7 +12,7 @@ from napari_semst.bench.here import Limits, settle_here
 from napari_semst.bench.process import CellOutcome
 from napari_semst.bench.report import write_bench_report
 from napari_semst.bench.results import Finished, tidy_results, write_results
-from napari_semst.core.progress import NOTED, Progress, RunControl
+from napari_semst.core.progress import NOTED, PRIVACY, Progress, RunControl
 from napari_semst.errors import Cancelled
 from napari_semst.io.export.atomic import write_atomically
 
@@ -143,9 +143,11 @@ def _event(
         notice = NOTED if said.status == "failed" else ""
         return Progress(STAGE, done, whole, text, notice=notice)
     cell, words = said
-    if words["notice"]:
+    if words["notice"] == PRIVACY:  # said once for all cells
+        return Progress(STAGE, done, whole, words["message"], notice=PRIVACY)
+    if words["notice"] == NOTED:
         text = f"{cell}: {words['message']}"
-        return Progress(STAGE, done, whole, text, notice=words["notice"])
+        return Progress(STAGE, done, whole, text, notice=NOTED)
     share = f" {words['step']}/{words['steps']}" if words["steps"] > 1 else ""
     return Progress(STAGE, done, whole, f"{cell}: {words['stage']}{share}")
 

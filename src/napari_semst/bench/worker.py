@@ -26,8 +26,9 @@ def main() -> None:
 
     idle_politely()
     asked = json.loads(sys.stdin.readline())
-    # What libraries print is not to stand among our lines.
-    said, sys.stdout = sys.stdout, sys.stderr
+    # What libraries print, also from C, is not to stand among our lines.
+    said = os.fdopen(os.dup(sys.stdout.fileno()), "w", encoding="utf-8")
+    os.dup2(sys.stderr.fileno(), sys.stdout.fileno())
     threading.Thread(target=_end_with_parent, daemon=True).start()
     told = _Told(said)
     told.say(**_done(asked["cell"], asked["folder"], told))

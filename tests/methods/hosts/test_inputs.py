@@ -3,11 +3,22 @@
 from __future__ import annotations
 
 import numpy as np
+import pytest
 from scipy import sparse
 
+from napari_semst.config import Request
+from napari_semst.core.progress import RunControl, run_to_end
+from napari_semst.errors import Cancelled
 from napari_semst.methods.hosts.base import HostInputs
-from napari_semst.methods.hosts.inputs import leading_scores, spatial_tiles
+from napari_semst.methods.hosts.inputs import (
+    ended_by,
+    leading_scores,
+    spatial_tiles,
+    two_graphs,
+)
+from napari_semst.methods.resolve import resolve
 from napari_semst.prepare.graphs import nearest_graph
+from napari_semst.prepare.section import prepare_section
 
 
 def test_tiles_hold_every_spot_once_and_neighbours_together():
@@ -45,3 +56,19 @@ def test_a_sample_has_the_neighbours_that_are_in_it():
     assert np.array_equal(some.graphs["spatial"].toarray(), want)
     assert np.array_equal(some.arrays["row"], spots)
     assert some.n_spots == some.counts.shape[0] == 4
+
+
+def test_a_cancelled_search_for_neighbours_ends(monkeypatch, tissue):
+    monkeypatch.setattr("napari_semst.prepare.graphs.EXACT_FEATURE_SPOTS", 50)
+    config = resolve(Request("auto"))
+    genes = tissue.var_names.to_numpy(dtype=str)
+    places, control = tissue.obsm["spatial"], RunControl()
+    section = run_to_end(
+        prepare_section(tissue.X, genes, places, config.prepare, control)
+    )
+    with ended_by(control.check):
+        assert two_graphs(section, config).graphs["feature"].nnz > 0
+        control.cancel()
+        with pytest.raises(Cancelled):
+            two_graphs(section, config)
+    assert two_graphs(section, config).graphs["feature"].nnz > 0

@@ -10,7 +10,7 @@ import torch
 from napari_semst.config.method_registry import METHODS
 from napari_semst.core.progress import Progress, run_in_thread
 from napari_semst.methods.base import Fit, View
-from napari_semst.methods.hosts.inputs import spatial_tiles
+from napari_semst.methods.hosts.inputs import ended_by, spatial_tiles
 from napari_semst.methods.hosts.objective import HostFitted, HostObjective
 from napari_semst.methods.modulation import modulation_map
 from napari_semst.prepare.components import dense_axes, rotate_to_axes
@@ -30,7 +30,7 @@ if TYPE_CHECKING:
 
     from napari_semst.config import Config
     from napari_semst.core.device import DeviceChoice
-    from napari_semst.core.progress import RunControl
+    from napari_semst.core.progress import RunControl, ThreadReporter
     from napari_semst.methods.hosts.base import Host, HostInputs
     from napari_semst.nn.semantic_modulation import Modulation
     from napari_semst.prepare.section import Components, Section
@@ -68,14 +68,16 @@ def fit(
     """
     host, place = host_of(config.model.method), device.torch()
     yield Progress("train", 0, config.training.epochs, "Building the network")
+
+    def read(_: ThreadReporter) -> tuple[HostInputs, Components]:
+        # A thread that nobody waits for any more ends as well.
+        with ended_by(control.check):
+            found = host.read(section, config)
+        control.check()
+        return found, section.components(config.training.seed)
+
     inputs, components = yield from run_in_thread(
-        "train",
-        "Components and neighbours",
-        lambda _: (
-            host.read(section, config),
-            section.components(config.training.seed),
-        ),
-        control,
+        "train", "Components and neighbours", read, control
     )
     try:
         problem, record, step = yield from _trained(

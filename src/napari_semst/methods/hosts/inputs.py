@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from contextlib import contextmanager
+from contextvars import ContextVar
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
@@ -14,6 +16,8 @@ from napari_semst.prepare.graphs import feature_graph, normalised_adjacency
 from napari_semst.prepare.normalise import scale_by_deviation, scale_depth
 
 if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
     import torch
     from numpy.typing import NDArray
     from scipy import sparse
@@ -23,6 +27,24 @@ if TYPE_CHECKING:
 
 # Spots that lie together in a sample: few borders, and many places in one step.
 TILE_SPOTS = 256
+# What ends a search for neighbours; a host's own file does not pass it on.
+_CHECK: ContextVar[Callable[[], None]] = ContextVar("check", default=lambda: None)
+
+
+@contextmanager
+def ended_by(check: Callable[[], None]) -> Iterator[None]:
+    """Inside the block let searches for neighbours end where a check raises.
+
+    Parameters
+    ----------
+    check
+        Called between pieces of a search.
+    """
+    before = _CHECK.set(check)
+    try:
+        yield
+    finally:
+        _CHECK.reset(before)
 
 
 def log_expression(section: Section) -> sparse.csr_matrix:
@@ -92,7 +114,7 @@ def two_graphs(section: Section, config: Config) -> HostInputs:
     expression = section.scaled_expression()
     k, seed = config.prepare.feature_neighbours, config.training.seed
     feature, note = section.sections.inside(
-        lambda spots: feature_graph(expression[spots], k, seed)
+        lambda spots: feature_graph(expression[spots], k, seed, _CHECK.get())
     )
     graphs = {"spatial": section.spatial, "feature": feature}
     return HostInputs(expression, graphs, expression, notes={"feature_graph": note})
@@ -104,7 +126,7 @@ def with_feature_graph(inputs: HostInputs, config: Config) -> HostInputs:
     Of a section's nearest spots hardly any is in a sample of it.
     """
     k, seed = config.prepare.feature_neighbours, config.training.seed
-    feature, _ = feature_graph(inputs.features, k, seed)
+    feature, _ = feature_graph(inputs.features, k, seed, _CHECK.get())
     return replace(inputs, graphs={**inputs.graphs, "feature": feature})
 
 
