@@ -11,6 +11,7 @@ from napari_semst.config import TrainingConfig
 from napari_semst.core.device import memory_errors_explained
 from napari_semst.core.progress import RunControl, run_to_end
 from napari_semst.errors import Cancelled, DeviceError, TrainingError
+from napari_semst.training.adam import Adam
 from napari_semst.training.loop import train
 from napari_semst.training.record import TrainingRecord
 
@@ -87,13 +88,13 @@ def test_the_record_holds_every_term_of_every_epoch():
 
 @pytest.mark.parametrize(("schedule", "last"), [("cosine", 0.05), ("constant", 1.0)])
 def test_the_learning_rate_follows_its_schedule(monkeypatch, schedule, last):
-    rates, adam_step = [], torch.optim.Adam.step
+    rates, adam_step = [], Adam.step
 
     def noted(self, *args, **kwargs):
-        rates.append(self.param_groups[0]["lr"])
+        rates.append(self.groups[0]["lr"])
         return adam_step(self, *args, **kwargs)
 
-    monkeypatch.setattr(torch.optim.Adam, "step", noted)
+    monkeypatch.setattr(Adam, "step", noted)
     walk(Parabola(), dataclasses.replace(CONFIG, schedule=schedule))
     assert rates[0] == pytest.approx(0.1)
     assert rates[-1] == pytest.approx(0.1 * last, rel=0.05)
@@ -111,13 +112,13 @@ def test_weight_decay_reaches_the_optimiser():
 
 
 def test_long_gradients_are_cut_to_the_length_that_is_allowed(monkeypatch):
-    lengths, adam_step = [], torch.optim.Adam.step
+    lengths, adam_step = [], Adam.step
 
     def noted(self, *args, **kwargs):
-        lengths.append(self.param_groups[0]["params"][0].grad.norm().item())
+        lengths.append(self.groups[0]["params"][0].grad.norm().item())
         return adam_step(self, *args, **kwargs)
 
-    monkeypatch.setattr(torch.optim.Adam, "step", noted)
+    monkeypatch.setattr(Adam, "step", noted)
     walk(Parabola())
     free, lengths[:] = lengths[0], []
     walk(Parabola(), dataclasses.replace(CONFIG, largest_gradient=0.5))

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 from napari_semst.core.process_group import current_group
 from napari_semst.core.progress import Progress
 from napari_semst.errors import TrainingError
+from napari_semst.training.adam import Adam
 from napari_semst.training.record import TrainingRecord
 from napari_semst.training.resume import KeptTraining
 
@@ -22,6 +23,10 @@ if TYPE_CHECKING:
 
     from napari_semst.config import TrainingConfig
     from napari_semst.core.progress import RunControl
+
+
+# Of the first learning rate, after the last epoch.
+_LAST_SHARE = 1 / 20
 
 
 class Trainable(Protocol):
@@ -78,18 +83,11 @@ def train(
     Cancelled
         If the run is cancelled.
     """
-    import torch
-
-    optimizer = torch.optim.Adam(
-        model.parameter_groups(),
-        lr=config.learning_rate,
-        weight_decay=config.weight_decay,
-        fused=True,
-    )
-    slowing = _schedule(optimizer, config)
+    groups = model.parameter_groups()
+    optimizer = Adam(groups, config.learning_rate, config.weight_decay)
     record = TrainingRecord()
     shared = not _is_alone(model.n_parts)
-    kept = KeptTraining(control.states, name, model, optimizer, slowing, shared=shared)
+    kept = KeptTraining(control.states, name, model, optimizer, shared=shared)
     yield from kept.restored(record, config.epochs)
     for epoch in range(record.epochs, config.epochs):
         control.check()
@@ -98,7 +96,9 @@ def train(
             break
         with _tiny_numbers_as_zero():
             values = _step(model, optimizer, epoch, config)
-            slowing.step()
+            if config.schedule == "cosine":
+                least = config.learning_rate * _LAST_SHARE
+                optimizer.slow_down(epoch + 1, config.epochs, least)
         record.add(values)
         if not math.isfinite(values["loss"]):
             raise TrainingError(
@@ -115,17 +115,6 @@ def _is_alone(n_parts: int) -> bool:
     """Return whether this process does all parts of a step for itself."""
     group = current_group()
     return group.size == 1 or n_parts < group.size
-
-
-def _schedule(
-    optimizer: torch.optim.Optimizer, config: TrainingConfig
-) -> torch.optim.lr_scheduler.LRScheduler:
-    from torch.optim.lr_scheduler import ConstantLR, CosineAnnealingLR
-
-    if config.schedule == "constant":
-        return ConstantLR(optimizer, factor=1.0)
-    least = config.learning_rate / 20
-    return CosineAnnealingLR(optimizer, config.epochs, eta_min=least)
 
 
 @contextmanager
@@ -164,7 +153,7 @@ def _own_numbers(place: torch.device, *numbers: int) -> Iterator[None]:
 
 def _step(
     model: Trainable,
-    optimizer: torch.optim.Optimizer,
+    optimizer: Adam,
     epoch: int,
     config: TrainingConfig,
 ) -> dict[str, float]:
@@ -174,7 +163,7 @@ def _step(
     group, n_parts = current_group(), model.n_parts
     # What cannot be shared out is done by every process for itself.
     alone = _is_alone(n_parts)
-    learnt = [p for settings in optimizer.param_groups for p in settings["params"]]
+    learnt = optimizer.learnt
     rows: list[Tensor] = []
     values: dict[str, Tensor] = {}
     optimizer.zero_grad()

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, Protocol, runtime_checkable
+from typing import TYPE_CHECKING, Protocol, runtime_checkable
 
 from napari_semst.core.process_group import current_group
 from napari_semst.core.progress import NOTED, Progress
@@ -10,10 +10,10 @@ from napari_semst.core.progress import NOTED, Progress
 if TYPE_CHECKING:
     from collections.abc import Generator, Mapping
 
-    import torch
     from torch import Tensor
 
     from napari_semst.core.state_store import State, StateStore
+    from napari_semst.training.adam import Adam
     from napari_semst.training.record import TrainingRecord
 
 _MODEL, _ADAM, _CURVE = "model.", "adam.", "curve."
@@ -57,14 +57,13 @@ class KeptTraining:
         store: StateStore | None,
         name: str,
         model: object,
-        optimizer: torch.optim.Optimizer,
-        slowing: torch.optim.lr_scheduler.LRScheduler,
+        optimizer: Adam,
         *,
         shared: bool,
     ) -> None:
         self._store, self._name = store, name
         self._model = model if isinstance(model, Resumable) else None
-        self._optimizer, self._slowing, self._shared = optimizer, slowing, shared
+        self._optimizer, self._shared = optimizer, shared
         self._said = ""
 
     def restored(
@@ -107,9 +106,9 @@ class KeptTraining:
     def _state(self, model: Resumable, record: TrainingRecord) -> State:
         import torch
 
-        groups = self._optimizer.param_groups
+        groups = self._optimizer.groups
         state = {f"{_MODEL}{k}": v for k, v in model.training_state().items()}
-        for number, values in self._optimizer.state_dict()["state"].items():
+        for number, values in self._optimizer.moments.items():
             state.update({f"{_ADAM}{number}.{k}": v for k, v in values.items()})
         for name, curve in record.losses.items():
             state[f"{_CURVE}{name}"] = torch.tensor(curve, dtype=torch.float64)
@@ -120,27 +119,17 @@ class KeptTraining:
         return {k: v.detach().cpu().clone().contiguous() for k, v in state.items()}
 
     def _restore(self, model: Resumable, state: State) -> None:
-        learnt = [p for own in self._optimizer.param_groups for p in own["params"]]
-        moments: dict[int, dict[str, Any]] = {}
+        learnt = self._optimizer.learnt
+        moments: dict[int, dict[str, Tensor]] = {}
         for name, value in state.items():
             if name.startswith(_ADAM):
                 number, key = name.removeprefix(_ADAM).split(".")
                 held = _laid_out(value, learnt[int(number)])
                 moments.setdefault(int(number), {})[key] = held
-        groups = self._optimizer.state_dict()["param_groups"]
-        for place, group in enumerate(groups):
+        self._optimizer.moments = moments
+        for place, group in enumerate(self._optimizer.groups):
             group["lr"] = state[_RATES][place].item()
             group["initial_lr"] = state[_FIRST_RATES][place].item()
-        self._optimizer.load_state_dict({"state": moments, "param_groups": groups})
-        done = int(state[_EPOCHS])
-        self._slowing.load_state_dict(
-            {
-                **self._slowing.state_dict(),
-                "last_epoch": done,
-                "_step_count": done + 1,
-                "_last_lr": state[_RATES].tolist(),
-            }
-        )
         model.restore_training(
             {k.removeprefix(_MODEL): v for k, v in state.items() if _is_model(k)}
         )
@@ -155,7 +144,7 @@ def _laid_out(value: Tensor, parameter: Tensor) -> Tensor:
     import torch
 
     if value.shape != parameter.shape:
-        return value
+        return value.to(parameter.device)
     return torch.empty_like(parameter, dtype=value.dtype).copy_(value)
 
 
