@@ -129,6 +129,7 @@ def test_the_page_has_tables_figures_and_the_configuration(
     monkeypatch.setattr(here, "CellProcess", Inside)
     # UMAP compiles for seconds; tests/explore has it.
     monkeypatch.setattr(umap, "plane_of", lambda vectors, seed: vectors[:, :2])
+    monkeypatch.setattr("napari_semst.bench.layout.GENES_OF_A_SPOT", (5, 20))
     Inside.began = []
     name = "<b>A</b> & co"
     plan = BenchPlan(

@@ -176,7 +176,7 @@ def _read_out(
             "n_domains": found.n_domains,
             **{name: round(taken[name] + chosen[name] + own[name], 3) for name in own},
         }
-        arrays[f"codes_{readout}"] = found.codes
+        arrays[f"codes_{readout}"] = _small(found.codes)
     return read, arrays
 
 
@@ -252,8 +252,14 @@ def _before_and_after(
         labels = yield from k_means_of_latent(
             features, k, settings.n_starts, seed, control
         )
-        found[f"modulation_{name}"] = largest_first(labels)
+        found[f"modulation_{name}"] = _small(largest_first(labels))
     return found
+
+
+def _small(codes: NDArray[np.integer[Any]]) -> NDArray[np.integer[Any]]:
+    """Return numbers of domains as few bytes: a comparison holds those of all cells."""
+    small: NDArray[np.integer[Any]] = codes.astype(np.min_scalar_type(int(codes.max())))
+    return small
 
 
 def laid_out(
