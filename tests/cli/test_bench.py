@@ -61,6 +61,20 @@ def test_files_are_compared_each_by_its_own_annotation(semst, sections, tmp_path
     assert (account["done"], account["skipped"], account["rows"]) == (0, 4, 8)
 
 
+def test_the_results_of_what_is_finished_can_be_had_at_any_time(
+    semst, sections, tmp_path
+):
+    words = ("bench", sections[0], "--labels", "ground_truth", "--methods", "quick")
+    first = ("--tables", 1, "--figures", "none", "-o", "out")
+    assert semst(*words, *first, "--seeds", 1)[0] == 0
+    code, out, _ = semst(*words, *first, "--seeds", 3, "--finished-only")
+    assert code == 0
+    assert out.startswith("0 cells done, 1 were there, 0 failed")
+    assert len(Inside.began) == 1
+    page = (tmp_path / "out" / "report.html").read_text(encoding="utf-8")
+    assert "1 of 3 cells finished" in page
+
+
 def test_a_dry_run_says_how_much_there_is_and_writes_nothing(semst, sections, tmp_path):
     words = ["bench", sections[0], "--labels", "ground_truth", *SHORT, "--dry-run"]
     code, out, _ = semst(*words, "--methods", "sedr,graphst")

@@ -9,7 +9,7 @@ from napari_semst.bench.here import Limits
 from napari_semst.bench.plan import BenchPlan
 from napari_semst.bench.plan_file import read_plan
 from napari_semst.bench.prepared import prepare_bench
-from napari_semst.bench.run import BenchResult, run_bench
+from napari_semst.bench.run import BenchResult, run_bench, write_now
 from napari_semst.core.progress import RunControl, run_to_end
 
 if TYPE_CHECKING:
@@ -28,6 +28,7 @@ def compare_methods(
     jobs: int = 0,
     max_memory: float = 0.0,
     client: Any = None,
+    finished_only: bool = False,
     on_progress: Callable[[Progress], None] | None = None,
     control: RunControl | None = None,
 ) -> BenchResult:
@@ -51,6 +52,8 @@ def compare_methods(
     client
         A ``distributed.Client``: its workers do the cells. They must see the same
         paths. `None` does them here.
+    finished_only
+        Whether no cell is done, and the results of those that are finished are written.
     on_progress
         Called with every progress event.
     control
@@ -72,6 +75,8 @@ def compare_methods(
     control = control or RunControl()
     limits = Limits(jobs, max_memory)
     prepared = run_to_end(prepare_bench(plan, output_dir, control), on_progress)
+    if finished_only:
+        return write_now(prepared)
     # Closed at once if interrupted, so that processes do not go on for nobody.
     with closing(run_bench(prepared, control, limits, client)) as steps:
         return run_to_end(steps, on_progress)

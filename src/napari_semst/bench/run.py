@@ -113,7 +113,19 @@ def run_bench(
 def write_now(
     prepared: PreparedBench, outcomes: Sequence[CellOutcome] = ()
 ) -> BenchResult:
-    """Write the results of all cells of a plan that are finished."""
+    """Write the results of all cells of a plan that are finished.
+
+    Parameters
+    ----------
+    outcomes
+        What became of those that were done now.
+
+    Raises
+    ------
+    SaveError
+        If something cannot be written.
+    """
+    prepared.store.make()
     finished = Finished(prepared.store, prepared.cells)
     table = tidy_results(finished, prepared.plan.readouts)
     failed = [(str(one.cell), one.message) for one in outcomes if one.message]

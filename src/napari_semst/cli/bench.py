@@ -122,6 +122,12 @@ _Scheduler = Annotated[
     str | None,
     typer.Option(help="Scheduler whose workers do the cells: tcp://host:8786."),
 ]
+_FinishedOnly = Annotated[
+    bool,
+    typer.Option(
+        "--finished-only", help="Do no cell; write the results of those that are there."
+    ),
+]
 _DryRun = Annotated[
     bool,
     typer.Option("--dry-run", help="Say how many cells there are and how long."),
@@ -151,6 +157,7 @@ def bench(
     jobs: _Jobs = 0,
     max_memory: _MaxMemory = 0.0,
     dask: _Scheduler = None,
+    finished_only: _FinishedOnly = False,
     dry_run: _DryRun = False,
     as_json: AsJson = False,
     quiet: Quiet = False,
@@ -158,7 +165,7 @@ def bench(
     """Compare methods on annotated sections, with seeds and controls."""
     from napari_semst.bench.here import Limits
     from napari_semst.bench.prepared import prepare_bench
-    from napari_semst.bench.run import run_bench
+    from napari_semst.bench.run import run_bench, write_now
     from napari_semst.cli.cohort import scheduler_client
     from napari_semst.cli.output import show_progress
     from napari_semst.core.progress import RunControl, run_to_end
@@ -178,14 +185,21 @@ def bench(
     if dry_run:
         typer.echo(_foreseen(prepared, as_json=as_json))
         return
+    if finished_only:
+        _tell(write_now(prepared), as_json=as_json)
+        return
     with (
         scheduler_client(dask, quiet) as client,
         closing(run_bench(prepared, control, limits, client)) as doing,
     ):
         result = run_to_end(show_progress(doing, quiet=quiet))
-    typer.echo(json.dumps(_account(result), indent=2) if as_json else _said(result))
+    _tell(result, as_json=as_json)
     if result.failed:
         raise typer.Exit(1)
+
+
+def _tell(result: BenchResult, *, as_json: bool) -> None:
+    typer.echo(json.dumps(_account(result), indent=2) if as_json else _said(result))
 
 
 def _values(
