@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from napari_semst.domains.tied_steps import ComponentSums, cached_chunks
+from napari_semst.domains.tied_steps import ComponentSums, cached_chunks, with_ones
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -56,9 +56,9 @@ def k_means_starts(
     centres = _spread_centres(points, n_clusters, states)
     settled = _TOLERANCE * float(points.var(axis=0).mean())
     sound = np.ones(len(states), bool)
-    moving = np.arange(len(states))
+    moving, raised = np.arange(len(states)), with_ones(points)
     for _ in range(iterations):
-        sums = _nearest_sums(points, centres[moving])
+        sums = _nearest_sums(raised, centres[moving])
         sound[moving] &= _is_sound(sums, len(points))
         moved = sums.total / np.maximum(sums.size, 1.0)[..., None]
         shift = ((moved - centres[moving]) ** 2).sum(axis=(1, 2))
@@ -66,7 +66,7 @@ def k_means_starts(
         moving = moving[(shift > settled) & sound[moving]]
         if not len(moving):
             break
-    sums = _nearest_sums(points, centres)
+    sums = _nearest_sums(raised, centres)
     return sums, sound & _is_sound(sums, len(points))
 
 
@@ -76,23 +76,21 @@ def _is_sound(sums: ComponentSums, n_spots: int) -> NDArray[np.bool_]:
     return np.asarray(whole & (sums.size > 0).all(axis=1))
 
 
-def _nearest_sums(points: Points, centres: Points) -> ComponentSums:
+def _nearest_sums(raised: Points, centres: Points) -> ComponentSums:
     """Return number and sum of the spots that are nearest to each centre."""
-    n_starts, n_clusters, width = centres.shape
-    rows = centres.reshape(-1, width)
-    square = (rows**2).sum(axis=1)[:, None]
-    size, total = np.zeros((n_starts, n_clusters)), np.zeros(rows.shape)
-    for part in cached_chunks(len(points), len(rows)):
-        some = points[part]
-        # What all centres share is left out: nothing but their order matters.
-        distance = (-2.0 * rows) @ some.T
-        distance += square
+    n_starts, n_clusters, _ = centres.shape
+    # What all centres share is left out: nothing but their order matters.
+    square = (centres**2).sum(axis=2, keepdims=True)
+    planes = np.concatenate([-2.0 * centres, square], axis=2)
+    planes = planes.reshape(n_starts * n_clusters, -1)
+    total = np.zeros(planes.shape)
+    for part in cached_chunks(len(raised), len(planes)):
+        some = raised[part]
+        distance = planes @ some.T
         by_start = distance.reshape(n_starts, n_clusters, -1)
         nearest = by_start == by_start.min(axis=1, keepdims=True)
-        hard = nearest.astype(np.float64)
-        size += hard.sum(axis=2)
-        total += hard.reshape(len(rows), -1) @ some
-    return ComponentSums(size, total.reshape(centres.shape))
+        total += nearest.reshape(len(planes), -1).astype(np.float64) @ some
+    return ComponentSums.of_raised(total, n_starts)
 
 
 def _spread_centres(points: Points, n_clusters: int, states: Sequence[int]) -> Points:

@@ -170,7 +170,10 @@ def _silhouette(
     total = 0.0
     for start in range(0, len(places), _SILHOUETTE_BLOCK):
         part = slice(start, start + _SILHOUETTE_BLOCK)
-        apart = np.hypot(*(places[part, None] - places).transpose(2, 0, 1))
+        apart = np.zeros((len(places[part]), len(places)))
+        for axis in places.T:
+            apart += np.subtract.outer(axis[part], axis) ** 2
+        np.sqrt(apart, out=apart)
         sums, rows = apart @ member, np.arange(len(apart))
         others = sizes[domain[part]] - 1
         own = sums[rows, domain[part]] / np.maximum(others, 1)

@@ -18,8 +18,8 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-# Numbers between the two products, of all starts: one megabyte.
-_CACHED_NUMBERS = 2**17
+# Numbers between the two products, of all starts: a quarter of a megabyte.
+_CACHED_NUMBERS = 2**15
 _FEWEST_SPOTS = 256
 # Keeps the mean of a component without a spot finite.
 _NO_SPOT = 1e-9
@@ -39,6 +39,12 @@ class ComponentSums(NamedTuple):
 
     size: NDArray[np.float64]
     total: NDArray[np.float64]
+
+    @classmethod
+    def of_raised(cls, sums: NDArray[np.float64], n_starts: int) -> ComponentSums:
+        """Return both from sums of what `with_ones` returns, a row per component."""
+        by_start = sums.reshape(n_starts, -1, sums.shape[1])
+        return cls(by_start[..., -1], by_start[..., :-1])
 
 
 class TiedParameters(NamedTuple):
@@ -86,6 +92,11 @@ class ClimbedMixtures(NamedTuple):
         )
 
 
+def with_ones(points: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Return points with a column of ones, so that products add and count as well."""
+    return np.column_stack([points, np.ones(len(points))])
+
+
 def cached_chunks(n_spots: int, n_rows: int) -> Iterator[slice]:
     """Yield slices of spots so that ``n_rows`` numbers of each stay in the cache."""
     return chunks(n_spots, max(_FEWEST_SPOTS, _CACHED_NUMBERS // n_rows))
@@ -120,10 +131,11 @@ def climbed(
     """
     n_spots, width = points.shape
     second = points.T @ points / n_spots
+    raised = with_ones(points)
     last = np.full(len(sums.size), -np.inf)
     for _ in range(steps):
         now = _maximised(sums, second, n_spots, ridge)
-        sums, evidence = _expected(points, now)
+        sums, evidence = _expected(raised, now)
         # The mean of squared lengths after whitening is a trace.
         square = ((now.white @ second) * now.white).sum(axis=(1, 2))
         roots = np.log(np.diagonal(now.white, axis1=1, axis2=2)).sum(axis=1)
@@ -171,7 +183,7 @@ def normalise_logits(logits: NDArray[np.float64]) -> NDArray[np.float64]:
     logits -= top[..., None, :]
     np.exp(logits, out=logits)
     total = logits.sum(axis=-2)
-    logits /= total[..., None, :]
+    logits *= (1 / total)[..., None, :]
     return np.asarray(top + np.log(total))
 
 
@@ -189,25 +201,22 @@ def _maximised(
 
 
 def _expected(
-    points: NDArray[np.float64], parameters: TiedParameters
+    raised: NDArray[np.float64], parameters: TiedParameters
 ) -> tuple[ComponentSums, NDArray[np.float64]]:
     """Return the sums under some parameters, and the mean log-evidence of a start.
 
     The evidence is up to what all components share.
     """
-    n_starts, n_components, width = parameters.centres.shape
-    rows = (n_starts * n_components, width)
-    slopes = (parameters.centres @ parameters.white).reshape(rows)
+    n_starts, n_components, _ = parameters.centres.shape
+    slopes = parameters.centres @ parameters.white
     offsets = np.log(parameters.weight) - 0.5 * (parameters.centres**2).sum(axis=2)
-    size = np.zeros((n_starts, n_components))
-    total, evidence = np.zeros(rows), np.zeros(n_starts)
-    for part in cached_chunks(len(points), len(slopes)):
-        some = points[part]
-        flat = slopes @ some.T
-        flat += offsets.reshape(-1, 1)
+    planes = np.concatenate([slopes, offsets[..., None]], axis=2)
+    planes = planes.reshape(n_starts * n_components, -1)
+    total, evidence = np.zeros(planes.shape), np.zeros(n_starts)
+    for part in cached_chunks(len(raised), len(planes)):
+        some = raised[part]
+        flat = planes @ some.T
         shares = flat.reshape(n_starts, n_components, -1)
         evidence += normalise_logits(shares).sum(axis=1)
-        size += shares.sum(axis=2)
         total += flat @ some
-    sums = ComponentSums(size, total.reshape(parameters.centres.shape))
-    return sums, evidence / len(points)
+    return ComponentSums.of_raised(total, n_starts), evidence / len(raised)

@@ -55,7 +55,7 @@ class Symbols:
 
 def is_ensembl_id(name: str) -> bool:
     """Return whether a name is an Ensembl gene id, with or without a version."""
-    return _ENSEMBL.fullmatch(name) is not None
+    return name.startswith("ENS") and _ENSEMBL.fullmatch(name) is not None
 
 
 def gene_symbols(adata: AnnData) -> NDArray[np.str_]:

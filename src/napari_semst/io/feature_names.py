@@ -66,6 +66,8 @@ class FeatureNames:
 
 def name_text(value: Any) -> str:
     """Return a name as text, also where a writer left bytes or their printed form."""
+    if type(value) is str and value.isalnum():  # most are, and need no more
+        return value
     if isinstance(value, bytes):
         return value.decode("utf-8", "replace").strip()
     text = str(value).strip()
