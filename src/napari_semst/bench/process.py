@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import json
 import os
+import site
 import subprocess
 import sys
+import sysconfig
 import tempfile
 from contextlib import suppress
 from dataclasses import dataclass
@@ -115,6 +117,12 @@ class CellProcess:
 def _environment() -> dict[str, str]:
     """Return the environment of a cell: one thread, and this very package."""
     home = str(Path(__file__).resolve().parents[2])
-    paths = [home, *filter(None, [os.environ.get("PYTHONPATH")])]
+    paths = [*filter(None, [os.environ.get("PYTHONPATH")])]
+    # Installed it is found; put before the standard library, what lies beside it could
+    # be taken for that.
+    installed = [sysconfig.get_path("purelib"), site.getusersitepackages()]
+    if home not in {str(Path(place).resolve()) for place in installed}:
+        paths.append(home)
     threads = dict.fromkeys(_THREADS, "1")
-    return {**os.environ, **threads, "PYTHONPATH": os.pathsep.join(paths)}
+    found = {"PYTHONPATH": os.pathsep.join(paths)} if paths else {}
+    return {**os.environ, **threads, **found}
