@@ -105,13 +105,15 @@ def read_section(path: Path, places: dict[str, int]) -> Read:
     annotated = np.flatnonzero(named != "")
     of_annotated = sparse.eye_array(profiles.n_spots, format="csr")[annotated]
     n_strata = max(min(STRATA, len(profiles.genes) // 10), 1)
+    sample = sample_profiles(profiles, 0)
+    profiles = profiles.along_foremost(sample)
     return Read(
         signature,
         own,
         profiles,
         target,
         profiles.group_means(of_annotated),
-        sample_profiles(profiles, 0),
+        sample,
         strata_of(profiles.mean, n_strata),
         named[annotated],
     )

@@ -53,7 +53,7 @@ class TransferScores:
     expected
         What the references lead to expect of each gene, of the same shape.
     profiles
-        The target's genes and expression.
+        The target's genes and expression, read along its foremost axes.
     target
         What the table knows of its genes.
     references
@@ -175,7 +175,8 @@ def scores_of(
         weight = semantic_weight(prediction, sample, settings.seed)
         parts.append(ReferencePart(signature, genes, prediction, columns, weight))
     weights, expected = joint_weights(parts, len(labels))
-    scores = profiles.weighted_sums(weights.T, tell)
+    profiles = profiles.along_foremost(sample, tell)
+    scores = profiles.weighted_sums(weights.T)
     return TransferScores(
         labels, scores, weights, expected, profiles, target, tuple(parts)
     )

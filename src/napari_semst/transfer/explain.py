@@ -55,7 +55,8 @@ def carried_by(
     labels
         Label of each group, index into ``scores.labels``.
     """
-    means = scores.profiles.group_means(mean_of_groups(codes, len(labels)))
+    # Of genes themselves: what axes make of them is no fact of one gene.
+    means = scores.profiles.whole.group_means(mean_of_groups(codes, len(labels)))
     return tuple(
         _one(scores, means[group] * scores.weights[label], int(label))
         for group, label in enumerate(labels)

@@ -7,7 +7,7 @@ only these are averaged: spots by all genes is never held densely.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -15,6 +15,7 @@ from scipy import sparse
 
 from napari_semst.core.chunks import chunks
 from napari_semst.errors import InputError
+from napari_semst.transfer.foremost import ForemostAxes, foremost_axes
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -55,6 +56,8 @@ class Profiles:
         Which spots are of which section.
     gene_ids
         Ensembl id of each gene, ``(n_genes,)``; None where the section has none.
+    foremost
+        Axes of the section that profiles are read along; None: all that genes show.
     """
 
     genes: NDArray[np.str_]
@@ -67,6 +70,30 @@ class Profiles:
     coordinates: NDArray[np.float64]
     sections: Sections
     gene_ids: NDArray[np.str_] | None = None
+    foremost: ForemostAxes | None = None
+
+    @property
+    def whole(self) -> Profiles:
+        """The same profiles with all that genes show."""
+        return replace(self, foremost=None)
+
+    def along_foremost(
+        self,
+        sample: NDArray[np.floating[Any]],
+        tell: Callable[[int, int], None] = lambda done, of: None,
+    ) -> Profiles:
+        """Return the same profiles, read along the section's foremost axes.
+
+        Parameters
+        ----------
+        sample
+            Averaged profiles of some spots, ``(n_sampled, n_genes)``.
+        tell
+            Called with (axes done, axes in all).
+        """
+        axes, counts = foremost_axes(sample)
+        along = self.whole.weighted_sums(axes.T, tell)
+        return replace(self, foremost=ForemostAxes(axes, counts, along))
 
     @property
     def n_spots(self) -> int:
@@ -92,6 +119,8 @@ class Profiles:
         numpy.ndarray
             Shape ``(n_spots, width)``.
         """
+        if self.foremost is not None:
+            return self.foremost.sums(weights)
         per_unit = (weights / self.deviation[:, None]).astype(np.float32)
         shift = (self.mean @ per_unit.astype(np.float64)).astype(np.float32)
         width = weights.shape[1]
@@ -129,6 +158,8 @@ class Profiles:
         total = np.asarray(spread.sum(axis=1), np.float64).ravel()
         sums = (spread @ self.logged).toarray()
         means = (sums - total[:, None] * self.mean) / self.deviation
+        if self.foremost is not None:
+            return self.foremost.profiles(means)
         return np.asarray(means, np.float32)
 
 

@@ -32,7 +32,7 @@ def tissue_fit(scores: TransferScores, seed: int) -> float:
     if told.sum() < _ENOUGH_SHARED:
         weights = scores.expected
         told = scores.target.known | told
-    sample = sample_profiles(scores.profiles, seed)[:, told].astype(np.float64)
+    sample = sample_profiles(scores.profiles.whole, seed)[:, told].astype(np.float64)
     sample -= sample.mean(axis=0)
     # Spots with more of every gene say how deep they were read.
     sample -= sample.mean(axis=1, keepdims=True)
