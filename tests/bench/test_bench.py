@@ -269,6 +269,20 @@ def test_killed_it_goes_on_without_redoing_finished_cells(path, tmp_path):
     assert {cell.suffix for cell in (folder / "cells").iterdir()} == {".npz"}
 
 
+@pytest.mark.skipif(os.name == "nt", reason="a script of the shell")
+def test_words_that_break_off_are_no_words(path, tmp_path, monkeypatch):
+    plan = planned(path, fusions=("none",))
+    facts = run_to_end(read_facts(plan, RunControl()))
+    (cell,) = plan_cells(plan, facts, NamedDigests()).cells
+    script = tmp_path / "broken"
+    script.write_text("#!/bin/sh\necho '{}'\nprintf '{\"sta'\necho why >&2\nexit 3\n")
+    script.chmod(0o755)
+    monkeypatch.setattr(sys, "executable", str(script))
+    heard = list(CellProcess(cell, tmp_path).heard())
+    assert heard[0] == {}
+    assert heard[1].message == "its process ended with 3: why"
+
+
 @pytest.mark.slow
 def test_a_process_that_dies_is_told(path, tmp_path):
     plan = planned(path, fusions=("none",))

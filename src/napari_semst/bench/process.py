@@ -80,7 +80,10 @@ class CellProcess:
         assert self._process.stdout is not None
         outcome = None
         for line in self._process.stdout:
-            said = json.loads(line)
+            try:
+                said = json.loads(line)
+            except ValueError:  # the last words of one that was killed
+                continue
             if "ended" in said:
                 outcome = CellOutcome(self.cell, said["ended"], said["message"])
             else:

@@ -88,7 +88,9 @@ class _Told:
 
 def _end_with_parent() -> None:
     """Wait until standard input is closed; nobody waits for the cell then."""
-    sys.stdin.read()
+    # Not by sys.stdin, whose lock would still be held where Python ends.
+    while os.read(sys.stdin.fileno(), 1024):
+        pass
     # At once, whatever is going on: a cell is kept whole or not at all.
     os._exit(1)
 
