@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import subprocess
 import sys
 
 import pytest
@@ -131,3 +132,22 @@ def test_no_triton_is_no_error(monkeypatch):
 
 def _missing(name):
     raise ImportError(name)
+
+
+def test_a_build_without_gpus_is_not_loaded_to_say_that_there_is_none():
+    code = (
+        "import sys; from napari_semst.core import device\n"
+        "device.version = lambda package: '9.9.0+cpu'\n"
+        "chosen = device.choose_device('auto')\n"
+        "assert chosen.name == 'cpu', chosen\n"
+        "assert chosen.reason == 'Torch 9.9.0+cpu finds no CUDA GPU.', chosen\n"
+        "assert device.choose_device('cpu').name == 'cpu'\n"
+        "assert 'torch' not in sys.modules\n"
+        "device.version = lambda package: '9.9.0'\n"
+        "device.choose_device('auto')\n"
+        "assert 'torch' in sys.modules"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, check=False
+    )
+    assert done.returncode == 0, done.stderr

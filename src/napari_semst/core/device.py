@@ -7,6 +7,7 @@ import os
 import sys
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
+from importlib.metadata import version
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -62,9 +63,6 @@ def choose_device(wanted: str = "auto") -> DeviceChoice:
     DeviceError
         If a device is named that is not there or cannot compute this.
     """
-    import torch
-
-    keep_limits()
     load_triton_apart()
     kind, _, index = wanted.partition(":")
     if kind not in CHOICES or (index and not (kind == "cuda" and index.isdecimal())):
@@ -77,6 +75,11 @@ def choose_device(wanted: str = "auto") -> DeviceChoice:
             "Apple's GPU (device 'mps') has neither in PyTorch. Choose device 'cpu', "
             "or 'auto', which takes the CPU on a Mac."
         )
+    if kind == "auto" and (release := _cpu_build()):
+        return DeviceChoice("cpu", f"Torch {release} finds no CUDA GPU.")
+    import torch
+
+    keep_limits()
     n_devices = torch.cuda.device_count() if torch.cuda.is_available() else 0
     if kind == "cuda":
         return _cuda(wanted, int(index) if index else local_rank(), n_devices)
@@ -88,6 +91,18 @@ def choose_device(wanted: str = "auto") -> DeviceChoice:
         name = torch.cuda.get_device_name(rank)
         return DeviceChoice(f"cuda:{rank}", f"Found {name}.")
     return DeviceChoice("cpu", f"Torch {torch.__version__} finds no CUDA GPU.")
+
+
+def _cpu_build() -> str:
+    """Return the release of a torch that is built without GPUs, if it is not loaded.
+
+    Its wheels say so in their version. To import it for the same answer would be most
+    of what a look at a file takes.
+    """
+    if "torch" in sys.modules:
+        return ""
+    release = version("torch")
+    return release if release.endswith("+cpu") else ""
 
 
 def load_triton_apart() -> None:
