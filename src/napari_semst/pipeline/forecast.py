@@ -25,7 +25,7 @@ _PROBE_SECONDS = 3.9e-3
 _START_SECONDS = 3.0  # imports, the gene table
 _COUNT_SECONDS = 3.3e-7  # each stored count: read, scaled, ranked, saved
 _SPOT_SECONDS = 1.0e-4  # each spot: graphs, semantics, neighbours, assignment
-_FIT_SECONDS = 1.1e-3  # each spot that mixtures are fitted to, at 12 starts
+_FIT_SECONDS = 4.0e-4  # each spot that mixtures are fitted to, at 12 starts
 _PATCH_SECONDS = 5.0e-3  # each spot whose patches are cut, and measured
 # Each spot whose patches a network of 90 million weights reads; on GPUs it is a guess.
 _NETWORK_SECONDS, _NETWORK_GPU_SECONDS = 0.6, 5.0e-3

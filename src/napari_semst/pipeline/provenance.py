@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+from functools import cache
 from importlib.metadata import PackageNotFoundError, version
 from typing import TYPE_CHECKING, Any
 
@@ -14,7 +15,7 @@ from napari_semst.morphology.base import MOST_KEPT
 from napari_semst.pipeline.content import texts_hash
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Callable, Iterable, Mapping
 
     from numpy.typing import NDArray
 
@@ -49,11 +50,17 @@ def versions() -> dict[str, str]:
 
     releases = {"python": platform.python_version()}
     for package in _PACKAGES:
-        try:
-            releases[package] = version(package)
-        except PackageNotFoundError:
-            releases[package] = "unknown"
+        releases[package] = _release(package, version)
     return releases
+
+
+@cache
+def _release(package: str, told_by: Callable[[str], str]) -> str:
+    """Return a package's version; reading it takes longer than a step of a run."""
+    try:
+        return told_by(package)
+    except PackageNotFoundError:
+        return "unknown"
 
 
 def spots_hash(names: Iterable[str]) -> str:
