@@ -35,7 +35,9 @@ LONG_STEPS = 200
 TOLERANCE = 1e-5
 _RIDGE = 1e-6
 _START_ITERATIONS = 20
-_SPOTS_AT_ONCE = 2**14
+# Starts that are one batch: of few spots many, of many spots at least so many.
+_SPOTS_AT_ONCE = 2**15
+_LEAST_AT_ONCE = 3
 
 
 class Mixture(NamedTuple):
@@ -215,10 +217,13 @@ def fit_many_starts(
     states = [int(random.integers(2**31)) for _ in range(n_starts)]
     # So many that a step is long beside its calls; never by the number of cores, on
     # which the last bits of a product would then depend.
-    at_once = max(1, _SPOTS_AT_ONCE // len(points))
-    groups = [states[i : i + at_once] for i in range(0, n_starts, at_once)]
+    at_once = max(_LEAST_AT_ONCE, _SPOTS_AT_ONCE // len(points))
+    n_groups = -(-n_starts // at_once)
+    groups = [states[part::n_groups] for part in range(n_groups)]
     jobs = [partial(_short, points, n_components, group) for group in groups]
-    runs = [run for group in side_by_side(jobs) for run in group]
+    runs: list[ClimbedMixtures | None] = [None] * n_starts
+    for part, found in enumerate(side_by_side(jobs)):
+        runs[part::n_groups] = found
     for start, state in enumerate(states):
         if runs[start] is None:
             labels = k_means(points, n_components, 1, state, _START_ITERATIONS)
