@@ -54,6 +54,9 @@ def test_sums_and_means_are_read_along_the_same_axes():
     direct = [told[each % 7 == group].mean(axis=0) for group in range(7)]
     assert np.allclose(means, direct, atol=1e-4)
     assert np.allclose(along.whole.weighted_sums(weights), dense @ weights, atol=1e-3)
+    assert np.allclose(along.lengths(), np.linalg.norm(told, axis=1), atol=1e-4)
+    with pytest.raises(ValueError, match="along axes"):
+        along.whole.lengths()
 
 
 def test_spots_are_named_more_rightly_along_them():

@@ -57,6 +57,11 @@ class ForemostAxes:
         of_axes = self.counts[:, None] * (self.axes @ weights)
         return np.asarray(self.along @ of_axes.astype(np.float32), np.float32)
 
+    def lengths(self) -> NDArray[np.float32]:
+        """Return how long each spot's profile is, ``(n_spots,)``."""
+        of_axes = self.along * self.counts.astype(np.float32)
+        return np.asarray(np.linalg.norm(of_axes, axis=1), np.float32)
+
     def profiles(self, means: NDArray[np.floating[Any]]) -> NDArray[np.float32]:
         """Return what the axes tell of profiles, ``(n_profiles, n_genes)``."""
         told = (means @ self.axes.T * self.counts) @ self.axes

@@ -51,8 +51,6 @@ _NULL_SPOTS = 2_000
 _OWN_DRAWS = 32
 # Columns that are averaged at once.
 _WIDTH = 32
-# Random projections by which lengths of profiles are measured, to about a tenth.
-_PROJECTIONS = 64
 NONE = -1
 
 
@@ -272,34 +270,18 @@ def name_each_spot(
 
     def work(tell: ThreadReporter) -> GroupNames:
         p = spot_p_values(scores, settings, tell)
-        length = profile_lengths(scores, settings.seed)
+        length = np.maximum(scores.profiles.lengths(), 1e-6)
         size = np.linalg.norm(scores.expected, axis=1, keepdims=True)
         unit = scores.expected / np.maximum(size, 1e-12)
         along = scores.profiles.weighted_sums(unit.T)
         correlation = along / length[:, None]
         fit = tissue_fit(scores, settings.seed)
-        shown = np.clip(correlation, -1, 1)
+        shown = np.clip(correlation, -1, 1).astype(np.float32)
         q = stats.false_discovery_control(p) if len(p) else p
         told = (q <= settings.fdr) & like_enough(scores.scores, shown, fit)
         return _named(scores.scores, shown, p, q, told, fit)
 
     return (yield from run_in_thread("explain", "Testing names", work, control))
-
-
-def profile_lengths(scores: TransferScores, seed: int) -> NDArray[np.float32]:
-    """Return about how long each spot's averaged profile is, ``(n_spots,)``.
-
-    By random signs (Achlioptas 2003, doi:10.1016/S0022-0000(03)00025-4), so that no
-    profile is ever held.
-    """
-    random = np.random.default_rng((seed, 5))
-    n_genes = len(scores.profiles.genes)
-    signs = random.choice([-1.0, 1.0], size=(n_genes, _PROJECTIONS))
-    square = np.zeros(scores.profiles.n_spots, np.float32)
-    for start in range(0, _PROJECTIONS, _WIDTH):
-        part = scores.profiles.weighted_sums(signs[:, start : start + _WIDTH])
-        square += (part**2).sum(axis=1)
-    return np.sqrt(np.maximum(square / _PROJECTIONS, 1e-12))
 
 
 def spot_p_values(

@@ -130,6 +130,18 @@ class Profiles:
             tell(part.stop, width)
         return sums
 
+    def lengths(self) -> NDArray[np.float32]:
+        """Return how long each spot's profile is, ``(n_spots,)``.
+
+        Raises
+        ------
+        ValueError
+            If it is not read along axes: it would have to be held whole.
+        """
+        if self.foremost is None:
+            raise ValueError("profiles that are read along axes have lengths")
+        return self.foremost.lengths()
+
     def averaged(self, values: NDArray[np.float32]) -> NDArray[np.float32]:
         """Return columns averaged over neighbours, ``(n_spots, width)``."""
         for _ in range(self.n_rounds):
