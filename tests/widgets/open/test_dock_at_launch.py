@@ -150,17 +150,12 @@ finally:
 
 
 @pytest.mark.parametrize(
-    ("with_file", "names", "shown"),
-    [
-        (True, (), "Find domains"),
-        (False, (), "Open data"),
-        (True, ("Explore domains",), "Explore domains"),
-    ],
+    ("names", "shown"),
+    [((), "Find domains"), (("Explore domains",), "Explore domains")],
 )
-def test_the_command_line_of_napari(qapp, tmp_path, with_file, names, shown):
-    given = ["-w", "napari-semst", *names]
-    if with_file:
-        given = [str(write(small_tissue(), tmp_path / "slice.h5ad")), *given]
+def test_the_command_line_of_napari(qapp, tmp_path, names, shown):
+    section = write(small_tissue(), tmp_path / "slice.h5ad")
+    given = [str(section), "-w", "napari-semst", *names]
     ran = subprocess.run(
         [sys.executable, "-c", _NAPARI, *given],
         capture_output=True,
