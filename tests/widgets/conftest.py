@@ -8,6 +8,7 @@ import types
 import pytest
 
 from napari_semst.widgets.open import opening
+from tests.widgets.one_viewer import emptied_viewer, one_viewer  # noqa: F401
 from tests.widgets.stand_in import StandIn, small_tissue
 
 
@@ -30,11 +31,16 @@ def _settings_of_the_test(monkeypatch, tmp_path):
 
 
 @pytest.fixture
-def viewer(make_napari_viewer, request):
-    """A viewer; on the screen for a test that is marked so, else hidden."""
+def viewer(request):
+    """A viewer; on the screen for a test that is marked so, else hidden.
+
+    One that is shown is its test's own, and so is one that its test may close.
+    """
     # Only a window that is shown has a canvas with pixels, that gets the mouse.
     shown = request.node.get_closest_marker("screen") is not None
-    return make_napari_viewer(show=shown)
+    if shown or request.node.get_closest_marker("own_window") is not None:
+        return request.getfixturevalue("make_napari_viewer")(show=shown)
+    return request.getfixturevalue("emptied_viewer")
 
 
 @pytest.fixture

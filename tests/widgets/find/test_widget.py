@@ -294,6 +294,7 @@ def test_section_closed_during_the_run(qtbot, viewer, dock, pipeline):
     assert "semst_domain" not in tissue.obs
 
 
+@pytest.mark.own_window
 def test_viewer_closed_during_the_run(qtbot, viewer, dock, pipeline):
     pipeline.epochs, pipeline.seconds_per_epoch = 1000, 0.02
     tissue = small_tissue()

@@ -14,6 +14,8 @@ from napari_semst.widgets.shared.closing import CloseGuard, guard_closing
 from tests.widgets.docks import add, docked
 from tests.widgets.stand_in import small_tissue
 
+pytestmark = pytest.mark.own_window
+
 
 @pytest.fixture
 def dock(viewer, pipeline):

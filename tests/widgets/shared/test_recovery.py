@@ -193,6 +193,7 @@ def test_what_was_saved_is_not_kept_and_later_edits_are(
     assert files() == []
 
 
+@pytest.mark.own_window
 def test_discarding_at_closing_removes_what_is_kept(viewer, qtbot, section):
     from napari_semst.widgets.shared import closing
 
