@@ -63,6 +63,7 @@ def one_viewer(qapp) -> Iterator[Viewer]:
 def emptied_viewer(one_viewer, qtbot) -> Iterator[Viewer]:
     """The viewer of the file, without layers and docks of tests before."""
     from napari.settings import get_settings
+    from qtpy.QtCore import QEvent
     from qtpy.QtWidgets import QApplication
 
     viewer = one_viewer
@@ -83,5 +84,5 @@ def emptied_viewer(one_viewer, qtbot) -> Iterator[Viewer]:
     viewer.keymap.update(keys)
     viewer.reset()
     get_settings().reset()
-    QApplication.sendPostedEvents(None, 52)  # deferred deletion
+    QApplication.sendPostedEvents(None, QEvent.Type.DeferredDelete)
     QApplication.processEvents()
