@@ -155,7 +155,7 @@ def test_the_bar_leaves_room_for_the_comparison_with_the_image():
 
 
 def test_every_stage_of_a_run_has_a_name():
-    assert {*STAGES} - {"explain", "write"} == set(texts.STAGE_NAMES)
+    assert {*STAGES} - {"explain", "write", "compare"} == set(texts.STAGE_NAMES)
 
 
 @pytest.mark.parametrize(
