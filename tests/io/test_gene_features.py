@@ -12,9 +12,11 @@ from scipy.io import mmwrite
 
 import napari_semst
 from napari_semst.errors import InputError
+from napari_semst.io.gene_features import feature_kinds
 from napari_semst.io.notes import input_warnings
 from napari_semst.io.preview import preview
 from napari_semst.io.read import read
+from napari_semst.wording import for_shell, for_window
 from tests.io import stores
 from tests.io.folders import write_cosmx, write_merscope, write_xenium
 from tests.io.outs import write_10x_h5, write_outs
@@ -250,3 +252,11 @@ def test_plain_tables_leave_out_the_same(tmp_path, tissue, turned, ending):
     seen = preview(tmp_path)
     assert seen.n_genes == 60
     assert seen.remarks[0].startswith("10 of 70 features")
+
+
+def test_the_shell_and_python_name_their_own_way(tissue):
+    tissue.var["feature_types"] = ["Antibody Capture", *["Gene Expression"] * 59]
+    told = feature_kinds(tissue.var_names, tissue.var).sentence()
+    assert told.endswith("To use it as a gene, set features to 'all'.")
+    assert for_shell(told).endswith("To use it as a gene, add --features all.")
+    assert "To use" not in for_window(told)

@@ -18,6 +18,7 @@ from napari_semst.genes.feature_kinds import (
 from napari_semst.io.feature_names import NAME_COLUMNS, SYMBOL_COLUMNS, name_text
 from napari_semst.io.notes import INPUT, note, warn
 from napari_semst.io.text_columns import as_texts
+from napari_semst.wording import Way, Worded
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -69,12 +70,19 @@ class FeatureKinds:
         if not n_others:
             return ""
         are = "is no gene and is" if n_others == 1 else "are no genes and are"
-        return (
+        return Worded(
             f"{n_others:,} of {n_all:,} features {are} left out: "
-            f"{say_kinds(self.kinds)} (told by {' and '.join(self.where)}). To use "
-            f"{'it as a gene' if n_others == 1 else 'them as genes'}, set features to "
-            f"{ALL!r}."
+            f"{say_kinds(self.kinds)} (told by {' and '.join(self.where)}).",
+            _way_to_use("it as a gene" if n_others == 1 else "them as genes"),
         )
+
+
+def _way_to_use(what: str) -> Way:
+    return Way(
+        f" To use {what}, add --features {ALL}.",
+        f" To use {what}, set features to {ALL!r}.",
+        "",
+    )
 
 
 def feature_kinds(
@@ -151,11 +159,15 @@ def refuse_without_genes(found: FeatureKinds, what: str) -> None:
         The input, as a user says it.
     """
     if found.n_others and found.n_others == len(found.kinds):
+        what_they_are = (
+            f"{say_kinds(found.kinds)} (told by {' and '.join(found.where)})"
+        )
         raise InputError(
-            f"Expected genes in {what}; all {len(found.kinds):,} features are others: "
-            f"{say_kinds(found.kinds)} (told by {' and '.join(found.where)}). Open a "
-            f"file with gene expression; or, to use them as genes, set features to "
-            f"{ALL!r}."
+            Worded(
+                f"Expected genes in {what}; all {len(found.kinds):,} features are "
+                f"others: {what_they_are}. Open a file with gene expression.",
+                _way_to_use("them as genes"),
+            )
         )
 
 
