@@ -36,6 +36,7 @@ READS = {
     "view": {"source"},
     "write": {"source", "config"},
     "join": {"folder"},
+    "bench": {"sources", "config", "plan"},
 }
 WRITES = {
     "run": {
@@ -64,6 +65,7 @@ WRITES = {
     "cortex": {"output"},
     "discordant": {"output"},
     "demo": {"folder"},
+    "bench": {"output_dir"},
 }
 # Their places are made by the command itself, and hold what is there already.
 ELSEWHERE = {
@@ -71,6 +73,7 @@ ELSEWHERE = {
     ("run", "checkpoint"),
     ("write", "folder"),
     ("demo", "folder"),
+    ("bench", "output_dir"),
 }
 
 

@@ -193,7 +193,7 @@ def test_sources_and_licences_are_told(tiny: GeneKnowledge) -> None:
     }
     assert "CC BY 4.0" in builtin_knowledge().attribution
     made = tiny.provenance["revision"]
-    assert tiny.version == f"knowledge, wording 2, {made}, names 3"
+    assert tiny.version == f"knowledge, wording 2, {made}, names 4"
 
 
 def test_texts_of_another_table_are_refused(written: Path) -> None:

@@ -140,6 +140,12 @@ def test_any_text_is_read(name: str, species: str, gene_id: str) -> None:
     assert table.rows(f" {name} ", species, gene_id) == rows  # type: ignore[arg-type]
 
 
+@pytest.mark.parametrize("name", ["MBP-2", "CAV1.1", "ERG-1", "SSB-3"])
+def test_what_may_be_a_second_gene_of_a_name_is_no_alias(name: str) -> None:
+    assert meant(name, "human") == []
+    assert meant(name, "human", "ENSG00000197971") == ["MBP"]
+
+
 @given(st.data())
 def test_an_approved_symbol_means_its_gene_however_it_is_written(
     data: st.DataObject,

@@ -46,8 +46,10 @@ def test_it_equals_a_computation_by_hand():
 
 def test_no_modulation_is_a_map_of_zeros():
     zeros = torch.zeros(3, 4)
-    found = modulation_map(encoded(torch.randn(3, 4), zeros, zeros))
-    for values in vars(found).values():
+    before = torch.randn(3, 4)
+    found = vars(modulation_map(encoded(before, zeros, zeros)))
+    np.testing.assert_array_equal(found.pop("before"), before.numpy())
+    for values in found.values():
         assert not values.any()
 
 

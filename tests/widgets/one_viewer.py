@@ -38,9 +38,10 @@ def one_viewer(qapp) -> Iterator[Viewer]:
     from napari.plugins import _initialize_plugins
     from qtpy.QtWidgets import QWidget
 
-    _initialize_plugins.cache_clear()
-    init_qactions.cache_clear()
     with pytest.MonkeyPatch.context() as patch, ExitStack() as at_end:
+        for once in (_initialize_plugins, init_qactions):
+            once.cache_clear()
+            at_end.callback(once.cache_clear)
         # Its own actions: those of other viewers come and go.
         app = NapariApplication("one_viewer")
         at_end.callback(Application.destroy, "one_viewer")

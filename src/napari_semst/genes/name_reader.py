@@ -32,7 +32,7 @@ if TYPE_CHECKING:
 
 Rows = tuple[int, ...]
 
-RULES = 3
+RULES = 4
 """Rises where a name may come to mean another gene than before."""
 
 _UNIQUE = re.compile(r"(?P<name>.+)[-.]\d{1,2}")
@@ -98,11 +98,13 @@ class NameReader:
         found = self._told(name, species)
         if found is not None or approved_only:
             return found or ()
+        written = self._composite(name, species) or self._respelt(name, species)
         if human and not is_non_coding(name.upper()):
             alias = self.aliases.get(name.upper())
             if alias is not None:
-                return (alias,)
-        return self._composite(name, species) or self._respelt(name, species)
+                # MBP-2 is a name of HIVEP2, and how programs write a second MBP.
+                return (alias,) if written in ((), (alias,)) else ()
+        return written
 
     def _approved(self, name: str) -> Rows:
         row = self.row_of.get(name.upper())

@@ -147,5 +147,5 @@ def test_provenance_is_json_and_complete(tiny_table: GeneTable) -> None:
     record = json.loads(json.dumps(found.provenance))
     assert record["source"] == made.name == "builtin"
     assert record["coverage"] == 1
-    assert record["revision"] == "2025-07-18, names 3"
+    assert record["revision"] == "2025-07-18, names 4"
     assert set(record) >= {"model", "pooling", "species", "warnings"}
