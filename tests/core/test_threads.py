@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
+import threading
 from types import ModuleType
 
 import pytest
@@ -89,6 +90,34 @@ def test_a_library_that_is_loaded_inside_a_limit_is_limited_and_freed(monkeypatc
         assert openmp == {"late": 1}
         keep_limits()
     assert openmp == {"late": 4}
+
+
+def test_every_thread_is_limited_by_itself(monkeypatch):
+    """OpenMP counts for each thread: that one has a limit says nothing of another."""
+    numbers = threading.local()
+
+    class Limit:
+        def __init__(self, limits):
+            self.before = getattr(numbers, "late", 4)
+            numbers.late = limits
+
+        def restore_original_limits(self):
+            numbers.late = self.before
+
+    class Controller:
+        def limit(self, *, limits, user_api=None):
+            return Limit(limits if "a_late_library" in sys.modules else 4)
+
+    monkeypatch.setattr(threadpoolctl, "ThreadpoolController", Controller)
+    monkeypatch.setattr("napari_semst.core.threads._controllers", [])
+    with threads_limited(1):
+        monkeypatch.setitem(sys.modules, "a_late_library", ModuleType("a"))
+        other = threading.Thread(target=keep_limits)
+        other.start()
+        other.join()
+        keep_limits()
+        assert numbers.late == 1
+    assert numbers.late == 4
 
 
 def test_torch_loaded_inside_a_limit_is_limited():

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import sys
+import threading
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from contextvars import copy_context
@@ -22,10 +23,18 @@ _before_limits: list[int] = []
 _unlimited: list[tuple[int, Any]] = []
 # The limits now in force, the innermost last.
 _in_force: list[int] = []
-# Limits put on libraries that were loaded under a limit.
-_late_limits: list[Any] = []
-# What was found when limits were last put on it.
-_limited: list[Any] = []
+# Limits put on libraries that were loaded under a limit, and the thread each is of.
+_late_limits: list[tuple[int, Any]] = []
+
+
+class _Limited(threading.local):
+    """What of a thread was limited last: OpenMP counts for each thread that asks."""
+
+    pools: Any = None
+    limit = 0
+
+
+_limited = _Limited()
 # For how many modules threadpoolctl has looked for libraries, and what it found.
 _controllers: list[tuple[int, Any]] = []
 
@@ -78,12 +87,12 @@ def keep_limits() -> None:
     """
     if not _in_force:
         return
-    _limit_torch(_in_force[-1])
-    pools = _pools()
-    if not _limited or _limited[0] is not pools:
-        _limited[:] = [pools]
-        late = pools.limit(limits=_in_force[-1], user_api="openmp")
-        _late_limits.append(late)
+    limit, pools = _in_force[-1], _pools()
+    _limit_torch(limit)
+    if _limited.pools is not pools or _limited.limit != limit:
+        _limited.pools, _limited.limit = pools, limit
+        late = pools.limit(limits=limit, user_api="openmp")
+        _late_limits.append((threading.get_ident(), late))
 
 
 def _pools() -> Any:
@@ -133,8 +142,8 @@ def threads_limited(n_threads: int | None) -> Iterator[None]:
     before = _threads_now()
     limit = min(n_threads, before)
     _limit_torch(limit)
-    _limited[:] = [_pools()]
-    limits = _limited[0].limit(limits=limit)
+    _limited.pools, _limited.limit = _pools(), limit
+    limits = _limited.pools.limit(limits=limit)
     if not _before_limits:
         _unlimited[:] = [(before, limits)]
     _before_limits.append(before)
@@ -145,8 +154,10 @@ def threads_limited(n_threads: int | None) -> Iterator[None]:
         _in_force.remove(limit)
         _before_limits.remove(before)
         if not _before_limits:
-            for late in reversed(_late_limits):
-                late.restore_original_limits()
+            for thread, late in reversed(_late_limits):
+                # Of other threads, as of a pool's, the number goes with them.
+                if thread == threading.get_ident():
+                    late.restore_original_limits()
             _late_limits.clear()
         limits.restore_original_limits()
         _limit_torch(before)
