@@ -6,6 +6,7 @@ import os
 import signal
 import subprocess
 import sys
+from dataclasses import replace
 
 import numpy as np
 import pandas as pd
@@ -25,7 +26,7 @@ from napari_semst.bench.store import CellStore
 from napari_semst.core.device import DeviceChoice
 from napari_semst.core.memory import GIB
 from napari_semst.core.progress import Progress, run_to_end
-from napari_semst.errors import Cancelled, ConfigError
+from napari_semst.errors import Cancelled, ConfigError, InputError
 from tests.bench.cases import SHORT, Inside, planned, saved
 
 
@@ -97,6 +98,22 @@ def test_the_annotation_reaches_scores_only(tissue, path, tmp_path):
         assert np.array_equal(labels, found[1].arrays[name]), name
     scores = [one.record["readouts"]["consensus"]["ari"] for one in found]
     assert scores[0] != scores[1]
+
+
+@pytest.mark.parametrize(
+    ("changed", "told"),
+    [
+        ({"version": "0.0.1"}, r"Expected napari-semst 0\.0\.1"),
+        ({"sha256": "0" * 64}, "its content differs"),
+        ({"named": "0" * 64}, "files that settings name"),
+    ],
+)
+def test_a_cell_of_other_files_or_another_version_is_not_done(path, changed, told):
+    plan = planned(path, fusions=("none",))
+    facts = run_to_end(read_facts(plan, RunControl()))
+    (cell,) = plan_cells(plan, facts, NamedDigests()).cells
+    with pytest.raises(InputError, match=told):
+        run_to_end(measure_cell(replace(cell, **changed), RunControl()))
 
 
 def test_modulation_is_kept_as_pictures_need_it(path):

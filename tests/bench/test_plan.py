@@ -13,6 +13,7 @@ from napari_semst.bench.inputs import NamedDigests, read_facts
 from napari_semst.bench.layout import parts_of, variants_of
 from napari_semst.bench.paper import HOSTS, Variant
 from napari_semst.bench.plan_file import read_plan
+from napari_semst.config import Config
 from napari_semst.core.progress import RunControl, run_to_end
 from napari_semst.errors import ConfigError, InputError
 from tests.bench.cases import planned, saved
@@ -120,6 +121,20 @@ def test_a_table_of_vectors_that_changes_makes_other_cells(tissue, tmp_path):
         keys.append([cell.key for cell in found])
     assert keys[0][0] == keys[1][0]
     assert not set(keys[0][1:]) & set(keys[1][1:])
+
+
+def test_a_file_of_positions_that_changes_makes_other_cells(tmp_path, monkeypatch):
+    section = tmp_path / "far" / "A.h5"
+    section.parent.mkdir()
+    config = Config().with_overrides({"prepare": {"positions": "places.csv"}})
+    assert NamedDigests().of(config, str(section)) == ""
+    monkeypatch.chdir(tmp_path)
+    (section.parent / "places.csv").write_text("beside")
+    beside = NamedDigests().of(config, str(section))
+    assert beside
+    assert NamedDigests().of(config, str(section.parent)) == beside
+    (section.parent / "places.csv").write_text("other")
+    assert NamedDigests().of(config, str(section)) not in ("", beside)
 
 
 def test_a_file_without_an_image_is_not_for_the_method_of_images(tissue, tmp_path):

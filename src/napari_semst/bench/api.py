@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from contextlib import closing
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from napari_semst.bench.here import Limits
@@ -14,7 +15,6 @@ from napari_semst.core.progress import RunControl, run_to_end
 
 if TYPE_CHECKING:
     from collections.abc import Callable
-    from pathlib import Path
 
     from napari_semst.core.progress import Progress
 
@@ -70,13 +70,15 @@ def compare_methods(
         One of its kinds, before the work: settings, files, annotations. What goes wrong
         with one cell is told in the result.
     """
+    plan_file = None if isinstance(plan, BenchPlan) else Path(plan)
     if not isinstance(plan, BenchPlan):
         plan = read_plan(plan)
     control = control or RunControl()
     limits = Limits(jobs, max_memory)
-    prepared = run_to_end(prepare_bench(plan, output_dir, control), on_progress)
+    steps = prepare_bench(plan, output_dir, control, plan_file=plan_file)
+    prepared = run_to_end(steps, on_progress)
     if finished_only:
         return write_now(prepared)
     # Closed at once if interrupted, so that processes do not go on for nobody.
-    with closing(run_bench(prepared, control, limits, client)) as steps:
-        return run_to_end(steps, on_progress)
+    with closing(run_bench(prepared, control, limits, client)) as doing:
+        return run_to_end(doing, on_progress)

@@ -222,7 +222,7 @@ def _cell(
         known.name,
         known.source,
         known.sha256,
-        named.of(resolve(request)),
+        named.of(resolve(request), known.source),
         file.labels,
         variant,
         seed,

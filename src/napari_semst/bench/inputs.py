@@ -175,9 +175,21 @@ class NamedDigests:
     def __init__(self) -> None:
         self._known: dict[Path, str] = {}
 
-    def of(self, config: Config) -> str:
-        """Return one digest of all files that settings name; empty for none."""
-        told = [f"{setting} {self._digest(path)}" for setting, path in _named(config)]
+    @property
+    def files(self) -> list[Path]:
+        """All files that were read."""
+        return [file for place in self._known for file in files_inside(place)]
+
+    def of(self, config: Config, source: str) -> str:
+        """Return one digest of all files that settings name; empty for none.
+
+        Parameters
+        ----------
+        source
+            The section, beside which the file of positions may be.
+        """
+        named = _named(config, Path(source))
+        told = [f"{setting} {self._digest(path)}" for setting, path in named]
         return hashlib.sha256("\n".join(told).encode()).hexdigest() if told else ""
 
     def _digest(self, place: Path) -> str:
@@ -188,10 +200,16 @@ class NamedDigests:
         return self._known[place]
 
 
-def _named(config: Config) -> list[tuple[str, Path]]:
+def _named(config: Config, source: Path) -> list[tuple[str, Path]]:
     """Return settings and the files, or folders of models, that they name."""
     named = list(named_files(config))
     model = config.semantics.model
     if model and (place := Path(model).expanduser()).exists():
         named.append(("semantics.model", place))
+    if config.prepare.positions:
+        # Of an .h5ad these are keys, which no file has the name of.
+        given = Path(config.prepare.positions).expanduser()
+        folder = source if source.is_dir() else source.parent
+        found = (place for place in (given, folder / given) if place.is_file())
+        named += [("prepare.positions", place) for place in found][:1]
     return named

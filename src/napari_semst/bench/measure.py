@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
@@ -77,13 +78,15 @@ def measure_cell(
     Raises
     ------
     SemstError
-        As `napari_semst.find_domains`.
+        As `napari_semst.find_domains`; if files or the version are not those that the
+        cell names.
     """
     from napari_semst.core.memory import memory_limited
     from napari_semst.core.threads import threads_limited
     from napari_semst.pipeline.summary import peak_memory_mb
 
     config = cell.config
+    yield from _check_same_inputs(cell, control)
     with threads_limited(1), memory_limited(config.training.max_memory):
         watch = _Watch()
         learnt = yield from _learnt(cell, config, control)
@@ -100,6 +103,42 @@ def measure_cell(
         "oracle": learnt.best,
     }
     return Measured(record, {**codes, **arrays})
+
+
+def _check_same_inputs(
+    cell: BenchCell, control: RunControl
+) -> Generator[Progress, None, None]:
+    """Refuse a cell whose files or version are no longer those that it names.
+
+    Raises
+    ------
+    InputError
+        If so: its results would be kept as those of other content.
+    """
+    from napari_semst.bench.inputs import NamedDigests
+    from napari_semst.errors import InputError
+    from napari_semst.pipeline.input_files import hash_files, source_files
+    from napari_semst.pipeline.provenance import versions
+
+    version = versions()["napari-semst"]
+    if version != cell.version:
+        raise InputError(
+            f"Expected napari-semst {cell.version}, with which the comparison was "
+            f"begun; found {version}. Install the same everywhere, or begin again."
+        )
+    source = Path(cell.source)
+    sha256, _ = yield from hash_files(source, source_files(source), control)
+    if sha256 != cell.sha256:
+        raise InputError(
+            f"Expected {source} as it was when the comparison began; its content "
+            "differs. Run the same again, which begins with what is there now."
+        )
+    if NamedDigests().of(cell.config, cell.source) != cell.named:
+        raise InputError(
+            f"Expected the files that settings name for {cell.file} as they were when "
+            "the comparison began; they differ. Run the same again, which begins with "
+            "what is there now."
+        )
 
 
 def _learnt(

@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from napari_semst.bench.cell import BenchCells, plan_cells
+from napari_semst.bench.destinations import refuse_files_read, refuse_foreign_folder
 from napari_semst.bench.inputs import NamedDigests, read_facts
 from napari_semst.bench.store import CellStore
 from napari_semst.core.progress import Progress, RunControl
+from napari_semst.pipeline.input_files import source_files
 
 if TYPE_CHECKING:
     from collections.abc import Generator, Mapping
-    from pathlib import Path
 
     from napari_semst.bench.cell import BenchCell
     from napari_semst.bench.inputs import FileFacts
@@ -31,6 +33,8 @@ class PreparedBench:
         Where finished cells are.
     waiting
         Cells that are not finished.
+    plan_file
+        The file of the plan, where it came from one.
     """
 
     plan: BenchPlan
@@ -38,6 +42,7 @@ class PreparedBench:
     cells: BenchCells
     store: CellStore
     waiting: tuple[BenchCell, ...]
+    plan_file: Path | None = None
 
     def plan_values(self) -> dict[str, Any]:
         """Return the plan as plain values, with the absolute paths of its files."""
@@ -78,19 +83,38 @@ class PreparedBench:
 
 
 def prepare_bench(
-    plan: BenchPlan, folder: str | Path, control: RunControl
+    plan: BenchPlan,
+    folder: str | Path,
+    control: RunControl,
+    *,
+    plan_file: Path | None = None,
+    config: Path | None = None,
 ) -> Generator[Progress, None, PreparedBench]:
     """Read the files of a plan once, and find out what is finished.
+
+    Parameters
+    ----------
+    plan_file
+        The file of the plan, where it came from one.
+    config
+        A file of settings, where one was read.
 
     Raises
     ------
     SemstError
         If a file cannot be read or lacks its annotation, settings do not go together,
-        or the folder cannot be made.
+        or something that is read, or that no comparison made, would be replaced.
     """
     store = CellStore(folder)
+    refuse_foreign_folder(store.folder)
+    given = [Path(file.path).expanduser() for file in plan.files]
+    sources = [path for one in given if one.exists() for path in source_files(one)]
+    reads = sources if config is None else [*sources, config]
+    refuse_files_read(store.folder, reads, plan_file)
     facts = yield from read_facts(plan, control)
-    cells = plan_cells(plan, facts, NamedDigests())
+    named = NamedDigests()
+    cells = plan_cells(plan, facts, named)
+    refuse_files_read(store.folder, named.files)
     yield Progress("read", 0, 0, "Looking for finished cells")
     waiting = tuple(cell for cell in cells.cells if not store.finished(cell))
-    return PreparedBench(plan, facts, cells, store, waiting)
+    return PreparedBench(plan, facts, cells, store, waiting, plan_file)

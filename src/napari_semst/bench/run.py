@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from napari_semst.bench.dask import settle_on_dask
+from napari_semst.bench.destinations import PLAN, keeps_plan
 from napari_semst.bench.here import Limits, settle_here
 from napari_semst.bench.process import CellOutcome
 from napari_semst.bench.report import write_bench_report
@@ -26,7 +27,6 @@ if TYPE_CHECKING:
     from napari_semst.bench.prepared import PreparedBench
 
 STAGE = "compare"
-PLAN = "plan.json"
 
 
 @dataclass(frozen=True)
@@ -165,7 +165,12 @@ def _event(
 
 
 def _write_plan(prepared: PreparedBench) -> None:
-    """Write what is compared, so that the folder says it itself."""
+    """Write what is compared, so that the folder says it itself.
+
+    A plan that is read from there stays as it is.
+    """
+    if keeps_plan(prepared.store.folder, prepared.plan_file):
+        return
     text = json.dumps(prepared.plan_values(), indent=2).encode()
     write_atomically(
         prepared.store.folder / PLAN,

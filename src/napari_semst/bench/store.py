@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from napari_semst.bench.cell import BenchCell
 
 _RECORD = "record"
-_CELLS = "cells"
+CELLS = "cells"
 # To be raised whenever what is measured of a cell changes its meaning.
 FORMAT = 1
 
@@ -60,7 +60,7 @@ class CellStore:
             If it cannot be made.
         """
         try:
-            (self.folder / _CELLS).mkdir(parents=True, exist_ok=True)
+            (self.folder / CELLS).mkdir(parents=True, exist_ok=True)
         except OSError as error:
             raise SaveError(
                 f"Expected a folder for the comparison at {self.folder}; it could not "
@@ -69,7 +69,7 @@ class CellStore:
 
     def place(self, key: str) -> Path:
         """Return where a cell is kept."""
-        return self.folder / _CELLS / f"{key}.npz"
+        return self.folder / CELLS / f"{key}.npz"
 
     def keep(
         self, key: str, record: Mapping[str, Any], arrays: Mapping[str, NDArray[Any]]

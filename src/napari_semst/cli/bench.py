@@ -180,7 +180,7 @@ def bench(
     )
     wanted = _with_settings(wanted, config, settings)
     control, limits = RunControl(), Limits(jobs, max_memory)
-    steps = prepare_bench(wanted, output_dir, control)
+    steps = prepare_bench(wanted, output_dir, control, plan_file=plan, config=config)
     prepared = run_to_end(show_progress(steps, quiet=quiet))
     if dry_run:
         typer.echo(_foreseen(prepared, as_json=as_json))
