@@ -74,13 +74,16 @@ class CellStore:
     def keep(
         self, key: str, record: Mapping[str, Any], arrays: Mapping[str, NDArray[Any]]
     ) -> Path:
-        """Write a cell, whole or not at all; one that is there is replaced.
+        """Write a cell, whole or not at all; what else is known of it stays.
+
+        That is what another comparison had it read by, looked for or laid out.
 
         Raises
         ------
         SaveError
             If it cannot be written.
         """
+        record, arrays = _with_known(self.find(key), record, arrays)
         text = json.dumps({**record, "format": FORMAT}, allow_nan=False)
         written = {**arrays, _RECORD: np.frombuffer(text.encode(), np.uint8)}
 
@@ -114,6 +117,21 @@ class CellStore:
             and (not cell.oracle or known["oracle_every"] == cell.oracle)
             and (not cell.planar or "plane" in found.arrays)
         )
+
+
+def _with_known(
+    known: FinishedCell | None,
+    record: Mapping[str, Any],
+    arrays: Mapping[str, NDArray[Any]],
+) -> tuple[Mapping[str, Any], Mapping[str, NDArray[Any]]]:
+    """Return what is new of a cell, and what was known of it beside that."""
+    # Another device may have learnt otherwise: scores of one training stay together.
+    if known is None or known.record["device"] != record["device"]:
+        return record, arrays
+    readouts = {**known.record["readouts"], **record["readouts"]}
+    looked = record if record["oracle_every"] else known.record
+    told = {name: looked[name] for name in ("oracle", "oracle_every")}
+    return {**record, "readouts": readouts, **told}, {**known.arrays, **arrays}
 
 
 def _read(place: Path) -> FinishedCell | None:
