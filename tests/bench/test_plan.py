@@ -12,11 +12,11 @@ from napari_semst.bench.cell import BenchCell, plan_cells, readout_settings
 from napari_semst.bench.inputs import NamedDigests, read_facts
 from napari_semst.bench.layout import parts_of, variants_of
 from napari_semst.bench.paper import HOSTS, Variant
-from napari_semst.bench.plan_file import read_plan
+from napari_semst.bench.plan_file import plan_of, read_plan
 from napari_semst.config import Config
 from napari_semst.core.progress import RunControl, run_to_end
 from napari_semst.errors import ConfigError, InputError
-from tests.bench.cases import planned, saved
+from tests.bench.cases import SHORT, planned, saved
 
 FILE = BenchFile("A.h5ad", "layer")
 
@@ -210,6 +210,41 @@ def test_a_plan_is_read_from_a_file(tmp_path):
     again = tmp_path / "plan.json"
     again.write_text(json.dumps(plan.to_dict()))
     assert read_plan(again) == plan
+
+
+def test_files_in_settings_of_a_plan_are_beside_it(tmp_path):
+    (tmp_path / "places.csv").touch()
+    plan = plan_of(
+        {
+            "files": [
+                {
+                    "path": "A.h5ad",
+                    "labels": "layer",
+                    "settings": {"morphology": {"image": "he.tif"}},
+                }
+            ],
+            "semantics": ["table:x.csv", "precomputed:X_key", "builtin"],
+            "settings": {"prepare": {"positions": "places.csv"}},
+            "method_settings": {"semst": {"semantics": {"embedding": "X_key"}}},
+        },
+        tmp_path,
+    )
+    assert plan.files[0].settings["morphology"]["image"] == str(tmp_path / "he.tif")
+    table = f"table:{tmp_path / 'x.csv'}"
+    assert plan.semantics == (table, "precomputed:X_key", "builtin")
+    assert plan.settings["prepare"]["positions"] == str(tmp_path / "places.csv")
+    # Keys of the section are no files.
+    assert plan.method_settings["semst"]["semantics"]["embedding"] == "X_key"
+
+
+def test_files_are_read_as_the_whole_plan_says(tissue, tmp_path):
+    tissue.obsm["moved"] = tissue.obsm["spatial"] + 1000.0
+    plan = planned(
+        saved(tissue, tmp_path),
+        settings={**SHORT, "prepare": {"coordinates": "moved"}},
+    )
+    (facts,) = run_to_end(read_facts(plan, RunControl())).values()
+    assert np.array_equal(facts.places, tissue.obsm["moved"])
 
 
 @pytest.mark.parametrize(

@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from html.parser import HTMLParser
+from types import SimpleNamespace
 
 import numpy as np
+import pandas as pd
 import pytest
 
 from napari_semst import BenchFile, BenchPlan, compare_methods
 from napari_semst.bench import here
 from napari_semst.bench.paper import DATASETS, HOSTS, Variant
-from napari_semst.bench.pictures import _as_annotated
+from napari_semst.bench.pictures import _as_annotated, draw_figures
 from napari_semst.bench.published import published_scores
-from napari_semst.bench.results import Finished
+from napari_semst.bench.results import Finished, tidy_results, write_results
 from napari_semst.bench.store import FinishedCell
 from napari_semst.bench.summary import mean_agreement, summary_tables
 from napari_semst.explore import umap
@@ -26,7 +29,7 @@ def cell(ari, labels, memory=100.0, best=None):
     read = {"ari": ari, "nmi": ari, "acc": ari, "f1_macro": ari, "cpu_seconds": ari}
     record = {"readouts": {"kmeans": read}, "peak_memory_mb": memory}
     if best is not None:
-        record["oracle"] = {"ari": best, "epoch": 3}
+        record |= {"oracle": {"ari": best, "epoch": 3}, "oracle_every": 5}
     return FinishedCell(record, {"codes_kmeans": np.array(labels)})
 
 
@@ -49,8 +52,8 @@ PLAN = BenchPlan(
 )
 
 
-def table_of(cells):
-    return summary_tables(PLAN, Known(cells), ["A"])
+def table_of(cells, **changed):
+    return summary_tables(replace(PLAN, **changed), Known(cells), ["A"])
 
 
 def test_a_table_has_mean_deviation_rank_and_agreement():
@@ -60,7 +63,8 @@ def test_a_table_has_mean_deviation_rank_and_agreement():
             ("A", ALONE, 1): cell(0.6, [1, 1, 0, 0], 120.0),
             ("A", WITH_FSM, 0): cell(0.7, [0, 0, 1, 1], best=0.9),
             ("B", WITH_FSM, 1): cell(0.1, [0, 0, 1, 1]),
-        }
+        },
+        oracle=5,
     )
     alone, with_fsm, shuffled = table.rows
     assert alone.mean["ari"] == pytest.approx(0.5)
@@ -73,6 +77,60 @@ def test_a_table_has_mean_deviation_rank_and_agreement():
     assert alone.published["ari"] == 0.4466
     assert with_fsm.published["ari"] == 0.5816
     assert shuffled.published is None
+
+
+@pytest.mark.parametrize("oracle", [0, 2])
+def test_a_best_epoch_that_is_not_asked_for_is_not_shown(oracle):
+    cells = {("A", ALONE, 0): cell(0.4, [0, 0, 1, 1], best=0.9)}
+    (table,) = table_of(cells, oracle=oracle)
+    assert [row.oracle_ari for row in table.rows] == [None] * 3
+    shown = tidy_results(Known(cells), ("kmeans",), oracle)
+    assert shown.oracle_ari.isna().all()
+    assert shown.oracle_every.tolist() == [0]
+    asked = tidy_results(Known(cells), ("kmeans",), 5)
+    assert (asked.oracle_ari[0], asked.oracle_every[0]) == (0.9, 5)
+
+
+def test_published_figures_stand_beside_the_first_source_alone():
+    own, other = (Variant("semst", "fsm", name) for name in ("builtin", "genes"))
+    cells = {("A", one, 0): cell(0.4, [0, 0, 1, 1]) for one in (own, other)}
+    (table,) = table_of(
+        cells,
+        files=(BenchFile("A.h5ad", "layer", published="MBA"),),
+        tables=("2",),
+        methods=("semst",),
+        semantics=("builtin", "genes"),
+    )
+    beside = {row.variant: row.published for row in table.rows}
+    assert beside[own] is not None
+    assert beside[other] is None
+
+
+def test_cells_without_a_readout_are_not_drawn_by_it():
+    own, other = (Variant("semst", "fsm", name) for name in ("builtin", "genes"))
+    cells = {("A", one, 0): cell(0.4, [0, 0, 1, 1]) for one in (own, other)}
+    plan = replace(
+        PLAN, tables=(), figures=("8",), methods=("semst",),
+        semantics=("builtin", "genes"), readouts=("kmeans", "consensus"),
+    )  # fmt: skip
+    facts = {"A.h5ad": SimpleNamespace(name="A")}
+    (picture,) = draw_figures(plan, facts, Known(cells))
+    assert "over 0 to 1 seeds" in picture.caption
+    assert draw_figures(replace(plan, readouts=("gmm",)), facts, Known(cells)) == []
+
+
+def test_cells_are_counted_by_the_readouts_that_are_wanted():
+    found = Known({})
+    found.by_key = {"a": cell(0.4, [0, 1])}
+    assert found.count(["kmeans"]) == 1
+    assert found.count(["kmeans", "consensus"]) == 0
+
+
+def test_a_spreadsheet_runs_no_name_of_a_file(tmp_path):
+    table = pd.DataFrame({"file": ["=1+1"], "ari": [0.5]})
+    write_results(table, tmp_path)
+    assert (tmp_path / "results.csv").read_text().splitlines()[1] == "'=1+1,0.5"
+    assert pd.read_parquet(tmp_path / "results.parquet").file[0] == "=1+1"
 
 
 def test_a_table_without_a_finished_cell_is_left_out():

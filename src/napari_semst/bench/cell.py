@@ -22,7 +22,6 @@ if TYPE_CHECKING:
     from napari_semst.bench.inputs import FileFacts, NamedDigests
     from napari_semst.bench.plan import BenchFile, BenchPlan
     from napari_semst.config import Config, DomainsConfig
-    from napari_semst.config.settings import Overrides
 
 _KEY_DIGITS = 24
 
@@ -244,9 +243,8 @@ def request_of(
     n_classes
         Domains that the annotation tells, which is k unless the plan says otherwise.
     """
-    own = plan.method_settings.get(variant.method, {})
     preset = file.preset if variant.method == SEMST else "auto"
-    request = Request(preset, _merged(plan.settings, file.settings, own))
+    request = Request(preset, plan.settings_of(file, variant.method))
     request = (
         request.with_settings("model", method=variant.method)
         .with_settings("domains", n_domains=file.n_domains or n_classes)
@@ -285,12 +283,3 @@ def readout_settings(config: Config, readout: str, k: int) -> DomainsConfig:
 def asks_for_number(config: Config) -> bool:
     """Return whether the number of domains is to be chosen from a curve."""
     return config.domains.n_domains == AUTO_DOMAINS
-
-
-def _merged(*several: Overrides) -> dict[str, dict[str, Any]]:
-    """Return settings put over each other, the last one on top."""
-    merged: dict[str, dict[str, Any]] = {}
-    for overrides in several:
-        for stage, values in overrides.items():
-            merged.setdefault(stage, {}).update(values)
-    return merged

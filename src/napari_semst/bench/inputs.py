@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 
     from napari_semst.bench.plan import BenchFile, BenchPlan
     from napari_semst.config import Config
+    from napari_semst.config.settings import Overrides
 
 
 @dataclass(frozen=True)
@@ -86,7 +87,8 @@ def read_facts(
                 "Name each file once, or give them names in a plan."
             )
         sha256, _ = yield from hash_files(path, source_files(path), control)
-        found[file.path] = _facts(file, path, name, sha256)
+        settings = plan.settings_of(file)
+        found[file.path] = _facts(file, path, name, sha256, settings)
     return found
 
 
@@ -103,14 +105,18 @@ def read_section(path: str | Path, config: Config) -> AnnData:
     )
 
 
-def _facts(file: BenchFile, path: Path, name: str, sha256: str) -> FileFacts:
+def _facts(
+    file: BenchFile, path: Path, name: str, sha256: str, settings: Overrides
+) -> FileFacts:
     from scipy import sparse
 
     from napari_semst.config import Request
     from napari_semst.io.coordinates import find_coordinates
     from napari_semst.methods.resolve import resolve
 
-    config = resolve(Request("auto", file.settings))
+    # Of the settings of methods nothing is known yet, nor needed.
+    reading = {n: settings[n] for n in ("prepare", "morphology") if n in settings}
+    config = resolve(Request("auto", reading))
     tissue = read_section(path, config)
     labels = annotation_of(tissue, file.labels, name)
     known = labels.notna().to_numpy()

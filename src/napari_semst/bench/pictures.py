@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from napari_semst.bench.inputs import FileFacts
     from napari_semst.bench.plan import BenchPlan
     from napari_semst.bench.results import Finished
+    from napari_semst.bench.store import FinishedCell
 
 _DPI = 110
 _NAMES = {"ari": "ARI", "nmi": "NMI", "acc": "ACC", "f1_macro": "F1"}
@@ -157,22 +158,31 @@ def _over_variants(
 ) -> list[ReportPicture]:
     """Return a panel for each readout, in which each score is drawn over variants."""
     cells = [cells_over_seeds(finished, known.name, variant) for variant in variants]
-    if not any(cells):
+    # A cell may be of an earlier comparison, which read it otherwise.
+    read = {
+        readout: [_read_by(readout, of_variant) for of_variant in cells]
+        for readout in plan.readouts
+    }
+    numbers = [len(found) for several in read.values() for found in several]
+    if not any(numbers):
         return []
     figure, panels = _figure(len(plan.readouts))
     for axes, readout in zip(panels, plan.readouts, strict=True):
         for name, color in zip(SCORES_SHOWN, _COLORS, strict=True):
-            values = [
-                [cell.record["readouts"][readout][name] for cell in found]
-                for found in cells
-            ]
+            values = [[one[name] for one in found] for found in read[readout]]
             draw(axes, name, color, values)
         _plain(axes, readout)
         axes.legend(fontsize=7, frameon=False)
-    seeds = min(len(found) for found in cells), max(len(found) for found in cells)
+    seeds = min(numbers), max(numbers)
     told = f"{seeds[0]} to {seeds[1]}" if seeds[0] < seeds[1] else f"{seeds[1]}"
     text = f"{number}, {known.name}: means and deviations over {told} seeds."
     return [_picture(figure, text)]
+
+
+def _read_by(readout: str, cells: Sequence[FinishedCell]) -> list[dict[str, float]]:
+    """Return what a readout found in the cells that it read."""
+    several = (cell.record["readouts"] for cell in cells)
+    return [readouts[readout] for readouts in several if readout in readouts]
 
 
 def _distributions(

@@ -147,9 +147,24 @@ class BenchPlan:
                     f"(that of the annotation) or -1 (chosen); got {one.n_domains}."
                 )
 
+    def settings_of(self, file: BenchFile, method: str = "") -> Overrides:
+        """Return the settings of a file: its own over the plan's, a method's on top."""
+        return _merged(
+            self.settings, file.settings, self.method_settings.get(method, {})
+        )
+
     def to_dict(self) -> dict[str, Any]:
         """Return the plan as plain values, fit for JSON and TOML."""
         return dataclasses.asdict(self)
+
+
+def _merged(*several: Overrides) -> dict[str, dict[str, Any]]:
+    """Return settings put over each other, the last one on top."""
+    merged: dict[str, dict[str, Any]] = {}
+    for overrides in several:
+        for stage, values in overrides.items():
+            merged.setdefault(stage, {}).update(values)
+    return merged
 
 
 def _check_names(name: str, given: Iterable[str], accepted: tuple[str, ...]) -> None:

@@ -10,12 +10,24 @@ from typing import Any
 
 from napari_semst.bench.plan import BenchFile, BenchPlan
 from napari_semst.config import number_of_domains
+from napari_semst.config.run_options import AFTER_SOURCE
 from napari_semst.core.json_text import parse_json
 from napari_semst.errors import ConfigError, one_of
 
 _MOST_BYTES = 1_000_000
 _NUMBERS = ("seeds", "oracle")
 _TABLES = ("settings", "method_settings")
+# Settings that name a file, and whether they can name nothing else: a key of the
+# section, a file beside it, a model elsewhere.
+_FILES = {
+    "model.weights": True,
+    "semantics.table": True,
+    "semantics.summaries": True,
+    "morphology.image": True,
+    "semantics.embedding": False,
+    "semantics.model": False,
+    "prepare.positions": False,
+}
 
 
 def read_plan(path: str | Path) -> BenchPlan:
@@ -60,7 +72,7 @@ def plan_of(values: Mapping[str, Any], beside: Path) -> BenchPlan:
     values
         By the names of `BenchPlan`; lists are tuples there.
     beside
-        Folder from which paths of files are told.
+        Folder from which paths are told, also those in settings.
 
     Raises
     ------
@@ -80,6 +92,15 @@ def plan_of(values: Mapping[str, Any], beside: Path) -> BenchPlan:
             given[name] = _table(name, value)
         else:
             given[name] = tuple(str(one) for one in _listed(name, value))
+    if "settings" in given:
+        given["settings"] = _settings_beside(given["settings"], beside)
+    if "method_settings" in given:
+        given["method_settings"] = {
+            method: _settings_beside(_table(method, settings), beside)
+            for method, settings in given["method_settings"].items()
+        }
+    if "semantics" in given:
+        given["semantics"] = tuple(_source(one, beside) for one in given["semantics"])
     if "files" not in given:
         raise ConfigError("Expected files in a plan; got none. Add a [[files]] table.")
     return BenchPlan(**given)
@@ -105,9 +126,46 @@ def _file(value: Any, beside: Path) -> BenchFile:
     return BenchFile(
         str(path if path.is_absolute() else beside / path),
         n_domains=number,
-        settings=settings,
+        settings=_settings_beside(settings, beside),
         **texts,
     )
+
+
+def _settings_beside(settings: Mapping[str, Any], beside: Path) -> dict[str, Any]:
+    """Return settings whose files are named from anywhere.
+
+    Parameters
+    ----------
+    beside
+        Folder from which they are told.
+    """
+    found = {
+        stage: dict(values) if isinstance(values, Mapping) else values
+        for stage, values in settings.items()
+    }
+    for setting, certain in _FILES.items():
+        stage, _, name = setting.partition(".")
+        values = found.get(stage)
+        if isinstance(values, dict) and isinstance(values.get(name), str):
+            values[name] = _told_from(values[name], beside, certain=certain)
+    return found
+
+
+def _source(text: str, beside: Path) -> str:
+    """Return a source of semantics whose file is named from anywhere."""
+    source, colon, what = text.partition(":")
+    setting = f"semantics.{AFTER_SOURCE.get(source, '')}"
+    if not colon or setting not in _FILES:
+        return text
+    return f"{source}:{_told_from(what, beside, certain=_FILES[setting])}"
+
+
+def _told_from(text: str, beside: Path, *, certain: bool) -> str:
+    path = Path(text).expanduser()
+    if not text or path.is_absolute():
+        return text
+    there = beside / path
+    return str(there) if certain or there.exists() else text
 
 
 def _listed(name: str, value: Any) -> list[Any]:

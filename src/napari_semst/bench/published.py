@@ -15,8 +15,6 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from napari_semst.bench.paper import Variant
 
-# How they are marked wherever they are shown.
-MARK = "published: best epoch by annotation, one run"
 METRICS = ("ari", "nmi", "acc", "f1")
 
 

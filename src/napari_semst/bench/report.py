@@ -43,7 +43,7 @@ def write_bench_report(
         .render(
             plan=plan,
             cells=len(prepared.cells.cells),
-            cells_finished=len(finished.by_key),
+            cells_finished=finished.count(plan.readouts),
             written=f"{datetime.now(UTC):%Y-%m-%d %H:%M} UTC",
             warnings=_warnings(prepared, finished, len(failed)),
             files=list(zip(plan.files, known, strict=True)),
@@ -60,7 +60,8 @@ def write_bench_report(
 
 
 def _warnings(prepared: PreparedBench, finished: Finished, n_failed: int) -> list[str]:
-    whole, there = len(prepared.cells.cells), len(finished.by_key)
+    whole = len(prepared.cells.cells)
+    there = finished.count(prepared.plan.readouts)
     told = []
     if there < whole:
         told.append(

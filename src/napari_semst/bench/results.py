@@ -6,9 +6,10 @@ from typing import TYPE_CHECKING, Any
 
 from napari_semst.errors import SaveError
 from napari_semst.io.export.atomic import write_atomically
+from napari_semst.io.export.spreadsheet import guard_cells
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterable, Mapping
     from pathlib import Path
 
     import pandas as pd
@@ -52,6 +53,13 @@ class Finished:
         self.by_key = {k: cell for k, cell in found.items() if cell is not None}
         self._keys = cells.keys
 
+    def count(self, readouts: Iterable[str]) -> int:
+        """Return how many cells are there that all these readouts read."""
+        wanted = set(readouts)
+        return sum(
+            wanted <= set(cell.record["readouts"]) for cell in self.by_key.values()
+        )
+
     def cell(self, file: str, variant: Variant, seed: int) -> FinishedCell | None:
         """Return a finished cell, `None` where it is not."""
         return self.by_key.get(self._keys.get((file, variant, seed), ""))
@@ -65,8 +73,27 @@ class Finished:
         }
 
 
-def tidy_results(finished: Finished, readouts: tuple[str, ...]) -> pd.DataFrame:
+def oracle_of(record: Mapping[str, Any], every: int) -> dict[str, float]:
+    """Return the best epoch of a cell if it was looked for as is asked for now.
+
+    Parameters
+    ----------
+    every
+        Every how many epochs; 0: it is not asked for.
+    """
+    best = record.get("oracle") if every else None
+    return best if best and record["oracle_every"] == every else {}
+
+
+def tidy_results(
+    finished: Finished, readouts: tuple[str, ...], oracle: int = 0
+) -> pd.DataFrame:
     """Return a row for each file, variant, seed and readout.
+
+    Parameters
+    ----------
+    readouts, oracle
+        As in `napari_semst.bench.plan.BenchPlan`.
 
     Returns
     -------
@@ -76,7 +103,7 @@ def tidy_results(finished: Finished, readouts: tuple[str, ...]) -> pd.DataFrame:
     import pandas as pd
 
     rows = [
-        _row(file, variant, seed, readout, cell.record)
+        _row(file, variant, seed, readout, cell.record, oracle)
         for (file, variant, seed), cell in finished.each().items()
         for readout in readouts
         if readout in cell.record["readouts"]
@@ -88,14 +115,20 @@ def tidy_results(finished: Finished, readouts: tuple[str, ...]) -> pd.DataFrame:
 
 
 def _row(
-    file: str, variant: Variant, seed: int, readout: str, record: Mapping[str, Any]
+    file: str,
+    variant: Variant,
+    seed: int,
+    readout: str,
+    record: Mapping[str, Any],
+    oracle: int,
 ) -> dict[str, Any]:
     read = record["readouts"][readout]
     # Another variant of the same settings may have made the cell.
     own = {"file": file, **variant._asdict(), "seed": seed, "readout": readout}
-    of_cell = {name: record.get(name) for name in (*_OF_CELL, *_MORE, "oracle_every")}
-    best = record.get("oracle") or {}
+    of_cell = {name: record.get(name) for name in (*_OF_CELL, *_MORE)}
+    best = oracle_of(record, oracle)
     told = {f"oracle_{name}": best.get(name) for name in ("ari", "epoch")}
+    told["oracle_every"] = oracle if best else 0
     return {**of_cell, **read, **told, **own}
 
 
@@ -116,7 +149,7 @@ def _written(table: pd.DataFrame, path: Path) -> Path:
         if parquet:
             table.to_parquet(temporary, index=False)
         else:
-            table.to_csv(temporary, index=False)
+            guard_cells(table).to_csv(temporary, index=False)
 
     def check(temporary: Path) -> None:
         back = pd.read_parquet(temporary) if parquet else pd.read_csv(temporary)

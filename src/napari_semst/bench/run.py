@@ -127,7 +127,7 @@ def write_now(
     """
     prepared.store.make()
     finished = Finished(prepared.store, prepared.cells)
-    table = tidy_results(finished, prepared.plan.readouts)
+    table = tidy_results(finished, prepared.plan.readouts, prepared.plan.oracle)
     failed = [(str(one.cell), one.message) for one in outcomes if one.message]
     written = write_results(table, prepared.store.folder)
     written.append(write_bench_report(prepared, finished, failed))
