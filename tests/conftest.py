@@ -7,7 +7,7 @@ import os
 import threading
 from functools import cache
 from pathlib import Path
-from types import CodeType, FunctionType, SimpleNamespace
+from types import CodeType, FunctionType
 from typing import TYPE_CHECKING
 
 # Before torch is imported: threads that wait for each other on a busy machine make
@@ -60,10 +60,9 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 
 def pytest_collection_finish() -> None:
-    """Search less often for garbage, and never among the modules that tests import."""
+    """Never search for garbage among the modules that tests import."""
     gc.collect()
     gc.freeze()
-    gc.set_threshold(10_000, 20, 10)
 
 
 def _parts(item: pytest.Item) -> Iterator[FunctionType]:
@@ -128,7 +127,8 @@ def _nothing_is_left_of_windows(request: pytest.FixtureRequest) -> Iterator[None
     """What is left of windows goes before the next file of tests.
 
     Found later, by a thread of other tests, it would go there, and Qt ends the program.
-    What is there before a file that opens windows is never searched for garbage again.
+    What is there before a file that opens windows is never searched for garbage again:
+    napari searches all objects whenever a layer goes, and most of them are modules.
     """
     global _windows_were_open
     opens = any(
@@ -138,10 +138,6 @@ def _nothing_is_left_of_windows(request: pytest.FixtureRequest) -> Iterator[None
     )
     if opens:
         from napari._qt import qt_main_window, qt_viewer  # noqa: F401  before it freezes
-        from napari._vispy import canvas
-
-        # Whenever a layer goes napari searches all objects, for drivers of Windows.
-        canvas.gc = SimpleNamespace(collect=lambda: gc.collect(1))
     if opens or _windows_were_open:
         gc.collect()
     if opens:
