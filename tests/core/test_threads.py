@@ -6,13 +6,14 @@ import os
 import subprocess
 import sys
 import threading
-from types import ModuleType
+from importlib import import_module
+from types import ModuleType, SimpleNamespace
 
 import pytest
 import threadpoolctl
 import torch
 
-from napari_semst.core.threads import keep_limits, threads_limited
+from napari_semst.core.threads import _loaded, keep_limits, threads_limited
 
 
 @pytest.fixture
@@ -120,9 +121,36 @@ def test_every_thread_is_limited_by_itself(monkeypatch):
     assert numbers.late == 4
 
 
+def test_a_module_that_another_thread_imports_is_waited_for(tmp_path, monkeypatch):
+    module = tmp_path / "slow_to_import.py"
+    module.write_text(
+        "import threading, sys\n"
+        "begun, go_on = sys.modules['import_events'].events\n"
+        "begun.set()\n"
+        "go_on.wait(60)\n"
+        "whole = True\n"
+    )
+    events = (threading.Event(), threading.Event())
+    monkeypatch.setitem(sys.modules, "import_events", SimpleNamespace(events=events))
+    monkeypatch.syspath_prepend(tmp_path)
+    first = threading.Thread(target=import_module, args=("slow_to_import",))
+    first.start()
+    assert events[0].wait(60)
+    found = []
+    second = threading.Thread(target=lambda: found.append(_loaded("slow_to_import")))
+    second.start()
+    assert not found
+    events[1].set()
+    for thread in (first, second):
+        thread.join(60)
+    assert found[0].whole
+    monkeypatch.delitem(sys.modules, "slow_to_import")
+    assert _loaded("slow_to_import") is None
+
+
 def test_torch_loaded_inside_a_limit_is_limited():
     code = (
-        "from napari_semst.core.threads import keep_limits, threads_limited\n"
+        "from napari_semst.core.threads import _loaded, keep_limits, threads_limited\n"
         "import sys\n"
         "with threads_limited(1):\n"
         "    assert 'torch' not in sys.modules\n"

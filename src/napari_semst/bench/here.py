@@ -118,8 +118,14 @@ def _begun(
     """Listen to a process in a thread."""
 
     def listen() -> None:
-        for said in process.heard():
-            heard.put(said if isinstance(said, CellOutcome) else (process.cell, said))
+        try:
+            for said in process.heard():
+                if isinstance(said, CellOutcome):
+                    heard.put(said)
+                else:
+                    heard.put((process.cell, said))
+        except Exception as error:  # noqa: BLE001  else it would be waited for for ever
+            heard.put(CellOutcome(process.cell, "failed", repr(error)))
 
     listener = threading.Thread(target=listen, name="semst bench", daemon=True)
     listener.start()

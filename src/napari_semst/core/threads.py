@@ -8,6 +8,7 @@ import threading
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from contextvars import copy_context
+from importlib import import_module
 from typing import TYPE_CHECKING, Any, TypeVar
 
 if TYPE_CHECKING:
@@ -64,9 +65,14 @@ def _usable_cores() -> int:
     )
 
 
+def _loaded(name: str) -> Any:
+    """Return a module if it was imported, whole: another thread may be about it."""
+    return import_module(name) if name in sys.modules else None
+
+
 def _threads_now() -> int:
     """Return how many threads torch has; where it is not loaded, would have."""
-    if torch := sys.modules.get("torch"):
+    if torch := _loaded("torch"):
         return int(torch.get_num_threads())
     if _in_force:
         return _in_force[-1]
@@ -75,7 +81,7 @@ def _threads_now() -> int:
 
 
 def _limit_torch(n_threads: int) -> None:
-    if torch := sys.modules.get("torch"):
+    if torch := _loaded("torch"):
         torch.set_num_threads(n_threads)
 
 
@@ -174,7 +180,7 @@ def carried_limits() -> Callable[[], AbstractContextManager[None]]:
     OpenMP and numba count for each thread that asks: one newly begun would take all
     cores, whatever the run or a cluster's worker was given.
     """
-    numba = sys.modules.get("numba")
+    numba = _loaded("numba")
     of_numba = numba.get_num_threads() if numba else None
     of_torch = _threads_now() if _in_force or "torch" in sys.modules else None
 
