@@ -42,6 +42,41 @@ def test_science_never_imports_the_window():
     assert not wrong
 
 
+# Those of scikit-learn that share their work out among threads.
+THREADED = {"cluster", "decomposition", "linear_model", "mixture", "neighbors"}
+# What a run calls, under a limit of threads that was set before these were imported.
+RUN = ("domains", "methods", "morphology", "pipeline", "prepare", "training")
+
+
+def loads_threads(function):
+    for node in ast.walk(function):
+        if isinstance(node, ast.ImportFrom) and node.module:
+            package, _, inner = node.module.partition(".")
+            names = {inner.split(".")[0]} if inner else {x.name for x in node.names}
+            if package == "sklearn" and names & THREADED:
+                return True
+    return False
+
+
+def calls_of(function):
+    calls = (node for node in ast.walk(function) if isinstance(node, ast.Call))
+    return {ast.unparse(call.func) for call in calls}
+
+
+def test_what_a_run_imports_late_keeps_its_limit_of_threads():
+    found, wrong = 0, []
+    for path in science():
+        if path.relative_to(HOME).parts[0] not in RUN:
+            continue
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+            if isinstance(node, ast.FunctionDef) and loads_threads(node):
+                found += 1
+                if "keep_limits" not in calls_of(node):
+                    wrong.append(f"{path.relative_to(HOME)}:{node.lineno} {node.name}")
+    assert found > 5
+    assert not wrong
+
+
 @pytest.mark.parametrize(
     ("lower", "higher"),
     [

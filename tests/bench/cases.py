@@ -4,6 +4,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+import pytest
+
+from napari_semst.bench import here
 from napari_semst.bench.measure import measure_cell
 from napari_semst.bench.plan import BenchFile, BenchPlan
 from napari_semst.bench.process import CellOutcome
@@ -17,6 +20,14 @@ if TYPE_CHECKING:
     from anndata import AnnData
 
 SHORT = {"training": {"epochs": 2, "device": "cpu"}, "domains": {"n_starts": 1}}
+
+
+@pytest.fixture
+def inside(monkeypatch: pytest.MonkeyPatch) -> list[Any]:
+    """Cells are done in this process; those that were begun are listed."""
+    monkeypatch.setattr(here, "CellProcess", Inside)
+    Inside.began = []
+    return Inside.began
 
 
 def saved(tissue: AnnData, folder: Path, name: str = "A") -> Path:

@@ -31,14 +31,6 @@ from tests.bench.cases import SHORT, Inside, planned, saved
 
 
 @pytest.fixture
-def inside(monkeypatch):
-    """Cells are done in this process; those that were begun are listed."""
-    monkeypatch.setattr(here, "CellProcess", Inside)
-    Inside.began = []
-    return Inside.began
-
-
-@pytest.fixture
 def path(tissue, tmp_path):
     return saved(tissue, tmp_path)
 

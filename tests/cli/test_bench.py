@@ -3,34 +3,20 @@
 from __future__ import annotations
 
 import json
-import sys
 
 import pandas as pd
 import pytest
 
 from napari_semst.bench import here
 from napari_semst.bench.process import CellOutcome
-from napari_semst.cli import main
-from tests.bench.cases import Inside, saved
+from tests.bench.cases import Inside, inside, saved  # noqa: F401 - a fixture
 
 SHORT = ("--epochs", 2, "--seeds", 1, "--tables", 3, "--figures", "none")
 
 
-@pytest.fixture
-def semst(monkeypatch, capsys, tmp_path):
-    """Call the program; return its exit code and what it printed."""
+@pytest.fixture(autouse=True)
+def _inside(inside, monkeypatch, tmp_path):  # noqa: F811
     monkeypatch.chdir(tmp_path)
-    monkeypatch.setattr(here, "CellProcess", Inside)
-    Inside.began = []
-
-    def call(*words):
-        monkeypatch.setattr(sys, "argv", ["semst", *map(str, words)])
-        with pytest.raises(SystemExit) as ended:
-            main.main()
-        printed = capsys.readouterr()
-        return ended.value.code or 0, printed.out, printed.err
-
-    return call
 
 
 @pytest.fixture

@@ -5,30 +5,14 @@ from __future__ import annotations
 import hashlib
 import json
 import os
-import sys
 
 import numpy as np
 import pytest
 from anndata import read_h5ad
 
-from napari_semst.cli import main
 from tests.io.outs import write_outs
 
 QUICK = ("-k", 3, "--method", "quick")
-
-
-@pytest.fixture
-def semst(monkeypatch, capsys):
-    """Call the program; return its exit code and what it printed."""
-
-    def call(*words):
-        monkeypatch.setattr(sys, "argv", ["semst", *map(str, words)])
-        with pytest.raises(SystemExit) as ended:
-            main.main()
-        printed = capsys.readouterr()
-        return ended.value.code or 0, printed.out, printed.err
-
-    return call
 
 
 @pytest.fixture
