@@ -18,8 +18,9 @@ from napari_semst.nn.sparse import SparseOperator
 RANDOM = np.random.default_rng(0)
 
 
-def problem(*, as_sparse):
-    values = RANDOM.normal(size=(30, 12)) * (RANDOM.random((30, 12)) < 0.4)
+def problem(*, as_sparse, n_genes=12):
+    shape = (30, n_genes)
+    values = RANDOM.normal(size=shape) * (RANDOM.random(shape) < 0.4)
     double = {"dtype": torch.float64}
     if as_sparse:
         held = sparse.csr_matrix(values)
@@ -30,15 +31,16 @@ def problem(*, as_sparse):
     target = target._replace(columns=torch.as_tensor(values.sum(0)))
     hidden, weight, bias = (
         torch.as_tensor(RANDOM.normal(size=shape)).requires_grad_()
-        for shape in ((30, 5), (5, 12), 12)
+        for shape in ((30, 5), (5, n_genes), n_genes)
     )
     return torch.as_tensor(values), target, hidden, weight, bias
 
 
 @pytest.mark.parametrize("as_sparse", [True, False])
 @pytest.mark.parametrize("biased", [True, False])
-def test_value_and_gradient_are_those_of_the_plain_form(as_sparse, biased):
-    values, target, hidden, weight, bias = problem(as_sparse=as_sparse)
+@pytest.mark.parametrize("n_genes", [12, 4])
+def test_value_and_gradient_are_those_of_the_plain_form(as_sparse, biased, n_genes):
+    values, target, hidden, weight, bias = problem(as_sparse=as_sparse, n_genes=n_genes)
     given = (hidden, weight, bias) if biased else (hidden, weight)
     have = linear_squared_error(target, *given)
     plain = hidden @ weight + (bias if biased else 0)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import numpy as np
+import pytest
 import torch
 
 from napari_semst.nn.graph_attention import AttentionGraph, GraphAttention
@@ -15,12 +16,12 @@ from napari_semst.nn.tied_attention import (
 from napari_semst.prepare.graphs import nearest_graph, with_loops
 
 
-def problem():
+def problem(hidden=6):
     random = np.random.default_rng(0)
     graph = with_loops(nearest_graph(random.random((20, 2)), 3))
     values = torch.as_tensor(random.normal(size=(20, 7)))
     torch.manual_seed(0)
-    return TiedAttention(7, 6, 3).double(), values, graph
+    return TiedAttention(7, hidden, 3).double(), values, graph
 
 
 def dense(net, values, graph):
@@ -35,8 +36,9 @@ def dense(net, values, graph):
     return latent, back @ net.first.T
 
 
-def test_value_and_gradient_are_those_of_the_dense_form():
-    net, values, graph = problem()
+@pytest.mark.parametrize("hidden", [6, 9])
+def test_value_and_gradient_are_those_of_the_dense_form(hidden):
+    net, values, graph = problem(hidden)
     laid_out = AttentionGraph(graph)
     made = net.encode(values, laid_out)
     have = net.decode(made.latent, made.weights, laid_out) @ net.first.T
@@ -64,8 +66,9 @@ def test_both_operations_pass_the_check_of_gradients():
     )
 
 
-def test_a_scale_of_genes_is_one_of_the_expression():
-    net, values, graph = problem()
+@pytest.mark.parametrize("hidden", [6, 9])
+def test_a_scale_of_genes_is_one_of_the_expression(hidden):
+    net, values, graph = problem(hidden)
     scale, laid_out = torch.rand(7, 1, dtype=torch.float64), AttentionGraph(graph)
     have = net.encode(values, laid_out, scale).latent
     torch.testing.assert_close(have, net.encode(values * scale.T, laid_out).latent)

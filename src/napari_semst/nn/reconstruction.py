@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any, NamedTuple
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 # Keeps the slope of a root finite where nothing varies.
 _TINY = 1e-12
@@ -43,7 +43,8 @@ def linear_squared_error(
 
     The square is multiplied out: ``|X|^2 - 2 <X W', H> + <H'H, W W'>`` and the terms of
     the bias need sums over spots or genes only. Nothing of spots by genes is formed,
-    and X stays sparse. Value and gradient are those of the plain form.
+    and X stays sparse. Value and gradient are those of the plain form, which is taken
+    where X is dense and no wider than H.
 
     Parameters
     ----------
@@ -56,17 +57,36 @@ def linear_squared_error(
     product
         ``X W'``, ``(n_spots, width)``, where it is known.
     """
+    matrix = target.matrix
+    if isinstance(matrix, Tensor) and weight.shape[1] <= weight.shape[0]:
+        plain = hidden @ weight if bias is None else torch.addmm(bias, hidden, weight)
+        return nn.functional.mse_loss(plain, matrix)
     if product is None:
-        product = target.matrix @ weight.T.contiguous()
-    gram = hidden.T @ hidden
+        product = matrix @ weight.T.contiguous()
     total = target.squares - 2 * (product * hidden).sum()
-    total = total + (gram * (weight @ weight.T)).sum()
+    total = total + _DecodedSquares.apply(hidden, weight)  # type: ignore[no-untyped-call]
     if bias is not None:
         n_spots = target.shape[0]
         total = total - 2 * (bias @ target.columns) + n_spots * (bias @ bias)
         total = total + 2 * (hidden.sum(0) @ (weight @ bias))
     error: Tensor = total / (target.shape[0] * target.shape[1])
     return error
+
+
+class _DecodedSquares(torch.autograd.Function):
+    """The sum of squares of ``H W``, as ``<H'H, W W'>``; each is multiplied once."""
+
+    @staticmethod
+    def forward(context: Any, hidden: Tensor, weight: Tensor) -> Tensor:
+        gram, outer = hidden.T @ hidden, weight @ weight.T
+        context.save_for_backward(hidden, weight, gram, outer)
+        return (gram * outer).sum()
+
+    @staticmethod
+    def backward(context: Any, upstream: Tensor) -> tuple[Tensor, Tensor]:
+        hidden, weight, gram, outer = context.saved_tensors
+        twice = 2 * upstream
+        return hidden @ (twice * outer), (twice * gram) @ weight
 
 
 def reconstructed(

@@ -19,13 +19,13 @@ class AttendedSpots(NamedTuple):
     latent
         Shape ``(n_spots, latent)``.
     product
-        ``X W1``, shape ``(n_spots, hidden)``.
+        ``X W1``, shape ``(n_spots, hidden)``, or `None` where it was not needed.
     weights
         Attention of every edge, ``(n_edges,)``.
     """
 
     latent: Tensor
-    product: Tensor
+    product: Tensor | None
     weights: Tensor
 
 
@@ -65,17 +65,29 @@ class TiedAttention(nn.Module):
             What each gene is multiplied by, ``(n_genes, 1)``; 1 where `None`.
         """
         first = self.first if scale is None else self.first * scale
-        product: Tensor = features @ first
-        raw = (product @ self.to_source[0])[graph.sources]
-        raw = raw + (product @ self.to_target[0])[graph.targets]
+        asks = torch.cat([self.to_source, self.to_target])
+        product: Tensor | None = None
+        # ``A X W`` is summed over neighbours where rows are shorter.
+        narrow = isinstance(features, Tensor) and features.shape[1] <= first.shape[1]
+        if narrow:
+            asked = features @ (first @ asks.T)
+        else:
+            product = features @ first
+            asked = product @ asks.T
+        raw = asked[:, 0][graph.sources] + asked[:, 1][graph.targets]
         weights = softmax_by_target(torch.sigmoid(raw), graph)
-        hidden = nn.functional.elu(weighted_sum(weights, product, graph))
+        if product is None:
+            summed = weighted_sum(weights, features, graph) @ first
+        else:
+            summed = weighted_sum(weights, product, graph)
+        hidden = nn.functional.elu(summed, inplace=True)
         return AttendedSpots(hidden @ self.second, product, weights)
 
     def decode(self, latent: Tensor, weights: Tensor, graph: AttentionGraph) -> Tensor:
         """Return the last hidden layer; the reconstruction is it times ``W1'``."""
-        back = weighted_sum(weights, latent @ self.second.T, graph)
-        return nn.functional.elu(back)
+        # Rows of the latent are shorter than those of the hidden layer.
+        back = weighted_sum(weights, latent, graph) @ self.second.T
+        return nn.functional.elu(back, inplace=True)
 
 
 def softmax_by_target(logits: Tensor, graph: AttentionGraph) -> Tensor:
@@ -122,9 +134,10 @@ class _WeightedSum(torch.autograd.Function):
         return graph.sum_by_target(weights.contiguous(), dense)
 
     @staticmethod
-    def backward(context: Any, upstream: Tensor) -> tuple[Tensor, Tensor, None]:
+    def backward(context: Any, upstream: Tensor) -> tuple[Tensor, Tensor | None, None]:
         graph: AttentionGraph = context.graph
         weights, dense = context.saved_tensors
-        upstream = upstream.contiguous()
-        to_dense = graph.sum_by_source(weights.contiguous(), upstream)
+        upstream, to_dense = upstream.contiguous(), None
+        if context.needs_input_grad[1]:
+            to_dense = graph.sum_by_source(weights.contiguous(), upstream)
         return graph.products(upstream, dense), to_dense, None
