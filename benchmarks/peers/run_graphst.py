@@ -13,10 +13,11 @@ def graphst(section, k, options):
     from sklearn.decomposition import PCA
 
     visium = section.uns["visium"]
-    trained = GraphST(section, device=torch.device("cpu")).train()
+    epochs = int(options[0]) if options else 600
+    trained = GraphST(section, device=torch.device("cpu"), epochs=epochs).train()
     values = PCA(20, random_state=42).fit_transform(trained.obsm["emb"])
     labels = runner.tied_mixture(values, k)
-    settings = f"600 epochs, 20 components, {runner.TIED}"
+    settings = f"{epochs} epochs, 20 components, {runner.TIED}"
     if visium:
         trained.obs["domain"] = labels.astype(str)
         labels = refine_label(trained, radius=50, key="domain")

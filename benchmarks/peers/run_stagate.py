@@ -26,9 +26,10 @@ def stagate(section, k, options):
     else:
         Cal_Spatial_Net(section, k_cutoff=CELL_NEIGHBOURS, model="KNN")
         graph = f"{CELL_NEIGHBOURS} nearest cells"
-    section = train_STAGATE(section, verbose=False, device="cpu")
+    epochs = int(options[0]) if options else 1000
+    section = train_STAGATE(section, n_epochs=epochs, verbose=False, device="cpu")
     labels = runner.tied_mixture(section.obsm["STAGATE"], k)
-    return labels, f"3,000 genes, {graph}, 1,000 epochs, {runner.TIED}"
+    return labels, f"3,000 genes, {graph}, {epochs} epochs, {runner.TIED}"
 
 
 if __name__ == "__main__":

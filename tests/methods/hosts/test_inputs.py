@@ -13,9 +13,11 @@ from napari_semst.methods.hosts.base import HostInputs
 from napari_semst.methods.hosts.inputs import (
     ended_by,
     leading_scores,
+    log_expression,
     spatial_tiles,
     two_graphs,
 )
+from napari_semst.methods.hosts.stagate import HOST
 from napari_semst.methods.resolve import resolve
 from napari_semst.prepare.graphs import nearest_graph
 from napari_semst.prepare.section import prepare_section
@@ -42,6 +44,36 @@ def test_leading_scores_keep_what_the_first_axes_hold():
     signs = np.sign((scores * want).sum(0))
     np.testing.assert_allclose(scores * signs, want, atol=1e-5)
     assert leading_scores(values, 99, 0).shape == (40, 11)
+
+
+@pytest.mark.parametrize(("components", "width"), [(5, 5), (30, 30), (99, 30), (0, 30)])
+def test_stagate_reads_axes_of_wide_panels_and_genes_of_narrow_ones(components, width):
+    random = np.random.default_rng(0)
+    counts = sparse.csr_matrix(random.poisson(1.0, (60, 30)).astype(np.float32))
+    model = {"method": "stagate", "input_components": components}
+    config = resolve(Request(overrides={"model": model}))
+    section = run_to_end(
+        prepare_section(
+            counts,
+            np.array([f"G{n}" for n in range(30)]),
+            random.random((60, 2)),
+            config.prepare,
+            RunControl(),
+        )
+    )
+    features = HOST.read(section, config).features
+    assert features.shape == (60, width)
+    # Axes only turn what they hold: lengths of spots stay, or shrink.
+    dense = features if isinstance(features, np.ndarray) else features.toarray()
+    lengths, all_of = (np.linalg.norm(m, axis=1) for m in (dense, logged_of(section)))
+    if width == 30:
+        np.testing.assert_allclose(lengths, all_of, rtol=1e-5)
+    else:
+        assert (lengths <= all_of * (1 + 1e-5)).all()
+
+
+def logged_of(section):
+    return log_expression(section).toarray()
 
 
 def test_a_sample_has_the_neighbours_that_are_in_it():

@@ -30,7 +30,7 @@ class Stagate(Host):
     summary = "A graph attention autoencoder; neighbours weigh by learnt attention."
     settings: ClassVar[Overrides] = {
         "prepare": {"n_top_genes": 3000, "n_rings": 1, "spatial_neighbours": 6},
-        "model": {"hidden": 512, "latent": 30},
+        "model": {"hidden": 512, "latent": 30, "input_components": 200},
         "training": {
             "epochs": 1000,
             "learning_rate": 1e-3,
@@ -39,7 +39,7 @@ class Stagate(Host):
         },
     }
 
-    step_seconds = 9e-5
+    step_seconds = 1.5e-5
 
     def read(self, section: Section, config: Config) -> HostInputs:
         """Return logs of scaled counts, or their leading axes, and neighbours."""
@@ -49,6 +49,8 @@ class Stagate(Host):
         graphs = {"spatial": section.spatial}
         if not width:
             return HostInputs(logged, graphs)
+        if width >= min(logged.shape):
+            return HostInputs(logged.toarray(), graphs)
         return HostInputs(leading_scores(logged, width, config.training.seed), graphs)
 
     def operators(self, inputs: HostInputs, device: torch.device) -> dict[str, Any]:
