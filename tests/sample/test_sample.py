@@ -7,12 +7,13 @@ from sklearn.metrics import adjusted_rand_score
 
 from napari_semst import find_domains, keys
 from napari_semst.errors import ConfigError
-from napari_semst.sample import simulated_cortex
+from napari_semst.sample import expression, simulated_cortex
 from napari_semst.sample.composition import cell_shares
 from napari_semst.sample.cortex_model import HARD_CORTEX, PLAIN_CORTEX
 from napari_semst.sample.expression import make_panel, smooth_fields
 from napari_semst.sample.genes import CELL_TYPES, panel_symbols
 from napari_semst.sample.geometry import LAYER_ENDS, LAYERS, draw_section, layer_codes
+from napari_semst.sample.simulate_cortex import uncounted_cortex
 from tests.cli.test_main import call
 
 both = pytest.mark.parametrize("hard", [False, True], ids=["plain", "hard"])
@@ -435,3 +436,20 @@ def test_a_panel_of_one_programme_can_be_made() -> None:
 def test_wrong_arguments_are_refused_in_words(wrong, words) -> None:
     with pytest.raises(ConfigError, match=words):
         simulated_cortex(**wrong)
+
+
+def test_counts_drawn_by_rows_hold_the_planted_region(monkeypatch) -> None:
+    monkeypatch.setattr(expression, "COUNT_CHUNK", 32)
+    wanted = {"platform": "cells", "hard": True, "image": False}
+    drawn = uncounted_cortex(300, 50, **wanted)
+    parts = list(drawn.counts())
+    ((region, planted),) = drawn.replaced
+    pieces = np.split(region, np.arange(32, 300, 32))
+    assert [part.shape[0] for part in parts] == list(map(len, pieces))
+    assert sum(piece.any() and not piece.all() for piece in pieces) > 1
+    whole = sparse.vstack(parts, format="csr")
+    assert (whole[region] != planted).nnz == 0
+    other = uncounted_cortex(300, 50, **wanted, discordant=False)
+    plain = sparse.vstack(list(other.counts()), format="csr")
+    assert (whole[~region] != plain[~region]).nnz == 0
+    assert (whole[region] != plain[region]).nnz

@@ -41,17 +41,19 @@ def cortex(
     overwrite: Overwrite = False,
 ) -> None:
     """Cerebral cortex with its layers as annotation."""
-    from napari_semst.sample import simulated_cortex
+    from napari_semst.io.export.rows import write_by_rows
+    from napari_semst.sample.simulate_cortex import uncounted_cortex
 
     _check(platform)
-    tissue = simulated_cortex(
+    drawn = uncounted_cortex(
         n_spots,
         n_genes,
         platform=platform,  # type: ignore[arg-type]
         seed=seed,
         hard=hard,
     )
-    _write(tissue, output, overwrite)
+    write_by_rows(drawn.tissue, drawn.counts(), output, overwrite=overwrite)
+    _say_written(drawn.tissue, output)
 
 
 @samples.command()
@@ -143,4 +145,8 @@ def _write(tissue: AnnData, output: Path, overwrite: bool) -> None:
     from napari_semst.io.export.h5ad import write
 
     write(tissue, output, overwrite=overwrite)
+    _say_written(tissue, output)
+
+
+def _say_written(tissue: AnnData, output: Path) -> None:
     typer.echo(f"Wrote {output}: {tissue.n_obs} spots x {tissue.n_vars} genes.")

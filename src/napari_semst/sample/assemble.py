@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -10,7 +11,7 @@ import numpy as np
 from napari_semst.sample.cortex_model import HARD_CORTEX
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Iterator, Sequence
 
     from anndata import AnnData
     from numpy.typing import NDArray
@@ -59,6 +60,63 @@ class Planting:
     same_depth: bool = True
 
 
+@dataclass(frozen=True)
+class UncountedTissue:
+    """A drawn tissue whose counts are drawn when they are asked for.
+
+    Parameters
+    ----------
+    tissue
+        All but the counts, ``(n_spots, n_genes)``.
+    shares, library, fields
+        Of every spot, see `expression.draw_counts`.
+    panel
+        What the genes do.
+    seed
+        Of the counts.
+    replaced
+        Planted regions and their counts, in the order of planting.
+    """
+
+    tissue: AnnData
+    shares: Floats
+    library: Floats
+    fields: Floats
+    panel: GenePanel
+    seed: int
+    replaced: tuple[tuple[NDArray[np.bool_], csr_matrix], ...]
+
+    def counted(self) -> AnnData:
+        """Return the tissue with all its counts in memory."""
+        from scipy.sparse import vstack
+
+        self.tissue.X = vstack(list(self.counts()), format="csr")
+        return self.tissue
+
+    def counts(self) -> Iterator[csr_matrix]:
+        """Yield the counts of some spots after the other, those planted included."""
+        from napari_semst.sample.expression import draw_counts
+
+        start = 0
+        asked = self.shares, self.library, self.fields, self.panel, self.seed
+        for drawn in draw_counts(*asked):
+            part = slice(start, start + drawn.shape[0])
+            start = part.stop
+            for before, (region, rows) in zip(
+                self._planted_before, self.replaced, strict=True
+            ):
+                there = region[part]
+                if there.any():
+                    own = slice(*before[[part.start, part.stop]])
+                    drawn = _with_rows(drawn, there, rows[own])
+            yield drawn
+
+    @cached_property
+    def _planted_before(self) -> list[NDArray[np.int64]]:
+        """How many spots before each one are of a planted region."""
+        return [np.concatenate([[0], np.cumsum(region)]) for region, _ in self.replaced]
+
+
 def draw_layout(
     n_spots: int, platform: str, seed: int, model: CortexModel = HARD_CORTEX
 ) -> tuple[SimulatedSection, SpotLayout]:
@@ -80,8 +138,8 @@ def assemble(
     plantings: Sequence[Planting],
     marks: dict[str, Any],
     types: Sequence[str],
-) -> AnnData:
-    """Return counts, layers and coordinates; no image yet.
+) -> UncountedTissue:
+    """Return layers and coordinates, and what counts are drawn by; no image yet.
 
     Parameters
     ----------
@@ -110,7 +168,7 @@ def assemble(
     shares, main = _mixtures(shares, depth, platform, rng, section.model)
     library = _library_size(fields, depth, rng, platform, section.model)
     library = _COUNTS_PER_GENE[platform] * len(symbols) * library
-    counts = expression.draw_counts(shares, library, fields, genes, seed)
+    replaced = []
     for planting in plantings:
         there = planting.region
         size = library[there]
@@ -119,17 +177,20 @@ def assemble(
         drawn, main[there] = _planted(
             planting, size, depth[there], fields[there], genes, platform, section.model
         )
-        counts = _with_rows(counts, there, drawn)
+        replaced.append((there, drawn))
     obs |= marks
-    names = _barcodes(len(depth))
     if platform == "cells":
         obs["cell_type"] = pd.Categorical.from_codes(main, list(types))
         names = [f"cell_{number}" for number in range(1, len(depth) + 1)]
-    return AnnData(
-        X=counts,
+    else:
+        names = _barcodes(len(depth))
+    tissue = AnnData(
         obs=pd.DataFrame(obs, index=pd.Index(names, dtype=str)),
         var=pd.DataFrame({"programme": pd.Categorical(programmes)}, index=symbols),
         obsm={"spatial": _pixels(places, platform)},
+    )
+    return UncountedTissue(
+        tissue, shares, library, fields, genes, seed, tuple(replaced)
     )
 
 
@@ -143,6 +204,8 @@ def _planted(
     model: CortexModel,
 ) -> tuple[csr_matrix, NDArray[np.int64]]:
     """Return counts and main type of a region's spots."""
+    from scipy.sparse import csr_matrix, vstack
+
     from napari_semst.sample.expression import draw_counts
 
     shares, main = _mixtures(
@@ -153,7 +216,8 @@ def _planted(
     if planting.same_depth:
         size = size / _content(shares, genes)
     seed = int(planting.rng.integers(2**31))
-    return draw_counts(shares, size, fields, genes, seed), main
+    drawn = draw_counts(shares, size, fields, genes, seed)
+    return csr_matrix(vstack(list(drawn), format="csr")), main
 
 
 def _content(shares: Floats, genes: GenePanel) -> Floats:

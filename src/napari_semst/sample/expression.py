@@ -18,6 +18,8 @@ from napari_semst.sample.cortex_model import HARD_CORTEX
 from napari_semst.sample.genes import CELL_TYPES, MARKERS
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from numpy.typing import NDArray
     from scipy.sparse import csr_matrix
 
@@ -120,8 +122,8 @@ def mix_shares(shares: Floats, cells: Floats, rng: np.random.Generator) -> Float
 
 def draw_counts(
     shares: Floats, library: Floats, fields: Floats, panel: GenePanel, seed: int
-) -> csr_matrix:
-    """Draw raw counts, ``(n_spots, n_genes)``, dense for one chunk of spots at a time.
+) -> Iterator[csr_matrix]:
+    """Draw raw counts, ``(n, n_genes)``, of one chunk of spots after the other.
 
     Parameters
     ----------
@@ -134,9 +136,8 @@ def draw_counts(
     seed
         Seed of the counts; a chunk's noise depends on it and the chunk's place only.
     """
-    from scipy.sparse import csr_matrix, vstack
+    from scipy.sparse import csr_matrix
 
-    chunks = []
     for start in range(0, len(shares), COUNT_CHUNK):
         rng = np.random.default_rng((seed, start))
         part = slice(start, start + COUNT_CHUNK)
@@ -145,5 +146,4 @@ def draw_counts(
         rate *= np.exp(fields[part] @ panel.loadings)
         noise = rng.standard_gamma(1 / panel.dispersion, rate.shape, dtype=np.float32)
         rate *= noise * panel.dispersion
-        chunks.append(csr_matrix(rng.poisson(rate).astype(np.float32)))
-    return vstack(chunks, format="csr")
+        yield csr_matrix(rng.poisson(rate).astype(np.float32))

@@ -11,6 +11,8 @@ from napari_semst.errors import ConfigError, one_of
 if TYPE_CHECKING:
     from anndata import AnnData
 
+    from napari_semst.sample.assemble import UncountedTissue
+
 LIBRARY = "simulated_cortex"
 _PLATFORMS = ("visium", "cells")
 _SPECIES = ("human", "mouse")
@@ -75,6 +77,41 @@ def simulated_cortex(
     ConfigError
         If an argument is not accepted, or ``discordant`` is asked of the plain section.
     """
+    return uncounted_cortex(
+        n_spots,
+        n_genes,
+        platform=platform,
+        seed=seed,
+        image=image,
+        species=species,
+        hard=hard,
+        discordant=discordant,
+    ).counted()
+
+
+def uncounted_cortex(
+    n_spots: int = 3000,
+    n_genes: int = 1500,
+    *,
+    platform: Literal["visium", "cells"] = "visium",
+    seed: int = 0,
+    image: bool = True,
+    species: Literal["human", "mouse"] = "human",
+    hard: bool = False,
+    discordant: bool | None = None,
+) -> UncountedTissue:
+    """Return the section of `simulated_cortex`, counts drawn when they are asked for.
+
+    Parameters
+    ----------
+    n_spots, n_genes, platform, seed, image, species, hard, discordant
+        As for `simulated_cortex`.
+
+    Raises
+    ------
+    ConfigError
+        As `simulated_cortex`.
+    """
     import napari_semst.sample.discordant_region as planted
     from napari_semst.sample import assemble as parts
     from napari_semst.sample.cortex_model import HARD_CORTEX, PLAIN_CORTEX
@@ -102,16 +139,17 @@ def simulated_cortex(
         )
         plantings.append(planting)
     named = panel_symbols(n_genes, species)
-    tissue = parts.assemble(
+    drawn = parts.assemble(
         section, places, named, platform, seed, plantings, marks, CELL_TYPES
     )
+    tissue = drawn.tissue
     entry = parts.library_entry(section, places, platform, seed, image)
     tissue.uns["spatial"] = {LIBRARY: entry}
     tissue.uns["dataset_info"] = dataset_info(LIBRARY, platform, species, seed)
     tissue.uns["dataset_info"]["hard"] = hard
     if discordant:
         tissue.uns["dataset_info"]["discordant_expression"] = planted.EXPRESSED_LAYER
-    return tissue
+    return drawn
 
 
 def dataset_info(name: str, platform: str, species: str, seed: int) -> dict[str, Any]:

@@ -182,7 +182,7 @@ def simulated_discordance(
         marks[column] = pd.Categorical(names[where + 1], categories)
     tissue = parts.assemble(
         section, places, named, platform, seed, plantings, marks, TYPES
-    )
+    ).counted()
     entry = parts.library_entry(section, places, platform, seed, image, patches)
     tissue.uns["spatial"] = {LIBRARY: entry}
     info = dataset_info(LIBRARY, platform, species, seed)

@@ -1,0 +1,111 @@
+"""Tissues written with their counts some rows at a time, which are never held whole."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from napari_semst.errors import SaveError
+from napari_semst.io.export.atomic import estimated_bytes, write_atomically
+from napari_semst.io.export.readback import check_readback
+from napari_semst.io.export.writable import writable, write_plain
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+    from anndata import AnnData
+    from numpy.typing import NDArray
+    from scipy import sparse
+
+# Values that the file packs together: some megabytes are read at a time.
+_PACKED_VALUES = 2**17
+_MOST_32_BIT = 2**31 - 1
+
+
+def write_by_rows(
+    tissue: AnnData,
+    counts: Iterator[sparse.csr_matrix],
+    path: Path,
+    *,
+    overwrite: bool = False,
+) -> Path:
+    """Write a tissue whose counts come some rows at a time as .h5ad, and check it.
+
+    Parameters
+    ----------
+    tissue
+        All but the counts, ``(n_spots, n_genes)``.
+    counts
+        Canonical, the rows of the spots in their order.
+    path
+        Where to, ending in ``.h5ad``.
+    overwrite
+        Whether a file that stands there may be replaced.
+
+    Raises
+    ------
+    SaveError
+        As of `napari_semst.io.export.h5ad.write`, or if there are not as many rows as
+        spots.
+    """
+    plain = writable(tissue)
+    total = 0.0
+
+    def write(temporary: Path) -> None:
+        nonlocal total
+        import h5py
+
+        write_plain(plain, temporary, compression="gzip")
+        with h5py.File(temporary, "r+") as file:
+            if "X" in file:
+                del file["X"]
+            total = _write_matrix(file.create_group("X"), counts, plain.shape)
+
+    def check(temporary: Path) -> None:
+        check_readback(plain, temporary, sum_of_counts=total)
+
+    return write_atomically(
+        path,
+        write,
+        check,
+        overwrite=overwrite,
+        suffix=".h5ad",
+        least_free=estimated_bytes(tissue),
+    )
+
+
+def _write_matrix(
+    group: Any, counts: Iterator[sparse.csr_matrix], shape: tuple[int, int]
+) -> float:
+    """Write rows as a sparse matrix of anndata's, and return the sum of all values."""
+    stored = {
+        name: group.create_dataset(
+            name, (0,), kind, maxshape=(None,), chunks=(_PACKED_VALUES,),
+            compression="gzip",
+        )
+        for name, kind in (("data", np.float32), ("indices", np.int32))
+    }  # fmt: skip
+    lengths: list[NDArray[np.integer[Any]]] = [np.zeros(1, np.int64)]
+    total, end = 0.0, 0
+    for rows in counts:
+        for name, part in (("data", rows.data), ("indices", rows.indices)):
+            stored[name].resize((end + rows.nnz,))
+            stored[name][end:] = part
+        end += rows.nnz
+        total += float(rows.data.sum(dtype=np.float64))
+        lengths.append(np.diff(rows.indptr))
+    pointers = np.cumsum(np.concatenate(lengths), dtype=np.int64)
+    if len(pointers) != shape[0] + 1:
+        raise SaveError(
+            f"Expected counts of {shape[0]:,} spots; {len(pointers) - 1:,} came. "
+            "Nothing was written."
+        )
+    if end <= _MOST_32_BIT:
+        pointers = pointers.astype(np.int32)
+    group.create_dataset("indptr", data=pointers, compression="gzip")
+    group.attrs["encoding-type"] = "csr_matrix"
+    group.attrs["encoding-version"] = "0.1.0"
+    group.attrs["shape"] = np.array(shape, np.int64)
+    return total
