@@ -25,6 +25,7 @@ from napari_semst.domains.mixture import (
     one_hot,
 )
 from napari_semst.errors import InputError
+from napari_semst.prepare.components import averaged_once
 from napari_semst.wording import Way, Worded
 
 if TYPE_CHECKING:
@@ -258,8 +259,8 @@ def readings(
     found = []
     for view in views:
         values = view.values[:, : max(WIDTHS)]
-        for _ in range(section.smoothing_rounds if view.smooth else 0):
-            values = np.asarray(section.average @ values)
+        for step in range(section.smoothing_rounds if view.smooth else 0):
+            values = averaged_once(values, section.average, in_place=step > 0)
         for width in sorted({min(width, values.shape[1]) for width in WIDTHS}):
             part = values[:, :width]
             units = Standardizer.fit(part[fitted])

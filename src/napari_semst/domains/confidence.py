@@ -14,6 +14,7 @@ from napari_semst.domains.mixture import (
     fit_tied,
     one_hot,
 )
+from napari_semst.prepare.components import averaged_once
 
 if TYPE_CHECKING:
     from collections.abc import Generator, Iterator, Sequence
@@ -117,8 +118,8 @@ def _reads(views: Sequence[View], section: Section) -> Iterator[_Read]:
         values, done = view.values[:, : LADDER[-1][1]], 0
         for offset, width in LADDER:
             rounds = max(section.smoothing_rounds + offset, 0)
-            for _ in range(rounds - done):
-                values = np.asarray(section.average @ values)
+            for step in range(done, rounds):
+                values = averaged_once(values, section.average, in_place=step > 0)
             done = rounds
             last = offset == LADDER[-1][0]
             yield _Read(values[:, :width], smooth=True, settled=last)

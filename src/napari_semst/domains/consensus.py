@@ -19,6 +19,7 @@ from napari_semst.domains.mixture import (
     fit_tied,
     one_hot,
 )
+from napari_semst.prepare.components import averaged_once
 
 if TYPE_CHECKING:
     from collections.abc import Generator, Iterator, Sequence
@@ -98,26 +99,36 @@ def consensus_posterior(
         yield Progress("assign", step, steps, "Members of the consensus")
         units = Standardizer.fit(values[fitted])
         points = units.transform(values[fitted])
+        del values  # the next is made before this name is given anew
         mixture = fit_many_starts(points, n_domains, n_starts, random)
-        # What was learnt keeps its vote; it has too few columns to settle borders.
-        votes = values if step < len(few) else values[:0]
-        planned.append(_PlannedMember.of(mixture, units, votes))
+        planned.append(_PlannedMember.of(mixture, units))
     posterior = agreed([member.fitted for member in planned])
+    # What was learnt keeps its vote; it has too few columns to settle borders.
     planned = planned[: len(few)]
     for step, values in enumerate(_read(second, average), start=len(first)):
         control.check()
         yield Progress("assign", step, steps, "Settling the borders")
         units = Standardizer.fit(values[fitted])
         points = units.transform(values[fitted])
+        del values
         start = posterior.astype(np.float64)
         mixture = fit_tied(points, start, ridge=_SECOND_RIDGE)
-        planned.append(_PlannedMember.of(mixture, units, values))
+        planned.append(_PlannedMember.of(mixture, units))
     orders, _ = matched([member.fitted for member in planned])
-    total = np.zeros_like(planned[0].every)
-    for member, order in zip(planned, orders, strict=True):
-        total += member.every[:, order]
+    plans, n_spots = [*few, *second], len(views[0].values)
+    total = np.zeros((n_spots, n_domains), np.float32)
+    if len(fitted) == n_spots:
+        for member, order in zip(planned, orders, strict=True):
+            total += member.fitted[:, order]
+    else:
+        # Read again, as votes of every member for every spot are more than the views.
+        for step, values in enumerate(_read(plans, average)):
+            control.check()
+            yield Progress("assign", steps, steps, "Assigning every spot")
+            member, order = planned[step], orders[step]
+            _add_votes(total, member.mixture, member.units, values, order)
+            del values
     if members is not None:
-        plans = [*few, *second]
         members += [
             ConsensusMember.of(plan, views, member).ordered(order)
             for plan, member, order in zip(plans, planned, orders, strict=True)
@@ -203,7 +214,8 @@ def predict_members(
         mixture, units = members[step].mixture, members[step].units
         if adapt:
             mixture = adapted(mixture, units.transform(values[sample]))
-        total += _posterior(mixture, units, values)
+        _add_votes(total, mixture, units, values)
+        del values
     return total / np.float32(len(members))
 
 
@@ -231,14 +243,16 @@ def adapted(mixture: Mixture, points: NDArray[np.float64]) -> Mixture:
     return now
 
 
-def _posterior(
-    mixture: Mixture, units: Standardizer, values: NDArray[np.float32]
-) -> NDArray[np.float32]:
-    """Return a mixture's posterior of any spots, some of them at a time."""
-    every = np.empty((len(values), len(mixture.weight)), np.float32)
+def _add_votes(
+    total: NDArray[np.float32],
+    mixture: Mixture,
+    units: Standardizer,
+    values: NDArray[np.float32],
+    order: NDArray[np.intp] | slice = slice(None),
+) -> None:
+    """Add a mixture's posterior of all spots, some at a time, its domains in order."""
     for part in chunks(len(values)):
-        every[part] = mixture.predict(units.transform(values[part]))
-    return every
+        total[part] += mixture.predict(units.transform(values[part]))[:, order]
 
 
 class _Plan(NamedTuple):
@@ -250,25 +264,17 @@ class _Plan(NamedTuple):
 
 
 class _PlannedMember(NamedTuple):
-    """A member's posterior at the fitted spots, and at every spot where it votes."""
+    """A member, and its posterior at the fitted spots."""
 
     fitted: Posterior
-    every: Posterior
     mixture: Mixture
     units: Standardizer
 
     @classmethod
-    def of(
-        cls,
-        mixture: Mixture,
-        units: Standardizer,
-        votes: NDArray[np.float32],
-    ) -> _PlannedMember:
-        """Return what a mixture says of its own points, and of those it votes on."""
+    def of(cls, mixture: Mixture, units: Standardizer) -> _PlannedMember:
+        """Return what a mixture says of its own points."""
         fitted = np.ascontiguousarray(mixture.posterior, np.float32)
-        if len(votes) == len(fitted):
-            return cls(fitted, fitted, mixture, units)
-        return cls(fitted, _posterior(mixture, units, votes), mixture, units)
+        return cls(fitted, mixture, units)
 
 
 def _plans(
@@ -287,14 +293,17 @@ def _plans(
 def _read(
     plans: Sequence[_Plan], average: sparse.csr_matrix
 ) -> Iterator[NDArray[np.float32]]:
-    """Yield what each plan reads; plans of a view follow each other, rounds rising."""
+    """Yield what each plan reads; plans of a view follow each other, rounds rising.
+
+    What was yielded may be written over by the next.
+    """
     view, values, done = None, np.empty((0, 0), np.float32), 0
     widest = max((plan.width for plan in plans), default=0)
     for plan in plans:
         if plan.view is not view:
             view, values, done = plan.view, plan.view.values[:, :widest], 0
-        for _ in range(plan.rounds - done):
-            values = np.asarray(average @ values)
+        for step in range(done, plan.rounds):
+            values = averaged_once(values, average, in_place=step > 0)
         done = plan.rounds
         yield values[:, : plan.width]
 

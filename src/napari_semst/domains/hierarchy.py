@@ -224,12 +224,18 @@ def _merges(
 ) -> Hierarchy:
     """Return all merges of pieces, those inside chosen domains first."""
     n = int(pieces.max()) + 1
-    parts = one_hot(pieces, n)
-    size = parts.sum(axis=0)
-    centred = latent - latent.mean(axis=0, dtype=np.float64)
-    mean = (parts.T @ centred) / size[:, None]
-    spread = float((centred**2).sum()) or 1.0
-    contact = np.asarray(parts.T @ (spatial @ parts), dtype=np.float64)
+    size = np.bincount(pieces, minlength=n).astype(np.float64)
+    centre = latent.mean(axis=0, dtype=np.float64)
+    mean, spread, contact = np.zeros((n, latent.shape[1])), 0.0, np.zeros((n, n))
+    for some in chunks(len(pieces)):
+        parts, centred = one_hot(pieces[some], n), latent[some] - centre
+        mean += parts.T @ centred
+        spread += float((centred**2).sum())
+        edges = spatial[some]
+        first = np.repeat(pieces[some].astype(np.int64), np.diff(edges.indptr))
+        between = first * n + pieces[edges.indices]
+        contact += np.bincount(between, minlength=n * n).reshape(n, n)
+    mean, spread = mean / size[:, None], spread or 1.0
     owner = np.zeros(n, np.int64)
     owner[pieces] = codes
     alive, steps, costs = np.ones(n, bool), [], []

@@ -16,6 +16,7 @@ from napari_semst.genes.feature_kinds import (
     say_kinds,
 )
 from napari_semst.io.feature_names import NAME_COLUMNS, SYMBOL_COLUMNS, name_text
+from napari_semst.io.matrices import is_stored
 from napari_semst.io.notes import INPUT, note, warn
 from napari_semst.io.text_columns import as_texts
 from napari_semst.wording import Way, Worded
@@ -140,6 +141,9 @@ def keep_genes(adata: AnnData, options: ReadOptions, what: str) -> AnnData:
     if not found.n_others:
         return adata
     refuse_without_genes(found, what)
+    if is_stored(adata.X):
+        # A copy without them would be in memory; runs leave them out by themselves.
+        return adata
     # Images in uns can be large and are handed on as they are.
     uns, adata.uns = adata.uns, {}
     kept: AnnData = adata[:, found.genes].copy()

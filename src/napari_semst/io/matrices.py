@@ -25,6 +25,15 @@ def named_layers(adata: AnnData) -> dict[str, Any]:
     return {name: held for name, held in adata.layers.items() if name is not None}
 
 
+def is_stored(matrix: Any) -> bool:
+    """Return whether a matrix is one of rows on disk: anndata's, in an HDF5 file."""
+    if getattr(matrix, "format", "") != "csr" or not hasattr(matrix, "group"):
+        return False
+    import h5py
+
+    return isinstance(matrix.group, h5py.Group)
+
+
 def as_csr(matrix: Any) -> sparse.csr_matrix:
     """Return a matrix as canonical CSR; sparse stays sparse, nothing is changed.
 

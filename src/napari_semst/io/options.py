@@ -29,12 +29,15 @@ class ReadOptions:
     features
         ``"all"`` takes controls, blanks and proteins for genes, too; ``"genes"``, as
         None, leaves them out.
+    on_disk
+        Whether counts of an .h5ad that are large beside the memory stay in the file.
     """
 
     counts: str | Path | None = None
     positions: str | Path | None = None
     part: str | None = None
     features: str | None = None
+    on_disk: bool = False
 
     @classmethod
     def of(
@@ -43,6 +46,8 @@ class ReadOptions:
         positions: str | Path | None,
         part: str | int | None,
         features: str | None = None,
+        *,
+        on_disk: bool = False,
     ) -> ReadOptions:
         """Return choices as callers give them: a part may be a number.
 
@@ -58,7 +63,8 @@ class ReadOptions:
                 f"Expected features to be 'genes' or 'all'; got {features!r}. Leave it "
                 "out for genes."
             )
-        return cls(counts, positions, None if part is None else str(part), features)
+        part = None if part is None else str(part)
+        return cls(counts, positions, part, features, on_disk)
 
     def bin_size(self, what: str) -> int | None:
         """Return the part as a bin size, None where none is asked for.

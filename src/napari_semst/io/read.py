@@ -48,6 +48,7 @@ def read(
     positions: str | Path | None = None,
     part: str | int | None = None,
     features: str | None = None,
+    on_disk: bool = False,
 ) -> AnnData:
     """Return the tissue section that a file or folder holds.
 
@@ -74,6 +75,9 @@ def read(
     features
         ``"genes"``, as None, leaves features out that are no genes: controls, blanks,
         proteins; ``"all"`` takes them for genes, too.
+    on_disk
+        Leave the counts of an .h5ad in the file where they would take more than a
+        quarter of the memory: X is then anndata's sparse matrix on disk.
 
     Returns
     -------
@@ -93,7 +97,7 @@ def read(
     """
     place = Path(path).expanduser()
     kind = format_of(place)
-    options = ReadOptions.of(counts, positions, part, features)
+    options = ReadOptions.of(counts, positions, part, features, on_disk=on_disk)
     kind.refuse_other(options, place)
     # Readers tell what is wrong with a file; this is for damage that none foresaw.
     with translate_errors(place, kind.title):

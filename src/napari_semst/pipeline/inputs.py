@@ -31,16 +31,28 @@ class SectionInputs:
         Raw counts with coordinates; it is not changed.
     settings
         Where these stand; what they leave open is found.
+    by_rows
+        Whether counts are looked through some spots at a time only.
     """
 
     tissue: AnnData
     settings: PrepareConfig
+    by_rows: bool = False
 
     @cached_property
     def counts(self) -> Any:
-        """Raw counts of the genes as the tissue holds them, ``(n_spots, n_genes)``."""
-        from napari_semst.io.counts import find_counts
+        """Raw counts of the genes as the tissue holds them, ``(n_spots, n_genes)``.
 
+        Those that are on disk stay there where they are read by rows.
+        """
+        from napari_semst.io.counts import find_counts
+        from napari_semst.io.stored_counts import stored_counts
+
+        stored = None
+        if self.by_rows:
+            stored = stored_counts(self.tissue, self.settings.counts_layer)
+        if stored is not None:
+            return stored.of_genes(np.flatnonzero(self.features.genes))
         counts = find_counts(self.tissue, self.settings.counts_layer).matrix
         genes = self.features.genes
         return counts if genes.all() else counts[:, np.flatnonzero(genes)]
@@ -122,4 +134,7 @@ class SectionInputs:
 
 def section_inputs(tissue: AnnData, config: Config) -> SectionInputs:
     """Return what is read of a tissue with these settings; nothing is read yet."""
-    return SectionInputs(tissue, config.prepare)
+    from napari_semst.methods.spec import method_spec
+
+    by_rows = method_spec(config.model.method).counts_by_rows
+    return SectionInputs(tissue, config.prepare, by_rows)

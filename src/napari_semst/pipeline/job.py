@@ -280,6 +280,7 @@ def _read(sources: Sequence[Path], request: Request) -> tuple[AnnData, Config]:
     from napari_semst.io.concat_sections import concat_from
     from napari_semst.io.read import read
     from napari_semst.methods.resolve import resolve
+    from napari_semst.methods.spec import method_spec
 
     if len(sources) > 1:
         tissue, request = concat_from(sources, request)
@@ -291,6 +292,7 @@ def _read(sources: Sequence[Path], request: Request) -> tuple[AnnData, Config]:
         positions=wanted.positions or None,
         part=wanted.part or None,
         features=wanted.features,
+        on_disk=method_spec(config.model.method).counts_by_rows,
     )
     return tissue, config
 

@@ -48,6 +48,30 @@ _MODULATION = "network.modulation."
 _MIXTURE = ("white", "centres", "weight")
 
 
+class Extremes(NamedTuple):
+    """The spots that lie farthest apart in each dimension of an embedding.
+
+    Parameters
+    ----------
+    low, high
+        The spots, each ``(n_dimensions,)``.
+    least, most
+        Their values there.
+    """
+
+    low: NDArray[np.intp]
+    high: NDArray[np.intp]
+    least: NDArray[np.floating[Any]]
+    most: NDArray[np.floating[Any]]
+
+    @classmethod
+    def of(cls, embedding: NDArray[np.floating[Any]]) -> Extremes:
+        """Return those of an embedding ``(n_spots, n_dimensions)``."""
+        column = np.arange(embedding.shape[1])
+        low, high = embedding.argmin(axis=0), embedding.argmax(axis=0)
+        return cls(low, high, embedding[low, column], embedding[high, column])
+
+
 class Standard(NamedTuple):
     """How the semantic embedding of the section learnt from was standardised.
 
@@ -62,17 +86,20 @@ class Standard(NamedTuple):
     factor: NDArray[np.float64]
 
     @classmethod
-    def between(
-        cls, before: NDArray[np.floating[Any]], after: NDArray[np.floating[Any]]
-    ) -> Standard:
+    def between(cls, before: Extremes, after: NDArray[np.floating[Any]]) -> Standard:
         """Return what took an embedding to its standardised form.
 
-        It is read off the two spots that lie farthest apart in each dimension.
+        Parameters
+        ----------
+        before
+            The spots that lie farthest apart in each dimension.
+        after
+            The standardised form of all spots.
         """
-        column = np.arange(before.shape[1])
-        low, high = before.argmin(axis=0), before.argmax(axis=0)
-        first = before[low, column].astype(np.float64)
-        apart = before[high, column] - first
+        low, high = before.low, before.high
+        column = np.arange(len(low))
+        first = before.least.astype(np.float64)
+        apart = before.most - first
         moved = after[high, column].astype(np.float64) - after[low, column]
         factor = np.divide(moved, apart, out=np.zeros_like(moved), where=apart > 0)
         start = after[low, column].astype(np.float64)

@@ -13,6 +13,7 @@ from napari_semst.config import Config
 from napari_semst.io.export.names import storable_text
 from napari_semst.morphology.base import MOST_KEPT
 from napari_semst.pipeline.content import texts_hash
+from napari_semst.prepare.rows import genes_per_spot, row_blocks, total_per_gene
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping
@@ -73,9 +74,12 @@ def section_hash(section: Section) -> str:
     digest = hashlib.sha256()
     counts = section.counts
     # By one type for all, whatever the file's; chunks keep the copies small.
-    _update(digest, counts.indptr, np.int64)
-    _update(digest, counts.indices, np.int64)
-    _update(digest, counts.data, np.float64)
+    pointers = np.concatenate([[0], np.cumsum(genes_per_spot(counts), dtype=np.int64)])
+    _update(digest, pointers, np.int64)
+    for _, rows in row_blocks(counts):
+        _update(digest, rows.indices, np.int64)
+    for _, rows in row_blocks(counts):
+        _update(digest, rows.data, np.float64)
     _update(digest, section.coordinates.ravel(), np.float64)
     digest.update(storable_text("\n".join(section.genes.tolist())).encode())
     return digest.hexdigest()
@@ -107,7 +111,7 @@ def _genes_known(section: Section, semantics: dict[str, Any]) -> str:
     """Return in words which of the section's genes the built-in table knows."""
     from napari_semst.pipeline.gene_coverage import gene_coverage
 
-    totals = np.asarray(section.counts.sum(axis=0), dtype=np.float64).ravel()
+    totals = total_per_gene(section.counts)
     known = gene_coverage(
         section.genes, section.gene_ids, totals, semantics.get("species")
     )

@@ -54,20 +54,32 @@ def spot_embedding(
     The vectors come standardised where they are to be, and apart from what is told
     of them, so that those of a million spots are held once.
     """
-    from napari_semst.pipeline.model import Standard
+    from napari_semst.pipeline.model import Extremes, Standard
     from napari_semst.semantics import standardise
 
     wanted = config.semantics
     if wanted.source == "none":
         return None, None, None
-    matrix = ranked_values(section, wanted.ranking)
-    described = yield from embed_tissue(tissue, matrix, section, config, control)
+    options = source_options(tissue, config)
+    # Values are as many as counts, and are given away once they are ranked.
+    lists = yield from list_genes(
+        ranked_values(section, wanted.ranking),
+        section.genes,
+        config,
+        control,
+        section.gene_ids,
+    )
+    described = yield from embed_gene_lists(lists, config, control, **options)
+    del lists
     if described.is_empty:
         return None, described, None
     embedding, standard = described.embedding, None
     if wanted.standardise and not config.model.weights:
-        embedding = standardise(embedding)
-        standard = Standard.between(described.embedding, embedding)
+        extremes = Extremes.of(embedding)
+        # Vectors that were made for this run alone are not held twice.
+        own = wanted.source == "builtin"
+        embedding = standardise(embedding, in_place=own)
+        standard = Standard.between(extremes, embedding)
     bare = replace(described, embedding=np.empty_like(embedding[:0]))
     return embedding, bare, standard
 

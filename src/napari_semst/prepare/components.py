@@ -9,11 +9,14 @@ from scipy import sparse
 from scipy.spatial import KDTree
 
 from napari_semst.prepare.normalise import scale_depth, with_values
+from napari_semst.prepare.rows import row_blocks, some_rows, total_per_spot
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from numpy.typing import NDArray
+
+    from napari_semst.prepare.rows import CountRows
 
 
 # Axes are found on a sample of this many spots; every spot is then projected.
@@ -21,15 +24,17 @@ FITTED_SPOTS = 50_000
 _FEW_GENES = 1000
 _CHUNK_SPOTS = 50_000
 _DENSE_SPOTS = 4096
+# Above so many values they are averaged so many columns at a time; to the same bits.
+_WHOLE_VALUES, _COLUMNS_AT_ONCE = 20_000_000, 10
 
 
-def median_depth(counts: sparse.csr_matrix) -> float:
+def median_depth(counts: CountRows) -> float:
     """Return the median total of the spots that have counts; 1 where none has.
 
     A fixed 10,000 would blow up small panels and shallow sections, and with them the
     noise of single counts under a root or logarithm.
     """
-    totals = np.asarray(counts.sum(axis=1), dtype=np.float64).ravel()
+    totals = total_per_spot(counts)
     seen = totals[totals > 0]
     return float(np.median(seen)) if len(seen) else 1.0
 
@@ -92,10 +97,8 @@ def principal_axes(
         every = np.eye(matrix.shape[1], dtype=np.float32)
         return PrincipalAxes(np.zeros(len(every), np.float32), every)
     fitted = matrix
-    if matrix.shape[0] > FITTED_SPOTS:
-        random = np.random.default_rng(seed)
-        chosen = random.choice(matrix.shape[0], FITTED_SPOTS, replace=False)
-        chosen.sort()
+    chosen = _sampled(matrix.shape[0], seed)
+    if chosen is not None:
         fitted = matrix[chosen]
         sections = None if sections is None else sections[chosen]
     if sections is not None:
@@ -104,6 +107,22 @@ def principal_axes(
     find = _axes_of_covariance if matrix.shape[1] <= _FEW_GENES else _axes_by_lanczos
     mean, axes = find(fitted, width, seed)
     return PrincipalAxes((mean @ axes).astype(np.float32), axes.astype(np.float32))
+
+
+def _transformed(
+    counts: sparse.csr_matrix, depth: float
+) -> tuple[sparse.csr_matrix, sparse.csr_matrix]:
+    """Return roots and logarithms of counts scaled to one depth."""
+    scaled = scale_depth(counts, depth)
+    return sqrt_transform(scaled), log1p_transform(scaled)
+
+
+def _sampled(n_spots: int, seed: int) -> NDArray[np.int64] | None:
+    """Return the spots that axes are found on, rising; `None` for all."""
+    if n_spots <= FITTED_SPOTS:
+        return None
+    random = np.random.default_rng(seed)
+    return np.sort(random.choice(n_spots, FITTED_SPOTS, replace=False))
 
 
 class ExpressionAxes(NamedTuple):
@@ -124,7 +143,7 @@ class ExpressionAxes(NamedTuple):
     @classmethod
     def of_section(
         cls,
-        counts: sparse.csr_matrix,
+        counts: CountRows,
         n_components: int,
         seed: int,
         sections: NDArray[np.int32] | None = None,
@@ -141,21 +160,34 @@ class ExpressionAxes(NamedTuple):
         # Of a small panel the last components are each gene's own noise.
         width = min(n_components, max(counts.shape[1] // 2, 2))
         depth = median_depth(counts)
-        scaled = scale_depth(counts, depth)
-        found, scores = [], []
-        for transformed in (sqrt_transform(scaled), log1p_transform(scaled)):
-            found.append(principal_axes(transformed, width, seed, sections))
-            scores.append(found[-1].scores(transformed))
-        return cls(depth, *found), scores[0], scores[1]
+        chosen = _sampled(counts.shape[0], seed)
+        fitted = some_rows(counts, chosen)
+        if chosen is not None and sections is not None:
+            sections = sections[chosen]
+        axes = cls(
+            depth,
+            *(
+                principal_axes(transformed, width, seed, sections)
+                for transformed in _transformed(fitted, depth)
+            ),
+        )
+        return axes, *axes.scores(counts)
 
     def scores(
-        self, counts: sparse.csr_matrix
+        self, counts: CountRows
     ) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
         """Return the scores of any section's spots, from counts of the same genes."""
-        scaled = scale_depth(counts, self.depth)
-        return self.root.scores(sqrt_transform(scaled)), self.logged.scores(
-            log1p_transform(scaled)
+        n_spots = counts.shape[0]
+        root, logged = (
+            np.empty((n_spots, one.axes.shape[1]), np.float32)
+            for one in (self.root, self.logged)
         )
+        # Scaled counts of all spots would take as much as the counts do.
+        for spots, rows in row_blocks(counts):
+            of_root, of_log = _transformed(rows, self.depth)
+            root[spots] = self.root.scores(of_root)
+            logged[spots] = self.logged.scores(of_log)
+        return root, logged
 
     def arrays(self) -> dict[str, NDArray[np.floating]]:
         """Return everything as named arrays."""
@@ -274,14 +306,29 @@ def rotate_to_axes(
     return np.asarray(centred @ axes, dtype=np.float32)
 
 
+def nearest_places(
+    coordinates: NDArray[np.floating], n_nearest: int
+) -> NDArray[np.int32]:
+    """Return the nearest spots of every spot, itself first, ``(n_spots, n_nearest)``.
+
+    Asked some spots at a time: distances and long numbers are given away at once.
+    """
+    tree, n_spots = KDTree(coordinates), len(coordinates)
+    nearest = np.empty((n_spots, n_nearest), np.int32)
+    for start in range(0, n_spots, _CHUNK_SPOTS):
+        some = coordinates[start : start + _CHUNK_SPOTS]
+        found = tree.query(some, k=n_nearest)[1]
+        nearest[start : start + len(some)] = found.reshape(len(some), n_nearest)
+    return nearest
+
+
 def neighbour_average(
     coordinates: NDArray[np.floating], n_neighbours: int
 ) -> sparse.csr_matrix:
     """Return the operator that averages each spot with its nearest spots."""
     n_spots = len(coordinates)
     k = min(n_neighbours, n_spots - 1)
-    _, nearest = KDTree(coordinates).query(coordinates, k=k + 1)
-    nearest = nearest.reshape(n_spots, k + 1)
+    nearest = nearest_places(coordinates, k + 1)
     pointers = np.arange(0, n_spots * (k + 1) + 1, k + 1)
     weights = np.full(nearest.size, 1 / (k + 1), dtype=np.float32)
     average = sparse.csr_matrix((weights, nearest.ravel(), pointers), (n_spots,) * 2)
@@ -294,6 +341,27 @@ def smooth_over_neighbours(
 ) -> NDArray[np.float32]:
     """Return values averaged over neighbours, several times over."""
     result = np.asarray(values, dtype=np.float32)
-    for _ in range(rounds):
-        result = np.asarray(average @ result)
+    for step in range(rounds):
+        result = averaged_once(result, average, in_place=step > 0)
+    return result
+
+
+def averaged_once(
+    values: NDArray[np.float32], average: sparse.csr_matrix, *, in_place: bool = False
+) -> NDArray[np.float32]:
+    """Return values averaged over neighbours.
+
+    Parameters
+    ----------
+    values
+        Shape ``(n_spots, width)``.
+    in_place
+        Whether they may be written over, which spares a copy where there are many.
+    """
+    if values.size <= _WHOLE_VALUES:
+        return np.asarray(average @ values)
+    result = values if in_place else np.empty(values.shape, values.dtype)
+    for start in range(0, values.shape[1], _COLUMNS_AT_ONCE):
+        columns = slice(start, start + _COLUMNS_AT_ONCE)
+        result[:, columns] = average @ np.ascontiguousarray(values[:, columns])
     return result

@@ -7,13 +7,15 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from napari_semst.errors import InputError
+from napari_semst.prepare.rows import some_rows, spots_per_gene
 from napari_semst.prepare.variance import standardised_variance
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from numpy.typing import NDArray
-    from scipy import sparse
+
+    from napari_semst.prepare.rows import CountRows
 
 _FEWEST, _MOST = 3, 100
 _CHOSEN_PANEL = 200
@@ -42,14 +44,13 @@ def least_spots(n_spots: int, n_genes: int, min_cells: int, min_share: float) ->
     return int(np.clip(round(min_share * n_spots), _FEWEST, _MOST))
 
 
-def expressed_genes(counts: sparse.csr_matrix, min_cells: int) -> NDArray[np.intp]:
+def expressed_genes(counts: CountRows, min_cells: int) -> NDArray[np.intp]:
     """Return the indices of genes seen in at least ``min_cells`` spots."""
-    seen = np.bincount(counts.indices[counts.data > 0], minlength=counts.shape[1])
-    return np.flatnonzero(seen >= min_cells)
+    return np.flatnonzero(spots_per_gene(counts) >= min_cells)
 
 
 def variable_genes(
-    counts: sparse.csr_matrix,
+    counts: CountRows,
     n_top_genes: int,
     sections: NDArray[np.int32] | None = None,
 ) -> NDArray[np.intp]:
@@ -72,9 +73,12 @@ def variable_genes(
     n_genes = counts.shape[1]
     if n_genes <= n_top_genes:
         return np.arange(n_genes)
-    owners = [counts]
+    owners: list[CountRows] = [counts]
     if sections is not None:
-        owners = [counts[sections == section] for section in np.unique(sections)]
+        owners = [
+            some_rows(counts, np.flatnonzero(sections == section))
+            for section in np.unique(sections)
+        ]
     # With few spots the local regression is singular at ties of the mean.
     tables = (_variances(owners, span) for span in _SPANS)
     variances = next(table for table in tables if table is not None)
@@ -82,7 +86,7 @@ def variable_genes(
 
 
 def _variances(
-    sections: Sequence[sparse.csr_matrix], span: float
+    sections: Sequence[CountRows], span: float
 ) -> NDArray[np.float64] | None:
     """Return variances by section, or None where the regression failed at this span."""
     try:

@@ -11,6 +11,7 @@ from scipy.spatial import KDTree
 
 from napari_semst.core.threads import keep_limits
 from napari_semst.errors import ConfigError, one_of
+from napari_semst.prepare.components import nearest_places
 from napari_semst.prepare.nearest import (
     LOOKED_INTO,
     nearest_by_cosine,
@@ -132,8 +133,7 @@ def nearest_graph(
     k = min(n_neighbours, n_spots - 1)
     if k < 1:
         return sparse.csr_matrix((n_spots, n_spots), dtype=np.float32)
-    _, nearest = KDTree(coordinates).query(coordinates, k=k + 1)
-    return graph_of_lists(nearest)
+    return graph_of_lists(nearest_places(coordinates, k + 1))
 
 
 def touching_graph(average: sparse.csr_matrix) -> sparse.csr_matrix:
@@ -257,11 +257,17 @@ def normalised_adjacency(
 
 def graph_of_lists(nearest: NDArray[np.integer]) -> sparse.csr_matrix:
     """Return the symmetric graph of lists, whose empty places are negative."""
-    n_spots, k = nearest.shape
-    rows = np.repeat(np.arange(n_spots), k)
-    columns = nearest.ravel()
-    other = (rows != columns) & (columns >= 0)
-    return symmetric_graph(rows[other], columns[other], n_spots)
+    n_spots = len(nearest)
+    # Pairs of numbers would take six times what the graph does.
+    other = (nearest != np.arange(n_spots)[:, None]) & (nearest >= 0)
+    pointers = np.concatenate([[0], np.cumsum(other.sum(axis=1))])
+    columns = nearest[other].astype(np.int32, copy=False)
+    there = np.ones(len(columns), bool)
+    one = sparse.csr_matrix((there, columns, pointers), shape=(n_spots, n_spots))
+    one.sum_duplicates()
+    both = (one + one.T.tocsr()).tocsr()
+    both.sort_indices()
+    return both.astype(np.float32)
 
 
 def symmetric_graph(

@@ -55,16 +55,28 @@ def gene_deviation(matrix: sparse.csr_matrix) -> NDArray[np.float64]:
     return deviation
 
 
-def scale_by_deviation(matrix: sparse.csr_matrix, clip: float) -> sparse.csr_matrix:
+def scale_by_deviation(
+    matrix: sparse.csr_matrix, clip: float, *, in_place: bool = False
+) -> sparse.csr_matrix:
     """Return values over their gene's standard deviation, not centred, clipped.
 
     Without centring zeros stay zeros, so the result is as sparse as its input
     (the authors' ``scale(zero_center=False, max_value=10)``).
+
+    Parameters
+    ----------
+    in_place
+        Whether the values may be written over.
     """
     deviation = gene_deviation(matrix)
     deviation[deviation == 0] = 1.0
-    values = matrix.data / deviation.astype(np.float32)[matrix.indices]
-    return with_values(matrix, np.minimum(values, np.float32(clip), out=values))
+    divisor = deviation.astype(np.float32)
+    values = matrix.data if in_place else np.empty_like(matrix.data)
+    for start in range(0, len(values), _CHUNK_VALUES):
+        part = slice(start, start + _CHUNK_VALUES)
+        scaled = matrix.data[part] / divisor[matrix.indices[part]]
+        np.minimum(scaled, np.float32(clip), out=values[part])
+    return with_values(matrix, values)
 
 
 def gene_commonness(matrix: sparse.csr_matrix) -> NDArray[np.float64]:

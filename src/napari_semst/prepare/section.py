@@ -6,23 +6,25 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
+from scipy import sparse
 
 from napari_semst.core.progress import Progress
 from napari_semst.core.sections import Sections
 from napari_semst.errors import InputError
 from napari_semst.prepare import components, genes, graphs, normalise
 from napari_semst.prepare.align_sections import align_sections
+from napari_semst.prepare.rows import genes_per_spot, some_genes
 
 if TYPE_CHECKING:
     from collections.abc import Generator
 
     from numpy.typing import NDArray
-    from scipy import sparse
 
     from napari_semst.config import PrepareConfig
     from napari_semst.core.progress import RunControl
     from napari_semst.morphology.base import Morphology
     from napari_semst.prepare.align_sections import SectionAlignment
+    from napari_semst.prepare.rows import CountRows
 
 _LEAST_SPOTS = 10
 _SPOTS_PER_ROUND = 400
@@ -62,7 +64,8 @@ class Section:
     genes
         Names of the chosen genes, shape ``(n_genes,)``.
     counts
-        Raw counts of the chosen genes, shape ``(n_spots, n_genes)``.
+        Raw counts of the chosen genes, shape ``(n_spots, n_genes)``; in memory, or in
+        their file where the method looks through them by rows.
     coordinates
         Shape ``(n_spots, 2)``.
     spatial
@@ -111,7 +114,7 @@ class Section:
         depth = normalise.scale_depth(self.counts, self.config.target_sum)
         if chosen is not None:
             depth = depth[:, chosen]
-        return normalise.scale_by_deviation(depth, self.config.clip)
+        return normalise.scale_by_deviation(depth, self.config.clip, in_place=True)
 
     @property
     def smoothing_rounds(self) -> int:
@@ -152,7 +155,7 @@ class Section:
 
 
 def prepare_section(
-    counts: sparse.csr_matrix,
+    counts: CountRows,
     gene_names: NDArray[np.str_],
     coordinates: NDArray[np.floating[Any]],
     config: PrepareConfig,
@@ -180,15 +183,15 @@ def prepare_section(
     InputError
         If there are too few spots, or no gene is left.
     """
-    n_spots, n_all = counts.shape
+    n_spots = counts.shape[0]
     sections = sections or Sections.one(n_spots)
     check_sizes(sections)
     yield Progress("prepare", 0, 3, "Choosing genes")
-    counts = normalise.canonical_csr(counts)
+    if sparse.issparse(counts):
+        counts = normalise.canonical_csr(counts)
     seen, least = check_genes(counts, config)
     control.check()
-    # A panel of a million cells is not copied where every gene stays.
-    kept = counts if len(seen) == n_all else counts[:, seen]
+    kept = some_genes(counts, seen)
     yield Progress("prepare", 1, 3, "Finding variable genes")
     several = sections.codes if len(sections.names) > 1 else None
     chosen = genes.variable_genes(kept, config.n_top_genes, several)
@@ -196,13 +199,13 @@ def prepare_section(
     yield Progress("prepare", 2, 3, "Finding spatial neighbours")
     spatial, found, average, near = spatial_neighbours(coordinates, config, sections)
     control.check()
-    chosen_counts = kept if len(chosen) == len(seen) else kept[:, chosen]
+    chosen_counts = some_genes(kept, chosen)
     notes = {
         "genes": len(chosen),
         "min_cells": least,
         "spatial_graph": found,
         "mean_spatial_neighbours": float(spatial.nnz / n_spots),
-        "empty_spots": int((np.diff(chosen_counts.indptr) == 0).sum()),
+        "empty_spots": int((genes_per_spot(chosen_counts) == 0).sum()),
     }
     if several is not None:
         sizes = map(int, sections.sizes)
@@ -222,14 +225,14 @@ def prepare_section(
 
 
 def check_genes(
-    counts: sparse.csr_matrix, config: PrepareConfig
+    counts: CountRows, config: PrepareConfig
 ) -> tuple[NDArray[np.intp], int]:
     """Return the genes seen in enough spots, and how many spots are enough.
 
     Parameters
     ----------
     counts
-        Canonical, shape ``(n_spots, n_all_genes)``.
+        Canonical where they are in memory, shape ``(n_spots, n_all_genes)``.
 
     Raises
     ------

@@ -2,20 +2,23 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from napari_semst.io.stored_counts import StoredCounts
+
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from numpy.typing import NDArray
-    from scipy import sparse
+
+    from napari_semst.prepare.rows import CountRows
 
 _CHUNK_VALUES = 4_000_000
 
 
-def standardised_variance(
-    counts: sparse.csr_matrix, span: float
-) -> NDArray[np.float64]:
+def standardised_variance(counts: CountRows, span: float) -> NDArray[np.float64]:
     """Return the variance of every gene's standardised counts, ``(n_genes,)``.
 
     The log of the variance is regressed on the log of the mean by local quadratics
@@ -54,16 +57,27 @@ def standardised_variance(
 
 
 def _moments(
-    counts: sparse.csr_matrix, most: NDArray[np.float64] | None
+    counts: CountRows, most: NDArray[np.float64] | None
 ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
     """Return every gene's sum and sum of squares, counts clipped where asked for."""
     n_genes = counts.shape[1]
     total, square = np.zeros(n_genes), np.zeros(n_genes)
-    for start in range(0, counts.nnz, _CHUNK_VALUES):
-        part = slice(start, start + _CHUNK_VALUES)
-        genes, values = counts.indices[part], counts.data[part].astype(np.float64)
+    for genes, values in _values(counts):
         if most is not None:
             np.minimum(values, most[genes], out=values)
         total += np.bincount(genes, values, n_genes)
         square += np.bincount(genes, values**2, n_genes)
     return total, square
+
+
+def _values(
+    counts: CountRows,
+) -> Iterator[tuple[NDArray[np.integer[Any]], NDArray[np.float64]]]:
+    """Yield genes and counts of all that is there, some at a time."""
+    if isinstance(counts, StoredCounts):
+        for _, rows in counts.blocks():
+            yield rows.indices, rows.data.astype(np.float64)
+        return
+    for start in range(0, counts.nnz, _CHUNK_VALUES):
+        part = slice(start, start + _CHUNK_VALUES)
+        yield counts.indices[part], counts.data[part].astype(np.float64)

@@ -18,7 +18,9 @@ RELATIVE_SPREAD = 1e-5
 _CHUNK_SPOTS = 50_000
 
 
-def standardise(embedding: NDArray[np.floating[Any]]) -> NDArray[np.float32]:
+def standardise(
+    embedding: NDArray[np.floating[Any]], *, in_place: bool = False
+) -> NDArray[np.float32]:
     """Centre each dimension and divide it by its standard deviation over spots.
 
     Servers return unit vectors, language models do not, tables do not; without this
@@ -28,6 +30,8 @@ def standardise(embedding: NDArray[np.floating[Any]]) -> NDArray[np.float32]:
     ----------
     embedding
         Shape ``(n_spots, n_dimensions)``, finite.
+    in_place
+        Whether it may be written over, where it is float32.
 
     Returns
     -------
@@ -52,7 +56,10 @@ def standardise(embedding: NDArray[np.floating[Any]]) -> NDArray[np.float32]:
     mean, spread, largest = _moments(values)
     constant = spread <= RELATIVE_SPREAD * largest
     scale = np.where(constant, 0.0, 1 / np.where(constant, 1.0, spread))
-    result = np.empty(values.shape, np.float32)
+    if in_place and values.dtype == np.float32 and values.flags.writeable:
+        result = values
+    else:
+        result = np.empty(values.shape, np.float32)
     for part in _chunks(len(values)):
         result[part] = (values[part] - mean) * scale
     return result

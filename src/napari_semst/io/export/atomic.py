@@ -17,7 +17,7 @@ from napari_semst.io.export.temporaries import (
     remove_dead_temporaries,
     temporary_beside,
 )
-from napari_semst.io.matrices import named_layers
+from napari_semst.io.matrices import is_stored, named_layers
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -326,6 +326,9 @@ def _bytes(value: Any) -> int:
         return sum(_bytes(inner) for inner in value.values())
     if hasattr(value, "memory_usage"):
         return int(np.sum(value.memory_usage(deep=True)))
+    if is_stored(value):
+        # It is copied as it is packed.
+        return sum(part.id.get_storage_size() for part in value.group.values())
     if sparse.issparse(value):
         parts = (getattr(value, name, None) for name in ("data", "indices", "indptr"))
         return sum(int(part.nbytes) for part in parts if part is not None)

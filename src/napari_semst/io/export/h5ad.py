@@ -12,11 +12,13 @@ from napari_semst.io.export.atomic import (
     write_atomically,
     write_folder_atomically,
 )
-from napari_semst.io.export.readback import check_readback
+from napari_semst.io.export.readback import check_readback, stored_sum
 from napari_semst.io.export.repair_notes import Mends
+from napari_semst.io.export.rows import copy_stored
 from napari_semst.io.export.spreadsheet import guard_cells
 from napari_semst.io.export.trial import try_writing
 from napari_semst.io.export.writable import writable, write_plain
+from napari_semst.io.matrices import is_stored
 from napari_semst.io.notes import warn
 
 if TYPE_CHECKING:
@@ -68,10 +70,20 @@ def write(
     plain = writable(adata, mends)
     warn(plain, *mends.sentences())
     whole = write_folder_atomically if place.suffix == ".zarr" else write_atomically
+    stored = plain.X if is_stored(plain.X) and place.suffix != ".zarr" else None
+    if stored is not None:
+        plain.X = None
+
+    def write_all(temporary: Path) -> None:
+        write_plain(plain, temporary, compression=compression)
+        if stored is not None:
+            copy_stored(stored, temporary)
+
+    total = None if stored is None else stored_sum(stored.group)
     return whole(
         place,
-        lambda temporary: write_plain(plain, temporary, compression=compression),
-        lambda temporary: check_readback(plain, temporary),
+        write_all,
+        lambda temporary: check_readback(plain, temporary, sum_of_counts=total),
         overwrite=overwrite,
         suffix=place.suffix if place.suffix == ".zarr" else ".h5ad",
         least_free=estimated_bytes(adata),

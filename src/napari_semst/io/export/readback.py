@@ -65,7 +65,7 @@ def check_readback(
         if sum_of_counts is None and adata.X is not None:
             sum_of_counts = _sum(adata.X)
         if sum_of_counts is not None:
-            _same_sum(_stored_sum(file["X"]), sum_of_counts)
+            _same_sum(stored_sum(file["X"]), sum_of_counts)
 
 
 def _same(what: str, found: Any, expected: Any) -> None:
@@ -130,7 +130,7 @@ def _opened(path: Path) -> Iterator[Any]:
         yield file
 
 
-def _stored_sum(stored: Any) -> float:
+def stored_sum(stored: Any) -> float:
     """Return the sum of a matrix in the file, block by block."""
     return _block_sum(stored if hasattr(stored, "shape") else stored["data"])
 

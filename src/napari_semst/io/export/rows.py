@@ -76,6 +76,16 @@ def write_by_rows(
     )
 
 
+def copy_stored(matrix: Any, path: Path) -> None:
+    """Copy a matrix on disk into an .h5ad as its X, packed as it is."""
+    import h5py
+
+    with h5py.File(path, "r+") as file:
+        if "X" in file:
+            del file["X"]
+        file.copy(matrix.group, file, name="X")
+
+
 def _write_matrix(
     group: Any, counts: Iterator[sparse.csr_matrix], shape: tuple[int, int]
 ) -> float:

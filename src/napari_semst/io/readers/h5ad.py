@@ -26,6 +26,7 @@ from napari_semst.io.notes import note, warn
 from napari_semst.io.places.fov_to_section import take_section_wide
 from napari_semst.io.places.preview import preview_places
 from napari_semst.io.readers.anndata_preview import preview_group
+from napari_semst.io.readers.h5ad_on_disk import bytes_on_disk, read_but_counts
 from napari_semst.io.readers.open_st import without_background
 from napari_semst.io.sections import libraries, part
 from napari_semst.wording import Worded, message
@@ -81,8 +82,10 @@ def read(path: Path, options: ReadOptions) -> AnnData:
             for table in ("obs", "var"):
                 inside = len(file.get(table, ())) if table in file else 0
                 check_columns(inside, f"{table} of {_WHAT} {path}")
-            check_fits(check_datasets(file, path, _WHAT), path, _WHAT)
-        adata = anndata.read_h5ad(path)
+            declared = check_datasets(file, path, _WHAT)
+            stays = bytes_on_disk(file) if _may_stay(options) else 0
+            check_fits(declared - stays, path, _WHAT)
+        adata = read_but_counts(path) if stays else anndata.read_h5ad(path)
         check_matrix(adata)
     return as_section(adata, path, options)
 
@@ -125,6 +128,10 @@ def as_section(adata: AnnData, path: Path, options: ReadOptions) -> AnnData:
         for image in part(adata, library, "images").values():
             forget_source(image)
     return adata
+
+
+def _may_stay(options: ReadOptions) -> bool:
+    return options.on_disk and options.counts in (None, "X")
 
 
 def preview(path: Path, options: ReadOptions) -> dict[str, Any]:
