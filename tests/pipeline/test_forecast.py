@@ -112,7 +112,7 @@ def test_a_wide_embedding_needs_its_room(tissue, monkeypatch):
     steps = find_domains(tissue, Request(overrides=settings))
     for _ in range(2):
         next(steps)
-    assert asked == [{"semantic_width": 7}]
+    assert asked == [{"semantic_width": 7, "on_disk": False}]
 
 
 def test_images_take_time_and_memory_and_networks_more_of_both():

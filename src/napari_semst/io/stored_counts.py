@@ -184,14 +184,13 @@ def _checked_pointers(
     pointers: NDArray[np.integer[Any]], matrix: Any, n_values: int
 ) -> NDArray[np.int64]:
     """Return pointers of rows that lead nowhere else than into the matrix."""
-    pointers = pointers.astype(np.int64, copy=False)
     sound = len(pointers) == matrix.shape[0] + 1 and pointers[0] == 0
     if not sound or pointers[-1] > n_values or (np.diff(pointers) < 0).any():
         raise InputError(
             f"Expected rows of the counts in {matrix.group.file.filename} to follow "
             "each other; they do not. The file is damaged: copy or download it again."
         )
-    return pointers
+    return np.asarray(pointers, np.int64)
 
 
 def _name(counts: StoredCounts) -> str:

@@ -9,7 +9,7 @@ from __future__ import annotations
 import math
 import time
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from napari_semst.core.chunks import FITTED_SPOTS, spots_at_once
 from napari_semst.core.memory import GIB, free_memory, held_memory
@@ -37,6 +37,20 @@ _SPOT_BYTES = 1900.0
 # that are passed through.
 _LARGE_BYTES, _CHUNK_BYTES = 0.22 * GIB, 2000.0
 _SEMANTIC_WIDTH = 256
+
+
+class _ByRows(NamedTuple):
+    """Bytes of runs that look through counts by rows: imports and blocks; each."""
+
+    base: float
+    each_spot: float
+    each_count: float
+
+    def needed(self, n_spots: int, n_counts: int) -> float:
+        return self.base + n_spots * self.each_spot + n_counts * self.each_count
+
+
+_BY_ROWS = _ByRows(0.45 * GIB, each_spot=1150.0, each_count=9.0)
 # Each feature of a spot's image is held about four times; blocks of patches besides.
 _FEATURE_BYTES, _BLOCK_BYTES = 16.0, 0.4 * GIB
 _BUILTIN_FEATURES, _NETWORK_FEATURES = 90, 2560
@@ -69,18 +83,32 @@ class Forecast:
         )
 
 
-def forecast(n_spots: int, n_genes: int, n_counts: int, config: Config) -> Forecast:
-    """Return what a run on this machine will need; ``n_counts`` are not zero."""
+def forecast(
+    n_spots: int, n_genes: int, n_counts: int, config: Config, *, on_disk: bool = False
+) -> Forecast:
+    """Return what a run on this machine will need; ``n_counts`` are not zero.
+
+    Parameters
+    ----------
+    on_disk
+        As for `memory_needed`.
+    """
     relative = _probe() / _PROBE_SECONDS
     seconds = relative * _seconds(
         n_spots, min(n_genes, config.prepare.n_top_genes), config
     )
     seconds += relative * n_counts * _COUNT_SECONDS
-    return Forecast(seconds, memory_needed(n_spots, n_counts, config), free_memory())
+    memory = memory_needed(n_spots, n_counts, config, on_disk=on_disk)
+    return Forecast(seconds, memory, free_memory())
 
 
 def memory_needed(
-    n_spots: int, n_counts: int, config: Config, semantic_width: int = _SEMANTIC_WIDTH
+    n_spots: int,
+    n_counts: int,
+    config: Config,
+    semantic_width: int = _SEMANTIC_WIDTH,
+    *,
+    on_disk: bool = False,
 ) -> float:
     """Return the bytes that a run holds at most.
 
@@ -88,10 +116,15 @@ def memory_needed(
     ----------
     semantic_width
         Numbers of a spot's semantic vector; the built-in table's unless given.
+    on_disk
+        Whether counts stay in their file for methods that read them by rows.
     """
     from napari_semst.methods.spec import method_spec
 
     allowed = config.training.max_memory * GIB
+    if method_spec(config.model.method).counts_by_rows:
+        memory = _BY_ROWS.needed(n_spots, 0 if on_disk else n_counts)
+        return memory + _image_bytes(n_spots, config.morphology.encoder)
     memory = _BASE_BYTES + n_counts * _COUNT_BYTES + n_spots * _SPOT_BYTES
     if n_spots > FITTED_SPOTS:
         at_once = min(n_spots, spots_at_once(allowed=allowed))
@@ -109,6 +142,7 @@ def refuse_beyond_limit(
     semantic_width: int = _SEMANTIC_WIDTH,
     *,
     settled: bool = False,
+    on_disk: bool = False,
 ) -> None:
     """Refuse a run that needs more memory than the user allows, in whatever pieces.
 
@@ -116,6 +150,8 @@ def refuse_beyond_limit(
     ----------
     settled
         Whether semantics and images are not the user's to choose, as with a model.
+    on_disk
+        As for `memory_needed`.
 
     Raises
     ------
@@ -123,7 +159,7 @@ def refuse_beyond_limit(
         With what it would need.
     """
     allowed = config.training.max_memory * GIB
-    needed = memory_needed(n_spots, n_counts, config, semantic_width)
+    needed = memory_needed(n_spots, n_counts, config, semantic_width, on_disk=on_disk)
     if not allowed or needed <= allowed:
         return
     raise ConfigError(
@@ -196,10 +232,15 @@ def _image_seconds(n_spots: int, config: Config) -> float:
 
 
 def memory_warning(
-    n_spots: int, n_counts: int, config: Config, semantic_width: int = _SEMANTIC_WIDTH
+    n_spots: int,
+    n_counts: int,
+    config: Config,
+    semantic_width: int = _SEMANTIC_WIDTH,
+    *,
+    on_disk: bool = False,
 ) -> str | None:
     """Return what to do where the memory that is free may not do, else `None`."""
-    needed = memory_needed(n_spots, n_counts, config, semantic_width)
+    needed = memory_needed(n_spots, n_counts, config, semantic_width, on_disk=on_disk)
     free = free_memory()
     # What was read and imported is held already.
     if needed - held_memory() <= _SAFE_SHARE * free:

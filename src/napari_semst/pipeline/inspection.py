@@ -13,9 +13,9 @@ if TYPE_CHECKING:
     import numpy as np
     from anndata import AnnData
     from numpy.typing import NDArray
-    from scipy import sparse
 
     from napari_semst.io.preview import Preview
+    from napari_semst.prepare.rows import CountRows
 
 SCHEMA = 1
 """Rises where a field is taken away or means another thing; fields may be added."""
@@ -81,7 +81,9 @@ def inspect_input(
     if quick and seen is not None:
         return _previewed(place, seen, quick=True)
     # Reading says better what is wrong with an input, and does without a look inside.
-    tissue = read(place, positions=positions, part=part, features=features)
+    tissue = read(
+        place, positions=positions, part=part, features=features, on_disk=True
+    )
     if seen is None:
         kind = format_of(place)
         seen = Preview(kind.name, kind.title)
@@ -182,7 +184,7 @@ def _measured(tissue: AnnData, seen: Preview) -> dict[str, Any]:
 
 
 def _too_small(
-    tissue: AnnData | None, counts: sparse.csr_matrix | None, n_spots: int = 0
+    tissue: AnnData | None, counts: CountRows | None, n_spots: int = 0
 ) -> list[str]:
     """Return why there are too few spots or genes to run, nothing where there are not.
 
@@ -208,17 +210,17 @@ def _too_small(
     return []
 
 
-def _counts(
-    tissue: AnnData, seen: Preview
-) -> tuple[dict[str, Any], sparse.csr_matrix | None]:
-    from napari_semst.io.counts import find_counts
+def _counts(tissue: AnnData, seen: Preview) -> tuple[dict[str, Any], CountRows | None]:
+    from napari_semst.io.counts import CountsFound, find_counts
     from napari_semst.io.matrices import named_layers
+    from napari_semst.io.stored_counts import stored_counts
 
     there = [*(["X"] if tissue.X is not None else []), *named_layers(tissue)]
     places = list(seen.counts_places) or there
     told: dict[str, Any] = {"where": None, "places": places, "n_nonzero": None}
     try:
-        found = find_counts(tissue)
+        stored = stored_counts(tissue)
+        found = find_counts(tissue) if stored is None else CountsFound(stored, "X")
     except SemstError as error:
         return {**told, "problem": message(error)}, None
     n_counts = int(found.matrix.nnz)
@@ -370,22 +372,21 @@ def _left_out(tissue: AnnData) -> dict[str, int]:
     return {str(kind): int(number) for kind, number in kinds.items()}
 
 
-def _gene_semantics(
-    tissue: AnnData, counts: sparse.csr_matrix | None
-) -> dict[str, Any] | None:
+def _gene_semantics(tissue: AnnData, counts: CountRows | None) -> dict[str, Any] | None:
     """Return which genes the built-in table has a vector of."""
     import numpy as np
 
     from napari_semst.config import PrepareConfig
     from napari_semst.pipeline.gene_coverage import gene_coverage
     from napari_semst.pipeline.inputs import SectionInputs
+    from napari_semst.prepare.rows import total_per_gene
 
     inputs = SectionInputs(tissue, PrepareConfig())
     try:
         kept = np.flatnonzero(inputs.features.genes)
         totals = None
         if counts is not None:
-            totals = np.asarray(counts.sum(axis=0), dtype=np.float64).ravel()[kept]
+            totals = total_per_gene(counts)[kept]
         return gene_coverage(inputs.symbols, inputs.gene_ids, totals).table()
     except SemstError:  # no feature is a gene, which is said elsewhere
         return None
@@ -436,13 +437,16 @@ def _forecasts(
     """Return the device, and what runs of a few presets will need."""
     from napari_semst.config import Request
     from napari_semst.core.device import choose_device
+    from napari_semst.io.matrices import is_stored
     from napari_semst.methods.resolve import resolve
     from napari_semst.pipeline.forecast import forecast
 
     told = []
     for preset in _PRESETS if image else _PRESETS[:-1]:
         config = resolve(Request(preset))
-        needs = forecast(tissue.n_obs, tissue.n_vars, n_counts, config)
+        needs = forecast(
+            tissue.n_obs, tissue.n_vars, n_counts, config, on_disk=is_stored(tissue.X)
+        )
         told.append(
             {
                 "preset": preset,

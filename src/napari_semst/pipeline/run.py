@@ -233,6 +233,7 @@ def prepared(
         As for `refuse_beyond_limit`.
     """
     from napari_semst.domains.leiden import check_installed
+    from napari_semst.io.matrices import is_stored
     from napari_semst.pipeline.forecast import memory_warning, refuse_beyond_limit
     from napari_semst.pipeline.inputs import section_inputs
 
@@ -264,9 +265,10 @@ def prepared(
     width = {} if given is None else {"semantic_width": given.shape[1]}
     if config.semantics.source in ("prompts", "genes"):
         width = {"semantic_width": _LANGUAGE_WIDTH}
-    n_counts = inputs.counts.nnz
-    refuse_beyond_limit(tissue.n_obs, n_counts, config, settled=settled, **width)
-    short = memory_warning(tissue.n_obs, n_counts, config, **width)
+    held = tissue.n_obs, inputs.counts.nnz, config
+    on_disk = is_stored(tissue.X)
+    refuse_beyond_limit(*held, settled=settled, on_disk=on_disk, **width)
+    short = memory_warning(*held, on_disk=on_disk, **width)
     if short is not None:
         yield Progress("prepare", 0, 0, short)
     control.check()

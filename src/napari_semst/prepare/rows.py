@@ -52,7 +52,7 @@ def genes_per_spot(counts: CountRows) -> NDArray[np.integer[Any]]:
     """Return how many genes each spot has counts of, ``(n_spots,)``."""
     if isinstance(counts, StoredCounts):
         return counts.summary.lengths
-    return np.diff(counts.indptr)
+    return np.asarray(np.diff(counts.indptr))
 
 
 def spots_per_gene(counts: CountRows) -> NDArray[np.integer[Any]]:

@@ -78,7 +78,7 @@ def forecast_run(
         rest = texts.FORECAST_OF_REST.format(forecast=estimate)
         needs = [*_reading(config, tissue, device), rest]
     width = {"semantic_width": _LANGUAGE_WIDTH} if reads else {}
-    short = memory_warning(tissue.n_obs, n_counts, config, **width)
+    short = memory_warning(tissue.n_obs, n_counts, config, on_disk=False, **width)
     warning = "" if short is None else texts.MAY_NOT_FIT.format(forecast=estimate)
     return RunForecast("\n".join(needs), warning, line)
 
