@@ -145,8 +145,8 @@ def allowing(gib, preset="quick", **stages):
 
 
 def test_a_run_above_the_limit_is_refused_before_the_work(tissue):
-    steps = find_domains(tissue, allowing(0.5))
-    with pytest.raises(ConfigError, match=r"at most 0\.5 GiB.* need about 0\.7 GiB"):
+    steps = find_domains(tissue, allowing(0.2))
+    with pytest.raises(ConfigError, match=r"at most 0\.2 GiB.* need about 0\.4 GiB"):
         run_to_end(steps)
     assert memory_asked() == 0
 
@@ -157,7 +157,7 @@ def test_what_is_proposed_is_less_than_what_was_chosen():
         stages = {"semantics": {"source": source}, "morphology": {"encoder": encoder}}
         # The method of "quick" reads no semantics.
         stages["preset"] = "quick" if source == "none" else "default"
-        config = resolve(allowing(0.5, **stages))
+        config = resolve(allowing(0.2, **stages))
         with pytest.raises(ConfigError) as refused:
             refuse_beyond_limit(1000, 10**6, config)
         said[source] = for_shell(refused.value.args[0])
@@ -207,3 +207,15 @@ def test_large_sections_need_less_under_a_limit():
         memory_needed(10**5, 10**7, resolve(allowing(gib))) for gib in (0, 2)
     )
     assert limited < free
+
+
+def test_counts_that_stay_on_disk_take_no_memory():
+    n_counts = 2 * 10**8
+    memory, disk = (
+        memory_needed(10**6, n_counts, QUICK, on_disk=there) for there in (False, True)
+    )
+    assert memory - disk > 8 * n_counts
+    # What trains reads them into memory wherever they are.
+    assert memory_needed(10**6, n_counts, DEFAULT, on_disk=True) == memory_needed(
+        10**6, n_counts, DEFAULT
+    )

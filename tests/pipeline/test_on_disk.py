@@ -12,9 +12,9 @@ import pytest
 
 from napari_semst.core import chunks
 from napari_semst.io import stored_counts
+from napari_semst.io.formats import h5ad_on_disk
 from napari_semst.io.matrices import is_stored
 from napari_semst.io.read import read
-from napari_semst.io.readers import h5ad_on_disk
 from napari_semst.prepare import components
 from napari_semst.sample import simulated_cortex
 from tests.cli.test_main import call

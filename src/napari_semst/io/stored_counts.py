@@ -47,8 +47,8 @@ class CountsSummary(NamedTuple):
 class StoredCounts:
     """Raw counts in a file, as `napari_semst.io.counts.find_counts` would return them.
 
-    Rows are canonical, whole numbers, without stored zeros. Only the pointers of rows
-    are held.
+    Rows are canonical, whole numbers, without stored zeros; reading those that are no
+    counts raises `CountsError`. Only the pointers of rows are held.
 
     Parameters
     ----------
@@ -96,6 +96,10 @@ class StoredCounts:
     def __getitem__(self, spots: slice) -> sparse.csr_matrix:
         """Return the counts of spots that stand together."""
         return self._rows(spots, self.dtype)
+
+    def long_rows(self, spots: slice) -> sparse.csr_matrix:
+        """Return the same as float64, whatever the largest count of all."""
+        return self._rows(spots, np.float64)
 
     def take(self, spots: NDArray[np.integer[Any]]) -> sparse.csr_matrix:
         """Return the counts of some spots, in rising order; a pass over the file."""
@@ -213,14 +217,7 @@ def stored_counts(tissue: AnnData, layer: str = "") -> StoredCounts | None:
         As `napari_semst.io.read.read` returns it with ``on_disk``.
     layer
         The counts asked for; those of X alone stay on disk.
-
-    Raises
-    ------
-    CountsError
-        If X holds no raw counts.
     """
     if layer not in ("", "X") or not is_stored(tissue.X):
         return None
-    found = StoredCounts(tissue.X)
-    _ = found.summary
-    return found
+    return StoredCounts(tissue.X)

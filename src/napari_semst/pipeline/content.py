@@ -11,6 +11,7 @@ import numpy as np
 from napari_semst import keys
 from napari_semst.core.progress import Progress
 from napari_semst.io.export.names import storable_text
+from napari_semst.io.stored_counts import StoredCounts
 
 if TYPE_CHECKING:
     from collections.abc import Generator, Iterable
@@ -141,6 +142,8 @@ def _counts_hash(
 
     if sparse.issparse(counts) and counts.format != "csr":
         counts = counts.tocsr()  # rows of others are slow to take
+    # Not by the type of the largest count, which would take a pass of its own.
+    take = counts.long_rows if isinstance(counts, StoredCounts) else counts.__getitem__
     n_spots, n_genes = counts.shape
     rows = max(1, _CHUNK_VALUES // max(n_genes, 1))
     # Apart, so that the number of rows in a chunk makes no difference.
@@ -148,7 +151,7 @@ def _counts_hash(
     told = time.monotonic()
     for start in range(0, n_spots, rows):
         control.check()
-        part = _canonical(counts[start : start + rows])
+        part = _canonical(take(slice(start, start + rows)))
         _update(lengths, np.diff(part.indptr), "<i8")
         _update(genes, part.indices, "<i4")
         _update(values, part.data, "<f8")

@@ -29,28 +29,24 @@ _FIT_SECONDS = 4.0e-4  # each spot that mixtures are fitted to, at 12 starts
 _PATCH_SECONDS = 5.0e-3  # each spot whose patches are cut, and measured
 # Each spot whose patches a network of 90 million weights reads; on GPUs it is a guess.
 _NETWORK_SECONDS, _NETWORK_GPU_SECONDS = 0.6, 5.0e-3
-# Bytes: what is imported, each stored count, each spot besides its semantic vector.
-_BASE_BYTES = 0.7 * GIB
-_COUNT_BYTES = 20.0
-_SPOT_BYTES = 1900.0
 # Above the spots that mixtures are fitted to: what searches by pieces hold, and chunks
 # that are passed through.
 _LARGE_BYTES, _CHUNK_BYTES = 0.22 * GIB, 2000.0
 _SEMANTIC_WIDTH = 256
 
 
-class _ByRows(NamedTuple):
-    """Bytes of runs that look through counts by rows: imports and blocks; each."""
+class _Held(NamedTuple):
+    """Bytes: what is imported, each spot besides its semantic vector, each count."""
 
     base: float
-    each_spot: float
-    each_count: float
-
-    def needed(self, n_spots: int, n_counts: int) -> float:
-        return self.base + n_spots * self.each_spot + n_counts * self.each_count
+    spot: float
+    # `count` is a method of tuples.
+    value: float
 
 
-_BY_ROWS = _ByRows(0.45 * GIB, each_spot=1150.0, each_count=9.0)
+_TRAINED = _Held(0.7 * GIB, spot=1900.0, value=20.0)
+# Of methods that look through counts some spots at a time.
+_BY_ROWS = _Held(0.36 * GIB, spot=900.0, value=9.0)
 # Each feature of a spot's image is held about four times; blocks of patches besides.
 _FEATURE_BYTES, _BLOCK_BYTES = 16.0, 0.4 * GIB
 _BUILTIN_FEATURES, _NETWORK_FEATURES = 90, 2560
@@ -122,10 +118,10 @@ def memory_needed(
     from napari_semst.methods.spec import method_spec
 
     allowed = config.training.max_memory * GIB
+    each = _TRAINED
     if method_spec(config.model.method).counts_by_rows:
-        memory = _BY_ROWS.needed(n_spots, 0 if on_disk else n_counts)
-        return memory + _image_bytes(n_spots, config.morphology.encoder)
-    memory = _BASE_BYTES + n_counts * _COUNT_BYTES + n_spots * _SPOT_BYTES
+        each, n_counts = _BY_ROWS, 0 if on_disk else n_counts
+    memory = each.base + n_counts * each.value + n_spots * each.spot
     if n_spots > FITTED_SPOTS:
         at_once = min(n_spots, spots_at_once(allowed=allowed))
         memory += _LARGE_BYTES + at_once * _CHUNK_BYTES

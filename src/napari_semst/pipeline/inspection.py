@@ -221,6 +221,8 @@ def _counts(tissue: AnnData, seen: Preview) -> tuple[dict[str, Any], CountRows |
     try:
         stored = stored_counts(tissue)
         found = find_counts(tissue) if stored is None else CountsFound(stored, "X")
+        if stored is not None:
+            _ = stored.summary  # which looks at every count
     except SemstError as error:
         return {**told, "problem": message(error)}, None
     n_counts = int(found.matrix.nnz)

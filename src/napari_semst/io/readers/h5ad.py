@@ -18,6 +18,7 @@ from napari_semst.io.checks import (
 from napari_semst.io.coordinates import NAME_PLACES, locate_coordinates
 from napari_semst.io.counts import other_counts
 from napari_semst.io.feature_names import say_references
+from napari_semst.io.formats.h5ad_on_disk import bytes_on_disk, read_but_counts
 from napari_semst.io.formats.hdf5 import check_datasets, open_hdf5
 from napari_semst.io.gene_features import keep_genes
 from napari_semst.io.image_sources import forget_source
@@ -26,7 +27,6 @@ from napari_semst.io.notes import note, warn
 from napari_semst.io.places.fov_to_section import take_section_wide
 from napari_semst.io.places.preview import preview_places
 from napari_semst.io.readers.anndata_preview import preview_group
-from napari_semst.io.readers.h5ad_on_disk import bytes_on_disk, read_but_counts
 from napari_semst.io.readers.open_st import without_background
 from napari_semst.io.sections import libraries, part
 from napari_semst.wording import Worded, message
