@@ -7,10 +7,12 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from napari_semst import keys
 from napari_semst.errors import InputError
-from napari_semst.explore.labels import NONE
+from napari_semst.explore.labels import NONE, read_labels
 
 if TYPE_CHECKING:
+    from anndata import AnnData
     from numpy.typing import NDArray
 
     from napari_semst.explore.labels import Labels
@@ -75,6 +77,31 @@ class Neighbourhoods:
             for other in order
             if row[other]
         )
+
+
+def section_neighbourhoods(tissue: AnnData, column: str) -> Neighbourhoods:
+    """Return how the labels of a column lie beside each other, section by section.
+
+    Parameters
+    ----------
+    tissue
+        The section, or several joined.
+    column
+        obs column of the labels.
+
+    Raises
+    ------
+    InputError
+        If there is no such column, or there are no coordinates.
+    """
+    from napari_semst.io.coordinates import find_coordinates
+
+    sections = None
+    if keys.SECTION in tissue.obs:
+        sections = tissue.obs[keys.SECTION].astype("category").cat.codes.to_numpy()
+    return neighbourhoods(
+        read_labels(tissue, column), find_coordinates(tissue), sections
+    )
 
 
 def neighbourhoods(

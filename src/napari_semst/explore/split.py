@@ -7,11 +7,56 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from napari_semst import keys
-from napari_semst.errors import InputError
+from napari_semst.errors import ConfigError, InputError, one_of
 
 if TYPE_CHECKING:
     from anndata import AnnData
     from numpy.typing import NDArray
+
+
+SPLITS = ("pieces", "latent")
+"""By what the spots of one domain are told apart."""
+
+
+def split_parts(
+    tissue: AnnData,
+    spots: NDArray[np.bool_],
+    by: str,
+    coordinates: str | None = None,
+) -> NDArray[np.int64]:
+    """Return the part of each of some spots of a section, counted from 0.
+
+    Parameters
+    ----------
+    tissue
+        The section, or several joined: no piece reaches from one to another.
+    spots
+        Which ones, shape ``(n_spots,)``.
+    by
+        ``"pieces"``, connected ones, or ``"latent"``, of the latest run.
+    coordinates
+        Where the coordinates stand; by default found.
+
+    Raises
+    ------
+    ConfigError
+        If they are to be told apart by something else.
+    InputError
+        If the section has no latent, or no coordinates.
+    """
+    from napari_semst.io.coordinates import find_coordinates
+
+    if by not in SPLITS:
+        raise ConfigError(one_of("what splits a domain", by, SPLITS))
+    if by == "latent":
+        return latent_parts(tissue, spots)
+    places = find_coordinates(tissue, coordinates)[spots]
+    if keys.SECTION in tissue.obs:
+        sections = tissue.obs[keys.SECTION].astype("category").cat.codes.to_numpy()
+        # Beside each other, and farther apart than any is wide.
+        width = float(np.ptp(places[:, 0])) if len(places) else 0.0
+        places = places + np.outer(sections[spots] * 2.0 * width, [1.0, 0.0])
+    return connected_parts(places)
 
 
 def connected_parts(

@@ -30,6 +30,7 @@ def find_domains(
     on_progress: Callable[[Progress], None] | None = None,
     journal: str | Path | Callable[[dict[str, Any]], None] | None = None,
     checkpoint: str | Path | None = None,
+    inplace: bool = False,
 ) -> AnnData:
     """Find the domains of a tissue or file, and return the tissue with them.
 
@@ -66,11 +67,13 @@ def find_domains(
     checkpoint
         Folder that keeps what is learnt while training; the same call goes on from
         there after the process was killed. It is removed at the end.
+    inplace
+        Write the domains into the tissue that was given instead of a copy.
 
     Returns
     -------
     tissue
-        A new tissue; what was given is not changed.
+        A new tissue, and what was given is not changed; or the tissue given itself.
 
     Raises
     ------
@@ -113,7 +116,7 @@ def find_domains(
         if len(files) == len(_listed(source)):
             steps = with_inputs(steps, files, asked, control, tell=told.inputs)
         result = run_to_end(with_callback(steps, told.hear), on_progress)
-        done = pipeline.attach(tissue, result, run, inplace=own)
+        done = pipeline.attach(tissue, result, run, inplace=own or inplace)
         told.wrote([], result)
     if states is not None:
         states.remove()

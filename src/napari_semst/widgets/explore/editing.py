@@ -8,7 +8,8 @@ from weakref import ref
 from qtpy.QtCore import QObject, Signal  # type: ignore[attr-defined]
 
 from napari_semst.explore.annotate import Annotator
-from napari_semst.viewer import spots
+from napari_semst.explore.label_edits import LabelEdit
+from napari_semst.viewer import adapter
 from napari_semst.widgets.explore import texts
 from napari_semst.widgets.shared.errors import error_report
 from napari_semst.widgets.shared.unsaved import mark_unsaved
@@ -18,7 +19,6 @@ if TYPE_CHECKING:
 
     from anndata import AnnData
 
-    from napari_semst.explore.annotate import Edit
     from napari_semst.explore.labels import Labels
     from napari_semst.widgets.explore.legend import LegendTable
     from napari_semst.widgets.shared.sections import OpenSections
@@ -61,7 +61,7 @@ class LabelEditor(QObject):
             held = self._annotators[id(tissue)] = ref(tissue), Annotator(tissue)
         return held[1]
 
-    def edit(self, change: Edit, column: str = "", *, begin: bool = False) -> str:
+    def edit(self, change: LabelEdit, column: str = "", *, begin: bool = False) -> str:
         """Edit labels, or a copy of them where they are no work of hand.
 
         Parameters
@@ -158,27 +158,21 @@ class LabelEditor(QObject):
             return ""
 
     def _on_renamed(self, name: str, new: str) -> None:
-        self.edit(lambda labels: labels.renamed(name, new))
+        self.edit(LabelEdit("renamed", {"name": name, "new": new}))
 
     def _on_merged(self, names: list[str]) -> None:
-        self.edit(lambda labels: labels.merged(names))
+        self.edit(LabelEdit("merged", {"names": names}))
 
     def _on_moved(self, name: str, step: int) -> None:
-        self.edit(lambda labels: labels.moved(name, step))
+        self.edit(LabelEdit("moved", {"name": name, "step": step}))
 
     def _on_split(self, name: str, how: str) -> None:
-        from napari_semst.explore.split import connected_parts, latent_parts
-
         layer, tissue = self._sections.layer, self._sections.tissue
         if layer is None or tissue is None:
             return
-
-        def split(labels: Labels) -> Labels:
-            inside = labels.spots_of([name])
-            if how == "pieces":
-                parts = connected_parts(spots.positions(layer)[inside])
-            else:
-                parts = latent_parts(tissue, inside)
-            return labels.split(name, parts)
-
-        self.edit(split)
+        given = {
+            "name": name,
+            "parts": how,
+            "coordinates": layer.metadata.get(adapter.COORDINATES),
+        }
+        self.edit(LabelEdit("split", given, tissue))

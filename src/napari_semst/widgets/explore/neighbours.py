@@ -17,8 +17,10 @@ from qtpy.QtWidgets import (
 
 from napari_semst import keys
 from napari_semst.explore.annotate import edited_columns
-from napari_semst.explore.labels import read_labels
-from napari_semst.explore.neighbourhoods import Neighbourhoods, neighbourhoods
+from napari_semst.explore.neighbourhoods import (
+    Neighbourhoods,
+    section_neighbourhoods,
+)
 from napari_semst.viewer.adapter import snapshot
 from napari_semst.widgets.explore import texts
 from napari_semst.widgets.explore.texts import TIPS
@@ -182,12 +184,4 @@ def distance_column(tissue: AnnData, column: str) -> str:
 
 def _look(original: AnnData, tissue: AnnData, column: str) -> _Answer:
     """Return how the labels of a column lie beside each other; for a worker."""
-    from napari_semst.io.coordinates import find_coordinates
-
-    sections = None
-    if keys.SECTION in tissue.obs:
-        sections = tissue.obs[keys.SECTION].astype("category").cat.codes.to_numpy()
-    found = neighbourhoods(
-        read_labels(tissue, column), find_coordinates(tissue), sections
-    )
-    return _Answer(original, column, found)
+    return _Answer(original, column, section_neighbourhoods(tissue, column))

@@ -11,7 +11,6 @@ from qtpy.QtCore import QObject, Signal  # type: ignore[attr-defined]
 from qtpy.QtWidgets import QFileDialog, QGridLayout, QPushButton, QSpinBox, QWidget
 
 from napari_semst import keys
-from napari_semst.explore.labels import read_labels
 from napari_semst.explore.spot_values import unit_of_genes
 from napari_semst.figure.colouring import Categories, Numbers
 from napari_semst.viewer import adapter, colourings
@@ -290,17 +289,10 @@ def _read(
     original: AnnData, tissue: AnnData, path: Path, given: dict[str, Any]
 ) -> _Brought:
     """Return the labels that a file of regions, or of spots, gives."""
-    from napari_semst.io.geojson import add_regions
-    from napari_semst.io.import_labels import add_labels
+    from napari_semst.explore.labels_from_file import labels_from_file
 
-    column = "semst_brought"
-    added: Any
-    if path.suffix.lower() == ".csv":
-        added = add_labels(tissue, path, column, overwrite=True)
-    else:
-        added = add_regions(tissue, path, column, overwrite=True, **given)
-    labels = read_labels(tissue, column)
-    return _Brought(original, labels, file_stem(path.stem), added.words())
+    labels, words = labels_from_file(tissue, path, **given)
+    return _Brought(original, labels, file_stem(path.stem), words)
 
 
 def plot_values(

@@ -9,6 +9,7 @@ from qtpy.QtCore import QSignalBlocker, Qt
 from qtpy.QtWidgets import QComboBox, QCompleter, QWidget
 
 from napari_semst.explore.annotate import edited_columns
+from napari_semst.explore.label_edits import LabelEdit
 from napari_semst.explore.labels import free_name, read_labels
 from napari_semst.widgets.explore import texts
 from napari_semst.widgets.explore.texts import TIPS
@@ -71,7 +72,9 @@ class AssignPart(QWidget):
         if tissue is None or spots is None:
             return
         done = self._context.editing.edit(
-            lambda labels: labels.assigned(spots, name), wanted, begin=name is not None
+            LabelEdit("assigned", {"spots": spots, "name": name}),
+            wanted,
+            begin=name is not None,
         )
         if not done:
             return
