@@ -23,6 +23,7 @@ from anndata import AnnData
 from hypothesis import settings
 from scipy import sparse
 
+from napari_semst.core.triton_import import guard_triton_import
 from napari_semst.semantics.server.credentials import KEY_VARIABLES
 from tests.genes.gene_tables import (  # noqa: F401  fixtures of several folders
     build_script,
@@ -47,6 +48,11 @@ _RUN = {"find_domains", "find_domains_cohort", "result_of"}
 # What gives the command line its words, of which the first may be "run".
 _SHELL = {"CliRunner", "call", "semst", "shell"}
 _BESIDE = Path(__file__).resolve().parents[2] / "shared" / "data"
+
+
+def pytest_configure() -> None:
+    """Windows of tests and models of others come into one process."""
+    guard_triton_import()
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

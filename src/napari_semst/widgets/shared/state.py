@@ -7,6 +7,8 @@ from weakref import WeakKeyDictionary, ref
 
 from qtpy.QtCore import QObject, Signal  # type: ignore[attr-defined]
 
+from napari_semst.core.triton_import import guard_triton_import
+
 if TYPE_CHECKING:
     import numpy as np
     from anndata import AnnData
@@ -26,6 +28,7 @@ class ViewerState(QObject):
 
     def __init__(self) -> None:
         super().__init__()
+        guard_triton_import()
         # By identity: a tissue compares itself value by value.
         self._selected: dict[int, tuple[ref[AnnData], NDArray[np.bool_]]] = {}
 
