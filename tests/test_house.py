@@ -29,7 +29,7 @@ FLOORS = (
     ("embedding", "cohort", "explanation", "verification"),
     ("transfer",),
     ("explore", "report"),
-    ("bench",),
+    ("bench", "session"),
     ("viewer",),
     ("_reader", "_sample_data"),
     ("widgets",),

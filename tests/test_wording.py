@@ -27,6 +27,7 @@ TEXT = Worded(
 OF_THE_SHELL = re.compile(
     r"^(cli|cohort|embedding|report)/|^__main__\.py$|^core/process_group\.py$"
     r"|^widgets/open/dock_at_launch\.py$|^viewer/window\.py$|^models/hub\.py$"
+    r"|^session/shell_code\.py$"
 )
 OPTION = re.compile(
     r"(?<![\w-])--[a-z][a-z-]+|(?<![\w-])-[kowq]\b(?!\w)|in the shell"

@@ -45,6 +45,8 @@ SPATIAL = "spatial"
 CONVERSION = "semst_conversion"
 # How images were turned and shifted by hand, by library.
 ALIGNMENT = "semst_alignment"
+# What was done to a section in the window, to be done again.
+SESSION = "semst_session"
 # Which section a spot is of, where several were joined.
 SECTION = "semst_section"
 # Counts of all genes of every section, where joined sections have few in common, and

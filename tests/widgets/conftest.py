@@ -19,7 +19,7 @@ def _threads_end(monkeypatch):
     yield
     from superqt.utils import WorkerBase
 
-    WorkerBase.await_workers(10_000)
+    WorkerBase.await_workers(60_000)
 
 
 @pytest.fixture(autouse=True)

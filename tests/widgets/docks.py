@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from napari.layers import Layer
 
+from napari_semst.explore.label_edits import LabelEdit
 from napari_semst.viewer import adapter
 
 
@@ -22,6 +23,11 @@ def add(viewer, tissue, name="Section"):
     return layers[-1]
 
 
+def renamed(name, new):
+    """Return the edit that gives a name another one."""
+    return LabelEdit("renamed", {"name": name, "new": new})
+
+
 def run_to_end(qtbot, dock, kinds=("success", "warning", "error")):
     dock.run_box.run_button.click()
-    qtbot.waitUntil(lambda: dock.card.kind in kinds, timeout=15_000)
+    qtbot.waitUntil(lambda: dock.card.kind in kinds, timeout=60_000)

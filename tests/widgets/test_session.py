@@ -5,6 +5,7 @@ from __future__ import annotations
 import anndata
 import numpy as np
 import pytest
+from matplotlib.image import imread as image
 from qtpy.QtWidgets import QFileDialog
 
 from napari_semst import keys, simulated_cortex
@@ -83,6 +84,20 @@ def test_from_a_file_to_a_figure(make_napari_viewer, qtbot, monkeypatch, tmp_pat
     for column in (keys.DOMAIN, edited, "side"):
         assert back.obs[column].astype(str).equals(tissue.obs[column].astype(str))
     assert adapter.UNSAVED not in layer.metadata
+
+    # The script of the session, run without a window, gives the same.
+    press("session", tmp_path / "session.py")
+    monkeypatch.chdir(tmp_path)
+    code = compile((tmp_path / "session.py").read_text(), "session.py", "exec")
+    again: dict = {}
+    exec(code, again)
+    for column in (keys.DOMAIN, edited, "side"):
+        assert again["tissue"].obs[column].equals(tissue.obs[column]), column
+    for name in ("result.png",):
+        drawn, repeated = (image(tmp_path / way / name) for way in ("", "repeated"))
+        np.testing.assert_array_equal(drawn, repeated)
+    repeated = anndata.read_h5ad(tmp_path / "repeated" / "result.h5ad")
+    assert repeated.obs.equals(back.obs)
     assert original.read_bytes() == before
     pixels = viewer.screenshot(canvas_only=False, flash=False)
     assert pixels.std() > 10

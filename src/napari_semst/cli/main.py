@@ -18,7 +18,7 @@ from napari_semst.cli.inspect import inspect, score, view
 from napari_semst.cli.prompts import prompts
 from napari_semst.cli.run import presets, run
 from napari_semst.cli.sample import demo, samples
-from napari_semst.cli.share import export, figure, import_regions, report
+from napari_semst.cli.share import export, figure, import_regions, report, session
 from napari_semst.cli.streams import INTERRUPTED, NOT_SAID, TERMINATED
 from napari_semst.cli.transfer import signature, transfer
 from napari_semst.cli.verify import verify
@@ -36,7 +36,7 @@ app = typer.Typer(
 # In the order of the help; groups come after commands there.
 for _command in (
     run, embed, server, domains, explain, apply, transfer, signature, discordance,
-    figure, report, export,
+    figure, report, session, export,
 ):  # fmt: skip
     app.command()(_command)
 app.command("import")(import_regions)

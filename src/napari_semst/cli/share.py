@@ -1,4 +1,4 @@
-"""``semst export``, ``semst import``, ``semst figure`` and ``semst report``."""
+"""``semst export``, ``import``, ``figure``, ``report`` and ``session``."""
 
 from __future__ import annotations
 
@@ -283,6 +283,29 @@ def report(
         overwrite=overwrite,
     )
     typer.echo(f"Wrote {output}.")
+
+
+def session(
+    source: InputPath,
+    output: Annotated[
+        Path,
+        typer.Option("--output", "-o", help="Code to write (.py, .ipynb or .sh)."),
+    ],
+    overwrite: Overwrite = False,
+) -> None:
+    """Write what was done to a section in napari as code that does it again."""
+    from napari_semst.io.export.destinations import check_destination
+    from napari_semst.io.read import read
+    from napari_semst.pipeline.files_read import inputs_of
+    from napari_semst.session.script import SESSION_ENDINGS, write_session
+
+    check_destination(
+        output, SESSION_ENDINGS, overwrite=overwrite, reads=inputs_of(source)
+    )
+    missing = write_session(read(source), output, overwrite=overwrite)
+    typer.echo(f"Wrote {output}.")
+    for one in missing:
+        typer.echo(f"Not done again: {one}", err=True)
 
 
 def read_markers(path: Path) -> pd.DataFrame:

@@ -1,10 +1,10 @@
 """Triton, which torch imports where it is installed, kept from ending the program.
 
-Triton brings an LLVM of its own. Where Mesa draws without a graphics card, as over remote
-desktops and in virtual machines, that of Mesa is in the process already, and the two do
-not bear each other: the program ends, with all that was not saved (Triton 3.8.0 of torch
-2.14.1, Mesa 22.3 with LLVM 15). Nothing here compiles with Triton, and torch does without
-it where it cannot be imported.
+Triton brings an LLVM of its own. Where Mesa draws without a graphics card, as over
+remote desktops and in virtual machines, that of Mesa is in the process already, and the
+two do not bear each other: the program ends, with all that was not saved (Triton 3.8.0
+of torch 2.14.1, Mesa 22.3 with LLVM 15). Nothing here compiles with Triton, and torch
+does without it where it cannot be imported.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ class _Refusal(Loader):
 
     def create_module(self, spec: ModuleSpec) -> ModuleType | None:
         raise ImportError(
-            "Expected to import Triton before Mesa's software renderer loaded its LLVM; "
+            "Expected to import Triton before Mesa's software renderer loads LLVM; "
             "with both the process would end. Import it before the window is opened, "
             "or do without.",
             name=_NAME,

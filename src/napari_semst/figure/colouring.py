@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -13,6 +13,8 @@ from napari_semst.errors import CountsError, InputError
 from napari_semst.io.checks import abbreviate
 
 if TYPE_CHECKING:
+    from collections.abc import Collection
+
     import pandas as pd
     from anndata import AnnData
     from numpy.typing import NDArray
@@ -85,6 +87,18 @@ class Numbers:
     colormap: str
     unit: str = ""
     limits: tuple[float, float] | None = None
+
+
+def without_names(colouring: Categories, names: Collection[str]) -> Categories:
+    """Return groups of which some are not drawn.
+
+    Parameters
+    ----------
+    names
+        Those that are hidden; others than the groups' are left out.
+    """
+    places = [at for at, name in enumerate(colouring.names) if name in set(names)]
+    return replace(colouring, hidden=np.isin(colouring.codes, places))
 
 
 def colouring_by_name(adata: AnnData, name: str) -> Categories | Numbers:

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING
+
+from napari_semst.session.actions import Action
 
 if TYPE_CHECKING:
     from napari.types import LayerData
@@ -47,6 +50,26 @@ def from_path(
     where = path.expanduser().absolute(), options or ReadOptions()
     for _, how, _ in layers:
         how["metadata"][READ_FROM] = where
+    origin = Action("read", {"path": where[0], **asdict(where[1])})
+    return with_session(layers, origin)
+
+
+def with_session(layers: list[LayerData], origin: Action) -> list[LayerData]:
+    """Begin the record of a section that layers show; return them.
+
+    Parameters
+    ----------
+    origin
+        How the section was had.
+    """
+    from napari_semst.session.log import begin_session
+    from napari_semst.viewer.spots import TISSUE
+
+    for _, how, _ in layers:
+        tissue = how["metadata"].get(TISSUE)
+        if tissue is not None:
+            begin_session(tissue, origin)
+            break
     return layers
 
 

@@ -26,7 +26,7 @@ def named(viewer, dock, qtbot, signature, tmp_path):
     add(viewer, layers(1), "Target")
     part = dock.naming
     part.take_file(path)
-    qtbot.waitUntil(lambda: not part.reading.busy, timeout=15_000)
+    qtbot.waitUntil(lambda: not part.reading.busy, timeout=60_000)
     assert part.panel.reference.currentText() == "lab.npz"
     part.panel.domains.setCurrentIndex(part.panel.domains.findData("cluster"))
     part.panel.button.click()
@@ -81,7 +81,7 @@ def test_an_open_section_can_be_the_reference_and_its_signature_saved(
     path = tmp_path / "made.npz"
     monkeypatch.setattr(naming, "ask_path", lambda *given: path)
     panel.save_button.click()
-    qtbot.waitUntil(lambda: not part.saving.busy, timeout=15_000)
+    qtbot.waitUntil(lambda: not part.saving.busy, timeout=60_000)
     assert load_signature(path).labels == ("layer 0", "layer 1", "layer 2")
     assert dock.card.kind == "success"
 
@@ -103,6 +103,6 @@ def test_what_is_wrong_is_told_on_the_card(viewer, dock, qtbot, tmp_path):
     damaged = tmp_path / "damaged.npz"
     damaged.write_bytes(b"no signature")
     dock.naming.take_file(damaged)
-    qtbot.waitUntil(lambda: not dock.naming.reading.busy, timeout=15_000)
+    qtbot.waitUntil(lambda: not dock.naming.reading.busy, timeout=60_000)
     assert dock.card.kind == "error"
     assert "damaged" in dock.card.text.text()

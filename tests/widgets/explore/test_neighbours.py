@@ -31,7 +31,7 @@ def part(qtbot, dock, tissue):
 def look(qtbot, part):
     assert part.button.isEnabled()
     part.button.click()
-    qtbot.waitUntil(lambda: not part.task.busy, timeout=20_000)
+    qtbot.waitUntil(lambda: not part.task.busy, timeout=60_000)
 
 
 def cells(part):

@@ -8,7 +8,7 @@ import pytest
 
 from napari_semst import keys
 from napari_semst.widgets.explore import texts
-from tests.widgets.docks import add
+from tests.widgets.docks import add, renamed
 from tests.widgets.stand_in import small_tissue
 
 BASE, EDITED = "semst_domain_default", "domain_default_edited"
@@ -52,7 +52,7 @@ def refine(qtbot, dock):
     part = dock.select.refine
     assert part.button.isEnabled()
     part.button.click()
-    qtbot.waitUntil(lambda: not part.task.busy, timeout=20_000)
+    qtbot.waitUntil(lambda: not part.task.busy, timeout=60_000)
     return part
 
 
@@ -123,13 +123,13 @@ def test_what_was_taken_back_by_undo_asks_no_more(qtbot, dock, tissue):
     # With edits on top, the answer cannot go without them.
     dock.colour_by(EDITED)
     part = refine(qtbot, dock)
-    dock.editing.edit(lambda labels: labels.renamed("2", "two"))
+    dock.editing.edit(renamed("2", "two"))
     part.discard_button.click()
     assert dock.card.title.text() == texts.EDITED_SINCE
 
 
 def test_without_a_latent_or_a_correction_it_says_why(qtbot, dock, tissue):
-    dock.editing.edit(lambda labels: labels.renamed("1", "all"))
+    dock.editing.edit(renamed("1", "all"))
     refine(qtbot, dock)
     assert dock.card.kind == "error"
     assert "another name" in dock.card.text.text() + dock.card.title.text()

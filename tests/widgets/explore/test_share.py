@@ -19,7 +19,7 @@ from napari_semst.viewer import adapter
 from napari_semst.viewer.sections import sections_by, show_section
 from napari_semst.widgets.explore import share, texts
 from napari_semst.widgets.explore.share import plot_values
-from tests.widgets.docks import add
+from tests.widgets.docks import add, renamed
 from tests.widgets.stand_in import small_tissue
 
 
@@ -51,7 +51,7 @@ def press(qtbot, dock, monkeypatch):
         dock.card.show_status("ready", "", "")
         dock.share.buttons[name].click()
         ends = ("success", "error")
-        qtbot.waitUntil(lambda: dock.card.kind in ends, timeout=20_000)
+        qtbot.waitUntil(lambda: dock.card.kind in ends, timeout=60_000)
         return dock.card.kind
 
     return do
@@ -59,7 +59,7 @@ def press(qtbot, dock, monkeypatch):
 
 def test_edits_are_marked_until_the_section_is_saved(dock, press, tissue, tmp_path):
     assert "*" not in dock.share.buttons["save"].text()
-    dock.editing.edit(lambda labels: labels.renamed("1", "cortex"))
+    dock.editing.edit(renamed("1", "cortex"))
     assert "*" in dock.share.buttons["save"].text()
     assert press("save", tmp_path / "mine") == "success"
     assert "*" not in dock.share.buttons["save"].text()
@@ -100,7 +100,7 @@ def test_regions_go_to_qupath_and_come_back(dock, press, tissue, tmp_path):
     assert (tissue.obs["truth"].astype(str) == tissue.obs["ground_truth"]).all()
     assert dock.sections.colouring.key == "truth"
     # Read in, it may be edited where it is, and taken back.
-    dock.editing.edit(lambda labels: labels.renamed("upper", "top"))
+    dock.editing.edit(renamed("upper", "top"))
     assert "truth_edited" not in tissue.obs
     dock.editing.undo()
     dock.editing.undo()
@@ -168,7 +168,7 @@ def test_results_go_into_a_spatialdata_store(dock, qtbot, store, monkeypatch):
     def write():
         dock.card.show_status("ready", "", "")
         dock.share.buttons["store"].click()
-        qtbot.waitUntil(lambda: dock.card.kind in ("success", "error"), timeout=20_000)
+        qtbot.waitUntil(lambda: dock.card.kind in ("success", "error"), timeout=60_000)
         assert dock.card.kind == "success", dock.card.text.text()
         return spatialdata.read_zarr(store).tables["semst"]
 

@@ -69,7 +69,7 @@ def test_an_error_reaches_the_card(qtbot, dock, monkeypatch):
     monkeypatch.setattr(module, "explain_steps", broken)
     dock.colour_by("ground_truth")
     dock.why.button.click()
-    qtbot.waitUntil(lambda: dock.card.kind == "error", timeout=20_000)
+    qtbot.waitUntil(lambda: dock.card.kind == "error", timeout=60_000)
     assert "out of luck" in dock.card.text.text()
     assert dock.why.button.isEnabled()
 
@@ -94,16 +94,16 @@ def ended(monkeypatch):
 def test_a_panel_that_is_gone_explains_nothing_more(qtbot, tissue, ended):
     panel = WhyPanel()
     panel.ask(tissue, tissue, ExplainOptions(labels="ground_truth"))
-    qtbot.waitUntil(lambda: panel.message.text() == "Comparing", timeout=20_000)
+    qtbot.waitUntil(lambda: panel.message.text() == "Comparing", timeout=60_000)
     panel.deleteLater()
-    qtbot.waitUntil(lambda: bool(ended), timeout=20_000)
+    qtbot.waitUntil(lambda: bool(ended), timeout=60_000)
 
 
 def test_what_is_cancelled_does_not_come_back(qtbot, dock, ended):
     dock.colour_by("ground_truth")
     dock.why.button.click()
-    qtbot.waitUntil(lambda: dock.why.message.text() == "Comparing", timeout=20_000)
+    qtbot.waitUntil(lambda: dock.why.message.text() == "Comparing", timeout=60_000)
     dock.why.cancel_button.click()
     assert dock.why.button.isEnabled()
-    qtbot.waitUntil(lambda: bool(ended), timeout=20_000)
+    qtbot.waitUntil(lambda: bool(ended), timeout=60_000)
     assert dock.card.title.text() != texts.EXPLAINED

@@ -21,7 +21,7 @@ from napari_semst.widgets.explore.dotplot import GenePlot
 from napari_semst.widgets.find.widget import FindDomains
 from napari_semst.widgets.shared.sections import NO_SECTION
 from napari_semst.widgets.shared.state import ViewerState, state_of
-from tests.widgets.docks import add
+from tests.widgets.docks import add, renamed
 from tests.widgets.stand_in import small_tissue
 
 
@@ -210,7 +210,7 @@ def test_markers_of_the_chosen_names_and_the_tissue_by_one(qtbot, dock, layer, t
     tissue.X = type(tissue.X)(counts)
     choose(dock, "1")
     dock.markers.find_button.click()
-    qtbot.waitUntil(lambda: dock.markers.table is not None, timeout=20_000)
+    qtbot.waitUntil(lambda: dock.markers.table is not None, timeout=60_000)
     model = dock.markers.sorted
     assert model.data(model.index(0, 0)) == "GENE3"
     dock.markers.view.clicked.emit(model.index(0, 0))
@@ -221,7 +221,7 @@ def test_markers_of_the_chosen_names_and_the_tissue_by_one(qtbot, dock, layer, t
     # With a gene on show, the names chosen before are meant.
     dock.markers.set_tissue(None)
     dock.markers.find_button.click()
-    qtbot.waitUntil(lambda: dock.markers.table is not None, timeout=20_000)
+    qtbot.waitUntil(lambda: dock.markers.table is not None, timeout=60_000)
     dock.markers.set_tissue(small_tissue())
     assert dock.markers.table is None
     dock.markers.set_tissue(tissue)
@@ -284,7 +284,7 @@ def test_what_one_dock_shows_the_other_does_not_paint_over(
     find._show_results()
     np.testing.assert_array_equal(layer.face_color, painted)
     assert find.results.colouring.key == "gene:GENE5"
-    dock.editing.edit(lambda labels: labels.renamed("1", "one"), "semst_domain_default")
+    dock.editing.edit(renamed("1", "one"), "semst_domain_default")
     offered = find.results.colour_by
     names = [offered.itemText(i) for i in range(offered.count())]
     assert "domain_default_edited" in names

@@ -152,10 +152,10 @@ def test_it_is_cancelled_as_the_rest_is(qtbot, dock, monkeypatch):
     monkeypatch.setattr(module, "explain_steps", endless)
     why = unfolded(qtbot, dock)
     why.test_button.click()
-    qtbot.waitUntil(lambda: why.message.text().startswith("Without"), timeout=20_000)
+    qtbot.waitUntil(lambda: why.message.text().startswith("Without"), timeout=60_000)
     assert not why.test_button.isEnabled()
     why.cancel_button.click()
-    qtbot.waitUntil(lambda: bool(ended), timeout=20_000)
+    qtbot.waitUntil(lambda: bool(ended), timeout=60_000)
     assert why.test_button.isEnabled()
     assert dock.card.title.text() != texts.EXPLAINED
 

@@ -38,7 +38,7 @@ def heard(controller):
 
 def test_success_attaches_to_the_tissue(qtbot, controller, heard, pipeline, tissue):
     controller.start(tissue, REQUEST, "default")
-    qtbot.waitUntil(lambda: bool(heard["succeeded"]), timeout=10_000)
+    qtbot.waitUntil(lambda: bool(heard["succeeded"]), timeout=60_000)
     assert tissue.obs["semst_domain"].nunique() == 3
     assert controller.job is None
     assert not heard["failed"]
@@ -48,11 +48,11 @@ def test_cancel_leaves_the_tissue_as_it_was(qtbot, controller, heard, pipeline, 
     pipeline.epochs, pipeline.seconds_per_epoch = 1000, 0.02
     before = tissue.copy()
     controller.start(tissue, REQUEST, "default")
-    qtbot.waitUntil(lambda: len(heard["updated"]) > 1, timeout=10_000)
+    qtbot.waitUntil(lambda: len(heard["updated"]) > 1, timeout=60_000)
     controller.cancel()
     # Between two events only the control can end a long step.
     assert pipeline.control.cancelled
-    qtbot.waitUntil(lambda: pipeline.ended == 1, timeout=10_000)
+    qtbot.waitUntil(lambda: pipeline.ended == 1, timeout=60_000)
     qtbot.wait(50)
     assert heard["cancelled"] == [True]
     assert not heard["succeeded"]
@@ -63,9 +63,9 @@ def test_cancel_leaves_the_tissue_as_it_was(qtbot, controller, heard, pipeline, 
 def test_stop_early_keeps_the_present_state(qtbot, controller, heard, pipeline, tissue):
     pipeline.epochs, pipeline.seconds_per_epoch = 1000, 0.02
     controller.start(tissue, REQUEST, "default")
-    qtbot.waitUntil(lambda: len(heard["updated"]) > 1, timeout=10_000)
+    qtbot.waitUntil(lambda: len(heard["updated"]) > 1, timeout=60_000)
     controller.stop_early()
-    qtbot.waitUntil(lambda: bool(heard["succeeded"]), timeout=10_000)
+    qtbot.waitUntil(lambda: bool(heard["succeeded"]), timeout=60_000)
     assert 0 < heard["succeeded"][0].result.provenance["epochs"] < 1000
     assert "semst_domain" in tissue.obs
 
@@ -81,8 +81,8 @@ def test_answers_to_an_older_job_are_dropped(
     controller.start(tissue, REQUEST, "second")
     controller._on_returned(JobFailure(first, InputError("old"), ""))
     controller._on_returned(JobAnswer(first, None, 1.0))
-    qtbot.waitUntil(lambda: bool(heard["succeeded"]), timeout=10_000)
-    qtbot.waitUntil(lambda: pipeline.ended >= 1, timeout=10_000)
+    qtbot.waitUntil(lambda: bool(heard["succeeded"]), timeout=60_000)
+    qtbot.waitUntil(lambda: pipeline.ended >= 1, timeout=60_000)
     assert not heard["failed"]
     assert [answer.job.run for answer in heard["succeeded"]] == ["second"]
     assert "semst_domain_first" not in tissue.obs
@@ -96,7 +96,7 @@ def test_every_error_reaches_the_user(
 ):
     pipeline.error = error
     controller.start(tissue, REQUEST, "default")
-    qtbot.waitUntil(lambda: bool(heard["failed"]), timeout=10_000)
+    qtbot.waitUntil(lambda: bool(heard["failed"]), timeout=60_000)
     shown, details = heard["failed"][0]
     assert str(error) in str(shown)
     assert "Traceback" in details
@@ -112,7 +112,7 @@ def test_error_while_attaching_reaches_the_user(
 
     monkeypatch.setattr(sys.modules["napari_semst.pipeline.run"], "attach", broken)
     controller.start(tissue, REQUEST, "default")
-    qtbot.waitUntil(lambda: bool(heard["failed"]), timeout=10_000)
+    qtbot.waitUntil(lambda: bool(heard["failed"]), timeout=60_000)
     assert not heard["succeeded"]
 
 

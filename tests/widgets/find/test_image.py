@@ -192,7 +192,7 @@ def test_the_image_is_not_remembered_but_the_encoder_is(
     image.image.add_file(str(picture(tmp_path)))
     image.context.setValue(4)
     dock.run_box.run_button.click()
-    qtbot.waitUntil(lambda: dock.controller.job is None, timeout=10_000)
+    qtbot.waitUntil(lambda: dock.controller.job is None, timeout=60_000)
     assert pipeline.requests[-1].overrides["morphology"]["image"].endswith("slide.png")
     recall_request(form.show_request)
     assert form.method.chosen == "image-guided"

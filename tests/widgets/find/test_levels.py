@@ -216,7 +216,7 @@ def test_a_new_run_starts_at_its_own_number(qtbot, viewer, dock, pipeline):
     dock.results.level_bar.slider.setValue(5)
     dock.settings.n_domains.setValue(4)
     dock.run_box.run_button.click()
-    qtbot.waitUntil(lambda: dock.controller.job is None, timeout=15_000)
+    qtbot.waitUntil(lambda: dock.controller.job is None, timeout=60_000)
     assert dock.results.run.currentText() == "run-2"
     # The stand-in makes no hierarchy.
     assert not shown(dock.results.level_bar)

@@ -35,7 +35,7 @@ def value(layer, spot):
 def test_a_file_is_opened_run_and_looked_at(qtbot, viewer, dock, tmp_path):
     path = write(small_tissue(), tmp_path / "section.h5ad")
     dock.files.open(str(path))
-    qtbot.waitUntil(lambda: dock.section.layer is not None, timeout=15_000)
+    qtbot.waitUntil(lambda: dock.section.layer is not None, timeout=60_000)
     layer = dock.section.layer
     assert isinstance(layer, Image)
     assert [one.name for one in viewer.layers] == ["section image", "section"]
@@ -43,7 +43,7 @@ def test_a_file_is_opened_run_and_looked_at(qtbot, viewer, dock, tmp_path):
     # What shows the whole was drawn in the worker.
     assert len(spots.raster_of(layer)._tiles) > 50
     dock.run_box.run_button.click()
-    qtbot.waitUntil(lambda: dock.card.kind == "success", timeout=15_000)
+    qtbot.waitUntil(lambda: dock.card.kind == "success", timeout=60_000)
     tissue = dock.section.tissue
     assert dock.results.colouring.key == keys.DOMAIN
     expected = paint_of(tissue, dock.results.colouring).rgba
@@ -76,13 +76,13 @@ def test_spots_move_in_the_background(qtbot, viewer, dock):
     before, painted = spots.positions(layer).copy(), colours(layer)
     dock.section.coordinates.setCurrentText("aligned")
     assert dock.card.title.text() == texts.MOVING
-    qtbot.waitUntil(lambda: not dock.moving.busy, timeout=15_000)
+    qtbot.waitUntil(lambda: not dock.moving.busy, timeout=60_000)
     np.testing.assert_allclose(spots.positions(layer), before + 5000)
     np.testing.assert_array_equal(colours(layer), painted)
     assert dock.card.kind == "ready"
     assert "barcode: spot-7" in value(layer, 7)
     dock.section.coordinates.setCurrentText("broken")
-    qtbot.waitUntil(lambda: not dock.moving.busy, timeout=15_000)
+    qtbot.waitUntil(lambda: not dock.moving.busy, timeout=60_000)
     assert dock.card.kind == "error"
     assert dock.section.coordinates_key == "aligned"
     np.testing.assert_allclose(spots.positions(layer), before + 5000)
@@ -96,7 +96,7 @@ def test_a_layer_that_left_while_its_spots_were_moving_is_no_matter(
     layer = add(viewer, tissue)
     dock.section.coordinates.setCurrentText("aligned")
     viewer.layers.remove(layer)
-    qtbot.waitUntil(lambda: not dock.moving.busy, timeout=15_000)
+    qtbot.waitUntil(lambda: not dock.moving.busy, timeout=60_000)
     assert dock.card.title.text() == NO_SECTION
 
 
@@ -107,7 +107,7 @@ def test_two_layers_of_one_tissue_move_each_with_an_image_of_its_own(
     tissue.obs["slide"] = np.where(np.arange(120) % 2 == 0, "even", "odd")
     one, other = add(viewer, tissue), add(viewer, tissue)
     dock.settings.sections.setCurrentIndex(dock.settings.sections.findData("slide"))
-    qtbot.waitUntil(lambda: not dock.moving.busy, timeout=15_000)
+    qtbot.waitUntil(lambda: not dock.moving.busy, timeout=60_000)
     assert sections.sections_on(one) == sections.sections_on(other) == ("even", "odd")
     np.testing.assert_array_equal(spots.positions(one), spots.positions(other))
     dock.section.shown.setCurrentIndex(1)
@@ -121,7 +121,7 @@ def test_many_and_few_are_joined(qtbot, viewer, dock):
     add(viewer, small_tissue(), "A")
     add(viewer, small_tissue(60), "B")
     dock.joiner.join([viewer.layers["A"], viewer.layers["B"]])
-    qtbot.waitUntil(lambda: "A + B" in viewer.layers, timeout=15_000)
+    qtbot.waitUntil(lambda: "A + B" in viewer.layers, timeout=60_000)
     layer = viewer.layers["A + B"]
     assert isinstance(layer, Image)
     assert "section: B" in value(layer, 130)

@@ -179,7 +179,7 @@ def test_several_files_open_each_as_its_own_section(
     picked(monkeypatch, written(tmp_path, "a", "b", "c"))
     dock.section.file_button.click()
     qtbot.waitUntil(
-        lambda: dock.card.title.text() == "3 sections opened", timeout=15_000
+        lambda: dock.card.title.text() == "3 sections opened", timeout=60_000
     )
     assert items(dock.section.combo) == ["a", "b", "c"]
     assert dock.section.layer.name == "c"
@@ -195,7 +195,7 @@ def test_a_file_that_cannot_be_opened_is_said_after_the_others(
     bad = [str(tmp_path / f"{name}.h5ad") for name in ("bad", "worse")]
     picked(monkeypatch, [bad[0], good[0], bad[1], good[1]])
     dock.section.file_button.click()
-    qtbot.waitUntil(lambda: dock.card.kind == "error", timeout=15_000)
+    qtbot.waitUntil(lambda: dock.card.kind == "error", timeout=60_000)
     assert "bad.h5ad" in dock.card.text.text()
     assert "worse.h5ad" in dock.card.text.text()
     assert items(dock.section.combo) == ["a", "b"]
@@ -218,7 +218,7 @@ def test_ticked_sections_are_joined_into_one(qtbot, viewer, dock):
     boxes[2].setCheckState(Qt.CheckState.Checked)
     dialog.join_button.click()
     qtbot.waitUntil(
-        lambda: dock.card.title.text() == "2 sections joined", timeout=15_000
+        lambda: dock.card.title.text() == "2 sections joined", timeout=60_000
     )
     assert dock.section.layer.name == "a + c"
     assert items(dock.section.shown)[1:] == ["a", "c"]
@@ -250,7 +250,7 @@ def test_what_cannot_be_joined_is_said_on_the_card(qtbot, viewer, dock):
     other.var_names = [f"OTHER{i}" for i in range(30)]
     layer = add(viewer, other, "b")
     asked(dock).join_button.click()
-    qtbot.waitUntil(lambda: dock.card.kind == "error", timeout=15_000)
+    qtbot.waitUntil(lambda: dock.card.kind == "error", timeout=60_000)
     assert "most genes in common" in dock.card.text.text()
     assert layer.visible
     assert len(viewer.layers) == 4

@@ -91,7 +91,7 @@ def test_a_control_is_told_loudly(qtbot, dock, pipeline):
     # A run of another kind is not told so.
     pipeline.semantics = TABLE
     dock.run_box.run_button.click()
-    qtbot.waitUntil(lambda: dock.controller.job is None, timeout=15_000)
+    qtbot.waitUntil(lambda: dock.controller.job is None, timeout=60_000)
     assert part.text() == texts.SEMANTICS_OF_RUN
     assert dock.results.meaning.control.isHidden()
     dock.results.run.setCurrentText("default")
@@ -134,7 +134,7 @@ def test_dock_closed_during_a_test_of_a_server(qtbot, dock, server):
     fields = dock.settings.meaning.server
     fields.url.setText(server.url)
     fields.test_button.click()
-    qtbot.waitUntil(lambda: bool(server.asked), timeout=15_000)
+    qtbot.waitUntil(lambda: bool(server.asked), timeout=60_000)
     assert fields.test.busy
     dock._viewer.window.remove_dock_widget(dock)
     assert not fields.test.busy

@@ -23,11 +23,11 @@ def tissue():
 
 def looked(qtbot, dock, path):
     dock.look([path])
-    qtbot.waitUntil(lambda: bool(dock.inside.looks), timeout=10_000)
+    qtbot.waitUntil(lambda: bool(dock.inside.looks), timeout=60_000)
 
 
 def seen(qtbot, dock, name, text):
-    qtbot.waitUntil(lambda: dock.inside.values[name].text() == text, timeout=10_000)
+    qtbot.waitUntil(lambda: dock.inside.values[name].text() == text, timeout=60_000)
 
 
 def test_the_bin_size_of_visium_hd_is_chosen(qtbot, dock, tmp_path, tissue):
@@ -39,7 +39,7 @@ def test_the_bin_size_of_visium_hd_is_chosen(qtbot, dock, tmp_path, tissue):
     part.setCurrentIndex(0)
     part.activated.emit(0)
     qtbot.waitUntil(
-        lambda: dock.inside.values["Spots"].text() != before, timeout=10_000
+        lambda: dock.inside.values["Spots"].text() != before, timeout=60_000
     )
     assert dock.inside.options == ReadOptions(part="2")
 
@@ -51,15 +51,15 @@ def test_any_bin_size_of_stereo_seq_can_be_typed(qtbot, dock, tmp_path):
     assert part.isEditable()
     part.lineEdit().setText("small")
     part.lineEdit().returnPressed.emit()
-    qtbot.waitUntil(lambda: dock.card.kind == "error", timeout=10_000)
+    qtbot.waitUntil(lambda: dock.card.kind == "error", timeout=60_000)
     assert "Expected a bin size" in dock.card.text.text()
     # What can be chosen is still there.
     assert not dock.inside.isHidden()
     part.lineEdit().setText("20")
     part.lineEdit().returnPressed.emit()
-    qtbot.waitUntil(lambda: dock.card.kind == "ready", timeout=10_000)
+    qtbot.waitUntil(lambda: dock.card.kind == "ready", timeout=60_000)
     dock.open_button.click()
-    qtbot.waitUntil(lambda: dock.sections.tissue is not None, timeout=15_000)
+    qtbot.waitUntil(lambda: dock.sections.tissue is not None, timeout=60_000)
     assert dock.sections.tissue.n_obs == 20 * 15
 
 
@@ -78,5 +78,5 @@ def test_positions_of_a_bare_matrix_are_asked_for(
     dock.inside.positions.click()
     seen(qtbot, dock, "Coordinates", "tissue_positions.csv")
     dock.open_button.click()
-    qtbot.waitUntil(lambda: dock.card.title.text().startswith("Opened"), timeout=15_000)
+    qtbot.waitUntil(lambda: dock.card.title.text().startswith("Opened"), timeout=60_000)
     assert np.allclose(dock.sections.tissue.obsm["spatial"], tissue.obsm["spatial"])

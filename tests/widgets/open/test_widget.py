@@ -33,12 +33,12 @@ def file(tmp_path):
 
 def looked(qtbot, dock, *paths):
     dock.look(paths)
-    qtbot.waitUntil(lambda: len(dock.inside.looks) == len(paths), timeout=10_000)
+    qtbot.waitUntil(lambda: len(dock.inside.looks) == len(paths), timeout=60_000)
 
 
 def opened(qtbot, dock):
-    qtbot.waitUntil(lambda: dock.opener.busy, timeout=10_000)
-    qtbot.waitUntil(lambda: not dock.opener.busy, timeout=15_000)
+    qtbot.waitUntil(lambda: dock.opener.busy, timeout=60_000)
+    qtbot.waitUntil(lambda: not dock.opener.busy, timeout=60_000)
 
 
 def value(dock, name):
@@ -79,7 +79,7 @@ def test_a_file_dropped_is_looked_into(qtbot, dock, file):
         Qt.KeyboardModifier.NoModifier,
     )
     dock.drop.dropEvent(event)
-    qtbot.waitUntil(lambda: bool(dock.inside.looks), timeout=10_000)
+    qtbot.waitUntil(lambda: bool(dock.inside.looks), timeout=60_000)
     # What is on the network is not fetched.
     assert [look.path for look in dock.inside.looks] == [file]
 
@@ -110,11 +110,11 @@ def test_the_dialogs_ask_and_look(qtbot, dock, file, monkeypatch):
     dialog = module.QFileDialog
     monkeypatch.setattr(dialog, "getOpenFileNames", lambda *_: ([str(file)], ""))
     dock.drop.file_button.click()
-    qtbot.waitUntil(lambda: bool(dock.inside.looks), timeout=10_000)
+    qtbot.waitUntil(lambda: bool(dock.inside.looks), timeout=60_000)
     monkeypatch.setattr(dialog, "getExistingDirectory", lambda *_: str(file.parent))
     dock.drop.folder_button.click()
     shown = lambda: [look.path for look in dock.inside.looks]  # noqa: E731
-    qtbot.waitUntil(lambda: shown() == [file.parent], timeout=10_000)
+    qtbot.waitUntil(lambda: shown() == [file.parent], timeout=60_000)
 
 
 # --- opening
@@ -163,7 +163,7 @@ def test_options_are_handed_to_the_reader(qtbot, dock, tmp_path):
     assert value(dock, "Raw counts") == "counts"
     inside.coordinates.setCurrentIndex(inside.coordinates.findData("aligned"))
     inside.coordinates.activated.emit(inside.coordinates.currentIndex())
-    qtbot.waitUntil(lambda: "aligned" in value(dock, "Coordinates"), timeout=10_000)
+    qtbot.waitUntil(lambda: "aligned" in value(dock, "Coordinates"), timeout=60_000)
     assert inside.counts.currentData() == "counts"
     assert dock.card.title.text() == texts.SEEN
     dock.open()

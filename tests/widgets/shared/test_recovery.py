@@ -56,7 +56,7 @@ def files():
 
 def written(qtbot, viewer):
     keeper = keeper_of(viewer)
-    qtbot.waitUntil(lambda: not keeper.busy, timeout=10_000)
+    qtbot.waitUntil(lambda: not keeper.busy, timeout=60_000)
 
 
 def name_some(dock, name="tumour", count=30):
@@ -98,7 +98,7 @@ def new_dock(kind, viewer, qtbot):
     """Return a dock as the next start of the program has it."""
     unsaved._KEEPERS.clear()
     dock = docked(kind, viewer)
-    qtbot.waitUntil(lambda: bool(dock.recovery.rows), timeout=10_000)
+    qtbot.waitUntil(lambda: bool(dock.recovery.rows), timeout=60_000)
     return dock
 
 
@@ -112,7 +112,7 @@ def test_edits_of_a_crash_are_offered_and_the_file_opens_with_them(
     (row,) = dock.recovery.rows
     assert "Unsaved work of slice" in row.text.text()
     assert "by_hand" in row.text.text()
-    with qtbot.waitSignal(dock.recovery.keeper.restored, timeout=10_000) as restored:
+    with qtbot.waitSignal(dock.recovery.keeper.restored, timeout=60_000) as restored:
         row.restore_button.click()
     tissue = restored.args[0]
     layer = next(x for x in viewer.layers if tissue_of(x) is tissue)
@@ -179,7 +179,7 @@ def test_what_was_saved_is_not_kept_and_later_edits_are(
     target = tmp_path / "saved.h5ad"
     module = "napari_semst.widgets.shared.files.QFileDialog.getSaveFileName"
     monkeypatch.setattr(module, lambda *_: (str(target), ""))
-    with qtbot.waitSignal(dock.sharing.saved, timeout=10_000):
+    with qtbot.waitSignal(dock.sharing.saved, timeout=60_000):
         dock.share.buttons["save"].click()
     assert files() == []
     name_some(dock, "stroma", 10)
@@ -265,7 +265,7 @@ def test_work_of_a_program_that_was_killed_is_offered(viewer, qtbot, section):
     )
     assert done.returncode == -signal.SIGKILL, done.stderr
     dock = new_dock(ExploreDomains, viewer, qtbot)
-    with qtbot.waitSignal(dock.recovery.keeper.restored, timeout=10_000) as restored:
+    with qtbot.waitSignal(dock.recovery.keeper.restored, timeout=60_000) as restored:
         dock.recovery.rows[0].restore_button.click()
     labels = read_labels(restored.args[0], "by_hand")
     assert list(np.flatnonzero(labels.spots_of(["tumour"]))) == list(range(30))

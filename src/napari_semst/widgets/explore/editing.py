@@ -9,6 +9,8 @@ from qtpy.QtCore import QObject, Signal  # type: ignore[attr-defined]
 
 from napari_semst.explore.annotate import Annotator
 from napari_semst.explore.label_edits import LabelEdit
+from napari_semst.session.actions import Action
+from napari_semst.session.log import record_action
 from napari_semst.viewer import adapter
 from napari_semst.widgets.explore import texts
 from napari_semst.widgets.shared.errors import error_report
@@ -85,10 +87,11 @@ class LabelEditor(QObject):
             text = texts.COPIED_HELP.format(column=column, copy=done)
             self.status_changed.emit("success", texts.COPIED, text)
         if done:
-            self._tell(done)
+            given = {"column": column, "how": change.how, "given": change.given}
+            self._tell(done, Action("edit", {**given, "begin": begin}))
         return done
 
-    def take(self, name: str, labels: Labels, began: str = "a file") -> str:
+    def take(self, name: str, labels: Labels, began: str, action: Action) -> str:
         """Take labels in as a column, and show it.
 
         Parameters
@@ -97,6 +100,8 @@ class LabelEditor(QObject):
             Of the column; the next that is free where it is taken.
         began
             What they came from.
+        action
+            What made them, for the record of the session, without these names.
 
         Returns
         -------
@@ -108,7 +113,8 @@ class LabelEditor(QObject):
             return ""
         done = self._tried(lambda: annotator.put(name, labels, began))
         if done:
-            self._tell(done)
+            put = {"column": name, "began": began, "made": done}
+            self._tell(done, Action(action.name, {**action.given, **put}))
         return done
 
     def recolour(self, name: str, color: str) -> None:
@@ -123,7 +129,8 @@ class LabelEditor(QObject):
             return column
 
         if self._tried(recolour):
-            self._tell(colouring.key)
+            given = {"column": column, "name": name, "color": color}
+            self._tell(colouring.key, Action("recolour", given))
 
     def undo(self) -> None:
         """Take back the last edit of the section's labels."""
@@ -132,7 +139,7 @@ class LabelEditor(QObject):
             column = self._tried(annotator.undo)
             if column:
                 self.status_changed.emit("success", texts.UNDONE, column)
-                self._tell(column)
+                self._tell(column, Action("undo"))
 
     def redo(self) -> None:
         """Do again the edit that was taken back last."""
@@ -141,11 +148,12 @@ class LabelEditor(QObject):
             column = self._tried(annotator.redo)
             if column:
                 self.status_changed.emit("success", texts.REDONE, column)
-                self._tell(column)
+                self._tell(column, Action("redo"))
 
-    def _tell(self, column: str) -> None:
+    def _tell(self, column: str, action: Action) -> None:
         tissue = self._sections.tissue
         if tissue is not None:
+            record_action(tissue, action)
             mark_unsaved(self._sections.viewer, tissue)
         self.edited.emit(column)
 

@@ -17,6 +17,8 @@ from napari_semst.core.column_colors import column_colors
 from napari_semst.core.progress import RunControl, run_to_end
 from napari_semst.errors import Cancelled
 from napari_semst.explore.named_domains import named_domains
+from napari_semst.session.actions import Action
+from napari_semst.session.log import record_action, session_actions
 from napari_semst.transfer.builtin_signatures import builtin_names
 from napari_semst.transfer.references import Reference, name_columns, refuse_own_labels
 from napari_semst.transfer.result import attach_transfer, naming_facts, read_naming
@@ -46,6 +48,8 @@ if TYPE_CHECKING:
     from napari_semst.widgets.explore.context import ExploreContext
 
 _SECONDS_BETWEEN = 0.25
+# Of what is named, what the dock chooses.
+_PLACE = ("domains", "coordinates", "section_key")
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -60,11 +64,23 @@ class _Choice:
         What ships by its name, a signature's file, or a section.
     columns
         That hold names; None where it has names of its own.
+    path
+        The file that it was read from.
     """
 
     title: str
     source: Any
     columns: list[str] | None
+    path: Path | None = None
+
+    def told(self, labels: str) -> dict[str, Any]:
+        """Return where names are taken from, for the record of the session."""
+        source = self.source
+        if self.path is not None:
+            source = self.path.absolute()
+        elif not isinstance(source, str):
+            source = session_actions(source)
+        return {"source": source, "labels": labels}
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -78,6 +94,7 @@ class _Job:
     options: TargetOptions
     settings: TransferSettings
     control: RunControl
+    action: Action
 
 
 class NamingPart(QWidget):
@@ -90,6 +107,8 @@ class NamingPart(QWidget):
         self._job: _Job | None = None
         self._files: list[_Choice] = []
         self._choices: list[_Choice] = []
+        # Of the signature that is being written: from where, and where this is told.
+        self._signature: tuple[AnnData | None, dict[str, Any]] = (None, {})
         self.panel = NamingPanel()
         self.fold = collapsible(NAMING["title"], self.panel)
         self.reading = BackgroundTask(_read_reference)
@@ -207,8 +226,15 @@ class NamingPart(QWidget):
             self._on_failed(error, error_report(error))
             return
         copy, control = adapter.snapshot(tissue), RunControl()
+        place = {name: getattr(options, name) for name in _PLACE}
+        given = {
+            "reference": choice.told(labels),
+            "options": place,
+            "fdr": settings.fdr,
+        }
+        action = Action("transfer", given)
         self._job = _Job(
-            self._number, tissue, copy, reference, options, settings, control
+            self._number, tissue, copy, reference, options, settings, control, action
         )
         worker = create_worker(_name, self._job)
         self.destroyed.connect(control.cancel)
@@ -239,16 +265,18 @@ class NamingPart(QWidget):
         number, outcome, details = answer
         if self._job is None or number != self._number:
             return
-        tissue, self._job = self._job.tissue, None
+        job, self._job = self._job, None
         if isinstance(outcome, Cancelled):
             self.panel.show_state(running=False, said=NAMING["cancelled"])
         elif isinstance(outcome, Exception):
             self._on_failed(outcome, details)
         else:
-            self._on_named(tissue, outcome)
+            self._on_named(job, outcome)
 
-    def _on_named(self, tissue: AnnData, result: TransferResult) -> None:
+    def _on_named(self, job: _Job, result: TransferResult) -> None:
+        tissue = job.tissue
         attach_transfer(tissue, result, inplace=True)
+        record_action(tissue, job.action)
         for layer in self._context.sections.layers_of(tissue):
             layer.metadata[adapter.UNSAVED] = uuid4().hex
         guard_closing(self, self._context.viewer)
@@ -287,7 +315,9 @@ class NamingPart(QWidget):
             self._on_failed(error, error_report(error))
             return
         origin = str(naming_facts(tissue).get("domains", keys.DOMAIN))
-        column = self._context.editing.take(NAMING["column"], labels, origin)
+        column = self._context.editing.take(
+            NAMING["column"], labels, origin, Action("named")
+        )
         if column:
             title = NAMING["renamed"].format(column=column)
             self._context.card.show_status("success", title, NAMING["renamed_help"])
@@ -305,9 +335,16 @@ class NamingPart(QWidget):
         if path is not None:
             reference = Reference(choice.source, self.panel.labels.currentText())
             self.panel.show_state(running=False, said=NAMING["saving"])
+            told = choice.told(reference.labels)
+            self._signature = self._context.tissue, told
             self.saving.start(reference, path)
 
     def _on_saved(self, path: Path) -> None:
+        tissue, told = self._signature
+        self._signature = None, {}
+        if tissue is not None:
+            given = {"reference": told, "path": path.absolute()}
+            record_action(tissue, Action("signature", given))
         self.panel.show_state(running=False, said=NAMING["ask"])
         self._context.card.show_status("success", NAMING["saved"], str(path))
 
@@ -331,11 +368,11 @@ def _read_reference(path: Path) -> _Choice:
     if is_signature_file(path):
         from napari_semst.transfer.signature_file import load_signature
 
-        return _Choice(path.name, load_signature(path), None)
+        return _Choice(path.name, load_signature(path), None, path)
     from napari_semst.io.read import read
 
     tissue = read(path)
-    return _Choice(path.name, tissue, name_columns(tissue))
+    return _Choice(path.name, tissue, name_columns(tissue), path)
 
 
 def _save_signature(reference: Reference, path: Path) -> Path:

@@ -21,6 +21,8 @@ from napari_semst.explore.neighbourhoods import (
     Neighbourhoods,
     section_neighbourhoods,
 )
+from napari_semst.session.actions import Action
+from napari_semst.session.log import record_action
 from napari_semst.viewer.adapter import snapshot
 from napari_semst.widgets.explore import texts
 from napari_semst.widgets.explore.texts import TIPS
@@ -161,6 +163,8 @@ class NeighboursPart(QWidget):
             return
         tissue, column = answer.tissue, distance_column(answer.tissue, answer.column)
         tissue.obs[column] = answer.found.distance.astype(np.float32)
+        given = {"of": answer.column, "column": column}
+        record_action(tissue, Action("border_distance", given))
         mark_unsaved(self._context.viewer, tissue)
         self._context.state.tissue_changed.emit(tissue, self)
         self._context.colour_by(column)

@@ -13,6 +13,8 @@ from qtpy.QtWidgets import QFileDialog, QGridLayout, QPushButton, QSpinBox, QWid
 from napari_semst import keys
 from napari_semst.explore.spot_values import unit_of_genes
 from napari_semst.figure.colouring import Categories, Numbers
+from napari_semst.session.actions import Action
+from napari_semst.session.log import forget_action, record_action
 from napari_semst.viewer import adapter, colourings
 from napari_semst.viewer.colour import CategoryPaint, colors_of
 from napari_semst.viewer.read_layers import READ_FROM
@@ -47,6 +49,7 @@ _BUTTONS = (
     ("regions_out", "Regions to QuPath..."),
     ("regions_in", "Regions from file..."),
     ("store", "Table to SpatialData..."),
+    ("session", "Session as code..."),
 )
 
 
@@ -73,7 +76,7 @@ class SharePanel(QWidget):
             self.buttons[name] = button
         rows = form_layout()
         add_row(rows, "Dots per inch", self.dpi)
-        grid.addLayout(rows, len(_BUTTONS) // 2, 0, 1, 2)
+        grid.addLayout(rows, (len(_BUTTONS) + 1) // 2, 0, 1, 2)
 
     def mark_unsaved(self, unsaved: bool) -> None:
         """Show on the button whether there is something to save."""
@@ -92,6 +95,7 @@ class _Brought:
     labels: Labels
     name: str
     words: str
+    given: dict[str, Any]
 
 
 class ShareActions(QObject):
@@ -114,7 +118,10 @@ class ShareActions(QObject):
         self.files = FileDialogs(window)
         self.writing, self.reading = BackgroundTask(_write), BackgroundTask(_read)
         panel.wanted.connect(self._on_wanted)
+        # What is being written, as the record of the session has it.
+        self._told: tuple[AnnData | None, Action | None] = (None, None)
         self.writing.done.connect(self._on_written)
+        self.writing.failed.connect(self._on_not_written)
         self.reading.done.connect(self._on_read)
         self.files.saved.connect(self._on_saved)
         for worker in (self.writing, self.reading, self.files):
@@ -157,8 +164,8 @@ class ShareActions(QObject):
         }
         if what == "figure":
             given["colouring"] = plot_values(tissue, colouring, self._sections.choices)
-        self.status_changed.emit("running", texts.WRITING, path.name)
-        self.writing.start(what, adapter.snapshot(tissue), path, given)
+        told = _told(what, tissue, path, given, colouring)
+        self._start(what, tissue, path, given, told)
 
     def _ask_store(self, layer: Layer, tissue: AnnData) -> None:
         """Ask for a SpatialData store, and write the results into it as a table."""
@@ -179,8 +186,28 @@ class ShareActions(QObject):
             "Replace",
         ):
             return
-        self.status_changed.emit("running", texts.WRITING, store.name)
-        self.writing.start("store", adapter.snapshot(tissue), store, {})
+        told = Action("other", {"what": texts.STORE_TOLD.format(store=store)})
+        self._start("store", tissue, store, {}, told)
+
+    def _start(
+        self,
+        what: str,
+        tissue: AnnData,
+        path: Path,
+        given: dict[str, Any],
+        told: Action | None,
+    ) -> None:
+        """Write in the background; the record of the session has it where it was."""
+        self.status_changed.emit("running", texts.WRITING, path.name)
+        self.writing.start(what, adapter.snapshot(tissue), path, given)
+        self._told = tissue, told
+        if told is not None:
+            record_action(tissue, told)
+
+    def _on_not_written(self, error: Exception, details: str) -> None:
+        tissue, told = self._told
+        if tissue is not None and told is not None:
+            forget_action(tissue, told)
 
     def _ask_regions(self) -> None:
         layer, tissue = self._sections.layer, self._sections.tissue
@@ -194,7 +221,7 @@ class ShareActions(QObject):
         if path:
             self.status_changed.emit("running", texts.READING, Path(path).name)
             copy, place = adapter.snapshot(tissue), _where(layer)
-            self.reading.start(tissue, copy, Path(path), place)
+            self.reading.start(tissue, copy, Path(path).absolute(), place)
 
     def _all_sections(self, layer: Layer) -> bool:
         """Return whether several sections are on show, which regions cannot be of."""
@@ -213,7 +240,8 @@ class ShareActions(QObject):
         annotator = self._editing.annotator
         if annotator is None or brought.tissue is not self._sections.tissue:
             return
-        column = self._editing.take(brought.name, brought.labels)
+        action = Action("labels_from_file", brought.given)
+        column = self._editing.take(brought.name, brought.labels, "a file", action)
         if column:
             title = texts.REGIONS_READ.format(column=column)
             self.status_changed.emit("success", title, brought.words)
@@ -244,6 +272,12 @@ def _write(
 
         done = write_spatialdata_table(tissue, path, table=TABLE, overwrite=True)
         return done, texts.STORE_WRITTEN.format(table=TABLE)
+    if what == "session":
+        from napari_semst.session.script import write_session
+
+        missing = write_session(tissue, path, overwrite=True)
+        notes = "\n".join([texts.SESSION_MISSING, *missing]) if missing else ""
+        return path, notes
     place = given["coordinates"]
     if what == "figure":
         from napari_semst.figure import colour_figure
@@ -263,11 +297,12 @@ def _write(
     if what == "report":
         from napari_semst.report import write_report
 
-        column = given["column"]
-        own = column if column and not column.startswith(keys.RESULTS) else None
-        annotation = own if own and tissue.obs[own].dtype.name == "category" else None
         done = write_report(
-            tissue, path, annotation=annotation, coordinates=place, overwrite=True
+            tissue,
+            path,
+            annotation=_annotation(tissue, given["column"]),
+            coordinates=place,
+            overwrite=True,
         )
         return done, ""
     from napari_semst.io.geojson import write_geojson
@@ -292,7 +327,39 @@ def _read(
     from napari_semst.explore.labels_from_file import labels_from_file
 
     labels, words = labels_from_file(tissue, path, **given)
-    return _Brought(original, labels, file_stem(path.stem), words)
+    where = {**given, "path": path}
+    return _Brought(original, labels, file_stem(path.stem), words, where)
+
+
+def _annotation(tissue: AnnData, column: str) -> str | None:
+    """Return a column where it is labels of the user's own, for a report."""
+    own = bool(column) and not column.startswith(keys.RESULTS)
+    return column if own and tissue.obs[column].dtype.name == "category" else None
+
+
+def _told(
+    what: str, tissue: AnnData, path: Path, given: dict[str, Any], colouring: Colouring
+) -> Action | None:
+    """Return what the record of the session has of a file; nothing of itself."""
+    where = {key: given[key] for key in ("coordinates", "section", "section_key")}
+    where["path"] = path.absolute()
+    if what == "report":
+        own = _annotation(tissue, given["column"])
+        return Action("report", {**where, "annotation": own})
+    if what == "regions_out":
+        return Action("regions", {**where, "column": given["column"] or keys.DOMAIN})
+    if what != "figure":
+        return None
+    shown = given["colouring"]
+    names = {"obs": "{}", "gene": "gene:{}", "obsm": "{}"}
+    look: dict[str, Any] = {"title": shown.title, "dpi": given["dpi"]}
+    look["colour"] = names.get(colouring.place, "").format(colouring.column)
+    if isinstance(shown, Categories):
+        hidden = np.zeros(0, int) if shown.hidden is None else shown.codes[shown.hidden]
+        look["hidden"] = [shown.names[code] for code in np.unique(hidden) if code >= 0]
+    else:
+        look |= {"limits": shown.limits, "colormap": shown.colormap}
+    return Action("figure", {**where, **look})
 
 
 def plot_values(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from napari_semst.figure.file import FIGURE_FORMATS
+from napari_semst.session.script import SESSION_ENDINGS
 
 NO_SECTION_HELP = (
     "Open a file, drop one on the window, or try File > Open Sample > SemST > "
@@ -138,6 +139,10 @@ TIPS = {
         "Keep the new column, and beside it the probability of each spot's name."
     ),
     "discard_refined": "Remove the new column; the corrected one stays.",
+    "session": (
+        "Write what was done to this section as code: a Python script, a notebook, or "
+        "commands for a shell, which do the same again without a window."
+    ),
     "store": (
         "Write the results as a table into a SpatialData store that holds the section. "
         "Needs the extra napari-semst[spatialdata]."
@@ -363,7 +368,10 @@ SAVED_KINDS = {
     "figure": (FIGURE_FORMATS, "Figures (*.png *.svg *.pdf)"),
     "report": ((".html",), "Web page (*.html)"),
     "regions_out": ((".geojson",), "GeoJSON (*.geojson)"),
+    "session": (SESSION_ENDINGS, "Script, notebook or commands (*.py *.ipynb *.sh)"),
 }
+SESSION_MISSING = "Not all of the session is done again by it:"
+STORE_TOLD = "the table written into the SpatialData store {store}"
 STORE_TITLE = "SpatialData store that the section is of"
 STORE_WRITTEN = "The results are in the table {table!r}; the rest is as it was."
 REPLACE_TABLE = "Replace the table?"

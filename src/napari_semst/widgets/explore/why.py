@@ -14,6 +14,8 @@ from superqt.utils import create_worker
 from napari_semst import keys
 from napari_semst.core.progress import RunControl
 from napari_semst.errors import Cancelled, SemstError
+from napari_semst.session.actions import Action
+from napari_semst.session.log import record_action
 from napari_semst.viewer import adapter, colourings
 from napari_semst.widgets.explore import texts
 from napari_semst.widgets.explore.texts import TIPS
@@ -364,6 +366,10 @@ class DomainExplainer(QObject):
 
         if explanation.get("run"):
             attach_explanation(tissue, explanation)
+            told = explanation["domains"].values()
+            tested = any(one.get("counterfactual") for one in told)
+            wanted = {"run": explanation["run"], "counterfactual": tested}
+            record_action(tissue, Action("explain", wanted))
             self.kept.emit(tissue)
         else:
             self._loose = tissue, str(explanation["labels"]), explanation

@@ -10,6 +10,9 @@ from superqt.utils import create_worker
 from napari_semst.core.progress import RunControl
 from napari_semst.errors import Cancelled
 from napari_semst.keys import check_run_name
+from napari_semst.pipeline.provenance import STOPPED_EARLY
+from napari_semst.session.actions import Action
+from napari_semst.session.log import record_action
 from napari_semst.viewer.colourings import runs
 from napari_semst.widgets.find import job as work
 from napari_semst.widgets.find.job import Job, JobAnswer, JobFailure, JobUpdate
@@ -129,6 +132,14 @@ class FindController(QObject):
             attach(job.tissue, answer.result, run=job.run, inplace=True)
         except Exception as error:  # noqa: BLE001  every error goes to the card
             return JobFailure(job, error, error_report(error))
+        warnings = "\n".join(answer.result.provenance.get("warnings", ()))
+        given = {
+            "preset": job.request.preset,
+            "overrides": job.request.overrides,
+            "run": job.run,
+            "stopped_early": STOPPED_EARLY in warnings,
+        }
+        record_action(job.tissue, Action("run", given))
         return answer
 
 

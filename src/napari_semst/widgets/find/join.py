@@ -16,6 +16,8 @@ from qtpy.QtWidgets import (
 )
 
 from napari_semst import keys
+from napari_semst.session.actions import Action
+from napari_semst.session.log import begin_session, session_actions
 from napari_semst.viewer import adapter
 from napari_semst.viewer.spots import tissue_of
 from napari_semst.widgets.find import texts
@@ -150,5 +152,8 @@ def _join(
     from napari_semst.io.concat_sections import join_sections
 
     joined = join_sections(tissues, coordinates=coordinates)
+    parts = [[name, session_actions(one)] for name, one in tissues.items()]
+    given = {"sections": parts, "coordinates": coordinates}
+    begin_session(joined, Action("join", given))
     name = joined_name(list(tissues))
     return joined, name, adapter.prepare_layers(joined, name)

@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING
 from qtpy.QtCore import QObject, Signal  # type: ignore[attr-defined]
 
 from napari_semst.errors import SemstError
+from napari_semst.session.actions import Action
+from napari_semst.session.log import record_action
 from napari_semst.viewer import adapter
 from napari_semst.widgets.find import texts
 from napari_semst.widgets.shared.closing import guard_closing
@@ -64,6 +66,8 @@ class ResultSaver(QObject):
         except SemstError as error:
             self.failed.emit(error, "")
             return
+        given = {"k": number, "run": self._results.look.run}
+        record_action(tissue, Action("level", given))
         self.mark_unsaved(tissue)
         self.shown_again.emit()
         state_of(self._viewer).tissue_changed.emit(tissue, self._dock)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from dataclasses import asdict
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -19,6 +20,8 @@ from qtpy.QtWidgets import (
 from napari_semst.errors import InputError
 from napari_semst.io.alignment import share_inside
 from napari_semst.io.manual_alignment import Adjustment, adjustment_of
+from napari_semst.session.actions import Action
+from napari_semst.session.log import record_action
 from napari_semst.viewer import adapter, spots
 from napari_semst.viewer.align_image import align_image, libraries_with_image
 from napari_semst.viewer.spots import tissue_of
@@ -218,6 +221,8 @@ class AlignmentPanel(QWidget):
         if tissue is None or not self.library:
             return
         align_image(tissue, self.library, adjustment, self._viewer.layers)
+        given = {"library": self.library, "adjustment": asdict(adjustment)}
+        record_action(tissue, Action("align", given))
         mark_unsaved(self._viewer, tissue)
         guard_closing(self, self._viewer)
         self._moved = tissue

@@ -11,6 +11,8 @@ from qtpy.QtCore import QObject, Signal  # type: ignore[attr-defined]
 from qtpy.QtWidgets import QFileDialog, QMessageBox
 
 from napari_semst.errors import InputError
+from napari_semst.session.actions import Action
+from napari_semst.session.log import forget_action, record_action, settle_origin
 from napari_semst.viewer.adapter import UNSAVED, snapshot
 from napari_semst.viewer.spots import tissue_of
 from napari_semst.widgets.shared.worker import BackgroundTask
@@ -62,6 +64,12 @@ class SavedFile:
         """Whether the section was written, not a table of its results alone."""
         return self.path.suffix == ".h5ad"
 
+    @property
+    def action(self) -> Action:
+        """What is recorded of it in the session."""
+        name = "save" if self.whole else "save_table"
+        return Action(name, {"path": self.path.absolute()})
+
 
 class FileDialogs(QObject):
     """Ask for paths, read and write, and say what came of it."""
@@ -76,6 +84,7 @@ class FileDialogs(QObject):
         super().__init__()
         self._window = window
         self._waiting: deque[_Order] = deque()
+        self._written: SavedFile | None = None
         self._paths: deque[str] = deque()
         self._n_read = 0
         self._problems: list[_Problem] = []
@@ -148,13 +157,16 @@ class FileDialogs(QObject):
             return
         # Both now: a run can end while the dialog is open, and while it is written.
         revision = layer.metadata.get(UNSAVED, "")
-        self._waiting.append((snapshot(tissue), SavedFile(tissue, path, revision)))
+        wanted = SavedFile(tissue, path, revision)
+        self._waiting.append((snapshot(tissue), wanted))
+        record_action(tissue, wanted.action)
         self._save_next()
 
     def _save_next(self) -> None:
         """Write one after the other: every one is answered, and the last one stays."""
         if self._waiting and not self._saving.busy:
-            self._saving.start(*self._waiting.popleft())
+            copy, self._written = self._waiting.popleft()
+            self._saving.start(copy, self._written)
 
     def _on_read(self, answer: tuple[AnnData, str, list[LayerData]]) -> None:
         self._n_read += 1
@@ -167,10 +179,14 @@ class FileDialogs(QObject):
         self._read_next()
 
     def _on_saved(self, answer: SavedFile) -> None:
+        if answer.whole:
+            settle_origin(answer.tissue, answer.action)
         self.saved.emit(answer)
         self._save_next()
 
     def _on_not_saved(self, error: Exception, details: str) -> None:
+        if self._written is not None:
+            forget_action(self._written.tissue, self._written.action)
         self.failed.emit(error, details)
         self._save_next()
 

@@ -10,6 +10,8 @@ from qtpy.QtWidgets import QWidget
 
 from napari_semst.explore.annotate import edited_columns
 from napari_semst.explore.corrections import refine_column
+from napari_semst.session.actions import Action
+from napari_semst.session.log import record_action
 from napari_semst.viewer.adapter import snapshot
 from napari_semst.widgets.explore import texts
 from napari_semst.widgets.explore.texts import TIPS
@@ -33,6 +35,7 @@ class _Proposal:
     tissue: AnnData
     column: str
     began: str
+    since: str
     refined: RefinedLabels
 
 
@@ -79,7 +82,8 @@ class RefinePart(QWidget):
             # What was refined here is corrected from there on.
             same = held is not None and held() is tissue
             before = labels if same and labels is not None else began
-            self.task.start(tissue, snapshot(tissue), column, began, before)
+            since = "" if isinstance(before, str) else column
+            self.task.start(tissue, snapshot(tissue), column, began, since, before)
 
     def shutdown(self) -> None:
         """Drop an answer that is awaited; for when the dock goes."""
@@ -105,7 +109,14 @@ class RefinePart(QWidget):
             )
             return
         name = f"{proposal.column}_refined"
-        made = self._context.editing.take(name, proposal.refined.labels, proposal.began)
+        given = {
+            "of": proposal.column,
+            "before": proposal.began,
+            "since": proposal.since,
+        }
+        made = self._context.editing.take(
+            name, proposal.refined.labels, proposal.began, Action("refine", given)
+        )
         if not made:
             return
         self._propose((proposal, made))
@@ -138,6 +149,7 @@ class RefinePart(QWidget):
             return
         proposal, made = self.proposal
         proposal.tissue.obs[f"{made}_probability"] = proposal.refined.sure
+        record_action(proposal.tissue, Action("keep_refined", {"made": made}))
         mark_unsaved(self._context.viewer, proposal.tissue)
         self._context.state.select(proposal.tissue, None)
         self._propose(None)
@@ -176,7 +188,13 @@ class RefinePart(QWidget):
 
 
 def _refined(
-    original: AnnData, tissue: AnnData, column: str, began: str, before: str | Labels
+    original: AnnData,
+    tissue: AnnData,
+    column: str,
+    began: str,
+    since: str,
+    before: str | Labels,
 ) -> _Proposal:
     """Return what the corrections of a column come to; for a worker."""
-    return _Proposal(original, column, began, refine_column(tissue, column, before))
+    refined = refine_column(tissue, column, before)
+    return _Proposal(original, column, began, since, refined)

@@ -1,0 +1,1 @@
+"""What was done to a section, kept and written as code."""
