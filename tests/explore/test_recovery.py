@@ -72,6 +72,20 @@ def test_edits_come_back_as_they_were(monkeypatch):
     assert recovery.find_unsaved_work() == []
 
 
+def test_what_was_measured_of_labels_by_hand_comes_back(monkeypatch):
+    tissue, fresh = edited(), banded_tissue()
+    tissue.obs["layers_probability"] = np.linspace(0, 1, tissue.n_obs)
+    tissue.obs["layers_border_distance"] = np.linspace(9, 0, tissue.n_obs)
+    tissue.obs["other_probability"] = 1.0
+    kept(tissue)
+    ended(monkeypatch)
+    (work,) = recovery.find_unsaved_work()
+    recovery.restore_work(fresh, work)
+    for column in ("layers_probability", "layers_border_distance"):
+        np.testing.assert_array_equal(fresh.obs[column], tissue.obs[column])
+    assert "other_probability" not in fresh.obs
+
+
 def test_results_come_back_and_those_that_were_replaced_go(monkeypatch, result_of):
     result = result_of("quick")
     tissue = banded_tissue()

@@ -28,10 +28,17 @@ from napari_semst.io.export.temporaries import (
 from napari_semst.io.notes import INPUT
 
 if TYPE_CHECKING:
+    from collections.abc import Collection
+
     from anndata import AnnData
 
 _FACTS = "recovery"
 _NO_FACTS = (TypeError, KeyError, AttributeError)
+PROBABILITY = "_probability"
+"""End of the column that says how sure labels refined from corrections are."""
+BORDER_DISTANCE = "_border_distance"
+"""End of the column of distances to the borders of labels."""
+
 _OURS = ("semst", "X_semst", "ig_")
 # Vectors of all spots beyond this are not copied every time that a name changes.
 _MOST_BYTES = 2**26
@@ -111,7 +118,7 @@ def work_of(tissue: AnnData, about: UnsavedWork) -> tuple[AnnData, UnsavedWork]:
     from anndata import AnnData
 
     made = edited_columns(tissue)
-    columns = [c for c in map(str, tissue.obs) if c in made or c.startswith(_OURS)]
+    columns = [c for c in map(str, tissue.obs) if _is_work(c, made)]
     vectors = [key for key in map(str, tissue.obsm) if key.startswith(_OURS)]
     entries = [key for key in map(str, tissue.uns) if _is_entry(tissue, key)]
     kept, room = {}, _MOST_BYTES
@@ -135,6 +142,14 @@ def work_of(tissue: AnnData, about: UnsavedWork) -> tuple[AnnData, UnsavedWork]:
         program=process_mark(),
     )
     return work, known
+
+
+def _is_work(column: str, made: Collection[str]) -> bool:
+    """Return whether a column is a result, labels by hand, or numbers of these."""
+    if column in made or column.startswith(_OURS):
+        return True
+    stem = column.removesuffix(PROBABILITY)
+    return column.endswith(BORDER_DISTANCE) or (stem != column and stem in made)
 
 
 def _is_entry(tissue: AnnData, key: str) -> bool:

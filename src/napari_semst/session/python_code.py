@@ -12,6 +12,7 @@ from textwrap import indent
 from typing import TYPE_CHECKING, Any
 
 from napari_semst.errors import InputError
+from napari_semst.explore.recovery import PROBABILITY
 from napari_semst.session.actions import Action, actions_from
 from napari_semst.session.code_text import (
     TAB,
@@ -319,7 +320,7 @@ def _refine(given: dict[str, Any], code: SessionCode) -> str:
 
 def _keep_refined(given: dict[str, Any], code: SessionCode) -> str:
     made = given["made"]
-    column = literal(f"{made}_probability")
+    column = literal(f"{made}{PROBABILITY}")
     return f"tissue.obs[{column}] = refined_{_number(made)}.sure"
 
 

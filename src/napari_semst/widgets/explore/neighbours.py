@@ -21,6 +21,7 @@ from napari_semst.explore.neighbourhoods import (
     Neighbourhoods,
     section_neighbourhoods,
 )
+from napari_semst.explore.recovery import BORDER_DISTANCE
 from napari_semst.session.actions import Action
 from napari_semst.session.log import record_action
 from napari_semst.viewer.adapter import snapshot
@@ -181,7 +182,7 @@ def distance_column(tissue: AnnData, column: str) -> str:
     """Return the column for the distances to the borders of another column's labels."""
     latest = str(tissue.uns.get(keys.LATEST, ""))
     stem = keys.of_run(keys.DOMAIN, latest) if column == keys.DOMAIN else column
-    name = f"{stem.removeprefix('semst_')}_border_distance"
+    name = f"{stem.removeprefix('semst_')}{BORDER_DISTANCE}"
     # A column of labels that somebody named so is not written over.
     return f"{name}_2" if name in edited_columns(tissue) else name
 

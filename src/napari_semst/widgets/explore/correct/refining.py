@@ -10,6 +10,7 @@ from qtpy.QtWidgets import QWidget
 
 from napari_semst.explore.annotate import edited_columns
 from napari_semst.explore.corrections import refine_column
+from napari_semst.explore.recovery import PROBABILITY
 from napari_semst.session.actions import Action
 from napari_semst.session.log import record_action
 from napari_semst.viewer.adapter import snapshot
@@ -148,7 +149,7 @@ class RefinePart(QWidget):
         if self.proposal is None:
             return
         proposal, made = self.proposal
-        proposal.tissue.obs[f"{made}_probability"] = proposal.refined.sure
+        proposal.tissue.obs[f"{made}{PROBABILITY}"] = proposal.refined.sure
         record_action(proposal.tissue, Action("keep_refined", {"made": made}))
         mark_unsaved(self._context.viewer, proposal.tissue)
         self._context.state.select(proposal.tissue, None)
