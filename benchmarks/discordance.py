@@ -57,20 +57,28 @@ def measured(seed: int, options: argparse.Namespace) -> dict[str, object]:
         taken = time.perf_counter() - began
     planted = tissue.obs["discordance_strength"].astype(str).to_numpy()
     called, true = found.discordant, planted != "none"
+    kinds = [int((found.kind == one).sum()) for one in (1, 2)]
     row: dict[str, object] = {
         "seed": seed,
         "directions": len(found.predicted),
         "called": int(called.sum()),
+        "contradicts": kinds[0],
+        "unexplained": kinds[1],
         "called_share": round(float(called.mean()), 4),
         "false_share": round(float((called & ~true).sum() / max(called.sum(), 1)), 3),
         "seconds": round(taken, 1),
     }
     p_value = found.p_value[~true & morphology.usable]
+    unusual = found.p_unexplained[~true & morphology.usable]
     for share in (0.01, 0.05, 0.1, 0.5):
         # Of spots where nothing is planted: as large as the share, or smaller.
         row[f"p_up_to_{share}"] = round(float((p_value <= share).mean()), 4)
+        row[f"p_unexplained_up_to_{share}"] = round(float((unusual <= share).mean()), 4)
     maps = {
-        "": found.contradiction,
+        "_by_contradiction": found.contradiction,
+        "_by_unexplained": found.unexplained,
+        # By what spots are called by: the smaller p-value.
+        "": -np.fmin(found.p_value, found.p_unexplained),
         "_by_surprise": found.surprise,
         "_by_expression": np.square(found.expressed).sum(axis=1),
     }

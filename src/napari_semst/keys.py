@@ -17,13 +17,17 @@ COVERAGE = "semst_semantic_coverage"
 LATENT = "X_semst"
 SCALE = "semst_scale"
 SHIFT = "semst_shift"
-# The image-guided method: how far the image misleads about expression, its false
-# discovery rate, whether the spot is called discordant, and how far expression is from
-# what the image predicts.
+# The image-guided method: how far the image misleads about expression, how unusual
+# expression is among spots that look alike, p-values of both, the false discovery rate
+# over both, whether the spot is called discordant and of which kind, and how far
+# expression is from what the image predicts.
 DISCORDANCE = "ig_discordance"
 DISCORDANCE_P = "ig_discordance_p"
 DISCORDANCE_FDR = "ig_discordance_fdr"
 DISCORDANT = "ig_discordant"
+DISCORDANCE_KIND = "ig_discordance_kind"
+UNEXPLAINED = "ig_unexplained"
+UNEXPLAINED_P = "ig_unexplained_p"
 SURPRISE = "ig_surprise"
 # The network's own divergence by dimension of the latent; the map is not made of it.
 DIVERGENCE = "ig_kl"

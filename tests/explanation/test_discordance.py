@@ -209,3 +209,15 @@ def test_the_command_says_saves_and_changes_nothing(tissue, tmp_path, monkeypatc
     assert (tmp_path / "ig.h5ad").read_bytes() == before
     with pytest.raises(SaveError, match="overwrite"):
         call("discordance", "ig.h5ad", "-o", "why.csv")
+
+
+def test_unexplained_regions_say_so_and_p_values_of_both_count(tissue):
+    called = tissue.obs[keys.DISCORDANT].to_numpy()
+    tissue.obs[keys.DISCORDANCE_KIND] = np.where(called, "unexplained", "none")
+    tissue.obs[keys.UNEXPLAINED_P] = np.where(called, 1e-6, 0.9).astype(np.float32)
+    region = explain_discordance(tissue)["regions"]["1"]
+    assert region["kind"] == "unexplained"
+    assert "unusual among spots that look alike" in region["sentence"]
+    tissue.obs[keys.UNEXPLAINED_P] = np.float32(1e-3)
+    with pytest.raises(InputError, match="compare with"):
+        explain_discordance(tissue)

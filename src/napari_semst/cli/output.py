@@ -35,6 +35,12 @@ def format_image(image: dict[str, Any]) -> list[str]:
             f"  discordance        {image['discordant']} of {compared} spots, at a "
             f"false discovery rate of {image['fdr']:.0%}"
         )
+        if image["discordant"]:
+            kinds = image["kinds"]
+            lines.append(
+                f"    of these         {kinds['contradicts']} contradict their image, "
+                f"{kinds['unexplained']} are unexplained"
+            )
         shares = image["predicted"]
         word = "pattern" if len(shares) == 1 else "patterns"
         several = f"{len(shares)} {word} of expression, the first to {{:.0%}}"

@@ -20,6 +20,7 @@ from napari_semst.explanation.types import (
     DiscordanceOptions,
     DiscordantRegion,
 )
+from napari_semst.methods.image_guided.two_questions import KINDS
 from napari_semst.wording import Way, Worded
 
 if TYPE_CHECKING:
@@ -121,7 +122,7 @@ def read_map(tissue: AnnData) -> DiscordanceMap:
     places, sections = inputs.coordinates, inputs.sections
     average = spatial_neighbours(places, inputs.settings, sections)[2]
     called = tissue.obs[keys.DISCORDANT].to_numpy(dtype=bool)
-    p_value = tissue.obs[keys.DISCORDANCE_P].to_numpy(dtype=np.float32)
+    p_value = _smaller_p(tissue)
     image, names = _image_features(tissue, what)
     return DiscordanceMap(
         what,
@@ -136,7 +137,30 @@ def read_map(tissue: AnnData) -> DiscordanceMap:
         names,
         touching_graph(average),
         places,
+        _kinds(tissue, called),
     )
+
+
+def _smaller_p(tissue: AnnData) -> Floats:
+    """Return the smaller p-value of the questions asked, times their number.
+
+    Runs of earlier versions asked one.
+    """
+    asked = (keys.DISCORDANCE_P, keys.UNEXPLAINED_P)
+    there = [tissue.obs[key].to_numpy(np.float32) for key in asked if key in tissue.obs]
+    found: Floats = np.fmin.reduce(there) * np.float32(len(there))
+    return found
+
+
+def _kinds(tissue: AnnData, called: NDArray[np.bool_]) -> NDArray[np.str_]:
+    """Return what each spot is called, ``(n_spots,)``, one of `KINDS`.
+
+    Runs of earlier versions called spots of one kind.
+    """
+    if keys.DISCORDANCE_KIND in tissue.obs:
+        column = tissue.obs[keys.DISCORDANCE_KIND]
+        return np.asarray(column.to_numpy(), dtype=np.str_)
+    return np.where(called, KINDS[1], KINDS[0])
 
 
 def _compared_by(tissue: AnnData) -> tuple[Floats, Floats]:

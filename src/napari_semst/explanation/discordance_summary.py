@@ -89,6 +89,7 @@ def _of_region(
     told = {
         "n_spots": len(region.spots),
         "n_discordant": int(measured.called[region.spots].sum()),
+        "kind": _kind(measured, region),
         "x": round(float(x), 2),
         "y": round(float(y), 2),
         "discordance": round(float(measured.discordance[region.spots].mean()), 4),
@@ -100,6 +101,13 @@ def _of_region(
         "image": _image(region, asked.n_features),
     }
     return {"sentence": region_sentence(number, told), **told}
+
+
+def _kind(measured: DiscordanceMap, region: DiscordantRegion) -> str:
+    """Return what most of a region's discordant spots are called."""
+    kinds = measured.kinds[region.spots[measured.called[region.spots]]]
+    names, counts = np.unique(kinds, return_counts=True)
+    return str(names[counts.argmax()])
 
 
 def _shares(measured: DiscordanceMap, spots: NDArray[np.intp]) -> dict[str, float]:
@@ -163,7 +171,12 @@ def _image(region: DiscordantRegion, most: int) -> dict[str, list[Any]]:
 def region_sentence(number: int, told: dict[str, Any]) -> str:
     """Return what a region is, in plain words."""
     looks, expresses = (_like(told[name]) for name in ("looks_like", "expresses_like"))
-    if looks == expresses:
+    if told["kind"] == "unexplained":
+        like = (
+            f"looks like {looks}, and expresses what is unusual among spots that look "
+            f"alike; nearest to {expresses}"
+        )
+    elif looks == expresses:
         like = f"looks and expresses like {looks}, as far as domains tell"
     else:
         like = f"looks like {looks} but expresses like {expresses}"

@@ -123,6 +123,9 @@ class DiscordanceMap:
         Which spots touch, binary, ``(n_spots, n_spots)``.
     coordinates
         Shape ``(n_spots, 2)``.
+    kinds
+        What each spot is called, ``(n_spots,)``: ``contradicts``, ``unexplained`` or
+        ``none``.
     """
 
     what: runs.Explained
@@ -136,6 +139,7 @@ class DiscordanceMap:
     names: tuple[str, ...]
     touching: sparse.csr_matrix
     coordinates: NDArray[np.float64]
+    kinds: NDArray[np.str_]
 
 
 @dataclass(frozen=True)

@@ -98,8 +98,9 @@ def trusted(tissue: AnnData) -> NDArray[np.bool_]:
         good &= np.isfinite(tissue.obs[keys.DISCORDANCE].to_numpy(np.float64))
     if keys.DISCORDANT in tissue.obs:
         good &= ~tissue.obs[keys.DISCORDANT].to_numpy(bool)
-    if keys.DISCORDANCE_P in tissue.obs:
-        good &= tissue.obs[keys.DISCORDANCE_P].to_numpy(np.float64) >= _UNREMARKABLE
+    for key in (keys.DISCORDANCE_P, keys.UNEXPLAINED_P):
+        if key in tissue.obs:
+            good &= tissue.obs[key].to_numpy(np.float64) >= _UNREMARKABLE
     return good
 
 

@@ -30,6 +30,8 @@ _OBS = (
     keys.DISCORDANCE_P,
     keys.DISCORDANCE_FDR,
     keys.DISCORDANT,
+    keys.UNEXPLAINED,
+    keys.UNEXPLAINED_P,
     keys.SURPRISE,
 )
 _OBSM = (

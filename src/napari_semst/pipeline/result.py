@@ -155,6 +155,7 @@ def _write_result(tissue: AnnData, result: DomainResult, run: str) -> None:
     _write_image_flag(tissue, result.morphology)
     _write(tissue.obs, _per_spot(result))
     _write(tissue.obs, _of_discordance(result.discordance))
+    _write_kind(tissue, result.discordance)
     _write(tissue.obsm, _per_spot_vectors(result))
     runs = dict(tissue.uns.get(keys.RUNS, {}))
     record = storable(result.provenance)
@@ -194,6 +195,19 @@ def _write_image_flag(tissue: AnnData, morphology: Morphology | None) -> None:
     tissue.obs[keys.IMAGE_FLAG] = pd.Categorical.from_codes(codes.tolist(), names)
 
 
+def _write_kind(tissue: AnnData, found: Discordance | None) -> None:
+    """Write what each spot is called, or remove what an earlier run left."""
+    import pandas as pd
+
+    from napari_semst.methods.image_guided.two_questions import KINDS
+
+    if found is not None:
+        called = pd.Categorical.from_codes(found.kind.tolist(), list(KINDS))
+        tissue.obs[keys.DISCORDANCE_KIND] = called
+    elif keys.DISCORDANCE_KIND in tissue.obs:
+        del tissue.obs[keys.DISCORDANCE_KIND]
+
+
 def _per_spot(result: DomainResult) -> dict[str, NDArray[np.float32] | None]:
     return {
         keys.CONFIDENCE: result.confidence,
@@ -207,12 +221,18 @@ def _per_spot(result: DomainResult) -> dict[str, NDArray[np.float32] | None]:
 def _of_discordance(
     discordance: Discordance | None,
 ) -> dict[str, NDArray[Any] | None]:
+    columns = {
+        keys.DISCORDANCE: "contradiction",
+        keys.DISCORDANCE_P: "p_value",
+        keys.DISCORDANCE_FDR: "fdr",
+        keys.DISCORDANT: "discordant",
+        keys.UNEXPLAINED: "unexplained",
+        keys.UNEXPLAINED_P: "p_unexplained",
+        keys.SURPRISE: "surprise",
+    }
     return {
-        keys.DISCORDANCE: None if discordance is None else discordance.contradiction,
-        keys.DISCORDANCE_P: None if discordance is None else discordance.p_value,
-        keys.DISCORDANCE_FDR: None if discordance is None else discordance.fdr,
-        keys.DISCORDANT: None if discordance is None else discordance.discordant,
-        keys.SURPRISE: None if discordance is None else discordance.surprise,
+        key: None if discordance is None else getattr(discordance, name)
+        for key, name in columns.items()
     }
 
 

@@ -65,6 +65,8 @@ def image_summary(result: DomainResult) -> dict[str, Any] | None:
     """Return what a run says of the image, `None` where it read and compared none."""
     import numpy as np
 
+    from napari_semst.methods.image_guided.two_questions import KINDS
+
     facts = result.provenance
     settings, trained = facts["config"], facts["training"]
     guided = method_spec(settings["model"]["method"]).discordance
@@ -90,7 +92,10 @@ def image_summary(result: DomainResult) -> dict[str, Any] | None:
         summary["dimensions"] = trained["latent_dimensions"]
         summary["active_dimensions"] = trained["active_dimensions"]
     if result.discordance is not None:
-        summary["discordant"] = int(result.discordance.discordant.sum())
+        found = result.discordance
+        summary["discordant"] = int(found.discordant.sum())
+        counts = np.bincount(found.kind, minlength=len(KINDS)).tolist()
+        summary["kinds"] = dict(zip(KINDS[1:], counts[1:], strict=True))
         summary["fdr"] = settings["image_guided"]["discordance_fdr"]
         summary["predicted"] = trained["predicted_by_image"]
     return summary

@@ -31,6 +31,9 @@ DIFFERING_COLORS = {"agree": "#c9d3dc", "differ": "#d1495b"}
 # By what is fixed about a category's meaning; pale where nothing is to be said.
 FIXED_COLORS = {
     **dict(zip(colourings.DISCORDANT_NAMES, DIFFERING_COLORS.values(), strict=True)),
+    "none": DIFFERING_COLORS["agree"],
+    "contradicts": DIFFERING_COLORS["differ"],
+    "unexplained": "#00798c",
     "fine": DIFFERING_COLORS["agree"],
     "outside": "#4d4d4d",
     "background": "#e69f00",
@@ -45,6 +48,7 @@ _COLORMAPS = {
     # Bright is discordant, or surprising.
     keys.DISCORDANCE: "magma",
     keys.SURPRISE: "magma",
+    keys.UNEXPLAINED: "magma",
     keys.DISCORDANCE_FDR: "magma_r",
     keys.TRANSFER_SCORE: "viridis",
     keys.TRANSFER_Q: "magma_r",

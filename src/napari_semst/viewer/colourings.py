@@ -104,6 +104,18 @@ _RESULTS: tuple[tuple[str, str, str], ...] = (
         "rate of the run. Grey: no usable image.",
     ),
     (
+        keys.DISCORDANCE_KIND,
+        "Kind of discordance",
+        "What discordant spots are: their expression contradicts the image, as it goes "
+        "with another one; or it is unexplained, unusual among spots that look alike.",
+    ),
+    (
+        keys.UNEXPLAINED,
+        "Unexplained expression (deviations)",
+        "How unusual each spot's expression is among spots whose image leads to expect "
+        "the same, in deviations of usual spots. Grey: no usable image.",
+    ),
+    (
         keys.SURPRISE,
         "Surprise at the image (nats)",
         "How far each spot's expression is from what its image predicts, in the "
@@ -117,7 +129,7 @@ _RESULTS: tuple[tuple[str, str, str], ...] = (
     ),
 )
 # Facts with names of their own, which are not for editing.
-_FIXED = (keys.DISCORDANT, keys.IMAGE_FLAG)
+_FIXED = (keys.DISCORDANT, keys.DISCORDANCE_KIND, keys.IMAGE_FLAG)
 _LABELS = (*_FIXED, keys.DOMAIN, keys.TRANSFER_DOMAIN, keys.TRANSFER)
 
 DISCORDANT_NAMES = ("as the image predicts", "discordant")

@@ -47,6 +47,7 @@ def features_of(
         ("modulation", keys.MODULATION),
         ("confidence", keys.CONFIDENCE),
         ("discordance", keys.DISCORDANCE),
+        ("unexplained", keys.UNEXPLAINED),
         ("surprise", keys.SURPRISE),
     ):
         if key in tissue.obs:

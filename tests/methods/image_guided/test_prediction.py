@@ -34,7 +34,9 @@ def predicted(predictor, learnt=EVERY):
 def raw(predictor):
     """Return predictions of the first partition, on the components themselves."""
     folds = predictor.folds[0]
-    (learnt,) = predictor._learn(predictor.usable, RunControl(), (0,))
+    (learnt,) = predictor._learn(
+        predictor.usable, RunControl(), (0,), predictor.expression
+    )
     weights = learnt.weights
     found = np.empty_like(predictor.expression)
     every = np.ones(len(found), bool)

@@ -13,13 +13,14 @@ from napari_semst.methods.image_guided.permutation import (
     ImageExchange,
     above,
     expression_clusters,
-    false_discovery_rate,
 )
 from napari_semst.methods.image_guided.prediction import (
     ImagePredictor,
     Prediction,
     spatial_folds,
 )
+from napari_semst.methods.image_guided.two_questions import called_at
+from napari_semst.methods.image_guided.unexplained import measure_unexplained
 
 if TYPE_CHECKING:
     from collections.abc import Generator
@@ -34,7 +35,7 @@ if TYPE_CHECKING:
 
 _STAGE = "discordance"
 # Where its parts begin and end, in percent.
-_MOVING, _LEARNING, _EXCHANGING = (0, 50), (50, 65), (65, 100)
+_MOVING, _LEARNING, _EXCHANGING, _GENES = (0, 45), (45, 60), (60, 85), (85, 100)
 # Times the prediction is learnt: at first from all spots, then without those that did
 # not fit, which would teach that such an image means what is odd about them.
 _FITS = 3
@@ -78,26 +79,54 @@ def measure_discordance(
         score = contradiction(prediction, prediction.expected, section, usable)
         if done < times - 1:
             learnt = usable & fits(score)
-    # Where the image predicts nothing, nothing can contradict it.
-    p_value = np.where(usable, np.float32(1), np.float32(np.nan))
-    if prediction.width:
-        null = yield from exchanged(prediction, learnt, inputs, section, control)
-        p_value[usable] = above(score[usable], null)
-    rate = false_discovery_rate(p_value)
+    p_value, unusual, p_unusual = yield from _asked(
+        predictor, prediction, score, learnt, inputs, section, control
+    )
+    rate, kind = called_at(p_value, p_unusual, _wanted(inputs))
     apart = prediction.expressed - prediction.expected
     return Discordance(
         score,
         regional(surprise(apart, prediction.error), section, usable),
+        unusual,
         np.where(usable[:, None], per_dimension, np.float32(np.nan)),
         p_value,
+        p_unusual,
         rate,
-        # Spots without a usable image have no rate, and are never called.
-        rate <= inputs.config.image_guided.discordance_fdr,
+        kind,
         prediction.expressed,
         np.where(usable[:, None], prediction.expected, np.float32(np.nan)),
         prediction.share,
         int(learnt.sum()),
     )
+
+
+def _wanted(inputs: GuidedInputs) -> float:
+    """Return the false discovery rate that was asked for."""
+    return inputs.config.image_guided.discordance_fdr
+
+
+def _asked(
+    predictor: ImagePredictor,
+    prediction: Prediction,
+    score: Floats,
+    learnt: NDArray[np.bool_],
+    inputs: GuidedInputs,
+    section: Section,
+    control: RunControl,
+) -> Generator[Progress, None, tuple[Floats, Floats, Floats]]:
+    """Return p-values of contradiction, how unexplained spots are, and p-values of it.
+
+    Where the image predicts nothing, nothing contradicts it or is left unexplained.
+    """
+    usable = inputs.usable
+    plain = np.where(usable, np.float32(1), np.float32(np.nan))
+    if not prediction.width:
+        return plain, np.where(usable, np.float32(0), plain), plain.copy()
+    null = yield from exchanged(prediction, learnt, inputs, section, control)
+    plain[usable] = above(score[usable], null)
+    yield _told(_GENES, 0, 1, "Comparing genes with what the image predicts")
+    found = measure_unexplained(predictor, inputs, section, learnt, control)
+    return plain, found.score, found.p_value
 
 
 def says_more_here(

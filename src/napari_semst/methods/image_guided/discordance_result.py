@@ -25,14 +25,20 @@ class Discordance:
     surprise
         The first of the two, which is high for unusual expression, too; like it, in the
         directions that images predict, and 0 where they predict nothing.
+    unexplained
+        How unusual expression is among spots whose image leads to expect the same, in
+        deviations, ``(n_spots,)``.
     per_dimension
         KL divergence of the network's posterior from its prior, by dimension of the
         latent, ``(n_spots, latent)``.
-    p_value, fdr
-        Against the null of images exchanged within expression clusters, and the false
-        discovery rate (Benjamini and Hochberg, 1995), each ``(n_spots,)``.
-    discordant
-        Spots called at the rate that was asked for.
+    p_value, p_unexplained
+        Of contradiction, against the null of images exchanged within expression
+        clusters, and of what is unexplained, each ``(n_spots,)``.
+    fdr
+        False discovery rate over both (Benjamini and Hochberg, 1995), ``(n_spots,)``.
+    kind
+        What spots are called at the rate that was asked for, ``(n_spots,)``, a number
+        among `two_questions.KINDS`.
     expressed, expected
         What each spot expresses and what its image predicts, in the directions that
         images predict best, ``(n_spots, width)``.
@@ -45,11 +51,19 @@ class Discordance:
 
     contradiction: NDArray[np.float32]
     surprise: NDArray[np.float32]
+    unexplained: NDArray[np.float32]
     per_dimension: NDArray[np.float32]
     p_value: NDArray[np.float32]
+    p_unexplained: NDArray[np.float32]
     fdr: NDArray[np.float32]
-    discordant: NDArray[np.bool_]
+    kind: NDArray[np.int8]
     expressed: NDArray[np.float32]
     expected: NDArray[np.float32]
     predicted: NDArray[np.float64]
     n_learnt: int
+
+    @property
+    def discordant(self) -> NDArray[np.bool_]:
+        """Return which spots are called, of either kind."""
+        called: NDArray[np.bool_] = self.kind > 0
+        return called

@@ -6,7 +6,7 @@ of as many spots as there are.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, NamedTuple, Protocol
 
 import numpy as np
 
@@ -49,6 +49,17 @@ _CHUNK_SPOTS = 8192
 # enough to hold whole regions, and to have spots that are far from the other folds.
 _PIECES, _PIECE_SPOTS = 5, 100
 _PARTITIONS = 4
+
+
+class Truth(Protocol):
+    """Something of every spot, ``(n_spots, width)``, of which rows can be had."""
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        """Return numbers of spots and of values of each."""
+
+    def __getitem__(self, spots: Spots) -> Floats:
+        """Return the rows of some spots."""
 
 
 class Prediction(NamedTuple):
@@ -128,16 +139,47 @@ class ImagePredictor:
             Spots that are learnt from, of those that are usable.
         """
         kept = learnt & self.usable
-        partitions = range(len(self.folds))
-        weights = [one.weights for one in self._learn(kept, control, partitions)]
-        expected = np.zeros_like(self.expression)
-        for spots, features in self._features(np.ones_like(kept), control):
-            for folds, by_fold in zip(self.folds, weights, strict=True):
-                for fold in np.unique(folds[spots]):
-                    own = folds[spots] == fold
-                    expected[spots[own]] += features[own] @ by_fold[fold]
-        expected /= len(self.folds)
+        weights = self.weights_of(self.expression, kept, control)
+        every = np.arange(len(kept))
+        expected = self.expected_of(every, weights, control).astype(np.float32)
         return _turned(self.expression, expected, self.folds[0], kept)
+
+    def weights_of(
+        self, truth: Truth, learnt: Bools, control: RunControl
+    ) -> list[Doubles]:
+        """Return by partition what predicts something, ``(n_folds, n_kernel, width)``.
+
+        Parameters
+        ----------
+        truth
+            What is predicted, ``(n_spots, width)``; rows are asked for in chunks.
+        learnt
+            Spots that are learnt from, of those that are usable.
+        """
+        kept, partitions = learnt & self.usable, range(len(self.folds))
+        return [one.weights for one in self._learn(kept, control, partitions, truth)]
+
+    def expected_of(
+        self, spots: Spots, weights: list[Doubles], control: RunControl
+    ) -> Doubles:
+        """Return what is predicted of some spots, ``(n, width)``, mean of partitions.
+
+        Parameters
+        ----------
+        weights
+            What `weights_of` returned.
+        """
+        expected = np.zeros((len(spots), weights[0].shape[2]))
+        for part in chunks(len(spots), _CHUNK_SPOTS):
+            control.check()
+            some, own = spots[part], expected[part]
+            features = self._read(some)
+            for folds, by_fold in zip(self.folds, weights, strict=True):
+                for fold in np.unique(folds[some]):
+                    mine = folds[some] == fold
+                    own[mine] += features[mine] @ by_fold[fold]
+        expected /= len(self.folds)
+        return expected
 
     def explained(
         self,
@@ -166,11 +208,10 @@ class ImagePredictor:
         kept: Bools,
         control: RunControl,
         partitions: Sequence[int],
-        truth: Floats | None = None,
+        truth: Truth,
         given: Spots | None = None,
     ) -> list[Learnt]:
         """Return what is learnt for some partitions, from features read once."""
-        truth = self.expression if truth is None else truth
         shape = (self._kernel.n_components + 1, truth.shape[1])
         sums = [FoldSums(self._untaught[one].shape[1], *shape) for one in partitions]
         for spots, features in self._features(kept, control, given):
@@ -188,9 +229,12 @@ class ImagePredictor:
         for part in chunks(len(every), _CHUNK_SPOTS):
             control.check()
             spots = every[part]
-            image = self.image[spots if given is None else given[spots]]
-            features = self._kernel.transform(image).astype(np.float64)
-            yield spots, np.column_stack([features, np.ones(len(spots))])
+            yield spots, self._read(spots if given is None else given[spots])
+
+    def _read(self, spots: Spots) -> Doubles:
+        """Return what the regression reads of some images, ``(n, n_kernel)``."""
+        features = self._kernel.transform(self.image[spots]).astype(np.float64)
+        return np.column_stack([features, np.ones(len(spots))])
 
 
 def _near_folds(section: Section, folds: Spots) -> Bools:

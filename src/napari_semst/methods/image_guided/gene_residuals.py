@@ -1,0 +1,172 @@
+"""What each spot expresses, gene by gene, that its image does not predict."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+from scipy import sparse
+
+from napari_semst.core.chunks import chunks
+from napari_semst.methods.image_guided.features import falling
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from numpy.typing import NDArray
+
+    from napari_semst.core.progress import RunControl
+    from napari_semst.methods.image_guided.inputs import GuidedInputs
+    from napari_semst.methods.image_guided.prediction import ImagePredictor
+    from napari_semst.prepare.section import Section
+
+    Bools = NDArray[np.bool_]
+    Doubles = NDArray[np.float64]
+    Floats = NDArray[np.float32]
+    Spots = NDArray[np.intp]
+
+# Counts vary more than Poisson's by their square over this; residuals beyond are cut.
+_DISPERSION, _CUT = 5.0, 10.0
+# Rounds of averaging over the nearest spots: what is looked for comes in regions.
+_ROUNDS = 2
+# Directions of what is not predicted that are judged, and spots that tell them.
+_DIRECTIONS, _TELLING = 10, 4000
+_CHUNK_SPOTS = 4096
+
+
+class PearsonResiduals:
+    """Counts less what depth leads to expect, over their deviation, by spot.
+
+    Source: Lause, Berens and Kobak (2021), analytic Pearson residuals.
+
+    Parameters
+    ----------
+    section
+        Whose counts are read; shares of genes are those of each of its sections.
+    """
+
+    def __init__(self, section: Section) -> None:
+        self._counts = section.counts
+        self._codes = section.sections.codes
+        self._totals = np.asarray(section.counts.sum(axis=1), np.float64).ravel()
+        shares = []
+        for one in range(len(section.sections.names)):
+            inside = self._codes == one
+            genes = np.asarray(section.counts[inside].sum(axis=0), np.float64).ravel()
+            shares.append(genes / max(genes.sum(), 1))
+        self._shares = np.stack(shares)
+
+    @property
+    def shape(self) -> tuple[int, int]:
+        """Return the numbers of spots and genes."""
+        return int(self._counts.shape[0]), int(self._counts.shape[1])
+
+    def __getitem__(self, spots: Spots) -> Floats:
+        """Return the residuals of some spots, ``(n, n_genes)``."""
+        mean = self._totals[spots, None] * self._shares[self._codes[spots]]
+        apart = self._counts[spots].toarray() - mean
+        apart /= np.sqrt(np.maximum(mean + mean**2 / _DISPERSION, 1e-12))
+        found: Floats = np.clip(apart, -_CUT, _CUT).astype(np.float32)
+        return found
+
+
+def averaging(section: Section, usable: Bools) -> sparse.csr_matrix:
+    """Return the operator that averages usable spots nearby, ``(n_spots, n_spots)``.
+
+    Rows of spots that have no usable spot near are empty.
+    """
+    near = section.average
+    for _ in range(_ROUNDS - 1):
+        near = section.average @ near
+    near = sparse.csr_matrix(near @ sparse.diags(usable.astype(np.float64)))
+    total = np.asarray(near.sum(axis=1)).ravel()
+    scale = np.divide(1, total, out=np.zeros_like(total), where=total > 0)
+    return sparse.csr_matrix(sparse.diags(scale) @ near)
+
+
+def unpredicted_directions(
+    predictor: ImagePredictor,
+    inputs: GuidedInputs,
+    section: Section,
+    learnt: Bools,
+    control: RunControl,
+) -> Floats:
+    """Return the leading directions of what images do not predict, regional means.
+
+    Each gene counts by the deviation of its regional means. What library size tells
+    is left out.
+
+    Parameters
+    ----------
+    learnt
+        Spots that predictions are learnt from.
+
+    Returns
+    -------
+    numpy.ndarray
+        Shape ``(n_spots, width)``, variances of 1.
+    """
+    truth = PearsonResiduals(section)
+    weights = predictor.weights_of(truth, learnt, control)
+    near = averaging(section, inputs.usable)
+    depth = _depth(inputs)
+    axes = _axes(predictor, truth, weights, near, depth, inputs.usable, control)
+    along = np.zeros((len(depth), axes.shape[1]))
+    for spots, apart in _residuals(predictor, truth, weights, control):
+        along[spots] = apart @ axes
+    along[~inputs.usable] = 0
+    known = inputs.usable
+    tied = np.linalg.lstsq(depth[known], along[known], rcond=None)[0]
+    regional = near @ (along - depth @ tied)
+    regional -= regional[known].mean(axis=0)
+    size = np.maximum(regional[known].std(axis=0), 1e-12)
+    found: Floats = (regional / size).astype(np.float32)
+    return found
+
+
+def _depth(inputs: GuidedInputs) -> Doubles:
+    """Return the powers of library size that are left out, ``(n_spots, 3)``."""
+    size = inputs.log_library.astype(np.float64)
+    return np.column_stack([np.ones_like(size), size, size**2])
+
+
+def _residuals(
+    predictor: ImagePredictor,
+    truth: PearsonResiduals,
+    weights: list[Doubles],
+    control: RunControl,
+) -> Iterator[tuple[Spots, Floats]]:
+    """Yield some spots and what of their genes is not predicted, ``(n, n_genes)``."""
+    every = np.arange(truth.shape[0])
+    for part in chunks(len(every), _CHUNK_SPOTS):
+        spots = every[part]
+        expected = predictor.expected_of(spots, weights, control)
+        yield spots, truth[spots] - expected.astype(np.float32)
+
+
+def _axes(
+    predictor: ImagePredictor,
+    truth: PearsonResiduals,
+    weights: list[Doubles],
+    near: sparse.csr_matrix,
+    depth: Doubles,
+    usable: Bools,
+    control: RunControl,
+) -> Doubles:
+    """Return the directions over each gene's deviation, ``(n_genes, width)``."""
+    telling = np.flatnonzero(usable)
+    telling = telling[:: -(-len(telling) // _TELLING)]
+    around = near[telling]
+    regional = np.zeros((len(telling), truth.shape[1]), np.float32)
+    for spots, apart in _residuals(predictor, truth, weights, control):
+        regional += around[:, spots[0] : spots[-1] + 1] @ apart
+    by_depth = around @ depth
+    regional -= by_depth @ np.linalg.lstsq(by_depth, regional, rcond=None)[0]
+    size = regional.std(axis=0)
+    # A gene that hardly varies says nothing, whatever its units.
+    scale = np.divide(1, size, out=np.zeros_like(size), where=size > 1e-6)
+    regional *= scale
+    square = (regional.T @ regional).astype(np.float64) / len(regional)
+    width = min(_DIRECTIONS, len(square), max(len(telling) // 20, 1))
+    axes: Doubles = falling(square)[1][:, :width] * scale[:, None]
+    return axes

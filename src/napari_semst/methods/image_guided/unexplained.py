@@ -1,0 +1,175 @@
+"""Expression that is unusual among spots whose image leads to expect the same.
+
+What the image does not predict is compared with what it does not predict elsewhere:
+each spot with the covariance of tissue away from it, so that a region does not set the
+measure that it is held against.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, NamedTuple
+
+import numpy as np
+
+from napari_semst.core.threads import keep_limits
+from napari_semst.methods.image_guided.gene_residuals import unpredicted_directions
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    from napari_semst.core.progress import RunControl
+    from napari_semst.methods.image_guided.inputs import GuidedInputs
+    from napari_semst.methods.image_guided.prediction import ImagePredictor
+    from napari_semst.prepare.section import Section
+
+    Bools = NDArray[np.bool_]
+    Doubles = NDArray[np.float64]
+    Floats = NDArray[np.float32]
+    Spots = NDArray[np.intp]
+
+# Pieces of tissue, of so many spots each, and the share of a section around a piece
+# that does not tell what is usual there.
+_PIECE_SPOTS, _FEWEST, _MOST = 30, 8, 100
+_AROUND = 0.10
+# Times that what is usual is found, the later ones without spots that are not usual:
+# deviations above the median.
+_TIMES, _UNUSUAL = 4, 3.0
+# Added to variances, which are 1 in the mean: directions without any would count most.
+_LEAST_VARIANCE = 1e-3
+# Quantiles by which the deviation of usual spots is told, and the normal ones.
+_QUANTILES = (0.25, 0.5, 0.85)
+_NORMAL = (-0.6745, 0.0, 1.0364)
+
+
+class Unexplained(NamedTuple):
+    """How unusual expression is for what the image leads to expect.
+
+    Parameters
+    ----------
+    score
+        In deviations of usual spots, ``(n_spots,)``, NaN without a usable image.
+    p_value
+        Against a normal distribution of the score, ``(n_spots,)``.
+    """
+
+    score: Floats
+    p_value: Floats
+
+
+def measure_unexplained(
+    predictor: ImagePredictor,
+    inputs: GuidedInputs,
+    section: Section,
+    learnt: Bools,
+    control: RunControl,
+) -> Unexplained:
+    """Return how unusual each spot's expression is among spots that look alike.
+
+    Parameters
+    ----------
+    learnt
+        Spots that predictions are learnt from.
+    """
+    from scipy.stats import norm
+
+    along = unpredicted_directions(predictor, inputs, section, learnt, control)
+    codes = section.sections.codes
+    score = np.full(len(along), np.nan, np.float32)
+    for one in range(len(section.sections.names)):
+        control.check()
+        spots = np.flatnonzero((codes == one) & inputs.usable)
+        if len(spots) > 2 * _FEWEST:
+            seed = inputs.config.training.seed
+            score[spots] = among_usual(along[spots], section.coordinates[spots], seed)
+    return Unexplained(score, norm.sf(score).astype(np.float32))
+
+
+def among_usual(along: Floats, places: Doubles, seed: int) -> Floats:
+    """Return how unusual each spot of a section is, in deviations, ``(n_spots,)``.
+
+    Parameters
+    ----------
+    along
+        What is not predicted, ``(n_spots, width)``.
+    places
+        Coordinates, ``(n_spots, 2)``.
+    """
+    pieces, around = _pieces(places, seed)
+    usual = np.ones(len(along), bool)
+    for _ in range(_TIMES):
+        # The cube root of a sum of squares is nearly normal (Wilson and Hilferty 1931).
+        root = np.cbrt(distances(along, usual, pieces, around))
+        score = in_deviations(root)
+        usual = score < _UNUSUAL
+    return score
+
+
+def in_deviations(values: Doubles) -> Floats:
+    """Return values less their median over the wider of two robust deviations.
+
+    One is told by the lower half, the other by the upper, short of the tail that is
+    looked for: where usual values are skewed, the lower half alone would promise more
+    than holds.
+    """
+    low, middle, high = np.quantile(values, _QUANTILES)
+    deviation = max((low - middle) / _NORMAL[0], (high - middle) / _NORMAL[2], 1e-9)
+    found: Floats = ((values - middle) / deviation).astype(np.float32)
+    return found
+
+
+def _pieces(places: Doubles, seed: int) -> tuple[Spots, Bools]:
+    """Return each spot's piece of tissue, and which pieces are around which.
+
+    Returns
+    -------
+    pieces, around
+        ``(n_spots,)`` and ``(n_pieces, n_pieces)``, each around itself.
+    """
+    from sklearn.cluster import MiniBatchKMeans
+
+    keep_limits()
+    wanted = int(np.clip(len(places) // _PIECE_SPOTS, _FEWEST, _MOST))
+    search = MiniBatchKMeans(wanted, n_init=1, random_state=seed, batch_size=4096)
+    pieces = search.fit_predict(places)
+    sizes = np.bincount(pieces, minlength=wanted)
+    centres = search.cluster_centers_
+    apart = np.linalg.norm(centres[:, None] - centres, axis=2)
+    order = np.argsort(apart, axis=1, kind="stable")
+    inside = np.cumsum(sizes[order], axis=1) <= _AROUND * len(places)
+    around = np.eye(wanted, dtype=bool)
+    np.put_along_axis(around, order, inside, axis=1)
+    np.fill_diagonal(around, val=True)
+    return pieces, around
+
+
+def distances(along: Floats, usual: Bools, pieces: Spots, around: Bools) -> Doubles:
+    """Return squared Mahalanobis distances to usual spots elsewhere, ``(n_spots,)``.
+
+    Parameters
+    ----------
+    along
+        Shape ``(n_spots, width)``.
+    usual
+        Spots that tell what is usual.
+    pieces, around
+        Piece of each spot, and which pieces do not tell what is usual in which.
+    """
+    n_pieces, width = len(around), along.shape[1]
+    count = np.zeros(n_pieces)
+    total, square = np.zeros((n_pieces, width)), np.zeros((n_pieces, width, width))
+    order = np.argsort(pieces, kind="stable")
+    parts = np.split(order, np.cumsum(np.bincount(pieces, minlength=n_pieces))[:-1])
+    for piece, spots in enumerate(parts):
+        some = along[spots[usual[spots]]].astype(np.float64)
+        count[piece], total[piece] = len(some), some.sum(axis=0)
+        square[piece] = some.T @ some
+    found = np.zeros(len(along))
+    for piece, spots in enumerate(parts):
+        away = ~around[piece]
+        known = max(count[away].sum(), 1)
+        mean = total[away].sum(axis=0) / known
+        spread = square[away].sum(axis=0) / known - np.outer(mean, mean)
+        spread += _LEAST_VARIANCE * np.eye(width)
+        apart = along[spots] - mean
+        found[spots] = (apart * np.linalg.solve(spread, apart.T).T).sum(axis=1)
+    return found

@@ -1,0 +1,69 @@
+"""Counts less what depth and image lead to expect."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from napari_semst.core.progress import RunControl
+from napari_semst.methods.image_guided import gene_residuals
+from napari_semst.methods.image_guided.gene_residuals import (
+    PearsonResiduals,
+    averaging,
+    unpredicted_directions,
+)
+from napari_semst.methods.image_guided.inputs import guided_inputs
+from napari_semst.methods.image_guided.prediction import ImagePredictor, spatial_folds
+from tests.guided import guided
+
+EVERY = np.ones(300, bool)
+
+
+@pytest.fixture(scope="module")
+def made():
+    part, config = guided()
+    inputs = guided_inputs(part, config)
+    folds = spatial_folds(inputs, part.coordinates)
+    return ImagePredictor(inputs, part, folds), inputs, part
+
+
+def test_residuals_have_the_variance_that_counts_have(made):
+    part = made[2]
+    residuals = PearsonResiduals(part)
+    spots = np.array([0, 7, 299])
+    counts = part.counts.toarray().astype(float)
+    mean = counts.sum(axis=1)[:, None] * counts.sum(axis=0) / counts.sum()
+    expected = ((counts - mean) / np.sqrt(mean + mean**2 / 5))[spots]
+    np.testing.assert_allclose(
+        residuals[spots], np.clip(expected, -10, 10), rtol=1e-4, atol=1e-5
+    )
+    assert residuals.shape == counts.shape
+
+
+def test_an_average_reads_usable_spots_alone(made):
+    part, usable = made[2], EVERY.copy()
+    usable[::5] = False
+    near = averaging(part, usable)
+    values = np.where(usable, 3.0, 1e9)
+    found = near @ values
+    reached = np.diff(near.indptr) > 0
+    np.testing.assert_allclose(found[reached], 3.0)
+    assert reached.mean() > 0.9
+
+
+def test_directions_do_not_depend_on_the_size_of_chunks(made, monkeypatch):
+    whole = unpredicted_directions(*made, EVERY, RunControl())
+    monkeypatch.setattr(gene_residuals, "_CHUNK_SPOTS", 77)
+    parts = unpredicted_directions(*made, EVERY, RunControl())
+    np.testing.assert_allclose(whole, parts, atol=2e-3)
+    usable = made[1].usable
+    np.testing.assert_allclose(whole[usable].std(axis=0), 1, rtol=1e-3)
+
+
+def test_library_size_is_left_out(made):
+    predictor, inputs, part = made
+    found = unpredicted_directions(predictor, inputs, part, EVERY, RunControl())
+    size = averaging(part, inputs.usable) @ inputs.log_library
+    known = inputs.usable
+    tied = [abs(np.corrcoef(size[known], one[known])[0, 1]) for one in found.T]
+    assert max(tied) < 0.3
