@@ -9,7 +9,9 @@ from napari_semst.errors import ConfigError, one_of
 from napari_semst.explore.split import split_parts
 
 if TYPE_CHECKING:
+    import numpy as np
     from anndata import AnnData
+    from numpy.typing import NDArray
 
     from napari_semst.explore.labels import Labels
 
@@ -30,6 +32,8 @@ class LabelEdit:
         `split_parts`.
     tissue
         The section, which ``"split"`` asks for its places or latent.
+    parts
+        What came of asking, where somebody did before.
 
     Raises
     ------
@@ -40,6 +44,7 @@ class LabelEdit:
     how: str
     given: dict[str, Any] = field(default_factory=dict)
     tissue: AnnData | None = None
+    parts: NDArray[np.int64] | None = None
 
     def __post_init__(self) -> None:
         if self.how not in EDITS:
@@ -49,14 +54,24 @@ class LabelEdit:
         """Return the labels after the edit."""
         given = dict(self.given)
         if self.how == "split":
-            if self.tissue is None:
-                raise ConfigError("Expected the section whose labels are split.")
-            inside = labels.spots_of([given["name"]])
-            given = {
-                "name": given["name"],
-                "parts": split_parts(
-                    self.tissue, inside, given["parts"], given.get("coordinates")
-                ),
-            }
+            known = self.parts
+            parts = self.parts_of(labels) if known is None else known
+            given = {"name": given["name"], "parts": parts}
         changed: Labels = getattr(labels, self.how)(**given)
         return changed
+
+    def parts_of(self, labels: Labels) -> NDArray[np.int64]:
+        """Return the part of each spot of the name that is to be split.
+
+        Raises
+        ------
+        ConfigError
+            If no section was given.
+        InputError
+            If it has no latent, or no coordinates.
+        """
+        if self.tissue is None:
+            raise ConfigError("Expected the section whose labels are split; got none.")
+        inside = labels.spots_of([self.given["name"]])
+        place = self.given.get("coordinates")
+        return split_parts(self.tissue, inside, self.given["parts"], place)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -22,14 +23,38 @@ _INCHES = 1.1
 _VIOLIN_SPOTS = 20_000
 
 
-@text_as_written()
-def draw_dots(tissue: AnnData, genes: Sequence[str], labels: Labels) -> Figure:
-    """Return a dot plot: share of spots as size, mean expression as colour.
+@dataclass(frozen=True, slots=True, eq=False)
+class GenesByDomain:
+    """Genes of a section by domain, ready to be drawn.
+
+    Parameters
+    ----------
+    spots
+        Expression and ``obs["domain"]`` of the spots that have a domain, of many
+        spots a sample.
+    genes
+        Which ones; those that all domains lack are drawn too.
+    colors
+        ``#rrggbb`` of each domain.
+    unit
+        What the numbers are.
+    """
+
+    spots: AnnData
+    genes: tuple[str, ...]
+    colors: dict[str, str]
+    unit: str
+
+
+def genes_by_domain(
+    tissue: AnnData, genes: Sequence[str], labels: Labels
+) -> GenesByDomain:
+    """Return genes of a section by domain; the slow part of a plot.
 
     Parameters
     ----------
     genes
-        Which ones; those that all domains lack are drawn too.
+        Which ones.
     labels
         Domain of each spot; spots of none are left out.
 
@@ -38,17 +63,25 @@ def draw_dots(tissue: AnnData, genes: Sequence[str], labels: Labels) -> Figure:
     InputError
         If no gene is named, or none of the spots has a domain.
     """
+    colors = dict(zip(labels.names, labels.colors, strict=True))
+    spots = _small(tissue, genes, labels)
+    return GenesByDomain(spots, tuple(genes), colors, unit_of_genes(tissue))
+
+
+@text_as_written()
+def draw_dots(table: GenesByDomain) -> Figure:
+    """Return a dot plot: share of spots as size, mean expression as colour."""
     import matplotlib.pyplot as plt
     import scanpy
 
-    small = _small(tissue, genes, labels)
+    genes = table.genes
     drawn = scanpy.pl.DotPlot(
-        small,
+        table.spots,
         list(genes),
         "domain",
-        figsize=(2.6 + 0.42 * len(genes), 1.4 + 0.32 * len(labels.names)),
+        figsize=(2.6 + 0.42 * len(genes), 1.4 + 0.32 * len(table.colors)),
     ).style(cmap="viridis")
-    unit = unit_of_genes(tissue).replace(" per", "\nper")
+    unit = table.unit.replace(" per", "\nper")
     drawn = drawn.legend(colorbar_title=unit, size_title="Share of spots (%)")
     drawn.make_figure()
     figure: Figure = drawn.fig
@@ -61,11 +94,11 @@ def draw_dots(tissue: AnnData, genes: Sequence[str], labels: Labels) -> Figure:
 
 
 @text_as_written()
-def draw_violins(tissue: AnnData, genes: Sequence[str], labels: Labels) -> Figure:
+def draw_violins(table: GenesByDomain) -> Figure:
     """Return violins of genes by domain, one row per gene."""
     from matplotlib.figure import Figure
 
-    small = _small(tissue, genes, labels)
+    small, genes = table.spots, table.genes
     groups = small.obs["domain"].cat
     there = [i for i in range(len(groups.categories)) if (groups.codes == i).any()]
     figure = Figure(
@@ -73,12 +106,11 @@ def draw_violins(tissue: AnnData, genes: Sequence[str], labels: Labels) -> Figur
         layout="constrained",
     )
     axes = np.atleast_1d(figure.subplots(len(genes), 1, sharex=True))
-    colors = dict(zip(labels.names, labels.colors, strict=True))
     for place, gene in enumerate(genes):
         values = [small.X[groups.codes == i, place] for i in there]
         parts: Any = axes[place].violinplot(values, showextrema=False, widths=0.9)
         for body, i in zip(parts["bodies"], there, strict=True):
-            body.set_facecolor(colors[groups.categories[i]])
+            body.set_facecolor(table.colors[groups.categories[i]])
             body.set_alpha(0.9)
         axes[place].plot(
             range(1, len(there) + 1), [np.median(v) for v in values], "_k", ms=10
@@ -88,7 +120,7 @@ def draw_violins(tissue: AnnData, genes: Sequence[str], labels: Labels) -> Figur
     names = [groups.categories[i] for i in there]
     long = max(map(len, names)) > 4
     axes[-1].set_xticks(range(1, len(there) + 1), names, rotation=40 if long else 0)
-    figure.supylabel(unit_of_genes(tissue), fontsize="small")
+    figure.supylabel(table.unit, fontsize="small")
     return figure
 
 

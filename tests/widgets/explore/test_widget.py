@@ -169,7 +169,14 @@ def test_merge_reorder_undo_and_redo(dock, layer, tissue):
     assert rows(dock) == ["upper", "lower"]
 
 
-def test_a_domain_comes_apart_where_its_pieces_do_not_touch(dock, layer, tissue):
+def ended(qtbot, dock):
+    """Wait for what was asked of a worker."""
+    ends = {"success", "warning", "error"}
+    qtbot.waitUntil(lambda: dock.card.kind in ends, timeout=60_000)
+    return dock.card.kind
+
+
+def test_a_domain_comes_apart_where_its_pieces_do_not_touch(qtbot, dock, layer, tissue):
     # Columns 0 to 3 and 8 to 11 of the lattice.
     tissue.obs["mine"] = pd.Categorical(
         np.where((np.arange(tissue.n_obs) % 12) // 4 == 1, "mid", "sides")
@@ -178,10 +185,22 @@ def test_a_domain_comes_apart_where_its_pieces_do_not_touch(dock, layer, tissue)
     colour_by(dock, "mine")
     choose(dock, "sides")
     dock.legend.split.emit("sides", "pieces")
+    assert dock.card.kind == "running"
+    assert ended(qtbot, dock) == "success"
     assert rows(dock) == ["mid", "sides", "sides.2"]
     choose(dock, "mid")
     dock.legend.split.emit("mid", "pieces")
-    assert dock.card.kind == "error"
+    assert ended(qtbot, dock) == "error"
+
+
+def test_names_that_changed_meanwhile_are_not_split(qtbot, dock, layer, tissue):
+    colour_by(dock, "ground_truth")
+    dock.editing.edit(renamed("upper", "top"))
+    column = dock.sections.colouring.column
+    dock.legend.split.emit("top", "pieces")
+    dock.editing.edit(renamed("top", "upper"))
+    qtbot.waitUntil(lambda: dock.card.title.text() == texts.SPLIT_STALE, timeout=60_000)
+    assert set(tissue.obs[column]) == {"upper", "lower"}
 
 
 def test_another_colour_is_on_the_spots_and_in_the_tissue(dock, layer, tissue):
@@ -233,8 +252,9 @@ def test_markers_need_names(dock, layer):
     assert dock.card.title.text() == texts.CHOOSE_DOMAINS
 
 
-def test_genes_are_drawn_by_domain(dock, layer):
+def test_genes_are_drawn_by_domain(qtbot, dock, layer):
     dock.genes.plot(["GENE1", "GENE2"])
+    assert ended(qtbot, dock) == "success"
     (plot,) = dock.findChildren(GenePlot)
     dots = [a for a in plot.figure.axes if a.get_yticklabels()]
     assert dots
@@ -243,9 +263,12 @@ def test_genes_are_drawn_by_domain(dock, layer):
     plot.close()
 
 
-def test_two_columns_are_compared_and_their_difference_is_painted(dock, layer, tissue):
+def test_two_columns_are_compared_and_their_difference_is_painted(
+    qtbot, dock, layer, tissue
+):
     dock.compare.one.setCurrentText("ground_truth")
     dock.compare.other.setCurrentText("semst_domain_default")
+    qtbot.waitUntil(lambda: dock.compare.button.isEnabled(), timeout=60_000)
     assert "ARI" in dock.compare.message.text()
     assert dock.compare.table.item(0, 1).text() == "40"
     dock.compare.button.click()

@@ -29,6 +29,7 @@ from napari_semst.widgets.shared.forms import (
     short_combo,
     stacked,
 )
+from napari_semst.widgets.shared.worker import BackgroundTask
 from napari_semst.wording import for_window
 
 if TYPE_CHECKING:
@@ -48,6 +49,9 @@ class ComparePanel(QWidget):
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(parent)
         self._tissue: AnnData | None = None
+        self.task = BackgroundTask(compare)
+        self.task.done.connect(self._on_compared)
+        self.task.failed.connect(self._on_failed)
         self.one, self.other = (short_combo(TIPS["compare"]) for _ in range(2))
         for combo in (self.one, self.other):
             combo.currentIndexChanged.connect(self._on_chosen)
@@ -82,27 +86,42 @@ class ComparePanel(QWidget):
         self._on_chosen()
 
     def _on_chosen(self) -> None:
-        comparison = None
-        text = texts.NOTHING_TO_COMPARE
+        self.task.drop()
         names = self.one.currentText(), self.other.currentText()
-        if self._tissue is not None and all(names) and names[0] != names[1]:
-            try:
-                comparison = compare(
-                    *(read_labels(self._tissue, name) for name in names)
-                )
-                text = texts.AGREEMENT.format(
-                    ari=comparison.ari,
-                    nmi=comparison.nmi,
-                    share=comparison.share,
-                    spots=int(comparison.known.sum()),
-                )
-            except SemstError as error:
-                text = for_window(error)
+        if self._tissue is None or not all(names) or names[0] == names[1]:
+            self._answer(None, texts.NOTHING_TO_COMPARE)
+            return
+        # What is shown is of before: it stays, greyed, until the answer is there.
+        self.table.setEnabled(False)
+        self.button.setEnabled(False)
+        try:
+            self.task.start(*(read_labels(self._tissue, name) for name in names))
+        except SemstError as error:
+            self._answer(None, for_window(error))
+
+    def _on_compared(self, comparison: Comparison) -> None:
+        text = texts.AGREEMENT.format(
+            ari=comparison.ari,
+            nmi=comparison.nmi,
+            share=comparison.share,
+            spots=int(comparison.known.sum()),
+        )
+        self._answer(comparison, text)
+
+    def _on_failed(self, error: Exception, _: str) -> None:
+        self._answer(None, for_window(error))
+
+    def _answer(self, comparison: Comparison | None, text: str) -> None:
         self.message.setText(text)
+        self.table.setEnabled(True)
         self.table.setVisible(comparison is not None)
         self.button.setEnabled(comparison is not None)
         if comparison is not None:
             self._show(comparison)
+
+    def shutdown(self) -> None:
+        """Drop an answer that is awaited; for when the dock goes."""
+        self.task.drop()
 
     def _show(self, comparison: Comparison) -> None:
         table = self.table

@@ -21,32 +21,25 @@ from napari_semst.widgets.shared.forms import push_button, row_of
 from napari_semst.wording import for_window
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable
     from pathlib import Path
 
-    from anndata import AnnData
     from matplotlib.figure import Figure
 
-    from napari_semst.explore.labels import Labels
+    from napari_semst.explore.plots import GenesByDomain
 
-    Draw = Callable[[AnnData, Sequence[str], Labels], Figure]
+    Draw = Callable[[GenesByDomain], Figure]
 
 
 class GenePlot(QDialog):
     """A window with a dot plot of genes, or their violins; it can be saved."""
 
-    def __init__(
-        self,
-        tissue: AnnData,
-        genes: Sequence[str],
-        labels: Labels,
-        parent: QWidget | None = None,
-    ) -> None:
+    def __init__(self, table: GenesByDomain, parent: QWidget | None = None) -> None:
         super().__init__(parent)
         # Else every plot closed would stay in memory with its copy of the data.
         self.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
-        self.setWindowTitle(", ".join(genes))
-        self._given = tissue, genes, labels
+        self.setWindowTitle(", ".join(table.genes))
+        self._table = table
         self._place = QVBoxLayout(self)
         dots = push_button("Dots", TIPS["dots"])
         violins = push_button("Violins", TIPS["violins"])
@@ -71,7 +64,7 @@ class GenePlot(QDialog):
     def _show(self, draw: Draw) -> None:
         from matplotlib.backends.backend_qtagg import FigureCanvasQTAgg
 
-        self.figure = draw(*self._given)
+        self.figure = draw(self._table)
         if self.canvas is not None:
             self._place.removeWidget(self.canvas)
             self.canvas.deleteLater()

@@ -2,19 +2,23 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 from weakref import ref
 
+import numpy as np
 from qtpy.QtCore import QObject, Signal  # type: ignore[attr-defined]
 
 from napari_semst.explore.annotate import Annotator
 from napari_semst.explore.label_edits import LabelEdit
+from napari_semst.explore.labels import read_labels
 from napari_semst.session.actions import Action
 from napari_semst.session.log import record_action
 from napari_semst.viewer import adapter
 from napari_semst.widgets.explore import texts
 from napari_semst.widgets.shared.errors import error_report
 from napari_semst.widgets.shared.unsaved import mark_unsaved
+from napari_semst.widgets.shared.worker import BackgroundTask
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -24,6 +28,16 @@ if TYPE_CHECKING:
     from napari_semst.explore.labels import Labels
     from napari_semst.widgets.explore.legend import LegendTable
     from napari_semst.widgets.shared.sections import OpenSections
+
+
+@dataclass(frozen=True, eq=False)
+class _Split:
+    """A split that is being worked out, and the labels that it is of."""
+
+    tissue: AnnData
+    column: str
+    labels: Labels
+    edit: LabelEdit
 
 
 class LabelEditor(QObject):
@@ -36,6 +50,9 @@ class LabelEditor(QObject):
     def __init__(self, sections: OpenSections, parent: QObject | None = None) -> None:
         super().__init__(parent)
         self._sections = sections
+        self.splitting = BackgroundTask(_with_parts)
+        self.splitting.done.connect(self._on_parts)
+        self.splitting.failed.connect(self.failed)
         # By identity of the section: several layers may show it.
         self._annotators: dict[int, tuple[ref[AnnData], Annotator]] = {}
 
@@ -176,11 +193,40 @@ class LabelEditor(QObject):
 
     def _on_split(self, name: str, how: str) -> None:
         layer, tissue = self._sections.layer, self._sections.tissue
-        if layer is None or tissue is None:
+        colouring = self._sections.colouring
+        if layer is None or tissue is None or colouring is None:
             return
         given = {
             "name": name,
             "parts": how,
             "coordinates": layer.metadata.get(adapter.COORDINATES),
         }
-        self.edit(LabelEdit("split", given, tissue))
+        column = colouring.column
+        labels = read_labels(tissue, column)
+        split = LabelEdit("split", given, adapter.snapshot(tissue))
+        self.status_changed.emit("running", texts.SPLITTING, name)
+        self.splitting.start(_Split(tissue, column, labels, split))
+
+    def shutdown(self) -> None:
+        """Drop a split that is awaited; for when the dock goes."""
+        self.splitting.drop()
+
+    def _on_parts(self, split: _Split) -> None:
+        """Split the labels, where they are still those that the parts are of."""
+        tissue = self._sections.tissue
+        if tissue is not split.tissue or split.column not in tissue.obs:
+            return
+        now, name = read_labels(tissue, split.column), split.edit.given["name"]
+        inside = now.spots_of([name]) if name in now.names else None
+        if inside is None or not np.array_equal(inside, split.labels.spots_of([name])):
+            text = texts.SPLIT_STALE_HELP
+            self.status_changed.emit("warning", texts.SPLIT_STALE, text)
+            return
+        if self.edit(split.edit, split.column):
+            self.status_changed.emit("success", texts.SPLIT, name)
+
+
+def _with_parts(split: _Split) -> _Split:
+    """Return a split whose parts are known; for a worker."""
+    parts = split.edit.parts_of(split.labels)
+    return replace(split, edit=replace(split.edit, tissue=None, parts=parts))

@@ -9,12 +9,14 @@ from qtpy.QtCore import QObject, Signal  # type: ignore[attr-defined]
 
 from napari_semst import keys
 from napari_semst.explore.labels import read_labels
-from napari_semst.viewer import colourings, spots
+from napari_semst.explore.plots import genes_by_domain
+from napari_semst.viewer import adapter, colourings, spots
 from napari_semst.widgets.explore import texts
 from napari_semst.widgets.explore.dotplot import GenePlot
 from napari_semst.widgets.explore.markers import MarkerQuestion
 from napari_semst.widgets.shared.errors import error_report
 from napari_semst.widgets.shared.files import ask_path
+from napari_semst.widgets.shared.worker import BackgroundTask
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -22,6 +24,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
     from qtpy.QtWidgets import QWidget
 
+    from napari_semst.explore.plots import GenesByDomain
     from napari_semst.widgets.explore.legend import LegendTable
     from napari_semst.widgets.explore.markers import MarkerPanel
     from napari_semst.widgets.shared.sections import OpenSections
@@ -46,6 +49,9 @@ class GeneActions(QObject):
         self._sections, self._legend = sections, legend
         self._panel, self._state, self._window = panel, state, window
         self.labelled = ""  # the labels last on show
+        self.drawing = BackgroundTask(genes_by_domain)
+        self.drawing.done.connect(self._on_table)
+        self.drawing.failed.connect(self.failed)
         panel.asked.connect(self.find_markers)
         panel.plot_wanted.connect(self.plot)
         panel.save_wanted.connect(self._on_save)
@@ -116,12 +122,21 @@ class GeneActions(QObject):
                 "warning", texts.CHOOSE_DOMAINS, texts.CHOOSE_DOMAINS_HELP
             )
             return
+        labels = read_labels(tissue, labelled[0])
+        self.status_changed.emit("running", texts.DRAWING, ", ".join(genes))
+        self.drawing.start(adapter.snapshot(tissue), genes, labels)
+
+    def shutdown(self) -> None:
+        """Drop a plot that is awaited; for when the dock goes."""
+        self.drawing.drop()
+
+    def _on_table(self, table: GenesByDomain) -> None:
         try:
-            GenePlot(
-                tissue, genes, read_labels(tissue, labelled[0]), self._window
-            ).show()
+            GenePlot(table, self._window).show()
         except Exception as error:  # noqa: BLE001  every error goes to the card
             self.failed.emit(error, error_report(error))
+            return
+        self.status_changed.emit("success", texts.DRAWN, ", ".join(table.genes))
 
     def _on_save(self, table: pd.DataFrame) -> None:
         from napari_semst.io.export.h5ad import write_table

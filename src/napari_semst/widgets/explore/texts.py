@@ -298,6 +298,12 @@ COPIED_HELP = (
 )
 UNDONE = "Taken back"
 REDONE = "Done again"
+DRAWING = "Drawing genes"
+DRAWN = "Genes drawn"
+SPLITTING = "Splitting"
+SPLIT = "Split"
+SPLIT_STALE = "Not split"
+SPLIT_STALE_HELP = "The names changed while the spots were told apart. Split again."
 GENE_UNKNOWN = "No gene of this name"
 GENE_UNKNOWN_HELP = "Expected a gene of the section; none is called {gene!r}."
 A_GENE = "A gene, below"

@@ -195,6 +195,8 @@ class ExploreDomains(QWidget):
         if event.type() == QEvent.Type.ParentChange:
             if self.parent() is None and self._docked:
                 self.why.cancel()
+                for part in (self.editing, self.genes, self.compare):
+                    part.shutdown()
                 self.select.shutdown()
                 self.umap.shutdown()
                 self.patches.shutdown()
