@@ -1,7 +1,7 @@
 """STAGATE and GraphST of this package beside the packages that people install.
 
     python benchmarks/hosts_speed.py SECTION.h5ad --truth COLUMN -k 7 --work FOLDER
-        [--seeds 2] [--epochs 2 12] [--whole]
+        [--seeds 2] [--epochs 5 35] [--whole]
 
 Without ``--whole`` a package is run for two small numbers of epochs, and its CPU
 seconds at its own number of epochs lie on the line through both; what does not grow
@@ -31,7 +31,8 @@ def timed(command, options, python):
     log = options.work / "logs" / "hosts-speed.txt"
     log.parent.mkdir(parents=True, exist_ok=True)
     variables = measure.environment(1, install.cache_of(python))
-    how = measure.run(command, log=log, variables=variables, seconds=7200, threads=1)
+    folder = {"threads": 1, "folder": options.work}
+    how = measure.run(command, log=log, variables=variables, seconds=7200, **folder)
     if how.code:
         raise SystemExit(f"{how.limit or install.last_words(log)} (see {log})")
     return how.cpu
@@ -75,9 +76,10 @@ def main():
     parser.add_argument("-k", dest="domains", type=int, required=True)
     parser.add_argument("--work", type=Path, required=True)
     parser.add_argument("--seeds", type=int, default=2)
-    parser.add_argument("--epochs", type=int, nargs=2, default=[2, 12])
+    parser.add_argument("--epochs", type=int, nargs=2, default=[5, 35])
     parser.add_argument("--whole", action="store_true")
     options = parser.parse_args()
+    options.section, options.work = options.section.resolve(), options.work.resolve()
     peers = {peer.name: peer for peer in PEERS}
     for their_name, our_name, epochs in PAIRS:
         peer = peers[their_name]

@@ -16,10 +16,11 @@ from napari_semst.methods.hosts.inputs import (
     log_expression,
     spatial_tiles,
     two_graphs,
+    with_feature_graph,
 )
 from napari_semst.methods.hosts.stagate import HOST
 from napari_semst.methods.resolve import resolve
-from napari_semst.prepare.graphs import nearest_graph
+from napari_semst.prepare.graphs import feature_graph, nearest_graph
 from napari_semst.prepare.section import prepare_section
 
 
@@ -44,6 +45,15 @@ def test_leading_scores_keep_what_the_first_axes_hold():
     signs = np.sign((scores * want).sum(0))
     np.testing.assert_allclose(scores * signs, want, atol=1e-5)
     assert leading_scores(values, 99, 0).shape == (40, 11)
+
+
+def test_neighbours_by_expression_of_a_sample_are_those_of_the_sparse_search():
+    values = sparse.random(60, 20, 0.5, format="csr", random_state=0)
+    config = resolve(Request(overrides={"model": {"method": "stdcl"}}))
+    have = with_feature_graph(HostInputs(values, {}), config).graphs["feature"]
+    want, _ = feature_graph(values, config.prepare.feature_neighbours)
+    assert have.nnz > 0
+    assert np.array_equal(have.toarray(), want.toarray())
 
 
 @pytest.mark.parametrize(("components", "width"), [(5, 5), (30, 30), (99, 30), (0, 30)])

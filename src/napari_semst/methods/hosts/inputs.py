@@ -12,7 +12,11 @@ import numpy as np
 from napari_semst.core.threads import keep_limits
 from napari_semst.methods.hosts.base import HostInputs
 from napari_semst.prepare.components import log1p_transform
-from napari_semst.prepare.graphs import feature_graph, normalised_adjacency
+from napari_semst.prepare.graphs import (
+    EXACT_FEATURE_SPOTS,
+    feature_graph,
+    normalised_adjacency,
+)
 from napari_semst.prepare.normalise import scale_by_deviation, scale_depth
 
 if TYPE_CHECKING:
@@ -27,6 +31,8 @@ if TYPE_CHECKING:
 
 # Spots that lie together in a sample: few borders, and many places in one step.
 TILE_SPOTS = 256
+# Expression is made dense where neighbours by it are sought, up to this size.
+_DENSE_BYTES = 2**28
 # What ends a search for neighbours; a host's own file does not pass it on.
 _CHECK: ContextVar[Callable[[], None]] = ContextVar("check", default=lambda: None)
 
@@ -112,9 +118,8 @@ def spatial_tiles(
 def two_graphs(section: Section, config: Config) -> HostInputs:
     """Return scaled counts, which are reconstructed, with both kinds of neighbours."""
     expression = section.scaled_expression()
-    k, seed = config.prepare.feature_neighbours, config.training.seed
     feature, note = section.sections.inside(
-        lambda spots: feature_graph(expression[spots], k, seed, _CHECK.get())
+        lambda spots: _alike(expression[spots], config)
     )
     graphs = {"spatial": section.spatial, "feature": feature}
     return HostInputs(expression, graphs, expression, notes={"feature_graph": note})
@@ -125,9 +130,20 @@ def with_feature_graph(inputs: HostInputs, config: Config) -> HostInputs:
 
     Of a section's nearest spots hardly any is in a sample of it.
     """
-    k, seed = config.prepare.feature_neighbours, config.training.seed
-    feature, _ = feature_graph(inputs.features, k, seed, _CHECK.get())
+    feature, _ = _alike(inputs.features, config)
     return replace(inputs, graphs={**inputs.graphs, "feature": feature})
+
+
+def _alike(
+    values: sparse.csr_matrix | NDArray[np.float32], config: Config
+) -> tuple[sparse.csr_matrix, str]:
+    """Return the neighbours by expression of some spots, and how they were found."""
+    # Dense products take a tenth of sparse ones' time.
+    few = values.shape[0] <= EXACT_FEATURE_SPOTS
+    if few and 4 * values.shape[0] * values.shape[1] <= _DENSE_BYTES:
+        values = values if isinstance(values, np.ndarray) else values.toarray()
+    k, seed = config.prepare.feature_neighbours, config.training.seed
+    return feature_graph(values, k, seed, _CHECK.get())
 
 
 def two_operators(inputs: HostInputs, device: torch.device) -> dict[str, Any]:

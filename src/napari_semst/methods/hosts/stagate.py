@@ -30,7 +30,7 @@ class Stagate(Host):
     summary = "A graph attention autoencoder; neighbours weigh by learnt attention."
     settings: ClassVar[Overrides] = {
         "prepare": {"n_top_genes": 3000, "n_rings": 1, "spatial_neighbours": 6},
-        "model": {"hidden": 512, "latent": 30, "input_components": 200},
+        "model": {"hidden": 512, "latent": 30, "input_components": 50},
         "training": {
             "epochs": 1000,
             "learning_rate": 1e-3,
@@ -39,7 +39,7 @@ class Stagate(Host):
         },
     }
 
-    step_seconds = 1.5e-5
+    step_seconds = 9e-6
 
     def read(self, section: Section, config: Config) -> HostInputs:
         """Return logs of scaled counts, or their leading axes, and neighbours."""
