@@ -1,10 +1,12 @@
 """Time and memory of every stage, from a thousand spots to a million.
 
     python benchmarks/scaling.py --folder FOLDER --figure docs/images/scaling.png
+    python benchmarks/scaling.py --preset quick --sizes 8000000 --folder FOLDER
 
 Simulated cells (`semst sample cortex --hard --platform cells`), default settings, from
-file to saved domains; every size in a process of its own. The input files are kept in
-the folder and used again.
+file to saved domains; every size in a process of its own, beside the memory that was
+told beforehand. The input files are kept in the folder and used again. Counts that take
+more than a quarter of the memory, or of ``--max-memory``, stay in their file.
 """
 
 from __future__ import annotations
@@ -16,6 +18,10 @@ import sys
 import threading
 import time
 from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from napari_semst.config import Request
 
 STAGES = ("imports", "read", "prepare", "describe", "train", "assign", "save")
 
@@ -26,14 +32,17 @@ def main() -> None:
         draw(json.loads(options.known.read_text(encoding="utf-8")), options.figure)
         return
     if options.one:
-        print(json.dumps(run_one(options.one, options.method)))
+        print(json.dumps(run_one(options.one, asked(options))))
         return
     options.folder.mkdir(parents=True, exist_ok=True)
     found = []
     for size in options.sizes:
         source = section(options.folder, size, options.genes)
         command = [sys.executable, __file__, "--one", str(source)]
-        command += ["--method", options.method, "--folder", str(options.folder)]
+        command += ["--preset", options.preset, "--folder", str(options.folder)]
+        command += ["--max-memory", str(options.max_memory)]
+        if options.method:
+            command += ["--method", options.method]
         done = subprocess.run(command, check=True, capture_output=True, text=True)
         found.append({"spots": size, **json.loads(done.stdout.splitlines()[-1])})
         print(row(found[-1]), file=sys.stderr, flush=True)
@@ -51,12 +60,25 @@ def parsed() -> argparse.Namespace:
         "--sizes", type=int, nargs="+", default=[1_000, 10_000, 100_000, 1_000_000]
     )
     parser.add_argument("--genes", type=int, default=500)
-    parser.add_argument("--method", default="semst")
+    parser.add_argument("--preset", default="default")
+    parser.add_argument("--method", default="")
+    parser.add_argument("--max-memory", type=float, default=0.0)
     parser.add_argument("--json", type=Path)
     parser.add_argument("--figure", type=Path)
     parser.add_argument("--known", type=Path, help="Draw the figure of this JSON only.")
     parser.add_argument("--one", type=Path, help=argparse.SUPPRESS)
     return parser.parse_args()
+
+
+def asked(options: argparse.Namespace) -> Request:
+    """Return the settings of a run."""
+    from napari_semst.config import Request
+
+    request = Request(options.preset).with_settings("domains", n_domains=7)
+    request = request.with_settings("training", max_memory=options.max_memory)
+    if options.method:
+        request = request.with_settings("model", method=options.method)
+    return request
 
 
 def section(folder: Path, size: int, n_genes: int) -> Path:
@@ -98,7 +120,7 @@ class Watch:
         self.stage, self._since = stage, now
 
 
-def run_one(source: Path, method: str) -> dict[str, object]:
+def run_one(source: Path, request: Request) -> dict[str, object]:
     """Find the domains of one file, as `semst run` does."""
     watch = Watch()
     from napari_semst.core.threads import idle_politely
@@ -106,15 +128,24 @@ def run_one(source: Path, method: str) -> dict[str, object]:
     idle_politely()
     from sklearn.metrics import adjusted_rand_score
 
-    from napari_semst.config import Request
+    from napari_semst.core.memory import memory_limited
     from napari_semst.io.export.h5ad import write
+    from napari_semst.io.matrices import is_stored
     from napari_semst.io.read import read
+    from napari_semst.methods.resolve import resolve
+    from napari_semst.methods.spec import method_spec
+    from napari_semst.pipeline.forecast import memory_needed
     from napari_semst.pipeline.run import attach, find_domains
 
     watch.enter("read")
-    tissue = read(source)
-    request = Request(overrides={"domains": {"n_domains": 7}})
-    steps = find_domains(tissue, request.with_settings("model", method=method))
+    config = resolve(request)
+    by_rows = method_spec(config.model.method).counts_by_rows(config)
+    with memory_limited(config.training.max_memory):
+        tissue = read(source, on_disk=by_rows)
+    on_disk = is_stored(tissue.X)
+    values = int((tissue.X.group["data"] if on_disk else tissue.X.data).shape[0])
+    told = memory_needed(tissue.n_obs, values, config, on_disk=on_disk)
+    steps = find_domains(tissue, config)
     while True:
         try:
             watch.enter(next(steps).stage)
@@ -131,7 +162,9 @@ def run_one(source: Path, method: str) -> dict[str, object]:
         "seconds": {k: round(v, 2) for k, v in watch.seconds.items()},
         "gigabytes": {k: round(v, 2) for k, v in watch.gigabytes.items()},
         "ari": round(adjusted_rand_score(tissue.obs["ground_truth"], result.codes), 4),
-        "values": int(tissue.X.nnz),
+        "values": values,
+        "on_disk": on_disk,
+        "told": round(told / 2**30, 2),
     }
 
 
@@ -140,11 +173,19 @@ def row(found: dict[str, object]) -> str:
     cells = [f"{found['spots']:,}"]
     cells += [f"{seconds.get(stage, 0):.1f}" for stage in STAGES]
     cells += [f"{sum(seconds.values()):.0f}", f"{max(gigabytes.values()):.2f}"]
+    cells += [f"{found['told']:.2f}"]
     return " | ".join([*cells, f"{found['ari']:.3f}"])
 
 
 def table(found: list[dict[str, object]]) -> str:
-    heads = ["spots", *(f"{s} (s)" for s in STAGES), "total (s)", "peak (GiB)", "ARI"]
+    heads = [
+        "spots",
+        *(f"{s} (s)" for s in STAGES),
+        "total (s)",
+        "peak (GiB)",
+        "told",
+        "ARI",
+    ]
     lines = [" | ".join(heads), "|".join("---" for _ in heads)]
     return "\n".join(f"| {line} |" for line in [*lines, *map(row, found)])
 

@@ -10,11 +10,18 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from napari_semst.config import Request
 from napari_semst.core import chunks
+from napari_semst.core.progress import run_to_end
 from napari_semst.io import stored_counts
 from napari_semst.io.formats import h5ad_on_disk
 from napari_semst.io.matrices import is_stored
 from napari_semst.io.read import read
+from napari_semst.io.stored_counts import StoredCounts
+from napari_semst.methods.resolve import resolve
+from napari_semst.methods.spec import method_spec
+from napari_semst.pipeline.inputs import section_inputs
+from napari_semst.pipeline.run import find_domains
 from napari_semst.prepare import components
 from napari_semst.sample import simulated_cortex
 from tests.cli.test_main import call
@@ -61,7 +68,7 @@ def test_a_run_finds_the_same_bits_in_memory_and_on_disk(
     )
     again, disk = run(file, tmp_path / "disk.h5ad")
     assert seen
-    assert all(isinstance(one, stored_counts.StoredCounts) for one in seen)
+    assert all(isinstance(one, StoredCounts) for one in seen)
     pd.testing.assert_frame_equal(disk.obs, memory.obs)
     for key in memory.obsm:
         np.testing.assert_array_equal(disk.obsm[key], memory.obsm[key])
@@ -95,3 +102,33 @@ def test_counts_stay_only_where_that_was_asked_for(file, stays, monkeypatch) -> 
     assert not is_stored(read(file, counts="X", on_disk=False).X)
     monkeypatch.setattr(h5ad_on_disk, "LARGE_SHARE", 0.25)
     assert not is_stored(read(file, on_disk=True).X)
+
+
+def test_what_is_trained_on_samples_is_the_same_in_memory_and_on_disk(
+    file, stays
+) -> None:
+    settings = {
+        "domains": {"n_domains": 3, "n_starts": 1},
+        "training": {"epochs": 2, "batch_spots": 32, "decoded_spots": 8},
+    }
+    stored = read(file, on_disk=True)
+    assert is_stored(stored.X)
+    one, other = (
+        run_to_end(find_domains(tissue, Request(overrides=settings)))
+        for tissue in (read(file), stored)
+    )
+    stored.X.group.file.close()
+    np.testing.assert_array_equal(one.codes, other.codes)
+    np.testing.assert_array_equal(one.latent, other.latent)
+    np.testing.assert_array_equal(one.modulation, other.modulation)
+    assert one.provenance["losses"] == other.provenance["losses"]
+    assert one.provenance["input_hash"] == other.provenance["input_hash"]
+    np.testing.assert_array_equal(one.model.deviation, other.model.deviation)
+
+
+def test_published_recipes_read_counts_into_memory(file, stays) -> None:
+    config = resolve(Request("dlpfc"))
+    assert not method_spec(config.model.method).counts_by_rows(config)
+    tissue = read(file, on_disk=True)
+    assert not isinstance(section_inputs(tissue, config).counts, StoredCounts)
+    tissue.X.group.file.close()

@@ -20,6 +20,8 @@ if TYPE_CHECKING:
 
 # Values read in one go, 64 MB with their genes; by no memory that happens to be free.
 BLOCK_VALUES = 8_000_000
+# Spots whose values files keep in one packed piece, or fewer.
+_PACKED_TOGETHER = 200
 # Beyond it float32 holds not every whole number.
 _EXACT_32_BIT = 2**24
 
@@ -102,9 +104,15 @@ class StoredCounts:
         return self._rows(spots, np.float64)
 
     def take(self, spots: NDArray[np.integer[Any]]) -> sparse.csr_matrix:
-        """Return the counts of some spots, in rising order; a pass over the file."""
+        """Return the counts of some spots, in rising order.
+
+        Many are taken in a pass over the file, few where they are.
+        """
         from scipy import sparse
 
+        if len(spots) * _PACKED_TOGETHER < self.shape[0]:
+            few = [self[0:0], *(self[spot : spot + 1] for spot in spots.tolist())]
+            return sparse.csr_matrix(sparse.vstack(few, format="csr"))
         parts = []
         for part in self._spots_of_blocks():
             first, last = np.searchsorted(spots, (part.start, part.stop))

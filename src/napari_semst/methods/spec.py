@@ -59,8 +59,8 @@ class MethodSpec:
     not_transferable
         Why a result of these settings cannot label other sections; empty where it can.
     counts_by_rows
-        Whether it looks through counts some spots at a time, so that they may stay in
-        their file.
+        Whether with these settings it looks through counts some spots at a time, so
+        that they may stay in their file.
     n_views
         Views that a model of it holds.
     parameters
@@ -89,7 +89,7 @@ class MethodSpec:
     published_weights: bool = False
     uses_all_cores: Callable[[Config], bool] = _never
     not_transferable: Callable[[Config], str] = lambda config: ""
-    counts_by_rows: bool = False
+    counts_by_rows: Callable[[Config], bool] = _never
     n_views: int = 2
     parameters: frozenset[str] = frozenset()
     training_seconds: Callable[[Config, int, int], float] = lambda *_: 0.0

@@ -46,6 +46,7 @@ class _Held(NamedTuple):
 
 _TRAINED = _Held(0.7 * GIB, spot=1900.0, value=20.0)
 # Of methods that look through counts some spots at a time.
+_TRAINED_BY_ROWS = _Held(0.7 * GIB, spot=1600.0, value=9.0)
 _BY_ROWS = _Held(0.36 * GIB, spot=900.0, value=9.0)
 # Each feature of a spot's image is held about four times; blocks of patches besides.
 _FEATURE_BYTES, _BLOCK_BYTES = 16.0, 0.4 * GIB
@@ -118,9 +119,10 @@ def memory_needed(
     from napari_semst.methods.spec import method_spec
 
     allowed = config.training.max_memory * GIB
-    each = _TRAINED
-    if method_spec(config.model.method).counts_by_rows:
-        each, n_counts = _BY_ROWS, 0 if on_disk else n_counts
+    spec, each = method_spec(config.model.method), _TRAINED
+    if spec.counts_by_rows(config):
+        each = _TRAINED_BY_ROWS if spec.networks != "none" else _BY_ROWS
+        n_counts = 0 if on_disk else n_counts
     memory = each.base + n_counts * each.value + n_spots * each.spot
     if n_spots > FITTED_SPOTS:
         at_once = min(n_spots, spots_at_once(allowed=allowed))

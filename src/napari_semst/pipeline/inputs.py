@@ -136,5 +136,5 @@ def section_inputs(tissue: AnnData, config: Config) -> SectionInputs:
     """Return what is read of a tissue with these settings; nothing is read yet."""
     from napari_semst.methods.spec import method_spec
 
-    by_rows = method_spec(config.model.method).counts_by_rows
+    by_rows = method_spec(config.model.method).counts_by_rows(config)
     return SectionInputs(tissue, config.prepare, by_rows)

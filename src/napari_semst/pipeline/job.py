@@ -292,7 +292,7 @@ def _read(sources: Sequence[Path], request: Request) -> tuple[AnnData, Config]:
         positions=wanted.positions or None,
         part=wanted.part or None,
         features=wanted.features,
-        on_disk=method_spec(config.model.method).counts_by_rows,
+        on_disk=method_spec(config.model.method).counts_by_rows(config),
     )
     return tissue, config
 

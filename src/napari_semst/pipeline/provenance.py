@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 from functools import cache
 from importlib.metadata import PackageNotFoundError, version
 from typing import TYPE_CHECKING, Any
@@ -10,22 +9,18 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from napari_semst.config import Config
-from napari_semst.io.export.names import storable_text
 from napari_semst.morphology.base import MOST_KEPT
 from napari_semst.pipeline.content import texts_hash
-from napari_semst.prepare.rows import genes_per_spot, row_blocks, total_per_gene
+from napari_semst.prepare.rows import total_per_gene
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping
-
-    from numpy.typing import NDArray
 
     from napari_semst.core.device import DeviceChoice
     from napari_semst.methods.base import Fit
     from napari_semst.prepare.section import Section
     from napari_semst.semantics import Semantics
 
-_CHUNK_VALUES = 4_000_000
 # Sources that find genes by the names of the built-in table.
 _BY_TABLE = ("builtin", "genes")
 _PACKAGES = (
@@ -71,24 +66,7 @@ def spots_hash(names: Iterable[str]) -> str:
 
 def section_hash(section: Section) -> str:
     """Return a SHA-256 of the counts, genes and coordinates that were used."""
-    digest = hashlib.sha256()
-    counts = section.counts
-    # By one type for all, whatever the file's; chunks keep the copies small.
-    pointers = np.concatenate([[0], np.cumsum(genes_per_spot(counts), dtype=np.int64)])
-    _update(digest, pointers, np.int64)
-    for _, rows in row_blocks(counts):
-        _update(digest, rows.indices, np.int64)
-    for _, rows in row_blocks(counts):
-        _update(digest, rows.data, np.float64)
-    _update(digest, section.coordinates.ravel(), np.float64)
-    digest.update(storable_text("\n".join(section.genes.tolist())).encode())
-    return digest.hexdigest()
-
-
-def _update(digest: Any, values: NDArray[Any], kind: type) -> None:
-    for start in range(0, len(values), _CHUNK_VALUES):
-        chunk: NDArray[Any] = values[start : start + _CHUNK_VALUES].astype(kind)
-        digest.update(chunk.tobytes())
+    return section.content_hash
 
 
 def recorded_config(facts: Mapping[str, Any]) -> Config:

@@ -27,6 +27,8 @@ if TYPE_CHECKING:
     from napari_semst.config import Config
     from napari_semst.core.progress import RunControl, ThreadReporter
     from napari_semst.pipeline.model import Standard
+    from napari_semst.prepare.rows import CountRows
+    from napari_semst.prepare.scaled_rows import ScaledRows
     from napari_semst.prepare.section import Section
     from napari_semst.semantics import GeneLists, Semantics
 
@@ -63,7 +65,7 @@ def spot_embedding(
     options = source_options(tissue, config)
     # Values are as many as counts, and are given away once they are ranked.
     lists = yield from list_genes(
-        ranked_values(section, wanted.ranking),
+        rows_to_rank(section, wanted.ranking),
         section.genes,
         config,
         control,
@@ -86,7 +88,7 @@ def spot_embedding(
 
 def embed_tissue(
     tissue: AnnData,
-    ranked: sparse.csr_matrix,
+    ranked: CountRows | ScaledRows,
     section: Section,
     config: Config,
     control: RunControl,
@@ -230,15 +232,31 @@ def ranked_values(section: Section, ranking: str) -> sparse.csr_matrix:
         ``expression`` (counts) or ``specificity`` (counts by depth, times the log of
         how few spots have the gene).
     """
-    from napari_semst.prepare.normalise import scale_depth, with_values
+    from napari_semst.prepare.rows import some_rows
+    from napari_semst.prepare.scaled_rows import ScaledRows
 
     if ranking == "scaled":
         return section.scaled_expression()
+    rows = rows_to_rank(section, ranking)
+    return rows.whole() if isinstance(rows, ScaledRows) else some_rows(rows, None)
+
+
+def rows_to_rank(section: Section, ranking: str) -> CountRows | ScaledRows:
+    """Return the same values, those that are scaled when some spots are asked for.
+
+    Parameters
+    ----------
+    section, ranking
+        As in `ranked_values`.
+    """
+    from napari_semst.prepare.scaled_rows import ScaledRows
+
+    if ranking == "scaled":
+        return section.scaled_rows()
     if ranking == "expression":
         return section.counts
-    depth = scale_depth(section.counts, section.config.target_sum)
     divisor = gene_divisor(section, ranking).astype(np.float32)
-    return with_values(depth, depth.data / divisor[depth.indices])
+    return ScaledRows(section.counts, section.config.target_sum, divisor, np.inf)
 
 
 def gene_divisor(section: Section, ranking: str) -> NDArray[np.float64]:
@@ -250,37 +268,44 @@ def gene_divisor(section: Section, ranking: str) -> NDArray[np.float64]:
         As in `ranked_values`; ``expression`` divides by nothing and is not asked for.
     """
     from napari_semst.prepare import normalise
+    from napari_semst.prepare.rows import spots_per_gene
 
     if ranking == "specificity":
-        return normalise.gene_commonness(section.counts)
-    depth = normalise.scale_depth(section.counts, section.config.target_sum)
-    return normalise.gene_deviation(depth)
+        counts = section.counts
+        return normalise.gene_commonness(spots_per_gene(counts), counts.shape[0])
+    return section.deviation
 
 
 def list_genes(
-    ranked: sparse.csr_matrix,
+    ranked: CountRows | ScaledRows,
     genes: NDArray[np.str_],
     config: Config,
     control: RunControl,
     ids: NDArray[np.str_] | None = None,
 ) -> Generator[Progress, None, GeneLists]:
     """List the genes that speak for each spot, highest first."""
-    from napari_semst.semantics import rank_genes
+    from napari_semst.prepare.rows import row_blocks
+    from napari_semst.prepare.scaled_rows import ScaledRows
+    from napari_semst.semantics import GeneLists, rank_genes
 
-    wanted = config.semantics
-    return (
-        yield from run_in_thread(
-            "describe",
-            "Ranking the genes of every spot",
-            lambda tell: rank_genes(
-                ranked,
+    wanted, n_spots = config.semantics, ranked.shape[0]
+    scaled = isinstance(ranked, ScaledRows)
+    blocks = ranked.blocks() if scaled else row_blocks(ranked)
+
+    def rank(tell: ThreadReporter) -> GeneLists:
+        indices = np.empty((n_spots, wanted.n_genes), np.int32)
+        for spots, rows in blocks:
+            lists = rank_genes(
+                rows,
                 genes,
                 wanted.n_genes,
                 ids=ids,
                 leave_out_uninformative=wanted.leave_out_uninformative,
-                progress=tell,
                 cancelled=lambda: control.cancelled,
-            ),
-            control,
-        )
-    )
+            )
+            indices[spots] = lists.indices
+            tell(spots.stop, n_spots)
+        return GeneLists(lists.genes, indices, ids)
+
+    message = "Ranking the genes of every spot"
+    return (yield from run_in_thread("describe", message, rank, control))

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from scipy import sparse
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator
+
     from numpy.typing import NDArray
 
 _CHUNK_VALUES = 4_000_000
@@ -43,16 +45,55 @@ def scale_depth(counts: sparse.csr_matrix, target_sum: float) -> sparse.csr_matr
 
 def gene_deviation(matrix: sparse.csr_matrix) -> NDArray[np.float64]:
     """Return every gene's standard deviation over spots (one degree of freedom)."""
-    n_spots, n_genes = matrix.shape
+    return deviation_of_blocks([matrix], matrix.shape)
+
+
+def deviation_of_blocks(
+    blocks: Iterable[sparse.csr_matrix], shape: tuple[int, int]
+) -> NDArray[np.float64]:
+    """Return the same of a matrix that comes some rows at a time, whatever rows.
+
+    Parameters
+    ----------
+    blocks
+        Rows of the matrix, in their order.
+    shape
+        Of all of it.
+    """
+    n_spots, n_genes = shape
     total, square = np.zeros(n_genes), np.zeros(n_genes)
-    for start in range(0, matrix.nnz, _CHUNK_VALUES):
-        part = slice(start, start + _CHUNK_VALUES)
-        values = matrix.data[part].astype(np.float64)
-        total += np.bincount(matrix.indices[part], values, n_genes)
-        square += np.bincount(matrix.indices[part], values**2, n_genes)
+    for genes, kept in _even_chunks(blocks):
+        values = kept.astype(np.float64)
+        total += np.bincount(genes, values, n_genes)
+        square += np.bincount(genes, values**2, n_genes)
     variance = (square - total**2 / n_spots) / max(n_spots - 1, 1)
     deviation: NDArray[np.float64] = np.sqrt(np.maximum(variance, 0.0))
     return deviation
+
+
+def _even_chunks(
+    blocks: Iterable[sparse.csr_matrix],
+) -> Iterator[tuple[NDArray[np.integer[Any]], NDArray[np.floating[Any]]]]:
+    """Yield genes and values of all rows, as many at a time as of one matrix.
+
+    The last bits of a sum depend on where it is cut.
+    """
+    waiting: list[tuple[NDArray[Any], NDArray[Any]]] = []
+    n_waiting = 0
+    for rows in blocks:
+        start = 0
+        while n_waiting + rows.nnz - start >= _CHUNK_VALUES:
+            stop = start + _CHUNK_VALUES - n_waiting
+            waiting.append((rows.indices[start:stop], rows.data[start:stop]))
+            genes, values = zip(*waiting, strict=True)
+            yield np.concatenate(genes), np.concatenate(values)
+            waiting, n_waiting, start = [], 0, stop
+        if start < rows.nnz:
+            waiting.append((rows.indices[start:], rows.data[start:]))
+            n_waiting += rows.nnz - start
+    if waiting:
+        genes, values = zip(*waiting, strict=True)
+        yield np.concatenate(genes), np.concatenate(values)
 
 
 def scale_by_deviation(
@@ -79,7 +120,9 @@ def scale_by_deviation(
     return with_values(matrix, values)
 
 
-def gene_commonness(matrix: sparse.csr_matrix) -> NDArray[np.float64]:
+def gene_commonness(
+    having: NDArray[np.integer[Any]], n_spots: int
+) -> NDArray[np.float64]:
     """Return how common every gene is: 1 / log(1 + spots / spots that have it).
 
     Values divided by it are those of term frequency times inverse document frequency,
@@ -87,12 +130,13 @@ def gene_commonness(matrix: sparse.csr_matrix) -> NDArray[np.float64]:
 
     Parameters
     ----------
-    matrix
-        Sparse values, shape ``(n_spots, n_genes)``, without stored zeros.
+    having
+        How many spots have each gene, ``(n_genes,)``.
+    n_spots
+        How many there are.
     """
-    having = np.bincount(matrix.indices, minlength=matrix.shape[1])
     commonness: NDArray[np.float64]
-    commonness = 1 / np.log1p(matrix.shape[0] / np.maximum(having, 1))
+    commonness = 1 / np.log1p(n_spots / np.maximum(having, 1))
     return commonness
 
 

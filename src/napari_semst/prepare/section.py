@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import hashlib
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
@@ -11,9 +13,16 @@ from scipy import sparse
 from napari_semst.core.progress import Progress
 from napari_semst.core.sections import Sections
 from napari_semst.errors import InputError
+from napari_semst.io.export.names import storable_text
 from napari_semst.prepare import components, genes, graphs, normalise
 from napari_semst.prepare.align_sections import align_sections
-from napari_semst.prepare.rows import genes_per_spot, some_genes
+from napari_semst.prepare.rows import (
+    genes_per_spot,
+    row_blocks,
+    some_genes,
+    some_rows,
+)
+from napari_semst.prepare.scaled_rows import ScaledRows, depth_deviation
 
 if TYPE_CHECKING:
     from collections.abc import Generator
@@ -29,6 +38,9 @@ if TYPE_CHECKING:
 _LEAST_SPOTS = 10
 _SPOTS_PER_ROUND = 400
 _MOST_ROUNDS = 3
+
+
+_CHUNK_VALUES = 4_000_000
 
 
 class Components(NamedTuple):
@@ -85,7 +97,7 @@ class Section:
     """
 
     genes: NDArray[np.str_]
-    counts: sparse.csr_matrix
+    counts: CountRows
     coordinates: NDArray[np.float64]
     spatial: sparse.csr_matrix
     average: sparse.csr_matrix
@@ -101,6 +113,11 @@ class Section:
         """The number of spots."""
         return int(self.counts.shape[0])
 
+    @property
+    def counts_in_memory(self) -> sparse.csr_matrix:
+        """All counts, for methods that do not read them by rows."""
+        return some_rows(self.counts, None)
+
     def scaled_expression(
         self, chosen: NDArray[np.intp] | None = None
     ) -> sparse.csr_matrix:
@@ -111,10 +128,42 @@ class Section:
         chosen
             Genes to return, by index; all where `None`.
         """
-        depth = normalise.scale_depth(self.counts, self.config.target_sum)
+        return self.scaled_rows(chosen).whole()
+
+    def scaled_rows(self, chosen: NDArray[np.intp] | None = None) -> ScaledRows:
+        """Return the same, made when some spots are asked for.
+
+        Parameters
+        ----------
+        chosen
+            As of `scaled_expression`.
+        """
+        depth = self.config.target_sum
+        deviation = self.deviation
         if chosen is not None:
-            depth = depth[:, chosen]
-        return normalise.scale_by_deviation(depth, self.config.clip, in_place=True)
+            deviation = depth_deviation(self.counts, depth, chosen)
+        divisor = np.where(deviation == 0, 1.0, deviation).astype(np.float32)
+        return ScaledRows(self.counts, depth, divisor, self.config.clip, chosen)
+
+    @cached_property
+    def deviation(self) -> NDArray[np.float64]:
+        """Every gene's standard deviation after scaling to one total per spot."""
+        return depth_deviation(self.counts, self.config.target_sum)
+
+    @cached_property
+    def content_hash(self) -> str:
+        """A SHA-256 of the counts, genes and coordinates that were used."""
+        digest, counts = hashlib.sha256(), self.counts
+        pointers = np.concatenate([[0], np.cumsum(genes_per_spot(counts))])
+        # By one type for all, whatever the file's; chunks keep the copies small.
+        _update(digest, pointers, np.int64)
+        for _, rows in row_blocks(counts):
+            _update(digest, rows.indices, np.int64)
+        for _, rows in row_blocks(counts):
+            _update(digest, rows.data, np.float64)
+        _update(digest, self.coordinates.ravel(), np.float64)
+        digest.update(storable_text("\n".join(self.genes.tolist())).encode())
+        return digest.hexdigest()
 
     @property
     def smoothing_rounds(self) -> int:
@@ -152,6 +201,12 @@ class Section:
             for one, shift in zip((root, logged), alignment.shifts, strict=True)
         )
         return Components(axes, root, logged, alignment)
+
+
+def _update(digest: Any, values: NDArray[Any], kind: type) -> None:
+    for start in range(0, len(values), _CHUNK_VALUES):
+        chunk: NDArray[Any] = values[start : start + _CHUNK_VALUES].astype(kind)
+        digest.update(chunk.tobytes())
 
 
 def prepare_section(

@@ -46,14 +46,16 @@ class Dusted(Host):
         from napari_semst.methods.hosts.inputs import log_expression
         from napari_semst.prepare.components import median_depth
 
-        totals = np.asarray(section.counts.sum(axis=1), dtype=np.float64).ravel()
-        depth = np.maximum(totals, 1) / median_depth(section.counts)
+        totals = np.asarray(
+            section.counts_in_memory.sum(axis=1), dtype=np.float64
+        ).ravel()
+        depth = np.maximum(totals, 1) / median_depth(section.counts_in_memory)
         logged = log_expression(section)
         means = np.asarray(logged.mean(axis=0), dtype=np.float32).ravel()
         return HostInputs(
             logged,
             {"spatial": section.spatial},
-            section.counts,
+            section.counts_in_memory,
             {"log_depth": np.log(depth).astype(np.float32)},
             constants={"means": means, "largest": logged.max(axis=0).toarray().ravel()},
         )

@@ -58,7 +58,7 @@ def log_expression(section: Section) -> sparse.csr_matrix:
 
     The depth of a spot is that of the chosen genes.
     """
-    depth = scale_depth(section.counts, section.config.target_sum)
+    depth = scale_depth(section.counts_in_memory, section.config.target_sum)
     return log1p_transform(depth)
 
 

@@ -93,7 +93,7 @@ def guided_inputs(section: Section, config: Config) -> GuidedInputs:
     InputError
         If no spot has a usable image, or spots cannot be triangulated.
     """
-    counts, morphology = section.counts, section.morphology
+    counts, morphology = section.counts_in_memory, section.morphology
     totals = np.asarray(counts.sum(axis=1), dtype=np.float64).ravel()
     usable = np.ones(section.n_spots, dtype=bool)
     image = None
@@ -134,7 +134,9 @@ def _expression(
         root = components.root
         size = np.linalg.norm(root) / np.sqrt(root.size)
         return root / np.float32(max(size, 1e-12))
-    scaled = scale_depth(section.counts, median_depth(section.counts))
+    scaled = scale_depth(
+        section.counts_in_memory, median_depth(section.counts_in_memory)
+    )
     return scale_by_deviation(log1p_transform(scaled), section.config.clip)
 
 

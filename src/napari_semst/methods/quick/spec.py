@@ -10,7 +10,7 @@ SPEC = MethodSpec(
     summary="Seconds: components of expression and a mixture; nothing is trained.",
     fit="napari_semst.methods.quick.fit:fit",
     transfer="napari_semst.methods.quick.fit:transfer",
-    counts_by_rows=True,
+    counts_by_rows=lambda config: True,
     # It has no network that semantics could modulate.
     defaults={"semantics": {"source": "none"}},
 )

@@ -19,7 +19,9 @@ from napari_semst.prepare.graphs import (
     normalised_adjacency,
     touching_graph,
 )
+from napari_semst.prepare.scaled_rows import ScaledRows
 from napari_semst.prepare.section import Components
+from napari_semst.training.batching import batch_spots
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -27,7 +29,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
     from scipy import sparse
 
-    from napari_semst.config import Config
+    from napari_semst.config import Config, TrainingConfig
     from napari_semst.prepare.align_sections import SectionAlignment
     from napari_semst.prepare.section import Section
 
@@ -69,7 +71,8 @@ class Inputs:
     base
         What the latent starts from, ``(n_spots, width)``, or `None`.
     expression
-        Scaled expression of the genes that are reconstructed.
+        Scaled expression of the genes that are reconstructed; made when it is asked
+        for where a step reads a sample of the spots.
     sections
         Section of each spot, a covariate of the reconstruction; `None` for one.
     config
@@ -87,7 +90,7 @@ class Inputs:
     neighbours: sparse.csr_matrix
     semantics: NDArray[np.float32] | None
     base: NDArray[np.float32] | None
-    expression: sparse.csr_matrix
+    expression: sparse.csr_matrix | ScaledRows
     sections: NDArray[np.int32] | None
     config: Config
     views: tuple[View, ...] = ()
@@ -102,12 +105,17 @@ class Inputs:
     def fingerprint(self) -> float:
         """Return a number that hardly any other section, setting or graph gives."""
         features = self.features if isinstance(self.features, tuple) else ()
-        arrays = [*features, self.semantics, self.base, self.expression.data]
+        expression = self.expression
+        if isinstance(expression, ScaledRows):
+            values, counts = expression.divisor, expression.counts
+        else:
+            values, counts = expression.data, expression
+        arrays = [*features, self.semantics, self.base, values]
         arrays += [
             part for graph in self.graphs for part in (graph.data, graph.indices)
         ]
         sums = [float(a.sum(dtype=np.float64)) for a in arrays if a is not None]
-        return float(np.dot(sums, np.arange(1, len(sums) + 1)) + self.expression.nnz)
+        return float(np.dot(sums, np.arange(1, len(sums) + 1)) + counts.nnz)
 
     def network(self) -> SemstNetwork:
         """Return the network that fits, with published weights where asked for."""
@@ -191,7 +199,7 @@ def from_components(
     components = section.components(config.training.seed)
     size = _size(_averaged(components.root, section, config))
     scale = Scale(components.axes, _size(components.root), size)
-    decoded = _decoded(section, config.training.decoded_genes)
+    decoded = _decoded(section, config.training)
     return _inputs(section, semantics, config, scale, components, decoded, check)
 
 
@@ -232,7 +240,7 @@ def _inputs(
     config: Config,
     scale: Scale,
     scores: Components,
-    decoded: sparse.csr_matrix,
+    decoded: sparse.csr_matrix | ScaledRows,
     check: Callable[[], None],
 ) -> Inputs:
     root, logged = scores.root, scores.logged
@@ -290,13 +298,16 @@ def _covariate(section: Section) -> NDArray[np.int32] | None:
     return section.sections.codes if several else None
 
 
-def _decoded(section: Section, n_genes: int) -> sparse.csr_matrix:
+def _decoded(
+    section: Section, training: TrainingConfig
+) -> sparse.csr_matrix | ScaledRows:
     """Return scaled expression of the most variable genes; of all where 0 is given."""
-    if not n_genes or n_genes >= len(section.genes):
-        return section.scaled_expression()
-    return section.scaled_expression(
-        variable_genes(section.counts, n_genes, _covariate(section))
-    )
+    n_genes, chosen = training.decoded_genes, None
+    if n_genes and n_genes < len(section.genes):
+        chosen = variable_genes(section.counts, n_genes, _covariate(section))
+    rows = section.scaled_rows(chosen)
+    # Steps that read a sample leave most spots unread.
+    return rows if batch_spots(training, section.n_spots) else rows.whole()
 
 
 def _size(values: NDArray[np.float32]) -> float:

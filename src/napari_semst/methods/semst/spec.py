@@ -26,6 +26,11 @@ def _uses_all_cores(config: Config) -> bool:
     return not config.training.decoded_spots
 
 
+def _counts_by_rows(config: Config) -> bool:
+    """Return whether no step reads the scaled counts of all spots."""
+    return config.model.start == "components"
+
+
 def _not_transferable(config: Config) -> str:
     if config.model.start != "components":
         return f"the published recipe {config.preset!r}"
@@ -57,6 +62,7 @@ SPEC = MethodSpec(
     networks="ensemble",
     published_weights=True,
     uses_all_cores=_uses_all_cores,
+    counts_by_rows=_counts_by_rows,
     not_transferable=_not_transferable,
     # Two of components, and what the network learnt.
     n_views=3,
