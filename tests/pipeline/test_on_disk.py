@@ -21,6 +21,7 @@ from napari_semst.io.stored_counts import StoredCounts
 from napari_semst.methods.resolve import resolve
 from napari_semst.methods.spec import method_spec
 from napari_semst.pipeline.inputs import section_inputs
+from napari_semst.pipeline.inspection import inspect_input
 from napari_semst.pipeline.run import find_domains
 from napari_semst.prepare import components
 from napari_semst.sample import simulated_cortex
@@ -132,3 +133,14 @@ def test_published_recipes_read_counts_into_memory(file, stays) -> None:
     tissue = read(file, on_disk=True)
     assert not isinstance(section_inputs(tissue, config).counts, StoredCounts)
     tissue.X.group.file.close()
+
+
+def test_an_inspection_says_the_same_of_counts_on_disk(file, request) -> None:
+    memory = inspect_input(file)
+    request.getfixturevalue("stays")
+    disk = inspect_input(file)
+    assert disk["left_out"] == memory["left_out"] != {}
+    for told in (memory, disk):
+        for changing in ("forecasts", "counts", "warnings"):
+            told.pop(changing)
+    assert disk == memory

@@ -151,19 +151,23 @@ def _previewed(place: Path, seen: Preview, *, quick: bool) -> dict[str, Any]:
 
 def _measured(tissue: AnnData, seen: Preview) -> dict[str, Any]:
     """Return what only reading tells."""
+    from napari_semst.io.matrices import is_stored
+
     counts, matrix = _counts(tissue, seen)
     coordinates, places = _coordinates(tissue, seen)
     images = _images(tissue)
     key, sections = _sections(tissue)
     problems = [x["problem"] for x in (counts, coordinates) if x["problem"]]
     device, forecasts = None, None
+    left_out, on_disk = _left_out(tissue), is_stored(tissue.X)
     if matrix is not None:
         problems += _too_small(tissue, matrix)
         shown = bool(images) and _some_spots_on_image(tissue)
-        device, forecasts = _forecasts(tissue, int(matrix.nnz), image=shown)
+        numbers = int(matrix.nnz), on_disk
+        device, forecasts = _forecasts(tissue, *numbers, image=shown)
     return {
         "n_spots": tissue.n_obs,
-        "n_genes": tissue.n_vars,
+        "n_genes": tissue.n_vars - (sum(left_out.values()) if on_disk else 0),
         "counts": counts,
         "coordinates": coordinates,
         "images": images,
@@ -172,7 +176,7 @@ def _measured(tissue: AnnData, seen: Preview) -> dict[str, Any]:
         "columns": list(map(str, tissue.obs)),
         "section_key": key,
         "sections": sections,
-        "left_out": _left_out(tissue),
+        "left_out": left_out,
         "gene_semantics": _gene_semantics(tissue, matrix),
         "runs": _runs(tissue),
         "warnings": _noticed(tissue, places),
@@ -368,9 +372,14 @@ def _sections(tissue: AnnData) -> tuple[str | None, list[dict[str, Any]]]:
 
 
 def _left_out(tissue: AnnData) -> dict[str, int]:
+    from napari_semst.io.gene_features import genes_of
+    from napari_semst.io.matrices import is_stored
     from napari_semst.io.notes import INPUT
 
     kinds = tissue.uns.get(INPUT, {}).get("kinds_left_out", {})
+    if is_stored(tissue.X):
+        # A run leaves them out, and not the reader.
+        kinds = genes_of(tissue).numbers()
     return {str(kind): int(number) for kind, number in kinds.items()}
 
 
@@ -434,21 +443,18 @@ def _some_spots_on_image(tissue: AnnData) -> bool:
 
 
 def _forecasts(
-    tissue: AnnData, n_counts: int, *, image: bool
+    tissue: AnnData, n_counts: int, on_disk: bool, *, image: bool
 ) -> tuple[str, list[dict[str, Any]]]:
     """Return the device, and what runs of a few presets will need."""
     from napari_semst.config import Request
     from napari_semst.core.device import choose_device
-    from napari_semst.io.matrices import is_stored
     from napari_semst.methods.resolve import resolve
     from napari_semst.pipeline.forecast import forecast
 
     told = []
     for preset in _PRESETS if image else _PRESETS[:-1]:
         config = resolve(Request(preset))
-        needs = forecast(
-            tissue.n_obs, tissue.n_vars, n_counts, config, on_disk=is_stored(tissue.X)
-        )
+        needs = forecast(tissue.n_obs, tissue.n_vars, n_counts, config, on_disk=on_disk)
         told.append(
             {
                 "preset": preset,

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from napari_semst.io.matrices import is_stored
 from napari_semst.io.notes import warn
 
 if TYPE_CHECKING:
@@ -33,7 +34,7 @@ def without_background(adata: AnnData) -> AnnData:
     if not outside.any() or outside.all():
         return adata
     said = ""
-    if adata.X is not None:
+    if adata.X is not None and not is_stored(adata.X):
         counts = np.asarray(adata.X.sum(axis=1)).ravel()
         share = counts[outside].sum() / max(counts.sum(), 1)
         said = f" it holds {share:.0%} of the counts and"
