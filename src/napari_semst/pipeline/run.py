@@ -137,6 +137,7 @@ def _found(
     threads = threads_wanted(section.n_spots, all_cores=spec.uses_all_cores(config))
     with threads_limited(threads), memory_errors_explained():
         fit = yield from spec.load_fit()(section, embedding, config, device, control)
+        del embedding  # as large as all that follows
         watch.lap("train")
         if current_group().rank:
             raise ShareDone("This process did its share; the first one goes on.")

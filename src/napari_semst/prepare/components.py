@@ -291,8 +291,12 @@ def dense_axes(
 ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
     """Return the mean ``(width,)`` and all principal axes ``(width, width)``."""
     mean = np.mean(values, axis=0)
-    centred = np.asarray(values, dtype=np.float64) - mean
-    _, axes = np.linalg.eigh(centred.T @ centred)
+    scatter = np.zeros((len(mean), len(mean)))
+    for start in range(0, len(values), _CHUNK_SPOTS):
+        some = values[start : start + _CHUNK_SPOTS]
+        centred = np.asarray(some, dtype=np.float64) - mean
+        scatter += centred.T @ centred
+    _, axes = np.linalg.eigh(scatter)
     return mean.astype(np.float64), np.ascontiguousarray(axes[:, ::-1])
 
 
@@ -302,8 +306,11 @@ def rotate_to_axes(
     axes: NDArray[np.float64],
 ) -> NDArray[np.float32]:
     """Return values less the mean on other axes, as `dense_axes` returns both."""
-    centred = np.asarray(values, dtype=np.float64) - mean
-    return np.asarray(centred @ axes, dtype=np.float32)
+    rotated = np.empty((len(values), axes.shape[1]), np.float32)
+    for start in range(0, len(values), _CHUNK_SPOTS):
+        part = slice(start, start + _CHUNK_SPOTS)
+        rotated[part] = (np.asarray(values[part], dtype=np.float64) - mean) @ axes
+    return rotated
 
 
 def nearest_places(
