@@ -6,7 +6,8 @@
 Simulated cells (`semst sample cortex --hard --platform cells`), default settings, from
 file to saved domains; every size in a process of its own, beside the memory that was
 told beforehand. The input files are kept in the folder and used again. Counts that take
-more than a quarter of the memory, or of ``--max-memory``, stay in their file.
+more than a quarter of the memory, or of ``--max-memory``, stay in their file; all do
+with ``--in-file``.
 """
 
 from __future__ import annotations
@@ -32,6 +33,10 @@ def main() -> None:
         draw(json.loads(options.known.read_text(encoding="utf-8")), options.figure)
         return
     if options.one:
+        if options.in_file:
+            from napari_semst.io.formats import h5ad_on_disk
+
+            h5ad_on_disk.LARGE_SHARE = 0.0
         print(json.dumps(run_one(options.one, asked(options))))
         return
     options.folder.mkdir(parents=True, exist_ok=True)
@@ -41,6 +46,8 @@ def main() -> None:
         command = [sys.executable, __file__, "--one", str(source)]
         command += ["--preset", options.preset, "--folder", str(options.folder)]
         command += ["--max-memory", str(options.max_memory)]
+        if options.in_file:
+            command += ["--in-file"]
         if options.method:
             command += ["--method", options.method]
         done = subprocess.run(command, check=True, capture_output=True, text=True)
@@ -63,6 +70,7 @@ def parsed() -> argparse.Namespace:
     parser.add_argument("--preset", default="default")
     parser.add_argument("--method", default="")
     parser.add_argument("--max-memory", type=float, default=0.0)
+    parser.add_argument("--in-file", action="store_true")
     parser.add_argument("--json", type=Path)
     parser.add_argument("--figure", type=Path)
     parser.add_argument("--known", type=Path, help="Draw the figure of this JSON only.")
@@ -161,6 +169,7 @@ def run_one(source: Path, request: Request) -> dict[str, object]:
     return {
         "seconds": {k: round(v, 2) for k, v in watch.seconds.items()},
         "gigabytes": {k: round(v, 2) for k, v in watch.gigabytes.items()},
+        "cpu": round(time.process_time(), 1),
         "ari": round(adjusted_rand_score(tissue.obs["ground_truth"], result.codes), 4),
         "values": values,
         "on_disk": on_disk,
