@@ -46,13 +46,17 @@ class PearsonResiduals:
     """
 
     def __init__(self, section: Section) -> None:
-        self._counts = section.counts
+        self._counts = section.counts_in_memory
         self._codes = section.sections.codes
-        self._totals = np.asarray(section.counts.sum(axis=1), np.float64).ravel()
+        self._totals = np.asarray(
+            section.counts_in_memory.sum(axis=1), np.float64
+        ).ravel()
         shares = []
         for one in range(len(section.sections.names)):
             inside = self._codes == one
-            genes = np.asarray(section.counts[inside].sum(axis=0), np.float64).ravel()
+            genes = np.asarray(
+                section.counts_in_memory[inside].sum(axis=0), np.float64
+            ).ravel()
             shares.append(genes / max(genes.sum(), 1))
         self._shares = np.stack(shares)
 
