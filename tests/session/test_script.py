@@ -17,6 +17,7 @@ import pandas as pd
 import pytest
 
 from napari_semst import find_domains, keys, read, simulated_cortex, write
+from napari_semst.config import AUTO_DOMAINS, Request, number_of_domains
 from napari_semst.core.progress import run_to_end
 from napari_semst.domains.levels import write_level
 from napari_semst.errors import InputError, SaveError
@@ -243,6 +244,24 @@ def test_what_is_not_done_again_is_said(tmp_path):
 def test_other_endings_are_refused(tmp_path):
     with pytest.raises(SaveError, match="ending"):
         write_session(small_tissue(), tmp_path / "s.txt")
+
+
+def test_a_number_of_domains_that_is_chosen_is_chosen_again(tmp_path):
+    request = Request("quick", {"domains": {"n_domains": AUTO_DOMAINS}})
+    given = {"preset": request.preset, "overrides": request.overrides, "run": "a"}
+    block = session_code([ORIGIN, Action("run", given)]).blocks[-1]
+    asked = {}
+    exec(
+        block, {"find_domains": lambda tissue, **told: asked.update(told), "tissue": 0}
+    )
+    assert number_of_domains(asked["n_domains"]) == AUTO_DOMAINS
+
+
+def test_a_file_saved_again_is_replaced_as_it_was():
+    saves = [Action("save", {"path": path}) for path in ("/a/r.h5ad", "/a/r.h5ad")]
+    *_, first, second = session_code([ORIGIN, *saves]).blocks
+    assert first == "write(tissue, FOLDER / 'r.h5ad')"
+    assert second == "write(tissue, FOLDER / 'r.h5ad', overwrite=True)"
 
 
 def test_two_files_of_one_name_do_not_meet():

@@ -153,7 +153,7 @@ def _of_column(adata: AnnData, name: str) -> Categories | Numbers:
     number = pd.api.types.is_numeric_dtype(column)
     if number and not pd.api.types.is_bool_dtype(column):
         values = column.to_numpy(dtype=np.float64, na_value=np.nan)
-        return _numbers(_title(name), values, _COLORMAPS.get(name, "viridis"))
+        return _numbers(column_title(name), values, _COLORMAPS.get(name, "viridis"))
     return _categories(adata, name, column)
 
 
@@ -174,7 +174,7 @@ def _categories(adata: AnnData, name: str, column: pd.Series) -> Categories:
     kept = np.flatnonzero(there)
     names = [str(whole.categories[code]) for code in kept]
     codes = order[whole.codes].astype(np.int64)
-    return Categories(_title(name), codes, names, [colors[code] for code in kept])
+    return Categories(column_title(name), codes, names, [colors[code] for code in kept])
 
 
 def _of_gene(adata: AnnData, gene: str) -> Numbers:
@@ -228,7 +228,8 @@ def _numbers(
     return Numbers(title, values, colormap, unit)
 
 
-def _title(name: str) -> str:
+def column_title(name: str) -> str:
+    """Return what an obs column is called in a figure."""
     if name.startswith(f"{keys.DOMAIN}_"):
         return f"Domains, {name.removeprefix(f'{keys.DOMAIN}_')}"
     return _TITLES.get(name, name)

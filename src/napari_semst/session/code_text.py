@@ -70,15 +70,44 @@ def import_lines(names: Iterable[tuple[str, str]]) -> list[str]:
     return lines
 
 
-def file_name(path: str, taken: set[str]) -> str:
-    """Return a file's name, with a number where it is taken, and take it."""
-    name = PurePath(path.replace("\\", "/")).name
-    stem, dot, ending = name.partition(".")
-    number = 2
-    while name.lower() in taken:
-        name, number = f"{stem}-{number}{dot}{ending}", number + 1
-    taken.add(name.lower())
-    return name
+class OutputFiles:
+    """Names of the files that a session writes: one for each, which no other has.
+
+    Parameters
+    ----------
+    kept
+        Names that are not to be given: of files in between.
+    """
+
+    def __init__(self, kept: Iterable[str] = ()) -> None:
+        self._taken = {name.lower() for name in kept}
+        self._names: dict[str, str] = {}
+
+    @property
+    def any(self) -> bool:
+        """Whether a file is written."""
+        return bool(self._names)
+
+    def name(self, path: str) -> tuple[str, bool]:
+        """Return the name for a path, and whether that was written before.
+
+        Parameters
+        ----------
+        path
+            Where the file was written to. Of another folder's file of the same name it
+            is told apart by a number.
+        """
+        known = self._names.get(path)
+        if known is not None:
+            return known, True
+        name = PurePath(path.replace("\\", "/")).name
+        stem, dot, ending = name.partition(".")
+        number = 2
+        while name.lower() in self._taken:
+            name, number = f"{stem}-{number}{dot}{ending}", number + 1
+        self._taken.add(name.lower())
+        self._names[path] = name
+        return name, False
 
 
 def comment(text: str) -> str:

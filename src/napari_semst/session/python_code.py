@@ -11,14 +11,15 @@ from dataclasses import dataclass, field
 from textwrap import indent
 from typing import TYPE_CHECKING, Any
 
+from napari_semst.config import AUTO_DOMAINS
 from napari_semst.errors import InputError
 from napari_semst.explore.recovery import PROBABILITY
 from napari_semst.session.actions import Action, actions_from
 from napari_semst.session.code_text import (
     TAB,
+    OutputFiles,
     call,
     comment,
-    file_name,
     keywords,
     literal,
 )
@@ -45,23 +46,29 @@ class SessionCode:
         Module and name of what is imported.
     missing
         What is not done again, in words.
+    files
+        Names of the files that it writes.
     """
 
     blocks: list[str] = field(default_factory=list)
     functions: list[str] = field(default_factory=list)
     imports: set[tuple[str, str]] = field(default_factory=set)
     missing: list[str] = field(default_factory=list)
-    files: set[str] = field(default_factory=set)
+    files: OutputFiles = field(default_factory=OutputFiles)
 
     def use(self, module: str, name: str) -> str:
         """Import a name of this package; return it."""
         self.imports.add((f"{_PACKAGE}.{module}" if module else _PACKAGE, name))
         return name
 
-    def file(self, path: str) -> str:
-        """Return the code of a file to write: its name, in the folder of results."""
+    def file(self, path: str) -> list[str]:
+        """Return the arguments of a file to write: its place in the folder of results.
+
+        What this session wrote before is replaced, as it was; nothing of others is.
+        """
         self.imports.add(("pathlib", "Path"))
-        return f"FOLDER / {file_name(path, self.files)!r}"
+        name, again = self.files.name(path)
+        return [f"FOLDER / {name!r}", *(["overwrite=True"] if again else [])]
 
     def miss(self, what: str) -> str:
         """Note something that is not done again; return the comment in its place."""
@@ -70,7 +77,7 @@ class SessionCode:
 
 
 def session_code(
-    actions: Sequence[Action], files: set[str] | None = None
+    actions: Sequence[Action], files: OutputFiles | None = None
 ) -> SessionCode:
     """Return a session as Python.
 
@@ -79,14 +86,14 @@ def session_code(
     actions
         What was done, from where the section comes on.
     files
-        Names of files that others write, in lower case; those of this one are added.
+        Names of files, where parts before this one write some; its own are added.
 
     Raises
     ------
     InputError
         If it does not begin with a file or a sample, or holds what is not known.
     """
-    code = SessionCode(files=set() if files is None else files)
+    code = SessionCode(files=OutputFiles() if files is None else files)
     code.blocks = _blocks(actions, code)
     return code
 
@@ -185,7 +192,7 @@ def _run(given: dict[str, Any], code: SessionCode) -> str:
     seed = overrides.get("training", {}).pop("seed", 0)
     overrides = {stage: values for stage, values in overrides.items() if values}
     arguments = {
-        "n_domains": number or "auto",
+        "n_domains": "auto" if number in (None, AUTO_DOMAINS) else number,
         "preset": given["preset"],
         "seed": seed,
         "run": given["run"],
@@ -343,12 +350,12 @@ def _put(column: str, labels: str, began: str) -> str:
 
 def _save(given: dict[str, Any], code: SessionCode) -> str:
     write = code.use("io.export.h5ad", "write")
-    return f"{write}(tissue, {code.file(given['path'])})"
+    return call(f"{write}(", ["tissue", *code.file(given["path"])])
 
 
 def _save_table(given: dict[str, Any], code: SessionCode) -> str:
     write = code.use("io.export.h5ad", "write_domains_csv")
-    return f"{write}(tissue, {code.file(given['path'])})"
+    return call(f"{write}(", ["tissue", *code.file(given["path"])])
 
 
 def _figure(given: dict[str, Any], code: SessionCode) -> str:
@@ -370,8 +377,9 @@ def _figure(given: dict[str, Any], code: SessionCode) -> str:
     if given.get("hidden"):
         hide = code.use("figure.colouring", "without_names")
         colour = call(f"{hide}(", [colour, literal(given["hidden"])])
-    arguments = ["tissue", code.file(given["path"]), "[colour]", *_where(given)]
-    made = call(f"{draw}(", [*arguments, *keywords({"dpi": given["dpi"]})])
+    place, *again = code.file(given["path"])
+    arguments = ["tissue", place, "[colour]", *_where(given)]
+    made = call(f"{draw}(", [*arguments, *keywords({"dpi": given["dpi"]}), *again])
     return f"colour = {colour}\n{made}"
 
 
@@ -379,14 +387,15 @@ def _report(given: dict[str, Any], code: SessionCode) -> str:
     write = code.use("report", "write_report")
     there = {key: given.get(key) for key in ("annotation", "coordinates")}
     options = keywords({key: value for key, value in there.items() if value})
-    return call(f"{write}(", ["tissue", code.file(given["path"]), *options])
+    place, *again = code.file(given["path"])
+    return call(f"{write}(", ["tissue", place, *options, *again])
 
 
 def _regions(given: dict[str, Any], code: SessionCode) -> str:
     write = code.use("io.geojson", "write_geojson")
-    arguments = ["tissue", code.file(given["path"])]
-    arguments += [*keywords({"column": given["column"]}), *_where(given)]
-    return call(f"{write}(", arguments)
+    place, *again = code.file(given["path"])
+    options = [*keywords({"column": given["column"]}), *_where(given)]
+    return call(f"{write}(", ["tissue", place, *options, *again])
 
 
 def _signature(given: dict[str, Any], code: SessionCode) -> str:
@@ -399,7 +408,8 @@ def _signature(given: dict[str, Any], code: SessionCode) -> str:
         code.use(module, name)
     steps = [_reference(given["reference"], code), "RunControl()"]
     made = call("signature = run_to_end(signature_steps(", steps, "))")
-    return f"{made}\nsave_signature(signature, {code.file(given['path'])})"
+    save = call("save_signature(", ["signature", *code.file(given["path"])])
+    return f"{made}\n{save}"
 
 
 def _other(given: dict[str, Any], code: SessionCode) -> str:

@@ -114,7 +114,7 @@ def _script(code: SessionCode, missing: list[str]) -> str:
 def _head(code: SessionCode, missing: list[str]) -> list[str]:
     imports = set(code.imports)
     parts = []
-    if code.files:
+    if code.files.any:
         imports.add(("pathlib", "Path"))
         parts = [f"FOLDER = Path({_FOLDER!r})\nFOLDER.mkdir(exist_ok=True)"]
     parts.insert(0, "\n".join(import_lines(imports)))

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from pathlib import PurePath
 from shlex import quote
 from typing import TYPE_CHECKING, Any
 
 from napari_semst.config import Request
-from napari_semst.session.actions import Action
-from napari_semst.session.code_text import comment, file_name, import_lines
+from napari_semst.figure.colouring import column_title
+from napari_semst.session.actions import ORIGINS, Action
+from napari_semst.session.code_text import OutputFiles, comment, import_lines
 from napari_semst.session.python_code import session_code
 
 if TYPE_CHECKING:
@@ -30,39 +32,62 @@ _EDITS = (*_LOOK_BACK, "edit", "recolour", "labels_from_file", "named")
 
 @dataclass
 class _Script:
-    """The script so far, and the file that the section is in by now."""
+    """The script so far, and the file that the section is in by now.
 
+    Parameters
+    ----------
+    files
+        Names of files that the session wrote.
+    kept
+        Names that files in between cannot have, in lower case.
+    """
+
+    files: OutputFiles
+    kept: frozenset[str]
     at: str = ""
-    options: list[str] = field(default_factory=list)
+    choices: dict[str, Any] = field(default_factory=dict)
     number: int = 0
     parts: list[str] = field(default_factory=list)
     waiting: list[Action] = field(default_factory=list)
-    files: set[str] = field(default_factory=set)
 
     def next_file(self) -> str:
+        """Return the name of a file in between: of none that the session wrote."""
         self.number += 1
-        return f"section-{self.number}.h5ad"
+        while self.kept & {name.lower() for name in _between(self.number)}:
+            self.number += 1
+        return _between(self.number)[0]
 
-    def name(self, path: str) -> str:
-        """Return the name of a file to write, which no other has."""
-        return f"./{file_name(path, self.files)}"
+    def output(self, path: str) -> list[str]:
+        """Return the options that name a file to write."""
+        name, again = self.files.name(path)
+        return ["-o", f"./{name}", *(["--overwrite"] if again else [])]
 
     def command(self, name: str, *arguments: str) -> None:
         """Add a command that reads the section, with what is waiting before it."""
+        if self.choices and name != "run":  # the others read what is usual
+            self.waiting.insert(0, Action("read", self.choices))
         self.flush()
-        words = [name, quote(self.at), *self.options, *map(quote, arguments)]
+        chosen = [
+            x
+            for key, told in self.choices.items()
+            if key != "path"
+            for x in (f"--{key}", quote(told))
+        ]
+        words = [name, quote(self.at), *chosen, *map(quote, arguments)]
         self.parts.append(" ".join(["semst", *words]))
 
     def flush(self) -> None:
         """Add what waits as Python, from file to file."""
         if not self.waiting:
             return
-        begin = [Action("read", {"path": self.at})] if self.at else []
-        code = session_code([*begin, *self.waiting], self.files)
+        if self.at and self.waiting[0].name not in ORIGINS:
+            read = self.choices or {"path": self.at}
+            self.waiting.insert(0, Action("read", read))
+        code = session_code(self.waiting, self.files)
         self.waiting = []
         write = code.use("io.export.h5ad", "write")
         code.imports.add(("pathlib", "Path"))
-        self.at, self.options = self.next_file(), []
+        self.move_to(self.next_file())
         lines = [
             *import_lines(code.imports),
             "FOLDER = Path()",
@@ -72,6 +97,15 @@ class _Script:
         ]
         body = "\n".join(lines)
         self.parts.append(f"\"$python\" - <<'PYTHON'\n{body}\nPYTHON")
+
+    def move_to(self, file: str) -> None:
+        """Note that the section is in another file by now."""
+        self.at, self.choices = file, {}
+
+
+def _between(number: int) -> tuple[str, str]:
+    """Return the names of a file in between and of the settings that lead to it."""
+    return f"section-{number}.h5ad", f"section-{number}.toml"
 
 
 def shell_script(actions: Sequence[Action], missing: Sequence[str], folder: str) -> str:
@@ -86,7 +120,11 @@ def shell_script(actions: Sequence[Action], missing: Sequence[str], folder: str)
     folder
         Where files go.
     """
-    script = _Script()
+    written = [str(action.given.get("path", "")) for action in actions]
+    kept = {PurePath(path.replace("\\", "/")).name.lower() for path in written}
+    between = [name for at in range(1, 2 * len(actions) + 2) for name in _between(at)]
+    files = OutputFiles(name for name in between if name not in kept)
+    script = _Script(files, frozenset(kept))
     together = _span(actions)
     for place, action in enumerate(actions):
         add = None if place in together else _COMMANDS.get(action.name)
@@ -109,9 +147,8 @@ def _read(script: _Script, given: dict[str, Any]) -> bool:
     if given.get("counts") or given.get("features"):
         return False
     script.at = given["path"]
-    for option in ("part", "positions"):
-        if given.get(option):
-            script.options += [f"--{option}", quote(str(given[option]))]
+    chosen = {key: given[key] for key in ("part", "positions") if given.get(key)}
+    script.choices = {"path": script.at, **chosen} if chosen else {}
     return True
 
 
@@ -122,7 +159,7 @@ def _run(script: _Script, given: dict[str, Any]) -> bool:
     config = output.replace(".h5ad", ".toml")
     script.parts.append(f"cat > {config} <<'SETTINGS'\n{settings}SETTINGS")
     script.command("run", "--config", config, "--run", given["run"], "-o", output)
-    script.at, script.options = output, []
+    script.move_to(output)
     return True
 
 
@@ -131,7 +168,7 @@ def _level(script: _Script, given: dict[str, Any]) -> bool:
     output = script.next_file()
     run = ["--run", given["run"]] if given.get("run") else []
     script.command("domains", "-k", str(given["k"]), *run, "-o", output)
-    script.at, script.options = output, []
+    script.move_to(output)
     return True
 
 
@@ -139,16 +176,21 @@ def _figure(script: _Script, given: dict[str, Any]) -> bool:
     kept = ("hidden", "limits", "colormap", "section_key")
     if not given["colour"] or any(given.get(key) for key in kept):
         return False
+    colour = str(given["colour"])
+    gene = colour.removeprefix("gene:")
+    # The command has titles of its own.
+    if given["title"] != (gene if gene != colour else column_title(colour)):
+        return False
     where = _options(given, ("section", "coordinates"))
-    output = script.name(given["path"])
     dpi = ["--dpi", str(given["dpi"])]
-    script.command("figure", "-c", given["colour"], *where, *dpi, "-o", output)
+    output = script.output(given["path"])
+    script.command("figure", "-c", colour, *where, *dpi, *output)
     return True
 
 
 def _report(script: _Script, given: dict[str, Any]) -> bool:
     where = _options(given, ("annotation", "coordinates"))
-    script.command("report", *where, "-o", script.name(given["path"]))
+    script.command("report", *where, *script.output(given["path"]))
     return True
 
 
@@ -156,12 +198,12 @@ def _regions(script: _Script, given: dict[str, Any]) -> bool:
     if given.get("section_key"):
         return False
     where = _options(given, ("column", "section", "coordinates"))
-    script.command("export", *where, "-o", script.name(given["path"]))
+    script.command("export", *where, *script.output(given["path"]))
     return True
 
 
 def _save_table(script: _Script, given: dict[str, Any]) -> bool:
-    script.command("export", "-o", script.name(given["path"]))
+    script.command("export", *script.output(given["path"]))
     return True
 
 
@@ -169,7 +211,8 @@ def _save(script: _Script, given: dict[str, Any]) -> bool:
     script.flush()
     if not script.number:  # nothing was done yet: it is the file that was read
         return False
-    script.parts.append(f"cp {script.at} {quote(script.name(given['path']))}")
+    name, _ = script.files.name(given["path"])
+    script.parts.append(f"cp {script.at} {quote(f'./{name}')}")
     return True
 
 
