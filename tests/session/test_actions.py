@@ -37,6 +37,20 @@ def test_what_is_no_spot_of_the_section_is_refused(text):
         spots_in_ranges(text, 20)
 
 
+@pytest.mark.parametrize("n_spots", [5_000, 5_003])
+def test_many_scattered_spots_come_back_from_fewer_letters(n_spots):
+    spots = np.random.default_rng(0).random(n_spots) < 0.5
+    told = ranges_of_spots(spots)
+    assert len(told) < n_spots / 5
+    np.testing.assert_array_equal(spots_in_ranges(told, n_spots), spots)
+    for wrong in (told[:-9], f"{told}é", "bits:", "bits:abcd"):
+        with pytest.raises(InputError, match="Expected"):
+            spots_in_ranges(wrong, n_spots)
+    for other in (n_spots + 8, n_spots - 8, n_spots // 2):
+        with pytest.raises(InputError, match="another section"):
+            spots_in_ranges(told, other)
+
+
 def test_an_action_holds_what_json_gives_back():
     spots = np.array([True, False, True])
     given = {

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import base64
 import re
+import zlib
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -17,6 +19,9 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 _RANGE = re.compile(r"[0-9]{1,12}(-[0-9]{1,12})?")
+# Beyond so many ranges the bits of all spots, compressed, are shorter.
+_MOST_RANGES = 500
+_PACKED = "bits:"
 ORIGINS = ("read", "sample", "join", "unknown")
 """Actions with which a section begins."""
 
@@ -76,6 +81,8 @@ def actions_from(listed: Iterable[Any]) -> tuple[Action, ...]:
 def ranges_of_spots(spots: NDArray[np.bool_]) -> str:
     """Return which spots are chosen, as ``"0-11 40 52-60"``.
 
+    Many scattered ones are ``"bits:"`` and a text that `spots_in_ranges` reads.
+
     Parameters
     ----------
     spots
@@ -83,6 +90,9 @@ def ranges_of_spots(spots: NDArray[np.bool_]) -> str:
     """
     padded = np.concatenate([[False], spots, [False]]).astype(np.int8)
     steps = np.flatnonzero(np.diff(padded))
+    if len(steps) > 2 * _MOST_RANGES:
+        packed = zlib.compress(np.packbits(spots).tobytes(), 6)
+        return _PACKED + base64.b85encode(packed).decode("ascii")
     pairs = zip(steps[::2].tolist(), (steps[1::2] - 1).tolist(), strict=True)
     return " ".join(f"{a}-{b}" if b > a else f"{a}" for a, b in pairs)
 
@@ -93,15 +103,18 @@ def spots_in_ranges(ranges: str, n_spots: int) -> NDArray[np.bool_]:
     Parameters
     ----------
     ranges
-        Numbers of spots from 0 and ranges with both ends, as ``"0-11 40 52-60"``.
+        Numbers of spots from 0 and ranges with both ends, as ``"0-11 40 52-60"``, or
+        what `ranges_of_spots` made of many.
     n_spots
         How many there are.
 
     Raises
     ------
     InputError
-        If they are no ranges, or beyond the last spot.
+        If they are no ranges, or of another number of spots.
     """
+    if ranges.startswith(_PACKED):
+        return _unpacked(ranges.removeprefix(_PACKED), n_spots)
     chosen = np.zeros(n_spots, bool)
     for part in ranges.split():
         first, _, last = part.partition("-")
@@ -116,3 +129,23 @@ def spots_in_ranges(ranges: str, n_spots: int) -> NDArray[np.bool_]:
             )
         chosen[int(first) : int(last or first) + 1] = True
     return chosen
+
+
+def _unpacked(text: str, n_spots: int) -> NDArray[np.bool_]:
+    n_bytes = -(-n_spots // 8)
+    try:
+        packed = base64.b85decode(text)
+        # One more than there should be: another section, or a text made to fill memory.
+        found = zlib.decompressobj().decompress(packed, n_bytes + 1)
+    except (ValueError, zlib.error) as error:
+        raise InputError(
+            f"Expected spots that were chosen as bits; found something else: {error}. "
+            "The record is damaged."
+        ) from error
+    bits = np.unpackbits(np.frombuffer(found, np.uint8)).astype(bool)
+    if len(found) != n_bytes or bits[n_spots:].any():
+        raise InputError(
+            f"Expected as many bits as the section has spots, {n_spots:,}; found "
+            f"others. This is another section."
+        )
+    return bits[:n_spots]

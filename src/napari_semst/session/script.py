@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from napari_semst.errors import InputError, SaveError, one_of
 from napari_semst.session.code_text import comment, import_lines
-from napari_semst.session.log import is_complete, session_actions
+from napari_semst.session.log import UNKNOWN_CHANGE, is_complete, session_actions
 from napari_semst.session.python_code import session_code
 from napari_semst.session.shell_code import shell_script
 
@@ -22,10 +22,6 @@ _ABOUT = """\
 What was done to a section in napari, to be done again without a window.
 Files are written into the folder {folder!r}; none that is there is replaced."""
 _FOLDER = "repeated"
-_CHANGED = (
-    "runs or edits of a program that does not keep this record, such as a script; "
-    "what follows does without them"
-)
 
 
 def write_session(
@@ -96,8 +92,8 @@ def session_text(tissue: AnnData, ending: str = ".py") -> tuple[str, list[str]]:
             "found none. Open it there; what is done from then on is kept."
         )
     code = session_code(actions)
-    missing = [] if is_complete(tissue) else [_CHANGED]
-    missing += code.missing
+    missing = [] if is_complete(tissue) else [UNKNOWN_CHANGE]
+    missing = list(dict.fromkeys([*missing, *code.missing]))
     if ending == ".sh":
         return shell_script(actions, missing, _FOLDER), missing
     if ending == ".ipynb":
