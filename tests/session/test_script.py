@@ -233,10 +233,11 @@ def test_what_is_not_done_again_is_said(tmp_path):
     begin_session(tissue, ORIGIN)
     record_action(tissue, Action("other", {"what": "a table in a store"}))
     run_ = {"preset": "quick", "overrides": {}, "run": "a", "stopped_early": True}
+    run_["moved"] = True
     record_action(tissue, Action("run", run_))
     tissue.uns[keys.RUNS] = {"b": {"seconds": {"train": 1.0}}}
     missing = write_session(tissue, tmp_path / "s.py")
-    assert len(missing) == 3
+    assert len(missing) == 4
     text = (tmp_path / "s.py").read_text()
     assert all(f"# - {one}" in text for one in missing)
 

@@ -215,6 +215,19 @@ def write_colors(tissue: AnnData, column: str, colors: Sequence[str]) -> None:
     tissue.uns[f"{column}{COLORS_SUFFIX}"] = np.asarray(colors, dtype=str)
 
 
+def same_column(one: AnnData, other: AnnData, column: str) -> bool:
+    """Return whether two states of a section have the same column in obs.
+
+    Parameters
+    ----------
+    column
+        Which one; where neither has it, it is the same.
+    """
+    if column not in one.obs or column not in other.obs:
+        return column not in one.obs and column not in other.obs
+    return bool(one.obs[column].array.equals(other.obs[column].array))
+
+
 def empty_labels(n_spots: int) -> Labels:
     """Return labels of spots of which none has a name."""
     return Labels(np.full(n_spots, NONE, np.int32), (), ())

@@ -185,6 +185,13 @@ _PUBLIC = ("LYMPH_NODE", "MOUSE_BRAIN")
 # --- runs and what is made of them
 
 
+_NOT_AS_RUN = {
+    "stopped_early": "that training was stopped early by hand: it runs to its end here",
+    "moved": "that an image was moved while a run was under way: here it lies there "
+    "before the run begins",
+}
+
+
 def _run(given: dict[str, Any], code: SessionCode) -> str:
     find = code.use("pipeline.api", "find_domains")
     overrides = {stage: dict(values) for stage, values in given["overrides"].items()}
@@ -200,10 +207,8 @@ def _run(given: dict[str, Any], code: SessionCode) -> str:
     }
     usual = (("preset", "auto"), ("run", "default"), ("overrides", None))
     lines = call(f"{find}(", ["tissue", *keywords(arguments, usual), "inplace=True"])
-    if given.get("stopped_early"):
-        said = "that training was stopped early by hand: it runs to its end here"
-        return f"{code.miss(said)}\n{lines}"
-    return lines
+    told = [words for key, words in _NOT_AS_RUN.items() if given.get(key)]
+    return "\n".join([*map(code.miss, told), lines])
 
 
 def _level(given: dict[str, Any], code: SessionCode) -> str:

@@ -5,9 +5,11 @@ from __future__ import annotations
 import pytest
 
 from napari_semst import keys
+from napari_semst.session.log import session_actions
 from napari_semst.transfer.api import make_signature
 from napari_semst.transfer.signature_file import load_signature, save_signature
 from napari_semst.viewer import adapter
+from napari_semst.widgets.explore import texts
 from napari_semst.widgets.explore.legend import _NAME
 from napari_semst.widgets.explore.texts import NAMING
 from tests.transfer.sections import layers
@@ -48,6 +50,19 @@ def test_domains_are_named_painted_and_told(named, dock):
     assert panel.text.text().startswith("Domain c1 is named layer 1")
     shown = {item.data(0, _NAME) for item in dock.legend._items()} - {"none"}
     assert shown == set(tissue.obs[keys.TRANSFER_DOMAIN].cat.categories)
+
+
+def test_names_are_not_given_to_domains_that_changed_meanwhile(named, dock, qtbot):
+    tissue = dock.tissue
+    before = tissue.obs[keys.TRANSFER].copy()
+    named.panel.domains.setCurrentIndex(named.panel.domains.findData("cluster"))
+    named.panel.button.click()
+    tissue.obs["cluster"] = tissue.obs["cluster"].replace("c0", "c9")
+    n_done = len(session_actions(tissue))
+    qtbot.waitUntil(lambda: not named.busy, timeout=30_000)
+    assert dock.card.title.text() == texts.CHANGED_MEANWHILE
+    assert tissue.obs[keys.TRANSFER].equals(before)
+    assert len(session_actions(tissue)) == n_done
 
 
 def test_one_click_renames_a_copy_and_undo_takes_it_back(named, dock):

@@ -69,6 +69,18 @@ def test_spots_are_coloured_by_their_distance_to_the_border(qtbot, dock, part, t
     assert not part.table.isHidden()
 
 
+def test_distances_are_of_the_labels_as_they_are(qtbot, dock, part, tissue):
+    look(qtbot, part)
+    tissue.obs["layer"] = tissue.obs["layer"].cat.rename_categories({"I": "one"})
+    part.distance_button.click()
+    assert "layer_border_distance" not in tissue.obs
+    assert "Look at borders again" in part.message.text()
+    assert part.table.isHidden()
+    look(qtbot, part)
+    part.distance_button.click()
+    assert "layer_border_distance" in tissue.obs
+
+
 def test_labels_of_one_name_say_why_not(qtbot, dock, part, tissue):
     tissue.obs["one"] = pd.Categorical(["a"] * 359 + ["b"])
     tissue.obs.loc[tissue.obs_names[-1], "one"] = np.nan

@@ -7,6 +7,7 @@ import pandas as pd
 import pytest
 
 from napari_semst import keys
+from napari_semst.session.log import session_actions
 from napari_semst.widgets.explore import texts
 from tests.widgets.docks import add, renamed
 from tests.widgets.stand_in import small_tissue
@@ -126,6 +127,21 @@ def test_what_was_taken_back_by_undo_asks_no_more(qtbot, dock, tissue):
     dock.editing.edit(renamed("2", "two"))
     part.discard_button.click()
     assert dock.card.title.text() == texts.EDITED_SINCE
+
+
+def test_what_was_edited_meanwhile_gets_no_answer_to_what_it_was(qtbot, dock, tissue):
+    correct(dock, tissue)
+    part = dock.select.refine
+    part.button.click()
+    dock.editing.edit(renamed("2", "two"), EDITED)
+    columns = list(tissue.obs)
+    qtbot.waitUntil(lambda: not part.task.busy, timeout=60_000)
+    assert dock.card.title.text() == texts.CHANGED_MEANWHILE
+    assert EDITED in dock.card.text.text()
+    assert list(tissue.obs) == columns
+    assert "refine" not in [x.name for x in session_actions(tissue)]
+    refine(qtbot, dock)
+    assert [x.name for x in session_actions(tissue)][-1] == "refine"
 
 
 def test_without_a_latent_or_a_correction_it_says_why(qtbot, dock, tissue):

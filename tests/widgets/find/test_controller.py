@@ -4,8 +4,12 @@ import sys
 
 import pytest
 
+from napari_semst import keys
 from napari_semst.config import Request
 from napari_semst.errors import ConfigError, InputError
+from napari_semst.io.manual_alignment import Adjustment, adjust
+from napari_semst.session.actions import Action
+from napari_semst.session.log import record_action, session_actions
 from napari_semst.widgets.find.controller import FindController, free_run_name
 
 REQUEST = Request().with_settings("domains", n_domains=3)
@@ -42,6 +46,29 @@ def test_success_attaches_to_the_tissue(qtbot, controller, heard, pipeline, tiss
     assert tissue.obs["semst_domain"].nunique() == 3
     assert controller.job is None
     assert not heard["failed"]
+
+
+def test_a_run_is_recorded_as_it_was_asked_for(
+    qtbot, controller, heard, pipeline, tissue, tmp_path, monkeypatch
+):
+    (tmp_path / "vectors.npz").touch()
+    monkeypatch.chdir(tmp_path)
+    secret = {"url": "https://me:password@host/v1", "table": "vectors.npz"}
+    request = REQUEST.with_settings("semantics", **secret)
+    tissue.uns["spatial"] = {"one": {"images": {}, "scalefactors": {}}}
+    for moved in (True, False):
+        heard["succeeded"].clear()
+        controller.start(tissue, request, "default")
+        if moved:
+            adjust(tissue, "one", Adjustment(shift_x=3.0))
+            record_action(tissue, Action("align", {"library": "one"}))
+        qtbot.waitUntil(lambda: bool(heard["succeeded"]), timeout=60_000)
+        *_, done = session_actions(tissue)
+        assert done.given["moved"] == moved
+    assert done.given["overrides"]["semantics"] == {
+        "table": str(tmp_path / "vectors.npz")
+    }
+    assert "password" not in tissue.uns[keys.SESSION]
 
 
 def test_cancel_leaves_the_tissue_as_it_was(qtbot, controller, heard, pipeline, tissue):

@@ -4,12 +4,11 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
-from weakref import ref
 
 import numpy as np
 from qtpy.QtCore import QObject, Signal  # type: ignore[attr-defined]
 
-from napari_semst.explore.annotate import Annotator
+from napari_semst.explore.annotators import annotator_of
 from napari_semst.explore.label_edits import LabelEdit
 from napari_semst.explore.labels import read_labels
 from napari_semst.session.actions import Action
@@ -25,6 +24,7 @@ if TYPE_CHECKING:
 
     from anndata import AnnData
 
+    from napari_semst.explore.annotate import Annotator
     from napari_semst.explore.labels import Labels
     from napari_semst.widgets.explore.legend import LegendTable
     from napari_semst.widgets.shared.sections import OpenSections
@@ -53,8 +53,6 @@ class LabelEditor(QObject):
         self.splitting = BackgroundTask(_with_parts)
         self.splitting.done.connect(self._on_parts)
         self.splitting.failed.connect(self.failed)
-        # By identity of the section: several layers may show it.
-        self._annotators: dict[int, tuple[ref[AnnData], Annotator]] = {}
 
     def listen_to(self, legend: LegendTable) -> None:
         """Do what a legend asks for."""
@@ -70,15 +68,7 @@ class LabelEditor(QObject):
     def annotator(self) -> Annotator | None:
         """What edits the section chosen."""
         tissue = self._sections.tissue
-        if tissue is None:
-            return None
-        held = self._annotators.get(id(tissue))
-        if held is None or held[0]() is not tissue:
-            # What was closed is not kept alive by what can be undone in it.
-            there = self._annotators.items()
-            self._annotators = {k: v for k, v in there if v[0]() is not None}
-            held = self._annotators[id(tissue)] = ref(tissue), Annotator(tissue)
-        return held[1]
+        return None if tissue is None else annotator_of(tissue)
 
     def edit(self, change: LabelEdit, column: str = "", *, begin: bool = False) -> str:
         """Edit labels, or a copy of them where they are no work of hand.

@@ -16,6 +16,7 @@ from napari_semst import keys
 from napari_semst.core.column_colors import column_colors
 from napari_semst.core.progress import RunControl, run_to_end
 from napari_semst.errors import Cancelled
+from napari_semst.explore.labels import same_column
 from napari_semst.explore.named_domains import named_domains
 from napari_semst.session.actions import Action
 from napari_semst.session.log import record_action, session_actions
@@ -28,6 +29,7 @@ from napari_semst.transfer.target import TargetOptions
 from napari_semst.viewer import adapter
 from napari_semst.viewer.sections import sections_by
 from napari_semst.viewer.spots import tissue_of
+from napari_semst.widgets.explore import texts
 from napari_semst.widgets.explore.compare import label_columns
 from napari_semst.widgets.explore.naming_panel import NamingPanel
 from napari_semst.widgets.explore.texts import NAMING
@@ -274,7 +276,12 @@ class NamingPart(QWidget):
             self._on_named(job, outcome)
 
     def _on_named(self, job: _Job, result: TransferResult) -> None:
-        tissue = job.tissue
+        tissue, column = job.tissue, job.options.domains
+        if column and not same_column(tissue, job.copy, column):
+            text = texts.CHANGED_MEANWHILE_HELP.format(column=column)
+            self.panel.show_state(running=False, said=NAMING["ask"])
+            self._context.card.show_status("warning", texts.CHANGED_MEANWHILE, text)
+            return
         attach_transfer(tissue, result, inplace=True)
         record_action(tissue, job.action)
         for layer in self._context.sections.layers_of(tissue):

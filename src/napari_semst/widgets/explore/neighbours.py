@@ -17,6 +17,7 @@ from qtpy.QtWidgets import (
 
 from napari_semst import keys
 from napari_semst.explore.annotate import edited_columns
+from napari_semst.explore.labels import same_column
 from napari_semst.explore.neighbourhoods import (
     Neighbourhoods,
     section_neighbourhoods,
@@ -43,6 +44,7 @@ _ROW, _MOST_ROWS = 22, 10
 @dataclass(frozen=True, eq=False)
 class _Answer:
     tissue: AnnData
+    looked_at: AnnData
     column: str
     found: Neighbourhoods
 
@@ -162,6 +164,10 @@ class NeighboursPart(QWidget):
         answer = self.answer
         if answer is None:
             return
+        if not same_column(answer.tissue, answer.looked_at, answer.column):
+            self._show(None)
+            self.message.setText(texts.BORDERS_CHANGED.format(column=answer.column))
+            return
         tissue, column = answer.tissue, distance_column(answer.tissue, answer.column)
         tissue.obs[column] = answer.found.distance.astype(np.float32)
         given = {"of": answer.column, "column": column}
@@ -189,4 +195,4 @@ def distance_column(tissue: AnnData, column: str) -> str:
 
 def _look(original: AnnData, tissue: AnnData, column: str) -> _Answer:
     """Return how the labels of a column lie beside each other; for a worker."""
-    return _Answer(original, column, section_neighbourhoods(tissue, column))
+    return _Answer(original, tissue, column, section_neighbourhoods(tissue, column))

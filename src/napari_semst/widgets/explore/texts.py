@@ -255,6 +255,7 @@ NOT_WHOLE_HELP = (
 BORDERS = "Borders"
 BORDERS_ASK = "Which domains touch, and how large and thick is each?"
 BORDERS_BUSY = "Looking at the borders..."
+BORDERS_CHANGED = "The labels in {column} have changed since. Look at borders again."
 BORDERS_OF = "Of {column}. Touching spots are alike: the stars rank pairs."
 BORDER_COLUMNS = ("Name", "Area", "Thickness", "Touches")
 RARE = 0.01
@@ -264,6 +265,11 @@ REFINED = "Corrections followed"
 REFINED_HELP = (
     "{n:,} of {total:,} spots follow the corrections, with a mean probability of "
     "{sure:.2f}, in the column {column}."
+)
+CHANGED_MEANWHILE = "The labels have changed meanwhile"
+CHANGED_MEANWHILE_HELP = (
+    "{column} was edited or found anew while this was worked out: it belongs to the "
+    "labels as they were, and nothing was kept. Ask again."
 )
 NOTHING_REFINED = "No other spot follows"
 NOTHING_REFINED_HELP = (

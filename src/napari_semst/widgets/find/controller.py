@@ -12,7 +12,9 @@ from napari_semst.errors import Cancelled
 from napari_semst.keys import check_run_name
 from napari_semst.pipeline.provenance import STOPPED_EARLY
 from napari_semst.session.actions import Action
+from napari_semst.session.lasting import lasting_overrides
 from napari_semst.session.log import record_action
+from napari_semst.session.standing import standing_of
 from napari_semst.viewer.colourings import runs
 from napari_semst.widgets.find import job as work
 from napari_semst.widgets.find.job import Job, JobAnswer, JobFailure, JobUpdate
@@ -43,6 +45,8 @@ class FindController(QObject):
         self._job: Job | None = None
         self._control: RunControl | None = None
         self._worker: Any = None
+        # How images lay when the job began, which the record of the session has.
+        self._aligned: Any = None
 
     @property
     def job(self) -> Job | None:
@@ -71,6 +75,7 @@ class FindController(QObject):
         self.cancel()
         self._number += 1
         self._job = Job(self._number, tissue, request, run)
+        self._aligned = standing_of(tissue)["aligned"]
         self._control = RunControl()
         self._worker = create_worker(work.run_job, self._job, self._control)
         self._worker.yielded.connect(self._on_yielded)
@@ -135,9 +140,10 @@ class FindController(QObject):
         warnings = "\n".join(answer.result.provenance.get("warnings", ()))
         given = {
             "preset": job.request.preset,
-            "overrides": job.request.overrides,
+            "overrides": lasting_overrides(job.request.overrides),
             "run": job.run,
             "stopped_early": STOPPED_EARLY in warnings,
+            "moved": standing_of(job.tissue)["aligned"] != self._aligned,
         }
         record_action(job.tissue, Action("run", given))
         return answer

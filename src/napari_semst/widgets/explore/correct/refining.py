@@ -10,6 +10,7 @@ from qtpy.QtWidgets import QWidget
 
 from napari_semst.explore.annotate import edited_columns
 from napari_semst.explore.corrections import refine_column
+from napari_semst.explore.labels import same_column
 from napari_semst.explore.recovery import PROBABILITY
 from napari_semst.session.actions import Action
 from napari_semst.session.log import record_action
@@ -34,6 +35,7 @@ if TYPE_CHECKING:
 @dataclass(frozen=True, eq=False)
 class _Proposal:
     tissue: AnnData
+    looked_at: AnnData
     column: str
     began: str
     since: str
@@ -103,6 +105,14 @@ class RefinePart(QWidget):
         tissue = self._context.tissue
         if tissue is None or tissue is not proposal.tissue:
             return
+        for column in (proposal.column, proposal.began):
+            if not same_column(tissue, proposal.looked_at, column):
+                self._context.card.show_status(
+                    "warning",
+                    texts.CHANGED_MEANWHILE,
+                    texts.CHANGED_MEANWHILE_HELP.format(column=column),
+                )
+                return
         changed = proposal.refined.changed
         if not changed.any():
             self._context.card.show_status(
@@ -198,4 +208,4 @@ def _refined(
 ) -> _Proposal:
     """Return what the corrections of a column come to; for a worker."""
     refined = refine_column(tissue, column, before)
-    return _Proposal(original, column, began, since, refined)
+    return _Proposal(original, tissue, column, began, since, refined)
