@@ -228,6 +228,16 @@ def test_a_section_from_elsewhere_cannot_be_had_again():
         session_text(small_tissue())
 
 
+def test_of_sections_from_elsewhere_nothing_can_be_taken_again():
+    reference = {"source": [["unknown", {}]], "labels": "layer"}
+    signature = Action("signature", {"reference": reference, "path": "/s.npz"})
+    code = session_code([ORIGIN, signature])
+    assert code.missing == ["the signature of a section from elsewhere, /s.npz"]
+    given = {"reference": reference, "options": {}, "fdr": 0.1}
+    with pytest.raises(InputError, match="Save that section"):
+        session_code([ORIGIN, Action("transfer", given)])
+
+
 def test_what_is_not_done_again_is_said(tmp_path):
     tissue = small_tissue()
     begin_session(tissue, ORIGIN)
@@ -280,7 +290,7 @@ def test_sections_that_were_joined_are_made_first():
     assert "'a': section_1(), 'b': section_2()" in code.blocks[0]
     assert "adjust(" in code.functions[0]
     unknown = replace(joined, given={"sections": [["a", []], ["b", one]]})
-    with pytest.raises(InputError, match="Save the section"):
+    with pytest.raises(InputError, match="Save that section"):
         session_code([unknown])
 
 

@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
 
 _FILES = (
     ("prepare", "positions"),
@@ -20,7 +23,7 @@ _KINDS = ("hf", "timm")
 
 
 def lasting_overrides(
-    overrides: dict[str, dict[str, Any]],
+    overrides: Mapping[str, Mapping[str, Any]],
 ) -> dict[str, dict[str, Any]]:
     """Return settings for the record of a session.
 

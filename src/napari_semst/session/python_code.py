@@ -23,6 +23,7 @@ from napari_semst.session.code_text import (
     keywords,
     literal,
 )
+from napari_semst.session.log import has_beginning
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -129,7 +130,14 @@ def _blocks(actions: Sequence[Action], code: SessionCode) -> list[str]:
 
 def _function(listed: Any, code: SessionCode) -> str:
     """Return the call of a function that makes another section as it was then."""
-    blocks = _blocks(actions_from(listed), code)
+    actions = actions_from(listed)
+    if not has_beginning(actions):
+        raise InputError(
+            "Expected the sections that this one takes something from to be of files "
+            "or samples; one came from elsewhere, such as another plugin's layer. Save "
+            "that section, open its file, and take it from there."
+        )
+    blocks = _blocks(actions, code)
     name = f"section_{len(code.functions) + 1}"
     body = indent("\n".join([*blocks, "return tissue"]), TAB)
     code.functions.append(f"def {name}():\n{body}")
@@ -404,6 +412,9 @@ def _regions(given: dict[str, Any], code: SessionCode) -> str:
 
 
 def _signature(given: dict[str, Any], code: SessionCode) -> str:
+    source = given["reference"]["source"]
+    if not isinstance(source, str) and not has_beginning(actions_from(source)):
+        return code.miss(f"the signature of a section from elsewhere, {given['path']}")
     for module, name in (
         ("core.progress", "RunControl"),
         ("core.progress", "run_to_end"),

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+from pandas.api.types import is_numeric_dtype
 from qtpy.QtCore import QObject, Signal  # type: ignore[attr-defined]
 from qtpy.QtWidgets import QFileDialog, QGridLayout, QPushButton, QSpinBox, QWidget
 
@@ -355,6 +356,8 @@ def _told(
     look: dict[str, Any] = {"title": shown.title, "dpi": given["dpi"]}
     look["colour"] = names.get(colouring.place, "").format(colouring.column)
     if isinstance(shown, Categories):
+        if colouring.place == "obs" and is_numeric_dtype(tissue.obs[colouring.column]):
+            look["colour"] = ""  # the name alone stands for numbers
         hidden = np.zeros(0, int) if shown.hidden is None else shown.codes[shown.hidden]
         look["hidden"] = [shown.names[code] for code in np.unique(hidden) if code >= 0]
     else:
