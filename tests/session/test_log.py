@@ -194,6 +194,17 @@ def test_a_section_whose_record_is_damaged_still_opens(tissue, line):
     assert session_actions(tissue) == (READ,)
 
 
+@pytest.mark.parametrize(
+    "runs",
+    ["x", {"a": 3}, {"a": {"seconds": {"train": "soon"}}}, {"a": {"seconds": 4}}],
+)
+def test_a_section_whose_runs_are_damaged_still_opens(tissue, runs):
+    tissue.uns[keys.RUNS] = runs
+    assert not is_complete(tissue)
+    begin_session(tissue, READ)
+    assert is_complete(tissue)
+
+
 def test_labels_that_change_without_a_word_are_noticed(tissue):
     Annotator(tissue).edit("mine", lambda was: was.with_name("a"), begin=True)
     record_action(tissue, Action("edit"))

@@ -268,6 +268,24 @@ def test_a_number_of_domains_that_is_chosen_is_chosen_again(tmp_path):
     assert number_of_domains(asked["n_domains"]) == AUTO_DOMAINS
 
 
+@pytest.mark.parametrize(
+    ("name", "given"),
+    [
+        ("figure", {"path": "/f.png", "colour": "a", "title": "a", "dpi": 90}),
+        ("regions", {"path": "/r.geojson", "column": "a"}),
+        ("labels_from_file", {"path": "/r.csv", "column": "a", "began": "a file"}),
+    ],
+)
+def test_where_spots_stand_and_which_section_is_shown_is_repeated(name, given):
+    where = {"section": "two", "section_key": "slice", "coordinates": "X_moved"}
+    block = session_code([ORIGIN, Action(name, {**given, **where})]).blocks[-1]
+    for key, value in where.items():
+        assert f"{key}={value!r}" in block
+    block = session_code([ORIGIN, Action(name, given)]).blocks[-1]
+    assert "section" not in block
+    assert "coordinates" not in block
+
+
 def test_a_file_saved_again_is_replaced_as_it_was():
     saves = [Action("save", {"path": path}) for path in ("/a/r.h5ad", "/a/r.h5ad")]
     *_, first, second = session_code([ORIGIN, *saves]).blocks

@@ -64,13 +64,16 @@ def standing_of(tissue: AnnData) -> dict[str, Any]:
 def _runs(tissue: AnnData) -> dict[str, list[Any]]:
     """Return how long each run took, which no two have in common, and what explains."""
     runs: Any = tissue.uns.get(keys.RUNS, {})
-    return {
-        str(run): [
-            round(sum(map(float, runs[run].get("seconds", {}).values())), 3),
-            "explanation" in runs[run],
-        ]
-        for run in runs
-    }
+    known = runs if hasattr(runs, "items") else {}
+    return {str(run): _run_facts(known[run]) for run in known}
+
+
+def _run_facts(facts: Any) -> list[Any]:
+    try:
+        seconds = round(sum(map(float, facts.get("seconds", {}).values())), 3)
+    except (AttributeError, TypeError, ValueError):
+        return []  # damaged: the file opens all the same
+    return [seconds, "explanation" in facts]
 
 
 def _is_result(column: str) -> bool:
