@@ -99,8 +99,9 @@ def test_the_region_is_told_by_its_genes_its_image_and_its_domains(tissue):
     assert one["image"]["difference"][0] < -1
     said = one["sentence"]
     assert said.startswith(
-        "Region 1, 20 spots: looks like domain 1 but expresses like domain 2; around "
-        "it: domain 1. Against spots whose image is alike, higher: GENE"
+        "Region 1, contradicts (20 spots, 20 of them discordant one by one): looks "
+        "like domain 1 but expresses like domain 2; around it: domain 1. Against spots "
+        "whose image is alike, higher: GENE"
     )
     assert said.endswith("express alike, has lower: 'nuclei, number'.")
     assert any(
@@ -115,6 +116,7 @@ def test_nothing_discordant_is_said_so(tissue):
     assert told["notes"][0].startswith("No spot is discordant at a false discovery")
     assert list(discordance_table(told)) == [
         "region",
+        "discordance",
         "n_spots",
         "kind",
         "name",
@@ -137,7 +139,7 @@ def test_doubtful_spots_beside_a_region_are_told_apart(tissue):
     tissue.obs.loc[tissue.obs_names[below], keys.DISCORDANCE_P] = 0.01
     one = explain_discordance(tissue)["regions"]["1"]
     assert (one["n_spots"], one["n_discordant"]) == (21, 20)
-    assert one["sentence"].startswith("Region 1, 20 spots and 1 beside them with")
+    assert one["sentence"].startswith("Region 1, contradicts (21 spots, 20 of")
 
 
 def test_images_of_a_network_are_not_told(tissue):
@@ -200,7 +202,7 @@ def test_the_command_says_saves_and_changes_nothing(tissue, tmp_path, monkeypatc
     before = (tmp_path / "ig.h5ad").read_bytes()
     said = call("discordance", "ig.h5ad", "-o", "why.csv")
     assert said.startswith("21 of 575 spots are discordant at a false discovery rate")
-    assert "Region 1, 20 spots" in said
+    assert "Region 1, contradicts (20 spots" in said
     with open("why.csv") as stream:
         rows = list(csv.DictReader(stream))
     assert {row["kind"] for row in rows} == {"gene", "image"}
@@ -211,13 +213,30 @@ def test_the_command_says_saves_and_changes_nothing(tissue, tmp_path, monkeypatc
         call("discordance", "ig.h5ad", "-o", "why.csv")
 
 
-def test_unexplained_regions_say_so_and_p_values_of_both_count(tissue):
+def test_regions_of_a_run_are_told_as_it_found_them(tissue):
     called = tissue.obs[keys.DISCORDANT].to_numpy()
-    tissue.obs[keys.DISCORDANCE_KIND] = np.where(called, "unexplained", "none")
+    wider = called | (np.roll(called, 1) & ~called)
+    names = np.where(wider, "2", "")
+    names[:3] = "1"
+    tissue.obs[keys.DISCORDANT_REGION] = pd.Categorical(
+        np.where(names == "", None, names), ["1", "2"]
+    )
     tissue.obs[keys.UNEXPLAINED_P] = np.where(called, 1e-6, 0.9).astype(np.float32)
-    region = explain_discordance(tissue)["regions"]["1"]
-    assert region["kind"] == "unexplained"
+    table = {
+        "kind": ["contradicts", "unexplained"],
+        "spots": [3, int(wider.sum())],
+        "expected_false": [0.001, 0.025],
+        "q": [0.001, 0.0125],
+    }
+    tissue.uns[keys.RUNS]["ig"]["training"] = {"discordant_regions": table}
+    (region,) = explain_discordance(tissue)["regions"].values()
+    assert (region["kind"], region["q"]) == ("unexplained", 0.0125)
+    assert region["n_spots"] == (names == "2").sum()
     assert "unusual among spots that look alike" in region["sentence"]
+    assert "0.025 as strong expected by chance" in region["sentence"]
+
+
+def test_small_p_values_of_either_question_are_not_compared_with(tissue):
     tissue.obs[keys.UNEXPLAINED_P] = np.float32(1e-3)
     with pytest.raises(InputError, match="compare with"):
         explain_discordance(tissue)

@@ -49,7 +49,10 @@ def test_a_run_warns_of_few_spots_and_not_of_many():
 )
 def test_the_report_says_what_the_image_predicts(shares, said):
     told = {"discordant": 0, "spots": 9, "unusable": 0, "fdr": 0.1, "predicted": shares}
-    lines = format_image(told | {"encoder": "builtin", "reasons": {}})
+    found = {"kind": ["unexplained"], "spots": [7], "expected_false": [0.002]}
+    told |= {"encoder": "builtin", "reasons": {}, "regions": found}
+    lines = format_image(told)
+    assert "7 spots, unexplained; 0.002 as strong expected by chance" in lines[1]
     assert any(line.endswith(said) for line in lines)
 
 

@@ -35,12 +35,7 @@ def format_image(image: dict[str, Any]) -> list[str]:
             f"  discordance        {image['discordant']} of {compared} spots, at a "
             f"false discovery rate of {image['fdr']:.0%}"
         )
-        if image["discordant"]:
-            kinds = image["kinds"]
-            lines.append(
-                f"    of these         {kinds['contradicts']} contradict their image, "
-                f"{kinds['unexplained']} are unexplained"
-            )
+        lines += _regions(image["regions"])
         shares = image["predicted"]
         word = "pattern" if len(shares) == 1 else "patterns"
         several = f"{len(shares)} {word} of expression, the first to {{:.0%}}"
@@ -61,6 +56,15 @@ def format_image(image: dict[str, Any]) -> list[str]:
             f"{image['dimensions']} dimensions active"
         )
     return lines
+
+
+def _regions(told: dict[str, list[Any]]) -> list[str]:
+    """Return a line for each region of discordance."""
+    return [
+        f"    region {number:<10} {told['spots'][row]} spots, {told['kind'][row]}; "
+        f"{told['expected_false'][row]:.2g} as strong expected by chance"
+        for row, number in enumerate(range(1, len(told["kind"]) + 1))
+    ]
 
 
 def _genes(section: dict[str, Any]) -> str:

@@ -20,7 +20,8 @@ from napari_semst.explanation.types import (
     DiscordanceOptions,
     DiscordantRegion,
 )
-from napari_semst.methods.image_guided.two_questions import KINDS
+from napari_semst.methods.image_guided.regions import KINDS
+from napari_semst.pipeline.provenance import python_values
 from napari_semst.wording import Way, Worded
 
 if TYPE_CHECKING:
@@ -41,6 +42,8 @@ _USUAL = 0.05
 # Spots alike that are sought for each of a region's: so many that there are about
 # _COMPARED in all, within bounds.
 _COMPARED, _FEWEST, _MOST = 100, 5, 30
+# What a run says of each of its regions that is told.
+_TOLD = ("kind", "expected_false", "q")
 
 
 def explain_discordance(
@@ -95,7 +98,7 @@ def discordance_steps(
     settle_threads()
     yield Progress(STAGE, 0, 0, "Reading the discordance map")
     found = read_map(tissue)
-    codes = regions_of(found.called, found.doubtful, found.touching, asked.least_spots)
+    codes, facts = _regions(tissue, found, asked.least_spots)
     n_regions = int(codes.max(initial=-1)) + 1
     genes: NDArray[np.str_] = np.zeros(0, np.str_)
     regions: list[DiscordantRegion] = []
@@ -106,7 +109,7 @@ def discordance_steps(
             control.check()
             yield Progress(STAGE, number, n_regions, "Comparing regions")
             spots = np.flatnonzero(codes == number)
-            regions.append(_compared(found, spots, logged))
+            regions.append(_compared(found, spots, logged, facts[number]))
     return summarise_discordance(found, regions, genes, asked)
 
 
@@ -137,7 +140,6 @@ def read_map(tissue: AnnData) -> DiscordanceMap:
         names,
         touching_graph(average),
         places,
-        _kinds(tissue, called),
     )
 
 
@@ -152,17 +154,6 @@ def _smaller_p(tissue: AnnData) -> Floats:
     return found
 
 
-def _kinds(tissue: AnnData, called: NDArray[np.bool_]) -> NDArray[np.str_]:
-    """Return what each spot is called, ``(n_spots,)``, one of `KINDS`.
-
-    Runs of earlier versions called spots of one kind.
-    """
-    if keys.DISCORDANCE_KIND in tissue.obs:
-        column = tissue.obs[keys.DISCORDANCE_KIND]
-        return np.asarray(column.to_numpy(), dtype=np.str_)
-    return np.where(called, KINDS[1], KINDS[0])
-
-
 def _compared_by(tissue: AnnData) -> tuple[Floats, Floats]:
     """Return what images predict and what is expressed, if a run compared the two."""
     pair = (keys.EXPECTED, keys.EXPRESSED)
@@ -170,7 +161,13 @@ def _compared_by(tissue: AnnData) -> tuple[Floats, Floats]:
         f"obs[{key!r}]": key in tissue.obs
         for key in (keys.DISCORDANCE, keys.DISCORDANCE_P, keys.DISCORDANT)
     }
-    if all(there.values()) and not tissue.obs[keys.DISCORDANT].any():
+    regions = keys.DISCORDANT_REGION in tissue.obs
+    said = keys.DISCORDANT_REGION if regions else keys.DISCORDANT
+    nothing = (
+        said in tissue.obs
+        and not (tissue.obs[said].notna() if regions else tissue.obs[said]).any()
+    )
+    if all(there.values()) and nothing:
         # There is no region to tell of; these are missing where images predict nothing.
         none = np.zeros((tissue.n_obs, 0), np.float32)
         return none, none
@@ -190,6 +187,28 @@ def _compared_by(tissue: AnnData) -> tuple[Floats, Floats]:
         )
     expected, expressed = (np.asarray(tissue.obsm[key], np.float32) for key in pair)
     return expected, expressed
+
+
+def _regions(
+    tissue: AnnData, found: DiscordanceMap, least_spots: int
+) -> tuple[NDArray[np.intp], list[dict[str, Any]]]:
+    """Return the region of each spot, -1 for none, ``(n_spots,)``, and facts of each.
+
+    Those of fewer spots are left out. Runs of earlier versions found none: there
+    regions are made of the spots that were called.
+    """
+    if keys.DISCORDANT_REGION not in tissue.obs:
+        codes = regions_of(found.called, found.doubtful, found.touching, least_spots)
+        return codes, [{"kind": KINDS[1]}] * (int(codes.max(initial=-1)) + 1)
+    codes = tissue.obs[keys.DISCORDANT_REGION].cat.codes.to_numpy(np.intp)
+    sizes = np.bincount(codes[codes >= 0], minlength=1)
+    kept = np.flatnonzero(sizes >= least_spots)
+    name = np.full(len(sizes) + 1, -1, np.intp)
+    name[kept] = np.arange(len(kept))
+    table = found.what.facts["training"]["discordant_regions"]
+    columns = {name: python_values(table[name]) for name in _TOLD}
+    facts = [{name: rows[row] for name, rows in columns.items()} for row in kept]
+    return name[codes], facts
 
 
 def regions_of(
@@ -269,12 +288,15 @@ def _image_features(
 
 
 def _compared(
-    measured: DiscordanceMap, spots: Spots, logged: sparse.csr_matrix
+    measured: DiscordanceMap,
+    spots: Spots,
+    logged: sparse.csr_matrix,
+    facts: dict[str, Any],
 ) -> DiscordantRegion:
     """Return a region beside the spots that it is compared with."""
     from napari_semst.explanation.markers import find_markers
 
-    usual = np.flatnonzero(measured.usual)
+    usual = np.setdiff1d(np.flatnonzero(measured.usual), spots)
     if not len(usual):
         raise InputError(
             "Expected spots that are not discordant, to compare with; found none. "
@@ -286,7 +308,7 @@ def _compared(
     codes = np.repeat(np.array([0, 1], np.int32), [len(spots), len(by_image)])
     markers = find_markers(logged[both], codes, 2)
     features = _features(measured, spots, by_expression)
-    return DiscordantRegion(spots, by_image, by_expression, markers, features)
+    return DiscordantRegion(spots, by_image, by_expression, markers, features, facts)
 
 
 def _features(

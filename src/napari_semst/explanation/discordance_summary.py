@@ -89,7 +89,7 @@ def _of_region(
     told = {
         "n_spots": len(region.spots),
         "n_discordant": int(measured.called[region.spots].sum()),
-        "kind": _kind(measured, region),
+        **region.facts,
         "x": round(float(x), 2),
         "y": round(float(y), 2),
         "discordance": round(float(measured.discordance[region.spots].mean()), 4),
@@ -101,13 +101,6 @@ def _of_region(
         "image": _image(region, asked.n_features),
     }
     return {"sentence": region_sentence(number, told), **told}
-
-
-def _kind(measured: DiscordanceMap, region: DiscordantRegion) -> str:
-    """Return what most of a region's discordant spots are called."""
-    kinds = measured.kinds[region.spots[measured.called[region.spots]]]
-    names, counts = np.unique(kinds, return_counts=True)
-    return str(names[counts.argmax()])
 
 
 def _shares(measured: DiscordanceMap, spots: NDArray[np.intp]) -> dict[str, float]:
@@ -182,9 +175,10 @@ def region_sentence(number: int, told: dict[str, Any]) -> str:
         like = f"looks like {looks} but expresses like {expresses}"
     around = _domains(list(told["around"])[:_DOMAINS_SAID])
     called = told["n_discordant"]
-    beside = told["n_spots"] - called
-    joined = f" and {beside} beside them with a small p-value" if beside else ""
-    parts = [f"Region {number}, {called} spots{joined}: {like}"]
+    spots = f"{told['n_spots']} spots, {called} of them discordant one by one"
+    if "expected_false" in told:
+        spots += f"; {told['expected_false']:.2g} as strong expected by chance"
+    parts = [f"Region {number}, {told['kind']} ({spots}): {like}"]
     if around:
         parts[0] += f"; around it: {around}"
     genes = _said(told["genes"], "gene", _GENES_SAID)
@@ -254,7 +248,8 @@ def discordance_table(told: dict[str, Any]) -> pd.DataFrame:
     Returns
     -------
     pandas.DataFrame
-        Columns ``region``, ``n_spots``, ``kind`` (``gene`` or ``image``), ``name`` and
+        Columns ``region``, ``discordance`` (``contradicts`` or ``unexplained``),
+        ``n_spots``, ``kind`` (``gene`` or ``image``), ``name`` and
         ``direction``, then those of each kind, empty where they are of the other.
     """
     import pandas as pd
@@ -269,8 +264,10 @@ def discordance_table(told: dict[str, Any]) -> pd.DataFrame:
             if len(part):
                 part.insert(0, "kind", kind)
                 part.insert(0, "n_spots", account["n_spots"])
+                part.insert(0, "discordance", account["kind"])
                 part.insert(0, "region", region)
                 parts.append(part)
     if not parts:
-        return pd.DataFrame(columns=["region", "n_spots", "kind", "name", "direction"])
+        first = ["region", "discordance", "n_spots", "kind", "name", "direction"]
+        return pd.DataFrame(columns=first)
     return pd.concat(parts, ignore_index=True)

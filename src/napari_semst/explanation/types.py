@@ -123,9 +123,6 @@ class DiscordanceMap:
         Which spots touch, binary, ``(n_spots, n_spots)``.
     coordinates
         Shape ``(n_spots, 2)``.
-    kinds
-        What each spot is called, ``(n_spots,)``: ``contradicts``, ``unexplained`` or
-        ``none``.
     """
 
     what: runs.Explained
@@ -139,7 +136,6 @@ class DiscordanceMap:
     names: tuple[str, ...]
     touching: sparse.csr_matrix
     coordinates: NDArray[np.float64]
-    kinds: NDArray[np.str_]
 
 
 @dataclass(frozen=True)
@@ -159,6 +155,9 @@ class DiscordantRegion:
     features
         Image features against `expression_alike`: names, areas under the ROC curve,
         adjusted p-values and differences, in deviations of all spots.
+    facts
+        What the run says of it: its kind; and how many as strong are expected by
+        chance, and its q-value, where regions were found by the run.
     """
 
     spots: Spots
@@ -166,3 +165,4 @@ class DiscordantRegion:
     expression_alike: Spots
     markers: Markers
     features: tuple[tuple[str, ...], Floats, Floats, Floats]
+    facts: dict[str, Any]

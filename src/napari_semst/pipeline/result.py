@@ -155,7 +155,7 @@ def _write_result(tissue: AnnData, result: DomainResult, run: str) -> None:
     _write_image_flag(tissue, result.morphology)
     _write(tissue.obs, _per_spot(result))
     _write(tissue.obs, _of_discordance(result.discordance))
-    _write_kind(tissue, result.discordance)
+    _write_calls(tissue, result.discordance)
     _write(tissue.obsm, _per_spot_vectors(result))
     runs = dict(tissue.uns.get(keys.RUNS, {}))
     record = storable(result.provenance)
@@ -195,17 +195,22 @@ def _write_image_flag(tissue: AnnData, morphology: Morphology | None) -> None:
     tissue.obs[keys.IMAGE_FLAG] = pd.Categorical.from_codes(codes.tolist(), names)
 
 
-def _write_kind(tissue: AnnData, found: Discordance | None) -> None:
-    """Write what each spot is called, or remove what an earlier run left."""
+def _write_calls(tissue: AnnData, found: Discordance | None) -> None:
+    """Write each spot's kind and region, or remove what an earlier run left."""
     import pandas as pd
 
-    from napari_semst.methods.image_guided.two_questions import KINDS
+    from napari_semst.methods.image_guided.regions import KINDS, region_numbers
 
-    if found is not None:
-        called = pd.Categorical.from_codes(found.kind.tolist(), list(KINDS))
-        tissue.obs[keys.DISCORDANCE_KIND] = called
-    elif keys.DISCORDANCE_KIND in tissue.obs:
-        del tissue.obs[keys.DISCORDANCE_KIND]
+    if found is None:
+        for key in (keys.DISCORDANCE_KIND, keys.DISCORDANT_REGION):
+            if key in tissue.obs:
+                del tissue.obs[key]
+        return
+    called = pd.Categorical.from_codes(found.kind.tolist(), list(KINDS))
+    tissue.obs[keys.DISCORDANCE_KIND] = called
+    numbers = region_numbers(found.regions, len(found.kind)).tolist()
+    names = [str(number) for number in range(1, len(found.regions) + 1)]
+    tissue.obs[keys.DISCORDANT_REGION] = pd.Categorical.from_codes(numbers, names)
 
 
 def _per_spot(result: DomainResult) -> dict[str, NDArray[np.float32] | None]:

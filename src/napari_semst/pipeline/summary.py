@@ -65,7 +65,7 @@ def image_summary(result: DomainResult) -> dict[str, Any] | None:
     """Return what a run says of the image, `None` where it read and compared none."""
     import numpy as np
 
-    from napari_semst.methods.image_guided.two_questions import KINDS
+    from napari_semst.methods.image_guided.regions import KINDS
 
     facts = result.provenance
     settings, trained = facts["config"], facts["training"]
@@ -96,6 +96,7 @@ def image_summary(result: DomainResult) -> dict[str, Any] | None:
         summary["discordant"] = int(found.discordant.sum())
         counts = np.bincount(found.kind, minlength=len(KINDS)).tolist()
         summary["kinds"] = dict(zip(KINDS[1:], counts[1:], strict=True))
+        summary["regions"] = trained["discordant_regions"]
         summary["fdr"] = settings["image_guided"]["discordance_fdr"]
         summary["predicted"] = trained["predicted_by_image"]
     return summary

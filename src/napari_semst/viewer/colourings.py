@@ -110,6 +110,12 @@ _RESULTS: tuple[tuple[str, str, str], ...] = (
         "with another one; or it is unexplained, unusual among spots that look alike.",
     ),
     (
+        keys.DISCORDANT_REGION,
+        "Discordant region",
+        "Regions in which spots that touch say together, more than chance does, that "
+        "image and expression disagree; the least expected first.",
+    ),
+    (
         keys.UNEXPLAINED,
         "Unexplained expression (deviations)",
         "How unusual each spot's expression is among spots whose image leads to expect "
@@ -129,7 +135,12 @@ _RESULTS: tuple[tuple[str, str, str], ...] = (
     ),
 )
 # Facts with names of their own, which are not for editing.
-_FIXED = (keys.DISCORDANT, keys.DISCORDANCE_KIND, keys.IMAGE_FLAG)
+_FIXED = (
+    keys.DISCORDANT,
+    keys.DISCORDANCE_KIND,
+    keys.DISCORDANT_REGION,
+    keys.IMAGE_FLAG,
+)
 _LABELS = (*_FIXED, keys.DOMAIN, keys.TRANSFER_DOMAIN, keys.TRANSFER)
 
 DISCORDANT_NAMES = ("as the image predicts", "discordant")

@@ -6,11 +6,11 @@ import numpy as np
 import pytest
 from scipy.stats import kstest
 
-from napari_semst.methods.image_guided.two_questions import called_at
 from napari_semst.methods.image_guided.unexplained import (
     among_usual,
     distances,
     in_deviations,
+    tissue_pieces,
 )
 
 
@@ -28,7 +28,7 @@ def disc(places, at, size):
 @pytest.mark.parametrize("seed", [0, 1, 2])
 def test_scores_of_usual_spots_are_nearly_normal(seed):
     places, values = section(seed=seed)
-    score = among_usual(values, places, seed)
+    score = among_usual(values, *tissue_pieces(places, seed))
     assert kstest(score, "norm").statistic < 0.06
     assert (score > 4).sum() <= 2
 
@@ -38,7 +38,7 @@ def test_two_regions_that_are_odd_in_the_same_way_do_not_hide_each_other():
     strong, weak = disc(places, (0.25, 0.3), 0.1), disc(places, (0.75, 0.7), 0.1)
     values[strong, 0] += 8
     values[weak, 0] += 4
-    score = among_usual(values, places, 0)
+    score = among_usual(values, *tissue_pieces(places, 0))
     assert np.median(score[strong]) > 4
     assert np.median(score[weak]) > 2
     assert (score[~strong & ~weak] > 3.5).mean() < 0.003
@@ -66,24 +66,3 @@ def test_deviations_are_the_wider_of_two():
     np.testing.assert_allclose(in_deviations(plain), (plain - 5) / 2, atol=0.1)
     skewed = np.where(plain > 5, 5 + 3 * (plain - 5), plain)
     assert in_deviations(skewed).max() < 5
-
-
-def test_either_question_calls_and_contradiction_says_more():
-    contradicts = np.full(1000, 0.5, np.float32)
-    unexplained = contradicts.copy()
-    contradicts[:20] = 1e-6
-    unexplained[10:40] = 1e-6
-    unexplained[40] = contradicts[40] = np.nan
-    unexplained[41] = np.nan
-    rate, kind = called_at(contradicts, unexplained, 0.1)
-    assert (kind[:20] == 1).all()
-    assert (kind[20:40] == 2).all()
-    assert not kind[40:].any()
-    assert np.isnan(rate[40])
-    # Asked twice: a p-value counts double.
-    np.testing.assert_allclose(rate[:40], 2e-6 * 999 / 40, rtol=1e-3)
-
-
-def test_nothing_is_called_where_p_values_are_not_small():
-    p_value = np.linspace(0.01, 1, 100, dtype=np.float32)
-    assert not called_at(p_value, p_value[::-1], 0.1)[1].any()

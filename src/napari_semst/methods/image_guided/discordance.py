@@ -19,8 +19,16 @@ from napari_semst.methods.image_guided.prediction import (
     Prediction,
     spatial_folds,
 )
-from napari_semst.methods.image_guided.two_questions import called_at
-from napari_semst.methods.image_guided.unexplained import measure_unexplained
+from napari_semst.methods.image_guided.regions import Evidence, find_regions
+from napari_semst.methods.image_guided.two_questions import (
+    called_kinds,
+    either_rate,
+)
+from napari_semst.methods.image_guided.unexplained import (
+    Unexplained,
+    measure_unexplained,
+)
+from napari_semst.prepare.graphs import touching_graph
 
 if TYPE_CHECKING:
     from collections.abc import Generator
@@ -79,30 +87,30 @@ def measure_discordance(
         score = contradiction(prediction, prediction.expected, section, usable)
         if done < times - 1:
             learnt = usable & fits(score)
-    p_value, unusual, p_unusual = yield from _asked(
+    p_value, misled, found = yield from _asked(
         predictor, prediction, score, learnt, inputs, section, control
     )
-    rate, kind = called_at(p_value, p_unusual, _wanted(inputs))
+    wanted = inputs.config.image_guided.discordance_fdr
+    rate = either_rate(p_value, found.p_value)
+    unusual = Evidence(found.score, found.null)
+    regions = find_regions((misled, unusual), touching_graph(section.average), wanted)
+    kind = called_kinds(rate, regions, wanted)
     apart = prediction.expressed - prediction.expected
     return Discordance(
         score,
         regional(surprise(apart, prediction.error), section, usable),
-        unusual,
+        found.score,
         np.where(usable[:, None], per_dimension, np.float32(np.nan)),
         p_value,
-        p_unusual,
+        found.p_value,
         rate,
         kind,
+        tuple(regions),
         prediction.expressed,
         np.where(usable[:, None], prediction.expected, np.float32(np.nan)),
         prediction.share,
         int(learnt.sum()),
     )
-
-
-def _wanted(inputs: GuidedInputs) -> float:
-    """Return the false discovery rate that was asked for."""
-    return inputs.config.image_guided.discordance_fdr
 
 
 def _asked(
@@ -113,20 +121,39 @@ def _asked(
     inputs: GuidedInputs,
     section: Section,
     control: RunControl,
-) -> Generator[Progress, None, tuple[Floats, Floats, Floats]]:
-    """Return p-values of contradiction, how unexplained spots are, and p-values of it.
+) -> Generator[Progress, None, tuple[Floats, Evidence, Unexplained]]:
+    """Return p-values and evidence of contradiction, and what is unexplained.
 
     Where the image predicts nothing, nothing contradicts it or is left unexplained.
     """
     usable = inputs.usable
-    plain = np.where(usable, np.float32(1), np.float32(np.nan))
+    p_value = np.where(usable, np.float32(1), np.float32(np.nan))
     if not prediction.width:
-        return plain, np.where(usable, np.float32(0), plain), plain.copy()
+        flat, none = p_value - 1, np.zeros((0, inputs.n_spots), np.float32)
+        return p_value, Evidence(flat, none), Unexplained(flat, p_value, none)
     null = yield from exchanged(prediction, learnt, inputs, section, control)
-    plain[usable] = above(score[usable], null)
+    known = null[np.isfinite(null)]
+    p_value[usable] = above(score[usable], known)
+    misled = Evidence(normal_above(score, known), normal_above(null, known))
     yield _told(_GENES, 0, 1, "Comparing genes with what the image predicts")
     found = measure_unexplained(predictor, inputs, section, learnt, control)
-    return plain, found.score, found.p_value
+    return p_value, misled, found
+
+
+def normal_above(score: Floats, null: Floats) -> Floats:
+    """Return normal deviations as rarely exceeded as each score is by the null.
+
+    Parameters
+    ----------
+    score
+        Of any shape, NaN where unknown; the deviation is then NaN, too.
+    """
+    from scipy.stats import norm
+
+    known = np.isfinite(score)
+    found = np.full(score.shape, np.nan, np.float32)
+    found[known] = norm.isf(above(score[known], null))
+    return found
 
 
 def says_more_here(
@@ -265,7 +292,9 @@ def exchanged(
     section: Section,
     control: RunControl,
 ) -> Generator[Progress, None, Floats]:
-    """Return scores under the null: images exchanged within expression clusters.
+    """Return scores under the null, ``(n_draws, n_spots)``, NaN of spots not asked.
+
+    Images are exchanged within expression clusters.
 
     Spots that did not fit give no image, else they would set the limit that they are
     to exceed; they get one, of spots that express alike and fit.
@@ -284,5 +313,7 @@ def exchanged(
         yield _told(_EXCHANGING, done, times, "Exchanging images of spots alike")
         expected = prediction.expected[exchange.draw(random)]
         score = contradiction(prediction, expected, section, inputs.usable)
-        found.append(score[exchange.asked])
-    return np.concatenate(found)
+        drawn = np.full(inputs.n_spots, np.nan, np.float32)
+        drawn[exchange.asked] = score[exchange.asked]
+        found.append(drawn)
+    return np.stack(found)

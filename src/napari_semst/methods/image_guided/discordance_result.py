@@ -9,6 +9,8 @@ if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
+    from napari_semst.methods.image_guided.regions import RegionFound
+
 
 @dataclass(frozen=True)
 class Discordance:
@@ -38,7 +40,9 @@ class Discordance:
         False discovery rate over both (Benjamini and Hochberg, 1995), ``(n_spots,)``.
     kind
         What spots are called at the rate that was asked for, ``(n_spots,)``, a number
-        among `two_questions.KINDS`.
+        among `regions.KINDS`; those in one of the regions alone.
+    regions
+        Regions found at that rate, the least expected first.
     expressed, expected
         What each spot expresses and what its image predicts, in the directions that
         images predict best, ``(n_spots, width)``.
@@ -57,6 +61,7 @@ class Discordance:
     p_unexplained: NDArray[np.float32]
     fdr: NDArray[np.float32]
     kind: NDArray[np.int8]
+    regions: tuple[RegionFound, ...]
     expressed: NDArray[np.float32]
     expected: NDArray[np.float32]
     predicted: NDArray[np.float64]

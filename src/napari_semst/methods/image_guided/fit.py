@@ -15,6 +15,7 @@ from napari_semst.methods.image_guided.discordance import measure_discordance
 from napari_semst.methods.image_guided.inputs import guided_inputs
 from napari_semst.methods.image_guided.minibatch import Distributions, GuidedObjective
 from napari_semst.methods.image_guided.network import Normal, divergence
+from napari_semst.methods.image_guided.regions import told_regions
 from napari_semst.prepare.components import (
     dense_axes,
     rotate_to_axes,
@@ -110,6 +111,7 @@ def _notes(inputs: GuidedInputs, found: Discordance | None) -> dict[str, object]
         notes["predicted_by_image"] = [round(float(x), 3) for x in found.predicted]
         notes["patterns_predicted"] = len(found.predicted)
         notes["learnt_from"] = found.n_learnt
+        notes["discordant_regions"] = told_regions(found.regions)
     return notes
 
 

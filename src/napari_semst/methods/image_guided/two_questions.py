@@ -9,41 +9,45 @@ import numpy as np
 from napari_semst.methods.image_guided.permutation import false_discovery_rate
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from numpy.typing import NDArray
+
+    from napari_semst.methods.image_guided.regions import RegionFound
 
     Floats = NDArray[np.float32]
 
-KINDS = ("none", "contradicts", "unexplained")
-"""What a spot is called, by number: expression is that of another image, or is unusual
-among spots whose image leads to expect the same."""
 
-
-def called_at(
-    contradicts: Floats, unexplained: Floats, wanted: float
-) -> tuple[Floats, NDArray[np.int8]]:
-    """Return the false discovery rate over both questions, and what spots are called.
+def either_rate(contradicts: Floats, unexplained: Floats) -> Floats:
+    """Return the false discovery rate over both questions, ``(n_spots,)``.
 
     Parameters
     ----------
     contradicts, unexplained
         p-values of each spot, ``(n_spots,)``, NaN where unknown; the smaller counts,
         twice, as one of two.
-    wanted
-        Rate at which spots are called.
-
-    Returns
-    -------
-    fdr, kind
-        ``(n_spots,)`` each; the kind as a number among `KINDS`. A spot that either
-        question would call contradicts: that says more.
     """
     smaller = np.fmin(contradicts, unexplained)
-    either = np.minimum(2 * smaller, 1).astype(np.float32)
-    rate = false_discovery_rate(either)
-    # Spots without a usable image have no rate, and are never called.
-    called = rate <= wanted
+    return false_discovery_rate(np.minimum(2 * smaller, 1).astype(np.float32))
+
+
+def called_kinds(
+    rate: Floats, regions: Sequence[RegionFound], wanted: float
+) -> NDArray[np.int8]:
+    """Return what each spot is called, ``(n_spots,)``, a number among `regions.KINDS`.
+
+    Called are spots of regions, those that are below the rate themselves: spots of no
+    region are chance, or too few to tell from it.
+
+    Parameters
+    ----------
+    rate
+        False discovery rate of each spot, NaN without a usable image.
+    wanted
+        Rate at which spots are called.
+    """
     kind = np.zeros(len(rate), np.int8)
-    if called.any():
-        limit = smaller[called].max()
-        kind[called] = np.where(contradicts[called] <= limit, 1, 2)
-    return rate, kind
+    for region in regions:
+        kind[region.spots] = region.kind
+    kind[~(rate <= wanted)] = 0
+    return kind

@@ -13,8 +13,11 @@ import numpy as np
 
 from napari_semst.core.threads import keep_limits
 from napari_semst.methods.image_guided.gene_residuals import unpredicted_directions
+from napari_semst.methods.image_guided.permutation import ImageExchange
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from numpy.typing import NDArray
 
     from napari_semst.core.progress import RunControl
@@ -36,6 +39,8 @@ _AROUND = 0.10
 _TIMES, _UNUSUAL = 4, 3.0
 # Added to variances, which are 1 in the mean: directions without any would count most.
 _LEAST_VARIANCE = 1e-3
+# Times that directions are moved over the slide, to tell what regions chance makes.
+_DRAWS = 20
 # Quantiles by which the deviation of usual spots is told, and the normal ones.
 _QUANTILES = (0.25, 0.5, 0.85)
 _NORMAL = (-0.6745, 0.0, 1.0364)
@@ -50,10 +55,14 @@ class Unexplained(NamedTuple):
         In deviations of usual spots, ``(n_spots,)``, NaN without a usable image.
     p_value
         Against a normal distribution of the score, ``(n_spots,)``.
+    null
+        Scores where each direction is moved over the slide for itself,
+        ``(n_draws, n_spots)``: as uneven, and unusual in several at once by chance.
     """
 
     score: Floats
     p_value: Floats
+    null: Floats
 
 
 def measure_unexplained(
@@ -75,26 +84,41 @@ def measure_unexplained(
     along = unpredicted_directions(predictor, inputs, section, learnt, control)
     codes = section.sections.codes
     score = np.full(len(along), np.nan, np.float32)
+    null = np.full((_DRAWS, len(along)), np.nan, np.float32)
+    seed = inputs.config.training.seed
     for one in range(len(section.sections.names)):
         control.check()
         spots = np.flatnonzero((codes == one) & inputs.usable)
         if len(spots) > 2 * _FEWEST:
-            seed = inputs.config.training.seed
-            score[spots] = among_usual(along[spots], section.coordinates[spots], seed)
-    return Unexplained(score, norm.sf(score).astype(np.float32))
+            places = section.coordinates[spots]
+            pieces = tissue_pieces(places, seed)
+            score[spots] = among_usual(along[spots], *pieces)
+            usual = score[spots] < _UNUSUAL
+            for number, moved in enumerate(_moved(along[spots], places, usual, seed)):
+                control.check()
+                null[number, spots] = among_usual(moved, *pieces)
+    return Unexplained(score, norm.sf(score).astype(np.float32), null)
 
 
-def among_usual(along: Floats, places: Doubles, seed: int) -> Floats:
+def _moved(along: Floats, places: Doubles, usual: Bools, seed: int) -> Iterator[Floats]:
+    """Yield directions that are turned and shifted over the slide one by one."""
+    random = np.random.default_rng([seed, 13])
+    whole = np.zeros(len(along), np.int64)
+    exchange = ImageExchange(places, whole.astype(np.intp), usual, whole)
+    for _ in range(_DRAWS):
+        yield np.column_stack([one[exchange.draw(random)] for one in along.T])
+
+
+def among_usual(along: Floats, pieces: Spots, around: Bools) -> Floats:
     """Return how unusual each spot of a section is, in deviations, ``(n_spots,)``.
 
     Parameters
     ----------
     along
         What is not predicted, ``(n_spots, width)``.
-    places
-        Coordinates, ``(n_spots, 2)``.
+    pieces, around
+        What `tissue_pieces` returned.
     """
-    pieces, around = _pieces(places, seed)
     usual = np.ones(len(along), bool)
     for _ in range(_TIMES):
         # The cube root of a sum of squares is nearly normal (Wilson and Hilferty 1931).
@@ -117,7 +141,7 @@ def in_deviations(values: Doubles) -> Floats:
     return found
 
 
-def _pieces(places: Doubles, seed: int) -> tuple[Spots, Bools]:
+def tissue_pieces(places: Doubles, seed: int) -> tuple[Spots, Bools]:
     """Return each spot's piece of tissue, and which pieces are around which.
 
     Returns

@@ -1,0 +1,188 @@
+"""Regions of evidence, and how many as strong are expected where there is none."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+import numpy as np
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from numpy.typing import NDArray
+    from scipy import sparse
+
+    Bools = NDArray[np.bool_]
+    Doubles = NDArray[np.float64]
+    Floats = NDArray[np.float32]
+    Spots = NDArray[np.intp]
+    # Expected by chance, mass with the sign turned, kind, spots.
+    Piece = tuple[float, float, int, Spots]
+
+KINDS = ("none", "contradicts", "unexplained")
+"""What a spot is called, by number: expression is that of another image, or is unusual
+among spots whose image leads to expect the same."""
+
+# Mass by which pieces of the null differ at least.
+_LEAST_SCALE = 1.0
+# Deviations that a spot is above usual, from which on it is part of a region.
+_CUT = 1.5
+
+
+class Evidence(NamedTuple):
+    """What one question says of each spot, and what it says by chance.
+
+    Parameters
+    ----------
+    score
+        In deviations above usual, ``(n_spots,)``; NaN says nothing.
+    null
+        The same where there is nothing to find, as uneven over the section,
+        ``(n_draws, n_spots)``.
+    """
+
+    score: Floats
+    null: Floats
+
+
+class RegionFound(NamedTuple):
+    """Spots that touch, which together say more than chance does.
+
+    Parameters
+    ----------
+    spots
+        Their indices.
+    kind
+        Number of the question among `KINDS`.
+    mass
+        Sum of the deviations above the limit from which spots are part of it.
+    expected_false
+        Regions of this mass or more that a section without any is expected to have,
+        over all questions.
+    q_value
+        Share of false ones to expect among regions of this mass and more.
+    """
+
+    spots: Spots
+    kind: int
+    mass: float
+    expected_false: float
+    q_value: float
+
+
+def find_regions(
+    questions: Sequence[Evidence], touching: sparse.csr_matrix, wanted: float
+) -> list[RegionFound]:
+    """Return regions of which few are expected by chance, the least expected first.
+
+    Weak evidence of many spots that touch counts as strong evidence of few does.
+    Regions of two questions that overlap are one, of the kind that is less expected.
+
+    Parameters
+    ----------
+    questions
+        In the order of their kinds, which are numbered from 1.
+    touching
+        Which spots touch, ``(n_spots, n_spots)``.
+    wanted
+        False regions that a section without any is expected to have, at most.
+    """
+    found: list[Piece] = []
+    for kind, question in enumerate(questions, 1):
+        masses, pieces = pieces_of(question.score, touching)
+        null = [pieces_of(draw, touching)[0] for draw in question.null]
+        expected = expected_by_chance(masses, null) * len(questions)
+        found += zip(
+            expected.tolist(), (-masses).tolist(), [kind] * len(masses), pieces,
+            strict=True,
+        )  # fmt: skip
+    found.sort(key=lambda one: one[:3])
+    apart = _joined(found, touching.shape[0], wanted)
+    rates = np.array([one[0] for one in apart]) / np.arange(1, len(apart) + 1)
+    rates = np.minimum.accumulate(rates[::-1])[::-1]
+    return [
+        RegionFound(spots, kind, -mass, expected, float(rate))
+        for (expected, mass, kind, spots), rate in zip(apart, rates, strict=True)
+        if expected <= wanted
+    ]
+
+
+def _joined(found: list[Piece], n_spots: int, wanted: float) -> list[Piece]:
+    """Return pieces that do not overlap, less expected ones first.
+
+    One that overlaps with a less expected one becomes part of it, where it would be
+    found for itself, and is left out where not.
+    """
+    owner = np.full(n_spots, -1, np.intp)
+    apart: list[Piece] = []
+    for expected, mass, kind, spots in found:
+        owners = owner[spots]
+        if (owners < 0).all():
+            owner[spots] = len(apart)
+            apart.append((expected, mass, kind, spots))
+        elif expected <= wanted:
+            first = int(owners[owners >= 0].min())
+            owner[spots[owners < 0]] = first
+    return [
+        (*one[:3], np.flatnonzero(owner == number)) for number, one in enumerate(apart)
+    ]
+
+
+def pieces_of(
+    score: Floats, touching: sparse.csr_matrix
+) -> tuple[Doubles, list[Spots]]:
+    """Return the masses of pieces of spots above the limit, and their spots."""
+    from scipy.sparse.csgraph import connected_components
+
+    # NaN is above nothing.
+    above = np.flatnonzero(score > _CUT)
+    if not len(above):
+        return np.zeros(0), []
+    n_pieces, piece = connected_components(touching[above][:, above], directed=False)
+    masses = np.bincount(piece, score[above] - _CUT).astype(np.float64)
+    order = np.argsort(piece, kind="stable")
+    ends = np.cumsum(np.bincount(piece, minlength=n_pieces))[:-1]
+    return masses, np.split(above[order], ends)
+
+
+def expected_by_chance(masses: Doubles, null: Sequence[Doubles]) -> Doubles:
+    """Return how many pieces of each mass or more a draw of the null has.
+
+    Beyond what draws have it falls exponentially, as fast as the largest pieces of the
+    draws do above their median.
+
+    Parameters
+    ----------
+    null
+        Masses of the pieces of each draw.
+    """
+    if not null:
+        return np.full(len(masses), np.inf)
+    every = np.sort(np.concatenate([np.zeros(0), *null]))
+    higher = len(every) - np.searchsorted(every, masses, side="left")
+    largest = np.array([one.max(initial=0.0) for one in null])
+    middle = float(np.median(largest))
+    above = largest[largest > middle] - middle
+    scale = max(float(above.mean()) if len(above) else 0.0, _LEAST_SCALE)
+    tail = np.exp(-np.maximum(masses - middle, 0) / scale) / 2
+    expected: Doubles = np.maximum(higher / len(null), tail)
+    return expected
+
+
+def told_regions(regions: Sequence[RegionFound]) -> dict[str, list[Any]]:
+    """Return columns of plain values, a row per region, for the provenance."""
+    return {
+        "kind": [KINDS[one.kind] for one in regions],
+        "spots": [len(one.spots) for one in regions],
+        "mass": [round(one.mass, 2) for one in regions],
+        "expected_false": [float(f"{one.expected_false:.3g}") for one in regions],
+        "q": [float(f"{one.q_value:.3g}") for one in regions],
+    }
+
+
+def region_numbers(regions: Sequence[RegionFound], n_spots: int) -> Spots:
+    """Return the number of each spot's region from 0, -1 for none, ``(n_spots,)``."""
+    numbers = np.full(n_spots, -1, np.intp)
+    for number, region in enumerate(regions):
+        numbers[region.spots] = number
+    return numbers

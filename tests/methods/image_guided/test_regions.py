@@ -1,0 +1,102 @@
+"""Regions of evidence against those that chance makes."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from scipy import sparse
+from scipy.ndimage import gaussian_filter
+
+from napari_semst.methods.image_guided.regions import (
+    Evidence,
+    expected_by_chance,
+    find_regions,
+    pieces_of,
+    region_numbers,
+)
+from napari_semst.methods.image_guided.two_questions import called_kinds, either_rate
+
+SIDE = 30
+
+
+def touching():
+    line = sparse.diags([1.0, 1.0], [-1, 1], shape=(SIDE, SIDE))
+    one = sparse.identity(SIDE)
+    return sparse.csr_matrix(sparse.kron(line, one) + sparse.kron(one, line))
+
+
+def field(random):
+    values = gaussian_filter(random.normal(0, 1, (SIDE, SIDE)), 1.5)
+    return (values / values.std()).astype(np.float32).ravel()
+
+
+def evidence(seed, lift=0.0, rows=slice(5, 12)):
+    random = np.random.default_rng(seed)
+    null = np.stack([field(random) for _ in range(20)])
+    score = field(random).reshape(SIDE, SIDE)
+    score[rows, 5:12] += lift
+    return Evidence(score.ravel(), null)
+
+
+def test_pieces_are_spots_above_the_limit_that_touch():
+    score = np.zeros(SIDE * SIDE, np.float32)
+    score[[0, 1, SIDE, 5]] = 2.5
+    score[7] = np.nan
+    masses, pieces = pieces_of(score, touching())
+    np.testing.assert_allclose(masses, [3, 1])
+    assert [sorted(one.tolist()) for one in pieces] == [[0, 1, SIDE], [5]]
+    assert pieces_of(score - 3, touching())[1] == []
+
+
+def test_a_weak_region_is_found_where_no_spot_of_it_would_be_called():
+    (one,) = find_regions((evidence(0, 1.6), evidence(1)), touching(), 0.1)
+    inside = np.zeros((SIDE, SIDE), bool)
+    inside[5:12, 5:12] = True
+    assert one.kind == 1
+    assert inside.ravel()[one.spots].mean() > 0.7
+    assert one.expected_false <= 0.1
+    assert one.q_value <= 0.1
+
+
+def test_noise_alone_makes_few_regions():
+    count = sum(
+        len(find_regions((evidence(2 * one), evidence(2 * one + 1)), touching(), 0.1))
+        for one in range(20)
+    )
+    assert count <= 5
+
+
+def test_regions_that_overlap_are_one_of_the_less_expected_kind():
+    both = evidence(0, 3.0, slice(5, 12)), evidence(1, 6.0, slice(8, 16))
+    (one,) = find_regions(both, touching(), 0.1)
+    rows = one.spots // SIDE
+    assert one.kind == 2
+    assert (rows.min(), rows.max()) == (5, 15)
+    numbers = region_numbers([one], SIDE * SIDE)
+    assert (numbers[one.spots] == 0).all()
+    assert (numbers == -1).sum() == SIDE * SIDE - len(one.spots)
+
+
+def test_what_chance_makes_is_counted_and_falls_off_beyond():
+    null = [np.array([1.0, 5.0]), np.array([2.0, 9.0]), np.array([3.0, 7.0])]
+    found = expected_by_chance(np.array([2.5, 8.0, 13.0]), null)
+    np.testing.assert_allclose(found[:2], [4 / 3, 1 / 3])
+    assert found[2] == pytest.approx(np.exp(-3) / 2)
+    assert np.isinf(expected_by_chance(np.ones(2), [])).all()
+
+
+def test_spots_are_called_in_regions_alone_and_are_of_their_kind():
+    contradicts = np.full(100, 0.5, np.float32)
+    unexplained = contradicts.copy()
+    contradicts[:20] = unexplained[10:30] = 1e-6
+    contradicts[3] = unexplained[3] = np.nan
+    rate = either_rate(contradicts, unexplained)
+    assert np.isnan(rate[3])
+    # Asked twice: a p-value counts double.
+    np.testing.assert_allclose(rate[4:30], 2e-6 * 99 / 29, rtol=1e-3)
+    (region,) = find_regions((evidence(0, 3.0),), touching(), 0.1)
+    region = region._replace(spots=np.arange(40), kind=2)
+    kind = called_kinds(rate, [region], 0.1)
+    assert (np.delete(kind[:30], 3) == 2).all()
+    assert not kind[[3, *range(30, 100)]].any()
+    assert not called_kinds(rate, [], 0.1).any()
