@@ -200,8 +200,9 @@ def test_a_section_whose_record_is_damaged_still_opens(tissue, line):
 )
 def test_a_section_whose_runs_are_damaged_still_opens(tissue, runs):
     tissue.uns[keys.RUNS] = runs
-    assert not is_complete(tissue)
+    record_action(tissue, Action("undo"))
     begin_session(tissue, READ)
+    assert session_actions(tissue)[0] == READ
     assert is_complete(tissue)
 
 
