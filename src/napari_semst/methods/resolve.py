@@ -39,6 +39,9 @@ def resolve(request: Request) -> Config:
             f"{config.semantics.control!r}; got none. Choose a source, and a method "
             "that reads it; a run without semantics is a control by itself."
         )
+    if config.semantics.source != "server":
+        # Nobody looks at it, and it may hold a password that results would keep.
+        config = config.with_overrides({"semantics": {"url": ""}})
     return config
 
 
