@@ -12,6 +12,7 @@ import torch
 
 from napari_semst.config.settings import MorphologyConfig
 from napari_semst.errors import Cancelled, ConfigError, DeviceError, SemanticsError
+from napari_semst.morphology import timm_models
 from napari_semst.morphology.encoders import image_encoder
 from napari_semst.morphology.networks import pool_tokens
 from napari_semst.morphology.stain import REFERENCE_STAINS
@@ -177,6 +178,14 @@ def test_timm_reads_a_folder(tmp_path, monkeypatch):
     (folder / "config.json").write_text("{}")
     with pytest.raises(SemanticsError, match="input_size, mean and std"):
         made(f"timm:{folder}")
+
+
+def test_what_the_page_of_an_encoder_says_of_colours_counts(tmp_path):
+    folder = _timm_folder(tmp_path / "tiny")
+    assert timm_models._prepared(folder, "MahmoodLab/UNI")[1] == (0.5,) * 3
+    side, mean, deviation = timm_models._prepared(folder, "bioptimus/H-optimus-0")
+    assert side == 28
+    assert (mean[0], deviation[2]) == (0.707223, 0.177517)
 
 
 class _Code:

@@ -50,6 +50,9 @@ SUGGESTED_ENCODERS = (
     EncoderSuggestion("timm:MahmoodLab/UNI2-h", "histology", _NO_TRADE, gated=True),
     EncoderSuggestion("timm:paige-ai/Virchow2", "histology", _NO_TRADE, gated=True),
     EncoderSuggestion(
+        "timm:bioptimus/H-optimus-0", "histology", "Apache-2.0", gated=True
+    ),
+    EncoderSuggestion(
         "timm:prov-gigapath/prov-gigapath",
         "histology",
         "Its makers' own licence: for research; read it before use",

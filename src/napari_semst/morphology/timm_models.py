@@ -34,6 +34,14 @@ _TORCH = ModelKind(
     ("pytorch_model.bin",),
 )
 
+# Means and deviations of colours where the page of an encoder gives its own.
+_STATED = {
+    "bioptimus/h-optimus-0": (
+        (0.707223, 0.578729, 0.703617),
+        (0.211883, 0.230117, 0.177517),
+    ),
+}
+
 TIMM_KINDS = (_SAFE, _TORCH)
 
 
@@ -119,7 +127,7 @@ def _prepared(
             f"writes them; it could not be read so ({error}). Choose another image "
             "encoder."
         ) from error
-    return height, mean, deviation
+    return height, *_STATED.get(name.casefold(), (mean, deviation))
 
 
 def _arguments(name: str) -> dict[str, Any]:
@@ -145,6 +153,7 @@ def _arguments(name: str) -> dict[str, Any]:
         },
         "paige-ai/virchow": gated,
         "paige-ai/virchow2": gated,
+        "bioptimus/h-optimus-0": {"init_values": 1e-5, "dynamic_img_size": False},
     }
     return known.get(name.casefold(), {})
 
