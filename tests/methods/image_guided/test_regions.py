@@ -90,13 +90,15 @@ def test_spots_are_called_in_regions_alone_and_are_of_their_kind():
     unexplained = contradicts.copy()
     contradicts[:20] = unexplained[10:30] = 1e-6
     contradicts[3] = unexplained[3] = np.nan
-    rate = either_rate(contradicts, unexplained)
-    assert np.isnan(rate[3])
-    # Asked twice: a p-value counts double.
-    np.testing.assert_allclose(rate[4:30], 2e-6 * 99 / 29, rtol=1e-3)
     (region,) = find_regions((evidence(0, 3.0),), touching(), 0.1)
-    region = region._replace(spots=np.arange(40), kind=2)
+    region = region._replace(spots=np.arange(4, 40), kind=2)
+    rate = either_rate(contradicts, unexplained, [region])
+    assert np.isnan(rate[3])
+    # Asked twice: a p-value counts double; and five times for spots around regions.
+    np.testing.assert_allclose(rate[4:30], 5 * 2e-6 * 36 / 26, rtol=1e-3)
+    assert (rate[40:] == 1).all()
+    assert (rate[:3] == 1).all()
     kind = called_kinds(rate, [region], 0.1)
-    assert (np.delete(kind[:30], 3) == 2).all()
-    assert not kind[[3, *range(30, 100)]].any()
+    assert (kind[4:30] == 2).all()
+    assert not kind[[*range(4), *range(30, 100)]].any()
     assert not called_kinds(rate, [], 0.1).any()

@@ -91,9 +91,9 @@ def measure_discordance(
         predictor, prediction, score, learnt, inputs, section, control
     )
     wanted = inputs.config.image_guided.discordance_fdr
-    rate = either_rate(p_value, found.p_value)
     unusual = Evidence(found.score, found.null)
     regions = find_regions((misled, unusual), touching_graph(section.average), wanted)
+    rate = either_rate(p_value, found.p_value, regions)
     kind = called_kinds(rate, regions, wanted)
     apart = prediction.expressed - prediction.expected
     return Discordance(

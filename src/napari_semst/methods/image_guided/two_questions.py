@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from napari_semst.methods.image_guided.permutation import false_discovery_rate
+from napari_semst.methods.image_guided.regions import region_numbers
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -18,8 +19,18 @@ if TYPE_CHECKING:
     Floats = NDArray[np.float32]
 
 
-def either_rate(contradicts: Floats, unexplained: Floats) -> Floats:
+# Spots around a region have small p-values, too, since neighbours are averaged, and
+# are of no region by right: how much stricter spots of regions are held for them.
+_AROUND = 5
+
+
+def either_rate(
+    contradicts: Floats, unexplained: Floats, regions: Sequence[RegionFound]
+) -> Floats:
     """Return the false discovery rate over both questions, ``(n_spots,)``.
+
+    It is that among spots of regions: they are found before, and chance makes few of
+    them. It is 1 for all others, NaN where unknown.
 
     Parameters
     ----------
@@ -28,7 +39,12 @@ def either_rate(contradicts: Floats, unexplained: Floats) -> Floats:
         twice, as one of two.
     """
     smaller = np.fmin(contradicts, unexplained)
-    return false_discovery_rate(np.minimum(2 * smaller, 1).astype(np.float32))
+    rate = np.where(np.isnan(smaller), np.float32(np.nan), np.float32(1))
+    inside = region_numbers(regions, len(rate)) >= 0
+    if inside.any():
+        found = false_discovery_rate(np.minimum(2 * smaller[inside], 1))
+        rate[inside] = np.minimum(_AROUND * found, 1)
+    return rate
 
 
 def called_kinds(
