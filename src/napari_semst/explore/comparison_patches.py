@@ -100,7 +100,8 @@ def trusted(tissue: AnnData) -> NDArray[np.bool_]:
         good &= ~tissue.obs[keys.DISCORDANT].to_numpy(bool)
     for key in (keys.DISCORDANCE_P, keys.UNEXPLAINED_P):
         if key in tissue.obs:
-            good &= tissue.obs[key].to_numpy(np.float64) >= _UNREMARKABLE
+            # A question that was not asked is NaN, and not below anything.
+            good &= ~(tissue.obs[key].to_numpy(np.float64) < _UNREMARKABLE)
     return good
 
 

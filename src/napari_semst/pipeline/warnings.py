@@ -148,8 +148,8 @@ def few_spots(fit: Fit) -> list[str]:
         warnings.append(
             f"Only {usable} spots tell what the image predicts; below "
             f"{_FEW_FOR_DISCORDANCE} the map is rough, discordant regions are hardly "
-            "ever called, and calls may be false. Look at the patches of the "
-            "brightest spots."
+            "ever called, calls may be false, and what is unexplained is not asked. "
+            "Look at the patches of the brightest spots."
         )
     return warnings
 

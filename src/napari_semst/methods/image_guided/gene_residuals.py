@@ -31,6 +31,8 @@ _DISPERSION, _CUT = 5.0, 10.0
 _ROUNDS = 2
 # Directions of what is not predicted that are judged, and spots that tell them.
 _DIRECTIONS, _TELLING = 10, 4000
+# Spots that each direction takes: neighbours are alike, and fewer tell no covariance.
+_SPOTS_PER_DIRECTION = 300
 _CHUNK_SPOTS = 4096
 
 
@@ -171,6 +173,7 @@ def _axes(
     scale = np.divide(1, size, out=np.zeros_like(size), where=size > 1e-6)
     regional *= scale
     square = (regional.T @ regional).astype(np.float64) / len(regional)
-    width = min(_DIRECTIONS, len(square), max(len(telling) // 20, 1))
+    most = -(-int(usable.sum()) // _SPOTS_PER_DIRECTION)
+    width = min(_DIRECTIONS, len(square), most)
     axes: Doubles = falling(square)[1][:, :width] * scale[:, None]
     return axes

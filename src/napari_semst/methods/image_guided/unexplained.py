@@ -30,6 +30,9 @@ if TYPE_CHECKING:
     Floats = NDArray[np.float32]
     Spots = NDArray[np.intp]
 
+# Spots from which on the question is asked of a section: of 600 spots chance called
+# regions where nothing was planted, since few places tell what is usual.
+_ASKED = 1000
 # Pieces of tissue, of so many spots each, and the share of a section around a piece
 # that does not tell what is usual there.
 _PIECE_SPOTS, _FEWEST, _MOST = 30, 8, 100
@@ -74,6 +77,8 @@ def measure_unexplained(
 ) -> Unexplained:
     """Return how unusual each spot's expression is among spots that look alike.
 
+    All of a section of few spots is NaN.
+
     Parameters
     ----------
     learnt
@@ -89,7 +94,7 @@ def measure_unexplained(
     for one in range(len(section.sections.names)):
         control.check()
         spots = np.flatnonzero((codes == one) & inputs.usable)
-        if len(spots) > 2 * _FEWEST:
+        if len(spots) >= _ASKED:
             places = section.coordinates[spots]
             pieces = tissue_pieces(places, seed)
             score[spots] = among_usual(along[spots], *pieces)
