@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+from scipy import sparse
 from scipy.stats import kstest
 
 from napari_semst.methods.image_guided.unexplained import (
     among_usual,
+    away_from,
     distances,
     in_deviations,
     tissue_pieces,
@@ -66,3 +68,15 @@ def test_deviations_are_the_wider_of_two():
     np.testing.assert_allclose(in_deviations(plain), (plain - 5) / 2, atol=0.1)
     skewed = np.where(plain > 5, 5 + 3 * (plain - 5), plain)
     assert in_deviations(skewed).max() < 5
+
+
+def test_margins_of_unusual_spots_do_not_tell_what_chance_makes():
+    line = sparse.diags([1.0, 1.0, 1.0], [-1, 0, 1], shape=(30, 30), format="csr")
+    spots = np.arange(5, 30)
+    unusual = np.zeros(25, bool)
+    unusual[10] = True
+    usual = away_from(unusual, line, spots)
+    assert np.flatnonzero(~usual).tolist() == [8, 9, 10, 11, 12]
+    # With too little left, unusual spots alone are left out.
+    unusual[::4] = True
+    np.testing.assert_array_equal(away_from(unusual, line, spots), ~unusual)

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from numpy.typing import NDArray
+    from scipy import sparse
 
     from napari_semst.core.progress import RunControl
     from napari_semst.methods.image_guided.inputs import GuidedInputs
@@ -42,6 +43,9 @@ _AROUND = 0.10
 _TIMES, _UNUSUAL = 4, 3.0
 # Added to variances, which are 1 in the mean: directions without any would count most.
 _LEAST_VARIANCE = 1e-3
+# Rounds of neighbours of unusual spots that do not tell what chance makes, and share
+# of spots that is to be left.
+_MARGIN, _LEAST_LEFT = 2, 0.5
 # Times that directions are moved over the slide, to tell what regions chance makes.
 _DRAWS = 20
 # Quantiles by which the deviation of usual spots is told, and the normal ones.
@@ -98,11 +102,35 @@ def measure_unexplained(
             places = section.coordinates[spots]
             pieces = tissue_pieces(places, seed)
             score[spots] = among_usual(along[spots], *pieces)
-            usual = score[spots] < _UNUSUAL
+            usual = away_from(score[spots] >= _UNUSUAL, section.average, spots)
             for number, moved in enumerate(_moved(along[spots], places, usual, seed)):
                 control.check()
                 null[number, spots] = among_usual(moved, *pieces)
     return Unexplained(score, norm.sf(score).astype(np.float32), null)
+
+
+def away_from(unusual: Bools, average: sparse.csr_matrix, spots: Spots) -> Bools:
+    """Return which spots of a section are neither unusual nor near one that is.
+
+    Margins of a region are averages of its spots, and would stay in the null as a ring.
+
+    Parameters
+    ----------
+    unusual
+        By spot of the section.
+    average
+        The operator that averages near spots, of all sections.
+    spots
+        Those of the section.
+    """
+    near = unusual.astype(np.float32)
+    for _ in range(_MARGIN):
+        whole = np.zeros(average.shape[0], np.float32)
+        whole[spots] = near
+        near = np.asarray(average @ whole)[spots]
+    usual: Bools = near == 0
+    # Where most is near something unusual, what is left would be no section.
+    return usual if usual.mean() > _LEAST_LEFT else ~unusual
 
 
 def _moved(along: Floats, places: Doubles, usual: Bools, seed: int) -> Iterator[Floats]:
