@@ -229,11 +229,33 @@ def test_regions_of_a_run_are_told_as_it_found_them(tissue):
         "q": [0.001, 0.0125],
     }
     tissue.uns[keys.RUNS]["ig"]["training"] = {"discordant_regions": table}
-    (region,) = explain_discordance(tissue)["regions"].values()
+    regions = explain_discordance(tissue)["regions"]
+    # Named as in the tissue, though the first has too few spots to be told.
+    assert list(regions) == ["2"]
+    region = regions["2"]
+    assert region["sentence"].startswith("Region 2, unexplained")
     assert (region["kind"], region["q"]) == ("unexplained", 0.0125)
     assert region["n_spots"] == (names == "2").sum()
     assert "unusual among spots that look alike" in region["sentence"]
     assert "0.025 as strong expected by chance" in region["sentence"]
+
+
+def test_regions_of_a_part_of_a_section_keep_their_names_and_facts(tissue):
+    called = tissue.obs[keys.DISCORDANT].to_numpy()
+    names = np.where(called, "2", None)
+    names[-30:] = "1"
+    tissue.obs[keys.DISCORDANT_REGION] = pd.Categorical(names, ["1", "2"])
+    facts = {"kind": ["contradicts", "unexplained"], "expected_false": [0.001, 0.05]}
+    record = tissue.uns[keys.RUNS]["ig"]
+    record["training"] = {"discordant_regions": facts | {"q": [0.001, 0.025]}}
+    # A part has no category of what it does not hold.
+    part = tissue[:-48].copy()
+    (told,) = explain_discordance(part)["regions"].items()
+    assert told[0] == "2"
+    assert (told[1]["kind"], told[1]["expected_false"]) == ("unexplained", 0.05)
+    record["training"] = {"discordant_regions": {"kind": ["contradicts"]}}
+    with pytest.raises(InputError, match="numbered as the latest run's record"):
+        explain_discordance(tissue)
 
 
 def test_small_p_values_of_either_question_are_not_compared_with(tissue):

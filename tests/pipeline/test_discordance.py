@@ -5,12 +5,21 @@ from __future__ import annotations
 from types import SimpleNamespace
 
 import numpy as np
+import pandas as pd
 import pytest
+from anndata import AnnData
 
-from napari_semst import keys
+from napari_semst import keys, read
 from napari_semst.cli.output import format_image
 from napari_semst.explanation.discordance import explain_discordance
+from napari_semst.io.export.h5ad import write
+from napari_semst.methods.image_guided.discordance_result import Discordance
+from napari_semst.methods.image_guided.regions import RegionFound
+from napari_semst.pipeline.evidence import arrays_evidence
+from napari_semst.pipeline.result import DomainResult, attach
 from napari_semst.pipeline.warnings import few_spots
+from napari_semst.viewer.colour import paint_of
+from napari_semst.viewer.colourings import DISCORDANT_NAMES, colouring_for_key
 from napari_semst.widgets.find import texts
 from napari_semst.widgets.find.summary import discordance_line
 from tests.widgets.discordant_tissue import discordant_tissue
@@ -19,7 +28,9 @@ from tests.widgets.discordant_tissue import discordant_tissue
 def fit(usable, predicted):
     p_value = np.full(usable + 3, np.nan)
     p_value[:usable] = 1
-    found = SimpleNamespace(p_value=p_value, predicted=np.array(predicted))
+    found = SimpleNamespace(
+        p_value=p_value, p_unexplained=p_value, predicted=np.array(predicted)
+    )
     return SimpleNamespace(discordance=found)
 
 
@@ -39,6 +50,15 @@ def test_a_run_warns_of_few_spots_and_not_of_many():
     assert few_spots(SimpleNamespace(discordance=None)) == []
 
 
+def test_a_run_warns_of_sections_that_are_not_asked_what_is_unexplained():
+    found = fit(2000, [0.5])
+    unexplained = found.discordance.p_value.copy()
+    unexplained[:800] = np.nan
+    found.discordance.p_unexplained = unexplained
+    (told,) = few_spots(found)
+    assert told.startswith("What is unexplained was not asked of 800 spots")
+
+
 @pytest.mark.parametrize(
     ("shares", "said"),
     [
@@ -54,6 +74,46 @@ def test_the_report_says_what_the_image_predicts(shares, said):
     lines = format_image(told)
     assert "7 spots, unexplained; 0.002 as strong expected by chance" in lines[1]
     assert any(line.endswith(said) for line in lines)
+
+
+def with_calls(regions):
+    """Return a tissue of 12 spots with what a run says of them; the last is unknown."""
+    zeros, none = np.zeros(12, np.float32), np.zeros((12, 0), np.float32)
+    fdr = np.where(np.arange(12) == 11, np.nan, zeros + 1).astype(np.float32)
+    kind = np.zeros(12, np.int8)
+    for region in regions:
+        kind[region.spots] = region.kind
+    found = Discordance(
+        *[zeros] * 3, none, *[zeros] * 2, fdr, kind, regions, none, none, np.ones(1), 9
+    )
+    tissue = AnnData(
+        np.ones((12, 3), np.float32), obs=pd.DataFrame(index=list("abcdefghijkl"))
+    )
+    result = DomainResult(np.arange(12) % 2, ("1", "2"), none, discordance=found)
+    return attach(tissue, result, "ig")
+
+
+def test_spots_that_were_not_compared_are_of_no_kind_and_columns_can_be_stored(
+    tmp_path,
+):
+    for regions in ((), (RegionFound(np.arange(3, 6), 2, 9.0, 0.01, 0.01),)):
+        tissue = with_calls(regions)
+        write(tissue, tmp_path / "ig.h5ad", overwrite=True)
+        for one in (tissue, read(tmp_path / "ig.h5ad")):
+            kind, region = (
+                one.obs[key] for key in (keys.DISCORDANCE_KIND, keys.DISCORDANT_REGION)
+            )
+            assert kind.isna().to_numpy().nonzero()[0].tolist() == [11]
+            assert (kind == "unexplained").sum() == 3 * len(regions)
+            assert region.notna().sum() == 3 * len(regions)
+            evidence = arrays_evidence(one)["obs"]
+            assert evidence == arrays_evidence(tissue)["obs"]
+    tissue.obs[keys.DISCORDANT_REGION] = tissue.obs[keys.DISCORDANT_REGION].shift(1)
+    assert arrays_evidence(tissue)["obs"] != evidence
+    legend = paint_of(tissue, colouring_for_key(tissue, keys.DISCORDANCE_KIND)).entries
+    names = [entry.name for entry in legend]
+    assert names == [DISCORDANT_NAMES[0], "unexplained", "none"]
+    assert len({entry.color for entry in legend}) == 3
 
 
 def test_where_nothing_is_predicted_the_dock_and_the_explanation_say_so():

@@ -34,6 +34,9 @@ if TYPE_CHECKING:
 
     from napari_semst.explanation.types import Floats, Spots
 
+    # Name, spots, and what the run says of a region.
+    _Named = tuple[str, Spots, dict[str, Any]]
+
 
 STAGE = "explain"
 # Spots at or above this p-value are as usual: they are compared with. Those below it
@@ -67,7 +70,7 @@ def explain_discordance(
     Returns
     -------
     dict
-        Plain values: ``regions`` by name, largest first, each with a ``sentence``,
+        Plain values: ``regions`` by the name the run gave, each with a ``sentence``,
         ``looks_like``, ``expresses_like``, ``domains`` and ``around`` (shares of
         domains), ``genes`` and ``image`` as columns of equal length; ``notes``.
 
@@ -98,18 +101,16 @@ def discordance_steps(
     settle_threads()
     yield Progress(STAGE, 0, 0, "Reading the discordance map")
     found = read_map(tissue)
-    codes, facts = _regions(tissue, found, asked.least_spots)
-    n_regions = int(codes.max(initial=-1)) + 1
+    named = _regions(tissue, found, asked.least_spots)
     genes: NDArray[np.str_] = np.zeros(0, np.str_)
     regions: list[DiscordantRegion] = []
-    if n_regions:
+    if named:
         inputs = section_inputs(tissue, found.what.config)
         genes, logged = informative_expression(inputs)
-        for number in range(n_regions):
+        for number, region in enumerate(named):
             control.check()
-            yield Progress(STAGE, number, n_regions, "Comparing regions")
-            spots = np.flatnonzero(codes == number)
-            regions.append(_compared(found, spots, logged, facts[number]))
+            yield Progress(STAGE, number, len(named), "Comparing regions")
+            regions.append(_compared(found, logged, *region))
     return summarise_discordance(found, regions, genes, asked)
 
 
@@ -189,26 +190,42 @@ def _compared_by(tissue: AnnData) -> tuple[Floats, Floats]:
     return expected, expressed
 
 
-def _regions(
-    tissue: AnnData, found: DiscordanceMap, least_spots: int
-) -> tuple[NDArray[np.intp], list[dict[str, Any]]]:
-    """Return the region of each spot, -1 for none, ``(n_spots,)``, and facts of each.
+def _regions(tissue: AnnData, found: DiscordanceMap, least_spots: int) -> list[_Named]:
+    """Return the name, spots and facts of each region of so many spots or more.
 
-    Those of fewer spots are left out. Runs of earlier versions found none: there
-    regions are made of the spots that were called.
+    Runs of earlier versions found none: there regions are made of the spots that were
+    called.
     """
     if keys.DISCORDANT_REGION not in tissue.obs:
         codes = regions_of(found.called, found.doubtful, found.touching, least_spots)
-        return codes, [{"kind": KINDS[1]}] * (int(codes.max(initial=-1)) + 1)
-    codes = tissue.obs[keys.DISCORDANT_REGION].cat.codes.to_numpy(np.intp)
-    sizes = np.bincount(codes[codes >= 0], minlength=1)
-    kept = np.flatnonzero(sizes >= least_spots)
-    name = np.full(len(sizes) + 1, -1, np.intp)
-    name[kept] = np.arange(len(kept))
-    table = found.what.facts["training"]["discordant_regions"]
-    columns = {name: python_values(table[name]) for name in _TOLD}
-    facts = [{name: rows[row] for name, rows in columns.items()} for row in kept]
-    return name[codes], facts
+        return [
+            (str(one + 1), np.flatnonzero(codes == one), {"kind": KINDS[1]})
+            for one in range(int(codes.max(initial=-1)) + 1)
+        ]
+    column = tissue.obs[keys.DISCORDANT_REGION].astype("category").cat
+    codes = column.codes.to_numpy(np.intp)
+    table = found.what.facts.get("training", {}).get("discordant_regions", {})
+    told = {name: python_values(table[name]) for name in _TOLD if name in table}
+    regions = []
+    for code, name in enumerate(map(str, column.categories)):
+        spots = np.flatnonzero(codes == code)
+        if len(spots) >= least_spots:
+            # By its name: of a part of a section, regions without spots are gone.
+            row = _row_of(name, told)
+            regions.append((name, spots, {key: told[key][row] for key in _TOLD}))
+    return regions
+
+
+def _row_of(name: str, told: dict[str, Any]) -> int:
+    """Return a region's row in what the run says of regions, or raise `InputError`."""
+    rows = min((len(told.get(key, ())) for key in _TOLD), default=0)
+    if not (name.isdecimal() and 1 <= int(name) <= rows):
+        raise InputError(
+            f"Expected regions in obs[{keys.DISCORDANT_REGION!r}] numbered as the "
+            f"latest run's record has them (1 to {rows}); found {name!r}. Run the "
+            "method image-guided again."
+        )
+    return int(name) - 1
 
 
 def regions_of(
@@ -289,8 +306,9 @@ def _image_features(
 
 def _compared(
     measured: DiscordanceMap,
-    spots: Spots,
     logged: sparse.csr_matrix,
+    name: str,
+    spots: Spots,
     facts: dict[str, Any],
 ) -> DiscordantRegion:
     """Return a region beside the spots that it is compared with."""
@@ -308,7 +326,8 @@ def _compared(
     codes = np.repeat(np.array([0, 1], np.int32), [len(spots), len(by_image)])
     markers = find_markers(logged[both], codes, 2)
     features = _features(measured, spots, by_expression)
-    return DiscordantRegion(spots, by_image, by_expression, markers, features, facts)
+    alikes = by_image, by_expression
+    return DiscordantRegion(name, spots, *alikes, markers, features, facts)
 
 
 def _features(

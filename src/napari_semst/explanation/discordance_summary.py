@@ -38,10 +38,7 @@ def summarise_discordance(
     """Return what was found as plain values."""
     rate = measured.what.config.image_guided.discordance_fdr
     called = int(measured.called.sum())
-    told = {
-        str(number): _of_region(number, measured, region, genes, asked)
-        for number, region in enumerate(regions, 1)
-    }
+    told = {one.name: _of_region(measured, one, genes, asked) for one in regions}
     inside = sum(region["n_discordant"] for region in told.values())
     notes = [_TRUST] if told else []
     trained = measured.what.facts.get("training", {})
@@ -77,7 +74,6 @@ def summarise_discordance(
 
 
 def _of_region(
-    number: int,
     measured: DiscordanceMap,
     region: DiscordantRegion,
     genes: NDArray[np.str_],
@@ -100,7 +96,7 @@ def _of_region(
         "genes": _genes(region, genes, asked.n_genes),
         "image": _image(region, asked.n_features),
     }
-    return {"sentence": region_sentence(number, told), **told}
+    return {"sentence": region_sentence(region.name, told), **told}
 
 
 def _shares(measured: DiscordanceMap, spots: NDArray[np.intp]) -> dict[str, float]:
@@ -161,7 +157,7 @@ def _image(region: DiscordantRegion, most: int) -> dict[str, list[Any]]:
     }
 
 
-def region_sentence(number: int, told: dict[str, Any]) -> str:
+def region_sentence(name: str, told: dict[str, Any]) -> str:
     """Return what a region is, in plain words."""
     looks, expresses = (_like(told[name]) for name in ("looks_like", "expresses_like"))
     if told["kind"] == "unexplained":
@@ -178,7 +174,7 @@ def region_sentence(number: int, told: dict[str, Any]) -> str:
     spots = f"{told['n_spots']} spots, {called} of them discordant one by one"
     if "expected_false" in told:
         spots += f"; {told['expected_false']:.2g} as strong expected by chance"
-    parts = [f"Region {number}, {told['kind']} ({spots}): {like}"]
+    parts = [f"Region {name}, {told['kind']} ({spots}): {like}"]
     if around:
         parts[0] += f"; around it: {around}"
     genes = _said(told["genes"], "gene", _GENES_SAID)

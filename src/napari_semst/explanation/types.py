@@ -144,6 +144,8 @@ class DiscordantRegion:
 
     Parameters
     ----------
+    name
+        That of the run.
     spots
         Its own.
     image_alike
@@ -160,6 +162,7 @@ class DiscordantRegion:
         chance, and its q-value, where regions were found by the run.
     """
 
+    name: str
     spots: Spots
     image_alike: Spots
     expression_alike: Spots

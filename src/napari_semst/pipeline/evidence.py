@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 
     import pandas as pd
     from anndata import AnnData
+    from numpy.typing import NDArray
 
 # To be raised whenever the same result would be hashed otherwise.
 FORMAT = 1
@@ -34,6 +35,8 @@ _OBS = (
     keys.UNEXPLAINED_P,
     keys.SURPRISE,
 )
+# Columns of names.
+_NAMED = (keys.DISCORDANCE_KIND, keys.DISCORDANT_REGION)
 _OBSM = (
     keys.LATENT,
     keys.SCALE,
@@ -80,8 +83,7 @@ def labels_evidence(spots: pd.Index, labels: pd.Series) -> dict[str, Any]:
     import pandas as pd
 
     named = pd.Categorical(labels)
-    names = np.asarray(["", *map(str, named.categories)], dtype=object)
-    texts = names[np.asarray(named.codes) + 1]
+    texts = _texts(named)
     # Numbered as they come, so that names and their order make no difference.
     codes = pd.factorize(named.codes)[0]
     return {
@@ -92,15 +94,29 @@ def labels_evidence(spots: pd.Index, labels: pd.Series) -> dict[str, Any]:
     }
 
 
+def _texts(named: pd.Categorical) -> NDArray[np.object_]:
+    """Return the name of each spot, empty for none."""
+    names = np.asarray(["", *map(str, named.categories)], dtype=object)
+    texts: NDArray[np.object_] = names[np.asarray(named.codes) + 1]
+    return texts
+
+
 def arrays_evidence(tissue: AnnData) -> dict[str, dict[str, str]]:
     """Return hashes of the other results that stand under the bare keys."""
-    return {
+    import pandas as pd
+
+    found = {
         where: {name: array_hash(store[name]) for name in names if name in store}
         for where, store, names in (
             ("obs", tissue.obs, _OBS),
             ("obsm", tissue.obsm, _OBSM),
         )
     }
+    for name in _NAMED:
+        if name in tissue.obs:
+            texts = _texts(pd.Categorical(tissue.obs[name]))
+            found["obs"][name] = texts_hash(texts)
+    return found
 
 
 def entry_hash(entry: Any) -> str:

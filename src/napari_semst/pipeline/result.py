@@ -206,7 +206,9 @@ def _write_calls(tissue: AnnData, found: Discordance | None) -> None:
             if key in tissue.obs:
                 del tissue.obs[key]
         return
-    called = pd.Categorical.from_codes(found.kind.tolist(), list(KINDS))
+    # Of spots that were not compared nothing is said, not that nothing was found.
+    kinds = np.where(np.isnan(found.fdr), -1, found.kind)
+    called = pd.Categorical.from_codes(kinds.tolist(), list(KINDS))
     tissue.obs[keys.DISCORDANCE_KIND] = called
     numbers = region_numbers(found.regions, len(found.kind)).tolist()
     names = [str(number) for number in range(1, len(found.regions) + 1)]

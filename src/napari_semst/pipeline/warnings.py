@@ -151,6 +151,15 @@ def few_spots(fit: Fit) -> list[str]:
             "ever called, calls may be false, and what is unexplained is not asked. "
             "Look at the patches of the brightest spots."
         )
+    else:
+        asked = discordance.p_unexplained == discordance.p_unexplained
+        left = usable - int(asked.sum())
+        if left:
+            warnings.append(
+                f"What is unexplained was not asked of {left} spots, which are of "
+                f"sections with fewer than {_FEW_FOR_DISCORDANCE} usable spots each: "
+                "that no region of it is found there says nothing."
+            )
     return warnings
 
 

@@ -31,7 +31,6 @@ DIFFERING_COLORS = {"agree": "#c9d3dc", "differ": "#d1495b"}
 # By what is fixed about a category's meaning; pale where nothing is to be said.
 FIXED_COLORS = {
     **dict(zip(colourings.DISCORDANT_NAMES, DIFFERING_COLORS.values(), strict=True)),
-    "none": DIFFERING_COLORS["agree"],
     "contradicts": DIFFERING_COLORS["differ"],
     "unexplained": "#00798c",
     "fine": DIFFERING_COLORS["agree"],

@@ -94,8 +94,8 @@ _RESULTS: tuple[tuple[str, str, str], ...] = (
     (
         keys.DISCORDANCE_FDR,
         "Discordance, false discovery rate",
-        "The share of false calls to expect among the spots that are as discordant "
-        "or more. Grey: no usable image.",
+        "The share of false calls to expect among the spots of regions that are as "
+        "discordant or more; 1 outside of regions. Grey: no usable image.",
     ),
     (
         keys.DISCORDANT,
@@ -107,7 +107,8 @@ _RESULTS: tuple[tuple[str, str, str], ...] = (
         keys.DISCORDANCE_KIND,
         "Kind of discordance",
         "What discordant spots are: their expression contradicts the image, as it goes "
-        "with another one; or it is unexplained, unusual among spots that look alike.",
+        "with another one; or it is unexplained, unusual among spots that look alike. "
+        "Grey: no usable image.",
     ),
     (
         keys.DISCORDANT_REGION,
@@ -350,7 +351,13 @@ def category_values(tissue: AnnData, colouring: Colouring) -> tuple[ndarray, lis
         return _discordant(tissue), list(DISCORDANT_NAMES)
     column = tissue.obs[colouring.column].astype("category").cat
     column = column.remove_unused_categories().cat
-    return column.codes.to_numpy(), [str(level) for level in column.categories]
+    names = [str(level) for level in column.categories]
+    if colouring.key == keys.DISCORDANCE_KIND:
+        from napari_semst.methods.image_guided.regions import KINDS
+
+        # "none" is what legends call spots that have no value.
+        names = [DISCORDANT_NAMES[0] if name == KINDS[0] else name for name in names]
+    return column.codes.to_numpy(), names
 
 
 def differing_key(one: str, other: str) -> str:

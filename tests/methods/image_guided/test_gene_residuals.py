@@ -9,7 +9,9 @@ from napari_semst.core.progress import RunControl
 from napari_semst.methods.image_guided import gene_residuals
 from napari_semst.methods.image_guided.gene_residuals import (
     PearsonResiduals,
+    _leading,
     averaging,
+    unevenness,
     unpredicted_directions,
 )
 from napari_semst.methods.image_guided.inputs import guided_inputs
@@ -49,6 +51,46 @@ def test_an_average_reads_usable_spots_alone(made):
     reached = np.diff(near.indptr) > 0
     np.testing.assert_allclose(found[reached], 3.0)
     assert reached.mean() > 0.9
+
+
+def test_averages_of_few_spots_are_held_for_what_they_vary_more(made):
+    part, usable = made[2], EVERY.copy()
+    # Of a quarter of the section one spot in four can be used.
+    quarter = (part.coordinates < np.median(part.coordinates, axis=0)).all(axis=1)
+    usable[np.flatnonzero(quarter)[np.arange(quarter.sum()) % 4 > 0]] = False
+    near = averaging(part, usable)
+    noise = np.random.default_rng(0).normal(0, 1, (300, 200)) * usable[:, None]
+    varies = (near @ noise).std(axis=1)
+    few, many = quarter & usable, ~quarter
+    assert varies[few].mean() > 1.4 * varies[many].mean()
+    even = varies / unevenness(near, usable)
+    assert even[few].mean() < 1.15 * even[many].mean()
+
+
+def test_directions_by_rows_are_those_by_columns():
+    values = np.random.default_rng(0).normal(0, 1, (12, 40)).astype(np.float32)
+    values[:, :3] *= 5
+    square = values.T.astype(np.float64) @ values
+    expected = gene_residuals.falling(square)[1][:, :4]
+    np.testing.assert_allclose(_leading(values, 4), expected, atol=1e-4)
+
+
+def test_counts_in_their_file_are_read_once(made):
+    part = made[2]
+    read = []
+
+    class Stored:
+        sections = part.sections
+
+        @property
+        def counts_in_memory(self):
+            read.append(1)
+            return part.counts_in_memory
+
+    residuals = PearsonResiduals(Stored())
+    assert len(read) == 1
+    spots = np.arange(5)
+    np.testing.assert_allclose(residuals[spots], PearsonResiduals(part)[spots])
 
 
 def test_directions_do_not_depend_on_the_size_of_chunks(made, monkeypatch):

@@ -81,8 +81,20 @@ def test_what_chance_makes_is_counted_and_falls_off_beyond():
     null = [np.array([1.0, 5.0]), np.array([2.0, 9.0]), np.array([3.0, 7.0])]
     found = expected_by_chance(np.array([2.5, 8.0, 13.0]), null)
     np.testing.assert_allclose(found[:2], [4 / 3, 1 / 3])
-    assert found[2] == pytest.approx(np.exp(-3) / 2)
+    # One draw lies above the median, by 2; 13 lies above it by 6.
+    assert found[2] == pytest.approx(1 / (1 + 6 / 2) / 2)
     assert np.isinf(expected_by_chance(np.ones(2), [])).all()
+
+
+def test_few_draws_do_not_promise_more_than_holds():
+    random, masses = np.random.default_rng(0), np.linspace(0, 60, 1200)
+    exceeded = []
+    for _ in range(600):
+        null = list(random.exponential(3, (20, 1)))
+        limit = masses[(expected_by_chance(masses, null) <= 0.01).argmax()]
+        exceeded.append(np.exp(-limit / 3))
+    # So often a piece of chance is held for one in a hundred.
+    assert 0.005 < np.mean(exceeded) < 0.013
 
 
 def test_spots_are_called_in_regions_alone_and_are_of_their_kind():

@@ -2,16 +2,21 @@
 
 from __future__ import annotations
 
+from types import SimpleNamespace
+
 import numpy as np
 import pytest
 from scipy import sparse
 from scipy.stats import kstest
 
+from napari_semst.core.progress import RunControl
+from napari_semst.methods.image_guided import unexplained
 from napari_semst.methods.image_guided.unexplained import (
     among_usual,
     away_from,
     distances,
     in_deviations,
+    measure_unexplained,
     tissue_pieces,
 )
 
@@ -68,6 +73,37 @@ def test_deviations_are_the_wider_of_two():
     np.testing.assert_allclose(in_deviations(plain), (plain - 5) / 2, atol=0.1)
     skewed = np.where(plain > 5, 5 + 3 * (plain - 5), plain)
     assert in_deviations(skewed).max() < 5
+
+
+def test_sections_are_asked_for_themselves_with_as_many_directions_as_they_tell(
+    monkeypatch,
+):
+    sizes, random = (1000, 2100, 600), np.random.default_rng(0)
+    n_spots = sum(sizes)
+    along = random.normal(0, 1, (n_spots, 10)).astype(np.float32)
+    part = SimpleNamespace(
+        coordinates=random.uniform(0, 1, (n_spots, 2)),
+        average=sparse.identity(n_spots, np.float32, "csr"),
+        sections=SimpleNamespace(
+            codes=np.repeat(np.arange(3), sizes), names=("a", "b", "c")
+        ),
+    )
+    config = SimpleNamespace(training=SimpleNamespace(seed=0))
+    inputs = SimpleNamespace(usable=np.ones(n_spots, bool), config=config)
+    asked = []
+
+    def among(own, *pieces):
+        asked.append(own.shape)
+        return np.zeros(len(own), np.float32)
+
+    monkeypatch.setattr(unexplained, "among_usual", among)
+    monkeypatch.setattr(unexplained, "unpredicted_directions", lambda *_: along)
+    found = measure_unexplained(None, inputs, part, inputs.usable, RunControl())
+    assert set(asked) == {(1000, 4), (2100, 7)}
+    told = np.isfinite(found.score)
+    assert told[:3100].all()
+    assert not told[3100:].any()
+    assert np.isnan(found.p_value[3100:]).all()
 
 
 def test_margins_of_unusual_spots_do_not_tell_what_chance_makes():

@@ -48,19 +48,14 @@ class PearsonResiduals:
     """
 
     def __init__(self, section: Section) -> None:
-        self._counts = section.counts_in_memory
-        self._codes = section.sections.codes
-        self._totals = np.asarray(
-            section.counts_in_memory.sum(axis=1), np.float64
-        ).ravel()
-        shares = []
-        for one in range(len(section.sections.names)):
-            inside = self._codes == one
-            genes = np.asarray(
-                section.counts_in_memory[inside].sum(axis=0), np.float64
-            ).ravel()
-            shares.append(genes / max(genes.sum(), 1))
-        self._shares = np.stack(shares)
+        # Once: counts that are in their file are read each time they are asked for.
+        self._counts = counts = section.counts_in_memory
+        self._codes = codes = section.sections.codes
+        self._totals = np.asarray(counts.sum(axis=1), np.float64).ravel()
+        # Sums by section without a copy of its counts.
+        belongs = np.arange(len(section.sections.names))[:, None] == codes
+        genes = np.asarray(belongs.astype(np.float64) @ counts)
+        self._shares = genes / np.maximum(genes.sum(axis=1, keepdims=True), 1)
 
     @property
     def shape(self) -> tuple[int, int]:
@@ -88,6 +83,28 @@ def averaging(section: Section, usable: Bools) -> sparse.csr_matrix:
     total = np.asarray(near.sum(axis=1)).ravel()
     scale = np.divide(1, total, out=np.zeros_like(total), where=total > 0)
     return sparse.csr_matrix(sparse.diags(scale) @ near)
+
+
+def unevenness(near: sparse.csr_matrix, usable: Bools) -> Doubles:
+    """Return how much wider each average varies for reading few spots, ``(n_spots,)``.
+
+    At least 1, which is the usual. Beside spots without a usable image, and at edges,
+    averages are of fewer spots: all that is left over there is larger, and would be
+    unusual for that alone. Of spots that vary for themselves, which is cautious for
+    those that are alike.
+
+    Parameters
+    ----------
+    near
+        What `averaging` returned.
+    usable
+        Spots that tell what is usual.
+    """
+    norm = np.sqrt(np.asarray(near.multiply(near).sum(axis=1))).ravel()
+    known = norm[usable & (norm > 0)]
+    usual = float(np.median(known)) if len(known) else 1.0
+    found: Doubles = np.maximum(norm / usual, 1)
+    return found
 
 
 def unpredicted_directions(
@@ -124,10 +141,16 @@ def unpredicted_directions(
     known = inputs.usable
     tied = np.linalg.lstsq(depth[known], along[known], rcond=None)[0]
     regional = near @ (along - depth @ tied)
+    regional /= unevenness(near, known)[:, None]
     regional -= regional[known].mean(axis=0)
     size = np.maximum(regional[known].std(axis=0), 1e-12)
     found: Floats = (regional / size).astype(np.float32)
     return found
+
+
+def directions_told_by(n_spots: int) -> int:
+    """Return of how many directions so many spots tell the covariance."""
+    return min(_DIRECTIONS, -(-n_spots // _SPOTS_PER_DIRECTION))
 
 
 def _depth(inputs: GuidedInputs) -> Doubles:
@@ -172,8 +195,24 @@ def _axes(
     # A gene that hardly varies says nothing, whatever its units.
     scale = np.divide(1, size, out=np.zeros_like(size), where=size > 1e-6)
     regional *= scale
-    square = (regional.T @ regional).astype(np.float64) / len(regional)
-    most = -(-int(usable.sum()) // _SPOTS_PER_DIRECTION)
-    width = min(_DIRECTIONS, len(square), most)
-    axes: Doubles = falling(square)[1][:, :width] * scale[:, None]
+    width = min(*regional.shape, directions_told_by(int(usable.sum())))
+    axes: Doubles = _leading(regional, width) * scale[:, None]
     return axes
+
+
+def _leading(values: Floats, width: int) -> Doubles:
+    """Return the directions in which rows vary most, ``(n_columns, width)``.
+
+    By products of rows where these are fewer: of all genes of a genome products of
+    columns would take gigabytes, and their directions hours.
+    """
+    n_rows, n_columns = values.shape
+    if n_columns <= n_rows:
+        square = (values.T @ values).astype(np.float64) / n_rows
+        return falling(square)[1][:, :width]
+    by_row = falling((values @ values.T).astype(np.float64))[1][:, :width]
+    axes = values.T.astype(np.float64) @ by_row
+    axes /= np.maximum(np.linalg.norm(axes, axis=0), 1e-12)
+    largest = axes[np.abs(axes).argmax(axis=0), np.arange(width)]
+    found: Doubles = axes * np.where(largest < 0, -1.0, 1.0)
+    return found

@@ -149,7 +149,9 @@ def expected_by_chance(masses: Doubles, null: Sequence[Doubles]) -> Doubles:
     """Return how many pieces of each mass or more a draw of the null has.
 
     Beyond what draws have it falls exponentially, as fast as the largest pieces of the
-    draws do above their median.
+    draws do above their median. Few draws tell how fast, and what is not known of it is
+    counted in: the chance of a new one is a mean over the rates that they allow
+    (predictive distribution of an exponential; Aitchison and Dunsmore, 1975).
 
     Parameters
     ----------
@@ -164,7 +166,8 @@ def expected_by_chance(masses: Doubles, null: Sequence[Doubles]) -> Doubles:
     middle = float(np.median(largest))
     above = largest[largest > middle] - middle
     scale = max(float(above.mean()) if len(above) else 0.0, _LEAST_SCALE)
-    tail = np.exp(-np.maximum(masses - middle, 0) / scale) / 2
+    told_by = max(len(above), 1)
+    tail = (1 + np.maximum(masses - middle, 0) / (told_by * scale)) ** -told_by / 2
     expected: Doubles = np.maximum(higher / len(null), tail)
     return expected
 

@@ -12,7 +12,10 @@ from typing import TYPE_CHECKING, NamedTuple
 import numpy as np
 
 from napari_semst.core.threads import keep_limits
-from napari_semst.methods.image_guided.gene_residuals import unpredicted_directions
+from napari_semst.methods.image_guided.gene_residuals import (
+    directions_told_by,
+    unpredicted_directions,
+)
 from napari_semst.methods.image_guided.permutation import ImageExchange
 
 if TYPE_CHECKING:
@@ -101,9 +104,11 @@ def measure_unexplained(
         if len(spots) >= _ASKED:
             places = section.coordinates[spots]
             pieces = tissue_pieces(places, seed)
-            score[spots] = among_usual(along[spots], *pieces)
+            # Those that vary most come first; covariance is told by its own spots.
+            own = along[spots, : directions_told_by(len(spots))]
+            score[spots] = among_usual(own, *pieces)
             usual = away_from(score[spots] >= _UNUSUAL, section.average, spots)
-            for number, moved in enumerate(_moved(along[spots], places, usual, seed)):
+            for number, moved in enumerate(_moved(own, places, usual, seed)):
                 control.check()
                 null[number, spots] = among_usual(moved, *pieces)
     return Unexplained(score, norm.sf(score).astype(np.float32), null)
