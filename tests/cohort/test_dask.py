@@ -268,8 +268,11 @@ def test_a_worker_killed_in_the_middle_costs_nothing(
 
     with meanwhile(kill):
         outcomes = cohort(sections, folder, client)
-    assert [outcome.status for outcome in outcomes] == ["done"] * 3
     assert "C_semst.h5ad" not in left
+    # What the worker had finished and not yet told is there when it is asked again.
+    for name, outcome in zip("ABC", outcomes, strict=True):
+        there = f"{name}_semst.h5ad" in left
+        assert outcome.status in ({"done", "skipped"} if there else {"done"})
     half = [name for name in left if name.startswith(".C_semst.h5ad.")]
     assert bool(half) == sign.startswith(".")
     whole(folder)

@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-import os
 import subprocess
 import sys
 
 import pytest
 import torch
 
-from napari_semst.core import device
 from napari_semst.core.device import choose_device
 from napari_semst.errors import DeviceError
 from tests.small import found, named, short
@@ -99,39 +97,6 @@ def test_a_run_never_swaps_the_device_silently(tissue):
     result = found(named(tissue), short(training={"device": "auto"}))
     assert result.provenance["device"]["name"] == "cpu"
     assert "no CUDA" in result.provenance["device"]["reason"]
-
-
-@pytest.mark.skipif(not hasattr(os, "RTLD_DEEPBIND"), reason="Linux binds so")
-@pytest.mark.parametrize("drawn", [True, False])
-def test_triton_is_bound_to_its_own_llvm_beside_another(monkeypatch, tmp_path, drawn):
-    flags = tmp_path / "flags"
-    (tmp_path / "triton.py").write_text(
-        "import pathlib, sys\n"
-        f"pathlib.Path({str(flags)!r}).write_text(str(sys.getdlopenflags()))\n"
-    )
-    monkeypatch.syspath_prepend(tmp_path)
-    monkeypatch.delitem(sys.modules, "triton", raising=False)
-    monkeypatch.setattr(device, "_llvm_is_loaded", lambda: drawn)
-    before = sys.getdlopenflags()
-    choose_device("cpu")
-    assert flags.exists() == drawn
-    if drawn:
-        assert int(flags.read_text()) == before | os.RTLD_DEEPBIND
-    assert sys.getdlopenflags() == before
-    # Not by monkeypatch, which would put the stand-in back.
-    sys.modules.pop("triton", None)
-
-
-def test_no_triton_is_no_error(monkeypatch):
-    monkeypatch.setitem(sys.modules, "triton", None)
-    monkeypatch.delitem(sys.modules, "triton")
-    monkeypatch.setattr(device, "_llvm_is_loaded", lambda: True)
-    monkeypatch.setattr(device.importlib, "import_module", _missing)
-    assert choose_device("cpu").name == "cpu"
-
-
-def _missing(name):
-    raise ImportError(name)
 
 
 def test_a_build_without_gpus_is_not_loaded_to_say_that_there_is_none():

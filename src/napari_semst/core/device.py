@@ -2,17 +2,15 @@
 
 from __future__ import annotations
 
-import importlib
-import os
 import sys
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from dataclasses import dataclass
 from importlib.metadata import version
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 from napari_semst.core.process_group import local_rank
 from napari_semst.core.threads import keep_limits
+from napari_semst.core.triton_import import guard_triton_import
 from napari_semst.errors import DeviceError, one_of
 from napari_semst.wording import Way, Worded
 
@@ -63,7 +61,7 @@ def choose_device(wanted: str = "auto") -> DeviceChoice:
     DeviceError
         If a device is named that is not there or cannot compute this.
     """
-    load_triton_apart()
+    guard_triton_import()
     kind, _, index = wanted.partition(":")
     if kind not in CHOICES or (index and not (kind == "cuda" and index.isdecimal())):
         raise DeviceError(one_of("device", wanted, (*CHOICES, "cuda:<index>")))
@@ -103,35 +101,6 @@ def _cpu_build() -> str:
         return ""
     release = version("torch")
     return release if release.endswith("+cpu") else ""
-
-
-def load_triton_apart() -> None:
-    """Load triton so that another LLVM in this process does not end it.
-
-    Torch with CUDA loads triton for its optimisers. In a window that Mesa draws, the
-    names of Mesa's LLVM would take the place of those of triton's own: triton 3.8
-    beside LLVM 15 crashes the program. Bound to its own names it does not. Nothing is
-    done where triton is loaded, or no other LLVM is.
-    """
-    deep = getattr(os, "RTLD_DEEPBIND", 0)
-    if not deep or "triton" in sys.modules or not _llvm_is_loaded():
-        return
-    flags = sys.getdlopenflags()
-    sys.setdlopenflags(flags | deep)
-    try:
-        # A torch without CUDA comes without triton.
-        with suppress(ImportError):
-            importlib.import_module("triton")
-    finally:
-        sys.setdlopenflags(flags)
-
-
-def _llvm_is_loaded() -> bool:
-    """Return whether a library of LLVM's is mapped into this process (Linux)."""
-    try:
-        return "libLLVM" in Path("/proc/self/maps").read_text(encoding="utf-8")
-    except OSError:
-        return False
 
 
 def _cuda(wanted: str, index: int, n_devices: int) -> DeviceChoice:

@@ -1,17 +1,18 @@
-"""Triton, which torch imports where it is installed, kept from ending the program.
+"""Triton, loaded so that another LLVM in the process does not end it.
 
-Triton brings an LLVM of its own. Where Mesa draws without a graphics card, as over
-remote desktops and in virtual machines, that of Mesa is in the process already, and the
-two do not bear each other: the program ends, with all that was not saved (Triton 3.8.0
-of torch 2.14.1, Mesa 22.3 with LLVM 15). Nothing here compiles with Triton, and torch
-does without it where it cannot be imported.
+Torch with CUDA loads triton, whose compiler brings an LLVM of its own. In a window that
+Mesa draws without a graphics card, the names of Mesa's LLVM would take the place of
+those of triton's, and the process ends with all that was not saved: triton 3.8.0 of
+torch 2.14.1 beside LLVM 15 of Mesa 22.3. Bound to its own names it does not. Whoever
+imports it first: torch's optimisers do, and models of transformers.
 """
 
 from __future__ import annotations
 
+import os
 import sys
 from importlib.abc import Loader, MetaPathFinder
-from importlib.machinery import ModuleSpec
+from importlib.machinery import ModuleSpec, PathFinder
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -24,23 +25,26 @@ _MAPPED = Path("/proc/self/maps")
 _LLVM = "libLLVM"
 
 
-class _Refusal(Loader):
-    """Refuse to load a module, as one that is not installed is refused."""
+class _Apart(Loader):
+    """Load a module, and the libraries that it loads, bound to their own names."""
+
+    def __init__(self, loader: Loader) -> None:
+        self._loader = loader
 
     def create_module(self, spec: ModuleSpec) -> ModuleType | None:
-        raise ImportError(
-            "Expected to import Triton before Mesa's software renderer loads LLVM; "
-            "with both the process would end. Import it before the window is opened, "
-            "or do without.",
-            name=_NAME,
-        )
+        return self._loader.create_module(spec)
 
     def exec_module(self, module: ModuleType) -> None:
-        """Never called: no module is made."""
+        flags = sys.getdlopenflags()
+        sys.setdlopenflags(flags | os.RTLD_DEEPBIND)
+        try:
+            self._loader.exec_module(module)
+        finally:
+            sys.setdlopenflags(flags)
 
 
 class _Guard(MetaPathFinder):
-    """Find a module that refuses to load in Triton's place, where it would end all."""
+    """Find triton where another LLVM is loaded; nothing else, and nowhere else."""
 
     def find_spec(
         self,
@@ -48,14 +52,19 @@ class _Guard(MetaPathFinder):
         path: Sequence[str] | None,
         target: ModuleType | None = None,
     ) -> ModuleSpec | None:
-        if fullname == _NAME and renders_with_llvm():
-            return ModuleSpec(_NAME, _Refusal())
-        return None
+        if fullname != _NAME or not renders_with_llvm():
+            return None
+        # A torch without CUDA comes without triton.
+        found = PathFinder.find_spec(fullname, path, target)
+        if found is not None and found.loader is not None:
+            found.loader = _Apart(found.loader)
+        return found
 
 
 def guard_triton_import() -> None:
-    """Refuse imports of Triton from now on while Mesa's LLVM is in the process."""
-    if not any(isinstance(one, _Guard) for one in sys.meta_path):
+    """Let triton be bound to its own LLVM whenever it is imported from now on."""
+    known = any(isinstance(one, _Guard) for one in sys.meta_path)
+    if hasattr(os, "RTLD_DEEPBIND") and not known:
         sys.meta_path.insert(0, _Guard())
 
 

@@ -179,7 +179,11 @@ def test_never_overwrites_unasked(tmp_path, result):
 
 def test_a_file_that_appears_meanwhile_is_kept(tmp_path, result, monkeypatch):
     path = tmp_path / "result.h5ad"
-    monkeypatch.setattr(h5ad, "check_readback", lambda *_: path.write_text("precious"))
+
+    def appear(*_, **__):
+        path.write_text("precious")
+
+    monkeypatch.setattr(h5ad, "check_readback", appear)
     with pytest.raises(SaveError, match="there is one"):
         write(result, path)
     assert path.read_text() == "precious"
@@ -289,7 +293,7 @@ def test_the_room_asked_for_is_enough_and_not_far_more(tmp_path, result, dense):
 
 
 def test_an_interrupt_leaves_nothing(tmp_path, result, monkeypatch):
-    def interrupt(*_):
+    def interrupt(*_, **__):
         raise KeyboardInterrupt
 
     monkeypatch.setattr(h5ad, "check_readback", interrupt)
