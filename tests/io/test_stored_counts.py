@@ -9,8 +9,8 @@ from scipy import sparse
 
 from napari_semst.errors import CountsError, InputError
 from napari_semst.io import stored_counts as module
-from napari_semst.io.counts import find_counts
-from napari_semst.io.stored_counts import StoredCounts, stored_counts
+from napari_semst.io.counts import find_counts, other_counts
+from napari_semst.io.stored_counts import StoredCounts, counts_open, stored_counts
 
 
 @pytest.fixture(autouse=True)
@@ -120,3 +120,76 @@ def test_counts_in_memory_or_asked_for_elsewhere_are_not_stored(on_disk) -> None
     assert isinstance(stored_counts(tissue, "X"), StoredCounts)
     assert stored_counts(tissue, "counts") is None
     assert stored_counts(anndata.AnnData(untidy())) is None
+
+
+def test_pointers_without_sign_that_fall_are_refused(on_disk) -> None:
+    def damage(group):
+        pointers = group["indptr"][:].astype(np.uint32)
+        pointers[3] = pointers[2] - 1
+        del group["indptr"]
+        group["indptr"] = pointers
+
+    with pytest.raises(InputError, match="follow each other"):
+        stored_counts(on_disk(untidy(), damage))
+
+
+def test_genes_that_are_missing_at_the_end_are_refused(on_disk) -> None:
+    def damage(group):
+        indices = group["indices"][:-3]
+        del group["indices"]
+        group["indices"] = indices
+
+    with pytest.raises(InputError, match="damaged"):
+        stored_counts(on_disk(untidy(), damage))
+
+
+@pytest.mark.parametrize(("kind", "part"), [(np.int8, 100), (np.uint8, 200)])
+def test_parts_of_a_count_add_up_beyond_a_short_type(on_disk, kind, part) -> None:
+    matrix = untidy(kind)
+    matrix.data[:2] = part, 127
+    memory = find_counts(anndata.AnnData(matrix.copy())).matrix
+    disk = stored_counts(on_disk(matrix))
+    assert memory.max() == disk[0:30].max() == part + 127
+
+
+def test_values_that_cannot_be_read_are_told_in_words(on_disk) -> None:
+    found = stored_counts(on_disk(untidy()))
+    found.matrix.group.file.close()
+    with pytest.raises(InputError, match="Expected the counts at"):
+        _ = found.summary
+
+
+def test_what_is_no_count_points_to_the_layer_that_is(on_disk) -> None:
+    matrix = untidy()
+    tissue = on_disk(matrix * 0.37)
+    tissue.layers["counts"] = matrix
+    with pytest.raises(CountsError, match="choose 'counts' as counts layer"):
+        _ = stored_counts(tissue).summary
+
+
+def test_corrected_counts_beside_raw_ones_are_noticed(on_disk) -> None:
+    matrix = untidy()
+    tissue = on_disk(matrix)
+    tissue.layers["counts"] = matrix * 2
+    assert other_counts(tissue).startswith("X and layers['counts'] both hold whole")
+    tissue.layers["counts"] = matrix
+    assert not other_counts(tissue)
+
+
+def test_a_file_is_closed_in_the_end_and_changes_are_told(on_disk, tmp_path) -> None:
+    tissue = on_disk(untidy())
+    with counts_open(tissue) as check_unchanged:
+        check_unchanged()
+        with (tmp_path / "0.h5ad").open("ab") as file:
+            file.write(b"more")
+        with pytest.raises(InputError, match="it was changed"):
+            check_unchanged()
+    assert not tissue.X.group
+
+
+def test_damaged_rows_are_refused_where_all_are_read(on_disk) -> None:
+    def damage(group):
+        group["indices"][-1] = 10**6
+
+    with pytest.raises(InputError, match="damaged"):
+        find_counts(on_disk(untidy(), damage))

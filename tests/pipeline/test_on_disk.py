@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import json
+import shutil
 
 import anndata
 import h5py
 import numpy as np
 import pandas as pd
 import pytest
+from scipy import sparse
 
 from napari_semst.config import Request
 from napari_semst.core import chunks
@@ -20,6 +22,7 @@ from napari_semst.io.read import read
 from napari_semst.io.stored_counts import StoredCounts
 from napari_semst.methods.resolve import resolve
 from napari_semst.methods.spec import method_spec
+from napari_semst.pipeline import forecast
 from napari_semst.pipeline.inputs import section_inputs
 from napari_semst.pipeline.inspection import inspect_input
 from napari_semst.pipeline.run import find_domains
@@ -141,6 +144,86 @@ def test_an_inspection_says_the_same_of_counts_on_disk(file, request) -> None:
     disk = inspect_input(file)
     assert disk["left_out"] == memory["left_out"] != {}
     for told in (memory, disk):
-        for changing in ("forecasts", "counts", "warnings"):
+        for changing in ("forecasts", "warnings"):
             told.pop(changing)
     assert disk == memory
+
+
+def test_features_that_are_no_genes_need_not_be_counted(file, tmp_path, request):
+    tissue = anndata.read_h5ad(file)
+    values = tissue.X.toarray()
+    values[:, 59] = 0.3
+    tissue.X = sparse.csr_matrix(values)
+    tissue.write_h5ad(tmp_path / "proteins.h5ad")
+    memory, _ = run(tmp_path / "proteins.h5ad", tmp_path / "memory.h5ad")
+    request.getfixturevalue("stays")
+    told = inspect_input(tmp_path / "proteins.h5ad")
+    assert told["can_run"]
+    disk, _ = run(tmp_path / "proteins.h5ad", tmp_path / "disk.h5ad")
+    assert disk["domain_sizes"] == memory["domain_sizes"]
+
+
+def test_virtual_counts_are_read_into_memory(file, tmp_path, stays) -> None:
+    # A copy of a mapping reads as zeros where the mapped values are not.
+    place = tmp_path / "virtual.h5ad"
+    shutil.copy(file, place)
+    with h5py.File(place, "r+") as opened:
+        opened.move("X/indices", "uns/elsewhere")
+        held = opened["uns/elsewhere"]
+        layout = h5py.VirtualLayout(held.shape, held.dtype)
+        layout[:] = h5py.VirtualSource(".", "uns/elsewhere", held.shape, held.dtype)
+        opened["X"].create_virtual_dataset("indices", layout)
+    tissue = read(place, on_disk=True)
+    assert not is_stored(tissue.X)
+    assert (tissue.X != read(file).X).nnz == 0
+
+
+@pytest.mark.filterwarnings("ignore:Variable names are not unique")
+def test_features_that_are_no_genes_do_not_change_the_names_of_genes(
+    tmp_path, request
+) -> None:
+    """A protein stands before its gene, and most features are no genes."""
+    tissue = simulated_cortex(60, 50, image=False)[:, :20].copy()
+    numbers = (131095, 171885, 167281, 104888, 128683, 157005, 146469)
+    ids = [f"ENSG{number:011d}" for number in numbers]
+    names = ["MBP", "PLP1", *[f"Protein{n}" for n in range(9)], "MBP", *ids, "PLP1"]
+    genes = np.array([False] * 11 + [True] * 9)
+    tissue.var = pd.DataFrame(
+        {"feature_types": np.where(genes, "Gene Expression", "Antibody Capture")},
+        index=names,
+    )
+    tissue.write_h5ad(tmp_path / "names.h5ad")
+    memory = read(tmp_path / "names.h5ad")
+    request.getfixturevalue("stays")
+    disk = read(tmp_path / "names.h5ad", on_disk=True)
+    assert is_stored(disk.X)
+    assert list(disk.var_names[genes]) == list(memory.var_names)
+    assert {"MBP", "PLP1", "GFAP"} <= set(memory.var_names)
+    assert disk.var_names.is_unique
+    for column in memory.var:
+        assert list(disk.var[column][genes]) == list(memory.var[column])
+    config = resolve(Request("quick"))
+    for name in ("symbols", "gene_ids"):
+        one, other = (getattr(section_inputs(t, config), name) for t in (memory, disk))
+        np.testing.assert_array_equal(one, other)
+    disk.X.group.file.close()
+
+
+def test_a_layer_of_counts_is_told_as_memory(file, tmp_path, stays, monkeypatch):
+    tissue = anndata.read_h5ad(file)
+    tissue.layers["counts"] = tissue.X
+    tissue.write_h5ad(tmp_path / "layer.h5ad")
+    told = []
+    monkeypatch.setattr(
+        forecast, "memory_warning", lambda *_, on_disk, **__: told.append(on_disk)
+    )
+    run(tmp_path / "layer.h5ad", tmp_path / "one.h5ad", "--counts-layer", "counts")
+    run(tmp_path / "layer.h5ad", tmp_path / "two.h5ad")
+    assert told == [False, True]
+
+
+def test_an_account_counts_the_genes_of_the_run(file, tmp_path, request) -> None:
+    memory, _ = run(file, tmp_path / "memory.h5ad")
+    request.getfixturevalue("stays")
+    disk, _ = run(file, tmp_path / "disk.h5ad")
+    assert memory["n_genes"] == disk["n_genes"] == 59

@@ -151,12 +151,15 @@ def _account(task: SectionTask, recorded: dict[str, Any]) -> dict[str, Any]:
     from anndata.io import read_elem
 
     from napari_semst import keys
+    from napari_semst.pipeline.provenance import CONTENT
     from napari_semst.pipeline.result import DomainResult
     from napari_semst.pipeline.summary import run_summary
 
     with h5py.File(task.result, "r") as file:
         obs, obsm = read_elem(file["obs"]), read_elem(file["obsm"])
         n_genes = len(read_elem(file["var"]))
+    # Files whose counts were never held keep features that are no genes.
+    n_genes = int(recorded.get(CONTENT, {}).get("n_genes", n_genes))
     labels = obs[keys.of_run(keys.DOMAIN, task.run)].cat
     result = DomainResult(
         labels.codes.to_numpy().astype("int32"),

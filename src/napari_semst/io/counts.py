@@ -10,7 +10,14 @@ import numpy as np
 from napari_semst.errors import CountsError
 from napari_semst.io.checks import abbreviate
 from napari_semst.io.count_origins import origin_of
-from napari_semst.io.matrices import as_csr, describe, named_layers, row_chunks
+from napari_semst.io.matrices import (
+    CHUNK,
+    as_csr,
+    describe,
+    is_stored,
+    named_layers,
+    row_chunks,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -99,12 +106,20 @@ def _refusal(adata: AnnData, matrix: Any, where: str, error: Exception) -> str:
         "No layer and no .raw holds counts either: open the file from before "
         "normalisation.",
     )
-    advice = _advice(adata, where) or remedy
+    advice = other_places(adata, where) or remedy
     return f"Expected raw counts in {where}; found {found}. {advice}"
 
 
-def _advice(adata: AnnData, without: str) -> str:
-    """Return where counts are to be had, empty if nowhere."""
+def other_places(adata: AnnData, without: str) -> str:
+    """Return where counts are to be had, in a sentence; empty if nowhere.
+
+    Parameters
+    ----------
+    adata
+        The tissue.
+    without
+        The place that holds none, as in `CountsFound.where`.
+    """
     good = [
         (name, where)
         for name, where in _places(adata)
@@ -246,6 +261,9 @@ def _at_first_sight(adata: AnnData, where: str, name: str) -> str:
         return "no matrix"
     stored = getattr(matrix, "data", None)
     sparse_or_not = stored if isinstance(stored, np.ndarray) else matrix[:_QUICK_ROWS]
+    # Rows of a matrix on disk are sparse again.
+    if hasattr(sparse_or_not, "tocsr"):
+        sparse_or_not = sparse_or_not.data
     values = np.ravel(np.asarray(sparse_or_not)[:_QUICK])[:_QUICK]
     if values.dtype.kind not in "iuf":
         return f"values of type {values.dtype}"
@@ -266,7 +284,7 @@ def other_counts(adata: AnnData) -> str:
             continue
         if _at_first_sight(adata, f"layers[{name!r}]", name):
             continue
-        used, other = (float(m.sum(dtype=np.float64)) for m in (adata.X, layer))
+        used, other = map(_sum_of_values, (adata.X, layer))
         if abs(used - other) > 1e-6 * max(used, other):
             return (
                 f"X and layers[{name!r}] both hold whole numbers, {used:,.0f} and "
@@ -274,6 +292,14 @@ def other_counts(adata: AnnData) -> str:
                 f"{name!r} as counts layer."
             )
     return ""
+
+
+def _sum_of_values(matrix: Any) -> float:
+    if not is_stored(matrix):
+        return float(matrix.sum(dtype=np.float64))
+    values = matrix.group["data"]
+    starts = range(0, len(values), CHUNK)
+    return sum(float(values[s : s + CHUNK].sum(dtype=np.float64)) for s in starts)
 
 
 def is_count_matrix(values: NDArray[Any]) -> bool:

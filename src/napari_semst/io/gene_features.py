@@ -22,7 +22,7 @@ from napari_semst.io.text_columns import as_texts
 from napari_semst.wording import Way, Worded
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Callable, Iterable
 
     import pandas as pd
     from anndata import AnnData
@@ -30,6 +30,8 @@ if TYPE_CHECKING:
 
     from napari_semst.io.options import ReadOptions
 
+# The column of var that tells which reference a gene is of.
+GENOME = "genome"
 ALL = "all"
 """The choice that takes every feature for a gene."""
 
@@ -150,6 +152,45 @@ def keep_genes(adata: AnnData, options: ReadOptions, what: str) -> AnnData:
     kept.uns = uns
     tell_kinds(kept, found)
     return kept
+
+
+def name_genes_alone(adata: AnnData, give_names: Callable[[AnnData], None]) -> None:
+    """Let the genes of a table be named without a look at other features.
+
+    Those stay in a table whose counts are on disk. In memory they are gone by then, so
+    that they must not change a gene's name: a protein may share that of its gene.
+
+    Parameters
+    ----------
+    adata
+        As it was read; other features keep their names, told apart from genes.
+    give_names
+        Names the genes of a table, and notes in it what there is to say.
+    """
+    import anndata
+
+    genes = genes_of(adata).genes if is_stored(adata.X) else np.ones(1, bool)
+    if genes.all():
+        give_names(adata)
+        return
+    alone = anndata.AnnData(var=adata.var[genes].copy())
+    alone.uns = adata.uns
+    give_names(alone)
+    adata.uns = alone.uns
+    given = np.array(list(map(str, adata.var_names)), dtype=object)
+    for column in [c for c in alone.var if c not in adata.var]:
+        values = np.full(len(given), "", object) if column == GENOME else given.copy()
+        values[genes] = alone.var[column].to_numpy(dtype=object)
+        adata.var[column] = values
+    names, taken = given.copy(), set(alone.var_names)
+    names[genes] = alone.var_names
+    for place in np.flatnonzero(~genes):
+        number = 0
+        while names[place] in taken:
+            number += 1
+            names[place] = f"{given[place]}-{number}"
+        taken.add(names[place])
+    adata.var_names = names
 
 
 def refuse_without_genes(found: FeatureKinds, what: str) -> None:

@@ -6,6 +6,8 @@ from typing import TYPE_CHECKING, Any, cast
 
 import numpy as np
 
+from napari_semst.errors import InputError
+
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
@@ -51,13 +53,30 @@ def as_csr(matrix: Any) -> sparse.csr_matrix:
         matrix = matrix.compute()
     if hasattr(matrix, "to_memory"):  # anndata's sparse matrix on disk
         matrix = matrix.to_memory()
+        _refuse_damaged(matrix)
     if not sparse.issparse(matrix):
         return _dense_as_csr(matrix)
     csr: sparse.csr_matrix = sparse.csr_matrix(cast("Any", matrix))
     if not csr.has_canonical_format:
-        csr = csr.copy()
+        # Parts of a count may add up to more than a short type holds.
+        short = csr.dtype.kind in "iu" and csr.dtype.itemsize < 8
+        csr = csr.astype(np.int64) if short else csr.copy()
         csr.sum_duplicates()
     return csr
+
+
+def _refuse_damaged(matrix: Any) -> None:
+    """Refuse a matrix from a file whose indices point outside of it.
+
+    Compiled code that uses such an index would crash the whole program.
+    """
+    try:
+        matrix.check_format(full_check=True)
+    except ValueError as error:
+        raise InputError(
+            f"Expected a sparse matrix in the file; found indices that do not fit: "
+            f"{error}. The file is damaged: copy or download it again."
+        ) from error
 
 
 def row_chunks(csr: sparse.csr_matrix) -> Iterator[NDArray[Any]]:

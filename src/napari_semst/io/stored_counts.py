@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
+from contextlib import contextmanager
 from functools import cached_property
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
 from napari_semst.errors import CountsError, InputError
-from napari_semst.io.counts import is_count_matrix
+from napari_semst.io.checks import translate_errors
+from napari_semst.io.counts import is_count_matrix, other_places
 from napari_semst.io.matrices import describe, is_stored
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
 
     from anndata import AnnData
     from numpy.typing import NDArray
@@ -58,14 +61,26 @@ class StoredCounts:
         A CSR matrix on disk, of anndata's `sparse_dataset`.
     genes
         Columns that are read, rising; all where `None`.
+    advice
+        Says where counts are to be had instead; empty where nowhere.
     """
 
-    def __init__(self, matrix: Any, genes: NDArray[np.intp] | None = None) -> None:
-        self.matrix = matrix
-        self._genes = genes
+    def __init__(
+        self,
+        matrix: Any,
+        genes: NDArray[np.intp] | None = None,
+        advice: Callable[[], str] = str,
+    ) -> None:
+        self.matrix, self._advice = matrix, advice
+        self._genes, self._takes = genes, None
+        if genes is not None:
+            self._takes = np.zeros(matrix.shape[1], bool)
+            self._takes[genes] = True
         group = matrix.group
+        self._place = Path(str(group.file.filename))
         self._data, self._indices = group["data"], group["indices"]
-        self._pointers = _checked_pointers(group["indptr"][:], matrix, len(self._data))
+        n_values = min(len(self._data), len(self._indices))
+        self._pointers = _checked_pointers(group["indptr"][:], matrix, n_values)
         n_genes = matrix.shape[1] if genes is None else len(genes)
         self.shape = int(matrix.shape[0]), int(n_genes)
 
@@ -85,9 +100,11 @@ class StoredCounts:
         if len(genes) == self.shape[1]:
             return self
         own = genes if self._genes is None else self._genes[genes]
-        fewer = StoredCounts(self.matrix, own)
-        # What holds all genes holds some.
-        fewer.__dict__["dtype"] = self.dtype
+        fewer = StoredCounts(self.matrix, own, self._advice)
+        # What holds all genes holds some; not asked for, as features that are no genes
+        # need not be counted.
+        if "dtype" in self.__dict__ or "summary" in self.__dict__:
+            fewer.__dict__["dtype"] = self.dtype
         return fewer
 
     def blocks(self) -> Iterator[tuple[slice, sparse.csr_matrix]]:
@@ -141,7 +158,7 @@ class StoredCounts:
             seen += np.bincount(rows.indices, minlength=n_genes)
             largest = max(largest, float(rows.data.max(initial=0)))
         if largest < 0.5:
-            raise CountsError(_refused("nothing but zeros"))
+            raise CountsError(self._refused("nothing but zeros"))
         return CountsSummary(totals, lengths, of_genes, seen, largest)
 
     def _spots_of_blocks(self) -> Iterator[slice]:
@@ -159,61 +176,57 @@ class StoredCounts:
         start, stop, _ = spots.indices(self.shape[0])
         pointers = self._pointers[start : stop + 1]
         begin, end = int(pointers[0]), int(pointers[-1])
-        values, genes = self._data[begin:end], self._indices[begin:end]
+        with translate_errors(self._place, "the counts"):
+            values, genes = self._data[begin:end], self._indices[begin:end]
         n_genes = self.matrix.shape[1]
         if len(genes) and not 0 <= genes.min() <= genes.max() < n_genes:
             raise InputError(
-                f"Expected genes 0 to {n_genes - 1} in the counts of {_name(self)}; "
+                f"Expected genes 0 to {n_genes - 1} in the counts of {self._place}; "
                 "found others. The file is damaged: copy or download it again."
             )
         kind = np.int32 if len(genes) < 2**31 else np.int64
+        taken = values if self._takes is None else values[self._takes[genes]]
+        sound = is_count_matrix(taken)
+        # First of all: parts of a count may add up to more than the file's type holds.
+        values = values.astype(dtype if sound else np.float64, copy=False)
         rows = sparse.csr_matrix(
             (values, genes.astype(kind, copy=False), (pointers - begin).astype(kind)),
             shape=(stop - start, n_genes),
         )
-        if not is_count_matrix(values):
-            raise CountsError(_refused(describe(rows)))
-        return _tidied(rows, dtype, self._genes)
+        if self._genes is not None:
+            rows = rows[:, self._genes]
+        if not sound:
+            raise CountsError(self._refused(describe(rows)))
+        return _tidied(rows)
+
+    def _refused(self, found: str) -> str:
+        advice = self._advice() or "Open the file from before normalisation."
+        return f"Expected raw counts in X; found {found}. {advice}"
 
 
-def _tidied(
-    rows: sparse.csr_matrix,
-    dtype: type[np.floating[Any]],
-    genes: NDArray[np.intp] | None,
-) -> sparse.csr_matrix:
-    """Return rows canonical, of whole numbers, without zeros, of some genes."""
+def _tidied(rows: sparse.csr_matrix) -> sparse.csr_matrix:
+    """Return rows canonical, of whole numbers, without zeros."""
     if not rows.has_canonical_format:
         rows.sum_duplicates()
-    rows = rows.astype(dtype, copy=False)
-    if rows.data.dtype.kind == "f":
-        np.rint(rows.data, out=rows.data)
+    np.rint(rows.data, out=rows.data)
     if not rows.data.all():
         rows.eliminate_zeros()
-    return rows if genes is None else rows[:, genes]
+    return rows
 
 
 def _checked_pointers(
     pointers: NDArray[np.integer[Any]], matrix: Any, n_values: int
 ) -> NDArray[np.int64]:
     """Return pointers of rows that lead nowhere else than into the matrix."""
-    sound = len(pointers) == matrix.shape[0] + 1 and pointers[0] == 0
-    if not sound or pointers[-1] > n_values or (np.diff(pointers) < 0).any():
+    # Signed first: of others no difference is below zero.
+    signed: NDArray[np.int64] = np.asarray(pointers, np.int64)
+    sound = len(signed) == matrix.shape[0] + 1 and signed[0] == 0
+    if not sound or signed[-1] > n_values or (np.diff(signed) < 0).any():
         raise InputError(
             f"Expected rows of the counts in {matrix.group.file.filename} to follow "
             "each other; they do not. The file is damaged: copy or download it again."
         )
-    return np.asarray(pointers, np.int64)
-
-
-def _name(counts: StoredCounts) -> str:
-    return str(counts.matrix.group.file.filename)
-
-
-def _refused(found: str) -> str:
-    return (
-        f"Expected raw counts in X; found {found}. Open the file from before "
-        "normalisation."
-    )
+    return signed
 
 
 def stored_counts(tissue: AnnData, layer: str = "") -> StoredCounts | None:
@@ -228,4 +241,42 @@ def stored_counts(tissue: AnnData, layer: str = "") -> StoredCounts | None:
     """
     if layer not in ("", "X") or not is_stored(tissue.X):
         return None
-    return StoredCounts(tissue.X)
+    return StoredCounts(tissue.X, advice=lambda: other_places(tissue, "X"))
+
+
+@contextmanager
+def counts_open(tissue: AnnData) -> Iterator[Callable[[], None]]:
+    """Close the file that a tissue's counts stay in at the end, where they do.
+
+    Yields
+    ------
+    check_unchanged
+        Raises `InputError` where the file was written to meanwhile: the passes have
+        read different counts.
+    """
+    if not is_stored(tissue.X):
+        yield lambda: None
+        return
+    file = tissue.X.group.file
+    place = Path(str(file.filename))
+    with file:
+        before = _stamp(place)
+
+        def check_unchanged() -> None:
+            now = _stamp(place)
+            # Another file in its place leaves the one that is open as it was.
+            if before and now and before[0] == now[0] and before != now:
+                raise InputError(
+                    f"Expected {place} to stay as it was while it was read; it was "
+                    "changed. Nothing was written: run again."
+                )
+
+        yield check_unchanged
+
+
+def _stamp(place: Path) -> tuple[int, int, int] | None:
+    try:
+        found = place.stat()
+    except OSError:  # deleted, which does not matter to who has it open
+        return None
+    return found.st_ino, found.st_size, found.st_mtime_ns

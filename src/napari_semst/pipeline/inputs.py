@@ -77,7 +77,7 @@ class SectionInputs:
         """Symbol of each gene, ``(n_genes,)``."""
         from napari_semst.io.ensembl_symbols import gene_symbols
 
-        return gene_symbols(self.tissue)[self.features.genes]
+        return gene_symbols(self._genes_alone)
 
     @cached_property
     def gene_ids(self) -> NDArray[np.str_] | None:
@@ -97,9 +97,17 @@ class SectionInputs:
         from napari_semst.io.ensembl_symbols import gene_ids
         from napari_semst.pipeline.gene_coverage import check_ids
 
-        found = gene_ids(self.tissue)
-        ids = None if found is None else found[self.features.genes]
-        return check_ids(self.symbols, ids)
+        return check_ids(self.symbols, gene_ids(self._genes_alone))
+
+    @cached_property
+    def _genes_alone(self) -> AnnData:
+        """The table of genes: names of other features must not bear on theirs."""
+        import anndata
+
+        genes = self.features.genes
+        if genes.all():
+            return self.tissue
+        return anndata.AnnData(var=self.tissue.var[genes].copy())
 
     @cached_property
     def coordinates(self) -> NDArray[np.float64]:

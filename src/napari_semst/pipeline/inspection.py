@@ -70,6 +70,7 @@ def inspect_input(
     """
     from napari_semst.io.preview import Preview, preview
     from napari_semst.io.read import format_of, read
+    from napari_semst.io.stored_counts import counts_open
 
     place = Path(source).expanduser()
     seen = None
@@ -87,7 +88,8 @@ def inspect_input(
     if seen is None:
         kind = format_of(place)
         seen = Preview(kind.name, kind.title)
-    return {**_previewed(place, seen, quick=False), **_measured(tissue, seen)}
+    with counts_open(tissue):
+        return {**_previewed(place, seen, quick=False), **_measured(tissue, seen)}
 
 
 def schema_file() -> Path:
@@ -215,7 +217,10 @@ def _too_small(
 
 
 def _counts(tissue: AnnData, seen: Preview) -> tuple[dict[str, Any], CountRows | None]:
+    import numpy as np
+
     from napari_semst.io.counts import CountsFound, find_counts
+    from napari_semst.io.gene_features import genes_of
     from napari_semst.io.matrices import named_layers
     from napari_semst.io.stored_counts import stored_counts
 
@@ -226,10 +231,14 @@ def _counts(tissue: AnnData, seen: Preview) -> tuple[dict[str, Any], CountRows |
         stored = stored_counts(tissue)
         found = find_counts(tissue) if stored is None else CountsFound(stored, "X")
         if stored is not None:
-            _ = stored.summary  # which looks at every count
+            genes = np.flatnonzero(genes_of(tissue).genes)
+            found = CountsFound(stored.of_genes(genes), "X")
+            # Which looks at every count.
+            n_counts = int(found.matrix.summary.lengths.sum())
     except SemstError as error:
         return {**told, "problem": message(error)}, None
-    n_counts = int(found.matrix.nnz)
+    if stored is None:
+        n_counts = int(found.matrix.nnz)
     told |= {"where": found.where, "n_nonzero": n_counts, "problem": None}
     return told, found.matrix
 
@@ -397,7 +406,9 @@ def _gene_semantics(tissue: AnnData, counts: CountRows | None) -> dict[str, Any]
         kept = np.flatnonzero(inputs.features.genes)
         totals = None
         if counts is not None:
-            totals = total_per_gene(counts)[kept]
+            totals = total_per_gene(counts)
+            # Of counts on disk those of genes alone were looked at.
+            totals = totals if len(totals) == len(kept) else totals[kept]
         return gene_coverage(inputs.symbols, inputs.gene_ids, totals).table()
     except SemstError:  # no feature is a gene, which is said elsewhere
         return None

@@ -157,6 +157,9 @@ class Scoring:
 
     def choose(self, tissue: AnnData) -> AnnData:
         """Return the spots to cluster: all, unless the user asked otherwise."""
+        from napari_semst.io.matrices import is_stored
+        from napari_semst.io.readers.h5ad import check_matrix
+
         self.check()
         annotated = None
         if self.truth is not None:
@@ -168,7 +171,10 @@ class Scoring:
                 )
         if annotated is None or not self.drop_unannotated:
             return tissue
-        return tissue[annotated].copy()
+        chosen = tissue[annotated].copy()
+        if is_stored(tissue.X):
+            check_matrix(chosen)
+        return chosen
 
     def scores(
         self,
@@ -228,11 +234,12 @@ def find_and_save(
     """
     from napari_semst import keys
     from napari_semst.core.memory import memory_limited
+    from napari_semst.io.stored_counts import counts_open
     from napari_semst.methods.resolve import resolve
     from napari_semst.pipeline.input_files import with_inputs
     from napari_semst.pipeline.journal import Journal
-    from napari_semst.pipeline.model import check_savable, save_model
-    from napari_semst.pipeline.provenance import INPUTS
+    from napari_semst.pipeline.model import check_savable
+    from napari_semst.pipeline.provenance import CONTENT, INPUTS
     from napari_semst.pipeline.run import attach, find_domains
 
     keys.check_run_name(name)
@@ -246,33 +253,46 @@ def find_and_save(
     journal.stage("read")
     with memory_limited(asked.training.max_memory):
         tissue, config = _read(sources, request)
-    tissue = scoring.choose(tissue)
-    files.try_writing(tissue)
-    steps = with_inputs(
-        find_domains(tissue, config, control),
-        sources,
-        asked,
-        control,
-        spots=scoring.spots,
-        known=notes.pop(INPUTS, None),
-        tell=journal.inputs,
-    )
-    result = run_to_end(through(with_callback(steps, journal.hear)))
-    result.provenance.update(notes)
-    settings = result.provenance["config"]["prepare"]
-    place = settings["coordinates"]
-    journal.stage("write")
-    attach(tissue, result, name, inplace=True)
-    # Saved first: a score that cannot be had must not cost the result.
-    written = files.write(tissue, place)
+    with counts_open(tissue) as check_unchanged:
+        tissue = scoring.choose(tissue)
+        files.try_writing(tissue)
+        steps = with_inputs(
+            find_domains(tissue, config, control),
+            sources,
+            asked,
+            control,
+            spots=scoring.spots,
+            known=notes.pop(INPUTS, None),
+            tell=journal.inputs,
+        )
+        result = run_to_end(through(with_callback(steps, journal.hear)))
+        result.provenance.update(notes)
+        settings = result.provenance["config"]["prepare"]
+        place = settings["coordinates"]
+        check_unchanged()
+        journal.stage("write")
+        attach(tissue, result, name, inplace=True)
+        # Saved first: a score that cannot be had must not cost the result.
+        written = _save(files, tissue, result, place)
+        journal.wrote(written, result)
+        if states is not None:
+            states.remove()
+        scores = scoring.scores(tissue, result.codes, place, settings["section_key"])
+        n_genes = result.provenance[CONTENT]["n_genes"]
+        return run_summary(sources, n_genes, result, scores, written)
+
+
+def _save(
+    files: RunOutputs, tissue: AnnData, result: DomainResult, coordinates: str
+) -> list[str]:
+    """Write what is wanted, the model too; return the names of the files."""
+    from napari_semst.pipeline.model import save_model
+
+    written = files.write(tissue, coordinates)
     if files.model is not None:
         saved = save_model(result.model, files.model, overwrite=files.overwrite)
         written.append(str(saved))
-    journal.wrote(written, result)
-    if states is not None:
-        states.remove()
-    scores = scoring.scores(tissue, result.codes, place, settings["section_key"])
-    return run_summary(sources, tissue.n_vars, result, scores, written)
+    return written
 
 
 def _read(sources: Sequence[Path], request: Request) -> tuple[AnnData, Config]:

@@ -234,7 +234,7 @@ def prepared(
         As for `refuse_beyond_limit`.
     """
     from napari_semst.domains.leiden import check_installed
-    from napari_semst.io.matrices import is_stored
+    from napari_semst.io.stored_counts import StoredCounts
     from napari_semst.pipeline.forecast import memory_warning, refuse_beyond_limit
     from napari_semst.pipeline.inputs import section_inputs
 
@@ -267,7 +267,7 @@ def prepared(
     if config.semantics.source in ("prompts", "genes"):
         width = {"semantic_width": _LANGUAGE_WIDTH}
     held = tissue.n_obs, inputs.counts.nnz, config
-    on_disk = is_stored(tissue.X)
+    on_disk = isinstance(inputs.counts, StoredCounts)
     refuse_beyond_limit(*held, settled=settled, on_disk=on_disk, **width)
     short = memory_warning(*held, on_disk=on_disk, **width)
     if short is not None:

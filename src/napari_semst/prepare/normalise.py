@@ -62,7 +62,7 @@ def deviation_of_blocks(
     """
     n_spots, n_genes = shape
     total, square = np.zeros(n_genes), np.zeros(n_genes)
-    for genes, kept in _even_chunks(blocks):
+    for genes, kept in even_chunks(blocks):
         values = kept.astype(np.float64)
         total += np.bincount(genes, values, n_genes)
         square += np.bincount(genes, values**2, n_genes)
@@ -71,7 +71,7 @@ def deviation_of_blocks(
     return deviation
 
 
-def _even_chunks(
+def even_chunks(
     blocks: Iterable[sparse.csr_matrix],
 ) -> Iterator[tuple[NDArray[np.integer[Any]], NDArray[np.floating[Any]]]]:
     """Yield genes and values of all rows, as many at a time as of one matrix.

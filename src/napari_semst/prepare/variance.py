@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from napari_semst.io.stored_counts import StoredCounts
+from napari_semst.prepare.normalise import even_chunks
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -75,8 +76,8 @@ def _values(
 ) -> Iterator[tuple[NDArray[np.integer[Any]], NDArray[np.float64]]]:
     """Yield genes and counts of all that is there, some at a time."""
     if isinstance(counts, StoredCounts):
-        for _, rows in counts.blocks():
-            yield rows.indices, rows.data.astype(np.float64)
+        for genes, values in even_chunks(rows for _, rows in counts.blocks()):
+            yield genes, values.astype(np.float64)
         return
     for start in range(0, counts.nnz, _CHUNK_VALUES):
         part = slice(start, start + _CHUNK_VALUES)

@@ -1,13 +1,18 @@
 from __future__ import annotations
 
+from types import SimpleNamespace
+
 import anndata
+import h5py
 import numpy as np
 import pytest
+from anndata.io import sparse_dataset
 from scipy import sparse
 
 from napari_semst.errors import SaveError
+from napari_semst.io.export import rows
 from napari_semst.io.export.h5ad import write
-from napari_semst.io.export.rows import write_by_rows
+from napari_semst.io.export.rows import copy_stored, write_by_rows
 from napari_semst.sample import simulated_cortex
 
 
@@ -27,18 +32,45 @@ def test_rows_make_the_file_that_the_whole_makes(tissue, tmp_path) -> None:
     parts = [tissue.X[:25], tissue.X[25:25], tissue.X[25:]]
     write_by_rows(bare(tissue), iter(parts), tmp_path / "rows.h5ad")
     write(tissue, tmp_path / "whole.h5ad")
-    rows, whole = (
+    parted, whole = (
         anndata.read_h5ad(tmp_path / f"{name}.h5ad") for name in ("rows", "whole")
     )
-    assert sparse.isspmatrix_csr(rows.X)
-    assert rows.X.dtype == whole.X.dtype
-    assert rows.X.indptr.dtype == whole.X.indptr.dtype
-    np.testing.assert_array_equal(rows.X.toarray(), whole.X.toarray())
-    assert rows.obs.equals(whole.obs)
-    assert rows.uns.keys() == whole.uns.keys()
+    assert sparse.isspmatrix_csr(parted.X)
+    assert parted.X.dtype == whole.X.dtype
+    assert parted.X.indptr.dtype == whole.X.indptr.dtype
+    np.testing.assert_array_equal(parted.X.toarray(), whole.X.toarray())
+    assert parted.obs.equals(whole.obs)
+    assert parted.uns.keys() == whole.uns.keys()
 
 
 def test_rows_that_are_missing_leave_no_file(tissue, tmp_path) -> None:
     with pytest.raises(SaveError, match="60 spots; 25 came"):
         write_by_rows(bare(tissue), iter([tissue.X[:25]]), tmp_path / "rows.h5ad")
+    assert not list(tmp_path.iterdir())
+
+
+def test_a_copy_holds_what_links_lead_to_and_nothing_else(tissue, tmp_path) -> None:
+    tissue.write_h5ad(tmp_path / "in.h5ad")
+    bare(tissue).write_h5ad(tmp_path / "out.h5ad")
+    with h5py.File(tmp_path / "in.h5ad", "r+") as file:
+        for name in ("data", "indices"):
+            file.move(f"X/{name}", f"elsewhere/{name}")
+            file[f"X/{name}"] = h5py.SoftLink(f"/elsewhere/{name}")
+        file["X/more"] = np.zeros(3)
+        file["X"].attrs["more"] = "more"
+        copy_stored(sparse_dataset(file["X"]), tmp_path / "out.h5ad")
+    with h5py.File(tmp_path / "out.h5ad") as file:
+        assert sorted(file["X"]) == ["data", "indices", "indptr"]
+        assert "more" not in file["X"].attrs
+    copied = anndata.read_h5ad(tmp_path / "out.h5ad")
+    assert (copied.X != tissue.X).nnz == 0
+
+
+def test_rows_end_in_words_before_the_disk_is_full(
+    tissue, tmp_path, monkeypatch
+) -> None:
+    usage = SimpleNamespace(disk_usage=lambda folder: SimpleNamespace(free=10**6))
+    monkeypatch.setattr(rows, "shutil", usage)
+    with pytest.raises(SaveError, match="free in"):
+        write_by_rows(bare(tissue), iter([tissue.X]), tmp_path / "rows.h5ad")
     assert not list(tmp_path.iterdir())

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -22,6 +23,10 @@ if TYPE_CHECKING:
 # Values that the file packs together: some megabytes are read at a time.
 _PACKED_VALUES = 2**17
 _MOST_32_BIT = 2**31 - 1
+_SLACK = 10_000_000
+# What anndata makes of a matrix in a file; what else lies there is no part of it.
+_OF_ROWS = ("data", "indices", "indptr")
+_SAID_OF_ROWS = ("encoding-type", "encoding-version", "shape")
 
 
 def write_by_rows(
@@ -61,7 +66,8 @@ def write_by_rows(
         with h5py.File(temporary, "r+") as file:
             if "X" in file:
                 del file["X"]
-            total = _write_matrix(file.create_group("X"), counts, plain.shape)
+            rows = _with_room(counts, temporary.parent, len(plain))
+            total = _write_matrix(file.create_group("X"), rows, plain.shape)
 
     def check(temporary: Path) -> None:
         check_readback(plain, temporary, sum_of_counts=total)
@@ -76,6 +82,26 @@ def write_by_rows(
     )
 
 
+def _with_room(
+    counts: Iterator[sparse.csr_matrix], folder: Path, n_spots: int
+) -> Iterator[sparse.csr_matrix]:
+    """Yield rows as long as there is room for them; how many come is not known before.
+
+    The HDF5 library does not survive a disk that fills up while it writes.
+    """
+    for rows in counts:
+        # Unpacked, with what waits to be packed and the pointers at the end.
+        needed = rows.data.nbytes + rows.indices.nbytes + 8 * n_spots + _SLACK
+        free = shutil.disk_usage(folder).free
+        if free < needed:
+            raise SaveError(
+                f"Expected at least {needed / 1e6:,.0f} MB free in {folder} for the "
+                f"next counts; there are {free / 1e6:,.0f} MB. Nothing was written: "
+                "free some space, or choose another folder."
+            )
+        yield rows
+
+
 def copy_stored(matrix: Any, path: Path) -> None:
     """Copy a matrix on disk into an .h5ad as its X, packed as it is."""
     import h5py
@@ -83,7 +109,12 @@ def copy_stored(matrix: Any, path: Path) -> None:
     with h5py.File(path, "r+") as file:
         if "X" in file:
             del file["X"]
-        file.copy(matrix.group, file, name="X")
+        group = file.create_group("X")
+        for name in _OF_ROWS:
+            # By what a link leads to: in the new file it would lead elsewhere.
+            file.copy(matrix.group[name], group, name=name)
+        for key in _SAID_OF_ROWS:
+            group.attrs[key] = matrix.group.attrs[key]
 
 
 def _write_matrix(

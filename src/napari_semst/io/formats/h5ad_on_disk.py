@@ -37,6 +37,11 @@ def bytes_on_disk(file: Any) -> int:
     parts = [matrix.get(name) for name in ("data", "indices", "indptr")]
     if not all(isinstance(part, h5py.Dataset) and part.ndim == 1 for part in parts):
         return 0
+    if any(part.is_virtual for part in parts) or "encoding-version" not in matrix.attrs:
+        # A copy would map what is not in the new file, and read as zeros.
+        return 0
+    if parts[0].dtype.kind not in "iuf" or parts[0].dtype == np.float16:
+        return 0  # SciPy holds no such matrix, or it is none of counts
     held = sum(int(np.prod(part.shape)) * part.dtype.itemsize for part in parts)
     return held if held > LARGE_SHARE * memory_allowed() else 0
 

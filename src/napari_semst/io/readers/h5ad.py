@@ -20,9 +20,9 @@ from napari_semst.io.counts import other_counts
 from napari_semst.io.feature_names import say_references
 from napari_semst.io.formats.h5ad_on_disk import bytes_on_disk, read_but_counts
 from napari_semst.io.formats.hdf5 import check_datasets, open_hdf5
-from napari_semst.io.gene_features import keep_genes
+from napari_semst.io.gene_features import GENOME, keep_genes, name_genes_alone
 from napari_semst.io.image_sources import forget_source
-from napari_semst.io.matrices import named_layers
+from napari_semst.io.matrices import is_stored, named_layers
 from napari_semst.io.notes import note, warn
 from napari_semst.io.places.fov_to_section import take_section_wide
 from napari_semst.io.places.preview import preview_places
@@ -32,6 +32,9 @@ from napari_semst.io.sections import libraries, part
 from napari_semst.wording import Worded, message
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    import pandas as pd
     from anndata import AnnData
     from numpy.typing import NDArray
 
@@ -109,8 +112,9 @@ def as_section(adata: AnnData, path: Path, options: ReadOptions) -> AnnData:
     _free_reserved_names(adata)
     # Before names are told apart: a protein may share that of its gene.
     adata = keep_genes(adata, options, str(path))
-    _fill_names(adata)
-    _mend_names(adata)
+    _tell_apart(adata, adata.obs_names, "barcodes", adata.obs_names_make_unique)
+    name_genes_alone(adata, _name_genes)
+    stays = is_stored(adata.X)
     if options.positions is not None:
         adata = _place(adata, str(options.positions))
     else:
@@ -119,6 +123,8 @@ def as_section(adata: AnnData, path: Path, options: ReadOptions) -> AnnData:
         except InputError as error:
             # The table is of use without them: another key can still be picked.
             warn(adata, message(error))
+    if stays and not is_stored(adata.X):
+        check_matrix(adata)
     if options.counts is not None:
         _use_counts(adata, str(options.counts))
     elif more := other_counts(adata):
@@ -191,20 +197,24 @@ def _fill_names(adata: AnnData) -> None:
         note(adata, symbols=where)
 
 
-def _mend_names(adata: AnnData) -> None:
-    """Tell apart spots, and genes, that share a name."""
-    for names, what, mend in (
-        (adata.obs_names, "barcodes", adata.obs_names_make_unique),
-        (adata.var_names, "gene names", adata.var_names_make_unique),
-    ):
-        twice = names[names.duplicated()].unique()
-        if len(twice):
-            mend()
-            warn(
-                adata,
-                f"{len(twice):,} {what} occur more than once (first: "
-                f"{abbreviate(list(twice), 3)}): told apart by -1, -2 at their end.",
-            )
+def _name_genes(adata: AnnData) -> None:
+    """Give names to genes that have none, and tell those apart that share one."""
+    _fill_names(adata)
+    _tell_apart(adata, adata.var_names, "gene names", adata.var_names_make_unique)
+
+
+def _tell_apart(
+    adata: AnnData, names: pd.Index, what: str, mend: Callable[[], None]
+) -> None:
+    """Tell apart spots, or genes, that share a name."""
+    twice = names[names.duplicated()].unique()
+    if len(twice):
+        mend()
+        warn(
+            adata,
+            f"{len(twice):,} {what} occur more than once (first: "
+            f"{abbreviate(list(twice), 3)}): told apart by -1, -2 at their end.",
+        )
 
 
 def _place(adata: AnnData, key: str | None) -> AnnData:
@@ -270,6 +280,10 @@ def use_symbols(adata: AnnData) -> None:
 
     Ids then stand in ``var["gene_ids"]``, other names in ``var["original_names"]``.
     """
+    name_genes_alone(adata, _use_symbols)
+
+
+def _use_symbols(adata: AnnData) -> None:
     import pandas as pd
 
     from napari_semst.io.ensembl_symbols import find_symbols
@@ -287,8 +301,8 @@ def use_symbols(adata: AnnData) -> None:
         adata.var["ensembl_ids" if taken else "gene_ids"] = found.ids
     if not np.array_equal(found.ids, given) and "original_names" not in adata.var:
         adata.var["original_names"] = given
-    if (found.references != "").any() and "genome" not in adata.var:
-        adata.var["genome"] = found.references
+    if (found.references != "").any() and GENOME not in adata.var:
+        adata.var[GENOME] = found.references
     names = found.names.astype(object)
     # Two species may have a symbol in common: the reference tells their genes apart.
     again = pd.Index(names).duplicated(keep=False) & (found.references != "")
