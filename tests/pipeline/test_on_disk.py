@@ -15,6 +15,7 @@ from scipy import sparse
 from napari_semst.config import Request
 from napari_semst.core import chunks
 from napari_semst.core.progress import run_to_end
+from napari_semst.errors import InputError
 from napari_semst.io import stored_counts
 from napari_semst.io.formats import h5ad_on_disk
 from napari_semst.io.matrices import is_stored
@@ -227,3 +228,31 @@ def test_an_account_counts_the_genes_of_the_run(file, tmp_path, request) -> None
     request.getfixturevalue("stays")
     disk, _ = run(file, tmp_path / "disk.h5ad")
     assert memory["n_genes"] == disk["n_genes"] == 59
+
+
+def test_spots_that_are_left_out_are_left_out_on_disk_too(
+    file, tmp_path, request
+) -> None:
+    tissue = anndata.read_h5ad(file)
+    tissue.obsm["spatial"][3] = np.nan
+    tissue.obs.loc[tissue.obs_names[7], "ground_truth"] = np.nan
+    tissue.write_h5ad(tmp_path / "gaps.h5ad")
+    drop = "--drop-unannotated"
+    one, memory = run(tmp_path / "gaps.h5ad", tmp_path / "memory.h5ad", drop)
+    request.getfixturevalue("stays")
+    other, disk = run(tmp_path / "gaps.h5ad", tmp_path / "disk.h5ad", drop)
+    assert one["n_spots"] == other["n_spots"] == 148
+    assert one["n_genes"] == other["n_genes"] == 59
+    pd.testing.assert_frame_equal(disk.obs, memory.obs)
+
+
+def test_damaged_rows_are_refused_where_some_spots_are_left_out(
+    file, tmp_path, stays
+) -> None:
+    place = tmp_path / "damaged.h5ad"
+    shutil.copy(file, place)
+    with h5py.File(place, "r+") as opened:
+        opened["obsm/spatial"][3] = np.nan
+        opened["X/indices"][-1] = 10**6
+    with pytest.raises(InputError, match="damaged"):
+        read(place, on_disk=True)
