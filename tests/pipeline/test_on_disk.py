@@ -26,7 +26,7 @@ from napari_semst.methods.spec import method_spec
 from napari_semst.pipeline import forecast
 from napari_semst.pipeline.inputs import section_inputs
 from napari_semst.pipeline.inspection import inspect_input
-from napari_semst.pipeline.run import find_domains
+from napari_semst.pipeline.run import attach, find_domains
 from napari_semst.prepare import components
 from napari_semst.sample import simulated_cortex
 from tests.cli.test_main import call
@@ -122,6 +122,9 @@ def test_what_is_trained_on_samples_is_the_same_in_memory_and_on_disk(
         run_to_end(find_domains(tissue, Request(overrides=settings)))
         for tissue in (read(file), stored)
     )
+    # A copy holds its counts.
+    attached = attach(stored, other)
+    assert (stored.X[:] != attached.X).nnz == 0
     stored.X.group.file.close()
     np.testing.assert_array_equal(one.codes, other.codes)
     np.testing.assert_array_equal(one.latent, other.latent)
