@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import argparse
 import os
+import re
 import tempfile
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -21,11 +22,14 @@ from screenshots_explore import fold
 
 from napari_semst import keys
 from napari_semst.viewer import adapter
+from napari_semst.widgets.explore.discordant import words
 
 if TYPE_CHECKING:
     from anndata import AnnData
     from napari.viewer import Viewer
     from qtpy.QtWidgets import QWidget
+
+    from napari_semst.widgets.explore.discordant.regions import RegionsPart
 
 WIDTH, HEIGHT, DOCK = 1500, 1050, 410
 
@@ -39,6 +43,8 @@ def arguments_given() -> argparse.Namespace:
     )
     parser.add_argument("--name", default="discordant", help="first part of the names")
     parser.add_argument("--domains", type=int, default=7)
+    parts = ["find", "regions", "patches"]
+    parser.add_argument("--parts", nargs="+", choices=parts, default=parts)
     return parser.parse_args()
 
 
@@ -50,7 +56,8 @@ def section(given: argparse.Namespace) -> AnnData:
 
     if given.result:
         return read(given.result)
-    tissue = simulated_discordance(3000, strength="strong")
+    kinds = ("programme", "precancer")
+    tissue = simulated_discordance(3000, strength="strong", kinds=kinds)
     return find_domains(tissue, n_domains=given.domains, method="image-guided")
 
 
@@ -112,6 +119,36 @@ def pictures_of_patches(
         picture(viewer, given.out / f"{given.name}-patches-{theme}.png")
 
 
+def pictures_of_regions(viewer: Viewer, given: argparse.Namespace) -> None:
+    """Take the way from the map to genes: unfold, press a region, press a gene."""
+    window, dock = open_dock(viewer, "Explore domains")
+    part = dock.regions
+    fold(dock, words.REGIONS_TITLE)
+    wait_for(lambda: not part.reader.busy, 120)
+    area = dock.column.parentWidget().parentWidget().parentWidget()
+    for theme in ("dark", "light"):
+        viewer.theme = theme
+        part.table.clearSelection()
+        part.table.topLevelItem(0).setSelected(True)
+        wait_for(lambda: not part.looking.busy, 60)
+        settle(0.3)
+        area.ensureWidgetVisible(part, 0, 0)
+        area.verticalScrollBar().setValue(part.y())
+        picture(viewer, given.out / f"{given.name}-regions-{theme}.png")
+    viewer.theme = "dark"
+    part.details.genes.linkActivated.emit(gene_of(part))
+    picture(viewer, given.out / f"{given.name}-regions-gene.png")
+    viewer.reset_view()
+    viewer.window.remove_dock_widget(window)
+
+
+def gene_of(part: RegionsPart) -> str:
+    """Return the gene that is told first of the region chosen."""
+    found = re.search("href='([^']+)'", part.details.genes.text())
+    assert found is not None
+    return found.group(1)
+
+
 def main() -> None:
     """Walk through both docks and take pictures on the way."""
     given = arguments_given()
@@ -124,8 +161,12 @@ def main() -> None:
     viewer.window.resize(WIDTH, HEIGHT)
     for data in adapter.layers_of(tissue, name="Simulated discordance"):
         viewer.add_layer(Layer.create(*data))
-    pictures_of_find(viewer, given)
-    pictures_of_patches(viewer, tissue, given)
+    if "find" in given.parts:
+        pictures_of_find(viewer, given)
+    if "regions" in given.parts:
+        pictures_of_regions(viewer, given)
+    if "patches" in given.parts:
+        pictures_of_patches(viewer, tissue, given)
     viewer.close()
 
 

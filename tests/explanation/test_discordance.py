@@ -99,9 +99,9 @@ def test_the_region_is_told_by_its_genes_its_image_and_its_domains(tissue):
     assert one["image"]["difference"][0] < -1
     said = one["sentence"]
     assert said.startswith(
-        "Region 1, contradicts (20 spots, 20 of them discordant one by one): looks "
-        "like domain 1 but expresses like domain 2; around it: domain 1. Against spots "
-        "whose image is alike, higher: GENE"
+        "Region 1 contradicts its image (20 spots, 20 of them discordant one by one): "
+        "looks like domain 1 but expresses like domain 2; around it: domain 1. "
+        "Against spots whose image is alike, higher: GENE"
     )
     assert said.endswith("express alike, has lower: 'nuclei, number'.")
     assert any(
@@ -139,7 +139,7 @@ def test_doubtful_spots_beside_a_region_are_told_apart(tissue):
     tissue.obs.loc[tissue.obs_names[below], keys.DISCORDANCE_P] = 0.01
     one = explain_discordance(tissue)["regions"]["1"]
     assert (one["n_spots"], one["n_discordant"]) == (21, 20)
-    assert one["sentence"].startswith("Region 1, contradicts (21 spots, 20 of")
+    assert one["sentence"].startswith("Region 1 contradicts its image (21 spots, 20 of")
 
 
 def test_images_of_a_network_are_not_told(tissue):
@@ -202,7 +202,7 @@ def test_the_command_says_saves_and_changes_nothing(tissue, tmp_path, monkeypatc
     before = (tmp_path / "ig.h5ad").read_bytes()
     said = call("discordance", "ig.h5ad", "-o", "why.csv")
     assert said.startswith("21 of 575 spots are discordant at a false discovery rate")
-    assert "Region 1, contradicts (20 spots" in said
+    assert "Region 1 contradicts its image (20 spots" in said
     with open("why.csv") as stream:
         rows = list(csv.DictReader(stream))
     assert {row["kind"] for row in rows} == {"gene", "image"}
@@ -233,7 +233,7 @@ def test_regions_of_a_run_are_told_as_it_found_them(tissue):
     # Named as in the tissue, though the first has too few spots to be told.
     assert list(regions) == ["2"]
     region = regions["2"]
-    assert region["sentence"].startswith("Region 2, unexplained")
+    assert region["sentence"].startswith("Region 2 is unexplained by its image (")
     assert (region["kind"], region["q"]) == ("unexplained", 0.0125)
     assert region["n_spots"] == (names == "2").sum()
     assert "unusual among spots that look alike" in region["sentence"]

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from napari_semst import keys
 from napari_semst.cli.shared_options import (
     InputPath,
     Overwrite,
@@ -85,6 +87,7 @@ def export(
     overwrite: Overwrite = False,
 ) -> None:
     """Write domains for other programs: GeoJSON for QuPath, CSV, SpatialData."""
+    from napari_semst.explanation.region_file import write_regions
     from napari_semst.io.export.destinations import check_destination
     from napari_semst.io.export.h5ad import write_domains_csv
     from napari_semst.io.export.names import check_new_name
@@ -110,10 +113,11 @@ def export(
         write_domains_csv(tissue, output, coordinates=coordinates, overwrite=overwrite)
         typer.echo(f"Wrote {output}: {tissue.n_obs} spots.")
         return
-    written = write_geojson(
+    regions = column == keys.DISCORDANT_REGION
+    write = write_regions if regions else partial(write_geojson, column=column)
+    written = write(
         tissue,
         output,
-        column=column,
         shapes=shapes,  # type: ignore[arg-type]
         section=section,
         coordinates=coordinates,

@@ -71,8 +71,9 @@ def explain_discordance(
     -------
     dict
         Plain values: ``regions`` by the name the run gave, each with a ``sentence``,
-        ``looks_like``, ``expresses_like``, ``domains`` and ``around`` (shares of
-        domains), ``genes`` and ``image`` as columns of equal length; ``notes``.
+        ``area_mm2`` (`None` where unknown), ``looks_like``, ``expresses_like``,
+        ``domains`` and ``around`` (shares of domains), ``genes``, ``terms`` (of the
+        genes that are higher) and ``image`` as columns of equal length; ``notes``.
 
     Raises
     ------
@@ -95,6 +96,7 @@ def discordance_steps(
     from napari_semst.core.threads import settle_threads
     from napari_semst.explanation.discordance_summary import summarise_discordance
     from napari_semst.explanation.markers import informative_expression
+    from napari_semst.explanation.region_area import region_areas
     from napari_semst.pipeline.inputs import section_inputs
 
     control = control or RunControl()
@@ -107,10 +109,14 @@ def discordance_steps(
     if named:
         inputs = section_inputs(tissue, found.what.config)
         genes, logged = informative_expression(inputs)
-        for number, region in enumerate(named):
+        every = [spots for _, spots, _ in named]
+        areas = region_areas(tissue, found.coordinates, inputs.sections, every)
+        for number, (name, spots, facts) in enumerate(named):
             control.check()
             yield Progress(STAGE, number, len(named), "Comparing regions")
-            regions.append(_compared(found, logged, *region))
+            facts = {**facts, "area_mm2": areas[number]}
+            regions.append(_compared(found, logged, name, spots, facts))
+        yield Progress(STAGE, len(named), len(named), "Looking up terms")
     return summarise_discordance(found, regions, genes, asked)
 
 

@@ -6,10 +6,13 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from napari_semst.explanation.region_list import KIND_WORDS, area_in_words
+
 if TYPE_CHECKING:
     import pandas as pd
     from numpy.typing import NDArray
 
+    from napari_semst.explanation.region_terms import RegionTerms
     from napari_semst.explanation.types import (
         DiscordanceMap,
         DiscordanceOptions,
@@ -19,7 +22,9 @@ if TYPE_CHECKING:
 # Largest adjusted p-value, and least distance of the area under the ROC curve from a
 # half, of what is told.
 _FOUND, _CLEAR = 0.05, 0.1
-_GENES_SAID, _FEATURES_SAID, _DOMAINS_SAID = 5, 2, 3
+_GENES_SAID, _FEATURES_SAID, _DOMAINS_SAID, _TERMS_SAID = 5, 2, 3, 2
+# Terms told of each region at most.
+_TERMS = 5
 # Share of spots from which on a region is said to be like one domain.
 _MOSTLY = 0.5
 _TRUST = (
@@ -36,9 +41,12 @@ def summarise_discordance(
     asked: DiscordanceOptions,
 ) -> dict[str, Any]:
     """Return what was found as plain values."""
+    from napari_semst.explanation.region_terms import RegionTerms
+
     rate = measured.what.config.image_guided.discordance_fdr
     called = int(measured.called.sum())
-    told = {one.name: _of_region(measured, one, genes, asked) for one in regions}
+    terms = RegionTerms(genes, measured.what.config) if regions else None
+    told = {one.name: _of_region(measured, one, genes, terms, asked) for one in regions}
     inside = sum(region["n_discordant"] for region in told.values())
     notes = [_TRUST] if told else []
     trained = measured.what.facts.get("training", {})
@@ -77,8 +85,11 @@ def _of_region(
     measured: DiscordanceMap,
     region: DiscordantRegion,
     genes: NDArray[np.str_],
+    terms: RegionTerms | None,
     asked: DiscordanceOptions,
 ) -> dict[str, Any]:
+    higher, lower = _clear_genes(region)
+    most = asked.n_genes
     ring = np.unique(measured.touching[region.spots].indices)
     ring = np.setdiff1d(ring, region.spots)
     x, y = measured.coordinates[region.spots].mean(axis=0)
@@ -93,7 +104,8 @@ def _of_region(
         "looks_like": _shares(measured, region.image_alike),
         "expresses_like": _shares(measured, region.expression_alike),
         "around": _shares(measured, ring),
-        "genes": _genes(region, genes, asked.n_genes),
+        "genes": _genes(region, genes, [*higher[:most], *lower[:most]]),
+        "terms": terms.told(higher, _TERMS) if terms is not None else {},
         "image": _image(region, asked.n_features),
     }
     return {"sentence": region_sentence(region.name, told), **told}
@@ -112,18 +124,26 @@ def _shares(measured: DiscordanceMap, spots: NDArray[np.intp]) -> dict[str, floa
     }
 
 
-def _genes(
-    region: DiscordantRegion, genes: NDArray[np.str_], most: int
-) -> dict[str, list[Any]]:
-    """Return the genes that are higher and lower, the clearest first."""
+def _clear_genes(
+    region: DiscordantRegion,
+) -> tuple[NDArray[np.intp], NDArray[np.intp]]:
+    """Return the genes that are higher, and those that are lower, clearest first."""
     tested = region.markers
     score, auc, p = tested.score[0], tested.auc[0], tested.p_adjusted[0]
     clear = (p <= _FOUND) & (np.abs(auc - 0.5) >= _CLEAR)
     kept = []
     for sign in (1, -1):
         order = np.argsort(-sign * score, kind="stable")
-        good = order[clear[order] & (sign * score[order] > 0)]
-        kept += good[:most].tolist()
+        kept.append(order[clear[order] & (sign * score[order] > 0)])
+    return kept[0], kept[1]
+
+
+def _genes(
+    region: DiscordantRegion, genes: NDArray[np.str_], kept: list[int]
+) -> dict[str, list[Any]]:
+    """Return what is told of some genes."""
+    tested = region.markers
+    score, auc, p = tested.score[0], tested.auc[0], tested.p_adjusted[0]
     columns = {
         "log2_fold_change": tested.log2_fold_change[0],
         "auc": auc,
@@ -172,14 +192,21 @@ def region_sentence(name: str, told: dict[str, Any]) -> str:
     around = _domains(list(told["around"])[:_DOMAINS_SAID])
     called = told["n_discordant"]
     spots = f"{told['n_spots']} spots, {called} of them discordant one by one"
+    if area := area_in_words(told["area_mm2"]):
+        spots = f"{area}; {spots}"
     if "expected_false" in told:
         spots += f"; {told['expected_false']:.2g} as strong expected by chance"
-    parts = [f"Region {name}, {told['kind']} ({spots}): {like}"]
+    if "q" in told:
+        spots += f"; q {told['q']:.2g}"
+    verb = "is " * (told["kind"] == "unexplained") + KIND_WORDS[told["kind"]]
+    parts = [f"Region {name} {verb} ({spots}): {like}"]
     if around:
         parts[0] += f"; around it: {around}"
     genes = _said(told["genes"], "gene", _GENES_SAID)
     beside = "Against spots whose image is alike"
     parts.append(f"{beside}, {genes}" if genes else f"{beside}, no gene is clear")
+    if terms := told["terms"].get("term", [])[:_TERMS_SAID]:
+        parts.append(f"Genes that are higher are often of: {', '.join(terms)}")
     features = _said(told["image"], "feature", _FEATURES_SAID, ", ", "; ")
     if features:
         parts.append(f"Its image, against spots that express alike, has {features}")

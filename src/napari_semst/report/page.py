@@ -15,6 +15,7 @@ if TYPE_CHECKING:
 
     from napari_semst.report.facts import ReportFacts
     from napari_semst.report.figures import ReportPicture
+    from napari_semst.report.regions import ReportedRegions
 
 _COLOR = re.compile(r"#[0-9a-fA-F]{6}")
 
@@ -24,6 +25,7 @@ def render_page(
     pictures: Sequence[ReportPicture],
     markers: pd.DataFrame | None,
     written: str,
+    regions: ReportedRegions | None = None,
 ) -> str:
     """Return the page that ``page.html`` lays out and ``page.css`` styles."""
     annotations = () if facts.confusion is None else facts.confusion
@@ -38,6 +40,7 @@ def render_page(
             marker_head=head,
             marker_rows=rows,
             written=written,
+            regions=regions,
         )
     )
 

@@ -43,6 +43,7 @@ def write_report(
     """Write a report of a run as one HTML file, which needs nothing beside it.
 
     It has the pictures, a table of the domains, the explanation where there is one,
+    discordant regions with their genes and images where the latest run looked for them,
     input, settings, versions, device, warnings, and how to repeat the run.
 
     Parameters
@@ -86,6 +87,7 @@ def write_report(
     from napari_semst.report.facts import gather_facts
     from napari_semst.report.figures import draw_pictures
     from napari_semst.report.page import render_page
+    from napari_semst.report.regions import discordant_regions
 
     check_dpi(dpi)
     origin = None if source is None else Path(source)
@@ -95,7 +97,11 @@ def write_report(
         markers = _explained(adata, facts.run)
     day = f"{datetime.now(UTC):%Y-%m-%d %H:%M} UTC"
     return write_page(
-        render_page(facts, shown, markers, day), path, overwrite=overwrite
+        render_page(
+            facts, shown, markers, day, discordant_regions(adata, facts.run, dpi)
+        ),
+        path,
+        overwrite=overwrite,
     )
 
 

@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from textwrap import indent
 from typing import TYPE_CHECKING, Any
 
+from napari_semst import keys
 from napari_semst.config import AUTO_DOMAINS
 from napari_semst.errors import InputError
 from napari_semst.explore.recovery import PROBABILITY
@@ -405,8 +406,11 @@ def _report(given: dict[str, Any], code: SessionCode) -> str:
 
 
 def _regions(given: dict[str, Any], code: SessionCode) -> str:
-    write = code.use("io.geojson", "write_geojson")
     place, *again = code.file(given["path"])
+    if given["column"] == keys.DISCORDANT_REGION:
+        write = code.use("explanation.region_file", "write_regions")
+        return call(f"{write}(", ["tissue", place, *_where(given), *again])
+    write = code.use("io.geojson", "write_geojson")
     options = [*keywords({"column": given["column"]}), *_where(given)]
     return call(f"{write}(", ["tissue", place, *options, *again])
 

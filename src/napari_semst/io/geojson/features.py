@@ -15,7 +15,7 @@ from napari_semst.io.geojson.parse import plain_name
 from napari_semst.io.geojson.tiles import unique_places
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Mapping
 
     from anndata import AnnData
     from numpy.typing import NDArray
@@ -63,7 +63,9 @@ def labels_of(adata: AnnData, column: str) -> tuple[Ints, list[str], list[str]]:
     if stored is not None and len(stored) >= len(whole.categories):
         every = hex_colors(list(stored)[: len(whole.categories)], every)
     there = np.bincount(whole.codes[whole.codes >= 0], minlength=len(every)) > 0
-    if not there.any() or there.sum() > _MOST_LABELS:
+    if not there.any():
+        raise InputError(_nothing_in(column))
+    if there.sum() > _MOST_LABELS:
         raise InputError(
             f"Expected 1 to {_MOST_LABELS:,} labels in obs[{column!r}]; found "
             f"{int(there.sum()):,}. Name a column of domains or of an annotation."
@@ -80,12 +82,27 @@ def labels_of(adata: AnnData, column: str) -> tuple[Ints, list[str], list[str]]:
     return order[whole.codes].astype(np.int64), names, [every[code] for code in kept]
 
 
+def _nothing_in(column: str) -> str:
+    """Return why a column without any label is not written, and what to do."""
+    if column == keys.DISCORDANT_REGION:
+        return (
+            "Nothing was written: the run found no discordant region in this section, "
+            "so there is no outline. That is a result: at the rate asked for, chance "
+            "explains all that differs from the image."
+        )
+    return (
+        f"Nothing was written: no spot has a label in obs[{column!r}]. Name another "
+        "column."
+    )
+
+
 def region_features(
     adata: AnnData,
     spots: SectionSpots,
     codes: Ints,
     table: list[dict[str, Any]],
     column: str,
+    about: Mapping[str, Mapping[str, Any]],
 ) -> Iterator[str]:
     """Yield an annotation for each label, as text.
 
@@ -99,6 +116,8 @@ def region_features(
         Name and colour of each label, as QuPath has a class.
     column
         The obs column of the labels.
+    about
+        As for `write_geojson`.
     """
     places, first, _ = unique_places(spots.places)
     found = outlines(places, codes[first], len(table), spots.diameter)
@@ -113,15 +132,20 @@ def region_features(
             for name, values in measured.items()
             if np.isfinite(values[own]).any()
         }
+        more = about.get(group["name"], {})
         yield _line(
             uuid.uuid5(_NAMESPACE, f"{column}\n{group['name']}\n{names}"),
             _geometry(polygons),
             {
                 "objectType": "annotation",
-                "name": group["name"],
+                "name": more.get("name", group["name"]),
                 "classification": group,
-                "measurements": {"Spots": int(own.sum()), **means},
-                "metadata": {"column": column},
+                "measurements": {
+                    "Spots": int(own.sum()),
+                    **means,
+                    **more.get("measurements", {}),
+                },
+                "metadata": {"column": column, **more.get("metadata", {})},
             },
         )
 

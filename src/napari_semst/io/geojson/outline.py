@@ -69,7 +69,7 @@ def outlines(
     rings: dict[int, list[tuple[float, Floats]]] = {}
     for piece, ring in _rings(walks):
         points = _without_straight(cut.corners[ring])
-        rings.setdefault(piece, []).append((_area(points), points))
+        rings.setdefault(piece, []).append((ring_area(points), points))
     found: list[list[tuple[float, Polygon]]] = [[] for _ in range(n_labels)]
     for piece, own in rings.items():
         own.sort(key=lambda ring: -ring[0])
@@ -158,7 +158,7 @@ def _without_straight(points: Floats) -> Floats:
     return kept
 
 
-def _area(points: Floats) -> float:
+def ring_area(points: Floats) -> float:
     """Return the area of a ring, negative where it runs clockwise."""
     centred = points - points[0]
     x, y = centred.T

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Literal, NamedTuple
+from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 
 import numpy as np
 
@@ -17,7 +17,7 @@ from napari_semst.io.geojson.features import (
 from napari_semst.io.geojson.tiles import unique_places
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Mapping
     from pathlib import Path
 
     from anndata import AnnData
@@ -62,6 +62,7 @@ def write_geojson(
     section_key: str | None = None,
     coordinates: str | None = None,
     pixel_size: float | None = None,
+    about: Mapping[str, Mapping[str, Any]] | None = None,
     overwrite: bool = False,
 ) -> WrittenGeojson:
     """Write a column of labels as GeoJSON that QuPath opens.
@@ -92,6 +93,9 @@ def write_geojson(
     pixel_size
         Units of the coordinates per pixel of the image, as micrometres; None where
         the coordinates are pixels.
+    about
+        More of the annotation of a label, by label: ``name`` on show, ``measurements``
+        and ``metadata``. The class of an annotation stays the label.
     overwrite
         Whether a file that stands there may be replaced.
 
@@ -138,7 +142,7 @@ def write_geojson(
 
     def features() -> Iterator[str]:
         if shapes != "spots":
-            yield from region_features(adata, spots, codes, table, column)
+            yield from region_features(adata, spots, codes, table, column, about or {})
         if shapes != "regions":
             yield from detection_features(adata, spots, codes, table)
 

@@ -139,12 +139,24 @@ class GeneActions(QObject):
         self.status_changed.emit("success", texts.DRAWN, ", ".join(table.genes))
 
     def _on_save(self, table: pd.DataFrame) -> None:
+        self.save_table(table, "Save the markers", "markers.csv")
+
+    def save_table(
+        self,
+        table: pd.DataFrame,
+        title: str = "Save the genes",
+        name: str = "genes.csv",
+    ) -> None:
+        """Ask for a path, and write a table there.
+
+        Parameters
+        ----------
+        title, name
+            Of the dialog, and of the file that it suggests.
+        """
         from napari_semst.io.export.h5ad import write_table
 
-        kinds = "Table (*.csv)"
-        path = ask_path(
-            self._window, "Save the markers", "markers.csv", kinds, (".csv",)
-        )
+        path = ask_path(self._window, title, name, "Table (*.csv)", (".csv",))
         if path is None:
             return
         try:

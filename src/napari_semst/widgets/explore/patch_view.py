@@ -28,11 +28,16 @@ class PatchView(QAbstractButton):
     ----------
     side
         Of the picture, in pixels of the window.
+    captioned
+        Whether there is room for a caption.
     """
 
-    def __init__(self, side: int, parent: QWidget | None = None) -> None:
+    def __init__(
+        self, side: int, parent: QWidget | None = None, *, captioned: bool = True
+    ) -> None:
         super().__init__(parent)
         self._side = side
+        self._n_lines = _LINES if captioned else 0
         self._image: QImage | None = None
         self._ring = 0.0
         self._color = QColor(Qt.GlobalColor.transparent)
@@ -80,7 +85,7 @@ class PatchView(QAbstractButton):
 
     def sizeHint(self) -> QSize:  # noqa: N802  Qt's name
         """Return the size of picture, strip and caption."""
-        text = self.fontMetrics().lineSpacing() * _LINES + _GAP
+        text = self.fontMetrics().lineSpacing() * self._n_lines + _GAP
         return QSize(self._side, self._side + _STRIP + text)
 
     def paintEvent(self, event: QPaintEvent) -> None:  # noqa: N802  Qt's name

@@ -11,7 +11,7 @@ from qtpy.QtCore import Qt
 from qtpy.QtWidgets import QGridLayout, QWidget
 
 from napari_semst import keys
-from napari_semst.explore.comparison_patches import N_ALIKE, PatchBook, SpotPatches
+from napari_semst.explanation.comparison_patches import N_ALIKE, PatchBook, SpotPatches
 from napari_semst.explore.labels import Labels, read_labels
 from napari_semst.viewer import colourings, spots
 from napari_semst.viewer.adapter import snapshot
@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 
     from anndata import AnnData
 
-    from napari_semst.explore.comparison_patches import SpotIndices
+    from napari_semst.explanation.comparison_patches import SpotIndices
     from napari_semst.widgets.explore.context import ExploreContext
     from napari_semst.widgets.explore.drawing import DrawingTool
 

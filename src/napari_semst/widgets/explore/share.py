@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -34,6 +35,7 @@ if TYPE_CHECKING:
     from napari.layers import Layer
 
     from napari_semst.explore.labels import Labels
+    from napari_semst.io.geojson.write import WrittenGeojson
     from napari_semst.viewer.colourings import Colouring
     from napari_semst.widgets.explore.editing import LabelEditor
     from napari_semst.widgets.shared.section_colours import ColourChoices
@@ -144,7 +146,14 @@ class ShareActions(QObject):
         else:
             self._ask_write(what, stem)
 
-    def _ask_write(self, what: str, stem: str) -> None:
+    def ask_discordant_regions(self) -> None:
+        """Ask where to write the discordant regions, whatever is on show."""
+        layer = self._sections.layer
+        if layer is not None and self._sections.tissue is not None:
+            stem = f"{file_stem(layer.name)}_regions"
+            self._ask_write("regions_out", stem, keys.DISCORDANT_REGION)
+
+    def _ask_write(self, what: str, stem: str, column: str = "") -> None:
         layer, tissue = self._sections.layer, self._sections.tissue
         colouring = self._sections.colouring
         assert layer is not None
@@ -158,10 +167,11 @@ class ShareActions(QObject):
         if path is None:
             return
         # Now, and copied: the section can change while it is written.
+        shown = colouring.column if colouring.place in ("obs", "fixed") else ""
         given: dict[str, Any] = {
             **_where(layer),
             "dpi": self._panel.dpi.value(),
-            "column": colouring.column if colouring.place in ("obs", "fixed") else "",
+            "column": column or shown,
         }
         if what == "figure":
             given["colouring"] = plot_values(tissue, colouring, self._sections.choices)
@@ -306,19 +316,28 @@ def _write(
             overwrite=True,
         )
         return done, ""
+    written = _write_outlines(tissue, path, given)
+    return written.path, "\n".join(written.notes)
+
+
+def _write_outlines(
+    tissue: AnnData, path: Path, given: dict[str, Any]
+) -> WrittenGeojson:
+    """Write the outlines of labels; of discordant regions with what they are."""
+    from napari_semst.explanation.region_file import write_regions
     from napari_semst.io.geojson import write_geojson
 
     column = given["column"] or keys.DOMAIN
-    written = write_geojson(
+    regions = column == keys.DISCORDANT_REGION
+    write = write_regions if regions else partial(write_geojson, column=column)
+    return write(
         tissue,
         path,
-        column=column,
         section=given["section"],
         section_key=given["section_key"],
-        coordinates=place,
+        coordinates=given["coordinates"],
         overwrite=True,
     )
-    return written.path, "\n".join(written.notes)
 
 
 def _read(

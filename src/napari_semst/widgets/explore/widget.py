@@ -19,6 +19,7 @@ from napari_semst.widgets.explore import texts
 from napari_semst.widgets.explore.choice import ColourPicker
 from napari_semst.widgets.explore.compare import ComparePanel
 from napari_semst.widgets.explore.context import ExploreContext
+from napari_semst.widgets.explore.discordant.regions import RegionsPart
 from napari_semst.widgets.explore.genes import GeneActions
 from napari_semst.widgets.explore.legend import LegendTable
 from napari_semst.widgets.explore.limits import ColourLimits
@@ -96,8 +97,15 @@ class ExploreDomains(QWidget):
         self.patches = PatchesPart(context, self.select.tool, self)
         self.naming = NamingPart(context, self)
         self.neighbours = NeighboursPart(context, self)
+        self.regions = RegionsPart(context, self)
+        self.regions.colours_wanted.connect(self.colour_by)
+        self.regions.save_wanted.connect(self.sharing.ask_discordant_regions)
+        self.regions.save_genes_wanted.connect(self.genes.save_table)
+        self.regions.failed.connect(self._on_failed)
         at = self.column.indexOf(self.card) + 1
-        for place, part in enumerate((self.select, self.umap, self.patches)):
+        for place, part in enumerate(
+            (self.regions, self.select, self.umap, self.patches)
+        ):
             self.column.insertWidget(at + place, part)
         below = self.column.indexOf(self.why_fold) + 1
         self.column.insertWidget(below, self.naming)
@@ -202,6 +210,7 @@ class ExploreDomains(QWidget):
                 self.patches.shutdown()
                 self.naming.shutdown()
                 self.neighbours.shutdown()
+                self.regions.shutdown()
             self._docked = self.parent() is not None
         return super().event(event)
 

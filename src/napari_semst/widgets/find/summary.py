@@ -143,6 +143,11 @@ def discordance_line(
     )
     if provenance.get("training", {}).get("patterns_predicted") == 0:
         said = texts.NOT_COMPARED
+    regions = len(
+        provenance.get("training", {}).get("discordant_regions", {}).get("q", ())
+    )
+    if regions:
+        said += f" {texts.IN_REGIONS.format(n=regions, s='s' * (regions > 1))}"
     missing = len(discordance) - usable
     return [f"{said} {texts.NO_IMAGE_OF.format(missing=missing)}" if missing else said]
 

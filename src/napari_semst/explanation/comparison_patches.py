@@ -203,6 +203,11 @@ class PatchBook:
         # Decoded blocks are kept by the slide, which one thread may change at a time.
         self._lock = threading.Lock()
 
+    @property
+    def places(self) -> NDArray[np.float64]:
+        """Return the coordinates of the spots, ``(n_spots, 2)``."""
+        return self._places
+
     def look(self, spot: int, pixels: int, n_alike: int = N_ALIKE) -> SpotPatches:
         """Return the pictures of a spot and of spots that are alike.
 

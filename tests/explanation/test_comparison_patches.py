@@ -7,7 +7,7 @@ import pytest
 
 from napari_semst import keys
 from napari_semst.errors import InputError
-from napari_semst.explore.comparison_patches import (
+from napari_semst.explanation.comparison_patches import (
     PatchBook,
     find_similar_spots,
     scale_in_words,

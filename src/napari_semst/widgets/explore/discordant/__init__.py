@@ -1,0 +1,1 @@
+"""The part of the dock that lists discordant regions."""
