@@ -129,6 +129,11 @@ class RunControl:
     # Their names until 0.1, which scripts may have: this one, and `look` below.
     look_every = snapshot_every
 
+    @property
+    def watched(self) -> bool:
+        """Whether what is learnt so far is asked for."""
+        return self._snapshot_every is not None
+
     def snapshot(self, at: LatentNow) -> NDArray[np.float32] | None:
         """Return what is learnt so far if it is asked for now, else `None`.
 

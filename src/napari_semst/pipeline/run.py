@@ -16,6 +16,7 @@ from napari_semst.methods.resolve import resolve
 from napari_semst.methods.run_device import run_device
 from napari_semst.methods.spec import method_spec
 from napari_semst.pipeline.content import content_hashes
+from napari_semst.pipeline.first_look import first_look
 from napari_semst.pipeline.provenance import CONTENT, record, spots_hash
 from napari_semst.pipeline.result import DomainResult, attach
 from napari_semst.pipeline.warnings import (
@@ -118,6 +119,12 @@ def _found(
         settle_threads()
     watch = _Stopwatch()
     config, section, short = yield from prepared(tissue, request, control)
+    spec = method_spec(config.model.method)
+    threads = threads_wanted(section.n_spots, all_cores=spec.uses_all_cores(config))
+    if spec.networks != "none":
+        # On as many threads as what follows: components keep their last bits.
+        with threads_limited(threads), memory_errors_explained():
+            yield from first_look(section, config, control)
     watch.lap("prepare")
     control.check()
     morphology = yield from describe_morphology(
@@ -132,9 +139,7 @@ def _found(
     )
     watch.lap("describe")
     device = run_device(config)
-    spec = method_spec(config.model.method)
     yield from _begun(control.states, config, section, embedding, device)
-    threads = threads_wanted(section.n_spots, all_cores=spec.uses_all_cores(config))
     with threads_limited(threads), memory_errors_explained():
         fit = yield from spec.load_fit()(section, embedding, config, device, control)
         del embedding  # as large as all that follows

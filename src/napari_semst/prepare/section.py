@@ -107,6 +107,9 @@ class Section:
     notes: dict[str, Any] = field(default_factory=dict)
     morphology: Morphology | None = None
     gene_ids: NDArray[np.str_] | None = None
+    _kept: dict[int, Components] = field(
+        default_factory=dict, repr=False, compare=False
+    )
 
     @property
     def n_spots(self) -> int:
@@ -185,6 +188,15 @@ class Section:
         every rare gene the weight of a marker. Several sections have the axes along
         which spots differ inside sections, and are shifted into one frame.
         """
+        kept = self._kept.get(seed)
+        return self._components(seed) if kept is None else kept
+
+    def keep_components(self, seed: int) -> Components:
+        """Return the same, and hold them for whoever asks next."""
+        self._kept[seed] = self.components(seed)
+        return self._kept[seed]
+
+    def _components(self, seed: int) -> Components:
         codes = self.sections.codes if len(self.sections.names) > 1 else None
         axes, root, logged = components.ExpressionAxes.of_section(
             self.counts, self.config.n_components, seed, codes
