@@ -11,7 +11,7 @@ from scipy.spatial import KDTree
 from napari_semst.core import chunks
 from napari_semst.core.progress import RunControl, run_to_end
 from napari_semst.core.sections import Sections
-from napari_semst.domains.refine import refined, refined_labels
+from napari_semst.domains.refine import refined
 from napari_semst.errors import Cancelled
 from napari_semst.methods.base import View
 from napari_semst.sample import simulated_cortex
@@ -110,16 +110,6 @@ def test_neighbours_of_another_section_say_nothing():
     alone = refine(blurred(), values, section)
     np.testing.assert_array_equal(after[: len(values)], alone)
     assert (after[len(values) :] != truth[::-1]).mean() < 0.02
-
-
-def test_labels_keep_their_names():
-    values, truth, section = halves()
-    names = np.where(truth == 0, 7, 3)
-    names[SIDE * 5 + 4] = 3
-    steps = refined_labels(names, (View(values, True),), section, 3, 0, RunControl())
-    labels = run_to_end(steps)
-    assert set(labels) == {3, 7}
-    assert (labels != names).sum() <= 1
 
 
 def test_a_domain_without_a_spot_gets_none():

@@ -146,11 +146,11 @@ def test_embeddings_of_another_width_are_refused(tissue):
 
 @pytest.mark.parametrize("rounds", [0, 2])
 def test_labels_are_refined_as_those_of_the_run(tissue, monkeypatch, rounds):
-    from napari_semst.domains import refine
+    from napari_semst.domains import cluster
 
     request = short("quick", domains={"refine": rounds})
     model = run_to_end(find_domains(tissue, request)).model
-    asked, own = {}, refine.refined
+    asked, own = {}, cluster.refined
 
     def watched(posterior, views, section, n_rounds, seed, control):
         asked.update(rounds=n_rounds, width=posterior.shape[1])
@@ -158,10 +158,26 @@ def test_labels_are_refined_as_those_of_the_run(tissue, monkeypatch, rounds):
         asked["labels"] = (labels + 1) % len(model.names)
         return asked["labels"]
 
-    monkeypatch.setattr(refine, "refined", watched)
+    monkeypatch.setattr(cluster, "refined", watched)
     result = run_to_end(label_section(tissue, model))
     assert (asked["rounds"], asked["width"]) == (rounds, len(model.names))
     np.testing.assert_array_equal(result.codes, asked["labels"])
+
+
+def test_the_majority_is_that_of_the_run(tissue, monkeypatch):
+    from napari_semst.domains import cluster
+
+    request = short("quick", domains={"majority": 6})
+    model = run_to_end(find_domains(tissue, request)).model
+    asked = []
+
+    def watched(labels, section, n_neighbours):
+        asked.append(n_neighbours)
+        return labels
+
+    monkeypatch.setattr(cluster, "majority_labels", watched)
+    run_to_end(label_section(tissue, model))
+    assert asked == [6]
 
 
 def test_cancel_ends_it(tissue, made):

@@ -276,7 +276,7 @@ def readout_settings(config: Config, readout: str, k: int) -> DomainsConfig:
     if readout != OWN:
         name = readout.removesuffix(SETTLED)
         rounds = REFINE_ROUNDS if readout.endswith(SETTLED) else 0
-        changed |= {"readout": name, "refine": rounds}
+        changed |= {"readout": name, "refine": rounds, "majority": 0}
     return dataclasses.replace(config.domains, **changed)
 
 

@@ -66,6 +66,7 @@ _RUN_SETTINGS = SettingOptions(
     "training.epochs",
     "domains.readout",
     "domains.refine",
+    "domains.majority",
     "training.device",
     "training.max_memory",
     "model.weights",

@@ -9,17 +9,20 @@ import numpy as np
 
 from napari_semst.domains.cluster_methods import READOUTS
 from napari_semst.domains.confidence import spot_confidence
-from napari_semst.domains.refine import refined, refined_labels
+from napari_semst.domains.majority import majority_labels
+from napari_semst.domains.mixture import one_hot
+from napari_semst.domains.refine import refined
 
 if TYPE_CHECKING:
-    from collections.abc import Generator
+    from collections.abc import Generator, Sequence
 
     from numpy.typing import NDArray
 
     from napari_semst.config import DomainsConfig
     from napari_semst.core.progress import Progress, RunControl
     from napari_semst.domains.consensus import ConsensusMember
-    from napari_semst.methods.base import Fit
+    from napari_semst.domains.refine import Posterior
+    from napari_semst.methods.base import Fit, View
     from napari_semst.prepare.section import Section
 
 
@@ -57,20 +60,21 @@ def assign_domains(
     Parameters
     ----------
     config
-        ``n_domains``, at most the number of spots, ``readout``, ``n_starts`` and
-        ``refine`` are read.
+        ``n_domains``, at most the number of spots, ``readout``, ``n_starts``,
+        ``refine`` and ``majority`` are read.
     """
     k, n_spots = config.n_domains, section.n_spots
     control.check()
     if k == 1:
         return Assignment(np.zeros(n_spots, np.int32))
     read = yield from READOUTS[config.readout](fit, section, config, seed, control)
-    asked = (fit.views, section, config.refine, seed, control)
+    asked = (fit.views, section, config, seed, control)
     if read.posterior is None:
-        return Assignment(
-            largest_first((yield from refined_labels(read.labels, *asked)))
-        )
-    labels = yield from refined(read.posterior, *asked)
+        _, labels = np.unique(read.labels, return_inverse=True)
+        # Labels without probabilities: each counts as sure.
+        sure = one_hot(labels, int(labels.max()) + 1).astype(np.float32)
+        return Assignment(largest_first((yield from settled(sure, *asked))))
+    labels = yield from settled(read.posterior, *asked)
     codes = largest_first(labels)
     share = read.posterior[np.arange(n_spots), labels]
     confidence = yield from spot_confidence(
@@ -79,6 +83,27 @@ def assign_domains(
     order = _columns(labels, codes, k)
     ordered = tuple(member.ordered(order) for member in read.members)
     return Assignment(codes, confidence, ordered)
+
+
+def settled(
+    posterior: Posterior,
+    views: Sequence[View],
+    section: Section,
+    config: DomainsConfig,
+    seed: int,
+    control: RunControl,
+) -> Generator[Progress, None, NDArray[np.integer[Any]]]:
+    """Return the domain of every spot, borders settled and majorities followed.
+
+    Parameters
+    ----------
+    posterior
+        As for `refined`.
+    config
+        ``refine`` and ``majority`` are read; either may be 0.
+    """
+    labels = yield from refined(posterior, views, section, config.refine, seed, control)
+    return majority_labels(labels, section, config.majority)
 
 
 def _columns(

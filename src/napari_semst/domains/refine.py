@@ -13,7 +13,7 @@ import numpy as np
 
 from napari_semst.core.chunks import chunks, fitted_spots
 from napari_semst.core.progress import Progress
-from napari_semst.domains.mixture import Standardizer, fit_tied, one_hot
+from napari_semst.domains.mixture import Standardizer, fit_tied
 
 if TYPE_CHECKING:
     from collections.abc import Generator, Sequence
@@ -119,21 +119,6 @@ def _kept(
     stays = (size < SMALL * mean) | (lost > MOST_LOST * size)
     kept: NDArray[np.bool_] = stays[cells]
     return kept
-
-
-def refined_labels(
-    labels: Labels,
-    views: Sequence[View],
-    section: Section,
-    rounds: int,
-    seed: int,
-    control: RunControl,
-) -> Generator[Progress, None, Labels]:
-    """Return the same for labels without probabilities: each counts as sure."""
-    names, place = np.unique(labels, return_inverse=True)
-    sure = one_hot(place, len(names)).astype(np.float32)
-    settled = yield from refined(sure, views, section, rounds, seed, control)
-    return np.asarray(names[settled])
 
 
 def own_evidence(

@@ -450,10 +450,9 @@ def _predict_domains(
     adapt: bool,
 ) -> Generator[Progress, None, Assignment]:
     """Return the domains that the model's members agree on, by the model's codes."""
-    from napari_semst.domains.cluster import Assignment
+    from napari_semst.domains.cluster import Assignment, settled
     from napari_semst.domains.confidence import spot_confidence
     from napari_semst.domains.consensus import predict_members
-    from napari_semst.domains.refine import refined
 
     seed = config.training.seed
     posterior = yield from predict_members(
@@ -461,8 +460,8 @@ def _predict_domains(
     )
     # Domains that had no spot when the model was made have no name.
     posterior = posterior[:, : len(model.names)]
-    labels = yield from refined(
-        posterior, fit.views, section, config.domains.refine, seed, control
+    labels = yield from settled(
+        posterior, fit.views, section, config.domains, seed, control
     )
     share = posterior[np.arange(len(labels)), labels]
     present = np.unique(labels, return_inverse=True)[1].astype(np.int32)

@@ -56,6 +56,7 @@ RUN_OPTIONS = (
     "training.epochs",
     "domains.readout",
     "domains.refine",
+    "domains.majority",
     "training.device",
     "training.max_memory",
     "model.weights",

@@ -40,7 +40,7 @@ class Gaaest(Host):
         },
         "model": {"hidden": 256, "latent": 64},
         "training": {"epochs": 600, "learning_rate": 1e-3},
-        "domains": {"refine": 3},
+        "domains": {"majority": 35},
     }
     step_seconds = 7e-5
 

@@ -41,7 +41,7 @@ class GraphST(Host):
         },
         "model": {"latent": 64},
         "training": {"epochs": 600, "learning_rate": 1e-3},
-        "domains": {"refine": 3},
+        "domains": {"majority": 50},
     }
 
     step_seconds = 1.3e-5

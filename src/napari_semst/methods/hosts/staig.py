@@ -37,7 +37,7 @@ class Staig(Host):
         "prepare": {"n_top_genes": 3000, "n_rings": 1, "spatial_neighbours": 6},
         "model": {"latent": 64},
         "training": {"epochs": 400, "learning_rate": 5e-4, "weight_decay": 1e-5},
-        "domains": {"refine": 3},
+        "domains": {"majority": 15},
     }
     image = True
     step_seconds = 5e-5

@@ -45,7 +45,7 @@ class Stdcl(Host):
         },
         "model": {"latent": 64},
         "training": {"epochs": 1500, "learning_rate": 1e-3},
-        "domains": {"refine": 3},
+        "domains": {"majority": 50},
     }
     step_seconds = 3e-5
 

@@ -48,8 +48,8 @@ MAY_NOT_FIT = (
 LOSS_TITLE = "Loss"
 SHOW_DOMAINS = "Show domains while training"
 PROVISIONAL = (
-    "On the tissue: provisional domains of the training so far. The final ones are "
-    "read with more care."
+    "On the tissue: provisional domains, of averaged expression at first and then of "
+    "the training so far. The final ones are read with more care."
 )
 NOT_DOWNLOADED = "Not started"
 NOT_DOWNLOADED_HELP = (
