@@ -70,9 +70,9 @@ def assign_domains(
     read = yield from READOUTS[config.readout](fit, section, config, seed, control)
     asked = (fit.views, section, config, seed, control)
     if read.posterior is None:
-        _, labels = np.unique(read.labels, return_inverse=True)
+        names, place = np.unique(read.labels, return_inverse=True)
         # Labels without probabilities: each counts as sure.
-        sure = one_hot(labels, int(labels.max()) + 1).astype(np.float32)
+        sure = one_hot(place, len(names)).astype(np.float32)
         return Assignment(largest_first((yield from settled(sure, *asked))))
     labels = yield from settled(read.posterior, *asked)
     codes = largest_first(labels)
