@@ -12,11 +12,11 @@ from napari_semst.core.process_group import current_group
 from napari_semst.core.progress import NOTED, Progress, RunControl
 from napari_semst.core.threads import settle_threads, threads_limited, threads_wanted
 from napari_semst.errors import ConfigError, ShareDone
+from napari_semst.methods.first_look import first_look
 from napari_semst.methods.resolve import resolve
 from napari_semst.methods.run_device import run_device
 from napari_semst.methods.spec import method_spec
 from napari_semst.pipeline.content import content_hashes
-from napari_semst.pipeline.first_look import first_look
 from napari_semst.pipeline.provenance import CONTENT, record, spots_hash
 from napari_semst.pipeline.result import DomainResult, attach
 from napari_semst.pipeline.warnings import (
@@ -119,12 +119,7 @@ def _found(
         settle_threads()
     watch = _Stopwatch()
     config, section, short = yield from prepared(tissue, request, control)
-    spec = method_spec(config.model.method)
-    threads = threads_wanted(section.n_spots, all_cores=spec.uses_all_cores(config))
-    if spec.networks != "none":
-        # On as many threads as what follows: components keep their last bits.
-        with threads_limited(threads), memory_errors_explained():
-            yield from first_look(section, config, control)
+    yield from first_look(section, config, control)
     watch.lap("prepare")
     control.check()
     morphology = yield from describe_morphology(
@@ -139,7 +134,9 @@ def _found(
     )
     watch.lap("describe")
     device = run_device(config)
+    spec = method_spec(config.model.method)
     yield from _begun(control.states, config, section, embedding, device)
+    threads = threads_wanted(section.n_spots, all_cores=spec.uses_all_cores(config))
     with threads_limited(threads), memory_errors_explained():
         fit = yield from spec.load_fit()(section, embedding, config, device, control)
         del embedding  # as large as all that follows
