@@ -37,6 +37,7 @@ def first_look(
     Cancelled
         Between pieces of the work.
     """
+    control.check()
     spec, seed = method_spec(config.model.method), config.training.seed
     if spec.networks == "none" or not control.watched:
         return

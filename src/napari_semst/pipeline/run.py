@@ -121,7 +121,6 @@ def _found(
     config, section, short = yield from prepared(tissue, request, control)
     yield from first_look(section, config, control)
     watch.lap("prepare")
-    control.check()
     morphology = yield from describe_morphology(
         tissue, section.coordinates, config, control
     )
