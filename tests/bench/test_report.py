@@ -11,18 +11,24 @@ import pandas as pd
 import pytest
 
 from napari_semst import BenchFile, BenchPlan, compare_methods
-from napari_semst.bench import here
+from napari_semst.bench import here, pictures
 from napari_semst.bench.paper import DATASETS, HOSTS, Variant
 from napari_semst.bench.pictures import _as_annotated, draw_figures
 from napari_semst.bench.published import published_scores
 from napari_semst.bench.results import Finished, tidy_results, write_results
 from napari_semst.bench.store import FinishedCell
-from napari_semst.bench.summary import mean_agreement, summary_tables
+from napari_semst.bench.summary import (
+    SCORES_SHOWN,
+    mean_agreement,
+    summary_tables,
+)
 from napari_semst.explore import umap
+from napari_semst.report.page import page_environment
 from tests.bench.cases import SHORT, Inside, saved
 
 ALONE, WITH_FSM = Variant("stagate"), Variant("stagate", "fsm", "builtin")
 SHUFFLED = WITH_FSM._replace(control="shuffled")
+BOTH = ("before", "after")
 
 
 def cell(ari, labels, memory=100.0, best=None):
@@ -41,6 +47,9 @@ class Known(Finished):
 
     def each(self):
         return self.known
+
+    def cell(self, file, variant, seed):
+        return self.known.get((file, variant, seed))
 
 
 PLAN = BenchPlan(
@@ -117,6 +126,78 @@ def test_cells_without_a_readout_are_not_drawn_by_it():
     (picture,) = draw_figures(plan, facts, Known(cells))
     assert "over 0 to 1 seeds" in picture.caption
     assert draw_figures(replace(plan, readouts=("gmm",)), facts, Known(cells)) == []
+
+
+@pytest.fixture
+def figures(monkeypatch):
+    """The figures themselves in place of the pictures made of them."""
+    drawn = []
+    monkeypatch.setattr(pictures, "_picture", lambda figure, text: drawn.append(figure))
+    return drawn
+
+
+def test_sources_of_semantics_are_told_by_the_names_of_their_files(figures):
+    sources = ("builtin", "table:/a/long/way/to/made.csv", "genes:owner/model")
+    cells = {
+        ("A", Variant("semst", "fsm", name), seed): cell(0.1 * place - 0.05, [0, 1])
+        for place, name in enumerate(sources)
+        for seed in (0, 1)
+    }
+    plan = replace(
+        PLAN, tables=(), figures=("8",), methods=("semst",), semantics=sources
+    )
+    draw_figures(plan, {"A.h5ad": SimpleNamespace(name="A")}, Known(cells))
+    (axes,) = figures[0].axes
+    ticks = [label.get_text() for label in axes.get_xticklabels()]
+    assert ticks == ["builtin", "table: made.csv", "genes: model"]
+    assert axes.get_ylabel() == "Score"
+    # A score below 0 is not cut off.
+    assert axes.get_ylim()[0] < -0.05
+    names = [text.get_text() for text in figures[0].legends[0].get_texts()]
+    assert names == ["ARI", "NMI", "ACC", "F1"]
+
+
+@pytest.mark.parametrize("tall", [False, True])
+def test_sections_before_and_after_modulation_have_names_and_no_empty_paper(
+    figures, tall
+):
+    places = np.array([[0.0, 0], [100, 0], [0, 10], [100, 10]])
+    arrays = {f"modulation_{when}": np.array([0, 0, 1, 1]) for when in BOTH}
+    semst = Variant("semst", "fsm", "builtin")
+    cells = {("A", semst, 0): FinishedCell({}, arrays)}
+    plan = replace(PLAN, tables=(), figures=("7",), methods=("semst",))
+    facts = SimpleNamespace(
+        name="A",
+        places=places[:, ::-1] if tall else places,
+        codes=np.array([0, 0, 1, -1], np.int32),
+        classes=("$L_1$", "white matter"),
+    )
+    draw_figures(plan, {"A.h5ad": facts}, Known(cells))
+    (legend,) = figures[0].legends
+    assert [text.get_text() for text in legend.get_texts()] == [*facts.classes]
+    assert not any(text.get_parse_math() for text in legend.get_texts())
+    height = figures[0].get_size_inches()[1]
+    assert height > 5 if tall else height < 2
+
+
+def test_what_is_not_known_yet_is_no_empty_place_in_a_table():
+    """One variant of three is finished, once: no rank, agreement or score of others."""
+    tables = table_of({("A", ALONE, 0): cell(0.4, [0, 0, 1, 1])})
+    text = (
+        page_environment("napari_semst.bench")
+        .get_template("bench.html")
+        .render(
+            plan=PLAN, cells=6, cells_finished=1, written="", warnings=(), files=(),
+            tables=tables, scores=SCORES_SHOWN, compares={"table 3": "Hosts."},
+            pictures=(), failed=(), versions=(), plan_text="", settings=(),
+        )
+    )  # fmt: skip
+    rows = text.split("<tbody>")[-1].split("</tbody>")[0].split("<tr>")[1:]
+    dash = "<td class='number none'>\N{EN DASH}</td>"
+    assert [row.count(dash) for row in rows] == [1, 8, 10]
+    assert "None" not in text
+    assert "CPU (s)" in text
+    assert "Memory (MB)" in text
 
 
 def test_cells_are_counted_by_the_readouts_that_are_wanted():
@@ -207,7 +288,8 @@ def test_the_page_has_tables_figures_and_the_configuration(
     page = Page(text)
     assert "script" not in page.tags
     assert "b" not in page.tags
-    assert page.words.count(f"Table 1, {name}, readout kmeans") == 1
+    assert page.words.count("Table 1") == 1
+    assert page.words.count(f"{name}, readout kmeans") == 1
     captions = [picture["alt"].split(",")[0] for picture in page.pictures]
     # Of one source alone there is nothing to compare in figure 8.
     assert captions == ["Figure 3", "Figure 4", "Figure 6", "Figure 7"]

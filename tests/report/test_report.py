@@ -86,6 +86,16 @@ def test_nothing_comes_from_outside(result, tmp_path):
     assert "default-src 'none'" in text
 
 
+@pytest.mark.parametrize(("axis", "n_wide"), [(0, 0), (1, 4)])
+def test_pictures_of_wide_sections_take_the_whole_page(result, tmp_path, axis, n_wide):
+    """Side by side, their writing could not be read; the loss stays as it is."""
+    result.obsm["spatial"] = result.obsm["spatial"].copy()
+    result.obsm["spatial"][:, axis] *= 0.1
+    _, reader = report(result, tmp_path, annotation="ground_truth")
+    kinds = [values.get("class") for tag, values in reader.tags if tag == "figure"]
+    assert (len(kinds), kinds.count("wide")) == (5, n_wide)
+
+
 def test_it_tells_what_was_found(result, tmp_path):
     rows = result.obs[keys.DOMAIN].value_counts()
     _, reader = report(result, tmp_path, annotation="ground_truth")

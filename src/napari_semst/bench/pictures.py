@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+import textwrap
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -10,7 +12,7 @@ from napari_semst.bench.layout import variants_of
 from napari_semst.bench.summary import SCORES_SHOWN, cells_over_seeds, variant_label
 from napari_semst.domains.metrics import matched_classes
 from napari_semst.palette import MISSING_COLOR, domain_colors
-from napari_semst.report.figures import ReportPicture, picture_data
+from napari_semst.report.figures import ReportPicture
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -51,15 +53,16 @@ def draw_figures(
 
 
 def _picture(figure: Figure, caption: str) -> ReportPicture:
-    return ReportPicture(caption, picture_data(figure, _DPI))
+    return ReportPicture.of(caption, figure, _DPI)
 
 
-def _figure(n_panels: int, width: float = 3.4, height: float = 2.9) -> Any:
+def _figure(n_panels: int, height: float = 2.9, *, one_scale: bool = False) -> Any:
     """Return a figure and its panels, side by side."""
     from matplotlib.figure import Figure
 
-    figure = Figure((width * n_panels, height), dpi=_DPI, layout="constrained")
-    return figure, list(figure.subplots(1, n_panels, squeeze=False)[0])
+    figure = Figure((3.4 * n_panels, height), dpi=_DPI, layout="constrained")
+    panels = figure.subplots(1, n_panels, squeeze=False, sharey=one_scale)
+    return figure, list(panels[0])
 
 
 def _plain(axes: Axes, title: str = "") -> None:
@@ -72,7 +75,7 @@ def _scattered(
     axes: Axes, places: NDArray[Any], codes: NDArray[np.integer[Any]], title: str
 ) -> None:
     """Draw spots coloured by a number each, those below 0 in grey."""
-    spots = np.flatnonzero(np.isfinite(places).all(axis=1))
+    spots = np.flatnonzero(_drawn_at(places))
     if len(spots) > _MOST_SPOTS:
         random = np.random.default_rng(0)
         spots = random.choice(spots, _MOST_SPOTS, replace=False)
@@ -118,7 +121,15 @@ def _genes_of_a_spot(
         )  # fmt: skip
         axes.set_xlabel("Genes of a spot (k_g)", fontsize=8, parse_math=False)
 
-    return _over_variants(plan, known, finished, variants, draw, "Figure 4")
+    return _over_variants(
+        plan,
+        known,
+        finished,
+        variants,
+        draw,
+        "Figure 4",
+        "the number of genes of a spot",
+    )
 
 
 def _sources(
@@ -128,15 +139,28 @@ def _sources(
     variants = variants_of("figure 8", plan)
     if len(variants) < 2:
         return []
+    names = [_short_source(variant.semantics) for variant in variants]
 
     def draw(axes: Axes, name: str, color: str, values: list[list[float]]) -> None:
         place = SCORES_SHOWN.index(name)
         means, spread = _over_seeds(values)
         across = np.arange(len(variants)) + 0.2 * (place - 1.5)
-        axes.bar(across, means, 0.18, yerr=spread, label=_NAMES[name], color=color)
-        axes.set_xticks(range(len(variants)), [v.semantics for v in variants])
+        axes.bar(
+            across, means, 0.18, yerr=spread, label=_NAMES[name], color=color,
+            error_kw={"linewidth": 0.9, "capsize": 2},
+        )  # fmt: skip
+        axes.set_xticks(range(len(variants)), names)
 
-    return _over_variants(plan, known, finished, variants, draw, "Figure 8")
+    return _over_variants(
+        plan, known, finished, variants, draw, "Figure 8", "source of semantics"
+    )
+
+
+def _short_source(source: str) -> str:
+    """Return a source for people: of a file its name alone, in lines that fit."""
+    kind, _, place = source.partition(":")
+    name = re.split(r"[/\\]", place)[-1]
+    return "\n".join(textwrap.wrap(f"{kind}: {name}" if name else kind, 18))
 
 
 def _over_seeds(
@@ -155,6 +179,7 @@ def _over_variants(
     variants: Sequence[Any],
     draw: Callable[[Axes, str, str, list[list[float]]], None],
     number: str,
+    over: str,
 ) -> list[ReportPicture]:
     """Return a panel for each readout, in which each score is drawn over variants."""
     cells = [cells_over_seeds(finished, known.name, variant) for variant in variants]
@@ -166,16 +191,27 @@ def _over_variants(
     numbers = [len(found) for several in read.values() for found in several]
     if not any(numbers):
         return []
-    figure, panels = _figure(len(plan.readouts))
+    figure, panels = _figure(len(plan.readouts), 3.2, one_scale=True)
     for axes, readout in zip(panels, plan.readouts, strict=True):
         for name, color in zip(SCORES_SHOWN, _COLORS, strict=True):
             values = [[one[name] for one in found] for found in read[readout]]
             draw(axes, name, color, values)
-        _plain(axes, readout)
-        axes.legend(fontsize=7, frameon=False)
+        _plain(axes, f"Readout {readout}")
+    panels[0].set_ylabel("Score", fontsize=8)
+    # One legend for all, where it hides no bar.
+    figure.legend(
+        *panels[0].get_legend_handles_labels(),
+        loc="outside lower center",
+        ncols=len(SCORES_SHOWN),
+        fontsize=8,
+        frameon=False,
+    )
     seeds = min(numbers), max(numbers)
     told = f"{seeds[0]} to {seeds[1]}" if seeds[0] < seeds[1] else f"{seeds[1]}"
-    text = f"{number}, {known.name}: means and deviations over {told} seeds."
+    text = (
+        f"{number}, {known.name}: scores of SemST by {over}, means and deviations over "
+        f"{told} seeds."
+    )
     return [_picture(figure, text)]
 
 
@@ -201,7 +237,12 @@ def _distributions(
             edges = cell.arrays[f"{name}_edges"]
             axes.stairs(cell.arrays[f"{name}_counts"], edges, fill=True, color=color)
             mean, spread = (cell.record[f"{name}_{what}"] for what in ("mean", "sd"))
-            _plain(axes, f"{name}: mean {mean:.3g}, deviation {spread:.3g}")
+            told = f"mean {mean:.3g}, deviation {spread:.3g}".replace(
+                "-", "\N{MINUS SIGN}"
+            )
+            _plain(axes, f"{name}: {told}")
+            axes.set_xlabel(f"{name} of a spot's feature", fontsize=8)
+            axes.set_ylabel("Number of features of spots", fontsize=8)
         text = (
             f"Figure 6, {known.name}: alpha and beta of {variant_label(variant)}, all "
             "spots and features, first seed."
@@ -220,8 +261,11 @@ def _before_and_after(
         cell = finished.cell(known.name, variant, 0)
         if cell is None or "modulation_before" not in cell.arrays:
             continue
-        figure, panels = _figure(3)
+        across, along = np.nan_to_num(np.ptp(places[_drawn_at(places)], axis=0))
+        steep = float(np.clip(along / max(across, 1e-9), 0.3, 1.6))
+        figure, panels = _figure(3, 3.4 * steep + 0.8)
         _scattered(panels[0], places, known.codes, "Annotation")
+        _classes_below(figure, known)
         for axes, when in zip(panels[1:], ("before", "after"), strict=True):
             labels = cell.arrays[f"modulation_{when}"]
             codes, ari = _as_annotated(labels, known.codes)
@@ -235,6 +279,33 @@ def _before_and_after(
         )
         drawn.append(_picture(figure, text))
     return drawn
+
+
+def _drawn_at(places: NDArray[Any]) -> NDArray[np.bool_]:
+    """Return which spots have a place."""
+    return np.asarray(np.isfinite(places).all(axis=1))
+
+
+def _classes_below(figure: Figure, known: FileFacts) -> None:
+    """Name the annotated domains by their colours, below the panels."""
+    from matplotlib.lines import Line2D
+
+    colors = domain_colors(len(known.classes))
+    dots = [
+        Line2D([], [], linestyle="", marker="o", markersize=5, color=color)
+        for color in colors
+    ]
+    legend = figure.legend(
+        dots,
+        known.classes,
+        loc="outside lower center",
+        ncols=min(len(dots), 7),
+        fontsize=8,
+        frameon=False,
+        handletextpad=0.2,
+    )
+    for text in legend.get_texts():
+        text.set_parse_math(False)
 
 
 def _as_annotated(

@@ -17,6 +17,13 @@ if TYPE_CHECKING:
     from napari_semst.bench.results import Finished
 
 REPORT = "report.html"
+_COMPARES = {
+    "1": "SemST with semantics beside methods without.",
+    "2": "SemST with each fusion, each source and each control of semantics.",
+    "3": "Every host alone, with feature-wise semantic modulation (fsm), and with it "
+    "while names of genes are permuted.",
+    "5": "Every host alone and with other fusions of semantics.",
+}
 
 
 def write_bench_report(
@@ -49,6 +56,7 @@ def write_bench_report(
             files=list(zip(plan.files, known, strict=True)),
             tables=summary_tables(plan, finished, [one.name for one in known]),
             scores=SCORES_SHOWN,
+            compares={f"table {n}": words for n, words in _COMPARES.items()},
             pictures=draw_figures(plan, facts, finished),
             failed=failed,
             versions=list(versions().items()),

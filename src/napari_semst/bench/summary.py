@@ -122,11 +122,12 @@ def variant_label(variant: Variant) -> str:
     words = [variant.method]
     if variant.fusion != NONE:
         words += ["+", variant.fusion, f"({variant.semantics})"]
+    parts = [" ".join(words)]
     if variant.control != NONE:
-        words.append(f"control: {variant.control}")
+        parts.append(f"control: {variant.control}")
     if variant.n_genes:
-        words.append(f"k_g {variant.n_genes}")
-    return " ".join(words)
+        parts.append(f"k_g {variant.n_genes}")
+    return ", ".join(parts)
 
 
 def mean_agreement(labels: Sequence[np.ndarray]) -> float | None:

@@ -20,6 +20,10 @@ if TYPE_CHECKING:
     from napari_semst.report.facts import ReportFacts
 
 
+# Above this width over its height, a picture's writing is lost on half a page.
+_WIDE = 1.9
+
+
 @dataclass(frozen=True)
 class ReportPicture:
     """A picture and what it shows.
@@ -30,10 +34,20 @@ class ReportPicture:
         One sentence for people.
     data
         As a ``data:`` address.
+    wide
+        Whether it takes the whole width of the page: half of it would be too small to
+        read.
     """
 
     caption: str
     data: str
+    wide: bool = False
+
+    @classmethod
+    def of(cls, caption: str, figure: Figure, dpi: int) -> ReportPicture:
+        """Return a figure as a picture, wide where it is much wider than high."""
+        width, height = figure.get_size_inches()
+        return cls(caption, picture_data(figure, dpi), bool(width > _WIDE * height))
 
 
 _CAPTIONS = {
@@ -78,12 +92,10 @@ def draw_pictures(
     drawn = []
     for name, caption in wanted.items():
         figure = draw_colours(adata, [name], coordinates=coordinates, dpi=dpi)
-        drawn.append(ReportPicture(caption or "Domains.", picture_data(figure, dpi)))
+        drawn.append(ReportPicture.of(caption or "Domains.", figure, dpi))
     if len(facts.losses) > 1:
         caption = "Training: the loss of every epoch."
-        drawn.append(
-            ReportPicture(caption, picture_data(_curve(facts.losses, dpi), dpi))
-        )
+        drawn.append(ReportPicture.of(caption, _curve(facts.losses, dpi), dpi))
     return drawn
 
 
