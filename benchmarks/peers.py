@@ -1,7 +1,7 @@
 """The project's recipes beside other methods, on one section, each in its own process.
 
     python benchmarks/peers.py SECTION.h5ad --truth COLUMN -k 7 --work FOLDER
-        [--only NAME ...] [--threads 1] [--limit 30] [--memory 16] [--again]
+        [--only NAME ...] [--times 3] [--threads 1] [--limit 30] [--memory 16] [--again]
 
 SECTION holds raw counts, obsm["spatial"] and an annotation in obs[COLUMN], which is
 only scored: the runners drop it before a peer sees the section. Every peer gets a
@@ -9,10 +9,11 @@ virtual environment under FOLDER, with pinned versions from the Python package i
 kept between runs. Peers run one after the other with the settings that they document
 for such a section, on the CPU, on as many cores as they may have threads. Seconds are
 those of the whole process, from the start of Python to the labels; installing is not
-counted. Peers whose authors read their result out with mclust (R) get scikit-learn's
-mixture with one covariance. What a run gave is kept until its files change or --again
-is given; the project's own recipes are always run. One that fails stops no other. It
-needs Linux or macOS.
+counted. With --times all of them run once before any runs twice, and medians are told;
+ours keep no checkpoint, as no peer does. Peers whose authors read their result out with
+mclust (R) get scikit-learn's mixture with one covariance. What a run gave is kept until
+its files change or --again is given; the project's own recipes are always run. One that
+fails stops no other. It needs Linux or macOS.
 """
 
 from __future__ import annotations
@@ -20,6 +21,7 @@ from __future__ import annotations
 import argparse
 import csv
 import hashlib
+import importlib.util
 import json
 import os
 import platform
@@ -76,19 +78,32 @@ def command_of(peer, python, options, labels, facts):
     if peer.ours:
         own = [sys.executable, "-m", "napari_semst", "run", str(options.section)]
         recipe = ["-k", k, "--preset", *peer.options, "--device", "cpu"]
-        return [*own, *recipe, "--json", "--quiet", "--csv", str(labels), "--overwrite"]
+        alone = ["--no-checkpoint", "--json", "--quiet", "--overwrite"]
+        return [*own, *recipe, *alone, "--csv", str(labels)]
     script = [str(python), str(HERE / peer.script), str(options.section), k]
     return [*script, str(labels), str(facts), *peer.options]
 
 
-def stem_of(peer):
-    """Return the beginning of the names of a peer's files."""
-    return "-".join(re.findall(r"[a-z0-9]+", peer.name.lower()))
+def stem_of(peer, time_of_it):
+    """Return the beginning of the names of the files of one time a peer is run."""
+    words = re.findall(r"[a-z0-9]+", peer.name.lower())
+    return "-".join([*words, *([str(time_of_it)] if time_of_it > 1 else [])])
 
 
-def measured(peer, options, folder, truth):
+def variables_of(peer, options, python):
+    """Return the variables that a run of a peer has."""
+    cache = install.cache_of(python) if python else options.work / "caches"
+    variables = measure.environment(options.threads, cache)
+    if peer.ours:
+        # The package that this process scores with, wherever another is installed.
+        home = Path(importlib.util.find_spec("napari_semst").origin).parents[1]
+        variables["PYTHONPATH"] = str(home)
+    return variables
+
+
+def measured(peer, options, folder, truth, time_of_it):
     """Run a peer and return its row."""
-    stem = stem_of(peer)
+    stem = stem_of(peer, time_of_it)
     log, labels, facts = (
         folder / f"{stem}{end}" for end in (".log", ".csv", ".facts.json")
     )
@@ -99,12 +114,11 @@ def measured(peer, options, folder, truth):
         python = None if peer.ours else install.installed(peer, options.work)
     except install.NotInstalledError as error:
         return {**row, "reason": f"not installed: {error}", "keep": False}
-    cache = install.cache_of(python) if python else options.work / "caches"
     load = os.getloadavg()[0]
     how = measure.run(
         command_of(peer, python, options, labels, facts),
         log=log,
-        variables=measure.environment(options.threads, cache),
+        variables=variables_of(peer, options, python),
         seconds=options.limit * 60,
         memory=options.memory * GIB,
         threads=options.threads,
@@ -126,16 +140,16 @@ def measured(peer, options, folder, truth):
     return {**row, "settings": settings, **scored(labels, truth)}
 
 
-def row_of(peer, options, folder, truth):
+def row_of(peer, options, folder, truth, time_of_it):
     """Return the row of a peer, from an earlier run where that still holds."""
-    kept = folder / f"{stem_of(peer)}.row.json"
+    kept = folder / f"{stem_of(peer, time_of_it)}.row.json"
     key = None if peer.ours else key_of(peer, options)
     if key and kept.exists() and not options.again:
         old = json.loads(kept.read_text())
         if old["key"] == key:
             return {**old["row"], "from_before": True}
     try:
-        row = measured(peer, options, folder, truth)
+        row = measured(peer, options, folder, truth, time_of_it)
     # One peer's failure, of whatever kind, is that peer's row and stops no other.
     except Exception as error:  # noqa: BLE001
         row = {"name": peer.name, "kind": peer.kind, "note": peer.note, "keep": False}
@@ -166,6 +180,7 @@ def parsed():
     parser.add_argument("-k", "--domains", type=int, required=True)
     parser.add_argument("--work", type=Path, required=True, metavar="FOLDER")
     parser.add_argument("--only", nargs="+", choices=[p.name for p in PEERS])
+    parser.add_argument("--times", type=int, default=1, help="runs of each")
     parser.add_argument("--threads", type=int, default=1)
     parser.add_argument("--limit", type=float, default=30, help="minutes a run")
     parser.add_argument("--memory", type=float, default=16, help="GiB a run")
@@ -189,18 +204,19 @@ def main():
         "annotated": int(truth.notna().sum()),
         "k": options.domains,
         "threads": options.threads,
+        "times": options.times,
         "limits": f"{options.limit:g} min, {options.memory:g} GiB",
         "machine": f"{platform.system()} {platform.machine()}, {os.cpu_count()} cores",
         "python": platform.python_version(),
     }
-    rows = []
-    for peer in PEERS:
-        if options.only and peer.name not in options.only:
-            continue
-        print(f"{time.strftime('%H:%M:%S')}  {peer.name}", flush=True)
-        rows.append(row_of(peer, options, folder, truth))
-        print("          " + report.line(rows[-1]), flush=True)
-        report.write(folder, about, rows)
+    wanted = [p for p in PEERS if not options.only or p.name in options.only]
+    rows = {peer.name: [] for peer in wanted}
+    for time_of_it in range(1, options.times + 1):
+        for peer in wanted:
+            print(f"{time.strftime('%H:%M:%S')}  {peer.name}", flush=True)
+            rows[peer.name].append(row_of(peer, options, folder, truth, time_of_it))
+            print("          " + report.line(rows[peer.name][-1]), flush=True)
+            report.write(folder, about, rows)
     print(f"\n{(folder / 'peers.md').read_text()}\nWritten to {folder}")
 
 

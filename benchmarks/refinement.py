@@ -65,7 +65,8 @@ def taking():
             control,
         )
         kept.update(fit=fit, n_domains=config.n_domains)
-        parts = ("average", "coordinates", "smoothing_rounds", "near", "n_spots")
+        parts = ("average", "coordinates", "near", "n_spots", "sections")
+        parts += ("smoothing_rounds",)
         kept["section"] = SimpleNamespace(**{n: getattr(section, n) for n in parts})
         raise Taken
 

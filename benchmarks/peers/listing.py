@@ -53,6 +53,16 @@ _SQUIDPY = (
     "leidenalg==0.11.0",
     "squidpy==1.8.2",
 )
+# What NichePCA asks for itself: numpy below 2.3.6, leidenalg below 0.11.
+_NICHEPCA = (
+    TORCH,
+    *(package for package in COMMON if not package.startswith("numpy==")),
+    "numpy==2.3.5",
+    "igraph==0.11.9",
+    "leidenalg==0.10.2",
+    "torch-geometric==2.8.1",
+    "nichepca==0.1.0",
+)
 
 PEERS = (
     Peer("semst default", "ours, deep", "", ("default",)),
@@ -110,6 +120,16 @@ PEERS = (
         note="installed without its pins (torch 1.9, Python 3.7)",
     ),
     Peer(
+        "SpaLP",
+        "deep",
+        "run_spalp.py",
+        environment="spalp",
+        packages=(TORCH, *COMMON, "igraph==1.0.0", "leidenalg==0.11.0"),
+        bare=("spalp==1.0",),
+        imports=("SpaLP.LP", "leidenalg"),
+        note="installed without its pins (torch 2.2, numpy 1.26)",
+    ),
+    Peer(
         "CellCharter (scVI)",
         "deep",
         "run_cellcharter.py",
@@ -134,6 +154,30 @@ PEERS = (
         environment="banksy",
         packages=(*COMMON, "scikit-misc==0.5.3", "pybanksy==1.3.5"),
         imports=("banksy.initialize_banksy", "banksy_utils.umap_pca", "skmisc"),
+    ),
+    Peer(
+        "NichePCA",
+        "not deep",
+        "run_nichepca.py",
+        environment="nichepca",
+        packages=_NICHEPCA,
+        imports=("nichepca", "scanpy"),
+    ),
+    Peer(
+        "CoSMIM",
+        "not deep",
+        "run_cosmim.py",
+        environment="cosmim",
+        packages=(*COMMON, "igraph==1.0.0", "cosmim==1.0.0"),
+        imports=("cosmim", "igraph"),
+    ),
+    Peer(
+        "stEDGE",
+        "not deep",
+        "run_stedge.py",
+        environment="stedge",
+        packages=(*_SQUIDPY, "stedge==1.1.2"),
+        imports=("stEDGE.stEDGE",),
     ),
     Peer(
         "SpatialLeiden",
