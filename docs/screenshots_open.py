@@ -19,6 +19,11 @@ sys.path.insert(0, str(Path(__file__).parent))
 from screenshots import DOCK, HEIGHT, WIDTH, _horizontal, picture, settle, wait_for
 
 from napari_semst import write
+from napari_semst.io.alignment import image_placement
+from napari_semst.io.places.landmarks import write_landmarks
+from napari_semst.registration.landmarks import landmarks_from
+from napari_semst.registration.maps import LinearMap
+from napari_semst.registration.warp import registered_image
 from napari_semst.sample import simulated_cortex
 from napari_semst.widgets.open import opening
 from napari_semst.widgets.open.widget import OpenData
@@ -31,6 +36,55 @@ def turned_section(folder: Path) -> Path:
     images["hires"] = np.ascontiguousarray(np.rot90(images["hires"]))
     tissue.layers["counts"] = tissue.X.copy()
     return write(tissue, folder / "cortex.h5ad")
+
+
+def askew_section(folder: Path) -> tuple[Path, Path]:
+    """Write a section whose image was mirrored and turned by 25 degrees, and pairs."""
+    tissue = simulated_cortex(3000)
+    (library,) = tissue.uns["spatial"]
+    whole = image_placement(tissue)
+    middle = whole.bounds().mean(axis=0)[::-1]
+    angle = np.deg2rad(25)
+    away = np.eye(3)
+    away[:2, :2] = [[-np.cos(angle), -np.sin(angle)], [-np.sin(angle), np.cos(angle)]]
+    away[:2, 2] = middle - away[:2, :2] @ middle
+    size = whole.image.shape[:2]
+    askew = registered_image(LinearMap(away), whole.bounds(), size)
+    images = tissue.uns["spatial"][library]["images"]
+    images["hires"] = np.ascontiguousarray(askew.drawn(whole.image)[..., :3])
+    spots = np.array(
+        [
+            [2400, 3300],
+            [9900, 3100],
+            [1900, 9700],
+            [10300, 9800],
+            [6200, 1700],
+            [6000, 6400],
+        ]
+    )
+    seen = spots @ away[:2, :2].T + away[:2, 2]
+    pixels = (seen[:, ::-1] - askew.corner) / askew.unit
+    image = (pixels * whole.scale - 0.5)[:, ::-1]
+    image += np.random.default_rng(0).normal(0, 30, image.shape)
+    pairs = write_landmarks(landmarks_from(image, spots), folder / "pairs.csv")
+    tissue.layers["counts"] = tissue.X.copy()
+    return write(tissue, folder / "askew.h5ad"), pairs
+
+
+def register(dock: OpenData, file: Path, pairs: Path) -> None:
+    """Open a section, and register its image by pairs."""
+    dock.look([file])
+    wait_for(lambda: bool(dock.inside.looks), 60)
+    dock.open_button.click()
+    wait_for(lambda: not dock.opener.busy, 120)
+    panel = dock.alignment.landmarks
+    dock.alignment.by_hand.collapse()
+    dock.alignment.by_landmarks.expand()
+    panel.set_button.click()
+    panel.load(str(pairs))
+    wait_for(lambda: not panel.judging.busy, 60)
+    panel.register_button.click()
+    wait_for(lambda: not panel.drawing.busy and not panel.judging.busy, 60)
 
 
 def main() -> None:
@@ -61,6 +115,12 @@ def main() -> None:
         picture(viewer, arguments.out / f"{stem}-turned.png")
         dock.alignment.buttons["rotate"].click()
         picture(viewer, arguments.out / f"{stem}-aligned.png")
+        viewer.layers.clear()
+        register(dock, *askew_section(Path(folder)))
+        dock.forget.click()
+        viewer.reset_view()
+        dock._area.ensureWidgetVisible(dock.alignment.landmarks.take_back_button)
+        picture(viewer, arguments.out / f"{stem}-landmarks.png")
         viewer.close()
 
 

@@ -17,6 +17,7 @@ FLOORS = (
     ("errors", "wording", "nn"),
     ("keys", "palette", "config", "genes"),
     ("core",),
+    ("registration",),
     ("io", "training"),
     ("cache", "sample", "figure"),
     ("models",),

@@ -50,6 +50,8 @@ SPATIAL = "spatial"
 CONVERSION = "semst_conversion"
 # How images were turned and shifted by hand, by library.
 ALIGNMENT = "semst_alignment"
+# Pairs of places on images and among spots that images are registered by, by library.
+LANDMARKS = "semst_landmarks"
 # What was done to a section in the window, to be done again.
 SESSION = "semst_session"
 # Which section a spot is of, where several were joined.

@@ -29,6 +29,8 @@ from napari_semst.explore.labels_from_file import labels_from_file
 from napari_semst.explore.named_domains import named_domains
 from napari_semst.explore.neighbourhoods import section_neighbourhoods
 from napari_semst.io.manual_alignment import Adjustment, adjust
+from napari_semst.io.places.landmarks import register_image
+from napari_semst.registration.landmarks import landmarks_from
 from napari_semst.session import python_code
 from napari_semst.session.actions import Action
 from napari_semst.session.log import begin_session, record_action
@@ -64,6 +66,7 @@ def session(tmp_path_factory):
     moved = Adjustment(flip_x=True, shift_y=3.0)
     adjust(tissue, library, moved)
     done("align", library=library, adjustment={"flip_x": True, "shift_y": 3.0})
+    register(tissue, library, done)
     find_domains(tissue, n_domains=4, preset="quick", run="first", inplace=True)
     overrides = {"domains": {"n_domains": 4}}
     done("run", preset="quick", overrides=overrides, run="first")
@@ -90,6 +93,20 @@ def session(tmp_path_factory):
     done("regions", path="/elsewhere/result.geojson", column=keys.DOMAIN)
     done("report", path="/elsewhere/result.html")
     return tissue
+
+
+def register(tissue, library, done):
+    """Register the image by landmarks, and turn it by hand after that."""
+    image = np.array([[0.0, 0.0], [3000.0, 100.0], [200.0, 2000.0]])
+    places = {"image": image.tolist(), "spots": (image[:, ::-1] * 1.1).tolist()}
+    register_image(tissue, library, landmarks_from(**places, kind="affine"))
+    done("register", library=library, landmarks={**places, "kind": "affine"})
+    register_image(tissue, library, None)
+    done("register", library=library, landmarks=None)
+    register_image(tissue, library, landmarks_from(**places))
+    done("register", library=library, landmarks={**places, "kind": "similarity"})
+    adjust(tissue, library, Adjustment(flip_y=True))
+    done("align", library=library, adjustment={"flip_y": True})
 
 
 def further(tissue, labels, done, folder):

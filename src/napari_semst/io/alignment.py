@@ -10,7 +10,9 @@ Cells stand in micrometres or other units than pixels: there s is the number of 
 image's pixels in one unit, and tissue_hires_origin_x and _y say where the first pixel's
 outer corner lies, which is (-1/2, -1/2) for pixels.
 
-What was aligned by hand, see `napari_semst.io.manual_alignment`, is on top of that.
+An image that is registered by landmarks, see `napari_semst.registration.warp`, is a
+picture of its own, drawn where these put it. What was aligned by hand, see
+`napari_semst.io.manual_alignment`, is on top of that.
 """
 
 from __future__ import annotations
@@ -25,6 +27,8 @@ from napari_semst.errors import InputError, one_of
 from napari_semst.io.coordinates import find_coordinates
 from napari_semst.io.images import RESOLUTIONS
 from napari_semst.io.manual_alignment import Adjustment, adjustment_of
+from napari_semst.io.places.landmarks import landmarks_of
+from napari_semst.io.places.registered import drawn_once, registration_of
 from napari_semst.io.sections import (
     as_image,
     libraries,
@@ -36,6 +40,8 @@ from napari_semst.io.sections import (
 if TYPE_CHECKING:
     from anndata import AnnData
     from numpy.typing import NDArray
+
+    from napari_semst.registration.warp import RegisteredImage
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,6 +62,8 @@ class Placement:
         The image as its file has it.
     by_hand
         How it was turned and shifted.
+    registered
+        Where landmarks put it, None for one that lies where its file says.
     """
 
     image: NDArray[np.uint8]
@@ -65,6 +73,51 @@ class Placement:
     resolution: str
     unturned: NDArray[np.uint8] | None = None
     by_hand: Adjustment = field(default_factory=Adjustment)
+    registered: RegisteredImage | None = None
+
+    def drawn(self, image: Any, fill: Any = None) -> Any:
+        """Return a copy of the image, of any size, as it is registered and turned.
+
+        Parameters
+        ----------
+        image
+            A numpy or dask array, as the file has it.
+        fill
+            See `napari_semst.registration.warp.RegisteredImage.drawn`.
+        """
+        moved = image if self.registered is None else self.registered.drawn(image, fill)
+        return self.by_hand.turned(moved)
+
+    def holds(self, yx: NDArray[np.float64]) -> NDArray[np.bool_]:
+        """Return which places of the world, (y, x), lie on the image, ``(n,)``."""
+        if self.registered is None:
+            first, last = self.bounds()
+            return np.asarray(((yx >= first) & (yx < last)).all(axis=1))
+        return self.registered.holds(self._unturned(yx))
+
+    def in_file(self, yx: NDArray[np.float64]) -> NDArray[np.float64]:
+        """Return where its file puts what lies at places of the world, (y, x)."""
+        places = self._unturned(yx)
+        if self.registered is None:
+            return places
+        return self.registered.map.to_image(places[:, ::-1])[:, ::-1]
+
+    def in_world(self, yx: NDArray[np.float64]) -> NDArray[np.float64]:
+        """Return where in the world lies what its file puts at places, (y, x)."""
+        if self.registered is not None:
+            yx = self.registered.map.to_spots(yx[:, ::-1])[:, ::-1]
+        corner = self.bounds()[0]
+        shift = np.array([self.by_hand.shift_y, self.by_hand.shift_x])
+        size = self.bounds()[1] - corner
+        moved = self.by_hand.moved(yx - (corner - shift), size)
+        return np.asarray(moved + corner)
+
+    def _unturned(self, yx: NDArray[np.float64]) -> NDArray[np.float64]:
+        """Return places of the world as they were before the image was turned."""
+        first, last = self.bounds()
+        shift = np.array([self.by_hand.shift_y, self.by_hand.shift_x])
+        back = self.by_hand.moved_back(yx - first, last - first)
+        return np.asarray(back + first - shift)
 
     def bounds(self) -> NDArray[np.float64]:
         """Return the outer edges as ((y, x) first, (y, x) last), shape ``(2, 2)``."""
@@ -117,13 +170,8 @@ def image_placement(
     for one in there:
         factor = _size(part(adata, name, "scalefactors").get(f"tissue_{one}_scalef"))
         if factor is not None:
-            step = 1 / factor
-            shift = tuple(edge + step / 2 for edge in _outer_edge(adata, name, one))
             image = as_image(images[one], f"{one} image of {name!r}")
-            by_hand = adjustment_of(adata, name)
-            place = (shift[0] + by_hand.shift_y, shift[1] + by_hand.shift_x)
-            turned = by_hand.turned(image)
-            return Placement(turned, (step, step), place, name, one, image, by_hand)
+            return _placed(adata, name, one, image, 1 / factor)
     if there:
         raise InputError(
             f"Expected uns['spatial'][{name!r}]['scalefactors'] to hold "
@@ -132,6 +180,27 @@ def image_placement(
             "where the spots lie on the image."
         )
     return None
+
+
+def _placed(
+    adata: AnnData, name: str, resolution: str, image: NDArray[np.uint8], step: float
+) -> Placement:
+    """Return an image where its file, its landmarks and hands put it."""
+    by_hand, landmarks = adjustment_of(adata, name), landmarks_of(adata, name)
+    edge = _outer_edge(adata, name, resolution)
+    if landmarks is None:
+        turned, registered = by_hand.turned(image), None
+    else:
+        height, width = image.shape[:2]
+        source = np.array([edge, (edge[0] + step * height, edge[1] + step * width)])
+        registered = registration_of(landmarks, source, (height, width))
+        turned = by_hand.turned(drawn_once(image, registered, landmarks))
+        corner, step = registered.corner, registered.unit
+        edge = float(corner[0]), float(corner[1])
+    place = (edge[0] + step / 2 + by_hand.shift_y, edge[1] + step / 2 + by_hand.shift_x)
+    return Placement(
+        turned, (step, step), place, name, resolution, image, by_hand, registered
+    )
 
 
 def spot_positions(adata: AnnData, key: str | None = "spatial") -> NDArray[np.float64]:
@@ -237,8 +306,7 @@ def share_inside(
     if placement is None:
         return None
     own = spot_positions(adata, key)[spots_of(adata, placement.library)]
-    first, last = placement.bounds()
-    return float(((own >= first) & (own < last)).all(axis=1).mean())
+    return float(placement.holds(own).mean())
 
 
 def _outer_edge(adata: AnnData, library: str, resolution: str) -> tuple[float, float]:

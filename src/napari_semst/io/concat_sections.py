@@ -17,6 +17,7 @@ from napari_semst.io.own_counts import (
     keep_own_counts,
     seen_genes,
 )
+from napari_semst.io.places.landmarks import keep_landmarks, landmarks_of
 from napari_semst.wording import Worded
 
 if TYPE_CHECKING:
@@ -94,6 +95,7 @@ def join_sections(
         for library, own in _libraries(tissue, name):
             joined.uns["spatial"][library] = tissue.uns["spatial"][own]
             adjust(joined, library, adjustment_of(tissue, own))
+            keep_landmarks(joined, library, landmarks_of(tissue, own))
     told += _note_panels(joined, parts, len(genes))
     warn(joined, *told)
     join_outline_sources(joined, list(tissues.values()))

@@ -65,6 +65,30 @@ class Adjustment:
             image = image[:, ::-1]
         return image[::-1] if self.flip_y else image
 
+    def moved(
+        self, yx: NDArray[np.float64], size: NDArray[np.float64]
+    ) -> NDArray[np.float64]:
+        """Return where places of an image come to lie as it is turned.
+
+        Parameters
+        ----------
+        yx
+            From the image's outer corner, shape ``(n, 2)``.
+        size
+            Height and width of the turned image, ``(2,)``, in the same unit.
+        """
+        places = yx[:, ::-1] if self.swap_axes else yx
+        flips = np.array([self.flip_y, self.flip_x])
+        return np.where(flips, size - places, places)
+
+    def moved_back(
+        self, yx: NDArray[np.float64], size: NDArray[np.float64]
+    ) -> NDArray[np.float64]:
+        """Return places as they were before `moved`, with the same size."""
+        flips = np.array([self.flip_y, self.flip_x])
+        places = np.where(flips, size - yx, yx)
+        return places[:, ::-1] if self.swap_axes else places
+
     def flipped(self, axis: str) -> Adjustment:
         """Return this followed by a flip of the image as it is seen.
 

@@ -12,6 +12,7 @@ from napari_semst.cache.features import FeatureCache
 from napari_semst.core.progress import Progress, run_in_thread
 from napari_semst.core.sections import naming_section
 from napari_semst.errors import InputError
+from napari_semst.io.places.landmark_facts import landmark_notes
 from napari_semst.io.places.on_image import FEW_ON_IMAGE, about_few, share_in_words
 from napari_semst.morphology.base import Morphology
 from napari_semst.morphology.patches import patches
@@ -217,6 +218,8 @@ def _reader(
         "stain": stains.notes(),
         "normalised": one_look,
     }
+    if not wanted.image:
+        notes |= landmark_notes(tissue, part.library)
     reader = PatchReader(
         slide, encoder, diameter, side, stains, one_look=one_look, cache=cache
     )

@@ -17,7 +17,7 @@ from napari_semst.errors import InputError
 from napari_semst.morphology.levels import BlockCache, SlideLevel, downsampled
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
 
     from anndata import AnnData
     from numpy.typing import NDArray
@@ -46,6 +46,9 @@ class Slide:
         Hash of the pixels.
     remarks
         What people should know of how it was read.
+    covers
+        Which places of the world, (y, x), lie on the image, where that is not all of
+        its rectangle.
     """
 
     levels: tuple[SlideLevel, ...]
@@ -54,6 +57,7 @@ class Slide:
     source: str
     seal: str = field(repr=False)
     remarks: tuple[str, ...] = ()
+    covers: Callable[[NDArray[np.float64]], NDArray[np.bool_]] | None = None
 
     @classmethod
     def of_tissue(cls, tissue: AnnData, library: str | None = None) -> Slide | None:
@@ -77,6 +81,8 @@ class Slide:
         from napari_semst.io.alignment import image_placement
         from napari_semst.io.formats.tiff import pyramid_in
         from napari_semst.io.image_sources import image_source
+        from napari_semst.io.places.landmarks import landmarks_of
+        from napari_semst.registration.warp import rim_of
 
         place = image_placement(tissue, library)
         if place is None:
@@ -89,13 +95,26 @@ class Slide:
         pyramid = None if path is None or share >= 1 else pyramid_in(path)
         if path is None or pyramid is None:
             seal = fingerprint_arrays((place.image,))
-            return _slide((place.image,), corner, place.scale, name, seal)
-        levels = [place.by_hand.turned(level) for level in pyramid.levels]
+            return _slide(
+                (place.image,), corner, place.scale, name, seal, covers=place.holds
+            )
+        registered = place.registered is not None
+        fill = rim_of(pyramid.levels[-1]) if registered else None
+        levels = [place.drawn(level, fill) for level in pyramid.levels]
+        # Edges coincide; a registered image is as long as its finest level is drawn.
         unit = (place.scale[0] * share, place.scale[1] * share)
-        turns = place.by_hand.shifted_to(0, 0)
-        seal = f"{fingerprint_file(path)}-{hash_of(repr(turns).encode())}"
+        if registered:
+            down, across = np.ptp(place.bounds(), axis=0) / levels[0].shape[:2]
+            unit = float(down), float(across)
+        turns = repr(place.by_hand.shifted_to(0, 0)).encode()
+        known = landmarks_of(tissue, place.library)
+        turned = hash_of(turns) if known is None else hash_of(turns, known.token)
+        seal = f"{fingerprint_file(path)}-{turned}"
         name = f"{path.name}, full resolution"
-        return _slide(levels, corner, unit, name, seal, contrast=pyramid.contrast)
+        contrast = pyramid.contrast
+        return _slide(
+            levels, corner, unit, name, seal, contrast=contrast, covers=place.holds
+        )
 
     @classmethod
     def of_file(
@@ -218,6 +237,8 @@ class Slide:
 
     def holds(self, xy: NDArray[np.float64]) -> NDArray[np.bool_]:
         """Return which places (x, y) lie on the slide, ``(n,)``."""
+        if self.covers is not None:
+            return self.covers(np.asarray(xy[:, ::-1], np.float64))
         pixels = self.pixel_of(self.levels[0], xy)
         return np.asarray(((pixels >= 0) & (pixels < self.shape)).all(axis=1))
 
@@ -243,6 +264,7 @@ def _slide(
     *,
     contrast: tuple[float, float] | None = None,
     remarks: tuple[str, ...] = (),
+    covers: Callable[[NDArray[np.float64]], NDArray[np.bool_]] | None = None,
 ) -> Slide:
     """Return the slide of arrays that are known to be images."""
     contrast = contrast or contrast_of(arrays[-1])
@@ -259,6 +281,7 @@ def _slide(
         source,
         seal,
         remarks,
+        covers,
     )
 
 

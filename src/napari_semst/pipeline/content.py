@@ -11,6 +11,8 @@ import numpy as np
 from napari_semst import keys
 from napari_semst.core.progress import Progress
 from napari_semst.io.export.names import storable_text
+from napari_semst.io.places.landmarks import landmarks_of
+from napari_semst.io.sections import libraries
 from napari_semst.io.stored_counts import StoredCounts
 
 if TYPE_CHECKING:
@@ -95,6 +97,12 @@ def _images_hash(tissue: AnnData, config: Config) -> str:
         for library, place in sorted(tissue.uns.get(keys.SPATIAL, {}).items())
         for name, image in sorted(place.get("images", {}).items())
         if isinstance(image, np.ndarray)
+    ]
+    placed = {name: landmarks_of(tissue, name) for name in libraries(tissue)}
+    hashes += [
+        f"{library} landmarks {hashlib.sha256(known.token).hexdigest()}"
+        for library, known in sorted(placed.items())
+        if known is not None and hashes
     ]
     return texts_hash(hashes) if hashes else ""
 

@@ -11,6 +11,9 @@ import numpy as np
 
 from napari_semst import keys
 from napari_semst.errors import InputError
+from napari_semst.io.places.landmark_facts import landmarks_in_words, microns_per_unit
+from napari_semst.io.places.landmarks import landmarks_of
+from napari_semst.io.sections import libraries
 from napari_semst.io.text_columns import as_texts
 from napari_semst.pipeline.input_files import INPUT as INPUT_FILE
 from napari_semst.pipeline.input_files import MODEL
@@ -228,6 +231,11 @@ def _given(
         pairs.append(("Format", str(input_notes["kind"])))
     if "coordinates" in input_notes:
         pairs.append(("Coordinates", str(input_notes["coordinates"])))
+    for library in libraries(adata):
+        known = landmarks_of(adata, library)
+        if known is not None:
+            told = landmarks_in_words(known, microns_per_unit(adata, library))
+            pairs.append((f"Image {library}", told[0].upper() + told[1:]))
     section = recorded.get("section", {})
     if "genes" in section:
         own = section.get("own_genes") or {}

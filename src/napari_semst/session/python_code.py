@@ -277,6 +277,16 @@ def _align(given: dict[str, Any], code: SessionCode) -> str:
     return call("adjust(", ["tissue", literal(given["library"]), how])
 
 
+def _register(given: dict[str, Any], code: SessionCode) -> str:
+    register = code.use("io.places.landmarks", "register_image")
+    made = "None"
+    if given["landmarks"] is not None:
+        build = code.use("registration.landmarks", "landmarks_from")
+        known = dict(given["landmarks"])
+        made = call(f"{build}(", keywords(known, (("kind", "similarity"),)))
+    return call(f"{register}(", ["tissue", literal(given["library"]), made])
+
+
 # --- labels
 
 
@@ -443,6 +453,7 @@ _BEGINNINGS: dict[str, Make] = {
 }
 _STEPS: dict[str, Make] = {
     "align": _align,
+    "register": _register,
     "border_distance": _border_distance,
     "edit": _edit,
     "explain": _explain,

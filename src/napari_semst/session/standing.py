@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import zlib
+from contextlib import suppress
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
@@ -11,6 +12,7 @@ from napari_semst.errors import InputError
 from napari_semst.explore.annotate import edited_columns
 from napari_semst.explore.recovery import BORDER_DISTANCE, PROBABILITY
 from napari_semst.io.manual_alignment import adjustment_of
+from napari_semst.io.places.landmarks import landmarks_of
 
 if TYPE_CHECKING:
     from anndata import AnnData
@@ -32,6 +34,7 @@ TOUCHED = {
     "redo": _LABELS,
     "refine": _LABELS,
     "regions": (),
+    "register": ("aligned",),
     "report": (),
     "run": ("runs", "columns"),
     "save": (),
@@ -100,4 +103,10 @@ def _aligned(tissue: AnnData) -> dict[str, Any]:
             moved[str(library)] = list(asdict(adjustment_of(tissue, library)).values())
         except InputError:  # told where the image is shown
             moved[str(library)] = None
+    registered: Any = tissue.uns.get(keys.LANDMARKS, {})
+    for library in registered if hasattr(registered, "items") else ():
+        with suppress(InputError):
+            known = landmarks_of(tissue, library)
+            told = 0 if known is None else zlib.crc32(known.token)
+            moved[str(library)] = [moved.get(str(library)), told]
     return moved

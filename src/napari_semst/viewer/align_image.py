@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from napari_semst.io.manual_alignment import adjust, adjustment_of
+from napari_semst.io.places.landmarks import register_image
 from napari_semst.io.places.on_image import placed_image
 from napari_semst.io.sections import libraries
 from napari_semst.viewer import adapter
@@ -21,6 +22,7 @@ if TYPE_CHECKING:
     from napari.layers import Layer
 
     from napari_semst.io.manual_alignment import Adjustment
+    from napari_semst.registration.landmarks import Landmarks
 
 
 def libraries_with_image(tissue: AnnData) -> tuple[str, ...]:
@@ -49,16 +51,75 @@ def align_image(
     before = adjustment_of(tissue, library)
     adjust(tissue, library, adjustment)
     turned = _turn(before) != _turn(adjustment)
+    for layer in image_layers_of(tissue, library, layers):
+        _put(layer, tissue, library, turned)
+
+
+def register_on_canvas(
+    tissue: AnnData,
+    library: str,
+    landmarks: Landmarks | None,
+    layers: Iterable[Layer],
+) -> None:
+    """Register a library's image by landmarks, in the tissue and on the canvas.
+
+    Parameters
+    ----------
+    tissue
+        The tissue; it keeps the landmarks.
+    library
+        Name in ``uns["spatial"]``.
+    landmarks
+        The pairs; None puts the image back to where its file says.
+    layers
+        All layers of the viewer; those that show this image are changed.
+
+    Raises
+    ------
+    InputError
+        If the landmarks cannot be used; nothing is changed.
+    """
+    register_image(tissue, library, landmarks)
+    redraw_images(tissue, library, layers)
+
+
+def redraw_images(tissue: AnnData, library: str, layers: Iterable[Layer]) -> None:
+    """Draw a library's image anew where the tissue says by now.
+
+    Parameters
+    ----------
+    tissue, library
+        Whose image.
+    layers
+        All layers of the viewer; those that show this image are changed.
+    """
+    for layer in image_layers_of(tissue, library, layers):
+        _put(layer, tissue, library, True)
+
+
+def image_layers_of(
+    tissue: AnnData, library: str, layers: Iterable[Layer]
+) -> list[Layer]:
+    """Return the layers that show a library's image.
+
+    Parameters
+    ----------
+    tissue, library
+        Whose image.
+    layers
+        All layers of the viewer.
+    """
     layers = list(layers)
     pairs = {
         layer.metadata.get(PAIR) for layer in layers if tissue_of(layer) is tissue
     } - {None}
-    for layer in layers:
-        kept = layer.metadata.get(adapter.PLACEMENT)
-        if layer.metadata.get(PAIR) not in pairs or kept is None:
-            continue
-        if kept.library == library:
-            _put(layer, tissue, library, turned)
+    placed = [layer for layer in layers if layer.metadata.get(PAIR) in pairs]
+    return [
+        layer
+        for layer in placed
+        if (kept := layer.metadata.get(adapter.PLACEMENT)) is not None
+        and kept.library == library
+    ]
 
 
 def _put(layer: Layer, tissue: AnnData, library: str, turned: bool) -> None:
@@ -73,6 +134,7 @@ def _put(layer: Layer, tissue: AnnData, library: str, turned: bool) -> None:
     shift = np.asarray(layer.translate)[-2:] - np.multiply(before.translate, factor)
     if turned:
         layer.data = pixels
+        layer.scale = np.multiply(now.scale, factor)
     layer.translate = np.multiply(now.translate, factor) + shift
     layer.metadata[adapter.PLACEMENT] = now
     remember_place(layer)

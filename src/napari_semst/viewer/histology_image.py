@@ -34,6 +34,7 @@ def image_data(placement: Placement) -> tuple[Any, Placement, dict[str, Any]]:
         If the file is damaged.
     """
     from napari_semst.io.formats.tiff import pyramid_of
+    from napari_semst.registration.warp import rim_of
 
     nothing = placement.image[:0, :0]
     kept = replace(placement, image=nothing, unturned=None)
@@ -41,9 +42,14 @@ def image_data(placement: Placement) -> tuple[Any, Placement, dict[str, Any]]:
     pyramid = None if image is None else pyramid_of(image)
     if pyramid is None:
         return placement.image, kept, {"rgb": placement.image.ndim == 3}
-    levels = [placement.by_hand.turned(level) for level in pyramid.levels]
+    # The rim of the coarsest, as that of the finest would be much to read.
+    registered = placement.registered is not None
+    fill = rim_of(pyramid.levels[-1]) if registered else None
+    levels = [placement.drawn(level, fill) for level in pyramid.levels]
     coarse = np.array(placement.scale)
     fine = coarse * pyramid.share
+    if registered:
+        fine = np.ptp(placement.bounds(), axis=0) / levels[0].shape[:2]
     # Outer edges coincide, not the centres of the first pixels.
     first = np.array(placement.translate) - coarse / 2 + fine / 2
     kept = replace(

@@ -206,9 +206,7 @@ def _images(adata: AnnData, regions: list[_Region]) -> dict[str, Any]:
         if placed is None:
             continue
         # The image itself, whatever its type; a pixel covers [i, i + 1) here.
-        pixels = placed.by_hand.turned(
-            np.asarray(part(adata, library, "images")[resolution])
-        )
+        pixels = placed.drawn(np.asarray(part(adata, library, "images")[resolution]))
         corner = placed.bounds()[0]
         place = Sequence(
             [Scale(np.array(placed.scale[::-1]), axes), Translation(corner[::-1], axes)]

@@ -96,9 +96,8 @@ def shares_on_images(
     shares = {}
     for name, spots in own.items():
         if spots.any():
-            first, last = images[name].bounds()
             yx = np.asarray(places, np.float64)[spots, ::-1]
-            shares[name] = float(((yx >= first) & (yx < last)).all(axis=1).mean())
+            shares[name] = float(images[name].holds(yx).mean())
     return shares
 
 

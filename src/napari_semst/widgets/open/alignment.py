@@ -20,12 +20,14 @@ from qtpy.QtWidgets import (
 from napari_semst.errors import InputError
 from napari_semst.io.alignment import share_inside
 from napari_semst.io.manual_alignment import Adjustment, adjustment_of
+from napari_semst.io.places.landmarks import landmarks_of
 from napari_semst.session.actions import Action
 from napari_semst.session.log import record_action
 from napari_semst.viewer import adapter, spots
 from napari_semst.viewer.align_image import align_image, libraries_with_image
 from napari_semst.viewer.spots import tissue_of
 from napari_semst.widgets.open import texts
+from napari_semst.widgets.open.landmarks import LandmarkPanel
 from napari_semst.widgets.open.texts import TIPS
 from napari_semst.widgets.shared.closing import guard_closing
 from napari_semst.widgets.shared.forms import (
@@ -98,6 +100,7 @@ class AlignmentPanel(QWidget):
         self.step.setMinimum(0.001)
         self.arrows = {name: _arrow(name) for name in _ARROWS}
         self._hands = QWidget()
+        self.landmarks = LandmarkPanel(viewer)
         self._build()
         self._connect()
         self.show_layer(None)
@@ -125,9 +128,12 @@ class AlignmentPanel(QWidget):
         layout = stacked(self, self.line, spacing=6)
         self.by_hand = collapsible("Align by hand", self._hands)
         layout.addWidget(self.by_hand)
+        self.by_landmarks = collapsible("Register by landmarks", self.landmarks)
+        layout.addWidget(self.by_landmarks)
 
     def _connect(self) -> None:
         self.image.activated.connect(self._show)
+        self.landmarks.registered.connect(self._on_registered)
         for name, button in self.buttons.items():
             button.clicked.connect(getattr(self, f"_on_{name}"))
         for name, button in self.arrows.items():
@@ -161,6 +167,7 @@ class AlignmentPanel(QWidget):
             self.image.addItem(library, library)
         self._rows.setRowVisible(self.image, len(libraries) > 1)
         self.by_hand.setVisible(bool(libraries))
+        self.by_landmarks.setVisible(bool(libraries))
         if tissue is not None and libraries:
             self._set_step()
         self._show()
@@ -187,6 +194,7 @@ class AlignmentPanel(QWidget):
             return
         if not self.library:
             self.line.say("ready", texts.NO_IMAGE)
+            self.landmarks.show_image(None, "")
             return
         now = adjustment_of(tissue, self.library)
         for field, value in ((self.shift_x, now.shift_x), (self.shift_y, now.shift_y)):
@@ -195,6 +203,7 @@ class AlignmentPanel(QWidget):
             field.blockSignals(False)
         self.reset.setEnabled(not now.is_none)
         self.line.say(*self._standing(tissue, now))
+        self.landmarks.show_image(self._layer, self.library)
 
     def _standing(self, tissue: AnnData, now: Adjustment) -> tuple[str, str]:
         """Return the kind of line and its text: the share of spots on the image."""
@@ -207,8 +216,12 @@ class AlignmentPanel(QWidget):
         text = texts.INSIDE.format(share=whole, count=count)
         if share == 1:
             text = texts.ALL_INSIDE.format(count=count)
-        if share is not None and share < _ENOUGH and now.is_none:
+        known = landmarks_of(tissue, self.library)
+        if share is not None and share < _ENOUGH and now.is_none and known is None:
             text += texts.HINT
+        if known is not None:
+            told = texts.REGISTERED.format(count=len(known), kind=known.kind)
+            text = f"{text}\n{told}"
         if not now.is_none:
             text = f"{text}\n{texts.ALIGNED.format(what=adjustment_in_words(now))}"
         good = share is not None and share >= _ENOUGH
@@ -228,6 +241,10 @@ class AlignmentPanel(QWidget):
         self._moved = tissue
         self._at_rest.start()
         self._show()
+
+    def _on_registered(self, tissue: AnnData) -> None:
+        self._show()
+        self.aligned.emit(tissue)
 
     def _tell(self) -> None:
         """Tell the other docks once the image has come to rest."""

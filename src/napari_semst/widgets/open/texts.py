@@ -40,6 +40,24 @@ TIPS = {
     "right": "Move the image to the right by one step.",
     "up": "Move the image up by one step.",
     "down": "Move the image down by one step.",
+    "set_pairs": (
+        "Click in turn a place on the image, and where it belongs among the spots. "
+        "Points can be moved and deleted with the viewer's own tools."
+    ),
+    "load_pairs": "Take pairs from a table: image_x, image_y, spots_x, spots_y.",
+    "save_pairs": "Write the pairs as a table (CSV).",
+    "map": (
+        "What may be done to the image. A spline also bends it, and needs more pairs, "
+        "all over the tissue."
+    ),
+    "pairs": (
+        "How far each pair is apart once the image is registered, and how far if the "
+        "map is made of all others: that is the error to believe."
+    ),
+    "remove_pair": "Remove the chosen pair.",
+    "register": "Draw and read the image where the pairs put it.",
+    "undo_register": "Put the image back to where it was before.",
+    "take_back": "Put the image back to where its file says. The pairs stay.",
     "reset": "Put the image back to where its file says.",
     "layer": "Layers of another plugin that hold spots or cells with a table.",
     "use": "Open the table of this layer as a section. The layer stays as it is.",
@@ -100,4 +118,31 @@ ALIGNMENT_KEPT = (
     ".h5ad to have it again."
 )
 ALIGNED = "Aligned by hand: {what}."
+REGISTERED = "Registered by {count} pairs of landmarks ({kind})."
+LANDMARKS_HELP = (
+    "Set pairs: click a place on the image, then the same place among the spots. "
+    "Three or more, far from one another; the image is turned, mirrored and scaled to "
+    "fit, or bent."
+)
+SPOT_MISSING = "now among the spots"
+IMAGE_MISSING = "now on the image"
+MORE_PAIRS = "{count} more pairs are needed for this map."
+ONE_MORE_PAIR = "One more pair is needed for this map."
+JUDGING = "Comparing the pairs"
+REGISTERING = "Drawing the image in its place"
+ERRORS = (
+    "Error {error}; of pairs left out {left_out} (root mean square): the second is "
+    "what to expect elsewhere on the tissue."
+)
+ERROR_UNKNOWN = (
+    "The error is not known: so few pairs always fit. Set one more to learn it."
+)
+FAR_OFF = "Pair {pair} contradicts the others: look at it, or remove it."
+FOLDED = (
+    "A spline of these pairs folds the image over itself: a pair is wrong, or two are "
+    "exchanged."
+)
+NO_IMAGE_ON_CANVAS = "The image's layer is no longer in the viewer: open it again."
+LOAD_PAIRS = "Choose a table of landmarks"
+SAVE_PAIRS = "Save the landmarks"
 SHOWN_FROM = "From layers of other plugins"

@@ -192,6 +192,7 @@ class OpenData(QWidget):
         if event.type() == QEvent.Type.ParentChange:
             if self.parent() is None and self._docked:
                 self.opener.shutdown()
+                self.alignment.landmarks.shutdown()
             self._docked = self.parent() is not None
         return super().event(event)
 

@@ -15,8 +15,13 @@ from napari_semst.errors import InputError
 from napari_semst.explore import recovery
 from napari_semst.io.manual_alignment import adjust, adjustment_of
 from napari_semst.io.options import ReadOptions
+from napari_semst.io.places.landmarks import landmarks_of
 from napari_semst.viewer import adapter, colourings
-from napari_semst.viewer.align_image import align_image, libraries_with_image
+from napari_semst.viewer.align_image import (
+    align_image,
+    libraries_with_image,
+    redraw_images,
+)
 from napari_semst.viewer.display_state import DisplayState
 from napari_semst.viewer.read_layers import READ_FROM
 from napari_semst.viewer.spots import paint_layer, tissue_of
@@ -338,9 +343,13 @@ def _restore(tissue: AnnData, work: UnsavedWork, layers: list[Layer]) -> list[st
     """Put work back into a section that is open, its images to where they stood."""
     named = libraries_with_image(tissue)
     before = {library: adjustment_of(tissue, library) for library in named}
+    registered = {library: landmarks_of(tissue, library) for library in named}
     notes = recovery.restore_work(tissue, work)
     for library, shown in before.items():
         wanted = adjustment_of(tissue, library)
+        if landmarks_of(tissue, library) != registered[library]:
+            redraw_images(tissue, library, layers)
+            continue
         if wanted != shown:
             adjust(tissue, library, shown)
             align_image(tissue, library, wanted, layers)
