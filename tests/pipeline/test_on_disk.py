@@ -16,6 +16,8 @@ from napari_semst.config import Request
 from napari_semst.core import chunks
 from napari_semst.core.progress import run_to_end
 from napari_semst.errors import InputError
+from napari_semst.explanation.explain import explain
+from napari_semst.explore.spot_values import gene_values, unit_of_genes
 from napari_semst.io import stored_counts
 from napari_semst.io.formats import h5ad_on_disk
 from napari_semst.io.matrices import is_stored
@@ -29,6 +31,7 @@ from napari_semst.pipeline.inspection import inspect_input
 from napari_semst.pipeline.run import attach, find_domains
 from napari_semst.prepare import components
 from napari_semst.sample import simulated_cortex
+from napari_semst.transfer.api import make_signature
 from tests.cli.test_main import call
 
 
@@ -259,3 +262,23 @@ def test_damaged_rows_are_refused_where_some_spots_are_left_out(
         opened["X/indices"][-1] = 10**6
     with pytest.raises(InputError, match="damaged"):
         read(place, on_disk=True)
+
+
+def test_what_reads_a_result_takes_counts_from_disk_as_from_memory(
+    file, tmp_path, request
+) -> None:
+    run(file, tmp_path / "result.h5ad")
+    # Whole, as on disk: features that are no genes stay beside the others there.
+    memory = read(tmp_path / "result.h5ad")
+    request.getfixturevalue("stays")
+    disk = read(tmp_path / "result.h5ad", on_disk=True)
+    assert is_stored(disk.X)
+    assert not is_stored(memory.X)
+    gene = memory.var_names[3]
+    np.testing.assert_array_equal(gene_values(disk, gene), gene_values(memory, gene))
+    assert unit_of_genes(disk) == unit_of_genes(memory)
+    one, other = explain(memory), explain(disk)
+    assert one["domains"] == other["domains"]
+    one, other = (make_signature(t, "ground_truth") for t in (memory, disk))
+    np.testing.assert_array_equal(one.scores, other.scores)
+    disk.X.group.file.close()

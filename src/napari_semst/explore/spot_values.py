@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from napari_semst.errors import InputError
+from napari_semst.io.matrices import as_csr, is_stored
 
 if TYPE_CHECKING:
     from anndata import AnnData
@@ -63,14 +64,16 @@ def unit_of_genes(tissue: AnnData) -> str:
 
 def count_totals(tissue: AnnData) -> Floats:
     """Return the sum of X per spot, shape ``(n_spots,)``."""
-    return np.asarray(tissue.X.sum(axis=1), dtype=np.float32).ravel()
+    matrix = as_csr(tissue.X) if is_stored(tissue.X) else tissue.X
+    return np.asarray(matrix.sum(axis=1), dtype=np.float32).ravel()
 
 
 def layer_holds_counts(tissue: AnnData) -> bool:
     """Return whether X holds counts, by a glance at its first values."""
     if tissue.X is None:
         return False
-    data = getattr(tissue.X, "data", None)
+    first = tissue.X[:100] if is_stored(tissue.X) else tissue.X
+    data = getattr(first, "data", None)
     some = np.ravel(data if isinstance(data, np.ndarray) else tissue.X[:100])[:_ENOUGH]
     return bool(np.array_equal(some, np.rint(some)) and (some >= 0).all())
 

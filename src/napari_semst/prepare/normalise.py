@@ -7,10 +7,14 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from scipy import sparse
 
+from napari_semst.prepare.rows import some_rows
+
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
     from numpy.typing import NDArray
+
+    from napari_semst.prepare.rows import CountRows
 
 _CHUNK_VALUES = 4_000_000
 
@@ -140,9 +144,9 @@ def gene_commonness(
     return commonness
 
 
-def canonical_csr(matrix: sparse.csr_matrix) -> sparse.csr_matrix:
-    """Return the matrix in canonical CSR form, so that row order cannot matter."""
-    canonical = sparse.csr_matrix(matrix)
+def canonical_csr(counts: CountRows) -> sparse.csr_matrix:
+    """Return counts in memory as canonical CSR, so that row order cannot matter."""
+    canonical = sparse.csr_matrix(some_rows(counts, None))
     if not canonical.has_canonical_format:
         canonical = canonical.copy()
         canonical.sum_duplicates()
