@@ -19,6 +19,11 @@ if TYPE_CHECKING:
     from napari_semst.io.geojson.label import add_regions
     from napari_semst.io.geojson.write import write_geojson
     from napari_semst.io.import_labels import add_labels
+    from napari_semst.io.places.landmarks import (
+        read_landmarks,
+        register_image,
+        write_landmarks,
+    )
     from napari_semst.io.read import read
     from napari_semst.nn.semantic_modulation import FSM
     from napari_semst.pipeline.api import find_domains
@@ -26,8 +31,10 @@ if TYPE_CHECKING:
     from napari_semst.pipeline.convert import convert
     from napari_semst.pipeline.model import load_model, save_model
     from napari_semst.pipeline.result import attach
+    from napari_semst.registration.landmarks import Landmarks
     from napari_semst.report.write import write_report
     from napari_semst.sample import simulated_cortex, simulated_discordance
+    from napari_semst.session.script import write_session
     from napari_semst.transfer.api import make_signature, transfer_labels
     from napari_semst.transfer.signature import Signature
     from napari_semst.transfer.signature_file import load_signature, save_signature
@@ -36,10 +43,11 @@ if TYPE_CHECKING:
 __version__ = "0.1.0"
 
 _HOME = {
-    "FSM": "nn.semantic_modulation",
     "BenchFile": "bench.plan",
     "BenchPlan": "bench.plan",
     "Config": "config",
+    "FSM": "nn.semantic_modulation",
+    "Landmarks": "registration.landmarks",
     "Progress": "core.progress",
     "Request": "config",
     "RunControl": "core.progress",
@@ -59,6 +67,8 @@ _HOME = {
     "load_signature": "transfer.signature_file",
     "make_signature": "transfer.api",
     "read": "io.read",
+    "read_landmarks": "io.places.landmarks",
+    "register_image": "io.places.landmarks",
     "save_model": "pipeline.model",
     "save_signature": "transfer.signature_file",
     "simulated_cortex": "sample",
@@ -67,7 +77,9 @@ _HOME = {
     "verify_result": "verification.verify",
     "write": "io.export.h5ad",
     "write_geojson": "io.geojson.write",
+    "write_landmarks": "io.places.landmarks",
     "write_report": "report.write",
+    "write_session": "session.script",
     "write_spatialdata_table": "io.export.spatialdata",
 }
 
@@ -76,6 +88,7 @@ __all__ = [
     "BenchFile",
     "BenchPlan",
     "Config",
+    "Landmarks",
     "Progress",
     "Request",
     "RunControl",
@@ -96,6 +109,8 @@ __all__ = [
     "load_signature",
     "make_signature",
     "read",
+    "read_landmarks",
+    "register_image",
     "save_model",
     "save_signature",
     "simulated_cortex",
@@ -104,7 +119,9 @@ __all__ = [
     "verify_result",
     "write",
     "write_geojson",
+    "write_landmarks",
     "write_report",
+    "write_session",
     "write_spatialdata_table",
 ]
 
