@@ -10,9 +10,12 @@ import argparse
 import sys
 from pathlib import Path
 from tempfile import TemporaryDirectory
+from typing import TYPE_CHECKING
 
 import napari
 import numpy as np
+import tifffile
+from qtpy.QtCore import Qt
 
 sys.path.insert(0, str(Path(__file__).parent))
 
@@ -20,13 +23,19 @@ from screenshots import DOCK, HEIGHT, WIDTH, _horizontal, picture, settle, wait_
 
 from napari_semst import write
 from napari_semst.io.alignment import image_placement
+from napari_semst.io.formats.tiff import read_section_image
 from napari_semst.io.places.landmarks import write_landmarks
 from napari_semst.registration.landmarks import landmarks_from
 from napari_semst.registration.maps import LinearMap
 from napari_semst.registration.warp import registered_image
 from napari_semst.sample import simulated_cortex
+from napari_semst.viewer.adapter import layers_of
 from napari_semst.widgets.open import opening
 from napari_semst.widgets.open.widget import OpenData
+from napari_semst.widgets.shared.unsaved import add_layers
+
+if TYPE_CHECKING:
+    from anndata import AnnData
 
 
 def turned_section(folder: Path) -> Path:
@@ -87,6 +96,57 @@ def register(dock: OpenData, file: Path, pairs: Path) -> None:
     wait_for(lambda: not panel.drawing.busy and not panel.judging.busy, 60)
 
 
+def stained_section(folder: Path) -> AnnData:
+    """Return simulated cells whose image is the first of three channels of a file."""
+    from scipy.ndimage import gaussian_filter
+
+    tissue = simulated_cortex(10_000, platform="cells")
+    places = tissue.obsm["spatial"] - tissue.obsm["spatial"].min(axis=0)
+    unit = float(places.max()) / 1400
+    column, row = (places / unit).astype(int).T + 50
+    layer = tissue.obs["ground_truth"].astype("category").cat.codes.to_numpy()
+    rng = np.random.default_rng(0)
+    drawn = []
+    for weight, width in ((np.ones(len(row)), 2), (layer % 3 == 1, 4), (layer > 3, 4)):
+        light = np.zeros((1500, 1500))
+        np.add.at(light, (row, column), weight * rng.uniform(0.5, 1, len(row)))
+        light = gaussian_filter(light, width) * width**2
+        drawn.append((400 + 20_000 * light + rng.normal(0, 60, light.shape)).clip(0))
+    channels = {"Name": ["DAPI", "18S", "Vimentin"]}
+    tifffile.imwrite(
+        folder / "stained.ome.tif",
+        np.array(drawn).clip(0, 65535).astype(np.uint16),
+        ome=True,
+        photometric="minisblack",
+        tile=(256, 256),
+        metadata={"axes": "CYX", "Channel": channels},
+    )
+    least = tissue.obsm["spatial"].min(axis=0) - 50.5 * unit
+    picture, _ = read_section_image(folder / "stained.ome.tif", 1 / unit)
+    (library,) = tissue.uns["spatial"]
+    entry = tissue.uns["spatial"][library]
+    entry["images"] = {"hires": picture.image}
+    entry.setdefault("scalefactors", {}).update(
+        tissue_hires_scalef=1 / unit,
+        tissue_hires_origin_x=least[0],
+        tissue_hires_origin_y=least[1],
+    )
+    return tissue
+
+
+def show_channels(viewer: napari.Viewer, dock: OpenData, folder: Path) -> None:
+    """Open a section of several channels, and tick them."""
+    add_layers(viewer, layers_of(stained_section(folder), "stained"))
+    panel = dock.alignment.channels
+    dock.alignment.by_landmarks.collapse()
+    wait_for(lambda: panel.list.count() == 3, 60)
+    for number in range(3):
+        panel.list.item(number).setCheckState(Qt.CheckState.Checked)
+    wait_for(lambda: not panel.opening.busy, 60)
+    viewer.layers[-1].opacity = 0.15
+    viewer.reset_view()
+
+
 def main() -> None:
     """Look inside a file, open it, and turn its image back."""
     parser = argparse.ArgumentParser(description=__doc__)
@@ -121,6 +181,11 @@ def main() -> None:
         viewer.reset_view()
         dock._area.ensureWidgetVisible(dock.alignment.landmarks.take_back_button)
         picture(viewer, arguments.out / f"{stem}-landmarks.png")
+        dock.alignment.landmarks.set_button.setChecked(False)
+        viewer.layers.clear()
+        show_channels(viewer, dock, Path(folder))
+        dock._area.ensureWidgetVisible(dock.alignment.channels.list)
+        picture(viewer, arguments.out / f"{stem}-channels.png")
         viewer.close()
 
 

@@ -74,6 +74,18 @@ def image_source(image: NDArray[np.uint8]) -> tuple[Path | None, float]:
         replaced since, no file is known, which is `None`; nor of a copy that might be
         one of a saved section.
     """
+    path, share = file_of_image(image)
+    return (None, 1.0) if share >= 1 else (path, share)
+
+
+def file_of_image(image: NDArray[np.uint8]) -> tuple[Path | None, float]:
+    """Return what `image_source` does, of an image that has all its pixels too.
+
+    Parameters
+    ----------
+    image
+        As it was read, or a copy.
+    """
     known = any(shape == image.shape for shape, _ in list(_SOURCES))
     if not known or id(image) in _SAVED:
         return None, 1.0

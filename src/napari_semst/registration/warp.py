@@ -28,6 +28,8 @@ _LARGEST = 144_000_000
 # Side of what is drawn at once, and of the cells that a map is asked at.
 _BLOCK = 512
 _CELL = 16
+# Of a pixel: less than that over is rounding.
+_NOISE = 1e-6
 # Places along a side of the image that are followed to find where it comes to lie.
 _SIDE = 65
 # A spline far from its landmarks may lead anywhere: so much beside is still shown.
@@ -219,7 +221,7 @@ def registered_image(
             "Expected landmarks that put the image somewhere; with these it vanishes. "
             "Look at the pairs with the largest errors."
         )
-    height, width = (max(1, int(np.ceil(n))) for n in size / unit)
+    height, width = (max(1, int(np.ceil(n - _NOISE))) for n in size / unit)
     if height * width > _LARGEST:
         raise InputError(
             f"Expected landmarks that keep the image's shape; with these it would be "

@@ -13,6 +13,7 @@ from napari_semst.io.sections import libraries
 from napari_semst.viewer import adapter
 from napari_semst.viewer.canvas.drawn import remember_place
 from napari_semst.viewer.histology_image import image_data
+from napari_semst.viewer.image_channels import CHANNEL
 from napari_semst.viewer.spots import PAIR, tissue_of
 
 if TYPE_CHECKING:
@@ -128,7 +129,11 @@ def _put(layer: Layer, tissue: AnnData, library: str, turned: bool) -> None:
     before = layer.metadata[adapter.PLACEMENT]
     if placement is None:
         return
-    pixels, now, _ = image_data(placement)
+    channel = layer.metadata.get(CHANNEL)
+    if channel is None:
+        pixels, now, _ = image_data(placement)
+    else:
+        pixels, now = channel.placed(placement)
     # Among sections side by side an image is scaled and moved with its section.
     factor = np.asarray(layer.scale)[-2:] / before.scale
     shift = np.asarray(layer.translate)[-2:] - np.multiply(before.translate, factor)

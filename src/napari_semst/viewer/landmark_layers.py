@@ -27,11 +27,19 @@ if TYPE_CHECKING:
 
 ON_IMAGE, AMONG_SPOTS = "Landmarks on the image", "Landmarks among the spots"
 _LOOKS: dict[str, dict[str, Any]] = {
-    ON_IMAGE: {"symbol": "cross", "face_color": "#e69f00"},
-    AMONG_SPOTS: {"symbol": "disc", "face_color": "#56b4e9"},
+    ON_IMAGE: {
+        "symbol": "cross",
+        "face_color": "#e69f00",
+        "border_color": "#e69f00",
+    },
+    AMONG_SPOTS: {
+        "symbol": "disc",
+        "face_color": "#56b4e9",
+        "border_color": "#56b4e9",
+    },
 }
 # On the screen, however close the view is.
-_PIXELS = 15
+_PIXELS = 10
 
 
 class LandmarkLayers:
@@ -74,9 +82,8 @@ class LandmarkLayers:
                 text={
                     "string": "{pair}",
                     "color": _LOOKS[name]["face_color"],
-                    "size": 12,
+                    "size": 14,
                     "anchor": "upper_left",
-                    "translation": (-_PIXELS, _PIXELS),
                 },
                 **_LOOKS[name],
                 **layer_units(layer),

@@ -29,6 +29,8 @@ ENOUGH = 16_000_000
 _LARGEST_WHOLE = 2_000_000_000
 # Side of what is read of a level at once, at least.
 _BLOCK = 1024
+# Pages looked at for a channel.
+_MOST_PLANES = 2000
 # Pages looked at for smaller copies.
 _MOST_PAGES = 32
 # Shares of the pixels that end up black and white.
@@ -57,12 +59,36 @@ class TiffHandle:
         for page in (self.first, *self.copies):
             check_page(page, key[0])
         self._lock = file.filehandle.lock
+        self._file = file
+        self._planes: dict[int, tuple[Any, list[Any]]] = {}
         self._arrays: dict[int, Any] = {}
 
     def page(self, offset: int) -> Any:
         """Return the page that begins at an offset, `None` where none does."""
-        pages = (self.first, *self.copies)
-        return next((page for page in pages if page.offset == offset), None)
+        pages = [self.first, *self.copies]
+        found = next((page for page in pages if page.offset == offset), None)
+        number = 0
+        # A channel's; of a file that was opened anew they are looked for.
+        while found is None and number < min(len(self._file.pages), _MOST_PLANES):
+            plane, copies = self.plane(number)
+            number += 1
+            found = next(
+                (one for one in (plane, *copies) if one.offset == offset), None
+            )
+        return found
+
+    def plane(self, number: int) -> tuple[Any, list[Any]]:
+        """Return a page of its own, and its smaller copies; None where none is."""
+        if number not in self._planes:
+            if not 0 <= number < len(self._file.pages):
+                return None, []
+            with self._lock:
+                page = self._file.pages[number]
+                copies = list(getattr(page, "pages", None) or ())
+            for one in (page, *copies):
+                check_page(one, self.key[0])
+            self._planes[number] = page, copies
+        return self._planes[number]
 
     def read(self, page: Any, part: Any) -> NDArray[Any]:
         """Return a part of a page; several threads may ask at once."""
@@ -157,8 +183,7 @@ def read_section_image(
             "it in the file: the section is shown without it.",
         )
     image = stretch_to_uint8(pixels)
-    if reduced < 1:
-        remember_source(image, path, reduced)
+    remember_source(image, path, reduced)
     return SectionImage(image, per_unit * reduced, origin), ()
 
 
@@ -217,6 +242,23 @@ def pyramid_in(path: Path) -> Pyramid | None:
             return None
         levels = tuple(_level(path, handle, page) for page in pages)
         return Pyramid(levels, _contrast(pages[-1]), 1.0)
+
+
+def levels_of_pages(
+    path: Path, handle: TiffHandle, pages: list[Any]
+) -> tuple[tuple[Any, ...], tuple[float, float]]:
+    """Return pages as dask arrays, the finest first, and the limits of contrast.
+
+    Parameters
+    ----------
+    path, handle
+        The file.
+    pages
+        Of one image, in several resolutions.
+    """
+    pages = sorted(pages, key=_n_pixels, reverse=True)
+    levels = tuple(_level(path, handle, page) for page in pages)
+    return levels, _contrast(pages[-1])
 
 
 def _pages(handle: TiffHandle) -> list[Any]:

@@ -27,6 +27,7 @@ from napari_semst.viewer import adapter, spots
 from napari_semst.viewer.align_image import align_image, libraries_with_image
 from napari_semst.viewer.spots import tissue_of
 from napari_semst.widgets.open import texts
+from napari_semst.widgets.open.channels import ChannelPanel
 from napari_semst.widgets.open.landmarks import LandmarkPanel
 from napari_semst.widgets.open.texts import TIPS
 from napari_semst.widgets.shared.closing import guard_closing
@@ -101,6 +102,7 @@ class AlignmentPanel(QWidget):
         self.arrows = {name: _arrow(name) for name in _ARROWS}
         self._hands = QWidget()
         self.landmarks = LandmarkPanel(viewer)
+        self.channels = ChannelPanel(viewer)
         self._build()
         self._connect()
         self.show_layer(None)
@@ -127,6 +129,9 @@ class AlignmentPanel(QWidget):
         stacked(self._hands, self._rows, turns, shifts, arrows, kept, spacing=6)
         layout = stacked(self, self.line, spacing=6)
         self.by_hand = collapsible("Align by hand", self._hands)
+        self.by_channel = collapsible("Channels", self.channels)
+        self.by_channel.hide()
+        layout.addWidget(self.by_channel)
         layout.addWidget(self.by_hand)
         self.by_landmarks = collapsible("Register by landmarks", self.landmarks)
         layout.addWidget(self.by_landmarks)
@@ -134,6 +139,7 @@ class AlignmentPanel(QWidget):
     def _connect(self) -> None:
         self.image.activated.connect(self._show)
         self.landmarks.registered.connect(self._on_registered)
+        self.channels.found.connect(self._on_channels)
         for name, button in self.buttons.items():
             button.clicked.connect(getattr(self, f"_on_{name}"))
         for name, button in self.arrows.items():
@@ -195,6 +201,7 @@ class AlignmentPanel(QWidget):
         if not self.library:
             self.line.say("ready", texts.NO_IMAGE)
             self.landmarks.show_image(None, "")
+            self.channels.show_image(None, "")
             return
         now = adjustment_of(tissue, self.library)
         for field, value in ((self.shift_x, now.shift_x), (self.shift_y, now.shift_y)):
@@ -204,6 +211,7 @@ class AlignmentPanel(QWidget):
         self.reset.setEnabled(not now.is_none)
         self.line.say(*self._standing(tissue, now))
         self.landmarks.show_image(self._layer, self.library)
+        self.channels.show_image(self._layer, self.library)
 
     def _standing(self, tissue: AnnData, now: Adjustment) -> tuple[str, str]:
         """Return the kind of line and its text: the share of spots on the image."""
@@ -241,6 +249,11 @@ class AlignmentPanel(QWidget):
         self._moved = tissue
         self._at_rest.start()
         self._show()
+
+    def _on_channels(self, several: bool) -> None:
+        self.by_channel.setVisible(several)
+        if several:
+            self.by_channel.expand()
 
     def _on_registered(self, tissue: AnnData) -> None:
         self._show()

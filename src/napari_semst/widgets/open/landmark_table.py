@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 _RIGHT = Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignVCenter
 _FAR_OFF = QColor(208, 135, 0)
-_ROWS = 8
+_ROWS = 6
 
 
 class LandmarkTable(QTreeWidget):
@@ -41,6 +41,10 @@ class LandmarkTable(QTreeWidget):
             "QHeaderView::section { background: transparent; border: none;"
             " padding: 2px 8px; }"
         )
+        # Of one height, so that nothing below it jumps as pairs are set.
+        rows = _ROWS * (self.fontMetrics().height() + 4)
+        frame = 2 * self.frameWidth() + 2
+        self.setFixedHeight(header.sizeHint().height() + rows + frame)
 
     @property
     def chosen(self) -> int:
@@ -88,12 +92,6 @@ class LandmarkTable(QTreeWidget):
         again = self.topLevelItem(kept) if kept >= 0 else None
         if again is not None:
             self.setCurrentItem(again)
-        rows = min(max(self.topLevelItemCount(), 3), _ROWS)
-        height = self.sizeHintForRow(0) if self.topLevelItemCount() else 20
-        frame = 2 * self.frameWidth() + 2
-        self.setFixedHeight(
-            self.header().sizeHint().height() + rows * max(height, 18) + frame
-        )
 
     def _add(self, row: QTreeWidgetItem) -> None:
         for column in (1, 2):

@@ -40,6 +40,10 @@ TIPS = {
     "right": "Move the image to the right by one step.",
     "up": "Move the image up by one step.",
     "down": "Move the image down by one step.",
+    "channels": (
+        "Ticked channels are layers of their own: colour, contrast and opacity are "
+        "changed in the viewer's layer controls."
+    ),
     "set_pairs": (
         "Click in turn a place on the image, and where it belongs among the spots. "
         "Points can be moved and deleted with the viewer's own tools."
@@ -119,6 +123,10 @@ ALIGNMENT_KEPT = (
 )
 ALIGNED = "Aligned by hand: {what}."
 REGISTERED = "Registered by {count} pairs of landmarks ({kind})."
+CHANNELS_HELP = (
+    "Tick channels to add their light to one another; the image below them is hidden."
+)
+OPENING_CHANNEL = "Opening {name}"
 LANDMARKS_HELP = (
     "Set pairs: click a place on the image, then the same place among the spots. "
     "Three or more, far from one another; the image is turned, mirrored and scaled to "
