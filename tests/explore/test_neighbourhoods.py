@@ -8,6 +8,7 @@ import pytest
 from napari_semst.errors import InputError
 from napari_semst.explore.labels import Labels
 from napari_semst.explore.neighbourhoods import (
+    border_zone,
     expression_along,
     near_border,
     neighbourhoods,
@@ -127,3 +128,17 @@ def test_expression_along_the_distance_and_spots_at_the_border():
     assert near.sum() == 2 * SIDE
     assert (near | rest)[inside].all()
     assert not (near & rest).any()
+
+
+def test_the_zone_at_a_border_is_a_share_of_the_domain():
+    _, y, places = square()
+    labels = bands(y)
+    found = neighbourhoods(labels, places)
+    own = labels.codes == 1
+    near, rest = border_zone(found, labels, "b", 0.25)
+    assert ((near | rest) == own).all()
+    assert not (near & rest).any()
+    assert near.sum() >= 0.25 * own.sum()
+    assert found.distance[near].max() < found.distance[rest].min()
+    with pytest.raises(InputError, match="one spot thick"):
+        border_zone(found, labels, "b", 1.0)

@@ -288,3 +288,36 @@ def near_border(
     own = labels.codes == labels.place(name)
     near = own & (nearby.distance <= reach)
     return near, own & (nearby.distance > reach)
+
+
+def border_zone(
+    nearby: Neighbourhoods, labels: Labels, name: str, share: float = 1 / 3
+) -> tuple[NDArray[np.bool_], NDArray[np.bool_]]:
+    """Return a domain's spots nearest to its border, and its others.
+
+    Parameters
+    ----------
+    share
+        Of the domain's spots that are at the border; spots as far away as the last of
+        them are, too.
+
+    Raises
+    ------
+    InputError
+        If the domain has no border, or no spots further inside.
+    """
+    own = labels.codes == labels.place(name)
+    known = own & np.isfinite(nearby.distance)
+    if not known.any():
+        raise InputError(
+            f"Expected {name!r} to touch another domain; it touches none. Choose one "
+            "that does."
+        )
+    reach = float(np.quantile(nearby.distance[known], share, method="lower"))
+    near, inside = near_border(nearby, labels, name, reach)
+    if not inside.any():
+        raise InputError(
+            f"Expected spots of {name!r} that are further inside than those at its "
+            "border; found none: it is one spot thick. Choose a thicker domain."
+        )
+    return near, inside

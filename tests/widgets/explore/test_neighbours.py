@@ -5,8 +5,10 @@ from __future__ import annotations
 import numpy as np
 import pandas as pd
 import pytest
+from scipy import sparse
 
 from napari_semst import keys
+from napari_semst.widgets.explore import texts
 from napari_semst.widgets.explore.neighbours import distance_column
 from tests.widgets.docks import add
 from tests.widgets.stand_in import small_tissue
@@ -103,3 +105,31 @@ def test_distances_never_take_the_place_of_labels(tissue):
     tissue.obs["layer_border_distance"] = "mine"
     tissue.uns["semst_annotations"] = {"layer_border_distance": ""}
     assert distance_column(tissue, "layer") == "layer_border_distance_2"
+
+
+def test_genes_at_a_border_are_those_of_its_spots(qtbot, dock, part, tissue):
+    rows = tissue.obsm["spatial"][:, 1] // 100
+    matrix = tissue.X.toarray()
+    matrix[(rows >= 7) & (rows < 10), 2] += 40
+    tissue.X = sparse.csr_matrix(matrix)
+    look(qtbot, part)
+    part.genes_button.click()
+    assert part.message.text() == texts.BORDER_CHOOSE
+    assert dock.markers.table is None
+    part.table.selectRow(0)
+    part.genes_button.click()
+    qtbot.waitUntil(lambda: dock.markers.table is not None, timeout=60_000)
+    assert dock.markers.table.gene[0] == tissue.var_names[2]
+    # Of the 120 spots of the layer a third is at its border; whole rows are.
+    said = dock.markers.message.text()
+    assert said == "I, at its border: 48 spots, against the rest of it (72 spots)."
+    assert dock.markers_fold.isExpanded()
+
+
+def test_genes_at_a_border_are_of_the_labels_as_they_are(qtbot, dock, part, tissue):
+    look(qtbot, part)
+    part.table.selectRow(0)
+    tissue.obs["layer"] = tissue.obs["layer"].cat.rename_categories({"I": "one"})
+    part.genes_button.click()
+    assert "Look at borders again" in part.message.text()
+    assert not dock.markers.task.busy

@@ -111,6 +111,19 @@ class GeneActions(QObject):
             MarkerQuestion(tissue, places, selected, codes, "domain", about)
         )
 
+    def find_border_genes(
+        self, near: NDArray[np.bool_], codes: NDArray[np.int32], about: str
+    ) -> None:
+        """Find what sets spots at a border apart from the others of their domain."""
+        layer, tissue = self._sections.layer, self._sections.tissue
+        if layer is None or tissue is None or len(codes) != tissue.n_obs:
+            return
+        if not spots.holds_its_spots(layer):
+            self.status_changed.emit("warning", texts.NOT_WHOLE, texts.NOT_WHOLE_HELP)
+            return
+        places = np.array(spots.positions(layer), dtype=np.float64)
+        self._panel.ask(MarkerQuestion(tissue, places, near, codes, "border", about))
+
     def plot(self, genes: list[str]) -> None:
         """Show genes by the labels last on show, else by the latest run's domains."""
         tissue = self._sections.tissue

@@ -53,7 +53,7 @@ class MarkerQuestion:
     codes
         Domain of each spot, negative for none.
     against
-        ``rest``, ``neighbours`` or ``domain``.
+        ``rest``, ``neighbours``, ``domain`` or ``border``.
     about
         Their names, for people.
     """
@@ -190,7 +190,7 @@ class MarkerPanel(QWidget):
             about=question.about,
             inside=int(question.inside.sum()),
             outside=n_outside,
-            against=texts.AGAINST[question.against].lower(),
+            against=texts.COMPARED[question.against].lower(),
         )
         self._kept[id(tissue)] = ref(tissue), table, said
         if tissue is _there(self._tissue):
@@ -220,7 +220,7 @@ def markers_asked_for(
 ) -> tuple[MarkerQuestion, pd.DataFrame, int]:
     """Return markers, and how many spots they were compared with."""
     inside, outside = question.inside, ~question.inside
-    if question.against == "domain":
+    if question.against in ("domain", "border"):
         inside, outside = rest_of_domains(inside, question.codes)
     if question.against == "neighbours":
         outside = neighbouring_spots(

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
-from qtpy.QtCore import Qt
+from qtpy.QtCore import Qt, Signal  # type: ignore[attr-defined]
 from qtpy.QtWidgets import (
     QAbstractItemView,
     QHeaderView,
@@ -16,10 +16,12 @@ from qtpy.QtWidgets import (
 )
 
 from napari_semst import keys
+from napari_semst.errors import InputError
 from napari_semst.explore.annotate import edited_columns
-from napari_semst.explore.labels import same_column
+from napari_semst.explore.labels import read_labels, same_column
 from napari_semst.explore.neighbourhoods import (
     Neighbourhoods,
+    border_zone,
     section_neighbourhoods,
 )
 from napari_semst.explore.recovery import BORDER_DISTANCE
@@ -52,6 +54,8 @@ class _Answer:
 class NeighboursPart(QWidget):
     """A button, and for each domain its area, thickness and who touches it."""
 
+    genes_wanted = Signal(object, object, str)  # spots at a border, codes, about
+
     def __init__(self, context: ExploreContext, parent: QWidget | None = None) -> None:
         super().__init__(parent)
         self._context = context
@@ -59,22 +63,27 @@ class NeighboursPart(QWidget):
         self.task = BackgroundTask(_look)
         self.button = push_button("Look at borders", TIPS["borders"])
         self.distance_button = push_button("Colour by distance", TIPS["distance"])
+        self.genes_button = push_button("Genes at border", TIPS["border_genes"])
         self.message = note_label()
         self.message.setText(texts.BORDERS_ASK)
         self.table = QTableWidget(0, len(texts.BORDER_COLUMNS))
         self.table.setHorizontalHeaderLabels(list(texts.BORDER_COLUMNS))
         self.table.setToolTip(TIPS["border_table"])
         self.table.setEditTriggers(QAbstractItemView.EditTrigger.NoEditTriggers)
-        self.table.setSelectionMode(QAbstractItemView.SelectionMode.NoSelection)
+        self.table.setSelectionMode(QAbstractItemView.SelectionMode.SingleSelection)
+        self.table.setSelectionBehavior(QAbstractItemView.SelectionBehavior.SelectRows)
         self.table.verticalHeader().hide()
         self.table.verticalHeader().setDefaultSectionSize(_ROW)
         head = self.table.horizontalHeader()
         head.setSectionResizeMode(QHeaderView.ResizeMode.ResizeToContents)
         head.setStretchLastSection(True)
-        buttons = row_of(self.button, self.distance_button, spacing=6)
+        buttons = row_of(
+            self.button, self.distance_button, self.genes_button, spacing=6
+        )
         stacked(self, buttons, self.message, self.table, spacing=6, top=4)
         self.button.clicked.connect(self.look)
         self.distance_button.clicked.connect(self._on_distance)
+        self.genes_button.clicked.connect(self._on_genes)
         self.task.done.connect(self._on_done)
         self.task.failed.connect(self._on_failed)
         context.section_changed.connect(self.clear)
@@ -121,7 +130,8 @@ class NeighboursPart(QWidget):
     def _show(self, answer: _Answer | None) -> None:
         self.answer = answer
         self.table.setVisible(answer is not None)
-        self.distance_button.setEnabled(answer is not None)
+        for button in (self.distance_button, self.genes_button):
+            button.setEnabled(answer is not None)
         if answer is None:
             self.message.setText(texts.BORDERS_ASK)
             return
@@ -161,12 +171,8 @@ class NeighboursPart(QWidget):
 
     def _on_distance(self) -> None:
         """Write each spot's distance to its border as a column, and colour by it."""
-        answer = self.answer
+        answer = self._standing()
         if answer is None:
-            return
-        if not same_column(answer.tissue, answer.looked_at, answer.column):
-            self._show(None)
-            self.message.setText(texts.BORDERS_CHANGED.format(column=answer.column))
             return
         tissue, column = answer.tissue, distance_column(answer.tissue, answer.column)
         tissue.obs[column] = answer.found.distance.astype(np.float32)
@@ -175,6 +181,36 @@ class NeighboursPart(QWidget):
         mark_unsaved(self._context.viewer, tissue)
         self._context.state.tissue_changed.emit(tissue, self)
         self._context.colour_by(column)
+
+    def _on_genes(self) -> None:
+        """Ask what sets the spots at a domain's border apart from its others."""
+        answer, row = self._standing(), self.table.currentRow()
+        if answer is None:
+            return
+        if row < 0:
+            self.message.setText(texts.BORDER_CHOOSE)
+            return
+        name = answer.found.names[row]
+        labels = read_labels(answer.tissue, answer.column)
+        try:
+            near, _ = border_zone(answer.found, labels, name)
+        except InputError as error:
+            self.message.setText("\n".join(describe_error(error)))
+            return
+        self.message.setText(texts.BORDER_GENES.format(name=name))
+        about = texts.AT_THE_BORDER.format(name=name)
+        self.genes_wanted.emit(near, labels.codes, about)
+
+    def _standing(self) -> _Answer | None:
+        """Return what was found if the labels are still those that it is of."""
+        answer = self.answer
+        if answer is None or same_column(
+            answer.tissue, answer.looked_at, answer.column
+        ):
+            return answer
+        self._show(None)
+        self.message.setText(texts.BORDERS_CHANGED.format(column=answer.column))
+        return None
 
 
 def _length(value: float) -> str:

@@ -126,6 +126,11 @@ TIPS = {
         "Write each spot's distance to the border of its domain as a column, and "
         "colour by it."
     ),
+    "border_genes": (
+        "Find the genes by which the third of a domain's spots nearest to its border "
+        "differ from its others. Choose its row in the table. Spots at a border may "
+        "hold cells of both sides."
+    ),
     "border_table": (
         "Share of the area; thickness in the unit of the coordinates; who touches it, "
         "the most first. A star: more often than in 99 of 100 shuffles of the borders."
@@ -256,6 +261,9 @@ BORDERS = "Borders"
 BORDERS_ASK = "Which domains touch, and how large and thick is each?"
 BORDERS_BUSY = "Looking at the borders..."
 BORDERS_CHANGED = "The labels in {column} have changed since. Look at borders again."
+BORDER_CHOOSE = "Choose a row of the table first."
+BORDER_GENES = "The genes at the border of {name} come under Markers, below."
+AT_THE_BORDER = "{name}, at its border"
 BORDERS_OF = "Of {column}. Touching spots are alike: the stars rank pairs."
 BORDER_COLUMNS = ("Name", "Area", "Thickness", "Touches")
 RARE = 0.01
@@ -319,6 +327,7 @@ AGAINST = {
     "neighbours": "Against neighbours",
     "domain": "Selection in its domains",
 }
+COMPARED = {**AGAINST, "border": "against the rest of it"}
 NO_MARKERS = "Choose one or several names in the legend, then press Find markers."
 SELECTED_SPOTS = "Selected spots"
 SELECT_FIRST = "Select spots first"

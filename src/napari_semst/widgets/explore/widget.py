@@ -97,6 +97,7 @@ class ExploreDomains(QWidget):
         self.patches = PatchesPart(context, self.select.tool, self)
         self.naming = NamingPart(context, self)
         self.neighbours = NeighboursPart(context, self)
+        self.neighbours.genes_wanted.connect(self._on_border_genes)
         self.regions = RegionsPart(context, self)
         self.regions.colours_wanted.connect(self.colour_by)
         self.regions.save_wanted.connect(self.sharing.ask_discordant_regions)
@@ -139,7 +140,8 @@ class ExploreDomains(QWidget):
         self.column.addWidget(self.card)
         self.why_fold = collapsible("Why", self.why)
         self.column.addWidget(self.why_fold)
-        self.column.addWidget(collapsible("Markers", self.markers))
+        self.markers_fold = collapsible("Markers", self.markers)
+        self.column.addWidget(self.markers_fold)
         self.column.addWidget(collapsible("Compare", self.compare))
         self.column.addWidget(collapsible("Save and share", self.share))
         self.column.addStretch(1)
@@ -403,6 +405,10 @@ class ExploreDomains(QWidget):
     def _on_gene_unknown(self, gene: str) -> None:
         text = texts.GENE_UNKNOWN_HELP.format(gene=gene)
         self.card.show_status("warning", texts.GENE_UNKNOWN, text)
+
+    def _on_border_genes(self, near: Any, codes: Any, about: str) -> None:
+        self.markers_fold.expand()
+        self.genes.find_border_genes(near, codes, about)
 
     def _go_to_genes(self) -> None:
         self.choice.gene.setFocus()
