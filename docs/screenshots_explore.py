@@ -36,6 +36,22 @@ def arguments_given() -> argparse.Namespace:
     return parser.parse_args()
 
 
+def borders(viewer: Viewer, dock: ExploreDomains, path: Path) -> None:
+    """Look at the borders of the annotation, and at the genes of one of them."""
+    dock.colour_by("ground_truth")
+    dock.neighbours.look()
+    wait_for(lambda: dock.neighbours.answer is not None, 300)
+    dock.neighbours.distance_button.click()
+    dock.neighbours.table.selectRow(1)
+    # What was found for the legend is not awaited again.
+    dock.markers.show_table(None, "")
+    dock.neighbours.genes_button.click()
+    wait_for(lambda: dock.markers.table is not None, 300)
+    fold(dock, "Borders", "Markers")
+    scroll_to_end(dock)
+    picture(viewer, path)
+
+
 def fold(dock: ExploreDomains, *shown: str) -> None:
     """Unfold the parts of these titles, and fold all others."""
     for part in dock.findChildren(QCollapsible):
@@ -112,6 +128,7 @@ def main() -> None:
     dock.compare.button.click()
     scroll_to_end(dock)
     picture(viewer, path("compare"))
+    borders(viewer, dock, path("borders"))
     dock.colour_by("semst_domain")
     dock.pin()
     dock.colour_by(f"gene:{given.gene}")
