@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 
 # Above this width over its height, a picture's writing is lost on half a page.
-_WIDE = 1.9
+_WIDE = 1.7
 
 
 @dataclass(frozen=True)
@@ -102,7 +102,7 @@ def draw_pictures(
 def _curve(losses: tuple[float, ...], dpi: int) -> Figure:
     from matplotlib.figure import Figure
 
-    figure = Figure(figsize=(4.6, 2.6), dpi=dpi, layout="constrained")
+    figure = Figure(figsize=(4.6, 2.8), dpi=dpi, layout="constrained")
     axes = figure.subplots()
     axes.plot(np.arange(1, len(losses) + 1), losses, color="#0072b2", linewidth=1.4)
     axes.set_xlabel("Epoch", fontsize=8)
