@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from statistics import median
+from statistics import median, median_low
 
 from peers.listing import NOT_RUN
 
@@ -47,9 +47,9 @@ def middle(several):
         if "reason" in row:
             return row
     found = dict(several[-1])
-    for name in ("wall_s", "cpu_s", "peak_gib", "ari", "nmi", "domains"):
+    for name in ("wall_s", "cpu_s", "peak_gib", "ari", "nmi"):
         found[name] = median([row[name] for row in several])
-    found["domains"] = int(found["domains"])
+    found["domains"] = median_low([row["domains"] for row in several])
     walls = [row["wall_s"] for row in several]
     found["runs"] = len(several)
     found["wall_range_s"] = [min(walls), max(walls)]
