@@ -73,6 +73,13 @@ def discordant(
             "number up to 1."
         ),
     ] = "both",
+    artefacts: Annotated[
+        str,
+        typer.Option(
+            help="What is no discordance and may look like it, with commas between: "
+            "stroma, necrosis, fold, gradient, shift."
+        ),
+    ] = "none",
     n_spots: _Spots = 3000,
     n_genes: _Genes = 1500,
     platform: _Platform = "visium",
@@ -90,6 +97,7 @@ def discordant(
         kinds=tuple(kind.strip() for kind in kinds.split(",")),
         strength=_strength(strength),  # type: ignore[arg-type]
         platform=platform,  # type: ignore[arg-type]
+        artefacts=tuple(kind.strip() for kind in artefacts.split(",")),
     )
     _write(tissue, output, overwrite)
     for name, planted in tissue.uns["dataset_info"]["planted"].items():

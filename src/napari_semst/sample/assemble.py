@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
     from scipy.sparse import csr_matrix
 
+    from napari_semst.sample.artefacts import SlideArtefacts
     from napari_semst.sample.cortex_model import CortexModel
     from napari_semst.sample.expression import GenePanel
     from napari_semst.sample.image_patch import ImagePatch
@@ -309,6 +310,7 @@ def library_entry(
     seed: int,
     image: bool,
     patches: Sequence[ImagePatch] = (),
+    artefacts: SlideArtefacts | None = None,
 ) -> dict[str, Any]:
     """Return images and scale factors in Visium's layout."""
     from napari_semst.sample.section import MARGIN
@@ -326,6 +328,8 @@ def library_entry(
         images["hires"] = draw_histology(
             section, places.width, hires, seed, cells, patches
         )
+        if artefacts is not None and artefacts.kinds:
+            images["hires"] = artefacts.applied(images["hires"], section)
         images["lowres"] = shrink(images["hires"], _LOWRES)
     return {
         "images": images,

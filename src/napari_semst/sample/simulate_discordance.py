@@ -111,6 +111,7 @@ def simulated_discordance(
     platform: Literal["visium", "cells"] = "visium",
     image: bool = True,
     species: Literal["human", "mouse"] = "human",
+    artefacts: Sequence[str] = (),
 ) -> AnnData:
     """Return a simulated section with regions where image and expression disagree.
 
@@ -142,13 +143,23 @@ def simulated_discordance(
     strength
         ``"strong"`` is 1 and ``"weak"`` 0.5; ``"both"``, two regions of each kind; or a
         number above 0 and up to 1.
+    artefacts
+        What is no discordance, and is to be told from it; the counts of spots are what
+        they were, but for those of the two regions:
+
+        - ``"stroma"``: a region of fibres, in the image and in its genes.
+        - ``"necrosis"``: a region without nuclei, of few counts of any kind.
+        - ``"fold"``: tissue that lies double along a line.
+        - ``"gradient"``: a stain that grows from 0.7 to 1.3 across the slide.
+        - ``"shift"``: an image that lies a twentieth of the width beside its spots.
 
     Returns
     -------
     anndata.AnnData
         As the hard section, and ``obs["discordant"]``, whether a spot lies in any
         region; ``obs["discordance_kind"]`` and ``obs["discordance_strength"]``, both
-        ``"none"`` where it lies in none; ``uns["dataset_info"]["planted"]``, what was
+        ``"none"`` where it lies in none; ``obs["artefact"]``, ``"stroma"``,
+        ``"necrosis"`` or ``"none"``; ``uns["dataset_info"]["planted"]``, what was
         planted by region. A region has 3 % of the spots, less where all of them
         would have more than 14 %, and no spot at an edge of the tissue.
         ``obs["ground_truth"]`` is the layer by anatomy, everywhere. Total counts do
@@ -162,17 +173,29 @@ def simulated_discordance(
     import pandas as pd
 
     from napari_semst.sample import assemble as parts
+    from napari_semst.sample.artefacts import (
+        HOME,
+        REGIONAL,
+        SlideArtefacts,
+        check_artefacts,
+    )
     from napari_semst.sample.programmes import TYPES, panel_with_immune
     from napari_semst.sample.region_placement import place_regions
     from napari_semst.sample.simulate_cortex import check_arguments, dataset_info
 
     check_arguments(n_spots, n_genes, platform, seed, species)
     regions = _regions(kinds, strength, image)
+    wrong = check_artefacts(artefacts, image=image)
     section, places = parts.draw_layout(n_spots, platform, seed)
     share = min(_SHARE, _MOST_IN_ALL / max(len(regions), 1))
     sites = _sites(regions)
-    homes = [site.home for site in sites]
+    regional = [kind for kind in REGIONAL if kind in wrong]
+    homes = [*(site.home for site in sites), *[HOME] * len(regional)]
     where = place_regions(section, places.points, homes, share, (seed, 7))
+    regional_at = {
+        kind: where == len(sites) + number for number, kind in enumerate(regional)
+    }
+    where[where >= len(sites)] = -1
     named = panel_with_immune(n_genes, species)
     plantings, patches = _plans(regions, where, places.points, named, species, seed)
     marks: dict[str, Any] = {"discordant": where >= 0}
@@ -180,13 +203,22 @@ def simulated_discordance(
         names = np.array([NONE, *(region[part] for region in regions)], dtype=object)
         categories = list(dict.fromkeys(names))
         marks[column] = pd.Categorical(names[where + 1], categories)
+    if wrong:
+        names = np.full(len(where), NONE, dtype=object)
+        for kind, there in regional_at.items():
+            names[there] = kind
+        marks["artefact"] = pd.Categorical(names, [NONE, *regional])
+    plantings += _regional_plantings(regional_at, named[0], species, seed)
     tissue = parts.assemble(
         section, places, named, platform, seed, plantings, marks, TYPES
     ).counted()
-    entry = parts.library_entry(section, places, platform, seed, image, patches)
+    done = SlideArtefacts(wrong, places.points, regional_at, places.width, seed)
+    entry = parts.library_entry(section, places, platform, seed, image, patches, done)
     tissue.uns["spatial"] = {LIBRARY: entry}
     info = dataset_info(LIBRARY, platform, species, seed)
     info["planted"] = _told(regions, where)
+    if wrong:
+        info["artefacts"] = ", ".join(wrong)
     tissue.uns["dataset_info"] = info
     return tissue
 
@@ -278,6 +310,27 @@ def _plans(
             )  # fmt: skip
             plantings.append(Planting(there, cell_shares, rng, genes))
     return plantings, patches
+
+
+def _regional_plantings(
+    where: dict[str, NDArray[np.bool_]],
+    symbols: tuple[str, ...],
+    species: str,
+    seed: int,
+) -> list[Planting]:
+    """Return what is to be changed in the counts of artefacts that are regions."""
+    from napari_semst.sample import artefacts
+    from napari_semst.sample.assemble import Planting
+    from napari_semst.sample.composition import cell_shares
+
+    found = []
+    for number, (kind, there) in enumerate(where.items()):
+        stroma = partial(artefacts.stromal_genes, symbols=symbols, species=species)
+        genes = stroma if kind == "stroma" else artefacts.necrotic_genes
+        rng = np.random.default_rng((seed, 11, number))
+        same_depth = kind == "stroma"
+        found.append(Planting(there, cell_shares, rng, genes, same_depth))
+    return found
 
 
 def _told(
