@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 from napari_semst.core.progress import RunControl
+from napari_semst.errors import Cancelled
 from napari_semst.methods.image_guided import gene_residuals
 from napari_semst.methods.image_guided.gene_residuals import (
     PearsonResiduals,
@@ -100,6 +101,47 @@ def test_directions_do_not_depend_on_the_size_of_chunks(made, monkeypatch):
     np.testing.assert_allclose(whole, parts, atol=2e-3)
     usable = made[1].usable
     np.testing.assert_allclose(whole[usable].std(axis=0), 1, rtol=1e-3)
+
+
+def test_directions_do_not_depend_on_the_size_of_blocks_of_genes(made, monkeypatch):
+    whole = unpredicted_directions(*made, EVERY, RunControl())
+    monkeypatch.setattr(gene_residuals, "_BLOCK_GENES", 37)
+    parts = unpredicted_directions(*made, EVERY, RunControl())
+    np.testing.assert_allclose(whole, parts, atol=2e-3)
+
+
+def test_no_more_than_a_block_of_genes_is_dense_at_once(made, monkeypatch):
+    read = PearsonResiduals.__getitem__
+    widest = []
+
+    def noted(residuals, spots):
+        found = read(residuals, spots)
+        widest.append(found.shape)
+        return found
+
+    monkeypatch.setattr(PearsonResiduals, "__getitem__", noted)
+    monkeypatch.setattr(gene_residuals, "_BLOCK_GENES", 40)
+    monkeypatch.setattr(gene_residuals, "_CHUNK_VALUES", 40 * 60)
+    unpredicted_directions(*made, EVERY, RunControl())
+    n_genes = made[2].counts.shape[1]
+    assert max(width for _, width in widest) == 40 < n_genes
+    # Learning reads more spots of a block; what is left over is read in parts.
+    assert sum(rows <= 60 for rows, _ in widest) >= 2 * 5 * -(-n_genes // 40)
+
+
+def test_it_is_given_up_between_blocks(made, monkeypatch):
+    monkeypatch.setattr(gene_residuals, "_BLOCK_GENES", 40)
+    control, checked = RunControl(), []
+
+    def check():
+        checked.append(1)
+        if len(checked) > 20:
+            raise Cancelled
+
+    monkeypatch.setattr(control, "check", check)
+    with pytest.raises(Cancelled):
+        unpredicted_directions(*made, EVERY, control)
+    assert len(checked) == 21
 
 
 def test_library_size_is_left_out(made):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from copy import copy
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -33,7 +34,9 @@ _ROUNDS = 2
 _DIRECTIONS, _TELLING = 10, 4000
 # Spots that each direction takes: neighbours are alike, and fewer tell no covariance.
 _SPOTS_PER_DIRECTION = 300
-_CHUNK_SPOTS = 4096
+# Genes that are predicted at once, and values of them that are dense at once: a genome
+# takes as much memory as one block of it.
+_BLOCK_GENES, _CHUNK_VALUES, _CHUNK_SPOTS = 2048, 8_000_000, 4096
 
 
 class PearsonResiduals:
@@ -56,6 +59,13 @@ class PearsonResiduals:
         belongs = np.arange(len(section.sections.names))[:, None] == codes
         genes = np.asarray(belongs.astype(np.float64) @ counts)
         self._shares = genes / np.maximum(genes.sum(axis=1, keepdims=True), 1)
+
+    def of_genes(self, genes: slice) -> PearsonResiduals:
+        """Return the residuals of some genes, told by the same totals."""
+        part = copy(self)
+        part._counts = self._counts[:, genes]
+        part._shares = self._shares[:, genes]
+        return part
 
     @property
     def shape(self) -> tuple[int, int]:
@@ -129,14 +139,13 @@ def unpredicted_directions(
     numpy.ndarray
         Shape ``(n_spots, width)``, variances of 1.
     """
-    truth = PearsonResiduals(section)
-    weights = predictor.weights_of(truth, learnt, control)
+    genes = _UnpredictedGenes(predictor, section, learnt, control)
     near = averaging(section, inputs.usable)
     depth = _depth(inputs)
-    axes = _axes(predictor, truth, weights, near, depth, inputs.usable, control)
+    axes = _axes(genes, near, depth, inputs.usable)
     along = np.zeros((len(depth), axes.shape[1]))
-    for spots, apart in _residuals(predictor, truth, weights, control):
-        along[spots] = apart @ axes
+    for block, spots, apart in genes.residuals():
+        along[spots] += apart @ axes[block]
     along[~inputs.usable] = 0
     known = inputs.usable
     tied = np.linalg.lstsq(depth[known], along[known], rcond=None)[0]
@@ -159,42 +168,71 @@ def _depth(inputs: GuidedInputs) -> Doubles:
     return np.column_stack([np.ones_like(size), size, size**2])
 
 
-def _residuals(
-    predictor: ImagePredictor,
-    truth: PearsonResiduals,
-    weights: list[Doubles],
-    control: RunControl,
-) -> Iterator[tuple[Spots, Floats]]:
-    """Yield some spots and what of their genes is not predicted, ``(n, n_genes)``."""
-    every = np.arange(truth.shape[0])
-    for part in chunks(len(every), _CHUNK_SPOTS):
-        spots = every[part]
-        expected = predictor.expected_of(spots, weights, control)
-        yield spots, truth[spots] - expected.astype(np.float32)
+class _UnpredictedGenes:
+    """What images do not predict of each gene, a block of genes after the other.
+
+    Parameters
+    ----------
+    learnt
+        Spots that predictions are learnt from.
+    """
+
+    def __init__(
+        self,
+        predictor: ImagePredictor,
+        section: Section,
+        learnt: Bools,
+        control: RunControl,
+    ) -> None:
+        self._predictor, self._learnt, self._control = predictor, learnt, control
+        self._truth = PearsonResiduals(section)
+        self.shape = self._truth.shape
+        self._parts = list(chunks(self.shape[1], _BLOCK_GENES))
+        # Of a single block weights are kept; of a genome they would take gigabytes.
+        self._kept: list[Doubles] | None = None
+
+    def residuals(self) -> Iterator[tuple[slice, Spots, Floats]]:
+        """Yield some genes, some spots, and what is not predicted, ``(n, n_genes)``."""
+        every = np.arange(self.shape[0])
+        for block in self._parts:
+            truth = self._truth.of_genes(block)
+            weights = self._weights(truth)
+            fit = max(_CHUNK_VALUES // max(truth.shape[1], 1), 1)
+            for part in chunks(len(every), min(fit, _CHUNK_SPOTS)):
+                self._control.check()
+                spots = every[part]
+                expected = self._predictor.expected_of(spots, weights, self._control)
+                yield block, spots, truth[spots] - expected.astype(np.float32)
+
+    def _weights(self, truth: PearsonResiduals) -> list[Doubles]:
+        """Return what predicts a block of genes, by partition."""
+        if self._kept is not None:
+            return self._kept
+        weights = self._predictor.weights_of(truth, self._learnt, self._control)
+        if len(self._parts) == 1:
+            self._kept = weights
+        return weights
 
 
 def _axes(
-    predictor: ImagePredictor,
-    truth: PearsonResiduals,
-    weights: list[Doubles],
-    near: sparse.csr_matrix,
-    depth: Doubles,
-    usable: Bools,
-    control: RunControl,
+    genes: _UnpredictedGenes, near: sparse.csr_matrix, depth: Doubles, usable: Bools
 ) -> Doubles:
     """Return the directions over each gene's deviation, ``(n_genes, width)``."""
     telling = np.flatnonzero(usable)
     telling = telling[:: -(-len(telling) // _TELLING)]
     around = near[telling]
-    regional = np.zeros((len(telling), truth.shape[1]), np.float32)
-    for spots, apart in _residuals(predictor, truth, weights, control):
-        regional += around[:, spots[0] : spots[-1] + 1] @ apart
+    regional = np.zeros((len(telling), genes.shape[1]), np.float32)
+    for block, spots, apart in genes.residuals():
+        regional[:, block] += around[:, spots[0] : spots[-1] + 1] @ apart
     by_depth = around @ depth
-    regional -= by_depth @ np.linalg.lstsq(by_depth, regional, rcond=None)[0]
-    size = regional.std(axis=0)
-    # A gene that hardly varies says nothing, whatever its units.
-    scale = np.divide(1, size, out=np.zeros_like(size), where=size > 1e-6)
-    regional *= scale
+    scale = np.zeros(genes.shape[1])
+    for block in chunks(genes.shape[1], _BLOCK_GENES):
+        own = regional[:, block]
+        own -= by_depth @ np.linalg.lstsq(by_depth, own, rcond=None)[0]
+        size = own.std(axis=0)
+        # A gene that hardly varies says nothing, whatever its units.
+        scale[block] = np.divide(1, size, out=np.zeros_like(size), where=size > 1e-6)
+        own *= scale[block]
     width = min(*regional.shape, directions_told_by(int(usable.sum())))
     axes: Doubles = _leading(regional, width) * scale[:, None]
     return axes
@@ -211,7 +249,9 @@ def _leading(values: Floats, width: int) -> Doubles:
         square = (values.T @ values).astype(np.float64) / n_rows
         return falling(square)[1][:, :width]
     by_row = falling((values @ values.T).astype(np.float64))[1][:, :width]
-    axes = values.T.astype(np.float64) @ by_row
+    axes = np.empty((n_columns, width))
+    for part in chunks(n_columns, _BLOCK_GENES):
+        axes[part] = values[:, part].T.astype(np.float64) @ by_row
     axes /= np.maximum(np.linalg.norm(axes, axis=0), 1e-12)
     largest = axes[np.abs(axes).argmax(axis=0), np.arange(width)]
     found: Doubles = axes * np.where(largest < 0, -1.0, 1.0)
