@@ -133,6 +133,16 @@ def test_images_take_time_and_memory_and_networks_more_of_both():
     assert none.memory < held.memory <= builtin.memory < network.memory
 
 
+def test_the_genes_that_images_are_asked_of_take_time():
+    told = {}
+    for encoder in ("none", "builtin"):
+        overrides = {"morphology": {"encoder": encoder}, "domains": {"n_domains": 7}}
+        config = resolve(Request("image-guided", overrides))
+        few, many = (forecast(3000, n, 10**6, config).seconds for n in (200, 2000))
+        told[encoder] = many - few
+    assert told["builtin"] > told["none"] + 5
+
+
 def allowing(gib, preset="quick", **stages):
     return Request(
         preset,
