@@ -6,7 +6,11 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from napari_semst.explanation.region_list import KIND_WORDS, area_in_words
+from napari_semst.explanation.region_list import (
+    KIND_WORDS,
+    area_in_words,
+    aside_note,
+)
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -66,6 +70,8 @@ def summarise_discordance(
             f"{called - inside} of {called} discordant spots are in regions of fewer "
             f"than {asked.least_spots} spots; nothing is told of them."
         )
+    if aside := aside_note(trained):
+        notes.append(aside)
     if told and measured.image is None:
         notes.append(
             "The features of the image were not kept, as they are many: what differs "

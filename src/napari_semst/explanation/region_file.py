@@ -39,7 +39,7 @@ def write_regions(tissue: AnnData, path: str | Path, **asked: Any) -> WrittenGeo
     from napari_semst.explanation.discordance import explain_discordance
     from napari_semst.io.geojson.write import write_geojson
 
-    about = None
+    about: dict[str, dict[str, Any]] | None = None
     notes: tuple[str, ...] = ()
     column = keys.DISCORDANT_REGION
     if column in tissue.obs and tissue.obs[column].notna().any():

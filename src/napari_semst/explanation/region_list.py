@@ -89,6 +89,25 @@ def area_in_words(area: float | None) -> str:
     return f"{area:.2f} mm\N{SUPERSCRIPT TWO}"
 
 
+def aside_note(trained: Mapping[str, Any]) -> str:
+    """Return what is said of regions that are no discordance, empty without any.
+
+    Parameters
+    ----------
+    trained
+        What the run recorded of its training.
+    """
+    sizes = [int(one) for one in trained.get("regions_set_aside", {}).get("spots", ())]
+    if not sizes:
+        return ""
+    listed = ", ".join(f"{one:,}" for one in sizes)
+    return (
+        f"Set aside: {len(sizes)} of {listed} spots, whose image is like no other "
+        "place of the section (necrosis, a stromal reaction, beside a fold): nothing "
+        "tells what to expect there."
+    )
+
+
 def region_labels(told: Mapping[str, Any]) -> dict[str, dict[str, Any]]:
     """Return what a file of outlines tells of each region, by its name.
 

@@ -13,6 +13,7 @@ if TYPE_CHECKING:
 
     from napari_semst.config import Config
     from napari_semst.methods.base import Fit
+    from napari_semst.methods.image_guided.handling import ImageOffset
     from napari_semst.prepare.section import Section
 
 
@@ -62,7 +63,12 @@ def tissue_warnings(tissue: AnnData, section: Section) -> list[str]:
 
 def run_warnings(config: Config, section: Section, fit: Fit) -> list[str]:
     """Return warnings of settings unused, sections unlike and spots too few."""
-    return [*unused_settings(config), *unlike_sections(section, fit), *few_spots(fit)]
+    return [
+        *unused_settings(config),
+        *unlike_sections(section, fit),
+        *few_spots(fit),
+        *regions_aside(fit),
+    ]
 
 
 def other_number(wanted: int, found: int) -> list[str]:
@@ -137,7 +143,9 @@ def few_spots(fit: Fit) -> list[str]:
     # Unknown is NaN, which is not itself.
     usable = int((discordance.p_value == discordance.p_value).sum())
     few = f"; or {usable} spots are too few" if usable < _FEW_FOR_DISCORDANCE else ""
-    if not len(discordance.predicted):
+    if discordance.offset is not None:
+        warnings.append(_image_beside(discordance.offset))
+    elif not len(discordance.predicted):
         warnings.append(
             "The image does not reliably predict any expression, no more than moved "
             "elsewhere on the slide: nothing was compared, and no spot is discordant. "
@@ -161,6 +169,31 @@ def few_spots(fit: Fit) -> list[str]:
                 "that no region of it is found there says nothing."
             )
     return warnings
+
+
+def _image_beside(offset: ImageOffset) -> str:
+    """Return that the image lies beside its spots, and what to do."""
+    return (
+        "The image seems to lie beside its spots: taken from "
+        f"({offset.x:+.4g}, {offset.y:+.4g}) away (x and y in units of the "
+        f"coordinates, {offset.pitches:.1f} distances between spots) it predicts "
+        f"{offset.gain:.1f} times as much of what spots express. Nothing was compared, "
+        "and no spot is discordant. Align the image and run again."
+    )
+
+
+def regions_aside(fit: Fit) -> list[str]:
+    """Return a warning on regions whose image is like no other place."""
+    aside = fit.discordance.aside if fit.discordance is not None else ()
+    if not aside:
+        return []
+    sizes = ", ".join(str(len(one.spots)) for one in aside)
+    return [
+        f"Regions that are no discordance: {len(aside)} of {sizes} spots differ in "
+        "expression, and in the image are like no other place of the section, as "
+        "necrosis, a stromal reaction or what lies beside a fold. Nothing tells what "
+        "to expect there, and they are not called."
+    ]
 
 
 def unlike_sections(section: Section, fit: Fit) -> list[str]:

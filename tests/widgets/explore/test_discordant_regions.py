@@ -91,6 +91,19 @@ def test_a_section_without_regions_says_so_and_offers_nothing(qtbot, dock, tissu
     assert part.save_button.isHidden()
 
 
+def test_what_is_no_discordance_is_told_as_what_it_is(qtbot, dock, tissue):
+    tissue.obs[keys.DISCORDANT] = False
+    attach_regions(tissue)
+    trained = tissue.uns[keys.RUNS]["default"]["training"]
+    trained["regions_set_aside"] = {"spots": [45], "kind": ["unexplained"]}
+    add(dock._viewer, tissue)
+    part = unfold(qtbot, dock)
+    assert "45 spots, whose image is like no other place" in part.message.text()
+    trained["image_offset"] = {"x": 10.0, "y": 0.0, "pitches": 1.5, "gain": 1.4}
+    dock.state.tissue_changed.emit(tissue, None)
+    assert part.message.text().startswith(words.BESIDE_SPOTS)
+
+
 def test_a_section_without_a_map_says_how_to_get_one(qtbot, dock):
     add(dock._viewer, small_tissue())
     assert unfold(qtbot, dock).message.text() == words.NO_MAP

@@ -9,6 +9,12 @@ import numpy as np
 from napari_semst.core.progress import Progress
 from napari_semst.methods.image_guided.discordance_result import Discordance
 from napari_semst.methods.image_guided.features import average_of_usable
+from napari_semst.methods.image_guided.handling import (
+    MOVED_SPOTS,
+    find_offset,
+    is_odd,
+    odd_images,
+)
 from napari_semst.methods.image_guided.permutation import (
     ImageExchange,
     above,
@@ -37,13 +43,15 @@ if TYPE_CHECKING:
 
     from napari_semst.core.progress import RunControl
     from napari_semst.methods.image_guided.inputs import GuidedInputs
+    from napari_semst.methods.image_guided.regions import RegionFound
     from napari_semst.prepare.section import Section
 
     Floats = NDArray[np.float32]
 
 _STAGE = "discordance"
 # Where its parts begin and end, in percent.
-_MOVING, _LEARNING, _EXCHANGING, _GENES = (0, 45), (45, 60), (60, 85), (85, 100)
+_MOVING, _BESIDE, _LEARNING = (0, 25), (25, 45), (45, 60)
+_EXCHANGING, _GENES = (60, 85), (85, 100)
 # Times the prediction is learnt: at first from all spots, then without those that did
 # not fit, which would teach that such an image means what is odd about them.
 _FITS = 3
@@ -55,8 +63,8 @@ _ROUNDS = 2
 # Scores of the null, and movements of the slide, that are enough.
 _NULL_SCORES, _LEAST_TIMES = 500_000, 10
 # Movements of the image that are to predict less than it does where it lies: by chance
-# it is the best of them once in twenty times. Spots that this is asked of are enough.
-_MOVES, _MOVED_SPOTS = 19, 20_000
+# it is the best of them once in twenty times.
+_MOVES = 19
 # Powers of the two coordinates in a trend across the slide.
 _CUBIC = tuple((one, other) for one in range(4) for other in range(4 - one))
 
@@ -77,7 +85,11 @@ def measure_discordance(
     learnt = usable = inputs.usable
     folds = spatial_folds(inputs, section.coordinates)
     predictor = ImagePredictor(inputs, section, folds)
+    level = _level(predictor, section, inputs)
     belongs = yield from says_more_here(predictor, section, inputs, control)
+    offset = yield from find_offset(predictor, level, section, inputs, control, _moving)
+    # An image that lies beside its spots makes every border discordant.
+    belongs = belongs and offset is None
     times = _FITS if belongs else 1
     for done in range(times):
         yield _told(_LEARNING, done, times, "Learning what the image predicts")
@@ -92,7 +104,8 @@ def measure_discordance(
     )
     wanted = inputs.config.image_guided.discordance_fdr
     unusual = Evidence(found.score, found.null)
-    regions = find_regions((misled, unusual), touching_graph(section.average), wanted)
+    found_all = find_regions((misled, unusual), touching_graph(section.average), wanted)
+    regions, aside = _set_aside(found_all, predictor, section, inputs)
     rate = either_rate(p_value, found.p_value, regions)
     kind = called_kinds(rate, regions, wanted)
     apart = prediction.expressed - prediction.expected
@@ -110,6 +123,43 @@ def measure_discordance(
         np.where(usable[:, None], prediction.expected, np.float32(np.nan)),
         prediction.share,
         int(learnt.sum()),
+        aside,
+        offset,
+    )
+
+
+def _set_aside(
+    found: list[RegionFound],
+    predictor: ImagePredictor,
+    section: Section,
+    inputs: GuidedInputs,
+) -> tuple[list[RegionFound], tuple[RegionFound, ...]]:
+    """Return regions, and apart from them those whose image is like no other.
+
+    What a place that looks like no other is to express, nobody can tell: necrosis,
+    a stromal reaction and what lies beside a fold are seen in the image, too.
+    """
+    if not found:
+        return [], ()
+    oddness = odd_images(predictor, section, inputs)
+    odd = [is_odd(oddness, region.spots) for region in found]
+    kept = [region for region, one in zip(found, odd, strict=True) if not one]
+    aside = tuple(region for region, one in zip(found, odd, strict=True) if one)
+    return kept, aside
+
+
+def _level(predictor: ImagePredictor, section: Section, inputs: GuidedInputs) -> Floats:
+    """Return expression less its trend across the slide, ``(n_spots, width)``."""
+    codes = section.sections.codes.astype(np.int64)
+    return without_trend(
+        predictor.expression, section.coordinates, codes, inputs.usable
+    )
+
+
+def _moving(done: int, steps: int) -> Progress:
+    """Return how far the comparison with the image beside its spots is."""
+    return _told(
+        _BESIDE, done, steps, "Looking whether the image lies beside its spots"
     )
 
 
@@ -174,7 +224,7 @@ def says_more_here(
     every = np.where(inputs.usable, codes, -1)
     exchange = ImageExchange(section.coordinates, every, inputs.usable, codes)
     asked = np.zeros_like(inputs.usable)
-    asked[exchange.asked[:: -(-len(exchange.asked) // _MOVED_SPOTS) or 1]] = True
+    asked[exchange.asked[:: -(-len(exchange.asked) // MOVED_SPOTS) or 1]] = True
     level = without_trend(predictor.expression, section.coordinates, codes, asked)
     here = predictor.explained(level, asked, control)
     for done in range(_MOVES):

@@ -9,6 +9,7 @@ if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
+    from napari_semst.methods.image_guided.handling import ImageOffset
     from napari_semst.methods.image_guided.regions import RegionFound
 
 
@@ -51,6 +52,12 @@ class Discordance:
         where it predicts nothing.
     n_learnt
         Spots that this was learnt from: usable, and as usual.
+    aside
+        Regions that are not called, since their image is like no other place of the
+        section: nothing tells what to expect there.
+    offset
+        Where the image fits better than where it lies; nothing was compared then.
+        `None` where it fits best where it lies.
     """
 
     contradiction: NDArray[np.float32]
@@ -66,6 +73,8 @@ class Discordance:
     expected: NDArray[np.float32]
     predicted: NDArray[np.float64]
     n_learnt: int
+    aside: tuple[RegionFound, ...] = ()
+    offset: ImageOffset | None = None
 
     @property
     def discordant(self) -> NDArray[np.bool_]:

@@ -112,6 +112,10 @@ def _notes(inputs: GuidedInputs, found: Discordance | None) -> dict[str, object]
         notes["patterns_predicted"] = len(found.predicted)
         notes["learnt_from"] = found.n_learnt
         notes["discordant_regions"] = told_regions(found.regions)
+        notes["regions_set_aside"] = told_regions(found.aside)
+        if found.offset is not None:
+            there = found.offset._asdict().items()
+            notes["image_offset"] = {k: float(f"{v:.4g}") for k, v in there}
     return notes
 
 

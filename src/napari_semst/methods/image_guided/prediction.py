@@ -44,7 +44,8 @@ _MARGIN = 2
 # much more of few spots: images dealt at random "predict" up to 0.15 of the best
 # direction of 300 spots, 0.07 of 1,200 and 0.02 of 3,000.
 _LEAST_PREDICTED, _BY_SPOTS = 0.05, 60
-_CHUNK_SPOTS = 8192
+# Spots that are read at once, and values to be predicted of them: of many genes fewer.
+_CHUNK_SPOTS, _CHUNK_VALUES = 8192, 8_000_000
 # Pieces of a section that make up a fold, at most, and spots of each, at least: large
 # enough to hold whole regions, and to have spots that are far from the other folds.
 _PIECES, _PIECE_SPOTS = 5, 100
@@ -187,6 +188,7 @@ class ImagePredictor:
         learnt: Bools,
         control: RunControl,
         given: Spots | None = None,
+        n_partitions: int = 1,
     ) -> float:
         """Return how much variance is predicted, summed over components.
 
@@ -198,10 +200,13 @@ class ImagePredictor:
             Spots that are learnt from, of those that are usable.
         given
             Whose image each spot gets, ``(n_spots,)``; its own where `None`.
+        n_partitions
+            Of which this is a mean; where folds lie is chance.
         """
         kept = learnt & self.usable
-        (found,) = self._learn(kept, control, (0,), truth, given)
-        return found.explained
+        asked = range(min(n_partitions, len(self.folds)))
+        found = self._learn(kept, control, asked, truth, given)
+        return float(np.mean([one.explained for one in found]))
 
     def _learn(
         self,
@@ -214,7 +219,10 @@ class ImagePredictor:
         """Return what is learnt for some partitions, from features read once."""
         shape = (self._kernel.n_components + 1, truth.shape[1])
         sums = [FoldSums(self._untaught[one].shape[1], *shape) for one in partitions]
-        for spots, features in self._features(kept, control, given):
+        fit = max(_CHUNK_VALUES // max(truth.shape[1], 1), 1)
+        for spots, features in self._features(
+            kept, control, min(fit, _CHUNK_SPOTS), given
+        ):
             wanted = truth[spots].astype(np.float64)
             for one, own in zip(partitions, sums, strict=True):
                 untaught, folds = self._untaught[one][spots], self.folds[one][spots]
@@ -222,11 +230,15 @@ class ImagePredictor:
         return [one.solved(max(int(kept.sum()), 1)) for one in sums]
 
     def _features(
-        self, wanted: Bools, control: RunControl, given: Spots | None = None
+        self,
+        wanted: Bools,
+        control: RunControl,
+        at_once: int,
+        given: Spots | None = None,
     ) -> Iterator[tuple[Spots, Doubles]]:
         """Yield some spots and what the regression reads of their image."""
         every = np.flatnonzero(wanted)
-        for part in chunks(len(every), _CHUNK_SPOTS):
+        for part in chunks(len(every), at_once):
             control.check()
             spots = every[part]
             yield spots, self._read(spots if given is None else given[spots])

@@ -11,7 +11,7 @@ from qtpy.QtWidgets import QProgressBar, QTreeWidget, QTreeWidgetItem, QWidget
 
 from napari_semst import keys
 from napari_semst.explanation.comparison_patches import PatchBook
-from napari_semst.explanation.region_list import region_rows
+from napari_semst.explanation.region_list import aside_note, region_rows
 from napari_semst.explanation.region_patches import RegionPatches, look_at_region
 from napari_semst.viewer import colourings, spots
 from napari_semst.viewer.adapter import snapshot
@@ -211,7 +211,11 @@ class RegionsPart(QWidget):
         if keys.DISCORDANT_REGION not in tissue.obs:
             return words.NO_MAP
         if not n_regions(tissue):
-            return words.NO_REGIONS
+            run = colourings.latest_run(tissue)
+            trained = tissue.uns.get(keys.RUNS, {}).get(run, {}).get("training", {})
+            lies_beside = words.BESIDE_SPOTS if "image_offset" in trained else ""
+            said = lies_beside or words.NO_REGIONS
+            return f"{said} {aside_note(trained)}".strip()
         if busy:
             return words.BUSY
         regions = self._told.get("regions", {})

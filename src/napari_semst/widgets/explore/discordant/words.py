@@ -11,6 +11,10 @@ NO_REGIONS = (
     "The run found no discordant region in this section: what differs from the image "
     "is no more than chance makes. There is nothing to save."
 )
+BESIDE_SPOTS = (
+    "The image seems to lie beside its spots: nothing was compared. Align it (Open "
+    "data, Align) and run again."
+)
 BUSY = "Comparing regions with places that look alike..."
 STOPPED = "Stopped. Genes are told once you press List again."
 FOUND = "{number}; chance makes {expected:.2g} or fewer as clear. Press one to see why."

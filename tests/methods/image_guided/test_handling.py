@@ -1,0 +1,139 @@
+"""An image beside its spots, and places like no other, told as what they are."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+from scipy.spatial import KDTree
+
+from napari_semst.core.progress import RunControl, run_to_end
+from napari_semst.core.threads import threads_limited
+from napari_semst.methods.image_guided.discordance import measure_discordance
+from napari_semst.methods.image_guided.handling import (
+    best_place,
+    is_odd,
+    odd_images,
+)
+from napari_semst.methods.image_guided.inputs import guided_inputs
+from napari_semst.methods.image_guided.prediction import ImagePredictor, spatial_folds
+from napari_semst.pipeline.warnings import few_spots, regions_aside
+from napari_semst.sample.simulate_discordance import simulated_discordance
+from tests.guided import guided, image_of
+
+ANGLES = 2 * np.pi * np.arange(8) / 8
+WAYS = np.column_stack([np.cos(ANGLES), np.sin(ANGLES)])
+MOVES = np.vstack([[[0, 0]], 1.5 * WAYS, 3 * WAYS])
+
+
+def bump(at, seed=0, noise=0.05):
+    """Return what is predicted at each offset, most at one of them."""
+    apart = np.linalg.norm(MOVES - at, axis=1)
+    chance = np.random.default_rng(seed).normal(0, noise, len(MOVES))
+    return 1 - 0.06 * apart**2 + chance
+
+
+def test_the_offset_is_found_where_most_is_predicted():
+    found = best_place(bump(np.array([3.0, 0.0])), MOVES, 50.0)
+    assert (found.x, found.y) == pytest.approx((150, 0), abs=1e-6)
+    assert found.pitches == pytest.approx(3)
+    assert found.gain > 1.12
+
+
+def test_an_offset_across_thin_layers_is_found_in_its_direction_alone():
+    explained = np.where(np.abs(MOVES @ [1.0, 0.0]) < 0.1, 1.0, 0.4)
+    # Both distances that way predict more than where the image lies.
+    explained[[7, 15]] = 1.4, 1.3
+    found = best_place(explained, MOVES, 50.0)
+    assert (found.x, found.y) == pytest.approx((0, -75), abs=1e-6)
+    assert found.gain == pytest.approx(1.4)
+    explained[15] = 0.9
+    assert best_place(explained, MOVES, 50.0) is None
+
+
+@pytest.mark.parametrize("seed", range(8))
+def test_an_image_that_lies_right_is_not_moved_by_chance(seed):
+    assert best_place(bump(np.zeros(2), seed), MOVES, 50.0) is None
+    # Along a layer all places predict about as much.
+    flat = 1 - 0.06 * MOVES[:, 0] ** 2
+    flat += np.random.default_rng(seed).normal(0, 0.05, len(MOVES))
+    assert best_place(flat, MOVES, 50.0) is None
+    assert best_place(np.zeros(len(MOVES)), MOVES, 50.0) is None
+
+
+@pytest.fixture(scope="module")
+def section():
+    """A section of 1,500 spots whose image tells layers."""
+    tissue = simulated_discordance(1500, 200, image=False, kinds=())
+    image = image_of(tissue)
+    return guided(tissue, image)
+
+
+def discordance(part, config):
+    with threads_limited(1):
+        inputs = guided_inputs(part, config)
+        none = np.zeros((part.n_spots, 1), np.float32)
+        return run_to_end(measure_discordance(inputs, part, none, RunControl()))
+
+
+def test_an_image_beside_its_spots_is_told_and_nothing_called(section):
+    part, config = section
+    places = part.coordinates
+    tree = KDTree(places)
+    pitch = float(np.median(tree.query(places, k=2)[0][:, 1]))
+    moved = places + np.array([0.0, 2.5 * pitch])
+    given = tree.query(moved)[1]
+    image = part.morphology
+    beside = replace(image, features=image.features[given])
+    usable = image.usable[given]
+    beside = replace(beside, usable=usable, flags={"background": ~usable})
+    found = discordance(replace(part, morphology=beside), config)
+    assert found.offset is not None
+    # Each spot got the image from below: what fits it lies above.
+    assert found.offset.y < 0
+    assert not found.discordant.any()
+    assert not len(found.predicted)
+    said = few_spots(Holder(found))
+    assert len(said) == 1
+    assert "lie beside its spots" in said[0]
+    assert discordance(part, config).offset is None
+
+
+class Holder:
+    """What warnings read of a fit."""
+
+    def __init__(self, discordance):
+        self.discordance = discordance
+
+
+def test_a_place_that_looks_like_no_other_is_odd(section):
+    part, config = section
+    middle = part.coordinates.mean(axis=0)
+    near = np.argsort(((part.coordinates - middle) ** 2).sum(axis=1))[:40]
+    features = part.morphology.features.copy()
+    features[near] += 12 * np.array([1, -1, 1, -1, 1, -1])
+    image = replace(part.morphology, features=features)
+    oddness = {}
+    for name, one in (("plain", part.morphology), ("odd", image)):
+        made = replace(part, morphology=one)
+        with threads_limited(1):
+            inputs = guided_inputs(made, config)
+            folds = spatial_folds(inputs, made.coordinates)
+            predictor = ImagePredictor(inputs, made, folds)
+            oddness[name] = odd_images(predictor, made, inputs)
+    assert is_odd(oddness["odd"], near)
+    assert not is_odd(oddness["plain"], near)
+    rest = np.setdiff1d(np.arange(part.n_spots), near)
+    assert not is_odd(oddness["odd"], rest)
+    assert np.isnan(oddness["odd"][~part.morphology.usable]).all()
+
+
+def test_regions_set_aside_are_warned_of():
+    from types import SimpleNamespace
+
+    aside = (SimpleNamespace(spots=np.arange(45)),)
+    said = regions_aside(SimpleNamespace(discordance=SimpleNamespace(aside=aside)))
+    assert "45 spots" in said[0]
+    assert "not called" in said[0]
+    assert regions_aside(SimpleNamespace(discordance=None)) == []
