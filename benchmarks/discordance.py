@@ -1,14 +1,14 @@
 """Score the discordance map on simulated sections where the truth is known.
 
 Sections with a strong and a weak region of a kind; --kinds none: where nothing is
-planted and every call is false; --shuffle: images of other spots; --turn 90: the image
-turned over the slide. The map does not depend on the network, which is not trained
+planted and every call is false; --artefacts fold: what is no discordance; --shuffle:
+images of other spots; --turn 90: the image turned over the slide. The map does not depend on the network, which is not trained
 here. Scores are those by which spots are called, those of the two questions, and as
 controls the surprise, which counts unusual expression, too, and what is unusual in
 expression alone. Seeds below 100 were looked at while the method was made.
 
-    python benchmarks/discordance.py [--kinds none] [--shuffle] [--turn 90]
-        [--seeds 10]
+    python benchmarks/discordance.py [--kinds none] [--artefacts fold,gradient]
+        [--shuffle] [--turn 90] [--seeds 10]
 """
 
 from __future__ import annotations
@@ -35,7 +35,10 @@ REQUEST = Request(preset="image-guided").with_settings("domains", n_domains=7)
 def measured(seed: int, options: argparse.Namespace) -> dict[str, object]:
     """Return what is found on one section, and how true it is."""
     kinds = () if options.kinds == "none" else tuple(options.kinds.split(","))
-    tissue = simulated_discordance(options.spots, seed=seed, kinds=kinds)
+    artefacts = tuple(options.artefacts.split(","))
+    tissue = simulated_discordance(
+        options.spots, seed=seed, kinds=kinds, artefacts=artefacts
+    )
     request = REQUEST.with_settings("training", seed=seed)
     control = RunControl()
     config, section, _ = run_to_end(prepared(tissue, request, control))
@@ -70,6 +73,10 @@ def measured(seed: int, options: argparse.Namespace) -> dict[str, object]:
         "false_regions": sum(
             bool(true[one.spots].mean() < 0.2) for one in found.regions
         ),
+        # Told as what they are, and not called.
+        "set_aside": len(found.aside),
+        "offset": round(found.offset.pitches if found.offset else 0.0, 1),
+        "flagged": int((~morphology.usable).sum()),
         "called_share": round(float(called.mean()), 4),
         "false_share": round(float((called & ~true).sum() / max(called.sum(), 1)), 3),
         "seconds": round(taken, 1),
@@ -137,6 +144,7 @@ def main() -> None:
     parser.add_argument("--first", type=int, default=0)
     parser.add_argument("--spots", type=int, default=3000)
     parser.add_argument("--kinds", default="programme")
+    parser.add_argument("--artefacts", default="none")
     parser.add_argument("--threads", type=int, default=2)
     parser.add_argument("--shuffle", action="store_true")
     parser.add_argument("--turn", type=float, default=0.0, help="degrees")
