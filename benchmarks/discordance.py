@@ -2,10 +2,11 @@
 
 Sections with a strong and a weak region of a kind; --kinds none: where nothing is
 planted and every call is false; --artefacts fold: what is no discordance; --shuffle:
-images of other spots; --turn 90: the image turned over the slide. The map does not depend on the network, which is not trained
-here. Scores are those by which spots are called, those of the two questions, and as
-controls the surprise, which counts unusual expression, too, and what is unusual in
-expression alone. Seeds below 100 were looked at while the method was made.
+images of other spots; --turn 90: the image turned over the slide. The map does not
+depend on the network, which is not trained here. Scores are those by which spots are
+called, those of the two questions, and as controls the surprise, which counts unusual
+expression, too, and what is unusual in expression alone. Seeds below 100 were looked
+at while the method was made.
 
     python benchmarks/discordance.py [--kinds none] [--artefacts fold,gradient]
         [--shuffle] [--turn 90] [--seeds 10]

@@ -17,6 +17,10 @@ import napari_semst
 from napari_semst import keys
 
 
+# Spots called, by kind; spots of a region that are not called are pale.
+COLORS = {"contradicts": (0.75, 0.0, 0.15), "unexplained": (0.0, 0.35, 0.7)}
+
+
 def main() -> None:
     """Draw a row for each result: domains, map, and spots called."""
     parser = argparse.ArgumentParser(description=__doc__)
@@ -49,13 +53,15 @@ def main() -> None:
         figure.colorbar(
             drawn, ax=row[1], label="nats; above 0 the image misleads", shrink=0.8
         )
-        p_value = tissue.obs[keys.DISCORDANCE_P].to_numpy()
-        called = tissue.obs[keys.DISCORDANT].to_numpy().astype(bool)
+        kind = tissue.obs[keys.DISCORDANCE_KIND].astype(str).to_numpy()
+        inside = tissue.obs[keys.DISCORDANT_REGION].notna().to_numpy()
         shade = np.full((len(x), 3), 0.86)
-        shade[p_value <= 0.01] = (0.98, 0.68, 0.38)
-        shade[called] = (0.75, 0.0, 0.15)
+        shade[inside] = (0.98, 0.68, 0.38)
+        for name, color in COLORS.items():
+            shade[kind == name] = color
         row[2].scatter(x, y, c=shade, **look)
-        row[2].set_title(f"p of at most 0.01; {called.sum()} called at 10 %")
+        called = {name: int((kind == name).sum()) for name in COLORS}
+        row[2].set_title(", ".join(f"{name}: {n}" for name, n in called.items()))
         for axis in row:
             axis.set_aspect("equal")
             axis.invert_yaxis()

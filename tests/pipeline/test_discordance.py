@@ -29,7 +29,10 @@ def fit(usable, predicted):
     p_value = np.full(usable + 3, np.nan)
     p_value[:usable] = 1
     found = SimpleNamespace(
-        p_value=p_value, p_unexplained=p_value, predicted=np.array(predicted)
+        p_value=p_value,
+        p_unexplained=p_value,
+        predicted=np.array(predicted),
+        offset=None,
     )
     return SimpleNamespace(discordance=found)
 

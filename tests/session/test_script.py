@@ -303,6 +303,14 @@ def test_where_spots_stand_and_which_section_is_shown_is_repeated(name, given):
     assert "coordinates" not in block
 
 
+def test_discordant_regions_are_written_with_what_they_are():
+    given = {"path": "/r.geojson", "column": keys.DISCORDANT_REGION, "section": "two"}
+    code = session_code([ORIGIN, Action("regions", given)])
+    assert code.blocks[-1] == (
+        "write_regions(tissue, FOLDER / 'r.geojson', section='two')"
+    )
+
+
 def test_a_file_saved_again_is_replaced_as_it_was():
     saves = [Action("save", {"path": path}) for path in ("/a/r.h5ad", "/a/r.h5ad")]
     *_, first, second = session_code([ORIGIN, *saves]).blocks

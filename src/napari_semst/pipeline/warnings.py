@@ -67,7 +67,7 @@ def run_warnings(config: Config, section: Section, fit: Fit) -> list[str]:
         *unused_settings(config),
         *unlike_sections(section, fit),
         *few_spots(fit),
-        *regions_aside(fit),
+        *handling_warnings(fit),
     ]
 
 
@@ -182,17 +182,30 @@ def _image_beside(offset: ImageOffset) -> str:
     )
 
 
-def regions_aside(fit: Fit) -> list[str]:
-    """Return a warning on regions whose image is like no other place."""
-    aside = fit.discordance.aside if fit.discordance is not None else ()
-    if not aside:
+def handling_warnings(fit: Fit) -> list[str]:
+    """Return warnings on what is handling, and on regions like no other place."""
+    from napari_semst.methods.image_guided.level_stain import STAIN_TREND
+
+    if fit.discordance is None:
         return []
+    warnings = []
+    trend = fit.discordance.stain_trend
+    if trend >= STAIN_TREND:
+        warnings.append(
+            f"The stain changes across the slide: {trend:.0%} of what varies in the "
+            "image is a trend that expression does not tell. It was taken away before "
+            "image and expression were compared."
+        )
+    aside = fit.discordance.aside
+    if not aside:
+        return warnings
     sizes = ", ".join(str(len(one.spots)) for one in aside)
     return [
+        *warnings,
         f"Regions that are no discordance: {len(aside)} of {sizes} spots differ in "
         "expression, and in the image are like no other place of the section, as "
         "necrosis, a stromal reaction or what lies beside a fold. Nothing tells what "
-        "to expect there, and they are not called."
+        "to expect there, and they are not called.",
     ]
 
 

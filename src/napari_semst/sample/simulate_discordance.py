@@ -170,8 +170,6 @@ def simulated_discordance(
     ConfigError
         If an argument is not accepted, or the regions find no room.
     """
-    import pandas as pd
-
     from napari_semst.sample import assemble as parts
     from napari_semst.sample.artefacts import (
         HOME,
@@ -198,16 +196,7 @@ def simulated_discordance(
     where[where >= len(sites)] = -1
     named = panel_with_immune(n_genes, species)
     plantings, patches = _plans(regions, where, places.points, named, species, seed)
-    marks: dict[str, Any] = {"discordant": where >= 0}
-    for column, part in (("discordance_kind", 0), ("discordance_strength", 1)):
-        names = np.array([NONE, *(region[part] for region in regions)], dtype=object)
-        categories = list(dict.fromkeys(names))
-        marks[column] = pd.Categorical(names[where + 1], categories)
-    if wrong:
-        names = np.full(len(where), NONE, dtype=object)
-        for kind, there in regional_at.items():
-            names[there] = kind
-        marks["artefact"] = pd.Categorical(names, [NONE, *regional])
+    marks = _marks(regions, where, regional_at if wrong else None)
     plantings += _regional_plantings(regional_at, named[0], species, seed)
     tissue = parts.assemble(
         section, places, named, platform, seed, plantings, marks, TYPES
@@ -221,6 +210,27 @@ def simulated_discordance(
         info["artefacts"] = ", ".join(wrong)
     tissue.uns["dataset_info"] = info
     return tissue
+
+
+def _marks(
+    regions: Sequence[tuple[str, str, float]],
+    where: NDArray[np.int64],
+    regional_at: dict[str, NDArray[np.bool_]] | None,
+) -> dict[str, Any]:
+    """Return the columns that tell what is planted where, and which artefacts."""
+    import pandas as pd
+
+    marks: dict[str, Any] = {"discordant": where >= 0}
+    for column, part in (("discordance_kind", 0), ("discordance_strength", 1)):
+        names = np.array([NONE, *(region[part] for region in regions)], dtype=object)
+        categories = list(dict.fromkeys(names))
+        marks[column] = pd.Categorical(names[where + 1], categories)
+    if regional_at is not None:
+        names = np.full(len(where), NONE, dtype=object)
+        for kind, there in regional_at.items():
+            names[there] = kind
+        marks["artefact"] = pd.Categorical(names, [NONE, *regional_at])
+    return marks
 
 
 def _regions(

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
+from scipy.ndimage import uniform_filter
 from scipy.spatial import KDTree
 
 from napari_semst.core.progress import RunControl, run_to_end
@@ -17,8 +19,12 @@ from napari_semst.methods.image_guided.handling import (
     odd_images,
 )
 from napari_semst.methods.image_guided.inputs import guided_inputs
+from napari_semst.methods.image_guided.level_stain import (
+    STAIN_TREND,
+    without_stain_trend,
+)
 from napari_semst.methods.image_guided.prediction import ImagePredictor, spatial_folds
-from napari_semst.pipeline.warnings import few_spots, regions_aside
+from napari_semst.pipeline.warnings import few_spots, handling_warnings
 from napari_semst.sample.simulate_discordance import simulated_discordance
 from tests.guided import guided, image_of
 
@@ -130,10 +136,40 @@ def test_a_place_that_looks_like_no_other_is_odd(section):
 
 
 def test_regions_set_aside_are_warned_of():
-    from types import SimpleNamespace
-
     aside = (SimpleNamespace(spots=np.arange(45)),)
-    said = regions_aside(SimpleNamespace(discordance=SimpleNamespace(aside=aside)))
+    found = SimpleNamespace(aside=aside, stain_trend=0.0)
+    said = handling_warnings(SimpleNamespace(discordance=found))
     assert "45 spots" in said[0]
     assert "not called" in said[0]
-    assert regions_aside(SimpleNamespace(discordance=None)) == []
+    assert handling_warnings(SimpleNamespace(discordance=None)) == []
+
+
+def test_a_stain_that_fades_is_levelled_and_anatomy_is_not():
+    random = np.random.default_rng(0)
+    places = np.column_stack([np.arange(900) % 30, np.arange(900) // 30]) * 10.0
+    layer = (places[:, 1] // 50).astype(int)
+    expression = (layer[:, None] == np.arange(1, 6)) + random.normal(0, 0.1, (900, 5))
+    image = 2.0 * layer[:, None] + random.normal(0, 0.5, (900, 4))
+    whole, usable = np.zeros(900, np.int64), np.ones(900, bool)
+    usable[:7] = False
+
+    def regional(values):
+        grid = values.reshape(30, 30, -1)
+        return uniform_filter(grid, (5, 5, 0)).reshape(values.shape)
+
+    asked = expression.astype(np.float32), places, whole, usable, regional
+    image = image.astype(np.float32)
+    same, share = without_stain_trend(image, *asked)
+    assert same is image
+    assert share < 0.02
+    faded = image + 0.05 * places[:, :1].astype(np.float32)
+    level, share = without_stain_trend(faded, *asked)
+    assert share > STAIN_TREND
+    left = np.corrcoef(level[usable, 0], places[usable, 0])[0, 1]
+    assert abs(left) < 0.1 < np.corrcoef(faded[usable, 0], places[usable, 0])[0, 1]
+    # Layers are as far apart as they were.
+    apart = [level[usable & (layer == one), 0].mean() for one in range(6)]
+    np.testing.assert_allclose(np.diff(apart), 2, atol=0.3)
+    found = SimpleNamespace(aside=(), stain_trend=share)
+    (said,) = handling_warnings(SimpleNamespace(discordance=found))
+    assert "stain changes across the slide" in said

@@ -125,6 +125,7 @@ def measure_discordance(
         int(learnt.sum()),
         aside,
         offset,
+        predictor.stain_trend,
     )
 
 

@@ -58,6 +58,9 @@ class Discordance:
     offset
         Where the image fits better than where it lies; nothing was compared then.
         `None` where it fits best where it lies.
+    stain_trend
+        Share of the image's variance that changes straight across the slide beyond what
+        expression tells; levelled from `level_stain.STAIN_TREND` on.
     """
 
     contradiction: NDArray[np.float32]
@@ -75,6 +78,7 @@ class Discordance:
     n_learnt: int
     aside: tuple[RegionFound, ...] = ()
     offset: ImageOffset | None = None
+    stain_trend: float = 0.0
 
     @property
     def discordant(self) -> NDArray[np.bool_]:

@@ -113,6 +113,7 @@ def _notes(inputs: GuidedInputs, found: Discordance | None) -> dict[str, object]
         notes["learnt_from"] = found.n_learnt
         notes["discordant_regions"] = told_regions(found.regions)
         notes["regions_set_aside"] = told_regions(found.aside)
+        notes["stain_trend"] = round(found.stain_trend, 3)
         if found.offset is not None:
             there = found.offset._asdict().items()
             notes["image_offset"] = {k: float(f"{v:.4g}") for k, v in there}

@@ -189,4 +189,5 @@ def odd_images(
 
 def is_odd(oddness: Floats, spots: Spots) -> bool:
     """Return whether a region looks like no other place of its section."""
-    return bool(np.nanmedian(np.append(oddness[spots], -np.inf)) >= _ODD)
+    known = oddness[spots][np.isfinite(oddness[spots])]
+    return len(known) > 0 and bool(np.median(known) >= _ODD)

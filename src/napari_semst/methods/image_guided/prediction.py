@@ -6,6 +6,7 @@ of as many spots as there are.
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING, NamedTuple, Protocol
 
 import numpy as np
@@ -13,11 +14,13 @@ import numpy as np
 from napari_semst.core.chunks import chunks
 from napari_semst.core.threads import keep_limits
 from napari_semst.methods.image_guided.features import (
+    average_of_usable,
     expression_of,
     falling,
     image_of,
     projected,
 )
+from napari_semst.methods.image_guided.level_stain import without_stain_trend
 from napari_semst.methods.image_guided.ridge import FoldSums, Learnt
 
 if TYPE_CHECKING:
@@ -50,6 +53,8 @@ _CHUNK_SPOTS, _CHUNK_VALUES = 8192, 8_000_000
 # enough to hold whole regions, and to have spots that are far from the other folds.
 _PIECES, _PIECE_SPOTS = 5, 100
 _PARTITIONS = 4
+# Rounds of averaging in which a stain's trend is told from anatomy.
+_REGIONAL = 2
 
 
 class Truth(Protocol):
@@ -122,7 +127,16 @@ class ImagePredictor:
         keep_limits()
         self.usable, self.folds = inputs.usable, folds
         self.expression = expression_of(inputs, section)
-        self.image = image_of(inputs, section)
+        assert inputs.image is not None, "a prediction was asked for without an image"
+        level, self.stain_trend = without_stain_trend(
+            inputs.image,
+            self.expression,
+            section.coordinates,
+            section.sections.codes.astype(np.int64),
+            inputs.usable,
+            lambda values: average_of_usable(values, section, inputs.usable, _REGIONAL),
+        )
+        self.image = image_of(replace(inputs, image=level), section)
         self._untaught = [_near_folds(section, one) for one in folds]
         learnt = self.image[inputs.usable]
         self._kernel = Nystroem(
@@ -233,7 +247,7 @@ class ImagePredictor:
         self,
         wanted: Bools,
         control: RunControl,
-        at_once: int,
+        at_once: int = _CHUNK_SPOTS,
         given: Spots | None = None,
     ) -> Iterator[tuple[Spots, Doubles]]:
         """Yield some spots and what the regression reads of their image."""

@@ -297,7 +297,10 @@ def _version(tissue: AnnData) -> tuple[ref[AnnData], object]:
     """Return what a list of regions depends on."""
     column = tissue.obs.get(keys.DISCORDANT_REGION)
     run = colourings.latest_run(tissue)
-    return ref(tissue), (run, None if column is None else tuple(column.notna()))
+    if column is None:
+        return ref(tissue), run
+    codes = column.astype("category").cat.codes.to_numpy()
+    return ref(tissue), (run, codes.tobytes())
 
 
 def _colors(tissue: AnnData) -> dict[str, str]:
