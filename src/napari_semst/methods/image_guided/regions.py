@@ -23,10 +23,10 @@ KINDS = ("none", "contradicts", "unexplained")
 """What a spot is called, by number: expression is that of another image, or is unusual
 among spots whose image leads to expect the same."""
 
-# By how much slides moved at random understate the regions that chance makes: of six
-# simulated sections without any (development seeds) two had pieces of which 0.1 or
-# fewer were expected in each, where 0.6 would be right. Sections are uneven in ways
-# that moving them does not keep.
+# By how much slides moved at random understate the regions that chance makes: six
+# simulated sections without any (development seeds) had two pieces of which 0.1 or
+# fewer were expected in a section, where 0.6 in all would be right. Sections are
+# uneven in ways that moving them does not keep.
 _UNDERSTATED = 3.0
 # Mass by which pieces of the null differ at least.
 _LEAST_SCALE = 1.0
