@@ -87,7 +87,7 @@ def find_offset(
     tell
         From steps done, and all of them, to a progress event.
     """
-    places, codes = section.coordinates, section.sections.codes
+    places, codes = section.coordinates, section.sections.codes.astype(np.int64)
     spots = np.flatnonzero(inputs.usable)
     tree = KDTree(_apart(places, codes)[spots])
     pitch = float(np.median(tree.query(_apart(places, codes)[spots], k=2)[0][:, 1]))
@@ -158,7 +158,9 @@ def _offset(move: Doubles, pitch: float, gain: float) -> ImageOffset:
     return ImageOffset(float(right), float(down), float(np.hypot(*move)), gain)
 
 
-def _apart(places: Doubles, codes: Spots, of: Doubles | None = None) -> Doubles:
+def _apart(
+    places: Doubles, codes: NDArray[np.int64], of: Doubles | None = None
+) -> Doubles:
     """Return places with their section as a third coordinate, far apart."""
     whole = places if of is None else of
     far = 8 * float(np.abs(whole - whole.mean(axis=0)).max()) + 1
