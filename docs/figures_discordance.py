@@ -16,7 +16,6 @@ import numpy as np
 import napari_semst
 from napari_semst import keys
 
-
 # Spots called, by kind; spots of a region that are not called are pale.
 COLORS = {"contradicts": (0.75, 0.0, 0.15), "unexplained": (0.0, 0.35, 0.7)}
 
