@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 _STEP_SECONDS, _COMPARED_SECONDS = 1.5e-4, 1.5
 _LEARNT_SECONDS, _EXCHANGED_SECONDS = 3e-5, 3e-6
 # Of a gene of a spot that is predicted, for what is unexplained.
-_GENE_SECONDS = 2.5e-6
+_GENE_SECONDS = 1.5e-6
 
 
 def _reads_image(config: Config) -> bool:
