@@ -145,7 +145,7 @@ def measured(window, tissue, repeats):
     found["zooming in by the wheel, worst"] = np.max(wheel, axis=0).tolist()
     found["zooming in by the wheel"] = np.median(wheel, axis=0).tolist()
     camera.zoom = whole
-    sections.zoom_to(window.viewer, sections.visible_box(layer))
+    sections.zoom_to(window.viewer, sections.visible_box(window.viewer, layer))
     window.settle()
     found["the whole"] = window.seconds(
         lambda _: spots.paint_layer(layer, paint_of(tissue, domain).rgba), repeats
