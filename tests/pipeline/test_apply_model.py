@@ -171,7 +171,7 @@ def test_the_majority_is_that_of_the_run(tissue, monkeypatch):
     model = run_to_end(find_domains(tissue, request)).model
     asked = []
 
-    def watched(labels, section, n_neighbours):
+    def watched(labels, section, n_neighbours, control):
         asked.append(n_neighbours)
         return labels
 

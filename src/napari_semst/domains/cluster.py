@@ -103,7 +103,7 @@ def settled(
         ``refine`` and ``majority`` are read; either may be 0.
     """
     labels = yield from refined(posterior, views, section, config.refine, seed, control)
-    return majority_labels(labels, section, config.majority)
+    return majority_labels(labels, section, config.majority, control)
 
 
 def _columns(
