@@ -8,6 +8,7 @@ import numpy as np
 
 from napari_semst.explanation.region_list import (
     KIND_WORDS,
+    TRUST,
     area_in_words,
     aside_note,
 )
@@ -31,11 +32,6 @@ _GENES_SAID, _FEATURES_SAID, _DOMAINS_SAID, _TERMS_SAID = 5, 2, 3, 2
 _TERMS = 5
 # Share of spots from which on a region is said to be like one domain.
 _MOSTLY = 0.5
-_TRUST = (
-    "Regions were called from the same counts, and neighbouring spots are alike: "
-    "p-values here put genes and features in order; that a region is discordant is "
-    "said by its false discovery rate alone."
-)
 
 
 def summarise_discordance(
@@ -52,7 +48,7 @@ def summarise_discordance(
     terms = RegionTerms(genes, measured.what.config) if regions else None
     told = {one.name: _of_region(measured, one, genes, terms, asked) for one in regions}
     inside = sum(region["n_discordant"] for region in told.values())
-    notes = [_TRUST] if told else []
+    notes = [TRUST] if told else []
     trained = measured.what.facts.get("training", {})
     if trained.get("patterns_predicted") == 0:
         notes.append(

@@ -19,6 +19,13 @@ KIND_HELP = {
 }
 """What a kind means, in one sentence."""
 
+TRUST = (
+    "Regions were called from the same counts, and neighbouring spots are alike: "
+    "p-values here put genes and features in order; that a region is discordant is "
+    "said by its false discovery rate alone."
+)
+"""How regions are to be read: a note wherever some are told."""
+
 _GENES_LISTED, _TERMS_LISTED = 5, 2
 
 

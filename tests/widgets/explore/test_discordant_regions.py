@@ -9,6 +9,7 @@ import pytest
 from qtpy.QtWidgets import QFileDialog
 
 from napari_semst import keys
+from napari_semst.explanation.region_list import TRUST
 from napari_semst.widgets.explore.discordant import words
 from tests.widgets.discordant_tissue import attach_discordance, attach_regions
 from tests.widgets.docks import add
@@ -154,3 +155,34 @@ def test_stopping_leaves_a_way_to_go_on(qtbot, dock, tissue, monkeypatch):
     dock.regions.list_button.click()
     qtbot.waitUntil(lambda: not dock.regions.reader.busy, timeout=30_000)
     assert dock.regions.table.topLevelItemCount() == 2
+
+
+def test_what_was_stopped_is_not_begun_again_by_other_changes(
+    qtbot, dock, tissue, monkeypatch
+):
+    started = []
+    monkeypatch.setattr(dock.regions.reader, "start", lambda *_: started.append(1))
+    add(dock._viewer, tissue)
+    dock.regions.part.expand()
+    dock.regions._on_stop()
+    tissue.obs["mine"] = "a"
+    dock.state.tissue_changed.emit(tissue, None)
+    dock.regions.part.collapse()
+    dock.regions.part.expand()
+    assert len(started) == 1
+    assert dock.regions.message.text() == words.STOPPED
+    tissue.obs[keys.DISCORDANT] = False
+    attach_regions(tissue)
+    dock.state.tissue_changed.emit(tissue, None)
+    assert dock.regions.message.text() == words.NO_REGIONS
+
+
+def test_regions_too_small_to_be_told_of_are_said_to_be(qtbot, dock, tissue):
+    part = dock.regions
+    small = "2 of 2 discordant spots are in regions of fewer than 5 spots"
+    add(dock._viewer, tissue)
+    unfold(qtbot, dock)
+    part._on_told(tissue, {"regions": {}, "notes": [small]})
+    assert part.message.text().endswith(small)
+    part._on_told(tissue, {"regions": {}, "notes": [TRUST, small]})
+    assert TRUST not in part.message.text()

@@ -11,7 +11,7 @@ from qtpy.QtWidgets import QProgressBar, QTreeWidget, QTreeWidgetItem, QWidget
 
 from napari_semst import keys
 from napari_semst.explanation.comparison_patches import PatchBook
-from napari_semst.explanation.region_list import aside_note, region_rows
+from napari_semst.explanation.region_list import TRUST, aside_note, region_rows
 from napari_semst.explanation.region_patches import RegionPatches, look_at_region
 from napari_semst.viewer import colourings, spots
 from napari_semst.viewer.adapter import snapshot
@@ -121,6 +121,8 @@ class RegionsPart(QWidget):
 
     def shutdown(self) -> None:
         """Give up what is worked out; for when the dock goes."""
+        if self.reader.busy:
+            self._of = None
         self.reader.stop()
         self.looking.drop()
 
@@ -141,14 +143,16 @@ class RegionsPart(QWidget):
         tissue = self._context.tissue
         if not self.part.isExpanded() or tissue is None or not n_regions(tissue):
             return
-        if self._of is None and not self.reader.busy:
+        if self._of is None:
             self.colours_wanted.emit(keys.DISCORDANT_REGION)
             self._read()
 
     def _read(self) -> None:
         tissue = self._context.tissue
         if tissue is not None and n_regions(tissue):
-            self._told, self._of = {}, None
+            # Known from now on: what else changes does not begin it again, nor after
+            # it was stopped.
+            self._told, self._of = {}, _version(tissue)
             self.reader.start(tissue, snapshot(tissue))
             self._show_rows()
 
@@ -164,7 +168,7 @@ class RegionsPart(QWidget):
     def _on_told(self, tissue: AnnData, told: dict[str, Any]) -> None:
         if tissue is not self._context.tissue:
             return
-        self._told, self._of = told, _version(tissue)
+        self._told = told
         self._show_rows()
 
     def _on_not_told(self, error: Exception, details: str) -> None:
@@ -222,7 +226,7 @@ class RegionsPart(QWidget):
         number = len(regions) or n_regions(tissue)
         said = words.MORE_REGIONS.format(n=number) if number > 1 else words.ONE_REGION
         chance = [one["expected_false"] for one in regions.values()]
-        notes = list(self._told.get("notes", [])[1:])
+        notes = [one for one in self._told.get("notes", []) if one != TRUST]
         first = (
             words.FOUND.format(number=said, expected=max(chance)) if chance else said
         )
