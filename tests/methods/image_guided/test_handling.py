@@ -12,9 +12,11 @@ from scipy.spatial import KDTree
 
 from napari_semst.core.progress import RunControl, run_to_end
 from napari_semst.core.threads import threads_limited
+from napari_semst.errors import Cancelled
 from napari_semst.methods.image_guided.discordance import measure_discordance
 from napari_semst.methods.image_guided.handling import (
     best_place,
+    find_offset,
     is_odd,
     odd_images,
 )
@@ -106,11 +108,37 @@ def test_an_image_beside_its_spots_is_told_and_nothing_called(section):
     assert discordance(part, config).offset is None
 
 
+def test_an_image_of_something_else_is_not_said_to_lie_beside(section):
+    """Where next to nothing is predicted, some places predict several times that."""
+    part, config = section
+    own = part.morphology
+    chance = np.random.default_rng(1).normal(0, 1, own.features.shape)
+    other = replace(own, features=chance.astype(np.float32))
+    found = discordance(replace(part, morphology=other), config)
+    assert found.offset is None
+    assert not len(found.predicted)
+    assert "does not reliably predict any expression" in few_spots(Holder(found))[0]
+
+
 class Holder:
     """What warnings read of a fit."""
 
     def __init__(self, discordance):
         self.discordance = discordance
+
+
+def test_a_search_that_is_given_up_moves_no_image(section, monkeypatch):
+    part, config = section
+    control = RunControl()
+    with threads_limited(1):
+        inputs = guided_inputs(part, config)
+        folds = spatial_folds(inputs, part.coordinates)
+        predictor = ImagePredictor(inputs, part, folds)
+    control.cancel()
+    monkeypatch.setattr(predictor, "explained", lambda *_: pytest.fail("went on"))
+    steps = find_offset(predictor, predictor.expression, part, inputs, control, None)
+    with pytest.raises(Cancelled):
+        next(steps)
 
 
 def test_a_place_that_looks_like_no_other_is_odd(section):

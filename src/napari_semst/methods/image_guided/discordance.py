@@ -42,6 +42,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from napari_semst.core.progress import RunControl
+    from napari_semst.methods.image_guided.handling import ImageOffset
     from napari_semst.methods.image_guided.inputs import GuidedInputs
     from napari_semst.methods.image_guided.regions import RegionFound
     from napari_semst.prepare.section import Section
@@ -85,9 +86,10 @@ def measure_discordance(
     learnt = usable = inputs.usable
     folds = spatial_folds(inputs, section.coordinates)
     predictor = ImagePredictor(inputs, section, folds)
-    level = _level(predictor, section, inputs)
     belongs = yield from says_more_here(predictor, section, inputs, control)
-    offset = yield from find_offset(predictor, level, section, inputs, control, _moving)
+    # An image of something else predicts more in some places by chance alone.
+    beside = _beside(predictor, section, inputs, control)
+    offset = (yield from beside) if belongs else None
     # An image that lies beside its spots makes every border discordant.
     belongs = belongs and offset is None
     times = _FITS if belongs else 1
@@ -149,12 +151,18 @@ def _set_aside(
     return kept, aside
 
 
-def _level(predictor: ImagePredictor, section: Section, inputs: GuidedInputs) -> Floats:
-    """Return expression less its trend across the slide, ``(n_spots, width)``."""
+def _beside(
+    predictor: ImagePredictor,
+    section: Section,
+    inputs: GuidedInputs,
+    control: RunControl,
+) -> Generator[Progress, None, ImageOffset | None]:
+    """Return where the image fits better, by expression less its trend."""
     codes = section.sections.codes.astype(np.int64)
-    return without_trend(
+    level = without_trend(
         predictor.expression, section.coordinates, codes, inputs.usable
     )
+    return (yield from find_offset(predictor, level, section, inputs, control, _moving))
 
 
 def _moving(done: int, steps: int) -> Progress:

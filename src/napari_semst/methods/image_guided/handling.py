@@ -96,6 +96,7 @@ def find_offset(
     moves = [pitch * distance * way for distance in _DISTANCES for way in ways]
     given, everywhere = [], inputs.usable.copy()
     for move in moves:
+        control.check()
         there = _apart(places + move, codes, places)
         distance, nearest = tree.query(there, distance_upper_bound=pitch)
         on_tissue = np.isfinite(distance)
