@@ -99,7 +99,11 @@ def test_what_is_no_discordance_is_told_as_what_it_is(qtbot, dock, tissue):
     trained["regions_set_aside"] = {"spots": [45], "kind": ["unexplained"]}
     add(dock._viewer, tissue)
     part = unfold(qtbot, dock)
+    assert part.message.text().startswith(words.NO_REGIONS)
     assert "45 spots, whose image is like no other place" in part.message.text()
+    trained["patterns_predicted"] = 0
+    dock.state.tissue_changed.emit(tissue, None)
+    assert part.message.text().startswith(words.NOT_COMPARED)
     trained["image_offset"] = {"x": 10.0, "y": 0.0, "pitches": 1.5, "gain": 1.4}
     dock.state.tissue_changed.emit(tissue, None)
     assert part.message.text().startswith(words.BESIDE_SPOTS)

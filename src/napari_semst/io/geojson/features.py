@@ -87,8 +87,8 @@ def _nothing_in(column: str) -> str:
     if column == keys.DISCORDANT_REGION:
         return (
             "Nothing was written: the run found no discordant region in this section, "
-            "so there is no outline. That is a result: at the rate asked for, chance "
-            "explains all that differs from the image."
+            "so there is no outline. Warnings of the run say whether anything could be "
+            "compared."
         )
     return (
         f"Nothing was written: no spot has a label in obs[{column!r}]. Name another "

@@ -34,6 +34,8 @@ from napari_semst.widgets.shared.legend import colour_chip
 from napari_semst.widgets.shared.worker import BackgroundTask
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from anndata import AnnData
     from numpy.typing import NDArray
 
@@ -217,9 +219,7 @@ class RegionsPart(QWidget):
         if not n_regions(tissue):
             run = colourings.latest_run(tissue)
             trained = tissue.uns.get(keys.RUNS, {}).get(run, {}).get("training", {})
-            lies_beside = words.BESIDE_SPOTS if "image_offset" in trained else ""
-            said = lies_beside or words.NO_REGIONS
-            return f"{said} {aside_note(trained)}".strip()
+            return f"{_why_none(trained)} {aside_note(trained)}".strip()
         if busy:
             return words.BUSY
         regions = self._told.get("regions", {})
@@ -290,6 +290,15 @@ def n_regions(tissue: AnnData) -> int:
     if keys.DISCORDANT_REGION not in tissue.obs:
         return 0
     return int(tissue.obs[keys.DISCORDANT_REGION].dropna().nunique())
+
+
+def _why_none(trained: Mapping[str, Any]) -> str:
+    """Return why a run found no region: nothing was compared, or nothing differs."""
+    if "image_offset" in trained:
+        return words.BESIDE_SPOTS
+    if trained.get("patterns_predicted") == 0:
+        return words.NOT_COMPARED
+    return words.NO_REGIONS
 
 
 def _of_region(tissue: AnnData, name: str) -> NDArray[np.bool_]:

@@ -11,6 +11,10 @@ NO_REGIONS = (
     "The run found no discordant region in this section: what differs from the image "
     "is no more than chance makes. There is nothing to save."
 )
+NOT_COMPARED = (
+    "The image predicts no expression reliably: nothing was compared, and there is "
+    "nothing to save. Look at how image and spots are aligned."
+)
 BESIDE_SPOTS = (
     "The image seems to lie beside its spots: nothing was compared. Align it (Open "
     "data, Align) and run again."
