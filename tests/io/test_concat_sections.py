@@ -17,8 +17,10 @@ from napari_semst.io.concat_sections import (
 from napari_semst.io.export.h5ad import write
 from napari_semst.io.notes import input_warnings, warn
 from napari_semst.io.own_counts import own_sections
+from napari_semst.io.places.landmarks import landmarks_of, register_image
 from napari_semst.io.read import read
 from napari_semst.io.sections import sections_of, spots_of
+from napari_semst.registration.landmarks import landmarks_from
 
 
 @pytest.fixture
@@ -85,6 +87,17 @@ def test_sections_of_different_panels_keep_their_own_counts(pair):
         assert [g for g in genes if g in own.var_names] == part.var_names.tolist()
         assert (part.X != own[:, part.var_names].X).nnz == 0
         np.testing.assert_array_equal(part.obsm["spatial"], own.obsm["spatial"])
+
+
+def test_images_stay_registered_where_sections_are_read_by_their_own_genes(pair):
+    pair["one"] = pair["one"][:, :14].copy()
+    places = np.array([[0.0, 0.0], [900.0, 100.0], [100.0, 800.0]])
+    landmarks = landmarks_from(places, places[:, ::-1])
+    register_image(pair["one"], "slide", landmarks)
+    joined = join_sections(pair)
+    own = own_sections(joined, sections_of(joined))
+    assert landmarks_of(own["one"], "one") == landmarks
+    assert keys.LANDMARKS not in own["two"].uns
 
 
 def test_a_table_without_a_common_gene_says_who_counts_what(pair, tmp_path):

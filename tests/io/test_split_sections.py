@@ -5,7 +5,11 @@ import pytest
 
 from napari_semst import keys
 from napari_semst.errors import InputError
+from napari_semst.io.alignment import image_placement
+from napari_semst.io.manual_alignment import Adjustment, adjust
+from napari_semst.io.places.landmarks import register_image
 from napari_semst.io.split_sections import shown_section_key, split_sections
+from napari_semst.registration.landmarks import landmarks_from
 from tests.widgets.stand_in import small_tissue
 
 
@@ -30,6 +34,21 @@ def test_sections_come_with_their_own_places_and_libraries(tissue):
         second.tissue.obsm["spatial"], tissue.obsm["spatial"][second.spots]
     )
     assert list(second.tissue.uns["spatial"]) == ["two"]
+
+
+def test_sections_keep_what_puts_their_images_where_they_lie(tissue):
+    places = np.array([[0.0, 0.0], [900.0, 100.0], [100.0, 800.0]])
+    register_image(tissue, "one", landmarks_from(places, places[:, ::-1] + 50.0))
+    adjust(tissue, "one", Adjustment(shift_x=7.0))
+    whole = image_placement(tissue)
+    for part in split_sections(tissue, "slide", "spatial"):
+        if part.library is not None:
+            alone = image_placement(part.tissue, part.library)
+            assert alone.translate == whole.translate
+            assert np.array_equal(alone.image, whole.image)
+            break
+    else:
+        pytest.fail("no section has the image")
 
 
 def test_a_library_is_found_by_the_column_that_names_it(tissue):

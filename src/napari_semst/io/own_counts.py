@@ -118,7 +118,8 @@ def _section(
     images = tissue.uns.get("spatial", {})
     if name in images:
         part.uns["spatial"] = {name: images[name]}
-    moved = tissue.uns.get(keys.ALIGNMENT, {})
-    if name in moved:
-        part.uns[keys.ALIGNMENT] = {name: moved[name]}
+    for key in (keys.ALIGNMENT, keys.LANDMARKS):
+        placed = tissue.uns.get(key, {})
+        if name in placed:
+            part.uns[key] = {name: placed[name]}
     return part

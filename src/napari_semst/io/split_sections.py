@@ -12,6 +12,9 @@ if TYPE_CHECKING:
     from anndata import AnnData
     from numpy.typing import NDArray
 
+# What puts images where they lie, by library.
+_PLACED = (keys.ALIGNMENT, keys.LANDMARKS)
+
 
 class SectionView(NamedTuple):
     """One section of a tissue.
@@ -99,7 +102,7 @@ def _section_view(
     tissue = AnnData(
         shape=(len(spots), 0),
         obsm={keys.SPATIAL: places},
-        uns={"spatial": entries, keys.ALIGNMENT: adata.uns.get(keys.ALIGNMENT, {})},
+        uns={"spatial": entries} | {key: adata.uns.get(key, {}) for key in _PLACED},
     )
     return SectionView(name, spots, library, tissue)
 

@@ -10,6 +10,8 @@ from qtpy.QtCore import QPoint, Qt
 from qtpy.QtTest import QTest
 
 from napari_semst import keys
+from napari_semst.io.places.landmarks import register_image
+from napari_semst.registration.landmarks import landmarks_from
 from napari_semst.widgets.explore import texts
 from napari_semst.widgets.explore.patches import patch_caption
 from napari_semst.widgets.explore.widget import ExploreDomains
@@ -123,6 +125,17 @@ def test_a_changed_tissue_is_read_anew(qtbot, dock, tissue):
     dock.state.tissue_changed.emit(tissue, None)
     assert dock.patches.shown is None
     assert dock.patches.message.text() == texts.PATCHES_ASK
+
+
+def test_a_registered_image_is_read_anew(dock, tissue):
+    part = dock.patches
+    asked = [part._key(tissue)]
+    places = np.array([[0.0, 0.0], [900.0, 100.0], [100.0, 800.0]])
+    register_image(tissue, "one", landmarks_from(places, places[:, ::-1]))
+    asked.append(part._key(tissue))
+    register_image(tissue, "one", landmarks_from(places, places + 1.0))
+    asked.append(part._key(tissue))
+    assert len(set(asked)) == 3
 
 
 def test_the_mouse_is_the_viewers_own_again(dock):

@@ -143,8 +143,8 @@ class PatchesPart(QWidget):
     def _key(self, tissue: AnnData) -> tuple[Any, ...]:
         """Return what the images of a tissue depend on, besides their pixels."""
         run = colourings.latest_run(tissue)
-        turned = repr(tissue.uns.get(keys.ALIGNMENT))
-        return id(tissue), run, id(tissue.obsm.get(keys.LATENT)), turned
+        placed = repr([tissue.uns.get(key) for key in (keys.ALIGNMENT, keys.LANDMARKS)])
+        return id(tissue), run, id(tissue.obsm.get(keys.LATENT)), placed
 
     def _look(self, key: tuple[Any, ...], tissue: AnnData, spot: int) -> SpotPatches:
         """Return the patches of a spot; images are opened once."""
