@@ -12,13 +12,20 @@ import pandas as pd
 import pytest
 from typer.testing import CliRunner
 
+from napari_semst import keys
 from napari_semst.cli.main import app
 from napari_semst.errors import ConfigError, CountsError, SaveError
+from napari_semst.io.alignment import image_placement
+from napari_semst.io.export.spatialdata_store import write_spatialdata
+from napari_semst.io.manual_alignment import Adjustment, adjust
 from napari_semst.io.matrices import named_layers
+from napari_semst.io.places.landmarks import register_image
 from napari_semst.io.read import read
 from napari_semst.pipeline.convert import convert
+from napari_semst.registration.landmarks import landmarks_from
 from tests.io.outs import write_outs
 from tests.io.test_preview import WRITERS
+from tests.widgets.stand_in import small_tissue
 
 if TYPE_CHECKING:
     from anndata import AnnData
@@ -103,6 +110,22 @@ def test_spatialdata_has_spots_and_images_where_they_were(
     assert extent["x"] == (-0.5, 1699.5)
     assert extent["y"] == (-0.5, 1499.5)
     assert_same(read(made.path), table)
+
+
+@pytest.mark.parametrize("by", ["hand", "landmarks"])
+def test_an_image_that_was_moved_is_not_moved_twice(tmp_path, spatialdata, by):
+    tissue = small_tissue()
+    if by == "hand":
+        adjust(tissue, "one", Adjustment(flip_x=True, shift_x=50.0))
+    else:
+        places = np.array([[0.0, 0.0], [900.0, 100.0], [100.0, 800.0]])
+        register_image(tissue, "one", landmarks_from(places, places[:, ::-1] + 50.0))
+    wanted = image_placement(tissue)
+    back = read(write_spatialdata(tissue, tmp_path / "moved.zarr"))
+    found = image_placement(back)
+    np.testing.assert_allclose(found.bounds(), wanted.bounds())
+    assert np.array_equal(found.image, wanted.image)
+    assert {keys.ALIGNMENT, keys.LANDMARKS} & {*tissue.uns}
 
 
 def test_sections_and_odd_names_go_into_spatialdata(tmp_path, tissue, spatialdata):

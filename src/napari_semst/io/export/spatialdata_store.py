@@ -66,7 +66,8 @@ def write_spatialdata(
 
     Spots and images lie in the coordinate system ``global``, in the unit of the
     section; where there are several sections, each has a system of its name too.
-    Images are as they were aligned by hand. The store appears whole or not at all, and
+    Images are as they were aligned by hand or registered, for which the table then
+    holds no alignment and no landmarks. The store appears whole or not at all, and
     is read back before it takes its place.
 
     Parameters
@@ -171,7 +172,9 @@ def _table(adata: AnnData, regions: list[_Region]) -> AnnData:
     warn(made, *mends.sentences())
     # What a store had said of its own elements.
     made.uns.pop(_ATTRS, None)
-    # Images are elements now.
+    # Images are elements now, drawn where they were put: not to be put there again.
+    for key in (keys.ALIGNMENT, keys.LANDMARKS):
+        made.uns.pop(key, None)
     for library in libraries(made):
         made.uns[keys.SPATIAL][library]["images"] = {}
     codes = np.empty(adata.n_obs, dtype=np.intp)
