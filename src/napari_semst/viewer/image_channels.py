@@ -37,7 +37,7 @@ class ShownChannel:
     channel
         Which one.
     levels
-        Dask arrays as the file has them, the finest first.
+        As `napari_semst.io.formats.tiff_channels.channel_levels` returns them.
     contrast
         What is shown black and bright.
     share
@@ -102,9 +102,9 @@ def open_channel(
     placement = image_placement(tissue, library)
     if placement is None or placement.unturned is None:
         return None
-    levels, contrast = channel_levels(channel)
+    levels, contrast, reduced = channel_levels(channel)
     _, share = file_of_image(placement.unturned)
-    return ShownChannel(channel, levels, contrast, share)
+    return ShownChannel(channel, levels, contrast, share / reduced)
 
 
 def channel_layer(tissue: AnnData, image: Layer, shown: ShownChannel) -> LayerData:

@@ -28,7 +28,8 @@ def test_channels_of_one_file_have_their_names_colours_and_pixels(tmp_path):
     assert [one.name for one in channels] == list(NAMES)
     assert [one.colour for one in channels] == colours
     for channel, wanted in zip(channels, image, strict=True):
-        levels, (low, high) = channel_levels(channel)
+        levels, (low, high), share = channel_levels(channel)
+        assert share == 1
         assert [level.shape for level in levels] == [(200, 240), (100, 120)]
         assert np.array_equal(levels[0].compute(), wanted)
         assert np.array_equal(levels[1].compute(), wanted[::2, ::2])
@@ -94,6 +95,62 @@ def test_of_planes_the_middle_one_stands_for_a_channel(tmp_path):
         path = write_pages(tmp_path / f"{order}.ome.tif", image, text)
         channels = channels_of_file(path)
         assert tuple(one.page for one in channels) == wanted
+
+
+def test_a_description_of_any_number_of_planes_is_read_at_once(tmp_path):
+    """Nobody counts to what it declares."""
+    text = described(3, (200, 240), planes=10**15).replace(
+        "<TiffData/>", f'<TiffData PlaneCount="{10**18}"/>' * 50
+    )
+    path = write_pages(tmp_path / "a.ome.tif", pixels(3), text)
+    assert channels_of_file(path) == ()
+
+
+@pytest.mark.parametrize("name", ["as.ome.tif", "renamed.ome.tif"])
+def test_a_file_of_all_channels_may_have_been_renamed(tmp_path, name):
+    """As Bio-Formats writes it: every block names the file it was written to."""
+    blocks = "".join(
+        f'<TiffData FirstC="{c}" IFD="{c}" PlaneCount="1"><UUID FileName="as.ome.tif">'
+        "urn:uuid:0</UUID></TiffData>"
+        for c in range(3)
+    )
+    text = described(3, (200, 240)).replace("<TiffData/>", blocks)
+    channels = channels_of_file(write_pages(tmp_path / name, pixels(3), text))
+    assert [(one.path.name, one.page) for one in channels] == [
+        (name, page) for page in range(3)
+    ]
+
+
+@pytest.mark.parametrize("packed", [None, "zlib"])
+def test_a_large_channel_without_smaller_copies_is_reduced(
+    tmp_path, monkeypatch, packed
+):
+    """A layer of one level is drawn whole; mosaics have 10 billion pixels."""
+    monkeypatch.setattr("napari_semst.io.formats.tiff.ENOUGH", 6_000)
+    image = pixels(2)
+    for name, page in zip(("DAPI", "PolyT"), image, strict=True):
+        file = tmp_path / f"mosaic_{name}_z3.tif"
+        write_pages(file, [page], None, subifds=0, compression=packed)
+    channels = channels_of_file(tmp_path / "mosaic_DAPI_z3.tif")
+    levels, (low, high), share = channel_levels(channels[1])
+    (reduced,) = levels
+    assert isinstance(reduced, np.ndarray)
+    np.testing.assert_array_equal(reduced, image[1, 1::3, 1::3][:66, :80])
+    assert share == pytest.approx(1 / 3)
+    assert image[1].min() <= low < high <= image[1].max()
+    monkeypatch.setattr("napari_semst.io.formats.tiff._LARGEST_WHOLE", 7_000)
+    if packed:
+        with pytest.raises(InputError, match="smaller copies"):
+            channel_levels(channels[1])
+
+
+def test_colours_of_some_channels_are_kept_where_others_have_none(tmp_path):
+    colours = [signed("#ff0000"), 0, signed("#ff0000")]
+    text = described(3, (200, 240), colours=colours)
+    path = write_pages(tmp_path / "a.ome.tif", pixels(3), text)
+    first, other, last = (one.colour for one in channels_of_file(path))
+    assert first == last == "#ff0000"
+    assert other not in ("", "#ff0000")
 
 
 def test_colours_of_our_own_where_the_file_has_none_or_the_same_for_all(tmp_path):

@@ -246,19 +246,35 @@ def pyramid_in(path: Path) -> Pyramid | None:
 
 def levels_of_pages(
     path: Path, handle: TiffHandle, pages: list[Any]
-) -> tuple[tuple[Any, ...], tuple[float, float]]:
-    """Return pages as dask arrays, the finest first, and the limits of contrast.
+) -> tuple[tuple[Any, ...], tuple[float, float], float]:
+    """Return pages as arrays, the finest first, the limits of contrast, and a share.
+
+    The share is how many pixels of the finest array lie along one of the finest page.
 
     Parameters
     ----------
     path, handle
         The file.
     pages
-        Of one image, in several resolutions.
+        Of one image, in several resolutions. One alone that is larger than `ENOUGH`
+        is reduced, in memory, as `read_section_image` does: a layer draws it whole.
+
+    Raises
+    ------
+    InputError
+        If one alone is too large to be gone through.
     """
     pages = sorted(pages, key=_n_pixels, reverse=True)
-    levels = tuple(_level(path, handle, page) for page in pages)
-    return levels, _contrast(pages[-1])
+    if len(pages) > 1 or _n_pixels(pages[0]) <= ENOUGH:
+        levels = tuple(_level(path, handle, page) for page in pages)
+        return levels, _contrast(pages[-1]), 1.0
+    pixels, share = _smaller(pages, path)
+    if pixels is None:
+        raise InputError(
+            f"Expected smaller copies of the image in {path}, as it is too large to be "
+            "read without them. Save it as an OME-TIFF with a pyramid."
+        )
+    return (pixels,), _limits(pixels), share
 
 
 def _pages(handle: TiffHandle) -> list[Any]:
@@ -349,10 +365,14 @@ def _level(path: Path, handle: TiffHandle, page: Any) -> Any:
 
 def _contrast(page: Any) -> tuple[float, float]:
     """Return what ends up black and white."""
-    if page.dtype == np.uint8:
-        return 0.0, 255.0
     step = int(np.ceil(np.sqrt(_n_pixels(page) / ENOUGH)))
-    low, high = np.percentile(_strided(page, step), [_DARK, _BRIGHT])
+    return (0.0, 255.0) if page.dtype == np.uint8 else _limits(_strided(page, step))
+
+
+def _limits(pixels: NDArray[Any]) -> tuple[float, float]:
+    if pixels.dtype == np.uint8:
+        return 0.0, 255.0
+    low, high = np.percentile(pixels, [_DARK, _BRIGHT])
     return float(low), float(max(high, low + 1))
 
 
@@ -396,7 +416,11 @@ def pixel_size_in(path: Path) -> float | None:
 def _reduced(path: Path) -> tuple[Any, float]:
     """Return an image's pixels, and by what share its sides were made shorter."""
     handle = open_tiff(path)
-    levels = [handle.first, *handle.copies]
+    return _smaller([handle.first, *handle.copies], path)
+
+
+def _smaller(levels: list[Any], path: Path) -> tuple[Any, float]:
+    """Return the pixels of pages, the finest first, as `_reduced` does."""
     small = [page for page in levels if _n_pixels(page) <= ENOUGH]
     page = max(small, key=_n_pixels) if small else min(levels, key=_n_pixels)
     if _n_pixels(page) > _LARGEST_WHOLE and not page.is_memmappable:
@@ -404,7 +428,7 @@ def _reduced(path: Path) -> tuple[Any, float]:
     check_fits(2 * min(_n_pixels(page), ENOUGH) * _pixel_bytes(page), path, "the image")
     step = int(np.ceil(np.sqrt(_n_pixels(page) / ENOUGH)))
     pixels = _strided(page, step)
-    return pixels, page.imagewidth / handle.first.imagewidth / step
+    return pixels, page.imagewidth / levels[0].imagewidth / step
 
 
 def _strided(page: Any, step: int) -> NDArray[Any]:

@@ -10,10 +10,9 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
+from math import prod
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
-
-import numpy as np
 
 from napari_semst.errors import InputError
 from napari_semst.io.checks import translate_errors
@@ -84,7 +83,7 @@ def channels_of_file(path: Path) -> tuple[ImageChannel, ...]:
 
 def channel_levels(
     channel: ImageChannel,
-) -> tuple[tuple[Any, ...], tuple[float, float]]:
+) -> tuple[tuple[Any, ...], tuple[float, float], float]:
     """Return a channel's pixels in several resolutions, and what is black and bright.
 
     Parameters
@@ -95,13 +94,16 @@ def channel_levels(
     Returns
     -------
     tuple
-        Dask arrays, the finest first, of which only what is looked at is read; and
-        the limits of its contrast, from the coarsest.
+        The finest first: dask arrays, of which only what is looked at is read, or one
+        reduced copy in memory of a large channel without smaller copies in its file;
+        the limits of its contrast, from the coarsest; and the pixels along the finest
+        for each that the file has.
 
     Raises
     ------
     InputError
-        If the file is damaged, or was replaced.
+        If the file is damaged, or was replaced; or a channel without smaller copies is
+        too large to be gone through.
     """
     with translate_errors(channel.path, "the image"):
         handle = open_tiff(channel.path)
@@ -155,11 +157,11 @@ def _described(text: str, path: Path) -> list[ImageChannel]:
     planes = _planes(pixels, len(channels), path)
     told = [_colour(one.get("Color")) for one in channels]
     # The same for all is as good as none.
-    own = len(set(told)) == len(told) and "" not in told
+    own = len(set(told)) > 1
     return [
         ImageChannel(
             str(one.get("Name") or f"Channel {number + 1}"),
-            told[number] if own else _COLOURS[number % len(_COLOURS)],
+            (told[number] if own else "") or _COLOURS[number % len(_COLOURS)],
             *planes[number],
         )
         for number, one in enumerate(channels)
@@ -175,21 +177,31 @@ def _planes(
     order = list(told) if sorted(told) == sorted(_AXES) else ["C", "Z", "T"]
     sizes = {axis: _whole(pixels.get(name), 1) for axis, name in _AXES.items()}
     sizes["C"] = n_channels
-    middle, found = sizes["Z"] // 2, {}
+    # What is sought, not what is told: a description may tell of any number of planes.
+    wanted = {
+        channel: _number({"C": channel, "Z": sizes["Z"] // 2, "T": 0}, order, sizes)
+        for channel in range(n_channels)
+    }
     blocks = [one for one in pixels if _tag(one) == "TiffData"]
-    for block in blocks:
-        names = [one.get("FileName") for one in block if _tag(one) == "UUID"]
-        file = _beside(path, names[0] if names else None, len(blocks) == 1)
+    named = [_file_name(block) for block in blocks]
+    files = {
+        name: _beside(path, name, len(set(named)) == 1) for name in dict.fromkeys(named)
+    }
+    found = {}
+    for block, name in zip(blocks, named, strict=True):
         start = {axis: _whole(block.get(f"First{axis}"), 0) for axis in _AXES}
-        begin = _whole(block.get("IFD"), 0)
-        whole = int(np.prod([sizes[axis] for axis in order]))
-        some = 1 if block.get("IFD") is not None else whole
-        place = _number(start, order, sizes)
-        for step in range(min(_whole(block.get("PlaneCount"), some), whole - place)):
-            at = _axes_of(place + step, order, sizes)
-            if file is not None and (at["Z"], at["T"]) == (middle, 0):
-                found[at["C"]] = file, begin + step
+        begin, place = _whole(block.get("IFD"), 0), _number(start, order, sizes)
+        some = 1 if block.get("IFD") is not None else prod(sizes.values())
+        count, file = _whole(block.get("PlaneCount"), some), files[name]
+        for channel, number in wanted.items():
+            if file is not None and 0 <= number - place < count:
+                found[channel] = file, begin + number - place
     return found
+
+
+def _file_name(block: Element) -> str | None:
+    """Return the name of the file that holds a block's planes, None without one."""
+    return next((one.get("FileName") for one in block if _tag(one) == "UUID"), None)
 
 
 def _number(at: dict[str, int], order: list[str], sizes: dict[str, int]) -> int:
@@ -200,13 +212,6 @@ def _number(at: dict[str, int], order: list[str], sizes: dict[str, int]) -> int:
     return number
 
 
-def _axes_of(number: int, order: list[str], sizes: dict[str, int]) -> dict[str, int]:
-    at = {}
-    for axis in order:
-        number, at[axis] = divmod(number, sizes[axis])
-    return at
-
-
 def _beside(path: Path, name: str | None, alone: bool) -> Path | None:
     """Return the file that a description names, if it stands beside it."""
     if name is None:
@@ -215,7 +220,7 @@ def _beside(path: Path, name: str | None, alone: bool) -> Path | None:
     named = path.parent / Path(name.replace("\\", "/")).name
     if named.is_file():
         return named
-    # A file alone may have been given another name.
+    # A file that alone is named may have been given another name.
     return path if alone else None
 
 

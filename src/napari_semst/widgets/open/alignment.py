@@ -250,9 +250,9 @@ class AlignmentPanel(QWidget):
         self._at_rest.start()
         self._show()
 
-    def _on_channels(self, several: bool) -> None:
-        self.by_channel.setVisible(several)
-        if several:
+    def _on_channels(self, shown: bool) -> None:
+        self.by_channel.setVisible(shown)
+        if shown:
             self.by_channel.expand()
 
     def _on_registered(self, tissue: AnnData) -> None:

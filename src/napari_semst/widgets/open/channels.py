@@ -43,7 +43,7 @@ class ChannelPanel(QWidget):
         The viewer that shows them.
     """
 
-    found = Signal(bool)  # whether there is more than one
+    found = Signal(bool)  # whether there is something to show
 
     def __init__(self, viewer: Viewer, parent: QWidget | None = None) -> None:
         super().__init__(parent)
@@ -199,6 +199,8 @@ class ChannelPanel(QWidget):
         self._show_ticks()
         self.line.show()
         self.line.say("error", for_window(error))
+        # A file whose channels cannot be listed is told too.
+        self.found.emit(True)
 
 
 def _look(tissue: AnnData, library: str) -> tuple[ImageChannel, ...]:
