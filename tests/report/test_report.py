@@ -14,12 +14,16 @@ from napari_semst import keys, write_report
 from napari_semst.config import Request
 from napari_semst.errors import ConfigError, InputError, SaveError
 from napari_semst.io.export.h5ad import write
+from napari_semst.io.places.landmarks import register_image
 from napari_semst.methods.resolve import resolve
 from napari_semst.pipeline.result import attach
+from napari_semst.registration.landmarks import landmarks_from
+from napari_semst.report import facts
 from napari_semst.wording import for_shell
 from tests.cli.test_main import call
 from tests.conftest import banded_tissue
 from tests.small import named
+from tests.widgets.stand_in import small_tissue
 
 EVIL = "<script>alert(1)</script>\"&'"
 
@@ -178,3 +182,12 @@ def test_the_shell_writes_it(result, tmp_path, monkeypatch):
     with pytest.raises(SaveError) as refused:
         call("report", "a.h5ad", "-o", "a.html")
     assert "add --overwrite" in for_shell(refused.value)
+
+
+def test_a_registration_is_told_wherever_the_coordinates_are():
+    tissue = small_tissue()
+    places = np.array([[0.0, 0.0], [900.0, 100.0], [100.0, 800.0]])
+    register_image(tissue, "one", landmarks_from(places, places + 5.0))
+    tissue.obs["x"], tissue.obs["y"] = tissue.obsm.pop("spatial").T
+    told = dict(facts._given(tissue, {}, {}, None))
+    assert told["Image one"].startswith("Similarity map of 3 pairs")

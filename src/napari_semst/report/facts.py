@@ -234,7 +234,7 @@ def _given(
     for library in libraries(adata):
         known = landmarks_of(adata, library)
         if known is not None:
-            told = landmarks_in_words(known, microns_per_unit(adata, library))
+            told = landmarks_in_words(known, microns_per_unit(adata, library, None))
             pairs.append((f"Image {library}", told[0].upper() + told[1:]))
     section = recorded.get("section", {})
     if "genes" in section:
