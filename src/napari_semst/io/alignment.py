@@ -194,7 +194,8 @@ def _placed(
         height, width = image.shape[:2]
         source = np.array([edge, (edge[0] + step * height, edge[1] + step * width)])
         registered = registration_of(landmarks, source, (height, width))
-        turned = by_hand.turned(drawn_once(image, registered, landmarks))
+        held = part(adata, name, "images")[resolution]
+        turned = by_hand.turned(drawn_once(image, registered, landmarks, held))
         corner, step = registered.corner, registered.unit
         edge = float(corner[0]), float(corner[1])
     place = (edge[0] + step / 2 + by_hand.shift_y, edge[1] + step / 2 + by_hand.shift_x)

@@ -192,6 +192,18 @@ def test_a_drawn_image_is_drawn_once_and_kept_no_longer_than_its_pixels():
     assert not any(known[0] == source for known in registered._DRAWN)
 
 
+@pytest.mark.parametrize("dtype", [np.uint16, np.float32, np.uint8])
+def test_an_image_of_any_type_is_drawn_once(dtype):
+    tissue = small_tissue()
+    images = tissue.uns["spatial"]["one"]["images"]
+    images["hires"] = images["hires"].astype(dtype)
+    register_image(tissue, "one", turning(tissue))
+    first, again = image_placement(tissue), image_placement(tissue)
+    assert np.shares_memory(first.image, again.image)
+    images["hires"] = np.zeros_like(images["hires"])
+    assert not np.shares_memory(first.image, image_placement(tissue).image)
+
+
 def test_errors_are_told_in_micrometres_where_these_are_known():
     tissue = small_tissue()
     assert microns_per_unit(tissue, "one") is None

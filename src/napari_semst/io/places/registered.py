@@ -54,18 +54,26 @@ def registration_of(
 
 
 def drawn_once(
-    image: NDArray[np.uint8], place: RegisteredImage, landmarks: Landmarks
+    image: NDArray[np.uint8],
+    place: RegisteredImage,
+    landmarks: Landmarks,
+    held: Any = None,
 ) -> NDArray[np.uint8]:
     """Return a registered image, from before where it was drawn already.
 
     Parameters
     ----------
     image
-        As its file has it; it is kept no longer than anybody uses it.
+        As its file has it.
     place, landmarks
         Where it is drawn, and why.
+    held
+        What the image was made of, as of 16 bits it is made anew each time it is asked
+        for: what is drawn is kept no longer than anybody uses this.
     """
-    key = id(image), landmarks.token, place.source.tobytes()
+    # Lists and the like cannot be waited for.
+    held = held if type(held).__weakrefoffset__ else image
+    key = id(held), landmarks.token, place.source.tobytes()
     with _LOCK:
         found = _DRAWN.get(key)
         if found is not None:
@@ -74,8 +82,8 @@ def drawn_once(
     drawn: NDArray[np.uint8] = place.drawn(image)
     with _LOCK:
         # Another image may come to have this one's id.
-        if not any(known[0] == id(image) for known in _DRAWN):
-            weakref.finalize(image, _forget, id(image))
+        if not any(known[0] == id(held) for known in _DRAWN):
+            weakref.finalize(held, _forget, id(held))
         _keep(_DRAWN, key, drawn, _MOST_DRAWN)
     return drawn
 
