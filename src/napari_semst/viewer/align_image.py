@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -22,6 +23,7 @@ if TYPE_CHECKING:
     from anndata import AnnData
     from napari.layers import Layer
 
+    from napari_semst.io.alignment import Placement
     from napari_semst.io.manual_alignment import Adjustment
     from napari_semst.registration.landmarks import Landmarks
 
@@ -129,20 +131,29 @@ def _put(layer: Layer, tissue: AnnData, library: str, turned: bool) -> None:
     before = layer.metadata[adapter.PLACEMENT]
     if placement is None:
         return
-    channel = layer.metadata.get(CHANNEL)
-    if channel is None:
-        pixels, now, _ = image_data(placement)
-    else:
-        pixels, now = channel.placed(placement)
     # Among sections side by side an image is scaled and moved with its section.
     factor = np.asarray(layer.scale)[-2:] / before.scale
     shift = np.asarray(layer.translate)[-2:] - np.multiply(before.translate, factor)
     if turned:
+        channel = layer.metadata.get(CHANNEL)
+        pixels, now = (
+            image_data(placement)[:2] if channel is None else channel.placed(placement)
+        )
         layer.data = pixels
         layer.scale = np.multiply(now.scale, factor)
+    else:
+        now = _shifted(before, placement.by_hand)
     layer.translate = np.multiply(now.translate, factor) + shift
     layer.metadata[adapter.PLACEMENT] = now
     remember_place(layer)
+
+
+def _shifted(before: Placement, by_hand: Adjustment) -> Placement:
+    """Return a place of the same pixels, shifted by hand to elsewhere."""
+    y, x = before.translate
+    down = by_hand.shift_y - before.by_hand.shift_y
+    right = by_hand.shift_x - before.by_hand.shift_x
+    return replace(before, translate=(y + down, x + right), by_hand=by_hand)
 
 
 def _turn(adjustment: Adjustment) -> tuple[bool, bool, bool]:

@@ -6,12 +6,15 @@ import numpy as np
 import pytest
 from qtpy.QtCore import Qt
 
+from napari_semst.errors import InputError
 from napari_semst.io.formats.tiff import read_section_image
 from napari_semst.io.places.landmarks import register_image
 from napari_semst.registration.landmarks import landmarks_from
+from napari_semst.viewer import align_image
 from napari_semst.viewer.adapter import PLACEMENT
 from napari_semst.viewer.align_image import redraw_images
-from napari_semst.viewer.image_channels import CHANNEL
+from napari_semst.viewer.image_channels import CHANNEL, ShownChannel
+from napari_semst.widgets.open import channels as module
 from tests.io.formats.channel_files import NAMES, described, pixels, write_pages
 from tests.registration.made import turn
 from tests.widgets.docks import add
@@ -137,6 +140,66 @@ def test_a_layer_deleted_in_the_viewer_can_be_ticked_again(opened, viewer, qtbot
     assert panel.list.item(3).checkState() == Qt.CheckState.Unchecked
     tick(qtbot, panel, 3)
     assert len(channel_layers(viewer)) == 1
+
+
+def test_a_channel_without_smaller_copies_lies_where_its_image_lies(
+    viewer, dock, qtbot, tmp_path, monkeypatch
+):
+    monkeypatch.setattr("napari_semst.io.formats.tiff.ENOUGH", 6_000)
+    text = described(5, (200, 240))
+    path = write_pages(tmp_path / "a.ome.tif", pixels(5), text, subifds=0)
+    add(viewer, section(path))
+    panel = dock.alignment.channels
+    qtbot.waitUntil(lambda: panel.list.count() == 5, timeout=60_000)
+    tick(qtbot, panel, 1)
+    base, (shown,) = viewer.layers[0], channel_layers(viewer)
+    assert not shown.multiscale
+    assert shown.data.size <= 6_000
+    assert shown.data.shape == base.data.shape
+    np.testing.assert_allclose(shown.scale, base.scale)
+    np.testing.assert_allclose(shown.translate, base.translate)
+    dock.alignment.shift_x.setValue(100)
+    np.testing.assert_allclose(shown.translate, base.translate)
+
+
+def test_a_shift_draws_nothing_anew(opened, dock, viewer, qtbot, monkeypatch):
+    _, _, panel, _ = opened
+    tick(qtbot, panel, 1)
+    (shown,) = channel_layers(viewer)
+    fine, place = shown.data[0], np.array(shown.translate)
+    drawn = []
+    monkeypatch.setattr(ShownChannel, "placed", lambda *_: drawn.append("channel"))
+    monkeypatch.setattr(align_image, "image_data", lambda *_: drawn.append("image"))
+    dock.alignment.shift_y.setValue(30)
+    assert drawn == []
+    assert shown.data[0] is fine
+    np.testing.assert_allclose(shown.translate, place + np.array([30, 0]))
+    assert shown.metadata[PLACEMENT].by_hand.shift_y == 30
+
+
+def test_landmarks_are_set_on_the_image_and_not_on_a_channel(
+    opened, dock, viewer, qtbot
+):
+    _, _, panel, _ = opened
+    tick(qtbot, panel, 1)
+    base = viewer.layers[0]
+    viewer.layers.move(0, 2)
+    dock.alignment.landmarks.set_button.click()
+    assert dock.alignment.landmarks._canvas._image is base
+
+
+def test_channels_that_cannot_be_listed_are_told(viewer, dock, qtbot, monkeypatch):
+    def refuse(*_):
+        raise InputError("Expected the channel ch0001.ome.tif to be whole.")
+
+    monkeypatch.setattr(module, "channels_of_image", refuse)
+    add(viewer, small_tissue())
+    panel = dock.alignment.channels
+    qtbot.waitUntil(lambda: not panel.looking.busy, timeout=60_000)
+    assert panel.line.kind == "error"
+    assert "to be whole" in panel.line.text()
+    assert not panel.line.isHidden()
+    assert not dock.alignment.by_channel.isHidden()
 
 
 def test_an_image_of_one_channel_offers_none(viewer, dock, qtbot):

@@ -7,7 +7,12 @@ import pytest
 
 from napari_semst import keys, read, write
 from napari_semst.io.manual_alignment import adjustment_of
-from napari_semst.io.places.landmarks import landmarks_of, read_landmarks
+from napari_semst.io.places.landmarks import (
+    landmarks_of,
+    read_landmarks,
+    write_landmarks,
+)
+from napari_semst.registration.landmarks import landmarks_from
 from napari_semst.viewer import spots
 from napari_semst.viewer.adapter import UNSAVED
 from napari_semst.viewer.landmark_layers import AMONG_SPOTS, ON_IMAGE
@@ -253,6 +258,23 @@ def test_pairs_are_saved_and_loaded(qtbot, viewer, dock, panel, tmp_path, monkey
     assert panel.line.kind == "error"
     assert "image_x" in panel.line.text()
     assert len(panel.pairs[0]) == 4
+
+
+def test_pairs_are_changed_though_their_layers_were_deleted(
+    qtbot, viewer, dock, panel, tmp_path
+):
+    add(viewer, small_tissue())
+    panel.set_button.click()
+    click_pairs(qtbot, viewer, panel)
+    path = write_landmarks(landmarks_from(IMAGE[::-1], SPOTS[::-1]), tmp_path / "a.csv")
+    viewer.layers.remove(viewer.layers[ON_IMAGE])
+    panel.load(str(path))
+    settled(qtbot, panel)
+    np.testing.assert_allclose(panel.pairs[0], IMAGE[::-1])
+    panel.table.setCurrentItem(panel.table.topLevelItem(0))
+    panel.remove_button.click()
+    settled(qtbot, panel)
+    np.testing.assert_allclose(panel.pairs[1], SPOTS[2::-1])
 
 
 def test_of_sections_side_by_side_each_has_pairs_in_its_own_coordinates(

@@ -35,6 +35,7 @@ from napari_semst.viewer.align_image import (
     image_layers_of,
     register_on_canvas,
 )
+from napari_semst.viewer.image_channels import CHANNEL
 from napari_semst.viewer.landmark_layers import LandmarkLayers
 from napari_semst.viewer.spots import tissue_of
 from napari_semst.widgets.open import texts
@@ -264,8 +265,10 @@ class LandmarkPanel(QWidget):
             self.line.say("error", texts.NO_IMAGE_ON_CANVAS)
             return
         image, spots = self.pairs
+        # Not a channel, whose layer goes when it is unticked.
+        base = min(images, key=lambda one: CHANNEL in one.metadata)
         self._canvas = LandmarkLayers(
-            self._viewer, layer, images[0], image, spots, self._on_points
+            self._viewer, layer, base, image, spots, self._on_points
         )
         self._judge()
 
@@ -280,7 +283,7 @@ class LandmarkPanel(QWidget):
         pair = self.table.chosen
         if pair < 0:
             return
-        if self._canvas is not None and self._canvas.on_canvas:
+        if self._canvas is not None:
             self._canvas.remove_pair(pair)
             self._keep(*self.pairs)
         else:
@@ -309,7 +312,8 @@ class LandmarkPanel(QWidget):
             self.line.say("error", for_window(error))
             return
         self.kind.setCurrentIndex(self.kind.findData(read.kind))
-        if self._canvas is not None and self._canvas.on_canvas:
+        # It has the pairs, though its layers may have been deleted.
+        if self._canvas is not None:
             self._canvas.set_pairs(read.image, read.spots)
         self._keep(read.image, read.spots)
         self._judge()
