@@ -201,3 +201,18 @@ def test_a_stain_that_fades_is_levelled_and_anatomy_is_not():
     found = SimpleNamespace(aside=(), stain_trend=share)
     (said,) = handling_warnings(SimpleNamespace(discordance=found))
     assert "stain changes across the slide" in said
+
+
+@pytest.mark.parametrize("along", [[1.0, 0.0], [1.0, 1.0], [0.0, 0.0]])
+def test_spots_along_a_line_are_levelled_along_it(along):
+    random = np.random.default_rng(0)
+    step = np.linspace(0, 1, 400)
+    places = step[:, None] * np.array(along)
+    expression = random.normal(0, 1, (400, 3)).astype(np.float32)
+    image = random.normal(0, 0.1, (400, 2)) + 3 * step[:, None]
+    level, share = without_stain_trend(
+        image.astype(np.float32), expression, places, np.zeros(400, np.int64),
+        np.ones(400, bool), lambda values: values,
+    )  # fmt: skip
+    tied = abs(np.corrcoef(level[:, 0], step)[0, 1])
+    assert (share > STAIN_TREND) == (tied < 0.1) == (sum(along) > 0)

@@ -84,12 +84,18 @@ def _untold(apart: Doubles, told: Floats) -> Doubles:
     """Return the coordinates that expression does not tell, ``(n, 0 to 2)``."""
     from scipy.linalg import eigh
 
+    if np.linalg.matrix_rank(apart) < apart.shape[1]:
+        # Spots along a line: one coordinate, and none where all are at one place.
+        found, size, _ = np.linalg.svd(apart, full_matrices=False)
+        apart = (found * size)[:, size > 1e-9]
+        if not apart.shape[1]:
+            return apart
     terms = _terms(told)
     rest = apart - terms @ np.linalg.lstsq(terms, apart, rcond=None)[0]
     # Shares of two coordinates that are left, from least to most.
     left, axes = eigh(rest.T @ rest, apart.T @ apart)
-    found: Doubles = apart @ axes[:, left >= 1 - _ANATOMY]
-    return found
+    beyond: Doubles = apart @ axes[:, left >= 1 - _ANATOMY]
+    return beyond
 
 
 def _beyond(along: Doubles, told: Floats, seen: Floats) -> Doubles:
