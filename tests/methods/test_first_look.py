@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
-from napari_semst.core.progress import Cancelled, RunControl
+from napari_semst.core.progress import Cancelled, RunControl, run_to_end
+from napari_semst.methods.resolve import resolve
+from napari_semst.pipeline.inputs import section_inputs
 from napari_semst.pipeline.run import find_domains
 from napari_semst.prepare.components import ExpressionAxes
 from tests.small import short
@@ -77,3 +81,13 @@ def test_it_can_be_cancelled(tissue):
     control.cancel()
     with pytest.raises(Cancelled):
         next(events)
+
+
+def test_components_go_with_an_image_and_with_nothing_else(tissue, times):
+    config = resolve(short("auto"))
+    section = run_to_end(section_inputs(tissue, config).prepared(RunControl()))
+    kept = section.keep_components(0)
+    assert section.with_morphology(None).components(0) is kept
+    fewer = replace(section, counts=section.counts * 2)
+    assert fewer.components(0) is not kept
+    assert len(times) == 2

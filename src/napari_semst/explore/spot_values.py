@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from napari_semst.errors import InputError
-from napari_semst.io.matrices import as_csr, is_stored
+from napari_semst.io.matrices import is_stored
 
 if TYPE_CHECKING:
     from anndata import AnnData
@@ -64,8 +64,11 @@ def unit_of_genes(tissue: AnnData) -> str:
 
 def count_totals(tissue: AnnData) -> Floats:
     """Return the sum of X per spot, shape ``(n_spots,)``."""
-    matrix = as_csr(tissue.X) if is_stored(tissue.X) else tissue.X
-    return np.asarray(matrix.sum(axis=1), dtype=np.float32).ravel()
+    if not is_stored(tissue.X):
+        return np.asarray(tissue.X.sum(axis=1), dtype=np.float32).ravel()
+    starts = range(0, tissue.n_obs, _ROWS)
+    sums = [tissue.X[start : start + _ROWS].sum(axis=1) for start in starts]
+    return np.concatenate([np.asarray(one, np.float32).ravel() for one in sums])
 
 
 def layer_holds_counts(tissue: AnnData) -> bool:

@@ -125,7 +125,7 @@ def _found(
         tissue, section.coordinates, config, control
     )
     if morphology is not None:
-        section = replace(section, morphology=morphology)
+        section = section.with_morphology(morphology)
         watch.lap("morphology")
     control.check()
     embedding, described, standard = yield from spot_embedding(

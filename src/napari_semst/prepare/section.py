@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -107,8 +107,9 @@ class Section:
     notes: dict[str, Any] = field(default_factory=dict)
     morphology: Morphology | None = None
     gene_ids: NDArray[np.str_] | None = None
+    # Not copied with other fields: it would be that of other counts.
     _kept: dict[int, Components] = field(
-        default_factory=dict, repr=False, compare=False
+        default_factory=dict, init=False, repr=False, compare=False
     )
 
     @property
@@ -190,6 +191,12 @@ class Section:
         """
         kept = self._kept.get(seed)
         return self._components(seed) if kept is None else kept
+
+    def with_morphology(self, morphology: Morphology) -> Section:
+        """Return the section with features of its image, and what it keeps."""
+        described = replace(self, morphology=morphology)
+        described._kept.update(self._kept)
+        return described
 
     def keep_components(self, seed: int) -> Components:
         """Return the same, and hold them for whoever asks next."""
