@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from scipy import sparse
@@ -90,7 +92,7 @@ def test_averages_keep_constants(tissue):
 def test_rounds_of_averaging_by_size(tissue, n_spots, rounds):
     section = prepared(tissue)
     counts = sparse.csr_matrix((n_spots, 3))
-    of_size = section.__class__(**{**vars(section), "counts": counts})
+    of_size = replace(section, counts=counts)
     assert of_size.smoothing_rounds == rounds
 
 
