@@ -125,8 +125,7 @@ def read_landmarks(path: str | Path, kind: str = "similarity") -> Landmarks:
     path = Path(path).expanduser()
     check_file(path, "the landmarks", at_most=MEGABYTE)
     with translate_errors(path, "the landmarks"):
-        # To the last digit, so that what was written is what is read.
-        table = pd.read_csv(path, float_precision="round_trip")
+        table = pd.read_csv(path, dtype=str)
     missing = [name for name in COLUMNS if name not in table]
     if missing:
         raise InputError(
@@ -135,7 +134,10 @@ def read_landmarks(path: str | Path, kind: str = "similarity") -> Landmarks:
         )
     if "kind" in table and len(table):
         kind = str(table["kind"].iloc[0])
-    return landmarks_from(table[list(COLUMNS[:2])], table[list(COLUMNS[2:])], kind)
+    with translate_errors(path, "the landmarks"):
+        # From text, to the last digit: what was written is what is read.
+        places = table[list(COLUMNS)].astype(float).to_numpy()
+    return landmarks_from(places[:, :2], places[:, 2:], kind)
 
 
 def write_landmarks(
