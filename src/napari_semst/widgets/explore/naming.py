@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import time
-from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -37,7 +35,7 @@ from napari_semst.widgets.shared.closing import guard_closing
 from napari_semst.widgets.shared.errors import describe_error, error_report
 from napari_semst.widgets.shared.files import SECTION_ENDINGS, ask_path, file_stem
 from napari_semst.widgets.shared.forms import collapsible, stacked
-from napari_semst.widgets.shared.worker import BackgroundTask
+from napari_semst.widgets.shared.worker import BackgroundTask, told_sparingly
 from napari_semst.wording import for_window
 
 if TYPE_CHECKING:
@@ -395,22 +393,8 @@ def _name(job: _Job) -> Generator[tuple[int, Progress], None, tuple[int, Any, st
     """Yield progress, few a second; return the names, or what went wrong."""
     from napari_semst.transfer.steps import transfer_steps
 
-    last = 0.0
-    try:
-        # Closed where it is cancelled, not whenever nobody holds it any more.
-        with closing(
-            transfer_steps(
-                [job.reference], job.copy, job.options, job.settings, job.control
-            )
-        ) as steps:
-            while True:
-                job.control.check()
-                try:
-                    event = next(steps)
-                except StopIteration as end:
-                    return job.number, end.value, ""
-                if time.monotonic() - last >= _SECONDS_BETWEEN:
-                    last = time.monotonic()
-                    yield job.number, event
-    except Exception as error:  # noqa: BLE001  every error must reach the dock
-        return job.number, error, error_report(error)
+    steps = transfer_steps(
+        [job.reference], job.copy, job.options, job.settings, job.control
+    )
+    outcome, details = yield from told_sparingly(job.number, steps, job.control)
+    return job.number, outcome, details

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import time
-from contextlib import closing
 from typing import TYPE_CHECKING, Any
 from weakref import ref
 
@@ -25,7 +23,6 @@ from napari_semst.widgets.explore.without_semantics import (
     reason_not_testable,
 )
 from napari_semst.widgets.shared.downloads import DownloadQuestion, may_download
-from napari_semst.widgets.shared.errors import error_report
 from napari_semst.widgets.shared.forms import (
     WrappedLabel,
     note_label,
@@ -34,7 +31,7 @@ from napari_semst.widgets.shared.forms import (
     stacked,
 )
 from napari_semst.widgets.shared.key_question import agrees_to_send_key
-from napari_semst.widgets.shared.worker import BackgroundTask
+from napari_semst.widgets.shared.worker import BackgroundTask, told_sparingly
 from napari_semst.wording import for_window
 
 if TYPE_CHECKING:
@@ -48,8 +45,6 @@ if TYPE_CHECKING:
     from napari_semst.explanation.types import ExplainOptions
     from napari_semst.widgets.explore.legend import LegendTable
     from napari_semst.widgets.shared.sections import OpenSections
-
-_SECONDS_BETWEEN = 0.25
 
 
 class WhyPanel(QWidget):
@@ -194,21 +189,9 @@ def _explain(
     """Yield progress, few a second; return the explanation, or what went wrong."""
     from napari_semst.explanation.explain import explain_steps
 
-    last = 0.0
-    try:
-        # Closed where it is cancelled, not whenever nobody holds it any more.
-        with closing(explain_steps(copy, wanted, control)) as steps:
-            while True:
-                control.check()
-                try:
-                    progress = next(steps)
-                except StopIteration as end:
-                    return number, tissue, end.value, ""
-                if time.monotonic() - last >= _SECONDS_BETWEEN:
-                    last = time.monotonic()
-                    yield number, progress
-    except Exception as error:  # noqa: BLE001  every error must reach the dock
-        return number, tissue, error, error_report(error)
+    steps = explain_steps(copy, wanted, control)
+    outcome, details = yield from told_sparingly(number, steps, control)
+    return number, tissue, outcome, details
 
 
 class DomainExplainer(QObject):

@@ -1,7 +1,9 @@
-"""Short jobs off the window's thread: opening, saving, looking for devices."""
+"""Jobs off the window's thread: short ones, and those that tell how far they are."""
 
 from __future__ import annotations
 
+import time
+from contextlib import closing
 from typing import TYPE_CHECKING, Any
 
 from qtpy.QtCore import QObject, Signal  # type: ignore[attr-defined]
@@ -11,6 +13,11 @@ from napari_semst.widgets.shared.errors import error_report
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Generator
+
+    from napari_semst.core.progress import Progress, RunControl
+
+SECONDS_BETWEEN_EVENTS = 0.25
+"""The window is told of a job's progress at most so often."""
 
 
 class BackgroundTask(QObject):
@@ -68,3 +75,31 @@ def _call(
         return number, function(*arguments), None, ""
     except Exception as error:  # noqa: BLE001  every error must reach the dock
         return number, None, error, error_report(error)
+
+
+def told_sparingly(
+    number: int, steps: Generator[Progress, None, Any], control: RunControl
+) -> Generator[tuple[int, Progress], None, tuple[Any, str]]:
+    """Walk steps in a worker; yield few events a second, each with the job's number.
+
+    Returns
+    -------
+    outcome, details
+        What the steps returned and nothing; or the error that ended them, and its
+        traceback.
+    """
+    last = 0.0
+    try:
+        # Closed where it is cancelled, not whenever nobody holds it any more.
+        with closing(steps):
+            while True:
+                control.check()
+                try:
+                    event = next(steps)
+                except StopIteration as end:
+                    return end.value, ""
+                if time.monotonic() - last >= SECONDS_BETWEEN_EVENTS:
+                    last = time.monotonic()
+                    yield number, event
+    except Exception as error:  # noqa: BLE001  every error must reach the dock
+        return error, error_report(error)

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import time
-from contextlib import closing
 from typing import TYPE_CHECKING, Any
 
 from qtpy.QtCore import QObject, Signal  # type: ignore[attr-defined]
@@ -11,7 +9,7 @@ from superqt.utils import create_worker
 
 from napari_semst.core.progress import RunControl
 from napari_semst.errors import Cancelled
-from napari_semst.widgets.shared.errors import error_report
+from napari_semst.widgets.shared.worker import told_sparingly
 
 if TYPE_CHECKING:
     from collections.abc import Generator
@@ -19,8 +17,6 @@ if TYPE_CHECKING:
     from anndata import AnnData
 
     from napari_semst.core.progress import Progress
-
-_SECONDS_BETWEEN = 0.25
 
 
 class RegionReader(QObject):
@@ -81,18 +77,6 @@ def _explained(
     from napari_semst.explanation.discordance import discordance_steps
     from napari_semst.explanation.types import DiscordanceOptions
 
-    last = 0.0
-    try:
-        # Closed where it is cancelled, not whenever nobody holds it any more.
-        with closing(discordance_steps(copy, DiscordanceOptions(), control)) as steps:
-            while True:
-                control.check()
-                try:
-                    progress = next(steps)
-                except StopIteration as end:
-                    return number, tissue, end.value, ""
-                if time.monotonic() - last >= _SECONDS_BETWEEN:
-                    last = time.monotonic()
-                    yield number, progress
-    except Exception as error:  # noqa: BLE001  every error must reach the dock
-        return number, tissue, error, error_report(error)
+    steps = discordance_steps(copy, DiscordanceOptions(), control)
+    outcome, details = yield from told_sparingly(number, steps, control)
+    return number, tissue, outcome, details
