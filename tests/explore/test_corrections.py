@@ -64,6 +64,22 @@ def test_spots_like_the_corrected_ones_follow():
     assert refined.labels.names == ("top", "rest", "left")
 
 
+@pytest.mark.parametrize("width", [1, 3])
+def test_the_only_correction_of_a_domain_does_not_take_all_of_it(width):
+    section = Section()
+    # All spots are alike: nothing but places says how far a correction reaches.
+    section.latent = np.zeros_like(section.latent)
+    section.latent[:, 0] = section.codes
+    y, x = np.divmod(np.arange(SIDE * SIDE), SIDE)
+    painted = (x < width) & (y >= SIDE - width)
+    now = section.before().assigned(painted, "left")
+    given = corrections_of(section.before(), now)
+    refined = refine_labels(given, section.latent, section.places)
+    assert refined.changed.sum() < 0.2 * SIDE * SIDE
+    far = x - y > SIDE // 3
+    assert not refined.changed[far].any()
+
+
 def test_a_domain_without_corrections_stays_as_it_is():
     section = Section()
     refined, _ = section.refined()

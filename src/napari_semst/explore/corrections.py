@@ -31,7 +31,7 @@ if TYPE_CHECKING:
 REACH = 8.0
 """Steps from spot to spot over which a correction loses its weight, by e to 1/2."""
 
-ALIKE = 0.3
+ALIKE = 0.35
 """The same among latents: root mean square difference of standardised dimensions."""
 
 # A spot is settled with its neighbours: how many, in how many rounds, with what weight.
@@ -271,12 +271,12 @@ def _share_corrected(found: NDArray[np.float32], corrected: NDArray[np.bool_]) -
     """Return which share of a domain's wrong spots was corrected, as far as is known.
 
     Around a corrected spot all are wrong, so that the share of corrected ones there is
-    it; the spot itself does not count. It is at least that of all spots.
+    it. The spot itself counts: without it, a domain's only correction would be none of
+    the spots around, and all of the domain would follow it. It is at least the share of
+    corrected ones among all spots.
     """
-    least = float(corrected.mean())
     around = float(found[corrected].sum(axis=1).mean())
-    alone = 1 / max(int(corrected.sum()), 1)
-    return max(around * (1 - alone), least)
+    return max(around, float(corrected.mean()))
 
 
 def _drawn(
