@@ -65,6 +65,7 @@ def test_what_the_plan_leaves_out_is_left_out():
         ({"methods": ("banksy",)}, "Expected methods to be one of"),
         ({"readouts": ("mclust",)}, "Expected readouts to be one of"),
         ({"seeds": 0}, "Expected 1 to 1000 seeds"),
+        ({"first_seed": -1}, "Expected the first seed to be 0 to 999"),
         ({"tables": (), "figures": ()}, "Expected a table or a figure"),
         ({"settings": {"training": {"seed": 3}}}, r"training\.seed, which differs"),
         ({"settings": {"training": {"epoch": 3}}}, "epoch"),
@@ -90,6 +91,14 @@ def test_the_first_seed_of_everything_comes_first(tissue, tmp_path):
     assert hashes[:3] == hashes[3:]
     assert len(set(hashes)) == 3
     assert len({cell.key for cell in found.cells}) == 6
+
+
+def test_seeds_begin_where_the_plan_says(tissue, tmp_path):
+    path = saved(tissue, tmp_path)
+    whole = cells_of_plan(planned(path, seeds=4))
+    part = cells_of_plan(planned(path, seeds=2, first_seed=2))
+    assert [cell.seed for cell in part.cells] == [2, 2, 2, 3, 3, 3]
+    assert [cell.key for cell in part.cells] == [cell.key for cell in whole.cells[6:]]
 
 
 def test_variants_of_the_same_settings_share_a_cell(tissue, tmp_path):

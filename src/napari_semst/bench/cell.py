@@ -168,7 +168,7 @@ def plan_cells(
     left_out: dict[LeftOut, None] = {}
     cells: dict[str, BenchCell] = {}
     keys: dict[tuple[str, Variant, int], str] = {}
-    for seed in range(plan.seeds):
+    for seed in plan.every_seed:
         for file in plan.files:
             known = facts[file.path]
             for variant in wanted:
@@ -177,7 +177,7 @@ def plan_cells(
                 if why:
                     left_out[LeftOut(known.name, variant.method, why)] = None
                     continue
-                if seed == 0 and variant in planar:
+                if seed == plan.first_seed and variant in planar:
                     cell = dataclasses.replace(cell, planar=True)
                 cells.setdefault(cell.key, cell)
                 keys[known.name, variant, seed] = cell.key

@@ -80,7 +80,9 @@ class BenchPlan:
     readouts
         ``own`` or a readout's name; ``name+settled`` settles borders after it.
     seeds
-        How many: 0, 1, ...
+        How many: ``first_seed``, ``first_seed + 1``, ...
+    first_seed
+        The first of them, for a comparison that is done by parts elsewhere.
     oracle
         Every how many epochs the annotation may choose among, for the column
         ``oracle``; 0: it does not.
@@ -99,6 +101,7 @@ class BenchPlan:
     semantics: tuple[str, ...] = ("builtin",)
     readouts: tuple[str, ...] = ("kmeans", "consensus")
     seeds: int = 5
+    first_seed: int = 0
     oracle: int = 0
     settings: Overrides = field(default_factory=dict)
     method_settings: dict[str, Overrides] = field(default_factory=dict)
@@ -135,6 +138,11 @@ class BenchPlan:
                 f"Expected 1 to {_MOST_SEEDS} seeds; got {self.seeds}. Five tell the "
                 "spread of most methods."
             )
+        if not 0 <= self.first_seed < _MOST_SEEDS:
+            raise ConfigError(
+                f"Expected the first seed to be 0 to {_MOST_SEEDS - 1}; got "
+                f"{self.first_seed}."
+            )
         if self.oracle < 0:
             raise ConfigError(
                 f"Expected oracle to be 0, or every how many epochs; got {self.oracle}."
@@ -146,6 +154,11 @@ class BenchPlan:
                     f"Expected the number of domains of {one.path} to be 1 or more, 0 "
                     f"(that of the annotation) or -1 (chosen); got {one.n_domains}."
                 )
+
+    @property
+    def every_seed(self) -> range:
+        """Seeds in their order."""
+        return range(self.first_seed, self.first_seed + self.seeds)
 
     def settings_of(self, file: BenchFile, method: str = "") -> Overrides:
         """Return the settings of a file: its own over the plan's, a method's on top."""

@@ -15,7 +15,7 @@ from napari_semst.core.json_text import parse_json
 from napari_semst.errors import ConfigError, one_of
 
 _MOST_BYTES = 1_000_000
-_NUMBERS = ("seeds", "oracle")
+_NUMBERS = ("seeds", "first_seed", "oracle")
 _TABLES = ("settings", "method_settings")
 # Settings that name a file, and whether they can name nothing else: a key of the
 # section, a file beside it, a model elsewhere.

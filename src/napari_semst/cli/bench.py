@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from napari_semst.bench.plan import BenchPlan
     from napari_semst.bench.prepared import PreparedBench
     from napari_semst.bench.run import BenchResult
+    from napari_semst.core.progress import RunControl
 
 _SETTINGS = SettingOptions(
     "training.epochs",
@@ -106,6 +107,7 @@ _Readouts = Annotated[
     ),
 ]
 _Seeds = Annotated[int | None, typer.Option(help="How many seeds; else 5.")]
+_FirstSeed = Annotated[int | None, typer.Option(help="The first of them; else 0.")]
 _Oracle = Annotated[
     int | None,
     typer.Option(
@@ -151,6 +153,7 @@ def bench(
     semantics: _Semantics = None,
     readouts: _Readouts = None,
     seeds: _Seeds = None,
+    first_seed: _FirstSeed = None,
     oracle: _Oracle = None,
     config: SettingsFile = None,
     settings: Annotated[GivenSettings, _SETTINGS],
@@ -163,10 +166,8 @@ def bench(
     quiet: Quiet = False,
 ) -> None:
     """Compare methods on annotated sections, with seeds and controls."""
-    from napari_semst.bench.here import Limits
     from napari_semst.bench.prepared import prepare_bench
-    from napari_semst.bench.run import run_bench, write_now
-    from napari_semst.cli.cohort import scheduler_client
+    from napari_semst.bench.run import write_now
     from napari_semst.cli.output import show_progress
     from napari_semst.core.progress import RunControl, run_to_end
 
@@ -174,12 +175,13 @@ def bench(
         "tables": tables, "figures": figures, "methods": methods, "fusions": fusions,
         "controls": controls, "semantics": semantics, "readouts": readouts,
     }  # fmt: skip
-    values = _values(plan, lists, {"seeds": seeds, "oracle": oracle})
+    numbers = {"seeds": seeds, "first_seed": first_seed, "oracle": oracle}
+    values = _values(plan, lists, numbers)
     wanted = _planned(
         values, sources or [], labels or [], number or [], published or []
     )
     wanted = _with_settings(wanted, config, settings)
-    control, limits = RunControl(), Limits(jobs, max_memory)
+    control = RunControl()
     steps = prepare_bench(wanted, output_dir, control, plan_file=plan, config=config)
     prepared = run_to_end(show_progress(steps, quiet=quiet))
     if dry_run:
@@ -188,14 +190,33 @@ def bench(
     if finished_only:
         _tell(write_now(prepared), as_json=as_json)
         return
-    with (
-        scheduler_client(dask, quiet) as client,
-        closing(run_bench(prepared, control, limits, client)) as doing,
-    ):
-        result = run_to_end(show_progress(doing, quiet=quiet))
+    result = _all_done(prepared, control, jobs, max_memory, dask, quiet=quiet)
     _tell(result, as_json=as_json)
     if result.failed:
         raise typer.Exit(1)
+
+
+def _all_done(
+    prepared: PreparedBench,
+    control: RunControl,
+    jobs: int,
+    max_memory: float,
+    dask: str | None,
+    *,
+    quiet: bool,
+) -> BenchResult:
+    """Return the comparison after its cells were done, here or by a scheduler."""
+    from napari_semst.bench.here import Limits
+    from napari_semst.bench.run import run_bench
+    from napari_semst.cli.cohort import scheduler_client
+    from napari_semst.cli.output import show_progress
+    from napari_semst.core.progress import run_to_end
+
+    with (
+        scheduler_client(dask, quiet) as client,
+        closing(run_bench(prepared, control, Limits(jobs, max_memory), client)) as done,
+    ):
+        return run_to_end(show_progress(done, quiet=quiet))
 
 
 def _tell(result: BenchResult, *, as_json: bool) -> None:
