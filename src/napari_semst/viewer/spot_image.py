@@ -62,10 +62,11 @@ A viewer shows up to two pixels of a level for one of the screen: from 5 to 10 o
 _MOST_PIXELS = 2**28
 # Pixels of a cell's width up to which its border is one pixel wide, not two.
 _NARROW = 24
-# How much of its light the border of a cell keeps; of a dark cell, how far it goes
-# towards white, and which cells are dark, of 255.
-_BORDER, _BORDER_OF_DARK, _DARK = 0.5, 0.45, 70
-_LIGHT = np.array([0.299, 0.587, 0.114], np.float32)
+# A border has half of its cell's light, or is that much nearer to white where the cell
+# has less than this of 255.
+_BORDER_OF_DARK, _DARK = 0.45, 70
+# Thousandths of the light that red, green and blue have.
+_LIGHT = (299, 587, 114)
 
 
 class SpotRaster:
@@ -382,10 +383,14 @@ def border_colours(rgba: NDArray[np.uint8]) -> NDArray[np.uint8]:
     rgba
         Of the cells, shape ``(n_cells, 4)``.
     """
-    rgb = rgba[:, :3].astype(np.float32)
-    dark = (rgb @ _LIGHT < _DARK)[:, None]
-    rgb = np.where(dark, rgb + _BORDER_OF_DARK * (255 - rgb), _BORDER * rgb)
-    return np.concatenate([rgb.astype(np.uint8), rgba[:, 3:]], axis=1)
+    borders: NDArray[np.uint8] = np.right_shift(rgba, 1, dtype=np.uint8)
+    borders[:, 3] = rgba[:, 3]
+    light = sum(rgba[:, channel] * np.int32(_LIGHT[channel]) for channel in range(3))
+    dark = np.flatnonzero(light < 1000 * _DARK)
+    values = np.arange(256, dtype=np.float32)
+    lighter = (values + _BORDER_OF_DARK * (255 - values)).astype(np.uint8)
+    borders[dark, :3] = lighter[rgba[dark, :3]]
+    return borders
 
 
 def covers(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+from qtpy.QtWidgets import QApplication
 
 from napari_semst.io.concat_sections import join_sections
 from napari_semst.io.read import read
@@ -169,6 +170,8 @@ def test_what_is_seen_close_by_is_the_outline(qtbot, viewer, dock, folder):
     spots.paint_layer(layer, np.tile([1, 0, 0, 1], (dock.tissue.n_obs, 1)).astype("f4"))
     look_at(viewer, layer, 30)
     qtbot.waitUntil(lambda: outlines_of(layer) is not None)
+    # Nothing moved: the window shows them by itself, in its next turn.
+    QApplication.processEvents()
     seen = look_at(viewer, layer, 30)[..., :3].astype(int)
     middle = np.array(seen.shape[:2]) // 2
     step = seen.shape[0] / 200.0 * 0.95

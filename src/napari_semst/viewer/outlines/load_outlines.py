@@ -90,8 +90,10 @@ def _on_read(
     answer: tuple[CanvasOutlines | None, str],
 ) -> None:
     """Show the outlines, in the window's thread."""
+    from qtpy.QtCore import QTimer
+
     outlines, problem = answer
-    layer, raster = layer_of(), raster_of_then()
+    raster = raster_of_then()
     if raster is None:
         return
     raster.reading = False
@@ -99,7 +101,16 @@ def _on_read(
         _warn(f"Cells are shown as discs. {problem}")
         return
     raster.set_outlines(outlines)
-    if layer is not None and raster_of(layer) is raster:
+    # In a turn of its own: numbering pixels and drawing them are too much for one.
+    QTimer.singleShot(0, partial(_redraw, layer_of, raster_of_then))
+
+
+def _redraw(
+    layer_of: Callable[[], Layer | None],
+    raster_of_then: Callable[[], SpotRaster | None],
+) -> None:
+    layer, raster = layer_of(), raster_of_then()
+    if layer is not None and raster is not None and raster_of(layer) is raster:
         redraw(layer, raster)
 
 
