@@ -34,9 +34,9 @@ def main() -> None:
         return
     if options.one:
         if options.in_file:
-            from napari_semst.io.formats import h5ad_on_disk
+            from napari_semst.io.formats import anndata_on_disk
 
-            h5ad_on_disk.LARGE_SHARE = 0.0
+            anndata_on_disk.LARGE_SHARE = 0.0
         print(json.dumps(run_one(options.one, asked(options))))
         return
     options.folder.mkdir(parents=True, exist_ok=True)

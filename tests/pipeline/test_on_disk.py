@@ -19,13 +19,12 @@ from napari_semst.errors import InputError
 from napari_semst.explanation.explain import explain
 from napari_semst.explore.spot_values import gene_values, unit_of_genes
 from napari_semst.io import stored_counts
-from napari_semst.io.formats import h5ad_on_disk
+from napari_semst.io.formats import anndata_on_disk
 from napari_semst.io.matrices import is_stored
 from napari_semst.io.read import read
 from napari_semst.io.stored_counts import StoredCounts
 from napari_semst.methods.resolve import resolve
 from napari_semst.methods.spec import method_spec
-from napari_semst.pipeline import forecast
 from napari_semst.pipeline.inputs import section_inputs
 from napari_semst.pipeline.inspection import inspect_input
 from napari_semst.pipeline.run import attach, find_domains
@@ -48,7 +47,7 @@ def file(tmp_path_factory):
 @pytest.fixture
 def stays(monkeypatch):
     """Counts of any size stay in their file, and are read in small pieces."""
-    monkeypatch.setattr(h5ad_on_disk, "LARGE_SHARE", 0.0)
+    monkeypatch.setattr(anndata_on_disk, "LARGE_SHARE", 0.0)
     monkeypatch.setattr(stored_counts, "BLOCK_VALUES", 500)
 
 
@@ -108,7 +107,7 @@ def test_counts_stay_only_where_that_was_asked_for(file, stays, monkeypatch) -> 
     assert is_stored(tissue.X)
     tissue.X.group.file.close()
     assert not is_stored(read(file, counts="X", on_disk=False).X)
-    monkeypatch.setattr(h5ad_on_disk, "LARGE_SHARE", 0.25)
+    monkeypatch.setattr(anndata_on_disk, "LARGE_SHARE", 0.25)
     assert not is_stored(read(file, on_disk=True).X)
 
 
@@ -214,19 +213,6 @@ def test_features_that_are_no_genes_do_not_change_the_names_of_genes(
         one, other = (getattr(section_inputs(t, config), name) for t in (memory, disk))
         np.testing.assert_array_equal(one, other)
     disk.X.group.file.close()
-
-
-def test_a_layer_of_counts_is_told_as_memory(file, tmp_path, stays, monkeypatch):
-    tissue = anndata.read_h5ad(file)
-    tissue.layers["counts"] = tissue.X
-    tissue.write_h5ad(tmp_path / "layer.h5ad")
-    told = []
-    monkeypatch.setattr(
-        forecast, "memory_warning", lambda *_, on_disk, **__: told.append(on_disk)
-    )
-    run(tmp_path / "layer.h5ad", tmp_path / "one.h5ad", "--counts-layer", "counts")
-    run(tmp_path / "layer.h5ad", tmp_path / "two.h5ad")
-    assert told == [False, True]
 
 
 def test_an_account_counts_the_genes_of_the_run(file, tmp_path, request) -> None:

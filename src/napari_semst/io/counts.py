@@ -11,12 +11,12 @@ from napari_semst.errors import CountsError
 from napari_semst.io.checks import abbreviate
 from napari_semst.io.count_origins import origin_of
 from napari_semst.io.matrices import (
-    CHUNK,
     as_csr,
     describe,
     is_stored,
     named_layers,
     row_chunks,
+    stored_values,
 )
 
 if TYPE_CHECKING:
@@ -83,7 +83,7 @@ class _NotCountsError(Exception):
 
 
 def _named(adata: AnnData, layer: str) -> CountsFound:
-    where = dict(_places(adata)).get(layer)
+    where = place_of_counts(adata, layer)
     if where is None:
         has_raw = " and .raw" if adata.raw is not None else ""
         raise CountsError(
@@ -154,6 +154,17 @@ def _raw_of_other_genes(adata: AnnData, without: str) -> str:
     return ""
 
 
+def place_of_counts(adata: AnnData, layer: str) -> str | None:
+    """Return where counts asked for stand, as in `CountsFound`; `None` if nowhere.
+
+    Parameters
+    ----------
+    adata, layer
+        As for `find_counts`.
+    """
+    return dict(_places(adata)).get(layer or "X")
+
+
 def _places(adata: AnnData) -> Iterator[tuple[str, str]]:
     """Yield the names under which a matrix is asked for, and where each stands."""
     names = {"X": "X"}
@@ -171,6 +182,10 @@ def _matrix(adata: AnnData, where: str, name: str) -> Any:
 
 
 def _holds_counts(adata: AnnData, where: str, name: str) -> bool:
+    stored = adata.raw.X if where == RAW else _matrix(adata, where, name)
+    if is_stored(stored):
+        values = list(map(_largest_count, stored_values(stored)))
+        return all(np.isfinite(values)) and max(values, default=0.0) >= 0.5
     try:
         _counts_in(_matrix(adata, where, name))
     except (_NotCountsError, CountsError):
@@ -180,6 +195,19 @@ def _holds_counts(adata: AnnData, where: str, name: str) -> bool:
 
 def _raw_of_these_genes(adata: AnnData) -> Any:
     """Return ``.raw`` restricted to the genes of X, in their order."""
+    columns = raw_columns(adata)
+    held = adata.raw.X
+    return held if columns is None else as_csr(held)[:, columns]
+
+
+def raw_columns(adata: AnnData) -> NDArray[np.intp] | None:
+    """Return which columns of ``.raw`` are the genes of X; `None` where it has these.
+
+    Raises
+    ------
+    CountsError
+        If ``.raw`` lacks any.
+    """
     from anndata.utils import make_index_unique
 
     raw = adata.raw
@@ -192,7 +220,7 @@ def _raw_of_these_genes(adata: AnnData) -> Any:
         rows = raw_names.get_indexer(np.asarray(names, dtype=object))
         if (rows >= 0).all():
             same = np.array_equal(rows, np.arange(raw.shape[1]))
-            return raw.X if same else as_csr(raw.X)[:, rows]
+            return None if same else np.asarray(rows, np.intp)
     missing = int((raw_names.get_indexer(adata.var_names) < 0).sum())
     raise CountsError(
         f"Expected .raw to hold the {adata.n_vars:,} genes of X; {missing:,} are not "
@@ -297,9 +325,12 @@ def other_counts(adata: AnnData) -> str:
 def _sum_of_values(matrix: Any) -> float:
     if not is_stored(matrix):
         return float(matrix.sum(dtype=np.float64))
-    values = matrix.group["data"]
-    starts = range(0, len(values), CHUNK)
-    return sum(float(values[s : s + CHUNK].sum(dtype=np.float64)) for s in starts)
+    return sum(float(v.sum(dtype=np.float64)) for v in stored_values(matrix))
+
+
+def _largest_count(values: NDArray[Any]) -> float:
+    """Return the largest of some values; infinite where any is no count."""
+    return float(values.max()) if is_count_matrix(values) else np.inf
 
 
 def is_count_matrix(values: NDArray[Any]) -> bool:

@@ -16,7 +16,7 @@ from napari_semst.genes.feature_kinds import (
     say_kinds,
 )
 from napari_semst.io.feature_names import NAME_COLUMNS, SYMBOL_COLUMNS, name_text
-from napari_semst.io.matrices import is_stored
+from napari_semst.io.matrices import stored_matrices
 from napari_semst.io.notes import INPUT, note, warn
 from napari_semst.io.text_columns import as_texts
 from napari_semst.wording import Way, Worded
@@ -143,7 +143,7 @@ def keep_genes(adata: AnnData, options: ReadOptions, what: str) -> AnnData:
     if not found.n_others:
         return adata
     refuse_without_genes(found, what)
-    if is_stored(adata.X):
+    if stored_matrices(adata):
         # A copy without them would be in memory; runs leave them out by themselves.
         return adata
     # Images in uns can be large and are handed on as they are.
@@ -169,7 +169,7 @@ def name_genes_alone(adata: AnnData, give_names: Callable[[AnnData], None]) -> N
     """
     import anndata
 
-    genes = genes_of(adata).genes if is_stored(adata.X) else np.ones(1, bool)
+    genes = genes_of(adata).genes if stored_matrices(adata) else np.ones(1, bool)
     if genes.all():
         give_names(adata)
         return

@@ -28,12 +28,25 @@ def named_layers(adata: AnnData) -> dict[str, Any]:
 
 
 def is_stored(matrix: Any) -> bool:
-    """Return whether a matrix is one of rows on disk: anndata's, in an HDF5 file."""
-    if getattr(matrix, "format", "") != "csr" or not hasattr(matrix, "group"):
-        return False
-    import h5py
+    """Return whether a matrix is one of rows on disk: anndata's, in HDF5 or zarr."""
+    return getattr(matrix, "format", "") == "csr" and hasattr(matrix, "group")
 
-    return isinstance(matrix.group, h5py.Group)
+
+def stored_matrices(adata: AnnData) -> dict[str, Any]:
+    """Return the matrices of a tissue that are on disk, by their places in a file.
+
+    Parameters
+    ----------
+    adata
+        As it was read; views hold what they show in memory, and are not looked into.
+    """
+    if adata.is_view:
+        return {}
+    held = {"X": adata.X}
+    held |= {f"layers/{name}": layer for name, layer in named_layers(adata).items()}
+    if adata.raw is not None:
+        held["raw/X"] = adata.raw.X
+    return {where: matrix for where, matrix in held.items() if is_stored(matrix)}
 
 
 def as_csr(matrix: Any) -> sparse.csr_matrix:
@@ -53,7 +66,7 @@ def as_csr(matrix: Any) -> sparse.csr_matrix:
         matrix = matrix.compute()
     if hasattr(matrix, "to_memory"):  # anndata's sparse matrix on disk
         matrix = matrix.to_memory()
-        _refuse_damaged(matrix)
+        check_indices(matrix)
     if not sparse.issparse(matrix):
         return _dense_as_csr(matrix)
     csr: sparse.csr_matrix = sparse.csr_matrix(cast("Any", matrix))
@@ -65,10 +78,20 @@ def as_csr(matrix: Any) -> sparse.csr_matrix:
     return csr
 
 
-def _refuse_damaged(matrix: Any) -> None:
+def check_indices(matrix: Any) -> None:
     """Refuse a matrix from a file whose indices point outside of it.
 
     Compiled code that uses such an index would crash the whole program.
+
+    Parameters
+    ----------
+    matrix
+        Sparse, of SciPy's.
+
+    Raises
+    ------
+    InputError
+        If any does.
     """
     try:
         matrix.check_format(full_check=True)
@@ -83,6 +106,13 @@ def row_chunks(csr: sparse.csr_matrix) -> Iterator[NDArray[Any]]:
     """Yield the stored values, at most `CHUNK` at a time."""
     for start in range(0, csr.nnz, CHUNK):
         yield csr.data[start : start + CHUNK]
+
+
+def stored_values(matrix: Any) -> Iterator[NDArray[Any]]:
+    """Yield the values of a matrix on disk, at most `CHUNK` at a time."""
+    values = matrix.group["data"]
+    for start in range(0, values.shape[0], CHUNK):
+        yield np.asarray(values[start : start + CHUNK])
 
 
 def describe(csr: sparse.csr_matrix) -> str:

@@ -30,7 +30,7 @@ class ReadOptions:
         ``"all"`` takes controls, blanks and proteins for genes, too; ``"genes"``, as
         None, leaves them out.
     on_disk
-        Whether counts of an .h5ad that are large beside the memory stay in the file.
+        Whether counts that are large beside the memory stay where they are.
     """
 
     counts: str | Path | None = None

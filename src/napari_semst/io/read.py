@@ -76,8 +76,9 @@ def read(
         ``"genes"``, as None, leaves features out that are no genes: controls, blanks,
         proteins; ``"all"`` takes them for genes, too.
     on_disk
-        Leave the counts of an .h5ad in the file where they would take more than a
-        quarter of the memory: X is then anndata's sparse matrix on disk.
+        Leave counts of an .h5ad, a store or a 10x .h5 where they are if they would
+        take more than a quarter of the memory: X, layers and ``.raw`` that are stored
+        by spot are then anndata's sparse matrices on disk.
 
     Returns
     -------

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
@@ -11,8 +11,19 @@ import numpy as np
 
 from napari_semst.errors import CountsError, InputError
 from napari_semst.io.checks import translate_errors
-from napari_semst.io.counts import is_count_matrix, other_places
-from napari_semst.io.matrices import describe, is_stored
+from napari_semst.io.counts import (
+    RAW,
+    is_count_matrix,
+    other_places,
+    place_of_counts,
+    raw_columns,
+)
+from napari_semst.io.matrices import (
+    describe,
+    is_stored,
+    named_layers,
+    stored_matrices,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -25,6 +36,8 @@ if TYPE_CHECKING:
 BLOCK_VALUES = 8_000_000
 # Spots whose values files keep in one packed piece, or fewer.
 _PACKED_TOGETHER = 200
+# Values read together with those wanted where nothing is packed.
+_NEAR_VALUES = 4096
 # Beyond it float32 holds not every whole number.
 _EXACT_32_BIT = 2**24
 
@@ -60,9 +73,11 @@ class StoredCounts:
     matrix
         A CSR matrix on disk, of anndata's `sparse_dataset`.
     genes
-        Columns that are read, rising; all where `None`.
+        Columns that are read, in this order; all where `None`.
     advice
         Says where counts are to be had instead; empty where nowhere.
+    where
+        Where they stand, as in `napari_semst.io.counts.CountsFound`.
     """
 
     def __init__(
@@ -70,17 +85,22 @@ class StoredCounts:
         matrix: Any,
         genes: NDArray[np.intp] | None = None,
         advice: Callable[[], str] = str,
+        where: str = "X",
     ) -> None:
-        self.matrix, self._advice = matrix, advice
+        self.matrix, self._advice, self.where = matrix, advice, where
+        # Called before each piece is read; may raise `Cancelled`.
+        self.check: Callable[[], None] = _go_on
         self._genes, self._takes = genes, None
         if genes is not None:
             self._takes = np.zeros(matrix.shape[1], bool)
             self._takes[genes] = True
         group = matrix.group
-        self._place = Path(str(group.file.filename))
+        self._place = _place_of(matrix)
         self._data, self._indices = group["data"], group["indices"]
-        n_values = min(len(self._data), len(self._indices))
-        self._pointers = _checked_pointers(group["indptr"][:], matrix, n_values)
+        n_values = min(self._data.shape[0], self._indices.shape[0])
+        self._pointers = _checked_pointers(
+            group["indptr"][:], matrix.shape[0], n_values, self._place
+        )
         n_genes = matrix.shape[1] if genes is None else len(genes)
         self.shape = int(matrix.shape[0]), int(n_genes)
 
@@ -100,7 +120,8 @@ class StoredCounts:
         if len(genes) == self.shape[1]:
             return self
         own = genes if self._genes is None else self._genes[genes]
-        fewer = StoredCounts(self.matrix, own, self._advice)
+        fewer = StoredCounts(self.matrix, own, self._advice, self.where)
+        fewer.check = self.check
         # What holds all genes holds some; not asked for, as features that are no genes
         # need not be counted.
         if "dtype" in self.__dict__ or "summary" in self.__dict__:
@@ -128,7 +149,10 @@ class StoredCounts:
         from scipy import sparse
 
         if len(spots) * _PACKED_TOGETHER < self.shape[0]:
-            few = [self[0:0], *(self[spot : spot + 1] for spot in spots.tolist())]
+            few = [self[0:0]]
+            for near in self._packed_together(spots):
+                start = int(near[0])
+                few.append(self[start : int(near[-1]) + 1][near - start])
             return sparse.csr_matrix(sparse.vstack(few, format="csr"))
         parts = []
         for part in self._spots_of_blocks():
@@ -164,11 +188,23 @@ class StoredCounts:
     def _spots_of_blocks(self) -> Iterator[slice]:
         start, n_spots = 0, self.shape[0]
         while start < n_spots:
+            self.check()
             limit = self._pointers[start] + BLOCK_VALUES
             stop = int(np.searchsorted(self._pointers, limit, side="right")) - 1
             stop = min(max(stop, start + 1), n_spots)
             yield slice(start, stop)
             start = stop
+
+    def _packed_together(
+        self, spots: NDArray[np.integer[Any]]
+    ) -> Iterator[NDArray[np.integer[Any]]]:
+        """Yield spots, rising, by the piece of the file that their values begin in."""
+        size = (self._data.chunks or (_NEAR_VALUES,))[0]
+        pieces = self._pointers[spots] // max(size, 1)
+        for near in np.split(spots, np.flatnonzero(np.diff(pieces)) + 1):
+            self.check()
+            if len(near):
+                yield near
 
     def _rows(self, spots: slice, dtype: type[np.floating[Any]]) -> sparse.csr_matrix:
         from scipy import sparse
@@ -201,7 +237,11 @@ class StoredCounts:
 
     def _refused(self, found: str) -> str:
         advice = self._advice() or "Open the file from before normalisation."
-        return f"Expected raw counts in X; found {found}. {advice}"
+        return f"Expected raw counts in {self.where}; found {found}. {advice}"
+
+
+def _go_on() -> None:
+    """Let a pass go on: nobody asked to cancel it."""
 
 
 def _tidied(rows: sparse.csr_matrix) -> sparse.csr_matrix:
@@ -215,15 +255,15 @@ def _tidied(rows: sparse.csr_matrix) -> sparse.csr_matrix:
 
 
 def _checked_pointers(
-    pointers: NDArray[np.integer[Any]], matrix: Any, n_values: int
+    pointers: NDArray[np.integer[Any]], n_spots: int, n_values: int, place: Path
 ) -> NDArray[np.int64]:
     """Return pointers of rows that lead nowhere else than into the matrix."""
     # Signed first: of others no difference is below zero.
     signed: NDArray[np.int64] = np.asarray(pointers, np.int64)
-    sound = len(signed) == matrix.shape[0] + 1 and signed[0] == 0
+    sound = len(signed) == n_spots + 1 and signed[0] == 0
     if not sound or signed[-1] > n_values or (np.diff(signed) < 0).any():
         raise InputError(
-            f"Expected rows of the counts in {matrix.group.file.filename} to follow "
+            f"Expected rows of the counts in {place} to follow "
             "each other; they do not. The file is damaged: copy or download it again."
         )
     return signed
@@ -237,11 +277,22 @@ def stored_counts(tissue: AnnData, layer: str = "") -> StoredCounts | None:
     tissue
         As `napari_semst.io.read.read` returns it with ``on_disk``.
     layer
-        The counts asked for; those of X alone stay on disk.
+        The counts asked for: a layer, ``"raw"`` or ``"X"``; empty for X.
+
+    Raises
+    ------
+    CountsError
+        If ``.raw`` is asked for and lacks genes of X.
     """
-    if layer not in ("", "X") or not is_stored(tissue.X):
+    where = place_of_counts(tissue, layer)
+    if where is None:  # as is said where counts are found
         return None
-    return StoredCounts(tissue.X, advice=lambda: other_places(tissue, "X"))
+    matrix = tissue.X if where == "X" else named_layers(tissue).get(layer)
+    matrix = tissue.raw.X if where == RAW else matrix
+    if not is_stored(matrix):
+        return None
+    genes = raw_columns(tissue) if where == RAW else None
+    return StoredCounts(matrix, genes, lambda: other_places(tissue, where), where)
 
 
 @contextmanager
@@ -254,29 +305,44 @@ def counts_open(tissue: AnnData) -> Iterator[Callable[[], None]]:
         Raises `InputError` where the file was written to meanwhile: the passes have
         read different counts.
     """
-    if not is_stored(tissue.X):
-        yield lambda: None
-        return
-    file = tissue.X.group.file
-    place = Path(str(file.filename))
-    with file:
-        before = _stamp(place)
+    matrices = stored_matrices(tissue).values()
+    places = {_place_of(matrix) for matrix in matrices}
+    files = [m.group.file for m in matrices if hasattr(m.group, "file")]
+    with ExitStack() as opened:
+        for file in files:
+            opened.enter_context(file)
+        before = {place: _stamp(place) for place in places}
 
         def check_unchanged() -> None:
-            now = _stamp(place)
-            # Another file in its place leaves the one that is open as it was.
-            if before and now and before[0] == now[0] and before != now:
-                raise InputError(
-                    f"Expected {place} to stay as it was while it was read; it was "
-                    "changed. Nothing was written: run again."
-                )
+            for place, then in before.items():
+                now = _stamp(place)
+                # Another file in its place leaves the one that is open as it was.
+                if then and now and then[0] == now[0] and then != now:
+                    raise InputError(
+                        f"Expected {place} to stay as it was while it was read; it was "
+                        "changed. Nothing was written: run again."
+                    )
 
         yield check_unchanged
+
+
+def _place_of(matrix: Any) -> Path:
+    """Return the file of a matrix on disk, or its folder in a store."""
+    group = matrix.group
+    if hasattr(group, "file"):
+        return Path(str(group.file.filename))
+    # Stores of zarr's second release call their folder a path.
+    root = getattr(group.store, "root", None) or getattr(group.store, "path", "")
+    return Path(str(root)) / str(group.path)
 
 
 def _stamp(place: Path) -> tuple[int, int, int] | None:
     try:
         found = place.stat()
+        pieces = [found]
+        if place.is_dir():
+            pieces = [one.stat() for one in place.rglob("*") if one.is_file()]
     except OSError:  # deleted, which does not matter to who has it open
         return None
-    return found.st_ino, found.st_size, found.st_mtime_ns
+    newest = max((one.st_mtime_ns for one in pieces), default=0)
+    return found.st_ino, sum(one.st_size for one in pieces), newest

@@ -125,8 +125,11 @@ class SectionInputs:
 
     def prepared(self, control: RunControl) -> Generator[Progress, None, Section]:
         """Choose genes, scale them and find neighbours; see `prepare_section`."""
+        from napari_semst.io.stored_counts import StoredCounts
         from napari_semst.prepare.section import prepare_section
 
+        if isinstance(self.counts, StoredCounts):
+            self.counts.check = control.check
         return (
             yield from prepare_section(
                 self.counts,

@@ -157,7 +157,7 @@ class Scoring:
 
     def choose(self, tissue: AnnData) -> AnnData:
         """Return the spots to cluster: all, unless the user asked otherwise."""
-        from napari_semst.io.matrices import is_stored
+        from napari_semst.io.matrices import stored_matrices
         from napari_semst.io.readers.h5ad import check_matrix
 
         self.check()
@@ -172,7 +172,7 @@ class Scoring:
         if annotated is None or not self.drop_unannotated:
             return tissue
         chosen = tissue[annotated].copy()
-        if is_stored(tissue.X):
+        if stored_matrices(tissue):
             check_matrix(chosen)
         return chosen
 

@@ -9,7 +9,7 @@ import numpy as np
 
 from napari_semst import keys
 from napari_semst.errors import ConfigError
-from napari_semst.io.matrices import is_stored
+from napari_semst.io.matrices import stored_matrices
 from napari_semst.morphology.base import MOST_KEPT
 from napari_semst.pipeline.evidence import evidence_of
 from napari_semst.pipeline.provenance import EVIDENCE, spots_hash
@@ -135,7 +135,7 @@ def attach(
         target = tissue
     else:
         # What is read from disk as it is needed has no copy but in memory.
-        on_disk = tissue.isbacked or is_stored(tissue.X)
+        on_disk = tissue.isbacked or bool(stored_matrices(tissue))
         target = tissue.to_memory() if on_disk else tissue.copy()
     _write_result(target, result, run)
     return target

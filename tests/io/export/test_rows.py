@@ -58,7 +58,7 @@ def test_a_copy_holds_what_links_lead_to_and_nothing_else(tissue, tmp_path) -> N
             file[f"X/{name}"] = h5py.SoftLink(f"/elsewhere/{name}")
         file["X/more"] = np.zeros(3)
         file["X"].attrs["more"] = "more"
-        copy_stored(sparse_dataset(file["X"]), tmp_path / "out.h5ad")
+        copy_stored({"X": sparse_dataset(file["X"])}, tmp_path / "out.h5ad")
     with h5py.File(tmp_path / "out.h5ad") as file:
         assert sorted(file["X"]) == ["data", "indices", "indptr"]
         assert "more" not in file["X"].attrs

@@ -318,6 +318,15 @@ def estimated_bytes(adata: AnnData) -> int:
     return int(1.1 * sum(map(_bytes, values))) + _SLACK
 
 
+def _packed_bytes(array: Any) -> int:
+    """Return the bytes that an array of h5py or zarr takes on disk."""
+    if hasattr(array, "id"):
+        return int(array.id.get_storage_size())
+    stored = array.nbytes_stored
+    # A number in zarr's second release.
+    return int(stored() if callable(stored) else stored)
+
+
 def _bytes(value: Any) -> int:
     """Return the bytes of an array, matrix, table or nested mapping."""
     from scipy import sparse
@@ -328,7 +337,9 @@ def _bytes(value: Any) -> int:
         return int(np.sum(value.memory_usage(deep=True)))
     if is_stored(value):
         # It is copied as it is packed.
-        return sum(part.id.get_storage_size() for part in value.group.values())
+        return sum(
+            _packed_bytes(value.group[name]) for name in ("data", "indices", "indptr")
+        )
     if sparse.issparse(value):
         parts = (getattr(value, name, None) for name in ("data", "indices", "indptr"))
         return sum(int(part.nbytes) for part in parts if part is not None)

@@ -14,11 +14,10 @@ from napari_semst.io.export.atomic import (
 )
 from napari_semst.io.export.readback import check_readback, stored_sum
 from napari_semst.io.export.repair_notes import Mends
-from napari_semst.io.export.rows import copy_stored
+from napari_semst.io.export.rows import copy_stored, take_stored
 from napari_semst.io.export.spreadsheet import guard_cells
 from napari_semst.io.export.trial import try_writing
 from napari_semst.io.export.writable import writable, write_plain
-from napari_semst.io.matrices import is_stored
 from napari_semst.io.notes import warn
 
 if TYPE_CHECKING:
@@ -70,20 +69,18 @@ def write(
     plain = writable(adata, mends)
     warn(plain, *mends.sentences())
     whole = write_folder_atomically if place.suffix == ".zarr" else write_atomically
-    stored = plain.X if is_stored(plain.X) and place.suffix != ".zarr" else None
-    if stored is not None:
-        plain.X = None
+    stored = take_stored(plain)
 
     def write_all(temporary: Path) -> None:
         write_plain(plain, temporary, compression=compression)
-        if stored is not None:
+        if stored:
             copy_stored(stored, temporary)
 
-    total = None if stored is None else stored_sum(stored.group)
+    sums = {where: stored_sum(matrix.group) for where, matrix in stored.items()}
     return whole(
         place,
         write_all,
-        lambda temporary: check_readback(plain, temporary, sum_of_counts=total),
+        lambda temporary: check_readback(plain, temporary, sums=sums),
         overwrite=overwrite,
         suffix=place.suffix if place.suffix == ".zarr" else ".h5ad",
         least_free=estimated_bytes(adata),

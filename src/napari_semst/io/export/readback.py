@@ -12,7 +12,7 @@ from napari_semst.errors import SaveError
 from napari_semst.io.matrices import named_layers
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Mapping
     from pathlib import Path
 
     from anndata import AnnData
@@ -24,7 +24,7 @@ _OURS = ("semst_", "X_semst", "ig_")
 
 
 def check_readback(
-    adata: AnnData, path: Path, sum_of_counts: float | None = None
+    adata: AnnData, path: Path, sums: Mapping[str, float] | None = None
 ) -> None:
     """Raise unless a file holds the tissue.
 
@@ -33,8 +33,8 @@ def check_readback(
 
     Parameters
     ----------
-    sum_of_counts
-        Of X where the tissue itself does not hold it.
+    sums
+        Of matrices that the tissue itself does not hold, by their places in the file.
 
     Raises
     ------
@@ -62,10 +62,11 @@ def check_readback(
         if keys.RUNS in adata.uns and hasattr(adata.uns[keys.RUNS], "keys"):
             runs = sorted(adata.uns[keys.RUNS])
             _same(f"uns[{keys.RUNS!r}]", sorted(file["uns"][keys.RUNS]), runs)
-        if sum_of_counts is None and adata.X is not None:
-            sum_of_counts = _sum(adata.X)
-        if sum_of_counts is not None:
-            _same_sum(stored_sum(file["X"]), sum_of_counts)
+        expected = dict(sums or {})
+        if "X" not in expected and adata.X is not None:
+            expected["X"] = _sum(adata.X)
+        for where, total in expected.items():
+            _same_sum(where, stored_sum(file[where]), total)
 
 
 def _same(what: str, found: Any, expected: Any) -> None:
@@ -103,10 +104,10 @@ def _plain(values: Any) -> np.ndarray[Any, np.dtype[Any]]:
     return np.asarray(values)
 
 
-def _same_sum(found: float, expected: float) -> None:
+def _same_sum(where: str, found: float, expected: float) -> None:
     same = np.isclose(found, expected, rtol=1e-9, atol=0.0, equal_nan=True)
     if not same and not np.isinf(expected):
-        raise _differs(f"the sum of X ({found:g}, not {expected:g})")
+        raise _differs(f"the sum of {where} ({found:g}, not {expected:g})")
 
 
 def _differs(what: str) -> SaveError:

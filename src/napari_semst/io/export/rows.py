@@ -11,9 +11,10 @@ from napari_semst.errors import SaveError
 from napari_semst.io.export.atomic import estimated_bytes, write_atomically
 from napari_semst.io.export.readback import check_readback
 from napari_semst.io.export.writable import writable, write_plain
+from napari_semst.io.matrices import stored_matrices
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Mapping
     from pathlib import Path
 
     from anndata import AnnData
@@ -22,6 +23,7 @@ if TYPE_CHECKING:
 
 # Values that the file packs together: some megabytes are read at a time.
 _PACKED_VALUES = 2**17
+_COPIED_PIECES = 32
 _MOST_32_BIT = 2**31 - 1
 _SLACK = 10_000_000
 # What anndata makes of a matrix in a file; what else lies there is no part of it.
@@ -70,7 +72,7 @@ def write_by_rows(
             total = _write_matrix(file.create_group("X"), rows, plain.shape)
 
     def check(temporary: Path) -> None:
-        check_readback(plain, temporary, sum_of_counts=total)
+        check_readback(plain, temporary, sums={"X": total})
 
     return write_atomically(
         path,
@@ -102,19 +104,88 @@ def _with_room(
         yield rows
 
 
-def copy_stored(matrix: Any, path: Path) -> None:
-    """Copy a matrix on disk into an .h5ad as its X, packed as it is."""
+def take_stored(plain: AnnData) -> dict[str, Any]:
+    """Take the matrices on disk out of a tissue, empty ones in their places.
+
+    Parameters
+    ----------
+    plain
+        What is written; it is changed.
+
+    Returns
+    -------
+    dict
+        By their places in a file, for `copy_stored`.
+    """
+    import anndata
+    from scipy import sparse
+
+    held = stored_matrices(plain)
+    for where in held:
+        place, _, name = where.partition("/")
+        width = plain.raw.n_vars if place == "raw" else plain.n_vars
+        hollow = sparse.csr_matrix((plain.n_obs, width), dtype=np.float32)
+        if place == "X":
+            plain.X = hollow
+        elif place == "layers":
+            plain.layers[name] = hollow
+        else:
+            raw = plain.raw
+            plain.raw = anndata.AnnData(hollow, var=raw.var, varm=dict(raw.varm))
+    return held
+
+
+def copy_stored(matrices: Mapping[str, Any], path: Path) -> None:
+    """Copy matrices on disk to their places in an .h5ad or a .zarr.
+
+    They are packed as they were where both are HDF5, else some values at a time.
+    """
+    if path.suffix == ".zarr":
+        import zarr
+
+        # What the store says of all its arrays at its top is said anew.
+        store = zarr.open_group(path, mode="r+", use_consolidated=False)
+        _copy_all(matrices, store)
+        zarr.consolidate_metadata(path, zarr_format=store.metadata.zarr_format)
+        return
     import h5py
 
     with h5py.File(path, "r+") as file:
-        if "X" in file:
-            del file["X"]
-        group = file.create_group("X")
+        _copy_all(matrices, file)
+
+
+def _copy_all(matrices: Mapping[str, Any], file: Any) -> None:
+    for where, matrix in matrices.items():
+        if where in file:
+            del file[where]
+        group = file.create_group(where)
         for name in _OF_ROWS:
-            # By what a link leads to: in the new file it would lead elsewhere.
-            file.copy(matrix.group[name], group, name=name)
-        for key in _SAID_OF_ROWS:
-            group.attrs[key] = matrix.group.attrs[key]
+            _copy_array(matrix.group[name], group, name)
+        said = {key: matrix.group.attrs[key] for key in _SAID_OF_ROWS}
+        shape = [int(n) for n in said["shape"]]
+        in_hdf5 = hasattr(group, "file")
+        said["shape"] = np.array(shape, np.int64) if in_hdf5 else shape
+        for key, value in said.items():
+            group.attrs[key] = value
+
+
+def _copy_array(source: Any, group: Any, name: str) -> None:
+    """Copy an array of h5py or zarr into a group of either."""
+    into_hdf5 = hasattr(group, "file")
+    if into_hdf5 and hasattr(source, "file"):
+        # By what a link leads to: in the new file it would lead elsewhere.
+        group.file.copy(source, group, name=name)
+        return
+    length = int(source.shape[0])
+    chunks = (min(_PACKED_VALUES, max(length, 1)),)
+    about = {"shape": source.shape, "dtype": source.dtype, "chunks": chunks}
+    if into_hdf5:
+        copied = group.create_dataset(name, compression="gzip", **about)
+    else:
+        copied = group.create_array(name, **about)
+    step = _COPIED_PIECES * _PACKED_VALUES
+    for start in range(0, length, step):
+        copied[start : start + step] = source[start : start + step]
 
 
 def _write_matrix(

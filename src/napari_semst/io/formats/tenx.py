@@ -18,7 +18,9 @@ from napari_semst.io.formats.sample_files import (
     of_sample,
     sample_in,
 )
+from napari_semst.io.formats.tenx_on_disk import rows_on_disk
 from napari_semst.io.gene_features import feature_kinds
+from napari_semst.io.matrices import is_stored
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -149,8 +151,14 @@ def sample_of(path: Path) -> str:
     return next((s for stem in stems if (s := sample_in(name, stem))), "")
 
 
-def read_matrix(path: Path) -> AnnData:
+def read_matrix(path: Path, *, on_disk: bool = False) -> AnnData:
     """Return the expression matrix of a 10x .h5 file or Matrix Market folder.
+
+    Parameters
+    ----------
+    on_disk
+        Leave counts in an .h5 that is not packed where they would take more than a
+        quarter of the memory: X is then anndata's sparse matrix on disk.
 
     Returns
     -------
@@ -173,9 +181,10 @@ def read_matrix(path: Path) -> AnnData:
         if path.is_dir() or is_market(path):
             matrix, barcodes, var = _read_mtx(path)
         else:
-            matrix, barcodes, var = _read_h5(check_file(path, _WHAT))
-        # An index outside the matrix would crash the compiled code that uses it.
-        matrix.check_format(full_check=True)
+            matrix, barcodes, var = _read_h5(check_file(path, _WHAT), on_disk=on_disk)
+        if not is_stored(matrix):
+            # An index outside the matrix would crash the compiled code that uses it.
+            matrix.check_format(full_check=True)
         if matrix.shape != (len(barcodes), len(var)):
             raise InputError(
                 f"Expected {_WHAT} {path} to be barcodes x features; it is "
@@ -188,8 +197,9 @@ def read_matrix(path: Path) -> AnnData:
         names = np.empty(len(var), dtype=object)
         names[order] = make_index_unique(pd.Index(var.index.astype(str)[order]))
         var.index = pd.Index(names)
-        counts = sparse.csr_matrix(matrix, dtype=np.float32)
-        return anndata.AnnData(counts, obs=pd.DataFrame(index=barcodes), var=var)
+        if not is_stored(matrix):
+            matrix = sparse.csr_matrix(matrix, dtype=np.float32)
+        return anndata.AnnData(matrix, obs=pd.DataFrame(index=barcodes), var=var)
 
 
 def matrix_size(path: Path) -> tuple[int, int]:
@@ -283,7 +293,7 @@ def _matrix_group(file: Any) -> Any:
     return old[0] if len(old) == 1 else None
 
 
-def _read_h5(path: Path) -> tuple[Any, Any, Any]:
+def _read_h5(path: Path, *, on_disk: bool = False) -> tuple[Any, Any, Any]:
     import pandas as pd
     from scipy import sparse
 
@@ -293,11 +303,16 @@ def _read_h5(path: Path) -> tuple[Any, Any, Any]:
             raise InputError(
                 f"Expected {_WHAT} at {path}; the file holds: {abbreviate(list(file))}."
             )
-        check_fits(sum(group[part].nbytes for part in _NEEDED), path, _WHAT)
+        stays = on_disk and not is_packed(path)
+        stored = rows_on_disk(path, group) if stays else None
+        if stored is None:
+            check_fits(sum(group[part].nbytes for part in _NEEDED), path, _WHAT)
+            parts = (group["data"][()], group["indices"][()], group["indptr"][()])
         n_features, n_barcodes = (int(n) for n in group["shape"][()])
-        parts = (group["data"][()], group["indices"][()], group["indptr"][()])
         barcodes = _texts(group["barcodes"][()])
         var = _h5_features(group)
+    if stored is not None:
+        return stored, pd.Index(barcodes), var
     # The file is features x barcodes by column: the same arrays by row, turned.
     matrix = sparse.csr_matrix(parts, shape=(n_barcodes, n_features))
     return matrix, pd.Index(barcodes), var

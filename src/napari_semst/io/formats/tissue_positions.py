@@ -231,7 +231,8 @@ def join_positions(matrix: AnnData, positions: pd.DataFrame) -> AnnData:
             f"{len(rows):,} barcodes with in_tissue = 1. The files may belong to "
             "different runs."
         )
-    spots = matrix[in_tissue].copy()
+    # Counts on disk stay there where all spots are in tissue.
+    spots = matrix if in_tissue.all() else matrix[in_tissue].copy()
     chosen = positions.iloc[rows[in_tissue]]
     for column in _OBS:
         spots.obs[column] = chosen[column].to_numpy().astype(np.int64)

@@ -9,6 +9,7 @@ import numpy as np
 
 from napari_semst.errors import InputError
 from napari_semst.io.checks import abbreviate
+from napari_semst.io.matrices import check_indices, is_stored
 from napari_semst.io.notes import note, warn
 from napari_semst.io.readers.h5ad import use_symbols
 from napari_semst.io.text_columns import as_texts
@@ -292,9 +293,13 @@ def tissue_from_cells(
     obs.index = pd.Index(found.names[placed].to_numpy(dtype=object))
     # A copy of a large matrix is left out where it would be the same.
     counts = found.counts if placed.all() else found.counts[np.flatnonzero(placed)]
+    if not is_stored(counts):
+        counts = counts.astype(np.float32, copy=False)
+        if is_stored(found.counts):
+            check_indices(counts)
     genes = make_index_unique(pd.Index(list(found.genes), dtype=object))
     tissue = anndata.AnnData(
-        counts.astype(np.float32, copy=False),
+        counts,
         obs=obs,
         var=pd.DataFrame(found.var, index=genes),
         obsm={"spatial": xy.to_numpy(np.float64)[rows[placed]]},

@@ -18,11 +18,15 @@ from napari_semst.io.checks import (
 from napari_semst.io.coordinates import NAME_PLACES, locate_coordinates
 from napari_semst.io.counts import other_counts
 from napari_semst.io.feature_names import say_references
-from napari_semst.io.formats.h5ad_on_disk import bytes_on_disk, read_but_counts
+from napari_semst.io.formats.anndata_on_disk import (
+    bytes_on_disk,
+    check_stays,
+    read_but_counts,
+)
 from napari_semst.io.formats.hdf5 import check_datasets, open_hdf5
 from napari_semst.io.gene_features import GENOME, keep_genes, name_genes_alone
 from napari_semst.io.image_sources import forget_source
-from napari_semst.io.matrices import is_stored, named_layers
+from napari_semst.io.matrices import named_layers, stored_matrices
 from napari_semst.io.notes import note, warn
 from napari_semst.io.places.fov_to_section import take_section_wide
 from napari_semst.io.places.preview import preview_places
@@ -78,6 +82,7 @@ def read(path: Path, options: ReadOptions) -> AnnData:
         If the layer asked for holds no raw counts.
     """
     import anndata
+    import h5py
 
     check_file(path, _WHAT)
     with translate_errors(path, _WHAT):
@@ -86,9 +91,14 @@ def read(path: Path, options: ReadOptions) -> AnnData:
                 inside = len(file.get(table, ())) if table in file else 0
                 check_columns(inside, f"{table} of {_WHAT} {path}")
             declared = check_datasets(file, path, _WHAT)
-            stays = bytes_on_disk(file) if _may_stay(options) else 0
+            stays = bytes_on_disk(file) if may_stay(options) else 0
+            if may_stay(options):
+                check_stays(file, path, declared - stays)
             check_fits(declared - stays, path, _WHAT)
-        adata = read_but_counts(path) if stays else anndata.read_h5ad(path)
+        if stays:
+            adata = read_but_counts(h5py.File(path, "r"))
+        else:
+            adata = anndata.read_h5ad(path)
         check_matrix(adata)
     return as_section(adata, path, options)
 
@@ -114,7 +124,7 @@ def as_section(adata: AnnData, path: Path, options: ReadOptions) -> AnnData:
     adata = keep_genes(adata, options, str(path))
     _tell_apart(adata, adata.obs_names, "barcodes", adata.obs_names_make_unique)
     name_genes_alone(adata, _name_genes)
-    stays = is_stored(adata.X)
+    stays = bool(stored_matrices(adata))
     if options.positions is not None:
         adata = _place(adata, str(options.positions))
     else:
@@ -123,7 +133,7 @@ def as_section(adata: AnnData, path: Path, options: ReadOptions) -> AnnData:
         except InputError as error:
             # The table is of use without them: another key can still be picked.
             warn(adata, message(error))
-    if stays and not is_stored(adata.X):
+    if stays and not stored_matrices(adata):
         check_matrix(adata)
     if options.counts is not None:
         _use_counts(adata, str(options.counts))
@@ -136,7 +146,8 @@ def as_section(adata: AnnData, path: Path, options: ReadOptions) -> AnnData:
     return adata
 
 
-def _may_stay(options: ReadOptions) -> bool:
+def may_stay(options: ReadOptions) -> bool:
+    """Return whether counts are wanted where they are on disk, X among them."""
     return options.on_disk and options.counts in (None, "X")
 
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
-from napari_semst.core.memory import check_fits
 from napari_semst.errors import InputError
 from napari_semst.io.checks import abbreviate, translate_errors
 from napari_semst.io.formats import ngff
@@ -19,7 +18,7 @@ from napari_semst.io.readers.spatialdata_places import (
     find_element,
     place_by_elements,
 )
-from napari_semst.io.readers.zarr import check_store
+from napari_semst.io.readers.zarr import check_store, read_anndata_store
 from napari_semst.wording import Way, Worded
 
 if TYPE_CHECKING:
@@ -106,13 +105,10 @@ def read(path: Path, options: ReadOptions) -> AnnData:
     InputError
         If it is damaged, its table is not clear, or its spots have no places.
     """
-    import anndata
-
     name, group = choose_table(path, options)
-    check_fits(check_store(group), group, _WHAT)
+    declared = check_store(group)
     with translate_errors(group, _WHAT):
-        adata = anndata.read_zarr(group)
-        h5ad.check_matrix(adata)
+        adata = read_anndata_store(group, declared, options, _WHAT)
         told = ngff.attributes(group)
     placed = None
     if options.positions is None:

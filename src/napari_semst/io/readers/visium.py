@@ -13,6 +13,7 @@ from napari_semst.io.images import (
     read_scalefactors,
     size_of_image,
 )
+from napari_semst.io.matrices import is_stored
 from napari_semst.io.notes import warn
 from napari_semst.io.options import ReadOptions
 from napari_semst.io.readers.visium_files import (
@@ -85,7 +86,7 @@ def read(path: Path, options: ReadOptions) -> AnnData:
         If a file is missing, damaged or belongs to another run, or the folder holds
         several samples and none is named.
     """
-    return _read(choose_run(path, options))
+    return _read(choose_run(path, options), options)
 
 
 def read_matrix_file(path: Path, options: ReadOptions) -> AnnData:
@@ -99,7 +100,7 @@ def read_matrix_file(path: Path, options: ReadOptions) -> AnnData:
     run = run_of_matrix(path, options)
     if run is None:
         raise InputError(without_positions(path))
-    return _read(run)
+    return _read(run, options)
 
 
 def preview(path: Path, options: ReadOptions) -> dict[str, Any]:
@@ -121,9 +122,15 @@ def preview_matrix_file(path: Path, options: ReadOptions) -> dict[str, Any]:
     return _of_10x(path, run_of_matrix(path, options))
 
 
-def _read(run: VisiumFiles) -> AnnData:
+def _read(run: VisiumFiles, options: ReadOptions) -> AnnData:
     """Return the section of the files found."""
-    adata = join_positions(tenx.read_matrix(run.matrix), read_positions(run.positions))
+    positions = read_positions(run.positions)
+    matrix = tenx.read_matrix(run.matrix, on_disk=options.on_disk)
+    adata = join_positions(matrix, positions)
+    if is_stored(matrix.X) and not is_stored(adata.X):
+        # Spots outside the tissue take the others into memory, as they are checked.
+        matrix.X.group.file.close()
+        adata = join_positions(tenx.read_matrix(run.matrix), positions)
     images, scalefactors = _pictures(run, adata)
     adata.uns["spatial"] = {
         _library(run): {"images": images, "scalefactors": scalefactors}

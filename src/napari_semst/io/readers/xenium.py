@@ -152,7 +152,7 @@ def read(path: Path, options: ReadOptions) -> AnnData:
     files = locate(path)
     if files is None:
         raise InputError(_missing(path))
-    matrix = tenx.read_matrix(files.matrix)
+    matrix = tenx.read_matrix(files.matrix, on_disk=options.on_disk)
     matrix.obs_names = cell_ids(matrix.obs_names.to_series())
     cells = _cells(files.cells, matrix.obs_names)
     about = _about(files.folder)

@@ -8,6 +8,11 @@ from napari_semst.core.memory import check_fits
 from napari_semst.errors import InputError
 from napari_semst.io.checks import check_columns, translate_errors
 from napari_semst.io.formats import ngff
+from napari_semst.io.formats.anndata_on_disk import (
+    bytes_on_disk,
+    check_stays,
+    read_but_counts,
+)
 from napari_semst.io.formats.zarr_arrays import (
     METADATA,
     DeclaredArray,
@@ -58,16 +63,41 @@ def read(path: Path, options: ReadOptions) -> AnnData:
     InputError
         If it is damaged, leads out of its folder, or could run code when read.
     """
-    import anndata
-
-    check_fits(check_store(path), path, _WHAT)
+    declared = check_store(path)
     for table in ("obs", "var"):
         inside = sum(1 for _ in (path / table).glob("*"))
         check_columns(inside, f"{table} of {_WHAT} {path}")
     with translate_errors(path, _WHAT):
-        adata = anndata.read_zarr(path)
-        h5ad.check_matrix(adata)
+        adata = read_anndata_store(path, declared, options, _WHAT)
     return h5ad.as_section(adata, path, options)
+
+
+def read_anndata_store(
+    path: Path, declared: int, options: ReadOptions, what: str
+) -> AnnData:
+    """Return the AnnData of a store, or of a group in one.
+
+    Parameters
+    ----------
+    path
+        Where it is; it was checked.
+    declared
+        Bytes that it declares.
+    what
+        What it should be, as a user says it.
+    """
+    import anndata
+    import zarr
+
+    group = zarr.open_group(path, mode="r")
+    stays = 0
+    if h5ad.may_stay(options):
+        stays = bytes_on_disk(group)
+        check_stays(group, path, declared - stays)
+    check_fits(declared - stays, path, what)
+    adata = read_but_counts(group) if stays else anndata.read_zarr(path)
+    h5ad.check_matrix(adata)
+    return adata
 
 
 def preview(path: Path, options: ReadOptions) -> dict[str, Any]:
