@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import psutil
 import pytest
 
 from napari_semst.config import Request
 from napari_semst.core.chunks import CHUNK_SPOTS, chunks, spots_at_once
-from napari_semst.core.memory import memory_asked, memory_limited
+from napari_semst.core.memory import GIB, memory_asked, memory_limited
 from napari_semst.core.progress import RunControl, run_in_thread, run_to_end
 from napari_semst.core.threads import side_by_side
 from napari_semst.errors import ConfigError
@@ -231,3 +233,13 @@ def test_counts_that_stay_on_disk_take_no_memory():
         memory_needed(10**6, n_counts, config, on_disk=there) for there in (False, True)
     )
     assert one == other > memory
+
+
+def test_eight_million_spots_of_the_default_recipe_need_less_than_16_gib():
+    """Vectors of 256 numbers for each alone would take half of it."""
+    config = resolve(allowing(16, "auto"))
+    needed = memory_needed(8 * 10**6, 15 * 10**8, config, on_disk=True)
+    assert 12 * GIB < needed < 16 * GIB
+    # Others are held: of a server nobody knows what they cost.
+    server = replace(config, semantics=replace(config.semantics, source="server"))
+    assert memory_needed(8 * 10**6, 0, server) > needed + 7 * GIB

@@ -10,8 +10,12 @@ from sklearn.metrics import adjusted_rand_score
 
 from napari_semst.config import Request
 from napari_semst.config.presets import PRESETS
+from napari_semst.core.progress import run_to_end
 from napari_semst.errors import ConfigError, SemanticsError
-from napari_semst.pipeline import api
+from napari_semst.methods.resolve import resolve
+from napari_semst.pipeline import api, spot_semantics
+from napari_semst.pipeline.run import find_domains
+from napari_semst.semantics.spot_vectors import SpotVectors
 from napari_semst.wording import for_shell
 from tests.small import WAYS, fingerprint, found, named, short, walked
 
@@ -219,3 +223,51 @@ def test_run_reads_files(tissue, tmp_path):
     given = api.find_domains(tissue, n_domains=3, preset="quick", seed=4)
     assert list(read.obs["semst_domain"]) == list(given.obs["semst_domain"])
     assert read.uns["semst"]["default"]["seed"] == 4
+
+
+def test_vectors_made_when_asked_for_give_the_same_bits(tissue, monkeypatch) -> None:
+    """As sections are run whose vectors would take too much of the memory."""
+    settings = {
+        "domains": {"n_domains": 3, "n_starts": 1},
+        "training": {"epochs": 2, "batch_spots": 32},
+    }
+    asked = Request(overrides=settings)
+    seen, section = [], named(tissue)
+    held = run_to_end(find_domains(section, asked))
+    assert not spot_semantics.vectors_are_made(section.n_obs, resolve(asked))
+    monkeypatch.setattr(spot_semantics, "MADE_SHARE", 0.0)
+    assert spot_semantics.vectors_are_made(section.n_obs, resolve(asked))
+    init = SpotVectors.__init__
+    monkeypatch.setattr(
+        SpotVectors, "__init__", lambda *given: seen.append(1) or init(*given)
+    )
+    made = run_to_end(find_domains(section, asked))
+    assert seen
+    np.testing.assert_array_equal(made.codes, held.codes)
+    np.testing.assert_array_equal(made.latent, held.latent)
+    np.testing.assert_array_equal(made.modulation, held.modulation)
+    assert made.provenance["losses"] == held.provenance["losses"]
+    assert made.provenance["semantics"] == held.provenance["semantics"]
+    np.testing.assert_array_equal(made.model.standard.mean, held.model.standard.mean)
+    np.testing.assert_array_equal(
+        made.model.standard.factor, held.model.standard.factor
+    )
+
+
+@pytest.mark.parametrize(
+    "changed",
+    [
+        {"semantics": {"control": "shuffled"}},
+        {"semantics": {"source": "none"}},
+        {"semantics": {"standardise": False}},
+        {"training": {"batch_spots": 0}},
+    ],
+)
+def test_other_vectors_are_held(changed, monkeypatch) -> None:
+    monkeypatch.setattr(spot_semantics, "MADE_SHARE", 0.0)
+    many = 10**6
+    assert spot_semantics.vectors_are_made(many, resolve(Request()))
+    assert not spot_semantics.vectors_are_made(
+        many, resolve(Request(overrides=changed))
+    )
+    assert not spot_semantics.vectors_are_made(many, resolve(Request("dlpfc")))

@@ -159,10 +159,11 @@ def _learnt(
     truth = annotation_of(tissue, cell.labels, cell.file)
     tissue.obs = tissue.obs.drop(columns=cell.labels)
     config, section, _ = yield from prepared(tissue, config, control)
-    found = yield from describe_morphology(tissue, section.coordinates, config, control)
-    if found is not None:
-        section = replace(section, morphology=found)
-    embedding, _, _ = yield from spot_embedding(tissue, section, config, control)
+    image = yield from describe_morphology(tissue, section.coordinates, config, control)
+    if image is not None:
+        section = replace(section, morphology=image)
+    found, _, _ = yield from spot_embedding(tissue, section, config, control)
+    embedding = None if found is None else found[:]
     device = choose_device(config.training.device)
     spec = method_spec(config.model.method)
     best = _best_epoch(cell, config, truth)

@@ -16,7 +16,6 @@ from napari_semst.io.export.temporaries import remove_dead_temporaries
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
-    import numpy as np
     from numpy.typing import NDArray
     from torch import Tensor
 
@@ -24,6 +23,7 @@ if TYPE_CHECKING:
     from napari_semst.core.device import DeviceChoice
     from napari_semst.core.state_store import State
     from napari_semst.prepare.section import Section
+    from napari_semst.semantics.spot_vectors import SpotSemantics
 
 # Seconds between two states, and from the last one to the end of a training.
 EVERY_SECONDS, LEAST_SECONDS = 60.0, 10.0
@@ -153,7 +153,7 @@ class CheckpointFolder:
 def run_identity(
     config: Config,
     section: Section,
-    embedding: NDArray[np.float32] | None,
+    embedding: SpotSemantics | None,
     device: DeviceChoice,
 ) -> dict[str, Any]:
     """Return everything that decides what is learnt, as plain values.
@@ -180,7 +180,7 @@ def run_identity(
     }
 
 
-def _hashed(values: NDArray[Any] | None) -> str:
+def _hashed(values: NDArray[Any] | SpotSemantics | None) -> str:
     from napari_semst.pipeline.content import array_hash
 
     return "" if values is None else array_hash(values)

@@ -14,6 +14,7 @@ from napari_semst.io.export.names import storable_text
 from napari_semst.io.places.landmarks import landmarks_of
 from napari_semst.io.sections import libraries
 from napari_semst.io.stored_counts import StoredCounts
+from napari_semst.semantics.spot_vectors import SpotVectors
 
 if TYPE_CHECKING:
     from collections.abc import Generator, Iterable
@@ -130,8 +131,14 @@ def array_hash(values: Any) -> str:
     Parameters
     ----------
     values
-        An array, a table or a sparse matrix of numbers.
+        An array, a table or a sparse matrix of numbers; or vectors that are made when
+        some are asked for.
     """
+    if isinstance(values, SpotVectors):
+        digest = hashlib.sha256(repr(values.shape).encode())
+        for spots in values.blocks():
+            _update(digest, values[spots].reshape(-1), "<f8")
+        return digest.hexdigest()
     if hasattr(values, "toarray"):
         values = values.toarray()
     array = np.asarray(values)

@@ -117,6 +117,7 @@ def memory_needed(
         Whether counts stay in their file for methods that read them by rows.
     """
     from napari_semst.methods.spec import method_spec
+    from napari_semst.pipeline.spot_semantics import vectors_are_made
 
     allowed = config.training.max_memory * GIB
     spec, each = method_spec(config.model.method), _TRAINED
@@ -127,7 +128,9 @@ def memory_needed(
     if n_spots > FITTED_SPOTS:
         at_once = min(n_spots, spots_at_once(allowed=allowed))
         memory += _LARGE_BYTES + at_once * _CHUNK_BYTES
-    if config.semantics.source != "none":
+    if vectors_are_made(n_spots, config):
+        memory += n_spots * 4.0 * config.semantics.n_genes
+    elif config.semantics.source != "none":
         memory += n_spots * 4.0 * semantic_width
     memory += method_spec(config.model.method).training_bytes(config, n_spots)
     return memory + _image_bytes(n_spots, config.morphology.encoder)

@@ -28,6 +28,8 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
+    from napari_semst.semantics.spot_vectors import SpotSemantics
+
     Arrays = Mapping[str, NDArray[Any]]
 
 SUFFIX = ".safetensors"
@@ -86,7 +88,7 @@ class Standard(NamedTuple):
     factor: NDArray[np.float64]
 
     @classmethod
-    def between(cls, before: Extremes, after: NDArray[np.floating[Any]]) -> Standard:
+    def between(cls, before: Extremes, after: SpotSemantics) -> Standard:
         """Return what took an embedding to its standardised form.
 
         Parameters
@@ -100,9 +102,10 @@ class Standard(NamedTuple):
         column = np.arange(len(low))
         first = before.least.astype(np.float64)
         apart = before.most - first
-        moved = after[high, column].astype(np.float64) - after[low, column]
+        lowest, highest = after[low][column, column], after[high][column, column]
+        moved = highest.astype(np.float64) - lowest
         factor = np.divide(moved, apart, out=np.zeros_like(moved), where=apart > 0)
-        start = after[low, column].astype(np.float64)
+        start = lowest.astype(np.float64)
         shift = np.divide(start, factor, out=np.zeros_like(start), where=factor != 0)
         return cls(first - shift, factor)
 

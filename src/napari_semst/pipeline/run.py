@@ -31,9 +31,7 @@ __all__ = ["DomainResult", "attach", "find_domains"]
 if TYPE_CHECKING:
     from collections.abc import Generator
 
-    import numpy as np
     from anndata import AnnData
-    from numpy.typing import NDArray
 
     from napari_semst.config import Config
     from napari_semst.core.device import DeviceChoice
@@ -44,6 +42,7 @@ if TYPE_CHECKING:
     from napari_semst.pipeline.model import DomainModel, Standard
     from napari_semst.prepare.section import Section
     from napari_semst.semantics import Semantics
+    from napari_semst.semantics.spot_vectors import SpotSemantics
 
 
 # Numbers that a language model of 4 billion weights gives for a spot.
@@ -173,7 +172,7 @@ def _begun(
     states: StateStore | None,
     config: Config,
     section: Section,
-    embedding: NDArray[np.float32] | None,
+    embedding: SpotSemantics | None,
     device: DeviceChoice,
 ) -> Generator[Progress, None, None]:
     """Tell the store what run this is, and the user what lies there of others."""

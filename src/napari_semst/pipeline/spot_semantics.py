@@ -31,8 +31,12 @@ if TYPE_CHECKING:
     from napari_semst.prepare.scaled_rows import ScaledRows
     from napari_semst.prepare.section import Section
     from napari_semst.semantics import GeneLists, Semantics
+    from napari_semst.semantics.spot_vectors import SpotVectors
 
 
+# Numbers of a vector of the built-in table. Vectors that would take more than this
+# share of the memory are not held.
+BUILTIN_WIDTH, MADE_SHARE = 256, 0.125
 _OF_SERVERS = (
     "url",
     "model",
@@ -49,12 +53,13 @@ def spot_embedding(
 ) -> Generator[
     Progress,
     None,
-    tuple[NDArray[np.float32] | None, Semantics | None, Standard | None],
+    tuple[Any, Semantics | None, Standard | None],
 ]:
     """Turn the top genes of each spot into one semantic vector.
 
     The vectors come standardised where they are to be, and apart from what is told
-    of them, so that those of a million spots are held once.
+    of them, so that those of a million spots are held once. Where that would take too
+    much of the memory they are `SpotVectors`, made when some are asked for.
     """
     from napari_semst.pipeline.model import Extremes, Standard
     from napari_semst.semantics import standardise
@@ -71,6 +76,8 @@ def spot_embedding(
         control,
         section.gene_ids,
     )
+    if vectors_are_made(section.n_spots, config):
+        return (yield from _made_vectors(lists, config, control))
     described = yield from embed_gene_lists(lists, config, control, **options)
     del lists
     if described.is_empty:
@@ -84,6 +91,62 @@ def spot_embedding(
         standard = Standard.between(extremes, embedding)
     bare = replace(described, embedding=np.empty_like(embedding[:0]))
     return embedding, bare, standard
+
+
+def vectors_are_made(n_spots: int, config: Config) -> bool:
+    """Return whether vectors are made when asked for, as all of them take too much.
+
+    They are the same to the bit, so that the machine's memory may decide.
+
+    Parameters
+    ----------
+    n_spots
+        Of the section.
+    config
+        The built-in table alone is fast enough, and steps that read a sample.
+    """
+    from napari_semst.core.memory import GIB, memory_allowed
+    from napari_semst.methods.spec import method_spec
+    from napari_semst.training.batching import batch_spots
+
+    wanted, model = config.semantics, config.model
+    plain = wanted.source == "builtin" and wanted.control == "none"
+    if not plain or not wanted.standardise or model.weights:
+        return False
+    sampled = batch_spots(config.training, n_spots) > 0
+    if not sampled or model.morphology == "modulation":
+        return False
+    if not method_spec(model.method).counts_by_rows(config):
+        return False
+    asked = config.training.max_memory * GIB or float("inf")
+    allowed = min(asked, memory_allowed())
+    return n_spots * 4 * BUILTIN_WIDTH > MADE_SHARE * allowed
+
+
+def _made_vectors(
+    lists: GeneLists, config: Config, control: RunControl
+) -> Generator[Progress, None, tuple[SpotVectors, Semantics, Standard]]:
+    from napari_semst.pipeline.model import Extremes, Standard
+    from napari_semst.semantics.gene_table.source import BuiltinTable
+    from napari_semst.semantics.weights import weights_for, with_weights_recorded
+
+    wanted = config.semantics
+    weights = weights_for(wanted, lists)
+    species = None if wanted.species == "auto" else wanted.species
+
+    def work(tell: ThreadReporter) -> tuple[SpotVectors, Semantics]:
+        return BuiltinTable().spot_vectors(
+            lists,
+            weights,
+            species,  # type: ignore[arg-type]
+            tell,
+            lambda: control.cancelled,
+        )
+
+    message = "Reading what genes mean"
+    vectors, told = yield from run_in_thread("describe", message, work, control)
+    standard = Standard.between(Extremes(*vectors.extremes), vectors)
+    return vectors, with_weights_recorded(told, wanted), standard
 
 
 def embed_tissue(

@@ -87,7 +87,10 @@ class GeneLists:
     @property
     def used(self) -> NDArray[np.int64]:
         """Positions of the genes that any spot lists, in their order."""
-        return np.unique(self.indices[self.listed]).astype(np.int64)
+        seen = np.zeros(len(self.genes) + 1, bool)
+        # That of no gene is the last.
+        seen[self.indices] = True
+        return np.flatnonzero(seen[:-1]).astype(np.int64)
 
     def ids_of(self, genes: NDArray[np.integer[Any]]) -> NDArray[np.str_] | None:
         """Return the ids of genes by position, None where there are none."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
 
@@ -53,9 +53,8 @@ def standardise(
         )
     if values.size == 0:
         return values.astype(np.float32)
-    mean, spread, largest = _moments(values)
-    constant = spread <= RELATIVE_SPREAD * largest
-    scale = np.where(constant, 0.0, 1 / np.where(constant, 1.0, spread))
+    mean = values.mean(axis=0, dtype=np.float64)
+    scale = scale_of_dimensions(values, mean)
     if in_place and values.dtype == np.float32 and values.flags.writeable:
         result = values
     else:
@@ -65,16 +64,44 @@ def standardise(
     return result
 
 
-def _moments(
-    values: NDArray[np.floating[Any]],
-) -> tuple[NDArray[np.float64], NDArray[np.float64], NDArray[np.float64]]:
-    """Return mean, standard deviation and largest size of every dimension."""
-    mean = values.mean(axis=0, dtype=np.float64)
+class VectorRows(Protocol):
+    """Vectors of spots, in memory or made when some are asked for."""
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        """The numbers of spots and of dimensions."""
+        ...
+
+    def __getitem__(self, spots: slice, /) -> NDArray[np.floating[Any]]:
+        """Return some spots."""
+        ...
+
+
+def scale_of_dimensions(
+    values: VectorRows, mean: NDArray[np.float64]
+) -> NDArray[np.float64]:
+    """Return what each dimension is multiplied by: one over its standard deviation.
+
+    Parameters
+    ----------
+    values
+        Shape ``(n_spots, n_dimensions)``; sliced some spots at a time.
+    mean
+        Of each dimension.
+
+    Returns
+    -------
+    numpy.ndarray
+        Shape ``(n_dimensions,)``; zero for constant dimensions.
+    """
     square, largest = np.zeros(len(mean)), np.zeros(len(mean))
-    for part in _chunks(len(values)):
-        square += ((values[part] - mean) ** 2).sum(axis=0)
-        largest = np.maximum(largest, np.abs(values[part]).max(axis=0))
-    return mean, np.sqrt(square / len(values)), largest
+    for part in _chunks(values.shape[0]):
+        some = values[part]
+        square += ((some - mean) ** 2).sum(axis=0)
+        largest = np.maximum(largest, np.abs(some).max(axis=0))
+    spread = np.sqrt(square / values.shape[0])
+    constant = spread <= RELATIVE_SPREAD * largest
+    return np.asarray(np.where(constant, 0.0, 1 / np.where(constant, 1.0, spread)))
 
 
 def _chunks(n_spots: int) -> Iterator[slice]:

@@ -12,8 +12,9 @@ from hypothesis import strategies as st
 
 from napari_semst.errors import Cancelled, SemanticsError
 from napari_semst.semantics import GeneLists, SemanticSource, source
-from napari_semst.semantics.gene_table import source as builtin
-from napari_semst.semantics.gene_table.source import BuiltinTable, pool_gene_vectors
+from napari_semst.semantics.gene_table import pooling
+from napari_semst.semantics.gene_table.pooling import pool_gene_vectors
+from napari_semst.semantics.gene_table.source import BuiltinTable
 
 if TYPE_CHECKING:
     from napari_semst.genes.table import GeneTable
@@ -36,7 +37,7 @@ def test_pooling_equals_a_dense_weighted_mean(seed: int, chunk: int) -> None:
     dense = np.einsum("sl,sld->sd", weights, vectors[columns])
     dense /= np.maximum(weights.sum(axis=1, keepdims=True), 1e-12)
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(builtin, "CHUNK_SPOTS", chunk)
+        patch.setattr(pooling, "CHUNK_SPOTS", chunk)
         pooled = pool_gene_vectors(weights, columns, vectors)
     np.testing.assert_allclose(pooled, dense, atol=1e-5)
 
@@ -131,7 +132,7 @@ def test_positions_are_a_table_of_integers() -> None:
 def test_progress_and_cancelling(
     tiny_table: GeneTable, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(builtin, "CHUNK_SPOTS", 2)
+    monkeypatch.setattr(pooling, "CHUNK_SPOTS", 2)
     gene_lists = lists(["GEN2"], [[0]] * 5)
     steps: list[tuple[int, int]] = []
     embed = BuiltinTable(tiny_table).embed_spots

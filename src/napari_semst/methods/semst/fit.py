@@ -33,6 +33,7 @@ if TYPE_CHECKING:
     from napari_semst.methods.semst.inputs import Inputs
     from napari_semst.methods.semst.training import Member
     from napari_semst.prepare.section import Section
+    from napari_semst.semantics.spot_vectors import SpotSemantics
     from napari_semst.training.record import TrainingRecord
 
 # The decoder's weights are not kept: nothing is reconstructed of other sections.
@@ -41,7 +42,7 @@ DECODER = "decoder."
 
 def fit(
     section: Section,
-    semantics: NDArray[np.float32] | None,
+    semantics: SpotSemantics | None,
     config: Config,
     device: DeviceChoice,
     control: RunControl,

@@ -57,7 +57,9 @@ class FullBatchObjective:
             SparseOperator(feature, device),
         )
         self.pairs = SpatialPairs.of_graph(inputs.neighbours, device)
-        self.semantics = _tensor(inputs.semantics, device)
+        self.semantics = _tensor(
+            None if inputs.semantics is None else inputs.semantics[:], device
+        )
         self.base = _tensor(inputs.base, device)
         self.sections = _tensor(inputs.sections, device)
         self.expression = inputs.expression

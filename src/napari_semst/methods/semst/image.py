@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from napari_semst.config import Config
     from napari_semst.morphology.base import Morphology
     from napari_semst.prepare.section import Section
+    from napari_semst.semantics.spot_vectors import SpotSemantics
 
     Floats = NDArray[np.float32]
 
@@ -32,8 +33,8 @@ _CHUNK_SPOTS = 8192
 
 
 def with_image(
-    section: Section, semantics: Floats | None, config: Config
-) -> Floats | None:
+    section: Section, semantics: SpotSemantics | None, config: Config
+) -> SpotSemantics | None:
     """Return what modulates: semantics, and the image's features where asked for.
 
     Parameters
@@ -53,7 +54,7 @@ def with_image(
     if config.model.morphology != "modulation":
         return semantics
     image = standardise_morphology(_morphology(section))
-    return image if semantics is None else np.hstack([semantics, image])
+    return image if semantics is None else np.hstack([semantics[:], image])
 
 
 def image_components(section: Section, config: Config) -> Floats | None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
@@ -21,6 +21,7 @@ from napari_semst.prepare.graphs import (
 )
 from napari_semst.prepare.scaled_rows import ScaledRows
 from napari_semst.prepare.section import Components
+from napari_semst.semantics.spot_vectors import SpotVectors
 from napari_semst.training.batching import batch_spots
 
 if TYPE_CHECKING:
@@ -32,6 +33,7 @@ if TYPE_CHECKING:
     from napari_semst.config import Config, TrainingConfig
     from napari_semst.prepare.align_sections import SectionAlignment
     from napari_semst.prepare.section import Section
+    from napari_semst.semantics.spot_vectors import SpotSemantics
 
 # Components the views propagate, and those that the latent starts from.
 PROPAGATED = 30
@@ -67,7 +69,7 @@ class Inputs:
     neighbours
         Neighbours of the spatial loss, symmetric and binary.
     semantics
-        Standardised semantic embedding, or `None`.
+        Standardised semantic embedding, held or made when asked for, or `None`.
     base
         What the latent starts from, ``(n_spots, width)``, or `None`.
     expression
@@ -88,7 +90,7 @@ class Inputs:
     features: sparse.csr_matrix | tuple[NDArray[np.float32], NDArray[np.float32]]
     graphs: tuple[sparse.csr_matrix, sparse.csr_matrix]
     neighbours: sparse.csr_matrix
-    semantics: NDArray[np.float32] | None
+    semantics: SpotSemantics | None
     base: NDArray[np.float32] | None
     expression: sparse.csr_matrix | ScaledRows
     sections: NDArray[np.int32] | None
@@ -110,7 +112,9 @@ class Inputs:
             values, counts = expression.divisor, expression.counts
         else:
             values, counts = expression.data, expression
-        arrays = [*features, self.semantics, self.base, values]
+        said = self.semantics
+        vectors = said.signature() if isinstance(said, SpotVectors) else said
+        arrays: list[NDArray[Any] | None] = [*features, vectors, self.base, values]
         arrays += [
             part for graph in self.graphs for part in (graph.data, graph.indices)
         ]
@@ -140,7 +144,7 @@ class Inputs:
 
 def from_expression(
     section: Section,
-    semantics: NDArray[np.float32] | None,
+    semantics: SpotSemantics | None,
     config: Config,
     check: Callable[[], None] = lambda: None,
 ) -> Inputs:
@@ -176,7 +180,7 @@ def from_expression(
 
 def from_components(
     section: Section,
-    semantics: NDArray[np.float32] | None,
+    semantics: SpotSemantics | None,
     config: Config,
     check: Callable[[], None] = lambda: None,
 ) -> Inputs:
@@ -205,7 +209,7 @@ def from_components(
 
 def from_scale(
     section: Section,
-    semantics: NDArray[np.float32] | None,
+    semantics: SpotSemantics | None,
     config: Config,
     scale: Scale,
     check: Callable[[], None] = lambda: None,
@@ -236,7 +240,7 @@ def _averaged(
 
 def _inputs(
     section: Section,
-    semantics: NDArray[np.float32] | None,
+    semantics: SpotSemantics | None,
     config: Config,
     scale: Scale,
     scores: Components,

@@ -31,6 +31,7 @@ if TYPE_CHECKING:
     from napari_semst.methods.semst.inputs import Inputs
     from napari_semst.methods.semst.network import SemstNetwork
     from napari_semst.nn.gcn import GraphConvolutionalNetwork
+    from napari_semst.semantics.spot_vectors import SpotSemantics
 
 # Spots encoded at once when all are: 16,384 of 256 semantic dimensions are 16 MB.
 CHUNK_SPOTS = 16_384
@@ -294,7 +295,7 @@ class _Collected:
 
 
 def _rows(
-    values: NDArray[Any] | None,
+    values: NDArray[Any] | SpotSemantics | None,
     spots: NDArray[np.integer[Any]] | slice,
     device: torch.device,
 ) -> torch.Tensor | None:

@@ -25,7 +25,7 @@ from napari_semst.semantics.base import (
     Semantics,
     provenance_record,
 )
-from napari_semst.semantics.gene_table.source import average_gene_vectors
+from napari_semst.semantics.gene_table.pooling import average_gene_vectors
 from napari_semst.wording import Way, Worded
 
 if TYPE_CHECKING:

@@ -21,7 +21,10 @@ from napari_semst.semantics.base import (
     Semantics,
     provenance_record,
 )
-from napari_semst.semantics.gene_table.source import checked_weights, pool_gene_vectors
+from napari_semst.semantics.gene_table.pooling import (
+    checked_weights,
+    pool_gene_vectors,
+)
 from napari_semst.semantics.language_model.embed_texts import (
     EmbedCallbacks,
     TextEmbeddings,

@@ -20,7 +20,7 @@ from napari_semst.semantics.base import (
     Semantics,
     provenance_record,
 )
-from napari_semst.semantics.gene_table.source import average_gene_vectors
+from napari_semst.semantics.gene_table.pooling import average_gene_vectors
 from napari_semst.semantics.language_model.prompts import distinct_lists
 from napari_semst.semantics.server.batching import BatchedRequests
 from napari_semst.semantics.server.cache import ServerCache, VectorCollector
