@@ -25,6 +25,7 @@ if TYPE_CHECKING:
         write_landmarks,
     )
     from napari_semst.io.read import read
+    from napari_semst.io.transcripts.read import read_transcripts
     from napari_semst.nn.semantic_modulation import FSM
     from napari_semst.pipeline.api import find_domains
     from napari_semst.pipeline.apply_model import apply_model
@@ -68,6 +69,7 @@ _HOME = {
     "make_signature": "transfer.api",
     "read": "io.read",
     "read_landmarks": "io.places.landmarks",
+    "read_transcripts": "io.transcripts.read",
     "register_image": "io.places.landmarks",
     "save_model": "pipeline.model",
     "save_signature": "transfer.signature_file",
@@ -110,6 +112,7 @@ __all__ = [
     "make_signature",
     "read",
     "read_landmarks",
+    "read_transcripts",
     "register_image",
     "save_model",
     "save_signature",

@@ -66,6 +66,7 @@ def join_sections(
 
     from napari_semst.io.notes import input_warnings, warn
     from napari_semst.io.outlines.sources import join_outline_sources
+    from napari_semst.io.transcripts.sources import join_transcript_sources
 
     if len(tissues) < 2:
         raise InputError(
@@ -99,6 +100,7 @@ def join_sections(
     told += _note_panels(joined, parts, len(genes))
     warn(joined, *told)
     join_outline_sources(joined, list(tissues.values()))
+    join_transcript_sources(joined, tissues)
     return joined
 
 

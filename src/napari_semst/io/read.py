@@ -29,6 +29,8 @@ from napari_semst.io.readers.registry import (
     detect_format,
 )
 from napari_semst.io.readers.visium_cells import missing_of_segmented
+from napari_semst.io.transcripts.instruments import remember_saved_molecules
+from napari_semst.io.transcripts.sources import pass_on_transcripts
 
 if TYPE_CHECKING:
     from anndata import AnnData
@@ -109,9 +111,11 @@ def read(
                 check_reach(places, str(place), whole)
     tissue = keep_genes(whole, options, str(place))
     pass_on_outlines(whole, tissue)
+    pass_on_transcripts(whole, tissue)
     use_symbols(tissue)
     note(tissue, kind=kind.name, name=place.absolute().name)
     remember_saved(tissue, place)
+    remember_saved_molecules(tissue, place)
     mixing = mixed_sections(tissue)
     if mixing is None:
         warn_of_mixing(tissue)

@@ -28,7 +28,7 @@ UNKNOWN_CHANGE = (
     "what follows does without them"
 )
 # Places of an image that is being moved come many a second: the last one counts.
-_LAST_COUNTS = {"align": ("library",)}
+_LAST_COUNTS = {"align": ("library",), "transcripts": ()}
 _CHOICES = ("counts", "positions", "part", "features")
 
 

@@ -369,6 +369,12 @@ def _put(column: str, labels: str, began: str) -> str:
     return call("labels.put(", [literal(column), labels, literal(began)])
 
 
+def _transcripts(given: dict[str, Any], code: SessionCode) -> str:
+    read = code.use("", "read_transcripts")
+    genes = [str(gene) for gene in given["genes"]]
+    return call(f"transcripts = {read}(", ["tissue", literal(genes)])
+
+
 # --- files
 
 
@@ -472,6 +478,7 @@ _STEPS: dict[str, Make] = {
     "save": _save,
     "save_table": _save_table,
     "signature": _signature,
+    "transcripts": _transcripts,
     "transfer": _transfer,
     "undo": _undo,
 }

@@ -216,6 +216,13 @@ def _save(script: _Script, given: dict[str, Any]) -> bool:
     return True
 
 
+def _transcripts(script: _Script, given: dict[str, Any]) -> bool:
+    # Files in between do not lie beside the instrument's table, and none is written.
+    genes = ", ".join(map(str, given["genes"]))
+    script.parts.append(comment(f"Transcripts of {genes} were looked at."))
+    return True
+
+
 def _options(given: dict[str, Any], names: Sequence[str]) -> list[str]:
     found = []
     for name in names:
@@ -233,4 +240,5 @@ _COMMANDS: dict[str, Callable[[_Script, dict[str, Any]], bool]] = {
     "run": _run,
     "save": _save,
     "save_table": _save_table,
+    "transcripts": _transcripts,
 }

@@ -40,6 +40,7 @@ TOUCHED = {
     "save": (),
     "save_table": (),
     "signature": (),
+    "transcripts": (),
     "transfer": ("runs", "columns"),
     "undo": _LABELS,
 }

@@ -1,15 +1,16 @@
-"""Outlines of instruments' cells, remembered in a section and found again beside it.
-
-A section that is saved keeps the names of the folder and of the file that its outlines
-are in. Opened where that folder is beside it, or from inside of it, it has them again.
-A path that leads elsewhere is not followed: files come from anyone.
-"""
+"""Outlines of instruments' cells, remembered in a section and found again beside it."""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
-from napari_semst.io.notes import INPUT, note
+from napari_semst.io.beside.noted_files import (
+    COSMX,
+    MERSCOPE,
+    XENIUM,
+    note_beside,
+    noted_beside,
+)
 from napari_semst.io.outlines.cosmx_polygons import OutlinedCells, cosmx_rings
 from napari_semst.io.outlines.merscope_boundaries import merscope_rings
 from napari_semst.io.outlines.sources import has_outlines, remember_outlines
@@ -20,9 +21,8 @@ if TYPE_CHECKING:
 
     from anndata import AnnData
 
-XENIUM, MERSCOPE, COSMX = "xenium", "merscope", "cosmx"
-# What the notes of a section say of its outlines: the instrument, and two names.
-_NOTE, _KIND, _FOLDER, _FILE = "outlines", "kind", "folder", "file"
+# Under which the notes of a section say where its outlines are.
+_NOTE = "outlines"
 
 
 def remember_cells(tissue: AnnData, kind: str, file: Path | None) -> None:
@@ -41,8 +41,7 @@ def remember_cells(tissue: AnnData, kind: str, file: Path | None) -> None:
     if file is None:
         return
     _remember(tissue, kind, file)
-    about = {_KIND: kind, _FOLDER: file.absolute().parent.name, _FILE: file.name}
-    note(tissue, **{_NOTE: about})
+    note_beside(tissue, _NOTE, kind, file)
 
 
 def remember_saved(tissue: AnnData, path: Path) -> None:
@@ -55,17 +54,11 @@ def remember_saved(tissue: AnnData, path: Path) -> None:
     path
         The file or store.
     """
-    about = _noted(tissue)
-    if has_outlines(tissue) or about is None:
+    if has_outlines(tissue):
         return
-    home = path.absolute().parent.resolve()
-    folder, file = about[_FOLDER], about[_FILE]
-    places = [home / folder / file, *([home / file] if home.name == folder else [])]
-    for place in places:
-        # A link may lead out of the folder, a name may not.
-        if place.exists() and place.resolve().is_relative_to(home):
-            _remember(tissue, about[_KIND], place)
-            return
+    found = noted_beside(tissue, _NOTE, (XENIUM, MERSCOPE, COSMX), path)
+    if found is not None:
+        _remember(tissue, *found)
 
 
 def _remember(tissue: AnnData, kind: str, file: Path) -> None:
@@ -77,16 +70,3 @@ def _remember(tissue: AnnData, kind: str, file: Path) -> None:
     else:
         cells = OutlinedCells(tissue)
         remember_outlines(tissue, file, lambda: cosmx_rings(file, cells))
-
-
-def _noted(tissue: AnnData) -> dict[str, str] | None:
-    """Return what a saved tissue says of its outlines, None for anything odd."""
-    notes: Any = tissue.uns.get(INPUT)
-    about: Any = notes.get(_NOTE) if hasattr(notes, "get") else None
-    if not hasattr(about, "get"):
-        return None
-    found = {key: str(about.get(key, "")) for key in (_KIND, _FOLDER, _FILE)}
-    odd = found[_KIND] not in (XENIUM, MERSCOPE, COSMX)
-    names = found[_FOLDER], found[_FILE]
-    odd |= any(not name or name in (".", "..") or {*"/\\"} & {*name} for name in names)
-    return None if odd else found

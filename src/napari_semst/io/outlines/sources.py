@@ -1,13 +1,11 @@
 """Where the outlines of a tissue's cells are; nothing is read before it is asked for.
 
-What an AnnData would hold for good is written with it. Outlines stay in the files that
-the tissue was read from, and the tissue is known by what Python knows it by.
+Outlines stay in the files that the tissue was read from.
 """
 
 from __future__ import annotations
 
 import threading
-import weakref
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
@@ -15,6 +13,7 @@ import numpy as np
 
 from napari_semst import keys
 from napari_semst.errors import InputError
+from napari_semst.io.beside.kept_with import KeptWith
 from napari_semst.io.outlines.cell_outlines import (
     CellOutlines,
     concat_outlines,
@@ -67,8 +66,7 @@ class OutlineSource:
         return self._read.take(self.names.get_indexer(names))
 
 
-# By what Python knows a tissue by as long as it is there.
-_SOURCES: dict[int, OutlineSource] = {}
+_SOURCES: KeptWith[OutlineSource] = KeptWith()
 
 
 def remember_outlines(tissue: AnnData, file: Path, load: Callable[[], Rings]) -> None:
@@ -89,14 +87,12 @@ def remember_outlines(tissue: AnnData, file: Path, load: Callable[[], Rings]) ->
     def read() -> CellOutlines:
         return outlines_from_rings(load(), n_cells)
 
-    _remember(tissue, OutlineSource(file, tissue.obs_names, read))
+    _SOURCES.put(tissue, OutlineSource(file, tissue.obs_names, read))
 
 
 def pass_on_outlines(tissue: AnnData, copy: AnnData) -> None:
     """Let a copy of a tissue, or one of fewer cells, know of its outlines too."""
-    source = _SOURCES.get(id(tissue))
-    if source is not None and copy is not tissue:
-        _remember(copy, source)
+    _SOURCES.pass_on(tissue, copy)
 
 
 def join_outline_sources(joined: AnnData, tissues: Sequence[AnnData]) -> None:
@@ -109,7 +105,7 @@ def join_outline_sources(joined: AnnData, tissues: Sequence[AnnData]) -> None:
     tissues
         Of which some may have outlines.
     """
-    found = [(_SOURCES.get(id(tissue)), tissue.obs_names) for tissue in tissues]
+    found = [(_SOURCES.get(tissue), tissue.obs_names) for tissue in tissues]
     files = [source.file for source, _ in found if source is not None]
     if not files:
         return
@@ -122,12 +118,12 @@ def join_outline_sources(joined: AnnData, tissues: Sequence[AnnData]) -> None:
             ]
         )
 
-    _remember(joined, OutlineSource(files[0], joined.obs_names, read))
+    _SOURCES.put(joined, OutlineSource(files[0], joined.obs_names, read))
 
 
 def has_outlines(tissue: AnnData) -> bool:
     """Return whether it is known where the outlines of a tissue's cells are."""
-    return id(tissue) in _SOURCES
+    return tissue in _SOURCES
 
 
 def read_outlines(tissue: AnnData) -> CellOutlines | None:
@@ -151,7 +147,7 @@ def read_outlines(tissue: AnnData) -> CellOutlines | None:
         If the file is gone or damaged, holds outlines of none of the cells, or the
         cells lie elsewhere.
     """
-    source = _SOURCES.get(id(tissue))
+    source = _SOURCES.get(tissue)
     if source is None:
         return None
     outlines = source.outlines(tissue.obs_names)
@@ -162,12 +158,6 @@ def read_outlines(tissue: AnnData) -> CellOutlines | None:
         )
     _check_places(outlines, tissue, source.file)
     return outlines
-
-
-def _remember(tissue: AnnData, source: OutlineSource) -> None:
-    if id(tissue) not in _SOURCES:
-        weakref.finalize(tissue, _SOURCES.pop, id(tissue), None)
-    _SOURCES[id(tissue)] = source
 
 
 def _nothing(n_cells: int) -> CellOutlines:

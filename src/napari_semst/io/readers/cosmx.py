@@ -9,12 +9,13 @@ import numpy as np
 
 from napari_semst.errors import InputError
 from napari_semst.genes.feature_kinds import is_gene
+from napari_semst.io.beside.noted_files import COSMX
 from napari_semst.io.checks import abbreviate
 from napari_semst.io.formats.text_tables import peek, preview_tables, read_head
 from napari_semst.io.formats.wide_tables import read_wide
 from napari_semst.io.notes import warn
 from napari_semst.io.outlines.cosmx_polygons import cosmx_file
-from napari_semst.io.outlines.instruments import COSMX, remember_cells
+from napari_semst.io.outlines.instruments import remember_cells
 from napari_semst.io.readers.cell_tables import (
     CellTables,
     as_numbers,
@@ -30,6 +31,7 @@ from napari_semst.io.readers.cosmx_cells import (
     names_places,
     read_cells,
 )
+from napari_semst.io.transcripts.instruments import remember_molecules, table_beside
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -45,6 +47,7 @@ _COUNTS, _CELLS, _VIEWS = (
     "metadata_file.csv",
     "fov_positions_file.csv",
 )
+_TRANSCRIPTS = "tx_file"
 
 
 @dataclass(frozen=True, slots=True)
@@ -161,6 +164,9 @@ def read(path: Path, options: ReadOptions) -> AnnData:
     # Of places in millimetres it is not known how the pixels of outlines lie to them.
     if cells.microns is None:
         remember_cells(tissue, COSMX, cosmx_file(files.counts, _COUNTS))
+        name = _COUNTS.removesuffix(".csv")
+        molecules = table_beside(files.counts, name, _TRANSCRIPTS)
+        remember_molecules(tissue, COSMX, molecules)
     return tissue
 
 

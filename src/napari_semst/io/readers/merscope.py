@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from napari_semst.errors import InputError
+from napari_semst.io.beside.noted_files import MERSCOPE
 from napari_semst.io.checks import abbreviate, check_file, translate_errors
 from napari_semst.io.formats.ngff import is_plain
 from napari_semst.io.formats.text_tables import (
@@ -18,7 +19,7 @@ from napari_semst.io.formats.text_tables import (
 )
 from napari_semst.io.formats.wide_tables import read_wide
 from napari_semst.io.notes import warn
-from napari_semst.io.outlines.instruments import MERSCOPE, remember_cells
+from napari_semst.io.outlines.instruments import remember_cells
 from napari_semst.io.outlines.merscope_boundaries import merscope_file
 from napari_semst.io.readers.cell_tables import (
     CellTables,
@@ -30,6 +31,7 @@ from napari_semst.io.readers.cell_tables import (
     naming_columns,
     tissue_from_cells,
 )
+from napari_semst.io.transcripts.instruments import remember_molecules, table_beside
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -42,6 +44,7 @@ if TYPE_CHECKING:
     from napari_semst.io.readers.cell_tables import SectionImage
 
 _COUNTS, _CELLS = "cell_by_gene", "cell_metadata"
+_TRANSCRIPTS = "detected_transcripts"
 _TRANSFORM = "micron_to_mosaic_pixel_transform.csv"
 # What the column of ids is called, in lower case: by the instrument, by its tools, and
 # by R and pandas, which number a column without a name or call it so.
@@ -153,6 +156,8 @@ def read(path: Path, options: ReadOptions) -> AnnData:
     tissue = tissue_from_cells(found, files.counts.absolute().parent.name, picture)
     warn(tissue, *doubt)
     remember_cells(tissue, MERSCOPE, merscope_file(files.counts, _COUNTS))
+    molecules = table_beside(files.counts, _COUNTS, _TRANSCRIPTS)
+    remember_molecules(tissue, MERSCOPE, molecules)
     return tissue
 
 

@@ -19,6 +19,7 @@ from napari_semst.io.readers.spatialdata_places import (
     place_by_elements,
 )
 from napari_semst.io.readers.zarr import check_store, read_anndata_store
+from napari_semst.io.transcripts.points import remember_point_molecules
 from napari_semst.wording import Way, Worded
 
 if TYPE_CHECKING:
@@ -120,6 +121,7 @@ def read(path: Path, options: ReadOptions) -> AnnData:
     if placed is not None:
         note(tissue, coordinate_system=", ".join(placed.systems))
         show_images(tissue, path, placed)
+        remember_point_molecules(tissue, path, placed)
         remember_shapes(tissue, path, str(told.get("instance_key", "")), placed)
     return tissue
 

@@ -7,12 +7,13 @@ from typing import TYPE_CHECKING, Any
 
 from napari_semst.core.json_text import read_json
 from napari_semst.errors import InputError
+from napari_semst.io.beside.noted_files import XENIUM
 from napari_semst.io.checks import MEGABYTE, abbreviate, check_file, translate_errors
 from napari_semst.io.formats import tenx
 from napari_semst.io.formats.parquet_tables import read_parquet_table
 from napari_semst.io.formats.text_tables import peek, read_columns
 from napari_semst.io.notes import note, warn
-from napari_semst.io.outlines.instruments import XENIUM, remember_cells
+from napari_semst.io.outlines.instruments import remember_cells
 from napari_semst.io.outlines.xenium_vertices import xenium_file
 from napari_semst.io.readers.cell_tables import (
     CellTables,
@@ -22,6 +23,7 @@ from napari_semst.io.readers.cell_tables import (
     index_by_id,
     tissue_from_cells,
 )
+from napari_semst.io.transcripts.instruments import remember_molecules, table_in
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -35,6 +37,7 @@ if TYPE_CHECKING:
     from napari_semst.io.readers.cell_tables import SectionImage
 
 _MATRIX, _ABOUT = "cell_feature_matrix", "experiment.xenium"
+_TRANSCRIPTS = "transcripts"
 _X, _Y = "x_centroid", "y_centroid"
 # What the column of ids is called where another program rewrote the table.
 _UNNAMED = ("unnamed: 0", "__index_level_0__", "")
@@ -174,6 +177,7 @@ def read(path: Path, options: ReadOptions) -> AnnData:
     _note_units(tissue, about, pixel, picture is not None)
     warn(tissue, *doubt)
     remember_cells(tissue, XENIUM, xenium_file(files.folder))
+    remember_molecules(tissue, XENIUM, table_in(files.folder, _TRANSCRIPTS))
     return tissue
 
 

@@ -30,6 +30,7 @@ from napari_semst.widgets.explore.patches import PatchesPart
 from napari_semst.widgets.explore.select import SelectPart
 from napari_semst.widgets.explore.share import ShareActions, SharePanel
 from napari_semst.widgets.explore.texts import TIPS
+from napari_semst.widgets.explore.transcripts.part import TranscriptsPart
 from napari_semst.widgets.explore.umap import UmapPart
 from napari_semst.widgets.explore.why import DomainExplainer, WhyPanel
 from napari_semst.widgets.shared.closing import guard_closing
@@ -90,6 +91,7 @@ class ExploreDomains(QWidget):
         self.opacity = _slider(0, 100, TIPS["opacity"])
         self.spot_size = _slider(10, 300, TIPS["size"])
         self.outlines = QCheckBox("Cell outlines")
+        self.transcripts = TranscriptsPart(context, self)
         self._build()
         self._connect()
         self.select = SelectPart(context, self)
@@ -135,6 +137,7 @@ class ExploreDomains(QWidget):
         for part in above:
             self.column.addWidget(part)
         self.column.addLayout(rows)
+        self.column.addWidget(self.transcripts)
         row = row_of(self.pin_button, self.unpin_button, spacing=6)
         self.column.addLayout(row)
         self.column.addWidget(self.card)
@@ -208,6 +211,7 @@ class ExploreDomains(QWidget):
                 for part in (self.editing, self.genes, self.compare):
                     part.shutdown()
                 self.select.shutdown()
+                self.transcripts.shutdown()
                 self.umap.shutdown()
                 self.patches.shutdown()
                 self.naming.shutdown()

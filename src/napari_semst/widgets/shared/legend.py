@@ -50,8 +50,8 @@ class LegendTree(QTreeWidget):
             " padding: 2px 4px; }"
         )
 
-    def begin(self, heading: str) -> None:
-        """Take every row out, and put a heading above the first column.
+    def begin(self, heading: str, others: tuple[str, str] = ("Spots", "Share")) -> None:
+        """Take every row out, and put headings above the columns.
 
         The rows are freed only when Qt is done with them: a tick or a new name leads
         here from within the row that has it, which Qt reads once more afterwards.
@@ -60,7 +60,7 @@ class LegendTree(QTreeWidget):
         rows = range(self.topLevelItemCount())
         self._removed += [self.takeTopLevelItem(0) for _ in rows]
         self._release.start()
-        heads = QTreeWidgetItem([heading, "Spots", "Share"])
+        heads = QTreeWidgetItem([heading, *others])
         for column in (1, 2):
             heads.setTextAlignment(column, _RIGHT)
         self.setHeaderItem(heads)

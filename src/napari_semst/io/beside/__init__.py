@@ -1,0 +1,1 @@
+"""What lies beside a section: files that it knows of, and does not hold."""

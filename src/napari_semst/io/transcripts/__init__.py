@@ -1,0 +1,1 @@
+"""Single molecules of a section: where their tables are, and those of some genes."""

@@ -1,0 +1,1 @@
+"""Molecules on the canvas: which of them are drawn where one looks."""

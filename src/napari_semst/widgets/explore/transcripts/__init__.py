@@ -1,0 +1,1 @@
+"""Transcripts of chosen genes as points over the section."""

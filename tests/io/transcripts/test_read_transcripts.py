@@ -1,0 +1,277 @@
+"""Single molecules from the tables of instruments, row for row."""
+
+from __future__ import annotations
+
+import gzip
+import shutil
+
+import numpy as np
+import pandas as pd
+import pytest
+
+import napari_semst
+from napari_semst.core.progress import RunControl
+from napari_semst.errors import Cancelled, InputError
+from napari_semst.io.concat_sections import join_sections
+from napari_semst.io.export.h5ad import write as write_h5ad
+from napari_semst.io.read import read
+from napari_semst.io.transcripts.read import read_transcripts
+from napari_semst.io.transcripts.sources import transcript_sources
+from tests.io import transcript_files as files
+from tests.io.folders import write_cosmx, write_merscope, write_xenium
+from tests.io.stores import point, write_shapes, write_table
+
+GENES = ["GENE7", "GENE0"]
+
+
+@pytest.fixture
+def found(tissue):
+    return files.molecules(tissue)
+
+
+@pytest.fixture
+def xenium(tmp_path, tissue, found):
+    folder = write_xenium(tmp_path / "run", tissue, image="")
+    files.write_xenium_molecules(folder, found)
+    return folder
+
+
+def wanted(found, genes=GENES, least=None):
+    """Return the rows that should be read, in a fixed order."""
+    rows = found[found["gene"].isin(genes)]
+    rows = rows if least is None else rows[rows["qv"] >= least]
+    return _ordered(rows)
+
+
+def _ordered(rows):
+    table = pd.DataFrame(
+        {
+            "gene": rows["gene"].astype(str),
+            "x": rows["x"].astype(float),
+            "y": rows["y"].astype(float),
+        }
+    )
+    return table.sort_values(["x", "y", "gene"], ignore_index=True)
+
+
+def assert_same(table, expected, atol=1e-3):
+    got = _ordered(table)
+    assert len(got) == len(expected) > 0
+    # Of places that are rounded two may change places in the order.
+    assert (got["gene"].value_counts() == expected["gene"].value_counts()).all()
+    np.testing.assert_allclose(got[["x", "y"]], expected[["x", "y"]], atol=atol)
+
+
+@pytest.mark.parametrize("end", ["parquet", "csv.gz", "csv"])
+def test_xenium_leaves_low_quality_out_and_counts_it(tmp_path, tissue, found, end):
+    folder = write_xenium(tmp_path / "run", tissue, image="")
+    files.write_xenium_molecules(folder, found, f"transcripts.{end}")
+    section = read(folder)
+    table = read_transcripts(section, GENES)
+    assert_same(table, wanted(found, least=20))
+    assert table["x"].dtype == np.float32
+    assert list(table["gene"].cat.categories) == GENES
+    low = found[(found["qv"] < 20)]["gene"].value_counts()
+    assert table.attrs["low_quality"] == {gene: low[gene] for gene in GENES}
+    assert_same(read_transcripts(section, GENES, min_quality=0), wanted(found))
+    assert_same(read_transcripts(folder, GENES), wanted(found, least=20))
+
+
+@pytest.mark.parametrize(
+    ("prefix", "name"),
+    [
+        ("", "detected_transcripts.csv"),
+        ("HuBreast_", "HuBreast_detected_transcripts.csv.gz"),
+        ("", "detected_transcripts.parquet"),
+    ],
+)
+def test_merscope(tmp_path, tissue, found, prefix, name):
+    folder = write_merscope(tmp_path / "run", tissue, prefix=prefix, image=False)
+    files.write_merscope_molecules(folder, found, name)
+    assert_same(read_transcripts(read(folder), GENES), wanted(found))
+    assert_same(read_transcripts(folder / name, GENES), wanted(found))
+
+
+@pytest.mark.parametrize("places", ["global", "local"])
+@pytest.mark.parametrize("name", ["S1_tx_file.csv.gz", "S1_tx_file.parquet"])
+def test_cosmx_on_the_slide_and_in_its_fields(tmp_path, tissue, found, places, name):
+    folder = write_cosmx(tmp_path / "slide", tissue, places=places)
+    files.write_cosmx_molecules(folder, found, tissue.n_obs, name, places)
+    assert_same(read_transcripts(read(folder), GENES), wanted(found))
+
+
+@pytest.mark.parametrize("zarr_format", [2, 3])
+@pytest.mark.parametrize("key", ["feature_name", "symbol"])
+def test_points_of_a_store_lie_where_its_shapes_lie(
+    tmp_path, tissue, found, zarr_format, key
+):
+    store = tmp_path / "data.zarr"
+    files.group(store, {"spatialdata_attrs": {"version": "0.2"}}, zarr_format)
+    places = np.asarray(tissue.obsm["spatial"]) / 10 + [3, 4]
+    write_shapes(store, "cells", [point(*xy) for xy in places], zarr_format, radius=0.5)
+    write_table(store, "table", tissue, "cells", zarr_format)
+    files.write_points(store, found, zarr_format, key=key)
+    # Other points are none of molecules.
+    other = files.write_points(store, found, zarr_format, "landmarks", key="feature")
+    for part in (other / "points.parquet").iterdir():
+        pd.read_parquet(part)[["x", "y"]].to_parquet(part)
+    section = read(store)
+    np.testing.assert_allclose(section.obsm["spatial"], tissue.obsm["spatial"])
+    assert_same(read_transcripts(section, GENES), wanted(found, least=20))
+    assert_same(read_transcripts(store, GENES), wanted(found, least=20))
+
+
+def test_only_a_region_and_row_groups_that_touch_it(tmp_path, tissue, found):
+    folder = write_xenium(tmp_path / "run", tissue, image="")
+    ordered = found.sort_values("x", ignore_index=True)
+    files.write_xenium_molecules(folder, ordered, row_group_size=100)
+    region = (300.0, 250.0, 500.0, 700.0)
+    inside = found["x"].between(300, 500) & found["y"].between(250, 700)
+    table = read_transcripts(read(folder), GENES, region)
+    assert_same(table, wanted(found[inside], least=20))
+    told = []
+    read_transcripts(folder, "GENE0", region, progress=told.append)
+    # What lies elsewhere by what the file says of it is counted, and not read.
+    assert told[0].message.startswith(f"{told[0].step:,} of 4,000 rows")
+    assert told[-1].step == told[-1].steps == 4000
+
+
+def test_row_groups_without_the_gene_are_left_out(tmp_path, tissue, found, monkeypatch):
+    folder = write_xenium(tmp_path / "run", tissue, image="")
+    ordered = found.sort_values("gene", ignore_index=True)
+    file = files.write_xenium_molecules(folder, ordered, row_group_size=200)
+    from pyarrow import parquet
+
+    read_groups = []
+    whole = parquet.ParquetFile.iter_batches
+
+    def noted(self, size, groups, columns):
+        read_groups.extend(groups)
+        return whole(self, size, groups, columns)
+
+    monkeypatch.setattr(parquet.ParquetFile, "iter_batches", noted)
+    assert_same(read_transcripts(file, "GENE7"), wanted(found, ["GENE7"], 20))
+    assert 0 < len(read_groups) < parquet.read_metadata(file).num_row_groups
+
+
+def test_a_saved_section_finds_them_beside_its_file_and_nowhere_else(
+    tmp_path, xenium, found
+):
+    beside = write_h5ad(read(xenium), tmp_path / "saved.h5ad")
+    assert_same(read_transcripts(read(beside), GENES), wanted(found, least=20))
+    inside = write_h5ad(read(xenium), xenium / "saved.h5ad")
+    assert_same(read_transcripts(read(inside), GENES), wanted(found, least=20))
+    (tmp_path / "away").mkdir()
+    away = tmp_path / "away" / "saved.h5ad"
+    shutil.copy(beside, away)
+    assert not transcript_sources(read(away))
+    with pytest.raises(InputError, match="keep the saved section beside it"):
+        read_transcripts(read(away), GENES)
+    section = read(xenium)
+    section.uns["semst_input"]["transcripts"]["file"] = "../run/transcripts.parquet"
+    assert not transcript_sources(read(write_h5ad(section, tmp_path / "odd.h5ad")))
+
+
+def test_joined_sections_keep_theirs_apart(tmp_path, xenium, found, tissue):
+    other = write_merscope(tmp_path / "other", tissue, image=False)
+    files.write_merscope_molecules(other, found.iloc[:500])
+    joined = join_sections({"a": read(xenium), "b": read(other)})
+    table = read_transcripts(joined, GENES)
+    first, second = (table[table["section"] == name] for name in "ab")
+    assert_same(first, wanted(found, least=20))
+    assert_same(second, wanted(found.iloc[:500]))
+
+
+def test_controls_are_read_by_name_only(xenium, found):
+    section = read(xenium)
+    control = "NegControlProbe_00004"
+    assert control not in section.var_names
+    assert_same(read_transcripts(section, control), wanted(found, [control], 20))
+
+
+def test_what_cannot_be_read_is_refused_with_what_to_do(tmp_path, xenium, tissue):
+    section = read(xenium)
+    with pytest.raises(InputError, match="found none of nothing"):
+        read_transcripts(section, "nothing")
+    # A gene of the panel may have no molecule.
+    assert len(read_transcripts(section, "GENE30")) == 0
+    with pytest.raises(InputError, match="one gene or several"):
+        read_transcripts(section, [])
+    for region in ((0, 0, 1), (5, 0, 1, 1), (0, 0, np.inf, 1), "here"):
+        with pytest.raises(InputError, match="x_min, y_min, x_max, y_max"):
+            read_transcripts(section, GENES, region)
+    with pytest.raises(InputError, match="table of single molecules"):
+        read_transcripts(tissue, GENES)
+    with pytest.raises(InputError, match="table of single molecules"):
+        read_transcripts(tmp_path, GENES)
+    file = xenium / "transcripts.parquet"
+    whole = file.read_bytes()
+    file.write_bytes(whole[: len(whole) // 2])
+    with pytest.raises(InputError, match="the table of transcripts"):
+        read_transcripts(section, GENES)
+    pd.DataFrame({"feature_name": ["a"], "x_location": [1.0]}).to_parquet(file)
+    with pytest.raises(InputError, match="missing: y_location"):
+        read_transcripts(section, GENES)
+    file.unlink()
+    with pytest.raises(InputError, match="the table of transcripts"):
+        read_transcripts(section, GENES)
+
+
+def test_damaged_text_is_refused(tmp_path, found):
+    path = tmp_path / "transcripts.csv.gz"
+    files.write_xenium_molecules(tmp_path, found, path.name)
+    text = gzip.decompress(path.read_bytes()).decode()
+    path.write_bytes(gzip.compress(text.replace("31.0", "good", 1).encode()))
+    with pytest.raises(InputError, match="the table of transcripts"):
+        read_transcripts(path, GENES)
+
+
+def test_reading_can_be_cancelled(tmp_path, tissue, found):
+    xenium = write_xenium(tmp_path / "run", tissue, image="")
+    files.write_xenium_molecules(xenium, found.sort_values("x"), row_group_size=100)
+    control = RunControl()
+    with pytest.raises(Cancelled):
+        read_transcripts(
+            read(xenium),
+            GENES,
+            (150.0, 0.0, 5000.0, 5000.0),
+            control=control,
+            progress=lambda _: control.cancel(),
+        )
+
+
+def test_no_place_is_made_up_where_a_field_has_no_cells(tmp_path, tissue, found):
+    folder = write_cosmx(tmp_path / "slide", tissue, places="local")
+    files.write_cosmx_molecules(folder, found, tissue.n_obs, places="local")
+    file = folder / "S1_tx_file.csv.gz"
+    table = pd.read_csv(file)
+    table.loc[table.index[:100], "fov"] = 77
+    table.to_csv(file, index=False)
+    expected = wanted(found.iloc[100:])
+    assert_same(read_transcripts(read(folder), GENES), expected)
+
+
+@pytest.mark.parametrize("name", ["transcripts.parquet", "transcripts.csv.gz"])
+def test_real_xenium(instruments, name):
+    folder = instruments / "xenium_sfe"
+    rows = (
+        pd.read_parquet(folder / name)
+        if name.endswith("parquet")
+        else pd.read_csv(folder / name)
+    )
+    rows = rows.rename(
+        columns={"feature_name": "gene", "x_location": "x", "y_location": "y"}
+    )
+    genes = ["LEF1", "CD3D"]
+    section = napari_semst.read(folder)
+    assert_same(
+        napari_semst.read_transcripts(folder / name, genes), wanted(rows, genes, 20)
+    )
+    table = napari_semst.read_transcripts(section, genes)
+    assert_same(table, wanted(rows, genes, 20))
+    # In the places of the cells: each in the box around them.
+    places = np.asarray(section.obsm["spatial"])
+    inside = (table[["x", "y"]] >= places.min(0) - 20) & (
+        table[["x", "y"]] <= places.max(0) + 20
+    )
+    assert inside.all(axis=None)
