@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from napari_semst.io.geojson.label import add_regions
     from napari_semst.io.geojson.write import write_geojson
     from napari_semst.io.import_labels import add_labels
+    from napari_semst.io.places.added_image import add_image, remove_image
     from napari_semst.io.places.landmarks import (
         read_landmarks,
         register_image,
@@ -53,6 +54,7 @@ _HOME = {
     "Request": "config",
     "RunControl": "core.progress",
     "Signature": "transfer.signature",
+    "add_image": "io.places.added_image",
     "add_labels": "io.import_labels",
     "add_regions": "io.geojson.label",
     "apply_model": "pipeline.apply_model",
@@ -71,6 +73,7 @@ _HOME = {
     "read_landmarks": "io.places.landmarks",
     "read_transcripts": "io.transcripts.read",
     "register_image": "io.places.landmarks",
+    "remove_image": "io.places.added_image",
     "save_model": "pipeline.model",
     "save_signature": "transfer.signature_file",
     "simulated_cortex": "sample",
@@ -96,6 +99,7 @@ __all__ = [
     "RunControl",
     "Signature",
     "__version__",
+    "add_image",
     "add_labels",
     "add_regions",
     "apply_model",
@@ -114,6 +118,7 @@ __all__ = [
     "read_landmarks",
     "read_transcripts",
     "register_image",
+    "remove_image",
     "save_model",
     "save_signature",
     "simulated_cortex",

@@ -30,7 +30,7 @@ READS = {
     "session": {"source"},
     "export": {"source"},
     "import": {"source", "regions"},
-    "convert": {"source"},
+    "convert": {"source", "image", "landmarks"},
     "verify": {"result", "inputs"},
     "score": {"source"},
     "inspect": {"source"},
@@ -128,6 +128,7 @@ def here(tmp_path, monkeypatch):
 QUICK = ("run", "counts.csv", "-k", "3", "--method", "quick")
 IMAGE = (*QUICK[:4], "--method", "image-guided", "--image", "slide.png")
 SEMANTICS = ("run", "counts.csv", "-k", "3", "--semantics")
+ADDED = ("convert", "counts.csv", "--image", "slide.png")
 TRANSFER = ("transfer", "signature.npz", "counts.csv")
 PAIRS = [
     ((*QUICK, "--csv"), "counts.csv", ""),
@@ -181,6 +182,8 @@ PAIRS = [
     (("session", "counts.csv", "-o"), "places.csv", ".py"),
     (("export", "counts.csv", "-o"), "places.csv", ""),
     (("convert", "counts.csv", "-o"), "places.csv", ".h5ad"),
+    ((*ADDED, "-o"), "slide.png", ".h5ad"),
+    ((*ADDED, "--landmarks", "markers.csv", "-o"), "markers.csv", ".h5ad"),
     (("import", "counts.csv", "regions.csv", "-o"), "regions.csv", ".h5ad"),
     (("embed", "counts.csv", "--semantics", "builtin", "-o"), "places.csv", ".npz"),
     (("embed", "--merge", "embedding.safetensors", "-o"), "embedding.safetensors", ""),

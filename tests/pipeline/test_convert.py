@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import anndata
@@ -19,11 +20,18 @@ from napari_semst.io.alignment import image_placement
 from napari_semst.io.export.spatialdata_store import write_spatialdata
 from napari_semst.io.manual_alignment import Adjustment, adjust
 from napari_semst.io.matrices import named_layers
-from napari_semst.io.places.landmarks import register_image
+from napari_semst.io.places.landmarks import (
+    landmarks_of,
+    register_image,
+    write_landmarks,
+)
 from napari_semst.io.read import read
 from napari_semst.pipeline.convert import convert
 from napari_semst.registration.landmarks import landmarks_from
+from napari_semst.wording import for_shell
+from tests.io.folders import write_xenium
 from tests.io.outs import write_outs
+from tests.io.places.test_added_image import stained, write_tiff
 from tests.io.test_preview import WRITERS
 from tests.widgets.stand_in import small_tissue
 
@@ -299,3 +307,24 @@ def test_the_command(tmp_path, tissue, monkeypatch):
     assert account["images"] == ["V1_Section hires", "V1_Section lowres"]
     assert (account["n_spots"], account["n_genes"]) == (196, 60)
     assert pd.Series(account["warnings"]).is_unique
+
+
+def test_the_command_adds_an_image_and_registers_it(tmp_path, tissue, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    source = write_xenium(tmp_path / "run", tissue)
+    write_tiff(Path("he.ome.tif"), stained(), 5.0)
+    image = np.array([[50, 50], [900, 80], [100, 500], [800, 550]], float)
+    known = landmarks_from(image, image * 1.2 + 30.0)
+    write_landmarks(known, "pairs.csv")
+    words = ["convert", str(source), "-o", "out.h5ad", "-q", "--json"]
+    given = ["--image", "he.ome.tif", "--landmarks", "pairs.csv"]
+    result = CliRunner().invoke(app, [*words, *given])
+    assert result.exit_code == 0, result.exception
+    assert "he hires" in json.loads(result.stdout)["images"]
+    made = read("out.h5ad")
+    assert landmarks_of(made, "he") == known
+    facts = made.uns["semst_conversion"]["asked_for"]
+    assert (facts["image"], facts["landmarks"]) == ("he.ome.tif", "pairs.csv")
+    refused = CliRunner().invoke(app, [*words, "--overwrite", *given[2:]])
+    assert isinstance(refused.exception, ConfigError)
+    assert "--image FILE" in for_shell(refused.exception)

@@ -47,6 +47,18 @@ def convert(
         str,
         typer.Option("--format", help="anndata, or spatialdata (a .zarr store)."),
     ] = "anndata",
+    image: Annotated[
+        Path | None,
+        typer.Option(help="Image to add to the section (.tif, .png, .jpg): H&E, say."),
+    ] = None,
+    image_pixel_size: Annotated[
+        float | None,
+        typer.Option(help="Micrometres in a pixel of it, where its file states none."),
+    ] = None,
+    landmarks: Annotated[
+        Path | None,
+        typer.Option(help="Table (CSV) of landmarks by which it is registered."),
+    ] = None,
     overwrite: Overwrite = False,
     as_json: AsJson = False,
     quiet: Quiet = False,
@@ -64,6 +76,9 @@ def convert(
         features=features,
         counts_layer=counts_layer,
         output_format=output_format,
+        image=image,
+        pixel_size=image_pixel_size,
+        landmarks=landmarks,
         overwrite=overwrite,
     )
     account = _account(source, run_to_end(show_progress(steps, quiet=quiet)))

@@ -76,9 +76,9 @@ def _microns(
     """Return micrometres per unit of a section's coordinates, if they are known."""
     from napari_semst.io.alignment import nearest_distance
     from napari_semst.io.places.scale import microns_of
-    from napari_semst.io.sections import libraries, part
+    from napari_semst.io.sections import own_libraries, part
 
-    names = list(libraries(tissue))
+    names = list(own_libraries(tissue))
     library = section if section in names else names[0] if len(names) == 1 else ""
     stated = part(tissue, library, "scalefactors") if library else {}
     apart = nearest_distance(places)

@@ -18,12 +18,12 @@ from napari_semst.figure.panels import (
     GAP,
     HEAD,
     add_bar,
-    add_image,
     add_numbers,
     add_panel,
     add_scale_bar,
     add_spots,
     add_title,
+    draw_image,
     new_figure,
     number_scale,
     rgba,
@@ -145,7 +145,7 @@ def _draw_one(
     figure, panels = _empty(view, beside, values is not None, dpi)
     if view.placement is not None:
         add_title(panels[0], "Tissue")
-        add_image(panels[0], view.placement)
+        draw_image(panels[0], view.placement)
         add_scale_bar(panels[0], view)
     panel = panels[int(view.placement is not None)]
     add_title(panel, "Domains")

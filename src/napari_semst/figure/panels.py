@@ -72,7 +72,7 @@ def add_title(axes: Axes, text: str) -> None:
     axes.set_title(text, loc="left", fontsize=10.5, weight="bold", color=INK, pad=6)
 
 
-def add_image(
+def draw_image(
     axes: Axes, placement: Placement, opacity: float = 1.0, *, grey: bool = False
 ) -> None:
     """Draw the image; with less opacity it fades into its own background."""
@@ -105,7 +105,7 @@ def add_spots(
     from matplotlib.collections import EllipseCollection
 
     if view.placement is not None:
-        add_image(axes, view.placement, 0.7 if grey else 0.5, grey=grey)
+        draw_image(axes, view.placement, 0.7 if grey else 0.5, grey=grey)
     size = np.full(len(view.positions), view.diameter)
     spots = EllipseCollection(
         size, size, np.zeros_like(size), units="xy", offsets=view.positions[:, ::-1],

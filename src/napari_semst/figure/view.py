@@ -72,11 +72,19 @@ def section_view(
     """Return what to show of a tissue."""
     from napari_semst.io.alignment import image_placement, spot_positions, spot_size
     from napari_semst.io.places.scale import microns_of
-    from napari_semst.io.sections import libraries, part, spots_of
+    from napari_semst.io.sections import (
+        added_libraries,
+        own_libraries,
+        part,
+        spots_of,
+        the_library,
+    )
 
-    names = libraries(adata)
+    names = own_libraries(adata)
     candidates = [n for n in names if len(part(adata, n, "images"))] or list(names)
     section = library
+    if section is None and added_libraries(adata):
+        section = the_library(adata, None)
     if section is None and candidates:
         section = candidates[0]
     placement = None if section is None else image_placement(adata, section)
@@ -84,7 +92,9 @@ def section_view(
     if section is not None:
         mask = spots_of(adata, section)
     positions = spot_positions(adata, coordinates)[mask]
-    size = spot_size(adata, section, coordinates)
+    # Of an image that was added nothing tells of spots.
+    sized = section if section in names else None
+    size = spot_size(adata, sized, coordinates)
     low, high = positions.min(axis=0), positions.max(axis=0)
     margin = max(0.045 * float((high - low).max()), 1.5 * size.diameter)
     low, high = low - margin, high + margin

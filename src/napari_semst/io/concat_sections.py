@@ -325,9 +325,9 @@ def _note_panels(
 
 def _libraries(tissue: AnnData, name: str) -> Iterator[tuple[str, str]]:
     """Yield what a tissue's libraries are called once it is joined, and were before."""
-    from napari_semst.io.sections import libraries, sections_of
+    from napari_semst.io.sections import own_libraries, sections_of
 
-    known, inside = libraries(tissue), sections_of(tissue).names
+    known, inside = own_libraries(tissue), sections_of(tissue).names
     if len(known) == 1 and len(inside) == 1:
         yield name, known[0]
     for section in inside:

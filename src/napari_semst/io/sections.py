@@ -37,6 +37,21 @@ def libraries(adata: AnnData) -> tuple[str, ...]:
     return tuple(name for name, value in _spatial(adata).items() if _is_map(value))
 
 
+ADDED = "semst_added"
+"""Key of an entry's ``metadata`` for the file that its image was added from."""
+
+
+def added_libraries(adata: AnnData) -> tuple[str, ...]:
+    """Return the entries that are images added to a section, not sections."""
+    return tuple(x for x in libraries(adata) if ADDED in part(adata, x, "metadata"))
+
+
+def own_libraries(adata: AnnData) -> tuple[str, ...]:
+    """Return the entries that are sections, added images left out."""
+    added = added_libraries(adata)
+    return tuple(name for name in libraries(adata) if name not in added)
+
+
 def _spatial(adata: AnnData) -> Any:
     spatial = adata.uns.get("spatial")
     return spatial if _is_map(spatial) else {}
@@ -62,11 +77,23 @@ def the_library(adata: AnnData, library: str | None) -> str | None:
         return library
     with_image = [name for name in names if len(part(adata, name, "images"))]
     if len(with_image) > 1:
+        added = added_libraries(adata)
+        own = [name for name in with_image if name not in added]
+        registered = [name for name in added if name in _registered(adata)]
+        # What somebody added and registered is there to be looked at; what was only
+        # added lies anywhere.
+        with_image = registered[-1:] or own or list(added[:1])
+    if len(with_image) > 1:
         raise InputError(
             f"Expected one section; uns['spatial'] holds {len(with_image)} with an "
             f"image: {', '.join(with_image)}. Pick one."
         )
     return with_image[0] if with_image else None
+
+
+def _registered(adata: AnnData) -> Any:
+    kept = adata.uns.get(keys.LANDMARKS)
+    return kept if _is_map(kept) else {}
 
 
 def spots_of(adata: AnnData, library: str) -> NDArray[np.bool_]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from napari_semst import keys
-from napari_semst.io.sections import libraries, sections_of, spots_of
+from napari_semst.io.sections import own_libraries, sections_of, spots_of
 
 if TYPE_CHECKING:
     import numpy as np
@@ -109,7 +109,7 @@ def _section_view(
 
 def _library(adata: AnnData, name: str, spots: NDArray[np.int64]) -> str | None:
     """Return the library of a section: of its name, else the one that holds it."""
-    names = libraries(adata)
+    names = own_libraries(adata)
     if name in names:
         return name
     if len(names) == 1 and keys.SECTION not in adata.obs:

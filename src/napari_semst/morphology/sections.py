@@ -8,7 +8,14 @@ import numpy as np
 
 from napari_semst.errors import InputError
 from napari_semst.io.checks import abbreviate
-from napari_semst.io.sections import libraries, part, spots_of, the_library
+from napari_semst.io.sections import (
+    added_libraries,
+    libraries,
+    own_libraries,
+    part,
+    spots_of,
+    the_library,
+)
 from napari_semst.wording import Way, Worded
 
 if TYPE_CHECKING:
@@ -79,12 +86,12 @@ def imaged_parts(tissue: AnnData, config: MorphologyConfig) -> list[ImagedSpots]
 def _parts(tissue: AnnData, image: str) -> list[ImagedSpots]:
     """Return the sections of a tissue, whether they have an image or not."""
     everything = np.arange(tissue.n_obs)
-    names = libraries(tissue)
+    names = own_libraries(tissue)
     own = [spots_of(tissue, name) for name in names]
     if len(names) > 1 and not all(spots.all() for spots in own):
         pairs = zip(names, own, strict=True)
         return [ImagedSpots(name, np.flatnonzero(spots)) for name, spots in pairs]
-    if len(names) == 1:
+    if len(names) == 1 and not added_libraries(tissue):
         # A file is of all; the section's own image is of its own spots alone.
         return [ImagedSpots(names[0], everything if image else np.flatnonzero(own[0]))]
     # Nothing tells sections apart: a file is of all, else only one may have an image.

@@ -11,6 +11,7 @@ from napari_semst.core.progress import Progress, run_to_end
 from napari_semst.errors import ConfigError, SaveError, one_of
 from napari_semst.io.export.destinations import check_destination
 from napari_semst.pipeline.files_read import inputs_of
+from napari_semst.wording import Way, Worded
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Generator, Iterable
@@ -55,6 +56,9 @@ def convert(
     features: str | None = None,
     counts_layer: str = "",
     output_format: str = ANNDATA,
+    image: str | Path | None = None,
+    pixel_size: float | None = None,
+    landmarks: str | Path | None = None,
     overwrite: bool = False,
     on_progress: Callable[[Progress], None] | None = None,
 ) -> Conversion:
@@ -77,6 +81,12 @@ def convert(
     output_format
         ``"anndata"``, or ``"spatialdata"``: a ``.zarr`` store with a table, a circle
         for each spot and the images.
+    image
+        A file whose image is added to the section, see `napari_semst.add_image`.
+    pixel_size
+        Micrometres in a pixel of it, where the file does not state it.
+    landmarks
+        A table by which it is registered, see `napari_semst.read_landmarks`.
     overwrite
         Whether a file or store that stands there may be replaced.
     on_progress
@@ -100,6 +110,9 @@ def convert(
         features=features,
         counts_layer=counts_layer,
         output_format=output_format,
+        image=image,
+        pixel_size=pixel_size,
+        landmarks=landmarks,
         overwrite=overwrite,
     )
     return run_to_end(steps, on_progress)
@@ -114,6 +127,9 @@ def convert_steps(
     features: str | None = None,
     counts_layer: str = "",
     output_format: str = ANNDATA,
+    image: str | Path | None = None,
+    pixel_size: float | None = None,
+    landmarks: str | Path | None = None,
     overwrite: bool = False,
 ) -> Generator[Progress, None, Conversion]:
     """Do what `convert` does as a generator of progress events."""
@@ -122,11 +138,13 @@ def convert_steps(
     from napari_semst.io.read import read
 
     origin, place = Path(source).expanduser(), Path(output).expanduser()
-    reads = [*inputs_of(origin), *_file_beside(origin, positions)]
+    more = [Path(one).expanduser() for one in (image, landmarks) if one is not None]
+    reads = [*inputs_of(origin), *_file_beside(origin, positions), *more]
     check_conversion(origin, place, output_format, overwrite=overwrite, reads=reads)
     yield Progress("read", 0, 0, f"Reading {origin.name}")
     tissue = read(origin, part=part, positions=positions, features=features)
     _use_counts(tissue, counts_layer)
+    _use_image(tissue, image, pixel_size, landmarks)
     strict = output_format == SPATIALDATA
     warn(tissue, *try_writing(tissue, place.suffix, strict_names=strict))
     asked = {
@@ -134,6 +152,9 @@ def convert_steps(
         "positions": positions,
         "features": features,
         "counts_layer": counts_layer,
+        "image": image,
+        "pixel_size": pixel_size,
+        "landmarks": landmarks,
     }
     facts = _facts(tissue, origin, output_format, asked)
     tissue.uns[keys.CONVERSION] = facts
@@ -225,6 +246,31 @@ def _use_counts(tissue: AnnData, layer: str) -> None:
         f"X holds the counts of {found.where}; what it held before is in "
         f"layers[{key!r}].",
     )
+
+
+def _use_image(
+    tissue: AnnData,
+    image: str | Path | None,
+    pixel_size: float | None,
+    landmarks: str | Path | None,
+) -> None:
+    """Add an image, and register it."""
+    from napari_semst.io.places.added_image import add_image
+    from napari_semst.io.places.landmarks import read_landmarks
+
+    if image is None:
+        if pixel_size is not None or landmarks is not None:
+            raise ConfigError(
+                Worded(
+                    "Expected an image with its pixel size or landmarks; got none. ",
+                    Way(
+                        "Name it: --image FILE.", "Name it: image=FILE.", "Choose one."
+                    ),
+                )
+            )
+        return
+    known = None if landmarks is None else read_landmarks(landmarks)
+    add_image(tissue, image, pixel_size=pixel_size, landmarks=known)
 
 
 def _facts(

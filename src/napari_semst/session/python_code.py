@@ -287,6 +287,18 @@ def _register(given: dict[str, Any], code: SessionCode) -> str:
     return call(f"{register}(", ["tissue", literal(given["library"]), made])
 
 
+def _add_image(given: dict[str, Any], code: SessionCode) -> str:
+    add = code.use("", "add_image")
+    known = {name: given.get(name) for name in ("name", "pixel_size")}
+    named = keywords({name: value for name, value in known.items() if value})
+    return call(f"{add}(", ["tissue", literal(str(given["path"])), *named])
+
+
+def _remove_image(given: dict[str, Any], code: SessionCode) -> str:
+    remove = code.use("", "remove_image")
+    return call(f"{remove}(", ["tissue", literal(str(given["name"]))])
+
+
 # --- labels
 
 
@@ -458,6 +470,7 @@ _BEGINNINGS: dict[str, Make] = {
     "join": _join,
 }
 _STEPS: dict[str, Make] = {
+    "add_image": _add_image,
     "align": _align,
     "register": _register,
     "border_distance": _border_distance,
@@ -473,6 +486,7 @@ _STEPS: dict[str, Make] = {
     "redo": _redo,
     "refine": _refine,
     "regions": _regions,
+    "remove_image": _remove_image,
     "report": _report,
     "run": _run,
     "save": _save,

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 _NAMES = 1000
 _LABELS = ("edited", "columns")
 TOUCHED = {
+    "add_image": ("aligned",),
     "align": ("aligned",),
     "border_distance": ("columns",),
     "edit": _LABELS,
@@ -35,6 +36,7 @@ TOUCHED = {
     "refine": _LABELS,
     "regions": (),
     "register": ("aligned",),
+    "remove_image": ("aligned",),
     "report": (),
     "run": ("runs", "columns"),
     "save": (),

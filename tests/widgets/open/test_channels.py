@@ -135,8 +135,14 @@ def test_channels_move_with_the_image(opened, dock, viewer, qtbot):
 def test_a_layer_deleted_in_the_viewer_can_be_ticked_again(opened, viewer, qtbot):
     _, _, panel, _ = opened
     tick(qtbot, panel, 3)
+    base = viewer.layers[0]
+    tick(qtbot, panel, 2)
+    assert not base.visible
     viewer.layers.remove(channel_layers(viewer)[0])
-    panel.show_image(panel._layer, panel._library)
+    assert not base.visible
+    viewer.layers.remove(channel_layers(viewer)[0])
+    # With its last channel gone the image is seen again.
+    assert base.visible
     assert panel.list.item(3).checkState() == Qt.CheckState.Unchecked
     tick(qtbot, panel, 3)
     assert len(channel_layers(viewer)) == 1

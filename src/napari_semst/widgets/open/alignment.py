@@ -27,6 +27,7 @@ from napari_semst.viewer import adapter, spots
 from napari_semst.viewer.align_image import align_image, libraries_with_image
 from napari_semst.viewer.spots import tissue_of
 from napari_semst.widgets.open import texts
+from napari_semst.widgets.open.added_image import AddedImagePart
 from napari_semst.widgets.open.channels import ChannelPanel
 from napari_semst.widgets.open.landmarks import LandmarkPanel
 from napari_semst.widgets.open.texts import TIPS
@@ -103,6 +104,7 @@ class AlignmentPanel(QWidget):
         self._hands = QWidget()
         self.landmarks = LandmarkPanel(viewer)
         self.channels = ChannelPanel(viewer)
+        self.other = AddedImagePart(viewer)
         self._build()
         self._connect()
         self.show_layer(None)
@@ -126,8 +128,8 @@ class AlignmentPanel(QWidget):
         add_row(shifts, "Step of arrows", self.step)
         kept = note_label()
         kept.setText(texts.ALIGNMENT_KEPT)
-        stacked(self._hands, self._rows, turns, shifts, arrows, kept, spacing=6)
-        layout = stacked(self, self.line, spacing=6)
+        stacked(self._hands, turns, shifts, arrows, kept, spacing=6)
+        layout = stacked(self, self._rows, self.line, self.other, spacing=6)
         self.by_hand = collapsible("Align by hand", self._hands)
         self.by_channel = collapsible("Channels", self.channels)
         self.by_channel.hide()
@@ -140,6 +142,8 @@ class AlignmentPanel(QWidget):
         self.image.activated.connect(self._show)
         self.landmarks.registered.connect(self._on_registered)
         self.channels.found.connect(self._on_channels)
+        self.other.added.connect(self._on_added)
+        self.other.removed.connect(self._on_removed)
         for name, button in self.buttons.items():
             button.clicked.connect(getattr(self, f"_on_{name}"))
         for name, button in self.arrows.items():
@@ -202,6 +206,7 @@ class AlignmentPanel(QWidget):
             self.line.say("ready", texts.NO_IMAGE)
             self.landmarks.show_image(None, "")
             self.channels.show_image(None, "")
+            self.other.show_image(self._layer, "")
             return
         now = adjustment_of(tissue, self.library)
         for field, value in ((self.shift_x, now.shift_x), (self.shift_y, now.shift_y)):
@@ -212,6 +217,7 @@ class AlignmentPanel(QWidget):
         self.line.say(*self._standing(tissue, now))
         self.landmarks.show_image(self._layer, self.library)
         self.channels.show_image(self._layer, self.library)
+        self.other.show_image(self._layer, self.library)
 
     def _standing(self, tissue: AnnData, now: Adjustment) -> tuple[str, str]:
         """Return the kind of line and its text: the share of spots on the image."""
@@ -254,6 +260,17 @@ class AlignmentPanel(QWidget):
         self.by_channel.setVisible(shown)
         if shown:
             self.by_channel.expand()
+
+    def _on_added(self, tissue: AnnData, library: str) -> None:
+        self.show_layer(self._layer)
+        self.image.setCurrentIndex(self.image.findData(library))
+        self._show()
+        self.by_landmarks.expand()
+        self.aligned.emit(tissue)
+
+    def _on_removed(self, tissue: AnnData) -> None:
+        self.show_layer(self._layer)
+        self.aligned.emit(tissue)
 
     def _on_registered(self, tissue: AnnData) -> None:
         self._show()

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from qtpy.QtCore import Qt, Signal  # type: ignore[attr-defined]
 from qtpy.QtWidgets import QListWidget, QListWidgetItem, QWidget
 
+from napari_semst.viewer.adapter import PLACEMENT
 from napari_semst.viewer.align_image import image_layers_of
 from napari_semst.viewer.image_channels import (
     CHANNEL,
@@ -14,7 +15,7 @@ from napari_semst.viewer.image_channels import (
     channels_of_image,
     open_channel,
 )
-from napari_semst.viewer.spots import tissue_of
+from napari_semst.viewer.spots import PAIR, tissue_of
 from napari_semst.widgets.open import texts
 from napari_semst.widgets.open.texts import TIPS
 from napari_semst.widgets.shared.forms import note_label, stacked
@@ -65,6 +66,7 @@ class ChannelPanel(QWidget):
         self.looking.failed.connect(self._on_failed)
         self.opening.done.connect(self._on_opened)
         self.opening.failed.connect(self._on_failed)
+        viewer.layers.events.removed.connect(self._on_removed)
 
     @property
     def tissue(self) -> AnnData | None:
@@ -193,6 +195,24 @@ class ChannelPanel(QWidget):
         base = self._base()
         if base is not None:
             base.visible = not self._layers()
+
+    def _on_removed(self, event: Any = None) -> None:
+        """Show an image again whose last channel was deleted in the list of layers."""
+        gone = None if event is None else event.value
+        metadata = getattr(gone, "metadata", {})
+        if CHANNEL not in metadata:
+            return
+        same = [
+            layer
+            for layer in self._viewer.layers
+            if layer.metadata.get(PAIR) == metadata.get(PAIR)
+            and (kept := layer.metadata.get(PLACEMENT)) is not None
+            and kept.library == metadata[PLACEMENT].library
+        ]
+        if not any(CHANNEL in layer.metadata for layer in same):
+            for layer in same:
+                layer.visible = True
+        self._show_ticks()
 
     def _on_failed(self, error: Exception, details: str) -> None:
         self._waiting.clear()

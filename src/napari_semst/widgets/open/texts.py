@@ -28,6 +28,11 @@ TIPS = {
     "open": "Open it: image, spots and a first colouring. (Enter)",
     "cancel": "Do not open it. What is being read is dropped.",
     "section": "The section whose image is aligned: every one that is open.",
+    "add_image": (
+        "Add an image of the same section from a file: H&E taken after the run, say. "
+        "It is then registered by landmarks."
+    ),
+    "remove_image": "Take the image that was added away again, with its landmarks.",
     "image": "Which of the section's images is aligned.",
     "flip_x": "Flip the image from left to right.",
     "flip_y": "Flip the image upside down.",
@@ -111,6 +116,12 @@ AS_FOUND = "As found"
 USUAL_POSITIONS = "Choose a file..."
 
 NO_IMAGE = "This section has no image to align."
+ADD_IMAGE = "Add an image to the section"
+ADDING_IMAGE = "Reading {name}..."
+IMAGE_ADDED = (
+    "{name} is shown at the size of its pixels, its corner at the origin. Set pairs "
+    "under Register by landmarks to bring it to the spots."
+)
 ALL_INSIDE = "All {count:,} spots lie on the image."
 INSIDE = "{share} % of {count:,} spots lie on the image."
 HINT = (

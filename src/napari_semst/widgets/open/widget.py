@@ -193,6 +193,7 @@ class OpenData(QWidget):
             if self.parent() is None and self._docked:
                 self.opener.shutdown()
                 self.alignment.landmarks.shutdown()
+                self.alignment.other.shutdown()
             self._docked = self.parent() is not None
         return super().event(event)
 
