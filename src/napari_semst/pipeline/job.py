@@ -106,13 +106,25 @@ class RunOutputs:
             try_place(self.tissue, estimated_bytes(tissue))
             warn(tissue, *try_writing(tissue, self.tissue.suffix))
 
-    def write(self, tissue: AnnData, coordinates: str) -> list[str]:
-        """Write what is wanted; return the names of the files."""
+    def write(
+        self, tissue: AnnData, coordinates: str, packed_in: Path | None = None
+    ) -> list[str]:
+        """Write what is wanted; return the names of the files.
+
+        Parameters
+        ----------
+        tissue
+            With its domains.
+        coordinates
+            Where its spots stand; empty: found.
+        packed_in
+            As for `napari_semst.io.export.h5ad.write`.
+        """
         from napari_semst.io.export.h5ad import write, write_domains_csv
 
         place = coordinates or None
         if self.tissue is not None:
-            write(tissue, self.tissue, overwrite=self.overwrite)
+            write(tissue, self.tissue, overwrite=self.overwrite, packed_in=packed_in)
         if self.csv is not None:
             write_domains_csv(
                 tissue, self.csv, overwrite=self.overwrite, coordinates=place
@@ -273,7 +285,7 @@ def find_and_save(
         journal.stage("write")
         attach(tissue, result, name, inplace=True)
         # Saved first: a score that cannot be had must not cost the result.
-        written = _save(files, tissue, result, place)
+        written = _save(files, tissue, result, place, sources)
         journal.wrote(written, result)
         if states is not None:
             states.remove()
@@ -283,12 +295,18 @@ def find_and_save(
 
 
 def _save(
-    files: RunOutputs, tissue: AnnData, result: DomainResult, coordinates: str
+    files: RunOutputs,
+    tissue: AnnData,
+    result: DomainResult,
+    coordinates: str,
+    sources: Sequence[Path],
 ) -> list[str]:
     """Write what is wanted, the model too; return the names of the files."""
+    from napari_semst.io.readers.registry import H5AD
     from napari_semst.pipeline.model import save_model
 
-    written = files.write(tissue, coordinates)
+    alone = len(sources) == 1 and sources[0].is_file() and H5AD.can_read(sources[0])
+    written = files.write(tissue, coordinates, sources[0] if alone else None)
     if files.model is not None:
         saved = save_model(result.model, files.model, overwrite=files.overwrite)
         written.append(str(saved))

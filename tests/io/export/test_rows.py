@@ -74,3 +74,66 @@ def test_rows_end_in_words_before_the_disk_is_full(
     with pytest.raises(SaveError, match="free in"):
         write_by_rows(bare(tissue), iter([tissue.X]), tmp_path / "rows.h5ad")
     assert not list(tmp_path.iterdir())
+
+
+@pytest.fixture
+def packed(tissue, tmp_path):
+    """A file of the tissue and of a layer, packed in pieces of 50."""
+    saved = tissue.copy()
+    saved.layers["counts"] = saved.X.copy()
+    path = tmp_path / "packed.h5ad"
+    saved.write_h5ad(path)
+    with h5py.File(path, "r+") as file:
+        for where in ("X", "layers/counts"):
+            for name in ("data", "indices", "indptr"):
+                values = file[where][name][:]
+                del file[where][name]
+                file[where].create_dataset(
+                    name, data=values, chunks=(50,), compression="gzip"
+                )
+    return path
+
+
+def pieces(path, where="X"):
+    with h5py.File(path) as file:
+        return {name: file[where][name].chunks for name in ("data", "indices")}
+
+
+def test_counts_that_a_file_holds_are_copied_as_it_packs_them(packed, tmp_path) -> None:
+    found = anndata.read_h5ad(packed)
+    found.obs["new"] = 1.0
+    write(found, tmp_path / "out.h5ad", packed_in=packed)
+    again = anndata.read_h5ad(tmp_path / "out.h5ad")
+    for one, other in ((again.X, found.X), (again.layers["counts"], found.X)):
+        np.testing.assert_array_equal(one.toarray(), other.toarray())
+    assert (again.obs["new"] == 1).all()
+    for where in ("X", "layers/counts"):
+        assert set(pieces(tmp_path / "out.h5ad", where).values()) == {(50,)}
+    # What is written is not changed by it.
+    assert found.X.nnz == found.layers["counts"].nnz > 0
+
+
+@pytest.mark.parametrize("change", ["a value", "a gene", "a type", "fewer spots"])
+def test_counts_that_differ_are_packed_anew(packed, tmp_path, change) -> None:
+    found = anndata.read_h5ad(packed)
+    if change == "a value":
+        found.X.data[-1] += 1
+    elif change == "a gene":
+        found.X.indices[-1] -= found.X.indices[-1] > 0
+    elif change == "a type":
+        found.X = found.X.astype(np.float64)
+    else:
+        found = found[:-1].copy()
+    write(found, tmp_path / "out.h5ad", packed_in=packed)
+    again = anndata.read_h5ad(tmp_path / "out.h5ad")
+    np.testing.assert_array_equal(again.X.toarray(), found.X.toarray())
+    assert again.X.dtype == found.X.dtype
+    assert set(pieces(tmp_path / "out.h5ad").values()) != {(50,)}
+
+
+def test_counts_that_are_not_packed_are_packed(tissue, tmp_path) -> None:
+    tissue.write_h5ad(tmp_path / "plain.h5ad")
+    found = anndata.read_h5ad(tmp_path / "plain.h5ad")
+    write(found, tmp_path / "out.h5ad", packed_in=tmp_path / "plain.h5ad")
+    with h5py.File(tmp_path / "out.h5ad") as file:
+        assert file["X/data"].compression == "gzip"

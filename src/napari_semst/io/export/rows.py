@@ -11,7 +11,8 @@ from napari_semst.errors import SaveError
 from napari_semst.io.export.atomic import estimated_bytes, write_atomically
 from napari_semst.io.export.readback import check_readback
 from napari_semst.io.export.writable import writable, write_plain
-from napari_semst.io.matrices import stored_matrices
+from napari_semst.io.formats.anndata_on_disk import can_stay
+from napari_semst.io.matrices import named_layers, stored_matrices
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -24,6 +25,7 @@ if TYPE_CHECKING:
 # Values that the file packs together: some megabytes are read at a time.
 _PACKED_VALUES = 2**17
 _COPIED_PIECES = 32
+_USUAL_PACKING = ("gzip", "lzf")
 _MOST_32_BIT = 2**31 - 1
 _SLACK = 10_000_000
 # What anndata makes of a matrix in a file; what else lies there is no part of it.
@@ -117,11 +119,72 @@ def take_stored(plain: AnnData) -> dict[str, Any]:
     dict
         By their places in a file, for `copy_stored`.
     """
+    held = stored_matrices(plain)
+    _empty(plain, list(held))
+    return held
+
+
+def take_packed(plain: AnnData, file: Any) -> tuple[dict[str, Any], dict[str, float]]:
+    """Take the matrices out of a tissue that a file holds packed, value for value.
+
+    To pack counts anew takes far longer than to read and compare them.
+
+    Parameters
+    ----------
+    plain
+        What is written; it is changed.
+    file
+        An open .h5ad, checked for links and for what it declares.
+
+    Returns
+    -------
+    matrices
+        As of `take_stored`; they are on disk in the file.
+    sums
+        Of their values.
+    """
+    from anndata.io import sparse_dataset
+
+    held = {"X": plain.X}
+    held |= {f"layers/{name}": layer for name, layer in named_layers(plain).items()}
+    same = [where for where, one in held.items() if _is_packed_in(file, where, one)]
+    sums = {where: float(held[where].data.sum(dtype=np.float64)) for where in same}
+    _empty(plain, same)
+    return {where: sparse_dataset(file[where]) for where in same}, sums
+
+
+def _is_packed_in(file: Any, where: str, matrix: Any) -> bool:
+    """Return whether a file holds a matrix, packed as every reader can unpack it."""
+    from scipy import sparse
+
+    if where not in file or not isinstance(matrix, sparse.csr_matrix):
+        return False
+    group = file[where]
+    if not can_stay(group) or tuple(group.attrs["shape"]) != matrix.shape:
+        return False
+    arrays = [(group[name], getattr(matrix, name)) for name in _OF_ROWS]
+    return all(
+        one.compression in _USUAL_PACKING
+        and one.dtype == other.dtype
+        and one.shape == other.shape
+        for one, other in arrays
+    ) and all(_same_values(one, other) for one, other in arrays)
+
+
+def _same_values(stored: Any, values: NDArray[Any]) -> bool:
+    step = _COPIED_PIECES * _PACKED_VALUES
+    return all(
+        np.array_equal(stored[start : start + step], values[start : start + step])
+        for start in range(0, len(values), step)
+    )
+
+
+def _empty(plain: AnnData, places: list[str]) -> None:
+    """Put empty matrices of the same shapes in some places of a tissue."""
     import anndata
     from scipy import sparse
 
-    held = stored_matrices(plain)
-    for where in held:
+    for where in places:
         place, _, name = where.partition("/")
         width = plain.raw.n_vars if place == "raw" else plain.n_vars
         hollow = sparse.csr_matrix((plain.n_obs, width), dtype=np.float32)
@@ -132,7 +195,6 @@ def take_stored(plain: AnnData) -> dict[str, Any]:
         else:
             raw = plain.raw
             plain.raw = anndata.AnnData(hollow, var=raw.var, varm=dict(raw.varm))
-    return held
 
 
 def copy_stored(matrices: Mapping[str, Any], path: Path) -> None:
