@@ -24,6 +24,7 @@ from napari_semst.io.matrices import stored_matrices
 from napari_semst.io.read import read
 from napari_semst.io.stored_counts import StoredCounts, counts_open
 from napari_semst.methods.resolve import resolve
+from napari_semst.methods.semst import minibatch
 from napari_semst.pipeline.inputs import section_inputs
 from napari_semst.pipeline.run import find_domains
 from napari_semst.sample import simulated_cortex
@@ -282,3 +283,29 @@ def test_real_matrices_of_10x_are_the_same_on_disk(instruments, name, request) -
         assert isinstance(inputs.counts, StoredCounts)
         found = inputs.counts.take(np.arange(stored.n_obs))
     assert (found != expected).nnz == 0
+
+
+def test_what_steps_reconstruct_is_read_in_one_pass(
+    tissue, tmp_path, stays, monkeypatch
+) -> None:
+    """Taken step by step, a packed piece would be read for every spot."""
+    file, _ = visium(tissue, tmp_path)
+    settings = {
+        "domains": {"n_domains": 3, "n_starts": 1},
+        "training": {"epochs": 3, "batch_spots": 32, "decoded_spots": 8},
+    }
+    taken, take = [], StoredCounts.take
+    monkeypatch.setattr(
+        StoredCounts, "take", lambda self, some: taken.append(some) or take(self, some)
+    )
+    found = []
+    for most in (minibatch._MOST_READ_AHEAD, 0):
+        monkeypatch.setattr(minibatch, "_MOST_READ_AHEAD", most)
+        stored = read(file, on_disk=True)
+        taken.clear()
+        with counts_open(stored):
+            found.append(run_to_end(find_domains(stored, Request(overrides=settings))))
+        found[-1] = found[-1].latent, len(taken)
+    (ahead, n_ahead), (by_step, n_by_step) = found
+    np.testing.assert_array_equal(ahead, by_step)
+    assert n_by_step == n_ahead + 3 * 4

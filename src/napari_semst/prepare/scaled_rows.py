@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from napari_semst.io.stored_counts import StoredCounts
 from napari_semst.prepare.normalise import deviation_of_blocks, scale_depth, with_values
 from napari_semst.prepare.rows import row_blocks, some_rows
 
@@ -52,6 +53,23 @@ class ScaledRows:
         """Return scaled counts of some spots, whose numbers rise."""
         return self._scaled(some_rows(self.counts, spots))
 
+    @property
+    def on_disk(self) -> bool:
+        """Whether counts are read from their file, each time some are asked for."""
+        return isinstance(self.counts, StoredCounts)
+
+    def read_ahead(self, spots: NDArray[np.integer[Any]]) -> RowsAhead:
+        """Return scaled counts of some spots, whose numbers rise, read in one pass."""
+        from scipy import sparse
+
+        parts = [sparse.csr_matrix((0, self.shape[1]), dtype=np.float32)]
+        for block, rows in row_blocks(self.counts):
+            first, last = np.searchsorted(spots, (block.start, block.stop))
+            if last > first:
+                parts.append(self._scaled(rows[spots[first:last] - block.start]))
+        whole = sparse.vstack(parts, format="csr")
+        return RowsAhead(spots, sparse.csr_matrix(whole))
+
     def blocks(self) -> Iterator[tuple[slice, sparse.csr_matrix]]:
         """Yield all spots, some at a time, and their scaled counts."""
         for spots, rows in row_blocks(self.counts):
@@ -65,6 +83,26 @@ class ScaledRows:
         depth = depth_of_genes(counts, self.target_sum, self.genes)
         values = depth.data / self.divisor[depth.indices]
         return with_values(depth, np.minimum(values, np.float32(self.clip), out=values))
+
+
+@dataclass(frozen=True)
+class RowsAhead:
+    """Scaled counts of the spots that will be asked for.
+
+    Parameters
+    ----------
+    spots
+        Their numbers, rising.
+    rows
+        Scaled counts, a row for each.
+    """
+
+    spots: NDArray[np.integer[Any]]
+    rows: sparse.csr_matrix
+
+    def __getitem__(self, spots: NDArray[np.integer[Any]]) -> sparse.csr_matrix:
+        """Return those of some of these spots, by their numbers in the section."""
+        return self.rows[np.searchsorted(self.spots, spots)]
 
 
 def depth_of_genes(

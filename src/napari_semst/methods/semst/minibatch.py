@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 import torch
@@ -21,6 +21,7 @@ from napari_semst.nn.losses import SpatialPairs, edges
 from napari_semst.nn.semantic_modulation import Modulation
 from napari_semst.nn.sparse import SparseOperator
 from napari_semst.nn.zinb.decoder import ZinbTarget
+from napari_semst.prepare.scaled_rows import ScaledRows
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Generator, Mapping
@@ -36,6 +37,20 @@ if TYPE_CHECKING:
 # Spots encoded at once when all are: 16,384 of 256 semantic dimensions are 16 MB.
 CHUNK_SPOTS = 16_384
 _FEWEST_SPOTS = 256
+# Spots that all steps reconstruct: of 500 genes these are at most 600 MB.
+_MOST_READ_AHEAD = 150_000
+
+
+class _Draw(NamedTuple):
+    """Edges of a part of a step, the spots at their ends, and which are reconstructed.
+
+    All of the spots are where `rows` is `None`.
+    """
+
+    first: NDArray[np.integer[Any]]
+    second: NDArray[np.integer[Any]]
+    spots: NDArray[np.integer[Any]]
+    rows: NDArray[np.integer[Any]] | None
 
 
 class MinibatchObjective:
@@ -77,6 +92,7 @@ class MinibatchObjective:
         self.part_edges = max(batch_spots // (2 * n_parts), 1)
         self._first, self._second = edges(inputs.neighbours)
         self._weights = AveragedWeights()
+        self._expression: Any = None
         self.averaged_weights: dict[str, torch.Tensor] = {}
         # Each would cost a pass over the section.
         self.checkpoints: tuple[NDArray[np.float32], ...] = ()
@@ -90,10 +106,7 @@ class MinibatchObjective:
         if part == 0:
             self._remember(epoch)
         self.network.train()
-        random = np.random.default_rng([self.config.training.seed, epoch, part])
-        drawn = random.integers(len(self._first), size=self.part_edges)
-        first, second = self._first[drawn], self._second[drawn]
-        spots = np.unique(np.concatenate([first, second]))
+        first, second, spots, rows = self._draw(epoch, part)
         pairs = SpatialPairs(
             np.searchsorted(spots, first),
             np.searchsorted(spots, second),
@@ -102,7 +115,7 @@ class MinibatchObjective:
             len(self._first),
             self.device,
         )
-        target, rows = self._target(spots, random)
+        target, decoded = self._target(spots, rows)
         sections = _rows(self.inputs.sections, spots, self.device)
         return weighted_terms(
             self.network,
@@ -110,23 +123,54 @@ class MinibatchObjective:
             target,
             pairs,
             self.config,
-            rows,
+            decoded,
             sections,
         )
 
-    def _target(
-        self, spots: NDArray[np.integer[Any]], random: np.random.Generator
-    ) -> tuple[ZinbTarget, torch.Tensor | None]:
-        """Return what is reconstructed: all spots drawn, or some of them."""
+    def _draw(self, epoch: int, part: int) -> _Draw:
+        """Return what one part of a step reads; the same whenever it is asked for."""
+        random = np.random.default_rng([self.config.training.seed, epoch, part])
+        drawn = random.integers(len(self._first), size=self.part_edges)
+        first, second = self._first[drawn], self._second[drawn]
+        spots = np.unique(np.concatenate([first, second]))
         # Batch normalisation needs two.
         wanted = -(-self.config.training.decoded_spots // self.n_parts)
         wanted = max(wanted, 2) if wanted else 0
-        expression = self.inputs.expression
         if not wanted or wanted >= len(spots):
-            return ZinbTarget(expression[spots], self.device, engine=self.engine), None
+            return _Draw(first, second, spots, None)
         rows = np.sort(random.choice(len(spots), wanted, replace=False))
-        target = ZinbTarget(expression[spots[rows]], self.device, engine=self.engine)
+        return _Draw(first, second, spots, rows)
+
+    def _target(
+        self, spots: NDArray[np.integer[Any]], rows: NDArray[np.integer[Any]] | None
+    ) -> tuple[ZinbTarget, torch.Tensor | None]:
+        """Return what is reconstructed: all spots drawn, or some of them."""
+        chosen = spots if rows is None else spots[rows]
+        if self._expression is None:
+            self._expression = self._read_ahead()
+        target = ZinbTarget(self._expression[chosen], self.device, engine=self.engine)
+        if rows is None:
+            return target, None
         return target, torch.as_tensor(rows, device=self.device)
+
+    def _read_ahead(self) -> Any:
+        """Return the expression that steps take rows of, those on disk read in a pass.
+
+        Taken step by step, a piece of the file would be unpacked for every spot.
+        """
+        expression, training = self.inputs.expression, self.config.training
+        if not isinstance(expression, ScaledRows) or not expression.on_disk:
+            return expression
+        n_drawn = training.epochs * max(training.decoded_spots, self.n_parts)
+        if not training.decoded_spots or n_drawn > _MOST_READ_AHEAD:
+            return expression
+        draws = (
+            self._draw(epoch, part)
+            for epoch in range(training.epochs)
+            for part in range(self.n_parts)
+        )
+        wanted = [d.spots if d.rows is None else d.spots[d.rows] for d in draws]
+        return expression.read_ahead(np.unique(np.concatenate(wanted)))
 
     def _encode(self, spots: NDArray[np.integer[Any]]) -> Encoded:
         """Return what the network makes of some spots, given all their neighbours."""
