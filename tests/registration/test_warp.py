@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 import dask.array
 import numpy as np
 import pytest
 
 from napari_semst.errors import InputError
+from napari_semst.registration import warp
 from napari_semst.registration.maps import LinearMap, map_of
-from napari_semst.registration.warp import registered_image, rim_of
+from napari_semst.registration.warp import RegisteredImage, registered_image, rim_of
 from tests.registration.made import bent, bent_pairs, pairs, turn
 
 EDGES = np.array([[-0.5, -0.5], [999.5, 999.5]])
@@ -156,3 +159,47 @@ def test_an_image_that_would_fill_the_memory_is_refused():
             np.array([[0.0, 0.0], [20000.0, 20000.0]]),
             (20000, 20000),
         )
+
+
+@dataclass(frozen=True)
+class Spread:
+    """A map that spreads places more the farther they are from the middle."""
+
+    matrix: np.ndarray
+
+    def to_image(self, xy):
+        away = np.linalg.norm(xy - 500.0, axis=1, keepdims=True)
+        return 500.0 + (xy - 500.0) * (1 + (away / 300.0) ** 3)
+
+    def to_spots(self, xy):
+        return xy
+
+
+def test_far_from_landmarks_no_tile_reads_more_than_a_bounded_part(monkeypatch):
+    side = 4096
+    read = []
+    ramp = (np.indices((side, side)).sum(axis=0) // 64).astype(np.uint8)
+
+    class Noted:
+        shape, dtype = ramp.shape, ramp.dtype
+
+        def __getitem__(self, at):
+            read.append(int(np.prod([one.stop - one.start for one in at])))
+            return ramp[at]
+
+    source = np.array([[0.0, 0.0], [side, side]])
+    place = RegisteredImage(
+        Spread(np.eye(3)), source, np.zeros(2), 1.0, (1024, 1024), (side, side)
+    )
+    level = warp._Level(place, Noted(), 0, np.ones(2), False)
+    whole = level.block(0, 0, (512, 512))
+    largest = max(read)
+    monkeypatch.setattr(warp, "_MOST_READ", 2**18)
+    read.clear()
+    parts = level.block(0, 0, (512, 512))
+    assert max(read) <= 2**18 < largest
+    # What is drawn is the same where both could be drawn.
+    there = (parts > 0) & (whole > 0)
+    assert there.mean() > 0.2
+    away = np.abs(parts.astype(int) - whole)[there]
+    assert np.percentile(away, 99) <= 2

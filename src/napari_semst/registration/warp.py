@@ -28,6 +28,9 @@ _LARGEST = 144_000_000
 # Side of what is drawn at once, and of the cells that a map is asked at.
 _BLOCK = 512
 _CELL = 16
+# Pixels of an image that are read at once for a block: a block that is stretched four
+# times is still drawn at once.
+_MOST_READ = 2**23
 # Of a pixel: less than that over is rounding.
 _NOISE = 1e-6
 # Places along a side of the image that are followed to find where it comes to lie.
@@ -157,6 +160,8 @@ class _Level:
             return drawn
         first = np.clip(np.floor(least), 0, size - 1).astype(np.int64)
         last = np.clip(np.ceil(most) + 1, first + 1, size).astype(np.int64)
+        if (last - first).prod() > _MOST_READ:
+            return self._in_parts(drawn, top, left)
         window = self.image[first[0] : last[0], first[1] : last[1]]
         if not isinstance(window, np.ndarray):
             window = np.asarray(window.compute(scheduler="synchronous"))
@@ -172,6 +177,26 @@ class _Level:
             drawn[..., 3][inside] = 255
         else:
             drawn[inside] = found.reshape(drawn.shape)[inside]
+        return drawn
+
+    def _in_parts(self, drawn: NDArray[Any], top: int, left: int) -> NDArray[Any]:
+        """Draw a rectangle in four, each of which reads less of the image.
+
+        Far from its landmarks a spline may spread a tile over the whole image. What is
+        still too much for a few pixels is left as it is: there nothing can be seen.
+        """
+        height, width = drawn.shape[:2]
+        if max(height, width) <= _CELL:
+            return drawn
+        halves = [
+            [(0, n)] if n <= _CELL else [(0, n // 2), (n // 2, n)]
+            for n in (height, width)
+        ]
+        for low, high in halves[0]:
+            for near, far in halves[1]:
+                drawn[low:high, near:far] = self.block(
+                    top + low, left + near, (high - low, far - near)
+                )
         return drawn
 
     def source_pixels(self, top: int, left: int, sides: tuple[int, int]) -> Floats:

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-from typing import TYPE_CHECKING
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -24,8 +24,10 @@ if TYPE_CHECKING:
     from napari.layers import Layer
 
     from napari_semst.io.alignment import Placement
+    from napari_semst.io.formats.tiff_channels import ImageChannel
     from napari_semst.io.manual_alignment import Adjustment
     from napari_semst.registration.landmarks import Landmarks
+    from napari_semst.viewer.image_channels import ShownChannel
 
 
 def libraries_with_image(tissue: AnnData) -> tuple[str, ...]:
@@ -58,11 +60,68 @@ def align_image(
         _put(layer, tissue, library, turned)
 
 
-def register_on_canvas(
-    tissue: AnnData,
+@dataclass(frozen=True, slots=True, eq=False)
+class RegisteredLayers:
+    """An image and its channels as they are drawn where landmarks put them.
+
+    Parameters
+    ----------
+    tissue, library
+        A snapshot of the section, by which they were drawn, and whose image.
+    landmarks, adjustment
+        By which they lie there; None is how the file puts it.
+    image
+        Pixels and place; None for an image that cannot be placed.
+    channels
+        The same of each channel.
+    """
+
+    tissue: AnnData
+    library: str
+    landmarks: Landmarks | None
+    adjustment: Adjustment | None
+    image: tuple[Any, Placement] | None
+    channels: dict[ImageChannel, tuple[Any, Placement]]
+
+
+def draw_registered(
+    looked_at: AnnData,
     library: str,
     landmarks: Landmarks | None,
-    layers: Iterable[Layer],
+    adjustment: Adjustment | None = None,
+    channels: Iterable[ShownChannel] = (),
+) -> RegisteredLayers:
+    """Draw an image where landmarks put it, for a worker: of a slide it takes long.
+
+    Parameters
+    ----------
+    looked_at
+        A snapshot of the section, which is written to.
+    library
+        Name in ``uns["spatial"]``.
+    landmarks, adjustment
+        By which the image is to lie; None for none.
+    channels
+        Of the image, that are on show.
+
+    Raises
+    ------
+    InputError
+        If the landmarks cannot be used.
+    """
+    register_image(looked_at, library, landmarks)
+    if adjustment is not None:
+        adjust(looked_at, library, adjustment)
+    placement, _ = placed_image(looked_at, library)
+    image = None if placement is None else image_data(placement)[:2]
+    drawn = (
+        {} if placement is None else {c.channel: c.placed(placement) for c in channels}
+    )
+    return RegisteredLayers(looked_at, library, landmarks, adjustment, image, drawn)
+
+
+def register_on_canvas(
+    tissue: AnnData, made: RegisteredLayers, layers: Iterable[Layer]
 ) -> None:
     """Register a library's image by landmarks, in the tissue and on the canvas.
 
@@ -70,10 +129,8 @@ def register_on_canvas(
     ----------
     tissue
         The tissue; it keeps the landmarks.
-    library
-        Name in ``uns["spatial"]``.
-    landmarks
-        The pairs; None puts the image back to where its file says.
+    made
+        The image as it is drawn then.
     layers
         All layers of the viewer; those that show this image are changed.
 
@@ -82,8 +139,13 @@ def register_on_canvas(
     InputError
         If the landmarks cannot be used; nothing is changed.
     """
-    register_image(tissue, library, landmarks)
-    redraw_images(tissue, library, layers)
+    register_image(tissue, made.library, made.landmarks)
+    if made.adjustment is not None:
+        adjust(tissue, made.library, made.adjustment)
+    for layer in image_layers_of(tissue, made.library, layers):
+        channel = layer.metadata.get(CHANNEL)
+        drawn = made.image if channel is None else made.channels.get(channel.channel)
+        _put(layer, tissue, made.library, True, drawn)
 
 
 def redraw_images(tissue: AnnData, library: str, layers: Iterable[Layer]) -> None:
@@ -125,8 +187,22 @@ def image_layers_of(
     ]
 
 
-def _put(layer: Layer, tissue: AnnData, library: str, turned: bool) -> None:
-    """Bring one image layer to its place, beside other sections or alone."""
+def _put(
+    layer: Layer,
+    tissue: AnnData,
+    library: str,
+    turned: bool,
+    drawn: tuple[Any, Placement] | None = None,
+) -> None:
+    """Bring one image layer to its place, beside other sections or alone.
+
+    Parameters
+    ----------
+    turned
+        Whether its pixels are others now.
+    drawn
+        These and their place, where they are known.
+    """
     placement, _ = placed_image(tissue, library)
     before = layer.metadata[adapter.PLACEMENT]
     if placement is None:
@@ -136,9 +212,13 @@ def _put(layer: Layer, tissue: AnnData, library: str, turned: bool) -> None:
     shift = np.asarray(layer.translate)[-2:] - np.multiply(before.translate, factor)
     if turned:
         channel = layer.metadata.get(CHANNEL)
-        pixels, now = (
-            image_data(placement)[:2] if channel is None else channel.placed(placement)
-        )
+        if drawn is None:
+            drawn = (
+                image_data(placement)[:2]
+                if channel is None
+                else channel.placed(placement)
+            )
+        pixels, now = drawn
         layer.data = pixels
         layer.scale = np.multiply(now.scale, factor)
     else:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import threading
+
 import numpy as np
 import pytest
 
@@ -13,7 +15,7 @@ from napari_semst.io.places.landmarks import (
     write_landmarks,
 )
 from napari_semst.registration.landmarks import landmarks_from
-from napari_semst.viewer import spots
+from napari_semst.viewer import align_image, spots
 from napari_semst.viewer.adapter import UNSAVED
 from napari_semst.viewer.landmark_layers import AMONG_SPOTS, ON_IMAGE
 from napari_semst.viewer.sections import images_of
@@ -323,3 +325,23 @@ def test_many_spots_drawn_as_an_image_have_landmarks_too(
 def test_a_section_without_image_offers_no_landmarks(viewer, dock, panel):
     add(viewer, small_tissue(image=False))
     assert dock.alignment.by_landmarks.isHidden()
+
+
+def test_what_takes_long_of_registering_is_done_by_the_worker(
+    qtbot, viewer, dock, panel, monkeypatch
+):
+    tissue = small_tissue()
+    add(viewer, tissue)
+    threads = []
+    whole = align_image.image_data
+
+    def noted(placement):
+        threads.append(threading.current_thread() is threading.main_thread())
+        return whole(placement)
+
+    monkeypatch.setattr(align_image, "image_data", noted)
+    registered(qtbot, viewer, panel)
+    qtbot.waitUntil(lambda: landmarks_of(tissue, "one") is not None)
+    panel.undo_button.click()
+    qtbot.waitUntil(lambda: landmarks_of(tissue, "one") is None)
+    assert threads == [False, False]

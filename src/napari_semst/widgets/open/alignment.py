@@ -21,6 +21,7 @@ from napari_semst.errors import InputError
 from napari_semst.io.alignment import share_inside
 from napari_semst.io.manual_alignment import Adjustment, adjustment_of
 from napari_semst.io.places.landmarks import landmarks_of
+from napari_semst.io.sections import added_libraries
 from napari_semst.session.actions import Action
 from napari_semst.session.log import record_action
 from napari_semst.viewer import adapter, spots
@@ -232,7 +233,8 @@ class AlignmentPanel(QWidget):
             text = texts.ALL_INSIDE.format(count=count)
         known = landmarks_of(tissue, self.library)
         if share is not None and share < _ENOUGH and now.is_none and known is None:
-            text += texts.HINT
+            added = self.library in added_libraries(tissue)
+            text += texts.ADDED_HINT if added else texts.HINT
         if known is not None:
             told = texts.REGISTERED.format(count=len(known), kind=known.kind)
             text = f"{text}\n{told}"

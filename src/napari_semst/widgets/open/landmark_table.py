@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from qtpy.QtCore import Qt
+from qtpy.QtCore import QSize, Qt
 from qtpy.QtGui import QColor
 from qtpy.QtWidgets import QHeaderView, QTreeWidget, QTreeWidgetItem
 
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 _RIGHT = Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignVCenter
 _FAR_OFF = QColor(208, 135, 0)
-_ROWS = 6
+_ROWS, _ROW = 6, 21
 
 
 class LandmarkTable(QTreeWidget):
@@ -39,10 +39,10 @@ class LandmarkTable(QTreeWidget):
         # The viewer's theme leaves headers to the platform, which does not match it.
         header.setStyleSheet(
             "QHeaderView::section { background: transparent; border: none;"
-            " padding: 2px 8px; }"
+            " padding: 2px 4px; }"
         )
         # Of one height, so that nothing below it jumps as pairs are set.
-        rows = _ROWS * (self.fontMetrics().height() + 4)
+        rows = _ROWS * _ROW
         frame = 2 * self.frameWidth() + 2
         self.setFixedHeight(header.sizeHint().height() + rows + frame)
 
@@ -94,6 +94,7 @@ class LandmarkTable(QTreeWidget):
             self.setCurrentItem(again)
 
     def _add(self, row: QTreeWidgetItem) -> None:
+        row.setSizeHint(0, QSize(0, _ROW))
         for column in (1, 2):
             row.setTextAlignment(column, _RIGHT)
         self.addTopLevelItem(row)

@@ -11,11 +11,9 @@ from qtpy.QtCore import Signal  # type: ignore[attr-defined]
 from qtpy.QtWidgets import QFileDialog, QWidget
 
 from napari_semst.errors import InputError, SemstError
-from napari_semst.io.alignment import image_placement
 from napari_semst.io.manual_alignment import adjustment_of
 from napari_semst.io.places.landmark_facts import error_in_words, microns_per_unit
 from napari_semst.io.places.landmarks import (
-    keep_landmarks,
     landmarks_of,
     read_landmarks,
     write_landmarks,
@@ -31,7 +29,8 @@ from napari_semst.session.actions import Action
 from napari_semst.session.log import record_action
 from napari_semst.viewer import adapter
 from napari_semst.viewer.align_image import (
-    align_image,
+    RegisteredLayers,
+    draw_registered,
     image_layers_of,
     register_on_canvas,
 )
@@ -411,26 +410,29 @@ class LandmarkPanel(QWidget):
             return
         self.line.say("running", texts.REGISTERING)
         adjustment = None if undone is None else undone.adjustment
-        order = tissue, self._library, landmarks, adjustment, undone
-        self.drawing.start(adapter.snapshot(tissue), order)
+        shown = image_layers_of(tissue, self._library, self._viewer.layers)
+        channels = [x.metadata[CHANNEL] for x in shown if CHANNEL in x.metadata]
+        order = self._library, landmarks, adjustment, channels
+        self.drawing.start(tissue, adapter.snapshot(tissue), order, undone)
         self._show()
 
-    def _on_drawn(self, order: tuple[Any, ...]) -> None:
-        tissue, library, landmarks, adjustment, undone = order
+    def _on_drawn(
+        self, answer: tuple[AnnData, RegisteredLayers, _Before | None]
+    ) -> None:
+        tissue, made, undone = answer
+        library, landmarks, adjustment = made.library, made.landmarks, made.adjustment
         before = _Before(
             ref(tissue),
             library,
             landmarks_of(tissue, library),
             adjustment_of(tissue, library),
         )
-        layers = self._viewer.layers
-        register_on_canvas(tissue, library, landmarks, layers)
+        register_on_canvas(tissue, made, self._viewer.layers)
         told = None if landmarks is None else _plain(landmarks)
         record_action(
             tissue, Action("register", {"library": library, "landmarks": told})
         )
         if adjustment is not None and not adjustment.is_none:
-            align_image(tissue, library, adjustment, layers)
             given = {"library": library, "adjustment": asdict(adjustment)}
             record_action(tissue, Action("align", given))
         if undone is None:
@@ -469,9 +471,8 @@ def _judge(
     return _Judged(landmarks, errors, words, microns_per_unit(tissue, library, key))
 
 
-def _draw(looked_at: AnnData, order: tuple[Any, ...]) -> tuple[Any, ...]:
+def _draw(
+    tissue: AnnData, looked_at: AnnData, order: tuple[Any, ...], undone: _Before | None
+) -> tuple[AnnData, RegisteredLayers, _Before | None]:
     """Draw an image where it is about to lie, so that it is there at once."""
-    _, library, landmarks, _, _ = order
-    keep_landmarks(looked_at, library, landmarks)
-    image_placement(looked_at, library)
-    return order
+    return tissue, draw_registered(looked_at, *order), undone

@@ -119,8 +119,8 @@ NO_IMAGE = "This section has no image to align."
 ADD_IMAGE = "Add an image to the section"
 ADDING_IMAGE = "Reading {name}..."
 IMAGE_ADDED = (
-    "{name} is shown at the size of its pixels, its corner at the origin. Set pairs "
-    "under Register by landmarks to bring it to the spots."
+    "{name} was added, its corner at the origin of the coordinates. Set pairs under "
+    "Register by landmarks."
 )
 ALL_INSIDE = "All {count:,} spots lie on the image."
 INSIDE = "{share} % of {count:,} spots lie on the image."
@@ -128,6 +128,7 @@ HINT = (
     " Coordinates and image may not belong together, or one of them is turned: try the "
     "buttons below."
 )
+ADDED_HINT = " It is not registered yet: landmarks bring it to the spots."
 ALIGNMENT_KEPT = (
     "Moves the image, never the coordinates. It stays with the section: save it as "
     ".h5ad to have it again."
