@@ -112,3 +112,23 @@ def test_normalisations():
     )
     with pytest.raises(ConfigError, match="row"):
         graphs.normalised_adjacency(graph, "column")
+
+
+def test_rows_are_normalised_in_place_as_a_product_of_matrices_does(
+    monkeypatch,
+) -> None:
+    """To the bit and in its order of columns, so that sums over them are the same."""
+    monkeypatch.setattr(graphs, "_ROWS_AT_ONCE", 7)
+    lists = np.random.default_rng(0).integers(-1, 60, (60, 4)).astype(np.int32)
+    lists[3] = -1
+    graph = graphs.graph_of_lists(lists)
+    before = graph.copy()
+    looped = (graph + sparse.eye_array(60, format="csr")).tocsr()
+    degree = np.asarray(looped.sum(axis=1), np.float64).ravel()
+    product = sparse.csr_matrix(sparse.diags_array(1 / degree) @ looped)
+    found = graphs.normalised_adjacency(graph, "row")
+    assert found.dtype == np.float32
+    np.testing.assert_array_equal(found.indptr, product.indptr)
+    np.testing.assert_array_equal(found.indices, product.indices)
+    np.testing.assert_array_equal(found.data, product.data.astype(np.float32))
+    np.testing.assert_array_equal(graph.toarray(), before.toarray())

@@ -35,6 +35,8 @@ _RING_SLACK = 0.2
 # Above this many spots nearest neighbours by expression are approximate.
 EXACT_FEATURE_SPOTS = 20_000
 _FEATURE_COMPONENTS = 50
+# Rows of a graph that are written over in one go.
+_ROWS_AT_ONCE = 50_000
 # Distances held at once by the exact search; scikit-learn would take a gigabyte.
 _DISTANCES_MEGABYTES = 128
 
@@ -243,16 +245,38 @@ def normalised_adjacency(
         ``row``: D^-1 (A + I), as the authors' code; ``symmetric``:
         D^-1/2 (A + I) D^-1/2, as the paper's equation 3.
     """
+    if kind == "row":
+        return _normalised_by_row(adjacency)
     looped = (adjacency + sparse.eye_array(adjacency.shape[0], format="csr")).tocsr()
     degree = np.asarray(looped.sum(axis=1), dtype=np.float64).ravel()
-    if kind == "row":
-        scaled = sparse.diags_array(1 / degree) @ looped
-    elif kind == "symmetric":
+    if kind == "symmetric":
         root = sparse.diags_array(1 / np.sqrt(degree))
         scaled = root @ looped @ root
     else:
         raise ConfigError(one_of("prepare.normalisation", kind, ("row", "symmetric")))
     return sparse.csr_matrix(scaled, dtype=np.float32)
+
+
+def _normalised_by_row(adjacency: sparse.csr_matrix) -> sparse.csr_matrix:
+    """Return D^-1 (A + I), written over A + I some rows at a time.
+
+    A product of sparse matrices would hold two more graphs. As it does, the columns of
+    a row fall: sums over neighbours are the same bits that they were.
+    """
+    n_spots = adjacency.shape[0]
+    looped = with_loops(adjacency)
+    degree = np.asarray(looped.sum(axis=1), dtype=np.float64).ravel()
+    columns, data, pointers = looped.indices, looped.data, looped.indptr
+    for start in range(0, n_spots, _ROWS_AT_ONCE):
+        rows = pointers[start : start + _ROWS_AT_ONCE + 1]
+        part, lengths = slice(rows[0], rows[-1]), np.diff(rows)
+        # Positions counted from the end of a row as others are from its beginning.
+        turned = np.repeat(rows[:-1] + rows[1:] - 1, lengths)
+        turned = turned - np.arange(rows[0], rows[-1]) - rows[0]
+        by = np.repeat(1 / degree[start : start + _ROWS_AT_ONCE], lengths)
+        data[part] = (by * data[part])[turned]
+        columns[part] = columns[part][turned]
+    return sparse.csr_matrix((data, columns, pointers), shape=looped.shape)
 
 
 def graph_of_lists(nearest: NDArray[np.integer]) -> sparse.csr_matrix:
@@ -267,7 +291,8 @@ def graph_of_lists(nearest: NDArray[np.integer]) -> sparse.csr_matrix:
     one.sum_duplicates()
     both = (one + one.T.tocsr()).tocsr()
     both.sort_indices()
-    return both.astype(np.float32)
+    ones = np.ones(both.nnz, np.float32)
+    return sparse.csr_matrix((ones, both.indices, both.indptr), shape=both.shape)
 
 
 def symmetric_graph(

@@ -102,8 +102,8 @@ def nearest_in_groups(
 
     _in_parts(fill, len(unit))
     # Spots were put in the order of their groups.
-    nearest = np.empty_like(lists.nearest)
-    nearest[order] = np.where(lists.nearest < 0, -1, order[lists.nearest])
+    nearest, short = np.empty_like(lists.nearest), order.astype(np.int32)
+    nearest[order] = np.where(lists.nearest < 0, np.int32(-1), short[lists.nearest])
     return nearest, len(groups.centres)
 
 
