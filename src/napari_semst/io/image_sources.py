@@ -42,7 +42,8 @@ def remember_source(image: NDArray[np.uint8], path: Path, share: float) -> None:
     image
         In memory.
     path, share
-        The file, and the image's pixels along for each of the file's.
+        The file, or the group of an image in a store, and the image's pixels along for
+        each of the file's.
     """
     _SOURCES[image.shape, _digest(image)] = file_key(path), share
     _mark(image, _READ)
@@ -75,11 +76,13 @@ def image_source(image: NDArray[np.uint8]) -> tuple[Path | None, float]:
         one of a saved section.
     """
     path, share = file_of_image(image)
-    return (None, 1.0) if share >= 1 else (path, share)
+    # Of an image in a store nothing but its channels is read again.
+    gone = share >= 1 or (path is not None and path.is_dir())
+    return (None, 1.0) if gone else (path, share)
 
 
 def file_of_image(image: NDArray[np.uint8]) -> tuple[Path | None, float]:
-    """Return what `image_source` does, of an image that has all its pixels too.
+    """Return what `image_source` does, of one that is whole or of a store too.
 
     Parameters
     ----------
@@ -94,7 +97,7 @@ def file_of_image(image: NDArray[np.uint8]) -> tuple[Path | None, float]:
         return None, 1.0
     key, share = _SOURCES.get(pixels, (None, 1.0))
     # A fork reads the same file.
-    if key is None or not key[0].is_file() or file_key(key[0])[:-1] != key[:-1]:
+    if key is None or not key[0].exists() or file_key(key[0])[:-1] != key[:-1]:
         return None, 1.0
     return key[0], share
 

@@ -8,6 +8,10 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from napari_semst.io.alignment import image_placement
+from napari_semst.io.formats.ngff_channels import (
+    channels_of_group,
+    group_channel_levels,
+)
 from napari_semst.io.formats.tiff_channels import channel_levels, channels_of_file
 from napari_semst.io.image_sources import file_of_image
 from napari_semst.viewer import adapter
@@ -79,7 +83,9 @@ def channels_of_image(tissue: AnnData, library: str) -> tuple[ImageChannel, ...]
     if placement is None or placement.unturned is None:
         return ()
     path, _ = file_of_image(placement.unturned)
-    return () if path is None else channels_of_file(path)
+    if path is None:
+        return ()
+    return channels_of_group(path) if path.is_dir() else channels_of_file(path)
 
 
 def open_channel(
@@ -102,7 +108,9 @@ def open_channel(
     placement = image_placement(tissue, library)
     if placement is None or placement.unturned is None:
         return None
-    levels, contrast, reduced = channel_levels(channel)
+    in_store = channel.path.is_dir()
+    opened = group_channel_levels(channel) if in_store else channel_levels(channel)
+    levels, contrast, reduced = opened
     _, share = file_of_image(placement.unturned)
     return ShownChannel(channel, levels, contrast, share / reduced)
 

@@ -187,7 +187,7 @@ def level_of(group: Path, most: int) -> tuple[NDArray[Any], float] | None:
 
     about = multiscales(group)
     axes = [str(axis["name"]) for axis in about.get("axes", [])]
-    coloured = _may_be_colours(group)
+    coloured = may_be_colours(group)
     finest = 0
     array: Any = None
     sizes = dict.fromkeys("xy", 0)
@@ -216,7 +216,7 @@ def level_of(group: Path, most: int) -> tuple[NDArray[Any], float] | None:
     return image, sizes["x"] / finest / step
 
 
-def _may_be_colours(group: Path) -> bool:
+def may_be_colours(group: Path) -> bool:
     """Return whether channels are named as colours, or not at all.
 
     Three or four stains of a fluorescent image are not red, green and blue.

@@ -274,7 +274,7 @@ def levels_of_pages(
             f"Expected smaller copies of the image in {path}, as it is too large to be "
             "read without them. Save it as an OME-TIFF with a pyramid."
         )
-    return (pixels,), _limits(pixels), share
+    return (pixels,), pixel_contrast(pixels), share
 
 
 def _pages(handle: TiffHandle) -> list[Any]:
@@ -366,10 +366,13 @@ def _level(path: Path, handle: TiffHandle, page: Any) -> Any:
 def _contrast(page: Any) -> tuple[float, float]:
     """Return what ends up black and white."""
     step = int(np.ceil(np.sqrt(_n_pixels(page) / ENOUGH)))
-    return (0.0, 255.0) if page.dtype == np.uint8 else _limits(_strided(page, step))
+    return (
+        (0.0, 255.0) if page.dtype == np.uint8 else pixel_contrast(_strided(page, step))
+    )
 
 
-def _limits(pixels: NDArray[Any]) -> tuple[float, float]:
+def pixel_contrast(pixels: NDArray[Any]) -> tuple[float, float]:
+    """Return what is shown black and bright: of 8 bits all, else all but the ends."""
     if pixels.dtype == np.uint8:
         return 0.0, 255.0
     low, high = np.percentile(pixels, [_DARK, _BRIGHT])

@@ -19,10 +19,13 @@ from napari_semst.io.checks import translate_errors
 from napari_semst.io.formats.tiff import levels_of_pages, open_tiff
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
     from xml.etree.ElementTree import Element
 
 _LARGEST_TEXT = 64_000_000
-_MOST_CHANNELS = 200
+MOST_CHANNELS = 200
+"""Of an image, that are listed."""
+
 _MOSAIC = re.compile(r"mosaic_(\w+)_(z\d+)\.tif")
 _AXES = {"C": "SizeC", "Z": "SizeZ", "T": "SizeT"}
 # For channels to which the file gives no colours of their own; nuclei come first.
@@ -132,7 +135,7 @@ def _mosaics(path: Path) -> list[ImageChannel]:
     order = sorted(stains, key=lambda stain: (stain != "DAPI", stain))
     return [
         ImageChannel(stain, _COLOURS[number % len(_COLOURS)], stains[stain], 0)
-        for number, stain in enumerate(order[:_MOST_CHANNELS])
+        for number, stain in enumerate(order[:MOST_CHANNELS])
     ]
 
 
@@ -150,22 +153,37 @@ def _described(text: str, path: Path) -> list[ImageChannel]:
     if pixels is None:
         return []
     channels = [one for one in pixels if _tag(one) == "Channel"]
-    if not 1 < len(channels) <= _MOST_CHANNELS:
+    if not 1 < len(channels) <= MOST_CHANNELS:
         return []
     if any(one.get("SamplesPerPixel", "1") != "1" for one in channels):
         return []
     planes = _planes(pixels, len(channels), path)
-    told = [_colour(one.get("Color")) for one in channels]
-    # The same for all is as good as none.
-    own = len(set(told)) > 1
+    told = coloured(_colour(one.get("Color")) for one in channels)
     return [
         ImageChannel(
             str(one.get("Name") or f"Channel {number + 1}"),
-            (told[number] if own else "") or _COLOURS[number % len(_COLOURS)],
+            told[number],
             *planes[number],
         )
         for number, one in enumerate(channels)
         if number in planes
+    ]
+
+
+def coloured(told: Iterable[str]) -> list[str]:
+    """Return a colour for each channel: its own, else one of a few in their order.
+
+    Parameters
+    ----------
+    told
+        As ``"#rrggbb"``, empty where the file tells none. The same for all is as good
+        as none.
+    """
+    known = list(told)
+    own = len(set(known)) > 1
+    return [
+        (one if own else "") or _COLOURS[number % len(_COLOURS)]
+        for number, one in enumerate(known)
     ]
 
 

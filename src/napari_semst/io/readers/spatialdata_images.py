@@ -11,6 +11,7 @@ from napari_semst.io.checks import translate_errors
 from napari_semst.io.formats import ngff
 from napari_semst.io.formats.stitch_fields import Tile, mosaic
 from napari_semst.io.formats.tiff import ENOUGH, stretch_to_uint8
+from napari_semst.io.image_sources import remember_source
 from napari_semst.io.notes import INPUT, note, warn
 from napari_semst.io.readers.cell_tables import SectionImage
 from napari_semst.io.readers.h5ad import SPATIAL
@@ -158,8 +159,10 @@ def _picture(tiles: list[Tile]) -> SectionImage:
         raise InputError(
             f"The image {tile.group.name} is too large and has no smaller copy."
         )
-    image, share = found
-    return SectionImage(stretch_to_uint8(image), share / tile.step, tile.origin)
+    pixels, share = found
+    image = stretch_to_uint8(pixels)
+    remember_source(image, tile.group, share)
+    return SectionImage(image, share / tile.step, tile.origin)
 
 
 def _put(
