@@ -14,6 +14,7 @@ from napari_semst.core.progress import RunControl
 from napari_semst.errors import Cancelled, InputError
 from napari_semst.io.concat_sections import join_sections
 from napari_semst.io.export.h5ad import write as write_h5ad
+from napari_semst.io.notes import input_warnings
 from napari_semst.io.read import read
 from napari_semst.io.transcripts.read import read_transcripts
 from napari_semst.io.transcripts.sources import transcript_sources
@@ -100,16 +101,22 @@ def test_cosmx_on_the_slide_and_in_its_fields(tmp_path, tissue, found, places, n
     assert_same(read_transcripts(read(folder), GENES), wanted(found))
 
 
+def write_store(path, tissue, zarr_format=3):
+    """Write circles that lie as the cells do."""
+    files.group(path, {"spatialdata_attrs": {"version": "0.2"}}, zarr_format)
+    places = np.asarray(tissue.obsm["spatial"]) / 10 + [3, 4]
+    circles = [point(*xy) for xy in places]
+    write_shapes(path, "cells", circles, zarr_format, radius=0.5)
+    write_table(path, "table", tissue, "cells", zarr_format)
+    return path
+
+
 @pytest.mark.parametrize("zarr_format", [2, 3])
 @pytest.mark.parametrize("key", ["feature_name", "symbol"])
 def test_points_of_a_store_lie_where_its_shapes_lie(
     tmp_path, tissue, found, zarr_format, key
 ):
-    store = tmp_path / "data.zarr"
-    files.group(store, {"spatialdata_attrs": {"version": "0.2"}}, zarr_format)
-    places = np.asarray(tissue.obsm["spatial"]) / 10 + [3, 4]
-    write_shapes(store, "cells", [point(*xy) for xy in places], zarr_format, radius=0.5)
-    write_table(store, "table", tissue, "cells", zarr_format)
+    store = write_store(tmp_path / "data.zarr", tissue, zarr_format)
     files.write_points(store, found, zarr_format, key=key)
     # Other points are none of molecules.
     other = files.write_points(store, found, zarr_format, "landmarks", key="feature")
@@ -119,6 +126,28 @@ def test_points_of_a_store_lie_where_its_shapes_lie(
     np.testing.assert_allclose(section.obsm["spatial"], tissue.obsm["spatial"])
     assert_same(read_transcripts(section, GENES), wanted(found, least=20))
     assert_same(read_transcripts(store, GENES), wanted(found, least=20))
+
+
+@pytest.mark.parametrize("damage", ["schema", "transform", "outside"])
+def test_damaged_points_are_no_reason_to_refuse_a_section(
+    tmp_path, tissue, found, damage
+):
+    store = write_store(tmp_path / "data.zarr", tissue)
+    place = files.write_points(store, found)
+    if damage == "schema":
+        (place / "points.parquet" / "part.0.parquet").write_bytes(b"PAR1 none PAR1")
+    elif damage == "transform":
+        text = (place / "zarr.json").read_text()
+        (place / "zarr.json").write_text(text.replace('"translation"', '"bent"'))
+    else:
+        shutil.move(place / "points.parquet", tmp_path / "elsewhere")
+        (place / "points.parquet").symlink_to(tmp_path / "elsewhere")
+    section = read(store)
+    assert section.n_obs == tissue.n_obs
+    assert not transcript_sources(section)
+    told = any("Transcripts cannot" in text for text in input_warnings(section))
+    # Of what a link leads to nothing is known.
+    assert told == (damage != "outside")
 
 
 def test_only_a_region_and_row_groups_that_touch_it(tmp_path, tissue, found):

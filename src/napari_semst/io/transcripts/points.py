@@ -6,8 +6,10 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from napari_semst.errors import InputError
 from napari_semst.io.checks import translate_errors
 from napari_semst.io.formats import ngff
+from napari_semst.io.notes import warn
 from napari_semst.io.transcripts.sources import (
     TRANSCRIPTS,
     TranscriptColumns,
@@ -47,7 +49,13 @@ def remember_point_molecules(
         if placed.separate
         else [("", system) for system in placed.systems[:1]]
     )
-    found = [points_in(store, system, section) for section, system in pairs]
+    try:
+        with translate_errors(store, TRANSCRIPTS):
+            found = [points_in(store, system, section) for section, system in pairs]
+    except InputError as error:
+        # They are no reason to refuse a section.
+        warn(tissue, f"Transcripts cannot be shown. {error}")
+        return
     remember_transcripts(tissue, *(one for one in found if one is not None))
 
 
