@@ -117,3 +117,22 @@ def test_the_command_writes_them(tmp_path):
     tissue = read(path)
     assert set(tissue.obs["artefact"].astype(str)) == {"none", "stroma", "necrosis"}
     assert set(ARTEFACTS) == {"stroma", "necrosis", "fold", "gradient", "shift"}
+
+
+def test_sections_of_a_cohort_have_genes_in_common_and_a_preparation_of_their_own():
+    def drawn(seed, cohort):
+        return simulated_discordance(N, 300, seed=seed, kinds=(), cohort=cohort)
+
+    def levels(tissue):
+        rest = np.log(np.asarray(tissue.X.sum(axis=0)).ravel() + 1)
+        return rest - rest.mean()
+
+    one, other, apart = drawn(1, 5), drawn(2, 5), drawn(2, 6)
+    alike = np.corrcoef(levels(one), levels(other))[0, 1]
+    assert alike > 0.95 > 0.6 > np.corrcoef(levels(one), levels(apart))[0, 1]
+    assert np.abs(picture(one).mean() - picture(other).mean()) > 1
+    assert one.uns["dataset_info"]["cohort"] == 5
+    # Spots still lie on tissue, however the slide is turned.
+    for tissue in (one, other):
+        dark = of_spots(tissue, np.ones(tissue.n_obs, bool)).mean()
+        assert dark < picture(tissue).mean() - 5

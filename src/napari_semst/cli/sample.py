@@ -80,6 +80,13 @@ def discordant(
             "stroma, necrosis, fold, gradient, shift."
         ),
     ] = "none",
+    cohort: Annotated[
+        int | None,
+        typer.Option(
+            help="Number of a cohort: sections of other seeds have the same genes, and "
+            "a preparation of their own.",
+        ),
+    ] = None,
     n_spots: _Spots = 3000,
     n_genes: _Genes = 1500,
     platform: _Platform = "visium",
@@ -98,6 +105,7 @@ def discordant(
         strength=_strength(strength),  # type: ignore[arg-type]
         platform=platform,  # type: ignore[arg-type]
         artefacts=tuple(kind.strip() for kind in artefacts.split(",")),
+        cohort=cohort,
     )
     _write(tissue, output, overwrite)
     for name, planted in tissue.uns["dataset_info"]["planted"].items():

@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from napari_semst.sample.expression import GenePanel
     from napari_semst.sample.image_patch import ImagePatch
     from napari_semst.sample.section import SimulatedSection
+    from napari_semst.sample.section_handling import SectionHandling
     from napari_semst.sample.spot_layout import SpotLayout
 
     Floats = NDArray[np.float32]
@@ -139,6 +140,7 @@ def assemble(
     plantings: Sequence[Planting],
     marks: dict[str, Any],
     types: Sequence[str],
+    handling: SectionHandling | None = None,
 ) -> UncountedTissue:
     """Return layers and coordinates, and what counts are drawn by; no image yet.
 
@@ -150,6 +152,8 @@ def assemble(
         Columns of `obs` that tell what is planted where.
     types
         Cell types by name, in the order of the shares.
+    handling
+        Of a section of a cohort; `None` for one that stands alone.
     """
     import pandas as pd
     from anndata import AnnData
@@ -158,7 +162,8 @@ def assemble(
 
     rng = np.random.default_rng((seed, 3))
     symbols, programmes = named
-    genes = expression.make_panel(programmes, rng, section.model, platform)
+    by = rng if handling is None else handling.panel_seed()
+    genes = expression.make_panel(programmes, by, section.model, platform)
     depth = section.at("depth", places.points)
     fields = expression.smooth_fields(places.points, rng, len(genes.loadings))
     layers = geometry.layer_codes(depth)
@@ -169,6 +174,8 @@ def assemble(
     shares, main = _mixtures(shares, depth, platform, rng, section.model)
     library = _library_size(fields, depth, rng, platform, section.model)
     library = _COUNTS_PER_GENE[platform] * len(symbols) * library
+    if handling is not None:
+        genes, library = handling.handled(genes), handling.depth() * library
     replaced = []
     for planting in plantings:
         there = planting.region
@@ -311,6 +318,7 @@ def library_entry(
     image: bool,
     patches: Sequence[ImagePatch] = (),
     artefacts: SlideArtefacts | None = None,
+    handling: SectionHandling | None = None,
 ) -> dict[str, Any]:
     """Return images and scale factors in Visium's layout."""
     from napari_semst.sample.section import MARGIN
@@ -330,6 +338,8 @@ def library_entry(
         )
         if artefacts is not None and artefacts.kinds:
             images["hires"] = artefacts.applied(images["hires"], section)
+        if handling is not None:
+            images["hires"] = handling.stained(images["hires"])
         images["lowres"] = shrink(images["hires"], _LOWRES)
     return {
         "images": images,

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 
     from napari_semst.sample.assemble import Planting
     from napari_semst.sample.image_patch import ImagePatch
+    from napari_semst.sample.section_handling import SectionHandling
 
 LIBRARY = "simulated_discordance"
 STRENGTHS = {"strong": 1.0, "weak": 0.5}
@@ -112,6 +113,7 @@ def simulated_discordance(
     image: bool = True,
     species: Literal["human", "mouse"] = "human",
     artefacts: Sequence[str] = (),
+    cohort: int | None = None,
 ) -> AnnData:
     """Return a simulated section with regions where image and expression disagree.
 
@@ -152,6 +154,11 @@ def simulated_discordance(
         - ``"fold"``: tissue that lies double along a line.
         - ``"gradient"``: a stain that grows from 0.7 to 1.3 across the slide.
         - ``"shift"``: an image that lies a twentieth of the width beside its spots.
+    cohort
+        Number of a cohort. Its sections, of different seeds, have genes that do the
+        same, and each its own preparation: genes are caught better or worse (by 15 %),
+        depth differs (by 25 %) and so do the stains (by 10 %), and sections lie turned
+        by quarters. `None`: a section that stands alone, whose genes are its own.
 
     Returns
     -------
@@ -179,9 +186,11 @@ def simulated_discordance(
     )
     from napari_semst.sample.programmes import TYPES, panel_with_immune
     from napari_semst.sample.region_placement import place_regions
+    from napari_semst.sample.section_handling import SectionHandling
     from napari_semst.sample.simulate_cortex import check_arguments, dataset_info
 
-    check_arguments(n_spots, n_genes, platform, seed, species)
+    check_arguments(n_spots, n_genes, platform, min(seed, cohort or seed), species)
+    own = None if cohort is None else SectionHandling(cohort, seed)
     regions = _regions(kinds, strength, image)
     wrong = check_artefacts(artefacts, image=image)
     section, places = parts.draw_layout(n_spots, platform, seed)
@@ -199,17 +208,35 @@ def simulated_discordance(
     marks = _marks(regions, where, regional_at if wrong else None)
     plantings += _regional_plantings(regional_at, named[0], species, seed)
     tissue = parts.assemble(
-        section, places, named, platform, seed, plantings, marks, TYPES
+        section, places, named, platform, seed, plantings, marks, TYPES, own
     ).counted()
     done = SlideArtefacts(wrong, places.points, regional_at, places.width, seed)
-    entry = parts.library_entry(section, places, platform, seed, image, patches, done)
+    entry = parts.library_entry(
+        section, places, platform, seed, image, patches, done, own
+    )
+    if own is not None:
+        _turn(tissue, entry, own, places.width)
     tissue.uns["spatial"] = {LIBRARY: entry}
     info = dataset_info(LIBRARY, platform, species, seed)
     info["planted"] = _told(regions, where)
-    if wrong:
-        info["artefacts"] = ", ".join(wrong)
+    info |= {"artefacts": ", ".join(wrong)} if wrong else {}
+    info |= {} if cohort is None else {"cohort": cohort}
     tissue.uns["dataset_info"] = info
     return tissue
+
+
+def _turn(
+    tissue: AnnData, entry: dict[str, Any], own: SectionHandling, width: float
+) -> None:
+    """Lay spots and pictures as the section happens to lie on its slide."""
+    from napari_semst.sample.section import MARGIN
+
+    side = (1 + 2 * MARGIN) * width / entry["scalefactors"]["microns_per_pixel"]
+    lying = tissue.obsm["spatial"], entry["images"], side
+    tissue.obsm["spatial"], entry["images"] = own.turned(*lying)
+    # Rows and columns of the slide are those of sections that lie upright.
+    upright = [name for name in ("array_row", "array_col") if name in tissue.obs]
+    tissue.obs = tissue.obs.drop(columns=upright)
 
 
 def _marks(
