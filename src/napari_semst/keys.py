@@ -30,6 +30,8 @@ DISCORDANT_REGION = "ig_discordant_region"
 UNEXPLAINED = "ig_unexplained"
 UNEXPLAINED_P = "ig_unexplained_p"
 SURPRISE = "ig_surprise"
+# Of several sections, whether a spot was compared, and if not, why.
+COMPARED = "ig_compared"
 # The network's own divergence by dimension of the latent; the map is not made of it.
 DIVERGENCE = "ig_kl"
 # What spots express and what their image predicts, in the directions that it predicts.

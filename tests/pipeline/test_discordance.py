@@ -14,6 +14,7 @@ from napari_semst.cli.output import format_image
 from napari_semst.explanation.discordance import explain_discordance
 from napari_semst.io.export.h5ad import write
 from napari_semst.methods.image_guided.discordance_result import Discordance
+from napari_semst.methods.image_guided.power import RegionPower
 from napari_semst.methods.image_guided.regions import RegionFound
 from napari_semst.pipeline.evidence import arrays_evidence
 from napari_semst.pipeline.result import DomainResult, attach
@@ -33,6 +34,8 @@ def fit(usable, predicted):
         p_unexplained=p_value,
         predicted=np.array(predicted),
         offset=None,
+        sections=(),
+        power=(RegionPower(15, 0.75, np.nan),),
     )
     return SimpleNamespace(discordance=found)
 
@@ -49,6 +52,8 @@ def test_a_run_warns_where_the_image_predicts_nothing():
 def test_a_run_warns_of_few_spots_and_not_of_many():
     (told,) = few_spots(fit(500, [0.5]))
     assert "Only 500 spots" in told
+    assert "regions of 15 spots are found where 75% of their" in told
+    assert "what is unexplained was not asked" in told
     assert few_spots(fit(2000, [0.5])) == []
     assert few_spots(SimpleNamespace(discordance=None)) == []
 

@@ -30,12 +30,18 @@ def format_image(image: dict[str, Any]) -> list[str]:
     """Return what a run says of the image, for people."""
     lines = []
     if "discordant" in image:
-        compared = image["spots"] - image["unusable"]
+        compared = image.get("compared", image["spots"] - image["unusable"])
         lines.append(
             f"  discordance        {image['discordant']} of {compared} spots, at a "
             f"false discovery rate of {image['fdr']:.0%}"
         )
         lines += _regions(image["regions"])
+        lines += [
+            f"    section {row['name']:<9} {row['says']}"
+            for row in image.get("sections", ())
+        ]
+        if "power" in image:
+            lines.append(f"    power             {image['power']}")
         shares = image["predicted"]
         word = "pattern" if len(shares) == 1 else "patterns"
         several = f"{len(shares)} {word} of expression, the first to {{:.0%}}"
@@ -61,10 +67,16 @@ def format_image(image: dict[str, Any]) -> list[str]:
 def _regions(told: dict[str, list[Any]]) -> list[str]:
     """Return a line for each region of discordance."""
     return [
-        f"    region {number:<10} {told['spots'][row]} spots, {told['kind'][row]}; "
+        f"    region {number:<10} {told['spots'][row]} spots{_of(told, row)}, "
+        f"{told['kind'][row]}; "
         f"{told['expected_false'][row]:.2g} as strong expected by chance"
         for row, number in enumerate(range(1, len(told["kind"]) + 1))
     ]
+
+
+def _of(told: dict[str, list[Any]], row: int) -> str:
+    """Return whose region it is, of several sections."""
+    return f" of {told['section'][row]}" if "section" in told else ""
 
 
 def _genes(section: dict[str, Any]) -> str:

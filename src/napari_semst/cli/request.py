@@ -120,14 +120,14 @@ def check_image(given: Overrides, config: Config) -> None:
     from napari_semst.methods.spec import method_spec
 
     method, wanted = config.model.method, config.morphology
-    if "discordance_fdr" in given.get("image_guided", {}) and not (
-        method_spec(method).discordance
-    ):
-        raise ConfigError(
-            f"Expected --fdr with --method image-guided; got the method {method!r}, "
-            "which compares nothing with an image. Leave --fdr out, or choose that "
-            "method."
-        )
+    for name in given.get("image_guided", {}):
+        flag = setting_flag(f"image_guided.{name}")
+        if not method_spec(method).discordance:
+            raise ConfigError(
+                f"Expected {flag} with --method image-guided; got the method "
+                f"{method!r}, which compares nothing with an image. Leave {flag} out, "
+                "or choose that method."
+            )
     options = given.get("morphology", {})
     of_patches = [name for name in OF_PATCHES if name in options]
     unread = wanted.encoder == "none" or wanted.encoder.startswith("obsm:")

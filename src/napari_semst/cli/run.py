@@ -43,6 +43,7 @@ _METHOD_SETTINGS = SettingOptions(
     "morphology.image_scale",
     "morphology.spot_diameter",
     "morphology.context",
+    "image_guided.reference",
     "image_guided.discordance_fdr",
     "semantics.source",
     "semantics.model",
@@ -178,7 +179,7 @@ def run(
     from napari_semst.core.process_group import joined_group
     from napari_semst.pipeline.job import RunOutputs, Scoring
 
-    _refuse_one_image(method_settings, len(sources))
+    _refuse_for_several(method_settings, len(sources), together=together)
     request = build_request(preset, config, number, method_settings, run_settings)
     scoring = Scoring(truth, drop_unannotated)
     checkpoints = _checkpoints(checkpoint, unwanted=no_checkpoint)
@@ -313,11 +314,19 @@ def refuse_apart(sources: Sequence[Path], **options: object) -> None:
             )
 
 
-def _refuse_one_image(given: GivenSettings, n_sections: int) -> None:
+def _refuse_for_several(
+    given: GivenSettings, n_sections: int, *, together: bool
+) -> None:
     if n_sections > 1 and "image" in given.get("morphology", {}):
         raise ConfigError(
             f"Expected one section with --image; got {n_sections}. Run each with its "
             "own image, or let every section bring its image."
+        )
+    if n_sections > 1 and not together and "reference" in given.get("image_guided", {}):
+        raise ConfigError(
+            "Expected --together with --reference: sections of a reference teach the "
+            f"others in one run; got {n_sections} sections done on their own. Add "
+            "--together."
         )
 
 

@@ -70,10 +70,11 @@ SettingsFile = Annotated[
 ]
 
 # Of settings that the shell says otherwise: the option's type, and the setting's value.
-_CONVERTED: dict[str, tuple[type, Callable[[Any], Any]]] = {
+_CONVERTED: dict[str, tuple[Any, Callable[[Any], Any]]] = {
     "domains.n_domains": (str, number_of_domains),
     "domains.refine": (bool, lambda settled: REFINE_ROUNDS * settled),
     "semantics.leave_out_uninformative": (bool, operator.not_),
+    "image_guided.reference": (list[str], ",".join),
 }
 
 
@@ -127,7 +128,7 @@ class SettingOptions:
         return stages
 
 
-def _converted(setting: str) -> tuple[type, Callable[[Any], Any]]:
+def _converted(setting: str) -> tuple[Any, Callable[[Any], Any]]:
     """Return the type of a setting's option, and what makes the setting's value."""
     field = setting_field(setting)
     if field.metadata["file"]:

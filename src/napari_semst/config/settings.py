@@ -375,14 +375,19 @@ class ImageGuidedConfig:
         "large sections.",
         low=1,
     )
+    reference: str = _setting(
+        "",
+        "Of several sections, the names of those that teach what images lead to expect "
+        "and are not asked themselves, with commas between; empty: all do both.",
+        shell_help="Of image-guided: section that teaches what images lead to expect "
+        "and is not asked itself; may be given more than once.",
+    )
     discordance_fdr: float = _setting(
         0.1,
-        "False discovery rate at which spots are called discordant.",
+        "False discovery rate at which image-guided calls spots discordant.",
         low=1e-6,
         high=1.0,
         flags=("--fdr",),
-        shell_help="Of image-guided: false discovery rate at which spots are called "
-        "discordant.",
     )
 
 

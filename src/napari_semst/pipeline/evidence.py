@@ -36,7 +36,7 @@ _OBS = (
     keys.SURPRISE,
 )
 # Columns of names.
-_NAMED = (keys.DISCORDANCE_KIND, keys.DISCORDANT_REGION)
+_NAMED = (keys.DISCORDANCE_KIND, keys.DISCORDANT_REGION, keys.COMPARED)
 _OBSM = (
     keys.LATENT,
     keys.SCALE,

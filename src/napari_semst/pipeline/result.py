@@ -203,6 +203,7 @@ def _write_calls(tissue: AnnData, found: Discordance | None) -> None:
 
     from napari_semst.methods.image_guided.regions import KINDS, region_numbers
 
+    _write_states(tissue, found)
     if found is None:
         for key in (keys.DISCORDANCE_KIND, keys.DISCORDANT_REGION):
             if key in tissue.obs:
@@ -215,6 +216,19 @@ def _write_calls(tissue: AnnData, found: Discordance | None) -> None:
     numbers = region_numbers(found.regions, len(found.kind)).tolist()
     names = [str(number) for number in range(1, len(found.regions) + 1)]
     tissue.obs[keys.DISCORDANT_REGION] = pd.Categorical.from_codes(numbers, names)
+
+
+def _write_states(tissue: AnnData, found: Discordance | None) -> None:
+    """Write whether spots of several sections were compared, or remove what is left."""
+    import pandas as pd
+
+    from napari_semst.methods.image_guided.discordance_result import STATES
+
+    if found is not None and found.state is not None:
+        states = pd.Categorical.from_codes(found.state.tolist(), list(STATES))
+        tissue.obs[keys.COMPARED] = states.remove_unused_categories()
+    elif keys.COMPARED in tissue.obs:
+        del tissue.obs[keys.COMPARED]
 
 
 def _per_spot(result: DomainResult) -> dict[str, NDArray[np.float32] | None]:

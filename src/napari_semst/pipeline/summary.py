@@ -6,6 +6,11 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from napari_semst.methods.section_texts import (
+    power_text,
+    section_lines,
+    section_rows,
+)
 from napari_semst.methods.spec import method_spec
 from napari_semst.semantics.base import known_coverage
 
@@ -99,7 +104,20 @@ def image_summary(result: DomainResult) -> dict[str, Any] | None:
         summary["regions"] = trained["discordant_regions"]
         summary["fdr"] = settings["image_guided"]["discordance_fdr"]
         summary["predicted"] = trained["predicted_by_image"]
+        if rows := section_rows(trained):
+            said = [{"says": text} for _, text in section_lines(trained)]
+            summary["sections"] = [
+                _known(row) | text for row, text in zip(rows, said, strict=True)
+            ]
+            summary["compared"] = int(np.isfinite(found.p_value).sum())
+        elif len(found.predicted):
+            summary["power"] = power_text(*found.power[0])
     return summary
+
+
+def _known(row: dict[str, Any]) -> dict[str, Any]:
+    """Return a row with None for numbers that are not known."""
+    return {name: None if value != value else value for name, value in row.items()}
 
 
 def _semantics(facts: dict[str, Any]) -> str:

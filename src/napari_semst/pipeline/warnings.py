@@ -2,17 +2,25 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
+from napari_semst.methods.section_texts import (
+    pixel_warnings,
+    power_text,
+    section_warnings,
+)
 from napari_semst.methods.spec import method_spec
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     import numpy as np
     from anndata import AnnData
     from numpy.typing import NDArray
 
     from napari_semst.config import Config
     from napari_semst.methods.base import Fit
+    from napari_semst.methods.image_guided.discordance_result import Discordance
     from napari_semst.methods.image_guided.handling import ImageOffset
     from napari_semst.prepare.section import Section
 
@@ -68,6 +76,8 @@ def run_warnings(config: Config, section: Section, fit: Fit) -> list[str]:
         *unlike_sections(section, fit),
         *few_spots(fit),
         *handling_warnings(fit),
+        *section_warnings(fit.notes),
+        *pixel_warnings(_images(section)),
     ]
 
 
@@ -137,7 +147,8 @@ def _unfused(config: Config) -> list[str]:
 def few_spots(fit: Fit) -> list[str]:
     """Return a warning where few spots tell what the image predicts, or none does."""
     discordance = fit.discordance
-    if discordance is None:
+    # Of several sections each is spoken of for itself.
+    if discordance is None or discordance.sections:
         return []
     warnings = []
     # Unknown is NaN, which is not itself.
@@ -155,9 +166,9 @@ def few_spots(fit: Fit) -> list[str]:
     elif usable < _FEW_FOR_DISCORDANCE:
         warnings.append(
             f"Only {usable} spots tell what the image predicts; below "
-            f"{_FEW_FOR_DISCORDANCE} the map is rough, discordant regions are hardly "
-            "ever called, calls may be false, and what is unexplained is not asked. "
-            "Look at the patches of the brightest spots."
+            f"{_FEW_FOR_DISCORDANCE} the map is rough and calls may be false: "
+            f"{_power_of(discordance)}. Sections that are read together help each "
+            "other. Look at the patches of the brightest spots."
         )
     else:
         asked = discordance.p_unexplained == discordance.p_unexplained
@@ -169,6 +180,19 @@ def few_spots(fit: Fit) -> list[str]:
                 "that no region of it is found there says nothing."
             )
     return warnings
+
+
+def _power_of(discordance: Discordance) -> str:
+    """Return how strong a region has to be to be found in a single section."""
+    (power,) = discordance.power
+    return power_text(*power)
+
+
+def _images(section: Section) -> Mapping[str, Any]:
+    """Return what was noted of each section's image."""
+    notes = {} if section.morphology is None else section.morphology.notes
+    images: Mapping[str, Any] = notes.get("images", {})
+    return images
 
 
 def _image_beside(offset: ImageOffset) -> str:

@@ -35,6 +35,7 @@ RUN_OPTIONS = (
     "morphology.image_scale",
     "morphology.spot_diameter",
     "morphology.context",
+    "image_guided.reference",
     "image_guided.discordance_fdr",
     _SOURCE,
     "semantics.model",
@@ -66,6 +67,7 @@ RUN_OPTIONS = (
     "prepare.positions",
     "prepare.features",
 )
+_REFERENCE = "image_guided.reference"
 _FILES = ("morphology.image", "semantics.summaries", "model.weights")
 
 
@@ -200,6 +202,8 @@ def _words_of(setting: str, value: Any, config: Config) -> list[str]:
         # Of this one the option says the opposite of the setting.
         said = value != (setting == "semantics.leave_out_uninformative")
         return [on if said else off]
+    if setting == _REFERENCE and _is_plain(value):
+        return [word for one in value.split(",") for word in _option(flags[0], one)]
     text = repr(value) if isinstance(value, float) else str(value)
     unlike = setting in _FILES and str(Path(text)) != text
     return [] if unlike or not _is_plain(text) else _option(flags[0], text)
@@ -214,7 +218,7 @@ def _is_read(setting: str, config: Config) -> bool:
     if stage == "semantics" and name in READ_BY:
         fits, lacking = lacking_for(name, config.semantics)
         return fits and not lacking
-    if setting == "image_guided.discordance_fdr":
+    if stage == "image_guided":
         return bool(method_spec(config.model.method).discordance)
     if stage == "morphology" and name in OF_PATCHES:
         if encoder == "none" or encoder.startswith("obsm:"):

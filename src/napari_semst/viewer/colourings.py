@@ -134,6 +134,12 @@ _RESULTS: tuple[tuple[str, str, str], ...] = (
         "Image flag",
         "Whether the image around each spot can be relied upon, and if not, why.",
     ),
+    (
+        keys.COMPARED,
+        "Compared or not",
+        "Of several sections, whether image and expression of a spot were compared, "
+        "and if not, why.",
+    ),
 )
 # Facts with names of their own, which are not for editing.
 _FIXED = (
@@ -141,6 +147,7 @@ _FIXED = (
     keys.DISCORDANCE_KIND,
     keys.DISCORDANT_REGION,
     keys.IMAGE_FLAG,
+    keys.COMPARED,
 )
 _LABELS = (*_FIXED, keys.DOMAIN, keys.TRANSFER_DOMAIN, keys.TRANSFER)
 

@@ -184,7 +184,7 @@ def test_predictions_of_partitions_are_averaged(larger, monkeypatch):
     seen = []
     monkeypatch.setattr(
         prediction,
-        "_turned",
+        "best_directions",
         lambda _, expected, *__: seen.append(expected),
     )
     every, folds = np.ones(1200, bool), larger.folds

@@ -20,6 +20,7 @@ from napari_semst.methods.image_guided.permutation import (
     above,
     expression_clusters,
 )
+from napari_semst.methods.image_guided.power import measure_power
 from napari_semst.methods.image_guided.prediction import (
     ImagePredictor,
     Prediction,
@@ -40,10 +41,12 @@ if TYPE_CHECKING:
     from collections.abc import Generator
 
     from numpy.typing import NDArray
+    from scipy import sparse
 
     from napari_semst.core.progress import RunControl
     from napari_semst.methods.image_guided.handling import ImageOffset
     from napari_semst.methods.image_guided.inputs import GuidedInputs
+    from napari_semst.methods.image_guided.power import RegionPower
     from napari_semst.methods.image_guided.regions import RegionFound
     from napari_semst.prepare.section import Section
 
@@ -101,12 +104,15 @@ def measure_discordance(
         score = contradiction(prediction, prediction.expected, section, usable)
         if done < times - 1:
             learnt = usable & fits(score)
-    p_value, misled, found = yield from _asked(
+    p_value, null, found = yield from _asked(
         predictor, prediction, score, learnt, inputs, section, control
     )
+    known = null[np.isfinite(null)]
+    misled = Evidence(normal_above(score, known), normal_above(null, known))
     wanted = inputs.config.image_guided.discordance_fdr
-    unusual = Evidence(found.score, found.null)
-    found_all = find_regions((misled, unusual), touching_graph(section.average), wanted)
+    questions = (misled, Evidence(found.score, found.null))
+    touching = touching_graph(section.average)
+    found_all = find_regions(questions, touching, wanted)
     regions, aside = _set_aside(found_all, predictor, section, inputs)
     rate = either_rate(p_value, found.p_value, regions)
     kind = called_kinds(rate, regions, wanted)
@@ -128,7 +134,30 @@ def measure_discordance(
         aside,
         offset,
         predictor.stain_trend,
+        _power(prediction, known, questions, touching, section, inputs, control),
     )
+
+
+def _power(
+    prediction: Prediction,
+    null: Floats,
+    questions: tuple[Evidence, Evidence],
+    touching: sparse.csr_matrix,
+    section: Section,
+    inputs: GuidedInputs,
+    control: RunControl,
+) -> tuple[RegionPower, ...]:
+    """Return how strong a region has to be to be found."""
+
+    def scored(expressed: Floats) -> Floats:
+        other = prediction._replace(expressed=expressed)
+        nats = contradiction(other, prediction.expected, section, inputs.usable)
+        return normal_above(nats, null)
+
+    return measure_power(
+        prediction, scored, questions, touching, section.coordinates,
+        [np.flatnonzero(inputs.usable)], inputs.config, control,
+    )  # fmt: skip
 
 
 def _set_aside(
@@ -180,8 +209,8 @@ def _asked(
     inputs: GuidedInputs,
     section: Section,
     control: RunControl,
-) -> Generator[Progress, None, tuple[Floats, Evidence, Unexplained]]:
-    """Return p-values and evidence of contradiction, and what is unexplained.
+) -> Generator[Progress, None, tuple[Floats, Floats, Unexplained]]:
+    """Return p-values and the null of contradiction, and what is unexplained.
 
     Where the image predicts nothing, nothing contradicts it or is left unexplained.
     """
@@ -189,14 +218,12 @@ def _asked(
     p_value = np.where(usable, np.float32(1), np.float32(np.nan))
     if not prediction.width:
         flat, none = p_value - 1, np.zeros((0, inputs.n_spots), np.float32)
-        return p_value, Evidence(flat, none), Unexplained(flat, p_value, none)
+        return p_value, none, Unexplained(flat, p_value, none)
     null = yield from exchanged(prediction, learnt, inputs, section, control)
-    known = null[np.isfinite(null)]
-    p_value[usable] = above(score[usable], known)
-    misled = Evidence(normal_above(score, known), normal_above(null, known))
+    p_value[usable] = above(score[usable], null[np.isfinite(null)])
     yield _told(_GENES, 0, 1, "Comparing genes with what the image predicts")
     found = measure_unexplained(predictor, inputs, section, learnt, control)
-    return p_value, misled, found
+    return p_value, null, found
 
 
 def normal_above(score: Floats, null: Floats) -> Floats:

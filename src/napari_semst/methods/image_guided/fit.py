@@ -12,10 +12,16 @@ from napari_semst.core.progress import CancelOnly, Progress, run_in_thread
 from napari_semst.errors import ConfigError, TrainingError
 from napari_semst.methods.base import Fit, View
 from napari_semst.methods.image_guided.discordance import measure_discordance
+from napari_semst.methods.image_guided.discordance_result import (
+    told_power,
+    told_sections,
+)
 from napari_semst.methods.image_guided.inputs import guided_inputs
 from napari_semst.methods.image_guided.minibatch import Distributions, GuidedObjective
 from napari_semst.methods.image_guided.network import Normal, divergence
+from napari_semst.methods.image_guided.reference import reference_sections
 from napari_semst.methods.image_guided.regions import told_regions
+from napari_semst.methods.image_guided.together import measure_together
 from napari_semst.prepare.components import (
     dense_axes,
     rotate_to_axes,
@@ -66,11 +72,12 @@ def fit(
     Raises
     ------
     ConfigError
-        If settings cannot be trained with.
+        If settings cannot be trained with, or a reference section is not there.
     Cancelled, TrainingError, DeviceError
         See `napari_semst.training.loop.train`.
     """
     _check(config)
+    reference_sections(config, section.sections.names)
     place = device.torch()
     yield Progress("train", 0, config.training.epochs, "Building the network")
     inputs = yield from run_in_thread(
@@ -84,7 +91,9 @@ def fit(
         distributions = yield from problem.distributions(control)
         disagreement = None
         if inputs.image is not None:
-            disagreement = yield from measure_discordance(
+            several = len(section.sections.names) > 1
+            measure = measure_together if several else measure_discordance
+            disagreement = yield from measure(
                 inputs, section, divergences(distributions), CancelOnly(control)
             )
     finally:
@@ -95,12 +104,14 @@ def fit(
         distributions.posterior[0],
         _views(section, distributions, inputs),
         record=record,
-        notes={**_notes(inputs, disagreement), **notes},
+        notes={**_notes(inputs, section, disagreement), **notes},
         discordance=disagreement,
     )
 
 
-def _notes(inputs: GuidedInputs, found: Discordance | None) -> dict[str, object]:
+def _notes(
+    inputs: GuidedInputs, section: Section, found: Discordance | None
+) -> dict[str, object]:
     """Return what was learnt from, and what the image predicts, for the provenance."""
     notes: dict[str, object] = {
         **inputs.components.notes(),
@@ -114,6 +125,16 @@ def _notes(inputs: GuidedInputs, found: Discordance | None) -> dict[str, object]
         notes["discordant_regions"] = told_regions(found.regions)
         notes["regions_set_aside"] = told_regions(found.aside)
         notes["stain_trend"] = round(found.stain_trend, 3)
+        if found.sections:
+            notes["sections_compared"] = told_sections(found.sections)
+            names = np.array(section.sections.names)
+            first = [int(one.spots[0]) for one in found.regions]
+            where = names[section.sections.codes[first]].tolist() if first else []
+            notes["discordant_regions"] = {
+                **told_regions(found.regions), "section": where
+            }  # fmt: skip
+        else:
+            notes["power"] = told_power(found.power)
         if found.offset is not None:
             there = found.offset._asdict().items()
             notes["image_offset"] = {k: float(f"{v:.4g}") for k, v in there}

@@ -91,9 +91,7 @@ def find_offset(
     spots = np.flatnonzero(inputs.usable)
     tree = KDTree(_apart(places, codes)[spots])
     pitch = float(np.median(tree.query(_apart(places, codes)[spots], k=2)[0][:, 1]))
-    angles = 2 * np.pi * np.arange(_DIRECTIONS) / _DIRECTIONS
-    ways = np.column_stack([np.cos(angles), np.sin(angles)])
-    moves = [pitch * distance * way for distance in _DISTANCES for way in ways]
+    moves = offset_moves(pitch)
     given, everywhere = [], inputs.usable.copy()
     for move in moves:
         control.check()
@@ -112,6 +110,13 @@ def find_offset(
         yield tell(done, len(given))
         found.append(predictor.explained(level, everywhere, control, one, _PARTITIONS))
     return best_place(np.array(found), np.vstack([[0, 0], moves]) / pitch, pitch)
+
+
+def offset_moves(pitch: float) -> list[Doubles]:
+    """Return by what an image is moved beside its spots, for each distance."""
+    angles = 2 * np.pi * np.arange(_DIRECTIONS) / _DIRECTIONS
+    ways = np.column_stack([np.cos(angles), np.sin(angles)])
+    return [pitch * distance * way for distance in _DISTANCES for way in ways]
 
 
 def best_place(explained: Doubles, moves: Doubles, pitch: float) -> ImageOffset | None:

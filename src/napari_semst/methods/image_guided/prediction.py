@@ -122,8 +122,6 @@ class ImagePredictor:
     """
 
     def __init__(self, inputs: GuidedInputs, section: Section, folds: Spots) -> None:
-        from sklearn.kernel_approximation import Nystroem
-
         keep_limits()
         self.usable, self.folds = inputs.usable, folds
         self.expression = expression_of(inputs, section)
@@ -137,13 +135,52 @@ class ImagePredictor:
             lambda values: average_of_usable(values, section, inputs.usable, _REGIONAL),
         )
         self.image = image_of(replace(inputs, image=level), section)
-        self._untaught = [_near_folds(section, one) for one in folds]
-        learnt = self.image[inputs.usable]
+        self._begin(section, inputs.usable, inputs.config.training.seed)
+
+    def _begin(self, section: Section, shown: Bools, seed: int) -> None:
+        """Choose which spots do not teach which fold, and the spots of the kernel.
+
+        Parameters
+        ----------
+        shown
+            Spots whose images the kernel is made of.
+        """
+        from sklearn.kernel_approximation import Nystroem
+
+        self._untaught = [_near_folds(section, one) for one in self.folds]
+        learnt = self.image[shown]
         self._kernel = Nystroem(
             gamma=_GAMMA,
             n_components=min(_LANDMARKS, len(learnt)),
-            random_state=inputs.config.training.seed,
+            random_state=seed,
         ).fit(learnt)
+
+    @classmethod
+    def of_sections(
+        cls,
+        expression: Floats,
+        image: Floats,
+        usable: Bools,
+        teaching: Bools,
+        folds: Spots,
+        section: Section,
+        seed: int,
+    ) -> ImagePredictor:
+        """Return one of several sections, each on one scale with the others.
+
+        Parameters
+        ----------
+        expression, image
+            Components and axes of the image, ``(n_spots, width)``.
+        teaching
+            Spots of sections that may teach.
+        """
+        keep_limits()
+        made = cls.__new__(cls)
+        made.expression, made.image, made.folds = expression, image, folds
+        made.usable, made.stain_trend = usable, 0.0
+        made._begin(section, teaching & usable, seed)
+        return made
 
     def predict(self, learnt: Bools, control: RunControl) -> Prediction:
         """Return what the image predicts of all spots.
@@ -157,7 +194,7 @@ class ImagePredictor:
         weights = self.weights_of(self.expression, kept, control)
         every = np.arange(len(kept))
         expected = self.expected_of(every, weights, control).astype(np.float32)
-        return _turned(self.expression, expected, self.folds[0], kept)
+        return best_directions(self.expression, expected, self.folds[0], kept)
 
     def weights_of(
         self, truth: Truth, learnt: Bools, control: RunControl
@@ -188,7 +225,7 @@ class ImagePredictor:
         for part in chunks(len(spots), _CHUNK_SPOTS):
             control.check()
             some, own = spots[part], expected[part]
-            features = self._read(some)
+            features = self.features_of(some)
             for folds, by_fold in zip(self.folds, weights, strict=True):
                 for fold in np.unique(folds[some]):
                     mine = folds[some] == fold
@@ -255,9 +292,9 @@ class ImagePredictor:
         for part in chunks(len(every), at_once):
             control.check()
             spots = every[part]
-            yield spots, self._read(spots if given is None else given[spots])
+            yield spots, self.features_of(spots if given is None else given[spots])
 
-    def _read(self, spots: Spots) -> Doubles:
+    def features_of(self, spots: Spots) -> Doubles:
         """Return what the regression reads of some images, ``(n, n_kernel)``."""
         features = self._kernel.transform(self.image[spots]).astype(np.float64)
         return np.column_stack([features, np.ones(len(spots))])
@@ -275,7 +312,7 @@ def _near_folds(section: Section, folds: Spots) -> Bools:
     return untaught
 
 
-def _turned(
+def best_directions(
     expression: Floats, expected: Floats, folds: Spots, kept: Bools
 ) -> Prediction:
     """Return both on the directions that the image predicts best, the rest left out.
@@ -333,13 +370,13 @@ def spatial_folds(
     wanted, seed = inputs.config.image_guided.folds, inputs.config.training.seed
     times = 1 if wanted == 1 else _PARTITIONS
     partitions = [
-        _partition(inputs.usable, places, wanted, seed + 1000 * one)
+        partition_of(inputs.usable, places, wanted, seed + 1000 * one)
         for one in range(times)
     ]
     return np.stack(partitions)
 
 
-def _partition(
+def partition_of(
     usable: NDArray[np.bool_], places: NDArray[np.float64], wanted: int, seed: int
 ) -> NDArray[np.intp]:
     """Return the fold of every spot, ``(n_spots,)``."""

@@ -31,7 +31,7 @@ _UNDERSTATED = 3.0
 # Mass by which pieces of the null differ at least.
 _LEAST_SCALE = 1.0
 # Deviations that a spot is above usual, from which on it is part of a region.
-_CUT = 1.5
+CUT = 1.5
 
 
 class Evidence(NamedTuple):
@@ -92,23 +92,76 @@ def find_regions(
     wanted
         False regions that a section without any is expected to have, at most.
     """
+    found = _pieces(questions, touching)
+    apart = _joined(found, touching.shape[0], wanted)
+    rates = np.array([one[0] for one in apart]) / np.arange(1, len(apart) + 1)
+    return _below(apart, rates, wanted)
+
+
+def find_regions_together(
+    questions: Sequence[Evidence],
+    touching: sparse.csr_matrix,
+    sections: Sequence[Spots],
+    wanted: float,
+) -> list[RegionFound]:
+    """Return regions of several sections, none across two, the least expected first.
+
+    Each section has its own null. A region is one if its section is expected to have
+    few as strong, and if of all regions of all sections that are less expected few are
+    false: sections without any bring in chance, too.
+
+    Parameters
+    ----------
+    sections
+        Spots of each section that is asked.
+    wanted
+        False regions expected in a section, and their share among all found, at most.
+    """
+    found: list[Piece] = []
+    for spots in sections:
+        own = [Evidence(one.score[spots], one.null[:, spots]) for one in questions]
+        found += [
+            (*piece[:3], spots[piece[3]])
+            for piece in _pieces(own, touching[spots][:, spots])
+        ]
+    found.sort(key=lambda one: one[:3])
+    apart = _joined(found, touching.shape[0], wanted)
+    expected = np.array([one[0] for one in apart]) * len(sections)
+    return _below(apart, expected / np.arange(1, len(apart) + 1), wanted, wanted)
+
+
+def _pieces(questions: Sequence[Evidence], touching: sparse.csr_matrix) -> list[Piece]:
+    """Return pieces of all questions, the least expected first."""
     found: list[Piece] = []
     for kind, question in enumerate(questions, 1):
         masses, pieces = pieces_of(question.score, touching)
-        null = [pieces_of(draw, touching)[0] for draw in question.null]
-        expected = expected_by_chance(masses, null) * len(questions) * _UNDERSTATED
+        expected = expected_in_section(masses, question, touching, len(questions))
         found += zip(
             expected.tolist(), (-masses).tolist(), [kind] * len(masses), pieces,
             strict=True,
         )  # fmt: skip
     found.sort(key=lambda one: one[:3])
-    apart = _joined(found, touching.shape[0], wanted)
-    rates = np.array([one[0] for one in apart]) / np.arange(1, len(apart) + 1)
+    return found
+
+
+def expected_in_section(
+    masses: Doubles, question: Evidence, touching: sparse.csr_matrix, n_questions: int
+) -> Doubles:
+    """Return how many regions of each mass or more chance makes, over all questions."""
+    null = [pieces_of(draw, touching)[0] for draw in question.null]
+    found: Doubles = expected_by_chance(masses, null) * n_questions * _UNDERSTATED
+    return found
+
+
+def _below(
+    apart: list[Piece], rates: Doubles, wanted: float, most: float = np.inf
+) -> list[RegionFound]:
+    """Return pieces that are regions, with the rate at which each would just be one."""
     rates = np.minimum.accumulate(rates[::-1])[::-1]
     return [
         RegionFound(spots, kind, -mass, expected, float(rate))
         for (expected, mass, kind, spots), rate in zip(apart, rates, strict=True)
-        if expected <= wanted
+        if expected <= wanted and rate <= most
     ]
 
 
@@ -140,11 +193,11 @@ def pieces_of(
     from scipy.sparse.csgraph import connected_components
 
     # NaN is above nothing.
-    above = np.flatnonzero(score > _CUT)
+    above = np.flatnonzero(score > CUT)
     if not len(above):
         return np.zeros(0), []
     n_pieces, piece = connected_components(touching[above][:, above], directed=False)
-    masses = np.bincount(piece, score[above] - _CUT).astype(np.float64)
+    masses = np.bincount(piece, score[above] - CUT).astype(np.float64)
     order = np.argsort(piece, kind="stable")
     ends = np.cumsum(np.bincount(piece, minlength=n_pieces))[:-1]
     return masses, np.split(above[order], ends)

@@ -36,7 +36,7 @@ if TYPE_CHECKING:
 
 # Spots from which on the question is asked of a section: of 600 spots chance called
 # regions where nothing was planted, since few places tell what is usual.
-_ASKED = 1000
+ASKED = 1000
 # Pieces of tissue, of so many spots each, and the share of a section around a piece
 # that does not tell what is usual there.
 _PIECE_SPOTS, _FEWEST, _MOST = 30, 8, 100
@@ -50,7 +50,7 @@ _LEAST_VARIANCE = 1e-3
 # of spots that is to be left.
 _MARGIN, _LEAST_LEFT = 2, 0.5
 # Times that directions are moved over the slide, to tell what regions chance makes.
-_DRAWS = 20
+DRAWS = 20
 # Quantiles by which the deviation of usual spots is told, and the normal ones.
 _QUANTILES = (0.25, 0.5, 0.85)
 _NORMAL = (-0.6745, 0.0, 1.0364)
@@ -92,34 +92,56 @@ def measure_unexplained(
     learnt
         Spots that predictions are learnt from.
     """
-    from scipy.stats import norm
-
     along = unpredicted_directions(predictor, inputs, section, learnt, control)
     codes = section.sections.codes
     score = np.full(len(along), np.nan, np.float32)
     p_value = np.full(len(along), np.nan, np.float32)
-    null = np.full((_DRAWS, len(along)), np.nan, np.float32)
+    null = np.full((DRAWS, len(along)), np.nan, np.float32)
     seed = inputs.config.training.seed
     for one in range(len(section.sections.names)):
         control.check()
         spots = np.flatnonzero((codes == one) & inputs.usable)
-        if len(spots) >= _ASKED:
-            places = section.coordinates[spots]
-            pieces = tissue_pieces(places, seed)
+        if len(spots) >= ASKED:
             # Those that vary most come first; covariance is told by its own spots.
             own = along[spots, : directions_told_by(len(spots))]
-            score[spots] = among_usual(own, *pieces)
-            usual = away_from(score[spots] >= _UNUSUAL, section.average, spots)
-            for number, moved in enumerate(_moved(own, places, usual, seed)):
-                control.check()
-                null[number, spots] = among_usual(moved, *pieces)
-            # Covariance told by few independent places makes tails heavier than the
-            # normal one: what slides moved have in theirs counts where it is more.
-            own_null = null[:, spots].ravel()
-            p_value[spots] = np.maximum(
-                norm.sf(score[spots]), above(score[spots], own_null)
-            )
+            found = unexplained_of(own, section, spots, seed, control)
+            score[spots], p_value[spots], null[:, spots] = found
     return Unexplained(score, p_value, null)
+
+
+def unexplained_of(
+    along: Floats,
+    section: Section,
+    spots: Spots,
+    seed: int,
+    control: RunControl,
+    beside: UsualSums | None = None,
+) -> Unexplained:
+    """Return how unusual what is not predicted of each spot of one section is.
+
+    Parameters
+    ----------
+    along
+        Directions of the section, ``(n, width)``.
+    spots
+        Those of the section that have a usable image, ``(n,)``.
+    beside
+        What is usual in other sections.
+    """
+    from scipy.stats import norm
+
+    places = section.coordinates[spots]
+    pieces = tissue_pieces(places, seed)
+    score = among_usual(along, *pieces, beside)
+    usual = away_from(score >= _UNUSUAL, section.average, spots)
+    null = np.full((DRAWS, len(spots)), np.nan, np.float32)
+    for number, moved in enumerate(_moved(along, places, usual, seed)):
+        control.check()
+        null[number] = among_usual(moved, *pieces, beside)
+    # Covariance told by few independent places makes tails heavier than the normal
+    # one: what slides moved have in theirs counts where it is more.
+    p_value = np.maximum(norm.sf(score), above(score, null.ravel()))
+    return Unexplained(score, p_value.astype(np.float32), null)
 
 
 def away_from(unusual: Bools, average: sparse.csr_matrix, spots: Spots) -> Bools:
@@ -151,11 +173,27 @@ def _moved(along: Floats, places: Doubles, usual: Bools, seed: int) -> Iterator[
     random = np.random.default_rng([seed, 13])
     whole = np.zeros(len(along), np.int64)
     exchange = ImageExchange(places, whole.astype(np.intp), usual, whole)
-    for _ in range(_DRAWS):
+    for _ in range(DRAWS):
         yield np.column_stack([one[exchange.draw(random)] for one in along.T])
 
 
-def among_usual(along: Floats, pieces: Spots, around: Bools) -> Floats:
+class UsualSums(NamedTuple):
+    """Sums over usual spots of other sections, by which a section is judged, too.
+
+    Parameters
+    ----------
+    n_spots, total, square
+        Spots, their sum ``(width,)`` and that of products ``(width, width)``.
+    """
+
+    n_spots: int
+    total: Doubles
+    square: Doubles
+
+
+def among_usual(
+    along: Floats, pieces: Spots, around: Bools, beside: UsualSums | None = None
+) -> Floats:
     """Return how unusual each spot of a section is, in deviations, ``(n_spots,)``.
 
     Parameters
@@ -164,11 +202,13 @@ def among_usual(along: Floats, pieces: Spots, around: Bools) -> Floats:
         What is not predicted, ``(n_spots, width)``.
     pieces, around
         What `tissue_pieces` returned.
+    beside
+        Of other sections.
     """
     usual = np.ones(len(along), bool)
     for _ in range(_TIMES):
         # The cube root of a sum of squares is nearly normal (Wilson and Hilferty 1931).
-        root = np.cbrt(distances(along, usual, pieces, around))
+        root = np.cbrt(distances(along, usual, pieces, around, beside))
         score = in_deviations(root)
         usual = score < _UNUSUAL
     return score
@@ -212,7 +252,13 @@ def tissue_pieces(places: Doubles, seed: int) -> tuple[Spots, Bools]:
     return pieces, around
 
 
-def distances(along: Floats, usual: Bools, pieces: Spots, around: Bools) -> Doubles:
+def distances(
+    along: Floats,
+    usual: Bools,
+    pieces: Spots,
+    around: Bools,
+    beside: UsualSums | None = None,
+) -> Doubles:
     """Return squared Mahalanobis distances to usual spots elsewhere, ``(n_spots,)``.
 
     Parameters
@@ -223,6 +269,8 @@ def distances(along: Floats, usual: Bools, pieces: Spots, around: Bools) -> Doub
         Spots that tell what is usual.
     pieces, around
         Piece of each spot, and which pieces do not tell what is usual in which.
+    beside
+        What other sections tell.
     """
     n_pieces, width = len(around), along.shape[1]
     count = np.zeros(n_pieces)
@@ -236,9 +284,15 @@ def distances(along: Floats, usual: Bools, pieces: Spots, around: Bools) -> Doub
     found = np.zeros(len(along))
     for piece, spots in enumerate(parts):
         away = ~around[piece]
-        known = max(count[away].sum(), 1)
-        mean = total[away].sum(axis=0) / known
-        spread = square[away].sum(axis=0) / known - np.outer(mean, mean)
+        n_known, sums, squares = (
+            one[away].sum(axis=0) for one in (count, total, square)
+        )
+        if beside is not None:
+            n_known, sums = n_known + beside.n_spots, sums + beside.total
+            squares = squares + beside.square
+        known = max(n_known, 1)
+        mean = sums / known
+        spread = squares / known - np.outer(mean, mean)
         spread += _LEAST_VARIANCE * np.eye(width)
         apart = along[spots] - mean
         found[spots] = (apart * np.linalg.solve(spread, apart.T).T).sum(axis=1)

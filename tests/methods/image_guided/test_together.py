@@ -1,0 +1,244 @@
+"""Several sections: some teach, others are asked, and wrong images are named."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from functools import cache
+
+import numpy as np
+import pytest
+from scipy import sparse
+
+from napari_semst.core.progress import RunControl, run_to_end
+from napari_semst.errors import ConfigError
+from napari_semst.io.concat_sections import join_sections
+from napari_semst.methods.image_guided.discordance_result import STATES, told_sections
+from napari_semst.methods.image_guided.image_checks import FITS, WRONG, told_share
+from napari_semst.methods.image_guided.inputs import guided_inputs
+from napari_semst.methods.image_guided.reference import (
+    reference_sections,
+    section_folds,
+    unlike_images,
+)
+from napari_semst.methods.image_guided.regions import Evidence, find_regions_together
+from napari_semst.methods.image_guided.section_effects import without_section_stain
+from napari_semst.methods.image_guided.together import measure_together
+from napari_semst.methods.section_texts import (
+    pixel_warnings,
+    section_lines,
+    section_warnings,
+)
+from napari_semst.morphology.base import Morphology
+from napari_semst.sample import simulated_discordance
+from tests.guided import guided
+
+SPOTS, NAMES = 400, ("a", "b", "c")
+
+
+@cache
+def cohort():
+    """Return three sections of a cohort in one table."""
+    return join_sections(
+        {
+            name: simulated_discordance(
+                SPOTS, 200, seed=seed, kinds=(), image=False, cohort=3
+            )
+            for seed, name in enumerate(NAMES)
+        }
+    )
+
+
+def features(stain=0.0):
+    """Return images that tell layers apart, the last section's stained otherwise."""
+    tissue, random = cohort(), np.random.default_rng(0)
+    layers = tissue.obs["ground_truth"].cat.codes.to_numpy()
+    own = random.normal(0, 1.5, (layers.max() + 1, 6))
+    found = own[layers] + random.normal(0, 0.4, (len(layers), 6))
+    found[2 * SPOTS :] += stain
+    return found.astype(np.float32)
+
+
+def measured(values, reference="", usable=None):
+    usable = np.ones(len(values), bool) if usable is None else usable
+    names = tuple(f"feature {n}" for n in range(values.shape[1]))
+    seen = Morphology(
+        np.where(usable[:, None], values, np.nan),
+        names,
+        usable,
+        {"background": ~usable},
+    )
+    section, config = guided(
+        cohort(), seen, image_guided={"reference": reference, "permutations": 5}
+    )
+    none = np.zeros((section.n_spots, 1), np.float32)
+    inputs = guided_inputs(section, config)
+    return run_to_end(measure_together(inputs, section, none, RunControl()))
+
+
+def state(found, section):
+    """Return the states of a section's spots, in words."""
+    part = found.state[section * SPOTS : (section + 1) * SPOTS]
+    return {STATES[one] for one in part}
+
+
+@pytest.fixture(scope="module")
+def asked():
+    return measured(features(stain=2.0), "a,b")
+
+
+def test_reference_sections_teach_and_are_not_asked(asked):
+    assert [(one.teaches, one.asked) for one in asked.sections] == [
+        (True, False), (True, False), (False, True)
+    ]  # fmt: skip
+    assert np.isnan(asked.p_value[: 2 * SPOTS]).all()
+    assert np.isfinite(asked.contradiction[: 2 * SPOTS]).all()
+    assert np.isfinite(asked.p_value[2 * SPOTS :]).mean() > 0.9
+    assert state(asked, 0) == state(asked, 1) == {"reference"}
+
+
+def test_a_stain_of_its_own_is_no_biology(asked):
+    # Features of unit deviation; what is taken out is told.
+    assert asked.sections[2].stain_shift > 5 * asked.sections[0].stain_shift
+    assert asked.sections[2].image.verdict == FITS
+    assert asked.sections[2].unlike < 0.05 * SPOTS
+    assert not asked.discordant.any()
+
+
+def test_all_sections_teach_and_are_asked_without_a_reference():
+    found = measured(features())
+    assert all(one.teaches and one.asked for one in found.sections)
+    assert np.isfinite(found.p_value).all()
+    # Each alone has too few spots for the second question; together they have not.
+    assert np.isfinite(found.p_unexplained).all()
+
+
+def test_the_image_of_other_tissue_is_named_and_nothing_is_compared_there():
+    values = features()
+    own = values[SPOTS : 2 * SPOTS]
+    own[:] = np.random.default_rng(1).permutation(own)
+    found = measured(values, "a,b")
+    assert [one.image.verdict for one in found.sections] == [FITS, WRONG, FITS]
+    assert [one.teaches for one in found.sections] == [True, False, False]
+    assert state(found, 1) == {"wrong image"}
+    (told, single) = section_warnings(
+        {"sections_compared": told_sections(found.sections)}
+    )
+    assert told.startswith("Section 'b': its image predicts none")
+    assert "it teaches nothing" in told
+    assert single.startswith("One reference section alone ('a')")
+
+
+def test_a_section_without_an_image_is_told():
+    usable = np.ones(3 * SPOTS, bool)
+    usable[2 * SPOTS :] = False
+    found = measured(features(), "c", usable)
+    assert not any(one.teaches or one.asked for one in found.sections)
+    assert state(found, 0) == {"no section teaches"}
+    assert state(found, 2) == {"no image"}
+    warnings = section_warnings({"sections_compared": told_sections(found.sections)})
+    assert "Section 'c' has no image to rely upon: it teaches nothing." in warnings
+    assert any("No section is left that teaches" in one for one in warnings)
+
+
+def test_lines_say_what_was_done_with_each_section(asked):
+    lines = dict(section_lines({"sections_compared": told_sections(asked.sections)}))
+    assert lines["a"] == "reference: teaches, and is not asked"
+    assert lines["c"].startswith("compared; ")
+    assert "regions of 12 spots" in lines["c"]
+
+
+def test_a_reference_is_some_of_the_sections():
+    _, config = guided()
+    settings = {"image_guided": config.image_guided}
+
+    def wanted(text):
+        settings["image_guided"] = replace(config.image_guided, reference=text)
+        return reference_sections(replace(config, **settings), NAMES).tolist()
+
+    assert wanted("") == [False] * 3
+    assert wanted("a, folder/c.h5ad") == [True, False, True]
+    with pytest.raises(ConfigError, match="there is no 'd'"):
+        wanted("a,d")
+    with pytest.raises(ConfigError, match="all 3 are reference"):
+        wanted("a,b,c")
+
+
+def test_folds_are_sections_of_a_reference_and_else_pieces_of_each():
+    codes = np.repeat([0, 1, 2], 60)
+    places = np.random.default_rng(0).random((180, 2))
+    every = np.ones(180, bool)
+    (by_section,) = section_folds(
+        every, places, codes, np.array([True, False, True]), 3, 0
+    )
+    assert [set(by_section[codes == one]) for one in range(3)] == [{0}, {2}, {1}]
+    one = section_folds(every, places, codes, np.array([True, False, False]), 3, 0)
+    assert (one[:, codes > 0] == 3).all()
+    assert set(one[0, codes == 0]) == {0, 1, 2}
+    pieces = section_folds(every, places, codes, np.zeros(3, bool), 3, 0)
+    assert all(set(pieces[0, codes == one]) == {0, 1, 2} for one in range(3))
+
+
+def test_a_stain_is_told_from_what_a_section_is_made_of():
+    random = np.random.default_rng(0)
+    codes = np.repeat([0, 1], 2000)
+    # The second section has more of one tissue, and is stained darker and wider.
+    told = random.normal(codes[:, None] * 0.8, 1, (4000, 2)).astype(np.float32)
+    true = told @ np.array([[1, 0.5], [0, 1]], np.float32)
+    true += random.normal(0, 0.3, true.shape).astype(np.float32)
+    seen = np.where(codes[:, None] == 1, 1.3 * true + 0.7, true).astype(np.float32)
+    every, teaching = np.ones(4000, bool), np.array([True, False])
+    level, shift = without_section_stain(seen, seen, told, codes, every, teaching)
+    assert np.array_equal(level[codes == 0], seen[codes == 0])
+    assert shift[0] == 0
+    off = np.abs(level - true)[codes == 1].mean()
+    assert off < 0.25 * np.abs(seen - true)[codes == 1].mean()
+
+
+def test_images_like_nothing_in_the_reference_are_found():
+    values = features()
+    every = np.ones(len(values), bool)
+    section, _ = guided(cohort(), Morphology(values, tuple("abcdef"), every, {}))
+    image = values - values.mean(axis=0)
+    odd = np.flatnonzero(section.average[2 * SPOTS + 50].toarray().ravel() > 0)
+    for _ in range(3):
+        odd = np.unique(section.average[odd].indices)
+    image[odd] += 12
+    teaching = np.array([True, True, False])
+    unlike = unlike_images(image, section, every, teaching, ~teaching, 0)
+    assert not unlike[: 2 * SPOTS].any()
+    assert unlike[odd].mean() > 0.8
+    # Spots around are averages of them.
+    assert np.delete(unlike, odd)[2 * SPOTS :].mean() < 0.2
+
+
+def test_regions_stay_inside_sections_and_share_one_rate():
+    touching = sparse.csr_matrix(np.eye(60, k=1) + np.eye(60, k=-1))
+    score = np.zeros(60, np.float32)
+    score[25:35] = 9
+    random = np.random.default_rng(0)
+    null = random.normal(0, 1, (20, 60)).astype(np.float32)
+    asked = [Evidence(score, null)]
+    parts = [np.arange(30), np.arange(30, 60)]
+    found = find_regions_together(asked, touching, parts, 0.1)
+    assert sorted(one.spots.tolist() for one in found) == [
+        list(range(25, 30)), list(range(30, 35))
+    ]  # fmt: skip
+    # Two sections were asked, and both of two regions are as little expected.
+    assert found[0].q_value == pytest.approx(found[1].expected_false)
+    score[30:] = 0
+    alone = find_regions_together(asked, touching, parts, 0.1)
+    assert alone[0].q_value == pytest.approx(2 * alone[0].expected_false)
+
+
+def test_predictions_of_the_wrong_sign_tell_nothing():
+    truth = np.random.default_rng(0).normal(size=(300, 2)).astype(np.float32)
+    assert told_share(truth, 3 * truth + 1) == pytest.approx(1)
+    assert told_share(truth, -truth) == 0
+
+
+def test_images_of_other_sharpness_are_told():
+    sizes = {"one": {"pixels_per_spot": 30.0}, "two": {"pixels_per_spot": 8.0}}
+    (told,) = pixel_warnings(sizes)
+    assert "8.0 pixels wide in 'two'" in told
+    sizes["two"]["pixels_per_spot"] = 25.0
+    assert pixel_warnings(sizes) == []
