@@ -1,4 +1,4 @@
-"""Time and memory of every stage, from a thousand spots to a million.
+"""Processor seconds and memory of every stage, from a thousand spots to a million.
 
     python benchmarks/scaling.py --folder FOLDER --figure docs/images/scaling.png
     python benchmarks/scaling.py --preset quick --sizes 8000000 --folder FOLDER
@@ -101,12 +101,13 @@ def section(folder: Path, size: int, n_genes: int) -> Path:
 
 
 class Watch:
-    """Seconds and most memory of every stage."""
+    """Processor seconds and most memory of every stage."""
 
     def __init__(self) -> None:
         self.seconds: dict[str, float] = {}
         self.gigabytes: dict[str, float] = {}
-        self.stage, self._since = "imports", time.perf_counter()
+        # Those of the interpreter's own start are among the imports.
+        self.stage, self._since = "imports", 0.0
         threading.Thread(target=self._sample, daemon=True).start()
 
     def _sample(self) -> None:
@@ -122,7 +123,7 @@ class Watch:
         """Charge what passed to the stage so far."""
         if stage == self.stage:
             return
-        now = time.perf_counter()
+        now = time.process_time()
         spent = self.seconds.get(self.stage, 0.0)
         self.seconds[self.stage] = spent + now - self._since
         self.stage, self._since = stage, now
@@ -130,7 +131,7 @@ class Watch:
 
 def run_one(source: Path, request: Request) -> dict[str, object]:
     """Find the domains of one file, as `semst run` does."""
-    watch = Watch()
+    watch, began = Watch(), time.perf_counter()
     from napari_semst.core.threads import idle_politely
 
     idle_politely()
@@ -163,13 +164,13 @@ def run_one(source: Path, request: Request) -> dict[str, object]:
     watch.enter("save")
     attach(tissue, result, inplace=True)
     output = source.with_name("result.h5ad")
-    write(tissue, output, overwrite=True)
+    write(tissue, output, overwrite=True, packed_in=source)
     watch.enter("done")
     output.unlink()
     return {
         "seconds": {k: round(v, 2) for k, v in watch.seconds.items()},
         "gigabytes": {k: round(v, 2) for k, v in watch.gigabytes.items()},
-        "cpu": round(time.process_time(), 1),
+        "wall": round(time.perf_counter() - began, 1),
         "ari": round(adjusted_rand_score(tissue.obs["ground_truth"], result.codes), 4),
         "values": values,
         "on_disk": on_disk,
@@ -181,7 +182,8 @@ def row(found: dict[str, object]) -> str:
     seconds, gigabytes = found["seconds"], found["gigabytes"]
     cells = [f"{found['spots']:,}"]
     cells += [f"{seconds.get(stage, 0):.1f}" for stage in STAGES]
-    cells += [f"{sum(seconds.values()):.0f}", f"{max(gigabytes.values()):.2f}"]
+    cells += [f"{sum(seconds.values()):.0f}", f"{found['wall']:.0f}"]
+    cells += [f"{max(gigabytes.values()):.2f}"]
     cells += [f"{found['told']:.2f}"]
     return " | ".join([*cells, f"{found['ari']:.3f}"])
 
@@ -189,8 +191,9 @@ def row(found: dict[str, object]) -> str:
 def table(found: list[dict[str, object]]) -> str:
     heads = [
         "spots",
-        *(f"{s} (s)" for s in STAGES),
-        "total (s)",
+        *(f"{s} (CPU s)" for s in STAGES),
+        "all (CPU s)",
+        "wall (s)",
         "peak (GiB)",
         "told",
         "ARI",
@@ -213,7 +216,7 @@ def draw(found: list[dict[str, object]], path: Path) -> None:
         left.plot(sizes, seconds, "o-", ms=4, label=stage)
     total = [sum(f["seconds"].values()) for f in found]
     left.plot(sizes, total, "ko-", lw=2, label="all")
-    left.set(ylabel="seconds", yscale="log")
+    left.set(ylabel="processor seconds", yscale="log")
     left.legend(frameon=False, fontsize=8)
     memory = [max(f["gigabytes"].values()) for f in found]
     right.plot(sizes, memory, "ko-", lw=2)
