@@ -103,6 +103,8 @@ def test_the_summary_says_how_many_at_which_rate():
         "104 of 3,000 spots are discordant, at a false discovery rate of 0.1."
     ]
     assert discordance_line(told, None, None) == []
+    several = {**told, "training": {"sections_compared": {"name": ["a", "b"]}}}
+    assert "were not compared" in discordance_line(several, called, divergence)[0]
 
 
 def test_discordant_spots_are_selected_for_both_docks(viewer, tissue):

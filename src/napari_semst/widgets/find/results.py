@@ -320,7 +320,10 @@ class DiscordantSpots(QWidget):
         self.setVisible(there)
         self._called = called = discordant_spots(tissue) if there else None
         if called is not None:
-            discordance = tissue.obs[keys.DISCORDANCE].to_numpy(np.float64)
+            # Of several sections the map is of spots, too, that were not asked.
+            rate = keys.DISCORDANCE_FDR
+            asked = rate if rate in tissue.obs else keys.DISCORDANCE
+            discordance = tissue.obs[asked].to_numpy(np.float64)
             lines = discordance_line(run_record(tissue, run), called, discordance)
             self.message.setText("\n".join(lines))
             self.button.setEnabled(bool(called.any()))

@@ -112,7 +112,7 @@ def _discordance_of(result: DomainResult) -> list[str]:
     found = result.discordance
     if found is None:
         return []
-    return discordance_line(result.provenance, found.discordant, found.contradiction)
+    return discordance_line(result.provenance, found.discordant, found.fdr)
 
 
 def discordance_line(
@@ -149,7 +149,9 @@ def discordance_line(
     if regions:
         said += f" {texts.IN_REGIONS.format(n=regions, s='s' * (regions > 1))}"
     missing = len(discordance) - usable
-    return [f"{said} {texts.NO_IMAGE_OF.format(missing=missing)}" if missing else said]
+    several = "sections_compared" in provenance.get("training", {})
+    left = texts.NOT_ASKED_OF if several else texts.NO_IMAGE_OF
+    return [f"{said} {left.format(missing=missing)}" if missing else said]
 
 
 def device_line(provenance: Mapping[str, Any]) -> str:

@@ -249,6 +249,9 @@ IN_REGIONS = (
 )
 NOT_COMPARED = "The image predicts no expression reliably: nothing was compared."
 NO_IMAGE_OF = "{missing:,} spots have no usable image."
+NOT_ASKED_OF = (
+    "{missing:,} spots were not compared: colour by Compared or not to see why."
+)
 SELECT_DISCORDANT = "Select discordant spots"
 SELECT_NOTHING = "Select nothing"
 CURVE_TITLE = "How the number was chosen"
