@@ -98,6 +98,8 @@ def _registered(adata: AnnData) -> Any:
 
 def spots_of(adata: AnnData, library: str) -> NDArray[np.bool_]:
     """Return which spots are of a section: all, unless a column of obs tells."""
+    if library in added_libraries(adata):
+        return np.ones(adata.n_obs, bool)
     # Also of a single one: sections may have been joined of which one has an entry.
     for column in _LIBRARY_COLUMNS:
         if column in adata.obs:
@@ -113,7 +115,7 @@ def library_column(adata: AnnData) -> str:
 
     A usual name goes first where it names two of them; any other column must name all.
     """
-    names = set(libraries(adata))
+    names = set(own_libraries(adata))
     if len(names) < 2:
         return ""
     for column in _LIBRARY_COLUMNS:
@@ -126,7 +128,7 @@ def _telling_column(adata: AnnData) -> str:
     """Return the column of any name whose values are best those of all libraries."""
     from pandas.api.types import is_float_dtype
 
-    names, best = set(libraries(adata)), ("", 0.0)
+    names, best = set(own_libraries(adata)), ("", 0.0)
     some = adata.obs.iloc[:: max(1, adata.n_obs // 2_000)]
     for column in some if len(names) > 1 else ():
         # Of names of spots and of measures a few show that they are no sections.

@@ -17,7 +17,13 @@ from napari_semst.io.formats.tiff import pyramid_of
 from napari_semst.io.notes import input_warnings
 from napari_semst.io.places import added_image
 from napari_semst.io.places.landmarks import landmarks_of
-from napari_semst.io.sections import libraries, the_library
+from napari_semst.io.sections import (
+    ADDED,
+    libraries,
+    library_column,
+    spots_of,
+    the_library,
+)
 from napari_semst.morphology.sections import imaged_parts, slide_of
 from napari_semst.registration.landmarks import landmarks_from
 from napari_semst.session.actions import Action
@@ -210,3 +216,33 @@ def test_a_session_adds_and_removes_it_again(tmp_path, section):
     assert "he" in libraries(names["tissue"])
     exec(code.blocks[2], names)
     assert "he" not in libraries(names["tissue"])
+
+
+def test_sections_of_a_table_stay_apart(tmp_path, tissue):
+    half = tissue.n_obs // 2
+    tissue.obs["half"] = np.where(np.arange(tissue.n_obs) < half, "A", "B")
+    factors = {"tissue_hires_scalef": 0.1, "spot_diameter_fullres": 30.0}
+    entry = {"images": {"hires": stained()}, "scalefactors": factors}
+    tissue.uns["spatial"] = {"A": entry, "B": entry}
+    with pytest.raises(InputError, match=r"several, which obs\['half'\] tells apart"):
+        add_image(tissue, write_tiff(tmp_path / "he.tif", stained()))
+    # One that got an image before such were refused.
+    added = {**entry, "metadata": {ADDED: "he.tif"}}
+    tissue.uns["spatial"] = {**tissue.uns["spatial"], "he": added}
+    assert library_column(tissue) == "half"
+    assert spots_of(tissue, "A").sum() == half
+    assert spots_of(tissue, "he").all()
+
+
+def test_a_name_that_is_taken_gets_a_number(tmp_path, section):
+    own = own_of(section)
+    path = write_tiff(tmp_path / f"{own}.ome.tif", stained(), 5.0)
+    assert add_image(section, path) == f"{own}_2"
+    assert add_image(section, path) == f"{own}_3"
+
+
+def test_what_is_not_there_is_not_registered(section):
+    places = np.array([[0, 0], [1, 0], [0, 1]], float)
+    with pytest.raises(InputError, match="Expected library to be one of 'Region_1'"):
+        register_image(section, "he", landmarks_from(places, places))
+    assert keys.LANDMARKS not in section.uns

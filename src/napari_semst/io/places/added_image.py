@@ -19,7 +19,13 @@ from napari_semst.errors import InputError, one_of
 from napari_semst.io.checks import abbreviate
 from napari_semst.io.places.landmark_facts import microns_per_unit
 from napari_semst.io.places.landmarks import keep_landmarks, register_image
-from napari_semst.io.sections import ADDED, added_libraries, libraries, own_libraries
+from napari_semst.io.sections import (
+    ADDED,
+    added_libraries,
+    libraries,
+    library_column,
+    own_libraries,
+)
 
 if TYPE_CHECKING:
     from anndata import AnnData
@@ -71,7 +77,7 @@ def add_image(
         A TIFF (OME-TIFF, SVS), PNG or JPEG file. Of more than 16 million pixels a
         smaller copy is kept; napari draws the file as long as it is there.
     name
-        Of the entry; the file's name if not given.
+        Of the entry; the file's name if not given, with a number where that is taken.
     pixel_size
         Micrometres in a pixel of the file, where that does not state it. If neither
         does, or the section does not tell its scale, the image is made as long as the
@@ -88,8 +94,8 @@ def add_image(
     Raises
     ------
     InputError
-        If the file is no such image or damaged, the name is taken, the section was
-        joined of several, or the landmarks cannot be used; nothing is changed.
+        If the file is no such image or damaged, the name is taken, the section holds
+        several, or the landmarks cannot be used; nothing is changed.
     """
     from napari_semst.io.notes import warn
 
@@ -156,12 +162,14 @@ def read_added_image(
     from napari_semst.io.alignment import spot_positions
 
     place = Path(path).expanduser()
-    if keys.SECTION in section.obs:
+    column = keys.SECTION if keys.SECTION in section.obs else library_column(section)
+    if column:
         raise InputError(
-            "Expected a section of one piece; this one was joined of several. Add the "
-            "image to its section, then join them."
+            f"Expected a section of one piece; this one holds several, which "
+            f"obs[{column!r}] tells apart. Add the image to its section, then join "
+            "them."
         )
-    name = (name or place.name.partition(".")[0]).replace("/", "_") or "image"
+    name = name.replace("/", "_") or _free_name(section, place)
     if name in libraries(section):
         raise InputError(
             f"Expected another name for the image than those there are, "
@@ -200,6 +208,16 @@ def read_added_image(
         "metadata": {ADDED: place.name},
     }
     return AddedImage(name, entry, told)
+
+
+def _free_name(section: AnnData, path: Path) -> str:
+    """Return a file's name, with a number behind it where there is an entry of it."""
+    bare = path.name.partition(".")[0] or "image"
+    name, count = bare, 1
+    while name in libraries(section):
+        count += 1
+        name = f"{bare}_{count}"
+    return name
 
 
 def _pixels(path: Path) -> tuple[NDArray[np.uint8], float, float | None]:

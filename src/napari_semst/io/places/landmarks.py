@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from napari_semst import keys
-from napari_semst.errors import InputError, SaveError
+from napari_semst.errors import InputError, SaveError, one_of
 from napari_semst.registration.landmarks import Landmarks, landmarks_from
 from napari_semst.registration.maps import map_of
 
@@ -73,11 +73,14 @@ def register_image(adata: AnnData, library: str, landmarks: Landmarks | None) ->
     Raises
     ------
     InputError
-        If they cannot be used; nothing is changed.
+        If they cannot be used, or there is no such library; nothing is changed.
     """
     from napari_semst.io.manual_alignment import Adjustment, adjust
+    from napari_semst.io.sections import libraries
 
     if landmarks is not None:
+        if library not in libraries(adata):
+            raise InputError(one_of("library", library, libraries(adata)))
         checked = landmarks_from(landmarks.image, landmarks.spots, landmarks.kind)
         map_of(checked)
     keep_landmarks(adata, library, landmarks)
