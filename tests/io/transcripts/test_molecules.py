@@ -26,14 +26,19 @@ def test_ranks_are_spread_evenly_over_places_on_a_grid_too():
         assert len(np.unique(ranks)) > 0.999 * len(places)
 
 
-def test_a_heap_keeps_no_more_than_asked_and_counts_all():
+def test_a_heap_keeps_a_share_and_counts_all():
     places, codes = some(50_000)
     low = np.array([0, 0, 2], np.int16)
-    heaps = [MoleculeHeap(("a", "b", "c"), 5000) for _ in range(2)]
+    heaps = [MoleculeHeap(("a", "b", "c")) for _ in range(2)]
     for at in range(0, 50_000, 7000):
         heaps[0].add(places[at : at + 7000], codes[at : at + 7000], low)
+        if at in (7000, 14_000, 21_000, 42_000):
+            heaps[0].halve()
     heaps[1].add(places[::-1], codes[::-1], low)
+    for _ in range(4):
+        heaps[1].halve()
     one, other = (heap.molecules() for heap in heaps)
+    assert len(one) == len(heaps[0])
     assert 2000 < len(one) <= 5000
     assert one.share == 1 / 16
     np.testing.assert_array_equal(one.n_found, np.bincount(codes))
@@ -46,7 +51,7 @@ def test_a_heap_keeps_no_more_than_asked_and_counts_all():
 
 
 def test_of_few_all_are_kept_and_nothing_is_nothing():
-    heap = MoleculeHeap(("a",), 10)
+    heap = MoleculeHeap(("a",))
     assert len(heap.molecules()) == 0
     assert heap.molecules().places.shape == (0, 2)
     places, codes = some(7)

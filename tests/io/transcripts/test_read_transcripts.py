@@ -17,10 +17,11 @@ from napari_semst.io.export.h5ad import write as write_h5ad
 from napari_semst.io.notes import input_warnings
 from napari_semst.io.read import read
 from napari_semst.io.transcripts.read import read_transcripts
+from napari_semst.io.transcripts.reader import MoleculeReader
 from napari_semst.io.transcripts.sources import transcript_sources
 from tests.io import transcript_files as files
 from tests.io.folders import write_cosmx, write_merscope, write_xenium
-from tests.io.stores import point, write_shapes, write_table
+from tests.io.stores import MOVED, point, transforms, write_shapes, write_table
 
 GENES = ["GENE7", "GENE0"]
 
@@ -101,6 +102,43 @@ def test_cosmx_on_the_slide_and_in_its_fields(tmp_path, tissue, found, places, n
     assert_same(read_transcripts(read(folder), GENES), wanted(found))
 
 
+@pytest.mark.parametrize("saved", [False, True])
+def test_cosmx_molecules_lie_where_the_reader_put_the_fields(
+    tmp_path, tissue, found, saved
+):
+    """Their places on the slide have another origin than fields in millimetres."""
+    folder = write_cosmx(tmp_path / "slide", tissue, places="local", packed=False)
+    fields = {"FOV": [1, 2], "X_mm": [7.0, 7.12], "Y_mm": [2.0, 2.0]}
+    pd.DataFrame(fields).to_csv(folder / "S1_fov_positions_file.csv", index=False)
+    name = "S1_tx_file.csv"
+    file = files.write_cosmx_molecules(folder, found, tissue.n_obs, name, "local")
+    table = pd.read_csv(file)
+    table.assign(x_global_px=found["x"], y_global_px=found["y"]).to_csv(
+        file, index=False
+    )
+    section = read(folder)
+    if saved:
+        section = read(write_h5ad(section, folder / "saved.h5ad"))
+    shift = section.obsm["spatial"] - np.asarray(tissue.obsm["spatial"])
+    n = tissue.n_obs // 2
+    assert (np.abs(shift) > 10_000).all()
+    of = np.where(found["cell"] < n, 0, tissue.n_obs - 1)
+    places = (found[["x", "y"]] + shift[of]).astype(np.float32)
+    moved = found.assign(x=places["x"], y=places["y"])
+    assert_same(read_transcripts(section, GENES), wanted(moved), atol=0.01)
+
+
+def test_another_sections_molecules_are_not_taken(tmp_path, tissue, found):
+    folder = write_merscope(tmp_path / "run", tissue, prefix="S1_", image=False)
+    other = write_merscope(tmp_path / "other", tissue, prefix="S2_", image=False)
+    for file in other.iterdir():
+        shutil.copy(file, folder)
+    files.write_merscope_molecules(folder, found, "S2_detected_transcripts.csv")
+    assert not transcript_sources(read(folder / "S1_cell_by_gene.csv"))
+    second = read(folder / "S2_cell_by_gene.csv")
+    assert_same(read_transcripts(second, GENES), wanted(found))
+
+
 def write_store(path, tissue, zarr_format=3):
     """Write circles that lie as the cells do."""
     files.group(path, {"spatialdata_attrs": {"version": "0.2"}}, zarr_format)
@@ -126,6 +164,83 @@ def test_points_of_a_store_lie_where_its_shapes_lie(
     np.testing.assert_allclose(section.obsm["spatial"], tissue.obsm["spatial"])
     assert_same(read_transcripts(section, GENES), wanted(found, least=20))
     assert_same(read_transcripts(store, GENES), wanted(found, least=20))
+
+
+def write_regions(path, tissue, systems):
+    """Write cells as two regions on the same ground, in systems of their own."""
+    files.group(path, {"spatialdata_attrs": {"version": "0.2"}}, 3)
+    half = tissue.n_obs // 2
+    places = np.asarray(tissue.obsm["spatial"])[:half] / 10 + [3, 4]
+    circles = [point(*xy) for xy in places]
+    for name, to in systems.items():
+        write_shapes(path, name, circles, 3, radius=0.5, to=to)
+    pair = tissue[: 2 * half].copy()
+    of = np.repeat(list(systems), half)
+    numbers = np.tile(np.arange(half), 2) + 100
+    write_table(path, "table", pair, of, 3, numbers=numbers)
+    return path
+
+
+def put_points(store, found, name, to):
+    """Write points that are in some coordinate systems."""
+    place = files.write_points(store, found, 3, name)
+    about = {
+        "coordinateTransformations": transforms(*MOVED, to=to),
+        "spatialdata_attrs": {"feature_key": "feature_name", "version": "0.2"},
+    }
+    files.group(place, about, 3)
+    return place
+
+
+def test_sections_of_a_store_have_the_points_that_only_they_have(
+    tmp_path, tissue, found
+):
+    systems = {"a": ["a_own", "global"], "b": ["b_own", "global"]}
+    store = write_regions(tmp_path / "data.zarr", tissue, systems)
+    first, second = found.iloc[:1000], found.iloc[1000:]
+    put_points(store, first, "of_a", systems["a"])
+    section = read(store)
+    # Those of a are not those of b as well, for want of others.
+    assert [one.section for one in transcript_sources(section)] == ["a"]
+    put_points(store, second, "of_b", systems["b"])
+    table = read_transcripts(read(store), GENES)
+    for name, own in (("a", first), ("b", second)):
+        assert_same(table[table["section"] == name], wanted(own, least=20))
+
+
+def test_points_of_several_fields_are_put_together(tmp_path, tissue, found):
+    store = write_store(tmp_path / "data.zarr", tissue)
+    # As spatialdata-io has CosMx: points for each field, which border on one another.
+    middle = found["x"].median()
+    left, right = found[found["x"] < middle], found[found["x"] >= middle]
+    files.write_points(store, left, 3, "1_points")
+    files.write_points(store, right, 3, "2_points")
+    # Some of them again are no others.
+    files.write_points(store, left.iloc[::10], 3, "chosen")
+    section = read(store)
+    assert len(transcript_sources(section)) == 2
+    assert_same(read_transcripts(section, GENES), wanted(found, least=20))
+    assert_same(read_transcripts(store, GENES), wanted(found, least=20))
+    joined = join_sections({"a": section, "b": read(store)})
+    table = read_transcripts(joined, GENES)
+    assert list(table["section"].cat.categories) == ["a", "b"]
+    assert_same(table[table["section"] == "b"], wanted(found, least=20))
+
+
+def test_all_tables_together_keep_no_more_than_asked(tmp_path, tissue, found):
+    store = write_store(tmp_path / "data.zarr", tissue)
+    middle = found["x"].median()
+    for name, own in (
+        ("1_points", found[found["x"] < middle]),
+        ("2_points", found[found["x"] >= middle]),
+    ):
+        files.write_points(store, own, 3, name)
+    reader = MoleculeReader(transcript_sources(read(store)), GENES, most=400)
+    for _ in reader.steps(RunControl()):
+        assert sum(map(len, reader.molecules())) <= 400
+    parts = reader.molecules()
+    assert len({one.share for one in parts}) == 1
+    assert sum(int(one.n_found.sum()) for one in parts) == len(wanted(found, least=20))
 
 
 @pytest.mark.parametrize("damage", ["schema", "transform", "outside"])
@@ -304,3 +419,28 @@ def test_real_xenium(instruments, name):
         table[["x", "y"]] <= places.max(0) + 20
     )
     assert inside.all(axis=None)
+
+
+@pytest.mark.parametrize(
+    ("column", "value"),
+    [("feature_name", b"\xff\xfe"), ("x_location", "left"), ("qv", "good")],
+)
+def test_damaged_values_of_parquet_are_refused(tmp_path, found, column, value):
+    path = files.write_xenium_molecules(tmp_path, found)
+    table = pd.read_parquet(path)
+    values = table[column].astype(object)
+    if column != "feature_name":
+        values = values.astype(str)
+    values.iloc[5] = value
+    table.assign(**{column: values}).to_parquet(path)
+    with pytest.raises(InputError, match="the table of transcripts"):
+        read_transcripts(path, [*GENES, "GENE12", "NegControlProbe_00004"])
+
+
+def test_genes_that_are_numbers_are_found_in_every_row_group(tmp_path, found):
+    path = files.write_xenium_molecules(tmp_path, found)
+    numbers = np.r_[np.full(100, 9), np.full(len(found) - 100, 10)]
+    table = pd.read_parquet(path).assign(feature_name=numbers, qv=30.0)
+    table.to_parquet(path)
+    assert len(read_transcripts(path, "9")) == 100
+    assert len(read_transcripts(path, "10")) == len(found) - 100

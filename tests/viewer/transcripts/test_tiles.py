@@ -23,12 +23,14 @@ def arrangement(names=("",), scales=(1.0,), shifts=((0.0, 0.0),)):
     )
 
 
-def molecules(n, section="", seed=0, most=None):
+def molecules(n, section="", seed=0, halved=0):
     rng = np.random.default_rng(seed)
-    heap = MoleculeHeap(("a", "b"), most, section)
+    heap = MoleculeHeap(("a", "b"), section)
     places = rng.uniform(0, 1000, (n, 2)).astype(np.float32)
     codes = rng.integers(0, 2, n).astype(np.int16)
     heap.add(places, codes, codes[:0])
+    for _ in range(halved):
+        heap.halve()
     return heap.molecules()
 
 
@@ -109,7 +111,7 @@ def test_sections_stand_where_their_spots_stand():
 
 
 def test_samples_of_several_tables_are_of_one_share():
-    one, two = molecules(8000, "one", most=2500), molecules(8000, "two", seed=1)
+    one, two = molecules(8000, "one", halved=2), molecules(8000, "two", seed=1)
     places = arrangement(("one", "two"), (1.0, 1.0), ((0.0, 0.0), (0.0, 5000.0)))
     canvas = CanvasMolecules([one, two], places)
     assert canvas.share == one.share == 1 / 4

@@ -305,7 +305,8 @@ def _on_the_slide(
         inside, corners, table.index, counted, pixels is None, views
     )
     xy = inside + corners * (1, sign)
-    x, y = "CenterX_global_px", "CenterY_global_px"
+    # Not as the instrument calls them: other tables may have another origin there.
+    x, y = "x_slide_px", "y_slide_px"
     moved = table.assign(**{x: xy[:, 0], y: xy[:, 1]})
     return CosmxCells(moved, x, y, _from(edges, views), None, (*remarks, *told))
 

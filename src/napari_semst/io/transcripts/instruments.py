@@ -109,6 +109,9 @@ def table_in(folder: Path, name: str) -> Path | None:
 def table_beside(counts: Path, name: str, other: str) -> Path | None:
     """Return the table whose name is like that of the counts, else the only one.
 
+    That is taken where there is one table of counts as well: else it may be of another
+    section.
+
     Parameters
     ----------
     counts
@@ -119,7 +122,10 @@ def table_beside(counts: Path, name: str, other: str) -> Path | None:
     bare = counts.name.removesuffix(".gz").removesuffix(".csv").replace(name, other)
     places = (counts.with_name(f"{bare}{ending}") for ending in _ENDINGS)
     own = next((place for place in places if place.is_file()), None)
-    return own or table_in(counts.parent, other)
+    if own is not None:
+        return own
+    alone = len(list(counts.parent.glob(f"*{name}*"))) == 1
+    return table_in(counts.parent, other) if alone else None
 
 
 def _source(kind: str, file: Path, tissue: AnnData) -> TranscriptSource:

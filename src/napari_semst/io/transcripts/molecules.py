@@ -77,22 +77,18 @@ def is_sampled(ranks: NDArray[np.uint32], share: float) -> NDArray[np.bool_]:
 
 
 class MoleculeHeap:
-    """Molecules as they come from a file, no more of them than asked for.
+    """Molecules as they come from a file, or a sample of them.
 
     Parameters
     ----------
     genes
         That are looked for.
-    most
-        Molecules to keep; of more a sample is kept. None keeps all.
     section
         That they are of.
     """
 
-    def __init__(
-        self, genes: tuple[str, ...], most: int | None = None, section: str = ""
-    ) -> None:
-        self._genes, self._most, self._section = genes, most, section
+    def __init__(self, genes: tuple[str, ...], section: str = "") -> None:
+        self._genes, self._section = genes, section
         self._parts: list[tuple[NDArray[np.float32], NDArray[np.int16]]] = []
         self._n, self._share = 0, 1.0
         self._found = np.zeros(len(genes), np.int64)
@@ -110,10 +106,15 @@ class MoleculeHeap:
         self._low += np.bincount(low, minlength=n_genes)
         self._parts.append(self._sampled(places, codes))
         self._n += len(self._parts[-1][1])
-        while self._most is not None and self._n > self._most:
-            self._share /= 2
-            self._parts = [self._sampled(*part) for part in self._parts]
-            self._n = sum(len(part[1]) for part in self._parts)
+
+    def __len__(self) -> int:
+        return self._n
+
+    def halve(self) -> None:
+        """Keep half of what is there, and of what comes."""
+        self._share /= 2
+        self._parts = [self._sampled(*part) for part in self._parts]
+        self._n = sum(len(part[1]) for part in self._parts)
 
     def _sampled(
         self, places: NDArray[np.float32], codes: NDArray[np.int16]

@@ -116,14 +116,14 @@ def _table(reader: MoleculeReader, genes: tuple[str, ...]) -> pd.DataFrame:
     import pandas as pd
 
     found = reader.molecules()
+    sections = list(dict.fromkeys(one.section for one in found))
     parts = []
-    for number, one in enumerate(found):
+    for one in found:
         part = pd.DataFrame({"x": one.places[:, 0], "y": one.places[:, 1]})
         part["gene"] = pd.Categorical.from_codes(one.codes, list(genes))
-        if any(other.section for other in found):
-            part["section"] = pd.Categorical.from_codes(
-                np.full(len(one), number), [other.section for other in found]
-            )
+        if any(sections):
+            own = np.full(len(one), sections.index(one.section))
+            part["section"] = pd.Categorical.from_codes(own, sections)
         parts.append(part)
     table = pd.concat(parts, ignore_index=True) if len(parts) > 1 else parts[0]
     low = np.sum([one.n_low for one in found], axis=0)
@@ -132,7 +132,7 @@ def _table(reader: MoleculeReader, genes: tuple[str, ...]) -> pd.DataFrame:
 
 
 def sources_at(path: str | Path) -> tuple[TranscriptSource, ...]:
-    """Return the tables of molecules at a path: one, or none where there is none.
+    """Return the tables of molecules at a path, nothing where there is none.
 
     Parameters
     ----------
@@ -145,8 +145,8 @@ def sources_at(path: str | Path) -> tuple[TranscriptSource, ...]:
         found = source_of_file(place)
         return () if found is None else (found,)
     points = points_in(place)
-    if points is not None:
-        return (points,)
+    if points:
+        return points
     for folder in (place, place / "outs"):
         for name in (TABLES[MERSCOPE], TABLES[COSMX], TABLES[XENIUM]):
             table = table_in(folder, name)

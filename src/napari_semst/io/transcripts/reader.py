@@ -41,7 +41,7 @@ class MoleculeReader:
         Least x and y, largest x and y: molecules elsewhere are left out. In the
         coordinates of the section.
     most
-        Molecules to keep of each table; of more a sample is kept.
+        Molecules to keep of all tables; of more a sample is kept.
     """
 
     def __init__(
@@ -54,9 +54,8 @@ class MoleculeReader:
     ) -> None:
         self._sources, self._genes = tuple(sources), tuple(genes)
         self._least, self._region = least_quality, region
-        self._heaps = [
-            MoleculeHeap(self._genes, most, one.section) for one in self._sources
-        ]
+        self._most = most
+        self._heaps = [MoleculeHeap(self._genes, one.section) for one in self._sources]
         self.n_rows = 0
         """Rows that were gone through."""
 
@@ -123,6 +122,9 @@ class MoleculeReader:
             codes[kept].astype(np.int16),
             codes[low].astype(np.int16),
         )
+        while self._most is not None and sum(map(len, self._heaps)) > self._most:
+            for one in self._heaps:
+                one.halve()
 
 
 def _in_section(source: TranscriptSource, piece: TranscriptPiece) -> Floats:

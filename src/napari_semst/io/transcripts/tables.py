@@ -68,6 +68,38 @@ def rows_in(file: Path) -> int:
         return sum(int(parquet.read_metadata(part).num_rows) for part in parts or ())
 
 
+def box_in(file: Path, columns: TranscriptColumns) -> Box | None:
+    """Return the box around molecules as their file tells it, None where it does not.
+
+    Parameters
+    ----------
+    file
+        The table.
+    columns
+        How its columns are called.
+    """
+    from pyarrow import parquet
+
+    bounds: list[tuple[Any, Any] | None] = []
+    for part in parquet_files(file) or ():
+        with translate_errors(part, TRANSCRIPTS):
+            about = parquet.read_metadata(part)
+        places = {about.schema.column(i).path: i for i in range(about.num_columns)}
+        for number in range(about.num_row_groups):
+            group = about.row_group(number)
+            if group.num_rows:
+                bounds += [
+                    _bounds(group.column(places[name]) if name in places else None)
+                    for name in (columns.x, columns.y)
+                ]
+    told = [one for one in bounds if one is not None]
+    if not told or len(told) < len(bounds):
+        return None
+    least = [float(min(low for low, _ in told[axis::2])) for axis in (0, 1)]
+    most = [float(max(high for _, high in told[axis::2])) for axis in (0, 1)]
+    return least[0], least[1], most[0], most[1]
+
+
 def transcript_pieces(
     source: TranscriptSource,
     genes: Sequence[str],
@@ -126,7 +158,9 @@ def _parquet_pieces(
         if n_left:
             yield _piece(None, found, genes, n_left)
         for batch in _guarded(batches, part) if groups else ():
-            yield _piece(batch, found, genes)
+            with translate_errors(part, TRANSCRIPTS):
+                piece = _piece(batch, found, genes)
+            yield piece
 
 
 def _text_pieces(
@@ -247,7 +281,8 @@ def _bounds(column: Any) -> tuple[Any, Any] | None:
 
 
 def _may_hold(bounds: tuple[Any, Any] | None, genes: Sequence[str]) -> bool:
-    if bounds is None:
+    # Numbers have an order other than that of their texts.
+    if bounds is None or not isinstance(bounds[0], bytes | str):
         return True
     low, high = (
         one if isinstance(one, bytes) else str(one).encode("utf-8") for one in bounds
