@@ -307,3 +307,64 @@ def test_what_was_looked_at_is_recorded_as_code(qtbot, viewer, dock, folder, fou
     exec("\n".join([head, *code.blocks]), names)
     n = len(rows_of(found, "GENE0")) + len(rows_of(found, "GENE7"))
     assert len(names["transcripts"]) == n
+
+
+@pytest.fixture
+def held(monkeypatch):
+    """Pieces of tables that are held back until told; and whether one came."""
+    entered, go_on = threading.Event(), threading.Event()
+    add_piece = MoleculeReader._add
+
+    def late(self, *given):
+        entered.set()
+        go_on.wait(20)
+        add_piece(self, *given)
+
+    def hold():
+        monkeypatch.setattr(MoleculeReader, "_add", late)
+        return entered, go_on
+
+    return hold
+
+
+def test_molecules_of_the_genes_before_are_not_shown_under_new_names(
+    qtbot, viewer, dock, folder, held
+):
+    add(viewer, read(folder))
+    viewer.reset_view()
+    part = show(qtbot, dock, "GENE0")
+    assert len(part.shown.points.data)
+    entered, go_on = held()
+    part.genes.setText("GENE7")
+    part.show_genes()
+    qtbot.waitUntil(entered.is_set)
+    assert len(part.shown.points.data) == 0
+    assert part.message.text() == "Reading molecules."
+    go_on.set()
+    wait(qtbot, part)
+    assert {*part.shown.points.features["gene"]} == {"GENE7"}
+
+
+def test_what_went_wrong_is_told_of_its_own_section(
+    qtbot, viewer, dock, folder, found, held
+):
+    add(viewer, read(folder), "one")
+    add(viewer, read(folder), "two")
+    part = show(qtbot, dock, "GENE0")
+    dock.sections.setCurrentText("one")
+    found.rename(columns={"gene": "feature_name"})[["feature_name", "x"]].to_parquet(
+        folder / "transcripts.parquet"
+    )
+    part.genes.setText("GENE7")
+    part.box.click()
+    shown = part.shown
+    dock.sections.setCurrentText("two")
+    qtbot.waitUntil(lambda: bool(shown.problem))
+    assert "molecules in view" in part.message.text()
+    dock.sections.setCurrentText("one")
+    assert "missing: x_location, y_location" in part.message.text()
+    assert part.box.isChecked()
+    part.box.click()
+    dock.sections.setCurrentText("two")
+    dock.sections.setCurrentText("one")
+    assert not part.box.isChecked()

@@ -99,6 +99,16 @@ def draw_tile(points: Points, tile: MoleculeTile, genes: Sequence[str]) -> None:
     points.refresh()
 
 
+def clear_tile(points: Points) -> None:
+    """Draw nothing until the next tile; how the layer looks stays."""
+    size = _size(points)
+    points.selected_data = set()
+    with points.events.blocker_all():
+        points.data = np.empty((0, 2))
+    points.current_size = size
+    points.refresh()
+
+
 def gene_colours(genes: Sequence[str]) -> tuple[str, ...]:
     """Return a colour for each gene, as ``#rrggbb``."""
     return tuple(GENE_COLORS[at % len(GENE_COLORS)] for at in range(len(genes)))

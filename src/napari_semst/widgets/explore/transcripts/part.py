@@ -22,7 +22,6 @@ from napari_semst.viewer import spots
 from napari_semst.viewer.transcripts.molecule_layer import GENE_COLORS, gene_colours
 from napari_semst.widgets.explore.transcripts import texts
 from napari_semst.widgets.explore.transcripts.shown import ShownMolecules
-from napari_semst.widgets.shared.errors import describe_error
 from napari_semst.widgets.shared.forms import (
     add_row,
     form_layout,
@@ -144,7 +143,6 @@ class TranscriptsPart(QWidget):
         if shown is None:
             shown = ShownMolecules(self._context.viewer, layer, self)
             shown.changed.connect(self._refresh)
-            shown.failed.connect(self._on_failed)
             shown.gone.connect(self._on_gone)
             shown.read.connect(self._on_read)
             self._shown[_key(layer)] = shown
@@ -164,7 +162,8 @@ class TranscriptsPart(QWidget):
         self.genes.setText("" if shown is None else ", ".join(shown.genes))
         self._problem = ""
         with QSignalBlocker(self.box):
-            self.box.setChecked(shown is not None and shown.points is not None)
+            told = shown is not None and bool(shown.points or shown.problem)
+            self.box.setChecked(told)
         self.box.setEnabled(there and layer is not None)
         self.box.setToolTip(texts.BOX_TIP if there else texts.NO_TABLE_TIP)
         self._refresh()
@@ -173,6 +172,7 @@ class TranscriptsPart(QWidget):
         shown, colouring = self.shown, self._context.colouring
         if not on:
             if shown is not None:
+                shown.problem = ""
                 shown.hide()
             self._refresh()
             return
@@ -198,10 +198,6 @@ class TranscriptsPart(QWidget):
         for key in [key for key in self._shown if key not in there]:
             self._shown.pop(key).shutdown()
 
-    def _on_failed(self, error: Exception, details: str) -> None:
-        self._problem = "\n".join(describe_error(error))
-        self._refresh()
-
     def _on_read(self, genes: tuple[str, ...]) -> None:
         shown = self.sender()
         layer = shown.layer if isinstance(shown, ShownMolecules) else None
@@ -213,12 +209,13 @@ class TranscriptsPart(QWidget):
 
     def _refresh(self) -> None:
         shown = self.shown
+        problem = self._problem or ("" if shown is None else shown.problem)
         self.inside.setVisible(self.box.isChecked())
         if shown is not None and shown.points is None:
             shown = None
         self.cancel.setVisible(shown is not None and shown.reading.busy)
         told = "" if shown is None else _told(shown)
-        self.message.setText(self._problem or told or texts.NAME_SOME)
+        self.message.setText(problem or told or texts.NAME_SOME)
         molecules = None if shown is None else shown.molecules
         self.legend.setVisible(molecules is not None)
         if shown is not None and molecules is not None:

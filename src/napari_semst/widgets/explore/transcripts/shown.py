@@ -12,16 +12,19 @@ from napari_semst.io.transcripts.sources import transcript_sources
 from napari_semst.viewer import adapter, sections, spots
 from napari_semst.viewer.transcripts.molecule_layer import (
     add_molecule_layer,
+    clear_tile,
     draw_tile,
     kept_look,
     place_like,
     view_box,
 )
+from napari_semst.widgets.explore.transcripts import texts
 from napari_semst.widgets.explore.transcripts.reading import (
     MoleculeReading,
     StandingPlaces,
     put_on_canvas,
 )
+from napari_semst.widgets.shared.errors import describe_error
 from napari_semst.widgets.shared.worker import BackgroundTask
 
 if TYPE_CHECKING:
@@ -54,7 +57,6 @@ class ShownMolecules(QObject):
     """
 
     changed = Signal()  # what is told of them
-    failed = Signal(object, str)
     gone = Signal()  # their layer was removed by hand
     read = Signal(object)  # genes, all of whose molecules are there now
 
@@ -67,7 +69,7 @@ class ShownMolecules(QObject):
         self.molecules: CanvasMolecules | None = None
         self.view: MoleculeView | None = None
         self.points: Points | None = None
-        self.progress = ""
+        self.progress = self.problem = ""
         self._tile: MoleculeTile | None = None
         self._look_kept: dict[str, Any] | None = None
         self._stood = self._standing()
@@ -127,8 +129,12 @@ class ShownMolecules(QObject):
         if tissue is None:
             return
         self.genes, self.molecules, self.view, self._tile = genes, None, None, None
+        self.problem, self.progress = "", texts.BEGUN
         if self.points is None:
             self.points = add_molecule_layer(self._viewer, self.layer, self._look_kept)
+        else:
+            # Not those of the genes before, under the names of these.
+            clear_tile(self.points)
         self.standing.drop()
         self.looking.drop()
         self._stood = self._standing()
@@ -232,8 +238,8 @@ class ShownMolecules(QObject):
         self.read.emit(self.genes)
 
     def _on_failed(self, error: Exception, details: str) -> None:
+        self.problem = "\n".join(describe_error(error))
         self.hide()
-        self.failed.emit(error, details)
 
     def _on_removed(self, event: Any = None) -> None:
         if self.points is not None and self.points not in self._viewer.layers:
