@@ -5,7 +5,8 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from napari_semst import read
+from napari_semst import keys, read, remove_image
+from napari_semst.io.concat_sections import join_sections
 from napari_semst.io.places.landmarks import landmarks_of
 from napari_semst.io.sections import added_libraries
 from napari_semst.session.log import session_actions
@@ -67,12 +68,7 @@ def test_pairs_register_it_and_the_other_image_stays(qtbot, viewer, dock, run, p
     added(qtbot, dock, path)
     (image,) = image_layers_of(section, "he", viewer.layers)
     panel = dock.alignment.landmarks
-    panel.set_button.click()
-    for place, spot in zip(IMAGE, SPOTS, strict=True):
-        for one in (place, spot):
-            viewer.layers.selection.active.add(one[::-1])
-    qtbot.waitUntil(lambda: panel.register_button.isEnabled(), timeout=60_000)
-    panel.register_button.click()
+    register(qtbot, viewer, panel)
     qtbot.waitUntil(lambda: landmarks_of(section, "he") is not None, timeout=60_000)
     qtbot.waitUntil(lambda: not panel.judging.busy)
     np.testing.assert_allclose(landmarks_of(section, "he").image, IMAGE, atol=1e-6)
@@ -98,6 +94,89 @@ def test_undo_takes_it_away_with_its_landmarks(qtbot, viewer, dock, run, path):
     assert session_actions(section)[-1].name == "remove_image"
     added(qtbot, dock, path)
     assert added_libraries(section) == ("he",)
+
+
+def register(qtbot, viewer, panel):
+    """Set pairs, and press Register."""
+    panel.set_button.click()
+    for place, spot in zip(IMAGE, SPOTS, strict=True):
+        for one in (place, spot):
+            viewer.layers.selection.active.add(one[::-1])
+    qtbot.waitUntil(lambda: panel.register_button.isEnabled(), timeout=60_000)
+    panel.register_button.click()
+
+
+def test_removed_while_it_is_registered_it_leaves_no_landmarks(
+    qtbot, viewer, dock, run, path
+):
+    section = read(run)
+    add(viewer, section)
+    other = added(qtbot, dock, path)
+    panel = dock.alignment.landmarks
+    register(qtbot, viewer, panel)
+    other.remove_button.click()
+    assert not panel.drawing.busy
+    answers = []
+    panel.drawing.done.connect(answers.append)
+    added(qtbot, dock, path)
+    assert answers == []
+    assert landmarks_of(section, "he") is None
+    # An answer that was under way already; the pairs are still there.
+    qtbot.waitUntil(panel.register_button.isEnabled, timeout=60_000)
+    panel.register_button.click()
+    remove_image(section, "he")
+    qtbot.waitUntil(lambda: bool(answers))
+    assert keys.LANDMARKS not in section.uns
+
+
+def test_another_image_of_the_name_is_not_put_where_the_first_lay(
+    qtbot, viewer, dock, run, path
+):
+    section = read(run)
+    add(viewer, section)
+    other = added(qtbot, dock, path)
+    panel = dock.alignment.landmarks
+    register(qtbot, viewer, panel)
+    qtbot.waitUntil(panel.undo_button.isEnabled, timeout=60_000)
+    other.remove_button.click()
+    added(qtbot, dock, path)
+    assert not panel.undo_button.isEnabled()
+    # What was clicked is not lost.
+    assert len(panel.pairs[0]) == len(IMAGE)
+
+
+def test_it_comes_to_its_section_when_another_was_chosen_meanwhile(
+    qtbot, viewer, dock, run, path
+):
+    section, another = read(run), read(run)
+    layer, second = add(viewer, section, "one"), add(viewer, another, "two")
+    dock.alignment.show_layer(layer)
+    other = dock.alignment.other
+    assert other.tissue is section
+    other.add(str(path))
+    dock.alignment.show_layer(second)
+    qtbot.waitUntil(lambda: not other.reading.busy)
+    assert added_libraries(section) == ("he",)
+    assert added_libraries(another) == ()
+    (image,) = image_layers_of(section, "he", viewer.layers)
+    assert viewer.layers.index(image) == viewer.layers.index(layer) - 1
+    assert dock.alignment.tissue is another
+    assert other.add_button.isEnabled()
+    # One whose section is gone by then is dropped.
+    other.add(str(path))
+    viewer.layers.remove(second)
+    qtbot.waitUntil(lambda: not other.reading.busy)
+    assert added_libraries(another) == ()
+
+
+def test_sections_side_by_side_get_none(qtbot, viewer, dock, run, path):
+    joined = join_sections({"a": read(run), "b": read(run)})
+    add(viewer, joined)
+    other = dock.alignment.other
+    other.add(str(path))
+    assert not other.reading.busy
+    assert other.line.kind == "error"
+    assert added_libraries(joined) == ()
 
 
 def test_a_section_without_an_image_gets_one(qtbot, viewer, dock, tmp_path, path):

@@ -62,13 +62,15 @@ class AddedImagePart(QWidget):
     """
 
     added = Signal(object, str)  # tissue; the library of its image
-    removed = Signal(object)  # tissue
+    removed = Signal(object, str)  # tissue; the library that is gone
 
     def __init__(self, viewer: Viewer, parent: QWidget | None = None) -> None:
         super().__init__(parent)
         self._viewer = viewer
         self._layer: Layer | None = None
         self._library = ""
+        # The spots of the section that an image is being read for.
+        self._awaits: Layer | None = None
         self.reading = BackgroundTask(_read)
         self.add_button = push_button("Add an image...", TIPS["add_image"])
         self.remove_button = push_button("Remove image", TIPS["remove_image"])
@@ -96,8 +98,7 @@ class AddedImagePart(QWidget):
         library
             Of the image on show; empty for none.
         """
-        if layer is not self._layer:
-            self.reading.drop()
+        if layer is not self._layer and not self.reading.busy:
             self.line.hide()
         self._layer, self._library = layer, library
         tissue = self.tissue
@@ -119,7 +120,12 @@ class AddedImagePart(QWidget):
         if layer is None or tissue is None or self.reading.busy:
             return
         self.line.show()
-        self.line.say("running", texts.ADDING_IMAGE.format(name=Path(path).name))
+        if sections.sections_on(layer):
+            self.line.say("error", texts.SEVERAL_SECTIONS)
+            return
+        told = texts.ADDING_IMAGE.format(name=Path(path).name, section=layer.name)
+        self.line.say("running", told)
+        self._awaits = layer
         standing = layer.metadata.get(adapter.COORDINATES), sections.sections_by(layer)
         self.reading.start(tissue, adapter.snapshot(tissue), path, layer.name, standing)
         self.show_image(layer, self._library)
@@ -140,8 +146,12 @@ class AddedImagePart(QWidget):
 
         from napari_semst.viewer.hover import receive_layer
 
-        layer, tissue = self._layer, self.tissue
-        if layer is None or tissue is not read.tissue:
+        layer, self._awaits = self._awaits, None
+        tissue = read.tissue
+        there = layer is not None and layer in self._viewer.layers
+        if layer is None or not there or tissue_of(layer) is not tissue:
+            self.line.hide()
+            self.show_image(self._layer, self._library)
             return
         put_added_image(tissue, read.added)
         layers = self._viewer.layers
@@ -159,8 +169,9 @@ class AddedImagePart(QWidget):
             warn(tissue, read.added.told)
         self._changed(tissue)
         kind = "warning" if read.added.told else "success"
-        told = texts.IMAGE_ADDED.format(name=read.added.name)
+        told = texts.IMAGE_ADDED.format(name=read.added.name, section=layer.name)
         self.line.say(kind, f"{told} {read.added.told}".strip())
+        self.show_image(self._layer, self._library)
         self.added.emit(tissue, read.added.name)
 
     def _on_failed(self, error: Exception, details: str) -> None:
@@ -183,7 +194,7 @@ class AddedImagePart(QWidget):
         record_action(tissue, Action("remove_image", {"name": library}))
         self._changed(tissue)
         self.line.hide()
-        self.removed.emit(tissue)
+        self.removed.emit(tissue, library)
 
     def _changed(self, tissue: AnnData) -> None:
         mark_unsaved(self._viewer, tissue)

@@ -264,13 +264,16 @@ class AlignmentPanel(QWidget):
             self.by_channel.expand()
 
     def _on_added(self, tissue: AnnData, library: str) -> None:
-        self.show_layer(self._layer)
-        self.image.setCurrentIndex(self.image.findData(library))
-        self._show()
-        self.by_landmarks.expand()
+        # Meanwhile another section may have been chosen.
+        if tissue is self.tissue:
+            self.show_layer(self._layer)
+            self.image.setCurrentIndex(self.image.findData(library))
+            self._show()
+            self.by_landmarks.expand()
         self.aligned.emit(tissue)
 
-    def _on_removed(self, tissue: AnnData) -> None:
+    def _on_removed(self, tissue: AnnData, library: str) -> None:
+        self.landmarks.forget(tissue, library)
         self.show_layer(self._layer)
         self.aligned.emit(tissue)
 

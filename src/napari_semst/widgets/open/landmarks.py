@@ -18,6 +18,7 @@ from napari_semst.io.places.landmarks import (
     read_landmarks,
     write_landmarks,
 )
+from napari_semst.io.sections import libraries
 from napari_semst.registration.accuracy import landmark_errors
 from napari_semst.registration.landmarks import (
     FEWEST_PAIRS,
@@ -202,6 +203,19 @@ class LandmarkPanel(QWidget):
                 self.kind.setCurrentIndex(self.kind.findData(known.kind))
                 self._keep(known.image, known.spots)
         self._judge()
+
+    def forget(self, tissue: AnnData, library: str) -> None:
+        """Forget how an image lay that is gone: another may get its name.
+
+        Its pairs stay, should the same one be added again.
+        """
+        self._before = [
+            one
+            for one in self._before
+            if one.tissue() is not tissue or one.library != library
+        ]
+        if tissue is self.tissue and library == self._library:
+            self.drawing.drop()
 
     def shutdown(self) -> None:
         """Take the landmarks off the canvas; for when the dock goes."""
@@ -420,6 +434,9 @@ class LandmarkPanel(QWidget):
         self, answer: tuple[AnnData, RegisteredLayers, _Before | None]
     ) -> None:
         tissue, made, undone = answer
+        if made.library not in libraries(tissue):  # it was removed meanwhile
+            self._show()
+            return
         library, landmarks, adjustment = made.library, made.landmarks, made.adjustment
         before = _Before(
             ref(tissue),

@@ -117,10 +117,14 @@ USUAL_POSITIONS = "Choose a file..."
 
 NO_IMAGE = "This section has no image to align."
 ADD_IMAGE = "Add an image to the section"
-ADDING_IMAGE = "Reading {name}..."
+ADDING_IMAGE = "Reading {name} for {section}..."
 IMAGE_ADDED = (
-    "{name} was added, its corner at the origin of the coordinates. Set pairs under "
-    "Register by landmarks."
+    "{name} was added to {section}, its corner at the origin of the coordinates. Set "
+    "pairs under Register by landmarks."
+)
+SEVERAL_SECTIONS = (
+    "Expected a section of one piece; several are shown side by side. Add the image to "
+    "its section before they are joined."
 )
 ALL_INSIDE = "All {count:,} spots lie on the image."
 INSIDE = "{share} % of {count:,} spots lie on the image."
