@@ -70,3 +70,27 @@ def test_mutual_neighbours_are_near_from_both_sides():
     pairs = set(zip(*map(tuple, mutual_neighbours(first, second, 1)), strict=True))
     # 10 is nearest to 1.8, but 1.8 is nearer to 1.
     assert pairs == {(0, 0), (1, 1)}
+
+
+def test_what_is_laid_upon_others_moves_none_of_them():
+    values, _, sections, _ = shifted_sections()
+    first = np.array([False, True, True])
+    found = align_sections((values,), (values,), sections, 0, first)
+    # The largest is not among the first, and is laid upon them.
+    assert not found.shifts[0][1].any()
+    assert found.shifts[0][0].any()
+    other = np.where(sections.codes[:, None] == 0, values[::-1], values)
+    again = align_sections((other,), (other,), sections, 0, first)
+    np.testing.assert_array_equal(found.shifts[0][1:], again.shifts[0][1:])
+
+
+def test_of_sections_of_one_size_names_decide_which_is_the_frame():
+    random = np.random.default_rng(1)
+    parts = [kinds(random, range(4))[0] + move for move in (0, 2)]
+    codes = np.repeat([0, 1], 240).astype(np.int32)
+    for order, names in (((0, 1), ("a", "b")), ((1, 0), ("b", "a"))):
+        values = np.concatenate([parts[one] for one in order])
+        found = align_sections((values,), (values,), Sections(codes, names), 0)
+        moved = dict(zip(names, found.shifts[0], strict=True))
+        assert not moved["a"].any()
+        assert moved["b"].any()

@@ -70,7 +70,11 @@ class SectionAlignment(NamedTuple):
 
 
 def align_sections(
-    scores: Sequence[Scores], averaged: Sequence[Scores], sections: Sections, seed: int
+    scores: Sequence[Scores],
+    averaged: Sequence[Scores],
+    sections: Sections,
+    seed: int,
+    first: NDArray[np.bool_] | None = None,
 ) -> SectionAlignment:
     """Find the shift that takes every section to those before it, largest first.
 
@@ -85,9 +89,12 @@ def align_sections(
         Components of one or more kinds, each ``(n_spots, width)``.
     averaged
         The same averaged over spatial neighbours; the first are compared.
+    first
+        Sections that others are laid upon, and nothing else, ``(n_sections,)``: what
+        the others are of moves none of them. `None`: each upon all before it.
     """
     random = np.random.default_rng([seed, 2])
-    order = np.argsort(-sections.sizes, kind="stable")
+    order = _order(sections, first)
     spots = list(sections.spots())
     frame = _Frame(
         averaged,
@@ -97,7 +104,9 @@ def align_sections(
     paired = np.ones(len(spots))
     rows, columns = [], []
     for index, code in enumerate(order[1:], start=1):
-        done = [spots[other] for other in order[:index]]
+        done = [
+            spots[other] for other in order[:index] if first is None or first[other]
+        ]
         few, many = (
             (_drawn(done, size, random), _drawn([spots[code]], size, random))
             for size in (SETTLING_SPOTS, COMPARED_SPOTS)
@@ -110,6 +119,18 @@ def align_sections(
     graph = _graph(rows, columns, len(scores[0]))
     apart = np.array([frame.apart(spots, code, random) for code in range(len(spots))])
     return SectionAlignment(tuple(frame.shifts), graph, paired, apart)
+
+
+def _order(sections: Sections, first: NDArray[np.bool_] | None) -> list[int]:
+    """Return sections from the largest on, those that are first before the others.
+
+    Of sections of one size names decide: in which order they are given does not.
+    """
+    sizes, names = sections.sizes, sections.names
+    behind = np.zeros(len(names), bool) if first is None else ~first
+    return sorted(
+        range(len(names)), key=lambda one: (behind[one], -sizes[one], names[one])
+    )
 
 
 def _drawn(

@@ -19,6 +19,8 @@ from napari_semst.methods.image_guided.features import (
     image_of,
 )
 from napari_semst.methods.image_guided.level_stain import without_stain_trend
+from napari_semst.prepare.align_sections import align_sections
+from napari_semst.prepare.components import smooth_over_neighbours
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -56,6 +58,38 @@ class LevelSections(NamedTuple):
     image: Floats
     stain_trend: float
     stain_shift: Doubles
+
+
+def laid_upon(inputs: GuidedInputs, section: Section, reference: Bools) -> GuidedInputs:
+    """Return inputs whose expression lies in the frame of the reference.
+
+    A run lays sections upon the largest, which may be one that is asked: what it is of
+    would then move those that are to teach what it is held against.
+
+    Parameters
+    ----------
+    reference
+        Sections that are laid upon each other alone, ``(n_sections,)``.
+    """
+    found, codes = inputs.components, section.sections.codes
+    assert found.alignment is not None, "several sections are laid into one frame"
+    kinds = (found.root, found.logged)
+    apart = [
+        one - shift[codes]
+        for one, shift in zip(kinds, found.alignment.shifts, strict=True)
+    ]
+    averaged = [
+        smooth_over_neighbours(one, section.average, section.smoothing_rounds)
+        for one in apart
+    ]
+    alignment = align_sections(
+        apart, averaged, section.sections, inputs.config.training.seed, reference
+    )
+    root, logged = (
+        one + shift[codes] for one, shift in zip(apart, alignment.shifts, strict=True)
+    )
+    moved = found._replace(root=root, logged=logged, alignment=alignment)
+    return replace(inputs, components=moved)
 
 
 def level_sections(

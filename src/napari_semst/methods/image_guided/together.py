@@ -40,7 +40,10 @@ from napari_semst.methods.image_guided.reference import (
     unlike_images,
 )
 from napari_semst.methods.image_guided.regions import Evidence, find_regions_together
-from napari_semst.methods.image_guided.section_effects import level_sections
+from napari_semst.methods.image_guided.section_effects import (
+    laid_upon,
+    level_sections,
+)
 from napari_semst.methods.image_guided.together_nulls import (
     LearntTogether,
     asked_together,
@@ -125,6 +128,8 @@ def measure_together(
     """
     yield _told(0, "Laying sections onto one scale")
     reference = reference_sections(inputs.config, section.sections.names)
+    if reference.any():
+        inputs = laid_upon(inputs, section, reference)
     first = ~reference if not reference.any() else reference
     level = level_sections(inputs, section, first)
     roles, level = yield from _roles(level, reference, inputs, section, control)
