@@ -9,9 +9,12 @@ from napari.utils._proxies import PublicOnlyProxy
 from qtpy.QtCore import Qt
 
 from napari_semst import keys
+from napari_semst.config import Request
+from napari_semst.errors import InputError
 from napari_semst.io.concat_sections import join_sections
 from napari_semst.viewer import sections
 from napari_semst.widgets.find import texts
+from napari_semst.widgets.find import texts_image as words
 from napari_semst.widgets.find.fields import section_columns
 from napari_semst.widgets.find.widget import FindDomains
 from napari_semst.widgets.shared import files as files_module
@@ -254,3 +257,77 @@ def test_what_cannot_be_joined_is_said_on_the_card(qtbot, viewer, dock):
     assert "most genes in common" in dock.card.text.text()
     assert layer.visible
     assert len(viewer.layers) == 4
+
+
+def tick(reference, *names):
+    for row in range(reference.list.count()):
+        item = reference.list.item(row)
+        on = item.text() in names
+        item.setCheckState(Qt.CheckState.Checked if on else Qt.CheckState.Unchecked)
+
+
+def guided(dock):
+    method = dock.settings.method
+    method.setCurrentIndex(method.findData("image-guided"))
+    return dock.settings.histology.reference
+
+
+def guided_settings(dock):
+    request = dock.settings.request("spatial")
+    return request.overrides.get("image_guided", {})
+
+
+def test_reference_sections_are_ticked_among_several(viewer, dock):
+    add(viewer, pair(), "Both")
+    assert dock.settings.histology.reference.isHidden()
+    reference = guided(dock)
+    assert not reference.isHidden()
+    assert [reference.list.item(i).text() for i in range(2)] == ["left", "right"]
+    assert reference.note.text() == words.REFERENCE_NONE
+    assert "reference" not in guided_settings(dock)
+    tick(reference, "right")
+    assert guided_settings(dock) == {"reference": "right"}
+    assert reference.note.text() == words.REFERENCE_ONE
+    again = dock.settings.request("spatial")
+    tick(reference)
+    assert "reference" not in guided_settings(dock)
+    dock.settings.show_request(again)
+    assert reference.ticked == ["right"]
+    assert guided_settings(dock) == {"reference": "right"}
+
+
+def test_all_sections_as_reference_are_refused(viewer, dock):
+    add(viewer, pair(), "Both")
+    reference = guided(dock)
+    tick(reference, "left", "right")
+    assert reference.note.text() == words.REFERENCE_ALL
+    with pytest.raises(InputError, match="all are ticked as reference"):
+        dock.settings.histology.check()
+    tick(reference, "left")
+    dock.settings.histology.check()
+
+
+def test_ticks_are_of_the_section_at_hand(viewer, dock):
+    first = add(viewer, pair(), "Both")
+    reference = guided(dock)
+    tick(reference, "left")
+    add(viewer, small_tissue(), "Single")
+    dock.section.combo.setCurrentText("Single")
+    assert reference.isHidden()
+    assert "reference" not in guided_settings(dock)
+    dock.section.combo.setCurrentText(first.name)
+    assert not reference.isHidden()
+    assert reference.ticked == []
+
+
+def test_reference_sections_of_settings_that_are_not_here_are_not_lost(viewer, dock):
+    add(viewer, pair(), "Both")
+    reference = guided(dock)
+    given = {"image_guided": {"reference": "left,normal7"}}
+    dock.settings.show_request(Request("image-guided", given))
+    assert reference.ticked == ["left"]
+    assert "normal7" in reference.note.text()
+    # The run says what it expected.
+    assert guided_settings(dock) == {"reference": "left,normal7"}
+    tick(reference, "right")
+    assert guided_settings(dock) == {"reference": "right"}

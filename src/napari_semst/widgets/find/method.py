@@ -5,9 +5,20 @@ from __future__ import annotations
 from dataclasses import fields
 from typing import TYPE_CHECKING, Any
 
-from qtpy.QtCore import QSignalBlocker, Signal  # type: ignore[attr-defined]
-from qtpy.QtWidgets import QCheckBox, QComboBox, QDoubleSpinBox, QSpinBox, QWidget
+from qtpy.QtCore import QSignalBlocker, Qt, Signal  # type: ignore[attr-defined]
+from qtpy.QtWidgets import (
+    QCheckBox,
+    QComboBox,
+    QDoubleSpinBox,
+    QLabel,
+    QListWidget,
+    QListWidgetItem,
+    QSizePolicy,
+    QSpinBox,
+    QWidget,
+)
 
+from napari_semst import keys
 from napari_semst.config import ImageGuidedConfig, SemanticsConfig
 from napari_semst.config.presets import AUTO, PRESETS
 from napari_semst.errors import InputError
@@ -19,6 +30,7 @@ from napari_semst.widgets.shared.forms import (
     add_row,
     form_layout,
     keep_narrow,
+    note_label,
     stacked,
 )
 
@@ -30,6 +42,8 @@ if TYPE_CHECKING:
 # Their forms differ: the one has a check box for the image, the other its own fields.
 SEMST, GUIDED = "semst", "image-guided"
 _DEFAULTS = ImageGuidedConfig()
+# Pixels of the list of sections: more are scrolled.
+_MOST_HIGH = 110
 _MOST = {"folds": 20, "k_neighbors": 100, "latent_dim": 1024}
 _SMALL_STEP = {"free_bits": 0.01, "discordance_fdr": 0.01, "kl_weight_max": 0.1}
 
@@ -139,8 +153,12 @@ class HistologyFields(QWidget):
         self.use = QCheckBox(texts.USE_IMAGE)
         self.use.setToolTip(texts.TIPS["use_image"])
         self.guided = GuidedFields()
-        stacked(self, self.image)
+        self.reference = ReferenceList()
+        stacked(self, self.image, self.reference, spacing=6)
+        method.currentIndexChanged.connect(self._show_reference)
+        self._show_reference()
         self.use.toggled.connect(self.changed)
+        self.reference.changed.connect(self.changed)
         self.image.changed.connect(self.changed)
         self.guided.changed.connect(self.changed)
 
@@ -153,12 +171,21 @@ class HistologyFields(QWidget):
     def set_tissue(self, tissue: AnnData | None) -> None:
         """Take the section whose image is meant."""
         self.image.set_tissue(tissue)
+        self.reference.set_tissue(tissue)
+        self._show_reference()
+
+    def _show_reference(self) -> None:
+        several = self.reference.list.count() > 1
+        self.reference.setVisible(several and self._method.chosen == GUIDED)
 
     def check(self) -> None:
         """Raise `InputError`, with what to do, where a run would find no image."""
         why = self.image.why_not() if self.read else ""
         if why:
             raise InputError(why)
+        guided = self._method.chosen == GUIDED
+        if guided and len(self.reference.ticked) == self.reference.list.count() > 0:
+            raise InputError(texts.REFERENCE_ALL)
 
     def added_to(self, request: Request) -> Request:
         """Return a request with method and image, or raise `SemstError`."""
@@ -167,7 +194,9 @@ class HistologyFields(QWidget):
             request = request.with_settings("model", method=method.asked)
         if self.read:
             request = request.with_settings("morphology", **self.image.settings())
-        guided = self.guided.settings() if method.chosen == GUIDED else {}
+        guided = {}
+        if method.chosen == GUIDED:
+            guided = self.guided.settings() | self.reference.settings()
         return request.with_settings("image_guided", **guided) if guided else request
 
     def show_settings(self, settings: dict[str, dict[str, Any]]) -> None:
@@ -179,7 +208,99 @@ class HistologyFields(QWidget):
         if self.read:
             self.image.show_settings(morphology)
         if self._method.chosen == GUIDED:
-            self.guided.show_settings(settings.get("image_guided", {}))
+            guided = settings.get("image_guided", {})
+            self.guided.show_settings(guided)
+            self.reference.show_settings(guided)
+
+
+class ReferenceList(QWidget):
+    """Tick the sections that teach what images lead to expect; none: all do."""
+
+    changed = Signal()
+
+    def __init__(self, parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        # Names that settings ask for and the section at hand does not have: a run is
+        # asked for them all the same, and says what it expected.
+        self._missing: list[str] = []
+        title = QLabel(texts.REFERENCE)
+        self.list = QListWidget()
+        self.list.setSizeAdjustPolicy(QListWidget.SizeAdjustPolicy.AdjustToContents)
+        self.list.setSizePolicy(
+            QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Maximum
+        )
+        self.list.setMaximumHeight(_MOST_HIGH)
+        self.note = note_label()
+        stacked(self, title, self.list, self.note, spacing=2)
+        for part in (title, self.list):
+            part.setToolTip(texts.TIPS["reference"])
+        self.list.itemChanged.connect(self._on_ticked)
+        self._tell()
+
+    @property
+    def ticked(self) -> list[str]:
+        """Names of the sections that are the reference."""
+        items = [self.list.item(row) for row in range(self.list.count())]
+        on = Qt.CheckState.Checked
+        return [item.text() for item in items if item.checkState() == on]
+
+    def set_tissue(self, tissue: AnnData | None) -> None:
+        """Offer the sections of a tissue; ticks stay on names that are there again."""
+        names: list[str] = []
+        if tissue is not None and keys.SECTION in tissue.obs:
+            names = list(map(str, tissue.obs[keys.SECTION].unique()))
+        self._fill(names, [*self.ticked, *self._missing])
+        self._missing = [name for name in self._missing if name not in names]
+        self._tell()
+
+    def settings(self) -> dict[str, Any]:
+        """Return the setting, empty where all sections teach and are asked."""
+        names = [*self.ticked, *self._missing]
+        return {"reference": ",".join(names)} if names else {}
+
+    def show_settings(self, settings: dict[str, Any]) -> None:
+        """Show the setting, and take it out of the settings."""
+        given = str(settings.pop("reference", ""))
+        there = [self.list.item(row).text() for row in range(self.list.count())]
+        names = [one.strip() for one in given.split(",") if one.strip()]
+        wanted = [given] if given in there else names
+        self._fill(there, wanted)
+        self._missing = [name for name in wanted if name not in there]
+        self._tell()
+        self.changed.emit()
+
+    def _fill(self, names: list[str], ticked: list[str]) -> None:
+        with QSignalBlocker(self.list):
+            self.list.clear()
+            for name in names:
+                item = QListWidgetItem(name, self.list)
+                usual = Qt.ItemFlag.ItemIsEnabled | Qt.ItemFlag.ItemIsUserCheckable
+                item.setFlags(usual)
+                on = name in ticked
+                item.setCheckState(
+                    Qt.CheckState.Checked if on else Qt.CheckState.Unchecked
+                )
+
+    def _on_ticked(self) -> None:
+        # Whoever ticks has seen which names are there.
+        self._missing = []
+        self._tell()
+        self.changed.emit()
+
+    def _tell(self) -> None:
+        """Say what comes of the ticks."""
+        n_ticked, n = len(self.ticked), self.list.count()
+        if self._missing:
+            text = texts.REFERENCE_MISSING.format(names=", ".join(self._missing))
+        elif not n_ticked:
+            text = texts.REFERENCE_NONE
+        elif n_ticked == n:
+            text = texts.REFERENCE_ALL
+        elif n_ticked == 1:
+            text = texts.REFERENCE_ONE
+        else:
+            text = texts.REFERENCE_SOME
+        self.note.setText(text)
 
 
 class GuidedFields(QWidget):

@@ -59,6 +59,21 @@ ENCODER_OTHER = (
 )
 ENCODER_UNKNOWN = "Type builtin, timm:ID, hf:ID or obsm:KEY, or choose a folder."
 USE_IMAGE = "Read the image, too"
+REFERENCE = "Reference sections"
+REFERENCE_NONE = "None: all sections teach what images lead to expect, and are asked."
+REFERENCE_ONE = (
+    "One teaches, the others are asked. From a single section little can be told: tick "
+    "two or more where you have them."
+)
+REFERENCE_SOME = "Those ticked teach, the others are asked."
+REFERENCE_ALL = (
+    "Expected a section that is asked; all are ticked as reference. Untick those that "
+    "are to be asked, or all."
+)
+REFERENCE_MISSING = (
+    "Settings name reference sections that are not here: {names}. Tick those that are "
+    "to teach, or open them."
+)
 GUIDED_LABELS = {
     "latent_dim": "Latent",
     "hidden_dim": "Hidden layers",
@@ -94,6 +109,10 @@ TIPS = {
     "image_diameter": (
         "Diameter of a spot in units of the coordinates. Automatic: from the file, "
         "else the distance to the nearest spot."
+    ),
+    "reference": (
+        "Normal sections, which teach what images lead to expect. They are not asked "
+        "themselves. Where none is ticked, all teach, and all are asked."
     ),
     "image_context": "Side of the wider patch around a spot.",
 }
