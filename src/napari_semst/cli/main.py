@@ -25,8 +25,6 @@ from napari_semst.cli.verify import verify
 from napari_semst.wording import for_shell
 
 _DEBUG = "--debug"
-# Commands that take no lazy arrays, and open no SpatialData by its package.
-_ALONE = ("run", "inspect")
 
 app = typer.Typer(
     name="semst",
@@ -75,7 +73,6 @@ def root(
 def main() -> None:
     """Run the command line; errors are one line, with a traceback after --debug."""
     from napari_semst.cli.streams import end_on_request, guard_output
-    from napari_semst.core.anndata_import import import_anndata_alone
     from napari_semst.core.threads import idle_politely
 
     idle_politely()
@@ -84,8 +81,6 @@ def main() -> None:
     # Users add it where they notice that they need it: at the end.
     debug = _DEBUG in sys.argv
     arguments = [argument for argument in sys.argv[1:] if argument != _DEBUG]
-    if arguments[:1] and arguments[0] in _ALONE and "--dask" not in arguments:
-        import_anndata_alone()
     code = _run(arguments, debug=debug)
     output.flush()
     if output.failure is not None and not output.is_closed_by_reader and code == 0:
