@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from napari_semst.core.progress import RunControl, run_to_end, with_callback
-from napari_semst.errors import ConfigError, InputError, SaveError
+from napari_semst.errors import ConfigError, InputError, SaveError, SemstError
 from napari_semst.io.export.destinations import check_destination
 from napari_semst.pipeline.files_read import inputs_of
 from napari_semst.pipeline.summary import run_summary
@@ -302,15 +302,27 @@ def _save(
     sources: Sequence[Path],
 ) -> list[str]:
     """Write what is wanted, the model too; return the names of the files."""
-    from napari_semst.io.readers.registry import H5AD
     from napari_semst.pipeline.model import save_model
 
-    alone = len(sources) == 1 and sources[0].is_file() and H5AD.can_read(sources[0])
-    written = files.write(tissue, coordinates, sources[0] if alone else None)
+    written = files.write(tissue, coordinates, _packed_input(sources))
     if files.model is not None:
         saved = save_model(result.model, files.model, overwrite=files.overwrite)
         written.append(str(saved))
     return written
+
+
+def _packed_input(sources: Sequence[Path]) -> Path | None:
+    """Return the .h5ad that was read; `None` where it is another kind, or unreadable.
+
+    It may be locked or damaged by now, which is nothing to a result that is in memory.
+    """
+    from napari_semst.io.readers.registry import H5AD
+
+    try:
+        alone = len(sources) == 1 and sources[0].is_file()
+        return sources[0] if alone and H5AD.can_read(sources[0]) else None
+    except (OSError, RuntimeError, SemstError):
+        return None
 
 
 def _read(sources: Sequence[Path], request: Request) -> tuple[AnnData, Config]:

@@ -137,3 +137,23 @@ def test_counts_that_are_not_packed_are_packed(tissue, tmp_path) -> None:
     write(found, tmp_path / "out.h5ad", packed_in=tmp_path / "plain.h5ad")
     with h5py.File(tmp_path / "out.h5ad") as file:
         assert file["X/data"].compression == "gzip"
+
+
+@pytest.mark.parametrize("become", ["moved", "cut short", "no file of HDF5", "written"])
+def test_a_file_that_cannot_be_read_any_more_costs_no_result(
+    packed, tmp_path, become
+) -> None:
+    found, held = anndata.read_h5ad(packed), packed.read_bytes()
+    packed.unlink()
+    if become == "cut short":
+        packed.write_bytes(held[: len(held) // 2])
+    elif become == "no file of HDF5":
+        packed.write_bytes(b"nothing")
+    elif become == "written":
+        packed.write_bytes(held)
+        with h5py.File(packed, "r+") as file:
+            del file["X"].attrs["shape"]
+    write(found, tmp_path / "out.h5ad", packed_in=packed)
+    again = anndata.read_h5ad(tmp_path / "out.h5ad")
+    np.testing.assert_array_equal(again.X.toarray(), found.X.toarray())
+    assert found.X.nnz > 0

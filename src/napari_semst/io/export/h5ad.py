@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from napari_semst import keys
-from napari_semst.errors import SaveError
+from napari_semst.errors import SaveError, SemstError
 from napari_semst.io.export.atomic import (
     estimated_bytes,
     write_atomically,
@@ -54,7 +54,8 @@ def write(
         Of an .h5ad: ``"gzip"``, ``"lzf"``, or None: larger and faster.
     packed_in
         An .h5ad that the tissue may come from: counts that are the same there, value
-        for value, are copied as it packs them, which is many times as fast.
+        for value, are copied as it packs them, which is many times as fast. Where it
+        cannot be read, they are packed anew.
 
     Returns
     -------
@@ -79,8 +80,7 @@ def write(
         stored = take_stored(plain)
         sums = {where: stored_sum(matrix.group) for where, matrix in stored.items()}
         if packed_in is not None and not stored and place.suffix != ".zarr":
-            file = opened.enter_context(open_hdf5(packed_in, "the AnnData file"))
-            stored, sums = take_packed(plain, file)
+            stored, sums = _as_packed(plain, packed_in, opened)
 
         def write_all(temporary: Path) -> None:
             write_plain(plain, temporary, compression=compression)
@@ -95,6 +95,21 @@ def write(
             suffix=place.suffix if place.suffix == ".zarr" else ".h5ad",
             least_free=estimated_bytes(adata),
         )
+
+
+def _as_packed(
+    plain: AnnData, packed_in: Path, opened: ExitStack
+) -> tuple[dict[str, Any], dict[str, float]]:
+    """Return the matrices that an .h5ad holds packed, and their sums, as `take_packed`.
+
+    None where it was moved, cut short or opened for writing since it was read: what is
+    saved does not need it, and hours of work must not be lost by it.
+    """
+    try:
+        file = opened.enter_context(open_hdf5(packed_in, "the AnnData file"))
+        return take_packed(plain, file)
+    except (OSError, RuntimeError, KeyError, SemstError):
+        return {}, {}
 
 
 def write_domains_csv(

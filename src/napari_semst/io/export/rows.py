@@ -149,8 +149,10 @@ def take_packed(plain: AnnData, file: Any) -> tuple[dict[str, Any], dict[str, fl
     held |= {f"layers/{name}": layer for name, layer in named_layers(plain).items()}
     same = [where for where, one in held.items() if _is_packed_in(file, where, one)]
     sums = {where: float(held[where].data.sum(dtype=np.float64)) for where in same}
+    stored = {where: sparse_dataset(file[where]) for where in same}
+    # Last of all: whatever fails before leaves the tissue whole.
     _empty(plain, same)
-    return {where: sparse_dataset(file[where]) for where in same}, sums
+    return stored, sums
 
 
 def _is_packed_in(file: Any, where: str, matrix: Any) -> bool:
