@@ -22,9 +22,11 @@ from napari_semst.io.export.h5ad import write
 from napari_semst.io.formats import anndata_on_disk
 from napari_semst.io.matrices import stored_matrices
 from napari_semst.io.read import read
+from napari_semst.io.readers import h5ad
 from napari_semst.io.stored_counts import StoredCounts, counts_open
 from napari_semst.methods.resolve import resolve
 from napari_semst.methods.semst import minibatch
+from napari_semst.pipeline import job
 from napari_semst.pipeline.inputs import section_inputs
 from napari_semst.pipeline.run import find_domains
 from napari_semst.sample import simulated_cortex
@@ -271,6 +273,91 @@ def test_a_store_that_changes_meanwhile_is_noticed(tissue, tmp_path, stays) -> N
         (file / "X" / "data" / "more").write_bytes(b"more")
         with pytest.raises(InputError, match="it was changed"):
             check_unchanged()
+
+
+@pytest.mark.parametrize("come", ["another", "nothing"])
+def test_a_store_that_is_replaced_or_deleted_meanwhile_is_noticed(
+    tissue, tmp_path, stays, come
+) -> None:
+    """Its chunks are looked up at every read, and those that are gone are zeros."""
+    file, _ = zarr(tissue, tmp_path)
+    other = tissue.copy()
+    other.X = other.X * 2
+    (tmp_path / "other").mkdir()
+    replacement, _ = zarr(other, tmp_path / "other")
+    stored = read(file, on_disk=True)
+    with counts_open(stored) as check_unchanged:
+        before = stored_counts.stored_counts(stored).summary.totals
+        file.rename(tmp_path / "before.zarr")
+        if come == "another":
+            replacement.rename(file)
+        now = stored_counts.stored_counts(stored).long_rows(slice(None)).sum()
+        assert now == (2 * before.sum() if come == "another" else 0)
+        with pytest.raises(InputError, match="it was changed"):
+            check_unchanged()
+
+
+def test_a_file_that_is_replaced_or_deleted_stays_what_it_was(
+    tissue, tmp_path, stays
+) -> None:
+    file, _ = layer(tissue, tmp_path)
+    stored = read(file, on_disk=True)
+    with counts_open(stored) as check_unchanged:
+        before = stored.X[:].sum()
+        file.unlink()
+        check_unchanged()
+        file.write_bytes(b"another")
+        check_unchanged()
+        assert stored.X[:].sum() == before
+
+
+def test_an_input_that_is_locked_by_the_end_costs_no_result(
+    tissue, tmp_path, monkeypatch
+) -> None:
+    """Another process has opened it for writing meanwhile."""
+    file, _ = layer(tissue, tmp_path)
+    said = []
+
+    def locked(*given):
+        said.append(given)
+        raise BlockingIOError(11, "unable to lock file")
+
+    save = job._save
+
+    def save_locked(*given):
+        with monkeypatch.context() as patch:
+            patch.setattr(h5ad, "open_hdf5", locked)
+            return save(*given)
+
+    monkeypatch.setattr(job, "_save", save_locked)
+    _, found = run(file, tmp_path / "out.h5ad", "--counts-layer", "counts")
+    assert said
+    assert (found.layers["counts"] != tissue.X).nnz == 0
+
+
+def test_numbers_of_another_order_are_refused_as_in_memory(
+    tissue, tmp_path, stays
+) -> None:
+    tissue.write_h5ad(tmp_path / "big.h5ad")
+    with h5py.File(tmp_path / "big.h5ad", "r+") as opened:
+        values = opened["X/data"][:]
+        del opened["X/data"]
+        opened["X/data"] = values.astype(">f4")
+    with pytest.raises(InputError, match="does not support dtype >f4"):
+        read(tmp_path / "big.h5ad", on_disk=True)
+
+
+def test_raw_counts_of_other_genes_are_not_offered(tissue, tmp_path, stays) -> None:
+    """As in memory: asked for, they would be refused."""
+    saved = tissue.copy()
+    saved.raw = tissue[:, :40].copy()
+    saved.X = saved.X * np.float32(0.37)
+    saved.write_h5ad(tmp_path / "few.h5ad")
+    stored = read(tmp_path / "few.h5ad", on_disk=True)
+    with counts_open(stored):
+        assert set(stored_matrices(stored)) == {"X", "raw/X"}
+        with pytest.raises(CountsError, match="20 of the 60 genes of X are not in it"):
+            _ = stored_counts.stored_counts(stored).summary
 
 
 @pytest.mark.parametrize("name", ["visium_seurat", "xenium_sfe"])

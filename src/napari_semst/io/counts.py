@@ -138,8 +138,11 @@ def _raw_of_other_genes(adata: AnnData, without: str) -> str:
     if adata.raw is None or without == RAW:
         return ""
     try:
-        _counts_in(adata.raw.X)
-        _raw_of_these_genes(adata)
+        if not is_stored(adata.raw.X):
+            _counts_in(adata.raw.X)
+        elif not _are_counts(adata.raw.X):
+            return ""
+        raw_columns(adata)
     except _NotCountsError:
         return ""
     except CountsError:
@@ -182,12 +185,16 @@ def _matrix(adata: AnnData, where: str, name: str) -> Any:
 
 
 def _holds_counts(adata: AnnData, where: str, name: str) -> bool:
-    stored = adata.raw.X if where == RAW else _matrix(adata, where, name)
-    if is_stored(stored):
-        values = list(map(_largest_count, stored_values(stored)))
-        return all(np.isfinite(values)) and max(values, default=0.0) >= 0.5
     try:
-        _counts_in(_matrix(adata, where, name))
+        if where == RAW:
+            # Refuses other genes before any value is read.
+            raw_columns(adata)
+            if is_stored(adata.raw.X):
+                return _are_counts(adata.raw.X)
+        matrix = _matrix(adata, where, name)
+        if is_stored(matrix):
+            return _are_counts(matrix)
+        _counts_in(matrix)
     except (_NotCountsError, CountsError):
         return False
     return True
@@ -328,9 +335,14 @@ def _sum_of_values(matrix: Any) -> float:
     return sum(float(v.sum(dtype=np.float64)) for v in stored_values(matrix))
 
 
-def _largest_count(values: NDArray[Any]) -> float:
-    """Return the largest of some values; infinite where any is no count."""
-    return float(values.max()) if is_count_matrix(values) else np.inf
+def _are_counts(matrix: Any) -> bool:
+    """Return whether a matrix on disk holds counts, some values at a time."""
+    largest = 0.0
+    for values in stored_values(matrix):
+        if not is_count_matrix(values):
+            return False
+        largest = max(largest, float(values.max()))
+    return largest >= 0.5
 
 
 def is_count_matrix(values: NDArray[Any]) -> bool:

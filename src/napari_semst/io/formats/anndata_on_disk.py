@@ -139,6 +139,9 @@ def rows_can_stay(group: Any) -> bool:
         # A copy would map what is not in the new file, and read as zeros.
         if isinstance(part, h5py.Dataset) and part.is_virtual:
             return False
+        # Numbers of another machine's order, which SciPy does not take.
+        if not part.dtype.isnative:
+            return False
         piece = getattr(part, "shards", None) or part.chunks or (0,)
         if prod(piece) * part.dtype.itemsize > _LARGEST_PIECE:
             return False
