@@ -444,3 +444,23 @@ def test_genes_that_are_numbers_are_found_in_every_row_group(tmp_path, found):
     table.to_parquet(path)
     assert len(read_transcripts(path, "9")) == 100
     assert len(read_transcripts(path, "10")) == len(found) - 100
+
+
+def test_genes_are_found_by_the_names_that_the_reader_took_off(tmp_path, tissue, found):
+    """Of a store whose table and points have Ensembl ids, genes are symbols here."""
+    ids = {"GENE0": "ENSG00000010610", "GENE7": "ENSG00000177455"}
+    plain = [f"ENSG00000{at:06d}" for at in range(tissue.n_vars)]
+    tissue.var["gene_symbols"] = ["CD4", "CD19", *tissue.var_names[2:]]
+    tissue.var = tissue.var[["gene_symbols"]]
+    tissue.var_names = [*ids.values(), *plain[2:]]
+    store = write_store(tmp_path / "data.zarr", tissue)
+    files.write_points(store, found.replace({"gene": ids}))
+    section = read(store)
+    assert section.var_names[0] == "CD4"
+    table = read_transcripts(section, ["CD4", "CD19"])
+    expected = wanted(found, least=20).replace({"GENE0": "CD4", "GENE7": "CD19"})
+    assert_same(table, expected)
+    assert_same(
+        read_transcripts(section, "ENSG00000010610"),
+        wanted(found, ["GENE0"], 20).replace({"GENE0": "ENSG00000010610"}),
+    )

@@ -15,7 +15,7 @@ from napari_semst.io.checks import abbreviate
 from napari_semst.io.transcripts.instruments import source_of_file, table_in
 from napari_semst.io.transcripts.points import points_in
 from napari_semst.io.transcripts.reader import LEAST_QUALITY, MoleculeReader
-from napari_semst.io.transcripts.sources import transcript_sources
+from napari_semst.io.transcripts.sources import names_before, transcript_sources
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -57,7 +57,8 @@ def read_transcripts(
         As `napari_semst.read` returns it, also after it was saved beside its folder; or
         a folder of Xenium, MERSCOPE or CosMx, a SpatialData store, or the table itself.
     genes
-        One or several, by the names in the table. Controls are read only by name.
+        One or several, by the names in the table or in the section, which may have
+        symbols for ids. Controls are read only by name.
     region
         ``(x_min, y_min, x_max, y_max)`` in the coordinates of ``obsm["spatial"]``; all
         of the section if not given.
@@ -90,13 +91,17 @@ def read_transcripts(
     if not wanted:
         raise InputError("Expected one gene or several; got none. Name some.")
     known: Any = ()
+    before: dict[str, str] = {}
     if isinstance(section, str | Path):
         sources = sources_at(section)
     else:
         sources, known = transcript_sources(section), section.var_names
+        before = names_before(section, wanted)
     if not sources:
         raise InputError(NO_TABLE)
-    reader = MoleculeReader(sources, wanted, min_quality, checked_region(region))
+    reader = MoleculeReader(
+        sources, wanted, min_quality, checked_region(region), before
+    )
     run_to_end(reader.steps(control or RunControl()), progress)
     found = reader.molecules()
     there = np.sum([one.n_found + one.n_low for one in found], axis=0)

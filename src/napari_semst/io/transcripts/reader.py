@@ -11,7 +11,7 @@ from napari_semst.io.transcripts.molecules import MoleculeHeap, Molecules
 from napari_semst.io.transcripts.tables import rows_in, transcript_pieces
 
 if TYPE_CHECKING:
-    from collections.abc import Generator, Iterator, Sequence
+    from collections.abc import Generator, Iterator, Mapping, Sequence
 
     from numpy.typing import NDArray
 
@@ -40,6 +40,8 @@ class MoleculeReader:
     region
         Least x and y, largest x and y: molecules elsewhere are left out. In the
         coordinates of the section.
+    before
+        Genes by other names that a table may have for them, see `names_before`.
     most
         Molecules to keep of all tables; of more a sample is kept.
     """
@@ -50,9 +52,17 @@ class MoleculeReader:
         genes: Sequence[str],
         least_quality: float = LEAST_QUALITY,
         region: Box | None = None,
+        before: Mapping[str, str] | None = None,
         most: int | None = None,
     ) -> None:
         self._sources, self._genes = tuple(sources), tuple(genes)
+        # A table is asked for all names; which gene each is.
+        own = {gene: code for code, gene in enumerate(self._genes)}
+        for name, gene in (before or {}).items():
+            if gene in own:
+                own.setdefault(name, own[gene])
+        self._names = tuple(own)
+        self._codes = np.array(list(own.values()), np.int64)
         self._least, self._region = least_quality, region
         self._most = most
         self._heaps = [MoleculeHeap(self._genes, one.section) for one in self._sources]
@@ -102,12 +112,12 @@ class MoleculeReader:
         # What a file says of its parts is in its own places.
         own = source.matrix is None and source.fields is None
         boxes = (self._region, first) if own else (None, None)
-        return transcript_pieces(source, self._genes, *boxes)
+        return transcript_pieces(source, self._names, *boxes)
 
     def _add(
         self, source: TranscriptSource, piece: TranscriptPiece, heap: MoleculeHeap
     ) -> None:
-        codes, places = piece.codes, _in_section(source, piece)
+        codes, places = self._codes[piece.codes], _in_section(source, piece)
         kept = np.isfinite(places).all(axis=1)
         if self._region is not None:
             least, most = np.reshape(np.asarray(self._region, np.float64), (2, 2))

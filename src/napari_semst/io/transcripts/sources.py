@@ -6,9 +6,10 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from napari_semst.io.beside.kept_with import KeptWith
+from napari_semst.io.feature_names import name_text
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
     from pathlib import Path
 
     import numpy as np
@@ -89,6 +90,9 @@ class TranscriptSource:
     section: str = ""
 
 
+# Columns of var in which readers keep the names that genes had, see `use_symbols`.
+_NAMES_BEFORE = ("original_names", "gene_ids", "ensembl_ids")
+
 _SOURCES: KeptWith[tuple[TranscriptSource, ...]] = KeptWith()
 
 
@@ -116,3 +120,29 @@ def join_transcript_sources(joined: AnnData, tissues: Mapping[str, AnnData]) -> 
 def transcript_sources(tissue: AnnData) -> tuple[TranscriptSource, ...]:
     """Return where the tables of a tissue's molecules are, nothing where unknown."""
     return _SOURCES.get(tissue) or ()
+
+
+def names_before(tissue: AnnData, genes: Sequence[str]) -> dict[str, str]:
+    """Return genes by the names that their files gave them, where these are others.
+
+    Readers name genes by symbol where a file has ids; its molecules still have these.
+
+    Parameters
+    ----------
+    tissue
+        The section.
+    genes
+        Some of its genes; others are left out.
+    """
+    own = tissue.var_names.get_indexer(list(genes))
+    known = [(gene, at) for gene, at in zip(genes, own, strict=True) if at >= 0]
+    found: dict[str, str] = {}
+    for column in _NAMES_BEFORE:
+        if column not in tissue.var:
+            continue
+        values = tissue.var[column].iloc[[at for _, at in known]]
+        for (gene, _), value in zip(known, values, strict=True):
+            # What is a gene's name by now means that one.
+            if (text := name_text(value)) not in tissue.var_names:
+                found.setdefault(text, gene)
+    return found

@@ -11,13 +11,8 @@ from superqt.utils import create_worker
 
 from napari_semst.core.progress import RunControl
 from napari_semst.errors import Cancelled, InputError
-from napari_semst.io.transcripts.reader import MoleculeReader
 from napari_semst.viewer.arrange import arrange
-from napari_semst.viewer.transcripts.tiles import (
-    MOST_MOLECULES,
-    CanvasMolecules,
-    can_stand,
-)
+from napari_semst.viewer.transcripts.tiles import CanvasMolecules, can_stand
 from napari_semst.widgets.explore.transcripts import texts
 from napari_semst.widgets.shared.worker import told_sparingly
 
@@ -28,7 +23,7 @@ if TYPE_CHECKING:
 
     from napari_semst.core.progress import Progress
     from napari_semst.io.transcripts.molecules import Molecules
-    from napari_semst.io.transcripts.sources import TranscriptSource
+    from napari_semst.io.transcripts.reader import MoleculeReader
     from napari_semst.io.transcripts.tables import Box
 
 # What is there so far is shown after so many seconds, and each time after twice as
@@ -89,20 +84,14 @@ class MoleculeReading(QObject):
         return self._control is not None
 
     def start(
-        self,
-        sources: Sequence[TranscriptSource],
-        genes: Sequence[str],
-        places: StandingPlaces,
-        first: Box | None,
+        self, reader: MoleculeReader, places: StandingPlaces, first: Box | None
     ) -> None:
         """Read the molecules of genes; an older reading is given up.
 
         Parameters
         ----------
-        sources
-            The tables.
-        genes
-            By the names that the tables have.
+        reader
+            Of the genes, which has read nothing yet.
         places
             Where the section stands.
         first
@@ -111,7 +100,6 @@ class MoleculeReading(QObject):
         self.stop()
         self._number += 1
         self._control, self._shared = RunControl(), []
-        reader = MoleculeReader(sources, genes, most=MOST_MOLECULES)
         worker = create_worker(
             _read, self._number, reader, places, first, self._control, self._shared
         )

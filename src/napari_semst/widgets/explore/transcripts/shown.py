@@ -8,7 +8,8 @@ import numpy as np
 from qtpy.QtCore import QObject, QTimer, Signal  # type: ignore[attr-defined]
 
 from napari_semst import keys
-from napari_semst.io.transcripts.sources import transcript_sources
+from napari_semst.io.transcripts.reader import MoleculeReader
+from napari_semst.io.transcripts.sources import names_before, transcript_sources
 from napari_semst.viewer import adapter, sections, spots
 from napari_semst.viewer.transcripts.molecule_layer import (
     add_molecule_layer,
@@ -18,6 +19,7 @@ from napari_semst.viewer.transcripts.molecule_layer import (
     place_like,
     view_box,
 )
+from napari_semst.viewer.transcripts.tiles import MOST_MOLECULES
 from napari_semst.widgets.explore.transcripts import texts
 from napari_semst.widgets.explore.transcripts.reading import (
     MoleculeReading,
@@ -138,8 +140,9 @@ class ShownMolecules(QObject):
         self.standing.drop()
         self.looking.drop()
         self._stood = self._standing()
-        sources = transcript_sources(tissue)
-        self.reading.start(sources, genes, self._places(), self._box())
+        sources, before = transcript_sources(tissue), names_before(tissue, genes)
+        reader = MoleculeReader(sources, genes, before=before, most=MOST_MOLECULES)
+        self.reading.start(reader, self._places(), self._box())
         self.changed.emit()
 
     def cancel(self) -> None:
