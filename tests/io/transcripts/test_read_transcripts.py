@@ -464,3 +464,12 @@ def test_genes_are_found_by_the_names_that_the_reader_took_off(tmp_path, tissue,
         read_transcripts(section, "ENSG00000010610"),
         wanted(found, ["GENE0"], 20).replace({"GENE0": "ENSG00000010610"}),
     )
+
+
+def test_a_cell_without_a_place_in_its_field_does_no_harm(tmp_path, tissue, found):
+    folder = write_cosmx(tmp_path / "slide", tissue, places="local")
+    files.write_cosmx_molecules(folder, found, tissue.n_obs, places="local")
+    section = read(folder)
+    section.obs.iloc[3, list(section.obs).index("CenterX_local_px")] = np.nan
+    again = read(write_h5ad(section, folder / "saved.h5ad"))
+    assert_same(read_transcripts(again, GENES), wanted(found))

@@ -368,3 +368,21 @@ def test_what_went_wrong_is_told_of_its_own_section(
     dock.sections.setCurrentText("two")
     dock.sections.setCurrentText("one")
     assert not part.box.isChecked()
+
+
+def test_at_other_coordinates_none_are_drawn(qtbot, viewer, dock, folder, found):
+    section = read(folder)
+    section.obsm["other"] = section.obsm["spatial"][:, ::-1] * 0.5
+    layer = add(viewer, section)
+    viewer.reset_view()
+    part = show(qtbot, dock, "GENE0")
+    points = part.shown.points
+    points.size = 7
+    sections.move_spots(layer, "other")
+    wait(qtbot, part)
+    assert len(points.data) == 0
+    assert "lie at the usual coordinates" in part.message.text()
+    sections.move_spots(layer, "spatial")
+    wait(qtbot, part)
+    assert_drawn(points, "GENE0", rows_of(found, "GENE0"))
+    assert set(np.asarray(points.size)) == {7}

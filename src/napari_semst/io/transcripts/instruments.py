@@ -146,9 +146,12 @@ def _field_places(tissue: AnnData) -> FieldPlaces:
     assert cells.in_field is not None
     directions = np.asarray(cells.directions(), np.float64)
     told = tissue.obs_names.str.rsplit("_", n=1).str[0].to_numpy(dtype=object)
-    names, codes = np.unique(told.astype(str), return_inverse=True)
     places = np.asarray(tissue.obsm[keys.SPATIAL], np.float64)
     away = places - directions * cells.in_field
+    # One cell without a place in its field is no reason to know nothing of this.
+    there = np.isfinite(away).all(axis=1)
+    away, told = away[there], told[there]
+    names, codes = np.unique(told.astype(str), return_inverse=True)
     counts = np.bincount(codes)
     offsets = np.stack([np.bincount(codes, column) / counts for column in away.T], 1)
     return FieldPlaces(tuple(names), offsets, directions)

@@ -201,7 +201,11 @@ class ShownMolecules(QObject):
         if self.points not in self._viewer.layers:
             return
         self.view = view
-        if view.tile is not None and self.at_usual_places:
+        if not self.at_usual_places:
+            # Those drawn before would lie where no spot is any more.
+            self._tile = None
+            clear_tile(self.points)
+        elif view.tile is not None:
             self._tile = view.tile
             draw_tile(self.points, view.tile, self.genes)
         self.changed.emit()
