@@ -155,6 +155,23 @@ def test_an_inspection_says_the_same_of_counts_on_disk(file, request) -> None:
     assert disk == memory
 
 
+def test_an_inspection_leaves_features_out_beside_a_layer_on_disk(
+    file, tmp_path, request
+) -> None:
+    tissue = anndata.read_h5ad(file)
+    tissue.layers["counts"] = tissue.X.copy()
+    tissue.X = tissue.X.toarray()
+    tissue.write_h5ad(tmp_path / "dense.h5ad")
+    memory = inspect_input(tmp_path / "dense.h5ad")
+    request.getfixturevalue("stays")
+    disk = inspect_input(tmp_path / "dense.h5ad")
+    for told in (memory, disk):
+        for changing in ("forecasts", "warnings"):
+            told.pop(changing)
+    assert memory["n_genes"] == 59
+    assert disk == memory
+
+
 def test_features_that_are_no_genes_need_not_be_counted(file, tmp_path, request):
     tissue = anndata.read_h5ad(file)
     values = tissue.X.toarray()

@@ -153,7 +153,7 @@ def _previewed(place: Path, seen: Preview, *, quick: bool) -> dict[str, Any]:
 
 def _measured(tissue: AnnData, seen: Preview) -> dict[str, Any]:
     """Return what only reading tells."""
-    from napari_semst.io.matrices import is_stored
+    from napari_semst.io.matrices import is_stored, stored_matrices
 
     counts, matrix = _counts(tissue, seen)
     coordinates, places = _coordinates(tissue, seen)
@@ -162,6 +162,8 @@ def _measured(tissue: AnnData, seen: Preview) -> dict[str, Any]:
     problems = [x["problem"] for x in (counts, coordinates) if x["problem"]]
     device, forecasts = None, None
     left_out, on_disk = _left_out(tissue), is_stored(tissue.X)
+    # Where any matrix stays on disk the reader leaves none out.
+    n_others = sum(left_out.values()) if stored_matrices(tissue) else 0
     if matrix is not None:
         problems += _too_small(tissue, matrix)
         shown = bool(images) and _some_spots_on_image(tissue)
@@ -169,7 +171,7 @@ def _measured(tissue: AnnData, seen: Preview) -> dict[str, Any]:
         device, forecasts = _forecasts(tissue, *numbers, image=shown)
     return {
         "n_spots": tissue.n_obs,
-        "n_genes": tissue.n_vars - (sum(left_out.values()) if on_disk else 0),
+        "n_genes": tissue.n_vars - n_others,
         "counts": counts,
         "coordinates": coordinates,
         "images": images,
@@ -221,7 +223,7 @@ def _counts(tissue: AnnData, seen: Preview) -> tuple[dict[str, Any], CountRows |
 
     from napari_semst.io.counts import CountsFound, find_counts
     from napari_semst.io.gene_features import genes_of
-    from napari_semst.io.matrices import named_layers
+    from napari_semst.io.matrices import named_layers, stored_matrices
     from napari_semst.io.stored_counts import stored_counts
 
     there = [*(["X"] if tissue.X is not None else []), *named_layers(tissue)]
@@ -230,11 +232,13 @@ def _counts(tissue: AnnData, seen: Preview) -> tuple[dict[str, Any], CountRows |
     try:
         stored = stored_counts(tissue)
         found = find_counts(tissue) if stored is None else CountsFound(stored, "X")
+        genes = np.flatnonzero(genes_of(tissue).genes)
         if stored is not None:
-            genes = np.flatnonzero(genes_of(tissue).genes)
             found = CountsFound(stored.of_genes(genes), "X")
             # Which looks at every count.
             n_counts = int(found.matrix.summary.lengths.sum())
+        elif stored_matrices(tissue) and len(genes) < tissue.n_vars:
+            found = CountsFound(found.matrix[:, genes], found.where)
     except SemstError as error:
         return {**told, "problem": message(error)}, None
     if stored is None:
@@ -382,11 +386,11 @@ def _sections(tissue: AnnData) -> tuple[str | None, list[dict[str, Any]]]:
 
 def _left_out(tissue: AnnData) -> dict[str, int]:
     from napari_semst.io.gene_features import genes_of
-    from napari_semst.io.matrices import is_stored
+    from napari_semst.io.matrices import stored_matrices
     from napari_semst.io.notes import INPUT
 
     kinds = tissue.uns.get(INPUT, {}).get("kinds_left_out", {})
-    if is_stored(tissue.X):
+    if stored_matrices(tissue):
         # A run leaves them out, and not the reader.
         kinds = genes_of(tissue).numbers()
     return {str(kind): int(number) for kind, number in kinds.items()}

@@ -9,6 +9,7 @@ import numpy as np
 
 from napari_semst import keys
 from napari_semst.errors import ConfigError
+from napari_semst.io.matrices import stored_matrices
 from napari_semst.pipeline.provenance import python_values, spots_hash
 from napari_semst.pipeline.result import attach, storable
 
@@ -155,7 +156,9 @@ def attach_transfer(
     if inplace:
         target = tissue
     else:
-        target = tissue.to_memory() if tissue.isbacked else tissue.copy()
+        # What is read from disk as it is needed has no copy but in memory.
+        on_disk = tissue.isbacked or bool(stored_matrices(tissue))
+        target = tissue.to_memory() if on_disk else tissue.copy()
     if result.found is not None:
         attach(target, result.found, keys.DEFAULT_RUN, inplace=True)
     _write_names(target, keys.TRANSFER, result.spots.codes, result.labels)
