@@ -20,7 +20,7 @@ from napari_semst.io import stored_counts
 from napari_semst.io.counts import find_counts
 from napari_semst.io.export.h5ad import write
 from napari_semst.io.formats import anndata_on_disk
-from napari_semst.io.matrices import stored_matrices
+from napari_semst.io.matrices import is_stored, stored_matrices
 from napari_semst.io.read import read
 from napari_semst.io.readers import h5ad
 from napari_semst.io.stored_counts import StoredCounts, counts_open
@@ -202,14 +202,25 @@ def test_a_cancel_is_heard_inside_a_pass(tissue, tmp_path, stays) -> None:
 
 
 def test_spots_outside_the_tissue_take_the_others_into_memory(
-    tissue, tmp_path, stays
+    tissue, tmp_path, stays, monkeypatch
 ) -> None:
     folder = write_outs(tmp_path / "visium", tissue)
     places = folder / "spatial" / "tissue_positions.csv"
     table = pd.read_csv(places)
     table.loc[table["barcode"] == tissue.obs_names[4], "in_tissue"] = 0
     table.to_csv(places, index=False)
-    found = read(folder, on_disk=True)
+    rows = []
+    with monkeypatch.context() as patch:
+        # Row by row, and all of them once more, they would be held twice.
+        patch.setattr(
+            anndata.AnnData,
+            "copy",
+            lambda self, copy=anndata.AnnData.copy: (
+                rows.append(is_stored(self._adata_ref.X)) or copy(self)
+            ),
+        )
+        found = read(folder, on_disk=True)
+    assert rows == [False]
     assert not stored_matrices(found)
     assert found.X.dtype == np.float32
     assert (found.X != read(folder).X).nnz == 0
@@ -226,6 +237,23 @@ def test_spots_without_a_place_are_left_out_of_every_matrix(
     assert not stored_matrices(found)
     assert found.raw.shape == expected.raw.shape == (149, 60)
     assert (found.raw.X != expected.raw.X).nnz == 0
+    # Nothing is left to be read, and nobody is kept from the file.
+    h5py.File(file, "r+").close()
+
+
+def test_cells_without_a_place_are_left_out_and_the_file_is_closed(
+    tissue, tmp_path, stays
+) -> None:
+    folder, _ = xenium(tissue, tmp_path)
+    places = folder / "cells.parquet"
+    table = pd.read_parquet(places)
+    table.loc[3, "x_centroid"] = np.nan
+    table.to_parquet(places, index=False)
+    found, expected = read(folder, on_disk=True), read(folder)
+    assert not stored_matrices(found)
+    assert found.n_obs == tissue.n_obs - 1
+    assert (found.X != expected.X).nnz == 0
+    h5py.File(folder / "cell_feature_matrix.h5", "r+").close()
 
 
 def test_counts_by_gene_are_read_into_memory_or_refused(

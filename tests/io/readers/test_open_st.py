@@ -1,13 +1,17 @@
 from __future__ import annotations
 
+import h5py
 import numpy as np
 import pandas as pd
 import pytest
 from anndata import AnnData
 from scipy import sparse
 
+from napari_semst.errors import InputError
+from napari_semst.io.formats import anndata_on_disk
 from napari_semst.io.notes import input_warnings
 from napari_semst.io.read import read
+from napari_semst.io.readers import h5ad
 
 
 @pytest.fixture
@@ -50,3 +54,26 @@ def test_other_tables_stay_whole(tmp_path, cells, labels):
     found = read(tmp_path / "cells.h5ad")
     assert found.n_obs == cells.n_obs
     assert input_warnings(found) == []
+
+
+def test_genes_that_are_not_there_are_refused_on_disk_too(
+    tmp_path, cells, monkeypatch
+) -> None:
+    """Compiled code that uses such a number would crash the whole program."""
+    cells.X = sparse.csr_matrix(cells.X)
+    kinds = ["Gene Expression"] * (cells.n_vars - 1)
+    cells.var["feature_types"] = [*kinds, "Negative Control Probe"]
+    cells.write_h5ad(tmp_path / "cells.h5ad")
+    monkeypatch.setattr(anndata_on_disk, "LARGE_SHARE", 0.0)
+    assert read(tmp_path / "cells.h5ad", on_disk=True).n_vars == cells.n_vars - 1
+    with h5py.File(tmp_path / "cells.h5ad", "r+") as file:
+        file["X/indices"][-1] = 10**6
+    checked, take = [], h5ad.keep_genes
+    monkeypatch.setattr(
+        h5ad, "keep_genes", lambda *given: checked.append(given) or take(*given)
+    )
+    with pytest.raises(InputError, match="damaged"):
+        read(tmp_path / "cells.h5ad", on_disk=True)
+    assert not checked
+    # Nor is the file kept open by the refusal.
+    h5py.File(tmp_path / "cells.h5ad", "r+").close()

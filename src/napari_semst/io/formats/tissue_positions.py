@@ -193,6 +193,13 @@ def _usual_names(table: pd.DataFrame) -> pd.DataFrame:
 _OBS = ("in_tissue", "array_row", "array_col")
 
 
+def all_in_tissue(barcodes: pd.Index, positions: pd.DataFrame) -> bool:
+    """Return whether every barcode has a position that is in tissue."""
+    rows = positions.index.get_indexer(barcodes)
+    in_tissue = positions["in_tissue"].to_numpy() == 1
+    return bool((rows >= 0).all() and in_tissue[rows].all())
+
+
 def join_positions(matrix: AnnData, positions: pd.DataFrame) -> AnnData:
     """Return the spots in tissue with their positions, in the matrix's order.
 

@@ -297,6 +297,7 @@ def tissue_from_cells(
         counts = counts.astype(np.float32, copy=False)
         if is_stored(found.counts):
             check_indices(counts)
+            found.counts.group.file.close()
     genes = make_index_unique(pd.Index(list(found.genes), dtype=object))
     tissue = anndata.AnnData(
         counts,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import ExitStack
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -81,10 +82,21 @@ def read(path: Path, options: ReadOptions) -> AnnData:
     CountsError
         If the layer asked for holds no raw counts.
     """
+    check_file(path, _WHAT)
+    with ExitStack() as opened:
+        adata = _read_file(path, options, opened)
+        section = as_section(adata, path, options)
+        if stored_matrices(section):
+            # It stays open with what is returned; else nothing may keep it from others.
+            opened.pop_all()
+    return section
+
+
+def _read_file(path: Path, options: ReadOptions, opened: ExitStack) -> AnnData:
+    """Return what a file holds; it is opened where counts stay in it."""
     import anndata
     import h5py
 
-    check_file(path, _WHAT)
     with translate_errors(path, _WHAT):
         with open_hdf5(path, _WHAT, datasets=False) as file:
             for table in ("obs", "var"):
@@ -96,11 +108,11 @@ def read(path: Path, options: ReadOptions) -> AnnData:
                 check_stays(file, path, declared - stays)
             check_fits(declared - stays, path, _WHAT)
         if stays:
-            adata = read_but_counts(h5py.File(path, "r"))
+            adata = read_but_counts(opened.enter_context(h5py.File(path, "r")))
         else:
             adata = anndata.read_h5ad(path)
         check_matrix(adata)
-    return as_section(adata, path, options)
+    return adata
 
 
 def as_section(adata: AnnData, path: Path, options: ReadOptions) -> AnnData:
@@ -118,7 +130,11 @@ def as_section(adata: AnnData, path: Path, options: ReadOptions) -> AnnData:
             f"Expected spots and genes in {path}; found {adata.n_obs} spots and "
             f"{adata.n_vars} genes."
         )
+    stayed = bool(stored_matrices(adata))
     adata = without_background(adata)
+    if stayed and not stored_matrices(adata):
+        with translate_errors(path, _WHAT):
+            check_matrix(adata)
     _free_reserved_names(adata)
     # Before names are told apart: a protein may share that of its gene.
     adata = keep_genes(adata, options, str(path))

@@ -7,7 +7,11 @@ from typing import TYPE_CHECKING, Any
 from napari_semst.errors import InputError
 from napari_semst.io.checks import translate_errors
 from napari_semst.io.formats import tenx
-from napari_semst.io.formats.tissue_positions import join_positions, read_positions
+from napari_semst.io.formats.tissue_positions import (
+    all_in_tissue,
+    join_positions,
+    read_positions,
+)
 from napari_semst.io.images import (
     read_image,
     read_scalefactors,
@@ -126,11 +130,11 @@ def _read(run: VisiumFiles, options: ReadOptions) -> AnnData:
     """Return the section of the files found."""
     positions = read_positions(run.positions)
     matrix = tenx.read_matrix(run.matrix, on_disk=options.on_disk)
-    adata = join_positions(matrix, positions)
-    if is_stored(matrix.X) and not is_stored(adata.X):
-        # Spots outside the tissue take the others into memory, as they are checked.
+    if is_stored(matrix.X) and not all_in_tissue(matrix.obs_names, positions):
+        # The others are taken into memory, where they fit; not row by row from disk.
         matrix.X.group.file.close()
-        adata = join_positions(tenx.read_matrix(run.matrix), positions)
+        matrix = tenx.read_matrix(run.matrix)
+    adata = join_positions(matrix, positions)
     images, scalefactors = _pictures(run, adata)
     adata.uns["spatial"] = {
         _library(run): {"images": images, "scalefactors": scalefactors}
