@@ -11,6 +11,7 @@ from typer.testing import CliRunner
 
 from napari_semst.cli.main import app
 from napari_semst.io.read import read
+from napari_semst.io.sections import ADDED
 from napari_semst.pipeline.inspection import inspect_input, schema_file
 from tests.io.outs import write_10x_h5, write_outs
 from tests.io.test_preview import WRITERS
@@ -83,6 +84,17 @@ def test_sections_and_runs_are_told(tmp_path, tissue):
     ]
     assert facts["runs"] == ["first", "second"]
     assert facts["annotations"] == ["ground_truth", "semst_section"]
+
+
+def test_an_image_that_was_added_is_no_section(tmp_path, tissue):
+    image = {"images": {"hires": np.zeros((30, 40, 3), np.uint8)}}
+    entry = {**image, "scalefactors": {"tissue_hires_scalef": 0.02}}
+    added = {**entry, "metadata": {ADDED: "he.tif"}}
+    tissue.uns["spatial"] = {"own": entry, "he": added}
+    tissue.write_h5ad(tmp_path / "a.h5ad")
+    facts = check(inspect_input(tmp_path / "a.h5ad"))
+    assert [one["n_spots"] for one in facts["sections"]] == [tissue.n_obs]
+    assert [one["section"] for one in facts["images"]] == ["he", "own"]
 
 
 def test_the_scale_is_told_where_it_is_known(tmp_path, tissue):

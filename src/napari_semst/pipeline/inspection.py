@@ -367,7 +367,7 @@ def _sections(tissue: AnnData) -> tuple[str | None, list[dict[str, Any]]]:
     """Return the column that tells sections apart, and sections with their sizes."""
     from napari_semst import keys
     from napari_semst.io.notes import mixing_column
-    from napari_semst.io.sections import libraries, spots_of
+    from napari_semst.io.sections import own_libraries, spots_of
     from napari_semst.io.text_columns import as_texts
 
     key = keys.SECTION if keys.SECTION in tissue.obs else mixing_column(tissue)
@@ -377,7 +377,7 @@ def _sections(tissue: AnnData) -> tuple[str | None, list[dict[str, Any]]]:
             (str(name), int(size)) for name, size in sizes.items()
         ]
     else:
-        known = libraries(tissue)
+        known = own_libraries(tissue)
         named = [(name, int(spots_of(tissue, name).sum())) for name in known]
     if len(named) < 2:
         named = [(named[0][0] if named else None, tissue.n_obs)]
