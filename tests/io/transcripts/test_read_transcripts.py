@@ -326,6 +326,20 @@ def test_joined_sections_keep_theirs_apart(tmp_path, xenium, found, tissue):
     assert_same(second, wanted(found.iloc[:500]))
 
 
+def test_no_total_is_told_where_one_table_does_not_tell_its_own(
+    tmp_path, xenium, found, tissue
+):
+    other = write_merscope(tmp_path / "other", tissue, image=False)
+    files.write_merscope_molecules(other, found)
+    told = []
+    joined = join_sections({"a": read(xenium), "b": read(other)})
+    read_transcripts(joined, GENES, progress=told.append)
+    assert told[-1].message == "8,000 rows of transcripts read"
+    assert {one.steps for one in told} == {0}
+    read_transcripts(xenium, GENES, progress=told.append)
+    assert told[-1].message == "4,000 of 4,000 rows of transcripts read"
+
+
 def test_controls_are_read_by_name_only(xenium, found):
     section = read(xenium)
     control = "NegControlProbe_00004"

@@ -92,7 +92,9 @@ class MoleculeReader:
         Cancelled
             If that was asked for.
         """
-        n_rows = sum(rows_in(source.file) for source in self._sources)
+        rows = [rows_in(source.file) for source in self._sources]
+        # Of one that only reading tells nobody knows how many there are in all.
+        n_rows = sum(rows) if all(rows) else 0
         for source, heap in zip(self._sources, self._heaps, strict=True):
             for piece in self._pieces(source, first):
                 control.check()
