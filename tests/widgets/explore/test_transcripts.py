@@ -89,6 +89,10 @@ def test_molecules_of_named_genes_lie_over_the_cells(
     show(qtbot, dock, "gene0, GENE7")
     points = part.shown.points
     assert points in viewer.layers
+    # Points are shown anew with each look: none is moved or deleted in vain.
+    assert not points.editable
+    points.mode = "select"
+    assert points.mode == "pan_zoom"
     assert part.genes.text() == "GENE0, GENE7"
     for gene in ("GENE0", "GENE7"):
         assert_drawn(points, gene, rows_of(found, gene))

@@ -96,6 +96,9 @@ def draw_tile(points: Points, tile: MoleculeTile, genes: Sequence[str]) -> None:
         points.border_width, points.border_color = 0, "transparent"
     points.features = {"gene": pd.Categorical.from_codes(tile.codes, list(genes))}
     points.face_color = colours[tile.codes] if len(tile.codes) else "white"
+    # What is done to them by hand would go with the next tile, and cannot be undone.
+    # napari allows it again whenever dimensions change.
+    points.editable = False
     points.refresh()
 
 
