@@ -8,7 +8,7 @@ import pytest
 from napari_semst.core.progress import RunControl
 from napari_semst.methods.image_guided.power import measure_power
 from napari_semst.methods.image_guided.prediction import Prediction
-from napari_semst.methods.image_guided.regions import Evidence
+from napari_semst.methods.image_guided.regions import Evidence, find_regions_together
 from napari_semst.methods.section_texts import power_text
 from napari_semst.prepare.graphs import nearest_graph
 from tests.guided import guided
@@ -46,6 +46,28 @@ def test_clear_expression_needs_less_of_another_tissue_than_noisy_does():
     assert clear.share <= 0.5
     assert np.isnan(noisy.share) or noisy.share > clear.share
     assert np.isnan(clear.deviations)
+
+
+@pytest.mark.parametrize("n_sections", [1, 8])
+def test_a_region_alone_among_all_sections_is_found_from_what_is_told(n_sections):
+    random, n_spots = np.random.default_rng(0), SIDE * SIDE
+    null = random.normal(0, 1, (20, n_spots)).astype(np.float32)
+    flat, none = np.zeros((n_spots, 1), np.float32), np.zeros(0)
+    quiet = Evidence(flat[:, 0], null)
+    every, places = np.arange(n_spots), PLACES.astype(float)
+    near, config = nearest_graph(places, 4), guided()[1]
+    told = measure_power(
+        Prediction(flat, flat, none, none, none), lambda _: flat[:, 0], (quiet, quiet),
+        near, places, [every] * n_sections, config, RunControl(),
+    )[0]  # fmt: skip
+    region = np.argsort(np.abs(PLACES - SIDE / 2).max(axis=1), kind="stable")
+    parts = [every, *[every[:0]] * (n_sections - 1)]
+    for factor, n_found in ((1.02, 1), (0.95, 0)):
+        score = flat[:, 0].copy()
+        score[region[: told.spots]] = factor * told.deviations
+        asked = (quiet, Evidence(score, null))
+        wanted = config.image_guided.discordance_fdr
+        assert len(find_regions_together(asked, near, parts, wanted)) == n_found
 
 
 def test_nothing_predicted_finds_nothing():

@@ -98,7 +98,8 @@ def measure_power(
     sections
         Spots of each that have been compared.
     """
-    wanted = config.image_guided.discordance_fdr
+    # Of several sections a region that is alone among all has to be as little expected.
+    wanted = config.image_guided.discordance_fdr / max(len(sections), 1)
     random = np.random.default_rng([config.training.seed, 17])
     sizes = [max(_FEWEST, round(_SIZE * len(spots))) for spots in sections]
     limits = [
