@@ -67,6 +67,8 @@ def section_rows(trained: Mapping[str, Any]) -> list[dict[str, Any]]:
 
 def _line(row: Mapping[str, Any]) -> str:
     """Return what was done with a section."""
+    if row["asked"] and not row["power_spots"]:
+        return "compared, but its image predicts nothing that could be contradicted"
     if row["asked"]:
         power = power_text(
             int(row["power_spots"]), row["power_share"], row["power_deviations"]
@@ -77,6 +79,8 @@ def _line(row: Mapping[str, Any]) -> str:
         return said
     if row["image"] in ("fits", "other tissue") and row["teaches"]:
         return "reference: teaches, and is not asked"
+    if row["image"] == "fits" and row["unlike"]:
+        return "not compared: all of it looks like nothing in the reference"
     return f"not compared: {_WHY.get(str(row['image']), _NOBODY)}"
 
 
@@ -84,7 +88,8 @@ _NOBODY = "no section teaches what images lead to expect"
 _WHY = {
     "no image": "it has no image to rely upon",
     "beside": "its image lies beside its spots",
-    "wrong image": "its image seems to be another section's",
+    "wrong image": "its image goes with another section, and not with its own",
+    "tells nothing": "its image tells nothing of its expression",
     "other tissue": "its image does not go with its expression as in the others",
 }
 
@@ -114,13 +119,18 @@ def _of_section(row: Mapping[str, Any]) -> list[str]:
     name, image, found = f"Section {row['name']!r}", row["image"], []
     role = "it teaches nothing" if row["reference"] else "nothing is compared there"
     if image == "wrong image":
-        like = str(row["image_of"])
-        whose = f"It goes with the expression of section {like!r}: " if like else ""
         found.append(
             f"{name}: its image predicts none of its expression, neither by what the "
-            f"other sections teach nor by itself. {whose}"
-            f"{'are they swapped?' if like else 'Is it the image of another section?'} "
-            f"As it is, {role}."
+            "other sections teach nor by itself. It goes with the expression of "
+            f"section {str(row['image_of'])!r}: are they swapped, or is "
+            f"it turned? As it is, {role}."
+        )
+    elif image == "tells nothing":
+        found.append(
+            f"{name}: its image tells no more of its expression than it does moved "
+            "elsewhere on the slide, neither by what the other sections teach nor by "
+            "itself. It may be another section's image or turned, or show too little: "
+            f"few spots, few pixels, tissue all alike. As it is, {role}."
         )
     elif image == "no image":
         found.append(f"{name} has no image to rely upon: {role}.")

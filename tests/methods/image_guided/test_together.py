@@ -4,16 +4,24 @@ from __future__ import annotations
 
 from dataclasses import replace
 from functools import cache
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
 from scipy import sparse
 
+from napari_semst.core.device import choose_device
 from napari_semst.core.progress import RunControl, run_to_end
 from napari_semst.errors import ConfigError
 from napari_semst.io.concat_sections import join_sections
 from napari_semst.methods.image_guided.discordance_result import STATES, told_sections
-from napari_semst.methods.image_guided.image_checks import FITS, WRONG, told_share
+from napari_semst.methods.image_guided.fit import fit
+from napari_semst.methods.image_guided.image_checks import (
+    FITS,
+    SILENT,
+    SectionImages,
+    told_share,
+)
 from napari_semst.methods.image_guided.inputs import guided_inputs
 from napari_semst.methods.image_guided.reference import (
     reference_sections,
@@ -106,7 +114,7 @@ def test_a_stain_of_its_own_is_no_biology(asked):
     assert not asked.discordant.any()
 
 
-def test_what_is_asked_does_not_move_the_reference_in_whichever_order_sections_come():
+def test_what_is_asked_does_not_move_the_reference():
     values = features()
     found = measured(values, "a,b")
     behind = np.roll(values, SPOTS, axis=0)
@@ -126,18 +134,21 @@ def test_all_sections_teach_and_are_asked_without_a_reference():
     assert np.isfinite(found.p_unexplained).all()
 
 
-def test_the_image_of_other_tissue_is_named_and_nothing_is_compared_there():
+def test_an_image_that_tells_nothing_is_named_and_not_called_another_sections():
     values = features()
     own = values[SPOTS : 2 * SPOTS]
     own[:] = np.random.default_rng(1).permutation(own)
     found = measured(values, "a,b")
-    assert [one.image.verdict for one in found.sections] == [FITS, WRONG, FITS]
+    assert [one.image.verdict for one in found.sections] == [FITS, SILENT, FITS]
     assert [one.teaches for one in found.sections] == [True, False, False]
-    assert state(found, 1) == {"wrong image"}
+    assert state(found, 1) == {"image tells nothing"}
     (told, single) = section_warnings(
         {"sections_compared": told_sections(found.sections)}
     )
-    assert told.startswith("Section 'b': its image predicts none")
+    assert told.startswith("Section 'b': its image tells no more of its expression")
+    assert "few spots" in told
+    lines = dict(section_lines({"sections_compared": told_sections(found.sections)}))
+    assert lines["b"] == "not compared: its image tells nothing of its expression"
     assert "it teaches nothing" in told
     assert single.startswith("One reference section alone ('a')")
 
@@ -175,6 +186,26 @@ def test_a_reference_is_some_of_the_sections():
         wanted("a,d")
     with pytest.raises(ConfigError, match="all 3 are reference"):
         wanted("a,b,c")
+
+
+def test_a_path_to_one_of_several_files_of_one_name_is_refused():
+    _, config = guided()
+    names = ("biopsy", "biopsy-2", "other")
+
+    def wanted(text):
+        given = replace(config.image_guided, reference=text)
+        return reference_sections(replace(config, image_guided=given), names).tolist()
+
+    assert wanted("biopsy") == [True, False, False]
+    assert wanted("biopsy-2,new/other.h5ad") == [False, True, True]
+    with pytest.raises(ConfigError, match=r"several files.*'biopsy', 'biopsy-2'"):
+        wanted("new/biopsy.h5ad")
+
+
+def test_a_reference_without_any_image_read_is_refused():
+    section, config = guided(cohort(), image=False, image_guided={"reference": "a"})
+    with pytest.raises(ConfigError, match="nothing would be compared"):
+        run_to_end(fit(section, None, config, choose_device("cpu"), RunControl()))
 
 
 def test_folds_are_sections_of_a_reference_and_else_pieces_of_each():
@@ -256,3 +287,54 @@ def test_images_of_other_sharpness_are_told():
     assert "8.0 pixels wide in 'two'" in told
     sizes["two"]["pixels_per_spot"] = 25.0
     assert pixel_warnings(sizes) == []
+
+
+def told(**changed):
+    """Return what is recorded of two sections, of which one is changed."""
+    row = {
+        "name": "a", "spots": 400, "reference": False, "teaches": False,
+        "asked": True, "image_of": "", "unlike": 0, "image": "fits",
+        "expression_shift": 0.0, "power_spots": 12, "power_share": 0.5,
+        "power_deviations": np.nan,
+    }  # fmt: skip
+    teacher = {**row, "name": "b", "reference": True, "teaches": True, "asked": False}
+    rows = [{**row, **changed}, teacher]
+    return {"sections_compared": {key: [one[key] for one in rows] for key in row}}
+
+
+@pytest.mark.parametrize(
+    ("changed", "said"),
+    [
+        ({}, "compared; half of the regions of 12 spots"),
+        ({"power_spots": 0}, "compared, but its image predicts nothing"),
+        ({"asked": False, "unlike": 400}, "all of it looks like nothing in the ref"),
+        ({"asked": False, "image": "wrong image"}, "goes with another section"),
+        ({"asked": False}, "no section teaches"),
+    ],
+)
+def test_a_line_says_why_nothing_can_be_found(changed, said):
+    assert said in dict(section_lines(told(**changed)))["a"]
+
+
+def test_a_wrong_image_is_told_with_the_section_that_it_goes_with():
+    found = section_warnings(told(asked=False, image="wrong image", image_of="x"))
+    assert "section 'x': are they swapped, or" in found[0]
+
+
+@pytest.mark.parametrize(("n_sections", "moves"), [(2, 19), (5, 79), (12, 99)])
+def test_of_more_sections_an_image_has_to_be_surer(n_sections, moves, monkeypatch):
+    places = np.tile(np.random.default_rng(0).random((30, 2)), (n_sections, 1))
+    images = SectionImages.__new__(SectionImages)
+    images._section = SimpleNamespace(coordinates=places)
+    images._inputs = SimpleNamespace(usable=np.ones(len(places), bool))
+    images._codes, images._n = np.repeat(np.arange(n_sections), 30), n_sections
+    asked = []
+
+    def by_itself(self, one, given=None, moves=0):
+        asked.append(moves)
+        return False
+
+    monkeypatch.setattr(SectionImages, "_by_itself", by_itself)
+    assert images._image_of(0, np.zeros(n_sections, bool)) == -1
+    # Of up to six, one of all others is right by chance once in twenty times.
+    assert asked == [moves] * (n_sections - 1)

@@ -25,6 +25,7 @@ STATES = (
     "unlike the reference",
     "image beside its spots",
     "wrong image",
+    "image tells nothing",
     "other tissue",
     "no section teaches",
 )

@@ -77,7 +77,8 @@ def fit(
         See `napari_semst.training.loop.train`.
     """
     _check(config)
-    reference_sections(config, section.sections.names)
+    if reference_sections(config, section.sections.names).any():
+        _check_image(section)
     place = device.torch()
     yield Progress("train", 0, config.training.epochs, "Building the network")
     inputs = yield from run_in_thread(
@@ -139,6 +140,22 @@ def _notes(
             there = found.offset._asdict().items()
             notes["image_offset"] = {k: float(f"{v:.4g}") for k, v in there}
     return notes
+
+
+def _check_image(section: Section) -> None:
+    """Raise `ConfigError` where a reference is named and no image is read."""
+    if section.morphology is None:
+        raise ConfigError(
+            Worded(
+                "Expected images of all sections where some are the reference; got "
+                "the image encoder none: nothing would be compared. ",
+                Way(
+                    "Leave --reference or --image-encoder none out.",
+                    "Leave image_guided.reference or morphology.encoder='none' out.",
+                    "Choose an image encoder, or leave the reference out.",
+                ),
+            )
+        )
 
 
 def _check(config: Config) -> None:

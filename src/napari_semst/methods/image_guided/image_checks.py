@@ -39,15 +39,16 @@ if TYPE_CHECKING:
     Spots = NDArray[np.intp]
 
 FITS, FOREIGN, WRONG, BESIDE = "fits", "other tissue", "wrong image", "beside"
-MISSING = "no image"
+SILENT, MISSING = "tells nothing", "no image"
 """What is said of an image: it fits; it goes with its section's expression, and not
-as in the others; it goes with nothing; it lies beside its spots."""
+as in the others; it goes with another section's; it lies beside its spots; it goes with
+nothing, which may be for want of spots or of what can be seen; there is none."""
 
 # Times an image is moved over its slide, and of these, times it may predict as much:
 # an image of something else is taken for right once in twenty times.
 _MOVES, _AS_GOOD = 39, 1
 # Moves for what is learnt from the section itself, each of which is learnt anew.
-_OWN_MOVES = 19
+_OWN_MOVES, _MOST_OWN_MOVES = 19, 99
 # Sections of a run, at most, of which is asked whose image another one has; and share
 # of places that lie on it.
 _MOST_SWAPPED, _ON_BOTH = 12, 0.5
@@ -59,7 +60,7 @@ class ImageCheck(NamedTuple):
     Parameters
     ----------
     verdict
-        One of `FITS`, `FOREIGN`, `WRONG`, `BESIDE`.
+        One of `FITS`, `FOREIGN`, `WRONG`, `BESIDE`, `SILENT`, `MISSING`.
     told
         Share of expression, less its trend, that the image predicts by what other
         sections teach; NaN where no other teaches.
@@ -149,7 +150,8 @@ class SectionImages:
             return found._replace(verdict=MISSING, offset=None)
         if all_wrong[one]:
             like = self._image_of(one, all_wrong)
-            return found._replace(verdict=WRONG, offset=None, image_of=like)
+            verdict = WRONG if like >= 0 else SILENT
+            return found._replace(verdict=verdict, offset=None, image_of=like)
         if beside:
             return found._replace(verdict=BESIDE)
         if found.verdict == FOREIGN and np.isnan(found.told) and own:
@@ -213,13 +215,17 @@ class SectionImages:
         for _ in range(times):
             yield exchange.draw(random)
 
-    def _by_itself(self, one: int, images: Spots | None = None) -> bool:
+    def _by_itself(
+        self, one: int, images: Spots | None = None, moves: int = _OWN_MOVES
+    ) -> bool:
         """Return whether an image tells a section's expression by its own spots.
 
         Parameters
         ----------
         images
             Whose image each spot has, ``(n_spots,)``, where they are another section's.
+        moves
+            How often the image is moved; it is to tell more than all of them.
         """
         asked = (self._codes == one) & self._inputs.usable
         if images is not None:
@@ -231,7 +237,7 @@ class SectionImages:
             return False
         lying = np.arange(len(asked)) if images is None else images
         here = self._own.explained(self._truth, asked, self._control, lying)
-        for given in self._draws(_OWN_MOVES):
+        for given in self._draws(moves):
             there = lying[given]
             there = np.where(there >= 0, there, lying)
             moved = self._own.explained(self._truth, asked, self._control, there)
@@ -297,6 +303,8 @@ class SectionImages:
             return -1
         tree = KDTree(places[own])
         pitch = float(np.median(tree.query(places[own], k=2)[0][:, 1]))
+        # Each of them is right by chance; most that are not fail at the first moves.
+        moves = min((_OWN_MOVES + 1) * (self._n - 1) - 1, _MOST_OWN_MOVES)
         for other in map(int, np.argsort(~wrong, kind="stable")):
             there = np.flatnonzero((self._codes == other) & usable)
             if other == one or not len(there):
@@ -305,7 +313,7 @@ class SectionImages:
             images = np.full(len(places), -1, np.intp)
             near = np.isfinite(distance)
             images[there[near]] = own[nearest[near]]
-            if near.mean() > _ON_BOTH and self._by_itself(other, images):
+            if near.mean() > _ON_BOTH and self._by_itself(other, images, moves):
                 return other
         return -1
 

@@ -51,6 +51,7 @@ def reference_sections(config: Config, names: Sequence[str]) -> Bools:
     wanted = [one.strip() for one in given.split(",") if one.strip()]
     wanted = [given] if given in names else wanted
     # Sections are named after their files.
+    _refuse_paths_of_several(wanted, names)
     wanted = [one if one in names else Path(one).stem for one in wanted]
     unknown = [one for one in wanted if one not in names]
     if unknown:
@@ -78,6 +79,30 @@ def reference_sections(config: Config, names: Sequence[str]) -> Bools:
             )
         )
     return found
+
+
+def _refuse_paths_of_several(wanted: Sequence[str], names: Sequence[str]) -> None:
+    """Raise `ConfigError` for a path to one of several files of one name.
+
+    The second of them is called ``name-2``: which is meant a path does not tell here.
+    """
+    for one in wanted:
+        stem = Path(one).stem
+        if one not in names and f"{stem}-2" in names and stem in names:
+            alike = [name for name in names if name.startswith(stem)]
+            raise ConfigError(
+                Worded(
+                    "Expected the name of one section as reference ",
+                    Way(
+                        "(--reference)",
+                        "(image_guided.reference)",
+                        "(image_guided.reference)",
+                    ),
+                    f"; got the path {one!r}, where several files have that name. "
+                    "They are called, in the order in which they are given, "
+                    f"{', '.join(map(repr, alike))}: name these.",
+                )
+            )
 
 
 def section_folds(

@@ -25,6 +25,7 @@ from napari_semst.methods.image_guided.image_checks import (
     BESIDE,
     FITS,
     FOREIGN,
+    SILENT,
     WRONG,
     SectionImages,
 )
@@ -82,6 +83,7 @@ _STATE_OF = {name: number for number, name in enumerate(STATES)}
 _STATE_OF_IMAGE = {
     BESIDE: "image beside its spots",
     WRONG: "wrong image",
+    SILENT: "image tells nothing",
     FOREIGN: "other tissue",
 }
 
