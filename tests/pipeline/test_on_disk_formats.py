@@ -268,6 +268,33 @@ def test_counts_by_gene_are_read_into_memory_or_refused(
         read(tmp_path / "genes.h5ad", on_disk=True)
 
 
+@pytest.mark.parametrize("part", ["indices", "indptr", "bytes"])
+@pytest.mark.parametrize("where", ["X", "raw/X"])
+def test_what_is_damaged_beside_the_counts_is_refused_before_the_work(
+    tissue, tmp_path, stays, monkeypatch, where, part
+) -> None:
+    """In memory it is refused as it is read; here it would be read at the very end."""
+    saved = tissue.copy()
+    saved.layers["counts"] = saved.X.copy()
+    saved.raw = tissue.copy()
+    saved.write_h5ad(tmp_path / "damaged.h5ad", compression="gzip")
+    with h5py.File(tmp_path / "damaged.h5ad", "r+") as opened:
+        if part != "bytes":
+            opened[f"{where}/{part}"][-2] = 10**6
+        else:
+            piece = opened[f"{where}/data"].id.get_chunk_info(0)
+    if part == "bytes":
+        with (tmp_path / "damaged.h5ad").open("r+b") as opened:
+            opened.seek(piece.byte_offset)
+            opened.write(bytes(piece.size))
+    begun = []
+    monkeypatch.setattr(StoredCounts, "blocks", lambda self: begun.append(self))
+    words = ("-k", 3, "--preset", "quick", "--counts-layer", "counts")
+    with pytest.raises(InputError, match="damaged"):
+        call("run", tmp_path / "damaged.h5ad", *words, "-o", tmp_path / "out.h5ad")
+    assert not begun
+
+
 def test_a_store_packed_as_one_piece_is_read_whole(
     tissue, tmp_path, stays, monkeypatch
 ) -> None:

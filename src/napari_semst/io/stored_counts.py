@@ -215,11 +215,7 @@ class StoredCounts:
         with translate_errors(self._place, "the counts"):
             values, genes = self._data[begin:end], self._indices[begin:end]
         n_genes = self.matrix.shape[1]
-        if len(genes) and not 0 <= genes.min() <= genes.max() < n_genes:
-            raise InputError(
-                f"Expected genes 0 to {n_genes - 1} in the counts of {self._place}; "
-                "found others. The file is damaged: copy or download it again."
-            )
+        _check_genes(genes, n_genes, self._place)
         kind = np.int32 if len(genes) < 2**31 else np.int64
         taken = values if self._takes is None else values[self._takes[genes]]
         sound = is_count_matrix(taken)
@@ -254,8 +250,23 @@ def _tidied(rows: sparse.csr_matrix) -> sparse.csr_matrix:
     return rows
 
 
+def _check_genes(
+    genes: NDArray[np.integer[Any]], n_genes: int, place: Path, what: str = "the counts"
+) -> None:
+    """Refuse numbers of genes that are not there."""
+    if len(genes) and not 0 <= genes.min() <= genes.max() < n_genes:
+        raise InputError(
+            f"Expected genes 0 to {n_genes - 1} in {what} of {place}; found others. "
+            "The file is damaged: copy or download it again."
+        )
+
+
 def _checked_pointers(
-    pointers: NDArray[np.integer[Any]], n_spots: int, n_values: int, place: Path
+    pointers: NDArray[np.integer[Any]],
+    n_spots: int,
+    n_values: int,
+    place: Path,
+    what: str = "the counts",
 ) -> NDArray[np.int64]:
     """Return pointers of rows that lead nowhere else than into the matrix."""
     # Signed first: of others no difference is below zero.
@@ -263,8 +274,8 @@ def _checked_pointers(
     sound = len(signed) == n_spots + 1 and signed[0] == 0
     if not sound or signed[-1] > n_values or (np.diff(signed) < 0).any():
         raise InputError(
-            f"Expected rows of the counts in {place} to follow "
-            "each other; they do not. The file is damaged: copy or download it again."
+            f"Expected rows of {what} in {place} to follow each other; they do not. "
+            "The file is damaged: copy or download it again."
         )
     return signed
 
@@ -293,6 +304,42 @@ def stored_counts(tissue: AnnData, layer: str = "") -> StoredCounts | None:
         return None
     genes = raw_columns(tissue) if where == RAW else None
     return StoredCounts(matrix, genes, lambda: other_places(tissue, where), where)
+
+
+def check_beside_counts(
+    tissue: AnnData, layer: str = "", check: Callable[[], None] = _go_on
+) -> None:
+    """Refuse matrices on disk that are damaged, the counts aside, before the work.
+
+    What is in memory was checked as it was read; these would be read for the first time
+    when a result is saved. Counts are checked by the passes that read them.
+
+    Parameters
+    ----------
+    tissue, layer
+        As for `stored_counts`.
+    check
+        Called before each piece is read; may raise `Cancelled`.
+
+    Raises
+    ------
+    InputError
+        Naming the first that is.
+    """
+    where = place_of_counts(tissue, layer)
+    counts = {"X": "X", RAW: "raw/X"}.get(where or "", f"layers/{layer}")
+    for name, matrix in stored_matrices(tissue).items():
+        if name == counts:
+            continue
+        group, place, (n_spots, n_genes) = matrix.group, _place_of(matrix), matrix.shape
+        with translate_errors(place, name):
+            n_values = min(group["data"].shape[0], group["indices"].shape[0])
+            _checked_pointers(group["indptr"][:], n_spots, n_values, place, name)
+            for start in range(0, n_values, BLOCK_VALUES):
+                check()
+                _ = group["data"][start : start + BLOCK_VALUES]
+                genes = group["indices"][start : start + BLOCK_VALUES]
+                _check_genes(genes, n_genes, place, name)
 
 
 @contextmanager

@@ -82,7 +82,9 @@ class RunOutputs:
         if self.checkpoint is not None:
             _make_folder(self.checkpoint.parent)
 
-    def try_writing(self, tissue: AnnData) -> None:
+    def try_writing(
+        self, tissue: AnnData, layer: str = "", check: Callable[[], None] | None = None
+    ) -> None:
         """Refuse a section that cannot be saved, before the work.
 
         What will be written otherwise than it is held is noted as a warning.
@@ -91,18 +93,26 @@ class RunOutputs:
         ----------
         tissue
             The section as it was read.
+        layer
+            Its counts, which the work itself will read.
+        check
+            Called while matrices on disk are looked through; may raise `Cancelled`.
 
         Raises
         ------
         SaveError
             If something in it fits into no file, all of it named; or if there is no
             room for it.
+        InputError
+            If a matrix on disk beside the counts is damaged.
         """
         from napari_semst.io.export.atomic import estimated_bytes, try_place
         from napari_semst.io.export.trial import try_writing
         from napari_semst.io.notes import warn
+        from napari_semst.io.stored_counts import check_beside_counts
 
         if self.tissue is not None:
+            check_beside_counts(tissue, layer, check or (lambda: None))
             try_place(self.tissue, estimated_bytes(tissue))
             warn(tissue, *try_writing(tissue, self.tissue.suffix))
 
@@ -267,7 +277,7 @@ def find_and_save(
         tissue, config = _read(sources, request)
     with counts_open(tissue) as check_unchanged:
         tissue = scoring.choose(tissue)
-        files.try_writing(tissue)
+        files.try_writing(tissue, config.prepare.counts_layer, control.check)
         steps = with_inputs(
             find_domains(tissue, config, control),
             sources,
