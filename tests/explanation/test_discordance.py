@@ -16,6 +16,7 @@ from napari_semst.config import Config
 from napari_semst.errors import ConfigError, InputError, SaveError
 from napari_semst.explanation.discordance import alike, read_map, regions_of
 from napari_semst.explanation.discordance_summary import discordance_table
+from napari_semst.explanation.region_list import region_labels
 from napari_semst.io.export.h5ad import write
 from napari_semst.wording import for_shell
 from tests.cli.test_main import call
@@ -238,6 +239,13 @@ def test_regions_of_a_run_are_told_as_it_found_them(tissue):
     assert region["n_spots"] == (names == "2").sum()
     assert "unusual among spots that look alike" in region["sentence"]
     assert "0.025 as strong expected by chance" in region["sentence"]
+    # Of several sections it is said whose a region is, where outlines go, too.
+    assert "section" not in region_labels({"regions": regions})["2"]["metadata"]
+    table["section"] = ["normal", "biopsy"]
+    told = explain_discordance(tissue)
+    sentence = told["regions"]["2"]["sentence"]
+    assert sentence.startswith("Region 2 of section biopsy is unexplained")
+    assert region_labels(told)["2"]["metadata"]["section"] == "biopsy"
 
 
 def test_regions_of_a_part_of_a_section_keep_their_names_and_facts(tissue):

@@ -47,6 +47,8 @@ _USUAL = 0.05
 _COMPARED, _FEWEST, _MOST = 100, 5, 30
 # What a run says of each of its regions that is told.
 _TOLD = ("kind", "expected_false", "q")
+# Of regions of several sections, whose it is.
+_SECTION = "section"
 
 
 def explain_discordance(
@@ -218,7 +220,10 @@ def _regions(tissue: AnnData, found: DiscordanceMap, least_spots: int) -> list[_
         if len(spots) >= least_spots:
             # By its name: of a part of a section, regions without spots are gone.
             row = _row_of(name, told)
-            regions.append((name, spots, {key: told[key][row] for key in _TOLD}))
+            facts = {key: told[key][row] for key in _TOLD}
+            if _SECTION in table:
+                facts[_SECTION] = python_values(table[_SECTION])[row]
+            regions.append((name, spots, facts))
     return regions
 
 

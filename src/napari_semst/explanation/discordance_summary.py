@@ -201,7 +201,8 @@ def region_sentence(name: str, told: dict[str, Any]) -> str:
     if "q" in told:
         spots += f"; q {told['q']:.2g}"
     verb = "is " * (told["kind"] == "unexplained") + KIND_WORDS[told["kind"]]
-    parts = [f"Region {name} {verb} ({spots}): {like}"]
+    whose = f" of section {told['section']}" if "section" in told else ""
+    parts = [f"Region {name}{whose} {verb} ({spots}): {like}"]
     if around:
         parts[0] += f"; around it: {around}"
     genes = _said(told["genes"], "gene", _GENES_SAID)

@@ -137,6 +137,7 @@ def region_labels(told: Mapping[str, Any]) -> dict[str, dict[str, Any]]:
             "measurements": {k: v for k, v in numbers.items() if v is not None},
             "metadata": {
                 "kind": one["kind"],
+                **({"section": one["section"]} if "section" in one else {}),
                 "genes higher": ", ".join(genes_told(one, "higher")),
                 "genes lower": ", ".join(genes_told(one, "lower")),
                 "terms": "; ".join(one["terms"]["term"]),

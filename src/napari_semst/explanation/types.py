@@ -159,7 +159,8 @@ class DiscordantRegion:
         adjusted p-values and differences, in deviations of all spots.
     facts
         What the run says of it: its kind; and how many as strong are expected by
-        chance, and its q-value, where regions were found by the run.
+        chance, and its q-value, where regions were found by the run; of several
+        sections, whose it is.
     """
 
     name: str
