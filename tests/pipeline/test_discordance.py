@@ -11,19 +11,43 @@ from anndata import AnnData
 
 from napari_semst import keys, read
 from napari_semst.cli.output import format_image
+from napari_semst.core.progress import run_to_end
+from napari_semst.errors import ConfigError
 from napari_semst.explanation.discordance import explain_discordance
+from napari_semst.io.concat_sections import join_sections
 from napari_semst.io.export.h5ad import write
 from napari_semst.methods.image_guided.discordance_result import Discordance
 from napari_semst.methods.image_guided.power import RegionPower
 from napari_semst.methods.image_guided.regions import RegionFound
 from napari_semst.pipeline.evidence import arrays_evidence
 from napari_semst.pipeline.result import DomainResult, attach
+from napari_semst.pipeline.run import find_domains
 from napari_semst.pipeline.warnings import few_spots
+from napari_semst.sample.simulate_discordance import simulated_discordance
 from napari_semst.viewer.colour import paint_of
 from napari_semst.viewer.colourings import DISCORDANT_NAMES, colouring_for_key
 from napari_semst.widgets.find import texts
 from napari_semst.widgets.find.summary import discordance_line
+from tests.small import short
 from tests.widgets.discordant_tissue import discordant_tissue
+
+
+def test_a_reference_that_is_not_there_is_refused_before_images_are_read(monkeypatch):
+    def unwanted(*_):
+        raise AssertionError("The image was read")
+
+    monkeypatch.setattr(
+        "napari_semst.morphology.describe.describe_morphology", unwanted
+    )
+    parts = {
+        name: simulated_discordance(300, 200, image=False, seed=seed)
+        for seed, name in enumerate("ab")
+    }
+    request = short(
+        k=3, model={"method": "image-guided"}, image_guided={"reference": "c"}
+    )
+    with pytest.raises(ConfigError, match="there is no 'c'"):
+        run_to_end(find_domains(join_sections(parts), request))
 
 
 def fit(usable, predicted):

@@ -168,6 +168,14 @@ def _found(
     )
 
 
+def _check_reference(section: Section, config: Config) -> None:
+    """Refuse a reference that is not there before images are read for minutes."""
+    if method_spec(config.model.method).discordance:
+        from napari_semst.methods.image_guided.reference import reference_sections
+
+        reference_sections(config, section.sections.names)
+
+
 def _begun(
     states: StateStore | None,
     config: Config,
@@ -274,6 +282,7 @@ def prepared(
         yield Progress("prepare", 0, 0, short)
     control.check()
     section = yield from inputs.prepared(control)
+    _check_reference(section, config)
     return config, section, short
 
 
