@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from napari_semst.core.chunks import chunks
 from napari_semst.errors import InputError
 from napari_semst.io.checks import abbreviate, check_file, translate_errors
 from napari_semst.io.formats.gzipped import open_unpacked
@@ -27,6 +28,8 @@ OUTLINES = "the outlines of the cells"
 _XENIUM = ("cell_id", "vertex_x", "vertex_y")
 # Tells the pieces of a cell apart.
 _LABEL = "label_id"
+# Names that arrow takes at once.
+_NAMES = 2**16
 
 
 def xenium_file(folder: Path) -> Path | None:
@@ -73,19 +76,25 @@ def rows_of(ids: pa.ChunkedArray, names: pd.Index) -> NDArray[np.int64]:
     names
         Unique.
     """
-    import pandas as pd
     import pyarrow as pa
+    from pyarrow import compute
 
-    parts = [np.empty(0, np.int64)]
-    for chunk in ids.chunks:
-        # Each id occurs at every corner: it is looked up once in a chunk. Those of all
-        # chunks are not brought together, which takes far longer.
-        coded = chunk.dictionary_encode()
-        texts = coded.dictionary.cast(pa.string()).to_numpy(zero_copy_only=False)
-        rows = np.append(names.get_indexer(pd.Index(texts, dtype=object)), -1)
-        where = coded.indices.cast(pa.int64()).fill_null(len(texts))
-        parts.append(rows[where.to_numpy(zero_copy_only=False)])
-    return np.concatenate(parts)
+    # Each id occurs at every corner: it is looked up once in a chunk.
+    coded = [chunk.dictionary_encode() for chunk in ids.chunks]
+    texts = [one.dictionary.cast(pa.string()) for one in coded]
+    # By arrow, and names part by part: to learn a million of them pandas keeps all
+    # threads waiting, the window's among them.
+    parts = [pa.array(names[part], pa.string()) for part in chunks(len(names), _NAMES)]
+    wanted = pa.chunked_array(parts, pa.string())
+    rows = compute.index_in(pa.chunked_array(texts, pa.string()), value_set=wanted)
+    found = rows.fill_null(-1).to_numpy().astype(np.int64)
+    found_rows, start = [np.empty(0, np.int64)], 0
+    for one in coded:
+        own = np.append(found[start : start + len(one.dictionary)], -1)
+        start += len(one.dictionary)
+        where = one.indices.cast(pa.int64()).fill_null(len(own) - 1)
+        found_rows.append(own[where.to_numpy(zero_copy_only=False)])
+    return np.concatenate(found_rows)
 
 
 def vertex_columns(file: Path) -> tuple[str, ...]:
