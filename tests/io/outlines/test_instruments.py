@@ -10,6 +10,8 @@ import pytest
 from napari_semst.errors import InputError
 from napari_semst.io.concat_sections import join_sections
 from napari_semst.io.export.h5ad import write as write_h5ad
+from napari_semst.io.outlines.cosmx_polygons import cosmx_file
+from napari_semst.io.outlines.merscope_boundaries import merscope_file
 from napari_semst.io.outlines.sources import has_outlines, read_outlines
 from napari_semst.io.read import read
 from tests.io import outline_files
@@ -64,6 +66,46 @@ def test_merscope_takes_the_middle_plane_of_fields(tmp_path, tissue):
     folder = write_merscope(tmp_path / "run", tissue, image=False)
     outline_files.write_merscope_fields(folder, tissue)
     assert_arrows(read_outlines(read(folder)), tissue)
+
+
+def touched(folder, *names):
+    for name in names:
+        (folder / name).touch()
+    return folder
+
+
+@pytest.mark.parametrize(
+    ("names", "expected"),
+    [
+        (("S1-polygons.csv.gz", "S10-polygons.csv.gz"), "S1-polygons.csv.gz"),
+        (("other-polygons.csv",), "other-polygons.csv"),
+        (("S10-polygons.csv",), "S10-polygons.csv"),
+        (("S10-polygons.csv", "S10_exprMat_file.csv"), None),
+        (("S2-polygons.csv", "S3-polygons.csv"), None),
+    ],
+)
+def test_outlines_of_another_cosmx_slide_are_not_taken(tmp_path, names, expected):
+    folder = touched(tmp_path, "S1_exprMat_file.csv", *names)
+    found = cosmx_file(folder / "S1_exprMat_file.csv", "exprMat_file.csv")
+    assert (found and found.name) == expected
+
+
+@pytest.mark.parametrize(
+    ("names", "expected"),
+    [
+        (("b_cell_boundaries.parquet",), None),
+        (("cell_boundaries.parquet",), "cell_boundaries.parquet"),
+        (("cell_boundaries.parquet", "b_cell_by_gene.csv"), None),
+        (
+            ("a_cell_boundaries.parquet", "b_cell_by_gene.csv"),
+            "a_cell_boundaries.parquet",
+        ),
+    ],
+)
+def test_outlines_of_another_merscope_section_are_not_taken(tmp_path, names, expected):
+    folder = touched(tmp_path, "a_cell_by_gene.csv", *names)
+    found = merscope_file(folder / "a_cell_by_gene.csv", "cell_by_gene")
+    assert (found and found.name) == expected
 
 
 def test_a_section_without_outlines_has_none(tmp_path, tissue):

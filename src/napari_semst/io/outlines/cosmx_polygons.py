@@ -62,6 +62,9 @@ class OutlinedCells:
 def cosmx_file(counts: Path, ending: str) -> Path | None:
     """Return the outlines beside a CosMx slide's table of counts, None without.
 
+    Those of another name count where there is one table of counts as well: cells of all
+    slides are numbered alike, so that another slide's would pass for its own.
+
     Parameters
     ----------
     counts
@@ -70,14 +73,17 @@ def cosmx_file(counts: Path, ending: str) -> Path | None:
         With which its name ends, before ``.gz``: what is before names the slide.
     """
     prefix = counts.name.removesuffix(".gz").removesuffix(ending).rstrip("_-")
-    found = [
-        file
+    # What is before the rest of a name is that slide's, and no longer one's: S1, S10.
+    slides = {
+        file: file.name.removesuffix(f"{name}{end}").rstrip("_-")
         for end in ("", ".gz")
         for name in ("polygons.csv", "polygons_file.csv")
         for file in sorted(counts.parent.glob(f"*{name}{end}"))
-    ]
-    own = [file for file in found if file.name.startswith(prefix)]
-    return own[0] if own else found[0] if len(found) == 1 else None
+    }
+    found = list(slides)
+    own = [file for file in found if slides[file] == prefix]
+    alone = len(list(counts.parent.glob(f"*{ending}*"))) == 1
+    return own[0] if own else found[0] if alone and len(found) == 1 else None
 
 
 def cosmx_rings(file: Path, cells: OutlinedCells) -> Rings:

@@ -52,7 +52,12 @@ def merscope_file(counts: Path, name: str) -> Path | None:
     folder = counts.parent
     bare = counts.name.removesuffix(".gz").removesuffix(".csv")
     own = folder / f"{bare.replace(name, _FOLDER)}.parquet"
-    for file in (own, folder / _TABLE, *sorted(folder.glob(_OTHER_TABLES))):
+    if own.is_file():
+        return own
+    # Beside counts of several sections a table of no name of theirs may be of any.
+    if len(list(folder.glob(f"*{name}*"))) > 1:
+        return None
+    for file in (folder / _TABLE, *sorted(folder.glob(_OTHER_TABLES))):
         if file.is_file():
             return file
     older = folder / _FOLDER

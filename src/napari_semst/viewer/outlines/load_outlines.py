@@ -70,6 +70,7 @@ def _start(layer_of: Callable[[], Layer | None]) -> None:
     to_read, raster.to_read, raster.reading = raster.to_read, None, True
     worker = create_worker(_read, to_read)
     worker.returned.connect(partial(_on_read, layer_of, weakref.ref(raster)))
+    worker.errored.connect(partial(_on_failed, weakref.ref(raster)))
     worker.start()
 
 
@@ -103,6 +104,13 @@ def _on_read(
     raster.set_outlines(outlines)
     # In a turn of its own: numbering pixels and drawing them are too much for one.
     QTimer.singleShot(0, partial(_redraw, layer_of, raster_of_then))
+
+
+def _on_failed(raster_of_then: Callable[[], SpotRaster | None], _: Exception) -> None:
+    """Wait for no outlines after a fault of ours; the viewer shows what it was."""
+    raster = raster_of_then()
+    if raster is not None:
+        raster.reading = False
 
 
 def _redraw(
