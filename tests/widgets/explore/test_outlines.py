@@ -149,6 +149,23 @@ def test_a_layer_that_is_gone_takes_its_outlines_along(qtbot, viewer, dock, fold
     assert not dock.outlines.isEnabled()
 
 
+def test_after_a_fault_of_ours_no_outlines_are_waited_for(
+    qtbot, viewer, dock, folder, monkeypatch
+):
+    layer = add(viewer, read(folder))
+    raster = spots.raster_of(layer)
+
+    def fails(self):
+        raise RuntimeError("a fault")
+
+    monkeypatch.setattr(type(raster.to_read), "read", fails)
+    with qtbot.captureExceptions() as told:
+        np.asarray(layer.data[2][:4, :4])
+        qtbot.waitUntil(lambda: not raster.reading)
+    assert all("a fault" in str(error) for _, error, _ in told)
+    assert not raster.may_outline
+
+
 def test_a_pin_keeps_the_outlined_cells(qtbot, viewer, dock, folder):
     layer = add(viewer, read(folder))
     np.asarray(layer.data[2][:4, :4])
