@@ -186,7 +186,7 @@ def test_regions_too_small_to_be_told_of_are_said_to_be(qtbot, dock, tissue):
     small = "2 of 2 discordant spots are in regions of fewer than 5 spots"
     add(dock._viewer, tissue)
     unfold(qtbot, dock)
-    part._on_told(tissue, {"regions": {}, "notes": [small]})
+    part._on_told((tissue, {"regions": {}, "notes": [small]}))
     assert part.message.text().endswith(small)
-    part._on_told(tissue, {"regions": {}, "notes": [TRUST, small]})
+    part._on_told((tissue, {"regions": {}, "notes": [TRUST, small]}))
     assert TRUST not in part.message.text()

@@ -7,11 +7,9 @@ from weakref import ref
 
 from qtpy.QtCore import QObject, Signal  # type: ignore[attr-defined]
 from qtpy.QtWidgets import QProgressBar, QWidget
-from superqt.utils import create_worker
 
 from napari_semst import keys
-from napari_semst.core.progress import RunControl
-from napari_semst.errors import Cancelled, SemstError
+from napari_semst.errors import SemstError
 from napari_semst.session.actions import Action
 from napari_semst.session.log import record_action
 from napari_semst.viewer import adapter, colourings
@@ -31,7 +29,7 @@ from napari_semst.widgets.shared.forms import (
     stacked,
 )
 from napari_semst.widgets.shared.key_question import agrees_to_send_key
-from napari_semst.widgets.shared.worker import BackgroundTask, told_sparingly
+from napari_semst.widgets.shared.worker import BackgroundTask, SteppedTask
 from napari_semst.wording import for_window
 
 if TYPE_CHECKING:
@@ -41,7 +39,7 @@ if TYPE_CHECKING:
     from qtpy.QtGui import QShowEvent
 
     from napari_semst.config import Config
-    from napari_semst.core.progress import Progress
+    from napari_semst.core.progress import Progress, RunControl
     from napari_semst.explanation.types import ExplainOptions
     from napari_semst.widgets.explore.legend import LegendTable
     from napari_semst.widgets.shared.sections import OpenSections
@@ -59,8 +57,7 @@ class WhyPanel(QWidget):
 
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(parent)
-        self._control: RunControl | None = None
-        self._number = 0
+        self._work = SteppedTask(_explain, self)
         self._told: dict[str, str] = {}
         self.button = push_button("Explain domains", TIPS["explain"])
         self.test_button = push_button(texts.TEST, TIPS["test"])
@@ -85,33 +82,26 @@ class WhyPanel(QWidget):
         self.button.clicked.connect(self.asked)
         self.test_button.clicked.connect(self.test_asked)
         self.cancel_button.clicked.connect(self.cancel)
+        self._work.progressed.connect(self._on_progress)
+        self._work.done.connect(self._on_answered)
+        self._work.failed.connect(self._on_failed)
         self._show_state(running=False, said=texts.WHY_ASK)
 
     @property
     def busy(self) -> bool:
         """Whether an explanation is being worked out."""
-        return self._control is not None
+        return self._work.busy
 
     def ask(self, tissue: AnnData, copy: AnnData, wanted: ExplainOptions) -> None:
         """Work an explanation out in a thread, from a snapshot of the tissue."""
         self.cancel()
-        self._number += 1
-        self._control = RunControl()
-        worker = create_worker(
-            _explain, self._number, tissue, copy, wanted, self._control
-        )
-        # Not a method of the panel: while it is destroyed it has none any more.
-        self.destroyed.connect(self._control.cancel)
-        worker.yielded.connect(self._on_progress)
-        worker.returned.connect(self._on_returned)
         self._show_state(running=True, said=texts.WHY_BUSY)
-        worker.start()
+        self._work.start(tissue, copy, wanted)
 
     def cancel(self) -> None:
         """Give up what is being worked out, or what was to be."""
-        if self._control is not None:
-            self._control.cancel()
-            self._control = None
+        if self.busy:
+            self._work.stop()
             self.rest()
         elif self._running:
             self.given_up.emit()
@@ -159,39 +149,29 @@ class WhyPanel(QWidget):
         self.bar.setRange(0, 0)
         self.message.setText(said)
 
-    def _on_progress(self, update: tuple[int, Progress]) -> None:
-        number, progress = update
-        if number == self._number and self._control is not None:
-            self.bar.setRange(0, progress.steps or 0)
-            self.bar.setValue(progress.step)
-            if progress.message:
-                self.message.setText(progress.message)
+    def _on_progress(self, progress: Progress) -> None:
+        self.bar.setRange(0, progress.steps or 0)
+        self.bar.setValue(progress.step)
+        if progress.message:
+            self.message.setText(progress.message)
 
-    def _on_returned(self, answer: tuple[int, AnnData, Any, str]) -> None:
-        number, tissue, outcome, details = answer
-        if number != self._number or self._control is None:
-            return
-        self._control = None
+    def _on_answered(self, answer: tuple[AnnData, dict[str, Any]]) -> None:
         self._show_state(running=False, said=texts.WHY_ASK)
-        if not isinstance(outcome, Exception):
-            self.answered.emit(tissue, outcome)
-        elif not isinstance(outcome, Cancelled):
-            self.failed.emit(outcome, details)
+        self.answered.emit(*answer)
+
+    def _on_failed(self, error: Exception, details: str) -> None:
+        self._show_state(running=False, said=texts.WHY_ASK)
+        self.failed.emit(error, details)
 
 
 def _explain(
-    number: int,
-    tissue: AnnData,
-    copy: AnnData,
-    wanted: ExplainOptions,
-    control: RunControl,
-) -> Generator[tuple[int, Progress], None, tuple[int, AnnData, Any, str]]:
-    """Yield progress, few a second; return the explanation, or what went wrong."""
+    tissue: AnnData, copy: AnnData, wanted: ExplainOptions, control: RunControl
+) -> Generator[Progress, None, tuple[AnnData, dict[str, Any]]]:
+    """Yield progress; return the tissue itself, and the explanation of its copy."""
     from napari_semst.explanation.explain import explain_steps
 
-    steps = explain_steps(copy, wanted, control)
-    outcome, details = yield from told_sparingly(number, steps, control)
-    return number, tissue, outcome, details
+    told = yield from explain_steps(copy, wanted, control)
+    return tissue, told
 
 
 class DomainExplainer(QObject):

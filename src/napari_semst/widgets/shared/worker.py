@@ -9,12 +9,14 @@ from typing import TYPE_CHECKING, Any
 from qtpy.QtCore import QObject, Signal  # type: ignore[attr-defined]
 from superqt.utils import create_worker
 
+from napari_semst.core.progress import RunControl
+from napari_semst.errors import Cancelled
 from napari_semst.widgets.shared.errors import error_report
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Generator
 
-    from napari_semst.core.progress import Progress, RunControl
+    from napari_semst.core.progress import Progress
 
 SECONDS_BETWEEN_EVENTS = 0.25
 """The window is told of a job's progress at most so often."""
@@ -75,6 +77,83 @@ def _call(
         return number, function(*arguments), None, ""
     except Exception as error:  # noqa: BLE001  every error must reach the dock
         return number, None, error, error_report(error)
+
+
+class SteppedTask(QObject):
+    """Walk steps in a worker thread, with progress; the newest call alone counts.
+
+    Parameters
+    ----------
+    steps_of
+        Given the arguments of `start` and a `RunControl`, it returns the steps; they
+        must not touch widgets or layers.
+    """
+
+    progressed = Signal(object)  # Progress
+    done = Signal(object)  # what the steps returned
+    failed = Signal(object, str)
+
+    def __init__(
+        self,
+        steps_of: Callable[..., Generator[Progress, None, Any]],
+        parent: QObject | None = None,
+    ) -> None:
+        super().__init__(parent)
+        self._steps_of = steps_of
+        self._control: RunControl | None = None
+        self._number = 0
+
+    @property
+    def busy(self) -> bool:
+        """Whether an answer is awaited."""
+        return self._control is not None
+
+    def start(self, *arguments: Any) -> None:
+        """Walk the steps of these arguments; older ones are given up."""
+        self.stop()
+        self._number += 1
+        self._control = RunControl()
+        worker = create_worker(
+            _walk, self._number, self._steps_of, arguments, self._control
+        )
+        # Not a method of the task: while it is destroyed it has none any more.
+        self.destroyed.connect(self._control.cancel)
+        worker.yielded.connect(self._on_progress)
+        worker.returned.connect(self._on_returned)
+        worker.start()
+
+    def stop(self) -> None:
+        """Give up what is being worked out; nothing is told of it any more."""
+        if self._control is not None:
+            self._control.cancel()
+            self._control = None
+
+    def _on_progress(self, update: tuple[int, Progress]) -> None:
+        number, progress = update
+        if number == self._number and self.busy:
+            self.progressed.emit(progress)
+
+    def _on_returned(self, answer: tuple[int, Any, str]) -> None:
+        number, outcome, details = answer
+        if number != self._number or not self.busy:
+            return
+        self._control = None
+        if not isinstance(outcome, Exception):
+            self.done.emit(outcome)
+        elif not isinstance(outcome, Cancelled):
+            self.failed.emit(outcome, details)
+
+
+def _walk(
+    number: int,
+    steps_of: Callable[..., Generator[Progress, None, Any]],
+    arguments: tuple[Any, ...],
+    control: RunControl,
+) -> Generator[tuple[int, Progress], None, tuple[int, Any, str]]:
+    """Yield progress, few a second; return what came of it, or what went wrong."""
+    steps = steps_of(*arguments, control)
+    outcome, details = yield from told_sparingly(number, steps, control)
+    return number, outcome, details
 
 
 def told_sparingly(

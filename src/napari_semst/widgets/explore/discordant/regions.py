@@ -20,7 +20,6 @@ from napari_semst.viewer.colour import CategoryPaint, paint_of
 from napari_semst.viewer.sections import on_canvas, zoom_to
 from napari_semst.widgets.explore.discordant import words
 from napari_semst.widgets.explore.discordant.details import RegionDetails
-from napari_semst.widgets.explore.discordant.reader import RegionReader
 from napari_semst.widgets.explore.patch_view import PIXELS
 from napari_semst.widgets.shared.errors import describe_error
 from napari_semst.widgets.shared.forms import (
@@ -31,15 +30,15 @@ from napari_semst.widgets.shared.forms import (
     stacked,
 )
 from napari_semst.widgets.shared.legend import colour_chip
-from napari_semst.widgets.shared.worker import BackgroundTask
+from napari_semst.widgets.shared.worker import BackgroundTask, SteppedTask
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Generator, Mapping
 
     from anndata import AnnData
     from numpy.typing import NDArray
 
-    from napari_semst.core.progress import Progress
+    from napari_semst.core.progress import Progress, RunControl
     from napari_semst.widgets.explore.context import ExploreContext
 
 # How much of the tissue is on view around a region, and around a spot, in diameters.
@@ -62,7 +61,7 @@ class RegionsPart(QWidget):
         self._context = context
         self._told: dict[str, Any] = {}
         self._of: tuple[ref[AnnData], object] | None = None
-        self.reader = RegionReader(self)
+        self.reader = SteppedTask(_explained, self)
         self.looking = BackgroundTask(_pictures)
         self.message = note_label()
         self.bar = QProgressBar()
@@ -167,7 +166,8 @@ class RegionsPart(QWidget):
         self.bar.setRange(0, progress.steps or 0)
         self.bar.setValue(progress.step)
 
-    def _on_told(self, tissue: AnnData, told: dict[str, Any]) -> None:
+    def _on_told(self, answer: tuple[AnnData, dict[str, Any]]) -> None:
+        tissue, told = answer
         if tissue is not self._context.tissue:
             return
         self._told = told
@@ -283,6 +283,17 @@ class RegionsPart(QWidget):
         reach = around * float(np.median(spots.diameters(layer)))
         box = bounds(places) + np.array([[-reach], [reach]])
         zoom_to(self._context.viewer, on_canvas(self._context.viewer, layer, box))
+
+
+def _explained(
+    tissue: AnnData, copy: AnnData, control: RunControl
+) -> Generator[Progress, None, tuple[AnnData, dict[str, Any]]]:
+    """Yield progress; return the tissue itself, and what is told of its copy."""
+    from napari_semst.explanation.discordance import discordance_steps
+    from napari_semst.explanation.types import DiscordanceOptions
+
+    told = yield from discordance_steps(copy, DiscordanceOptions(), control)
+    return tissue, told
 
 
 def n_regions(tissue: AnnData) -> int:

@@ -34,6 +34,7 @@ if TYPE_CHECKING:
     from napari.viewer import Viewer
     from numpy.typing import NDArray
 
+    from napari_semst.core.progress import Progress
     from napari_semst.io.transcripts.tables import Box
     from napari_semst.viewer.transcripts.tiles import (
         CanvasMolecules,
@@ -142,7 +143,7 @@ class ShownMolecules(QObject):
         self._stood = self._standing()
         sources, before = transcript_sources(tissue), names_before(tissue, genes)
         reader = MoleculeReader(sources, genes, before=before, most=MOST_MOLECULES)
-        self.reading.start(reader, self._places(), self._box())
+        self.reading.read(reader, self._places(), self._box())
         self.changed.emit()
 
     def cancel(self) -> None:
@@ -230,8 +231,8 @@ class ShownMolecules(QObject):
             return None
         return float(low[1]), float(low[0]), float(high[1]), float(high[0])
 
-    def _on_progress(self, message: str) -> None:
-        self.progress = message
+    def _on_progress(self, progress: Progress) -> None:
+        self.progress = progress.message
         self.changed.emit()
 
     def _on_molecules(self, molecules: CanvasMolecules) -> None:
