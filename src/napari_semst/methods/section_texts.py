@@ -105,6 +105,11 @@ def section_warnings(trained: Mapping[str, Any]) -> list[str]:
             "No section is left that teaches what images lead to expect: nothing was "
             "compared, and no spot is discordant."
         )
+    elif reference and not any(row["asked"] for row in rows):
+        found.append(
+            "No section besides the reference is left that could be compared: no spot "
+            "is discordant."
+        )
     elif reference and len(teach) == 1:
         found.append(
             f"One reference section alone ({teach[0]['name']!r}) cannot tell how much "

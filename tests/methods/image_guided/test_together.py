@@ -321,6 +321,13 @@ def test_a_wrong_image_is_told_with_the_section_that_it_goes_with():
     assert "section 'x': are they swapped, or" in found[0]
 
 
+def test_a_reference_with_nothing_to_ask_is_told_so_and_asks_for_no_second_one():
+    found = section_warnings(told(asked=False, image="no image"))
+    assert found[-1].startswith("No section besides the reference is left")
+    assert not any("Give a second one" in one for one in found)
+    assert "Give a second one" in section_warnings(told())[-1]
+
+
 @pytest.mark.parametrize(("n_sections", "moves"), [(2, 19), (5, 79), (12, 99)])
 def test_of_more_sections_an_image_has_to_be_surer(n_sections, moves, monkeypatch):
     places = np.tile(np.random.default_rng(0).random((30, 2)), (n_sections, 1))

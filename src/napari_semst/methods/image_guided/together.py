@@ -205,7 +205,12 @@ def _roles(
     teaching = reference if some else ~reference
     truth = without_trend(level.expression, section.coordinates, codes, usable)
     pieces = section_folds(
-        usable, section.coordinates, codes, reference & False, max(wanted, 2), seed
+        usable,
+        section.coordinates,
+        codes,
+        np.zeros_like(reference),
+        max(wanted, 2),
+        seed,
     )
     images = SectionImages(level, truth, pieces, inputs, section, control, _checking)
     checks = yield from images.checked(teaching)
@@ -264,11 +269,12 @@ def _learnt(
         np.zeros((len(roles.asked), level.expression.shape[1])),
     )
     seed = inputs.config.training.seed
-    shown = teaching if teaching.any() else usable | True
+    # Where nothing teaches, the predictor only has to be there.
+    every = np.ones_like(usable)
+    told, shown = (usable, teaching) if teaching.any() else (every, every)
     predictor = ImagePredictor.of_sections(
-        level.expression.copy(), level.image, usable | ~teaching.any(), shown, folds,
-        section, seed,
-    )  # fmt: skip
+        level.expression.copy(), level.image, told, shown, folds, section, seed
+    )
     if not teaching.any():
         return _nothing(predictor, usable, len(roles.asked))
     for done in range(_FITS):
