@@ -36,4 +36,3 @@ NO_SECTION = (
 )
 COLUMNS = ("Found", "Low quality")
 LEGEND_TIP = "The colour of each gene, its molecules, and those left out."
-LAYER_GONE = "The layer of transcripts was removed."
