@@ -13,6 +13,8 @@ from typing import TYPE_CHECKING
 # Before torch is imported: threads that wait for each other on a busy machine make
 # small sections many times slower, and nothing here is large.
 os.environ.setdefault("OMP_NUM_THREADS", "1")
+# pyplot would draw in Qt's windows after any test of a widget, also without a screen.
+os.environ["MPLBACKEND"] = "agg"
 # No test asks a hub for anything.
 os.environ["HF_HUB_OFFLINE"] = "1"
 

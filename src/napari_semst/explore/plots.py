@@ -71,25 +71,25 @@ def genes_by_domain(
 @text_as_written()
 def draw_dots(table: GenesByDomain) -> Figure:
     """Return a dot plot: share of spots as size, mean expression as colour."""
-    import matplotlib.pyplot as plt
     import scanpy
+    from matplotlib.figure import Figure
 
     genes = table.genes
+    figure = Figure((2.6 + 0.42 * len(genes), 1.4 + 0.32 * len(table.colors)))
+    # In axes of ours, or it would ask pyplot for a window of its own.
     drawn = scanpy.pl.DotPlot(
         table.spots,
         list(genes),
         "domain",
-        figsize=(2.6 + 0.42 * len(genes), 1.4 + 0.32 * len(table.colors)),
+        figsize=tuple(figure.get_size_inches()),
+        ax=figure.subplots(),
     ).style(cmap="viridis")
     unit = table.unit.replace(" per", "\nper")
     drawn = drawn.legend(colorbar_title=unit, size_title="Share of spots (%)")
     drawn.make_figure()
-    figure: Figure = drawn.fig
     # Names of genes stand upright below, longer ones need more room.
     longest = max(map(len, genes))
     figure.subplots_adjust(bottom=min(0.12 + 0.022 * longest, 0.45), top=0.93)
-    # Kept by nobody else: the window that shows it owns it.
-    plt.close(figure)
     return figure
 
 
