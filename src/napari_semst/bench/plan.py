@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING, Any
 from napari_semst.bench.paper import DATASETS, FIGURES, HOSTS, SEMST, TABLES
 from napari_semst.config.method_registry import METHODS
 from napari_semst.config.request import check_overrides
-from napari_semst.config.settings import AUTO_DOMAINS, ModelConfig, SemanticsConfig
+from napari_semst.config.semantics_settings import SemanticsConfig
+from napari_semst.config.settings import AUTO_DOMAINS, ModelConfig
 from napari_semst.errors import ConfigError, one_of
 
 if TYPE_CHECKING:

@@ -13,6 +13,7 @@ from napari_semst.config.request import (
     check_overrides,
     number_of_domains,
 )
+from napari_semst.config.semantics_settings import SemanticsConfig
 from napari_semst.config.settings import (
     AUTO_DOMAINS,
     REFINE_ROUNDS,
@@ -23,7 +24,6 @@ from napari_semst.config.settings import (
     MorphologyConfig,
     Overrides,
     PrepareConfig,
-    SemanticsConfig,
     TrainingConfig,
 )
 

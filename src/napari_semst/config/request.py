@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from napari_semst.config.aliases import renamed, settings_of_json
+from napari_semst.config.semantics_settings import SemanticsConfig
 from napari_semst.config.settings import (
     AUTO_DOMAINS,
     STAGES,
@@ -18,7 +19,6 @@ from napari_semst.config.settings import (
     MorphologyConfig,
     Overrides,
     PrepareConfig,
-    SemanticsConfig,
     TrainingConfig,
 )
 from napari_semst.errors import ConfigError, one_of

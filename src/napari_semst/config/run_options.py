@@ -11,7 +11,7 @@ from napari_semst.config.settings import STAGES
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from napari_semst.config.settings import SemanticsConfig
+    from napari_semst.config.semantics_settings import SemanticsConfig
 
 _MODELS = ("prompts", "genes")
 _LISTING = ("builtin", "table", "server", *_MODELS, "precomputed")
