@@ -109,6 +109,11 @@ def test_a_published_method_reads_semantics_where_it_is_asked_to():
     )
     other = resolve(Request(overrides={"model": {"input_components": 9}}))
     assert "model.input_components" in unused_settings(other)[0]
+    assert not unused_settings(
+        resolve(asked.with_settings("semantics", smoothing_rounds=2))
+    )
+    other = resolve(Request(overrides={"semantics": {"smoothing_rounds": 2}}))
+    assert "semantics.smoothing_rounds" in unused_settings(other)[0]
 
 
 def test_what_methods_declare_is_read_without_torch():

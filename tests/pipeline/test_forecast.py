@@ -102,6 +102,11 @@ def test_a_wide_embedding_needs_its_room(tissue, monkeypatch):
     narrow = memory_needed(10**6, 10**8, DEFAULT)
     wide = memory_needed(10**6, 10**8, DEFAULT, semantic_width=4096)
     assert wide - narrow == pytest.approx(10**6 * 4 * (4096 - 256))
+    host = Request(overrides={"model": {"method": "graphst"}})
+    host = resolve(host.with_settings("semantics", source="builtin"))
+    plain = replace(host, semantics=replace(host.semantics, smoothing_rounds=0))
+    smooth, own = (memory_needed(10**6, 10**8, one) for one in (host, plain))
+    assert smooth - own == pytest.approx(10**6 * 4 * 256)
     asked = []
     monkeypatch.setattr(
         module, "memory_warning", lambda *_, **more: asked.append(more) or None

@@ -130,4 +130,10 @@ class SemanticsConfig:
         "Centre and scale the embedding per dimension, whatever its source; published "
         "weights (model.weights) take it as it is.",
     )
+    smoothing_rounds: int = _setting(
+        -1,
+        "Times that hosts average the vectors of spots over neighbours; -1: as often "
+        "as components; 0: each spot has its own, as published.",
+        low=-1,
+    )
     species: str = _setting("auto", "Species.", ("auto", "human", "mouse"))

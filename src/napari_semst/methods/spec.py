@@ -43,6 +43,8 @@ class MethodSpec:
         Settings in which it differs from the project's recipe.
     semantics
         Whether it reads gene semantics.
+    smooths_semantics
+        Whether it averages them over neighbours by ``semantics.smoothing_rounds``.
     morphology
         Whether it reads the image where ``model.morphology`` asks for it.
     reads_image
@@ -80,6 +82,7 @@ class MethodSpec:
     transfer: str = ""
     defaults: Overrides = field(default_factory=dict)
     semantics: bool = False
+    smooths_semantics: bool = False
     morphology: bool = False
     reads_image: Callable[[Config], bool] = _never
     discordance: bool = False

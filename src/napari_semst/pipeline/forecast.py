@@ -131,8 +131,9 @@ def memory_needed(
     if vectors_are_made(n_spots, config):
         memory += n_spots * 4.0 * config.semantics.n_genes
     elif config.semantics.source != "none":
-        memory += n_spots * 4.0 * semantic_width
-    memory += method_spec(config.model.method).training_bytes(config, n_spots)
+        copies = 1 + (spec.smooths_semantics and config.semantics.smoothing_rounds != 0)
+        memory += copies * n_spots * 4.0 * semantic_width
+    memory += spec.training_bytes(config, n_spots)
     return memory + _image_bytes(n_spots, config.morphology.encoder)
 
 

@@ -114,6 +114,11 @@ def unused_settings(config: Config) -> list[str]:
         )
     if config.model.fusion != _FUSION and config.semantics.source == "none":
         unused += _unfused(config)
+    if config.semantics.smoothing_rounds >= 0 and not spec.smooths_semantics:
+        unused.append(
+            f"The method {method!r} takes each spot's own semantic vector: "
+            "semantics.smoothing_rounds is not used."
+        )
     if config.model.input_components and method != _READS_COMPONENTS:
         unused.append(
             f"The method {method!r} reads no components in place of genes: "

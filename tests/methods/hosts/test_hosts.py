@@ -52,11 +52,11 @@ def settings(name, **stages):
     return resolve(short(**stages))
 
 
-def fitted(tissue, name, semantics=None, control=None, **stages):
+def fitted(tissue, name, vectors=None, control=None, **stages):
     config = settings(name, **stages)
     steps = method_spec(name).load_fit()(
         section_of(tissue, config),
-        semantics,
+        vectors,
         config,
         choose_device("cpu"),
         control or RunControl(),
@@ -188,8 +188,24 @@ def test_a_penalty_on_the_size_of_modulation_is_there_where_asked_for(tissue):
     scale, shift = made.network.fusion.modulation(torch.as_tensor(semantics))
     want = 10 * (scale.square().mean() + shift.square().mean())
     torch.testing.assert_close(made.step_losses(0)["modulation"], want)
-    plain, _ = objective("graphst", semantics)
+    plain, _ = objective("graphst", semantics, model={"weight_modulation": 0.0})
     assert "modulation" not in plain.step_losses(0)
+
+
+def test_meaning_is_averaged_over_neighbours_as_often_as_asked(tissue):
+    semantics, training = semantics_of(tissue.n_obs), {"epochs": 4}
+
+    def latent(vectors, rounds):
+        stages = {"semantics": {"smoothing_rounds": rounds}, "training": training}
+        return fitted(tissue, "graphst", vectors, **stages).latent
+
+    section = section_of(tissue, settings("graphst"))
+    assert section.smoothing_rounds == 1
+    twice = section.average @ (section.average @ semantics)
+    assert np.array_equal(latent(semantics, 2), latent(twice, 0))
+    assert np.array_equal(latent(semantics, -1), latent(semantics, 1))
+    assert not np.array_equal(latent(semantics, 0), latent(semantics, 1))
+    assert semantics.tobytes() == semantics_of(tissue.n_obs).tobytes()
 
 
 @pytest.mark.parametrize(("processes", "parts"), [("2", 1), ("1", 4), ("2", 4)])

@@ -31,7 +31,8 @@ if TYPE_CHECKING:
 _COMMON: Overrides = MappingProxyType(
     {
         "semantics": MappingProxyType({"source": "none"}),
-        "model": MappingProxyType({"weight_modulation": 0.0}),
+        # Else a host whose latent is small beside its meaning is all meaning.
+        "model": MappingProxyType({"weight_modulation": 10.0}),
         "training": MappingProxyType(
             {
                 "schedule": "constant",
@@ -251,6 +252,7 @@ def host_spec(host: Host) -> MethodSpec:
         fit="napari_semst.methods.hosts.fit:fit",
         defaults=defaults,
         semantics=True,
+        smooths_semantics=True,
         reads_image=reads_image,
         networks="one",
         averages_latents=False,

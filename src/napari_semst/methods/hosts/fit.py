@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from importlib import import_module
-from typing import TYPE_CHECKING, NamedTuple, cast
+from typing import TYPE_CHECKING, NamedTuple, TypeAlias, cast
 
 import torch
 
@@ -13,7 +13,11 @@ from napari_semst.methods.base import Fit, View
 from napari_semst.methods.hosts.inputs import ended_by, spatial_tiles
 from napari_semst.methods.hosts.objective import HostFitted, HostObjective
 from napari_semst.methods.modulation import modulation_map
-from napari_semst.prepare.components import dense_axes, rotate_to_axes
+from napari_semst.prepare.components import (
+    averaged_once,
+    dense_axes,
+    rotate_to_axes,
+)
 from napari_semst.training.batching import (
     BATCH_SPOTS,
     StepSize,
@@ -36,6 +40,8 @@ if TYPE_CHECKING:
     from napari_semst.prepare.section import Components, Section
     from napari_semst.training.record import TrainingRecord
 
+    Vectors: TypeAlias = NDArray[np.float32] | None
+
 
 class _Moved(NamedTuple):
     """What `modulation_map` reads."""
@@ -51,7 +57,7 @@ def host_of(name: str) -> Host:
 
 def fit(
     section: Section,
-    semantics: NDArray[np.float32] | None,
+    semantics: Vectors,
     config: Config,
     device: DeviceChoice,
     control: RunControl,
@@ -69,19 +75,20 @@ def fit(
     host, place = host_of(config.model.method), device.torch()
     yield Progress("train", 0, config.training.epochs, "Building the network")
 
-    def read(_: ThreadReporter) -> tuple[HostInputs, Components]:
+    def read(_: ThreadReporter) -> tuple[HostInputs, Components, Vectors]:
         # A thread that nobody waits for any more ends as well.
         with ended_by(control.check):
             found = host.read(section, config)
         control.check()
-        return found, section.components(config.training.seed)
+        smooth = _smoothed(semantics, section, config, control)
+        return found, section.components(config.training.seed), smooth
 
-    inputs, components = yield from run_in_thread(
+    inputs, components, vectors = yield from run_in_thread(
         "train", "Components and neighbours", read, control
     )
     try:
         problem, record, step = yield from _trained(
-            host, inputs, semantics, section, config, place, control
+            host, inputs, vectors, section, config, place, control
         )
         fitted = yield from problem.encode_all(control)
     finally:
@@ -97,6 +104,24 @@ def fit(
     )
 
 
+def _smoothed(
+    semantics: Vectors, section: Section, config: Config, control: RunControl
+) -> Vectors:
+    """Return semantic vectors averaged over neighbours.
+
+    Behind FSM no host averages any more: a spot's own vector would bring back the
+    differences between single cells that its encoder has averaged away.
+    """
+    rounds = config.semantics.smoothing_rounds
+    rounds = section.smoothing_rounds if rounds < 0 else rounds
+    if semantics is None:
+        return None
+    for _ in range(rounds):
+        semantics = averaged_once(semantics, section.average)
+        control.check()
+    return semantics
+
+
 def _views(fitted: HostFitted, components: Components) -> tuple[View, ...]:
     """Return what a consensus reads: components of expression, and the latent."""
     latent = rotate_to_axes(fitted.clustered, *dense_axes(fitted.clustered))
@@ -110,7 +135,7 @@ def _views(fitted: HostFitted, components: Components) -> tuple[View, ...]:
 def _trained(
     host: Host,
     inputs: HostInputs,
-    semantics: NDArray[np.float32] | None,
+    semantics: Vectors,
     section: Section,
     config: Config,
     device: torch.device,
