@@ -29,6 +29,7 @@ from napari_semst.methods.image_guided.discordance import measure_discordance
 from napari_semst.methods.image_guided.inputs import guided_inputs
 from napari_semst.morphology.describe import describe_morphology
 from napari_semst.pipeline.run import prepared
+from napari_semst.prepare.graphs import touching_graph
 
 REQUEST = Request(preset="image-guided").with_settings("domains", n_domains=7)
 
@@ -62,6 +63,7 @@ def measured(seed: int, options: argparse.Namespace) -> dict[str, object]:
         taken = time.perf_counter() - began
     planted = tissue.obs["discordance_strength"].astype(str).to_numpy()
     called, true = found.discordant, planted != "none"
+    rings = rings_around(true, touching_graph(section.average))
     kinds = [int((found.kind == one).sum()) for one in (1, 2)]
     row: dict[str, object] = {
         "seed": seed,
@@ -79,6 +81,8 @@ def measured(seed: int, options: argparse.Namespace) -> dict[str, object]:
         "offset": round(found.offset.pitches if found.offset else 0.0, 1),
         "flagged": int((~morphology.usable).sum()),
         "called_share": round(float(called.mean()), 4),
+        # Outside of what is planted, and more than a ring and two rings of spots away.
+        "false": [int((called & (rings > far)).sum()) for far in range(3)],
         "false_share": round(float((called & ~true).sum() / max(called.sum(), 1)), 3),
         "seconds": round(taken, 1),
     }
@@ -104,6 +108,15 @@ def measured(seed: int, options: argparse.Namespace) -> dict[str, object]:
             inside = [region[one.spots].sum() / region.sum() for one in found.regions]
             row[f"{strength}_in_a_region"] = round(float(max(inside, default=0)), 3)
     return row
+
+
+def rings_around(planted: np.ndarray, touching) -> np.ndarray:
+    """Return in which ring of spots around a planted region each lies, 0 inside."""
+    rings = np.where(planted, 0, 9)
+    for ring in range(1, 9):
+        near = touching @ (rings < ring).astype(np.float32) > 0
+        rings[near & (rings == 9)] = ring
+    return rings
 
 
 def dealt(
@@ -155,8 +168,8 @@ def main() -> None:
         rows.append(measured(seed, options))
         print(json.dumps(rows[-1]), flush=True)
     names = [name for name in rows[0] if name != "seed"]
-    means = {name: float(np.mean([row[name] for row in rows])) for name in names}
-    print(json.dumps({name: round(value, 3) for name, value in means.items()}))
+    means = {name: np.mean([row[name] for row in rows], axis=0) for name in names}
+    print(json.dumps({name: value.round(3).tolist() for name, value in means.items()}))
 
 
 if __name__ == "__main__":

@@ -22,6 +22,7 @@ from scipy import sparse
 from napari_semst.config import Request
 from napari_semst.core.progress import RunControl, run_to_end
 from napari_semst.core.threads import threads_limited
+from napari_semst.methods.image_guided.gene_residuals import UnpredictedGenes
 from napari_semst.methods.image_guided.inputs import guided_inputs
 from napari_semst.methods.image_guided.prediction import ImagePredictor, spatial_folds
 from napari_semst.methods.image_guided.unexplained import measure_unexplained
@@ -79,7 +80,8 @@ def main() -> None:
         predictor = ImagePredictor(inputs, section, folds)
         Path("/proc/self/clear_refs").write_text("5")
         before, began = held("VmRSS"), time.process_time()
-        measure_unexplained(predictor, inputs, section, usable, RunControl())
+        genes = UnpredictedGenes(predictor, section, usable, RunControl())
+        measure_unexplained(genes, inputs, section, RunControl())
         taken = time.process_time() - began
     print(
         f"{section.n_spots} spots x {section.counts_in_memory.shape[1]} genes: "

@@ -10,6 +10,7 @@ from napari_semst.errors import Cancelled
 from napari_semst.methods.image_guided import gene_residuals
 from napari_semst.methods.image_guided.gene_residuals import (
     PearsonResiduals,
+    UnpredictedGenes,
     _leading,
     averaging,
     unevenness,
@@ -28,6 +29,11 @@ def made():
     inputs = guided_inputs(part, config)
     folds = spatial_folds(inputs, part.coordinates)
     return ImagePredictor(inputs, part, folds), inputs, part
+
+
+def directions(predictor, inputs, part, control=None):
+    genes = UnpredictedGenes(predictor, part, EVERY, control or RunControl())
+    return unpredicted_directions(genes, inputs, part)
 
 
 def test_residuals_have_the_variance_that_counts_have(made):
@@ -95,18 +101,18 @@ def test_counts_in_their_file_are_read_once(made):
 
 
 def test_directions_do_not_depend_on_the_size_of_chunks(made, monkeypatch):
-    whole = unpredicted_directions(*made, EVERY, RunControl())
+    whole = directions(*made)
     monkeypatch.setattr(gene_residuals, "_CHUNK_SPOTS", 77)
-    parts = unpredicted_directions(*made, EVERY, RunControl())
+    parts = directions(*made)
     np.testing.assert_allclose(whole, parts, atol=2e-3)
     usable = made[1].usable
     np.testing.assert_allclose(whole[usable].std(axis=0), 1, rtol=1e-3)
 
 
 def test_directions_do_not_depend_on_the_size_of_blocks_of_genes(made, monkeypatch):
-    whole = unpredicted_directions(*made, EVERY, RunControl())
+    whole = directions(*made)
     monkeypatch.setattr(gene_residuals, "_BLOCK_GENES", 37)
-    parts = unpredicted_directions(*made, EVERY, RunControl())
+    parts = directions(*made)
     np.testing.assert_allclose(whole, parts, atol=2e-3)
 
 
@@ -122,7 +128,7 @@ def test_no_more_than_a_block_of_genes_is_dense_at_once(made, monkeypatch):
     monkeypatch.setattr(PearsonResiduals, "__getitem__", noted)
     monkeypatch.setattr(gene_residuals, "_BLOCK_GENES", 40)
     monkeypatch.setattr(gene_residuals, "_CHUNK_VALUES", 40 * 60)
-    unpredicted_directions(*made, EVERY, RunControl())
+    directions(*made)
     n_genes = made[2].counts.shape[1]
     assert max(width for _, width in widest) == 40 < n_genes
     # Learning reads more spots of a block; what is left over is read in parts.
@@ -140,14 +146,35 @@ def test_it_is_given_up_between_blocks(made, monkeypatch):
 
     monkeypatch.setattr(control, "check", check)
     with pytest.raises(Cancelled):
-        unpredicted_directions(*made, EVERY, control)
+        directions(*made, control)
     assert len(checked) == 21
 
 
 def test_library_size_is_left_out(made):
     predictor, inputs, part = made
-    found = unpredicted_directions(predictor, inputs, part, EVERY, RunControl())
+    found = directions(predictor, inputs, part)
     size = averaging(part, inputs.usable) @ inputs.log_library
     known = inputs.usable
     tied = [abs(np.corrcoef(size[known], one[known])[0, 1]) for one in found.T]
     assert max(tied) < 0.3
+
+
+def test_some_spots_have_the_residuals_that_all_have(made):
+    predictor, _, part = made
+    genes = UnpredictedGenes(predictor, part, EVERY, RunControl())
+    whole = np.zeros(genes.shape, np.float32)
+    for block, spots, apart in genes.residuals():
+        whole[spots, block] = apart
+    some = np.array([250, 3, 77])
+    np.testing.assert_allclose(genes.of_spots(some), whole[some], atol=2e-3)
+
+
+def test_of_a_genome_the_genes_counted_most_are_read(made, monkeypatch):
+    predictor, _, part = made
+    some = np.array([250, 3, 77])
+    whole = UnpredictedGenes(predictor, part, EVERY, RunControl()).of_spots(some)
+    monkeypatch.setattr(gene_residuals, "_BLOCK_GENES", 37)
+    found = UnpredictedGenes(predictor, part, EVERY, RunControl()).of_spots(some)
+    counted = np.asarray(part.counts.sum(axis=0)).ravel()
+    most = np.sort(np.argsort(-counted, kind="stable")[:37])
+    np.testing.assert_allclose(found, whole[:, most], atol=1e-3)

@@ -11,7 +11,6 @@ from napari_semst.methods.image_guided.permutation import (
     ImageExchange,
     above,
     expression_clusters,
-    false_discovery_rate,
 )
 
 
@@ -132,13 +131,3 @@ def test_p_values_of_the_null_itself_are_uniform():
     p = above(random.normal(size=4000), random.normal(size=4000))
     for share in (0.05, 0.5, 0.9):
         assert (p <= share).mean() == pytest.approx(share, abs=0.03)
-
-
-def test_false_discovery_rates_are_those_of_known_spots_alone():
-    p = np.array([0.01, np.nan, 0.04, 0.03, 0.5, np.nan], np.float32)
-    found = false_discovery_rate(p)
-    assert np.array_equal(np.isnan(found), np.isnan(p))
-    np.testing.assert_allclose(
-        found[[0, 3, 2, 4]], [0.04, 0.16 / 3, 0.16 / 3, 0.5], rtol=1e-5
-    )
-    assert np.isnan(false_discovery_rate(np.full(3, np.nan, np.float32))).all()

@@ -9,12 +9,13 @@ from scipy.ndimage import gaussian_filter
 
 from napari_semst.methods.image_guided.regions import (
     Evidence,
+    RegionFound,
     expected_by_chance,
     find_regions,
     pieces_of,
     region_numbers,
 )
-from napari_semst.methods.image_guided.two_questions import called_kinds, either_rate
+from napari_semst.methods.image_guided.two_questions import called_kinds, spot_rate
 
 SIDE = 30
 
@@ -97,20 +98,37 @@ def test_few_draws_do_not_promise_more_than_holds():
     assert 0.005 < np.mean(exceeded) < 0.013
 
 
+def region(spots, q_value=0.0, kind=2):
+    return RegionFound(np.asarray(spots), kind, 9.0, q_value, q_value)
+
+
 def test_spots_are_called_in_regions_alone_and_are_of_their_kind():
-    contradicts = np.full(100, 0.5, np.float32)
-    unexplained = contradicts.copy()
-    contradicts[:20] = unexplained[10:30] = 1e-6
-    contradicts[3] = unexplained[3] = np.nan
-    (region,) = find_regions((evidence(0, 3.0),), touching(), 0.1)
-    region = region._replace(spots=np.arange(4, 40), kind=2)
-    rate = either_rate(contradicts, unexplained, [region])
+    known = np.arange(100) != 3
+    outside = np.full(100, np.nan, np.float32)
+    outside[4:40] = np.repeat([0.0, 0.3, 0.9], 12)
+    rate = spot_rate(outside, [region(np.arange(4, 40))], known)
     assert np.isnan(rate[3])
-    # Asked twice: a p-value counts double; and five times for spots around regions.
-    np.testing.assert_allclose(rate[4:30], 5 * 2e-6 * 36 / 26, rtol=1e-3)
+    # The mean over all that are as sure; those rather false have their own chance.
+    np.testing.assert_allclose(rate[4:16], 0)
+    assert rate[27] == pytest.approx(0.15)
+    np.testing.assert_allclose(rate[28:40], 0.9, rtol=1e-6)
     assert (rate[40:] == 1).all()
     assert (rate[:3] == 1).all()
-    kind = called_kinds(rate, [region], 0.1)
-    assert (kind[4:30] == 2).all()
-    assert not kind[[*range(4), *range(30, 100)]].any()
+    kind = called_kinds(rate, [region(np.arange(4, 40))], 0.1)
+    assert (kind[4:16] == 2).all()
+    # As many of the doubtful as keep the mean at a tenth.
+    assert (kind[16:22] == 2).all()
+    assert not kind[[*range(4), *range(22, 100)]].any()
     assert not called_kinds(rate, [], 0.1).any()
+
+
+def test_a_spot_is_as_false_as_its_region():
+    outside = np.zeros(100, np.float32)
+    regions = [region(np.arange(10)), region(np.arange(20, 30), 0.2)]
+    rate = spot_rate(outside, regions, np.ones(100, bool))
+    assert not rate[:10].any()
+    # Ten that are sure, and as many that are false once in five times.
+    assert rate[29] == pytest.approx(0.1)
+    alone = spot_rate(outside, regions[1:], np.ones(100, bool))
+    np.testing.assert_allclose(alone[20:30], 0.2)
+    assert (spot_rate(outside, [], np.ones(100, bool)) == 1).all()

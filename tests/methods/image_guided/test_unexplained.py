@@ -98,7 +98,7 @@ def test_sections_are_asked_for_themselves_with_as_many_directions_as_they_tell(
 
     monkeypatch.setattr(unexplained, "among_usual", among)
     monkeypatch.setattr(unexplained, "unpredicted_directions", lambda *_: along)
-    found = measure_unexplained(None, inputs, part, inputs.usable, RunControl())
+    found = measure_unexplained(None, inputs, part, RunControl())
     assert set(asked) == {(1000, 4), (2100, 7)}
     told = np.isfinite(found.score)
     assert told[:3100].all()

@@ -9,12 +9,14 @@ import numpy as np
 from napari_semst.core.progress import Progress
 from napari_semst.methods.image_guided.discordance_result import Discordance
 from napari_semst.methods.image_guided.features import average_of_usable
+from napari_semst.methods.image_guided.gene_residuals import UnpredictedGenes
 from napari_semst.methods.image_guided.handling import (
     MOVED_SPOTS,
     find_offset,
     is_odd,
     odd_images,
 )
+from napari_semst.methods.image_guided.members import chance_outside
 from napari_semst.methods.image_guided.permutation import (
     ImageExchange,
     above,
@@ -29,7 +31,7 @@ from napari_semst.methods.image_guided.prediction import (
 from napari_semst.methods.image_guided.regions import Evidence, find_regions
 from napari_semst.methods.image_guided.two_questions import (
     called_kinds,
-    either_rate,
+    spot_rate,
 )
 from napari_semst.methods.image_guided.unexplained import (
     Unexplained,
@@ -104,8 +106,9 @@ def measure_discordance(
         score = contradiction(prediction, prediction.expected, section, usable)
         if done < times - 1:
             learnt = usable & fits(score)
+    genes = UnpredictedGenes(predictor, section, learnt, control)
     p_value, null, found = yield from _asked(
-        predictor, prediction, score, learnt, inputs, section, control
+        genes, prediction, score, learnt, inputs, section, control
     )
     known = null[np.isfinite(null)]
     misled = Evidence(normal_above(score, known), normal_above(null, known))
@@ -114,7 +117,10 @@ def measure_discordance(
     touching = touching_graph(section.average)
     found_all = find_regions(questions, touching, wanted)
     regions, aside = _set_aside(found_all, predictor, section, inputs)
-    rate = either_rate(p_value, found.p_value, regions)
+    outside = chance_outside(
+        regions, questions, touching, genes, inputs, section, control
+    )
+    rate = spot_rate(outside, regions, usable)
     kind = called_kinds(rate, regions, wanted)
     apart = prediction.expressed - prediction.expected
     return Discordance(
@@ -202,7 +208,7 @@ def _moving(done: int, steps: int) -> Progress:
 
 
 def _asked(
-    predictor: ImagePredictor,
+    genes: UnpredictedGenes,
     prediction: Prediction,
     score: Floats,
     learnt: NDArray[np.bool_],
@@ -222,7 +228,7 @@ def _asked(
     null = yield from exchanged(prediction, learnt, inputs, section, control)
     p_value[usable] = above(score[usable], null[np.isfinite(null)])
     yield _told(_GENES, 0, 1, "Comparing genes with what the image predicts")
-    found = measure_unexplained(predictor, inputs, section, learnt, control)
+    found = measure_unexplained(genes, inputs, section, control)
     return p_value, null, found
 
 

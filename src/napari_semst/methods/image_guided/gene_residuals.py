@@ -60,7 +60,13 @@ class PearsonResiduals:
         genes = np.asarray(belongs.astype(np.float64) @ counts)
         self._shares = genes / np.maximum(genes.sum(axis=1, keepdims=True), 1)
 
-    def of_genes(self, genes: slice) -> PearsonResiduals:
+    @property
+    def counted(self) -> Doubles:
+        """Return how often each gene is counted, ``(n_genes,)``."""
+        total: Doubles = np.asarray(self._counts.sum(axis=0), np.float64).ravel()
+        return total
+
+    def of_genes(self, genes: slice | Spots) -> PearsonResiduals:
         """Return the residuals of some genes, told by the same totals."""
         part = copy(self)
         part._counts = self._counts[:, genes]
@@ -118,30 +124,20 @@ def unevenness(near: sparse.csr_matrix, usable: Bools) -> Doubles:
 
 
 def unpredicted_directions(
-    predictor: ImagePredictor,
-    inputs: GuidedInputs,
-    section: Section,
-    learnt: Bools,
-    control: RunControl,
+    genes: UnpredictedGenes, inputs: GuidedInputs, section: Section
 ) -> Floats:
     """Return the leading directions of what images do not predict, regional means.
 
     Each gene counts by the deviation of its regional means. What library size tells
     is left out.
 
-    Parameters
-    ----------
-    learnt
-        Spots that predictions are learnt from.
-
     Returns
     -------
     numpy.ndarray
         Shape ``(n_spots, width)``, variances of 1.
     """
-    genes = _UnpredictedGenes(predictor, section, learnt, control)
     near = averaging(section, inputs.usable)
-    depth = _depth(inputs)
+    depth = inputs.depth
     axes = _axes(genes, near, depth, inputs.usable)
     along = np.zeros((len(depth), axes.shape[1]))
     for block, spots, apart in genes.residuals():
@@ -162,13 +158,7 @@ def directions_told_by(n_spots: int) -> int:
     return min(_DIRECTIONS, -(-n_spots // _SPOTS_PER_DIRECTION))
 
 
-def _depth(inputs: GuidedInputs) -> Doubles:
-    """Return the powers of library size that are left out, ``(n_spots, 3)``."""
-    size = inputs.log_library.astype(np.float64)
-    return np.column_stack([np.ones_like(size), size, size**2])
-
-
-class _UnpredictedGenes:
+class UnpredictedGenes:
     """What images do not predict of each gene, a block of genes after the other.
 
     Parameters
@@ -190,6 +180,7 @@ class _UnpredictedGenes:
         self._parts = list(chunks(self.shape[1], _BLOCK_GENES))
         # Of a single block weights are kept; of a genome they would take gigabytes.
         self._kept: list[Doubles] | None = None
+        self._most: tuple[PearsonResiduals, list[Doubles]] | None = None
 
     def residuals(self) -> Iterator[tuple[slice, Spots, Floats]]:
         """Yield some genes, some spots, and what is not predicted, ``(n, n_genes)``."""
@@ -213,9 +204,35 @@ class _UnpredictedGenes:
             self._kept = weights
         return weights
 
+    def of_spots(self, spots: Spots) -> Floats:
+        """Return what is not predicted of some spots, ``(n, n_genes)``.
+
+        Of a genome it is that of the genes that are counted most, as many as a block
+        has.
+        """
+        if self._most is None:
+            truth, counted = self._truth, self._truth.counted
+            if len(self._parts) > 1:
+                most = np.argsort(-counted, kind="stable")[:_BLOCK_GENES]
+                truth = truth.of_genes(np.sort(most))
+            weights = (
+                self._weights(truth)
+                if len(self._parts) == 1
+                else self._predictor.weights_of(truth, self._learnt, self._control)
+            )
+            self._most = truth, weights
+        truth, weights = self._most
+        found = np.empty((len(spots), truth.shape[1]), np.float32)
+        for part in chunks(len(spots), _CHUNK_SPOTS):
+            self._control.check()
+            some = spots[part]
+            expected = self._predictor.expected_of(some, weights, self._control)
+            found[part] = truth[some] - expected.astype(np.float32)
+        return found
+
 
 def _axes(
-    genes: _UnpredictedGenes, near: sparse.csr_matrix, depth: Doubles, usable: Bools
+    genes: UnpredictedGenes, near: sparse.csr_matrix, depth: Doubles, usable: Bools
 ) -> Doubles:
     """Return the directions over each gene's deviation, ``(n_genes, width)``."""
     telling = np.flatnonzero(usable)

@@ -69,6 +69,12 @@ class GuidedInputs:
     config: Config
 
     @property
+    def depth(self) -> NDArray[np.float64]:
+        """Return powers of library size, ``(n_spots, 3)``, whose part is left out."""
+        size = self.log_library.astype(np.float64)
+        return np.column_stack([np.ones_like(size), size, size**2])
+
+    @property
     def n_spots(self) -> int:
         """The number of spots."""
         return int(self.expression.shape[0])

@@ -135,17 +135,3 @@ def above(score: Floats, null: Floats) -> Floats:
     higher = len(ordered) - np.searchsorted(ordered, score, side="left")
     share: Floats = ((1 + higher) / (1 + len(ordered))).astype(np.float32)
     return share
-
-
-def false_discovery_rate(p_value: Floats) -> Floats:
-    """Return q values, NaN where p is.
-
-    Source: Benjamini and Hochberg, 1995.
-    """
-    from scipy.stats import false_discovery_control
-
-    rate = np.full(len(p_value), np.nan, np.float32)
-    known = ~np.isnan(p_value)
-    if known.any():
-        rate[known] = false_discovery_control(np.clip(p_value[known], 0, 1))
-    return rate

@@ -20,6 +20,7 @@ from napari_semst.methods.image_guided.discordance_result import (
     Discordance,
     SectionAsked,
 )
+from napari_semst.methods.image_guided.gene_residuals import UnpredictedGenes
 from napari_semst.methods.image_guided.handling import is_odd, odd_images
 from napari_semst.methods.image_guided.image_checks import (
     BESIDE,
@@ -29,6 +30,7 @@ from napari_semst.methods.image_guided.image_checks import (
     WRONG,
     SectionImages,
 )
+from napari_semst.methods.image_guided.members import chance_outside
 from napari_semst.methods.image_guided.power import measure_power
 from napari_semst.methods.image_guided.prediction import (
     ImagePredictor,
@@ -50,7 +52,7 @@ from napari_semst.methods.image_guided.together_nulls import (
     asked_together,
     least_above,
 )
-from napari_semst.methods.image_guided.two_questions import called_kinds, either_rate
+from napari_semst.methods.image_guided.two_questions import called_kinds, spot_rate
 from napari_semst.prepare.graphs import touching_graph
 
 if TYPE_CHECKING:
@@ -141,8 +143,10 @@ def measure_together(
     usable = (state == 0) | (state == _STATE_OF["reference"])
     shown, inputs = inputs.usable, replace(inputs, usable=usable)
     learnt = yield from _learnt(level, roles, inputs, section, control)
+    taught = learnt.fitting & roles.teaching[codes]
+    genes = UnpredictedGenes(learnt.predictor, section, taught, control)
     p_value, misled, nulls, unusual = yield from asked_together(
-        learnt, roles.teaching, roles.asked, state == 0, inputs, section, control
+        learnt, genes, roles.teaching, roles.asked, state == 0, inputs, section, control
     )
     parts = [np.flatnonzero((codes == one) & (state == 0)) for one in range(len(first))]
     some = [spots for spots in parts if len(spots)]
@@ -151,7 +155,11 @@ def measure_together(
     touching = touching_graph(section.average)
     found = find_regions_together(questions, touching, some, wanted) if some else []
     regions, aside = _set_aside(found, learnt, roles, touching, shown, inputs, section)
-    rate = either_rate(p_value, unusual.p_value, regions)
+    compared = replace(inputs, usable=state == 0)
+    outside = chance_outside(
+        regions, questions, touching, genes, compared, section, control
+    )
+    rate = spot_rate(outside, regions, state == 0)
     power = _power(learnt, nulls, questions, touching, some, inputs, section, control)
     told = _sections(roles, level, learnt, parts, power, section)
     prediction = learnt.prediction
@@ -169,7 +177,7 @@ def measure_together(
         prediction.expressed,
         np.where(usable[:, None], prediction.expected, np.float32(np.nan)),
         prediction.share,
-        int((learnt.fitting & roles.teaching[codes]).sum()),
+        int(taught.sum()),
         aside,
         None,
         level.stain_trend,

@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from napari_semst.core.progress import RunControl
+    from napari_semst.methods.image_guided.gene_residuals import UnpredictedGenes
     from napari_semst.methods.image_guided.inputs import GuidedInputs
     from napari_semst.methods.image_guided.prediction import ImagePredictor, Prediction
     from napari_semst.prepare.section import Section
@@ -65,6 +66,7 @@ class LearntTogether(NamedTuple):
 
 def asked_together(
     learnt: LearntTogether,
+    genes: UnpredictedGenes,
     teaching: Bools,
     asked: Bools,
     compared: Bools,
@@ -81,6 +83,8 @@ def asked_together(
 
     Parameters
     ----------
+    genes
+        What images do not predict.
     teaching, asked
         Sections, ``(n_sections,)``.
     compared
@@ -116,10 +120,7 @@ def asked_together(
         p_value[own] = np.max(by_null, axis=0)
         score[own] = least_above(learnt.score, own, nulls)
     yield Progress(_STAGE, _GENES, 100, "Comparing genes with what images predict")
-    found = unexplained_together(
-        learnt.predictor, inputs, section,
-        learnt.fitting & teaching[codes], teaching, asked, control,
-    )  # fmt: skip
+    found = unexplained_together(genes, inputs, section, teaching, asked, control)
     return p_value, Evidence(score, chance), nulls, found
 
 

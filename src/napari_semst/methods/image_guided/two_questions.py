@@ -6,9 +6,6 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from napari_semst.methods.image_guided.permutation import false_discovery_rate
-from napari_semst.methods.image_guided.regions import region_numbers
-
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
@@ -16,34 +13,40 @@ if TYPE_CHECKING:
 
     from napari_semst.methods.image_guided.regions import RegionFound
 
+    Bools = NDArray[np.bool_]
     Floats = NDArray[np.float32]
 
 
-# Spots around a region have small p-values, too, since neighbours are averaged, and
-# are of no region by right: how much stricter spots of regions are held for them.
-_AROUND = 5
+# Chance of being false from which on a spot is not called at any rate below it.
+_RATHER_FALSE = 0.5
 
 
-def either_rate(
-    contradicts: Floats, unexplained: Floats, regions: Sequence[RegionFound]
-) -> Floats:
-    """Return the false discovery rate over both questions, ``(n_spots,)``.
+def spot_rate(outside: Floats, regions: Sequence[RegionFound], known: Bools) -> Floats:
+    """Return the false discovery rate of spots over both questions, ``(n_spots,)``.
 
-    It is that among spots of regions: they are found before, and chance makes few of
-    them. It is 1 for all others, NaN where unknown.
+    A spot is false where it lies outside of what its region is found by, or where the
+    region is. The rate is the mean chance of that among spots that are no more likely
+    false (Sun and Cai, 2007); spots that are rather false than not have their own
+    chance, however sure the others are. It is 1 in no region, NaN where unknown.
 
     Parameters
     ----------
-    contradicts, unexplained
-        p-values of each spot, ``(n_spots,)``, NaN where unknown; the smaller counts,
-        twice, as one of two.
+    outside
+        How likely each spot of a region lies outside, ``(n_spots,)``.
+    known
+        Spots that were asked.
     """
-    smaller = np.fmin(contradicts, unexplained)
-    rate = np.where(np.isnan(smaller), np.float32(np.nan), np.float32(1))
-    inside = region_numbers(regions, len(rate)) >= 0
-    if inside.any():
-        found = false_discovery_rate(np.minimum(2 * smaller[inside], 1))
-        rate[inside] = np.minimum(_AROUND * found, 1)
+    rate = np.where(known, np.float32(1), np.float32(np.nan))
+    if not regions:
+        return rate
+    spots = np.concatenate([one.spots for one in regions])
+    chance = np.array([min(one.q_value, 1.0) for one in regions])
+    chance = np.repeat(chance, [len(one.spots) for one in regions])
+    false = 1 - (1 - outside[spots].astype(np.float64)) * (1 - chance)
+    order = np.argsort(false, kind="stable")
+    means = np.empty(len(false))
+    means[order] = np.cumsum(false[order]) / np.arange(1, len(false) + 1)
+    rate[spots] = np.where(false > _RATHER_FALSE, false, means)
     return rate
 
 

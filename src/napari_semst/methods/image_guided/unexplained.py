@@ -25,8 +25,8 @@ if TYPE_CHECKING:
     from scipy import sparse
 
     from napari_semst.core.progress import RunControl
+    from napari_semst.methods.image_guided.gene_residuals import UnpredictedGenes
     from napari_semst.methods.image_guided.inputs import GuidedInputs
-    from napari_semst.methods.image_guided.prediction import ImagePredictor
     from napari_semst.prepare.section import Section
 
     Bools = NDArray[np.bool_]
@@ -77,11 +77,7 @@ class Unexplained(NamedTuple):
 
 
 def measure_unexplained(
-    predictor: ImagePredictor,
-    inputs: GuidedInputs,
-    section: Section,
-    learnt: Bools,
-    control: RunControl,
+    genes: UnpredictedGenes, inputs: GuidedInputs, section: Section, control: RunControl
 ) -> Unexplained:
     """Return how unusual each spot's expression is among spots that look alike.
 
@@ -89,10 +85,10 @@ def measure_unexplained(
 
     Parameters
     ----------
-    learnt
-        Spots that predictions are learnt from.
+    genes
+        What images do not predict.
     """
-    along = unpredicted_directions(predictor, inputs, section, learnt, control)
+    along = unpredicted_directions(genes, inputs, section)
     codes = section.sections.codes
     score = np.full(len(along), np.nan, np.float32)
     p_value = np.full(len(along), np.nan, np.float32)

@@ -22,8 +22,8 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from napari_semst.core.progress import RunControl
+    from napari_semst.methods.image_guided.gene_residuals import UnpredictedGenes
     from napari_semst.methods.image_guided.inputs import GuidedInputs
-    from napari_semst.methods.image_guided.prediction import ImagePredictor
     from napari_semst.prepare.section import Section
 
     Bools = NDArray[np.bool_]
@@ -37,10 +37,9 @@ _ROUNDS, _UNUSUAL = 3, 3.0
 
 
 def unexplained_together(
-    predictor: ImagePredictor,
+    genes: UnpredictedGenes,
     inputs: GuidedInputs,
     section: Section,
-    learnt: Bools,
     teaching: Bools,
     asked: Bools,
     control: RunControl,
@@ -54,12 +53,12 @@ def unexplained_together(
 
     Parameters
     ----------
-    learnt
-        Spots that predictions are learnt from.
+    genes
+        What images do not predict.
     teaching, asked
         Sections, ``(n_sections,)``.
     """
-    along = unpredicted_directions(predictor, inputs, section, learnt, control)
+    along = unpredicted_directions(genes, inputs, section)
     codes, seed = section.sections.codes, inputs.config.training.seed
     score = np.full(len(along), np.nan, np.float32)
     p_value, null = score.copy(), np.full((DRAWS, len(along)), np.nan, np.float32)

@@ -1,0 +1,253 @@
+"""Which spots of a region express what it is found by, each asked for its own counts.
+
+Regions are found in averages over neighbours, which reach beyond what stands out. So
+spots of a region and its margin are told apart anew, by counts that no neighbour has a
+share in: some express, along one direction over genes, what the others do not.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, NamedTuple
+
+import numpy as np
+from scipy import sparse
+
+from napari_semst.core.chunks import chunks
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from numpy.typing import NDArray
+
+    from napari_semst.core.progress import RunControl
+    from napari_semst.methods.image_guided.gene_residuals import UnpredictedGenes
+    from napari_semst.methods.image_guided.inputs import GuidedInputs
+    from napari_semst.methods.image_guided.regions import Evidence, RegionFound
+    from napari_semst.prepare.section import Section
+
+    Bools = NDArray[np.bool_]
+    Doubles = NDArray[np.float64]
+    Floats = NDArray[np.float32]
+    Spots = NDArray[np.intp]
+
+# Rounds of neighbours around a region, as far as averages reach.
+_MARGIN = 2
+# Spots of a section that tell how much each gene varies, at most and at least; and part
+# of the usual variance that is added, since genes without any say nothing.
+_TELLING, _FEWEST_TELLING, _LEAST_VARIANCE = 500, 30, 0.05
+# Times that spots are told apart, at most; change of a chance below which it is enough;
+# and spots on either side below which there is nothing to tell apart.
+_TIMES, _SETTLED, _FEWEST = 8, 1e-3, 3
+# What a prior that neighbours are alike is held back by, and times it is fitted.
+_RIDGE, _STEPS = np.array([1e-3, 1e-2]), 10
+# Log odds that say enough, and that neighbours alone may say.
+_SURE, _PRIOR = 30.0, 8.0
+_CHUNK_SPOTS = 256
+
+
+class _Local(NamedTuple):
+    """A region with its margin.
+
+    Parameters
+    ----------
+    apart
+        What is not predicted of each gene, over its deviation, ``(n, n_genes)``.
+    near
+        Averages over spots that touch, ``(n, n)``.
+    """
+
+    apart: Floats
+    near: sparse.csr_matrix
+
+
+def chance_outside(
+    regions: Sequence[RegionFound],
+    questions: Sequence[Evidence],
+    touching: sparse.csr_matrix,
+    genes: UnpredictedGenes,
+    inputs: GuidedInputs,
+    section: Section,
+    control: RunControl,
+) -> Floats:
+    """Return how likely each spot of a region is to lie outside of what it is found by.
+
+    Two classes of spots, in a hidden Markov random field: those that express what the
+    middle of the region does, and those around. Sources: Zhang, Brady and Smith (2001),
+    the field; Besag (1975), how strongly neighbours are alike; Donoho and Johnstone
+    (1994), which genes count.
+
+    Parameters
+    ----------
+    questions
+        In the order of their kinds.
+    touching
+        Which spots touch, ``(n_spots, n_spots)``.
+    genes
+        What images do not predict.
+
+    Returns
+    -------
+    numpy.ndarray
+        Shape ``(n_spots,)``, NaN of spots in no region; 1 where spots of a region
+        cannot be told apart.
+    """
+    n_spots, codes = len(inputs.usable), section.sections.codes
+    found = np.full(n_spots, np.nan, np.float32)
+    taken = np.zeros(n_spots, bool)
+    for region in regions:
+        taken[region.spots] = True
+    around = _around(taken, touching)
+    for region in regions:
+        inside = np.zeros(n_spots, bool)
+        inside[region.spots] = True
+        own = inputs.usable & (codes == codes[region.spots[0]])
+        local = np.flatnonzero(_around(inside, touching) & own & (inside | ~taken))
+        usual = np.flatnonzero(own & ~around)
+        usual = usual if len(usual) >= _FEWEST_TELLING else np.flatnonzero(own)
+        part = _Local(
+            _standing_out(local, usual, genes, inputs.depth),
+            _averaging(touching[local][:, local]),
+        )
+        member = _told_apart(
+            part,
+            _middle(questions[region.kind - 1].score[local], inside[local]),
+            control,
+        )
+        found[region.spots] = (1 - member)[inside[local]]
+    return found
+
+
+def _around(spots: Bools, touching: sparse.csr_matrix) -> Bools:
+    """Return which spots are among some, or in their margin."""
+    near = spots.astype(np.float32)
+    for _ in range(_MARGIN):
+        near = ((touching @ near + near) > 0).astype(np.float32)
+    found: Bools = near > 0
+    return found
+
+
+def _standing_out(
+    local: Spots, usual: Spots, genes: UnpredictedGenes, depth: Doubles
+) -> Floats:
+    """Return what is not predicted over its usual deviation, ``(n, n_genes)``.
+
+    What depth tells is left out, by usual spots of the section.
+    """
+    usual = usual[:: -(-len(usual) // _TELLING)]
+    telling = genes.of_spots(usual)
+    tied = np.linalg.lstsq(depth[usual], telling, rcond=None)[0]
+    variance = (telling - depth[usual] @ tied).var(axis=0)
+    variance += _LEAST_VARIANCE * max(float(np.median(variance)), 1e-6)
+    found = genes.of_spots(local)
+    found -= (depth[local] @ tied).astype(np.float32)
+    found /= np.sqrt(variance).astype(np.float32)
+    return found
+
+
+def _averaging(touching: sparse.csr_matrix) -> sparse.csr_matrix:
+    """Return the operator that averages over spots that touch."""
+    near = sparse.csr_matrix(touching, dtype=np.float64)
+    number = np.maximum(np.asarray(near.sum(axis=1)).ravel(), 1)
+    return sparse.csr_matrix(sparse.diags(1 / number) @ near)
+
+
+def _middle(score: Floats, inside: Bools) -> Doubles:
+    """Return 1 for spots of a region that stand out more than half of it, or else 0."""
+    known = np.where(np.isfinite(score), score, -np.inf)
+    found: Bools = inside & (known >= np.median(known[inside]))
+    return found.astype(np.float64)
+
+
+def _told_apart(part: _Local, member: Doubles, control: RunControl) -> Doubles:
+    """Return how likely each spot is one of those that the region is found by.
+
+    Parameters
+    ----------
+    member
+        Where to begin, ``(n,)``.
+    """
+    for _ in range(_TIMES):
+        control.check()
+        if min(member.sum(), (1 - member).sum()) < _FEWEST:
+            break
+        along = _along(part.apart, member)
+        before = member
+        odds = _log_odds(along, member) + _prior(part.near, member)
+        member = 1 / (1 + np.exp(-np.clip(odds, -_SURE, _SURE)))
+        if np.abs(member - before).max() < _SETTLED:
+            break
+    return member
+
+
+def _along(apart: Floats, member: Doubles) -> Doubles:
+    """Return each spot's expression along what sets members apart, ``(n,)``.
+
+    The direction is found without the spot itself, else each would be like its own
+    class. Genes count by how far their difference is above what chance makes of the
+    largest.
+    """
+    sums = [weight @ apart for weight in (member, 1 - member)]
+    sizes = np.array([member.sum(), (1 - member).sum()])
+    limit = np.sqrt(2 * np.log(max(apart.shape[1], 2)) * (1 / sizes).sum())
+    found = np.zeros(len(apart))
+    for rows in chunks(len(apart), _CHUNK_SPOTS):
+        own = apart[rows].astype(np.float64)
+        means = [
+            (total - weight[rows, None] * own)
+            / np.maximum(size - weight[rows], 1)[:, None]
+            for total, weight, size in zip(
+                sums, (member, 1 - member), sizes, strict=True
+            )
+        ]
+        differs = means[0] - means[1]
+        kept = np.sign(differs) * np.maximum(np.abs(differs) - limit, 0)
+        length = np.maximum(np.linalg.norm(kept, axis=1), 1e-12)
+        found[rows] = (own * kept).sum(axis=1) / length
+    return found
+
+
+def _log_odds(along: Doubles, member: Doubles) -> Doubles:
+    """Return the log ratio of two normal densities, of members over others, ``(n,)``.
+
+    Beyond the mean of either class it does not turn back, as it would where one class
+    is wider. Where members do not lie higher, none is one.
+    """
+    means, variances = [], []
+    for weight in (member, 1 - member):
+        mean = weight @ along / weight.sum()
+        means.append(mean)
+        variances.append(weight @ np.square(along - mean) / weight.sum() + 1e-3)
+    high, low = means
+    if high <= low:
+        return np.full(len(along), -np.inf)
+
+    def ratio(of: Doubles) -> Doubles:
+        by_class = [
+            np.log(variance) / 2 + np.square(of - mean) / (2 * variance)
+            for mean, variance in zip(means, variances, strict=True)
+        ]
+        found: Doubles = by_class[1] - by_class[0]
+        return found
+
+    odds, at = ratio(along), ratio(np.array(means))
+    odds = np.where(along > high, np.maximum(odds, at[0]), odds)
+    told: Doubles = np.where(along < low, np.minimum(odds, at[1]), odds)
+    return told
+
+
+def _prior(near: sparse.csr_matrix, member: Doubles) -> Doubles:
+    """Return the log odds that each spot is a member by those that touch it, ``(n,)``.
+
+    How strongly they are alike is what makes members most likely given their
+    neighbours (pseudo-likelihood): nothing is assumed of the shape of regions.
+    """
+    share = member.mean()
+    terms = np.column_stack([np.ones(len(member)), near @ member])
+    slopes = np.array([np.log(share / (1 - share)), 0.0])
+    for _ in range(_STEPS):
+        likely = 1 / (1 + np.exp(-np.clip(terms @ slopes, -_SURE, _SURE)))
+        weights = likely * (1 - likely) + 1e-6
+        curved = (terms * weights[:, None]).T @ terms + np.diag(_RIDGE)
+        slopes += np.linalg.solve(curved, terms.T @ (member - likely) - _RIDGE * slopes)
+    found: Doubles = np.clip(terms @ slopes, -_PRIOR, _PRIOR)
+    return found
