@@ -130,6 +130,17 @@ def resolved(request):
     ),
     source="a",
 )
+@example(
+    asked=Request(
+        "default",
+        {
+            "domains": {"n_domains": 4},
+            "model": {"method": "image-guided"},
+            "image_guided": {"reference": '"left, again",right'},
+        },
+    ),
+    source="a",
+)
 def test_the_command_comes_to_the_same_settings(asked, source, tmp_path_factory):
     config = resolved(asked)
     if config is None:

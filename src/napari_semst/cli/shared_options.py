@@ -12,6 +12,7 @@ from typing import Annotated, Any, get_type_hints
 import typer
 
 from napari_semst.config import REFINE_ROUNDS, number_of_domains
+from napari_semst.config.listed_names import joined_names
 from napari_semst.config.run_options import (
     setting_field,
     setting_flag,
@@ -74,7 +75,7 @@ _CONVERTED: dict[str, tuple[Any, Callable[[Any], Any]]] = {
     "domains.n_domains": (str, number_of_domains),
     "domains.refine": (bool, lambda settled: REFINE_ROUNDS * settled),
     "semantics.leave_out_uninformative": (bool, operator.not_),
-    "image_guided.reference": (list[str], ",".join),
+    "image_guided.reference": (list[str], joined_names),
 }
 
 

@@ -253,7 +253,8 @@ class ImageGuidedConfig:
     reference: str = _setting(
         "",
         "Of several sections, the names of those that teach what images lead to expect "
-        "and are not asked themselves, with commas between; empty: all do both.",
+        "and are not asked themselves, with commas between, in quotes where a name has "
+        "one; empty: all do both.",
         shell_help="Of image-guided: section that teaches what images lead to expect "
         "and is not asked itself; may be given more than once.",
     )

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from napari_semst import keys
 from napari_semst.config import AUTO_DOMAINS, REFINE_ROUNDS, STAGES, Config, Request
+from napari_semst.config.listed_names import joined_names, listed_names
 from napari_semst.config.run_options import (
     AFTER_SOURCE,
     OF_PATCHES,
@@ -203,7 +204,10 @@ def _words_of(setting: str, value: Any, config: Config) -> list[str]:
         said = value != (setting == "semantics.leave_out_uninformative")
         return [on if said else off]
     if setting == _REFERENCE and _is_plain(value):
-        return [word for one in value.split(",") for word in _option(flags[0], one)]
+        names = listed_names(value)
+        if joined_names(names) != value:
+            return []
+        return [word for one in names for word in _option(flags[0], one)]
     text = repr(value) if isinstance(value, float) else str(value)
     unlike = setting in _FILES and str(Path(text)) != text
     return [] if unlike or not _is_plain(text) else _option(flags[0], text)

@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 from scipy import sparse
 
+from napari_semst.config.listed_names import joined_names
 from napari_semst.core.device import choose_device
 from napari_semst.core.progress import RunControl, run_to_end
 from napari_semst.errors import ConfigError
@@ -186,6 +187,27 @@ def test_a_reference_is_some_of_the_sections():
         wanted("a,d")
     with pytest.raises(ConfigError, match="all 3 are reference"):
         wanted("a,b,c")
+
+
+def test_a_section_whose_name_has_a_comma_can_be_the_reference():
+    _, config = guided()
+    names = ("normal, left", "normal", "left", 'the "other", one')
+
+    def wanted(*given):
+        text = joined_names(given)
+        there = replace(config.image_guided, reference=text)
+        return reference_sections(replace(config, image_guided=there), names).tolist()
+
+    assert wanted("normal, left") == [True, False, False, False]
+    assert wanted("normal", "left") == [False, True, True, False]
+    assert wanted('the "other", one', "left") == [False, False, True, True]
+    assert wanted("new/normal, left.h5ad", "left") == [True, False, True, False]
+    assert reference_sections(
+        replace(config, image_guided=replace(config.image_guided, reference="a,b")),
+        ("a,b", "c"),
+    ).tolist() == [True, False]
+    # As before, several in one word.
+    assert wanted("left,normal") == [False, True, True, False]
 
 
 def test_a_path_to_one_of_several_files_of_one_name_is_refused():

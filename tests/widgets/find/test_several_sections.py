@@ -296,6 +296,18 @@ def test_reference_sections_are_ticked_among_several(viewer, dock):
     assert guided_settings(dock) == {"reference": "right"}
 
 
+def test_a_section_whose_name_has_a_comma_can_be_ticked(viewer, dock):
+    part = {"left, again": small_tissue(), "right": small_tissue()}
+    add(viewer, join_sections(part), "Both")
+    reference = guided(dock)
+    tick(reference, "left, again")
+    assert guided_settings(dock) == {"reference": '"left, again"'}
+    again = dock.settings.request("spatial")
+    tick(reference)
+    dock.settings.show_request(again)
+    assert reference.ticked == ["left, again"]
+
+
 def test_all_sections_as_reference_are_refused(viewer, dock):
     add(viewer, pair(), "Both")
     reference = guided(dock)

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from scipy.spatial import KDTree
 
+from napari_semst.config.listed_names import listed_names
 from napari_semst.errors import ConfigError
 from napari_semst.methods.image_guided.features import average_of_usable
 from napari_semst.methods.image_guided.prediction import partition_of
@@ -48,11 +49,12 @@ def reference_sections(config: Config, names: Sequence[str]) -> Bools:
     given = config.image_guided.reference.strip()
     if not given:
         return np.zeros(len(names), bool)
-    wanted = [one.strip() for one in given.split(",") if one.strip()]
-    wanted = [given] if given in names else wanted
+    wanted = listed_names(given)
+    if given in names and not set(wanted) <= set(names):
+        wanted = [given]
     # Sections are named after their files.
     _refuse_paths_of_several(wanted, names)
-    wanted = [one if one in names else Path(one).stem for one in wanted]
+    wanted = [known for one in wanted for known in _named(one, names)]
     unknown = [one for one in wanted if one not in names]
     if unknown:
         known = ", ".join(map(repr, names)) if len(names) > 1 else "one section"
@@ -79,6 +81,18 @@ def reference_sections(config: Config, names: Sequence[str]) -> Bools:
             )
         )
     return found
+
+
+def _named(given: str, names: Sequence[str]) -> list[str]:
+    """Return the section of a name or path, or the sections of several in one word."""
+    for one in (given, Path(given).stem):
+        if one in names:
+            return [one]
+    return [
+        one if one in names else Path(one).stem
+        for one in map(str.strip, given.split(","))
+        if one
+    ]
 
 
 def _refuse_paths_of_several(wanted: Sequence[str], names: Sequence[str]) -> None:

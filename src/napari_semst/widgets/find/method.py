@@ -20,6 +20,7 @@ from qtpy.QtWidgets import (
 
 from napari_semst import keys
 from napari_semst.config import ImageGuidedConfig, SemanticsConfig
+from napari_semst.config.listed_names import joined_names, listed_names
 from napari_semst.config.presets import AUTO, PRESETS
 from napari_semst.errors import InputError
 from napari_semst.methods.spec import method_spec
@@ -256,14 +257,15 @@ class ReferenceList(QWidget):
     def settings(self) -> dict[str, Any]:
         """Return the setting, empty where all sections teach and are asked."""
         names = [*self.ticked, *self._missing]
-        return {"reference": ",".join(names)} if names else {}
+        return {"reference": joined_names(names)} if names else {}
 
     def show_settings(self, settings: dict[str, Any]) -> None:
         """Show the setting, and take it out of the settings."""
         given = str(settings.pop("reference", ""))
         there = [self.list.item(row).text() for row in range(self.list.count())]
-        names = [one.strip() for one in given.split(",") if one.strip()]
-        wanted = [given] if given in there else names
+        wanted = listed_names(given)
+        if given in there and not set(wanted) <= set(there):
+            wanted = [given]
         self._fill(there, wanted)
         self._missing = [name for name in wanted if name not in there]
         self._tell()
