@@ -7,6 +7,7 @@ import pytest
 from scipy import sparse
 from scipy.ndimage import gaussian_filter
 
+from napari_semst.methods.image_guided.members import called_kinds, spot_rate
 from napari_semst.methods.image_guided.regions import (
     Evidence,
     RegionFound,
@@ -15,7 +16,6 @@ from napari_semst.methods.image_guided.regions import (
     pieces_of,
     region_numbers,
 )
-from napari_semst.methods.image_guided.two_questions import called_kinds, spot_rate
 
 SIDE = 30
 

@@ -16,7 +16,7 @@ from napari_semst.methods.image_guided.handling import (
     is_odd,
     odd_images,
 )
-from napari_semst.methods.image_guided.members import chance_outside
+from napari_semst.methods.image_guided.members import called_kinds, rate_of_spots
 from napari_semst.methods.image_guided.permutation import (
     ImageExchange,
     above,
@@ -29,10 +29,6 @@ from napari_semst.methods.image_guided.prediction import (
     spatial_folds,
 )
 from napari_semst.methods.image_guided.regions import Evidence, find_regions
-from napari_semst.methods.image_guided.two_questions import (
-    called_kinds,
-    spot_rate,
-)
 from napari_semst.methods.image_guided.unexplained import (
     Unexplained,
     measure_unexplained,
@@ -117,10 +113,7 @@ def measure_discordance(
     touching = touching_graph(section.average)
     found_all = find_regions(questions, touching, wanted)
     regions, aside = _set_aside(found_all, predictor, section, inputs)
-    outside = chance_outside(
-        regions, questions, touching, genes, inputs, section, control
-    )
-    rate = spot_rate(outside, regions, usable)
+    rate = rate_of_spots(regions, questions, touching, genes, inputs, section, control)
     kind = called_kinds(rate, regions, wanted)
     apart = prediction.expressed - prediction.expected
     return Discordance(

@@ -2,7 +2,8 @@
 
 Regions are found in averages over neighbours, which reach beyond what stands out. So
 spots of a region and its margin are told apart anew, by counts that no neighbour has a
-share in: some express, along one direction over genes, what the others do not.
+share in: some express, along one direction over genes, what the others do not. Spots of
+all regions, found by either question, have one rate at which they are false.
 """
 
 from __future__ import annotations
@@ -43,6 +44,8 @@ _RIDGE, _STEPS = np.array([1e-3, 1e-2]), 10
 # Log odds that say enough, and that neighbours alone may say.
 _SURE, _PRIOR = 30.0, 8.0
 _CHUNK_SPOTS = 256
+# Chance of being false from which on a spot is not called at any rate below it.
+_RATHER_FALSE = 0.5
 
 
 class _Local(NamedTuple):
@@ -58,6 +61,34 @@ class _Local(NamedTuple):
 
     apart: Floats
     near: sparse.csr_matrix
+
+
+def rate_of_spots(
+    regions: Sequence[RegionFound],
+    questions: Sequence[Evidence],
+    touching: sparse.csr_matrix,
+    genes: UnpredictedGenes,
+    inputs: GuidedInputs,
+    section: Section,
+    control: RunControl,
+) -> Floats:
+    """Return the rate at which each spot would just be called, ``(n_spots,)``.
+
+    Parameters
+    ----------
+    questions
+        In the order of their kinds.
+    touching
+        Which spots touch, ``(n_spots, n_spots)``.
+    genes
+        What images do not predict.
+    inputs
+        Whose usable spots are those that were asked.
+    """
+    outside = chance_outside(
+        regions, questions, touching, genes, inputs, section, control
+    )
+    return spot_rate(outside, regions, inputs.usable)
 
 
 def chance_outside(
@@ -251,3 +282,54 @@ def _prior(near: sparse.csr_matrix, member: Doubles) -> Doubles:
         slopes += np.linalg.solve(curved, terms.T @ (member - likely) - _RIDGE * slopes)
     found: Doubles = np.clip(terms @ slopes, -_PRIOR, _PRIOR)
     return found
+
+
+def spot_rate(outside: Floats, regions: Sequence[RegionFound], known: Bools) -> Floats:
+    """Return the false discovery rate of spots over both questions, ``(n_spots,)``.
+
+    A spot is false where it lies outside of what its region is found by, or where the
+    region is. The rate is the mean chance of that among spots that are no more likely
+    false (Sun and Cai, 2007); spots that are rather false than not have their own
+    chance, however sure the others are. It is 1 in no region, NaN where unknown.
+
+    Parameters
+    ----------
+    outside
+        How likely each spot of a region lies outside, ``(n_spots,)``.
+    known
+        Spots that were asked.
+    """
+    rate = np.where(known, np.float32(1), np.float32(np.nan))
+    if not regions:
+        return rate
+    spots = np.concatenate([one.spots for one in regions])
+    chance = np.array([min(one.q_value, 1.0) for one in regions])
+    chance = np.repeat(chance, [len(one.spots) for one in regions])
+    false = 1 - (1 - outside[spots].astype(np.float64)) * (1 - chance)
+    order = np.argsort(false, kind="stable")
+    means = np.empty(len(false))
+    means[order] = np.cumsum(false[order]) / np.arange(1, len(false) + 1)
+    rate[spots] = np.where(false > _RATHER_FALSE, false, means)
+    return rate
+
+
+def called_kinds(
+    rate: Floats, regions: Sequence[RegionFound], wanted: float
+) -> NDArray[np.int8]:
+    """Return what each spot is called, ``(n_spots,)``, a number among `regions.KINDS`.
+
+    Called are spots of regions, those that are below the rate themselves: spots of no
+    region are chance, or too few to tell from it.
+
+    Parameters
+    ----------
+    rate
+        False discovery rate of each spot, NaN without a usable image.
+    wanted
+        Rate at which spots are called.
+    """
+    kind = np.zeros(len(rate), np.int8)
+    for region in regions:
+        kind[region.spots] = region.kind
+    kind[~(rate <= wanted)] = 0
+    return kind

@@ -30,7 +30,7 @@ from napari_semst.methods.image_guided.image_checks import (
     WRONG,
     SectionImages,
 )
-from napari_semst.methods.image_guided.members import chance_outside
+from napari_semst.methods.image_guided.members import called_kinds, rate_of_spots
 from napari_semst.methods.image_guided.power import measure_power
 from napari_semst.methods.image_guided.prediction import (
     ImagePredictor,
@@ -52,7 +52,6 @@ from napari_semst.methods.image_guided.together_nulls import (
     asked_together,
     least_above,
 )
-from napari_semst.methods.image_guided.two_questions import called_kinds, spot_rate
 from napari_semst.prepare.graphs import touching_graph
 
 if TYPE_CHECKING:
@@ -156,10 +155,9 @@ def measure_together(
     found = find_regions_together(questions, touching, some, wanted) if some else []
     regions, aside = _set_aside(found, learnt, roles, touching, shown, inputs, section)
     compared = replace(inputs, usable=state == 0)
-    outside = chance_outside(
+    rate = rate_of_spots(
         regions, questions, touching, genes, compared, section, control
     )
-    rate = spot_rate(outside, regions, state == 0)
     power = _power(learnt, nulls, questions, touching, some, inputs, section, control)
     told = _sections(roles, level, learnt, parts, power, section)
     prediction = learnt.prediction
