@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -91,6 +91,78 @@ _WHY = {
     "wrong image": "its image goes with another section, and not with its own",
     "tells nothing": "its image tells nothing of its expression",
     "other tissue": "its image does not go with its expression as in the others",
+}
+
+
+class SectionTold(NamedTuple):
+    """A row of the table of sections, in words.
+
+    Parameters
+    ----------
+    name, spots
+        Of the section.
+    role
+        Whether it taught, and was asked.
+    image
+        What was noticed about its image.
+    contradicts, unexplained
+        How strong a region has to be to be found; empty where nothing was asked.
+    """
+
+    name: str
+    spots: str
+    role: str
+    image: str
+    contradicts: str
+    unexplained: str
+
+
+def section_table(trained: Mapping[str, Any]) -> list[SectionTold]:
+    """Return the sections of a run, none of a run of a single one."""
+    return [_told_of(row) for row in section_rows(trained)]
+
+
+def _told_of(row: Mapping[str, Any]) -> SectionTold:
+    role = "reference" if row["reference"] else "asked"
+    if not row["reference"]:
+        role = "asked, and teaches" if row["asked"] and row["teaches"] else role
+        role = role if row["asked"] else "not compared"
+    elif not row["teaches"]:
+        role = "reference, but teaches nothing"
+    image = _IMAGE.get(str(row["image"]), str(row["image"]))
+    if row["image"] == "wrong image":
+        image = f"goes with {row['image_of']}"
+    elif row["image"] == "other tissue" and row["reference"]:
+        image = "its own, and unlike the others"
+    if row["unlike"]:
+        image += f"; {int(row['unlike']):,} spots like nothing in the reference"
+    return SectionTold(
+        str(row["name"]), f"{int(row['spots']):,}", role, image, *_weakest(row)
+    )
+
+
+def _weakest(row: Mapping[str, Any]) -> tuple[str, str]:
+    """Return the weakest regions that are found, of either kind."""
+    if not row["asked"]:
+        return "", ""
+    if not row["power_spots"]:
+        return "image predicts nothing", ""
+    share, deviations = row["power_share"], row["power_deviations"]
+    size = f"{int(row['power_spots'])} spots"
+    contradicts = f"none of {size}"
+    if math.isfinite(share):
+        contradicts = f"{size}, {share:.0%} another tissue's expression"
+    if not math.isfinite(deviations):
+        return contradicts, "not asked"
+    return contradicts, f"{size}, {deviations:.1f} deviations above usual"
+
+
+_IMAGE = {
+    "fits": "its own",
+    "no image": "none to rely upon",
+    "beside": "lies beside its spots",
+    "tells nothing": "tells nothing of its expression",
+    "other tissue": "unlike those of the others",
 }
 
 

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
     from napari_semst.explanation.region_patches import RegionPatches
+    from napari_semst.methods.section_texts import SectionTold
     from napari_semst.report.figures import ReportPicture
 
 _PIXELS = 160
@@ -38,12 +39,15 @@ class ReportedRegions:
         Of the regions beside places that look alike; none without an image.
     notes
         To be read along.
+    sections
+        What was made of each section; none of a single one.
     """
 
     rows: tuple[RegionRow, ...]
     sentences: tuple[str, ...]
     pictures: tuple[ReportPicture, ...]
     notes: tuple[str, ...]
+    sections: tuple[SectionTold, ...] = ()
 
 
 def discordant_regions(adata: AnnData, run: str, dpi: int) -> ReportedRegions | None:
@@ -57,18 +61,23 @@ def discordant_regions(adata: AnnData, run: str, dpi: int) -> ReportedRegions | 
         Dots per inch of the pictures.
     """
     from napari_semst.explanation.discordance import explain_discordance
+    from napari_semst.methods.section_texts import section_table
+    from napari_semst.pipeline.provenance import python_values
 
     latest = str(adata.uns.get(keys.LATEST, run))
     if keys.DISCORDANT_REGION not in adata.obs or run not in ("", latest):
         return None
+    recorded = python_values(adata.uns.get(keys.RUNS, {}).get(latest, {}))
+    sections = tuple(section_table(recorded.get("training", {})))
     try:
         told = explain_discordance(adata)
     except SemstError as error:
-        return ReportedRegions((), (), (), (str(error),))
+        return ReportedRegions((), (), (), (str(error),), sections)
     sentences = tuple(one["sentence"] for one in told["regions"].values())
     pictures = _pictures(adata, latest, told, dpi) if sentences else ()
     notes = tuple(map(str, told["notes"]))
-    return ReportedRegions(tuple(region_rows(told)), sentences, pictures, notes)
+    rows = tuple(region_rows(told))
+    return ReportedRegions(rows, sentences, pictures, notes, sections)
 
 
 def _pictures(
