@@ -13,7 +13,7 @@ from scipy import sparse
 from napari_semst.config.listed_names import joined_names
 from napari_semst.core.device import choose_device
 from napari_semst.core.progress import RunControl, run_to_end
-from napari_semst.errors import ConfigError
+from napari_semst.errors import Cancelled, ConfigError
 from napari_semst.io.concat_sections import join_sections
 from napari_semst.methods.image_guided.discordance_result import STATES, told_sections
 from napari_semst.methods.image_guided.fit import fit
@@ -30,7 +30,10 @@ from napari_semst.methods.image_guided.reference import (
     unlike_images,
 )
 from napari_semst.methods.image_guided.regions import Evidence, find_regions_together
-from napari_semst.methods.image_guided.section_effects import without_section_stain
+from napari_semst.methods.image_guided.section_effects import (
+    level_sections,
+    without_section_stain,
+)
 from napari_semst.methods.image_guided.together import measure_together
 from napari_semst.methods.section_texts import (
     pixel_warnings,
@@ -276,6 +279,39 @@ def test_images_like_nothing_in_the_reference_are_found():
     assert unlike[odd].mean() > 0.8
     # Spots around are averages of them.
     assert np.delete(unlike, odd)[2 * SPOTS :].mean() < 0.2
+
+
+def test_sections_are_levelled_and_compared_between_checks():
+    values = features()
+    every = np.ones(len(values), bool)
+    seen = Morphology(values, tuple("abcdef"), every, {"background": ~every})
+    section, config = guided(cohort(), seen)
+    teaching = np.array([True, True, False])
+    inputs = guided_inputs(section, config)
+
+    def steps(what, at=np.inf):
+        done = []
+
+        def check():
+            done.append(1)
+            if len(done) >= at:
+                raise Cancelled
+
+        what(check)
+        return len(done)
+
+    def level(check):
+        level_sections(inputs, section, teaching, check)
+
+    def compare(check):
+        unlike_images(values, section, every, teaching, ~teaching, 0, check)
+
+    # Sections that teach, and then all.
+    assert steps(compare) == 2 + 3
+    assert steps(level) >= 3
+    for what in (level, compare):
+        with pytest.raises(Cancelled):
+            steps(what, 2)
 
 
 def test_regions_stay_inside_sections_and_share_one_rate():

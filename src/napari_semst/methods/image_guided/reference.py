@@ -15,7 +15,7 @@ from napari_semst.methods.image_guided.prediction import partition_of
 from napari_semst.wording import Way, Worded
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
 
     from numpy.typing import NDArray
 
@@ -166,6 +166,7 @@ def unlike_images(
     teaching: Bools,
     asked: Bools,
     seed: int,
+    check: Callable[[], None] = lambda: None,
 ) -> Bools:
     """Return spots whose image is like nothing in sections that teach, ``(n_spots,)``.
 
@@ -178,18 +179,21 @@ def unlike_images(
         Axes of the image, ``(n_spots, width)``.
     teaching, asked
         Sections, ``(n_sections,)``; those that teach are compared with the others.
+    check
+        Called between sections; ends it by raising.
     """
     codes = section.sections.codes.astype(np.int64)
     near = average_of_usable(image[:, :_AXES], section, usable, _ROUNDS)
     spots = [np.flatnonzero((codes == one) & usable) for one in range(len(asked))]
     teach = {one: _thinned(own) for one, own in enumerate(spots) if teaching[one]}
-    known = _known(teach, near, section.coordinates, seed)
+    known = _known(teach, near, section.coordinates, seed, check)
     if not len(known):
         return np.zeros(len(codes), bool)
     limit = float(np.quantile(known, _USUAL))
     limit *= _FARTHER if len(teach) > 1 else _FARTHER_OF_ONE
     unlike = np.zeros(len(codes), bool)
     for one, mine in enumerate(spots):
+        check()
         others = [own for number, own in teach.items() if number != one]
         if asked[one] and others and len(mine):
             far = _distance(near[np.concatenate(others)], near[mine])
@@ -198,11 +202,16 @@ def unlike_images(
 
 
 def _known(
-    teach: dict[int, Spots], near: Floats, places: Doubles, seed: int
+    teach: dict[int, Spots],
+    near: Floats,
+    places: Doubles,
+    seed: int,
+    check: Callable[[], None],
 ) -> Doubles:
     """Return how far images that teach lie from others that do."""
     found = [np.zeros(0)]
     for one, own in teach.items():
+        check()
         others = [spots for number, spots in teach.items() if number != one]
         if others:
             found.append(_distance(near[np.concatenate(others)], near[own]))

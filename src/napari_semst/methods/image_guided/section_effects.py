@@ -23,6 +23,8 @@ from napari_semst.prepare.align_sections import align_sections
 from napari_semst.prepare.components import smooth_over_neighbours
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from numpy.typing import NDArray
 
     from napari_semst.methods.image_guided.inputs import GuidedInputs
@@ -93,7 +95,10 @@ def laid_upon(inputs: GuidedInputs, section: Section, reference: Bools) -> Guide
 
 
 def level_sections(
-    inputs: GuidedInputs, section: Section, teaching: Bools
+    inputs: GuidedInputs,
+    section: Section,
+    teaching: Bools,
+    check: Callable[[], None] = lambda: None,
 ) -> LevelSections:
     """Return expression and images of all sections on the scale of those that teach.
 
@@ -101,6 +106,8 @@ def level_sections(
     ----------
     teaching
         Sections that teach, ``(n_sections,)``.
+    check
+        Called between averages over spots; ends it by raising.
     """
     assert inputs.image is not None, "a comparison was asked for without an image"
     usable, codes = inputs.usable, section.sections.codes.astype(np.int64)
@@ -109,6 +116,7 @@ def level_sections(
     expression = expression_of(whole, section)
 
     def regional(values: Floats) -> Floats:
+        check()
         return average_of_usable(values, section, usable, _REGIONAL)
 
     level, trend = without_stain_trend(
@@ -117,6 +125,7 @@ def level_sections(
     level, shift = without_section_stain(
         level, regional(level), regional(expression), codes, usable, teaching
     )
+    check()
     image = image_of(replace(whole, image=level), section)
     return LevelSections(expression, image, trend, shift)
 

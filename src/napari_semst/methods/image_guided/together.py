@@ -134,7 +134,7 @@ def measure_together(
     if reference.any():
         inputs = laid_upon(inputs, section, reference)
     first = ~reference if not reference.any() else reference
-    level = level_sections(inputs, section, first)
+    level = level_sections(inputs, section, first, control.check)
     roles, level = yield from _roles(level, reference, inputs, section, control)
     codes = section.sections.codes
     state = _states(roles, inputs.usable, codes)
@@ -227,10 +227,12 @@ def _roles(
     if not teach.any():
         asked &= False
     elif (teach != teaching).any():
-        level = level_sections(inputs, section, teach)
+        level = level_sections(inputs, section, teach, control.check)
     unlike = np.zeros(len(codes), bool)
     if some and asked.any():
-        unlike = unlike_images(level.image, section, usable, teach, asked, seed)
+        unlike = unlike_images(
+            level.image, section, usable, teach, asked, seed, control.check
+        )
     return _Roles(reference, teach, asked, unlike, checks), level
 
 
