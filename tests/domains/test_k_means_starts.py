@@ -1,9 +1,9 @@
 import numpy as np
 from sklearn.cluster import KMeans
 
-from napari_semst.domains.k_means_starts import k_means_starts
+from napari_semst.domains.k_means_starts import _nearest_sums, k_means_starts
 from napari_semst.domains.mixture import one_hot, scaled
-from napari_semst.domains.tied_steps import sums_of
+from napari_semst.domains.tied_steps import sums_of, with_ones
 
 
 def _points(n_spots=300, width=6, seed=0):
@@ -42,3 +42,19 @@ def test_starts_with_clusters_that_are_empty_or_alike_are_told():
     assert not sound.any()
     _, sound = k_means_starts(alike, 3, [0, 1], 20)
     assert sound.all()
+
+
+def test_a_spot_between_two_centres_is_of_the_first():
+    points = np.array([[-1.0], [0.0], [1.0]] * 4)
+    sums = _nearest_sums(with_ones(points, np.float32), np.array([[[-1.0], [1.0]]]))
+    np.testing.assert_array_equal(sums.size, [[8.0, 4.0]])
+    np.testing.assert_array_equal(sums.total[..., 0], [[-4.0, 4.0]])
+
+
+def test_starts_in_single_precision_are_those_in_double():
+    points = _points(seed=5)
+    double, _ = k_means_starts(points, 5, [1, 2, 3, 4], 20)
+    single, sound = k_means_starts(points, 5, [1, 2, 3, 4], 20, np.float32)
+    assert sound.all()
+    np.testing.assert_allclose(single.size, double.size, atol=1)
+    np.testing.assert_allclose(single.total, double.total, atol=5)

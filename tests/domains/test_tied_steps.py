@@ -1,5 +1,6 @@
 import numpy as np
 import pytest
+from scipy.optimize import linear_sum_assignment
 from scipy.special import logsumexp
 from scipy.stats import multivariate_normal
 from sklearn.cluster import KMeans
@@ -65,7 +66,9 @@ def test_the_winner_of_many_starts_is_that_of_the_plain_form(k):
     found = fit_many_starts(points, k, 5, np.random.default_rng(7))
     posterior, likelihood = _plain_winner(points, k, 5, np.random.default_rng(7))
     assert found.log_likelihood == pytest.approx(likelihood, abs=1e-6)
-    np.testing.assert_allclose(found.posterior, posterior, atol=1e-5)
+    # Starts that end in one optimum have its components in orders of their own.
+    order = linear_sum_assignment(-found.posterior.T @ posterior)[1]
+    np.testing.assert_allclose(found.posterior, posterior[:, order], atol=1e-4)
 
 
 def test_starts_in_one_pass_are_those_done_one_by_one(monkeypatch):
@@ -123,3 +126,21 @@ def test_logits_become_shares_and_evidence():
     evidence = normalise_logits(logits)
     np.testing.assert_allclose(evidence, expected)
     np.testing.assert_allclose(logits.sum(axis=0), 1.0)
+
+
+def test_short_runs_in_single_precision_are_as_likely_as_in_double():
+    points = _points(seed=6)
+    sums, _ = k_means_starts(points, 5, list(range(6)), 20)
+    double = climbed(points, sums, SHORT_STEPS, _RIDGE, -np.inf)
+    single = climbed(points, sums, SHORT_STEPS, _RIDGE, -np.inf, np.float32)
+    assert np.ptp(double.log_likelihood) > 1e-4, "starts that differ"
+    np.testing.assert_allclose(single.log_likelihood, double.log_likelihood, atol=2e-6)
+    assert single.sums.total.dtype == np.float64
+
+
+def test_no_share_in_single_precision_is_too_small_to_be_a_normal_number():
+    logits = np.array([[0.0, -1.0], [-95.0, 0.0]], np.float32)
+    evidence = normalise_logits(logits)
+    assert logits.min() >= np.finfo(np.float32).tiny
+    assert logits[1, 0] < 1e-16
+    np.testing.assert_allclose(evidence, [0.0, np.log1p(np.exp(-1.0))], rtol=1e-6)

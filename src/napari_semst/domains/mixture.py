@@ -33,6 +33,8 @@ if TYPE_CHECKING:
 SHORT_STEPS = 15
 LONG_STEPS = 200
 TOLERANCE = 1e-5
+# Of short runs, which are but ranked; the likeliest is carried on in full precision.
+_SHORT_PRECISION = np.float32
 _RIDGE = 1e-6
 _START_ITERATIONS = 20
 # Starts that are one batch: of few spots many, of many spots at least so many.
@@ -238,7 +240,9 @@ def _short(
     points: NDArray[np.float64], n_components: int, states: Sequence[int]
 ) -> list[ClimbedMixtures | None]:
     """Return short runs from some starts, `None` for those with an empty cluster."""
-    sums, sound = k_means_starts(points, n_components, states, _START_ITERATIONS)
+    sums, sound = k_means_starts(
+        points, n_components, states, _START_ITERATIONS, _SHORT_PRECISION
+    )
     runs: list[ClimbedMixtures | None] = [None] * len(states)
     if sound.any():
         run = _climbed_shortly(points, ComponentSums(*(part[sound] for part in sums)))
@@ -251,4 +255,4 @@ def _climbed_shortly(
     points: NDArray[np.float64], sums: ComponentSums
 ) -> ClimbedMixtures:
     # Never cut short by tolerance: starts are compared after equal effort.
-    return climbed(points, sums, SHORT_STEPS, _RIDGE, -np.inf)
+    return climbed(points, sums, SHORT_STEPS, _RIDGE, -np.inf, _SHORT_PRECISION)

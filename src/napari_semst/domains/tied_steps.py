@@ -7,7 +7,7 @@ lies between the two never leaves the processor's cache.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
@@ -23,6 +23,8 @@ _CACHED_NUMBERS = 2**15
 _FEWEST_SPOTS = 256
 # Keeps the mean of a component without a spot finite.
 _NO_SPOT = 1e-9
+# In single precision; of a share far below what rounding leaves of the others.
+_LEAST_LOG_SHARE = np.float32(-40.0)
 
 
 class ComponentSums(NamedTuple):
@@ -92,9 +94,11 @@ class ClimbedMixtures(NamedTuple):
         )
 
 
-def with_ones(points: NDArray[np.float64]) -> NDArray[np.float64]:
+def with_ones(
+    points: NDArray[np.float64], precision: type[np.floating[Any]] = np.float64
+) -> NDArray[Any]:
     """Return points with a column of ones, so that products add and count as well."""
-    return np.column_stack([points, np.ones(len(points))])
+    return np.column_stack([points, np.ones(len(points))]).astype(precision, copy=False)
 
 
 def cached_chunks(n_spots: int, n_rows: int) -> Iterator[slice]:
@@ -115,6 +119,7 @@ def climbed(
     steps: int,
     ridge: float,
     tolerance: float,
+    precision: type[np.floating[Any]] = np.float64,
 ) -> ClimbedMixtures:
     """Return mixtures after steps of expectation maximisation from some sums.
 
@@ -128,10 +133,13 @@ def climbed(
         Added to the covariances' diagonals.
     tolerance
         Gain in mean log-likelihood below which they have converged, all of them.
+    precision
+        Of what is done for every spot; chunks are added up, and parameters made, in
+        full precision.
     """
     n_spots, width = points.shape
     second = points.T @ points / n_spots
-    raised = with_ones(points)
+    raised = with_ones(points, precision)
     last = np.full(len(sums.size), -np.inf)
     for _ in range(steps):
         now = _maximised(sums, second, n_spots, ridge)
@@ -171,7 +179,7 @@ def component_logits(
     return np.asarray(logits)
 
 
-def normalise_logits(logits: NDArray[np.float64]) -> NDArray[np.float64]:
+def normalise_logits(logits: NDArray[Any]) -> NDArray[Any]:
     """Turn logits into probabilities in place; return every spot's log evidence.
 
     Parameters
@@ -181,6 +189,10 @@ def normalise_logits(logits: NDArray[np.float64]) -> NDArray[np.float64]:
     """
     top = logits.max(axis=-2)
     logits -= top[..., None, :]
+    if logits.dtype == np.float32:
+        # What is smaller than a normal number takes a hundred times as long, in the
+        # products that follow as well.
+        np.maximum(logits, _LEAST_LOG_SHARE, out=logits)
     np.exp(logits, out=logits)
     total = logits.sum(axis=-2)
     logits *= (1 / total)[..., None, :]
@@ -201,7 +213,7 @@ def _maximised(
 
 
 def _expected(
-    raised: NDArray[np.float64], parameters: TiedParameters
+    raised: NDArray[Any], parameters: TiedParameters
 ) -> tuple[ComponentSums, NDArray[np.float64]]:
     """Return the sums under some parameters, and the mean log-evidence of a start.
 
@@ -212,11 +224,12 @@ def _expected(
     offsets = np.log(parameters.weight) - 0.5 * (parameters.centres**2).sum(axis=2)
     planes = np.concatenate([slopes, offsets[..., None]], axis=2)
     planes = planes.reshape(n_starts * n_components, -1)
+    rounded = planes.astype(raised.dtype, copy=False)
     total, evidence = np.zeros(planes.shape), np.zeros(n_starts)
     for part in cached_chunks(len(raised), len(planes)):
         some = raised[part]
-        flat = planes @ some.T
+        flat = rounded @ some.T
         shares = flat.reshape(n_starts, n_components, -1)
-        evidence += normalise_logits(shares).sum(axis=1)
+        evidence += normalise_logits(shares).sum(axis=1, dtype=np.float64)
         total += flat @ some
     return ComponentSums.of_raised(total, n_starts), evidence / len(raised)
