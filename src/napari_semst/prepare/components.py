@@ -8,6 +8,7 @@ import numpy as np
 from scipy import sparse
 from scipy.spatial import KDTree
 
+from napari_semst.prepare.leading_axes import leading_axes
 from napari_semst.prepare.normalise import scale_depth, with_values
 from napari_semst.prepare.rows import row_blocks, some_rows, total_per_spot
 
@@ -104,7 +105,7 @@ def principal_axes(
     if sections is not None:
         return _axes_inside(fitted, width, seed, sections)
     # Few genes: the covariance is small and exact; many: Lanczos on the sparse matrix.
-    find = _axes_of_covariance if matrix.shape[1] <= _FEW_GENES else _axes_by_lanczos
+    find = _axes_of_covariance if matrix.shape[1] <= _FEW_GENES else _axes_by_blocks
     mean, axes = find(fitted, width, seed)
     return PrincipalAxes((mean @ axes).astype(np.float32), axes.astype(np.float32))
 
@@ -225,30 +226,23 @@ def _axes_of_covariance(
         square += rows.T @ rows
     covariance = square / n_spots - np.outer(mean, mean)
     axes = np.linalg.eigh(covariance)[1][:, ::-1][:, :width]
-    # An axis has no direction of its own: its largest entry shall be positive.
-    largest = axes[np.abs(axes).argmax(axis=0), np.arange(width)]
-    return mean, axes * np.where(largest < 0, -1.0, 1.0)
+    return mean, _with_signs(axes)
 
 
-def _axes_by_lanczos(
+def _axes_by_blocks(
     matrix: sparse.csr_matrix, width: int, seed: int
 ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
     """Return the mean and the leading axes of many genes; centring stays implicit."""
-    from scipy.sparse.linalg import LinearOperator, svds
+    mean = np.asarray(matrix.mean(axis=0, dtype=np.float64)).ravel()
+    one = np.zeros(matrix.shape[0], np.int32)
+    axes = leading_axes(matrix, mean[None], one, width, seed)
+    return mean, _with_signs(axes)
 
-    values = matrix.astype(np.float64)
-    turned = values.T
-    mean = np.asarray(values.mean(axis=0)).ravel()
-    centred = LinearOperator(
-        values.shape,
-        matvec=lambda genes: values @ genes.ravel() - mean @ genes.ravel(),
-        rmatvec=lambda spots: turned @ spots.ravel() - mean * spots.sum(),
-        dtype=np.float64,
-    )
-    start = np.random.RandomState(seed).uniform(-1, 1, min(values.shape))
-    axes = svds(centred, k=width, v0=start)[2][::-1].T
-    largest = axes[np.abs(axes).argmax(axis=0), np.arange(width)]
-    return mean, axes * np.sign(largest)
+
+def _with_signs(axes: NDArray[np.float64]) -> NDArray[np.float64]:
+    # An axis has no direction of its own: its largest entry shall be positive.
+    largest = axes[np.abs(axes).argmax(axis=0), np.arange(axes.shape[1])]
+    return axes * np.where(largest < 0, -1.0, 1.0)
 
 
 def _axes_inside(
@@ -257,31 +251,15 @@ def _axes_inside(
     seed: int,
     sections: NDArray[np.int32],
 ) -> PrincipalAxes:
-    """Return the axes of the spots about the means of their sections.
-
-    The scatter inside sections is applied and never formed: of 3,000 genes it would
-    be dense.
-    """
-    from scipy.sparse.linalg import LinearOperator, eigsh
-
-    n_spots, n_genes = matrix.shape
-    values = matrix.astype(np.float64)
+    """Return the axes of the spots about the means of their sections."""
+    n_spots = matrix.shape[0]
     sizes = np.bincount(sections).astype(np.float64)
     owner = sparse.csr_matrix(
         (np.ones(n_spots), (sections, np.arange(n_spots))), (len(sizes), n_spots)
     )
-    means = np.asarray((owner @ values).todense()) / np.maximum(sizes, 1)[:, None]
-
-    def scatter(vector: NDArray[np.float64]) -> NDArray[np.float64]:
-        flat = vector.ravel()
-        between = means.T @ (sizes * (means @ flat))
-        return np.asarray(values.T @ (values @ flat) - between)
-
-    start = np.random.default_rng(seed).normal(size=n_genes)
-    operator = LinearOperator((n_genes, n_genes), matvec=scatter, dtype=np.float64)
-    axes = eigsh(operator, k=width, v0=start)[1][:, ::-1]
-    largest = axes[np.abs(axes).argmax(axis=0), np.arange(width)]
-    axes = axes * np.where(largest < 0, -1.0, 1.0)
+    # Added up in double precision, as the ones of `owner` are.
+    means = np.asarray((owner @ matrix).todense()) / np.maximum(sizes, 1)[:, None]
+    axes = _with_signs(leading_axes(matrix, means, sections, width, seed))
     mean = (sizes @ means) / n_spots
     return PrincipalAxes((mean @ axes).astype(np.float32), axes.astype(np.float32))
 
