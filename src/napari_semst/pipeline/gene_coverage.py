@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from napari_semst.genes.gene_names import guess_species, human_ensembl_number
-from napari_semst.genes.table import GeneTable, builtin_table
+from napari_semst.genes.table import GeneTable, builtin_symbols, builtin_table
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -120,18 +120,20 @@ def check_ids(
     """
     if ids is None:
         return None, ""
-    known = table or builtin_table()
-    row_of = {symbol: row for row, symbol in enumerate(known.symbols)}
+    symbols, ensembl = (
+        builtin_symbols() if table is None else (table.symbols, table.ensembl)
+    )
+    row_of = {symbol: row for row, symbol in enumerate(symbols)}
     same, others = 0, []
     for name, gene_id in zip(names.tolist(), ids.tolist(), strict=True):
         number = human_ensembl_number(gene_id)
-        row = None if number is None else known.ensembl.get(number)
+        row = None if number is None else ensembl.get(number)
         if row is None or name not in row_of:
             continue
         if row_of[name] == row:
             same += 1
         else:
-            others.append(f"{name} with the id of {known.symbols[row]}")
+            others.append(f"{name} with the id of {symbols[row]}")
     if len(others) < _FEWEST or len(others) <= same:
         return ids, ""
     return None, (
