@@ -3,7 +3,7 @@ import pytest
 from scipy import sparse
 
 from napari_semst.prepare import components
-from napari_semst.prepare.leading_axes import leading_axes
+from napari_semst.prepare.leading_axes import axes_of_scatter
 
 
 def _counts(n_spots=700, n_genes=900, seed=0):
@@ -34,7 +34,7 @@ def test_axes_are_those_of_the_dense_matrix(monkeypatch, few, n_sections):
             for s in range(n_sections)
         ]
     )
-    found = leading_axes(matrix, means, sections, 12, seed=0)
+    found = axes_of_scatter(matrix, means, sections, 12, seed=0)
     expected = _expected(matrix, sections, 12)
     # The first five tell the kinds apart; the others are noise, each near the next.
     np.testing.assert_allclose(
@@ -55,9 +55,11 @@ def test_axes_are_the_same_bits_again_and_depend_on_the_first_block_by_rounding(
     assert matrix.shape[1] <= monkey, "by covariance; by blocks below"
     mean = np.asarray(matrix.mean(axis=0)).ravel()[None]
     zeros = np.zeros(700, np.int32)
-    first = leading_axes(matrix, mean, zeros, 5, seed=3)
-    np.testing.assert_array_equal(first, leading_axes(matrix, mean, zeros, 5, seed=3))
-    other = leading_axes(matrix, mean, zeros, 5, seed=4)
+    first = axes_of_scatter(matrix, mean, zeros, 5, seed=3)
+    np.testing.assert_array_equal(
+        first, axes_of_scatter(matrix, mean, zeros, 5, seed=3)
+    )
+    other = axes_of_scatter(matrix, mean, zeros, 5, seed=4)
     for found in (first, other):
         np.testing.assert_allclose(np.abs((found * one).sum(axis=0)), 1.0, atol=1e-5)
 
@@ -67,7 +69,7 @@ def test_spots_of_few_kinds_have_axes_at_right_angles(n_spots):
     kinds = np.random.default_rng(2).poisson(2.0, (3, 1200)).astype(np.float32)
     matrix = sparse.csr_matrix(kinds[np.arange(n_spots) % 3])
     mean = np.asarray(matrix.mean(axis=0)).ravel()[None]
-    found = leading_axes(matrix, mean, np.zeros(n_spots, np.int32), 10, seed=0)
+    found = axes_of_scatter(matrix, mean, np.zeros(n_spots, np.int32), 10, seed=0)
     np.testing.assert_allclose(found.T @ found, np.eye(10), atol=1e-5)
     left = (kinds - kinds.mean(axis=0)) @ found[:, 2:]
     np.testing.assert_allclose(left, 0.0, atol=0.05)

@@ -8,7 +8,7 @@ import numpy as np
 from scipy import sparse
 from scipy.spatial import KDTree
 
-from napari_semst.prepare.leading_axes import leading_axes
+from napari_semst.prepare.leading_axes import axes_of_scatter
 from napari_semst.prepare.normalise import scale_depth, with_values
 from napari_semst.prepare.rows import row_blocks, some_rows, total_per_spot
 
@@ -235,7 +235,7 @@ def _axes_by_blocks(
     """Return the mean and the leading axes of many genes; centring stays implicit."""
     mean = np.asarray(matrix.mean(axis=0, dtype=np.float64)).ravel()
     one = np.zeros(matrix.shape[0], np.int32)
-    axes = leading_axes(matrix, mean[None], one, width, seed)
+    axes = axes_of_scatter(matrix, mean[None], one, width, seed)
     return mean, _with_signs(axes)
 
 
@@ -259,7 +259,7 @@ def _axes_inside(
     )
     # Added up in double precision, as the ones of `owner` are.
     means = np.asarray((owner @ matrix).todense()) / np.maximum(sizes, 1)[:, None]
-    axes = _with_signs(leading_axes(matrix, means, sections, width, seed))
+    axes = _with_signs(axes_of_scatter(matrix, means, sections, width, seed))
     mean = (sizes @ means) / n_spots
     return PrincipalAxes((mean @ axes).astype(np.float32), axes.astype(np.float32))
 

@@ -29,7 +29,7 @@ _FEW_SPOTS = 512
 _SETTLED = 2e-6
 
 
-def leading_axes(
+def axes_of_scatter(
     values: sparse.csr_matrix,
     means: NDArray[np.float64],
     sections: NDArray[np.int32],
