@@ -13,6 +13,7 @@ from napari_semst.config.presets import PRESETS
 from napari_semst.core.progress import run_to_end
 from napari_semst.errors import ConfigError, SemanticsError
 from napari_semst.methods.resolve import resolve
+from napari_semst.methods.semst.inputs import Inputs
 from napari_semst.pipeline import api, spot_semantics
 from napari_semst.pipeline.run import find_domains
 from napari_semst.semantics.spot_vectors import SpotVectors
@@ -232,7 +233,11 @@ def test_vectors_made_when_asked_for_give_the_same_bits(tissue, monkeypatch) -> 
         "training": {"epochs": 2, "batch_spots": 32},
     }
     asked = Request(overrides=settings)
-    seen, section = [], named(tissue)
+    seen, told, section = [], [], named(tissue)
+    tell = Inputs.fingerprint
+    monkeypatch.setattr(
+        Inputs, "fingerprint", lambda self: told.append(tell(self)) or told[-1]
+    )
     held = run_to_end(find_domains(section, asked))
     assert not spot_semantics.vectors_are_made(section.n_obs, resolve(asked))
     monkeypatch.setattr(spot_semantics, "MADE_SHARE", 0.0)
@@ -246,6 +251,7 @@ def test_vectors_made_when_asked_for_give_the_same_bits(tissue, monkeypatch) -> 
     np.testing.assert_array_equal(made.codes, held.codes)
     np.testing.assert_array_equal(made.latent, held.latent)
     np.testing.assert_array_equal(made.modulation, held.modulation)
+    assert told[0] == told[1], "processes that hold and that make them agree"
     assert made.provenance["losses"] == held.provenance["losses"]
     assert made.provenance["semantics"] == held.provenance["semantics"]
     np.testing.assert_array_equal(made.model.standard.mean, held.model.standard.mean)

@@ -101,10 +101,6 @@ class SpotVectors:
         vectors[pooled.empty] = self._fill
         return vectors, pooled.coverage
 
-    def signature(self) -> NDArray[np.float64]:
-        """Return numbers that hardly any other vectors have, without a pass."""
-        return np.concatenate([self._mean, self._scale])
-
     def blocks(self) -> Iterator[slice]:
         """Yield slices of spots, some at a time, all in the end."""
         for start in range(0, self.shape[0], _CHUNK_SPOTS):

@@ -21,7 +21,6 @@ from napari_semst.prepare.graphs import (
 )
 from napari_semst.prepare.scaled_rows import ScaledRows
 from napari_semst.prepare.section import Components
-from napari_semst.semantics.spot_vectors import SpotVectors
 from napari_semst.training.batching import batch_spots
 
 if TYPE_CHECKING:
@@ -37,6 +36,8 @@ if TYPE_CHECKING:
 
 # Components the views propagate, and those that the latent starts from.
 PROPAGATED = 30
+# Spots whose semantic vectors are compared between processes.
+_COMPARED_SPOTS = 512
 
 
 class Scale(NamedTuple):
@@ -112,8 +113,12 @@ class Inputs:
             values, counts = expression.divisor, expression.counts
         else:
             values, counts = expression.data, expression
-        said = self.semantics
-        vectors = said.signature() if isinstance(said, SpotVectors) else said
+        vectors = None
+        if self.semantics is not None:
+            # Of some spots: those that are made on a machine of less memory are the
+            # same bits as those that are held on another.
+            some = np.linspace(0, self.n_spots - 1, _COMPARED_SPOTS).astype(np.intp)
+            vectors = self.semantics[np.unique(some)]
         arrays: list[NDArray[Any] | None] = [*features, vectors, self.base, values]
         arrays += [
             part for graph in self.graphs for part in (graph.data, graph.indices)
