@@ -441,8 +441,8 @@ def test_what_steps_reconstruct_is_read_in_one_pass(
         StoredCounts, "take", lambda self, some: taken.append(some) or take(self, some)
     )
     found = []
-    for most in (minibatch._MOST_READ_AHEAD, 0):
-        monkeypatch.setattr(minibatch, "_MOST_READ_AHEAD", most)
+    for most in (minibatch._MOST_BYTES_AHEAD, 0):
+        monkeypatch.setattr(minibatch, "_MOST_BYTES_AHEAD", most)
         stored = read(file, on_disk=True)
         taken.clear()
         with counts_open(stored):

@@ -21,6 +21,7 @@ from napari_semst.nn.losses import SpatialPairs, edges
 from napari_semst.nn.semantic_modulation import Modulation
 from napari_semst.nn.sparse import SparseOperator
 from napari_semst.nn.zinb.decoder import ZinbTarget
+from napari_semst.prepare.rows import genes_per_spot
 from napari_semst.prepare.scaled_rows import ScaledRows
 
 if TYPE_CHECKING:
@@ -37,8 +38,8 @@ if TYPE_CHECKING:
 # Spots encoded at once when all are: 16,384 of 256 semantic dimensions are 16 MB.
 CHUNK_SPOTS = 16_384
 _FEWEST_SPOTS = 256
-# Spots that all steps reconstruct: of 500 genes these are at most 600 MB.
-_MOST_READ_AHEAD = 150_000
+# Of the counts that all steps reconstruct, and each of these: its value and its gene.
+_MOST_BYTES_AHEAD, _COUNT_BYTES = 600e6, 8
 
 
 class _Draw(NamedTuple):
@@ -162,7 +163,9 @@ class MinibatchObjective:
         if not isinstance(expression, ScaledRows) or not expression.on_disk:
             return expression
         n_drawn = training.epochs * max(training.decoded_spots, self.n_parts)
-        if not training.decoded_spots or n_drawn > _MOST_READ_AHEAD:
+        each = float(genes_per_spot(expression.counts).mean()) * _COUNT_BYTES
+        n_bytes = min(n_drawn, self.inputs.n_spots) * each
+        if not training.decoded_spots or n_bytes > _MOST_BYTES_AHEAD:
             return expression
         draws = (
             self._draw(epoch, part)
