@@ -146,3 +146,28 @@ def test_events_are_counted_and_cancel_is_heard(tissue):
         control.cancel()
         with pytest.raises(Cancelled):
             run_to_end(walking)
+
+
+@pytest.mark.parametrize(
+    "work",
+    [
+        lambda section: section.components(0),
+        lambda section: section.deviation,
+        lambda section: section.content_hash,
+    ],
+)
+def test_a_cancel_ends_a_pass_over_counts_in_memory(tissue, monkeypatch, work):
+    monkeypatch.setattr("napari_semst.prepare.rows._BLOCK_SPOTS", 30)
+    control, asked = RunControl(), []
+    section = run_to_end(steps(tissue, control))
+    blocks = -(-section.n_spots // 30)
+
+    def check():
+        asked.append(1)
+        if len(asked) == blocks - 1:
+            control.cancel()
+        control.check()
+
+    with pytest.raises(Cancelled):
+        work(replace(section, check=check))
+    assert len(asked) == blocks - 1, "the pass had begun, and did not go on"

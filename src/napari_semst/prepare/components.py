@@ -10,10 +10,15 @@ from scipy.spatial import KDTree
 
 from napari_semst.prepare.leading_axes import axes_of_scatter
 from napari_semst.prepare.normalise import scale_depth, with_values
-from napari_semst.prepare.rows import row_blocks, some_rows, total_per_spot
+from napari_semst.prepare.rows import (
+    never_ends,
+    row_blocks,
+    some_rows,
+    total_per_spot,
+)
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Mapping
 
     from numpy.typing import NDArray
 
@@ -148,6 +153,7 @@ class ExpressionAxes(NamedTuple):
         n_components: int,
         seed: int,
         sections: NDArray[np.int32] | None = None,
+        check: Callable[[], None] = never_ends,
     ) -> tuple[ExpressionAxes, NDArray[np.float32], NDArray[np.float32]]:
         """Return the axes of a section, and its scores on the two kinds.
 
@@ -157,6 +163,8 @@ class ExpressionAxes(NamedTuple):
             Raw counts of the chosen genes, shape ``(n_spots, n_genes)``.
         n_components
             Wanted; at most half as many as genes are found.
+        check
+            As for `row_blocks`.
         """
         # Of a small panel the last components are each gene's own noise.
         width = min(n_components, max(counts.shape[1] // 2, 2))
@@ -172,19 +180,26 @@ class ExpressionAxes(NamedTuple):
                 for transformed in _transformed(fitted, depth)
             ),
         )
-        return axes, *axes.scores(counts)
+        check()
+        return axes, *axes.scores(counts, check)
 
     def scores(
-        self, counts: CountRows
+        self, counts: CountRows, check: Callable[[], None] = never_ends
     ) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
-        """Return the scores of any section's spots, from counts of the same genes."""
+        """Return the scores of any section's spots, from counts of the same genes.
+
+        Parameters
+        ----------
+        check
+            As for `row_blocks`.
+        """
         n_spots = counts.shape[0]
         root, logged = (
             np.empty((n_spots, one.axes.shape[1]), np.float32)
             for one in (self.root, self.logged)
         )
         # Scaled counts of all spots would take as much as the counts do.
-        for spots, rows in row_blocks(counts):
+        for spots, rows in row_blocks(counts, check):
             of_root, of_log = _transformed(rows, self.depth)
             root[spots] = self.root.scores(of_root)
             logged[spots] = self.logged.scores(of_log)

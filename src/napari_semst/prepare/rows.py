@@ -10,7 +10,7 @@ from scipy import sparse
 from napari_semst.io.stored_counts import StoredCounts
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
 
     from numpy.typing import NDArray
 
@@ -19,13 +19,28 @@ CountRows: TypeAlias = sparse.csr_matrix | StoredCounts
 _BLOCK_SPOTS = 50_000
 
 
-def row_blocks(counts: CountRows) -> Iterator[tuple[slice, sparse.csr_matrix]]:
-    """Yield all spots, some at a time, and their counts."""
+def never_ends() -> None:
+    """Let a pass go on to its end, whatever happens."""
+
+
+def row_blocks(
+    counts: CountRows, check: Callable[[], None] = never_ends
+) -> Iterator[tuple[slice, sparse.csr_matrix]]:
+    """Yield all spots, some at a time, and their counts.
+
+    Parameters
+    ----------
+    counts
+        Those on disk have a check of their own.
+    check
+        Called before each block of counts in memory; ends the pass by raising.
+    """
     if isinstance(counts, StoredCounts):
         yield from counts.blocks()
         return
     n_spots = counts.shape[0]
     for start in range(0, n_spots, _BLOCK_SPOTS):
+        check()
         spots = slice(start, min(start + _BLOCK_SPOTS, n_spots))
         yield spots, counts if n_spots <= _BLOCK_SPOTS else counts[spots]
 

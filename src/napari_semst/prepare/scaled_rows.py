@@ -9,10 +9,10 @@ import numpy as np
 
 from napari_semst.io.stored_counts import StoredCounts
 from napari_semst.prepare.normalise import deviation_of_blocks, scale_depth, with_values
-from napari_semst.prepare.rows import row_blocks, some_rows
+from napari_semst.prepare.rows import never_ends, row_blocks, some_rows
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
 
     from numpy.typing import NDArray
     from scipy import sparse
@@ -114,9 +114,20 @@ def depth_of_genes(
 
 
 def depth_deviation(
-    counts: CountRows, target_sum: float, genes: NDArray[np.intp] | None = None
+    counts: CountRows,
+    target_sum: float,
+    genes: NDArray[np.intp] | None = None,
+    check: Callable[[], None] = never_ends,
 ) -> NDArray[np.float64]:
-    """Return every gene's standard deviation after scaling to one total per spot."""
-    blocks = (depth_of_genes(rows, target_sum, genes) for _, rows in row_blocks(counts))
+    """Return every gene's standard deviation after scaling to one total per spot.
+
+    Parameters
+    ----------
+    check
+        As for `row_blocks`.
+    """
+    blocks = (
+        depth_of_genes(rows, target_sum, genes) for _, rows in row_blocks(counts, check)
+    )
     n_genes = counts.shape[1] if genes is None else len(genes)
     return deviation_of_blocks(blocks, (int(counts.shape[0]), n_genes))

@@ -18,6 +18,7 @@ from napari_semst.prepare import components, genes, graphs, normalise
 from napari_semst.prepare.align_sections import align_sections
 from napari_semst.prepare.rows import (
     genes_per_spot,
+    never_ends,
     row_blocks,
     some_genes,
     some_rows,
@@ -25,7 +26,7 @@ from napari_semst.prepare.rows import (
 from napari_semst.prepare.scaled_rows import ScaledRows, depth_deviation
 
 if TYPE_CHECKING:
-    from collections.abc import Generator
+    from collections.abc import Callable, Generator
 
     from numpy.typing import NDArray
 
@@ -94,6 +95,8 @@ class Section:
         Features of the image around each spot, where they were asked for.
     gene_ids
         Ensembl ids of the chosen genes, ``(n_genes,)``; None where there are none.
+    check
+        Called between pieces of long passes over the counts; ends them by raising.
     """
 
     genes: NDArray[np.str_]
@@ -107,6 +110,7 @@ class Section:
     notes: dict[str, Any] = field(default_factory=dict)
     morphology: Morphology | None = None
     gene_ids: NDArray[np.str_] | None = None
+    check: Callable[[], None] = field(default=never_ends, repr=False, compare=False)
     # Not copied with other fields: it would be that of other counts.
     _kept: dict[int, Components] = field(
         default_factory=dict, init=False, repr=False, compare=False
@@ -145,14 +149,14 @@ class Section:
         depth = self.config.target_sum
         deviation = self.deviation
         if chosen is not None:
-            deviation = depth_deviation(self.counts, depth, chosen)
+            deviation = depth_deviation(self.counts, depth, chosen, self.check)
         divisor = np.where(deviation == 0, 1.0, deviation).astype(np.float32)
         return ScaledRows(self.counts, depth, divisor, self.config.clip, chosen)
 
     @cached_property
     def deviation(self) -> NDArray[np.float64]:
         """Every gene's standard deviation after scaling to one total per spot."""
-        return depth_deviation(self.counts, self.config.target_sum)
+        return depth_deviation(self.counts, self.config.target_sum, check=self.check)
 
     @cached_property
     def content_hash(self) -> str:
@@ -161,9 +165,9 @@ class Section:
         pointers = np.concatenate([[0], np.cumsum(genes_per_spot(counts))])
         # By one type for all, whatever the file's; chunks keep the copies small.
         _update(digest, pointers, np.int64)
-        for _, rows in row_blocks(counts):
+        for _, rows in row_blocks(counts, self.check):
             _update(digest, rows.indices, np.int64)
-        for _, rows in row_blocks(counts):
+        for _, rows in row_blocks(counts, self.check):
             _update(digest, rows.data, np.float64)
         _update(digest, self.coordinates.ravel(), np.float64)
         digest.update(storable_text("\n".join(self.genes.tolist())).encode())
@@ -206,7 +210,7 @@ class Section:
     def _components(self, seed: int) -> Components:
         codes = self.sections.codes if len(self.sections.names) > 1 else None
         axes, root, logged = components.ExpressionAxes.of_section(
-            self.counts, self.config.n_components, seed, codes
+            self.counts, self.config.n_components, seed, codes, self.check
         )
         if codes is None:
             return Components(axes, root, logged)
@@ -295,6 +299,7 @@ def prepare_section(
         config,
         notes,
         gene_ids=None if gene_ids is None else gene_ids[seen][chosen],
+        check=control.check,
     )
 
 
