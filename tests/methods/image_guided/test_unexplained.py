@@ -15,6 +15,7 @@ from napari_semst.methods.image_guided.unexplained import (
     among_usual,
     away_from,
     distances,
+    draws_of,
     in_deviations,
     measure_unexplained,
     tissue_pieces,
@@ -104,6 +105,15 @@ def test_sections_are_asked_for_themselves_with_as_many_directions_as_they_tell(
     assert told[:3100].all()
     assert not told[3100:].any()
     assert np.isnan(found.p_value[3100:]).all()
+    # As often in all sections, else some would have moves that show nothing.
+    assert len(found.null) == 100
+    assert np.isfinite(found.null[:, :3100]).all()
+
+
+def test_large_sections_are_moved_fewer_times():
+    assert [draws_of(n) for n in (0, 300, 3000, 6000, 100_000)] == [
+        100, 100, 100, 50, 20
+    ]  # fmt: skip
 
 
 def test_margins_of_unusual_spots_do_not_tell_what_chance_makes():

@@ -49,8 +49,9 @@ _LEAST_VARIANCE = 1e-3
 # Rounds of neighbours of unusual spots that do not tell what chance makes, and share
 # of spots that is to be left.
 _MARGIN, _LEAST_LEFT = 2, 0.5
-# Times that directions are moved over the slide, to tell what regions chance makes.
-DRAWS = 20
+# Times that directions are moved over the slide, to tell what regions chance makes: as
+# many scores as these, of large sections fewer times, since each tells of more places.
+_SCORES, _FEWEST_DRAWS, _MOST_DRAWS = 300_000, 20, 100
 # Quantiles by which the deviation of usual spots is told, and the normal ones.
 _QUANTILES = (0.25, 0.5, 0.85)
 _NORMAL = (-0.6745, 0.0, 1.0364)
@@ -92,17 +93,23 @@ def measure_unexplained(
     codes = section.sections.codes
     score = np.full(len(along), np.nan, np.float32)
     p_value = np.full(len(along), np.nan, np.float32)
-    null = np.full((DRAWS, len(along)), np.nan, np.float32)
-    seed = inputs.config.training.seed
-    for one in range(len(section.sections.names)):
+    seed, every = inputs.config.training.seed, range(len(section.sections.names))
+    parts = [np.flatnonzero((codes == one) & inputs.usable) for one in every]
+    n_draws = draws_of(max(map(len, parts)))
+    null = np.full((n_draws, len(along)), np.nan, np.float32)
+    for spots in parts:
         control.check()
-        spots = np.flatnonzero((codes == one) & inputs.usable)
         if len(spots) >= ASKED:
             # Those that vary most come first; covariance is told by its own spots.
             own = along[spots, : directions_told_by(len(spots))]
-            found = unexplained_of(own, section, spots, seed, control)
+            found = unexplained_of(own, section, spots, seed, n_draws, control)
             score[spots], p_value[spots], null[:, spots] = found
     return Unexplained(score, p_value, null)
+
+
+def draws_of(n_spots: int) -> int:
+    """Return how often a section of so many spots is moved over the slide."""
+    return int(np.clip(_SCORES // max(n_spots, 1), _FEWEST_DRAWS, _MOST_DRAWS))
 
 
 def unexplained_of(
@@ -110,6 +117,7 @@ def unexplained_of(
     section: Section,
     spots: Spots,
     seed: int,
+    n_draws: int,
     control: RunControl,
     beside: UsualSums | None = None,
 ) -> Unexplained:
@@ -121,6 +129,8 @@ def unexplained_of(
         Directions of the section, ``(n, width)``.
     spots
         Those of the section that have a usable image, ``(n,)``.
+    n_draws
+        Times that directions are moved over the slide.
     beside
         What is usual in other sections.
     """
@@ -130,8 +140,8 @@ def unexplained_of(
     pieces = tissue_pieces(places, seed)
     score = among_usual(along, *pieces, beside)
     usual = away_from(score >= _UNUSUAL, section.average, spots)
-    null = np.full((DRAWS, len(spots)), np.nan, np.float32)
-    for number, moved in enumerate(_moved(along, places, usual, seed)):
+    null = np.full((n_draws, len(spots)), np.nan, np.float32)
+    for number, moved in enumerate(_moved(along, places, usual, seed, n_draws)):
         control.check()
         null[number] = among_usual(moved, *pieces, beside)
     # Covariance told by few independent places makes tails heavier than the normal
@@ -164,12 +174,14 @@ def away_from(unusual: Bools, average: sparse.csr_matrix, spots: Spots) -> Bools
     return usual if usual.mean() > _LEAST_LEFT else ~unusual
 
 
-def _moved(along: Floats, places: Doubles, usual: Bools, seed: int) -> Iterator[Floats]:
+def _moved(
+    along: Floats, places: Doubles, usual: Bools, seed: int, n_draws: int
+) -> Iterator[Floats]:
     """Yield directions that are turned and shifted over the slide one by one."""
     random = np.random.default_rng([seed, 13])
     whole = np.zeros(len(along), np.int64)
     exchange = ImageExchange(places, whole.astype(np.intp), usual, whole)
-    for _ in range(DRAWS):
+    for _ in range(n_draws):
         yield np.column_stack([one[exchange.draw(random)] for one in along.T])
 
 

@@ -12,9 +12,9 @@ from napari_semst.methods.image_guided.gene_residuals import (
 )
 from napari_semst.methods.image_guided.unexplained import (
     ASKED,
-    DRAWS,
     Unexplained,
     UsualSums,
+    draws_of,
     unexplained_of,
 )
 
@@ -61,10 +61,11 @@ def unexplained_together(
     along = unpredicted_directions(genes, inputs, section)
     codes, seed = section.sections.codes, inputs.config.training.seed
     score = np.full(len(along), np.nan, np.float32)
-    p_value, null = score.copy(), np.full((DRAWS, len(along)), np.nan, np.float32)
     spots = [
         np.flatnonzero((codes == one) & inputs.usable) for one in range(len(asked))
     ]
+    n_draws = draws_of(max(map(len, spots)))
+    p_value, null = score.copy(), np.full((n_draws, len(along)), np.nan, np.float32)
     sums = {}
     for one, own in enumerate(spots):
         if len(own):
@@ -78,7 +79,9 @@ def unexplained_together(
             continue
         width = directions_told_by(told_by)
         beside = _some(others, width) if others else None
-        found = unexplained_of(along[own, :width], section, own, seed, control, beside)
+        found = unexplained_of(
+            along[own, :width], section, own, seed, n_draws, control, beside
+        )
         score[own], p_value[own], null[:, own] = found
     return Unexplained(score, p_value, null)
 
