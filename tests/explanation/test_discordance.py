@@ -248,6 +248,27 @@ def test_regions_of_a_run_are_told_as_it_found_them(tissue):
     assert region_labels(told)["2"]["metadata"]["section"] == "biopsy"
 
 
+def test_spots_of_a_region_that_are_not_called_do_not_tell_what_it_is(tissue):
+    called = tissue.obs[keys.DISCORDANT].to_numpy()
+    called[20 * SIDE + 2] = False
+    rows, columns = np.divmod(np.arange(SIDE**2), SIDE)
+    wide = (rows >= 2) & (rows < 11) & (columns >= 2) & (columns < 11)
+    tissue.obs[keys.DISCORDANT] = called
+    tissue.obs[keys.DISCORDANT_REGION] = pd.Categorical(np.where(wide, "1", None))
+    facts = {"kind": ["contradicts"], "expected_false": [0.001], "q": [0.001]}
+    tissue.uns[keys.RUNS]["ig"]["training"] = {"discordant_regions": facts}
+    one = explain_discordance(tissue)["regions"]["1"]
+    assert (one["n_spots"], one["n_discordant"]) == (81, 20)
+    # As of the called spots alone: three in four of the region's are as usual.
+    assert one["expresses_like"] == {"2": 1.0}
+    assert set(one["genes"]["gene"]) >= {f"GENE{gene}" for gene in range(8, 16)}
+    # Where hardly any is called, all of them tell.
+    tissue.obs[keys.DISCORDANT] = called & (np.cumsum(called) <= 3)
+    few = explain_discordance(tissue)["regions"]["1"]
+    assert few["n_discordant"] == 3
+    assert few["expresses_like"]["1"] > 0.5
+
+
 def test_regions_of_a_part_of_a_section_keep_their_names_and_facts(tissue):
     called = tissue.obs[keys.DISCORDANT].to_numpy()
     names = np.where(called, "2", None)

@@ -117,7 +117,8 @@ def discordance_steps(
             control.check()
             yield Progress(STAGE, number, len(named), "Comparing regions")
             facts = {**facts, "area_mm2": areas[number]}
-            regions.append(_compared(found, logged, name, spots, facts))
+            members = _members(found, spots, asked.least_spots)
+            regions.append(_compared(found, logged, name, spots, members, facts))
         yield Progress(STAGE, len(named), len(named), "Looking up terms")
     return summarise_discordance(found, regions, genes, asked)
 
@@ -315,14 +316,25 @@ def _image_features(
     return values, names
 
 
+def _members(measured: DiscordanceMap, spots: Spots, least_spots: int) -> Spots:
+    """Return the spots of a region that tell what it is.
+
+    Regions are wider than what they are found by: those that are called, where there
+    are enough of them.
+    """
+    called = spots[measured.called[spots]]
+    return called if len(called) >= least_spots else spots
+
+
 def _compared(
     measured: DiscordanceMap,
     logged: sparse.csr_matrix,
     name: str,
     spots: Spots,
+    members: Spots,
     facts: dict[str, Any],
 ) -> DiscordantRegion:
-    """Return a region beside the spots that it is compared with."""
+    """Return a region beside the spots that its members are compared with."""
     from napari_semst.explanation.markers import find_markers
 
     usual = np.setdiff1d(np.flatnonzero(measured.usual), spots)
@@ -331,12 +343,12 @@ def _compared(
             "Expected spots that are not discordant, to compare with; found none. "
             "Look at how image and spots are aligned."
         )
-    by_image = alike(measured.expected, spots, usual)
-    by_expression = alike(measured.expressed, spots, usual)
-    both = np.concatenate([spots, by_image])
-    codes = np.repeat(np.array([0, 1], np.int32), [len(spots), len(by_image)])
+    by_image = alike(measured.expected, members, usual)
+    by_expression = alike(measured.expressed, members, usual)
+    both = np.concatenate([members, by_image])
+    codes = np.repeat(np.array([0, 1], np.int32), [len(members), len(by_image)])
     markers = find_markers(logged[both], codes, 2)
-    features = _features(measured, spots, by_expression)
+    features = _features(measured, members, by_expression)
     alikes = by_image, by_expression
     return DiscordantRegion(name, spots, *alikes, markers, features, facts)
 
