@@ -217,8 +217,10 @@ def _along(apart: Floats, member: Doubles) -> Doubles:
     class. Genes count by how far their difference is above what chance makes of the
     largest.
     """
-    sums = [weight @ apart for weight in (member, 1 - member)]
-    sizes = np.array([member.sum(), (1 - member).sum()])
+    both = np.stack([member, 1 - member])
+    sums, sizes = np.zeros((2, apart.shape[1])), both.sum(axis=1)
+    for rows in chunks(len(apart), _CHUNK_SPOTS):
+        sums += both[:, rows] @ apart[rows].astype(np.float64)
     limit = np.sqrt(2 * np.log(max(apart.shape[1], 2)) * (1 / sizes).sum())
     found = np.zeros(len(apart))
     for rows in chunks(len(apart), _CHUNK_SPOTS):
@@ -226,9 +228,7 @@ def _along(apart: Floats, member: Doubles) -> Doubles:
         means = [
             (total - weight[rows, None] * own)
             / np.maximum(size - weight[rows], 1)[:, None]
-            for total, weight, size in zip(
-                sums, (member, 1 - member), sizes, strict=True
-            )
+            for total, weight, size in zip(sums, both, sizes, strict=True)
         ]
         differs = means[0] - means[1]
         kept = np.sign(differs) * np.maximum(np.abs(differs) - limit, 0)
