@@ -46,7 +46,7 @@ class _Held(NamedTuple):
 
 _TRAINED = _Held(0.7 * GIB, spot=1900.0, value=20.0)
 # Of methods that look through counts some spots at a time.
-_TRAINED_BY_ROWS = _Held(0.7 * GIB, spot=1800.0, value=9.0)
+_TRAINED_BY_ROWS = _Held(0.7 * GIB, spot=2300.0, value=9.0)
 _BY_ROWS = _Held(0.36 * GIB, spot=1200.0, value=9.0)
 # Each feature of a spot's image is held about four times; blocks of patches besides.
 _FEATURE_BYTES, _BLOCK_BYTES = 16.0, 0.4 * GIB
