@@ -240,9 +240,7 @@ def test_counts_that_stay_on_disk_take_no_memory():
     assert one == other > memory
 
 
-@pytest.mark.parametrize(
-    ("n_spots", "measured"), [(200_000, 1.58), (1_000_000, 3.10)]
-)
+@pytest.mark.parametrize(("n_spots", "measured"), [(200_000, 1.58), (1_000_000, 3.10)])
 def test_counts_on_disk_are_told_no_less_than_was_measured(n_spots, measured):
     """Of simulated cells with 190 counts, as docs/benchmarks.md has them."""
     config = resolve(allowing(4, "auto"))
