@@ -129,6 +129,31 @@ def test_spots_without_an_image_have_no_say():
     assert np.isnan(found[~usable]).all()
 
 
+def few(n_spots):
+    """Return a region of a few spots that touch."""
+    return np.isin(np.arange(SIDE * SIDE), [465, 466, 435, 436, 467][:n_spots])
+
+
+@pytest.mark.parametrize("n_spots", [1, 2, 3, 4])
+def test_where_spots_are_too_few_to_be_told_apart_none_is_a_member(n_spots):
+    found = [outside(noise(seed), [few(n_spots)])[few(n_spots)] for seed in range(10)]
+    assert np.mean(np.stack(found) < 0.1) < 0.1
+
+
+def test_a_region_of_few_spots_that_say_much_has_members():
+    apart = noise(2)
+    apart[few(5), :40] += 3
+    for n_spots in (3, 4, 5):
+        assert (outside(apart, [few(n_spots)])[few(n_spots)] < 0.1).all()
+    # Two spots show no direction, however much they say.
+    assert (outside(apart, [few(2)])[few(2)] == 1).all()
+
+
+def test_a_section_of_a_few_spots_has_nothing_to_tell_them_from():
+    codes = np.where(few(4), 1, 0)
+    assert (outside(noise(2), [few(4)], codes)[few(4)] == 1).all()
+
+
 def test_a_region_that_is_all_of_its_section_is_told_too():
     apart = noise(7)
     apart[disc(10), :40] += 0.8

@@ -183,23 +183,35 @@ def _averaging(touching: sparse.csr_matrix) -> sparse.csr_matrix:
 
 
 def _middle(score: Floats, inside: Bools) -> Doubles:
-    """Return 1 for spots of a region that stand out more than half of it, or else 0."""
+    """Return 1 for the half of a region that stands out most, or else 0.
+
+    Of a region of few spots it is as many as can be told apart at all.
+    """
     known = np.where(np.isfinite(score), score, -np.inf)
-    found: Bools = inside & (known >= np.median(known[inside]))
+    falling = np.sort(known[inside])[::-1]
+    most = max((len(falling) + 1) // 2, min(_FEWEST, len(falling)))
+    found: Bools = inside & (known >= falling[most - 1])
     return found.astype(np.float64)
 
 
 def _told_apart(part: _Local, member: Doubles, control: RunControl) -> Doubles:
     """Return how likely each spot is one of those that the region is found by.
 
+    None is where fewer are left than show a direction, or none is left to be told from.
+
     Parameters
     ----------
     member
         Where to begin, ``(n,)``.
     """
+    nobody = np.zeros_like(member)
+    if (1 - member).sum() < _FEWEST:
+        return nobody
     for _ in range(_TIMES):
         control.check()
-        if min(member.sum(), (1 - member).sum()) < _FEWEST:
+        if member.sum() < _FEWEST:
+            return nobody
+        if (1 - member).sum() < _FEWEST:
             break
         along = _along(part.apart, member)
         before = member
@@ -207,7 +219,7 @@ def _told_apart(part: _Local, member: Doubles, control: RunControl) -> Doubles:
         member = 1 / (1 + np.exp(-np.clip(odds, -_SURE, _SURE)))
         if np.abs(member - before).max() < _SETTLED:
             break
-    return member
+    return member if member.sum() >= _FEWEST else nobody
 
 
 def _along(apart: Floats, member: Doubles) -> Doubles:
