@@ -10,7 +10,7 @@ from scipy import sparse
 
 from napari_semst.core.progress import RunControl
 from napari_semst.errors import Cancelled
-from napari_semst.methods.image_guided.members import chance_outside
+from napari_semst.methods.image_guided.members import _standing_out, chance_outside
 from napari_semst.methods.image_guided.regions import Evidence, RegionFound
 
 SIDE, GENES = 30, 300
@@ -152,6 +152,22 @@ def test_a_region_of_few_spots_that_say_much_has_members():
 def test_a_section_of_a_few_spots_has_nothing_to_tell_them_from():
     codes = np.where(few(4), 1, 0)
     assert (outside(noise(2), [few(4)], codes)[few(4)] == 1).all()
+
+
+def test_no_second_array_of_spots_and_genes_is_made_of_a_large_region():
+    import tracemalloc
+
+    n_spots, n_genes = 6000, 500
+    size = np.random.default_rng(0).normal(0, 1, n_spots)
+    depth = np.column_stack([np.ones(n_spots), size])
+    genes = SimpleNamespace(
+        of_spots=lambda spots: np.ones((len(spots), n_genes), np.float32)
+    )
+    tracemalloc.start()
+    found = _standing_out(np.arange(n_spots), np.arange(500), genes, depth)
+    most = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert most < 1.6 * found.nbytes
 
 
 def test_a_region_that_is_all_of_its_section_is_told_too():

@@ -170,8 +170,11 @@ def _standing_out(
     variance = (telling - depth[usual] @ tied).var(axis=0)
     variance += _LEAST_VARIANCE * max(float(np.median(variance)), 1e-6)
     found = genes.of_spots(local)
-    found -= (depth[local] @ tied).astype(np.float32)
-    found /= np.sqrt(variance).astype(np.float32)
+    deviation = np.sqrt(variance).astype(np.float32)
+    # A region may be most of a large section: no second array of its spots and genes.
+    for rows in chunks(len(local), _CHUNK_SPOTS):
+        found[rows] -= (depth[local[rows]] @ tied).astype(np.float32)
+        found[rows] /= deviation
     return found
 
 
