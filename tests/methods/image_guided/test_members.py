@@ -10,6 +10,7 @@ from scipy import sparse
 
 from napari_semst.core.progress import RunControl
 from napari_semst.errors import Cancelled
+from napari_semst.methods.image_guided.gene_residuals import PearsonResiduals
 from napari_semst.methods.image_guided.members import _standing_out, chance_outside
 from napari_semst.methods.image_guided.regions import Evidence, RegionFound
 
@@ -127,6 +128,27 @@ def test_spots_without_an_image_have_no_say():
     again = outside(changed, [region], usable=usable)
     np.testing.assert_allclose(found, again, atol=1e-6)
     assert np.isnan(found[~usable]).all()
+
+
+def counted(seed, raised):
+    """Return residuals of counts, of 500 in 800 genes in one spot of a thousand."""
+    mean = np.tile(np.repeat([0.3, 0.001], [300, 500]), (SIDE * SIDE, 1))
+    mean[np.ix_(raised, np.arange(40))] *= 2.5
+    counts = np.random.default_rng(seed).poisson(mean)
+    section = SimpleNamespace(
+        counts_in_memory=sparse.csr_matrix(counts),
+        sections=SimpleNamespace(codes=np.zeros(len(counts), int), names=("one",)),
+    )
+    return PearsonResiduals(section)[np.arange(len(counts))]
+
+
+def test_genes_that_are_hardly_ever_counted_do_not_outweigh_the_others():
+    planted, region = disc(4), disc(6.5)
+    found = np.stack([outside(counted(seed, planted), [region]) for seed in range(5)])
+    assert (found[:, planted] < 0.5).mean() > 0.8
+    assert (found[:, region & ~planted] < 0.5).mean() < 0.2
+    nothing = [outside(counted(seed, ~EVERY), [region])[region] for seed in range(5)]
+    assert (np.stack(nothing) < 0.1).mean() < 0.02
 
 
 def few(n_spots):

@@ -34,8 +34,9 @@ if TYPE_CHECKING:
 # Rounds of neighbours around a region, as far as averages reach.
 _MARGIN = 2
 # Spots of a section that tell how much each gene varies, at most and at least; and part
-# of the usual variance that is added, since genes without any say nothing.
-_TELLING, _FEWEST_TELLING, _LEAST_VARIANCE = 500, 30, 0.05
+# of the mean variance that is added: of genes that are counted in one spot of hundreds
+# these tell next to none, and the next count of one would outweigh all other genes.
+_TELLING, _FEWEST_TELLING, _LEAST_VARIANCE = 500, 30, 0.5
 # Times that spots are told apart, at most; change of a chance below which it is enough;
 # and spots on either side below which there is nothing to tell apart.
 _TIMES, _SETTLED, _FEWEST = 8, 1e-3, 3
@@ -168,7 +169,7 @@ def _standing_out(
     telling = genes.of_spots(usual)
     tied = np.linalg.lstsq(depth[usual], telling, rcond=None)[0]
     variance = (telling - depth[usual] @ tied).var(axis=0)
-    variance += _LEAST_VARIANCE * max(float(np.median(variance)), 1e-6)
+    variance += _LEAST_VARIANCE * max(float(variance.mean()), 1e-6)
     found = genes.of_spots(local)
     deviation = np.sqrt(variance).astype(np.float32)
     # A region may be most of a large section: no second array of its spots and genes.
