@@ -28,7 +28,11 @@ from napari_semst.methods.image_guided.prediction import (
     Prediction,
     spatial_folds,
 )
-from napari_semst.methods.image_guided.regions import Evidence, find_regions
+from napari_semst.methods.image_guided.regions import (
+    Evidence,
+    among_themselves,
+    find_regions,
+)
 from napari_semst.methods.image_guided.unexplained import (
     Unexplained,
     measure_unexplained,
@@ -176,7 +180,7 @@ def _set_aside(
     odd = [is_odd(oddness, region.spots) for region in found]
     kept = [region for region, one in zip(found, odd, strict=True) if not one]
     aside = tuple(region for region, one in zip(found, odd, strict=True) if one)
-    return kept, aside
+    return among_themselves(kept) if aside else kept, aside
 
 
 def _beside(

@@ -14,6 +14,7 @@ import numpy as np
 from scipy import sparse
 
 from napari_semst.core.chunks import chunks
+from napari_semst.methods.image_guided.regions import chances_false
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -319,12 +320,13 @@ def spot_rate(outside: Floats, regions: Sequence[RegionFound], known: Bools) -> 
     if not regions:
         return rate
     spots = np.concatenate([one.spots for one in regions])
-    chance = np.array([min(one.q_value, 1.0) for one in regions])
-    chance = np.repeat(chance, [len(one.spots) for one in regions])
+    sizes = [len(one.spots) for one in regions]
+    chance = np.repeat(chances_false(regions), sizes)
     false = 1 - (1 - outside[spots].astype(np.float64)) * (1 - chance)
-    order = np.argsort(false, kind="stable")
-    means = np.empty(len(false))
-    means[order] = np.cumsum(false[order]) / np.arange(1, len(false) + 1)
+    rising = np.sort(false)
+    # Spots that are as likely false have one rate, in whichever order they come.
+    number = np.searchsorted(rising, false, side="right")
+    means = np.cumsum(rising)[number - 1] / number
     rate[spots] = np.where(false > _RATHER_FALSE, false, means)
     return rate
 

@@ -157,12 +157,60 @@ def _below(
     apart: list[Piece], rates: Doubles, wanted: float, most: float = np.inf
 ) -> list[RegionFound]:
     """Return pieces that are regions, with the rate at which each would just be one."""
-    rates = np.minimum.accumulate(rates[::-1])[::-1]
+    rates = _falling_to(rates)
     return [
         RegionFound(spots, kind, -mass, expected, float(rate))
         for (expected, mass, kind, spots), rate in zip(apart, rates, strict=True)
         if expected <= wanted and rate <= most
     ]
+
+
+def among_themselves(
+    regions: Sequence[RegionFound], n_sections: int = 1, most: float = np.inf
+) -> list[RegionFound]:
+    """Return regions with the share of false ones among them alone, the least first.
+
+    Where some were set aside those that are left are fewer, and as many are expected
+    to be false.
+
+    Parameters
+    ----------
+    n_sections
+        Sections that were asked.
+    most
+        Share above which a region is left out.
+    """
+    order = sorted(regions, key=lambda one: (one.expected_false, -one.mass))
+    expected = np.array([one.expected_false for one in order]) * n_sections
+    rates = _falling_to(expected / np.arange(1, len(order) + 1))
+    return [
+        one._replace(q_value=rate)
+        for one, rate in zip(order, rates.tolist(), strict=True)
+        if rate <= most
+    ]
+
+
+def chances_false(regions: Sequence[RegionFound]) -> Doubles:
+    """Return how likely each region is false, ``(n_regions,)``.
+
+    A q-value is a mean over all regions that are at least as sure: each is itself as
+    false as it adds to how many false ones there are (Efron and others, 2001, local
+    rates; monotone as of Grenander, 1956).
+    """
+    from sklearn.isotonic import isotonic_regression
+
+    q_values = np.array([one.q_value for one in regions], np.float64)
+    order = np.argsort(q_values, kind="stable")
+    false = q_values[order] * np.arange(1, len(order) + 1)
+    found = np.empty(len(order))
+    found[order] = isotonic_regression(np.diff(false, prepend=0.0))
+    return np.clip(found, 0, 1)
+
+
+def _falling_to(rates: Doubles) -> Doubles:
+    """Return the least rate at which each would be among those that are found."""
+    found: Doubles = np.minimum.accumulate(rates[::-1])[::-1]
+    return found
 
 
 def _joined(found: list[Piece], n_spots: int, wanted: float) -> list[Piece]:

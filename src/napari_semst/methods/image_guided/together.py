@@ -42,7 +42,11 @@ from napari_semst.methods.image_guided.reference import (
     section_folds,
     unlike_images,
 )
-from napari_semst.methods.image_guided.regions import Evidence, find_regions_together
+from napari_semst.methods.image_guided.regions import (
+    Evidence,
+    among_themselves,
+    find_regions_together,
+)
 from napari_semst.methods.image_guided.section_effects import (
     laid_upon,
     level_sections,
@@ -153,11 +157,11 @@ def measure_together(
     questions = (misled, Evidence(unusual.score, unusual.null))
     touching = touching_graph(section.average)
     found = find_regions_together(questions, touching, some, wanted) if some else []
-    regions, aside = _set_aside(found, learnt, roles, touching, shown, inputs, section)
-    compared = replace(inputs, usable=state == 0)
-    rate = rate_of_spots(
-        regions, questions, touching, genes, compared, section, control
+    regions, aside = _set_aside(
+        found, learnt, roles, touching, shown, len(some), inputs, section
     )
+    asked = replace(inputs, usable=state == 0)
+    rate = rate_of_spots(regions, questions, touching, genes, asked, section, control)
     power = _power(learnt, nulls, questions, touching, some, inputs, section, control)
     told = _sections(roles, level, learnt, parts, power, section)
     prediction = learnt.prediction
@@ -362,6 +366,7 @@ def _set_aside(
     roles: _Roles,
     touching: sparse.csr_matrix,
     shown: Bools,
+    n_asked: int,
     inputs: GuidedInputs,
     section: Section,
 ) -> tuple[list[RegionFound], tuple[RegionFound, ...]]:
@@ -383,7 +388,11 @@ def _set_aside(
         oddness = odd_images(learnt.predictor, section, inputs)
         odd = [is_odd(oddness, region.spots) for region in found]
     kept = [region for region, one in zip(found, odd, strict=True) if not one]
-    return kept, tuple(one for one, apart in zip(found, odd, strict=True) if apart)
+    aside = tuple(one for one, apart in zip(found, odd, strict=True) if apart)
+    if aside:
+        wanted = inputs.config.image_guided.discordance_fdr
+        kept = among_themselves(kept, n_asked, wanted)
+    return kept, aside
 
 
 def _power(
