@@ -107,6 +107,20 @@ def test_the_summary_says_how_many_at_which_rate():
     assert "were not compared" in discordance_line(several, called, divergence)[0]
 
 
+def test_the_summary_counts_regions_without_saying_that_spots_are_of_them():
+    def said(called, *q_values):
+        told = {"training": {"discordant_regions": {"q": list(q_values)}}}
+        (line,) = discordance_line(told, np.arange(300) < called, np.ones(300))
+        return line.partition("rate of 0.1. ")[2]
+
+    # A region is found where each of its spots alone says too little, too.
+    assert said(0, 0.05) == (
+        "1 region was found: Explore domains lists it under Discordant regions."
+    )
+    assert said(20, 0.05, 0.06).startswith("2 regions were found: Explore domains")
+    assert said(0) == ""
+
+
 def test_discordant_spots_are_selected_for_both_docks(viewer, tissue):
     dock = shown(FindDomains, viewer, tissue)
     part = dock.results.discordant

@@ -147,7 +147,11 @@ def discordance_line(
         provenance.get("training", {}).get("discordant_regions", {}).get("q", ())
     )
     if regions:
-        said += f" {texts.IN_REGIONS.format(n=regions, s='s' * (regions > 1))}"
+        some = {"s": "s were", "them": "them"}
+        one = {"s": " was", "them": "it"}
+        said += (
+            f" {texts.IN_REGIONS.format(n=regions, **(some if regions > 1 else one))}"
+        )
     missing = len(discordance) - usable
     several = "sections_compared" in provenance.get("training", {})
     left = texts.NOT_ASKED_OF if several else texts.NO_IMAGE_OF

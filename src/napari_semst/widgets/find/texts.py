@@ -244,8 +244,9 @@ DISCORDANT_LINE = (
     "{called:,} of {usable:,} spots are discordant, at a false discovery rate of "
     "{fdr:.3g}."
 )
+# A region can be found without any spot of it being called.
 IN_REGIONS = (
-    "They are of {n:,} region{s}, which Explore domains lists under Discordant regions."
+    "{n:,} region{s} found: Explore domains lists {them} under Discordant regions."
 )
 NOT_COMPARED = "The image predicts no expression reliably: nothing was compared."
 NO_IMAGE_OF = "{missing:,} spots have no usable image."
