@@ -3,10 +3,10 @@
 Sections with a strong and a weak region of a kind; --kinds none: where nothing is
 planted and every call is false; --artefacts fold: what is no discordance; --shuffle:
 images of other spots; --turn 90: the image turned over the slide. The map does not
-depend on the network, which is not trained here. Scores are those by which spots are
-called, those of the two questions, and as controls the surprise, which counts unusual
-expression, too, and what is unusual in expression alone. Seeds below 100 were looked
-at while the method was made.
+depend on the network, which is not trained here. Scores are the smaller p-value of
+both questions, those of each, and as controls the surprise, which counts unusual
+expression, too, and what is unusual in expression alone; spots are called by their own
+counts, in regions. Seeds below 100 were looked at while the method was made.
 
     python benchmarks/discordance.py [--kinds none] [--artefacts fold,gradient]
         [--shuffle] [--turn 90] [--seeds 10]
@@ -95,7 +95,7 @@ def measured(seed: int, options: argparse.Namespace) -> dict[str, object]:
     maps = {
         "_by_contradiction": found.contradiction,
         "_by_unexplained": found.unexplained,
-        # By what spots are called by: the smaller p-value.
+        # The smaller p-value: by it spots are told from each other, and none is called.
         "": -np.fmin(found.p_value, found.p_unexplained),
         "_by_surprise": found.surprise,
         "_by_expression": np.square(found.expressed).sum(axis=1),
