@@ -230,7 +230,8 @@ def fit_many_starts(
         if runs[start] is None:
             labels = k_means(points, n_components, 1, state, _START_ITERATIONS)
             hard = sums_of(points, one_hot(labels, n_components))
-            runs[start] = _climbed_shortly(points, hard)
+            # Spots are alike: in full precision, as nothing else tells them apart.
+            runs[start] = _climbed_shortly(points, hard, np.float64)
     # The first of equals, so that the order in which starts end cannot matter.
     best = max(filter(None, runs), key=lambda run: run.log_likelihood[0])
     return _mixture(points, climbed(points, best.sums, LONG_STEPS, _RIDGE, TOLERANCE))
@@ -240,19 +241,33 @@ def _short(
     points: NDArray[np.float64], n_components: int, states: Sequence[int]
 ) -> list[ClimbedMixtures | None]:
     """Return short runs from some starts, `None` for those with an empty cluster."""
+    try:
+        return _short_in(_SHORT_PRECISION, points, n_components, states)
+    except np.linalg.LinAlgError:
+        # Spots on a few places leave a covariance smaller than the rounding of sums.
+        return _short_in(np.float64, points, n_components, states)
+
+
+def _short_in(
+    precision: type[np.floating[Any]],
+    points: NDArray[np.float64],
+    n_components: int,
+    states: Sequence[int],
+) -> list[ClimbedMixtures | None]:
     sums, sound = k_means_starts(
-        points, n_components, states, _START_ITERATIONS, _SHORT_PRECISION
+        points, n_components, states, _START_ITERATIONS, precision
     )
     runs: list[ClimbedMixtures | None] = [None] * len(states)
     if sound.any():
-        run = _climbed_shortly(points, ComponentSums(*(part[sound] for part in sums)))
+        kept = ComponentSums(*(part[sound] for part in sums))
+        run = _climbed_shortly(points, kept, precision)
         for place, start in enumerate(np.flatnonzero(sound)):
             runs[start] = run.of_start(place)
     return runs
 
 
 def _climbed_shortly(
-    points: NDArray[np.float64], sums: ComponentSums
+    points: NDArray[np.float64], sums: ComponentSums, precision: type[np.floating[Any]]
 ) -> ClimbedMixtures:
     # Never cut short by tolerance: starts are compared after equal effort.
-    return climbed(points, sums, SHORT_STEPS, _RIDGE, -np.inf, _SHORT_PRECISION)
+    return climbed(points, sums, SHORT_STEPS, _RIDGE, -np.inf, precision)
