@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import tracemalloc
 from functools import cache
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -12,10 +14,11 @@ from napari_semst.config.method_registry import METHODS
 from napari_semst.core.device import choose_device
 from napari_semst.core.progress import RunControl, run_to_end
 from napari_semst.errors import ConfigError
-from napari_semst.methods.hosts.fit import host_of
+from napari_semst.methods.hosts.fit import _smoothed, host_of
 from napari_semst.methods.hosts.objective import HostObjective, refuse_own_state
 from napari_semst.methods.resolve import resolve
 from napari_semst.methods.spec import method_spec
+from napari_semst.prepare.components import neighbour_average
 from napari_semst.prepare.section import prepare_section
 from napari_semst.training.batching import StepSize
 from napari_semst.training.loop import train
@@ -206,6 +209,24 @@ def test_meaning_is_averaged_over_neighbours_as_often_as_asked(tissue):
     assert np.array_equal(latent(semantics, -1), latent(semantics, 1))
     assert not np.array_equal(latent(semantics, 0), latent(semantics, 1))
     assert semantics.tobytes() == semantics_of(tissue.n_obs).tobytes()
+
+
+def test_averaged_vectors_are_held_once_beside_those_that_were_given(monkeypatch):
+    monkeypatch.setattr("napari_semst.prepare.components._WHOLE_VALUES", 0)
+    random = np.random.default_rng(0)
+    vectors = random.normal(size=(5000, 200)).astype(np.float32)
+    places = random.uniform(size=(5000, 2))
+    average, given = neighbour_average(places, 6), vectors.copy()
+    config = settings("graphst", semantics={"smoothing_rounds": 3})
+    tracemalloc.start()
+    found = _smoothed(vectors, SimpleNamespace(average=average), config, RunControl())
+    most = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    columns = vectors.nbytes * 10 / vectors.shape[1]
+    assert most < vectors.nbytes + 3 * columns
+    np.testing.assert_array_equal(vectors, given)
+    once = average @ (average @ (average @ vectors))
+    np.testing.assert_allclose(found, once, atol=1e-6)
 
 
 @pytest.mark.parametrize(("processes", "parts"), [("2", 1), ("1", 4), ("2", 4)])

@@ -116,8 +116,9 @@ def _smoothed(
     rounds = section.smoothing_rounds if rounds < 0 else rounds
     if semantics is None:
         return None
-    for _ in range(rounds):
-        semantics = averaged_once(semantics, section.average)
+    for done in range(rounds):
+        # The first copy is ours: no third is made of many spots.
+        semantics = averaged_once(semantics, section.average, in_place=done > 0)
         control.check()
     return semantics
 
