@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -168,14 +169,14 @@ def _axes_by_blocks(
         values, turns = np.linalg.eigh(small)
         turns = turns[:, ::-1][:, :width]
         left = np.linalg.norm(beyond @ turns[-size:], axis=0)
-        if (left <= _rounding(values[-1], lost)).all():
+        if (left <= _rounding(float(values[-1]), lost)).all():
             break
     return np.asarray(basis @ turns, np.float64)
 
 
 def _rounding(largest: float, lost: float) -> float:
     """Return what of a product is nothing, beside an eigenvalue and what is lost."""
-    return max(_SETTLED * largest, lost * (np.sqrt(max(largest, 0.0)) + lost))
+    return max(_SETTLED * largest, lost * (math.sqrt(max(largest, 0.0)) + lost))
 
 
 def _bordered(
