@@ -10,8 +10,13 @@ from scipy import sparse
 
 from napari_semst.core.progress import RunControl
 from napari_semst.errors import Cancelled
+from napari_semst.methods.image_guided import members
 from napari_semst.methods.image_guided.gene_residuals import PearsonResiduals
-from napari_semst.methods.image_guided.members import _standing_out, chance_outside
+from napari_semst.methods.image_guided.members import (
+    _standing_out,
+    _told_by_usual,
+    chance_outside,
+)
 from napari_semst.methods.image_guided.regions import Evidence, RegionFound
 
 SIDE, GENES = 30, 300
@@ -176,6 +181,19 @@ def test_a_section_of_a_few_spots_has_nothing_to_tell_them_from():
     assert (outside(noise(2), [few(4)], codes)[few(4)] == 1).all()
 
 
+def test_what_is_usual_of_a_section_is_told_once_for_all_its_regions(monkeypatch):
+    apart = noise(3)
+    regions, asked = [disc(4), few(5)], []
+
+    def counted(*given):
+        asked.append(given)
+        return _told_by_usual(*given)
+
+    monkeypatch.setattr(members, "_told_by_usual", counted)
+    outside(apart, regions)
+    assert len(asked) == 1
+
+
 def test_no_second_array_of_spots_and_genes_is_made_of_a_large_region():
     import tracemalloc
 
@@ -185,8 +203,10 @@ def test_no_second_array_of_spots_and_genes_is_made_of_a_large_region():
     genes = SimpleNamespace(
         of_spots=lambda spots: np.ones((len(spots), n_genes), np.float32)
     )
+    every, none = np.ones(n_spots, bool), np.zeros(n_spots, bool)
     tracemalloc.start()
-    found = _standing_out(np.arange(n_spots), np.arange(500), genes, depth)
+    usual = _told_by_usual(every, none, genes, depth)
+    found = _standing_out(np.arange(n_spots), usual, genes, depth)
     most = tracemalloc.get_traced_memory()[1]
     tracemalloc.stop()
     assert most < 1.6 * found.nbytes

@@ -65,6 +65,21 @@ class _Local(NamedTuple):
     near: sparse.csr_matrix
 
 
+class _Usual(NamedTuple):
+    """How genes vary among usual spots of a section.
+
+    Parameters
+    ----------
+    by_depth
+        What powers of library size tell of each gene, ``(3, n_genes)``.
+    deviation
+        Of what these leave, ``(n_genes,)``.
+    """
+
+    by_depth: Doubles
+    deviation: Floats
+
+
 def rate_of_spots(
     regions: Sequence[RegionFound],
     questions: Sequence[Evidence],
@@ -76,16 +91,7 @@ def rate_of_spots(
 ) -> Floats:
     """Return the rate at which each spot would just be called, ``(n_spots,)``.
 
-    Parameters
-    ----------
-    questions
-        In the order of their kinds.
-    touching
-        Which spots touch, ``(n_spots, n_spots)``.
-    genes
-        What images do not predict.
-    inputs
-        Whose usable spots are those that were asked.
+    Parameters are those of `chance_outside`; usable spots are those that were asked.
     """
     outside = chance_outside(
         regions, questions, touching, genes, inputs, section, control
@@ -130,15 +136,17 @@ def chance_outside(
     for region in regions:
         taken[region.spots] = True
     around = _around(taken, touching)
+    by_section: dict[int, _Usual] = {}
     for region in regions:
         inside = np.zeros(n_spots, bool)
         inside[region.spots] = True
-        own = inputs.usable & (codes == codes[region.spots[0]])
+        code = int(codes[region.spots[0]])
+        own = inputs.usable & (codes == code)
         local = np.flatnonzero(_around(inside, touching) & own & (inside | ~taken))
-        usual = np.flatnonzero(own & ~around)
-        usual = usual if len(usual) >= _FEWEST_TELLING else np.flatnonzero(own)
+        if code not in by_section:
+            by_section[code] = _told_by_usual(own, around, genes, inputs.depth)
         part = _Local(
-            _standing_out(local, usual, genes, inputs.depth),
+            _standing_out(local, by_section[code], genes, inputs.depth),
             _averaging(touching[local][:, local]),
         )
         member = _told_apart(
@@ -159,24 +167,32 @@ def _around(spots: Bools, touching: sparse.csr_matrix) -> Bools:
     return found
 
 
+def _told_by_usual(
+    own: Bools, around: Bools, genes: UnpredictedGenes, depth: Doubles
+) -> _Usual:
+    """Return how genes vary among the spots of a section that are near no region."""
+    usual = np.flatnonzero(own & ~around)
+    usual = usual if len(usual) >= _FEWEST_TELLING else np.flatnonzero(own)
+    usual = usual[:: -(-len(usual) // _TELLING)]
+    telling = genes.of_spots(usual)
+    tied = np.linalg.lstsq(depth[usual], telling, rcond=None)[0].astype(np.float64)
+    variance = (telling - depth[usual] @ tied).var(axis=0)
+    variance += _LEAST_VARIANCE * max(float(variance.mean()), 1e-6)
+    return _Usual(tied, np.sqrt(variance).astype(np.float32))
+
+
 def _standing_out(
-    local: Spots, usual: Spots, genes: UnpredictedGenes, depth: Doubles
+    local: Spots, usual: _Usual, genes: UnpredictedGenes, depth: Doubles
 ) -> Floats:
     """Return what is not predicted over its usual deviation, ``(n, n_genes)``.
 
-    What depth tells is left out, by usual spots of the section.
+    What depth tells is left out.
     """
-    usual = usual[:: -(-len(usual) // _TELLING)]
-    telling = genes.of_spots(usual)
-    tied = np.linalg.lstsq(depth[usual], telling, rcond=None)[0]
-    variance = (telling - depth[usual] @ tied).var(axis=0)
-    variance += _LEAST_VARIANCE * max(float(variance.mean()), 1e-6)
     found = genes.of_spots(local)
-    deviation = np.sqrt(variance).astype(np.float32)
     # A region may be most of a large section: no second array of its spots and genes.
     for rows in chunks(len(local), _CHUNK_SPOTS):
-        found[rows] -= (depth[local[rows]] @ tied).astype(np.float32)
-        found[rows] /= deviation
+        found[rows] -= (depth[local[rows]] @ usual.by_depth).astype(np.float32)
+        found[rows] /= usual.deviation
     return found
 
 
